@@ -1,0 +1,282 @@
+"""The nouns of chat, and the two sides of the seam: events come in, replies are shown."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum, IntEnum
+from typing import Protocol
+
+
+def clean(text: str) -> str:
+    """`text` as SQLite and JSON can keep it: no NUL, no lone surrogate; surrogate pairs become one character."""
+    return text.replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadKey:
+    """Where one conversation happens. `workspace` carries its platform's name: `slack:T024`."""
+
+    workspace: str
+    channel: str
+    thread: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that hangs on a message; its bytes stay at the platform until they are fetched."""
+
+    id: str
+    name: str
+    type: str
+    size: int
+    url: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", clean(self.name))
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One post, by a person, another bot, or us. A mention in `text` is written `<@ID>` on every platform."""
+
+    id: str
+    author: str
+    text: str
+    at: datetime
+    mine: bool = False
+    bot: bool = False
+    parent: str | None = None
+    """The message it replies to, where the platform has replies inside a channel."""
+    answers: str | None = None
+    """Ours only: the name of the question that this page answers."""
+    notice: bool = False
+    """Ours only: an apology, a refusal or a command's answer; never read back as Claude's words."""
+    edited: datetime | None = None
+    attachments: tuple[Attachment, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", clean(self.text))
+
+
+class Asks(Enum):
+    """Whether a message wants an answer."""
+
+    NO = "no"
+    PERHAPS = "perhaps"
+    """A question only if its thread is ours; whether it is for us is decided when its turn comes."""
+    CERTAINLY = "certainly"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Something said that wants an answer.
+
+    `name` is unique in its channel, and its reply is named after it. `address` is what the adapter needs
+    to answer later, in JSON of its own. `command` is the line of a command, `values` what was given to it.
+    """
+
+    key: ThreadKey
+    name: str
+    person: str
+    at: datetime
+    asks: Asks = Asks.CERTAINLY
+    address: str = "{}"
+    alone: bool = False
+    """It has a place of its own (`/ask`) and is answered alone."""
+    private: bool = False
+    """Only the asker sees the answer; nothing of it is kept afterwards."""
+    command: str | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message was posted. `key.thread` is its thread, or what it replies to, or itself if it begins one."""
+
+    id: str
+    key: ThreadKey
+    message: Message
+    asks: Asks = Asks.NO
+    address: str = "{}"
+    alone: bool = False
+    private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """A message's words changed; `message` is what the platform shows now."""
+
+    id: str
+    key: ThreadKey
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """A message is gone. `key.thread` may be empty: a message's id is enough to find it in its channel."""
+
+    id: str
+    key: ThreadKey
+    message: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """A person pressed a button. `stop` ends the reply to `question` (or every one in the thread)."""
+
+    id: str
+    key: ThreadKey
+    person: str
+    button: str
+    question: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Commanded:
+    """A person gave a command: `line` holds its words, and what follows them unless `values` has it, named."""
+
+    id: str
+    key: ThreadKey
+    person: str
+    line: str
+    at: datetime
+    values: Mapping[str, str] = field(default_factory=dict)
+    address: str = "{}"
+    private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Events of these workspaces may have been missed; none named means all of the platform's."""
+
+    id: str
+    platform: str
+    workspaces: frozenset[str] = frozenset()
+
+
+Event = Said | Edited | Deleted | Pressed | Commanded | Gap
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What became of an event: whether it was new, whether its thread is ours, whether it left a question."""
+
+    new: bool
+    ours: bool
+    question: bool
+    key: ThreadKey
+
+
+class Rank(IntEnum):
+    """What a person may do in a place, on the platform's word."""
+
+    MEMBER = 0
+    MANAGER = 1
+    OWNER = 2
+
+
+class Reach(Enum):
+    """How much of a thread a history shows."""
+
+    WHOLE = "whole"
+    TAIL = "tail"
+    """Everything since the first message shown."""
+    CHAIN = "chain"
+    """These messages and nothing about the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What the platform shows now, oldest first. `gone` are ids that it says are deleted."""
+
+    messages: tuple[Message, ...]
+    reach: Reach = Reach.WHOLE
+    gone: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that we post with a reply. `alt` says in words what a picture shows."""
+
+    name: str
+    type: str
+    content: bytes
+    alt: str = ""
+
+
+Hear = Callable[[Event], Awaitable[Heard]]
+
+
+class Shown(Protocol):
+    """A reply as a surface sees it: a text that grows or is replaced until it is whole."""
+
+    @property
+    def question(self) -> Question: ...
+    @property
+    def pages(self) -> Sequence[str]:
+        """Ids of the pages already posted, also by a predecessor that died."""
+
+    @property
+    def status(self) -> str:
+        """A word for what is going on before there is text: `thinking`."""
+
+    @property
+    def whole(self) -> bool:
+        """True once the newest text is the final one."""
+
+    @property
+    def notice(self) -> bool:
+        """True if the final text is not Claude's: mark its pages."""
+
+    @property
+    def private(self) -> bool: ...
+    @property
+    def files(self) -> Sequence[File]:
+        """Posted once, with the final text."""
+
+    def texts(self) -> AsyncIterator[str]:
+        """The newest whole text, each time it changed since the last look; the last one is final.
+
+        Raises `core.reply.Dropped` when somebody else has taken the reply over: stop at once.
+        """
+
+    async def ended(self, seconds: float) -> bool:
+        """Wait until the reply is whole, at most `seconds`; the pause between two edits."""
+
+    async def posted(self, page: str) -> None:
+        """Write down that a page exists, before the next one is posted."""
+
+
+class Surface(Protocol):
+    """One thread, as its adapter shows it."""
+
+    async def history(self) -> History:
+        """What the platform shows now, oldest first, and how much of the thread that is."""
+
+    async def names(self, people: AbstractSet[str]) -> dict[str, str]:
+        """Display names of those that the platform knows."""
+
+    async def fetch(self, attachment: Attachment) -> bytes:
+        """The file, asked for with the platform's token and from its hosts only."""
+
+    async def rank(self, person: str) -> Rank:
+        """What `person` may do here, on the platform's word."""
+
+    async def show(self, reply: Shown) -> None:
+        """Make the platform's pages equal the reply's, until it is whole."""
+
+
+class Platform(Protocol):
+    """One chat platform, connected."""
+
+    @property
+    def name(self) -> str:
+        """`slack` in `slack:T024`."""
+
+    async def run(self, hear: Hear) -> None:
+        """Connect, and tell every event, until cancelled."""
+
+    async def surface(self, question: Question) -> Surface:
+        """The thread of `question`, from its key and address alone, so also after a restart."""

@@ -1,0 +1,100 @@
+"""The ledger's nouns: what a request used, what it was bound to, and why it may not be sent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from core.chat import ThreadKey
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one request, each kind as the Messages API bills it. `input` is what no cache covers."""
+
+    input: int = 0
+    output: int = 0
+    """Thinking included."""
+    thinking: int = 0
+    cache_read: int = 0
+    cache_write_5m: int = 0
+    cache_write_1h: int = 0
+    web_searches: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+
+    @property
+    def prompt(self) -> int:
+        """Tokens of the whole prompt, cached or not."""
+        return self.input + self.cache_read + self.cache_write_5m + self.cache_write_1h
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """A request about to be sent: for whom, with what, and the most it can use.
+
+    `input_bound` and `output_bound` are tokens. No tokenizer makes more tokens than bytes, so the bytes of
+    the request bound its input; `max_tokens` bounds its output.
+    """
+
+    key: ThreadKey
+    question: str
+    person: str
+    model: str
+    persona: int
+    """The version of the channel's persona, 0 for the default."""
+    input_bound: int
+    output_bound: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A row of the ledger that waits to be settled."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request may not be sent, in a sentence for the person."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How a request ended. Without `usage` it died, and its bound stands."""
+
+    usage: Usage | None
+    outcome: str
+    """A stop_reason, or the name of the error."""
+    at: datetime
+    model: str | None = None
+    """The model that answered, where the API names it."""
+    request: str | None = None
+    """Anthropic's request id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """A line of an account: what `group` (a person, a channel, a model, a day) used."""
+
+    group: str
+    requests: int
+    died: int
+    """Requests that stand at their bound."""
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose spending: a workspace, or a channel, a person, a thread of it."""
+
+    workspace: str
+    channel: str | None = None
+    thread: str | None = None
+    person: str | None = None
+
+
+Scopes = Sequence[Scope]

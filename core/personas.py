@@ -1,0 +1,50 @@
+"""A persona: how Claude behaves in a place, and which of several applies there."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a persona holds: one channel, or with an empty `channel` the whole workspace."""
+
+    workspace: str
+    channel: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """How Claude behaves in a place. None means: as the next wider place has it."""
+
+    system: str | None = None
+    model: str | None = None
+    effort: str | None = None
+    """low, medium, high, xhigh or max, for models that have it."""
+    max_tokens: int | None = None
+    """The longest answer, thinking included, in tokens."""
+    thinking: str | None = None
+    """adaptive, disabled, enabled or between_tools, as the model's capabilities name them."""
+    temperature: float | None = None
+    """0 to 1, for the few models that still take it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A persona as it was set in a place. `number` counts from 1; a cleared place has an empty persona."""
+
+    place: Place
+    number: int
+    persona: Persona
+    author: str
+    at: datetime
+
+
+def resolve(personas: Iterable[Persona | None]) -> Persona:
+    """One persona out of several, the narrowest place first: each field from the first that has it."""
+    known = [persona for persona in personas if persona is not None]
+    values = {
+        field.name: next((value for one in known if (value := getattr(one, field.name)) is not None), None)
+        for field in fields(Persona)
+    }
+    return Persona(**values)

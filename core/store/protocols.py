@@ -1,0 +1,197 @@
+"""What the house keeps, as five protocols. Each method is one unit of work: all of it happens, or nothing."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Protocol
+
+from core.chat import Event, Heard, History, Message, Question, ThreadKey
+from core.ledger import Refusal, Reservation, Scope, Settled, Spending, Spent
+from core.personas import Persona, Place, Version
+
+
+class Unavailable(Exception):
+    """The store could not be read or written just now; nothing of the unit of work happened."""
+
+
+class Lost(Exception):
+    """The claim is no longer this process's: drop what was being shown."""
+
+
+class Faster(Exception):
+    """Somebody else changed it in the meantime; `version` is theirs."""
+
+    def __init__(self, version: Version | None) -> None:
+        super().__init__("changed by somebody else in the meantime")
+        self.version = version
+
+
+class Outcome(Enum):
+    """How a question was closed."""
+
+    SHOWN = "shown"
+    REFUSED = "refused"
+    """A notice was shown in place of an answer: an error, a budget."""
+    NOT_FOR_US = "not for us"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+    """Nobody can be shown the answer any more: a private token ran out, a channel is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The final words of a reply, kept the moment they are known. From here a restart only shows them."""
+
+    text: str
+    notice: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A question that this process answers now, and those that are answered with it, oldest first."""
+
+    id: int
+    question: Question
+    process: str
+    together: tuple[Question, ...] = ()
+    pages: tuple[str, ...] = ()
+    said: Said | None = None
+    resumed: bool = False
+    """Another process had it before: pages may exist that were never written down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """What a process learns when it says that it lives."""
+
+    late: bool = False
+    """Its last beat is so old that others have taken its claims over."""
+    withdrawn: frozenset[int] = frozenset()
+    """Ids of its claims whose question was withdrawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How Claude was told of a person or an attachment: the first words stand for ever."""
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    attachments: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """A thread of ours as we hold it, oldest message first; deleted ones are not in it.
+
+    The text of a reply stands in `replies` under its question's name; its pages are messages of ours.
+    """
+
+    key: ThreadKey
+    messages: tuple[Message, ...]
+    told: Told
+    cold: bool
+    """It was never read from the platform, or events may have been missed since."""
+    replies: Mapping[str, str] = field(default_factory=dict)
+    gap: int = 0
+    """The workspace's gaps when this was read; `heal` marks the thread as read up to it."""
+
+
+class Questions(Protocol):
+    """What was asked, and who answers it."""
+
+    async def hear(self, event: Event) -> Heard:
+        """Keep an event, once.
+
+        A message that certainly asks makes its thread ours. In a thread of ours messages are kept, edited and
+        buried; elsewhere nothing is. A message that names a parent joins its parent's thread. A command is
+        kept as a question. What is older than what is held changes nothing; a deletion leaves a grave.
+        """
+
+    async def claim(self, process: str) -> Claim | None:
+        """The oldest open question whose thread is free, commands first, with those answered together."""
+
+    async def posted(self, claim: Claim, page: str, at: datetime) -> None:
+        """A page of the reply exists. Raises Lost."""
+
+    async def said(self, claim: Claim, said: Said) -> None:
+        """Claude has ended. Raises Lost."""
+
+    async def close(self, claim: Claim, outcome: Outcome) -> None:
+        """The reply is whole on the platform; addresses are wiped, and of a private question all. Raises Lost."""
+
+    async def withdraw(self, key: ThreadKey, message: str | None = None) -> int:
+        """Withdraw open questions: of one message, or of a whole thread. How many there were."""
+
+    async def beat(self, process: str, leaving: bool = False) -> Beat:
+        """This process lives; or it leaves, and its claims are free at once."""
+
+    async def waiting(self) -> tuple[int, datetime | None]:
+        """How many questions are open, and when the oldest was asked."""
+
+
+class Threads(Protocol):
+    """The threads of ours."""
+
+    async def thread(self, key: ThreadKey, branch: str | None = None) -> Thread:
+        """The thread; with `branch`, only that message and its ancestors with the replies given to them."""
+
+    async def heal(self, thread: Thread, history: History) -> None:
+        """Make the rows equal what the platform showed, inside what was read; from here on it is warm."""
+
+    async def gap(self, platform: str, workspaces: Iterable[str] = ()) -> None:
+        """Events may have been missed: these workspaces (none named: all of the platform) are cold."""
+
+    async def told(self, key: ThreadKey, told: Told) -> Told:
+        """Keep how Claude is told of people and attachments; what was kept before wins. All that is kept."""
+
+    async def search(self, workspace: str, channel: str, words: str, limit: int = 20) -> list[Message]:
+        """Messages of one channel that hold all `words`, best first."""
+
+    async def forget(self, scope: Scope) -> int:
+        """Erase texts, names, index and answers of a thread, a channel or a person. How many messages."""
+
+
+class Ledger(Protocol):
+    """One row a request."""
+
+    async def reserve(self, spending: Spending, scopes: Sequence[Scope]) -> Reservation | Refusal:
+        """Set the worst case aside, in every budget that holds for `scopes`, or in none."""
+
+    async def settle(self, reservation: Reservation, settled: Settled) -> None:
+        """What it really was. Settling twice changes nothing."""
+
+    async def spent(self, scope: Scope, since: datetime, by: str) -> list[Spent]:
+        """What was used since then, by `person`, `channel`, `model`, `thread` or `day`."""
+
+
+class Personas(Protocol):
+    """The persona of each place, every version of it."""
+
+    async def persona(self, place: Place) -> Version | None: ...
+
+    async def versions(self, place: Place) -> list[Version]:
+        """All there were, newest first."""
+
+    async def change(self, place: Place, persona: Persona, expected: int, author: str, at: datetime) -> Version:
+        """A new version after number `expected` (0: none yet). Raises Faster when somebody was."""
+
+
+class Notes(Protocol):
+    """Small things to remember: a hash, a model's capabilities."""
+
+    async def get(self, name: str) -> str | None: ...
+
+    async def put(self, name: str, value: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """All five over one database."""
+
+    questions: Questions
+    threads: Threads
+    ledger: Ledger
+    personas: Personas
+    notes: Notes
+    shut: Callable[[], Awaitable[None]]
+    """Close the database; nothing may be called afterwards."""
