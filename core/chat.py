@@ -13,6 +13,14 @@ def clean(text: str) -> str:
     return text.replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
+class Gone(Exception):
+    """Where the reply belongs it can't be shown any more: a channel is gone, a token has run out."""
+
+
+class Hindered(Exception):
+    """The platform forbids something that an answer needs; the message is a sentence for the person."""
+
+
 @dataclass(frozen=True, slots=True)
 class ThreadKey:
     """Where one conversation happens. `workspace` carries its platform's name: `slack:T024`."""
@@ -156,6 +164,24 @@ class Gap:
     workspaces: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that we post with a reply. `alt` says in words what a picture shows."""
+
+    name: str
+    type: str
+    content: bytes
+    alt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command answers."""
+
+    text: str
+    files: tuple[File, ...] = ()
+
+
 Event = Said | Edited | Deleted | Pressed | Commanded | Gap
 
 
@@ -194,16 +220,6 @@ class History:
     messages: tuple[Message, ...]
     reach: Reach = Reach.WHOLE
     gone: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file that we post with a reply. `alt` says in words what a picture shows."""
-
-    name: str
-    type: str
-    content: bytes
-    alt: str = ""
 
 
 Hear = Callable[[Event], Awaitable[Heard]]

@@ -1,6 +1,6 @@
 """What the house keeps, as five protocols. Each method is one unit of work: all of it happens, or nothing."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -45,6 +45,8 @@ class Said:
 
     text: str
     notice: bool = False
+    after: str | None = None
+    """The last message that Claude had read: the reply stands behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class Told:
 class Thread:
     """A thread of ours as we hold it, oldest message first; deleted ones are not in it.
 
-    The text of a reply stands in `replies` under its question's name; its pages are messages of ours.
+    What Claude said stands in `replies` under the question's name; the pages of it are messages of ours.
     """
 
     key: ThreadKey
@@ -91,7 +93,7 @@ class Thread:
     told: Told
     cold: bool
     """It was never read from the platform, or events may have been missed since."""
-    replies: Mapping[str, str] = field(default_factory=dict)
+    replies: Mapping[str, Said] = field(default_factory=dict)
     gap: int = 0
     """The workspace's gaps when this was read; `heal` marks the thread as read up to it."""
 
@@ -107,8 +109,8 @@ class Questions(Protocol):
         kept as a question. What is older than what is held changes nothing; a deletion leaves a grave.
         """
 
-    async def claim(self, process: str) -> Claim | None:
-        """The oldest open question whose thread is free, commands first, with those answered together."""
+    async def claim(self, process: str, platforms: Collection[str]) -> Claim | None:
+        """The oldest open question of these platforms whose thread is free, commands first, with its companions."""
 
     async def posted(self, claim: Claim, page: str, at: datetime) -> None:
         """A page of the reply exists. Raises Lost."""

@@ -1,0 +1,5 @@
+"""`python -m bots` is `confab`."""
+
+from bots.cli import main
+
+main()

@@ -1,0 +1,49 @@
+"""The command line: `confab`, the same as `python -m bots`."""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import click
+
+
+def _plainly(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Tell an operator's mistake in one line each, with exit code 2 and no traceback."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        from core.settings import Misset
+        from core.store.protocols import Unusable
+
+        try:
+            return command(*args, **kwargs)
+        except (Misset, Unusable) as error:
+            click.echo(str(error), err=True)
+            sys.exit(2)
+
+    return run
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="confab")
+def main() -> None:
+    """Claude in the places where teams talk."""
+
+
+@main.command()
+@_plainly
+def chat() -> None:
+    """Talk in the terminal."""
+    from bots import logs, run
+    from bots.console import Console
+    from core import settings
+
+    chosen = settings.read()
+    explicit = "confab_log_level" in chosen.model_fields_set
+    logs.start(chosen.confab_log_level if explicit else "WARNING", settings.secrets(chosen))
+    try:
+        asyncio.run(run.chat(chosen, Console()))
+    except KeyboardInterrupt:
+        click.echo("\nWhat is not answered yet is answered at the next start.", err=True)

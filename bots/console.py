@@ -1,0 +1,96 @@
+"""The console: the smallest platform, a conversation in the terminal. A third adapter starts from here."""
+
+import asyncio
+import getpass
+import time
+from collections.abc import Set as AbstractSet
+from datetime import UTC, datetime
+
+from bots.terminal import Terminal
+from core.chat import Asks, Attachment, Commanded, Gone, Hear, History, Message, Question, Rank, Reach, Said, Shown
+from core.chat import ThreadKey as Key
+from core.commands import TABLE
+from core.commands.table import missing
+
+WORKSPACE = "console:local"
+WELCOME = "Talk to Claude. `/as NAME` is somebody else, `/channel NAME` and `/new` are elsewhere, `/help` has more."
+
+
+class Console:
+    """Reads lines from stdin until its end; several people and channels live in one terminal."""
+
+    name = "console"
+
+    def __init__(self) -> None:
+        self.terminal = Terminal()
+        self._person = getpass.getuser()
+        self._channel = "general"
+        self._thread = f"{datetime.now():%Y-%m-%d}"
+        self._answered: dict[str, asyncio.Event] = {}
+
+    async def run(self, hear: Hear) -> None:
+        if self.terminal.screen:
+            self.terminal.write(WELCOME)
+        while (line := await self.terminal.line(f"{self._person} in #{self._channel}> ")) is not None:
+            if line.strip() and not self._moved(line.strip()):
+                await self._tell(line.strip(), hear)
+
+    async def surface(self, question: Question) -> "Surface":
+        return Surface(self, question)
+
+    def answered(self, name: str) -> None:
+        self._answered.setdefault(name, asyncio.Event()).set()
+
+    def _moved(self, line: str) -> bool:
+        """Whether the line only says who speaks, and where."""
+        word, _, name = line.partition(" ")
+        if word == "/as" and name:
+            self._person = name.strip()
+        elif word == "/channel" and name:
+            self._channel = name.strip().lstrip("#")
+        elif word == "/new":
+            self._thread = datetime.now().isoformat(timespec="seconds")
+        return word == "/new" or (word in {"/as", "/channel"} and bool(name))
+
+    async def _tell(self, line: str, hear: Hear) -> None:
+        """Tell one line and wait until it is answered."""
+        at, name = datetime.now(UTC), str(time.time_ns())
+        key = Key(WORKSPACE, self._channel, self._thread)
+        if line.startswith("/"):
+            values = await self._asked(line[1:])
+            await hear(Commanded(name, key, self._person, line[1:], at, values))
+        else:
+            await hear(Said(name, key, Message(name, self._person, line, at), Asks.CERTAINLY))
+        await self._answered.setdefault(name, asyncio.Event()).wait()
+
+    async def _asked(self, line: str) -> dict[str, str]:
+        """The long text that a command still needs."""
+        needed = missing(TABLE, line, {})
+        if needed is None:
+            return {}
+        return {needed[1].name: await self.terminal.line(f"{needed[1].about}: ") or ""}
+
+
+class Surface:
+    """One question's place in the terminal, which shows only what is printed now."""
+
+    def __init__(self, console: Console, question: Question) -> None:
+        self._console = console
+        self._question = question
+
+    async def history(self) -> History:
+        return History((), Reach.CHAIN)
+
+    async def names(self, people: AbstractSet[str]) -> dict[str, str]:
+        return {person: person for person in people}
+
+    async def fetch(self, attachment: Attachment) -> bytes:
+        raise Gone(attachment.name)
+
+    async def rank(self, person: str) -> Rank:
+        return Rank.OWNER
+
+    async def show(self, reply: Shown) -> None:
+        await self._console.terminal.grow(reply.texts())
+        await reply.posted(f"{self._question.name}.1")
+        self._console.answered(self._question.name)

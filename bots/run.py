@@ -1,0 +1,66 @@
+"""Running: the store, Claude and the platforms are put together here, and taken apart in order."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from core.store.sqlite import open_store
+
+from core.asking import Asking
+from core.assistant import Assistant
+from core.chat import Platform
+from core.claude import Claude
+from core.personas import Persona
+from core.settings import Settings
+from core.store.protocols import Store
+
+
+def clock() -> datetime:
+    return datetime.now(UTC)
+
+
+def claude(settings: Settings) -> Claude:
+    """Claude where a key is set, the stand-in otherwise."""
+    if settings.anthropic_api_key is not None:
+        return Claude(settings.anthropic_api_key.get_secret_value(), settings.anthropic_base_url)
+    from bots.standin import Standin  # noqa: PLC0415  most never need it
+
+    return Claude("stand-in", settings.anthropic_base_url, Standin())
+
+
+@asynccontextmanager
+async def assembled(settings: Settings, platforms: Sequence[Platform], store: Store) -> AsyncIterator[Assistant]:
+    """An assistant over `store` that answers while this lasts, and drains at its end."""
+    client = claude(settings)
+    assistant = Assistant(
+        store,
+        asking=Asking(client, store.ledger, store.notes, clock),
+        platforms={platform.name: platform for platform in platforms},
+        defaults=Persona(system=settings.confab_persona or None, model=settings.confab_model),
+        clock=clock,
+        fallbacks=settings.confab_fallback_models,
+        ttl=settings.confab_cache_ttl,
+        process=f"{socket.gethostname()}:{os.getpid()}:{clock():%H%M%S}",
+    )
+    answering = asyncio.create_task(assistant.floor.run())
+    try:
+        yield assistant
+    finally:
+        await assistant.floor.drain()
+        answering.cancel()
+        await asyncio.gather(answering, return_exceptions=True)
+        await client.close()
+
+
+async def chat(settings: Settings, platform: Platform) -> None:
+    """Talk on one platform until its words end; open questions are answered before this returns."""
+    store = await open_store(settings.database_url)
+    try:
+        async with assembled(settings, [platform], store) as assistant:
+            await platform.run(assistant.hear)
+            await assistant.floor.idle()
+    finally:
+        await store.shut()

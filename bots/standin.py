@@ -1,0 +1,69 @@
+"""The stand-in: answers the SDK where no key is set. It is not Claude, says so, and tells what it was sent."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx2
+
+PAUSE = 0.04  # seconds a word: slow enough to be watched, and killed
+BYTES_PER_TOKEN = 4
+
+
+class Standin(httpx2.AsyncBaseTransport):
+    """A transport that answers the Messages API's requests itself, with the events that the API streams."""
+
+    def __init__(self, pause: float = PAUSE) -> None:
+        self._pause = pause
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        if request.url.path != "/v1/messages":
+            missing = {"type": "error", "error": {"type": "not_found_error", "message": "the stand-in has no models"}}
+            return httpx2.Response(404, json=missing)
+        body = json.loads(await request.aread())
+        headers = {"content-type": "text/event-stream", "request-id": "req_standin"}
+        return httpx2.Response(200, headers=headers, stream=_Events(body, self._pause))
+
+
+class _Events(httpx2.AsyncByteStream):
+    def __init__(self, body: dict[str, Any], pause: float) -> None:
+        self._body = body
+        self._pause = pause
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        words = re.findall(r"\S+\s*", told(self._body))
+        sent = len(json.dumps(self._body)) // BYTES_PER_TOKEN
+        usage = {"input_tokens": sent, "output_tokens": 0}
+        message = {"id": "msg_standin", "type": "message", "role": "assistant", "model": "stand-in", "content": []}
+        yield _event("message_start", message=message | {"stop_reason": None, "stop_sequence": None, "usage": usage})
+        yield _event("content_block_start", index=0, content_block={"type": "text", "text": ""})
+        for word in words:
+            await asyncio.sleep(self._pause)
+            yield _event("content_block_delta", index=0, delta={"type": "text_delta", "text": word})
+        yield _event("content_block_stop", index=0)
+        delta = {"stop_reason": "end_turn", "stop_sequence": None}
+        yield _event("message_delta", delta=delta, usage={"output_tokens": len(words)})
+        yield _event("message_stop")
+
+
+def told(body: dict[str, Any]) -> str:
+    """What the stand-in says to a request: that it is none, and what it was sent."""
+    messages = body["messages"]
+    newest = messages[-1]["content"][-1]["text"]
+    persona = body["system"][1]["text"] if len(body["system"]) > 1 else None
+    turns = "1 turn" if len(messages) == 1 else f"{len(messages)} turns"
+    return "\n\n".join(
+        [
+            "This is an offline **stand-in**, not Claude: no `ANTHROPIC_API_KEY` is set, so nothing left this machine.",
+            f"With a key, `{body['model']}` would have been sent {turns}. The newest one says:",
+            "\n".join(f"> {line}" for line in newest.splitlines()),
+            f"The persona here is: *{persona}*" if persona else "No persona is set here; try `/persona set`.",
+            "`/prompt` shows the whole request, and `/help` what else you can try.",
+        ]
+    )
+
+
+def _event(name: str, **fields: Any) -> bytes:
+    return f"event: {name}\ndata: {json.dumps({'type': name, **fields})}\n\n".encode()

@@ -1,0 +1,210 @@
+"""The assistant: hears events, and answers one question."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+
+from core.asking import Asking, Ended
+from core.chat import (
+    Asks,
+    Deleted,
+    Event,
+    Gone,
+    Heard,
+    Hindered,
+    History,
+    Message,
+    Platform,
+    Pressed,
+    Question,
+    Surface,
+)
+from core.claude import Trouble
+from core.commands import TABLE, table
+from core.commands.persona import in_force
+from core.floor import Floor
+from core.personas import Persona
+from core.prompt import TTL, Request, request
+from core.reply import Reply
+from core.store.protocols import Claim, Outcome, Said, Store, Thread, Told, Unavailable
+from core.turns import MENTION, Turn, branch, introduce, people, turns
+
+log = logging.getLogger(__name__)
+
+
+class Assistant:
+    """Hears what the platforms tell, and answers the questions in it. `floor` runs the answering."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        asking: Asking,
+        platforms: Mapping[str, Platform],
+        defaults: Persona,
+        clock: Callable[[], datetime],
+        fallbacks: Sequence[str] = (),
+        ttl: TTL = "1h",
+        process: str = "",
+    ) -> None:
+        self._store = store
+        self._asking = asking
+        self._platforms = platforms
+        self._defaults = defaults
+        self._clock = clock
+        self._fallbacks = fallbacks
+        self._ttl = ttl
+        self._desk = table.Desk(store, defaults, clock, asking.model, self.next_request, TABLE)
+        self.floor = Floor(store.questions, self.answer, process or secrets.token_hex(8), platforms.keys())
+
+    async def hear(self, event: Event) -> Heard:
+        """Keep an event. When this returns it is safe on disk, and the platform may be told so. Raises Unavailable."""
+        heard = await self._store.questions.hear(event)
+        if heard.question:
+            self.floor.wake()
+        if isinstance(event, Deleted | Pressed):
+            await self.floor.look()
+        return heard
+
+    async def answer(self, claim: Claim, stop: asyncio.Event) -> None:
+        """Answer one question visibly: Claude's words, a command's, or the reason why there are none.
+
+        When `stop` is set it ends with what was said so far. Raises Lost when another process has taken it over.
+        """
+        outcome = Outcome.EXPIRED
+        try:
+            surface = await self._platforms[claim.question.key.workspace.partition(":")[0]].surface(claim.question)
+            if await self._for_us(claim):
+                outcome = await self._shown(claim, surface, stop)
+            else:
+                outcome = Outcome.NOT_FOR_US
+        except* Gone as gone:
+            log.warning("question %s can't be shown an answer: %s", claim.question.name, gone.exceptions[0])
+        await self._store.questions.close(claim, outcome)
+        log.info("question %s in %s: %s", claim.question.name, claim.question.key, outcome.value)
+
+    async def next_request(self, question: Question, surface: Surface) -> Request | None:
+        """The request that the thread of `question` would make now, or None if nothing of it is kept."""
+        thread = await self._store.threads.thread(question.key)
+        if thread.messages and thread.cold:
+            thread, _ = await self._read(thread, surface)
+        told = await self._turns(thread, question, surface)
+        if not told:
+            return None
+        persona, _ = await in_force(self._store.personas, question.key, self._defaults)
+        return request(persona, told, await self._asking.model(persona.model or ""), self._ttl)
+
+    async def _for_us(self, claim: Claim) -> bool:
+        """Follow-ups are, unless all of them mention somebody else."""
+        asked = (claim.question, *claim.together)
+        if any(one.asks is Asks.CERTAINLY for one in asked):
+            return True
+        thread = await self._store.threads.thread(claim.question.key)
+        words = {message.id: message.text for message in thread.messages}
+        return any(not MENTION.search(words.get(one.name, "")) for one in asked)
+
+    async def _shown(self, claim: Claim, surface: Surface, stop: asyncio.Event) -> Outcome:
+        """Show the reply while it grows, to its end. What is final is kept before it is shown."""
+        keep = partial(self._keep_page, claim)
+        reply = Reply(claim.question, keep, claim.pages, claim.question.private)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(surface.show(reply))
+            ended = await self._ended(claim, surface, reply, stop)
+            if not (claim.said or ended.files):
+                await self._store.questions.said(claim, Said(ended.text, ended.notice, ended.after))
+            reply.finish(ended.text, ended.notice, ended.files)
+        return ended.outcome
+
+    async def _keep_page(self, claim: Claim, page: str) -> None:
+        await self._store.questions.posted(claim, page, self._clock())
+
+    async def _ended(self, claim: Claim, surface: Surface, reply: Reply, stop: asyncio.Event) -> Ended:
+        """The final words, or what there is of them when somebody stops it."""
+        working = asyncio.create_task(self._words(claim, surface, reply))
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                return working.result()
+            return Ended(f"{reply.text}\n\n*(Stopped.)*".strip(), Outcome.WITHDRAWN)
+        finally:
+            working.cancel()
+            stopping.cancel()
+
+    async def _words(self, claim: Claim, surface: Surface, reply: Reply) -> Ended:
+        """What to say, whatever happens: trouble is told in a sentence, with a reference to the log."""
+        try:
+            thread = await self._thread(claim, surface, reply)
+            if claim.said:
+                return Ended(claim.said.text, Outcome.REFUSED if claim.said.notice else Outcome.SHOWN)
+            if claim.question.command is not None:
+                return await self._commanded(claim.question, surface)
+            return await self._asked(claim.question, thread, surface, reply)
+        except (table.Problem, Hindered) as problem:
+            return Ended(str(problem), Outcome.REFUSED)
+        except Trouble as trouble:
+            return _apology(claim, trouble.sentence, trouble)
+        except (Unavailable, Gone):
+            raise
+        except Exception as bug:
+            log.exception("a bug kept question %s from its answer", claim.question.name)
+            return _apology(claim, "Something went wrong on my side.", bug)
+
+    async def _thread(self, claim: Claim, surface: Surface, reply: Reply) -> Thread:
+        """The thread as it is now, read from the platform where our own copy may be out of date."""
+        thread = await self._store.threads.thread(claim.question.key)
+        if claim.resumed or (thread.cold and claim.question.command is None):
+            thread, history = await self._read(thread, surface)
+            for page in adopted(history, claim.question):
+                await reply.posted(page)
+        return thread
+
+    async def _read(self, thread: Thread, surface: Surface) -> tuple[Thread, History]:
+        history = await surface.history()
+        await self._store.threads.heal(thread, history)
+        return await self._store.threads.thread(thread.key), history
+
+    async def _commanded(self, question: Question, surface: Surface) -> Ended:
+        row, rest = table.find(TABLE, question.command or "")
+        values = table.values(row, rest, question.values)
+        answer = await table.run(row, table.Call(question, values, surface, self._desk))
+        return Ended(answer.text, Outcome.REFUSED, files=answer.files)
+
+    async def _asked(self, question: Question, thread: Thread, surface: Surface, reply: Reply) -> Ended:
+        told = await self._turns(thread, question, surface)
+        if not told:
+            return Ended("Yes? Ask me something, and I answer here.", Outcome.REFUSED)
+        persona, version = await in_force(self._store.personas, question.key, self._defaults)
+        models = [persona.model or "", *(model for model in self._fallbacks if model != persona.model)]
+        build = partial(request, persona, told, ttl=self._ttl)
+        number = version.number if version else 0
+        return await self._asking.ask(question, number, models, build, reply.say)
+
+    async def _turns(self, thread: Thread, question: Question, surface: Surface) -> list[Turn]:
+        """The turns of the question's conversation; everybody in it is introduced once and for ever."""
+        messages = branch(thread.messages, question.name)
+        names = dict(thread.told.names)
+        unknown = people(messages) - names.keys()
+        if unknown:
+            introduced = introduce(names, unknown, await surface.names(unknown))
+            names = dict((await self._store.threads.told(thread.key, Told(introduced))).names)
+        return turns(messages, thread.replies, names)
+
+
+def adopted(history: History, question: Question) -> list[str]:
+    """Pages on the platform that a predecessor posted for this question: marked as such, or unmarked and later."""
+    mine = [message for message in history.messages if message.mine]
+    return [one.id for one in mine if one.answers == question.name or _unmarked_after(one, question)]
+
+
+def _unmarked_after(message: Message, question: Question) -> bool:
+    return message.answers is None and not message.notice and message.at > question.at
+
+
+def _apology(claim: Claim, sentence: str, error: Exception) -> Ended:
+    reference = secrets.token_hex(3).upper()
+    log.error("reference %s, question %s in %s: %s", reference, claim.question.name, claim.question.key, error)
+    return Ended(f"{sentence} (reference {reference})", Outcome.REFUSED)

@@ -1,0 +1,266 @@
+"""Claude: one request streamed, models listed, and every way it can fail given a name."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import anthropic
+import httpx2
+from anthropic.types import Message, ModelInfo
+from anthropic.types import Usage as Billed
+
+from core.ledger import Usage
+from core.prompt import EFFORTS, THINKING, Model, Request
+
+SILENCE = 120.0  # seconds between two bytes of a stream; pings come more often than that
+CONNECT = 5.0  # seconds
+
+SENTENCES = {
+    "unreachable": "I can't reach Claude just now. Please ask again in a few minutes.",
+    "overloaded": "Claude is overloaded just now. Please ask again in a few minutes.",
+    "limited": "We ask more of Claude than our limits allow just now. Please ask again in a minute.",
+    "failing": "Claude has a problem on its side just now. Please ask again in a few minutes.",
+    "broken off": "The answer broke off on its way from Claude. Please ask again.",
+    "spent": "The spend limit for Claude is reached. Whoever runs this bot can raise it.",
+    "unpaid": "Claude declines because of billing. Whoever runs this bot finds the reason in its log.",
+    "key": "Claude does not accept this bot's key. Whoever runs this bot has to look at it.",
+    "forbidden": "This bot's key may not do that. Whoever runs this bot finds the reason in its log.",
+    "no model": "There is no model `{model}` (any more). Choose another with `persona tune model=...`.",
+    "too long": "This thread is too long for `{model}`. Start a new one, or choose a model that reads more.",
+    "too large": "What this thread holds is too large to send to Claude. Start a new one.",
+    "rejected": "Claude could not take this request. Whoever runs this bot finds the reason in its log.",
+    "not Claude": "What answers at Claude's address is not Claude. Whoever runs this bot has to look at it.",
+}
+TRANSIENT = frozenset({"unreachable", "overloaded", "limited", "failing", "broken off"})
+OTHER_MODEL = frozenset({"overloaded", "no model"})
+
+_BY_TYPE = {
+    "overloaded_error": "overloaded",
+    "rate_limit_error": "limited",
+    "api_error": "failing",
+    "timeout_error": "failing",
+    "billing_error": "unpaid",
+    "authentication_error": "key",
+    "permission_error": "forbidden",
+    "not_found_error": "no model",
+    "request_too_large": "too large",
+    "conflict_error": "failing",
+}
+_BY_STATUS = {401: "key", 402: "unpaid", 403: "forbidden", 404: "no model", 408: "failing", 409: "failing"}
+_BY_STATUS |= {413: "too large", 429: "limited", 529: "overloaded"}
+_BROKEN = (httpx2.HTTPError, httpx2.StreamError, json.JSONDecodeError, AssertionError)
+
+
+@dataclass(eq=False)
+class Trouble(Exception):
+    """A request failed: `kind` names how, `sentence` tells the person, `detail` the operator."""
+
+    kind: str
+    model: str
+    detail: str
+    request: str | None = None
+    retry_after: float | None = None
+    """Seconds, where the API says so."""
+    transient: bool = False
+    """The same request may succeed a little later."""
+    billed: bool = True
+    """Tokens may have been used."""
+
+    @property
+    def sentence(self) -> str:
+        return SENTENCES[self.kind].format(model=self.model)
+
+    @property
+    def other_model(self) -> bool:
+        """Another model may answer where this one can't."""
+        return self.kind in OTHER_MODEL
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.detail} (model {self.model}, request {self.request})"
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What one request brought: the text blocks' words, why it stopped, and what it used."""
+
+    text: str
+    stop: str
+    usage: Usage
+    model: str
+    request: str | None
+    content: list[dict[str, Any]] = field(default_factory=list)
+    """The blocks as they came, to go on after a pause."""
+    category: str | None = None
+    """Why it was refused, in the API's word."""
+
+
+class Claude:
+    """A client of the Messages API. Nothing is retried here: each call is one request."""
+
+    def __init__(self, key: str, base_url: str, transport: httpx2.AsyncBaseTransport | None = None) -> None:
+        own = anthropic.DefaultAsyncHttpxClient(transport=transport) if transport is not None else None
+        timeout = anthropic.Timeout(SILENCE, connect=CONNECT)
+        self._client = anthropic.AsyncAnthropic(
+            api_key=key, base_url=base_url, max_retries=0, timeout=timeout, http_client=own, open_telemetry=False
+        )
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def answer(self, request: Request, heard: Callable[[str], None]) -> Completion:
+        """Send `request` and tell `heard` the text so far, whole, as it grows. Raises Trouble."""
+        try:
+            async with self._client.messages.stream(**request.body, extra_headers=request.headers) as stream:
+                text = ""
+                async for event in stream:
+                    if event.type == "text":
+                        text += event.text
+                        heard(text)
+                message = await stream.get_final_message()
+                return _answer(message, request.model, stream.request_id)
+        except anthropic.APIError as error:
+            raise named(error, request.model) from error
+        except _BROKEN as error:
+            raise _broken(error, request.model) from error
+
+    async def model(self, name: str) -> Model:
+        """What a model can do. Raises Trouble, of kind `no model` when there is none of that name."""
+        try:
+            return _model(await self._client.models.retrieve(name))
+        except anthropic.APIError as error:
+            raise named(error, name) from error
+        except (*_BROKEN, AttributeError) as error:
+            raise _broken(error, name) from error
+
+    async def models(self) -> list[Model]:
+        """All models that this key may use, newest first. Raises Trouble."""
+        try:
+            return [_model(one) async for one in self._client.models.list(limit=100)]
+        except anthropic.APIError as error:
+            raise named(error, "") from error
+        except (*_BROKEN, AttributeError) as error:
+            raise _broken(error, "") from error
+
+
+def named(error: anthropic.APIError, model: str) -> Trouble:
+    """The trouble behind an SDK error, before a stream or in it."""
+    if not isinstance(error, anthropic.APIStatusError):
+        return _unanswered(error, model)
+    kind = _kind(error)
+    advice = error.response.headers.get("x-should-retry")
+    return Trouble(
+        kind,
+        model,
+        f"{error.status_code} {error.type or ''} {error.api_message or _first_line(error.message)}",
+        error.request_id,
+        _seconds(error.response.headers),
+        transient=kind in TRANSIENT if advice not in ("true", "false") else advice == "true",
+        billed=error.status_code < 400,
+    )
+
+
+def _kind(error: anthropic.APIStatusError) -> str:
+    if error.error_code and "spend" in error.error_code:
+        return "spent"
+    if error.type == "invalid_request_error" and error.status_code == 400:
+        return _rejected(error.api_message or "")
+    by_status = _BY_STATUS.get(error.status_code, "failing" if error.status_code >= 500 else "rejected")
+    return _BY_TYPE.get(error.type or "", by_status)
+
+
+def _rejected(message: str) -> str:
+    """What kind of 400 it is; the API gives its own spend limit and a too long prompt no type of their own."""
+    words = message.lower()
+    if "too long" in words or "context" in words:
+        return "too long"
+    return "spent" if "credit balance" in words or "usage limit" in words or "spend" in words else "rejected"
+
+
+def _unanswered(error: anthropic.APIError, model: str) -> Trouble:
+    if isinstance(error, anthropic.APIConnectionError):
+        before = isinstance(error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout)
+        detail = f"{_first_line(error.message)} {error.__cause__!r}"
+        return Trouble("unreachable", model, detail, transient=True, billed=not before)
+    return Trouble("not Claude", model, _first_line(error.message))
+
+
+def _broken(error: Exception, model: str) -> Trouble:
+    if isinstance(error, httpx2.HTTPError | httpx2.StreamError):
+        return Trouble("broken off", model, repr(error), transient=True)
+    return Trouble("not Claude", model, f"{type(error).__name__}: {_first_line(str(error))}")
+
+
+def _answer(message: Message, model: str, request: str | None) -> Completion:
+    if message.stop_reason is None:
+        raise Trouble("broken off", model, "the stream ended without a stop_reason", request, transient=True)
+    details = message.stop_details
+    return Completion(
+        text="".join(block.text for block in message.content if block.type == "text"),
+        stop=message.stop_reason,
+        usage=_usage(message.usage),
+        model=message.model,
+        request=request,
+        content=[block.model_dump(exclude_none=True, mode="json") for block in message.content],
+        category=getattr(details, "category", None),
+    )
+
+
+def _usage(billed: Billed) -> Usage:
+    """Every kind of token; what a stand-in leaves out counts as none."""
+    written = billed.cache_creation_input_tokens or 0
+    split = billed.cache_creation
+    hour = (split.ephemeral_1h_input_tokens or 0) if split else 0
+    details, tools = billed.output_tokens_details, billed.server_tool_use
+    return Usage(
+        input=billed.input_tokens or 0,
+        output=billed.output_tokens or 0,
+        thinking=(details.thinking_tokens or 0) if details else 0,
+        cache_read=billed.cache_read_input_tokens or 0,
+        cache_write_5m=written - hour,
+        cache_write_1h=hour,
+        web_searches=(tools.web_search_requests or 0) if tools else 0,
+    )
+
+
+def _model(info: ModelInfo) -> Model:
+    known: dict[str, Any] = info.capabilities.to_dict() if info.capabilities else {}
+    thinking = (known.get("thinking") or {}).get("types") or {}
+    return Model(
+        info.id,
+        info.max_input_tokens,
+        info.max_tokens,
+        frozenset(level for level in EFFORTS if _supported(known.get("effort") or {}, level)),
+        frozenset(kind for kind in THINKING if _supported(thinking, kind)),
+        known=bool(known),
+    )
+
+
+def _supported(capabilities: object, name: str) -> bool:
+    """Whether a capability is there; a gateway may leave any of them out."""
+    value = capabilities.get(name) if isinstance(capabilities, Mapping) else None
+    return bool(value.get("supported")) if isinstance(value, Mapping) else False
+
+
+def _seconds(headers: Mapping[str, str]) -> float | None:
+    """What retry-after says, in milliseconds, in seconds, or as a date."""
+    milliseconds, after = headers.get("retry-after-ms"), headers.get("retry-after")
+    try:
+        if milliseconds is not None:
+            return float(milliseconds) / 1000
+        return float(after) if after is not None else None
+    except ValueError:
+        return _until(after)
+
+
+def _until(date: str | None) -> float | None:
+    try:
+        return (parsedate_to_datetime(date or "") - datetime.now(UTC)).total_seconds()
+    except ValueError:
+        return None
+
+
+def _first_line(text: str) -> str:
+    return text.strip().partition("\n")[0][:300]

@@ -1,0 +1,17 @@
+"""`forget`: erase what Confab keeps of this thread."""
+
+from core.chat import Answer
+from core.commands.table import Call, Row
+from core.ledger import Scope
+
+
+async def forget(call: Call) -> Answer:
+    key = call.question.key
+    erased = await call.desk.store.threads.forget(Scope(key.workspace, key.channel, key.thread))
+    if not erased:
+        return Answer("Confab keeps nothing of this thread.")
+    kept = "message is" if erased == 1 else "messages are"
+    return Answer(f"{erased:,} {kept} forgotten. They stay where they were posted; Claude is not told of them again.")
+
+
+ROWS = (Row("forget", "Erase what Confab keeps of this thread", forget),)

@@ -1,0 +1,154 @@
+"""`persona`: how Claude behaves in this channel."""
+
+from dataclasses import replace
+
+from core.chat import Answer, Rank, ThreadKey
+from core.commands.table import Call, Kind, Parameter, Problem, Row
+from core.personas import Persona, Place, Version, resolve
+from core.prompt import EFFORTS, THINKING, Unsuited, check
+from core.store.protocols import Faster, Personas
+
+WHERE = Parameter("where", Kind.CHOICE, "this channel, or the whole workspace", choices=("channel", "workspace"))
+_CLEAR = "default"
+
+
+def _place(call: Call) -> Place:
+    key = call.question.key
+    return Place(key.workspace, "" if call.values.get("where") == "workspace" else key.channel)
+
+
+async def _allowed(call: Call) -> None:
+    """What holds in the whole workspace is for its owners."""
+    if call.values.get("where") == "workspace" and await call.surface.rank(call.question.person) < Rank.OWNER:
+        raise Problem("Only those who manage the whole workspace can set its persona.")
+
+
+async def in_force(personas: Personas, key: ThreadKey, defaults: Persona) -> tuple[Persona, Version | None]:
+    """The persona that holds in a thread, and the narrowest version that it comes from, if any was set."""
+    places = (Place(key.workspace, key.channel), Place(key.workspace))
+    versions = [version for place in places if (version := await personas.persona(place))]
+    set_here = [version for version in versions if version.persona != Persona()]
+    return resolve([*(version.persona for version in set_here), defaults]), next(iter(set_here), None)
+
+
+async def show(call: Call) -> Answer:
+    persona, version = await in_force(call.desk.store.personas, call.question.key, call.desk.defaults)
+    return Answer(f"{_origin(version)}\n\n{_described(persona)}")
+
+
+async def set_(call: Call) -> Answer:
+    before, version = await _changed(call, system=call.values["text"])
+    again = " It was that already." if before == version.number else ""
+    return Answer(f"{_here(version)} has this persona from its next answer on.{again}\n\n{_described(version.persona)}")
+
+
+async def tune(call: Call) -> Answer:
+    given = {name: value for name, value in call.values.items() if name != "where"}
+    if not given:
+        raise Problem("Name at least one thing to tune, such as `persona tune effort=low`.")
+    _, version = await _changed(call, **{name: _typed(name, value) for name, value in given.items()})
+    return Answer(f"{_here(version)} is tuned from its next answer on.\n\n{_described(version.persona)}")
+
+
+async def clear(call: Call) -> Answer:
+    await _allowed(call)
+    held = await call.desk.store.personas.persona(_place(call))
+    if held is None or held.persona == Persona():
+        return Answer("There was no persona to clear.")
+    version = await _keep(call, Persona(), held)
+    return Answer(f"{_here(version)} has no persona of its own any more.")
+
+
+async def _changed(call: Call, **fields: object) -> tuple[int, Version]:
+    """The place's persona with these fields; the number it had before, and the version that holds now."""
+    await _allowed(call)
+    held = await call.desk.store.personas.persona(_place(call))
+    persona = replace(held.persona if held else Persona(), **fields)  # type: ignore[arg-type]  # _typed made them
+    whole = resolve([persona, call.desk.defaults])
+    try:
+        check(whole, await call.desk.model(whole.model or ""))
+    except Unsuited as error:
+        raise Problem(str(error)) from None
+    number = held.number if held else 0
+    if held and held.persona == persona:
+        return number, held
+    return number, await _keep(call, persona, held)
+
+
+async def _keep(call: Call, persona: Persona, held: Version | None) -> Version:
+    expected = held.number if held else 0
+    try:
+        return await call.desk.store.personas.change(
+            _place(call), persona, expected, call.question.person, call.desk.clock()
+        )
+    except Faster:
+        raise Problem(
+            "Somebody else changed it in the same moment. Look with `persona show`, then try again."
+        ) from None
+
+
+def _typed(name: str, value: str) -> object:
+    if value == _CLEAR:
+        return None
+    if name == "temperature":
+        return _temperature(value)
+    return int(value) if name == "max_tokens" else value
+
+
+def _temperature(value: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= 1:
+        raise Problem(f"temperature is a number from 0 to 1; `{value[:40]}` is not.")
+    return number
+
+
+def _here(version: Version) -> str:
+    return "This channel" if version.place.channel else "This workspace"
+
+
+def _origin(version: Version | None) -> str:
+    if version is None:
+        return "No persona is set here; these are the defaults."
+    where = "this channel" if version.place.channel else "the whole workspace"
+    return f"Set for {where} by <@{version.author}> on {version.at:%Y-%m-%d} (version {version.number})."
+
+
+def _described(persona: Persona) -> str:
+    settings = [
+        f"{name} `{value}`"
+        for name in ("model", "effort", "max_tokens", "thinking", "temperature")
+        if (value := getattr(persona, name)) is not None
+    ]
+    system = persona.system or "(no system prompt)"
+    quoted = "\n".join(f"> {line}" for line in system.splitlines())
+    return f"{', '.join(settings)}\n{quoted}" if settings else quoted
+
+
+ROWS = (
+    Row("persona show", "Show how Claude behaves in this channel", show),
+    Row(
+        "persona set",
+        "Give Claude a persona in this channel: its system prompt",
+        set_,
+        (Parameter("text", Kind.LONG, "the system prompt, in your own words", required=True), WHERE),
+        Rank.MANAGER,
+    ),
+    Row(
+        "persona tune",
+        "Choose model, effort and length in this channel",
+        tune,
+        (
+            Parameter("model", Kind.TEXT, "a model's id"),
+            Parameter("effort", Kind.CHOICE, "how hard Claude thinks", choices=(*EFFORTS, _CLEAR)),
+            Parameter("max_tokens", Kind.NUMBER, "the longest answer, thinking included"),
+            Parameter("thinking", Kind.CHOICE, "whether Claude thinks first", choices=(*THINKING, _CLEAR)),
+            Parameter("temperature", Kind.TEXT, "0 to 1, for the few models that take it"),
+            WHERE,
+        ),
+        Rank.MANAGER,
+    ),
+    Row("persona clear", "Take this channel's persona away", clear, (WHERE,), Rank.MANAGER),
+)

@@ -1,0 +1,29 @@
+"""`prompt`: exactly what Claude would be sent next in this thread."""
+
+from core.chat import Answer
+from core.commands.table import Call, Row
+from core.prompt import Block, Request
+
+
+async def prompt(call: Call) -> Answer:
+    request = await call.desk.compose(call.question, call.surface)
+    if request is None:
+        return Answer("Nothing yet: Confab keeps no words of this thread. It begins when somebody asks.")
+    return Answer(described(request))
+
+
+def described(request: Request) -> str:
+    """A request in Markdown: each block's origin, its words, and where a cache breakpoint stands."""
+    total = sum(block.tokens for block in request.blocks)
+    settings = {name: value for name, value in request.body.items() if name not in ("system", "messages")}
+    head = f"The next request, about {total:,} tokens: {settings}"
+    return "\n\n".join([head, *(_block(number, block) for number, block in enumerate(request.blocks, 1))])
+
+
+def _block(number: int, block: Block) -> str:
+    fence = "`" * (3 + block.text.count("```"))
+    mark = "\ncache breakpoint" if block.breakpoint else ""
+    return f"**{number}. {block.origin}**, about {block.tokens:,} tokens\n{fence}\n{block.text}\n{fence}{mark}"
+
+
+ROWS = (Row("prompt", "Show what Claude would be sent next in this thread", prompt, private=True),)

@@ -1,0 +1,190 @@
+"""The table of commands: words, parameters, rank, function. A new command is one row and one function."""
+
+import difflib
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from enum import Enum
+
+from core.chat import Answer, Question, Rank, Surface
+from core.personas import Persona
+from core.prompt import Model, Request
+from core.store.protocols import Store
+
+_OPTION = re.compile(r"\s*(\w+)=(\"[^\"]*\"|\S*)")
+
+
+class Problem(Exception):
+    """What a person gave can't be used; the message says why and what would do."""
+
+
+class Kind(Enum):
+    """What a parameter takes, so that a platform can offer the right field."""
+
+    TEXT = "text"
+    LONG = "long"
+    """Text of many lines: asked for by a form where it is required and missing."""
+    NUMBER = "number"
+    MONEY = "money"
+    DATE = "date"
+    CHOICE = "choice"
+    PERSON = "person"
+    FILE = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One value that a command takes. `choices` are all that a choice allows, and suggestions for a text."""
+
+    name: str
+    kind: Kind
+    about: str
+    required: bool = False
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What commands work with."""
+
+    store: Store
+    defaults: Persona
+    clock: Callable[[], datetime]
+    model: Callable[[str], Awaitable[Model]]
+    compose: Callable[[Question, Surface], Awaitable[Request | None]]
+    """The request that the thread of a question would make now."""
+    table: "Sequence[Row]"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A command as it was given: by whom and where (`question`), with what."""
+
+    question: Question
+    values: Mapping[str, str]
+    surface: Surface
+    desk: Desk
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A command: `words` name it, `rank` is the least that may give it, `private` answers only the person."""
+
+    words: str
+    about: str
+    run: Callable[[Call], Awaitable[Answer]]
+    parameters: tuple[Parameter, ...] = ()
+    rank: Rank = Rank.MEMBER
+    private: bool = False
+
+    def parameter(self, name: str) -> Parameter | None:
+        return next((one for one in self.parameters if one.name == name), None)
+
+
+def find(table: Sequence[Row], line: str) -> tuple[Row, str]:
+    """The row that `line` begins with, and the rest of the line. Raises Problem with the nearest words."""
+    words = line.split()
+    for count in (2, 1):
+        name = " ".join(words[:count]).lower()
+        for row in table:
+            if row.words == name and len(words) >= count:
+                return row, _rest(line, count)
+    raise Problem(_unknown(table, " ".join(words[:2]).lower()))
+
+
+def missing(table: Sequence[Row], line: str, values: Mapping[str, str]) -> tuple[Row, Parameter] | None:
+    """The long text that a command still needs: ask for it with a form. None if it needs none or is no command."""
+    try:
+        row, rest = find(table, line)
+    except Problem:
+        return None
+    given = values or _given(row, rest)
+    needed = (one for one in row.parameters if one.kind is Kind.LONG and one.required)
+    return next(((row, one) for one in needed if not given.get(one.name, "").strip()), None)
+
+
+def values(row: Row, rest: str, given: Mapping[str, str]) -> dict[str, str]:
+    """The command's values, checked, from the rest of its line or as they were given. Raises Problem."""
+    found = {name: value.strip() for name, value in (given or _given(row, rest)).items() if value.strip()}
+    for parameter in row.parameters:
+        if parameter.name in found:
+            _check(parameter, found[parameter.name])
+        elif parameter.required:
+            raise Problem(f"`{row.words}` needs {parameter.name}: {parameter.about}. Like this: `{usage(row)}`")
+    return found
+
+
+def usage(row: Row) -> str:
+    """How a command is written."""
+    parts = [row.words]
+    for one in row.parameters:
+        text = one.name.upper() if one is _trailing(row) else f"{one.name}={'|'.join(one.choices) or '...'}"
+        parts.append(text if one.required else f"[{text}]")
+    return " ".join(parts)
+
+
+async def run(row: Row, call: Call) -> Answer:
+    """Give a command, if its giver's rank allows. Raises Problem."""
+    if row.rank > Rank.MEMBER and await call.surface.rank(call.question.person) < row.rank:
+        who = "those who manage this channel" if row.rank is Rank.MANAGER else "those who manage the whole workspace"
+        raise Problem(f"Only {who} can use `{row.words}`.")
+    return await row.run(call)
+
+
+def _given(row: Row, rest: str) -> dict[str, str]:
+    """`name=value` pairs first, what follows them goes to the one text parameter."""
+    found: dict[str, str] = {}
+    at = 0
+    while (option := _OPTION.match(rest, at)) and row.parameter(option[1]):
+        found[option[1]] = option[2].strip('"')
+        at = option.end()
+    text, trailing = rest[at:].strip(), _trailing(row)
+    if text and trailing is None:
+        raise Problem(f"`{row.words}` does not take `{text[:40]}`. Like this: `{usage(row)}`")
+    return found | ({trailing.name: text} if text and trailing else {})
+
+
+def _trailing(row: Row) -> Parameter | None:
+    """The parameter that needs no name: the first that is required, or the only one."""
+    required = next((one for one in row.parameters if one.required), None)
+    return required or (row.parameters[0] if len(row.parameters) == 1 else None)
+
+
+def _check(parameter: Parameter, value: str) -> None:
+    name, kind = parameter.name, parameter.kind
+    if kind is Kind.CHOICE and value not in parameter.choices:
+        raise Problem(f"{name} is one of {', '.join(parameter.choices)}; `{value[:40]}` is not.")
+    if (kind is Kind.NUMBER and not value.isascii()) or (kind is Kind.NUMBER and not value.isdigit()):
+        raise Problem(f"{name} is a whole number; `{value[:40]}` is not.")
+    if kind is Kind.MONEY and not _money(value):
+        raise Problem(f"{name} is an amount of US dollars such as 25 or 12.50; `{value[:40]}` is not.")
+    if kind is Kind.DATE and not _date(value):
+        raise Problem(f"{name} is a date such as 2026-11-30; `{value[:40]}` is not.")
+
+
+def _money(value: str) -> bool:
+    try:
+        amount = Decimal(value)
+    except InvalidOperation:
+        return False
+    return amount.is_finite() and 0 <= amount <= 1_000_000
+
+
+def _date(value: str) -> bool:
+    try:
+        return bool(date.fromisoformat(value))
+    except ValueError:
+        return False
+
+
+def _rest(line: str, count: int) -> str:
+    return "".join(line.split(maxsplit=count)[count:])
+
+
+def _unknown(table: Sequence[Row], name: str) -> str:
+    known = [row.words for row in table]
+    near = difflib.get_close_matches(name, known, 3, 0.5) or [one for one in known if one.split()[0] == name[:20]]
+    meant = f" Did you mean {' or '.join(f'`{one}`' for one in near)}?" if near else ""
+    return f"There is no command `{name[:40]}`.{meant} `help` lists them all."

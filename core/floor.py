@@ -1,0 +1,140 @@
+"""The floor: who speaks where. Questions are claimed, answered side by side, and left to others at the end."""
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import replace
+
+from core.store.protocols import Claim, Lost, Outcome, Questions, Unavailable
+
+BEAT = 2.0  # seconds between two signs of life
+LOOK = 1.0  # seconds after which we look for questions that nobody told us of
+PLACES = 64  # answers at the same time
+TRIES = 3  # times that a question is begun again after a bug
+LONGEST_PAUSE = 30.0  # seconds between two tries
+GRACE = 20.0  # seconds that answers under way get when we drain
+
+log = logging.getLogger(__name__)
+
+Speak = Callable[[Claim, asyncio.Event], Awaitable[None]]
+
+
+class Floor:
+    """Gives the floor to one question a thread. `speak` answers one; its event is set when it shall stop."""
+
+    def __init__(
+        self, questions: Questions, speak: Speak, process: str, platforms: Collection[str], places: int = PLACES
+    ) -> None:
+        self._questions = questions
+        self._speak = speak
+        self._process = process
+        self._platforms = platforms
+        self._places = asyncio.Semaphore(places)
+        self._woken = asyncio.Event()
+        self._open = True
+        self._speaking: dict[int, tuple[asyncio.Task[None], asyncio.Event]] = {}
+
+    def wake(self) -> None:
+        """There may be a question."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Answer questions until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._beat())
+            group.create_task(self._claim())
+
+    async def look(self) -> None:
+        """Say that we live, and stop what was withdrawn or taken over."""
+        beat = await self._questions.beat(self._process)
+        for claim, (task, stop) in self._speaking.items():
+            if beat.late:
+                task.cancel()
+            elif claim in beat.withdrawn:
+                stop.set()
+
+    async def drain(self, seconds: float = GRACE) -> None:
+        """Take no more questions, let those under way end for `seconds`, and leave the rest to whoever comes next."""
+        self._open = False
+        tasks = [task for task, _ in self._speaking.values()]
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._questions.beat(self._process, leaving=True)
+
+    async def idle(self) -> None:
+        """Wait until no question is open."""
+        while (await self._questions.waiting())[0]:
+            await asyncio.gather(*(task for task, _ in self._speaking.values()), return_exceptions=True)
+            await asyncio.sleep(0)
+
+    async def _beat(self) -> None:
+        while True:
+            try:
+                await self.look()
+            except Unavailable as error:
+                log.error("could not say that we live: %s", error)
+            await asyncio.sleep(BEAT)
+
+    async def _claim(self) -> None:
+        while True:
+            await self._places.acquire()
+            claim = await self._next() if self._open else None
+            if claim is not None:
+                self._begin(claim)
+                continue
+            self._places.release()
+            await self._rest()
+
+    async def _next(self) -> Claim | None:
+        try:
+            return await self._questions.claim(self._process, self._platforms)
+        except Unavailable as error:
+            log.error("could not look for questions: %s", error)
+            return None
+
+    async def _rest(self) -> None:
+        try:
+            async with asyncio.timeout(LOOK):
+                await self._woken.wait()
+        except TimeoutError:
+            pass
+        self._woken.clear()
+
+    def _begin(self, claim: Claim) -> None:
+        stop = asyncio.Event()
+        task = asyncio.create_task(self._hold(claim, stop), name=f"reply to {claim.question.name}")
+        self._speaking[claim.id] = task, stop
+
+    async def _hold(self, claim: Claim, stop: asyncio.Event) -> None:
+        """Answer one question, however often it takes, and give the floor back."""
+        try:
+            for attempt in itertools.count(1):
+                if await self._spoken(claim, stop, attempt):
+                    return
+                await asyncio.sleep(min(2.0**attempt, LONGEST_PAUSE))
+                claim = replace(claim, resumed=True)
+        finally:
+            del self._speaking[claim.id]
+            self._places.release()
+            self.wake()
+
+    async def _spoken(self, claim: Claim, stop: asyncio.Event, attempt: int) -> bool:
+        """Whether that was all for this claim. A full disk is waited for; a bug is tried three times."""
+        name = claim.question.name
+        try:
+            await self._speak(claim, stop)
+        except Lost:
+            log.warning("question %s was taken over by another process", name)
+        except Unavailable as error:
+            log.error("question %s waits for the database: %s", name, error)
+            return False
+        except Exception:
+            log.exception("question %s could not be answered", name)
+            if attempt < TRIES:
+                return False
+            await self._questions.close(claim, Outcome.EXPIRED)
+        return True

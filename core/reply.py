@@ -1,0 +1,85 @@
+"""A reply: a text that grows or is replaced until it is whole, and those who watch it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+from core.chat import File, Question
+
+
+class Dropped(Exception):
+    """Somebody else shows this reply from here on: touch the platform no more."""
+
+
+class Reply:
+    """The answer to one question, as it becomes known. One writer, one watcher; `keep` writes down a page."""
+
+    def __init__(
+        self,
+        question: Question,
+        keep: Callable[[str], Awaitable[None]],
+        pages: Sequence[str] = (),
+        private: bool = False,
+    ) -> None:
+        self.question = question
+        self.pages: list[str] = list(pages)
+        self.private = private
+        self.status = "thinking"
+        self.text = ""
+        self.whole = False
+        self.notice = False
+        self.files: Sequence[File] = ()
+        self._keep = keep
+        self._dropped = False
+        self._changed = asyncio.Event()
+        self._ended = asyncio.Event()
+
+    def say(self, text: str) -> None:
+        """The text so far, whole; it may be shorter than before, or another."""
+        if not self.whole and text != self.text:
+            self.text = text
+            self._changed.set()
+
+    def finish(self, text: str, notice: bool = False, files: Sequence[File] = ()) -> None:
+        """The final text. What is said afterwards is ignored."""
+        self.say(text)
+        self.whole, self.notice, self.files = True, notice, files
+        self._changed.set()
+        self._ended.set()
+
+    def drop(self) -> None:
+        """End all watching: the reply belongs to another process now."""
+        self._dropped = True
+        self._changed.set()
+        self._ended.set()
+
+    async def texts(self) -> AsyncIterator[str]:
+        """The newest whole text, each time it changed since the last look; the last one is final."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            self._check()
+            whole = self.whole
+            yield self.text
+            if whole:
+                return
+
+    async def ended(self, seconds: float) -> bool:
+        """Wait until the reply is whole, at most `seconds`."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._ended.wait()
+        except TimeoutError:
+            return False
+        self._check()
+        return True
+
+    async def posted(self, page: str) -> None:
+        """Write down that a page exists."""
+        if page not in self.pages:
+            self.pages.append(page)
+        await self._keep(page)
+        self._check()
+
+    def _check(self) -> None:
+        if self._dropped:
+            raise Dropped

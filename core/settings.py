@@ -1,0 +1,78 @@
+"""Every setting, read once, from the environment and `.env`."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+
+class Misset(Exception):
+    """A setting has a wrong value; each line names a variable and the mend."""
+
+
+class Settings(BaseSettings):
+    """All that Confab can be told from outside. A field's variable is its name in capitals."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    anthropic_api_key: SecretStr | None = Field(
+        default=None, description="Your key; without it only the stand-in answers."
+    )
+    anthropic_base_url: str = Field(default="https://api.anthropic.com", description="A gateway's address.")
+    confab_model: str = Field(default="claude-haiku-5-5", description="The model, where no persona names one.")
+    confab_fallback_models: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Models that answer when that one is overloaded or gone, comma-separated, in order."
+    )
+    confab_persona: str = Field(default="", description="The system prompt, where no persona is set.")
+    confab_cache_ttl: Literal["5m", "1h"] = Field(default="1h", description="How long a prompt is cached: 5m or 1h.")
+    confab_log_level: Level = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    database_url: str = Field(default="sqlite:///confab.db", description="Where threads and usage are kept.")
+
+    @field_validator("confab_fallback_models", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("confab_log_level", mode="before")
+    @classmethod
+    def _capital(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("anthropic_base_url")
+    @classmethod
+    def _http(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return value.rstrip("/")
+
+    @field_validator("database_url")
+    @classmethod
+    def _sqlite(cls, value: str) -> str:
+        scheme = value.partition(":")[0]
+        if scheme != "sqlite":
+            raise ValueError(f"{scheme} databases are not supported yet; use sqlite:///confab.db")
+        return value
+
+
+def read() -> Settings:
+    """The settings, or Misset with a line for each wrong one."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise Misset("\n".join(_line(problem) for problem in error.errors())) from None
+
+
+def secrets(settings: Settings) -> list[str]:
+    """The values that must never be seen."""
+    values = (getattr(settings, name) for name in type(settings).model_fields)
+    return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+
+
+def _line(problem: object) -> str:
+    assert isinstance(problem, dict)
+    variable = str(problem["loc"][0]).upper()
+    description = Settings.model_fields[str(problem["loc"][0])].description
+    cause = str(problem["msg"]).removeprefix("Value error, ")
+    return f"{variable}: {cause}. {description}"
