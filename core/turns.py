@@ -39,7 +39,7 @@ class _Entry:
 
     @property
     def size(self) -> int:
-        return len(self.text.encode())
+        return len(self.text.encode()) + 1
 
 
 def turns(
@@ -70,9 +70,9 @@ def branch(messages: Sequence[Message], name: str) -> list[Message]:
 
     A reply of several pages belongs to the branch whole when one of its pages does.
     """
-    if not any(message.parent for message in messages):
-        return list(messages)
     known = {message.id: message for message in messages}
+    if name not in known or not any(message.parent for message in messages):
+        return list(messages)
     inside: set[str] = set()
     at: str | None = name
     while at in known and at not in inside:

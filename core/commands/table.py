@@ -185,6 +185,6 @@ def _rest(line: str, count: int) -> str:
 
 def _unknown(table: Sequence[Row], name: str) -> str:
     known = [row.words for row in table]
-    near = difflib.get_close_matches(name, known, 3, 0.5) or [one for one in known if one.split()[0] == name[:20]]
+    near = [one for one in known if one.split()[0] == name] or difflib.get_close_matches(name, known, 3, 0.5)
     meant = f" Did you mean {' or '.join(f'`{one}`' for one in near)}?" if near else ""
     return f"There is no command `{name[:40]}`.{meant} `help` lists them all."

@@ -1,0 +1,85 @@
+"""A text that grows, and the one who watches it."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+
+from core.chat import File, Question, ThreadKey
+from core.reply import Dropped, Reply
+
+QUESTION = Question(ThreadKey("test:1", "c", "t"), "1", "U1", datetime(2026, 11, 21, tzinfo=UTC))
+
+
+@pytest.fixture
+def kept():
+    return []
+
+
+@pytest.fixture
+def reply(kept):
+    async def keep(page):
+        kept.append(page)
+
+    return Reply(QUESTION, keep, ["p1"])
+
+
+async def test_a_watcher_sees_the_newest_text_only_and_at_last_the_final_one(reply):
+    seen = []
+
+    async def watch():
+        async for text in reply.texts():
+            seen.append((text, reply.whole))
+
+    watching = asyncio.create_task(watch())
+    await asyncio.sleep(0)
+    reply.say("a")
+    reply.say("a b")
+    await asyncio.sleep(0)
+    reply.say("another")
+    reply.finish("the end", notice=True, files=[File("a.csv", "text/csv", b"")])
+    reply.say("too late")
+    await watching
+
+    assert seen == [("a b", False), ("the end", True)]
+    assert (reply.text, reply.notice, [file.name for file in reply.files]) == ("the end", True, ["a.csv"])
+
+
+async def test_a_reply_finished_with_what_was_said_before_still_ends(reply):
+    reply.say("x")
+    reply.finish("x")
+
+    assert [text async for text in reply.texts()] == ["x"]
+
+
+async def test_an_empty_reply_ends_too(reply):
+    reply.finish("")
+
+    assert [text async for text in reply.texts()] == [""]
+
+
+async def test_pages_are_written_down_once_known(reply, kept):
+    await reply.posted("p2")
+    await reply.posted("p2")
+
+    assert (reply.pages, kept) == (["p1", "p2"], ["p2", "p2"])
+
+
+async def test_the_pause_between_two_edits_ends_early_when_the_reply_is_whole(reply):
+    assert not await reply.ended(0.001)
+    reply.finish("x")
+    assert await reply.ended(3600)
+
+
+@pytest.mark.parametrize("look", ["texts", "ended", "posted"])
+async def test_who_watches_a_dropped_reply_is_told_to_stop(reply, look):
+    reply.drop()
+
+    with pytest.raises(Dropped):
+        match look:
+            case "texts":
+                await anext(reply.texts())
+            case "ended":
+                await reply.ended(3600)
+            case "posted":
+                await reply.posted("p2")
