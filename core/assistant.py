@@ -108,8 +108,8 @@ class Assistant:
 
     async def _shown(self, claim: Claim, surface: Surface, stop: asyncio.Event) -> Outcome:
         """Show the reply while it grows, to its end. What is final is kept before it is shown."""
-        keep = partial(self._keep_page, claim)
-        reply = Reply(claim.question, keep, claim.pages, claim.question.private)
+        persona, _ = await in_force(self._store.personas, claim.question.key, self._defaults)
+        reply = Reply(claim.question, partial(self._keep_page, claim), claim.pages, persona.answers == "thread")
         async with asyncio.TaskGroup() as group:
             group.create_task(surface.show(reply))
             ended = await self._ended(claim, surface, reply, stop)

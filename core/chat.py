@@ -198,6 +198,8 @@ class Heard:
 class Rank(IntEnum):
     """What a person may do in a place, on the platform's word."""
 
+    GUEST = -1
+    """Not of this workspace, or only of some of its channels."""
     MEMBER = 0
     MANAGER = 1
     OWNER = 2
@@ -247,7 +249,13 @@ class Shown(Protocol):
         """True if the final text is not Claude's: mark its pages."""
 
     @property
-    def private(self) -> bool: ...
+    def private(self) -> bool:
+        """Only the asker may see it."""
+
+    @property
+    def threaded(self) -> bool:
+        """It opens a thread of its own, on a platform where replies can also stand in the channel."""
+
     @property
     def files(self) -> Sequence[File]:
         """Posted once, with the final text."""

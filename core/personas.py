@@ -27,6 +27,8 @@ class Persona:
     """adaptive, disabled, enabled or between_tools, as the model's capabilities name them."""
     temperature: float | None = None
     """0 to 1, for the few models that still take it."""
+    answers: str | None = None
+    """`reply` or `thread`: where an answer stands on a platform that has both."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,12 @@ class Reply:
         question: Question,
         keep: Callable[[str], Awaitable[None]],
         pages: Sequence[str] = (),
-        private: bool = False,
+        threaded: bool = False,
     ) -> None:
         self.question = question
         self.pages: list[str] = list(pages)
-        self.private = private
+        self.private = question.private
+        self.threaded = threaded
         self.status = "thinking"
         self.text = ""
         self.whole = False

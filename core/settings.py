@@ -27,10 +27,30 @@ class Settings(BaseSettings):
     )
     confab_persona: str = Field(default="", description="The system prompt, where no persona is set.")
     confab_cache_ttl: Literal["5m", "1h"] = Field(default="1h", description="How long a prompt is cached: 5m or 1h.")
+    confab_guests: bool = Field(default=False, description="Whether guests and people of other workspaces may ask.")
+    confab_managers: Annotated[frozenset[str], NoDecode] = Field(
+        default=frozenset(), description="Ids of people who manage everything, comma-separated."
+    )
+    confab_http_host: str = Field(default="127.0.0.1", description="The address that the HTTP server listens on.")
+    confab_http_port: int | None = Field(default=None, ge=1, le=65535, description="Its port; unset: no HTTP server.")
     confab_log_level: Level = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    slack_bot_token: SecretStr | None = Field(default=None, description="xoxb-..., from the app's page.")
+    slack_app_token: SecretStr | None = Field(default=None, description="xapp-..., for Socket Mode.")
+    slack_signing_secret: SecretStr | None = Field(default=None, description="For HTTP mode, in place of xapp-...")
+    slack_api_url: str = Field(default="https://slack.com/api/", description="Slack's Web API.")
+    slack_streaming: Literal["auto", "edit", "final"] = Field(
+        default="auto", description="auto or edit: answers grow while Claude writes; final: they come whole."
+    )
+    discord_bot_token: SecretStr | None = Field(default=None, description="The bot's token.")
+    discord_api_url: str = Field(default="https://discord.com/api/v10", description="Discord's REST API.")
+    discord_gateway_url: str = Field(default="wss://gateway.discord.gg/", description="Discord's gateway.")
+    discord_shard_ids: Annotated[tuple[int, ...], NoDecode] = Field(
+        default=(), description="Shards that this process runs, comma-separated; unset: all."
+    )
+    discord_shard_count: int | None = Field(default=None, ge=1, description="Shards in all; unset: as Discord advises.")
     database_url: str = Field(default="sqlite:///confab.db", description="Where threads and usage are kept.")
 
-    @field_validator("confab_fallback_models", mode="before")
+    @field_validator("confab_fallback_models", "confab_managers", "discord_shard_ids", mode="before")
     @classmethod
     def _listed(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -40,12 +60,19 @@ class Settings(BaseSettings):
     def _capital(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
-    @field_validator("anthropic_base_url")
+    @field_validator("anthropic_base_url", "slack_api_url", "discord_api_url")
     @classmethod
     def _http(cls, value: str) -> str:
         if not value.startswith(("http://", "https://")):
             raise ValueError("must begin with http:// or https://")
-        return value.rstrip("/")
+        return value
+
+    @field_validator("discord_gateway_url")
+    @classmethod
+    def _socket(cls, value: str) -> str:
+        if not value.startswith(("ws://", "wss://")):
+            raise ValueError("must begin with ws:// or wss://")
+        return value
 
     @field_validator("database_url")
     @classmethod

@@ -68,11 +68,14 @@ def turns(
 def branch(messages: Sequence[Message], name: str) -> list[Message]:
     """The conversation of one message: the thread, or where messages name their parent, its ancestors.
 
-    A reply of several pages belongs to the branch whole when one of its pages does.
+    Those that name none are the trunk, one conversation. A reply of several pages belongs to the branch
+    whole when one of its pages does.
     """
     known = {message.id: message for message in messages}
     if name not in known or not any(message.parent for message in messages):
         return list(messages)
+    if known[name].parent is None:
+        return [message for message in messages if message.parent is None]
     inside: set[str] = set()
     at: str | None = name
     while at in known and at not in inside:

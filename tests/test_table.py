@@ -67,7 +67,10 @@ def test_an_unknown_command_is_answered_with_the_nearest(line, sentence):
     [
         ("25", {"amount": "25"}),
         ("per=day 12.50", {"per": "day", "amount": "12.50"}),
-        ('per=week days=3 since="2026-11-30" amount=1', {"per": "week", "days": "3", "since": "2026-11-30", "amount": "1"}),
+        (
+            'per=week days=3 since="2026-11-30" amount=1',
+            {"per": "week", "days": "3", "since": "2026-11-30", "amount": "1"},
+        ),
     ],
 )
 def test_values_are_named_first_and_the_rest_is_the_text(rest, read):
@@ -87,7 +90,10 @@ def test_a_system_prompt_may_hold_equal_signs_and_quotes():
 @pytest.mark.parametrize(
     ("rest", "sentence"),
     [
-        ("", "`budget set` needs amount: US dollars. Like this: `budget set AMOUNT [per=day|week] [days=...] [since=...]`"),
+        (
+            "",
+            "`budget set` needs amount: US dollars. Like this: `budget set AMOUNT [per=day|week] [days=...] [since=...]`",
+        ),
         ("lots", "amount is an amount of US dollars such as 25 or 12.50; `lots` is not."),
         ("-5", "amount is an amount of US dollars such as 25 or 12.50; `-5` is not."),
         ("NaN", "amount is an amount of US dollars such as 25 or 12.50; `NaN` is not."),

@@ -59,7 +59,10 @@ def spoken(messages, replies=None, names=NAMES, **options) -> list[tuple[str, st
             id="a reply stands after what Claude had read",
         ),
         pytest.param(
-            [said(1, "built", "B9", bot=True)], {}, [("user", "Build (bot): built")], id="another bot says that it is one"
+            [said(1, "built", "B9", bot=True)],
+            {},
+            [("user", "Build (bot): built")],
+            id="another bot says that it is one",
         ),
         pytest.param([said(1, "  "), said(2, "x")], {}, [("user", "Ada: x")], id="empty messages are not told"),
         pytest.param(
@@ -84,7 +87,9 @@ def spoken(messages, replies=None, names=NAMES, **options) -> list[tuple[str, st
             ],
             id="a thread that ends with us",
         ),
-        pytest.param([said(1, "ask <@U2> or <@U7>")], {}, [("user", "Ada: ask @Bob or @U7")], id="mentions become names"),
+        pytest.param(
+            [said(1, "ask <@U2> or <@U7>")], {}, [("user", "Ada: ask @Bob or @U7")], id="mentions become names"
+        ),
         pytest.param(
             [said(1, "see", attachments=(Attachment("F1", "a [b].pdf", "application/pdf", 12_345),))],
             {},
@@ -252,6 +257,12 @@ def test_a_branch_is_the_ancestors_of_its_question_and_the_replies_to_them():
 
     assert [message.id for message in branch(thread, "4")] == ["1", "2", "3", "4"]
     assert [message.id for message in branch(thread, "5")] == ["1", "5"]
+
+
+def test_messages_without_a_parent_are_one_conversation():
+    thread = [said(1, "root"), reply_to(2, "aside", 1), said(3, "in the thread"), page(4, "x", "3"), said(5, "on")]
+
+    assert [message.id for message in branch(thread, "5")] == ["1", "3", "4", "5"]
 
 
 def test_without_parents_the_branch_is_the_thread():

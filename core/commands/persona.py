@@ -119,7 +119,7 @@ def _origin(version: Version | None) -> str:
 def _described(persona: Persona) -> str:
     settings = [
         f"{name} `{value}`"
-        for name in ("model", "effort", "max_tokens", "thinking", "temperature")
+        for name in ("model", "effort", "max_tokens", "thinking", "temperature", "answers")
         if (value := getattr(persona, name)) is not None
     ]
     system = persona.system or "(no system prompt)"
@@ -146,6 +146,7 @@ ROWS = (
             Parameter("max_tokens", Kind.NUMBER, "the longest answer, thinking included"),
             Parameter("thinking", Kind.CHOICE, "whether Claude thinks first", choices=(*THINKING, _CLEAR)),
             Parameter("temperature", Kind.TEXT, "0 to 1, for the few models that take it"),
+            Parameter("answers", Kind.CHOICE, "where answers stand, in Discord", choices=("reply", "thread", _CLEAR)),
             WHERE,
         ),
         Rank.MANAGER,

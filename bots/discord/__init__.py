@@ -1,0 +1,1 @@
+"""Discord: `/ask`, mentions, replies, threads and direct messages."""

@@ -1,0 +1,1 @@
+"""Slack: mentions in threads, direct messages and `/confab`."""
