@@ -20,7 +20,8 @@ Row = dict[str, Any]
 MEMORY = ":memory:"
 BUSY = timedelta(seconds=5)  # how long a unit waits for another process to finish its own
 SWEEP_BUSY = timedelta(milliseconds=100)  # a sweep that would have to wait is done at a later beat
-CODE = 0xFF  # the part of SQLite's result codes that names the kind
+KIND = 0xFF  # the part of SQLite's result codes that names the kind of error
+BUGS = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG}
 
 MENDS = {
     sqlite3.SQLITE_NOTADB: "it is not a database; name another file, or move this one away",
@@ -60,7 +61,7 @@ class Connection:
     async def sweep(self) -> None:
         """Clear what was erased out of the search index, the unused pages and the write-ahead log.
 
-        While a reader in another process looks at the old state, all stays for the next sweep.
+        While a reader in another process looks at the old state, that is left to the next sweep.
         """
         await self._run(self._sweep)
 
@@ -89,21 +90,21 @@ class Connection:
         try:
             with transaction(db):
                 return work(db)
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:  # SQL that SQLite does not understand: a bug
+        except sqlite3.DatabaseError as error:
+            if _kind(error) in BUGS:
                 raise
             raise Unavailable(f"The database {self.path} cannot be used just now: {error}.") from error
 
     def _sweep(self) -> None:
-        erased = self._unit(_merge)
-        if erased is None:
-            return
         db = self._owned()
-        _wait(db, SWEEP_BUSY)
-        busy, *_ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        _wait(db, self.busy)
-        if not busy:
-            self._unit(lambda db: db.table("erasures").delete_where("id <= ?", [erased]))
+        try:
+            with transaction(db):
+                erased = _merge(db)
+            if erased is not None and _checkpoint(db, self.busy):
+                with transaction(db):
+                    db.table("erasures").delete_where("id <= ?", [erased])
+        except sqlite3.OperationalError:
+            return  # what was erased is still written down, so the next sweep clears it
 
     def _owned(self) -> Database:
         if self._db is None:
@@ -168,7 +169,22 @@ class _Unfit(Exception):
 def _mend(error: Exception) -> str:
     if isinstance(error, _Unfit):
         return str(error)
-    return f"{MENDS.get(getattr(error, 'sqlite_errorcode', 0) & CODE, ANYTHING)} ({error})"
+    return f"{MENDS.get(_kind(error), ANYTHING)} ({error})"
+
+
+def _kind(error: Exception) -> int:
+    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return code & KIND
+
+
+def _checkpoint(db: Database, busy: timedelta) -> bool:
+    """Empty the write-ahead log into the file. False if a reader in another process would not let us."""
+    _wait(db, SWEEP_BUSY)
+    try:
+        blocked, *_ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        _wait(db, busy)
+    return not blocked
 
 
 def _wait(db: Database, busy: timedelta) -> None:

@@ -32,9 +32,11 @@ def hear(db: Database, event: Event, now: datetime) -> Heard:
 def _said(db: Database, event: Said, now: datetime) -> Heard:
     row = held(db, event.key, event.message.id)
     key = _thread(db, event, row)
-    if not _welcome(db, event, key, row):
-        return Heard(new=False, ours=ours(db, key), question=False, key=key)
-    begin(db, key, now, event.private)
+    mine = ours(db, key)
+    if not (mine or event.asks is Asks.CERTAINLY) or _gone(db, event, key, row):
+        return Heard(new=False, ours=mine, question=False, key=key)
+    if not mine:
+        begin(db, key, now, event.private)
     new = _keep(db, key, event.message, row, event.private)
     question = event.asks is not Asks.NO and ask(db, _question(key, event))
     return Heard(new=new or question, ours=True, question=question, key=key)
@@ -50,15 +52,12 @@ def _thread(db: Database, event: Said | Edited, row: Row | None) -> ThreadKey:
     return key_of(parent) if parent and not parent["private"] else event.key
 
 
-def _welcome(db: Database, event: Said, key: ThreadKey, row: Row | None) -> bool:
-    """Whether the message may be kept: somebody asks us for certain, or has asked before in its thread."""
-    if row and row["deleted_at"]:
-        return False
-    if row is None and asked(db, key, event.message.id):  # it was private, and is gone
-        return False
-    if Forgotten(db, key).covers(event.message.author, event.message.at):
-        return False
-    return event.asks is Asks.CERTAINLY or ours(db, key)
+def _gone(db: Database, event: Said, key: ThreadKey, row: Row | None) -> bool:
+    """Whether the message must not rise: it was deleted, it was forgotten, or it was private and is answered."""
+    if row:
+        return row["deleted_at"] is not None
+    answered = asked(db, key, event.message.id) is not None
+    return answered or Forgotten(db, key).covers(event.message.author, event.message.at)
 
 
 def _keep(db: Database, key: ThreadKey, message: Message, row: Row | None, private: bool = False) -> bool:
