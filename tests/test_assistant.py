@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 import pytest
-from core.store.sqlite import open_store
 
 from core.chat import Asks, Commanded, Deleted, Edited, Message, Pressed, Rank, Reach, ThreadKey
 from core.ledger import Scope
+from core.store.sqlite import open_store
 from tests.fakes.board import START, Board
 from tests.fakes.claude import ClaudeFake
 from tests.fakes.claude_script import Answer, Break, Fault, Gate, refusal
@@ -21,8 +21,8 @@ MODEL = "claude-haiku-5-5"
 
 
 @pytest.fixture
-async def store(tmp_path):
-    opened = await open_store(f"sqlite:///{tmp_path}/confab.db")
+async def store(tmp_path, board):
+    opened = await open_store(f"sqlite:///{tmp_path}/confab.db", clock=board.now)
     yield opened
     await opened.shut()
 
@@ -285,8 +285,11 @@ async def test_every_way_to_stop_ends_in_plain_words(assistant, board, fake, ans
     await board.until("t1", shown)
 
 
+SEARCH = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "x"}}
+
+
 async def test_after_a_pause_claude_goes_on_in_the_same_answer(assistant, board, fake, store):
-    fake.script(Answer(text="First part, ", stop_reason="pause_turn"), Answer(text="second part."))
+    fake.script(Answer(text="First part, ", blocks=(SEARCH,), stop_reason="pause_turn"), Answer(text="second part."))
 
     await assistant.hear(board.said("t1", "U1", "hello"))
     await board.until("t1", "First part, second part.")
