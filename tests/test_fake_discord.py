@@ -115,7 +115,7 @@ async def test_history_is_paged_both_ways(fake, bot):
 
     assert await contents(limit=3) == ["6", "5", "4"]
     assert await contents(limit=None, after=discord.Object(int(ids[4]))) == ["5", "6"]
-    assert await contents(limit=2, before=discord.Object(int(ids[2]))) == ["1", "0"]
+    assert await contents(limit=2, before=discord.Object(int(ids[4]))) == ["3", "2"]
     assert await contents(limit=3, around=discord.Object(int(ids[3]))) == ["4", "3", "2"]
 
 
@@ -243,18 +243,20 @@ async def test_words_are_withheld_without_the_intent(fake):
     client = Noted(discord.Intents(guilds=True, messages=True))
     async with online(client, fake.token):
         mine = await place(fake, client, "general").send("mine")
-        await fake.say("ada", "general", "secret", attachments=[Upload("a.txt", b"a")])
+        secret = await fake.say("ada", "general", "secret", attachments=[Upload("a.txt", b"a")])
         await fake.say("ada", "general", f"<@{fake.me}> open")
         await fake.say("ada", "general", "answer", reply_to=str(mine.id))
         await fake.say("ada", "general", "aside", reply_to=str(mine.id), ping=False)
+        await fake.forward("bob", secret, "general")
         await fake.say("ada", "dm", "private")
-        await client.happened("message", times=6)
+        await client.happened("message", times=7)
         listed = [message async for message in place(fake, client, "general").history(oldest_first=True)]
 
-    shown = ["mine", "", f"<@{fake.me}> open", "answer", ""]
+    shown = ["mine", "", f"<@{fake.me}> open", "answer", "", ""]
     assert [message.content for message in client.seen("message")] == [*shown, "private"]
     assert [message.content for message in listed] == shown
-    assert [message.attachments for message in listed] == [[]] * 5
+    assert [message.attachments for message in listed] == [[]] * 6
+    assert [shot.content for shot in listed[-1].message_snapshots] == [""]
 
 
 async def test_what_the_bot_may_not_see_it_does_not_hear(fake, bot):

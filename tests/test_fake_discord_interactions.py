@@ -182,7 +182,7 @@ async def test_people_channels_and_files_arrive_resolved(fake, bot):
 @pytest.mark.parametrize(
     ("user", "command", "options"),
     [
-        ("bob", "look", {}),
+        ("bob", "look", {"who": "cy", "where": "dev", "what": Upload("a.txt", b"a")}),
         ("ada", "nothing", {}),
         ("ada", "ask", {}),
         ("ada", "ask", {"question": "x", "volume": 3}),

@@ -211,6 +211,7 @@ async def test_a_bucket_refuses_one_request_too_many(fake, bot):
         body = await second.json()
 
     assert (first.headers["X-RateLimit-Remaining"], second.status, second.headers["Via"]) == ("0", 429, "1.1 google")
+    assert first.headers["Via"] == "1.1 google"
     assert (body["global"], 59 < body["retry_after"] <= 60) == (False, True)
 
 
