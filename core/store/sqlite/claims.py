@@ -1,13 +1,14 @@
 """Claims: who answers what now, and what is left of those that stopped."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from sqlite_utils import Database
 
 from core.chat import Asks, Question
 from core.store.protocols import Beat, Claim, Lost, Outcome, Said
-from core.store.sqlite.asking import finish, key_of, place, question_of
+from core.store.sqlite.asking import finish, key_of, place, question_of, said_of
 from core.store.sqlite.branches import branch
 from core.store.sqlite.database import Row, one
 from core.store.sqlite.ledger import died
@@ -19,6 +20,7 @@ STALE = timedelta(seconds=10)  # a process that has not beaten for so long has s
 NEXT = """
 SELECT questions.* FROM questions LEFT JOIN claims ON claims.id = questions.claim
 WHERE questions.outcome IS NULL
+AND substr(questions.workspace, 1, instr(questions.workspace, ':') - 1) IN (SELECT value FROM json_each(:platforms))
 AND (questions.claim IS NULL OR (questions.reply = questions.name AND claims.process IS NULL))
 AND (questions.command IS NOT NULL OR NOT EXISTS (
     SELECT 1 FROM questions AS other
@@ -77,9 +79,9 @@ WHERE claims.process = :process AND questions.withdrawn_at IS NOT NULL
 CLAIMED = "SELECT * FROM questions WHERE claim = :claim ORDER BY reply <> name, at, id"
 
 
-def claim(db: Database, process: str, now: datetime, stale: timedelta) -> Claim | None:
+def claim(db: Database, process: str, platforms: Collection[str], now: datetime, stale: timedelta) -> Claim | None:
     db.execute(STOPPED, {"since": stamp(now - stale)})
-    lead = one(db, NEXT, {})
+    lead = one(db, NEXT, {"platforms": json.dumps(list(platforms))})
     if lead is None:
         return None
     resumed = lead["claim"] is not None
@@ -129,7 +131,7 @@ def _claim(db: Database, number: int, rows: Sequence[Row], process: str, resumed
         process=process,
         together=tuple(question_of(row) for row in others),
         pages=tuple(row["page"] for row in pages),
-        said=None if lead["said"] is None else Said(lead["said"], bool(lead["notice"])),
+        said=said_of(lead),
         resumed=resumed,
     )
 
@@ -144,7 +146,7 @@ def posted(db: Database, claim: Claim, page: str, at: datetime) -> None:
 
 def said(db: Database, claim: Claim, said: Said) -> None:
     row = _owned(db, claim)
-    db.table("questions").update(row["id"], {"said": said.text, "notice": said.notice})
+    db.table("questions").update(row["id"], {"said": said.text, "notice": said.notice, "after": said.after})
     db.execute(NOTICE, {**row, "notice": said.notice})
 
 

@@ -1,6 +1,7 @@
 """Questions: what was asked, and who answers it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlite_utils import Database
@@ -26,14 +27,14 @@ class SqliteQuestions:
     async def hear(self, event: Event) -> Heard:
         return await self._connection.unit(lambda db: hear(db, event, self._clock()))
 
-    async def claim(self, process: str) -> Claim | None:
-        return await self._connection.unit(lambda db: claims.claim(db, process, self._clock(), self._stale))
+    async def claim(self, process: str, platforms: Collection[str]) -> Claim | None:
+        return await self._connection.unit(lambda db: claims.claim(db, process, platforms, self._clock(), self._stale))
 
     async def posted(self, claim: Claim, page: str, at: datetime) -> None:
         await self._connection.unit(lambda db: claims.posted(db, claim, page, at))
 
     async def said(self, claim: Claim, said: Said) -> None:
-        final = Said(clean(said.text), said.notice)
+        final = replace(said, text=clean(said.text))
         await self._connection.unit(lambda db: claims.said(db, claim, final))
 
     async def close(self, claim: Claim, outcome: Outcome) -> None:

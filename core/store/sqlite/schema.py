@@ -45,6 +45,7 @@ QUESTION = {
     "reply": str,
     "said": str,
     "notice": int,
+    "after": str,
     "withdrawn_at": str,
     "outcome": str,
     "closed_at": str,
@@ -86,6 +87,7 @@ PERSONA = {
     "max_tokens": int,
     "thinking": str,
     "temperature": float,
+    "answers": str,
     "author": str,
     "at": str,
 }

@@ -8,10 +8,10 @@ from sqlite_utils import Database
 
 from core.chat import History, Message, ThreadKey, clean
 from core.ledger import Scope
-from core.store.protocols import Thread, Told
-from core.store.sqlite.asking import place
+from core.store.protocols import Said, Thread, Told
+from core.store.sqlite.asking import place, said_of
 from core.store.sqlite.branches import branch as branch_of
-from core.store.sqlite.database import Connection
+from core.store.sqlite.database import Connection, Row
 from core.store.sqlite.forgetting import forget
 from core.store.sqlite.healing import heal
 from core.store.sqlite.messages import message_of
@@ -24,7 +24,7 @@ ORDER BY at, message
 """
 
 REPLIES = """
-SELECT name, said FROM questions
+SELECT name, said, notice, after FROM questions
 WHERE workspace = :workspace AND channel = :channel AND thread = :thread
 AND said IS NOT NULL AND NOT private AND NOT notice
 """
@@ -38,7 +38,7 @@ ORDER BY at, message
 """
 
 BRANCH_REPLIES = """
-SELECT name, said FROM questions
+SELECT name, said, notice, after FROM questions
 WHERE workspace = :workspace AND channel = :channel AND name IN (SELECT value FROM json_each(:names))
 AND said IS NOT NULL AND NOT private AND NOT notice
 """
@@ -87,17 +87,20 @@ def _thread(db: Database, key: ThreadKey, branch: str | None) -> Thread:
     )
 
 
-def _whole(db: Database, key: ThreadKey) -> tuple[tuple[Message, ...], dict[str, str]]:
+def _whole(db: Database, key: ThreadKey) -> tuple[tuple[Message, ...], dict[str, Said]]:
     messages = tuple(message_of(row) for row in db.query(MESSAGES, place(key)))
-    return messages, {row["name"]: row["said"] for row in db.query(REPLIES, place(key))}
+    return messages, _replies(db.query(REPLIES, place(key)))
 
 
-def _branch(db: Database, key: ThreadKey, branch: str) -> tuple[tuple[Message, ...], dict[str, str]]:
+def _branch(db: Database, key: ThreadKey, branch: str) -> tuple[tuple[Message, ...], dict[str, Said]]:
     names = {**place(key), "names": json.dumps(sorted(branch_of(db, key, branch)))}
     messages = tuple(message_of(row) for row in db.query(BRANCH_MESSAGES, names))
     answered = {message.answers for message in messages}
-    replies = {row["name"]: row["said"] for row in db.query(BRANCH_REPLIES, names) if row["name"] in answered}
-    return messages, replies
+    return messages, _replies(row for row in db.query(BRANCH_REPLIES, names) if row["name"] in answered)
+
+
+def _replies(rows: Iterable[Row]) -> dict[str, Said]:
+    return {row["name"]: said for row in rows if (said := said_of(row))}
 
 
 def _tell(db: Database, key: ThreadKey, told: Told) -> Told:
