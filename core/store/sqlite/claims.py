@@ -54,9 +54,12 @@ WHERE claims.id = :claim AND claims.process = :process AND questions.workspace =
 AND questions.channel = :channel AND questions.name = :name
 """
 
+# Until the platform says when it was posted, a page is no older than what it answers, whatever our clock says.
 POST = """
 INSERT INTO messages (workspace, channel, thread, message, author, text, at, mine, answers, notice)
-SELECT workspace, channel, thread, :page, '', '', :at, 1, :name, :notice FROM threads
+SELECT workspace, channel, thread, :page, '', '',
+    max(:at, (SELECT max(at) FROM questions WHERE claim = :claim)), 1, :name, :notice
+FROM threads
 WHERE workspace = :workspace AND channel = :channel AND thread = :thread
 ON CONFLICT (workspace, channel, message) DO UPDATE
 SET answers = coalesce(answers, excluded.answers), notice = max(notice, excluded.notice)
