@@ -70,7 +70,7 @@ class SqliteThreads:
 
     async def forget(self, scope: Scope) -> int:
         count = await self._connection.unit(lambda db: forget(db, scope, self._clock()))
-        await self._connection.sweep()
+        await self._connection.sweep(at_once=True)
         return count
 
 
@@ -122,13 +122,13 @@ def _told(db: Database, key: ThreadKey) -> Told:
 
 
 def _search(db: Database, workspace: str, channel: str, words: str, limit: int) -> list[Message]:
-    if not words.strip():
+    query = db.quote_fts(clean(words))
+    if not query:
         return []
     rows = db.table("messages").search(
-        clean(words),
+        query,
         where="workspace = :workspace AND channel = :channel AND NOT private AND deleted_at IS NULL",
         where_args={"workspace": workspace, "channel": channel},
         limit=limit,
-        quote=True,
     )
     return [message_of(row) for row in rows]
