@@ -148,6 +148,7 @@ async def test_nothing_is_told_of_a_thread_that_is_not_ours(store):
         ('"', []),
         ('"fox', ["1", "2"]),
         ('fo"x', []),
+        ('fox", \nfox', ["1", "2"]),
         ("fox*", ["1", "2"]),
         ("NEAR(fox", []),
         ("fox AND", []),

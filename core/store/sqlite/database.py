@@ -179,6 +179,8 @@ def _mend(error: Exception) -> str:
 
 
 def _kind(error: Exception) -> int:
+    if isinstance(error, OSError):
+        return sqlite3.SQLITE_CANTOPEN
     code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     return code & KIND
 

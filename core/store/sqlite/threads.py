@@ -122,7 +122,8 @@ def _told(db: Database, key: ThreadKey) -> Told:
 
 
 def _search(db: Database, workspace: str, channel: str, words: str, limit: int) -> list[Message]:
-    query = db.quote_fts(clean(words))
+    # Database.quote_fts lets a quotation mark before a line break through.
+    query = " ".join(f'"{word}"' for word in clean(words).replace('"', " ").split())
     if not query:
         return []
     rows = db.table("messages").search(
