@@ -21,6 +21,7 @@ from core.chat import (
     Platform,
     Pressed,
     Question,
+    Rank,
     Surface,
 )
 from core.claude import Trouble
@@ -30,8 +31,10 @@ from core.floor import Floor
 from core.personas import Persona
 from core.prompt import TTL, Request, request
 from core.reply import Reply
-from core.store.protocols import Claim, Outcome, Said, Store, Thread, Told, Unavailable
+from core.store.protocols import Claim, Lost, Outcome, Said, Store, Thread, Told, Unavailable
 from core.turns import MENTION, Turn, introduce, people, trunk, turns
+
+MEMBERS_ONLY = "Only members of this workspace can ask me. Whoever runs this bot can open it to guests."
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +63,7 @@ class Assistant:
         clock: Callable[[], datetime],
         fallbacks: Sequence[str] = (),
         ttl: TTL = "1h",
+        guests: bool = False,
         process: str = "",
     ) -> None:
         self._store = store
@@ -69,6 +73,7 @@ class Assistant:
         self._clock = clock
         self._fallbacks = fallbacks
         self._ttl = ttl
+        self._guests = guests
         self._desk = table.Desk(store, defaults, clock, asking.model, self.next_request, TABLE)
         self.floor = Floor(store.questions, self.answer, process or secrets.token_hex(8), platforms.keys())
 
@@ -90,7 +95,7 @@ class Assistant:
         try:
             surface = await self._platforms[question.key.workspace.partition(":")[0]].surface(question)
             thread = await self._store.threads.thread(question.key)
-            if for_us(claim, thread):
+            if for_us(claim, thread) and not await self._declined(claim, surface):
                 outcome = await self._shown(claim, surface, thread, stop)
             else:
                 outcome = Outcome.NOT_FOR_US
@@ -109,6 +114,18 @@ class Assistant:
             return None
         persona, _ = await in_force(self._store.personas, question.key, self._defaults)
         return request(persona, told, await self._asking.model(persona.model or ""), self._ttl)
+
+    async def _welcome(self, claim: Claim, surface: Surface) -> bool:
+        """Whether one of those who ask may: members, and guests where they are welcome."""
+        if self._guests or claim.question.command is not None:
+            return True
+        people = {question.person for question in (claim.question, *claim.together)}
+        return max([await surface.rank(person) for person in sorted(people)]) > Rank.GUEST
+
+    async def _declined(self, claim: Claim, surface: Surface) -> bool:
+        """Whether it is a guest's who knows by now that only members may ask."""
+        told = not self._guests and await self._store.notes.get(_declined(claim.question))
+        return bool(told) and not await self._welcome(claim, surface)
 
     async def _shown(self, claim: Claim, surface: Surface, thread: Thread, stop: asyncio.Event) -> Outcome:
         """Show the reply while it grows, to its end. What is final is kept before it is shown."""
@@ -130,22 +147,30 @@ class Assistant:
         """What to say, whatever happens: trouble is told in a sentence, with a reference to the log."""
         claim = work.claim
         try:
-            if claim.resumed or (work.thread.cold and claim.question.command is None):
-                work = await self._reread(work, reply)
-            if claim.said:
-                return Ended(claim.said.text, Outcome.REFUSED if claim.said.notice else Outcome.SHOWN)
-            if claim.question.command is not None:
-                return await self._commanded(claim.question, work.surface)
-            return await self._asked(work, reply)
+            return await self._found(work, reply)
         except (table.Problem, Hindered) as problem:
             return Ended(str(problem), Outcome.REFUSED)
         except Trouble as trouble:
             return _apology(claim, trouble.sentence, trouble)
-        except (Unavailable, Gone):
+        except (Unavailable, Gone, Lost):
             raise
         except Exception as bug:
             log.exception("a bug kept question %s from its answer", claim.question.name)
             return _apology(claim, "Something went wrong on my side.", bug)
+
+    async def _found(self, work: Work, reply: Reply) -> Ended:
+        """What was said already, else what the command or Claude says."""
+        claim = work.claim
+        if claim.resumed or (work.thread.cold and claim.question.command is None):
+            work = await self._reread(work, reply)
+        if claim.said:
+            return Ended(claim.said.text, Outcome.REFUSED if claim.said.notice else Outcome.SHOWN)
+        if claim.question.command is not None:
+            return await self._commanded(claim.question, work.surface)
+        if not await self._welcome(claim, work.surface):
+            await self._store.notes.put(_declined(claim.question), self._clock().isoformat())
+            return Ended(MEMBERS_ONLY, Outcome.REFUSED)
+        return await self._asked(work, reply)
 
     async def _reread(self, work: Work, reply: Reply) -> Work:
         """The thread read from the platform, where our own copy may be out of date; a predecessor's pages are ours."""
@@ -193,6 +218,11 @@ class Assistant:
             introduced = introduce(names, unknown, await surface.names(unknown))
             names = dict((await self._store.threads.told(thread.key, Told(introduced))).names)
         return turns(messages, thread.replies, names)
+
+
+def _declined(question: Question) -> str:
+    """The note that a guest was told."""
+    return f"declined:{question.key.workspace}:{question.key.channel}:{question.person}"
 
 
 def for_us(claim: Claim, thread: Thread) -> bool:
