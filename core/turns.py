@@ -65,25 +65,9 @@ def turns(
     return told
 
 
-def branch(messages: Sequence[Message], name: str) -> list[Message]:
-    """The conversation of one message: the thread, or where messages name their parent, its ancestors.
-
-    Those that name none are the trunk, one conversation. A reply of several pages belongs to the branch
-    whole when one of its pages does.
-    """
-    known = {message.id: message for message in messages}
-    if name not in known or not any(message.parent for message in messages):
-        return list(messages)
-    if known[name].parent is None:
-        return [message for message in messages if message.parent is None]
-    inside: set[str] = set()
-    at: str | None = name
-    while at in known and at not in inside:
-        inside.add(at)
-        message = known[at]
-        at = message.parent or (message.answers if message.mine else None)
-    answered = {known[one].answers for one in inside if known[one].answers}
-    return [message for message in messages if message.id in inside or (message.mine and message.answers in answered)]
+def trunk(messages: Iterable[Message]) -> list[Message]:
+    """The conversation of a message that replies to none: all that reply to none."""
+    return [message for message in messages if message.parent is None]
 
 
 def people(messages: Iterable[Message]) -> set[str]:
@@ -121,24 +105,26 @@ def described(attachment: Attachment) -> str:
 
 def _placed(messages: Sequence[Message], replies: Mapping[str, Said]) -> list[Message]:
     """The messages with each reply as one page, moved to stand after the last message that Claude had read."""
-    ids = {message.id for message in messages if not message.mine}
+    others = {message.id for message in messages if not message.mine}
+    pages: dict[str, list[Message]] = {}
+    for message in messages:
+        if message.mine and message.answers:
+            pages.setdefault(message.answers, []).append(message)
     moved: dict[str, list[Message]] = {}
     order: list[Message] = []
-    seen: set[str] = set()
     for message in messages:
         if not (message.mine and message.answers):
             order.append(message)
-        elif message.answers not in seen:
-            seen.add(message.answers)
+        elif message is pages[message.answers][0]:
             said = replies.get(message.answers)
-            place = order if said is None or said.after not in ids else moved.setdefault(said.after, [])
-            place.append(_joined(message, messages, said))
+            place = order if said is None or said.after not in others else moved.setdefault(said.after, [])
+            place.append(_joined(pages[message.answers], said))
     return [one for message in order for one in (message, *moved.get(message.id, ()))]
 
 
-def _joined(first: Message, messages: Sequence[Message], said: Said | None) -> Message:
-    pages = [message.text for message in messages if message.mine and message.answers == first.answers]
-    text = said.text if said is not None else "\n".join(pages)
+def _joined(pages: Sequence[Message], said: Said | None) -> Message:
+    first = pages[0]
+    text = said.text if said is not None else "\n".join(page.text for page in pages)
     return Message(first.id, first.author, text, first.at, mine=True, notice=first.notice or bool(said and said.notice))
 
 

@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from core.store.sqlite import open_store
 
 from core.ledger import Scope
+from core.store.sqlite import open_store
 from tests.fakes.claude import ClaudeFake
 from tests.fakes.claude_script import Answer, Gate
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from core.chat import Asks, Attachment, Gone, Hear, History, Message, Question, Rank, Reach, Said, Shown, ThreadKey
 
-START = datetime(2026, 11, 21, 9, tzinfo=UTC)
+START = datetime(2026, 1, 2, 9, tzinfo=UTC)
 US = "U0"
 
 
@@ -26,6 +26,7 @@ class Board:
         self.reach = Reach.WHOLE
         self.changed = asyncio.Condition()
         self._numbers = itertools.count(1)
+        self._newest = 0
 
     async def run(self, hear: Hear) -> None:
         await asyncio.get_running_loop().create_future()
@@ -40,12 +41,17 @@ class Board:
         return Said(f"e{message.id}", key, message, asks)
 
     def post(self, key: ThreadKey, message: Message) -> Message:
-        placed = replace(message, at=START + timedelta(seconds=int(message.id)))
+        placed = replace(message, at=START + timedelta(milliseconds=int(message.id)))
         self.posts.setdefault(key, []).append(placed)
         return placed
 
+    def now(self) -> datetime:
+        """The board's clock: just after the newest post."""
+        return START + timedelta(milliseconds=self._newest + 0.5)
+
     def number(self) -> str:
-        return f"{next(self._numbers):04}"
+        self._newest = next(self._numbers)
+        return f"{self._newest:04}"
 
     def shown(self, thread: str, channel: str = "c1") -> list[str]:
         """Our pages in a thread, as anybody reads them."""
@@ -90,7 +96,7 @@ class BoardSurface:
         if not reply.pages:
             page = Message(self._board.number(), US, "", START, mine=True, answers=self._question.name)
             self._board.post(self._question.key, page)
-            await reply.posted(page.id)
+            await reply.posted(page.id, self._board.now())
         at = next(index for index, post in enumerate(posts) if post.id == reply.pages[0])
         posts[at] = replace(posts[at], text=text, notice=reply.whole and reply.notice)
         async with self._board.changed:

@@ -79,7 +79,10 @@ def _system_turns(messages: list[Message], model: Model) -> None:
 
 
 def _end(last: Message, model: Model) -> None:
-    if last.role != "assistant":
+    """Words must not be put into Claude's mouth; a turn in which a server tool paused goes on."""
+    if last.role != "assistant" or any(
+        isinstance(one, ToolUse) and one.type == "server_tool_use" for one in last.content
+    ):
         return
     if not model.prefill:
         raise Refused(
