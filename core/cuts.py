@@ -103,8 +103,14 @@ def inside(text: str, start: int, roomy: int, full: int, movable: bool) -> int:
     first = lead.end() + 1 if lead else start + 1
     tokens = {at for match in _TOKEN.finditer(text, start, full + 1) for at in range(match.start() + 1, match.end())}
     for rule in (_SENTENCE, _SPACE):
-        ends = [match.end() for match in rule.finditer(text, roomy, full + 1) if first <= match.end() <= full]
-        if good := [at for at in ends if at not in tokens and _CLUSTER.match(text, at - 1, full + 1).end() == at]:
+        ends = [match.end() for match in rule.finditer(text, roomy, full + 1)]
+        good = [
+            at
+            for at in ends
+            if first <= at <= full and at not in tokens and _CLUSTER.match(text, at - 1, full + 1).end() == at
+        ]
+        if good:
             return good[-1]
-    clusters = {match.start() for match in _CLUSTER.finditer(text, start, full + 1) if match.start() >= first}
-    return max(clusters - tokens or ({start} if movable else clusters) or {full})
+    clusters = {int(match.start()) for match in _CLUSTER.finditer(text, start, full + 1)}
+    between = {at for at in clusters if at >= first}
+    return max(between - tokens or ({start} if movable else between) or {full})

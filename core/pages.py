@@ -24,27 +24,24 @@ class Pager:
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect, self._costs = dialect, Costs(dialect)
-        self._forget()
+        self._text, self._end = "", Place(0)
+        self._fixed: list[str] = []
 
     def pages(self, text: str) -> list[str]:
         """The same as `pages` gives, also if `text` is another one than before."""
         text = re.sub("\r\n?", "\n", text)
         if not text.startswith(self._text):
-            self._forget()
+            self._end, self._fixed = Place(0), []
         self._text = text
-        while (place := begin(text, self._place)).at < len(text):
+        while (place := begin(text, self._end)).at < len(text):
             sheet = Sheet(text, place, self._dialect, self._costs)
             end = sheet.fill()
             page = sheet.written()
             if not end:
                 return [*self._fixed, page]
             self._fixed += [page] if page else []
-            self._place = end
+            self._end = end
         return [*self._fixed]
-
-    def _forget(self) -> None:
-        self._text, self._place = "", Place(0)
-        self._fixed: list[str] = []
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,32 +169,34 @@ class Sheet:
         return base + self.costs.of(f"{line}\n{fence.closing}" if fence else line)
 
     def _overflow(self, line: str, kind: Kind) -> int | None:
-        """The first character of `line`, while it is being written, that the page has no room for."""
-        base, limit = self._before(line), self.dialect.limit
+        """The first visible character of `line`, while it is being written, that the page has no room for."""
+        size, fits = self._before(line), len(line) <= self.dialect.limit
         run = slice(*marks(line))
-        if kind is Kind.CLOSING or (not line[run] and len(line) <= limit and base + self.costs.of(line) <= limit):
+        if kind is Kind.CLOSING or (not line[run] and fits and size + self.costs.of(line) <= self.dialect.limit):
             return None
-        since = 0
-        growth: Iterable[int] = map(self.costs.__getitem__, line)
         if isinstance(self.open, Fence):
-            since = 0 if self._amid else self.open.reach(line)
-        elif line[run]:
-            growth = self._fence_growth(line, run)
-        if line.strip() and since == len(line):
-            return since if base + sum(growth) > limit else None
-        sizes = accumulate(growth, initial=base)
-        return next(
-            (at for at, size in enumerate(sizes, -1) if size > limit and at >= since and line[at].strip()), None
-        )
+            return self._code_overflow(line, size, 0 if self._amid else self.open.reach(line))
+        return self._first_over(line, accumulate(self._growth(line, run), initial=size))
 
-    def _fence_growth(self, line: str, run: slice) -> Iterable[int]:
-        """What each character adds to a page, if its marks may yet open a fence, which has to be closed."""
-        cost = self.costs.__getitem__
-        lead, run_, rest = line[: run.start], line[run], line[run.stop :]
-        first = self.costs.of("\n" + lead)
-        return chain(
-            map(cost, lead), [first + 2 * cost(run_[0])], (2 * cost(mark) for mark in run_[1:]), map(cost, rest)
-        )
+    def _code_overflow(self, line: str, size: int, reach: int) -> int | None:
+        """The same in a fence: what may yet close it takes no room before it turns out to be code."""
+        if line.strip() and reach == len(line):
+            return reach if size + self.costs.of(line) > self.dialect.limit else None
+        at = self._first_over(line, accumulate(map(self.costs.__getitem__, line), initial=size))
+        return None if at is None else max(at, reach)
+
+    def _first_over(self, line: str, sizes: Iterable[int]) -> int | None:
+        over = (at for at, size in enumerate(sizes, start=-1) if size > self.dialect.limit)
+        return next((at for at in over if at >= 0 and not line[at].isspace()), None)
+
+    def _growth(self, line: str, run: slice) -> Iterable[int]:
+        """What each character of a line adds to the page; a run of marks may yet open a fence that has to be closed."""
+        costs = [self.costs[character] for character in line[: run.stop]]
+        for at in range(run.start, run.stop):
+            costs[at] *= 2
+        if line[run]:
+            costs[run.start] += self.costs.of("\n" + line[: run.start])
+        return chain(costs, map(self.costs.__getitem__, line[run.stop :]))
 
     def _begun(self, rule: str) -> Table | None:
         """The table that the line above and its `rule` begin."""
@@ -219,8 +221,10 @@ class Sheet:
         """Add a row, if the table drawn with it has room; before it is whole it stands beneath the table as it is."""
         size = self.size
         for row, at in self._rows(line, kind):
+            if full is not None and full < at:
+                break
             size = self._tabled(row)
-            if (full is None or at < full) and size > self.dialect.limit:
+            if size > self.dialect.limit:
                 return at
         if full is not None:
             return full
@@ -246,18 +250,17 @@ class Sheet:
 
     def _cut(self, start: int, full: int) -> Place:
         """End the page where it had best end, seeing the text as far as `full`, and say where that is."""
-        line = self.text[start : full + 1].rstrip("\n")
-        kind = Kind.CODE if isinstance(self.open, Fence) else self._read(line, whole=False)[0]
-        self.lines.append(Line(start, line, kind, self.open, self.size))
+        seen = self.text[start : full + 1].rstrip("\n")
+        kind = Kind.CODE if isinstance(self.open, Fence) else self._read(seen, whole=False)[0]
+        self.lines.append(Line(start, seen, kind, self.open, self.size))
         places = worths(self.lines)
-        fair = [(worth, index) for worth, index in places if worth > Worth.GLUED]
-        roomy = [(worth, index) for worth, index in fair if self.lines[index].size >= self.dialect.limit / 2]
+        fair = [place for place in places if place[0] > Worth.GLUED]
+        roomy = [place for place in fair if self.lines[place[1]].size >= self.dialect.limit / 2]
         if not roomy and (not self.lines[-1].uncuttable or not (fair or kind is Kind.OPENING)):
-            return self._cut_inside(full, bool(fair) and fair[-1][1] == len(self.lines) - 1)
-        index = max(roomy)[1] if roomy else (fair or places)[-1][1]
-        line_after = self.lines[index]
-        del self.lines[index:]
-        return Place(line_after.start, line_after.open)
+            return self._cut_inside(full, movable=bool(fair) and self.lines[fair[-1][1]] is self.lines[-1])
+        _, index = max(roomy) if roomy else (fair or places)[-1]
+        line, self.lines = self.lines[index], self.lines[:index]
+        return Place(line.start, line.open)
 
     def _cut_inside(self, full: int, movable: bool) -> Place:
         """End the page amid its last line, or before that if it is `movable` and nothing of it can stay."""

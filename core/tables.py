@@ -85,7 +85,7 @@ def _fence(lines: Sequence[str]) -> str:
 def _listed(rows: Sequence[Sequence[str]]) -> str:
     names = [_plain(name) for name in rows[0]]
     body = rows[1:] or [[""] * len(names)]
-    return "\n".join("- " + "\n  ".join(map(_named, names, row)) for row in body)
+    return "\n".join("- " + "\n  ".join(filter(None, map(_named, names, row))) for row in body)
 
 
 def _named(name: str, value: str) -> str:
