@@ -93,7 +93,7 @@ class Assistant:
         """
         question, outcome = claim.question, Outcome.EXPIRED
         try:
-            surface = await self._platforms[question.key.workspace.partition(":")[0]].surface(question)
+            surface = await self._platforms[question.key.platform].surface(question)
             thread = await self._store.threads.thread(question.key)
             if for_us(claim, thread) and not await self._declined(claim, surface):
                 outcome = await self._shown(claim, surface, thread, stop)
