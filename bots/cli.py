@@ -43,7 +43,8 @@ def chat() -> None:
 
     chosen = settings.read()
     explicit = "confab_log_level" in chosen.model_fields_set
-    logs.start(chosen.confab_log_level if explicit else "WARNING", settings.secrets(chosen))
+    level = chosen.confab_log_level if explicit else "WARNING"
+    logs.start(level, settings.secrets(chosen), chosen.confab_log_format)
     try:
         asyncio.run(run.chat(chosen, Console()))
     except KeyboardInterrupt:
@@ -62,5 +63,5 @@ def run(only: str | None) -> None:
     from core import settings
 
     chosen = settings.read()
-    logs.start(chosen.confab_log_level, settings.secrets(chosen))
+    logs.start(chosen.confab_log_level, settings.secrets(chosen), chosen.confab_log_format)
     asyncio.run(serve(chosen, only))

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 
 from core.store.protocols import Claim, Lost, Outcome, Questions, Unavailable
+from core.watch import Beaten, Closed, Watch, answering, ids, unwatched
 
 BEAT = 2.0  # seconds between two signs of life
 LOOK = 1.0  # seconds after which we look for questions that nobody told us of
@@ -24,13 +25,21 @@ class Floor:
     """Gives the floor to one question a thread. `speak` answers one; its event is set when it shall stop."""
 
     def __init__(
-        self, questions: Questions, speak: Speak, process: str, platforms: Collection[str], places: int = PLACES
+        self,
+        questions: Questions,
+        speak: Speak,
+        process: str,
+        platforms: Collection[str],
+        *,
+        places: int = PLACES,
+        watch: Watch = unwatched,
     ) -> None:
         self._questions = questions
         self._speak = speak
         self._process = process
         self._platforms = platforms
         self._places = asyncio.Semaphore(places)
+        self._watch = watch
         self._woken = asyncio.Event()
         self._open = True
         self._speaking: dict[int, tuple[asyncio.Task[None], asyncio.Event]] = {}
@@ -48,6 +57,7 @@ class Floor:
     async def look(self) -> None:
         """Say that we live, and stop what was withdrawn or taken over."""
         beat = await self._questions.beat(self._process)
+        self._watch(Beaten())
         for claim, (task, stop) in self._speaking.items():
             if beat.late:
                 task.cancel()
@@ -83,7 +93,7 @@ class Floor:
         while True:
             await self._places.acquire()
             claim = await self._next() if self._open else None
-            if claim is not None:
+            if claim is not None and self._open:  # one that came while we began to drain is left, as all others are
                 self._begin(claim)
                 continue
             self._places.release()
@@ -111,6 +121,8 @@ class Floor:
 
     async def _hold(self, claim: Claim, stop: asyncio.Event) -> None:
         """Answer one question, however often it takes, and give the floor back."""
+        answering.set(ids(claim.question))
+        log.info("taken up again" if claim.resumed else "taken up")
         try:
             for attempt in itertools.count(1):
                 if await self._spoken(claim, stop, attempt):
@@ -124,17 +136,17 @@ class Floor:
 
     async def _spoken(self, claim: Claim, stop: asyncio.Event, attempt: int) -> bool:
         """Whether that was all for this claim. A full disk is waited for; a bug is tried three times."""
-        name = claim.question.name
         try:
             await self._speak(claim, stop)
         except Lost:
-            log.warning("question %s was taken over by another process", name)
+            log.warning("taken over by another process")
         except Unavailable as error:
-            log.error("question %s waits for the database: %s", name, error)
+            log.error("waits for the database: %s", error)
             return False
         except Exception:
-            log.exception("question %s could not be answered", name)
+            log.exception("could not be answered")
             if attempt < TRIES:
                 return False
             await self._questions.close(claim, Outcome.EXPIRED)
+            self._watch(Closed(claim.question, Outcome.EXPIRED))
         return True
