@@ -10,6 +10,7 @@ from core.store.protocols import Claim, Lost, Outcome, Questions, Unavailable
 from core.watch import Beaten, Closed, Watch, answering, ids, unwatched
 
 BEAT = 2.0  # seconds between two signs of life
+GLANCE = 0.01  # seconds between two looks whether all is answered
 LOOK = 1.0  # seconds after which we look for questions that nobody told us of
 PLACES = 64  # answers at the same time
 TRIES = 3  # times that a question is begun again after a bug
@@ -32,17 +33,19 @@ class Floor:
         platforms: Collection[str],
         *,
         places: int = PLACES,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         watch: Watch = unwatched,
     ) -> None:
         self._questions = questions
         self._speak = speak
         self._process = process
         self._platforms = platforms
+        self._sleep = sleep
         self._places = asyncio.Semaphore(places)
         self._watch = watch
         self._woken = asyncio.Event()
         self._open = True
-        self._speaking: dict[int, tuple[asyncio.Task[None], asyncio.Event]] = {}
+        self._speaking: dict[asyncio.Task[None], tuple[Claim, asyncio.Event]] = {}
 
     def wake(self) -> None:
         """There may be a question."""
@@ -58,16 +61,16 @@ class Floor:
         """Say that we live, and stop what was withdrawn or taken over."""
         beat = await self._questions.beat(self._process)
         self._watch(Beaten())
-        for claim, (task, stop) in self._speaking.items():
+        for task, (claim, stop) in self._speaking.items():
             if beat.late:
                 task.cancel()
-            elif claim in beat.withdrawn:
+            elif claim.id in beat.withdrawn:
                 stop.set()
 
     async def drain(self, seconds: float = GRACE) -> None:
         """Take no more questions, let those under way end for `seconds`, and leave the rest to whoever comes next."""
         self._open = False
-        tasks = [task for task, _ in self._speaking.values()]
+        tasks = list(self._speaking)
         if tasks:
             await asyncio.wait(tasks, timeout=seconds)
         for task in tasks:
@@ -78,8 +81,8 @@ class Floor:
     async def idle(self) -> None:
         """Wait until no question is open."""
         while (await self._questions.waiting())[0]:
-            await asyncio.gather(*(task for task, _ in self._speaking.values()), return_exceptions=True)
-            await asyncio.sleep(0)
+            await asyncio.gather(*self._speaking, return_exceptions=True)
+            await asyncio.sleep(GLANCE)
 
     async def _beat(self) -> None:
         while True:
@@ -117,22 +120,24 @@ class Floor:
     def _begin(self, claim: Claim) -> None:
         stop = asyncio.Event()
         task = asyncio.create_task(self._hold(claim, stop), name=f"reply to {claim.question.name}")
-        self._speaking[claim.id] = task, stop
+        self._speaking[task] = claim, stop
+        task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        """Give the floor back, also when the task was cancelled before it began."""
+        del self._speaking[task]
+        self._places.release()
+        self.wake()
 
     async def _hold(self, claim: Claim, stop: asyncio.Event) -> None:
-        """Answer one question, however often it takes, and give the floor back."""
+        """Answer one question, however often it takes."""
         answering.set(ids(claim.question))
         log.info("taken up again" if claim.resumed else "taken up")
-        try:
-            for attempt in itertools.count(1):
-                if await self._spoken(claim, stop, attempt):
-                    return
-                await asyncio.sleep(min(2.0**attempt, LONGEST_PAUSE))
-                claim = replace(claim, resumed=True)
-        finally:
-            del self._speaking[claim.id]
-            self._places.release()
-            self.wake()
+        for attempt in itertools.count(1):
+            if await self._spoken(claim, stop, attempt):
+                return
+            await self._sleep(min(2.0**attempt, LONGEST_PAUSE))
+            claim = replace(claim, resumed=True)
 
     async def _spoken(self, claim: Claim, stop: asyncio.Event, attempt: int) -> bool:
         """Whether that was all for this claim. A full disk is waited for; a bug is tried three times."""

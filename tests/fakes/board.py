@@ -28,6 +28,7 @@ class Board:
         self.changed = asyncio.Condition()
         self._numbers = itertools.count(1)
         self._newest = 0
+        self._slept = timedelta()
 
     async def run(self, hear: Hear) -> None:
         await asyncio.get_running_loop().create_future()
@@ -51,7 +52,11 @@ class Board:
 
     def now(self) -> datetime:
         """The board's clock: just after the newest post."""
-        return START + timedelta(milliseconds=self._newest + 0.5)
+        return START + timedelta(milliseconds=self._newest + 0.5) + self._slept
+
+    def slept(self, seconds: float) -> None:
+        """Let time pass on the board's clock."""
+        self._slept += timedelta(seconds=seconds)
 
     def number(self) -> str:
         self._newest = next(self._numbers)
