@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 
 from core.store.protocols import Claim, Lost, Outcome, Questions, Unavailable
+from core.watch import Beaten, Closed, Watch, answering, ids, unwatched
 
 BEAT = 2.0  # seconds between two signs of life
 GLANCE = 0.01  # seconds between two looks whether all is answered
@@ -33,6 +34,7 @@ class Floor:
         *,
         places: int = PLACES,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        watch: Watch = unwatched,
     ) -> None:
         self._questions = questions
         self._speak = speak
@@ -40,6 +42,7 @@ class Floor:
         self._platforms = platforms
         self._sleep = sleep
         self._places = asyncio.Semaphore(places)
+        self._watch = watch
         self._woken = asyncio.Event()
         self._open = True
         self._speaking: dict[asyncio.Task[None], tuple[Claim, asyncio.Event]] = {}
@@ -57,6 +60,7 @@ class Floor:
     async def look(self) -> None:
         """Say that we live, and stop what was withdrawn or taken over."""
         beat = await self._questions.beat(self._process)
+        self._watch(Beaten())
         for task, (claim, stop) in self._speaking.items():
             if beat.late:
                 task.cancel()
@@ -92,7 +96,7 @@ class Floor:
         while True:
             await self._places.acquire()
             claim = await self._next() if self._open else None
-            if claim is not None:
+            if claim is not None and self._open:  # one that came while we began to drain is left, as all others are
                 self._begin(claim)
                 continue
             self._places.release()
@@ -127,6 +131,8 @@ class Floor:
 
     async def _hold(self, claim: Claim, stop: asyncio.Event) -> None:
         """Answer one question, however often it takes."""
+        answering.set(ids(claim.question))
+        log.info("taken up again" if claim.resumed else "taken up")
         for attempt in itertools.count(1):
             if await self._spoken(claim, stop, attempt):
                 return
@@ -135,17 +141,17 @@ class Floor:
 
     async def _spoken(self, claim: Claim, stop: asyncio.Event, attempt: int) -> bool:
         """Whether that was all for this claim. A full disk is waited for; a bug is tried three times."""
-        name = claim.question.name
         try:
             await self._speak(claim, stop)
         except Lost:
-            log.warning("question %s was taken over by another process", name)
+            log.warning("taken over by another process")
         except Unavailable as error:
-            log.error("question %s waits for the database: %s", name, error)
+            log.error("waits for the database: %s", error)
             return False
         except Exception:
-            log.exception("question %s could not be answered", name)
+            log.exception("could not be answered")
             if attempt < TRIES:
                 return False
             await self._questions.close(claim, Outcome.EXPIRED)
+            self._watch(Closed(claim.question, Outcome.EXPIRED))
         return True

@@ -126,6 +126,39 @@ async def test_draining_lets_answers_end_and_takes_no_more(store, board, speaker
     assert (await store.questions.waiting())[0] == 1
 
 
+class Slow:
+    """A store whose claims, once written down, arrive only when they are let go."""
+
+    def __init__(self, store) -> None:
+        self.questions, self._within = self, store.questions
+        self.claimed, self.let_go = asyncio.Event(), asyncio.Event()
+
+    def __getattr__(self, name: str):
+        return getattr(self._within, name)
+
+    async def claim(self, process, platforms):
+        claim = await self._within.claim(process, platforms)
+        self.claimed.set()
+        await self.let_go.wait()
+        return claim
+
+
+async def test_what_is_claimed_just_when_draining_begins_is_left_to_the_next_process(store, board, speaker):
+    slow = Slow(store)
+    (name,) = await ask(store, board, "t1")
+    async with open_floor(slow, speaker) as floor:
+        await slow.claimed.wait()
+        await floor.drain(5)
+        slow.let_go.set()
+        await asyncio.sleep(0.01)
+    assert speaker.began.empty()
+
+    second = Speaker(store)
+    async with open_floor(store, second, "p2") as floor:
+        assert await heard(second, 1) == [name]
+        await floor.idle()
+
+
 async def test_what_drains_too_long_is_left_to_the_next_process_at_once(store, board, speaker):
     speaker.held = True
     (name,) = await ask(store, board, "t1")

@@ -18,6 +18,7 @@ class Board:
     name = "board"
 
     def __init__(self) -> None:
+        self.offline = ""
         self.posts: dict[ThreadKey, list[Message]] = {}
         self.people = {"U1": "Ada", "U2": "Bob", "U3": "Cy"}
         self.ranks = {"U1": Rank.OWNER}
@@ -34,6 +35,9 @@ class Board:
 
     async def surface(self, question: Question) -> "BoardSurface":
         return BoardSurface(self, question)
+
+    async def close(self) -> None:
+        self.offline = "closed"
 
     def said(self, thread: str, person: str, text: str, channel: str = "c1", asks: Asks = Asks.CERTAINLY) -> Said:
         """Post as a person, and the event that tells of it."""
