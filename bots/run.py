@@ -7,8 +7,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from core.store.sqlite import open_store
-
 from core.asking import Asking
 from core.assistant import Assistant
 from core.chat import Platform
@@ -16,6 +14,7 @@ from core.claude import Claude
 from core.personas import Persona
 from core.settings import Settings
 from core.store.protocols import Store
+from core.store.sqlite import open_store
 
 
 def clock() -> datetime:

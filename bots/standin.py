@@ -20,8 +20,7 @@ class Standin(httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         if request.url.path != "/v1/messages":
-            missing = {"type": "error", "error": {"type": "not_found_error", "message": "the stand-in has no models"}}
-            return httpx2.Response(404, json=missing)
+            return httpx2.Response(200, json=_model(request.url.path.rpartition("/")[2]))
         body = json.loads(await request.aread())
         headers = {"content-type": "text/event-stream", "request-id": "req_standin"}
         return httpx2.Response(200, headers=headers, stream=_Events(body, self._pause))
@@ -63,6 +62,12 @@ def told(body: dict[str, Any]) -> str:
             "`/prompt` shows the whole request, and `/help` what else you can try.",
         ]
     )
+
+
+def _model(name: str) -> dict[str, Any]:
+    """A model of whose capabilities nothing is known."""
+    created = "1970-01-01T00:00:00Z"
+    return {"type": "model", "id": name, "display_name": name, "created_at": created, "lifecycle": "active"}
 
 
 def _event(name: str, **fields: Any) -> bytes:

@@ -97,8 +97,9 @@ class Asking:
             log.warning("capabilities of %s are not known: %s", name, trouble)
             note = json.loads(await self._notes.get(f"model:{name}") or "null")
             return _read(note["model"]) if note else Model(name)
-        note = {"at": self._clock().isoformat(), "model": _written(model)}
-        await self._notes.put(f"model:{name}", json.dumps(note))
+        if model.known:
+            note = {"at": self._clock().isoformat(), "model": _written(model)}
+            await self._notes.put(f"model:{name}", json.dumps(note))
         return model
 
     async def _rounds(

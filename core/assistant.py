@@ -4,6 +4,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -30,7 +31,7 @@ from core.personas import Persona
 from core.prompt import TTL, Request, request
 from core.reply import Reply
 from core.store.protocols import Claim, Outcome, Said, Store, Thread, Told, Unavailable
-from core.turns import MENTION, Turn, branch, introduce, people, turns
+from core.turns import MENTION, Turn, introduce, people, trunk, turns
 
 log = logging.getLogger(__name__)
 
@@ -118,8 +119,8 @@ class Assistant:
             reply.finish(ended.text, ended.notice, ended.files)
         return ended.outcome
 
-    async def _keep_page(self, claim: Claim, page: str) -> None:
-        await self._store.questions.posted(claim, page, self._clock())
+    async def _keep_page(self, claim: Claim, page: str, at: datetime | None) -> None:
+        await self._store.questions.posted(claim, page, at or self._clock())
 
     async def _ended(self, claim: Claim, surface: Surface, reply: Reply, stop: asyncio.Event) -> Ended:
         """The final words, or what there is of them when somebody stops it."""
@@ -159,7 +160,7 @@ class Assistant:
         if claim.resumed or (thread.cold and claim.question.command is None):
             thread, history = await self._read(thread, surface)
             for page in adopted(history, claim.question):
-                await reply.posted(page)
+                await reply.posted(page.id, page.at)
         return thread
 
     async def _read(self, thread: Thread, surface: Surface) -> tuple[Thread, History]:
@@ -183,9 +184,19 @@ class Assistant:
         number = version.number if version else 0
         return await self._asking.ask(question, number, models, build, reply.say)
 
+    async def _conversation(self, thread: Thread, name: str) -> Thread:
+        """The part of the thread that the question belongs to, where messages name what they reply to."""
+        asked = next((message for message in thread.messages if message.id == name), None)
+        if asked is None:
+            return thread
+        if asked.parent is not None:
+            return await self._store.threads.thread(thread.key, branch=name)
+        return replace(thread, messages=tuple(trunk(thread.messages)))
+
     async def _turns(self, thread: Thread, question: Question, surface: Surface) -> list[Turn]:
         """The turns of the question's conversation; everybody in it is introduced once and for ever."""
-        messages = branch(thread.messages, question.name)
+        thread = await self._conversation(thread, question.name)
+        messages = [message for message in thread.messages if message.answers != question.name]
         names = dict(thread.told.names)
         unknown = people(messages) - names.keys()
         if unknown:
@@ -194,10 +205,10 @@ class Assistant:
         return turns(messages, thread.replies, names)
 
 
-def adopted(history: History, question: Question) -> list[str]:
+def adopted(history: History, question: Question) -> list[Message]:
     """Pages on the platform that a predecessor posted for this question: marked as such, or unmarked and later."""
     mine = [message for message in history.messages if message.mine]
-    return [one.id for one in mine if one.answers == question.name or _unmarked_after(one, question)]
+    return [one for one in mine if one.answers == question.name or _unmarked_after(one, question)]
 
 
 def _unmarked_after(message: Message, question: Question) -> bool:

@@ -269,8 +269,8 @@ class Shown(Protocol):
     async def ended(self, seconds: float) -> bool:
         """Wait until the reply is whole, at most `seconds`; the pause between two edits."""
 
-    async def posted(self, page: str) -> None:
-        """Write down that a page exists, before the next one is posted."""
+    async def posted(self, page: str, at: datetime | None = None) -> None:
+        """Write down that a page exists, before the next one is posted; `at` is the platform's time of it."""
 
 
 class Surface(Protocol):

@@ -100,9 +100,11 @@ class Completion:
 class Claude:
     """A client of the Messages API. Nothing is retried here: each call is one request."""
 
-    def __init__(self, key: str, base_url: str, transport: httpx2.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self, key: str, base_url: str, transport: httpx2.AsyncBaseTransport | None = None, silence: float = SILENCE
+    ) -> None:
         own = anthropic.DefaultAsyncHttpxClient(transport=transport) if transport is not None else None
-        timeout = anthropic.Timeout(SILENCE, connect=CONNECT)
+        timeout = anthropic.Timeout(silence, connect=CONNECT)
         self._client = anthropic.AsyncAnthropic(
             api_key=key, base_url=base_url, max_retries=0, timeout=timeout, http_client=own, open_telemetry=False
         )

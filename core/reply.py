@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import datetime
 
 from core.chat import File, Question
 
@@ -16,7 +17,7 @@ class Reply:
     def __init__(
         self,
         question: Question,
-        keep: Callable[[str], Awaitable[None]],
+        keep: Callable[[str, datetime | None], Awaitable[None]],
         pages: Sequence[str] = (),
         threaded: bool = False,
     ) -> None:
@@ -74,11 +75,11 @@ class Reply:
         self._check()
         return True
 
-    async def posted(self, page: str) -> None:
-        """Write down that a page exists."""
+    async def posted(self, page: str, at: datetime | None = None) -> None:
+        """Write down that a page exists, and when the platform says it was posted."""
         if page not in self.pages:
             self.pages.append(page)
-        await self._keep(page)
+        await self._keep(page, at)
         self._check()
 
     def _check(self) -> None:

@@ -65,25 +65,9 @@ def turns(
     return told
 
 
-def branch(messages: Sequence[Message], name: str) -> list[Message]:
-    """The conversation of one message: the thread, or where messages name their parent, its ancestors.
-
-    Those that name none are the trunk, one conversation. A reply of several pages belongs to the branch
-    whole when one of its pages does.
-    """
-    known = {message.id: message for message in messages}
-    if name not in known or not any(message.parent for message in messages):
-        return list(messages)
-    if known[name].parent is None:
-        return [message for message in messages if message.parent is None]
-    inside: set[str] = set()
-    at: str | None = name
-    while at in known and at not in inside:
-        inside.add(at)
-        message = known[at]
-        at = message.parent or (message.answers if message.mine else None)
-    answered = {known[one].answers for one in inside if known[one].answers}
-    return [message for message in messages if message.id in inside or (message.mine and message.answers in answered)]
+def trunk(messages: Iterable[Message]) -> list[Message]:
+    """The conversation of a message that replies to none: all that reply to none."""
+    return [message for message in messages if message.parent is None]
 
 
 def people(messages: Iterable[Message]) -> set[str]:

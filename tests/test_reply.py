@@ -18,8 +18,8 @@ def kept():
 
 @pytest.fixture
 def reply(kept):
-    async def keep(page):
-        kept.append(page)
+    async def keep(page, at):
+        kept.append((page, at))
 
     return Reply(QUESTION, keep, ["p1"])
 
@@ -59,10 +59,11 @@ async def test_an_empty_reply_ends_too(reply):
 
 
 async def test_pages_are_written_down_once_known(reply, kept):
-    await reply.posted("p2")
+    at = QUESTION.at
+    await reply.posted("p2", at)
     await reply.posted("p2")
 
-    assert (reply.pages, kept) == (["p1", "p2"], ["p2", "p2"])
+    assert (reply.pages, kept) == (["p1", "p2"], [("p2", at), ("p2", None)])
 
 
 async def test_the_pause_between_two_edits_ends_early_when_the_reply_is_whole(reply):

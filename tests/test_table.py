@@ -1,5 +1,8 @@
 """Commands: how they are found, read and refused."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from core.chat import Answer, Rank
@@ -154,3 +157,10 @@ def test_what_changes_a_channel_is_for_those_who_manage_it():
 
     assert ranks["persona set"] is ranks["persona tune"] is ranks["persona clear"] is Rank.MANAGER
     assert ranks["persona show"] is ranks["help"] is Rank.MEMBER
+
+
+def test_the_manual_tells_of_every_command():
+    manual = (Path(__file__).parent.parent / "docs" / "commands.md").read_text()
+
+    told = re.findall(r"^\| `((?:[a-z]+ ?){1,2})", manual, re.MULTILINE)
+    assert {words.strip() for words in told} == {row.words for row in TABLE}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.chat import Attachment, Message
 from core.store.protocols import Said
-from core.turns import LONGEST, Turn, branch, described, introduce, people, turns
+from core.turns import LONGEST, Turn, described, introduce, people, trunk, turns
 
 START = datetime(2026, 11, 21, 9, tzinfo=UTC)
 NAMES = {"U1": "Ada", "U2": "Bob", "B9": "Build"}
@@ -241,40 +241,10 @@ def test_two_hundred_thousand_characters_are_told_whole():
     assert text == "Ada: " + "x" * 200_000
 
 
-def reply_to(number: int, text: str, parent: int, author: str = "U1") -> Message:
-    return said(number, text, author, parent=str(parent))
-
-
-def test_a_branch_is_the_ancestors_of_its_question_and_the_replies_to_them():
-    thread = [
-        said(1, "root"),
-        page(2, "first page", "1", parent="1"),
-        page(3, "second page", "1", parent="2"),
-        reply_to(4, "to the second page", 3),
-        reply_to(5, "elsewhere", 1, "U2"),
-        page(6, "answer elsewhere", "5", parent="5"),
-    ]
-
-    assert [message.id for message in branch(thread, "4")] == ["1", "2", "3", "4"]
-    assert [message.id for message in branch(thread, "5")] == ["1", "5"]
-
-
 def test_messages_without_a_parent_are_one_conversation():
-    thread = [said(1, "root"), reply_to(2, "aside", 1), said(3, "in the thread"), page(4, "x", "3"), said(5, "on")]
+    thread = [said(1, "root"), said(2, "aside", parent="1"), said(3, "in the thread"), page(4, "x", "3")]
 
-    assert [message.id for message in branch(thread, "5")] == ["1", "3", "4", "5"]
-
-
-def test_without_parents_the_branch_is_the_thread():
-    thread = [said(1, "a"), page(2, "x", "1"), said(3, "b")]
-
-    assert branch(thread, "3") == thread
-
-
-def test_an_unknown_question_has_the_whole_thread():
-    thread = [said(1, "a"), reply_to(2, "b", 1)]
-
-    assert branch(thread, "interaction") == thread
+    assert [message.id for message in trunk(thread)] == ["1", "3", "4"]
 
 
 def test_an_attachment_is_described_in_words():

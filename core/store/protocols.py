@@ -15,6 +15,10 @@ class Unavailable(Exception):
     """The store could not be read or written just now; nothing of the unit of work happened."""
 
 
+class Unusable(Exception):
+    """The store can't be opened; one sentence names it, the cause and what mends it."""
+
+
 class Lost(Exception):
     """The claim is no longer this process's: drop what was being shown."""
 

@@ -1,0 +1,46 @@
+"""The store over SQLite: five protocols, one database, one thread."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from core.store.protocols import Store, Unusable
+from core.store.sqlite.claims import STALE
+from core.store.sqlite.database import BUSY, MEMORY, Connection
+from core.store.sqlite.ledger import SqliteLedger
+from core.store.sqlite.moments import now
+from core.store.sqlite.notes import SqliteNotes
+from core.store.sqlite.personas import SqlitePersonas
+from core.store.sqlite.questions import SqliteQuestions
+from core.store.sqlite.threads import SqliteThreads
+
+SCHEME = "sqlite://"
+
+
+async def open_store(
+    url: str, *, clock: Callable[[], datetime] = now, stale: timedelta = STALE, busy: timedelta = BUSY
+) -> Store:
+    """Open and migrate the database of `url`; a new file is readable by its owner alone.
+
+    `sqlite:///confab.db` is relative, `sqlite:////var/lib/confab.db` absolute, `sqlite://` in memory. A process
+    that has not beaten for `stale` has stopped. A unit of work waits for another process at most `busy`.
+    Raises Unusable.
+    """
+    connection = Connection(_path(url), busy)
+    await connection.open()
+    return Store(
+        questions=SqliteQuestions(connection, clock, stale),
+        threads=SqliteThreads(connection, clock),
+        ledger=SqliteLedger(connection),
+        personas=SqlitePersonas(connection),
+        notes=SqliteNotes(connection),
+        shut=connection.shut,
+    )
+
+
+def _path(url: str) -> str:
+    if not url.startswith(SCHEME) or url.removeprefix(SCHEME)[:1] not in ("", "/"):
+        raise Unusable(f"The database {url} cannot be used: it is no SQLite address; write sqlite:///confab.db.")
+    return url.removeprefix(SCHEME).removeprefix("/") or MEMORY
+
+
+__all__ = ["open_store"]

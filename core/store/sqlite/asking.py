@@ -1,0 +1,105 @@
+"""Questions as rows: asked once, withdrawn, closed."""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlite_utils import Database
+
+from core.chat import Asks, Question, ThreadKey, clean
+from core.store.protocols import Outcome
+from core.store.sqlite.database import Row, one
+from core.store.sqlite.forgotten import Forgotten, erased
+from core.store.sqlite.moments import moment, stamp
+
+ASKED = "SELECT * FROM questions WHERE workspace = :workspace AND channel = :channel AND name = :name"
+
+IN_THREAD = "workspace = :workspace AND channel = :channel AND thread = :thread AND outcome IS NULL"
+
+CLOSE = """
+UPDATE questions SET outcome = :outcome, closed_at = :at, address = '{}', options = '{}', claim = NULL WHERE id = :id
+"""
+
+WIPE = "UPDATE questions SET said = NULL, command = CASE WHEN command IS NOT NULL THEN '' END WHERE id = ?"
+
+
+def question_of(row: Row) -> Question:
+    return Question(
+        key=key_of(row),
+        name=row["name"],
+        person=row["person"],
+        at=moment(row["at"]),
+        asks=Asks(row["asks"]),
+        address=row["address"],
+        alone=bool(row["alone"]),
+        private=bool(row["private"]),
+        command=row["command"],
+        values=json.loads(row["options"]),
+    )
+
+
+def key_of(row: Row) -> ThreadKey:
+    return ThreadKey(row["workspace"], row["channel"], row["thread"])
+
+
+def place(key: ThreadKey) -> Row:
+    return {"workspace": key.workspace, "channel": key.channel, "thread": key.thread}
+
+
+def asked(db: Database, key: ThreadKey, name: str) -> Row | None:
+    return one(db, ASKED, {**place(key), "name": name})
+
+
+def ask(db: Database, question: Question) -> bool:
+    """Keep a question, once. One that is asked for certain the second time is certain while it is open."""
+    row = asked(db, question.key, question.name)
+    if row is None:
+        db.table("questions").insert(_row_of(question))
+        return True
+    if row["outcome"] is None and question.asks is Asks.CERTAINLY:
+        db.table("questions").update(row["id"], {"asks": Asks.CERTAINLY.value})
+    return False
+
+
+def waiting(db: Database, key: ThreadKey) -> list[Row]:
+    """The open questions of a thread."""
+    return list(db.table("questions").rows_where(IN_THREAD, place(key)))
+
+
+def withdraw(db: Database, rows: Iterable[Row], at: datetime) -> int:
+    """Nobody waits for these any more. Who is answering one hears of it and closes it; the others close now."""
+    count = 0
+    for row in rows:
+        if row["withdrawn_at"] or row["outcome"]:
+            continue
+        db.table("questions").update(row["id"], {"withdrawn_at": stamp(at)})
+        if row["claim"] is None or row["reply"] != row["name"]:
+            finish(db, row, Outcome.WITHDRAWN, at)
+        count += 1
+    return count
+
+
+def finish(db: Database, row: Row, outcome: Outcome, at: datetime) -> None:
+    """Close a question. Of a private one, or one that was forgotten meanwhile, only its name remains."""
+    db.execute(CLOSE, {"id": row["id"], "outcome": outcome.value, "at": stamp(at)})
+    db.table("pages").delete_where("question = ?", [row["id"]])
+    if row["private"] and row["command"] is None:
+        db.table("threads").delete_where("workspace = :workspace AND channel = :channel AND thread = :thread", row)
+    if row["private"] or Forgotten(db, key_of(row)).covers(row["person"], moment(row["at"])):
+        db.execute(WIPE, [row["id"]])
+        erased(db, row["workspace"], row["channel"], at)
+
+
+def _row_of(question: Question) -> Row:
+    return {
+        **place(question.key),
+        "name": question.name,
+        "person": question.person,
+        "at": stamp(question.at),
+        "asks": question.asks.value,
+        "alone": question.alone,
+        "private": question.private,
+        "command": question.command and clean(question.command),
+        "options": json.dumps(dict(question.values)),
+        "address": clean(question.address),
+    }

@@ -1,0 +1,198 @@
+"""Claims: who answers what now, and what is left of those that stopped."""
+
+import json
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+
+from sqlite_utils import Database
+
+from core.chat import Asks, Question
+from core.store.protocols import Beat, Claim, Lost, Outcome, Said
+from core.store.sqlite.asking import finish, key_of, place, question_of
+from core.store.sqlite.branches import branch
+from core.store.sqlite.database import Row, one
+from core.store.sqlite.ledger import died
+from core.store.sqlite.moments import moment, stamp
+
+STALE = timedelta(seconds=10)  # a process that has not beaten for so long has stopped
+
+# What is claimed holds the floor of its thread until it is closed, also while nobody lives who answers it.
+NEXT = """
+SELECT questions.* FROM questions LEFT JOIN claims ON claims.id = questions.claim
+WHERE questions.outcome IS NULL
+AND substr(questions.workspace, 1, instr(questions.workspace, ':') - 1) IN (SELECT value FROM json_each(:platforms))
+AND (questions.claim IS NULL OR (questions.reply = questions.name AND claims.process IS NULL))
+AND (questions.command IS NOT NULL OR NOT EXISTS (
+    SELECT 1 FROM questions AS other
+    WHERE other.workspace = questions.workspace AND other.channel = questions.channel
+    AND other.thread = questions.thread AND other.outcome IS NULL AND other.command IS NULL
+    AND other.claim IS NOT NULL AND other.claim IS NOT questions.claim
+))
+ORDER BY questions.command IS NULL, questions.at, questions.id LIMIT 1
+"""
+
+WAITING = """
+SELECT * FROM questions
+WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND outcome IS NULL
+AND claim IS NULL AND command IS NULL AND NOT alone AND NOT private AND id <> :id
+ORDER BY at, id
+"""
+
+PARENT = """
+SELECT 1 AS named FROM messages
+WHERE workspace = :workspace AND channel = :channel AND message = :name AND parent IS NOT NULL
+"""
+
+STOPPED = """
+UPDATE claims SET process = NULL WHERE process IS NOT NULL
+AND coalesce((SELECT beat_at FROM processes WHERE processes.process = claims.process), claimed_at) < :since
+"""
+
+OWNED = """
+SELECT questions.* FROM questions JOIN claims ON claims.id = questions.claim
+WHERE claims.id = :claim AND claims.process = :process AND questions.workspace = :workspace
+AND questions.channel = :channel AND questions.name = :name
+"""
+
+POST = """
+INSERT INTO messages (workspace, channel, thread, message, author, text, at, mine, answers, notice)
+SELECT workspace, channel, thread, :page, '', '', :at, 1, :name, :notice FROM threads
+WHERE workspace = :workspace AND channel = :channel AND thread = :thread
+ON CONFLICT (workspace, channel, message) DO UPDATE
+SET answers = coalesce(answers, excluded.answers), notice = max(notice, excluded.notice)
+"""
+
+NOTICE = """
+UPDATE messages SET notice = :notice WHERE workspace = :workspace AND channel = :channel AND answers = :name
+"""
+
+BEATEN = """
+SELECT coalesce((SELECT beat_at FROM processes WHERE process = :process),
+    (SELECT min(claimed_at) FROM claims WHERE process = :process))
+"""
+
+WITHDRAWN = """
+SELECT claims.id FROM claims JOIN questions ON questions.claim = claims.id AND questions.reply = questions.name
+WHERE claims.process = :process AND questions.withdrawn_at IS NOT NULL
+"""
+
+CLAIMED = "SELECT * FROM questions WHERE claim = :claim ORDER BY reply <> name, at, id"
+
+
+def claim(db: Database, process: str, platforms: Collection[str], now: datetime, stale: timedelta) -> Claim | None:
+    db.execute(STOPPED, {"since": stamp(now - stale)})
+    lead = one(db, NEXT, {"platforms": json.dumps(list(platforms))})
+    if lead is None:
+        return None
+    resumed = lead["claim"] is not None
+    rows = list(db.query(CLAIMED, lead)) if resumed else _together(db, lead)
+    number = _take(db, lead, rows, process, now)
+    if resumed:
+        db.table("claims").delete(lead["claim"])
+        died(db, lead, now)
+    return _claim(db, number, rows, process, resumed)
+
+
+def _together(db: Database, lead: Row) -> list[Row]:
+    """The question and those that wait in its thread, or in its branch of it."""
+    if lead["alone"] or lead["private"] or lead["command"] is not None:
+        return [lead]
+    rows = [lead, *db.query(WAITING, lead)]
+    if not any(one(db, PARENT, row) for row in rows):
+        return rows
+    chosen: list[tuple[str, set[str]]] = []
+    return [row for row in rows if _in_line(db, row, chosen)]
+
+
+def _in_line(db: Database, row: Row, chosen: list[tuple[str, set[str]]]) -> bool:
+    """Whether `row` leads to each of the chosen, or they to it; then it is chosen too."""
+    line = branch(db, key_of(row), row["name"])
+    if any(name not in line and row["name"] not in other for name, other in chosen):
+        return False
+    chosen.append((row["name"], line))
+    return True
+
+
+def _take(db: Database, lead: Row, rows: Sequence[Row], process: str, now: datetime) -> int:
+    record = {"workspace": lead["workspace"], "process": process, "claimed_at": stamp(now)}
+    number = db.table("claims").insert(record).last_pk
+    assert isinstance(number, int)
+    for row in rows:
+        db.table("questions").update(row["id"], {"claim": number, "reply": lead["name"]})
+    return number
+
+
+def _claim(db: Database, number: int, rows: Sequence[Row], process: str, resumed: bool) -> Claim:
+    lead, *others = rows
+    pages = db.table("pages").rows_where("question = ?", [lead["id"]], order_by="id")
+    return Claim(
+        id=number,
+        question=question_of(lead),
+        process=process,
+        together=tuple(question_of(row) for row in others),
+        pages=tuple(row["page"] for row in pages),
+        said=None if lead["said"] is None else Said(lead["said"], bool(lead["notice"]), lead["after"]),
+        resumed=resumed,
+    )
+
+
+def posted(db: Database, claim: Claim, page: str, at: datetime) -> None:
+    row = _owned(db, claim)
+    record = {"workspace": row["workspace"], "channel": row["channel"], "question": row["id"], "page": page}
+    db.table("pages").insert({**record, "at": stamp(at)}, ignore=True)
+    if not row["private"]:
+        db.execute(POST, {**row, "page": page, "at": stamp(at)})
+
+
+def said(db: Database, claim: Claim, said: Said) -> None:
+    row = _owned(db, claim)
+    db.table("questions").update(row["id"], {"said": said.text, "notice": said.notice, "after": said.after})
+    db.execute(NOTICE, {**row, "notice": said.notice})
+
+
+def close(db: Database, claim: Claim, outcome: Outcome, now: datetime) -> None:
+    _owned(db, claim)
+    asked = {question.name: question for question in (claim.question, *claim.together)}
+    for row in list(db.query(CLAIMED, {"claim": claim.id})):
+        if _stays_open(row, asked[row["name"]], outcome):
+            db.table("questions").update(row["id"], {"claim": None, "reply": None})
+        else:
+            finish(db, row, outcome, now)
+    db.table("claims").delete(claim.id)
+
+
+def _stays_open(row: Row, asked: Question, outcome: Outcome) -> bool:
+    """Whether it wants an answer of its own: another one was withdrawn, or it was asked for certain meanwhile."""
+    if outcome is Outcome.WITHDRAWN:
+        return bool(row["name"] != row["reply"])
+    return outcome is Outcome.NOT_FOR_US and asked.asks is Asks.PERHAPS and row["asks"] == Asks.CERTAINLY.value
+
+
+def _owned(db: Database, claim: Claim) -> Row:
+    """The question of the claim, if the claim is still this process's."""
+    named = {**place(claim.question.key), "name": claim.question.name}
+    row = one(db, OWNED, {**named, "claim": claim.id, "process": claim.process})
+    if row is None:
+        raise Lost(f"the claim of question {claim.question.name} is no longer of {claim.process}")
+    return row
+
+
+def beat(db: Database, process: str, leaving: bool, now: datetime, stale: timedelta) -> Beat:
+    (last,) = db.execute(BEATEN, {"process": process}).fetchone()
+    late = last is not None and moment(last) < now - stale
+    if late or leaving:
+        _free(db, process, now)
+    if leaving:
+        db.table("processes").delete_where("process = ?", [process])
+    else:
+        db.table("processes").upsert({"process": process, "beat_at": stamp(now)})
+    withdrawn = frozenset(row["id"] for row in db.query(WITHDRAWN, {"process": process}))
+    return Beat(late=late, withdrawn=withdrawn)
+
+
+def _free(db: Database, process: str, now: datetime) -> None:
+    """What it was answering waits for whoever claims next; what it had sent has died."""
+    for row in list(db.table("claims").rows_where("process = ?", [process])):
+        for question in list(db.query(CLAIMED, {"claim": row["id"]})):
+            died(db, question, now)
+        db.table("claims").update(row["id"], {"process": None})

@@ -1,0 +1,199 @@
+"""One database and the one thread that owns it; everything happens in units of work."""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from sqlite_utils import Database
+
+from core.store.protocols import Unavailable, Unusable
+from core.store.sqlite.schema import migrations
+
+T = TypeVar("T")
+Row = dict[str, Any]
+
+MEMORY = ":memory:"
+BUSY = timedelta(seconds=5)  # how long a unit waits for another process to finish its own
+SWEEP_BUSY = timedelta(milliseconds=100)  # a sweep that would have to wait is done at a later beat
+KIND = 0xFF  # the part of SQLite's result codes that names the kind of error
+BUGS = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG}
+
+MENDS = {
+    sqlite3.SQLITE_NOTADB: "it is not a database; name another file, or move this one away",
+    sqlite3.SQLITE_CORRUPT: "it is damaged; restore a copy, or move it away and threads are read again",
+    sqlite3.SQLITE_BUSY: "another program keeps it locked; end that program and start again",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened; see that its folder exists and this user may write there",
+    sqlite3.SQLITE_READONLY: "it cannot be written; give this user the right to write the file and its folder",
+    sqlite3.SQLITE_FULL: "the disk is full; make room and start again",
+}
+ANYTHING = "SQLite could not read or write it; see that the disk is well"
+
+
+class Connection:
+    """A database in the hands of its own thread."""
+
+    def __init__(self, path: str, busy: timedelta = BUSY) -> None:
+        self.path = path
+        self.busy = busy
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+        self._db: Database | None = None
+
+    async def open(self) -> None:
+        """Connect and migrate. Raises Unusable, and then nothing is left open."""
+        try:
+            await self._run(self._open)
+        except BaseException:
+            await self.shut()
+            raise
+
+    async def unit(self, work: Callable[[Database], T]) -> T:
+        """What `work` does happens as a whole, or not at all. Raises Unavailable.
+
+        If the caller is cancelled, work that had begun still ends, one way or the other.
+        """
+        return await self._run(lambda: self._unit(work))
+
+    async def sweep(self) -> None:
+        """Clear what was erased out of the search index, the unused pages and the write-ahead log.
+
+        While a reader in another process looks at the old state, that is left to the next sweep.
+        """
+        await self._run(self._sweep)
+
+    async def shut(self) -> None:
+        """Close the database and end its thread."""
+        try:
+            await self._run(self._close)
+        finally:
+            self._executor.shutdown()
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+    def _open(self) -> None:
+        try:
+            create(self.path)
+            self._db = Database(sqlite3.connect(self.path, self.busy.total_seconds()), execute_plugins=False)
+            prepare(self._db)
+            with transaction(self._db):
+                migrate(self._db)
+        except (OSError, sqlite3.DatabaseError, _Unfit) as error:
+            raise Unusable(f"The database {self.path} cannot be used: {_mend(error)}.") from error
+
+    def _unit(self, work: Callable[[Database], T]) -> T:
+        db = self._owned()
+        try:
+            with transaction(db):
+                return work(db)
+        except sqlite3.DatabaseError as error:
+            if _kind(error) in BUGS:
+                raise
+            raise Unavailable(f"The database {self.path} cannot be used just now: {error}.") from error
+
+    def _sweep(self) -> None:
+        db = self._owned()
+        try:
+            with transaction(db):
+                erased = _merge(db)
+            if erased is not None and _checkpoint(db, self.busy):
+                with transaction(db):
+                    db.table("erasures").delete_where("id <= ?", [erased])
+        except sqlite3.OperationalError:
+            return  # what was erased is still written down, so the next sweep clears it
+
+    def _owned(self) -> Database:
+        if self._db is None:
+            raise RuntimeError("the database is not open")
+        return self._db
+
+    def _close(self) -> None:
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+
+@contextmanager
+def transaction(db: Database) -> Iterator[None]:
+    """The one place where a unit of work begins and ends; `atomic()` inside it is a savepoint.
+
+    It begins as a writer: a reader that wants to write after another process has written fails at once.
+    """
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        db.rollback()
+        raise
+
+
+def create(path: str) -> None:
+    """A new database is its owner's alone; SQLite gives its log and its index the same mode."""
+    if path != MEMORY and not os.path.exists(path):
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+
+
+def prepare(db: Database) -> None:
+    """Make every commit last, and what is deleted gone."""
+    if any(row["quick_check"] != "ok" for row in db.query("PRAGMA quick_check(1)")):
+        raise _Unfit(MENDS[sqlite3.SQLITE_CORRUPT])
+    db.enable_wal()
+    db.execute("PRAGMA synchronous = FULL")
+    db.execute("PRAGMA foreign_keys = ON")
+    db.execute("PRAGMA secure_delete = ON")
+
+
+def migrate(db: Database) -> None:
+    """Bring the tables up to date, unless they are ahead of us."""
+    with Database(memory=True, execute_plugins=False) as empty:
+        ours = {migration.name for migration in migrations.pending(empty)}
+    if ahead := {migration.name for migration in migrations.applied(db)} - ours:
+        raise _Unfit(f"a newer version wrote it ({', '.join(sorted(ahead))}); update, or restore an older copy")
+    migrations.apply(db)
+
+
+def one(db: Database, sql: str, values: dict[str, Any]) -> Row | None:
+    """The first row, if there is any."""
+    return next(iter(db.query(sql, values)), None)
+
+
+class _Unfit(Exception):
+    """A file that SQLite can read and we can't use; says why, and what mends it."""
+
+
+def _mend(error: Exception) -> str:
+    if isinstance(error, _Unfit):
+        return str(error)
+    return f"{MENDS.get(_kind(error), ANYTHING)} ({error})"
+
+
+def _kind(error: Exception) -> int:
+    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return code & KIND
+
+
+def _checkpoint(db: Database, busy: timedelta) -> bool:
+    """Empty the write-ahead log into the file. False if a reader in another process would not let us."""
+    _wait(db, SWEEP_BUSY)
+    try:
+        blocked, *_ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        _wait(db, busy)
+    return not blocked
+
+
+def _wait(db: Database, busy: timedelta) -> None:
+    db.execute(f"PRAGMA busy_timeout = {busy // timedelta(milliseconds=1)}")
+
+
+def _merge(db: Database) -> int | None:
+    """Rewrite the index without what was erased; the last erasure that this covers."""
+    last: int | None = db.execute("SELECT max(id) FROM erasures").fetchone()[0]
+    if last is not None:
+        db.execute("INSERT INTO messages_fts (messages_fts) VALUES ('optimize')")
+    return last

@@ -1,0 +1,35 @@
+"""What must not come back, and what was erased but is not swept out of the file yet."""
+
+from datetime import datetime
+
+from sqlite_utils import Database
+
+from core.chat import ThreadKey
+from core.ledger import Scope
+from core.store.sqlite.moments import stamp
+
+CONCERNS = "workspace = :workspace AND coalesce(channel, :channel) = :channel AND coalesce(thread, :thread) = :thread"
+
+
+class Forgotten:
+    """What was forgotten of one thread."""
+
+    def __init__(self, db: Database, key: ThreadKey) -> None:
+        place = {"workspace": key.workspace, "channel": key.channel, "thread": key.thread}
+        rows = db.table("forgotten").rows_where(CONCERNS, place)
+        self._until = [(row["person"], row["at"]) for row in rows]
+
+    def covers(self, person: str, at: datetime) -> bool:
+        """Whether what `person` said at that time must not be kept."""
+        return any(whose in (None, person) and stamp(at) <= until for whose, until in self._until)
+
+
+def remember(db: Database, scope: Scope, at: datetime) -> None:
+    """Nothing of `scope` that was said until `at` is kept again."""
+    place = {"workspace": scope.workspace, "channel": scope.channel, "thread": scope.thread}
+    db.table("forgotten").insert({**place, "person": scope.person, "at": stamp(at)})
+
+
+def erased(db: Database, workspace: str, channel: str | None, at: datetime) -> None:
+    """Text was erased: the next sweep clears what is left of it in the file."""
+    db.table("erasures").insert({"workspace": workspace, "channel": channel, "at": stamp(at)})

@@ -1,0 +1,137 @@
+"""Events become rows, each once."""
+
+from datetime import datetime
+
+from sqlite_utils import Database
+
+from core.chat import Asks, Commanded, Deleted, Edited, Event, Gap, Heard, Message, Pressed, Question, Said, ThreadKey
+from core.store.sqlite.asking import ask, asked, key_of, waiting, withdraw
+from core.store.sqlite.database import Row
+from core.store.sqlite.forgotten import Forgotten
+from core.store.sqlite.messages import adopt, bury, dig, held, keep
+from core.store.sqlite.standing import begin, gap, ours
+
+
+def hear(db: Database, event: Event, now: datetime) -> Heard:
+    match event:
+        case Said():
+            return _said(db, event, now)
+        case Edited():
+            return _edited(db, event)
+        case Deleted():
+            return _deleted(db, event)
+        case Commanded():
+            return _commanded(db, event)
+        case Pressed():
+            return _pressed(db, event, now)
+        case Gap():
+            gap(db, event.platform, event.workspaces)
+            return Heard(new=True, ours=False, question=False, key=ThreadKey("", "", ""))
+
+
+def _said(db: Database, event: Said, now: datetime) -> Heard:
+    row = held(db, event.key, event.message.id)
+    key = _thread(db, event, row)
+    mine = ours(db, key)
+    if not (mine or event.asks is Asks.CERTAINLY) or _gone(db, event, key, row):
+        return Heard(new=False, ours=mine, question=False, key=key)
+    if not mine:
+        begin(db, key, now, event.private)
+    new = _keep(db, key, event.message, row, event.private)
+    question = event.asks is not Asks.NO and ask(db, _question(key, event))
+    return Heard(new=new or question, ours=True, question=question, key=key)
+
+
+def _thread(db: Database, event: Said | Edited, row: Row | None) -> ThreadKey:
+    """Where the message is already, or its parent, or else where the platform says. What is private is alone."""
+    if row:
+        return key_of(row)
+    if isinstance(event, Said) and event.private:
+        return ThreadKey(event.key.workspace, event.key.channel, event.message.id)
+    parent = held(db, event.key, event.message.parent) if event.message.parent else None
+    return key_of(parent) if parent and not parent["private"] else event.key
+
+
+def _gone(db: Database, event: Said, key: ThreadKey, row: Row | None) -> bool:
+    """Whether the message must not rise: it was deleted, it was forgotten, or it was private and is answered."""
+    if row:
+        return row["deleted_at"] is not None
+    answered = asked(db, key, event.message.id) is not None
+    return answered or Forgotten(db, key).covers(event.message.author, event.message.at)
+
+
+def _keep(db: Database, key: ThreadKey, message: Message, row: Row | None, private: bool = False) -> bool:
+    """A new message is kept. One of ours that is held says now what the platform shows; others know their words."""
+    if row is None:
+        keep(db, key, [message], private)
+        return True
+    return message.mine and adopt(db, row, message)
+
+
+def _question(key: ThreadKey, event: Said) -> Question:
+    return Question(
+        key=key,
+        name=event.message.id,
+        person=event.message.author,
+        at=event.message.at,
+        asks=event.asks,
+        address=event.address,
+        alone=event.alone,
+        private=event.private,
+    )
+
+
+def _edited(db: Database, event: Edited) -> Heard:
+    row = held(db, event.key, event.message.id)
+    key = _thread(db, event, row)
+    mine = ours(db, key)
+    if row:
+        changed = adopt(db, row, event.message)
+    elif mine and not Forgotten(db, key).covers(event.message.author, event.message.at):
+        changed = _keep(db, key, event.message, None)
+    else:
+        changed = False
+    return Heard(new=changed, ours=mine, question=False, key=key)
+
+
+def _deleted(db: Database, event: Deleted) -> Heard:
+    row = held(db, event.key, event.message)
+    key = key_of(row) if row else event.key
+    mine = ours(db, key)
+    new = mine and not (row and row["deleted_at"])
+    if row and new:
+        bury(db, row, event.at)
+    elif new:
+        dig(db, key, event.message, event.at)
+    return Heard(new=new, ours=mine, question=False, key=key)
+
+
+def _commanded(db: Database, event: Commanded) -> Heard:
+    question = Question(
+        key=event.key,
+        name=event.id,
+        person=event.person,
+        at=event.at,
+        address=event.address,
+        private=event.private,
+        command=event.line,
+        values=event.values,
+    )
+    new = ask(db, question)
+    return Heard(new=new, ours=ours(db, event.key), question=new, key=event.key)
+
+
+def _pressed(db: Database, event: Pressed, now: datetime) -> Heard:
+    new = event.button == "stop" and stop(db, event.key, event.question, now) > 0
+    return Heard(new=new, ours=ours(db, event.key), question=False, key=event.key)
+
+
+def stop(db: Database, key: ThreadKey, name: str | None, now: datetime) -> int:
+    """Withdraw a question and those answered with it, or without a name all of the thread. How many."""
+    if name is None:
+        return withdraw(db, waiting(db, key), now)
+    row = asked(db, key, name)
+    if row is None:
+        return 0
+    rows = waiting(db, key_of(row)) if row["claim"] else [row]
+    return withdraw(db, [one for one in rows if one["claim"] == row["claim"]], now)

@@ -1,0 +1,135 @@
+"""Threads of ours: read whole or by branch, cold and warm, told, searched."""
+
+import json
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from sqlite_utils import Database
+
+from core.chat import History, Message, ThreadKey, clean
+from core.ledger import Scope
+from core.store.protocols import Said, Thread, Told
+from core.store.sqlite.asking import place
+from core.store.sqlite.branches import branch as branch_of
+from core.store.sqlite.database import Connection, Row
+from core.store.sqlite.forgetting import forget
+from core.store.sqlite.healing import heal
+from core.store.sqlite.messages import message_of
+from core.store.sqlite.standing import gap, ours, standing
+
+MESSAGES = """
+SELECT * FROM messages
+WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND deleted_at IS NULL
+ORDER BY at, message
+"""
+
+REPLIES = """
+SELECT name, said, notice, after FROM questions
+WHERE workspace = :workspace AND channel = :channel AND thread = :thread
+AND said IS NOT NULL AND NOT private AND NOT notice
+"""
+
+# A branch may come from a thread that was begun before it was known to be the same.
+BRANCH_MESSAGES = """
+SELECT * FROM messages
+WHERE workspace = :workspace AND channel = :channel AND message IN (SELECT value FROM json_each(:names))
+AND deleted_at IS NULL AND (thread = :thread OR NOT private)
+ORDER BY at, message
+"""
+
+BRANCH_REPLIES = """
+SELECT name, said, notice, after FROM questions
+WHERE workspace = :workspace AND channel = :channel AND name IN (SELECT value FROM json_each(:names))
+AND said IS NOT NULL AND NOT private AND NOT notice
+"""
+
+TOLD = "workspace = :workspace AND channel = :channel AND thread = :thread"
+
+
+class SqliteThreads:
+    """Keeps the protocol `Threads`."""
+
+    def __init__(self, connection: Connection, clock: Callable[[], datetime]) -> None:
+        self._connection = connection
+        self._clock = clock
+
+    async def thread(self, key: ThreadKey, branch: str | None = None) -> Thread:
+        return await self._connection.unit(lambda db: _thread(db, key, branch))
+
+    async def heal(self, thread: Thread, history: History) -> None:
+        await self._connection.unit(lambda db: heal(db, thread, history, self._clock()))
+
+    async def gap(self, platform: str, workspaces: Iterable[str] = ()) -> None:
+        await self._connection.unit(lambda db: gap(db, platform, workspaces))
+
+    async def told(self, key: ThreadKey, told: Told) -> Told:
+        return await self._connection.unit(lambda db: _tell(db, key, told))
+
+    async def search(self, workspace: str, channel: str, words: str, limit: int = 20) -> list[Message]:
+        return await self._connection.unit(lambda db: _search(db, workspace, channel, words, limit))
+
+    async def forget(self, scope: Scope) -> int:
+        count = await self._connection.unit(lambda db: forget(db, scope, self._clock()))
+        await self._connection.sweep()
+        return count
+
+
+def _thread(db: Database, key: ThreadKey, branch: str | None) -> Thread:
+    row = standing(db, key)
+    messages, replies = _whole(db, key) if branch is None else _branch(db, key, branch)
+    return Thread(
+        key=key,
+        messages=messages,
+        told=_told(db, key),
+        cold=row is None or row["read_gap"] is None or row["read_gap"] < row["gap"],
+        replies=replies,
+        gap=row["gap"] if row else 0,
+    )
+
+
+def _whole(db: Database, key: ThreadKey) -> tuple[tuple[Message, ...], dict[str, Said]]:
+    messages = tuple(message_of(row) for row in db.query(MESSAGES, place(key)))
+    return messages, {row["name"]: _reply(row) for row in db.query(REPLIES, place(key))}
+
+
+def _branch(db: Database, key: ThreadKey, branch: str) -> tuple[tuple[Message, ...], dict[str, Said]]:
+    names = {**place(key), "names": json.dumps(sorted(branch_of(db, key, branch)))}
+    messages = tuple(message_of(row) for row in db.query(BRANCH_MESSAGES, names))
+    answered = {message.answers for message in messages}
+    replies = {row["name"]: _reply(row) for row in db.query(BRANCH_REPLIES, names) if row["name"] in answered}
+    return messages, replies
+
+
+def _reply(row: Row) -> Said:
+    return Said(row["said"], bool(row["notice"]), row["after"])
+
+
+def _tell(db: Database, key: ThreadKey, told: Told) -> Told:
+    if ours(db, key):
+        rows = [("person", *name) for name in told.names.items()]
+        rows += [("attachment", *words) for words in told.attachments.items()]
+        db.table("told").insert_all(
+            [{**place(key), "kind": kind, "subject": subject, "words": clean(words)} for kind, subject, words in rows],
+            ignore=True,
+        )
+    return _told(db, key)
+
+
+def _told(db: Database, key: ThreadKey) -> Told:
+    words: dict[str, dict[str, str]] = {"person": {}, "attachment": {}}
+    for row in db.table("told").rows_where(TOLD, place(key)):
+        words[row["kind"]][row["subject"]] = row["words"]
+    return Told(names=words["person"], attachments=words["attachment"])
+
+
+def _search(db: Database, workspace: str, channel: str, words: str, limit: int) -> list[Message]:
+    if not words.strip():
+        return []
+    rows = db.table("messages").search(
+        clean(words),
+        where="workspace = :workspace AND channel = :channel AND NOT private AND deleted_at IS NULL",
+        where_args={"workspace": workspace, "channel": channel},
+        limit=limit,
+        quote=True,
+    )
+    return [message_of(row) for row in rows]

@@ -1,0 +1,103 @@
+"""A board: the smallest platform that keeps what was posted, for tests of the core alone."""
+
+import asyncio
+import itertools
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from core.chat import Asks, Attachment, Gone, Hear, History, Message, Question, Rank, Reach, Said, Shown, ThreadKey
+
+START = datetime(2026, 1, 2, 9, tzinfo=UTC)
+US = "U0"
+
+
+class Board:
+    """Threads of messages in memory. `calls` tells what surfaces were asked; `closed` threads raise Gone."""
+
+    name = "board"
+
+    def __init__(self) -> None:
+        self.posts: dict[ThreadKey, list[Message]] = {}
+        self.people = {"U1": "Ada", "U2": "Bob", "U3": "Cy"}
+        self.ranks = {"U1": Rank.OWNER}
+        self.calls: list[str] = []
+        self.closed: set[ThreadKey] = set()
+        self.reach = Reach.WHOLE
+        self.changed = asyncio.Condition()
+        self._numbers = itertools.count(1)
+        self._newest = 0
+
+    async def run(self, hear: Hear) -> None:
+        await asyncio.get_running_loop().create_future()
+
+    async def surface(self, question: Question) -> "BoardSurface":
+        return BoardSurface(self, question)
+
+    def said(self, thread: str, person: str, text: str, channel: str = "c1", asks: Asks = Asks.CERTAINLY) -> Said:
+        """Post as a person, and the event that tells of it."""
+        key = ThreadKey("board:w1", channel, thread)
+        message = self.post(key, Message(self.number(), person, text, START))
+        return Said(f"e{message.id}", key, message, asks)
+
+    def post(self, key: ThreadKey, message: Message) -> Message:
+        placed = replace(message, at=START + timedelta(milliseconds=int(message.id)))
+        self.posts.setdefault(key, []).append(placed)
+        return placed
+
+    def now(self) -> datetime:
+        """The board's clock: just after the newest post."""
+        return START + timedelta(milliseconds=self._newest + 0.5)
+
+    def number(self) -> str:
+        self._newest = next(self._numbers)
+        return f"{self._newest:04}"
+
+    def shown(self, thread: str, channel: str = "c1") -> list[str]:
+        """Our pages in a thread, as anybody reads them."""
+        return [m.text for m in self.posts.get(ThreadKey("board:w1", channel, thread), []) if m.mine]
+
+    async def until(self, thread: str, *texts: str) -> None:
+        """Wait until our pages in `thread` read like this."""
+        async with asyncio.timeout(5), self.changed:
+            await self.changed.wait_for(lambda: self.shown(thread) == list(texts))
+
+
+class BoardSurface:
+    """One thread of the board."""
+
+    def __init__(self, board: Board, question: Question) -> None:
+        self._board = board
+        self._question = question
+
+    async def history(self) -> History:
+        self._board.calls.append("history")
+        return History(tuple(self._board.posts.get(self._question.key, [])), self._board.reach)
+
+    async def names(self, people: AbstractSet[str]) -> dict[str, str]:
+        self._board.calls.append("names")
+        return {person: name for person, name in self._board.people.items() if person in people}
+
+    async def fetch(self, attachment: Attachment) -> bytes:
+        raise Gone(attachment.name)
+
+    async def rank(self, person: str) -> Rank:
+        self._board.calls.append("rank")
+        return self._board.ranks.get(person, Rank.MEMBER)
+
+    async def show(self, reply: Shown) -> None:
+        async for text in reply.texts():
+            if self._question.key in self._board.closed:
+                raise Gone("the thread is closed")
+            await self._write(reply, text)
+
+    async def _write(self, reply: Shown, text: str) -> None:
+        posts = self._board.posts.setdefault(self._question.key, [])
+        if not reply.pages:
+            page = Message(self._board.number(), US, "", START, mine=True, answers=self._question.name)
+            self._board.post(self._question.key, page)
+            await reply.posted(page.id, self._board.now())
+        at = next(index for index, post in enumerate(posts) if post.id == reply.pages[0])
+        posts[at] = replace(posts[at], text=text, notice=reply.whole and reply.notice)
+        async with self._board.changed:
+            self._board.changed.notify_all()

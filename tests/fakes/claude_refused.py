@@ -1,0 +1,16 @@
+"""A refusal of the Messages API, as the stand-in for Claude raises it."""
+
+
+class Refused(Exception):
+    """The API answers `status` with an error of `type`, saying `message`."""
+
+    def __init__(self, message: str, *, status: int = 400, type: str = "invalid_request_error") -> None:  # noqa: A002
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.type = type
+
+
+def missing(what: str) -> Refused:
+    """404: there is no such thing."""
+    return Refused(what, status=404, type="not_found_error")

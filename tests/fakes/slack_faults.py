@@ -1,0 +1,79 @@
+"""What goes wrong with requests: limits, failures, lost answers and delays, each scripted by method."""
+
+import math
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+Phase = Literal["before", "after", "answered"]
+"""before: nothing happened yet; after: it happened, nobody was told; answered: the answer is on its way."""
+Hook = Callable[[int, str, Phase], Awaitable[object]]
+
+EVERY = "*"
+
+
+class Cut(Exception):
+    """Raised by a hook: this connection ends here, unanswered; raised before, nothing happens either."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What becomes of one request. `lost`: it happens, unanswered. `dropped`: neither. `hangs`: no answer, ever."""
+
+    status: int = 200
+    error: str = ""
+    retry_after: float | None = None
+    lost: bool = False
+    dropped: bool = False
+    hangs: bool = False
+
+    @property
+    def performed(self) -> bool:
+        return self.lost or (self.status == 200 and not (self.error or self.dropped or self.hangs))
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """So many calls in so many seconds."""
+
+    calls: int
+    seconds: float
+
+
+class Faults:
+    """The script of what goes wrong, and when."""
+
+    def __init__(self) -> None:
+        self.hooks: list[Hook] = []
+        self.delays: dict[str, float] = {}
+        self._next: defaultdict[str, deque[Fault]] = defaultdict(deque)
+        self._limits: dict[str, Limit] = {}
+        self._times: defaultdict[str, deque[float]] = defaultdict(deque)
+
+    def limit(self, method: str, calls: int, seconds: float) -> None:
+        self._limits[method] = Limit(calls, seconds)
+
+    def script(self, method: str, fault: Fault, times: int) -> None:
+        self._next[method].extend([fault] * times)
+
+    def take(self, method: str, now: float) -> Fault | None:
+        """The fault that meets this request, if any; it is used up."""
+        for name in (method, EVERY):
+            if self._next[name]:
+                return self._next[name].popleft()
+        wait = self._wait(method, now)
+        return Fault(429, "ratelimited", wait) if wait else None
+
+    def _wait(self, method: str, now: float) -> float:
+        """Whole seconds until `method` may be called again; 0 counts this call."""
+        limit = self._limits.get(method)
+        if limit is None:
+            return 0
+        times = self._times[method]
+        while times and times[0] <= now - limit.seconds:
+            times.popleft()
+        if len(times) < limit.calls:
+            times.append(now)
+            return 0
+        return max(1, math.ceil(times[0] + limit.seconds - now))

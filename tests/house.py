@@ -1,0 +1,55 @@
+"""The whole house over a database, Claude's loopback server and any platform, put together for a test."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from core.asking import Asking
+from core.assistant import Assistant
+from core.chat import Platform
+from core.claude import Claude
+from core.personas import Persona
+from core.store.protocols import Store
+from tests.fakes.claude import ClaudeFake
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def at_once(_seconds: float) -> None:
+    """A pause that nobody waits for."""
+    await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def house(
+    store: Store,
+    fake: ClaudeFake,
+    *platforms: Platform,
+    persona: Persona = Persona(model="claude-haiku-5-5"),  # noqa: B008  frozen
+    clock: Callable[[], datetime] = now,
+    process: str = "p1",
+    **options: object,
+) -> AsyncIterator[Assistant]:
+    """An assistant that answers while this lasts. Retries do not wait."""
+    claude = Claude(fake.key, fake.url)
+    asking = Asking(claude, store.ledger, store.notes, clock, sleep=at_once)
+    assistant = Assistant(
+        store,
+        asking=asking,
+        platforms={platform.name: platform for platform in platforms},
+        defaults=persona,
+        clock=clock,
+        process=process,
+        **options,  # type: ignore[arg-type]  # the assistant's own
+    )
+    answering = asyncio.create_task(assistant.floor.run())
+    try:
+        yield assistant
+    finally:
+        await assistant.floor.drain(1)
+        answering.cancel()
+        await asyncio.gather(answering, return_exceptions=True)
+        await claude.close()
