@@ -17,6 +17,10 @@ class Gone(Exception):
     """Where the reply belongs it can't be shown any more: a channel is gone, a token has run out."""
 
 
+class Unconnectable(Exception):
+    """The platform does not let us in, and trying again will not change that; the message tells the operator why."""
+
+
 class Hindered(Exception):
     """The platform forbids something that an answer needs; the message is a sentence for the person."""
 

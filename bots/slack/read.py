@@ -78,7 +78,7 @@ def history(raws: Iterable[Raw], us: Us, reach: Reach) -> History:
 def message(raw: Raw, us: Us) -> Message:
     """One message. Ours are read from their blocks, which say all; our mention at its beginning is left out."""
     mine = is_mine(raw, us)
-    payload = _payload(raw) if mine else {}
+    kept = payload(raw) if mine else {}
     files = raw.get("files") or []
     return Message(
         id=raw["ts"],
@@ -87,8 +87,8 @@ def message(raw: Raw, us: Us) -> Message:
         at=at(raw["ts"]),
         mine=mine,
         bot=not mine and _bot(raw),
-        answers=payload.get("question"),
-        notice=bool(payload.get("notice")) or (mine and bool(files) and not payload),
+        answers=kept.get("question"),
+        notice=bool(kept.get("notice")) or (mine and bool(files) and not kept),
         edited=at(raw["edited"]["ts"]) if raw.get("edited") else None,
         attachments=tuple(
             _attachment(file) for file in files if file.get("mode") not in {"tombstone", "hidden_by_limit"}
@@ -112,6 +112,13 @@ def whispers(line: str) -> bool:
 
 def is_mine(raw: Raw, us: Us) -> bool:
     return raw.get("user") == us.user or bool(us.bot and raw.get("bot_id") == us.bot)
+
+
+def payload(raw: Raw) -> Raw:
+    """The mark on a page of ours: whose answer it is. Empty on what we did not mark."""
+    metadata = raw.get("metadata") or {}
+    mark = metadata.get("event_payload") if metadata.get("event_type") == MARK else None
+    return mark if isinstance(mark, Mapping) else {}
 
 
 def _message(body: Raw, event: Raw, us: Us) -> list[Event]:
@@ -199,12 +206,6 @@ def _text(raw: Raw, us: Us, mine: bool) -> str:
     while text.startswith(f"<@{us.user}>"):
         text = text.removeprefix(f"<@{us.user}>").lstrip(" \t\n,:")
     return text
-
-
-def _payload(raw: Raw) -> Raw:
-    metadata = raw.get("metadata") or {}
-    payload = metadata.get("event_payload") if metadata.get("event_type") == MARK else None
-    return payload if isinstance(payload, Mapping) else {}
 
 
 def _attachment(file: Raw) -> Attachment:
