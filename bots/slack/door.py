@@ -7,28 +7,23 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 import aiohttp
-from aiohttp import web
-from slack_bolt.async_app import AsyncApp
-from slack_bolt.authorization import AuthorizeResult
-from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.slack import http, read
+from bots.slack import bolt, http, read
 from bots.slack.command import form, slashed, submitted
 from bots.slack.pace import PAUSE, Pace
 from bots.slack.people import People
 from bots.slack.socket import Socket
 from bots.slack.surface import Surface
+from bots.slack.tokens import check
 from bots.slack.web import Limited, Refused, Sleep, Unsure, Web
 from core.chat import Commanded, Event, Gap, Gone, Hear, Hindered, Question, Unconnectable
-from core.settings import Misset, Settings
+from core.settings import Settings
 from core.store.protocols import Unavailable
 
 SECONDS = 30.0  # that Slack gets to answer us
 
 log = logging.getLogger(__name__)
-bolt = logging.getLogger("slack_bolt.app")
-bolt.setLevel(logging.ERROR)  # its warnings hold whole payloads; ours say what happened
 
 
 class Slack:
@@ -55,6 +50,8 @@ class Slack:
         self._app_token = app_token
         self._signing_secret = signing_secret
         self._host, self._port = host, port
+        self.port = 0
+        """Where HTTP mode listens, once it does."""
         self._api_url = api_url
         self._managers = managers
         self._grows = grows
@@ -90,13 +87,14 @@ class Slack:
     async def run(self, hear: Hear) -> None:
         """Connect, and tell every event, until cancelled. Raises Unconnectable."""
         self._hear = hear
-        await self._introduced()
+        web, _ = await self._introduced()
+        app = bolt.app(web.client, web.us, self._listen)
         if self._app_token:
-            await Socket(self._app(), self._app_token, self._client(), hear).run()
-        else:
-            assert self._port is not None
-            await self._sure(hear, Gap(self._clock().isoformat(), "slack"))
-            await http.serve(self.routes(), self._host, self._port)
+            await Socket(app, self._app_token, web.client, hear).run()
+            return
+        await self._sure(hear, Gap(self._clock().isoformat(), "slack"))
+        async with http.served(http.routes(app, self._signing_secret), self._host, self._port or 0) as self.port:
+            await asyncio.Event().wait()
 
     async def surface(self, question: Question) -> Surface:
         """The thread of `question`. Raises Gone when Slack does not know us any more."""
@@ -105,10 +103,6 @@ class Slack:
         except Unconnectable as error:
             raise Gone(str(error)) from None
         return Surface(web, people, question, self._grows)
-
-    def routes(self) -> list[web.RouteDef]:
-        """HTTP mode's routes, for a server of the house; `run` tells what comes in, from its beginning."""
-        return http.routes(self._app(), self._signing_secret)
 
     async def close(self) -> None:
         """Let go of the network. Answers under way need it, so that it outlives `run`."""
@@ -138,41 +132,16 @@ class Slack:
         except (Gone, Refused, Hindered) as error:
             raise Unconnectable(f"SLACK_BOT_TOKEN: Slack does not take this token ({error}).") from None
 
-    def _app(self) -> AsyncApp:
-        """A Bolt app that asks Slack nothing by itself and hands everything to us."""
-        app = AsyncApp(
-            logger=bolt,
-            name="confab",
-            client=AsyncWebClient(base_url=self._api_url, session=self._session, retry_handlers=[]),
-            authorize=self._authorized,
-            process_before_response=True,
-            request_verification_enabled=False,  # http.py does it before anything is parsed
-            ignoring_self_events_enabled=False,  # or deletions of our own replies are swallowed
-            attaching_conversation_kwargs_enabled=False,
-        )
-        app.middleware(self._everything)
-        return app
-
-    async def _authorized(self, enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
-        web, _ = await self._introduced()
-        return AuthorizeResult(
-            enterprise_id=enterprise_id,
-            team_id=team_id,
-            bot_user_id=web.us.user,
-            bot_id=web.us.bot,
-            bot_token=self._bot_token,
-        )
-
-    async def _everything(self, body: dict[str, Any]) -> BoltResponse:
-        """The one listener for every payload. Its answer is the ack, and there is none before `hear` has returned."""
+    async def _listen(self, body: dict[str, Any]) -> bool:
+        """Tell what a payload tells. It is not acknowledged before `hear` has returned."""
         assert self._hear is not None
         try:
             for event in await self._events(body):
                 await self._hear(event)
         except Unavailable as error:
             log.error("an event could not be written down, so Slack will send it again: %s", error)
-            return BoltResponse(status=503, body="")
-        return BoltResponse(status=200, body="")
+            return False
+        return True
 
     async def _events(self, body: dict[str, Any]) -> Sequence[Event]:
         """What a payload tells. One that can't be read is logged without its words, and let go."""
@@ -230,24 +199,3 @@ def us_of(answer: read.Raw) -> read.Us:
         team=team,
         enterprise=enterprise,
     )
-
-
-def check(bot: str, app: str, secret: str, port: int | None) -> None:
-    """Raises Misset, naming the variable, for tokens that are mixed up or do not make a connection."""
-    if not bot.startswith("xoxb-"):
-        what = "this is an app token, which belongs in SLACK_APP_TOKEN" if bot.startswith("xapp-") else "not set"
-        what = "it must begin with xoxb-" if bot and not bot.startswith("xapp-") else what
-        raise Misset(f"SLACK_BOT_TOKEN: {what}. It stands on the app's page, under OAuth & Permissions.")
-    if app and not app.startswith("xapp-"):
-        what = (
-            "this is a bot token, which belongs in SLACK_BOT_TOKEN"
-            if app.startswith("xoxb-")
-            else "it begins with xapp-"
-        )
-        raise Misset(f"SLACK_APP_TOKEN: {what}. It stands on the app's page, under Basic Information.")
-    if app:
-        return
-    if not secret:
-        raise Misset("SLACK_APP_TOKEN: not set. It begins with xapp-; for HTTP mode set SLACK_SIGNING_SECRET instead.")
-    if port is None:
-        raise Misset("CONFAB_HTTP_PORT: not set. HTTP mode needs the port that Slack's requests arrive at.")

@@ -1,7 +1,8 @@
 """HTTP mode: Slack's requests, believed only with a fresh signature, on routes that any aiohttp server can mount."""
 
-import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response
@@ -51,8 +52,9 @@ async def _answered(app: AsyncApp, body: str, request: web.Request) -> web.Strea
     return await to_aiohttp_response(await app.async_dispatch(told))
 
 
-async def serve(routes: list[web.RouteDef], host: str, port: int) -> None:
-    """Listen until cancelled; requests under way are answered first."""
+@asynccontextmanager
+async def served(routes: list[web.RouteDef], host: str, port: int) -> AsyncIterator[int]:
+    """A server while this lasts, and its port; at the end requests under way are answered first."""
     app = web.Application(client_max_size=LARGEST)
     app.add_routes(routes)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=3.0)
@@ -60,6 +62,6 @@ async def serve(routes: list[web.RouteDef], host: str, port: int) -> None:
     try:
         await web.TCPSite(runner, host, port).start()
         log.info("listening on %s:%d for Slack", host, runner.addresses[0][1])
-        await asyncio.Event().wait()
+        yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
