@@ -105,3 +105,10 @@ async def _connected(slack: SlackFake, platform: Slack, running: asyncio.Task[No
 async def _listening(platform: Slack) -> None:
     while not platform.port:
         await asyncio.sleep(0.001)
+
+
+@asynccontextmanager
+async def at_home(**options: Any) -> AsyncIterator[House]:
+    """A new workspace, a new Claude, an empty store and a house that is connected."""
+    async with SlackFake() as slack, ClaudeFake() as claude, living(slack, claude, **options) as house:
+        yield house

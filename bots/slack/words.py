@@ -110,7 +110,7 @@ def _rich(element: Mapping[str, Any]) -> str:
     """A section, a list, a quote or a preformatted part of rich text."""
     match element.get("type"):
         case "rich_text_preformatted":
-            return f"```\n{_inline(element)}\n```"
+            return _fenced(_inline(element))
         case "rich_text_quote":
             return "\n".join(f"> {line}" for line in _inline(element).splitlines())
         case "rich_text_list":
@@ -119,6 +119,10 @@ def _rich(element: Mapping[str, Any]) -> str:
             items = enumerate(_listed(element, "elements"), 1 + int(element.get("offset") or 0))
             return "\n".join(f"{indent}{f'{number}.' if ordered else '-'} {_inline(item)}" for number, item in items)
     return _inline(element)
+
+
+def _fenced(code: str) -> str:
+    return code if code.startswith("```") else f"```\n{code}\n```"
 
 
 def _inline(element: Mapping[str, Any]) -> str:
