@@ -105,7 +105,7 @@ class Assistant:
             return True
         thread = await self._store.threads.thread(claim.question.key)
         words = {message.id: message.text for message in thread.messages}
-        return any(not MENTION.search(words.get(one.name, "")) for one in asked)
+        return any(one.name in words and not MENTION.search(words[one.name]) for one in asked)
 
     async def _shown(self, claim: Claim, surface: Surface, stop: asyncio.Event) -> Outcome:
         """Show the reply while it grows, to its end. What is final is kept before it is shown."""

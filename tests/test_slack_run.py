@@ -134,7 +134,6 @@ async def test_edits_and_deletions_are_in_the_next_prompt(home):
     await home.slack.say("ada", "dev", "<@U0BOT> which?", root)
     await home.answered(2)
 
-    print(home.prompt())
     assert home.prompt()[-1] == ("user", "Bob: @cy mine is rose\nAda: which?")
 
 
