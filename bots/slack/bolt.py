@@ -6,6 +6,8 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.middleware.async_middleware import AsyncMiddleware
+from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -19,11 +21,7 @@ log.setLevel(logging.ERROR)  # Bolt's warnings hold whole payloads
 
 
 def app(client: AsyncWebClient, us: Us, listen: Listen) -> AsyncApp:
-    """An app that acknowledges what `listen` has kept, of whatever kind; anything else Slack sends again.
-
-    It is a middleware, because Bolt's listeners are found by matchers that fail on malformed payloads and know
-    only some kinds; what none of them matches is never acknowledged.
-    """
+    """An app that acknowledges what `listen` has kept, of whatever kind; anything else Slack sends again."""
 
     async def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
         return AuthorizeResult(
@@ -33,9 +31,6 @@ def app(client: AsyncWebClient, us: Us, listen: Listen) -> AsyncApp:
             bot_id=us.bot,
             bot_token=client.token,
         )
-
-    async def everything(body: dict[str, Any]) -> BoltResponse:
-        return BoltResponse(status=200 if await listen(body) else 503, body="")
 
     bolt = AsyncApp(
         logger=log,
@@ -47,5 +42,25 @@ def app(client: AsyncWebClient, us: Us, listen: Listen) -> AsyncApp:
         ignoring_self_events_enabled=False,  # or deletions of our own replies are swallowed
         attaching_conversation_kwargs_enabled=False,
     )
-    bolt.middleware(everything)
+    bolt.middleware(_Everything(listen))
     return bolt
+
+
+class _Everything(AsyncMiddleware):
+    """The listener for every payload.
+
+    Bolt's own are found by matchers that fail on malformed payloads and know only some kinds of them; what none of
+    them matches is never acknowledged.
+    """
+
+    def __init__(self, listen: Listen) -> None:
+        self._listen = listen
+
+    async def async_process(
+        self,
+        *,
+        req: AsyncBoltRequest,
+        resp: BoltResponse,
+        next: Callable[[], Awaitable[BoltResponse]],  # noqa: A002  Bolt calls it so
+    ) -> BoltResponse:
+        return BoltResponse(status=200 if await self._listen(req.body) else 503, body="")

@@ -8,7 +8,7 @@ from core.turns import MENTION
 
 HIDDEN = "\u200b"  # a space of no width: breaks a token that somebody typed as text
 
-_TOKEN = re.compile(r"<([^<>\n]+)>")
+_TOKEN = re.compile(r"<([@#!][^<>\n]+|[a-z][a-z0-9+.-]*:[^<>\n]+)>")
 _PERSON = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^<>]*)?>")
 _PIECES = {
     "user": ("<@{}>", "user_id"),
