@@ -14,8 +14,8 @@ CHUNK = 65_536
 log = logging.getLogger(__name__)
 
 
-async def fetch(web: Web, attachment: Attachment) -> bytes:
-    """The file. Raises Hindered where Slack does not give it to us, Gone where it has none."""
+async def fetch(web: Web, attachment: Attachment, most: int = FETCHED) -> bytes:
+    """The file, of `most` bytes. Raises Hindered where Slack does not give it to us, Gone where it has none."""
     url = attachment.url or await _address(web, attachment)
     if not web.trusted(url):
         raise Hindered(f"I may not fetch {attachment.name or 'this file'}: it is not kept by Slack.")
@@ -26,17 +26,17 @@ async def fetch(web: Web, attachment: Attachment) -> bytes:
         async with session.get(url, headers=headers, allow_redirects=False) as response:
             if response.status != 200 or response.content_type == "text/html":
                 raise Hindered(f"Slack does not give me {attachment.name}: the app may need the scope `files:read`.")
-            return await _bytes(response, attachment)
+            return await _bytes(response, attachment, most)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise Hindered(f"Slack does not give me {attachment.name} just now. Please ask again.") from error
 
 
-async def _bytes(response: aiohttp.ClientResponse, attachment: Attachment) -> bytes:
+async def _bytes(response: aiohttp.ClientResponse, attachment: Attachment, most: int) -> bytes:
     content = bytearray()
     async for chunk in response.content.iter_chunked(CHUNK):
         content += chunk
-        if len(content) > FETCHED:
-            raise Hindered(f"{attachment.name} is too large for me: I read up to {FETCHED // 1_000_000} MB.")
+        if len(content) > most:
+            raise Hindered(f"{attachment.name} is too large for me: I read up to {most / 1_000_000:g} MB.")
     return bytes(content)
 
 

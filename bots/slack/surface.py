@@ -18,17 +18,18 @@ NEWEST = 20  # pages of history that we keep of a very long thread: 20,000 messa
 class Surface:
     """The place of one question. `grows` says whether texts are shown before they are whole."""
 
-    def __init__(self, web: Web, people: People, question: Question, grows: bool = True) -> None:
+    def __init__(self, web: Web, people: People, question: Question, grows: bool = True, newest: int = NEWEST) -> None:
         self._web = web
         self._people = people
         self._question = question
         self._grows = grows
+        self._newest = newest
 
     async def history(self) -> History:
         """The thread; of a slash command's place, which is none, only what answers the command."""
         if not self._question.key.thread:
             return await self._answers()
-        batches: deque[list[read.Raw]] = deque(maxlen=NEWEST)
+        batches: deque[list[read.Raw]] = deque(maxlen=self._newest)
         count = 0
         try:
             async for batch in self._web.messages(self._question.key):
@@ -36,7 +37,7 @@ class Surface:
                 count += 1
         except Refused as refused:
             raise Gone(str(refused)) from None
-        reach = Reach.WHOLE if count <= NEWEST else Reach.TAIL
+        reach = Reach.WHOLE if count <= self._newest else Reach.TAIL
         raws = [raw for batch in batches for raw in batch]
         if reach is Reach.TAIL:  # Slack repeats the root on each page, and what comes after it is not here
             raws = [raw for raw in raws if raw["ts"] != self._question.key.thread]

@@ -67,13 +67,16 @@ class Refused(Exception):
 class Web:
     """One workspace's token at work. Nothing is repeated here but what `read` and `surely` promise."""
 
-    def __init__(self, client: AsyncWebClient, us: Us, pace: Pace, sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(
+        self, client: AsyncWebClient, us: Us, pace: Pace, sleep: Sleep = asyncio.sleep, batch: int = BATCH
+    ) -> None:
         self.client = client
         self.us = us
         self.pace = pace
         self.silent: set[str] = set()
         """Kinds of channels (C, D, G) that show no status."""
         self._sleep = sleep
+        self._batch = batch
 
     async def read(self, method: str, **arguments: object) -> Raw:
         """Ask Slack, with patience. Raises Gone, Refused, or Hindered where it does not answer."""
@@ -101,7 +104,7 @@ class Web:
         cursor = None
         while cursor != "":
             place = {"channel": key.channel, "ts": key.thread or None, "oldest": oldest, "cursor": cursor}
-            answer = await self.read(method, **place, limit=BATCH, include_all_metadata=True, inclusive=True)
+            answer = await self.read(method, **place, limit=self._batch, include_all_metadata=True, inclusive=True)
             yield answer["messages"]
             cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
 
