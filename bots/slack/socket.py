@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -16,25 +17,42 @@ from bots.slack.web import Limited, Unsure, failed
 from core.chat import Gap, Hear, Unconnectable
 from core.store.protocols import Unavailable
 
-PING = 10.0  # seconds between two pings; after four without an answer the SDK connects anew
-WATCH = 5.0  # seconds between two looks at the connection
-LOST = 60.0  # seconds without a connection after which we begin from nothing
-CONNECT = 30.0  # seconds that connecting may take
-PAUSE = 5.0  # seconds between two tries to reach Slack
 PARTING = 3.0  # seconds that events under way get at the end; Slack waits no longer for their ack
 
 log = logging.getLogger(__name__)
 quiet = logging.getLogger("slack_sdk.socket")
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long we wait for Slack, in seconds."""
+
+    ping: float = 10.0
+    """Between two pings; after four without an answer the SDK connects anew."""
+    watch: float = 5.0
+    """Between two looks at the connection."""
+    lost: float = 60.0
+    """Without a connection, until we begin from nothing: the SDK goes on with an address that is stale."""
+    connect: float = 30.0
+    """For connecting."""
+    again: float = 5.0
+    """Between two tries to reach Slack."""
+
+
+PATIENCE = Patience()
+
+
 class Socket:
     """Hands every envelope to `app`, whose answer is the ack. `hear` is told of each gap before what follows it."""
 
-    def __init__(self, app: AsyncApp, token: str, client: AsyncWebClient, hear: Hear) -> None:
+    def __init__(
+        self, app: AsyncApp, token: str, client: AsyncWebClient, hear: Hear, patience: Patience = PATIENCE
+    ) -> None:
         self._app = app
         self._token = token
         self._client = client
         self._hear = hear
+        self._patience = patience
         self._caught_up = asyncio.Event()
         self._busy: set[asyncio.Task[Any]] = set()
 
@@ -42,7 +60,9 @@ class Socket:
         """Stay connected until cancelled. Raises Unconnectable when Slack does not take our token."""
         while True:
             address = await self._address()
-            handler = AsyncSocketModeHandler(self._app, self._token, quiet, self._client, ping_interval=PING)
+            handler = AsyncSocketModeHandler(
+                self._app, self._token, quiet, self._client, ping_interval=self._patience.ping
+            )
             handler.client.message_listeners.append(self._greeted)
             handler.client.socket_mode_request_listeners[:] = [self._handed(handler)]
             handler.client.wss_uri = address
@@ -61,23 +81,23 @@ class Socket:
                 failure = failed("apps.connections.open", error)
                 if not isinstance(failure, Limited | Unsure):
                     raise Unconnectable(f"SLACK_APP_TOKEN: Slack does not take this token ({failure}).") from None
-                pause = failure.seconds if isinstance(failure, Limited) else PAUSE
+                pause = failure.seconds if isinstance(failure, Limited) else self._patience.again
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                failure, pause = error, PAUSE
+                failure, pause = error, self._patience.again
             log.warning("Slack can't be reached, trying again: %s", failure)
             await asyncio.sleep(pause)
 
     async def _connected(self, handler: AsyncSocketModeHandler) -> None:
-        """Connect, and return when the connection was lost for long: the SDK goes on with an address that is stale."""
+        """Connect, and return when the connection was lost for long."""
         try:
-            async with asyncio.timeout(CONNECT):
+            async with asyncio.timeout(self._patience.connect):
                 await handler.connect_async()  # type: ignore[no-untyped-call]  # Bolt has no types here
         except TimeoutError:
             return
-        lost = 0.0
-        while lost < LOST:
-            await asyncio.sleep(WATCH)
-            lost = 0.0 if await handler.client.is_connected() else lost + WATCH
+        patience, lost = self._patience, 0.0
+        while lost < patience.lost:
+            await asyncio.sleep(patience.watch)
+            lost = 0.0 if await handler.client.is_connected() else lost + patience.watch
         log.warning("the connection to Slack was lost for %d s, beginning anew", lost)
 
     async def _close(self, handler: AsyncSocketModeHandler) -> None:
@@ -101,7 +121,7 @@ class Socket:
                 break
             except Unavailable as error:
                 log.error("a gap could not be written down: %s", error)
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(self._patience.again)
         self._caught_up.set()
 
     def _handed(self, handler: AsyncSocketModeHandler) -> Any:
