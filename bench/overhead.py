@@ -28,7 +28,9 @@ async def main() -> None:
         async with ClaudeFake() as fake, house(store, fake, board) as assistant:
             fake.answer = lambda body: Answer(text="fine")
             for _ in range(MESSAGES):
-                board.said("t1", "U2", "A message of about eighty characters, as people write them in a channel.", asks=Asks.NO)
+                board.said(
+                    "t1", "U2", "A message of about eighty characters, as people write them in a channel.", asks=Asks.NO
+                )
             await assistant.hear(board.said("t1", "U1", "the first question reads the thread"))
             await board.until("t1", "fine")
             fake.on_request(note)

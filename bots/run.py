@@ -46,6 +46,7 @@ async def assembled(
         defaults=Persona(system=settings.confab_persona or None, model=settings.confab_model),
         clock=clock,
         fallbacks=settings.confab_fallback_models,
+        guests=settings.confab_guests,
         ttl=settings.confab_cache_ttl,
         process=f"{socket.gethostname()}:{os.getpid()}:{clock():%H%M%S}",
     )
