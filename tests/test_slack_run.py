@@ -2,6 +2,7 @@
 
 import pytest
 
+from core.assistant import MEMBERS_ONLY
 from tests.fakes.claude import ClaudeFake
 from tests.fakes.claude_script import Answer, Gate
 from tests.fakes.slack import SlackFake
@@ -270,3 +271,15 @@ async def test_final_streaming_posts_only_what_is_whole():
 
         assert home.texts("dev", root) == ["One two three four five."]
         assert home.slack.called("chat.update") == []
+
+
+@pytest.mark.parametrize(("person", "channel"), [("eve", "general"), ("xan", "shared")], ids=["guest", "connect"])
+async def test_guests_and_people_from_elsewhere_are_told_once_that_members_ask(home, person, channel):
+    first = await home.slack.say(person, channel, "<@U0BOT> hello")
+    await home.rest()
+    second = await home.slack.say(person, channel, "<@U0BOT> hello?")
+    await home.rest()
+
+    assert home.texts(home.slack.place(channel).id, first) == [MEMBERS_ONLY]
+    assert home.texts(home.slack.place(channel).id, second) == []
+    assert home.asked == []

@@ -1,16 +1,19 @@
 """The people of a workspace and what they may do in a channel, remembered for a while."""
 
 import asyncio
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Set
 
 from bots.slack.read import Raw, Us
 from bots.slack.web import Refused, Web
-from core.chat import Hindered, Rank
+from core.chat import Gone, Hindered, Rank
 
 REMEMBERED = 10_000  # people, bots and channels
 SECONDS = 600.0  # that we believe what Slack said of them
+log = logging.getLogger(__name__)
+
 UNKNOWN = {"user_not_found", "user_not_visible", "users_not_found", "bot_not_found"}
 
 
@@ -37,8 +40,15 @@ class People:
         user = await self._person(person)
         if channel.startswith("D") or rank(user, self._web.us) is not Rank.MEMBER:
             return rank(user, self._web.us, direct=channel.startswith("D"))
-        place = await self._asked("conversations.info", "channel", channel)
-        return Rank.MANAGER if place.get("creator") == person else Rank.MEMBER
+        return Rank.MANAGER if await self._creator(channel) == person else Rank.MEMBER
+
+    async def _creator(self, channel: str) -> str:
+        """Who made a channel, if Slack lets us know."""
+        try:
+            return str((await self._asked("conversations.info", "channel", channel)).get("creator") or "")
+        except (Gone, Hindered) as error:
+            log.warning("who made %s is not known: %s", channel, error)
+            return ""
 
     async def _named(self, person: str) -> str:
         if person.startswith("B"):
