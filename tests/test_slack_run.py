@@ -138,6 +138,19 @@ async def test_edits_and_deletions_are_in_the_next_prompt(home):
     assert home.prompt()[-1] == ("user", "Bob: @cy mine is rose\nAda: which?")
 
 
+async def test_an_answer_of_ours_that_somebody_deletes_is_no_part_of_the_next_prompt(home):
+    home.claude.script(Answer(text="A wrong answer."))
+    root = await home.slack.say("ada", "dev", "<@U0BOT> hello")
+    await home.answered()
+    await home.slack.delete("ada", "dev", home.ours("dev", root)[0].ts)
+    await home.rest()
+
+    await home.slack.say("ada", "dev", "again", root)
+    await home.answered(2)
+
+    assert home.prompt() == [("user", "Ada: hello\nAda: again")]
+
+
 async def test_an_answer_of_15000_characters_is_whole_across_messages(home):
     code = "\n".join(f"    print({number}, '<!channel>', \"@here\")  # line {number}" for number in range(120))
     table = "\n".join(f"| {number} | {'x' * 30} | {number * number} |" for number in range(60))

@@ -147,7 +147,7 @@ async def test_an_event_under_way_is_acknowledged_before_we_leave(slack):
         await slack.say("ada", "dev", "wait")
         await entered.wait()
         running.cancel()
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
         go.set()
         await slack.settled()
 
