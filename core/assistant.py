@@ -240,7 +240,7 @@ def for_us(claim: Claim, thread: Thread) -> bool:
     if any(one.asks is Asks.CERTAINLY for one in asked):
         return True
     words = {message.id: message.text for message in thread.messages}
-    return any(not MENTION.search(words.get(one.name, "")) for one in asked)
+    return any(one.name in words and not MENTION.search(words[one.name]) for one in asked)
 
 
 async def stopped(words: Coroutine[None, None, Ended], reply: Reply, stop: asyncio.Event) -> Ended:
