@@ -12,6 +12,7 @@ import tomllib
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import click
 import pytest
 import yaml
 from aiohttp import web
@@ -99,15 +100,17 @@ def commands(text):
             yield found[1].split()
 
 
-def unknown(words):
+def unknown(words, command=main):
     """The first of the words after `confab` that the command line would not take."""
-    command, *rest = words
-    if command.startswith("-"):
-        return None if command in {"-h", "--help", "--version"} else command
-    if command not in main.commands:
-        return command
-    options = {option for one in main.commands[command].params for option in one.opts} | {"--help"}
-    return next((word for word in rest if word.startswith("-") and word.split("=")[0] not in options), None)
+    word = next(iter(words), None)
+    options = {option for one in command.params for option in one.opts} | {"-h", "--help"}
+    if word is None:
+        return None
+    if word.startswith("-"):
+        return unknown(words[1:], command) if word.split("=")[0] in options else word
+    if isinstance(command, click.Group):
+        return unknown(words[1:], command.commands[word]) if word in command.commands else word
+    return unknown(words[1:], command)
 
 
 # The manual
