@@ -33,6 +33,7 @@ from core.prompt import TTL, Request, request
 from core.reply import Reply
 from core.store.protocols import Claim, Lost, Outcome, Said, Store, Thread, Told, Unavailable
 from core.turns import MENTION, Turn, introduce, people, trunk, turns
+from core.watch import Begun, Closed, Watch, unwatched
 
 MEMBERS_ONLY = "Only members of this workspace can ask me. Whoever runs this bot can open it to guests."
 
@@ -65,6 +66,7 @@ class Assistant:
         ttl: TTL = "1h",
         guests: bool = False,
         process: str = "",
+        watch: Watch = unwatched,
     ) -> None:
         self._store = store
         self._asking = asking
@@ -74,8 +76,10 @@ class Assistant:
         self._fallbacks = fallbacks
         self._ttl = ttl
         self._guests = guests
+        self._watch = watch
         self._desk = table.Desk(store, defaults, clock, asking.model, self.next_request, TABLE)
-        self.floor = Floor(store.questions, self.answer, process or secrets.token_hex(8), platforms.keys())
+        process = process or secrets.token_hex(8)
+        self.floor = Floor(store.questions, self.answer, process, platforms.keys(), watch=watch)
 
     async def hear(self, event: Event) -> Heard:
         """Keep an event. When this returns it is safe on disk, and the platform may be told so. Raises Unavailable."""
@@ -93,16 +97,17 @@ class Assistant:
         """
         question, outcome = claim.question, Outcome.EXPIRED
         try:
-            surface = await self._platforms[question.key.workspace.partition(":")[0]].surface(question)
+            surface = await self._platforms[question.key.platform].surface(question)
             thread = await self._store.threads.thread(question.key)
             if for_us(claim, thread) and not await self._declined(claim, surface):
                 outcome = await self._shown(claim, surface, thread, stop)
             else:
                 outcome = Outcome.NOT_FOR_US
         except* Gone as gone:
-            log.warning("question %s can't be shown an answer: %s", question.name, gone.exceptions[0])
+            log.warning("can't be shown an answer: %s", gone.exceptions[0])
         await self._store.questions.close(claim, outcome)
-        log.info("question %s in %s: %s", question.name, question.key, outcome.value)
+        self._watch(Closed(question, outcome))
+        log.info("closed: %s", outcome.value)
 
     async def next_request(self, question: Question, surface: Surface) -> Request | None:
         """The request that the thread of `question` would make now, or None if nothing of it is kept."""
@@ -145,18 +150,17 @@ class Assistant:
 
     async def _words(self, work: Work, reply: Reply) -> Ended:
         """What to say, whatever happens: trouble is told in a sentence, with a reference to the log."""
-        claim = work.claim
         try:
             return await self._found(work, reply)
         except (table.Problem, Hindered) as problem:
             return Ended(str(problem), Outcome.REFUSED)
         except Trouble as trouble:
-            return _apology(claim, trouble.sentence, trouble)
+            return _apology(trouble.sentence, trouble)
         except (Unavailable, Gone, Lost):
             raise
         except Exception as bug:
-            log.exception("a bug kept question %s from its answer", claim.question.name)
-            return _apology(claim, "Something went wrong on my side.", bug)
+            log.exception("a bug kept a question from its answer")
+            return _apology("Something went wrong on my side.", bug)
 
     async def _found(self, work: Work, reply: Reply) -> Ended:
         """What was said already, else what the command or Claude says."""
@@ -197,7 +201,12 @@ class Assistant:
             return Ended("Yes? Ask me something, and I answer here.", Outcome.REFUSED)
         models = [persona.model or "", *(model for model in self._fallbacks if model != persona.model)]
         build = partial(request, persona, told, ttl=self._ttl)
-        return await self._asking.ask(question, work.version, models, build, reply.say)
+        return await self._asking.ask(question, work.version, models, build, partial(self._heard, reply))
+
+    def _heard(self, reply: Reply, text: str) -> None:
+        if not reply.text:
+            self._watch(Begun(reply.question))
+        reply.say(text)
 
     async def _conversation(self, thread: Thread, name: str) -> Thread:
         """The part of the thread that the question belongs to, where messages name what they reply to."""
@@ -257,7 +266,7 @@ def _unmarked_after(message: Message, question: Question) -> bool:
     return message.answers is None and not message.notice and message.at > question.at
 
 
-def _apology(claim: Claim, sentence: str, error: Exception) -> Ended:
+def _apology(sentence: str, error: Exception) -> Ended:
     reference = secrets.token_hex(3).upper()
-    log.error("reference %s, question %s in %s: %s", reference, claim.question.name, claim.question.key, error)
+    log.error("reference %s: %s", reference, error)
     return Ended(f"{sentence} (reference {reference})", Outcome.REFUSED)

@@ -18,7 +18,7 @@ class Gone(Exception):
 
 
 class Unconnectable(Exception):
-    """The platform does not let us in, and trying again will not change that; the message tells the operator why."""
+    """The platform refuses to connect and will go on refusing; the message is a line for the operator."""
 
 
 class Hindered(Exception):
@@ -32,6 +32,10 @@ class ThreadKey:
     workspace: str
     channel: str
     thread: str
+
+    @property
+    def platform(self) -> str:
+        return self.workspace.partition(":")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,8 +307,15 @@ class Platform(Protocol):
     def name(self) -> str:
         """`slack` in `slack:T024`."""
 
+    @property
+    def offline(self) -> str:
+        """Why no events come just now, in a few words for the operator; empty while we are connected."""
+
     async def run(self, hear: Hear) -> None:
-        """Connect, and tell every event, until cancelled."""
+        """Connect, and tell every event, until cancelled. Raises Unconnectable."""
 
     async def surface(self, question: Question) -> Surface:
         """The thread of `question`, from its key and address alone, so also after a restart."""
+
+    async def close(self) -> None:
+        """Let go of the network. Answers that are still shown need it, so it outlives `run`."""
