@@ -17,6 +17,10 @@ class Gone(Exception):
     """Where the reply belongs it can't be shown any more: a channel is gone, a token has run out."""
 
 
+class Unconnectable(Exception):
+    """The platform refuses to connect and will go on refusing; the message is a line for the operator."""
+
+
 class Hindered(Exception):
     """The platform forbids something that an answer needs; the message is a sentence for the person."""
 

@@ -10,13 +10,14 @@ from bots.discord import look
 @pytest.mark.parametrize(
     ("markdown", "shown"),
     [
-        pytest.param("## Two\n#### Four ##\ntext", "## Two\n**Four**\ntext", id="headings deeper than three are bold"),
+        pytest.param("## Two", "## Two", id="headings of three sizes"),
+        pytest.param("#### Four ##", "**Four**", id="deeper ones are bold"),
         pytest.param("![a cat](https://x.org/c.png)", "[a cat](https://x.org/c.png)", id="a picture is a link"),
-        pytest.param("-# small\nend", "\\-# small\nend", id="only notices are small"),
+        pytest.param(" -# -# small", "small", id="only notices are small"),
         pytest.param("snake_case and 2 * 3", "snake_case and 2 * 3", id="the rest is Discord's Markdown already"),
     ],
 )
-def test_claudes_markdown_is_shown_as_discord_can(markdown, shown):
+def test_a_line_of_claudes_markdown_is_shown_as_discord_can(markdown, shown):
     assert look.prose(markdown) == shown
 
 
@@ -37,9 +38,17 @@ def test_a_notice_is_marked_and_known_again(page, shown):
     assert look.parted(marked, quote=False) == ("", page, True)
 
 
-@given(st.text(st.characters(codec="utf-8", exclude_characters="\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")))
-def test_claudes_words_are_never_taken_for_a_notice(text):
-    assert look.parted(look.prose(text), quote=False)[2] is False
+LINE = st.text(st.sampled_from("-# *!()[]ab>`\t") | st.characters(codec="utf-8", exclude_characters="\n"))
+
+
+@given(LINE)
+def test_claudes_words_are_never_taken_for_a_notice(line):
+    assert look.parted(look.prose(line).strip(), quote=False)[2] is False
+
+
+@given(LINE)
+def test_a_line_never_grows(line):
+    assert look.size(look.prose(line)) <= look.size(line)
 
 
 @pytest.mark.parametrize("answer", ["Blue.", "> As Newton said", "-# Sorry.", "# Title"])

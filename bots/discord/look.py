@@ -3,15 +3,19 @@
 import re
 from collections.abc import Callable
 
+from core.dialect import Dialect
+from core.pages import pages
+from core.tables import draw_table
+
 PAGE = 2000  # Discord refuses longer messages
 QUOTED = 300  # characters of a question that stand above its answer
 NOTICE = "-# "  # subtext: small and grey
 HEAD = "-# Confab\n"  # above a notice whose first line can't be subtext
 
 _BLOCK = re.compile(r"```|~~~|[>|#]|[-*+] |\d+[.)] |$")
-_HEADING = re.compile(r"^(#{4,6}) +(.+?)(?: +#+)?$", re.MULTILINE)
+_HEADING = re.compile(r"^#{4,6} +(.+?)(?: +#+)?$")
 _IMAGE = re.compile(r"!(\[[^\]\n]*\]\([^()\s]+\))")
-_SUBTEXT = re.compile(r"^-# ", re.MULTILINE)
+_SUBTEXT = re.compile(r"^\s*(?:-# +)+")
 _ESCAPED = re.compile(r"\\([\\`*_~|<>#\[\]()@:-])")
 _SPECIAL = re.compile(r"[\\`*_~|<>#\[\]()@:-]")
 
@@ -21,18 +25,31 @@ def size(text: str) -> int:
     return len(text.encode("utf-16-le")) // 2
 
 
-def prose(text: str) -> str:
-    """Claude's Markdown outside of code as Discord shows it: deep headings are bold, pictures are links.
+def prose(line: str) -> str:
+    """A line of Claude's Markdown outside of code as Discord shows it: deep headings are bold, pictures are links.
 
-    A line that would be subtext is escaped: that is how notices are known.
+    None is subtext: that is how notices are known.
     """
-    text = _HEADING.sub(r"**\2**", text)
-    return _SUBTEXT.sub(r"\\-# ", _IMAGE.sub(r"\1", text))
+    return _SUBTEXT.sub("", _IMAGE.sub(r"\1", _HEADING.sub(r"**\1**", line)))
 
 
 def notice(page: str) -> str:
     """A page that is not Claude's, marked so that everybody, and `parted`, can tell."""
     return (HEAD if _BLOCK.match(page) else NOTICE) + page
+
+
+def shown(text: str, quote: str = "", notice_: bool = False, limit: int = PAGE) -> list[str]:
+    """The pages of `text`: below the quoted question if there is one, each marked if it is a notice."""
+    if not notice_:
+        return pages(under(quote, text) if quote else text, dialect(limit))
+    room = limit - size(HEAD) - size(quote) - 2
+    marked = [notice(page) for page in pages(text, dialect(room))]
+    return [under(quote, marked[0]), *marked[1:]] if quote and marked else marked
+
+
+def dialect(limit: int = PAGE) -> Dialect:
+    """Discord's Markdown: no tables, no pictures, headings of three sizes."""
+    return Dialect(limit, size, prose, table=draw_table)
 
 
 def quoted(question: str) -> str:
