@@ -102,6 +102,8 @@ class ClaudeFake:
         self._scripts: dict[str, deque[Answer | Fault]] = {}
         self._on_request: list[OnRequest] = []
         self._on_event: list[OnEvent] = []
+        self._busy = 0
+        self._idle = asyncio.Event()
 
     @property
     def url(self) -> str:
@@ -120,9 +122,14 @@ class ClaudeFake:
         """Await `told` before each event with the indexes of request and event, and once more after the last one."""
         self._on_event.append(told)
 
+    async def settled(self) -> None:
+        """Wait until nothing is being answered any more, and all that costs is in `billed`."""
+        if self._busy:
+            await self._idle.wait()
+
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=0)
-        app.router.add_route("*", "/{path:.*}", self._serve)
+        app.router.add_route("*", "/{path:.*}", self._counted)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=GRACE, access_log=None)
         await self._runner.setup()
         await web.TCPSite(self._runner, self._host, self._port, reuse_address=True).start()
@@ -131,6 +138,16 @@ class ClaudeFake:
 
     async def __aexit__(self, *_: object) -> None:
         await self._runner.cleanup()
+
+    async def _counted(self, http: web.Request) -> web.StreamResponse:
+        self._busy += 1
+        self._idle.clear()
+        try:
+            return await self._serve(http)
+        finally:
+            self._busy -= 1
+            if not self._busy:
+                self._idle.set()
 
     async def _serve(self, http: web.Request) -> web.StreamResponse:
         call = self._received(http, await http.read())

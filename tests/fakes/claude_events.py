@@ -1,6 +1,5 @@
 """What Claude sends for one answer: content blocks, and the events of the stream that carries them."""
 
-import base64
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -9,6 +8,7 @@ from typing import Any
 from tests.fakes.claude_models import Model
 from tests.fakes.claude_request import Request
 from tests.fakes.claude_script import Answer
+from tests.fakes.claude_signature import signature
 from tests.fakes.claude_tokens import Usage, canonical, cut, tokens
 
 THINKS = ("adaptive", "enabled")
@@ -65,11 +65,6 @@ def parts(answer: Answer, model: Model, *, shown: bool) -> list[Part]:
     thinking = [_thinking(answer, model, shown=shown)] if answer.thinking else []
     text = [_text(answer)] if answer.text else []
     return [*thinking, *text, *(_given(block) for block in answer.blocks)]
-
-
-def signature(model: Model, thinking: str) -> str:
-    """What binds `thinking` to the model that thought it."""
-    return base64.b64encode(json.dumps([model.id, thinking]).encode()).decode()
 
 
 def usage_of(found: list[Part], asked: Usage) -> Usage:

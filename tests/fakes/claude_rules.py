@@ -3,11 +3,12 @@
 import re
 
 from tests.fakes import claude_media, claude_turns
-from tests.fakes.claude_blocks import Block, ToolResult
+from tests.fakes.claude_blocks import Block, Thinking, ToolResult
 from tests.fakes.claude_cache import input_tokens
 from tests.fakes.claude_models import Model, serving
 from tests.fakes.claude_refused import Refused
 from tests.fakes.claude_request import Enabled, Prompt, Request, Sampled
+from tests.fakes.claude_signature import signed
 
 ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 FORCED = ("any", "tool")
@@ -19,6 +20,7 @@ def check_prompt(prompt: Prompt) -> Model:
     model = serving(prompt.model)
     claude_turns.check(prompt, model)
     claude_media.check(_blocks(prompt), model)
+    _thoughts(prompt, model)
     _thinking(prompt, model)
     _effort(prompt, model)
     _tools(prompt, model)
@@ -60,6 +62,14 @@ def _thinking(prompt: Prompt, model: Model) -> None:
     effort = (prompt.output_config and prompt.output_config.effort) or model.effort
     if kind in ("disabled", "between_tools") and effort not in (*HIGH, None):
         raise Refused(f'"thinking.type.{kind}" is not supported at effort {effort}.')
+
+
+def _thoughts(prompt: Prompt, model: Model) -> None:
+    """What Claude thought comes back as it went out, and to the model that thought it."""
+    for index, message in enumerate(prompt.messages):
+        for place, block in enumerate(message.content):
+            if isinstance(block, Thinking) and not signed(block.signature, model, block.thinking):
+                raise Refused(f"messages.{index}.content.{place}: Invalid `signature` in `thinking` block")
 
 
 def _effort(prompt: Prompt, model: Model) -> None:

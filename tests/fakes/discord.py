@@ -75,7 +75,7 @@ class DiscordFake(People):
         served = self._rest.application()
         served.router.add_get("/gw", self.gateway.connect)
         served.router.add_get("/attachments/{channel}/{file}/{name}", Cdn(self.world).download)
-        self._runner = web.AppRunner(served, handler_cancellation=True, shutdown_timeout=0.1, access_log=None)
+        self._runner = web.AppRunner(served, shutdown_timeout=0.1, access_log=None)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self._port)
         await site.start()

@@ -15,6 +15,8 @@ from tests.fakes.discord_world import APPLICATION, Event, World
 FRAME = 4096  # bytes that a client may send at once; more closes with 4002
 INTENTS = (1 << 26) - 1  # the highest intent is bit 25
 PORTAL = {Intent.GUILD_PRESENCES: 1 << 12, Intent.GUILD_MEMBERS: 1 << 14, Intent.MESSAGE_CONTENT: 1 << 18}
+GOODBYE = 1.0  # seconds to wait for a client's half of a close
+ENDS = {WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR}
 GONE = {1000, 1001}  # a session that its client closed like this can't be resumed
 
 
@@ -95,28 +97,35 @@ class Gateway:
 
     async def connect(self, request: web.Request) -> web.WebSocketResponse:
         """Serve one socket, from HELLO to its end."""
-        socket = web.WebSocketResponse()
+        socket = web.WebSocketResponse(timeout=GOODBYE)
         await socket.prepare(request)
         line = Line(request, socket)
         self._lines.add(line)
         writer = asyncio.create_task(line.write())
+        code = None
         try:
             await self._open.wait()
-            await self._converse(request, line, socket)
+            code = await self._converse(request, line, socket)
+            await line.ended()
         finally:
             writer.cancel()
-            self._part(line, socket.close_code)
+            self._part(line, code)
         return socket
 
-    async def _converse(self, request: web.Request, line: Line, socket: web.WebSocketResponse) -> None:
+    async def _converse(self, request: web.Request, line: Line, socket: web.WebSocketResponse) -> int | None:
+        """Hear the client out; the code with which it said goodbye, None if it just went or we hung up."""
         line.send({"op": 10, "d": {"heartbeat_interval": int(self._heartbeat * 1000)}})
         try:
             if request.query.get("v") != "10" or request.query.get("encoding") != "json":
                 raise Closed(4012)
-            async for message in socket:
+            while True:
+                message = await socket.receive()
+                if message.type in ENDS:
+                    return message.data if message.type is WSMsgType.CLOSE else None
                 self._hear(line, _parsed(message.data, message.type))
         except Closed as closed:
-            await line.close(closed.code)
+            line.hang_up(closed.code)
+        return None
 
     def _hear(self, line: Line, frame: Json) -> None:
         body: Any

@@ -69,9 +69,12 @@ class People:
         return publish(self.world, mentioned(self.world, post, PARSED | {"replied_user": ping})).id
 
     async def edit(self, message: str, text: str) -> None:
-        """Its author changes its words."""
-        post = replace(self.world.posts[message], content=text, edited=self.world.clock())
-        rewrite(self.world, mentioned(self.world, post, None))
+        """Its author changes its words; whom it replies to is mentioned as before."""
+        post = self.world.posts[message]
+        target = self.world.posts.get((post.reference or {}).get("message_id", ""))
+        pinged = target is not None and target.author in post.mentions
+        changed = replace(post, content=text, edited=self.world.clock())
+        rewrite(self.world, mentioned(self.world, changed, PARSED | {"replied_user": pinged}))
 
     async def delete(self, message: str) -> None:
         remove(self.world, self.world.posts[message])

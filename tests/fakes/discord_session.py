@@ -22,6 +22,7 @@ class Line:
         self._transport = request.transport
         self._deflate = zlib.compressobj() if request.query.get("compress") == "zlib-stream" else None
         self._outgoing: asyncio.Queue[str | int] = asyncio.Queue()
+        self._leaving = False
         self._closed = asyncio.Event()
 
     def send(self, frame: Json | str) -> None:
@@ -29,6 +30,7 @@ class Line:
 
     def hang_up(self, code: int) -> None:
         """Close with `code` once everything before is sent."""
+        self._leaving = True
         self._outgoing.put_nowait(code)
 
     def cut(self) -> None:
@@ -36,10 +38,10 @@ class Line:
         if self._transport:
             self._transport.abort()
 
-    async def close(self, code: int) -> None:
-        """Close with `code`, after what was sent before."""
-        self.hang_up(code)
-        await self._closed.wait()
+    async def ended(self) -> None:
+        """Return at once, or when the close that was begun here is done."""
+        if self._leaving:
+            await self._closed.wait()
 
     async def write(self) -> None:
         """Carry what is sent to the socket, until it closes."""

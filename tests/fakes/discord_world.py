@@ -73,6 +73,7 @@ class Event:
     intent: Intent | None = None
 
 
+DIRECT = Permission.MANAGE_MESSAGES | Permission.MENTION_EVERYONE  # what nobody may do in a DM
 APPLICATION = "4242"
 BOT = User("4343", "confab", "Confab", bot=True)
 PEOPLE = (
@@ -176,7 +177,7 @@ class World:
     def permissions(self, user: str, channel: Channel) -> Permission:
         """What `user` may do in `channel`: roles, then the overwrites of everybody, of roles, of the member."""
         if channel.guild is None:
-            return ALL & ~Permission.MANAGE_MESSAGES if user in channel.recipients else NONE
+            return ALL & ~DIRECT if user in channel.recipients else NONE
         guild = self.guilds[channel.guild]
         roles = guild.roles_of(user)
         if roles is None:

@@ -2,15 +2,18 @@
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 from aiohttp import web
 
-from tests.fakes import slack_events
+from tests.fakes import slack_answers, slack_events, slack_files
 from tests.fakes.slack_api import Api
 from tests.fakes.slack_events import SUBSCRIBED
 from tests.fakes.slack_faults import Fault, Faults, Hook
+from tests.fakes.slack_http import Endpoint
 from tests.fakes.slack_nouns import TEAM, Call, Ephemeral, Grant, Ping, Post, Raw, Shown
 from tests.fakes.slack_outbox import Outbox
 from tests.fakes.slack_people import People
@@ -73,12 +76,13 @@ class SlackFake(People):
         self.outbox = Outbox(self.world.pulse)
         self.sockets = Sockets(self.world, self.outbox, ack_seconds)
         self.outbox.carrier = self.sockets
+        self.outbox.answered = partial(slack_answers.acked, self.world)
+        self.endpoint: Endpoint | None = None
         self.port = port
 
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=64 * 1024 * 1024)
-        app.router.add_route("*", "/api/{method}", self.api.serve)
-        app.router.add_get("/link/", self.sockets.serve)
+        self._route(app.router)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
@@ -92,7 +96,38 @@ class SlackFake(People):
     ) -> None:
         self.api.closing.set()
         await self.sockets.close()
+        if self.endpoint:
+            await self.endpoint.close()
         await self._runner.cleanup()
+
+    def _route(self, router: web.UrlDispatcher) -> None:
+        router.add_get("/link/", self.sockets.serve)
+        router.add_route("*", "/api/{method}", self.api.door(self.api.method))
+        router.add_post("/upload/v1/{key}", self.api.door(self._receive, "upload"))
+        router.add_get("/files-pri/{key}/{name}", self.api.door(self._download, "download"))
+        router.add_post("/commands/{team}/{key}", self.api.door(self._respond, "response_url"))
+
+    async def _receive(self, _: Call, request: web.Request) -> web.Response:
+        return await slack_files.receive(self.world, request)
+
+    async def _respond(self, call: Call, request: web.Request) -> web.Response:
+        return await slack_answers.respond(self.world, call, request)
+
+    async def _download(self, call: Call, request: web.Request) -> web.Response:
+        grant = self.grants.get(call.token)
+        return slack_files.download(self.world, grant and (None if grant.refusal else grant), request)
+
+    def deliver_http(self, url: str, signing_secret: str, pause: float = 0.0) -> Endpoint:
+        """Deliver by signed HTTP from now on, with `pause` seconds between two attempts."""
+        assert self.endpoint is None, "there is one request URL"
+        self.endpoint = Endpoint(url, signing_secret, self.outbox, self.sockets.ack_seconds, pause)
+        self.outbox.carrier = self.endpoint
+        self.outbox.connected()
+        return self.endpoint
+
+    def refuse(self, token: str, error: str) -> None:
+        """Let a token be good for nothing: `token_revoked`, `account_inactive`."""
+        self.grants[token] = replace(self.grants[token], refusal=error)
 
     def _tell(self, happening: Happening) -> None:
         team = self.world.teams[self.world.channels[happening.post.channel].team]
@@ -128,12 +163,22 @@ class SlackFake(People):
         return [shown(post) for post in (root, *self.world.replies(root))]
 
     def visible(self, channel: str, user: str | None = None) -> list[Shown]:
-        """Everything posted in a channel, oldest first, and what is whispered to `user` there."""
+        """Everything posted in a channel, oldest first, as `user` sees it, with what is whispered to them.
+
+        An open stream in a channel grows only for its recipient; others see how it began.
+        """
         place = self.place(channel).id
         posts: list[Post | Ephemeral] = [post for post in self.world.posts.values() if post.channel == place]
         person = self.person(user).id if user else None
         posts += [each for each in self.world.ephemerals if (each.channel, each.user) == (place, person)]
-        return [shown(post) for post in sorted(posts, key=lambda post: post.ts)]
+        seen = [self._partly(post, person) for post in posts]
+        return [shown(post) for post in sorted(seen, key=lambda post: post.ts)]
+
+    def _partly(self, post: Post | Ephemeral, person: str | None) -> Post | Ephemeral:
+        stream = self.world.streaming(post) if isinstance(post, Post) else None
+        if stream is None or person in {None, stream.recipient} or self.place(post.channel).kind == "im":
+            return post
+        return replace(post, text=stream.first, blocks=())
 
     async def until(self, predicate: Callable[[], object], seconds: float = 5.0) -> None:
         """Wait until `predicate` is true; it is asked each time anything has changed here."""

@@ -2,12 +2,20 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from aiohttp import hdrs, web
 
-from tests.fakes import slack_chat, slack_conversations, slack_socket
+from tests.fakes import (
+    slack_agents,
+    slack_chat,
+    slack_conversations,
+    slack_files,
+    slack_socket,
+    slack_streams,
+    slack_views,
+)
 from tests.fakes.slack_faults import Cut, Fault, Faults, Phase
 from tests.fakes.slack_nouns import Call, Grant, Raw
 from tests.fakes.slack_request import Method, Refused, Request, unpacked
@@ -17,7 +25,15 @@ METHODS: Mapping[str, Method] = {
     **slack_chat.METHODS,
     **slack_conversations.METHODS,
     **slack_socket.METHODS,
+    **slack_streams.METHODS,
+    **slack_views.METHODS,
+    **slack_agents.METHODS,
+    **slack_files.METHODS,
 }
+
+
+Performer = Callable[[Call, web.Request], Awaitable[web.Response]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Api:
@@ -32,12 +48,20 @@ class Api:
         self.closing = asyncio.Event()
         self.url: Callable[[], str] = str
 
-    async def serve(self, request: web.Request) -> web.StreamResponse:
+    def door(self, perform: Performer, name: str = "") -> Handler:
+        """A route whose requests are recorded, under `name` or that of their method, and may meet faults."""
+
+        async def enter(request: web.Request) -> web.StreamResponse:
+            call = await self._recorded(request, name or request.match_info["method"])
+            return await self._serve(request, call, perform)
+
+        return enter
+
+    async def _serve(self, request: web.Request, call: Call, perform: Performer) -> web.StreamResponse:
         """Answer one request, unless a fault or a hook says otherwise."""
-        call = await self._recorded(request)
         try:
             await self._tell(call, "before")
-            response = await self._response(call)
+            response = await self._response(request, call, perform)
             await self._tell(call, "after")
         except Cut:
             return cut(request)
@@ -46,11 +70,11 @@ class Api:
         await self._tell(call, "answered")
         return response
 
-    async def _recorded(self, request: web.Request) -> Call:
+    async def _recorded(self, request: web.Request, method: str) -> Call:
         arguments = await given(request)
         token = bearer(request) or str(arguments.get("token", ""))
         kept = {name: unpacked(name, value) for name, value in arguments.items() if name != "token"}
-        call = Call(len(self.calls), request.match_info["method"], kept, token, self.world.clock())
+        call = Call(len(self.calls), method, kept, token, self.world.clock())
         self.calls.append(call)
         self.world.pulse.beat()
         return call
@@ -59,24 +83,25 @@ class Api:
         for hook in self.faults.hooks:
             await hook(call.index, call.method, phase)
 
-    async def _response(self, call: Call) -> web.Response:
+    async def _response(self, request: web.Request, call: Call, perform: Performer) -> web.Response:
         await asyncio.sleep(self.faults.delays.get(call.method, 0))
         fault = self.faults.take(call.method, self.world.clock()) or Fault()
-        response = self._performed(call) if fault.performed else failed(fault)
+        response = await perform(call, request) if fault.performed else failed(fault)
         if fault.hangs:
             await self.closing.wait()
         if fault.lost or fault.dropped or fault.hangs:
             raise Cut
         return response
 
-    def _performed(self, call: Call) -> web.Response:
+    async def method(self, call: Call, _: web.Request) -> web.Response:
+        """Do what a Web API method does."""
         headers: dict[str, str] = {}
         try:
-            method, request = self._asked(call)
-            headers = {"X-OAuth-Scopes": ",".join(sorted(request.scopes))}
-            headers["X-Accepted-OAuth-Scopes"] = ",".join(method.wanted(request))
-            method.check(request)
-            answer = {"ok": True, **method.run(request)}
+            method, asked = self._asked(call)
+            headers = {"X-OAuth-Scopes": ",".join(sorted(asked.scopes))}
+            headers["X-Accepted-OAuth-Scopes"] = ",".join(method.wanted(asked))
+            method.check(asked)
+            answer = {"ok": True, **method.run(asked)}
         except Refused as refused:
             answer = refused.answer
         return web.json_response(answer, headers=headers)

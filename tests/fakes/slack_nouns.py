@@ -81,7 +81,6 @@ class Stream:
     since: float
     recipient: str
     first: str
-    length: int
     open: bool = True
 
 

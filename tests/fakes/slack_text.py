@@ -15,7 +15,6 @@ PING = re.compile(
 FENCE = re.compile(r"^(```|~~~).*?(?:^\1\s*$|\Z)", re.MULTILINE | re.DOTALL)
 TABLE = re.compile(r"(?:^\|.*\n?)+", re.MULTILINE)
 HEADING = re.compile(r"^#{1,6}\s", re.MULTILINE)
-HELD = "\x00"
 
 
 def typed(text: str) -> str:
@@ -93,10 +92,14 @@ def expanded(blocks: Iterable[Raw]) -> list[Raw]:
 
 
 def _expanded(markdown: str) -> list[Raw]:
-    """One block a heading, a fence, a table and a run of paragraphs; an approximation that counts paragraphs singly."""
-    whole = FENCE.sub(lambda match: match[0].replace("\n\n", f"\n{HELD}\n"), markdown)
-    pieces = [piece.replace(HELD, "") for piece in re.split(r"\n\n+|(?<=\n)(?=```)", whole) if piece.strip()]
-    return [_block(piece) for piece in pieces]
+    """One block a heading, a fence, a table and a paragraph: an approximation that errs on the side of more."""
+    pieces: list[str] = []
+    end = 0
+    for fence in FENCE.finditer(markdown):
+        pieces += [*markdown[end : fence.start()].split("\n\n"), fence[0]]
+        end = fence.end()
+    pieces += markdown[end:].split("\n\n")
+    return [_block(piece.strip("\n")) for piece in pieces if piece.strip()]
 
 
 def _block(piece: str) -> Raw:

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlite_utils import Database
 
 from core.chat import Asks, Question, ThreadKey, clean
-from core.store.protocols import Outcome
+from core.store.protocols import Outcome, Said
 from core.store.sqlite.database import Row, one
 from core.store.sqlite.forgotten import Forgotten, erased
 from core.store.sqlite.moments import moment, stamp
@@ -36,6 +36,10 @@ def question_of(row: Row) -> Question:
         command=row["command"],
         values=json.loads(row["options"]),
     )
+
+
+def said_of(row: Row) -> Said | None:
+    return None if row["said"] is None else Said(row["said"], bool(row["notice"]), row["after"])
 
 
 def key_of(row: Row) -> ThreadKey:

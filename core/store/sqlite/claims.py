@@ -8,7 +8,7 @@ from sqlite_utils import Database
 
 from core.chat import Asks, Question
 from core.store.protocols import Beat, Claim, Lost, Outcome, Said
-from core.store.sqlite.asking import finish, key_of, place, question_of
+from core.store.sqlite.asking import finish, key_of, place, question_of, said_of
 from core.store.sqlite.branches import branch
 from core.store.sqlite.database import Row, one
 from core.store.sqlite.ledger import died
@@ -54,9 +54,12 @@ WHERE claims.id = :claim AND claims.process = :process AND questions.workspace =
 AND questions.channel = :channel AND questions.name = :name
 """
 
+# Until the platform says when it was posted, a page is no older than what it answers, whatever our clock says.
 POST = """
 INSERT INTO messages (workspace, channel, thread, message, author, text, at, mine, answers, notice)
-SELECT workspace, channel, thread, :page, '', '', :at, 1, :name, :notice FROM threads
+SELECT workspace, channel, thread, :page, '', '',
+    max(:at, (SELECT max(at) FROM questions WHERE claim = :claim)), 1, :name, :notice
+FROM threads
 WHERE workspace = :workspace AND channel = :channel AND thread = :thread
 ON CONFLICT (workspace, channel, message) DO UPDATE
 SET answers = coalesce(answers, excluded.answers), notice = max(notice, excluded.notice)
@@ -131,7 +134,7 @@ def _claim(db: Database, number: int, rows: Sequence[Row], process: str, resumed
         process=process,
         together=tuple(question_of(row) for row in others),
         pages=tuple(row["page"] for row in pages),
-        said=None if lead["said"] is None else Said(lead["said"], bool(lead["notice"]), lead["after"]),
+        said=said_of(lead),
         resumed=resumed,
     )
 

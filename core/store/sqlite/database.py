@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ Row = dict[str, Any]
 MEMORY = ":memory:"
 BUSY = timedelta(seconds=5)  # how long a unit waits for another process to finish its own
 SWEEP_BUSY = timedelta(milliseconds=100)  # a sweep that would have to wait is done at a later beat
+REST = 20  # times as long as a sweep takes
 KIND = 0xFF  # the part of SQLite's result codes that names the kind of error
 BUGS = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG}
 
@@ -42,6 +44,7 @@ class Connection:
         self.busy = busy
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         self._db: Database | None = None
+        self._rested = 0.0
 
     async def open(self) -> None:
         """Connect and migrate. Raises Unusable, and then nothing is left open."""
@@ -58,12 +61,14 @@ class Connection:
         """
         return await self._run(lambda: self._unit(work))
 
-    async def sweep(self) -> None:
+    async def sweep(self, at_once: bool = False) -> None:
         """Clear what was erased out of the search index, the unused pages and the write-ahead log.
 
-        While a reader in another process looks at the old state, that is left to the next sweep.
+        It takes time as the index grows (half a second for 100,000 messages), so there is a rest between two sweeps,
+        unless it has to be `at_once`. While another process reads the old state, that is left to the next sweep.
         """
-        await self._run(self._sweep)
+        if at_once or time.monotonic() >= self._rested:
+            await self._run(self._sweep)
 
     async def shut(self) -> None:
         """Close the database and end its thread."""
@@ -96,7 +101,7 @@ class Connection:
             raise Unavailable(f"The database {self.path} cannot be used just now: {error}.") from error
 
     def _sweep(self) -> None:
-        db = self._owned()
+        db, began = self._owned(), time.monotonic()
         try:
             with transaction(db):
                 erased = _merge(db)
@@ -104,7 +109,8 @@ class Connection:
                 with transaction(db):
                     db.table("erasures").delete_where("id <= ?", [erased])
         except sqlite3.OperationalError:
-            return  # what was erased is still written down, so the next sweep clears it
+            pass  # that something was erased is still written down, and the next sweep clears it
+        self._rested = time.monotonic() + REST * (time.monotonic() - began)
 
     def _owned(self) -> Database:
         if self._db is None:
@@ -173,6 +179,8 @@ def _mend(error: Exception) -> str:
 
 
 def _kind(error: Exception) -> int:
+    if isinstance(error, OSError):
+        return sqlite3.SQLITE_CANTOPEN
     code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     return code & KIND
 

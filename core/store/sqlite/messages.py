@@ -59,10 +59,11 @@ def adopt(db: Database, row: Row, message: Message) -> bool:
     if row["deleted_at"] or (edited or NEVER) < (row["edited_at"] or NEVER):
         return False
     shown = {
-        "text": message.text,
-        "attachments": _attachments(message),
-        "edited_at": edited,
         "author": message.author,
+        "text": message.text,
+        "at": stamp(message.at),
+        "edited_at": edited,
+        "attachments": _attachments(message),
         "parent": message.parent or row["parent"],
         "answers": message.answers or row["answers"],
         "notice": int(message.notice or row["notice"]),

@@ -9,7 +9,7 @@ from sqlite_utils import Database
 from core.chat import History, Message, ThreadKey, clean
 from core.ledger import Scope
 from core.store.protocols import Said, Thread, Told
-from core.store.sqlite.asking import place
+from core.store.sqlite.asking import place, said_of
 from core.store.sqlite.branches import branch as branch_of
 from core.store.sqlite.database import Connection, Row
 from core.store.sqlite.forgetting import forget
@@ -70,7 +70,7 @@ class SqliteThreads:
 
     async def forget(self, scope: Scope) -> int:
         count = await self._connection.unit(lambda db: forget(db, scope, self._clock()))
-        await self._connection.sweep()
+        await self._connection.sweep(at_once=True)
         return count
 
 
@@ -89,19 +89,18 @@ def _thread(db: Database, key: ThreadKey, branch: str | None) -> Thread:
 
 def _whole(db: Database, key: ThreadKey) -> tuple[tuple[Message, ...], dict[str, Said]]:
     messages = tuple(message_of(row) for row in db.query(MESSAGES, place(key)))
-    return messages, {row["name"]: _reply(row) for row in db.query(REPLIES, place(key))}
+    return messages, _replies(db.query(REPLIES, place(key)))
 
 
 def _branch(db: Database, key: ThreadKey, branch: str) -> tuple[tuple[Message, ...], dict[str, Said]]:
     names = {**place(key), "names": json.dumps(sorted(branch_of(db, key, branch)))}
     messages = tuple(message_of(row) for row in db.query(BRANCH_MESSAGES, names))
     answered = {message.answers for message in messages}
-    replies = {row["name"]: _reply(row) for row in db.query(BRANCH_REPLIES, names) if row["name"] in answered}
-    return messages, replies
+    return messages, _replies(row for row in db.query(BRANCH_REPLIES, names) if row["name"] in answered)
 
 
-def _reply(row: Row) -> Said:
-    return Said(row["said"], bool(row["notice"]), row["after"])
+def _replies(rows: Iterable[Row]) -> dict[str, Said]:
+    return {row["name"]: said for row in rows if (said := said_of(row))}
 
 
 def _tell(db: Database, key: ThreadKey, told: Told) -> Told:
@@ -123,13 +122,14 @@ def _told(db: Database, key: ThreadKey) -> Told:
 
 
 def _search(db: Database, workspace: str, channel: str, words: str, limit: int) -> list[Message]:
-    if not words.strip():
+    # Database.quote_fts lets a quotation mark before a line break through.
+    query = " ".join(f'"{word}"' for word in clean(words).replace('"', " ").split())
+    if not query:
         return []
     rows = db.table("messages").search(
-        clean(words),
+        query,
         where="workspace = :workspace AND channel = :channel AND NOT private AND deleted_at IS NULL",
         where_args={"workspace": workspace, "channel": channel},
         limit=limit,
-        quote=True,
     )
     return [message_of(row) for row in rows]

@@ -1,0 +1,109 @@
+"""A cut: where a page that is full had best end. What would come after the page is never looked at."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+
+import regex  # type: ignore[import-untyped]  # it ships no types
+
+from core.fences import Fence
+from core.tables import Table
+
+
+class Kind(Enum):
+    """What a line is."""
+
+    TEXT = "text"
+    OPENING = "opening"
+    CODE = "code"
+    CLOSING = "closing"
+    ROW = "row"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line on a page, or the visible part of it: what was open before it, and how large the page was."""
+
+    start: int
+    text: str
+    kind: Kind
+    open: Fence | Table | None
+    size: int
+
+    @property
+    def blank(self) -> bool:
+        return not self.text.strip()
+
+    @property
+    def uncuttable(self) -> bool:
+        return self.kind is Kind.OPENING or (isinstance(self.open, Table) and "|" in self.text)
+
+
+class Worth(IntEnum):
+    """How good it is to cut before a line."""
+
+    GLUED = 0
+    """It belongs to the line above."""
+    LINE = 1
+    GAP = 2
+    """After an empty line of code."""
+    BLOCK = 3
+
+
+_HEADING = re.compile(r" {0,3}#{1,6}(?:\s|$)")
+_RULE = re.compile(r"[\s|:-]+")
+
+
+def worths(lines: Sequence[Line]) -> list[tuple[Worth, int]]:
+    """How good it is to cut before each line but the first, with the line's index; blank lines are no place to cut."""
+    found = []
+    above = lines[0]
+    for index, line in enumerate(lines[1:], start=1):
+        if not line.blank:
+            found.append((_worth(above, line, gap=lines[index - 1].blank), index))
+            above = line
+    return found
+
+
+def _worth(above: Line, line: Line, gap: bool) -> Worth:
+    heads = above.kind is Kind.TEXT and _HEADING.match(above.text)
+    begins = above.kind is Kind.ROW and not isinstance(above.open, Table)
+    may_begin = above.kind is Kind.TEXT and "|" in above.text and not gap and _RULE.fullmatch(line.text)
+    if heads or begins or may_begin or above.kind is Kind.OPENING or line.kind is Kind.CLOSING:
+        return Worth.GLUED
+    if line.kind is Kind.CODE:
+        return Worth.GAP if gap else Worth.LINE
+    return Worth.BLOCK if gap or _HEADING.match(line.text) else Worth.LINE
+
+
+_SENTENCE = re.compile(
+    r"""[.!?:;\u2026]["'\u201d\u2019)\]*_]*\s+|[\u3002\uff01\uff1f\uff1b][\u201d\u2019\u300d\u300f\uff09]*"""
+)
+_SPACE = re.compile(r"\s+")
+_CLUSTER = regex.compile(r"\X")
+_TOKEN = re.compile(
+    r"\\(?:[!-/:-@\[-`{-~]|\Z)"  # an escape
+    r"|&#?\w{0,31}(?:;|\Z)"  # an entity
+    r"|<[^<>\s]+(?:>|\Z)"  # a mention, an address
+    r"|!?\[[^\[\]\n]{0,200}(?:\](?:\((?:[^\s()]|\([^\s()]*\))*\)?)?|\Z)"  # a link
+    r"|https?://\S+"
+    r"|`[^`\n]{1,80}(?:`|\Z)"
+)
+
+
+def inside(text: str, start: int, roomy: int, full: int, movable: bool) -> int:
+    """Where to cut the line that begins at `start`, no later than `full`, and not before `roomy` if that can be helped.
+
+    After a sentence, or at a space, or between graphemes; never in a grapheme, an escape, an entity, a mention, a link
+    or a code span unless it fills the page, and a line that is `movable` may go to the next page whole.
+    """
+    tokens = {at for match in _TOKEN.finditer(text, start, full + 1) for at in range(match.start() + 1, match.end())}
+    for rule in (_SENTENCE, _SPACE):
+        ends = [match.end() for match in rule.finditer(text, roomy, full + 1) if match.end() <= full]
+        if good := [at for at in ends if at not in tokens and _CLUSTER.match(text, at - 1, full + 1).end() == at]:
+            return good[-1]
+    clusters: set[int] = {match.start() for match in _CLUSTER.finditer(text, start, full + 1)} - (
+        set() if movable else {start}
+    )
+    return max(clusters - tokens or clusters or {full})

@@ -1,0 +1,73 @@
+"""Pages: what Claude wrote, cut to the size of a platform's messages, and the steps that make posted ones equal it."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.dialect import Costs, Dialect
+from core.sheet import Place, Sheet, begin
+
+__all__ = ["Delete", "Dialect", "Edit", "Post", "Posted", "Step", "pages", "steps"]
+
+
+def pages(text: str, dialect: Dialect) -> list[str]:
+    """Cut `text` into pages of the dialect that together say all of it. None is empty.
+
+    A fence open at a cut is closed and reopened with its language; a table is cut between rows and its header repeated.
+    Where a page ends is decided by the text up to where it is full, so appending to `text` changes only the last page.
+    """
+    text = re.sub("\r\n?", "\n", text)
+    costs = Costs(dialect)
+    place = begin(text, Place(0))
+    shown = []
+    while place.at < len(text):
+        sheet = Sheet(text, place, dialect, costs)
+        place = sheet.fill()
+        shown.append(sheet.written())
+    return shown
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A page that exists on the platform. `text` is None if it is not known, as with one adopted from a predecessor."""
+
+    id: str
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Give the page `id` another text."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Post a page after those that exist. `number` counts the reply's pages from 0."""
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Remove the page `id`."""
+
+    id: str
+
+
+Step = Edit | Post | Delete
+
+
+def steps(posted: Sequence[Posted], wanted: Sequence[str]) -> list[Step]:
+    """The fewest steps after which the `posted` pages, oldest first, say what is `wanted`.
+
+    Edits come first, then posts in order, or deletions from the end. So whatever was done of them before a process
+    died, the steps from what then exists lead to the same pages.
+    """
+    edits = [Edit(page.id, text) for page, text in zip(posted, wanted, strict=False) if page.text != text]
+    posts = [Post(number, text) for number, text in enumerate(wanted) if number >= len(posted)]
+    deletions = [Delete(page.id) for page in reversed(posted[len(wanted) :])]
+    return [*edits, *posts, *deletions]

@@ -1,0 +1,261 @@
+"""A sheet: one page while it is filled, line by line."""
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, chain, groupby
+
+from core.cuts import Kind, Line, Worth, inside, worths
+from core.dialect import Costs, Dialect
+from core.fences import Fence, marks, opened
+from core.tables import Table, begun
+
+_VISIBLE = re.compile(r"\S")
+_BLANK = re.compile(r"(?:[^\S\n]*\n)+")
+_SPACES = re.compile(r"[^\S\n]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page begins, what is open there, and whether that is amid a line."""
+
+    at: int
+    open: Fence | Table | None = None
+    amid: bool = False
+
+
+def begin(text: str, place: Place) -> Place:
+    """Where the first visible line of a page begins; amid a line, its first visible character."""
+    if not _VISIBLE.search(text, place.at):
+        return Place(len(text))
+    if blank := _BLANK.match(text, place.at):
+        return Place(blank.end(), place.open)
+    spaces = _SPACES.match(text, place.at) if place.amid else None
+    return replace(place, at=spaces.end()) if spaces else place
+
+
+class Sheet:
+    """One page while it is filled.
+
+    `size` is never less than what `written` would have. It counts the marks that close an open fence and, before the
+    first line, what is repeated from the page before. The page is full at the first character that has no room on it,
+    whatever may follow, and it is cut by looking at nothing beyond that.
+    """
+
+    def __init__(self, text: str, place: Place, dialect: Dialect, costs: Costs) -> None:
+        self.text, self.place, self.dialect, self.costs = text, place, dialect, costs
+        self.lines: list[Line] = []
+        self.open = place.open
+        self.size = self._frame(place.open) if place.open else 0
+        self.rows = [place.open.header, place.open.rule] if isinstance(place.open, Table) else []
+        self.above = 0
+        """The size of the page above `rows`."""
+
+    def fill(self) -> Place:
+        """Take lines until the page is full, and say where the next one begins."""
+        at = self.place.at
+        while at < len(self.text):
+            end = self.text.find("\n", at)
+            line = self.text[at:] if end < 0 else self.text[at:end]
+            full = self._take(at, line, whole=end >= 0)
+            if full is not None:
+                return begin(self.text, self._cut(at, at + full))
+            at += len(line) + 1
+        return Place(len(self.text))
+
+    def written(self) -> str:
+        """The page as the platform is to show it."""
+        while self.lines[-1].blank:
+            self.lines.pop()
+        parts = [self.dialect.code(self.place.open.opening)] if isinstance(self.place.open, Fence) else []
+        for tabular, group in groupby(self.lines, lambda line: line.kind is Kind.ROW):
+            lines = list(group)
+            parts += [self._table(lines)] if tabular else map(self._written, lines)
+        page, last = "\n".join(parts).rstrip(), self.lines[-1]
+        fence = opened(last.text) if last.kind is Kind.OPENING else last.open if last.kind is Kind.CODE else None
+        return f"{page}\n{self.dialect.code(fence.closing)}" if isinstance(fence, Fence) else page
+
+    def _written(self, line: Line) -> str:
+        return self.dialect.prose(line.text) if line.kind is Kind.TEXT else self.dialect.code(line.text)
+
+    def _table(self, lines: Sequence[Line]) -> str:
+        table = lines[0].open
+        above = [table.header, table.rule] if isinstance(table, Table) else []
+        return self.dialect.drawn([*above, *(line.text for line in lines)])
+
+    @property
+    def _amid(self) -> bool:
+        return self.place.amid and not self.lines
+
+    @property
+    def _quote(self) -> str:
+        """What keeps the rest of a line of code in the fence's quote."""
+        return self.open.quote if self._amid and isinstance(self.open, Fence) else ""
+
+    @property
+    def _base(self) -> int:
+        """The size of the page with the line break that the next line needs."""
+        return self.size + (self.costs["\n"] if self.lines or self.place.open else 0)
+
+    def _frame(self, around: Fence | Table) -> int:
+        """The size of what a fence or a table takes on each of its pages."""
+        if isinstance(around, Fence):
+            return self.costs.of(f"{around.opening}\n{around.closing}")
+        return self.dialect.size(self.dialect.drawn([around.header, around.rule]))
+
+    def _bears(self, around: Fence | Table | None) -> bool:
+        """Whether enough room is left on each page beside what is repeated there."""
+        return around is not None and self._frame(around) <= self.dialect.limit // 2
+
+    def _read(self, line: str, whole: bool) -> tuple[Kind, Fence | Table | None]:
+        """What `line` is, and what is open after it."""
+        if isinstance(self.open, Fence):
+            closing = not self._amid and self.open.closed_by(line, whole)
+            return (Kind.CLOSING, None) if closing else (Kind.CODE, self.open)
+        if isinstance(self.open, Table) and "|" in line:
+            is_row = whole or line.rstrip() == self.open.row(line)
+            return Kind.ROW if is_row else Kind.TEXT, self.open
+        fence = None if self._amid else opened(line)
+        return (Kind.OPENING, fence) if self._bears(fence) else (Kind.TEXT, None)
+
+    def _take(self, start: int, line: str, whole: bool) -> int | None:
+        """Add a line; or add nothing, and say at which of its characters the page was full."""
+        kind, after = self._read(line, whole)
+        full = self._overflow(line, kind)
+        if isinstance(after, Table):
+            return self._take_row(start, line, kind, full)
+        if full is not None:
+            return full
+        if whole and kind is Kind.TEXT and (table := self._begun(line)):
+            return self._take_rule(start, line, table)
+        line, size = self._safe(line, kind), self._grown(line, kind)
+        self.lines.append(Line(start, line, kind, self.open, self.size))
+        self.open, self.size = after, size
+        return None
+
+    def _safe(self, line: str, kind: Kind) -> str:
+        """A line as it is written: what looks like a fence, only because the line was cut, is escaped."""
+        if not isinstance(self.open, Fence):
+            return _escaped(line) if kind is Kind.TEXT and opened(line) else line
+        if kind is Kind.CLOSING:
+            return self.open.closing
+        return self._quote + (_escaped(line) if self.open.closed_by(line) else line)
+
+    def _grown(self, line: str, kind: Kind) -> int:
+        """The size of the page with one line more."""
+        if kind is Kind.CLOSING:
+            return self.size
+        if isinstance(self.open, Table) and not self.lines:
+            return self.costs.of(line)
+        fence = opened(line) if kind is Kind.OPENING else None
+        return self._base + self.costs.of(f"{line}\n{fence.closing}" if fence else self._safe(line, kind))
+
+    def _overflow(self, line: str, kind: Kind) -> int | None:
+        """The first character of `line`, while it is being written, that the page has no room for."""
+        base, limit = self._base + self.costs.of(self._quote), self.dialect.limit
+        run = slice(*marks(line))
+        if kind is Kind.CLOSING or (not line[run] and len(line) <= limit and base + self.costs.of(line) <= limit):
+            return None
+        since = 0
+        growth: Iterable[int] = map(self.costs.__getitem__, line)
+        if isinstance(self.open, Fence):
+            base += self.costs["\\"] if line[run] else 0
+            since = 0 if self._amid else self.open.reach(line)
+        elif line[run]:
+            growth = self._fence_growth(line, run)
+        if line.strip() and since == len(line):
+            return since if base + sum(growth) > limit else None
+        sizes = accumulate(growth, initial=base)
+        return next(
+            (at for at, size in enumerate(sizes, -1) if size > limit and at >= since and line[at].strip()), None
+        )
+
+    def _fence_growth(self, line: str, run: slice) -> Iterable[int]:
+        """What each character adds to a page, if its marks may yet open a fence, which has to be closed."""
+        cost = self.costs.__getitem__
+        lead, run_, rest = line[: run.start], line[run], line[run.stop :]
+        first = self.costs.of("\n" + lead)
+        return chain(
+            map(cost, lead), [first + 2 * cost(run_[0])], (2 * cost(mark) for mark in run_[1:]), map(cost, rest)
+        )
+
+    def _begun(self, rule: str) -> Table | None:
+        """The table that the line above and its `rule` begin."""
+        header = self.lines[-1] if self.lines else None
+        if not header or header.kind is not Kind.TEXT or (self.place.amid and header.start == self.place.at):
+            return None
+        table = begun(header.text, rule)
+        return table if self._bears(table) else None
+
+    def _take_rule(self, start: int, line: str, table: Table) -> int | None:
+        header = self.lines[-1]
+        above = header.size + (self.costs["\n"] if len(self.lines) > 1 else 0)
+        size = above + self._frame(table)
+        if size > self.dialect.limit:
+            return len(line)
+        self.lines[-1] = replace(header, kind=Kind.ROW)
+        self.lines.append(Line(start, line, Kind.ROW, None, size))
+        self.open, self.size, self.above, self.rows = table, size, above, [table.header, table.rule]
+        return None
+
+    def _take_row(self, start: int, line: str, kind: Kind, full: int | None) -> int | None:
+        """Add a row, if the table drawn with it has room; before it is whole it stands beneath the table as it is."""
+        size = self.size
+        for row, at in self._rows(line, kind):
+            size = self._tabled(row)
+            if (full is None or at < full) and size > self.dialect.limit:
+                return at
+        if full is not None:
+            return full
+        self.lines.append(Line(start, line, kind, self.open, self.size))
+        if kind is Kind.ROW:
+            self.rows.append(line)
+            self.size = size
+        return None
+
+    def _rows(self, line: str, kind: Kind) -> Iterable[tuple[str, int]]:
+        """The whole rows that `line` is while it is being written, and where it is them."""
+        closed = self.open.row(line) if isinstance(self.open, Table) else None
+        if closed is not None:
+            yield closed, len(closed) - 1
+        if kind is Kind.ROW and line.rstrip() != closed:
+            yield line.rstrip(), len(line)
+
+    def _tabled(self, row: str) -> int:
+        """The size of the page with one row more."""
+        if self.dialect.table:
+            return self.above + self.dialect.size(self.dialect.drawn([*self.rows, row]))
+        return self._base + self.costs.of(row)
+
+    def _cut(self, start: int, full: int) -> Place:
+        """End the page where it had best end, seeing the text as far as `full`, and say where that is."""
+        line = self.text[start : full + 1].rstrip("\n")
+        kind = Kind.CODE if isinstance(self.open, Fence) else self._read(line, whole=False)[0]
+        self.lines.append(Line(start, line, kind, self.open, self.size))
+        places = worths(self.lines)
+        fair = [(worth, index) for worth, index in places if worth > Worth.GLUED]
+        roomy = [(worth, index) for worth, index in fair if self.lines[index].size >= self.dialect.limit / 2]
+        if not roomy and (not self.lines[-1].uncuttable or not (fair or kind is Kind.OPENING)):
+            return self._cut_inside(full, bool(fair) and fair[-1][1] == len(self.lines) - 1)
+        index = max(roomy)[1] if roomy else (fair or places)[-1][1]
+        line_after = self.lines[index]
+        del self.lines[index:]
+        return Place(line_after.start, line_after.open)
+
+    def _cut_inside(self, full: int, movable: bool) -> Place:
+        """End the page amid its last line, or before that if it is `movable` and nothing of it can stay."""
+        line = self.lines.pop()
+        sizes = list(accumulate(map(self.costs.__getitem__, line.text), initial=self._base))
+        roomy = line.start + bisect_left(sizes, self.dialect.limit / 2)
+        at = inside(self.text, line.start, roomy, full, movable)
+        if at == line.start:
+            return Place(at, line.open)
+        kind = Kind.CODE if line.kind is Kind.CODE else Kind.TEXT
+        self.lines.append(replace(line, text=self._safe(self.text[line.start : at], kind), kind=kind))
+        return Place(at, line.open if isinstance(line.open, Fence) else None, amid=True)
+
+
+def _escaped(line: str) -> str:
+    at = marks(line)[0]
+    return f"{line[:at]}\\{line[at:]}"

@@ -1,0 +1,38 @@
+"""The stores that the conformance suite runs against; another one is one more parameter here."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from core.store.sqlite import open_store
+from tests.talk import NOON
+
+
+class Clock:
+    """Stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def tick(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture(params=["sqlite in memory", "sqlite in a file"])
+def url(request, tmp_path):
+    return "sqlite://" if request.param == "sqlite in memory" else f"sqlite:///{tmp_path}/confab.db"
+
+
+@pytest.fixture
+async def store(url, clock):
+    store = await open_store(url, clock=clock)
+    yield store
+    await store.shut()
