@@ -37,13 +37,14 @@ class Client(discord.AutoShardedClient):
         shards: tuple[Sequence[int] | None, int | None] = (None, None),
         quick: bool = False,
     ) -> None:
+        options: dict[str, Any] = {"shard_ids": list(shards[0])} if shards[0] else {}
         super().__init__(
             intents=intents(content),
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=None,
-            shard_ids=list(shards[0]) if shards[0] else None,
             shard_count=shards[1],
             guild_ready_timeout=0.01 if quick else 2.0,
+            **options,
         )
         self.tree = app_commands.CommandTree(self)
         self.online: Callable[[], None] = lambda: None
@@ -78,8 +79,8 @@ class Client(discord.AutoShardedClient):
 
 def _guarded(name: str, steps: Sequence[Callable[[Json], object]], payload: Json) -> None:
     """Each step, whatever became of the one before. What is logged holds no word of anybody's."""
-    for step in steps:
+    for step in steps:  # one event may not end all others
         try:
             step(payload)
-        except Exception as error:  # noqa: BLE001, PERF203  one event may not end all others
+        except Exception as error:
             log.error("an event %s can't be read: %s", name, type(error).__name__)

@@ -32,7 +32,7 @@ TOKEN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+")
 RECONNECT = 5.0  # seconds before we connect again after the library gave up
 
 CLOSED = {
-    4004: "DISCORD_BOT_TOKEN: Discord does not accept it. Reset it in the developer portal under Bot, and set the new one.",
+    4004: "DISCORD_BOT_TOKEN: Discord does not take it. Reset it in the developer portal under Bot, and set that.",
     4010: "DISCORD_SHARD_IDS: there is no such shard; ids count from 0 to DISCORD_SHARD_COUNT - 1.",
     4011: "DISCORD_SHARD_COUNT: this bot is in too many servers for so few shards. Unset it, or raise it.",
     4012: "DISCORD_GATEWAY_URL: this gateway does not speak version 10.",

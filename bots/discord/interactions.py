@@ -53,10 +53,11 @@ class Interactions:
 
     async def give(self, interaction: Interaction, row: Row, values: Mapping[str, str]) -> None:
         """A command. A long text that it still needs is asked for with a form."""
-        needed = missing(self._table, row.words, values or {"": ""})
-        if needed is None:
-            return await self._take(interaction, _commanded(interaction, row, values))
-        await self._form(interaction, row, needed[1], values)
+        needed = missing(self._table, row.words, values)
+        if needed:
+            await self._form(interaction, row, needed[1], values)
+        else:
+            await self._take(interaction, _commanded(interaction, row, values))
 
     async def _form(self, interaction: Interaction, row: Row, needed: Parameter, values: Mapping[str, str]) -> None:
         async def submit(submitted: Interaction, text: str) -> None:

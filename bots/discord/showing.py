@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 
 import discord
 
@@ -46,7 +47,7 @@ class Showing:
                 if self._reply.whole:
                     typing.cancel()
                     self._pace.book(self._outlet.channel)
-                    await self._patiently(lambda final=text: self._converge(final, whole=True))
+                    await self._patiently(partial(self._converge, text, whole=True))
                 elif not await self._reply.ended(self._pace.book(self._outlet.channel)):
                     await self._in_between(text)
         finally:
