@@ -5,16 +5,19 @@ import os
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from core.asking import Asking
 from core.assistant import Assistant
 from core.chat import Platform
 from core.claude import Claude
+from core.floor import GRACE
 from core.personas import Persona
 from core.settings import Settings
 from core.store.protocols import Store
 from core.store.sqlite import open_store
+
+CHAT_STALE = timedelta(seconds=3)  # who killed a chat and starts another does not want to wait
 
 
 def clock() -> datetime:
@@ -31,8 +34,10 @@ def claude(settings: Settings) -> Claude:
 
 
 @asynccontextmanager
-async def assembled(settings: Settings, platforms: Sequence[Platform], store: Store) -> AsyncIterator[Assistant]:
-    """An assistant over `store` that answers while this lasts, and drains at its end."""
+async def assembled(
+    settings: Settings, platforms: Sequence[Platform], store: Store, grace: float = GRACE
+) -> AsyncIterator[Assistant]:
+    """An assistant over `store` that answers while this lasts, and drains at its end for `grace` seconds."""
     client = claude(settings)
     assistant = Assistant(
         store,
@@ -44,21 +49,23 @@ async def assembled(settings: Settings, platforms: Sequence[Platform], store: St
         ttl=settings.confab_cache_ttl,
         process=f"{socket.gethostname()}:{os.getpid()}:{clock():%H%M%S}",
     )
-    answering = asyncio.create_task(assistant.floor.run())
     try:
-        yield assistant
+        async with asyncio.TaskGroup() as group:
+            answering = group.create_task(assistant.floor.run())
+            try:
+                yield assistant
+            finally:
+                await assistant.floor.drain(grace)
+                answering.cancel()
     finally:
-        await assistant.floor.drain()
-        answering.cancel()
-        await asyncio.gather(answering, return_exceptions=True)
         await client.close()
 
 
 async def chat(settings: Settings, platform: Platform) -> None:
     """Talk on one platform until its words end; open questions are answered before this returns."""
-    store = await open_store(settings.database_url)
+    store = await open_store(settings.database_url, stale=CHAT_STALE)
     try:
-        async with assembled(settings, [platform], store) as assistant:
+        async with assembled(settings, [platform], store, grace=0) as assistant:
             await platform.run(assistant.hear)
             await assistant.floor.idle()
     finally:

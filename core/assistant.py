@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -34,6 +34,17 @@ from core.store.protocols import Claim, Outcome, Said, Store, Thread, Told, Unav
 from core.turns import MENTION, Turn, introduce, people, trunk, turns
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A question being answered: its thread as we hold it, and the persona of a version that answers."""
+
+    claim: Claim
+    surface: Surface
+    thread: Thread
+    persona: Persona
+    version: int
 
 
 class Assistant:
@@ -75,17 +86,18 @@ class Assistant:
 
         When `stop` is set it ends with what was said so far. Raises Lost when another process has taken it over.
         """
-        outcome = Outcome.EXPIRED
+        question, outcome = claim.question, Outcome.EXPIRED
         try:
-            surface = await self._platforms[claim.question.key.workspace.partition(":")[0]].surface(claim.question)
-            if await self._for_us(claim):
-                outcome = await self._shown(claim, surface, stop)
+            surface = await self._platforms[question.key.workspace.partition(":")[0]].surface(question)
+            thread = await self._store.threads.thread(question.key)
+            if for_us(claim, thread):
+                outcome = await self._shown(claim, surface, thread, stop)
             else:
                 outcome = Outcome.NOT_FOR_US
         except* Gone as gone:
-            log.warning("question %s can't be shown an answer: %s", claim.question.name, gone.exceptions[0])
+            log.warning("question %s can't be shown an answer: %s", question.name, gone.exceptions[0])
         await self._store.questions.close(claim, outcome)
-        log.info("question %s in %s: %s", claim.question.name, claim.question.key, outcome.value)
+        log.info("question %s in %s: %s", question.name, question.key, outcome.value)
 
     async def next_request(self, question: Question, surface: Surface) -> Request | None:
         """The request that the thread of `question` would make now, or None if nothing of it is kept."""
@@ -98,22 +110,14 @@ class Assistant:
         persona, _ = await in_force(self._store.personas, question.key, self._defaults)
         return request(persona, told, await self._asking.model(persona.model or ""), self._ttl)
 
-    async def _for_us(self, claim: Claim) -> bool:
-        """Follow-ups are, unless all of them mention somebody else."""
-        asked = (claim.question, *claim.together)
-        if any(one.asks is Asks.CERTAINLY for one in asked):
-            return True
-        thread = await self._store.threads.thread(claim.question.key)
-        words = {message.id: message.text for message in thread.messages}
-        return any(not MENTION.search(words.get(one.name, "")) for one in asked)
-
-    async def _shown(self, claim: Claim, surface: Surface, stop: asyncio.Event) -> Outcome:
+    async def _shown(self, claim: Claim, surface: Surface, thread: Thread, stop: asyncio.Event) -> Outcome:
         """Show the reply while it grows, to its end. What is final is kept before it is shown."""
-        persona, _ = await in_force(self._store.personas, claim.question.key, self._defaults)
+        persona, version = await in_force(self._store.personas, thread.key, self._defaults)
         reply = Reply(claim.question, partial(self._keep_page, claim), claim.pages, persona.answers == "thread")
+        number = version.number if version else 0
         async with asyncio.TaskGroup() as group:
             group.create_task(surface.show(reply))
-            ended = await self._ended(claim, surface, reply, stop)
+            ended = await stopped(self._words(Work(claim, surface, thread, persona, number), reply), reply, stop)
             if not (claim.said or ended.files):
                 await self._store.questions.said(claim, Said(ended.text, ended.notice, ended.after))
             reply.finish(ended.text, ended.notice, ended.files)
@@ -122,28 +126,17 @@ class Assistant:
     async def _keep_page(self, claim: Claim, page: str, at: datetime | None) -> None:
         await self._store.questions.posted(claim, page, at or self._clock())
 
-    async def _ended(self, claim: Claim, surface: Surface, reply: Reply, stop: asyncio.Event) -> Ended:
-        """The final words, or what there is of them when somebody stops it."""
-        working = asyncio.create_task(self._words(claim, surface, reply))
-        stopping = asyncio.create_task(stop.wait())
-        try:
-            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if working.done():
-                return working.result()
-            return Ended(f"{reply.text}\n\n*(Stopped.)*".strip(), Outcome.WITHDRAWN)
-        finally:
-            working.cancel()
-            stopping.cancel()
-
-    async def _words(self, claim: Claim, surface: Surface, reply: Reply) -> Ended:
+    async def _words(self, work: Work, reply: Reply) -> Ended:
         """What to say, whatever happens: trouble is told in a sentence, with a reference to the log."""
+        claim = work.claim
         try:
-            thread = await self._thread(claim, surface, reply)
+            if claim.resumed or (work.thread.cold and claim.question.command is None):
+                work = await self._reread(work, reply)
             if claim.said:
                 return Ended(claim.said.text, Outcome.REFUSED if claim.said.notice else Outcome.SHOWN)
             if claim.question.command is not None:
-                return await self._commanded(claim.question, surface)
-            return await self._asked(claim.question, thread, surface, reply)
+                return await self._commanded(claim.question, work.surface)
+            return await self._asked(work, reply)
         except (table.Problem, Hindered) as problem:
             return Ended(str(problem), Outcome.REFUSED)
         except Trouble as trouble:
@@ -154,14 +147,12 @@ class Assistant:
             log.exception("a bug kept question %s from its answer", claim.question.name)
             return _apology(claim, "Something went wrong on my side.", bug)
 
-    async def _thread(self, claim: Claim, surface: Surface, reply: Reply) -> Thread:
-        """The thread as it is now, read from the platform where our own copy may be out of date."""
-        thread = await self._store.threads.thread(claim.question.key)
-        if claim.resumed or (thread.cold and claim.question.command is None):
-            thread, history = await self._read(thread, surface)
-            for page in adopted(history, claim.question):
-                await reply.posted(page.id, page.at)
-        return thread
+    async def _reread(self, work: Work, reply: Reply) -> Work:
+        """The thread read from the platform, where our own copy may be out of date; a predecessor's pages are ours."""
+        thread, history = await self._read(work.thread, work.surface)
+        for page in adopted(history, work.claim.question):
+            await reply.posted(page.id, page.at)
+        return replace(work, thread=thread)
 
     async def _read(self, thread: Thread, surface: Surface) -> tuple[Thread, History]:
         history = await surface.history()
@@ -174,15 +165,14 @@ class Assistant:
         answer = await table.run(row, table.Call(question, values, surface, self._desk))
         return Ended(answer.text, Outcome.REFUSED, files=answer.files)
 
-    async def _asked(self, question: Question, thread: Thread, surface: Surface, reply: Reply) -> Ended:
-        told = await self._turns(thread, question, surface)
+    async def _asked(self, work: Work, reply: Reply) -> Ended:
+        question, persona = work.claim.question, work.persona
+        told = await self._turns(work.thread, question, work.surface)
         if not told:
             return Ended("Yes? Ask me something, and I answer here.", Outcome.REFUSED)
-        persona, version = await in_force(self._store.personas, question.key, self._defaults)
         models = [persona.model or "", *(model for model in self._fallbacks if model != persona.model)]
         build = partial(request, persona, told, ttl=self._ttl)
-        number = version.number if version else 0
-        return await self._asking.ask(question, number, models, build, reply.say)
+        return await self._asking.ask(question, work.version, models, build, reply.say)
 
     async def _conversation(self, thread: Thread, name: str) -> Thread:
         """The part of the thread that the question belongs to, where messages name what they reply to."""
@@ -203,6 +193,28 @@ class Assistant:
             introduced = introduce(names, unknown, await surface.names(unknown))
             names = dict((await self._store.threads.told(thread.key, Told(introduced))).names)
         return turns(messages, thread.replies, names)
+
+
+def for_us(claim: Claim, thread: Thread) -> bool:
+    """Whether it wants an answer of ours. Follow-ups do, unless all of them mention somebody else."""
+    asked = (claim.question, *claim.together)
+    if any(one.asks is Asks.CERTAINLY for one in asked):
+        return True
+    words = {message.id: message.text for message in thread.messages}
+    return any(not MENTION.search(words.get(one.name, "")) for one in asked)
+
+
+async def stopped(words: Coroutine[None, None, Ended], reply: Reply, stop: asyncio.Event) -> Ended:
+    """The final words, or what there is of them when somebody stops it."""
+    working, stopping = asyncio.create_task(words), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        return Ended(f"{reply.text}\n\n*(Stopped.)*".strip(), Outcome.WITHDRAWN)
+    finally:
+        working.cancel()
+        stopping.cancel()
 
 
 def adopted(history: History, question: Question) -> list[Message]:

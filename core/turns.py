@@ -105,24 +105,26 @@ def described(attachment: Attachment) -> str:
 
 def _placed(messages: Sequence[Message], replies: Mapping[str, Said]) -> list[Message]:
     """The messages with each reply as one page, moved to stand after the last message that Claude had read."""
-    ids = {message.id for message in messages if not message.mine}
+    others = {message.id for message in messages if not message.mine}
+    pages: dict[str, list[Message]] = {}
+    for message in messages:
+        if message.mine and message.answers:
+            pages.setdefault(message.answers, []).append(message)
     moved: dict[str, list[Message]] = {}
     order: list[Message] = []
-    seen: set[str] = set()
     for message in messages:
         if not (message.mine and message.answers):
             order.append(message)
-        elif message.answers not in seen:
-            seen.add(message.answers)
+        elif message is pages[message.answers][0]:
             said = replies.get(message.answers)
-            place = order if said is None or said.after not in ids else moved.setdefault(said.after, [])
-            place.append(_joined(message, messages, said))
+            place = order if said is None or said.after not in others else moved.setdefault(said.after, [])
+            place.append(_joined(pages[message.answers], said))
     return [one for message in order for one in (message, *moved.get(message.id, ()))]
 
 
-def _joined(first: Message, messages: Sequence[Message], said: Said | None) -> Message:
-    pages = [message.text for message in messages if message.mine and message.answers == first.answers]
-    text = said.text if said is not None else "\n".join(pages)
+def _joined(pages: Sequence[Message], said: Said | None) -> Message:
+    first = pages[0]
+    text = said.text if said is not None else "\n".join(page.text for page in pages)
     return Message(first.id, first.author, text, first.at, mine=True, notice=first.notice or bool(said and said.notice))
 
 

@@ -23,13 +23,21 @@ from tests.fakes.claude_client import (
     user,
 )
 from tests.fakes.claude_script import Answer, Fault, Gate
-from tests.fakes.claude_tokens import Usage
+from tests.fakes.claude_tokens import Usage, canonical, tokens
 
 FIVE = {"type": "ephemeral"}
 HOUR = {"type": "ephemeral", "ttl": "1h"}
 SYSTEM, ASKED, ANSWERED = 2000, 100, 200  # tokens
 TURN = ASKED + ANSWERED
-TOOL = {"name": "look", "input_schema": {"type": "object", "properties": {"at": {"type": "string"}}}}
+TOOL = {"name": "look", "description": "x" * 6000, "input_schema": {"type": "object"}}
+TOOLS = tokens(canonical(TOOL))
+PERSONA = TOOLS + SYSTEM
+ALL = PERSONA + 600
+CITED = {
+    "type": "document",
+    "source": {"type": "text", "media_type": "text/plain", "data": "Hi"},
+    "citations": {"enabled": True},
+}
 PIXEL = base64_block("image", "image/gif", b"GIF89a\1\0\1\0")
 
 
@@ -61,9 +69,9 @@ async def client(fake) -> AsyncIterator[anthropic.AsyncAnthropic]:
         yield client
 
 
-def words(tokens: int, name: str = "") -> str:
+def words(count: int, name: str = "") -> str:
     """A text of exactly so many tokens."""
-    return name.ljust(4 * tokens, "x")
+    return name.ljust(4 * count, "x")
 
 
 def turns(count: int) -> list[dict]:
@@ -115,11 +123,11 @@ async def test_a_thread_with_the_automatic_breakpoint_costs_what_the_formula_say
     assert total(usages) == automatic(count) == figures
 
 
-@pytest.mark.parametrize(("count", "tokens"), [(5, 13_500), (20, 99_000)])
-async def test_a_thread_without_breakpoints_pays_for_everything(client, count, tokens):
+@pytest.mark.parametrize(("count", "paid"), [(5, 13_500), (20, 99_000)])
+async def test_a_thread_without_breakpoints_pays_for_everything(client, count, paid):
     usages = [await usage(client, **thread(number + 1, cache_control=None)) for number in range(count)]
 
-    assert total(usages) == (tokens, 0, 0)
+    assert total(usages) == (paid, 0, 0)
 
 
 async def test_a_persona_that_is_warm_from_another_thread_is_read(client):
@@ -168,6 +176,14 @@ async def test_a_hit_gives_an_entry_its_ttl_again(client, clock):
     assert total(usages) == (0, 2100, 3 * 2100)
 
 
+async def test_an_entry_keeps_the_ttl_it_was_written_with(client, clock):
+    await usage(client, **thread(1))
+    await usage(client, **thread(1, cache_control=HOUR))
+    clock.now += 300
+
+    assert await usage(client, **thread(1, cache_control=HOUR)) == Usage(0, 0, 0, 2100)
+
+
 async def test_hours_and_five_minutes_are_billed_apart(client):
     asked = {"system": [text(words(SYSTEM), "1h")], "cache_control": FIVE, **said(user(words(ASKED)))}
 
@@ -197,18 +213,21 @@ async def test_a_prefix_that_was_never_marked_is_not_read(client):
 
 
 CHANGES = {
-    "nothing": ({}, 2600),
-    "a string for a block": ({"system": words(SYSTEM)}, 2600),
-    "two messages for one": (said(user(words(300, "a")), user(words(300, "b"))), 2600),
-    "the last word": (said(user(text(words(300, "a")), text(words(300, "c")))), SYSTEM),
+    "nothing": ({}, ALL),
+    "a string for a block": ({"system": words(SYSTEM)}, ALL),
+    "two messages for one": (said(user(words(300, "a")), user(words(300, "b"))), ALL),
+    "the last word": (said(user(text(words(300, "a")), text(words(300, "c")))), PERSONA),
     "the model": ({"model": OPUS}, 0),
-    "the system": ({"system": [text(words(SYSTEM, "other"), "5m")]}, 0),
-    "the tools": ({"tools": [TOOL]}, 0),
-    "effort": ({"output_config": {"effort": "low"}}, SYSTEM),
-    "the default effort, said": ({"output_config": {"effort": "high"}}, 2600),
-    "thinking": ({"thinking": {"type": "between_tools"}}, SYSTEM),
-    "the default thinking, said": ({"thinking": {"type": "adaptive"}}, 2600),
-    "an image": (said(user(text(words(300, "a")), text(words(300, "b")), PIXEL)), SYSTEM),
+    "the system": ({"system": [text(words(SYSTEM, "other"), "5m")]}, TOOLS),
+    "the tools": ({"tools": [{**TOOL, "strict": True}]}, 0),
+    "effort": ({"output_config": {"effort": "low"}}, PERSONA),
+    "the default effort, said": ({"output_config": {"effort": "high"}}, ALL),
+    "thinking": ({"thinking": {"type": "between_tools"}}, PERSONA),
+    "the default thinking, said": ({"thinking": {"type": "adaptive"}}, ALL),
+    "the one who speaks": (said(user(text(words(300, "a"))), assistant(words(300, "b")), user("Hi")), PERSONA),
+    "the choice of tools": ({"tool_choice": {"type": "none"}}, PERSONA),
+    "citations": (said(user(text(words(300, "a")), text(words(300, "b")), CITED)), TOOLS),
+    "an image": (said(user(text(words(300, "a")), text(words(300, "b")), PIXEL)), PERSONA),
 }
 
 
@@ -216,6 +235,7 @@ CHANGES = {
 async def test_what_a_change_leaves_to_be_read(client, change, read):
     asked = {
         "model": SONNET,
+        "tools": [{**TOOL, "cache_control": FIVE}],
         "system": [text(words(SYSTEM), "5m")],
         "cache_control": FIVE,
         **said(user(text(words(300, "a")), text(words(300, "b")))),

@@ -33,6 +33,8 @@ BREAKS = {
     "a reset": (Break("reset", 3), httpx2.ReadError),
     "a closed connection": (Break("close", 3), httpx2.RemoteProtocolError),
     "silence": (Break("silence", 3), httpx2.ReadTimeout),
+    "a reset before a word": (Break("reset"), httpx2.ReadError),
+    "silence before a word": (Break("silence"), httpx2.ReadTimeout),
     "garbage": (Break("garbage", 3), json.JSONDecodeError),
 }
 
@@ -146,6 +148,16 @@ async def test_a_stream_without_a_beginning_has_no_message(fake, client):
     with pytest.raises(AssertionError):
         async with client.messages.stream(**ASK) as stream:
             await stream.get_final_message()
+
+
+@pytest.mark.parametrize(
+    "slow", [Answer(text="Hello", first=60), Answer(text="Hello", delay=60)], ids=["first", "each"]
+)
+async def test_tokens_can_be_slow(fake, client, slow):
+    fake.script(slow)
+
+    with pytest.raises(httpx2.ReadTimeout):
+        await streamed(client)
 
 
 async def test_silence_ends(fake, client):

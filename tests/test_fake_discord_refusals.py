@@ -92,7 +92,7 @@ async def test_a_malformed_message_is_refused_with_its_path(fake, bot, body, pat
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-async def test_what_cannot_be_done_is_refused_with_discords_code(fake, bot, method, path, body, status, code):  # noqa: PLR0917 - a table's columns
+async def test_what_cannot_be_done_is_refused_with_discords_code(fake, bot, method, path, body, status, code):
     assert (await asked(bot, method, path, body))[:2] == (status, code)
     assert [(refusal.status, refusal.code) for refusal in fake.refusals] == [(status, code)]
 

@@ -6,7 +6,6 @@ from typing import Any
 import aiohttp
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
-from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from tests.fakes.slack import SlackFake
 from tests.fakes.slack_app import EVENT, MODAL, markdown, refusal, section
@@ -237,35 +236,6 @@ async def test_a_file_of_another_team_must_be_asked_for(slack: SlackFake, client
     known = (await client.files_info(file=told["id"]))["file"]
 
     assert (told["file_access"], "url_private" in told, known["name"]) == ("check_file_info", False, "a.png")
-
-
-async def test_a_response_url_works_five_times(slack: SlackFake) -> None:
-    url = slack.response_url(slack.place("dev"), slack.person("ada"))
-    hook = AsyncWebhookClient(url)
-    statuses = [(await hook.send(text=str(number))).status_code for number in range(6)]
-
-    assert statuses == [200] * 5 + [404]
-    assert [shown.text for shown in slack.visible("dev", "ada")] == ["0", "1", "2", "3", "4"]
-
-
-async def test_a_response_url_works_for_half_an_hour() -> None:
-    clock = Clock()
-    async with SlackFake(clock) as slack:
-        hook = AsyncWebhookClient(slack.response_url(slack.place("dev"), slack.person("ada")))
-        clock.advance(1_801)
-
-        assert (await hook.send(text="late")).body == '{"ok": false, "error": "expired_url"}'
-
-
-async def test_a_response_url_replaces_and_deletes_what_it_said(slack: SlackFake) -> None:
-    hook = AsyncWebhookClient(slack.response_url(slack.place("dev"), slack.person("ada")))
-    seen = []
-    for body in ({"text": "a"}, {"text": "b", "replace_original": True}, {"delete_original": True}):
-        await hook.send_dict(body)
-        seen.append([shown.text for shown in slack.visible("dev", "ada")])
-    await hook.send(text="all", response_type="in_channel")
-
-    assert (seen, [shown.text for shown in slack.visible("dev", "bob")]) == ([["a"], ["b"], []], ["all"])
 
 
 async def test_a_trigger_opens_one_modal_within_three_seconds() -> None:

@@ -1,8 +1,11 @@
 """A bot in a process of its own is killed around a request to the fake Slack, and its successor hears the event again."""
 
 import asyncio
+import contextlib
 import sys
 from asyncio.subprocess import Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -29,34 +32,37 @@ asyncio.run(run())
 """
 
 
-async def bot(slack: SlackFake) -> Process:
-    """The bot, connected."""
+@asynccontextmanager
+async def bot(slack: SlackFake) -> AsyncIterator[Process]:
+    """The bot, connected; killed at the end, if not before."""
     before = slack.sockets.connections
     quiet = asyncio.subprocess.DEVNULL
     arguments = (sys.executable, "-c", BOT, slack.base_url, slack.token, slack.app_token)
     process = await asyncio.create_subprocess_exec(*arguments, stdout=quiet, stderr=quiet)
-    await slack.connected(before + 1, seconds=20)
-    return process
+    try:
+        await slack.connected(before + 1, seconds=20)
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
 
 
 @pytest.mark.parametrize(("phase", "answers"), [("before", 1), ("after", 2)])
 async def test_a_killed_bot_is_told_again(phase: str, answers: int) -> None:
-    async with SlackFake(ack_seconds=0.2) as slack:
-        processes = [await bot(slack)]
+    async with SlackFake(ack_seconds=0.5) as slack:
+        async with bot(slack) as first:
 
-        async def kill(_: int, method: str, now: str) -> None:
-            if (method, now, len(processes)) == ("chat.postMessage", phase, 1):
-                processes[0].kill()
-                await processes[0].wait()
-                raise Cut
+            async def kill(_: int, method: str, now: str) -> None:
+                if (method, now, first.returncode) == ("chat.postMessage", phase, None):
+                    first.kill()
+                    await first.wait()
+                    raise Cut
 
-        slack.on_request(kill)
-        ts = await slack.say("ada", "dev", "question")
-        await slack.until(lambda: processes[0].returncode is not None)
-        await slack.until(lambda: not slack.sockets.ready)
-        processes.append(await bot(slack))
-        await slack.settled()
-        processes[1].kill()
-        await processes[1].wait()
+            slack.on_request(kill)
+            ts = await slack.say("ada", "dev", "question")
+            await slack.until(lambda: not slack.sockets.ready)
+        async with bot(slack):
+            await slack.settled()
 
         assert [shown.text for shown in slack.thread("dev", ts)[1:]] == ["answer"] * answers

@@ -33,6 +33,26 @@ async def test_what_is_not_acknowledged_is_told_again_under_its_id(slack: SlackF
     assert (len(heard), heard.retries, slack.unacked) == (1, ["timeout"], [])
 
 
+async def test_what_is_acknowledged_is_told_once(slack: SlackFake) -> None:
+    app, heard = listening(slack)
+    async with connected(slack, app):
+        await slack.say("ada", "dev", "one")
+        await slack.settled()
+        heard.deaf = 1
+        await slack.say("ada", "dev", "two")
+        await slack.settled()
+
+    assert ([event["text"] for event in heard], heard.retries) == (["one", "two"], ["", "timeout"])
+
+
+async def test_a_socket_that_is_answered_lives_on(slack: SlackFake) -> None:
+    app, _ = listening(slack)
+    async with connected(slack, app, ping_seconds=0.2):
+        await slack.until(lambda: slack.sockets.heartbeats >= 4)
+
+    assert slack.sockets.connections == 1
+
+
 async def test_after_three_retries_slack_gives_up(slack: SlackFake) -> None:
     app, heard = listening(slack)
     heard.deaf = 99
@@ -86,8 +106,9 @@ async def test_a_disconnect_brings_the_app_back_on_a_new_socket(slack: SlackFake
 
 @pytest.mark.parametrize("how", ["cut", "silence"])
 async def test_an_app_whose_socket_dies_comes_back_and_misses_nothing(slack: SlackFake, how: str) -> None:
+    slack.outbox.retries = 99
     app, heard = listening(slack)
-    async with connected(slack, app):
+    async with connected(slack, app, ping_seconds=0.2):
         getattr(slack.sockets, how)()
         await slack.say("ada", "dev", "hello")
         await slack.connected(2)

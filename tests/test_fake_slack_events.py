@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from tests.fakes.slack import SlackFake
 from tests.fakes.slack_app import connected, listening, served
@@ -198,6 +199,35 @@ async def test_a_command_that_nobody_acknowledges_is_lost(slack: SlackFake) -> N
         await slack.settled()
 
     assert slack.outbox.lost == [key]
+
+
+async def test_a_response_url_works_five_times(slack: SlackFake) -> None:
+    url = slack.response_url(slack.place("dev"), slack.person("ada"))
+    hook = AsyncWebhookClient(url)
+    statuses = [(await hook.send(text=str(number))).status_code for number in range(6)]
+
+    assert statuses == [200] * 5 + [404]
+    assert [shown.text for shown in slack.visible("dev", "ada")] == ["0", "1", "2", "3", "4"]
+
+
+async def test_a_response_url_works_for_half_an_hour() -> None:
+    clock = Clock()
+    async with SlackFake(clock) as slack:
+        hook = AsyncWebhookClient(slack.response_url(slack.place("dev"), slack.person("ada")))
+        clock.advance(1_801)
+
+        assert (await hook.send(text="late")).body == '{"ok": false, "error": "expired_url"}'
+
+
+async def test_a_response_url_replaces_and_deletes_what_it_said(slack: SlackFake) -> None:
+    hook = AsyncWebhookClient(slack.response_url(slack.place("dev"), slack.person("ada")))
+    seen = []
+    for body in ({"text": "a"}, {"text": "b", "replace_original": True}, {"delete_original": True}):
+        await hook.send_dict(body)
+        seen.append([shown.text for shown in slack.visible("dev", "ada")])
+    await hook.send(text="all", response_type="in_channel")
+
+    assert (seen, [shown.text for shown in slack.visible("dev", "bob")]) == ([["a"], ["b"], []], ["all"])
 
 
 async def test_time_stands_still_until_it_is_advanced() -> None:

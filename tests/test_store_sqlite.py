@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import random
 import sqlite3
 import stat
 import subprocess
@@ -352,6 +353,26 @@ async def test_a_private_question_is_gone_from_the_file_after_a_beat(kept, path)
 
     left = raw(path)
     assert [word for word in (b"zebra", b"filler") if word in left] == []
+
+
+async def test_rows_that_grew_and_moved_leave_no_copy_behind(kept, path):
+    """SQLite's secure_delete alone does not see to that."""
+    order = random.Random(1)
+    for number in range(300):
+        await kept.questions.hear(asked(str(number), thread(str(number)), private=number % 3 == 0))
+    claims = [await kept.questions.claim("p", PLATFORMS) for _ in range(300)]
+    order.shuffle(claims)
+    for claim in claims:
+        word = "zebra" if claim.question.private else "horse"
+        await kept.questions.said(claim, Final(f"{word} " * order.choice([1, 3, 10, 30, 300])))
+    order.shuffle(claims)
+    for claim in claims:
+        await kept.questions.close(claim, Outcome.SHOWN)
+
+    await kept.questions.beat("p")
+
+    left = raw(path)
+    assert (b"zebra" in left, b"horse" in left) == (False, True)
 
 
 async def test_what_a_reader_holds_back_is_swept_later(kept, path):

@@ -29,6 +29,7 @@ from tests.fakes.claude_script import Answer, Fault, echo
 from tests.fakes.claude_tokens import Usage
 from tests.fakes.claude_wire import Sending, error_body, reset
 
+HOST = "127.0.0.1"
 BODY = 32 * 1024 * 1024  # bytes of one request
 SAMPLING = "2023-06-01"  # the API version that still knows temperature
 VERSIONS = (SAMPLING, "2026-10-21")
@@ -82,23 +83,17 @@ class ClaudeFake:
 
     `requests`, `refused` and `billed` record what came, what was answered 4xx on the API's own rules, and what costs.
     What is scripted is answered first, in order; after that `answer` is asked, with the body of the request.
+    A hook is cancelled with the request it was told of when that request's client goes away.
     """
 
-    def __init__(
-        self,
-        *,
-        port: int = 0,
-        key: str = "sk-ant-test",
-        clock: Callable[[], float] = time.time,
-        host: str = "127.0.0.1",
-    ) -> None:
+    def __init__(self, *, port: int = 0, key: str = "sk-ant-test", clock: Callable[[], float] = time.time) -> None:
         self.key = key
         self.requests: list[Received] = []
         self.refused: list[Refused] = []
         self.billed: list[Billed] = []
         self.cache = Cache()
         self.answer: Callable[[Mapping[str, Any]], Answer] = echo
-        self._host, self._port, self._clock = host, port, clock
+        self._port, self._clock = port, clock
         self._scripts: dict[str, deque[Answer | Fault]] = {}
         self._on_request: list[OnRequest] = []
         self._on_event: list[OnEvent] = []
@@ -108,7 +103,7 @@ class ClaudeFake:
     @property
     def url(self) -> str:
         """The base URL for a client."""
-        return f"http://{self._host}:{self._port}"
+        return f"http://{HOST}:{self._port}"
 
     def script(self, *items: Answer | Fault, path: str = "/v1/messages") -> None:
         """Answer the next requests at `path` that break no rule with `items`, one each; elsewhere, faults only."""
@@ -132,7 +127,7 @@ class ClaudeFake:
         app.router.add_route("*", "/{path:.*}", self._counted)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=GRACE, access_log=None)
         await self._runner.setup()
-        await web.TCPSite(self._runner, self._host, self._port, reuse_address=True).start()
+        await web.TCPSite(self._runner, HOST, self._port, reuse_address=True).start()
         self._port = int(self._runner.addresses[0][1])
         return self
 

@@ -33,6 +33,7 @@ class Break:
     `error` sends an SSE error of `type` and ends; `reset` is a TCP reset; `close` ends the connection in the
     middle of the body; `eof` ends the body as if it were whole. `silence` sends nothing for `seconds`,
     `garbage` sends `line`, and both go on as if nothing had happened. `headless` leaves out message_start.
+    At 0 only the status is out.
     An answer in JSON knows `silence`, before it, and `reset`, in its middle; there, the others are `close`.
     """
 

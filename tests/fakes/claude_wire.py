@@ -15,6 +15,7 @@ from tests.fakes.claude_script import Answer, Break
 from tests.fakes.claude_tokens import Usage
 
 NO_LINGER = struct.pack("ii", 1, 0)
+READ = 0.005  # seconds a client gets to read what came before a reset, which destroys what it has not read
 FIRST_BLOCK = 1  # the event before which `Answer.first` waits
 
 
@@ -113,6 +114,7 @@ class Sending:
         assert self.http.transport is not None
         match breaks.how:
             case "reset":
+                await asyncio.sleep(READ)
                 reset(self.http)
             case "close":
                 self.http.transport.close()

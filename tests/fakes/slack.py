@@ -52,7 +52,7 @@ ACK_SECONDS = 3.0  # docs.slack.dev: an envelope is acknowledged within three se
 class SlackFake(People):
     """A workspace with people, channels and one app, and every way in which Slack talks to that app.
 
-    `async with SlackFake() as slack` opens it; `slack.url` is what `AsyncWebClient(base_url=...)` wants,
+    `async with SlackFake() as slack` opens it; `slack.base_url` is what `AsyncWebClient(base_url=...)` wants,
     `slack.token` and `slack.app_token` are its tokens.
     """
 

@@ -15,7 +15,7 @@ from tests.fakes.slack import SlackFake
 from tests.fakes.slack_nouns import Raw
 
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
-PING_SECONDS = 0.02
+PING_SECONDS = 10.0  # what the handler takes if it is not told
 EVENT = {"event_type": "answer", "event_payload": {"question": "1700000000.000100"}}
 MODAL: Raw = {
     "type": "modal",
@@ -73,9 +73,12 @@ def listening(slack: SlackFake) -> tuple[AsyncApp, Heard]:
 
 
 @asynccontextmanager
-async def connected(slack: SlackFake, app: AsyncApp) -> AsyncIterator[AsyncSocketModeHandler]:
+async def connected(
+    slack: SlackFake, app: AsyncApp, ping_seconds: float = PING_SECONDS
+) -> AsyncIterator[AsyncSocketModeHandler]:
+    """The app, connected by Socket Mode. A pong that is late by half of `ping_seconds` ends a socket."""
     before = slack.sockets.connections
-    handler = AsyncSocketModeHandler(app, slack.app_token, ping_interval=PING_SECONDS)
+    handler = AsyncSocketModeHandler(app, slack.app_token, ping_interval=ping_seconds)
     try:
         await handler.connect_async()  # type: ignore[no-untyped-call]  # Bolt annotates no result
         await slack.connected(before + 1)
@@ -86,6 +89,7 @@ async def connected(slack: SlackFake, app: AsyncApp) -> AsyncIterator[AsyncSocke
 
 @asynccontextmanager
 async def served(slack: SlackFake, app: AsyncApp, secret: str = SECRET) -> AsyncIterator[None]:
+    """The app, behind a request URL of its own."""
     runner = web.AppRunner(app.web_app(path="/slack/events"), access_log=None)
     await runner.setup()
     try:

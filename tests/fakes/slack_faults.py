@@ -30,7 +30,7 @@ class Fault:
 
     @property
     def performed(self) -> bool:
-        return self.lost or (self.status == 200 and not (self.error or self.dropped or self.hangs))
+        return self.status == 200 and not (self.error or self.dropped or self.hangs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ class Sockets:
         self.ack_seconds = ack_seconds
         self.links: list[Link] = []
         self.connections = 0
+        self.heartbeats = 0
         self._turn = itertools.count()
         self._sent: dict[str, str] = {}
         self._timers: set[asyncio.TimerHandle] = set()
@@ -115,6 +116,8 @@ class Sockets:
                 continue
             if frame.type is WSMsgType.PING:
                 await link.socket.pong(frame.data)
+                self.heartbeats += 1
+                self.world.pulse.beat()
             elif frame.type is WSMsgType.TEXT:
                 self._hear(json.loads(frame.data))
 

@@ -45,6 +45,7 @@ WHERE workspace = :workspace AND channel = :channel AND message = :name AND pare
 
 STOPPED = """
 UPDATE claims SET process = NULL WHERE process IS NOT NULL
+AND substr(workspace, 1, instr(workspace, ':') - 1) IN (SELECT value FROM json_each(:platforms))
 AND coalesce((SELECT beat_at FROM processes WHERE processes.process = claims.process), claimed_at) < :since
 """
 
@@ -83,8 +84,9 @@ CLAIMED = "SELECT * FROM questions WHERE claim = :claim ORDER BY reply <> name, 
 
 
 def claim(db: Database, process: str, platforms: Collection[str], now: datetime, stale: timedelta) -> Claim | None:
-    db.execute(STOPPED, {"since": stamp(now - stale)})
-    lead = one(db, NEXT, {"platforms": json.dumps(list(platforms))})
+    names = json.dumps(list(platforms))
+    db.execute(STOPPED, {"since": stamp(now - stale), "platforms": names})
+    lead = one(db, NEXT, {"platforms": names})
     if lead is None:
         return None
     resumed = lead["claim"] is not None

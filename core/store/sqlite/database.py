@@ -4,9 +4,8 @@ import asyncio
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -14,13 +13,14 @@ from sqlite_utils import Database
 
 from core.store.protocols import Unavailable, Unusable
 from core.store.sqlite.schema import migrations
+from core.store.sqlite.sweeping import sweep
+from core.store.sqlite.transaction import transaction
 
 T = TypeVar("T")
 Row = dict[str, Any]
 
 MEMORY = ":memory:"
 BUSY = timedelta(seconds=5)  # how long a unit waits for another process to finish its own
-SWEEP_BUSY = timedelta(milliseconds=100)  # a sweep that would have to wait is done at a later beat
 REST = 20  # times as long as a sweep takes
 KIND = 0xFF  # the part of SQLite's result codes that names the kind of error
 BUGS = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG}
@@ -62,11 +62,7 @@ class Connection:
         return await self._run(lambda: self._unit(work))
 
     async def sweep(self, at_once: bool = False) -> None:
-        """Clear what was erased out of the search index, the unused pages and the write-ahead log.
-
-        It takes time as the index grows (half a second for 100,000 messages), so there is a rest between two sweeps,
-        unless it has to be `at_once`. While another process reads the old state, that is left to the next sweep.
-        """
+        """Clear what was erased out of the file. There is a rest between two sweeps, unless it has to be `at_once`."""
         if at_once or time.monotonic() >= self._rested:
             await self._run(self._sweep)
 
@@ -101,15 +97,8 @@ class Connection:
             raise Unavailable(f"The database {self.path} cannot be used just now: {error}.") from error
 
     def _sweep(self) -> None:
-        db, began = self._owned(), time.monotonic()
-        try:
-            with transaction(db):
-                erased = _merge(db)
-            if erased is not None and _checkpoint(db, self.busy):
-                with transaction(db):
-                    db.table("erasures").delete_where("id <= ?", [erased])
-        except sqlite3.OperationalError:
-            pass  # that something was erased is still written down, and the next sweep clears it
+        began = time.monotonic()
+        sweep(self._owned(), self.busy)
         self._rested = time.monotonic() + REST * (time.monotonic() - began)
 
     def _owned(self) -> Database:
@@ -121,21 +110,6 @@ class Connection:
         if self._db is not None:
             self._db.close()
             self._db = None
-
-
-@contextmanager
-def transaction(db: Database) -> Iterator[None]:
-    """The one place where a unit of work begins and ends; `atomic()` inside it is a savepoint.
-
-    It begins as a writer: a reader that wants to write after another process has written fails at once.
-    """
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        db.execute("COMMIT")
-    except BaseException:
-        db.rollback()
-        raise
 
 
 def create(path: str) -> None:
@@ -183,25 +157,3 @@ def _kind(error: Exception) -> int:
         return sqlite3.SQLITE_CANTOPEN
     code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     return code & KIND
-
-
-def _checkpoint(db: Database, busy: timedelta) -> bool:
-    """Empty the write-ahead log into the file. False if a reader in another process would not let us."""
-    _wait(db, SWEEP_BUSY)
-    try:
-        blocked, *_ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    finally:
-        _wait(db, busy)
-    return not blocked
-
-
-def _wait(db: Database, busy: timedelta) -> None:
-    db.execute(f"PRAGMA busy_timeout = {busy // timedelta(milliseconds=1)}")
-
-
-def _merge(db: Database) -> int | None:
-    """Rewrite the index without what was erased; the last erasure that this covers."""
-    last: int | None = db.execute("SELECT max(id) FROM erasures").fetchone()[0]
-    if last is not None:
-        db.execute("INSERT INTO messages_fts (messages_fts) VALUES ('optimize')")
-    return last
