@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bots.discord.door import Discord
 from core.assistant import Assistant
-from core.chat import Event, Heard
+from core.chat import Event, Hear, Heard
 from core.personas import Persona
 from core.store.protocols import Store
 from tests.fakes.claude import ClaudeFake
@@ -26,14 +26,21 @@ class Running:
     discord: Discord
     assistant: Assistant
     heard: list[Event]
+    hear: Hear
     connected: asyncio.Task[None]
 
 
 @asynccontextmanager
 async def confab(
-    fake: DiscordFake, claude: ClaudeFake, store: Store, *, process: str = "p1", **options: object
+    fake: DiscordFake,
+    claude: ClaudeFake,
+    store: Store,
+    *,
+    process: str = "p1",
+    through: Callable[[Hear], Hear] | None = None,
+    **options: object,
 ) -> AsyncIterator[Running]:
-    """Confab, connected; drained and closed afterwards."""
+    """Confab, connected; drained and closed afterwards. Its hearing goes `through` something, for troubles."""
     chosen: dict = {"quick": True, "edit": 0.0, "pause": at_once}
     discord = Discord(fake.token, store.notes, api_url=fake.api_url, gateway_url=fake.gateway_url, **chosen | options)
     heard: list[Event] = []
@@ -45,12 +52,13 @@ async def confab(
                 heard.append(event)
                 return kept
 
-            connected = asyncio.create_task(discord.run(hear))
+            told: Hear = through(hear) if through else hear
+            connected = asyncio.create_task(discord.run(told))
             before = len(fake.gateway.live)
             try:
                 await fake.until(lambda: len(fake.gateway.live) > before or connected.done())
                 await until(lambda: heard or connected.done())
-                yield Running(discord, assistant, heard, connected)
+                yield Running(discord, assistant, heard, told, connected)
             finally:
                 await assistant.floor.drain(1)
                 connected.cancel()
@@ -78,7 +86,8 @@ async def idle(running: Running) -> None:
 
 async def settled(fake: DiscordFake, running: Running) -> None:
     """Wait until all that people said was heard, and every question is answered."""
-    mark = await fake.say("zoe", "dev", "(a mark)")
+    marks = {channel.name: key for key, channel in fake.world.channels.items()}.get("marks") or fake.room("marks")
+    mark = await fake.say("zoe", marks, "(a mark)")
     await until(lambda: any(event.id == mark for event in running.heard))
     await idle(running)
 

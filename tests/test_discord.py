@@ -5,10 +5,9 @@ import re
 
 import pytest
 
-from core.chat import Rank
 from tests.fakes.claude_script import Answer, Gate
 from tests.fakes.discord_nouns import Flag, Permission, Upload
-from tests.guild import answered, confab, idle, settled, told, until
+from tests.guild import answered, confab, settled, told, until
 
 pytest_plugins = ("tests.guild_fixtures",)
 

@@ -132,7 +132,7 @@ MARKED = "why is the :sky: blue, <@7002>? See #dev and @crew"
             CHANNEL,
             20,
             Asks.NO,
-            page(21, "Rayleigh scattering.", answers=name(20)),
+            page(21, "Rayleigh scattering.", parent=name(20), answers=name(20)),
             id="a slash answer, which carries a webhook's id",
         ),
         pytest.param(
@@ -152,7 +152,12 @@ MARKED = "why is the :sky: blue, <@7002>? See #dev and @crew"
             id="a notice of ours",
         ),
         pytest.param(
-            "ours_thinking", CHANNEL, 25, Asks.NO, page(24, "", answers=name(25)), id="a slash answer that is deferred"
+            "ours_thinking",
+            CHANNEL,
+            25,
+            Asks.NO,
+            page(24, "", parent=name(25), answers=name(25)),
+            id="a slash answer that is deferred",
         ),
         pytest.param(
             "forward",
@@ -210,7 +215,9 @@ def test_other_pages_quote_no_question(payload):
         pytest.param("edit", 1, message(1, "Lunch at one?", edited=EDITED), id="words changed"),
         pytest.param("unfurl", None, None, id="a link unfolded"),
         pytest.param("edit_withheld", None, None, id="the new words are kept from us"),
-        pytest.param("edit_of_ours", 20, page(21, "Because of Rayleigh", answers=name(20)), id="our answer grew"),
+        pytest.param(
+            "edit_of_ours", 20, page(21, "Because of Rayleigh", parent=name(20), answers=name(20)), id="our answer grew"
+        ),
     ],
 )
 def test_an_edit_is_read(payload, root, read_as):

@@ -15,11 +15,10 @@ from core.store.protocols import Notes, Unavailable
 
 NOTE = "discord:commands:{}"
 
-log = logging.getLogger(__name__)
-
 Tell = Callable[[str, Json], None]
 """Hears the name and the payload of each event of the gateway, in order."""
-Built = Sequence[app_commands.Command[Any, ..., Any] | app_commands.Group]
+
+log = logging.getLogger(__name__)
 
 
 class Client(discord.AutoShardedClient):
@@ -58,7 +57,7 @@ class Client(discord.AutoShardedClient):
             parsers[name] = partial(_guarded, name, (partial(tell, name), parse))
 
     async def setup_hook(self) -> None:
-        """Commands are synced here, once a start: `on_ready` comes again with each new session."""
+        """Commands are synced here, once a connection: `on_ready` comes again with each new session."""
         self.online()
         note = NOTE.format(self.application_id)
         try:

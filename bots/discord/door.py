@@ -72,6 +72,7 @@ class Discord:
         self._pause = pause
         self._content = True
         self._client: Client | None = None
+        self._hearing: Hearing | None = None
         self._interactions: Interactions | None = None
         self._online = asyncio.Event()
         self._rest = Rest(self._http)
@@ -101,19 +102,18 @@ class Discord:
     async def run(self, hear: Hear) -> None:
         """Raises Unconnectable."""
         self._point()
-        hearing = Hearing(hear, lambda: self._connected, self._names)
-        listening = asyncio.create_task(hearing.run())
         try:
             while True:
-                await self._connect(self.client(hear, hearing))
+                await self._connect(self.client(hear))
         finally:
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
+            if self._hearing:
+                await self._hearing.stop()
 
-    def client(self, hear: Hear, hearing: Hearing) -> Client:
+    def client(self, hear: Hear) -> Client:
         """A new client with our commands, from now on the one that requests go through."""
         self._interactions = Interactions(hear, TABLE, self._defer)
-        client = Client(hearing.tell, self._notes, content=self._content, shards=self._shards, quick=self._quick)
+        self._hearing = self._hearing or Hearing(hear, lambda: self._connected, self._names)
+        client = Client(self._hearing.tell, self._notes, content=self._content, shards=self._shards, quick=self._quick)
         for command in self._interactions.built():
             client.tree.add_command(command)
         client.online = self._online.set

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import partial
@@ -28,16 +29,26 @@ class Hearing:
         self._hear = hear
         self._client = client
         self._names = names
-        self._waiting: asyncio.Queue[tuple[str, Json]] = asyncio.Queue()
+        self._waiting: deque[tuple[str, Json]] = deque()
+        self._telling: asyncio.Task[None] | None = None
 
     def tell(self, name: str, payload: Json) -> None:
         """Take an event of the gateway."""
-        if name in TOLD:
-            self._waiting.put_nowait((name, payload))
+        if name not in TOLD:
+            return
+        self._waiting.append((name, payload))
+        if self._telling is None or self._telling.done():
+            self._telling = asyncio.create_task(self._tell())
 
-    async def run(self) -> None:
-        while True:
-            name, payload = await self._waiting.get()
+    async def stop(self) -> None:
+        if self._telling:
+            self._telling.cancel()
+            await asyncio.gather(self._telling, return_exceptions=True)
+
+    async def _tell(self) -> None:
+        """Tell all that waits."""
+        while self._waiting:
+            name, payload = self._waiting.popleft()
             try:
                 for event in await self._events(name, payload):
                     await stored(self._hear, event)

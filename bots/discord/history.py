@@ -25,6 +25,7 @@ class Reader:
         self._place = place
         self._us = us
         self._seeing = content or place.workspace == read.DIRECT
+        self._near: dict[str, Json] = {}
 
     async def whole(self) -> History:
         """All of a thread or of direct messages, or as much of its end as we read. Raises Hindered, Gone."""
@@ -44,11 +45,14 @@ class Reader:
 
         What is deleted, or stands in another channel, ends it. Raises Hindered, Gone.
         """
-        shown: dict[str, Json] = {}
+        self._near = {one["id"]: one for one in await self._listed(self._place.at, around=name)}
+        shown = {one["id"]: one for one in await self._pages(name)}
         gone: set[str] = set()
+        walked: set[str] = set()
         at: str | None = name
-        while at and at not in shown and len(shown) < LINKS:
-            payload = await self._message(self._place.at, at)
+        while at and at not in walked and len(walked) < LINKS:
+            walked.add(at)
+            payload = self._near.get(at) or await self._message(self._place.at, at)
             if payload is None:
                 gone.add(at)
                 break
@@ -80,14 +84,14 @@ class Reader:
         return await self._listed(payload["thread"]["id"], after=payload["id"]) if payload.get("thread") else []
 
     async def _pages(self, name: str) -> list[Json]:
-        near = await self._listed(self._place.at, after=name)
+        near = self._near.values() if name in self._near else await self._listed(self._place.at, after=name)
         return [one for one in near if self._mine(one) and read.answers(one) == name]
 
     async def _backwards(self) -> AsyncIterator[list[Json]]:
         """The place's messages in portions, the newest portion first, each oldest first."""
         before: str | None = None
         for _ in range(LONGEST // MOST):
-            portion = await self._listed(self._place.at, before=before)
+            portion = await self._listed(self._place.at, **({"before": before} if before else {}))
             yield portion
             if len(portion) < MOST:
                 return
@@ -122,8 +126,8 @@ class Reader:
                 raise
             return None
 
-    async def _listed(self, channel: str, before: str | None = None, after: str | None = None) -> list[Json]:
-        return await self._readable(lambda: self._rest.listed(channel, before=before, after=after))
+    async def _listed(self, channel: str, **where: str) -> list[Json]:
+        return await self._readable(lambda: self._rest.listed(channel, **where))
 
     async def _readable(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
         try:

@@ -80,6 +80,7 @@ def read(payload: Json, place: Place, us: Us) -> Message | None:
     mine = payload["author"]["id"] == us.id
     _, text, notice = look.parted(payload["content"], slash(payload)) if mine else ("", _text(payload, us), False)
     changed = payload.get("edited_timestamp")
+    answered = answers(payload) if mine else None
     return Message(
         id=payload["id"],
         author=payload["author"]["id"],
@@ -87,8 +88,8 @@ def read(payload: Json, place: Place, us: Us) -> Message | None:
         at=snowflake_time(int(payload["id"])),
         mine=mine,
         bot=not mine and bool(payload["author"].get("bot") or payload.get("webhook_id")),
-        parent=None if place.whole else replied(payload),
-        answers=answers(payload) if mine else None,
+        parent=None if place.whole else replied(payload) or answered,
+        answers=answered,
         notice=notice,
         edited=datetime.fromisoformat(changed) if changed else None,
         attachments=tuple(_attachments(payload)),

@@ -22,9 +22,9 @@ class Rest:
     def __init__(self, http: Callable[[], HTTPClient]) -> None:
         self._http = http
 
-    async def listed(self, channel: str, *, before: str | None = None, after: str | None = None) -> list[Json]:
-        """Up to 100 messages, oldest first: the newest, those before one, or those right after one."""
-        query = {"limit": MOST} | ({"before": before} if before else {}) | ({"after": after} if after else {})
+    async def listed(self, channel: str, **where: str) -> list[Json]:
+        """Up to 100 messages, oldest first: the newest, or those right `before`, `after` or `around` one."""
+        query = {"limit": MOST, **where}
         found = await self._request("GET", "/channels/{channel_id}/messages", channel_id=channel, params=query)
         return sorted(found, key=lambda one: int(one["id"]))
 
@@ -108,8 +108,8 @@ class Rest:
     async def _by_token(
         self, method: str, application: str, token: str, message: str, body: MultipartParameters | None = None
     ) -> Any:
-        path = "/webhooks/{webhook_id}/{webhook_token}/messages/{message_id}"
-        return await self._request(method, path, body, webhook_id=application, webhook_token=token, message_id=message)
+        path = f"/webhooks/{{webhook_id}}/{{webhook_token}}/messages/{message}"
+        return await self._request(method, path, body, webhook_id=application, webhook_token=token)
 
     async def _request(self, method: str, path: str, body: MultipartParameters | None = None, /, **named: Any) -> Any:
         sent: Json = {name: named.pop(name) for name in ("params", "json") if name in named}

@@ -7,6 +7,7 @@ from contextlib import suppress
 from functools import partial
 
 import discord
+from discord.utils import snowflake_time
 
 from bots.discord import look
 from bots.discord.outlets import Outlet
@@ -58,7 +59,7 @@ class Showing:
         """Write down the page that is there already."""
         page = await tried(self._outlet.begun(self._reply.pages))
         if page and page not in self._reply.pages:
-            await self._reply.posted(page)
+            await self._reply.posted(page, snowflake_time(int(page)))
 
     async def _in_between(self, text: str) -> None:
         """Show a text that others will follow; if Discord does not take it now, the next one will do."""
@@ -115,7 +116,7 @@ class Showing:
         """A new page; when it is not known whether the last one was posted, look first."""
         if self._unsure:
             for page in await tried(self._outlet.strays(self._reply.pages)):
-                await self._reply.posted(page)
+                await self._reply.posted(page, snowflake_time(int(page)))
             self._unsure = False
             return
         try:
@@ -124,7 +125,7 @@ class Showing:
             self._unsure = True
             raise
         self._texts[page] = text
-        await self._reply.posted(page)
+        await self._reply.posted(page, snowflake_time(int(page)))
 
     async def _patiently(self, work: Callable[[], Awaitable[None]]) -> None:
         """Try until it is done, or can't be any more."""
