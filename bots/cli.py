@@ -1,6 +1,5 @@
 """The command line: `confab`, the same as `python -m bots`."""
 
-import asyncio
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -33,17 +32,52 @@ def main() -> None:
 
 
 @main.command()
+@click.argument("file", type=click.Path())
+@_plainly
+def backup(file: str) -> None:
+    """Copy the database into a new FILE, checked.
+
+    Bots may run meanwhile. DATABASE_URL says which database.
+    """
+    from core import settings
+    from core.store import sqlite
+
+    copied = sqlite.backup(settings.read().database_url, file)
+    kept = ", ".join(f"{table} {copied.rows[table]}" for table in ("threads", "messages", "questions", "requests"))
+    click.echo(f"Copied {copied.source} to {file} and checked it: {kept}, bytes {copied.bytes}.")
+
+
+@main.command()
 @_plainly
 def chat() -> None:
     """Talk in the terminal."""
+    import asyncio
+
     from bots import logs, run
     from bots.console import Console
     from core import settings
 
     chosen = settings.read()
     explicit = "confab_log_level" in chosen.model_fields_set
-    logs.start(chosen.confab_log_level if explicit else "WARNING", settings.secrets(chosen))
+    level = chosen.confab_log_level if explicit else "WARNING"
+    logs.start(level, settings.secrets(chosen), chosen.confab_log_format)
     try:
         asyncio.run(run.chat(chosen, Console()))
     except KeyboardInterrupt:
         click.echo("\nWhat is not answered yet is answered at the next start.", err=True)
+
+
+@main.command()
+@click.option("--only", type=click.Choice(["slack", "discord"]), help="Run this platform alone.")
+@_plainly
+def run(only: str | None) -> None:
+    """Answer on every platform whose tokens are set."""
+    import asyncio
+
+    from bots import logs
+    from bots.run import serve
+    from core import settings
+
+    chosen = settings.read()
+    logs.start(chosen.confab_log_level, settings.secrets(chosen), chosen.confab_log_format)
+    asyncio.run(serve(chosen, only))

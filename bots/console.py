@@ -20,6 +20,7 @@ class Console:
     """Reads lines from stdin until its end; several people and channels live in one terminal."""
 
     name = "console"
+    offline = ""
 
     def __init__(self) -> None:
         self.terminal = Terminal()
@@ -37,6 +38,9 @@ class Console:
 
     async def surface(self, question: Question) -> "Surface":
         return Surface(self, question)
+
+    async def close(self) -> None:
+        """The terminal is not ours to close."""
 
     def answered(self, name: str) -> None:
         self._answered.setdefault(name, asyncio.Event()).set()

@@ -1,33 +1,65 @@
-"""Logs: one line an event, to stderr, and never a secret in it."""
+"""Logs: one line an event, to stderr; text at a terminal, JSON for machines, and never a secret in either."""
 
+import json
 import logging
 import re
 import sys
 from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Literal
+
+from core.watch import answering
 
 TOKENS = re.compile(r"(?:sk-ant-|xox[a-z]-|xapp-|xoxe\.)[\w-]{6,}|[\w-]{23,28}\.[\w-]{6}\.[\w-]{27,}")
 HIDDEN = "[secret]"
-NOISY = ("httpx2", "httpcore2", "anthropic", "slack_bolt", "slack_sdk", "discord", "asyncio")
+NOISY = ("httpx2", "httpcore2", "aiohttp", "anthropic", "slack_bolt", "slack_sdk", "discord", "asyncio")
+FIELDS = ("workspace", "channel", "question", "request")
+
+Format = Literal["auto", "text", "json"]
 
 
 class Discreet(logging.Formatter):
-    """Formats a line, then hides in it (tracebacks too) whatever is or looks like a secret."""
+    """Formats a line with its fields, then hides in it (tracebacks too) whatever is or looks like a secret."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S%z")
         self._secrets = [secret for secret in secrets if secret]
 
     def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
+        return self.hidden(super().format(record))
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  the library's name
+        return " ".join([super().formatMessage(record), *(f"{name}={value}" for name, value in fields(record).items())])
+
+    def hidden(self, text: str) -> str:
         for secret in self._secrets:
             text = text.replace(secret, HIDDEN)
         return TOKENS.sub(HIDDEN, text)
 
 
-def start(level: str, secrets: Iterable[str]) -> None:
-    """Log to stderr from `level` up; libraries only where they warn."""
+class Json(Discreet):
+    """The same, as one JSON object a line. Secrets are hidden before JSON would escape what is in them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        told = {"at": at, "level": record.levelname, "logger": record.name, "message": record.getMessage()}
+        told |= fields(record)
+        if record.exc_info:
+            told["error"] = self.formatException(record.exc_info)
+        return json.dumps({name: self.hidden(value) for name, value in told.items()}, ensure_ascii=False)
+
+
+def fields(record: logging.LogRecord) -> dict[str, str]:
+    """The ids that belong to a line: its own, and those of the question that is being answered."""
+    given = {name: value for name in FIELDS if (value := getattr(record, name, None))}
+    return {name: str(value) for name, value in {**(answering.get() or {}), **given}.items()}
+
+
+def start(level: str, secrets: Iterable[str], form: Format = "auto") -> None:
+    """Log to stderr from `level` up; libraries only where they warn. `auto` is text on a terminal, else JSON."""
+    text = sys.stderr.isatty() if form == "auto" else form == "text"
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Discreet(secrets))
+    handler.setFormatter((Discreet if text else Json)(secrets))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in NOISY:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))

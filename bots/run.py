@@ -1,23 +1,33 @@
 """Running: the store, Claude and the platforms are put together here, and taken apart in order."""
 
 import asyncio
+import logging
 import os
+import signal
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
+from bots import platforms
+from bots.connection import Connection
+from bots.health import Health
+from bots.server import Server
 from core.asking import Asking
 from core.assistant import Assistant
-from core.chat import Platform
+from core.chat import Hear, Platform
 from core.claude import Claude
 from core.floor import GRACE
 from core.personas import Persona
 from core.settings import Settings
 from core.store.protocols import Store
 from core.store.sqlite import open_store
+from core.watch import Watch, unwatched
 
 CHAT_STALE = timedelta(seconds=3)  # who killed a chat and starts another does not want to wait
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+log = logging.getLogger(__name__)
 
 
 def clock() -> datetime:
@@ -35,19 +45,21 @@ def claude(settings: Settings) -> Claude:
 
 @asynccontextmanager
 async def assembled(
-    settings: Settings, platforms: Sequence[Platform], store: Store, grace: float = GRACE
+    settings: Settings, platforms: Sequence[Platform], store: Store, watch: Watch = unwatched
 ) -> AsyncIterator[Assistant]:
-    """An assistant over `store` that answers while this lasts, and drains at its end for `grace` seconds."""
+    """An assistant over `store` that answers while this lasts. What is not answered at its end is left to the next."""
     client = claude(settings)
     assistant = Assistant(
         store,
-        asking=Asking(client, store.ledger, store.notes, clock),
+        asking=Asking(client, store.ledger, store.notes, clock, watch=watch),
         platforms={platform.name: platform for platform in platforms},
         defaults=Persona(system=settings.confab_persona or None, model=settings.confab_model),
         clock=clock,
         fallbacks=settings.confab_fallback_models,
+        guests=settings.confab_guests,
         ttl=settings.confab_cache_ttl,
         process=f"{socket.gethostname()}:{os.getpid()}:{clock():%H%M%S}",
+        watch=watch,
     )
     try:
         async with asyncio.TaskGroup() as group:
@@ -55,7 +67,7 @@ async def assembled(
             try:
                 yield assistant
             finally:
-                await assistant.floor.drain(grace)
+                await assistant.floor.drain(0)
                 answering.cancel()
     finally:
         await client.close()
@@ -65,8 +77,92 @@ async def chat(settings: Settings, platform: Platform) -> None:
     """Talk on one platform until its words end; open questions are answered before this returns."""
     store = await open_store(settings.database_url, stale=CHAT_STALE)
     try:
-        async with assembled(settings, [platform], store, grace=0) as assistant:
+        async with assembled(settings, [platform], store) as assistant:
             await platform.run(assistant.hear)
             await assistant.floor.idle()
     finally:
         await store.shut()
+
+
+async def serve(settings: Settings, only: str | None = None) -> None:
+    """Answer on every platform whose tokens are set, or on `only` one, until a signal. Raises Misset and Unusable."""
+    names = platforms.wanted(settings, only)
+    stop = stopping()
+    server = Server()
+    store = await open_store(settings.database_url)
+    try:
+        health = Health(store.questions)
+        found = platforms.opened(names, settings, store.notes)
+        async with listening(settings, server):
+            await answer(settings, found, store, health=health, server=server, stop=stop)
+    finally:
+        await store.shut()
+
+
+async def answer(
+    settings: Settings,
+    platforms: Sequence[Platform],
+    store: Store,
+    *,
+    health: Health,
+    server: Server,
+    stop: asyncio.Event,
+    grace: float = GRACE,
+) -> None:
+    """Answer until `stop`; then take up nothing new, give answers under way `grace` seconds, and leave.
+
+    Until the end the platforms are heard, so that what is said meanwhile waits for the next start.
+    """
+    connections = [Connection(platform) for platform in platforms]
+    with server.mounted(health.routes(connections)):
+        async with (
+            assembled(settings, platforms, store, health) as assistant,
+            connected(connections, assistant.hear),
+        ):
+            log.info("started: %s", ", ".join(platform.name for platform in platforms))
+            await stop.wait()
+            log.info("stopping; answers under way get %g seconds", grace)
+            await assistant.floor.drain(grace)
+    log.info("stopped")
+
+
+@asynccontextmanager
+async def listening(settings: Settings, server: Server) -> AsyncIterator[None]:
+    """HTTP while this lasts, where a port is set. Raises Misset."""
+    if settings.confab_http_port is None:
+        yield
+        return
+    async with server.served(settings.confab_http_host, settings.confab_http_port) as port:
+        log.info("listening on http://%s:%d", settings.confab_http_host, port)
+        yield
+
+
+@asynccontextmanager
+async def connected(connections: Sequence[Connection], hear: Hear) -> AsyncIterator[None]:
+    """Each platform, heard while this lasts, and let go at its end."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            running = [group.create_task(one.run(hear), name=one.platform.name) for one in connections]
+            try:
+                yield
+            finally:
+                for task in running:
+                    task.cancel()
+    finally:
+        for one in connections:
+            await one.platform.close()
+
+
+def stopping() -> asyncio.Event:
+    """Set by SIGTERM and SIGINT. The one after that is the system's to carry out: it ends us at once."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+
+    def begin() -> None:
+        stop.set()
+        for one in SIGNALS:
+            loop.remove_signal_handler(one)
+            signal.signal(one, signal.SIG_DFL)
+
+    for one in SIGNALS:
+        loop.add_signal_handler(one, begin)
+    return stop

@@ -22,7 +22,10 @@ class Terminal:
 
     def write(self, text: str) -> None:
         """Markdown: drawn on a screen, as it is in a pipe."""
-        self._console.print(Markdown(text) if self.screen else text, markup=False, soft_wrap=not self.screen)
+        if self.screen:
+            self._console.print(Markdown(text), "")
+        else:
+            self._console.print(text, markup=False, soft_wrap=True)
 
     async def grow(self, texts: AsyncIterator[str]) -> None:
         """Show a text while it changes, and at last whole."""

@@ -12,9 +12,10 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 
 from core.chat import File, Question
 from core.claude import Claude, Completion, Trouble
-from core.ledger import Refusal, Scope, Settled, Spending, Usage
+from core.ledger import Refusal, Reservation, Scope, Settled, Spending, Usage
 from core.prompt import Model, Request, continued
 from core.store.protocols import Ledger, Notes, Outcome
+from core.watch import Requested, Watch, unwatched
 
 ATTEMPTS = 4  # requests for the same thing, where the trouble may pass
 ATTEMPTS_BEFORE_ANOTHER = 2  # where another model could answer
@@ -47,13 +48,21 @@ class Asking:
     """Asks Claude on behalf of a question, with patience and with fallbacks."""
 
     def __init__(
-        self, claude: Claude, ledger: Ledger, notes: Notes, clock: Clock, sleep: Sleep = asyncio.sleep
+        self,
+        claude: Claude,
+        ledger: Ledger,
+        notes: Notes,
+        clock: Clock,
+        *,
+        sleep: Sleep = asyncio.sleep,
+        watch: Watch = unwatched,
     ) -> None:
         self._claude = claude
         self._ledger = ledger
         self._notes = notes
         self._clock = clock
         self._sleep = sleep
+        self._watch = watch
         self._models: dict[str, Model] = {}
 
     async def ask(
@@ -156,11 +165,17 @@ class Asking:
             settled = Settled(answer.usage, answer.stop, now, answer.model, answer.request)
             return answer
         except Trouble as trouble:
-            log.warning("%s/%s: %s", key.workspace, question.name, trouble)
+            log.warning("%s", trouble, extra={"request": trouble.request})
             settled = Settled(None if trouble.billed else Usage(), trouble.kind, now, None, trouble.request)
             raise
         finally:
-            await self._ledger.settle(reservation, replace(settled, at=self._clock()))
+            await self._settle(reservation, replace(settled, at=self._clock()), request.model)
+
+    async def _settle(self, reservation: Reservation, settled: Settled, asked: str) -> None:
+        await self._ledger.settle(reservation, settled)
+        model = settled.model or asked
+        self._watch(Requested(model, settled.outcome, settled.usage))
+        log.info("asked %s: %s", model, settled.outcome, extra={"request": settled.request})
 
 
 def concluded(said: str, answer: Completion) -> Ended:

@@ -21,6 +21,7 @@ from core.chat import (
     Platform,
     Pressed,
     Question,
+    Rank,
     Surface,
 )
 from core.claude import Trouble
@@ -30,8 +31,11 @@ from core.floor import Floor
 from core.personas import Persona
 from core.prompt import TTL, Request, request
 from core.reply import Reply
-from core.store.protocols import Claim, Outcome, Said, Store, Thread, Told, Unavailable
+from core.store.protocols import Claim, Lost, Outcome, Said, Store, Thread, Told, Unavailable
 from core.turns import MENTION, Turn, introduce, people, trunk, turns
+from core.watch import Begun, Closed, Watch, unwatched
+
+MEMBERS_ONLY = "Only members of this workspace can ask me. Whoever runs this bot can open it to guests."
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +64,9 @@ class Assistant:
         clock: Callable[[], datetime],
         fallbacks: Sequence[str] = (),
         ttl: TTL = "1h",
+        guests: bool = False,
         process: str = "",
+        watch: Watch = unwatched,
     ) -> None:
         self._store = store
         self._asking = asking
@@ -69,8 +75,11 @@ class Assistant:
         self._clock = clock
         self._fallbacks = fallbacks
         self._ttl = ttl
+        self._guests = guests
+        self._watch = watch
         self._desk = table.Desk(store, defaults, clock, asking.model, self.next_request, TABLE)
-        self.floor = Floor(store.questions, self.answer, process or secrets.token_hex(8), platforms.keys())
+        process = process or secrets.token_hex(8)
+        self.floor = Floor(store.questions, self.answer, process, platforms.keys(), watch=watch)
 
     async def hear(self, event: Event) -> Heard:
         """Keep an event. When this returns it is safe on disk, and the platform may be told so. Raises Unavailable."""
@@ -88,16 +97,17 @@ class Assistant:
         """
         question, outcome = claim.question, Outcome.EXPIRED
         try:
-            surface = await self._platforms[question.key.workspace.partition(":")[0]].surface(question)
+            surface = await self._platforms[question.key.platform].surface(question)
             thread = await self._store.threads.thread(question.key)
-            if for_us(claim, thread):
+            if for_us(claim, thread) and not await self._declined(claim, surface):
                 outcome = await self._shown(claim, surface, thread, stop)
             else:
                 outcome = Outcome.NOT_FOR_US
         except* Gone as gone:
-            log.warning("question %s can't be shown an answer: %s", question.name, gone.exceptions[0])
+            log.warning("can't be shown an answer: %s", gone.exceptions[0])
         await self._store.questions.close(claim, outcome)
-        log.info("question %s in %s: %s", question.name, question.key, outcome.value)
+        self._watch(Closed(question, outcome))
+        log.info("closed: %s", outcome.value)
 
     async def next_request(self, question: Question, surface: Surface) -> Request | None:
         """The request that the thread of `question` would make now, or None if nothing of it is kept."""
@@ -109,6 +119,18 @@ class Assistant:
             return None
         persona, _ = await in_force(self._store.personas, question.key, self._defaults)
         return request(persona, told, await self._asking.model(persona.model or ""), self._ttl)
+
+    async def _welcome(self, claim: Claim, surface: Surface) -> bool:
+        """Whether one of those who ask may: members, and guests where they are welcome."""
+        if self._guests or claim.question.command is not None:
+            return True
+        people = {question.person for question in (claim.question, *claim.together)}
+        return max([await surface.rank(person) for person in sorted(people)]) > Rank.GUEST
+
+    async def _declined(self, claim: Claim, surface: Surface) -> bool:
+        """Whether it is a guest's who knows by now that only members may ask."""
+        told = not self._guests and await self._store.notes.get(_declined(claim.question))
+        return bool(told) and not await self._welcome(claim, surface)
 
     async def _shown(self, claim: Claim, surface: Surface, thread: Thread, stop: asyncio.Event) -> Outcome:
         """Show the reply while it grows, to its end. What is final is kept before it is shown."""
@@ -128,24 +150,31 @@ class Assistant:
 
     async def _words(self, work: Work, reply: Reply) -> Ended:
         """What to say, whatever happens: trouble is told in a sentence, with a reference to the log."""
-        claim = work.claim
         try:
-            if claim.resumed or (work.thread.cold and claim.question.command is None):
-                work = await self._reread(work, reply)
-            if claim.said:
-                return Ended(claim.said.text, Outcome.REFUSED if claim.said.notice else Outcome.SHOWN)
-            if claim.question.command is not None:
-                return await self._commanded(claim.question, work.surface)
-            return await self._asked(work, reply)
+            return await self._found(work, reply)
         except (table.Problem, Hindered) as problem:
             return Ended(str(problem), Outcome.REFUSED)
         except Trouble as trouble:
-            return _apology(claim, trouble.sentence, trouble)
-        except (Unavailable, Gone):
+            return _apology(trouble.sentence, trouble)
+        except (Unavailable, Gone, Lost):
             raise
         except Exception as bug:
-            log.exception("a bug kept question %s from its answer", claim.question.name)
-            return _apology(claim, "Something went wrong on my side.", bug)
+            log.exception("a bug kept a question from its answer")
+            return _apology("Something went wrong on my side.", bug)
+
+    async def _found(self, work: Work, reply: Reply) -> Ended:
+        """What was said already, else what the command or Claude says."""
+        claim = work.claim
+        if claim.resumed or (work.thread.cold and claim.question.command is None):
+            work = await self._reread(work, reply)
+        if claim.said:
+            return Ended(claim.said.text, Outcome.REFUSED if claim.said.notice else Outcome.SHOWN)
+        if claim.question.command is not None:
+            return await self._commanded(claim.question, work.surface)
+        if not await self._welcome(claim, work.surface):
+            await self._store.notes.put(_declined(claim.question), self._clock().isoformat())
+            return Ended(MEMBERS_ONLY, Outcome.REFUSED)
+        return await self._asked(work, reply)
 
     async def _reread(self, work: Work, reply: Reply) -> Work:
         """The thread read from the platform, where our own copy may be out of date; a predecessor's pages are ours."""
@@ -172,7 +201,12 @@ class Assistant:
             return Ended("Yes? Ask me something, and I answer here.", Outcome.REFUSED)
         models = [persona.model or "", *(model for model in self._fallbacks if model != persona.model)]
         build = partial(request, persona, told, ttl=self._ttl)
-        return await self._asking.ask(question, work.version, models, build, reply.say)
+        return await self._asking.ask(question, work.version, models, build, partial(self._heard, reply))
+
+    def _heard(self, reply: Reply, text: str) -> None:
+        if not reply.text:
+            self._watch(Begun(reply.question))
+        reply.say(text)
 
     async def _conversation(self, thread: Thread, name: str) -> Thread:
         """The part of the thread that the question belongs to, where messages name what they reply to."""
@@ -195,13 +229,18 @@ class Assistant:
         return turns(messages, thread.replies, names)
 
 
+def _declined(question: Question) -> str:
+    """The note that a guest was told."""
+    return f"declined:{question.key.workspace}:{question.key.channel}:{question.person}"
+
+
 def for_us(claim: Claim, thread: Thread) -> bool:
     """Whether it wants an answer of ours. Follow-ups do, unless all of them mention somebody else."""
     asked = (claim.question, *claim.together)
     if any(one.asks is Asks.CERTAINLY for one in asked):
         return True
     words = {message.id: message.text for message in thread.messages}
-    return any(not MENTION.search(words.get(one.name, "")) for one in asked)
+    return any(one.name in words and not MENTION.search(words[one.name]) for one in asked)
 
 
 async def stopped(words: Coroutine[None, None, Ended], reply: Reply, stop: asyncio.Event) -> Ended:
@@ -227,7 +266,7 @@ def _unmarked_after(message: Message, question: Question) -> bool:
     return message.answers is None and not message.notice and message.at > question.at
 
 
-def _apology(claim: Claim, sentence: str, error: Exception) -> Ended:
+def _apology(sentence: str, error: Exception) -> Ended:
     reference = secrets.token_hex(3).upper()
-    log.error("reference %s, question %s in %s: %s", reference, claim.question.name, claim.question.key, error)
+    log.error("reference %s: %s", reference, error)
     return Ended(f"{sentence} (reference {reference})", Outcome.REFUSED)

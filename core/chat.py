@@ -33,6 +33,10 @@ class ThreadKey:
     channel: str
     thread: str
 
+    @property
+    def platform(self) -> str:
+        return self.workspace.partition(":")[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
@@ -303,8 +307,15 @@ class Platform(Protocol):
     def name(self) -> str:
         """`slack` in `slack:T024`."""
 
+    @property
+    def offline(self) -> str:
+        """Why no events come just now, in a few words for the operator; empty while we are connected."""
+
     async def run(self, hear: Hear) -> None:
-        """Connect, and tell every event, until cancelled."""
+        """Connect, and tell every event, until cancelled. Raises Unconnectable."""
 
     async def surface(self, question: Question) -> Surface:
         """The thread of `question`, from its key and address alone, so also after a restart."""
+
+    async def close(self) -> None:
+        """Let go of the network. Answers that are still shown need it, so it outlives `run`."""

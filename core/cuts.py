@@ -82,6 +82,7 @@ _SENTENCE = re.compile(
 )
 _SPACE = re.compile(r"\s+")
 _CLUSTER = regex.compile(r"\X")
+_LEAD = re.compile(r"[\s>]*(?:(?:[-*+]|\d{1,9}[.)]|#{1,6})\s+)?")
 _TOKEN = re.compile(
     r"\\(?:[!-/:-@\[-`{-~]|\Z)"  # an escape
     r"|&#?\w{0,31}(?:;|\Z)"  # an entity
@@ -98,12 +99,18 @@ def inside(text: str, start: int, roomy: int, full: int, movable: bool) -> int:
     After a sentence, or at a space, or between graphemes; never in a grapheme, an escape, an entity, a mention, a link
     or a code span unless it fills the page, and a line that is `movable` may go to the next page whole.
     """
+    lead = _LEAD.match(text, start, full + 1)
+    first = lead.end() + 1 if lead else start + 1
     tokens = {at for match in _TOKEN.finditer(text, start, full + 1) for at in range(match.start() + 1, match.end())}
     for rule in (_SENTENCE, _SPACE):
-        ends = [match.end() for match in rule.finditer(text, roomy, full + 1) if match.end() <= full]
-        if good := [at for at in ends if at not in tokens and _CLUSTER.match(text, at - 1, full + 1).end() == at]:
+        ends = [match.end() for match in rule.finditer(text, roomy, full + 1)]
+        good = [
+            at
+            for at in ends
+            if first <= at <= full and at not in tokens and _CLUSTER.match(text, at - 1, full + 1).end() == at
+        ]
+        if good:
             return good[-1]
-    clusters: set[int] = {match.start() for match in _CLUSTER.finditer(text, start, full + 1)} - (
-        set() if movable else {start}
-    )
-    return max(clusters - tokens or clusters or {full})
+    clusters = {int(match.start()) for match in _CLUSTER.finditer(text, start, full + 1)}
+    between = {at for at in clusters if at >= first}
+    return max(between - tokens or ({start} if movable else between) or {full})

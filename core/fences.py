@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 _LEAD = r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?"
 _OPENING = re.compile(rf"(?P<lead>{_LEAD})(?P<mark>`{{3,}}(?!.*`)|~{{3,}})(?P<info>.*)", re.DOTALL)
-_MARKS = re.compile(rf"{_LEAD}(?P<marks>[`~]+)")
+_MARKS = re.compile(rf"{_LEAD}(?P<marks>`+|~+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,9 @@ class Fence:
         return match.end() if match else 0
 
     def closed_by(self, line: str, whole: bool = True) -> bool:
-        """Whether `line` closes the fence; or, not yet whole, has only marks that may come to close it."""
-        return self.reach(line) == len(line) and line.count(self.mark[0]) >= (len(self.mark) if whole else 1)
+        """Whether `line` closes the fence; or, not yet whole, may come to close it."""
+        enough = line.count(self.mark[0]) >= len(self.mark) if whole else line.strip()
+        return bool(enough) and self.reach(line) == len(line)
 
 
 def opened(line: str) -> Fence | None:

@@ -7,8 +7,10 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 
 from core.store.protocols import Claim, Lost, Outcome, Questions, Unavailable
+from core.watch import Beaten, Closed, Watch, answering, ids, unwatched
 
 BEAT = 2.0  # seconds between two signs of life
+GLANCE = 0.01  # seconds between two looks whether all is answered
 LOOK = 1.0  # seconds after which we look for questions that nobody told us of
 PLACES = 64  # answers at the same time
 TRIES = 3  # times that a question is begun again after a bug
@@ -24,16 +26,26 @@ class Floor:
     """Gives the floor to one question a thread. `speak` answers one; its event is set when it shall stop."""
 
     def __init__(
-        self, questions: Questions, speak: Speak, process: str, platforms: Collection[str], places: int = PLACES
+        self,
+        questions: Questions,
+        speak: Speak,
+        process: str,
+        platforms: Collection[str],
+        *,
+        places: int = PLACES,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        watch: Watch = unwatched,
     ) -> None:
         self._questions = questions
         self._speak = speak
         self._process = process
         self._platforms = platforms
+        self._sleep = sleep
         self._places = asyncio.Semaphore(places)
+        self._watch = watch
         self._woken = asyncio.Event()
         self._open = True
-        self._speaking: dict[int, tuple[asyncio.Task[None], asyncio.Event]] = {}
+        self._speaking: dict[asyncio.Task[None], tuple[Claim, asyncio.Event]] = {}
 
     def wake(self) -> None:
         """There may be a question."""
@@ -48,16 +60,17 @@ class Floor:
     async def look(self) -> None:
         """Say that we live, and stop what was withdrawn or taken over."""
         beat = await self._questions.beat(self._process)
-        for claim, (task, stop) in self._speaking.items():
+        self._watch(Beaten())
+        for task, (claim, stop) in self._speaking.items():
             if beat.late:
                 task.cancel()
-            elif claim in beat.withdrawn:
+            elif claim.id in beat.withdrawn:
                 stop.set()
 
     async def drain(self, seconds: float = GRACE) -> None:
         """Take no more questions, let those under way end for `seconds`, and leave the rest to whoever comes next."""
         self._open = False
-        tasks = [task for task, _ in self._speaking.values()]
+        tasks = list(self._speaking)
         if tasks:
             await asyncio.wait(tasks, timeout=seconds)
         for task in tasks:
@@ -68,8 +81,8 @@ class Floor:
     async def idle(self) -> None:
         """Wait until no question is open."""
         while (await self._questions.waiting())[0]:
-            await asyncio.gather(*(task for task, _ in self._speaking.values()), return_exceptions=True)
-            await asyncio.sleep(0)
+            await asyncio.gather(*self._speaking, return_exceptions=True)
+            await asyncio.sleep(GLANCE)
 
     async def _beat(self) -> None:
         while True:
@@ -83,7 +96,7 @@ class Floor:
         while True:
             await self._places.acquire()
             claim = await self._next() if self._open else None
-            if claim is not None:
+            if claim is not None and self._open:  # one that came while we began to drain is left, as all others are
                 self._begin(claim)
                 continue
             self._places.release()
@@ -107,34 +120,38 @@ class Floor:
     def _begin(self, claim: Claim) -> None:
         stop = asyncio.Event()
         task = asyncio.create_task(self._hold(claim, stop), name=f"reply to {claim.question.name}")
-        self._speaking[claim.id] = task, stop
+        self._speaking[task] = claim, stop
+        task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        """Give the floor back, also when the task was cancelled before it began."""
+        del self._speaking[task]
+        self._places.release()
+        self.wake()
 
     async def _hold(self, claim: Claim, stop: asyncio.Event) -> None:
-        """Answer one question, however often it takes, and give the floor back."""
-        try:
-            for attempt in itertools.count(1):
-                if await self._spoken(claim, stop, attempt):
-                    return
-                await asyncio.sleep(min(2.0**attempt, LONGEST_PAUSE))
-                claim = replace(claim, resumed=True)
-        finally:
-            del self._speaking[claim.id]
-            self._places.release()
-            self.wake()
+        """Answer one question, however often it takes."""
+        answering.set(ids(claim.question))
+        log.info("taken up again" if claim.resumed else "taken up")
+        for attempt in itertools.count(1):
+            if await self._spoken(claim, stop, attempt):
+                return
+            await self._sleep(min(2.0**attempt, LONGEST_PAUSE))
+            claim = replace(claim, resumed=True)
 
     async def _spoken(self, claim: Claim, stop: asyncio.Event, attempt: int) -> bool:
         """Whether that was all for this claim. A full disk is waited for; a bug is tried three times."""
-        name = claim.question.name
         try:
             await self._speak(claim, stop)
         except Lost:
-            log.warning("question %s was taken over by another process", name)
+            log.warning("taken over by another process")
         except Unavailable as error:
-            log.error("question %s waits for the database: %s", name, error)
+            log.error("waits for the database: %s", error)
             return False
         except Exception:
-            log.exception("question %s could not be answered", name)
+            log.exception("could not be answered")
             if attempt < TRIES:
                 return False
             await self._questions.close(claim, Outcome.EXPIRED)
+            self._watch(Closed(claim.question, Outcome.EXPIRED))
         return True

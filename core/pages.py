@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from core.dialect import Costs, Dialect
 from core.sheet import Place, Sheet, begin
 
-__all__ = ["Delete", "Dialect", "Edit", "Post", "Posted", "Step", "pages", "steps"]
+__all__ = ["Delete", "Dialect", "Edit", "Pager", "Post", "Posted", "Step", "pages", "steps"]
 
 
 def pages(text: str, dialect: Dialect) -> list[str]:
@@ -16,15 +16,32 @@ def pages(text: str, dialect: Dialect) -> list[str]:
     A fence open at a cut is closed and reopened with its language; a table is cut between rows and its header repeated.
     Where a page ends is decided by the text up to where it is full, so appending to `text` changes only the last page.
     """
-    text = re.sub("\r\n?", "\n", text)
-    costs = Costs(dialect)
-    place = begin(text, Place(0))
-    shown = []
-    while place.at < len(text):
-        sheet = Sheet(text, place, dialect, costs)
-        place = sheet.fill()
-        shown.append(sheet.written())
-    return shown
+    return Pager(dialect).pages(text)
+
+
+class Pager:
+    """Cuts a text that grows. It remembers the pages that no longer change, so the last one alone is cut again."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect, self._costs = dialect, Costs(dialect)
+        self._text, self._end = "", Place(0)
+        self._fixed: list[str] = []
+
+    def pages(self, text: str) -> list[str]:
+        """The same as `pages` gives, also if `text` is another one than before."""
+        text = re.sub("\r\n?", "\n", text)
+        if not text.startswith(self._text):
+            self._end, self._fixed = Place(0), []
+        self._text = text
+        while (place := begin(text, self._end)).at < len(text):
+            sheet = Sheet(text, place, self._dialect, self._costs)
+            end = sheet.fill()
+            page = sheet.written()
+            if not end:
+                return [*self._fixed, page]
+            self._fixed += [page] if page else []
+            self._end = end
+        return [*self._fixed]
 
 
 @dataclass(frozen=True, slots=True)

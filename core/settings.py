@@ -34,6 +34,9 @@ class Settings(BaseSettings):
     confab_http_host: str = Field(default="127.0.0.1", description="The address that the HTTP server listens on.")
     confab_http_port: int | None = Field(default=None, ge=1, le=65535, description="Its port; unset: no HTTP server.")
     confab_log_level: Level = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    confab_log_format: Literal["auto", "text", "json"] = Field(
+        default="auto", description="text or json; auto: text on a terminal, else json."
+    )
     slack_bot_token: SecretStr | None = Field(default=None, description="xoxb-..., from the app's page.")
     slack_app_token: SecretStr | None = Field(default=None, description="xapp-..., for Socket Mode.")
     slack_signing_secret: SecretStr | None = Field(default=None, description="For HTTP mode, in place of xapp-...")

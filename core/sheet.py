@@ -1,7 +1,7 @@
 """A sheet: one page while it is filled, line by line."""
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, chain, groupby
@@ -52,22 +52,24 @@ class Sheet:
         self.above = 0
         """The size of the page above `rows`."""
 
-    def fill(self) -> Place:
-        """Take lines until the page is full, and say where the next one begins."""
+    def fill(self) -> Place | None:
+        """Take lines until the page is full, and say where it ends; None if all of the text has room."""
         at = self.place.at
         while at < len(self.text):
             end = self.text.find("\n", at)
             line = self.text[at:] if end < 0 else self.text[at:end]
             full = self._take(at, line, whole=end >= 0)
             if full is not None:
-                return begin(self.text, self._cut(at, at + full))
+                return self._cut(at, at + full)
             at += len(line) + 1
-        return Place(len(self.text))
+        return None
 
     def written(self) -> str:
-        """The page as the platform is to show it."""
-        while self.lines[-1].blank:
+        """The page as the platform is to show it; empty if nothing of it would be seen."""
+        while self.lines and self.lines[-1].blank:
             self.lines.pop()
+        if not self.lines:
+            return ""
         parts = [self.dialect.code(self.place.open.opening)] if isinstance(self.place.open, Fence) else []
         for tabular, group in groupby(self.lines, lambda line: line.kind is Kind.ROW):
             lines = list(group)
@@ -98,6 +100,11 @@ class Sheet:
         """The size of the page with the line break that the next line needs."""
         return self.size + (self.costs["\n"] if self.lines or self.place.open else 0)
 
+    def _before(self, line: str) -> int:
+        """The size of the page with all that may have to be written before `line` if it is cut."""
+        mark = "\\" if any(marks(line)) else ""
+        return self._base + self.costs.of(self._quote + mark if isinstance(self.open, Fence) else "")
+
     def _frame(self, around: Fence | Table) -> int:
         """The size of what a fence or a table takes on each of its pages."""
         if isinstance(around, Fence):
@@ -106,18 +113,19 @@ class Sheet:
 
     def _bears(self, around: Fence | Table | None) -> bool:
         """Whether enough room is left on each page beside what is repeated there."""
-        return around is not None and self._frame(around) <= self.dialect.limit // 2
+        return around is not None and 2 * self._frame(around) < self.dialect.limit
 
     def _read(self, line: str, whole: bool) -> tuple[Kind, Fence | Table | None]:
         """What `line` is, and what is open after it."""
         if isinstance(self.open, Fence):
             closing = not self._amid and self.open.closed_by(line, whole)
             return (Kind.CLOSING, None) if closing else (Kind.CODE, self.open)
+        if not self._amid and (fence := opened(line)):
+            return (Kind.OPENING, fence) if self._bears(fence) else (Kind.TEXT, None)
         if isinstance(self.open, Table) and "|" in line:
             is_row = whole or line.rstrip() == self.open.row(line)
             return Kind.ROW if is_row else Kind.TEXT, self.open
-        fence = None if self._amid else opened(line)
-        return (Kind.OPENING, fence) if self._bears(fence) else (Kind.TEXT, None)
+        return Kind.TEXT, None
 
     def _take(self, start: int, line: str, whole: bool) -> int | None:
         """Add a line; or add nothing, and say at which of its characters the page was full."""
@@ -129,10 +137,20 @@ class Sheet:
             return full
         if whole and kind is Kind.TEXT and (table := self._begun(line)):
             return self._take_rule(start, line, table)
-        line, size = self._safe(line, kind), self._grown(line, kind)
+        if kind is Kind.CLOSING and self.size > self.dialect.limit:
+            self._trim()
+        line, size = self._safe(line, kind), self._grown(self._safe(line, kind), kind)
         self.lines.append(Line(start, line, kind, self.open, self.size))
         self.open, self.size = after, size
         return None
+
+    def _trim(self) -> None:
+        """Leave out the blanks at the end; what is seen has room."""
+        while self.lines[-1].blank:
+            self.size = self.lines.pop().size
+        last = self.lines[-1]
+        self.lines[-1] = replace(last, text=last.text.rstrip())
+        self.size -= self.costs.of(last.text[len(last.text.rstrip()) :])
 
     def _safe(self, line: str, kind: Kind) -> str:
         """A line as it is written: what looks like a fence, only because the line was cut, is escaped."""
@@ -146,39 +164,39 @@ class Sheet:
         """The size of the page with one line more."""
         if kind is Kind.CLOSING:
             return self.size
-        if isinstance(self.open, Table) and not self.lines:
-            return self.costs.of(line)
+        base = 0 if isinstance(self.open, Table) and not self.lines else self._base
         fence = opened(line) if kind is Kind.OPENING else None
-        return self._base + self.costs.of(f"{line}\n{fence.closing}" if fence else self._safe(line, kind))
+        return base + self.costs.of(f"{line}\n{fence.closing}" if fence else line)
 
     def _overflow(self, line: str, kind: Kind) -> int | None:
-        """The first character of `line`, while it is being written, that the page has no room for."""
-        base, limit = self._base + self.costs.of(self._quote), self.dialect.limit
+        """The first visible character of `line`, while it is being written, that the page has no room for."""
+        size, fits = self._before(line), len(line) <= self.dialect.limit
         run = slice(*marks(line))
-        if kind is Kind.CLOSING or (not line[run] and len(line) <= limit and base + self.costs.of(line) <= limit):
+        if kind is Kind.CLOSING or (not line[run] and fits and size + self.costs.of(line) <= self.dialect.limit):
             return None
-        since = 0
-        growth: Iterable[int] = map(self.costs.__getitem__, line)
         if isinstance(self.open, Fence):
-            base += self.costs["\\"] if line[run] else 0
-            since = 0 if self._amid else self.open.reach(line)
-        elif line[run]:
-            growth = self._fence_growth(line, run)
-        if line.strip() and since == len(line):
-            return since if base + sum(growth) > limit else None
-        sizes = accumulate(growth, initial=base)
-        return next(
-            (at for at, size in enumerate(sizes, -1) if size > limit and at >= since and line[at].strip()), None
-        )
+            return self._code_overflow(line, size, 0 if self._amid else self.open.reach(line))
+        return self._first_over(line, accumulate(self._growth(line, run), initial=size))
 
-    def _fence_growth(self, line: str, run: slice) -> Iterable[int]:
-        """What each character adds to a page, if its marks may yet open a fence, which has to be closed."""
-        cost = self.costs.__getitem__
-        lead, run_, rest = line[: run.start], line[run], line[run.stop :]
-        first = self.costs.of("\n" + lead)
-        return chain(
-            map(cost, lead), [first + 2 * cost(run_[0])], (2 * cost(mark) for mark in run_[1:]), map(cost, rest)
-        )
+    def _code_overflow(self, line: str, size: int, reach: int) -> int | None:
+        """The same in a fence: what may yet close it takes no room before it turns out to be code."""
+        if line.strip() and reach == len(line):
+            return reach if size + self.costs.of(line) > self.dialect.limit else None
+        at = self._first_over(line, accumulate(map(self.costs.__getitem__, line), initial=size))
+        return None if at is None else max(at, reach)
+
+    def _first_over(self, line: str, sizes: Iterable[int]) -> int | None:
+        over = (at for at, size in enumerate(sizes, start=-1) if size > self.dialect.limit)
+        return next((at for at in over if at >= 0 and not line[at].isspace()), None)
+
+    def _growth(self, line: str, run: slice) -> Iterable[int]:
+        """What each character of a line adds to the page; a run of marks may yet open a fence that has to be closed."""
+        costs = [self.costs[character] for character in line[: run.stop]]
+        for at in range(run.start, run.stop):
+            costs[at] *= 2
+        if line[run]:
+            costs[run.start] += self.costs.of("\n" + line[: run.start])
+        return chain(costs, map(self.costs.__getitem__, line[run.stop :]))
 
     def _begun(self, rule: str) -> Table | None:
         """The table that the line above and its `rule` begin."""
@@ -194,8 +212,8 @@ class Sheet:
         size = above + self._frame(table)
         if size > self.dialect.limit:
             return len(line)
-        self.lines[-1] = replace(header, kind=Kind.ROW)
-        self.lines.append(Line(start, line, Kind.ROW, None, size))
+        self.lines[-1] = replace(header, text=table.header, kind=Kind.ROW)
+        self.lines.append(Line(start, table.rule, Kind.ROW, None, size))
         self.open, self.size, self.above, self.rows = table, size, above, [table.header, table.rule]
         return None
 
@@ -203,14 +221,16 @@ class Sheet:
         """Add a row, if the table drawn with it has room; before it is whole it stands beneath the table as it is."""
         size = self.size
         for row, at in self._rows(line, kind):
+            if full is not None and full < at:
+                break
             size = self._tabled(row)
-            if (full is None or at < full) and size > self.dialect.limit:
+            if size > self.dialect.limit:
                 return at
         if full is not None:
             return full
-        self.lines.append(Line(start, line, kind, self.open, self.size))
+        self.lines.append(Line(start, line.rstrip(), kind, self.open, self.size))
         if kind is Kind.ROW:
-            self.rows.append(line)
+            self.rows.append(line.rstrip())
             self.size = size
         return None
 
@@ -230,25 +250,25 @@ class Sheet:
 
     def _cut(self, start: int, full: int) -> Place:
         """End the page where it had best end, seeing the text as far as `full`, and say where that is."""
-        line = self.text[start : full + 1].rstrip("\n")
-        kind = Kind.CODE if isinstance(self.open, Fence) else self._read(line, whole=False)[0]
-        self.lines.append(Line(start, line, kind, self.open, self.size))
+        seen = self.text[start : full + 1].rstrip("\n")
+        kind = Kind.CODE if isinstance(self.open, Fence) else self._read(seen, whole=False)[0]
+        self.lines.append(Line(start, seen, kind, self.open, self.size))
         places = worths(self.lines)
-        fair = [(worth, index) for worth, index in places if worth > Worth.GLUED]
-        roomy = [(worth, index) for worth, index in fair if self.lines[index].size >= self.dialect.limit / 2]
+        fair = [place for place in places if place[0] > Worth.GLUED]
+        roomy = [place for place in fair if self.lines[place[1]].size >= self.dialect.limit / 2]
         if not roomy and (not self.lines[-1].uncuttable or not (fair or kind is Kind.OPENING)):
-            return self._cut_inside(full, bool(fair) and fair[-1][1] == len(self.lines) - 1)
-        index = max(roomy)[1] if roomy else (fair or places)[-1][1]
-        line_after = self.lines[index]
-        del self.lines[index:]
-        return Place(line_after.start, line_after.open)
+            return self._cut_inside(full, movable=bool(fair) and self.lines[fair[-1][1]] is self.lines[-1])
+        _, index = max(roomy) if roomy else (fair or places)[-1]
+        line, self.lines = self.lines[index], self.lines[:index]
+        return Place(line.start, line.open)
 
     def _cut_inside(self, full: int, movable: bool) -> Place:
         """End the page amid its last line, or before that if it is `movable` and nothing of it can stay."""
         line = self.lines.pop()
-        sizes = list(accumulate(map(self.costs.__getitem__, line.text), initial=self._base))
+        sizes = list(accumulate(map(self.costs.__getitem__, line.text), initial=self._before(line.text)))
         roomy = line.start + bisect_left(sizes, self.dialect.limit / 2)
-        at = inside(self.text, line.start, roomy, full, movable)
+        full = min(full, line.start + bisect_right(sizes, self.dialect.limit) - 1)
+        at = inside(self.text, line.start, roomy, full, movable) if full > line.start else line.start
         if at == line.start:
             return Place(at, line.open)
         kind = Kind.CODE if line.kind is Kind.CODE else Kind.TEXT

@@ -35,7 +35,7 @@ def begun(header: str, rule: str) -> Table | None:
     """The table that two neighbouring lines begin: cells, and beneath each its rule (`---`, `:--`, `:-:` or `--:`)."""
     rules = cells(rule) if "|" in rule and "|" in header else []
     fits = rules and len(rules) == len(cells(header)) and all(_RULE.fullmatch(cell) for cell in rules)
-    return Table(header, rule) if fits else None
+    return Table(header.rstrip(), rule.rstrip()) if fits else None
 
 
 def cells(line: str) -> list[str]:
@@ -85,7 +85,7 @@ def _fence(lines: Sequence[str]) -> str:
 def _listed(rows: Sequence[Sequence[str]]) -> str:
     names = [_plain(name) for name in rows[0]]
     body = rows[1:] or [[""] * len(names)]
-    return "\n".join("- " + "\n  ".join(map(_named, names, row)) for row in body)
+    return "\n".join("- " + "\n  ".join(filter(None, map(_named, names, row))) for row in body)
 
 
 def _named(name: str, value: str) -> str:

@@ -88,7 +88,7 @@ async def test_a_follow_up_in_a_warm_thread_asks_the_platform_nothing(assistant,
     await assistant.hear(board.said("t1", "U1", "and now?", asks=Asks.PERHAPS))
     await board.until("t1", "fine", "fine")
 
-    assert board.calls == []
+    assert board.calls == ["rank"]
     assert messages(fake)[1] == [("user", "Ada: hello"), ("assistant", "fine"), ("user", "Ada: and now?")]
 
 
@@ -318,6 +318,29 @@ async def test_a_persona_is_refused_to_a_plain_member(assistant, board, store):
     await board.until("t1", "Only those who manage this channel can use `persona set`.")
 
     assert "rank" in board.calls
+
+
+async def test_a_guest_is_told_once_that_only_members_may_ask(assistant, board, fake, store):
+    board.ranks["U3"] = Rank.GUEST
+    await assistant.hear(board.said("t1", "U3", "hello"))
+    await closed(store)
+    await assistant.hear(board.said("t1", "U3", "hello?"))
+    await closed(store)
+    await assistant.hear(board.said("t1", "U2", "can you help Cy?"))
+    await closed(store)
+
+    assert board.shown("t1") == [
+        "Only members of this workspace can ask me. Whoever runs this bot can open it to guests.",
+        "fine",
+    ]
+    assert messages(fake) == [[("user", "Cy: hello\nCy: hello?\nBob: can you help Cy?")]]
+
+
+async def test_guests_may_ask_where_they_are_welcome(store, board, fake):
+    board.ranks["U3"] = Rank.GUEST
+    async with house(store, fake, board, guests=True) as assistant:
+        await assistant.hear(board.said("t1", "U3", "hello"))
+        await board.until("t1", "fine")
 
 
 async def test_a_command_delivered_twice_is_done_once(assistant, board, store):

@@ -141,6 +141,7 @@ async def test_the_command_that_forgets_can_still_be_answered(full):
 
     await full.threads.forget(Scope("slack:T1", "C1", "1"))
 
+    assert (await full.questions.beat("p")).withdrawn == frozenset()
     await full.questions.posted(claim, "102", at(102))
     await full.questions.said(claim, Final("Forgotten.", notice=True))
     await full.questions.close(claim, Outcome.SHOWN)

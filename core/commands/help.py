@@ -7,7 +7,7 @@ _INTRODUCTION = "Mention me, or write to me directly, and Claude answers in the 
 
 
 async def help_(call: Call) -> Answer:
-    lines = [f"- `{usage(row)}` {row.about}{_who(row)}" for row in call.desk.table]
+    lines = [f"- `{usage(row)}`: {row.about}{_who(row)}" for row in call.desk.table]
     return Answer(
         "Mention me, or write to me directly, and Claude answers in the thread. Commands:\n\n" + "\n".join(lines)
     )

@@ -100,14 +100,14 @@ def missing(table: Sequence[Row], line: str, values: Mapping[str, str]) -> tuple
         row, rest = find(table, line)
     except Problem:
         return None
-    given = values or _given(row, rest)
+    given = values or options(row, rest)
     needed = (one for one in row.parameters if one.kind is Kind.LONG and one.required)
     return next(((row, one) for one in needed if not given.get(one.name, "").strip()), None)
 
 
 def values(row: Row, rest: str, given: Mapping[str, str]) -> dict[str, str]:
     """The command's values, checked, from the rest of its line or as they were given. Raises Problem."""
-    found = {name: value.strip() for name, value in (given or _given(row, rest)).items() if value.strip()}
+    found = {name: value.strip() for name, value in (given or options(row, rest)).items() if value.strip()}
     for parameter in row.parameters:
         if parameter.name in found:
             _check(parameter, found[parameter.name])
@@ -133,7 +133,7 @@ async def run(row: Row, call: Call) -> Answer:
     return await row.run(call)
 
 
-def _given(row: Row, rest: str) -> dict[str, str]:
+def options(row: Row, rest: str) -> dict[str, str]:
     """`name=value` pairs first, what follows them goes to the one text parameter."""
     found: dict[str, str] = {}
     at = 0

@@ -16,7 +16,7 @@ class Unavailable(Exception):
 
 
 class Unusable(Exception):
-    """The store can't be opened; one sentence names it, the cause and what mends it."""
+    """The store can't be opened or copied; one sentence names it, the cause and what mends it."""
 
 
 class Lost(Exception):

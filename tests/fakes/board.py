@@ -18,6 +18,7 @@ class Board:
     name = "board"
 
     def __init__(self) -> None:
+        self.offline = ""
         self.posts: dict[ThreadKey, list[Message]] = {}
         self.people = {"U1": "Ada", "U2": "Bob", "U3": "Cy"}
         self.ranks = {"U1": Rank.OWNER}
@@ -27,12 +28,16 @@ class Board:
         self.changed = asyncio.Condition()
         self._numbers = itertools.count(1)
         self._newest = 0
+        self._slept = timedelta()
 
     async def run(self, hear: Hear) -> None:
         await asyncio.get_running_loop().create_future()
 
     async def surface(self, question: Question) -> "BoardSurface":
         return BoardSurface(self, question)
+
+    async def close(self) -> None:
+        self.offline = "closed"
 
     def said(self, thread: str, person: str, text: str, channel: str = "c1", asks: Asks = Asks.CERTAINLY) -> Said:
         """Post as a person, and the event that tells of it."""
@@ -47,7 +52,11 @@ class Board:
 
     def now(self) -> datetime:
         """The board's clock: just after the newest post."""
-        return START + timedelta(milliseconds=self._newest + 0.5)
+        return START + timedelta(milliseconds=self._newest + 0.5) + self._slept
+
+    def slept(self, seconds: float) -> None:
+        """Let time pass on the board's clock."""
+        self._slept += timedelta(seconds=seconds)
 
     def number(self) -> str:
         self._newest = next(self._numbers)

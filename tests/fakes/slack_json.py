@@ -109,6 +109,7 @@ def channel(given: Channel, bot: str = BOT) -> Raw:
     }
     if given.kind == "im":
         return written | {"user": next(each for each in given.members if each != bot)}
+    written["creator"] = given.creator
     return written | {"name": given.name, "is_member": bot in given.members, "num_members": len(given.members)}
 
 

@@ -52,6 +52,7 @@ class Channel:
     team: str = TEAM
     archived: bool = False
     ext_shared: bool = False
+    creator: str = "U0ADA"
 
     @property
     def scope(self) -> str:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from core.store.protocols import Store, Unusable
 from core.store.sqlite.claims import STALE
+from core.store.sqlite.copying import Copied, copied
 from core.store.sqlite.database import BUSY, MEMORY, Connection
 from core.store.sqlite.ledger import SqliteLedger
 from core.store.sqlite.moments import now
@@ -37,10 +38,15 @@ async def open_store(
     )
 
 
+def backup(url: str, target: str, *, busy: timedelta = BUSY) -> Copied:
+    """Copy the database of `url`, also while it is open, into the new file `target`, and check it. Raises Unusable."""
+    return copied(_path(url), target, busy)
+
+
 def _path(url: str) -> str:
     if not url.startswith(SCHEME) or url.removeprefix(SCHEME)[:1] not in ("", "/"):
         raise Unusable(f"The database {url} cannot be used: it is no SQLite address; write sqlite:///confab.db.")
     return url.removeprefix(SCHEME).removeprefix("/") or MEMORY
 
 
-__all__ = ["open_store"]
+__all__ = ["backup", "open_store"]

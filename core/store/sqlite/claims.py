@@ -83,7 +83,7 @@ WHERE claims.process = :process AND questions.withdrawn_at IS NOT NULL
 CLAIMED = "SELECT * FROM questions WHERE claim = :claim ORDER BY reply <> name, at, id"
 
 
-def claim(db: Database, process: str, platforms: Collection[str], now: datetime, stale: timedelta) -> Claim | None:
+def take(db: Database, process: str, platforms: Collection[str], now: datetime, stale: timedelta) -> Claim | None:
     names = json.dumps(list(platforms))
     db.execute(STOPPED, {"since": stamp(now - stale), "platforms": names})
     lead = one(db, NEXT, {"platforms": names})
@@ -91,7 +91,7 @@ def claim(db: Database, process: str, platforms: Collection[str], now: datetime,
         return None
     resumed = lead["claim"] is not None
     rows = list(db.query(CLAIMED, lead)) if resumed else _together(db, lead)
-    number = _take(db, lead, rows, process, now)
+    number = _hold(db, lead, rows, process, now)
     if resumed:
         db.table("claims").delete(lead["claim"])
         died(db, lead, now)
@@ -118,7 +118,7 @@ def _in_line(db: Database, row: Row, chosen: list[tuple[str, set[str]]]) -> bool
     return True
 
 
-def _take(db: Database, lead: Row, rows: Sequence[Row], process: str, now: datetime) -> int:
+def _hold(db: Database, lead: Row, rows: Sequence[Row], process: str, now: datetime) -> int:
     record = {"workspace": lead["workspace"], "process": process, "claimed_at": stamp(now)}
     number = db.table("claims").insert(record).last_pk
     assert isinstance(number, int)
@@ -141,7 +141,7 @@ def _claim(db: Database, number: int, rows: Sequence[Row], process: str, resumed
     )
 
 
-def posted(db: Database, claim: Claim, page: str, at: datetime) -> None:
+def post(db: Database, claim: Claim, page: str, at: datetime) -> None:
     row = _owned(db, claim)
     record = {"workspace": row["workspace"], "channel": row["channel"], "question": row["id"], "page": page}
     db.table("pages").insert({**record, "at": stamp(at)}, ignore=True)
@@ -149,7 +149,7 @@ def posted(db: Database, claim: Claim, page: str, at: datetime) -> None:
         db.execute(POST, {**row, "page": page, "at": stamp(at)})
 
 
-def said(db: Database, claim: Claim, said: Said) -> None:
+def say(db: Database, claim: Claim, said: Said) -> None:
     row = _owned(db, claim)
     db.table("questions").update(row["id"], {"said": said.text, "notice": said.notice, "after": said.after})
     db.execute(NOTICE, {**row, "notice": said.notice})

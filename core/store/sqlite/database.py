@@ -1,6 +1,7 @@
 """One database and the one thread that owns it; everything happens in units of work."""
 
 import asyncio
+import errno
 import os
 import sqlite3
 import time
@@ -22,12 +23,14 @@ Row = dict[str, Any]
 MEMORY = ":memory:"
 BUSY = timedelta(seconds=5)  # how long a unit waits for another process to finish its own
 REST = 20  # times as long as a sweep takes
+FULL = {errno.ENOSPC, errno.EDQUOT}
 KIND = 0xFF  # the part of SQLite's result codes that names the kind of error
 BUGS = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG}
 
+DAMAGED = "it is damaged; restore a copy, or move it away and threads are read again"
 MENDS = {
     sqlite3.SQLITE_NOTADB: "it is not a database; name another file, or move this one away",
-    sqlite3.SQLITE_CORRUPT: "it is damaged; restore a copy, or move it away and threads are read again",
+    sqlite3.SQLITE_CORRUPT: DAMAGED,
     sqlite3.SQLITE_BUSY: "another program keeps it locked; end that program and start again",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened; see that its folder exists and this user may write there",
     sqlite3.SQLITE_READONLY: "it cannot be written; give this user the right to write the file and its folder",
@@ -83,8 +86,8 @@ class Connection:
             prepare(self._db)
             with transaction(self._db):
                 migrate(self._db)
-        except (OSError, sqlite3.DatabaseError, _Unfit) as error:
-            raise Unusable(f"The database {self.path} cannot be used: {_mend(error)}.") from error
+        except (OSError, sqlite3.DatabaseError, Unfit) as error:
+            raise Unusable(f"The database {self.path} cannot be used: {mend(error)}.") from error
 
     def _unit(self, work: Callable[[Database], T]) -> T:
         db = self._owned()
@@ -92,7 +95,7 @@ class Connection:
             with transaction(db):
                 return work(db)
         except sqlite3.DatabaseError as error:
-            if _kind(error) in BUGS:
+            if kind(error) in BUGS:
                 raise
             raise Unavailable(f"The database {self.path} cannot be used just now: {error}.") from error
 
@@ -121,7 +124,7 @@ def create(path: str) -> None:
 def prepare(db: Database) -> None:
     """Make every commit last, and what is deleted gone."""
     if any(row["quick_check"] != "ok" for row in db.query("PRAGMA quick_check(1)")):
-        raise _Unfit(MENDS[sqlite3.SQLITE_CORRUPT])
+        raise Unfit(DAMAGED)
     db.enable_wal()
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA foreign_keys = ON")
@@ -129,12 +132,19 @@ def prepare(db: Database) -> None:
 
 
 def migrate(db: Database) -> None:
-    """Bring the tables up to date, unless they are ahead of us."""
+    """Bring the tables up to date. Raises Unfit when they are ahead of us."""
+    known(db)
+    migrations.apply(db)
+
+
+def known(db: Database) -> int:
+    """How many of our migrations the tables have had. Raises Unfit when they have had others."""
     with Database(memory=True, execute_plugins=False) as empty:
         ours = {migration.name for migration in migrations.pending(empty)}
-    if ahead := {migration.name for migration in migrations.applied(db)} - ours:
-        raise _Unfit(f"a newer version wrote it ({', '.join(sorted(ahead))}); update, or restore an older copy")
-    migrations.apply(db)
+    had = {migration.name for migration in migrations.applied(db)}
+    if ahead := had - ours:
+        raise Unfit(f"a newer version wrote it ({', '.join(sorted(ahead))}); update, or restore an older copy")
+    return len(had)
 
 
 def one(db: Database, sql: str, values: dict[str, Any]) -> Row | None:
@@ -142,18 +152,18 @@ def one(db: Database, sql: str, values: dict[str, Any]) -> Row | None:
     return next(iter(db.query(sql, values)), None)
 
 
-class _Unfit(Exception):
+class Unfit(Exception):
     """A file that SQLite can read and we can't use; says why, and what mends it."""
 
 
-def _mend(error: Exception) -> str:
-    if isinstance(error, _Unfit):
+def mend(error: Exception) -> str:
+    if isinstance(error, Unfit):
         return str(error)
-    return f"{MENDS.get(_kind(error), ANYTHING)} ({error})"
+    return f"{MENDS.get(kind(error), ANYTHING)} ({error})"
 
 
-def _kind(error: Exception) -> int:
+def kind(error: Exception) -> int:
     if isinstance(error, OSError):
-        return sqlite3.SQLITE_CANTOPEN
+        return sqlite3.SQLITE_FULL if error.errno in FULL else sqlite3.SQLITE_CANTOPEN
     code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     return code & KIND

@@ -8,7 +8,7 @@ from sqlite_utils import Database
 
 from core.chat import Event, Heard, ThreadKey, clean
 from core.store.protocols import Beat, Claim, Outcome, Said
-from core.store.sqlite import claims
+from core.store.sqlite.claims import beat, close, post, say, take
 from core.store.sqlite.database import Connection
 from core.store.sqlite.hearing import hear, stop
 from core.store.sqlite.moments import moment
@@ -28,26 +28,26 @@ class SqliteQuestions:
         return await self._connection.unit(lambda db: hear(db, event, self._clock()))
 
     async def claim(self, process: str, platforms: Collection[str]) -> Claim | None:
-        return await self._connection.unit(lambda db: claims.claim(db, process, platforms, self._clock(), self._stale))
+        return await self._connection.unit(lambda db: take(db, process, platforms, self._clock(), self._stale))
 
     async def posted(self, claim: Claim, page: str, at: datetime) -> None:
-        await self._connection.unit(lambda db: claims.posted(db, claim, page, at))
+        await self._connection.unit(lambda db: post(db, claim, page, at))
 
     async def said(self, claim: Claim, said: Said) -> None:
         final = replace(said, text=clean(said.text))
-        await self._connection.unit(lambda db: claims.said(db, claim, final))
+        await self._connection.unit(lambda db: say(db, claim, final))
 
     async def close(self, claim: Claim, outcome: Outcome) -> None:
-        await self._connection.unit(lambda db: claims.close(db, claim, outcome, self._clock()))
+        await self._connection.unit(lambda db: close(db, claim, outcome, self._clock()))
 
     async def withdraw(self, key: ThreadKey, message: str | None = None) -> int:
         return await self._connection.unit(lambda db: stop(db, key, message, self._clock()))
 
     async def beat(self, process: str, leaving: bool = False) -> Beat:
         """What was erased since the last beat leaves the file with this one."""
-        beat = await self._connection.unit(lambda db: claims.beat(db, process, leaving, self._clock(), self._stale))
+        learnt = await self._connection.unit(lambda db: beat(db, process, leaving, self._clock(), self._stale))
         await self._connection.sweep()
-        return beat
+        return learnt
 
     async def waiting(self) -> tuple[int, datetime | None]:
         return await self._connection.unit(_waiting)

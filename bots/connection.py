@@ -1,0 +1,72 @@
+"""A connection: one platform, kept running whatever befalls it."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_result, wait_exponential_jitter
+
+from core.chat import Hear, Platform, Unconnectable
+
+LONGEST_PAUSE = 60.0  # seconds between two tries
+WELL = 60.0  # seconds of running after which a failure counts as the first one
+
+log = logging.getLogger(__name__)
+
+
+class Connection:
+    """Runs a platform again each time it fails, so that no failure reaches its neighbours."""
+
+    def __init__(
+        self,
+        platform: Platform,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.platform = platform
+        self._sleep = sleep
+        self._clock = clock
+        self._failure = ""
+
+    @property
+    def offline(self) -> str:
+        """Why no events come just now, in a few words for the operator; empty while we are connected."""
+        return self._failure or self.platform.offline
+
+    async def run(self, hear: Hear) -> None:
+        """Keep the platform running until cancelled. After it ran well for a while, it is at once run again."""
+        retrying = AsyncRetrying(retry=retry_if_result(_failed), wait=_pause, sleep=self._sleep)
+        while True:
+            await retrying(self._ended, hear)
+
+    async def _ended(self, hear: Hear) -> Exception | None:
+        """Run the platform to its end, and say what ended it, or None if it ran well before."""
+        began, self._failure = self._clock(), ""
+        try:
+            await self.platform.run(hear)
+            failure: Exception = RuntimeError("it stopped without a word")
+        except Exception as error:
+            failure = error
+        self._note(failure)
+        return failure if self._clock() - began < WELL else None
+
+    def _note(self, failure: Exception) -> None:
+        name = self.platform.name
+        if isinstance(failure, Unconnectable):
+            log.error("%s refuses to connect: %s", name, failure)
+            self._failure = str(failure)
+        else:
+            log.error("%s failed and will be run again: %r", name, failure, exc_info=failure)
+            self._failure = f"failed: {type(failure).__name__}"
+
+
+def _failed(failure: Exception | None) -> bool:
+    return failure is not None
+
+
+def _pause(state: RetryCallState) -> float:
+    """Longer each time, with jitter; at once the longest for who will go on refusing."""
+    if state.outcome and isinstance(state.outcome.result(), Unconnectable):
+        return LONGEST_PAUSE
+    return wait_exponential_jitter(max=LONGEST_PAUSE)(state)

@@ -1,0 +1,69 @@
+"""Health: whether this process lives, whether it is connected, and what it counts, over HTTP."""
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from bots.connection import Connection
+from bots.metrics import Metrics
+from core.store.protocols import Questions, Unavailable
+from core.watch import Beaten, Sign
+
+LATE = 10.0  # seconds without a beat after which other processes take our questions over
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Health:
+    """A watch that can be asked. `clock` counts seconds, `now` tells the time of day."""
+
+    def __init__(
+        self, questions: Questions, clock: Callable[[], float] = time.monotonic, now: Callable[[], datetime] = _now
+    ) -> None:
+        self._questions = questions
+        self._clock = clock
+        self._now = now
+        self._beaten = clock()
+        self._metrics = Metrics(now)
+        self._connections: Sequence[Connection] = ()
+
+    def __call__(self, sign: Sign) -> None:
+        if isinstance(sign, Beaten):
+            self._beaten = self._clock()
+        self._metrics(sign)
+
+    def routes(self, connections: Sequence[Connection]) -> list[web.RouteDef]:
+        """Where the state of this process and of `connections` is told."""
+        self._connections = connections
+        return [web.get("/healthz", self._alive), web.get("/readyz", self._ready), web.get("/metrics", self._counted)]
+
+    async def _alive(self, request: web.Request) -> web.Response:
+        silent = self._clock() - self._beaten
+        told = {"alive": silent < LATE, "seconds_since_beat": round(silent, 1)}
+        return web.json_response(told, status=200 if told["alive"] else 503)
+
+    async def _ready(self, request: web.Request) -> web.Response:
+        offline = {one.platform.name: one.offline for one in self._connections}
+        told: dict[str, object] = {"ready": not any(offline.values())}
+        told["platforms"] = {name: why or "connected" for name, why in offline.items()}
+        try:
+            waiting, oldest = await self._questions.waiting()
+            age = (self._now() - oldest).total_seconds() if oldest else 0.0
+            told |= {"open_questions": waiting, "oldest_question_seconds": round(age, 1)}
+        except Unavailable:
+            told |= {"ready": False, "database": "can't be read just now"}
+        return web.json_response(told, status=200 if told["ready"] else 503)
+
+    async def _counted(self, request: web.Request) -> web.Response:
+        try:
+            waiting, oldest = await self._questions.waiting()
+        except Unavailable:
+            raise web.HTTPServiceUnavailable from None
+        connected = {one.platform.name: not one.offline for one in self._connections}
+        body = self._metrics.text(waiting, oldest, connected)
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})

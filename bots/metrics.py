@@ -1,0 +1,78 @@
+"""Metrics: what the watch tells, counted in a registry of its own, in Prometheus' format."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime
+from functools import partial
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+
+from core.chat import Question
+from core.ledger import Usage
+from core.store.protocols import Outcome
+from core.watch import Begun, Called, Closed, Requested, Sign
+
+KINDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
+SECONDS = (0.5, 1, 2, 3, 5, 8, 13, 20, 30, 60, 120, 300)
+"""Bounds of the histograms' buckets: a first word takes seconds, a long answer minutes."""
+
+
+class Metrics:
+    """Counts signs; `text` is what a scrape reads."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        kept = partial(Histogram, buckets=SECONDS, registry=self._registry)
+        counted = partial(Counter, registry=self._registry)
+        shown = partial(Gauge, registry=self._registry)
+        self._questions = counted("confab_questions", "Questions closed, by how.", ["platform", "outcome"])
+        self._first = kept("confab_first_text_seconds", "From a question to Claude's first words.", ["platform"])
+        self._whole = kept("confab_answer_seconds", "From a question to its whole answer.", ["platform"])
+        self._requests = counted("confab_requests", "Requests to Claude, by how they ended.", ["model", "outcome"])
+        self._tokens = counted("confab_tokens", "Tokens as Claude bills them.", ["model", "kind"])
+        self._hits = shown("confab_cache_hit_ratio", "Of all prompt tokens so far, those read from cache.")
+        self._calls = counted("confab_platform_calls", "Calls of a platform's API.", ["platform", "method", "outcome"])
+        self._open = shown("confab_open_questions", "Questions that wait or are being answered.")
+        self._oldest = shown("confab_oldest_question_seconds", "The age of the oldest open question.")
+        self._connected = shown("confab_connected", "Whether a platform is connected.", ["platform"])
+        self._used = Usage()
+
+    def __call__(self, sign: Sign) -> None:
+        match sign:
+            case Begun(question):
+                self._first.labels(question.key.platform).observe(self._age(question))
+            case Closed(question, outcome):
+                self._close(question, outcome)
+            case Requested(model, outcome, usage):
+                self._requests.labels(model, outcome).inc()
+                self._spend(model, usage or Usage())
+            case Called(platform, method, outcome):
+                self._calls.labels(platform, method, outcome).inc()
+
+    def text(self, waiting: int, oldest: datetime | None, connected: dict[str, bool]) -> bytes:
+        """All of it, with what is known only just now: the open questions and the platforms."""
+        self._open.set(waiting)
+        self._oldest.set((self._now() - oldest).total_seconds() if oldest else 0)
+        for platform, is_so in connected.items():
+            self._connected.labels(platform).set(is_so)
+        return generate_latest(self._registry)
+
+    def _age(self, question: Question) -> float:
+        return (self._now() - question.at).total_seconds()
+
+    def _close(self, question: Question, outcome: Outcome) -> None:
+        platform = question.key.platform
+        command = question.command is not None and outcome is Outcome.REFUSED  # a command's answer is never Claude's
+        self._questions.labels(platform, "command" if command else outcome.value).inc()
+        if outcome is Outcome.SHOWN:
+            self._whole.labels(platform).observe(self._age(question))
+
+    def _spend(self, model: str, usage: Usage) -> None:
+        for kind, tokens in asdict(usage).items():
+            if kind in KINDS and tokens:
+                self._tokens.labels(model, kind).inc(tokens)
+        self._used += usage
+        if self._used.prompt:
+            self._hits.set(self._used.cache_read / self._used.prompt)

@@ -1,0 +1,39 @@
+"""Platforms: those whose tokens are set. What is not wanted is not imported."""
+
+from collections.abc import Sequence
+
+from core.chat import Platform
+from core.settings import Misset, Settings
+from core.store.protocols import Notes
+
+TOKENS = {
+    "slack": ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET"),
+    "discord": ("DISCORD_BOT_TOKEN",),
+}
+MISSING = {
+    "slack": "SLACK_BOT_TOKEN and SLACK_APP_TOKEN: not set. Slack needs both; docs/slack.md says where they come from.",
+    "discord": "DISCORD_BOT_TOKEN: not set. Discord needs it; docs/discord.md says where it comes from.",
+}
+
+
+def wanted(settings: Settings, only: str | None = None) -> list[str]:
+    """The names of the platforms of which a token is set, or of `only` one. Raises Misset when there is none."""
+    asked = [only] if only else list(TOKENS)
+    found = [name for name in asked if any(getattr(settings, variable.lower()) for variable in TOKENS[name])]
+    if not found:
+        raise Misset("\n".join(MISSING[name] for name in asked))
+    return found
+
+
+def opened(names: Sequence[str], settings: Settings, notes: Notes) -> list[Platform]:
+    """The platforms of these names, not connected yet. Raises Misset."""
+    found: list[Platform | None] = []
+    if "slack" in names:
+        from bots.slack.door import Slack
+
+        found.append(Slack.of(settings))
+    if "discord" in names:
+        from bots.discord.door import Discord
+
+        found.append(Discord.of(settings, notes))
+    return [platform for platform in found if platform is not None]

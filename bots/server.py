@@ -1,0 +1,59 @@
+"""The HTTP server: one port on which every room can hang its paths, also while it listens."""
+
+import os
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from core.settings import Misset
+
+LARGEST = 1_000_000  # bytes of a request; Slack's stay far below
+PARTING = 3.0  # seconds that requests under way get at the end
+
+Mount = Callable[[Iterable[web.RouteDef]], AbstractContextManager[None]]
+
+
+class Server:
+    """Answers the paths that are mounted just now; aiohttp's own routes can't change once it listens."""
+
+    def __init__(self) -> None:
+        self._handlers: dict[tuple[str, str], Handler] = {}
+
+    @contextmanager
+    def mounted(self, routes: Iterable[web.RouteDef]) -> Iterator[None]:
+        """Answer `routes`, which are functions on whole paths, while this lasts."""
+        handlers = {(route.method, route.path): route.handler for route in routes}
+        self._handlers |= handlers
+        try:
+            yield
+        finally:
+            for place in handlers:
+                del self._handlers[place]
+
+    @asynccontextmanager
+    async def served(self, host: str, port: int) -> AsyncIterator[int]:
+        """Listen while this lasts, and tell the port. Raises Misset where that is not possible."""
+        app = web.Application(client_max_size=LARGEST)
+        app.router.add_route("*", "/{path:.*}", self._answered)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=PARTING)
+        await runner.setup()
+        try:
+            await _listening(web.TCPSite(runner, host, port), f"{host}:{port}")
+            yield runner.addresses[0][1]
+        finally:
+            await runner.cleanup()
+
+    async def _answered(self, request: web.Request) -> web.StreamResponse:
+        handler = self._handlers.get((request.method, request.path))
+        if handler is None:
+            raise web.HTTPNotFound
+        return await handler(request)
+
+
+async def _listening(site: web.TCPSite, place: str) -> None:
+    try:
+        await site.start()
+    except OSError as error:
+        raise Misset(f"CONFAB_HTTP_PORT: can't listen on {place} ({os.strerror(error.errno or 0)}).") from None

@@ -1,0 +1,66 @@
+"""Bolt as we use it: it asks Slack nothing, and every payload goes to one listener whose answer is the ack."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.middleware.async_middleware import AsyncMiddleware
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bots.slack.read import Us
+
+Listen = Callable[[dict[str, Any]], Awaitable[bool]]
+"""Whether a payload is safe with us, so that Slack may forget it."""
+
+log = logging.getLogger("slack_bolt.app")
+log.setLevel(logging.ERROR)  # Bolt's warnings hold whole payloads
+
+
+def app(client: AsyncWebClient, us: Us, listen: Listen) -> AsyncApp:
+    """An app that acknowledges what `listen` has kept, of whatever kind; anything else Slack sends again."""
+
+    async def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
+        return AuthorizeResult(
+            enterprise_id=enterprise_id,
+            team_id=team_id,
+            bot_user_id=us.user,
+            bot_id=us.bot,
+            bot_token=client.token,
+        )
+
+    bolt = AsyncApp(
+        logger=log,
+        name="confab",
+        client=AsyncWebClient(base_url=client.base_url, session=client.session, retry_handlers=[]),
+        authorize=authorize,
+        process_before_response=True,
+        request_verification_enabled=False,  # http.py does it before anything is parsed
+        ignoring_self_events_enabled=False,  # or deletions of our own replies are swallowed
+        attaching_conversation_kwargs_enabled=False,
+    )
+    bolt.middleware(_Everything(listen))
+    return bolt
+
+
+class _Everything(AsyncMiddleware):
+    """The listener for every payload.
+
+    Bolt's own are found by matchers that fail on malformed payloads and know only some kinds of them; what none of
+    them matches is never acknowledged.
+    """
+
+    def __init__(self, listen: Listen) -> None:
+        self._listen = listen
+
+    async def async_process(
+        self,
+        *,
+        req: AsyncBoltRequest,
+        resp: BoltResponse,
+        next: Callable[[], Awaitable[BoltResponse]],  # noqa: A002  Bolt calls it so
+    ) -> BoltResponse:
+        return BoltResponse(status=200 if await self._listen(req.body) else 503, body="")

@@ -1,0 +1,84 @@
+"""A slash command, and the form that asks for the long text it needs."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from bots.slack.read import Raw, whispers, workspace
+from bots.slack.words import plain
+from core.chat import Commanded, ThreadKey
+from core.commands import TABLE
+from core.commands.table import Parameter, Row, find, missing, options
+
+FORM = "confab_form"  # callback_id of our forms
+TITLE = 24  # characters; Slack refuses longer titles
+LABEL = 2_000
+LONGEST = 3_000  # characters that a field takes; Slack allows no more
+NOTE = 3_000  # characters of private_metadata
+
+
+def slashed(body: Raw, now: datetime) -> Commanded:
+    """`/confab persona show` as a command of its channel. Slash commands know no thread."""
+    line = plain(body.get("text") or "").strip() or "help"
+    key = ThreadKey(workspace(body), body["channel_id"], "")
+    address = json.dumps({"url": body.get("response_url") or ""})
+    return Commanded(body["trigger_id"], key, body["user_id"], line, now, {}, address, whispers(line))
+
+
+def form(command: Commanded) -> dict[str, Any] | None:
+    """The view that asks for what a command still needs, or None if that is nothing."""
+    needed = missing(TABLE, command.line, command.values)
+    note = _note(command)
+    if needed is None or len(note) > NOTE:
+        return None
+    row, parameter = needed
+    return {
+        "type": "modal",
+        "callback_id": FORM,
+        "private_metadata": note,
+        "title": _plain(row.words[:TITLE]),
+        "submit": _plain("Save"),
+        "close": _plain("Cancel"),
+        "blocks": [_field(row, parameter)],
+    }
+
+
+def submitted(body: Raw, now: datetime) -> Commanded | None:
+    """The command whose form was filled in, with what its line already gave; None for a form that is not ours."""
+    view = body["view"]
+    if view.get("callback_id") != FORM:
+        return None
+    note = json.loads(view["private_metadata"])
+    row, rest = find(TABLE, note["line"])
+    fields = {name: str(value.get("value") or "") for name, value in _state(view["state"]["values"]).items()}
+    return Commanded(
+        id=f"{view['id']}.{view.get('hash', '')}",
+        key=ThreadKey(*note["key"]),
+        person=body["user"]["id"],
+        line=note["line"],
+        at=now,
+        values=options(row, rest) | fields,
+        address=note["address"],
+        private=row.private,
+    )
+
+
+def _state(values: Mapping[str, Raw]) -> dict[str, Raw]:
+    return {action: state for block in values.values() for action, state in block.items()}
+
+
+def _note(command: Commanded) -> str:
+    """What the form gives back when it is filled in."""
+    key = [command.key.workspace, command.key.channel, command.key.thread]
+    return json.dumps({"key": key, "line": command.line, "address": command.address})
+
+
+def _field(row: Row, parameter: Parameter) -> dict[str, Any]:
+    element = {"type": "plain_text_input", "action_id": parameter.name, "multiline": True, "max_length": LONGEST}
+    label = _plain(f"{row.about}. {parameter.about.capitalize()}."[:LABEL])
+    return {"type": "input", "block_id": parameter.name, "label": label, "element": element}
+
+
+def _plain(text: str) -> dict[str, Any]:
+    return {"type": "plain_text", "text": text, "emoji": False}

@@ -1,0 +1,201 @@
+"""The door: Slack's events come in, are kept, and only then acknowledged."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Self
+
+import aiohttp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bots.slack import bolt, http, read
+from bots.slack.command import form, slashed, submitted
+from bots.slack.pace import PAUSE, Pace
+from bots.slack.people import People
+from bots.slack.socket import Socket
+from bots.slack.surface import Surface
+from bots.slack.tokens import check
+from bots.slack.web import Limited, Refused, Sleep, Unsure, Web
+from core.chat import Commanded, Event, Gap, Gone, Hear, Hindered, Question, Unconnectable
+from core.settings import Settings
+from core.store.protocols import Unavailable
+
+SECONDS = 30.0  # that Slack gets to answer us
+
+log = logging.getLogger(__name__)
+
+
+class Slack:
+    """Slack as a platform: Socket Mode with `app_token`, else HTTP mode with `signing_secret` and `port`."""
+
+    name = "slack"
+
+    def __init__(
+        self,
+        bot_token: str,
+        *,
+        app_token: str = "",
+        signing_secret: str = "",
+        host: str = "127.0.0.1",
+        port: int | None = None,
+        api_url: str = "https://slack.com/api/",
+        managers: frozenset[str] = frozenset(),
+        grows: bool = True,
+        pause: float = PAUSE,
+        sleep: Sleep = asyncio.sleep,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._bot_token = bot_token
+        self._app_token = app_token
+        self._signing_secret = signing_secret
+        self._host, self._port = host, port
+        self.port = 0
+        """Where HTTP mode listens, once it does."""
+        self._api_url = api_url
+        self._managers = managers
+        self._grows = grows
+        self._pause = pause
+        self._sleep = sleep
+        self._clock = clock
+        self._session: aiohttp.ClientSession | None = None
+        self._known: tuple[Web, People] | None = None
+        self._knowing = asyncio.Lock()
+        self._hear: Hear | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self | None:
+        """Slack as the settings have it, or None if they do not. Raises Misset."""
+        bot, app, secret = (
+            value.get_secret_value() if value else ""
+            for value in (settings.slack_bot_token, settings.slack_app_token, settings.slack_signing_secret)
+        )
+        if not (bot or app or secret):
+            return None
+        check(bot, app, secret, settings.confab_http_port)
+        return cls(
+            bot,
+            app_token=app,
+            signing_secret=secret,
+            host=settings.confab_http_host,
+            port=settings.confab_http_port,
+            api_url=settings.slack_api_url,
+            managers=settings.confab_managers,
+            grows=settings.slack_streaming != "final",
+        )
+
+    async def run(self, hear: Hear) -> None:
+        """Connect, and tell every event, until cancelled. Raises Unconnectable."""
+        self._hear = hear
+        web, _ = await self._introduced()
+        app = bolt.app(web.client, web.us, self._listen)
+        if self._app_token:
+            await Socket(app, self._app_token, web.client, hear).run()
+            return
+        await self._sure(hear, Gap(self._clock().isoformat(), "slack"))
+        async with http.served(http.routes(app, self._signing_secret), self._host, self._port or 0) as self.port:
+            await asyncio.Event().wait()
+
+    async def surface(self, question: Question) -> Surface:
+        """The thread of `question`. Raises Gone when Slack does not know us any more."""
+        try:
+            web, people = await self._introduced()
+        except Unconnectable as error:
+            raise Gone(str(error)) from None
+        return Surface(web, people, question, self._grows)
+
+    async def close(self) -> None:
+        """Let go of the network. Answers under way need it, so that it outlives `run`."""
+        if self._session is not None:
+            await self._session.close()
+
+    def _client(self) -> AsyncWebClient:
+        """A client over our one session, which repeats nothing by itself: a post whose answer is lost may stand."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SECONDS))
+        return AsyncWebClient(self._bot_token, self._api_url, session=self._session, retry_handlers=[])
+
+    async def _introduced(self) -> tuple[Web, People]:
+        """Who we are, asked once. Raises Unconnectable when Slack does not take our token."""
+        async with self._knowing:
+            if self._known is None:
+                nobody = read.Us("", "", "", "")
+                us = us_of(await self._asked(Web(self._client(), nobody, Pace(), self._sleep)))
+                web = Web(self._client(), us, Pace(self._pause), self._sleep)
+                self._known = web, People(web, self._managers)
+                log.info("Slack knows us in %s", us.workspace)
+            return self._known
+
+    async def _asked(self, web: Web) -> read.Raw:
+        try:
+            return await web.patiently()(web.once, "auth.test")
+        except (Gone, Refused, Hindered) as error:
+            raise Unconnectable(f"SLACK_BOT_TOKEN: Slack does not take this token ({error}).") from None
+
+    async def _listen(self, body: dict[str, Any]) -> bool:
+        """Tell what a payload tells. It is not acknowledged before `hear` has returned."""
+        assert self._hear is not None
+        try:
+            for event in await self._events(body):
+                await self._hear(event)
+        except Unavailable as error:
+            log.error("an event could not be written down, so Slack will send it again: %s", error)
+            return False
+        return True
+
+    async def _events(self, body: dict[str, Any]) -> Sequence[Event]:
+        """What a payload tells. One that can't be read is logged without its words, and let go."""
+        try:
+            return await self._parsed(body)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            kind = str(body.get("type") or ("command" if "command" in body else "payload"))
+            log.error("a malformed %s %s is left out: %r", kind[:40], str(body.get("event_id", ""))[:40], error)
+            return []
+
+    async def _parsed(self, body: dict[str, Any]) -> Sequence[Event]:
+        web, _ = await self._introduced()
+        if "command" in body:
+            return await self._given(web, slashed(body, self._clock()), body["trigger_id"])
+        match body.get("type"):
+            case "event_callback":
+                return read.told(body, web.us)
+            case "view_submission":
+                command = submitted(body, self._clock())
+                return [command] if command else []
+            case "app_rate_limited":
+                return [Gap(self._clock().isoformat(), "slack")]
+        return []
+
+    async def _given(self, web: Web, command: Commanded, trigger: str) -> Sequence[Event]:
+        """The command, unless a form is opened that asks for the rest of it."""
+        view = form(command)
+        if view is None:
+            return [command]
+        try:
+            await web.once("views.open", trigger_id=trigger, view=view)
+        except (Limited, Unsure, Refused, Gone, Hindered) as error:
+            log.warning("a form could not be opened: %s", error)
+            return [command]
+        return []
+
+    async def _sure(self, hear: Hear, event: Event) -> None:
+        """Tell an event that nobody will send again."""
+        while True:
+            try:
+                await hear(event)
+                return
+            except Unavailable as error:
+                log.error("an event could not be written down, trying again: %s", error)
+                await self._sleep(1.0)
+
+
+def us_of(answer: read.Raw) -> read.Us:
+    """Who auth.test says we are."""
+    team, enterprise = str(answer.get("team_id") or ""), str(answer.get("enterprise_id") or "")
+    return read.Us(
+        workspace=f"slack:{enterprise or team}",
+        user=str(answer.get("user_id") or ""),
+        bot=str(answer.get("bot_id") or ""),
+        team=team,
+        enterprise=enterprise,
+    )

@@ -1,0 +1,98 @@
+"""The manifest: what Slack must know of an app to let Confab speak, ready to paste."""
+
+from typing import Any
+
+from core.commands import TABLE
+from core.commands.table import usage
+
+COMMAND = "/confab"
+SCOPES = (
+    "app_mentions:read",
+    "assistant:write",
+    "channels:history",
+    "channels:read",
+    "chat:write",
+    "commands",
+    "files:read",
+    "files:write",
+    "groups:history",
+    "groups:read",
+    "im:history",
+    "im:read",
+    "im:write",
+    "mpim:history",
+    "mpim:read",
+    "users:read",
+)
+EVENTS = (
+    "agent_session_stopped",
+    "app_home_opened",
+    "app_mention",
+    "app_uninstalled",
+    "member_joined_channel",
+    "message.channels",
+    "message.groups",
+    "message.im",
+    "message.mpim",
+    "tokens_revoked",
+)
+HINT = 200  # characters of a usage hint that people still read
+PATH = "/slack/events"
+
+
+def manifest(url: str = "") -> dict[str, Any]:
+    """The app manifest, for Socket Mode; with `url` (https://host) for HTTP mode."""
+    address = f"{url.rstrip('/')}{PATH}"
+    where = {"request_url": address} if url else {}
+    return {
+        "display_information": _display(),
+        "features": _features(where),
+        "oauth_config": {"scopes": {"bot": list(SCOPES)}},
+        "settings": {
+            "event_subscriptions": {**where, "bot_events": list(EVENTS)},
+            "interactivity": {"is_enabled": True, **where},
+            "org_deploy_enabled": False,
+            "socket_mode_enabled": not url,
+            "token_rotation_enabled": False,
+        },
+    }
+
+
+def _display() -> dict[str, str]:
+    return {
+        "name": "Confab",
+        "description": "Claude in your threads",
+        "long_description": (
+            "Mention Confab in a channel, a thread or a group message, or write to it directly, and Claude answers "
+            "in that thread, having read all of it. Each channel can give Claude a persona and a model of its own. "
+            "It runs on your own server, with your own key."
+        ),
+        "background_color": "#3d3929",
+    }
+
+
+def _features(where: dict[str, str]) -> dict[str, Any]:
+    return {
+        "app_home": {
+            "home_tab_enabled": False,
+            "messages_tab_enabled": True,
+            "messages_tab_read_only_enabled": False,
+        },
+        "agent_view": {"agent_description": "Claude, which answers in threads and direct messages."},
+        "bot_user": {"display_name": "Confab", "always_online": True},
+        "slash_commands": [
+            {
+                "command": COMMAND,
+                "description": "Personas, and what Claude is told here",
+                "usage_hint": _hint(),
+                "should_escape": True,
+                **({"url": where["request_url"]} if where else {}),
+            }
+        ],
+    }
+
+
+def _hint() -> str:
+    """The commands as they are written, shortened to what fits."""
+    written = " · ".join(usage(row).partition(" where=")[0].partition(" [")[0] for row in TABLE)
+    return written if len(written) <= HINT else " · ".join(row.words for row in TABLE)[:HINT]

@@ -1,0 +1,136 @@
+"""Socket Mode: a connection to Slack that is kept up, and that says when events may have been missed."""
+
+import asyncio
+import logging
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.socket_mode.request import SocketModeRequest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bots.slack.web import Limited, Unsure, failed
+from core.chat import Gap, Hear, Unconnectable
+from core.store.protocols import Unavailable
+
+PARTING = 3.0  # seconds that events under way get at the end; Slack waits no longer for their ack
+
+log = logging.getLogger(__name__)
+quiet = logging.getLogger("slack_sdk.socket")
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long we wait for Slack, in seconds."""
+
+    ping: float = 10.0
+    """Between two pings; after four without an answer the SDK connects anew."""
+    watch: float = 5.0
+    """Between two looks at the connection."""
+    lost: float = 60.0
+    """Without a connection, until we begin from nothing: the SDK goes on with an address that is stale."""
+    connect: float = 30.0
+    """For connecting."""
+    again: float = 5.0
+    """Between two tries to reach Slack."""
+
+
+PATIENCE = Patience()
+
+
+class Socket:
+    """Hands every envelope to `app`, whose answer is the ack. `hear` is told of each gap before what follows it."""
+
+    def __init__(
+        self, app: AsyncApp, token: str, client: AsyncWebClient, hear: Hear, patience: Patience = PATIENCE
+    ) -> None:
+        self._app = app
+        self._token = token
+        self._client = client
+        self._hear = hear
+        self._patience = patience
+        self._caught_up = asyncio.Event()
+        self._busy: set[asyncio.Task[Any]] = set()
+
+    async def run(self) -> None:
+        """Stay connected until cancelled. Raises Unconnectable when Slack does not take our token."""
+        while True:
+            address = await self._address()
+            handler = AsyncSocketModeHandler(
+                self._app, self._token, quiet, self._client, ping_interval=self._patience.ping
+            )
+            handler.client.message_listeners.append(self._greeted)
+            handler.client.socket_mode_request_listeners[:] = [self._handed(handler)]
+            handler.client.wss_uri = address
+            try:
+                await self._connected(handler)
+            finally:
+                await self._close(handler)
+
+    async def _address(self) -> str:
+        """Where to connect. Tells a wrong token from a Slack that can't be reached."""
+        while True:
+            try:
+                answer = await self._client.apps_connections_open(app_token=self._token)
+                return str(answer["url"])
+            except SlackApiError as error:
+                failure = failed("apps.connections.open", error)
+                if not isinstance(failure, Limited | Unsure):
+                    raise Unconnectable(f"SLACK_APP_TOKEN: Slack does not take this token ({failure}).") from None
+                pause = failure.seconds if isinstance(failure, Limited) else self._patience.again
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                failure, pause = error, self._patience.again
+            log.warning("Slack can't be reached, trying again: %s", failure)
+            await asyncio.sleep(pause)
+
+    async def _connected(self, handler: AsyncSocketModeHandler) -> None:
+        """Connect, and return when the connection was lost for long."""
+        try:
+            async with asyncio.timeout(self._patience.connect):
+                await handler.connect_async()  # type: ignore[no-untyped-call]  # Bolt has no types here
+        except TimeoutError:
+            return
+        patience, lost = self._patience, 0.0
+        while lost < patience.lost:
+            await asyncio.sleep(patience.watch)
+            lost = 0.0 if await handler.client.is_connected() else lost + patience.watch
+        log.warning("the connection to Slack was lost for %d s, beginning anew", lost)
+
+    async def _close(self, handler: AsyncSocketModeHandler) -> None:
+        """Let events under way be acknowledged, and leave."""
+        if self._busy:
+            await asyncio.wait(self._busy, timeout=PARTING)
+        client = handler.client
+        tasks = [client.message_processor, client.current_session_monitor, client.message_receiver]
+        await handler.close_async()  # type: ignore[no-untyped-call]  # nor here
+        await asyncio.gather(*(task for task in tasks if task is not None), return_exceptions=True)
+
+    async def _greeted(self, client: Any, message: dict[str, Any], raw: str | None) -> None:
+        """Slack says hello on every new connection: before it, we may have missed something."""
+        if message.get("type") != "hello":
+            return
+        self._caught_up.clear()
+        log.info("connected to Slack")
+        while True:
+            try:
+                await self._hear(Gap(secrets.token_hex(8), "slack"))
+                break
+            except Unavailable as error:
+                log.error("a gap could not be written down: %s", error)
+                await asyncio.sleep(self._patience.again)
+        self._caught_up.set()
+
+    def _handed(self, handler: AsyncSocketModeHandler) -> Any:
+        async def hand(client: Any, request: SocketModeRequest) -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            self._busy.add(task)
+            task.add_done_callback(self._busy.discard)
+            await self._caught_up.wait()
+            await handler.handle(client, request)
+
+        return hand

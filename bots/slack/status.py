@@ -1,0 +1,76 @@
+"""The status beneath a thread: what we are doing while there is no text yet."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from bots.slack.web import Limited, Refused, Unsure, Web
+from core.chat import Gone, Hindered, ThreadKey
+
+SECONDS = 90.0  # until it is said again; Slack forgets it after two minutes
+LOADING = ["Reading the thread…", "Thinking…", "Looking for the right words…"]
+
+log = logging.getLogger(__name__)
+
+
+class Status:
+    """One thread's status. Slack has none in some places and plans, so that it is tried, and nothing depends on it."""
+
+    def __init__(self, web: Web, key: ThreadKey) -> None:
+        self._web = web
+        self._key = key
+        self._saying: asyncio.Task[None] | None = None
+        self._said = False
+
+    def begin(self, word: str) -> None:
+        """Say what goes on, from now until `end`."""
+        if self._key.thread and self._kind not in self._web.silent:
+            self._saying = asyncio.create_task(self._keep(f"is {word}…"))
+
+    def answered(self) -> None:
+        """There is text now; Slack takes the status away when a message arrives."""
+        if self._saying is not None:
+            self._saying.cancel()
+
+    async def end(self) -> None:
+        """Leave no status behind."""
+        if self._saying is None:
+            return
+        self._saying.cancel()
+        await asyncio.gather(self._saying, return_exceptions=True)
+        if self._said and self._kind not in self._web.silent:
+            await self._say("")
+
+    async def _keep(self, status: str) -> None:
+        while self._kind not in self._web.silent:
+            await self._say(status, loading_messages=LOADING)
+            await asyncio.sleep(SECONDS)
+
+    async def _say(self, status: str, **more: object) -> None:
+        key = self._key
+        self._said = True
+        try:
+            await self._web.once(
+                "assistant.threads.setStatus", channel_id=key.channel, thread_ts=key.thread, status=status, **more
+            )
+        except (Limited, Unsure) as error:
+            log.debug("no status: %s", error)
+        except (Refused, Gone, Hindered) as error:
+            self._web.silent.add(self._kind)
+            log.info("no status is shown in %s channels: %s", self._kind, error)
+
+    @property
+    def _kind(self) -> str:
+        return self._key.channel[:1]
+
+
+@asynccontextmanager
+async def status(web: Web, key: ThreadKey, word: str) -> AsyncIterator[Status]:
+    """A status that is taken away at the end, however that comes."""
+    shown = Status(web, key)
+    shown.begin(word)
+    try:
+        yield shown
+    finally:
+        await shown.end()

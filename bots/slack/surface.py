@@ -1,0 +1,112 @@
+"""A surface: one thread, as it is read and shown in Slack."""
+
+from collections import deque
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
+
+from bots.slack import files, read
+from bots.slack.people import People
+from bots.slack.posts import Posts
+from bots.slack.status import Status, status
+from bots.slack.web import Refused, Web
+from bots.slack.whisper import Whisper
+from core.chat import Attachment, Gone, Hindered, History, Question, Rank, Reach, Shown
+
+NEWEST = 20  # pages of history that we keep of a very long thread: 20,000 messages
+
+
+class Surface:
+    """The place of one question. `grows` says whether texts are shown before they are whole."""
+
+    def __init__(self, web: Web, people: People, question: Question, grows: bool = True, newest: int = NEWEST) -> None:
+        self._web = web
+        self._people = people
+        self._question = question
+        self._grows = grows
+        self._newest = newest
+
+    async def history(self) -> History:
+        """The thread; of a slash command's place, which is none, only what answers the command."""
+        if not self._question.key.thread:
+            return await self._answers()
+        batches: deque[list[read.Raw]] = deque(maxlen=self._newest)
+        count = 0
+        try:
+            async for batch in self._web.messages(self._question.key):
+                batches.append(batch)
+                count += 1
+        except Refused as refused:
+            raise Gone(str(refused)) from None
+        reach = Reach.WHOLE if count <= self._newest else Reach.TAIL
+        raws = [raw for batch in batches for raw in batch]
+        if reach is Reach.TAIL:  # Slack repeats the root on each page, and what comes after it is not here
+            raws = [raw for raw in raws if raw["ts"] != self._question.key.thread]
+        return read.history(raws, self._web.us, reach)
+
+    async def names(self, people: AbstractSet[str]) -> dict[str, str]:
+        return await self._people.names(people)
+
+    async def fetch(self, attachment: Attachment) -> bytes:
+        return await files.fetch(self._web, attachment)
+
+    async def rank(self, person: str) -> Rank:
+        return await self._people.rank(person, self._question.key.channel)
+
+    async def show(self, reply: Shown) -> None:
+        """Show the reply until it is whole. Raises Gone where that is impossible."""
+        try:
+            if reply.private:
+                await Whisper(self._web, self._question).say(await _whole(reply))
+            elif self._question.command is not None:
+                await self._command(reply)
+            else:
+                await self._thread(reply)
+        except (Hindered, Refused) as problem:
+            raise Gone(str(problem)) from None
+
+    async def _thread(self, reply: Shown) -> None:
+        posts = Posts(self._web, reply)
+        async with status(self._web, self._question.key, reply.status) as shown:
+            async for text in reply.texts():
+                if reply.whole:
+                    await posts.settle(text)
+                elif self._grows and text.strip():
+                    await self._grow(reply, posts, shown, text)
+        await self._files(reply)
+
+    async def _grow(self, reply: Shown, posts: Posts, shown: Status, text: str) -> None:
+        shown.answered()
+        await posts.grow(text)
+        await reply.ended(self._web.pace.turn("chat.update"))
+
+    async def _command(self, reply: Shown) -> None:
+        """A command's answer stands in the channel, also where we may only respond to commands."""
+        text, whisper = await _whole(reply), Whisper(self._web, self._question)
+        try:
+            await Posts(self._web, reply).settle(text)
+        except Gone:
+            if not whisper.responds:
+                raise
+            await whisper.aloud(text)
+        await self._files(reply)
+
+    async def _files(self, reply: Shown) -> None:
+        for file in reply.files:
+            await files.upload(self._web, self._question.key, file)
+
+    async def _answers(self) -> History:
+        """What stands in the channel as an answer to this question."""
+        found = []
+        oldest = f"{self._question.at.timestamp():.6f}"
+        with suppress(Gone):  # commands are also given where we are not
+            async for batch in self._web.messages(self._question.key, oldest):
+                found += [raw for raw in batch if read.payload(raw).get("question") == self._question.name]
+        return read.history(found, self._web.us, Reach.CHAIN)
+
+
+async def _whole(reply: Shown) -> str:
+    """The final text."""
+    final = ""
+    async for text in reply.texts():
+        final = text
+    return final

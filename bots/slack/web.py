@@ -1,0 +1,178 @@
+"""The Web API of one workspace: calls that say in the house's words what went wrong, and wait where Slack says so."""
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, stop_never
+from tenacity import wait_exponential_jitter as longer
+
+from bots.slack.pace import Pace
+from bots.slack.read import Raw, Us
+from core.chat import Gone, Hindered, ThreadKey
+
+BATCH = 999  # messages of one page of history; Slack gives no more
+TRIES = 5  # times that a question to Slack is asked, before a person is told that Slack does not answer
+LONGEST_PAUSE = 30.0  # seconds between two tries, where Slack names no time
+UNNAMED = 1.0  # seconds to wait where Slack limits us and does not say for how long
+
+GONE = {
+    "account_inactive": "the app's account is switched off",
+    "cannot_reply_to_message": "there is no thread any more",
+    "channel_not_found": "the channel is gone, or closed to us",
+    "invalid_auth": "the bot token is not valid",
+    "is_archived": "the channel is archived",
+    "not_authed": "the bot token is missing",
+    "not_in_channel": "we are not in the channel",
+    "thread_not_found": "there is no thread any more",
+    "token_expired": "the bot token has run out",
+    "token_revoked": "the bot token is revoked",
+    "user_not_in_channel": "the person is not in the channel",
+}
+PASSING = {"fatal_error", "internal_error", "request_timeout", "service_unavailable", "team_added_to_org"}
+
+_HOST = re.compile(r"[A-Za-z0-9.-]+(?::\d+)?")
+
+Sleep = Callable[[float], Awaitable[None]]
+
+log = logging.getLogger(__name__)
+
+
+class Limited(Exception):
+    """Too many calls; nothing happened. It may be tried again in `seconds`."""
+
+    def __init__(self, method: str, seconds: float) -> None:
+        super().__init__(f"{method} may be called again in {seconds:g} s")
+        self.seconds = seconds
+
+
+class Unsure(Exception):
+    """The answer was lost, or says that Slack is in trouble: it may have happened or not."""
+
+
+class Refused(Exception):
+    """Slack says no. `error` is its word for it."""
+
+    def __init__(self, method: str, error: str) -> None:
+        super().__init__(f"{method}: {error}")
+        self.error = error
+
+
+class Web:
+    """One workspace's token at work. Nothing is repeated here but what `read` and `surely` promise."""
+
+    def __init__(
+        self, client: AsyncWebClient, us: Us, pace: Pace, sleep: Sleep = asyncio.sleep, batch: int = BATCH
+    ) -> None:
+        self.client = client
+        self.us = us
+        self.pace = pace
+        self.silent: set[str] = set()
+        """Kinds of channels (C, D, G) that show no status."""
+        self._sleep = sleep
+        self._batch = batch
+
+    async def read(self, method: str, **arguments: object) -> Raw:
+        """Ask Slack, with patience. Raises Gone, Refused, or Hindered where it does not answer."""
+        params = {name: value for name, value in arguments.items() if value is not None}
+        try:
+            return await self.patiently(TRIES)(self._call, method, http_verb="GET", params=params)
+        except (Limited, Unsure) as error:
+            log.error("%s", error)
+            raise Hindered("Slack does not answer me just now. Please ask again in a minute.") from None
+
+    async def once(self, method: str, **arguments: object) -> Raw:
+        """Change something. Raises Limited, Unsure, Refused, Gone, Hindered."""
+        return await self._call(method, json={name: value for name, value in arguments.items() if value is not None})
+
+    async def surely(self, method: str, **arguments: object) -> Raw:
+        """Change something that may be changed twice, however long it takes. Raises Refused, Gone, Hindered."""
+        return await self.patiently()(self.once, method, **arguments)
+
+    async def messages(self, key: ThreadKey, oldest: str | None = None) -> AsyncIterator[list[Raw]]:
+        """The messages of a thread, or of a channel that a command was given in, since `oldest`, a page at a time.
+
+        A thread comes oldest first, and Slack may repeat its root on each page.
+        """
+        method = "conversations.replies" if key.thread else "conversations.history"
+        cursor = None
+        while cursor != "":
+            place = {"channel": key.channel, "ts": key.thread or None, "oldest": oldest, "cursor": cursor}
+            answer = await self.read(method, **place, limit=self._batch, include_all_metadata=True, inclusive=True)
+            yield answer["messages"]
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
+
+    def trusted(self, url: str) -> bool:
+        """Whether `url` is Slack's: of the API's host, or of one below it. Only there our token goes."""
+        api, asked = urlsplit(self.client.base_url), urlsplit(url)
+        if asked.scheme != api.scheme or not _HOST.fullmatch(asked.netloc):
+            return False
+        return asked.netloc == api.netloc or asked.netloc.endswith(f".{api.netloc}")
+
+    def patiently(self, tries: int | None = None) -> AsyncRetrying:
+        """Tries again while Slack limits us or is in trouble, as soon as it allows."""
+        return AsyncRetrying(
+            retry=retry_if_exception_type((Limited, Unsure)),
+            stop=stop_after_attempt(tries) if tries else stop_never,
+            wait=_pause,
+            sleep=self._sleep,
+            reraise=True,
+        )
+
+    async def _call(self, method: str, **arguments: Any) -> Raw:
+        try:
+            response = await self.client.api_call(method, **arguments)
+        except SlackApiError as error:
+            failure = failed(method, error)
+            if isinstance(failure, Limited):
+                self.pace.limited(method, failure.seconds)
+            raise failure from None
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Unsure(f"{method}: {type(error).__name__}") from None
+        answer: Raw = response.data if isinstance(response.data, dict) else {}
+        return answer
+
+
+def failed(method: str, error: SlackApiError) -> Exception:
+    """What an error of Slack's means."""
+    response: Any = error.response
+    data = getattr(response, "data", None)
+    said = data if isinstance(data, dict) else {}
+    word = str(said.get("error") or "")
+    status: int = getattr(response, "status_code", None) or getattr(response, "status", None) or 0
+    if status == 429 or word in {"ratelimited", "rate_limited"}:
+        return Limited(method, _seconds(response.headers.get("Retry-After")))
+    if status >= 500 or word in PASSING or (status == 200 and not word):
+        return Unsure(f"{method}: {word or status}")
+    if word in GONE:
+        return Gone(f"{GONE[word]} ({method}: {word})")
+    if word == "missing_scope":
+        return Hindered(_unscoped(method, str(said.get("needed") or "")))
+    return Refused(method, word or f"HTTP {status}")
+
+
+def _unscoped(method: str, needed: str) -> str:
+    """What whoever runs Confab must do, told to the person."""
+    scopes = " or ".join(f"`{scope}`" for scope in needed.split(",") if scope) or "another scope"
+    return f"I may not do this here: the Slack app needs the scope {scopes} for {method}. Whoever runs me can add it."
+
+
+def _seconds(retry_after: str | None) -> float:
+    try:
+        return max(0.0, float(retry_after or UNNAMED))
+    except ValueError:
+        return UNNAMED
+
+
+def _pause(state: RetryCallState) -> float:
+    """As long as Slack says, else longer each time."""
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, Limited):
+        return error.seconds
+    return longer(initial=1, max=LONGEST_PAUSE, jitter=0.5)(state)

@@ -1,0 +1,67 @@
+"""A whisper: an answer that only one person sees. Slack keeps none, so it is said once, when it is whole."""
+
+import json
+
+import aiohttp
+from slack_sdk.webhook.async_client import AsyncWebhookClient
+
+from bots.slack import look
+from bots.slack.posts import UNSUITED
+from bots.slack.web import Refused, Web
+from core.chat import Gone, Question
+from core.pages import pages
+
+USES = 5  # of one response_url, within half an hour
+
+
+class Whisper:
+    """Says pages to the person who asked: by the command's response_url while it lasts, and in the channel after it."""
+
+    def __init__(self, web: Web, question: Question) -> None:
+        self._web = web
+        self._question = question
+        self._url = str(json.loads(question.address).get("url") or "")
+        self._left = USES if self._url and self._web.trusted(self._url) else 0
+
+    @property
+    def responds(self) -> bool:
+        """Whether there is a response_url, which also works where we are not in the channel."""
+        return self._left > 0
+
+    async def say(self, text: str) -> None:
+        """Say all of it. Raises Gone."""
+        for page in pages(text, look.DIALECT):
+            if not await self.respond(page, "ephemeral"):
+                await self._whispered(page)
+
+    async def aloud(self, text: str) -> None:
+        """Say it to the channel, where we may not post but may respond. Raises Gone."""
+        for page in pages(text, look.DIALECT):
+            if not await self.respond(page, "in_channel"):
+                raise Gone("the command can't be responded to any more")
+
+    async def respond(self, page: str, kind: str) -> bool:
+        """Whether the response_url took a page, as far as we know."""
+        if not self._left:
+            return False
+        self._left -= 1
+        client = AsyncWebhookClient(self._url, session=self._web.client.session, retry_handlers=[])
+        content = {"text": look.plain(page), "blocks": look.blocks(page), "response_type": kind}
+        try:
+            answer = await client.send_dict({**content, "unfurl_links": False, "unfurl_media": False})
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return False
+        return answer.status_code == 200
+
+    async def _whispered(self, page: str) -> None:
+        key = self._question.key
+        place = {"channel": key.channel, "user": self._question.person, "thread_ts": key.thread or None}
+        try:
+            await self._post(**place, text=look.plain(page), blocks=look.blocks(page))
+        except Refused as refused:
+            if refused.error not in UNSUITED:
+                raise Gone(str(refused)) from None
+            await self._post(**place, text=look.plain(page), blocks=look.sections(page))
+
+    async def _post(self, **content: object) -> None:
+        await self._web.surely("chat.postEphemeral", link_names=False, parse="none", **content)

@@ -1,0 +1,121 @@
+"""Copying: the database as it stands at one moment, in a file of its own, while others go on writing."""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from sqlite_utils import Database
+
+from core.store.protocols import Unusable
+from core.store.sqlite.database import DAMAGED, MEMORY, Unfit, create, known, mend
+from core.store.sqlite.sweeping import sweep
+
+DRAFT = ".confab-"  # begins the folder's name in which a copy grows until it is whole
+BESIDE = ("", "-wal", "-shm", "-journal")  # SQLite takes such a neighbour for a part of the database
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """A copy that was read back and found whole."""
+
+    source: str
+    target: str
+    bytes: int
+    rows: Mapping[str, int]
+    """How many each table has."""
+
+
+def copied(path: str, target: str, busy: timedelta) -> Copied:
+    """Copy the database `path` into the new file `target`, its owner's alone; what was erased is not in it.
+
+    Until the copy is whole there is no `target`. Raises Unusable, and then nothing is left of it either.
+    """
+    try:
+        rows = _placed(path, Path(target), busy)
+        return Copied(path, target, Path(target).stat().st_size, rows)
+    except (OSError, _Unwritable) as error:
+        raise Unusable(f"The backup {target} cannot be written: {mend(error)}.") from error
+    except (sqlite3.DatabaseError, Unfit) as error:
+        raise Unusable(f"The database {path} cannot be copied: {mend(error)}.") from error
+
+
+def _placed(path: str, target: Path, busy: timedelta) -> dict[str, int]:
+    _free(path, target)
+    with TemporaryDirectory(prefix=DRAFT, dir=target.parent) as folder:
+        draft = os.path.join(folder, target.name)
+        rows = _drafted(path, draft, busy)
+        _check(draft, rows, busy)
+        _free(path, target)
+        os.rename(draft, target)
+    _sync(target.parent)
+    return rows
+
+
+def _free(path: str, target: Path) -> None:
+    """Refuse what would overwrite something, or be overwritten by SQLite."""
+    if os.path.realpath(target) in {os.path.realpath(path) + ending for ending in BESIDE}:
+        raise _Unwritable("it is the database itself; name another file")
+    for ending in BESIDE:
+        if os.path.lexists(f"{target}{ending}"):
+            raise _Unwritable(f"{target}{ending} exists already; name another file, or move that one away")
+
+
+def _drafted(path: str, draft: str, busy: timedelta) -> dict[str, int]:
+    """Copy one moment of `path`; how many rows each table had then."""
+    create(draft)
+    with _moment(path, busy) as db, closing(sqlite3.connect(draft)) as copy:
+        rows = _rows(db)
+        try:
+            db.conn.backup(copy)
+        except sqlite3.DatabaseError as error:
+            raise _Unwritable(mend(error)) from error
+    return rows
+
+
+@contextmanager
+def _moment(path: str, busy: timedelta) -> Iterator[Database]:
+    """The database as it is now, whatever others write meanwhile; who writes does not wait for us."""
+    if path == MEMORY:
+        raise Unfit("it is in memory; set DATABASE_URL to a file, as in sqlite:///confab.db")
+    if not os.path.exists(path):
+        raise Unfit("there is none; see DATABASE_URL, and the folder in which this was started")
+    address = f"{Path(path).absolute().as_uri()}?mode=rw"
+    db = Database(sqlite3.connect(address, busy.total_seconds(), uri=True), execute_plugins=False)
+    with closing(db):
+        db.execute("BEGIN")
+        if not known(db):
+            raise Unfit("it is not Confab's; see DATABASE_URL")
+        yield db
+
+
+def _check(draft: str, rows: Mapping[str, int], busy: timedelta) -> None:
+    """Open the copy, clear out of it what was erased, and see that it is whole. It becomes one single file."""
+    with closing(Database(sqlite3.connect(draft), execute_plugins=False)) as copy:
+        copy.disable_wal()
+        same = _rows(copy) == rows
+        sweep(copy, busy)
+        whole = [row["integrity_check"] for row in copy.query("PRAGMA integrity_check(1)")] == ["ok"]
+    if not (same and whole):
+        raise Unfit(DAMAGED)
+
+
+def _rows(db: Database) -> dict[str, int]:
+    return {name: db.table(name).count for name in db.table_names()}
+
+
+def _sync(folder: Path) -> None:
+    """A new name outlasts a power cut only when its folder is on the disk."""
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+class _Unwritable(Unfit):
+    """It is the copy that cannot be, not the database."""

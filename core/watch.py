@@ -1,0 +1,66 @@
+"""The watch: what the house tells of itself while it works, to whoever counts. It is never told a word of anybody's."""
+
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Literal
+
+from core.chat import Question
+from core.ledger import Usage
+from core.store.protocols import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The first words of Claude's answer are known."""
+
+    question: Question
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A question was closed."""
+
+    question: Question
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """A request to Claude ended: with a stop_reason, or the name of the error. Without `usage` it died."""
+
+    model: str
+    outcome: str
+    usage: Usage | None
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A platform's API answered. `method` is one of a few: a route, never an address with ids in it."""
+
+    platform: str
+    method: str
+    outcome: Literal["ok", "limited", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Beaten:
+    """This process has said that it lives."""
+
+
+Sign = Begun | Closed | Requested | Called | Beaten
+Watch = Callable[[Sign], None]
+"""Returns at once and never raises."""
+
+
+def unwatched(_sign: Sign) -> None:
+    """Nobody counts."""
+
+
+answering: ContextVar[Mapping[str, str] | None] = ContextVar("answering", default=None)
+"""The ids of the question that a task answers: every line logged meanwhile can carry them."""
+
+
+def ids(question: Question) -> dict[str, str]:
+    """Where a question stands, as fields of a log line."""
+    return {"workspace": question.key.workspace, "channel": question.key.channel, "question": question.name}

@@ -1,0 +1,114 @@
+"""The whole house in a Slack workspace: the real Bolt and SDKs, a real store, Claude on loopback."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from bots.slack.door import Slack
+from core.assistant import Assistant
+from core.store.protocols import Store
+from core.store.sqlite import open_store
+from tests.fakes.claude import ClaudeFake
+from tests.fakes.slack import SlackFake
+from tests.fakes.slack_nouns import Shown
+from tests.house import house
+
+SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
+BOT = "U0BOT"
+
+
+async def brisk(seconds: float) -> None:
+    """A pause that is a thousand times shorter."""
+    await asyncio.sleep(seconds / 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Everything that a test can look at."""
+
+    slack: SlackFake
+    claude: ClaudeFake
+    store: Store
+    assistant: Assistant
+    platform: Slack
+
+    async def answered(self, times: int = 1) -> None:
+        """Wait until Claude was asked so often, and nothing is open any more."""
+        await self.slack.until(lambda: len(self.claude.requests) >= times)
+        await self.rest()
+
+    async def rest(self) -> None:
+        """Wait until everything sent to us is acknowledged, and no question is open."""
+        await self.slack.settled()
+        async with asyncio.timeout(5):
+            await self.assistant.floor.idle()
+
+    def ours(self, channel: str, ts: str) -> list[Shown]:
+        """Our pages in a thread."""
+        return [one for one in self.slack.thread(channel, ts) if one.user == BOT]
+
+    def texts(self, channel: str, ts: str) -> list[str]:
+        return [one.text for one in self.ours(channel, ts)]
+
+    def prompt(self, index: int = -1) -> list[tuple[str, str]]:
+        """What Claude was sent: each turn's role and words."""
+        return [(turn["role"], words(turn["content"])) for turn in self.asked[index]["messages"]]
+
+    @property
+    def asked(self) -> list[Any]:
+        return [request.body for request in self.claude.requests if request.path == "/v1/messages"]
+
+    def system(self, index: int = -1) -> str:
+        return words(self.asked[index]["system"])
+
+
+def words(content: Any) -> str:
+    return content if isinstance(content, str) else "\n".join(block["text"] for block in content)
+
+
+@asynccontextmanager
+async def living(
+    slack: SlackFake, claude: ClaudeFake, store: Store | None = None, http: bool = False, **options: Any
+) -> AsyncIterator[House]:
+    """A house that is connected while this lasts, by Socket Mode or by HTTP."""
+    kept = store or await open_store("sqlite://")
+    ways = {"signing_secret": SECRET, "port": 0} if http else {"app_token": slack.app_token}
+    platform = Slack(slack.token, api_url=slack.base_url, **{**ways, "pause": 0.005, "sleep": brisk, **options})
+    try:
+        async with house(kept, claude, platform) as assistant:
+            running = asyncio.create_task(platform.run(assistant.hear))
+            try:
+                await _connected(slack, platform, running, http)
+                yield House(slack, claude, kept, assistant, platform)
+            finally:
+                running.cancel()
+                await asyncio.gather(running, return_exceptions=True)
+    finally:
+        await platform.close()
+        if store is None:
+            await kept.shut()
+
+
+async def _connected(slack: SlackFake, platform: Slack, running: asyncio.Task[None], http: bool) -> None:
+    ready = _listening(platform) if http else slack.connected(slack.sockets.connections + 1)
+    connecting = asyncio.create_task(ready)
+    await asyncio.wait({connecting, running}, return_when=asyncio.FIRST_COMPLETED)
+    if running.done():
+        connecting.cancel()
+        running.result()
+    if http:
+        slack.deliver_http(f"http://127.0.0.1:{platform.port}/slack/events", SECRET)
+
+
+async def _listening(platform: Slack) -> None:
+    while not platform.port:
+        await asyncio.sleep(0.001)
+
+
+@asynccontextmanager
+async def at_home(**options: Any) -> AsyncIterator[House]:
+    """A new workspace, a new Claude, an empty store and a house that is connected."""
+    async with SlackFake() as slack, ClaudeFake() as claude, living(slack, claude, **options) as house:
+        yield house

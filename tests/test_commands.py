@@ -1,0 +1,177 @@
+"""What each command does: core.commands.persona, core.commands.prompt, core.commands.forget, core.commands.help."""
+
+import pytest
+
+from core.chat import Asks, Commanded, Question, Rank, ThreadKey
+from core.commands import TABLE
+from core.commands.table import Call, Desk, Problem, find, run, values
+from core.personas import Persona, Place
+from core.prompt import Block, Model, Request
+from core.store.protocols import Faster
+from core.store.sqlite import open_store
+from tests.fakes.board import Board
+
+OLD = Model("old", 200_000, 8_000, frozenset(), frozenset({"enabled"}), known=True)
+NEW = Model("new", 200_000, 8_000, frozenset({"low", "high"}), frozenset({"adaptive"}), known=True)
+KEY = ThreadKey("board:w1", "c1", "t1")
+
+
+@pytest.fixture
+def board():
+    return Board()
+
+
+@pytest.fixture
+async def store(board):
+    opened = await open_store("sqlite://", clock=board.now)
+    yield opened
+    await opened.shut()
+
+
+@pytest.fixture
+def give(board, store):
+    """Give a command as a person, and read its answer."""
+
+    async def model(name: str) -> Model:
+        return {"new": NEW, "old": OLD}.get(name, Model(name))
+
+    async def compose(question, surface) -> Request | None:
+        thread = await store.threads.thread(question.key)
+        return (
+            Request({"model": "new", "max_tokens": 5}, (Block("house", "```x```", breakpoint=True),))
+            if thread.messages
+            else None
+        )
+
+    desk = Desk(store, Persona(model="new"), board.now, model, compose, TABLE)
+
+    async def given(line: str, person: str = "U1", key: ThreadKey = KEY) -> str:
+        question = Question(key, "k1", person, board.now(), command=line)
+        row, rest = find(TABLE, line)
+        call = Call(question, values(row, rest, {}), await board.surface(question), desk)
+        return (await run(row, call)).text
+
+    return given
+
+
+async def test_without_a_persona_the_defaults_are_shown(give):
+    assert (
+        await give("persona show", "U2")
+        == "No persona is set here; these are the defaults.\n\nmodel `new`\n> (no system prompt)"
+    )
+
+
+async def test_what_is_set_is_shown_with_who_set_it(give):
+    await give("persona set Be brief.\nBe kind.")
+
+    shown = await give("persona show", "U2")
+    assert shown.startswith("Set for this channel by <@U1> on 2026-01-02 (version 1).")
+    assert shown.endswith("> Be brief.\n> Be kind.")
+
+
+async def test_setting_the_same_again_makes_no_new_version(give, store):
+    await give("persona set Be brief.")
+
+    assert "It was that already." in await give("persona set Be brief.")
+    assert len(await store.personas.versions(Place("board:w1", "c1"))) == 1
+
+
+async def test_tuning_keeps_the_words_and_setting_keeps_the_tuning(give, store):
+    await give("persona set Be brief.")
+    await give("persona tune effort=low max_tokens=4000")
+    await give("persona set Be long.")
+
+    held = await store.personas.persona(Place("board:w1", "c1"))
+    assert held.persona == Persona(system="Be long.", effort="low", max_tokens=4000)
+
+
+async def test_default_takes_a_choice_back(give, store):
+    await give("persona tune effort=low")
+    await give("persona tune effort=default")
+
+    assert (await store.personas.persona(Place("board:w1", "c1"))).persona == Persona()
+
+
+async def test_the_workspaces_persona_holds_where_a_channel_has_none(give):
+    await give("persona set where=workspace You are of this house.")
+
+    assert "Set for the whole workspace" in await give("persona show", key=ThreadKey("board:w1", "c9", "t"))
+    assert "No persona" in await give("persona show", key=ThreadKey("board:w2", "c9", "t"))
+
+
+async def test_a_cleared_channel_falls_back(give):
+    await give("persona set where=workspace Wide.")
+    await give("persona set Narrow.")
+
+    assert await give("persona clear") == "This channel has no persona of its own any more."
+    assert "> Wide." in await give("persona show")
+    assert await give("persona clear") == "There was no persona to clear."
+
+
+@pytest.mark.parametrize(
+    ("line", "person", "sentence"),
+    [
+        ("persona set x", "U2", "Only those who manage this channel can use `persona set`."),
+        ("persona set where=workspace x", "U3", "Only those who manage the whole workspace can set its persona."),
+        ("persona clear where=workspace", "U3", "Only those who manage the whole workspace can set its persona."),
+        ("persona tune", "U1", "Name at least one thing to tune, such as `persona tune effort=low`."),
+        ("persona tune effort=high model=old", "U1", "old does not take effort `high`; it has no effort levels."),
+        (
+            "persona tune temperature=0.5",
+            "U1",
+            "new no longer takes a temperature. Use effort instead: low is brief, high is thorough.",
+        ),
+        ("persona tune temperature=hot", "U1", "temperature is a number from 0 to 1; `hot` is not."),
+        ("persona tune max_tokens=9000", "U1", "new writes at most 8,000 tokens."),
+    ],
+)
+async def test_what_cannot_be_set_is_refused_with_a_reason(give, board, store, line, person, sentence):
+    board.ranks["U3"] = Rank.MANAGER
+
+    with pytest.raises(Problem) as raised:
+        await give(line, person)
+
+    assert str(raised.value) == sentence
+    assert await store.personas.persona(Place("board:w1", "c1")) is None
+
+
+async def test_of_two_who_change_it_at_once_the_second_is_told(store, board):
+    place = Place("board:w1", "c1")
+    await store.personas.change(place, Persona(system="a"), 0, "U1", board.now())
+
+    with pytest.raises(Faster):
+        await store.personas.change(place, Persona(system="b"), 0, "U2", board.now())
+
+
+async def test_a_thread_that_nothing_is_kept_of_has_no_prompt(give):
+    assert (await give("prompt")).startswith("Nothing yet:")
+
+
+async def test_a_prompt_is_fenced_beyond_what_stands_in_it(give, store, board):
+    await store.questions.hear(board.said("t1", "U1", "hello"))
+
+    shown = await give("prompt")
+
+    assert "**1. house**, about 2 tokens\n`````\n```x```\n`````\ncache breakpoint" in shown
+    assert "{'model': 'new', 'max_tokens': 5}" in shown
+
+
+async def test_forgetting_says_how_much(give, store, board):
+    await store.questions.hear(board.said("t1", "U1", "hello"))
+    await store.questions.hear(board.said("t1", "U2", "hi", asks=Asks.NO))
+
+    assert (await give("forget", "U2")).startswith("2 messages are forgotten.")
+    assert await give("forget", "U2") == "Confab keeps nothing of this thread."
+
+
+async def test_help_names_every_command_and_who_may_give_it(give):
+    shown = await give("help")
+
+    assert all(f"- `{row.words}" in shown for row in TABLE)
+    assert "system prompt (for who manages the channel)" in shown
+
+
+async def test_a_command_is_a_question_that_its_event_makes_once(store, board):
+    event = Commanded("k1", KEY, "U1", "help", board.now())
+
+    assert [(await store.questions.hear(event)).question for _ in range(2)] == [True, False]

@@ -1,0 +1,26 @@
+"""The stand-in through the real SDK: it streams as the API does, and never pretends to be Claude."""
+
+from bots.standin import Standin, told
+from core.claude import Claude
+from core.personas import Persona
+from core.prompt import Model, request
+from core.turns import Turn
+
+
+async def test_it_streams_what_it_was_sent_and_says_what_it_is():
+    claude = Claude("none", "https://api.anthropic.com", Standin(pause=0))
+    heard: list[str] = []
+    asked = request(Persona(system="Be brief."), [Turn("user", "Ada: hello\nBob: hi")], Model("claude-haiku-5-5"), "1h")
+
+    completion = await claude.answer(asked, heard.append)
+    model = await claude.model("claude-haiku-5-5")
+    await claude.close()
+
+    assert completion.text == heard[-1] == told(asked.body)
+    assert len(heard) > 20
+    assert completion.stop == "end_turn"
+    assert completion.model == "stand-in"
+    assert completion.usage.input > 0
+    assert model == Model("claude-haiku-5-5")
+    for part in ("not Claude", "> Ada: hello\n> Bob: hi", "*Be brief.*", "1 turn"):
+        assert part in completion.text

@@ -1,0 +1,146 @@
+"""A table is found in Markdown as it is written, and drawn so that its columns stand in line."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from wcwidth import wcswidth
+
+from core.tables import SCREEN, Table, begun, cells, draw_table
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("| a | b |", ["a", "b"]),
+        ("a | b", ["a", "b"]),
+        ("|a||", ["a", ""]),
+        (r"| a \| b | `c` |", [r"a \| b", "`c`"]),
+        ("|", [""]),
+        ("||", [""]),
+    ],
+)
+def test_a_line_has_cells(line, expected):
+    assert cells(line) == expected
+
+
+@pytest.mark.parametrize(
+    ("header", "rule", "found"),
+    [
+        ("| a | b |", "|---|:-:|", True),
+        ("a | b", "-|-", True),
+        ("| a |", "|--|", True),
+        ("| a | b |", "|---|", False),
+        ("| a | b |", "|---|x|", False),
+        ("a", "---", False),
+        ("| a | b |", "| - | = |", False),
+    ],
+)
+def test_a_header_and_its_rule_begin_a_table(header, rule, found):
+    assert begun(header, rule) == (Table(header, rule) if found else None)
+
+
+@pytest.mark.parametrize(
+    ("line", "row"),
+    [
+        ("| 1 | 2 |", "| 1 | 2 |"),
+        ("| 1 | 2 | 3", "| 1 | 2 |"),
+        ("1 | 2 |", "1 | 2 |"),
+        ("| 1 | 2", None),
+        (r"|1|2\|", None),
+    ],
+)
+def test_a_row_is_whole_at_the_pipe_that_closes_its_last_column(line, row):
+    assert Table("| a | b |", "|---|---|").row(line) == row
+
+
+def table(text: str) -> list[list[str]]:
+    return [cells(line) for line in text.strip().splitlines()]
+
+
+def test_columns_are_aligned_as_their_rule_says():
+    text = """
+        | Name | Middle | Price |
+        |:-----|:------:|------:|
+        | apple | x | 1.20 |
+        | fig | wide one | 13.00 |
+    """
+
+    assert draw_table(table(text)).splitlines() == [
+        "```",
+        "Name    Middle   Price",
+        "-----  --------  -----",
+        "apple     x       1.20",
+        "fig    wide one  13.00",
+        "```",
+    ]
+
+
+def test_characters_count_as_wide_as_they_are_shown():
+    text = "| 名前 | n |\n|---|--:|\n| 漢字漢字 | 1 |\n| 👩\u200d💻 | 22 |\n| Cafe\u0301 | 3 |"
+
+    assert draw_table(table(text)).splitlines()[1:-1] == [
+        "名前        n",
+        "--------  ---",
+        "漢字漢字    1",
+        "👩\u200d💻         22",
+        "Cafe\u0301        3",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        ("**bold** and *soft*", "bold and soft"),
+        ("__bold__ and _soft_", "bold and soft"),
+        ("***both***, ~~gone~~", "both, gone"),
+        ("**very _nested_**", "very nested"),
+        ("`a*b*c`", "a*b*c"),
+        (r"`a \| b`", "a | b"),
+        (r"\*no\*", "*no*"),
+        ("snake_case_name", "snake_case_name"),
+        ("2 * 3 * 4 and 2*3*4", "2 * 3 * 4 and 2*3*4"),
+        ("[docs](http://x.y/z_(1))", "docs (http://x.y/z_(1))"),
+        ("[http://x.y](http://x.y)", "http://x.y"),
+        ("![](http://x.y)", "(http://x.y)"),
+        ("one<br>two", "one two"),
+        ("**open", "**open"),
+        ("tab\there", "tab here"),
+    ],
+)
+def test_a_cell_loses_marks_that_mean_nothing_in_code(cell, shown):
+    assert draw_table([["h"], ["---"], [cell]]).splitlines()[3] == shown
+
+
+def test_backticks_inside_need_a_longer_fence():
+    drawn = draw_table([["h"], ["---"], ["\\`\\`\\`"]]).splitlines()
+
+    assert (drawn[0], drawn[3], drawn[-1]) == ("````", "```", "````")
+
+
+def test_a_table_wider_than_a_screen_is_listed():
+    rows = [["Name", "**What** it is"], ["---", "---"], ["`a`", "x" * 80], ["b", "**y** \\| z", "more"]]
+
+    assert draw_table(rows).splitlines() == [
+        "- **Name:** `a`",
+        "  **What it is:** " + "x" * 80,
+        "- **Name:** b",
+        "  **What it is:** **y** | z",
+        "  more",
+    ]
+
+
+CELL = st.text(st.sampled_from("ab1 漢👍é\u0301&_*`|\\"), max_size=6).map(lambda text: text.strip().replace("|", "\\|"))
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    rows=st.lists(st.lists(CELL, min_size=3, max_size=3), min_size=1, max_size=5),
+    rule=st.sampled_from(["---", ":-:", "--:"]),
+)
+def test_a_drawn_table_is_a_block_no_wider_than_a_screen(rows, rule):
+    drawn = draw_table([rows[0], [rule] * 3, *rows[1:]]).splitlines()
+
+    assert len(drawn) == len(rows) + 3
+    assert drawn[0] == drawn[-1] == "`" * len(drawn[0])
+    assert not any(drawn[0] in line for line in drawn[1:-1])
+    assert max(map(wcswidth, drawn)) == wcswidth(drawn[2]) <= SCREEN
