@@ -333,6 +333,7 @@ async def test_the_database_may_be_lost(fake, claude, running, tmp_path):
     other = await open_store(f"sqlite:///{tmp_path}/other.db")
     running.connected.cancel()
     await asyncio.gather(running.connected, return_exceptions=True)
+    await running.discord.close()
     async with confab(fake, claude, other, process="p2") as later:
         await fake.say("cy", "general", "truly?", reply_to=fake.visible("general")[-1].id)
         await settled(fake, later)
