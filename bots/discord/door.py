@@ -130,6 +130,18 @@ class Discord:
         client.online = partial(self._come_online, client)
         return client
 
+    @property
+    def offline(self) -> str:
+        """Why no events come just now; empty while every shard is connected."""
+        client = self._client
+        if client is None or not client.is_ready():
+            return "not connected"
+        lost = [number for number, shard in client.shards.items() if shard.is_closed()]
+        return f"shards not connected: {', '.join(map(str, lost))}" if lost else ""
+
+    async def close(self) -> None:
+        """Nothing is left to let go of: the client closes when `run` ends."""
+
     async def surface(self, question: Question) -> Surface:
         await self._online.wait()
         client = self._connected
