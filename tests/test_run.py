@@ -179,13 +179,13 @@ async def process(folder: Path, slack: SlackFake, fake: ClaudeFake, *arguments: 
         "SLACK_API_URL": slack.base_url,
         **variables,
     }
-    connected = asyncio.create_task(slack.connected(slack.sockets.connections + 1))
+    connected = asyncio.create_task(slack.connected(slack.sockets.connections + 1, 30))
     started = await asyncio.create_subprocess_exec(
         sys.executable, "-W", "error", "-W", "ignore:'audioop':DeprecationWarning", *(arguments or ["-m", "bots", "run"]),
         cwd=folder, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
-        await asyncio.wait_for(connected, 30)
+        await connected
         yield started
     finally:
         if started.returncode is None:
