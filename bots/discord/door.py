@@ -101,10 +101,12 @@ class Discord:
 
     @property
     def offline(self) -> str:
-        if self._client is None or not self._client.is_ready():
+        """Why no events come just now; empty while every shard is connected."""
+        client = self._client
+        if client is None or client.is_closed() or not client.is_ready():
             return "not connected yet"
-        cut = sorted(number for number, shard in self._client.shards.items() if shard.is_closed())
-        return f"shards {cut} are not connected" if cut else ""
+        lost = [number for number, shard in client.shards.items() if shard.is_closed()]
+        return f"shards not connected: {', '.join(map(str, lost))}" if lost else ""
 
     async def run(self, hear: Hear) -> None:
         """Connect, and tell every event, until cancelled; requests can be made until `close`. Raises Unconnectable."""
