@@ -98,3 +98,42 @@ def run(only: str | None) -> None:
     chosen = settings.read()
     logs.start(chosen.confab_log_level, settings.secrets(chosen), chosen.confab_log_format)
     asyncio.run(serve(chosen, only))
+
+
+@main.group()
+def slack() -> None:
+    """Set Slack up."""
+
+
+@slack.command()
+@click.option("--url", default="", help="Where Slack reaches you, for HTTP mode: https://confab.example")
+@click.option("--yaml", "as_yaml", is_flag=True, help="As YAML; JSON otherwise.")
+def manifest(url: str, as_yaml: bool) -> None:
+    """Print the manifest to create the Slack app from."""
+    import json
+
+    from bots.slack.manifest import manifest
+
+    if as_yaml:
+        import yaml
+
+        click.echo(yaml.safe_dump(manifest(url), sort_keys=False, allow_unicode=True).rstrip())
+    else:
+        click.echo(json.dumps(manifest(url), indent=2))
+
+
+@main.group()
+def discord() -> None:
+    """Set Discord up."""
+
+
+@discord.command()
+@click.option("--application", default="", help="The application's id; without it, the one of DISCORD_BOT_TOKEN.")
+@_plainly
+def invite(application: str) -> None:
+    """Print the address at which a server's manager adds the bot."""
+    from bots.discord.invite import SWITCHES, application_of, invite
+    from core import settings
+
+    click.echo(invite(application or application_of(settings.read())))
+    click.echo(f"In the developer portal, under Bot, switch on: {', '.join(SWITCHES)}.", err=True)

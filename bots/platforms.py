@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from bots.finding import Findings
+from bots.server import Mount
 from core.chat import Platform
 from core.settings import Misset, Settings
 from core.store.protocols import Notes
@@ -31,13 +32,13 @@ def wanted(settings: Settings, only: str | None = None) -> list[str]:
     return found
 
 
-def opened(names: Sequence[str], settings: Settings, notes: Notes) -> list[Platform]:
-    """The platforms of these names, not connected yet. Raises Misset."""
+def opened(names: Sequence[str], settings: Settings, notes: Notes, mount: Mount) -> list[Platform]:
+    """The platforms of these names, not connected yet; `mount` is where HTTP is answered. Raises Misset."""
     found: list[Platform | None] = []
     if "slack" in names:
         from bots.slack.door import Slack
 
-        found.append(Slack.of(settings))
+        found.append(Slack.of(settings, mount))
     if "discord" in names:
         from bots.discord.door import Discord
 

@@ -11,6 +11,7 @@ from core.chat import Platform
 from core.claude import Claude
 from core.personas import Persona
 from core.store.protocols import Store
+from core.watch import Watch, unwatched
 from tests.fakes.claude import ClaudeFake
 
 
@@ -31,11 +32,12 @@ async def house(
     persona: Persona = Persona(model="claude-haiku-5-5"),  # noqa: B008  frozen
     clock: Callable[[], datetime] = now,
     process: str = "p1",
+    watch: Watch = unwatched,
     **options: object,
 ) -> AsyncIterator[Assistant]:
     """An assistant that answers while this lasts. Retries do not wait."""
     claude = Claude(fake.key, fake.url)
-    asking = Asking(claude, store.ledger, store.notes, clock, sleep=at_once)
+    asking = Asking(claude, store.ledger, store.notes, clock, sleep=at_once, watch=watch)
     assistant = Assistant(
         store,
         asking=asking,
@@ -43,6 +45,7 @@ async def house(
         defaults=persona,
         clock=clock,
         process=process,
+        watch=watch,
         **options,  # type: ignore[arg-type]  # the assistant's own
     )
     answering = asyncio.create_task(assistant.floor.run())

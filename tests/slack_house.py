@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from bots.server import Server
 from bots.slack.door import Slack
 from core.assistant import Assistant
 from core.store.protocols import Store
@@ -33,6 +34,7 @@ class House:
     store: Store
     assistant: Assistant
     platform: Slack
+    port: int
 
     async def answered(self, times: int = 1) -> None:
         """Wait until Claude was asked so often, and nothing is open any more."""
@@ -73,15 +75,17 @@ async def living(
     slack: SlackFake, claude: ClaudeFake, store: Store | None = None, http: bool = False, **options: Any
 ) -> AsyncIterator[House]:
     """A house that is connected while this lasts, by Socket Mode or by HTTP."""
-    kept = store or await open_store("sqlite://")
-    ways = {"signing_secret": SECRET, "port": 0} if http else {"app_token": slack.app_token}
+    kept, server = store or await open_store("sqlite://"), Server()
+    ways = {"signing_secret": SECRET, "mount": server.mounted} if http else {"app_token": slack.app_token}
     platform = Slack(slack.token, api_url=slack.base_url, **{**ways, "pause": 0.005, "sleep": brisk, **options})
     try:
-        async with house(kept, claude, platform) as assistant:
+        async with server.served("127.0.0.1", 0) as port, house(kept, claude, platform) as assistant:
             running = asyncio.create_task(platform.run(assistant.hear))
             try:
                 await _connected(slack, platform, running, http)
-                yield House(slack, claude, kept, assistant, platform)
+                if http:
+                    slack.deliver_http(f"http://127.0.0.1:{port}/slack/events", SECRET)
+                yield House(slack, claude, kept, assistant, platform, port)
             finally:
                 running.cancel()
                 await asyncio.gather(running, return_exceptions=True)
@@ -98,12 +102,10 @@ async def _connected(slack: SlackFake, platform: Slack, running: asyncio.Task[No
     if running.done():
         connecting.cancel()
         running.result()
-    if http:
-        slack.deliver_http(f"http://127.0.0.1:{platform.port}/slack/events", SECRET)
 
 
 async def _listening(platform: Slack) -> None:
-    while not platform.port:
+    while platform.offline:
         await asyncio.sleep(0.001)
 
 

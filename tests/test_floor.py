@@ -9,6 +9,7 @@ from core.chat import Pressed, ThreadKey
 from core.floor import Floor
 from core.store.protocols import Lost, Outcome, Unavailable
 from core.store.sqlite import open_store
+from core.watch import Closed
 from tests.fakes.board import Board
 from tests.house import at_once
 
@@ -177,12 +178,16 @@ async def test_a_bug_is_tried_three_times_and_then_the_question_is_closed(store,
     speaker.trouble = [RuntimeError("bug")] * 3
     names = await ask(store, board, "t1", "t2")
 
-    async with open_floor(store, speaker, places=1) as floor:
+    signs = []
+    async with open_floor(store, speaker, places=1, watch=signs.append) as floor:
         assert await heard(speaker, 4) == [names[0]] * 3 + [names[1]]
         await floor.idle()
 
     assert speaker.spoken == [names[1]]
     assert caplog.text.count("could not be answered") == 3
+    assert [(sign.question.name, sign.outcome) for sign in signs if isinstance(sign, Closed)] == [
+        (names[0], Outcome.EXPIRED)
+    ]
 
 
 async def test_a_database_that_is_away_is_waited_for(store, board, speaker):

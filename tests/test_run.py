@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from bots import run
+from bots.health import Health
+from bots.server import Server
 from core.settings import Settings
 from core.store.sqlite import open_store
 from tests.fakes.board import Board
@@ -68,7 +70,10 @@ def settings(fake, tmp_path):
 async def running(settings: Settings, *platforms: Board, grace: float = 5):
     """`confab run` over these platforms; leaving it is a signal, and is waited for."""
     store, stop = await open_store(settings.database_url), asyncio.Event()
-    serving = asyncio.create_task(run.answer(settings, platforms, store, stop, grace))
+    health, server = Health(store.questions), Server()
+    serving = asyncio.create_task(
+        run.answer(settings, platforms, store, health=health, server=server, stop=stop, grace=grace)
+    )
     try:
         yield stop
         stop.set()

@@ -12,6 +12,7 @@ import tomllib
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import click
 import pytest
 import yaml
 from aiohttp import web
@@ -79,25 +80,37 @@ def variables():
     return dict(part.split("=", 1) for line in said("ENV") for part in shlex.split(line))
 
 
+def code(text):
+    """The lines of code blocks, and what stands between backticks elsewhere."""
+    fenced = False
+    for line in text.splitlines():
+        if line.startswith("```"):
+            fenced = not fenced
+        elif fenced:
+            yield line
+        else:
+            yield from re.findall(r"`([^`]+)`", line)
+
+
 def commands(text):
-    """What is called as `confab` in code: the words that follow it, up to what ends a command."""
-    blocks = re.findall(r"```(?:sh|console)?\n(.*?)```", text, re.DOTALL)
-    spans = re.findall(r"(?<!`)`([^`\n]+)`(?!`)", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
-    for line in [line for block in blocks for line in block.splitlines()] + spans:
+    """The words that follow each `confab` that is called in code, up to what ends the command."""
+    for line in code(text):
         called = re.sub(r"docker compose exec confab|.*--entrypoint .*", "", line)
         for found in re.finditer(r"(?<![\w/=.-])(?:\S*bin/)?confab +((?:[a-z-][^\s'&|;#]* *)+)", called):
             yield found[1].split()
 
 
-def unknown(words):
+def unknown(words, command=main):
     """The first of the words after `confab` that the command line would not take."""
-    command, *rest = words
-    if command.startswith("-"):
-        return None if command in {"-h", "--help", "--version"} else command
-    if command not in main.commands:
-        return command
-    options = {option for one in main.commands[command].params for option in one.opts} | {"--help"}
-    return next((word for word in rest if word.startswith("-") and word.split("=")[0] not in options), None)
+    word = next(iter(words), None)
+    options = {option for one in command.params for option in one.opts} | {"-h", "--help"}
+    if word is None:
+        return None
+    if word.startswith("-"):
+        return unknown(words[1:], command) if word.split("=")[0] in options else word
+    if isinstance(command, click.Group):
+        return unknown(words[1:], command.commands[word]) if word in command.commands else word
+    return unknown(words[1:], command)
 
 
 # The manual
@@ -110,7 +123,7 @@ def test_every_command_and_option_that_a_page_shows_exists(page):
 
 def test_commands_are_found_where_they_stand_and_wrong_ones_are_seen():
     text = (
-        "```sh\nconfab fly\n/x/bin/confab chat --loud && ls\ndocker compose exec confab confab backup a.db\n"
+        "```ini\nUser=confab\n```\nIt runs.\n```sh\nconfab fly\n/x/bin/confab chat --loud && ls\ndocker compose exec confab confab backup a.db\n"
         "docker compose exec confab rm x\nsystemctl start confab\n```\nTry `confab --quiet`, `/confab help`, `confab.db`."
     )
 
@@ -168,7 +181,8 @@ def test_the_image_runs_a_command_that_exists_as_nobody_special():
 
     assert (name in PROJECT["project"]["scripts"], unknown(words)) == (True, None)
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user)
-    assert all(f"id {number}" in said("RUN")[1] for number in user.split(":"))
+    assert "--uid {} --gid".format(*user.split(":")) in said("RUN")[1]
+    assert "--gid {1} confab".format(*user.split(":")) in said("RUN")[1]
     assert instructions().index(("USER", user)) > max(at for at, one in enumerate(instructions()) if one[0] == "RUN")
 
 

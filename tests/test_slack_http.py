@@ -22,7 +22,7 @@ def signature(body: bytes, stamp: str, secret: str = SECRET) -> str:
 
 
 async def post(home, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
-    url = f"http://127.0.0.1:{home.platform.port}/slack/events"
+    url = f"http://127.0.0.1:{home.port}/slack/events"
     async with aiohttp.ClientSession() as session, session.post(url, data=body, headers=headers) as response:
         return response.status, await response.text()
 

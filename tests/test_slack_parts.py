@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.slack.door import Slack
+from bots.slack.door import Slack, us_of
 from bots.slack.manifest import EVENTS, SCOPES, manifest
 from bots.slack.pace import Pace
 from bots.slack.people import name, rank
@@ -120,6 +120,18 @@ def test_a_limit_holds_every_turn_back_until_it_ends():
     clock.advance(60)
 
     assert (late, pace.turn("chat.update")) == (31.5, 1.5)
+
+
+@pytest.mark.parametrize(
+    ("answer", "us"),
+    [
+        ({"team_id": "T024", "user_id": "U0BOT", "bot_id": "B0BOT"}, US),
+        ({"team_id": "T024", "user_id": "U0BOT", "bot_id": "B0BOT", "enterprise_id": None}, US),
+        ({"team_id": "T024", "user_id": "U0BOT", "bot_id": "B0BOT", "enterprise_id": "E0ORG"}, GRID),
+    ],
+)
+def test_who_we_are_is_what_slack_says(answer, us):
+    assert us_of(answer) == us
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ class Told(list[str]):
 async def listening(slack, told, token=None):
     async with aiohttp.ClientSession() as session:
         client = AsyncWebClient(slack.token, slack.base_url, session=session, retry_handlers=[])
-        socket = Socket(bolt.app(client, US, told.listen), token or slack.app_token, client, told.hear, BRISK)
+        socket = Socket(bolt.app(client, US, told.listen), token or slack.app_token, client, told.hear, patience=BRISK)
         running = asyncio.create_task(socket.run())
         try:
             yield running

@@ -12,6 +12,7 @@ from bots.slack.files import fetch
 from bots.slack.pace import Pace
 from bots.slack.people import People
 from bots.slack.read import Us
+from bots.slack.status import status
 from bots.slack.surface import Surface
 from bots.slack.web import Web
 from core.chat import Attachment, File, Gone, Hindered, Question, Rank, Reach, ThreadKey
@@ -187,3 +188,12 @@ async def test_a_command_that_died_after_its_answer_finds_it(slack, platform):
 
     assert [(one.id, one.answers) for one in history.messages] == [(reply.pages[0], "trigger")]
     assert history.reach is Reach.CHAIN
+
+
+async def test_a_status_that_no_message_took_away_is_taken_away(slack, web):
+    root = await slack.say("ada", "dev", "hello")
+
+    async with status(web, asked(root).key, "thinking"):
+        await slack.until(lambda: slack.world.statuses)
+
+    assert slack.world.statuses == {}

@@ -124,6 +124,17 @@ async def test_the_next_question_is_answered_after_a_channel_was_archived(home):
     assert await next_is_answered(home)
 
 
+@pytest.mark.parametrize("error", ["restricted_action_read_only_channel", "not_in_channel", "an_error_of_next_year"])
+async def test_where_we_may_not_post_the_log_says_so_and_the_next_is_answered(home, error, caplog):
+    home.slack.fail_next("chat.postMessage", Fault(error=error))
+    await home.slack.say("ada", "dev", "<@U0BOT> hello")
+    await home.rest()
+
+    assert await next_is_answered(home)
+    assert error in caplog.text
+    assert "Traceback" not in caplog.text
+
+
 async def test_a_missing_scope_is_named_to_the_person():
     less = SlackFake(scopes=SCOPES - {"channels:history"})
     async with less as slack, ClaudeFake() as claude, living(slack, claude) as home:

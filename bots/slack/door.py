@@ -9,6 +9,7 @@ from typing import Any, Self
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.server import Mount, Server
 from bots.slack import bolt, http, read
 from bots.slack.command import form, slashed, submitted
 from bots.slack.pace import PAUSE, Pace
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 class Slack:
-    """Slack as a platform: Socket Mode with `app_token`, else HTTP mode with `signing_secret` and `port`."""
+    """Slack as a platform: Socket Mode with `app_token`, else HTTP mode with `signing_secret` on a server's `mount`."""
 
     name = "slack"
 
@@ -37,8 +38,7 @@ class Slack:
         *,
         app_token: str = "",
         signing_secret: str = "",
-        host: str = "127.0.0.1",
-        port: int | None = None,
+        mount: Mount | None = None,
         api_url: str = "https://slack.com/api/",
         managers: frozenset[str] = frozenset(),
         grows: bool = True,
@@ -49,9 +49,8 @@ class Slack:
         self._bot_token = bot_token
         self._app_token = app_token
         self._signing_secret = signing_secret
-        self._host, self._port = host, port
-        self.port = 0
-        """Where HTTP mode listens, once it does."""
+        self._mount = mount or Server().mounted
+        self.offline = "not connected yet"
         self._api_url = api_url
         self._managers = managers
         self._grows = grows
@@ -64,8 +63,8 @@ class Slack:
         self._hear: Hear | None = None
 
     @classmethod
-    def of(cls, settings: Settings) -> Self | None:
-        """Slack as the settings have it, or None if they do not. Raises Misset."""
+    def of(cls, settings: Settings, mount: Mount | None = None) -> Self | None:
+        """Slack as the settings have it, or None if they do not; HTTP is answered where `mount` says. Raises Misset."""
         bot, app, secret = (
             value.get_secret_value() if value else ""
             for value in (settings.slack_bot_token, settings.slack_app_token, settings.slack_signing_secret)
@@ -77,8 +76,7 @@ class Slack:
             bot,
             app_token=app,
             signing_secret=secret,
-            host=settings.confab_http_host,
-            port=settings.confab_http_port,
+            mount=mount,
             api_url=settings.slack_api_url,
             managers=settings.confab_managers,
             grows=settings.slack_streaming != "final",
@@ -90,10 +88,11 @@ class Slack:
         web, _ = await self._introduced()
         app = bolt.app(web.client, web.us, self._listen)
         if self._app_token:
-            await Socket(app, self._app_token, web.client, hear).run()
+            await Socket(app, self._app_token, web.client, hear, told=self._told).run()
             return
         await self._sure(hear, Gap(self._clock().isoformat(), "slack"))
-        async with http.served(http.routes(app, self._signing_secret), self._host, self._port or 0) as self.port:
+        with self._mount(http.routes(app, self._signing_secret)):
+            self.offline = ""
             await asyncio.Event().wait()
 
     async def surface(self, question: Question) -> Surface:
@@ -103,6 +102,9 @@ class Slack:
         except Unconnectable as error:
             raise Gone(str(error)) from None
         return Surface(web, people, question, self._grows)
+
+    def _told(self, offline: str) -> None:
+        self.offline = offline
 
     async def close(self) -> None:
         """Let go of the network. Answers under way need it, so that it outlives `run`."""

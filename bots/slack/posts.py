@@ -8,7 +8,7 @@ from typing import Any
 from bots.slack import look
 from bots.slack.read import MARK, at, is_mine, payload
 from bots.slack.web import Limited, Refused, Unsure, Web
-from core.chat import Gone, Shown
+from core.chat import Shown
 from core.pages import Delete, Edit, Post, Posted, pages, steps
 
 SKEW = timedelta(minutes=2)  # that Slack's clock and ours may differ
@@ -32,14 +32,14 @@ class Posts:
         self._plainly = False
 
     async def grow(self, text: str) -> None:
-        """Show a text that is not final, as far as Slack lets us just now. Raises Gone."""
+        """Show a text that is not final, as far as Slack lets us just now. Raises Gone, Refused."""
         try:
             await self._become(text, final=False)
         except (Limited, Unsure) as error:
             log.info("an edit is left out: %s", error)
 
     async def settle(self, text: str) -> None:
-        """Show the final text, however long it takes. Raises Gone."""
+        """Show the final text, however long it takes. Raises Gone, Refused."""
         if self._reply.notice and self._posted:
             self._posted = [Posted(page.id, None) for page in self._posted]  # their marks change too
         await self._web.patiently()(self._become, text, final=True)
@@ -53,7 +53,7 @@ class Posts:
                 await self._take(self._posted, step, final)
             except Refused as refused:
                 if self._plainly or refused.error not in UNSUITED:
-                    raise Gone(str(refused)) from None
+                    raise
                 log.warning("a page is shown as plain text: %s", refused)
                 self._plainly = True
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,13 +47,21 @@ class Socket:
     """Hands every envelope to `app`, whose answer is the ack. `hear` is told of each gap before what follows it."""
 
     def __init__(
-        self, app: AsyncApp, token: str, client: AsyncWebClient, hear: Hear, patience: Patience = PATIENCE
+        self,
+        app: AsyncApp,
+        token: str,
+        client: AsyncWebClient,
+        hear: Hear,
+        *,
+        patience: Patience = PATIENCE,
+        told: Callable[[str], None] = lambda _offline: None,
     ) -> None:
         self._app = app
         self._token = token
         self._client = client
         self._hear = hear
         self._patience = patience
+        self._told = told
         self._caught_up = asyncio.Event()
         self._busy: set[asyncio.Task[Any]] = set()
 
@@ -85,6 +94,7 @@ class Socket:
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 failure, pause = error, self._patience.again
             log.warning("Slack can't be reached, trying again: %s", failure)
+            self._told(f"Slack can't be reached: {failure}")
             await asyncio.sleep(pause)
 
     async def _connected(self, handler: AsyncSocketModeHandler) -> None:
@@ -98,6 +108,7 @@ class Socket:
         while lost < patience.lost:
             await asyncio.sleep(patience.watch)
             lost = 0.0 if await handler.client.is_connected() else lost + patience.watch
+            self._told(f"without a connection for {lost:g} s" if lost else "")
         log.warning("the connection to Slack was lost for %d s, beginning anew", lost)
 
     async def _close(self, handler: AsyncSocketModeHandler) -> None:
@@ -123,6 +134,7 @@ class Socket:
                 log.error("a gap could not be written down: %s", error)
                 await asyncio.sleep(self._patience.again)
         self._caught_up.set()
+        self._told("")
 
     def _handed(self, handler: AsyncSocketModeHandler) -> Any:
         async def hand(client: Any, request: SocketModeRequest) -> None:

@@ -84,7 +84,7 @@ class Surface:
         text, whisper = await _whole(reply), Whisper(self._web, self._question)
         try:
             await Posts(self._web, reply).settle(text)
-        except Gone:
+        except (Gone, Refused):
             if not whisper.responds:
                 raise
             await whisper.aloud(text)

@@ -29,7 +29,7 @@ class Whisper:
         return self._left > 0
 
     async def say(self, text: str) -> None:
-        """Say all of it. Raises Gone."""
+        """Say all of it. Raises Gone, Refused."""
         for page in pages(text, look.DIALECT):
             if not await self.respond(page, "ephemeral"):
                 await self._whispered(page)
@@ -60,7 +60,7 @@ class Whisper:
             await self._post(**place, text=look.plain(page), blocks=look.blocks(page))
         except Refused as refused:
             if refused.error not in UNSUITED:
-                raise Gone(str(refused)) from None
+                raise
             await self._post(**place, text=look.plain(page), blocks=look.sections(page))
 
     async def _post(self, **content: object) -> None:

@@ -1,0 +1,173 @@
+"""Slash commands: core's table of commands as Discord's typed ones, and `/ask`."""
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from inspect import Parameter as Argument
+from inspect import Signature
+from itertools import groupby
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.app_commands import AppCommandContext, AppInstallationType, Choice, Command, Group
+
+from core.chat import Rank
+from core.commands.table import Kind, Parameter, Row
+
+CHOICES = 25  # suggestions that Discord takes at once
+MODEL = "model"  # the parameter whose suggestions are the models that are known
+FORM = 4000  # characters of a text in a form; Discord's own limit
+
+Interaction = discord.Interaction[discord.Client]
+Give = Callable[[Interaction, Row, Mapping[str, str]], Awaitable[None]]
+"""A person gave a command, with these values."""
+Ask = Callable[[Interaction, str, bool], Awaitable[None]]
+"""A person asked with `/ask`: the prompt, and whether only they shall see the answer."""
+Suggest = Callable[[Row, Parameter, str], Awaitable[Sequence[str]]]
+"""What could be meant by what is typed so far."""
+
+# Stated in full: what is left out of a command is filled from the tree's own.
+SERVERS_AND_DMS = AppCommandContext(guild=True, dm_channel=True, private_channel=False)
+SERVERS = AppInstallationType(guild=True, user=False)
+
+_TYPES: dict[Kind, Any] = {Kind.NUMBER: int, Kind.PERSON: discord.User, Kind.FILE: discord.Attachment}
+
+
+def build(table: Sequence[Row], ask: Ask, give: Give, suggest: Suggest) -> list[Command[Any, ..., Any] | Group]:
+    """The commands of `table`, those of two words in groups, and `/ask`."""
+    built: list[Command[Any, ..., Any] | Group] = [_ask(ask)]
+    for word, rows in groupby(sorted(table, key=lambda row: row.words), key=lambda row: row.words.split()[0]):
+        commands = list(rows)
+        alone = len(commands[0].words.split()) == 1
+        built.append(_command(commands[0], give, suggest) if alone else _group(word, commands, give, suggest))
+    return built
+
+
+async def sync(tree: app_commands.CommandTree[Any], known: str | None) -> str:
+    """Tell Discord of the commands, unless their fingerprint is `known`; the fingerprint.
+
+    Raises discord.HTTPException.
+    """
+    payload = [command.to_dict(tree) for command in tree.get_commands()]
+    fingerprint = hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
+    if fingerprint != known:
+        await tree.sync()
+    return fingerprint
+
+
+async def static(row: Row, parameter: Parameter, typed: str) -> Sequence[str]:
+    """The parameter's own choices, as far as they hold what is typed."""
+    return [choice for choice in parameter.choices if typed.lower() in choice.lower()]
+
+
+def form(row: Row, parameter: Parameter, submit: Callable[[Interaction, str], Awaitable[None]]) -> discord.ui.Modal:
+    """A form that asks for one long text."""
+    return _Form(row, parameter, submit)
+
+
+class _Form(discord.ui.Modal):
+    def __init__(self, row: Row, parameter: Parameter, submit: Callable[[Interaction, str], Awaitable[None]]) -> None:
+        super().__init__(title=f"/{row.words}"[:45], timeout=3600)
+        self._submit = submit
+        self._text: discord.ui.TextInput[discord.ui.Modal] = discord.ui.TextInput(
+            custom_id=parameter.name, style=discord.TextStyle.paragraph, max_length=FORM, required=True
+        )
+        about = parameter.about[:1].upper() + parameter.about[1:]
+        self.add_item(discord.ui.Label(text=parameter.name, description=about[:100], component=self._text))
+
+    async def on_submit(self, interaction: Interaction) -> None:
+        await self._submit(interaction, self._text.value)
+
+
+def _ask(ask: Ask) -> Command[Any, ..., Any]:
+    async def called(interaction: Interaction, prompt: str, private: bool = False) -> None:
+        await ask(interaction, prompt, private)
+
+    called = app_commands.describe(
+        prompt="What you want to know", private="Only you see the answer, and nothing of it is kept"
+    )(called)
+    return Command(
+        name="ask",
+        description="Ask Claude",
+        callback=called,
+        allowed_contexts=SERVERS_AND_DMS,
+        allowed_installs=SERVERS,
+    )
+
+
+def _group(word: str, rows: Sequence[Row], give: Give, suggest: Suggest) -> Group:
+    """Discord hides a group from those below the least rank in it; who may do what is checked when it is done."""
+    group = Group(
+        name=word,
+        description=f"{word.capitalize()}: " + ", ".join(row.words.split()[1] for row in rows),
+        allowed_contexts=SERVERS_AND_DMS,
+        allowed_installs=SERVERS,
+        default_permissions=_permissions(min(row.rank for row in rows)),
+    )
+    for row in rows:
+        group.add_command(_command(row, give, suggest))
+    return group
+
+
+def _command(row: Row, give: Give, suggest: Suggest) -> Command[Any, ..., Any]:
+    """The command of one row. Its callback has the row's parameters in its signature, which the library reads."""
+
+    async def called(interaction: Interaction, **given: Any) -> None:
+        await give(interaction, row, _texts(given))
+
+    arguments = [Argument("interaction", Argument.POSITIONAL_OR_KEYWORD)]
+    arguments += [_argument(parameter) for parameter in row.parameters]
+    called.__signature__ = Signature(arguments)  # type: ignore[attr-defined]  # functions may have one
+    called = app_commands.describe(**{one.name: one.about[:100] for one in row.parameters})(called)
+    called = app_commands.choices(**{one.name: _choices(one) for one in row.parameters if one.kind is Kind.CHOICE})(
+        called
+    )
+    command: Command[Any, ..., Any] = Command(
+        name=row.words.split()[-1],
+        description=row.about[:100],
+        callback=called,
+        allowed_contexts=SERVERS_AND_DMS,
+        allowed_installs=SERVERS,
+    )
+    command.default_permissions = _permissions(row.rank)
+    for parameter in row.parameters:
+        if parameter.kind is Kind.TEXT and (parameter.choices or parameter.name == MODEL):
+            command.autocomplete(parameter.name)(_suggesting(row, parameter, suggest))
+    return command
+
+
+def _argument(parameter: Parameter) -> Argument:
+    """A long text is always optional: where it is missing a form asks for it."""
+    kind = _TYPES.get(parameter.kind, str)
+    needed = parameter.required and parameter.kind is not Kind.LONG
+    default = Argument.empty if needed else None
+    return Argument(parameter.name, Argument.KEYWORD_ONLY, default=default, annotation=kind if needed else kind | None)
+
+
+def _choices(parameter: Parameter) -> list[Choice[str]]:
+    return [Choice(name=choice, value=choice) for choice in parameter.choices[:CHOICES]]
+
+
+def _permissions(rank: Rank) -> discord.Permissions | None:
+    """Who sees a command until the server's own settings say otherwise."""
+    return discord.Permissions(manage_channels=True) if rank >= Rank.MANAGER else None
+
+
+def _suggesting(row: Row, parameter: Parameter, suggest: Suggest) -> Callable[[Interaction, str], Any]:
+    async def suggested(interaction: Interaction, typed: str) -> list[Choice[str]]:
+        found = await suggest(row, parameter, typed)
+        return [Choice(name=one[:100], value=one[:100]) for one in found[:CHOICES]]
+
+    return suggested
+
+
+def _texts(given: Mapping[str, Any]) -> dict[str, str]:
+    """What was given, in words: a person by their id, a file by its address."""
+    return {name: _text(value) for name, value in given.items() if value is not None}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, discord.Attachment):
+        return value.url
+    return str(getattr(value, "id", value))

@@ -1,0 +1,183 @@
+"""The door: connects to Discord, lets its events in, and finds the place of each question."""
+
+import asyncio
+import logging
+import re
+from collections.abc import Collection, Sequence
+from typing import Self
+from urllib.parse import urlsplit
+
+import aiohttp
+import discord
+import yarl
+from discord.gateway import DiscordWebSocket
+from discord.http import HTTPClient, Route
+
+from bots.discord.client import Client
+from bots.discord.hearing import Hearing, us
+from bots.discord.interactions import DEFER, Interactions
+from bots.discord.invite import SWITCHES
+from bots.discord.names import Names
+from bots.discord.pace import EDIT, Pace
+from bots.discord.rest import Rest
+from bots.discord.showing import Pause
+from bots.discord.surface import House, Surface
+from core.chat import Hear, Question, Unconnectable
+from core.commands import TABLE
+from core.settings import Misset, Settings
+from core.store.protocols import Notes
+
+API, GATEWAY = "https://discord.com/api/v10", "wss://gateway.discord.gg/"
+TOKEN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+")
+RECONNECT = 5.0  # seconds before we connect again after the library gave up
+
+CLOSED = {
+    4004: "DISCORD_BOT_TOKEN: Discord does not take it. Reset it in the developer portal under Bot, and set that.",
+    4010: "DISCORD_SHARD_IDS: there is no such shard; ids count from 0 to DISCORD_SHARD_COUNT - 1.",
+    4011: "DISCORD_SHARD_COUNT: this bot is in too many servers for so few shards. Unset it, or raise it.",
+    4012: "DISCORD_GATEWAY_URL: this gateway does not speak version 10.",
+    4013: "DISCORD_GATEWAY_URL: this gateway does not know our intents.",
+}
+
+log = logging.getLogger(__name__)
+
+
+class Discord:
+    """Discord, as a platform. `quick`, `edit` and `defer` make it faster than Discord allows, for tests."""
+
+    name = "discord"
+
+    def __init__(
+        self,
+        token: str,
+        notes: Notes,
+        *,
+        api_url: str = API,
+        gateway_url: str = GATEWAY,
+        shards: tuple[Sequence[int] | None, int | None] = (None, None),
+        managers: Collection[str] = (),
+        quick: bool = False,
+        edit: float = EDIT,
+        defer: float = DEFER,
+        pause: Pause = asyncio.sleep,
+    ) -> None:
+        self._token = token
+        self._notes = notes
+        self._api = api_url
+        self._gateway = gateway_url
+        self._shards = shards
+        self._managers = frozenset(managers)
+        self._quick = quick
+        self._defer = defer
+        self._pause = pause
+        self._content = True
+        self._client: Client | None = None
+        self._hearing: Hearing | None = None
+        self._interactions: Interactions | None = None
+        self._online = asyncio.Event()
+        self._rest = Rest(self._http)
+        self._names = Names(self._rest)
+        self._pace = Pace(edit)
+
+    @classmethod
+    def of(cls, settings: Settings, notes: Notes) -> Self | None:
+        """Discord as the settings have it, or None if no token is set. Raises Misset."""
+        if settings.discord_bot_token is None:
+            return None
+        token = settings.discord_bot_token.get_secret_value()
+        if not TOKEN.fullmatch(token):
+            raise Misset("DISCORD_BOT_TOKEN: a bot's token has three parts with dots between them.")
+        ids, count = settings.discord_shard_ids, settings.discord_shard_count
+        if ids and (count is None or not all(0 <= one < count for one in ids)):
+            raise Misset("DISCORD_SHARD_IDS: needs DISCORD_SHARD_COUNT, and ids from 0 to one less than it.")
+        return cls(
+            token,
+            notes,
+            api_url=settings.discord_api_url.rstrip("/"),
+            gateway_url=settings.discord_gateway_url,
+            shards=(ids or None, count),
+            managers=settings.confab_managers,
+        )
+
+    async def run(self, hear: Hear) -> None:
+        """Raises Unconnectable."""
+        self._point()
+        try:
+            while True:
+                await self._connect(self.client(hear))
+        finally:
+            if self._hearing:
+                await self._hearing.stop()
+
+    def client(self, hear: Hear) -> Client:
+        """A new client with our commands, from now on the one that requests go through."""
+        self._interactions = Interactions(hear, TABLE, self._defer)
+        self._hearing = self._hearing or Hearing(hear, lambda: self._connected, self._names)
+        client = Client(self._hearing.tell, self._notes, content=self._content, shards=self._shards, quick=self._quick)
+        for command in self._interactions.built():
+            client.tree.add_command(command)
+        client.online = self._online.set
+        self._client = client
+        return client
+
+    async def surface(self, question: Question) -> Surface:
+        await self._online.wait()
+        client = self._connected
+        guild = question.key.workspace.partition(":")[2]
+        who = us(client, client.get_guild(int(guild)) if guild.isdigit() else None)
+        first = await self._interactions.first(question.name) if self._interactions else None
+        origin = urlsplit(self._api)
+        house = House(
+            client=client,
+            rest=self._rest,
+            names=self._names,
+            pace=self._pace,
+            pause=self._pause,
+            managers=self._managers,
+            content=self._content,
+            origin=f"{origin.scheme}://{origin.netloc}",
+        )
+        return Surface(house, who, question, first)
+
+    async def _connect(self, client: Client) -> None:
+        """One connection, until it ends. Returns when another may do better. Raises Unconnectable."""
+        try:
+            async with client:
+                await client.start(self._token)
+        except discord.PrivilegedIntentsRequired:
+            self._do_without_content()
+        except discord.LoginFailure as error:
+            raise Unconnectable(CLOSED[4004]) from error
+        except discord.ConnectionClosed as closed:
+            if closed.code in CLOSED:
+                raise Unconnectable(CLOSED[closed.code]) from closed
+            await self._again(closed)
+        except (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError) as error:
+            await self._again(error)
+
+    def _do_without_content(self) -> None:
+        """Without the intent Discord still shows us what mentions us, replies to us, or is said in direct messages."""
+        switch = f"Switch on “{SWITCHES[0]}” in the developer portal under Bot"
+        if not self._content:
+            raise Unconnectable(f"Discord refuses our intents (4014). {switch}.")
+        log.error("%s and restart; until then only mentions, commands and direct messages are read (4014).", switch)
+        self._content = False
+
+    async def _again(self, error: Exception) -> None:
+        log.warning("the connection to Discord ended (%s); connecting again", type(error).__name__)
+        await self._pause(RECONNECT)
+
+    def _point(self) -> None:
+        """Point the library at another server than Discord's; it knows no other way than its constants."""
+        if self._api != API:
+            Route.BASE = self._api
+        if self._gateway != GATEWAY:
+            DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(self._gateway)
+
+    @property
+    def _connected(self) -> Client:
+        assert self._client is not None
+        return self._client
+
+    def _http(self) -> HTTPClient:
+        return self._connected.http

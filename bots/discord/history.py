@@ -1,0 +1,139 @@
+"""History: what Discord shows of a conversation now, and how much of it that is."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import discord
+
+from bots.discord import read
+from bots.discord.read import Json, Place, Us
+from bots.discord.refusals import NO_ACCESS, NO_PERMISSION, UNKNOWN_MESSAGE, Answer, patiently
+from bots.discord.rest import MOST, Rest
+from core.chat import Gone, Hindered, History, Message, Reach
+
+LONGEST = 1000  # messages of a thread that are read
+LINKS = 50  # messages of a chain of replies that are read
+THREAD_STARTER = 21  # type of the message that stands for a thread's first one
+
+UNREADABLE = "I may not read this channel's history. Whoever manages it can give me “Read Message History”."
+
+
+class Reader:
+    """Reads conversations at one place. `content` is whether Discord shows us everybody's words."""
+
+    def __init__(self, rest: Rest, place: Place, us: Us, content: bool) -> None:
+        self._rest = rest
+        self._place = place
+        self._us = us
+        self._seeing = content or place.workspace == read.DIRECT
+        self._near: dict[str, Json] = {}
+
+    async def whole(self) -> History:
+        """All of a thread or of direct messages, or as much of its end as we read. Raises Hindered, Gone."""
+        found: list[Json] = []
+        async for page in self._backwards():
+            found = page + found
+        everything = len(found) < LONGEST
+        if everything and self._place.workspace != read.DIRECT:
+            found = await self._started(found)
+        messages = self._messages(found)
+        if not (messages and self._seeing):
+            return History(messages, Reach.CHAIN)
+        return History(messages, Reach.WHOLE if everything else Reach.TAIL)
+
+    async def chain(self, name: str) -> History:
+        """A message in a channel, what it replies to, and so on, with all pages of our replies on the way.
+
+        What is deleted, or stands in another channel, ends it. Raises Hindered, Gone.
+        """
+        self._near = {one["id"]: one for one in await self._listed(self._place.at, around=name)}
+        shown = {one["id"]: one for one in await self._pages(name)}
+        gone: set[str] = set()
+        walked: set[str] = set()
+        at: str | None = name
+        while at and at not in walked and len(walked) < LINKS:
+            walked.add(at)
+            payload = self._near.get(at) or await self._message(self._place.at, at)
+            if payload is None:
+                gone.add(at)
+                break
+            shown[at] = payload
+            shown |= {page["id"]: page for page in await self._beside(payload)}
+            at = self._above(payload)
+        shown |= {one["id"]: one for one in await self._below(shown.get(name, {}))}
+        found = sorted(shown.values(), key=lambda one: int(one["id"]))
+        return History(self._messages(found), Reach.CHAIN, frozenset(gone))
+
+    async def answers(self, name: str) -> History:
+        """Our pages that answer this question, as far as they stand near it."""
+        return History(self._messages(await self._pages(name)), Reach.CHAIN)
+
+    async def _beside(self, payload: Json) -> list[Json]:
+        """The other pages of the reply that a page belongs to."""
+        answered = read.answers(payload) if self._mine(payload) else None
+        return await self._pages(answered) if answered else []
+
+    def _above(self, payload: Json) -> str | None:
+        """What a message follows on. A slash command is no message; its words are quoted in our first page."""
+        if not self._mine(payload):
+            return read.replied(payload)
+        first = payload.get("referenced_message") or payload
+        return None if first.get("interaction_metadata") else read.answers(payload)
+
+    async def _below(self, payload: Json) -> list[Json]:
+        """What was said in the thread that a message began."""
+        return await self._listed(payload["thread"]["id"], after=payload["id"]) if payload.get("thread") else []
+
+    async def _pages(self, name: str) -> list[Json]:
+        near = self._near.values() if name in self._near else await self._listed(self._place.at, after=name)
+        return [one for one in near if self._mine(one) and read.answers(one) == name]
+
+    async def _backwards(self) -> AsyncIterator[list[Json]]:
+        """The place's messages in portions, the newest portion first, each oldest first."""
+        before: str | None = None
+        for _ in range(LONGEST // MOST):
+            portion = await self._listed(self._place.at, **({"before": before} if before else {}))
+            yield portion
+            if len(portion) < MOST:
+                return
+            before = portion[0]["id"]
+
+    async def _started(self, found: list[Json]) -> list[Json]:
+        """With the message that a thread began on, which stands in the parent channel."""
+        if not any(one["type"] == THREAD_STARTER for one in found[:1]):
+            return found
+        starter = await self._message(self._place.channel, self._place.at)
+        return [starter, *found] if starter else found
+
+    def _messages(self, found: list[Json]) -> tuple[Message, ...]:
+        """What somebody said, and the questions that our slash answers quote; not what is kept from us."""
+        readable = [one for one in found if self._seeing or read.speaks(one)]
+        messages: dict[str, Message] = {}
+        for one in readable:
+            for message in (read.question(one), read.read(one, self._place, self._us)):
+                if message:
+                    messages.setdefault(message.id, message)
+        return tuple(messages.values())
+
+    def _mine(self, payload: Json) -> bool:
+        return bool(payload["author"]["id"] == self._us.id)
+
+    async def _message(self, channel: str, message: str) -> Json | None:
+        """A message, or None if it is deleted."""
+        try:
+            return await self._readable(lambda: self._rest.message(channel, message))
+        except discord.HTTPException as error:
+            if error.code != UNKNOWN_MESSAGE:
+                raise
+            return None
+
+    async def _listed(self, channel: str, **where: str) -> list[Json]:
+        return await self._readable(lambda: self._rest.listed(channel, **where))
+
+    async def _readable(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
+        try:
+            return await patiently(call)
+        except Gone as gone:
+            cause = gone.__cause__
+            if isinstance(cause, discord.HTTPException) and cause.code in {NO_ACCESS, NO_PERMISSION}:
+                raise Hindered(UNREADABLE) from gone
+            raise

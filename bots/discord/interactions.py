@@ -1,0 +1,122 @@
+"""Interactions: slash commands and forms are stored, then deferred, within Discord's three seconds."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping, Sequence
+
+import discord
+from discord.utils import snowflake_time
+
+from bots.discord import commands, look
+from bots.discord.commands import Interaction
+from bots.discord.hearing import place, stored
+from bots.discord.read import DIRECT, Place
+from core.chat import Asks, Commanded, Hear, Message, Said
+from core.commands.table import Parameter, Row, missing
+
+DEFER = 2.0  # seconds that the store gets first; Discord takes 3 from the command to the deferral
+KEPT = 14 * 60.0  # seconds that a token is good for something
+SHOWN = 60.0  # seconds in which an answer is begun by the process that deferred it
+
+log = logging.getLogger(__name__)
+
+
+class Interactions:
+    """Takes what people command. `defer` is how many seconds the store gets before we defer all the same."""
+
+    def __init__(self, hear: Hear, table: Sequence[Row], defer: float = DEFER) -> None:
+        self._hear = hear
+        self._table = table
+        self._defer_after = defer
+        self._deferred: dict[str, asyncio.Future[str | None]] = {}
+
+    def built(
+        self,
+    ) -> list[discord.app_commands.Command[discord.app_commands.Group, ..., None] | discord.app_commands.Group]:
+        return commands.build(self._table, self.ask, self.give, commands.static)
+
+    async def first(self, name: str) -> str | None:
+        """The message that shows that we think, if the interaction of that name is being deferred here."""
+        deferred = self._deferred.get(name)
+        return await asyncio.shield(deferred) if deferred else None
+
+    async def ask(self, interaction: Interaction, prompt: str, private: bool) -> None:
+        """`/ask`: a question with a place of its own."""
+        name, where = str(interaction.id), _place(interaction)
+        at = snowflake_time(interaction.id)
+        message = Message(name, str(interaction.user.id), prompt, at)
+        address = _address(interaction, where, prompt=prompt[: look.QUOTED * 2])
+        key = Place(where.workspace, where.channel, where.at).key(name)
+        said = Said(name, key, message, Asks.CERTAINLY, address, alone=True, private=private)
+        await self._take(interaction, said)
+
+    async def give(self, interaction: Interaction, row: Row, values: Mapping[str, str]) -> None:
+        """A command. A long text that it still needs is asked for with a form."""
+        needed = missing(self._table, row.words, values)
+        if needed:
+            await self._form(interaction, row, needed[1], values)
+        else:
+            await self._take(interaction, _commanded(interaction, row, values))
+
+    async def _form(self, interaction: Interaction, row: Row, needed: Parameter, values: Mapping[str, str]) -> None:
+        async def submit(submitted: Interaction, text: str) -> None:
+            await self._take(submitted, _commanded(submitted, row, {**values, needed.name: text}))
+
+        await interaction.response.send_modal(commands.form(row, needed, submit))
+
+    async def _take(self, interaction: Interaction, event: Said | Commanded) -> None:
+        """Store it, then defer; if the store is slow, defer first and go on storing while the token lives."""
+        loop = asyncio.get_running_loop()
+        deferred: asyncio.Future[str | None] = loop.create_future()
+        self._deferred[event.id] = deferred
+        loop.call_later(SHOWN, self._deferred.pop, event.id, None)
+        storing = asyncio.create_task(asyncio.wait_for(stored(self._hear, event), KEPT))
+        await asyncio.wait({storing}, timeout=self._defer_after)
+        try:
+            deferred.set_result(await _deferred(interaction, event.private))
+        finally:
+            deferred.cancel()
+        try:
+            await storing
+        except TimeoutError:
+            await interaction.edit_original_response(content="-# I could not keep your question. Please ask again.")
+
+
+async def _deferred(interaction: Interaction, private: bool) -> str | None:
+    """Show that we think; the id of what shows it. None if Discord does not take it, and says so to the person."""
+    try:
+        shown = await interaction.response.defer(thinking=True, ephemeral=private)
+    except (discord.DiscordException, OSError) as error:
+        log.warning("interaction %s could not be deferred: %s", interaction.id, error)
+        return None
+    return str(shown.message_id) if shown and shown.message_id else None
+
+
+def _commanded(interaction: Interaction, row: Row, values: Mapping[str, str]) -> Commanded:
+    where, name = _place(interaction), str(interaction.id)
+    return Commanded(
+        id=name,
+        key=where.key(name),
+        person=str(interaction.user.id),
+        line=row.words,
+        at=snowflake_time(interaction.id),
+        values=dict(values),
+        address=_address(interaction, where),
+        private=row.private,
+    )
+
+
+def _place(interaction: Interaction) -> Place:
+    channel = interaction.channel_id or interaction.id
+    if interaction.guild_id is None:
+        return Place(DIRECT, str(channel), str(channel), whole=True)
+    return place(interaction.guild_id, channel, interaction.channel)
+
+
+def _address(interaction: Interaction, where: Place, **more: str) -> str:
+    """What it takes to answer: the token, for 15 minutes, and what the server says that the person may do."""
+    known = {"at": where.at, "application": str(interaction.application_id), "token": interaction.token}
+    if interaction.guild_id is not None:
+        known["permissions"] = str(interaction.permissions.value)
+    return json.dumps(known | more)

@@ -1,0 +1,30 @@
+"""The invitation: what Confab asks of a server and of Discord's developer portal. Pure."""
+
+from discord import Intents, Permissions
+from discord.utils import oauth_url
+
+SCOPES = ("bot", "applications.commands")
+SWITCHES = ("Message Content Intent",)
+"""What to tick under Bot, Privileged Gateway Intents. Without it Confab reads only what is addressed to it."""
+
+
+def permissions() -> Permissions:
+    """The least that answers need: to see, to answer in channels and threads, to open threads, to attach files."""
+    return Permissions(
+        view_channel=True,
+        send_messages=True,
+        send_messages_in_threads=True,
+        create_public_threads=True,
+        attach_files=True,
+        read_message_history=True,
+    )
+
+
+def intents(content: bool) -> Intents:
+    """The least that the gateway has to tell us; with `content` also the words of messages that don't call us."""
+    return Intents(guilds=True, guild_messages=True, dm_messages=True, message_content=content)
+
+
+def invite(application_id: str) -> str:
+    """The address at which somebody who manages a server adds Confab to it."""
+    return oauth_url(application_id, permissions=permissions(), scopes=SCOPES)

@@ -1,0 +1,100 @@
+"""How Confab looks on Discord: limits, Markdown, and the marks by which our own pages are read back. Pure."""
+
+import re
+from collections.abc import Callable
+
+from core.dialect import Dialect
+from core.pages import pages
+from core.tables import draw_table
+
+PAGE = 2000  # Discord refuses longer messages
+QUOTED = 300  # characters of a question that stand above its answer
+NOTICE = "-# "  # subtext: small and grey
+HEAD = "-# Confab\n"  # above a notice whose first line can't be subtext
+
+_BLOCK = re.compile(r"```|~~~|[>|#]|[-*+] |\d+[.)] |$")
+_HEADING = re.compile(r"^#{4,6} +(.+?)(?: +#+)?$")
+_IMAGE = re.compile(r"!(\[[^\]\n]*\]\([^()\s]+\))")
+_SUBTEXT = re.compile(r"^\s*(?:-# +)+")
+_ESCAPED = re.compile(r"\\([\\`*_~|<>#\[\]()@:-])")
+_SPECIAL = re.compile(r"[\\`*_~|<>#\[\]()@:-]")
+
+
+def size(text: str) -> int:
+    """How long Discord's clients count `text`: in UTF-16 units, the strictest way to count."""
+    return len(text.encode("utf-16-le")) // 2
+
+
+def prose(line: str) -> str:
+    """A line of Claude's Markdown outside of code as Discord shows it: deep headings are bold, pictures are links.
+
+    None is subtext: that is how notices are known.
+    """
+    return _SUBTEXT.sub("", _IMAGE.sub(r"\1", _HEADING.sub(r"**\1**", line)))
+
+
+def notice(page: str) -> str:
+    """A page that is not Claude's, marked so that everybody, and `parted`, can tell."""
+    return (HEAD if _BLOCK.match(page) else NOTICE) + page
+
+
+def shown(text: str, quote: str = "", notice_: bool = False, limit: int = PAGE) -> list[str]:
+    """The pages of `text`: below the quoted question if there is one, each marked if it is a notice."""
+    if not notice_:
+        return pages(under(quote, text) if quote else text, dialect(limit))
+    room = limit - size(HEAD) - size(quote) - 2
+    marked = [notice(page) for page in pages(text, dialect(room))]
+    return [under(quote, marked[0]), *marked[1:]] if quote and marked else marked
+
+
+def dialect(limit: int = PAGE) -> Dialect:
+    """Discord's Markdown: no tables, no pictures, headings of three sizes."""
+    return Dialect(limit, size, prose, table=draw_table)
+
+
+def quoted(question: str) -> str:
+    """The question as it stands above its answer: one line, cut, without markup or mentions."""
+    line = " ".join(question.split())
+    cut = line if len(line) <= QUOTED else line[: QUOTED - 1].rstrip() + "…"
+    return "> " + _SPECIAL.sub(r"\\\g<0>", cut)
+
+
+def under(quote: str, answer: str) -> str:
+    """An answer below its quoted question. An answer that itself begins with a quote stands apart."""
+    return f"{quote}\n\n{answer}" if answer.startswith(">") else f"{quote}\n{answer}"
+
+
+def parted(page: str, quote: bool) -> tuple[str, str, bool]:
+    """What a page of ours was made of: the quoted question, or "", the answer, and whether it is a notice."""
+    asked = ""
+    if quote and page.startswith("> "):
+        line, _, page = page.partition("\n")
+        asked, page = _ESCAPED.sub(r"\1", line[2:]), page.lstrip("\n")
+    if page.startswith(HEAD):
+        return asked, page.removeprefix(HEAD), True
+    if page.startswith(NOTICE):
+        return asked, page.removeprefix(NOTICE), True
+    return asked, page, False
+
+
+def excerpt(text: str, longest: int) -> str:
+    """The beginning of `text` on one line, for the name of a thread."""
+    line = " ".join(text.split())
+    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
+
+
+_MARKUP: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"<@!(\d+)>"), r"<@\1>"),
+    (re.compile(r"<a?(:\w+:)\d+>"), r"\1"),
+    (re.compile(r"<(/[^:<>]+):\d+>"), r"\1"),
+)
+_ROLE = re.compile(r"<@&(\d+)>")
+_CHANNEL = re.compile(r"<#(\d+)>")
+
+
+def plain(content: str, named: Callable[[str], str | None]) -> str:
+    """What a person wrote, with Discord's markup in words. `named` knows the names of roles and channels by id."""
+    for pattern, words in _MARKUP:
+        content = pattern.sub(words, content)
+    content = _ROLE.sub(lambda found: f"@{named(found[1]) or 'role'}", content)
+    return _CHANNEL.sub(lambda found: f"#{named(found[1]) or 'channel'}", content)

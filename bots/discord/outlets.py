@@ -1,0 +1,194 @@
+"""Outlets: where the pages of one reply go, and how they are posted, changed and taken away there."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import discord
+
+from bots.discord import read
+from bots.discord.read import Place, Us
+from bots.discord.refusals import EXPIRED, INVALID_FORM, NO_HISTORY, UNKNOWN_MESSAGE
+from bots.discord.rest import ORIGINAL, Rest
+from core.chat import File, Gone
+
+ARCHIVED = 50083
+NONCE = 25  # characters; Discord refuses longer ones
+
+
+class Outlet(Protocol):
+    """Where pages go. What can't be done there raises as the library does."""
+
+    @property
+    def channel(self) -> str:
+        """The channel that they stand in."""
+
+    async def begun(self, known: Sequence[str]) -> str | None:
+        """The page that is there before there is text, if there is one. `known` are those that were written down."""
+
+    async def post(self, content: str, number: int) -> str:
+        """One more page, the `number`th that this reply posts; its id."""
+
+    async def edit(self, page: str, content: str, files: Sequence[File] = ()) -> None: ...
+
+    async def delete(self, page: str) -> None: ...
+
+    async def strays(self, known: Collection[str]) -> list[str]:
+        """Pages of this reply that are there and not `known`: their posting's answer was lost."""
+
+    async def type(self) -> None:
+        """Show that we are writing."""
+
+
+@dataclass(frozen=True, slots=True)
+class InChannel:
+    """Pages are messages of a channel, replies to `to` where that can be."""
+
+    rest: Rest
+    place: Place
+    us: Us
+    question: str
+    to: str | None
+
+    @property
+    def channel(self) -> str:
+        return self.place.at
+
+    async def begun(self, known: Sequence[str]) -> str | None:
+        return None
+
+    async def post(self, content: str, number: int) -> str:
+        """The nonce is made of question and number, so Discord itself posts a page once."""
+        nonce = f"{self.question}-{number}"[-NONCE:]
+        try:
+            return await self.rest.post(self.channel, content, nonce, self.to)
+        except discord.HTTPException as error:
+            if self.to is None or error.code not in {NO_HISTORY, INVALID_FORM}:
+                raise
+        return await self.rest.post(self.channel, content, nonce)
+
+    async def edit(self, page: str, content: str, files: Sequence[File] = ()) -> None:
+        try:
+            await self.rest.edit(self.channel, page, content, files)
+        except discord.HTTPException as error:
+            if error.code != ARCHIVED:
+                raise
+            await self.rest.unarchive(self.channel)
+            await self.rest.edit(self.channel, page, content, files)
+
+    async def delete(self, page: str) -> None:
+        await self.rest.delete(self.channel, page)
+
+    async def strays(self, known: Collection[str]) -> list[str]:
+        newest = max([*known, self.question], key=int)
+        shown = await self.rest.listed(self.channel, after=newest)
+        pages = [one for one in shown if one["author"]["id"] == self.us.id and one["id"] not in known]
+        return [one["id"] for one in pages if read.answers(one) in {self.question, None}]
+
+    async def type(self) -> None:
+        await self.rest.typing(self.channel)
+
+
+@dataclass(slots=True)
+class BySlash:
+    """Page one answers an interaction, the others are messages of its channel that reply to page one.
+
+    Page one is edited by the interaction's token while that lives, 15 minutes, and as a message afterwards.
+    """
+
+    rest: Rest
+    place: Place
+    us: Us
+    question: str
+    application: str
+    token: str
+    first: str | None = None
+    expired: bool = False
+
+    @property
+    def channel(self) -> str:
+        return self.place.at
+
+    async def begun(self, known: Sequence[str]) -> str | None:
+        """Page one, which is there since the interaction was deferred; None if it never was, or is gone."""
+        self.first = min(known, key=int) if known else self.first
+        if self.first is None:
+            try:
+                self.first = (await self.rest.answered(self.application, self.token))["id"]
+            except discord.HTTPException as error:
+                if error.code not in {*EXPIRED, UNKNOWN_MESSAGE}:
+                    raise
+        return self.first
+
+    async def post(self, content: str, number: int) -> str:
+        return await self._others().post(content, number)
+
+    async def edit(self, page: str, content: str, files: Sequence[File] = ()) -> None:
+        if page == self.first and not self.expired:
+            try:
+                return await self.rest.edit_answer(self.application, self.token, ORIGINAL, content, files)
+            except discord.HTTPException as error:
+                if error.code not in EXPIRED:
+                    raise
+            self.expired = True
+        return await self._others().edit(page, content, files)
+
+    async def delete(self, page: str) -> None:
+        if page == self.first and not self.expired:
+            return await self.rest.delete_answer(self.application, self.token, ORIGINAL)
+        return await self._others().delete(page)
+
+    async def strays(self, known: Collection[str]) -> list[str]:
+        return await self._others().strays(known)
+
+    async def type(self) -> None:
+        """Discord itself shows that we think."""
+
+    def _others(self) -> InChannel:
+        return InChannel(self.rest, self.place, self.us, self.question, self.first)
+
+
+@dataclass(slots=True)
+class Privately:
+    """Every page answers an interaction, is seen by its person alone, and is out of reach after 15 minutes."""
+
+    rest: Rest
+    place: Place
+    application: str
+    token: str
+    first: str | None = None
+
+    @property
+    def channel(self) -> str:
+        return f"{self.place.at}/{self.application}/{self.token}"
+
+    async def begun(self, known: Sequence[str]) -> str | None:
+        self.first = min(known, key=int) if known else self.first
+        if self.first is None:
+            self.first = (await self._alive(self.rest.answered(self.application, self.token)))["id"]
+        return self.first
+
+    async def post(self, content: str, number: int) -> str:
+        posted: str = await self._alive(self.rest.follow(self.application, self.token, content))
+        return posted
+
+    async def edit(self, page: str, content: str, files: Sequence[File] = ()) -> None:
+        await self._alive(self.rest.edit_answer(self.application, self.token, page, content, files))
+
+    async def delete(self, page: str) -> None:
+        await self._alive(self.rest.delete_answer(self.application, self.token, page))
+
+    async def strays(self, known: Collection[str]) -> list[str]:
+        """Nobody can list what only one person sees."""
+        return []
+
+    async def type(self) -> None:
+        """Discord itself shows that we think."""
+
+    async def _alive(self, call: Any) -> Any:
+        try:
+            return await call
+        except discord.HTTPException as error:
+            if error.code in EXPIRED:
+                raise Gone("a private answer's 15 minutes are over") from error
+            raise

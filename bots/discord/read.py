@@ -1,0 +1,188 @@
+"""Reading: a message as Discord's API and gateway write it becomes a noun of chat. Pure."""
+
+import json
+import mimetypes
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from discord.utils import snowflake_time
+
+from bots.discord import look
+from core.chat import Asks, Attachment, Deleted, Edited, Message, Said, ThreadKey
+
+Json = dict[str, Any]
+
+DIRECT = "discord:@me"  # the workspace of direct messages
+SPOKEN = {0, 19, 20, 23}  # types of messages in which somebody says something: plain, reply, slash, context menu
+ASKING = {0, 19}
+REPLY, FORWARD = 0, 1  # types of references
+TITLE = 90  # characters of a thread's name; Discord takes 100
+
+
+@dataclass(frozen=True, slots=True)
+class Us:
+    """Who we are, and what things are called."""
+
+    id: str
+    roles: frozenset[str] = frozenset()
+    """Roles that nobody but us has: who mentions one means us."""
+    named: Callable[[str], str | None] = lambda _: None
+    """The name of a role or a channel, by its id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A channel in which messages stand. `at` is its id; of a thread, `channel` is its parent's."""
+
+    workspace: str
+    channel: str
+    at: str
+    whole: bool = False
+    """All of it is one conversation: a thread, or direct messages."""
+
+    def key(self, root: str) -> ThreadKey:
+        """The thread of a message that belongs to the one named `root`."""
+        return ThreadKey(self.workspace, self.channel, self.at if self.whole else root)
+
+
+def said(payload: Json, place: Place, us: Us) -> Said | None:
+    """MESSAGE_CREATE; None for what nobody says, such as a pin."""
+    message = read(payload, place, us)
+    if message is None:
+        return None
+    address = json.dumps({"at": place.at, "title": look.excerpt(message.text, TITLE)})
+    return Said(message.id, place.key(_root(message)), message, asks(payload, place, us), address)
+
+
+def edited(payload: Json, place: Place, us: Us) -> Edited | None:
+    """MESSAGE_UPDATE; None where no words changed: a link unfolded, a thread began, or its words are kept from us."""
+    when = payload.get("edited_timestamp")
+    mine = payload["author"]["id"] == us.id
+    message = read(payload, place, us) if (when or mine) and speaks(payload) else None
+    if message is None:
+        return None
+    return Edited(f"{message.id}:{when}", place.key(_root(message)), message)
+
+
+def deleted(payload: Json, place: Place, now: datetime) -> list[Deleted]:
+    """MESSAGE_DELETE and MESSAGE_DELETE_BULK."""
+    ids = payload.get("ids") or [payload["id"]]
+    return [Deleted(f"{one}:deleted", place.key(""), one, now) for one in ids]
+
+
+def read(payload: Json, place: Place, us: Us) -> Message | None:
+    """A message as the API, the gateway or a history shows it; None for what nobody says."""
+    if payload["type"] not in SPOKEN:
+        return None
+    mine = payload["author"]["id"] == us.id
+    _, text, notice = look.parted(payload["content"], slash(payload)) if mine else ("", _text(payload, us), False)
+    changed = payload.get("edited_timestamp")
+    answered = answers(payload) if mine else None
+    return Message(
+        id=payload["id"],
+        author=payload["author"]["id"],
+        text=text,
+        at=snowflake_time(int(payload["id"])),
+        mine=mine,
+        bot=not mine and bool(payload["author"].get("bot") or payload.get("webhook_id")),
+        parent=None if place.whole else replied(payload) or answered,
+        answers=answered,
+        notice=notice,
+        edited=datetime.fromisoformat(changed) if changed else None,
+        attachments=tuple(_attachments(payload)),
+    )
+
+
+def question(payload: Json) -> Message | None:
+    """The question that is quoted above one of our slash answers."""
+    asked = look.parted(payload["content"], slash(payload))[0]
+    metadata = payload.get("interaction_metadata")
+    if not (asked and metadata):
+        return None
+    return Message(metadata["id"], metadata["user"]["id"], asked, snowflake_time(int(metadata["id"])))
+
+
+def asks(payload: Json, place: Place, us: Us) -> Asks:
+    """Whether it wants an answer. Only a person asks, and a reply's ping is no mention."""
+    author = payload["author"]
+    if author["id"] == us.id or author.get("bot") or payload.get("webhook_id") or payload["type"] not in ASKING:
+        return Asks.NO
+    if not speaks(payload):
+        return Asks.NO
+    target = payload.get("referenced_message") or {}
+    to_us = target.get("author", {}).get("id") == us.id and replied(payload) is not None
+    if to_us or place.workspace == DIRECT or mentioned(payload["content"], us):
+        return Asks.CERTAINLY
+    return Asks.PERHAPS if place.whole else Asks.NO
+
+
+def mentioned(content: str, us: Us) -> bool:
+    """Whether we are mentioned in so many letters."""
+    return bool(_ours(us).search(content))
+
+
+def speaks(payload: Json) -> bool:
+    """Whether there is anything to read. Without the MESSAGE_CONTENT intent most messages come empty."""
+    parts = ("content", "attachments", "sticker_items", "message_snapshots", "poll")
+    return any(payload.get(part) for part in parts)
+
+
+def replied(payload: Json) -> str | None:
+    """The message that it replies to, in the same channel; a forward replies to nothing."""
+    reference = payload.get("message_reference") or {}
+    here = reference.get("channel_id", payload["channel_id"]) == payload["channel_id"]
+    return reference.get("message_id") if here and reference.get("type", REPLY) == REPLY else None
+
+
+def slash(payload: Json) -> bool:
+    """Whether it is the first answer to a slash command."""
+    return payload.get("interaction_metadata") is not None and replied(payload) is None
+
+
+def answers(payload: Json) -> str | None:
+    """The name of the question that a page of ours answers: an interaction's, or the message's that it replies to.
+
+    The later pages of a slash answer reply to its first one.
+    """
+    if metadata := payload.get("interaction_metadata"):
+        return str(metadata["id"])
+    target = payload.get("referenced_message") or {}
+    if target.get("author", {}).get("id") == payload["author"]["id"]:
+        return answers(target) or replied(payload)
+    return replied(payload)
+
+
+def _root(message: Message) -> str:
+    """What a message belongs to, as far as it says so itself."""
+    return message.answers or message.parent or message.id
+
+
+def _ours(us: Us) -> re.Pattern[str]:
+    roles = "".join(f"|&{role}" for role in us.roles)
+    return re.compile(f"<@(?:!?{us.id}{roles})>")
+
+
+def _text(payload: Json, us: Us) -> str:
+    """All the words of a message of somebody else, ours dropped where it only calls us."""
+    content = re.sub(rf"^\s*(?:{_ours(us).pattern}[\s,:]*)+", "", payload["content"])
+    forwarded = [
+        f"(forwarded) {shown['content']}"
+        for snapshot in payload.get("message_snapshots") or ()
+        if (shown := snapshot["message"]).get("content")
+    ]
+    stickers = [f"(sticker: {sticker['name']})" for sticker in payload.get("sticker_items") or ()]
+    poll = (payload.get("poll") or {}).get("question", {}).get("text")
+    parts = (content, *forwarded, *stickers, f"(poll: {poll})" if poll else "")
+    return "\n".join(look.plain(part, us.named) for part in parts if part)
+
+
+def _attachments(payload: Json) -> Iterator[Attachment]:
+    """Its own files, and those of what it forwards. Long pastes come without a type."""
+    shown = [payload, *(snapshot["message"] for snapshot in payload.get("message_snapshots") or ())]
+    for one in (file for part in shown for file in part.get("attachments") or ()):
+        name = one["filename"]
+        kind = one.get("content_type") or mimetypes.guess_type(name)[0] or "application/octet-stream"
+        yield Attachment(one["id"], name, kind.partition(";")[0], one["size"], one["url"])

@@ -1,0 +1,131 @@
+"""REST: the requests that we make, one method each. The library keeps Discord's rate limits."""
+
+from collections.abc import Callable, Sequence
+from io import BytesIO
+from typing import Any
+
+import discord
+from discord.http import HTTPClient, MultipartParameters, Route, handle_message_parameters
+
+from bots.discord.read import Json
+from bots.discord.refusals import THREAD_EXISTS
+from core.chat import File
+
+ORIGINAL = "@original"
+EPHEMERAL = 64  # a message's flag
+MOST = 100  # messages that one request lists
+
+
+class Rest:
+    """Requests over whatever client is logged in now. Each raises what the library raises."""
+
+    def __init__(self, http: Callable[[], HTTPClient]) -> None:
+        self._http = http
+
+    async def listed(self, channel: str, **where: str) -> list[Json]:
+        """Up to 100 messages, oldest first: the newest, or those right `before`, `after` or `around` one."""
+        query = {"limit": MOST, **where}
+        found = await self._request("GET", "/channels/{channel_id}/messages", channel_id=channel, params=query)
+        return sorted(found, key=lambda one: int(one["id"]))
+
+    async def message(self, channel: str, message: str) -> Json:
+        found: Json = await self._request(
+            "GET", "/channels/{channel_id}/messages/{message_id}", channel_id=channel, message_id=message
+        )
+        return found
+
+    async def channel(self, channel: str) -> Json:
+        found: Json = await self._request("GET", "/channels/{channel_id}", channel_id=channel)
+        return found
+
+    async def person(self, guild: str | None, person: str) -> Json:
+        """A member of a server, or an account."""
+        if guild is None:
+            found: Json = await self._request("GET", "/users/{user_id}", user_id=person)
+        else:
+            found = await self._request("GET", "/guilds/{guild_id}/members/{user_id}", guild_id=guild, user_id=person)
+        return found
+
+    async def post(self, channel: str, content: str, nonce: str, reply_to: str | None = None) -> str:
+        """Post a message, at most once in the minutes in which Discord remembers the nonce; its id.
+
+        With `reply_to` it is a reply; if that message is gone, it is not.
+        """
+        reference: Any = discord.utils.MISSING
+        if reply_to:
+            reference = {"message_id": reply_to, "channel_id": channel, "fail_if_not_exists": False}
+        with _body(content, nonce=nonce, message_reference=reference) as body:
+            return str((await self._http().send_message(int(channel), params=body))["id"])
+
+    async def edit(self, channel: str, message: str, content: str, files: Sequence[File] = ()) -> None:
+        with _body(content, attachments=_files(files)) as body:
+            await self._http().edit_message(int(channel), int(message), params=body)
+
+    async def delete(self, channel: str, message: str) -> None:
+        await self._http().delete_message(int(channel), int(message))
+
+    async def typing(self, channel: str) -> None:
+        await self._http().send_typing(int(channel))
+
+    async def open_thread(self, channel: str, message: str, name: str) -> None:
+        """Open a thread on a message, if it has none yet. The thread takes the message's id."""
+        route = "/channels/{channel_id}/messages/{message_id}/threads"
+        try:
+            await self._request("POST", route, channel_id=channel, message_id=message, json={"name": name})
+        except discord.HTTPException as error:
+            if error.code != THREAD_EXISTS:
+                raise
+
+    async def unarchive(self, thread: str) -> None:
+        await self._request("PATCH", "/channels/{channel_id}", channel_id=thread, json={"archived": False})
+
+    async def answered(self, application: str, token: str, message: str = ORIGINAL) -> Json:
+        """An answer to an interaction, its first one if none is named."""
+        found: Json = await self._by_token("GET", application, token, message)
+        return found
+
+    async def edit_answer(
+        self, application: str, token: str, message: str, content: str, files: Sequence[File] = ()
+    ) -> None:
+        with _body(content, attachments=_files(files)) as body:
+            await self._by_token("PATCH", application, token, message, body)
+
+    async def delete_answer(self, application: str, token: str, message: str) -> None:
+        await self._by_token("DELETE", application, token, message)
+
+    async def follow(self, application: str, token: str, content: str) -> str:
+        """One more answer to an interaction, that only its person sees; its id."""
+        flags = discord.MessageFlags(ephemeral=True, suppress_embeds=True)
+        with _body(content, flags=flags) as body:
+            path = "/webhooks/{webhook_id}/{webhook_token}"
+            found = await self._request("POST", path, body, webhook_id=application, webhook_token=token)
+        return str(found["id"])
+
+    async def file(self, url: str) -> bytes:
+        """A file from the CDN, which is not shown our token."""
+        return await self._http().get_from_cdn(url)
+
+    async def _by_token(
+        self, method: str, application: str, token: str, message: str, body: MultipartParameters | None = None
+    ) -> Any:
+        path = f"/webhooks/{{webhook_id}}/{{webhook_token}}/messages/{message}"
+        return await self._request(method, path, body, webhook_id=application, webhook_token=token)
+
+    async def _request(self, method: str, path: str, body: MultipartParameters | None = None, /, **named: Any) -> Any:
+        sent: Json = {name: named.pop(name) for name in ("params", "json") if name in named}
+        if body is not None:
+            sent = {"form": body.multipart, "files": body.files} if body.files else {"json": body.payload}
+        return await self._http().request(Route(method, path, **named), **sent)
+
+
+def _body(content: str, **options: Any) -> MultipartParameters:
+    """A message that notifies nobody and unfolds no links."""
+    options.setdefault("flags", discord.MessageFlags(suppress_embeds=True))
+    return handle_message_parameters(content, allowed_mentions=discord.AllowedMentions.none(), **options)
+
+
+def _files(files: Sequence[File]) -> Any:
+    """What hangs on a message: these files in place of all others, or without any whatever hangs there."""
+    if not files:
+        return discord.utils.MISSING
+    return [discord.File(BytesIO(file.content), file.name, description=file.alt or None) for file in files]

@@ -1,0 +1,146 @@
+"""Showing: a reply's pages are carried out at an outlet, at its channel's pace, until they say all of it."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+
+import discord
+from discord.utils import snowflake_time
+
+from bots.discord import look
+from bots.discord.outlets import Outlet
+from bots.discord.pace import Pace
+from bots.discord.refusals import INVALID_FORM, LONG, SHORT, UNKNOWN_MESSAGE, Transient, tried
+from core.chat import Gone, Shown
+from core.pages import Delete, Edit, Post, Posted, steps
+
+TYPING = 8.0  # seconds after which we say again that we write; Discord shows it for 10
+TIGHTER = 200  # characters that a page gives up when Discord finds it too long
+LEAST = 1000
+
+log = logging.getLogger(__name__)
+
+Pause = Callable[[float], Awaitable[None]]
+
+
+class Showing:
+    """One reply being shown. `quote` stands above it."""
+
+    def __init__(self, reply: Shown, outlet: Outlet, pace: Pace, quote: str = "", pause: Pause = asyncio.sleep) -> None:
+        self._reply = reply
+        self._outlet = outlet
+        self._pace = pace
+        self._quote = quote
+        self._pause = pause
+        self._texts: dict[str, str] = {}
+        self._gone: set[str] = set()
+        self._unsure = False
+        self._limit = look.PAGE
+
+    async def run(self) -> None:
+        """Show every text in time, and the final one whatever it takes. Raises Gone."""
+        typing = asyncio.create_task(self._typing())
+        try:
+            await self._patiently(self._begin)
+            async for text in self._reply.texts():
+                if self._reply.whole:
+                    typing.cancel()
+                    self._pace.book(self._outlet.channel)
+                    await self._patiently(partial(self._converge, text, whole=True))
+                elif not await self._reply.ended(self._pace.book(self._outlet.channel)):
+                    await self._in_between(text)
+        finally:
+            typing.cancel()
+            await asyncio.gather(typing, return_exceptions=True)
+
+    async def _begin(self) -> None:
+        """Write down the page that is there already."""
+        page = await tried(self._outlet.begun(self._reply.pages))
+        if page and page not in self._reply.pages:
+            await self._reply.posted(page, snowflake_time(int(page)))
+
+    async def _in_between(self, text: str) -> None:
+        """Show a text that others will follow; if Discord does not take it now, the next one will do."""
+        with suppress(Transient):
+            await self._converge(text, whole=False)
+        await self._reply.ended(self._pace.away(self._outlet.channel))
+
+    async def _converge(self, text: str, whole: bool) -> None:
+        """Make what is posted equal `text`, step by step; what somebody deleted meanwhile is posted again."""
+        while True:
+            wanted = look.shown(text, self._quote, whole and self._reply.notice, self._limit)
+            todo = steps(self._posted(), wanted)
+            if not todo:
+                break
+            await self._refitted(todo[0])
+        if whole and self._reply.files and wanted:
+            last = self._posted()[-1].id
+            await tried(self._outlet.edit(last, wanted[-1], self._reply.files))
+
+    def _posted(self) -> list[Posted]:
+        there = sorted((page for page in self._reply.pages if page not in self._gone), key=int)
+        return [Posted(page, self._texts.get(page)) for page in there]
+
+    async def _refitted(self, step: Edit | Post | Delete) -> None:
+        """One step. A page that Discord finds too long, against our own count, makes all pages smaller."""
+        try:
+            await self._carry_out(step)
+        except discord.HTTPException as error:
+            if error.code != INVALID_FORM or self._limit - TIGHTER < LEAST:
+                raise Gone(f"Discord refuses the page ({error.code})") from error
+            log.warning("Discord refuses a page of %d characters; trying smaller ones", self._limit)
+            self._limit -= TIGHTER
+
+    async def _carry_out(self, step: Edit | Post | Delete) -> None:
+        match step:
+            case Post(_, text):
+                await self._post(text)
+            case Edit(page, text):
+                await self._present(page, self._outlet.edit(page, text))
+                self._texts[page] = text
+            case Delete(page):
+                await self._present(page, self._outlet.delete(page))
+                self._gone.add(page)
+
+    async def _present(self, page: str, call: Awaitable[None]) -> None:
+        try:
+            await tried(call)
+        except discord.HTTPException as error:
+            if error.code != UNKNOWN_MESSAGE:
+                raise
+            self._gone.add(page)
+
+    async def _post(self, text: str) -> None:
+        """A new page; when it is not known whether the last one was posted, look first."""
+        if self._unsure:
+            for page in await tried(self._outlet.strays(self._reply.pages)):
+                await self._reply.posted(page, snowflake_time(int(page)))
+            self._unsure = False
+            return
+        try:
+            page = await tried(self._outlet.post(text, len(self._reply.pages) + 1))
+        except Transient:
+            self._unsure = True
+            raise
+        self._texts[page] = text
+        await self._reply.posted(page, snowflake_time(int(page)))
+
+    async def _patiently(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Try until it is done, or can't be any more."""
+        seconds = SHORT
+        while True:
+            try:
+                return await work()
+            except Transient as trouble:
+                log.warning("Discord does not answer (%s); trying again in %.1f s", trouble, seconds)
+            await self._pause(seconds)
+            seconds = min(seconds * 2, LONG)
+
+    async def _typing(self) -> None:
+        """Say that we write, as long as Discord lets us."""
+        with suppress(Transient, Gone, discord.DiscordException):
+            while True:
+                await tried(self._outlet.type())
+                await asyncio.sleep(TYPING)

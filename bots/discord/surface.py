@@ -1,0 +1,123 @@
+"""The surface: the place of one question on Discord, from its key and address alone."""
+
+import json
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import discord
+
+from bots.discord import look, ranks
+from bots.discord.history import Reader
+from bots.discord.names import Names
+from bots.discord.outlets import BySlash, InChannel, Outlet, Privately
+from bots.discord.pace import Pace
+from bots.discord.read import DIRECT, Json, Place, Us
+from bots.discord.refusals import patiently
+from bots.discord.rest import Rest
+from bots.discord.showing import Pause, Showing
+from core.chat import Attachment, Gone, Hindered, History, Question, Rank, Reach, Shown
+
+HOSTS = {"cdn.discordapp.com", "media.discordapp.net"}
+LARGEST = 25 * 1024 * 1024  # bytes of a file that we read
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What all surfaces share. `content` is whether Discord shows us everybody's words; `origin` is its API's."""
+
+    client: discord.Client
+    rest: Rest
+    names: Names
+    pace: Pace
+    pause: Pause
+    managers: frozenset[str]
+    content: bool
+    origin: str
+
+
+class Surface:
+    """One question's place. `first` is the page that is there already, known since its interaction was deferred."""
+
+    def __init__(self, house: House, us: Us, question: Question, first: str | None = None) -> None:
+        self._house = house
+        self._us = us
+        self._question = question
+        self._first = first
+        self._address: Json = json.loads(question.address)
+        self._place = _place(question, self._address)
+
+    async def history(self) -> History:
+        reader = Reader(self._house.rest, self._place, self._us, self._house.content)
+        if self._question.private:
+            return History((), Reach.CHAIN)
+        if self._slash:
+            return await reader.answers(self._question.name)
+        return await (reader.whole() if self._place.whole else reader.chain(self._question.name))
+
+    async def names(self, people: AbstractSet[str]) -> dict[str, str]:
+        return await self._house.names.of(self._guild, people)
+
+    async def fetch(self, attachment: Attachment) -> bytes:
+        """The file. Raises Hindered if it is too large, Gone if it is not Discord's or no longer there."""
+        if attachment.size > LARGEST:
+            raise Hindered(f"{attachment.name} is larger than the {LARGEST // 2**20} MiB that I read.")
+        parts = urlsplit(attachment.url)
+        if parts.hostname not in HOSTS and f"{parts.scheme}://{parts.netloc}" != self._house.origin:
+            raise Gone(f"{attachment.name} is not at Discord")
+        try:
+            return await patiently(lambda: self._house.rest.file(attachment.url), self._house.pause)
+        except discord.HTTPException as error:
+            raise Gone(f"{attachment.name} is no longer there ({error.status})") from error
+
+    async def rank(self, person: str) -> Rank:
+        if person in self._house.managers:
+            return Rank.OWNER
+        if self._guild is None:
+            return Rank.MANAGER
+        if person == self._question.person and (granted := self._address.get("permissions")):
+            return ranks.rank(discord.Permissions(int(granted)))
+        return await ranks.asked(self._house.client, int(self._guild), int(self._place.at), int(person))
+
+    async def show(self, reply: Shown) -> None:
+        """Raises Gone where nothing can be shown any more."""
+        outlet = await self._outlet(reply.threaded)
+        quote = look.quoted(self._address["prompt"]) if "prompt" in self._address else ""
+        await Showing(reply, outlet, self._house.pace, quote, self._house.pause).run()
+
+    @property
+    def _slash(self) -> bool:
+        return "token" in self._address
+
+    @property
+    def _guild(self) -> str | None:
+        workspace = self._question.key.workspace
+        return None if workspace == DIRECT else workspace.partition(":")[2]
+
+    async def _outlet(self, threaded: bool) -> Outlet:
+        house, name = self._house, self._question.name
+        if self._slash:
+            application, token = self._address["application"], self._address["token"]
+            if self._question.private:
+                return Privately(house.rest, self._place, application, token, self._first)
+            return BySlash(house.rest, self._place, self._us, name, application, token, self._first)
+        if threaded and not self._place.whole and name == self._question.key.thread:
+            return await self._thread()
+        return InChannel(house.rest, self._place, self._us, name, name)
+
+    async def _thread(self) -> Outlet:
+        """A thread on the question, which takes its id; in the channel, where none can be opened."""
+        house, name, key = self._house, self._question.name, self._question.key
+        title = self._address.get("title") or "Claude"
+        try:
+            await patiently(lambda: house.rest.open_thread(key.channel, name, title), house.pause)
+        except (discord.HTTPException, Gone):
+            return InChannel(house.rest, self._place, self._us, name, name)
+        place = Place(key.workspace, key.channel, name, whole=True)
+        return InChannel(house.rest, place, self._us, name, None)
+
+
+def _place(question: Question, address: Json) -> Place:
+    key = question.key
+    at = address.get("at", key.channel)
+    return Place(key.workspace, key.channel, at, whole=key.workspace == DIRECT or at != key.channel)

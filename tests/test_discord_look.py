@@ -1,0 +1,82 @@
+"""How Confab looks on Discord, and how it knows its own pages again."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bots.discord import look
+
+
+@pytest.mark.parametrize(
+    ("markdown", "shown"),
+    [
+        pytest.param("## Two", "## Two", id="headings of three sizes"),
+        pytest.param("#### Four ##", "**Four**", id="deeper ones are bold"),
+        pytest.param("![a cat](https://x.org/c.png)", "[a cat](https://x.org/c.png)", id="a picture is a link"),
+        pytest.param(" -# -# small", "small", id="only notices are small"),
+        pytest.param("snake_case and 2 * 3", "snake_case and 2 * 3", id="the rest is Discord's Markdown already"),
+    ],
+)
+def test_a_line_of_claudes_markdown_is_shown_as_discord_can(markdown, shown):
+    assert look.prose(markdown) == shown
+
+
+@pytest.mark.parametrize(
+    ("page", "shown"),
+    [
+        pytest.param("Sorry.", "-# Sorry.", id="a sentence is small"),
+        pytest.param("```\ncode\n```", "-# Confab\n```\ncode\n```", id="code stays code"),
+        pytest.param("> quoted", "-# Confab\n> quoted", id="a quote stays a quote"),
+        pytest.param("- one\n- two", "-# Confab\n- one\n- two", id="a list stays a list"),
+        pytest.param("**1. house**", "-# **1. house**", id="bold is small too"),
+    ],
+)
+def test_a_notice_is_marked_and_known_again(page, shown):
+    marked = look.notice(page)
+
+    assert marked == shown
+    assert look.parted(marked, quote=False) == ("", page, True)
+
+
+LINE = st.text(st.sampled_from("-# *!()[]ab>`\t") | st.characters(codec="utf-8", exclude_characters="\n"))
+
+
+@given(LINE)
+def test_claudes_words_are_never_taken_for_a_notice(line):
+    assert look.parted(look.prose(line).strip(), quote=False)[2] is False
+
+
+@given(LINE)
+def test_a_line_never_grows(line):
+    assert look.size(look.prose(line)) <= look.size(line)
+
+
+@pytest.mark.parametrize("answer", ["Blue.", "> As Newton said", "-# Sorry.", "# Title"])
+@given(question=st.text(st.characters(codec="utf-8"), min_size=1, max_size=look.QUOTED))
+def test_a_quoted_question_is_read_back(answer, question):
+    line = " ".join(question.split())
+    page = look.under(look.quoted(question), answer)
+
+    asked, said, notice = look.parted(page, quote=True)
+
+    assert (asked, said, notice) == (line, answer.removeprefix("-# "), answer.startswith("-# "))
+
+
+def test_a_long_question_is_quoted_in_one_short_line():
+    quote = look.quoted("why\n" * 400)
+
+    assert quote.startswith("> why why")
+    assert quote.endswith("…")
+    assert "\n" not in quote
+    assert len(quote) == look.QUOTED + 2
+
+
+def test_a_quote_mentions_nobody_and_opens_nothing():
+    quote = look.quoted("<@7001> @everyone ```py\nx``` ||secret||")
+
+    assert quote == r"> \<\@7001\> \@everyone \`\`\`py x\`\`\` \|\|secret\|\|"
+
+
+@pytest.mark.parametrize(("text", "units"), [("abc", 3), ("é", 1), ("👍", 2), ("👨‍👩‍👧", 8)])
+def test_length_is_counted_in_utf_16(text, units):
+    assert look.size(text) == units
