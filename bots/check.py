@@ -22,6 +22,7 @@ from core.store.sqlite import Condition, inspect
 T = TypeVar("T")
 
 KEYS = "https://platform.claude.com/settings/keys"
+UNSET = f"ANTHROPIC_API_KEY: not set. Until it is, a stand-in answers. Make a key at {KEYS}."
 TROUBLES = {
     "key": ("not accepted", f"Make a key at {KEYS} and set ANTHROPIC_API_KEY to it."),
     "forbidden": ("not allowed", "Let this key use the Models API, or set ANTHROPIC_API_KEY to one that may."),
@@ -91,18 +92,19 @@ async def _whole(service: Service, check: Findings) -> Findings:
         yield service.problem("check", says, "This is a bug in Confab. Please report it with the log above.")
 
 
-async def _platform(settings: Settings, service: Service) -> Findings:
+def _platform(settings: Settings, service: Service) -> Findings:
+    """Its check. What that needs is imported before any call is timed."""
     name = service.name.lower()
-    if not configured(settings, name):
-        yield service.off(MISSING[name])
-        return
-    async for finding in checked(name, settings):
-        yield finding
+    return checked(name, settings) if configured(settings, name) else _off(service, MISSING[name])
+
+
+async def _off(service: Service, mend: str) -> Findings:
+    yield service.off(mend)
 
 
 async def _claude(settings: Settings) -> Findings:
     if settings.anthropic_api_key is None:
-        yield CLAUDE.off(f"ANTHROPIC_API_KEY: not set. Until it is, a stand-in answers. Make a key at {KEYS}.")
+        yield CLAUDE.off(UNSET)
         return
     client = Claude(settings.anthropic_api_key.get_secret_value(), settings.anthropic_base_url, silence=SECONDS)
     try:
@@ -185,9 +187,7 @@ def _file(condition: Condition) -> Finding:
 def disk(free: int) -> Finding:
     """What there is to say of so many bytes that are free."""
     if free < LOW:
-        return DATABASE.warning(
-            "disk", f"only {_megabytes(free)} are free", "Make room, or move the file: DATABASE_URL."
-        )
+        return DATABASE.warning("disk", f"only {_megabytes(free)} are free", "Make room, or name another DATABASE_URL.")
     return DATABASE.ok("disk", f"{_megabytes(free)} are free")
 
 

@@ -125,12 +125,13 @@ def _shape(command: Json) -> tuple[Any, ...]:
 
 async def _starts(client: discord.Client) -> Findings:
     try:
-        shards, _, limit = await _asked(client.http.get_bot_gateway())
+        told: Json = await _asked(client.http.request(Route("GET", "/gateway/bot")))
     except _Silent as silent:
         yield _unanswered("connections", silent)
         return
-    left, total, minutes = limit["remaining"], limit["total"], limit["reset_after"] // 60_000
-    says = f"{left:,} of {total:,} are left for today, {shards} needed at a time"
+    limit = told["session_start_limit"]
+    left, minutes = limit["remaining"], limit["reset_after"] // 60_000
+    says = f"{left:,} of {limit['total']:,} are left for today, {told['shards']} needed at a time"
     if left > FEW:
         yield DISCORD.ok("connections", says)
         return

@@ -15,7 +15,8 @@ from core.store.protocols import Unusable
 from core.store.sqlite.database import MEMORY, MENDS, Unfit, known, mend
 from core.store.sqlite.questions import waiting
 from core.store.sqlite.schema import migrations
-from core.store.sqlite.transaction import transaction
+
+PROBE = "written_by_the_check"  # a table that is taken back as soon as it could be made
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +50,14 @@ def condition(path: str, busy: timedelta) -> Condition:
 
 
 def _unmade(path: str) -> Condition:
-    if not os.access(Path(path).absolute().parent, os.W_OK):
+    if not os.access(Path(path).absolute().parent, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
         raise Unfit(MENDS[sqlite3.SQLITE_READONLY])
     return Condition(path)
 
 
 def _read(path: str, busy: timedelta) -> Condition:
     size = sum(os.path.getsize(path + end) for end in ("", "-wal") if os.path.exists(path + end))
-    with _opened(path, busy) as db, transaction(db):
+    with _untouched(path, busy) as db:
         version = known(db)
         if not version:
             return _empty(path, db)
@@ -65,17 +66,23 @@ def _read(path: str, busy: timedelta) -> Condition:
 
 
 def _empty(path: str, db: Database) -> Condition:
-    if db.table_names():
+    if db.table_names() != [PROBE]:
         raise Unfit("it is not Confab's; name another file")
     return Condition(path)
 
 
 @contextmanager
-def _opened(path: str, busy: timedelta) -> Iterator[Database]:
+def _untouched(path: str, busy: timedelta) -> Iterator[Database]:
+    """The database in the middle of a write that is taken back: SQLite begins one also where it can't write."""
     address = f"{Path(path).absolute().as_uri()}?mode=rw"
     db = Database(sqlite3.connect(address, busy.total_seconds(), uri=True), execute_plugins=False)
     with closing(db):
-        yield db
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            db.execute(f"CREATE TABLE {PROBE} (x)")
+            yield db
+        finally:
+            db.rollback()
 
 
 def _newest() -> int:
