@@ -79,7 +79,10 @@ class Assistant:
         self._watch = watch
         self._desk = table.Desk(store, defaults, clock, asking.model, self.next_request, TABLE)
         process = process or secrets.token_hex(8)
-        self.floor = Floor(store.questions, self.answer, process, platforms.keys(), watch=watch)
+        self.floor = Floor(store.questions, self.answer, process, self._connected, watch=watch)
+
+    def _connected(self) -> list[str]:
+        return [name for name, platform in self._platforms.items() if not platform.offline]
 
     async def hear(self, event: Event) -> Heard:
         """Keep an event. When this returns it is safe on disk, and the platform may be told so. Raises Unavailable."""

@@ -23,14 +23,17 @@ Speak = Callable[[Claim, asyncio.Event], Awaitable[None]]
 
 
 class Floor:
-    """Gives the floor to one question a thread. `speak` answers one; its event is set when it shall stop."""
+    """Gives the floor to one question a thread. `speak` answers one; its event is set when it shall stop.
+
+    `platforms` are those that can be shown an answer now; questions of the others wait without taking a place.
+    """
 
     def __init__(
         self,
         questions: Questions,
         speak: Speak,
         process: str,
-        platforms: Collection[str],
+        platforms: Callable[[], Collection[str]],
         *,
         places: int = PLACES,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -104,7 +107,7 @@ class Floor:
 
     async def _next(self) -> Claim | None:
         try:
-            return await self._questions.claim(self._process, self._platforms)
+            return await self._questions.claim(self._process, self._platforms())
         except Unavailable as error:
             log.error("could not look for questions: %s", error)
             return None

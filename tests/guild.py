@@ -63,6 +63,7 @@ async def confab(
                 await assistant.floor.drain(1)
                 connected.cancel()
                 await asyncio.gather(connected, return_exceptions=True)
+                await discord.close()
 
 
 def told(claude: ClaudeFake) -> list[list[tuple[str, str]]]:

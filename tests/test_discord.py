@@ -99,6 +99,16 @@ async def test_a_chain_of_several_people_is_read_as_far_as_it_goes(fake, claude,
     assert told(claude) == [[("user", "Bob: I like blue\nCy: I like red\nAda: who likes what?")]]
 
 
+async def test_a_chain_is_read_across_all_that_was_said_between(fake, claude, running):
+    first = await fake.say("bob", "general", "I like blue")
+    for number in range(60):
+        await fake.say("dee", "general", f"not in the chain {number}")
+    await fake.say("ada", "general", f"<@{fake.me}> who likes what?", reply_to=first)
+    await settled(fake, running)
+
+    assert told(claude) == [[("user", "Bob: I like blue\nAda: who likes what?")]]
+
+
 async def test_a_thread_of_ours_needs_no_mention(fake, claude, running):
     start = await fake.say("bob", "general", "the plan is this")
     thread = await fake.start_thread(start, "plans", "bob")
@@ -333,6 +343,7 @@ async def test_the_database_may_be_lost(fake, claude, running, tmp_path):
     other = await open_store(f"sqlite:///{tmp_path}/other.db")
     running.connected.cancel()
     await asyncio.gather(running.connected, return_exceptions=True)
+    await running.discord.close()
     async with confab(fake, claude, other, process="p2") as later:
         await fake.say("cy", "general", "truly?", reply_to=fake.visible("general")[-1].id)
         await settled(fake, later)

@@ -195,10 +195,31 @@ async def test_what_will_not_mend_itself_is_one_line_for_the_operator(kept, toke
             platform = Discord(token or fake.token, kept.notes, **chosen)
             with pytest.raises(Unconnectable, match=why):
                 await asyncio.wait_for(platform.run(nobody), 5)
+            assert platform.offline == "not connected yet"
+            await platform.close()
 
 
 async def nobody(event):
     raise AssertionError(event)
+
+
+async def test_an_answer_under_way_is_ended_after_the_gateway_is_left(fake, claude, running):
+    gate = Gate(after=3)
+    claude.script(Answer(text="a whole answer", gate=gate))
+    await fake.say("ada", "general", f"<@{fake.me}> one")
+    await gate.reached.wait()
+    assert running.discord.offline == ""
+    running.connected.cancel()
+    await asyncio.gather(running.connected, return_exceptions=True)
+    await fake.until(lambda: not fake.gateway.live)
+    assert running.discord.offline == "shards [0] are not connected"
+    heard = len(running.heard)
+    await fake.say("ada", "general", f"<@{fake.me}> two")
+    gate.opened.set()
+    await idle(running)
+
+    assert [one.content for one in fake.visible("general") if one.author == "confab"] == ["a whole answer"]
+    assert len(running.heard) == heard
 
 
 async def test_a_server_that_is_down_is_tried_again(fake, claude, kept, caplog):

@@ -76,6 +76,15 @@ async def test_a_post_whose_answer_is_lost_is_found_also_when_its_nonce_is_forgo
     assert ours(fake) == ["fine"]
 
 
+async def test_a_page_s_nonce_is_made_of_its_question_and_number(fake, claude, running):
+    long(claude)
+    asked = await ask(fake)
+    await settled(fake, running)
+
+    posts = [call.json for call in fake.calls if call.method == "POST" and call.path.endswith("/81382/messages")]
+    assert [(post["nonce"], post["enforce_nonce"]) for post in posts] == [(f"{asked}-1", True), (f"{asked}-2", True)]
+
+
 async def test_a_slash_answers_edit_that_is_lost_is_made_again(fake, claude, running):
     fake.fault(BY_TOKEN, Fault.LOSE, 1)
     asked = await fake.interact("ada", "general", "ask", {"prompt": "why?"})

@@ -62,7 +62,7 @@ def speaker(store):
 
 @asynccontextmanager
 async def open_floor(store, speaker, process="p1", **options):
-    floor = Floor(store.questions, speaker, process, ["board"], sleep=at_once, **options)
+    floor = Floor(store.questions, speaker, process, lambda: ["board"], sleep=at_once, **options)
     task = asyncio.create_task(floor.run())
     try:
         yield floor

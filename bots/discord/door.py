@@ -4,6 +4,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ from bots.discord.interactions import DEFER, Interactions
 from bots.discord.invite import SWITCHES
 from bots.discord.names import Names
 from bots.discord.pace import EDIT, Pace
+from bots.discord.ranks import Ranks
 from bots.discord.rest import Rest
 from bots.discord.showing import Pause
 from bots.discord.surface import House, Surface
@@ -65,11 +67,8 @@ class Discord:
         self._notes = notes
         self._api = api_url
         self._gateway = gateway_url
-        self._shards = shards
-        self._managers = frozenset(managers)
-        self._quick = quick
-        self._defer = defer
-        self._pause = pause
+        self._shards, self._managers = shards, frozenset(managers)
+        self._quick, self._defer, self._pause = quick, defer, pause
         self._content = True
         self._client: Client | None = None
         self._hearing: Hearing | None = None
@@ -77,6 +76,7 @@ class Discord:
         self._online = asyncio.Event()
         self._rest = Rest(self._http)
         self._names = Names(self._rest)
+        self._ranks = Ranks(lambda: self._connected)
         self._pace = Pace(edit)
 
     @classmethod
@@ -99,8 +99,15 @@ class Discord:
             managers=settings.confab_managers,
         )
 
+    @property
+    def offline(self) -> str:
+        if self._client is None or self._client.is_closed() or not self._client.shards:
+            return "not connected yet"
+        cut = sorted(number for number, shard in self._client.shards.items() if shard.is_closed())
+        return f"shards {cut} are not connected" if cut else ""
+
     async def run(self, hear: Hear) -> None:
-        """Raises Unconnectable."""
+        """Connect, and tell every event, until cancelled; requests can be made until `close`. Raises Unconnectable."""
         self._point()
         try:
             while True:
@@ -109,16 +116,31 @@ class Discord:
             if self._hearing:
                 await self._hearing.stop()
 
+    async def close(self) -> None:
+        if self._client is not None:
+            await self._client.close()
+
     def client(self, hear: Hear) -> Client:
-        """A new client with our commands, from now on the one that requests go through."""
+        """A new client with our commands. Once it is logged in, requests go through it."""
         self._interactions = Interactions(hear, TABLE, self._defer)
         self._hearing = self._hearing or Hearing(hear, lambda: self._connected, self._names)
         client = Client(self._hearing.tell, self._notes, content=self._content, shards=self._shards, quick=self._quick)
         for command in self._interactions.built():
             client.tree.add_command(command)
-        client.online = self._online.set
-        self._client = client
+        client.online = partial(self._come_online, client)
         return client
+
+    @property
+    def offline(self) -> str:
+        """Why no events come just now; empty while every shard is connected."""
+        client = self._client
+        if client is None or not client.is_ready():
+            return "not connected"
+        lost = [number for number, shard in client.shards.items() if shard.is_closed()]
+        return f"shards not connected: {', '.join(map(str, lost))}" if lost else ""
+
+    async def close(self) -> None:
+        """Nothing is left to let go of: the client closes when `run` ends."""
 
     async def surface(self, question: Question) -> Surface:
         await self._online.wait()
@@ -128,9 +150,9 @@ class Discord:
         first = await self._interactions.first(question.name) if self._interactions else None
         origin = urlsplit(self._api)
         house = House(
-            client=client,
             rest=self._rest,
             names=self._names,
+            ranks=self._ranks,
             pace=self._pace,
             pause=self._pause,
             managers=self._managers,
@@ -142,18 +164,40 @@ class Discord:
     async def _connect(self, client: Client) -> None:
         """One connection, until it ends. Returns when another may do better. Raises Unconnectable."""
         try:
-            async with client:
-                await client.start(self._token)
-        except discord.PrivilegedIntentsRequired:
-            self._do_without_content()
-        except discord.LoginFailure as error:
-            raise Unconnectable(CLOSED[4004]) from error
-        except discord.ConnectionClosed as closed:
-            if closed.code in CLOSED:
-                raise Unconnectable(CLOSED[closed.code]) from closed
-            await self._again(closed)
-        except (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError) as error:
-            await self._again(error)
+            await client.start(self._token)
+        except asyncio.CancelledError:
+            await self._leave(client)
+            raise
+        except Exception as error:
+            await client.close()
+            await self._mended(error)
+
+    async def _leave(self, client: Client) -> None:
+        """Leave the gateway. Who has been logged in can still make requests: answers under way need it."""
+        if client is self._client:
+            await asyncio.gather(*(shard.disconnect() for shard in client.shards.values()))
+        else:
+            await client.close()
+
+    async def _mended(self, error: Exception) -> None:
+        """Return when connecting again may do better. Raises Unconnectable, or what nobody foresaw."""
+        match error:
+            case discord.PrivilegedIntentsRequired():
+                self._do_without_content()
+            case discord.LoginFailure():
+                raise Unconnectable(CLOSED[4004]) from error
+            case discord.ConnectionClosed(code=code) if code in CLOSED:
+                raise Unconnectable(CLOSED[code]) from error
+            case discord.DiscordException() | aiohttp.ClientError() | OSError() | TimeoutError():
+                log.warning("the connection to Discord ended (%s); connecting again", type(error).__name__)
+                await self._pause(RECONNECT)
+            case _:
+                raise error
+
+    def _come_online(self, client: Client) -> None:
+        """From now on requests go through `client`."""
+        self._client = client
+        self._online.set()
 
     def _do_without_content(self) -> None:
         """Without the intent Discord still shows us what mentions us, replies to us, or is said in direct messages."""
@@ -162,10 +206,6 @@ class Discord:
             raise Unconnectable(f"Discord refuses our intents (4014). {switch}.")
         log.error("%s and restart; until then only mentions, commands and direct messages are read (4014).", switch)
         self._content = False
-
-    async def _again(self, error: Exception) -> None:
-        log.warning("the connection to Discord ended (%s); connecting again", type(error).__name__)
-        await self._pause(RECONNECT)
 
     def _point(self) -> None:
         """Point the library at another server than Discord's; it knows no other way than its constants."""

@@ -1,9 +1,14 @@
 """Ranks: what a person may do in a channel, on the server's word."""
 
+import time
+from collections.abc import Callable
+
 import discord
 
 from bots.discord.refusals import patiently
 from core.chat import Gone, Rank
+
+BELIEVED = 60.0  # seconds; a command carries what the server says just now
 
 
 def rank(granted: discord.Permissions) -> Rank:
@@ -13,18 +18,34 @@ def rank(granted: discord.Permissions) -> Rank:
     return Rank.MANAGER if granted.manage_channels else Rank.MEMBER
 
 
-async def asked(client: discord.Client, guild: int, channel: int, person: int) -> Rank:
-    """The rank of `person` in a channel, or in a thread's parent, asked of the server."""
-    await client.wait_until_ready()
-    house = client.get_guild(guild)
-    if house is None:
-        return Rank.MEMBER
-    try:
-        member = await patiently(lambda: house.fetch_member(person))
-        known = house.get_channel_or_thread(channel)
-        place = known if known is not None else await patiently(lambda: house.fetch_channel(channel))
-        return rank(place.permissions_for(member))
-    except discord.NotFound:
-        return Rank.GUEST
-    except (discord.DiscordException, Gone):
-        return Rank.MEMBER
+class Ranks:
+    """Asks the server, once a minute for each person in each channel. A thread's ranks are its parent's."""
+
+    def __init__(self, client: Callable[[], discord.Client], now: Callable[[], float] = time.monotonic) -> None:
+        self._client = client
+        self._now = now
+        self._known: dict[tuple[str, str, str], tuple[float, Rank]] = {}
+
+    async def of(self, guild: str, channel: str, person: str) -> Rank:
+        now = self._now()
+        self._known = {key: known for key, known in self._known.items() if known[0] > now}
+        if (guild, channel, person) not in self._known:
+            found = await self._asked(int(guild), int(channel), int(person))
+            self._known[guild, channel, person] = now + BELIEVED, found
+        return self._known[guild, channel, person][1]
+
+    async def _asked(self, guild: int, channel: int, person: int) -> Rank:
+        client = self._client()
+        await client.wait_until_ready()
+        house = client.get_guild(guild)
+        if house is None:
+            return Rank.MEMBER
+        try:
+            member = await patiently(lambda: house.fetch_member(person))
+            known = house.get_channel_or_thread(channel)
+            place = known if known is not None else await patiently(lambda: house.fetch_channel(channel))
+            return rank(place.permissions_for(member))
+        except discord.NotFound:
+            return Rank.GUEST
+        except (discord.DiscordException, Gone):
+            return Rank.MEMBER

@@ -139,8 +139,7 @@ class Showing:
             seconds = min(seconds * 2, LONG)
 
     async def _typing(self) -> None:
-        """Say that we write, as long as Discord lets us."""
-        with suppress(Transient, Gone, discord.DiscordException):
-            while True:
-                await tried(self._outlet.type())
-                await asyncio.sleep(TYPING)
+        """Say that we write, as long as Discord lets us: whatever ends this ends nothing else."""
+        while True:
+            await self._outlet.type()
+            await asyncio.sleep(TYPING)

@@ -7,11 +7,12 @@ from urllib.parse import urlsplit
 
 import discord
 
-from bots.discord import look, ranks
+from bots.discord import look
 from bots.discord.history import Reader
 from bots.discord.names import Names
 from bots.discord.outlets import BySlash, InChannel, Outlet, Privately
 from bots.discord.pace import Pace
+from bots.discord.ranks import Ranks, rank
 from bots.discord.read import DIRECT, Json, Place, Us
 from bots.discord.refusals import patiently
 from bots.discord.rest import Rest
@@ -26,9 +27,9 @@ LARGEST = 25 * 1024 * 1024  # bytes of a file that we read
 class House:
     """What all surfaces share. `content` is whether Discord shows us everybody's words; `origin` is its API's."""
 
-    client: discord.Client
     rest: Rest
     names: Names
+    ranks: Ranks
     pace: Pace
     pause: Pause
     managers: frozenset[str]
@@ -76,8 +77,8 @@ class Surface:
         if self._guild is None:
             return Rank.MANAGER
         if person == self._question.person and (granted := self._address.get("permissions")):
-            return ranks.rank(discord.Permissions(int(granted)))
-        return await ranks.asked(self._house.client, int(self._guild), int(self._place.at), int(person))
+            return rank(discord.Permissions(int(granted)))
+        return await self._house.ranks.of(self._guild, self._place.at, person)
 
     async def show(self, reply: Shown) -> None:
         """Raises Gone where nothing can be shown any more."""

@@ -31,6 +31,7 @@ class Board:
         self._slept = timedelta()
 
     async def run(self, hear: Hear) -> None:
+        self.offline = ""
         await asyncio.get_running_loop().create_future()
 
     async def surface(self, question: Question) -> "BoardSurface":
