@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from bots.finding import Findings
 from bots.server import Mount
 from core.chat import Platform
 from core.settings import Misset, Settings
@@ -18,10 +19,15 @@ MISSING = {
 }
 
 
+def configured(settings: Settings, name: str) -> bool:
+    """Whether any token of this platform is set."""
+    return any(getattr(settings, variable.lower()) for variable in TOKENS[name])
+
+
 def wanted(settings: Settings, only: str | None = None) -> list[str]:
     """The names of the platforms of which a token is set, or of `only` one. Raises Misset when there is none."""
     asked = [only] if only else list(TOKENS)
-    found = [name for name in asked if any(getattr(settings, variable.lower()) for variable in TOKENS[name])]
+    found = [name for name in asked if configured(settings, name)]
     if not found:
         raise Misset("\n".join(MISSING[name] for name in asked))
     return found
@@ -39,3 +45,14 @@ def opened(names: Sequence[str], settings: Settings, notes: Notes, mount: Mount,
 
         found.append(Discord.of(settings, notes))
     return [platform for platform in found if platform is not None]
+
+
+def checked(name: str, settings: Settings) -> Findings:
+    """What there is to say of the platform of this name, whose tokens are set."""
+    if name == "slack":
+        from bots.slack import check as slack
+
+        return slack.check(settings)
+    from bots.discord import check as discord
+
+    return discord.check(settings)
