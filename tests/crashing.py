@@ -14,8 +14,9 @@ async def main() -> None:
     chosen = settings.read()
     server = Server()
     store = await open_store(chosen.database_url, stale=timedelta(seconds=3))
-    found = platforms.opened(platforms.wanted(chosen), chosen, store.notes, server.mounted)
-    await run.answer(chosen, found, store, health=Health(store.questions), server=server, stop=run.stopping())
+    health = Health(store.questions)
+    found = platforms.opened(platforms.wanted(chosen), chosen, store.notes, server.mounted, health)
+    await run.answer(chosen, found, store, health=health, server=server, stop=run.stopping())
     await store.shut()
 
 

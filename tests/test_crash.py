@@ -19,7 +19,7 @@ from tests.fakes.slack_faults import Cut
 
 ROOT = Path(__file__).parent.parent
 SHORT = "The answer, whole."
-LONG = "\n\n".join(f"Paragraph {number}: " + "words of some length " * 20 for number in range(40))
+LONG = "\n\n".join(f"Paragraph {number}: " + "words of some length, " * 20 + "end." for number in range(40))
 
 SLACK_POINTS = [
     ("conversations.replies", "before"),
