@@ -68,6 +68,23 @@ def chat() -> None:
 
 
 @main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print a list of findings, for programs.")
+@_plainly
+def check(as_json: bool) -> None:
+    """Ask every service that is configured whether it works.
+
+    Ends with exit code 1 when there is a problem. Nothing is changed, posted or paid for.
+    """
+    from bots import logs
+    from bots.check import report
+    from core import settings
+
+    chosen = settings.read()
+    logs.start("ERROR", settings.secrets(chosen), chosen.confab_log_format)
+    sys.exit(0 if report(chosen, as_json) else 1)
+
+
+@main.command()
 @click.option("--only", type=click.Choice(["slack", "discord"]), help="Run this platform alone.")
 @_plainly
 def run(only: str | None) -> None:

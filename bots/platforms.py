@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+from bots.finding import Findings
 from bots.server import Mount
 from core.chat import Platform
 from core.settings import Misset, Settings
 from core.store.protocols import Notes
+from core.watch import Watch
 
 TOKENS = {
     "slack": ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET"),
@@ -17,24 +19,40 @@ MISSING = {
 }
 
 
+def configured(settings: Settings, name: str) -> bool:
+    """Whether any token of this platform is set."""
+    return any(getattr(settings, variable.lower()) for variable in TOKENS[name])
+
+
 def wanted(settings: Settings, only: str | None = None) -> list[str]:
     """The names of the platforms of which a token is set, or of `only` one. Raises Misset when there is none."""
     asked = [only] if only else list(TOKENS)
-    found = [name for name in asked if any(getattr(settings, variable.lower()) for variable in TOKENS[name])]
+    found = [name for name in asked if configured(settings, name)]
     if not found:
         raise Misset("\n".join(MISSING[name] for name in asked))
     return found
 
 
-def opened(names: Sequence[str], settings: Settings, notes: Notes, mount: Mount) -> list[Platform]:
+def opened(names: Sequence[str], settings: Settings, notes: Notes, mount: Mount, watch: Watch) -> list[Platform]:
     """The platforms of these names, not connected yet; `mount` is where HTTP is answered. Raises Misset."""
     found: list[Platform | None] = []
     if "slack" in names:
         from bots.slack.door import Slack
 
-        found.append(Slack.of(settings, mount))
+        found.append(Slack.of(settings, mount, watch))
     if "discord" in names:
         from bots.discord.door import Discord
 
         found.append(Discord.of(settings, notes))
     return [platform for platform in found if platform is not None]
+
+
+def checked(name: str, settings: Settings) -> Findings:
+    """What there is to say of the platform of this name, whose tokens are set."""
+    if name == "slack":
+        from bots.slack import check as slack
+
+        return slack.check(settings)
+    from bots.discord import check as discord
+
+    return discord.check(settings)

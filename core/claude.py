@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import anthropic
 import httpx2
@@ -14,6 +14,8 @@ from anthropic.types import Usage as Billed
 
 from core.ledger import Usage
 from core.prompt import EFFORTS, THINKING, Model, Request
+
+T = TypeVar("T")
 
 SILENCE = 120.0  # seconds between two bytes of a stream; pings come more often than that
 CONNECT = 5.0  # seconds
@@ -97,6 +99,15 @@ class Completion:
     """Why it was refused, in the API's word."""
 
 
+@dataclass(frozen=True, slots=True)
+class Lifespan:
+    """Whether a model is served: `active`, `deprecated` or `retired`; and when it goes, where that is known."""
+
+    model: str
+    lifecycle: str
+    retires_at: datetime | None = None
+
+
 class Claude:
     """A client of the Messages API. Nothing is retried here: each call is one request."""
 
@@ -130,12 +141,11 @@ class Claude:
 
     async def model(self, name: str) -> Model:
         """What a model can do. Raises Trouble, of kind `no model` when there is none of that name."""
-        try:
-            return _model(await self._client.models.retrieve(name))
-        except anthropic.APIError as error:
-            raise named(error, name) from error
-        except (*_BROKEN, AttributeError) as error:
-            raise _broken(error, name) from error
+        return await self._described(name, _model)
+
+    async def lifespan(self, name: str) -> Lifespan:
+        """Whether a model is served, and until when. Raises Trouble, of kind `no model` when there never was one."""
+        return await self._described(name, _lifespan)
 
     async def models(self) -> list[Model]:
         """All models that this key may use, newest first. Raises Trouble."""
@@ -145,6 +155,14 @@ class Claude:
             raise named(error, "") from error
         except (*_BROKEN, AttributeError) as error:
             raise _broken(error, "") from error
+
+    async def _described(self, name: str, read: Callable[[ModelInfo], T]) -> T:
+        try:
+            return read(await self._client.models.retrieve(name))
+        except anthropic.APIError as error:
+            raise named(error, name) from error
+        except (*_BROKEN, AttributeError) as error:
+            raise _broken(error, name) from error
 
 
 def named(error: anthropic.APIError, model: str) -> Trouble:
@@ -238,6 +256,11 @@ def _model(info: ModelInfo) -> Model:
         frozenset(kind for kind in THINKING if _supported(thinking, kind)),
         known=bool(known),
     )
+
+
+def _lifespan(info: ModelInfo) -> Lifespan:
+    """A gateway that says nothing of it serves the model."""
+    return Lifespan(info.id, getattr(info, "lifecycle", None) or "active", getattr(info, "retires_at", None))
 
 
 def _supported(capabilities: object, name: str) -> bool:

@@ -30,6 +30,7 @@ async def test_models_come_in_pages_with_their_limits(fake, client):
         (OPUS, "opus", 1_000_000, 128_000),
         (OLD_SONNET, "sonnet", 1_000_000, 128_000),
         (OLD_HAIKU, "haiku", 200_000, 64_000),
+        ("claude-sonnet-4-5", "sonnet", 200_000, 64_000),
     ]
     assert [received.path for received in fake.requests] == ["/v1/models"] * 3
 

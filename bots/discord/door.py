@@ -104,7 +104,7 @@ class Discord:
         """Why no events come just now; empty while every shard is connected."""
         client = self._client
         if client is None or client.is_closed() or not client.is_ready():
-            return "not connected"
+            return "not connected yet"
         lost = [number for number, shard in client.shards.items() if shard.is_closed()]
         return f"shards not connected: {', '.join(map(str, lost))}" if lost else ""
 

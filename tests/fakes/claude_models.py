@@ -34,6 +34,8 @@ class Model:
     effort: str | None = None
     """The effort of a request that names none."""
     lifecycle: str = "active"
+    deprecated: str | None = None
+    retires: str | None = None
     old: bool = False
     """Before 4.7: takes sampling parameters under API version 2023-06-01, shows its thinking, no system turns."""
     prefill: bool = False
@@ -110,6 +112,22 @@ MODELS = (
         prefill=True,
     ),
     Model(
+        id="claude-sonnet-4-5",
+        name="Claude Sonnet 4.5",
+        line="sonnet",
+        created="2025-09-29T00:00:00Z",
+        max_input=200_000,
+        max_output=64_000,
+        cached_from=1_024,
+        thinking=("enabled",),
+        rest="disabled",
+        lifecycle="deprecated",
+        deprecated="2026-05-28T00:00:00Z",
+        retires="2026-11-30T00:00:00Z",
+        old=True,
+        prefill=True,
+    ),
+    Model(
         id="claude-3-7-sonnet-20250219",
         name="Claude Sonnet 3.7",
         line="sonnet",
@@ -120,6 +138,8 @@ MODELS = (
         thinking=("enabled", "disabled"),
         rest="disabled",
         lifecycle="retired",
+        deprecated="2025-10-28T00:00:00Z",
+        retires="2026-02-19T00:00:00Z",
         old=True,
         prefill=True,
     ),
@@ -150,8 +170,8 @@ def described(model: Model) -> dict[str, Any]:
         "display_name": model.name,
         "created_at": model.created,
         "lifecycle": model.lifecycle,
-        "deprecated_at": None if model.lifecycle == "active" else "2025-10-28T00:00:00Z",
-        "retires_at": None if model.lifecycle == "active" else "2026-02-19T00:00:00Z",
+        "deprecated_at": model.deprecated,
+        "retires_at": model.retires,
         "line": model.line,
         "max_input_tokens": model.max_input,
         "max_tokens": model.max_output,

@@ -8,7 +8,7 @@ from aiohttp import web
 from tests.fakes import discord_forms as forms
 from tests.fakes.discord_drafts import draft
 from tests.fakes.discord_message_payloads import message_json, signature
-from tests.fakes.discord_nouns import Channel, Guild, Json, Kind, Permission
+from tests.fakes.discord_nouns import Channel, Guild, Intent, Json, Kind, Permission
 from tests.fakes.discord_payloads import channel_json, guild_json, member_json, role_json, user_json
 from tests.fakes.discord_posts import alter, open_thread, publish
 from tests.fakes.discord_refusals import malformed, refused
@@ -21,6 +21,8 @@ FORUM = STARTED | {"message", "applied_tags", "flags", "type"}
 TOPICS = {"name", "topic", "nsfw", "rate_limit_per_user", "position", "parent_id", "permission_overwrites"}
 THREAD = STARTED | {"archived", "locked", "invitable", "flags", "applied_tags"}
 PRIVATE_THREAD = 12
+LIMITED = {Intent.GUILD_PRESENCES: 1 << 13, Intent.GUILD_MEMBERS: 1 << 15, Intent.MESSAGE_CONTENT: 1 << 19}
+"""The application's flags for what is switched on in a bot that Discord has not verified."""
 
 
 class Rooms:
@@ -33,6 +35,7 @@ class Rooms:
     def routes(self) -> dict[str, Route]:
         return {
             "GET /users/@me": lambda ask: user_json(self._world.me),
+            "GET /users/@me/guilds": self.joined,
             "GET /users/{user}": self.user,
             "POST /users/@me/channels": self.dm,
             "GET /oauth2/applications/@me": self.application,
@@ -54,6 +57,19 @@ class Rooms:
             raise refused(10013)
         return user_json(self._world.users[ask.path["user"]])
 
+    def joined(self, ask: Ask) -> list[Json]:
+        """The servers that the bot is in, by id, with what its roles may do there."""
+        after, limit = int(ask.query.get("after", 0)), int(ask.query.get("limit", 200))
+        guilds = sorted((guild for guild in self._world.guilds.values() if int(guild.id) > after), key=_number)
+        return [self._joined(guild) for guild in guilds[:limit]]
+
+    def _joined(self, guild: Guild) -> Json:
+        granted = Permission(0)
+        for role in guild.roles_of(self._world.me.id) or ():
+            granted |= role.permissions
+        named: Json = {"id": guild.id, "name": guild.name, "icon": None, "banner": None, "features": []}
+        return named | {"owner": False, "permissions": str(int(granted))}
+
     def dm(self, ask: Ask) -> Json:
         forms.only(ask.body, {"recipient_id"})
         user = str(ask.body.get("recipient_id"))
@@ -63,12 +79,14 @@ class Rooms:
 
     def application(self, ask: Ask) -> Json:
         owner = user_json(self._world.user("zoe"))
-        named = {"id": APPLICATION, "name": "Confab", "description": "", "icon": None, "verify_key": "00" * 32}
-        return named | {"bot_public": False, "bot_require_code_grant": False, "owner": owner, "flags": 0}
+        named: Json = {"id": APPLICATION, "name": "Confab", "description": "", "icon": None, "verify_key": "00" * 32}
+        flags = sum(bit for intent, bit in LIMITED.items() if intent in self._world.privileged)
+        named |= {"interactions_endpoint_url": self._world.interactions_url}
+        return named | {"bot_public": False, "bot_require_code_grant": False, "owner": owner, "flags": flags}
 
     def gateway(self, ask: Ask) -> Json:
         """One shard unless the gateway demands more; a thousand sessions a day."""
-        limit = {"total": 1000, "remaining": 999, "reset_after": 86_400_000, "max_concurrency": 1}
+        limit = {"total": 1000, "remaining": self._world.sessions, "reset_after": 86_400_000, "max_concurrency": 1}
         address = self._world.address.replace("http", "ws", 1) + "/gw"
         return {"url": address, "shards": max(1, self._shards), "session_start_limit": limit}
 
@@ -184,6 +202,10 @@ class Rooms:
         thread = open_thread(self._world, forum, me, ask.body["name"])
         post = publish(self._world, replace(first, id=thread.id, channel=thread.id))
         return channel_json(self._world, thread) | {"message": message_json(self._world, post)}
+
+
+def _number(guild: Guild) -> int:
+    return int(guild.id)
 
 
 class Cdn:

@@ -126,6 +126,9 @@ class World:
         self.files: dict[str, Stored] = {}
         self.pings: list[Ping] = []
         self.nonces: dict[tuple[str, str], tuple[str, float]] = {}
+        self.interactions_url: str | None = None
+        self.sessions = 999
+        """How often the bot may still connect today."""
         self.silent_dms: set[str] = set()
         self.old_edits: dict[str, list[float]] = {}
         self._last = 0

@@ -1,10 +1,12 @@
 """The store over SQLite: five protocols, one database, one thread."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from core.store.protocols import Store, Unusable
 from core.store.sqlite.claims import STALE
+from core.store.sqlite.condition import Condition, condition
 from core.store.sqlite.copying import Copied, copied
 from core.store.sqlite.database import BUSY, MEMORY, Connection
 from core.store.sqlite.ledger import SqliteLedger
@@ -43,10 +45,15 @@ def backup(url: str, target: str, *, busy: timedelta = BUSY) -> Copied:
     return copied(_path(url), target, busy)
 
 
+async def inspect(url: str, *, busy: timedelta = BUSY) -> Condition:
+    """The condition of the database of `url`, which is neither made nor changed. Raises Unusable."""
+    return await asyncio.to_thread(condition, _path(url), busy)
+
+
 def _path(url: str) -> str:
     if not url.startswith(SCHEME) or url.removeprefix(SCHEME)[:1] not in ("", "/"):
         raise Unusable(f"The database {url} cannot be used: it is no SQLite address; write sqlite:///confab.db.")
     return url.removeprefix(SCHEME).removeprefix("/") or MEMORY
 
 
-__all__ = ["backup", "open_store"]
+__all__ = ["Condition", "backup", "inspect", "open_store"]

@@ -50,9 +50,10 @@ class SqliteQuestions:
         return learnt
 
     async def waiting(self) -> tuple[int, datetime | None]:
-        return await self._connection.unit(_waiting)
+        return await self._connection.unit(waiting)
 
 
-def _waiting(db: Database) -> tuple[int, datetime | None]:
+def waiting(db: Database) -> tuple[int, datetime | None]:
+    """How many questions are open, and when the oldest was asked."""
     count, oldest = db.execute(WAITING).fetchone()
     return count, moment(oldest) if oldest else None

@@ -1,0 +1,210 @@
+"""The check: every service that is configured is asked whether it works, side by side, and nothing is changed there."""
+
+import asyncio
+import json
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+import click
+
+from bots.finding import CLAUDE, DATABASE, DISCORD, SECONDS, SLACK, Finding, Findings, Service, State, together
+from bots.logs import Discreet
+from bots.platforms import MISSING, checked, configured
+from core.claude import Claude, Lifespan, Trouble
+from core.settings import Settings, secrets
+from core.store.protocols import Unusable
+from core.store.sqlite import Condition, inspect
+
+T = TypeVar("T")
+
+KEYS = "https://platform.claude.com/settings/keys"
+UNSET = f"ANTHROPIC_API_KEY: not set. Until it is, a stand-in answers. Make a key at {KEYS}."
+TROUBLES = {
+    "key": ("not accepted", f"Make a key at {KEYS} and set ANTHROPIC_API_KEY to it."),
+    "forbidden": ("not allowed", "Let this key use the Models API, or set ANTHROPIC_API_KEY to one that may."),
+    "unreachable": (
+        "no answer",
+        "See that this machine reaches ANTHROPIC_BASE_URL, by HTTPS_PROXY if that is the way.",
+    ),
+    "not Claude": ("not Claude", "Set ANTHROPIC_BASE_URL to Claude's address or a gateway's, or unset it."),
+    "no model": ("no Models API", "Set ANTHROPIC_BASE_URL to Claude's address, or to a gateway that lists its models."),
+}
+LATER = "Try again in a few minutes; https://status.claude.com says how Claude is."
+NAMED = 5  # models that a mend names
+
+MEGABYTE = 1_000_000
+LOW = 500 * MEGABYTE  # bytes left on a disk: the log of writes, and a copy, need room beside the database
+PATIENCE = timedelta(minutes=10)  # questions are answered in seconds; one that waits so long waits for somebody
+
+COLOURS: dict[State, str] = {"ok": "green", "warning": "yellow", "problem": "red", "off": "bright_black"}
+MARK, SERVICE = 9, 10  # columns
+
+log = logging.getLogger(__name__)
+
+
+def report(settings: Settings, as_json: bool) -> bool:
+    """Check everything and print what was found; whether there is no problem."""
+    findings = asyncio.run(found(settings))
+    click.echo(json.dumps([asdict(one) for one in findings], indent=2) if as_json else shown(findings))
+    return not any(one.state == "problem" for one in findings)
+
+
+async def found(settings: Settings) -> list[Finding]:
+    """What there is to say of every service, in the same order each time, without a secret."""
+    checks = {service: _platform(settings, service) for service in (SLACK, DISCORD)}
+    checks = {CLAUDE: _claude(settings)} | checks | {DATABASE: _database(settings.database_url, datetime.now(UTC))}
+    findings = [one async for one in together(*(_whole(service, check) for service, check in checks.items()))]
+    if all(one.state == "off" for one in findings if one.service != DATABASE.name):
+        findings.append(Service("Confab").problem("settings", "no service is configured", "Set what is named above."))
+    hidden = Discreet(secrets(settings)).hidden
+    return [replace(one, says=hidden(one.says), mend=hidden(one.mend)) for one in findings]
+
+
+def shown(findings: Sequence[Finding]) -> str:
+    """A line for each finding, its mend beneath; then how many there are of what is not ok."""
+    counted = Counter(one.state for one in findings)
+    amiss = [_counted(counted[state], state) for state in ("problem", "warning") if counted[state]]
+    return "\n".join([*(_lines(one) for one in findings), "", ", ".join(amiss) or "no problem"])
+
+
+def _lines(finding: Finding) -> str:
+    mark = click.style(f"{finding.state:<{MARK}}", fg=COLOURS[finding.state])
+    line = f"{mark}{finding.service:<{SERVICE}}{finding.name}: {finding.says}"
+    return f"{line}\n{' ' * (MARK + SERVICE)}{finding.mend}" if finding.mend else line
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+async def _whole(service: Service, check: Findings) -> Findings:
+    """What a check finds until it ends, however it ends: one service's failure hides nothing else."""
+    try:
+        async for finding in check:
+            yield finding
+    except Exception as error:
+        log.exception("the check of %s failed", service.name)
+        says = f"the check itself failed ({type(error).__name__})"
+        yield service.problem("check", says, "This is a bug in Confab. Please report it with the log above.")
+
+
+def _platform(settings: Settings, service: Service) -> Findings:
+    """Its check. What that needs is imported before any call is timed."""
+    name = service.name.lower()
+    return checked(name, settings) if configured(settings, name) else _off(service, MISSING[name])
+
+
+async def _off(service: Service, mend: str) -> Findings:
+    yield service.off(mend)
+
+
+async def _claude(settings: Settings) -> Findings:
+    if settings.anthropic_api_key is None:
+        yield CLAUDE.off(UNSET)
+        return
+    client = Claude(settings.anthropic_api_key.get_secret_value(), settings.anthropic_base_url, silence=SECONDS)
+    try:
+        known = [model.id for model in await _in_time(client.models())]
+        yield CLAUDE.ok("key", f"accepted, for {_counted(len(known), 'model')}")
+        for finding in await asyncio.gather(*(_model(client, *one, known) for one in _wanted(settings).items())):
+            yield finding
+    except Trouble as trouble:
+        yield _unasked("key", trouble)
+    finally:
+        await client.close()
+
+
+def _wanted(settings: Settings) -> dict[str, str]:
+    """The models that may be asked, each with the variable that names it."""
+    fallbacks = dict.fromkeys(settings.confab_fallback_models, "CONFAB_FALLBACK_MODELS")
+    return {settings.confab_model: "CONFAB_MODEL"} | fallbacks
+
+
+async def _model(client: Claude, model: str, variable: str, known: Sequence[str]) -> Finding:
+    name = f"model {model}"
+    others = ", ".join([one for one in known if one != model][:NAMED]) or "none is listed"
+    mend = f"Set {variable} to another one: {others}."
+    try:
+        return _lived(name, await _in_time(client.lifespan(model)), mend)
+    except Trouble as trouble:
+        if trouble.kind == "no model":
+            return CLAUDE.problem(name, "there is none of that name for this key", mend)
+        return _unasked(name, trouble)
+
+
+def _lived(name: str, lifespan: Lifespan, mend: str) -> Finding:
+    on = f" on {lifespan.retires_at:%Y-%m-%d}" if lifespan.retires_at else ""
+    if lifespan.lifecycle == "retired":
+        return CLAUDE.problem(name, f"retired{on}", mend)
+    if lifespan.lifecycle == "deprecated":
+        return CLAUDE.warning(name, f"deprecated; it retires{on}" if on else "deprecated", mend)
+    return CLAUDE.ok(name, "active")
+
+
+def _unasked(name: str, trouble: Trouble) -> Finding:
+    says, mend = TROUBLES.get(trouble.kind, (trouble.kind, LATER))
+    return CLAUDE.problem(name, f"{says} ({trouble.detail.strip()})", mend)
+
+
+async def _in_time(call: Awaitable[T]) -> T:
+    try:
+        async with asyncio.timeout(SECONDS):
+            return await call
+    except TimeoutError:
+        raise Trouble("unreachable", "", f"after {SECONDS:g} seconds") from None
+
+
+async def _database(url: str, now: datetime) -> Findings:
+    try:
+        condition = await inspect(url, busy=timedelta(seconds=SECONDS))
+    except Unusable as error:
+        what, _, why = str(error).partition(" cannot be used: ")
+        cause, _, mend = why.partition("; ")
+        yield DATABASE.problem("file", f"{what.removeprefix('The database ')}: {cause}", _sentence(mend))
+        return
+    yield _file(condition)
+    if condition.free is not None:
+        yield disk(condition.free)
+    yield questions(condition.waiting, condition.oldest, now)
+
+
+def _file(condition: Condition) -> Finding:
+    if condition.free is None:
+        return DATABASE.warning(
+            "file", "in memory; a restart forgets everything", "Set DATABASE_URL=sqlite:///confab.db"
+        )
+    if not condition.version:
+        return DATABASE.ok("file", f"{condition.path} is not there yet; the first start makes it")
+    behind = "" if condition.version == condition.newest else f" of {condition.newest}, which the next start makes it"
+    says = f"{condition.path} can be written; version {condition.version}{behind}; {_megabytes(condition.bytes)}"
+    return DATABASE.ok("file", says)
+
+
+def disk(free: int) -> Finding:
+    """What there is to say of so many bytes that are free."""
+    if free < LOW:
+        return DATABASE.warning("disk", f"only {_megabytes(free)} are free", "Make room, or name another DATABASE_URL.")
+    return DATABASE.ok("disk", f"{_megabytes(free)} are free")
+
+
+def questions(count: int, oldest: datetime | None, now: datetime) -> Finding:
+    """What there is to say of so many open questions, the oldest asked at that moment."""
+    if oldest is None:
+        return DATABASE.ok("questions", "none waits for its answer")
+    age = now - oldest
+    says = f"{count:,} without an answer, the oldest for {timedelta(seconds=int(age.total_seconds()))}"
+    if age > PATIENCE:
+        return DATABASE.warning("questions", says, "See whether `confab run` runs; its log says what hinders it.")
+    return DATABASE.ok("questions", says)
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / MEGABYTE:,.1f} MB"
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"

@@ -1,0 +1,167 @@
+"""What Discord says of our token: which switches are on, what we may do in each server, which commands it knows."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+import aiohttp
+import discord
+from discord import AppInfo, ApplicationFlags, Permissions
+from discord.app_commands import CommandTree
+from discord.http import Route
+
+from bots.discord import commands
+from bots.discord.invite import SWITCHES, invite, permissions
+from bots.discord.read import Json
+from bots.finding import DISCORD, SECONDS, Finding, Findings, together
+from core.commands import TABLE
+from core.settings import Settings
+
+PAGE = 200  # servers that Discord lists at once
+FEW = 50  # of the 1,000 connections that Discord allows a bot in a day
+
+PORTAL = "https://discord.com/developers/applications"
+RESET = f"Reset it at {PORTAL} (Bot, Token), and set DISCORD_BOT_TOKEN to the new one."
+REACH = "See that this machine reaches DISCORD_API_URL. https://discordstatus.com says how Discord is."
+SWITCH = f"Switch on “{SWITCHES[0]}” at {PORTAL} (Bot), and restart."
+CLEAR = f"Clear “Interactions Endpoint URL” at {PORTAL} (General Information)."
+
+T = TypeVar("T")
+
+
+class _Silent(Exception):
+    """Discord gives no answer that says anything."""
+
+
+async def check(settings: Settings) -> Findings:
+    """Ask Discord, by REST alone: no connection of the day's thousand is used up."""
+    assert settings.discord_bot_token is not None
+    Route.BASE = settings.discord_api_url.rstrip("/")
+    async with discord.Client(intents=discord.Intents.none()) as client:
+        try:
+            await _asked(client.login(settings.discord_bot_token.get_secret_value()))
+        except discord.LoginFailure:
+            yield DISCORD.problem("token", "not accepted", RESET)
+        except _Silent as silent:
+            yield _unanswered("token", silent)
+        else:
+            async for finding in together(_ourselves(client), _servers(client), _commands(client), _starts(client)):
+                yield finding
+
+
+async def _ourselves(client: discord.Client) -> Findings:
+    application = _application(client)
+    yield DISCORD.ok("token", f"accepted; we are {client.user}, of the application {application.name}")
+    yield _content(application.flags)
+    if application.interactions_endpoint_url:
+        yield DISCORD.problem("interactions", "Discord sends commands to a web address, not to us", CLEAR)
+
+
+def _content(flags: ApplicationFlags) -> Finding:
+    if flags.gateway_message_content or flags.gateway_message_content_limited:
+        return DISCORD.ok("message content", "we are shown what people write")
+    says = "we are shown only what mentions us, replies to us or is a direct message"
+    return DISCORD.warning("message content", says, SWITCH)
+
+
+async def _servers(client: discord.Client) -> Findings:
+    address = invite(str(_application(client).id))
+    try:
+        servers = await _joined(client)
+    except _Silent as silent:
+        yield _unanswered("servers", silent)
+        return
+    if not servers:
+        yield DISCORD.warning("servers", "we are in none", f"Invite us: {address}")
+    hindered = [(server["name"], missing) for server in servers if (missing := _missing(server))]
+    for name, missing in hindered:
+        mend = f"Let our role do so in that server's settings, or invite us there again: {address}"
+        yield DISCORD.problem(f"server {name}", f"we may not {', '.join(missing)}", mend)
+    if free := len(servers) - len(hindered):
+        yield DISCORD.ok("servers", f"in {free} of {len(servers)} our roles may do all that answers need")
+
+
+async def _joined(client: discord.Client) -> list[Json]:
+    servers: list[Json] = []
+    while True:
+        last = servers[-1]["id"] if servers else None
+        page = await _asked(client.http.get_guilds(PAGE, after=last, with_counts=False))
+        servers += [dict(server) for server in page]
+        if len(page) < PAGE:
+            return servers
+
+
+def _missing(server: Json) -> list[str]:
+    """What our roles lack there; a channel's own settings may still take away or give."""
+    granted = Permissions(int(server["permissions"]))
+    if granted.administrator:
+        return []
+    return [name.replace("_", " ") for name, wanted in permissions() if wanted and not getattr(granted, name)]
+
+
+async def _commands(client: discord.Client) -> Findings:
+    tree = CommandTree(client)
+    wanted = [_shape(command.to_dict(tree)) for command in commands.build(TABLE, _never, _never, _never)]
+    try:
+        known = [_shape(dict(one)) for one in await _asked(client.http.get_global_commands(_application(client).id))]
+    except _Silent as silent:
+        yield _unanswered("commands", silent)
+        return
+    behind = ", ".join(f"/{shape[0]}" for shape in wanted if shape not in known)
+    if behind:
+        says = f"Discord does not know these, or not as they are now: {behind}"
+        yield DISCORD.warning("commands", says, "`confab run` tells Discord of them when it starts.")
+    else:
+        yield DISCORD.ok("commands", f"Discord knows all {len(wanted)}")
+
+
+def _shape(command: Json) -> tuple[Any, ...]:
+    """What people see of a command or an option, in whatever way it is written down; its name first."""
+    choices = tuple(choice["value"] for choice in command.get("choices") or ())
+    options = tuple(_shape(option) for option in command.get("options") or ())
+    told = (bool(command.get("required")), bool(command.get("autocomplete")), choices, options)
+    return command["name"], command.get("type", 1), command.get("description"), *told
+
+
+async def _starts(client: discord.Client) -> Findings:
+    try:
+        told: Json = await _asked(client.http.request(Route("GET", "/gateway/bot")))
+    except _Silent as silent:
+        yield _unanswered("connections", silent)
+        return
+    limit = told["session_start_limit"]
+    left, minutes = limit["remaining"], limit["reset_after"] // 60_000
+    says = f"{left:,} of {limit['total']:,} are left for today, {told['shards']} needed at a time"
+    if left > FEW:
+        yield DISCORD.ok("connections", says)
+        return
+    mend = f"Something starts us over and over; the log says what. Discord counts anew in {minutes:,} minutes."
+    yield DISCORD.warning("connections", says, mend) if left else DISCORD.problem("connections", says, mend)
+
+
+def _application(client: discord.Client) -> AppInfo:
+    assert client.application is not None
+    return client.application
+
+
+async def _never(*_: object) -> Any:
+    """Stands where a command's work would: here nobody gives one."""
+
+
+async def _asked(call: Awaitable[T]) -> T:
+    """Raises LoginFailure and _Silent."""
+    try:
+        async with asyncio.timeout(SECONDS):
+            return await call
+    except discord.LoginFailure:
+        raise
+    except TimeoutError:
+        raise _Silent(f"nothing in {SECONDS:g} seconds") from None
+    except discord.HTTPException as error:
+        raise _Silent(f"HTTP {error.status}") from None
+    except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
+        raise _Silent(type(error).__name__) from None
+
+
+def _unanswered(name: str, silent: _Silent) -> Finding:
+    return DISCORD.problem(name, f"Discord does not answer ({silent})", REACH)

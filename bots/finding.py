@@ -1,0 +1,66 @@
+"""Findings: what was found when a service was asked whether it works, and what mends it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Literal
+
+SECONDS = 5.0  # that one call to a service may take
+
+State = Literal["ok", "warning", "problem", "off"]
+"""`off` is what is not configured. A problem keeps people from their answers; a warning does not, or not yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that works or does not, in the operator's words. Where something is wrong, `mend` says what to do."""
+
+    service: str
+    name: str
+    state: State
+    says: str
+    mend: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Something that Confab needs, by its name; makes the findings about it."""
+
+    name: str
+
+    def ok(self, name: str, says: str) -> Finding:
+        return Finding(self.name, name, "ok", says)
+
+    def warning(self, name: str, says: str, mend: str) -> Finding:
+        return Finding(self.name, name, "warning", says, mend)
+
+    def problem(self, name: str, says: str, mend: str) -> Finding:
+        return Finding(self.name, name, "problem", says, mend)
+
+    def off(self, mend: str) -> Finding:
+        return Finding(self.name, "settings", "off", "not configured", mend)
+
+
+CLAUDE = Service("Claude")
+SLACK = Service("Slack")
+DISCORD = Service("Discord")
+DATABASE = Service("Database")
+
+Findings = AsyncIterator[Finding]
+"""A check under way: asks as it is read, and ends."""
+
+
+async def together(*checks: Findings) -> Findings:
+    """Run checks side by side; what they find comes in their order. Raises what one raised, after all have ended."""
+    ended = await asyncio.gather(*(_all(check) for check in checks), return_exceptions=True)
+    for one in ended:
+        if not isinstance(one, BaseException):
+            for finding in one:
+                yield finding
+    for one in ended:
+        if isinstance(one, BaseException):
+            raise one
+
+
+async def _all(check: Findings) -> list[Finding]:
+    return [finding async for finding in check]

@@ -1,0 +1,161 @@
+"""What Slack says of our tokens: who we are there, which scopes we have, whether we may connect."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from bots.finding import SECONDS, SLACK, Finding, Findings, together
+from bots.slack import tokens
+from bots.slack.manifest import PATH, SCOPES
+from bots.slack.web import PASSING
+from core.settings import Misset, Settings
+
+PURPOSES = {
+    "app_mentions:read": "hearing mentions",
+    "assistant:write": "showing that Claude thinks",
+    "channels:history": "reading threads of public channels",
+    "channels:read": "knowing who made a public channel",
+    "chat:write": "answering",
+    "commands": "the slash command",
+    "files:read": "files that hang on messages",
+    "files:write": "files in answers",
+    "groups:history": "reading threads of private channels",
+    "groups:read": "knowing who made a private channel",
+    "im:history": "reading direct messages",
+    "im:read": "knowing direct messages",
+    "im:write": "opening direct messages",
+    "mpim:history": "reading group messages",
+    "mpim:read": "knowing who made a group message",
+    "users:read": "names, and who is an admin or a guest",
+}
+SECRET = 32  # characters of a signing secret
+
+NOWHERE = {"channel_id": "C00000000", "thread_ts": "1.000000", "status": ""}
+"""No status, in a channel that is not there: nobody sees anything of it, and Slack says whether we may set one."""
+ALLOWED = {"channel_not_found", "invalid_arguments", "not_in_channel", "thread_not_found", "invalid_thread_ts"}
+
+WORDS = {
+    "account_inactive": "the app is switched off or not installed any more",
+    "invalid_auth": "not a valid token",
+    "missing_scope": "a scope is missing",
+    "not_allowed_token_type": "a token of another kind",
+    "token_expired": "the token has run out",
+    "token_revoked": "the token is revoked",
+}
+INSTALL = "Install the app again (Install App), and set SLACK_BOT_TOKEN to the token that stands there."
+ADD = "Add it (OAuth & Permissions, Bot Token Scopes), or paste the manifest again; then reinstall the app."
+GENERATE = "Generate one with connections:write (Basic Information, App-Level Tokens); set SLACK_APP_TOKEN to it."
+REACH = "See that this machine reaches SLACK_API_URL. https://slack-status.com says how Slack is."
+PLAN = "Answers come all the same. For it Slack wants assistant:write, and a plan with agents."
+
+
+class _Refused(Exception):
+    """Slack says no, in its own word."""
+
+
+class _Silent(_Refused):
+    """Slack gives no answer of its own."""
+
+
+async def check(settings: Settings) -> Findings:
+    """Ask Slack. Which events it would send us it tells nobody: they come with the manifest, as the scopes do."""
+    bot, app, secret = (
+        value.get_secret_value() if value else ""
+        for value in (settings.slack_bot_token, settings.slack_app_token, settings.slack_signing_secret)
+    )
+    try:
+        tokens.check(bot, app, secret, settings.confab_http_port)
+    except Misset as error:
+        says, _, mend = str(error).partition(". ")
+        yield SLACK.problem("settings", says, mend)
+    asked = [_bot(_client(bot, settings))] if bot else []
+    asked += [_socket(_client(app, settings))] if app else []
+    async for finding in together(*asked):
+        yield finding
+    if secret and not app:
+        yield _signed(secret)
+
+
+async def _bot(client: AsyncWebClient) -> Findings:
+    try:
+        answer = await _asked(client, "auth.test")
+    except _Refused as refused:
+        yield _refused("bot token", refused, INSTALL)
+        return
+    yield SLACK.ok("bot token", f"accepted; we are {answer['user']} in {answer['team']}")
+    for finding in _scopes(answer.headers):
+        yield finding
+    yield await _status(client)
+
+
+def _scopes(headers: Mapping[str, str]) -> list[Finding]:
+    if (told := headers.get("x-oauth-scopes")) is None:
+        return [SLACK.warning("scopes", "Slack does not say which are granted", "Compare them with the manifest.")]
+    granted = {scope.strip() for scope in told.split(",")}
+    missing = [scope for scope in SCOPES if scope not in granted]
+    if not missing:
+        return [SLACK.ok("scopes", f"all {len(SCOPES)} are granted")]
+    return [SLACK.problem(f"scope {scope}", f"missing; it is for {PURPOSES[scope]}", ADD) for scope in missing]
+
+
+async def _status(client: AsyncWebClient) -> Finding:
+    try:
+        await _asked(client, "assistant.threads.setStatus", **NOWHERE)
+    except _Refused as refused:
+        if str(refused) not in ALLOWED:
+            return SLACK.warning("status", f"people are not shown that Claude thinks ({refused})", PLAN)
+    return SLACK.ok("status", "people are shown that Claude thinks")
+
+
+async def _socket(client: AsyncWebClient) -> Findings:
+    try:
+        await _asked(client, "apps.connections.open")
+    except _Refused as refused:
+        yield _refused("app token", refused, GENERATE)
+    else:
+        yield SLACK.ok("app token", "accepted; Slack lets us connect")
+
+
+def _signed(secret: str) -> Finding:
+    if len(secret) != SECRET or not secret.isalnum():
+        mend = "Set SLACK_SIGNING_SECRET to what stands under Basic Information, App Credentials."
+        return SLACK.warning("signing secret", f"not the {SECRET} letters and digits that Slack's secrets are", mend)
+    return SLACK.ok("signing secret", f"set; whether Slack reaches {PATH} can't be seen from here")
+
+
+def _client(token: str, settings: Settings) -> AsyncWebClient:
+    return AsyncWebClient(token, settings.slack_api_url, retry_handlers=[])
+
+
+async def _asked(client: AsyncWebClient, method: str, **arguments: str) -> AsyncSlackResponse:
+    try:
+        async with asyncio.timeout(SECONDS):
+            return await client.api_call(method, json=arguments)
+    except SlackApiError as error:
+        raise _failed(error) from None
+    except TimeoutError:
+        raise _Silent(f"no answer in {SECONDS:g} seconds") from None
+    except (aiohttp.ClientError, OSError) as error:
+        raise _Silent(type(error).__name__) from None
+
+
+def _failed(error: SlackApiError) -> _Refused:
+    """What is not Slack's JSON is no answer of Slack's, and some of its words say no more than that."""
+    response: Any = error.response
+    said = getattr(response, "data", None)
+    word = said.get("error") if isinstance(said, dict) else None
+    if word and word not in PASSING | {"ratelimited"}:
+        return _Refused(word)
+    return _Silent(word or f"HTTP {getattr(response, 'status_code', None) or getattr(response, 'status', '')}")
+
+
+def _refused(name: str, refused: _Refused, mend: str) -> Finding:
+    word = str(refused)
+    if isinstance(refused, _Silent):
+        return SLACK.problem(name, f"Slack does not answer ({word})", REACH)
+    return SLACK.problem(name, f"not accepted: {WORDS[word]} ({word})" if word in WORDS else f"refused ({word})", mend)
