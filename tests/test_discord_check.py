@@ -110,6 +110,13 @@ async def test_a_server_where_a_permission_is_missing_is_named(guild):
     ]
 
 
+async def test_a_permission_that_answers_can_do_without_is_a_warning(guild):
+    granted(guild, "8138", TALK & ~Permission.CREATE_PUBLIC_THREADS)
+    [told] = await found(guild, "server")
+
+    assert (told.state, told.says) == ("warning", "we may not create public threads")
+
+
 async def test_an_administrator_may_do_everything(guild):
     granted(guild, "8138", Permission.ADMINISTRATOR)
 

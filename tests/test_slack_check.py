@@ -35,6 +35,8 @@ async def test_a_workspace_that_is_well_is_told_so_and_sees_nothing_of_it(slack)
 
     assert told == [TOKEN, GRANTED, STATUS, SOCKET]
     assert (slack.world.posts, slack.world.statuses, slack.sockets.connections) == ({}, {}, 0)
+    [status] = slack.called("assistant.threads.setStatus")
+    assert (status["channel_id"] in slack.world.channels, status["status"]) == (False, "")
 
 
 @pytest.mark.parametrize(
@@ -59,7 +61,7 @@ async def test_missing_scopes_are_named_one_by_one_with_what_they_are_for():
 
     assert told == [
         TOKEN,
-        SLACK.problem("scope files:read", "missing; it is for files that hang on messages", ADD),
+        SLACK.warning("scope files:read", "missing; it is for files that hang on messages", ADD),
         SLACK.problem("scope users:read", "missing; it is for names, and who is an admin or a guest", ADD),
         STATUS,
         SOCKET,

@@ -18,6 +18,7 @@ from core.commands import TABLE
 from core.settings import Settings
 
 PAGE = 200  # servers that Discord lists at once
+SPARE = {"attach files", "create public threads"}  # answers come without these, as replies and in words
 FEW = 50  # of the 1,000 connections that Discord allows a bot in a day
 
 PORTAL = "https://discord.com/developers/applications"
@@ -76,7 +77,8 @@ async def _servers(client: discord.Client) -> Findings:
     hindered = [(server["name"], missing) for server in servers if (missing := _missing(server))]
     for name, missing in hindered:
         mend = f"Let our role do so in that server's settings, or invite us there again: {address}"
-        yield DISCORD.problem(f"server {name}", f"we may not {', '.join(missing)}", mend)
+        finding = DISCORD.problem if set(missing) - SPARE else DISCORD.warning
+        yield finding(f"server {name}", f"we may not {', '.join(missing)}", mend)
     if free := len(servers) - len(hindered):
         yield DISCORD.ok("servers", f"in {free} of {len(servers)} our roles may do all that answers need")
 
