@@ -7,6 +7,7 @@ from bots.server import Mount
 from core.chat import Platform
 from core.settings import Misset, Settings
 from core.store.protocols import Notes
+from core.watch import Watch
 
 TOKENS = {
     "slack": ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET"),
@@ -32,13 +33,13 @@ def wanted(settings: Settings, only: str | None = None) -> list[str]:
     return found
 
 
-def opened(names: Sequence[str], settings: Settings, notes: Notes, mount: Mount) -> list[Platform]:
+def opened(names: Sequence[str], settings: Settings, notes: Notes, mount: Mount, watch: Watch) -> list[Platform]:
     """The platforms of these names, not connected yet; `mount` is where HTTP is answered. Raises Misset."""
     found: list[Platform | None] = []
     if "slack" in names:
         from bots.slack.door import Slack
 
-        found.append(Slack.of(settings, mount))
+        found.append(Slack.of(settings, mount, watch))
     if "discord" in names:
         from bots.discord.door import Discord
 

@@ -92,7 +92,7 @@ async def serve(settings: Settings, only: str | None = None) -> None:
     store = await open_store(settings.database_url)
     try:
         health = Health(store.questions)
-        found = platforms.opened(names, settings, store.notes, server.mounted)
+        found = platforms.opened(names, settings, store.notes, server.mounted, health)
         async with listening(settings, server):
             await answer(settings, found, store, health=health, server=server, stop=stop)
     finally:

@@ -62,9 +62,10 @@ class Floor:
 
     async def look(self) -> None:
         """Say that we live, and stop what was withdrawn or taken over."""
+        speaking = list(self._speaking.items())  # what is claimed after the beat is ours, however late it was
         beat = await self._questions.beat(self._process)
         self._watch(Beaten())
-        for task, (claim, stop) in self._speaking.items():
+        for task, (claim, stop) in speaking:
             if beat.late:
                 task.cancel()
             elif claim.id in beat.withdrawn:

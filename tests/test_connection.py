@@ -100,9 +100,9 @@ async def test_why_it_is_offline_is_told_without_an_errors_text(error, reason):
 
 async def test_what_the_platform_says_of_itself_is_told():
     platform = Failing()
-    platform.offline = "the connection was lost"
-
     await ran(platform)
+
+    platform.offline = "the connection was lost"
 
     assert platform.connection.offline == "the connection was lost"
 

@@ -105,7 +105,7 @@ async def test_killed_at_a_request_to_slack(tmp_path, method, phase, text):
                     raise Cut
 
             slack.on_request(kill)
-            ts = await slack.say("ada", "dev", f"<@U0BOT> question")
+            ts = await slack.say("ada", "dev", "<@U0BOT> question")
             await asyncio.wait_for(first.wait(), 60)
         await answered_once(slack, claude, tmp_path, ts, text)
 
@@ -120,6 +120,6 @@ async def test_killed_at_an_event_of_claudes_answer(tmp_path, event):
                     await killed(first)
 
             claude.on_event(kill)
-            ts = await slack.say("ada", "dev", f"<@U0BOT> question")
+            ts = await slack.say("ada", "dev", "<@U0BOT> question")
             await asyncio.wait_for(first.wait(), 60)
         await answered_once(slack, claude, tmp_path, ts, SHORT)

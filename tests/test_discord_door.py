@@ -195,7 +195,7 @@ async def test_what_will_not_mend_itself_is_one_line_for_the_operator(kept, toke
             platform = Discord(token or fake.token, kept.notes, **chosen)
             with pytest.raises(Unconnectable, match=why):
                 await asyncio.wait_for(platform.run(nobody), 5)
-            assert platform.offline == "not connected yet"
+            assert platform.offline == "not connected"
             await platform.close()
 
 
@@ -212,7 +212,7 @@ async def test_an_answer_under_way_is_ended_after_the_gateway_is_left(fake, clau
     running.connected.cancel()
     await asyncio.gather(running.connected, return_exceptions=True)
     await fake.until(lambda: not fake.gateway.live)
-    assert running.discord.offline == "shards [0] are not connected"
+    assert running.discord.offline == "shards not connected: 0"
     heard = len(running.heard)
     await fake.say("ada", "general", f"<@{fake.me}> two")
     gate.opened.set()

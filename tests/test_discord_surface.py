@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from datetime import UTC, datetime
-from itertools import pairwise
 
 import pytest
 
@@ -354,16 +353,28 @@ async def test_a_long_thread_is_read_from_its_end(fake, claude, running):
 
 
 async def test_two_answers_in_a_channel_share_its_pace(fake, claude, kept):
-    async with confab(fake, claude, kept, edit=0.05) as running:
-        for _ in range(2):
-            claude.script(Answer(text="word " * 100, chunk=20, delay=0.01))
+    async with confab(fake, claude, kept, edit=30.0) as running:
+        gates = [Gate(after=5), Gate(after=5)]
+        claude.script(*(Answer(text="one two three four five", gate=gate) for gate in gates))
         await ask(fake)
         await ask(fake, user="bob")
+        for gate in gates:
+            await gate.reached.wait()
+        await until(lambda: ours(fake))
+        await settled_events(fake, running)
+        shown = len(ours(fake))
+        for gate in gates:
+            gate.opened.set()
         await settled(fake, running)
 
-        times = [call.at for call in fake.calls if "/messages" in call.path and call.method in {"POST", "PATCH"}]
-        streamed = times[:-2]
-        assert all(later - earlier > 0.03 for earlier, later in pairwise(streamed))
+        assert shown == 1
+        assert ours(fake) == ["one two three four five"] * 2
+
+
+async def settled_events(fake, running) -> None:
+    """Wait until a message that is said now was heard: what could be posted before it, was."""
+    mark = await fake.say("zoe", "dev", "(a mark)")
+    await until(lambda: any(event.id == mark for event in running.heard))
 
 
 async def test_files_hang_on_the_last_page(fake, claude, running):

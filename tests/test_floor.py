@@ -128,27 +128,36 @@ async def test_draining_lets_answers_end_and_takes_no_more(store, board, speaker
 
 
 class Slow:
-    """A store whose claims, once written down, arrive only when they are let go."""
+    """A store that tells of a claim or of a beat, once it is written down, only when it is let go."""
 
-    def __init__(self, store) -> None:
-        self.questions, self._within = self, store.questions
-        self.claimed, self.let_go = asyncio.Event(), asyncio.Event()
+    def __init__(self, store, slow: str) -> None:
+        self.questions, self._within, self._slow = self, store.questions, slow
+        self.written, self.let_go = asyncio.Event(), asyncio.Event()
 
     def __getattr__(self, name: str):
         return getattr(self._within, name)
 
     async def claim(self, process, platforms):
-        claim = await self._within.claim(process, platforms)
-        self.claimed.set()
-        await self.let_go.wait()
-        return claim
+        return await self._told("claim", await self._within.claim(process, platforms))
+
+    async def beat(self, process, leaving=False):
+        return await self._told("beat", await self._within.beat(process, leaving))
+
+    def hold(self, slow: str) -> None:
+        self._slow = slow
+
+    async def _told(self, what: str, answer):
+        if what == self._slow:
+            self.written.set()
+            await self.let_go.wait()
+        return answer
 
 
 async def test_what_is_claimed_just_when_draining_begins_is_left_to_the_next_process(store, board, speaker):
-    slow = Slow(store)
+    slow = Slow(store, "claim")
     (name,) = await ask(store, board, "t1")
     async with open_floor(slow, speaker) as floor:
-        await slow.claimed.wait()
+        await slow.written.wait()
         await floor.drain(5)
         slow.let_go.set()
         await asyncio.sleep(0.01)
@@ -237,3 +246,24 @@ async def test_a_process_that_finds_its_beat_late_drops_what_it_was_saying(store
 
     assert speaker.began.get_nowait() == name, "it was begun again"
     assert len(speaker.spoken) <= 1
+
+
+async def test_what_is_claimed_while_a_late_beat_is_on_its_way_is_not_dropped(store, board, speaker):
+    speaker.held = True
+    (name,) = await ask(store, board, "t1")
+    slow = Slow(store, "")
+
+    async with open_floor(slow, speaker) as floor, asyncio.timeout(10):
+        await heard(speaker, 1)
+        slow.hold("beat")
+        board.slept(60)
+        looking = asyncio.create_task(floor.look())
+        await slow.written.wait()
+        floor.wake()
+        assert await heard(speaker, 1) == [name]
+        slow.let_go.set()
+        await looking
+        speaker.let_go.set()
+        await floor.idle()
+
+    assert speaker.spoken == [name]

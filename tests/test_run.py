@@ -1,13 +1,18 @@
 """One command runs every platform, lets none take another down, and leaves nothing half done."""
 
 import asyncio
+import json
 import os
+import re
+import signal
+import socket
 import subprocess
 import sys
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from bots import run
@@ -18,6 +23,7 @@ from core.store.sqlite import open_store
 from tests.fakes.board import Board
 from tests.fakes.claude import ClaudeFake
 from tests.fakes.claude_script import Answer, Gate
+from tests.fakes.slack import SlackFake
 
 ROOT = Path(__file__).parent.parent
 
@@ -161,6 +167,112 @@ def test_what_is_missing_or_wrong_is_a_line_each_and_exit_code_2(tmp_path, argum
     assert [line.partition(":")[0] for line in done.stderr.splitlines()] == named
     assert list(tmp_path.iterdir()) == []
 
+
+@asynccontextmanager
+async def process(folder: Path, slack: SlackFake, fake: ClaudeFake, *arguments: str, **variables: str):
+    """`confab run` in a process of its own, connected to Slack by Socket Mode."""
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "CONFAB_MODEL": "claude-haiku-5-5"} | {
+        "ANTHROPIC_API_KEY": fake.key,
+        "ANTHROPIC_BASE_URL": fake.url,
+        "SLACK_BOT_TOKEN": slack.token,
+        "SLACK_APP_TOKEN": slack.app_token,
+        "SLACK_API_URL": slack.base_url,
+        **variables,
+    }
+    connected = asyncio.create_task(slack.connected(slack.sockets.connections + 1, 30))
+    started = await asyncio.create_subprocess_exec(
+        sys.executable, "-W", "error", "-W", "ignore:'audioop':DeprecationWarning", *(arguments or ["-m", "bots", "run"]),
+        cwd=folder, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        await connected
+        yield started
+    finally:
+        if started.returncode is None:
+            started.kill()
+        await started.communicate()
+
+
+@pytest.fixture
+async def slack():
+    async with SlackFake() as server:
+        yield server
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+async def test_told_to_stop_it_ends_its_answer_and_exits_with_0(tmp_path, slack, fake, number):
+    gate = Gate(after=3)
+    fake.script(Answer(text="one two three", gate=gate))
+    async with process(tmp_path, slack, fake) as started:
+        root = await slack.say("ada", "dev", "<@U0BOT> count")
+        await asyncio.wait_for(gate.reached.wait(), 20)
+
+        started.send_signal(number)
+        while b"stopping" not in (line := await asyncio.wait_for(started.stderr.readline(), 20)):
+            assert line
+        gate.opened.set()
+        shown, logged = await asyncio.wait_for(started.communicate(), 30)
+
+    assert (started.returncode, shown) == (0, b"")
+    assert [one.text for one in slack.thread("dev", root) if one.user == "U0BOT"] == ["one two three"]
+    assert logged.splitlines()[-1].endswith(b'"logger": "bots.run", "message": "stopped"}')
+    assert not {slack.token, slack.app_token, fake.key} & set(re.findall(r"[\w-]+", logged.decode()))
+
+
+async def test_a_second_signal_ends_it_at_once_and_the_next_start_answers(tmp_path, slack, fake):
+    gate = Gate(after=3)
+    fake.script(Answer(text="one two three", gate=gate))
+    async with process(tmp_path, slack, fake) as started:
+        root = await slack.say("ada", "dev", "<@U0BOT> count")
+        await asyncio.wait_for(gate.reached.wait(), 20)
+        started.send_signal(signal.SIGTERM)
+        while b"stopping" not in (line := await asyncio.wait_for(started.stderr.readline(), 20)):
+            assert line
+
+        started.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(started.wait(), 5) == -signal.SIGTERM
+
+    async with process(tmp_path, slack, fake), asyncio.timeout(40):
+        await slack.until(
+            lambda: [one.text for one in slack.thread("dev", root) if one.user == "U0BOT"] == ["fine"], 40
+        )
+
+
+async def test_calls_of_slack_are_counted_and_a_slack_bot_loads_no_discord(tmp_path, slack, fake):
+    async with process(tmp_path, slack, fake, "-c", SLACK_ONLY, CONFAB_HTTP_PORT=str(free_port())) as started:
+        address = ""
+        while not address:
+            told = json.loads(await asyncio.wait_for(started.stderr.readline(), 20))
+            address = (re.findall(r"listening on (\S+)", told["message"]) or [""])[0]
+        await slack.say("ada", "dev", "<@U0BOT> hello")
+        async with aiohttp.ClientSession(address) as session, asyncio.timeout(20):
+            metrics = ""
+            while 'confab_questions_total{outcome="shown",platform="slack"} 1.0' not in metrics:
+                async with session.get("/metrics") as answer:
+                    metrics = await answer.text()
+            async with session.get("/readyz") as answer:
+                ready = answer.status, (await answer.json())["platforms"]
+        started.send_signal(signal.SIGTERM)
+        shown, _ = await asyncio.wait_for(started.communicate(), 30)
+
+    assert 'confab_platform_calls_total{method="chat.postMessage",outcome="ok",platform="slack"} 1.0' in metrics
+    assert ready == (200, {"slack": "connected"})
+    assert shown.decode().strip() == "[]"
+
+
+def free_port() -> int:
+    """A port that nobody listens on just now."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+SLACK_ONLY = """
+import sys
+from bots.cli import main
+main(["run"], standalone_mode=False)
+print(sorted({"discord"} & set(sys.modules)))
+"""
 
 LOADED = """
 import sys

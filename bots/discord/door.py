@@ -101,10 +101,12 @@ class Discord:
 
     @property
     def offline(self) -> str:
-        if self._client is None or self._client.is_closed() or not self._client.shards:
+        """Why no events come just now; empty while every shard is connected."""
+        client = self._client
+        if client is None or client.is_closed() or not client.is_ready():
             return "not connected yet"
-        cut = sorted(number for number, shard in self._client.shards.items() if shard.is_closed())
-        return f"shards {cut} are not connected" if cut else ""
+        lost = [number for number, shard in client.shards.items() if shard.is_closed()]
+        return f"shards not connected: {', '.join(map(str, lost))}" if lost else ""
 
     async def run(self, hear: Hear) -> None:
         """Connect, and tell every event, until cancelled; requests can be made until `close`. Raises Unconnectable."""
@@ -129,18 +131,6 @@ class Discord:
             client.tree.add_command(command)
         client.online = partial(self._come_online, client)
         return client
-
-    @property
-    def offline(self) -> str:
-        """Why no events come just now; empty while every shard is connected."""
-        client = self._client
-        if client is None or not client.is_ready():
-            return "not connected"
-        lost = [number for number, shard in client.shards.items() if shard.is_closed()]
-        return f"shards not connected: {', '.join(map(str, lost))}" if lost else ""
-
-    async def close(self) -> None:
-        """Nothing is left to let go of: the client closes when `run` ends."""
 
     async def surface(self, question: Question) -> Surface:
         await self._online.wait()

@@ -21,6 +21,7 @@ from bots.slack.web import Limited, Refused, Sleep, Unsure, Web
 from core.chat import Commanded, Event, Gap, Gone, Hear, Hindered, Question, Unconnectable
 from core.settings import Settings
 from core.store.protocols import Unavailable
+from core.watch import Watch, unwatched
 
 SECONDS = 30.0  # that Slack gets to answer us
 
@@ -39,6 +40,7 @@ class Slack:
         app_token: str = "",
         signing_secret: str = "",
         mount: Mount | None = None,
+        watch: Watch = unwatched,
         api_url: str = "https://slack.com/api/",
         managers: frozenset[str] = frozenset(),
         grows: bool = True,
@@ -50,6 +52,7 @@ class Slack:
         self._app_token = app_token
         self._signing_secret = signing_secret
         self._mount = mount or Server().mounted
+        self._watch = watch
         self.offline = "not connected yet"
         self._api_url = api_url
         self._managers = managers
@@ -63,7 +66,7 @@ class Slack:
         self._hear: Hear | None = None
 
     @classmethod
-    def of(cls, settings: Settings, mount: Mount | None = None) -> Self | None:
+    def of(cls, settings: Settings, mount: Mount | None = None, watch: Watch = unwatched) -> Self | None:
         """Slack as the settings have it, or None if they do not; HTTP is answered where `mount` says. Raises Misset."""
         bot, app, secret = (
             value.get_secret_value() if value else ""
@@ -77,6 +80,7 @@ class Slack:
             app_token=app,
             signing_secret=secret,
             mount=mount,
+            watch=watch,
             api_url=settings.slack_api_url,
             managers=settings.confab_managers,
             grows=settings.slack_streaming != "final",
@@ -122,8 +126,8 @@ class Slack:
         async with self._knowing:
             if self._known is None:
                 nobody = read.Us("", "", "", "")
-                us = us_of(await self._asked(Web(self._client(), nobody, Pace(), self._sleep)))
-                web = Web(self._client(), us, Pace(self._pause), self._sleep)
+                us = us_of(await self._asked(Web(self._client(), nobody, Pace(), self._sleep, watch=self._watch)))
+                web = Web(self._client(), us, Pace(self._pause), self._sleep, watch=self._watch)
                 self._known = web, People(web, self._managers)
                 log.info("Slack knows us in %s", us.workspace)
             return self._known

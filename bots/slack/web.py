@@ -4,7 +4,7 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -16,6 +16,7 @@ from tenacity import wait_exponential_jitter as longer
 from bots.slack.pace import Pace
 from bots.slack.read import Raw, Us
 from core.chat import Gone, Hindered, ThreadKey
+from core.watch import Called, Watch, unwatched
 
 BATCH = 999  # messages of one page of history; Slack gives no more
 TRIES = 5  # times that a question to Slack is asked, before a person is told that Slack does not answer
@@ -68,7 +69,14 @@ class Web:
     """One workspace's token at work. Nothing is repeated here but what `read` and `surely` promise."""
 
     def __init__(
-        self, client: AsyncWebClient, us: Us, pace: Pace, sleep: Sleep = asyncio.sleep, batch: int = BATCH
+        self,
+        client: AsyncWebClient,
+        us: Us,
+        pace: Pace,
+        sleep: Sleep = asyncio.sleep,
+        *,
+        batch: int = BATCH,
+        watch: Watch = unwatched,
     ) -> None:
         self.client = client
         self.us = us
@@ -77,6 +85,7 @@ class Web:
         """Kinds of channels (C, D, G) that show no status."""
         self._sleep = sleep
         self._batch = batch
+        self._watch = watch
 
     async def read(self, method: str, **arguments: object) -> Raw:
         """Ask Slack, with patience. Raises Gone, Refused, or Hindered where it does not answer."""
@@ -126,15 +135,20 @@ class Web:
         )
 
     async def _call(self, method: str, **arguments: Any) -> Raw:
+        outcome: Literal["ok", "limited", "failed"] = "failed"
         try:
             response = await self.client.api_call(method, **arguments)
+            outcome = "ok"
         except SlackApiError as error:
             failure = failed(method, error)
             if isinstance(failure, Limited):
+                outcome = "limited"
                 self.pace.limited(method, failure.seconds)
             raise failure from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unsure(f"{method}: {type(error).__name__}") from None
+        finally:
+            self._watch(Called("slack", method, outcome))
         answer: Raw = response.data if isinstance(response.data, dict) else {}
         return answer
 
