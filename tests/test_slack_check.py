@@ -13,7 +13,7 @@ from tests.fakes.slack_nouns import TEAM, Grant
 ADD = "Add it (OAuth & Permissions, Bot Token Scopes), or paste the manifest again; then reinstall the app."
 SECRET = "8f742231b10e8888abcd99edf12085a5"
 
-TOKEN = SLACK.ok("bot token", "accepted; we are confab in Analytical Engines")
+TOKEN = SLACK.ok("bot token", "accepted in Analytical Engines, as confab")
 GRANTED = SLACK.ok("scopes", f"all {len(SCOPES)} are granted")
 STATUS = SLACK.ok("status", "people are shown that Claude thinks")
 SOCKET = SLACK.ok("app token", "accepted; Slack lets us connect")

@@ -88,7 +88,7 @@ async def _bot(client: AsyncWebClient) -> Findings:
     except _Refused as refused:
         yield _refused("bot token", refused, INSTALL)
         return
-    yield SLACK.ok("bot token", f"accepted; we are {answer['user']} in {answer['team']}")
+    yield SLACK.ok("bot token", f"accepted in {answer['team']}, as {answer['user']}")
     for finding in _scopes(answer.headers):
         yield finding
     yield await _status(client)
