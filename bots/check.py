@@ -34,7 +34,7 @@ TROUBLES = {
     "no model": ("no Models API", "Set ANTHROPIC_BASE_URL to Claude's address, or to a gateway that lists its models."),
 }
 LATER = "Try again in a few minutes; https://status.claude.com says how Claude is."
-NAMED = 5  # models that a mend names
+NAMED = 3  # models that a mend names
 
 MEGABYTE = 1_000_000
 LOW = 500 * MEGABYTE  # bytes left on a disk: the log of writes, and a copy, need room beside the database

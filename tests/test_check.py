@@ -3,10 +3,12 @@
 import asyncio
 import json
 import os
+import re
 import sqlite3
 import sys
 import tempfile
 import time
+from collections import Counter
 from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +19,7 @@ from sqlite_utils import Database, Migrations
 
 from bots.check import disk, found, questions, shown
 from bots.finding import CLAUDE, DATABASE, DISCORD, SECONDS, SLACK, Finding
+from bots.slack.manifest import SCOPES
 from core.store.protocols import Unusable
 from core.store.sqlite import inspect, open_store
 from core.store.sqlite.schema import migrations
@@ -28,10 +31,11 @@ from tests.fakes.discord import DiscordFake
 from tests.fakes.discord_client import pointed
 from tests.fakes.discord_limits import Answer
 from tests.fakes.slack import SlackFake
+from tests.fakes.slack_nouns import TEAM, Grant
 from tests.talk import NOON, asked
 
 ROOT = Path(__file__).parent.parent
-FIRST = "claude-haiku-5-5, claude-sonnet-5-5, claude-opus-5-5, claude-sonnet-4-6, claude-haiku-4-5."
+FIRST = "claude-haiku-5-5, claude-sonnet-5-5, claude-opus-5-5."
 KEY = "Make a key at https://platform.claude.com/settings/keys and set ANTHROPIC_API_KEY to it."
 NOBODY = 65534  # the user who owns nothing
 NEWEST = len(migrations.pending(Database(memory=True, execute_plugins=False)))
@@ -262,12 +266,14 @@ async def filled(path):
     return path
 
 
-async def test_a_database_that_is_well_is_described(filled):
+async def test_a_database_that_is_well_is_described_and_not_changed(filled):
+    before = filled.read_bytes()
     told = await findings(DATABASE, chosen(database_url=f"sqlite:///{filled}"))
 
     assert brief(told) == [("file", "ok"), ("disk", "ok"), ("questions", "warning")]
     size = filled.stat().st_size / 1_000_000
     assert told[0].says == f"{filled} can be written; version {NEWEST}; {size:.1f} MB"
+    assert filled.read_bytes() == before
 
 
 async def test_a_database_that_is_not_there_is_not_made(path):
@@ -425,10 +431,10 @@ def test_a_question_that_waits_for_long_is_a_warning(count, minutes, state, says
 
 
 @pytest.fixture
-def environment(tmp_path):
+def environment():
     own = ("ANTHROPIC_", "CONFAB_", "SLACK_", "DISCORD_", "DATABASE_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
-    return kept | {"DATABASE_URL": f"sqlite:///{tmp_path}/confab.db", "PYTHONPATH": str(ROOT)}
+    return kept | {"PYTHONPATH": str(ROOT)}
 
 
 async def run(environment, folder, *options):
@@ -442,25 +448,33 @@ async def run(environment, folder, *options):
     return process.returncode, shown.decode()
 
 
-async def test_the_command_ends_with_0_when_there_is_no_problem_and_1_otherwise(claude, environment, tmp_path):
-    async with SlackFake() as slack, DiscordFake() as discord:
+async def test_the_command_prints_what_the_manual_shows_and_ends_with_1_until_all_is_mended(
+    claude, environment, tmp_path
+):
+    scopes = frozenset(SCOPES)
+    async with SlackFake(scopes=scopes - {"im:history"}) as slack, DiscordFake() as discord:
         environment |= {
             "ANTHROPIC_API_KEY": claude.key,
             "ANTHROPIC_BASE_URL": claude.url,
+            "CONFAB_FALLBACK_MODELS": "claude-sonnet-4-5",
             "SLACK_BOT_TOKEN": slack.token,
             "SLACK_APP_TOKEN": slack.app_token,
             "SLACK_API_URL": slack.base_url,
             "DISCORD_BOT_TOKEN": discord.token,
             "DISCORD_API_URL": discord.api_url,
         }
-        good, text = await run(environment, tmp_path)
-        slack.refuse(slack.token, "token_revoked")
-        bad, listed = await run(environment, tmp_path, "--json")
+        bad, text = await run(environment, tmp_path)
+        slack.grants[slack.token] = Grant(TEAM, scopes)
+        good, listed = await run(environment, tmp_path, "--json")
         secrets = (claude.key, slack.token, slack.app_token, discord.token)
 
-    assert (good, bad) == (0, 1)
-    assert text.splitlines()[0] == "ok       Claude    key: accepted, for 6 models"
-    assert text.splitlines()[-1] == "1 warning"
+    assert (bad, good) == (1, 0)
+    assert re.sub(r"[\d,.]+ MB are free", "51,200.0 MB are free", text) == shown_in_the_manual()
     told = [Finding(**one) for one in json.loads(listed)]
-    assert [(one.service, one.name) for one in told if one.state == "problem"] == [("Slack", "bot token")]
+    assert Counter(one.state for one in told) == {"ok": 13, "warning": 2}
     assert [secret for secret in secrets if secret in text + listed] == []
+
+
+def shown_in_the_manual():
+    manual = (ROOT / "docs" / "operations.md").read_text()
+    return manual.partition("$ confab check\n")[2].partition("```")[0]

@@ -19,7 +19,7 @@ from tests.fakes.discord_world import APPLICATION
 
 PORTAL = "https://discord.com/developers/applications"
 ADDRESS = invite(APPLICATION)
-TOKEN = DISCORD.ok("token", "accepted; we are confab#0000, of the application Confab")
+TOKEN = DISCORD.ok("token", "accepted, for the application Confab")
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ async def test_a_bot_that_is_well_is_told_so_without_connecting(guild):
         DISCORD.ok("message content", "we are shown what people write"),
         DISCORD.ok("servers", "in 1 of 1 our roles may do all that answers need"),
         DISCORD.ok("commands", f"Discord knows all {told[3].says.rpartition(' ')[2]}"),
-        DISCORD.ok("connections", "999 of 1,000 are left for today, 1 needed at a time"),
+        DISCORD.ok("connections", "999 of 1,000 are left for today; a start takes 1"),
     ]
     assert guild.gateway.live == []
 
@@ -110,6 +110,13 @@ async def test_a_server_where_a_permission_is_missing_is_named(guild):
     ]
 
 
+async def test_a_permission_that_answers_can_do_without_is_a_warning(guild):
+    granted(guild, "8138", TALK & ~Permission.CREATE_PUBLIC_THREADS)
+    [told] = await found(guild, "server")
+
+    assert (told.state, told.says) == ("warning", "we may not create public threads")
+
+
 async def test_an_administrator_may_do_everything(guild):
     granted(guild, "8138", Permission.ADMINISTRATOR)
 
@@ -135,7 +142,7 @@ async def test_commands_that_discord_does_not_know_are_named(guild):
 
     names = ", ".join(sorted({f"/{row.words.split()[0]}" for row in TABLE} | {"/ask"}))
     assert sorted(told.says.partition(": ")[2].split(", ")) == names.split(", ")
-    assert (told.state, told.mend) == ("warning", "`confab run` tells Discord of them when it starts.")
+    assert (told.state, told.mend) == ("warning", "The next start of Confab tells Discord of them.")
 
 
 async def test_a_command_that_has_changed_since_is_named(guild):
@@ -150,7 +157,7 @@ async def test_connections_that_run_out_are_told(guild, left, state):
     guild.world.sessions = left
     [told] = await found(guild, "connections")
 
-    assert (told.state, told.says) == (state, f"{left} of 1,000 are left for today, 1 needed at a time")
+    assert (told.state, told.says) == (state, f"{left} of 1,000 are left for today; a start takes 1")
     assert state == "ok" or told.mend.endswith("Discord counts anew in 1,440 minutes.")
 
 

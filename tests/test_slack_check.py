@@ -13,7 +13,7 @@ from tests.fakes.slack_nouns import TEAM, Grant
 ADD = "Add it (OAuth & Permissions, Bot Token Scopes), or paste the manifest again; then reinstall the app."
 SECRET = "8f742231b10e8888abcd99edf12085a5"
 
-TOKEN = SLACK.ok("bot token", "accepted; we are confab in Analytical Engines")
+TOKEN = SLACK.ok("bot token", "accepted in Analytical Engines, as confab")
 GRANTED = SLACK.ok("scopes", f"all {len(SCOPES)} are granted")
 STATUS = SLACK.ok("status", "people are shown that Claude thinks")
 SOCKET = SLACK.ok("app token", "accepted; Slack lets us connect")
@@ -35,6 +35,8 @@ async def test_a_workspace_that_is_well_is_told_so_and_sees_nothing_of_it(slack)
 
     assert told == [TOKEN, GRANTED, STATUS, SOCKET]
     assert (slack.world.posts, slack.world.statuses, slack.sockets.connections) == ({}, {}, 0)
+    [status] = slack.called("assistant.threads.setStatus")
+    assert (status["channel_id"] in slack.world.channels, status["status"]) == (False, "")
 
 
 @pytest.mark.parametrize(
@@ -59,7 +61,7 @@ async def test_missing_scopes_are_named_one_by_one_with_what_they_are_for():
 
     assert told == [
         TOKEN,
-        SLACK.problem("scope files:read", "missing; it is for files that hang on messages", ADD),
+        SLACK.warning("scope files:read", "missing; it is for files that hang on messages", ADD),
         SLACK.problem("scope users:read", "missing; it is for names, and who is an admin or a guest", ADD),
         STATUS,
         SOCKET,

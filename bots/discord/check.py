@@ -18,6 +18,7 @@ from core.commands import TABLE
 from core.settings import Settings
 
 PAGE = 200  # servers that Discord lists at once
+SPARE = {"attach files", "create public threads"}  # answers come without these, as replies and in words
 FEW = 50  # of the 1,000 connections that Discord allows a bot in a day
 
 PORTAL = "https://discord.com/developers/applications"
@@ -51,7 +52,7 @@ async def check(settings: Settings) -> Findings:
 
 async def _ourselves(client: discord.Client) -> Findings:
     application = _application(client)
-    yield DISCORD.ok("token", f"accepted; we are {client.user}, of the application {application.name}")
+    yield DISCORD.ok("token", f"accepted, for the application {application.name}")
     yield _content(application.flags)
     if application.interactions_endpoint_url:
         yield DISCORD.problem("interactions", "Discord sends commands to a web address, not to us", CLEAR)
@@ -76,7 +77,8 @@ async def _servers(client: discord.Client) -> Findings:
     hindered = [(server["name"], missing) for server in servers if (missing := _missing(server))]
     for name, missing in hindered:
         mend = f"Let our role do so in that server's settings, or invite us there again: {address}"
-        yield DISCORD.problem(f"server {name}", f"we may not {', '.join(missing)}", mend)
+        finding = DISCORD.problem if set(missing) - SPARE else DISCORD.warning
+        yield finding(f"server {name}", f"we may not {', '.join(missing)}", mend)
     if free := len(servers) - len(hindered):
         yield DISCORD.ok("servers", f"in {free} of {len(servers)} our roles may do all that answers need")
 
@@ -110,7 +112,7 @@ async def _commands(client: discord.Client) -> Findings:
     behind = ", ".join(f"/{shape[0]}" for shape in wanted if shape not in known)
     if behind:
         says = f"Discord does not know these, or not as they are now: {behind}"
-        yield DISCORD.warning("commands", says, "`confab run` tells Discord of them when it starts.")
+        yield DISCORD.warning("commands", says, "The next start of Confab tells Discord of them.")
     else:
         yield DISCORD.ok("commands", f"Discord knows all {len(wanted)}")
 
@@ -131,7 +133,7 @@ async def _starts(client: discord.Client) -> Findings:
         return
     limit = told["session_start_limit"]
     left, minutes = limit["remaining"], limit["reset_after"] // 60_000
-    says = f"{left:,} of {limit['total']:,} are left for today, {told['shards']} needed at a time"
+    says = f"{left:,} of {limit['total']:,} are left for today; a start takes {told['shards']}"
     if left > FEW:
         yield DISCORD.ok("connections", says)
         return
