@@ -31,9 +31,9 @@ class Fence:
 
     def closed_by(self, line: str, whole: bool = True) -> bool:
         """Whether `line` closes the fence; or, not yet whole, may come to close it."""
-        lead = r"[\s>]*" if self.quote else r"\s*"
+        lead = r"[ \t>]*" if self.quote else r"[ \t]*"
         enough = line.count(self.mark[0]) >= len(self.mark) if whole else line.strip()
-        return bool(enough and re.fullmatch(rf"{lead}{self.mark[0]}*\s*", line))
+        return bool(enough and re.fullmatch(rf"{lead}{self.mark[0]}*[ \t]*", line))
 
 
 def opened(line: str) -> Fence | None:

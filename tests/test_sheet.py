@@ -18,8 +18,8 @@ def unclosed(page: str) -> str | None:
     mark, quoted = None, False
     for line in page.replace("&gt;", ">").split("\n"):
         if mark:
-            lead = r"[\s>]*" if quoted else r"\s*"
-            mark = None if re.fullmatch(rf"{lead}{mark[0]}{{{len(mark)},}}\s*", line) else mark
+            lead = r"[ \t>]*" if quoted else r"[ \t]*"
+            mark = None if re.fullmatch(rf"{lead}{mark[0]}{{{len(mark)},}}[ \t]*", line) else mark
         elif opening := re.match(r"([ \t>]*(?:[-*+][ \t]+|\d+[.)][ \t]+)?)(`{3,}(?=[^`]*$)|~{3,})", line):
             mark, quoted = opening[2], ">" in opening[1]
     return mark
