@@ -29,16 +29,11 @@ class Fence:
         """What keeps the rest of a line in the quote that the fence is in."""
         return self.lead if ">" in self.lead else ""
 
-    def reach(self, line: str) -> int:
-        """How much of `line`, while it is being written, may yet become the line that closes the fence."""
-        lead = r"[\s>]*" if self.quote else r"\s*"
-        match = re.match(rf"{lead}{self.mark[0]}*\s*", line)
-        return match.end() if match else 0
-
     def closed_by(self, line: str, whole: bool = True) -> bool:
         """Whether `line` closes the fence; or, not yet whole, may come to close it."""
+        lead = r"[ \t>]*" if self.quote else r"[ \t]*"
         enough = line.count(self.mark[0]) >= len(self.mark) if whole else line.strip()
-        return bool(enough) and self.reach(line) == len(line)
+        return bool(enough and re.fullmatch(rf"{lead}{self.mark[0]}*[ \t]*", line))
 
 
 def opened(line: str) -> Fence | None:

@@ -170,23 +170,11 @@ class Sheet:
 
     def _overflow(self, line: str, kind: Kind) -> int | None:
         """The first visible character of `line`, while it is being written, that the page has no room for."""
-        size, fits = self._before(line), len(line) <= self.dialect.limit
-        run = slice(*marks(line))
-        if kind is Kind.CLOSING or (not line[run] and fits and size + self.costs.of(line) <= self.dialect.limit):
+        run, size, limit = slice(*marks(line)), self._before(line), self.dialect.limit
+        if kind is Kind.CLOSING or (not line[run] and len(line) <= limit and size + self.costs.of(line) <= limit):
             return None
-        if isinstance(self.open, Fence):
-            return self._code_overflow(line, size, 0 if self._amid else self.open.reach(line))
-        return self._first_over(line, accumulate(self._growth(line, run), initial=size))
-
-    def _code_overflow(self, line: str, size: int, reach: int) -> int | None:
-        """The same in a fence: what may yet close it takes no room before it turns out to be code."""
-        if line.strip() and reach == len(line):
-            return reach if size + self.costs.of(line) > self.dialect.limit else None
-        at = self._first_over(line, accumulate(map(self.costs.__getitem__, line), initial=size))
-        return None if at is None else max(at, reach)
-
-    def _first_over(self, line: str, sizes: Iterable[int]) -> int | None:
-        over = (at for at, size in enumerate(sizes, start=-1) if size > self.dialect.limit)
+        sizes = accumulate(self._growth(line, run), initial=size)
+        over = (at for at, size in enumerate(sizes, start=-1) if size > limit)
         return next((at for at in over if at >= 0 and not line[at].isspace()), None)
 
     def _growth(self, line: str, run: slice) -> Iterable[int]:

@@ -89,6 +89,24 @@ ANSWERS = {
     "all of them": CODE + NESTED + TABLE + WORLD,
 }
 
+TRICKY = {
+    "a row whose first pipe comes late": "| a | b |\n|---|---|\n| 1 | 2 |\nlong text before the first pipe | b |\nend",
+    "a row with too many cells": "| a | b |\n|---|---|\n| 1 | 2 | and a third | and a fourth\n| 3 | 4 |\nend",
+    "rows without pipes at their ends": "a | b\n--|--\n1 | 2\n3 | 4\nfive | six\nend | of",
+    "a row larger than a page": "| a | b |\n|---|---|\n| " + "many words " * 12 + "| 2 |\n| 3 | 4 |\n",
+    "what turns out to be no table": "| a | b |\n|---|---|x\n| 1 | 2 |\n\n| a | b |\n|---|---\n| c",
+    "a text after a table": "| a | b |\n|---|---|\n| 1 | 2 words |\nA text.\nAnd a second line of it here.",
+    "a heading at the end of a page": "Some thirty letters of prose..\n\n### Heading\n\nAnd the text beneath goes on.",
+    "what turns out not to close a fence": "```py\nx = 1234567890\n```y\n``\n````z\n ```  \nend of it ```\n```",
+    "what turns out not to open one": "Some thirty letters of prose..\n```py`\n~~~ a\n~~~~~ b\n~~~~~\nend",
+    "a fence in a quote": "> ```sh\n> a line of code that is long enough\n> another one\n> ```\n> end",
+    "a fence line longer than a page": "```python title=" + "x" * 60 + "\ncode = 1\n```\nend",
+    "a run of marks longer than a page": "a " + "`" * 70 + " b\n" + "~" * 70 + "\nend",
+    "a word longer than a page": "See https://example.org/" + "path/" * 30 + " for it. " + "\u05d0" * 60,
+    "blank lines": "one\n" + "\n" * 60 + "two  \n  \n```\n" + "\n" * 30 + "three\n" + "\n" * 40 + "```",
+    "escapes": "&" * 20 + " <@U123> <@U12 <b> " * 3 + "\\" * 50,
+}
+
 _PIECES = [
     *("`", "``", "```", "````", "~", "~~~", "~~~~\n", "```py\n", "  ```\n", "- ```js\n", "> ```\n", "> "),
     *("\n", "\n", "\n\n", "\r\n", "\r", " ", "  ", "\t", "\u3000", "\x0b"),
