@@ -7,10 +7,11 @@ from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 
 from bots.terminal import Terminal
-from core.chat import Asks, Attachment, Commanded, Gone, Hear, History, Message, Question, Rank, Reach, Said, Shown
+from core.chat import Asks, Attachment, Commanded, Gone, Hear, History, Message, Question, Rank, Reach, Said
 from core.chat import ThreadKey as Key
 from core.commands import TABLE
 from core.commands.table import missing
+from core.seam import Shown
 
 WORKSPACE = "console:local"
 WELCOME = "Talk to Claude. `/as NAME` is somebody else, `/channel NAME` and `/new` are elsewhere, `/help` has more."

@@ -15,10 +15,11 @@ from bots.health import Health
 from bots.server import Server
 from core.asking import Asking
 from core.assistant import Assistant
-from core.chat import Hear, Platform
+from core.chat import Hear
 from core.claude import Claude
 from core.floor import GRACE
 from core.personas import Persona
+from core.seam import Platform
 from core.settings import Settings
 from core.store.protocols import Store
 from core.store.sqlite import open_store

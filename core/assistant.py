@@ -9,21 +9,7 @@ from datetime import datetime
 from functools import partial
 
 from core.asking import Asking, Ended
-from core.chat import (
-    Asks,
-    Deleted,
-    Event,
-    Gone,
-    Heard,
-    Hindered,
-    History,
-    Message,
-    Platform,
-    Pressed,
-    Question,
-    Rank,
-    Surface,
-)
+from core.chat import Asks, Deleted, Event, Gone, Heard, Hindered, History, Message, Pressed, Question, Rank
 from core.claude import Trouble
 from core.commands import TABLE, table
 from core.commands.persona import in_force
@@ -31,6 +17,7 @@ from core.floor import Floor
 from core.personas import Persona
 from core.prompt import TTL, Request, request
 from core.reply import Reply
+from core.seam import Platform, Surface
 from core.store.protocols import Claim, Lost, Outcome, Said, Store, Thread, Told, Unavailable
 from core.turns import MENTION, Turn, introduce, people, trunk, turns
 from core.watch import Begun, Closed, Watch, unwatched

@@ -1,11 +1,9 @@
-"""The nouns of chat, and the two sides of the seam: events come in, replies are shown."""
+"""The nouns of chat, and the events in which they come in."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, IntEnum
-from typing import Protocol
 
 
 def clean(text: str) -> str:
@@ -233,89 +231,3 @@ class History:
 
 
 Hear = Callable[[Event], Awaitable[Heard]]
-
-
-class Shown(Protocol):
-    """A reply as a surface sees it: a text that grows or is replaced until it is whole."""
-
-    @property
-    def question(self) -> Question: ...
-    @property
-    def pages(self) -> Sequence[str]:
-        """Ids of the pages already posted, also by a predecessor that died."""
-
-    @property
-    def status(self) -> str:
-        """A word for what is going on before there is text: `thinking`."""
-
-    @property
-    def whole(self) -> bool:
-        """True once the newest text is the final one."""
-
-    @property
-    def notice(self) -> bool:
-        """True if the final text is not Claude's: mark its pages."""
-
-    @property
-    def private(self) -> bool:
-        """Only the asker may see it."""
-
-    @property
-    def threaded(self) -> bool:
-        """It opens a thread of its own, on a platform where replies can also stand in the channel."""
-
-    @property
-    def files(self) -> Sequence[File]:
-        """Posted once, with the final text."""
-
-    def texts(self) -> AsyncIterator[str]:
-        """The newest whole text, each time it changed since the last look; the last one is final.
-
-        Raises `core.reply.Dropped` when somebody else has taken the reply over: stop at once.
-        """
-
-    async def ended(self, seconds: float) -> bool:
-        """Wait until the reply is whole, at most `seconds`; the pause between two edits."""
-
-    async def posted(self, page: str, at: datetime | None = None) -> None:
-        """Write down that a page exists, before the next one is posted; `at` is the platform's time of it."""
-
-
-class Surface(Protocol):
-    """One thread, as its adapter shows it."""
-
-    async def history(self) -> History:
-        """What the platform shows now, oldest first, and how much of the thread that is."""
-
-    async def names(self, people: AbstractSet[str]) -> dict[str, str]:
-        """Display names of those that the platform knows."""
-
-    async def fetch(self, attachment: Attachment) -> bytes:
-        """The file, asked for with the platform's token and from its hosts only."""
-
-    async def rank(self, person: str) -> Rank:
-        """What `person` may do here, on the platform's word."""
-
-    async def show(self, reply: Shown) -> None:
-        """Make the platform's pages equal the reply's, until it is whole."""
-
-
-class Platform(Protocol):
-    """One chat platform, connected."""
-
-    @property
-    def name(self) -> str:
-        """`slack` in `slack:T024`."""
-
-    @property
-    def offline(self) -> str:
-        """Why no events come just now, in a few words for the operator; empty while we are connected."""
-
-    async def run(self, hear: Hear) -> None:
-        """Connect, and tell every event, until cancelled. Raises Unconnectable."""
-
-    async def surface(self, question: Question) -> Surface:
-        """The thread of `question`, from its key and address alone, so also after a restart."""
-
-    async def close(self) -> None:
-        """Let go of the network. Answers that are still shown need it, so it outlives `run`."""

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 from core.asking import Asking
 from core.assistant import Assistant
-from core.chat import Platform
 from core.claude import Claude
 from core.personas import Persona
+from core.seam import Platform
 from core.store.protocols import Store
 from core.watch import Watch, unwatched
 from tests.fakes.claude import ClaudeFake

@@ -1,4 +1,7 @@
-"""`confab backup`, as operators use it: real processes over real files, killed for real."""
+"""`confab backup`, as operators use it: real processes over real files, killed for real.
+
+Tests core.store.sqlite.copying.
+"""
 
 import asyncio
 import os

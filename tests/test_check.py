@@ -1,4 +1,7 @@
-"""The check as a whole, and what it finds of Claude and the database."""
+"""The check as a whole, and what it finds of Claude and the database.
+
+Tests core.store.sqlite.condition.
+"""
 
 import asyncio
 import json

@@ -1,4 +1,7 @@
-"""The terminal, as people use it: real processes, killed for real."""
+"""The terminal, as people use it: real processes, killed for real.
+
+Tests bots.terminal.
+"""
 
 import asyncio
 import os

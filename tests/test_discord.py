@@ -1,4 +1,7 @@
-"""Where Confab answers on Discord, from end to end: the real library, SDK and store, over loopback."""
+"""Where Confab answers on Discord, from end to end: the real library, SDK and store, over loopback.
+
+Tests bots.discord.client, bots.discord.hearing, bots.discord.history, bots.discord.interactions.
+"""
 
 import asyncio
 import re

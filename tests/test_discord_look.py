@@ -1,4 +1,7 @@
-"""How Confab looks on Discord, and how it knows its own pages again."""
+"""How Confab looks on Discord, and how it knows its own pages again.
+
+Tests bots.discord.look.
+"""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,7 @@
-"""How answers are shown on Discord, whatever it refuses, loses or forbids on the way."""
+"""How answers are shown on Discord, whatever it refuses, loses or forbids on the way.
+
+Tests bots.discord.names, bots.discord.ranks, bots.discord.refusals, bots.discord.rest, bots.discord.surface.
+"""
 
 import asyncio
 from collections import Counter

@@ -1,4 +1,7 @@
-"""Whether it lives, whether it is connected and what it counts, asked for over real HTTP."""
+"""Whether it lives, whether it is connected and what it counts, asked for over real HTTP.
+
+Tests bots.metrics.
+"""
 
 import re
 from contextlib import asynccontextmanager

@@ -1,4 +1,7 @@
-"""One command runs every platform, lets none take another down, and leaves nothing half done."""
+"""One command runs every platform, lets none take another down, and leaves nothing half done.
+
+Tests bots.platforms.
+"""
 
 import asyncio
 import json

@@ -1,4 +1,7 @@
-"""HTTP mode refuses what Slack has not signed a moment ago, and answers what it has."""
+"""HTTP mode refuses what Slack has not signed a moment ago, and answers what it has.
+
+Tests bots.slack.http.
+"""
 
 import hashlib
 import hmac

@@ -1,4 +1,7 @@
-"""The small parts of the Slack adapter: manifest, tokens, pace, ranks, errors, addresses."""
+"""The small parts of the Slack adapter: manifest, tokens, pace, ranks, errors, addresses.
+
+Tests bots.slack.look, bots.slack.tokens.
+"""
 
 import json
 

@@ -1,4 +1,7 @@
-"""Slack, end to end: what is asked in threads, channels and direct messages is answered, by Socket Mode and by HTTP."""
+"""Slack, end to end: what is asked in threads, channels and direct messages is answered, by Socket Mode and by HTTP.
+
+Tests bots.slack.bolt, bots.slack.posts, bots.slack.whisper.
+"""
 
 import pytest
 

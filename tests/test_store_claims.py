@@ -1,4 +1,7 @@
-"""Claims: who answers what, when, and what happens to it when they stop."""
+"""Claims: who answers what, when, and what happens to it when they stop.
+
+Tests core.store.sqlite.asking, core.store.sqlite.branches, core.store.sqlite.claims.
+"""
 
 import asyncio
 from dataclasses import replace

@@ -1,4 +1,7 @@
-"""Forgetting: no word is left, none comes back, and all that is said later is kept."""
+"""Forgetting: no word is left, none comes back, and all that is said later is kept.
+
+Tests core.store.sqlite.forgetting, core.store.sqlite.forgotten, core.store.sqlite.sweeping.
+"""
 
 import pytest
 

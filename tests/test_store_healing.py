@@ -1,4 +1,7 @@
-"""Healing: the rows become what the platform shows, inside what was read and nowhere else."""
+"""Healing: the rows become what the platform shows, inside what was read and nowhere else.
+
+Tests core.store.sqlite.healing.
+"""
 
 import pytest
 

@@ -1,4 +1,7 @@
-"""Hearing: what an event leaves behind, however often and in whatever order it arrives."""
+"""Hearing: what an event leaves behind, however often and in whatever order it arrives.
+
+Tests core.store.sqlite.hearing, core.store.sqlite.messages, core.store.sqlite.moments, core.store.sqlite.standing.
+"""
 
 import pytest
 

@@ -1,4 +1,7 @@
-"""Personas and notes: what was set stays set, and who was faster is not overwritten."""
+"""Personas and notes: what was set stays set, and who was faster is not overwritten.
+
+Tests core.store.sqlite.notes.
+"""
 
 import asyncio
 

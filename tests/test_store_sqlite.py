@@ -1,4 +1,7 @@
-"""The SQLite store itself: opening, units of work, trouble with the file, and what is left in it."""
+"""The SQLite store itself: opening, units of work, trouble with the file, and what is left in it.
+
+Tests core.store.sqlite.transaction.
+"""
 
 import asyncio
 import json

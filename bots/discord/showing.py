@@ -13,8 +13,9 @@ from bots.discord import look
 from bots.discord.outlets import Outlet
 from bots.discord.pace import Pace
 from bots.discord.refusals import INVALID_FORM, LONG, SHORT, UNKNOWN_MESSAGE, Transient, tried
-from core.chat import Gone, Shown
+from core.chat import Gone
 from core.pages import Delete, Edit, Post, Posted, steps
+from core.seam import Shown
 
 TYPING = 8.0  # seconds after which we say again that we write; Discord shows it for 10
 TIGHTER = 200  # characters that a page gives up when Discord finds it too long

@@ -49,8 +49,7 @@ class Slack:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._bot_token = bot_token
-        self._app_token = app_token
-        self._signing_secret = signing_secret
+        self._app_token, self._signing_secret = app_token, signing_secret
         self._mount = mount or Server().mounted
         self._watch = watch
         self.offline = "not connected yet"

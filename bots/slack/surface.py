@@ -10,7 +10,8 @@ from bots.slack.posts import Posts
 from bots.slack.status import Status, status
 from bots.slack.web import Refused, Web
 from bots.slack.whisper import Whisper
-from core.chat import Attachment, Gone, Hindered, History, Question, Rank, Reach, Shown
+from core.chat import Attachment, Gone, Hindered, History, Question, Rank, Reach
+from core.seam import Shown
 
 NEWEST = 20  # pages of history that we keep of a very long thread: 20,000 messages
 

@@ -8,9 +8,10 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 
-from core.chat import Answer, Question, Rank, Surface
+from core.chat import Answer, Question, Rank
 from core.personas import Persona
 from core.prompt import Model, Request
+from core.seam import Surface
 from core.store.protocols import Store
 
 _OPTION = re.compile(r"\s*(\w+)=(\"[^\"]*\"|\S*)")

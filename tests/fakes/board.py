@@ -6,7 +6,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from core.chat import Asks, Attachment, Gone, Hear, History, Message, Question, Rank, Reach, Said, Shown, ThreadKey
+from core.chat import Asks, Attachment, Gone, Hear, History, Message, Question, Rank, Reach, Said, ThreadKey
+from core.seam import Shown
 
 START = datetime(2026, 1, 2, 9, tzinfo=UTC)
 US = "U0"
