@@ -2,7 +2,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check clean
+.PHONY: install demo test bench clean
+
+install: $(VENV)/demo
 
 demo: $(VENV)/demo
 	@$(BIN)/confab chat
@@ -13,6 +15,9 @@ test: $(VENV)/test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n 2
+
+bench: $(VENV)/test
+	$(BIN)/python -m bench.overhead
 
 $(BIN)/pip:
 	$(PYTHON) -m venv $(VENV)
