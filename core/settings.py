@@ -92,6 +92,8 @@ def read() -> Settings:
         return Settings()
     except ValidationError as error:
         raise Misset("\n".join(_line(problem) for problem in error.errors())) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misset(f".env: can't be read ({error}). Let this user read it, as UTF-8, or move it away.") from None
 
 
 def secrets(settings: Settings) -> list[str]:

@@ -86,6 +86,13 @@ def test_the_program_stops_with_that_line_and_code_2(tmp_path):
     assert re.fullmatch(r"DATABASE_URL: mysql databases are not supported yet.*\n", run.stderr)
 
 
+def test_a_file_that_is_no_text_is_one_line(environment, tmp_path):
+    (tmp_path / ".env").write_bytes(b"CONFAB_PERSONA=\xff\xfe")
+
+    with pytest.raises(Misset, match="^.env: can't be read .* as UTF-8, or move it away.$"):
+        read()
+
+
 def test_secrets_are_known_and_never_shown(environment):
     environment.setenv("ANTHROPIC_API_KEY", "sk-ant-secret")
 
