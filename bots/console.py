@@ -3,6 +3,7 @@
 import asyncio
 import getpass
 import time
+from collections import defaultdict
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 
@@ -28,7 +29,7 @@ class Console:
         self._person = getpass.getuser()
         self._channel = "general"
         self._thread = f"{datetime.now():%Y-%m-%d}"
-        self._answered: dict[str, asyncio.Event] = {}
+        self._answered: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
     async def run(self, hear: Hear) -> None:
         if self.terminal.screen:
@@ -44,36 +45,33 @@ class Console:
         """The terminal is not ours to close."""
 
     def answered(self, name: str) -> None:
-        self._answered.setdefault(name, asyncio.Event()).set()
+        self._answered[name].set()
 
     def _moved(self, line: str) -> bool:
         """Whether the line only says who speaks, and where."""
-        word, _, name = line.partition(" ")
-        if word == "/as" and name:
-            self._person = name.strip()
-        elif word == "/channel" and name:
-            self._channel = name.strip().lstrip("#")
-        elif word == "/new":
-            self._thread = datetime.now().isoformat(timespec="seconds")
-        return word == "/new" or (word in {"/as", "/channel"} and bool(name))
+        match line.split(maxsplit=1):
+            case ["/as", name]:
+                self._person = name
+            case ["/channel", name]:
+                self._channel = name.lstrip("#")
+            case ["/new"]:
+                self._thread = datetime.now().isoformat(timespec="seconds")
+            case _:
+                return False
+        return True
 
     async def _tell(self, line: str, hear: Hear) -> None:
-        """Tell one line and wait until it is answered."""
+        """Tell one line and wait until it is answered; the long text that a command still needs is asked for."""
         at, name = datetime.now(UTC), str(time.time_ns())
         key = Key(WORKSPACE, self._channel, self._thread)
         if line.startswith("/"):
-            values = await self._asked(line[1:])
-            await hear(Commanded(name, key, self._person, line[1:], at, values))
+            needed = missing(TABLE, line[1:], {})
+            text = {needed[1].name: await self.terminal.line(f"{needed[1].about}: ") or ""} if needed else {}
+            await hear(Commanded(name, key, self._person, line[1:], at, text))
         else:
             await hear(Said(name, key, Message(name, self._person, line, at), Asks.CERTAINLY))
-        await self._answered.setdefault(name, asyncio.Event()).wait()
-
-    async def _asked(self, line: str) -> dict[str, str]:
-        """The long text that a command still needs."""
-        needed = missing(TABLE, line, {})
-        if needed is None:
-            return {}
-        return {needed[1].name: await self.terminal.line(f"{needed[1].about}: ") or ""}
+        await self._answered[name].wait()
+        del self._answered[name]
 
 
 class Surface:

@@ -110,6 +110,14 @@ async def test_a_long_text_that_is_missing_is_asked_for(environment, tmp_path):
     assert shown.count("> You are a pirate.") == 2
 
 
+async def test_what_stands_beside_a_missing_text_is_kept(environment, tmp_path):
+    shown = await said(
+        environment, tmp_path, "/persona set where=workspace", "Be brief.", "/channel dev", "/persona show"
+    )
+
+    assert "Set for the whole workspace" in shown
+
+
 async def test_killed_in_the_middle_of_an_answer_it_finishes_it_at_the_next_start(environment, tmp_path):
     async with ClaudeFake() as fake:
         environment |= {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.url}

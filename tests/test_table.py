@@ -84,6 +84,10 @@ def test_values_given_by_a_form_are_taken_as_they_are():
     assert values(ROW, "", {"amount": " 5 ", "per": ""}) == {"amount": "5"}
 
 
+def test_what_is_given_beside_a_line_adds_to_it():
+    assert values(ROW, "per=day", {"amount": "5"}) == {"per": "day", "amount": "5"}
+
+
 def test_a_system_prompt_may_hold_equal_signs_and_quotes():
     row, rest = find(TABLE, 'persona set where=workspace Say x="1" when=asked')
 
@@ -129,6 +133,7 @@ def test_words_that_a_command_does_not_take_are_refused():
         ("persona set", {"text": "Be brief."}, None),
         ("persona show", {}, None),
         ("nonsense", {}, None),
+        ("forget everything", {}, None),
     ],
 )
 def test_a_long_text_that_is_missing_is_asked_for(line, given, asked):

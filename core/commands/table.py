@@ -99,16 +99,17 @@ def missing(table: Sequence[Row], line: str, values: Mapping[str, str]) -> tuple
     """The long text that a command still needs: ask for it with a form. None if it needs none or is no command."""
     try:
         row, rest = find(table, line)
+        given = options(row, rest) | dict(values)
     except Problem:
         return None
-    given = values or options(row, rest)
     needed = (one for one in row.parameters if one.kind is Kind.LONG and one.required)
     return next(((row, one) for one in needed if not given.get(one.name, "").strip()), None)
 
 
 def values(row: Row, rest: str, given: Mapping[str, str]) -> dict[str, str]:
-    """The command's values, checked, from the rest of its line or as they were given. Raises Problem."""
-    found = {name: value.strip() for name, value in (given or options(row, rest)).items() if value.strip()}
+    """The command's values, checked, from the rest of its line and as they were given beside it. Raises Problem."""
+    both = options(row, rest) | dict(given)
+    found = {name: value.strip() for name, value in both.items() if value.strip()}
     for parameter in row.parameters:
         if parameter.name in found:
             _check(parameter, found[parameter.name])
