@@ -105,9 +105,7 @@ def inside(text: str, start: int, roomy: int, full: int, movable: bool) -> int:
     for rule in (_SENTENCE, _SPACE):
         ends = [match.end() for match in rule.finditer(text, roomy, full + 1)]
         good = [
-            at
-            for at in ends
-            if first <= at <= full and at not in tokens and _CLUSTER.match(text, at - 1, full + 1).end() == at
+            at for at in ends if first <= at <= full and at not in tokens and _CLUSTER.match(text, at - 1).end() == at
         ]
         if good:
             return good[-1]

@@ -97,13 +97,9 @@ class Sheet:
 
     @property
     def _base(self) -> int:
-        """The size of the page with the line break that the next line needs."""
-        return self.size + (self.costs["\n"] if self.lines or self.place.open else 0)
-
-    def _before(self, line: str) -> int:
-        """The size of the page with all that may have to be written before `line` if it is cut."""
-        mark = "\\" if any(marks(line)) else ""
-        return self._base + self.costs.of(self._quote + mark if isinstance(self.open, Fence) else "")
+        """The size of the page with what comes before the next line."""
+        before = "\n" if self.lines or self.place.open else ""
+        return self.size + self.costs.of(before + self._quote)
 
     def _frame(self, around: Fence | Table) -> int:
         """The size of what a fence or a table takes on each of its pages."""
@@ -139,8 +135,9 @@ class Sheet:
             return self._take_rule(start, line, table)
         if kind is Kind.CLOSING and self.size > self.dialect.limit:
             self._trim()
-        line, size = self._safe(line, kind), self._grown(self._safe(line, kind), kind)
-        self.lines.append(Line(start, line, kind, self.open, self.size))
+        line = self._safe(line, kind)
+        size = self._grown(line, kind)
+        self.lines.append(Line(start, self._quote + line, kind, self.open, self.size))
         self.open, self.size = after, size
         return None
 
@@ -158,7 +155,7 @@ class Sheet:
             return _escaped(line) if kind is Kind.TEXT and opened(line) else line
         if kind is Kind.CLOSING:
             return self.open.closing
-        return self._quote + (_escaped(line) if self.open.closed_by(line) else line)
+        return _escaped(line) if self.open.closed_by(line) else line
 
     def _grown(self, line: str, kind: Kind) -> int:
         """The size of the page with one line more."""
@@ -170,7 +167,7 @@ class Sheet:
 
     def _overflow(self, line: str, kind: Kind) -> int | None:
         """The first visible character of `line`, while it is being written, that the page has no room for."""
-        run, size, limit = slice(*marks(line)), self._before(line), self.dialect.limit
+        run, size, limit = slice(*marks(line)), self._base, self.dialect.limit
         if kind is Kind.CLOSING or (not line[run] and len(line) <= limit and size + self.costs.of(line) <= limit):
             return None
         sizes = accumulate(self._growth(line, run), initial=size)
@@ -178,7 +175,7 @@ class Sheet:
         return next((at for at in over if at >= 0 and not line[at].isspace()), None)
 
     def _growth(self, line: str, run: slice) -> Iterable[int]:
-        """What each character of a line adds to the page; a run of marks may yet open a fence that has to be closed."""
+        """What each character adds to the page; marks may yet open a fence that has to be closed, or be escaped."""
         costs = [self.costs[character] for character in line[: run.stop]]
         for at in range(run.start, run.stop):
             costs[at] *= 2
@@ -189,12 +186,11 @@ class Sheet:
     def _begun(self, rule: str) -> Table | None:
         """The table that the line above and its `rule` begin."""
         header = self.lines[-1] if self.lines else None
-        if not header or header.kind is not Kind.TEXT or (self.place.amid and header.start == self.place.at):
-            return None
-        table = begun(header.text, rule)
+        table = begun(header.text, rule) if header and header.kind is Kind.TEXT else None
         return table if self._bears(table) else None
 
     def _take_rule(self, start: int, line: str, table: Table) -> int | None:
+        """Make a table of the line above and its rule, if that has room when drawn."""
         header = self.lines[-1]
         above = header.size + (self.costs["\n"] if len(self.lines) > 1 else 0)
         size = above + self._frame(table)
@@ -253,14 +249,15 @@ class Sheet:
     def _cut_inside(self, full: int, movable: bool) -> Place:
         """End the page amid its last line, or before that if it is `movable` and nothing of it can stay."""
         line = self.lines.pop()
-        sizes = list(accumulate(map(self.costs.__getitem__, line.text), initial=self._before(line.text)))
+        sizes = list(accumulate(map(self.costs.__getitem__, line.text), initial=self._base))
         roomy = line.start + bisect_left(sizes, self.dialect.limit / 2)
         full = min(full, line.start + bisect_right(sizes, self.dialect.limit) - 1)
         at = inside(self.text, line.start, roomy, full, movable) if full > line.start else line.start
         if at == line.start:
             return Place(at, line.open)
         kind = Kind.CODE if line.kind is Kind.CODE else Kind.TEXT
-        self.lines.append(replace(line, text=self._safe(self.text[line.start : at], kind), kind=kind))
+        text = self._quote + self._safe(self.text[line.start : at], kind)
+        self.lines.append(replace(line, text=text, kind=kind))
         return Place(at, line.open if isinstance(line.open, Fence) else None, amid=True)
 
 

@@ -57,6 +57,7 @@ def test_nothing_is_cut_before_a_blank_line():
         ("One. Two three fo", "One. "),
         ("これは文です。次の文で", "これは文です。"),
         ("one two three fo", "one two three "),
+        ("one two \u0301three", "one "),
         ("a word and <@U12345", "a word and "),
         ("a word and &am", "a word and "),
         ("a word and \\", "a word and "),

@@ -240,6 +240,18 @@ def test_blanks_that_no_page_has_room_for_are_left_out():
     assert pages("```\n" + "x" * 30 + "\n" * 9 + "```\nend", Dialect(40)) == ["```\n" + "x" * 30 + "\n```", "end"]
 
 
+def test_after_a_row_cut_at_its_end_a_fence_is_a_fence():
+    text = f"a | b\n--|--\n1 | {'x' * 20}\n```py\nx = 1\n```"
+
+    drawn = pages(text, Dialect(60, table=draw_table))
+
+    assert drawn == [f"```\na    b\n---  ---\n```\n1 | {'x' * 20}", "```py\nx = 1\n```"]
+
+
+def test_lines_may_end_as_they_do_anywhere():
+    assert pages("a\r\nb\rc\nd", Dialect(40)) == ["a\nb\nc\nd"]
+
+
 def test_a_fence_begun_to_be_closed_is_shown_closed():
     assert pages("```py\nx = 1\n``", Dialect(99)) == ["```py\nx = 1\n```"]
 
