@@ -8,7 +8,8 @@ from enum import Enum, IntEnum
 
 def clean(text: str) -> str:
     """`text` as SQLite and JSON can keep it: no NUL, no lone surrogate; surrogate pairs become one character."""
-    return text.replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    whole = text.replace("\0", "")
+    return whole if whole.isascii() else whole.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 class Gone(Exception):

@@ -40,8 +40,12 @@ def message_of(row: Row) -> Message:
         answers=row["answers"],
         notice=bool(row["notice"]),
         edited=moment(row["edited_at"]) if row["edited_at"] else None,
-        attachments=tuple(Attachment(**attachment) for attachment in json.loads(row["attachments"])),
+        attachments=_attached(row["attachments"]),
     )
+
+
+def _attached(kept: str) -> tuple[Attachment, ...]:
+    return () if kept == "[]" else tuple(Attachment(**attachment) for attachment in json.loads(kept))
 
 
 def held(db: Database, key: ThreadKey, name: str) -> Row | None:
