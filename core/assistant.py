@@ -120,7 +120,10 @@ class Assistant:
     async def _declined(self, claim: Claim, surface: Surface) -> bool:
         """Whether it is a guest's who knows by now that only members may ask."""
         told = not self._guests and await self._store.notes.get(_declined(claim.question))
-        return bool(told) and not await self._welcome(claim, surface)
+        try:
+            return bool(told) and not await self._welcome(claim, surface)
+        except Hindered:
+            return False  # the answer will say what hinders it
 
     async def _shown(self, claim: Claim, surface: Surface, thread: Thread, stop: asyncio.Event) -> Outcome:
         """Show the reply while it grows, to its end. What is final is kept before it is shown."""

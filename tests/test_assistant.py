@@ -336,6 +336,17 @@ async def test_a_guest_is_told_once_that_only_members_may_ask(assistant, board, 
     assert messages(fake) == [[("user", "Cy: hello\nCy: hello?\nBob: can you help Cy?")]]
 
 
+async def test_what_hinders_a_platform_is_told_to_a_guest_too(assistant, board, fake, store):
+    board.ranks["U3"] = Rank.GUEST
+    await assistant.hear(board.said("t1", "U3", "hello"))
+    await closed(store)
+    board.mute = True
+    await assistant.hear(board.said("t1", "U3", "hello?"))
+    await closed(store)
+
+    assert board.shown("t1")[1:] == ["The board does not tell me who you are."]
+
+
 async def test_guests_may_ask_where_they_are_welcome(store, board, fake):
     board.ranks["U3"] = Rank.GUEST
     async with house(store, fake, board, guests=True) as assistant:

@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from core.chat import Asks, Attachment, Gone, Hear, History, Message, Question, Rank, Reach, Said, ThreadKey
+from core.chat import Asks, Attachment, Gone, Hear, Hindered, History, Message, Question, Rank, Reach, Said, ThreadKey
 from core.seam import Shown
 
 START = datetime(2026, 1, 2, 9, tzinfo=UTC)
@@ -20,6 +20,8 @@ class Board:
 
     def __init__(self) -> None:
         self.offline = ""
+        self.mute = False
+        """Whether it tells nobody's rank."""
         self.posts: dict[ThreadKey, list[Message]] = {}
         self.people = {"U1": "Ada", "U2": "Bob", "U3": "Cy"}
         self.ranks = {"U1": Rank.OWNER}
@@ -94,6 +96,8 @@ class BoardSurface:
 
     async def rank(self, person: str) -> Rank:
         self._board.calls.append("rank")
+        if self._board.mute:
+            raise Hindered("The board does not tell me who you are.")
         return self._board.ranks.get(person, Rank.MEMBER)
 
     async def show(self, reply: Shown) -> None:
