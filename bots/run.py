@@ -89,6 +89,8 @@ async def serve(settings: Settings, only: str | None = None) -> None:
     """Answer on every platform whose tokens are set, or on `only` one, until a signal. Raises Misset and Unusable."""
     names = platforms.wanted(settings, only)
     stop = stopping()
+    if settings.anthropic_api_key is None:
+        log.warning("ANTHROPIC_API_KEY: not set, so a stand-in answers in Claude's place, and says so")
     server = Server()
     store = await open_store(settings.database_url)
     try:

@@ -222,6 +222,14 @@ async def test_told_to_stop_it_ends_its_answer_and_exits_with_0(tmp_path, slack,
     assert not {slack.token, slack.app_token, fake.key} & set(re.findall(r"[\w-]+", logged.decode()))
 
 
+async def test_without_a_key_the_operator_is_warned_that_a_stand_in_answers(tmp_path, slack, fake):
+    async with process(tmp_path, slack, fake, ANTHROPIC_API_KEY="") as started:
+        first = json.loads(await asyncio.wait_for(started.stderr.readline(), 20))
+
+    assert first["level"] == "WARNING"
+    assert first["message"].startswith("ANTHROPIC_API_KEY: not set, so a stand-in answers")
+
+
 async def test_a_second_signal_ends_it_at_once_and_the_next_start_answers(tmp_path, slack, fake):
     gate = Gate(after=3)
     fake.script(Answer(text="one two three", gate=gate))
