@@ -33,7 +33,7 @@ class Fence:
         """Whether `line` closes the fence; or, not yet whole, may come to close it."""
         lead = r"[ \t>]*" if self.quote else r"[ \t]*"
         enough = line.count(self.mark[0]) >= len(self.mark) if whole else line.strip()
-        return bool(enough and re.fullmatch(rf"{lead}{self.mark[0]}*[ \t]*", line))
+        return bool(enough and re.fullmatch(rf"{lead}{self.mark[0]}*\s*", line))
 
 
 def opened(line: str) -> Fence | None:

@@ -103,6 +103,7 @@ TRICKY = {
     "what turns out not to open one": "Some thirty letters of prose..\n```py`\n~~~ a\n~~~~~ b\n~~~~~\nend",
     "a fence in a quote": "> ```sh\n> a line of code that is long enough\n> another one\n> ```\n> end",
     "a fence line longer than a page": "```python title=" + "x" * 60 + "\ncode = 1\n```\nend",
+    "wide spaces around marks": "```\nx\n\u3000```\n```\u3000\nThirty letters or so of prose.\n```\nx\n```\u3000",
     "a run of marks longer than a page": "a " + "`" * 70 + " b\n" + "~" * 70 + "\nend",
     "a run of marks in code": "~~~\nx " + "~" * 99 + "\n~~~\nend",
     "a word longer than a page": "See https://example.org/" + "path/" * 30 + " for it. " + "\u05d0" * 60,

@@ -19,7 +19,7 @@ def unclosed(page: str) -> str | None:
     for line in page.replace("&gt;", ">").split("\n"):
         if mark:
             lead = r"[ \t>]*" if quoted else r"[ \t]*"
-            mark = None if re.fullmatch(rf"{lead}{mark[0]}{{{len(mark)},}}[ \t]*", line) else mark
+            mark = None if re.fullmatch(rf"{lead}{mark[0]}{{{len(mark)},}}\s*", line) else mark
         elif opening := re.match(r"([ \t>]*(?:[-*+][ \t]+|\d+[.)][ \t]+)?)(`{3,}(?=[^`]*$)|~{3,})", line):
             mark, quoted = opening[2], ">" in opening[1]
     return mark
