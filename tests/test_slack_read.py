@@ -127,9 +127,9 @@ def test_a_slash_command_without_words_is_help():
     assert (command.line, command.private) == ("help", True)
 
 
-def test_a_form_gives_back_its_command_with_all_that_was_given():
+def test_a_form_gives_back_its_command_with_the_text_beside_its_line():
     address = json.dumps({"url": "https://hooks.slack.com/commands/T024/1/abc"})
-    values = {"where": "workspace", "text": "Be brief.\n\nBe kind."}
+    values = {"text": "Be brief.\n\nBe kind."}
 
     assert submitted(payload("view_submission"), NOON) == Commanded(
         "V0FORM.1700000000.Xk",
