@@ -20,6 +20,7 @@ from typing import Any, Literal, Self
 from aiohttp import web
 
 from tests.fakes import claude_events, claude_models
+from tests.fakes.claude_bill import micro_usd
 from tests.fakes.claude_cache import Cache, Plan, input_tokens
 from tests.fakes.claude_models import Model
 from tests.fakes.claude_refused import Refused, missing
@@ -61,6 +62,10 @@ class Billed:
     model: str
     usage: Usage
     ended: Ended
+
+    @property
+    def micro_usd(self) -> int:
+        return micro_usd(self.model, self.usage)
 
 
 @dataclass(frozen=True, slots=True)
