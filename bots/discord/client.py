@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+import aiohttp
 import discord
 from discord import app_commands
 
@@ -24,7 +25,8 @@ log = logging.getLogger(__name__)
 class Client(discord.AutoShardedClient):
     """Notifies nobody, caches no messages, and syncs its commands only when they changed.
 
-    `quick` waits neither between shards nor for servers that come late; for servers of one's own.
+    `trace` is told of each request. `quick` waits neither between shards nor for servers that come late; for servers of
+    one's own.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class Client(discord.AutoShardedClient):
         *,
         content: bool,
         shards: tuple[Sequence[int] | None, int | None] = (None, None),
+        trace: aiohttp.TraceConfig,
         quick: bool = False,
     ) -> None:
         options: dict[str, Any] = {"shard_ids": list(shards[0])} if shards[0] else {}
@@ -42,6 +45,7 @@ class Client(discord.AutoShardedClient):
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=None,
             shard_count=shards[1],
+            http_trace=trace,
             guild_ready_timeout=0.01 if quick else 2.0,
             **options,
         )
