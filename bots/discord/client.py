@@ -7,11 +7,13 @@ from typing import Any
 
 import aiohttp
 import discord
+import yarl
 from discord import app_commands
 
 from bots.discord import commands
 from bots.discord.invite import intents
 from bots.discord.read import Json
+from bots.discord.resuming import Resuming
 from core.store.protocols import Notes, Unavailable
 
 NOTE = "discord:commands:{}"
@@ -71,6 +73,11 @@ class Client(discord.AutoShardedClient):
                 await self._notes.put(note, synced)
         except (discord.DiscordException, OSError, Unavailable) as error:
             log.error("commands could not be synced, the old ones stay: %s", type(error).__name__)
+
+    async def launch_shard(self, gateway: yarl.URL, shard_id: int, *, initial: bool = False) -> None:
+        await super().launch_shard(gateway, shard_id, initial=initial)
+        shard = self.shards[shard_id]._parent  # the library has no hook for this either
+        shard.reconnect = Resuming(shard).reconnect  # type: ignore[method-assign]  # that is the point
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         if not self._quick:
