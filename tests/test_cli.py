@@ -19,7 +19,9 @@ def confab(*words: str, folder: Path, **variables: str) -> subprocess.CompletedP
     environment = {name: value for name, value in os.environ.items() if not name.startswith(TOKENS)}
     environment |= {"PYTHONPATH": str(ROOT), **variables}
     command = [sys.executable, "-W", "error", "-W", "ignore:'audioop':DeprecationWarning", "-m", "bots", *words]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    print(run.stdout, run.stderr)  # where leaks are looked for
+    return run
 
 
 def test_the_manifest_is_ready_to_paste(tmp_path):

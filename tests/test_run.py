@@ -151,7 +151,9 @@ def confab(folder: Path, *arguments: str, **variables: str) -> subprocess.Comple
     """A run of the command line, with nothing set but `variables`."""
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)} | variables
     command = [sys.executable, "-W", "error", "-m", "bots", *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    print(done.stdout, done.stderr)  # where leaks are looked for
+    return done
 
 
 @pytest.mark.parametrize(
@@ -193,7 +195,8 @@ async def process(folder: Path, slack: SlackFake, fake: ClaudeFake, *arguments: 
     finally:
         if started.returncode is None:
             started.kill()
-        await started.communicate()
+        _, logged = await started.communicate()
+        print(logged.decode())  # where leaks are looked for
 
 
 @pytest.fixture
