@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from tests.both import running, until, world
 from tests.fakes.claude_script import Fault, Gate
+from tests.leaks import leaks
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -35,10 +36,12 @@ async def finished(served) -> None:
 
 
 async def ready(served, platforms: dict[str, bool]) -> None:
-    """Wait until the process says that of its platforms these are connected."""
+    """Wait until the process says that of its platforms these are connected, and no secret beside."""
     async with asyncio.timeout(40):
         while True:
-            told = json.loads(await served.told("/readyz"))
+            text = await served.told("/readyz")
+            assert leaks([text]) == []
+            told = json.loads(text)
             if {name: said == "connected" for name, said in told["platforms"].items()} == platforms:
                 assert told["ready"] is all(platforms.values())
                 return
