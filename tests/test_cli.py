@@ -37,6 +37,13 @@ def test_the_manifest_comes_as_yaml_and_for_http_too(tmp_path):
     assert yaml.safe_load(run.stdout) == manifest("https://confab.example")
 
 
+def test_an_address_that_slack_would_not_take_is_refused(tmp_path):
+    run = confab("slack", "manifest", "--url", "http://confab.example", folder=tmp_path)
+
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr.endswith("Invalid value for --url: Slack calls nothing but https:// addresses.\n")
+
+
 def test_the_invitation_names_the_application_of_the_token(tmp_path):
     run = confab("discord", "invite", folder=tmp_path, DISCORD_BOT_TOKEN="NDI0Mg.GabcDE." + "x" * 38)
 
