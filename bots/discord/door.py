@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+import secrets
 from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Self
@@ -14,6 +15,7 @@ import yarl
 from discord.gateway import DiscordWebSocket
 from discord.http import HTTPClient, Route
 
+from bots.discord import look
 from bots.discord.calls import counted
 from bots.discord.client import Client
 from bots.discord.hearing import Hearing, us
@@ -22,10 +24,11 @@ from bots.discord.invite import SWITCHES
 from bots.discord.names import Names
 from bots.discord.pace import EDIT, Pace
 from bots.discord.ranks import Ranks
+from bots.discord.refusals import Transient, tried
 from bots.discord.rest import Rest
 from bots.discord.showing import Pause
 from bots.discord.surface import House, Surface
-from core.chat import Hear, Question, Unconnectable
+from core.chat import Gone, Hear, Question, Unconnectable
 from core.commands import TABLE
 from core.settings import Misset, Settings
 from core.store.protocols import Notes
@@ -123,6 +126,14 @@ class Discord:
     async def close(self) -> None:
         if self._client is not None:
             await self._client.close()
+
+    async def tell(self, workspace: str, person: str, text: str) -> None:
+        """A direct message. Raises Gone."""
+        try:
+            channel = await tried(self._rest.direct(person))
+            await tried(self._rest.post(channel, look.notice(text), secrets.token_hex(8)))
+        except (Transient, discord.HTTPException) as error:
+            raise Gone(f"a direct message to {person} was not sent: {error}") from None
 
     def client(self, hear: Hear) -> Client:
         """A new client with our commands. Once it is logged in, requests go through it."""
