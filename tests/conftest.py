@@ -27,8 +27,10 @@ def pytest_runtest_makereport(item, call):
     found = leaks([*shown, *LINES.texts, *written(item.funcargs.values())])
     LINES.texts.clear()
     if found:
+        report.sections.append(("Leaks", "\n".join(found)))
+        if not report.failed:
+            report.longrepr = f"{len(found)} lines of output hold a secret; the first: {found[0]}"
         report.outcome = "failed"
-        report.longrepr = f"{len(found)} lines of output hold a secret; the first: {found[0]}"
     return report
 
 
