@@ -16,6 +16,7 @@ from discord.gateway import DiscordWebSocket
 from discord.http import HTTPClient, Route
 
 from bots.discord import look
+from bots.discord.calls import counted
 from bots.discord.client import Client
 from bots.discord.hearing import Hearing, us
 from bots.discord.interactions import DEFER, Interactions
@@ -31,6 +32,7 @@ from core.chat import Gone, Hear, Question, Unconnectable
 from core.commands import TABLE
 from core.settings import Misset, Settings
 from core.store.protocols import Notes
+from core.watch import Watch, unwatched
 
 API, GATEWAY = "https://discord.com/api/v10", "wss://gateway.discord.gg/"
 TOKEN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+")
@@ -61,15 +63,14 @@ class Discord:
         gateway_url: str = GATEWAY,
         shards: tuple[Sequence[int] | None, int | None] = (None, None),
         managers: Collection[str] = (),
+        watch: Watch = unwatched,
         quick: bool = False,
         edit: float = EDIT,
         defer: float = DEFER,
         pause: Pause = asyncio.sleep,
     ) -> None:
-        self._token = token
-        self._notes = notes
-        self._api = api_url
-        self._gateway = gateway_url
+        self._token, self._notes, self._watch = token, notes, watch
+        self._api, self._gateway = api_url, gateway_url
         self._shards, self._managers = shards, frozenset(managers)
         self._quick, self._defer, self._pause = quick, defer, pause
         self._content = True
@@ -83,7 +84,7 @@ class Discord:
         self._pace = Pace(edit)
 
     @classmethod
-    def of(cls, settings: Settings, notes: Notes) -> Self | None:
+    def of(cls, settings: Settings, notes: Notes, watch: Watch = unwatched) -> Self | None:
         """Discord as the settings have it, or None if no token is set. Raises Misset."""
         if settings.discord_bot_token is None:
             return None
@@ -100,6 +101,7 @@ class Discord:
             gateway_url=settings.discord_gateway_url,
             shards=(ids or None, count),
             managers=settings.confab_managers,
+            watch=watch,
         )
 
     @property
@@ -137,7 +139,14 @@ class Discord:
         """A new client with our commands. Once it is logged in, requests go through it."""
         self._interactions = Interactions(hear, TABLE, self._defer)
         self._hearing = self._hearing or Hearing(hear, lambda: self._connected, self._names)
-        client = Client(self._hearing.tell, self._notes, content=self._content, shards=self._shards, quick=self._quick)
+        client = Client(
+            self._hearing.tell,
+            self._notes,
+            content=self._content,
+            shards=self._shards,
+            trace=counted(self._watch, self._api),
+            quick=self._quick,
+        )
         for command in self._interactions.built():
             client.tree.add_command(command)
         client.online = partial(self._come_online, client)
