@@ -8,7 +8,7 @@ from core.chat import Asks, Commanded, Deleted, Edited, Event, Gap, Heard, Messa
 from core.store.sqlite.asking import ask, asked, key_of, waiting, withdraw
 from core.store.sqlite.database import Row
 from core.store.sqlite.forgotten import Forgotten
-from core.store.sqlite.messages import adopt, bury, dig, held, keep
+from core.store.sqlite.messages import adopt, bury, chill, complete, dig, held, keep, overtaken
 from core.store.sqlite.standing import begin, gap, ours
 
 
@@ -61,11 +61,16 @@ def _gone(db: Database, event: Said, key: ThreadKey, row: Row | None) -> bool:
 
 
 def _keep(db: Database, key: ThreadKey, message: Message, row: Row | None, private: bool = False) -> bool:
-    """A new message is kept. One of ours that is held says now what the platform shows; others know their words."""
+    """A new message is kept. One of ours that is held says now what the platform shows; others know their words.
+
+    A late one may be deleted by now, while its thread was not ours: only the platform knows.
+    """
     if row is None:
+        if overtaken(db, key, message):
+            chill(db, key)
         keep(db, key, [message], private)
         return True
-    return message.mine and adopt(db, row, message)
+    return adopt(db, row, message) if message.mine else complete(db, row, message)
 
 
 def _question(key: ThreadKey, event: Said) -> Question:
