@@ -152,6 +152,18 @@ async def test_a_question_closed_as_not_for_us_is_opened_by_a_copy_that_asks_for
     assert (again.question.name, again.question.asks, again.question.address) == ("2", Asks.CERTAINLY, '{"at": 1}')
 
 
+@pytest.mark.parametrize(("name", "seconds", "cold"), [("2", 0, False), ("9", 60, True), ("0", 0, True)])
+async def test_a_message_that_comes_late_makes_its_thread_cold(store, clock, name, seconds, cold):
+    await store.questions.hear(asked("1"))
+    held = await store.threads.thread(KEY)
+    await store.threads.heal(held, History(held.messages))
+
+    clock.tick(seconds)
+    await store.questions.hear(said(name))
+
+    assert (await store.threads.thread(KEY)).cold is cold
+
+
 CAT = Attachment("F1", "cat.png", "image/png", 9, "https://files/1")
 
 

@@ -68,7 +68,11 @@ class Figures:
 async def lived(steps: Sequence[Step], folder: Path, *, socket: bool) -> tuple[Life, checks.Found]:
     """A world in which `steps` happened and all is settled."""
     clock = Clock()
-    async with SlackFake(clock=clock) as slack, DiscordFake(clock=clock) as discord, ClaudeFake(clock=clock) as claude:
+    async with (
+        SlackFake(clock=clock, ack_seconds=60) as slack,
+        DiscordFake(clock=clock) as discord,
+        ClaudeFake(clock=clock) as claude,
+    ):
         life = Life(Servers(slack, discord, claude, clocked(clock)), clock, f"sqlite:///{folder}/confab.db", socket)
         with pointed(discord):
             await life.live(steps)

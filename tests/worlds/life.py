@@ -41,7 +41,8 @@ from tests.worlds.steps import (
 )
 
 DEAD = 15.0  # seconds after which a process that does not beat is known to be dead
-PATIENCE = 300.0  # seconds of the brisk loop's that everything may take to be answered
+LATE = 6.0  # seconds that what is held is late at least
+PATIENCE = 600.0  # seconds of the brisk loop's that everything may take to be answered
 
 SLACK_METHODS = (
     "chat.postMessage",
@@ -169,6 +170,7 @@ class Life:
             await mail.read()
 
     async def _release(self, backwards: bool) -> None:
+        self._clock.forward(LATE)
         for mail in self.mails:
             await mail.release(backwards)
 

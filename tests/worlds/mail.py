@@ -11,6 +11,8 @@ from tests.fakes.slack_nouns import Delivery, Envelope, Raw
 from tests.fakes.slack_outbox import Carrier
 from tests.worlds.steps import Fate
 
+PATIENCE = 600.0  # seconds of the brisk loop's that an event may take to be heard
+
 
 class SlackMail:
     """Carries Slack's envelopes by `carrier`. Whatever it is told while `down` waits for the next process."""
@@ -41,7 +43,7 @@ class SlackMail:
     async def read(self) -> None:
         """Wait until all that is under way was heard."""
         if not self.down:
-            await self._slack.settled(100)
+            await self._slack.settled(PATIENCE)
 
     async def release(self, backwards: bool) -> None:
         if self.down:
@@ -101,7 +103,7 @@ class DiscordMail:
 
     async def read(self) -> None:
         """Wait until all that is under way was heard."""
-        async with asyncio.timeout(100):
+        async with asyncio.timeout(PATIENCE):
             while not (self.down or self._expected <= self._heard):
                 await asyncio.sleep(0.01)
 
