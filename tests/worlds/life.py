@@ -170,6 +170,9 @@ class Life:
             await mail.read()
 
     async def _release(self, backwards: bool) -> None:
+        """Time passes, less than after which a process that does not beat is taken for dead."""
+        if self.process is not None:
+            await self.process.assistant.floor.look()
         self._clock.forward(LATE)
         for mail in self.mails:
             await mail.release(backwards)

@@ -39,7 +39,7 @@ def _said(db: Database, event: Said, now: datetime) -> Heard:
         return Heard(new=False, ours=mine, question=False, key=key)
     if not mine:
         begin(db, key, now, event.private)
-    new = _keep(db, key, event.message, row, now, event.private)
+    new = _keep(db, key, event.message, row, now, private=event.private)
     question = event.asks is not Asks.NO and ask(db, _question(key, event))
     return Heard(new=new or question, ours=True, question=question, key=key)
 
@@ -63,7 +63,7 @@ def _gone(db: Database, event: Said, key: ThreadKey, row: Row | None) -> bool:
 
 
 def _keep(
-    db: Database, key: ThreadKey, message: Message, row: Row | None, now: datetime, private: bool = False
+    db: Database, key: ThreadKey, message: Message, row: Row | None, now: datetime, *, private: bool = False
 ) -> bool:
     """A new message is kept. One of ours that is held says now what the platform shows; others know their words.
 
