@@ -171,6 +171,11 @@ def order_is_kept(world: Found) -> None:
             assert all(one[2] >= page for one in later), f"answered too early: {later} {page}"
 
 
+def nothing_is_said_of_a_bug(world: Found) -> None:
+    told = [page for pages in world.pages.values() for page in pages if "wrong on my side" in page.text]
+    assert told == []
+
+
 def prompts_alternate(world: Found) -> None:
     for one in world.truth.asked:
         turns = ("user", "assistant") * len(one.roles)
@@ -268,6 +273,7 @@ CHECKS = (
     every_question_is_answered_once,
     nobody_answers_what_was_taken_back_before_it_was_heard,
     order_is_kept,
+    nothing_is_said_of_a_bug,
     prompts_alternate,
     no_prompt_holds_another_conversation,
     no_prompt_holds_what_was_taken_back,

@@ -8,13 +8,16 @@ from datetime import datetime
 from bots.discord.door import Discord
 from bots.server import Server
 from bots.slack.door import Slack
+from core import prices
 from core.asking import Asking
 from core.assistant import Assistant
 from core.chat import Event, Hear, Heard
 from core.claude import Claude
 from core.personas import Persona
+from core.purse import Purse
 from core.store.protocols import Store
 from core.store.sqlite import open_store
+from core.warned import Warned
 from tests.fakes.claude import ClaudeFake
 from tests.fakes.discord import DiscordFake
 from tests.fakes.slack import SlackFake
@@ -66,10 +69,12 @@ async def begun(servers: Servers, url: str, name: str, told: Told, socket: bool)
     addresses = {"api_url": discord.api_url, "gateway_url": discord.gateway_url}
     by_discord = Discord(discord.token, store.notes, **addresses, quick=True, edit=0.05, pause=at_once)
     claude = Claude(servers.claude.key, servers.claude.url)
+    platforms = {"slack": by_slack, "discord": by_discord}
+    purse = Purse(claude, store.ledger, prices.read(), servers.clock, warn=Warned(platforms))
     assistant = Assistant(
         store,
-        asking=Asking(claude, store.ledger, store.notes, servers.clock, sleep=at_once),
-        platforms={"slack": by_slack, "discord": by_discord},
+        asking=Asking(claude, purse, store.notes, servers.clock, sleep=at_once),
+        platforms=platforms,
         defaults=Persona(model=MODEL),
         clock=servers.clock,
         process=name,
