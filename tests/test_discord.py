@@ -274,7 +274,20 @@ async def test_a_withdrawn_question_gets_no_answer(fake, claude, running):
     await fake.delete(asked)
     await settled(fake, running)
 
-    assert said(fake, "general") == [("confab", "*(Stopped.)*")]
+    assert said(fake, "general") == []
+
+
+async def test_a_direct_message_that_is_deleted_before_it_is_heard_is_not_answered(fake, claude, running):
+    told_later = []
+    carry, fake.world.listener = fake.world.listener, told_later.append
+    asked = await fake.say("ada", "dm", "why?")
+    await fake.delete(asked)
+    fake.world.listener = carry
+    for event in told_later[::-1]:
+        carry(event)
+    await settled(fake, running)
+
+    assert (said(fake, "@ada"), told(claude)) == ([], [])
 
 
 async def test_a_long_answer_stands_on_pages_that_each_close_their_fences(fake, claude, running):
