@@ -349,17 +349,15 @@ async def test_names_are_the_servers_own(fake, claude, running):
     assert told(claude) == [[("user", "Cy: who is @Bob?")]]
 
 
-async def test_the_database_may_be_lost(fake, claude, running, tmp_path):
+async def test_the_database_may_be_lost(fake, claude, kept, tmp_path):
     from core.store.sqlite import open_store
 
-    asked = await fake.interact("ada", "general", "ask", {"prompt": "why is the sky blue?"})
-    await answered(running, asked)
-    await fake.say("bob", "general", "really?", reply_to=asked.original)
-    await settled(fake, running)
+    async with confab(fake, claude, kept) as first:
+        asked = await fake.interact("ada", "general", "ask", {"prompt": "why is the sky blue?"})
+        await answered(first, asked)
+        await fake.say("bob", "general", "really?", reply_to=asked.original)
+        await settled(fake, first)
     other = await open_store(f"sqlite:///{tmp_path}/other.db")
-    running.connected.cancel()
-    await asyncio.gather(running.connected, return_exceptions=True)
-    await running.discord.close()
     async with confab(fake, claude, other, process="p2") as later:
         await fake.say("cy", "general", "truly?", reply_to=fake.visible("general")[-1].id)
         await settled(fake, later)
