@@ -3,7 +3,6 @@
 Tests bots.discord.client, bots.discord.hearing, bots.discord.history, bots.discord.interactions.
 """
 
-import asyncio
 import re
 
 import pytest
