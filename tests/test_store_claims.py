@@ -5,6 +5,7 @@ Tests core.store.sqlite.asking, core.store.sqlite.branches, core.store.sqlite.cl
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -13,6 +14,7 @@ from core.store.protocols import Beat, Lost, Outcome
 from core.store.protocols import Said as Final
 from tests.talk import KEY, PLATFORMS, asked, at, commanded, deleted, message, page, perhaps, said, stopped, thread
 
+LEASE = timedelta(seconds=5)
 PAST = 11  # seconds after which a process has stopped
 
 
@@ -169,7 +171,7 @@ async def test_a_process_that_beats_keeps_its_claims(store, clock):
     await claim(store)
     for _ in range(5):
         clock.tick(PAST - 2)
-        assert await store.questions.beat("p") == Beat()
+        assert await store.questions.beat("p") == Beat(LEASE)
 
     assert await claim(store, "q") is None
 
@@ -220,13 +222,13 @@ async def test_who_beats_late_hears_so_and_has_lost_its_claims(store, clock):
     held = await claim(store)
     clock.tick(PAST)
 
-    assert await store.questions.beat("p") == Beat(late=True)
+    assert await store.questions.beat("p") == Beat(LEASE, late=True)
     with pytest.raises(Lost):
         await store.questions.posted(held, "5", at(5))
     again = await claim(store)
     assert again.resumed
     assert again.id != held.id
-    assert await store.questions.beat("p") == Beat()
+    assert await store.questions.beat("p") == Beat(LEASE)
 
 
 @pytest.mark.parametrize(
@@ -354,10 +356,10 @@ async def test_who_answers_a_withdrawn_question_hears_of_it_and_closes_it(store)
 
     await store.questions.withdraw(KEY, "1")
 
-    assert await store.questions.beat("p") == Beat(withdrawn=frozenset({first.id}))
-    assert await store.questions.beat("q") == Beat()
+    assert await store.questions.beat("p") == Beat(LEASE, withdrawn=frozenset({first.id}))
+    assert await store.questions.beat("q") == Beat(LEASE)
     await store.questions.close(first, Outcome.WITHDRAWN)
-    assert await store.questions.beat("p") == Beat()
+    assert await store.questions.beat("p") == Beat(LEASE)
     await store.questions.close(second, Outcome.SHOWN)
     assert await store.questions.waiting() == (0, None)
 

@@ -11,6 +11,7 @@ from discord import app_commands
 from bots.discord import commands
 from bots.discord.invite import intents
 from bots.discord.read import Json
+from bots.fence import fence
 from core.store.protocols import Notes, Unavailable
 
 NOTE = "discord:commands:{}"
@@ -43,6 +44,7 @@ class Client(discord.AutoShardedClient):
             max_messages=None,
             shard_count=shards[1],
             guild_ready_timeout=0.01 if quick else 2.0,
+            http_trace=fence(),
             **options,
         )
         self.tree = app_commands.CommandTree(self)

@@ -192,7 +192,7 @@ def beat(db: Database, process: str, leaving: bool, now: datetime, stale: timede
     else:
         db.table("processes").upsert({"process": process, "beat_at": stamp(now)})
     withdrawn = frozenset(row["id"] for row in db.query(WITHDRAWN, {"process": process}))
-    return Beat(late=late, withdrawn=withdrawn)
+    return Beat(lease=stale / 2, late=late, withdrawn=withdrawn)
 
 
 def _free(db: Database, process: str, now: datetime) -> None:
