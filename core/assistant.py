@@ -123,10 +123,10 @@ class Assistant:
         return max([await surface.rank(person) for person in sorted(people)]) > Rank.GUEST
 
     async def _declined(self, claim: Claim, surface: Surface) -> bool:
-        """Whether it is a guest's who knows by now that only members may ask."""
-        told = not self._guests and await self._store.notes.get(_declined(claim.question))
+        """Whether it is a guest's who knows from an earlier question that only members may ask."""
+        told = None if self._guests else await self._store.notes.get(_declined(claim.question))
         try:
-            return bool(told) and not await self._welcome(claim, surface)
+            return told not in {None, claim.question.name} and not await self._welcome(claim, surface)
         except Hindered:
             return False  # the answer will say what hinders it
 
@@ -179,7 +179,7 @@ class Assistant:
         if claim.question.command is not None:
             return await self._commanded(claim.question, work.surface)
         if not await self._welcome(claim, work.surface):
-            await self._store.notes.put(_declined(claim.question), self._clock().isoformat())
+            await self._store.notes.put(_declined(claim.question), claim.question.name)
             return Ended(MEMBERS_ONLY, Outcome.REFUSED)
         return await self._asked(work, reply)
 
@@ -237,7 +237,7 @@ class Assistant:
 
 
 def _declined(question: Question) -> str:
-    """The note that a guest was told."""
+    """The note that a guest was told; it names the question, which may have to be answered again."""
     return f"declined:{question.key.workspace}:{question.key.channel}:{question.person}"
 
 

@@ -9,7 +9,7 @@ from tests.fakes.claude_script import Answer, Fault
 from tests.reliability.worlds import DiscordWorld, Page, SlackWorld, World, discord_world, slack_world
 
 SHORT = "The answer, whole and in some words more than one."
-LONG = "\n\n".join(f"Paragraph {number}: " + "words of some length, " * 20 + "end." for number in range(40))
+LONG = "\n\n".join(f"Paragraph {number}: " + "words of some length, " * 20 + "end." for number in range(30))
 LESS = "\n\n".join(LONG.split("\n\n")[:11])  # three pages of Discord's
 DECLINED = "Claude could not take this request. Whoever runs this bot finds the reason in its log."
 PERSONA = "No persona is set here"

@@ -116,7 +116,9 @@ class DiscordWorld:
 
     def pages(self) -> list[Page]:
         world = self.discord.world
-        posts = sorted((post for post in world.posts.values() if post.author == world.me.id), key=lambda one: int(one.id))
+        posts = sorted(
+            (post for post in world.posts.values() if post.author == world.me.id), key=lambda one: int(one.id)
+        )
         first = posts[0].id if posts else None
         names = {key: channel.name for key, channel in world.channels.items()}
         return [Page(names[one.channel], REFERENCE.sub("", one.content), self._mark(one, first)) for one in posts]
