@@ -173,6 +173,10 @@ class Database:
                 return 0
         return count
 
+    def rows(self, sql: str) -> list[tuple]:
+        with closing(sqlite3.connect(self.path, timeout=30)) as db:
+            return db.execute(sql).fetchall()
+
     @property
     def open(self) -> int:
         return self.count("questions", "outcome IS NULL")
