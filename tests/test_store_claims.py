@@ -256,6 +256,7 @@ async def test_who_has_lost_a_claim_changes_nothing(store, clock, act, process):
     await hear(store, asked("1"))
     lost = await claim(store, "p")
     clock.tick(PAST)
+    await store.questions.beat(process)
     taken = await claim(store, process)
 
     with pytest.raises(Lost):

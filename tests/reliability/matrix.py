@@ -70,9 +70,7 @@ class Run:
         """Wait until the question is closed and its answer whole. Whether that came."""
         with suppress(TimeoutError):
             await self.world.until(lambda: self.complete(expected), ANSWERING)
-            async with asyncio.timeout(ANSWERING):
-                while self.database.open:
-                    await asyncio.sleep(0.02)
+            await self.database.closed(ANSWERING)
             await self.world.until(lambda: not self.world.untidy, 2)
         return self.complete(expected) and not self.database.open
 

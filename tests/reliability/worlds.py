@@ -1,5 +1,6 @@
 """Worlds: a platform and Claude on loopback, each seen the same way, whatever the platform."""
 
+import asyncio
 import re
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -176,6 +177,12 @@ class Database:
     def rows(self, sql: str) -> list[tuple]:
         with closing(sqlite3.connect(self.path, timeout=30)) as db:
             return db.execute(sql).fetchall()
+
+    async def closed(self, seconds: float) -> None:
+        """Wait until no question is open."""
+        async with asyncio.timeout(seconds):
+            while self.open:
+                await asyncio.sleep(0.02)
 
     @property
     def open(self) -> int:
