@@ -13,6 +13,7 @@ LONG = "\n\n".join(f"Paragraph {number}: " + "words of some length, " * 20 + "en
 LESS = "\n\n".join(LONG.split("\n\n")[:11])  # three pages of Discord's
 DECLINED = "Claude could not take this request. Whoever runs this bot finds the reason in its log."
 PERSONA = "No persona is set here"
+BRIEF = Answer(text=SHORT, chunk=20, delay=0.02)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Kind:
     world: Callable[[], Any]
     ask: Callable[[Any], Awaitable[None]]
     shown: Callable[[list[Page]], bool]
-    answer: Answer | Fault = Answer(text=SHORT, chunk=20, delay=0.02)
+    answer: Answer | Fault = BRIEF
     repeated: bool = False
     """The platform tells again what we did not acknowledge."""
 

@@ -84,7 +84,7 @@ class Run:
 
 @asynccontextmanager
 async def run(kind: Kind, nursery: Nursery, folder: Path) -> AsyncIterator[Run]:
-    folder.mkdir(parents=True, exist_ok=True)
+    os.makedirs(folder, exist_ok=True)
     async with kind.world() as world:
         world.claude.answer = lambda body: kind.answer
         yield Run(kind, world, nursery, folder)
@@ -108,7 +108,7 @@ async def points(kind: Kind, nursery: Nursery, folder: Path) -> tuple[list[Point
 
 
 def phases(call: tuple[str, str, int]) -> Sequence[str]:
-    where, name, _ = call
+    where = call[0]
     if where == "platform":
         return PHASES
     return PHASES[:2] if where == "store" else PHASES[:1]
