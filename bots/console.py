@@ -15,7 +15,10 @@ from core.commands.table import missing
 from core.seam import Shown
 
 WORKSPACE = "console:local"
-WELCOME = "Talk to Claude. `/as NAME` is somebody else, `/channel NAME` and `/new` are elsewhere, `/help` has more."
+WELCOME = (
+    "Talk to Claude. `/as NAME` is somebody else, `/channel NAME` and `/new` are elsewhere, `/help` has more, "
+    "and Ctrl-D leaves."
+)
 
 
 class Console:
@@ -40,6 +43,9 @@ class Console:
 
     async def surface(self, question: Question) -> "Surface":
         return Surface(self, question)
+
+    async def tell(self, workspace: str, person: str, text: str) -> None:
+        self.terminal.write(text)
 
     async def close(self) -> None:
         """The terminal is not ours to close."""
@@ -95,5 +101,7 @@ class Surface:
 
     async def show(self, reply: Shown) -> None:
         await self._console.terminal.grow(reply.texts())
+        for file in reply.files:
+            self._console.terminal.verbatim(file.words)
         await reply.posted(f"{self._question.name}.1")
         self._console.answered(self._question.name)

@@ -7,13 +7,12 @@ import aiohttp
 from core.hold import holding
 
 
-def fence() -> aiohttp.TraceConfig:
-    """Hooks for a session: who answers a question is held to its hold on the floor, right before the first byte.
+def fenced(hooks: aiohttp.TraceConfig) -> aiohttp.TraceConfig:
+    """A session's hooks, and one more: who answers a question is held to its hold on the floor before the first byte.
 
     A connection may have taken seconds to open, and the library may have waited for a rate limit; neither counts.
     A request of somebody who holds nothing passes. What is refused raises core.hold.Dropped, and nothing was sent.
     """
-    hooks = aiohttp.TraceConfig()
     hooks.on_request_headers_sent.append(_look)
     return hooks
 

@@ -52,6 +52,7 @@ class Assistant:
         clock: Callable[[], datetime],
         fallbacks: Sequence[str] = (),
         ttl: TTL = "1h",
+        zone: str = "UTC",
         guests: bool = False,
         process: str = "",
         sleep: Sleep = asyncio.sleep,
@@ -66,7 +67,7 @@ class Assistant:
         self._ttl = ttl
         self._guests = guests
         self._watch = watch
-        self._desk = table.Desk(store, defaults, clock, asking.model, self.next_request, TABLE)
+        self._desk = table.Desk(store, defaults, clock, asking.model, self.next_request, TABLE, zone)
         process = process or secrets.token_hex(8)
         self.floor = Floor(
             store.questions, self.answer, process, self._connected, clock=clock, sleep=sleep, watch=watch

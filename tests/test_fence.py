@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 
-from bots.fence import fence
+from bots.fence import fenced
 from core.hold import Dropped, Hold, Life, holding
 from tests.test_hold import LEASE
 
@@ -32,7 +32,10 @@ async def server():
 
 async def ask(url: str, hold: Hold | None) -> int:
     holding.set(hold)
-    async with aiohttp.ClientSession(trace_configs=[fence()]) as session, session.post(url, json={"page": 1}) as answer:
+    async with (
+        aiohttp.ClientSession(trace_configs=[fenced(aiohttp.TraceConfig())]) as session,
+        session.post(url, json={"page": 1}) as answer,
+    ):
         return answer.status
 
 

@@ -5,13 +5,15 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+import aiohttp
 import discord
+import yarl
 from discord import app_commands
 
 from bots.discord import commands
 from bots.discord.invite import intents
 from bots.discord.read import Json
-from bots.fence import fence
+from bots.discord.resuming import Resuming
 from core.store.protocols import Notes, Unavailable
 
 NOTE = "discord:commands:{}"
@@ -25,7 +27,8 @@ log = logging.getLogger(__name__)
 class Client(discord.AutoShardedClient):
     """Notifies nobody, caches no messages, and syncs its commands only when they changed.
 
-    `quick` waits neither between shards nor for servers that come late; for servers of one's own.
+    `trace` is told of each request. `quick` waits neither between shards nor for servers that come late; for servers of
+    one's own.
     """
 
     def __init__(
@@ -35,6 +38,7 @@ class Client(discord.AutoShardedClient):
         *,
         content: bool,
         shards: tuple[Sequence[int] | None, int | None] = (None, None),
+        trace: aiohttp.TraceConfig,
         quick: bool = False,
     ) -> None:
         options: dict[str, Any] = {"shard_ids": list(shards[0])} if shards[0] else {}
@@ -43,8 +47,8 @@ class Client(discord.AutoShardedClient):
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=None,
             shard_count=shards[1],
+            http_trace=trace,
             guild_ready_timeout=0.01 if quick else 2.0,
-            http_trace=fence(),
             **options,
         )
         self.tree = app_commands.CommandTree(self)
@@ -69,6 +73,11 @@ class Client(discord.AutoShardedClient):
                 await self._notes.put(note, synced)
         except (discord.DiscordException, OSError, Unavailable) as error:
             log.error("commands could not be synced, the old ones stay: %s", type(error).__name__)
+
+    async def launch_shard(self, gateway: yarl.URL, shard_id: int, *, initial: bool = False) -> None:
+        await super().launch_shard(gateway, shard_id, initial=initial)
+        shard = self.shards[shard_id]._parent  # the library has no hook for this either
+        shard.reconnect = Resuming(shard).reconnect  # type: ignore[method-assign]  # that is the point
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         if not self._quick:

@@ -119,8 +119,9 @@ def _command(row: Row, give: Give, suggest: Suggest) -> Command[Any, ..., Any]:
     arguments = [Argument("interaction", Argument.POSITIONAL_OR_KEYWORD)]
     arguments += [_argument(parameter) for parameter in row.parameters]
     called.__signature__ = Signature(arguments)  # type: ignore[attr-defined]  # functions may have one
-    called = app_commands.describe(**{one.name: one.about[:100] for one in row.parameters})(called)
-    called = app_commands.choices(**{one.name: _choices(one) for one in row.parameters if one.kind is Kind.CHOICE})(
+    called = app_commands.rename(**{_spelt(one): one.name for one in row.parameters})(called)
+    called = app_commands.describe(**{_spelt(one): one.about[:100] for one in row.parameters})(called)
+    called = app_commands.choices(**{_spelt(one): _choices(one) for one in row.parameters if one.kind is Kind.CHOICE})(
         called
     )
     command: Command[Any, ..., Any] = Command(
@@ -133,7 +134,7 @@ def _command(row: Row, give: Give, suggest: Suggest) -> Command[Any, ..., Any]:
     command.default_permissions = _permissions(row.rank)
     for parameter in row.parameters:
         if parameter.kind is Kind.TEXT and (parameter.choices or parameter.name == MODEL):
-            command.autocomplete(parameter.name)(_suggesting(row, parameter, suggest))
+            command.autocomplete(_spelt(parameter))(_suggesting(row, parameter, suggest))
     return command
 
 
@@ -142,7 +143,13 @@ def _argument(parameter: Parameter) -> Argument:
     kind = _TYPES.get(parameter.kind, str)
     needed = parameter.required and parameter.kind is not Kind.LONG
     default = Argument.empty if needed else None
-    return Argument(parameter.name, Argument.KEYWORD_ONLY, default=default, annotation=kind if needed else kind | None)
+    annotation = kind if needed else kind | None
+    return Argument(_spelt(parameter), Argument.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _spelt(parameter: Parameter) -> str:
+    """A parameter's name as Python takes it, for which `as` is none."""
+    return f"{parameter.name}_"
 
 
 def _choices(parameter: Parameter) -> list[Choice[str]]:
@@ -164,7 +171,7 @@ def _suggesting(row: Row, parameter: Parameter, suggest: Suggest) -> Callable[[I
 
 def _texts(given: Mapping[str, Any]) -> dict[str, str]:
     """What was given, in words: a person by their id, a file by its address."""
-    return {name: _text(value) for name, value in given.items() if value is not None}
+    return {name.removesuffix("_"): _text(value) for name, value in given.items() if value is not None}
 
 
 def _text(value: Any) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+import secrets
 from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Self
@@ -14,6 +15,8 @@ import yarl
 from discord.gateway import DiscordWebSocket
 from discord.http import HTTPClient, Route
 
+from bots.discord import look
+from bots.discord.calls import counted
 from bots.discord.client import Client
 from bots.discord.hearing import Hearing, us
 from bots.discord.interactions import DEFER, Interactions
@@ -21,13 +24,16 @@ from bots.discord.invite import SWITCHES
 from bots.discord.names import Names
 from bots.discord.pace import EDIT, Pace
 from bots.discord.ranks import Ranks
+from bots.discord.refusals import Transient, tried
 from bots.discord.rest import Rest
 from bots.discord.showing import Pause
 from bots.discord.surface import House, Surface
-from core.chat import Hear, Question, Unconnectable
+from bots.fence import fenced
+from core.chat import Gone, Hear, Question, Unconnectable
 from core.commands import TABLE
 from core.settings import Misset, Settings
 from core.store.protocols import Notes
+from core.watch import Watch, unwatched
 
 API, GATEWAY = "https://discord.com/api/v10", "wss://gateway.discord.gg/"
 TOKEN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+")
@@ -58,15 +64,14 @@ class Discord:
         gateway_url: str = GATEWAY,
         shards: tuple[Sequence[int] | None, int | None] = (None, None),
         managers: Collection[str] = (),
+        watch: Watch = unwatched,
         quick: bool = False,
         edit: float = EDIT,
         defer: float = DEFER,
         pause: Pause = asyncio.sleep,
     ) -> None:
-        self._token = token
-        self._notes = notes
-        self._api = api_url
-        self._gateway = gateway_url
+        self._token, self._notes, self._watch = token, notes, watch
+        self._api, self._gateway = api_url, gateway_url
         self._shards, self._managers = shards, frozenset(managers)
         self._quick, self._defer, self._pause = quick, defer, pause
         self._content = True
@@ -80,7 +85,7 @@ class Discord:
         self._pace = Pace(edit)
 
     @classmethod
-    def of(cls, settings: Settings, notes: Notes) -> Self | None:
+    def of(cls, settings: Settings, notes: Notes, watch: Watch = unwatched) -> Self | None:
         """Discord as the settings have it, or None if no token is set. Raises Misset."""
         if settings.discord_bot_token is None:
             return None
@@ -97,6 +102,7 @@ class Discord:
             gateway_url=settings.discord_gateway_url,
             shards=(ids or None, count),
             managers=settings.confab_managers,
+            watch=watch,
         )
 
     @property
@@ -122,11 +128,26 @@ class Discord:
         if self._client is not None:
             await self._client.close()
 
+    async def tell(self, workspace: str, person: str, text: str) -> None:
+        """A direct message. Raises Gone."""
+        try:
+            channel = await tried(self._rest.direct(person))
+            await tried(self._rest.post(channel, look.notice(text), secrets.token_hex(8)))
+        except (Transient, discord.HTTPException) as error:
+            raise Gone(f"a direct message to {person} was not sent: {error}") from None
+
     def client(self, hear: Hear) -> Client:
         """A new client with our commands. Once it is logged in, requests go through it."""
         self._interactions = Interactions(hear, TABLE, self._defer)
         self._hearing = self._hearing or Hearing(hear, lambda: self._connected, self._names)
-        client = Client(self._hearing.tell, self._notes, content=self._content, shards=self._shards, quick=self._quick)
+        client = Client(
+            self._hearing.tell,
+            self._notes,
+            content=self._content,
+            shards=self._shards,
+            trace=fenced(counted(self._watch, self._api)),
+            quick=self._quick,
+        )
         for command in self._interactions.built():
             client.tree.add_command(command)
         client.online = partial(self._come_online, client)

@@ -9,12 +9,13 @@ from typing import Any, Self
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.fence import fence
+from bots.fence import fenced
 from bots.server import Mount, Server
 from bots.slack import bolt, http, read
 from bots.slack.command import form, slashed, submitted
 from bots.slack.pace import PAUSE, Pace
 from bots.slack.people import People
+from bots.slack.posts import NOTICE, QUIET
 from bots.slack.socket import Socket
 from bots.slack.surface import Surface
 from bots.slack.tokens import check
@@ -107,6 +108,15 @@ class Slack:
             raise Gone(str(error)) from None
         return Surface(web, people, question, self._grows)
 
+    async def tell(self, workspace: str, person: str, text: str) -> None:
+        """A direct message. Raises Gone."""
+        try:
+            web, _ = await self._introduced()
+            opened = await web.surely("conversations.open", users=person)
+            await web.once("chat.postMessage", channel=opened["channel"]["id"], text=text, **QUIET, metadata=NOTICE)
+        except (Unconnectable, Refused, Hindered, Limited, Unsure) as error:
+            raise Gone(f"a direct message to {person} was not sent: {error}") from None
+
     def _told(self, offline: str) -> None:
         self.offline = offline
 
@@ -119,7 +129,7 @@ class Slack:
         """A client over our one session, which repeats nothing by itself: a post whose answer is lost may stand."""
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=SECONDS)
-            self._session = aiohttp.ClientSession(timeout=timeout, trace_configs=[fence()])
+            self._session = aiohttp.ClientSession(timeout=timeout, trace_configs=[fenced(aiohttp.TraceConfig())])
         return AsyncWebClient(self._bot_token, self._api_url, session=self._session, retry_handlers=[])
 
     async def _introduced(self) -> tuple[Web, People]:
