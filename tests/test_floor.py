@@ -258,6 +258,7 @@ async def test_what_is_claimed_while_a_late_beat_is_on_its_way_is_not_dropped(st
 
     async with open_floor(slow, speaker) as floor, asyncio.timeout(10):
         await heard(speaker, 1)
+        await floor.look()  # the first beat is told by now
         slow.hold("beat")
         board.slept(60)
         looking = asyncio.create_task(floor.look())
