@@ -5,11 +5,11 @@ import logging
 import secrets
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from core.asking import Asking, Ended
-from core.chat import Asks, Deleted, Event, Gone, Heard, Hindered, History, Message, Pressed, Question, Rank
+from core.chat import Asks, Deleted, Event, Gone, Heard, Hindered, History, Message, Missed, Pressed, Question, Rank
 from core.claude import Trouble
 from core.commands import TABLE, table
 from core.commands.persona import in_force
@@ -23,6 +23,8 @@ from core.turns import MENTION, Turn, introduce, people, trunk, turns
 from core.watch import Begun, Closed, Watch, unwatched
 
 MEMBERS_ONLY = "Only members of this workspace can ask me. Whoever runs this bot can open it to guests."
+
+LATE = timedelta(minutes=10)  # by which an event may come after one that was said later; Slack tries for six
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +54,7 @@ class Assistant:
         fallbacks: Sequence[str] = (),
         ttl: TTL = "1h",
         guests: bool = False,
+        catch_up: timedelta = timedelta(hours=1),
         process: str = "",
         watch: Watch = unwatched,
     ) -> None:
@@ -63,6 +66,7 @@ class Assistant:
         self._fallbacks = fallbacks
         self._ttl = ttl
         self._guests = guests
+        self._catch_up = catch_up
         self._watch = watch
         self._desk = table.Desk(store, defaults, clock, asking.model, self.next_request, TABLE)
         process = process or secrets.token_hex(8)
@@ -72,13 +76,22 @@ class Assistant:
         return [name for name, platform in self._platforms.items() if not platform.offline]
 
     async def hear(self, event: Event) -> Heard:
-        """Keep an event. When this returns it is safe on disk, and the platform may be told so. Raises Unavailable."""
+        """Keep an event. When this returns it is safe on disk, and the platform may be told so. Raises Unavailable.
+
+        After a gap it says where to look for what was missed, as far back as we catch up.
+        """
         heard = await self._store.questions.hear(event)
         if heard.question:
             self.floor.wake()
         if isinstance(event, Deleted | Pressed):
             await self.floor.look()
-        return heard
+        return replace(heard, missed=self._recent(heard.missed)) if heard.missed else heard
+
+    def _recent(self, missed: Sequence[Missed]) -> tuple[Missed, ...]:
+        """Since a while before the last event, for they come in any order, but no longer than we catch up."""
+        earliest = self._clock() - self._catch_up
+        found = (replace(one, since=max(one.since - LATE, earliest)) for one in missed)
+        return tuple(found) if self._catch_up else ()
 
     async def answer(self, claim: Claim, stop: asyncio.Event) -> None:
         """Answer one question visibly: Claude's words, a command's, or the reason why there are none.

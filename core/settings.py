@@ -1,11 +1,15 @@
 """Every setting, read once, from the environment and `.env`."""
 
+import re
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+DURATION = re.compile(r"(\d{1,6})\s*([smhd]?)")
 
 
 class Misset(Exception):
@@ -30,6 +34,12 @@ class Settings(BaseSettings):
     confab_guests: bool = Field(default=False, description="Whether guests and people of other workspaces may ask.")
     confab_managers: Annotated[frozenset[str], NoDecode] = Field(
         default=frozenset(), description="Ids of people who manage everything, comma-separated."
+    )
+    confab_catch_up: timedelta = Field(
+        default=timedelta(hours=1),
+        ge=timedelta(),
+        le=timedelta(days=7),
+        description="How old a question may be that was asked while Confab was away: 30m, 1h, 2d, at most 7d; 0: none.",
     )
     confab_http_host: str = Field(default="127.0.0.1", description="The address that the HTTP server listens on.")
     confab_http_port: int | None = Field(default=None, ge=1, le=65535, description="Its port; unset: no HTTP server.")
@@ -57,6 +67,14 @@ class Settings(BaseSettings):
     @classmethod
     def _listed(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("confab_catch_up", mode="before")
+    @classmethod
+    def _lasting(cls, value: object) -> object:
+        written = DURATION.fullmatch(value.strip().lower()) if isinstance(value, str) else None
+        if isinstance(value, str) and written is None:
+            raise ValueError("must be a number with a unit, s, m, h or d")
+        return timedelta(**{UNITS[written[2]]: int(written[1])}) if written else value
 
     @field_validator("confab_log_level", mode="before")
     @classmethod

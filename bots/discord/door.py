@@ -14,10 +14,12 @@ import yarl
 from discord.gateway import DiscordWebSocket
 from discord.http import HTTPClient, Route
 
+from bots.catching_up import CatchingUp
 from bots.discord.client import Client
 from bots.discord.hearing import Hearing, us
 from bots.discord.interactions import DEFER, Interactions
 from bots.discord.invite import SWITCHES
+from bots.discord.missed import Search
 from bots.discord.names import Names
 from bots.discord.pace import EDIT, Pace
 from bots.discord.ranks import Ranks
@@ -72,6 +74,7 @@ class Discord:
         self._content = True
         self._client: Client | None = None
         self._hearing: Hearing | None = None
+        self._catching_up: CatchingUp | None = None
         self._interactions: Interactions | None = None
         self._online = asyncio.Event()
         self._rest = Rest(self._http)
@@ -111,10 +114,13 @@ class Discord:
     async def run(self, hear: Hear) -> None:
         """Connect, and tell every event, until cancelled; requests can be made until `close`. Raises Unconnectable."""
         self._point()
+        search = Search(self._rest, lambda: self._connected, self._pause)
+        catching_up = self._catching_up = self._catching_up or CatchingUp(hear, search.found, self._pause)
         try:
             while True:
-                await self._connect(self.client(hear))
+                await self._connect(self.client(catching_up.hear))
         finally:
+            await catching_up.stop()
             if self._hearing:
                 await self._hearing.stop()
 

@@ -9,10 +9,12 @@ from typing import Any, Self
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.catching_up import CatchingUp
 from bots.server import Mount, Server
 from bots.slack import bolt, http, read
 from bots.slack.command import form, slashed, submitted
-from bots.slack.pace import PAUSE, Pace
+from bots.slack.missed import Search
+from bots.slack.pace import PAUSE, Leisure, Pace
 from bots.slack.people import People
 from bots.slack.socket import Socket
 from bots.slack.surface import Surface
@@ -87,16 +89,14 @@ class Slack:
 
     async def run(self, hear: Hear) -> None:
         """Connect, and tell every event, until cancelled. Raises Unconnectable."""
-        self._hear = hear
         web, _ = await self._introduced()
-        app = bolt.app(web.client, web.us, self._listen)
-        if self._app_token:
-            await Socket(app, self._app_token, web.client, hear, told=self._told).run()
-            return
-        await self._sure(hear, Gap(self._clock().isoformat(), "slack"))
-        with self._mount(http.routes(app, self._signing_secret)):
-            self.offline = ""
-            await asyncio.Event().wait()
+        looking = Web(self._client(), web.us, web.pace, self._sleep, leisure=Leisure(), watch=self._watch)
+        catching_up = CatchingUp(hear, Search(looking).found, self._sleep)
+        self._hear = catching_up.hear
+        try:
+            await self._connected(web, self._hear)
+        finally:
+            await catching_up.stop()
 
     async def surface(self, question: Question) -> Surface:
         """The thread of `question`. Raises Gone when Slack does not know us any more."""
@@ -105,6 +105,20 @@ class Slack:
         except Unconnectable as error:
             raise Gone(str(error)) from None
         return Surface(web, people, question, self._grows)
+
+    async def _connected(self, web: Web, hear: Hear) -> None:
+        app = bolt.app(web.client, web.us, self._listen)
+        if self._app_token:
+            ours = frozenset({web.us.workspace})
+            await Socket(app, self._app_token, web.client, hear, workspaces=ours, told=self._told).run()
+            return
+        await self._sure(hear, self._gap(web))
+        with self._mount(http.routes(app, self._signing_secret)):
+            self.offline = ""
+            await asyncio.Event().wait()
+
+    def _gap(self, web: Web) -> Gap:
+        return Gap(self._clock().isoformat(), "slack", frozenset({web.us.workspace}))
 
     def _told(self, offline: str) -> None:
         self.offline = offline
@@ -168,7 +182,7 @@ class Slack:
                 command = submitted(body, self._clock())
                 return [command] if command else []
             case "app_rate_limited":
-                return [Gap(self._clock().isoformat(), "slack")]
+                return [self._gap(web)]
         return []
 
     async def _given(self, web: Web, command: Commanded, trigger: str) -> Sequence[Event]:

@@ -248,3 +248,10 @@ def personas(db: Database) -> None:
         strict=True,
     )
     db.table("notes").create({"name": str, "value": str}, pk="name", not_null={"value"}, strict=True)
+
+
+@migrations()
+def gaps(db: Database) -> None:
+    """How far a workspace was heard, and since when it is behind: from there on it is not all told yet."""
+    db.table("workspaces").add_column("heard_at", str)
+    db.table("workspaces").add_column("behind_at", str)
