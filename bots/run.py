@@ -58,6 +58,7 @@ async def assembled(
         clock=clock,
         fallbacks=settings.confab_fallback_models,
         guests=settings.confab_guests,
+        bots=settings.confab_bots,
         catch_up=settings.confab_catch_up,
         ttl=settings.confab_cache_ttl,
         process=f"{socket.gethostname()}:{os.getpid()}:{clock():%H%M%S}",

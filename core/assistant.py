@@ -3,12 +3,13 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
 from core.asking import Asking, Ended
+from core.breaker import STOPPED, Breaker, Verdict
 from core.chat import Asks, Deleted, Event, Gone, Heard, Hindered, History, Message, Missed, Pressed, Question, Rank
 from core.claude import Trouble
 from core.commands import TABLE, table
@@ -54,6 +55,7 @@ class Assistant:
         fallbacks: Sequence[str] = (),
         ttl: TTL = "1h",
         guests: bool = False,
+        bots: Collection[str] = (),
         catch_up: timedelta = timedelta(hours=1),
         process: str = "",
         watch: Watch = unwatched,
@@ -67,6 +69,7 @@ class Assistant:
         self._ttl = ttl
         self._guests = guests
         self._catch_up = catch_up
+        self._breaker = Breaker(bots, clock)
         self._watch = watch
         self._desk = table.Desk(store, defaults, clock, asking.model, self.next_request, TABLE)
         process = process or secrets.token_hex(8)
@@ -80,7 +83,8 @@ class Assistant:
 
         After a gap it says where to look for what was missed, as far back as we catch up.
         """
-        heard = await self._store.questions.hear(event)
+        heard = await self._store.questions.hear(self._breaker.heeded(event))
+        self._breaker.attended(event, heard)
         if heard.question:
             self.floor.wake()
         if isinstance(event, Deleted | Pressed):
@@ -102,7 +106,8 @@ class Assistant:
         try:
             surface = await self._platforms[question.key.platform].surface(question)
             thread = await self._store.threads.thread(question.key)
-            if for_us(claim, thread) and not await self._declined(claim, surface):
+            silent = self._breaker.verdict(claim) is Verdict.SILENCE
+            if for_us(claim, thread) and not (silent or await self._declined(claim, surface)):
                 outcome = await self._shown(claim, surface, thread, stop)
             else:
                 outcome = Outcome.NOT_FOR_US
@@ -124,10 +129,10 @@ class Assistant:
         return request(persona, told, await self._asking.model(persona.model or ""), self._ttl)
 
     async def _welcome(self, claim: Claim, surface: Surface) -> bool:
-        """Whether one of those who ask may: members, and guests where they are welcome."""
-        if self._guests or claim.question.command is not None:
-            return True
+        """Whether one of those who ask may: members, guests where they are welcome, and bots that we heed."""
         people = {question.person for question in (claim.question, *claim.together)}
+        if self._guests or claim.question.command is not None or any(map(self._breaker.allowed, people)):
+            return True
         return max([await surface.rank(person) for person in sorted(people)]) > Rank.GUEST
 
     async def _declined(self, claim: Claim, surface: Surface) -> bool:
@@ -180,6 +185,8 @@ class Assistant:
         if not await self._welcome(claim, work.surface):
             await self._store.notes.put(_declined(claim.question), self._clock().isoformat())
             return Ended(MEMBERS_ONLY, Outcome.REFUSED)
+        if self._breaker.verdict(claim) is not Verdict.ANSWER:
+            return Ended(STOPPED, Outcome.REFUSED)
         return await self._asked(work, reply)
 
     async def _reread(self, work: Work, reply: Reply) -> Work:

@@ -41,6 +41,9 @@ class Settings(BaseSettings):
         le=timedelta(days=7),
         description="How old a question may be that was asked while Confab was away: 30m, 1h, 2d, at most 7d; 0: none.",
     )
+    confab_bots: Annotated[frozenset[str], NoDecode] = Field(
+        default=frozenset(), description="Ids of other bots that may ask by mentioning Confab, comma-separated."
+    )
     confab_http_host: str = Field(default="127.0.0.1", description="The address that the HTTP server listens on.")
     confab_http_port: int | None = Field(default=None, ge=1, le=65535, description="Its port; unset: no HTTP server.")
     confab_log_level: Level = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
@@ -63,7 +66,7 @@ class Settings(BaseSettings):
     discord_shard_count: int | None = Field(default=None, ge=1, description="Shards in all; unset: as Discord advises.")
     database_url: str = Field(default="sqlite:///confab.db", description="Where threads and usage are kept.")
 
-    @field_validator("confab_fallback_models", "confab_managers", "discord_shard_ids", mode="before")
+    @field_validator("confab_fallback_models", "confab_managers", "confab_bots", "discord_shard_ids", mode="before")
     @classmethod
     def _listed(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -165,7 +165,7 @@ def _posted(body: Raw, event: Raw, us: Us) -> list[Event]:
     key = _key(body, event["channel"], event)
     asks = _asks(event, us)
     if asks is Asks.CERTAINLY and (line := _command(said)):
-        return [Commanded(said.id, key, said.author, line, said.at, private=whispers(line))]
+        return [] if said.bot else [Commanded(said.id, key, said.author, line, said.at, private=whispers(line))]
     events: list[Event] = [Said(said.id, key, said, asks)]
     if said.attachments and asks is Asks.CERTAINLY:
         events.append(Edited(body["event_id"], key, said))
@@ -202,11 +202,13 @@ def _key(body: Raw, channel: str, raw: Raw) -> ThreadKey:
 
 
 def _asks(event: Raw, us: Us) -> Asks:
-    """Mentions and direct messages ask for certain, replies in a thread perhaps; bots never do."""
-    if is_mine(event, us) or _bot(event):
+    """Mentions and direct messages ask for certain, replies in a thread perhaps; a bot has to mention us."""
+    if is_mine(event, us):
         return Asks.NO
-    if us.user in _mentioned(event) or _direct(event):
+    if us.user in _mentioned(event) or (_direct(event) and not _bot(event)):
         return Asks.CERTAINLY
+    if _bot(event):
+        return Asks.NO
     return Asks.PERHAPS if event.get("thread_ts") not in {None, event["ts"]} else Asks.NO
 
 
