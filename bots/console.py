@@ -41,6 +41,9 @@ class Console:
     async def surface(self, question: Question) -> "Surface":
         return Surface(self, question)
 
+    async def tell(self, workspace: str, person: str, text: str) -> None:
+        self.terminal.write(text)
+
     async def close(self) -> None:
         """The terminal is not ours to close."""
 
@@ -95,5 +98,7 @@ class Surface:
 
     async def show(self, reply: Shown) -> None:
         await self._console.terminal.grow(reply.texts())
+        for file in reply.files:
+            self._console.terminal.verbatim(file.words)
         await reply.posted(f"{self._question.name}.1")
         self._console.answered(self._question.name)

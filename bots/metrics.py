@@ -32,6 +32,7 @@ class Metrics:
         self._whole = kept("confab_answer_seconds", "From a question to its whole answer.", ["platform"])
         self._requests = counted("confab_requests", "Requests to Claude, by how they ended.", ["model", "outcome"])
         self._tokens = counted("confab_tokens", "Tokens as Claude bills them.", ["model", "kind"])
+        self._cost = counted("confab_cost_usd", "US dollars that requests cost, where prices are known.", ["model"])
         self._hits = shown("confab_cache_hit_ratio", "Of all prompt tokens so far, those read from cache.")
         self._calls = counted("confab_platform_calls", "Calls of a platform's API.", ["platform", "method", "outcome"])
         self._open = shown("confab_open_questions", "Questions that wait or are being answered.")
@@ -45,9 +46,9 @@ class Metrics:
                 self._first.labels(question.key.platform).observe(self._age(question))
             case Closed(question, outcome):
                 self._close(question, outcome)
-            case Requested(model, outcome, usage):
+            case Requested(model, outcome, usage, micro_usd):
                 self._requests.labels(model, outcome).inc()
-                self._spend(model, usage or Usage())
+                self._spend(model, usage or Usage(), micro_usd or 0)
             case Called(platform, method, outcome):
                 self._calls.labels(platform, method, outcome).inc()
 
@@ -69,7 +70,8 @@ class Metrics:
         if outcome is Outcome.SHOWN:
             self._whole.labels(platform).observe(self._age(question))
 
-    def _spend(self, model: str, usage: Usage) -> None:
+    def _spend(self, model: str, usage: Usage, micro_usd: int) -> None:
+        self._cost.labels(model).inc(micro_usd / 1_000_000)
         for kind, tokens in asdict(usage).items():
             if kind in KINDS and tokens:
                 self._tokens.labels(model, kind).inc(tokens)

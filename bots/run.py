@@ -13,16 +13,19 @@ from bots import platforms
 from bots.connection import Connection
 from bots.health import Health
 from bots.server import Server
+from core import prices
 from core.asking import Asking
 from core.assistant import Assistant
 from core.chat import Hear
 from core.claude import Claude
 from core.floor import GRACE
 from core.personas import Persona
+from core.purse import Purse
 from core.seam import Platform
 from core.settings import Settings
 from core.store.protocols import Store
 from core.store.sqlite import open_store
+from core.warned import Warned
 from core.watch import Watch, unwatched
 
 CHAT_STALE = timedelta(seconds=3)  # who killed a chat and starts another does not want to wait
@@ -50,10 +53,12 @@ async def assembled(
 ) -> AsyncIterator[Assistant]:
     """An assistant over `store` that answers while this lasts. What is not answered at its end is left to the next."""
     client = claude(settings)
+    named = {platform.name: platform for platform in platforms}
+    purse = Purse(client, store.ledger, prices.read(settings.confab_prices), clock, watch=watch, warn=Warned(named))
     assistant = Assistant(
         store,
-        asking=Asking(client, store.ledger, store.notes, clock, watch=watch),
-        platforms={platform.name: platform for platform in platforms},
+        asking=Asking(client, purse, store.notes, clock),
+        platforms=named,
         defaults=Persona(system=settings.confab_persona or None, model=settings.confab_model),
         clock=clock,
         fallbacks=settings.confab_fallback_models,
@@ -61,19 +66,27 @@ async def assembled(
         bots=settings.confab_bots,
         catch_up=settings.confab_catch_up,
         ttl=settings.confab_cache_ttl,
+        zone=settings.confab_time_zone,
         process=f"{socket.gethostname()}:{os.getpid()}:{clock():%H%M%S}",
         watch=watch,
     )
     try:
-        async with asyncio.TaskGroup() as group:
-            answering = group.create_task(assistant.floor.run())
-            try:
-                yield assistant
-            finally:
-                await assistant.floor.drain(0)
-                answering.cancel()
+        async with answering(assistant):
+            yield assistant
     finally:
         await client.close()
+
+
+@asynccontextmanager
+async def answering(assistant: Assistant) -> AsyncIterator[None]:
+    """The floor is open while this lasts."""
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(assistant.floor.run())
+        try:
+            yield
+        finally:
+            await assistant.floor.drain(0)
+            running.cancel()
 
 
 async def chat(settings: Settings, platform: Platform) -> None:

@@ -19,9 +19,11 @@ class Standin(httpx2.AsyncBaseTransport):
         self._pause = pause
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        if request.url.path != "/v1/messages":
+        if request.method == "GET":
             return httpx2.Response(200, json=_model(request.url.path.rpartition("/")[2]))
         body = json.loads(await request.aread())
+        if request.url.path.endswith("/count_tokens"):
+            return httpx2.Response(200, json={"input_tokens": _tokens(body)})
         headers = {"content-type": "text/event-stream", "request-id": "req_standin"}
         return httpx2.Response(200, headers=headers, stream=_Events(body, self._pause))
 
@@ -33,8 +35,7 @@ class _Events(httpx2.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         words = re.findall(r"\S+\s*", told(self._body))
-        sent = len(json.dumps(self._body)) // BYTES_PER_TOKEN
-        usage = {"input_tokens": sent, "output_tokens": 0}
+        usage = {"input_tokens": _tokens(self._body), "output_tokens": 0}
         message = {"id": "msg_standin", "type": "message", "role": "assistant", "model": "stand-in", "content": []}
         yield _event("message_start", message=message | {"stop_reason": None, "stop_sequence": None, "usage": usage})
         yield _event("content_block_start", index=0, content_block={"type": "text", "text": ""})
@@ -62,6 +63,11 @@ def told(body: dict[str, Any]) -> str:
             "`/prompt` shows the whole request, and `/help` what else you can try.",
         ]
     )
+
+
+def _tokens(body: dict[str, Any]) -> int:
+    """About how many a prompt has."""
+    return len(json.dumps(body)) // BYTES_PER_TOKEN
 
 
 def _model(name: str) -> dict[str, Any]:

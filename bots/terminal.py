@@ -25,7 +25,11 @@ class Terminal:
         if self.screen:
             self._console.print(Markdown(text), "")
         else:
-            self._console.print(text, markup=False, soft_wrap=True)
+            self.verbatim(text)
+
+    def verbatim(self, text: str) -> None:
+        """Lines as they are, not folded and not drawn."""
+        self._console.print(text, markup=False, soft_wrap=True)
 
     async def grow(self, texts: AsyncIterator[str]) -> None:
         """Show a text while it changes, and at last whole."""

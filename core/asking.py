@@ -1,4 +1,4 @@
-"""Asking: one answer, out of as many requests as it takes. Each is reserved before and settled after."""
+"""Asking: one answer, out of as many requests as it takes, each of them paid for."""
 
 import asyncio
 import json
@@ -12,10 +12,10 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 
 from core.chat import File, Question
 from core.claude import Claude, Completion, Trouble
-from core.ledger import Refusal, Reservation, Scope, Settled, Spending, Usage
+from core.ledger import Refusal
 from core.prompt import Model, Request, continued
-from core.store.protocols import Ledger, Notes, Outcome
-from core.watch import Requested, Watch, unwatched
+from core.purse import Order, Purse
+from core.store.protocols import Notes, Outcome
 
 ATTEMPTS = 4  # requests for the same thing, where the trouble may pass
 ATTEMPTS_BEFORE_ANOTHER = 2  # where another model could answer
@@ -50,19 +50,17 @@ class Asking:
     def __init__(
         self,
         claude: Claude,
-        ledger: Ledger,
+        purse: Purse,
         notes: Notes,
         clock: Clock,
         *,
         sleep: Sleep = asyncio.sleep,
-        watch: Watch = unwatched,
     ) -> None:
         self._claude = claude
-        self._ledger = ledger
+        self._purse = purse
         self._notes = notes
         self._clock = clock
         self._sleep = sleep
-        self._watch = watch
         self._models: dict[str, Model] = {}
 
     async def ask(
@@ -137,45 +135,8 @@ class Asking:
             sleep=self._sleep,
             reraise=True,
         )
-        answer: Completion | Refusal = await retrying(self._once, question, persona, request, heard)
+        answer: Completion | Refusal = await retrying(self._purse.ask, Order(question, persona, request), heard)
         return answer
-
-    async def _once(
-        self, question: Question, persona: int, request: Request, heard: Callable[[str], None]
-    ) -> Completion | Refusal:
-        """One request, reserved and settled whatever becomes of it."""
-        key, now = question.key, self._clock()
-        spending = Spending(
-            key,
-            question.name,
-            question.person,
-            request.model,
-            persona,
-            request.input_bound,
-            int(request.body["max_tokens"]),
-            now,
-        )
-        scopes = [Scope(key.workspace), Scope(key.workspace, key.channel), Scope(key.workspace, person=question.person)]
-        reservation = await self._ledger.reserve(spending, scopes)
-        if isinstance(reservation, Refusal):
-            return reservation
-        settled = Settled(None, "died", now)
-        try:
-            answer = await self._claude.answer(request, heard)
-            settled = Settled(answer.usage, answer.stop, now, answer.model, answer.request)
-            return answer
-        except Trouble as trouble:
-            log.warning("%s", trouble, extra={"request": trouble.request})
-            settled = Settled(None if trouble.billed else Usage(), trouble.kind, now, None, trouble.request)
-            raise
-        finally:
-            await self._settle(reservation, replace(settled, at=self._clock()), request.model)
-
-    async def _settle(self, reservation: Reservation, settled: Settled, asked: str) -> None:
-        await self._ledger.settle(reservation, settled)
-        model = settled.model or asked
-        self._watch(Requested(model, settled.outcome, settled.usage))
-        log.info("asked %s: %s", model, settled.outcome, extra={"request": settled.request})
 
 
 def concluded(said: str, answer: Completion) -> Ended:
@@ -184,15 +145,24 @@ def concluded(said: str, answer: Completion) -> Ended:
         why = f" ({answer.category})" if answer.category else ""
         return Ended(f"Claude declines to answer this{why}.", Outcome.REFUSED)
     if answer.stop == "max_tokens":
-        if not said.strip():
-            words = "Claude used up its tokens before it wrote anything. Raise them with `persona tune max_tokens=...`."
-            return Ended(words, Outcome.REFUSED)
-        return Ended(_cut(said, "This answer reached its longest length. Say “go on” and it continues."))
+        return _longest(said, answer.bounded)
     if answer.stop == "model_context_window_exceeded":
         return Ended(_cut(said, f"This thread fills all that {answer.model} can read. Start a new one."))
     if not said.strip():
         return Ended("Claude had nothing to say to that.", Outcome.REFUSED)
     return Ended(said)
+
+
+def _longest(said: str, bounded: bool) -> Ended:
+    """An answer that reached the most tokens it may have: the persona's, or what was left of a budget."""
+    if not said.strip():
+        words = "Claude used up its tokens before it wrote anything. Raise them with `persona tune max_tokens=...`."
+        if bounded:
+            words = "What is left of a budget here was too little for an answer. `budget show` tells more."
+        return Ended(words, Outcome.REFUSED)
+    if bounded:
+        return Ended(_cut(said, "A budget here is nearly used up and allowed no longer answer."))
+    return Ended(_cut(said, "This answer reached its longest length. Say “go on” and it continues."))
 
 
 def _after(said: str, heard: Callable[[str], None], text: str) -> None:

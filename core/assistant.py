@@ -54,6 +54,7 @@ class Assistant:
         clock: Callable[[], datetime],
         fallbacks: Sequence[str] = (),
         ttl: TTL = "1h",
+        zone: str = "UTC",
         guests: bool = False,
         bots: Collection[str] = (),
         catch_up: timedelta = timedelta(hours=1),
@@ -67,11 +68,10 @@ class Assistant:
         self._clock = clock
         self._fallbacks = fallbacks
         self._ttl = ttl
-        self._guests = guests
-        self._catch_up = catch_up
+        self._guests, self._catch_up = guests, catch_up
         self._breaker = Breaker(bots, clock)
         self._watch = watch
-        self._desk = table.Desk(store, defaults, clock, asking.model, self.next_request, TABLE)
+        self._desk = table.Desk(store, defaults, clock, asking.model, self.next_request, TABLE, zone)
         process = process or secrets.token_hex(8)
         self.floor = Floor(store.questions, self.answer, process, self._connected, watch=watch)
 

@@ -173,12 +173,19 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file that we post with a reply. `alt` says in words what a picture shows."""
+    """A file that we post with a reply. `alt` says in words what a picture shows, to those who can't see it."""
 
     name: str
     type: str
     content: bytes
     alt: str = ""
+    drawn: str = ""
+    """The picture in characters, for where no pictures are shown."""
+
+    @property
+    def words(self) -> str:
+        """What stands for the file where there is only text."""
+        return self.drawn or self.alt or self.content.decode(errors="replace")
 
 
 @dataclass(frozen=True, slots=True)

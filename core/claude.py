@@ -20,6 +20,8 @@ T = TypeVar("T")
 SILENCE = 120.0  # seconds between two bytes of a stream; pings come more often than that
 CONNECT = 5.0  # seconds
 
+COUNTED = ("model", "system", "messages", "thinking", "output_config", "cache_control")  # what a count depends on
+
 SENTENCES = {
     "unreachable": "I can't reach Claude just now. Please ask again in a few minutes.",
     "overloaded": "Claude is overloaded just now. Please ask again in a few minutes.",
@@ -97,6 +99,8 @@ class Completion:
     """The blocks as they came, to go on after a pause."""
     category: str | None = None
     """Why it was refused, in the API's word."""
+    bounded: bool = False
+    """A budget made it shorter than it might have been."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +141,16 @@ class Claude:
         except anthropic.APIError as error:
             raise named(error, request.model) from error
         except _BROKEN as error:
+            raise _broken(error, request.model) from error
+
+    async def count(self, request: Request) -> int:
+        """About how many tokens the prompt has; nothing is billed. Raises Trouble."""
+        asked = {name: request.body[name] for name in COUNTED if name in request.body}
+        try:
+            return int((await self._client.messages.count_tokens(**asked)).input_tokens)
+        except anthropic.APIError as error:
+            raise named(error, request.model) from error
+        except (*_BROKEN, AttributeError, TypeError) as error:  # a gateway may answer anything
             raise _broken(error, request.model) from error
 
     async def model(self, name: str) -> Model:

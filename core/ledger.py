@@ -46,6 +46,8 @@ class Spending:
     input_bound: int
     output_bound: int
     at: datetime
+    micro_usd: int | None = None
+    """The most that it can cost; None if its model has no price."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ class Refusal:
     """Why a request may not be sent, in a sentence for the person."""
 
     reason: str
+    left: int | None = None
+    """Micro-dollars that a smaller request could still have; None if no size would do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +78,32 @@ class Settled:
     """The model that answered, where the API names it."""
     request: str | None = None
     """Anthropic's request id."""
+    micro_usd: int | None = None
+    """What it cost; None if it died, and then its bound stands, or if its model has no price."""
+    saved: int = 0
+    """Micro-dollars that it would have cost more without the cache, less than 0 if the cache did not pay."""
+    miss: str | None = None
+    """Why the cache did not have what it could have had; None if it had."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """A line of an account: what `group` (a person, a channel, a model, a day) used."""
+    """A line of an account: what `group` (a person, a channel, a model, a stretch of time) used."""
 
     group: str
     requests: int
     died: int
     """Requests that stand at their bound."""
     usage: Usage
+    micro_usd: int = 0
+    """What they cost; the most they can cost, of those that stand at their bound."""
+    saved: int = 0
+    unpriced: int = 0
+    """Requests whose model has no price; they are not in `micro_usd`."""
+
+    def __add__(self, other: "Spent") -> "Spent":
+        sums = {name: getattr(self, name) + getattr(other, name) for name in self.__slots__ if name != "group"}
+        return Spent(self.group, **sums)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """A prompt: persona, turns and a model's capabilities become one Messages API request, the same bytes every time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from core.personas import Persona
@@ -10,6 +10,7 @@ from core.turns import Turn
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 THINKING = ("adaptive", "disabled", "enabled", "between_tools")
 BYTES_PER_TOKEN = 3.3  # of English prose, current tokenizers: an estimate, never a bound
+FRAME = 16  # tokens a block, at most, that the API's own framing takes
 SMALLEST_BUDGET = 1024  # tokens: the least that the API takes as a thinking budget
 
 HOUSE = """\
@@ -68,6 +69,8 @@ class Request:
     blocks: tuple[Block, ...]
     headers: dict[str, str] = field(default_factory=dict)
     last: str | None = None
+    bounded: bool = False
+    """A budget made its answer shorter than the persona has it."""
 
     @property
     def model(self) -> str:
@@ -75,8 +78,8 @@ class Request:
 
     @property
     def input_bound(self) -> int:
-        """The most tokens that the prompt can have: none is shorter than a byte. 16 a block for the API's framing."""
-        return sum(len(block.text.encode()) + 16 for block in self.blocks)
+        """The most tokens that the prompt can have: none is shorter than a byte."""
+        return sum(len(block.text.encode()) + FRAME for block in self.blocks)
 
 
 def request(persona: Persona, turns: Sequence[Turn], model: Model, ttl: TTL) -> Request:
@@ -107,7 +110,17 @@ def continued(request: Request, content: list[dict[str, Any]]) -> Request:
     """The same request after Claude paused in its turn: what it produced so far goes back as it came."""
     messages = [*request.body["messages"], {"role": "assistant", "content": content}]
     blocks = (*request.blocks, Block("paused", str(content)))
-    return Request(request.body | {"messages": messages}, blocks, request.headers, request.last)
+    return replace(request, body=request.body | {"messages": messages}, blocks=blocks)
+
+
+def shortened(request: Request, max_tokens: int) -> Request:
+    """The same request for an answer of at most `max_tokens` tokens, thinking included."""
+    if max_tokens >= request.body["max_tokens"]:
+        return request
+    body = request.body | {"max_tokens": max_tokens}
+    if "budget_tokens" in body.get("thinking", {}):
+        body |= _budgeted(max_tokens) or {"thinking": {"type": "disabled"}}
+    return replace(request, body=body, bounded=True)
 
 
 def check(persona: Persona, model: Model) -> None:
@@ -138,6 +151,11 @@ def _thinking(persona: Persona, model: Model, max_tokens: int) -> dict[str, Any]
         return {}
     if persona.thinking != "enabled":
         return {"thinking": {"type": persona.thinking}}
+    return _budgeted(max_tokens)
+
+
+def _budgeted(max_tokens: int) -> dict[str, Any]:
+    """Half of the answer for thinking, where that is as much as the API takes."""
     budget = max_tokens // 2
     return {"thinking": {"type": "enabled", "budget_tokens": budget}} if budget >= SMALLEST_BUDGET else {}
 

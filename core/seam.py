@@ -90,5 +90,8 @@ class Platform(Protocol):
     async def surface(self, question: Question) -> Surface:
         """The thread of `question`, from its key and address alone, so also after a restart."""
 
+    async def tell(self, workspace: str, person: str, text: str) -> None:
+        """Say something to one person alone, once. `<@ID>` and `<#ID>` in `text` are shown as names. Raises Gone."""
+
     async def close(self) -> None:
         """Let go of the network. Answers that are still shown need it, so it outlives `run`."""

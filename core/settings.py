@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from core import zones
+
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 DURATION = re.compile(r"(\d{1,6})\s*([smhd]?)")
@@ -43,6 +45,12 @@ class Settings(BaseSettings):
     )
     confab_bots: Annotated[frozenset[str], NoDecode] = Field(
         default=frozenset(), description="Ids of other bots that may ask by mentioning Confab, comma-separated."
+    )
+    confab_prices: str = Field(
+        default="", description="A CSV file of prices, for models that we have none or others of."
+    )
+    confab_time_zone: str = Field(
+        default="UTC", description="Where days, weeks and months begin, until a budget names its own: Europe/Berlin."
     )
     confab_http_host: str = Field(default="127.0.0.1", description="The address that the HTTP server listens on.")
     confab_http_port: int | None = Field(default=None, ge=1, le=65535, description="Its port; unset: no HTTP server.")
@@ -83,6 +91,13 @@ class Settings(BaseSettings):
     @classmethod
     def _capital(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
+
+    @field_validator("confab_time_zone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        if not zones.known(value):
+            raise ValueError(f"there is no time zone {value}")
+        return value
 
     @field_validator("anthropic_base_url", "slack_api_url", "discord_api_url")
     @classmethod

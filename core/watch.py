@@ -32,6 +32,8 @@ class Requested:
     model: str
     outcome: str
     usage: Usage | None
+    micro_usd: int | None = None
+    """What it cost, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)

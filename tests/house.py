@@ -5,12 +5,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
+from core import prices
 from core.asking import Asking
 from core.assistant import Assistant
 from core.claude import Claude
 from core.personas import Persona
+from core.purse import Purse
 from core.seam import Platform
 from core.store.protocols import Store
+from core.warned import Warned
 from core.watch import Watch, unwatched
 from tests.fakes.claude import ClaudeFake
 
@@ -37,11 +40,13 @@ async def house(
 ) -> AsyncIterator[Assistant]:
     """An assistant that answers while this lasts. Retries do not wait."""
     claude = Claude(fake.key, fake.url)
-    asking = Asking(claude, store.ledger, store.notes, clock, sleep=at_once, watch=watch)
+    named = {platform.name: platform for platform in platforms}
+    purse = Purse(claude, store.ledger, prices.read(), clock, watch=watch, warn=Warned(named))
+    asking = Asking(claude, purse, store.notes, clock, sleep=at_once)
     assistant = Assistant(
         store,
         asking=asking,
-        platforms={platform.name: platform for platform in platforms},
+        platforms=named,
         defaults=persona,
         clock=clock,
         process=process,

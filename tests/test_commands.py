@@ -43,7 +43,7 @@ def give(board, store):
             else None
         )
 
-    desk = Desk(store, Persona(model="new"), board.now, model, compose, TABLE)
+    desk = Desk(store, Persona(model="new"), board.now, model, compose, TABLE, "UTC")
 
     async def given(line: str, person: str = "U1", key: ThreadKey = KEY) -> str:
         question = Question(key, "k1", person, board.now(), command=line)
@@ -65,7 +65,7 @@ async def test_what_is_set_is_shown_with_who_set_it(give):
     await give("persona set Be brief.\nBe kind.")
 
     shown = await give("persona show", "U2")
-    assert shown.startswith("Set for this channel by <@U1> on 2026-01-02 (version 1).")
+    assert shown.startswith("Set for this channel by Ada on 2026-01-02 (version 1).")
     assert shown.endswith("> Be brief.\n> Be kind.")
 
 

@@ -9,7 +9,7 @@ from tests.talk import KEY, PLATFORMS, asked, at, thread
 
 USAGE = Usage(input=1, output=2, thinking=3, cache_read=4, cache_write_5m=5, cache_write_1h=6, web_searches=7)
 BOUND = Usage(input=1000, output=500)
-SPENDING = Spending(KEY, "1", "U1", "claude-a", 3, 1000, 500, at(0))
+SPENDING = Spending(KEY, "1", "U1", "claude-a", 3, 1000, 500, at(0), 700)
 ALL = Scope("slack:T1")
 
 
@@ -26,19 +26,27 @@ async def spent(store, by="person", scope=ALL, since=0):
 async def test_a_reserved_request_counts_with_its_bound(store):
     await reserve(store)
 
-    assert await spent(store) == [Spent("U1", 1, 1, BOUND)]
+    assert await spent(store) == [Spent("U1", 1, 1, BOUND, 700)]
 
 
 async def test_a_settled_request_counts_with_what_it_used(store):
-    await store.ledger.settle(await reserve(store), Settled(USAGE, "end_turn", at(9), "claude-b", "req_1"))
+    await store.ledger.settle(
+        await reserve(store), Settled(USAGE, "end_turn", at(9), "claude-b", "req_1", 42, 8, "new")
+    )
 
-    assert await spent(store) == [Spent("U1", 1, 0, USAGE)]
+    assert await spent(store) == [Spent("U1", 1, 0, USAGE, 42, 8)]
+
+
+async def test_a_request_of_a_model_without_a_price_is_counted_as_such(store):
+    await store.ledger.settle(await reserve(store, micro_usd=None), Settled(USAGE, "end_turn", at(9)))
+
+    assert await spent(store) == [Spent("U1", 1, 0, USAGE, unpriced=1)]
 
 
 async def test_a_request_that_died_stays_at_its_bound(store):
     await store.ledger.settle(await reserve(store), Settled(None, "connection lost", at(9)))
 
-    assert await spent(store) == [Spent("U1", 1, 1, BOUND)]
+    assert await spent(store) == [Spent("U1", 1, 1, BOUND, 700)]
 
 
 @pytest.mark.parametrize("first", [USAGE, None], ids=["with usage", "died"])
@@ -57,9 +65,9 @@ async def test_settling_one_request_leaves_the_others(store):
     first = await reserve(store)
     await reserve(store)
 
-    await store.ledger.settle(first, Settled(USAGE, "end_turn", at(9)))
+    await store.ledger.settle(first, Settled(USAGE, "end_turn", at(9), micro_usd=42))
 
-    assert await spent(store) == [Spent("U1", 2, 1, USAGE + BOUND)]
+    assert await spent(store) == [Spent("U1", 2, 1, USAGE + BOUND, 742)]
 
 
 @pytest.fixture
@@ -67,14 +75,16 @@ async def busy(store):
     """Five requests: of two people, in two channels, on two days, one by another model, one elsewhere."""
     places = [
         {},
-        {"person": "U2", "model": "claude-b"},
+        {"person": "U2", "model": "claude-b"},  # and it missed the cache
         {"key": thread("9", channel="C2")},
         {"key": thread("2"), "at": at(13 * 3600)},
         {"key": thread("1", workspace="slack:T2")},
     ]
     for number, place in enumerate(places):
         reservation = await reserve(store, **place)
-        await store.ledger.settle(reservation, Settled(Usage(10**number), "end_turn", at(1), place.get("model")))
+        miss = "new" if "person" in place else None
+        settled = Settled(Usage(10**number), "end_turn", at(1), place.get("model"), miss=miss)
+        await store.ledger.settle(reservation, settled)
     return store
 
 
@@ -86,6 +96,8 @@ async def busy(store):
         ("thread", {"1": 11, "2": 1000, "9": 100}),
         ("model", {"claude-a": 1101, "claude-b": 10}),
         ("day", {"2026-11-20": 111, "2026-11-21": 1000}),
+        ("quarter", {"2026-11-20T12:00": 111, "2026-11-21T01:00": 1000}),
+        ("miss", {"": 1101, "new": 10}),
     ],
 )
 async def test_an_account_has_a_line_for_each_group(busy, by, lines):
@@ -146,8 +158,8 @@ async def test_the_requests_of_who_stopped_have_died_at_their_bound(store, clock
     await stop(store, clock)
 
     for late in (lost, other):
-        await store.ledger.settle(late, Settled(USAGE, "end_turn", at(9)))
-    assert await spent(store) == [Spent("U1", 2, 1, USAGE + BOUND)]
+        await store.ledger.settle(late, Settled(USAGE, "end_turn", at(9), micro_usd=42))
+    assert await spent(store) == [Spent("U1", 2, 1, USAGE + BOUND, 742)]
 
 
 async def test_the_request_of_who_took_over_is_its_own(store, clock):
@@ -157,6 +169,6 @@ async def test_the_request_of_who_took_over_is_its_own(store, clock):
     new = await reserve(store)
     await store.questions.beat("p")
 
-    await store.ledger.settle(new, Settled(USAGE, "end_turn", at(9)))
+    await store.ledger.settle(new, Settled(USAGE, "end_turn", at(9), micro_usd=42))
 
-    assert await spent(store) == [Spent("U1", 1, 0, USAGE)]
+    assert await spent(store) == [Spent("U1", 1, 0, USAGE, 42)]

@@ -119,10 +119,10 @@ def _command(row: Row, give: Give, suggest: Suggest) -> Command[Any, ..., Any]:
     arguments = [Argument("interaction", Argument.POSITIONAL_OR_KEYWORD)]
     arguments += [_argument(parameter) for parameter in row.parameters]
     called.__signature__ = Signature(arguments)  # type: ignore[attr-defined]  # functions may have one
-    called = app_commands.describe(**{one.name: one.about[:100] for one in row.parameters})(called)
-    called = app_commands.choices(**{one.name: _choices(one) for one in row.parameters if one.kind is Kind.CHOICE})(
-        called
-    )
+    chosen = {_python(one): _choices(one) for one in row.parameters if one.kind is Kind.CHOICE}
+    called = app_commands.rename(**{_python(one): one.name for one in row.parameters})(called)
+    called = app_commands.describe(**{_python(one): one.about[:100] for one in row.parameters})(called)
+    called = app_commands.choices(**chosen)(called)
     command: Command[Any, ..., Any] = Command(
         name=row.words.split()[-1],
         description=row.about[:100],
@@ -133,8 +133,13 @@ def _command(row: Row, give: Give, suggest: Suggest) -> Command[Any, ..., Any]:
     command.default_permissions = _permissions(row.rank)
     for parameter in row.parameters:
         if parameter.kind is Kind.TEXT and (parameter.choices or parameter.name == MODEL):
-            command.autocomplete(parameter.name)(_suggesting(row, parameter, suggest))
+            command.autocomplete(_python(parameter))(_suggesting(row, parameter, suggest))
     return command
+
+
+def _python(parameter: Parameter) -> str:
+    """What a parameter is called inside; people see its own name, which may be a word of Python's, like `as`."""
+    return f"{parameter.name}_"
 
 
 def _argument(parameter: Parameter) -> Argument:
@@ -142,7 +147,8 @@ def _argument(parameter: Parameter) -> Argument:
     kind = _TYPES.get(parameter.kind, str)
     needed = parameter.required and parameter.kind is not Kind.LONG
     default = Argument.empty if needed else None
-    return Argument(parameter.name, Argument.KEYWORD_ONLY, default=default, annotation=kind if needed else kind | None)
+    annotation = kind if needed else kind | None
+    return Argument(_python(parameter), Argument.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
 def _choices(parameter: Parameter) -> list[Choice[str]]:
@@ -164,7 +170,7 @@ def _suggesting(row: Row, parameter: Parameter, suggest: Suggest) -> Callable[[I
 
 def _texts(given: Mapping[str, Any]) -> dict[str, str]:
     """What was given, in words: a person by their id, a file by its address."""
-    return {name: _text(value) for name, value in given.items() if value is not None}
+    return {name.removesuffix("_"): _text(value) for name, value in given.items() if value is not None}
 
 
 def _text(value: Any) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+import secrets
 from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Self
@@ -15,6 +16,7 @@ from discord.gateway import DiscordWebSocket
 from discord.http import HTTPClient, Route
 
 from bots.catching_up import CatchingUp
+from bots.discord import look
 from bots.discord.client import Client
 from bots.discord.hearing import Hearing, us
 from bots.discord.interactions import DEFER, Interactions
@@ -23,10 +25,11 @@ from bots.discord.missed import Search
 from bots.discord.names import Names
 from bots.discord.pace import EDIT, Pace
 from bots.discord.ranks import Ranks
+from bots.discord.refusals import Transient, tried
 from bots.discord.rest import Rest
 from bots.discord.showing import Pause
 from bots.discord.surface import House, Surface
-from core.chat import Hear, Question, Unconnectable
+from core.chat import Gone, Hear, Question, Unconnectable
 from core.commands import TABLE
 from core.settings import Misset, Settings
 from core.store.protocols import Notes
@@ -127,6 +130,14 @@ class Discord:
     async def close(self) -> None:
         if self._client is not None:
             await self._client.close()
+
+    async def tell(self, workspace: str, person: str, text: str) -> None:
+        """A direct message. Raises Gone."""
+        try:
+            channel = await tried(self._rest.direct(person))
+            await tried(self._rest.post(channel, look.notice(text), secrets.token_hex(8)))
+        except (Transient, discord.HTTPException) as error:
+            raise Gone(f"a direct message to {person} was not sent: {error}") from None
 
     def client(self, hear: Hear) -> Client:
         """A new client with our commands. Once it is logged in, requests go through it."""

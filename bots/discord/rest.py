@@ -64,6 +64,10 @@ class Rest:
     async def delete(self, channel: str, message: str) -> None:
         await self._http().delete_message(int(channel), int(message))
 
+    async def direct(self, person: str) -> str:
+        """The channel of direct messages with a person, opened if there is none."""
+        return str((await self._request("POST", "/users/@me/channels", json={"recipient_id": person}))["id"])
+
     async def typing(self, channel: str) -> None:
         await self._http().send_typing(int(channel))
 

@@ -16,6 +16,7 @@ from bots.slack.command import form, slashed, submitted
 from bots.slack.missed import Search
 from bots.slack.pace import PAUSE, Leisure, Pace
 from bots.slack.people import People
+from bots.slack.posts import NOTICE, QUIET
 from bots.slack.socket import Socket
 from bots.slack.surface import Surface
 from bots.slack.tokens import check
@@ -119,6 +120,15 @@ class Slack:
 
     def _gap(self, web: Web) -> Gap:
         return Gap(self._clock().isoformat(), "slack", frozenset({web.us.workspace}))
+
+    async def tell(self, workspace: str, person: str, text: str) -> None:
+        """A direct message. Raises Gone."""
+        try:
+            web, _ = await self._introduced()
+            opened = await web.surely("conversations.open", users=person)
+            await web.once("chat.postMessage", channel=opened["channel"]["id"], text=text, **QUIET, metadata=NOTICE)
+        except (Unconnectable, Refused, Hindered, Limited, Unsure) as error:
+            raise Gone(f"a direct message to {person} was not sent: {error}") from None
 
     def _told(self, offline: str) -> None:
         self.offline = offline

@@ -16,6 +16,7 @@ SKEW = timedelta(minutes=2)  # that Slack's clock and ours may differ
 UNSUITED = {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long"}
 DELETED = {"cant_update_message", "cant_delete_message", "edit_window_closed", "message_not_found"}
 QUIET = {"unfurl_links": False, "unfurl_media": False, "link_names": False, "parse": "none"}
+NOTICE = {"event_type": MARK, "event_payload": {"question": "", "page": 1, "notice": True}}  # that answers nobody
 
 log = logging.getLogger(__name__)
 

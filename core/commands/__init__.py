@@ -1,5 +1,5 @@
 """What people can tell Confab to do."""
 
-from core.commands import forget, help, persona, prompt  # noqa: A004  `help` is the command's name
+from core.commands import budget, forget, help, persona, prompt, usage  # noqa: A004  `help` is the command's name
 
-TABLE = (*persona.ROWS, *prompt.ROWS, *forget.ROWS, *help.ROWS)
+TABLE = (*persona.ROWS, *prompt.ROWS, *usage.ROWS, *budget.ROWS, *forget.ROWS, *help.ROWS)

@@ -33,7 +33,8 @@ async def in_force(personas: Personas, key: ThreadKey, defaults: Persona) -> tup
 
 async def show(call: Call) -> Answer:
     persona, version = await in_force(call.desk.store.personas, call.question.key, call.desk.defaults)
-    return Answer(f"{_origin(version)}\n\n{_described(persona)}")
+    author = (await call.surface.names({version.author})).get(version.author, version.author) if version else ""
+    return Answer(f"{_origin(version, author)}\n\n{_described(persona)}")
 
 
 async def set_(call: Call) -> Answer:
@@ -109,11 +110,11 @@ def _here(version: Version) -> str:
     return "This channel" if version.place.channel else "This workspace"
 
 
-def _origin(version: Version | None) -> str:
+def _origin(version: Version | None, author: str) -> str:
     if version is None:
         return "No persona is set here; these are the defaults."
     where = "this channel" if version.place.channel else "the whole workspace"
-    return f"Set for {where} by <@{version.author}> on {version.at:%Y-%m-%d} (version {version.number})."
+    return f"Set for {where} by {author} on {version.at:%Y-%m-%d} (version {version.number})."
 
 
 def _described(persona: Persona) -> str:

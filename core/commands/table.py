@@ -14,6 +14,7 @@ from core.prompt import Model, Request
 from core.seam import Surface
 from core.store.protocols import Store
 
+_PERSON = re.compile(r"<@!?(\w+)(?:\|[^<>]*)?>|(\w+)")
 _OPTION = re.compile(r"\s*(\w+)=(\"[^\"]*\"|\S*)")
 
 
@@ -57,6 +58,8 @@ class Desk:
     compose: Callable[[Question, Surface], Awaitable[Request | None]]
     """The request that the thread of a question would make now."""
     table: "Sequence[Row]"
+    zone: str
+    """Where days begin in a workspace that has chosen no time zone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,7 @@ def values(row: Row, rest: str, given: Mapping[str, str]) -> dict[str, str]:
     found = {name: value.strip() for name, value in both.items() if value.strip()}
     for parameter in row.parameters:
         if parameter.name in found:
-            _check(parameter, found[parameter.name])
+            found[parameter.name] = _checked(parameter, found[parameter.name])
         elif parameter.required:
             raise Problem(f"`{row.words}` needs {parameter.name}: {parameter.about}. Like this: `{usage(row)}`")
     return found
@@ -136,16 +139,26 @@ async def run(row: Row, call: Call) -> Answer:
 
 
 def options(row: Row, rest: str) -> dict[str, str]:
-    """`name=value` pairs first, what follows them goes to the one text parameter."""
-    found: dict[str, str] = {}
-    at = 0
-    while (option := _OPTION.match(rest, at)) and row.parameter(option[1]):
+    """`name=value` pairs, and what else there is goes to the one text parameter.
+
+    A long text has its pairs before it, for it may hold anything; a short one also after it.
+    """
+    found, text, trailing = {}, rest, _trailing(row)
+    long = trailing is not None and trailing.kind is Kind.LONG
+    while option := (_OPTION.match(text) if long else _named(row, text)):
+        if not row.parameter(option[1]):
+            break
         found[option[1]] = option[2].strip('"')
-        at = option.end()
-    text, trailing = rest[at:].strip(), _trailing(row)
+        text = text[: option.start()] + text[option.end() :]
+    text = text.strip()
     if text and trailing is None:
         raise Problem(f"`{row.words}` does not take `{text[:40]}`. Like this: `{usage(row)}`")
     return found | ({trailing.name: text} if text and trailing else {})
+
+
+def _named(row: Row, text: str) -> re.Match[str] | None:
+    """The first pair in `text` that names a parameter."""
+    return next((option for option in _OPTION.finditer(text) if row.parameter(option[1])), None)
 
 
 def _trailing(row: Row) -> Parameter | None:
@@ -154,7 +167,8 @@ def _trailing(row: Row) -> Parameter | None:
     return required or (row.parameters[0] if len(row.parameters) == 1 else None)
 
 
-def _check(parameter: Parameter, value: str) -> None:
+def _checked(parameter: Parameter, value: str) -> str:
+    """A value as its command takes it: of a person their id. Raises Problem."""
     name, kind = parameter.name, parameter.kind
     if kind is Kind.CHOICE and value not in parameter.choices:
         raise Problem(f"{name} is one of {', '.join(parameter.choices)}; `{value[:40]}` is not.")
@@ -164,11 +178,16 @@ def _check(parameter: Parameter, value: str) -> None:
         raise Problem(f"{name} is an amount of US dollars such as 25 or 12.50; `{value[:40]}` is not.")
     if kind is Kind.DATE and not _date(value):
         raise Problem(f"{name} is a date such as 2026-11-30; `{value[:40]}` is not.")
+    if kind is not Kind.PERSON:
+        return value
+    if not (person := _PERSON.fullmatch(value)):
+        raise Problem(f"{name} is a person, mentioned with @; `{value[:40]}` is not.")
+    return person[1] or person[2]
 
 
 def _money(value: str) -> bool:
     try:
-        amount = Decimal(value)
+        amount = Decimal(value.removeprefix("$"))
     except InvalidOperation:
         return False
     return amount.is_finite() and 0 <= amount <= 1_000_000

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Protocol
 
+from core.budgets import Budget, Budgets, Standing
 from core.chat import Event, Heard, History, Message, Question, ThreadKey
 from core.ledger import Refusal, Reservation, Scope, Settled, Spending, Spent
 from core.personas import Persona, Place, Version
@@ -26,7 +27,7 @@ class Lost(Exception):
 class Faster(Exception):
     """Somebody else changed it in the meantime; `version` is theirs."""
 
-    def __init__(self, version: Version | None) -> None:
+    def __init__(self, version: Version | Budget | None) -> None:
         super().__init__("changed by somebody else in the meantime")
         self.version = version
 
@@ -163,11 +164,23 @@ class Ledger(Protocol):
     async def reserve(self, spending: Spending, scopes: Sequence[Scope]) -> Reservation | Refusal:
         """Set the worst case aside, in every budget that holds for `scopes`, or in none."""
 
-    async def settle(self, reservation: Reservation, settled: Settled) -> None:
-        """What it really was. Settling twice changes nothing."""
+    async def settle(self, reservation: Reservation, settled: Settled) -> list[Standing]:
+        """What it really was; settling twice changes nothing. The budgets now so far used that it must be told.
+
+        Each threshold of a budget is returned once a period.
+        """
 
     async def spent(self, scope: Scope, since: datetime, by: str) -> list[Spent]:
-        """What was used since then, by `person`, `channel`, `model`, `thread` or `day`."""
+        """What was used since then, by `person`, `channel`, `model`, `thread`, `miss`, `day`, or `quarter` of an hour.
+
+        Days are days of UTC; a quarter is written `2026-11-20T10:15`, in UTC.
+        """
+
+    async def budgets(self, workspace: str, now: datetime) -> Budgets:
+        """The budgets of a workspace as they stand, and all changes of them."""
+
+    async def allow(self, budget: Budget, expected: int) -> None:
+        """Change a budget; `expected` is the number of its last change, 0 if there was none. Raises Faster."""
 
 
 class Personas(Protocol):

@@ -27,6 +27,8 @@ class Board:
         self.ranks = {"U1": Rank.OWNER}
         self.calls: list[str] = []
         self.closed: set[ThreadKey] = set()
+        self.told: list[tuple[str, str, str]] = []
+        """What was said to one person alone: workspace, person, text."""
         self.reach = Reach.WHOLE
         self.changed = asyncio.Condition()
         self._numbers = itertools.count(1)
@@ -39,6 +41,9 @@ class Board:
 
     async def surface(self, question: Question) -> "BoardSurface":
         return BoardSurface(self, question)
+
+    async def tell(self, workspace: str, person: str, text: str) -> None:
+        self.told.append((workspace, person, text))
 
     async def close(self) -> None:
         self.offline = "closed"

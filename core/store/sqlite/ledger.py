@@ -6,23 +6,26 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
+from core.budgets import Budget, Budgets, Standing
 from core.ledger import Refusal, Reservation, Scope, Settled, Spending, Spent, Usage
 from core.store.sqlite.asking import place
-from core.store.sqlite.database import Connection, Row
+from core.store.sqlite.budgets import allow, budgets, forbidden, warned
+from core.store.sqlite.database import Connection, Row, one
 from core.store.sqlite.moments import stamp
 
 KINDS = tuple(field.name for field in fields(Usage))
-GROUPS = ("person", "channel", "model", "thread", "day")
+GROUPS = ("person", "channel", "model", "thread", "day", "quarter", "miss")
 
 SETTLE = """
 UPDATE requests SET state = :state, outcome = :outcome, settled_at = :at, answered_by = :model,
 request_id = :request, input = :input, output = :output, thinking = :thinking, cache_read = :cache_read,
-cache_write_5m = :cache_write_5m, cache_write_1h = :cache_write_1h, web_searches = :web_searches
-WHERE id = :id AND state = 'reserved'
+cache_write_5m = :cache_write_5m, cache_write_1h = :cache_write_1h, web_searches = :web_searches,
+micro_usd = CASE :state WHEN 'died' THEN bound ELSE :micro_usd END, saved = :saved, miss = :miss
+WHERE id = :id AND state = 'reserved' RETURNING *
 """
 
 DIED = """
-UPDATE requests SET state = 'died', outcome = 'died', settled_at = :at
+UPDATE requests SET state = 'died', outcome = 'died', settled_at = :at, micro_usd = bound
 WHERE state = 'reserved' AND workspace = :workspace AND channel = :channel AND question = :name
 """
 
@@ -30,7 +33,9 @@ WHERE state = 'reserved' AND workspace = :workspace AND channel = :channel AND q
 SPENT = """
 SELECT
     CASE :by WHEN 'person' THEN person WHEN 'channel' THEN channel WHEN 'thread' THEN thread
-        WHEN 'model' THEN coalesce(answered_by, model) WHEN 'day' THEN substr(at, 1, 10) END AS "group",
+        WHEN 'model' THEN coalesce(answered_by, model) WHEN 'day' THEN substr(at, 1, 10)
+        WHEN 'quarter' THEN substr(at, 1, 14) || printf('%02d', substr(at, 15, 2) / 15 * 15)
+        WHEN 'miss' THEN coalesce(miss, '') END AS "group",
     count(*) AS requests,
     sum(input IS NULL) AS died,
     sum(coalesce(input, input_bound)) AS input,
@@ -39,7 +44,10 @@ SELECT
     sum(coalesce(cache_read, 0)) AS cache_read,
     sum(coalesce(cache_write_5m, 0)) AS cache_write_5m,
     sum(coalesce(cache_write_1h, 0)) AS cache_write_1h,
-    sum(coalesce(web_searches, 0)) AS web_searches
+    sum(coalesce(web_searches, 0)) AS web_searches,
+    sum(coalesce(micro_usd, bound, 0)) AS micro_usd,
+    sum(coalesce(saved, 0)) AS saved,
+    sum(coalesce(micro_usd, bound) IS NULL) AS unpriced
 FROM requests
 WHERE workspace = :workspace AND at >= :since
 AND (:channel IS NULL OR channel = :channel) AND (:thread IS NULL OR thread = :thread)
@@ -55,10 +63,10 @@ class SqliteLedger:
         self._connection = connection
 
     async def reserve(self, spending: Spending, scopes: Sequence[Scope]) -> Reservation | Refusal:
-        return await self._connection.unit(lambda db: _reserve(db, spending))
+        return await self._connection.unit(lambda db: _reserve(db, spending, scopes))
 
-    async def settle(self, reservation: Reservation, settled: Settled) -> None:
-        await self._connection.unit(lambda db: _settle(db, reservation, settled))
+    async def settle(self, reservation: Reservation, settled: Settled) -> list[Standing]:
+        return await self._connection.unit(lambda db: _settle(db, reservation, settled))
 
     async def spent(self, scope: Scope, since: datetime, by: str) -> list[Spent]:
         """Lines by group, in the order of their names."""
@@ -66,20 +74,30 @@ class SqliteLedger:
             raise ValueError(f"{by!r} is none of {', '.join(GROUPS)}")
         return await self._connection.unit(lambda db: _spent(db, scope, since, by))
 
+    async def budgets(self, workspace: str, now: datetime) -> Budgets:
+        return await self._connection.unit(lambda db: budgets(db, workspace, now))
+
+    async def allow(self, budget: Budget, expected: int) -> None:
+        await self._connection.unit(lambda db: allow(db, budget, expected))
+
 
 def died(db: Database, question: Row, at: datetime) -> None:
     """Whoever asked Claude this stopped before it knew the cost: its requests stay at their bounds."""
     db.execute(DIED, {**question, "at": stamp(at)})
 
 
-def _reserve(db: Database, spending: Spending) -> Reservation:
-    record = {name: getattr(spending, name) for name in Spending.__slots__ if name not in ("key", "at")}
-    row = db.table("requests").insert({**place(spending.key), **record, "at": stamp(spending.at), "state": "reserved"})
+def _reserve(db: Database, spending: Spending, scopes: Sequence[Scope]) -> Reservation | Refusal:
+    refusal = forbidden(db, spending, scopes)
+    if refusal:
+        return refusal
+    record = {name: getattr(spending, name) for name in Spending.__slots__ if name not in ("key", "at", "micro_usd")}
+    more = {"at": stamp(spending.at), "bound": spending.micro_usd, "state": "reserved"}
+    row = db.table("requests").insert({**place(spending.key), **record, **more})
     assert isinstance(row.last_pk, int)
     return Reservation(row.last_pk)
 
 
-def _settle(db: Database, reservation: Reservation, settled: Settled) -> None:
+def _settle(db: Database, reservation: Reservation, settled: Settled) -> list[Standing]:
     usage = asdict(settled.usage) if settled.usage else dict.fromkeys(KINDS)
     how = {
         "id": reservation.id,
@@ -88,12 +106,18 @@ def _settle(db: Database, reservation: Reservation, settled: Settled) -> None:
         "at": stamp(settled.at),
         "model": settled.model,
         "request": settled.request,
+        "micro_usd": settled.micro_usd,
+        "saved": settled.saved,
+        "miss": settled.miss,
     }
-    db.execute(SETTLE, {**usage, **how})
+    row = one(db, SETTLE, {**usage, **how})
+    return warned(db, row, settled.at) if row else []
 
 
 def _spent(db: Database, scope: Scope, since: datetime, by: str) -> list[Spent]:
     rows = db.query(SPENT, {**asdict(scope), "since": stamp(since), "by": by})
+    counts = ("requests", "died", "micro_usd", "saved", "unpriced")
     return [
-        Spent(row["group"], row["requests"], row["died"], Usage(**{kind: row[kind] for kind in KINDS})) for row in rows
+        Spent(row["group"], usage=Usage(**{kind: row[kind] for kind in KINDS}), **{name: row[name] for name in counts})
+        for row in rows
     ]

@@ -251,6 +251,38 @@ def personas(db: Database) -> None:
 
 
 @migrations()
+def money(db: Database) -> None:
+    """What a request may cost (`bound`) and what it did, in micro-dollars; budgets, and who was warned of them."""
+    for column in ("bound", "micro_usd", "saved"):
+        db.table("requests").add_column(column, int)
+    db.table("requests").add_column("miss", str)
+    db.table("budgets").create(
+        {
+            "id": int,
+            "workspace": str,
+            "channel": str,
+            "person": str,
+            "period": str,
+            "micro_usd": int,
+            "zone": str,
+            "author": str,
+            "at": str,
+        },
+        pk="id",
+        not_null={"workspace", "period", "zone", "author", "at"},
+        strict=True,
+    )
+    db.table("budgets").create_index(["workspace"], "budgets_by_workspace")
+    db.table("warnings").create(
+        {"workspace": str, "budget": int, "since": str, "percent": int},
+        pk=("budget", "since", "percent"),
+        foreign_keys=[("budget", "budgets", "id")],
+        not_null={"workspace", "budget", "since", "percent"},
+        strict=True,
+    )
+
+
+@migrations()
 def gaps(db: Database) -> None:
     """How far a workspace was heard, and since when it is behind: from there on it is not all told yet."""
     db.table("workspaces").add_column("heard_at", str)

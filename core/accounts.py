@@ -1,0 +1,126 @@
+"""Accounts: what was used, as tables, as bars, and as files for other programs."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from core.budgets import dollars
+from core.ledger import Spent, Usage
+from core.tables import draw_table
+
+LINES = 12  # of a table or a chart; the others are summed up in one more
+BAR = 24  # characters of the longest bar
+EIGHTHS = " ▏▎▍▌▋▊▉"
+OTHERS = "others"
+FIELDS = ("requests", "died", "unpriced")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What was used somewhere in some time: a line for each `by`, the dearest first, days in their order."""
+
+    title: str
+    by: str
+    lines: tuple[Spent, ...]
+
+    @property
+    def total(self) -> Spent:
+        return total(self.lines)
+
+
+def total(lines: Iterable[Spent]) -> Spent:
+    return sum(lines, Spent("all", 0, 0, Usage()))
+
+
+def account(title: str, by: str, lines: Sequence[Spent], zone: str) -> Account:
+    """An account of what the ledger told; of quarters of an hour it makes the days of a time zone."""
+    if by == "day":
+        return Account(title, by, tuple(_days(lines, ZoneInfo(zone))))
+    return Account(title, by, tuple(sorted(lines, key=lambda line: (-line.micro_usd, -line.usage.prompt, line.group))))
+
+
+def shortened(found: Account) -> Account:
+    """The account with few enough lines to be read."""
+    if len(found.lines) <= LINES or found.by == "day":
+        return found
+    others = replace(total(found.lines[LINES:]), group=f"{len(found.lines) - LINES} {OTHERS}")
+    return replace(found, lines=(*found.lines[:LINES], others))
+
+
+def table(found: Account, names: Mapping[str, str]) -> str:
+    """In Markdown, with a line of totals beneath."""
+    head = [[found.by, "requests", "read", "written", "cached", "cost", "saved"], ["---", *["--:"] * 6]]
+    lines = [_cells(line, _name(line.group, names)) for line in found.lines]
+    if len(lines) > 1:
+        lines.append(_cells(found.total, "**all**"))
+    return "\n".join(f"| {' | '.join(row)} |" for row in (*head, *lines))
+
+
+def bars(found: Account, names: Mapping[str, str]) -> str:
+    """What each line cost, drawn in characters."""
+    most = max((line.micro_usd for line in found.lines), default=0)
+    rows = [[_name(line.group, names), _bar(line.micro_usd, most), dollars(line.micro_usd)] for line in found.lines]
+    return draw_table([[found.by, "", "cost"], ["---", "---", "--:"], *rows]).strip("`\n")
+
+
+def as_csv(found: Account) -> bytes:
+    """One line a group, by its id, which no spreadsheet takes for a formula; dollars with six digits."""
+    file = io.StringIO()
+    writer = csv.writer(file)
+    records = [_record(found.by, line) for line in found.lines]
+    writer.writerow(_record(found.by, total(())))
+    writer.writerows(record.values() for record in records)
+    return file.getvalue().encode()
+
+
+def as_json(found: Account) -> bytes:
+    records = [_record(found.by, line) for line in found.lines]
+    return json.dumps({"title": found.title, "lines": records}, indent=1).encode()
+
+
+def notes(whole: Spent, misses: Iterable[Spent]) -> str:
+    """What the numbers do not say: what stands at its bound, what has no price, why the cache missed."""
+    said = []
+    if whole.died:
+        said.append(f"{whole.died:,} stopped before their cost was known and stand at the most they can have cost.")
+    if whole.unpriced:
+        said.append(f"{whole.unpriced:,} were of models without a price, and are not in the costs.")
+    reasons = [f"{miss.group} {miss.requests:,}" for miss in misses if miss.group]
+    if reasons:
+        said.append(f"Requests that found less in the cache than the last one left, by reason: {', '.join(reasons)}.")
+    return " ".join(said)
+
+
+def _record(by: str, line: Spent) -> dict[str, object]:
+    usd = {"usd": f"{line.micro_usd / 1_000_000:.6f}", "saved_usd": f"{line.saved / 1_000_000:.6f}"}
+    return {by: line.group, **{name: getattr(line, name) for name in FIELDS}, **asdict(line.usage), **usd}
+
+
+def _cells(line: Spent, name: str) -> list[str]:
+    usage = line.usage
+    cached = f"{usage.cache_read * 100 // usage.prompt} %" if usage.prompt else ""
+    counts = (f"{number:,}" for number in (line.requests, usage.prompt, usage.output))
+    return [name, *counts, cached, dollars(line.micro_usd), dollars(line.saved)]
+
+
+def _name(group: str, names: Mapping[str, str]) -> str:
+    """As it may stand in a table's cell."""
+    return " ".join(names.get(group, group).replace("|", "/").replace("`", "'").split())
+
+
+def _bar(value: int, most: int) -> str:
+    eighths = round(value * BAR * 8 / most) if most else 0
+    return "█" * (eighths // 8) + EIGHTHS[eighths % 8].strip()
+
+
+def _days(quarters: Iterable[Spent], zone: ZoneInfo) -> list[Spent]:
+    days: dict[str, Spent] = {}
+    for quarter in quarters:
+        at = datetime.fromisoformat(quarter.group).replace(tzinfo=UTC).astimezone(zone)
+        day = f"{at:%Y-%m-%d}"
+        days[day] = days.get(day, Spent(day, 0, 0, Usage())) + quarter
+    return list(days.values())

@@ -1,0 +1,56 @@
+"""A chart: bars in a picture that can be read on dark and on light ground."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+PAPER, INK, RULE, BARS = "#f5f4ef", "#22211f", "#d5d3c9", "#b65c38"  # an opaque paper of its own, on either ground
+LONGEST = 80  # characters of a label
+WIDTH, LINE, ROOM, DPI = 8.0, 0.34, 1.1, 160  # inches wide, inches a bar, inches around; dots an inch
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar: `value` sets its length, `words` stand at its end."""
+
+    label: str
+    value: float
+    words: str
+
+
+def drawn(title: str, bars: Sequence[Bar]) -> bytes:
+    """A PNG with one bar a line, the first on top. It takes a tenth of a second, and the first one a second."""
+    from matplotlib.figure import Figure  # noqa: PLC0415  most processes never draw
+
+    figure = Figure((WIDTH, ROOM + LINE * max(1, len(bars))), dpi=DPI, facecolor=PAPER, layout="constrained")
+    axes = figure.add_subplot(facecolor=PAPER)
+    figure.suptitle(_drawable(title), x=0.01, ha="left", size=11, color=INK, weight="bold", parse_math=False)
+    drawn_bars = axes.barh(range(len(bars)), [bar.value for bar in bars], color=BARS, height=0.7)
+    axes.bar_label(drawn_bars, [bar.words for bar in bars], padding=4, color=INK, parse_math=False)
+    axes.set_yticks(range(len(bars)), [_drawable(bar.label) for bar in bars], color=INK, parse_math=False)
+    axes.invert_yaxis()
+    axes.margins(x=0.15)
+    axes.set_xlim(left=0)
+    axes.set_xticks([])
+    axes.tick_params(length=0)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side == "left")
+        spine.set_color(RULE)
+    file = io.BytesIO()
+    figure.savefig(file, format="png")
+    return file.getvalue()
+
+
+def _drawable(text: str) -> str:
+    """What the font has no sign for is a dot: it knows most alphabets, but neither Chinese nor most emoji."""
+    signs = _signs()
+    text = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    return "".join(sign if ord(sign) in signs else "·" for sign in text)
+
+
+@cache
+def _signs() -> frozenset[int]:
+    from matplotlib.font_manager import findfont, get_font  # noqa: PLC0415  most processes never draw
+
+    return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())

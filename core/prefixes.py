@@ -1,0 +1,100 @@
+"""Prefixes: what the last request of each thread was like, to bound the next one and to say why a cache missed."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from core.chat import ThreadKey
+from core.ledger import Usage
+from core.prompt import FRAME, Block, Request
+
+REMEMBERED = 10_000  # threads
+TTL = {"5m": timedelta(minutes=5), "1h": timedelta(hours=1)}
+SYSTEM = ("house", "persona")
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A request that was answered: its blocks by their hashes, what else shaped it, and what became of its prompt."""
+
+    model: str
+    system: tuple[int, ...]
+    settings: str
+    turns: tuple[int, ...]
+    tokens: int
+    cached: int
+    """Tokens of it that stand in the cache."""
+    at: datetime
+
+
+class Prefixes:
+    """Remembers the last request of each thread, for as long as this process lives."""
+
+    def __init__(self) -> None:
+        self._past: OrderedDict[ThreadKey, Past] = OrderedDict()
+
+    def bound(self, key: ThreadKey, request: Request) -> int:
+        """The most tokens that the prompt can have.
+
+        What was sent before is known to the token; of what is new, no token is shorter than a byte.
+        """
+        past = self._past.get(key)
+        if past is None or not _continues(past, request):
+            return request.input_bound
+        new = _turns(request)[len(past.turns) :]
+        return min(request.input_bound, past.tokens + sum(len(block.text.encode()) + FRAME for block in new))
+
+    def note(self, key: ThreadKey, request: Request, usage: Usage, at: datetime) -> str | None:
+        """Remember a request that was answered. Why the cache did not have all that the last one left there, or None.
+
+        `new`: there was none before; `model`, `system`, `settings`, `history`: these changed; `expired`: it came too
+        late; `small`: nothing was cached, because the prompt was too short for it; `lost`: no reason of ours.
+        """
+        past = self._past.get(key)
+        blocks = tuple(hash(block.text) for block in _turns(request))
+        cached = usage.cache_read + usage.cache_write_5m + usage.cache_write_1h
+        system = _system(request)
+        self._past[key] = Past(request.model, system, _settings(request), blocks, usage.prompt, cached, at)
+        self._past.move_to_end(key)
+        if len(self._past) > REMEMBERED:
+            self._past.popitem(last=False)
+        return _missed(past, request, usage, at)
+
+
+def _missed(past: Past | None, request: Request, usage: Usage, at: datetime) -> str | None:
+    if past is None:
+        return None if usage.cache_read else "new"
+    if past.cached and usage.cache_read >= past.cached:
+        return None
+    ttl = TTL[request.body["cache_control"]["ttl"]]
+    reasons = {
+        "model": past.model != request.model,
+        "system": past.system != _system(request),
+        "settings": past.settings != _settings(request),
+        "history": not _continues(past, request),
+        "expired": at - past.at >= ttl,
+        "small": not past.cached,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), "lost")
+
+
+def _continues(past: Past, request: Request) -> bool:
+    """Whether a prompt begins with all of the one before."""
+    same = (past.model, past.system, past.settings) == (request.model, _system(request), _settings(request))
+    begun = _turns(request)[: len(past.turns)]
+    return same and tuple(hash(block.text) for block in begun) == past.turns
+
+
+def _turns(request: Request) -> Sequence[Block]:
+    return [block for block in request.blocks if block.origin not in SYSTEM]
+
+
+def _system(request: Request) -> tuple[int, ...]:
+    return tuple(hash(block.text) for block in request.blocks if block.origin in SYSTEM)
+
+
+def _settings(request: Request) -> str:
+    """What else a cache depends on."""
+    body = request.body
+    return f"{body.get('thinking')} {body.get('output_config')} {body['cache_control']}"

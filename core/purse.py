@@ -1,0 +1,139 @@
+"""The purse: what a request may cost is set aside before it is sent, and what it did cost is written down after."""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from core.budgets import Standing
+from core.chat import Question
+from core.claude import Claude, Completion, Trouble
+from core.ledger import Refusal, Reservation, Scope, Settled, Spending, Usage
+from core.prefixes import Prefixes
+from core.prices import Prices
+from core.prompt import Request, shortened
+from core.store.protocols import Ledger
+from core.watch import Requested, Watch, unwatched
+
+SHORTEST = 1000  # tokens: an answer for which less is left is refused
+TRIES = 3  # times that a smaller request is tried, while others spend the same budget
+ESTIMATE = 1.05  # times what count_tokens says: it is an estimate
+Clock = Callable[[], datetime]
+Heard = Callable[[str], None]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One request that a question needs, under a version of its channel's persona."""
+
+    question: Question
+    persona: int
+    request: Request
+
+    @property
+    def scopes(self) -> Sequence[Scope]:
+        """All whose budgets hold for it."""
+        key, person = self.question.key, self.question.person
+        return [Scope(key.workspace), Scope(key.workspace, key.channel), Scope(key.workspace, person=person)]
+
+
+class Purse:
+    """Pays for requests. `warn` is told of budgets that are nearly used up."""
+
+    def __init__(
+        self,
+        claude: Claude,
+        ledger: Ledger,
+        prices: Prices,
+        clock: Clock,
+        *,
+        watch: Watch = unwatched,
+        warn: Callable[[Standing], Awaitable[None]] | None = None,
+    ) -> None:
+        self._claude = claude
+        self._ledger = ledger
+        self._prices = prices
+        self._clock = clock
+        self._watch = watch
+        self._prefixes = Prefixes()
+        self.warn = warn
+
+    async def ask(self, order: Order, heard: Heard) -> Completion | Refusal:
+        """Send one request, if no budget forbids it. Raises Trouble; the request is settled whatever becomes of it."""
+        bound = self._prefixes.bound(order.question.key, order.request)
+        found = await self._reserve(order, bound)
+        if isinstance(found, Refusal) and found.left is not None:
+            order, found = await self._smaller(order, bound, found)
+        if isinstance(found, Refusal):
+            return found
+        return await self._paid(order, found, heard)
+
+    async def _reserve(self, order: Order, bound: int) -> Reservation | Refusal:
+        question, request, now = order.question, order.request, self._clock()
+        output = int(request.body["max_tokens"])
+        worst = self._prices.worst(request.model, bound, output, now.date())
+        spending = Spending(
+            question.key, question.name, question.person, request.model, order.persona, bound, output, now, worst
+        )
+        return await self._ledger.reserve(spending, order.scopes)
+
+    async def _smaller(self, order: Order, bound: int, refusal: Refusal) -> tuple[Order, Reservation | Refusal]:
+        """The same request with a closer bound and a shorter answer, if that fits into what is left."""
+        bound = min(bound, await self._counted(order.request) or bound)
+        whole = int(order.request.body["max_tokens"])
+        found: Reservation | Refusal = refusal
+        for _ in range(TRIES):
+            if isinstance(found, Reservation) or found.left is None:
+                break
+            room = self._prices.room(order.request.model, bound, found.left, self._clock().date())
+            if room < min(SHORTEST, whole):
+                break
+            order = replace(order, request=shortened(order.request, min(whole, room)))
+            found = await self._reserve(order, bound)
+        return order, found
+
+    async def _counted(self, request: Request) -> int | None:
+        """What Anthropic says that the prompt has; None where it does not say."""
+        try:
+            return int(await self._claude.count(request) * ESTIMATE) + 1
+        except Trouble as trouble:
+            log.warning("the prompt could not be counted: %s", trouble)
+            return None
+
+    async def _paid(self, order: Order, reservation: Reservation, heard: Heard) -> Completion:
+        settled = Settled(None, "died", self._clock())
+        try:
+            answer = await self._claude.answer(order.request, heard)
+            settled = self._settled(order, answer)
+            return replace(answer, bounded=order.request.bounded)
+        except Trouble as trouble:
+            log.warning("%s", trouble, extra={"request": trouble.request})
+            nothing = None if trouble.billed else 0
+            usage = None if trouble.billed else Usage()
+            settled = Settled(usage, trouble.kind, self._clock(), None, trouble.request, nothing)
+            raise
+        finally:
+            await self._settle(reservation, replace(settled, at=self._clock()), order.request.model)
+
+    def _settled(self, order: Order, answer: Completion) -> Settled:
+        """What an answer cost, by the prices of the model that gave it, else of the one that was asked."""
+        now = self._clock()
+        if answer.stop == "refusal" and not answer.content:
+            return Settled(Usage(), answer.stop, now, answer.model, answer.request, 0)  # Anthropic bills nothing for it
+        models = (answer.model, order.request.model)
+        costs = (self._prices.cost(model, answer.usage, now.date()) for model in models)
+        cost = next((one for one in costs if one), None)
+        miss = self._prefixes.note(order.question.key, order.request, answer.usage, now)
+        settled = Settled(answer.usage, answer.stop, now, answer.model, answer.request, miss=miss)
+        return replace(settled, micro_usd=cost.micro_usd, saved=cost.saved) if cost else settled
+
+    async def _settle(self, reservation: Reservation, settled: Settled, asked: str) -> None:
+        nearly = await self._ledger.settle(reservation, settled)
+        model = settled.model or asked
+        self._watch(Requested(model, settled.outcome, settled.usage, settled.micro_usd))
+        log.info("asked %s: %s", model, settled.outcome, extra={"request": settled.request})
+        for standing in nearly:
+            if self.warn is not None:
+                await self.warn(standing)
