@@ -45,10 +45,10 @@ class Told(list[str]):
 
 
 @asynccontextmanager
-async def listening(slack, told, token=None):
+async def listening(slack, told, patience=BRISK):
     async with aiohttp.ClientSession() as session:
         client = AsyncWebClient(slack.token, slack.base_url, session=session, retry_handlers=[])
-        socket = Socket(bolt.app(client, US, told.listen), token or slack.app_token, client, told.hear, patience=BRISK)
+        socket = Socket(bolt.app(client, US, told.listen), slack.app_token, client, told.hear, patience=patience)
         running = asyncio.create_task(socket.run())
         try:
             yield running

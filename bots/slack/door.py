@@ -17,7 +17,7 @@ from bots.slack.missed import Search
 from bots.slack.pace import PAUSE, Leisure, Pace
 from bots.slack.people import People
 from bots.slack.posts import NOTICE, QUIET
-from bots.slack.socket import Socket
+from bots.slack.socket import PATIENCE, Patience, Socket
 from bots.slack.surface import Surface
 from bots.slack.tokens import check
 from bots.slack.web import Limited, Refused, Sleep, Unsure, Web
@@ -48,6 +48,8 @@ class Slack:
         managers: frozenset[str] = frozenset(),
         grows: bool = True,
         pause: float = PAUSE,
+        seconds: float = SECONDS,
+        patience: Patience = PATIENCE,
         sleep: Sleep = asyncio.sleep,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -59,7 +61,7 @@ class Slack:
         self._api_url = api_url
         self._managers = managers
         self._grows = grows
-        self._pause = pause
+        self._pause, self._seconds, self._patience = pause, seconds, patience
         self._sleep = sleep
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
@@ -110,8 +112,9 @@ class Slack:
     async def _connected(self, web: Web, hear: Hear) -> None:
         app = bolt.app(web.client, web.us, self._listen)
         if self._app_token:
-            ours = frozenset({web.us.workspace})
-            await Socket(app, self._app_token, web.client, hear, workspaces=ours, told=self._told).run()
+            ours, patience = frozenset({web.us.workspace}), self._patience
+            socket = Socket(app, self._app_token, web.client, hear, workspaces=ours, patience=patience, told=self._told)
+            await socket.run()
             return
         await self._sure(hear, self._gap(web))
         with self._mount(http.routes(app, self._signing_secret)):
@@ -141,7 +144,7 @@ class Slack:
     def _client(self) -> AsyncWebClient:
         """A client over our one session, which repeats nothing by itself: a post whose answer is lost may stand."""
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SECONDS))
+            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self._seconds))
         return AsyncWebClient(self._bot_token, self._api_url, session=self._session, retry_handlers=[])
 
     async def _introduced(self) -> tuple[Web, People]:
