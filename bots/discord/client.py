@@ -13,6 +13,7 @@ from bots.discord.invite import intents
 from bots.discord.read import Json
 from core.store.protocols import Notes, Unavailable
 
+SILENCE = 60.0  # seconds; the gateway wants a heartbeat every 41
 NOTE = "discord:commands:{}"
 
 Tell = Callable[[str, Json], None]
@@ -24,7 +25,8 @@ log = logging.getLogger(__name__)
 class Client(discord.AutoShardedClient):
     """Notifies nobody, caches no messages, and syncs its commands only when they changed.
 
-    `quick` waits neither between shards nor for servers that come late; for servers of one's own.
+    `quick` waits neither between shards nor for servers that come late; for servers of one's own. After `silence`
+    seconds without a word of the gateway's, which answers each heartbeat, it connects anew.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class Client(discord.AutoShardedClient):
         content: bool,
         shards: tuple[Sequence[int] | None, int | None] = (None, None),
         quick: bool = False,
+        silence: float = SILENCE,
     ) -> None:
         options: dict[str, Any] = {"shard_ids": list(shards[0])} if shards[0] else {}
         super().__init__(
@@ -43,6 +46,7 @@ class Client(discord.AutoShardedClient):
             max_messages=None,
             shard_count=shards[1],
             guild_ready_timeout=0.01 if quick else 2.0,
+            heartbeat_timeout=silence,
             **options,
         )
         self.tree = app_commands.CommandTree(self)

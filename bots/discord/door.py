@@ -17,7 +17,7 @@ from discord.http import HTTPClient, Route
 
 from bots.catching_up import CatchingUp
 from bots.discord import look
-from bots.discord.client import Client
+from bots.discord.client import SILENCE, Client
 from bots.discord.hearing import Hearing, us
 from bots.discord.interactions import DEFER, Interactions
 from bots.discord.invite import SWITCHES
@@ -64,6 +64,7 @@ class Discord:
         shards: tuple[Sequence[int] | None, int | None] = (None, None),
         managers: Collection[str] = (),
         quick: bool = False,
+        silence: float = SILENCE,
         edit: float = EDIT,
         defer: float = DEFER,
         pause: Pause = asyncio.sleep,
@@ -73,7 +74,7 @@ class Discord:
         self._api = api_url
         self._gateway = gateway_url
         self._shards, self._managers = shards, frozenset(managers)
-        self._quick, self._defer, self._pause = quick, defer, pause
+        self._quick, self._silence, self._defer, self._pause = quick, silence, defer, pause
         self._content = True
         self._client: Client | None = None
         self._hearing: Hearing | None = None
@@ -143,7 +144,14 @@ class Discord:
         """A new client with our commands. Once it is logged in, requests go through it."""
         self._interactions = Interactions(hear, TABLE, self._defer)
         self._hearing = self._hearing or Hearing(hear, lambda: self._connected, self._names)
-        client = Client(self._hearing.tell, self._notes, content=self._content, shards=self._shards, quick=self._quick)
+        client = Client(
+            self._hearing.tell,
+            self._notes,
+            content=self._content,
+            shards=self._shards,
+            quick=self._quick,
+            silence=self._silence,
+        )
         for command in self._interactions.built():
             client.tree.add_command(command)
         client.online = partial(self._come_online, client)

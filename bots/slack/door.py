@@ -58,12 +58,10 @@ class Slack:
         self._mount = mount or Server().mounted
         self._watch = watch
         self.offline = "not connected yet"
-        self._api_url = api_url
-        self._managers = managers
+        self._api_url, self._managers = api_url, managers
         self._grows = grows
         self._pause, self._seconds, self._patience = pause, seconds, patience
-        self._sleep = sleep
-        self._clock = clock
+        self._sleep, self._clock = sleep, clock
         self._session: aiohttp.ClientSession | None = None
         self._known: tuple[Web, People] | None = None
         self._knowing = asyncio.Lock()
