@@ -71,8 +71,7 @@ class Discord:
     ) -> None:
         self._token = token
         self._notes = notes
-        self._api = api_url
-        self._gateway = gateway_url
+        self._api, self._gateway = api_url, gateway_url
         self._shards, self._managers = shards, frozenset(managers)
         self._quick, self._silence, self._defer, self._pause = quick, silence, defer, pause
         self._content = True
