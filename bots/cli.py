@@ -110,6 +110,8 @@ def slack() -> None:
 @click.option("--yaml", "as_yaml", is_flag=True, help="As YAML; JSON otherwise.")
 def manifest(url: str, as_yaml: bool) -> None:
     """Print the manifest to create the Slack app from."""
+    if url and not url.startswith("https://"):
+        raise click.BadParameter("Slack calls nothing but https:// addresses.", param_hint="--url")
     import json
 
     from bots.slack.manifest import manifest

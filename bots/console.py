@@ -15,7 +15,10 @@ from core.commands.table import missing
 from core.seam import Shown
 
 WORKSPACE = "console:local"
-WELCOME = "Talk to Claude. `/as NAME` is somebody else, `/channel NAME` and `/new` are elsewhere, `/help` has more."
+WELCOME = (
+    "Talk to Claude. `/as NAME` is somebody else, `/channel NAME` and `/new` are elsewhere, `/help` has more, "
+    "and Ctrl-D leaves."
+)
 
 
 class Console:

@@ -10,7 +10,11 @@ from typing import Literal
 
 from core.watch import answering
 
-TOKENS = re.compile(r"(?:sk-ant-|xox[a-z]-|xapp-|xoxe\.)[\w-]{6,}|[\w-]{23,28}\.[\w-]{6}\.[\w-]{27,}")
+TOKENS = re.compile(
+    r"(?:sk-ant-|xox[a-z]-|xapp-|xoxe\.)[\w-]{6,}|[\w-]{23,28}\.[\w-]{6}\.[\w-]{27,}"
+    r"|(?:webhooks|interactions)/\d+/[\w-]{9,}|aW50ZXJhY3Rpb246[\w-]+"  # who has it can answer in our name
+    r"|commands/T\w+/[\w/]+|ticket=[\w-]+"  # of Slack: the same, and to connect as us
+)
 HIDDEN = "[secret]"
 NOISY = ("httpx2", "httpcore2", "aiohttp", "anthropic", "slack_bolt", "slack_sdk", "discord", "asyncio")
 FIELDS = ("workspace", "channel", "question", "request")

@@ -34,7 +34,7 @@ class Metrics:
         self._tokens = counted("confab_tokens", "Tokens as Claude bills them.", ["model", "kind"])
         self._cost = counted("confab_cost_usd", "US dollars that requests cost, where prices are known.", ["model"])
         self._hits = shown("confab_cache_hit_ratio", "Of all prompt tokens so far, those read from cache.")
-        self._calls = counted("confab_platform_calls", "Calls of a platform's API.", ["platform", "method", "outcome"])
+        self._calls = counted("confab_platform_calls", "Requests to a platform.", ["platform", "method", "outcome"])
         self._open = shown("confab_open_questions", "Questions that wait or are being answered.")
         self._oldest = shown("confab_oldest_question_seconds", "The age of the oldest open question.")
         self._connected = shown("confab_connected", "Whether a platform is connected.", ["platform"])

@@ -43,7 +43,7 @@ def opened(names: Sequence[str], settings: Settings, notes: Notes, mount: Mount,
     if "discord" in names:
         from bots.discord.door import Discord
 
-        found.append(Discord.of(settings, notes))
+        found.append(Discord.of(settings, notes, watch))
     return [platform for platform in found if platform is not None]
 
 

@@ -1,11 +1,37 @@
-"""The stores that the conformance suite runs against; another one is one more parameter here."""
+"""For every test: no secret may leak; and the stores that the conformance suite runs against.
+
+Another store is one more parameter here.
+"""
 
 from datetime import datetime, timedelta
 
 import pytest
 
 from core.store.sqlite import open_store
+from tests.leaks import Lines, leaks, written
 from tests.talk import NOON
+
+LINES = Lines()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup():
+    LINES.listen()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A test fails, whatever else became of it, when a secret is in what was put out meanwhile."""
+    report = yield
+    shown = [text for when, kind, text in item._report_sections if when == call.when and kind != "log"]
+    found = leaks([*shown, *LINES.texts, *written(item.funcargs.values())])
+    LINES.texts.clear()
+    if found:
+        report.sections.append(("Leaks", "\n".join(found)))
+        if not report.failed:
+            report.longrepr = f"{len(found)} lines of output hold a secret; the first: {found[0]}"
+        report.outcome = "failed"
+    return report
 
 
 class Clock:

@@ -6,15 +6,17 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from core import prices
+from core.accounts import total
 from core.asking import Asking
 from core.assistant import Assistant
 from core.claude import Claude
+from core.ledger import Scope
 from core.personas import Persona
 from core.purse import Purse
 from core.seam import Platform
 from core.store.protocols import Store
 from core.warned import Warned
-from core.watch import Watch, unwatched
+from core.watch import Closed, Sign, Watch, unwatched
 from tests.fakes.claude import ClaudeFake
 
 
@@ -38,10 +40,20 @@ async def house(
     watch: Watch = unwatched,
     **options: object,
 ) -> AsyncIterator[Assistant]:
-    """An assistant that answers while this lasts. Retries do not wait."""
+    """An assistant that answers while this lasts. Retries do not wait.
+
+    At the end the ledger must hold, to the micro-dollar, what was billed; of requests that died, at least that.
+    """
+    began, billed, workspaces = clock(), len(fake.billed), set[str]()
+
+    def watching(sign: Sign) -> None:
+        if isinstance(sign, Closed):
+            workspaces.add(sign.question.key.workspace)
+        watch(sign)
+
     claude = Claude(fake.key, fake.url)
     named = {platform.name: platform for platform in platforms}
-    purse = Purse(claude, store.ledger, prices.read(), clock, watch=watch, warn=Warned(named))
+    purse = Purse(claude, store.ledger, prices.read(), clock, watch=watching, warn=Warned(named))
     asking = Asking(claude, purse, store.notes, clock, sleep=at_once)
     assistant = Assistant(
         store,
@@ -50,7 +62,7 @@ async def house(
         defaults=persona,
         clock=clock,
         process=process,
-        watch=watch,
+        watch=watching,
         **options,  # type: ignore[arg-type]  # the assistant's own
     )
     answering = asyncio.create_task(assistant.floor.run())
@@ -61,3 +73,12 @@ async def house(
         answering.cancel()
         await asyncio.gather(answering, return_exceptions=True)
         await claude.close()
+    await fake.settled()
+    await _accounted(store, began, workspaces, sum(one.micro_usd for one in fake.billed[billed:]))
+
+
+async def _accounted(store: Store, since: datetime, workspaces: set[str], billed: int) -> None:
+    lines = [line for name in workspaces for line in await store.ledger.spent(Scope(name), since, "model")]
+    whole = total(lines)
+    if workspaces:  # where no answer ended there is nothing to compare yet
+        assert whole.micro_usd >= billed if whole.died else whole.micro_usd == billed

@@ -13,10 +13,10 @@ from core.store.protocols import Store
 from core.store.sqlite import open_store
 from tests.fakes.claude import ClaudeFake
 from tests.fakes.slack import SlackFake
+from tests.fakes.slack_app import SECRET
 from tests.fakes.slack_nouns import Shown
 from tests.house import house
 
-SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
 BOT = "U0BOT"
 
 

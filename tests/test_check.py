@@ -447,6 +447,7 @@ async def run(environment, folder, *options):
         cwd=folder, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     shown, complaints = await process.communicate()
+    print(shown.decode())  # where leaks are looked for
     assert complaints.decode() == ""
     return process.returncode, shown.decode()
 

@@ -19,7 +19,9 @@ def confab(*words: str, folder: Path, **variables: str) -> subprocess.CompletedP
     environment = {name: value for name, value in os.environ.items() if not name.startswith(TOKENS)}
     environment |= {"PYTHONPATH": str(ROOT), **variables}
     command = [sys.executable, "-W", "error", "-W", "ignore:'audioop':DeprecationWarning", "-m", "bots", *words]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    print(run.stdout, run.stderr)  # where leaks are looked for
+    return run
 
 
 def test_the_manifest_is_ready_to_paste(tmp_path):
@@ -33,6 +35,13 @@ def test_the_manifest_comes_as_yaml_and_for_http_too(tmp_path):
     run = confab("slack", "manifest", "--yaml", "--url", "https://confab.example", folder=tmp_path)
 
     assert yaml.safe_load(run.stdout) == manifest("https://confab.example")
+
+
+def test_an_address_that_slack_would_not_take_is_refused(tmp_path):
+    run = confab("slack", "manifest", "--url", "http://confab.example", folder=tmp_path)
+
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr.endswith("Invalid value for --url: Slack calls nothing but https:// addresses.\n")
 
 
 def test_the_invitation_names_the_application_of_the_token(tmp_path):

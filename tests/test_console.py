@@ -49,6 +49,7 @@ async def said(environment: dict[str, str], folder: Path, *lines: str) -> str:
     """What the terminal shows for these lines."""
     async with chat(environment, folder) as process:
         shown, complaints = await process.communicate("\n".join(lines).encode())
+        print(shown.decode())  # where leaks are looked for
         assert (process.returncode, complaints.decode()) == (0, "")
         return shown.decode()
 

@@ -64,6 +64,7 @@ def test_ask_takes_a_prompt_and_may_be_private():
             {"type": 3, "required": False, "choices": [{"name": "s", "value": "s"}, {"name": "l", "value": "l"}]},
             id="choice",
         ),
+        pytest.param(Parameter("as", Kind.NUMBER, "words"), {"type": 4, "required": False}, id="a word of Python's"),
         pytest.param(
             Parameter("model", Kind.TEXT, "words"), {"type": 3, "required": False, "autocomplete": True}, id="a model"
         ),

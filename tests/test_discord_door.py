@@ -1,11 +1,14 @@
 """Discord's door: what comes in, what is lost, and what keeps it shut."""
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
+from discord.gateway import ReconnectWebSocket
 from pydantic import SecretStr
 
 from bots.discord.door import Discord
+from bots.discord.resuming import Resuming
 from core.chat import Deleted, Edited, Gap, Said, Unconnectable
 from core.settings import Misset, Settings
 from core.store.protocols import Unavailable
@@ -14,6 +17,7 @@ from tests.fakes.discord import DiscordFake
 from tests.fakes.discord_limits import error
 from tests.fakes.discord_nouns import Intent
 from tests.guild import answered, confab, idle, settled, told, until
+from tests.wire import Wire
 
 pytest_plugins = ("tests.guild_fixtures",)
 
@@ -57,6 +61,56 @@ async def test_a_resumed_session_is_no_gap_and_loses_nothing(fake, claude, runni
     assert len(gaps(running)) == 1
     assert [one.content for one in fake.visible("general")][1:] == ["the first answer"]
     assert [one.content for one in fake.visible("dev")][1] == "fine"
+
+
+async def test_a_session_is_resumed_also_when_discord_could_not_be_reached_at_once(fake, claude, kept, caplog):
+    async with Wire(fake.world.address) as wire:
+        fake.lie_at(wire.url)
+        async with confab(fake, claude, kept) as running:
+            await wire.cut()
+            await fake.until(lambda: not fake.gateway.live)
+            await fake.say("bob", "dev", f"<@{fake.me}> are you there?")
+            await until(lambda: caplog.text.count("Attempting a reconnect") == 2, 10)
+            await wire.mend()
+            await fake.until(lambda: fake.gateway.resumed == 1, 20)
+            await settled(fake, running)
+
+            assert len(gaps(running)) == fake.gateway.identified == 1
+            assert [one.content for one in fake.visible("dev")][1:] == ["fine"]
+
+
+class Trying:
+    """A shard that notes how it is to connect."""
+
+    def __init__(self, session: str | None) -> None:
+        self.id, self.tries = 0, []
+        self.ws = SimpleNamespace(session_id=session)
+
+    async def reidentify(self, how: ReconnectWebSocket) -> None:
+        self.tries.append("resume" if how.resume else "identify")
+
+    async def reconnect(self) -> None:
+        self.tries.append("anew")
+
+
+async def test_a_session_is_resumed_for_five_minutes_and_each_has_its_own():
+    seconds = iter([0, 100, 399, 401, 500, 600])
+    shard = Trying("s1")
+    resuming = Resuming(shard, clock=lambda: next(seconds))
+    shard.ws = SimpleNamespace(session_id="s2")
+    for _ in range(2):
+        await resuming.reconnect()
+    shard.ws = SimpleNamespace(session_id="s3")
+    await resuming.reconnect()
+
+    assert shard.tries == ["resume", "anew", "resume"]
+
+
+async def test_without_a_session_there_is_nothing_to_resume():
+    shard = Trying(None)
+    await Resuming(shard, clock=lambda: 0.0).reconnect()
+
+    assert shard.tries == ["anew"]
 
 
 async def test_a_new_session_is_a_gap_after_which_threads_are_read_again(fake, claude, running):

@@ -46,6 +46,13 @@ async def test_a_persona_set_by_form_holds(fake, claude, running):
     assert systems(claude) == ["You are\na poet."]
 
 
+async def test_an_option_whose_name_python_takes_for_a_word_of_its_own_is_heard(fake, running):
+    given = await fake.interact("ada", "general", "usage", {"as": "csv"})
+    await answered(running, given)
+
+    assert [file.upload.name for file in fake.world.files.values()] == ["usage.csv"]
+
+
 @pytest.mark.parametrize("by_form", [False, True], ids=["by option", "by form"])
 async def test_a_persona_is_not_set_without_manage_channels(fake, claude, running, by_form):
     given = await fake.interact("bob", "general", "persona set", {} if by_form else {"text": "Be rude."})

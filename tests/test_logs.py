@@ -46,6 +46,11 @@ def raised(message: str) -> ValueError:
         "xapp-1-A0APP-123-abcdef",
         "xoxe.xoxp-1-abcdefgh",
         ".".join(["MTIzNDU2Nzg5MDEyMzQ1Njc4", "GabcDE", "abcdefghijklmnopqrstuvwxyz12345"]),
+        "aW50ZXJhY3Rpb246ODQ1MDI3NzM4Mjc2NDYyNjMyOnVjU0lFSjNSeFZ",
+        "webhooks/4242/a-token_of-another-shape",
+        "interactions/4242/a-token_of-another-shape",
+        "commands/T024/1234567/abcDEF123",
+        "ticket=0f3a-92c1",
     ],
 )
 @pytest.mark.parametrize("form", [Discreet, Json], ids=["text", "json"])

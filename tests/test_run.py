@@ -8,7 +8,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from contextlib import asynccontextmanager
@@ -27,6 +26,7 @@ from tests.fakes.board import Board
 from tests.fakes.claude import ClaudeFake
 from tests.fakes.claude_script import Answer, Gate
 from tests.fakes.slack import SlackFake
+from tests.wire import free_port
 
 ROOT = Path(__file__).parent.parent
 
@@ -151,7 +151,9 @@ def confab(folder: Path, *arguments: str, **variables: str) -> subprocess.Comple
     """A run of the command line, with nothing set but `variables`."""
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)} | variables
     command = [sys.executable, "-W", "error", "-m", "bots", *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    print(done.stdout, done.stderr)  # where leaks are looked for
+    return done
 
 
 @pytest.mark.parametrize(
@@ -193,7 +195,8 @@ async def process(folder: Path, slack: SlackFake, fake: ClaudeFake, *arguments: 
     finally:
         if started.returncode is None:
             started.kill()
-        await started.communicate()
+        _, logged = await started.communicate()
+        print(logged.decode())  # where leaks are looked for
 
 
 @pytest.fixture
@@ -269,13 +272,6 @@ async def test_calls_of_slack_are_counted_and_a_slack_bot_loads_no_discord(tmp_p
     assert 'confab_platform_calls_total{method="chat.postMessage",outcome="ok",platform="slack"} 1.0' in metrics
     assert ready == (200, {"slack": "connected"})
     assert shown.decode().strip() == "[]"
-
-
-def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 SLACK_ONLY = """

@@ -45,10 +45,11 @@ class Told(list[str]):
 
 
 @asynccontextmanager
-async def listening(slack, told, patience=BRISK):
+async def listening(slack, told, token=None, offline=lambda _why: None, patience=BRISK):
     async with aiohttp.ClientSession() as session:
         client = AsyncWebClient(slack.token, slack.base_url, session=session, retry_handlers=[])
-        socket = Socket(bolt.app(client, US, told.listen), slack.app_token, client, told.hear, patience=patience)
+        app = bolt.app(client, US, told.listen)
+        socket = Socket(app, token or slack.app_token, client, told.hear, patience=patience, told=offline)
         running = asyncio.create_task(socket.run())
         try:
             yield running
@@ -113,13 +114,31 @@ async def test_an_address_that_went_stale_is_asked_for_anew(slack):
 
 
 @pytest.mark.parametrize(
-    "fault", [Fault(status=503), Fault(dropped=True), Fault(429, retry_after=0.01)], ids=["503", "cut", "429"]
+    ("fault", "why"),
+    [
+        (Fault(status=503), "apps.connections.open: 503"),
+        (Fault(dropped=True), "apps.connections.open: ServerDisconnectedError"),
+        (Fault(429, retry_after=0.01), "apps.connections.open may be called again in 0.01 s"),
+    ],
+    ids=["503", "cut", "429"],
 )
-async def test_a_slack_that_is_away_is_waited_for(slack, fault):
+async def test_a_slack_that_is_away_is_waited_for_and_why_is_told_in_a_word(slack, fault, why):
     slack.fail_next("apps.connections.open", fault, 3)
+    told = []
 
-    async with listening(slack, Told()):
+    async with listening(slack, Told(), offline=told.append):
         await slack.connected()
+        await slack.until(lambda: told[-1:] == [""])
+
+    assert told[:4] == [f"Slack can't be reached: {why}"] * 3 + [""]
+
+
+async def test_what_slack_says_of_a_token_is_told_only_where_it_is_a_word(slack):
+    slack.fail_next("apps.connections.open", Fault(error=f"your token {slack.app_token} is {'very ' * 99} wrong"))
+
+    async with listening(slack, Told()) as running:
+        with pytest.raises(Unconnectable, match=r"take this token \(apps.connections.open: unknown_error\)\.$"):
+            await asyncio.wait_for(asyncio.shield(running), 5)
 
 
 async def test_a_token_that_is_taken_away_ends_it_in_one_line(slack):

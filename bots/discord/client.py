@@ -5,12 +5,15 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+import aiohttp
 import discord
+import yarl
 from discord import app_commands
 
 from bots.discord import commands
 from bots.discord.invite import intents
 from bots.discord.read import Json
+from bots.discord.resuming import Resuming
 from core.store.protocols import Notes, Unavailable
 
 SILENCE = 60.0  # seconds; the gateway wants a heartbeat every 41
@@ -25,8 +28,8 @@ log = logging.getLogger(__name__)
 class Client(discord.AutoShardedClient):
     """Notifies nobody, caches no messages, and syncs its commands only when they changed.
 
-    `quick` waits neither between shards nor for servers that come late; for servers of one's own. After `silence`
-    seconds without a word of the gateway's, which answers each heartbeat, it connects anew.
+    `trace` is told of each request. `quick` waits neither between shards nor for servers that come late; for servers of
+    one's own. After `silence` seconds without a word of the gateway's, which answers each heartbeat, it connects anew.
     """
 
     def __init__(
@@ -36,6 +39,7 @@ class Client(discord.AutoShardedClient):
         *,
         content: bool,
         shards: tuple[Sequence[int] | None, int | None] = (None, None),
+        trace: aiohttp.TraceConfig,
         quick: bool = False,
         silence: float = SILENCE,
     ) -> None:
@@ -45,6 +49,7 @@ class Client(discord.AutoShardedClient):
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=None,
             shard_count=shards[1],
+            http_trace=trace,
             guild_ready_timeout=0.01 if quick else 2.0,
             heartbeat_timeout=silence,
             **options,
@@ -54,8 +59,14 @@ class Client(discord.AutoShardedClient):
         """Called once we are logged in, and may make requests."""
         self._notes = notes
         self._quick = quick
-        # The library has no hook for raw payloads that keeps their order, and lets what it can't read end the
-        # connection: https://github.com/Rapptz/discord.py, gateway.py, received_message.
+        self._guard(tell)
+
+    def _guard(self, tell: Tell) -> None:
+        """Hear payloads as they come.
+
+        The library has no hook for them that keeps their order, and lets what it can't read end the connection:
+        https://github.com/Rapptz/discord.py, gateway.py, received_message.
+        """
         parsers = self._connection.parsers
         for name, parse in list(parsers.items()):
             parsers[name] = partial(_guarded, name, (partial(tell, name), parse))
@@ -71,6 +82,11 @@ class Client(discord.AutoShardedClient):
                 await self._notes.put(note, synced)
         except (discord.DiscordException, OSError, Unavailable) as error:
             log.error("commands could not be synced, the old ones stay: %s", type(error).__name__)
+
+    async def launch_shard(self, gateway: yarl.URL, shard_id: int, *, initial: bool = False) -> None:
+        await super().launch_shard(gateway, shard_id, initial=initial)
+        shard = self.shards[shard_id]._parent  # the library has no hook for this either
+        shard.reconnect = Resuming(shard).reconnect  # type: ignore[method-assign]  # that is the point
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         if not self._quick:

@@ -119,10 +119,11 @@ def _command(row: Row, give: Give, suggest: Suggest) -> Command[Any, ..., Any]:
     arguments = [Argument("interaction", Argument.POSITIONAL_OR_KEYWORD)]
     arguments += [_argument(parameter) for parameter in row.parameters]
     called.__signature__ = Signature(arguments)  # type: ignore[attr-defined]  # functions may have one
-    chosen = {_python(one): _choices(one) for one in row.parameters if one.kind is Kind.CHOICE}
-    called = app_commands.rename(**{_python(one): one.name for one in row.parameters})(called)
-    called = app_commands.describe(**{_python(one): one.about[:100] for one in row.parameters})(called)
-    called = app_commands.choices(**chosen)(called)
+    called = app_commands.rename(**{_spelt(one): one.name for one in row.parameters})(called)
+    called = app_commands.describe(**{_spelt(one): one.about[:100] for one in row.parameters})(called)
+    called = app_commands.choices(**{_spelt(one): _choices(one) for one in row.parameters if one.kind is Kind.CHOICE})(
+        called
+    )
     command: Command[Any, ..., Any] = Command(
         name=row.words.split()[-1],
         description=row.about[:100],
@@ -133,13 +134,8 @@ def _command(row: Row, give: Give, suggest: Suggest) -> Command[Any, ..., Any]:
     command.default_permissions = _permissions(row.rank)
     for parameter in row.parameters:
         if parameter.kind is Kind.TEXT and (parameter.choices or parameter.name == MODEL):
-            command.autocomplete(_python(parameter))(_suggesting(row, parameter, suggest))
+            command.autocomplete(_spelt(parameter))(_suggesting(row, parameter, suggest))
     return command
-
-
-def _python(parameter: Parameter) -> str:
-    """What a parameter is called inside; people see its own name, which may be a word of Python's, like `as`."""
-    return f"{parameter.name}_"
 
 
 def _argument(parameter: Parameter) -> Argument:
@@ -148,7 +144,12 @@ def _argument(parameter: Parameter) -> Argument:
     needed = parameter.required and parameter.kind is not Kind.LONG
     default = Argument.empty if needed else None
     annotation = kind if needed else kind | None
-    return Argument(_python(parameter), Argument.KEYWORD_ONLY, default=default, annotation=annotation)
+    return Argument(_spelt(parameter), Argument.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _spelt(parameter: Parameter) -> str:
+    """A parameter's name as Python takes it, for which `as` is none."""
+    return f"{parameter.name}_"
 
 
 def _choices(parameter: Parameter) -> list[Choice[str]]:

@@ -17,6 +17,7 @@ from discord.http import HTTPClient, Route
 
 from bots.catching_up import CatchingUp
 from bots.discord import look
+from bots.discord.calls import counted
 from bots.discord.client import SILENCE, Client
 from bots.discord.hearing import Hearing, us
 from bots.discord.interactions import DEFER, Interactions
@@ -33,6 +34,7 @@ from core.chat import Gone, Hear, Question, Unconnectable
 from core.commands import TABLE
 from core.settings import Misset, Settings
 from core.store.protocols import Notes
+from core.watch import Watch, unwatched
 
 API, GATEWAY = "https://discord.com/api/v10", "wss://gateway.discord.gg/"
 TOKEN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+")
@@ -63,14 +65,14 @@ class Discord:
         gateway_url: str = GATEWAY,
         shards: tuple[Sequence[int] | None, int | None] = (None, None),
         managers: Collection[str] = (),
+        watch: Watch = unwatched,
         quick: bool = False,
         silence: float = SILENCE,
         edit: float = EDIT,
         defer: float = DEFER,
         pause: Pause = asyncio.sleep,
     ) -> None:
-        self._token = token
-        self._notes = notes
+        self._token, self._notes, self._watch = token, notes, watch
         self._api, self._gateway = api_url, gateway_url
         self._shards, self._managers = shards, frozenset(managers)
         self._quick, self._silence, self._defer, self._pause = quick, silence, defer, pause
@@ -86,7 +88,7 @@ class Discord:
         self._pace = Pace(edit)
 
     @classmethod
-    def of(cls, settings: Settings, notes: Notes) -> Self | None:
+    def of(cls, settings: Settings, notes: Notes, watch: Watch = unwatched) -> Self | None:
         """Discord as the settings have it, or None if no token is set. Raises Misset."""
         if settings.discord_bot_token is None:
             return None
@@ -103,6 +105,7 @@ class Discord:
             gateway_url=settings.discord_gateway_url,
             shards=(ids or None, count),
             managers=settings.confab_managers,
+            watch=watch,
         )
 
     @property
@@ -148,6 +151,7 @@ class Discord:
             self._notes,
             content=self._content,
             shards=self._shards,
+            trace=counted(self._watch, self._api),
             quick=self._quick,
             silence=self._silence,
         )

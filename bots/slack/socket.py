@@ -97,7 +97,7 @@ class Socket:
                     raise Unconnectable(f"SLACK_APP_TOKEN: Slack does not take this token ({failure}).") from None
                 pause = failure.seconds if isinstance(failure, Limited) else self._patience.again
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                failure, pause = error, self._patience.again
+                failure, pause = Unsure(f"apps.connections.open: {type(error).__name__}"), self._patience.again
             log.warning("Slack can't be reached, trying again: %s", failure)
             self._told(f"Slack can't be reached: {failure}")
             await asyncio.sleep(pause)

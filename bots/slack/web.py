@@ -38,6 +38,7 @@ GONE = {
 }
 PASSING = {"fatal_error", "internal_error", "request_timeout", "service_unavailable", "team_added_to_org"}
 
+_WORD = re.compile(r"[a-z0-9_]{1,60}")
 _HOST = re.compile(r"[A-Za-z0-9.-]+(?::\d+)?")
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -166,7 +167,7 @@ def failed(method: str, error: SlackApiError) -> Exception:
     response: Any = error.response
     data = getattr(response, "data", None)
     said = data if isinstance(data, dict) else {}
-    word = str(said.get("error") or "")
+    word = _word(said.get("error"))
     status: int = getattr(response, "status_code", None) or getattr(response, "status", None) or 0
     if status == 429 or word in {"ratelimited", "rate_limited"}:
         return Limited(method, _seconds(response.headers.get("Retry-After")))
@@ -177,6 +178,13 @@ def failed(method: str, error: SlackApiError) -> Exception:
     if word == "missing_scope":
         return Hindered(_unscoped(method, str(said.get("needed") or "")))
     return Refused(method, word or f"HTTP {status}")
+
+
+def _word(error: object) -> str:
+    """Slack's word for what is wrong. Operators and people may read it, so that it can be nothing but a word."""
+    if not error:
+        return ""
+    return str(error) if _WORD.fullmatch(str(error)) else "unknown_error"
 
 
 def _unscoped(method: str, needed: str) -> str:

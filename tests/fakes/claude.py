@@ -20,6 +20,7 @@ from typing import Any, Literal, Self
 from aiohttp import web
 
 from tests.fakes import claude_events, claude_models
+from tests.fakes.claude_bill import micro_usd
 from tests.fakes.claude_cache import Cache, Plan, input_tokens
 from tests.fakes.claude_models import Model
 from tests.fakes.claude_refused import Refused, missing
@@ -30,6 +31,7 @@ from tests.fakes.claude_tokens import Usage
 from tests.fakes.claude_wire import Sending, error_body, reset
 
 HOST = "127.0.0.1"
+KEY = "sk-ant-test"
 BODY = 32 * 1024 * 1024  # bytes of one request
 SAMPLING = "2023-06-01"  # the API version that still knows temperature
 VERSIONS = (SAMPLING, "2026-10-21")
@@ -62,6 +64,10 @@ class Billed:
     usage: Usage
     ended: Ended
 
+    @property
+    def micro_usd(self) -> int:
+        return micro_usd(self.model, self.usage)
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -86,7 +92,7 @@ class ClaudeFake:
     A hook is cancelled with the request it was told of when that request's client goes away.
     """
 
-    def __init__(self, *, port: int = 0, key: str = "sk-ant-test", clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, *, port: int = 0, key: str = KEY, clock: Callable[[], float] = time.time) -> None:
         self.key = key
         self.requests: list[Received] = []
         self.refused: list[Refused] = []
@@ -269,7 +275,7 @@ def main() -> None:
     """Serve from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--key", default="sk-ant-test")
+    parser.add_argument("--key", default=KEY)
     given = parser.parse_args()
     asyncio.run(serve(given.port, given.key))
 

@@ -80,8 +80,7 @@ class DiscordFake(People):
         site = web.TCPSite(self._runner, "127.0.0.1", self._port)
         await site.start()
         self._port = self._runner.addresses[0][1]
-        self.world.address = f"http://127.0.0.1:{self._port}"
-        self.gateway.url = self.gateway_url
+        self.lie_at(f"http://127.0.0.1:{self._port}")
         return self
 
     async def __aexit__(
@@ -90,6 +89,11 @@ class DiscordFake(People):
         self.gateway.cut()
         if self._runner:
             await self._runner.cleanup()
+
+    def lie_at(self, address: str) -> None:
+        """Tell everybody to come by way of `address`."""
+        self.world.address = address
+        self.gateway.url = self.gateway_url
 
     @property
     def api_url(self) -> str:

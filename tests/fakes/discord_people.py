@@ -1,7 +1,9 @@
 """People: what somebody at a Discord client says and does, and what the bot's gateway hears of it."""
 
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from hashlib import sha512
 
 from tests.fakes.discord_commands import Commands
 from tests.fakes.discord_forms import FILE
@@ -153,13 +155,18 @@ class People:
 
     def _held(self, user: str, place: Channel, kind: int) -> Interaction:
         key, person = self.world.snowflake(), self.world.user(user).id
-        held = Interaction(key, f"interaction-{key}", kind, person, place, self.world.clock(), self.world)
+        held = Interaction(key, interaction_token(key), kind, person, place, self.world.clock(), self.world)
         return self._interactions.hold(held)
 
     def _send(self, held: Interaction, body: Json) -> Interaction:
         payload = interaction_json(held) | {"data": body}
         self.world.tell(Event("INTERACTION_CREATE", payload, held.channel.guild))
         return held
+
+
+def interaction_token(key: str) -> str:
+    """What answers an interaction, as long and as opaque as Discord's."""
+    return urlsafe_b64encode(f"interaction:{key}:".encode() + sha512(key.encode()).digest() * 2).decode().rstrip("=")
 
 
 def interaction_json(held: Interaction) -> Json:
