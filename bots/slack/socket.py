@@ -29,7 +29,7 @@ class Patience:
     """How long we wait for Slack, in seconds."""
 
     ping: float = 10.0
-    """Between two pings; after four without an answer the SDK connects anew."""
+    """Between two pings; a connection that says nothing is made anew after one and a half of them."""
     watch: float = 5.0
     """Between two looks at the connection."""
     lost: float = 60.0
