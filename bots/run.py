@@ -63,21 +63,30 @@ async def assembled(
         clock=clock,
         fallbacks=settings.confab_fallback_models,
         guests=settings.confab_guests,
+        bots=settings.confab_bots,
+        catch_up=settings.confab_catch_up,
         ttl=settings.confab_cache_ttl,
         zone=settings.confab_time_zone,
         process=f"{socket.gethostname()}:{os.getpid()}:{clock():%H%M%S}",
         watch=watch,
     )
     try:
-        async with asyncio.TaskGroup() as group:
-            answering = group.create_task(assistant.floor.run())
-            try:
-                yield assistant
-            finally:
-                await assistant.floor.drain(0)
-                answering.cancel()
+        async with answering(assistant):
+            yield assistant
     finally:
         await client.close()
+
+
+@asynccontextmanager
+async def answering(assistant: Assistant) -> AsyncIterator[None]:
+    """The floor is open while this lasts."""
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(assistant.floor.run())
+        try:
+            yield
+        finally:
+            await assistant.floor.drain(0)
+            running.cancel()
 
 
 async def chat(settings: Settings, platform: Platform) -> None:

@@ -3,13 +3,14 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from core.asking import Asking, Ended, Sleep
-from core.chat import Asks, Deleted, Event, Gone, Heard, Hindered, History, Message, Pressed, Question, Rank
+from core.breaker import STOPPED, Breaker, Verdict
+from core.chat import Asks, Deleted, Event, Gone, Heard, Hindered, History, Message, Missed, Pressed, Question, Rank
 from core.claude import Trouble
 from core.commands import TABLE, table
 from core.commands.persona import in_force
@@ -24,6 +25,8 @@ from core.turns import MENTION, Turn, introduce, people, trunk, turns
 from core.watch import Begun, Closed, Watch, unwatched
 
 MEMBERS_ONLY = "Only members of this workspace can ask me. Whoever runs this bot can open it to guests."
+
+LATE = timedelta(minutes=10)  # by which an event may come after one that was said later; Slack tries for six
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +59,8 @@ class Assistant:
         ttl: TTL = "1h",
         zone: str = "UTC",
         guests: bool = False,
+        bots: Collection[str] = (),
+        catch_up: timedelta = timedelta(hours=1),
         process: str = "",
         sleep: Sleep = asyncio.sleep,
         watch: Watch = unwatched,
@@ -67,7 +72,8 @@ class Assistant:
         self._clock = clock
         self._fallbacks = fallbacks
         self._ttl = ttl
-        self._guests = guests
+        self._guests, self._catch_up = guests, catch_up
+        self._breaker = Breaker(bots, clock)
         self._watch = watch
         self._desk = table.Desk(store, defaults, clock, asking.model, self.next_request, TABLE, zone)
         process = process or secrets.token_hex(8)
@@ -79,13 +85,23 @@ class Assistant:
         return [name for name, platform in self._platforms.items() if not platform.offline]
 
     async def hear(self, event: Event) -> Heard:
-        """Keep an event. When this returns it is safe on disk, and the platform may be told so. Raises Unavailable."""
-        heard = await self._store.questions.hear(event)
+        """Keep an event. When this returns it is safe on disk, and the platform may be told so. Raises Unavailable.
+
+        After a gap it says where to look for what was missed, as far back as we catch up.
+        """
+        heard = await self._store.questions.hear(self._breaker.heeded(event))
+        self._breaker.attended(event, heard)
         if heard.question:
             self.floor.wake()
         if isinstance(event, Deleted | Pressed):
             await self.floor.look()
-        return heard
+        return replace(heard, missed=self._recent(heard.missed)) if heard.missed else heard
+
+    def _recent(self, missed: Sequence[Missed]) -> tuple[Missed, ...]:
+        """Since a while before the last event, for they come in any order, but no longer than we catch up."""
+        earliest = self._clock() - self._catch_up
+        found = (replace(one, since=max(one.since - LATE, earliest)) for one in missed)
+        return tuple(found) if self._catch_up else ()
 
     async def answer(self, claim: Claim, hold: Hold) -> None:
         """Answer one question visibly: Claude's words, a command's, or the reason why there are none.
@@ -97,7 +113,8 @@ class Assistant:
         try:
             surface = await self._platforms[question.key.platform].surface(question)
             thread = await self._store.threads.thread(question.key)
-            if for_us(claim, thread) and not await self._declined(claim, surface):
+            silent = self._breaker.verdict(claim) is Verdict.SILENCE
+            if for_us(claim, thread) and not (silent or await self._declined(claim, surface)):
                 outcome = await self._shown(claim, surface, thread, hold)
             else:
                 outcome = Outcome.NOT_FOR_US
@@ -119,10 +136,10 @@ class Assistant:
         return request(persona, told, await self._asking.model(persona.model or ""), self._ttl)
 
     async def _welcome(self, claim: Claim, surface: Surface) -> bool:
-        """Whether one of those who ask may: members, and guests where they are welcome."""
-        if self._guests or claim.question.command is not None:
-            return True
+        """Whether one of those who ask may: members, guests where they are welcome, and bots that we heed."""
         people = {question.person for question in (claim.question, *claim.together)}
+        if self._guests or claim.question.command is not None or any(map(self._breaker.allowed, people)):
+            return True
         return max([await surface.rank(person) for person in sorted(people)]) > Rank.GUEST
 
     async def _declined(self, claim: Claim, surface: Surface) -> bool:
@@ -186,6 +203,8 @@ class Assistant:
         if not await self._welcome(claim, work.surface):
             await self._store.notes.put(_declined(claim.question), claim.question.name)
             return Ended(MEMBERS_ONLY, Outcome.REFUSED)
+        if self._breaker.verdict(claim) is not Verdict.ANSWER:
+            return Ended(STOPPED, Outcome.REFUSED)
         return await self._asked(work, reply)
 
     async def _reread(self, work: Work, reply: Reply) -> Work:
