@@ -3,25 +3,27 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
 from core.asking import Asking, Ended, Sleep
+from core.belonging import adopted, for_us
 from core.breaker import STOPPED, Breaker, Verdict
-from core.chat import Asks, Deleted, Event, Gone, Heard, Hindered, History, Message, Missed, Pressed, Question, Rank
+from core.chat import Deleted, Event, Gone, Heard, Hindered, History, Missed, Pressed, Question, Rank
 from core.claude import Trouble
 from core.commands import TABLE, table
 from core.commands.persona import in_force
 from core.floor import Floor
 from core.hold import Dropped, Hold
 from core.personas import Persona
-from core.prompt import TTL, Request, request
+from core.prompt import Request, request
 from core.reply import Reply
+from core.rules import Rules
 from core.seam import Platform, Surface
 from core.store.protocols import Claim, Lost, Outcome, Said, Store, Thread, Told, Unavailable
-from core.turns import MENTION, Turn, introduce, people, trunk, turns
+from core.turns import Turn, introduce, people, trunk, turns
 from core.watch import Begun, Closed, Watch, unwatched
 
 MEMBERS_ONLY = "Only members of this workspace can ask me. Whoever runs this bot can open it to guests."
@@ -53,14 +55,8 @@ class Assistant:
         *,
         asking: Asking,
         platforms: Mapping[str, Platform],
-        defaults: Persona,
+        rules: Rules,
         clock: Callable[[], datetime],
-        fallbacks: Sequence[str] = (),
-        ttl: TTL = "1h",
-        zone: str = "UTC",
-        guests: bool = False,
-        bots: Collection[str] = (),
-        catch_up: timedelta = timedelta(hours=1),
         process: str = "",
         sleep: Sleep = asyncio.sleep,
         watch: Watch = unwatched,
@@ -68,14 +64,11 @@ class Assistant:
         self._store = store
         self._asking = asking
         self._platforms = platforms
-        self._defaults = defaults
+        self._rules = rules
         self._clock = clock
-        self._fallbacks = fallbacks
-        self._ttl = ttl
-        self._guests, self._catch_up = guests, catch_up
-        self._breaker = Breaker(bots, clock)
+        self._breaker = Breaker(rules.bots, clock)
         self._watch = watch
-        self._desk = table.Desk(store, defaults, clock, asking.model, self.next_request, TABLE, zone)
+        self._desk = table.Desk(store, rules.defaults, clock, asking.model, self.next_request, TABLE, rules.zone)
         process = process or secrets.token_hex(8)
         self.floor = Floor(
             store.questions, self.answer, process, self._connected, clock=clock, sleep=sleep, watch=watch
@@ -99,9 +92,9 @@ class Assistant:
 
     def _recent(self, missed: Sequence[Missed]) -> tuple[Missed, ...]:
         """Since a while before the last event, for they come in any order, but no longer than we catch up."""
-        earliest = self._clock() - self._catch_up
+        earliest = self._clock() - self._rules.catch_up
         found = (replace(one, since=max(one.since - LATE, earliest)) for one in missed)
-        return tuple(found) if self._catch_up else ()
+        return tuple(found) if self._rules.catch_up else ()
 
     async def answer(self, claim: Claim, hold: Hold) -> None:
         """Answer one question visibly: Claude's words, a command's, or the reason why there are none.
@@ -132,19 +125,19 @@ class Assistant:
         told = await self._turns(thread, question, surface)
         if not told:
             return None
-        persona, _ = await in_force(self._store.personas, question.key, self._defaults)
-        return request(persona, told, await self._asking.model(persona.model or ""), self._ttl)
+        persona, _ = await in_force(self._store.personas, question.key, self._rules.defaults)
+        return request(persona, told, await self._asking.model(persona.model or ""), self._rules.ttl)
 
     async def _welcome(self, claim: Claim, surface: Surface) -> bool:
         """Whether one of those who ask may: members, guests where they are welcome, and bots that we heed."""
         people = {question.person for question in (claim.question, *claim.together)}
-        if self._guests or claim.question.command is not None or any(map(self._breaker.allowed, people)):
+        if self._rules.guests or claim.question.command is not None or any(map(self._breaker.allowed, people)):
             return True
         return max([await surface.rank(person) for person in sorted(people)]) > Rank.GUEST
 
     async def _declined(self, claim: Claim, surface: Surface) -> bool:
         """Whether it is a guest's who knows from an earlier question that only members may ask."""
-        told = None if self._guests else await self._store.notes.get(_declined(claim.question))
+        told = None if self._rules.guests else await self._store.notes.get(_declined(claim.question))
         try:
             return told not in {None, claim.question.name} and not await self._welcome(claim, surface)
         except Hindered:
@@ -152,7 +145,7 @@ class Assistant:
 
     async def _shown(self, claim: Claim, surface: Surface, thread: Thread, hold: Hold) -> Outcome:
         """Show the reply while it grows, to its end. The first trouble on either side ends both, and is raised."""
-        persona, version = await in_force(self._store.personas, thread.key, self._defaults)
+        persona, version = await in_force(self._store.personas, thread.key, self._rules.defaults)
         keep, threaded = partial(self._keep_page, claim), persona.answers == "thread"
         reply = Reply(claim.question, keep, claim.pages, threaded, hold.sure)
         work = Work(claim, surface, thread, persona, version.number if version else 0, hold.stop)
@@ -234,8 +227,8 @@ class Assistant:
         told = await self._turns(work.thread, question, work.surface)
         if not told:
             return Ended("Yes? Ask me something, and I answer here.", Outcome.REFUSED)
-        models = [persona.model or "", *(model for model in self._fallbacks if model != persona.model)]
-        build = partial(request, persona, told, ttl=self._ttl)
+        models = [persona.model or "", *(model for model in self._rules.fallbacks if model != persona.model)]
+        build = partial(request, persona, told, ttl=self._rules.ttl)
         return await self._asking.ask(question, work.version, models, build, partial(self._heard, reply))
 
     def _heard(self, reply: Reply, text: str) -> None:
@@ -269,15 +262,6 @@ def _declined(question: Question) -> str:
     return f"declined:{question.key.workspace}:{question.key.channel}:{question.person}"
 
 
-def for_us(claim: Claim, thread: Thread) -> bool:
-    """Whether it wants an answer of ours. Follow-ups do, unless all of them mention somebody else."""
-    asked = (claim.question, *claim.together)
-    if any(one.asks is Asks.CERTAINLY for one in asked):
-        return True
-    words = {message.id: message.text for message in thread.messages}
-    return any(one.name in words and not MENTION.search(words[one.name]) for one in asked)
-
-
 async def stopped(words: Coroutine[None, None, Ended], reply: Reply, stop: asyncio.Event) -> Ended:
     """The final words, or what there is of them when somebody stops it."""
     working, stopping = asyncio.create_task(words), asyncio.create_task(stop.wait())
@@ -295,16 +279,6 @@ def cut_short(reply: Reply) -> Ended:
     """What was said so far, if anything stands on the platform already; else nothing is said."""
     begun = reply.text or reply.pages
     return Ended(f"{reply.text}\n\n*(Stopped.)*".strip() if begun else "", Outcome.WITHDRAWN)
-
-
-def adopted(history: History, question: Question) -> list[Message]:
-    """Pages on the platform that a predecessor posted for this question: marked as such, or unmarked and later."""
-    mine = [message for message in history.messages if message.mine]
-    return [one for one in mine if one.answers == question.name or _unmarked_after(one, question)]
-
-
-def _unmarked_after(message: Message, question: Question) -> bool:
-    return message.answers is None and not message.notice and message.at > question.at
 
 
 def _apology(sentence: str, error: Exception) -> Ended:
