@@ -91,10 +91,15 @@ class Prices:
 
     def _steps(self, model: str, prompt: int, on: date) -> list[Price]:
         """The lines in force for prompts of up to so many tokens. Before its first day, a model's first lines hold."""
-        all_of_it = self._of.get(model) or self._of.get(DATED.sub("", model)) or []
+        all_of_it = self._of.get(model) or self._of.get(undated(model)) or []
         days = {price.since for price in all_of_it}
         day = max((one for one in days if one <= on), default=min(days, default=on))
         return [price for price in all_of_it if price.since == day and (prompt > price.above or not price.above)]
+
+
+def undated(model: str) -> str:
+    """A model's id without its date: `claude-haiku-4-5` of `claude-haiku-4-5-20251001`."""
+    return DATED.sub("", model)
 
 
 def read(path: str = "") -> Prices:

@@ -67,7 +67,9 @@ async def test_where_the_worst_case_fits_nothing_is_counted_and_nothing_shortene
     assert (bodies(fake)[0]["max_tokens"], counts(fake)) == (8192, 0)
 
 
-async def test_where_it_does_not_the_prompt_is_counted_and_the_answer_may_be_as_long_as_what_is_left(store, fake, board):
+async def test_where_it_does_not_the_prompt_is_counted_and_the_answer_may_be_as_long_as_what_is_left(
+    store, fake, board
+):
     await allow(store, 1_500)
     fake.answer = lambda body: Answer("word " * 5_000)
 
