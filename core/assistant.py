@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from core.asking import Asking, Ended
+from core.asking import Asking, Ended, Sleep
 from core.chat import Asks, Deleted, Event, Gone, Heard, Hindered, History, Message, Pressed, Question, Rank
 from core.claude import Trouble
 from core.commands import TABLE, table
 from core.commands.persona import in_force
 from core.floor import Floor
+from core.hold import Dropped, Hold
 from core.personas import Persona
 from core.prompt import TTL, Request, request
 from core.reply import Reply
@@ -36,6 +37,8 @@ class Work:
     thread: Thread
     persona: Persona
     version: int
+    stop: asyncio.Event
+    """Set when nobody waits for the answer any more."""
 
 
 class Assistant:
@@ -54,6 +57,7 @@ class Assistant:
         zone: str = "UTC",
         guests: bool = False,
         process: str = "",
+        sleep: Sleep = asyncio.sleep,
         watch: Watch = unwatched,
     ) -> None:
         self._store = store
@@ -67,7 +71,9 @@ class Assistant:
         self._watch = watch
         self._desk = table.Desk(store, defaults, clock, asking.model, self.next_request, TABLE, zone)
         process = process or secrets.token_hex(8)
-        self.floor = Floor(store.questions, self.answer, process, self._connected, watch=watch)
+        self.floor = Floor(
+            store.questions, self.answer, process, self._connected, clock=clock, sleep=sleep, watch=watch
+        )
 
     def _connected(self) -> list[str]:
         return [name for name, platform in self._platforms.items() if not platform.offline]
@@ -81,21 +87,22 @@ class Assistant:
             await self.floor.look()
         return heard
 
-    async def answer(self, claim: Claim, stop: asyncio.Event) -> None:
+    async def answer(self, claim: Claim, hold: Hold) -> None:
         """Answer one question visibly: Claude's words, a command's, or the reason why there are none.
 
-        When `stop` is set it ends with what was said so far. Raises Lost when another process has taken it over.
+        When `hold.stop` is set it ends with what was said so far. Raises Lost or Dropped when another process has
+        taken it over, Unavailable.
         """
         question, outcome = claim.question, Outcome.EXPIRED
         try:
             surface = await self._platforms[question.key.platform].surface(question)
             thread = await self._store.threads.thread(question.key)
             if for_us(claim, thread) and not await self._declined(claim, surface):
-                outcome = await self._shown(claim, surface, thread, stop)
+                outcome = await self._shown(claim, surface, thread, hold)
             else:
                 outcome = Outcome.NOT_FOR_US
-        except* Gone as gone:
-            log.warning("can't be shown an answer: %s", gone.exceptions[0])
+        except Gone as gone:
+            log.warning("can't be shown an answer: %s", gone)
         await self._store.questions.close(claim, outcome)
         self._watch(Closed(question, outcome))
         log.info("closed: %s", outcome.value)
@@ -119,25 +126,34 @@ class Assistant:
         return max([await surface.rank(person) for person in sorted(people)]) > Rank.GUEST
 
     async def _declined(self, claim: Claim, surface: Surface) -> bool:
-        """Whether it is a guest's who knows by now that only members may ask."""
-        told = not self._guests and await self._store.notes.get(_declined(claim.question))
+        """Whether it is a guest's who knows from an earlier question that only members may ask."""
+        told = None if self._guests else await self._store.notes.get(_declined(claim.question))
         try:
-            return bool(told) and not await self._welcome(claim, surface)
+            return told not in {None, claim.question.name} and not await self._welcome(claim, surface)
         except Hindered:
             return False  # the answer will say what hinders it
 
-    async def _shown(self, claim: Claim, surface: Surface, thread: Thread, stop: asyncio.Event) -> Outcome:
-        """Show the reply while it grows, to its end. What is final is kept before it is shown."""
+    async def _shown(self, claim: Claim, surface: Surface, thread: Thread, hold: Hold) -> Outcome:
+        """Show the reply while it grows, to its end. The first trouble on either side ends both, and is raised."""
         persona, version = await in_force(self._store.personas, thread.key, self._defaults)
-        reply = Reply(claim.question, partial(self._keep_page, claim), claim.pages, persona.answers == "thread")
-        number = version.number if version else 0
-        async with asyncio.TaskGroup() as group:
-            group.create_task(surface.show(reply))
-            ended = await stopped(self._words(Work(claim, surface, thread, persona, number), reply), reply, stop)
-            if not (claim.said or ended.files):
-                await self._store.questions.said(claim, Said(ended.text, ended.notice, ended.after))
-            reply.finish(ended.text, ended.notice, ended.files)
+        keep, threaded = partial(self._keep_page, claim), persona.answers == "thread"
+        reply = Reply(claim.question, keep, claim.pages, threaded, hold.sure)
+        work = Work(claim, surface, thread, persona, version.number if version else 0, hold.stop)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(surface.show(reply))
+                ended = await self._said(work, reply)
+        except ExceptionGroup as troubles:
+            raise troubles.exceptions[0] from None
         return ended.outcome
+
+    async def _said(self, work: Work, reply: Reply) -> Ended:
+        """The final words, kept before they are shown."""
+        ended = await stopped(self._words(work, reply), reply, work.stop)
+        if ended.text and not (work.claim.said or ended.files):
+            await self._store.questions.said(work.claim, Said(ended.text, ended.notice, ended.after))
+        reply.finish(ended.text, ended.notice, ended.files)
+        return ended
 
     async def _keep_page(self, claim: Claim, page: str, at: datetime | None) -> None:
         await self._store.questions.posted(claim, page, at or self._clock())
@@ -150,7 +166,7 @@ class Assistant:
             return Ended(str(problem), Outcome.REFUSED)
         except Trouble as trouble:
             return _apology(trouble.sentence, trouble)
-        except (Unavailable, Gone, Lost):
+        except (Unavailable, Gone, Lost, Dropped):
             raise
         except Exception as bug:
             log.exception("a bug kept a question from its answer")
@@ -163,18 +179,24 @@ class Assistant:
             work = await self._reread(work, reply)
         if claim.said:
             return Ended(claim.said.text, Outcome.REFUSED if claim.said.notice else Outcome.SHOWN)
+        if work.stop.is_set():
+            return cut_short(reply)
         if claim.question.command is not None:
             return await self._commanded(claim.question, work.surface)
         if not await self._welcome(claim, work.surface):
-            await self._store.notes.put(_declined(claim.question), self._clock().isoformat())
+            await self._store.notes.put(_declined(claim.question), claim.question.name)
             return Ended(MEMBERS_ONLY, Outcome.REFUSED)
         return await self._asked(work, reply)
 
     async def _reread(self, work: Work, reply: Reply) -> Work:
-        """The thread read from the platform, where our own copy may be out of date; a predecessor's pages are ours."""
+        """The thread read from the platform, where our own copy may be out of date; a predecessor's pages are ours.
+
+        The question may turn out to be deleted, or was withdrawn while nobody answered it.
+        """
         thread, history = await self._read(work.thread, work.surface)
         for page in adopted(history, work.claim.question):
             await reply.posted(page.id, page.at)
+        await self.floor.look()
         return replace(work, thread=thread)
 
     async def _read(self, thread: Thread, surface: Surface) -> tuple[Thread, History]:
@@ -224,7 +246,7 @@ class Assistant:
 
 
 def _declined(question: Question) -> str:
-    """The note that a guest was told."""
+    """The note that a guest was told; it names the question, which may have to be answered again."""
     return f"declined:{question.key.workspace}:{question.key.channel}:{question.person}"
 
 
@@ -244,10 +266,16 @@ async def stopped(words: Coroutine[None, None, Ended], reply: Reply, stop: async
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if working.done():
             return working.result()
-        return Ended(f"{reply.text}\n\n*(Stopped.)*".strip(), Outcome.WITHDRAWN)
+        return cut_short(reply)
     finally:
         working.cancel()
         stopping.cancel()
+
+
+def cut_short(reply: Reply) -> Ended:
+    """What was said so far, if anything stands on the platform already; else nothing is said."""
+    begun = reply.text or reply.pages
+    return Ended(f"{reply.text}\n\n*(Stopped.)*".strip() if begun else "", Outcome.WITHDRAWN)
 
 
 def adopted(history: History, question: Question) -> list[Message]:

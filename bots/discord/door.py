@@ -28,6 +28,7 @@ from bots.discord.refusals import Transient, tried
 from bots.discord.rest import Rest
 from bots.discord.showing import Pause
 from bots.discord.surface import House, Surface
+from bots.fence import fenced
 from core.chat import Gone, Hear, Question, Unconnectable
 from core.commands import TABLE
 from core.settings import Misset, Settings
@@ -144,7 +145,7 @@ class Discord:
             self._notes,
             content=self._content,
             shards=self._shards,
-            trace=counted(self._watch, self._api),
+            trace=fenced(counted(self._watch, self._api)),
             quick=self._quick,
         )
         for command in self._interactions.built():

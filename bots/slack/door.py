@@ -9,6 +9,7 @@ from typing import Any, Self
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.fence import fenced
 from bots.server import Mount, Server
 from bots.slack import bolt, http, read
 from bots.slack.command import form, slashed, submitted
@@ -127,7 +128,8 @@ class Slack:
     def _client(self) -> AsyncWebClient:
         """A client over our one session, which repeats nothing by itself: a post whose answer is lost may stand."""
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SECONDS))
+            timeout = aiohttp.ClientTimeout(total=SECONDS)
+            self._session = aiohttp.ClientSession(timeout=timeout, trace_configs=[fenced(aiohttp.TraceConfig())])
         return AsyncWebClient(self._bot_token, self._api_url, session=self._session, retry_handlers=[])
 
     async def _introduced(self) -> tuple[Web, People]:

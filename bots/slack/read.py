@@ -21,7 +21,7 @@ from core.chat import (
     ThreadKey,
 )
 from core.commands import TABLE
-from core.commands.table import Problem, find
+from core.commands.table import Problem, find, options
 
 Raw = Mapping[str, Any]
 
@@ -51,10 +51,7 @@ def workspace(body: Raw) -> str:
 
 
 def told(body: Raw, us: Us) -> list[Event]:
-    """What an event of the Events API tells; nothing if it is not for us. Malformed ones raise what they raise.
-
-    A message with files that mentions us is told twice, because `app_mention`, which may come first, lacks them.
-    """
+    """What an event of the Events API tells; nothing if it is not for us. Malformed ones raise what they raise."""
     event = body["event"]
     match event["type"]:
         case "app_mention" if "edited" not in event:
@@ -105,7 +102,8 @@ def at(ts: str) -> datetime:
 def whispers(line: str) -> bool:
     """Whether a command is answered to its giver alone; one that is none is."""
     try:
-        return find(TABLE, line)[0].private
+        row, rest = find(TABLE, line)
+        return row.whispers(options(row, rest))
     except Problem:
         return True
 
@@ -138,10 +136,7 @@ def _posted(body: Raw, event: Raw, us: Us) -> list[Event]:
     asks = _asks(event, us)
     if asks is Asks.CERTAINLY and (line := _command(said)):
         return [Commanded(said.id, key, said.author, line, said.at, private=whispers(line))]
-    events: list[Event] = [Said(said.id, key, said, asks)]
-    if said.attachments and asks is Asks.CERTAINLY:
-        events.append(Edited(body["event_id"], key, said))
-    return events
+    return [Said(said.id, key, said, asks)]
 
 
 def _changed(body: Raw, event: Raw, us: Us) -> list[Event]:

@@ -8,7 +8,7 @@ from bots.slack import files, read
 from bots.slack.people import People
 from bots.slack.posts import Posts
 from bots.slack.status import Status, status
-from bots.slack.web import Refused, Web
+from bots.slack.web import NoThread, Refused, Web
 from bots.slack.whisper import Whisper
 from core.chat import Attachment, Gone, Hindered, History, Question, Rank, Reach
 from core.seam import Shown
@@ -36,6 +36,8 @@ class Surface:
             async for batch in self._web.messages(self._question.key):
                 batches.append(batch)
                 count += 1
+        except NoThread:
+            return History((), Reach.WHOLE)
         except Refused as refused:
             raise Gone(str(refused)) from None
         reach = Reach.WHOLE if count <= self._newest else Reach.TAIL
@@ -57,7 +59,7 @@ class Surface:
         """Show the reply until it is whole. Raises Gone where that is impossible."""
         try:
             if reply.private:
-                await Whisper(self._web, self._question).say(await _whole(reply))
+                await Whisper(self._web, self._question).say(await _whole(reply), reply.files)
             elif self._question.command is not None:
                 await self._command(reply)
             else:

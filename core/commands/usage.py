@@ -114,5 +114,6 @@ ROWS = (
             Parameter("of", Kind.CHOICE, "whose it is", choices=tuple(WHOSE)),
             Parameter("as", Kind.CHOICE, "how it comes", choices=("table", "csv", "json")),
         ),
+        whispered=("of=me", "of=workspace"),
     ),
 )
