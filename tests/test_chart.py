@@ -1,10 +1,13 @@
 """The chart: a picture that can be read anywhere, of whatever people are called."""
 
 import struct
+from io import BytesIO
+from zoneinfo import available_timezones
 
 import pytest
+from matplotlib.image import imread
 
-from core.chart import BARS, DPI, INK, LINE, PAPER, ROOM, RULE, WIDTH, Bar, drawn
+from core.chart import BARS, DPI, INK, LINE, PAPER, ROOM, RULE, TITLE, WIDTH, Bar, drawn
 
 
 def size(png: bytes) -> tuple[int, int]:
@@ -30,6 +33,18 @@ def test_it_has_one_line_a_bar_and_the_same_width_always(count):
     png = drawn("Cost", [Bar(f"name {number}", number, f"${number}") for number in range(count)])
 
     assert size(png) == (int(WIDTH * DPI), int((ROOM + LINE * max(1, count)) * DPI))
+
+
+def test_the_longest_title_of_an_account_fits_whole():
+    """Nothing is drawn at the edges: neither of the title nor of anything else."""
+    longest = "This workspace, this month (2026-11-01 to 2026-11-30, America/Argentina/ComodRivadavia)"
+    assert max(len(f"{name}") for name in available_timezones()) == len("America/Argentina/ComodRivadavia")
+
+    picture = imread(BytesIO(drawn(f"Cost by channel\n{longest}", [Bar("a" * 20, 1, "$1,000.00")])))
+
+    paper = picture[0, 0]
+    assert len(longest) <= TITLE
+    assert all((edge == paper).all() for edge in (picture[0], picture[-1], picture[:, 0], picture[:, -1]))
 
 
 @pytest.mark.parametrize(
@@ -66,10 +81,6 @@ def test_words_can_be_read_and_bars_be_seen():
 
 
 def test_the_paper_is_opaque_so_that_no_ground_shines_through():
-    from io import BytesIO
-
-    from matplotlib.image import imread
-
     picture = imread(BytesIO(drawn("Cost", [Bar("a", 1, "$1")])))
 
     assert picture.shape[2] == 3 or (picture[:, :, 3] == 1).all()

@@ -75,7 +75,7 @@ async def _shown(call: Call, found: Account, spans: str, notes: str) -> Answer:
 def _picture(found: Account, names: dict[str, str]) -> File:
     bars = [Bar(names.get(line.group, line.group), line.micro_usd, dollars(line.micro_usd)) for line in found.lines]
     alt = "; ".join(f"{bar.label} {bar.words}" for bar in bars)
-    title = f"Cost by {found.by}. {found.title}"
+    title = f"Cost by {found.by}\n{found.title}"
     return File("usage.png", "image/png", drawn(title, bars), f"Bars: {alt}"[:1000], accounts.bars(found, names))
 
 
