@@ -5,25 +5,30 @@ import logging
 import secrets
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from core.asking import Asking, Ended, Sleep
-from core.chat import Asks, Deleted, Event, Gone, Heard, Hindered, History, Message, Pressed, Question, Rank
+from core.belonging import adopted, for_us
+from core.breaker import STOPPED, Breaker, Verdict
+from core.chat import Deleted, Event, Gone, Heard, Hindered, History, Missed, Pressed, Question, Rank
 from core.claude import Trouble
 from core.commands import TABLE, table
 from core.commands.persona import in_force
 from core.floor import Floor
 from core.hold import Dropped, Hold
 from core.personas import Persona
-from core.prompt import TTL, Request, request
+from core.prompt import Request, request
 from core.reply import Reply
+from core.rules import Rules
 from core.seam import Platform, Surface
 from core.store.protocols import Claim, Lost, Outcome, Said, Store, Thread, Told, Unavailable
-from core.turns import MENTION, Turn, introduce, people, trunk, turns
+from core.turns import Turn, introduce, people, trunk, turns
 from core.watch import Begun, Closed, Watch, unwatched
 
 MEMBERS_ONLY = "Only members of this workspace can ask me. Whoever runs this bot can open it to guests."
+
+LATE = timedelta(minutes=10)  # by which an event may come after one that was said later; Slack tries for six
 
 log = logging.getLogger(__name__)
 
@@ -50,12 +55,8 @@ class Assistant:
         *,
         asking: Asking,
         platforms: Mapping[str, Platform],
-        defaults: Persona,
+        rules: Rules,
         clock: Callable[[], datetime],
-        fallbacks: Sequence[str] = (),
-        ttl: TTL = "1h",
-        zone: str = "UTC",
-        guests: bool = False,
         process: str = "",
         sleep: Sleep = asyncio.sleep,
         watch: Watch = unwatched,
@@ -63,13 +64,11 @@ class Assistant:
         self._store = store
         self._asking = asking
         self._platforms = platforms
-        self._defaults = defaults
+        self._rules = rules
         self._clock = clock
-        self._fallbacks = fallbacks
-        self._ttl = ttl
-        self._guests = guests
+        self._breaker = Breaker(rules.bots, clock)
         self._watch = watch
-        self._desk = table.Desk(store, defaults, clock, asking.model, self.next_request, TABLE, zone)
+        self._desk = table.Desk(store, rules.defaults, clock, asking.model, self.next_request, TABLE, rules.zone)
         process = process or secrets.token_hex(8)
         self.floor = Floor(
             store.questions, self.answer, process, self._connected, clock=clock, sleep=sleep, watch=watch
@@ -79,13 +78,23 @@ class Assistant:
         return [name for name, platform in self._platforms.items() if not platform.offline]
 
     async def hear(self, event: Event) -> Heard:
-        """Keep an event. When this returns it is safe on disk, and the platform may be told so. Raises Unavailable."""
-        heard = await self._store.questions.hear(event)
+        """Keep an event. When this returns it is safe on disk, and the platform may be told so. Raises Unavailable.
+
+        After a gap it says where to look for what was missed, as far back as we catch up.
+        """
+        heard = await self._store.questions.hear(self._breaker.heeded(event))
+        self._breaker.attended(event, heard)
         if heard.question:
             self.floor.wake()
         if isinstance(event, Deleted | Pressed):
             await self.floor.look()
-        return heard
+        return replace(heard, missed=self._recent(heard.missed)) if heard.missed else heard
+
+    def _recent(self, missed: Sequence[Missed]) -> tuple[Missed, ...]:
+        """Since a while before the last event, for they come in any order, but no longer than we catch up."""
+        earliest = self._clock() - self._rules.catch_up
+        found = (replace(one, since=max(one.since - LATE, earliest)) for one in missed)
+        return tuple(found) if self._rules.catch_up else ()
 
     async def answer(self, claim: Claim, hold: Hold) -> None:
         """Answer one question visibly: Claude's words, a command's, or the reason why there are none.
@@ -97,7 +106,8 @@ class Assistant:
         try:
             surface = await self._platforms[question.key.platform].surface(question)
             thread = await self._store.threads.thread(question.key)
-            if for_us(claim, thread) and not await self._declined(claim, surface):
+            silent = self._breaker.verdict(claim) is Verdict.SILENCE
+            if for_us(claim, thread) and not (silent or await self._declined(claim, surface)):
                 outcome = await self._shown(claim, surface, thread, hold)
             else:
                 outcome = Outcome.NOT_FOR_US
@@ -115,19 +125,19 @@ class Assistant:
         told = await self._turns(thread, question, surface)
         if not told:
             return None
-        persona, _ = await in_force(self._store.personas, question.key, self._defaults)
-        return request(persona, told, await self._asking.model(persona.model or ""), self._ttl)
+        persona, _ = await in_force(self._store.personas, question.key, self._rules.defaults)
+        return request(persona, told, await self._asking.model(persona.model or ""), self._rules.ttl)
 
     async def _welcome(self, claim: Claim, surface: Surface) -> bool:
-        """Whether one of those who ask may: members, and guests where they are welcome."""
-        if self._guests or claim.question.command is not None:
-            return True
+        """Whether one of those who ask may: members, guests where they are welcome, and bots that we heed."""
         people = {question.person for question in (claim.question, *claim.together)}
+        if self._rules.guests or claim.question.command is not None or any(map(self._breaker.allowed, people)):
+            return True
         return max([await surface.rank(person) for person in sorted(people)]) > Rank.GUEST
 
     async def _declined(self, claim: Claim, surface: Surface) -> bool:
         """Whether it is a guest's who knows from an earlier question that only members may ask."""
-        told = None if self._guests else await self._store.notes.get(_declined(claim.question))
+        told = None if self._rules.guests else await self._store.notes.get(_declined(claim.question))
         try:
             return told not in {None, claim.question.name} and not await self._welcome(claim, surface)
         except Hindered:
@@ -135,7 +145,7 @@ class Assistant:
 
     async def _shown(self, claim: Claim, surface: Surface, thread: Thread, hold: Hold) -> Outcome:
         """Show the reply while it grows, to its end. The first trouble on either side ends both, and is raised."""
-        persona, version = await in_force(self._store.personas, thread.key, self._defaults)
+        persona, version = await in_force(self._store.personas, thread.key, self._rules.defaults)
         keep, threaded = partial(self._keep_page, claim), persona.answers == "thread"
         reply = Reply(claim.question, keep, claim.pages, threaded, hold.sure)
         work = Work(claim, surface, thread, persona, version.number if version else 0, hold.stop)
@@ -186,6 +196,8 @@ class Assistant:
         if not await self._welcome(claim, work.surface):
             await self._store.notes.put(_declined(claim.question), claim.question.name)
             return Ended(MEMBERS_ONLY, Outcome.REFUSED)
+        if self._breaker.verdict(claim) is not Verdict.ANSWER:
+            return Ended(STOPPED, Outcome.REFUSED)
         return await self._asked(work, reply)
 
     async def _reread(self, work: Work, reply: Reply) -> Work:
@@ -215,8 +227,8 @@ class Assistant:
         told = await self._turns(work.thread, question, work.surface)
         if not told:
             return Ended("Yes? Ask me something, and I answer here.", Outcome.REFUSED)
-        models = [persona.model or "", *(model for model in self._fallbacks if model != persona.model)]
-        build = partial(request, persona, told, ttl=self._ttl)
+        models = [persona.model or "", *(model for model in self._rules.fallbacks if model != persona.model)]
+        build = partial(request, persona, told, ttl=self._rules.ttl)
         return await self._asking.ask(question, work.version, models, build, partial(self._heard, reply))
 
     def _heard(self, reply: Reply, text: str) -> None:
@@ -250,15 +262,6 @@ def _declined(question: Question) -> str:
     return f"declined:{question.key.workspace}:{question.key.channel}:{question.person}"
 
 
-def for_us(claim: Claim, thread: Thread) -> bool:
-    """Whether it wants an answer of ours. Follow-ups do, unless all of them mention somebody else."""
-    asked = (claim.question, *claim.together)
-    if any(one.asks is Asks.CERTAINLY for one in asked):
-        return True
-    words = {message.id: message.text for message in thread.messages}
-    return any(one.name in words and not MENTION.search(words[one.name]) for one in asked)
-
-
 async def stopped(words: Coroutine[None, None, Ended], reply: Reply, stop: asyncio.Event) -> Ended:
     """The final words, or what there is of them when somebody stops it."""
     working, stopping = asyncio.create_task(words), asyncio.create_task(stop.wait())
@@ -276,16 +279,6 @@ def cut_short(reply: Reply) -> Ended:
     """What was said so far, if anything stands on the platform already; else nothing is said."""
     begun = reply.text or reply.pages
     return Ended(f"{reply.text}\n\n*(Stopped.)*".strip() if begun else "", Outcome.WITHDRAWN)
-
-
-def adopted(history: History, question: Question) -> list[Message]:
-    """Pages on the platform that a predecessor posted for this question: marked as such, or unmarked and later."""
-    mine = [message for message in history.messages if message.mine]
-    return [one for one in mine if one.answers == question.name or _unmarked_after(one, question)]
-
-
-def _unmarked_after(message: Message, question: Question) -> bool:
-    return message.answers is None and not message.notice and message.at > question.at
 
 
 def _apology(sentence: str, error: Exception) -> Ended:

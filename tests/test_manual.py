@@ -18,6 +18,7 @@ NOT_HERE = {
     r"docker .*": "Docker",
     r"git .*|pip .*": "the network",
     r"make test": "this very suite",
+    r"make reliability": "its proofs again, for many minutes",
 }
 """Commands that tests can't run, and what they need."""
 
