@@ -82,7 +82,7 @@ class Comparison:
             return Verdict.EQUAL
         prompt = sum(count for kind, count in more.items() if kind not in ("output", "web_searches"))
         held = prompt <= self.bound.input and more["output"] <= self.bound.output and not more["web_searches"]
-        return Verdict.EXPLAINED if self.died and held and min(more.values()) >= 0 else Verdict.DIFFERENT
+        return Verdict.EXPLAINED if held and min(more.values()) >= 0 else Verdict.DIFFERENT
 
     @property
     def explained(self) -> bool:
