@@ -53,6 +53,7 @@ def test_the_longest_title_of_an_account_fits_whole():
         "Zoë 🦊",
         "日本語のチャンネル",
         "$x^2$ and $5",
+        "$\\oops{$",
         "a\nb\tc",
         "\\frac{1}{2}",
         "x" * 300,
@@ -61,7 +62,19 @@ def test_the_longest_title_of_an_account_fits_whole():
         "",
         "\x00",
     ],
-    ids=["emoji", "CJK", "dollars", "lines", "backslashes", "long", "right to left", "underscores", "none", "zero"],
+    ids=[
+        "emoji",
+        "CJK",
+        "dollars",
+        "no formula",
+        "lines",
+        "backslashes",
+        "long",
+        "right to left",
+        "underscores",
+        "none",
+        "zero",
+    ],
 )
 def test_no_name_keeps_it_from_being_drawn_or_warns(label):
     assert size(drawn(f"Of {label}", [Bar(label, 1, "$1.00"), Bar("b", 0, "$0.00")]))[0] == WIDTH * DPI
