@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -14,9 +14,10 @@ import click
 from bots.finding import CLAUDE, DATABASE, DISCORD, SECONDS, SLACK, Finding, Findings, Service, State, together
 from bots.logs import Discreet
 from bots.platforms import MISSING, checked, configured
+from core import prices
 from core.claude import Claude, Trouble
 from core.models import Lifespan
-from core.settings import Settings, secrets
+from core.settings import Misset, Settings, secrets
 from core.store.protocols import Unusable
 from core.store.sqlite import Condition, inspect
 
@@ -111,12 +112,28 @@ async def _claude(settings: Settings) -> Findings:
     try:
         known = [model.id for model in await _in_time(client.models())]
         yield CLAUDE.ok("key", f"accepted, for {_counted(len(known), 'model')}")
-        for finding in await asyncio.gather(*(_model(client, *one, known) for one in _wanted(settings).items())):
+        wanted = _wanted(settings)
+        told = await asyncio.gather(*(_model(client, *one, known) for one in wanted.items()))
+        usable = [model for model, one in zip(wanted, told, strict=True) if one.works]
+        for finding in (*told, *priced(settings.confab_prices, usable)):
             yield finding
     except Trouble as trouble:
         yield _unasked("key", trouble)
     finally:
         await client.close()
+
+
+def priced(path: str, models: Iterable[str]) -> Iterator[Finding]:
+    """What is wrong with the prices of these models, with a price list in the file `path` if there is any."""
+    try:
+        known = prices.read(path)
+    except Misset as error:
+        yield CLAUDE.problem("prices", str(error), "Mend the file, or unset CONFAB_PRICES; until then nothing starts.")
+        return
+    for model in models:
+        if not known.known(model):
+            says = "not known; its costs are not counted, and budgets refuse it"
+            yield CLAUDE.warning(f"price of {model}", says, "Add it to the file that CONFAB_PRICES names.")
 
 
 def _wanted(settings: Settings) -> dict[str, str]:

@@ -14,11 +14,12 @@ def _plainly(command: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
         from core.settings import Misset
+        from core.statements import Unreadable
         from core.store.protocols import Unusable
 
         try:
             return command(*args, **kwargs)
-        except (Misset, Unusable) as error:
+        except (Misset, Unreadable, Unusable) as error:
             click.echo(str(error), err=True)
             sys.exit(2)
 
@@ -98,6 +99,49 @@ def run(only: str | None) -> None:
     chosen = settings.read()
     logs.start(chosen.confab_log_level, settings.secrets(chosen), chosen.confab_log_format)
     asyncio.run(serve(chosen, only))
+
+
+@main.group(invoke_without_command=True)
+@click.option("--workspace", default="", help="Only this one, such as slack:T024.")
+@click.option("--since", type=click.Choice(["today", "week", "month"]), default="month", show_default=True)
+@click.option("--by", type=click.Choice(["person", "channel", "model", "day"]), default="channel", show_default=True)
+@click.option("--as", "kind", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+@click.pass_context
+@_plainly
+def usage(context: click.Context, workspace: str, since: str, by: str, kind: str) -> None:
+    """Show what Claude was asked and what it cost.
+
+    DATABASE_URL says which database. Nothing is sent anywhere.
+    """
+    if context.invoked_subcommand:
+        return
+    import asyncio
+    from datetime import UTC, datetime
+
+    from bots.usage import shown
+    from core import settings
+
+    click.echo(asyncio.run(shown(settings.read(), workspace, since, by, kind=kind, now=datetime.now(UTC))))
+
+
+@usage.command()
+@click.argument("file", type=click.Path())
+@click.option("--api-key", default="", help="Compare only this key's lines, by its name in the console.")
+@_plainly
+def reconcile(file: str, api_key: str) -> None:
+    """Compare the ledger with FILE, a usage export of Anthropic's console.
+
+    Ends with exit code 1 when there is a difference that requests which died do not explain.
+    """
+    import asyncio
+
+    from bots.usage import compared
+    from core import settings, statements
+
+    statement = statements.read(file, api_key)
+    found = asyncio.run(compared(settings.read(), statement))
+    click.echo(statements.told(statement, found))
+    sys.exit(0 if all(one.explained for one in found) else 1)
 
 
 @main.group()

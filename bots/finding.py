@@ -21,6 +21,10 @@ class Finding:
     says: str
     mend: str = ""
 
+    @property
+    def works(self) -> bool:
+        return self.state in ("ok", "warning")
+
 
 @dataclass(frozen=True, slots=True)
 class Service:

@@ -26,6 +26,7 @@ class Account:
     title: str
     by: str
     lines: tuple[Spent, ...]
+    workspace: str = ""
 
     @property
     def total(self) -> Spent:
@@ -36,11 +37,12 @@ def total(lines: Iterable[Spent]) -> Spent:
     return sum(lines, Spent("all", 0, 0, Usage()))
 
 
-def account(title: str, by: str, lines: Sequence[Spent], zone: str) -> Account:
+def account(title: str, by: str, lines: Sequence[Spent], zone: str, workspace: str = "") -> Account:
     """An account of what the ledger told; of quarters of an hour it makes the days of a time zone."""
     if by == "day":
-        return Account(title, by, tuple(_days(lines, ZoneInfo(zone))))
-    return Account(title, by, tuple(sorted(lines, key=lambda line: (-line.micro_usd, -line.usage.prompt, line.group))))
+        return Account(title, by, tuple(_days(lines, ZoneInfo(zone))), workspace)
+    dearest = sorted(lines, key=lambda line: (-line.micro_usd, -line.usage.prompt, line.group))
+    return Account(title, by, tuple(dearest), workspace)
 
 
 def shortened(found: Account) -> Account:
@@ -53,33 +55,42 @@ def shortened(found: Account) -> Account:
 
 def table(found: Account, names: Mapping[str, str]) -> str:
     """In Markdown, with a line of totals beneath."""
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows(found, names))
+
+
+def rows(found: Account, names: Mapping[str, str]) -> list[list[str]]:
+    """The table's cells, header and rule first."""
     head = [[found.by, "requests", "read", "written", "cached", "cost", "saved"], ["---", *["--:"] * 6]]
     lines = [_cells(line, _name(line.group, names)) for line in found.lines]
     if len(lines) > 1:
         lines.append(_cells(found.total, "**all**"))
-    return "\n".join(f"| {' | '.join(row)} |" for row in (*head, *lines))
+    return [*head, *lines]
 
 
 def bars(found: Account, names: Mapping[str, str]) -> str:
     """What each line cost, drawn in characters."""
     most = max((line.micro_usd for line in found.lines), default=0)
-    rows = [[_name(line.group, names), _bar(line.micro_usd, most), dollars(line.micro_usd)] for line in found.lines]
-    return draw_table([[found.by, "", "cost"], ["---", "---", "--:"], *rows]).strip("`\n")
+    cells = [[_name(line.group, names), _bar(line.micro_usd, most), dollars(line.micro_usd)] for line in found.lines]
+    return draw_table([[found.by, "", "cost"], ["---", "---", "--:"], *cells]).strip("`\n")
 
 
-def as_csv(found: Account) -> bytes:
-    """One line a group, by its id, which no spreadsheet takes for a formula; dollars with six digits."""
+def as_csv(accounts: Sequence[Account]) -> bytes:
+    """One line a group, by its id, which no spreadsheet takes for a formula; dollars with six digits.
+
+    All accounts have the same `by`.
+    """
     file = io.StringIO()
     writer = csv.writer(file)
-    records = [_record(found.by, line) for line in found.lines]
-    writer.writerow(_record(found.by, total(())))
-    writer.writerows(record.values() for record in records)
+    for found in accounts[:1]:
+        writer.writerow(_record(found, found.total))
+    writer.writerows(_record(found, line).values() for found in accounts for line in found.lines)
     return file.getvalue().encode()
 
 
-def as_json(found: Account) -> bytes:
-    records = [_record(found.by, line) for line in found.lines]
-    return json.dumps({"title": found.title, "lines": records}, indent=1).encode()
+def as_json(accounts: Sequence[Account]) -> bytes:
+    """A list of accounts, each with its lines."""
+    listed = [{"title": one.title, "lines": [_record(one, line) for line in one.lines]} for one in accounts]
+    return json.dumps(listed, indent=1, ensure_ascii=False).encode()
 
 
 def notes(whole: Spent, misses: Iterable[Spent]) -> str:
@@ -95,9 +106,10 @@ def notes(whole: Spent, misses: Iterable[Spent]) -> str:
     return " ".join(said)
 
 
-def _record(by: str, line: Spent) -> dict[str, object]:
+def _record(found: Account, line: Spent) -> dict[str, object]:
     usd = {"usd": f"{line.micro_usd / 1_000_000:.6f}", "saved_usd": f"{line.saved / 1_000_000:.6f}"}
-    return {by: line.group, **{name: getattr(line, name) for name in FIELDS}, **asdict(line.usage), **usd}
+    whose = {"workspace": found.workspace, found.by: line.group}
+    return {**whose, **{name: getattr(line, name) for name in FIELDS}, **asdict(line.usage), **usd}
 
 
 def _cells(line: Spent, name: str) -> list[str]:

@@ -83,10 +83,10 @@ def renews(period: Period, now: datetime, zone: str) -> datetime:
 
 
 def dollars(micro_usd: int) -> str:
-    """`$12.50`; below a dollar with as many digits as say something: `$0.0042`."""
-    amount = abs(micro_usd) / 1_000_000
-    digits = 2 if amount >= 1 or not micro_usd else 4
-    return f"{'-' if micro_usd < 0 else ''}${amount:,.{digits}f}"
+    """`$12.50`; below a dollar with as many digits as say something: `$0.0042`, `$0.000015`."""
+    amount = abs(micro_usd)
+    digits = 2 if amount >= 1_000_000 or not amount else 4 if amount >= 100 else 6
+    return f"{'-' if micro_usd < 0 else ''}${amount / 1_000_000:,.{digits}f}"
 
 
 def of(budget: Budget, whose: str) -> str:

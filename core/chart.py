@@ -7,7 +7,8 @@ from functools import cache
 
 PAPER, INK, RULE, BARS = "#f5f4ef", "#22211f", "#d5d3c9", "#b65c38"  # an opaque paper of its own, on either ground
 LONGEST = 80  # characters of a label
-WIDTH, LINE, ROOM, DPI = 8.0, 0.34, 1.1, 160  # inches wide, inches a bar, inches around; dots an inch
+TITLE = 90  # characters of a line of the title, which are as many as fit
+WIDTH, LINE, ROOM, DPI = 8.0, 0.34, 1.3, 160  # inches wide, inches a bar, inches around; dots an inch
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +21,16 @@ class Bar:
 
 
 def drawn(title: str, bars: Sequence[Bar]) -> bytes:
-    """A PNG with one bar a line, the first on top. It takes a tenth of a second, and the first one a second."""
+    """A PNG with one bar a line, the first on top, below a title of one or two lines.
+
+    It takes a tenth of a second, and the first one a second.
+    """
     from matplotlib.figure import Figure  # noqa: PLC0415  most processes never draw
 
     figure = Figure((WIDTH, ROOM + LINE * max(1, len(bars))), dpi=DPI, facecolor=PAPER, layout="constrained")
     axes = figure.add_subplot(facecolor=PAPER)
-    figure.suptitle(_drawable(title), x=0.01, ha="left", size=11, color=INK, weight="bold", parse_math=False)
+    head = "\n".join(_drawable(line, TITLE) for line in title.split("\n", 1))
+    figure.suptitle(head, x=0.01, ha="left", size=10.5, color=INK, weight="bold", parse_math=False)
     drawn_bars = axes.barh(range(len(bars)), [bar.value for bar in bars], color=BARS, height=0.7)
     axes.bar_label(drawn_bars, [bar.words for bar in bars], padding=4, color=INK, parse_math=False)
     axes.set_yticks(range(len(bars)), [_drawable(bar.label) for bar in bars], color=INK, parse_math=False)
@@ -42,10 +47,10 @@ def drawn(title: str, bars: Sequence[Bar]) -> bytes:
     return file.getvalue()
 
 
-def _drawable(text: str) -> str:
+def _drawable(text: str, longest: int = LONGEST) -> str:
     """What the font has no sign for is a dot: it knows most alphabets, but neither Chinese nor most emoji."""
     signs = _signs()
-    text = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    text = text if len(text) <= longest else f"{text[:longest]}…"
     return "".join(sign if ord(sign) in signs else "·" for sign in text)
 
 

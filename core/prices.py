@@ -69,6 +69,10 @@ class Prices:
         searches = usage.web_searches * price.search * 1_000_000 / PER_SEARCH
         return Cost(_up(paid + searches), int(plain - share * read_and_written))
 
+    def known(self, model: str) -> bool:
+        """Whether the model has a price."""
+        return bool(self._lines(model))
+
     def worst(self, model: str, input_bound: int, output_bound: int, on: date) -> int | None:
         """The most that a request of so many tokens can cost: all of its prompt is written to the cache."""
         steps = self._steps(model, input_bound, on)
@@ -91,10 +95,18 @@ class Prices:
 
     def _steps(self, model: str, prompt: int, on: date) -> list[Price]:
         """The lines in force for prompts of up to so many tokens. Before its first day, a model's first lines hold."""
-        all_of_it = self._of.get(model) or self._of.get(DATED.sub("", model)) or []
+        all_of_it = self._lines(model)
         days = {price.since for price in all_of_it}
         day = max((one for one in days if one <= on), default=min(days, default=on))
         return [price for price in all_of_it if price.since == day and (prompt > price.above or not price.above)]
+
+    def _lines(self, model: str) -> list[Price]:
+        return self._of.get(model) or self._of.get(undated(model)) or []
+
+
+def undated(model: str) -> str:
+    """A model's id without its date: `claude-haiku-4-5` of `claude-haiku-4-5-20251001`."""
+    return DATED.sub("", model)
 
 
 def read(path: str = "") -> Prices:

@@ -20,9 +20,10 @@ import click
 import pytest
 from sqlite_utils import Database, Migrations
 
-from bots.check import disk, found, questions, shown
+from bots.check import disk, found, priced, questions, shown
 from bots.finding import CLAUDE, DATABASE, DISCORD, SECONDS, SLACK, Finding
 from bots.slack.manifest import SCOPES
+from core.prices import COLUMNS
 from core.store.protocols import Unusable
 from core.store.sqlite import inspect, open_store
 from core.store.sqlite.schema import migrations
@@ -118,6 +119,25 @@ async def test_a_claude_that_cannot_be_asked_is_a_problem_with_its_own_mend(clau
     assert (told.name, told.state) == ("key", "problem")
     assert told.says.startswith(says)
     assert told.mend.startswith(mend)
+
+
+def test_a_model_without_a_price_is_a_warning_until_a_file_names_it(tmp_path):
+    path = tmp_path / "prices.csv"
+    path.write_text(f"{','.join(COLUMNS)}\nclaude-next,2026-11-20,0,1,5,1.25,2,0.1,0.5,10,mine\n")
+    says, mend = (
+        "not known; its costs are not counted, and budgets refuse it",
+        "Add it to the file that CONFAB_PRICES names.",
+    )
+
+    assert list(priced("", [HAIKU, "claude-next"])) == [CLAUDE.warning("price of claude-next", says, mend)]
+    assert list(priced(str(path), [HAIKU, "claude-next"])) == []
+
+
+async def test_a_price_list_that_stops_the_start_is_a_problem(claude, tmp_path):
+    told = await findings(CLAUDE, keyed(claude, confab_prices=f"{tmp_path}/none.csv"))
+
+    assert (told[-1].name, told[-1].state) == ("prices", "problem")
+    assert told[-1].says.startswith(f"CONFAB_PRICES: {tmp_path}/none.csv can't be read")
 
 
 async def test_a_model_that_cannot_be_asked_after_does_not_hide_the_key(claude):

@@ -98,6 +98,14 @@ async def busy(store):
         ("day", {"2026-11-20": 111, "2026-11-21": 1000}),
         ("quarter", {"2026-11-20T12:00": 111, "2026-11-21T01:00": 1000}),
         ("miss", {"": 1101, "new": 10}),
+        (
+            "bill",
+            {
+                "2026-11-20 claude-a used": 101,
+                "2026-11-20 claude-b used": 10,
+                "2026-11-21 claude-a used": 1000,
+            },
+        ),
     ],
 )
 async def test_an_account_has_a_line_for_each_group(busy, by, lines):
@@ -120,6 +128,24 @@ async def test_an_account_has_a_line_for_each_group(busy, by, lines):
 )
 async def test_an_account_holds_its_scope_and_nothing_else(busy, scope, since, tokens):
     assert sum(line.usage.input for line in await spent(busy, "person", scope, since)) == tokens
+
+
+async def test_a_bill_has_what_stands_at_its_bound_apart(store):
+    await store.ledger.settle(await reserve(store), Settled(USAGE, "end_turn", at(9), "claude-b", micro_usd=42))
+    await store.ledger.settle(await reserve(store), Settled(None, "died", at(9)))
+
+    assert await spent(store, "bill") == [
+        Spent("2026-11-20 claude-a died", 1, 1, BOUND, 700),
+        Spent("2026-11-20 claude-b used", 1, 0, USAGE, 42),
+    ]
+
+
+async def test_those_who_asked_anything_are_the_ledgers_workspaces(store, busy):
+    assert await store.ledger.workspaces() == ["slack:T1", "slack:T2"]
+
+
+async def test_an_empty_ledger_has_no_workspaces(store):
+    assert await store.ledger.workspaces() == []
 
 
 async def test_a_group_that_does_not_exist_is_refused(store):

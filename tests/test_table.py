@@ -147,6 +147,21 @@ def test_usage_shows_what_is_needed_and_what_may_be_left_out():
     assert usage(find(TABLE, "forget")[0]) == "forget"
 
 
+@pytest.mark.parametrize(
+    ("line", "given", "whispers"),
+    [
+        ("usage", {}, False),
+        ("usage", {"of": "channel"}, False),
+        ("usage", {"of": "me", "by": "day"}, True),
+        ("usage", {"of": " workspace "}, True),
+        ("budget show", {}, True),
+        ("budget set", {"of": "workspace"}, False),
+    ],
+)
+def test_what_is_not_the_channels_is_told_to_its_giver_alone(line, given, whispers):
+    assert find(TABLE, line)[0].whispers(given) is whispers
+
+
 def test_every_command_fits_both_platforms():
     for row in TABLE:
         assert 1 <= len(row.words.split()) <= 2

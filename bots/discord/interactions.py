@@ -103,7 +103,7 @@ def _commanded(interaction: Interaction, row: Row, values: Mapping[str, str]) ->
         at=snowflake_time(interaction.id),
         values=dict(values),
         address=_address(interaction, where),
-        private=row.private,
+        private=row.whispers(values),
     )
 
 

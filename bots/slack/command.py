@@ -9,7 +9,7 @@ from bots.slack.read import Raw, whispers, workspace
 from bots.slack.words import plain
 from core.chat import Commanded, ThreadKey
 from core.commands import TABLE
-from core.commands.table import Parameter, Row, find, missing
+from core.commands.table import Parameter, Row, find, missing, options
 
 FORM = "confab_form"  # callback_id of our forms
 TITLE = 24  # characters; Slack refuses longer titles
@@ -50,7 +50,7 @@ def submitted(body: Raw, now: datetime) -> Commanded | None:
     if view.get("callback_id") != FORM:
         return None
     note = json.loads(view["private_metadata"])
-    row, _ = find(TABLE, note["line"])
+    row, rest = find(TABLE, note["line"])
     fields = {name: str(value.get("value") or "") for name, value in _state(view["state"]["values"]).items()}
     return Commanded(
         id=f"{view['id']}.{view.get('hash', '')}",
@@ -60,7 +60,7 @@ def submitted(body: Raw, now: datetime) -> Commanded | None:
         at=now,
         values=fields,
         address=note["address"],
-        private=row.private,
+        private=row.whispers(options(row, rest) | fields),
     )
 
 

@@ -21,7 +21,7 @@ from core.chat import (
     ThreadKey,
 )
 from core.commands import TABLE
-from core.commands.table import Problem, find
+from core.commands.table import Problem, find, options
 
 Raw = Mapping[str, Any]
 
@@ -130,7 +130,8 @@ def at(ts: str) -> datetime:
 def whispers(line: str) -> bool:
     """Whether a command is answered to its giver alone; one that is none is."""
     try:
-        return find(TABLE, line)[0].private
+        row, rest = find(TABLE, line)
+        return row.whispers(options(row, rest))
     except Problem:
         return True
 

@@ -59,7 +59,7 @@ class Surface:
         """Show the reply until it is whole. Raises Gone where that is impossible."""
         try:
             if reply.private:
-                await Whisper(self._web, self._question).say(await _whole(reply))
+                await Whisper(self._web, self._question).say(await _whole(reply), reply.files)
             elif self._question.command is not None:
                 await self._command(reply)
             else:

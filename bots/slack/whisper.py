@@ -1,6 +1,7 @@
 """A whisper: an answer that only one person sees. Slack keeps none, so it is said once, when it is whole."""
 
 import json
+from collections.abc import Sequence
 
 import aiohttp
 from slack_sdk.webhook.async_client import AsyncWebhookClient
@@ -8,7 +9,7 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from bots.slack import look
 from bots.slack.posts import UNSUITED
 from bots.slack.web import Refused, Web
-from core.chat import Gone, Question
+from core.chat import File, Gone, Question
 from core.pages import pages
 
 USES = 5  # of one response_url, within half an hour
@@ -28,9 +29,10 @@ class Whisper:
         """Whether there is a response_url, which also works where we are not in the channel."""
         return self._left > 0
 
-    async def say(self, text: str) -> None:
-        """Say all of it. Raises Gone, Refused."""
-        for page in pages(text, look.DIALECT):
+    async def say(self, text: str, files: Sequence[File] = ()) -> None:
+        """Say all of it, files in words: Slack hangs none on what one person sees. Raises Gone, Refused."""
+        whole = "\n\n".join([text, *(f"```\n{file.words.rstrip()}\n```" for file in files)])
+        for page in pages(whole, look.DIALECT):
             if not await self.respond(page, "ephemeral"):
                 await self._whispered(page)
 

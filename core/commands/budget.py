@@ -122,7 +122,7 @@ def _changed_to(budget: Budget) -> str:
 
 
 ROWS = (
-    Row("budget show", "Show what may be spent here, and what is left", show),
+    Row("budget show", "Show what may be spent here, and what is left", show, private=True),
     Row(
         "budget set",
         "Limit what may be spent here",

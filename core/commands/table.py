@@ -74,7 +74,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A command: `words` name it, `rank` is the least that may give it, `private` answers only the person."""
+    """A command: `words` name it, and `rank` is the least that may give it.
+
+    `private` answers only the person; so do the values in `whispered`, written as people give them: `of=me`.
+    """
 
     words: str
     about: str
@@ -82,6 +85,11 @@ class Row:
     parameters: tuple[Parameter, ...] = ()
     rank: Rank = Rank.MEMBER
     private: bool = False
+    whispered: tuple[str, ...] = ()
+
+    def whispers(self, given: Mapping[str, str]) -> bool:
+        """Whether only the person is answered, with these values."""
+        return self.private or any(f"{name}={value.strip()}" in self.whispered for name, value in given.items())
 
     def parameter(self, name: str) -> Parameter | None:
         return next((one for one in self.parameters if one.name == name), None)

@@ -1,6 +1,7 @@
 """`usage`: what was asked of Claude here, and what it cost."""
 
 import asyncio
+from dataclasses import dataclass
 from datetime import datetime
 
 from core import accounts
@@ -9,7 +10,8 @@ from core.budgets import Period, began, dollars
 from core.chart import Bar, drawn
 from core.chat import Answer, File, Rank
 from core.commands.table import Call, Kind, Parameter, Problem, Row
-from core.ledger import Scope, Spent
+from core.ledger import Scope
+from core.store.protocols import Ledger
 
 SINCE = {"today": Period.DAY, "week": Period.WEEK, "month": Period.MONTH}
 SPANS = {"today": "today", "week": "this week", "month": "this month"}
@@ -17,51 +19,70 @@ WHOSE = {"me": "You", "channel": "This channel", "workspace": "This workspace"}
 BY = {"me": "model", "channel": "person", "workspace": "channel"}  # what tells most, where nothing is named
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which account is wanted: of a scope that is called `whose`, `since` the beginning of a span, `by` what."""
+
+    scope: Scope
+    whose: str
+    since: str
+    by: str
+
+
+async def account(ledger: Ledger, wanted: Wanted, zone: str, now: datetime) -> Account:
+    """What the ledger has of it, in days of `zone`."""
+    began_at = began(SINCE[wanted.since], now, zone)
+    lines = await ledger.spent(wanted.scope, began_at, "quarter" if wanted.by == "day" else wanted.by)
+    days = f"{began_at:%Y-%m-%d} to {now.astimezone(began_at.tzinfo):%Y-%m-%d}, {zone}"
+    title = f"{wanted.whose}, {SPANS[wanted.since]} ({days})"
+    return accounts.account(title, wanted.by, lines, zone, wanted.scope.workspace)
+
+
+async def totals(ledger: Ledger, scope: Scope, zone: str, now: datetime) -> str:
+    """What each span cost: `Today **$0.21**; this week **$1.40**; this month **$1.40**.`"""
+    spent = [accounts.total(await ledger.spent(scope, began(SINCE[span], now, zone), "model")) for span in SINCE]
+    said = (f"{span} **{dollars(one.micro_usd)}**" for span, one in zip(SPANS.values(), spent, strict=True))
+    return "; ".join(said).capitalize() + "."
+
+
+async def notes(ledger: Ledger, wanted: Wanted, found: Account, zone: str, now: datetime) -> str:
+    """What its numbers do not say."""
+    misses = await ledger.spent(wanted.scope, began(SINCE[wanted.since], now, zone), "miss")
+    return accounts.notes(found.total, misses)
+
+
 async def usage(call: Call) -> Answer:
     of, since = call.values.get("of", "channel"), call.values.get("since", "month")
-    by = call.values.get("by", BY[of])
-    scope, zone = await _scope(call, of), await _zone(call)
-    now = call.desk.clock()
-    ledger, began_at = call.desk.store.ledger, began(SINCE[since], now, zone)
-    lines = await ledger.spent(scope, began_at, "quarter" if by == "day" else by)
-    title = f"{WHOSE[of]}, {SPANS[since]} ({began_at:%Y-%m-%d} to {now.astimezone(began_at.tzinfo):%Y-%m-%d}, {zone})"
-    found = accounts.account(title, by, lines, zone)
+    wanted = Wanted(await _scope(call, of), WHOSE[of], since, call.values.get("by", BY[of]))
+    ledger, zone, now = call.desk.store.ledger, await _zone(call), call.desk.clock()
+    found = await account(ledger, wanted, zone, now)
     kind = call.values.get("as", "table")
     if kind != "table":
         return _exported(found, kind)
-    totals = [await _total(call, scope, span, zone, now) for span in SINCE]
-    misses = await ledger.spent(scope, began_at, "miss")
-    return await _shown(call, accounts.shortened(found), totals, accounts.notes(found.total, misses))
-
-
-async def _shown(call: Call, found: Account, totals: list[Spent], notes: str) -> Answer:
-    spans = "; ".join(
-        f"{span} **{dollars(spent.micro_usd)}**" for span, spent in zip(SPANS.values(), totals, strict=True)
-    )
     if not found.lines:
         return Answer(f"**{found.title}**\n\nNothing was asked.")
+    spans = await totals(ledger, wanted.scope, zone, now)
+    return await _shown(call, accounts.shortened(found), spans, await notes(ledger, wanted, found, zone, now))
+
+
+async def _shown(call: Call, found: Account, spans: str, notes: str) -> Answer:
     names = await call.surface.names({line.group for line in found.lines}) if found.by == "person" else {}
-    table = accounts.table(found, names)
-    text = "\n\n".join(part for part in (f"**{found.title}**", spans.capitalize() + ".", table, notes) if part)
+    parts = (f"**{found.title}**", spans, accounts.table(found, names), notes)
+    text = "\n\n".join(part for part in parts if part)
     return Answer(text, (await asyncio.to_thread(_picture, found, names),))
 
 
 def _picture(found: Account, names: dict[str, str]) -> File:
     bars = [Bar(names.get(line.group, line.group), line.micro_usd, dollars(line.micro_usd)) for line in found.lines]
     alt = "; ".join(f"{bar.label} {bar.words}" for bar in bars)
-    title = f"Cost by {found.by}. {found.title}"
+    title = f"Cost by {found.by}\n{found.title}"
     return File("usage.png", "image/png", drawn(title, bars), f"Bars: {alt}"[:1000], accounts.bars(found, names))
 
 
 def _exported(found: Account, kind: str) -> Answer:
-    content = accounts.as_csv(found) if kind == "csv" else accounts.as_json(found)
+    content = accounts.as_csv([found]) if kind == "csv" else accounts.as_json([found])
     mime = "text/csv" if kind == "csv" else "application/json"
     return Answer(f"**{found.title}**, {len(found.lines):,} lines.", (File(f"usage.{kind}", mime, content),))
-
-
-async def _total(call: Call, scope: Scope, span: str, zone: str, now: datetime) -> Spent:
-    lines = await call.desk.store.ledger.spent(scope, began(SINCE[span], now, zone), "model")
-    return accounts.total(lines)
 
 
 async def _scope(call: Call, of: str) -> Scope:
@@ -93,5 +114,6 @@ ROWS = (
             Parameter("of", Kind.CHOICE, "whose it is", choices=tuple(WHOSE)),
             Parameter("as", Kind.CHOICE, "how it comes", choices=("table", "csv", "json")),
         ),
+        whispered=("of=me", "of=workspace"),
     ),
 )

@@ -173,10 +173,14 @@ class Ledger(Protocol):
         """
 
     async def spent(self, scope: Scope, since: datetime, by: str) -> list[Spent]:
-        """What was used since then, by `person`, `channel`, `model`, `thread`, `miss`, `day`, or `quarter` of an hour.
+        """What was used since then, by `person`, `channel`, `model`, `thread`, `miss`, `day`, `quarter` or `bill`.
 
-        Days are days of UTC; a quarter is written `2026-11-20T10:15`, in UTC.
+        Days are days of UTC; a quarter of an hour is written `2026-11-20T10:15`, in UTC. A line of a bill is a day's
+        and a model's, what stands at its bound apart: `2026-11-20 claude-haiku-5-5 used`, or `died` in its place.
         """
+
+    async def workspaces(self) -> list[str]:
+        """Those that have requests, in the order of their names."""
 
     async def budgets(self, workspace: str, now: datetime) -> Budgets:
         """The budgets of a workspace as they stand, and all changes of them."""

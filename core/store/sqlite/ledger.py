@@ -14,7 +14,7 @@ from core.store.sqlite.database import Connection, Row, one
 from core.store.sqlite.moments import stamp
 
 KINDS = tuple(field.name for field in fields(Usage))
-GROUPS = ("person", "channel", "model", "thread", "day", "quarter", "miss")
+GROUPS = ("person", "channel", "model", "thread", "day", "quarter", "miss", "bill")
 
 SETTLE = """
 UPDATE requests SET state = :state, outcome = :outcome, settled_at = :at, answered_by = :model,
@@ -35,7 +35,10 @@ SELECT
     CASE :by WHEN 'person' THEN person WHEN 'channel' THEN channel WHEN 'thread' THEN thread
         WHEN 'model' THEN coalesce(answered_by, model) WHEN 'day' THEN substr(at, 1, 10)
         WHEN 'quarter' THEN substr(at, 1, 14) || printf('%02d', substr(at, 15, 2) / 15 * 15)
-        WHEN 'miss' THEN coalesce(miss, '') END AS "group",
+        WHEN 'miss' THEN coalesce(miss, '')
+        WHEN 'bill' THEN substr(at, 1, 10) || ' ' || coalesce(answered_by, model)
+            || iif(input IS NULL, ' died', ' used')
+        END AS "group",
     count(*) AS requests,
     sum(input IS NULL) AS died,
     sum(coalesce(input, input_bound)) AS input,
@@ -55,6 +58,8 @@ AND (:person IS NULL OR person = :person)
 GROUP BY 1 ORDER BY 1
 """
 
+WORKSPACES = "SELECT DISTINCT workspace FROM requests ORDER BY workspace"
+
 
 class SqliteLedger:
     """Keeps the protocol `Ledger`."""
@@ -73,6 +78,9 @@ class SqliteLedger:
         if by not in GROUPS:
             raise ValueError(f"{by!r} is none of {', '.join(GROUPS)}")
         return await self._connection.unit(lambda db: _spent(db, scope, since, by))
+
+    async def workspaces(self) -> list[str]:
+        return await self._connection.unit(lambda db: [row["workspace"] for row in db.query(WORKSPACES)])
 
     async def budgets(self, workspace: str, now: datetime) -> Budgets:
         return await self._connection.unit(lambda db: budgets(db, workspace, now))
