@@ -14,10 +14,11 @@ import click
 from bots.finding import CLAUDE, DATABASE, DISCORD, SECONDS, SLACK, Finding, Findings, Service, State, together
 from bots.logs import Discreet
 from bots.platforms import MISSING, checked, configured
-from core.claude import Claude, Lifespan, Trouble
+from core.claude import Claude, Lifespan
 from core.settings import Settings, secrets
 from core.store.protocols import Unusable
 from core.store.sqlite import Condition, inspect
+from core.trouble import Trouble
 
 T = TypeVar("T")
 

@@ -10,7 +10,6 @@ from functools import partial
 
 from core.asking import Asking, Ended
 from core.chat import Asks, Deleted, Event, Gone, Heard, Hindered, History, Message, Pressed, Question, Rank
-from core.claude import Trouble
 from core.commands import TABLE, table
 from core.commands.persona import in_force
 from core.floor import Floor
@@ -19,6 +18,7 @@ from core.prompt import TTL, Request, request
 from core.reply import Reply
 from core.seam import Platform, Surface
 from core.store.protocols import Claim, Lost, Outcome, Said, Store, Thread, Told, Unavailable
+from core.trouble import Trouble
 from core.turns import MENTION, Turn, introduce, people, trunk, turns
 from core.watch import Begun, Closed, Watch, unwatched
 
@@ -195,7 +195,8 @@ class Assistant:
             return Ended("Yes? Ask me something, and I answer here.", Outcome.REFUSED)
         models = [persona.model or "", *(model for model in self._fallbacks if model != persona.model)]
         build = partial(request, persona, told, ttl=self._ttl)
-        return await self._asking.ask(question, work.version, models, build, partial(self._heard, reply))
+        heard = partial(self._heard, reply)
+        return await self._asking.ask(question, work.version, models, build, heard=heard, waits=reply.wait)
 
     def _heard(self, reply: Reply, text: str) -> None:
         if not reply.text:
