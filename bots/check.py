@@ -14,7 +14,8 @@ import click
 from bots.finding import CLAUDE, DATABASE, DISCORD, SECONDS, SLACK, Finding, Findings, Service, State, together
 from bots.logs import Discreet
 from bots.platforms import MISSING, checked, configured
-from core.claude import Claude, Lifespan
+from core.claude import Claude
+from core.models import Lifespan
 from core.settings import Settings, secrets
 from core.store.protocols import Unusable
 from core.store.sqlite import Condition, inspect

@@ -36,6 +36,8 @@ class Work:
     thread: Thread
     persona: Persona
     version: int
+    stop: asyncio.Event
+    """Set when nobody waits for the answer any more."""
 
 
 class Assistant:
@@ -130,11 +132,11 @@ class Assistant:
         """Show the reply while it grows, to its end. What is final is kept before it is shown."""
         persona, version = await in_force(self._store.personas, thread.key, self._defaults)
         reply = Reply(claim.question, partial(self._keep_page, claim), claim.pages, persona.answers == "thread")
-        number = version.number if version else 0
+        work = Work(claim, surface, thread, persona, version.number if version else 0, stop)
         async with asyncio.TaskGroup() as group:
             group.create_task(surface.show(reply))
-            ended = await stopped(self._words(Work(claim, surface, thread, persona, number), reply), reply, stop)
-            if not (claim.said or ended.files):
+            ended = await stopped(self._words(work, reply), reply, stop)
+            if ended.text and not (claim.said or ended.files):
                 await self._store.questions.said(claim, Said(ended.text, ended.notice, ended.after))
             reply.finish(ended.text, ended.notice, ended.files)
         return ended.outcome
@@ -163,6 +165,8 @@ class Assistant:
             work = await self._reread(work, reply)
         if claim.said:
             return Ended(claim.said.text, Outcome.REFUSED if claim.said.notice else Outcome.SHOWN)
+        if work.stop.is_set():
+            return cut_short(reply)
         if claim.question.command is not None:
             return await self._commanded(claim.question, work.surface)
         if not await self._welcome(claim, work.surface):
@@ -171,10 +175,14 @@ class Assistant:
         return await self._asked(work, reply)
 
     async def _reread(self, work: Work, reply: Reply) -> Work:
-        """The thread read from the platform, where our own copy may be out of date; a predecessor's pages are ours."""
+        """The thread read from the platform, where our own copy may be out of date; a predecessor's pages are ours.
+
+        The question may turn out to be deleted, or was withdrawn while nobody answered it.
+        """
         thread, history = await self._read(work.thread, work.surface)
         for page in adopted(history, work.claim.question):
             await reply.posted(page.id, page.at)
+        await self.floor.look()
         return replace(work, thread=thread)
 
     async def _read(self, thread: Thread, surface: Surface) -> tuple[Thread, History]:
@@ -245,10 +253,16 @@ async def stopped(words: Coroutine[None, None, Ended], reply: Reply, stop: async
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if working.done():
             return working.result()
-        return Ended(f"{reply.text}\n\n*(Stopped.)*".strip(), Outcome.WITHDRAWN)
+        return cut_short(reply)
     finally:
         working.cancel()
         stopping.cancel()
+
+
+def cut_short(reply: Reply) -> Ended:
+    """What was said so far, if anything stands on the platform already; else nothing is said."""
+    begun = reply.text or reply.pages
+    return Ended(f"{reply.text}\n\n*(Stopped.)*".strip() if begun else "", Outcome.WITHDRAWN)
 
 
 def adopted(history: History, question: Question) -> list[Message]:

@@ -14,7 +14,8 @@ from anthropic.types import Message, ModelInfo
 from anthropic.types import Usage as Billed
 
 from core.ledger import Usage
-from core.prompt import EFFORTS, THINKING, Model, Request
+from core.models import Lifespan, described, lifespan
+from core.prompt import Model, Request
 from core.trouble import TRANSIENT, Trouble
 
 T = TypeVar("T")
@@ -56,15 +57,6 @@ class Completion:
     """Why it was refused, in the API's word."""
     bounded: bool = False
     """A budget made it shorter than it might have been."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lifespan:
-    """Whether a model is served: `active`, `deprecated` or `retired`; and when it goes, where that is known."""
-
-    model: str
-    lifecycle: str
-    retires_at: datetime | None = None
 
 
 class Claude:
@@ -110,16 +102,16 @@ class Claude:
 
     async def model(self, name: str) -> Model:
         """What a model can do. Raises Trouble, of kind `no model` when there is none of that name."""
-        return await self._described(name, _model)
+        return await self._described(name, described)
 
     async def lifespan(self, name: str) -> Lifespan:
         """Whether a model is served, and until when. Raises Trouble, of kind `no model` when there never was one."""
-        return await self._described(name, _lifespan)
+        return await self._described(name, lifespan)
 
     async def models(self) -> list[Model]:
         """All models that this key may use, newest first. Raises Trouble."""
         try:
-            return [_model(one) async for one in self._client.models.list(limit=100)]
+            return [described(one) async for one in self._client.models.list(limit=100)]
         except anthropic.APIError as error:
             raise named(error, "") from error
         except (*_BROKEN, AttributeError) as error:
@@ -225,30 +217,6 @@ def _usage(billed: Billed) -> Usage:
         cache_write_1h=hour,
         web_searches=(tools.web_search_requests or 0) if tools else 0,
     )
-
-
-def _model(info: ModelInfo) -> Model:
-    known: dict[str, Any] = info.capabilities.to_dict() if info.capabilities else {}
-    thinking = (known.get("thinking") or {}).get("types") or {}
-    return Model(
-        info.id,
-        info.max_input_tokens,
-        info.max_tokens,
-        frozenset(level for level in EFFORTS if _supported(known.get("effort") or {}, level)),
-        frozenset(kind for kind in THINKING if _supported(thinking, kind)),
-        known=bool(known),
-    )
-
-
-def _lifespan(info: ModelInfo) -> Lifespan:
-    """A gateway that says nothing of it serves the model."""
-    return Lifespan(info.id, getattr(info, "lifecycle", None) or "active", getattr(info, "retires_at", None))
-
-
-def _supported(capabilities: object, name: str) -> bool:
-    """Whether a capability is there; a gateway may leave any of them out."""
-    value = capabilities.get(name) if isinstance(capabilities, Mapping) else None
-    return bool(value.get("supported")) if isinstance(value, Mapping) else False
 
 
 def _seconds(headers: Mapping[str, str]) -> float | None:

@@ -31,7 +31,8 @@ class Past:
 class Prefixes:
     """Remembers the last request of each thread, for as long as this process lives."""
 
-    def __init__(self) -> None:
+    def __init__(self, remembered: int = REMEMBERED) -> None:
+        self._remembered = remembered
         self._past: OrderedDict[ThreadKey, Past] = OrderedDict()
 
     def bound(self, key: ThreadKey, request: Request) -> int:
@@ -57,7 +58,7 @@ class Prefixes:
         system = _system(request)
         self._past[key] = Past(request.model, system, _settings(request), blocks, usage.prompt, cached, at)
         self._past.move_to_end(key)
-        if len(self._past) > REMEMBERED:
+        if len(self._past) > self._remembered:
             self._past.popitem(last=False)
         return _missed(past, request, usage, at)
 

@@ -3,6 +3,7 @@
 Another store is one more parameter here.
 """
 
+from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 
 import pytest
@@ -62,3 +63,14 @@ async def store(url, clock):
     store = await open_store(url, clock=clock)
     yield store
     await store.shut()
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What the proofs of reliability tried, added up over all processes: each property that is a dict of numbers."""
+    sums = defaultdict(Counter)
+    for report in (one for reports in terminalreporter.stats.values() for one in reports):
+        for name, figures in getattr(report, "user_properties", ()):
+            if report.when == "call" and isinstance(figures, dict):
+                sums[name].update(figures)
+    for name, figures in sums.items():
+        terminalreporter.write_line(f"{name}: {', '.join(f'{count} {noun}' for noun, count in figures.items())}")

@@ -434,6 +434,60 @@ async def test_a_deleted_question_is_answered_no_further(assistant, board, fake,
     assert board.shown("t1")[-1].endswith("*(Stopped.)*")
 
 
+async def test_a_question_stopped_before_its_first_word_leaves_no_page(assistant, board, fake, store):
+    gate = Gate()
+    fake.script(Answer(text="one two", gate=gate))
+    await assistant.hear(board.said("t1", "U1", "count"))
+    await gate.reached.wait()
+
+    await assistant.hear(Pressed("b1", key(), "U1", "stop"))
+    await closed(store)
+
+    assert board.shown("t1") == []
+
+
+async def test_a_question_that_is_found_deleted_is_not_answered(assistant, board, fake, store):
+    board.said("t1", "U2", "beneath", asks=Asks.NO)
+    event = board.said("t1", "U1", "never mind")
+    del board.posts[key()][-1]
+
+    await assistant.hear(event)
+    await closed(store)
+
+    assert (board.shown("t1"), messages(fake)) == ([], [])
+    assert [one.text for one in (await store.threads.thread(key())).messages] == ["beneath"]
+
+
+async def test_a_question_withdrawn_while_nobody_answered_it_is_not_answered_by_the_next_process(store, fake, board):
+    gate = Gate()
+    fake.script(Answer(text="one two", gate=gate))
+    event = board.said("t1", "U1", "count")
+    async with house(store, fake, board, process="first") as assistant:
+        await assistant.hear(event)
+        await gate.reached.wait()
+        await assistant.floor.drain(0)
+    await store.questions.hear(Deleted("e9", key(), event.message.id, START + timedelta(hours=1)))
+
+    async with house(store, fake, board, process="second"):
+        await closed(store)
+
+    assert (board.shown("t1"), len(messages(fake))) == ([], 1)
+
+
+async def test_a_message_that_comes_late_and_was_deleted_meanwhile_is_not_told(assistant, board, fake, store):
+    late = board.said("t1", "U2", "forget that", asks=Asks.NO)
+    await assistant.hear(Deleted("e9", key(), late.message.id, START + timedelta(hours=1)))
+    board.posts[key()].clear()
+    await assistant.hear(board.said("t1", "U1", "hello"))
+    await closed(store)
+
+    await assistant.hear(late)
+    await assistant.hear(board.said("t1", "U1", "well?"))
+    await closed(store)
+
+    assert messages(fake)[-1] == [("user", "Ada: hello"), ("assistant", "fine"), ("user", "Ada: well?")]
+
+
 async def test_where_nobody_can_be_shown_an_answer_the_next_is_answered(assistant, board, fake, store):
     board.closed.add(key("t1"))
     await assistant.hear(board.said("t1", "U1", "hello"))

@@ -262,19 +262,3 @@ async def test_a_date_to_wait_for_is_read_as_seconds(fake, claude):
 
     assert seconds is not None
     assert seconds < 0
-
-
-async def test_capabilities_come_from_the_models_api(claude):
-    haiku = await claude.model(HAIKU)
-
-    assert (haiku.max_input_tokens, haiku.max_tokens, haiku.known) == (1_000_000, 128_000, True)
-    assert haiku.efforts == {"low", "medium", "high", "xhigh", "max"}
-    assert haiku.thinking == {"adaptive", "disabled"}
-    assert not haiku.sampling
-    assert (await claude.model("claude-haiku-4-5")).sampling
-    assert HAIKU in [model.id for model in await claude.models()]
-
-
-async def test_an_unknown_model_has_no_capabilities(claude):
-    with pytest.raises(Trouble, match="no model"):
-        await claude.model("claude-nonsense")

@@ -51,7 +51,7 @@ TOLD = {
     ],
     "group": [said("hello", Asks.CERTAINLY, key=GROUP)],
     "group_unasked": [said("hello", Asks.NO, key=GROUP)],
-    "file_share": [FILED, Edited("Ev0A1", KEY, FILED.message)],
+    "file_share": [FILED],
     "file_from_elsewhere": [
         said(
             "",

@@ -144,13 +144,16 @@ async def test_a_budget_renews_at_midnight_of_its_zone(store, period, zone, befo
     assert isinstance(await reserve(store, 1000, at=new), Reservation)
 
 
-@pytest.mark.parametrize("days", [-40, -1, 1, 40])
-async def test_a_clock_that_jumps_back_again_lets_nothing_be_spent_twice(store, days):
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [(40, 0), (1, 0), (0, -1), (0, -40)],
+    ids=["a month ahead for a while", "a day ahead for a while", "a day back", "a month back"],
+)
+async def test_a_clock_that_jumps_back_lets_nothing_be_spent_twice(store, first, then):
     await allow(store, budget(period=Period.MONTH))
-    await reserve(store, 600, at=at(0) + timedelta(days=max(0, days)))
-    await reserve(store, 400)
+    await reserve(store, 600, at=at(0) + timedelta(days=first))
 
-    assert isinstance(await reserve(store, 1), Refusal)
+    assert (await reserve(store, 401, at=at(0) + timedelta(days=then))).left == 400
 
 
 async def test_the_newest_zone_holds_for_all_budgets_of_a_workspace(store):

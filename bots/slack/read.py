@@ -51,10 +51,7 @@ def workspace(body: Raw) -> str:
 
 
 def told(body: Raw, us: Us) -> list[Event]:
-    """What an event of the Events API tells; nothing if it is not for us. Malformed ones raise what they raise.
-
-    A message with files that mentions us is told twice, because `app_mention`, which may come first, lacks them.
-    """
+    """What an event of the Events API tells; nothing if it is not for us. Malformed ones raise what they raise."""
     event = body["event"]
     match event["type"]:
         case "app_mention" if "edited" not in event:
@@ -138,10 +135,7 @@ def _posted(body: Raw, event: Raw, us: Us) -> list[Event]:
     asks = _asks(event, us)
     if asks is Asks.CERTAINLY and (line := _command(said)):
         return [Commanded(said.id, key, said.author, line, said.at, private=whispers(line))]
-    events: list[Event] = [Said(said.id, key, said, asks)]
-    if said.attachments and asks is Asks.CERTAINLY:
-        events.append(Edited(body["event_id"], key, said))
-    return events
+    return [Said(said.id, key, said, asks)]
 
 
 def _changed(body: Raw, event: Raw, us: Us) -> list[Event]:

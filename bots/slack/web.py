@@ -58,6 +58,10 @@ class Unsure(Exception):
     """The answer was lost, or says that Slack is in trouble: it may have happened or not."""
 
 
+class NoThread(Gone):
+    """There is no thread any more: its first message was deleted, and it had no other."""
+
+
 class Refused(Exception):
     """Slack says no. `error` is its word for it."""
 
@@ -166,7 +170,7 @@ def failed(method: str, error: SlackApiError) -> Exception:
     if status >= 500 or word in PASSING or (status == 200 and not word):
         return Unsure(f"{method}: {word or status}")
     if word in GONE:
-        return Gone(f"{GONE[word]} ({method}: {word})")
+        return (NoThread if word == "thread_not_found" else Gone)(f"{GONE[word]} ({method}: {word})")
     if word == "missing_scope":
         return Hindered(_unscoped(method, str(said.get("needed") or "")))
     return Refused(method, word or f"HTTP {status}")

@@ -1,6 +1,6 @@
 """Events become rows, each once."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlite_utils import Database
 
@@ -8,8 +8,10 @@ from core.chat import Asks, Commanded, Deleted, Edited, Event, Gap, Heard, Messa
 from core.store.sqlite.asking import ask, asked, key_of, waiting, withdraw
 from core.store.sqlite.database import Row
 from core.store.sqlite.forgotten import Forgotten
-from core.store.sqlite.messages import adopt, bury, dig, held, keep
+from core.store.sqlite.messages import adopt, bury, chill, complete, dig, held, keep, overtaken
 from core.store.sqlite.standing import begin, gap, ours
+
+LATE = timedelta(seconds=5)  # that no event takes which is delivered the first time
 
 
 def hear(db: Database, event: Event, now: datetime) -> Heard:
@@ -17,7 +19,7 @@ def hear(db: Database, event: Event, now: datetime) -> Heard:
         case Said():
             return _said(db, event, now)
         case Edited():
-            return _edited(db, event)
+            return _edited(db, event, now)
         case Deleted():
             return _deleted(db, event)
         case Commanded():
@@ -37,7 +39,7 @@ def _said(db: Database, event: Said, now: datetime) -> Heard:
         return Heard(new=False, ours=mine, question=False, key=key)
     if not mine:
         begin(db, key, now, event.private)
-    new = _keep(db, key, event.message, row, event.private)
+    new = _keep(db, key, event.message, row, now, private=event.private)
     question = event.asks is not Asks.NO and ask(db, _question(key, event))
     return Heard(new=new or question, ours=True, question=question, key=key)
 
@@ -60,12 +62,19 @@ def _gone(db: Database, event: Said, key: ThreadKey, row: Row | None) -> bool:
     return answered or Forgotten(db, key).covers(event.message.author, event.message.at)
 
 
-def _keep(db: Database, key: ThreadKey, message: Message, row: Row | None, private: bool = False) -> bool:
-    """A new message is kept. One of ours that is held says now what the platform shows; others know their words."""
+def _keep(
+    db: Database, key: ThreadKey, message: Message, row: Row | None, now: datetime, *, private: bool = False
+) -> bool:
+    """A new message is kept. One of ours that is held says now what the platform shows; others know their words.
+
+    A late one may have been deleted when its thread was not ours yet: only the platform knows.
+    """
     if row is None:
+        if now - message.at > LATE or overtaken(db, key, message):
+            chill(db, key)
         keep(db, key, [message], private)
         return True
-    return message.mine and adopt(db, row, message)
+    return adopt(db, row, message) if message.mine else complete(db, row, message)
 
 
 def _question(key: ThreadKey, event: Said) -> Question:
@@ -81,14 +90,14 @@ def _question(key: ThreadKey, event: Said) -> Question:
     )
 
 
-def _edited(db: Database, event: Edited) -> Heard:
+def _edited(db: Database, event: Edited, now: datetime) -> Heard:
     row = held(db, event.key, event.message.id)
     key = _thread(db, event, row)
     mine = ours(db, key)
     if row:
         changed = adopt(db, row, event.message)
     elif mine and not Forgotten(db, key).covers(event.message.author, event.message.at):
-        changed = _keep(db, key, event.message, None)
+        changed = _keep(db, key, event.message, None, now)
     else:
         changed = False
     return Heard(new=changed, ours=mine, question=False, key=key)
