@@ -14,6 +14,7 @@ from core.commands import TABLE, table
 from core.commands.persona import in_force
 from core.floor import Floor
 from core.personas import Persona
+from core.places import Places
 from core.prompt import TTL, Request, request
 from core.reply import Reply
 from core.seam import Platform, Surface
@@ -56,6 +57,7 @@ class Assistant:
         zone: str = "UTC",
         guests: bool = False,
         process: str = "",
+        places: Places | None = None,
         watch: Watch = unwatched,
     ) -> None:
         self._store = store
@@ -66,6 +68,7 @@ class Assistant:
         self._fallbacks = fallbacks
         self._ttl = ttl
         self._guests = guests
+        self._places = places or Places()
         self._watch = watch
         self._desk = table.Desk(store, defaults, clock, asking.model, self.next_request, TABLE, zone)
         process = process or secrets.token_hex(8)
@@ -172,7 +175,8 @@ class Assistant:
         if not await self._welcome(claim, work.surface):
             await self._store.notes.put(_declined(claim.question), self._clock().isoformat())
             return Ended(MEMBERS_ONLY, Outcome.REFUSED)
-        return await self._asked(work, reply)
+        async with self._places.place(claim.question.key, reply.wait):
+            return await self._asked(work, reply)
 
     async def _reread(self, work: Work, reply: Reply) -> Work:
         """The thread read from the platform, where our own copy may be out of date; a predecessor's pages are ours.

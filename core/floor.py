@@ -12,7 +12,7 @@ from core.watch import Beaten, Closed, Watch, answering, ids, unwatched
 BEAT = 2.0  # seconds between two signs of life
 GLANCE = 0.01  # seconds between two looks whether all is answered
 LOOK = 1.0  # seconds after which we look for questions that nobody told us of
-PLACES = 64  # answers at the same time
+PLACES = 256  # questions taken up at the same time: Discord may be told 50 times a second that we write, each 8 s
 TRIES = 3  # times that a question is begun again after a bug
 LONGEST_PAUSE = 30.0  # seconds between two tries
 GRACE = 20.0  # seconds that answers under way get when we drain

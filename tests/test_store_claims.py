@@ -56,6 +56,15 @@ async def test_the_oldest_question_comes_first_whatever_order_they_were_heard_in
     assert [names(await claim(store)) for _ in range(3)] == [["1"], ["2"], ["3"]]
 
 
+async def test_a_flood_in_one_channel_or_workspace_lets_others_come_first(store):
+    flood = [asked(f"{number:02}", thread(f"{number:02}")) for number in range(9)]
+    other = asked("97", thread("97", channel="C2"))
+    far = [asked(name, thread(name, workspace="slack:T9")) for name in ("98", "99")]
+    await hear(store, *flood, other, *far)
+
+    assert [names(await claim(store)) for _ in range(6)] == [["00"], ["98"], ["97"], ["99"], ["01"], ["02"]]
+
+
 async def test_questions_of_platforms_that_are_not_connected_wait(store):
     await hear(store, asked("1", thread("1", workspace="discord:G")), asked("2", thread("2", workspace="slack:T")))
 

@@ -115,7 +115,10 @@ class Questions(Protocol):
         """
 
     async def claim(self, process: str, platforms: Collection[str]) -> Claim | None:
-        """The oldest open question of these platforms whose thread is free, commands first, with its companions."""
+        """An open question of these platforms whose thread is free, with its companions.
+
+        Commands come first, then who is being answered least: the workspace, in it the channel; then the oldest.
+        """
 
     async def posted(self, claim: Claim, page: str, at: datetime) -> None:
         """A page of the reply exists. Raises Lost."""
