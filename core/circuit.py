@@ -5,9 +5,10 @@ from contextlib import contextmanager
 
 from core.trouble import Trouble
 
-FAILURES = 3  # in a row, after which the circuit opens
+FAILURES = 5  # in a row, after which the circuit opens
+RELAPSES = 2  # in a row, after which it opens again while requests are let in little by little
 FIRST = 5.0  # seconds that it is open at first, twice as long each time after that
-LONGEST = 30.0  # seconds: who waits is answered no later than this after the trouble is over
+LONGEST = 20.0  # seconds: who waits is answered no later than this after the trouble is over
 OBEYED = 600.0  # seconds of retry-after, at most: a wrong word of a gateway's must not silence us for a day
 MANY = 64  # requests that may wait for their first words without us pacing them any more
 LOOK = 1.0  # seconds after which who was not let in asks again
@@ -72,7 +73,7 @@ class Circuit:
 
     def _fail(self, trouble: Trouble, now: float) -> None:
         self._failures += 1
-        if self.trouble is None and self._failures < FAILURES:
+        if self._failures < (FAILURES if self.trouble is None else RELAPSES if self.mending else 1):
             return
         if now < self._until:
             return  # sent before the circuit opened

@@ -145,17 +145,18 @@ class Floor:
 
     async def _spoken(self, claim: Claim, stop: asyncio.Event, attempt: int) -> bool:
         """Whether that was all for this claim. A full disk is waited for; a bug is tried three times."""
+        ended = True
         try:
             await self._speak(claim, stop)
-        except Lost:
+        except* Lost:
             log.warning("taken over by another process")
-        except Unavailable as error:
-            log.error("waits for the database: %s", error)
-            return False
-        except Exception:
+        except* Unavailable as errors:
+            log.error("waits for the database: %s", errors.exceptions[0])
+            ended = False
+        except* Exception:
             log.exception("could not be answered")
-            if attempt < TRIES:
-                return False
-            await self._questions.close(claim, Outcome.EXPIRED)
-            self._watch(Closed(claim.question, Outcome.EXPIRED))
-        return True
+            ended = attempt >= TRIES
+            if ended:
+                await self._questions.close(claim, Outcome.EXPIRED)
+                self._watch(Closed(claim.question, Outcome.EXPIRED))
+        return ended

@@ -17,7 +17,7 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families as families
 
-from tests.both import World, running, until, world
+from tests.both import World, running, world
 from tests.fakes.claude_script import Answer, Break, Fault
 from tests.fakes.discord_limits import Fault as Drop
 from tests.fakes.discord_limits import error, limited
@@ -97,8 +97,9 @@ class Soak:
             await self.ask()
             await asyncio.sleep(PAUSE)
         with contextlib.suppress(TimeoutError):
-            await until(lambda: not self.unanswered(), SETTLING)
-        await asyncio.sleep(1)
+            async with asyncio.timeout(SETTLING):
+                while self.unanswered() or (await self.measured())["open"]:
+                    await asyncio.sleep(0.1)
         await self.sample()
 
     async def ask(self) -> None:
@@ -135,13 +136,13 @@ class Soak:
         self.faults += len(found)
         return found
 
+    async def measured(self) -> dict[str, float]:
+        """What the process says of itself."""
+        told = families(await self.world.told("/metrics"))
+        return {MEASURED[one.name]: one.samples[0].value for one in told if one.name in MEASURED}
+
     async def sample(self) -> None:
-        told = {
-            one.name: one.samples[0].value
-            for one in families(await self.world.told("/metrics"))
-            if one.name in MEASURED
-        }
-        self.samples.append(Sample(self.seconds, **{short: told[name] for name, short in MEASURED.items()}))
+        self.samples.append(Sample(self.seconds, **await self.measured()))
         print(self.samples[-1], flush=True)
 
     def unanswered(self) -> dict[str, list[str]]:

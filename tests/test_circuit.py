@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.circuit import FIRST, LONGEST, LOOK, MANY, OBEYED, Circuit
+from core.circuit import FAILURES, FIRST, LONGEST, LOOK, MANY, OBEYED, Circuit
 from core.trouble import Trouble
 
 OVERLOAD = Trouble("overloaded", "m", "529", transient=True, billed=False)
@@ -29,8 +29,8 @@ def times():
     return Times()
 
 
-def test_it_opens_after_three_failures_in_a_row(times):
-    times.fails(2)
+def test_it_opens_after_some_failures_in_a_row(times):
+    times.fails(FAILURES - 1)
     assert (times.wait(), times.circuit.trouble) == (0, None)
 
     times.fails()
@@ -38,10 +38,10 @@ def test_it_opens_after_three_failures_in_a_row(times):
 
 
 def test_a_success_between_failures_keeps_it_closed(times):
-    times.fails(2)
+    times.fails(FAILURES - 1)
     with times.circuit.request(lambda: times.now):
         pass
-    times.fails(2)
+    times.fails(FAILURES - 1)
 
     assert times.wait() == 0
 
@@ -54,7 +54,7 @@ def test_what_is_a_requests_own_trouble_opens_nothing(times, kind):
 
 
 def test_after_the_pause_one_request_finds_out_and_the_others_wait(times):
-    times.fails(3)
+    times.fails(FAILURES)
     times.now += FIRST
 
     assert times.wait() == 0
@@ -63,7 +63,7 @@ def test_after_the_pause_one_request_finds_out_and_the_others_wait(times):
 
 
 def test_each_probe_that_fails_makes_the_pause_longer(times):
-    times.fails(3)
+    times.fails(FAILURES)
 
     pauses = []
     for _ in range(5):
@@ -71,11 +71,11 @@ def test_each_probe_that_fails_makes_the_pause_longer(times):
         times.now += pauses[-1]
         times.fails()
 
-    assert pauses == [FIRST, 2 * FIRST, 4 * FIRST, LONGEST, LONGEST]
+    assert pauses == [FIRST, 2 * FIRST, LONGEST, LONGEST, LONGEST]
 
 
 def test_after_a_success_twice_as_many_may_go_until_any_number_may(times):
-    times.fails(3)
+    times.fails(FAILURES)
     times.now += FIRST
 
     most = []
@@ -89,6 +89,18 @@ def test_after_a_success_twice_as_many_may_go_until_any_number_may(times):
     assert times.wait() == 0
 
 
+def test_while_it_mends_one_failure_is_borne_and_two_in_a_row_open_it_again(times):
+    times.fails(FAILURES)
+    times.now += FIRST
+    with times.circuit.request(lambda: times.now):
+        pass
+
+    times.fails()
+    assert times.wait() == 0
+    times.fails()
+    assert times.wait() == FIRST
+
+
 def test_what_was_sent_before_it_opened_does_not_make_the_pause_longer(times):
     times.fails(40)
 
@@ -97,13 +109,13 @@ def test_what_was_sent_before_it_opened_does_not_make_the_pause_longer(times):
 
 @pytest.mark.parametrize(("said", "obeyed"), [(20, 20), (1, FIRST), (86_400, OBEYED)])
 def test_the_apis_own_word_for_how_long_is_obeyed(times, said, obeyed):
-    times.fails(3, Trouble("limited", "m", "429", retry_after=said, transient=True, billed=False))
+    times.fails(FAILURES, Trouble("limited", "m", "429", retry_after=said, transient=True, billed=False))
 
     assert times.wait() == obeyed
 
 
 def test_a_probe_that_is_stopped_leaves_its_place_to_the_next(times):
-    times.fails(3)
+    times.fails(FAILURES)
     times.now += FIRST
     with pytest.raises(KeyboardInterrupt), times.circuit.request(lambda: times.now):
         raise KeyboardInterrupt

@@ -199,8 +199,16 @@ async def test_a_bug_is_tried_three_times_and_then_the_question_is_closed(store,
     ]
 
 
-async def test_a_database_that_is_away_is_waited_for(store, board, speaker):
-    speaker.trouble = [Unavailable("disk full")] * 5
+WRAPPED = pytest.mark.parametrize(
+    "wrapped",
+    [lambda error: error, lambda error: ExceptionGroup("tasks", [error])],
+    ids=["plain", "of a group of tasks"],
+)
+
+
+@WRAPPED
+async def test_a_database_that_is_away_is_waited_for(store, board, speaker, wrapped):
+    speaker.trouble = [wrapped(Unavailable("disk full"))] * 5
     (name,) = await ask(store, board, "t1")
 
     async with open_floor(store, speaker) as floor:
@@ -210,8 +218,9 @@ async def test_a_database_that_is_away_is_waited_for(store, board, speaker):
     assert speaker.spoken == [name]
 
 
-async def test_what_was_taken_over_is_dropped_without_a_second_try(store, board, speaker):
-    speaker.trouble = [Lost("taken over")]
+@WRAPPED
+async def test_what_was_taken_over_is_dropped_without_a_second_try(store, board, speaker, wrapped):
+    speaker.trouble = [wrapped(Lost("taken over"))]
     await ask(store, board, "t1")
 
     async with open_floor(store, speaker):
