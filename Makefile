@@ -17,6 +17,7 @@ test: $(VENV)/test
 	$(BIN)/pytest -n 2
 
 reliability: $(VENV)/test
+	$(BIN)/pytest -n 2 -m reliability
 	WORLDS=$(or $(WORLDS),1000) $(BIN)/pytest -n 2 tests/test_worlds.py
 	QUESTIONS=$(or $(QUESTIONS),2000) $(BIN)/pytest tests/test_overload.py
 

@@ -3,7 +3,6 @@
 Another store is one more parameter here.
 """
 
-from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 
 import pytest
@@ -48,6 +47,19 @@ class Clock:
         self.now += timedelta(seconds=seconds)
 
 
+def pytest_terminal_summary(terminalreporter):
+    """The figures that tests of reliability leave, one line each and all together."""
+    passed = [report for name in ("passed", "failed") for report in terminalreporter.getreports(name)]
+    figures = [dict(report.user_properties).get("figures") for report in passed]
+    found = [one for one in figures if one]
+    if found:
+        together = {name: sum(one.get(name, 0) for one in found) for name in found[0] if name != "what"}
+        terminalreporter.section("reliability")
+        for one in [*found, {"what": "together", **together}]:
+            what, numbers = one["what"], [f"{name} {value:g}" for name, value in one.items() if name != "what"]
+            terminalreporter.line(f"{what:26} {', '.join(numbers)}")
+
+
 @pytest.fixture
 def clock():
     return Clock()
@@ -63,14 +75,3 @@ async def store(url, clock):
     store = await open_store(url, clock=clock)
     yield store
     await store.shut()
-
-
-def pytest_terminal_summary(terminalreporter):
-    """What the proofs of reliability tried, added up over all processes: each property that is a dict of numbers."""
-    sums = defaultdict(Counter)
-    for report in (one for reports in terminalreporter.stats.values() for one in reports):
-        for name, figures in getattr(report, "user_properties", ()):
-            if report.when == "call" and isinstance(figures, dict):
-                sums[name].update(figures)
-    for name, figures in sums.items():
-        terminalreporter.write_line(f"{name}: {', '.join(f'{count} {noun}' for noun, count in figures.items())}")

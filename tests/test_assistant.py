@@ -5,17 +5,19 @@ import json
 import logging
 import re
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from core.chat import Asks, Commanded, Deleted, Edited, Message, Pressed, Rank, Reach, ThreadKey
 from core.ledger import Scope
+from core.store.protocols import Unavailable
 from core.store.sqlite import open_store
 from tests.fakes.board import START, Board
 from tests.fakes.claude import ClaudeFake
 from tests.fakes.claude_script import Answer, Break, Fault, Gate, refusal
-from tests.house import house
+from tests.house import at_once, house
 
 MODEL = "claude-haiku-5-5"
 
@@ -530,6 +532,32 @@ async def test_a_page_that_was_never_written_down_is_adopted(store, fake, board)
 
     thread = await store.threads.thread(key())
     assert {message.answers for message in thread.messages if message.mine} == {"0001"}
+
+
+@pytest.mark.parametrize("method", ["posted", "said"])
+async def test_a_disk_that_is_full_in_the_middle_of_an_answer_is_waited_for(store, fake, board, caplog, method):
+    class Full:
+        """A store whose disk is full for a while."""
+
+        times = 4
+
+        def __getattr__(self, name):
+            return getattr(store.questions, name)
+
+    async def fail(self, *args):
+        self.times -= 1
+        if self.times >= 0:
+            raise Unavailable("the disk is full")
+        return await getattr(store.questions, method)(*args)
+
+    setattr(Full, method, fail)
+    async with house(replace(store, questions=Full()), fake, board, sleep=at_once) as running:
+        await running.hear(board.said("t1", "U1", "hello"))
+        await board.until("t1", "fine")
+        await closed(store)
+
+    assert board.shown("t1") == ["fine"]
+    assert caplog.text.count("waits for the database: the disk is full") == 4
 
 
 async def test_capabilities_are_known_without_the_models_api(store, fake, board):

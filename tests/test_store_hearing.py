@@ -5,7 +5,7 @@ Tests core.store.sqlite.hearing, core.store.sqlite.messages, core.store.sqlite.m
 
 import pytest
 
-from core.chat import Asks, Attachment, Gap, Heard, History, ThreadKey
+from core.chat import Asks, Attachment, Gap, Heard, History, Missed, ThreadKey
 from core.store.protocols import Outcome
 from core.store.protocols import Said as Final
 from tests.talk import (
@@ -385,6 +385,16 @@ async def test_stop_without_a_name_withdraws_all_of_the_thread(store):
     assert not (await store.questions.hear(stopped())).new
 
 
+async def test_what_was_said_before_anybody_asked_us_is_no_follow_up_however_late_it_is_told(store):
+    await store.questions.hear(asked("3"))
+
+    late = await store.questions.hear(perhaps("2"))
+    after = await store.questions.hear(perhaps("4"))
+
+    assert (late.question, after.question) == (False, True)
+    assert await texts(store) == ["words 2", "words 3", "words 4"]
+
+
 async def test_another_button_withdraws_nothing(store):
     await store.questions.hear(asked("1"))
     event = stopped("1")
@@ -412,7 +422,8 @@ async def test_a_gap_makes_the_threads_of_its_workspaces_cold(store, event, cold
 
     heard = await store.questions.hear(event)
 
-    assert heard == Heard(new=True, ours=False, question=False, key=ThreadKey("", "", ""))
+    missed = (Missed("slack:T1", at(1), (KEY,)),) if cold else ()
+    assert heard == Heard(new=True, ours=False, question=False, key=ThreadKey("", "", ""), missed=missed)
     assert (await store.threads.thread(KEY)).cold is cold
 
 

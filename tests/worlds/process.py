@@ -15,6 +15,7 @@ from core.chat import Event, Hear, Heard
 from core.claude import Claude
 from core.personas import Persona
 from core.purse import Purse
+from core.rules import Rules
 from core.store.protocols import Store
 from core.store.sqlite import open_store
 from core.warned import Warned
@@ -77,7 +78,7 @@ async def begun(servers: Servers, url: str, name: str, told: Told, socket: bool)
         store,
         asking=Asking(claude, purse, store.notes, servers.clock, sleep=HASTE.sleep, seconds=HASTE.seconds),
         platforms=platforms,
-        defaults=Persona(model=MODEL),
+        rules=Rules(Persona(model=MODEL)),
         clock=servers.clock,
         process=name,
     )
