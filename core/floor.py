@@ -73,12 +73,12 @@ class Floor:
     async def look(self) -> None:
         """Say that we live, and stop what was withdrawn or taken over."""
         async with self._looking:  # a beat that is not late may not be told before the late one that it follows
-            speaking = list(self._speaking.items())  # what is claimed after the beat is ours, however late it was
+            before = set(self._speaking)
             said_at = self._clock()
             beat = await self._questions.beat(self._process)
             self._watch(Beaten())
-            for task, (claim, hold) in speaking:
-                if beat.late:
+            for task, (claim, hold) in list(self._speaking.items()):
+                if beat.late and (task in before or claim.id in beat.freed):  # what is claimed after the beat is ours
                     hold.drop()  # what the task does before the cancellation reaches all of it is not shown any more
                     task.cancel()
                 elif claim.id in beat.withdrawn:

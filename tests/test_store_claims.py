@@ -227,12 +227,12 @@ async def test_who_leaves_frees_its_claims_at_once(store):
 
 async def test_who_is_late_claims_what_it_answers_again_only_after_the_beat_that_tells_it_to_drop_that(store, clock):
     await hear(store, asked("1"))
-    await claim(store, "p")
+    held = await claim(store, "p")
     await store.questions.beat("p")
     clock.tick(PAST)
 
     assert await claim(store, "p") is None
-    assert await store.questions.beat("p") == Beat(LEASE, late=True)
+    assert await store.questions.beat("p") == Beat(LEASE, late=True, freed=frozenset({held.id}))
     assert (await claim(store, "p")).resumed
 
 
@@ -242,7 +242,7 @@ async def test_who_beats_late_hears_so_and_has_lost_its_claims(store, clock):
     held = await claim(store)
     clock.tick(PAST)
 
-    assert await store.questions.beat("p") == Beat(LEASE, late=True)
+    assert await store.questions.beat("p") == Beat(LEASE, late=True, freed=frozenset({held.id}))
     with pytest.raises(Lost):
         await store.questions.posted(held, "5", at(5))
     again = await claim(store)

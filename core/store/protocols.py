@@ -76,6 +76,8 @@ class Beat:
     """For so long its claims are surely its own, and what it sends arrives before anybody takes them over."""
     late: bool = False
     """Its last beat is so old that others have taken its claims over."""
+    freed: frozenset[int] = frozenset()
+    """Ids of those of its claims that were still its own, and are free since this beat, because it is late."""
     withdrawn: frozenset[int] = frozenset()
     """Ids of its claims whose question was withdrawn."""
 

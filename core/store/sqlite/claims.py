@@ -196,19 +196,20 @@ def _owned(db: Database, claim: Claim) -> Row:
 def beat(db: Database, process: str, leaving: bool, now: datetime, stale: timedelta) -> Beat:
     (last,) = db.execute(BEATEN, {"process": process}).fetchone()
     late = last is not None and moment(last) < now - stale
-    if late or leaving:
-        _free(db, process, now)
+    freed = _free(db, process, now) if late or leaving else frozenset()
     if leaving:
         db.table("processes").delete_where("process = ?", [process])
     else:
         db.table("processes").upsert({"process": process, "beat_at": stamp(now)})
     withdrawn = frozenset(row["id"] for row in db.query(WITHDRAWN, {"process": process}))
-    return Beat(lease=stale / 2, late=late, withdrawn=withdrawn)
+    return Beat(lease=stale / 2, late=late, freed=freed, withdrawn=withdrawn)
 
 
-def _free(db: Database, process: str, now: datetime) -> None:
+def _free(db: Database, process: str, now: datetime) -> frozenset[int]:
     """What it was answering waits for whoever claims next; what it had sent has died."""
-    for row in list(db.table("claims").rows_where("process = ?", [process])):
+    held = list(db.table("claims").rows_where("process = ?", [process]))
+    for row in held:
         for question in list(db.query(CLAIMED, {"claim": row["id"]})):
             died(db, question, now)
         db.table("claims").update(row["id"], {"process": None})
+    return frozenset(row["id"] for row in held)
