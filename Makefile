@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test reliability bench clean
+.PHONY: install demo test reliability soak bench clean
 
 install: $(VENV)/demo
 
@@ -19,6 +19,10 @@ test: $(VENV)/test
 reliability: $(VENV)/test
 	$(BIN)/pytest -n 2 -m reliability
 	WORLDS=$(or $(WORLDS),1000) $(BIN)/pytest -n 2 tests/test_worlds.py
+	QUESTIONS=$(or $(QUESTIONS),2000) $(BIN)/pytest tests/test_overload.py
+
+soak: $(VENV)/test
+	$(BIN)/python -m tests.soak $(or $(SECONDS),60)
 
 bench: $(VENV)/test
 	$(BIN)/python -m bench.overhead

@@ -15,11 +15,12 @@ from bots.finding import CLAUDE, DATABASE, DISCORD, SECONDS, SLACK, Finding, Fin
 from bots.logs import Discreet
 from bots.platforms import MISSING, checked, configured
 from core import prices
-from core.claude import Claude, Trouble
+from core.claude import Claude
 from core.models import Lifespan
 from core.settings import Misset, Settings, secrets
 from core.store.protocols import Unusable
 from core.store.sqlite import Condition, inspect
+from core.trouble import Trouble
 
 T = TypeVar("T")
 

@@ -1,5 +1,6 @@
 """Metrics: what the watch tells, counted in a registry of its own, in Prometheus' format."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
@@ -37,6 +38,7 @@ class Metrics:
         self._calls = counted("confab_platform_calls", "Requests to a platform.", ["platform", "method", "outcome"])
         self._open = shown("confab_open_questions", "Questions that wait or are being answered.")
         self._oldest = shown("confab_oldest_question_seconds", "The age of the oldest open question.")
+        self._tasks = shown("confab_tasks", "Tasks that this process has under way.")
         self._connected = shown("confab_connected", "Whether a platform is connected.", ["platform"])
         self._used = Usage()
 
@@ -55,6 +57,7 @@ class Metrics:
     def text(self, waiting: int, oldest: datetime | None, connected: dict[str, bool]) -> bytes:
         """All of it, with what is known only just now: the open questions and the platforms."""
         self._open.set(waiting)
+        self._tasks.set(len(asyncio.all_tasks()))
         self._oldest.set((self._now() - oldest).total_seconds() if oldest else 0)
         for platform, is_so in connected.items():
             self._connected.labels(platform).set(is_so)

@@ -3,23 +3,23 @@
 import asyncio
 import json
 import logging
+import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential_jitter
-
 from core.chat import File, Question
-from core.claude import Claude, Completion, Trouble
+from core.circuit import Circuit
+from core.claude import Claude, Completion
 from core.ledger import Refusal
+from core.patience import Patience
 from core.prompt import Model, Request, continued
-from core.purse import Order, Purse
+from core.purse import Heard, Order, Purse
 from core.store.protocols import Notes, Outcome
+from core.trouble import Trouble
 
-ATTEMPTS = 4  # requests for the same thing, where the trouble may pass
-ATTEMPTS_BEFORE_ANOTHER = 2  # where another model could answer
-PATIENCE = 30.0  # seconds of retry-after that people wait for
 PAUSES = 10  # times that Claude may pause in one answer
 FRESH = timedelta(days=1)  # how long a model's capabilities are believed
 
@@ -45,7 +45,10 @@ class Ended:
 
 
 class Asking:
-    """Asks Claude on behalf of a question, with patience and with fallbacks."""
+    """Asks Claude on behalf of a question, with patience and with fallbacks.
+
+    `sleep` waits seconds, and `seconds` counts them.
+    """
 
     def __init__(
         self,
@@ -55,13 +58,16 @@ class Asking:
         clock: Clock,
         *,
         sleep: Sleep = asyncio.sleep,
+        seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self._claude = claude
         self._purse = purse
         self._notes = notes
         self._clock = clock
         self._sleep = sleep
+        self._seconds = seconds
         self._models: dict[str, Model] = {}
+        self._circuits: defaultdict[str, Circuit] = defaultdict(Circuit)
 
     async def ask(
         self,
@@ -69,14 +75,19 @@ class Asking:
         persona: int,
         models: Sequence[str],
         build: Callable[[Model], Request],
-        heard: Callable[[str], None],
+        *,
+        heard: Heard,
+        waits: Callable[[str], None],
     ) -> Ended:
-        """Ask the first of `models`, the next when it is overloaded or gone. Raises Trouble when none answers."""
+        """Ask the first of `models`, the next when it is overloaded or gone. Raises Trouble when none answers.
+
+        `heard` is told the text so far, whole, and `waits` why nothing comes, when that lasts.
+        """
         for name, following in zip(models, [*models[1:], None], strict=True):
-            attempts = ATTEMPTS_BEFORE_ANOTHER if following else ATTEMPTS
+            patience = Patience(self._seconds, following is not None, waits)
             try:
                 request = build(await self.model(name))
-                ended = await self._rounds(question, persona, request, heard, attempts)
+                ended = await self._rounds(Order(question, persona, request), heard, patience)
                 return replace(ended, after=request.last)
             except Trouble as trouble:
                 if not (following and trouble.other_model):
@@ -109,34 +120,31 @@ class Asking:
             await self._notes.put(f"model:{name}", json.dumps(note))
         return model
 
-    async def _rounds(
-        self, question: Question, persona: int, request: Request, heard: Callable[[str], None], attempts: int
-    ) -> Ended:
+    async def _rounds(self, order: Order, heard: Heard, patience: Patience) -> Ended:
         """One answer; when Claude pauses in it, it is asked to go on."""
         said = ""
         for _ in range(PAUSES):
-            answer = await self._patiently(attempts, question, persona, request, partial(_after, said, heard))
+            answer = await self._patiently(order, partial(_after, said, heard), patience)
             if isinstance(answer, Refusal):
                 return Ended(answer.reason, Outcome.REFUSED)
             said += answer.text
             if answer.stop != "pause_turn":
                 return concluded(said, answer)
-            request = continued(request, answer.content)
+            order = replace(order, request=continued(order.request, answer.content))
         return Ended(_cut(said, "Claude paused too often here. Say “go on” and it continues."))
 
-    async def _patiently(
-        self, attempts: int, question: Question, persona: int, request: Request, heard: Callable[[str], None]
-    ) -> Completion | Refusal:
-        """The same request again while its trouble may pass."""
-        retrying = AsyncRetrying(
-            retry=retry_if_exception(lambda error: isinstance(error, Trouble) and _worth_waiting(error)),
-            stop=stop_after_attempt(attempts),
-            wait=_pause,
-            sleep=self._sleep,
-            reraise=True,
-        )
-        answer: Completion | Refusal = await retrying(self._purse.ask, Order(question, persona, request), heard)
-        return answer
+    async def _patiently(self, order: Order, heard: Heard, patience: Patience) -> Completion | Refusal:
+        """The same request again while its trouble may pass, and none while the model's circuit is open."""
+        circuit = self._circuits[order.request.model]
+        while True:
+            while circuit.trouble and (seconds := circuit.closed_for(self._seconds())):
+                await self._sleep(seconds if circuit.mending else patience.wait(circuit.trouble, seconds))
+            try:
+                with circuit.request(self._seconds) as begun:
+                    return await self._purse.ask(order, partial(_begun, begun, heard))
+            except Trouble as trouble:
+                pause = patience.pause(trouble)
+            await self._sleep(pause)
 
 
 def concluded(said: str, answer: Completion) -> Ended:
@@ -165,7 +173,13 @@ def _longest(said: str, bounded: bool) -> Ended:
     return Ended(_cut(said, "This answer reached its longest length. Say “go on” and it continues."))
 
 
-def _after(said: str, heard: Callable[[str], None], text: str) -> None:
+def _begun(begun: Callable[[], None], heard: Heard, text: str) -> None:
+    """Tell `text`, and that there is some."""
+    begun()
+    heard(text)
+
+
+def _after(said: str, heard: Heard, text: str) -> None:
     """Tell `text` as what follows on what was said before a pause."""
     heard(said + text)
 
@@ -173,18 +187,6 @@ def _after(said: str, heard: Callable[[str], None], text: str) -> None:
 def _cut(said: str, why: str) -> str:
     fence = "\n```" if said.count("```") % 2 else ""
     return f"{said.rstrip()}{fence}\n\n*({why})*"
-
-
-def _worth_waiting(trouble: Trouble) -> bool:
-    return trouble.transient and (trouble.retry_after or 0) <= PATIENCE
-
-
-def _pause(state: RetryCallState) -> float:
-    """As long as the API says, else longer each time: about 1, 2, 4 seconds."""
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, Trouble) and error.retry_after is not None:
-        return max(0.0, error.retry_after)
-    return wait_exponential_jitter(initial=1, max=8, jitter=0.5)(state)
 
 
 def _written(model: Model) -> dict[str, object]:

@@ -12,17 +12,18 @@ from core.asking import Asking, Ended, Sleep
 from core.belonging import adopted, for_us
 from core.breaker import STOPPED, Breaker, Verdict
 from core.chat import Deleted, Event, Gone, Heard, Hindered, History, Missed, Pressed, Question, Rank
-from core.claude import Trouble
 from core.commands import TABLE, table
 from core.commands.persona import in_force
 from core.floor import Floor
 from core.hold import Dropped, Hold
 from core.personas import Persona
+from core.places import Places
 from core.prompt import Request, request
 from core.reply import Reply
 from core.rules import Rules
 from core.seam import Platform, Surface
 from core.store.protocols import Claim, Lost, Outcome, Said, Store, Thread, Told, Unavailable
+from core.trouble import Trouble
 from core.turns import Turn, introduce, people, trunk, turns
 from core.watch import Begun, Closed, Watch, unwatched
 
@@ -58,6 +59,7 @@ class Assistant:
         rules: Rules,
         clock: Callable[[], datetime],
         process: str = "",
+        places: Places | None = None,
         sleep: Sleep = asyncio.sleep,
         watch: Watch = unwatched,
     ) -> None:
@@ -66,6 +68,7 @@ class Assistant:
         self._platforms = platforms
         self._rules = rules
         self._clock = clock
+        self._places = places or Places()
         self._breaker = Breaker(rules.bots, clock)
         self._watch = watch
         self._desk = table.Desk(store, rules.defaults, clock, asking.model, self.next_request, TABLE, rules.zone)
@@ -198,7 +201,8 @@ class Assistant:
             return Ended(MEMBERS_ONLY, Outcome.REFUSED)
         if self._breaker.verdict(claim) is not Verdict.ANSWER:
             return Ended(STOPPED, Outcome.REFUSED)
-        return await self._asked(work, reply)
+        async with self._places.place(claim.question.key, reply.wait):
+            return await self._asked(work, reply)
 
     async def _reread(self, work: Work, reply: Reply) -> Work:
         """The thread read from the platform, where our own copy may be out of date; a predecessor's pages are ours.
@@ -228,8 +232,9 @@ class Assistant:
         if not told:
             return Ended("Yes? Ask me something, and I answer here.", Outcome.REFUSED)
         models = [persona.model or "", *(model for model in self._rules.fallbacks if model != persona.model)]
+        heard = partial(self._heard, reply)
         build = partial(request, persona, told, ttl=self._rules.ttl)
-        return await self._asking.ask(question, work.version, models, build, partial(self._heard, reply))
+        return await self._asking.ask(question, work.version, models, build, heard=heard, waits=reply.wait)
 
     def _heard(self, reply: Reply, text: str) -> None:
         if not reply.text:

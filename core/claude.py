@@ -1,4 +1,4 @@
-"""Claude: one request streamed, models listed, and every way it can fail given a name."""
+"""Claude: one request streamed, models listed, and what the SDK raises given a name."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -9,12 +9,14 @@ from typing import Any, TypeVar
 
 import anthropic
 import httpx2
+from anthropic.lib.streaming import AsyncMessageStream
 from anthropic.types import Message, ModelInfo
 from anthropic.types import Usage as Billed
 
 from core.ledger import Usage
 from core.models import Lifespan, described, lifespan
 from core.prompt import Model, Request
+from core.trouble import TRANSIENT, Trouble
 
 T = TypeVar("T")
 
@@ -22,25 +24,6 @@ SILENCE = 120.0  # seconds between two bytes of a stream; pings come more often 
 CONNECT = 5.0  # seconds
 
 COUNTED = ("model", "system", "messages", "thinking", "output_config", "cache_control")  # what a count depends on
-
-SENTENCES = {
-    "unreachable": "I can't reach Claude just now. Please ask again in a few minutes.",
-    "overloaded": "Claude is overloaded just now. Please ask again in a few minutes.",
-    "limited": "We ask more of Claude than our limits allow just now. Please ask again in a minute.",
-    "failing": "Claude has a problem on its side just now. Please ask again in a few minutes.",
-    "broken off": "The answer broke off on its way from Claude. Please ask again.",
-    "spent": "The spend limit for Claude is reached. Whoever runs this bot can raise it.",
-    "unpaid": "Claude declines because of billing. Whoever runs this bot finds the reason in its log.",
-    "key": "Claude does not accept this bot's key. Whoever runs this bot has to look at it.",
-    "forbidden": "This bot's key may not do that. Whoever runs this bot finds the reason in its log.",
-    "no model": "There is no model `{model}` (any more). Choose another with `persona tune model=...`.",
-    "too long": "This thread is too long for `{model}`. Start a new one, or choose a model that reads more.",
-    "too large": "What this thread holds is too large to send to Claude. Start a new one.",
-    "rejected": "Claude could not take this request. Whoever runs this bot finds the reason in its log.",
-    "not Claude": "What answers at Claude's address is not Claude. Whoever runs this bot has to look at it.",
-}
-TRANSIENT = frozenset({"unreachable", "overloaded", "limited", "failing", "broken off"})
-OTHER_MODEL = frozenset({"overloaded", "no model"})
 
 _BY_TYPE = {
     "overloaded_error": "overloaded",
@@ -57,34 +40,6 @@ _BY_TYPE = {
 _BY_STATUS = {401: "key", 402: "unpaid", 403: "forbidden", 404: "no model", 408: "failing", 409: "failing"}
 _BY_STATUS |= {413: "too large", 429: "limited", 529: "overloaded"}
 _BROKEN = (httpx2.HTTPError, httpx2.StreamError, json.JSONDecodeError, AssertionError)
-
-
-@dataclass(eq=False)
-class Trouble(Exception):
-    """A request failed: `kind` names how, `sentence` tells the person, `detail` the operator."""
-
-    kind: str
-    model: str
-    detail: str
-    request: str | None = None
-    retry_after: float | None = None
-    """Seconds, where the API says so."""
-    transient: bool = False
-    """The same request may succeed a little later."""
-    billed: bool = True
-    """Tokens may have been used."""
-
-    @property
-    def sentence(self) -> str:
-        return SENTENCES[self.kind].format(model=self.model)
-
-    @property
-    def other_model(self) -> bool:
-        """Another model may answer where this one can't."""
-        return self.kind in OTHER_MODEL
-
-    def __str__(self) -> str:
-        return f"{self.kind}: {self.detail} (model {self.model}, request {self.request})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +83,7 @@ class Claude:
                     if event.type == "text":
                         text += event.text
                         heard(text)
-                message = await stream.get_final_message()
+                message = await _final(stream, request.model)
                 return _answer(message, request.model, stream.request_id)
         except anthropic.APIError as error:
             raise named(error, request.model) from error
@@ -217,6 +172,19 @@ def _broken(error: Exception, model: str) -> Trouble:
     if isinstance(error, httpx2.HTTPError | httpx2.StreamError):
         return Trouble("broken off", model, repr(error), transient=True)
     return Trouble("not Claude", model, f"{type(error).__name__}: {_first_line(str(error))}")
+
+
+async def _final(stream: AsyncMessageStream[None], model: str) -> Message:
+    """The whole message. Events that end before there was one were cut off; anything else is no stream of Claude's."""
+    try:
+        return await stream.get_final_message()
+    except AssertionError as error:
+        if stream.response.num_bytes_downloaded or "event-stream" not in stream.response.headers.get(
+            "content-type", ""
+        ):
+            raise
+        detail = "the stream ended before it began"
+        raise Trouble("broken off", model, detail, stream.request_id, transient=True) from error
 
 
 def _answer(message: Message, model: str, request: str | None) -> Completion:

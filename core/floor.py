@@ -14,7 +14,7 @@ from core.watch import Beaten, Closed, Watch, answering, ids, unwatched
 BEAT = 2.0  # seconds between two signs of life, at most
 GLANCE = 0.01  # seconds between two looks whether all is answered
 LOOK = 1.0  # seconds after which we look for questions that nobody told us of
-PLACES = 64  # answers at the same time
+PLACES = 256  # questions taken up at the same time: Discord may be told 50 times a second that we write, each 8 s
 TRIES = 3  # times that a question is begun again after a bug
 LONGEST_PAUSE = 30.0  # seconds between two tries
 GRACE = 20.0  # seconds that answers under way get when we drain
@@ -73,12 +73,12 @@ class Floor:
     async def look(self) -> None:
         """Say that we live, and stop what was withdrawn or taken over."""
         async with self._looking:  # a beat that is not late may not be told before the late one that it follows
-            speaking = list(self._speaking.items())  # what is claimed after the beat is ours, however late it was
+            before = set(self._speaking)
             said_at = self._clock()
             beat = await self._questions.beat(self._process)
             self._watch(Beaten())
-            for task, (claim, hold) in speaking:
-                if beat.late:
+            for task, (claim, hold) in list(self._speaking.items()):
+                if beat.late and (task in before or claim.id in beat.freed):  # what is claimed after the beat is ours
                     hold.drop()  # what the task does before the cancellation reaches all of it is not shown any more
                     task.cancel()
                 elif claim.id in beat.withdrawn:

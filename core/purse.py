@@ -7,12 +7,13 @@ from datetime import datetime
 
 from core.budgets import Standing
 from core.chat import Question
-from core.claude import Claude, Completion, Trouble
+from core.claude import Claude, Completion
 from core.ledger import Refusal, Reservation, Scope, Settled, Spending, Usage
 from core.prefixes import Prefixes
 from core.prices import Prices
 from core.prompt import Request, shortened
 from core.store.protocols import Ledger
+from core.trouble import Trouble
 from core.watch import Requested, Watch, unwatched
 
 SHORTEST = 1000  # tokens: an answer for which less is left is refused

@@ -31,6 +31,7 @@ class Reply:
         self.threaded = threaded
         self.status = "thinking"
         self.text = ""
+        self.note = ""
         self.whole = False
         self.notice = False
         self.files: Sequence[File] = ()
@@ -41,8 +42,14 @@ class Reply:
 
     def say(self, text: str) -> None:
         """The text so far, whole; it may be shorter than before, or another."""
-        if not self.whole and text != self.text:
-            self.text = text
+        if not self.whole and (text != self.text or self.note):
+            self.text, self.note = text, ""
+            self._changed.set()
+
+    def wait(self, note: str) -> None:
+        """Why the text does not go on. It stands below the text until there is more to say, and is no part of it."""
+        if not self.whole and note != self.note:
+            self.note = note
             self._changed.set()
 
     def finish(self, text: str, notice: bool = False, files: Sequence[File] = ()) -> None:
@@ -63,7 +70,7 @@ class Reply:
             self._changed.clear()
             await self.sure()
             whole = self.whole
-            yield self.text
+            yield "\n\n".join(part for part in (self.text, self.note and f"*({self.note})*") if part)
             if whole:
                 return
 

@@ -1,6 +1,7 @@
 """The whole house over a database, Claude's loopback server and any platform, put together for a test."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -9,9 +10,10 @@ from core import prices
 from core.accounts import total
 from core.asking import Asking, Sleep
 from core.assistant import Assistant
-from core.claude import Claude
+from core.claude import SILENCE, Claude
 from core.ledger import Scope
 from core.personas import Persona
+from core.places import Places
 from core.purse import Purse
 from core.rules import Rules
 from core.seam import Platform
@@ -23,6 +25,19 @@ from tests.fakes.claude import ClaudeFake
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+class Haste:
+    """Seconds that pass `times` as fast as they do."""
+
+    def __init__(self, times: float = 1000.0) -> None:
+        self._times = times
+
+    def seconds(self) -> float:
+        return time.monotonic() * self._times
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / self._times)
 
 
 async def at_once(_seconds: float) -> None:
@@ -40,9 +55,12 @@ async def house(
     process: str = "p1",
     sleep: Sleep = asyncio.sleep,
     watch: Watch = unwatched,
+    haste: Haste = Haste(),  # noqa: B008  keeps nothing
+    silence: float = SILENCE,
+    places: Places | None = None,
     **rules: object,
 ) -> AsyncIterator[Assistant]:
-    """An assistant that answers while this lasts. Retries do not wait.
+    """An assistant that answers while this lasts. Claude is waited for in haste.
 
     At the end the ledger must hold, to the micro-dollar, what was billed; of requests that died, at least that.
     """
@@ -53,10 +71,10 @@ async def house(
             workspaces.add(sign.question.key.workspace)
         watch(sign)
 
-    claude = Claude(fake.key, fake.url)
+    claude = Claude(fake.key, fake.url, silence=silence)
     named = {platform.name: platform for platform in platforms}
     purse = Purse(claude, store.ledger, prices.read(), clock, watch=watching, warn=Warned(named))
-    asking = Asking(claude, purse, store.notes, clock, sleep=at_once)
+    asking = Asking(claude, purse, store.notes, clock, sleep=haste.sleep, seconds=haste.seconds)
     assistant = Assistant(
         store,
         asking=asking,
@@ -64,6 +82,7 @@ async def house(
         rules=Rules(persona, **rules),  # type: ignore[arg-type]  # their own
         clock=clock,
         process=process,
+        places=places,
         sleep=sleep,
         watch=watching,
     )

@@ -190,11 +190,10 @@ TROUBLE = r"[A-Z].*\. \(reference [0-9A-F]{6}\)"
     ("fault", "requests"),
     [
         (Fault(401, "authentication_error", "secret detail"), 1),
-        (Fault(529, "overloaded_error", "secret detail"), 4),
-        (Fault(429, "rate_limit_error", "secret detail", retry_after="600"), 1),
+        (Fault(429, "rate_limit_error", "secret detail", retry_after="3600"), 1),
         (Answer(text="Half an", breaks=Break("reset", 4)), 4),
     ],
-    ids=["a wrong key", "overload", "a wait too long", "a broken stream"],
+    ids=["a wrong key", "a wait too long", "a broken stream"],
 )
 async def test_trouble_is_told_in_a_calm_sentence(assistant, board, fake, store, caplog, fault, requests):
     fake.script(*[fault] * 9)

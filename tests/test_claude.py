@@ -4,10 +4,11 @@ import re
 
 import pytest
 
-from core.claude import SENTENCES, Claude, Completion, Trouble
+from core.claude import Claude, Completion
 from core.ledger import Usage
 from core.personas import Persona
 from core.prompt import HOUSE, Model, request
+from core.trouble import SENTENCES, Trouble
 from core.turns import Turn
 from tests.fakes.claude import ClaudeFake
 from tests.fakes.claude_script import Answer, Break, Fault, refusal
@@ -176,6 +177,7 @@ DURING = [
     ("a connection closed", Break("close", 3), "broken off", True),
     ("an end without message_stop", Break("eof", 3), "broken off", True),
     ("garbage", Break("garbage", 3), "not Claude", False),
+    ("an end before message_start", Break("eof"), "broken off", True),
     ("no message_start", Break("headless"), "not Claude", False),
 ]
 

@@ -58,6 +58,15 @@ async def test_the_oldest_question_comes_first_whatever_order_they_were_heard_in
     assert [names(await claim(store)) for _ in range(3)] == [["1"], ["2"], ["3"]]
 
 
+async def test_a_flood_in_one_channel_or_workspace_lets_others_come_first(store):
+    flood = [asked(f"{number:02}", thread(f"{number:02}")) for number in range(9)]
+    other = asked("97", thread("97", channel="C2"))
+    far = [asked(name, thread(name, workspace="slack:T9")) for name in ("98", "99")]
+    await hear(store, *flood, other, *far)
+
+    assert [names(await claim(store)) for _ in range(6)] == [["00"], ["98"], ["97"], ["99"], ["01"], ["02"]]
+
+
 async def test_questions_of_platforms_that_are_not_connected_wait(store):
     await hear(store, asked("1", thread("1", workspace="discord:G")), asked("2", thread("2", workspace="slack:T")))
 
@@ -218,12 +227,12 @@ async def test_who_leaves_frees_its_claims_at_once(store):
 
 async def test_who_is_late_claims_what_it_answers_again_only_after_the_beat_that_tells_it_to_drop_that(store, clock):
     await hear(store, asked("1"))
-    await claim(store, "p")
+    held = await claim(store, "p")
     await store.questions.beat("p")
     clock.tick(PAST)
 
     assert await claim(store, "p") is None
-    assert await store.questions.beat("p") == Beat(LEASE, late=True)
+    assert await store.questions.beat("p") == Beat(LEASE, late=True, freed=frozenset({held.id}))
     assert (await claim(store, "p")).resumed
 
 
@@ -233,7 +242,7 @@ async def test_who_beats_late_hears_so_and_has_lost_its_claims(store, clock):
     held = await claim(store)
     clock.tick(PAST)
 
-    assert await store.questions.beat("p") == Beat(LEASE, late=True)
+    assert await store.questions.beat("p") == Beat(LEASE, late=True, freed=frozenset({held.id}))
     with pytest.raises(Lost):
         await store.questions.posted(held, "5", at(5))
     again = await claim(store)

@@ -76,6 +76,8 @@ class Beat:
     """For so long its claims are surely its own, and what it sends arrives before anybody takes them over."""
     late: bool = False
     """Its last beat is so old that others have taken its claims over."""
+    freed: frozenset[int] = frozenset()
+    """Ids of those of its claims that were still its own, and are free since this beat, because it is late."""
     withdrawn: frozenset[int] = frozenset()
     """Ids of its claims whose question was withdrawn."""
 
@@ -117,7 +119,10 @@ class Questions(Protocol):
         """
 
     async def claim(self, process: str, platforms: Collection[str]) -> Claim | None:
-        """The oldest open question of these platforms whose thread is free, commands first, with its companions."""
+        """An open question of these platforms whose thread is free, with its companions.
+
+        Commands come first, then who is being answered least: the workspace, in it the channel; then the oldest.
+        """
 
     async def posted(self, claim: Claim, page: str, at: datetime) -> None:
         """A page of the reply exists. Raises Lost."""

@@ -26,6 +26,8 @@ class Board:
         self.people = {"U1": "Ada", "U2": "Bob", "U3": "Cy"}
         self.ranks = {"U1": Rank.OWNER}
         self.calls: list[str] = []
+        self.written: dict[ThreadKey, list[str]] = {}
+        """Every other text that our pages had, in the order in which they had them."""
         self.closed: set[ThreadKey] = set()
         self.told: list[tuple[str, str, str]] = []
         """What was said to one person alone: workspace, person, text."""
@@ -118,6 +120,8 @@ class BoardSurface:
             page = Message(self._board.number(), US, "", START, mine=True, answers=self._question.name)
             self._board.post(self._question.key, page)
             await reply.posted(page.id, self._board.now())
+        written = self._board.written.setdefault(self._question.key, [])
+        written += [text] if written[-1:] != [text] else []
         at = next(index for index, post in enumerate(posts) if post.id == reply.pages[0])
         posts[at] = replace(posts[at], text=text, notice=reply.whole and reply.notice)
         async with self._board.changed:

@@ -98,7 +98,7 @@ class ClaudeFake:
         self.refused: list[Refused] = []
         self.billed: list[Billed] = []
         self.cache = Cache()
-        self.answer: Callable[[Mapping[str, Any]], Answer] = echo
+        self.answer: Callable[[Mapping[str, Any]], Answer | Fault] = echo
         self._port, self._clock = port, clock
         self._scripts: dict[str, deque[Answer | Fault]] = {}
         self._on_request: list[OnRequest] = []

@@ -23,8 +23,10 @@ from tests.fakes.claude import ClaudeFake
 from tests.fakes.discord import DiscordFake
 from tests.fakes.slack import SlackFake
 from tests.guild import MODEL
-from tests.house import at_once
+from tests.house import Haste, at_once
 from tests.slack_house import SECRET, brisk
+
+HASTE = Haste()  # in which Claude is waited for
 
 Told = Callable[[Event, Heard], None]
 
@@ -74,7 +76,7 @@ async def begun(servers: Servers, url: str, name: str, told: Told, socket: bool)
     purse = Purse(claude, store.ledger, prices.read(), servers.clock, warn=Warned(platforms))
     assistant = Assistant(
         store,
-        asking=Asking(claude, purse, store.notes, servers.clock, sleep=at_once),
+        asking=Asking(claude, purse, store.notes, servers.clock, sleep=HASTE.sleep, seconds=HASTE.seconds),
         platforms=platforms,
         rules=Rules(Persona(model=MODEL)),
         clock=servers.clock,

@@ -16,9 +16,18 @@ from core.store.sqlite.moments import moment, stamp
 
 STALE = timedelta(seconds=10)  # a process that has not beaten for so long has stopped
 
+# Who is being answered least comes first, by workspace and then by channel, so that a flood in one starves no other.
 # What is claimed holds the floor of its thread until it is closed, also while nobody lives who answers it.
 NEXT = """
+WITH channels AS (
+    SELECT questions.workspace, questions.channel, count(*) AS places
+    FROM claims CROSS JOIN questions ON questions.claim = claims.id  -- in this order: only open ones have a claim
+    WHERE claims.process IS NOT NULL AND questions.reply = questions.name AND questions.command IS NULL
+    GROUP BY questions.workspace, questions.channel
+), workspaces AS (SELECT workspace, sum(places) AS places FROM channels GROUP BY workspace)
 SELECT questions.* FROM questions LEFT JOIN claims ON claims.id = questions.claim
+LEFT JOIN workspaces ON workspaces.workspace = questions.workspace
+LEFT JOIN channels ON channels.workspace = questions.workspace AND channels.channel = questions.channel
 WHERE questions.outcome IS NULL
 AND substr(questions.workspace, 1, instr(questions.workspace, ':') - 1) IN (SELECT value FROM json_each(:platforms))
 AND (questions.claim IS NULL OR (questions.reply = questions.name AND claims.process IS NULL))
@@ -28,7 +37,8 @@ AND (questions.command IS NOT NULL OR NOT EXISTS (
     AND other.thread = questions.thread AND other.outcome IS NULL AND other.command IS NULL
     AND other.claim IS NOT NULL AND other.claim IS NOT questions.claim
 ))
-ORDER BY questions.command IS NULL, questions.at, questions.id LIMIT 1
+ORDER BY questions.command IS NULL, coalesce(workspaces.places, 0), coalesce(channels.places, 0),
+    questions.at, questions.id LIMIT 1
 """
 
 WAITING = """
@@ -186,19 +196,20 @@ def _owned(db: Database, claim: Claim) -> Row:
 def beat(db: Database, process: str, leaving: bool, now: datetime, stale: timedelta) -> Beat:
     (last,) = db.execute(BEATEN, {"process": process}).fetchone()
     late = last is not None and moment(last) < now - stale
-    if late or leaving:
-        _free(db, process, now)
+    freed = _free(db, process, now) if late or leaving else frozenset()
     if leaving:
         db.table("processes").delete_where("process = ?", [process])
     else:
         db.table("processes").upsert({"process": process, "beat_at": stamp(now)})
     withdrawn = frozenset(row["id"] for row in db.query(WITHDRAWN, {"process": process}))
-    return Beat(lease=stale / 2, late=late, withdrawn=withdrawn)
+    return Beat(lease=stale / 2, late=late, freed=freed, withdrawn=withdrawn)
 
 
-def _free(db: Database, process: str, now: datetime) -> None:
+def _free(db: Database, process: str, now: datetime) -> frozenset[int]:
     """What it was answering waits for whoever claims next; what it had sent has died."""
-    for row in list(db.table("claims").rows_where("process = ?", [process])):
+    held = list(db.table("claims").rows_where("process = ?", [process]))
+    for row in held:
         for question in list(db.query(CLAIMED, {"claim": row["id"]})):
             died(db, question, now)
         db.table("claims").update(row["id"], {"process": None})
+    return frozenset(row["id"] for row in held)

@@ -1,0 +1,124 @@
+"""The circuit to a model: when requests pass, and when one has to find out."""
+
+import pytest
+
+from core.circuit import FAILURES, FIRST, LONGEST, LOOK, MANY, OBEYED, Circuit
+from core.trouble import Trouble
+
+OVERLOAD = Trouble("overloaded", "m", "529", transient=True, billed=False)
+
+
+class Times:
+    """A circuit, and a clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.circuit = Circuit()
+        self.now = 100.0
+
+    def fails(self, times: int = 1, trouble: Trouble = OVERLOAD) -> None:
+        for _ in range(times):
+            with pytest.raises(Trouble), self.circuit.request(lambda: self.now):
+                raise trouble
+
+    def wait(self) -> float:
+        return self.circuit.closed_for(self.now)
+
+
+@pytest.fixture
+def times():
+    return Times()
+
+
+def test_it_opens_after_some_failures_in_a_row(times):
+    times.fails(FAILURES - 1)
+    assert (times.wait(), times.circuit.trouble) == (0, None)
+
+    times.fails()
+    assert (times.wait(), times.circuit.trouble) == (FIRST, OVERLOAD)
+
+
+def test_a_success_between_failures_keeps_it_closed(times):
+    times.fails(FAILURES - 1)
+    with times.circuit.request(lambda: times.now):
+        pass
+    times.fails(FAILURES - 1)
+
+    assert times.wait() == 0
+
+
+@pytest.mark.parametrize("kind", ["broken off", "key", "too long"])
+def test_what_is_a_requests_own_trouble_opens_nothing(times, kind):
+    times.fails(9, Trouble(kind, "m", "", transient=kind == "broken off"))
+
+    assert times.circuit.trouble is None
+
+
+def test_after_the_pause_one_request_finds_out_and_the_others_wait(times):
+    times.fails(FAILURES)
+    times.now += FIRST
+
+    assert times.wait() == 0
+    with times.circuit.request(lambda: times.now):
+        assert times.wait() == LOOK
+
+
+def test_each_probe_that_fails_makes_the_pause_longer(times):
+    times.fails(FAILURES)
+
+    pauses = []
+    for _ in range(5):
+        pauses.append(times.wait())
+        times.now += pauses[-1]
+        times.fails()
+
+    assert pauses == [FIRST, 2 * FIRST, LONGEST, LONGEST, LONGEST]
+
+
+def test_after_a_success_twice_as_many_may_go_until_any_number_may(times):
+    times.fails(FAILURES)
+    times.now += FIRST
+
+    most = []
+    while times.circuit.trouble:
+        with times.circuit.request(lambda: times.now) as begun:
+            begun()
+            begun()
+        most.append(times.circuit._most)
+
+    assert most == [2, 4, 8, 16, 32, MANY]
+    assert times.wait() == 0
+
+
+def test_while_it_mends_one_failure_is_borne_and_two_in_a_row_open_it_again(times):
+    times.fails(FAILURES)
+    times.now += FIRST
+    with times.circuit.request(lambda: times.now):
+        pass
+
+    times.fails()
+    assert times.wait() == 0
+    times.fails()
+    assert times.wait() == FIRST
+
+
+def test_what_was_sent_before_it_opened_does_not_make_the_pause_longer(times):
+    times.fails(40)
+
+    assert times.wait() == FIRST
+
+
+@pytest.mark.parametrize(("said", "obeyed"), [(20, 20), (1, FIRST), (86_400, OBEYED)])
+def test_the_apis_own_word_for_how_long_is_obeyed(times, said, obeyed):
+    times.fails(FAILURES, Trouble("limited", "m", "429", retry_after=said, transient=True, billed=False))
+
+    assert times.wait() == obeyed
+
+
+def test_a_probe_that_is_stopped_leaves_its_place_to_the_next(times):
+    times.fails(FAILURES)
+    times.now += FIRST
+    with pytest.raises(KeyboardInterrupt), times.circuit.request(lambda: times.now):
+        raise KeyboardInterrupt
+
+    assert times.wait() == 0
+    assert times.circuit.trouble is OVERLOAD

@@ -1,0 +1,112 @@
+"""Places: fair shares of Claude, and word to those who wait."""
+
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from core.chat import ThreadKey
+from core.places import NOTE, Places
+
+
+class Queue:
+    """Questions that wait for a place and keep it until they are let go."""
+
+    def __init__(self, places: Places) -> None:
+        self.places = places
+        self.entered: list[str] = []
+        self.told: list[str] = []
+        self.tasks: dict[str, asyncio.Task] = {}
+        self.leave: dict[str, asyncio.Event] = {}
+
+    async def come(self, *names: str) -> None:
+        """`w1/c1/3` is a question of that workspace and channel."""
+        for name in names:
+            self.leave[name] = asyncio.Event()
+            self.tasks[name] = asyncio.create_task(self._wait(name))
+        await settle()
+
+    async def go(self, name: str) -> None:
+        self.leave[name].set()
+        await settle()
+
+    async def _wait(self, name: str) -> None:
+        async with self.places.place(ThreadKey(*name.split("/")), lambda note: self.told.append(f"{name}: {note}")):
+            self.entered.append(name)
+            await self.leave[name].wait()
+
+
+async def settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def queue(most: int, silent: float = 60.0):
+    opened = Queue(Places(most, silent))
+    async with AsyncExitStack() as end:
+        end.push_async_callback(lambda: asyncio.gather(*opened.tasks.values(), return_exceptions=True))
+        end.callback(lambda: [task.cancel() for task in opened.tasks.values()])
+        yield opened
+
+
+async def test_a_flood_in_one_channel_or_workspace_keeps_no_other_waiting():
+    async with queue(3) as line:
+        await line.come(*[f"w1/c1/{number}" for number in range(6)])
+        await line.come("w1/c2/0", "w2/c9/0")
+        for name in ("w1/c1/0", "w1/c1/1"):
+            await line.go(name)
+
+    assert line.entered == ["w1/c1/0", "w1/c1/1", "w1/c1/2", "w2/c9/0", "w1/c2/0"]
+
+
+async def test_where_there_is_one_place_channels_take_turns():
+    async with queue(1) as line:
+        await line.come("w1/c1/0", "w1/c1/1", "w1/c1/2", "w1/c2/0", "w2/c1/0")
+        for name in ("w1/c1/0", "w2/c1/0", "w1/c2/0", "w1/c1/1"):
+            await line.go(name)
+
+    assert line.entered == ["w1/c1/0", "w2/c1/0", "w1/c2/0", "w1/c1/1", "w1/c1/2"]
+
+
+async def test_who_waited_longest_comes_first_within_a_channel_and_all_come():
+    names = [f"w1/c1/{number}" for number in range(9)]
+    async with queue(3) as line:
+        await line.come(*names)
+        for name in names:
+            await line.go(name)
+
+    assert line.entered == names
+
+
+async def test_who_stops_waiting_takes_no_place_and_who_is_stopped_gives_it_back():
+    async with queue(1) as line:
+        await line.come("w1/c1/0", "w1/c1/1", "w1/c1/2", "w1/c1/3")
+        line.tasks["w1/c1/1"].cancel()
+        await settle()
+        line.leave["w1/c1/0"].set()
+        line.tasks["w1/c1/2"].cancel()
+        await settle()
+        await line.go("w1/c1/3")
+        await line.come("w1/c1/4")
+
+    assert line.entered == ["w1/c1/0", "w1/c1/3", "w1/c1/4"]
+
+
+async def test_a_place_given_to_one_who_is_stopped_at_that_moment_goes_to_the_next():
+    async with queue(1) as line:
+        await line.come("w1/c1/0", "w1/c1/1", "w1/c1/2")
+        line.places._leave(ThreadKey("w1", "c1", "0"))  # given to the second, who has not noticed
+        line.tasks["w1/c1/1"].cancel()
+        await settle()
+
+    assert line.entered == ["w1/c1/0", "w1/c1/2"]
+
+
+async def test_who_waits_long_is_told_once_and_who_does_not_is_not():
+    async with queue(1, silent=0.01) as line:
+        await line.come("w1/c1/0", "w1/c1/1")
+        async with asyncio.timeout(5):
+            while not line.told:
+                await asyncio.sleep(0.001)
+        await line.go("w1/c1/0")
+
+    assert line.told == [f"w1/c1/1: {NOTE}"]
