@@ -17,7 +17,7 @@ test: $(VENV)/test
 	$(BIN)/pytest -n 2
 
 bench: $(VENV)/test
-	$(BIN)/python -m bench.overhead
+	$(BIN)/python -m bench
 
 $(BIN)/pip:
 	$(PYTHON) -m venv $(VENV)

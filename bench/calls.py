@@ -1,6 +1,7 @@
 """Calls: how often a bot calls its platform for one question in a warm thread, by method."""
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from bench.asked import Speech
@@ -23,11 +24,11 @@ A_MINUTE = {  # docs.slack.dev, rate limits: what a method's tier allows at leas
 GOAL = 1.0
 
 
-async def calls(platform: str, folder: Path) -> list[Figure]:
+async def calls(platform: str, folder: Path, answers: Mapping[str, Speech] = ANSWERS) -> list[Figure]:
     figures: list[Figure] = []
     async with both(platform, folder) as sides:
         threads = [await side.warm(20) for side in sides]
-        for case, speech in ANSWERS.items():
+        for case, speech in answers.items():
             found, seconds = [], 0.0
             for side, thread in zip(sides, threads, strict=True):
                 side.questions.speech = speech

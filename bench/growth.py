@@ -101,4 +101,3 @@ def _ts(thread: int, number: int) -> str:
 
 def _at(thread: int, number: int) -> str:
     return (BEGUN + timedelta(minutes=thread, seconds=number)).isoformat()
-

@@ -46,5 +46,9 @@ async def ignore():
     pass
 
 
+async def main():
+    await AsyncSocketModeHandler(app, os.environ["SLACK_APP_TOKEN"]).start_async()
+
+
 if __name__ == "__main__":
-    asyncio.run(AsyncSocketModeHandler(app, os.environ["SLACK_APP_TOKEN"]).start_async())
+    asyncio.run(main())

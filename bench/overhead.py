@@ -29,16 +29,16 @@ async def overhead(platform: str, latency: float, folder: Path, questions: int =
             await side.warm(1)
             side.stage.delay(latency)
         for messages in WARM:
-            asked = await _asked(sides, [await _warm(side, messages) for side in sides], count)
+            threads = [await _warm(side, messages, min(count, THREADS)) for side in sides]
+            asked = await _asked(sides, threads, count)
             figures += _figures(platform, f"warm, {messages} messages", latency, asked)
         asked = await _asked(sides, [_cold(side) for side in sides], count)
         figures += _figures(platform, f"cold, {COLD} messages", latency, asked)
     return figures
 
 
-async def _warm(side: Side, messages: int) -> Threads:
-    threads = [await side.warm(messages) for _ in range(THREADS)]
-    return _forever(threads)
+async def _warm(side: Side, messages: int, count: int) -> Threads:
+    return _forever([await side.warm(messages) for _ in range(count)])
 
 
 async def _forever(threads: list[str]) -> Threads:
@@ -68,5 +68,7 @@ def _figures(platform: str, case: str, latency: float, asked: list[list[Asked]])
         for name, part in (("p50", 0.5), ("p99", 0.99)):
             where = f"{platform}, {1000 * latency:g} ms a call, {case}"
             middle = goal if part == 0.5 else None
-            figures.append(Figure("overhead", where, f"{phase}, {name}", "ms", at(limit, part), at(confab, part), middle))
+            figures.append(
+                Figure("overhead", where, f"{phase}, {name}", "ms", at(limit, part), at(confab, part), middle)
+            )
     return figures

@@ -19,6 +19,7 @@ from tests.fakes.discord_world import Event
 from tests.fakes.slack import SlackFake
 from tests.fakes.slack_faults import Phase
 from tests.fakes.slack_nouns import BOT, Post
+from tests.fakes.slack_text import displayed
 from tests.fakes.slack_world import Happening, Removed
 
 Bot = Literal["limit", "confab"]
@@ -96,7 +97,7 @@ class SlackStage:
         self._tell(happening)
         post: Post = happening.post
         if post.user == BOT and post.thread and not isinstance(happening, Removed):
-            self._shown(post.thread, post.text)
+            self._shown(post.thread, displayed(post))
 
     async def _wait(self, _index: int, _method: str, phase: Phase) -> None:
         if phase == "before":
