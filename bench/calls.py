@@ -1,5 +1,6 @@
 """Calls: how often a bot calls its platform for one question in a warm thread, by method."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +23,7 @@ A_MINUTE = {  # docs.slack.dev, rate limits: what a method's tier allows at leas
 }
 """Calls a minute and workspace; of chat.postMessage one a second and channel."""
 GOAL = 1.0
+PACE = 2.0  # seconds after which a channel's last answer slows the next one no more
 
 
 async def calls(platform: str, folder: Path, answers: Mapping[str, Speech] = ANSWERS) -> list[Figure]:
@@ -32,6 +34,7 @@ async def calls(platform: str, folder: Path, answers: Mapping[str, Speech] = ANS
             found, seconds = [], 0.0
             for side, thread in zip(sides, threads, strict=True):
                 side.questions.speech = speech
+                await asyncio.sleep(PACE)
                 asked, counted = await side.counted(thread)
                 found.append(counted)
                 seconds = asked.last_shown - asked.asked

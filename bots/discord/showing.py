@@ -14,7 +14,7 @@ from bots.discord.outlets import Outlet
 from bots.discord.pace import Pace
 from bots.discord.refusals import INVALID_FORM, LONG, SHORT, UNKNOWN_MESSAGE, Transient, tried
 from core.chat import Gone
-from core.pages import Delete, Edit, Post, Posted, steps
+from core.pages import Delete, Edit, Pager, Post, Posted, steps
 from core.seam import Shown
 
 TYPING = 8.0  # seconds after which we say again that we write; Discord shows it for 10
@@ -39,6 +39,7 @@ class Showing:
         self._gone: set[str] = set()
         self._unsure = False
         self._limit = look.PAGE
+        self._pager = Pager(look.dialect(self._limit))
 
     async def run(self) -> None:
         """Show every text in time, and the final one whatever it takes. Raises Gone."""
@@ -71,7 +72,7 @@ class Showing:
     async def _converge(self, text: str, whole: bool) -> None:
         """Make what is posted equal `text`, step by step; what somebody deleted meanwhile is posted again."""
         while True:
-            wanted = look.shown(text, self._quote, whole and self._reply.notice, self._limit)
+            wanted = look.shown(text, self._quote, whole and self._reply.notice, self._limit, self._pager)
             todo = steps(self._posted(), wanted)
             if not todo:
                 break
@@ -93,6 +94,7 @@ class Showing:
                 raise Gone(f"Discord refuses the page ({error.code})") from error
             log.warning("Discord refuses a page of %d characters; trying smaller ones", self._limit)
             self._limit -= TIGHTER
+            self._pager = Pager(look.dialect(self._limit))
 
     async def _carry_out(self, step: Edit | Post | Delete) -> None:
         match step:

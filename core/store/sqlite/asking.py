@@ -11,6 +11,7 @@ from core.store.protocols import Outcome, Said
 from core.store.sqlite.database import Row, one
 from core.store.sqlite.forgotten import Forgotten, erased
 from core.store.sqlite.moments import moment, stamp
+from core.store.sqlite.rows import insert, update
 
 ASKED = "SELECT * FROM questions WHERE workspace = :workspace AND channel = :channel AND name = :name"
 
@@ -58,10 +59,10 @@ def ask(db: Database, question: Question) -> bool:
     """Keep a question, once. One that is asked for certain the second time is certain while it is open."""
     row = asked(db, question.key, question.name)
     if row is None:
-        db.table("questions").insert(_row_of(question))
+        insert(db, "questions", _row_of(question))
         return True
     if row["outcome"] is None and question.asks is Asks.CERTAINLY:
-        db.table("questions").update(row["id"], {"asks": Asks.CERTAINLY.value})
+        update(db, "questions", row["id"], {"asks": Asks.CERTAINLY.value})
     return False
 
 
@@ -76,7 +77,7 @@ def withdraw(db: Database, rows: Iterable[Row], at: datetime) -> int:
     for row in rows:
         if row["withdrawn_at"] or row["outcome"]:
             continue
-        db.table("questions").update(row["id"], {"withdrawn_at": stamp(at)})
+        update(db, "questions", row["id"], {"withdrawn_at": stamp(at)})
         if row["claim"] is None or row["reply"] != row["name"]:
             finish(db, row, Outcome.WITHDRAWN, at)
         count += 1
