@@ -36,6 +36,8 @@ class Work:
     thread: Thread
     persona: Persona
     version: int
+    declined: bool
+    """Whether who asks was told before that only members may."""
 
 
 class Assistant:
@@ -88,10 +90,9 @@ class Assistant:
         """
         question, outcome = claim.question, Outcome.EXPIRED
         try:
-            surface = await self._platforms[question.key.platform].surface(question)
-            thread = await self._store.threads.thread(question.key)
-            if for_us(claim, thread) and not await self._declined(claim, surface):
-                outcome = await self._shown(claim, surface, thread, stop)
+            work = await self._work(claim)
+            if for_us(claim, work.thread) and not await self._declined(work):
+                outcome = await self._shown(work, stop)
             else:
                 outcome = Outcome.NOT_FOR_US
         except* Gone as gone:
@@ -99,6 +100,17 @@ class Assistant:
         await self._store.questions.close(claim, outcome)
         self._watch(Closed(question, outcome))
         log.info("closed: %s", outcome.value)
+
+    async def _work(self, claim: Claim) -> Work:
+        """All that is known when an answer begins, asked for at once."""
+        question = claim.question
+        surface, thread, (persona, version), told = await asyncio.gather(
+            self._platforms[question.key.platform].surface(question),
+            self._store.threads.thread(question.key),
+            in_force(self._store.personas, question.key, self._defaults),
+            self._store.notes.get(_declined(question)),
+        )
+        return Work(claim, surface, thread, persona, version.number if version else 0, bool(told))
 
     async def next_request(self, question: Question, surface: Surface) -> Request | None:
         """The request that the thread of `question` would make now, or None if nothing of it is kept."""
@@ -118,22 +130,20 @@ class Assistant:
         people = {question.person for question in (claim.question, *claim.together)}
         return max([await surface.rank(person) for person in sorted(people)]) > Rank.GUEST
 
-    async def _declined(self, claim: Claim, surface: Surface) -> bool:
+    async def _declined(self, work: Work) -> bool:
         """Whether it is a guest's who knows by now that only members may ask."""
-        told = not self._guests and await self._store.notes.get(_declined(claim.question))
         try:
-            return bool(told) and not await self._welcome(claim, surface)
+            return work.declined and not await self._welcome(work.claim, work.surface)
         except Hindered:
             return False  # the answer will say what hinders it
 
-    async def _shown(self, claim: Claim, surface: Surface, thread: Thread, stop: asyncio.Event) -> Outcome:
+    async def _shown(self, work: Work, stop: asyncio.Event) -> Outcome:
         """Show the reply while it grows, to its end. What is final is kept before it is shown."""
-        persona, version = await in_force(self._store.personas, thread.key, self._defaults)
-        reply = Reply(claim.question, partial(self._keep_page, claim), claim.pages, persona.answers == "thread")
-        number = version.number if version else 0
+        claim = work.claim
+        reply = Reply(claim.question, partial(self._keep_page, claim), claim.pages, work.persona.answers == "thread")
         async with asyncio.TaskGroup() as group:
-            group.create_task(surface.show(reply))
-            ended = await stopped(self._words(Work(claim, surface, thread, persona, number), reply), reply, stop)
+            group.create_task(work.surface.show(reply))
+            ended = await stopped(self._words(work, reply), reply, stop)
             if not (claim.said or ended.files):
                 await self._store.questions.said(claim, Said(ended.text, ended.notice, ended.after))
             reply.finish(ended.text, ended.notice, ended.files)
