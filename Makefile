@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test bench clean
+.PHONY: install demo test reliability bench clean
 
 install: $(VENV)/demo
 
@@ -15,6 +15,10 @@ test: $(VENV)/test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n 2
+
+reliability: $(VENV)/test
+	$(BIN)/pytest -n 2 -m reliability
+	WORLDS=$(or $(WORLDS),1000) $(BIN)/pytest -n 2 tests/test_worlds.py
 
 bench: $(VENV)/test
 	$(BIN)/python -m bench

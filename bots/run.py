@@ -21,6 +21,7 @@ from core.claude import Claude
 from core.floor import GRACE
 from core.personas import Persona
 from core.purse import Purse
+from core.rules import Rules
 from core.seam import Platform
 from core.settings import Settings
 from core.store.protocols import Store
@@ -47,6 +48,19 @@ def claude(settings: Settings) -> Claude:
     return Claude("stand-in", settings.anthropic_base_url, Standin())
 
 
+def rules(settings: Settings) -> Rules:
+    """What the settings decide for all places."""
+    return Rules(
+        defaults=Persona(system=settings.confab_persona or None, model=settings.confab_model),
+        fallbacks=settings.confab_fallback_models,
+        ttl=settings.confab_cache_ttl,
+        zone=settings.confab_time_zone,
+        guests=settings.confab_guests,
+        bots=settings.confab_bots,
+        catch_up=settings.confab_catch_up,
+    )
+
+
 @asynccontextmanager
 async def assembled(
     settings: Settings, platforms: Sequence[Platform], store: Store, watch: Watch = unwatched
@@ -59,25 +73,28 @@ async def assembled(
         store,
         asking=Asking(client, purse, store.notes, clock),
         platforms=named,
-        defaults=Persona(system=settings.confab_persona or None, model=settings.confab_model),
+        rules=rules(settings),
         clock=clock,
-        fallbacks=settings.confab_fallback_models,
-        guests=settings.confab_guests,
-        ttl=settings.confab_cache_ttl,
-        zone=settings.confab_time_zone,
         process=f"{socket.gethostname()}:{os.getpid()}:{clock():%H%M%S}",
         watch=watch,
     )
     try:
-        async with asyncio.TaskGroup() as group:
-            answering = group.create_task(assistant.floor.run())
-            try:
-                yield assistant
-            finally:
-                await assistant.floor.drain(0)
-                answering.cancel()
+        async with answering(assistant):
+            yield assistant
     finally:
         await client.close()
+
+
+@asynccontextmanager
+async def answering(assistant: Assistant) -> AsyncIterator[None]:
+    """The floor is open while this lasts."""
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(assistant.floor.run())
+        try:
+            yield
+        finally:
+            await assistant.floor.drain(0)
+            running.cancel()
 
 
 async def chat(settings: Settings, platform: Platform) -> None:

@@ -5,24 +5,30 @@ import logging
 import secrets
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
-from core.asking import Asking, Ended
-from core.chat import Asks, Deleted, Event, Gone, Heard, Hindered, History, Message, Pressed, Question, Rank
+from core.asking import Asking, Ended, Sleep
+from core.belonging import adopted, for_us
+from core.breaker import STOPPED, Breaker, Verdict
+from core.chat import Deleted, Event, Gone, Heard, Hindered, History, Missed, Pressed, Question, Rank
 from core.claude import Trouble
 from core.commands import TABLE, table
 from core.commands.persona import in_force
 from core.floor import Floor
+from core.hold import Dropped, Hold
 from core.personas import Persona
-from core.prompt import TTL, Request, request
+from core.prompt import Request, request
 from core.reply import Reply
+from core.rules import Rules
 from core.seam import Platform, Surface
 from core.store.protocols import Claim, Lost, Outcome, Said, Store, Thread, Told, Unavailable
-from core.turns import MENTION, Turn, introduce, people, trunk, turns
+from core.turns import Turn, introduce, people, trunk, turns
 from core.watch import Begun, Closed, Watch, unwatched
 
 MEMBERS_ONLY = "Only members of this workspace can ask me. Whoever runs this bot can open it to guests."
+
+LATE = timedelta(minutes=10)  # by which an event may come after one that was said later; Slack tries for six
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +42,10 @@ class Work:
     thread: Thread
     persona: Persona
     version: int
-    declined: bool
-    """Whether who asks was told before that only members may."""
+    declined: str | None
+    """The question after which who asks was told that only members may."""
+    stop: asyncio.Event
+    """Set when nobody waits for the answer any more."""
 
 
 class Assistant:
@@ -49,68 +57,77 @@ class Assistant:
         *,
         asking: Asking,
         platforms: Mapping[str, Platform],
-        defaults: Persona,
+        rules: Rules,
         clock: Callable[[], datetime],
-        fallbacks: Sequence[str] = (),
-        ttl: TTL = "1h",
-        zone: str = "UTC",
-        guests: bool = False,
         process: str = "",
+        sleep: Sleep = asyncio.sleep,
         watch: Watch = unwatched,
     ) -> None:
         self._store = store
         self._asking = asking
         self._platforms = platforms
-        self._defaults = defaults
+        self._rules = rules
         self._clock = clock
-        self._fallbacks = fallbacks
-        self._ttl = ttl
-        self._guests = guests
+        self._breaker = Breaker(rules.bots, clock)
         self._watch = watch
-        self._desk = table.Desk(store, defaults, clock, asking.model, self.next_request, TABLE, zone)
+        self._desk = table.Desk(store, rules.defaults, clock, asking.model, self.next_request, TABLE, rules.zone)
         process = process or secrets.token_hex(8)
-        self.floor = Floor(store.questions, self.answer, process, self._connected, watch=watch)
+        self.floor = Floor(
+            store.questions, self.answer, process, self._connected, clock=clock, sleep=sleep, watch=watch
+        )
 
     def _connected(self) -> list[str]:
         return [name for name, platform in self._platforms.items() if not platform.offline]
 
     async def hear(self, event: Event) -> Heard:
-        """Keep an event. When this returns it is safe on disk, and the platform may be told so. Raises Unavailable."""
-        heard = await self._store.questions.hear(event)
+        """Keep an event. When this returns it is safe on disk, and the platform may be told so. Raises Unavailable.
+
+        After a gap it says where to look for what was missed, as far back as we catch up.
+        """
+        heard = await self._store.questions.hear(self._breaker.heeded(event))
+        self._breaker.attended(event, heard)
         if heard.question:
             self.floor.wake()
         if isinstance(event, Deleted | Pressed):
             await self.floor.look()
-        return heard
+        return replace(heard, missed=self._recent(heard.missed)) if heard.missed else heard
 
-    async def answer(self, claim: Claim, stop: asyncio.Event) -> None:
+    def _recent(self, missed: Sequence[Missed]) -> tuple[Missed, ...]:
+        """Since a while before the last event, for they come in any order, but no longer than we catch up."""
+        earliest = self._clock() - self._rules.catch_up
+        found = (replace(one, since=max(one.since - LATE, earliest)) for one in missed)
+        return tuple(found) if self._rules.catch_up else ()
+
+    async def answer(self, claim: Claim, hold: Hold) -> None:
         """Answer one question visibly: Claude's words, a command's, or the reason why there are none.
 
-        When `stop` is set it ends with what was said so far. Raises Lost when another process has taken it over.
+        When `hold.stop` is set it ends with what was said so far. Raises Lost or Dropped when another process has
+        taken it over, Unavailable.
         """
         question, outcome = claim.question, Outcome.EXPIRED
         try:
-            work = await self._work(claim)
-            if for_us(claim, work.thread) and not await self._declined(work):
-                outcome = await self._shown(work, stop)
+            work = await self._work(claim, hold.stop)
+            silent = self._breaker.verdict(claim) is Verdict.SILENCE
+            if for_us(claim, work.thread) and not (silent or await self._declined(work)):
+                outcome = await self._shown(work, hold)
             else:
                 outcome = Outcome.NOT_FOR_US
-        except* Gone as gone:
-            log.warning("can't be shown an answer: %s", gone.exceptions[0])
+        except Gone as gone:
+            log.warning("can't be shown an answer: %s", gone)
         await self._store.questions.close(claim, outcome)
         self._watch(Closed(question, outcome))
         log.info("closed: %s", outcome.value)
 
-    async def _work(self, claim: Claim) -> Work:
-        """All that is known when an answer begins, asked for at once."""
+    async def _work(self, claim: Claim, stop: asyncio.Event) -> Work:
+        """All that an answer begins with, asked for at once."""
         question = claim.question
-        surface, thread, (persona, version), told = await asyncio.gather(
+        surface, thread, (persona, version), declined = await asyncio.gather(
             self._platforms[question.key.platform].surface(question),
             self._store.threads.thread(question.key),
-            in_force(self._store.personas, question.key, self._defaults),
+            in_force(self._store.personas, question.key, self._rules.defaults),
             self._store.notes.get(_declined(question)),
         )
-        return Work(claim, surface, thread, persona, version.number if version else 0, bool(told))
+        return Work(claim, surface, thread, persona, version.number if version else 0, declined, stop)
 
     async def next_request(self, question: Question, surface: Surface) -> Request | None:
         """The request that the thread of `question` would make now, or None if nothing of it is kept."""
@@ -120,34 +137,43 @@ class Assistant:
         told = await self._turns(thread, question, surface)
         if not told:
             return None
-        persona, _ = await in_force(self._store.personas, question.key, self._defaults)
-        return request(persona, told, await self._asking.model(persona.model or ""), self._ttl)
+        persona, _ = await in_force(self._store.personas, question.key, self._rules.defaults)
+        return request(persona, told, await self._asking.model(persona.model or ""), self._rules.ttl)
 
     async def _welcome(self, claim: Claim, surface: Surface) -> bool:
-        """Whether one of those who ask may: members, and guests where they are welcome."""
-        if self._guests or claim.question.command is not None:
-            return True
+        """Whether one of those who ask may: members, guests where they are welcome, and bots that we heed."""
         people = {question.person for question in (claim.question, *claim.together)}
+        if self._rules.guests or claim.question.command is not None or any(map(self._breaker.allowed, people)):
+            return True
         return max([await surface.rank(person) for person in sorted(people)]) > Rank.GUEST
 
     async def _declined(self, work: Work) -> bool:
-        """Whether it is a guest's who knows by now that only members may ask."""
+        """Whether it is a guest's who knows from an earlier question that only members may ask."""
+        told_before = work.declined not in {None, work.claim.question.name}
         try:
-            return work.declined and not await self._welcome(work.claim, work.surface)
+            return told_before and not await self._welcome(work.claim, work.surface)
         except Hindered:
             return False  # the answer will say what hinders it
 
-    async def _shown(self, work: Work, stop: asyncio.Event) -> Outcome:
-        """Show the reply while it grows, to its end. What is final is kept before it is shown."""
-        claim = work.claim
-        reply = Reply(claim.question, partial(self._keep_page, claim), claim.pages, work.persona.answers == "thread")
-        async with asyncio.TaskGroup() as group:
-            group.create_task(work.surface.show(reply))
-            ended = await stopped(self._words(work, reply), reply, stop)
-            if not (claim.said or ended.files):
-                await self._store.questions.said(claim, Said(ended.text, ended.notice, ended.after))
-            reply.finish(ended.text, ended.notice, ended.files)
+    async def _shown(self, work: Work, hold: Hold) -> Outcome:
+        """Show the reply while it grows, to its end. The first trouble on either side ends both, and is raised."""
+        keep, threaded = partial(self._keep_page, work.claim), work.persona.answers == "thread"
+        reply = Reply(work.claim.question, keep, work.claim.pages, threaded, hold.sure)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(work.surface.show(reply))
+                ended = await self._said(work, reply)
+        except ExceptionGroup as troubles:
+            raise troubles.exceptions[0] from None
         return ended.outcome
+
+    async def _said(self, work: Work, reply: Reply) -> Ended:
+        """The final words, kept before they are shown."""
+        ended = await stopped(self._words(work, reply), reply, work.stop)
+        if ended.text and not (work.claim.said or ended.files):
+            await self._store.questions.said(work.claim, Said(ended.text, ended.notice, ended.after))
+        reply.finish(ended.text, ended.notice, ended.files)
+        return ended
 
     async def _keep_page(self, claim: Claim, page: str, at: datetime | None) -> None:
         await self._store.questions.posted(claim, page, at or self._clock())
@@ -160,7 +186,7 @@ class Assistant:
             return Ended(str(problem), Outcome.REFUSED)
         except Trouble as trouble:
             return _apology(trouble.sentence, trouble)
-        except (Unavailable, Gone, Lost):
+        except (Unavailable, Gone, Lost, Dropped):
             raise
         except Exception as bug:
             log.exception("a bug kept a question from its answer")
@@ -173,18 +199,26 @@ class Assistant:
             work = await self._reread(work, reply)
         if claim.said:
             return Ended(claim.said.text, Outcome.REFUSED if claim.said.notice else Outcome.SHOWN)
+        if work.stop.is_set():
+            return cut_short(reply)
         if claim.question.command is not None:
             return await self._commanded(claim.question, work.surface)
         if not await self._welcome(claim, work.surface):
-            await self._store.notes.put(_declined(claim.question), self._clock().isoformat())
+            await self._store.notes.put(_declined(claim.question), claim.question.name)
             return Ended(MEMBERS_ONLY, Outcome.REFUSED)
+        if self._breaker.verdict(claim) is not Verdict.ANSWER:
+            return Ended(STOPPED, Outcome.REFUSED)
         return await self._asked(work, reply)
 
     async def _reread(self, work: Work, reply: Reply) -> Work:
-        """The thread read from the platform, where our own copy may be out of date; a predecessor's pages are ours."""
+        """The thread read from the platform, where our own copy may be out of date; a predecessor's pages are ours.
+
+        The question may turn out to be deleted, or was withdrawn while nobody answered it.
+        """
         thread, history = await self._read(work.thread, work.surface)
         for page in adopted(history, work.claim.question):
             await reply.posted(page.id, page.at)
+        await self.floor.look()
         return replace(work, thread=thread)
 
     async def _read(self, thread: Thread, surface: Surface) -> tuple[Thread, History]:
@@ -203,8 +237,8 @@ class Assistant:
         told = await self._turns(work.thread, question, work.surface)
         if not told:
             return Ended("Yes? Ask me something, and I answer here.", Outcome.REFUSED)
-        models = [persona.model or "", *(model for model in self._fallbacks if model != persona.model)]
-        build = partial(request, persona, told, ttl=self._ttl)
+        models = [persona.model or "", *(model for model in self._rules.fallbacks if model != persona.model)]
+        build = partial(request, persona, told, ttl=self._rules.ttl)
         return await self._asking.ask(question, work.version, models, build, partial(self._heard, reply))
 
     def _heard(self, reply: Reply, text: str) -> None:
@@ -234,17 +268,8 @@ class Assistant:
 
 
 def _declined(question: Question) -> str:
-    """The note that a guest was told."""
+    """The note that a guest was told; it names the question, which may have to be answered again."""
     return f"declined:{question.key.workspace}:{question.key.channel}:{question.person}"
-
-
-def for_us(claim: Claim, thread: Thread) -> bool:
-    """Whether it wants an answer of ours. Follow-ups do, unless all of them mention somebody else."""
-    asked = (claim.question, *claim.together)
-    if any(one.asks is Asks.CERTAINLY for one in asked):
-        return True
-    words = {message.id: message.text for message in thread.messages}
-    return any(one.name in words and not MENTION.search(words[one.name]) for one in asked)
 
 
 async def stopped(words: Coroutine[None, None, Ended], reply: Reply, stop: asyncio.Event) -> Ended:
@@ -254,20 +279,16 @@ async def stopped(words: Coroutine[None, None, Ended], reply: Reply, stop: async
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if working.done():
             return working.result()
-        return Ended(f"{reply.text}\n\n*(Stopped.)*".strip(), Outcome.WITHDRAWN)
+        return cut_short(reply)
     finally:
         working.cancel()
         stopping.cancel()
 
 
-def adopted(history: History, question: Question) -> list[Message]:
-    """Pages on the platform that a predecessor posted for this question: marked as such, or unmarked and later."""
-    mine = [message for message in history.messages if message.mine]
-    return [one for one in mine if one.answers == question.name or _unmarked_after(one, question)]
-
-
-def _unmarked_after(message: Message, question: Question) -> bool:
-    return message.answers is None and not message.notice and message.at > question.at
+def cut_short(reply: Reply) -> Ended:
+    """What was said so far, if anything stands on the platform already; else nothing is said."""
+    begun = reply.text or reply.pages
+    return Ended(f"{reply.text}\n\n*(Stopped.)*".strip() if begun else "", Outcome.WITHDRAWN)
 
 
 def _apology(sentence: str, error: Exception) -> Ended:

@@ -196,7 +196,24 @@ class Answer:
     files: tuple[File, ...] = ()
 
 
-Event = Said | Edited | Deleted | Pressed | Commanded | Gap
+@dataclass(frozen=True, slots=True)
+class CaughtUp:
+    """What was missed in a workspace has been looked for, and all of it was told."""
+
+    id: str
+    workspace: str
+
+
+Event = Said | Edited | Deleted | Pressed | Commanded | Gap | CaughtUp
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """What a gap may hold in a workspace: all that was said `since`. `threads` are ours, the liveliest first."""
+
+    workspace: str
+    since: datetime
+    threads: tuple[ThreadKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +224,8 @@ class Heard:
     ours: bool
     question: bool
     key: ThreadKey
+    missed: tuple[Missed, ...] = ()
+    """Of a gap: where to look for what was said to us in it. What is found is told like anything else."""
 
 
 class Rank(IntEnum):

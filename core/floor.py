@@ -5,11 +5,13 @@ import itertools
 import logging
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
+from datetime import UTC, datetime
 
+from core.hold import Dropped, Hold, Life, holding
 from core.store.protocols import Claim, Lost, Outcome, Questions, Unavailable
 from core.watch import Beaten, Closed, Watch, answering, ids, unwatched
 
-BEAT = 2.0  # seconds between two signs of life
+BEAT = 2.0  # seconds between two signs of life, at most
 GLANCE = 0.01  # seconds between two looks whether all is answered
 LOOK = 1.0  # seconds after which we look for questions that nobody told us of
 PLACES = 64  # answers at the same time
@@ -19,11 +21,15 @@ GRACE = 20.0  # seconds that answers under way get when we drain
 
 log = logging.getLogger(__name__)
 
-Speak = Callable[[Claim, asyncio.Event], Awaitable[None]]
+Speak = Callable[[Claim, Hold], Awaitable[None]]
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
 
 
 class Floor:
-    """Gives the floor to one question a thread. `speak` answers one; its event is set when it shall stop.
+    """Gives the floor to one question a thread. `speak` answers one, as long as its hold lasts.
 
     `platforms` are those that can be shown an answer now; questions of the others wait without taking a place.
     """
@@ -36,6 +42,7 @@ class Floor:
         platforms: Callable[[], Collection[str]],
         *,
         places: int = PLACES,
+        clock: Callable[[], datetime] = now,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         watch: Watch = unwatched,
     ) -> None:
@@ -48,7 +55,10 @@ class Floor:
         self._watch = watch
         self._woken = asyncio.Event()
         self._open = True
-        self._speaking: dict[asyncio.Task[None], tuple[Claim, asyncio.Event]] = {}
+        self._clock = clock
+        self._life = Life(clock)
+        self._looking = asyncio.Lock()
+        self._speaking: dict[asyncio.Task[None], tuple[Claim, Hold]] = {}
 
     def wake(self) -> None:
         """There may be a question."""
@@ -62,14 +72,18 @@ class Floor:
 
     async def look(self) -> None:
         """Say that we live, and stop what was withdrawn or taken over."""
-        speaking = list(self._speaking.items())  # what is claimed after the beat is ours, however late it was
-        beat = await self._questions.beat(self._process)
-        self._watch(Beaten())
-        for task, (claim, stop) in speaking:
-            if beat.late:
-                task.cancel()
-            elif claim.id in beat.withdrawn:
-                stop.set()
+        async with self._looking:  # a beat that is not late may not be told before the late one that it follows
+            speaking = list(self._speaking.items())  # what is claimed after the beat is ours, however late it was
+            said_at = self._clock()
+            beat = await self._questions.beat(self._process)
+            self._watch(Beaten())
+            for task, (claim, hold) in speaking:
+                if beat.late:
+                    hold.drop()  # what the task does before the cancellation reaches all of it is not shown any more
+                    task.cancel()
+                elif claim.id in beat.withdrawn:
+                    hold.stop.set()
+            self._life.beaten(said_at + beat.lease)
 
     async def drain(self, seconds: float = GRACE) -> None:
         """Take no more questions, let those under way end for `seconds`, and leave the rest to whoever comes next."""
@@ -94,7 +108,7 @@ class Floor:
                 await self.look()
             except Unavailable as error:
                 log.error("could not say that we live: %s", error)
-            await asyncio.sleep(BEAT)
+            await asyncio.sleep(min(BEAT, self._life.left / 2) or BEAT)
 
     async def _claim(self) -> None:
         while True:
@@ -122,9 +136,9 @@ class Floor:
         self._woken.clear()
 
     def _begin(self, claim: Claim) -> None:
-        stop = asyncio.Event()
-        task = asyncio.create_task(self._hold(claim, stop), name=f"reply to {claim.question.name}")
-        self._speaking[task] = claim, stop
+        hold = Hold(self._life)
+        task = asyncio.create_task(self._hold(claim, hold), name=f"reply to {claim.question.name}")
+        self._speaking[task] = claim, hold
         task.add_done_callback(self._end)
 
     def _end(self, task: asyncio.Task[None]) -> None:
@@ -133,29 +147,37 @@ class Floor:
         self._places.release()
         self.wake()
 
-    async def _hold(self, claim: Claim, stop: asyncio.Event) -> None:
+    async def _hold(self, claim: Claim, hold: Hold) -> None:
         """Answer one question, however often it takes."""
         answering.set(ids(claim.question))
+        holding.set(hold)
         log.info("taken up again" if claim.resumed else "taken up")
         for attempt in itertools.count(1):
-            if await self._spoken(claim, stop, attempt):
+            if await self._spoken(claim, hold, attempt):
                 return
             await self._sleep(min(2.0**attempt, LONGEST_PAUSE))
             claim = replace(claim, resumed=True)
 
-    async def _spoken(self, claim: Claim, stop: asyncio.Event, attempt: int) -> bool:
+    async def _spoken(self, claim: Claim, hold: Hold, attempt: int) -> bool:
         """Whether that was all for this claim. A full disk is waited for; a bug is tried three times."""
         try:
-            await self._speak(claim, stop)
-        except Lost:
+            await self._speak(claim, hold)
+        except (Lost, Dropped):
             log.warning("taken over by another process")
         except Unavailable as error:
             log.error("waits for the database: %s", error)
             return False
         except Exception:
             log.exception("could not be answered")
-            if attempt < TRIES:
-                return False
+            return attempt >= TRIES and await self._given_up(claim)
+        return True
+
+    async def _given_up(self, claim: Claim) -> bool:
+        """Whether the question could be closed without an answer, or is another's to close."""
+        try:
             await self._questions.close(claim, Outcome.EXPIRED)
-            self._watch(Closed(claim.question, Outcome.EXPIRED))
+        except (Lost, Unavailable) as error:
+            log.warning("could not be closed: %s", error)
+            return isinstance(error, Lost)
+        self._watch(Closed(claim.question, Outcome.EXPIRED))
         return True

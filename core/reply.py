@@ -7,12 +7,15 @@ from datetime import datetime
 from core.chat import File, Question
 
 
-class Dropped(Exception):
-    """Somebody else shows this reply from here on: touch the platform no more."""
+async def always() -> None:
+    """It is ours, whatever happens."""
 
 
 class Reply:
-    """The answer to one question, as it becomes known. One writer, one watcher; `keep` writes down a page."""
+    """The answer to one question, as it becomes known. One writer, one watcher; `keep` writes down a page.
+
+    `sure` returns while it is ours to show, and raises core.hold.Dropped once it is not.
+    """
 
     def __init__(
         self,
@@ -20,6 +23,7 @@ class Reply:
         keep: Callable[[str, datetime | None], Awaitable[None]],
         pages: Sequence[str] = (),
         threaded: bool = False,
+        sure: Callable[[], Awaitable[None]] = always,
     ) -> None:
         self.question = question
         self.pages: list[str] = list(pages)
@@ -30,8 +34,8 @@ class Reply:
         self.whole = False
         self.notice = False
         self.files: Sequence[File] = ()
+        self._sure = sure
         self._keep = keep
-        self._dropped = False
         self._changed = asyncio.Event()
         self._ended = asyncio.Event()
 
@@ -48,18 +52,16 @@ class Reply:
         self._changed.set()
         self._ended.set()
 
-    def drop(self) -> None:
-        """End all watching: the reply belongs to another process now."""
-        self._dropped = True
-        self._changed.set()
-        self._ended.set()
+    async def sure(self) -> None:
+        """Return while it is ours to show. Raises Dropped."""
+        await self._sure()
 
     async def texts(self) -> AsyncIterator[str]:
         """The newest whole text, each time it changed since the last look; the last one is final."""
         while True:
             await self._changed.wait()
             self._changed.clear()
-            self._check()
+            await self.sure()
             whole = self.whole
             yield self.text
             if whole:
@@ -72,7 +74,7 @@ class Reply:
                 await self._ended.wait()
         except TimeoutError:
             return False
-        self._check()
+        await self.sure()
         return True
 
     async def posted(self, page: str, at: datetime | None = None) -> None:
@@ -80,8 +82,4 @@ class Reply:
         if page not in self.pages:
             self.pages.append(page)
         await self._keep(page, at)
-        self._check()
-
-    def _check(self) -> None:
-        if self._dropped:
-            raise Dropped
+        await self.sure()

@@ -44,7 +44,13 @@ class Shown(Protocol):
     def texts(self) -> AsyncIterator[str]:
         """The newest whole text, each time it changed since the last look; the last one is final.
 
-        Raises `core.reply.Dropped` when somebody else has taken the reply over: stop at once.
+        Raises `core.hold.Dropped` when somebody else has taken the reply over: stop at once.
+        """
+
+    async def sure(self) -> None:
+        """Return while the reply is ours to show; look right before each change of the platform. Raises Dropped.
+
+        A session with the hooks of `bots.fence` looks by itself.
         """
 
     async def ended(self, seconds: float) -> bool:

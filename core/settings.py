@@ -1,5 +1,7 @@
 """Every setting, read once, from the environment and `.env`."""
 
+import re
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -8,6 +10,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from core import zones
 
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+DURATION = re.compile(r"(\d{1,6})\s*([smhd]?)")
 
 
 class Misset(Exception):
@@ -32,6 +36,15 @@ class Settings(BaseSettings):
     confab_guests: bool = Field(default=False, description="Whether guests and people of other workspaces may ask.")
     confab_managers: Annotated[frozenset[str], NoDecode] = Field(
         default=frozenset(), description="Ids of people who manage everything, comma-separated."
+    )
+    confab_catch_up: timedelta = Field(
+        default=timedelta(hours=1),
+        ge=timedelta(),
+        le=timedelta(days=7),
+        description="How old a question may be that was asked while Confab was away: 30m, 1h, 2d, at most 7d; 0: none.",
+    )
+    confab_bots: Annotated[frozenset[str], NoDecode] = Field(
+        default=frozenset(), description="Ids of other bots that may ask by mentioning Confab, comma-separated."
     )
     confab_prices: str = Field(
         default="", description="A CSV file of prices, for models that we have none or others of."
@@ -61,10 +74,18 @@ class Settings(BaseSettings):
     discord_shard_count: int | None = Field(default=None, ge=1, description="Shards in all; unset: as Discord advises.")
     database_url: str = Field(default="sqlite:///confab.db", description="Where threads and usage are kept.")
 
-    @field_validator("confab_fallback_models", "confab_managers", "discord_shard_ids", mode="before")
+    @field_validator("confab_fallback_models", "confab_managers", "confab_bots", "discord_shard_ids", mode="before")
     @classmethod
     def _listed(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("confab_catch_up", mode="before")
+    @classmethod
+    def _lasting(cls, value: object) -> object:
+        written = DURATION.fullmatch(value.strip().lower()) if isinstance(value, str) else None
+        if isinstance(value, str) and written is None:
+            raise ValueError("must be a number with a unit, s, m, h or d")
+        return timedelta(**{UNITS[written[2]]: int(written[1])}) if written else value
 
     @field_validator("confab_log_level", mode="before")
     @classmethod

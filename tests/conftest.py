@@ -47,6 +47,19 @@ class Clock:
         self.now += timedelta(seconds=seconds)
 
 
+def pytest_terminal_summary(terminalreporter):
+    """The figures that tests of reliability leave, one line each and all together."""
+    passed = [report for name in ("passed", "failed") for report in terminalreporter.getreports(name)]
+    figures = [dict(report.user_properties).get("figures") for report in passed]
+    found = [one for one in figures if one]
+    if found:
+        together = {name: sum(one.get(name, 0) for one in found) for name in found[0] if name != "what"}
+        terminalreporter.section("reliability")
+        for one in [*found, {"what": "together", **together}]:
+            what, numbers = one["what"], [f"{name} {value:g}" for name, value in one.items() if name != "what"]
+            terminalreporter.line(f"{what:26} {', '.join(numbers)}")
+
+
 @pytest.fixture
 def clock():
     return Clock()

@@ -1,7 +1,7 @@
 """Confab as it runs, over a loopback Discord, Claude's loopback server and a real store."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -38,14 +38,20 @@ async def confab(
     *,
     process: str = "p1",
     through: Callable[[Hear], Hear] | None = None,
+    rules: Mapping[str, object] | None = None,
     **options: object,
 ) -> AsyncIterator[Running]:
-    """Confab, connected; drained and closed afterwards. Its hearing goes `through` something, for troubles."""
+    """Confab, connected; drained and closed afterwards. Its hearing goes `through` something, for troubles.
+
+    `rules` are its assistant's.
+    """
     chosen: dict = {"quick": True, "edit": 0.0, "pause": at_once}
     discord = Discord(fake.token, store.notes, api_url=fake.api_url, gateway_url=fake.gateway_url, **chosen | options)
     heard: list[Event] = []
     with pointed(fake):
-        async with house(store, claude, discord, persona=Persona(model=MODEL), process=process) as assistant:
+        async with house(
+            store, claude, discord, persona=Persona(model=MODEL), process=process, **(rules or {})
+        ) as assistant:
 
             async def hear(event: Event) -> Heard:
                 kept = await assistant.hear(event)

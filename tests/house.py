@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 
 from core import prices
 from core.accounts import total
-from core.asking import Asking
+from core.asking import Asking, Sleep
 from core.assistant import Assistant
 from core.claude import Claude
 from core.ledger import Scope
 from core.personas import Persona
 from core.purse import Purse
+from core.rules import Rules
 from core.seam import Platform
 from core.store.protocols import Store
 from core.warned import Warned
@@ -37,8 +38,9 @@ async def house(
     persona: Persona = Persona(model="claude-haiku-5-5"),  # noqa: B008  frozen
     clock: Callable[[], datetime] = now,
     process: str = "p1",
+    sleep: Sleep = asyncio.sleep,
     watch: Watch = unwatched,
-    **options: object,
+    **rules: object,
 ) -> AsyncIterator[Assistant]:
     """An assistant that answers while this lasts. Retries do not wait.
 
@@ -59,11 +61,11 @@ async def house(
         store,
         asking=asking,
         platforms=named,
-        defaults=persona,
+        rules=Rules(persona, **rules),  # type: ignore[arg-type]  # their own
         clock=clock,
         process=process,
+        sleep=sleep,
         watch=watching,
-        **options,  # type: ignore[arg-type]  # the assistant's own
     )
     answering = asyncio.create_task(assistant.floor.run())
     try:

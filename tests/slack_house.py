@@ -1,7 +1,7 @@
 """The whole house in a Slack workspace: the real Bolt and SDKs, a real store, Claude on loopback."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -72,14 +72,19 @@ def words(content: Any) -> str:
 
 @asynccontextmanager
 async def living(
-    slack: SlackFake, claude: ClaudeFake, store: Store | None = None, http: bool = False, **options: Any
+    slack: SlackFake,
+    claude: ClaudeFake,
+    store: Store | None = None,
+    http: bool = False,
+    rules: Mapping[str, Any] | None = None,
+    **options: Any,
 ) -> AsyncIterator[House]:
-    """A house that is connected while this lasts, by Socket Mode or by HTTP."""
+    """A house that is connected while this lasts, by Socket Mode or by HTTP; `rules` are its assistant's."""
     kept, server = store or await open_store("sqlite://"), Server()
     ways = {"signing_secret": SECRET, "mount": server.mounted} if http else {"app_token": slack.app_token}
     platform = Slack(slack.token, api_url=slack.base_url, **{**ways, "pause": 0.005, "sleep": brisk, **options})
     try:
-        async with server.served("127.0.0.1", 0) as port, house(kept, claude, platform) as assistant:
+        async with server.served("127.0.0.1", 0) as port, house(kept, claude, platform, **(rules or {})) as assistant:
             running = asyncio.create_task(platform.run(assistant.hear))
             try:
                 await _connected(slack, platform, running, http)

@@ -5,17 +5,19 @@ import json
 import logging
 import re
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from core.chat import Asks, Commanded, Deleted, Edited, Message, Pressed, Rank, Reach, ThreadKey
 from core.ledger import Scope
+from core.store.protocols import Unavailable
 from core.store.sqlite import open_store
 from tests.fakes.board import START, Board
 from tests.fakes.claude import ClaudeFake
 from tests.fakes.claude_script import Answer, Break, Fault, Gate, refusal
-from tests.house import house
+from tests.house import at_once, house
 
 MODEL = "claude-haiku-5-5"
 
@@ -435,6 +437,60 @@ async def test_a_deleted_question_is_answered_no_further(assistant, board, fake,
     assert board.shown("t1")[-1].endswith("*(Stopped.)*")
 
 
+async def test_a_question_stopped_before_its_first_word_leaves_no_page(assistant, board, fake, store):
+    gate = Gate()
+    fake.script(Answer(text="one two", gate=gate))
+    await assistant.hear(board.said("t1", "U1", "count"))
+    await gate.reached.wait()
+
+    await assistant.hear(Pressed("b1", key(), "U1", "stop"))
+    await closed(store)
+
+    assert board.shown("t1") == []
+
+
+async def test_a_question_that_is_found_deleted_is_not_answered(assistant, board, fake, store):
+    board.said("t1", "U2", "beneath", asks=Asks.NO)
+    event = board.said("t1", "U1", "never mind")
+    del board.posts[key()][-1]
+
+    await assistant.hear(event)
+    await closed(store)
+
+    assert (board.shown("t1"), messages(fake)) == ([], [])
+    assert [one.text for one in (await store.threads.thread(key())).messages] == ["beneath"]
+
+
+async def test_a_question_withdrawn_while_nobody_answered_it_is_not_answered_by_the_next_process(store, fake, board):
+    gate = Gate()
+    fake.script(Answer(text="one two", gate=gate))
+    event = board.said("t1", "U1", "count")
+    async with house(store, fake, board, process="first") as assistant:
+        await assistant.hear(event)
+        await gate.reached.wait()
+        await assistant.floor.drain(0)
+    await store.questions.hear(Deleted("e9", key(), event.message.id, START + timedelta(hours=1)))
+
+    async with house(store, fake, board, process="second"):
+        await closed(store)
+
+    assert (board.shown("t1"), len(messages(fake))) == ([], 1)
+
+
+async def test_a_message_that_comes_late_and_was_deleted_meanwhile_is_not_told(assistant, board, fake, store):
+    late = board.said("t1", "U2", "forget that", asks=Asks.NO)
+    await assistant.hear(Deleted("e9", key(), late.message.id, START + timedelta(hours=1)))
+    board.posts[key()].clear()
+    await assistant.hear(board.said("t1", "U1", "hello"))
+    await closed(store)
+
+    await assistant.hear(late)
+    await assistant.hear(board.said("t1", "U1", "well?"))
+    await closed(store)
+
+    assert messages(fake)[-1] == [("user", "Ada: hello"), ("assistant", "fine"), ("user", "Ada: well?")]
+
+
 async def test_where_nobody_can_be_shown_an_answer_the_next_is_answered(assistant, board, fake, store):
     board.closed.add(key("t1"))
     await assistant.hear(board.said("t1", "U1", "hello"))
@@ -477,6 +533,32 @@ async def test_a_page_that_was_never_written_down_is_adopted(store, fake, board)
 
     thread = await store.threads.thread(key())
     assert {message.answers for message in thread.messages if message.mine} == {"0001"}
+
+
+@pytest.mark.parametrize("method", ["posted", "said"])
+async def test_a_disk_that_is_full_in_the_middle_of_an_answer_is_waited_for(store, fake, board, caplog, method):
+    class Full:
+        """A store whose disk is full for a while."""
+
+        times = 4
+
+        def __getattr__(self, name):
+            return getattr(store.questions, name)
+
+    async def fail(self, *args):
+        self.times -= 1
+        if self.times >= 0:
+            raise Unavailable("the disk is full")
+        return await getattr(store.questions, method)(*args)
+
+    setattr(Full, method, fail)
+    async with house(replace(store, questions=Full()), fake, board, sleep=at_once) as running:
+        await running.hear(board.said("t1", "U1", "hello"))
+        await board.until("t1", "fine")
+        await closed(store)
+
+    assert board.shown("t1") == ["fine"]
+    assert caplog.text.count("waits for the database: the disk is full") == 4
 
 
 async def test_capabilities_are_known_without_the_models_api(store, fake, board):

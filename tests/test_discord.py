@@ -3,7 +3,6 @@
 Tests bots.discord.client, bots.discord.hearing, bots.discord.history, bots.discord.interactions.
 """
 
-import asyncio
 import re
 
 import pytest
@@ -274,7 +273,20 @@ async def test_a_withdrawn_question_gets_no_answer(fake, claude, running):
     await fake.delete(asked)
     await settled(fake, running)
 
-    assert said(fake, "general") == [("confab", "*(Stopped.)*")]
+    assert said(fake, "general") == []
+
+
+async def test_a_direct_message_that_is_deleted_before_it_is_heard_is_not_answered(fake, claude, running):
+    told_later = []
+    carry, fake.world.listener = fake.world.listener, told_later.append
+    asked = await fake.say("ada", "dm", "why?")
+    await fake.delete(asked)
+    fake.world.listener = carry
+    for event in told_later[::-1]:
+        carry(event)
+    await settled(fake, running)
+
+    assert (said(fake, "@ada"), told(claude)) == ([], [])
 
 
 async def test_a_long_answer_stands_on_pages_that_each_close_their_fences(fake, claude, running):
@@ -336,17 +348,15 @@ async def test_names_are_the_servers_own(fake, claude, running):
     assert told(claude) == [[("user", "Cy: who is @Bob?")]]
 
 
-async def test_the_database_may_be_lost(fake, claude, running, tmp_path):
+async def test_the_database_may_be_lost(fake, claude, kept, tmp_path):
     from core.store.sqlite import open_store
 
-    asked = await fake.interact("ada", "general", "ask", {"prompt": "why is the sky blue?"})
-    await answered(running, asked)
-    await fake.say("bob", "general", "really?", reply_to=asked.original)
-    await settled(fake, running)
+    async with confab(fake, claude, kept) as first:
+        asked = await fake.interact("ada", "general", "ask", {"prompt": "why is the sky blue?"})
+        await answered(first, asked)
+        await fake.say("bob", "general", "really?", reply_to=asked.original)
+        await settled(fake, first)
     other = await open_store(f"sqlite:///{tmp_path}/other.db")
-    running.connected.cancel()
-    await asyncio.gather(running.connected, return_exceptions=True)
-    await running.discord.close()
     async with confab(fake, claude, other, process="p2") as later:
         await fake.say("cy", "general", "truly?", reply_to=fake.visible("general")[-1].id)
         await settled(fake, later)

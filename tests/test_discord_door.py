@@ -123,7 +123,7 @@ async def test_a_new_session_is_a_gap_after_which_threads_are_read_again(fake, c
     fake.gateway.forget()
     fake.gateway.pause()
     await fake.edit(first, "it is blue")
-    await fake.say("cy", thread, "I saw it too")
+    await fake.say("cy", thread, "<@7002> I saw it too")
     fake.gateway.proceed()
     await until(lambda: len(gaps(running)) == 2)
     gate.opened.set()
@@ -134,7 +134,7 @@ async def test_a_new_session_is_a_gap_after_which_threads_are_read_again(fake, c
     assert told(claude)[1] == [
         ("user", "Bob: it is blue\nAda: which colour?"),
         ("assistant", "an answer"),
-        ("user", "Cy: I saw it too\nAda: and now?"),
+        ("user", "Cy: @Bob I saw it too\nAda: and now?"),
     ]
     assert [one.content for one in fake.visible(thread) if one.author == "confab"] == ["an answer", "fine"]
 

@@ -7,6 +7,7 @@ import pytest
 
 from core.chat import Pressed, ThreadKey
 from core.floor import Floor
+from core.hold import Dropped
 from core.store.protocols import Lost, Outcome, Unavailable
 from core.store.sqlite import open_store
 from core.watch import Closed
@@ -26,18 +27,19 @@ class Speaker:
         self.trouble: list[Exception] = []
         self.let_go = asyncio.Event()
 
-    async def __call__(self, claim, stop) -> None:
+    async def __call__(self, claim, hold) -> None:
         self.began.put_nowait(claim.question.name)
         if self.trouble:
             raise self.trouble.pop(0)
+        self.hold = hold
         if self.held:
-            waiting = {asyncio.create_task(stop.wait()), asyncio.create_task(self.let_go.wait())}
+            waiting = {asyncio.create_task(hold.stop.wait()), asyncio.create_task(self.let_go.wait())}
             try:
                 await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 for task in waiting:
                     task.cancel()
-        if stop.is_set():
+        if hold.stop.is_set():
             self.stopped.append(claim.question.name)
         await self.store.questions.close(claim, Outcome.SHOWN)
         self.spoken.append(claim.question.name)
@@ -210,8 +212,9 @@ async def test_a_database_that_is_away_is_waited_for(store, board, speaker):
     assert speaker.spoken == [name]
 
 
-async def test_what_was_taken_over_is_dropped_without_a_second_try(store, board, speaker):
-    speaker.trouble = [Lost("taken over")]
+@pytest.mark.parametrize("trouble", [Lost("taken over"), Dropped()], ids=["lost", "dropped"])
+async def test_what_was_taken_over_is_dropped_without_a_second_try(store, board, speaker, trouble):
+    speaker.trouble = [trouble]
     await ask(store, board, "t1")
 
     async with open_floor(store, speaker):
@@ -255,6 +258,7 @@ async def test_what_is_claimed_while_a_late_beat_is_on_its_way_is_not_dropped(st
 
     async with open_floor(slow, speaker) as floor, asyncio.timeout(10):
         await heard(speaker, 1)
+        await floor.look()  # the first beat is told by now
         slow.hold("beat")
         board.slept(60)
         looking = asyncio.create_task(floor.look())
@@ -267,3 +271,44 @@ async def test_what_is_claimed_while_a_late_beat_is_on_its_way_is_not_dropped(st
         await floor.idle()
 
     assert speaker.spoken == [name]
+
+
+async def test_a_process_that_was_stopped_is_sure_of_its_hold_only_after_a_beat_that_is_not_late(store, board, speaker):
+    speaker.held = True
+    await ask(store, board, "t1")
+
+    async with open_floor(store, speaker, clock=board.now) as floor:
+        await heard(speaker, 1)
+        await floor.look()
+        await speaker.hold.sure()
+        board.slept(60)
+        looking = asyncio.create_task(speaker.hold.sure())
+        await asyncio.sleep(0)
+        assert not looking.done()
+        await floor.look()
+
+        with pytest.raises(Dropped):
+            await looking
+
+
+async def test_what_cannot_be_answered_and_is_another_process_s_by_now_is_left_to_it(store, board, speaker, caplog):
+    speaker.trouble = [RuntimeError("bug")] * 3
+    (name,) = await ask(store, board, "t1")
+
+    class Taken:
+        """A store in which others have taken over what is to be closed."""
+
+        def __getattr__(self, attribute):
+            return getattr(store.questions, attribute)
+
+        async def close(self, claim, outcome):
+            raise Lost("taken over")
+
+    taken = Taken()
+    taken.questions = taken
+    async with open_floor(taken, speaker):
+        assert await heard(speaker, 3) == [name] * 3
+        await asyncio.sleep(0.02)
+        assert speaker.began.empty()
+
+    assert "could not be closed: taken over" in caplog.text

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from core.chat import File, Question, ThreadKey
-from core.reply import Dropped, Reply
+from core.hold import Dropped
+from core.reply import Reply
 
 QUESTION = Question(ThreadKey("test:1", "c", "t"), "1", "U1", datetime(2026, 11, 21, tzinfo=UTC))
 
@@ -73,8 +74,12 @@ async def test_the_pause_between_two_edits_ends_early_when_the_reply_is_whole(re
 
 
 @pytest.mark.parametrize("look", ["texts", "ended", "posted"])
-async def test_who_watches_a_dropped_reply_is_told_to_stop(reply, look):
-    reply.drop()
+async def test_who_watches_a_reply_that_is_not_ours_any_more_is_told_to_stop(look):
+    async def lost():
+        raise Dropped
+
+    reply = Reply(QUESTION, lambda page, at: asyncio.sleep(0), sure=lost)
+    reply.finish("x")
 
     with pytest.raises(Dropped):
         match look:

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,23 @@ def test_a_list_is_comma_separated(environment):
     assert read().confab_fallback_models == ("a", "b")
 
 
+@pytest.mark.parametrize(
+    ("written", "lasting"),
+    [
+        ("90", timedelta(seconds=90)),
+        ("90s", timedelta(seconds=90)),
+        ("30m", timedelta(minutes=30)),
+        (" 1 H ", timedelta(hours=1)),
+        ("7d", timedelta(days=7)),
+        ("0", timedelta()),
+    ],
+)
+def test_a_duration_is_a_number_with_a_unit(environment, written, lasting):
+    environment.setenv("CONFAB_CATCH_UP", written)
+
+    assert read().confab_catch_up == lasting
+
+
 def test_an_empty_value_is_as_if_it_were_not_set(environment):
     environment.setenv("CONFAB_CACHE_TTL", "")
 
@@ -56,6 +74,9 @@ def test_an_empty_value_is_as_if_it_were_not_set(environment):
     [
         ("CONFAB_CACHE_TTL", "2h", "CONFAB_CACHE_TTL: Input should be '5m' or '1h'."),
         ("CONFAB_LOG_LEVEL", "loud", "CONFAB_LOG_LEVEL: Input should be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'."),
+        ("CONFAB_CATCH_UP", "an hour", "CONFAB_CATCH_UP: must be a number with a unit, s, m, h or d."),
+        ("CONFAB_CATCH_UP", "-1h", "CONFAB_CATCH_UP: must be a number with a unit, s, m, h or d."),
+        ("CONFAB_CATCH_UP", "8d", "CONFAB_CATCH_UP: Input should be less than or equal to 7 days."),
         ("ANTHROPIC_BASE_URL", "example.com", "ANTHROPIC_BASE_URL: must begin with http:// or https://."),
         ("DATABASE_URL", "postgresql://db", "DATABASE_URL: postgresql databases are not supported yet; use sqlite:///"),
     ],
@@ -106,7 +127,8 @@ def test_the_example_names_every_variable_with_its_default():
     named = dict(re.findall(r"^#? ?([A-Z_]+)=(.*)$", "\n".join(lines), re.MULTILINE))
     defaults = {name.upper(): field.default for name, field in Settings.model_fields.items()}
     shown = {name: "" if value in (None, (), frozenset()) else str(value) for name, value in defaults.items()}
-    assert named == shown
+    assert named == shown | {"CONFAB_CATCH_UP": "1h"}
+    assert defaults["CONFAB_CATCH_UP"] == timedelta(hours=1)
 
 
 def test_the_manual_tells_of_every_variable():

@@ -51,7 +51,7 @@ TOLD = {
     ],
     "group": [said("hello", Asks.CERTAINLY, key=GROUP)],
     "group_unasked": [said("hello", Asks.NO, key=GROUP)],
-    "file_share": [FILED, Edited("Ev0A1", KEY, FILED.message)],
+    "file_share": [FILED],
     "file_from_elsewhere": [
         said(
             "",
@@ -64,9 +64,9 @@ TOLD = {
     "shared_channel": [said("hello from outside", Asks.CERTAINLY, author="U0EXT")],
     "enterprise": [said("hello", Asks.CERTAINLY, key=replace(KEY, workspace="slack:E0ORG"))],
     "bot_message": [
-        said("deploy finished", Asks.NO, author="B0CI", key=replace(KEY, thread="1700000000.000050"), bot=True)
+        said("deploy finished", Asks.CERTAINLY, author="B0CI", key=replace(KEY, thread="1700000000.000050"), bot=True)
     ],
-    "app_message": [said("deploy finished", Asks.NO, author="U0CI", bot=True)],
+    "app_message": [said("deploy finished", Asks.CERTAINLY, author="U0CI", bot=True)],
     "own_message": [
         said("**2** is.", Asks.NO, "1700000009.000900", author="U0BOT", mine=True, answers=ROOT),
     ],

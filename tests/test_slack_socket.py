@@ -45,11 +45,11 @@ class Told(list[str]):
 
 
 @asynccontextmanager
-async def listening(slack, told, token=None, offline=lambda _why: None):
+async def listening(slack, told, token=None, offline=lambda _why: None, patience=BRISK):
     async with aiohttp.ClientSession() as session:
         client = AsyncWebClient(slack.token, slack.base_url, session=session, retry_handlers=[])
         app = bolt.app(client, US, told.listen)
-        socket = Socket(app, token or slack.app_token, client, told.hear, patience=BRISK, told=offline)
+        socket = Socket(app, token or slack.app_token, client, told.hear, patience=patience, told=offline)
         running = asyncio.create_task(socket.run())
         try:
             yield running

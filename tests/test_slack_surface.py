@@ -16,7 +16,7 @@ from bots.slack.read import Us
 from bots.slack.status import status
 from bots.slack.surface import Surface
 from bots.slack.web import Web
-from core.chat import Attachment, File, Gone, Hindered, Question, Rank, Reach, ThreadKey
+from core.chat import Attachment, File, Gone, Hindered, History, Question, Rank, Reach, ThreadKey
 from core.reply import Reply
 from tests.fakes.slack import SCOPES, SlackFake
 from tests.fakes.slack_nouns import BOT, BOT_ID, TEAM
@@ -82,10 +82,16 @@ async def test_a_history_that_is_too_long_is_a_tail_and_says_so(slack, web, repe
     assert shown[0] > 20
 
 
-async def test_a_thread_that_is_no_more_is_gone(platform):
+async def test_a_thread_that_was_deleted_whole_is_read_as_empty(platform):
     surface = await platform.surface(asked("1600000000.000100"))
 
-    with pytest.raises(Gone, match="there is no thread any more"):
+    assert await surface.history() == History((), Reach.WHOLE)
+
+
+async def test_a_thread_in_a_channel_that_is_no_more_is_gone(platform):
+    surface = await platform.surface(asked("1600000000.000100", "C0GONE"))
+
+    with pytest.raises(Gone, match="the channel is gone"):
         await surface.history()
 
 

@@ -5,6 +5,7 @@ Tests core.store.sqlite.asking, core.store.sqlite.branches, core.store.sqlite.cl
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -13,6 +14,7 @@ from core.store.protocols import Beat, Lost, Outcome
 from core.store.protocols import Said as Final
 from tests.talk import KEY, PLATFORMS, asked, at, commanded, deleted, message, page, perhaps, said, stopped, thread
 
+LEASE = timedelta(seconds=5)
 PAST = 11  # seconds after which a process has stopped
 
 
@@ -169,7 +171,7 @@ async def test_a_process_that_beats_keeps_its_claims(store, clock):
     await claim(store)
     for _ in range(5):
         clock.tick(PAST - 2)
-        assert await store.questions.beat("p") == Beat()
+        assert await store.questions.beat("p") == Beat(LEASE)
 
     assert await claim(store, "q") is None
 
@@ -214,19 +216,30 @@ async def test_who_leaves_frees_its_claims_at_once(store):
     assert (await claim(store, "q")).resumed
 
 
+async def test_who_is_late_claims_what_it_answers_again_only_after_the_beat_that_tells_it_to_drop_that(store, clock):
+    await hear(store, asked("1"))
+    await claim(store, "p")
+    await store.questions.beat("p")
+    clock.tick(PAST)
+
+    assert await claim(store, "p") is None
+    assert await store.questions.beat("p") == Beat(LEASE, late=True)
+    assert (await claim(store, "p")).resumed
+
+
 async def test_who_beats_late_hears_so_and_has_lost_its_claims(store, clock):
     await hear(store, asked("1"))
     await store.questions.beat("p")
     held = await claim(store)
     clock.tick(PAST)
 
-    assert await store.questions.beat("p") == Beat(late=True)
+    assert await store.questions.beat("p") == Beat(LEASE, late=True)
     with pytest.raises(Lost):
         await store.questions.posted(held, "5", at(5))
     again = await claim(store)
     assert again.resumed
     assert again.id != held.id
-    assert await store.questions.beat("p") == Beat()
+    assert await store.questions.beat("p") == Beat(LEASE)
 
 
 @pytest.mark.parametrize(
@@ -243,6 +256,7 @@ async def test_who_has_lost_a_claim_changes_nothing(store, clock, act, process):
     await hear(store, asked("1"))
     lost = await claim(store, "p")
     clock.tick(PAST)
+    await store.questions.beat(process)
     taken = await claim(store, process)
 
     with pytest.raises(Lost):
@@ -354,10 +368,10 @@ async def test_who_answers_a_withdrawn_question_hears_of_it_and_closes_it(store)
 
     await store.questions.withdraw(KEY, "1")
 
-    assert await store.questions.beat("p") == Beat(withdrawn=frozenset({first.id}))
-    assert await store.questions.beat("q") == Beat()
+    assert await store.questions.beat("p") == Beat(LEASE, withdrawn=frozenset({first.id}))
+    assert await store.questions.beat("q") == Beat(LEASE)
     await store.questions.close(first, Outcome.WITHDRAWN)
-    assert await store.questions.beat("p") == Beat()
+    assert await store.questions.beat("p") == Beat(LEASE)
     await store.questions.close(second, Outcome.SHOWN)
     assert await store.questions.waiting() == (0, None)
 

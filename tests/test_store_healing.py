@@ -87,6 +87,18 @@ async def test_what_arrived_while_the_platform_was_read_stays(store, held):
     assert (await store.questions.waiting())[0] == 2
 
 
+async def test_a_thread_stays_cold_when_a_message_came_while_it_was_read(store, held):
+    await hear(store, said("5"))
+
+    await store.threads.heal(held, History(held.messages))
+    cold = await store.threads.thread(KEY)
+    await store.threads.heal(cold, History(held.messages))
+
+    assert cold.cold
+    assert await texts(store) == ["words 1", "words 2", "words 3", "words 4"]
+    assert not (await store.threads.thread(KEY)).cold
+
+
 async def test_what_was_deleted_while_the_platform_was_read_does_not_rise(store, held):
     await hear(store, deleted("2"))
 

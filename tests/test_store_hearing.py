@@ -5,7 +5,7 @@ Tests core.store.sqlite.hearing, core.store.sqlite.messages, core.store.sqlite.m
 
 import pytest
 
-from core.chat import Asks, Attachment, Gap, Heard, History, ThreadKey
+from core.chat import Asks, Attachment, Gap, Heard, History, Missed, ThreadKey
 from core.store.protocols import Outcome
 from core.store.protocols import Said as Final
 from tests.talk import (
@@ -126,16 +126,64 @@ async def test_a_question_found_certain_after_it_was_claimed_is_not_closed_as_no
     assert (again.question.name, again.question.asks) == ("2", Asks.CERTAINLY)
 
 
-async def test_a_closed_question_is_never_opened_again(store):
+@pytest.mark.parametrize("outcome", [one for one in Outcome if one is not Outcome.NOT_FOR_US])
+async def test_a_closed_question_is_never_opened_again(store, outcome):
     await store.questions.hear(asked("1"))
     await answered(store)
     await store.questions.hear(perhaps("2"))
-    await store.questions.close(await store.questions.claim("p", PLATFORMS), Outcome.NOT_FOR_US)
+    await store.questions.close(await store.questions.claim("p", PLATFORMS), outcome)
 
     await store.questions.hear(asked("2"))
 
     assert await store.questions.claim("p", PLATFORMS) is None
     assert await texts(store) == ["words 1", "words 2", ""]
+
+
+async def test_a_question_closed_as_not_for_us_is_opened_by_a_copy_that_asks_for_certain(store):
+    await store.questions.hear(asked("1"))
+    await answered(store)
+    await store.questions.hear(perhaps("2"))
+    await store.questions.close(await store.questions.claim("p", PLATFORMS), Outcome.NOT_FOR_US)
+
+    heard = await store.questions.hear(asked("2", address='{"at": 1}'))
+
+    again = await store.questions.claim("p", PLATFORMS)
+    assert (heard.new, heard.question) == (True, True)
+    assert (again.question.name, again.question.asks, again.question.address) == ("2", Asks.CERTAINLY, '{"at": 1}')
+
+
+@pytest.mark.parametrize(("name", "seconds", "cold"), [("2", 0, False), ("9", 60, True), ("0", 0, True)])
+async def test_a_message_that_comes_late_makes_its_thread_cold(store, clock, name, seconds, cold):
+    await store.questions.hear(asked("1"))
+    held = await store.threads.thread(KEY)
+    await store.threads.heal(held, History(held.messages))
+
+    clock.tick(seconds)
+    await store.questions.hear(said(name))
+
+    assert (await store.threads.thread(KEY)).cold is cold
+
+
+CAT = Attachment("F1", "cat.png", "image/png", 9, "https://files/1")
+
+
+async def test_files_that_only_a_later_copy_of_a_message_has_are_kept(store):
+    await store.questions.hear(asked(message("1")))
+
+    heard = await store.questions.hear(asked(message("1", attachments=(CAT,))))
+    await store.questions.hear(asked(message("1")))
+
+    assert (heard.new, heard.question) == (True, False)
+    assert (await store.threads.thread(KEY)).messages == (message("1", attachments=(CAT,)),)
+
+
+async def test_files_that_an_edit_took_away_do_not_come_back_with_a_late_copy(store):
+    await store.questions.hear(asked(message("1", attachments=(CAT,))))
+    await store.questions.hear(edited("1", "words 1", 9))
+
+    await store.questions.hear(asked(message("1", attachments=(CAT,))))
+
+    assert (await store.threads.thread(KEY)).messages[0].attachments == ()
 
 
 async def test_a_reply_joins_the_thread_of_the_message_it_replies_to(store):
@@ -337,6 +385,16 @@ async def test_stop_without_a_name_withdraws_all_of_the_thread(store):
     assert not (await store.questions.hear(stopped())).new
 
 
+async def test_what_was_said_before_anybody_asked_us_is_no_follow_up_however_late_it_is_told(store):
+    await store.questions.hear(asked("3"))
+
+    late = await store.questions.hear(perhaps("2"))
+    after = await store.questions.hear(perhaps("4"))
+
+    assert (late.question, after.question) == (False, True)
+    assert await texts(store) == ["words 2", "words 3", "words 4"]
+
+
 async def test_another_button_withdraws_nothing(store):
     await store.questions.hear(asked("1"))
     event = stopped("1")
@@ -364,7 +422,8 @@ async def test_a_gap_makes_the_threads_of_its_workspaces_cold(store, event, cold
 
     heard = await store.questions.hear(event)
 
-    assert heard == Heard(new=True, ours=False, question=False, key=ThreadKey("", "", ""))
+    missed = (Missed("slack:T1", at(1), (KEY,)),) if cold else ()
+    assert heard == Heard(new=True, ours=False, question=False, key=ThreadKey("", "", ""), missed=missed)
     assert (await store.threads.thread(KEY)).cold is cold
 
 

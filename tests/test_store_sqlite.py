@@ -328,6 +328,33 @@ async def test_a_deleted_message_is_gone_from_the_file_after_a_beat(kept, path):
     assert b"words 51" in left
 
 
+async def test_the_words_before_an_edit_are_gone_from_the_file_after_a_beat(kept, path):
+    await crowd(kept, {50, 60, 70})
+
+    for number in (50, 60, 70):
+        await kept.questions.hear(edited(str(number), f"now {number}", 900))
+    await kept.questions.beat("p")
+
+    left = raw(path)
+    assert [word for word in (b"zebra", b"filler") if word in left] == []
+    assert b"now 60" in left
+
+
+@pytest.mark.parametrize("took_back", [edited("7", "now", 900), deleted("7")], ids=["edited", "deleted"])
+async def test_an_address_that_held_what_was_taken_back_is_gone_from_the_file_after_a_beat(
+    connection, kept, path, took_back
+):
+    await kept.questions.hear(asked(message("7", "zebra"), address='{"title": "zebra"}'))
+    claim = await kept.questions.claim("p", PLATFORMS)
+    await kept.questions.hear(took_back)
+    await connection.sweep(at_once=True)
+
+    await kept.questions.close(claim, Outcome.WITHDRAWN)
+    await kept.questions.beat("p")
+
+    assert b"zebra" not in raw(path)
+
+
 async def test_what_was_forgotten_is_gone_from_the_file_at_once(kept, path, clock):
     await crowd(kept, set(range(1, 200, 7)))
     claim = await kept.questions.claim("p", PLATFORMS)

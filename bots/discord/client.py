@@ -16,6 +16,7 @@ from bots.discord.read import Json
 from bots.discord.resuming import Resuming
 from core.store.protocols import Notes, Unavailable
 
+SILENCE = 60.0  # seconds; the gateway wants a heartbeat every 41
 NOTE = "discord:commands:{}"
 
 Tell = Callable[[str, Json], None]
@@ -28,7 +29,7 @@ class Client(discord.AutoShardedClient):
     """Notifies nobody, caches no messages, and syncs its commands only when they changed.
 
     `trace` is told of each request. `quick` waits neither between shards nor for servers that come late; for servers of
-    one's own.
+    one's own. After `silence` seconds without a word of the gateway's, which answers each heartbeat, it connects anew.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Client(discord.AutoShardedClient):
         shards: tuple[Sequence[int] | None, int | None] = (None, None),
         trace: aiohttp.TraceConfig,
         quick: bool = False,
+        silence: float = SILENCE,
     ) -> None:
         options: dict[str, Any] = {"shard_ids": list(shards[0])} if shards[0] else {}
         super().__init__(
@@ -49,6 +51,7 @@ class Client(discord.AutoShardedClient):
             shard_count=shards[1],
             http_trace=trace,
             guild_ready_timeout=0.01 if quick else 2.0,
+            heartbeat_timeout=silence,
             **options,
         )
         self.tree = app_commands.CommandTree(self)
@@ -56,8 +59,14 @@ class Client(discord.AutoShardedClient):
         """Called once we are logged in, and may make requests."""
         self._notes = notes
         self._quick = quick
-        # The library has no hook for raw payloads that keeps their order, and lets what it can't read end the
-        # connection: https://github.com/Rapptz/discord.py, gateway.py, received_message.
+        self._guard(tell)
+
+    def _guard(self, tell: Tell) -> None:
+        """Hear payloads as they come.
+
+        The library has no hook for them that keeps their order, and lets what it can't read end the connection:
+        https://github.com/Rapptz/discord.py, gateway.py, received_message.
+        """
         parsers = self._connection.parsers
         for name, parse in list(parsers.items()):
             parsers[name] = partial(_guarded, name, (partial(tell, name), parse))

@@ -15,12 +15,14 @@ import yarl
 from discord.gateway import DiscordWebSocket
 from discord.http import HTTPClient, Route
 
+from bots.catching_up import CatchingUp
 from bots.discord import look
 from bots.discord.calls import counted
-from bots.discord.client import Client
+from bots.discord.client import SILENCE, Client
 from bots.discord.hearing import Hearing, us
 from bots.discord.interactions import DEFER, Interactions
 from bots.discord.invite import SWITCHES
+from bots.discord.missed import Search
 from bots.discord.names import Names
 from bots.discord.pace import EDIT, Pace
 from bots.discord.ranks import Ranks
@@ -28,6 +30,7 @@ from bots.discord.refusals import Transient, tried
 from bots.discord.rest import Rest
 from bots.discord.showing import Pause
 from bots.discord.surface import House, Surface
+from bots.fence import fenced
 from core.chat import Gone, Hear, Question, Unconnectable
 from core.commands import TABLE
 from core.settings import Misset, Settings
@@ -65,6 +68,7 @@ class Discord:
         managers: Collection[str] = (),
         watch: Watch = unwatched,
         quick: bool = False,
+        silence: float = SILENCE,
         edit: float = EDIT,
         defer: float = DEFER,
         pause: Pause = asyncio.sleep,
@@ -72,10 +76,11 @@ class Discord:
         self._token, self._notes, self._watch = token, notes, watch
         self._api, self._gateway = api_url, gateway_url
         self._shards, self._managers = shards, frozenset(managers)
-        self._quick, self._defer, self._pause = quick, defer, pause
+        self._quick, self._silence, self._defer, self._pause = quick, silence, defer, pause
         self._content = True
         self._client: Client | None = None
         self._hearing: Hearing | None = None
+        self._catching_up: CatchingUp | None = None
         self._interactions: Interactions | None = None
         self._online = asyncio.Event()
         self._rest = Rest(self._http)
@@ -116,10 +121,13 @@ class Discord:
     async def run(self, hear: Hear) -> None:
         """Connect, and tell every event, until cancelled; requests can be made until `close`. Raises Unconnectable."""
         self._point()
+        search = Search(self._rest, lambda: self._connected, self._pause)
+        catching_up = self._catching_up = self._catching_up or CatchingUp(hear, search.found, self._pause)
         try:
             while True:
-                await self._connect(self.client(hear))
+                await self._connect(self.client(catching_up.hear))
         finally:
+            await catching_up.stop()
             if self._hearing:
                 await self._hearing.stop()
 
@@ -144,8 +152,9 @@ class Discord:
             self._notes,
             content=self._content,
             shards=self._shards,
-            trace=counted(self._watch, self._api),
+            trace=fenced(counted(self._watch, self._api)),
             quick=self._quick,
+            silence=self._silence,
         )
         for command in self._interactions.built():
             client.tree.add_command(command)

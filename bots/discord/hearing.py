@@ -121,7 +121,7 @@ def _named(guild: discord.Guild | None, key: str) -> str | None:
 
 
 def _gap(payload: Json) -> Gap:
-    """A new session: what was said since the last one is lost, in the servers of its shard."""
-    shard, count = payload.get("shard") or (0, 1)
+    """A new session: what was said since the last one may be lost, in the servers of its shard."""
+    shard, _ = payload.get("shard") or (0, 1)
     servers = {WORKSPACE.format(guild["id"]) for guild in payload["guilds"]} | ({DIRECT} if shard == 0 else set())
-    return Gap(payload["session_id"], "discord", frozenset(servers) if count > 1 else frozenset())
+    return Gap(payload["session_id"], "discord", frozenset(servers))

@@ -36,7 +36,7 @@ class Reader:
         if everything and self._place.workspace != read.DIRECT:
             found = await self._started(found)
         messages = self._messages(found)
-        if not (messages and self._seeing):
+        if not self._seeing:
             return History(messages, Reach.CHAIN)
         return History(messages, Reach.WHOLE if everything else Reach.TAIL)
 

@@ -106,12 +106,12 @@ def question(payload: Json) -> Message | None:
 
 
 def asks(payload: Json, place: Place, us: Us) -> Asks:
-    """Whether it wants an answer. Only a person asks, and a reply's ping is no mention."""
+    """Whether it wants an answer. A bot has to mention us in so many letters; a reply's ping is no mention."""
     author = payload["author"]
-    if author["id"] == us.id or author.get("bot") or payload.get("webhook_id") or payload["type"] not in ASKING:
+    if author["id"] == us.id or payload["type"] not in ASKING or not speaks(payload):
         return Asks.NO
-    if not speaks(payload):
-        return Asks.NO
+    if author.get("bot") or payload.get("webhook_id"):
+        return Asks.CERTAINLY if mentioned(payload["content"], us) else Asks.NO
     target = payload.get("referenced_message") or {}
     to_us = target.get("author", {}).get("id") == us.id and replied(payload) is not None
     if to_us or place.workspace == DIRECT or mentioned(payload["content"], us):

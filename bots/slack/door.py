@@ -9,13 +9,16 @@ from typing import Any, Self
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.catching_up import CatchingUp
+from bots.fence import fenced
 from bots.server import Mount, Server
 from bots.slack import bolt, http, read
 from bots.slack.command import form, slashed, submitted
-from bots.slack.pace import PAUSE, Pace
+from bots.slack.missed import Search
+from bots.slack.pace import PAUSE, Leisure, Pace
 from bots.slack.people import People
 from bots.slack.posts import NOTICE, QUIET
-from bots.slack.socket import Socket
+from bots.slack.socket import PATIENCE, Patience, Socket
 from bots.slack.surface import Surface
 from bots.slack.tokens import check
 from bots.slack.web import Limited, Refused, Sleep, Unsure, Web
@@ -46,6 +49,8 @@ class Slack:
         managers: frozenset[str] = frozenset(),
         grows: bool = True,
         pause: float = PAUSE,
+        seconds: float = SECONDS,
+        patience: Patience = PATIENCE,
         sleep: Sleep = asyncio.sleep,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -54,12 +59,10 @@ class Slack:
         self._mount = mount or Server().mounted
         self._watch = watch
         self.offline = "not connected yet"
-        self._api_url = api_url
-        self._managers = managers
+        self._api_url, self._managers = api_url, managers
         self._grows = grows
-        self._pause = pause
-        self._sleep = sleep
-        self._clock = clock
+        self._pause, self._seconds, self._patience = pause, seconds, patience
+        self._sleep, self._clock = sleep, clock
         self._session: aiohttp.ClientSession | None = None
         self._known: tuple[Web, People] | None = None
         self._knowing = asyncio.Lock()
@@ -88,16 +91,14 @@ class Slack:
 
     async def run(self, hear: Hear) -> None:
         """Connect, and tell every event, until cancelled. Raises Unconnectable."""
-        self._hear = hear
         web, _ = await self._introduced()
-        app = bolt.app(web.client, web.us, self._listen)
-        if self._app_token:
-            await Socket(app, self._app_token, web.client, hear, told=self._told).run()
-            return
-        await self._sure(hear, Gap(self._clock().isoformat(), "slack"))
-        with self._mount(http.routes(app, self._signing_secret)):
-            self.offline = ""
-            await asyncio.Event().wait()
+        looking = Web(self._client(), web.us, web.pace, self._sleep, leisure=Leisure(), watch=self._watch)
+        catching_up = CatchingUp(hear, Search(looking).found, self._sleep)
+        self._hear = catching_up.hear
+        try:
+            await self._connected(web, self._hear)
+        finally:
+            await catching_up.stop()
 
     async def surface(self, question: Question) -> Surface:
         """The thread of `question`. Raises Gone when Slack does not know us any more."""
@@ -106,6 +107,21 @@ class Slack:
         except Unconnectable as error:
             raise Gone(str(error)) from None
         return Surface(web, people, question, self._grows)
+
+    async def _connected(self, web: Web, hear: Hear) -> None:
+        app = bolt.app(web.client, web.us, self._listen)
+        if self._app_token:
+            ours, patience = frozenset({web.us.workspace}), self._patience
+            socket = Socket(app, self._app_token, web.client, hear, workspaces=ours, patience=patience, told=self._told)
+            await socket.run()
+            return
+        await self._sure(hear, self._gap(web))
+        with self._mount(http.routes(app, self._signing_secret)):
+            self.offline = ""
+            await asyncio.Event().wait()
+
+    def _gap(self, web: Web) -> Gap:
+        return Gap(self._clock().isoformat(), "slack", frozenset({web.us.workspace}))
 
     async def tell(self, workspace: str, person: str, text: str) -> None:
         """A direct message. Raises Gone."""
@@ -127,7 +143,8 @@ class Slack:
     def _client(self) -> AsyncWebClient:
         """A client over our one session, which repeats nothing by itself: a post whose answer is lost may stand."""
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SECONDS))
+            timeout = aiohttp.ClientTimeout(total=self._seconds)
+            self._session = aiohttp.ClientSession(timeout=timeout, trace_configs=[fenced(aiohttp.TraceConfig())])
         return AsyncWebClient(self._bot_token, self._api_url, session=self._session, retry_handlers=[])
 
     async def _introduced(self) -> tuple[Web, People]:
@@ -178,7 +195,7 @@ class Slack:
                 command = submitted(body, self._clock())
                 return [command] if command else []
             case "app_rate_limited":
-                return [Gap(self._clock().isoformat(), "slack")]
+                return [self._gap(web)]
         return []
 
     async def _given(self, web: Web, command: Commanded, trigger: str) -> Sequence[Event]:

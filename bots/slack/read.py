@@ -51,10 +51,7 @@ def workspace(body: Raw) -> str:
 
 
 def told(body: Raw, us: Us) -> list[Event]:
-    """What an event of the Events API tells; nothing if it is not for us. Malformed ones raise what they raise.
-
-    A message with files that mentions us is told twice, because `app_mention`, which may come first, lacks them.
-    """
+    """What an event of the Events API tells; nothing if it is not for us. Malformed ones raise what they raise."""
     event = body["event"]
     match event["type"]:
         case "app_mention" if "edited" not in event:
@@ -65,6 +62,34 @@ def told(body: Raw, us: Us) -> list[Event]:
             key = ThreadKey(workspace(body), event["channel"], event["thread_ts"])
             return [Pressed(body["event_id"], key, event["user"], "stop")]
     return []
+
+
+def asking(channel: str, raws: Iterable[Raw], us: Us, oldest: str) -> list[Event]:
+    """What asks us among messages of a channel that Slack shows afterwards, as it would have been told then.
+
+    What is older, or has an answer of ours, is left out.
+    """
+    shown = {raw["ts"]: raw for raw in raws}
+    answered = {payload(raw).get("question") for raw in shown.values() if is_mine(raw, us)}
+    missed = [raw for ts, raw in shown.items() if float(ts) >= float(oldest) and ts not in answered]
+    events = [event for raw in missed for event in told(_afterwards(channel, raw, us), us)]
+    return [event for event in events if not (isinstance(event, Said) and event.asks is Asks.NO)]
+
+
+def told_at(event: Event) -> datetime:
+    """When what an event tells was said."""
+    match event:
+        case Said() | Edited():
+            return event.message.at
+        case Commanded():
+            return event.at
+    raise TypeError(f"{type(event).__name__} is not said by anybody")
+
+
+def _afterwards(channel: str, raw: Raw, us: Us) -> Raw:
+    """The payload in which the Events API would have told a message."""
+    event = {**raw, "type": "message", "channel": channel}
+    return {"event_id": f"{channel}:{raw['ts']}", "team_id": us.team, "enterprise_id": us.enterprise, "event": event}
 
 
 def history(raws: Iterable[Raw], us: Us, reach: Reach) -> History:
@@ -137,11 +162,8 @@ def _posted(body: Raw, event: Raw, us: Us) -> list[Event]:
     key = _key(body, event["channel"], event)
     asks = _asks(event, us)
     if asks is Asks.CERTAINLY and (line := _command(said)):
-        return [Commanded(said.id, key, said.author, line, said.at, private=whispers(line))]
-    events: list[Event] = [Said(said.id, key, said, asks)]
-    if said.attachments and asks is Asks.CERTAINLY:
-        events.append(Edited(body["event_id"], key, said))
-    return events
+        return [] if said.bot else [Commanded(said.id, key, said.author, line, said.at, private=whispers(line))]
+    return [Said(said.id, key, said, asks)]
 
 
 def _changed(body: Raw, event: Raw, us: Us) -> list[Event]:
@@ -174,11 +196,13 @@ def _key(body: Raw, channel: str, raw: Raw) -> ThreadKey:
 
 
 def _asks(event: Raw, us: Us) -> Asks:
-    """Mentions and direct messages ask for certain, replies in a thread perhaps; bots never do."""
-    if is_mine(event, us) or _bot(event):
+    """Mentions and direct messages ask for certain, replies in a thread perhaps; a bot has to mention us."""
+    if is_mine(event, us):
         return Asks.NO
-    if us.user in _mentioned(event) or _direct(event):
+    if us.user in _mentioned(event) or (_direct(event) and not _bot(event)):
         return Asks.CERTAINLY
+    if _bot(event):
+        return Asks.NO
     return Asks.PERHAPS if event.get("thread_ts") not in {None, event["ts"]} else Asks.NO
 
 

@@ -29,7 +29,7 @@ class Patience:
     """How long we wait for Slack, in seconds."""
 
     ping: float = 10.0
-    """Between two pings; after four without an answer the SDK connects anew."""
+    """Between two pings; a connection that says nothing is made anew after one and a half of them."""
     watch: float = 5.0
     """Between two looks at the connection."""
     lost: float = 60.0
@@ -44,7 +44,10 @@ PATIENCE = Patience()
 
 
 class Socket:
-    """Hands every envelope to `app`, whose answer is the ack. `hear` is told of each gap before what follows it."""
+    """Hands every envelope to `app`, whose answer is the ack. `hear` is told of each gap before what follows it.
+
+    `workspaces` are those in which something may have been missed then; none named means all.
+    """
 
     def __init__(
         self,
@@ -53,6 +56,7 @@ class Socket:
         client: AsyncWebClient,
         hear: Hear,
         *,
+        workspaces: frozenset[str] = frozenset(),
         patience: Patience = PATIENCE,
         told: Callable[[str], None] = lambda _offline: None,
     ) -> None:
@@ -60,6 +64,7 @@ class Socket:
         self._token = token
         self._client = client
         self._hear = hear
+        self._workspaces = workspaces
         self._patience = patience
         self._told = told
         self._caught_up = asyncio.Event()
@@ -128,7 +133,7 @@ class Socket:
         log.info("connected to Slack")
         while True:
             try:
-                await self._hear(Gap(secrets.token_hex(8), "slack"))
+                await self._hear(Gap(secrets.token_hex(8), "slack", self._workspaces))
                 break
             except Unavailable as error:
                 log.error("a gap could not be written down: %s", error)

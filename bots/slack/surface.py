@@ -9,7 +9,7 @@ from bots.slack import files, read
 from bots.slack.people import People
 from bots.slack.posts import Posts
 from bots.slack.status import Status, status
-from bots.slack.web import Refused, Web
+from bots.slack.web import NoThread, Refused, Web
 from bots.slack.whisper import Whisper
 from core.chat import Attachment, Gone, Hindered, History, Question, Rank, Reach
 from core.seam import Shown
@@ -37,6 +37,8 @@ class Surface:
             async for batch in self._web.messages(self._question.key):
                 batches.append(batch)
                 count += 1
+        except NoThread:
+            return History((), Reach.WHOLE)
         except Refused as refused:
             raise Gone(str(refused)) from None
         reach = Reach.WHOLE if count <= self._newest else Reach.TAIL

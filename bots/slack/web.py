@@ -13,7 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, stop_never
 from tenacity import wait_exponential_jitter as longer
 
-from bots.slack.pace import Pace
+from bots.slack.pace import Leisure, Pace
 from bots.slack.read import Raw, Us
 from core.chat import Gone, Hindered, ThreadKey
 from core.watch import Called, Watch, unwatched
@@ -58,6 +58,10 @@ class Unsure(Exception):
     """The answer was lost, or says that Slack is in trouble: it may have happened or not."""
 
 
+class NoThread(Gone):
+    """There is no thread any more: its first message was deleted, and it had no other."""
+
+
 class Refused(Exception):
     """Slack says no. `error` is its word for it."""
 
@@ -67,7 +71,10 @@ class Refused(Exception):
 
 
 class Web:
-    """One workspace's token at work. Nothing is repeated here but what `read` and `surely` promise."""
+    """One workspace's token at work. Nothing is repeated here but what `read` and `surely` promise.
+
+    With `leisure` it reads slowly, and waits for Slack as long as it takes.
+    """
 
     def __init__(
         self,
@@ -77,6 +84,7 @@ class Web:
         sleep: Sleep = asyncio.sleep,
         *,
         batch: int = BATCH,
+        leisure: Leisure | None = None,
         watch: Watch = unwatched,
     ) -> None:
         self.client = client
@@ -86,13 +94,17 @@ class Web:
         """Kinds of channels (C, D, G) that show no status."""
         self._sleep = sleep
         self._batch = batch
+        self._leisure = leisure
         self._watch = watch
 
     async def read(self, method: str, **arguments: object) -> Raw:
         """Ask Slack, with patience. Raises Gone, Refused, or Hindered where it does not answer."""
         params = {name: value for name, value in arguments.items() if value is not None}
+        if self._leisure:
+            await self._sleep(self._leisure.turn(method))
+        tries = None if self._leisure else TRIES
         try:
-            return await self.patiently(TRIES)(self._call, method, http_verb="GET", params=params)
+            return await self.patiently(tries)(self._call, method, http_verb="GET", params=params)
         except (Limited, Unsure) as error:
             log.error("%s", error)
             raise Hindered("Slack does not answer me just now. Please ask again in a minute.") from None
@@ -166,7 +178,7 @@ def failed(method: str, error: SlackApiError) -> Exception:
     if status >= 500 or word in PASSING or (status == 200 and not word):
         return Unsure(f"{method}: {word or status}")
     if word in GONE:
-        return Gone(f"{GONE[word]} ({method}: {word})")
+        return (NoThread if word == "thread_not_found" else Gone)(f"{GONE[word]} ({method}: {word})")
     if word == "missing_scope":
         return Hindered(_unscoped(method, str(said.get("needed") or "")))
     return Refused(method, word or f"HTTP {status}")

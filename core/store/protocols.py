@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Protocol
 
@@ -72,6 +72,8 @@ class Claim:
 class Beat:
     """What a process learns when it says that it lives."""
 
+    lease: timedelta
+    """For so long its claims are surely its own, and what it sends arrives before anybody takes them over."""
     late: bool = False
     """Its last beat is so old that others have taken its claims over."""
     withdrawn: frozenset[int] = frozenset()

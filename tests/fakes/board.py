@@ -109,7 +109,8 @@ class BoardSurface:
         async for text in reply.texts():
             if self._question.key in self._board.closed:
                 raise Gone("the thread is closed")
-            await self._write(reply, text)
+            if text or reply.pages:
+                await self._write(reply, text)
 
     async def _write(self, reply: Shown, text: str) -> None:
         posts = self._board.posts.setdefault(self._question.key, [])

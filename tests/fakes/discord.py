@@ -144,9 +144,9 @@ class DiscordFake(People):
         self._limits.fault(route, trouble, times)
 
     def on_request(self, callback: Hook) -> None:
-        """Call `callback(number, method, path, phase)` before and after each request, numbered from 1.
+        """Call `callback(number, method, path, phase)` before and after each request, and when it is answered.
 
-        If it returns True the connection is cut there: before, nothing happened; after, it did and nobody is told.
+        Requests are numbered from 1. If it returns True the connection is cut there: before, nothing happened; after, it did and nobody is told.
         """
         self._rest.hooks.append(callback)
 

@@ -16,7 +16,7 @@ from tests.fakes.discord_world import World
 API = "/api/v10"
 OPEN = ("/interactions/", "/webhooks/")  # the token in the path is all the authorisation they ask for
 
-Phase = Literal["before", "after"]
+Phase = Literal["before", "after", "answered"]
 Hook = Callable[[int, str, str, Phase], object]
 
 
@@ -94,6 +94,9 @@ class Rest:
         answer, lost = await self._meet(request, ask)
         if self._told(number, request, "after") or lost:
             return _cut(request)
+        await answer.prepare(request)
+        await answer.write_eof()
+        self._told(number, request, "answered")
         return answer
 
     async def _meet(self, request: web.Request, ask: Ask) -> tuple[web.Response, bool]:

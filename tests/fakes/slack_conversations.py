@@ -72,6 +72,19 @@ def conversations(request: Request) -> Raw:
     return {"channels": written, "response_metadata": {"next_cursor": cursor}}
 
 
+def joined(request: Request) -> Raw:
+    """Those of them that the bot is in; each kind needs its scope."""
+    kinds = {"public_channel": "channels", "private_channel": "groups", "mpim": "mpim", "im": "im"}
+    for kind in (request.text("types") or "public_channel").split(","):
+        if kind not in kinds:
+            raise Refused("invalid_types")
+        if f"{kinds[kind]}:read" not in request.scopes:
+            raise Refused("missing_scope", needed=f"{kinds[kind]}:read", provided=",".join(sorted(request.scopes)))
+    answer = conversations(request)
+    inside = [one for one in answer["channels"] if one["is_im"] or one["is_member"]]
+    return answer | {"channels": inside}
+
+
 def members(request: Request) -> Raw:
     shown, cursor = page(list(request.channel().members), request, 100, HISTORY)
     return {"members": shown, "response_metadata": {"next_cursor": cursor}}
@@ -155,6 +168,7 @@ METHODS = {
     "conversations.members": Method(members, family="read", needs=("channel",)),
     "conversations.join": Method(join, ("channels:join",), needs=("channel",)),
     "conversations.open": Method(open_conversation, ("im:write", "mpim:write")),
+    "users.conversations": Method(joined, ("channels:read", "groups:read", "im:read", "mpim:read")),
     "users.info": Method(user, READ, needs=("user",)),
     "users.list": Method(users, READ),
     "bots.info": Method(bot, READ),

@@ -21,6 +21,13 @@ CLOSE = """
 UPDATE questions SET outcome = :outcome, closed_at = :at, address = '{}', options = '{}', claim = NULL WHERE id = :id
 """
 
+TAKEN_BACK = """
+SELECT 1 AS taken_back FROM messages WHERE workspace = :workspace AND channel = :channel AND message = :name
+AND (deleted_at IS NOT NULL OR edited_at IS NOT NULL)
+"""
+
+OPEN = {"reply": None, "outcome": None, "closed_at": None}
+
 WIPE = "UPDATE questions SET said = NULL, command = CASE WHEN command IS NOT NULL THEN '' END WHERE id = ?"
 
 
@@ -56,13 +63,16 @@ def asked(db: Database, key: ThreadKey, name: str) -> Row | None:
 
 
 def ask(db: Database, question: Question) -> bool:
-    """Keep a question, once. One that is asked for certain the second time is certain while it is open."""
+    """Keep a question, once. One that is asked for certain the second time is certain, and open unless answered."""
     row = asked(db, question.key, question.name)
     if row is None:
         insert(db, "questions", _row_of(question))
         return True
-    if row["outcome"] is None and question.asks is Asks.CERTAINLY:
+    if question.asks is Asks.CERTAINLY and row["outcome"] is None:
         update(db, "questions", row["id"], {"asks": Asks.CERTAINLY.value})
+    if question.asks is Asks.CERTAINLY and row["outcome"] == Outcome.NOT_FOR_US.value:
+        update(db, "questions", row["id"], {**_row_of(question), **OPEN})
+        return True
     return False
 
 
@@ -85,13 +95,18 @@ def withdraw(db: Database, rows: Iterable[Row], at: datetime) -> int:
 
 
 def finish(db: Database, row: Row, outcome: Outcome, at: datetime) -> None:
-    """Close a question. Of a private one, or one that was forgotten meanwhile, only its name remains."""
+    """Close a question. Of a private one, or one that was forgotten meanwhile, only its name remains.
+
+    Its address may hold words that were deleted or changed meanwhile.
+    """
     db.execute(CLOSE, {"id": row["id"], "outcome": outcome.value, "at": stamp(at)})
     db.table("pages").delete_where("question = ?", [row["id"]])
     if row["private"] and row["command"] is None:
         db.table("threads").delete_where("workspace = :workspace AND channel = :channel AND thread = :thread", row)
     if row["private"] or Forgotten(db, key_of(row)).covers(row["person"], moment(row["at"])):
         db.execute(WIPE, [row["id"]])
+        erased(db, row["workspace"], row["channel"], at)
+    elif one(db, TAKEN_BACK, row):
         erased(db, row["workspace"], row["channel"], at)
 
 

@@ -44,8 +44,9 @@ SELECT 1 AS named FROM messages
 WHERE workspace = :workspace AND channel = :channel AND message = :name AND parent IS NOT NULL
 """
 
+# Who is late itself hears so with its next beat, and drops what it was answering before it claims that again.
 STOPPED = """
-UPDATE claims SET process = NULL WHERE process IS NOT NULL
+UPDATE claims SET process = NULL WHERE process <> :process
 AND substr(workspace, 1, instr(workspace, ':') - 1) IN (SELECT value FROM json_each(:platforms))
 AND coalesce((SELECT beat_at FROM processes WHERE processes.process = claims.process), claimed_at) < :since
 """
@@ -86,7 +87,7 @@ CLAIMED = "SELECT * FROM questions WHERE claim = :claim ORDER BY reply <> name, 
 
 def take(db: Database, process: str, platforms: Collection[str], now: datetime, stale: timedelta) -> Claim | None:
     names = json.dumps(list(platforms))
-    db.execute(STOPPED, {"since": stamp(now - stale), "platforms": names})
+    db.execute(STOPPED, {"process": process, "since": stamp(now - stale), "platforms": names})
     lead = one(db, NEXT, {"platforms": names})
     if lead is None:
         return None
@@ -192,7 +193,7 @@ def beat(db: Database, process: str, leaving: bool, now: datetime, stale: timede
     else:
         db.table("processes").upsert({"process": process, "beat_at": stamp(now)})
     withdrawn = frozenset(row["id"] for row in db.query(WITHDRAWN, {"process": process}))
-    return Beat(late=late, withdrawn=withdrawn)
+    return Beat(lease=stale / 2, late=late, withdrawn=withdrawn)
 
 
 def _free(db: Database, process: str, now: datetime) -> None:

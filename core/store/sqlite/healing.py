@@ -9,7 +9,7 @@ from sqlite_utils import Database
 from core.chat import History, Reach, ThreadKey
 from core.store.protocols import Thread
 from core.store.sqlite.asking import place
-from core.store.sqlite.database import Row
+from core.store.sqlite.database import Row, one
 from core.store.sqlite.forgotten import Forgotten
 from core.store.sqlite.messages import adopt, bury, keep
 from core.store.sqlite.standing import standing, warm
@@ -23,9 +23,18 @@ WHERE messages.workspace = :workspace AND messages.channel = :channel
 AND messages.message IN (SELECT value FROM json_each(:names))
 """
 
+UNSEEN = """
+SELECT 1 AS unseen FROM messages
+WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND deleted_at IS NULL AND NOT mine
+AND message NOT IN (SELECT value FROM json_each(:known)) LIMIT 1
+"""
+
 
 def heal(db: Database, thread: Thread, history: History, now: datetime) -> None:
-    """Change nothing outside of what was read, nor what arrived after `thread` was."""
+    """Change nothing outside of what was read, nor what arrived after `thread` was.
+
+    With such a message the thread stays cold: it may have come late, and be deleted.
+    """
     row = standing(db, thread.key)
     if row is None:
         return
@@ -33,14 +42,16 @@ def heal(db: Database, thread: Thread, history: History, now: datetime) -> None:
     missing = _inside(thread, history) - set(shown)
     held = _among(db, thread.key, {*shown, *missing, *history.gone})
     forgotten = Forgotten(db, thread.key)
-    new = (one for one in shown.values() if one.id not in held and not forgotten.covers(one.author, one.at))
+    new = (each for each in shown.values() if each.id not in held and not forgotten.covers(each.author, each.at))
     keep(db, thread.key, list(new), bool(row["private"]))
-    for name, one in held.items():
+    for name, kept in held.items():
         if name in shown:
-            adopt(db, one, shown[name])
-        elif not one["deleted_at"] and (name in history.gone or not one["alone"]):
-            bury(db, one, now)
-    warm(db, thread.key, thread.gap)
+            adopt(db, kept, shown[name])
+        elif not kept["deleted_at"] and (name in history.gone or not kept["alone"]):
+            bury(db, kept, now)
+    known = {*shown, *(message.id for message in thread.messages)}
+    if one(db, UNSEEN, {**place(thread.key), "known": json.dumps(sorted(known))}) is None:
+        warm(db, thread.key, thread.gap)
 
 
 def _inside(thread: Thread, history: History) -> set[str]:

@@ -1,15 +1,40 @@
 """Events become rows, each once."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlite_utils import Database
 
-from core.chat import Asks, Commanded, Deleted, Edited, Event, Gap, Heard, Message, Pressed, Question, Said, ThreadKey
-from core.store.sqlite.asking import ask, asked, key_of, waiting, withdraw
-from core.store.sqlite.database import Row
+from core.chat import (
+    Asks,
+    CaughtUp,
+    Commanded,
+    Deleted,
+    Edited,
+    Event,
+    Gap,
+    Heard,
+    Message,
+    Missed,
+    Pressed,
+    Question,
+    Said,
+    ThreadKey,
+)
+from core.store.sqlite.asking import ask, asked, key_of, place, waiting, withdraw
+from core.store.sqlite.database import Row, one
 from core.store.sqlite.forgotten import Forgotten
-from core.store.sqlite.messages import adopt, bury, dig, held, keep
+from core.store.sqlite.messages import adopt, bury, chill, complete, dig, held, keep, overtaken
+from core.store.sqlite.missed import caught_up, heard, missed
+from core.store.sqlite.moments import stamp
 from core.store.sqlite.standing import begin, gap, ours
+
+LATE = timedelta(seconds=5)  # that no event takes which is delivered the first time
+NOWHERE = ThreadKey("", "", "")
+
+BEFORE = """
+SELECT 1 FROM questions
+WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND (at, name) < (:at, :name) LIMIT 1
+"""
 
 
 def hear(db: Database, event: Event, now: datetime) -> Heard:
@@ -17,19 +42,19 @@ def hear(db: Database, event: Event, now: datetime) -> Heard:
         case Said():
             return _said(db, event, now)
         case Edited():
-            return _edited(db, event)
+            return _edited(db, event, now)
         case Deleted():
             return _deleted(db, event)
         case Commanded():
             return _commanded(db, event)
         case Pressed():
             return _pressed(db, event, now)
-        case Gap():
-            gap(db, event.platform, event.workspaces)
-            return Heard(new=True, ours=False, question=False, key=ThreadKey("", "", ""))
+        case Gap() | CaughtUp():
+            return Heard(new=True, ours=False, question=False, key=NOWHERE, missed=_missed(db, event, now))
 
 
 def _said(db: Database, event: Said, now: datetime) -> Heard:
+    heard(db, event.key.workspace, event.message.at)
     row = held(db, event.key, event.message.id)
     key = _thread(db, event, row)
     mine = ours(db, key)
@@ -37,8 +62,8 @@ def _said(db: Database, event: Said, now: datetime) -> Heard:
         return Heard(new=False, ours=mine, question=False, key=key)
     if not mine:
         begin(db, key, now, event.private)
-    new = _keep(db, key, event.message, row, event.private)
-    question = event.asks is not Asks.NO and ask(db, _question(key, event))
+    new = _keep(db, key, event.message, row, now, private=event.private)
+    question = _asks(db, key, event) and ask(db, _question(key, event))
     return Heard(new=new or question, ours=True, question=question, key=key)
 
 
@@ -60,12 +85,26 @@ def _gone(db: Database, event: Said, key: ThreadKey, row: Row | None) -> bool:
     return answered or Forgotten(db, key).covers(event.message.author, event.message.at)
 
 
-def _keep(db: Database, key: ThreadKey, message: Message, row: Row | None, private: bool = False) -> bool:
-    """A new message is kept. One of ours that is held says now what the platform shows; others know their words."""
+def _keep(
+    db: Database, key: ThreadKey, message: Message, row: Row | None, now: datetime, *, private: bool = False
+) -> bool:
+    """A new message is kept. One of ours that is held says now what the platform shows; others know their words.
+
+    A late one may have been deleted when its thread was not ours yet: only the platform knows.
+    """
     if row is None:
+        if now - message.at > LATE or overtaken(db, key, message):
+            chill(db, key)
         keep(db, key, [message], private)
         return True
-    return message.mine and adopt(db, row, message)
+    return adopt(db, row, message) if message.mine else complete(db, row, message)
+
+
+def _asks(db: Database, key: ThreadKey, event: Said) -> bool:
+    """Whether it wants an answer. What was said before anybody asked us follows up nothing, however late it comes."""
+    if event.asks is Asks.PERHAPS:
+        return one(db, BEFORE, {**place(key), "at": stamp(event.message.at), "name": event.message.id}) is not None
+    return event.asks is Asks.CERTAINLY
 
 
 def _question(key: ThreadKey, event: Said) -> Question:
@@ -81,14 +120,14 @@ def _question(key: ThreadKey, event: Said) -> Question:
     )
 
 
-def _edited(db: Database, event: Edited) -> Heard:
+def _edited(db: Database, event: Edited, now: datetime) -> Heard:
     row = held(db, event.key, event.message.id)
     key = _thread(db, event, row)
     mine = ours(db, key)
     if row:
         changed = adopt(db, row, event.message)
     elif mine and not Forgotten(db, key).covers(event.message.author, event.message.at):
-        changed = _keep(db, key, event.message, None)
+        changed = _keep(db, key, event.message, None, now)
     else:
         changed = False
     return Heard(new=changed, ours=mine, question=False, key=key)
@@ -124,6 +163,15 @@ def _commanded(db: Database, event: Commanded) -> Heard:
 def _pressed(db: Database, event: Pressed, now: datetime) -> Heard:
     new = event.button == "stop" and stop(db, event.key, event.question, now) > 0
     return Heard(new=new, ours=ours(db, event.key), question=False, key=event.key)
+
+
+def _missed(db: Database, event: Gap | CaughtUp, now: datetime) -> tuple[Missed, ...]:
+    """What there is to look for; nothing when it was looked for."""
+    if isinstance(event, CaughtUp):
+        caught_up(db, event.workspace)
+        return ()
+    gap(db, event.platform, event.workspaces)
+    return missed(db, event.platform, event.workspaces, now)
 
 
 def stop(db: Database, key: ThreadKey, name: str | None, now: datetime) -> int:

@@ -29,6 +29,12 @@ UPDATE threads SET read_gap = NULL WHERE workspace = :workspace AND channel = :c
 """
 
 
+LATER = """
+SELECT 1 AS later FROM messages
+WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND at > :at AND deleted_at IS NULL LIMIT 1
+"""
+
+
 def message_of(row: Row) -> Message:
     return Message(
         id=row["message"],
@@ -54,6 +60,16 @@ def held(db: Database, key: ThreadKey, name: str) -> Row | None:
     return one(db, HELD, {**place(key), "message": name})
 
 
+def overtaken(db: Database, key: ThreadKey, message: Message) -> bool:
+    """Whether later messages of its thread are held already."""
+    return one(db, LATER, {**place(key), "at": stamp(message.at)}) is not None
+
+
+def chill(db: Database, key: ThreadKey) -> None:
+    """The thread must be read again."""
+    db.execute(CHILL, place(key))
+
+
 def keep(db: Database, key: ThreadKey, messages: Iterable[Message], private: bool = False) -> None:
     for message in messages:
         insert(db, "messages", _row_of(key, message, private))
@@ -77,7 +93,17 @@ def adopt(db: Database, row: Row, message: Message) -> bool:
     changes = {name: value for name, value in shown.items() if row[name] != value}
     if changes:
         update(db, "messages", row["id"], changes)
+    if not row["mine"] and changes.keys() & {"text", "attachments"}:
+        erased(db, row["workspace"], row["channel"], message.edited or message.at)
     return bool(changes)
+
+
+def complete(db: Database, row: Row, message: Message) -> bool:
+    """Take the files from another copy of a message that was never edited: Slack's first one may lack them."""
+    lacking = row["attachments"] == "[]" and message.attachments and not row["edited_at"]
+    if lacking:
+        update(db, "messages", row["id"], {"attachments": _attachments(message)})
+    return bool(lacking)
 
 
 def bury(db: Database, row: Row, at: datetime) -> None:

@@ -280,3 +280,10 @@ def money(db: Database) -> None:
         not_null={"workspace", "budget", "since", "percent"},
         strict=True,
     )
+
+
+@migrations()
+def gaps(db: Database) -> None:
+    """How far a workspace was heard, and since when it is behind: from there on it is not all told yet."""
+    db.table("workspaces").add_column("heard_at", str)
+    db.table("workspaces").add_column("behind_at", str)

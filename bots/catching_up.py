@@ -1,0 +1,79 @@
+"""Catching up: what was said to us in a gap is looked for and told, behind what is said now."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+from core.chat import CaughtUp, Event, Hear, Heard, Missed
+from core.store.protocols import Unavailable
+
+SETTLE = 3.0  # seconds in which a platform tells by itself what it kept for us
+BETWEEN = 0.5  # seconds between two questions that are told, so that those of now find a place on the floor
+ROUND = 60.0  # seconds from the end of one look to the next one, however often we connect anew
+AGAIN = 1.0  # seconds until the store is asked again
+
+log = logging.getLogger(__name__)
+
+Find = Callable[[Missed], Awaitable[Sequence[Event]]]
+"""Everything in a workspace that asks us and that we have not answered, oldest first."""
+
+
+class CatchingUp:
+    """Hears for a platform, and after each gap looks for what was missed in it, one workspace after the other."""
+
+    def __init__(self, hear: Hear, find: Find, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self._hear = hear
+        self._find = find
+        self._sleep = sleep
+        self._wanted: dict[str, Missed] = {}
+        self._looking: asyncio.Task[None] | None = None
+
+    async def hear(self, event: Event) -> Heard:
+        """Tell an event; what a gap leaves to look for is looked for later. Raises Unavailable."""
+        heard = await self._hear(event)
+        self._begin(heard.missed)
+        return heard
+
+    async def stop(self) -> None:
+        """Look no further. What was not told yet is looked for after the next gap."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
+
+    def _begin(self, missed: Iterable[Missed]) -> None:
+        self._wanted.update({one.workspace: one for one in missed})
+        if self._wanted and (self._looking is None or self._looking.done()):
+            self._looking = asyncio.create_task(self._look(), name="catching up")
+
+    async def _look(self) -> None:
+        """Look until no gap is left. What connects every few seconds is looked through once a minute."""
+        while self._wanted:
+            await self._sleep(SETTLE)
+            wanted, self._wanted = self._wanted, {}
+            for missed in wanted.values():
+                try:
+                    await self._through(missed)
+                except Exception:
+                    log.exception("what was missed in %s could not be looked for", missed.workspace)
+            await self._sleep(ROUND)
+
+    async def _through(self, missed: Missed) -> None:
+        """Look through one workspace. A gap that came meanwhile leaves it behind, to be looked through again."""
+        questions = 0
+        for event in await self._find(missed):
+            if (await self._surely(event)).question:
+                questions += 1
+                await self._sleep(BETWEEN)
+        if missed.workspace not in self._wanted:
+            await self._surely(CaughtUp(secrets.token_hex(8), missed.workspace))
+        log.info("caught up in %s: %d missed since %s", missed.workspace, questions, f"{missed.since:%H:%M:%S}")
+
+    async def _surely(self, event: Event) -> Heard:
+        """Tell an event that nobody will tell again."""
+        while True:
+            try:
+                return await self._hear(event)
+            except Unavailable as error:
+                log.error("what was missed waits for the database: %s", error)
+            await self._sleep(AGAIN)

@@ -1,0 +1,78 @@
+"""The breaker: other bots are heeded only if they are allowed, and stopped when they and we only talk to each other."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from datetime import datetime, timedelta
+from enum import Enum
+
+from core.chat import Asks, Event, Heard, Said
+from core.store.protocols import Claim
+
+LIMITS = ((5, timedelta(minutes=10)), (20, timedelta(days=1)))  # answers to bots in a channel, in so long, unattended
+
+STOPPED = (
+    "I have answered bots here again and again without a person saying anything, so I stop. "
+    "I answer them again when a person writes in one of my threads here, or after a while."
+)
+
+
+class Verdict(Enum):
+    """What becomes of a question."""
+
+    ANSWER = "answer"
+    SAY_SO = "say so"
+    """It is the first that is not answered: say why."""
+    SILENCE = "silence"
+
+
+class Breaker:
+    """Watches the answers that bots are given in each channel. What it knows ends with the process."""
+
+    def __init__(self, bots: Collection[str], clock: Callable[[], datetime]) -> None:
+        self._bots = frozenset(bots)
+        self._clock = clock
+        self._answered: defaultdict[tuple[str, str], dict[str, datetime]] = defaultdict(dict)
+        self._stopped: dict[tuple[str, str], str] = {}
+
+    def heeded(self, event: Event) -> Event:
+        """An event as it counts: what a bot says asks nothing, unless it is one of those that may ask."""
+        if isinstance(event, Said) and event.message.bot and event.message.author not in self._bots:
+            return replace(event, asks=Asks.NO)
+        return event
+
+    def attended(self, event: Event, heard: Heard) -> None:
+        """A person who writes in a thread of ours lets bots be answered again in that channel."""
+        if isinstance(event, Said) and heard.new and heard.ours and not (event.message.bot or event.message.mine):
+            self._answered.pop((heard.key.workspace, heard.key.channel), None)
+            self._stopped.pop((heard.key.workspace, heard.key.channel), None)
+
+    def allowed(self, person: str) -> bool:
+        """Whether this is a bot that may ask."""
+        return person in self._bots
+
+    def verdict(self, claim: Claim) -> Verdict:
+        """Whether to answer; the same for the same question, however often it is taken up."""
+        if not all(self.allowed(one.person) for one in (claim.question, *claim.together)):
+            return Verdict.ANSWER
+        place = claim.question.key.workspace, claim.question.key.channel
+        now, name = self._clock(), claim.question.name
+        answered = self._recent(place, now)
+        if name in answered:
+            return Verdict.ANSWER
+        if any(_since(answered, now - seconds) >= most for most, seconds in LIMITS):
+            return Verdict.SAY_SO if self._stopped.setdefault(place, name) == name else Verdict.SILENCE
+        self._stopped.pop(place, None)
+        answered[name] = now
+        return Verdict.ANSWER
+
+    def _recent(self, place: tuple[str, str], now: datetime) -> dict[str, datetime]:
+        """The answers that still count."""
+        kept = self._answered[place] = {
+            name: at for name, at in self._answered[place].items() if at > now - max(seconds for _, seconds in LIMITS)
+        }
+        return kept
+
+
+def _since(answered: dict[str, datetime], at: datetime) -> int:
+    return sum(moment > at for moment in answered.values())
