@@ -1,6 +1,7 @@
 """`make bench`, or `python -m bench [PART ...]`: measure, and write the report; of some parts only, print it."""
 
 import asyncio
+import logging
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
@@ -67,4 +68,5 @@ async def main(chosen: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # the servers tell of each call that a bot gives up
     asyncio.run(main(sys.argv[1:]))

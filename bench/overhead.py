@@ -7,9 +7,9 @@ from bench.asked import Asked
 from bench.figures import Figure, at
 from bench.sides import Side, both
 
-THREADS = 16  # asked in turn, so that no question comes within the pace of the one before in its channel
+THREADS = {0.0: 16, 0.12: 4}  # asked in turn, so that no question comes within the pace of its channel's last answer
 WARM, COLD = (20, 200), 20  # messages of a thread
-QUESTIONS = {0.0: 80, 0.12: 16}  # in each case, by the platform's latency in seconds
+QUESTIONS = {0.0: 60, 0.12: 12}  # in each case, by the platform's latency in seconds
 GOALS = {0.0: 1.2, 0.12: 0.5}  # of a warm thread's time from question to request
 
 PHASES: dict[str, Callable[[Asked], float]] = {
@@ -29,7 +29,7 @@ async def overhead(platform: str, latency: float, folder: Path, questions: int =
             await side.warm(1)
             side.stage.delay(latency)
         for messages in WARM:
-            threads = [await _warm(side, messages, min(count, THREADS)) for side in sides]
+            threads = [await _warm(side, messages, min(count, THREADS[latency])) for side in sides]
             asked = await _asked(sides, threads, count)
             figures += _figures(platform, f"warm, {messages} messages", latency, asked)
         asked = await _asked(sides, [_cold(side) for side in sides], count)
