@@ -7,7 +7,7 @@ from bench.asked import Asked
 from bench.figures import Figure, at
 from bench.sides import Side, both
 
-THREADS = {0.0: 16, 0.12: 4}  # asked in turn, so that no question comes within the pace of its channel's last answer
+THREADS = {0.0: 40, 0.12: 4}  # asked in turn, so that no question comes within the pace of its channel's last answer
 WARM, COLD = (20, 200), 20  # messages of a thread
 QUESTIONS = {0.0: 60, 0.12: 12}  # in each case, by the platform's latency in seconds
 GOALS = {0.0: 1.2, 0.12: 0.5}  # of a warm thread's time from question to request

@@ -29,12 +29,21 @@ Pause = Callable[[float], Awaitable[None]]
 class Showing:
     """One reply being shown. `quote` stands above it."""
 
-    def __init__(self, reply: Shown, outlet: Outlet, pace: Pace, quote: str = "", pause: Pause = asyncio.sleep) -> None:
+    def __init__(
+        self,
+        reply: Shown,
+        outlet: Outlet,
+        pace: Pace,
+        quote: str = "",
+        pause: Pause = asyncio.sleep,
+        typing: float = TYPING,
+    ) -> None:
         self._reply = reply
         self._outlet = outlet
         self._pace = pace
         self._quote = quote
         self._pause = pause
+        self._every = typing
         self._texts: dict[str, str] = {}
         self._gone: set[str] = set()
         self._unsure = False
@@ -53,6 +62,8 @@ class Showing:
                     await self._patiently(partial(self._converge, text, whole=True))
                 elif not await self._reply.ended(self._pace.book(self._outlet.channel)):
                     await self._in_between(text)
+                    if self._texts:
+                        typing.cancel()  # a text that grows tells it better
         finally:
             typing.cancel()
             await asyncio.gather(typing, return_exceptions=True)
@@ -145,4 +156,4 @@ class Showing:
         """Say that we write, as long as Discord lets us: whatever ends this ends nothing else."""
         while True:
             await self._outlet.type()
-            await asyncio.sleep(TYPING)
+            await asyncio.sleep(self._every)
