@@ -26,7 +26,9 @@ GOAL = 1.0
 PACE = 2.0  # seconds after which a channel's last answer slows the next one no more
 
 
-async def calls(platform: str, folder: Path, answers: Mapping[str, Speech] = ANSWERS) -> list[Figure]:
+async def calls(
+    platform: str, folder: Path, answers: Mapping[str, Speech] = ANSWERS, pace: float = PACE
+) -> list[Figure]:
     figures: list[Figure] = []
     async with both(platform, folder) as sides:
         threads = [await side.warm(20) for side in sides]
@@ -34,7 +36,7 @@ async def calls(platform: str, folder: Path, answers: Mapping[str, Speech] = ANS
             found, seconds = [], 0.0
             for side, thread in zip(sides, threads, strict=True):
                 side.questions.speech = speech
-                await asyncio.sleep(PACE)
+                await asyncio.sleep(pace)
                 asked, counted = await side.counted(thread)
                 found.append(counted)
                 seconds = asked.last_shown - asked.asked

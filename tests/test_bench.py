@@ -38,7 +38,7 @@ async def test_throughput_is_measured_of_both_sides(tmp_path):
 
 
 async def test_calls_are_counted_by_method(tmp_path):
-    figures = await calls("slack", tmp_path, {"short answer": Speech()})
+    figures = await calls("slack", tmp_path, {"short answer": Speech()}, pace=0.0)
 
     assert {"all calls", "`chat.postMessage`", "`conversations.replies`"} <= measures(figures)
     by_measure = {one.measure: one for one in figures}

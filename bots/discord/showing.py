@@ -36,6 +36,7 @@ class Showing:
         pace: Pace,
         quote: str = "",
         pause: Pause = asyncio.sleep,
+        *,
         typing: float = TYPING,
     ) -> None:
         self._reply = reply
