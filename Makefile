@@ -25,7 +25,7 @@ soak: $(VENV)/test
 	$(BIN)/python -m tests.soak $(or $(SECONDS),60)
 
 bench: $(VENV)/test
-	$(BIN)/python -m bench.overhead
+	$(BIN)/python -m bench
 
 $(BIN)/pip:
 	$(PYTHON) -m venv $(VENV)

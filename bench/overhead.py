@@ -1,57 +1,74 @@
-"""From `hear` to the request on the wire, in a warm thread of 200 messages: `python -m bench.overhead`."""
+"""Overhead: what a bot adds between somebody's question and Claude, and between Claude and what people see."""
 
-import asyncio
-import statistics
-import tempfile
-import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
-from core.chat import Asks
-from core.store.sqlite import open_store
-from tests.fakes.board import Board
-from tests.fakes.claude import ClaudeFake
-from tests.fakes.claude_script import Answer
-from tests.house import house
+from bench.asked import Asked
+from bench.figures import Figure, at
+from bench.sides import Side, both
 
-MESSAGES = 200
-QUESTIONS = 100
+THREADS = {0.0: 40, 0.12: 4}  # asked in turn, so that no question comes within the pace of its channel's last answer
+WARM, COLD = (20, 200), 20  # messages of a thread
+QUESTIONS = {0.0: 60, 0.12: 12}  # in each case, by the platform's latency in seconds
+GOALS = {0.0: 1.2, 0.12: 0.5}  # of a warm thread's time from question to request
 
-
-async def main() -> None:
-    board = Board()
-    arrived: asyncio.Queue[float] = asyncio.Queue()
-
-    async def note(_index: int) -> None:
-        arrived.put_nowait(time.perf_counter())
-
-    with tempfile.TemporaryDirectory() as folder:
-        store = await open_store(f"sqlite:///{folder}/confab.db", clock=board.now)
-        async with ClaudeFake() as fake, house(store, fake, board) as assistant:
-            fake.answer = lambda body: Answer(text="fine")
-            for _ in range(MESSAGES):
-                board.said(
-                    "t1", "U2", "A message of about eighty characters, as people write them in a channel.", asks=Asks.NO
-                )
-            await assistant.hear(board.said("t1", "U1", "the first question reads the thread"))
-            await board.until("t1", "fine")
-            fake.on_request(note)
-            board.calls.clear()
-            taken = [await once(assistant, board, arrived) for _ in range(QUESTIONS)]
-        await store.shut()
-    milliseconds = sorted(1000 * seconds for seconds in taken)
-    p50, p99 = statistics.median(milliseconds), milliseconds[int(0.99 * len(milliseconds))]
-    print(f"hear to request, warm thread of {MESSAGES}+ messages: p50 {p50:.2f} ms, p99 {p99:.2f} ms")
-    print(f"platform calls: {len(board.calls)}")
+PHASES: dict[str, Callable[[Asked], float]] = {
+    "question to request": lambda asked: asked.requested - asked.asked,
+    "first token to first text": lambda asked: asked.first_shown - asked.first_token,
+    "last token to final text": lambda asked: asked.last_shown - asked.last_token,
+}
+Threads = AsyncIterator[str]
 
 
-async def once(assistant, board: Board, arrived: asyncio.Queue[float]) -> float:
-    shown = len(board.shown("t1"))
-    event = board.said("t1", "U1", "and now?", asks=Asks.PERHAPS)
-    began = time.perf_counter()
-    await assistant.hear(event)
-    at = await arrived.get()
-    await board.until("t1", *["fine"] * (shown + 1))
-    return at - began
+async def overhead(platform: str, latency: float, folder: Path, questions: int = 0) -> list[Figure]:
+    """Each case for both sides, question by question in turn."""
+    count = questions or QUESTIONS[latency]
+    figures: list[Figure] = []
+    async with both(platform, folder) as sides:
+        for side in sides:
+            await side.warm(1)
+            side.stage.delay(latency)
+        for messages in WARM:
+            threads = [await _warm(side, messages, min(count, THREADS[latency])) for side in sides]
+            asked = await _asked(sides, threads, count)
+            figures += _figures(platform, f"warm, {messages} messages", latency, asked)
+        asked = await _asked(sides, [_cold(side) for side in sides], count)
+        figures += _figures(platform, f"cold, {COLD} messages", latency, asked)
+    return figures
 
 
-if __name__ == "__main__":
-    asyncio.run(main())
+async def _warm(side: Side, messages: int, count: int) -> Threads:
+    return _forever([await side.warm(messages) for _ in range(count)])
+
+
+async def _forever(threads: list[str]) -> Threads:
+    while True:
+        for thread in threads:
+            yield thread
+
+
+async def _cold(side: Side) -> Threads:
+    while True:
+        yield await side.stage.thread(COLD)
+
+
+async def _asked(sides: tuple[Side, Side], threads: list[Threads], count: int) -> list[list[Asked]]:
+    asked: list[list[Asked]] = [[], []]
+    for _ in range(count):
+        for number, side in enumerate(sides):
+            asked[number].append(await side.ask(await anext(threads[number])))
+    return asked
+
+
+def _figures(platform: str, case: str, latency: float, asked: list[list[Asked]]) -> list[Figure]:
+    figures = []
+    for phase, seconds in PHASES.items():
+        limit, confab = ([1000 * seconds(one) for one in side] for side in asked)
+        goal = GOALS.get(latency) if phase == "question to request" and case.startswith("warm") else None
+        for name, part in (("p50", 0.5), ("p99", 0.99)):
+            where = f"{platform}, {1000 * latency:g} ms a call, {case}"
+            middle = goal if part == 0.5 else None
+            figures.append(
+                Figure("overhead", where, f"{phase}, {name}", "ms", at(limit, part), at(confab, part), middle)
+            )
+    return figures

@@ -43,6 +43,8 @@ class Work:
     thread: Thread
     persona: Persona
     version: int
+    declined: str | None
+    """The question after which who asks was told that only members may."""
     stop: asyncio.Event
     """Set when nobody waits for the answer any more."""
 
@@ -107,11 +109,10 @@ class Assistant:
         """
         question, outcome = claim.question, Outcome.EXPIRED
         try:
-            surface = await self._platforms[question.key.platform].surface(question)
-            thread = await self._store.threads.thread(question.key)
+            work = await self._work(claim, hold.stop)
             silent = self._breaker.verdict(claim) is Verdict.SILENCE
-            if for_us(claim, thread) and not (silent or await self._declined(claim, surface)):
-                outcome = await self._shown(claim, surface, thread, hold)
+            if for_us(claim, work.thread) and not (silent or await self._declined(work)):
+                outcome = await self._shown(work, hold)
             else:
                 outcome = Outcome.NOT_FOR_US
         except Gone as gone:
@@ -119,6 +120,17 @@ class Assistant:
         await self._store.questions.close(claim, outcome)
         self._watch(Closed(question, outcome))
         log.info("closed: %s", outcome.value)
+
+    async def _work(self, claim: Claim, stop: asyncio.Event) -> Work:
+        """All that an answer begins with, asked for at once."""
+        question = claim.question
+        surface, thread, (persona, version), declined = await asyncio.gather(
+            self._platforms[question.key.platform].surface(question),
+            self._store.threads.thread(question.key),
+            in_force(self._store.personas, question.key, self._rules.defaults),
+            self._store.notes.get(_declined(question)),
+        )
+        return Work(claim, surface, thread, persona, version.number if version else 0, declined, stop)
 
     async def next_request(self, question: Question, surface: Surface) -> Request | None:
         """The request that the thread of `question` would make now, or None if nothing of it is kept."""
@@ -138,23 +150,21 @@ class Assistant:
             return True
         return max([await surface.rank(person) for person in sorted(people)]) > Rank.GUEST
 
-    async def _declined(self, claim: Claim, surface: Surface) -> bool:
+    async def _declined(self, work: Work) -> bool:
         """Whether it is a guest's who knows from an earlier question that only members may ask."""
-        told = None if self._rules.guests else await self._store.notes.get(_declined(claim.question))
+        told_before = work.declined not in {None, work.claim.question.name}
         try:
-            return told not in {None, claim.question.name} and not await self._welcome(claim, surface)
+            return told_before and not await self._welcome(work.claim, work.surface)
         except Hindered:
             return False  # the answer will say what hinders it
 
-    async def _shown(self, claim: Claim, surface: Surface, thread: Thread, hold: Hold) -> Outcome:
+    async def _shown(self, work: Work, hold: Hold) -> Outcome:
         """Show the reply while it grows, to its end. The first trouble on either side ends both, and is raised."""
-        persona, version = await in_force(self._store.personas, thread.key, self._rules.defaults)
-        keep, threaded = partial(self._keep_page, claim), persona.answers == "thread"
-        reply = Reply(claim.question, keep, claim.pages, threaded, hold.sure)
-        work = Work(claim, surface, thread, persona, version.number if version else 0, hold.stop)
+        keep, threaded = partial(self._keep_page, work.claim), work.persona.answers == "thread"
+        reply = Reply(work.claim.question, keep, work.claim.pages, threaded, hold.sure)
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(surface.show(reply))
+                group.create_task(work.surface.show(reply))
                 ended = await self._said(work, reply)
         except ExceptionGroup as troubles:
             raise troubles.exceptions[0] from None

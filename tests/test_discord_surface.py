@@ -401,3 +401,31 @@ async def test_files_hang_on_the_last_page(fake, claude, running):
     (page,) = [one for one in fake.visible("general") if one.author == "confab"]
     assert page.content == "Here it is."
     assert [file.upload.content for file in fake.world.posts[page.id].files] == [b"1,2"]
+
+
+async def test_typing_ends_with_the_first_text(fake, claude, running):
+    from bots.discord.outlets import InChannel
+    from bots.discord.read import Place, Us
+    from bots.discord.showing import Showing
+    from core.reply import Reply
+
+    def typed() -> int:
+        return sum(call.path.endswith("/typing") for call in fake.calls)
+
+    asked = await fake.say("ada", "general", "talk")
+    question = Question(ThreadKey("discord:8138", "81382", asked), asked, "7001", datetime.now(UTC))
+    outlet = InChannel(running.discord._rest, Place("discord:8138", "81382", "81382"), Us(fake.me), asked, asked)
+    reply = Reply(question, lambda page, at: asyncio.sleep(0), [])
+    showing = asyncio.create_task(Showing(reply, outlet, Pace(0), typing=0.001).run())
+    await until(lambda: typed() > 3)
+    reply.say("one")
+    await until(lambda: ours(fake) == ["one"])
+    await until(lambda: reply.pages)
+    before = typed()
+    for text in ("one two", "one two three", "one two three four"):
+        reply.say(text)
+        await until(lambda text=text: ours(fake) == [text])
+    reply.finish("one two three four five")
+    await showing
+
+    assert typed() - before <= 1  # one may have been under way

@@ -1,5 +1,6 @@
 """One thread in Slack, read and shown over loopback without the rest of the house."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -200,6 +201,44 @@ async def test_a_status_that_no_message_took_away_is_taken_away(slack, web):
     root = await slack.say("ada", "dev", "hello")
 
     async with status(web, asked(root).key, "thinking"):
+        await slack.until(lambda: slack.world.statuses)
+
+    assert slack.world.statuses == {}
+
+
+async def answered(web, key, shown):
+    """A message of ours arrives while a status is shown."""
+    shown.answered()
+    await web.once("chat.postMessage", channel=key.channel, thread_ts=key.thread, text="an answer")
+    shown.posted()
+
+
+async def test_a_status_that_a_message_took_away_costs_no_second_call(slack, web):
+    root = await slack.say("ada", "dev", "hello")
+    key = asked(root).key
+
+    async with status(web, key, "thinking") as shown:
+        await slack.until(lambda: slack.world.statuses)
+        await web.read("auth.test")  # so that the answer to the status is here too
+        await answered(web, key, shown)
+
+    assert [call["status"] for call in slack.called("assistant.threads.setStatus")] == ["is thinking…"]
+    assert slack.world.statuses == {}
+
+
+async def test_a_status_that_arrives_after_the_message_is_taken_away(slack, web):
+    root = await slack.say("ada", "dev", "hello")
+    key, gate = asked(root).key, asyncio.Event()
+
+    async def hold(_index, method, phase):
+        if (method, phase) == ("assistant.threads.setStatus", "before"):
+            await gate.wait()
+
+    slack.on_request(hold)
+    async with status(web, key, "thinking") as shown:
+        await slack.until(lambda: slack.called("assistant.threads.setStatus"))
+        await answered(web, key, shown)
+        gate.set()
         await slack.until(lambda: slack.world.statuses)
 
     assert slack.world.statuses == {}

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 from core.dialect import Dialect
-from core.pages import pages
+from core.pages import Pager, pages
 from core.tables import draw_table
 
 PAGE = 2000  # Discord refuses longer messages
@@ -38,10 +38,15 @@ def notice(page: str) -> str:
     return (HEAD if _BLOCK.match(page) else NOTICE) + page
 
 
-def shown(text: str, quote: str = "", notice_: bool = False, limit: int = PAGE) -> list[str]:
-    """The pages of `text`: below the quoted question if there is one, each marked if it is a notice."""
+def shown(
+    text: str, quote: str = "", notice_: bool = False, limit: int = PAGE, pager: Pager | None = None
+) -> list[str]:
+    """The pages of `text`: below the quoted question if there is one, each marked if it is a notice.
+
+    A `pager` of the dialect of this limit remembers what it cut of a text that grows.
+    """
     if not notice_:
-        return pages(under(quote, text) if quote else text, dialect(limit))
+        return (pager or Pager(dialect(limit))).pages(under(quote, text) if quote else text)
     room = limit - size(HEAD) - size(quote) - 2
     marked = [notice(page) for page in pages(text, dialect(room))]
     return [under(quote, marked[0]), *marked[1:]] if quote and marked else marked

@@ -14,7 +14,7 @@ from bots.discord.outlets import Outlet
 from bots.discord.pace import Pace
 from bots.discord.refusals import INVALID_FORM, LONG, SHORT, UNKNOWN_MESSAGE, Transient, tried
 from core.chat import Gone
-from core.pages import Delete, Edit, Post, Posted, steps
+from core.pages import Delete, Edit, Pager, Post, Posted, steps
 from core.seam import Shown
 
 TYPING = 8.0  # seconds after which we say again that we write; Discord shows it for 10
@@ -29,16 +29,27 @@ Pause = Callable[[float], Awaitable[None]]
 class Showing:
     """One reply being shown. `quote` stands above it."""
 
-    def __init__(self, reply: Shown, outlet: Outlet, pace: Pace, quote: str = "", pause: Pause = asyncio.sleep) -> None:
+    def __init__(
+        self,
+        reply: Shown,
+        outlet: Outlet,
+        pace: Pace,
+        quote: str = "",
+        pause: Pause = asyncio.sleep,
+        *,
+        typing: float = TYPING,
+    ) -> None:
         self._reply = reply
         self._outlet = outlet
         self._pace = pace
         self._quote = quote
         self._pause = pause
+        self._every = typing
         self._texts: dict[str, str] = {}
         self._gone: set[str] = set()
         self._unsure = False
         self._limit = look.PAGE
+        self._pager = Pager(look.dialect(self._limit))
 
     async def run(self) -> None:
         """Show every text in time, and the final one whatever it takes. Raises Gone."""
@@ -52,6 +63,8 @@ class Showing:
                     await self._patiently(partial(self._converge, text, whole=True))
                 elif not await self._reply.ended(self._pace.book(self._outlet.channel)):
                     await self._in_between(text)
+                    if self._texts:
+                        typing.cancel()  # a text that grows tells it better
         finally:
             typing.cancel()
             await asyncio.gather(typing, return_exceptions=True)
@@ -71,7 +84,7 @@ class Showing:
     async def _converge(self, text: str, whole: bool) -> None:
         """Make what is posted equal `text`, step by step; what somebody deleted meanwhile is posted again."""
         while True:
-            wanted = look.shown(text, self._quote, whole and self._reply.notice, self._limit)
+            wanted = look.shown(text, self._quote, whole and self._reply.notice, self._limit, self._pager)
             todo = steps(self._posted(), wanted)
             if not todo:
                 break
@@ -93,6 +106,7 @@ class Showing:
                 raise Gone(f"Discord refuses the page ({error.code})") from error
             log.warning("Discord refuses a page of %d characters; trying smaller ones", self._limit)
             self._limit -= TIGHTER
+            self._pager = Pager(look.dialect(self._limit))
 
     async def _carry_out(self, step: Edit | Post | Delete) -> None:
         match step:
@@ -143,4 +157,4 @@ class Showing:
         """Say that we write, as long as Discord lets us: whatever ends this ends nothing else."""
         while True:
             await self._outlet.type()
-            await asyncio.sleep(TYPING)
+            await asyncio.sleep(self._every)

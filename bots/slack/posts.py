@@ -8,7 +8,7 @@ from typing import Any
 from bots.slack import look
 from bots.slack.read import MARK, at, is_mine, payload
 from bots.slack.web import Limited, Refused, Unsure, Web
-from core.pages import Delete, Edit, Post, Posted, pages, steps
+from core.pages import Delete, Edit, Pager, Post, Posted, steps
 from core.seam import Shown
 
 SKEW = timedelta(minutes=2)  # that Slack's clock and ours may differ
@@ -28,6 +28,7 @@ class Posts:
         self._web = web
         self._reply = reply
         self._posted: list[Posted] | None = None
+        self._pager = Pager(look.DIALECT)
         self._unsure = False
         """Whether a page may exist that we were not told of."""
         self._plainly = False
@@ -48,7 +49,7 @@ class Posts:
     async def _become(self, text: str, final: bool) -> None:
         if self._posted is None:
             self._posted = [Posted(page, None) for page in self._reply.pages]
-        wanted = pages(text, look.DIALECT)
+        wanted = self._pager.pages(text)
         while step := next(iter(steps(self._posted, wanted)), None):
             try:
                 await self._take(self._posted, step, final)

@@ -22,6 +22,9 @@ class Status:
         self._key = key
         self._saying: asyncio.Task[None] | None = None
         self._said = False
+        self._calling = False
+        self._late = False
+        """Whether the status may arrive after the answer."""
 
     def begin(self, word: str) -> None:
         """Say what goes on, from now until `end`."""
@@ -29,9 +32,14 @@ class Status:
             self._saying = asyncio.create_task(self._keep(f"is {word}…"))
 
     def answered(self) -> None:
-        """There is text now; Slack takes the status away when a message arrives."""
+        """There is text now: say it no more."""
         if self._saying is not None:
+            self._late = self._late or self._calling
             self._saying.cancel()
+
+    def posted(self) -> None:
+        """A message of ours arrived, and with it Slack took the status away, unless that was still on its way."""
+        self._said = self._said and self._late
 
     async def end(self) -> None:
         """Leave no status behind."""
@@ -49,7 +57,7 @@ class Status:
 
     async def _say(self, status: str, **more: object) -> None:
         key = self._key
-        self._said = True
+        self._said = self._calling = True
         try:
             await self._web.once(
                 "assistant.threads.setStatus", channel_id=key.channel, thread_ts=key.thread, status=status, **more
@@ -59,6 +67,8 @@ class Status:
         except (Refused, Gone, Hindered) as error:
             self._web.silent.add(self._kind)
             log.info("no status is shown in %s channels: %s", self._kind, error)
+        finally:
+            self._calling = False
 
     @property
     def _kind(self) -> str:

@@ -1,6 +1,7 @@
 """A surface: one thread, as it is read and shown in Slack."""
 
 from collections import deque
+from collections.abc import Awaitable
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 
@@ -72,15 +73,18 @@ class Surface:
         async with status(self._web, self._question.key, reply.status) as shown:
             async for text in reply.texts():
                 if reply.whole:
-                    await posts.settle(text)
+                    await self._page(reply, shown, posts.settle(text))
                 elif self._grows and text.strip():
-                    await self._grow(reply, posts, shown, text)
+                    await self._page(reply, shown, posts.grow(text))
+                    await reply.ended(self._web.pace.turn("chat.update"))
         await self._files(reply)
 
-    async def _grow(self, reply: Shown, posts: Posts, shown: Status, text: str) -> None:
+    async def _page(self, reply: Shown, shown: Status, posting: Awaitable[None]) -> None:
+        before = len(reply.pages)
         shown.answered()
-        await posts.grow(text)
-        await reply.ended(self._web.pace.turn("chat.update"))
+        await posting
+        if len(reply.pages) > before:
+            shown.posted()
 
     async def _command(self, reply: Shown) -> None:
         """A command's answer stands in the channel, also where we may only respond to commands."""

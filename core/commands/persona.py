@@ -1,5 +1,6 @@
 """`persona`: how Claude behaves in this channel."""
 
+import asyncio
 from dataclasses import replace
 
 from core.chat import Answer, Rank, ThreadKey
@@ -26,8 +27,8 @@ async def _allowed(call: Call) -> None:
 async def in_force(personas: Personas, key: ThreadKey, defaults: Persona) -> tuple[Persona, Version | None]:
     """The persona that holds in a thread, and the narrowest version that it comes from, if any was set."""
     places = (Place(key.workspace, key.channel), Place(key.workspace))
-    versions = [version for place in places if (version := await personas.persona(place))]
-    set_here = [version for version in versions if version.persona != Persona()]
+    versions = await asyncio.gather(*(personas.persona(place) for place in places))
+    set_here = [version for version in versions if version and version.persona != Persona()]
     return resolve([*(version.persona for version in set_here), defaults]), next(iter(set_here), None)
 
 

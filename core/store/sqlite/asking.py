@@ -11,6 +11,7 @@ from core.store.protocols import Outcome, Said
 from core.store.sqlite.database import Row, one
 from core.store.sqlite.forgotten import Forgotten, erased
 from core.store.sqlite.moments import moment, stamp
+from core.store.sqlite.rows import insert, update
 
 ASKED = "SELECT * FROM questions WHERE workspace = :workspace AND channel = :channel AND name = :name"
 
@@ -65,12 +66,12 @@ def ask(db: Database, question: Question) -> bool:
     """Keep a question, once. One that is asked for certain the second time is certain, and open unless answered."""
     row = asked(db, question.key, question.name)
     if row is None:
-        db.table("questions").insert(_row_of(question))
+        insert(db, "questions", _row_of(question))
         return True
     if question.asks is Asks.CERTAINLY and row["outcome"] is None:
-        db.table("questions").update(row["id"], {"asks": Asks.CERTAINLY.value})
+        update(db, "questions", row["id"], {"asks": Asks.CERTAINLY.value})
     if question.asks is Asks.CERTAINLY and row["outcome"] == Outcome.NOT_FOR_US.value:
-        db.table("questions").update(row["id"], {**_row_of(question), **OPEN})
+        update(db, "questions", row["id"], {**_row_of(question), **OPEN})
         return True
     return False
 
@@ -86,7 +87,7 @@ def withdraw(db: Database, rows: Iterable[Row], at: datetime) -> int:
     for row in rows:
         if row["withdrawn_at"] or row["outcome"]:
             continue
-        db.table("questions").update(row["id"], {"withdrawn_at": stamp(at)})
+        update(db, "questions", row["id"], {"withdrawn_at": stamp(at)})
         if row["claim"] is None or row["reply"] != row["name"]:
             finish(db, row, Outcome.WITHDRAWN, at)
         count += 1

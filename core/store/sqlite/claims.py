@@ -13,6 +13,7 @@ from core.store.sqlite.branches import branch
 from core.store.sqlite.database import Row, one
 from core.store.sqlite.ledger import died
 from core.store.sqlite.moments import moment, stamp
+from core.store.sqlite.rows import insert, update
 
 STALE = timedelta(seconds=10)  # a process that has not beaten for so long has stopped
 
@@ -131,10 +132,9 @@ def _in_line(db: Database, row: Row, chosen: list[tuple[str, set[str]]]) -> bool
 
 def _hold(db: Database, lead: Row, rows: Sequence[Row], process: str, now: datetime) -> int:
     record = {"workspace": lead["workspace"], "process": process, "claimed_at": stamp(now)}
-    number = db.table("claims").insert(record).last_pk
-    assert isinstance(number, int)
+    number = insert(db, "claims", record)
     for row in rows:
-        db.table("questions").update(row["id"], {"claim": number, "reply": lead["name"]})
+        update(db, "questions", row["id"], {"claim": number, "reply": lead["name"]})
     return number
 
 
@@ -155,14 +155,14 @@ def _claim(db: Database, number: int, rows: Sequence[Row], process: str, resumed
 def post(db: Database, claim: Claim, page: str, at: datetime) -> None:
     row = _owned(db, claim)
     record = {"workspace": row["workspace"], "channel": row["channel"], "question": row["id"], "page": page}
-    db.table("pages").insert({**record, "at": stamp(at)}, ignore=True)
+    insert(db, "pages", {**record, "at": stamp(at)}, ignore=True)
     if not row["private"]:
         db.execute(POST, {**row, "page": page, "at": stamp(at)})
 
 
 def say(db: Database, claim: Claim, said: Said) -> None:
     row = _owned(db, claim)
-    db.table("questions").update(row["id"], {"said": said.text, "notice": said.notice, "after": said.after})
+    update(db, "questions", row["id"], {"said": said.text, "notice": said.notice, "after": said.after})
     db.execute(NOTICE, {**row, "notice": said.notice})
 
 
@@ -171,7 +171,7 @@ def close(db: Database, claim: Claim, outcome: Outcome, now: datetime) -> None:
     asked = {question.name: question for question in (claim.question, *claim.together)}
     for row in list(db.query(CLAIMED, {"claim": claim.id})):
         if _stays_open(row, asked[row["name"]], outcome):
-            db.table("questions").update(row["id"], {"claim": None, "reply": None})
+            update(db, "questions", row["id"], {"claim": None, "reply": None})
         else:
             finish(db, row, outcome, now)
     db.table("claims").delete(claim.id)
@@ -211,5 +211,5 @@ def _free(db: Database, process: str, now: datetime) -> frozenset[int]:
     for row in held:
         for question in list(db.query(CLAIMED, {"claim": row["id"]})):
             died(db, question, now)
-        db.table("claims").update(row["id"], {"process": None})
+        update(db, "claims", row["id"], {"process": None})
     return frozenset(row["id"] for row in held)

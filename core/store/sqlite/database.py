@@ -148,8 +148,13 @@ def known(db: Database) -> int:
 
 
 def one(db: Database, sql: str, values: dict[str, Any]) -> Row | None:
-    """The first row, if there is any."""
-    return next(iter(db.query(sql, values)), None)
+    """The first row, if there is any.
+
+    `Database.query` would set a savepoint around it, lest it writes: what is asked so reads.
+    """
+    found = db.execute(sql, values)
+    row = found.fetchone()
+    return row and {column[0]: value for column, value in zip(found.description, row, strict=True)}
 
 
 class Unfit(Exception):

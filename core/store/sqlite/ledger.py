@@ -12,6 +12,7 @@ from core.store.sqlite.asking import place
 from core.store.sqlite.budgets import allow, budgets, forbidden, warned
 from core.store.sqlite.database import Connection, Row, one
 from core.store.sqlite.moments import stamp
+from core.store.sqlite.rows import insert
 
 KINDS = tuple(field.name for field in fields(Usage))
 GROUPS = ("person", "channel", "model", "thread", "day", "quarter", "miss", "bill")
@@ -100,9 +101,7 @@ def _reserve(db: Database, spending: Spending, scopes: Sequence[Scope]) -> Reser
         return refusal
     record = {name: getattr(spending, name) for name in Spending.__slots__ if name not in ("key", "at", "micro_usd")}
     more = {"at": stamp(spending.at), "bound": spending.micro_usd, "state": "reserved"}
-    row = db.table("requests").insert({**place(spending.key), **record, **more})
-    assert isinstance(row.last_pk, int)
-    return Reservation(row.last_pk)
+    return Reservation(insert(db, "requests", {**place(spending.key), **record, **more}))
 
 
 def _settle(db: Database, reservation: Reservation, settled: Settled) -> list[Standing]:

@@ -11,6 +11,7 @@ from core.store.sqlite.asking import asked, place, withdraw
 from core.store.sqlite.database import Row, one
 from core.store.sqlite.forgotten import erased
 from core.store.sqlite.moments import moment, stamp
+from core.store.sqlite.rows import insert, update
 
 NEVER = stamp(datetime.min.replace(tzinfo=UTC))
 
@@ -70,7 +71,8 @@ def chill(db: Database, key: ThreadKey) -> None:
 
 
 def keep(db: Database, key: ThreadKey, messages: Iterable[Message], private: bool = False) -> None:
-    db.table("messages").insert_all(_row_of(key, message, private) for message in messages)
+    for message in messages:
+        insert(db, "messages", _row_of(key, message, private))
 
 
 def adopt(db: Database, row: Row, message: Message) -> bool:
@@ -90,7 +92,7 @@ def adopt(db: Database, row: Row, message: Message) -> bool:
     }
     changes = {name: value for name, value in shown.items() if row[name] != value}
     if changes:
-        db.table("messages").update(row["id"], changes)
+        update(db, "messages", row["id"], changes)
     if not row["mine"] and changes.keys() & {"text", "attachments"}:
         erased(db, row["workspace"], row["channel"], message.edited or message.at)
     return bool(changes)
@@ -100,7 +102,7 @@ def complete(db: Database, row: Row, message: Message) -> bool:
     """Take the files from another copy of a message that was never edited: Slack's first one may lack them."""
     lacking = row["attachments"] == "[]" and message.attachments and not row["edited_at"]
     if lacking:
-        db.table("messages").update(row["id"], {"attachments": _attachments(message)})
+        update(db, "messages", row["id"], {"attachments": _attachments(message)})
     return bool(lacking)
 
 
@@ -118,14 +120,14 @@ def bury(db: Database, row: Row, at: datetime) -> None:
         withdraw(db, [question], at)
     reply = asked(db, key, row["answers"]) if row["answers"] else None
     if reply and reply["outcome"]:
-        db.table("questions").update(reply["id"], {"said": None})
+        update(db, "questions", reply["id"], {"said": None})
         db.execute(CHILL, row)
 
 
 def dig(db: Database, key: ThreadKey, name: str, at: datetime) -> None:
     """A grave for a message that we never saw."""
     row = {**place(key), "message": name, "author": "", "text": "", "at": stamp(at), "deleted_at": stamp(at)}
-    db.table("messages").insert(row)
+    insert(db, "messages", row)
 
 
 def _row_of(key: ThreadKey, message: Message, private: bool) -> Row:

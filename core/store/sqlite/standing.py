@@ -9,6 +9,7 @@ from core.chat import ThreadKey
 from core.store.sqlite.asking import place
 from core.store.sqlite.database import Row, one
 from core.store.sqlite.moments import stamp
+from core.store.sqlite.rows import insert
 
 STANDING = """
 SELECT threads.private, threads.read_gap, workspaces.gap FROM threads JOIN workspaces USING (workspace)
@@ -36,8 +37,8 @@ def ours(db: Database, key: ThreadKey) -> bool:
 
 def begin(db: Database, key: ThreadKey, at: datetime, private: bool) -> None:
     """From here on the thread is ours, and cold until it is read."""
-    db.table("workspaces").insert({"workspace": key.workspace}, ignore=True)
-    db.table("threads").insert({**place(key), "begun_at": stamp(at), "private": private}, ignore=True)
+    insert(db, "workspaces", {"workspace": key.workspace}, ignore=True)
+    insert(db, "threads", {**place(key), "begun_at": stamp(at), "private": private}, ignore=True)
 
 
 def warm(db: Database, key: ThreadKey, gap: int) -> None:

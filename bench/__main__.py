@@ -1,0 +1,74 @@
+"""`make bench`, or `python -m bench [PART ...]`: measure, and write the report; of some parts only, print it."""
+
+import asyncio
+import logging
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+from bench import report
+from bench.calls import calls
+from bench.cost import cost
+from bench.figures import Figure
+from bench.growth import growth
+from bench.overhead import QUESTIONS, overhead
+from bench.processes import ROOT
+from bench.start import helped, start
+from bench.throughput import throughput
+
+PLATFORMS = ("slack", "discord")
+REASONS: dict[str, str] = {
+    "overhead: question to request, p50": (
+        "Before Claude is asked, a question is kept, claimed and its worst cost set aside: three writes that are on "
+        "disk before the next step, which the limit has not. Where the platform takes its time this costs nothing."
+    ),
+    "throughput: processor time a question": (
+        "Confab writes down seven times a question what a restart needs, each on disk before the next step, and hears "
+        "of its own posts. Six of the fifteen milliseconds that it adds are SQLite's thread; both read Claude's stream "
+        "with the same SDK, which is nearly all that the limit does."
+    ),
+}
+"""Why a figure may miss its goal, by its part and measure."""
+
+
+async def measured(part: str, folder: Path) -> AsyncIterator[Sequence[Figure]]:
+    """The figures of one part, as they come."""
+    match part:
+        case "overhead":
+            for platform in PLATFORMS:
+                for latency in QUESTIONS:
+                    yield await overhead(platform, latency, folder / f"{platform}-{latency}")
+        case "throughput":
+            for platform in PLATFORMS:
+                yield await throughput(platform, folder / platform)
+        case "calls":
+            for platform in PLATFORMS:
+                yield await calls(platform, folder / platform)
+        case "cost":
+            yield await cost()
+        case "growth":
+            yield await growth(folder)
+        case "start":
+            for platform in PLATFORMS:
+                yield await start(platform, folder / platform)
+            yield helped()
+        case _:
+            sys.exit(f"there is no part {part}; there are {', '.join(report.HEADINGS)}")
+
+
+async def main(chosen: Sequence[str]) -> None:
+    figures: list[Figure] = []
+    for part in chosen or report.HEADINGS:
+        print(f"measuring {part} ...", file=sys.stderr, flush=True)
+        with tempfile.TemporaryDirectory() as folder:
+            async for some in measured(part, Path(folder)):
+                figures += some
+    print(report.tables(figures, REASONS))
+    if not chosen:
+        report.written(figures, REASONS, ROOT / "docs")
+
+
+if __name__ == "__main__":
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # the servers tell of each call that a bot gives up
+    asyncio.run(main(sys.argv[1:]))

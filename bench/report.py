@@ -1,0 +1,117 @@
+"""The report: figures as JSON, as a table in docs/performance.md, and as plots."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from itertools import groupby
+from pathlib import Path
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure as Drawing
+
+from bench.figures import Figure
+
+BEGIN, END = "<!-- figures: `make bench` writes them -->", "<!-- end of figures -->"
+HEADINGS = {
+    "overhead": "Overhead",
+    "throughput": "Throughput",
+    "calls": "Platform calls a question",
+    "cost": "Cost over the least possible",
+    "growth": "Growth",
+    "start": "Start",
+}
+LIMITS = {"cost": "least possible", "growth": "empty database"}
+"""What stands on the limit's side where it is not the shortest bot."""
+COLOURS = {"limit": "#9aa5b1", "confab": "#c4622d"}
+PHASES = ("question to request, p50", "first token to first text, p50", "last token to final text, p50")
+
+
+def written(figures: Sequence[Figure], reasons: Mapping[str, str], docs: Path) -> None:
+    """Put the figures into `docs`: performance.json, the table in performance.md, and the plots beside them."""
+    (docs / "performance.json").write_text(json.dumps([asdict(one) for one in figures], indent=1) + "\n")
+    page = docs / "performance.md"
+    head, _, rest = page.read_text().partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    page.write_text(f"{head}{BEGIN}\n\n{tables(figures, reasons)}\n{END}{tail}")
+    for platform in ("slack", "discord"):
+        overheads(figures, platform, docs / f"performance-{platform}.png")
+    ratios(figures, docs / "performance-goals.png")
+
+
+def tables(figures: Iterable[Figure], reasons: Mapping[str, str]) -> str:
+    """A table of each part; a figure that misses its goal says why, where `reasons` knows it by its part and measure."""
+    return "\n".join(_table(part, list(rows), reasons) for part, rows in groupby(figures, lambda one: one.part))
+
+
+def _table(part: str, figures: Sequence[Figure], reasons: Mapping[str, str]) -> str:
+    lines = [
+        f"### {HEADINGS[part]}\n",
+        f"| case | measure | {LIMITS.get(part, 'limit')} | Confab | ratio | goal | |",
+        "| --- | --- | ---: | ---: | ---: | ---: | --- |",
+        *(_row(one) for one in figures),
+    ]
+    missed = {reasons[f"{part}: {one.measure}"] for one in figures if one.met is False and _reason(one, reasons)}
+    return "\n".join([*lines, *(f"\n{why}" for why in sorted(missed)), ""])
+
+
+def _reason(figure: Figure, reasons: Mapping[str, str]) -> bool:
+    return f"{figure.part}: {figure.measure}" in reasons
+
+
+def _row(one: Figure) -> str:
+    ratio = "" if one.ratio is None else f"{one.ratio:.2f}"
+    goal = "" if one.goal is None else f"{one.goal:g}"
+    met = {None: "", True: "met", False: "**missed**"}[one.met]
+    limit = "" if one.limit is None else _number(one.limit, one.unit)
+    return f"| {one.case} | {one.measure} | {limit} | {_number(one.confab, one.unit)} | {ratio} | {goal} | {met} |"
+
+
+def _number(value: float, unit: str) -> str:
+    shown = f"{value:,.0f}" if value >= 1000 or value == int(value) else f"{value:.3g}"
+    return f"{shown} {unit}".strip()
+
+
+def overheads(figures: Iterable[Figure], platform: str, path: Path) -> None:
+    """The middle overheads of one platform as bars, the limit's beside Confab's."""
+    rows = [one for one in figures if one.part == "overhead" and one.case.startswith(platform)]
+    drawing = Drawing(figsize=(10, 3.6), layout="constrained")
+    for number, phase in enumerate(PHASES):
+        axes = drawing.add_subplot(1, len(PHASES), number + 1)
+        chosen = [one for one in rows if one.measure == phase]
+        _bars(axes, chosen)
+        axes.set_title(phase, fontsize=9)
+        axes.set_yticks(range(len(chosen)), [_short(one.case) if not number else "" for one in chosen], fontsize=7)
+    drawing.axes[0].legend(fontsize=7)
+    _saved(drawing, path)
+
+
+def _bars(axes, rows: Sequence[Figure]) -> None:
+    for offset, side in ((-0.2, "limit"), (0.2, "confab")):
+        places = [place + offset for place in range(len(rows))]
+        axes.barh(places, [getattr(one, side) for one in rows], 0.38, color=COLOURS[side], label=side)
+    axes.invert_yaxis()
+    axes.set_xlabel("ms", fontsize=8)
+    axes.tick_params(axis="x", labelsize=7)
+
+
+def _short(case: str) -> str:
+    return case.partition(", ")[2].replace(" a call", "").replace(" messages", "")
+
+
+def ratios(figures: Iterable[Figure], path: Path) -> None:
+    """Every figure that has a goal, as a part of its goal: what is beyond the line misses it."""
+    rows = [one for one in figures if one.goal is not None]
+    drawing = Drawing(figsize=(10, 0.6 + 0.22 * len(rows)), layout="constrained")
+    axes = drawing.add_subplot()
+    parts = [(one.confab if one.ratio is None else one.ratio) / (one.goal or 1) for one in rows]
+    axes.barh(range(len(rows)), parts, 0.7, color=[COLOURS["limit" if one.met else "confab"] for one in rows])
+    axes.axvline(1, color="black", linewidth=1)
+    axes.set_yticks(range(len(rows)), [f"{one.part}: {one.case}, {one.measure}" for one in rows], fontsize=6)
+    axes.set_xlabel("part of the goal; less is better, and beyond 1 it is missed", fontsize=8)
+    axes.invert_yaxis()
+    _saved(drawing, path)
+
+
+def _saved(drawing: Drawing, path: Path) -> None:
+    FigureCanvasAgg(drawing)
+    drawing.savefig(path, dpi=90)

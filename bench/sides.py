@@ -1,0 +1,214 @@
+"""Two sides of a comparison: a bot, a platform and a Claude of its own each; both ways are asked the same."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from bench.asked import Asked, Questions, answered
+from bench.processes import OURS, Process, process
+from tests.fakes.claude import ClaudeFake
+from tests.fakes.discord import DiscordFake
+from tests.fakes.discord_limits import Delay
+from tests.fakes.discord_nouns import Post as DiscordPost
+from tests.fakes.discord_world import Event
+from tests.fakes.slack import SlackFake
+from tests.fakes.slack_faults import Phase
+from tests.fakes.slack_nouns import BOT, Post
+from tests.fakes.slack_text import displayed
+from tests.fakes.slack_world import Happening, Removed
+
+Bot = Literal["limit", "confab"]
+BOTS: tuple[Bot, ...] = ("limit", "confab")
+MESSAGE = "A message of about eighty characters, as people write them in their channels. "
+READY = 30.0  # seconds that a bot may take to connect
+ALWAYS = 5000  # calls, more than any bench makes
+ROUTES = (
+    "POST /channels/{channel}/messages",
+    "PATCH /channels/{channel}/messages/{message}",
+    "GET /channels/{channel}/messages",
+    "GET /channels/{channel}/messages/{message}",
+    "POST /channels/{channel}/typing",
+    "GET /guilds/{guild}/members/{user}",
+    "GET /users/{user}",
+)
+
+Shown = Callable[[str, str], None]
+"""Hears in which thread a bot shows which text."""
+
+
+class Stage(Protocol):
+    """A platform on loopback, as a bench uses it."""
+
+    async def thread(self, messages: int) -> str:
+        """A thread of so many messages, which the bot was not told of."""
+
+    async def ask(self, thread: str, name: str) -> None:
+        """Somebody asks the bot."""
+
+    def delay(self, seconds: float) -> None:
+        """Let every call take so much longer."""
+
+    def calls(self) -> list[str]:
+        """The methods of all calls so far, in order."""
+
+    async def connected(self) -> None:
+        """Wait until a bot is."""
+
+
+class SlackStage:
+    """Slack."""
+
+    def __init__(self, fake: SlackFake, shown: Shown) -> None:
+        self._fake, self._shown, self._delay = fake, shown, 0.0
+        self._tell = fake.world.announce
+        fake.world.announce = self._announce
+        fake.on_request(self._wait)
+
+    async def thread(self, messages: int) -> str:
+        self._fake.world.announce = lambda _: None
+        root = await self._fake.say("ada", "dev", MESSAGE)
+        for _ in range(messages - 1):
+            await self._fake.say("bob", "dev", MESSAGE, root)
+        self._fake.world.announce = self._announce
+        return root
+
+    async def ask(self, thread: str, name: str) -> None:
+        await self._fake.say("ada", "dev", f"<@{BOT}> question {name}", thread)
+
+    def delay(self, seconds: float) -> None:
+        self._delay = seconds
+
+    def calls(self) -> list[str]:
+        return [call.method for call in self._fake.calls]
+
+    async def connected(self) -> None:
+        await self._fake.connected(seconds=READY)
+
+    def settings(self) -> dict[str, str]:
+        fake = self._fake
+        return {"SLACK_BOT_TOKEN": fake.token, "SLACK_APP_TOKEN": fake.app_token, "SLACK_API_URL": fake.base_url}
+
+    def _announce(self, happening: Happening) -> None:
+        self._tell(happening)
+        post: Post = happening.post
+        if post.user == BOT and post.thread and not isinstance(happening, Removed):
+            self._shown(post.thread, displayed(post))
+
+    async def _wait(self, _index: int, _method: str, phase: Phase) -> None:
+        if phase == "before":
+            await asyncio.sleep(self._delay)
+
+
+class DiscordStage:
+    """Discord."""
+
+    def __init__(self, fake: DiscordFake, shown: Shown) -> None:
+        self._fake, self._shown = fake, shown
+        self._tell = fake.world.listener
+        fake.world.listener = self._listen
+
+    async def thread(self, messages: int) -> str:
+        key = await self._fake.start_thread("general", "a thread")
+        world = self._fake.world
+        for _ in range(messages):
+            said = DiscordPost(world.snowflake(), key, world.user("bob").id, MESSAGE, world.clock())
+            world.keep(said)
+        return key
+
+    async def ask(self, thread: str, name: str) -> None:
+        await self._fake.say("ada", thread, f"<@{self._fake.me}> question {name}")
+
+    def delay(self, seconds: float) -> None:
+        for route in ROUTES:
+            self._fake.fault(route, Delay(seconds), ALWAYS)
+
+    def calls(self) -> list[str]:
+        return [f"{call.method} {route(call.path)}" for call in self._fake.calls]
+
+    async def connected(self) -> None:
+        await self._fake.until(lambda: self._fake.gateway.live, READY)
+
+    def settings(self) -> dict[str, str]:
+        fake = self._fake
+        addresses = {"DISCORD_API_URL": fake.api_url, "DISCORD_GATEWAY_URL": fake.gateway_url}
+        return {"DISCORD_BOT_TOKEN": fake.token, **addresses}
+
+    def _listen(self, event: Event) -> None:
+        self._tell(event)
+        if event.name in {"MESSAGE_CREATE", "MESSAGE_UPDATE"} and event.body["author"]["id"] == self._fake.me:
+            self._shown(event.body["channel_id"], event.body["content"])
+
+
+def route(path: str) -> str:
+    """A path without what changes in it."""
+    return "/".join("*" if part.isdigit() else part for part in path.split("/"))
+
+
+@dataclass(slots=True)
+class Side:
+    """A bot that runs, and all that it is asked."""
+
+    bot: Bot
+    stage: Stage
+    questions: Questions
+    process: Process
+    started: float
+    """Seconds from its process's start until it was connected."""
+    open: dict[str, Asked] = field(default_factory=dict)
+
+    async def ask(self, thread: str) -> Asked:
+        """Ask in a thread, and wait until people see the end of the answer."""
+        asked = self.open[thread] = self.questions.new()
+        asked.asked = time.perf_counter()
+        await self.stage.ask(thread, asked.name)
+        return await answered(asked)
+
+    async def warm(self, messages: int) -> str:
+        """A thread of so many messages in which the bot was asked already."""
+        thread = await self.stage.thread(messages)
+        await self.ask(thread)
+        return thread
+
+    async def counted(self, thread: str) -> tuple[Asked, Counter[str]]:
+        """Ask, and what calls it took until a moment after its end."""
+        before = len(self.stage.calls())
+        asked = await self.ask(thread)
+        await asyncio.sleep(0.5)
+        return asked, Counter(self.stage.calls()[before:])
+
+
+@asynccontextmanager
+async def side(platform: str, bot: Bot, folder: Path) -> AsyncIterator[Side]:
+    """A bot on a platform of its own; its database is in `folder`."""
+    fake = SlackFake() if platform == "slack" else DiscordFake()
+    opened: dict[str, Asked] = {}
+
+    def shown(thread: str, text: str) -> None:
+        if asked := opened.get(thread):
+            asked.show(text)
+
+    async with fake, ClaudeFake() as claude:
+        stage = SlackStage(fake, shown) if isinstance(fake, SlackFake) else DiscordStage(fake, shown)
+        settings = {"ANTHROPIC_API_KEY": claude.key, "ANTHROPIC_BASE_URL": claude.url, **stage.settings()}
+        program = OURS if bot == "confab" else (f"bench.limit_{platform}",)
+        began = time.perf_counter()
+        async with process(program, settings, folder) as running:
+            await stage.connected()
+            yield Side(bot, stage, Questions(claude), running, time.perf_counter() - began, opened)
+
+
+@asynccontextmanager
+async def both(platform: str, folder: Path) -> AsyncIterator[tuple[Side, Side]]:
+    """The limit and Confab, at the same time."""
+    for bot in BOTS:
+        (folder / bot).mkdir(parents=True, exist_ok=True)
+    async with (
+        side(platform, "limit", folder / "limit") as limit,
+        side(platform, "confab", folder / "confab") as confab,
+    ):
+        yield limit, confab
