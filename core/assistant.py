@@ -282,9 +282,7 @@ async def stopped(words: Coroutine[None, None, Ended], reply: Reply, stop: async
     working, stopping = asyncio.create_task(words), asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            return working.result()
-        return cut_short(reply)
+        return working.result() if working.done() else cut_short(reply)
     finally:
         working.cancel()
         stopping.cancel()

@@ -1,4 +1,7 @@
-"""Budgets: when they renew, how they are told, and `budget set`, `budget show`, `budget clear`."""
+"""Budgets: when they renew, how they are told, and `budget set`, `budget show`, `budget clear`.
+
+What is tried stands in `core.budgets`, `core.zones` and `core.commands.budget`.
+"""
 
 import asyncio
 from dataclasses import replace
