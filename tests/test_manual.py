@@ -19,6 +19,7 @@ NOT_HERE = {
     r"git .*|pip .*": "the network",
     r"make test": "this very suite",
     r"make reliability": "minutes; test_crash.py and its like run parts of it",
+    r"make soak": "a minute and more; test_soak.py runs ten seconds of it",
     r"make bench": "six quiet minutes; test_bench.py runs each part of it",
 }
 """Commands that tests can't run, and what they need."""

@@ -103,11 +103,13 @@ def commands(text):
 def unknown(words, command=main):
     """The first of the words after `confab` that the command line would not take."""
     word = next(iter(words), None)
-    options = {option for one in command.params for option in one.opts} | {"-h", "--help"}
+    options = {name: one for one in command.params for name in one.opts} | {"-h": None, "--help": None}
     if word is None:
         return None
     if word.startswith("-"):
-        return unknown(words[1:], command) if word.split("=")[0] in options else word
+        name, assigned, _ = word.partition("=")
+        valued = not assigned and isinstance(one := options.get(name), click.Option) and not one.is_flag
+        return unknown(words[1 + valued :], command) if name in options else word
     if isinstance(command, click.Group):
         return unknown(words[1:], command.commands[word]) if word in command.commands else word
     return unknown(words[1:], command)
@@ -124,13 +126,15 @@ def test_every_command_and_option_that_a_page_shows_exists(page):
 def test_commands_are_found_where_they_stand_and_wrong_ones_are_seen():
     text = (
         "```ini\nUser=confab\n```\nIt runs.\n```sh\nconfab fly\n/x/bin/confab chat --loud && ls\ndocker compose exec confab confab backup a.db\n"
-        "docker compose exec confab rm x\nsystemctl start confab\n```\nTry `confab --quiet`, `/confab help`, `confab.db`."
+        "docker compose exec confab rm x\nsystemctl start confab\n```\nTry `confab --quiet`, `/confab help`, `confab.db`.\n"
+        "`confab usage --by day --since week` or `confab usage --by day flee`"
     )
 
     found = list(commands(text))
 
-    assert found == [["fly"], ["chat", "--loud"], ["backup", "a.db"], ["--quiet"]]
-    assert [unknown(words) for words in found] == ["fly", "--loud", None, "--quiet"]
+    usages = ["usage --by day --since week".split(), "usage --by day flee".split()]
+    assert found == [["fly"], ["chat", "--loud"], ["backup", "a.db"], ["--quiet"], *usages]
+    assert [unknown(words) for words in found] == ["fly", "--loud", None, "--quiet", None, "flee"]
 
 
 @pytest.mark.parametrize(
