@@ -112,6 +112,18 @@ async def test_what_discord_will_go_on_refusing_is_one_line_and_no_loop(fake, cl
     assert fake.gateway.identified == 1
 
 
+async def test_told_to_stop_while_it_takes_up_a_session_again_it_stops(fake, claude, running):
+    await fake.until(lambda: fake.gateway.sockets == 1)
+    fake.gateway.pause()
+    await fake.until(lambda: fake.gateway.sockets == 0)
+    await fake.until(lambda: fake.gateway.sockets == 1)
+    running.connected.cancel()
+    done, _ = await asyncio.wait([running.connected], timeout=5)
+    fake.gateway.proceed()
+
+    assert [one.cancelled() for one in done] == [True]
+
+
 async def test_intents_that_are_refused_twice_are_one_line(fake, claude, running, caplog):
     fake.gateway.hang_up(4014)
     await fake.until(lambda: fake.gateway.identified == 2, 10)

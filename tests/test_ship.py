@@ -132,7 +132,7 @@ def test_commands_are_found_where_they_stand_and_wrong_ones_are_seen():
 
     found = list(commands(text))
 
-    usages = ["usage --by day --since week".split(), "usage --by day flee".split()]
+    usages = [["usage", "--by", "day", "--since", "week"], ["usage", "--by", "day", "flee"]]
     assert found == [["fly"], ["chat", "--loud"], ["backup", "a.db"], ["--quiet"], *usages]
     assert [unknown(words) for words in found] == ["fly", "--loud", None, "--quiet", None, "flee"]
 

@@ -182,11 +182,15 @@ class Discord:
 
     async def _connect(self, client: Client) -> None:
         """One connection, until it ends. Returns when another may do better. Raises Unconnectable."""
+        connected = asyncio.create_task(client.start(self._token), name="connection to Discord")
         try:
-            await client.start(self._token)
+            await asyncio.wait([connected])
         except asyncio.CancelledError:
+            await _cancelled(connected)
             await self._leave(client)
             raise
+        try:
+            await connected
         except Exception as error:
             await client.close()
             await self._mended(error)
@@ -240,3 +244,10 @@ class Discord:
 
     def _http(self) -> HTTPClient:
         return self._connected.http
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    """Cancel until it ends: the library loses a cancellation that comes while it takes up a shard's session again."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=0.1)

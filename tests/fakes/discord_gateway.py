@@ -52,6 +52,11 @@ class Gateway:
         """Sessions with a socket."""
         return [session for session in self.sessions.values() if session.line]
 
+    @property
+    def sockets(self) -> int:
+        """How many are open, with a session or before they have one."""
+        return len(self._lines)
+
     def dispatch(self, event: Event) -> None:
         for session in self.sessions.values():
             if session.concerns(event):

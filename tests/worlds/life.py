@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from core.chat import Deleted, Edited, Event, Gap, Heard, Said
+from core.chat import CaughtUp, Deleted, Edited, Event, Gap, Heard, Said
 from core.store.sqlite import open_store
 from tests.fakes.claude_script import Answer, Break, Gate, refusal
 from tests.fakes.claude_script import Fault as Overload
@@ -97,6 +97,8 @@ class Life:
         self._socket = socket
         self._heard: Counter[str] = Counter()
         self._gaps = 0
+        self._behind: set[str] = set()
+        """The workspaces where it is still looked for what a gap kept from us."""
         self.processes = 0
         self._gates: list[Gate] = []
         self._going = False
@@ -197,6 +199,7 @@ class Life:
         process, self.process = self.process, None
         await process.drop()
         self.discord_mail.cut()
+        self._behind.clear()
 
     async def _miss(self, platform: int) -> None:
         """The platform's session ends; the next one begins with a gap."""
@@ -231,6 +234,8 @@ class Life:
         await self._read()
         assert self.process is not None
         async with asyncio.timeout(PATIENCE):
+            while self._behind:
+                await asyncio.sleep(0.01)
             await self.process.assistant.floor.idle()
         self._going = False
         await self._read()
@@ -263,6 +268,9 @@ class Life:
                 self.truth.deleted(event.message)
             case Gap():
                 self._gaps += 1
+                self._behind |= {missed.workspace for missed in heard.missed}
+            case CaughtUp():
+                self._behind.discard(event.workspace)
 
     def _fail(self, step: Fail) -> None:
         if step.platform:
