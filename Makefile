@@ -17,8 +17,8 @@ test: $(VENV)/test
 	$(BIN)/pytest -n 2
 
 reliability: $(VENV)/test
-	$(BIN)/pytest -n 2 -m reliability
-	WORLDS=$(or $(WORLDS),1000) $(BIN)/pytest -n 2 tests/test_worlds.py
+	$(BIN)/pytest -n 2 -m reliability -o faulthandler_timeout=0
+	WORLDS=$(or $(WORLDS),1000) $(BIN)/pytest -n 2 tests/test_worlds.py -o faulthandler_timeout=0
 	QUESTIONS=$(or $(QUESTIONS),2000) $(BIN)/pytest tests/test_overload.py
 
 soak: $(VENV)/test

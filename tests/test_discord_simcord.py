@@ -1,5 +1,6 @@
 """A second opinion: Confab in simcord, a simulation of Discord that was not written for it."""
 
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import discord
@@ -14,9 +15,17 @@ from tests.guild import MODEL, told, until
 from tests.house import at_once, house
 
 
+AHEAD = datetime.now(UTC) - datetime(2026, 1, 1, tzinfo=UTC)
+"""simcord's time begins with that day: by ours, all that is said there would be told late."""
+
+
+def clock() -> datetime:
+    return datetime.now(UTC) - AHEAD
+
+
 @pytest.fixture
 async def kept(tmp_path):
-    opened = await open_store(f"sqlite:///{tmp_path}/confab.db")
+    opened = await open_store(f"sqlite:///{tmp_path}/confab.db", clock=clock)
     yield opened
     await opened.shut()
 
@@ -35,7 +44,7 @@ def platform(kept):
 
 @pytest.fixture
 async def assistant(kept, claude, platform):
-    async with house(kept, claude, platform, persona=Persona(model=MODEL)) as answering:
+    async with house(kept, claude, platform, persona=Persona(model=MODEL), clock=clock) as answering:
         yield answering
 
 

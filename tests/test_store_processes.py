@@ -20,10 +20,12 @@ from core.store.sqlite import open_store
 
 async def main(url, process):
     store = await open_store(url)
+    print("open", flush=True)
     sys.stdin.readline()
     while claim := await store.questions.claim(process, ["slack"]):
         print(claim.question.name)
         await store.questions.close(claim, Outcome.SHOWN)
+        await asyncio.sleep(0.002)  # leave room for the other
     await store.shut()
 
 asyncio.run(main(*sys.argv[1:]))
@@ -62,6 +64,7 @@ async def test_two_processes_answer_every_question_exactly_once(tmp_path):
     for number in range(200):
         await store.questions.hear(asked(str(number), thread(str(number))))
     processes = [await python(CLAIMS, url, name) for name in ("p", "q")]
+    assert [await process.stdout.readline() for process in processes] == [b"open\n"] * 2
 
     shown = await asyncio.gather(*(process.communicate(b"go\n") for process in processes))
 
@@ -79,7 +82,7 @@ async def test_many_processes_can_open_a_new_database_at_once(tmp_path):
 
     shown = await asyncio.gather(*(process.communicate(b"go\n") for process in processes))
 
-    assert shown == [(b"", b"")] * 6
+    assert shown == [(b"open\n", b"")] * 6
 
 
 async def test_what_was_heard_survives_a_kill_at_any_moment(tmp_path):
