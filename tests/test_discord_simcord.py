@@ -14,7 +14,6 @@ from tests.fakes.claude_script import Answer
 from tests.guild import MODEL, told, until
 from tests.house import at_once, house
 
-
 AHEAD = datetime.now(UTC) - datetime(2026, 1, 1, tzinfo=UTC)
 """simcord's time begins with that day: by ours, all that is said there would be told late."""
 
