@@ -162,11 +162,24 @@ async def test_shards_that_come_and_go_lose_nothing_and_disturb_nobody(claude, k
         limited(0.05),
         limited(0.05, everywhere=True),
         cloudflare(),
+        error(500),
+        error(502),
         error(503),
+        Fault.HIDE,
         Fault.DROP,
         Fault.LOSE,
     ],
-    ids=["429", "429 of all", "429 of Cloudflare", "503", "never arrived", "answer lost"],
+    ids=[
+        "429",
+        "429 of all",
+        "429 of Cloudflare",
+        "500",
+        "502",
+        "503",
+        "502 of what happened",
+        "no arrival",
+        "no answer",
+    ],
 )
 @pytest.mark.parametrize("route", [POST, EDIT, LIST])
 async def test_trouble_with_a_request_loses_and_doubles_no_answer(fake, claude, running, route, trouble):

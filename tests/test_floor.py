@@ -130,9 +130,9 @@ async def test_draining_lets_answers_end_and_takes_no_more(store, board, speaker
 
 
 class Slow:
-    """A store that tells of a claim or of a beat, once it is written down, only when it is let go."""
+    """A store that tells of claims or of beats, once they are written down, only when it is let go."""
 
-    def __init__(self, store, slow: str) -> None:
+    def __init__(self, store, *slow: str) -> None:
         self.questions, self._within, self._slow = self, store.questions, slow
         self.written, self.let_go = asyncio.Event(), asyncio.Event()
 
@@ -145,11 +145,11 @@ class Slow:
     async def beat(self, process, leaving=False):
         return await self._told("beat", await self._within.beat(process, leaving))
 
-    def hold(self, slow: str) -> None:
+    def hold(self, *slow: str) -> None:
         self._slow = slow
 
     async def _told(self, what: str, answer):
-        if what == self._slow:
+        if what in self._slow:
             self.written.set()
             await self.let_go.wait()
         return answer
@@ -254,7 +254,7 @@ async def test_a_process_that_finds_its_beat_late_drops_what_it_was_saying(store
 async def test_what_is_claimed_while_a_late_beat_is_on_its_way_is_not_dropped(store, board, speaker):
     speaker.held = True
     (name,) = await ask(store, board, "t1")
-    slow = Slow(store, "")
+    slow = Slow(store)
 
     async with open_floor(slow, speaker) as floor, asyncio.timeout(10):
         await heard(speaker, 1)
@@ -271,6 +271,31 @@ async def test_what_is_claimed_while_a_late_beat_is_on_its_way_is_not_dropped(st
         await floor.idle()
 
     assert speaker.spoken == [name]
+
+
+async def test_what_a_late_beat_freed_before_we_were_told_of_the_claim_is_dropped(store, board, speaker):
+    slow = Slow(store)
+    (first,) = await ask(store, board, "t0")
+
+    async with open_floor(slow, speaker, clock=board.now) as floor, asyncio.timeout(10):
+        assert await heard(speaker, 1) == [first]
+        await floor.look()  # the first beat is told by now
+        await floor.idle()
+        slow.hold("claim", "beat")
+        (name,) = await ask(store, board, "t1")
+        floor.wake()
+        await slow.written.wait()
+        board.slept(60)
+        slow.written.clear()
+        looking = asyncio.create_task(floor.look())
+        await slow.written.wait()
+        slow.hold()
+        slow.let_go.set()
+        await looking
+        await floor.idle()
+
+    assert speaker.spoken == [first, name]
+    assert speaker.began.qsize() == 1, "the claim that was freed was not begun"
 
 
 async def test_a_process_that_was_stopped_is_sure_of_its_hold_only_after_a_beat_that_is_not_late(store, board, speaker):

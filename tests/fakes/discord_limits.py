@@ -24,6 +24,8 @@ class Fault(Enum):
     """Nothing happens, and the socket is cut."""
     LOSE = "lose"
     """It happens, and the socket is cut before the answer."""
+    HIDE = "hide"
+    """It happens, and the answer is a gateway's error page."""
 
 
 @dataclass(frozen=True, slots=True)

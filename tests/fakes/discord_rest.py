@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from aiohttp import BodyPartReader, web
 
-from tests.fakes.discord_limits import Answer, Delay, Fault, Limits, limited
+from tests.fakes.discord_limits import Answer, Delay, Fault, Limits, error, limited
 from tests.fakes.discord_nouns import Json, Upload
 from tests.fakes.discord_refusals import Refused, refused
 from tests.fakes.discord_world import World
@@ -111,7 +111,11 @@ class Rest:
             return _response(trouble.status, trouble.body, trouble.headers), False
         if isinstance(trouble, Delay):
             await asyncio.sleep(trouble.seconds)
-        return self._answer(request, name, ask), trouble is Fault.LOSE
+        answer = self._answer(request, name, ask)
+        if trouble is Fault.HIDE:
+            hidden = error(502)
+            return _response(hidden.status, hidden.body, hidden.headers), False
+        return answer, trouble is Fault.LOSE
 
     def _answer(self, request: web.Request, name: str, ask: Ask) -> web.Response:
         headers: dict[str, str] = {}
