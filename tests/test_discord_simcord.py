@@ -14,16 +14,17 @@ from tests.fakes.claude_script import Answer
 from tests.guild import MODEL, told, until
 from tests.house import at_once, house
 
-AHEAD = datetime.now(UTC) - datetime(2026, 1, 1, tzinfo=UTC)
-"""simcord's time begins with that day: by ours, all that is said there would be told late."""
-
-
-def clock() -> datetime:
-    return datetime.now(UTC) - AHEAD
+NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)  # when simcord's time begins: by ours, all is told late that is said there
 
 
 @pytest.fixture
-async def kept(tmp_path):
+def clock():
+    began = datetime.now(UTC)
+    return lambda: NEW_YEAR + (datetime.now(UTC) - began)
+
+
+@pytest.fixture
+async def kept(tmp_path, clock):
     opened = await open_store(f"sqlite:///{tmp_path}/confab.db", clock=clock)
     yield opened
     await opened.shut()
@@ -42,7 +43,7 @@ def platform(kept):
 
 
 @pytest.fixture
-async def assistant(kept, claude, platform):
+async def assistant(kept, claude, platform, clock):
     async with house(kept, claude, platform, persona=Persona(model=MODEL), clock=clock) as answering:
         yield answering
 

@@ -113,10 +113,8 @@ async def test_what_discord_will_go_on_refusing_is_one_line_and_no_loop(fake, cl
 
 
 async def test_told_to_stop_while_it_takes_up_a_session_again_it_stops(fake, claude, running):
-    await fake.until(lambda: fake.gateway.sockets == 1)
     fake.gateway.pause()
-    await fake.until(lambda: fake.gateway.sockets == 0)
-    await fake.until(lambda: fake.gateway.sockets == 1)
+    await until(lambda: fake.gateway.sockets == 2)
     running.connected.cancel()
     done, _ = await asyncio.wait([running.connected], timeout=5)
     fake.gateway.proceed()

@@ -35,6 +35,8 @@ class Gateway:
         self.sessions: dict[str, Session] = {}
         self.identified = 0
         self.resumed = 0
+        self.sockets = 0
+        """How many were ever opened."""
         self.silent = False
         """True: heartbeats stay without an answer."""
         self.shards = shards
@@ -51,11 +53,6 @@ class Gateway:
     def live(self) -> list[Session]:
         """Sessions with a socket."""
         return [session for session in self.sessions.values() if session.line]
-
-    @property
-    def sockets(self) -> int:
-        """How many are open, with a session or before they have one."""
-        return len(self._lines)
 
     def dispatch(self, event: Event) -> None:
         for session in self.sessions.values():
@@ -106,6 +103,7 @@ class Gateway:
         await socket.prepare(request)
         line = Line(request, socket)
         self._lines.add(line)
+        self.sockets += 1
         writer = asyncio.create_task(line.write())
         code = None
         try:
