@@ -9,19 +9,20 @@ from typing import Any, TypeVar
 
 import anthropic
 import httpx2
-from anthropic.lib.streaming import AsyncMessageStream
 from anthropic.types import Message, ModelInfo
 from anthropic.types import Usage as Billed
 
 from core.ledger import Usage
 from core.models import Lifespan, described, lifespan
 from core.prompt import Model, Request
+from core.streamed import Garbled, Streamed
 from core.trouble import TRANSIENT, Trouble
 
 T = TypeVar("T")
 
 SILENCE = 120.0  # seconds between two bytes of a stream; pings come more often than that
 CONNECT = 5.0  # seconds
+REQUEST = "request-id"  # the header that names a request
 
 COUNTED = ("model", "system", "messages", "thinking", "output_config", "cache_control")  # what a count depends on
 
@@ -39,7 +40,7 @@ _BY_TYPE = {
 }
 _BY_STATUS = {401: "key", 402: "unpaid", 403: "forbidden", 404: "no model", 408: "failing", 409: "failing"}
 _BY_STATUS |= {413: "too large", 429: "limited", 529: "overloaded"}
-_BROKEN = (httpx2.HTTPError, httpx2.StreamError, json.JSONDecodeError, AssertionError)
+_BROKEN = (httpx2.HTTPError, httpx2.StreamError, json.JSONDecodeError, Garbled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +77,15 @@ class Claude:
 
     async def answer(self, request: Request, heard: Callable[[str], None]) -> Completion:
         """Send `request` and tell `heard` the text so far, whole, as it grows. Raises Trouble."""
+        streamed = Streamed()
         try:
-            async with self._client.messages.stream(**request.body, extra_headers=request.headers) as stream:
-                text = ""
+            asked = self._client.messages.create(**request.body, extra_headers=request.headers, stream=True)
+            async with await asked as stream:
                 async for event in stream:
-                    if event.type == "text":
-                        text += event.text
-                        heard(text)
-                message = await _final(stream, request.model)
-                return _answer(message, request.model, stream.request_id)
+                    if streamed.take(event):
+                        heard(streamed.text)
+                message = _final(streamed, stream.response, request.model)
+                return _answer(message, request.model, stream.response.headers.get(REQUEST))
         except anthropic.APIError as error:
             raise named(error, request.model) from error
         except _BROKEN as error:
@@ -174,17 +175,13 @@ def _broken(error: Exception, model: str) -> Trouble:
     return Trouble("not Claude", model, f"{type(error).__name__}: {_first_line(str(error))}")
 
 
-async def _final(stream: AsyncMessageStream[None], model: str) -> Message:
+def _final(streamed: Streamed, response: httpx2.Response, model: str) -> Message:
     """The whole message. Events that end before there was one were cut off; anything else is no stream of Claude's."""
-    try:
-        return await stream.get_final_message()
-    except AssertionError as error:
-        if stream.response.num_bytes_downloaded or "event-stream" not in stream.response.headers.get(
-            "content-type", ""
-        ):
-            raise
+    events = "event-stream" in response.headers.get("content-type", "")
+    if streamed.message is None and events and not response.num_bytes_downloaded:
         detail = "the stream ended before it began"
-        raise Trouble("broken off", model, detail, stream.request_id, transient=True) from error
+        raise Trouble("broken off", model, detail, response.headers.get(REQUEST), transient=True)
+    return streamed.whole()
 
 
 def _answer(message: Message, model: str, request: str | None) -> Completion:
