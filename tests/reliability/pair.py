@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 from tests.fakes.claude_script import Answer, last_words
@@ -18,6 +19,11 @@ from tests.reliability.worlds import CONNECTING, Database, SlackWorld
 
 NUMBER = re.compile(r"question (\d+)")
 WHOLE = re.compile(r"To [\d, ]*: (a few words more\. ?){12}")
+HEARD = "SELECT thread, reply, min(id) FROM questions GROUP BY thread, reply"
+"""The questions that lead a reply, and in what order they were heard of.
+
+What Slack told a process that was killed or asleep it tells again, after what was asked later perhaps.
+"""
 ASLEEP = 2.5 * STALE.total_seconds()  # longer than a process may be silent
 AWAKE = 2.0
 
@@ -81,16 +87,21 @@ async def ask(slack: SlackFake, threads: int, each: int, chance: random.Random, 
 def wrong(slack: SlackFake, database: Database) -> Counter[str]:
     """What is lost, doubled, cut off or out of order: replies against the questions that they are named after."""
     found: Counter[str] = Counter()
-    replies: dict[str, list[str]] = {}
-    for thread, reply in database.rows("SELECT DISTINCT thread, reply FROM questions ORDER BY thread, reply"):
-        replies.setdefault(thread, []).append(reply)
+    replies: dict[str, dict[str, int]] = {}
+    for thread, reply, heard in database.rows(HEARD):
+        replies.setdefault(thread, {})[reply] = heard
     for root, wanted in replies.items():
         posts = [post for post in slack.world.replies(slack.world.posts["C0DEV", root]) if post.bot_id]
         named = [(post.metadata or {})["event_payload"]["question"] for post in posts]
-        found["lost"] += len(set(wanted) - set(named))
+        found["lost"] += len(wanted.keys() - set(named))
         found["doubled"] += len(named) - len(set(named))
         found["cut off"] += sum(not WHOLE.fullmatch(shown(post).text) for post in posts)
-        found["disordered"] += list(dict.fromkeys(named)) != wanted
+        found["disordered"] += sum(
+            then < first and wanted[then] < wanted[first]
+            for first, then in combinations(dict.fromkeys(named), 2)
+            if {first, then} <= wanted.keys()
+        )
+        found["overtaken"] += list(dict.fromkeys(named)) != sorted(wanted)
     return found
 
 
@@ -116,6 +127,6 @@ async def storm(world: SlackWorld, nursery: Nursery, folder: Path, threads: int,
     requests = [one for one in world.claude.requests if one.path == "/v1/messages"]
     found["unaccounted"] = max(0, len(requests) - database.count("requests"))
     found["lost"] += count - database.count("questions", "outcome = 'shown'")
-    names = ("lost", "doubled", "cut off", "disordered", "unaccounted")
+    names = ("lost", "doubled", "cut off", "disordered", "overtaken", "unaccounted")
     counted = {"questions": count, "kills": pair.kills, "naps": pair.naps} | {name: found[name] for name in names}
     return counted | {"open": database.open, "seconds": round(time.monotonic() - began)}
