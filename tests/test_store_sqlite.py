@@ -12,6 +12,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from contextlib import closing
 from datetime import timedelta
 
@@ -50,7 +51,10 @@ async def kept(path, clock):
 
 
 def put(name):
-    return lambda db: db.table("notes").insert({"name": name, "value": "x"})
+    def work(db) -> None:
+        db.table("notes").insert({"name": name, "value": "x"})
+
+    return work
 
 
 def notes(db):
@@ -234,6 +238,75 @@ async def test_a_unit_whose_caller_is_cancelled_ends_whole(connection, fails):
     go.set()
 
     assert await connection.unit(notes) == ([] if fails else ["a", "b"])
+
+
+async def commits(connection) -> list[str]:
+    """A list that grows by what is committed from now on."""
+    seen: list[str] = []
+    await connection.unit(
+        lambda db: db.conn.set_trace_callback(lambda sql: seen.append(sql) if sql == "COMMIT" else None)
+    )
+    seen.clear()
+    return seen
+
+
+async def test_units_that_wait_together_are_committed_together(connection):
+    committed = await commits(connection)
+
+    await asyncio.gather(*(connection.unit(put(name)) for name in "abcde"))
+
+    assert await connection.unit(notes) == ["a", "b", "c", "d", "e"]
+    assert committed == ["COMMIT"] * 2
+
+
+async def test_one_of_several_units_that_fails_takes_only_itself_back(connection):
+    committed = await commits(connection)
+
+    def fails(db):
+        put("b")(db)
+        raise KeyError("b")
+
+    told = await asyncio.gather(
+        connection.unit(put("a")), connection.unit(fails), connection.unit(put("c")), return_exceptions=True
+    )
+
+    assert [repr(one) for one in told] == ["None", "KeyError('b')", "None"]
+    assert committed == ["COMMIT"]
+    assert await connection.unit(notes) == ["a", "c"]
+
+
+async def test_none_of_several_units_happened_when_their_transaction_cannot_end(connection):
+    def ends(db):
+        db.rollback()
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+        raise error
+
+    units = [connection.unit(put("a")), connection.unit(ends), connection.unit(put("c"))]
+    told = await asyncio.gather(*units, return_exceptions=True)
+
+    assert [type(one) for one in told[:2]] == [Unavailable] * 2
+    assert await connection.unit(notes) == (["c"] if told[2] is None else [])
+
+
+async def test_who_comes_after_a_slow_unit_does_not_wait_for_what_comes_after_that(connection):
+    committed = await commits(connection)
+
+    await asyncio.gather(connection.unit(lambda db: time.sleep(0.02)), connection.unit(put("a")))
+
+    assert committed == ["COMMIT"] * 2
+
+
+async def test_what_waits_is_done_before_the_database_is_shut(path):
+    connection = Connection(str(path))
+    await connection.open()
+    waiting = [asyncio.ensure_future(connection.unit(put(name))) for name in "abc"]
+    await asyncio.sleep(0)
+    await connection.shut()
+
+    assert [await one for one in waiting] == [None] * 3
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT count(*) FROM notes").fetchone() == (3,)
 
 
 async def test_a_bug_is_not_taken_for_trouble_with_the_file(connection):

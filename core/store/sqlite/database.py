@@ -5,6 +5,7 @@ import errno
 import os
 import sqlite3
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -16,12 +17,14 @@ from core.store.protocols import Unavailable, Unusable
 from core.store.sqlite.schema import migrations
 from core.store.sqlite.sweeping import sweep
 from core.store.sqlite.transaction import transaction
+from core.store.sqlite.units import Unit
 
 T = TypeVar("T")
 Row = dict[str, Any]
 
 MEMORY = ":memory:"
 BUSY = timedelta(seconds=5)  # how long a unit waits for another process to finish its own
+TOGETHER = 0.005  # seconds after which a transaction takes no more units: who waits for the first waits for all
 REST = 20  # times as long as a sweep takes
 FULL = {errno.ENOSPC, errno.EDQUOT}
 KIND = 0xFF  # the part of SQLite's result codes that names the kind of error
@@ -48,6 +51,8 @@ class Connection:
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         self._db: Database | None = None
         self._rested = 0.0
+        self._waiting: deque[Unit] = deque()
+        self._working = False
 
     async def open(self) -> None:
         """Connect and migrate. Raises Unusable, and then nothing is left open."""
@@ -60,9 +65,16 @@ class Connection:
     async def unit(self, work: Callable[[Database], T]) -> T:
         """What `work` does happens as a whole, or not at all. Raises Unavailable.
 
+        Units that wait at the same time share a transaction: what one write to the disk costs, they pay together.
         If the caller is cancelled, work that had begun still ends, one way or the other.
         """
-        return await self._run(lambda: self._unit(work))
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[T] = loop.create_future()
+        self._waiting.append(Unit(work, answered))
+        if not self._working:
+            self._working = True
+            loop.call_soon(self._begin, loop)  # so that those who ask in the same moment come along
+        return await answered
 
     async def sweep(self, at_once: bool = False) -> None:
         """Clear what was erased out of the file. There is a rest between two sweeps, unless it has to be `at_once`."""
@@ -70,7 +82,9 @@ class Connection:
             await self._run(self._sweep)
 
     async def shut(self) -> None:
-        """Close the database and end its thread."""
+        """Do what waits, close the database and end its thread."""
+        if self._waiting:
+            await asyncio.wait([unit.answered for unit in self._waiting])
         try:
             await self._run(self._close)
         finally:
@@ -89,15 +103,36 @@ class Connection:
         except (OSError, sqlite3.DatabaseError, Unfit) as error:
             raise Unusable(f"The database {self.path} cannot be used: {mend(error)}.") from error
 
-    def _unit(self, work: Callable[[Database], T]) -> T:
-        db = self._owned()
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._executor.submit(self._work, loop)
+
+    def _work(self, loop: asyncio.AbstractEventLoop) -> None:
+        """On the thread: do what waits, in one transaction as long as that is quick."""
+        units: list[Unit] = []
         try:
+            db, until = self._owned(), time.monotonic() + TOGETHER
             with transaction(db):
-                return work(db)
-        except sqlite3.DatabaseError as error:
-            if kind(error) in BUGS:
-                raise
-            raise Unavailable(f"The database {self.path} cannot be used just now: {error}.") from error
+                while self._waiting and time.monotonic() < until:
+                    units.append(self._waiting.popleft())
+                    units[-1].do(db)
+        except Exception as error:
+            units += [self._waiting.popleft() for _ in range(0 if units else len(self._waiting))]
+            for unit in units:
+                unit.fail(error)
+        loop.call_soon_threadsafe(self._tell, loop, units)
+
+    def _tell(self, loop: asyncio.AbstractEventLoop, units: list[Unit]) -> None:
+        for unit in units:
+            unit.tell(self._named)
+        self._working = bool(self._waiting)
+        if self._working:
+            self._begin(loop)
+
+    def _named(self, error: Exception) -> Exception:
+        """What callers know: the database cannot be used just now, or a bug of ours as it is."""
+        if not isinstance(error, sqlite3.DatabaseError) or kind(error) in BUGS:
+            return error
+        return Unavailable(f"The database {self.path} cannot be used just now: {error}.")
 
     def _sweep(self) -> None:
         began = time.monotonic()
