@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import secrets
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
@@ -145,6 +146,13 @@ class Asking:
             except Trouble as trouble:
                 pause = patience.pause(trouble)
             await self._sleep(pause)
+
+
+def apology(sentence: str, error: Exception) -> Ended:
+    """What people read of a failure; its reference finds the error in the log."""
+    reference = secrets.token_hex(3).upper()
+    log.error("reference %s: %s", reference, error)
+    return Ended(f"{sentence} (reference {reference})", Outcome.REFUSED)
 
 
 def concluded(said: str, answer: Completion) -> Ended:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from core.asking import Asking, Ended, Sleep
+from core.asking import Asking, Ended, Sleep, apology
 from core.belonging import adopted, for_us
 from core.breaker import STOPPED, Breaker, Verdict
-from core.chat import Deleted, Event, Gone, Heard, Hindered, History, Missed, Pressed, Question, Rank
+from core.chat import Asks, Deleted, Event, Gone, Heard, Hindered, History, Missed, Pressed, Question, Rank
 from core.commands import TABLE, table
 from core.commands.persona import in_force
 from core.floor import Floor
@@ -87,9 +87,13 @@ class Assistant:
 
         After a gap it says where to look for what was missed, as far back as we catch up.
         """
-        heard = await self._store.questions.hear(self._breaker.heeded(event))
+        heeded = self._breaker.heeded(event)
+        certain = getattr(heeded, "asks", None) is Asks.CERTAINLY
+        if certain:  # who looks for questions now waits behind this one, and takes it in the transaction that keeps it
+            self.floor.wake()
+        heard = await self._store.questions.hear(heeded)
         self._breaker.attended(event, heard)
-        if heard.question:
+        if heard.question and not certain:
             self.floor.wake()
         if isinstance(event, Deleted | Pressed):
             await self.floor.look()
@@ -188,12 +192,12 @@ class Assistant:
         except (table.Problem, Hindered) as problem:
             return Ended(str(problem), Outcome.REFUSED)
         except Trouble as trouble:
-            return _apology(trouble.sentence, trouble)
+            return apology(trouble.sentence, trouble)
         except (Unavailable, Gone, Lost, Dropped):
             raise
         except Exception as bug:
             log.exception("a bug kept a question from its answer")
-            return _apology("Something went wrong on my side.", bug)
+            return apology("Something went wrong on my side.", bug)
 
     async def _found(self, work: Work, reply: Reply) -> Ended:
         """What was said already, else what the command or Claude says."""
@@ -292,9 +296,3 @@ def cut_short(reply: Reply) -> Ended:
     """What was said so far, if anything stands on the platform already; else nothing is said."""
     begun = reply.text or reply.pages
     return Ended(f"{reply.text}\n\n*(Stopped.)*".strip() if begun else "", Outcome.WITHDRAWN)
-
-
-def _apology(sentence: str, error: Exception) -> Ended:
-    reference = secrets.token_hex(3).upper()
-    log.error("reference %s: %s", reference, error)
-    return Ended(f"{sentence} (reference {reference})", Outcome.REFUSED)

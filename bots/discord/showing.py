@@ -17,6 +17,7 @@ from core.chat import Gone
 from core.pages import Delete, Edit, Pager, Post, Posted, steps
 from core.seam import Shown
 
+AHEAD = 0.03  # seconds that Claude is asked before we say that we write; what comes at once needs no such word
 TYPING = 8.0  # seconds after which we say again that we write; Discord shows it for 10
 TIGHTER = 200  # characters that a page gives up when Discord finds it too long
 LEAST = 1000
@@ -155,6 +156,7 @@ class Showing:
 
     async def _typing(self) -> None:
         """Say that we write, as long as Discord lets us: whatever ends this ends nothing else."""
+        await asyncio.sleep(AHEAD)
         while True:
             await self._outlet.type()
             await asyncio.sleep(self._every)

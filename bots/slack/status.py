@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from bots.slack.web import Limited, Refused, Unsure, Web
 from core.chat import Gone, Hindered, ThreadKey
 
+AHEAD = 0.03  # seconds that Claude is asked before: what comes at once needs no status, and never waits for one
 SECONDS = 90.0  # until it is said again; Slack forgets it after two minutes
 LOADING = ["Reading the thread…", "Thinking…", "Looking for the right words…"]
 
@@ -51,6 +52,7 @@ class Status:
             await self._say("")
 
     async def _keep(self, status: str) -> None:
+        await asyncio.sleep(AHEAD)
         while self._kind not in self._web.silent:
             await self._say(status, loading_messages=LOADING)
             await asyncio.sleep(SECONDS)

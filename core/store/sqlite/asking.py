@@ -8,14 +8,19 @@ from sqlite_utils import Database
 
 from core.chat import Asks, Question, ThreadKey, clean
 from core.store.protocols import Outcome, Said
-from core.store.sqlite.database import Row, one
+from core.store.sqlite.database import Row, many, one
 from core.store.sqlite.forgotten import Forgotten, erased
 from core.store.sqlite.moments import moment, stamp
 from core.store.sqlite.rows import insert, update
 
 ASKED = "SELECT * FROM questions WHERE workspace = :workspace AND channel = :channel AND name = :name"
 
-IN_THREAD = "workspace = :workspace AND channel = :channel AND thread = :thread AND outcome IS NULL"
+IN_THREAD = """
+SELECT * FROM questions
+WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND outcome IS NULL
+"""
+
+NO_PAGES = "DELETE FROM pages WHERE question = :id"
 
 CLOSE = """
 UPDATE questions SET outcome = :outcome, closed_at = :at, address = '{}', options = '{}', claim = NULL WHERE id = :id
@@ -78,7 +83,7 @@ def ask(db: Database, question: Question) -> bool:
 
 def waiting(db: Database, key: ThreadKey) -> list[Row]:
     """The open questions of a thread."""
-    return list(db.table("questions").rows_where(IN_THREAD, place(key)))
+    return many(db, IN_THREAD, place(key))
 
 
 def withdraw(db: Database, rows: Iterable[Row], at: datetime) -> int:
@@ -100,7 +105,7 @@ def finish(db: Database, row: Row, outcome: Outcome, at: datetime) -> None:
     Its address may hold words that were deleted or changed meanwhile.
     """
     db.execute(CLOSE, {"id": row["id"], "outcome": outcome.value, "at": stamp(at)})
-    db.table("pages").delete_where("question = ?", [row["id"]])
+    db.execute(NO_PAGES, {"id": row["id"]})
     if row["private"] and row["command"] is None:
         db.table("threads").delete_where("workspace = :workspace AND channel = :channel AND thread = :thread", row)
     if row["private"] or Forgotten(db, key_of(row)).covers(row["person"], moment(row["at"])):

@@ -9,7 +9,7 @@ from sqlite_utils import Database
 from core.budgets import WARN_AT, Budget, Budgets, Period, Standing, began, refused, renews, unpriced
 from core.ledger import Refusal, Scope, Spending
 from core.store.protocols import Faster
-from core.store.sqlite.database import Row
+from core.store.sqlite.database import Row, many
 from core.store.sqlite.moments import moment, stamp
 
 # What is reserved counts with its bound, so that those under way can't spend the same money.
@@ -19,6 +19,8 @@ WHERE workspace = :workspace AND at >= :since
 AND (:channel IS NULL OR channel = :channel) AND (:person IS NULL OR person = :person)
 """
 
+CHANGES = "SELECT * FROM budgets WHERE workspace = :workspace ORDER BY id DESC"
+
 WARN = "INSERT OR IGNORE INTO warnings (workspace, budget, since, percent) VALUES (?, ?, ?, ?)"
 
 SETTLED = SPENT.replace("coalesce(micro_usd, bound)", "micro_usd")
@@ -26,7 +28,7 @@ SETTLED = SPENT.replace("coalesce(micro_usd, bound)", "micro_usd")
 
 def changes(db: Database, workspace: str) -> list[Budget]:
     """Every change there was, newest first."""
-    return [_budget_of(row) for row in db.table("budgets").rows_where("workspace = ?", [workspace], "id DESC")]
+    return [_budget_of(row) for row in many(db, CHANGES, {"workspace": workspace})]
 
 
 def in_force(db: Database, workspace: str) -> list[Budget]:

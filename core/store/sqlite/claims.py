@@ -10,7 +10,7 @@ from core.chat import Asks, Question
 from core.store.protocols import Beat, Claim, Lost, Outcome, Said
 from core.store.sqlite.asking import finish, key_of, place, question_of, said_of
 from core.store.sqlite.branches import branch
-from core.store.sqlite.database import Row, one
+from core.store.sqlite.database import Row, many, one
 from core.store.sqlite.ledger import died
 from core.store.sqlite.moments import moment, stamp
 from core.store.sqlite.rows import insert, update
@@ -92,6 +92,12 @@ SELECT claims.id FROM claims JOIN questions ON questions.claim = claims.id AND q
 WHERE claims.process = :process AND questions.withdrawn_at IS NOT NULL
 """
 
+PAGES = "SELECT page FROM pages WHERE question = :id ORDER BY id"
+
+HELD = "SELECT id FROM claims WHERE process = :process"
+
+GIVE_BACK = "DELETE FROM claims WHERE id = :claim"
+
 CLAIMED = "SELECT * FROM questions WHERE claim = :claim ORDER BY reply <> name, at, id"
 
 
@@ -102,10 +108,10 @@ def take(db: Database, process: str, platforms: Collection[str], now: datetime, 
     if lead is None:
         return None
     resumed = lead["claim"] is not None
-    rows = list(db.query(CLAIMED, lead)) if resumed else _together(db, lead)
+    rows = many(db, CLAIMED, lead) if resumed else _together(db, lead)
     number = _hold(db, lead, rows, process, now)
     if resumed:
-        db.table("claims").delete(lead["claim"])
+        db.execute(GIVE_BACK, {"claim": lead["claim"]})
         died(db, lead, now)
     return _claim(db, number, rows, process, resumed)
 
@@ -114,7 +120,7 @@ def _together(db: Database, lead: Row) -> list[Row]:
     """The question and those that wait in its thread, or in its branch of it."""
     if lead["alone"] or lead["private"] or lead["command"] is not None:
         return [lead]
-    rows = [lead, *db.query(WAITING, lead)]
+    rows = [lead, *many(db, WAITING, lead)]
     if not any(one(db, PARENT, row) for row in rows):
         return rows
     chosen: list[tuple[str, set[str]]] = []
@@ -140,7 +146,7 @@ def _hold(db: Database, lead: Row, rows: Sequence[Row], process: str, now: datet
 
 def _claim(db: Database, number: int, rows: Sequence[Row], process: str, resumed: bool) -> Claim:
     lead, *others = rows
-    pages = db.table("pages").rows_where("question = ?", [lead["id"]], order_by="id")
+    pages = many(db, PAGES, lead)
     return Claim(
         id=number,
         question=question_of(lead),
@@ -169,12 +175,12 @@ def say(db: Database, claim: Claim, said: Said) -> None:
 def close(db: Database, claim: Claim, outcome: Outcome, now: datetime) -> None:
     _owned(db, claim)
     asked = {question.name: question for question in (claim.question, *claim.together)}
-    for row in list(db.query(CLAIMED, {"claim": claim.id})):
+    for row in many(db, CLAIMED, {"claim": claim.id}):
         if _stays_open(row, asked[row["name"]], outcome):
             update(db, "questions", row["id"], {"claim": None, "reply": None})
         else:
             finish(db, row, outcome, now)
-    db.table("claims").delete(claim.id)
+    db.execute(GIVE_BACK, {"claim": claim.id})
 
 
 def _stays_open(row: Row, asked: Question, outcome: Outcome) -> bool:
@@ -201,15 +207,15 @@ def beat(db: Database, process: str, leaving: bool, now: datetime, stale: timede
         db.table("processes").delete_where("process = ?", [process])
     else:
         db.table("processes").upsert({"process": process, "beat_at": stamp(now)})
-    withdrawn = frozenset(row["id"] for row in db.query(WITHDRAWN, {"process": process}))
+    withdrawn = frozenset(row["id"] for row in many(db, WITHDRAWN, {"process": process}))
     return Beat(lease=stale / 2, late=late, freed=freed, withdrawn=withdrawn)
 
 
 def _free(db: Database, process: str, now: datetime) -> frozenset[int]:
     """What it was answering waits for whoever claims next; what it had sent has died."""
-    held = list(db.table("claims").rows_where("process = ?", [process]))
+    held = many(db, HELD, {"process": process})
     for row in held:
-        for question in list(db.query(CLAIMED, {"claim": row["id"]})):
+        for question in many(db, CLAIMED, {"claim": row["id"]}):
             died(db, question, now)
         update(db, "claims", row["id"], {"process": None})
     return frozenset(row["id"] for row in held)

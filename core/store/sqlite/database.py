@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -190,6 +190,13 @@ def one(db: Database, sql: str, values: dict[str, Any]) -> Row | None:
     found = db.execute(sql, values)
     row = found.fetchone()
     return row and {column[0]: value for column, value in zip(found.description, row, strict=True)}
+
+
+def many(db: Database, sql: str, values: Mapping[str, Any]) -> list[Row]:
+    """All rows, read as `one` reads one."""
+    found = db.execute(sql, dict(values))
+    names = [column[0] for column in found.description]
+    return [dict(zip(names, row, strict=True)) for row in found]
 
 
 class Unfit(Exception):

@@ -8,7 +8,10 @@ from core.chat import ThreadKey
 from core.ledger import Scope
 from core.store.sqlite.moments import stamp
 
-CONCERNS = "workspace = :workspace AND coalesce(channel, :channel) = :channel AND coalesce(thread, :thread) = :thread"
+CONCERNS = """
+SELECT person, at FROM forgotten
+WHERE workspace = :workspace AND coalesce(channel, :channel) = :channel AND coalesce(thread, :thread) = :thread
+"""
 
 
 class Forgotten:
@@ -16,8 +19,7 @@ class Forgotten:
 
     def __init__(self, db: Database, key: ThreadKey) -> None:
         place = {"workspace": key.workspace, "channel": key.channel, "thread": key.thread}
-        rows = db.table("forgotten").rows_where(CONCERNS, place)
-        self._until = [(row["person"], row["at"]) for row in rows]
+        self._until: list[tuple[str | None, str]] = db.execute(CONCERNS, place).fetchall()
 
     def covers(self, person: str, at: datetime) -> bool:
         """Whether what `person` said at that time must not be kept."""

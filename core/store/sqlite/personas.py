@@ -8,9 +8,13 @@ from sqlite_utils import Database
 from core.chat import clean
 from core.personas import Persona, Place, Version
 from core.store.protocols import Faster
-from core.store.sqlite.database import Connection, Row
+from core.store.sqlite.database import Connection, Row, many
 from core.store.sqlite.moments import moment, stamp
 
+ALL = -1  # rows
+VERSIONS = """
+SELECT * FROM personas WHERE workspace = :workspace AND channel = :channel ORDER BY number DESC LIMIT :limit
+"""
 TRAITS = tuple(field.name for field in fields(Persona))
 
 
@@ -43,11 +47,8 @@ def _newest(db: Database, place: Place) -> Version | None:
     return next(iter(_versions(db, place, limit=1)), None)
 
 
-def _versions(db: Database, place: Place, limit: int | None = None) -> list[Version]:
-    rows = db.table("personas").rows_where(
-        "workspace = ? AND channel = ?", [place.workspace, place.channel], order_by="number DESC", limit=limit
-    )
-    return [_version_of(row) for row in rows]
+def _versions(db: Database, place: Place, limit: int = ALL) -> list[Version]:
+    return [_version_of(row) for row in many(db, VERSIONS, {**asdict(place), "limit": limit})]
 
 
 def _version_of(row: Row) -> Version:

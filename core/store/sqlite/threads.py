@@ -11,7 +11,7 @@ from core.ledger import Scope
 from core.store.protocols import Said, Thread, Told
 from core.store.sqlite.asking import place, said_of
 from core.store.sqlite.branches import branch as branch_of
-from core.store.sqlite.database import Connection, Row
+from core.store.sqlite.database import Connection, Row, many
 from core.store.sqlite.forgetting import forget
 from core.store.sqlite.healing import heal
 from core.store.sqlite.messages import message_of
@@ -43,7 +43,7 @@ WHERE workspace = :workspace AND channel = :channel AND name IN (SELECT value FR
 AND said IS NOT NULL AND NOT private AND NOT notice
 """
 
-TOLD = "workspace = :workspace AND channel = :channel AND thread = :thread"
+TOLD = "SELECT * FROM told WHERE workspace = :workspace AND channel = :channel AND thread = :thread"
 
 
 class SqliteThreads:
@@ -88,15 +88,15 @@ def _thread(db: Database, key: ThreadKey, branch: str | None) -> Thread:
 
 
 def _whole(db: Database, key: ThreadKey) -> tuple[tuple[Message, ...], dict[str, Said]]:
-    messages = tuple(message_of(row) for row in db.query(MESSAGES, place(key)))
-    return messages, _replies(db.query(REPLIES, place(key)))
+    messages = tuple(message_of(row) for row in many(db, MESSAGES, place(key)))
+    return messages, _replies(many(db, REPLIES, place(key)))
 
 
 def _branch(db: Database, key: ThreadKey, branch: str) -> tuple[tuple[Message, ...], dict[str, Said]]:
     names = {**place(key), "names": json.dumps(sorted(branch_of(db, key, branch)))}
-    messages = tuple(message_of(row) for row in db.query(BRANCH_MESSAGES, names))
+    messages = tuple(message_of(row) for row in many(db, BRANCH_MESSAGES, names))
     answered = {message.answers for message in messages}
-    return messages, _replies(row for row in db.query(BRANCH_REPLIES, names) if row["name"] in answered)
+    return messages, _replies(row for row in many(db, BRANCH_REPLIES, names) if row["name"] in answered)
 
 
 def _replies(rows: Iterable[Row]) -> dict[str, Said]:
@@ -116,7 +116,7 @@ def _tell(db: Database, key: ThreadKey, told: Told) -> Told:
 
 def _told(db: Database, key: ThreadKey) -> Told:
     words: dict[str, dict[str, str]] = {"person": {}, "attachment": {}}
-    for row in db.table("told").rows_where(TOLD, place(key)):
+    for row in many(db, TOLD, place(key)):
         words[row["kind"]][row["subject"]] = row["words"]
     return Told(names=words["person"], attachments=words["attachment"])
 
