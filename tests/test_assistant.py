@@ -71,6 +71,37 @@ async def closed(store) -> None:
             await asyncio.sleep(0.002)
 
 
+class Unheard:
+    """Questions of a store that does not say that it kept an event before somebody looks for one."""
+
+    def __init__(self, within) -> None:
+        self._within, self._looked_for = within, asyncio.Event()
+
+    def __getattr__(self, name: str):
+        return getattr(self._within, name)
+
+    async def hear(self, event):
+        self._looked_for.clear()
+        heard = await self._within.hear(event)
+        await self._looked_for.wait()
+        return heard
+
+    async def claim(self, process, platforms):
+        self._looked_for.set()
+        return await self._within.claim(process, platforms)
+
+
+async def test_a_question_is_looked_for_while_it_is_kept(store, fake, board):
+    slow = replace(store, questions=Unheard(store.questions))
+    async with house(slow, fake, board) as assistant:
+        await closed(store)
+        async with asyncio.timeout(0.5):  # who rests looks for questions after a second
+            assert (await assistant.hear(board.said("t1", "U1", "why?", asks=Asks.CERTAINLY))).question
+        await closed(store)
+
+    assert messages(fake) == [[("user", "Ada: why?")]]
+
+
 async def test_a_question_is_answered_in_its_thread(assistant, board, fake, store):
     heard = await assistant.hear(board.said("t1", "U1", "hello"))
     await board.until("t1", "fine")

@@ -243,7 +243,7 @@ async def test_what_says_the_same_is_not_edited(fake, claude, running):
     assert not [call for call in fake.calls if call.method == "PATCH"]
 
 
-async def test_typing_is_shown_at_once_and_ends_with_the_answer(fake, claude, running):
+async def test_typing_is_shown_while_there_is_no_text_and_ends_with_the_answer(fake, claude, running):
     gate = Gate(after=2)
     claude.script(Answer(text="an answer", gate=gate))
     await ask(fake)

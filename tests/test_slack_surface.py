@@ -206,6 +206,16 @@ async def test_a_status_that_no_message_took_away_is_taken_away(slack, web):
     assert slack.world.statuses == {}
 
 
+async def test_what_is_answered_at_once_never_has_a_status(slack, web):
+    root = await slack.say("ada", "dev", "hello")
+
+    async with status(web, asked(root).key, "thinking"):
+        await asyncio.sleep(0)
+    await web.read("auth.test")
+
+    assert slack.called("assistant.threads.setStatus") == []
+
+
 async def answered(web, key, shown):
     """A message of ours arrives while a status is shown."""
     shown.answered()
