@@ -20,13 +20,12 @@ from bench.throughput import throughput
 PLATFORMS = ("slack", "discord")
 REASONS: dict[str, str] = {
     "overhead: question to request, p50": (
-        "Before Claude is asked, a question is kept, claimed and its worst cost set aside: three writes that are on "
-        "disk before the next step, which the limit has not. Where the platform takes its time this costs nothing."
+        "Before Claude is asked, a question is kept and claimed, and its worst cost is set aside: two writes that are "
+        "on disk before the next step, which the limit has not. Where the platform takes its time this costs nothing."
     ),
     "throughput: processor time a question": (
-        "Confab writes down seven times a question what a restart needs, each on disk before the next step, and hears "
-        "of its own posts. Six of the fifteen milliseconds that it adds are SQLite's thread; both read Claude's stream "
-        "with the same SDK, which is nearly all that the limit does."
+        "Confab writes down six times a question what a restart needs, and hears of its own posts. Four of the "
+        "milliseconds that it adds are SQLite's thread; reading Claude's stream costs it less than the limit."
     ),
 }
 """Why a figure may miss its goal, by its part and measure."""

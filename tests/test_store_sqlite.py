@@ -309,6 +309,17 @@ async def test_what_waits_is_done_before_the_database_is_shut(path):
         assert db.execute("SELECT count(*) FROM notes").fetchone() == (3,)
 
 
+async def test_who_comes_after_the_database_was_shut_is_told_so(path):
+    connection = Connection(str(path))
+    await connection.open()
+    await connection.shut()
+
+    async with asyncio.timeout(5):
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="after shutdown"):
+                await connection.unit(notes)
+
+
 async def test_a_bug_is_not_taken_for_trouble_with_the_file(connection):
     with pytest.raises(sqlite3.OperationalError, match="no such table"):
         await connection.unit(lambda db: db.execute("SELECT * FROM nowhere"))

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -104,7 +104,10 @@ class Connection:
             raise Unusable(f"The database {self.path} cannot be used: {mend(error)}.") from error
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._executor.submit(self._work, loop)
+        try:
+            self._executor.submit(self._work, loop)
+        except RuntimeError as error:  # the thread has ended
+            self._tell(loop, self._failed(error))
 
     def _work(self, loop: asyncio.AbstractEventLoop) -> None:
         """On the thread: do what waits, in one transaction as long as that is quick."""
@@ -116,10 +119,15 @@ class Connection:
                     units.append(self._waiting.popleft())
                     units[-1].do(db)
         except Exception as error:
-            units += [self._waiting.popleft() for _ in range(0 if units else len(self._waiting))]
-            for unit in units:
-                unit.fail(error)
+            units = self._failed(error, units)
         loop.call_soon_threadsafe(self._tell, loop, units)
+
+    def _failed(self, error: Exception, begun: Sequence[Unit] = ()) -> list[Unit]:
+        """None of those that were begun happened, or when not even one could be, of those that wait."""
+        units = list(begun) or [self._waiting.popleft() for _ in range(len(self._waiting))]
+        for unit in units:
+            unit.fail(error)
+        return units
 
     def _tell(self, loop: asyncio.AbstractEventLoop, units: list[Unit]) -> None:
         for unit in units:
