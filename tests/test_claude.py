@@ -229,6 +229,26 @@ async def test_nobody_at_the_address_is_not_billed():
     assert (trouble.kind, trouble.transient, trouble.billed) == ("unreachable", True, False)
 
 
+@pytest.mark.parametrize(
+    "address", ["http://nowhere.invalid", "https://127.0.0.1:{port}"], ids=["no such name", "no TLS"]
+)
+async def test_who_could_not_connect_sent_nothing_that_is_billed(fake, address):
+    claude = Claude("k", address.format(port=fake.url.rpartition(":")[2]))
+
+    trouble = await troubled(claude)
+
+    await claude.close()
+    assert (trouble.kind, trouble.transient, trouble.billed) == ("unreachable", True, False)
+
+
+async def test_a_connection_that_ends_before_the_answer_may_be_billed(fake, claude):
+    fake.script(Fault(status=None))
+
+    trouble = await troubled(claude)
+
+    assert (trouble.kind, trouble.transient, trouble.billed) == ("unreachable", True, True)
+
+
 async def test_the_operator_reads_the_cause_and_the_request_id(fake, claude):
     fake.script(status(400, "invalid_request_error"))
 
