@@ -224,7 +224,7 @@ class Assistant:
         thread, history = await self._read(work.thread, work.surface)
         for question in work.claim.together if history.reach is Reach.CHAIN else ():
             thread, _ = await self._read(thread, await self._platforms[question.key.platform].surface(question))
-        for page in adopted(history, work.claim.question):
+        for page in adopted(history, thread, work.claim.question):
             await reply.posted(page.id, page.at)
         await self.floor.look()
         return replace(work, thread=thread)
