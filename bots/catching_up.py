@@ -5,7 +5,7 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-from core.chat import CaughtUp, Event, Hear, Heard, Missed
+from core.chat import CaughtUp, Deleted, Edited, Event, Hear, Heard, Missed, Said
 from core.store.protocols import Unavailable
 
 SETTLE = 3.0  # seconds in which a platform tells by itself what it kept for us
@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 Find = Callable[[Missed], Awaitable[Sequence[Event]]]
 """Everything in a workspace that asks us and that we have not answered, oldest first."""
 
+Place = tuple[str, str, str]
+"""Workspace and channel of a message, and its id."""
+
 
 class CatchingUp:
     """Hears for a platform, and after each gap looks for what was missed in it, one workspace after the other."""
@@ -28,9 +31,13 @@ class CatchingUp:
         self._sleep = sleep
         self._wanted: dict[str, Missed] = {}
         self._looking: asyncio.Task[None] | None = None
+        self._changes: dict[Place, Edited | Deleted] | None = None
+        """What became of messages since a look began: what it finds may be older. None while nobody looks."""
 
     async def hear(self, event: Event) -> Heard:
         """Tell an event; what a gap leaves to look for is looked for later. Raises Unavailable."""
+        if isinstance(event, Edited | Deleted):
+            self._note(event)
         heard = await self._hear(event)
         self._begin(heard.missed)
         return heard
@@ -52,22 +59,47 @@ class CatchingUp:
             await self._sleep(SETTLE)
             wanted, self._wanted = self._wanted, {}
             for missed in wanted.values():
+                self._changes = {}
                 try:
                     await self._through(missed)
                 except Exception:
                     log.exception("what was missed in %s could not be looked for", missed.workspace)
+                finally:
+                    self._changes = None
             await self._sleep(ROUND)
 
     async def _through(self, missed: Missed) -> None:
         """Look through one workspace. A gap that came meanwhile leaves it behind, to be looked through again."""
         questions = 0
         for event in await self._find(missed):
-            if (await self._surely(event)).question:
+            if await self._asked(event):
                 questions += 1
                 await self._sleep(BETWEEN)
         if missed.workspace not in self._wanted:
             await self._surely(CaughtUp(secrets.token_hex(8), missed.workspace))
         log.info("caught up in %s: %d missed since %s", missed.workspace, questions, f"{missed.since:%H:%M:%S}")
+
+    def _note(self, event: Edited | Deleted) -> None:
+        """Remember, while we look, what became of a message. What is deleted says nothing any more."""
+        place = _place(event)
+        if self._changes is not None and not isinstance(self._changes.get(place), Deleted):
+            self._changes[place] = event
+
+    async def _asked(self, event: Event) -> bool:
+        """Tell what was found, as it is now; whether it left a question.
+
+        The news of an edit or a deletion meant nothing to the store while it did not hold the message.
+        """
+        if isinstance(self._change(event), Deleted):
+            return False
+        heard = await self._surely(event)
+        change = self._change(event)
+        if change is not None:
+            await self._surely(change)
+        return heard.question
+
+    def _change(self, event: Event) -> Edited | Deleted | None:
+        return self._changes.get(_place(event)) if self._changes and isinstance(event, Said) else None
 
     async def _surely(self, event: Event) -> Heard:
         """Tell an event that nobody will tell again."""
@@ -77,3 +109,8 @@ class CatchingUp:
             except Unavailable as error:
                 log.error("what was missed waits for the database: %s", error)
             await self._sleep(AGAIN)
+
+
+def _place(event: Said | Edited | Deleted) -> Place:
+    name = event.message if isinstance(event, Deleted) else event.message.id
+    return event.key.workspace, event.key.channel, name

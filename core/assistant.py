@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -11,7 +11,7 @@ from functools import partial
 from core.asking import Asking, Ended, Sleep, apology
 from core.belonging import adopted, for_us
 from core.breaker import STOPPED, Breaker, Verdict
-from core.chat import Asks, Deleted, Event, Gone, Heard, Hindered, History, Missed, Pressed, Question, Rank
+from core.chat import Asks, Deleted, Event, Gone, Heard, Hindered, History, Missed, Pressed, Question, Rank, Reach
 from core.commands import TABLE, table
 from core.commands.persona import in_force
 from core.floor import Floor
@@ -22,6 +22,7 @@ from core.prompt import Request, request
 from core.reply import Reply
 from core.rules import Rules
 from core.seam import Platform, Surface
+from core.stopping import cut_short, stopped
 from core.store.protocols import Claim, Lost, Outcome, Said, Store, Thread, Told, Unavailable
 from core.trouble import Trouble
 from core.turns import Turn, introduce, people, trunk, turns
@@ -221,10 +222,13 @@ class Assistant:
     async def _reread(self, work: Work, reply: Reply) -> Work:
         """The thread read from the platform, where our own copy may be out of date; a predecessor's pages are ours.
 
-        The question may turn out to be deleted, or was withdrawn while nobody answered it.
+        The question may turn out to be deleted, or was withdrawn while nobody answered it. Where a chain is all that
+        can be read, one that is answered with it stands at the end of a longer chain.
         """
         thread, history = await self._read(work.thread, work.surface)
-        for page in adopted(history, work.claim.question):
+        for question in work.claim.together if history.reach is Reach.CHAIN else ():
+            thread, _ = await self._read(thread, await self._platforms[question.key.platform].surface(question))
+        for page in adopted(history, thread, work.claim.question):
             await reply.posted(page.id, page.at)
         await self.floor.look()
         return replace(work, thread=thread)
@@ -279,20 +283,3 @@ class Assistant:
 def _declined(question: Question) -> str:
     """The note that a guest was told; it names the question, which may have to be answered again."""
     return f"declined:{question.key.workspace}:{question.key.channel}:{question.person}"
-
-
-async def stopped(words: Coroutine[None, None, Ended], reply: Reply, stop: asyncio.Event) -> Ended:
-    """The final words, or what there is of them when somebody stops it."""
-    working, stopping = asyncio.create_task(words), asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        return working.result() if working.done() else cut_short(reply)
-    finally:
-        working.cancel()
-        stopping.cancel()
-
-
-def cut_short(reply: Reply) -> Ended:
-    """What was said so far, if anything stands on the platform already; else nothing is said."""
-    begun = reply.text or reply.pages
-    return Ended(f"{reply.text}\n\n*(Stopped.)*".strip() if begun else "", Outcome.WITHDRAWN)

@@ -1,5 +1,7 @@
 """Belonging: whether a question is for us, and which pages on the platform are its answer."""
 
+from dataclasses import replace
+
 from core.chat import Asks, History, Message, Question
 from core.store.protocols import Claim, Thread
 from core.turns import MENTION
@@ -14,9 +16,13 @@ def for_us(claim: Claim, thread: Thread) -> bool:
     return any(one.name in words and not MENTION.search(words[one.name]) for one in asked)
 
 
-def adopted(history: History, question: Question) -> list[Message]:
-    """Pages on the platform that a predecessor posted for this question: marked as such, or unmarked and later."""
-    mine = [message for message in history.messages if message.mine]
+def adopted(history: History, thread: Thread, question: Question) -> list[Message]:
+    """Pages on the platform that a predecessor posted for this question: marked as such, or unmarked and later.
+
+    `thread` knows what a page of ours answers also where its mark is gone: Discord's goes with a deleted question.
+    """
+    known = {message.id: message.answers for message in thread.messages}
+    mine = [replace(one, answers=one.answers or known.get(one.id)) for one in history.messages if one.mine]
     return [one for one in mine if one.answers == question.name or _unmarked_after(one, question)]
 
 

@@ -38,4 +38,12 @@ def test_a_predecessors_pages_are_those_with_the_questions_mark_and_later_ones_w
     marked, unmarked = page("5", "1"), page("6", None)
     others = [page("0", None), page("7", "4"), page("8", None, notice=True), message("9")]
 
-    assert adopted(History((marked, unmarked, *others)), question) == [marked, unmarked]
+    assert adopted(History((marked, unmarked, *others)), thread(), question) == [marked, unmarked]
+
+
+def test_a_page_that_lost_its_mark_stays_with_the_question_that_we_know_it_answers():
+    question = claim(Asks.CERTAINLY).question
+    ours, others = page("5", "1"), page("6", "4")
+    kept = Thread(KEY, (ours, others), Told(), cold=False)
+
+    assert adopted(History((page("5", None), page("6", None))), kept, question) == [ours]

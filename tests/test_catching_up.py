@@ -7,7 +7,7 @@ import pytest
 from bots.catching_up import BETWEEN, ROUND, SETTLE, CatchingUp
 from core.chat import CaughtUp, Gap, Heard, Missed, Said, ThreadKey
 from core.store.protocols import Unavailable
-from tests.talk import asked, at, perhaps
+from tests.talk import asked, at, deleted, edited, perhaps, thread
 
 ALL = Gap("g", "slack")
 ONE, TWO = Missed("slack:T1", at(0)), Missed("slack:T2", at(0))
@@ -65,6 +65,56 @@ async def test_what_is_found_is_told_at_leisure_and_then_the_workspace_is_caught
     await catching(world).hear(ALL)
 
     await world.until("g", *ROUNDS)
+
+
+async def looking(world) -> CatchingUp:
+    """What has just begun to look; it finds nothing until `world.finding` is set."""
+    catcher = catching(world)
+    world.finding.clear()
+    await catcher.hear(ALL)
+    await world.until("g", SETTLE, "look in slack:T1")
+    return catcher
+
+
+async def test_what_is_deleted_while_we_look_for_it_is_not_told(world):
+    catcher = await looking(world)
+    for event in (deleted("1"), edited("1", "changed", 30), deleted("2", thread("1", channel="C2"))):
+        await catcher.hear(event)
+    world.finding.set()
+
+    heard = ["delete-1", "edit-1-30", "delete-2"]
+    await world.until("g", *ROUNDS[:2], *heard, "event-2", "event-3", BETWEEN, "slack:T1", ROUND)
+
+
+async def test_what_is_edited_while_we_look_for_it_is_told_with_its_last_edit(world):
+    catcher = await looking(world)
+    for event in (edited("2", "changed", 30), edited("2", "changed again", 40)):
+        await catcher.hear(event)
+    world.finding.set()
+
+    heard, found = ["edit-2-30", "edit-2-40"], ["event-1", BETWEEN, "event-2", "edit-2-40", "event-3", BETWEEN]
+    await world.until("g", *ROUNDS[:2], *heard, *found, "slack:T1", ROUND)
+
+
+async def test_what_is_deleted_while_the_store_takes_it_is_deleted_behind_it(world):
+    async def hear(event):
+        if event.id == "event-3":
+            await catcher.hear(deleted("3"))
+        return await world.hear(event)
+
+    catcher = CatchingUp(hear, world.find, world.sleep)
+    await catcher.hear(ALL)
+
+    await world.until("g", *ROUNDS[:-4], "delete-3", "event-3", "delete-3", BETWEEN, "slack:T1", ROUND)
+
+
+async def test_what_was_deleted_before_we_looked_is_told_if_it_is_found(world):
+    """It can't be: the platform shows it no more. So nothing is remembered while nobody looks."""
+    catcher = catching(world)
+    await catcher.hear(deleted("1"))
+    await catcher.hear(ALL)
+
+    await world.until("delete-1", "g", *ROUNDS)
 
 
 async def test_where_nothing_was_missed_nothing_is_looked_for():

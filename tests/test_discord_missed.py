@@ -11,8 +11,9 @@ import pytest
 
 from bots.discord.missed import Search
 from bots.discord.rest import Rest
-from core.chat import Missed, Said
+from core.chat import Deleted, Edited, Gap, Missed, Said
 from core.store.sqlite import backup, open_store
+from tests.fakes.claude_script import Answer, Gate
 from tests.fakes.discord import DiscordFake
 from tests.fakes.discord_limits import error, limited
 from tests.fakes.discord_nouns import Permission
@@ -117,6 +118,55 @@ async def test_a_session_that_could_not_be_resumed_is_caught_up_without_a_restar
         await idle(running)
 
     assert town.answers(asked) == 1
+
+
+async def test_what_is_taken_back_or_changed_while_we_look_for_it_is_not_told_as_it_was(town):
+    await begun(town)
+    first = await town.ask("general", "something else", "bob")
+    taken_back = await town.ask("general", "never mind", "ada", reply_to=first)
+    changed = await town.ask("general", "what is a bog", "cy")
+    heard = set()
+
+    def through(hear):
+        async def told(event):
+            kept = await hear(event)
+            heard.add(type(event))
+            if event.id == first:
+                await town.fake.delete(taken_back)
+                await town.fake.edit(changed, f"<@{town.fake.me}> what is a bot")
+                await until(lambda: {Deleted, Edited} <= heard)
+            return kept
+
+        return told
+
+    async with town.process(through=through) as running:
+        said = {event.id for event in running.heard if isinstance(event, Said)}
+
+    assert said & {first, taken_back, changed} == {first, changed}
+    assert [town.answers(one) for one in (first, taken_back, changed)] == [1, 0, 1]
+    assert not [words for words in map(str, told(town.claude)) if "never mind" in words or "bog" in words]
+
+
+async def test_a_question_deleted_in_a_gap_is_not_told_with_the_one_that_it_would_have_been_answered_with(town):
+    gate = Gate(after=4)
+    town.claude.script(Answer(text="a long answer", gate=gate))
+    async with town.process(looks=0) as running:
+        first = await town.ask("general", "tell me all")
+        await gate.reached.wait()
+        second = await town.ask("general", "and briefly", reply_to=first)
+        third = await town.ask("general", "never mind", reply_to=second)
+        await until(lambda: third in {event.id for event in running.heard})
+        town.fake.gateway.forget()
+        town.fake.gateway.pause()
+        await town.fake.delete(third)
+        gaps = sum(isinstance(event, Gap) for event in running.heard)
+        town.fake.gateway.proceed()
+        await until(lambda: sum(isinstance(event, Gap) for event in running.heard) > gaps)
+        gate.opened.set()
+        await idle(running)
+
+    assert [town.answers(one) for one in (first, second, third)] == [1, 1, 0]
+    assert "never mind" not in str(told(town.claude))
 
 
 async def test_what_is_older_than_we_catch_up_is_left(town):

@@ -17,8 +17,6 @@ PATIENCE = 600.0  # seconds of the brisk loop's that an event may take to be hea
 class SlackMail:
     """Carries Slack's envelopes by `carrier`. Whatever it is told while `down` waits for the next process."""
 
-    ready = True
-
     def __init__(self, slack: SlackFake, carrier: Carrier) -> None:
         self.carrier = carrier
         self.fate = Fate.PROMPT
@@ -28,8 +26,17 @@ class SlackMail:
         self._held: list[str] = []
         slack.outbox.carrier = self
 
+    @property
+    def ready(self) -> bool:
+        """Whether it can be carried now. Between two sockets Slack waits for the next one."""
+        return self._kept or self.carrier.ready
+
+    @property
+    def _kept(self) -> bool:
+        return self.fate in {Fate.LOST, Fate.HELD} or self.down
+
     def carry(self, envelope: Envelope, delivery: Delivery) -> None:
-        if self.fate is Fate.LOST or self.fate is Fate.HELD or self.down:
+        if self._kept:
             self._slack.outbox.pending.pop(envelope.id, None)
             if self.fate is Fate.LOST:
                 self.missed = True
