@@ -5,13 +5,12 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
+from bots.telling import surely
 from core.chat import CaughtUp, Deleted, Edited, Event, Hear, Heard, Missed, Said
-from core.store.protocols import Unavailable
 
 SETTLE = 3.0  # seconds in which a platform tells by itself what it kept for us
 BETWEEN = 0.5  # seconds between two questions that are told, so that those of now find a place on the floor
 ROUND = 60.0  # seconds from the end of one look to the next one, however often we connect anew
-AGAIN = 1.0  # seconds until the store is asked again
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +75,7 @@ class CatchingUp:
                 questions += 1
                 await self._sleep(BETWEEN)
         if missed.workspace not in self._wanted:
-            await self._surely(CaughtUp(secrets.token_hex(8), missed.workspace))
+            await surely(self._hear, CaughtUp(secrets.token_hex(8), missed.workspace), self._sleep)
         log.info("caught up in %s: %d missed since %s", missed.workspace, questions, f"{missed.since:%H:%M:%S}")
 
     def _note(self, event: Edited | Deleted) -> None:
@@ -92,23 +91,14 @@ class CatchingUp:
         """
         if isinstance(self._change(event), Deleted):
             return False
-        heard = await self._surely(event)
+        heard = await surely(self._hear, event, self._sleep)
         change = self._change(event)
         if change is not None:
-            await self._surely(change)
+            await surely(self._hear, change, self._sleep)
         return heard.question
 
     def _change(self, event: Event) -> Edited | Deleted | None:
         return self._changes.get(_place(event)) if self._changes and isinstance(event, Said) else None
-
-    async def _surely(self, event: Event) -> Heard:
-        """Tell an event that nobody will tell again."""
-        while True:
-            try:
-                return await self._hear(event)
-            except Unavailable as error:
-                log.error("what was missed waits for the database: %s", error)
-            await self._sleep(AGAIN)
 
 
 def _place(event: Said | Edited | Deleted) -> Place:

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from bots.catching_up import BETWEEN, ROUND, SETTLE, CatchingUp
+from bots.telling import SHORT
 from core.chat import CaughtUp, Gap, Heard, Missed, Said, ThreadKey
 from core.store.protocols import Unavailable
 from tests.talk import asked, at, deleted, edited, perhaps, thread
@@ -173,7 +174,7 @@ async def test_what_the_store_does_not_take_is_told_again(world, caplog):
     world.failures = [Unavailable("the disk is full")]
     world.finding.set()
 
-    await world.until("g", *ROUNDS[:2], 1.0, *ROUNDS[2:])
+    await world.until("g", *ROUNDS[:2], SHORT, *ROUNDS[2:])
     assert "waits for the database: the disk is full" in caplog.text
 
 

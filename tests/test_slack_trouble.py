@@ -157,6 +157,7 @@ async def test_a_failing_history_is_told_in_a_sentence(home):
 
 async def test_a_workspace_without_statuses_answers_all_the_same(home):
     home.slack.fail_next("assistant.threads.setStatus", Fault(error="not_allowed_token_type"))
+    home.claude.answer = lambda body: Answer(text="fine", first=0.1)
 
     assert await next_is_answered(home)
     assert await next_is_answered(home)
@@ -191,7 +192,8 @@ async def test_a_payload_that_makes_no_sense_is_acknowledged_and_the_next_is_ans
 
 async def test_what_the_store_does_not_take_is_not_acknowledged_and_comes_again():
     async with SlackFake(ack_seconds=0.05) as slack, ClaudeFake() as claude, living(slack, claude) as home:
-        hear, failures = home.platform._hear, [1, 1]
+        telling, failures = home.platform._telling, [1, 1]
+        hear = telling._hear
 
         async def failing(event):
             if failures:
@@ -199,7 +201,7 @@ async def test_what_the_store_does_not_take_is_not_acknowledged_and_comes_again(
                 raise Unavailable("the disk is full")
             return await hear(event)
 
-        home.platform._hear = failing
+        telling._hear = failing
         root = await slack.say("ada", "dev", "<@U0BOT> hello")
         await home.answered()
 

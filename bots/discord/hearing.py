@@ -12,9 +12,9 @@ import discord
 from bots.discord import read
 from bots.discord.names import Names
 from bots.discord.read import DIRECT, Json, Place, Us
-from bots.discord.refusals import LONG, SHORT, patiently
-from core.chat import Event, Gap, Gone, Hear, Heard
-from core.store.protocols import Unavailable
+from bots.discord.refusals import patiently
+from bots.telling import surely
+from core.chat import Event, Gap, Gone, Hear
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Hearing:
             name, payload = self._waiting.popleft()
             try:
                 for event in await self._events(name, payload):
-                    await stored(self._hear, event)
+                    await surely(self._hear, event)
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 log.error("an event %s can't be read: %s", name, type(error).__name__)
             except Exception:
@@ -72,18 +72,6 @@ class Hearing:
         client = self._client()
         guild = client.get_guild(int(payload.get("guild_id") or 0))
         return us(client, guild)
-
-
-async def stored(hear: Hear, event: Event) -> Heard:
-    """Tell an event until it is safe on disk: Discord tells it only once."""
-    seconds = SHORT
-    while True:
-        try:
-            return await hear(event)
-        except Unavailable as error:
-            log.error("an event waits for the database: %s", error)
-        await asyncio.sleep(seconds)
-        seconds = min(seconds * 2, LONG)
 
 
 def us(client: discord.Client, guild: discord.Guild | None) -> Us:

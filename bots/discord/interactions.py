@@ -10,8 +10,9 @@ from discord.utils import snowflake_time
 
 from bots.discord import commands, look
 from bots.discord.commands import Interaction
-from bots.discord.hearing import place, stored
+from bots.discord.hearing import place
 from bots.discord.read import DIRECT, Place
+from bots.telling import surely
 from core.chat import Asks, Commanded, Hear, Message, Said
 from core.commands.table import Parameter, Row, missing
 
@@ -71,7 +72,7 @@ class Interactions:
         deferred: asyncio.Future[str | None] = loop.create_future()
         self._deferred[event.id] = deferred
         loop.call_later(SHOWN, self._deferred.pop, event.id, None)
-        storing = asyncio.create_task(asyncio.wait_for(stored(self._hear, event), KEPT))
+        storing = asyncio.create_task(asyncio.wait_for(surely(self._hear, event), KEPT))
         await asyncio.wait({storing}, timeout=self._defer_after)
         try:
             deferred.set_result(await _deferred(interaction, event.private))

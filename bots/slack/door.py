@@ -22,9 +22,9 @@ from bots.slack.socket import PATIENCE, Patience, Socket
 from bots.slack.surface import Surface
 from bots.slack.tokens import check
 from bots.slack.web import Limited, Refused, Sleep, Unsure, Web
+from bots.telling import Telling, surely
 from core.chat import Commanded, Event, Gap, Gone, Hear, Hindered, Question, Unconnectable
 from core.settings import Settings
-from core.store.protocols import Unavailable
 from core.watch import Watch, unwatched
 
 SECONDS = 30.0  # that Slack gets to answer us
@@ -66,7 +66,7 @@ class Slack:
         self._session: aiohttp.ClientSession | None = None
         self._known: tuple[Web, People] | None = None
         self._knowing = asyncio.Lock()
-        self._hear: Hear | None = None
+        self._telling: Telling | None = None
 
     @classmethod
     def of(cls, settings: Settings, mount: Mount | None = None, watch: Watch = unwatched) -> Self | None:
@@ -94,10 +94,11 @@ class Slack:
         web, _ = await self._introduced()
         looking = Web(self._client(), web.us, web.pace, self._sleep, leisure=Leisure(), watch=self._watch)
         catching_up = CatchingUp(hear, Search(looking).found, self._sleep)
-        self._hear = catching_up.hear
+        self._telling = Telling(catching_up.hear, self._sleep)
         try:
-            await self._connected(web, self._hear)
+            await self._connected(web, catching_up.hear)
         finally:
+            await self._telling.stop()
             await catching_up.stop()
 
     async def surface(self, question: Question) -> Surface:
@@ -115,7 +116,7 @@ class Slack:
             socket = Socket(app, self._app_token, web.client, hear, workspaces=ours, patience=patience, told=self._told)
             await socket.run()
             return
-        await self._sure(hear, self._gap(web))
+        await surely(hear, self._gap(web), self._sleep)
         with self._mount(http.routes(app, self._signing_secret)):
             self.offline = ""
             await asyncio.Event().wait()
@@ -165,15 +166,9 @@ class Slack:
             raise Unconnectable(f"SLACK_BOT_TOKEN: Slack does not take this token ({error}).") from None
 
     async def _listen(self, body: dict[str, Any]) -> bool:
-        """Tell what a payload tells. It is not acknowledged before `hear` has returned."""
-        assert self._hear is not None
-        try:
-            for event in await self._events(body):
-                await self._hear(event)
-        except Unavailable as error:
-            log.error("an event could not be written down, so Slack will send it again: %s", error)
-            return False
-        return True
+        """Tell what a payload tells. It is not acknowledged before it is safe on disk."""
+        assert self._telling is not None
+        return await self._telling.kept(await self._events(body))
 
     async def _events(self, body: dict[str, Any]) -> Sequence[Event]:
         """What a payload tells. One that can't be read is logged without its words, and let go."""
@@ -209,16 +204,6 @@ class Slack:
             log.warning("a form could not be opened: %s", error)
             return [command]
         return []
-
-    async def _sure(self, hear: Hear, event: Event) -> None:
-        """Tell an event that nobody will send again."""
-        while True:
-            try:
-                await hear(event)
-                return
-            except Unavailable as error:
-                log.error("an event could not be written down, trying again: %s", error)
-                await self._sleep(1.0)
 
 
 def us_of(answer: read.Raw) -> read.Us:
