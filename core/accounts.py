@@ -99,7 +99,7 @@ def notes(whole: Spent, misses: Iterable[Spent]) -> str:
     if whole.died:
         said.append(f"{whole.died:,} stopped before their cost was known and stand at the most they can have cost.")
     if whole.unpriced:
-        said.append(f"{whole.unpriced:,} were of models without a price, and are not in the costs.")
+        said.append(f"Of models without a price, and so not in the costs: {whole.unpriced:,}.")
     reasons = [f"{miss.group} {miss.requests:,}" for miss in misses if miss.group]
     if reasons:
         said.append(f"Requests that found less in the cache than the last one left, by reason: {', '.join(reasons)}.")

@@ -165,7 +165,7 @@ def test_notes_say_what_the_numbers_do_not():
 
     assert notes(whole, misses) == (
         "2 stopped before their cost was known and stand at the most they can have cost. "
-        "3 were of models without a price, and are not in the costs. "
+        "Of models without a price, and so not in the costs: 3. "
         "Requests that found less in the cache than the last one left, by reason: expired 2, new 1,000."
     )
 

@@ -184,7 +184,7 @@ async def test_what_died_and_what_has_no_price_is_noted(ask, give):
 
     assert (await give("usage")).text.endswith(
         "1 stopped before their cost was known and stand at the most they can have cost. "
-        "1 were of models without a price, and are not in the costs."
+        "Of models without a price, and so not in the costs: 1."
     )
 
 
