@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from bots.telling import surely
@@ -10,6 +11,7 @@ from core.chat import CaughtUp, Deleted, Edited, Event, Hear, Heard, Missed, Sai
 
 SETTLE = 3.0  # seconds in which a platform tells by itself what it kept for us
 BETWEEN = 0.5  # seconds between two questions that are told, so that those of now find a place on the floor
+TRIES = 5  # more looks after one that failed
 ROUND = 60.0  # seconds from the end of one look to the next one, however often we connect anew
 
 log = logging.getLogger(__name__)
@@ -30,6 +32,7 @@ class CatchingUp:
         self._sleep = sleep
         self._wanted: dict[str, Missed] = {}
         self._looking: asyncio.Task[None] | None = None
+        self._failures: Counter[str] = Counter()
         self._changes: dict[Place, Edited | Deleted] | None = None
         """What became of messages since a look began: what it finds may be older. None while nobody looks."""
 
@@ -63,6 +66,7 @@ class CatchingUp:
                     await self._through(missed)
                 except Exception:
                     log.exception("what was missed in %s could not be looked for", missed.workspace)
+                    self._once_more(missed)
                 finally:
                     self._changes = None
             await self._sleep(ROUND)
@@ -75,8 +79,15 @@ class CatchingUp:
                 questions += 1
                 await self._sleep(BETWEEN)
         if missed.workspace not in self._wanted:
+            self._failures.pop(missed.workspace, None)
             await surely(self._hear, CaughtUp(secrets.token_hex(8), missed.workspace), self._sleep)
         log.info("caught up in %s: %d missed since %s", missed.workspace, questions, f"{missed.since:%H:%M:%S}")
+
+    def _once_more(self, missed: Missed) -> None:
+        """Look again after a round, a few times; after that the next gap will."""
+        self._failures[missed.workspace] += 1
+        if self._failures[missed.workspace] <= TRIES:
+            self._wanted.setdefault(missed.workspace, missed)
 
     def _note(self, event: Edited | Deleted) -> None:
         """Remember, while we look, what became of a message. What is deleted says nothing any more."""
