@@ -159,7 +159,10 @@ class Floor:
             claim = replace(claim, resumed=True)
 
     async def _spoken(self, claim: Claim, hold: Hold, attempt: int) -> bool:
-        """Whether that was all for this claim. A full disk is waited for; a bug is tried three times."""
+        """Whether that was all for this claim. A full disk is waited for; a bug is tried three times.
+
+        A library may raise a cancellation that nobody asked for: that ends no claim either.
+        """
         try:
             await self._speak(claim, hold)
         except (Lost, Dropped):
@@ -167,7 +170,9 @@ class Floor:
         except Unavailable as error:
             log.error("waits for the database: %s", error)
             return False
-        except Exception:
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and _cancelled():
+                raise
             log.exception("could not be answered")
             return attempt >= TRIES and await self._given_up(claim)
         return True
@@ -181,3 +186,9 @@ class Floor:
             return isinstance(error, Lost)
         self._watch(Closed(claim.question, Outcome.EXPIRED))
         return True
+
+
+def _cancelled() -> bool:
+    """Whether somebody cancelled the task that runs."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -316,6 +316,17 @@ async def test_a_process_that_was_stopped_is_sure_of_its_hold_only_after_a_beat_
             await looking
 
 
+async def test_a_cancellation_that_nobody_asked_for_ends_no_claim(store, board, speaker, caplog):
+    speaker.trouble = [asyncio.CancelledError()]
+    (name,) = await ask(store, board, "t1")
+
+    async with open_floor(store, speaker) as floor, asyncio.timeout(5):
+        await floor.idle()
+
+    assert speaker.spoken == [name]
+    assert caplog.text.count("could not be answered") == 1
+
+
 async def test_what_cannot_be_answered_and_is_another_process_s_by_now_is_left_to_it(store, board, speaker, caplog):
     speaker.trouble = [RuntimeError("bug")] * 3
     (name,) = await ask(store, board, "t1")
