@@ -6,11 +6,14 @@ import pytest
 
 from bots.discord import look
 from core.chat import Gap, Unconnectable
+from core.store.sqlite import open_store
+from tests.fakes.claude import ClaudeFake
 from tests.fakes.claude_script import Answer, Gate
 from tests.fakes.discord import DiscordFake
 from tests.fakes.discord_limits import Fault, cloudflare, error, limited
 from tests.fakes.discord_nouns import Permission
 from tests.guild import confab, idle, settled, told, until
+from tests.worlds import brisk
 
 pytest_plugins = ("tests.guild_fixtures",)
 
@@ -191,6 +194,27 @@ async def test_trouble_with_a_request_loses_and_doubles_no_answer(fake, claude, 
     shown = [one.content for one in fake.visible("general") if one.author == "confab"]
     assert shown == look.shown(text)
     assert answers(fake, asked)[0] >= 1
+
+
+@pytest.mark.parametrize("route", [POST, EDIT])
+def test_a_request_that_discord_never_answers_is_made_again(tmp_path, route):
+    text = " ".join(f"word{number:04}" for number in range(260))
+
+    async def shown() -> list[str]:
+        store = await open_store(f"sqlite:///{tmp_path}/confab.db")
+        async with DiscordFake() as fake, ClaudeFake() as claude, confab(fake, claude, store) as running:
+            claude.script(Answer(text=text, chunk=400))
+            fake.fault(route, Fault.HANG)
+            await ask(fake)
+            async with asyncio.timeout(120):  # the loop's seconds
+                while not told(claude) or (await store.questions.waiting())[0]:
+                    await asyncio.sleep(0.1)
+            await idle(running)
+            pages = [one.content for one in fake.visible("general") if one.author == "confab"]
+        await store.shut()
+        return pages
+
+    assert brisk.run(shown()) == look.shown(text)
 
 
 async def test_a_full_bucket_delays_answers_and_loses_none(fake, claude, running):

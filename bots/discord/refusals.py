@@ -31,6 +31,7 @@ FORBIDDEN = {
     INVALID_TOKEN: "the interaction's 15 minutes are over",
 }
 CLOSED = "Session is closed"  # aiohttp's words, which has no class for it
+SECONDS = 30.0  # that Discord gets to answer us
 SHORT, LONG = 0.5, 30.0  # seconds between two tries, the first and at most
 
 Answer = TypeVar("Answer")
@@ -45,10 +46,12 @@ class Transient(Exception):
 async def tried(call: Awaitable[Answer]) -> Answer:
     """One request. Raises Gone where an answer can't be shown any more, Transient where it may go better later.
 
-    Other refusals of Discord's come as they are: discord.HTTPException.
+    Other refusals of Discord's come as they are: discord.HTTPException. Where nothing comes at all the library would
+    wait for five minutes; a longer wait for a rate limit goes on with the next try.
     """
     try:
-        return await call
+        async with asyncio.timeout(SECONDS):
+            return await call
     except Passing as error:
         raise Transient(type(error).__name__) from error
     except RuntimeError as error:
