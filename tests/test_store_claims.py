@@ -216,6 +216,17 @@ async def test_a_claim_that_waits_to_be_resumed_still_has_the_floor(store):
     assert await claim(store, "q") is None
 
 
+async def test_a_claim_never_has_the_id_of_one_that_has_ended(store):
+    ids = []
+    for name in "123":
+        await hear(store, asked(name))
+        held = await claim(store)
+        await store.questions.close(held, Outcome.SHOWN)
+        ids.append(held.id)
+
+    assert len(set(ids)) == 3
+
+
 async def test_who_leaves_frees_its_claims_at_once(store):
     await hear(store, asked("1"))
     await claim(store)

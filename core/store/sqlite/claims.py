@@ -1,6 +1,7 @@
 """Claims: who answers what now, and what is left of those that stopped."""
 
 import json
+import secrets
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
@@ -138,7 +139,8 @@ def _in_line(db: Database, row: Row, chosen: list[tuple[str, set[str]]]) -> bool
 
 def _hold(db: Database, lead: Row, rows: Sequence[Row], process: str, now: datetime) -> int:
     record = {"workspace": lead["workspace"], "process": process, "claimed_at": stamp(now)}
-    number = insert(db, "claims", record)
+    # SQLite gives the number of the last row that is gone again, and late news of the old claim would meet the new one.
+    number = insert(db, "claims", {"id": secrets.randbits(62), **record})
     for row in rows:
         update(db, "questions", row["id"], {"claim": number, "reply": lead["name"]})
     return number
