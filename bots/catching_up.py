@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from bots.telling import surely
-from core.chat import CaughtUp, Deleted, Edited, Event, Hear, Heard, Missed, Said
+from core.domain.messages import CaughtUp, Deleted, Edited, Event, Hear, Heard, Missed, Said
 
 SETTLE = 3.0  # seconds in which a platform tells by itself what it kept for us
 BETWEEN = 0.5  # seconds between two questions that are told, so that those of now find a place on the floor

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, wait_exponential_jitter
 
-from core.chat import Hear, Unconnectable
-from core.seam import Platform
+from core.domain.messages import Hear, Unconnectable
+from core.domain.platform import Platform
 
 LONGEST_PAUSE = 60.0  # seconds between two tries
 WELL = 60.0  # seconds of running after which a failure counts as the first one

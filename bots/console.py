@@ -8,11 +8,11 @@ from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 
 from bots.terminal import Terminal
-from core.chat import Asks, Attachment, Commanded, Gone, Hear, History, Message, Question, Rank, Reach, Said
-from core.chat import ThreadKey as Key
 from core.commands import TABLE
 from core.commands.table import missing
-from core.seam import Shown
+from core.domain.messages import Asks, Attachment, Commanded, Gone, Hear, History, Message, Question, Rank, Reach, Said
+from core.domain.messages import ThreadKey as Key
+from core.domain.platform import Shown
 
 WORKSPACE = "console:local"
 WELCOME = (

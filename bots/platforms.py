@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bots.finding import Findings
 from bots.server import Mount
-from core.seam import Platform
+from core.domain.platform import Platform
 from core.settings import Misset, Settings
 from core.store.protocols import Notes
 from core.watch import Watch

@@ -16,13 +16,13 @@ from bots.server import Server
 from core import prices
 from core.asking import Asking
 from core.assistant import Assistant
-from core.chat import Hear
 from core.claude import Claude
+from core.domain.messages import Hear
+from core.domain.personas import Persona
+from core.domain.platform import Platform
 from core.floor import GRACE
-from core.personas import Persona
 from core.purse import Purse
 from core.rules import Rules
-from core.seam import Platform
 from core.settings import Settings
 from core.store.protocols import Store
 from core.store.sqlite import open_store

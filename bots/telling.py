@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
-from core.chat import Commanded, Event, Hear, Heard, Pressed
+from core.domain.messages import Commanded, Event, Hear, Heard, Pressed
 from core.store.protocols import Unavailable
 
 SHORT, LONG = 0.5, 30.0  # seconds between two tries, the first and at most

@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from core.chat import File, Question
 from core.circuit import Circuit
 from core.claude import Claude, Completion
+from core.domain.messages import File, Question
 from core.ledger import Refusal
 from core.patience import Patience
 from core.prompt import Model, Request, continued

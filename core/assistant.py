@@ -11,17 +11,30 @@ from functools import partial
 from core.asking import Asking, Ended, Sleep, apology
 from core.belonging import adopted, for_us
 from core.breaker import STOPPED, Breaker, Verdict
-from core.chat import Asks, Deleted, Event, Gone, Heard, Hindered, History, Missed, Pressed, Question, Rank, Reach
 from core.commands import TABLE, table
 from core.commands.persona import in_force
+from core.domain.messages import (
+    Asks,
+    Deleted,
+    Event,
+    Gone,
+    Heard,
+    Hindered,
+    History,
+    Missed,
+    Pressed,
+    Question,
+    Rank,
+    Reach,
+)
+from core.domain.personas import Persona
+from core.domain.platform import Platform, Surface
 from core.floor import Floor
 from core.hold import Dropped, Hold
-from core.personas import Persona
 from core.places import Places
 from core.prompt import Request, request
 from core.reply import Reply
 from core.rules import Rules
-from core.seam import Platform, Surface
 from core.stopping import cut_short, stopped
 from core.store.protocols import Claim, Lost, Outcome, Said, Store, Thread, Told, Unavailable
 from core.trouble import Trouble

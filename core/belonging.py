@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from core.chat import Asks, History, Message, Question
+from core.domain.messages import Asks, History, Message, Question
 from core.store.protocols import Claim, Thread
 from core.turns import MENTION
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum
 
-from core.chat import Asks, Event, Heard, Said
+from core.domain.messages import Asks, Event, Heard, Said
 from core.store.protocols import Claim
 
 LIMITS = ((5, timedelta(minutes=10)), (20, timedelta(days=1)))  # answers to bots in a channel, in so long, unattended

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.chat import ThreadKey
+from core.domain.messages import ThreadKey
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from core.chat import ThreadKey
+from core.domain.messages import ThreadKey
 
 PLACES = 64  # questions that ask at the same time, each with its prompt in memory
 SILENT = 10.0  # seconds that people wait without being told

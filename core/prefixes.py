@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from core.chat import ThreadKey
+from core.domain.messages import ThreadKey
 from core.ledger import Usage
 from core.prompt import FRAME, Block, Request
 

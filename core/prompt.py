@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from core.personas import Persona
+from core.domain.personas import Persona
 from core.turns import Turn
 
 EFFORTS = ("low", "medium", "high", "xhigh", "max")

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from core.budgets import Standing
-from core.chat import Question
 from core.claude import Claude, Completion
+from core.domain.messages import Question
 from core.ledger import Refusal, Reservation, Scope, Settled, Spending, Usage
 from core.prefixes import Prefixes
 from core.prices import Prices

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
 
-from core.chat import File, Question
+from core.domain.messages import File, Question
 
 
 async def always() -> None:

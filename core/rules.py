@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from core.personas import Persona
+from core.domain.personas import Persona
 from core.prompt import TTL
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from core import zones
+from core.domain import time_zones
 
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -95,7 +95,7 @@ class Settings(BaseSettings):
     @field_validator("confab_time_zone")
     @classmethod
     def _zone(cls, value: str) -> str:
-        if not zones.known(value):
+        if not time_zones.known(value):
             raise ValueError(f"there is no time zone {value}")
         return value
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
-from core.chat import Attachment, Message
+from core.domain.messages import Attachment, Message
 from core.store.protocols import Said
 
 LIMIT = 300_000  # bytes of UTF-8 told of one thread, about 100,000 tokens

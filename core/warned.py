@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.budgets import Standing, warning
-from core.chat import Gone
-from core.seam import Platform
+from core.domain.messages import Gone
+from core.domain.platform import Platform
 
 PATIENCE = 5.0  # seconds that an answer waits for the warning that it caused
 

@@ -5,7 +5,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Literal
 
-from core.chat import Question
+from core.domain.messages import Question
 from core.ledger import Usage
 from core.store.protocols import Outcome
 

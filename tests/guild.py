@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from bots.discord.door import Discord
 from core.assistant import Assistant
-from core.chat import Event, Hear, Heard
-from core.personas import Persona
+from core.domain.messages import Event, Hear, Heard
+from core.domain.personas import Persona
 from core.store.protocols import Store
 from tests.fakes.claude import ClaudeFake
 from tests.fakes.discord import DiscordFake

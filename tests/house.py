@@ -11,12 +11,12 @@ from core.accounts import total
 from core.asking import Asking, Sleep
 from core.assistant import Assistant
 from core.claude import SILENCE, Claude
+from core.domain.personas import Persona
+from core.domain.platform import Platform
 from core.ledger import Scope
-from core.personas import Persona
 from core.places import Places
 from core.purse import Purse
 from core.rules import Rules
-from core.seam import Platform
 from core.store.protocols import Store
 from core.warned import Warned
 from core.watch import Closed, Sign, Watch, unwatched

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from core.chat import Asks, Commanded, Deleted, Edited, Message, Pressed, Said, ThreadKey
+from core.domain.messages import Asks, Commanded, Deleted, Edited, Message, Pressed, Said, ThreadKey
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 KEY = ThreadKey("slack:T1", "C1", "1")

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from core.chat import Asks, Commanded, Deleted, Edited, Message, Pressed, Rank, Reach, ThreadKey
+from core.domain.messages import Asks, Commanded, Deleted, Edited, Message, Pressed, Rank, Reach, ThreadKey
 from core.ledger import Scope
 from core.store.protocols import Unavailable
 from core.store.sqlite import open_store

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from core.breaker import Breaker, Verdict
-from core.chat import Asks, Heard, Question
+from core.domain.messages import Asks, Heard, Question
 from core.store.protocols import Claim
 from tests.talk import KEY, NOON, asked, deleted, message, perhaps, said, thread
 

@@ -6,7 +6,7 @@ import pytest
 
 from bots.catching_up import BETWEEN, ROUND, SETTLE, TRIES, CatchingUp
 from bots.telling import SHORT
-from core.chat import CaughtUp, Gap, Heard, Missed, Said, ThreadKey
+from core.domain.messages import CaughtUp, Gap, Heard, Missed, Said, ThreadKey
 from core.store.protocols import Unavailable
 from tests.talk import asked, at, deleted, edited, perhaps, thread
 

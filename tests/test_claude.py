@@ -5,8 +5,8 @@ import re
 import pytest
 
 from core.claude import Claude, Completion
+from core.domain.personas import Persona
 from core.ledger import Usage
-from core.personas import Persona
 from core.prompt import HOUSE, Model, request
 from core.trouble import SENTENCES, Trouble
 from core.turns import Turn

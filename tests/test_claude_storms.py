@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from core.chat import Deleted, Pressed, ThreadKey
 from core.circuit import LONGEST
+from core.domain.messages import Deleted, Pressed, ThreadKey
 from core.patience import BOUND, NOTES
 from core.store.sqlite import open_store
 from tests.fakes.board import Board

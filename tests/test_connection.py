@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from bots.connection import Connection
-from core.chat import Unconnectable
+from core.domain.messages import Unconnectable
 from tests.fakes.board import Board
 
 REFUSED = Unconnectable("SLACK_BOT_TOKEN: Slack does not take this token.")

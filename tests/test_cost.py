@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 
-from core.personas import Persona
+from core.domain.personas import Persona
 from core.store.sqlite import open_store
 from tests.fakes.board import Board
 from tests.fakes.claude import Billed, ClaudeFake

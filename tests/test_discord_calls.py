@@ -9,7 +9,7 @@ from bots.connection import Connection
 from bots.discord.calls import WORDS, method
 from bots.health import Health
 from bots.server import Server
-from core.chat import Question, Said
+from core.domain.messages import Question, Said
 from core.watch import Called
 from tests.fakes.discord_limits import Fault, error, limited
 from tests.fakes.discord_nouns import Upload

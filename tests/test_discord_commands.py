@@ -5,9 +5,9 @@ import pytest
 from discord import app_commands
 
 from bots.discord import commands
-from core.chat import Answer, Rank
 from core.commands import TABLE
 from core.commands.table import Call, Kind, Parameter, Row
+from core.domain.messages import Answer, Rank
 
 
 async def nothing(*_: object) -> None: ...

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from bots.discord.door import Discord
 from bots.discord.resuming import Resuming
-from core.chat import Deleted, Edited, Gap, Said, Unconnectable
+from core.domain.messages import Deleted, Edited, Gap, Said, Unconnectable
 from core.settings import Misset, Settings
 from core.store.protocols import Unavailable
 from tests.fakes.claude_script import Answer, Gate

@@ -11,7 +11,7 @@ import pytest
 
 from bots.discord.missed import Search
 from bots.discord.rest import Rest
-from core.chat import Deleted, Edited, Gap, Missed, Said
+from core.domain.messages import Deleted, Edited, Gap, Missed, Said
 from core.store.sqlite import backup, open_store
 from tests.fakes.claude_script import Answer, Gate
 from tests.fakes.discord import DiscordFake

@@ -8,7 +8,7 @@ import pytest
 
 from bots.discord import read
 from bots.discord.read import DIRECT, Place, Us
-from core.chat import Asks, Attachment, Deleted, Edited, Message, Said, ThreadKey
+from core.domain.messages import Asks, Attachment, Deleted, Edited, Message, Said, ThreadKey
 
 SAMPLES = Path(__file__).parent / "payloads" / "discord"
 NAMES = {"81383": "dev", "813802": "crew", "813803": "Confab"}

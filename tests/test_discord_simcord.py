@@ -7,7 +7,7 @@ import discord
 import pytest
 
 from bots.discord.door import Discord
-from core.personas import Persona
+from core.domain.personas import Persona
 from core.store.sqlite import open_store
 from tests.fakes.claude import ClaudeFake
 from tests.fakes.claude_script import Answer

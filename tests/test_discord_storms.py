@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from bots.discord import look
-from core.chat import Gap, Unconnectable
+from core.domain.messages import Gap, Unconnectable
 from core.store.sqlite import open_store
 from tests.fakes.claude import ClaudeFake
 from tests.fakes.claude_script import Answer, Gate

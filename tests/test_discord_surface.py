@@ -11,7 +11,7 @@ import pytest
 
 from bots.discord import look
 from bots.discord.pace import Pace
-from core.chat import Attachment, Gone, Hindered, Question, Rank, ThreadKey
+from core.domain.messages import Attachment, Gone, Hindered, Question, Rank, ThreadKey
 from tests.fakes.claude_script import Answer, Gate
 from tests.fakes.discord_limits import Answer as Served
 from tests.fakes.discord_limits import Fault, error, limited
@@ -384,7 +384,7 @@ async def test_files_hang_on_the_last_page(fake, claude, running):
     from bots.discord.outlets import InChannel
     from bots.discord.read import Place, Us
     from bots.discord.showing import Showing
-    from core.chat import File
+    from core.domain.messages import File
     from core.reply import Reply
 
     asked = await fake.say("ada", "general", "draw")

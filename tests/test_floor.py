@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from core.chat import Pressed, ThreadKey
+from core.domain.messages import Pressed, ThreadKey
 from core.floor import Floor
 from core.hold import Dropped
 from core.store.protocols import Lost, Outcome, Unavailable

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bots.logs import Discreet, Json
-from core.chat import Asks
+from core.domain.messages import Asks
 from core.store.sqlite import open_store
 from core.watch import answering
 from tests.fakes.board import Board

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from core.chat import Asks, Said, ThreadKey
+from core.domain.messages import Asks, Said, ThreadKey
 from core.floor import PLACES as TAKEN
 from core.places import Places
 from core.store.sqlite import open_store

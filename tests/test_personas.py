@@ -1,6 +1,6 @@
 """Which persona holds."""
 
-from core.personas import Persona, resolve
+from core.domain.personas import Persona, resolve
 
 
 def test_each_field_comes_from_the_narrowest_place_that_has_it():

@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from core.chat import ThreadKey
+from core.domain.messages import ThreadKey
 from core.places import NOTE, Places
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.personas import Persona
+from core.domain.personas import Persona
 from core.prompt import HOUSE, Block, Model, Unsuited, check, continued, request
 from core.turns import Turn
 

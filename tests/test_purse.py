@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from core.budgets import Budget, Period
-from core.chat import Edited, Gone, ThreadKey
+from core.domain.messages import Edited, Gone, ThreadKey
+from core.domain.personas import Persona, Place
 from core.ledger import Scope
-from core.personas import Persona, Place
 from core.prompt import Block, Request, shortened
 from core.store.sqlite import open_store
 from tests.fakes.board import START, Board

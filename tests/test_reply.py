@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from core.chat import File, Question, ThreadKey
+from core.domain.messages import File, Question, ThreadKey
 from core.hold import Dropped
 from core.reply import Reply
 

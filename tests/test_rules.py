@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from bots.run import rules
-from core.personas import Persona
+from core.domain.personas import Persona
 from core.rules import Rules
 from core.settings import Settings
 

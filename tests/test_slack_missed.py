@@ -17,7 +17,7 @@ from bots.slack.missed import Search
 from bots.slack.pace import FEW, LEISURE, SLOW, Leisure, Pace
 from bots.slack.read import Us
 from bots.slack.web import Web
-from core.chat import Commanded, Missed, ThreadKey
+from core.domain.messages import Commanded, Missed, ThreadKey
 from core.store.sqlite import backup, open_store
 from tests.fakes.claude import ClaudeFake
 from tests.fakes.discord_world import Clock

@@ -15,8 +15,8 @@ from bots.slack.pace import Pace
 from bots.slack.people import name, rank
 from bots.slack.read import Us
 from bots.slack.web import Web
-from core.chat import Rank
 from core.commands import TABLE
+from core.domain.messages import Rank
 from core.settings import Misset, Settings
 from tests.fakes import slack, slack_events
 from tests.fakes.slack_nouns import Clock

@@ -9,7 +9,19 @@ import pytest
 
 from bots.slack.command import form, slashed, submitted
 from bots.slack.read import Us, history, message, told
-from core.chat import Asks, Attachment, Commanded, Deleted, Edited, History, Message, Pressed, Reach, Said, ThreadKey
+from core.domain.messages import (
+    Asks,
+    Attachment,
+    Commanded,
+    Deleted,
+    Edited,
+    History,
+    Message,
+    Pressed,
+    Reach,
+    Said,
+    ThreadKey,
+)
 
 US = Us("slack:T024", "U0BOT", "B0BOT", "T024")
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bots.slack import bolt
 from bots.slack.read import Us
 from bots.slack.socket import Patience, Socket
-from core.chat import Gap, Unconnectable
+from core.domain.messages import Gap, Unconnectable
 from core.store.protocols import Unavailable
 from tests.fakes.slack import SlackFake
 from tests.fakes.slack_faults import Fault

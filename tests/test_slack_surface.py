@@ -16,7 +16,7 @@ from bots.slack.read import Us
 from bots.slack.status import status
 from bots.slack.surface import Surface
 from bots.slack.web import Web
-from core.chat import Attachment, File, Gone, Hindered, History, Question, Rank, Reach, ThreadKey
+from core.domain.messages import Attachment, File, Gone, Hindered, History, Question, Rank, Reach, ThreadKey
 from core.reply import Reply
 from tests.fakes.slack import SCOPES, SlackFake
 from tests.fakes.slack_nouns import BOT, BOT_ID, TEAM

@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from bots.slack.door import Slack
-from core.chat import Unconnectable
+from core.domain.messages import Unconnectable
 from core.store.protocols import Unavailable
 from core.store.sqlite import open_store
 from tests.fakes.claude import ClaudeFake

@@ -2,7 +2,7 @@
 
 from bots.standin import Standin, told
 from core.claude import Claude
-from core.personas import Persona
+from core.domain.personas import Persona
 from core.prompt import Model, request
 from core.turns import Turn
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from core.chat import ThreadKey
+from core.domain.messages import ThreadKey
 from core.ledger import Reservation, Settled, Spending, Spent, Usage
 from core.statements import Comparison, Statement, Unreadable, Verdict, compared, read, told
 from core.store.sqlite import open_store

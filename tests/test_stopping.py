@@ -3,7 +3,7 @@
 import asyncio
 
 from core.asking import Ended
-from core.chat import Question
+from core.domain.messages import Question
 from core.reply import Reply
 from core.stopping import stopped
 from core.store.protocols import Outcome

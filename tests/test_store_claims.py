@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from core.chat import Asks, Message
+from core.domain.messages import Asks, Message
 from core.store.protocols import Beat, Lost, Outcome
 from core.store.protocols import Said as Final
 from tests.talk import KEY, PLATFORMS, asked, at, commanded, deleted, message, page, perhaps, said, stopped, thread

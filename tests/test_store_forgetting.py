@@ -5,7 +5,7 @@ Tests core.store.sqlite.forgetting, core.store.sqlite.forgotten, core.store.sqli
 
 import pytest
 
-from core.chat import Attachment, Heard, History
+from core.domain.messages import Attachment, Heard, History
 from core.ledger import Scope
 from core.store.protocols import Outcome, Told
 from core.store.protocols import Said as Final

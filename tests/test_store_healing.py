@@ -5,7 +5,7 @@ Tests core.store.sqlite.healing.
 
 import pytest
 
-from core.chat import Attachment, History, Reach
+from core.domain.messages import Attachment, History, Reach
 from core.ledger import Scope
 from core.store.protocols import Outcome, Told
 from core.store.protocols import Said as Final

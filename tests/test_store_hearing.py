@@ -5,7 +5,7 @@ Tests core.store.sqlite.hearing, core.store.sqlite.messages, core.store.sqlite.m
 
 import pytest
 
-from core.chat import Asks, Attachment, Gap, Heard, History, Missed, ThreadKey
+from core.domain.messages import Asks, Attachment, Gap, Heard, History, Missed, ThreadKey
 from core.store.protocols import Outcome
 from core.store.protocols import Said as Final
 from tests.talk import (

@@ -5,7 +5,7 @@ Tests core.store.sqlite.missed.
 
 import pytest
 
-from core.chat import CaughtUp, Gap, Missed
+from core.domain.messages import CaughtUp, Gap, Missed
 from tests.talk import KEY, NOON, PLATFORMS, asked, at, message, said, thread
 
 ALL = Gap("g", "slack")

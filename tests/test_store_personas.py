@@ -7,7 +7,7 @@ import asyncio
 
 import pytest
 
-from core.personas import Persona, Place, Version
+from core.domain.personas import Persona, Place, Version
 from core.store.protocols import Faster
 from tests.talk import at
 

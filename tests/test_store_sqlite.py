@@ -19,7 +19,7 @@ from datetime import timedelta
 import pytest
 from sqlite_utils import Database, Migrations
 
-from core.chat import History
+from core.domain.messages import History
 from core.ledger import Scope
 from core.store.protocols import Outcome, Unavailable, Unusable
 from core.store.protocols import Said as Final
@@ -592,8 +592,8 @@ async def test_no_query_reads_through_a_whole_table(clock):
 
 
 async def a_day(connection, clock):
+    from core.domain.personas import Persona, Place
     from core.ledger import Settled, Spending, Usage
-    from core.personas import Persona, Place
     from core.store.protocols import Told
     from core.store.sqlite.ledger import SqliteLedger
     from core.store.sqlite.personas import SqlitePersonas

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from core.chat import Attachment, History
+from core.domain.messages import Attachment, History
 from core.store.protocols import Outcome, Thread, Told
 from core.store.protocols import Said as Final
 from tests.talk import KEY, PLATFORMS, asked, at, commanded, edited, message, said, thread

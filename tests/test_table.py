@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from core.chat import Answer, Rank
 from core.commands import TABLE
 from core.commands.table import Kind, Parameter, Problem, Row, find, missing, usage, values
+from core.domain.messages import Answer, Rank
 
 
 async def nothing(call) -> Answer:

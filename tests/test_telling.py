@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bots.telling import SHORT, Telling, surely
-from core.chat import Heard, ThreadKey
+from core.domain.messages import Heard, ThreadKey
 from core.store.protocols import Unavailable
 from tests.talk import asked, commanded
 

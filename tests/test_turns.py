@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.chat import Attachment, Message
+from core.domain.messages import Attachment, Message
 from core.store.protocols import Said
 from core.turns import LONGEST, Turn, described, introduce, people, trunk, turns
 

@@ -8,7 +8,7 @@ import pytest
 
 from bots.usage import shown
 from core.budgets import Budget, Period
-from core.chat import ThreadKey
+from core.domain.messages import ThreadKey
 from core.ledger import Reservation, Scope, Settled, Spending, Usage
 from core.settings import Misset
 from core.store.sqlite import open_store

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from core.chat import Gone
+from core.domain.messages import Gone
 from core.ledger import Scope
 from tests.fakes.slack_faults import Fault
 from tests.guild import answered, settled

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.chat import Commanded, ThreadKey
+from core.domain.messages import Commanded, ThreadKey
 from core.ledger import Usage
 from core.store.sqlite import open_store
 from core.watch import Beaten, Begun, Closed, Requested

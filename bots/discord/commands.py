@@ -12,8 +12,8 @@ import discord
 from discord import app_commands
 from discord.app_commands import AppCommandContext, AppInstallationType, Choice, Command, Group
 
-from core.chat import Rank
 from core.commands.table import Kind, Parameter, Row
+from core.domain.messages import Rank
 
 CHOICES = 25  # suggestions that Discord takes at once
 MODEL = "model"  # the parameter whose suggestions are the models that are known

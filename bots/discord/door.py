@@ -31,8 +31,8 @@ from bots.discord.rest import Rest
 from bots.discord.showing import Pause
 from bots.discord.surface import House, Surface
 from bots.fence import fenced
-from core.chat import Gone, Hear, Question, Unconnectable
 from core.commands import TABLE
+from core.domain.messages import Gone, Hear, Question, Unconnectable
 from core.settings import Misset, Settings
 from core.store.protocols import Notes
 from core.watch import Watch, unwatched

@@ -14,7 +14,7 @@ from bots.discord.names import Names
 from bots.discord.read import DIRECT, Json, Place, Us
 from bots.discord.refusals import patiently
 from bots.telling import surely
-from core.chat import Event, Gap, Gone, Hear
+from core.domain.messages import Event, Gap, Gone, Hear
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from bots.discord import read
 from bots.discord.read import Json, Place, Us
 from bots.discord.refusals import NO_ACCESS, NO_PERMISSION, UNKNOWN_MESSAGE, Answer, patiently
 from bots.discord.rest import MOST, Rest
-from core.chat import Gone, Hindered, History, Message, Reach
+from core.domain.messages import Gone, Hindered, History, Message, Reach
 
 LONGEST = 1000  # messages of a thread that are read
 LINKS = 50  # messages of a chain of replies that are read

@@ -13,8 +13,8 @@ from bots.discord.commands import Interaction
 from bots.discord.hearing import place
 from bots.discord.read import DIRECT, Place
 from bots.telling import surely
-from core.chat import Asks, Commanded, Hear, Message, Said
 from core.commands.table import Parameter, Row, missing
+from core.domain.messages import Asks, Commanded, Hear, Message, Said
 
 DEFER = 2.0  # seconds that the store gets first; Discord takes 3 from the command to the deferral
 KEPT = 14 * 60.0  # seconds that a token is good for something

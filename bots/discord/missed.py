@@ -11,7 +11,7 @@ from bots.discord.read import DIRECT, Json, Place, Us
 from bots.discord.refusals import patiently
 from bots.discord.rest import MOST, Rest
 from bots.discord.showing import Pause
-from core.chat import Asks, Gone, Missed, Said
+from core.domain.messages import Asks, Gone, Missed, Said
 
 LEISURE = 0.25  # seconds before each request: what somebody waits for goes first
 PATIENCE = 60  # seconds that a server may take to come

@@ -9,7 +9,7 @@ import discord
 from bots.discord.read import Json
 from bots.discord.refusals import Transient, tried
 from bots.discord.rest import Rest
-from core.chat import Gone
+from core.domain.messages import Gone
 
 KEPT = 10_000  # names that we remember
 

@@ -10,7 +10,7 @@ from bots.discord import read
 from bots.discord.read import Place, Us
 from bots.discord.refusals import EXPIRED, INVALID_FORM, NO_HISTORY, UNKNOWN_MESSAGE
 from bots.discord.rest import ORIGINAL, Rest
-from core.chat import File, Gone
+from core.domain.messages import File, Gone
 
 ARCHIVED = 50083
 NONCE = 25  # characters; Discord refuses longer ones

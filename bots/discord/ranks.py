@@ -6,7 +6,7 @@ from collections.abc import Callable
 import discord
 
 from bots.discord.refusals import patiently
-from core.chat import Gone, Rank
+from core.domain.messages import Gone, Rank
 
 BELIEVED = 60.0  # seconds; a command carries what the server says just now
 

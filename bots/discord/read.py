@@ -11,7 +11,7 @@ from typing import Any
 from discord.utils import snowflake_time
 
 from bots.discord import look
-from core.chat import Asks, Attachment, Deleted, Edited, Message, Said, ThreadKey
+from core.domain.messages import Asks, Attachment, Deleted, Edited, Message, Said, ThreadKey
 
 Json = dict[str, Any]
 

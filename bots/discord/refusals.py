@@ -8,7 +8,7 @@ from typing import TypeVar
 import aiohttp
 import discord
 
-from core.chat import Gone
+from core.domain.messages import Gone
 
 log = logging.getLogger(__name__)
 

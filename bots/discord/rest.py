@@ -9,7 +9,7 @@ from discord.http import HTTPClient, MultipartParameters, Route, handle_message_
 
 from bots.discord.read import Json
 from bots.discord.refusals import THREAD_EXISTS
-from core.chat import File
+from core.domain.messages import File
 
 ORIGINAL = "@original"
 EPHEMERAL = 64  # a message's flag

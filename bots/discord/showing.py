@@ -13,9 +13,9 @@ from bots.discord import look
 from bots.discord.outlets import Outlet
 from bots.discord.pace import Pace
 from bots.discord.refusals import INVALID_FORM, LONG, SHORT, UNKNOWN_MESSAGE, Transient, tried
-from core.chat import Gone
+from core.domain.messages import Gone
+from core.domain.platform import Shown
 from core.pages import Delete, Edit, Pager, Post, Posted, steps
-from core.seam import Shown
 
 AHEAD = 0.03  # seconds that Claude is asked before we say that we write; what comes at once needs no such word
 TYPING = 8.0  # seconds after which we say again that we write; Discord shows it for 10

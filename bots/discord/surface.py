@@ -17,8 +17,8 @@ from bots.discord.read import DIRECT, Json, Place, Us
 from bots.discord.refusals import patiently
 from bots.discord.rest import Rest
 from bots.discord.showing import Pause, Showing
-from core.chat import Attachment, Gone, Hindered, History, Question, Rank, Reach
-from core.seam import Shown
+from core.domain.messages import Attachment, Gone, Hindered, History, Question, Rank, Reach
+from core.domain.platform import Shown
 
 HOSTS = {"cdn.discordapp.com", "media.discordapp.net"}
 LARGEST = 25 * 1024 * 1024  # bytes of a file that we read

@@ -7,9 +7,9 @@ from typing import Any
 
 from bots.slack.read import Raw, whispers, workspace
 from bots.slack.words import plain
-from core.chat import Commanded, ThreadKey
 from core.commands import TABLE
 from core.commands.table import Parameter, Row, find, missing, options
+from core.domain.messages import Commanded, ThreadKey
 
 FORM = "confab_form"  # callback_id of our forms
 TITLE = 24  # characters; Slack refuses longer titles

@@ -23,7 +23,7 @@ from bots.slack.surface import Surface
 from bots.slack.tokens import check
 from bots.slack.web import Limited, Refused, Sleep, Unsure, Web
 from bots.telling import Telling, surely
-from core.chat import Commanded, Event, Gap, Gone, Hear, Hindered, Question, Unconnectable
+from core.domain.messages import Commanded, Event, Gap, Gone, Hear, Hindered, Question, Unconnectable
 from core.settings import Settings
 from core.watch import Watch, unwatched
 

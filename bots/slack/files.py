@@ -6,7 +6,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bots.slack.web import Refused, Web, failed
-from core.chat import Attachment, File, Gone, Hindered, ThreadKey
+from core.domain.messages import Attachment, File, Gone, Hindered, ThreadKey
 
 FETCHED = 32_000_000  # bytes; no request to Claude may be larger
 CHUNK = 65_536

@@ -7,7 +7,7 @@ from datetime import timedelta
 from bots.slack import read
 from bots.slack.read import Raw
 from bots.slack.web import Refused, Web
-from core.chat import Event, Gone, Hindered, Missed, ThreadKey
+from core.domain.messages import Event, Gone, Hindered, Missed, ThreadKey
 
 BEGUN = timedelta(days=1)  # before the gap: threads that were begun since then are looked through, whosever they are
 KINDS = "public_channel,private_channel,mpim,im"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Set
 
 from bots.slack.read import Raw, Us
 from bots.slack.web import Refused, Web
-from core.chat import Gone, Hindered, Rank
+from core.domain.messages import Gone, Hindered, Rank
 
 REMEMBERED = 10_000  # people, bots and channels
 SECONDS = 600.0  # that we believe what Slack said of them

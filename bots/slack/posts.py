@@ -8,8 +8,8 @@ from typing import Any
 from bots.slack import look
 from bots.slack.read import MARK, at, is_mine, payload
 from bots.slack.web import Limited, Refused, Unsure, Web
+from core.domain.platform import Shown
 from core.pages import Delete, Edit, Pager, Post, Posted, steps
-from core.seam import Shown
 
 SKEW = timedelta(minutes=2)  # that Slack's clock and ours may differ
 

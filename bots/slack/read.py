@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bots.slack.words import mentioned, of_blocks, plain
-from core.chat import (
+from core.commands import TABLE
+from core.commands.table import Problem, find, options
+from core.domain.messages import (
     Asks,
     Attachment,
     Commanded,
@@ -20,8 +22,6 @@ from core.chat import (
     Said,
     ThreadKey,
 )
-from core.commands import TABLE
-from core.commands.table import Problem, find, options
 
 Raw = Mapping[str, Any]
 

@@ -15,7 +15,7 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.slack.web import Limited, Unsure, failed
-from core.chat import Gap, Hear, Unconnectable
+from core.domain.messages import Gap, Hear, Unconnectable
 from core.store.protocols import Unavailable
 
 PARTING = 3.0  # seconds that events under way get at the end; Slack waits no longer for their ack

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from bots.slack.web import Limited, Refused, Unsure, Web
-from core.chat import Gone, Hindered, ThreadKey
+from core.domain.messages import Gone, Hindered, ThreadKey
 
 AHEAD = 0.03  # seconds that Claude is asked before: what comes at once needs no status, and never waits for one
 SECONDS = 90.0  # until it is said again; Slack forgets it after two minutes

@@ -11,8 +11,8 @@ from bots.slack.posts import Posts
 from bots.slack.status import Status, status
 from bots.slack.web import NoThread, Refused, Web
 from bots.slack.whisper import Whisper
-from core.chat import Attachment, Gone, Hindered, History, Question, Rank, Reach
-from core.seam import Shown
+from core.domain.messages import Attachment, Gone, Hindered, History, Question, Rank, Reach
+from core.domain.platform import Shown
 
 NEWEST = 20  # pages of history that we keep of a very long thread: 20,000 messages
 

@@ -15,7 +15,7 @@ from tenacity import wait_exponential_jitter as longer
 
 from bots.slack.pace import Leisure, Pace
 from bots.slack.read import Raw, Us
-from core.chat import Gone, Hindered, ThreadKey
+from core.domain.messages import Gone, Hindered, ThreadKey
 from core.watch import Called, Watch, unwatched
 
 BATCH = 999  # messages of one page of history; Slack gives no more

@@ -9,7 +9,7 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from bots.slack import look
 from bots.slack.posts import UNSUITED
 from bots.slack.web import Refused, Web
-from core.chat import File, Gone, Question
+from core.domain.messages import File, Gone, Question
 from core.pages import pages
 
 USES = 5  # of one response_url, within half an hour

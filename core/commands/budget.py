@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from decimal import Decimal
 
-from core import zones
 from core.budgets import Budget, Budgets, Period, Standing, dollars, until, who
-from core.chat import Answer, Rank
 from core.commands.table import Call, Kind, Parameter, Problem, Row
+from core.domain import time_zones
+from core.domain.messages import Answer, Rank
 from core.ledger import Scope
 from core.store.protocols import Faster
 
@@ -41,7 +41,7 @@ async def show(call: Call) -> Answer:
 async def set_(call: Call) -> Answer:
     amount = Decimal(call.values["amount"].removeprefix("$"))
     zone = call.values.get("zone")
-    if zone and not zones.known(zone):
+    if zone and not time_zones.known(zone):
         raise Problem(f"There is no time zone `{zone[:40]}`. They are written like `Europe/Berlin`.")
     budget = await _change(call, int(amount * 1_000_000), zone)
     whose = await _named(call, [budget])

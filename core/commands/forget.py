@@ -1,7 +1,7 @@
 """`forget`: erase what Confab keeps of this thread."""
 
-from core.chat import Answer
 from core.commands.table import Call, Row
+from core.domain.messages import Answer
 from core.ledger import Scope
 
 

@@ -3,9 +3,9 @@
 import asyncio
 from dataclasses import replace
 
-from core.chat import Answer, Rank, ThreadKey
 from core.commands.table import Call, Kind, Parameter, Problem, Row
-from core.personas import Persona, Place, Version, resolve
+from core.domain.messages import Answer, Rank, ThreadKey
+from core.domain.personas import Persona, Place, Version, resolve
 from core.prompt import EFFORTS, THINKING, Unsuited, check
 from core.store.protocols import Faster, Personas
 

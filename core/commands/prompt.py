@@ -1,7 +1,7 @@
 """`prompt`: exactly what Claude would be sent next in this thread."""
 
-from core.chat import Answer
 from core.commands.table import Call, Row
+from core.domain.messages import Answer
 from core.prompt import Block, Request
 
 

@@ -8,10 +8,10 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 
-from core.chat import Answer, Question, Rank
-from core.personas import Persona
+from core.domain.messages import Answer, Question, Rank
+from core.domain.personas import Persona
+from core.domain.platform import Surface
 from core.prompt import Model, Request
-from core.seam import Surface
 from core.store.protocols import Store
 
 _PERSON = re.compile(r"<@!?(\w+)(?:\|[^<>]*)?>|(\w+)")

@@ -8,8 +8,8 @@ from core import accounts
 from core.accounts import Account
 from core.budgets import Period, began, dollars
 from core.chart import Bar, drawn
-from core.chat import Answer, File, Rank
 from core.commands.table import Call, Kind, Parameter, Problem, Row
+from core.domain.messages import Answer, File, Rank
 from core.ledger import Scope
 from core.store.protocols import Ledger
 

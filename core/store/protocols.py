@@ -7,9 +7,9 @@ from enum import Enum
 from typing import Protocol
 
 from core.budgets import Budget, Budgets, Standing
-from core.chat import Event, Heard, History, Message, Question, ThreadKey
+from core.domain.messages import Event, Heard, History, Message, Question, ThreadKey
+from core.domain.personas import Persona, Place, Version
 from core.ledger import Refusal, Reservation, Scope, Settled, Spending, Spent
-from core.personas import Persona, Place, Version
 
 
 class Unavailable(Exception):

@@ -6,8 +6,21 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from core.chat import Asks, Attachment, Gone, Hear, Hindered, History, Message, Question, Rank, Reach, Said, ThreadKey
-from core.seam import Shown
+from core.domain.messages import (
+    Asks,
+    Attachment,
+    Gone,
+    Hear,
+    Hindered,
+    History,
+    Message,
+    Question,
+    Rank,
+    Reach,
+    Said,
+    ThreadKey,
+)
+from core.domain.platform import Shown
 
 START = datetime(2026, 1, 2, 9, tzinfo=UTC)
 US = "U0"

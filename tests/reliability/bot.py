@@ -18,7 +18,7 @@ from bots.health import Health
 from bots.server import Server
 from bots.slack.door import Slack
 from core import settings
-from core.seam import Platform
+from core.domain.platform import Platform
 from core.settings import Settings
 from core.store.protocols import Store
 from core.store.sqlite import open_store

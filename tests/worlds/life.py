@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from core.chat import CaughtUp, Deleted, Edited, Event, Gap, Heard, Said
+from core.domain.messages import CaughtUp, Deleted, Edited, Event, Gap, Heard, Said
 from core.store.sqlite import open_store
 from tests.fakes.claude_script import Answer, Break, Gate, refusal
 from tests.fakes.claude_script import Fault as Overload

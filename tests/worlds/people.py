@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from core.chat import ThreadKey
+from core.domain.messages import ThreadKey
 from tests.fakes.discord_nouns import Upload
 from tests.fakes.slack_nouns import BOT, File
 from tests.worlds.model import Conversation, Room, Spoken, Truth

@@ -11,9 +11,9 @@ from bots.slack.door import Slack
 from core import prices
 from core.asking import Asking
 from core.assistant import Assistant
-from core.chat import Event, Hear, Heard
 from core.claude import Claude
-from core.personas import Persona
+from core.domain.messages import Event, Hear, Heard
+from core.domain.personas import Persona
 from core.purse import Purse
 from core.rules import Rules
 from core.store.protocols import Store

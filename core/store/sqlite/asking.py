@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from core.chat import Asks, Question, ThreadKey, clean
+from core.domain.messages import Asks, Question, ThreadKey, clean
 from core.store.protocols import Outcome, Said
 from core.store.sqlite.database import Row, many, one
 from core.store.sqlite.forgotten import Forgotten, erased

@@ -2,7 +2,7 @@
 
 from sqlite_utils import Database
 
-from core.chat import ThreadKey
+from core.domain.messages import ThreadKey
 from core.store.sqlite.asking import place
 
 # One page brings its whole reply along, and everything that this reply answers.

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlite_utils import Database
 
-from core.chat import Asks, Question
+from core.domain.messages import Asks, Question
 from core.store.protocols import Beat, Claim, Lost, Outcome, Said
 from core.store.sqlite.asking import finish, key_of, place, question_of, said_of
 from core.store.sqlite.branches import branch

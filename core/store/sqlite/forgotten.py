@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from core.chat import ThreadKey
+from core.domain.messages import ThreadKey
 from core.ledger import Scope
 from core.store.sqlite.moments import stamp
 

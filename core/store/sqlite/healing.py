@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from core.chat import History, Reach, ThreadKey
+from core.domain.messages import History, Reach, ThreadKey
 from core.store.protocols import Thread
 from core.store.sqlite.asking import place
 from core.store.sqlite.database import Row, one

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from sqlite_utils import Database
 
-from core.chat import (
+from core.domain.messages import (
     Asks,
     CaughtUp,
     Commanded,

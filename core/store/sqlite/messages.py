@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from sqlite_utils import Database
 
-from core.chat import Attachment, Message, ThreadKey
+from core.domain.messages import Attachment, Message, ThreadKey
 from core.store.sqlite.asking import asked, place, withdraw
 from core.store.sqlite.database import Row, one
 from core.store.sqlite.forgotten import erased

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlite_utils import Database
 
-from core.chat import Missed, ThreadKey
+from core.domain.messages import Missed, ThreadKey
 from core.store.sqlite.database import Row
 from core.store.sqlite.moments import moment, stamp
 

@@ -2,7 +2,7 @@
 
 from sqlite_utils import Database
 
-from core.chat import clean
+from core.domain.messages import clean
 from core.store.sqlite.database import Connection, one
 
 GET = "SELECT value FROM notes WHERE name = :name"

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from core.chat import clean
-from core.personas import Persona, Place, Version
+from core.domain.messages import clean
+from core.domain.personas import Persona, Place, Version
 from core.store.protocols import Faster
 from core.store.sqlite.database import Connection, Row, many
 from core.store.sqlite.moments import moment, stamp

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlite_utils import Database
 
-from core.chat import Event, Heard, ThreadKey, clean
+from core.domain.messages import Event, Heard, ThreadKey, clean
 from core.store.protocols import Beat, Claim, Outcome, Said
 from core.store.sqlite.claims import beat, close, post, say, take
 from core.store.sqlite.database import Connection

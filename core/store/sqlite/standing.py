@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from core.chat import ThreadKey
+from core.domain.messages import ThreadKey
 from core.store.sqlite.asking import place
 from core.store.sqlite.database import Row, one
 from core.store.sqlite.moments import stamp

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from core.chat import History, Message, ThreadKey, clean
+from core.domain.messages import History, Message, ThreadKey, clean
 from core.ledger import Scope
 from core.store.protocols import Said, Thread, Told
 from core.store.sqlite.asking import place, said_of

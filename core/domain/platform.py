@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Protocol
 
-from core.chat import Attachment, File, Hear, History, Question, Rank
+from core.domain.messages import Attachment, File, Hear, History, Question, Rank
 
 
 class Shown(Protocol):
