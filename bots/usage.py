@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from core import accounts, statements
 from core.commands.usage import Wanted, account, notes, totals
 from core.ledger import Scope
+from core.rendering.tables import draw_table
 from core.settings import Misset, Settings
 from core.statements import Comparison, Statement
 from core.store.protocols import Ledger
 from core.store.sqlite import inspect, open_store
-from core.tables import draw_table
 
 NOTHING = "Nothing was asked yet: {} has no request."
 EXPORTS = {"csv": accounts.as_csv, "json": accounts.as_json}

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from core.budgets import dollars
 from core.ledger import Spent, Usage
-from core.tables import draw_table
+from core.rendering.tables import draw_table
 
 LINES = 12  # of a table or a chart; the others are summed up in one more
 BAR = 24  # characters of the longest bar

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.ledger import Spent, Usage
 from core.prices import undated
-from core.tables import draw_table
+from core.rendering.tables import draw_table
 
 DAY, MODEL, KEY = "usage_date_utc", "model_version", "api_key"
 COLUMNS = {

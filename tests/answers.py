@@ -4,8 +4,8 @@ import re
 
 from hypothesis import strategies as st
 
-from core.dialect import Dialect
-from core.tables import draw_table
+from core.rendering.dialect import Dialect
+from core.rendering.tables import draw_table
 
 CODE = """\
 ## Why the pool runs dry

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.cuts import Kind, Line, Worth, inside, worths
-from core.fences import Fence
-from core.tables import Table
+from core.rendering.break_points import Kind, Line, Worth, inside, worths
+from core.rendering.fences import Fence
+from core.rendering.tables import Table
 
 
 def line(text: str, kind: Kind = Kind.TEXT, around: Fence | Table | None = None) -> Line:

@@ -1,6 +1,6 @@
 """A dialect writes prose and code each in its way."""
 
-from core.dialect import Costs, Dialect
+from core.rendering.dialect import Costs, Dialect
 from tests.answers import escaped, utf16
 
 

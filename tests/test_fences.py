@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.fences import Fence, marks, opened
+from core.rendering.fences import Fence, marks, opened
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.dialect import Dialect
-from core.pages import Delete, Edit, Pager, Post, Posted, Step, pages, steps
-from core.tables import draw_table
+from core.rendering.dialect import Dialect
+from core.rendering.paginator import Delete, Edit, Pager, Post, Posted, Step, pages, steps
+from core.rendering.tables import draw_table
 from tests.answers import ANSWERS, CODE, KINDS, TRICKY, dialects, scribbles
 
 FENCE = re.compile(r"[ \t>]*(`{3,}|~{3,})")

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.dialect import Dialect
-from core.pages import pages
+from core.rendering.dialect import Dialect
+from core.rendering.paginator import pages
 from tests.answers import ANSWERS, KINDS, TRICKY, dialects, scribbles
 
 LIMITS = st.sampled_from([40, 41, 45, 60, 90])

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bots.slack import look
 from bots.slack.words import of_blocks, plain
-from core.pages import pages
+from core.rendering.paginator import pages
 from tests.fakes import slack_rules
 from tests.fakes.slack_text import pings
 

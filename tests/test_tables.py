@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wcwidth import wcswidth
 
-from core.tables import SCREEN, Table, begun, cells, draw_table
+from core.rendering.tables import SCREEN, Table, begun, cells, draw_table
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Callable
 
-from core.dialect import Dialect
-from core.pages import Pager, pages
-from core.tables import draw_table
+from core.rendering.dialect import Dialect
+from core.rendering.paginator import Pager, pages
+from core.rendering.tables import draw_table
 
 PAGE = 2000  # Discord refuses longer messages
 QUOTED = 300  # characters of a question that stand above its answer

@@ -15,7 +15,7 @@ from bots.discord.pace import Pace
 from bots.discord.refusals import INVALID_FORM, LONG, SHORT, UNKNOWN_MESSAGE, Transient, tried
 from core.domain.messages import Gone
 from core.domain.platform import Shown
-from core.pages import Delete, Edit, Pager, Post, Posted, steps
+from core.rendering.paginator import Delete, Edit, Pager, Post, Posted, steps
 
 AHEAD = 0.03  # seconds that Claude is asked before we say that we write; what comes at once needs no such word
 TYPING = 8.0  # seconds after which we say again that we write; Discord shows it for 10

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from core.pages import Dialect
+from core.rendering.paginator import Dialect
 
 LIMIT = 9_500  # of a page, as `size` counts; a markdown block takes 12,000 characters, all blocks of a message 13,200
 LINE = 120  # that a line counts beside its characters: no page has 50 paragraphs, and Slack takes 50 blocks

@@ -9,7 +9,7 @@ from bots.slack import look
 from bots.slack.read import MARK, at, is_mine, payload
 from bots.slack.web import Limited, Refused, Unsure, Web
 from core.domain.platform import Shown
-from core.pages import Delete, Edit, Pager, Post, Posted, steps
+from core.rendering.paginator import Delete, Edit, Pager, Post, Posted, steps
 
 SKEW = timedelta(minutes=2)  # that Slack's clock and ours may differ
 

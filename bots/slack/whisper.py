@@ -10,7 +10,7 @@ from bots.slack import look
 from bots.slack.posts import UNSUITED
 from bots.slack.web import Refused, Web
 from core.domain.messages import File, Gone, Question
-from core.pages import pages
+from core.rendering.paginator import pages
 
 USES = 5  # of one response_url, within half an hour
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from core.fences import Fence, opened
-from core.tables import cells
+from core.rendering.fences import Fence, opened
+from core.rendering.tables import cells
 
 
 def as_is(text: str) -> str:

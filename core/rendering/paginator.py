@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.dialect import Costs, Dialect
-from core.sheet import Place, Sheet, begin
+from core.rendering.dialect import Costs, Dialect
+from core.rendering.page import Place, Sheet, begin
 
 __all__ = ["Delete", "Dialect", "Edit", "Pager", "Post", "Posted", "Step", "pages", "steps"]
 

@@ -7,8 +7,8 @@ from enum import Enum, IntEnum
 
 import regex  # type: ignore[import-untyped]  # it ships no types
 
-from core.fences import Fence
-from core.tables import Table
+from core.rendering.fences import Fence
+from core.rendering.tables import Table
 
 
 class Kind(Enum):

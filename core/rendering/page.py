@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, chain, groupby
 
-from core.cuts import Kind, Line, Worth, inside, worths
-from core.dialect import Costs, Dialect
-from core.fences import Fence, marks, opened
-from core.tables import Table, begun
+from core.rendering.break_points import Kind, Line, Worth, inside, worths
+from core.rendering.dialect import Costs, Dialect
+from core.rendering.fences import Fence, marks, opened
+from core.rendering.tables import Table, begun
 
 _VISIBLE = re.compile(r"\S")
 _BLANK = re.compile(r"(?:[^\S\n]*\n)+")
