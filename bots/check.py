@@ -14,7 +14,7 @@ import click
 from bots.finding import CLAUDE, DATABASE, DISCORD, SECONDS, SLACK, Finding, Findings, Service, State, together
 from bots.logs import Discreet
 from bots.platforms import MISSING, checked, configured
-from core import prices
+from core.billing import prices
 from core.claude import Claude
 from core.models import Lifespan
 from core.settings import Misset, Settings, secrets

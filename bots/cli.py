@@ -13,8 +13,8 @@ def _plainly(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
+        from core.billing.reconciliation import Unreadable
         from core.settings import Misset
-        from core.statements import Unreadable
         from core.store.protocols import Unusable
 
         try:
@@ -136,11 +136,12 @@ def reconcile(file: str, api_key: str) -> None:
     import asyncio
 
     from bots.usage import compared
-    from core import settings, statements
+    from core import settings
+    from core.billing import reconciliation
 
-    statement = statements.read(file, api_key)
+    statement = reconciliation.read(file, api_key)
     found = asyncio.run(compared(settings.read(), statement))
-    click.echo(statements.told(statement, found))
+    click.echo(reconciliation.told(statement, found))
     sys.exit(0 if all(one.explained for one in found) else 1)
 
 

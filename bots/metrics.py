@@ -8,8 +8,8 @@ from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
+from core.billing.usage import Usage
 from core.domain.messages import Question
-from core.ledger import Usage
 from core.store.protocols import Outcome
 from core.watch import Begun, Called, Closed, Requested, Sign
 

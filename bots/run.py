@@ -13,9 +13,9 @@ from bots import platforms
 from bots.connection import Connection
 from bots.health import Health
 from bots.server import Server
-from core import prices
 from core.asking import Asking
 from core.assistant import Assistant
+from core.billing import prices
 from core.claude import Claude
 from core.domain.messages import Hear
 from core.domain.personas import Persona

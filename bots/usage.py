@@ -4,17 +4,17 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from core import accounts, statements
+from core.billing import reconciliation, reports
+from core.billing.reconciliation import Comparison, Statement
+from core.billing.usage import Scope
 from core.commands.usage import Wanted, account, notes, totals
-from core.ledger import Scope
 from core.rendering.tables import draw_table
 from core.settings import Misset, Settings
-from core.statements import Comparison, Statement
 from core.store.protocols import Ledger
 from core.store.sqlite import inspect, open_store
 
 NOTHING = "Nothing was asked yet: {} has no request."
-EXPORTS = {"csv": accounts.as_csv, "json": accounts.as_json}
+EXPORTS = {"csv": reports.as_csv, "json": reports.as_json}
 
 
 async def shown(settings: Settings, workspace: str, since: str, by: str, *, kind: str, now: datetime) -> str:
@@ -34,7 +34,7 @@ async def compared(settings: Settings, statement: Statement) -> list[Comparison]
     since = datetime.fromisoformat(statement.first).replace(tzinfo=UTC)
     async with _ledger(settings.database_url) as ledger:
         bill = [line for one in await ledger.workspaces() for line in await ledger.spent(Scope(one), since, "bill")]
-    return statements.compared(statement, bill)
+    return reconciliation.compared(statement, bill)
 
 
 @asynccontextmanager
@@ -63,8 +63,8 @@ async def _told(ledger: Ledger, wanted: Wanted, zone: str, now: datetime) -> str
     found = await account(ledger, wanted, zone, now)
     if not found.lines:
         return f"{found.title}\n\nNothing was asked."
-    short = accounts.shortened(found)
+    short = reports.shortened(found)
     spans = (await totals(ledger, wanted.scope, zone, now)).replace("**", "")
-    table = draw_table(accounts.rows(short, {})).strip("`\n")
-    parts = (found.title, spans, table, accounts.bars(short, {}), await notes(ledger, wanted, found, zone, now))
+    table = draw_table(reports.rows(short, {})).strip("`\n")
+    parts = (found.title, spans, table, reports.bars(short, {}), await notes(ledger, wanted, found, zone, now))
     return "\n\n".join(part for part in parts if part)

@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from core.billing.usage import Refusal
 from core.circuit import Circuit
 from core.claude import Claude, Completion
 from core.domain.messages import File, Question
-from core.ledger import Refusal
 from core.patience import Patience
 from core.prompt import Model, Request, continued
 from core.purse import Heard, Order, Purse

@@ -12,7 +12,7 @@ import httpx2
 from anthropic.types import Message, ModelInfo
 from anthropic.types import Usage as Billed
 
-from core.ledger import Usage
+from core.billing.usage import Usage
 from core.models import Lifespan, described, lifespan
 from core.prompt import Model, Request
 from core.streamed import Garbled, Streamed

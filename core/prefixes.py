@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from core.billing.usage import Usage
 from core.domain.messages import ThreadKey
-from core.ledger import Usage
 from core.prompt import FRAME, Block, Request
 
 REMEMBERED = 10_000  # threads

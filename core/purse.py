@@ -5,12 +5,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from core.budgets import Standing
+from core.billing.budgets import Standing
+from core.billing.prices import Prices
+from core.billing.usage import Refusal, Reservation, Scope, Settled, Spending, Usage
 from core.claude import Claude, Completion
 from core.domain.messages import Question
-from core.ledger import Refusal, Reservation, Scope, Settled, Spending, Usage
 from core.prefixes import Prefixes
-from core.prices import Prices
 from core.prompt import Request, shortened
 from core.store.protocols import Ledger
 from core.trouble import Trouble

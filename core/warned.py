@@ -5,7 +5,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from core.budgets import Standing, warning
+from core.billing.budgets import Standing, warning
 from core.domain.messages import Gone
 from core.domain.platform import Platform
 

@@ -5,8 +5,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Literal
 
+from core.billing.usage import Usage
 from core.domain.messages import Question
-from core.ledger import Usage
 from core.store.protocols import Outcome
 
 

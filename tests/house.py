@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from core import prices
-from core.accounts import total
 from core.asking import Asking, Sleep
 from core.assistant import Assistant
+from core.billing import prices
+from core.billing.reports import total
+from core.billing.usage import Scope
 from core.claude import SILENCE, Claude
 from core.domain.personas import Persona
 from core.domain.platform import Platform
-from core.ledger import Scope
 from core.places import Places
 from core.purse import Purse
 from core.rules import Rules

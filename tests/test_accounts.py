@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from core.accounts import LINES, Account, account, as_csv, as_json, bars, notes, shortened, table
-from core.ledger import Spent, Usage
+from core.billing.reports import LINES, Account, account, as_csv, as_json, bars, notes, shortened, table
+from core.billing.usage import Spent, Usage
 
 USAGE = Usage(input=70, output=50, cache_read=30)
 ADA = Spent("U1", 3, 0, USAGE, 1_250_000, 250_000)

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from core.billing.usage import Scope
 from core.domain.messages import Asks, Commanded, Deleted, Edited, Message, Pressed, Rank, Reach, ThreadKey
-from core.ledger import Scope
 from core.store.protocols import Unavailable
 from core.store.sqlite import open_store
 from tests.fakes.board import START, Board

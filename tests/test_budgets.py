@@ -1,6 +1,6 @@
 """Budgets: when they renew, how they are told, and `budget set`, `budget show`, `budget clear`.
 
-What is tried stands in `core.budgets`, `core.domain.time_zones` and `core.commands.budget`.
+What is tried stands in `core.billing.budgets`, `core.domain.time_zones` and `core.commands.budget`.
 """
 
 import asyncio
@@ -9,13 +9,25 @@ from datetime import UTC, datetime
 
 import pytest
 
-from core.budgets import Budget, Budgets, Period, Standing, began, dollars, refused, renews, unpriced, until, warning
+from core.billing.budgets import (
+    Budget,
+    Budgets,
+    Period,
+    Standing,
+    began,
+    dollars,
+    refused,
+    renews,
+    unpriced,
+    until,
+    warning,
+)
+from core.billing.usage import Reservation, Scope, Spending
 from core.commands import TABLE
 from core.commands.table import Call, Desk, Problem, find, run, values
 from core.domain import time_zones as zones
 from core.domain.messages import Question, Rank, ThreadKey
 from core.domain.personas import Persona
-from core.ledger import Reservation, Scope, Spending
 from core.prompt import Model
 from core.store.sqlite import open_store
 from tests.fakes.board import Board

@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 import pytest
 from matplotlib.image import imread
 
-from core.chart import BARS, DPI, INK, LINE, PAPER, ROOM, RULE, TITLE, WIDTH, Bar, drawn
+from core.billing.chart import BARS, DPI, INK, LINE, PAPER, ROOM, RULE, TITLE, WIDTH, Bar, drawn
 
 
 def size(png: bytes) -> tuple[int, int]:

@@ -23,7 +23,7 @@ from sqlite_utils import Database, Migrations
 from bots.check import disk, found, priced, questions, shown
 from bots.finding import CLAUDE, DATABASE, DISCORD, SECONDS, SLACK, Finding
 from bots.slack.manifest import SCOPES
-from core.prices import COLUMNS
+from core.billing.prices import COLUMNS
 from core.store.protocols import Unusable
 from core.store.sqlite import inspect, open_store
 from core.store.sqlite.schema import migrations

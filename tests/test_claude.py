@@ -4,9 +4,9 @@ import re
 
 import pytest
 
+from core.billing.usage import Usage
 from core.claude import Claude, Completion
 from core.domain.personas import Persona
-from core.ledger import Usage
 from core.prompt import HOUSE, Model, request
 from core.trouble import SENTENCES, Trouble
 from core.turns import Turn

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from core.ledger import Scope
+from core.billing.usage import Scope
 from core.store.sqlite import open_store
 from tests.fakes.claude import ClaudeFake
 from tests.fakes.claude_script import Answer, Gate

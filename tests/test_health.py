@@ -16,8 +16,8 @@ from aiohttp import web
 from bots.connection import Connection
 from bots.health import Health
 from bots.server import Server
+from core.billing.usage import Usage
 from core.domain.messages import Question, ThreadKey
-from core.ledger import Usage
 from core.settings import Misset
 from core.store.protocols import Outcome, Unavailable
 from core.store.sqlite import open_store

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from bots.usage import compared, shown
-from core import prices, statements
-from core.budgets import Budget, Period, Standing, refused, renews, unpriced, warning
+from core.billing import prices
+from core.billing import reconciliation as statements
+from core.billing.budgets import Budget, Period, Standing, refused, renews, unpriced, warning
+from core.billing.usage import Scope, Settled, Spending, Usage
 from core.commands import TABLE
 from core.commands.table import Call, Desk, find, run, values
 from core.domain.messages import Question, ThreadKey
 from core.domain.personas import Persona
-from core.ledger import Scope, Settled, Spending, Usage
 from core.prompt import Model
 from core.store.sqlite import open_store
 from tests.checking import chosen

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from core.billing.usage import Usage
 from core.domain.personas import Persona
-from core.ledger import Usage
 from core.prefixes import Prefixes
 from core.prompt import FRAME, Model, Request, request
 from core.turns import Turn

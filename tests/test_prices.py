@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from core import prices
-from core.ledger import Usage
-from core.prices import COLUMNS, HIGHEST, OURS, Cost
+from core.billing import prices
+from core.billing.prices import COLUMNS, HIGHEST, OURS, Cost
+from core.billing.usage import Usage
 from core.settings import Misset
 
 TODAY = date(2026, 11, 20)

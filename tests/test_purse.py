@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from core.budgets import Budget, Period
+from core.billing.budgets import Budget, Period
+from core.billing.usage import Scope
 from core.domain.messages import Edited, Gone, ThreadKey
 from core.domain.personas import Persona, Place
-from core.ledger import Scope
 from core.prompt import Block, Request, shortened
 from core.store.sqlite import open_store
 from tests.fakes.board import START, Board

@@ -1,13 +1,13 @@
-"""The ledger beside Anthropic's console: core.statements and `confab usage reconcile`."""
+"""The ledger beside Anthropic's console: core.billing.reconciliation and `confab usage reconcile`."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
+from core.billing.reconciliation import Comparison, Statement, Unreadable, Verdict, compared, read, told
+from core.billing.usage import Reservation, Settled, Spending, Spent, Usage
 from core.domain.messages import ThreadKey
-from core.ledger import Reservation, Settled, Spending, Spent, Usage
-from core.statements import Comparison, Statement, Unreadable, Verdict, compared, read, told
 from core.store.sqlite import open_store
 from tests.test_cli import confab
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from core.budgets import Budget, Budgets, Period, Standing
-from core.ledger import Refusal, Reservation, Scope, Settled, Spending, Usage
+from core.billing.budgets import Budget, Budgets, Period, Standing
+from core.billing.usage import Refusal, Reservation, Scope, Settled, Spending, Usage
 from core.store.protocols import Faster
 from core.store.sqlite import open_store
 from tests.talk import KEY, asked, at, thread

@@ -5,8 +5,8 @@ Tests core.store.sqlite.forgetting, core.store.sqlite.forgotten, core.store.sqli
 
 import pytest
 
+from core.billing.usage import Scope
 from core.domain.messages import Attachment, Heard, History
-from core.ledger import Scope
 from core.store.protocols import Outcome, Told
 from core.store.protocols import Said as Final
 from tests.talk import KEY, PLATFORMS, asked, at, commanded, edited, message, page, said, thread

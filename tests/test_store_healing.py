@@ -5,8 +5,8 @@ Tests core.store.sqlite.healing.
 
 import pytest
 
+from core.billing.usage import Scope
 from core.domain.messages import Attachment, History, Reach
-from core.ledger import Scope
 from core.store.protocols import Outcome, Told
 from core.store.protocols import Said as Final
 from tests.talk import KEY, PLATFORMS, asked, at, deleted, edited, message, page, said, thread

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.ledger import Reservation, Scope, Settled, Spending, Spent, Usage
+from core.billing.usage import Reservation, Scope, Settled, Spending, Spent, Usage
 from tests.talk import KEY, PLATFORMS, asked, at, thread
 
 USAGE = Usage(input=1, output=2, thinking=3, cache_read=4, cache_write_5m=5, cache_write_1h=6, web_searches=7)

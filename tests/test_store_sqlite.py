@@ -19,8 +19,8 @@ from datetime import timedelta
 import pytest
 from sqlite_utils import Database, Migrations
 
+from core.billing.usage import Scope
 from core.domain.messages import History
-from core.ledger import Scope
 from core.store.protocols import Outcome, Unavailable, Unusable
 from core.store.protocols import Said as Final
 from core.store.sqlite import open_store
@@ -592,8 +592,8 @@ async def test_no_query_reads_through_a_whole_table(clock):
 
 
 async def a_day(connection, clock):
+    from core.billing.usage import Settled, Spending, Usage
     from core.domain.personas import Persona, Place
-    from core.ledger import Settled, Spending, Usage
     from core.store.protocols import Told
     from core.store.sqlite.ledger import SqliteLedger
     from core.store.sqlite.personas import SqlitePersonas

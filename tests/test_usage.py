@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from core.budgets import Budget, Period
+from core.billing.budgets import Budget, Period
+from core.billing.usage import Reservation, Scope, Settled, Spending, Usage
 from core.commands import TABLE
 from core.commands.table import Call, Desk, Problem, find, run, values
 from core.domain.messages import Answer, Question, Rank, ThreadKey
 from core.domain.personas import Persona
-from core.ledger import Reservation, Scope, Settled, Spending, Usage
 from core.prompt import Model
 from core.store.sqlite import open_store
 from tests.fakes.board import Board

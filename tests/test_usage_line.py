@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bots.usage import shown
-from core.budgets import Budget, Period
+from core.billing.budgets import Budget, Period
+from core.billing.usage import Reservation, Scope, Settled, Spending, Usage
 from core.domain.messages import ThreadKey
-from core.ledger import Reservation, Scope, Settled, Spending, Usage
 from core.settings import Misset
 from core.store.sqlite import open_store
 from tests.checking import chosen

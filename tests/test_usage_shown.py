@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from core.billing.usage import Scope
 from core.domain.messages import Gone
-from core.ledger import Scope
 from tests.fakes.slack_faults import Fault
 from tests.guild import answered, settled
 from tests.slack_house import at_home

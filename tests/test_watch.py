@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from core.billing.usage import Usage
 from core.domain.messages import Commanded, ThreadKey
-from core.ledger import Usage
 from core.store.sqlite import open_store
 from core.watch import Beaten, Begun, Closed, Requested
 from tests.fakes.board import START, Board

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from decimal import Decimal
 
-from core.budgets import Budget, Budgets, Period, Standing, dollars, until, who
+from core.billing.budgets import Budget, Budgets, Period, Standing, dollars, until, who
+from core.billing.usage import Scope
 from core.commands.table import Call, Kind, Parameter, Problem, Row
 from core.domain import time_zones
 from core.domain.messages import Answer, Rank
-from core.ledger import Scope
 from core.store.protocols import Faster
 
 PER = Parameter("per", Kind.CHOICE, "how often it renews; else a month", choices=("day", "week", "month"))

@@ -1,8 +1,8 @@
 """`forget`: erase what Confab keeps of this thread."""
 
+from core.billing.usage import Scope
 from core.commands.table import Call, Row
 from core.domain.messages import Answer
-from core.ledger import Scope
 
 
 async def forget(call: Call) -> Answer:

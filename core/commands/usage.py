@@ -4,13 +4,13 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 
-from core import accounts
-from core.accounts import Account
-from core.budgets import Period, began, dollars
-from core.chart import Bar, drawn
+from core.billing import reports
+from core.billing.budgets import Period, began, dollars
+from core.billing.chart import Bar, drawn
+from core.billing.reports import Account
+from core.billing.usage import Scope
 from core.commands.table import Call, Kind, Parameter, Problem, Row
 from core.domain.messages import Answer, File, Rank
-from core.ledger import Scope
 from core.store.protocols import Ledger
 
 SINCE = {"today": Period.DAY, "week": Period.WEEK, "month": Period.MONTH}
@@ -35,12 +35,12 @@ async def account(ledger: Ledger, wanted: Wanted, zone: str, now: datetime) -> A
     lines = await ledger.spent(wanted.scope, began_at, "quarter" if wanted.by == "day" else wanted.by)
     days = f"{began_at:%Y-%m-%d} to {now.astimezone(began_at.tzinfo):%Y-%m-%d}, {zone}"
     title = f"{wanted.whose}, {SPANS[wanted.since]} ({days})"
-    return accounts.account(title, wanted.by, lines, zone, wanted.scope.workspace)
+    return reports.account(title, wanted.by, lines, zone, wanted.scope.workspace)
 
 
 async def totals(ledger: Ledger, scope: Scope, zone: str, now: datetime) -> str:
     """What each span cost: `Today **$0.21**; this week **$1.40**; this month **$1.40**.`"""
-    spent = [accounts.total(await ledger.spent(scope, began(SINCE[span], now, zone), "model")) for span in SINCE]
+    spent = [reports.total(await ledger.spent(scope, began(SINCE[span], now, zone), "model")) for span in SINCE]
     said = (f"{span} **{dollars(one.micro_usd)}**" for span, one in zip(SPANS.values(), spent, strict=True))
     return "; ".join(said).capitalize() + "."
 
@@ -48,7 +48,7 @@ async def totals(ledger: Ledger, scope: Scope, zone: str, now: datetime) -> str:
 async def notes(ledger: Ledger, wanted: Wanted, found: Account, zone: str, now: datetime) -> str:
     """What its numbers do not say."""
     misses = await ledger.spent(wanted.scope, began(SINCE[wanted.since], now, zone), "miss")
-    return accounts.notes(found.total, misses)
+    return reports.notes(found.total, misses)
 
 
 async def usage(call: Call) -> Answer:
@@ -62,12 +62,12 @@ async def usage(call: Call) -> Answer:
     if not found.lines:
         return Answer(f"**{found.title}**\n\nNothing was asked.")
     spans = await totals(ledger, wanted.scope, zone, now)
-    return await _shown(call, accounts.shortened(found), spans, await notes(ledger, wanted, found, zone, now))
+    return await _shown(call, reports.shortened(found), spans, await notes(ledger, wanted, found, zone, now))
 
 
 async def _shown(call: Call, found: Account, spans: str, notes: str) -> Answer:
     names = await call.surface.names({line.group for line in found.lines}) if found.by == "person" else {}
-    parts = (f"**{found.title}**", spans, accounts.table(found, names), notes)
+    parts = (f"**{found.title}**", spans, reports.table(found, names), notes)
     text = "\n\n".join(part for part in parts if part)
     return Answer(text, (await asyncio.to_thread(_picture, found, names),))
 
@@ -76,11 +76,11 @@ def _picture(found: Account, names: dict[str, str]) -> File:
     bars = [Bar(names.get(line.group, line.group), line.micro_usd, dollars(line.micro_usd)) for line in found.lines]
     alt = "; ".join(f"{bar.label} {bar.words}" for bar in bars)
     title = f"Cost by {found.by}\n{found.title}"
-    return File("usage.png", "image/png", drawn(title, bars), f"Bars: {alt}"[:1000], accounts.bars(found, names))
+    return File("usage.png", "image/png", drawn(title, bars), f"Bars: {alt}"[:1000], reports.bars(found, names))
 
 
 def _exported(found: Account, kind: str) -> Answer:
-    content = accounts.as_csv([found]) if kind == "csv" else accounts.as_json([found])
+    content = reports.as_csv([found]) if kind == "csv" else reports.as_json([found])
     mime = "text/csv" if kind == "csv" else "application/json"
     return Answer(f"**{found.title}**, {len(found.lines):,} lines.", (File(f"usage.{kind}", mime, content),))
 

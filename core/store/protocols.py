@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Protocol
 
-from core.budgets import Budget, Budgets, Standing
+from core.billing.budgets import Budget, Budgets, Standing
+from core.billing.usage import Refusal, Reservation, Scope, Settled, Spending, Spent
 from core.domain.messages import Event, Heard, History, Message, Question, ThreadKey
 from core.domain.personas import Persona, Place, Version
-from core.ledger import Refusal, Reservation, Scope, Settled, Spending, Spent
 
 
 class Unavailable(Exception):

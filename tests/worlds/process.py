@@ -8,9 +8,9 @@ from datetime import datetime
 from bots.discord.door import Discord
 from bots.server import Server
 from bots.slack.door import Slack
-from core import prices
 from core.asking import Asking
 from core.assistant import Assistant
+from core.billing import prices
 from core.claude import Claude
 from core.domain.messages import Event, Hear, Heard
 from core.domain.personas import Persona

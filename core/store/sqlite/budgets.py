@@ -6,8 +6,8 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from core.budgets import WARN_AT, Budget, Budgets, Period, Standing, began, refused, renews, unpriced
-from core.ledger import Refusal, Scope, Spending
+from core.billing.budgets import WARN_AT, Budget, Budgets, Period, Standing, began, refused, renews, unpriced
+from core.billing.usage import Refusal, Scope, Spending
 from core.store.protocols import Faster
 from core.store.sqlite.database import Row, many
 from core.store.sqlite.moments import moment, stamp

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from core.ledger import Scope
+from core.billing.usage import Scope
 from core.store.sqlite.asking import withdraw
 from core.store.sqlite.forgotten import erased, remember
 from core.store.sqlite.moments import stamp

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
+from core.billing.usage import Scope
 from core.domain.messages import ThreadKey
-from core.ledger import Scope
 from core.store.sqlite.moments import stamp
 
 CONCERNS = """

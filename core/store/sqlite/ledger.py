@@ -6,8 +6,8 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from core.budgets import Budget, Budgets, Standing
-from core.ledger import Refusal, Reservation, Scope, Settled, Spending, Spent, Usage
+from core.billing.budgets import Budget, Budgets, Standing
+from core.billing.usage import Refusal, Reservation, Scope, Settled, Spending, Spent, Usage
 from core.store.sqlite.asking import place
 from core.store.sqlite.budgets import allow, budgets, forbidden, warned
 from core.store.sqlite.database import Connection, Row, one

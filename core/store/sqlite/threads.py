@@ -6,8 +6,8 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
+from core.billing.usage import Scope
 from core.domain.messages import History, Message, ThreadKey, clean
-from core.ledger import Scope
 from core.store.protocols import Said, Thread, Told
 from core.store.sqlite.asking import place, said_of
 from core.store.sqlite.branches import branch as branch_of

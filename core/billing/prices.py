@@ -8,7 +8,7 @@ from datetime import date
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from pathlib import Path
 
-from core.ledger import Usage
+from core.billing.usage import Usage
 from core.settings import Misset
 
 OURS = Path(__file__).with_name("prices.csv")

@@ -7,8 +7,8 @@ from datetime import date
 from enum import Enum
 from pathlib import Path
 
-from core.ledger import Spent, Usage
-from core.prices import undated
+from core.billing.prices import undated
+from core.billing.usage import Spent, Usage
 from core.rendering.tables import draw_table
 
 DAY, MODEL, KEY = "usage_date_utc", "model_version", "api_key"

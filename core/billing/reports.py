@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from core.budgets import dollars
-from core.ledger import Spent, Usage
+from core.billing.budgets import dollars
+from core.billing.usage import Spent, Usage
 from core.rendering.tables import draw_table
 
 LINES = 12  # of a table or a chart; the others are summed up in one more
