@@ -16,7 +16,7 @@ from core.circuit import Circuit
 from core.claude import Claude, Completion
 from core.domain.messages import File, Question
 from core.patience import Patience
-from core.prompt import Model, Request, continued
+from core.prompting.request import Model, Request, continued
 from core.purse import Heard, Order, Purse
 from core.store.protocols import Notes, Outcome
 from core.trouble import Trouble

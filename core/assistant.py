@@ -32,13 +32,13 @@ from core.domain.platform import Platform, Surface
 from core.floor import Floor
 from core.hold import Dropped, Hold
 from core.places import Places
-from core.prompt import Request, request
+from core.prompting.request import Request, request
+from core.prompting.turns import Turn, introduce, people, trunk, turns
 from core.reply import Reply
 from core.rules import Rules
 from core.stopping import cut_short, stopped
 from core.store.protocols import Claim, Lost, Outcome, Said, Store, Thread, Told, Unavailable
 from core.trouble import Trouble
-from core.turns import Turn, introduce, people, trunk, turns
 from core.watch import Begun, Closed, Watch, unwatched
 
 MEMBERS_ONLY = "Only members of this workspace can ask me. Whoever runs this bot can open it to guests."

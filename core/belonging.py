@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from core.domain.messages import Asks, History, Message, Question
+from core.prompting.turns import MENTION
 from core.store.protocols import Claim, Thread
-from core.turns import MENTION
 
 
 def for_us(claim: Claim, thread: Thread) -> bool:

@@ -14,7 +14,7 @@ from anthropic.types import Usage as Billed
 
 from core.billing.usage import Usage
 from core.models import Lifespan, described, lifespan
-from core.prompt import Model, Request
+from core.prompting.request import Model, Request
 from core.streamed import Garbled, Streamed
 from core.trouble import TRANSIENT, Trouble
 

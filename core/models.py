@@ -7,7 +7,7 @@ from typing import Any
 
 from anthropic.types import ModelInfo
 
-from core.prompt import EFFORTS, THINKING, Model
+from core.prompting.request import EFFORTS, THINKING, Model
 
 
 @dataclass(frozen=True, slots=True)

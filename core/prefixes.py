@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from core.billing.usage import Usage
 from core.domain.messages import ThreadKey
-from core.prompt import FRAME, Block, Request
+from core.prompting.request import FRAME, Block, Request
 
 REMEMBERED = 10_000  # threads
 TTL = {"5m": timedelta(minutes=5), "1h": timedelta(hours=1)}

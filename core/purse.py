@@ -11,7 +11,7 @@ from core.billing.usage import Refusal, Reservation, Scope, Settled, Spending, U
 from core.claude import Claude, Completion
 from core.domain.messages import Question
 from core.prefixes import Prefixes
-from core.prompt import Request, shortened
+from core.prompting.request import Request, shortened
 from core.store.protocols import Ledger
 from core.trouble import Trouble
 from core.watch import Requested, Watch, unwatched

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from core.domain.personas import Persona
-from core.prompt import TTL
+from core.prompting.request import TTL
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from core.commands.table import Call, Desk, Problem, find, run, values
 from core.domain import time_zones as zones
 from core.domain.messages import Question, Rank, ThreadKey
 from core.domain.personas import Persona
-from core.prompt import Model
+from core.prompting.request import Model
 from core.store.sqlite import open_store
 from tests.fakes.board import Board
 

@@ -7,9 +7,9 @@ import pytest
 from core.billing.usage import Usage
 from core.claude import Claude, Completion
 from core.domain.personas import Persona
-from core.prompt import HOUSE, Model, request
+from core.prompting.request import HOUSE, Model, request
+from core.prompting.turns import Turn
 from core.trouble import SENTENCES, Trouble
-from core.turns import Turn
 from tests.fakes.claude import ClaudeFake
 from tests.fakes.claude_script import Answer, Break, Fault, refusal
 

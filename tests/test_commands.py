@@ -6,7 +6,7 @@ from core.commands import TABLE
 from core.commands.table import Call, Desk, Problem, find, run, values
 from core.domain.messages import Asks, Commanded, Question, Rank, ThreadKey
 from core.domain.personas import Persona, Place
-from core.prompt import Block, Model, Request
+from core.prompting.request import Block, Model, Request
 from core.store.protocols import Faster
 from core.store.sqlite import open_store
 from tests.fakes.board import Board

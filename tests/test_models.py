@@ -7,7 +7,7 @@ from anthropic.types import ModelInfo
 
 from core.claude import Claude
 from core.models import Lifespan, described, lifespan
-from core.prompt import EFFORTS, Model
+from core.prompting.request import EFFORTS, Model
 from core.trouble import Trouble
 from tests.fakes.claude import ClaudeFake
 

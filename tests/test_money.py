@@ -15,7 +15,7 @@ from core.commands import TABLE
 from core.commands.table import Call, Desk, find, run, values
 from core.domain.messages import Question, ThreadKey
 from core.domain.personas import Persona
-from core.prompt import Model
+from core.prompting.request import Model
 from core.store.sqlite import open_store
 from tests.checking import chosen
 from tests.fakes.board import Board

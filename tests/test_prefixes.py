@@ -8,8 +8,8 @@ import pytest
 from core.billing.usage import Usage
 from core.domain.personas import Persona
 from core.prefixes import Prefixes
-from core.prompt import FRAME, Model, Request, request
-from core.turns import Turn
+from core.prompting.request import FRAME, Model, Request, request
+from core.prompting.turns import Turn
 from tests.talk import KEY, at, thread
 
 PERSONA = Persona(system="Be kind.", effort="low")

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.personas import Persona
-from core.prompt import HOUSE, Block, Model, Unsuited, check, continued, request
-from core.turns import Turn
+from core.prompting.request import HOUSE, Block, Model, Unsuited, check, continued, request
+from core.prompting.turns import Turn
 
 TURNS = [Turn("user", "Ada: a", ("1",)), Turn("assistant", "x", ("2",)), Turn("user", "Bob: b", ("3",))]
 NEW = Model("new", 1_000_000, 128_000, frozenset({"low", "high"}), frozenset({"adaptive", "disabled"}), known=True)

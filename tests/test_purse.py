@@ -10,7 +10,7 @@ from core.billing.budgets import Budget, Period
 from core.billing.usage import Scope
 from core.domain.messages import Edited, Gone, ThreadKey
 from core.domain.personas import Persona, Place
-from core.prompt import Block, Request, shortened
+from core.prompting.request import Block, Request, shortened
 from core.store.sqlite import open_store
 from tests.fakes.board import START, Board
 from tests.fakes.claude import ClaudeFake

@@ -3,8 +3,8 @@
 from bots.standin import Standin, told
 from core.claude import Claude
 from core.domain.personas import Persona
-from core.prompt import Model, request
-from core.turns import Turn
+from core.prompting.request import Model, request
+from core.prompting.turns import Turn
 
 
 async def test_it_streams_what_it_was_sent_and_says_what_it_is():

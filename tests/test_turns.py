@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.domain.messages import Attachment, Message
+from core.prompting.turns import LONGEST, Turn, described, introduce, people, trunk, turns
 from core.store.protocols import Said
-from core.turns import LONGEST, Turn, described, introduce, people, trunk, turns
 
 START = datetime(2026, 11, 21, 9, tzinfo=UTC)
 NAMES = {"U1": "Ada", "U2": "Bob", "B9": "Build"}

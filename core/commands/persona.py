@@ -6,7 +6,7 @@ from dataclasses import replace
 from core.commands.table import Call, Kind, Parameter, Problem, Row
 from core.domain.messages import Answer, Rank, ThreadKey
 from core.domain.personas import Persona, Place, Version, resolve
-from core.prompt import EFFORTS, THINKING, Unsuited, check
+from core.prompting.request import EFFORTS, THINKING, Unsuited, check
 from core.store.protocols import Faster, Personas
 
 WHERE = Parameter("where", Kind.CHOICE, "this channel, or the whole workspace", choices=("channel", "workspace"))

@@ -2,7 +2,7 @@
 
 from core.commands.table import Call, Row
 from core.domain.messages import Answer
-from core.prompt import Block, Request
+from core.prompting.request import Block, Request
 
 
 async def prompt(call: Call) -> Answer:

@@ -11,7 +11,7 @@ from enum import Enum
 from core.domain.messages import Answer, Question, Rank
 from core.domain.personas import Persona
 from core.domain.platform import Surface
-from core.prompt import Model, Request
+from core.prompting.request import Model, Request
 from core.store.protocols import Store
 
 _PERSON = re.compile(r"<@!?(\w+)(?:\|[^<>]*)?>|(\w+)")
