@@ -15,12 +15,12 @@ from bots.finding import CLAUDE, DATABASE, DISCORD, SECONDS, SLACK, Finding, Fin
 from bots.logs import Discreet
 from bots.platforms import MISSING, checked, configured
 from core.billing import prices
-from core.claude import Claude
-from core.models import Lifespan
+from core.claude.client import Claude
+from core.claude.errors import Trouble
+from core.claude.models import Lifespan
 from core.settings import Misset, Settings, secrets
 from core.store.protocols import Unusable
 from core.store.sqlite import Condition, inspect
-from core.trouble import Trouble
 
 T = TypeVar("T")
 

@@ -16,12 +16,12 @@ from bots.server import Server
 from core.asking import Asking
 from core.assistant import Assistant
 from core.billing import prices
-from core.claude import Claude
+from core.claude.client import Claude
+from core.claude.metering import Purse
 from core.domain.messages import Hear
 from core.domain.personas import Persona
 from core.domain.platform import Platform
 from core.floor import GRACE
-from core.purse import Purse
 from core.rules import Rules
 from core.settings import Settings
 from core.store.protocols import Store
@@ -43,7 +43,7 @@ def claude(settings: Settings) -> Claude:
     """Claude where a key is set, the stand-in otherwise."""
     if settings.anthropic_api_key is not None:
         return Claude(settings.anthropic_api_key.get_secret_value(), settings.anthropic_base_url)
-    from bots.standin import Standin  # noqa: PLC0415  most never need it
+    from core.claude.offline import Standin  # noqa: PLC0415  most never need it
 
     return Claude("stand-in", settings.anthropic_base_url, Standin())
 

@@ -12,14 +12,14 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from core.billing.usage import Refusal
-from core.circuit import Circuit
-from core.claude import Claude, Completion
+from core.claude.circuit_breaker import Circuit
+from core.claude.client import Claude, Completion
+from core.claude.errors import Trouble
+from core.claude.metering import Heard, Order, Purse
+from core.claude.retry import Patience
 from core.domain.messages import File, Question
-from core.patience import Patience
 from core.prompting.request import Model, Request, continued
-from core.purse import Heard, Order, Purse
 from core.store.protocols import Notes, Outcome
-from core.trouble import Trouble
 
 PAUSES = 10  # times that Claude may pause in one answer
 FRESH = timedelta(days=1)  # how long a model's capabilities are believed

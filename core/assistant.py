@@ -11,6 +11,7 @@ from functools import partial
 from core.asking import Asking, Ended, Sleep, apology
 from core.belonging import adopted, for_us
 from core.breaker import STOPPED, Breaker, Verdict
+from core.claude.errors import Trouble
 from core.commands import TABLE, table
 from core.commands.persona import in_force
 from core.domain.messages import (
@@ -38,7 +39,6 @@ from core.reply import Reply
 from core.rules import Rules
 from core.stopping import cut_short, stopped
 from core.store.protocols import Claim, Lost, Outcome, Said, Store, Thread, Told, Unavailable
-from core.trouble import Trouble
 from core.watch import Begun, Closed, Watch, unwatched
 
 MEMBERS_ONLY = "Only members of this workspace can ask me. Whoever runs this bot can open it to guests."

@@ -11,11 +11,11 @@ from core.assistant import Assistant
 from core.billing import prices
 from core.billing.reports import total
 from core.billing.usage import Scope
-from core.claude import SILENCE, Claude
+from core.claude.client import SILENCE, Claude
+from core.claude.metering import Purse
 from core.domain.personas import Persona
 from core.domain.platform import Platform
 from core.places import Places
-from core.purse import Purse
 from core.rules import Rules
 from core.store.protocols import Store
 from core.warned import Warned

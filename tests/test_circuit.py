@@ -2,8 +2,8 @@
 
 import pytest
 
-from core.circuit import FAILURES, FIRST, LONGEST, LOOK, MANY, OBEYED, Circuit
-from core.trouble import Trouble
+from core.claude.circuit_breaker import FAILURES, FIRST, LONGEST, LOOK, MANY, OBEYED, Circuit
+from core.claude.errors import Trouble
 
 OVERLOAD = Trouble("overloaded", "m", "529", transient=True, billed=False)
 

@@ -5,11 +5,11 @@ import re
 import pytest
 
 from core.billing.usage import Usage
-from core.claude import Claude, Completion
+from core.claude.client import Claude, Completion
+from core.claude.errors import SENTENCES, Trouble
 from core.domain.personas import Persona
 from core.prompting.request import HOUSE, Model, request
 from core.prompting.turns import Turn
-from core.trouble import SENTENCES, Trouble
 from tests.fakes.claude import ClaudeFake
 from tests.fakes.claude_script import Answer, Break, Fault, refusal
 

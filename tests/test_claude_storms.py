@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from core.circuit import LONGEST
+from core.claude.circuit_breaker import LONGEST
+from core.claude.retry import BOUND, NOTES
 from core.domain.messages import Deleted, Pressed, ThreadKey
-from core.patience import BOUND, NOTES
 from core.store.sqlite import open_store
 from tests.fakes.board import Board
 from tests.fakes.claude import ClaudeFake

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 import pytest
 from anthropic.types import ModelInfo
 
-from core.claude import Claude
-from core.models import Lifespan, described, lifespan
+from core.claude.client import Claude
+from core.claude.errors import Trouble
+from core.claude.models import Lifespan, described, lifespan
 from core.prompting.request import EFFORTS, Model
-from core.trouble import Trouble
 from tests.fakes.claude import ClaudeFake
 
 HAIKU = "claude-haiku-5-5"

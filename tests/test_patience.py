@@ -2,8 +2,8 @@
 
 import pytest
 
-from core.patience import BOUND, COSTLY, NOTES, SILENT, Patience
-from core.trouble import Trouble
+from core.claude.errors import Trouble
+from core.claude.retry import BOUND, COSTLY, NOTES, SILENT, Patience
 
 
 class Asked:

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from core.billing.usage import Usage
+from core.claude.prompt_cache import Prefixes
 from core.domain.personas import Persona
-from core.prefixes import Prefixes
 from core.prompting.request import FRAME, Model, Request, request
 from core.prompting.turns import Turn
 from tests.talk import KEY, at, thread

@@ -1,7 +1,7 @@
 """The stand-in through the real SDK: it streams as the API does, and never pretends to be Claude."""
 
-from bots.standin import Standin, told
-from core.claude import Claude
+from core.claude.client import Claude
+from core.claude.offline import Standin, told
 from core.domain.personas import Persona
 from core.prompting.request import Model, request
 from core.prompting.turns import Turn

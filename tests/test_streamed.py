@@ -7,7 +7,7 @@ import pytest
 from anthropic.types import RawMessageStreamEvent
 from pydantic import TypeAdapter
 
-from core.streamed import Garbled, Streamed
+from core.claude.stream import Garbled, Streamed
 from tests.fakes.claude import ClaudeFake
 from tests.fakes.claude_script import Answer
 

@@ -11,10 +11,10 @@ from bots.slack.door import Slack
 from core.asking import Asking
 from core.assistant import Assistant
 from core.billing import prices
-from core.claude import Claude
+from core.claude.client import Claude
+from core.claude.metering import Purse
 from core.domain.messages import Event, Hear, Heard
 from core.domain.personas import Persona
-from core.purse import Purse
 from core.rules import Rules
 from core.store.protocols import Store
 from core.store.sqlite import open_store

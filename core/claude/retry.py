@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
-from core.trouble import Trouble
+from core.claude.errors import Trouble
 
 BOUND = 720.0  # seconds: Discord takes a private answer for 900, and the answer takes its time too
 COSTLY = 4  # requests for the same thing, where each may have been billed

@@ -13,10 +13,10 @@ from anthropic.types import Message, ModelInfo
 from anthropic.types import Usage as Billed
 
 from core.billing.usage import Usage
-from core.models import Lifespan, described, lifespan
+from core.claude.errors import TRANSIENT, Trouble
+from core.claude.models import Lifespan, described, lifespan
+from core.claude.stream import Garbled, Streamed
 from core.prompting.request import Model, Request
-from core.streamed import Garbled, Streamed
-from core.trouble import TRANSIENT, Trouble
 
 T = TypeVar("T")
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from core.trouble import Trouble
+from core.claude.errors import Trouble
 
 FAILURES = 5  # in a row, after which the circuit opens
 RELAPSES = 2  # in a row, after which it opens again while requests are let in little by little

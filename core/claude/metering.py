@@ -8,12 +8,12 @@ from datetime import datetime
 from core.billing.budgets import Standing
 from core.billing.prices import Prices
 from core.billing.usage import Refusal, Reservation, Scope, Settled, Spending, Usage
-from core.claude import Claude, Completion
+from core.claude.client import Claude, Completion
+from core.claude.errors import Trouble
+from core.claude.prompt_cache import Prefixes
 from core.domain.messages import Question
-from core.prefixes import Prefixes
 from core.prompting.request import Request, shortened
 from core.store.protocols import Ledger
-from core.trouble import Trouble
 from core.watch import Requested, Watch, unwatched
 
 SHORTEST = 1000  # tokens: an answer for which less is left is refused
