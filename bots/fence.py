@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import aiohttp
 
-from core.hold import holding
+from core.worker.lease import holding
 
 
 def fenced(hooks: aiohttp.TraceConfig) -> aiohttp.TraceConfig:

@@ -10,7 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from bots.connection import Connection
 from bots.metrics import Metrics
 from core.store.protocols import Questions, Unavailable
-from core.watch import Beaten, Sign
+from core.telemetry import Beaten, Sign
 
 LATE = 10.0  # seconds without a beat after which other processes take our questions over
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Literal
 
-from core.watch import answering
+from core.telemetry import answering
 
 TOKENS = re.compile(
     r"(?:sk-ant-|xox[a-z]-|xapp-|xoxe\.)[\w-]{6,}|[\w-]{23,28}\.[\w-]{6}\.[\w-]{27,}"

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from core.billing.usage import Usage
 from core.domain.messages import Question
 from core.store.protocols import Outcome
-from core.watch import Begun, Called, Closed, Requested, Sign
+from core.telemetry import Begun, Called, Closed, Requested, Sign
 
 KINDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
 SECONDS = (0.5, 1, 2, 3, 5, 8, 13, 20, 30, 60, 120, 300)

@@ -7,7 +7,7 @@ from bots.server import Mount
 from core.domain.platform import Platform
 from core.settings import Misset, Settings
 from core.store.protocols import Notes
-from core.watch import Watch
+from core.telemetry import Watch
 
 TOKENS = {
     "slack": ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET"),

@@ -21,13 +21,13 @@ from core.claude.metering import Purse
 from core.domain.messages import Hear
 from core.domain.personas import Persona
 from core.domain.platform import Platform
-from core.floor import GRACE
 from core.rules import Rules
 from core.settings import Settings
 from core.store.protocols import Store
 from core.store.sqlite import open_store
+from core.telemetry import Watch, unwatched
 from core.warned import Warned
-from core.watch import Watch, unwatched
+from core.worker.worker import GRACE
 
 CHAT_STALE = timedelta(seconds=3)  # who killed a chat and starts another does not want to wait
 SIGNALS = (signal.SIGTERM, signal.SIGINT)

@@ -30,16 +30,16 @@ from core.domain.messages import (
 )
 from core.domain.personas import Persona
 from core.domain.platform import Platform, Surface
-from core.floor import Floor
-from core.hold import Dropped, Hold
-from core.places import Places
 from core.prompting.request import Request, request
 from core.prompting.turns import Turn, introduce, people, trunk, turns
 from core.reply import Reply
 from core.rules import Rules
 from core.stopping import cut_short, stopped
 from core.store.protocols import Claim, Lost, Outcome, Said, Store, Thread, Told, Unavailable
-from core.watch import Begun, Closed, Watch, unwatched
+from core.telemetry import Begun, Closed, Watch, unwatched
+from core.worker.fair_semaphore import Places
+from core.worker.lease import Dropped, Hold
+from core.worker.worker import Floor
 
 MEMBERS_ONLY = "Only members of this workspace can ask me. Whoever runs this bot can open it to guests."
 

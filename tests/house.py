@@ -15,11 +15,11 @@ from core.claude.client import SILENCE, Claude
 from core.claude.metering import Purse
 from core.domain.personas import Persona
 from core.domain.platform import Platform
-from core.places import Places
 from core.rules import Rules
 from core.store.protocols import Store
+from core.telemetry import Closed, Sign, Watch, unwatched
 from core.warned import Warned
-from core.watch import Closed, Sign, Watch, unwatched
+from core.worker.fair_semaphore import Places
 from tests.fakes.claude import ClaudeFake
 
 

@@ -10,7 +10,7 @@ from bots.discord.calls import WORDS, method
 from bots.health import Health
 from bots.server import Server
 from core.domain.messages import Question, Said
-from core.watch import Called
+from core.telemetry import Called
 from tests.fakes.discord_limits import Fault, error, limited
 from tests.fakes.discord_nouns import Upload
 from tests.guild import answered, confab, settled

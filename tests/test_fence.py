@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from bots.fence import fenced
-from core.hold import Dropped, Hold, Life, holding
+from core.worker.lease import Dropped, Hold, Life, holding
 from tests.test_hold import LEASE
 
 

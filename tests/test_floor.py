@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from core.domain.messages import Pressed, ThreadKey
-from core.floor import Floor
-from core.hold import Dropped
 from core.store.protocols import Lost, Outcome, Unavailable
 from core.store.sqlite import open_store
-from core.watch import Closed
+from core.telemetry import Closed
+from core.worker.lease import Dropped
+from core.worker.worker import Floor
 from tests.fakes.board import Board
 from tests.house import at_once
 

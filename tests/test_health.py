@@ -21,7 +21,7 @@ from core.domain.messages import Question, ThreadKey
 from core.settings import Misset
 from core.store.protocols import Outcome, Unavailable
 from core.store.sqlite import open_store
-from core.watch import Beaten, Begun, Called, Closed, Requested
+from core.telemetry import Beaten, Begun, Called, Closed, Requested
 from tests.fakes.board import START, Board
 
 ROOT = Path(__file__).parent.parent

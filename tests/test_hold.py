@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from core.hold import Dropped, Hold, Life
+from core.worker.lease import Dropped, Hold, Life
 
 LEASE = timedelta(seconds=5)
 

@@ -13,7 +13,7 @@ import pytest
 from bots.logs import Discreet, Json
 from core.domain.messages import Asks
 from core.store.sqlite import open_store
-from core.watch import answering
+from core.telemetry import answering
 from tests.fakes.board import Board
 from tests.fakes.claude import ClaudeFake
 from tests.fakes.claude_script import Answer

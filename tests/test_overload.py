@@ -11,9 +11,9 @@ import time
 import pytest
 
 from core.domain.messages import Asks, Said, ThreadKey
-from core.floor import PLACES as TAKEN
-from core.places import Places
 from core.store.sqlite import open_store
+from core.worker.fair_semaphore import Places
+from core.worker.worker import PLACES as TAKEN
 from tests.fakes.board import START, Board, Message
 from tests.fakes.claude import ClaudeFake
 from tests.fakes.claude_script import Answer, Gate

@@ -4,7 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from core.domain.messages import ThreadKey
-from core.places import NOTE, Places
+from core.worker.fair_semaphore import NOTE, Places
 
 
 class Queue:

@@ -20,8 +20,8 @@ from aiohttp.test_utils import TestServer
 from packaging.specifiers import SpecifierSet
 
 from bots.cli import main
-from core.floor import GRACE
 from core.settings import Settings
+from core.worker.worker import GRACE
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -8,7 +8,7 @@ import pytest
 from core.billing.usage import Usage
 from core.domain.messages import Commanded, ThreadKey
 from core.store.sqlite import open_store
-from core.watch import Beaten, Begun, Closed, Requested
+from core.telemetry import Beaten, Begun, Closed, Requested
 from tests.fakes.board import START, Board
 from tests.fakes.claude import ClaudeFake
 from tests.fakes.claude_script import Answer, Fault

@@ -6,7 +6,7 @@ from typing import Literal
 import aiohttp
 from yarl import URL
 
-from core.watch import Called, Watch
+from core.telemetry import Called, Watch
 
 WORDS = frozenset(
     [

@@ -35,7 +35,7 @@ from core.commands import TABLE
 from core.domain.messages import Gone, Hear, Question, Unconnectable
 from core.settings import Misset, Settings
 from core.store.protocols import Notes
-from core.watch import Watch, unwatched
+from core.telemetry import Watch, unwatched
 
 API, GATEWAY = "https://discord.com/api/v10", "wss://gateway.discord.gg/"
 TOKEN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+")

@@ -25,7 +25,7 @@ from bots.slack.web import Limited, Refused, Sleep, Unsure, Web
 from bots.telling import Telling, surely
 from core.domain.messages import Commanded, Event, Gap, Gone, Hear, Hindered, Question, Unconnectable
 from core.settings import Settings
-from core.watch import Watch, unwatched
+from core.telemetry import Watch, unwatched
 
 SECONDS = 30.0  # that Slack gets to answer us
 

@@ -16,7 +16,7 @@ from tenacity import wait_exponential_jitter as longer
 from bots.slack.pace import Leisure, Pace
 from bots.slack.read import Raw, Us
 from core.domain.messages import Gone, Hindered, ThreadKey
-from core.watch import Called, Watch, unwatched
+from core.telemetry import Called, Watch, unwatched
 
 BATCH = 999  # messages of one page of history; Slack gives no more
 TRIES = 5  # times that a question to Slack is asked, before a person is told that Slack does not answer

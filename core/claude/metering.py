@@ -14,7 +14,7 @@ from core.claude.prompt_cache import Prefixes
 from core.domain.messages import Question
 from core.prompting.request import Request, shortened
 from core.store.protocols import Ledger
-from core.watch import Requested, Watch, unwatched
+from core.telemetry import Requested, Watch, unwatched
 
 SHORTEST = 1000  # tokens: an answer for which less is left is refused
 TRIES = 3  # times that a smaller request is tried, while others spend the same budget

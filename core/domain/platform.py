@@ -44,7 +44,7 @@ class Shown(Protocol):
     def texts(self) -> AsyncIterator[str]:
         """The newest whole text, each time it changed since the last look; the last one is final.
 
-        Raises `core.hold.Dropped` when somebody else has taken the reply over: stop at once.
+        Raises `core.worker.lease.Dropped` when somebody else has taken the reply over: stop at once.
         """
 
     async def sure(self) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from core.hold import Dropped, Hold, Life, holding
 from core.store.protocols import Claim, Lost, Outcome, Questions, Unavailable
-from core.watch import Beaten, Closed, Watch, answering, ids, unwatched
+from core.telemetry import Beaten, Closed, Watch, answering, ids, unwatched
+from core.worker.lease import Dropped, Hold, Life, holding
 
 BEAT = 2.0  # seconds between two signs of life, at most
 GLANCE = 0.01  # seconds between two looks whether all is answered
