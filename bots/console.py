@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from bots.terminal import Terminal
 from core.commands import TABLE
-from core.commands.table import missing
+from core.commands.registry import missing
 from core.domain.messages import Asks, Attachment, Commanded, Gone, Hear, History, Message, Question, Rank, Reach, Said
 from core.domain.messages import ThreadKey as Key
 from core.domain.platform import Shown

@@ -13,20 +13,20 @@ from bots import platforms
 from bots.connection import Connection
 from bots.health import Health
 from bots.server import Server
-from core.asking import Asking
-from core.assistant import Assistant
+from core.answering.assistant import Assistant
+from core.answering.budget_alerts import Warned
+from core.answering.completions import Asking
+from core.answering.policy import Rules
 from core.billing import prices
 from core.claude.client import Claude
 from core.claude.metering import Purse
 from core.domain.messages import Hear
 from core.domain.personas import Persona
 from core.domain.platform import Platform
-from core.rules import Rules
 from core.settings import Settings
 from core.store.protocols import Store
 from core.store.sqlite import open_store
 from core.telemetry import Watch, unwatched
-from core.warned import Warned
 from core.worker.worker import GRACE
 
 CHAT_STALE = timedelta(seconds=3)  # who killed a chat and starts another does not want to wait

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from bots.discord.door import Discord
-from core.assistant import Assistant
+from core.answering.assistant import Assistant
 from core.domain.messages import Event, Hear, Heard
 from core.domain.personas import Persona
 from core.store.protocols import Store

@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from core.asking import Asking, Sleep
-from core.assistant import Assistant
+from core.answering.assistant import Assistant
+from core.answering.budget_alerts import Warned
+from core.answering.completions import Asking, Sleep
+from core.answering.policy import Rules
 from core.billing import prices
 from core.billing.reports import total
 from core.billing.usage import Scope
@@ -15,10 +17,8 @@ from core.claude.client import SILENCE, Claude
 from core.claude.metering import Purse
 from core.domain.personas import Persona
 from core.domain.platform import Platform
-from core.rules import Rules
 from core.store.protocols import Store
 from core.telemetry import Closed, Sign, Watch, unwatched
-from core.warned import Warned
 from core.worker.fair_semaphore import Places
 from tests.fakes.claude import ClaudeFake
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from bots.server import Server
 from bots.slack.door import Slack
-from core.assistant import Assistant
+from core.answering.assistant import Assistant
 from core.store.protocols import Store
 from core.store.sqlite import open_store
 from tests.fakes.claude import ClaudeFake

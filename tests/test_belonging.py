@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.belonging import adopted, for_us
+from core.answering.recovery import adopted, for_us
 from core.domain.messages import Asks, History, Question
 from core.store.protocols import Claim, Thread, Told
 from tests.talk import KEY, at, message, page

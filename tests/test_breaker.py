@@ -1,13 +1,13 @@
 """The breaker: two bots that only talk to each other are stopped, told so once, and go on when a person speaks.
 
-Tests core.breaker.
+Tests core.answering.bot_loop_guard.
 """
 
 from dataclasses import replace
 
 import pytest
 
-from core.breaker import Breaker, Verdict
+from core.answering.bot_loop_guard import Breaker, Verdict
 from core.domain.messages import Asks, Heard, Question
 from core.store.protocols import Claim
 from tests.talk import KEY, NOON, asked, deleted, message, perhaps, said, thread

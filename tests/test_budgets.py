@@ -24,7 +24,7 @@ from core.billing.budgets import (
 )
 from core.billing.usage import Reservation, Scope, Spending
 from core.commands import TABLE
-from core.commands.table import Call, Desk, Problem, find, run, values
+from core.commands.registry import Call, Desk, Problem, find, run, values
 from core.domain import time_zones as zones
 from core.domain.messages import Question, Rank, ThreadKey
 from core.domain.personas import Persona

@@ -3,7 +3,7 @@
 import pytest
 
 from core.commands import TABLE
-from core.commands.table import Call, Desk, Problem, find, run, values
+from core.commands.registry import Call, Desk, Problem, find, run, values
 from core.domain.messages import Asks, Commanded, Question, Rank, ThreadKey
 from core.domain.personas import Persona, Place
 from core.prompting.request import Block, Model, Request

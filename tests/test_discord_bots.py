@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.breaker import STOPPED
+from core.answering.bot_loop_guard import STOPPED
 from tests.guild import confab, settled, told
 
 pytest_plugins = ("tests.guild_fixtures",)

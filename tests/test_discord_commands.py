@@ -6,7 +6,7 @@ from discord import app_commands
 
 from bots.discord import commands
 from core.commands import TABLE
-from core.commands.table import Call, Kind, Parameter, Row
+from core.commands.registry import Call, Kind, Parameter, Row
 from core.domain.messages import Answer, Rank
 
 

@@ -384,8 +384,8 @@ async def test_files_hang_on_the_last_page(fake, claude, running):
     from bots.discord.outlets import InChannel
     from bots.discord.read import Place, Us
     from bots.discord.showing import Showing
+    from core.answering.reply import Reply
     from core.domain.messages import File
-    from core.reply import Reply
 
     asked = await fake.say("ada", "general", "draw")
     await settled(fake, running)
@@ -407,7 +407,7 @@ async def test_typing_ends_with_the_first_text(fake, claude, running):
     from bots.discord.outlets import InChannel
     from bots.discord.read import Place, Us
     from bots.discord.showing import Showing
-    from core.reply import Reply
+    from core.answering.reply import Reply
 
     def typed() -> int:
         return sum(call.path.endswith("/typing") for call in fake.calls)

@@ -12,7 +12,7 @@ from core.billing import reconciliation as statements
 from core.billing.budgets import Budget, Period, Standing, refused, renews, unpriced, warning
 from core.billing.usage import Scope, Settled, Spending, Usage
 from core.commands import TABLE
-from core.commands.table import Call, Desk, find, run, values
+from core.commands.registry import Call, Desk, find, run, values
 from core.domain.messages import Question, ThreadKey
 from core.domain.personas import Persona
 from core.prompting.request import Model

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from core.answering.reply import Reply
 from core.domain.messages import File, Question, ThreadKey
-from core.reply import Reply
 from core.worker.lease import Dropped
 
 QUESTION = Question(ThreadKey("test:1", "c", "t"), "1", "U1", datetime(2026, 11, 21, tzinfo=UTC))

@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from bots.run import rules
+from core.answering.policy import Rules
 from core.domain.personas import Persona
-from core.rules import Rules
 from core.settings import Settings
 
 

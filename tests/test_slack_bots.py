@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.breaker import STOPPED
+from core.answering.bot_loop_guard import STOPPED
 from tests.fakes.slack_nouns import Person, Post
 from tests.slack_house import at_home
 

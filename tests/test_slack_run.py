@@ -5,7 +5,7 @@ Tests bots.slack.bolt, bots.slack.posts, bots.slack.whisper.
 
 import pytest
 
-from core.assistant import MEMBERS_ONLY
+from core.answering.assistant import MEMBERS_ONLY
 from tests.fakes.claude import ClaudeFake
 from tests.fakes.claude_script import Answer, Gate
 from tests.fakes.slack import SlackFake

@@ -16,8 +16,8 @@ from bots.slack.read import Us
 from bots.slack.status import status
 from bots.slack.surface import Surface
 from bots.slack.web import Web
+from core.answering.reply import Reply
 from core.domain.messages import Attachment, File, Gone, Hindered, History, Question, Rank, Reach, ThreadKey
-from core.reply import Reply
 from tests.fakes.slack import SCOPES, SlackFake
 from tests.fakes.slack_nouns import BOT, BOT_ID, TEAM
 from tests.fakes.slack_nouns import File as Uploaded

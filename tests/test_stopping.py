@@ -1,11 +1,11 @@
-"""Stopping: whoever is stopped ends with what stands there already. Tests core.stopping."""
+"""Stopping: whoever is stopped ends with what stands there already. Tests core.answering.stopping."""
 
 import asyncio
 
-from core.asking import Ended
+from core.answering.completions import Ended
+from core.answering.reply import Reply
+from core.answering.stopping import stopped
 from core.domain.messages import Question
-from core.reply import Reply
-from core.stopping import stopped
 from core.store.protocols import Outcome
 from tests.talk import KEY, at
 

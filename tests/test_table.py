@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.commands import TABLE
-from core.commands.table import Kind, Parameter, Problem, Row, find, missing, usage, values
+from core.commands.registry import Kind, Parameter, Problem, Row, find, missing, usage, values
 from core.domain.messages import Answer, Rank
 
 

@@ -11,7 +11,7 @@ import pytest
 from core.billing.budgets import Budget, Period
 from core.billing.usage import Reservation, Scope, Settled, Spending, Usage
 from core.commands import TABLE
-from core.commands.table import Call, Desk, Problem, find, run, values
+from core.commands.registry import Call, Desk, Problem, find, run, values
 from core.domain.messages import Answer, Question, Rank, ThreadKey
 from core.domain.personas import Persona
 from core.prompting.request import Model

@@ -12,7 +12,7 @@ import discord
 from discord import app_commands
 from discord.app_commands import AppCommandContext, AppInstallationType, Choice, Command, Group
 
-from core.commands.table import Kind, Parameter, Row
+from core.commands.registry import Kind, Parameter, Row
 from core.domain.messages import Rank
 
 CHOICES = 25  # suggestions that Discord takes at once

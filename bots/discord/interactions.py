@@ -13,7 +13,7 @@ from bots.discord.commands import Interaction
 from bots.discord.hearing import place
 from bots.discord.read import DIRECT, Place
 from bots.telling import surely
-from core.commands.table import Parameter, Row, missing
+from core.commands.registry import Parameter, Row, missing
 from core.domain.messages import Asks, Commanded, Hear, Message, Said
 
 DEFER = 2.0  # seconds that the store gets first; Discord takes 3 from the command to the deferral

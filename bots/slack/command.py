@@ -8,7 +8,7 @@ from typing import Any
 from bots.slack.read import Raw, whispers, workspace
 from bots.slack.words import plain
 from core.commands import TABLE
-from core.commands.table import Parameter, Row, find, missing, options
+from core.commands.registry import Parameter, Row, find, missing, options
 from core.domain.messages import Commanded, ThreadKey
 
 FORM = "confab_form"  # callback_id of our forms

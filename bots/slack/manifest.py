@@ -3,7 +3,7 @@
 from typing import Any
 
 from core.commands import TABLE
-from core.commands.table import usage
+from core.commands.registry import usage
 
 COMMAND = "/confab"
 SCOPES = (

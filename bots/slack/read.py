@@ -7,7 +7,7 @@ from typing import Any
 
 from bots.slack.words import mentioned, of_blocks, plain
 from core.commands import TABLE
-from core.commands.table import Problem, find, options
+from core.commands.registry import Problem, find, options
 from core.domain.messages import (
     Asks,
     Attachment,

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from core.billing.budgets import Budget, Budgets, Period, Standing, dollars, until, who
 from core.billing.usage import Scope
-from core.commands.table import Call, Kind, Parameter, Problem, Row
+from core.commands.registry import Call, Kind, Parameter, Problem, Row
 from core.domain import time_zones
 from core.domain.messages import Answer, Rank
 from core.store.protocols import Faster

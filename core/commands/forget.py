@@ -1,7 +1,7 @@
 """`forget`: erase what Confab keeps of this thread."""
 
 from core.billing.usage import Scope
-from core.commands.table import Call, Row
+from core.commands.registry import Call, Row
 from core.domain.messages import Answer
 
 

@@ -1,6 +1,6 @@
 """`help`: what can be done here."""
 
-from core.commands.table import Call, Row, usage
+from core.commands.registry import Call, Row, usage
 from core.domain.messages import Answer, Rank
 
 _INTRODUCTION = "Mention me, or write to me directly, and Claude answers in the thread. Commands:\n"

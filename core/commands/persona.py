@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import replace
 
-from core.commands.table import Call, Kind, Parameter, Problem, Row
+from core.commands.registry import Call, Kind, Parameter, Problem, Row
 from core.domain.messages import Answer, Rank, ThreadKey
 from core.domain.personas import Persona, Place, Version, resolve
 from core.prompting.request import EFFORTS, THINKING, Unsuited, check

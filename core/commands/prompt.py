@@ -1,6 +1,6 @@
 """`prompt`: exactly what Claude would be sent next in this thread."""
 
-from core.commands.table import Call, Row
+from core.commands.registry import Call, Row
 from core.domain.messages import Answer
 from core.prompting.request import Block, Request
 

@@ -9,7 +9,7 @@ from core.billing.budgets import Period, began, dollars
 from core.billing.chart import Bar, drawn
 from core.billing.reports import Account
 from core.billing.usage import Scope
-from core.commands.table import Call, Kind, Parameter, Problem, Row
+from core.commands.registry import Call, Kind, Parameter, Problem, Row
 from core.domain.messages import Answer, File, Rank
 from core.store.protocols import Ledger
 

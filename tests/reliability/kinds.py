@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from core.assistant import MEMBERS_ONLY
+from core.answering.assistant import MEMBERS_ONLY
 from tests.fakes.claude_script import Answer, Fault
 from tests.reliability.worlds import DiscordWorld, Page, SlackWorld, World, discord_world, slack_world
 

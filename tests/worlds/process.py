@@ -8,17 +8,17 @@ from datetime import datetime
 from bots.discord.door import Discord
 from bots.server import Server
 from bots.slack.door import Slack
-from core.asking import Asking
-from core.assistant import Assistant
+from core.answering.assistant import Assistant
+from core.answering.budget_alerts import Warned
+from core.answering.completions import Asking
+from core.answering.policy import Rules
 from core.billing import prices
 from core.claude.client import Claude
 from core.claude.metering import Purse
 from core.domain.messages import Event, Hear, Heard
 from core.domain.personas import Persona
-from core.rules import Rules
 from core.store.protocols import Store
 from core.store.sqlite import open_store
-from core.warned import Warned
 from tests.fakes.claude import ClaudeFake
 from tests.fakes.discord import DiscordFake
 from tests.fakes.slack import SlackFake

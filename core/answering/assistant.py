@@ -8,11 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from core.asking import Asking, Ended, Sleep, apology
-from core.belonging import adopted, for_us
-from core.breaker import STOPPED, Breaker, Verdict
+from core.answering.bot_loop_guard import STOPPED, Breaker, Verdict
+from core.answering.completions import Asking, Ended, Sleep, apology
+from core.answering.policy import Rules
+from core.answering.recovery import adopted, for_us
+from core.answering.reply import Reply
+from core.answering.stopping import cut_short, stopped
 from core.claude.errors import Trouble
-from core.commands import TABLE, table
+from core.commands import TABLE, registry
 from core.commands.persona import in_force
 from core.domain.messages import (
     Asks,
@@ -32,9 +35,6 @@ from core.domain.personas import Persona
 from core.domain.platform import Platform, Surface
 from core.prompting.request import Request, request
 from core.prompting.turns import Turn, introduce, people, trunk, turns
-from core.reply import Reply
-from core.rules import Rules
-from core.stopping import cut_short, stopped
 from core.store.protocols import Claim, Lost, Outcome, Said, Store, Thread, Told, Unavailable
 from core.telemetry import Begun, Closed, Watch, unwatched
 from core.worker.fair_semaphore import Places
@@ -87,7 +87,7 @@ class Assistant:
         self._places = places or Places()
         self._breaker = Breaker(rules.bots, clock)
         self._watch = watch
-        self._desk = table.Desk(store, rules.defaults, clock, asking.model, self.next_request, TABLE, rules.zone)
+        self._desk = registry.Desk(store, rules.defaults, clock, asking.model, self.next_request, TABLE, rules.zone)
         process = process or secrets.token_hex(8)
         self.floor = Floor(
             store.questions, self.answer, process, self._connected, clock=clock, sleep=sleep, watch=watch
@@ -203,7 +203,7 @@ class Assistant:
         """What to say, whatever happens: trouble is told in a sentence, with a reference to the log."""
         try:
             return await self._found(work, reply)
-        except (table.Problem, Hindered) as problem:
+        except (registry.Problem, Hindered) as problem:
             return Ended(str(problem), Outcome.REFUSED)
         except Trouble as trouble:
             return apology(trouble.sentence, trouble)
@@ -252,9 +252,9 @@ class Assistant:
         return await self._store.threads.thread(thread.key), history
 
     async def _commanded(self, question: Question, surface: Surface) -> Ended:
-        row, rest = table.find(TABLE, question.command or "")
-        values = table.values(row, rest, question.values)
-        answer = await table.run(row, table.Call(question, values, surface, self._desk))
+        row, rest = registry.find(TABLE, question.command or "")
+        values = registry.values(row, rest, question.values)
+        answer = await registry.run(row, registry.Call(question, values, surface, self._desk))
         return Ended(answer.text, Outcome.REFUSED, files=answer.files)
 
     async def _asked(self, work: Work, reply: Reply) -> Ended:

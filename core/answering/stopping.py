@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Coroutine
 
-from core.asking import Ended
-from core.reply import Reply
+from core.answering.completions import Ended
+from core.answering.reply import Reply
 from core.store.protocols import Outcome
 
 
