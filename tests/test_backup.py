@@ -1,6 +1,6 @@
 """`confab backup`, as operators use it: real processes over real files, killed for real.
 
-Tests core.store.sqlite.copying.
+Tests core.store.sqlite.backup.
 """
 
 import asyncio

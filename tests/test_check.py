@@ -1,6 +1,6 @@
 """The check as a whole, and what it finds of Claude and the database.
 
-Tests core.store.sqlite.condition.
+Tests core.store.sqlite.inspection.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Claims: who answers what, when, and what happens to it when they stop.
 
-Tests core.store.sqlite.asking, core.store.sqlite.branches, core.store.sqlite.claims.
+Tests core.store.rules.question_rows, core.store.rules.reply_chains, core.store.rules.claims.
 """
 
 import asyncio

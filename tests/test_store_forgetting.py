@@ -1,6 +1,6 @@
 """Forgetting: no word is left, none comes back, and all that is said later is kept.
 
-Tests core.store.sqlite.forgetting, core.store.sqlite.forgotten, core.store.sqlite.sweeping.
+Tests core.store.rules.erasure, core.store.rules.erased, core.store.sqlite.vacuum.
 """
 
 import pytest

@@ -1,6 +1,6 @@
 """Healing: the rows become what the platform shows, inside what was read and nowhere else.
 
-Tests core.store.sqlite.healing.
+Tests core.store.rules.refresh.
 """
 
 import pytest

@@ -1,6 +1,6 @@
 """Hearing: what an event leaves behind, however often and in whatever order it arrives.
 
-Tests core.store.sqlite.hearing, core.store.sqlite.messages, core.store.sqlite.moments, core.store.sqlite.standing.
+Tests core.store.rules.ingest, core.store.rules.message_rows, core.store.rules.moments, core.store.rules.thread_state.
 """
 
 import pytest

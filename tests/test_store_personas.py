@@ -1,6 +1,6 @@
 """Personas and notes: what was set stays set, and who was faster is not overwritten.
 
-Tests core.store.sqlite.notes.
+Tests core.store.rules.key_value.
 """
 
 import asyncio

@@ -24,7 +24,7 @@ from core.domain.messages import History
 from core.store.protocols import Outcome, Unavailable, Unusable
 from core.store.protocols import Said as Final
 from core.store.sqlite import open_store
-from core.store.sqlite.database import Connection
+from core.store.sqlite.connection import Connection
 from tests.talk import KEY, PLATFORMS, asked, at, commanded, deleted, edited, message, said, thread
 
 SOON = timedelta(milliseconds=50)
@@ -595,10 +595,10 @@ async def a_day(connection, clock):
     from core.billing.usage import Settled, Spending, Usage
     from core.domain.personas import Persona, Place
     from core.store.protocols import Told
-    from core.store.sqlite.ledger import SqliteLedger
-    from core.store.sqlite.personas import SqlitePersonas
-    from core.store.sqlite.questions import SqliteQuestions
-    from core.store.sqlite.threads import SqliteThreads
+    from core.store.rules.ledger import SqliteLedger
+    from core.store.rules.personas import SqlitePersonas
+    from core.store.rules.questions import SqliteQuestions
+    from core.store.rules.threads import SqliteThreads
 
     questions, threads = SqliteQuestions(connection, clock, timedelta(seconds=10)), SqliteThreads(connection, clock)
     ledger, personas = SqliteLedger(connection), SqlitePersonas(connection)

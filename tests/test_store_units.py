@@ -6,7 +6,7 @@ import pytest
 from sqlite_utils import Database
 
 from core.store.sqlite.transaction import transaction
-from core.store.sqlite.units import Unit
+from core.store.sqlite.unit_of_work import Unit
 
 
 @pytest.fixture

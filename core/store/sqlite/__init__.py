@@ -5,16 +5,16 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from core.store.protocols import Store, Unusable
-from core.store.sqlite.claims import STALE
-from core.store.sqlite.condition import Condition, condition
-from core.store.sqlite.copying import Copied, copied
-from core.store.sqlite.database import BUSY, MEMORY, Connection
-from core.store.sqlite.ledger import SqliteLedger
-from core.store.sqlite.moments import now
-from core.store.sqlite.notes import SqliteNotes
-from core.store.sqlite.personas import SqlitePersonas
-from core.store.sqlite.questions import SqliteQuestions
-from core.store.sqlite.threads import SqliteThreads
+from core.store.rules.claims import STALE
+from core.store.rules.key_value import SqliteNotes
+from core.store.rules.ledger import SqliteLedger
+from core.store.rules.moments import now
+from core.store.rules.personas import SqlitePersonas
+from core.store.rules.questions import SqliteQuestions
+from core.store.rules.threads import SqliteThreads
+from core.store.sqlite.backup import Copied, copied
+from core.store.sqlite.connection import BUSY, MEMORY, Connection
+from core.store.sqlite.inspection import Condition, condition
 
 SCHEME = "sqlite://"
 

@@ -20,13 +20,13 @@ from core.domain.messages import (
     Said,
     ThreadKey,
 )
-from core.store.sqlite.asking import ask, asked, key_of, place, waiting, withdraw
-from core.store.sqlite.database import Row, one
-from core.store.sqlite.forgotten import Forgotten
-from core.store.sqlite.messages import adopt, bury, chill, complete, dig, held, keep, overtaken
-from core.store.sqlite.missed import caught_up, heard, missed
-from core.store.sqlite.moments import stamp
-from core.store.sqlite.standing import begin, gap, ours
+from core.store.rules.erased import Forgotten
+from core.store.rules.message_rows import adopt, bury, chill, complete, dig, held, keep, overtaken
+from core.store.rules.moments import stamp
+from core.store.rules.question_rows import ask, asked, key_of, place, waiting, withdraw
+from core.store.rules.thread_state import begin, gap, ours
+from core.store.rules.watermarks import caught_up, heard, missed
+from core.store.sqlite.connection import Row, one
 
 LATE = timedelta(seconds=5)  # that no event takes which is delivered the first time
 NOWHERE = ThreadKey("", "", "")

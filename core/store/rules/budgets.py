@@ -9,8 +9,8 @@ from sqlite_utils import Database
 from core.billing.budgets import WARN_AT, Budget, Budgets, Period, Standing, began, refused, renews, unpriced
 from core.billing.usage import Refusal, Scope, Spending
 from core.store.protocols import Faster
-from core.store.sqlite.database import Row, many
-from core.store.sqlite.moments import moment, stamp
+from core.store.rules.moments import moment, stamp
+from core.store.sqlite.connection import Row, many
 
 # What is reserved counts with its bound, so that those under way can't spend the same money.
 SPENT = """

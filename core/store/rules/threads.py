@@ -9,13 +9,13 @@ from sqlite_utils import Database
 from core.billing.usage import Scope
 from core.domain.messages import History, Message, ThreadKey, clean
 from core.store.protocols import Said, Thread, Told
-from core.store.sqlite.asking import place, said_of
-from core.store.sqlite.branches import branch as branch_of
-from core.store.sqlite.database import Connection, Row, many
-from core.store.sqlite.forgetting import forget
-from core.store.sqlite.healing import heal
-from core.store.sqlite.messages import message_of
-from core.store.sqlite.standing import gap, ours, standing
+from core.store.rules.erasure import forget
+from core.store.rules.message_rows import message_of
+from core.store.rules.question_rows import place, said_of
+from core.store.rules.refresh import heal
+from core.store.rules.reply_chains import branch as branch_of
+from core.store.rules.thread_state import gap, ours, standing
+from core.store.sqlite.connection import Connection, Row, many
 
 MESSAGES = """
 SELECT * FROM messages

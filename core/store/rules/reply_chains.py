@@ -3,7 +3,7 @@
 from sqlite_utils import Database
 
 from core.domain.messages import ThreadKey
-from core.store.sqlite.asking import place
+from core.store.rules.question_rows import place
 
 # One page brings its whole reply along, and everything that this reply answers.
 BRANCH = """

@@ -6,7 +6,7 @@ from sqlite_utils import Database
 
 from core.billing.usage import Scope
 from core.domain.messages import ThreadKey
-from core.store.sqlite.moments import stamp
+from core.store.rules.moments import stamp
 
 CONCERNS = """
 SELECT person, at FROM forgotten

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from sqlite_utils import Database
 
 from core.domain.messages import Attachment, Message, ThreadKey
-from core.store.sqlite.asking import asked, place, withdraw
-from core.store.sqlite.database import Row, one
-from core.store.sqlite.forgotten import erased
-from core.store.sqlite.moments import moment, stamp
+from core.store.rules.erased import erased
+from core.store.rules.moments import moment, stamp
+from core.store.rules.question_rows import asked, place, withdraw
+from core.store.sqlite.connection import Row, one
 from core.store.sqlite.rows import insert, update
 
 NEVER = stamp(datetime.min.replace(tzinfo=UTC))

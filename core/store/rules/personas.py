@@ -8,8 +8,8 @@ from sqlite_utils import Database
 from core.domain.messages import clean
 from core.domain.personas import Persona, Place, Version
 from core.store.protocols import Faster
-from core.store.sqlite.database import Connection, Row, many
-from core.store.sqlite.moments import moment, stamp
+from core.store.rules.moments import moment, stamp
+from core.store.sqlite.connection import Connection, Row, many
 
 ALL = -1  # rows
 VERSIONS = """

@@ -6,9 +6,9 @@ from datetime import datetime
 from sqlite_utils import Database
 
 from core.domain.messages import ThreadKey
-from core.store.sqlite.asking import place
-from core.store.sqlite.database import Row, one
-from core.store.sqlite.moments import stamp
+from core.store.rules.moments import stamp
+from core.store.rules.question_rows import place
+from core.store.sqlite.connection import Row, one
 from core.store.sqlite.rows import insert
 
 STANDING = """

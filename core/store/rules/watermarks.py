@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from sqlite_utils import Database
 
 from core.domain.messages import Missed, ThreadKey
-from core.store.sqlite.database import Row
-from core.store.sqlite.moments import moment, stamp
+from core.store.rules.moments import moment, stamp
+from core.store.sqlite.connection import Row
 
 STEP = timedelta(seconds=5)  # a workspace's mark is moved no more often, so that events cost no write of their own
 MOST = 100  # threads of a workspace that are looked through

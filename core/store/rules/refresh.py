@@ -8,11 +8,11 @@ from sqlite_utils import Database
 
 from core.domain.messages import History, Reach, ThreadKey
 from core.store.protocols import Thread
-from core.store.sqlite.asking import place
-from core.store.sqlite.database import Row, one
-from core.store.sqlite.forgotten import Forgotten
-from core.store.sqlite.messages import adopt, bury, keep
-from core.store.sqlite.standing import standing, warm
+from core.store.rules.erased import Forgotten
+from core.store.rules.message_rows import adopt, bury, keep
+from core.store.rules.question_rows import place
+from core.store.rules.thread_state import standing, warm
+from core.store.sqlite.connection import Row, one
 
 # The words of a question that has a place of its own may be no message of the platform's.
 AMONG = """

@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory
 from sqlite_utils import Database
 
 from core.store.protocols import Unusable
-from core.store.sqlite.database import DAMAGED, MEMORY, Unfit, create, known, mend
-from core.store.sqlite.sweeping import sweep
+from core.store.sqlite.connection import DAMAGED, MEMORY, Unfit, create, known, mend
+from core.store.sqlite.vacuum import sweep
 
 DRAFT = ".confab-"  # begins the folder's name in which a copy grows until it is whole
 BESIDE = ("", "-wal", "-shm", "-journal")  # SQLite takes such a neighbour for a part of the database

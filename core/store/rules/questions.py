@@ -8,10 +8,10 @@ from sqlite_utils import Database
 
 from core.domain.messages import Event, Heard, ThreadKey, clean
 from core.store.protocols import Beat, Claim, Outcome, Said
-from core.store.sqlite.claims import beat, close, post, say, take
-from core.store.sqlite.database import Connection
-from core.store.sqlite.hearing import hear, stop
-from core.store.sqlite.moments import moment
+from core.store.rules.claims import beat, close, post, say, take
+from core.store.rules.ingest import hear, stop
+from core.store.rules.moments import moment
+from core.store.sqlite.connection import Connection
 
 WAITING = "SELECT count(*), min(at) FROM questions WHERE outcome IS NULL"
 

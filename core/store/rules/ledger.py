@@ -8,10 +8,10 @@ from sqlite_utils import Database
 
 from core.billing.budgets import Budget, Budgets, Standing
 from core.billing.usage import Refusal, Reservation, Scope, Settled, Spending, Spent, Usage
-from core.store.sqlite.asking import place
-from core.store.sqlite.budgets import allow, budgets, forbidden, warned
-from core.store.sqlite.database import Connection, Row, one
-from core.store.sqlite.moments import stamp
+from core.store.rules.budgets import allow, budgets, forbidden, warned
+from core.store.rules.moments import stamp
+from core.store.rules.question_rows import place
+from core.store.sqlite.connection import Connection, Row, one
 from core.store.sqlite.rows import insert
 
 KINDS = tuple(field.name for field in fields(Usage))

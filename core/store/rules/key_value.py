@@ -3,7 +3,7 @@
 from sqlite_utils import Database
 
 from core.domain.messages import clean
-from core.store.sqlite.database import Connection, one
+from core.store.sqlite.connection import Connection, one
 
 GET = "SELECT value FROM notes WHERE name = :name"
 

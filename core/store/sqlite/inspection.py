@@ -12,8 +12,8 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from core.store.protocols import Unusable
-from core.store.sqlite.database import MEMORY, MENDS, Unfit, known, mend
-from core.store.sqlite.questions import waiting
+from core.store.rules.questions import waiting
+from core.store.sqlite.connection import MEMORY, MENDS, Unfit, known, mend
 from core.store.sqlite.schema import migrations
 
 PROBE = "written_by_the_check"  # a table that is taken back as soon as it could be made

@@ -8,9 +8,9 @@ from sqlite_utils import Database
 
 from core.domain.messages import Asks, Question, ThreadKey, clean
 from core.store.protocols import Outcome, Said
-from core.store.sqlite.database import Row, many, one
-from core.store.sqlite.forgotten import Forgotten, erased
-from core.store.sqlite.moments import moment, stamp
+from core.store.rules.erased import Forgotten, erased
+from core.store.rules.moments import moment, stamp
+from core.store.sqlite.connection import Row, many, one
 from core.store.sqlite.rows import insert, update
 
 ASKED = "SELECT * FROM questions WHERE workspace = :workspace AND channel = :channel AND name = :name"

@@ -15,9 +15,9 @@ from sqlite_utils import Database
 
 from core.store.protocols import Unavailable, Unusable
 from core.store.sqlite.schema import migrations
-from core.store.sqlite.sweeping import sweep
 from core.store.sqlite.transaction import transaction
-from core.store.sqlite.units import Unit
+from core.store.sqlite.unit_of_work import Unit
+from core.store.sqlite.vacuum import sweep
 
 T = TypeVar("T")
 Row = dict[str, Any]

@@ -6,9 +6,9 @@ from datetime import datetime
 from sqlite_utils import Database
 
 from core.billing.usage import Scope
-from core.store.sqlite.asking import withdraw
-from core.store.sqlite.forgotten import erased, remember
-from core.store.sqlite.moments import stamp
+from core.store.rules.erased import erased, remember
+from core.store.rules.moments import stamp
+from core.store.rules.question_rows import withdraw
 
 OPEN = """
 SELECT * FROM questions WHERE outcome IS NULL AND command IS NULL AND workspace = :workspace

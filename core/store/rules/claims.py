@@ -9,11 +9,11 @@ from sqlite_utils import Database
 
 from core.domain.messages import Asks, Question
 from core.store.protocols import Beat, Claim, Lost, Outcome, Said
-from core.store.sqlite.asking import finish, key_of, place, question_of, said_of
-from core.store.sqlite.branches import branch
-from core.store.sqlite.database import Row, many, one
-from core.store.sqlite.ledger import died
-from core.store.sqlite.moments import moment, stamp
+from core.store.rules.ledger import died
+from core.store.rules.moments import moment, stamp
+from core.store.rules.question_rows import finish, key_of, place, question_of, said_of
+from core.store.rules.reply_chains import branch
+from core.store.sqlite.connection import Row, many, one
 from core.store.sqlite.rows import insert, update
 
 STALE = timedelta(seconds=10)  # a process that has not beaten for so long has stopped
