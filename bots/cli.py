@@ -54,8 +54,9 @@ def chat() -> None:
     """Talk in the terminal."""
     import asyncio
 
-    from bots import logs, run
-    from bots.console import Console
+    from bots.app import run
+    from bots.console.adapter import Console
+    from bots.ops import logs
     from core import settings
 
     chosen = settings.read()
@@ -76,8 +77,8 @@ def check(as_json: bool) -> None:
 
     Ends with exit code 1 when there is a problem. Nothing is changed, posted or paid for.
     """
-    from bots import logs
-    from bots.check import report
+    from bots.app.doctor import report
+    from bots.ops import logs
     from core import settings
 
     chosen = settings.read()
@@ -92,8 +93,8 @@ def run(only: str | None) -> None:
     """Answer on every platform whose tokens are set."""
     import asyncio
 
-    from bots import logs
-    from bots.run import serve
+    from bots.app.run import serve
+    from bots.ops import logs
     from core import settings
 
     chosen = settings.read()
@@ -118,7 +119,7 @@ def usage(context: click.Context, workspace: str, since: str, by: str, kind: str
     import asyncio
     from datetime import UTC, datetime
 
-    from bots.usage import shown
+    from bots.ops.usage_report import shown
     from core import settings
 
     click.echo(asyncio.run(shown(settings.read(), workspace, since, by, kind=kind, now=datetime.now(UTC))))
@@ -135,7 +136,7 @@ def reconcile(file: str, api_key: str) -> None:
     """
     import asyncio
 
-    from bots.usage import compared
+    from bots.ops.usage_report import compared
     from core import settings
     from core.billing import reconciliation
 

@@ -1,7 +1,7 @@
 """What a test of the check needs: settings that the machine's own do not colour, and what one service says of them."""
 
-from bots.check import found
-from bots.finding import Finding, Service
+from bots.app.doctor import found
+from bots.ops.results import Finding, Service
 from core.settings import Settings
 
 NOTHING = {name: field.default for name, field in Settings.model_fields.items()}

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from bots.logs import Discreet
+from bots.ops.logs import Discreet
 from tests.fakes import claude, discord, slack, slack_app
 
 SECRETS = re.compile(

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from bots.server import Server
+from bots.ops.http_server import Server
 from bots.slack.door import Slack
 from core.answering.assistant import Assistant
 from core.store.protocols import Store

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from bots.catching_up import BETWEEN, ROUND, SETTLE, TRIES, CatchingUp
-from bots.telling import SHORT
+from bots.delivery.at_least_once import SHORT
+from bots.delivery.backfill import BETWEEN, ROUND, SETTLE, TRIES, CatchingUp
 from core.domain.messages import CaughtUp, Gap, Heard, Missed, Said, ThreadKey
 from core.store.protocols import Unavailable
 from tests.talk import asked, at, deleted, edited, perhaps, thread

@@ -20,8 +20,8 @@ import click
 import pytest
 from sqlite_utils import Database, Migrations
 
-from bots.check import disk, found, priced, questions, shown
-from bots.finding import CLAUDE, DATABASE, DISCORD, SECONDS, SLACK, Finding
+from bots.app.doctor import disk, found, priced, questions, shown
+from bots.ops.results import CLAUDE, DATABASE, DISCORD, SECONDS, SLACK, Finding
 from bots.slack.manifest import SCOPES
 from core.billing.prices import COLUMNS
 from core.store.protocols import Unusable

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from bots.connection import Connection
+from bots.app.supervisor import Connection
 from core.domain.messages import Unconnectable
 from tests.fakes.board import Board
 

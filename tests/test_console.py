@@ -1,6 +1,6 @@
 """The terminal, as people use it: real processes, killed for real.
 
-Tests bots.terminal.
+Tests bots.console.terminal.
 """
 
 import asyncio

@@ -5,10 +5,10 @@ from collections import Counter
 import aiohttp
 import pytest
 
-from bots.connection import Connection
+from bots.app.health import Health
+from bots.app.supervisor import Connection
 from bots.discord.calls import WORDS, method
-from bots.health import Health
-from bots.server import Server
+from bots.ops.http_server import Server
 from core.domain.messages import Question, Said
 from core.telemetry import Called
 from tests.fakes.discord_limits import Fault, error, limited

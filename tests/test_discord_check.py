@@ -8,7 +8,7 @@ from discord.app_commands import CommandTree
 
 from bots.discord import commands
 from bots.discord.invite import invite
-from bots.finding import DISCORD
+from bots.ops.results import DISCORD
 from core.commands import TABLE
 from tests.checking import brief, chosen, findings
 from tests.fakes.discord import DiscordFake

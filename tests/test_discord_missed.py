@@ -63,7 +63,7 @@ class Town:
 
 @pytest.fixture
 async def town(fake, claude, tmp_path, caplog):
-    caplog.set_level(logging.INFO, "bots.catching_up")
+    caplog.set_level(logging.INFO, "bots.delivery.backfill")
     return Town(fake, claude, f"sqlite:///{tmp_path}/confab.db", caplog)
 
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 
-from bots.fence import fenced
+from bots.delivery.fencing import fenced
 from core.worker.lease import Dropped, Hold, Life, holding
 from tests.test_hold import LEASE
 

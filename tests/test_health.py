@@ -1,6 +1,6 @@
 """Whether it lives, whether it is connected and what it counts, asked for over real HTTP.
 
-Tests bots.metrics.
+Tests bots.ops.metrics.
 """
 
 import re
@@ -13,9 +13,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from bots.connection import Connection
-from bots.health import Health
-from bots.server import Server
+from bots.app.health import Health
+from bots.app.supervisor import Connection
+from bots.ops.http_server import Server
 from core.billing.usage import Usage
 from core.domain.messages import Question, ThreadKey
 from core.settings import Misset

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bots.logs import Discreet, Json
+from bots.ops.logs import Discreet, Json
 from core.domain.messages import Asks
 from core.store.sqlite import open_store
 from core.telemetry import answering
@@ -119,7 +119,7 @@ def test_json_is_one_line_also_with_a_traceback():
     ("form", "is_json"), [("auto", True), ("json", True), ("text", False)], ids=["a pipe", "json", "text"]
 )
 def test_a_pipe_gets_json_unless_text_is_asked_for(form, is_json):
-    program = f"import logging; from bots import logs; logs.start('INFO', [], {form!r}); logging.info('hello')"
+    program = f"import logging; from bots.ops import logs; logs.start('INFO', [], {form!r}); logging.info('hello')"
 
     run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
 

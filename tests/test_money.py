@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bots.usage import compared, shown
+from bots.ops.usage_report import compared, shown
 from core.billing import prices
 from core.billing import reconciliation as statements
 from core.billing.budgets import Budget, Period, Standing, refused, renews, unpriced, warning

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from bots.run import rules
+from bots.app.run import rules
 from core.answering.policy import Rules
 from core.domain.personas import Persona
 from core.settings import Settings

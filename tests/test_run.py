@@ -1,6 +1,6 @@
 """One command runs every platform, lets none take another down, and leaves nothing half done.
 
-Tests bots.platforms.
+Tests bots.app.registry.
 """
 
 import asyncio
@@ -17,9 +17,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bots import run
-from bots.health import Health
-from bots.server import Server
+from bots.app import run
+from bots.app.health import Health
+from bots.ops.http_server import Server
 from core.settings import Settings
 from core.store.sqlite import open_store
 from tests.fakes.board import Board
@@ -221,7 +221,7 @@ async def test_told_to_stop_it_ends_its_answer_and_exits_with_0(tmp_path, slack,
 
     assert (started.returncode, shown) == (0, b"")
     assert [one.text for one in slack.thread("dev", root) if one.user == "U0BOT"] == ["one two three"]
-    assert logged.splitlines()[-1].endswith(b'"logger": "bots.run", "message": "stopped"}')
+    assert logged.splitlines()[-1].endswith(b'"logger": "bots.app.run", "message": "stopped"}')
     assert not {slack.token, slack.app_token, fake.key} & set(re.findall(r"[\w-]+", logged.decode()))
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bots.finding import SLACK
+from bots.ops.results import SLACK
 from bots.slack.check import PURPOSES
 from bots.slack.manifest import SCOPES
 from tests.checking import brief, chosen, findings

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.catching_up import BETWEEN
+from bots.delivery.backfill import BETWEEN
 from bots.slack.missed import Search
 from bots.slack.pace import FEW, LEISURE, SLOW, Leisure, Pace
 from bots.slack.read import Us
@@ -81,7 +81,7 @@ class Town:
 
 @pytest.fixture
 async def town(tmp_path, caplog):
-    caplog.set_level(logging.INFO, "bots.catching_up")
+    caplog.set_level(logging.INFO, "bots.delivery.backfill")
     clock = Clock()
     async with SlackFake(clock=clock) as slack, ClaudeFake() as claude:
         yield Town(slack, claude, f"sqlite:///{tmp_path}/confab.db", clock, caplog)

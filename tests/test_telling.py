@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from bots.telling import SHORT, Telling, surely
+from bots.delivery.at_least_once import SHORT, Telling, surely
 from core.domain.messages import Heard, ThreadKey
 from core.store.protocols import Unavailable
 from tests.talk import asked, commanded

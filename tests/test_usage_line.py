@@ -1,4 +1,4 @@
-"""`confab usage` on the command line: bots.usage, and the command as operators give it."""
+"""`confab usage` on the command line: bots.ops.usage_report, and the command as operators give it."""
 
 import json
 from dataclasses import replace
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bots.usage import shown
+from bots.ops.usage_report import shown
 from core.billing.budgets import Budget, Period
 from core.billing.usage import Reservation, Scope, Settled, Spending, Usage
 from core.domain.messages import ThreadKey

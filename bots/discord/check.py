@@ -13,7 +13,7 @@ from discord.http import Route
 from bots.discord import commands
 from bots.discord.invite import SWITCHES, invite, permissions
 from bots.discord.read import Json
-from bots.finding import DISCORD, SECONDS, Finding, Findings, together
+from bots.ops.results import DISCORD, SECONDS, Finding, Findings, together
 from core.commands import TABLE
 from core.settings import Settings
 

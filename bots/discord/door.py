@@ -15,7 +15,8 @@ import yarl
 from discord.gateway import DiscordWebSocket
 from discord.http import HTTPClient, Route
 
-from bots.catching_up import CatchingUp
+from bots.delivery.backfill import CatchingUp
+from bots.delivery.fencing import fenced
 from bots.discord import look
 from bots.discord.calls import counted
 from bots.discord.client import SILENCE, Client
@@ -30,7 +31,6 @@ from bots.discord.refusals import Transient, tried
 from bots.discord.rest import Rest
 from bots.discord.showing import Pause
 from bots.discord.surface import House, Surface
-from bots.fence import fenced
 from core.commands import TABLE
 from core.domain.messages import Gone, Hear, Question, Unconnectable
 from core.settings import Misset, Settings

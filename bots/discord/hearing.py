@@ -9,11 +9,11 @@ from functools import partial
 
 import discord
 
+from bots.delivery.at_least_once import surely
 from bots.discord import read
 from bots.discord.names import Names
 from bots.discord.read import DIRECT, Json, Place, Us
 from bots.discord.refusals import patiently
-from bots.telling import surely
 from core.domain.messages import Event, Gap, Gone, Hear
 
 log = logging.getLogger(__name__)

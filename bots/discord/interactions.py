@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 import discord
 from discord.utils import snowflake_time
 
+from bots.delivery.at_least_once import surely
 from bots.discord import commands, look
 from bots.discord.commands import Interaction
 from bots.discord.hearing import place
 from bots.discord.read import DIRECT, Place
-from bots.telling import surely
 from core.commands.registry import Parameter, Row, missing
 from core.domain.messages import Asks, Commanded, Hear, Message, Said
 

@@ -9,7 +9,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bots.finding import SECONDS, SLACK, Finding, Findings, together
+from bots.ops.results import SECONDS, SLACK, Finding, Findings, together
 from bots.slack import tokens
 from bots.slack.manifest import PATH, SCOPES
 from bots.slack.web import PASSING

@@ -9,9 +9,10 @@ from typing import Any, Self
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.catching_up import CatchingUp
-from bots.fence import fenced
-from bots.server import Mount, Server
+from bots.delivery.at_least_once import Telling, surely
+from bots.delivery.backfill import CatchingUp
+from bots.delivery.fencing import fenced
+from bots.ops.http_server import Mount, Server
 from bots.slack import bolt, http, read
 from bots.slack.command import form, slashed, submitted
 from bots.slack.missed import Search
@@ -22,7 +23,6 @@ from bots.slack.socket import PATIENCE, Patience, Socket
 from bots.slack.surface import Surface
 from bots.slack.tokens import check
 from bots.slack.web import Limited, Refused, Sleep, Unsure, Web
-from bots.telling import Telling, surely
 from core.domain.messages import Commanded, Event, Gap, Gone, Hear, Hindered, Question, Unconnectable
 from core.settings import Settings
 from core.telemetry import Watch, unwatched

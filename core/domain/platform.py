@@ -50,7 +50,7 @@ class Shown(Protocol):
     async def sure(self) -> None:
         """Return while the reply is ours to show; look right before each change of the platform. Raises Dropped.
 
-        A session with the hooks of `bots.fence` looks by itself.
+        A session with the hooks of `bots.delivery.fencing` looks by itself.
         """
 
     async def ended(self, seconds: float) -> bool:

@@ -12,10 +12,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from bots import logs, run
+from bots.app import run
+from bots.app.health import Health
 from bots.discord.door import Discord
-from bots.health import Health
-from bots.server import Server
+from bots.ops import logs
+from bots.ops.http_server import Server
 from bots.slack.door import Slack
 from core import settings
 from core.domain.platform import Platform

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bots.discord.door import Discord
-from bots.server import Server
+from bots.ops.http_server import Server
 from bots.slack.door import Slack
 from core.answering.assistant import Assistant
 from core.answering.budget_alerts import Warned

@@ -6,7 +6,7 @@ import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-from bots.telling import surely
+from bots.delivery.at_least_once import surely
 from core.domain.messages import CaughtUp, Deleted, Edited, Event, Hear, Heard, Missed, Said
 
 SETTLE = 3.0  # seconds in which a platform tells by itself what it kept for us

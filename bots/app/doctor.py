@@ -11,9 +11,9 @@ from typing import TypeVar
 
 import click
 
-from bots.finding import CLAUDE, DATABASE, DISCORD, SECONDS, SLACK, Finding, Findings, Service, State, together
-from bots.logs import Discreet
-from bots.platforms import MISSING, checked, configured
+from bots.app.registry import MISSING, checked, configured
+from bots.ops.logs import Discreet
+from bots.ops.results import CLAUDE, DATABASE, DISCORD, SECONDS, SLACK, Finding, Findings, Service, State, together
 from core.billing import prices
 from core.claude.client import Claude
 from core.claude.errors import Trouble

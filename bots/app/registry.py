@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from bots.finding import Findings
-from bots.server import Mount
+from bots.ops.http_server import Mount
+from bots.ops.results import Findings
 from core.domain.platform import Platform
 from core.settings import Misset, Settings
 from core.store.protocols import Notes

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 
-from bots.terminal import Terminal
+from bots.console.terminal import Terminal
 from core.commands import TABLE
 from core.commands.registry import missing
 from core.domain.messages import Asks, Attachment, Commanded, Gone, Hear, History, Message, Question, Rank, Reach, Said

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from bots.connection import Connection
-from bots.metrics import Metrics
+from bots.app.supervisor import Connection
+from bots.ops.metrics import Metrics
 from core.store.protocols import Questions, Unavailable
 from core.telemetry import Beaten, Sign
 

@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
-from bots import platforms
-from bots.connection import Connection
-from bots.health import Health
-from bots.server import Server
+from bots.app import registry
+from bots.app.health import Health
+from bots.app.supervisor import Connection
+from bots.ops.http_server import Server
 from core.answering.assistant import Assistant
 from core.answering.budget_alerts import Warned
 from core.answering.completions import Asking
@@ -110,7 +110,7 @@ async def chat(settings: Settings, platform: Platform) -> None:
 
 async def serve(settings: Settings, only: str | None = None) -> None:
     """Answer on every platform whose tokens are set, or on `only` one, until a signal. Raises Misset and Unusable."""
-    names = platforms.wanted(settings, only)
+    names = registry.wanted(settings, only)
     stop = stopping()
     if settings.anthropic_api_key is None:
         log.warning("ANTHROPIC_API_KEY: not set, so a stand-in answers in Claude's place, and says so")
@@ -118,7 +118,7 @@ async def serve(settings: Settings, only: str | None = None) -> None:
     store = await open_store(settings.database_url)
     try:
         health = Health(store.questions)
-        found = platforms.opened(names, settings, store.notes, server.mounted, health)
+        found = registry.opened(names, settings, store.notes, server.mounted, health)
         async with listening(settings, server):
             await answer(settings, found, store, health=health, server=server, stop=stop)
     finally:
