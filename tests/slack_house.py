@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bots.ops.http_server import Server
-from bots.slack.door import Slack
+from bots.slack.adapter import Slack
 from core.answering.assistant import Assistant
 from core.store.protocols import Store
 from core.store.sqlite import open_store

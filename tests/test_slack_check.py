@@ -3,7 +3,7 @@
 import pytest
 
 from bots.ops.results import SLACK
-from bots.slack.check import PURPOSES
+from bots.slack.doctor import PURPOSES
 from bots.slack.manifest import SCOPES
 from tests.checking import brief, chosen, findings
 from tests.fakes.slack import SlackFake

@@ -1,6 +1,6 @@
 """HTTP mode refuses what Slack has not signed a moment ago, and answers what it has.
 
-Tests bots.slack.http.
+Tests bots.slack.http_mode.
 """
 
 import hashlib

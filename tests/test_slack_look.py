@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bots.slack import look
-from bots.slack.words import of_blocks, plain
+from bots.slack import formatting as look
+from bots.slack.markup import of_blocks, plain
 from core.rendering.paginator import pages
 from tests.fakes import slack_rules
 from tests.fakes.slack_text import pings

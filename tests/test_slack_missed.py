@@ -1,6 +1,6 @@
 """What was missed in Slack: found when we connect again, answered once, oldest first, as far back as it is wanted.
 
-Tests bots.slack.missed, bots.slack.pace.
+Tests bots.slack.backfill, bots.slack.throttle.
 """
 
 import asyncio
@@ -13,10 +13,10 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.delivery.backfill import BETWEEN
-from bots.slack.missed import Search
-from bots.slack.pace import FEW, LEISURE, SLOW, Leisure, Pace
-from bots.slack.read import Us
-from bots.slack.web import Web
+from bots.slack.backfill import Search
+from bots.slack.client import Web
+from bots.slack.parse import Us
+from bots.slack.throttle import FEW, LEISURE, SLOW, Leisure, Pace
 from core.domain.messages import Commanded, Missed, ThreadKey
 from core.store.sqlite import backup, open_store
 from tests.fakes.claude import ClaudeFake

@@ -1,6 +1,6 @@
 """The small parts of the Slack adapter: manifest, tokens, pace, ranks, errors, addresses.
 
-Tests bots.slack.look, bots.slack.tokens.
+Tests bots.slack.formatting, bots.slack.tokens.
 """
 
 import json
@@ -9,12 +9,12 @@ import pytest
 from pydantic import SecretStr
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.slack.door import Slack, us_of
+from bots.slack.adapter import Slack, us_of
+from bots.slack.client import Web
+from bots.slack.directory import name, rank
 from bots.slack.manifest import EVENTS, SCOPES, manifest
-from bots.slack.pace import Pace
-from bots.slack.people import name, rank
-from bots.slack.read import Us
-from bots.slack.web import Web
+from bots.slack.parse import Us
+from bots.slack.throttle import Pace
 from core.commands import TABLE
 from core.domain.messages import Rank
 from core.settings import Misset, Settings

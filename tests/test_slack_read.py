@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bots.slack.command import form, slashed, submitted
-from bots.slack.read import Us, history, message, told
+from bots.slack.parse import Us, history, message, told
+from bots.slack.slash import form, slashed, submitted
 from core.domain.messages import (
     Asks,
     Attachment,

@@ -7,9 +7,9 @@ import aiohttp
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.slack import bolt
-from bots.slack.read import Us
-from bots.slack.socket import Patience, Socket
+from bots.slack import bolt_app as bolt
+from bots.slack.parse import Us
+from bots.slack.socket_mode import Patience, Socket
 from core.domain.messages import Gap, Unconnectable
 from core.store.protocols import Unavailable
 from tests.fakes.slack import SlackFake

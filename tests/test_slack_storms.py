@@ -8,7 +8,7 @@ from time import monotonic
 
 import pytest
 
-from bots.slack.socket import Patience
+from bots.slack.socket_mode import Patience
 from core.store.sqlite import open_store
 from tests.fakes.claude import ClaudeFake
 from tests.fakes.claude_script import Answer

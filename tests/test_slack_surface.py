@@ -8,14 +8,14 @@ import aiohttp
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.slack.door import Slack
+from bots.slack.adapter import Slack
+from bots.slack.client import Web
+from bots.slack.directory import People
 from bots.slack.files import fetch
-from bots.slack.pace import Pace
-from bots.slack.people import People
-from bots.slack.read import Us
+from bots.slack.parse import Us
 from bots.slack.status import status
 from bots.slack.surface import Surface
-from bots.slack.web import Web
+from bots.slack.throttle import Pace
 from core.answering.reply import Reply
 from core.domain.messages import Attachment, File, Gone, Hindered, History, Question, Rank, Reach, ThreadKey
 from tests.fakes.slack import SCOPES, SlackFake

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from bots.slack.door import Slack
+from bots.slack.adapter import Slack
 from core.domain.messages import Unconnectable
 from core.store.protocols import Unavailable
 from core.store.sqlite import open_store

@@ -37,7 +37,7 @@ def opened(names: Sequence[str], settings: Settings, notes: Notes, mount: Mount,
     """The platforms of these names, not connected yet; `mount` is where HTTP is answered. Raises Misset."""
     found: list[Platform | None] = []
     if "slack" in names:
-        from bots.slack.door import Slack
+        from bots.slack.adapter import Slack
 
         found.append(Slack.of(settings, mount, watch))
     if "discord" in names:
@@ -50,7 +50,7 @@ def opened(names: Sequence[str], settings: Settings, notes: Notes, mount: Mount,
 def checked(name: str, settings: Settings) -> Findings:
     """What there is to say of the platform of this name, whose tokens are set."""
     if name == "slack":
-        from bots.slack import check as slack
+        from bots.slack import doctor as slack
 
         return slack.check(settings)
     from bots.discord import check as discord

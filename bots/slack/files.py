@@ -5,7 +5,7 @@ import logging
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 
-from bots.slack.web import Refused, Web, failed
+from bots.slack.client import Refused, Web, failed
 from core.domain.messages import Attachment, File, Gone, Hindered, ThreadKey
 
 FETCHED = 32_000_000  # bytes; no request to Claude may be larger

@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from bots.slack.web import Limited, Refused, Unsure, Web
+from bots.slack.client import Limited, Refused, Unsure, Web
 from core.domain.messages import Gone, Hindered, ThreadKey
 
 AHEAD = 0.03  # seconds that Claude is asked before: what comes at once needs no status, and never waits for one

@@ -5,12 +5,12 @@ from collections.abc import Awaitable
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 
-from bots.slack import files, read
-from bots.slack.people import People
-from bots.slack.posts import Posts
+from bots.slack import files, parse
+from bots.slack.client import NoThread, Refused, Web
+from bots.slack.directory import People
+from bots.slack.ephemeral import Whisper
+from bots.slack.publisher import Posts
 from bots.slack.status import Status, status
-from bots.slack.web import NoThread, Refused, Web
-from bots.slack.whisper import Whisper
 from core.domain.messages import Attachment, Gone, Hindered, History, Question, Rank, Reach
 from core.domain.platform import Shown
 
@@ -31,7 +31,7 @@ class Surface:
         """The thread; of a slash command's place, which is none, only what answers the command."""
         if not self._question.key.thread:
             return await self._answers()
-        batches: deque[list[read.Raw]] = deque(maxlen=self._newest)
+        batches: deque[list[parse.Raw]] = deque(maxlen=self._newest)
         count = 0
         try:
             async for batch in self._web.messages(self._question.key):
@@ -45,7 +45,7 @@ class Surface:
         raws = [raw for batch in batches for raw in batch]
         if reach is Reach.TAIL:  # Slack repeats the root on each page, and what comes after it is not here
             raws = [raw for raw in raws if raw["ts"] != self._question.key.thread]
-        return read.history(raws, self._web.us, reach)
+        return parse.history(raws, self._web.us, reach)
 
     async def names(self, people: AbstractSet[str]) -> dict[str, str]:
         return await self._people.names(people)
@@ -107,8 +107,8 @@ class Surface:
         oldest = f"{self._question.at.timestamp():.6f}"
         with suppress(Gone):  # commands are also given where we are not
             async for batch in self._web.messages(self._question.key, oldest):
-                found += [raw for raw in batch if read.payload(raw).get("question") == self._question.name]
-        return read.history(found, self._web.us, Reach.CHAIN)
+                found += [raw for raw in batch if parse.payload(raw).get("question") == self._question.name]
+        return parse.history(found, self._web.us, Reach.CHAIN)
 
 
 async def _whole(reply: Shown) -> str:

@@ -17,7 +17,7 @@ from bots.app.health import Health
 from bots.discord.door import Discord
 from bots.ops import logs
 from bots.ops.http_server import Server
-from bots.slack.door import Slack
+from bots.slack.adapter import Slack
 from core import settings
 from core.domain.platform import Platform
 from core.settings import Settings

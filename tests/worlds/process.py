@@ -7,7 +7,7 @@ from datetime import datetime
 
 from bots.discord.door import Discord
 from bots.ops.http_server import Server
-from bots.slack.door import Slack
+from bots.slack.adapter import Slack
 from core.answering.assistant import Assistant
 from core.answering.budget_alerts import Warned
 from core.answering.completions import Asking

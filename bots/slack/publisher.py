@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from bots.slack import look
-from bots.slack.read import MARK, at, is_mine, payload
-from bots.slack.web import Limited, Refused, Unsure, Web
+from bots.slack import formatting
+from bots.slack.client import Limited, Refused, Unsure, Web
+from bots.slack.parse import MARK, at, is_mine, payload
 from core.domain.platform import Shown
 from core.rendering.paginator import Delete, Edit, Pager, Post, Posted, steps
 
@@ -28,7 +28,7 @@ class Posts:
         self._web = web
         self._reply = reply
         self._posted: list[Posted] | None = None
-        self._pager = Pager(look.DIALECT)
+        self._pager = Pager(formatting.DIALECT)
         self._unsure = False
         """Whether a page may exist that we were not told of."""
         self._plainly = False
@@ -127,9 +127,9 @@ class Posts:
     def _content(self, text: str, number: int) -> Mapping[str, Any]:
         """What a page says and whose it is; no word of it is in the mark."""
         mark = {"question": self._reply.question.name, "page": number, "notice": self._notice}
-        blocks = look.sections(text) if self._plainly else look.blocks(text)
+        blocks = formatting.sections(text) if self._plainly else formatting.blocks(text)
         metadata = {"event_type": MARK, "event_payload": mark}
-        return {"text": look.plain(text), "blocks": blocks, "metadata": metadata}
+        return {"text": formatting.plain(text), "blocks": blocks, "metadata": metadata}
 
     @property
     def _notice(self) -> bool:

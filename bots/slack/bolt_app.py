@@ -11,7 +11,7 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.slack.read import Us
+from bots.slack.parse import Us
 
 Listen = Callable[[dict[str, Any]], Awaitable[bool]]
 """Whether a payload is safe with us, so that Slack may forget it."""

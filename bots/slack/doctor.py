@@ -11,8 +11,8 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bots.ops.results import SECONDS, SLACK, Finding, Findings, together
 from bots.slack import tokens
+from bots.slack.client import PASSING
 from bots.slack.manifest import PATH, SCOPES
-from bots.slack.web import PASSING
 from core.settings import Misset, Settings
 
 PURPOSES = {

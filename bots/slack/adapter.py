@@ -13,16 +13,16 @@ from bots.delivery.at_least_once import Telling, surely
 from bots.delivery.backfill import CatchingUp
 from bots.delivery.fencing import fenced
 from bots.ops.http_server import Mount, Server
-from bots.slack import bolt, http, read
-from bots.slack.command import form, slashed, submitted
-from bots.slack.missed import Search
-from bots.slack.pace import PAUSE, Leisure, Pace
-from bots.slack.people import People
-from bots.slack.posts import NOTICE, QUIET
-from bots.slack.socket import PATIENCE, Patience, Socket
+from bots.slack import bolt_app, http_mode, parse
+from bots.slack.backfill import Search
+from bots.slack.client import Limited, Refused, Sleep, Unsure, Web
+from bots.slack.directory import People
+from bots.slack.publisher import NOTICE, QUIET
+from bots.slack.slash import form, slashed, submitted
+from bots.slack.socket_mode import PATIENCE, Patience, Socket
 from bots.slack.surface import Surface
+from bots.slack.throttle import PAUSE, Leisure, Pace
 from bots.slack.tokens import check
-from bots.slack.web import Limited, Refused, Sleep, Unsure, Web
 from core.domain.messages import Commanded, Event, Gap, Gone, Hear, Hindered, Question, Unconnectable
 from core.settings import Settings
 from core.telemetry import Watch, unwatched
@@ -110,14 +110,14 @@ class Slack:
         return Surface(web, people, question, self._grows)
 
     async def _connected(self, web: Web, hear: Hear) -> None:
-        app = bolt.app(web.client, web.us, self._listen)
+        app = bolt_app.app(web.client, web.us, self._listen)
         if self._app_token:
             ours, patience = frozenset({web.us.workspace}), self._patience
             socket = Socket(app, self._app_token, web.client, hear, workspaces=ours, patience=patience, told=self._told)
             await socket.run()
             return
         await surely(hear, self._gap(web), self._sleep)
-        with self._mount(http.routes(app, self._signing_secret)):
+        with self._mount(http_mode.routes(app, self._signing_secret)):
             self.offline = ""
             await asyncio.Event().wait()
 
@@ -152,14 +152,14 @@ class Slack:
         """Who we are, asked once. Raises Unconnectable when Slack does not take our token."""
         async with self._knowing:
             if self._known is None:
-                nobody = read.Us("", "", "", "")
+                nobody = parse.Us("", "", "", "")
                 us = us_of(await self._asked(Web(self._client(), nobody, Pace(), self._sleep, watch=self._watch)))
                 web = Web(self._client(), us, Pace(self._pause), self._sleep, watch=self._watch)
                 self._known = web, People(web, self._managers)
                 log.info("Slack knows us in %s", us.workspace)
             return self._known
 
-    async def _asked(self, web: Web) -> read.Raw:
+    async def _asked(self, web: Web) -> parse.Raw:
         try:
             return await web.patiently()(web.once, "auth.test")
         except (Gone, Refused, Hindered) as error:
@@ -185,7 +185,7 @@ class Slack:
             return await self._given(web, slashed(body, self._clock()), body["trigger_id"])
         match body.get("type"):
             case "event_callback":
-                return read.told(body, web.us)
+                return parse.told(body, web.us)
             case "view_submission":
                 command = submitted(body, self._clock())
                 return [command] if command else []
@@ -206,10 +206,10 @@ class Slack:
         return []
 
 
-def us_of(answer: read.Raw) -> read.Us:
+def us_of(answer: parse.Raw) -> parse.Us:
     """Who auth.test says we are."""
     team, enterprise = str(answer.get("team_id") or ""), str(answer.get("enterprise_id") or "")
-    return read.Us(
+    return parse.Us(
         workspace=f"slack:{enterprise or team}",
         user=str(answer.get("user_id") or ""),
         bot=str(answer.get("bot_id") or ""),

@@ -14,7 +14,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.slack.web import Limited, Unsure, failed
+from bots.slack.client import Limited, Unsure, failed
 from core.domain.messages import Gap, Hear, Unconnectable
 from core.store.protocols import Unavailable
 

@@ -6,8 +6,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Set
 
-from bots.slack.read import Raw, Us
-from bots.slack.web import Refused, Web
+from bots.slack.client import Refused, Web
+from bots.slack.parse import Raw, Us
 from core.domain.messages import Gone, Hindered, Rank
 
 REMEMBERED = 10_000  # people, bots and channels

@@ -13,8 +13,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, stop_never
 from tenacity import wait_exponential_jitter as longer
 
-from bots.slack.pace import Leisure, Pace
-from bots.slack.read import Raw, Us
+from bots.slack.parse import Raw, Us
+from bots.slack.throttle import Leisure, Pace
 from core.domain.messages import Gone, Hindered, ThreadKey
 from core.telemetry import Called, Watch, unwatched
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bots.slack.words import mentioned, of_blocks, plain
+from bots.slack.markup import mentioned, of_blocks, plain
 from core.commands import TABLE
 from core.commands.registry import Problem, find, options
 from core.domain.messages import (

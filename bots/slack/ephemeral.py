@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import aiohttp
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from bots.slack import look
-from bots.slack.posts import UNSUITED
-from bots.slack.web import Refused, Web
+from bots.slack import formatting
+from bots.slack.client import Refused, Web
+from bots.slack.publisher import UNSUITED
 from core.domain.messages import File, Gone, Question
 from core.rendering.paginator import pages
 
@@ -32,13 +32,13 @@ class Whisper:
     async def say(self, text: str, files: Sequence[File] = ()) -> None:
         """Say all of it, files in words: Slack hangs none on what one person sees. Raises Gone, Refused."""
         whole = "\n\n".join([text, *(f"```\n{file.words.rstrip()}\n```" for file in files)])
-        for page in pages(whole, look.DIALECT):
+        for page in pages(whole, formatting.DIALECT):
             if not await self.respond(page, "ephemeral"):
                 await self._whispered(page)
 
     async def aloud(self, text: str) -> None:
         """Say it to the channel, where we may not post but may respond. Raises Gone."""
-        for page in pages(text, look.DIALECT):
+        for page in pages(text, formatting.DIALECT):
             if not await self.respond(page, "in_channel"):
                 raise Gone("the command can't be responded to any more")
 
@@ -48,7 +48,7 @@ class Whisper:
             return False
         self._left -= 1
         client = AsyncWebhookClient(self._url, session=self._web.client.session, retry_handlers=[])
-        content = {"text": look.plain(page), "blocks": look.blocks(page), "response_type": kind}
+        content = {"text": formatting.plain(page), "blocks": formatting.blocks(page), "response_type": kind}
         try:
             answer = await client.send_dict({**content, "unfurl_links": False, "unfurl_media": False})
         except (aiohttp.ClientError, TimeoutError, OSError):
@@ -59,11 +59,11 @@ class Whisper:
         key = self._question.key
         place = {"channel": key.channel, "user": self._question.person, "thread_ts": key.thread or None}
         try:
-            await self._post(**place, text=look.plain(page), blocks=look.blocks(page))
+            await self._post(**place, text=formatting.plain(page), blocks=formatting.blocks(page))
         except Refused as refused:
             if refused.error not in UNSUITED:
                 raise
-            await self._post(**place, text=look.plain(page), blocks=look.sections(page))
+            await self._post(**place, text=formatting.plain(page), blocks=formatting.sections(page))
 
     async def _post(self, **content: object) -> None:
         await self._web.surely("chat.postEphemeral", link_names=False, parse="none", **content)

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from bots.slack.read import Raw, whispers, workspace
-from bots.slack.words import plain
+from bots.slack.markup import plain
+from bots.slack.parse import Raw, whispers, workspace
 from core.commands import TABLE
 from core.commands.registry import Parameter, Row, find, missing, options
 from core.domain.messages import Commanded, ThreadKey

@@ -4,9 +4,9 @@ import logging
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
-from bots.slack import read
-from bots.slack.read import Raw
-from bots.slack.web import Refused, Web
+from bots.slack import parse
+from bots.slack.client import Refused, Web
+from bots.slack.parse import Raw
 from core.domain.messages import Event, Gone, Hindered, Missed, ThreadKey
 
 BEGUN = timedelta(days=1)  # before the gap: threads that were begun since then are looked through, whosever they are
@@ -26,8 +26,8 @@ class Search:
         found: list[Event] = []
         for channel in await self._channels():
             raws = await self._said(channel, missed)
-            found += read.asking(channel, raws, self._web.us, stamp(missed))
-        return sorted(found, key=read.told_at)
+            found += parse.asking(channel, raws, self._web.us, stamp(missed))
+        return sorted(found, key=parse.told_at)
 
     async def _channels(self) -> list[str]:
         """The channels that we are in."""
