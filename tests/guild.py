@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from bots.discord.door import Discord
+from bots.discord.adapter import Discord
 from core.answering.assistant import Assistant
 from core.domain.messages import Event, Hear, Heard
 from core.domain.personas import Persona

@@ -1,6 +1,6 @@
 """Where Confab answers on Discord, from end to end: the real library, SDK and store, over loopback.
 
-Tests bots.discord.client, bots.discord.hearing, bots.discord.history, bots.discord.interactions.
+Tests bots.discord.gateway, bots.discord.intake, bots.discord.history, bots.discord.interactions.
 """
 
 import re

@@ -7,7 +7,7 @@ import pytest
 
 from bots.app.health import Health
 from bots.app.supervisor import Connection
-from bots.discord.calls import WORDS, method
+from bots.discord.tracing import WORDS, method
 from bots.ops.http_server import Server
 from core.domain.messages import Question, Said
 from core.telemetry import Called

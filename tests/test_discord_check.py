@@ -6,7 +6,7 @@ import discord
 import pytest
 from discord.app_commands import CommandTree
 
-from bots.discord import commands
+from bots.discord import slash as commands
 from bots.discord.invite import invite
 from bots.ops.results import DISCORD
 from core.commands import TABLE

@@ -4,7 +4,7 @@ import discord
 import pytest
 from discord import app_commands
 
-from bots.discord import commands
+from bots.discord import slash as commands
 from core.commands import TABLE
 from core.commands.registry import Call, Kind, Parameter, Row
 from core.domain.messages import Answer, Rank

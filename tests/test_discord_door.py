@@ -7,7 +7,7 @@ import pytest
 from discord.gateway import ReconnectWebSocket
 from pydantic import SecretStr
 
-from bots.discord.door import Discord
+from bots.discord.adapter import Discord
 from bots.discord.resuming import Resuming
 from core.domain.messages import Deleted, Edited, Gap, Said, Unconnectable
 from core.settings import Misset, Settings

@@ -1,13 +1,13 @@
 """How Confab looks on Discord, and how it knows its own pages again.
 
-Tests bots.discord.look.
+Tests bots.discord.formatting.
 """
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bots.discord import look
+from bots.discord import formatting as look
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """What was missed on Discord: found when a new session begins, answered once, oldest first, as far back as wanted.
 
-Tests bots.discord.missed.
+Tests bots.discord.backfill.
 """
 
 import logging
@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bots.discord.missed import Search
-from bots.discord.rest import Rest
+from bots.discord.backfill import Search
+from bots.discord.client import Rest
 from core.domain.messages import Deleted, Edited, Gap, Missed, Said
 from core.store.sqlite import backup, open_store
 from tests.fakes.claude_script import Answer, Gate

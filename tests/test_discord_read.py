@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bots.discord import read
-from bots.discord.read import DIRECT, Place, Us
+from bots.discord import parse as read
+from bots.discord.parse import DIRECT, Place, Us
 from core.domain.messages import Asks, Attachment, Deleted, Edited, Message, Said, ThreadKey
 
 SAMPLES = Path(__file__).parent / "payloads" / "discord"

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import discord
 import pytest
 
-from bots.discord.door import Discord
+from bots.discord.adapter import Discord
 from core.domain.personas import Persona
 from core.store.sqlite import open_store
 from tests.fakes.claude import ClaudeFake

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bots.discord import look
+from bots.discord import formatting as look
 from core.domain.messages import Gap, Unconnectable
 from core.store.sqlite import open_store
 from tests.fakes.claude import ClaudeFake

@@ -1,6 +1,6 @@
 """How answers are shown on Discord, whatever it refuses, loses or forbids on the way.
 
-Tests bots.discord.names, bots.discord.ranks, bots.discord.refusals, bots.discord.rest, bots.discord.surface.
+Tests bots.discord.names, bots.discord.ranks, bots.discord.errors, bots.discord.client, bots.discord.surface.
 """
 
 import asyncio
@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bots.discord import look
-from bots.discord.pace import Pace
+from bots.discord import formatting as look
+from bots.discord.throttle import Pace
 from core.domain.messages import Attachment, Gone, Hindered, Question, Rank, ThreadKey
 from tests.fakes.claude_script import Answer, Gate
 from tests.fakes.discord_limits import Answer as Served
@@ -381,9 +381,9 @@ async def settled_events(fake, running) -> None:
 
 
 async def test_files_hang_on_the_last_page(fake, claude, running):
-    from bots.discord.outlets import InChannel
-    from bots.discord.read import Place, Us
-    from bots.discord.showing import Showing
+    from bots.discord.parse import Place, Us
+    from bots.discord.publisher import Showing
+    from bots.discord.targets import InChannel
     from core.answering.reply import Reply
     from core.domain.messages import File
 
@@ -404,9 +404,9 @@ async def test_files_hang_on_the_last_page(fake, claude, running):
 
 
 async def test_typing_ends_with_the_first_text(fake, claude, running):
-    from bots.discord.outlets import InChannel
-    from bots.discord.read import Place, Us
-    from bots.discord.showing import Showing
+    from bots.discord.parse import Place, Us
+    from bots.discord.publisher import Showing
+    from bots.discord.targets import InChannel
     from core.answering.reply import Reply
 
     def typed() -> int:

@@ -41,7 +41,7 @@ def opened(names: Sequence[str], settings: Settings, notes: Notes, mount: Mount,
 
         found.append(Slack.of(settings, mount, watch))
     if "discord" in names:
-        from bots.discord.door import Discord
+        from bots.discord.adapter import Discord
 
         found.append(Discord.of(settings, notes, watch))
     return [platform for platform in found if platform is not None]
@@ -53,6 +53,6 @@ def checked(name: str, settings: Settings) -> Findings:
         from bots.slack import doctor as slack
 
         return slack.check(settings)
-    from bots.discord import check as discord
+    from bots.discord import doctor as discord
 
     return discord.check(settings)

@@ -1,105 +1,135 @@
-"""The client: the library's own, which tells us what the gateway says and survives what it can't read."""
+"""REST: the requests that we make, one method each. The library keeps Discord's rate limits."""
 
-import logging
 from collections.abc import Callable, Sequence
-from functools import partial
+from io import BytesIO
 from typing import Any
 
-import aiohttp
 import discord
-import yarl
-from discord import app_commands
+from discord.http import HTTPClient, MultipartParameters, Route, handle_message_parameters
 
-from bots.discord import commands
-from bots.discord.invite import intents
-from bots.discord.read import Json
-from bots.discord.resuming import Resuming
-from core.store.protocols import Notes, Unavailable
+from bots.discord.errors import THREAD_EXISTS
+from bots.discord.parse import Json
+from core.domain.messages import File
 
-SILENCE = 60.0  # seconds; the gateway wants a heartbeat every 41
-NOTE = "discord:commands:{}"
-
-Tell = Callable[[str, Json], None]
-"""Hears the name and the payload of each event of the gateway, in order."""
-
-log = logging.getLogger(__name__)
+ORIGINAL = "@original"
+EPHEMERAL = 64  # a message's flag
+MOST = 100  # messages that one request lists
 
 
-class Client(discord.AutoShardedClient):
-    """Notifies nobody, caches no messages, and syncs its commands only when they changed.
+class Rest:
+    """Requests over whatever client is logged in now. Each raises what the library raises."""
 
-    `trace` is told of each request. `quick` waits neither between shards nor for servers that come late; for servers of
-    one's own. After `silence` seconds without a word of the gateway's, which answers each heartbeat, it connects anew.
-    """
+    def __init__(self, http: Callable[[], HTTPClient]) -> None:
+        self._http = http
 
-    def __init__(
-        self,
-        tell: Tell,
-        notes: Notes,
-        *,
-        content: bool,
-        shards: tuple[Sequence[int] | None, int | None] = (None, None),
-        trace: aiohttp.TraceConfig,
-        quick: bool = False,
-        silence: float = SILENCE,
-    ) -> None:
-        options: dict[str, Any] = {"shard_ids": list(shards[0])} if shards[0] else {}
-        super().__init__(
-            intents=intents(content),
-            allowed_mentions=discord.AllowedMentions.none(),
-            max_messages=None,
-            shard_count=shards[1],
-            http_trace=trace,
-            guild_ready_timeout=0.01 if quick else 2.0,
-            heartbeat_timeout=silence,
-            **options,
+    async def listed(self, channel: str, **where: str) -> list[Json]:
+        """Up to 100 messages, oldest first: the newest, or those right `before`, `after` or `around` one."""
+        query = {"limit": MOST, **where}
+        found = await self._request("GET", "/channels/{channel_id}/messages", channel_id=channel, params=query)
+        return sorted(found, key=lambda one: int(one["id"]))
+
+    async def message(self, channel: str, message: str) -> Json:
+        found: Json = await self._request(
+            "GET", "/channels/{channel_id}/messages/{message_id}", channel_id=channel, message_id=message
         )
-        self.tree = app_commands.CommandTree(self)
-        self.online: Callable[[], None] = lambda: None
-        """Called once we are logged in, and may make requests."""
-        self._notes = notes
-        self._quick = quick
-        self._guard(tell)
+        return found
 
-    def _guard(self, tell: Tell) -> None:
-        """Hear payloads as they come.
+    async def channel(self, channel: str) -> Json:
+        found: Json = await self._request("GET", "/channels/{channel_id}", channel_id=channel)
+        return found
 
-        The library has no hook for them that keeps their order, and lets what it can't read end the connection:
-        https://github.com/Rapptz/discord.py, gateway.py, received_message.
+    async def person(self, guild: str | None, person: str) -> Json:
+        """A member of a server, or an account."""
+        if guild is None:
+            found: Json = await self._request("GET", "/users/{user_id}", user_id=person)
+        else:
+            found = await self._request("GET", "/guilds/{guild_id}/members/{user_id}", guild_id=guild, user_id=person)
+        return found
+
+    async def post(self, channel: str, content: str, nonce: str, reply_to: str | None = None) -> str:
+        """Post a message, at most once in the minutes in which Discord remembers the nonce; its id.
+
+        With `reply_to` it is a reply; if that message is gone, it is not.
         """
-        parsers = self._connection.parsers
-        for name, parse in list(parsers.items()):
-            parsers[name] = partial(_guarded, name, (partial(tell, name), parse))
+        reference: Any = discord.utils.MISSING
+        if reply_to:
+            reference = {"message_id": reply_to, "channel_id": channel, "fail_if_not_exists": False}
+        with _body(content, nonce=nonce, message_reference=reference) as body:
+            return str((await self._http().send_message(int(channel), params=body))["id"])
 
-    async def setup_hook(self) -> None:
-        """Commands are synced here, once a connection: `on_ready` comes again with each new session."""
-        self.online()
-        note = NOTE.format(self.application_id)
+    async def edit(self, channel: str, message: str, content: str, files: Sequence[File] = ()) -> None:
+        with _body(content, attachments=_files(files)) as body:
+            await self._http().edit_message(int(channel), int(message), params=body)
+
+    async def delete(self, channel: str, message: str) -> None:
+        await self._http().delete_message(int(channel), int(message))
+
+    async def direct(self, person: str) -> str:
+        """The channel of direct messages with a person, opened if there is none."""
+        return str((await self._request("POST", "/users/@me/channels", json={"recipient_id": person}))["id"])
+
+    async def typing(self, channel: str) -> None:
+        await self._http().send_typing(int(channel))
+
+    async def open_thread(self, channel: str, message: str, name: str) -> None:
+        """Open a thread on a message, if it has none yet. The thread takes the message's id."""
+        route = "/channels/{channel_id}/messages/{message_id}/threads"
         try:
-            known = await self._notes.get(note)
-            synced = await commands.sync(self.tree, known)
-            if synced != known:
-                await self._notes.put(note, synced)
-        except (discord.DiscordException, OSError, Unavailable) as error:
-            log.error("commands could not be synced, the old ones stay: %s", type(error).__name__)
+            await self._request("POST", route, channel_id=channel, message_id=message, json={"name": name})
+        except discord.HTTPException as error:
+            if error.code != THREAD_EXISTS:
+                raise
 
-    async def launch_shard(self, gateway: yarl.URL, shard_id: int, *, initial: bool = False) -> None:
-        await super().launch_shard(gateway, shard_id, initial=initial)
-        shard = self.shards[shard_id]._parent  # the library has no hook for this either
-        shard.reconnect = Resuming(shard).reconnect  # type: ignore[method-assign]  # that is the point
+    async def unarchive(self, thread: str) -> None:
+        await self._request("PATCH", "/channels/{channel_id}", channel_id=thread, json={"archived": False})
 
-    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
-        if not self._quick:
-            await super().before_identify_hook(shard_id, initial=initial)
+    async def answered(self, application: str, token: str, message: str = ORIGINAL) -> Json:
+        """An answer to an interaction, its first one if none is named."""
+        found: Json = await self._by_token("GET", application, token, message)
+        return found
 
-    async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
-        log.exception("a bug in %s", event_method)
+    async def edit_answer(
+        self, application: str, token: str, message: str, content: str, files: Sequence[File] = ()
+    ) -> None:
+        with _body(content, attachments=_files(files)) as body:
+            await self._by_token("PATCH", application, token, message, body)
+
+    async def delete_answer(self, application: str, token: str, message: str) -> None:
+        await self._by_token("DELETE", application, token, message)
+
+    async def follow(self, application: str, token: str, content: str) -> str:
+        """One more answer to an interaction, that only its person sees; its id."""
+        flags = discord.MessageFlags(ephemeral=True, suppress_embeds=True)
+        with _body(content, flags=flags) as body:
+            path = "/webhooks/{webhook_id}/{webhook_token}"
+            found = await self._request("POST", path, body, webhook_id=application, webhook_token=token)
+        return str(found["id"])
+
+    async def file(self, url: str) -> bytes:
+        """A file from the CDN, which is not shown our token."""
+        return await self._http().get_from_cdn(url)
+
+    async def _by_token(
+        self, method: str, application: str, token: str, message: str, body: MultipartParameters | None = None
+    ) -> Any:
+        path = f"/webhooks/{{webhook_id}}/{{webhook_token}}/messages/{message}"
+        return await self._request(method, path, body, webhook_id=application, webhook_token=token)
+
+    async def _request(self, method: str, path: str, body: MultipartParameters | None = None, /, **named: Any) -> Any:
+        sent: Json = {name: named.pop(name) for name in ("params", "json") if name in named}
+        if body is not None:
+            sent = {"form": body.multipart, "files": body.files} if body.files else {"json": body.payload}
+        return await self._http().request(Route(method, path, **named), **sent)
 
 
-def _guarded(name: str, steps: Sequence[Callable[[Json], object]], payload: Json) -> None:
-    """Each step, whatever became of the one before. What is logged holds no word of anybody's."""
-    for step in steps:  # one event may not end all others
-        try:
-            step(payload)
-        except Exception as error:
-            log.error("an event %s can't be read: %s", name, type(error).__name__)
+def _body(content: str, **options: Any) -> MultipartParameters:
+    """A message that notifies nobody and unfolds no links."""
+    options.setdefault("flags", discord.MessageFlags(suppress_embeds=True))
+    return handle_message_parameters(content, allowed_mentions=discord.AllowedMentions.none(), **options)
+
+
+def _files(files: Sequence[File]) -> Any:
+    """What hangs on a message: these files in place of all others, or without any whatever hangs there."""
+    if not files:
+        return discord.utils.MISSING
+    return [discord.File(BytesIO(file.content), file.name, description=file.alt or None) for file in files]

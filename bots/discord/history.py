@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import discord
 
-from bots.discord import read
-from bots.discord.read import Json, Place, Us
-from bots.discord.refusals import NO_ACCESS, NO_PERMISSION, UNKNOWN_MESSAGE, Answer, patiently
-from bots.discord.rest import MOST, Rest
+from bots.discord import parse
+from bots.discord.client import MOST, Rest
+from bots.discord.errors import NO_ACCESS, NO_PERMISSION, UNKNOWN_MESSAGE, Answer, patiently
+from bots.discord.parse import Json, Place, Us
 from core.domain.messages import Gone, Hindered, History, Message, Reach
 
 LONGEST = 1000  # messages of a thread that are read
@@ -24,7 +24,7 @@ class Reader:
         self._rest = rest
         self._place = place
         self._us = us
-        self._seeing = content or place.workspace == read.DIRECT
+        self._seeing = content or place.workspace == parse.DIRECT
         self._near: dict[str, Json] = {}
 
     async def whole(self) -> History:
@@ -33,7 +33,7 @@ class Reader:
         async for page in self._backwards():
             found = page + found
         everything = len(found) < LONGEST
-        if everything and self._place.workspace != read.DIRECT:
+        if everything and self._place.workspace != parse.DIRECT:
             found = await self._started(found)
         messages = self._messages(found)
         if not self._seeing:
@@ -69,15 +69,15 @@ class Reader:
 
     async def _beside(self, payload: Json) -> list[Json]:
         """The other pages of the reply that a page belongs to."""
-        answered = read.answers(payload) if self._mine(payload) else None
+        answered = parse.answers(payload) if self._mine(payload) else None
         return await self._pages(answered) if answered else []
 
     def _above(self, payload: Json) -> str | None:
         """What a message follows on. A slash command is no message; its words are quoted in our first page."""
         if not self._mine(payload):
-            return read.replied(payload)
+            return parse.replied(payload)
         first = payload.get("referenced_message") or payload
-        return None if first.get("interaction_metadata") else read.answers(payload)
+        return None if first.get("interaction_metadata") else parse.answers(payload)
 
     async def _below(self, payload: Json) -> list[Json]:
         """What was said in the thread that a message began."""
@@ -85,7 +85,7 @@ class Reader:
 
     async def _pages(self, name: str) -> list[Json]:
         near = self._near.values() if name in self._near else await self._listed(self._place.at, after=name)
-        return [one for one in near if self._mine(one) and read.answers(one) == name]
+        return [one for one in near if self._mine(one) and parse.answers(one) == name]
 
     async def _backwards(self) -> AsyncIterator[list[Json]]:
         """The place's messages in portions, the newest portion first, each oldest first."""
@@ -106,10 +106,10 @@ class Reader:
 
     def _messages(self, found: list[Json]) -> tuple[Message, ...]:
         """What somebody said, and the questions that our slash answers quote; not what is kept from us."""
-        readable = [one for one in found if self._seeing or read.speaks(one)]
+        readable = [one for one in found if self._seeing or parse.speaks(one)]
         messages: dict[str, Message] = {}
         for one in readable:
-            for message in (read.question(one), read.read(one, self._place, self._us)):
+            for message in (parse.question(one), parse.read(one, self._place, self._us)):
                 if message:
                     messages.setdefault(message.id, message)
         return tuple(messages.values())

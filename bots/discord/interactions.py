@@ -9,10 +9,10 @@ import discord
 from discord.utils import snowflake_time
 
 from bots.delivery.at_least_once import surely
-from bots.discord import commands, look
-from bots.discord.commands import Interaction
-from bots.discord.hearing import place
-from bots.discord.read import DIRECT, Place
+from bots.discord import formatting, slash
+from bots.discord.intake import place
+from bots.discord.parse import DIRECT, Place
+from bots.discord.slash import Interaction
 from core.commands.registry import Parameter, Row, missing
 from core.domain.messages import Asks, Commanded, Hear, Message, Said
 
@@ -35,7 +35,7 @@ class Interactions:
     def built(
         self,
     ) -> list[discord.app_commands.Command[discord.app_commands.Group, ..., None] | discord.app_commands.Group]:
-        return commands.build(self._table, self.ask, self.give, commands.static)
+        return slash.build(self._table, self.ask, self.give, slash.static)
 
     async def first(self, name: str) -> str | None:
         """The message that shows that we think, if the interaction of that name is being deferred here."""
@@ -47,7 +47,7 @@ class Interactions:
         name, where = str(interaction.id), _place(interaction)
         at = snowflake_time(interaction.id)
         message = Message(name, str(interaction.user.id), prompt, at)
-        address = _address(interaction, where, prompt=prompt[: look.QUOTED * 2])
+        address = _address(interaction, where, prompt=prompt[: formatting.QUOTED * 2])
         key = Place(where.workspace, where.channel, where.at).key(name)
         said = Said(name, key, message, Asks.CERTAINLY, address, alone=True, private=private)
         await self._take(interaction, said)
@@ -64,7 +64,7 @@ class Interactions:
         async def submit(submitted: Interaction, text: str) -> None:
             await self._take(submitted, _commanded(submitted, row, {**values, needed.name: text}))
 
-        await interaction.response.send_modal(commands.form(row, needed, submit))
+        await interaction.response.send_modal(slash.form(row, needed, submit))
 
     async def _take(self, interaction: Interaction, event: Said | Commanded) -> None:
         """Store it, then defer; if the store is slow, defer first and go on storing while the token lives."""

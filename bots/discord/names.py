@@ -6,9 +6,9 @@ from collections.abc import Set as AbstractSet
 
 import discord
 
-from bots.discord.read import Json
-from bots.discord.refusals import Transient, tried
-from bots.discord.rest import Rest
+from bots.discord.client import Rest
+from bots.discord.errors import Transient, tried
+from bots.discord.parse import Json
 from core.domain.messages import Gone
 
 KEPT = 10_000  # names that we remember

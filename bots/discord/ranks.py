@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import discord
 
-from bots.discord.refusals import patiently
+from bots.discord.errors import patiently
 from core.domain.messages import Gone, Rank
 
 BELIEVED = 60.0  # seconds; a command carries what the server says just now

@@ -7,16 +7,16 @@ from urllib.parse import urlsplit
 
 import discord
 
-from bots.discord import look
+from bots.discord import formatting
+from bots.discord.client import Rest
+from bots.discord.errors import patiently
 from bots.discord.history import Reader
 from bots.discord.names import Names
-from bots.discord.outlets import BySlash, InChannel, Outlet, Privately
-from bots.discord.pace import Pace
+from bots.discord.parse import DIRECT, Json, Place, Us
+from bots.discord.publisher import Pause, Showing
 from bots.discord.ranks import Ranks, rank
-from bots.discord.read import DIRECT, Json, Place, Us
-from bots.discord.refusals import patiently
-from bots.discord.rest import Rest
-from bots.discord.showing import Pause, Showing
+from bots.discord.targets import BySlash, InChannel, Outlet, Privately
+from bots.discord.throttle import Pace
 from core.domain.messages import Attachment, Gone, Hindered, History, Question, Rank, Reach
 from core.domain.platform import Shown
 
@@ -84,7 +84,7 @@ class Surface:
     async def show(self, reply: Shown) -> None:
         """Raises Gone where nothing can be shown any more."""
         outlet = await self._outlet(reply.threaded)
-        quote = look.quoted(self._address["prompt"]) if "prompt" in self._address else ""
+        quote = formatting.quoted(self._address["prompt"]) if "prompt" in self._address else ""
         await Showing(reply, outlet, self._house.pace, quote, self._house.pause).run()
 
     @property

@@ -14,7 +14,7 @@ from typing import Any
 
 from bots.app import run
 from bots.app.health import Health
-from bots.discord.door import Discord
+from bots.discord.adapter import Discord
 from bots.ops import logs
 from bots.ops.http_server import Server
 from bots.slack.adapter import Slack

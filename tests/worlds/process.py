@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from bots.discord.door import Discord
+from bots.discord.adapter import Discord
 from bots.ops.http_server import Server
 from bots.slack.adapter import Slack
 from core.answering.assistant import Assistant

@@ -9,10 +9,10 @@ from functools import partial
 import discord
 from discord.utils import snowflake_time
 
-from bots.discord import look
-from bots.discord.outlets import Outlet
-from bots.discord.pace import Pace
-from bots.discord.refusals import INVALID_FORM, LONG, SHORT, UNKNOWN_MESSAGE, Transient, tried
+from bots.discord import formatting
+from bots.discord.errors import INVALID_FORM, LONG, SHORT, UNKNOWN_MESSAGE, Transient, tried
+from bots.discord.targets import Outlet
+from bots.discord.throttle import Pace
 from core.domain.messages import Gone
 from core.domain.platform import Shown
 from core.rendering.paginator import Delete, Edit, Pager, Post, Posted, steps
@@ -49,8 +49,8 @@ class Showing:
         self._texts: dict[str, str] = {}
         self._gone: set[str] = set()
         self._unsure = False
-        self._limit = look.PAGE
-        self._pager = Pager(look.dialect(self._limit))
+        self._limit = formatting.PAGE
+        self._pager = Pager(formatting.dialect(self._limit))
 
     async def run(self) -> None:
         """Show every text in time, and the final one whatever it takes. Raises Gone."""
@@ -85,7 +85,7 @@ class Showing:
     async def _converge(self, text: str, whole: bool) -> None:
         """Make what is posted equal `text`, step by step; what somebody deleted meanwhile is posted again."""
         while True:
-            wanted = look.shown(text, self._quote, whole and self._reply.notice, self._limit, self._pager)
+            wanted = formatting.shown(text, self._quote, whole and self._reply.notice, self._limit, self._pager)
             todo = steps(self._posted(), wanted)
             if not todo:
                 break
@@ -107,7 +107,7 @@ class Showing:
                 raise Gone(f"Discord refuses the page ({error.code})") from error
             log.warning("Discord refuses a page of %d characters; trying smaller ones", self._limit)
             self._limit -= TIGHTER
-            self._pager = Pager(look.dialect(self._limit))
+            self._pager = Pager(formatting.dialect(self._limit))
 
     async def _carry_out(self, step: Edit | Post | Delete) -> None:
         match step:

@@ -10,9 +10,9 @@ from discord import AppInfo, ApplicationFlags, Permissions
 from discord.app_commands import CommandTree
 from discord.http import Route
 
-from bots.discord import commands
+from bots.discord import slash
 from bots.discord.invite import SWITCHES, invite, permissions
-from bots.discord.read import Json
+from bots.discord.parse import Json
 from bots.ops.results import DISCORD, SECONDS, Finding, Findings, together
 from core.commands import TABLE
 from core.settings import Settings
@@ -103,7 +103,7 @@ def _missing(server: Json) -> list[str]:
 
 async def _commands(client: discord.Client) -> Findings:
     tree = CommandTree(client)
-    wanted = [_shape(command.to_dict(tree)) for command in commands.build(TABLE, _never, _never, _never)]
+    wanted = [_shape(command.to_dict(tree)) for command in slash.build(TABLE, _never, _never, _never)]
     try:
         known = [_shape(dict(one)) for one in await _asked(client.http.get_global_commands(_application(client).id))]
     except _Silent as silent:

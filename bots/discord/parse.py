@@ -10,7 +10,7 @@ from typing import Any
 
 from discord.utils import snowflake_time
 
-from bots.discord import look
+from bots.discord import formatting
 from core.domain.messages import Asks, Attachment, Deleted, Edited, Message, Said, ThreadKey
 
 Json = dict[str, Any]
@@ -53,7 +53,7 @@ def said(payload: Json, place: Place, us: Us) -> Said | None:
     message = read(payload, place, us)
     if message is None:
         return None
-    address = json.dumps({"at": place.at, "title": look.excerpt(message.text, TITLE)})
+    address = json.dumps({"at": place.at, "title": formatting.excerpt(message.text, TITLE)})
     return Said(message.id, place.key(_root(message)), message, asks(payload, place, us), address)
 
 
@@ -78,7 +78,7 @@ def read(payload: Json, place: Place, us: Us) -> Message | None:
     if payload["type"] not in SPOKEN:
         return None
     mine = payload["author"]["id"] == us.id
-    _, text, notice = look.parted(payload["content"], slash(payload)) if mine else ("", _text(payload, us), False)
+    _, text, notice = formatting.parted(payload["content"], slash(payload)) if mine else ("", _text(payload, us), False)
     changed = payload.get("edited_timestamp")
     answered = answers(payload) if mine else None
     return Message(
@@ -98,7 +98,7 @@ def read(payload: Json, place: Place, us: Us) -> Message | None:
 
 def question(payload: Json) -> Message | None:
     """The question that is quoted above one of our slash answers."""
-    asked = look.parted(payload["content"], slash(payload))[0]
+    asked = formatting.parted(payload["content"], slash(payload))[0]
     metadata = payload.get("interaction_metadata")
     if not (asked and metadata):
         return None
@@ -176,7 +176,7 @@ def _text(payload: Json, us: Us) -> str:
     stickers = [f"(sticker: {sticker['name']})" for sticker in payload.get("sticker_items") or ()]
     poll = (payload.get("poll") or {}).get("question", {}).get("text")
     parts = (content, *forwarded, *stickers, f"(poll: {poll})" if poll else "")
-    return "\n".join(look.plain(part, us.named) for part in parts if part)
+    return "\n".join(formatting.plain(part, us.named) for part in parts if part)
 
 
 def _attachments(payload: Json) -> Iterator[Attachment]:

@@ -6,10 +6,10 @@ from typing import Any, Protocol
 
 import discord
 
-from bots.discord import read
-from bots.discord.read import Place, Us
-from bots.discord.refusals import EXPIRED, INVALID_FORM, NO_HISTORY, UNKNOWN_MESSAGE
-from bots.discord.rest import ORIGINAL, Rest
+from bots.discord import parse
+from bots.discord.client import ORIGINAL, Rest
+from bots.discord.errors import EXPIRED, INVALID_FORM, NO_HISTORY, UNKNOWN_MESSAGE
+from bots.discord.parse import Place, Us
 from core.domain.messages import File, Gone
 
 ARCHIVED = 50083
@@ -83,7 +83,7 @@ class InChannel:
         newest = max([*known, self.question], key=int)
         shown = await self.rest.listed(self.channel, after=newest)
         pages = [one for one in shown if one["author"]["id"] == self.us.id and one["id"] not in known]
-        return [one["id"] for one in pages if read.answers(one) in {self.question, None}]
+        return [one["id"] for one in pages if parse.answers(one) in {self.question, None}]
 
     async def type(self) -> None:
         await self.rest.typing(self.channel)

@@ -10,10 +10,10 @@ from functools import partial
 import discord
 
 from bots.delivery.at_least_once import surely
-from bots.discord import read
+from bots.discord import parse
+from bots.discord.errors import patiently
 from bots.discord.names import Names
-from bots.discord.read import DIRECT, Json, Place, Us
-from bots.discord.refusals import patiently
+from bots.discord.parse import DIRECT, Json, Place, Us
 from core.domain.messages import Event, Gap, Gone, Hear
 
 log = logging.getLogger(__name__)
@@ -62,10 +62,10 @@ class Hearing:
             return [_gap(payload)]
         place = await standing(self._client(), payload.get("guild_id"), payload["channel_id"])
         if name.startswith("MESSAGE_DELETE"):
-            return read.deleted(payload, place, datetime.now(UTC))
+            return parse.deleted(payload, place, datetime.now(UTC))
         us = self._us(payload)
         self._names.note(payload)
-        event = read.said(payload, place, us) if name == "MESSAGE_CREATE" else read.edited(payload, place, us)
+        event = parse.said(payload, place, us) if name == "MESSAGE_CREATE" else parse.edited(payload, place, us)
         return [event] if event else []
 
     def _us(self, payload: Json) -> Us:

@@ -17,20 +17,20 @@ from discord.http import HTTPClient, Route
 
 from bots.delivery.backfill import CatchingUp
 from bots.delivery.fencing import fenced
-from bots.discord import look
-from bots.discord.calls import counted
-from bots.discord.client import SILENCE, Client
-from bots.discord.hearing import Hearing, us
+from bots.discord import formatting
+from bots.discord.backfill import Search
+from bots.discord.client import Rest
+from bots.discord.errors import Transient, tried
+from bots.discord.gateway import SILENCE, Client
+from bots.discord.intake import Hearing, us
 from bots.discord.interactions import DEFER, Interactions
 from bots.discord.invite import SWITCHES
-from bots.discord.missed import Search
 from bots.discord.names import Names
-from bots.discord.pace import EDIT, Pace
+from bots.discord.publisher import Pause
 from bots.discord.ranks import Ranks
-from bots.discord.refusals import Transient, tried
-from bots.discord.rest import Rest
-from bots.discord.showing import Pause
 from bots.discord.surface import House, Surface
+from bots.discord.throttle import EDIT, Pace
+from bots.discord.tracing import counted
 from core.commands import TABLE
 from core.domain.messages import Gone, Hear, Question, Unconnectable
 from core.settings import Misset, Settings
@@ -139,7 +139,7 @@ class Discord:
         """A direct message. Raises Gone."""
         try:
             channel = await tried(self._rest.direct(person))
-            await tried(self._rest.post(channel, look.notice(text), secrets.token_hex(8)))
+            await tried(self._rest.post(channel, formatting.notice(text), secrets.token_hex(8)))
         except (Transient, discord.HTTPException) as error:
             raise Gone(f"a direct message to {person} was not sent: {error}") from None
 

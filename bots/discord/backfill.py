@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import discord
 
-from bots.discord import read
-from bots.discord.hearing import place, us
-from bots.discord.read import DIRECT, Json, Place, Us
-from bots.discord.refusals import patiently
-from bots.discord.rest import MOST, Rest
-from bots.discord.showing import Pause
+from bots.discord import parse
+from bots.discord.client import MOST, Rest
+from bots.discord.errors import patiently
+from bots.discord.intake import place, us
+from bots.discord.parse import DIRECT, Json, Place, Us
+from bots.discord.publisher import Pause
 from core.domain.messages import Asks, Gone, Missed, Said
 
 LEISURE = 0.25  # seconds before each request: what somebody waits for goes first
@@ -90,12 +90,12 @@ def _answered(shown: list[tuple[Place, Json]], ours: Us) -> Iterator[str]:
     """What has an answer of ours. One that names no question stands in a thread that hangs on it, and has its name."""
     for where, payload in shown:
         if payload["author"]["id"] == ours.id:
-            yield read.answers(payload) or where.at
+            yield parse.answers(payload) or where.at
 
 
 def _asking(where: Place, payload: Json, ours: Us) -> Said | None:
     try:
-        event = read.said(payload, where, ours)
+        event = parse.said(payload, where, ours)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         log.error("a message that was missed can't be read: %s", type(error).__name__)
         return None
