@@ -18,11 +18,11 @@ test: $(VENV)/test
 
 reliability: $(VENV)/test
 	$(BIN)/pytest -n 2 -m reliability -o faulthandler_timeout=0
-	WORLDS=$(or $(WORLDS),1000) $(BIN)/pytest -n 2 tests/test_worlds.py -o faulthandler_timeout=0
-	QUESTIONS=$(or $(QUESTIONS),2000) $(BIN)/pytest tests/test_overload.py
+	WORLDS=$(or $(WORLDS),1000) $(BIN)/pytest -n 2 tests/e2e/test_worlds.py -o faulthandler_timeout=0
+	QUESTIONS=$(or $(QUESTIONS),2000) $(BIN)/pytest tests/e2e/test_overload.py
 
 soak: $(VENV)/test
-	$(BIN)/python -m tests.soak $(or $(SECONDS),60)
+	$(BIN)/python -m tests.e2e.soak $(or $(SECONDS),60)
 
 bench: $(VENV)/test
 	$(BIN)/python -m bench

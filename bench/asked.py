@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.fakes.claude import ClaudeFake
-from tests.fakes.claude_script import Answer, last_words
+from tests.fakes.claude.script import Answer, last_words
+from tests.fakes.claude.server import ClaudeFake
 
 FIRST = 3  # the event of a stream that brings the first text: after its start, its block's start and a ping
 CHUNK = 16  # characters: four tokens

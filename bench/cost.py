@@ -1,7 +1,7 @@
 """Cost: what threads are billed through a cache as Anthropic describes it, over the least that they could be."""
 
 from bench.figures import Figure
-from tests.test_cost import least, output, talked
+from tests.integration.core.test_cost import least, output, talked
 
 TURNS = (5, 20, 50)
 MODEL = "claude-haiku-5-5"

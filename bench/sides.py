@@ -11,16 +11,16 @@ from typing import Literal, Protocol
 
 from bench.asked import Asked, Questions, answered
 from bench.processes import OURS, Process, process
-from tests.fakes.claude import ClaudeFake
-from tests.fakes.discord import DiscordFake
-from tests.fakes.discord_limits import Delay
-from tests.fakes.discord_nouns import Post as DiscordPost
-from tests.fakes.discord_world import Event
-from tests.fakes.slack import SlackFake
-from tests.fakes.slack_faults import Phase
-from tests.fakes.slack_nouns import BOT, Post
-from tests.fakes.slack_text import displayed
-from tests.fakes.slack_world import Happening, Removed
+from tests.fakes.claude.server import ClaudeFake
+from tests.fakes.discord.limits import Delay
+from tests.fakes.discord.nouns import Post as DiscordPost
+from tests.fakes.discord.server import DiscordFake
+from tests.fakes.discord.world import Event
+from tests.fakes.slack.faults import Phase
+from tests.fakes.slack.nouns import BOT, Post
+from tests.fakes.slack.server import SlackFake
+from tests.fakes.slack.text import displayed
+from tests.fakes.slack.world import Happening, Removed
 
 Bot = Literal["limit", "confab"]
 BOTS: tuple[Bot, ...] = ("limit", "confab")

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from core.store.sqlite import open_store
-from tests.leaks import Lines, leaks, written
-from tests.talk import NOON
+from tests.support.leaks import Lines, leaks, written
+from tests.support.talk import NOON
 
 LINES = Lines()
 

@@ -1,0 +1,90 @@
+"""Confab as a process that can be killed at any call of its store. Started by `tests.e2e.reliability.nursery`.
+
+Its successor waits one second, not ten, and pages are edited faster than platforms like.
+"""
+
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from bots.app import run
+from bots.app.health import Health
+from bots.discord.adapter import Discord
+from bots.ops import logs
+from bots.ops.http_server import Server
+from bots.slack.adapter import Slack
+from core import settings
+from core.domain.platform import Platform
+from core.settings import Settings
+from core.store.protocols import Store
+from core.store.sqlite import open_store
+
+STALE = timedelta(seconds=1)
+EDIT = 0.05  # seconds between two edits
+DEATH = "DEATH"
+"""The variable that names the call at which the process kills itself: `questions.posted 2 after`."""
+CALLS = "CALLS"
+"""The variable that names a file which gets a line for each call."""
+
+
+class Mortal:
+    """One protocol of the store; `told` hears before and after each of its calls."""
+
+    def __init__(self, name: str, within: object, told: Callable[[str, str], None]) -> None:
+        self._name, self._within, self._told = name, within, told
+
+    def __getattr__(self, method: str) -> Any:
+        call = getattr(self._within, method)
+
+        async def called(*given: object, **named: object) -> object:
+            self._told(f"{self._name}.{method}", "before")
+            answer = await call(*given, **named)
+            self._told(f"{self._name}.{method}", "after")
+            return answer
+
+        return called
+
+
+def mortal(store: Store, death: str, calls: str) -> Store:
+    """A store that kills its process where `death` says, and writes every call down in the file `calls`."""
+    done: Counter[str] = Counter()
+
+    def told(call: str, phase: str) -> None:
+        if phase == "before":
+            done[call] += 1
+            if calls:
+                with Path(calls).open("a") as file:
+                    file.write(f"{call}\n")
+        if death == f"{call} {done[call]} {phase}":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    names = [field.name for field in fields(Store) if field.name != "shut"]
+    return replace(store, **{name: Mortal(name, getattr(store, name), told) for name in names})  # type: ignore[arg-type]
+
+
+def platforms(chosen: Settings, store: Store) -> Sequence[Platform]:
+    found: list[Platform] = []
+    if chosen.slack_bot_token and chosen.slack_app_token:
+        bot, app = chosen.slack_bot_token.get_secret_value(), chosen.slack_app_token.get_secret_value()
+        found.append(Slack(bot, app_token=app, api_url=chosen.slack_api_url, pause=EDIT))
+    if chosen.discord_bot_token:
+        api, gateway = chosen.discord_api_url, chosen.discord_gateway_url
+        token = chosen.discord_bot_token.get_secret_value()
+        found.append(Discord(token, store.notes, api_url=api, gateway_url=gateway, quick=True, edit=EDIT))
+    return found
+
+
+async def main() -> None:
+    """`confab run`, until it is killed."""
+    chosen = settings.read()
+    logs.start("INFO", settings.secrets(chosen), "text")
+    opened = await open_store(chosen.database_url, stale=STALE)
+    store = mortal(opened, os.environ.get(DEATH, ""), os.environ.get(CALLS, ""))
+    health, server = Health(store.questions), Server()
+    await run.answer(chosen, platforms(chosen, store), store, health=health, server=server, stop=run.stopping())
+    await opened.shut()

@@ -1,0 +1,95 @@
+"""Kinds of question that the matrix asks, each with all that people must see in the end."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from core.answering.assistant import MEMBERS_ONLY
+from tests.e2e.reliability.worlds import DiscordWorld, Page, SlackWorld, World, discord_world, slack_world
+from tests.fakes.claude.script import Answer, Fault
+
+SHORT = "The answer, whole and in some words more than one."
+LONG = "\n\n".join(f"Paragraph {number}: " + "words of some length, " * 20 + "end." for number in range(30))
+LESS = "\n\n".join(LONG.split("\n\n")[:11])  # three pages of Discord's
+DECLINED = "Claude could not take this request. Whoever runs this bot finds the reason in its log."
+PERSONA = "No persona is set here"
+BRIEF = Answer(text=SHORT, chunk=20, delay=0.02)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A question, how Claude answers it, and `shown`: whether that is what must stand there in the end."""
+
+    name: str
+    world: Callable[[], Any]
+    ask: Callable[[Any], Awaitable[None]]
+    shown: Callable[[list[Page]], bool]
+    answer: Answer | Fault = BRIEF
+    repeated: bool = False
+    """The platform tells again what we did not acknowledge."""
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def says(*words: str, place: str = "") -> Callable[[list[Page]], bool]:
+    """One page with these words in it."""
+    return lambda pages: len(pages) == 1 and all(word in pages[0].text for word in words) and place in pages[0].place
+
+
+def whole(text: str, count: int) -> Callable[[list[Page]], bool]:
+    """So many pages that say all of `text`, and only that."""
+    return lambda pages: len(pages) == count and "\n\n".join(page.text for page in pages).endswith(text)
+
+
+def mention(text: str, user: str = "ada", channel: str = "dev") -> Callable[[World], Awaitable[None]]:
+    async def ask(world: World) -> None:
+        people, us = (world.slack, "U0BOT") if isinstance(world, SlackWorld) else (world.discord, world.discord.me)
+        world.asked = await people.say(user, channel, f"<@{us}> {text}")
+
+    return ask
+
+
+async def direct(world: SlackWorld) -> None:
+    world.asked = await world.slack.say("ada", "D0ADA", "question")
+
+
+async def privately(world: DiscordWorld) -> None:
+    world.asked = await world.discord.say("ada", "dm", "question")
+
+
+async def slashed(world: SlackWorld) -> None:
+    world.asked = await world.slack.command("ada", "dev", "/confab", "persona show")
+
+
+def interact(command: str, **options: str) -> Callable[[DiscordWorld], Awaitable[None]]:
+    async def ask(world: DiscordWorld) -> None:
+        world.interaction = await world.discord.interact("ada", "general", command, options)
+        world.asked = world.interaction.id
+
+    return ask
+
+
+def growing(text: str) -> Answer:
+    return Answer(text=text, chunk=len(text) // 3, delay=0.02)
+
+
+BENEATH = "beneath the question"
+REFUSED = Fault(400, "invalid_request_error", "no")
+
+KINDS = [
+    Kind("slack mention", slack_world, mention("q"), says(SHORT, place=BENEATH), repeated=True),
+    Kind("slack direct message", slack_world, direct, says(SHORT, place=BENEATH), repeated=True),
+    Kind("slack three pages", slack_world, mention("q"), whole(LONG, 3), growing(LONG), repeated=True),
+    Kind("slack refused", slack_world, mention("q"), says(DECLINED, place=BENEATH), REFUSED, repeated=True),
+    Kind("slack guest", slack_world, mention("q", "eve", "general"), says(MEMBERS_ONLY), repeated=True),
+    Kind("slack command", slack_world, mention("!persona show"), says(PERSONA, place=BENEATH), repeated=True),
+    Kind("slack slash command", slack_world, slashed, says(PERSONA, place="C0DEV")),
+    Kind("discord mention", discord_world, mention("q"), says(SHORT, place="dev")),
+    Kind("discord direct message", discord_world, privately, says(SHORT, place="@ada")),
+    Kind("discord three pages", discord_world, mention("q"), whole(LESS, 3), growing(LESS)),
+    Kind("discord ask", discord_world, interact("ask", prompt="q"), says(SHORT)),
+    Kind("discord ask, three pages", discord_world, interact("ask", prompt="q"), whole(LESS, 3), growing(LESS)),
+    Kind("discord refused", discord_world, mention("q"), says(DECLINED), REFUSED),
+    Kind("discord command", discord_world, interact("persona show"), says(PERSONA)),
+]

@@ -1,0 +1,265 @@
+"""The matrix: a clean run tells the points of a kind of question; at each one the bot is killed, and started again."""
+
+import asyncio
+import os
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.e2e.reliability.bot import CALLS, DEATH
+from tests.e2e.reliability.kinds import Kind
+from tests.e2e.reliability.nursery import Bot, Nursery
+from tests.e2e.reliability.worlds import Database, Page, World
+
+ANSWERING = 30.0  # seconds that a question gets
+PHASES = ("before", "after", "answered")
+"""Of a request: nothing happened; it happened and nobody was told; it was answered."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Point:
+    """The `number`th time of `call`: a request to the `platform`, one to or an event of `claude`, a call of the `store`."""
+
+    where: str
+    call: str
+    number: int
+    phase: str
+
+    def __str__(self) -> str:
+        return f"{self.phase} {self.call} {self.number}"
+
+
+@dataclass(slots=True)
+class Run:
+    """One question with one process after the other over one database."""
+
+    kind: Kind
+    world: World
+    nursery: Nursery
+    folder: Path
+    told: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    @property
+    def database(self) -> Database:
+        return Database(self.folder / "confab.db")
+
+    async def bot(self, **variables: str) -> Bot:
+        """A process, connected unless it died before."""
+        times = self.world.connections + 1
+        settings = self.world.environment() | {"DATABASE_URL": f"sqlite:///{self.database.path}"}
+        bot = await self.nursery.bot(settings | variables, self.folder / "log")
+        waiting = [asyncio.create_task(self.world.connected(times)), asyncio.create_task(bot.ended.wait())]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for one in waiting:
+            one.cancel()
+        return bot
+
+    def complete(self, expected: Sequence[Page] | None = None) -> bool:
+        """Whether people see what they must, and nothing else."""
+        pages = self.world.pages()
+        if expected is None:
+            return self.kind.shown(pages)
+        if self.world.unacknowledged:  # the command's answer has nothing to hang on
+            return [(page.place, page.text) for page in pages] == [(page.place, page.text) for page in expected]
+        return pages == list(expected)
+
+    async def finished(self, expected: Sequence[Page] | None = None) -> bool:
+        """Wait until the question is closed and its answer whole. Whether that came."""
+        with suppress(TimeoutError):
+            await self.world.until(lambda: self.complete(expected), ANSWERING)
+            await self.database.closed(ANSWERING)
+            await self.world.until(lambda: not self.world.untidy, 2)
+        return self.complete(expected) and not self.database.open
+
+    @property
+    def accounted(self) -> bool:
+        """Whether the ledger has each request that reached Claude, at most one that did not, and none open."""
+        asked = len([one for one in self.world.claude.requests if one.path == "/v1/messages"])
+        rows = self.database.count("requests")
+        return asked <= rows <= asked + 1 and not self.database.count("requests", "state = 'reserved'")
+
+
+@asynccontextmanager
+async def run(kind: Kind, nursery: Nursery, folder: Path) -> AsyncIterator[Run]:
+    os.makedirs(folder, exist_ok=True)
+    async with kind.world() as world:
+        world.claude.answer = lambda body: kind.answer
+        yield Run(kind, world, nursery, folder)
+
+
+async def points(kind: Kind, nursery: Nursery, folder: Path) -> tuple[list[Point], list[Page]]:
+    """A clean run: each point that it passes, and what people see at its end."""
+    async with run(kind, nursery, folder) as clean:
+        passed: list[tuple[str, str]] = []
+        calls = folder / "calls"
+        bot = await clean.bot(**{CALLS: str(calls)})
+        watch(clean, passed.append)
+        await kind.ask(clean.world)
+        assert await clean.finished(), clean.world.pages()
+        assert clean.accounted
+        assert not clean.world.untidy
+        pages = clean.world.pages()
+        await bot.kill()
+        found = [*numbered(passed), *numbered([("store", call) for call in calls.read_text().split()])]
+    return [Point(*one, phase) for one in found for phase in phases(one)], pages
+
+
+def phases(call: tuple[str, str, int]) -> Sequence[str]:
+    where = call[0]
+    if where == "platform":
+        return PHASES
+    return PHASES[:2] if where == "store" else PHASES[:1]
+
+
+def numbered(calls: Sequence[tuple[str, str]]) -> list[tuple[str, str, int]]:
+    """The how manyth of its name each one is."""
+    counts: Counter[tuple[str, str]] = Counter()
+    found = []
+    for call in calls:
+        counts[call] += 1
+        found.append((*call, counts[call]))
+    return found
+
+
+def watch(clean: Run, passed) -> None:
+    """Tell each request of the platform's, and each request and event of Claude's."""
+    hook = on_platform(clean, lambda call, phase: phase == "before" and passed(("platform", call)))
+    clean.world.on_request(hook)
+
+    async def asked(_: int) -> None:
+        passed(("claude", "request"))
+
+    async def sent(_: int, __: int) -> None:
+        passed(("claude", "event"))
+
+    clean.world.claude.on_request(asked)
+    clean.world.claude.on_event(sent)
+
+
+def on_platform(one: Run, told):
+    """A hook as the world's platform wants it: Slack's is awaited, Discord's is not."""
+
+    async def awaited(call: str, phase: str) -> bool:
+        return bool(told(call, phase))
+
+    return awaited if one.world.workspace.startswith("slack") else lambda call, phase: bool(told(call, phase))
+
+
+def deadly(one: Run, point: Point, bot: Bot) -> None:
+    """Kill `bot` at a point that the platform or Claude sees."""
+    counts: Counter[tuple[str, str]] = Counter()
+
+    def reached(call: str, phase: str) -> bool:
+        """Whether this is it; then the process is gone."""
+        counts[call, phase] += 1
+        if (call, phase, counts[call, phase]) != (point.call, point.phase, point.number) or bot.ended.is_set():
+            return False
+        bot.signal(signal.SIGKILL)
+        return True
+
+    if point.where == "platform":
+        one.world.on_request(on_platform(one, reached))
+
+    async def asked(_: int) -> None:
+        reached("request", "before")
+
+    async def sent(_: int, __: int) -> None:
+        reached("event", "before")
+
+    if point.where == "claude":
+        one.world.claude.on_request(asked)
+        one.world.claude.on_event(sent)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a question whose process was killed at a point."""
+
+    kind: Kind
+    point: Point
+    outcome: str
+    """`answered`, `unheard` (the platform told it once, to a process that died before it could write it down),
+    `missed` (answered without the process being killed), or what is wrong: `lost`, `doubled`, `unaccounted`, `untidy`."""
+    pages: Sequence[Page] = ()
+
+    @property
+    def right(self) -> bool:
+        return self.outcome in {"answered", "unheard", "missed"}
+
+    def __str__(self) -> str:
+        return f"{self.kind}, killed {self.point}: {self.outcome} {list(self.pages)}"
+
+
+async def killed(kind: Kind, point: Point, expected: Sequence[Page], nursery: Nursery, folder: Path) -> Verdict:
+    """Ask, kill at the point, start again, and look."""
+    async with run(kind, nursery, folder) as one:
+        death = {DEATH: f"{point.call} {point.number} {point.phase}"} if point.where == "store" else {}
+        first = await one.bot(**death)
+        asked = kind.repeated or not first.ended.is_set()
+        if not first.ended.is_set():
+            deadly(one, point, first)
+        if asked:
+            await kind.ask(one.world)
+        reached = await ends(first, one, expected)
+        await first.kill()
+        heard = one.database.count("questions") > 0
+        second = await one.bot()
+        if not asked:
+            await kind.ask(one.world)
+        elif not (heard or kind.repeated):
+            return await silent(one, point, expected)
+        right = await one.finished(expected)
+        verdict = Verdict(kind, point, outcome(one, expected, right, reached), one.world.pages())
+        await second.kill()
+    return verdict
+
+
+async def ends(first: Bot, one: Run, expected: Sequence[Page]) -> bool:
+    """Wait until the process is dead, or has answered without having come to the point. Whether it is dead."""
+    dead, done = asyncio.create_task(first.ended.wait()), asyncio.create_task(one.finished(expected))
+    await asyncio.wait({dead, done}, return_when=asyncio.FIRST_COMPLETED)
+    if not dead.done():
+        await asyncio.sleep(0.2)  # the point may be behind the answer
+    for task in (dead, done):
+        task.cancel()
+    await asyncio.gather(dead, done, return_exceptions=True)
+    return first.ended.is_set()
+
+
+async def silent(one: Run, point: Point, expected: Sequence[Page]) -> Verdict:
+    """Nobody can answer what nobody knows of; unless what was missed is read again, nothing is said."""
+    with suppress(TimeoutError):
+        await one.world.until(lambda: one.complete(expected), 1)
+    pages = one.world.pages()
+    return Verdict(one.kind, point, "unheard" if not pages or one.complete(expected) else "doubled", pages)
+
+
+def outcome(one: Run, expected: Sequence[Page], right: bool, reached: bool) -> str:
+    if not right:
+        return "doubled" if len(one.world.pages()) > len(expected) else "lost"
+    if not one.accounted:
+        return "unaccounted"
+    if one.world.untidy:
+        return "untidy"
+    return "answered" if reached else "missed"
+
+
+def spread(found: Sequence[Point], count: int) -> list[Point]:
+    """So many of them, evenly."""
+    return [found[index * len(found) // count] for index in range(count)]
+
+
+async def all_of(
+    kind: Kind, chosen: Sequence[Point], expected: Sequence[Page], nursery: Nursery, folder: Path
+) -> list[Verdict]:
+    """Every one of the points, a few at a time."""
+    places = asyncio.Semaphore(int(os.environ.get("RELIABILITY_PLACES", "6")))
+
+    async def one(number: int, point: Point) -> Verdict:
+        async with places:
+            return await killed(kind, point, expected, nursery, folder / str(number))
+
+    return await asyncio.gather(*(one(number, point) for number, point in enumerate(chosen)))

@@ -1,0 +1,132 @@
+"""A pair of processes over one database in one Slack workspace: one is killed again and again, the other put to sleep."""
+
+import asyncio
+import random
+import re
+import signal
+import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+from tests.e2e.reliability.bot import STALE
+from tests.e2e.reliability.nursery import Bot, Nursery
+from tests.e2e.reliability.worlds import CONNECTING, Database, SlackWorld
+from tests.fakes.claude.script import Answer, last_words
+from tests.fakes.slack.server import SlackFake, shown
+
+NUMBER = re.compile(r"question (\d+)")
+WHOLE = re.compile(r"To [\d, ]*: (a few words more\. ?){12}")
+HEARD = "SELECT thread, reply, min(id) FROM questions GROUP BY thread, reply"
+"""The questions that lead a reply, and in what order they were heard of.
+
+What Slack told a process that was killed or asleep it tells again, after what was asked later perhaps.
+"""
+ASLEEP = 2.5 * STALE.total_seconds()  # longer than a process may be silent
+AWAKE = 2.0
+
+
+@dataclass(slots=True)
+class Pair:
+    """Two processes; how often one was killed, and the other put to sleep."""
+
+    world: SlackWorld
+    nursery: Nursery
+    folder: Path
+    kills: int = 0
+    naps: int = 0
+
+    async def start(self) -> Bot:
+        times = self.world.connections + 1
+        settings = self.world.environment() | {"DATABASE_URL": f"sqlite:///{self.folder}/confab.db"}
+        bot = await self.nursery.bot(settings, self.folder / "log")
+        await self.world.slack.until(lambda: self.world.connections >= times, CONNECTING)
+        return bot
+
+    async def killing(self, bot: Bot, chance: random.Random) -> None:
+        """Kill it every few seconds, and start another."""
+        while True:
+            await asyncio.sleep(chance.uniform(2, 4))
+            await bot.kill()
+            self.kills += 1
+            bot = await self.start()
+
+    async def napping(self, bot: Bot) -> None:
+        """Stop it until others have taken over what it was answering, and let it go on."""
+        while True:
+            await asyncio.sleep(AWAKE)
+            bot.signal(signal.SIGSTOP)
+            self.naps += 1
+            try:
+                await asyncio.sleep(ASLEEP)
+            finally:
+                bot.signal(signal.SIGCONT)
+
+
+def answer(body) -> Answer:
+    """Claude names the questions that were asked last, in words enough to be shown growing."""
+    asked = NUMBER.findall(last_words(body))
+    return Answer(text=f"To {', '.join(asked)}: " + "a few words more. " * 12, chunk=40, delay=0.05)
+
+
+async def ask(slack: SlackFake, threads: int, each: int, chance: random.Random, seconds: float) -> int:
+    """So many questions in each of so many threads, spread over `seconds`, in an order of chance. How many."""
+    roots: dict[int, str] = {}
+    order = [thread for thread in range(threads) for _ in range(each)]
+    chance.shuffle(order)
+    for number, thread in enumerate(order):
+        text = f"<@U0BOT> question {number}"
+        ts = await slack.say(chance.choice(["ada", "bob", "cy"]), "dev", text, roots.get(thread))
+        roots.setdefault(thread, ts)
+        await asyncio.sleep(seconds / len(order))
+    return len(order)
+
+
+def wrong(slack: SlackFake, database: Database) -> Counter[str]:
+    """What is lost, doubled, cut off or out of order: replies against the questions that they are named after."""
+    found: Counter[str] = Counter()
+    replies: dict[str, dict[str, int]] = {}
+    for thread, reply, heard in database.rows(HEARD):
+        replies.setdefault(thread, {})[reply] = heard
+    for root, wanted in replies.items():
+        posts = [post for post in slack.world.replies(slack.world.posts["C0DEV", root]) if post.bot_id]
+        named = [(post.metadata or {})["event_payload"]["question"] for post in posts]
+        found["lost"] += len(wanted.keys() - set(named))
+        found["doubled"] += len(named) - len(set(named))
+        found["cut off"] += sum(not WHOLE.fullmatch(shown(post).text) for post in posts)
+        found["disordered"] += sum(
+            then < first and wanted[then] < wanted[first]
+            for first, then in combinations(dict.fromkeys(named), 2)
+            if {first, then} <= wanted.keys()
+        )
+        found["overtaken"] += list(dict.fromkeys(named)) != sorted(wanted)
+    return found
+
+
+async def storm(world: SlackWorld, nursery: Nursery, folder: Path, threads: int, each: int, seconds: float) -> dict:
+    """Ask while both processes are troubled, let them finish, and count what is wrong."""
+    began, chance = time.monotonic(), random.Random(7)
+    world.claude.answer = answer
+    pair, database = Pair(world, nursery, folder), Database(folder / "confab.db")
+    first, second = await pair.start(), await pair.start()
+    trouble = [asyncio.create_task(pair.killing(first, chance)), asyncio.create_task(pair.napping(second))]
+    count = await ask(world.slack, threads, each, chance, seconds)
+    for task in trouble:
+        assert not task.done(), task
+        task.cancel()
+    await asyncio.gather(*trouble, return_exceptions=True)
+    calm = await pair.start()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(120):
+            while world.slack.unacked or database.open:
+                await asyncio.sleep(0.1)
+    await calm.kill()
+    found = wrong(world.slack, database)
+    requests = [one for one in world.claude.requests if one.path == "/v1/messages"]
+    found["unaccounted"] = max(0, len(requests) - database.count("requests"))
+    found["lost"] += count - database.count("questions", "outcome = 'shown'")
+    names = ("lost", "doubled", "cut off", "disordered", "overtaken", "unaccounted")
+    counted = {"questions": count, "kills": pair.kills, "naps": pair.naps} | {name: found[name] for name in names}
+    return counted | {"open": database.open, "seconds": round(time.monotonic() - began)}

@@ -1,0 +1,193 @@
+"""A soak: one bot on both platforms, asked all the time, while everything around it fails now and then.
+
+`make soak SECONDS=3600` runs it for an hour. It prints how the process does, and what became of every question.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from prometheus_client.parser import text_string_to_metric_families as families
+
+from tests.fakes.claude.script import Answer, Break, Fault
+from tests.fakes.discord.limits import Fault as Drop
+from tests.fakes.discord.limits import error, limited
+from tests.fakes.slack.faults import Fault as Slacks
+from tests.support.both import World, running, world
+
+SHARE = 0.05  # of each kind of fault, a question
+PAUSE = 0.4  # seconds between two questions
+SETTLING = 120.0  # seconds in which all must be answered in the end
+SAMPLES = 12
+ROUTES = ("POST /channels/{channel}/messages", "PATCH /channels/{channel}/messages/{message}")
+METHODS = ("chat.postMessage", "chat.update")
+
+SLACK = {
+    "429": Slacks(429, "ratelimited", 1),
+    "5xx": Slacks(503),
+    "lost": Slacks(lost=True),
+    "dropped": Slacks(dropped=True),
+}
+DISCORD = {"429": limited(0.5), "5xx": error(502), "lost": Drop.LOSE, "dropped": Drop.DROP}
+CLAUDE: Mapping[str, Fault | Break] = {
+    "overload": Fault(529),
+    "429": Fault(429, "rate_limit_error", retry_after="1"),
+    "5xx": Fault(500, "api_error"),
+    "refused connection": Fault(None),
+    "error event": Break("error", 4),
+    "reset": Break("reset", 4),
+    "end": Break("eof", 4),
+}
+MEASURED = {
+    "process_resident_memory_bytes": "memory",
+    "process_open_fds": "files",
+    "confab_tasks": "tasks",
+    "confab_open_questions": "open",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """How the process does after so many seconds."""
+
+    seconds: float
+    memory: float
+    files: float
+    tasks: float
+    open: float
+
+    def __str__(self) -> str:
+        memory = self.memory / 2**20
+        return f"{self.seconds:7.0f} s {memory:7.1f} MB {self.files:4.0f} files {self.tasks:4.0f} tasks {self.open:4.0f} open"
+
+
+@dataclass(slots=True)
+class Soak:
+    """What was asked, how it went, and what became of it."""
+
+    world: World
+    chance: random.Random
+    faults: int = 0
+    samples: list[Sample] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.world.claude.answer = self.answer
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.began
+
+    async def run(self, seconds: float) -> None:
+        """Ask for so long, then wait until all is answered."""
+        next_sample = 0.0
+        while self.seconds < seconds:
+            if self.seconds >= next_sample:
+                await self.sample()
+                next_sample += seconds / SAMPLES
+            self.trouble()
+            await self.ask()
+            await asyncio.sleep(PAUSE)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SETTLING):
+                while self.unanswered() or (await self.measured())["open"]:
+                    await asyncio.sleep(0.1)
+        await self.sample()
+
+    async def ask(self) -> None:
+        match self.chance.randrange(5):
+            case 0 | 1:
+                await self.world.ask("slack")
+            case 2 | 3:
+                await self.world.ask("discord")
+            case _:
+                await self.world.command()
+
+    def trouble(self) -> None:
+        """Each kind of fault with its chance, at some method of its platform."""
+        for slacks in self._chosen(SLACK):
+            self.world.slack.fail_next(self.chance.choice(METHODS), slacks)
+        for trouble in self._chosen(DISCORD):
+            self.world.discord.fault(self.chance.choice(ROUTES), trouble)
+        cuts: Mapping[str, Callable[[], None]] = {
+            "slack": self.world.slack.sockets.cut,
+            "discord": self.world.discord.gateway.cut,
+        }
+        for cut in self._chosen(cuts):
+            cut()
+
+    def answer(self, body: Mapping[str, Any]) -> Answer | Fault:
+        """What Claude says; each kind of fault with its chance."""
+        whole = self.world.reply(body)
+        for fault in self._chosen(CLAUDE):
+            return fault if isinstance(fault, Fault) else Answer(whole.text, chunk=whole.chunk, breaks=fault)
+        return whole
+
+    def _chosen(self, kinds: Mapping[str, Any]) -> list[Any]:
+        found = [kind for kind in kinds.values() if self.chance.random() < SHARE]
+        self.faults += len(found)
+        return found
+
+    async def measured(self) -> dict[str, float]:
+        """What the process says of itself."""
+        told = families(await self.world.told("/metrics"))
+        return {MEASURED[one.name]: one.samples[0].value for one in told if one.name in MEASURED}
+
+    async def sample(self) -> None:
+        self.samples.append(Sample(self.seconds, **await self.measured()))
+        print(self.samples[-1], flush=True)
+
+    def unanswered(self) -> dict[str, list[str]]:
+        """Of what has no answer, what it has; one visible reason is an answer."""
+        return {
+            name: has
+            for name, has in self.world.unanswered().items()
+            if not (len(has) == 1 and "(reference " in has[0])
+        }
+
+    def figures(self) -> dict[str, int]:
+        """What became of all questions."""
+        has = [self.world.answers(one) for one in self.world.asked]
+        refused = sum(len(pages) == 1 and "(reference " in pages[0] for pages in has)
+        doubled = sum(len(pages) > 1 for pages in has)
+        lost = len(self.unanswered()) - doubled
+        stray = self.world.posts() - sum(map(len, has))
+        return {
+            "asked": len(has), "refused": refused, "lost": lost, "doubled": doubled, "stray": stray,
+            "open": int(self.samples[-1].open), "faults": self.faults,
+        }  # fmt: skip
+
+
+async def soaked(seconds: float, seed: int, folder: Path) -> tuple[dict[str, int], list[Sample]]:
+    """The figures, and the samples from first to last."""
+    async with world(folder) as everything, running(everything):
+        soak = Soak(everything, random.Random(seed))
+        await soak.run(seconds)
+        for name, has in soak.unanswered().items():
+            print(f"{name}: {has}")
+        print(", ".join(f"{count} {name}" for name, count in soak.figures().items()))
+        return soak.figures(), soak.samples
+
+
+def main() -> None:
+    """Soak from the command line; ends with 1 if anything was lost, doubled or left open."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("seconds", type=float, nargs="?", default=60.0)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    given = parser.parse_args()
+    print(f"seed {given.seed}")
+    with tempfile.TemporaryDirectory() as folder:
+        figures, _ = asyncio.run(soaked(given.seconds, given.seed, Path(folder)))
+    sys.exit(any(figures[name] for name in ("lost", "doubled", "stray", "open")))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""Every command that the manual shows does what it says: it is run here as it stands there, where nothing hinders that."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+CALLED = re.compile(r"(?:\.venv/bin/)?(?:confab|make|pip|sudo|docker)(?: \S.*)?")
+
+NOT_HERE = {
+    r"sudo .*|journalctl .*": "root, and systemd",
+    r"docker .*": "Docker",
+    r"git .*|pip .*": "the network",
+    r"make test": "this very suite",
+    r"make reliability": "minutes; test_crash.py and its like run parts of it",
+    r"make soak": "a minute and more; test_soak.py runs ten seconds of it",
+    r"make bench": "six quiet minutes; test_bench.py runs each part of it",
+}
+"""Commands that tests can't run, and what they need."""
+
+OFF = "SLACK_BOT_TOKEN and SLACK_APP_TOKEN: not set."
+RUN = {
+    "make install": (0, ""),
+    "make demo": (0, "This is an offline **stand-in**, not Claude"),
+    "confab": (2, "Usage: confab [OPTIONS] COMMAND"),
+    "confab --help": (0, "Usage: confab [OPTIONS] COMMAND"),
+    "confab chat": (0, "This is an offline **stand-in**, not Claude"),
+    "confab check": (1, "off      Claude    settings: not configured"),
+    "confab backup FILE": (0, "Copied confab.db to FILE and checked it: threads 1, messages 2"),
+    "confab usage": (0, "Nothing was asked yet: sqlite:///confab.db has no request."),
+    "confab usage --by day --since week": (0, "Nothing was asked yet"),
+    "confab usage reconcile": (2, "Missing argument 'FILE'"),
+    "confab usage reconcile usage.csv": (2, "usage.csv can't be read"),
+    "confab run": (2, OFF),
+    "confab run --only slack": (2, OFF),
+    "confab run --only discord": (2, "DISCORD_BOT_TOKEN: not set."),
+    "confab slack manifest": (0, '"name": "Confab"'),
+    "confab slack manifest --url https://confab.example": (0, "https://confab.example/slack/events"),
+    "confab discord invite": (2, "DISCORD_BOT_TOKEN: not set, or no bot's token."),
+    "confab discord invite --application 1": (0, "https://discord.com/oauth2/authorize?client_id=1&"),
+}
+"""What each of the others ends with and says, where no account is configured. `confab run` has more tests elsewhere."""
+
+
+def shown(text: str) -> set[str]:
+    """The commands in a page: a line of a shell's block, what follows a prompt, and what is named in a sentence."""
+    blocks = [block for kind, block in FENCE.findall(text) if kind in {"sh", "console"}]
+    lines = [line for block in blocks for line in block.splitlines() if line and not line.startswith("#")]
+    lines += re.findall(r"^(?:    )?\$ (.+)$", text, re.MULTILINE)
+    inline = [one for one in re.findall(r"`([^`\n]+)`", FENCE.sub("", text)) if CALLED.fullmatch(one)]
+    return {line.removeprefix(".venv/bin/") for line in [*lines, *inline]}
+
+
+COMMANDS = sorted(set().union(*(shown(page.read_text()) for page in PAGES)))
+
+
+def test_every_command_is_run_here_or_needs_what_a_test_has_not():
+    hindered = {line for line in COMMANDS if any(re.fullmatch(kind, line) for kind in NOT_HERE)}
+
+    assert set(COMMANDS) - hindered - set(RUN) == set()
+    assert [kind for kind in NOT_HERE if not any(re.fullmatch(kind, line) for line in COMMANDS)] == []
+
+
+def test_commands_are_found_in_blocks_at_prompts_and_in_sentences():
+    text = "Run `make x`, see `a.md`.\n\n    $ git pull && make y\n    out\n\n```sh\n# why\nsudo z\n```\n```\n$ confab q\nok\n```\n```json\n{}\n```\n"
+
+    assert shown(text) == {"make x", "git pull && make y", "sudo z", "confab q"}
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_what_stands_in_the_manual_is_what_a_shell_reads(line):
+    words = line.replace("<this repository>", "REPOSITORY")
+
+    assert subprocess.run(["sh", "-n", "-c", words], capture_output=True, text=True, check=False).stderr == ""
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A folder like a fresh clone's, with everything installed."""
+    for name in ("Makefile", "pyproject.toml", "bench", "bots", "core", "tests"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    installed = tmp_path / ".venv/bin"
+    installed.mkdir(parents=True)
+    start = "from bots.cli import main; main(prog_name='confab')"
+    for name, words in [("confab", f'-c "{start}" "$@"'), ("python", '"$@"')]:
+        (installed / name).write_text(f"#!/bin/sh\nexec {sys.executable} {words}\n")
+        (installed / name).chmod(0o755)
+    (installed / "pip").write_text("")
+    for stamp in ("demo", "test"):
+        (tmp_path / ".venv" / stamp).write_text("")
+    return tmp_path
+
+
+def shell(line: str, folder: Path, said: str = "") -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": f"{folder}/.venv/bin:{os.environ['PATH']}", "PYTHONPATH": str(folder), "LOGNAME": "ada"}
+    run = subprocess.run(
+        ["sh", "-c", line], cwd=folder, env=environment, input=said, capture_output=True, text=True, check=False
+    )
+    print(run.stdout, run.stderr)  # where leaks are looked for
+    return run
+
+
+@pytest.mark.parametrize("line", RUN)
+def test_a_command_of_the_manual_does_what_it_says(checkout, line):
+    if "backup" in line:
+        shell("confab chat", checkout, "hello\n")
+    code, says = RUN[line]
+    run = shell(line, checkout, "hello\n")
+
+    assert run.returncode == code
+    assert says in run.stdout + run.stderr
+    assert "Traceback" not in run.stderr

@@ -1,0 +1,296 @@
+"""One command runs every platform, lets none take another down, and leaves nothing half done.
+
+Tests bots.app.registry.
+"""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from bots.app import run
+from bots.app.health import Health
+from bots.ops.http_server import Server
+from core.settings import Settings
+from core.store.sqlite import open_store
+from tests.fakes.board import Board
+from tests.fakes.claude.script import Answer, Gate
+from tests.fakes.claude.server import ClaudeFake
+from tests.fakes.slack.server import SlackFake
+from tests.support.wire import free_port
+
+ROOT = Path(__file__).parents[2]
+
+
+class Broken(Board):
+    """A board that fails as soon as it runs."""
+
+    name = "broken"
+    offline = "never connected"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ran = asyncio.Event()
+
+    async def run(self, hear):
+        self.ran.set()
+        raise ExceptionGroup("all of it", [OSError("no route")])
+
+
+class Talking(Board):
+    """A board that can be told events once it runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.listening = asyncio.Event()
+
+    async def run(self, hear):
+        self.hear = hear
+        self.listening.set()
+        await super().run(hear)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+@pytest.fixture
+async def fake():
+    async with ClaudeFake() as server:
+        server.answer = lambda body: Answer(text="fine")
+        yield server
+
+
+@pytest.fixture
+def settings(fake, tmp_path):
+    url = f"sqlite:///{tmp_path}/confab.db"
+    return Settings(_env_file=None, anthropic_api_key=fake.key, anthropic_base_url=fake.url, database_url=url)
+
+
+@asynccontextmanager
+async def running(settings: Settings, *platforms: Board, grace: float = 5):
+    """`confab run` over these platforms; leaving it is a signal, and is waited for."""
+    store, stop = await open_store(settings.database_url), asyncio.Event()
+    health, server = Health(store.questions), Server()
+    serving = asyncio.create_task(
+        run.answer(settings, platforms, store, health=health, server=server, stop=stop, grace=grace)
+    )
+    try:
+        yield stop
+        stop.set()
+        await asyncio.wait_for(serving, 10)
+    finally:
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+        await store.shut()
+
+
+async def waiting(settings: Settings) -> int:
+    """How many questions are left open."""
+    store = await open_store(settings.database_url)
+    number, _ = await store.questions.waiting()
+    await store.shut()
+    return number
+
+
+async def test_a_platform_that_fails_does_not_take_the_other_down(settings):
+    talking, broken = Talking(), Broken()
+    async with running(settings, broken, talking):
+        await broken.ran.wait()
+        await talking.listening.wait()
+
+        await talking.hear(talking.said("t1", "U1", "hello"))
+        await talking.until("t1", "fine")
+
+
+async def test_an_answer_under_way_ends_before_we_leave_and_what_is_asked_meanwhile_waits(settings, fake):
+    talking, gate = Talking(), Gate(after=3)
+    fake.script(Answer(text="one two three", gate=gate))
+    async with running(settings, talking) as stop:
+        await talking.listening.wait()
+        await talking.hear(talking.said("t1", "U1", "count"))
+        await gate.reached.wait()
+
+        stop.set()
+        await asyncio.sleep(0)
+        await talking.hear(talking.said("t2", "U2", "and me?"))
+        gate.opened.set()
+
+    assert talking.shown("t1") == ["one two three"]
+    assert talking.shown("t2") == []
+    assert await waiting(settings) == 1
+
+    async with running(settings, talking):
+        await talking.until("t2", "fine")
+    assert await waiting(settings) == 0
+
+
+async def test_an_answer_that_takes_longer_than_the_grace_is_given_anew_at_the_next_start(settings, fake):
+    talking, gate = Talking(), Gate(after=3)
+    fake.script(Answer(text="one two three", gate=gate))
+    async with running(settings, talking, grace=0.01):
+        await talking.listening.wait()
+        await talking.hear(talking.said("t1", "U1", "count"))
+        await gate.reached.wait()
+    assert await waiting(settings) == 1
+
+    async with running(settings, talking):
+        await talking.until("t1", "fine")
+    assert await waiting(settings) == 0
+
+
+def confab(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """A run of the command line, with nothing set but `variables`."""
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)} | variables
+    command = [sys.executable, "-W", "error", "-m", "bots", *arguments]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    print(done.stdout, done.stderr)  # where leaks are looked for
+    return done
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "named"),
+    [
+        ([], {}, ["SLACK_BOT_TOKEN and SLACK_APP_TOKEN", "DISCORD_BOT_TOKEN"]),
+        (["--only", "slack"], {"DISCORD_BOT_TOKEN": "a.b.c"}, ["SLACK_BOT_TOKEN and SLACK_APP_TOKEN"]),
+        ([], {"CONFAB_HTTP_PORT": "x", "CONFAB_CACHE_TTL": "2h"}, ["CONFAB_CACHE_TTL", "CONFAB_HTTP_PORT"]),
+    ],
+    ids=["no tokens", "none for the one that is wanted", "wrong settings"],
+)
+def test_what_is_missing_or_wrong_is_a_line_each_and_exit_code_2(tmp_path, arguments, variables, named):
+    done = confab(tmp_path, "run", *arguments, **variables)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert [line.partition(":")[0] for line in done.stderr.splitlines()] == named
+    assert list(tmp_path.iterdir()) == []
+
+
+@asynccontextmanager
+async def process(folder: Path, slack: SlackFake, fake: ClaudeFake, *arguments: str, **variables: str):
+    """`confab run` in a process of its own, connected to Slack by Socket Mode."""
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "CONFAB_MODEL": "claude-haiku-5-5"} | {
+        "ANTHROPIC_API_KEY": fake.key,
+        "ANTHROPIC_BASE_URL": fake.url,
+        "SLACK_BOT_TOKEN": slack.token,
+        "SLACK_APP_TOKEN": slack.app_token,
+        "SLACK_API_URL": slack.base_url,
+        **variables,
+    }
+    connected = asyncio.create_task(slack.connected(slack.sockets.connections + 1, 30))
+    started = await asyncio.create_subprocess_exec(
+        sys.executable, "-W", "error", "-W", "ignore:'audioop':DeprecationWarning", *(arguments or ["-m", "bots", "run"]),
+        cwd=folder, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        await connected
+        yield started
+    finally:
+        if started.returncode is None:
+            started.kill()
+        _, logged = await started.communicate()
+        print(logged.decode())  # where leaks are looked for
+
+
+@pytest.fixture
+async def slack():
+    async with SlackFake() as server:
+        yield server
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+async def test_told_to_stop_it_ends_its_answer_and_exits_with_0(tmp_path, slack, fake, number):
+    gate = Gate(after=3)
+    fake.script(Answer(text="one two three", gate=gate))
+    async with process(tmp_path, slack, fake) as started:
+        root = await slack.say("ada", "dev", "<@U0BOT> count")
+        await asyncio.wait_for(gate.reached.wait(), 20)
+
+        started.send_signal(number)
+        while b"stopping" not in (line := await asyncio.wait_for(started.stderr.readline(), 20)):
+            assert line
+        gate.opened.set()
+        shown, logged = await asyncio.wait_for(started.communicate(), 30)
+
+    assert (started.returncode, shown) == (0, b"")
+    assert [one.text for one in slack.thread("dev", root) if one.user == "U0BOT"] == ["one two three"]
+    assert logged.splitlines()[-1].endswith(b'"logger": "bots.app.run", "message": "stopped"}')
+    assert not {slack.token, slack.app_token, fake.key} & set(re.findall(r"[\w-]+", logged.decode()))
+
+
+async def test_without_a_key_the_operator_is_warned_that_a_stand_in_answers(tmp_path, slack, fake):
+    async with process(tmp_path, slack, fake, ANTHROPIC_API_KEY="") as started:
+        first = json.loads(await asyncio.wait_for(started.stderr.readline(), 20))
+
+    assert first["level"] == "WARNING"
+    assert first["message"].startswith("ANTHROPIC_API_KEY: not set, so a stand-in answers")
+
+
+async def test_a_second_signal_ends_it_at_once_and_the_next_start_answers(tmp_path, slack, fake):
+    gate = Gate(after=3)
+    fake.script(Answer(text="one two three", gate=gate))
+    async with process(tmp_path, slack, fake) as started:
+        root = await slack.say("ada", "dev", "<@U0BOT> count")
+        await asyncio.wait_for(gate.reached.wait(), 20)
+        started.send_signal(signal.SIGTERM)
+        while b"stopping" not in (line := await asyncio.wait_for(started.stderr.readline(), 20)):
+            assert line
+
+        started.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(started.wait(), 5) == -signal.SIGTERM
+
+    async with process(tmp_path, slack, fake), asyncio.timeout(40):
+        await slack.until(
+            lambda: [one.text for one in slack.thread("dev", root) if one.user == "U0BOT"] == ["fine"], 40
+        )
+
+
+async def test_calls_of_slack_are_counted_and_a_slack_bot_loads_no_discord(tmp_path, slack, fake):
+    async with process(tmp_path, slack, fake, "-c", SLACK_ONLY, CONFAB_HTTP_PORT=str(free_port())) as started:
+        address = ""
+        while not address:
+            told = json.loads(await asyncio.wait_for(started.stderr.readline(), 20))
+            address = (re.findall(r"listening on (\S+)", told["message"]) or [""])[0]
+        await slack.say("ada", "dev", "<@U0BOT> hello")
+        async with aiohttp.ClientSession(address) as session, asyncio.timeout(20):
+            metrics = ""
+            while 'confab_questions_total{outcome="shown",platform="slack"} 1.0' not in metrics:
+                async with session.get("/metrics") as answer:
+                    metrics = await answer.text()
+            async with session.get("/readyz") as answer:
+                ready = answer.status, (await answer.json())["platforms"]
+        started.send_signal(signal.SIGTERM)
+        shown, _ = await asyncio.wait_for(started.communicate(), 30)
+
+    assert 'confab_platform_calls_total{method="chat.postMessage",outcome="ok",platform="slack"} 1.0' in metrics
+    assert ready == (200, {"slack": "connected"})
+    assert shown.decode().strip() == "[]"
+
+
+SLACK_ONLY = """
+import sys
+from bots.cli import main
+main(["run"], standalone_mode=False)
+print(sorted({"discord"} & set(sys.modules)))
+"""
+
+LOADED = """
+import sys
+from click.testing import CliRunner
+from bots.cli import main
+assert CliRunner().invoke(main, ["--help"]).exit_code == 0
+print(sorted({"asyncio", "aiohttp", "anthropic", "discord", "pydantic", "slack_bolt", "sqlite_utils"} & set(sys.modules)))
+"""
+
+
+def test_help_loads_nothing_that_takes_time(tmp_path):
+    shown = subprocess.run([sys.executable, "-c", LOADED], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert shown.stdout == "[]\n"

@@ -1,0 +1,117 @@
+"""A process of Confab that can be dropped: the real adapters, core and store over the loopback servers."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from bots.discord.adapter import Discord
+from bots.ops.http_server import Server
+from bots.slack.adapter import Slack
+from core.answering.assistant import Assistant
+from core.answering.budget_alerts import Warned
+from core.answering.completions import Asking
+from core.answering.policy import Rules
+from core.billing import prices
+from core.claude.client import Claude
+from core.claude.metering import Purse
+from core.domain.messages import Event, Hear, Heard
+from core.domain.personas import Persona
+from core.store.protocols import Store
+from core.store.sqlite import open_store
+from tests.fakes.claude.server import ClaudeFake
+from tests.fakes.discord.server import DiscordFake
+from tests.fakes.slack.server import SlackFake
+from tests.support.guild import MODEL
+from tests.support.house import Haste, at_once
+from tests.support.slack_house import SECRET, brisk
+
+HASTE = Haste()  # in which Claude is waited for
+
+Told = Callable[[Event, Heard], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """All that Confab speaks to, and the time that they share."""
+
+    slack: SlackFake
+    discord: DiscordFake
+    claude: ClaudeFake
+    clock: Callable[[], datetime]
+
+
+@dataclass(slots=True)
+class Process:
+    """One process. `port` is where it takes Slack's events, 0 with Socket Mode."""
+
+    store: Store
+    assistant: Assistant
+    slack: Slack
+    discord: Discord
+    claude: Claude
+    tasks: list[asyncio.Task[None]]
+    port: int = 0
+
+    async def drop(self) -> None:
+        """It is gone, without a word to anybody; what it was answering hangs in the air."""
+        replies = [task for task in asyncio.all_tasks() if task.get_name().startswith("reply to ")]
+        for task in (*self.tasks, *replies):
+            task.cancel()
+        await asyncio.gather(*self.tasks, *replies, return_exceptions=True)
+        await asyncio.gather(self.slack.close(), self.discord.close(), self.claude.close())
+        await self.store.shut()
+
+
+async def begun(servers: Servers, url: str, name: str, told: Told, socket: bool) -> Process:
+    """A new process on the database `url`, connected. `told` hears of every event once it is safe on disk."""
+    store = await open_store(url, clock=servers.clock)
+    server, slack, discord = Server(), servers.slack, servers.discord
+    ways = {"app_token": slack.app_token} if socket else {"signing_secret": SECRET, "mount": server.mounted}
+    by_slack = Slack(slack.token, api_url=slack.base_url, pause=0.05, sleep=brisk, **ways)
+    addresses = {"api_url": discord.api_url, "gateway_url": discord.gateway_url}
+    by_discord = Discord(discord.token, store.notes, **addresses, quick=True, edit=0.05, pause=at_once)
+    claude = Claude(servers.claude.key, servers.claude.url)
+    platforms = {"slack": by_slack, "discord": by_discord}
+    purse = Purse(claude, store.ledger, prices.read(), servers.clock, warn=Warned(platforms))
+    assistant = Assistant(
+        store,
+        asking=Asking(claude, purse, store.notes, servers.clock, sleep=HASTE.sleep, seconds=HASTE.seconds),
+        platforms=platforms,
+        rules=Rules(Persona(model=MODEL)),
+        clock=servers.clock,
+        process=name,
+    )
+    process = Process(store, assistant, by_slack, by_discord, claude, [])
+    await _connected(process, server, told, socket)
+    return process
+
+
+async def _connected(process: Process, server: Server, told: Told, socket: bool) -> None:
+    gaps: set[str] = set()
+
+    async def hear(event: Event) -> Heard:
+        heard = await process.assistant.hear(event)
+        told(event, heard)
+        gaps.add(getattr(event, "platform", ""))
+        return heard
+
+    process.tasks.append(asyncio.create_task(process.assistant.floor.run()))
+    if not socket:
+        ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        process.tasks.append(asyncio.create_task(_serving(server, ready)))
+        process.port = await ready
+    process.tasks += [asyncio.create_task(_run(platform, hear)) for platform in (process.slack, process.discord)]
+    async with asyncio.timeout(100):
+        while process.slack.offline or process.discord.offline or not {"slack", "discord"} <= gaps:
+            await asyncio.sleep(0.01)
+
+
+async def _run(platform: Slack | Discord, hear: Hear) -> None:
+    await platform.run(hear)
+
+
+async def _serving(server: Server, ready: asyncio.Future[int]) -> None:
+    async with server.served("127.0.0.1", 0) as port:
+        ready.set_result(port)
+        await asyncio.Event().wait()

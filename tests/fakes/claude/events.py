@@ -1,0 +1,160 @@
+"""What Claude sends for one answer: content blocks, and the events of the stream that carries them."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tests.fakes.claude.models import Model
+from tests.fakes.claude.request import Request
+from tests.fakes.claude.script import Answer
+from tests.fakes.claude.signature import signature
+from tests.fakes.claude.tokens import Usage, canonical, cut, tokens
+
+THINKS = ("adaptive", "enabled")
+SHOWN = "summarized"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event, and what has been produced by then: tokens of output, and of thinking among them."""
+
+    name: str
+    body: Mapping[str, Any]
+    output: int = 0
+    thought: int = 0
+
+    def line(self) -> bytes:
+        """The event as it goes over the wire."""
+        return f"event: {self.name}\ndata: {json.dumps({'type': self.name, **self.body})}\n\n".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A content block, its deltas with the tokens produced after each, and its tokens in all."""
+
+    whole: Mapping[str, Any]
+    empty: Mapping[str, Any]
+    deltas: tuple[tuple[Mapping[str, Any], int], ...]
+    size: int
+
+
+def fitted(answer: Answer, request: Request, model: Model) -> Answer:
+    """`answer` as far as `request` lets it come: thinking, stop sequences, max_tokens."""
+    kind = request.thinking.type if request.thinking else model.rest
+    answer = answer if kind in THINKS else replace(answer, thinking="")
+    found = [(at, stop) for stop in request.stop_sequences or [] if (at := answer.text.find(stop)) >= 0]
+    if found:
+        at, stop = min(found)
+        answer = replace(answer, text=answer.text[:at], blocks=(), stop_reason="stop_sequence", stop_sequence=stop)
+    room = request.max_tokens - tokens(answer.thinking)
+    if room >= tokens(answer.text):
+        return answer
+    thinking, text = cut(answer.thinking, request.max_tokens), cut(answer.text, max(0, room))
+    return replace(answer, thinking=thinking, text=text, blocks=(), stop_reason="max_tokens", stop_sequence=None)
+
+
+def shows(request: Request, model: Model) -> bool:
+    """Whether thinking is shown; from 4.7 on only if asked for."""
+    asked = getattr(request.thinking, "display", None)
+    return bool((asked or (SHOWN if model.old else "omitted")) == SHOWN)
+
+
+def parts(answer: Answer, model: Model, *, shown: bool) -> list[Part]:
+    """The content blocks of `answer`."""
+    thinking = [_thinking(answer, model, shown=shown)] if answer.thinking else []
+    text = [_text(answer)] if answer.text else []
+    return [*thinking, *text, *(_given(block) for block in answer.blocks)]
+
+
+def usage_of(found: list[Part], asked: Usage) -> Usage:
+    """What a whole answer costs."""
+    thought = sum(part.size for part in found if part.whole["type"] == "thinking")
+    return replace(asked, output_tokens=sum(part.size for part in found), thinking_tokens=thought)
+
+
+def message(id: str, model: Model, answer: Answer, found: list[Part], usage: Usage) -> dict[str, Any]:  # noqa: A002
+    """The answer in one piece (`anthropic.types.Message`)."""
+    return {
+        "id": id,
+        "type": "message",
+        "role": "assistant",
+        "model": model.id,
+        "content": [part.whole for part in found],
+        **_end(answer),
+        "container": None,
+        "usage": usage_of(found, usage).described(),
+    }
+
+
+def events(whole: Mapping[str, Any], answer: Answer, found: list[Part], usage: Usage) -> Iterator[Event]:
+    """`whole` as a stream. Output tokens are cumulative: message_start says 1, message_delta all of them."""
+    ends = dict.fromkeys(_end(answer))
+    begun = {**whole, **ends, "content": [], "usage": replace(usage, output_tokens=1).described()}
+    yield Event("message_start", {"message": begun}, output=1)
+    output, thought = 0, 0
+    for index, part in enumerate(found):
+        yield Event("content_block_start", {"index": index, "content_block": part.empty}, max(1, output), thought)
+        if index == 0:
+            yield Event("ping", {}, 1)
+        thinks = part.whole["type"] == "thinking"
+        for delta, size in part.deltas:
+            body = {"index": index, "delta": delta}
+            yield Event("content_block_delta", body, output + size, size if thinks else thought)
+        output, thought = output + part.size, part.size if thinks else thought
+        yield Event("content_block_stop", {"index": index}, output, thought)
+    yield _delta(answer, usage_of(found, usage))
+    yield Event("message_stop", {}, output, thought)
+
+
+def _delta(answer: Answer, usage: Usage) -> Event:
+    said = usage.described()
+    for name in ("cache_creation", "service_tier", "inference_geo"):
+        del said[name]
+    return Event("message_delta", {"delta": _end(answer), "usage": said}, usage.output_tokens, usage.thinking_tokens)
+
+
+def _end(answer: Answer) -> dict[str, Any]:
+    return {
+        "stop_reason": answer.stop_reason,
+        "stop_sequence": answer.stop_sequence,
+        "stop_details": answer.stop_details,
+    }
+
+
+def _chunks(text: str, size: int) -> Iterator[tuple[str, int]]:
+    """Pieces of `text`, with the tokens of all of it up to their ends."""
+    for at in range(0, len(text), size):
+        yield text[at : at + size], tokens(text[: at + size])
+
+
+def _thinking(answer: Answer, model: Model, *, shown: bool) -> Part:
+    signed = signature(model, answer.thinking)
+    size = tokens(answer.thinking)
+    deltas = [
+        ({"type": "thinking_delta", "thinking": text}, so_far)
+        for text, so_far in _chunks(answer.thinking, answer.chunk)
+    ]
+    return Part(
+        whole={"type": "thinking", "thinking": answer.thinking if shown else "", "signature": signed},
+        empty={"type": "thinking", "thinking": "", "signature": ""},
+        deltas=(*(deltas if shown else []), ({"type": "signature_delta", "signature": signed}, size)),
+        size=size,
+    )
+
+
+def _text(answer: Answer) -> Part:
+    return Part(
+        whole={"type": "text", "text": answer.text, "citations": None},
+        empty={"type": "text", "text": "", "citations": None},
+        deltas=tuple(({"type": "text_delta", "text": text}, size) for text, size in _chunks(answer.text, answer.chunk)),
+        size=tokens(answer.text),
+    )
+
+
+def _given(block: Mapping[str, Any]) -> Part:
+    size = tokens(canonical(dict(block)))
+    if "input" not in block:
+        return Part(whole=block, empty=block, deltas=(), size=size)
+    delta = {"type": "input_json_delta", "partial_json": json.dumps(block["input"])}
+    return Part(whole=block, empty={**block, "input": {}}, deltas=((delta, size),), size=size)

@@ -1,0 +1,120 @@
+"""What the Messages API refuses in a request that is in shape: models, tokens, thinking, tools."""
+
+import re
+
+from tests.fakes.claude import media as claude_media
+from tests.fakes.claude import turns as claude_turns
+from tests.fakes.claude.blocks import Block, Thinking, ToolResult
+from tests.fakes.claude.cache import input_tokens
+from tests.fakes.claude.models import Model, serving
+from tests.fakes.claude.refused import Refused
+from tests.fakes.claude.request import Enabled, Prompt, Request, Sampled
+from tests.fakes.claude.signature import signed
+
+ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+FORCED = ("any", "tool")
+HIGH = ("low", "medium", "high")  # efforts at which thinking can be turned off
+
+
+def check_prompt(prompt: Prompt) -> Model:
+    """The model that is asked; raises 404 if there is none, 400 for what it does not take."""
+    model = serving(prompt.model)
+    claude_turns.check(prompt, model)
+    claude_media.check(_blocks(prompt), model)
+    _thoughts(prompt, model)
+    _thinking(prompt, model)
+    _effort(prompt, model)
+    _tools(prompt, model)
+    if (size := input_tokens(prompt, model)) > model.max_input:
+        raise Refused(f"prompt is too long: {size} tokens > {model.max_input} maximum")
+    return model
+
+
+def check_request(request: Request) -> Model:
+    """As `check_prompt`, and for what only an answer is asked with."""
+    model = check_prompt(request)
+    if request.max_tokens > model.max_output:
+        raise Refused(
+            f"max_tokens: {request.max_tokens} > {model.max_output}, which is the maximum allowed number of output "
+            f"tokens for {model.id}"
+        )
+    _budget(request)
+    _warm_up(request)
+    if any(not stop.strip() for stop in request.stop_sequences or []):
+        raise Refused("stop_sequences: each stop sequence must contain non-whitespace")
+    if request.metadata and ADDRESS.search(request.metadata.user_id or ""):
+        raise Refused("metadata.user_id: user_id appears to contain an email address")
+    if isinstance(request, Sampled):
+        _sampling(request, model)
+    return model
+
+
+def _blocks(prompt: Prompt) -> list[Block]:
+    said: list[Block] = [block for message in prompt.messages for block in message.content]
+    inner = [block.content for block in said if isinstance(block, ToolResult)]
+    return said + [block for content in inner if isinstance(content, list) for block in content]
+
+
+def _thinking(prompt: Prompt, model: Model) -> None:
+    if prompt.thinking is None:
+        return
+    if (kind := prompt.thinking.type) not in model.thinking:
+        raise Refused(f'"thinking.type.{kind}" is not supported for this model.')
+    effort = (prompt.output_config and prompt.output_config.effort) or model.effort
+    if kind in ("disabled", "between_tools") and effort not in (*HIGH, None):
+        raise Refused(f'"thinking.type.{kind}" is not supported at effort {effort}.')
+
+
+def _thoughts(prompt: Prompt, model: Model) -> None:
+    """What Claude thought comes back as it went out, and to the model that thought it."""
+    for index, message in enumerate(prompt.messages):
+        for place, block in enumerate(message.content):
+            if isinstance(block, Thinking) and not signed(block.signature, model, block.thinking):
+                raise Refused(f"messages.{index}.content.{place}: Invalid `signature` in `thinking` block")
+
+
+def _effort(prompt: Prompt, model: Model) -> None:
+    effort = prompt.output_config and prompt.output_config.effort
+    if effort and not model.efforts:
+        raise Refused("This model does not support the effort parameter.")
+    if effort and effort not in model.efforts:
+        raise Refused(f"output_config.effort: {effort} is not supported for this model.")
+
+
+def _tools(prompt: Prompt, model: Model) -> None:
+    names = [tool.name for tool in prompt.tools or []]
+    if len(set(names)) < len(names):
+        raise Refused("tools: Tool names must be unique.")
+    if (choice := prompt.tool_choice) is None:
+        return
+    if not names:
+        raise Refused("tool_choice may only be specified while providing tools.")
+    if (choice.type == "tool") != (choice.name is not None) or (choice.name and choice.name not in names):
+        raise Refused(f"Tool '{choice.name}' not found in provided tools")
+    forced = choice.type in FORCED
+    if forced and (not model.forced_tools or isinstance(prompt.thinking, Enabled)):
+        raise Refused("Thinking may not be enabled when tool_choice forces tool use.")
+
+
+def _budget(request: Request) -> None:
+    if isinstance(request.thinking, Enabled) and request.thinking.budget_tokens >= request.max_tokens:
+        raise Refused("`max_tokens` must be greater than `thinking.budget_tokens`.")
+
+
+def _warm_up(request: Request) -> None:
+    """A request for no tokens fills the cache, and can't ask for a form of its answer."""
+    formed = bool(request.output_config and request.output_config.format)
+    forced = bool(request.tool_choice and request.tool_choice.type in FORCED)
+    if request.max_tokens == 0 and (request.stream or formed or forced):
+        raise Refused("max_tokens: 0 is not supported with streaming, structured output or forced tool use")
+
+
+def _sampling(request: Sampled, model: Model) -> None:
+    said = [name for name in ("temperature", "top_p", "top_k") if getattr(request, name) is not None]
+    if said and not model.old:
+        raise Refused(f"`{said[0]}` is not supported for this model.")
+    if {"temperature", "top_p"} <= set(said):
+        raise Refused("`temperature` and `top_p` cannot both be specified for this model. Please use only one.")
+    thinks = request.thinking is not None and request.thinking.type != "disabled"
+    if thinks and request.temperature not in (None, 1):
+        raise Refused("`temperature` may only be set to 1 when thinking is enabled.")

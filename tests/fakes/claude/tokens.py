@@ -1,0 +1,80 @@
+"""How the stand-in for Claude counts tokens: a rule a test can do in its head.
+
+A text is a token for every four bytes of UTF-8, rounded up for each block on its own, and nothing is added for a
+message, so N blocks of 4 x K bytes are N x K tokens. Claude's own tokenizer differs by model and is not published.
+"""
+
+import base64
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from tests.fakes.claude.blocks import Block, Document, Image, Pdf, Text
+
+BYTES = 4  # in one token
+IMAGE = 1_600  # tokens: an image of about 1.15 megapixels, the largest that is not scaled down
+PDF_PAGE = 2_000  # tokens: the documentation says 1,500 to 3,000
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one request, as they are billed; `thinking_tokens` are part of `output_tokens`."""
+
+    input_tokens: int
+    cache_read_input_tokens: int = 0
+    ephemeral_5m_input_tokens: int = 0
+    ephemeral_1h_input_tokens: int = 0
+    output_tokens: int = 0
+    thinking_tokens: int = 0
+
+    def described(self) -> dict[str, Any]:
+        """As the API answers it (`anthropic.types.Usage`)."""
+        split = {
+            "ephemeral_5m_input_tokens": self.ephemeral_5m_input_tokens,
+            "ephemeral_1h_input_tokens": self.ephemeral_1h_input_tokens,
+        }
+        return {
+            "input_tokens": self.input_tokens,
+            "cache_read_input_tokens": self.cache_read_input_tokens,
+            "cache_creation_input_tokens": sum(split.values()),
+            "cache_creation": split,
+            "output_tokens": self.output_tokens,
+            "output_tokens_details": {"thinking_tokens": self.thinking_tokens},
+            "server_tool_use": None,
+            "service_tier": "standard",
+            "inference_geo": "global",
+        }
+
+
+def tokens(text: str) -> int:
+    """Tokens of `text`."""
+    return -(-len(text.encode()) // BYTES)
+
+
+def cut(text: str, limit: int) -> str:
+    """The beginning of `text` that is at most `limit` tokens."""
+    return text.encode()[: limit * BYTES].decode(errors="ignore")
+
+
+def pages(pdf: bytes) -> int:
+    """Pages of a PDF whose page objects are not compressed; at least one."""
+    return max(1, len(re.findall(rb"/Type\s*/Page\b", pdf)))
+
+
+def block_tokens(block: Block) -> int:
+    """Tokens of one block of a message."""
+    match block:
+        case Text(text=text):
+            return tokens(text)
+        case Image():
+            return IMAGE
+        case Document(source=Pdf(data=data)):
+            return PDF_PAGE * pages(base64.b64decode(data))
+        case _:
+            return tokens(canonical(block.model_dump(exclude_none=True)))
+
+
+def canonical(part: dict[str, Any]) -> str:
+    """A block or a tool as the prompt sees it: without its breakpoint, which is no part of the prefix."""
+    return json.dumps({name: value for name, value in part.items() if name != "cache_control"}, ensure_ascii=False)

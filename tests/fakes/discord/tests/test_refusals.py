@@ -1,0 +1,265 @@
+"""How the loopback Discord says no, and how it fails on purpose, seen through the unmodified discord.py."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import discord
+import pytest
+
+from tests.fakes.discord.client import Noted, online, pointed
+from tests.fakes.discord.limits import Delay, Fault, cloudflare, error, limited
+from tests.fakes.discord.nouns import Permission
+from tests.fakes.discord.server import DiscordFake
+
+POST = "POST /channels/{channel}/messages"
+GENERAL = 81382
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[DiscordFake]:
+    async with DiscordFake() as served:
+        with pointed(served):
+            yield served
+
+
+@pytest.fixture
+async def bot(fake) -> AsyncIterator[Noted]:
+    client = Noted()
+    async with online(client, fake.token):
+        yield client
+
+
+async def asked(bot: Noted, method: str, path: str, body: Any = None) -> tuple[int, int, Any]:
+    """Status, code and errors with which Discord refuses a request."""
+    route = discord.http.Route(method, path)
+    with pytest.raises(discord.HTTPException) as refusal:
+        await bot.http.request(route, **({} if body is None else {"json": body}))
+    answer = await refusal.value.response.json()
+    return refusal.value.status, refusal.value.code, answer.get("errors")
+
+
+@pytest.mark.parametrize(
+    ("body", "path", "code"),
+    [
+        ({"content": "x" * 2001}, "content", "BASE_TYPE_MAX_LENGTH"),
+        ({"content": 7}, "content", "STRING_TYPE_CONVERT"),
+        ({"content": "x", "nonce": "n" * 26}, "nonce", "BASE_TYPE_MAX_LENGTH"),
+        ({"content": "x", "message": "y"}, "message", "UNKNOWN_FIELD"),
+        ({"embeds": [{"title": "x" * 257}]}, "embeds.0.title", "BASE_TYPE_MAX_LENGTH"),
+        ({"embeds": [{"fields": [{"name": "a", "value": ""}]}]}, "embeds.0.fields.0.value", "BASE_TYPE_REQUIRED"),
+        ({"embeds": [{"description": "x" * 4000}] * 2}, "embeds", "MAX_EMBED_SIZE_EXCEEDED"),
+        ({"embeds": [{"title": "x"}] * 11}, "embeds", "BASE_TYPE_MAX_LENGTH"),
+        ({"content": "x", "message_reference": {"message_id": "5"}}, "message_reference", "REPLIES_UNKNOWN_MESSAGE"),
+        (
+            {"content": "x", "allowed_mentions": {"parse": ["users"], "users": ["7001"]}},
+            "allowed_mentions",
+            "MESSAGE_ALLOWED_MENTIONS_PARSE_EXCLUSIVE",
+        ),
+        ({"flags": 32768, "content": "x"}, "content", "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_a_malformed_message_is_refused_with_its_path(fake, bot, body, path, code):
+    status, number, errors = await asked(bot, "POST", f"/channels/{GENERAL}/messages", body)
+    for step in path.split("."):
+        errors = errors[step]
+
+    assert (status, number, errors["_errors"][0]["code"]) == (400, 50035, code)
+    assert fake.visible("general") == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "code"),
+    [
+        ("POST", f"/channels/{GENERAL}/messages", {"content": "  "}, 400, 50006),
+        ("POST", "/channels/1/messages", {"content": "x"}, 404, 10003),
+        ("POST", "/channels/81384/messages", {"content": "x"}, 403, 50001),
+        ("POST", "/channels/81385/messages", {"content": "x"}, 400, 50008),
+        ("GET", f"/channels/{GENERAL}/messages/1", None, 404, 10008),
+        ("GET", f"/channels/{GENERAL}/messages?limit=101", None, 400, 50035),
+        ("GET", "/guilds/1", None, 404, 10004),
+        ("GET", "/guilds/8138/members/7902", None, 404, 10007),
+        ("GET", "/users/1", None, 404, 10013),
+        ("PUT", "/applications/1/commands", [], 403, 20012),
+        ("POST", "/webhooks/4242/unknown", {"content": "x"}, 404, 10015),
+        ("POST", "/interactions/1/unknown/callback", {"type": 5}, 404, 10062),
+        ("PATCH", "/channels/81382", {"name": "new"}, 403, 50013),
+        ("POST", "/channels/81385/threads", {"name": "x"}, 400, 50035),
+        ("GET", "/nowhere", None, 404, 0),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_what_cannot_be_done_is_refused_with_discords_code(fake, bot, method, path, body, status, code):
+    assert (await asked(bot, method, path, body))[:2] == (status, code)
+    assert [(refusal.status, refusal.code) for refusal in fake.refusals] == [(status, code)]
+
+
+@pytest.mark.parametrize(
+    ("denied", "sent", "code"),
+    [
+        (Permission.VIEW_CHANNEL, {}, 50001),
+        (Permission.SEND_MESSAGES, {}, 50013),
+        (Permission.EMBED_LINKS, {"embed": discord.Embed(title="x")}, 50013),
+        (Permission.ATTACH_FILES, {"file": b"x"}, 50013),
+        (Permission.READ_MESSAGE_HISTORY, {"reference": True}, 160002),
+    ],
+    ids=["see", "send", "embed", "attach", "reply"],
+)
+async def test_each_permission_is_asked_for(fake, bot, denied, sent, code):
+    target = discord.MessageReference(message_id=int(await fake.say("ada", "general", "Hi")), channel_id=GENERAL)
+    options = sent | ({"reference": target} if "reference" in sent else {})
+    if "file" in sent:
+        options["file"] = discord.File(io.BytesIO(sent["file"]), "x.bin")
+    fake.permit("confab", "general", deny=denied)
+    with pytest.raises(discord.Forbidden) as refusal:
+        await bot.get_partial_messageable(GENERAL).send("x", **options)
+
+    assert refusal.value.code == code
+
+
+async def test_a_history_that_may_not_be_read_is_empty(fake, bot):
+    await fake.say("ada", "general", "Hi")
+    fake.permit("confab", "general", deny=Permission.READ_MESSAGE_HISTORY)
+
+    assert [message async for message in bot.get_channel(GENERAL).history()] == []
+
+
+async def test_a_reply_to_nothing_is_plain_if_that_may_be(fake, bot):
+    nothing = discord.MessageReference(message_id=5, channel_id=GENERAL, fail_if_not_exists=False)
+    said = await bot.get_channel(GENERAL).send("x", reference=nothing)
+
+    assert (said.reference, said.type) == (None, discord.MessageType.default)
+
+
+async def test_the_messages_of_others_are_theirs(fake, bot):
+    said = int(await fake.say("ada", "general", "mine"))
+    message = bot.get_partial_messageable(GENERAL).get_partial_message(said)
+    with pytest.raises(discord.Forbidden) as edited:
+        await message.edit(content="yours")
+    with pytest.raises(discord.Forbidden) as deleted:
+        await message.delete()
+    fake.permit("confab", "general", allow=Permission.MANAGE_MESSAGES)
+    await message.delete()
+
+    assert (edited.value.code, deleted.value.code, fake.visible("general")) == (50005, 50013, [])
+
+
+async def test_threads_are_refused_as_discord_refuses_them(fake, bot):
+    said = await fake.say("ada", "general", "Hi")
+    thread = await fake.start_thread(said, "Talk")
+    post = await bot.get_partial_messageable(int(thread)).send("in here")
+    paths = f"/channels/{GENERAL}/messages/{said}/threads", f"/channels/{thread}/messages"
+    twice = await asked(bot, "POST", paths[0], {"name": "Again"})
+    fake.permit("confab", "general", deny=Permission.SEND_MESSAGES_IN_THREADS)
+    mute = await asked(bot, "POST", paths[1], {"content": "x"})
+    fake.permit("confab", "general")
+    fake.archive(thread, locked=True)
+    edit = await asked(bot, "PATCH", f"{paths[1]}/{post.id}", {"content": "x"})
+    locked = await asked(bot, "POST", paths[1], {"content": "x"})
+
+    assert [refusal[1] for refusal in (twice, mute, edit, locked)] == [160004, 50013, 50083, 160005]
+
+
+async def test_a_word_opens_an_archived_thread(fake, bot):
+    thread = await fake.start_thread("general", "Talk")
+    fake.archive(thread)
+    await bot.get_partial_messageable(int(thread)).send("back")
+
+    assert not fake.world.channels[thread].archived
+
+
+async def test_someone_may_refuse_dms(fake, bot):
+    fake.refuse_dms("bob")
+    with pytest.raises(discord.Forbidden) as refusal:
+        await (await bot.fetch_user(7002)).send("hi")
+
+    assert refusal.value.code == 50007
+
+
+async def test_old_messages_take_few_edits(fake, bot):
+    said = await bot.get_channel(GENERAL).send("0")
+    fake.clock.forward(3601)
+    for number in range(5):
+        await said.edit(content=str(number))
+    with pytest.raises(discord.HTTPException) as refusal:
+        await said.edit(content="more")
+
+    assert (refusal.value.status, refusal.value.code) == (429, 30046)
+
+
+async def test_a_full_bucket_is_waited_out_by_the_library(fake, bot):
+    fake.bucket(POST, 2, 0.1)
+    channel = bot.get_channel(GENERAL)
+    began = asyncio.get_running_loop().time()
+    await asyncio.gather(*[channel.send(str(number)) for number in range(5)])
+
+    assert asyncio.get_running_loop().time() - began >= 0.2
+    assert (len(fake.visible("general")), fake.refusals) == (5, [])
+
+
+async def test_a_bucket_refuses_one_request_too_many(fake, bot):
+    fake.bucket(POST, 1, 60)
+    url, headers = f"{fake.api_url}/channels/{GENERAL}/messages", {"Authorization": f"Bot {fake.token}"}
+    async with (
+        aiohttp.ClientSession(headers=headers) as session,
+        session.post(url, json={"content": "1"}) as first,
+        session.post(url, json={"content": "2"}) as second,
+    ):
+        body = await second.json()
+
+    assert (first.headers["X-RateLimit-Remaining"], second.status, second.headers["Via"]) == ("0", 429, "1.1 google")
+    assert first.headers["Via"] == "1.1 google"
+    assert (body["global"], 59 < body["retry_after"] <= 60) == (False, True)
+
+
+@pytest.mark.parametrize("everywhere", [False, True], ids=["bucket", "global"])
+async def test_a_429_is_tried_again(fake, bot, everywhere):
+    fake.fault(POST, limited(0.01, everywhere=everywhere), times=2)
+    await bot.get_channel(GENERAL).send("x")
+
+    assert len([call for call in fake.calls if call.method == "POST"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("trouble", "status"), [(cloudflare(), 429), (error(503), 503)], ids=["Cloudflare's 429", "503"]
+)
+async def test_some_answers_are_not_tried_again(fake, bot, trouble, status):
+    fake.fault(POST, trouble)
+    with pytest.raises(discord.HTTPException) as refusal:
+        await bot.get_channel(GENERAL).send("x")
+
+    assert (refusal.value.status, fake.visible("general")) == (status, [])
+
+
+async def test_a_request_may_hang_or_drop_or_take_its_time(fake, bot):
+    channel = bot.get_channel(GENERAL)
+    fake.fault(POST, Fault.HANG)
+    fake.fault(POST, Fault.DROP)
+    fake.fault(POST, Delay(0.01))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(channel.send("hangs"), 0.05)
+    with pytest.raises(aiohttp.ServerDisconnectedError):
+        await channel.send("dropped")
+    await channel.send("slow")
+
+    assert [shown.content for shown in fake.visible("general")] == ["slow"]
+
+
+@pytest.mark.parametrize(("phase", "shown"), [("before", []), ("after", ["x"])])
+async def test_a_hook_cuts_before_or_after_the_nth_request(fake, bot, phase, shown):
+    seen = []
+    number = len(fake.calls) + 1
+
+    def cut(index: int, method: str, path: str, when: str) -> bool:
+        seen.append((index, method, path, when))
+        return (index, when) == (number, phase)
+
+    fake.on_request(cut)
+    with pytest.raises(aiohttp.ServerDisconnectedError):
+        await bot.get_channel(GENERAL).send("x")
+
+    assert seen[-1] == (number, "POST", f"/channels/{GENERAL}/messages", phase)
+    assert [said.content for said in fake.visible("general")] == shown

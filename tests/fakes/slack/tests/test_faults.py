@@ -1,0 +1,81 @@
+"""The fake Slack fails when and how it is told to."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from tests.fakes.slack.faults import Cut, Fault
+from tests.fakes.slack.nouns import Clock
+from tests.fakes.slack.server import SlackFake
+
+POST = "chat.postMessage"
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[SlackFake]:
+    async with SlackFake(Clock()) as fake:
+        yield fake
+
+
+async def test_a_limit_answers_429_until_its_time_is_over() -> None:
+    clock = Clock()
+    async with SlackFake(clock) as slack:
+        client = AsyncWebClient(slack.token, base_url=slack.base_url, retry_handlers=[])
+        slack.limit("auth.test", calls=2, seconds=60)
+        await client.auth_test()
+        await client.auth_test()
+        with pytest.raises(SlackApiError) as caught:
+            await client.auth_test()
+        clock.advance(60)
+        await client.auth_test()
+
+    refused = caught.value.response
+    assert (refused.status_code, refused.headers["Retry-After"], refused["error"]) == (429, "60", "ratelimited")
+
+
+FAULTS = {
+    "lost": (Fault(lost=True), aiohttp.ServerDisconnectedError, ["x"]),
+    "dropped": (Fault(dropped=True), aiohttp.ServerDisconnectedError, []),
+    "hangs": (Fault(hangs=True), TimeoutError, []),
+    "503": (Fault(503), SlackApiError, []),
+    "429": (Fault(429, retry_after=1), SlackApiError, []),
+    "an error": (Fault(error="internal_error"), SlackApiError, []),
+}
+
+
+@pytest.mark.parametrize(("fault", "error", "texts"), FAULTS.values(), ids=FAULTS)
+async def test_a_scripted_fault_meets_one_call(
+    slack: SlackFake, fault: Fault, error: type[Exception], texts: list[str]
+) -> None:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=0.2)) as session:
+        client = AsyncWebClient(slack.token, base_url=slack.base_url, session=session, retry_handlers=[])
+        slack.fail_next(POST, fault)
+        with pytest.raises(error):
+            await client.chat_postMessage(channel="C0DEV", text="x")
+        assert [shown.text for shown in slack.visible("dev")] == texts
+        await client.chat_postMessage(channel="C0DEV", text="y")
+
+    assert [shown.text for shown in slack.visible("dev")] == [*texts, "y"]
+
+
+@pytest.mark.parametrize(("cut", "texts"), [("before", []), ("after", ["x"]), ("answered", ["x"])])
+async def test_a_hook_sees_every_phase_and_may_cut(slack: SlackFake, cut: str, texts: list[str]) -> None:
+    seen: list[tuple[int, str, str]] = []
+
+    async def hook(index: int, method: str, phase: str) -> None:
+        seen.append((index, method, phase))
+        if phase == cut and phase != "answered":
+            raise Cut
+
+    slack.on_request(hook)
+    client = AsyncWebClient(slack.token, base_url=slack.base_url, retry_handlers=[])
+    with contextlib.suppress(aiohttp.ServerDisconnectedError):
+        await client.chat_postMessage(channel="C0DEV", text="x")
+    await slack.until(lambda: seen[-1][2] == cut)
+
+    assert [shown.text for shown in slack.visible("dev")] == texts
+    assert seen == [(0, POST, phase) for phase in ("before", "after", "answered")[: len(seen)]]

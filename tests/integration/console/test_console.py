@@ -1,0 +1,175 @@
+"""The terminal, as people use it: real processes, killed for real.
+
+Tests bots.console.terminal.
+"""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from core.billing.usage import Scope
+from core.store.sqlite import open_store
+from tests.fakes.claude.script import Answer, Gate
+from tests.fakes.claude.server import ClaudeFake
+
+ROOT = Path(__file__).parents[3]
+BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def environment(tmp_path):
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANTHROPIC_", "CONFAB_"))}
+    return kept | {"DATABASE_URL": f"sqlite:///{tmp_path}/confab.db", "PYTHONPATH": str(ROOT), "LOGNAME": "ada"}
+
+
+@asynccontextmanager
+async def chat(environment: dict[str, str], folder: Path):
+    """`confab chat`, with pipes."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-W", "error", "-m", "bots", "chat",
+        cwd=folder, env=environment, stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def said(environment: dict[str, str], folder: Path, *lines: str) -> str:
+    """What the terminal shows for these lines."""
+    async with chat(environment, folder) as process:
+        shown, complaints = await process.communicate("\n".join(lines).encode())
+        print(shown.decode())  # where leaks are looked for
+        assert (process.returncode, complaints.decode()) == (0, "")
+        return shown.decode()
+
+
+async def test_without_a_key_a_stand_in_answers_and_says_so(environment, tmp_path):
+    shown = await said(environment, tmp_path, "hello")
+
+    assert "This is an offline **stand-in**, not Claude" in shown
+    assert "would have been sent 1 turn" in shown
+    assert "> ada: hello" in shown
+
+
+async def test_several_people_speak_in_several_channels_with_a_persona(environment, tmp_path):
+    async with ClaudeFake() as fake:
+        fake.answer = lambda body: Answer(text=f"{len(body['system'])} system, {len(body['messages'])} turns")
+        environment |= {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.url}
+        shown = await said(
+            environment,
+            tmp_path,
+            "hello",
+            "/as bob",
+            "me too",
+            "/persona set Be brief.",
+            "again",
+            "/channel dev",
+            "x",
+            "/new",
+            "y",
+        )
+        told = [
+            [turn["content"][0]["text"] for turn in one.body["messages"]]
+            for one in fake.requests
+            if one.path == "/v1/messages"
+        ]
+
+    answers = [line for line in shown.splitlines() if "system" in line]
+    assert answers == [
+        "1 system, 1 turns",
+        "1 system, 3 turns",
+        "2 system, 5 turns",
+        "1 system, 1 turns",
+        "1 system, 1 turns",
+    ]
+    assert told[1] == ["ada: hello", "1 system, 1 turns", "bob: me too"]
+    assert "This channel has this persona" in shown
+
+
+async def test_prompt_and_help_show_what_they_promise(environment, tmp_path):
+    shown = await said(environment, tmp_path, "hello", "/prompt", "/help", "/nonsense")
+
+    assert re.search(r"\*\*2\. user\*\*, about \d+ tokens\n```\nada: hello\n```", shown)
+    assert "- `persona set TEXT [where=channel|workspace]`" in shown
+    assert "There is no command `nonsense`." in shown
+
+
+async def test_a_long_text_that_is_missing_is_asked_for(environment, tmp_path):
+    shown = await said(environment, tmp_path, "/persona set", "You are a pirate.", "/persona show")
+
+    assert shown.count("> You are a pirate.") == 2
+
+
+async def test_what_stands_beside_a_missing_text_is_kept(environment, tmp_path):
+    shown = await said(
+        environment, tmp_path, "/persona set where=workspace", "Be brief.", "/channel dev", "/persona show"
+    )
+
+    assert "Set for the whole workspace" in shown
+
+
+async def test_killed_in_the_middle_of_an_answer_it_finishes_it_at_the_next_start(environment, tmp_path):
+    async with ClaudeFake() as fake:
+        environment |= {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.url}
+        gate = Gate(after=6)
+        fake.script(Answer(text="one two three four five six", chunk=4, gate=gate), Answer(text="The whole answer."))
+        async with chat(environment, tmp_path) as process:
+            process.stdin.write(b"count\n")
+            await process.stdin.drain()
+            await asyncio.wait_for(gate.reached.wait(), 20)
+            process.send_signal(signal.SIGKILL)
+            await process.wait()
+
+        shown = await said(environment, tmp_path)
+        billed = [one.usage for one in fake.billed]
+
+    assert shown == "The whole answer.\n"
+    store = await open_store(environment["DATABASE_URL"])
+    (line,) = await store.ledger.spent(Scope("console:local"), BEGINNING - timedelta(1), "model")
+    await store.shut()
+    assert (line.requests, line.died, len(billed)) == (2, 1, 2)
+    assert line.usage.output >= 8192 + billed[1].output_tokens
+    assert line.usage.prompt >= sum(usage.prompt_tokens if hasattr(usage, "prompt_tokens") else 0 for usage in billed)
+
+
+async def test_interrupted_it_says_that_nothing_is_lost(environment, tmp_path):
+    async with ClaudeFake() as fake:
+        environment |= {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.url}
+        gate = Gate(after=3)
+        fake.script(Answer(text="one two three", gate=gate))
+        async with chat(environment, tmp_path) as process:
+            process.stdin.write(b"count\n")
+            await process.stdin.drain()
+            await asyncio.wait_for(gate.reached.wait(), 20)
+            process.send_signal(signal.SIGINT)
+            _, complaints = await asyncio.wait_for(process.communicate(), 30)
+
+    assert complaints.decode().strip() == "What is not answered yet is answered at the next start."
+
+
+@pytest.mark.parametrize(
+    ("contents", "line"),
+    [(b"this is not a database, " * 100, "not a database"), (None, "No such file|unable to open|cannot")],
+    ids=["not a database", "no such folder"],
+)
+async def test_a_database_that_cannot_be_used_is_one_clear_line(environment, tmp_path, contents, line):
+    path = tmp_path / ("x.db" if contents else "missing/x.db")
+    if contents:
+        path.write_bytes(contents)
+    async with chat(environment | {"DATABASE_URL": f"sqlite:///{path}"}, tmp_path) as process:
+        shown, complaints = await process.communicate(b"hello\n")
+
+    assert (process.returncode, shown) == (2, b"")
+    assert str(path) in complaints.decode()
+    assert complaints.decode().count("\n") == 1

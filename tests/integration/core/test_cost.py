@@ -1,0 +1,73 @@
+"""Cost: through a cache as Anthropic describes it, a thread costs hardly more than the least that it could."""
+
+import asyncio
+from fractions import Fraction
+
+import pytest
+
+from core.domain.personas import Persona
+from core.store.sqlite import open_store
+from tests.fakes.board import Board
+from tests.fakes.claude.bill import RATES
+from tests.fakes.claude.script import Answer
+from tests.fakes.claude.server import Billed, ClaudeFake
+from tests.support.house import house
+
+SYSTEM = "You know all of our handbook by heart. " * 205  # about 2,000 tokens, as the stand-in counts them
+WORDS = "What does the handbook say about this one? " * 9  # about 100
+ANSWER = "It says that this one is like all others. " * 19  # about 200
+
+
+def least(billed: list[Billed], ttl: str) -> Fraction:
+    """The least that these prompts could have cost, in nano-dollars: what is read again is written once, and no more.
+
+    Whoever knew which question is the last one would not write what only that one adds.
+    """
+    rate, _, write_5m, write_1h, read = RATES[billed[0].model]
+    prompts = [prompt(one) for one in billed]
+    written = prompts[-2] * (write_1h if ttl == "1h" else write_5m)
+    return Fraction(written + (prompts[-1] - prompts[-2]) * rate + sum(prompts[:-1]) * read)
+
+
+def prompt(one: Billed) -> int:
+    usage = one.usage
+    written = usage.ephemeral_5m_input_tokens + usage.ephemeral_1h_input_tokens
+    return usage.input_tokens + usage.cache_read_input_tokens + written
+
+
+def output(billed: list[Billed]) -> int:
+    """What the answers cost, in nano-dollars."""
+    return sum(one.usage.output_tokens * RATES[one.model][1] for one in billed)
+
+
+async def talked(turns: int, ttl: str, model: str) -> list[Billed]:
+    """What a thread of so many questions was billed."""
+    store, board = await open_store("sqlite://"), Board()
+    async with ClaudeFake() as fake:
+        fake.answer = lambda body: Answer(ANSWER)
+        async with house(store, fake, board, persona=Persona(SYSTEM, model), ttl=ttl) as assistant:
+            for _ in range(turns):
+                await assistant.hear(board.said("t1", "U2", WORDS))
+                async with asyncio.timeout(20):
+                    await assistant.floor.idle()
+    await store.shut()
+    return fake.billed
+
+
+@pytest.mark.parametrize("model", ["claude-haiku-5-5", "claude-sonnet-5-5"])
+@pytest.mark.parametrize("ttl", ["5m", "1h"])
+@pytest.mark.parametrize("turns", [5, 20, 50])
+async def test_a_thread_costs_at_most_three_per_cent_more_than_the_least_it_could(turns, ttl, model):
+    billed = await talked(turns, ttl, model)
+
+    paid = sum(one.micro_usd for one in billed) * 1000
+    assert len(billed) == turns
+    assert paid / (least(billed, ttl) + output(billed)) <= 1.03
+
+
+@pytest.mark.parametrize("turns", [5, 20, 50])
+async def test_what_is_read_alone_stays_as_near_where_writing_is_cheap(turns):
+    billed = await talked(turns, "5m", "claude-haiku-5-5")
+
+    paid = sum(one.micro_usd for one in billed) * 1000 - output(billed)
+    assert paid / least(billed, "5m") <= 1.03

@@ -1,0 +1,286 @@
+"""The purse: no money is spent that a budget forbids, and each request is paid for to the micro-dollar."""
+
+import asyncio
+import logging
+from dataclasses import replace
+
+import pytest
+
+from core.billing.budgets import Budget, Period
+from core.billing.usage import Scope
+from core.domain.messages import Edited, Gone, ThreadKey
+from core.domain.personas import Persona, Place
+from core.prompting.request import Block, Request, shortened
+from core.store.sqlite import open_store
+from tests.fakes.board import START, Board
+from tests.fakes.claude.script import Answer, Break, Fault, refusal
+from tests.fakes.claude.server import ClaudeFake
+from tests.support.house import house
+
+WORKSPACE = Scope("board:w1")
+
+
+@pytest.fixture
+async def fake():
+    async with ClaudeFake() as fake:
+        yield fake
+
+
+@pytest.fixture
+async def store():
+    store = await open_store("sqlite://")
+    yield store
+    await store.shut()
+
+
+@pytest.fixture
+def board():
+    return Board()
+
+
+async def allow(store, micro_usd: int, scope: Scope = WORKSPACE, period: Period = Period.MONTH) -> None:
+    await store.ledger.allow(Budget(scope, period, micro_usd, "UTC", "U1", START), 0)
+
+
+def bodies(fake) -> list[dict]:
+    return [one.body for one in fake.requests if one.path == "/v1/messages"]
+
+
+def counts(fake) -> int:
+    return sum(one.path == "/v1/messages/count_tokens" for one in fake.requests)
+
+
+async def answers(board, assistant, *words: str, thread: str = "t1") -> list[str]:
+    """Say these, one after the other, each answered before the next."""
+    for text in words:
+        await assistant.hear(board.said(thread, "U2", text))
+        async with asyncio.timeout(20):
+            await assistant.floor.idle()
+    return board.shown(thread)
+
+
+async def test_where_the_worst_case_fits_nothing_is_counted_and_nothing_shortened(store, fake, board):
+    await allow(store, 1_000_000)
+
+    async with house(store, fake, board, clock=board.now) as assistant:
+        await answers(board, assistant, "question")
+
+    assert (bodies(fake)[0]["max_tokens"], counts(fake)) == (8192, 0)
+
+
+async def test_where_it_does_not_the_prompt_is_counted_and_the_answer_may_be_as_long_as_what_is_left(
+    store, fake, board
+):
+    await allow(store, 1_500)
+    fake.answer = lambda body: Answer("word " * 5_000)
+
+    async with house(store, fake, board, clock=board.now) as assistant:
+        shown = await answers(board, assistant, "question")
+
+    asked = bodies(fake)[0]["max_tokens"]
+    assert 1_000 <= asked < 8192
+    assert counts(fake) == 1
+    assert shown[-1].endswith("*(A budget here is nearly used up and allowed no longer answer.)*")
+    assert fake.billed[0].micro_usd <= 1_500
+
+
+async def test_too_little_for_a_thousand_tokens_is_refused_and_says_why(store, fake, board):
+    await allow(store, 450)
+
+    async with house(store, fake, board, clock=board.now) as assistant:
+        shown = await answers(board, assistant, "question")
+
+    assert shown == [
+        "I can't ask Claude just now: of this workspace's budget of $0.0004 a month $0.0004 is left, and this may "
+        "cost $0.0042. It renews on Sunday, 1 February, 00:00 (UTC). "
+        "Whoever manages the whole workspace can raise it with `budget set`."
+    ]
+    assert bodies(fake) == []
+
+
+async def test_what_can_t_be_counted_is_bounded_by_its_bytes(store, fake, board):
+    await allow(store, 450)
+    fake.script(Fault(status=500, type="api_error"), path="/v1/messages/count_tokens")
+
+    async with house(store, fake, board, clock=board.now) as assistant:
+        shown = await answers(board, assistant, "question")
+
+    assert (counts(fake), len(bodies(fake))) == (1, 0)
+    assert shown[0].startswith("I can't ask Claude just now")
+
+
+async def test_a_model_without_a_price_is_not_used_where_a_budget_holds(store, fake, board):
+    await allow(store, 1_000_000)
+    persona = Persona(model="claude-3-7-sonnet-20250219")
+
+    async with house(store, fake, board, persona=persona, clock=board.now) as assistant:
+        shown = await answers(board, assistant, "question")
+
+    assert "I know no price of that model" in shown[0]
+    assert bodies(fake) == []
+
+
+@pytest.mark.parametrize("scope", [WORKSPACE, Scope("board:w1", "c1"), Scope("board:w1", person="U2")])
+async def test_fifty_questions_at_once_on_a_nearly_empty_budget_never_go_over(store, fake, board, scope):
+    await allow(store, 20_000, scope)
+    fake.answer = lambda body: Answer("word " * 2_000)
+
+    async with house(store, fake, board, clock=board.now) as assistant:
+        await asyncio.gather(*(assistant.hear(board.said(f"t{number}", "U2", "question")) for number in range(50)))
+        async with asyncio.timeout(60):
+            await assistant.floor.idle()
+
+    shown = [board.shown(f"t{number}") for number in range(50)]
+    refused = sum(pages[0].startswith("I can't ask Claude just now") for pages in shown)
+    assert 0 < len(fake.billed) == 50 - refused
+    assert sum(one.micro_usd for one in fake.billed) <= 20_000
+
+
+async def test_a_warm_thread_is_bounded_by_what_it_had_and_the_bytes_of_what_is_new(store, fake, board):
+    long = "The quick brown fox jumps over the lazy dog. " * 400
+    fake.answer = lambda body: Answer("fine")
+    async with house(store, fake, board, clock=board.now) as assistant:
+        await answers(board, assistant, long)
+        await allow(store, 7_000)  # its bytes alone would be bound to 3,600, and the answer to 4,096
+        await answers(board, assistant, "again", "and again")
+
+    assert [body["max_tokens"] for body in bodies(fake)] == [8192, 8192, 8192]
+    assert counts(fake) == 0
+
+
+async def test_a_refusal_before_any_word_costs_nothing(store, fake, board):
+    fake.script(refusal())
+
+    async with house(store, fake, board, clock=board.now) as assistant:
+        await answers(board, assistant, "question")
+
+    (line,) = await store.ledger.spent(WORKSPACE, START, "model")
+    assert (line.requests, line.died, line.micro_usd) == (1, 0, 0)
+
+
+async def test_a_stream_that_broke_off_stands_at_its_bound(store, fake, board):
+    fake.script(Answer("half an answer", breaks=Break("reset", after=3)))
+
+    async with house(store, fake, board, clock=board.now) as assistant:
+        await answers(board, assistant, "question")
+
+    (line,) = await store.ledger.spent(WORKSPACE, START, "model")
+    assert (line.requests, line.died) == (2, 1)
+    assert line.micro_usd > sum(one.micro_usd for one in fake.billed)
+
+
+async def test_a_request_that_was_refused_costs_nothing(store, fake, board):
+    fake.script(Fault(status=529, type="overloaded_error"))
+
+    async with house(store, fake, board, clock=board.now) as assistant:
+        await answers(board, assistant, "question")
+
+    (line,) = await store.ledger.spent(WORKSPACE, START, "model")
+    assert (line.requests, line.died) == (2, 0)
+    assert line.micro_usd == sum(one.micro_usd for one in fake.billed)
+
+
+async def test_whoever_set_a_budget_is_told_when_it_is_nearly_used_up(store, fake, board):
+    await allow(store, 6_000, Scope("board:w1", "c1"), Period.DAY)
+    fake.answer = lambda body: Answer("word " * 8_000)
+
+    async with house(store, fake, board, clock=board.now) as assistant:
+        for thread in ("t1", "t2", "t3"):
+            await answers(board, assistant, "question", thread=thread)
+
+    assert [told[:2] for told in board.told] == [("board:w1", "U1")]
+    assert board.told[0][2].endswith(
+        "It renews on Saturday, 3 January, 00:00 (UTC). Once it is used up I refuse questions; `budget set` raises it."
+    )
+    assert "% of <#c1>'s budget of $0.0060 a day is used: $" in board.told[0][2]
+
+
+class Deaf(Board):
+    """Nobody takes direct messages."""
+
+    async def tell(self, workspace: str, person: str, text: str) -> None:
+        raise Gone("closed to strangers")
+
+
+async def test_a_warning_that_can_t_be_sent_hurts_no_answer_and_stands_in_the_log(store, fake, caplog):
+    board = Deaf()
+    await allow(store, 4_400)
+    fake.answer = lambda body: Answer("word " * 8_000)
+
+    with caplog.at_level(logging.WARNING):
+        async with house(store, fake, board, clock=board.now) as assistant:
+            shown = await answers(board, assistant, "question")
+
+    assert shown
+    assert "who set budget 1 could not be told: closed to strangers" in caplog.text
+
+
+async def misses(store) -> dict[str, int]:
+    return {line.group: line.requests for line in await store.ledger.spent(WORKSPACE, START, "miss")}
+
+
+LONG = "The quick brown fox jumps over the lazy dog. " * 100
+
+
+async def test_a_thread_that_goes_on_finds_all_of_it_in_the_cache(store, fake, board):
+    async with house(store, fake, board, clock=board.now) as assistant:
+        await answers(board, assistant, LONG, "more", "and more")
+
+    assert await misses(store) == {"": 2, "new": 1}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (Persona(model="claude-sonnet-5-5"), "model"),
+        (Persona(system="Be brief."), "system"),
+        (Persona(effort="low"), "settings"),
+    ],
+)
+async def test_why_the_cache_missed_is_kept(store, fake, board, change, reason):
+    async with house(store, fake, board, clock=board.now) as assistant:
+        await answers(board, assistant, LONG)
+        await store.personas.change(Place("board:w1", "c1"), change, 0, "U1", START)
+        await answers(board, assistant, "more")
+
+    assert await misses(store) == {"new": 1, reason: 1}
+
+
+async def test_a_thread_that_rested_too_long_is_read_anew_and_that_is_kept(store, board):
+    async with (
+        ClaudeFake(clock=lambda: board.now().timestamp()) as fake,
+        house(store, fake, board, clock=board.now) as assistant,
+    ):
+        await answers(board, assistant, LONG)
+        board.slept(3_700)
+        await answers(board, assistant, "more")
+
+    assert await misses(store) == {"new": 1, "expired": 1}
+
+
+async def test_a_prompt_too_short_for_the_cache_is_kept_as_such(store, fake, board):
+    async with house(store, fake, board, clock=board.now) as assistant:
+        await answers(board, assistant, "hi", "hi again")
+
+    assert await misses(store) == {"new": 1, "small": 1}
+
+
+async def test_an_edit_of_what_was_said_before_is_why_the_cache_missed(store, fake, board):
+    async with house(store, fake, board, clock=board.now) as assistant:
+        await answers(board, assistant, LONG)
+        first = board.posts[ThreadKey("board:w1", "c1", "t1")][0]
+        edited = replace(first, text=LONG + "!", edited=board.now())
+        await assistant.hear(Edited("e", ThreadKey("board:w1", "c1", "t1"), edited))
+        await answers(board, assistant, "more")
+
+    assert await misses(store) == {"new": 1, "history": 1}
+
+
+def test_a_shortened_request_thinks_no_longer_than_it_may():
+    body = {"model": "m", "max_tokens": 8192, "thinking": {"type": "enabled", "budget_tokens": 4096}}
+    request = Request(body, (Block("house", "x"),))
+
+    assert shortened(request, 8192) is request
+    assert shortened(request, 4000).body["thinking"] == {"type": "enabled", "budget_tokens": 2000}
+    assert shortened(request, 1500).body["thinking"] == {"type": "disabled"}
+    assert shortened(request, 1500).bounded

@@ -1,0 +1,66 @@
+"""Models: what the Models API tells, as we understand it, also where it tells little."""
+
+from datetime import UTC, datetime
+
+import pytest
+from anthropic.types import ModelInfo
+
+from core.claude.client import Claude
+from core.claude.errors import Trouble
+from core.claude.models import Lifespan, described, lifespan
+from core.prompting.request import EFFORTS, Model
+from tests.fakes.claude.server import ClaudeFake
+
+HAIKU = "claude-haiku-5-5"
+
+
+@pytest.fixture
+async def claude():
+    async with ClaudeFake() as fake:
+        client = Claude(fake.key, fake.url)
+        yield client
+        await client.close()
+
+
+async def test_capabilities_come_from_the_models_api(claude):
+    haiku = Model(
+        HAIKU, 1_000_000, 128_000, frozenset(EFFORTS), thinking=frozenset({"adaptive", "disabled"}), known=True
+    )
+
+    assert await claude.model(HAIKU) == haiku
+    assert not haiku.sampling
+    assert (await claude.model("claude-haiku-4-5")).sampling
+    assert haiku in await claude.models()
+
+
+async def test_an_unknown_model_has_no_capabilities(claude):
+    with pytest.raises(Trouble, match="no model"):
+        await claude.model("claude-nonsense")
+
+
+async def test_a_models_lifespan_is_told_with_its_end(claude):
+    assert await claude.lifespan(HAIKU) == Lifespan(HAIKU, "active")
+    assert await claude.lifespan("claude-sonnet-4-5") == Lifespan(
+        "claude-sonnet-4-5", "deprecated", datetime(2026, 11, 30, tzinfo=UTC)
+    )
+
+
+@pytest.mark.parametrize("capabilities", [None, {}, {"effort": None, "thinking": {"types": None}}])
+def test_a_gateway_that_tells_little_is_believed_in_little(capabilities):
+    told = {"id": "m", "type": "model", "display_name": "m", "created_at": "1970-01-01T00:00:00Z"}
+    info = ModelInfo.construct(**told, capabilities=None, max_input_tokens=None, max_tokens=None)
+    if capabilities is not None:
+        info = ModelInfo.model_construct(**{**info.__dict__, "capabilities": _Told(capabilities)})
+
+    assert described(info) == Model("m", known=bool(capabilities))
+    assert lifespan(info) == Lifespan("m", "active")
+
+
+class _Told:
+    """Capabilities as a gateway sends them."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def to_dict(self):
+        return self.values

@@ -1,0 +1,103 @@
+"""The watch is told what happens: answers, requests, beats. It is never told a word of anybody's."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from core.billing.usage import Usage
+from core.domain.messages import Commanded, ThreadKey
+from core.store.sqlite import open_store
+from core.telemetry import Beaten, Begun, Closed, Requested
+from tests.fakes.board import START, Board
+from tests.fakes.claude.script import Answer, Fault
+from tests.fakes.claude.server import ClaudeFake
+from tests.support.house import house
+
+MODEL = "claude-haiku-5-5"
+
+
+@pytest.fixture
+def board():
+    return Board()
+
+
+@pytest.fixture
+async def store(board):
+    opened = await open_store("sqlite://", clock=board.now)
+    yield opened
+    await opened.shut()
+
+
+@pytest.fixture
+async def fake():
+    async with ClaudeFake() as server:
+        server.answer = lambda body: Answer(text="fine")
+        yield server
+
+
+async def told(store, fake, board, *events) -> list:
+    """What a watch is told while these events are answered, but for beats; requests without their usage."""
+    signs = []
+    async with house(store, fake, board, watch=signs.append) as assistant, asyncio.timeout(10):
+        for event in events:
+            await assistant.hear(event)
+            await assistant.floor.idle()
+            await asyncio.sleep(0)
+    assert Beaten() in signs
+    return [replace(sign, usage=None) if isinstance(sign, Requested) else sign for sign in signs if sign != Beaten()]
+
+
+def summary(signs: list) -> list[tuple[str, ...]]:
+    """Each sign's name, and what it says besides the question."""
+    return [
+        ("begun",)
+        if isinstance(sign, Begun)
+        else ("closed", sign.outcome.value)
+        if isinstance(sign, Closed)
+        else ("requested", sign.model, sign.outcome)
+        for sign in signs
+    ]
+
+
+async def test_an_answer_begins_once_costs_a_request_and_is_closed(store, fake, board):
+    fake.script(Answer(text="one two three four", chunk=3))
+
+    signs = await told(store, fake, board, board.said("t1", "U1", "hello"))
+
+    assert summary(signs) == [("begun",), ("requested", MODEL, "end_turn"), ("closed", "shown")]
+    assert {sign.question.key for sign in signs if not isinstance(sign, Requested)} == {
+        ThreadKey("board:w1", "c1", "t1")
+    }
+
+
+async def test_the_tokens_are_those_that_claude_bills(store, fake, board):
+    signs = []
+    async with house(store, fake, board, watch=signs.append) as assistant:
+        await assistant.hear(board.said("t1", "U1", "hello"))
+        await assistant.floor.idle()
+    (billed,) = [one.usage for one in fake.billed]
+
+    (usage,) = [sign.usage for sign in signs if isinstance(sign, Requested)]
+    assert usage == Usage(
+        input=billed.input_tokens,
+        output=billed.output_tokens,
+        thinking=billed.thinking_tokens,
+        cache_read=billed.cache_read_input_tokens,
+        cache_write_5m=billed.ephemeral_5m_input_tokens,
+        cache_write_1h=billed.ephemeral_1h_input_tokens,
+    )
+
+
+async def test_each_request_that_fails_is_told_by_its_trouble(store, fake, board):
+    fake.script(Fault(529), Fault(401, "authentication_error"))
+
+    signs = await told(store, fake, board, board.said("t1", "U1", "hello"))
+
+    assert summary(signs) == [("requested", MODEL, "overloaded"), ("requested", MODEL, "key"), ("closed", "refused")]
+
+
+async def test_a_command_is_closed_without_a_request(store, fake, board):
+    command = Commanded("k1", ThreadKey("board:w1", "c1", "t1"), "U1", "help", START)
+
+    assert summary(await told(store, fake, board, command)) == [("closed", "refused")]

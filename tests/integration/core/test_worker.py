@@ -1,0 +1,350 @@
+"""Who speaks where: claims, beats, draining and trouble, over a real store."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+
+from core.domain.messages import Pressed, ThreadKey
+from core.store.protocols import Lost, Outcome, Unavailable
+from core.store.sqlite import open_store
+from core.telemetry import Closed
+from core.worker.lease import Dropped
+from core.worker.worker import Floor
+from tests.fakes.board import Board
+from tests.support.house import at_once
+
+
+class Speaker:
+    """Answers by writing down whom it answered; `held` threads wait, `trouble` is raised in order first."""
+
+    def __init__(self, store) -> None:
+        self.store = store
+        self.spoken: list[str] = []
+        self.began: asyncio.Queue[str] = asyncio.Queue()
+        self.stopped: list[str] = []
+        self.held = False
+        self.trouble: list[Exception] = []
+        self.let_go = asyncio.Event()
+
+    async def __call__(self, claim, hold) -> None:
+        self.began.put_nowait(claim.question.name)
+        if self.trouble:
+            raise self.trouble.pop(0)
+        self.hold = hold
+        if self.held:
+            waiting = {asyncio.create_task(hold.stop.wait()), asyncio.create_task(self.let_go.wait())}
+            try:
+                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in waiting:
+                    task.cancel()
+        if hold.stop.is_set():
+            self.stopped.append(claim.question.name)
+        await self.store.questions.close(claim, Outcome.SHOWN)
+        self.spoken.append(claim.question.name)
+
+
+@pytest.fixture
+def board():
+    return Board()
+
+
+@pytest.fixture
+async def store(board):
+    opened = await open_store("sqlite://", clock=board.now)
+    yield opened
+    await opened.shut()
+
+
+@pytest.fixture
+def speaker(store):
+    return Speaker(store)
+
+
+@asynccontextmanager
+async def open_floor(store, speaker, process="p1", **options):
+    floor = Floor(store.questions, speaker, process, lambda: ["board"], sleep=at_once, **options)
+    task = asyncio.create_task(floor.run())
+    try:
+        yield floor
+    finally:
+        await floor.drain(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def ask(store, board, *threads: str) -> list[str]:
+    names = []
+    for thread in threads:
+        event = board.said(thread, "U1", "hello")
+        await store.questions.hear(event)
+        names.append(event.message.id)
+    return names
+
+
+async def heard(speaker, count: int) -> list[str]:
+    async with asyncio.timeout(5):
+        return [await speaker.began.get() for _ in range(count)]
+
+
+async def test_a_question_that_nobody_told_of_is_found(store, board, speaker):
+    (name,) = await ask(store, board, "t1")
+
+    async with open_floor(store, speaker) as floor:
+        assert await heard(speaker, 1) == [name]
+        await floor.idle()
+
+    assert speaker.spoken == [name]
+
+
+async def test_no_more_than_its_places_speak_at_once(store, board, speaker):
+    speaker.held = True
+    names = await ask(store, board, "t1", "t2", "t3")
+
+    async with open_floor(store, speaker, places=2) as floor:
+        assert await heard(speaker, 2) == names[:2]
+        floor.wake()
+        await asyncio.sleep(0.02)
+        assert speaker.began.empty()
+        speaker.let_go.set()
+        assert await heard(speaker, 1) == names[2:]
+        await floor.idle()
+
+
+async def test_draining_lets_answers_end_and_takes_no_more(store, board, speaker):
+    speaker.held = True
+    (first,) = await ask(store, board, "t1")
+
+    async with open_floor(store, speaker) as floor:
+        await heard(speaker, 1)
+        draining = asyncio.create_task(floor.drain(5))
+        await asyncio.sleep(0)
+        await ask(store, board, "t2")
+        floor.wake()
+        speaker.let_go.set()
+        await draining
+
+    assert speaker.spoken == [first]
+    assert (await store.questions.waiting())[0] == 1
+
+
+class Slow:
+    """A store that tells of claims or of beats, once they are written down, only when it is let go."""
+
+    def __init__(self, store, *slow: str) -> None:
+        self.questions, self._within, self._slow = self, store.questions, slow
+        self.written, self.let_go = asyncio.Event(), asyncio.Event()
+
+    def __getattr__(self, name: str):
+        return getattr(self._within, name)
+
+    async def claim(self, process, platforms):
+        return await self._told("claim", await self._within.claim(process, platforms))
+
+    async def beat(self, process, leaving=False):
+        return await self._told("beat", await self._within.beat(process, leaving))
+
+    def hold(self, *slow: str) -> None:
+        self._slow = slow
+
+    async def _told(self, what: str, answer):
+        if what in self._slow:
+            self.written.set()
+            await self.let_go.wait()
+        return answer
+
+
+async def test_what_is_claimed_just_when_draining_begins_is_left_to_the_next_process(store, board, speaker):
+    slow = Slow(store, "claim")
+    (name,) = await ask(store, board, "t1")
+    async with open_floor(slow, speaker) as floor:
+        await slow.written.wait()
+        await floor.drain(5)
+        slow.let_go.set()
+        await asyncio.sleep(0.01)
+    assert speaker.began.empty()
+
+    second = Speaker(store)
+    async with open_floor(store, second, "p2") as floor:
+        assert await heard(second, 1) == [name]
+        await floor.idle()
+
+
+async def test_what_drains_too_long_is_left_to_the_next_process_at_once(store, board, speaker):
+    speaker.held = True
+    (name,) = await ask(store, board, "t1")
+    async with open_floor(store, speaker):
+        await heard(speaker, 1)
+
+    second = Speaker(store)
+    async with open_floor(store, second, "p2") as floor:
+        assert await heard(second, 1) == [name]
+        await floor.idle()
+
+    assert (speaker.spoken, second.spoken) == ([], [name])
+
+
+async def test_a_bug_is_tried_three_times_and_then_the_question_is_closed(store, board, speaker, caplog):
+    speaker.trouble = [RuntimeError("bug")] * 3
+    names = await ask(store, board, "t1", "t2")
+
+    signs = []
+    async with open_floor(store, speaker, places=1, watch=signs.append) as floor:
+        assert await heard(speaker, 4) == [names[0]] * 3 + [names[1]]
+        await floor.idle()
+
+    assert speaker.spoken == [names[1]]
+    assert caplog.text.count("could not be answered") == 3
+    assert [(sign.question.name, sign.outcome) for sign in signs if isinstance(sign, Closed)] == [
+        (names[0], Outcome.EXPIRED)
+    ]
+
+
+async def test_a_database_that_is_away_is_waited_for(store, board, speaker):
+    speaker.trouble = [Unavailable("disk full")] * 5
+    (name,) = await ask(store, board, "t1")
+
+    async with open_floor(store, speaker) as floor:
+        assert await heard(speaker, 6) == [name] * 6
+        await floor.idle()
+
+    assert speaker.spoken == [name]
+
+
+@pytest.mark.parametrize("trouble", [Lost("taken over"), Dropped()], ids=["lost", "dropped"])
+async def test_what_was_taken_over_is_dropped_without_a_second_try(store, board, speaker, trouble):
+    speaker.trouble = [trouble]
+    await ask(store, board, "t1")
+
+    async with open_floor(store, speaker):
+        await heard(speaker, 1)
+        await asyncio.sleep(0.02)
+        assert speaker.began.empty()
+
+
+async def test_what_was_withdrawn_is_told_to_stop(store, board, speaker):
+    speaker.held = True
+    (name,) = await ask(store, board, "t1")
+
+    async with open_floor(store, speaker) as floor:
+        await heard(speaker, 1)
+        await store.questions.hear(Pressed("b", ThreadKey("board:w1", "c1", "t1"), "U1", "stop"))
+        await floor.look()
+        await floor.idle()
+
+    assert speaker.stopped == [name]
+
+
+async def test_a_process_that_finds_its_beat_late_drops_what_it_was_saying(store, board, speaker):
+    speaker.held = True
+    (name,) = await ask(store, board, "t1")
+
+    async with open_floor(store, speaker) as floor:
+        await heard(speaker, 1)
+        speaker.held = False
+        board.slept(60)
+        await floor.look()
+        await floor.idle()
+
+    assert speaker.began.get_nowait() == name, "it was begun again"
+    assert len(speaker.spoken) <= 1
+
+
+async def test_what_is_claimed_while_a_late_beat_is_on_its_way_is_not_dropped(store, board, speaker):
+    speaker.held = True
+    (name,) = await ask(store, board, "t1")
+    slow = Slow(store)
+
+    async with open_floor(slow, speaker) as floor, asyncio.timeout(10):
+        await heard(speaker, 1)
+        await floor.look()  # the first beat is told by now
+        slow.hold("beat")
+        board.slept(60)
+        looking = asyncio.create_task(floor.look())
+        await slow.written.wait()
+        floor.wake()
+        assert await heard(speaker, 1) == [name]
+        slow.let_go.set()
+        await looking
+        speaker.let_go.set()
+        await floor.idle()
+
+    assert speaker.spoken == [name]
+
+
+async def test_what_a_late_beat_freed_before_we_were_told_of_the_claim_is_dropped(store, board, speaker):
+    slow = Slow(store)
+    (first,) = await ask(store, board, "t0")
+
+    async with open_floor(slow, speaker, clock=board.now) as floor, asyncio.timeout(10):
+        assert await heard(speaker, 1) == [first]
+        await floor.look()  # the first beat is told by now
+        await floor.idle()
+        slow.hold("claim", "beat")
+        (name,) = await ask(store, board, "t1")
+        floor.wake()
+        await slow.written.wait()
+        board.slept(60)
+        slow.written.clear()
+        looking = asyncio.create_task(floor.look())
+        await slow.written.wait()
+        slow.hold()
+        slow.let_go.set()
+        await looking
+        await floor.idle()
+
+    assert speaker.spoken == [first, name]
+    assert speaker.began.qsize() == 1, "the claim that was freed was not begun"
+
+
+async def test_a_process_that_was_stopped_is_sure_of_its_hold_only_after_a_beat_that_is_not_late(store, board, speaker):
+    speaker.held = True
+    await ask(store, board, "t1")
+
+    async with open_floor(store, speaker, clock=board.now) as floor:
+        await heard(speaker, 1)
+        await floor.look()
+        await speaker.hold.sure()
+        board.slept(60)
+        looking = asyncio.create_task(speaker.hold.sure())
+        await asyncio.sleep(0)
+        assert not looking.done()
+        await floor.look()
+
+        with pytest.raises(Dropped):
+            await looking
+
+
+async def test_a_cancellation_that_nobody_asked_for_ends_no_claim(store, board, speaker, caplog):
+    speaker.trouble = [asyncio.CancelledError()]
+    (name,) = await ask(store, board, "t1")
+
+    async with open_floor(store, speaker) as floor, asyncio.timeout(5):
+        await floor.idle()
+
+    assert speaker.spoken == [name]
+    assert caplog.text.count("could not be answered") == 1
+
+
+async def test_what_cannot_be_answered_and_is_another_process_s_by_now_is_left_to_it(store, board, speaker, caplog):
+    speaker.trouble = [RuntimeError("bug")] * 3
+    (name,) = await ask(store, board, "t1")
+
+    class Taken:
+        """A store in which others have taken over what is to be closed."""
+
+        def __getattr__(self, attribute):
+            return getattr(store.questions, attribute)
+
+        async def close(self, claim, outcome):
+            raise Lost("taken over")
+
+    taken = Taken()
+    taken.questions = taken
+    async with open_floor(taken, speaker):
+        assert await heard(speaker, 3) == [name] * 3
+        await asyncio.sleep(0.02)
+        assert speaker.began.empty()
+
+    assert "could not be closed: taken over" in caplog.text

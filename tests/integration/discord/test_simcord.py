@@ -1,0 +1,148 @@
+"""A second opinion: Confab in simcord, a simulation of Discord that was not written for it."""
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import discord
+import pytest
+
+from bots.discord.adapter import Discord
+from core.domain.personas import Persona
+from core.store.sqlite import open_store
+from tests.fakes.claude.script import Answer
+from tests.fakes.claude.server import ClaudeFake
+from tests.support.guild import MODEL, told, until
+from tests.support.house import at_once, house
+
+NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)  # when simcord's time begins: by ours, all is told late that is said there
+
+
+@pytest.fixture
+def clock():
+    began = datetime.now(UTC)
+    return lambda: NEW_YEAR + (datetime.now(UTC) - began)
+
+
+@pytest.fixture
+async def kept(tmp_path, clock):
+    opened = await open_store(f"sqlite:///{tmp_path}/confab.db", clock=clock)
+    yield opened
+    await opened.shut()
+
+
+@pytest.fixture
+async def claude():
+    async with ClaudeFake() as server:
+        server.answer = lambda body: Answer(text="fine")
+        yield server
+
+
+@pytest.fixture
+def platform(kept):
+    return Discord("a.b.c", kept.notes, shards=(None, 1), quick=True, edit=0.0, pause=at_once)
+
+
+@pytest.fixture
+async def assistant(kept, claude, platform, clock):
+    async with house(kept, claude, platform, persona=Persona(model=MODEL), clock=clock) as answering:
+        yield answering
+
+
+@pytest.fixture
+def simcord_bot(platform, assistant):
+    return platform.client(assistant.hear)
+
+
+@pytest.fixture
+async def room(simcord_env):
+    """A server with a channel, ada who may manage it, and bob."""
+    guild = simcord_env.create_guild("house")
+    keepers = guild.create_role("Keepers", permissions=discord.Permissions(manage_channels=True))
+    return SimpleNamespace(
+        env=simcord_env,
+        guild=guild,
+        channel=guild.create_text_channel("general"),
+        ada=guild.add_member(simcord_env.create_user("ada"), roles=[keepers]),
+        bob=guild.add_member(simcord_env.create_user("bob")),
+    )
+
+
+def said(channel) -> list[str]:
+    return [message.content for message in channel.history()]
+
+
+async def test_a_mention_is_answered_by_a_reply(room, claude):
+    asked = await room.ada.send(room.channel, f"{room.env.bot.user.mention} why?")
+    await until(lambda: said(room.channel)[1:] == ["fine"])
+
+    (answer,) = room.channel.history()[1:]
+    assert answer.reference.message_id == asked.id
+    assert told(claude) == [[("user", "ada: why?")]]
+
+
+async def test_a_reply_to_us_goes_on(room, claude):
+    await room.ada.send(room.channel, f"{room.env.bot.user.mention} why?")
+    await until(lambda: said(room.channel)[1:] == ["fine"])
+    await room.bob.send(room.channel, "and then?", reply_to=room.channel.last_message)
+    await until(lambda: said(room.channel)[3:] == ["fine"])
+
+    assert told(claude)[1] == [("user", "ada: why?"), ("assistant", "fine"), ("user", "bob: and then?")]
+
+
+async def test_ask_is_answered(room, claude):
+    result = await room.bob.slash(room.channel, "ask", prompt="why?")
+    await until(lambda: said(room.channel) == ["> why?\nfine"])
+
+    assert result.acknowledged
+    assert told(claude) == [[("user", "bob: why?")]]
+
+
+async def test_a_private_answer_is_ephemeral(room, claude):
+    result = await room.bob.slash(room.channel, "ask", prompt="why?", private=True)
+    await until(lambda: result.response and result.response.content == "> why?\nfine")
+
+    assert result.ephemeral
+    assert said(room.channel) == []
+
+
+async def test_a_form_sets_a_persona(room, claude):
+    shown = await room.ada.slash(room.channel, "persona set")
+    await room.ada.submit_modal(shown, {"text": "You are a pirate."})
+    await until(lambda: said(room.channel) and "has this persona" in said(room.channel)[0])
+    await room.bob.send(room.channel, f"{room.env.bot.user.mention} hi")
+    await until(lambda: claude.requests)
+    await until(lambda: told(claude))
+
+    assert claude.requests[-1].body["system"][1]["text"] == "You are a pirate."
+
+
+async def test_a_persona_is_not_set_without_manage_channels(room, claude):
+    await room.bob.slash(room.channel, "persona set", text="Be rude.")
+    await until(lambda: said(room.channel) and said(room.channel)[0])
+
+    assert said(room.channel) == ["-# Only those who manage this channel can use `persona set`."]
+
+
+async def test_a_mention_opens_a_thread_where_the_persona_says_so(room, claude):
+    await room.ada.slash(room.channel, "persona tune", answers="thread")
+    await until(lambda: said(room.channel) and "is tuned" in said(room.channel)[0])
+    await room.bob.send(room.channel, f"{room.env.bot.user.mention} plan with me")
+    await until(lambda: room.channel.threads and "fine" in said(room.channel.threads[0]))
+    (thread,) = room.channel.threads
+    await room.ada.send(thread, "and then?")
+    await until(lambda: said(thread).count("fine") == 2)
+
+    assert thread.name == "plan with me"
+    assert told(claude)[1] == [("user", "bob: plan with me"), ("assistant", "fine"), ("user", "ada: and then?")]
+
+
+async def test_a_missing_permission_ends_nothing(room, claude, caplog):
+    claude.script(Answer(text="word " * 600))
+    silent = discord.PermissionOverwrite(send_messages=False)
+    quiet = room.guild.create_text_channel("quiet", overwrites={room.guild.default_role: silent})
+    await room.bob.slash(quiet, "ask", prompt="why?")
+    await until(lambda: "we lack a permission there" in caplog.text)
+    await room.ada.send(room.channel, f"{room.env.bot.user.mention} hi")
+    await until(lambda: "fine" in said(room.channel))
+
+    assert [message.startswith("> why?\nword word") for message in said(quiet)] == [True]

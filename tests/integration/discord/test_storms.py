@@ -1,0 +1,242 @@
+"""Storms on Discord, end to end: whatever the gateway and the API do, each question is answered once."""
+
+import asyncio
+
+import pytest
+
+from bots.discord import formatting as look
+from core.domain.messages import Gap, Unconnectable
+from core.store.sqlite import open_store
+from tests.e2e.worlds import brisk
+from tests.fakes.claude.script import Answer, Gate
+from tests.fakes.claude.server import ClaudeFake
+from tests.fakes.discord.limits import Fault, cloudflare, error, limited
+from tests.fakes.discord.nouns import Permission
+from tests.fakes.discord.server import DiscordFake
+from tests.support.guild import confab, idle, settled, told, until
+
+pytest_plugins = ("tests.support.guild_fixtures",)
+
+POST, EDIT = "POST /channels/{channel}/messages", "PATCH /channels/{channel}/messages/{message}"
+LIST = "GET /channels/{channel}/messages"
+
+
+def answers(fake, asked: list[str], channel: str = "general") -> list[int]:
+    """How many answers each message has."""
+    ours = [one.reference for one in fake.visible(channel) if one.author == "confab"]
+    return [ours.count(one) for one in asked]
+
+
+async def ask(fake, channel: str = "general", text: str = "why?") -> str:
+    return await fake.say("ada", channel, f"<@{fake.me}> {text}")
+
+
+async def answered(fake, running, asked: list[str], channel: str = "general") -> None:
+    await until(lambda: all(answers(fake, asked, channel)), 15)
+    await idle(running)
+
+
+STORMS = {
+    "asked to reconnect (7)": lambda gateway: gateway.ask_to_reconnect(),
+    "cut": lambda gateway: gateway.cut(),
+    "hung up on (4000)": lambda gateway: gateway.hang_up(4000),
+    "a bad sequence (4007)": lambda gateway: gateway.hang_up(4007),
+    "too many heartbeats (4008)": lambda gateway: gateway.hang_up(4008),
+    "a session timed out (4009)": lambda gateway: (gateway.hang_up(4009), gateway.forget()),
+    "a server that restarts (1001)": lambda gateway: gateway.hang_up(1001),
+    "a session forgotten": lambda gateway: (gateway.cut(), gateway.forget()),
+}
+
+
+@pytest.mark.parametrize("storm", STORMS)
+async def test_a_connection_that_ends_in_the_middle_of_an_answer_loses_and_doubles_nothing(
+    fake, claude, running, storm
+):
+    gate = Gate(after=2)
+    claude.script(Answer(text="the first answer", gate=gate))
+    asked = [await ask(fake)]
+    await gate.reached.wait()
+    lines = fake.gateway.identified + fake.gateway.resumed
+    STORMS[storm](fake.gateway)
+    asked.append(await ask(fake))
+    gate.opened.set()
+    await fake.until(lambda: fake.gateway.identified + fake.gateway.resumed > lines and fake.gateway.live, 15)
+    asked.append(await ask(fake))
+    await answered(fake, running, asked)
+
+    assert answers(fake, asked) == [1, 1, 1]
+    assert len(told(claude)) == 3
+
+
+@pytest.mark.parametrize("resumable", [True, False], ids=["resumed", "begun anew"])
+async def test_with_a_gateway_that_breaks_again_and_again_nothing_is_lost_or_doubled(fake, claude, running, resumable):
+    asked = []
+    for number in range(4):
+        lines = fake.gateway.identified + fake.gateway.resumed
+        fake.gateway.pause()
+        if not resumable:
+            fake.gateway.forget()
+        asked.append(await ask(fake, text=f"in gap {number}"))
+        fake.gateway.proceed()
+        await fake.until(lambda lines=lines: fake.gateway.identified + fake.gateway.resumed > lines, 15)
+        asked.append(await ask(fake, text=f"after gap {number}"))
+    await answered(fake, running, asked)
+
+    assert answers(fake, asked) == [1] * 8
+
+
+async def test_a_silent_gateway_is_noticed_and_what_was_said_meanwhile_is_answered(claude, kept):
+    async with DiscordFake(heartbeat=0.1) as fake, confab(fake, claude, kept, silence=0.3) as running:
+        fake.gateway.silent = True
+        await fake.until(lambda: fake.gateway.resumed, 5)
+        fake.gateway.silent = False
+        asked = [await ask(fake)]
+        await answered(fake, running, asked)
+
+        assert answers(fake, asked) == [1]
+        assert fake.gateway.identified == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        (4004, "DISCORD_BOT_TOKEN"),
+        (4010, "DISCORD_SHARD_IDS"),
+        (4011, "DISCORD_SHARD_COUNT"),
+        (4012, "DISCORD_GATEWAY_URL"),
+        (4013, "DISCORD_GATEWAY_URL"),
+    ],
+)
+async def test_what_discord_will_go_on_refusing_is_one_line_and_no_loop(fake, claude, running, code, why):
+    fake.gateway.hang_up(code)
+    with pytest.raises(Unconnectable, match=why):
+        await asyncio.wait_for(running.connected, 10)
+
+    assert fake.gateway.identified == 1
+
+
+async def test_told_to_stop_while_it_takes_up_a_session_again_it_stops(fake, claude, running):
+    fake.gateway.pause()
+    await until(lambda: fake.gateway.sockets == 2)
+    running.connected.cancel()
+    done, _ = await asyncio.wait([running.connected], timeout=5)
+    fake.gateway.proceed()
+
+    assert [one.cancelled() for one in done] == [True]
+
+
+async def test_intents_that_are_refused_twice_are_one_line(fake, claude, running, caplog):
+    fake.gateway.hang_up(4014)
+    await fake.until(lambda: fake.gateway.identified == 2, 10)
+    fake.gateway.hang_up(4014)
+    with pytest.raises(Unconnectable, match=r"refuses our intents \(4014\)"):
+        await asyncio.wait_for(running.connected, 10)
+
+    assert fake.gateway.identified == 2
+
+
+async def test_shards_that_come_and_go_lose_nothing_and_disturb_nobody(claude, kept):
+    async with DiscordFake(shards=2) as fake:
+        odd = str((1 << 22) + 8139)
+        fake.guild(odd, "The other house")
+        hall = fake.room("hall", odd)
+        async with confab(fake, claude, kept) as running:
+            await until(lambda: len([event for event in running.heard if isinstance(event, Gap)]) == 2)
+            here, there = [], []
+            for number in range(3):
+                gone = next(one for one in fake.gateway.live if one.shard[0] == number % 2)
+                gone.line.cut()
+                there.append(await ask(fake, hall))
+                here.append(await ask(fake))
+                await fake.until(lambda number=number: fake.gateway.resumed == number + 1, 15)
+            await answered(fake, running, here)
+            await answered(fake, running, there, hall)
+
+            assert (answers(fake, here), answers(fake, there, hall)) == ([1] * 3, [1] * 3)
+            assert running.discord.offline == ""
+            assert fake.gateway.resumed == 3
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        limited(0.05),
+        limited(0.05, everywhere=True),
+        cloudflare(),
+        error(500),
+        error(502),
+        error(503),
+        Fault.HIDE,
+        Fault.DROP,
+        Fault.LOSE,
+    ],
+    ids=[
+        "429",
+        "429 of all",
+        "429 of Cloudflare",
+        "500",
+        "502",
+        "503",
+        "502 of what happened",
+        "no arrival",
+        "no answer",
+    ],
+)
+@pytest.mark.parametrize("route", [POST, EDIT, LIST])
+async def test_trouble_with_a_request_loses_and_doubles_no_answer(fake, claude, running, route, trouble):
+    text = " ".join(f"word{number:04}" for number in range(260))
+    claude.script(Answer(text=text, chunk=400))
+    fake.fault(route, trouble, 1)
+    asked = [await ask(fake)]
+    await until(lambda: told(claude), 10)
+    await settled(fake, running)
+
+    shown = [one.content for one in fake.visible("general") if one.author == "confab"]
+    assert shown == look.shown(text)
+    assert answers(fake, asked)[0] >= 1
+
+
+@pytest.mark.parametrize("route", [POST, EDIT])
+def test_a_request_that_discord_never_answers_is_made_again(tmp_path, route):
+    text = " ".join(f"word{number:04}" for number in range(260))
+
+    async def shown() -> list[str]:
+        store = await open_store(f"sqlite:///{tmp_path}/confab.db")
+        async with DiscordFake() as fake, ClaudeFake() as claude, confab(fake, claude, store) as running:
+            claude.script(Answer(text=text, chunk=400))
+            fake.fault(route, Fault.HANG)
+            await ask(fake)
+            async with asyncio.timeout(120):  # the loop's seconds
+                while not told(claude) or (await store.questions.waiting())[0]:
+                    await asyncio.sleep(0.1)
+            await idle(running)
+            pages = [one.content for one in fake.visible("general") if one.author == "confab"]
+        await store.shut()
+        return pages
+
+    assert brisk.run(shown()) == look.shown(text)
+
+
+async def test_a_full_bucket_delays_answers_and_loses_none(fake, claude, running):
+    fake.bucket(POST, 2, 0.1)
+    fake.bucket(EDIT, 2, 0.1)
+    asked = [await ask(fake) for _ in range(6)]
+    await answered(fake, running, asked)
+
+    assert answers(fake, asked) == [1] * 6
+
+
+@pytest.mark.parametrize("taken", [Permission.SEND_MESSAGES, Permission.VIEW_CHANNEL, Permission.READ_MESSAGE_HISTORY])
+async def test_a_permission_that_comes_back_lets_the_next_be_answered(fake, claude, running, taken):
+    gate = Gate(after=2)
+    claude.script(Answer(text="the first answer", gate=gate))
+    await ask(fake, "dev")
+    await gate.reached.wait()
+    fake.permit("confab", "dev", deny=taken)
+    gate.opened.set()
+    await idle(running)
+    fake.permit("confab", "dev")
+    asked = [await ask(fake, "dev")]
+    await answered(fake, running, asked, "dev")
+
+    assert answers(fake, asked, "dev") == [1]

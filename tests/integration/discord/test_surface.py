@@ -1,0 +1,431 @@
+"""How answers are shown on Discord, whatever it refuses, loses or forbids on the way.
+
+Tests bots.discord.names, bots.discord.ranks, bots.discord.errors, bots.discord.client, bots.discord.surface.
+"""
+
+import asyncio
+from collections import Counter
+from datetime import UTC, datetime
+
+import pytest
+
+from bots.discord import formatting as look
+from bots.discord.throttle import Pace
+from core.domain.messages import Attachment, Gone, Hindered, Question, Rank, ThreadKey
+from tests.fakes.claude.script import Answer, Gate
+from tests.fakes.discord.limits import Answer as Served
+from tests.fakes.discord.limits import Fault, error, limited
+from tests.fakes.discord.nouns import Permission, Upload
+from tests.support.guild import answered, confab, idle, settled, told, until
+
+pytest_plugins = ("tests.support.guild_fixtures",)
+
+POST, EDIT = "POST /channels/{channel}/messages", "PATCH /channels/{channel}/messages/{message}"
+BY_TOKEN = "PATCH /webhooks/{webhook}/{token}/messages/{message}"
+TYPING = "POST /channels/{channel}/typing"
+PAGES = 2600  # characters: two pages
+
+
+def ours(fake, channel: str = "general") -> list[str]:
+    return [one.content for one in fake.visible(channel) if one.author == "confab"]
+
+
+async def ask(fake, channel: str = "general", text: str = "why?", user: str = "ada") -> str:
+    return await fake.say(user, channel, f"<@{fake.me}> {text}")
+
+
+def long(claude, **options) -> str:
+    text = " ".join(f"word{number:04}" for number in range(PAGES // 9))
+    claude.script(Answer(text=text, chunk=200, **options))
+    return text
+
+
+@pytest.mark.parametrize(
+    ("route", "trouble"),
+    [
+        pytest.param(POST, Fault.LOSE, id="a post whose answer is lost"),
+        pytest.param(POST, Fault.DROP, id="a post that never arrived"),
+        pytest.param(POST, error(503), id="a post that Discord failed at"),
+        pytest.param(POST, limited(0.01), id="a post that is rate limited"),
+        pytest.param(POST, Served(429, "<html>error 1015</html>"), id="a post that Cloudflare refused"),
+        pytest.param(EDIT, Fault.LOSE, id="an edit whose answer is lost"),
+        pytest.param(EDIT, error(503), id="an edit that Discord failed at"),
+        pytest.param(TYPING, error(503), id="typing that Discord failed at"),
+        pytest.param(TYPING, Served(403, {"code": 50013, "message": "Missing Permissions"}), id="typing forbidden"),
+    ],
+)
+async def test_a_trouble_that_passes_neither_loses_nor_doubles_a_page(fake, claude, running, route, trouble):
+    text = long(claude)
+    fake.fault(route, trouble, 2)
+    await ask(fake)
+    await settled(fake, running)
+
+    assert ours(fake) == look.shown(text)
+    assert len(ours(fake)) == 2
+
+
+async def test_a_post_whose_answer_is_lost_is_found_also_when_its_nonce_is_forgotten(fake, claude, running):
+    fake.fault(POST, Fault.LOSE)
+
+    def forget(number: int, method: str, path: str, phase: str) -> None:
+        if method == "GET" and path.endswith("/messages"):
+            fake.clock.forward(600)
+
+    fake.on_request(forget)
+    await ask(fake)
+    await settled(fake, running)
+
+    assert ours(fake) == ["fine"]
+
+
+async def test_a_page_s_nonce_is_made_of_its_question_and_number(fake, claude, running):
+    long(claude)
+    asked = await ask(fake)
+    await settled(fake, running)
+
+    posts = [call.json for call in fake.calls if call.method == "POST" and call.path.endswith("/81382/messages")]
+    assert [(post["nonce"], post["enforce_nonce"]) for post in posts] == [(f"{asked}-1", True), (f"{asked}-2", True)]
+
+
+async def test_a_slash_answers_edit_that_is_lost_is_made_again(fake, claude, running):
+    fake.fault(BY_TOKEN, Fault.LOSE, 1)
+    asked = await fake.interact("ada", "general", "ask", {"prompt": "why?"})
+
+    assert await answered(running, asked) == "> why?\nfine"
+
+
+@pytest.mark.parametrize(
+    "forbid",
+    [
+        pytest.param(lambda fake: fake.permit("confab", "dev", deny=Permission.SEND_MESSAGES), id="permission"),
+        pytest.param(lambda fake: fake.permit("confab", "dev", deny=Permission.VIEW_CHANNEL), id="access"),
+        pytest.param(lambda fake: fake.world.channels.pop("81383"), id="channel"),
+    ],
+)
+async def test_what_is_forbidden_mid_answer_is_logged_and_the_next_question_answered(
+    fake, claude, running, forbid, caplog
+):
+    gate = Gate(after=6)
+    long(claude, gate=gate)
+    await ask(fake, "dev")
+    await gate.reached.wait()
+    await until(lambda: ours(fake, "dev"))
+    forbid(fake)
+    gate.opened.set()
+    await idle(running)
+    await ask(fake)
+    await settled(fake, running)
+
+    assert "can't be shown an answer" in caplog.text
+    assert ours(fake) == ["fine"]
+
+
+async def test_a_locked_thread_is_logged_and_the_next_question_answered(fake, claude, running, caplog):
+    thread = await fake.start_thread("general", "plans", "bob")
+    gate = Gate(after=2)
+    claude.script(Answer(text="an answer", gate=gate))
+    await ask(fake, thread)
+    await gate.reached.wait()
+    fake.archive(thread, locked=True)
+    gate.opened.set()
+    await idle(running)
+    await ask(fake)
+    await settled(fake, running)
+
+    assert "the thread is locked" in caplog.text
+    assert ours(fake) == ["fine"]
+
+
+async def test_an_archived_thread_is_opened_by_an_answer(fake, claude, running):
+    thread = await fake.start_thread("general", "plans", "bob")
+    gate = Gate(after=6)
+    text = long(claude, gate=gate)
+    await ask(fake, thread)
+    await gate.reached.wait()
+    await until(lambda: ours(fake, thread))
+    fake.archive(thread)
+    gate.opened.set()
+    await settled(fake, running)
+
+    assert ours(fake, thread) == look.shown(text)
+
+
+async def test_a_token_that_is_revoked_mid_answer_is_logged(fake, claude, running, caplog):
+    gate = Gate(after=6)
+    long(claude, gate=gate)
+    await ask(fake)
+    await gate.reached.wait()
+    await until(lambda: ours(fake))
+    fake.fault(EDIT, Served(401, {"code": 0, "message": "401: Unauthorized"}), 100)
+    gate.opened.set()
+    await idle(running)
+
+    assert "Discord does not take DISCORD_BOT_TOKEN any more" in caplog.text
+
+
+async def test_a_page_that_discord_finds_too_long_is_cut_smaller(fake, claude, running):
+    text = long(claude, delay=0.001)
+    too_long = {"content": {"_errors": [{"code": "BASE_TYPE_MAX_LENGTH", "message": "Must be 2000 or fewer."}]}}
+    fake.fault(EDIT, Served(400, {"code": 50035, "message": "Invalid Form Body", "errors": too_long}))
+    await ask(fake)
+    await settled(fake, running)
+
+    assert ours(fake) == look.shown(text, limit=look.PAGE - 200)
+
+
+async def test_a_page_that_somebody_deletes_mid_answer_is_posted_again(fake, claude, running):
+    gate = Gate(after=6)
+    text = long(claude, gate=gate)
+    await ask(fake)
+    await gate.reached.wait()
+    await until(lambda: ours(fake))
+    await fake.delete(fake.visible("general")[1].id)
+    gate.opened.set()
+    await settled(fake, running)
+
+    assert ours(fake) == look.shown(text)
+
+
+async def test_a_question_that_is_deleted_while_it_is_answered_leaves_no_reply_to_nothing(fake, claude, running):
+    gate = Gate(after=2)
+    claude.script(Answer(text="an answer", gate=gate))
+    asked = await ask(fake)
+    await gate.reached.wait()
+    await fake.delete(asked)
+    gate.opened.set()
+    await idle(running)
+
+    assert [one.reference for one in fake.visible("general")] in ([], [None])
+
+
+async def test_without_read_message_history_the_answer_is_a_plain_message(fake, claude, running):
+    fake.permit("confab", "general", deny=Permission.READ_MESSAGE_HISTORY)
+    await ask(fake)
+    await settled(fake, running)
+
+    assert ours(fake) == [
+        "-# I may not read this channel's history. Whoever manages it can give me “Read Message History”."
+    ]
+
+
+async def test_edits_wait_for_their_time_and_the_final_text_does_not(fake, claude, kept):
+    async with confab(fake, claude, kept, edit=30.0) as running:
+        gate = Gate(after=5)
+        claude.script(Answer(text="one two three four five", gate=gate))
+        await ask(fake)
+        await gate.reached.wait()
+        await until(lambda: ours(fake))
+        before = len(fake.calls)
+        gate.opened.set()
+        await settled(fake, running)
+
+        assert ours(fake) == ["one two three four five"]
+        assert [call.method for call in fake.calls[before:] if "/messages" in call.path] == ["PATCH"]
+
+
+def test_a_channels_edits_are_booked_one_after_the_other():
+    now = [100.0]
+    pace = Pace(1.0, lambda: now[0])
+    booked = [pace.book("a"), pace.book("a"), pace.book("b"), pace.book("a")]
+    now[0] = 101.5
+
+    assert booked == [0.0, 1.0, 0.0, 2.0]
+    assert [pace.away("a"), pace.away("b"), pace.away("c")] == [1.5, 0.0, 0.0]
+    assert [pace.book("b"), pace.book("a")] == [0.0, 1.5]
+
+
+async def test_what_says_the_same_is_not_edited(fake, claude, running):
+    claude.script(Answer(text="fine" + " " * 400, chunk=4))
+    await ask(fake)
+    await settled(fake, running)
+
+    assert [call.method for call in fake.calls if call.path.endswith("/messages") and call.method != "GET"] == ["POST"]
+    assert not [call for call in fake.calls if call.method == "PATCH"]
+
+
+async def test_typing_is_shown_while_there_is_no_text_and_ends_with_the_answer(fake, claude, running):
+    gate = Gate(after=2)
+    claude.script(Answer(text="an answer", gate=gate))
+    await ask(fake)
+    await gate.reached.wait()
+    await until(lambda: any(call.path.endswith("/typing") for call in fake.calls))
+    gate.opened.set()
+    await settled(fake, running)
+
+    assert Counter(call.path.rpartition("/")[2] for call in fake.calls)["typing"] == 1
+
+
+@pytest.mark.parametrize("slash", [False, True], ids=["a mention", "a slash command"])
+async def test_a_process_that_dies_mid_answer_is_followed_by_one_that_ends_it(fake, claude, kept, slash):
+    gate = Gate(after=8)
+    text = long(claude, gate=gate)
+    claude.script(Answer(text=text, chunk=400))
+    async with confab(fake, claude, kept) as dying:
+        if slash:
+            await fake.interact("ada", "general", "ask", {"prompt": "why?"})
+        else:
+            await ask(fake)
+        await gate.reached.wait()
+        await until(lambda: ours(fake))
+    async with confab(fake, claude, kept, process="p2") as running:
+        await settled(fake, running)
+
+        assert ours(fake) == look.shown(text, look.quoted("why?") if slash else "")
+        assert dying is not running
+
+
+async def test_pages_that_were_never_written_down_are_found_again(fake, claude, kept):
+    text = long(claude)
+    posted: list[int] = []
+
+    def cut(number: int, method: str, path: str, phase: str) -> bool:
+        if method == "POST" and path.endswith("/messages") and phase == "after":
+            posted.append(number)
+        return bool(posted) and len(posted) < 2
+
+    fake.on_request(cut)
+    async with confab(fake, claude, kept):
+        asked = await ask(fake)
+        await until(lambda: posted)
+    posted += [0, 0]
+    fake.clock.forward(600)
+    claude.answer = lambda body: Answer(text=text)
+    async with confab(fake, claude, kept, process="p2") as running:
+        await settled(fake, running)
+
+    assert ours(fake) == look.shown(text)
+    assert {one.reference for one in fake.visible("general") if one.author == "confab"} == {asked}
+
+
+async def surface(running, address: str = "{}", channel: str = "81382", workspace: str = "discord:8138"):
+    key = ThreadKey(workspace, channel, "1")
+    return await running.discord.surface(Question(key, "1", "7001", datetime.now(UTC), address=address))
+
+
+@pytest.mark.parametrize(
+    ("person", "rank"),
+    [
+        ("7005", Rank.OWNER),
+        ("7001", Rank.MANAGER),
+        ("7002", Rank.MEMBER),
+        ("7003", Rank.MANAGER),
+        ("99", Rank.GUEST),
+    ],
+    ids=["the owner", "who may manage channels", "anybody", "who may manage this one", "who is not there"],
+)
+async def test_the_server_says_what_a_person_may_do(fake, running, person, rank):
+    fake.permit("cy", "general", allow=Permission.MANAGE_CHANNELS)
+    await settled(fake, running)
+
+    assert await (await surface(running)).rank(person) is rank
+
+
+async def test_a_threads_rank_is_its_channels(fake, running):
+    fake.permit("bob", "general", allow=Permission.MANAGE_CHANNELS)
+    thread = await fake.start_thread("general", "plans", "bob")
+    fake.archive(thread)
+    await settled(fake, running)
+
+    assert await (await surface(running, f'{{"at": "{thread}"}}')).rank("7002") is Rank.MANAGER
+
+
+async def test_a_file_is_fetched_from_discord_only(fake, claude, running):
+    await fake.say("ada", "general", f"<@{fake.me}> read", attachments=[Upload("a.txt", b"hello")])
+    await settled(fake, running)
+    (file,) = next(event for event in running.heard if hasattr(event, "message")).message.attachments
+    place = await surface(running)
+
+    assert await place.fetch(file) == b"hello"
+    with pytest.raises(Gone, match="not at Discord"):
+        await place.fetch(Attachment("1", "a.txt", "text/plain", 5, "https://evil.example/a.txt"))
+    with pytest.raises(Gone, match="no longer there"):
+        await place.fetch(Attachment("1", "a.txt", "text/plain", 5, file.url.partition("?")[0]))
+    with pytest.raises(Hindered, match="larger than the 25 MiB"):
+        await place.fetch(Attachment("1", "a.txt", "text/plain", 26 * 2**20, file.url))
+
+
+async def test_a_long_thread_is_read_from_its_end(fake, claude, running):
+    thread = await fake.start_thread("general", "plans", "bob")
+    for number in range(1003):
+        await fake.say("bob", thread, f"line {number}")
+    await settled(fake, running)
+    await ask(fake, thread)
+    await settled(fake, running)
+
+    assert told(claude)[0][0][1].startswith("Bob: line 4\nBob: line 5\n")
+
+
+async def test_two_answers_in_a_channel_share_its_pace(fake, claude, kept):
+    async with confab(fake, claude, kept, edit=30.0) as running:
+        gates = [Gate(after=5), Gate(after=5)]
+        claude.script(*(Answer(text="one two three four five", gate=gate) for gate in gates))
+        await ask(fake)
+        await ask(fake, user="bob")
+        for gate in gates:
+            await gate.reached.wait()
+        await until(lambda: ours(fake))
+        await settled_events(fake, running)
+        shown = len(ours(fake))
+        for gate in gates:
+            gate.opened.set()
+        await settled(fake, running)
+
+        assert shown == 1
+        assert ours(fake) == ["one two three four five"] * 2
+
+
+async def settled_events(fake, running) -> None:
+    """Wait until a message that is said now was heard: what could be posted before it, was."""
+    mark = await fake.say("zoe", "dev", "(a mark)")
+    await until(lambda: any(event.id == mark for event in running.heard))
+
+
+async def test_files_hang_on_the_last_page(fake, claude, running):
+    from bots.discord.parse import Place, Us
+    from bots.discord.publisher import Showing
+    from bots.discord.targets import InChannel
+    from core.answering.reply import Reply
+    from core.domain.messages import File
+
+    asked = await fake.say("ada", "general", "draw")
+    await settled(fake, running)
+    question = Question(ThreadKey("discord:8138", "81382", asked), asked, "7001", datetime.now(UTC))
+    outlet = InChannel(running.discord._rest, Place("discord:8138", "81382", "81382"), Us(fake.me), asked, asked)
+    pages: list[str] = []
+    for _ in range(2):
+        reply = Reply(question, lambda page, at: asyncio.sleep(0), pages)
+        reply.finish("Here it is.", files=[File("a.csv", "text/csv", b"1,2", "numbers")])
+        await Showing(reply, outlet, Pace(0)).run()
+        pages = reply.pages
+
+    (page,) = [one for one in fake.visible("general") if one.author == "confab"]
+    assert page.content == "Here it is."
+    assert [file.upload.content for file in fake.world.posts[page.id].files] == [b"1,2"]
+
+
+async def test_typing_ends_with_the_first_text(fake, claude, running):
+    from bots.discord.parse import Place, Us
+    from bots.discord.publisher import Showing
+    from bots.discord.targets import InChannel
+    from core.answering.reply import Reply
+
+    def typed() -> int:
+        return sum(call.path.endswith("/typing") for call in fake.calls)
+
+    asked = await fake.say("ada", "general", "talk")
+    question = Question(ThreadKey("discord:8138", "81382", asked), asked, "7001", datetime.now(UTC))
+    outlet = InChannel(running.discord._rest, Place("discord:8138", "81382", "81382"), Us(fake.me), asked, asked)
+    reply = Reply(question, lambda page, at: asyncio.sleep(0), [])
+    showing = asyncio.create_task(Showing(reply, outlet, Pace(0), typing=0.001).run())
+    await until(lambda: typed() > 3)
+    reply.say("one")
+    await until(lambda: ours(fake) == ["one"])
+    await until(lambda: reply.pages)
+    before = typed()
+    for text in ("one two", "one two three", "one two three four"):
+        reply.say(text)
+        await until(lambda text=text: ours(fake) == [text])
+    reply.finish("one two three four five")
+    await showing
+
+    assert typed() - before <= 1  # one may have been under way

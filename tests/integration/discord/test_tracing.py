@@ -1,0 +1,109 @@
+"""Every request to Discord is counted once, also those that discord.py repeats by itself, and none tells a secret."""
+
+from collections import Counter
+
+import aiohttp
+import pytest
+
+from bots.app.health import Health
+from bots.app.supervisor import Connection
+from bots.discord.tracing import WORDS, method
+from bots.ops.http_server import Server
+from core.domain.messages import Question, Said
+from core.telemetry import Called
+from tests.fakes.discord.limits import Fault, error, limited
+from tests.fakes.discord.nouns import Upload
+from tests.support.guild import answered, confab, settled
+
+pytest_plugins = ("tests.support.guild_fixtures",)
+
+POST, EDIT = "POST /channels/{}/messages", "PATCH /webhooks/{}/{}/messages/@original"
+POSTS, EDITS = "POST /channels/{channel}/messages", "PATCH /webhooks/{webhook}/{token}/messages/{message}"
+
+
+async def ask(fake, running, channel: str = "general") -> None:
+    await fake.say("ada", channel, f"<@{fake.me}> why?")
+    await settled(fake, running)
+
+
+async def test_every_request_that_reaches_discord_is_counted_once(fake, claude, kept):
+    told = []
+    async with confab(fake, claude, kept, watch=told.append) as running:
+        fake.fault(POSTS, limited(0.01))
+        fake.fault(POSTS, error(503))
+        fake.fault(EDITS, limited(0.01), 2)
+        await ask(fake, running)
+        await answered(running, await fake.interact("ada", "general", "ask", {"prompt": "why?", "private": True}))
+
+    counted = Counter(sign.method for sign in told)
+    assert counted == Counter(method(call.method, call.path) for call in fake.calls)
+    assert {one: counted[one] for one in counted if "interactions" in one} == {"POST /interactions/{}/{}/callback": 1}
+
+
+@pytest.mark.parametrize(
+    ("route", "trouble", "called"),
+    [
+        (POSTS, limited(0.01), Called("discord", POST, "limited")),
+        (POSTS, limited(0.01, everywhere=True), Called("discord", POST, "limited")),
+        (POSTS, error(503), Called("discord", POST, "failed")),
+        (POSTS, Fault.DROP, Called("discord", POST, "failed")),
+        (EDITS, limited(0.01), Called("discord", EDIT, "limited")),
+        (EDITS, error(503), Called("discord", EDIT, "failed")),
+    ],
+    ids=["limited", "limited everywhere", "failed", "cut", "a command's answer limited", "a command's answer failed"],
+)
+async def test_a_request_is_counted_by_how_it_ended_and_its_repetition_too(fake, claude, kept, route, trouble, called):
+    told = []
+    async with confab(fake, claude, kept, watch=told.append) as running:
+        fake.fault(route, trouble)
+        await answered(running, await fake.interact("ada", "general", "ask", {"prompt": "why?"}))
+        await ask(fake, running)
+
+    ended = [sign.outcome for sign in told if sign.method == called.method]
+    assert ended.count(called.outcome) == 1
+    assert set(ended) == {called.outcome, "ok"}
+
+
+async def test_a_file_that_is_fetched_is_counted_and_the_gateway_is_not(fake, claude, kept):
+    told = []
+    async with confab(fake, claude, kept, watch=told.append) as running:
+        await fake.say("ada", "general", f"<@{fake.me}> read this", attachments=[Upload("notes.txt", b"one, two")])
+        await settled(fake, running)
+        (said,) = [event for event in running.heard if isinstance(event, Said) and event.message.attachments]
+        surface = await running.discord.surface(Question(said.key, said.id, said.message.author, said.message.at))
+        assert await surface.fetch(said.message.attachments[0]) == b"one, two"
+
+    assert Called("discord", "GET /attachments/{}/{}/{}", "ok") in told
+    assert Counter(sign.method for sign in told)["GET /{}"] == 0
+
+
+async def test_the_metrics_tell_of_a_limit(fake, claude, kept):
+    health, server = Health(kept.questions), Server()
+    async with confab(fake, claude, kept, watch=health) as running, server.served("127.0.0.1", 0) as port:
+        fake.fault(POSTS, limited(0.01))
+        await ask(fake, running)
+        with server.mounted(health.routes([Connection(running.discord)])):
+            async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/metrics") as answer:
+                metrics = (await answer.text()).splitlines()
+
+    line = 'confab_platform_calls_total{method="POST /channels/{}/messages",outcome="%s",platform="discord"} 1.0'
+    assert line % "limited" in metrics
+    assert line % "ok" in metrics
+
+
+@pytest.mark.parametrize(
+    ("path", "route"),
+    [
+        ("/channels/81382/messages/9", "GET /channels/{}/messages/{}"),
+        ("/webhooks/8138/aW50ZXJhY3Rpb246MTI/messages/@original", "GET /webhooks/{}/{}/messages/@original"),
+        ("/what/nobody/foresaw", "GET /{}/{}/{}"),
+        ("/users/@me", "GET /users/@me"),
+        ("", "GET "),
+    ],
+)
+def test_of_an_address_only_known_words_are_told(path, route):
+    assert method("GET", path) == route
+
+
+def test_no_token_can_look_like_a_known_word():
+    assert max(len(word) for word in WORDS) < 15

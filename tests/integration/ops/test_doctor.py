@@ -1,0 +1,504 @@
+"""The check as a whole, and what it finds of Claude and the database.
+
+Tests core.store.sqlite.inspection.
+"""
+
+import asyncio
+import json
+import os
+import re
+import sqlite3
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import asynccontextmanager, closing
+from datetime import timedelta
+from pathlib import Path
+
+import click
+import pytest
+from sqlite_utils import Database, Migrations
+
+from bots.app.doctor import disk, found, priced, questions, shown
+from bots.ops.results import CLAUDE, DATABASE, DISCORD, SECONDS, SLACK, Finding
+from bots.slack.manifest import SCOPES
+from core.billing.prices import COLUMNS
+from core.store.protocols import Unusable
+from core.store.sqlite import inspect, open_store
+from core.store.sqlite.schema import migrations
+from tests.fakes.claude.client import HAIKU
+from tests.fakes.claude.script import Fault
+from tests.fakes.claude.server import ClaudeFake
+from tests.fakes.discord.client import pointed
+from tests.fakes.discord.limits import Answer
+from tests.fakes.discord.server import DiscordFake
+from tests.fakes.slack.nouns import TEAM, Grant
+from tests.fakes.slack.server import SlackFake
+from tests.support.checking import brief, chosen, findings
+from tests.support.talk import NOON, asked
+
+ROOT = Path(__file__).parents[3]
+FIRST = "claude-haiku-5-5, claude-sonnet-5-5, claude-opus-5-5."
+KEY = "Make a key at https://platform.claude.com/settings/keys and set ANTHROPIC_API_KEY to it."
+NOBODY = 65534  # the user who owns nothing
+NEWEST = len(migrations.pending(Database(memory=True, execute_plugins=False)))
+
+
+@pytest.fixture
+async def claude():
+    async with ClaudeFake() as fake:
+        yield fake
+
+
+def keyed(fake: ClaudeFake, **values: object):
+    return chosen(**{"anthropic_api_key": fake.key, "anthropic_base_url": fake.url} | values)
+
+
+async def test_a_key_and_models_that_are_active_are_ok_and_cost_nothing(claude):
+    told = await findings(CLAUDE, keyed(claude, confab_fallback_models=("claude-opus-5-5",)))
+
+    assert told == [
+        CLAUDE.ok("key", "accepted, for 6 models"),
+        CLAUDE.ok("model claude-haiku-5-5", "active"),
+        CLAUDE.ok("model claude-opus-5-5", "active"),
+    ]
+    assert {request.path.rpartition("/")[0] for request in claude.requests} == {"/v1", "/v1/models"}
+    assert claude.billed == []
+
+
+@pytest.mark.parametrize(
+    ("values", "finding"),
+    [
+        (
+            {"confab_model": "claude-9"},
+            CLAUDE.problem(
+                "model claude-9", "there is none of that name for this key", f"Set CONFAB_MODEL to another one: {FIRST}"
+            ),
+        ),
+        (
+            {"confab_fallback_models": ("claude-3-7-sonnet-20250219",)},
+            CLAUDE.problem(
+                "model claude-3-7-sonnet-20250219",
+                "retired on 2026-02-19",
+                f"Set CONFAB_FALLBACK_MODELS to another one: {FIRST}",
+            ),
+        ),
+        (
+            {"confab_model": "claude-sonnet-4-5"},
+            CLAUDE.warning(
+                "model claude-sonnet-4-5",
+                "deprecated; it retires on 2026-11-30",
+                f"Set CONFAB_MODEL to another one: {FIRST}",
+            ),
+        ),
+    ],
+    ids=["unknown", "retired", "deprecated"],
+)
+async def test_a_model_that_does_not_last_is_told_with_its_date_and_others(claude, values, finding):
+    told = await findings(CLAUDE, keyed(claude, **values))
+
+    assert told[-1] == finding
+
+
+@pytest.mark.parametrize(
+    ("fault", "says", "mend"),
+    [
+        (Fault(status=403, type="permission_error", message="No"), "not allowed (403 permission_error No)", "Let this"),
+        (Fault(), "overloaded (529 overloaded_error Overloaded)", "Try again in a few minutes"),
+        (Fault(status=200, html="<html>Log in</html>"), "not Claude (", "Set ANTHROPIC_BASE_URL"),
+        (Fault(status=404, type="not_found_error", message="?"), "no Models API (404", "Set ANTHROPIC_BASE_URL"),
+        (Fault(status=None), "no answer (Connection error.", "See that this machine reaches ANTHROPIC_BASE_URL"),
+    ],
+    ids=["not allowed", "overloaded", "captive portal", "gateway without models", "reset"],
+)
+async def test_a_claude_that_cannot_be_asked_is_a_problem_with_its_own_mend(claude, fault, says, mend):
+    claude.script(fault, fault, path="/v1/models")  # aiohttp asks again by itself when a connection is reset
+    [told] = await findings(CLAUDE, keyed(claude))
+
+    assert (told.name, told.state) == ("key", "problem")
+    assert told.says.startswith(says)
+    assert told.mend.startswith(mend)
+
+
+def test_a_model_without_a_price_is_a_warning_until_a_file_names_it(tmp_path):
+    path = tmp_path / "prices.csv"
+    path.write_text(f"{','.join(COLUMNS)}\nclaude-next,2026-11-20,0,1,5,1.25,2,0.1,0.5,10,mine\n")
+    says, mend = (
+        "not known; its costs are not counted, and budgets refuse it",
+        "Add it to the file that CONFAB_PRICES names.",
+    )
+
+    assert list(priced("", [HAIKU, "claude-next"])) == [CLAUDE.warning("price of claude-next", says, mend)]
+    assert list(priced(str(path), [HAIKU, "claude-next"])) == []
+
+
+async def test_a_price_list_that_stops_the_start_is_a_problem(claude, tmp_path):
+    told = await findings(CLAUDE, keyed(claude, confab_prices=f"{tmp_path}/none.csv"))
+
+    assert (told[-1].name, told[-1].state) == ("prices", "problem")
+    assert told[-1].says.startswith(f"CONFAB_PRICES: {tmp_path}/none.csv can't be read")
+
+
+async def test_a_model_that_cannot_be_asked_after_does_not_hide_the_key(claude):
+    async def spoil(index: int) -> None:
+        if index == 1:
+            claude.script(Fault(), path="/v1/models")
+
+    claude.on_request(spoil)
+    told = await findings(CLAUDE, keyed(claude))
+
+    assert brief(told) == [("key", "ok"), (f"model {HAIKU}", "problem")]
+    assert told[1].says == "overloaded (529 overloaded_error Overloaded)"
+
+
+async def test_a_wrong_key_is_one_problem_however_many_models_there_are(claude):
+    told = await findings(CLAUDE, keyed(claude, anthropic_api_key="sk-ant-other", confab_fallback_models=("a", "b")))
+
+    assert told == [CLAUDE.problem("key", "not accepted (401 authentication_error Invalid API key)", KEY)]
+
+
+async def test_nothing_configured_is_a_problem_and_says_what_to_set():
+    told = await found(chosen())
+
+    assert [(one.service, one.state) for one in told] == [
+        ("Claude", "off"),
+        ("Slack", "off"),
+        ("Discord", "off"),
+        ("Database", "warning"),
+        ("Database", "ok"),
+        ("Confab", "problem"),
+    ]
+    assert [one.mend.partition(":")[0] for one in told[:3]] == [
+        "ANTHROPIC_API_KEY",
+        "SLACK_BOT_TOKEN and SLACK_APP_TOKEN",
+        "DISCORD_BOT_TOKEN",
+    ]
+
+
+async def test_a_key_alone_is_enough_for_the_terminal(claude):
+    told = await found(keyed(claude))
+
+    assert [one for one in told if one.state == "problem"] == []
+
+
+@asynccontextmanager
+async def deaf():
+    """A server that takes every connection and says nothing; its address."""
+    held = []
+
+    async def hold(_reader, writer):
+        held.append(writer)
+
+    server = await asyncio.start_server(hold, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        for writer in held:
+            writer.close()
+        await asyncio.gather(*(writer.wait_closed() for writer in held), return_exceptions=True)
+
+
+async def test_services_that_hang_are_given_up_side_by_side():
+    async with deaf() as url, DiscordFake() as discord:
+        with pointed(discord):
+            began = time.monotonic()
+            told = await found(
+                chosen(
+                    anthropic_api_key="sk-ant-1",
+                    anthropic_base_url=url,
+                    slack_bot_token="xoxb-1",
+                    slack_app_token="xapp-1",
+                    slack_api_url=url,
+                    discord_bot_token="a.b.c",
+                    discord_api_url=url,
+                )
+            )
+            took = time.monotonic() - began
+
+    assert [(one.service, one.name, one.says) for one in told if one.state == "problem"] == [
+        ("Claude", "key", "no answer (after 5 seconds)"),
+        ("Slack", "bot token", "Slack does not answer (no answer in 5 seconds)"),
+        ("Slack", "app token", "Slack does not answer (no answer in 5 seconds)"),
+        ("Discord", "token", "Discord does not answer (nothing in 5 seconds)"),
+    ]
+    assert took < 2 * SECONDS
+
+
+async def test_a_check_that_breaks_hides_nothing_else(claude, caplog):
+    async with DiscordFake() as discord:
+        discord.fault("GET /users/@me/guilds", Answer(200, [{"id": "1"}]))
+        values = {"discord_bot_token": discord.token, "discord_api_url": discord.api_url}
+        with pointed(discord):
+            told = await found(keyed(claude, **values))
+
+    assert [(one.service, one.state) for one in told if one.service != "Database"] == [
+        ("Claude", "ok"),
+        ("Claude", "ok"),
+        ("Slack", "off"),
+        ("Discord", "ok"),
+        ("Discord", "ok"),
+        ("Discord", "warning"),
+        ("Discord", "ok"),
+        ("Discord", "problem"),
+    ]
+    assert told[-3].says == "the check itself failed (KeyError)"
+    assert "the check of Discord failed" in caplog.text
+
+
+async def test_a_secret_that_a_service_says_back_is_hidden(claude):
+    claude.script(Fault(status=400, type="invalid_request_error", message=f"bad key {claude.key}"), path="/v1/models")
+    [told] = await findings(CLAUDE, keyed(claude))
+
+    assert told.says == "rejected (400 invalid_request_error bad key [secret])"
+
+
+def test_a_finding_is_a_line_with_its_mend_beneath():
+    text = shown(
+        [
+            CLAUDE.ok("key", "accepted"),
+            SLACK.warning("status", "not shown", "Do this."),
+            DISCORD.problem("token", "not accepted", "Do that."),
+            DATABASE.off("Set it."),
+        ]
+    )
+
+    assert click.unstyle(text).splitlines() == [
+        "ok       Claude    key: accepted",
+        "warning  Slack     status: not shown",
+        "                   Do this.",
+        "problem  Discord   token: not accepted",
+        "                   Do that.",
+        "off      Database  settings: not configured",
+        "                   Set it.",
+        "",
+        "1 problem, 1 warning",
+    ]
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "confab.db"
+
+
+@pytest.fixture
+async def filled(path):
+    """A database with one open question, asked at noon."""
+    store = await open_store(f"sqlite:///{path}")
+    await store.questions.hear(asked("1"))
+    await store.shut()
+    return path
+
+
+async def test_a_database_that_is_well_is_described_and_not_changed(filled):
+    before = filled.read_bytes()
+    told = await findings(DATABASE, chosen(database_url=f"sqlite:///{filled}"))
+
+    assert brief(told) == [("file", "ok"), ("disk", "ok"), ("questions", "warning")]
+    size = filled.stat().st_size / 1_000_000
+    assert told[0].says == f"{filled} can be written; version {NEWEST}; {size:.1f} MB"
+    assert filled.read_bytes() == before
+
+
+async def test_a_database_that_is_not_there_is_not_made(path):
+    told = await findings(DATABASE, chosen(database_url=f"sqlite:///{path}"))
+
+    assert told[0] == DATABASE.ok("file", f"{path} is not there yet; the first start makes it")
+    assert not path.exists()
+
+
+async def test_a_database_in_memory_is_a_warning():
+    told = await findings(DATABASE, chosen(database_url="sqlite://"))
+
+    assert brief(told) == [("file", "warning"), ("questions", "ok")]
+
+
+async def test_a_database_of_an_older_version_is_left_as_it_is(path):
+    with closing(Database(path)) as db:
+        migrations.apply(db, stop_before="questions")
+        had = len(migrations.applied(db))
+    told = await findings(DATABASE, chosen(database_url=f"sqlite:///{path}"))
+
+    assert f"; version {had} of {NEWEST}, which the next start makes it; " in told[0].says
+    with closing(Database(path)) as db:
+        assert len(migrations.applied(db)) == had
+
+
+def another_file(path):
+    path.write_text("Dear diary, " * 1000)
+
+
+def another_database(path):
+    with closing(Database(path)) as db:
+        db.table("recipes").insert({"name": "soup"})
+
+
+def newer(path):
+    with closing(Database(path)) as db:
+        future = Migrations("confab")
+        future(name="from_the_future")(lambda db: None)
+        future.apply(db)
+
+
+def a_folder(path):
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says", "mend"),
+    [
+        (another_file, "it is not a database", "Name another file, or move this one away"),
+        (another_database, "it is not Confab's", "Name another file"),
+        (newer, "a newer version wrote it (from_the_future)", "Update, or restore an older copy"),
+        (a_folder, "it cannot be opened", "See that its folder exists and this user may write there"),
+    ],
+)
+async def test_a_file_that_is_no_good_is_a_problem_with_its_mend(path, spoil, says, mend):
+    spoil(path)
+    [told] = await findings(DATABASE, chosen(database_url=f"sqlite:///{path}"))
+
+    assert (told.state, told.says) == ("problem", f"{path}: {says}")
+    assert told.mend.startswith(mend)
+
+
+@pytest.fixture
+def nobody():
+    """Root may write everything; while this lasts we are somebody who may not."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(NOBODY)
+    yield
+    if root:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def folder():
+    """A folder that everybody may enter, as pytest's own are not."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o777)
+        yield Path(folder)
+
+
+@pytest.fixture
+def others_file(folder):
+    """A database that we may read and not write."""
+    path = folder / "confab.db"
+    (folder / "closed").mkdir(0o555)
+    asyncio.run(made(f"sqlite:///{path}"))
+    path.chmod(0o444)
+    return path
+
+
+async def made(url):
+    await (await open_store(url)).shut()
+
+
+async def test_a_database_that_cannot_be_written_is_a_problem(others_file, nobody):
+    [told] = await findings(DATABASE, chosen(database_url=f"sqlite:///{others_file}"))
+
+    assert (told.state, told.says) == ("problem", f"{others_file}: it cannot be written")
+    assert told.mend.startswith("Give this user the right to write the file and its folder")
+
+
+async def test_a_folder_that_a_new_database_cannot_be_written_to_is_a_problem(others_file, nobody):
+    url = f"sqlite:///{others_file.parent}/closed/confab.db"
+    [told] = await findings(DATABASE, chosen(database_url=url))
+
+    assert (told.state, told.says) == ("problem", f"{others_file.parent}/closed/confab.db: it cannot be written")
+
+
+async def test_a_database_that_another_program_locks_is_unusable(filled):
+    with closing(sqlite3.connect(filled)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        with pytest.raises(Unusable, match="another program keeps it locked; end that program"):
+            await inspect(f"sqlite:///{filled}", busy=timedelta(0))
+
+
+async def test_a_database_in_use_is_described_with_its_log(filled):
+    store = await open_store(f"sqlite:///{filled}")
+    await store.questions.hear(asked("2"))
+    told = await inspect(f"sqlite:///{filled}")
+    await store.shut()
+
+    assert (told.version, told.newest, told.waiting, told.oldest) == (NEWEST, NEWEST, 2, NOON + timedelta(seconds=1))
+    assert told.bytes > filled.stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("free", "finding"),
+    [
+        (500_000_000, DATABASE.ok("disk", "500.0 MB are free")),
+        (499_999_999, DATABASE.warning("disk", "only 500.0 MB are free", "Make room, or name another DATABASE_URL.")),
+    ],
+    ids=["enough", "little"],
+)
+def test_little_room_on_the_disk_is_a_warning(free, finding):
+    assert disk(free) == finding
+
+
+@pytest.mark.parametrize(
+    ("count", "minutes", "state", "says"),
+    [
+        (0, None, "ok", "none waits for its answer"),
+        (2, 10, "ok", "2 without an answer, the oldest for 0:10:00"),
+        (1, 11, "warning", "1 without an answer, the oldest for 0:11:00"),
+    ],
+    ids=["none", "young", "old"],
+)
+def test_a_question_that_waits_for_long_is_a_warning(count, minutes, state, says):
+    oldest = None if minutes is None else NOON - timedelta(minutes=minutes)
+    told = questions(count, oldest, NOON)
+
+    assert (told.state, told.says) == (state, says)
+
+
+@pytest.fixture
+def environment():
+    own = ("ANTHROPIC_", "CONFAB_", "SLACK_", "DISCORD_", "DATABASE_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
+    return kept | {"PYTHONPATH": str(ROOT)}
+
+
+async def run(environment, folder, *options):
+    """`confab check`: its exit code, and what it printed."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-W", "error", "-W", "ignore:'audioop':DeprecationWarning", "-m", "bots", "check", *options,
+        cwd=folder, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    shown, complaints = await process.communicate()
+    print(shown.decode())  # where leaks are looked for
+    assert complaints.decode() == ""
+    return process.returncode, shown.decode()
+
+
+async def test_the_command_prints_what_the_manual_shows_and_ends_with_1_until_all_is_mended(
+    claude, environment, tmp_path
+):
+    scopes = frozenset(SCOPES)
+    async with SlackFake(scopes=scopes - {"im:history"}) as slack, DiscordFake() as discord:
+        environment |= {
+            "ANTHROPIC_API_KEY": claude.key,
+            "ANTHROPIC_BASE_URL": claude.url,
+            "CONFAB_FALLBACK_MODELS": "claude-sonnet-4-5",
+            "SLACK_BOT_TOKEN": slack.token,
+            "SLACK_APP_TOKEN": slack.app_token,
+            "SLACK_API_URL": slack.base_url,
+            "DISCORD_BOT_TOKEN": discord.token,
+            "DISCORD_API_URL": discord.api_url,
+        }
+        bad, text = await run(environment, tmp_path)
+        slack.grants[slack.token] = Grant(TEAM, scopes)
+        good, listed = await run(environment, tmp_path, "--json")
+        secrets = (claude.key, slack.token, slack.app_token, discord.token)
+
+    assert (bad, good) == (1, 0)
+    assert re.sub(r"[\d,.]+ MB are free", "51,200.0 MB are free", text) == shown_in_the_manual()
+    told = [Finding(**one) for one in json.loads(listed)]
+    assert Counter(one.state for one in told) == {"ok": 13, "warning": 2}
+    assert [secret for secret in secrets if secret in text + listed] == []
+
+
+def shown_in_the_manual():
+    manual = (ROOT / "docs" / "operations.md").read_text()
+    return manual.partition("$ confab check\n")[2].partition("```")[0]

@@ -1,0 +1,169 @@
+"""One line an event, with its ids, and no secret in it."""
+
+import asyncio
+import json
+import logging
+import subprocess
+import sys
+from contextvars import copy_context
+from pathlib import Path
+
+import pytest
+
+from bots.ops.logs import Discreet, Json
+from core.domain.messages import Asks
+from core.store.sqlite import open_store
+from core.telemetry import answering
+from tests.fakes.board import Board
+from tests.fakes.claude.script import Answer
+from tests.fakes.claude.server import ClaudeFake
+from tests.support.house import house
+
+ROOT = Path(__file__).parents[3]
+IDS = {"workspace": "slack:T1", "channel": "C1", "question": "7"}
+
+
+def line(message: str, secrets=(), error: BaseException | None = None, form=Discreet, **fields: str) -> str:
+    info = (type(error), error, error.__traceback__) if error else None
+    record = logging.LogRecord("core.x", logging.INFO, "", 0, message, (), info)
+    record.__dict__ |= fields
+    return form(secrets).format(record)
+
+
+def raised(message: str) -> ValueError:
+    """An error with a traceback."""
+    try:
+        raise ValueError(message)
+    except ValueError as error:
+        return error
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "sk-ant-api03-abcdefgh_ijkl-mnop",
+        "xoxb-1234567890-abcdefghij",
+        "xapp-1-A0APP-123-abcdef",
+        "xoxe.xoxp-1-abcdefgh",
+        ".".join(["MTIzNDU2Nzg5MDEyMzQ1Njc4", "GabcDE", "abcdefghijklmnopqrstuvwxyz12345"]),
+        "aW50ZXJhY3Rpb246ODQ1MDI3NzM4Mjc2NDYyNjMyOnVjU0lFSjNSeFZ",
+        "webhooks/4242/a-token_of-another-shape",
+        "interactions/4242/a-token_of-another-shape",
+        "commands/T024/1234567/abcDEF123",
+        "ticket=0f3a-92c1",
+    ],
+)
+@pytest.mark.parametrize("form", [Discreet, Json], ids=["text", "json"])
+def test_what_looks_like_a_token_is_hidden(token, form):
+    shown = line(f"connecting with {token}, hm", form=form, request=token)
+
+    assert token not in shown
+    assert shown.count("[secret]") == 2
+
+
+def test_a_known_secret_is_hidden_whatever_it_looks_like():
+    assert line("key=plain-gateway-key!", ["plain-gateway-key", ""]).endswith("core.x: key=[secret]!")
+
+
+@pytest.mark.parametrize("form", [Discreet, Json])
+def test_a_traceback_is_searched_too(form):
+    shown = line("failed", ["hunter2hunter2"], raised("bad key hunter2hunter2"), form)
+
+    assert "ValueError: bad key [secret]" in shown
+    assert "hunter2" not in shown
+
+
+def test_a_secret_that_json_escapes_is_hidden_too():
+    secret = 'a"b\\c-ü\n'
+
+    told = json.loads(line(f"key={secret}!", [secret], raised(f"bad {secret}"), Json))
+
+    assert told["message"] == "key=[secret]!"
+    assert "ValueError: bad [secret]" in told["error"]
+
+
+def test_ordinary_words_stay():
+    assert line("question 1763712000.000100 in slack:T024").endswith("core.x: question 1763712000.000100 in slack:T024")
+
+
+def test_ids_are_fields_in_text_and_in_json():
+    text, told = line("hello", **IDS, request="req_1"), json.loads(line("hello", form=Json, **IDS, request="req_1"))
+
+    assert text.endswith("core.x: hello workspace=slack:T1 channel=C1 question=7 request=req_1")
+    assert {name: value for name, value in told.items() if name != "at"} == {
+        "level": "INFO",
+        "logger": "core.x",
+        "message": "hello",
+        **IDS,
+        "request": "req_1",
+    }
+
+
+def test_a_line_logged_while_a_question_is_answered_has_its_ids():
+    def logged() -> str:
+        answering.set(IDS)
+        return line("hello")
+
+    assert copy_context().run(logged).endswith("hello workspace=slack:T1 channel=C1 question=7")
+    assert line("hello").endswith("core.x: hello")
+
+
+def test_json_is_one_line_also_with_a_traceback():
+    shown = line("two\nlines", error=raised("failed"), form=Json)
+
+    assert "\n" not in shown
+    assert json.loads(shown)["message"] == "two\nlines"
+
+
+@pytest.mark.parametrize(
+    ("form", "is_json"), [("auto", True), ("json", True), ("text", False)], ids=["a pipe", "json", "text"]
+)
+def test_a_pipe_gets_json_unless_text_is_asked_for(form, is_json):
+    program = f"import logging; from bots.ops import logs; logs.start('INFO', [], {form!r}); logging.info('hello')"
+
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert run.stderr.startswith("{") == is_json
+    assert "hello" in run.stderr
+
+
+class Kept(logging.Handler):
+    """Formats what is logged as it is logged, while the ids are known."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[dict[str, str]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(json.loads(Json([]).format(record)))
+
+
+@pytest.fixture
+def lines():
+    kept, root = Kept(), logging.getLogger("core")
+    before = root.level
+    root.addHandler(kept)
+    root.setLevel(logging.INFO)
+    yield kept.lines
+    root.removeHandler(kept)
+    root.setLevel(before)
+
+
+async def test_an_answer_is_three_lines_with_ids_and_no_word_of_anybody(lines):
+    board = Board()
+    store = await open_store("sqlite://", clock=board.now)
+    async with ClaudeFake() as fake:
+        fake.script(Answer(text="The walrus was Paul."))
+        async with house(store, fake, board) as assistant:
+            event = board.said("t1", "U1", "Who was the walrus?", asks=Asks.CERTAINLY)
+            await assistant.hear(event)
+            async with asyncio.timeout(10):
+                await assistant.floor.idle()
+    await store.shut()
+
+    where = {"workspace": "board:w1", "channel": "c1", "question": event.message.id}
+    told = [one for one in lines if one["level"] == "INFO"]
+    assert [one["message"] for one in told] == ["taken up", "asked claude-haiku-5-5: end_turn", "closed: shown"]
+    assert all(where.items() <= one.items() for one in told)
+    assert told[1]["request"].startswith("req_")
+    assert "walrus" not in json.dumps(lines).lower()

@@ -1,0 +1,264 @@
+"""The ledger beside Anthropic's console: core.billing.reconciliation and `confab usage reconcile`."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from core.billing.reconciliation import Comparison, Statement, Unreadable, Verdict, compared, read, told
+from core.billing.usage import Reservation, Settled, Spending, Spent, Usage
+from core.domain.messages import ThreadKey
+from core.store.sqlite import open_store
+from tests.e2e.test_cli import confab
+
+HEADER = (
+    "usage_date_utc,model_version,api_key,workspace,usage_type,context_window,usage_input_tokens_no_cache,"
+    "usage_input_tokens_cache_write_5m,usage_input_tokens_cache_write_1h,usage_input_tokens_cache_read,"
+    "usage_output_tokens,web_search_count,inference_geo,speed\n"
+)
+DAY, MODEL = "2026-08-05", "claude-haiku-5-5"
+USED = Usage(input=100, output=50, cache_read=30, cache_write_1h=20)
+KINDS = ("input", "cache_write_5m", "cache_write_1h", "cache_read", "output", "web_searches")
+NOTHING = Usage()
+
+
+def line(usage: Usage = USED, day: str = DAY, model: str = MODEL, key: str = "confab") -> str:
+    counts = ",".join(str(getattr(usage, kind)) for kind in KINDS)
+    return f"{day},{model},{key},Default,message,0-200k,{counts},global,standard\n"
+
+
+@pytest.fixture
+def export(tmp_path):
+    """Write a file as the console exports it, and return its path."""
+
+    def written(*lines: str, header: str = HEADER) -> str:
+        path = tmp_path / "usage.csv"
+        path.write_text(header + "".join(lines))
+        return str(path)
+
+    return written
+
+
+def bill(usage: Usage = USED, how: str = "used", day: str = DAY, model: str = MODEL, requests: int = 1) -> Spent:
+    return Spent(f"{day} {model} {how}", requests, requests if how == "died" else 0, usage)
+
+
+def comparison(*lines: Spent, theirs: Usage = USED) -> Comparison:
+    (found,) = compared(Statement({(DAY, MODEL): theirs}, KINDS), lines)
+    return found
+
+
+def test_lines_of_one_day_and_model_are_added_up_whatever_else_divides_them(export):
+    dated = line(model="claude-haiku-5-5-20261007")
+    statement = read(export(line(), line(key="other"), dated, line(day="2026-08-06")))
+
+    both = {(DAY, MODEL): USED + USED + USED, ("2026-08-06", MODEL): USED}
+    assert (statement.used, statement.kinds, statement.first, statement.last) == (both, KINDS, DAY, "2026-08-06")
+
+
+def test_only_the_lines_of_one_key_are_read_where_it_is_named(export):
+    assert read(export(line(), line(key="other")), "confab").used == {(DAY, MODEL): USED}
+
+
+def test_columns_are_found_by_name_in_any_order_and_blanks_are_none(export):
+    path = export(
+        f"7,{MODEL},,{DAY}\n", header="\ufeffusage_output_tokens,model_version,web_search_count,usage_date_utc\n"
+    )
+
+    statement = read(path)
+
+    assert (statement.used, statement.kinds) == ({(DAY, MODEL): Usage(output=7)}, ("output", "web_searches"))
+
+
+@pytest.mark.parametrize(
+    ("header", "lines", "sentence"),
+    [
+        ("", "", " is no usage export of Anthropic's console: it has no column usage_date_utc or model_version."),
+        ("usage_date_utc,model_version\n", "", "it has no column usage_input_tokens_no_cache or usage_input_tokens"),
+        (HEADER, "", " has no line; there is nothing to compare."),
+        (HEADER, line(day="5 August"), ", line 2: usage_date_utc is a day such as 2026-08-05; `5 August` is not."),
+        (HEADER, line() + line(Usage(-1)), ", line 3: usage_input_tokens_no_cache is a whole number; `-1` is not."),
+        (
+            HEADER,
+            line().replace("100", "1e9"),
+            ", line 2: usage_input_tokens_no_cache is a whole number; `1e9` is not.",
+        ),
+        (
+            HEADER,
+            line().replace("100", "\u0661"),
+            ", line 2: usage_input_tokens_no_cache is a whole number; `\u0661` is not.",
+        ),
+        (HEADER, f"{DAY},{MODEL}\n", ", line 2: it has not as many values as there are columns."),
+        (HEADER, line().strip() + ",more\n", ", line 2: it has not as many values as there are columns."),
+        (HEADER, '"', " can't be read (unexpected end of data)."),
+    ],
+)
+def test_a_file_that_is_no_statement_is_named_with_its_line(export, header, lines, sentence):
+    path = export(lines, header=header)
+
+    with pytest.raises(Unreadable) as raised:
+        read(path)
+
+    assert str(raised.value).startswith(path)
+    assert sentence in str(raised.value)
+
+
+def test_a_file_that_is_missing_or_no_text_is_unreadable(tmp_path):
+    (tmp_path / "picture").write_bytes(b"\x89PNG")
+
+    for name, cause in [("missing", "No such file"), ("picture", "codec can't decode"), (".", "Is a directory")]:
+        with pytest.raises(Unreadable, match=cause):
+            read(str(tmp_path / name))
+
+
+def test_a_key_that_no_line_has_is_named(export):
+    with pytest.raises(Unreadable, match="has no line of the API key mine; there is nothing to compare"):
+        read(export(line()), "mine")
+
+
+DIED = bill(Usage(input=100, output=10), "died")
+
+
+@pytest.mark.parametrize(
+    ("lines", "more", "verdict"),
+    [
+        pytest.param([bill()], NOTHING, Verdict.EQUAL, id="the same"),
+        pytest.param([bill(), DIED], NOTHING, Verdict.EQUAL, id="what died was not billed"),
+        pytest.param([bill()], Usage(1), Verdict.DIFFERENT, id="more than we know, and none died"),
+        pytest.param([bill(), DIED], Usage(100, 10), Verdict.EXPLAINED, id="up to the bound of what died"),
+        pytest.param([bill(), DIED], Usage(40, 0, 0, 30, 10, 20), Verdict.EXPLAINED, id="of whichever kind"),
+        pytest.param([bill(), DIED], Usage(101), Verdict.DIFFERENT, id="a longer prompt than its bound"),
+        pytest.param([bill(), DIED], Usage(50, 0, 0, 30, 10, 20), Verdict.DIFFERENT, id="longer in sum"),
+        pytest.param([bill(), DIED], Usage(0, 11), Verdict.DIFFERENT, id="a longer answer than its bound"),
+        pytest.param([bill(), DIED], Usage(web_searches=1), Verdict.DIFFERENT, id="a search, which has no bound"),
+        pytest.param([bill(), DIED], Usage(-1), Verdict.DIFFERENT, id="less than we know"),
+        pytest.param([bill(), DIED], Usage(-1, 0, 0, 1), Verdict.DIFFERENT, id="another kind than we know"),
+        pytest.param([DIED], Usage(-40, -40, 0, -20, 0, -20), Verdict.EXPLAINED, id="only what died"),
+        pytest.param([], NOTHING, Verdict.DIFFERENT, id="nothing of ours"),
+    ],
+)
+def test_what_differs_is_explained_by_the_bound_of_what_died_or_not_at_all(lines, more, verdict):
+    assert comparison(*lines, theirs=USED + more).verdict is verdict
+
+
+def test_only_days_between_the_first_and_the_last_of_the_file_are_compared(export):
+    statement = read(export(line(day="2026-08-05"), line(day="2026-08-07")))
+    ours = [bill(day=f"2026-08-0{day}") for day in range(4, 9)]
+
+    found = compared(statement, ours)
+
+    assert [(one.day, one.verdict) for one in found] == [
+        ("2026-08-05", Verdict.EQUAL),
+        ("2026-08-06", Verdict.DIFFERENT),
+        ("2026-08-07", Verdict.EQUAL),
+    ]
+
+
+def test_the_workspaces_of_a_bill_are_added_up_and_a_model_is_the_same_by_its_date(export):
+    statement = read(export(line(USED + USED, model="claude-haiku-5-5-20261007")))
+
+    (found,) = compared(statement, [bill(), bill()])
+
+    assert (found.verdict, found.requests) == (Verdict.EQUAL, 2)
+
+
+def test_what_the_stand_in_answered_was_never_sent(export):
+    assert [one.model for one in compared(read(export(line())), [bill(), bill(model="stand-in")])] == [MODEL]
+
+
+def test_kinds_that_the_file_has_not_are_not_compared(export):
+    header = "usage_date_utc,model_version,usage_output_tokens\n"
+    statement = read(export(f"{DAY},{MODEL},50\n", header=header))
+
+    found = compared(statement, [bill()])
+
+    assert [one.verdict for one in found] == [Verdict.EQUAL]
+    assert "Not in the file, and so not compared: input, cache_write_5m, cache_write_1h, cache_read, web_searches." in (
+        told(statement, found)
+    )
+
+
+def test_a_day_that_agrees_is_one_line_and_one_that_differs_a_table_with_its_reason(export):
+    statement = read(export(line(), line(USED + Usage(60, 5), day="2026-08-06"), line(model="claude-opus-5-5")))
+    found = compared(
+        statement, [bill(requests=12), bill(day="2026-08-06"), replace(DIED, group=f"2026-08-06 {MODEL} died")]
+    )
+
+    assert told(statement, found).splitlines() == [
+        "2026-08-05  claude-haiku-5-5  equal (12 requests)",
+        "",
+        "2026-08-05  claude-opus-5-5  different (0 requests)",
+        "kind            ours  theirs  difference",
+        "--------------  ----  ------  ----------",
+        "input              0     100        +100",
+        "cache_write_5m     0       0           0",
+        "cache_write_1h     0      20         +20",
+        "cache_read         0      30         +30",
+        "output             0      50         +50",
+        "web_searches       0       0           0",
+        "The ledger has no such request: something else used Anthropic's account.",
+        "",
+        "",
+        "2026-08-06  claude-haiku-5-5  explained by requests that died (2 requests)",
+        "kind            ours  theirs  difference",
+        "--------------  ----  ------  ----------",
+        "input            100     160         +60",
+        "cache_write_5m     0       0           0",
+        "cache_write_1h    20      20           0",
+        "cache_read        30      30           0",
+        "output            50      55          +5",
+        "web_searches       0       0           0",
+        "1 died before what they used was known; they stand at their bound, 100 tokens of prompt and 10 of output. "
+        "That explains it.",
+        "",
+        "2026-08-05 to 2026-08-06 (UTC), days and models: 1 equal, 1 explained by requests that died, 1 different.",
+    ]
+
+
+NOON = datetime(2026, 8, 5, 12, tzinfo=UTC)
+ADA = Spending(ThreadKey("slack:T024", "C1", "1"), "1", "U1", MODEL, 0, 1000, 500, NOON, 700)
+
+
+@pytest.fixture
+async def folder(tmp_path):
+    """Where a database lies with two requests of two workspaces, and a third that died."""
+    store = await open_store(f"sqlite:///{tmp_path}/confab.db")
+    for workspace, usage in [("slack:T024", USED), ("discord:1", USED), ("discord:1", None)]:
+        spending = replace(ADA, key=ThreadKey(workspace, "C1", "1"))
+        reservation = await store.ledger.reserve(spending, [])
+        assert isinstance(reservation, Reservation)
+        await store.ledger.settle(reservation, Settled(usage, "end_turn", NOON))
+    await store.shut()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "verdicts"),
+    [
+        (Usage(1000, 500), 0, "0 equal, 1 explained by requests that died, 0 different"),
+        (NOTHING, 0, "1 equal, 0 explained by requests that died, 0 different"),
+        (Usage(1001), 1, "0 equal, 0 explained by requests that died, 1 different"),
+    ],
+    ids=["what died was billed whole", "it was not billed", "more than that"],
+)
+def test_reconciling_ends_with_0_only_when_all_is_explained(folder, export, more, code, verdicts):
+    path = export(line(USED + USED + more))
+
+    run = confab("usage", "reconcile", path, folder=folder)
+
+    assert (run.returncode, run.stderr) == (code, "")
+    assert run.stdout.endswith(f"(UTC), days and models: {verdicts}.\n")
+
+
+def test_reconciling_without_a_database_finds_nothing_of_ours(tmp_path, export):
+    run = confab("usage", "reconcile", export(line()), folder=tmp_path, DATABASE_URL="sqlite:///none.db")
+
+    assert (run.returncode, "0 requests" in run.stdout) == (1, True)
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_a_bad_file_is_told_in_one_line(tmp_path):
+    run = confab("usage", "reconcile", "missing.csv", folder=tmp_path)
+
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr == "missing.csv can't be read ([Errno 2] No such file or directory: 'missing.csv').\n"

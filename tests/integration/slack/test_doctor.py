@@ -1,0 +1,155 @@
+"""What the check finds of Slack: tokens, scopes, the socket or the signing secret, the status."""
+
+import pytest
+
+from bots.ops.results import SLACK
+from bots.slack.doctor import PURPOSES
+from bots.slack.manifest import SCOPES
+from tests.fakes.slack.faults import Fault
+from tests.fakes.slack.nouns import TEAM, Grant
+from tests.fakes.slack.server import SlackFake
+from tests.support.checking import brief, chosen, findings
+
+ADD = "Add it (OAuth & Permissions, Bot Token Scopes), or paste the manifest again; then reinstall the app."
+SECRET = "8f742231b10e8888abcd99edf12085a5"
+
+TOKEN = SLACK.ok("bot token", "accepted in Analytical Engines, as confab")
+GRANTED = SLACK.ok("scopes", f"all {len(SCOPES)} are granted")
+STATUS = SLACK.ok("status", "people are shown that Claude thinks")
+SOCKET = SLACK.ok("app token", "accepted; Slack lets us connect")
+
+
+@pytest.fixture
+async def slack():
+    async with SlackFake() as fake:
+        yield fake
+
+
+def settings(fake: SlackFake, **values: object):
+    tokens = {"slack_bot_token": fake.token, "slack_app_token": fake.app_token, "slack_api_url": fake.base_url}
+    return chosen(**tokens | values)
+
+
+async def test_a_workspace_that_is_well_is_told_so_and_sees_nothing_of_it(slack):
+    told = await findings(SLACK, settings(slack))
+
+    assert told == [TOKEN, GRANTED, STATUS, SOCKET]
+    assert (slack.world.posts, slack.world.statuses, slack.sockets.connections) == ({}, {}, 0)
+    [status] = slack.called("assistant.threads.setStatus")
+    assert (status["channel_id"] in slack.world.channels, status["status"]) == (False, "")
+
+
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [
+        ("token_revoked", "not accepted: the token is revoked (token_revoked)"),
+        ("account_inactive", "not accepted: the app is switched off or not installed any more (account_inactive)"),
+        ("org_login_required", "refused (org_login_required)"),
+    ],
+)
+async def test_a_bot_token_that_is_refused_is_one_problem_and_the_other_is_still_asked(slack, word, says):
+    slack.refuse(slack.token, word)
+    told = await findings(SLACK, settings(slack))
+
+    install = "Install the app again (Install App), and set SLACK_BOT_TOKEN to the token that stands there."
+    assert told == [SLACK.problem("bot token", says, install), SOCKET]
+
+
+async def test_missing_scopes_are_named_one_by_one_with_what_they_are_for():
+    async with SlackFake(scopes=frozenset(SCOPES) - {"files:read", "users:read"}) as slack:
+        told = await findings(SLACK, settings(slack))
+
+    assert told == [
+        TOKEN,
+        SLACK.warning("scope files:read", "missing; it is for files that hang on messages", ADD),
+        SLACK.problem("scope users:read", "missing; it is for names, and who is an admin or a guest", ADD),
+        STATUS,
+        SOCKET,
+    ]
+
+
+def test_every_scope_of_the_manifest_is_for_something():
+    assert sorted(PURPOSES) == sorted(SCOPES)
+
+
+@pytest.mark.parametrize("word", ["missing_scope", "access_denied", "unknown_method"])
+async def test_a_workspace_without_statuses_is_a_warning(slack, word):
+    slack.fail_next("assistant.threads.setStatus", Fault(error=word))
+    told = await findings(SLACK, settings(slack))
+
+    plan = "Answers come all the same. For it Slack wants assistant:write, and a plan with agents."
+    assert told[2] == SLACK.warning("status", f"people are not shown that Claude thinks ({word})", plan)
+    assert brief(told) == [("bot token", "ok"), ("scopes", "ok"), ("status", "warning"), ("app token", "ok")]
+
+
+async def test_an_app_token_that_may_not_connect_is_a_problem(slack):
+    slack.grants[slack.app_token] = Grant(TEAM, frozenset(), "xapp")
+    told = await findings(SLACK, settings(slack))
+
+    generate = "Generate one with connections:write (Basic Information, App-Level Tokens); set SLACK_APP_TOKEN to it."
+    assert told[-1] == SLACK.problem("app token", "not accepted: a scope is missing (missing_scope)", generate)
+
+
+async def test_tokens_that_are_mixed_up_are_named_without_a_character_of_them(slack):
+    told = await findings(SLACK, settings(slack, slack_bot_token=slack.app_token, slack_app_token=slack.token))
+
+    where = "What it holds belongs in SLACK_APP_TOKEN. It stands on the app's page, under OAuth & Permissions."
+    assert told[0] == SLACK.problem("settings", "SLACK_BOT_TOKEN: must begin with xoxb-", where)
+    assert [(one.name, one.says) for one in told[1:]] == [
+        ("bot token", "not accepted: a token of another kind (not_allowed_token_type)"),
+        ("app token", "not accepted: a token of another kind (not_allowed_token_type)"),
+    ]
+    assert [one for one in told if "test" in f"{one.says}{one.mend}"] == []
+
+
+async def test_an_app_token_alone_is_a_problem(slack):
+    told = await findings(SLACK, settings(slack, slack_bot_token=None))
+
+    assert brief(told) == [("settings", "problem"), ("app token", "ok")]
+
+
+@pytest.mark.parametrize(
+    ("secret", "finding"),
+    [
+        (SECRET, SLACK.ok("signing secret", "set; whether Slack reaches /slack/events can't be seen from here")),
+        (
+            "xapp-1-A0-1",
+            SLACK.warning(
+                "signing secret",
+                "not the 32 letters and digits that Slack's secrets are",
+                "Set SLACK_SIGNING_SECRET to what stands under Basic Information, App Credentials.",
+            ),
+        ),
+    ],
+    ids=["set", "something else"],
+)
+async def test_in_http_mode_the_signing_secret_takes_the_sockets_place(slack, secret, finding):
+    values = {"slack_app_token": None, "slack_signing_secret": secret, "confab_http_port": 8080}
+    told = await findings(SLACK, settings(slack, **values))
+
+    assert told == [TOKEN, GRANTED, STATUS, finding]
+
+
+async def test_http_mode_without_a_port_is_a_problem(slack):
+    told = await findings(SLACK, settings(slack, slack_app_token=None, slack_signing_secret=SECRET))
+
+    needs = "HTTP mode needs the port that Slack's requests arrive at."
+    assert told[0] == SLACK.problem("settings", "CONFAB_HTTP_PORT: not set", needs)
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        (Fault(status=503), "Slack does not answer (HTTP 503)"),
+        (Fault(status=429, retry_after=30), "Slack does not answer (ratelimited)"),
+        (Fault(error="internal_error"), "Slack does not answer (internal_error)"),
+        (Fault(dropped=True), "Slack does not answer (ServerDisconnectedError)"),
+    ],
+    ids=["unavailable", "limited", "trouble", "cut"],
+)
+async def test_a_slack_in_trouble_is_not_taken_for_a_wrong_token(slack, fault, says):
+    slack.fail_next("auth.test", fault)
+    told = await findings(SLACK, settings(slack))
+
+    reach = "See that this machine reaches SLACK_API_URL. https://slack-status.com says how Slack is."
+    assert told == [SLACK.problem("bot token", says, reach), SOCKET]

@@ -1,0 +1,116 @@
+"""HTTP mode refuses what Slack has not signed a moment ago, and answers what it has.
+
+Tests bots.slack.http_mode.
+"""
+
+import hashlib
+import hmac
+import json
+import time
+
+import aiohttp
+import pytest
+
+from tests.support.slack_house import SECRET, at_home
+
+
+@pytest.fixture
+async def home():
+    async with at_home(http=True) as house:
+        yield house
+
+
+def signature(body: bytes, stamp: str, secret: str = SECRET) -> str:
+    return "v0=" + hmac.new(secret.encode(), b"v0:" + stamp.encode() + b":" + body, hashlib.sha256).hexdigest()
+
+
+async def post(home, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
+    url = f"http://127.0.0.1:{home.port}/slack/events"
+    async with aiohttp.ClientSession() as session, session.post(url, data=body, headers=headers) as response:
+        return response.status, await response.text()
+
+
+def signed(body: bytes, stamp: str = "") -> dict[str, str]:
+    stamp = stamp or str(int(time.time()))
+    return {
+        "X-Slack-Request-Timestamp": stamp,
+        "X-Slack-Signature": signature(body, stamp),
+        "Content-Type": "application/json",
+    }
+
+
+BODY = json.dumps({"type": "url_verification", "challenge": "3eZbrw1aB"}).encode()
+
+
+async def test_slack_proves_our_address(home):
+    assert await post(home, BODY, signed(BODY)) == (200, '{"challenge": "3eZbrw1aB"}')
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"X-Slack-Signature": "v0=0000"},
+        {"X-Slack-Signature": ""},
+        {"X-Slack-Signature": signature(BODY, str(int(time.time())), "another secret")},
+        {"X-Slack-Signature": "v0=\u00fc"},
+        {"X-Slack-Request-Timestamp": ""},
+        {"X-Slack-Request-Timestamp": "noon"},
+        {"X-Slack-Request-Timestamp": "-1"},
+        {"X-Slack-Request-Timestamp": "1e400"},
+        {"X-Slack-Request-Timestamp": "9" * 5_000},
+        signed(BODY, str(int(time.time()) - 86_400)),
+        signed(BODY, str(int(time.time()) + 86_400)),
+        signed(b"another body"),
+    ],
+    ids=[
+        "wrong",
+        "none",
+        "another secret",
+        "not ASCII",
+        "no time",
+        "no number",
+        "negative",
+        "infinite",
+        "endless",
+        "replayed",
+        "from the future",
+        "of another body",
+    ],
+)
+async def test_what_is_not_signed_just_now_is_refused(home, wrong):
+    headers = {name: value for name, value in (signed(BODY) | wrong).items() if value}
+
+    assert await post(home, BODY, headers) == (401, '{"error": "invalid request"}')
+
+
+async def test_bytes_that_are_no_text_are_refused(home):
+    body = b"\xff\xfe"
+
+    assert (await post(home, body, signed(body)))[0] == 401
+
+
+async def test_a_body_that_is_too_large_is_refused(home):
+    body = b" " * 1_000_001
+
+    assert (await post(home, body, signed(body)))[0] == 413
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b"null", b"payload=%7B", b"", b'"x"'])
+async def test_signed_nonsense_breaks_nothing(home, body):
+    status, _ = await post(home, body, signed(body))
+    root = await home.slack.say("ada", "dev", "<@U0BOT> hello")
+    await home.answered()
+
+    assert status in {200, 400}
+    assert len(home.ours("dev", root)) == 1
+
+
+async def test_a_forged_event_is_never_heard(home):
+    event = {"type": "message", "channel": "C0DEV", "ts": "1700000000.000100", "user": "U0ADA", "text": "<@U0BOT> hi"}
+    body = json.dumps({"type": "event_callback", "team_id": "T024", "event_id": "Ev1", "event": event}).encode()
+    forged = {"X-Slack-Request-Timestamp": str(int(time.time())), "X-Slack-Signature": "v0=00"}
+
+    await post(home, body, forged)
+    await home.rest()
+
+    assert home.asked == []

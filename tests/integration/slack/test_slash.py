@@ -1,0 +1,134 @@
+"""Commands in Slack, end to end: `/confab` in channels, a form for long texts, `!verb` in threads."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.fakes.claude.script import Answer
+from tests.fakes.slack.faults import Fault
+from tests.support.slack_house import at_home
+
+
+@pytest.fixture(params=["socket", "http"])
+async def home(request):
+    async with at_home(http=request.param == "http") as house:
+        yield house
+
+
+async def commanded(home, user: str, channel: str, text: str) -> list[str]:
+    """Give a command, and return what its giver reads afterwards that they did not read before."""
+    before = home.slack.visible(channel, user)
+    await home.slack.acked(await home.slack.command(user, channel, "/confab", text))
+    await home.rest()
+    return [one.text for one in home.slack.visible(channel, user)[len(before) :]]
+
+
+async def test_a_persona_changes_the_next_prompt_in_its_channel_only(home):
+    said = await commanded(home, "ada", "dev", "persona set You are a pirate & <proud>.")
+    for channel in ("dev", "general"):
+        await home.slack.say("bob", channel, "<@U0BOT> hello")
+        await home.rest()
+
+    assert said == ["This channel has this persona from its next answer on.\n\n> You are a pirate & <proud>."]
+    assert ["pirate & <proud>" in home.system(index) for index in (0, 1)] == [True, False]
+    assert home.slack.visible("dev")[0].text == said[0]
+
+
+async def test_a_persona_is_refused_to_a_plain_member(home):
+    said = await commanded(home, "bob", "dev", "persona set You are a pirate.")
+    await home.slack.say("bob", "dev", "<@U0BOT> hello")
+    await home.answered()
+
+    assert said == ["Only those who manage this channel can use `persona set`."]
+    assert "pirate" not in home.system()
+
+
+async def test_who_made_the_channel_manages_it(home):
+    home.slack.world.channels["C0DEV"] = replace(home.slack.world.channels["C0DEV"], creator="U0BOB")
+
+    said = await commanded(home, "bob", "dev", "persona clear")
+
+    assert said == ["There was no persona to clear."]
+
+
+async def test_help_and_close_matches_are_whispered(home):
+    said = await commanded(home, "bob", "dev", "")
+    near = await commanded(home, "bob", "dev", "persona sett x")
+
+    assert "`persona show`" in said[0]
+    assert near[0].startswith("There is no command `persona sett`. Did you mean `persona set`")
+    assert home.slack.visible("dev") == []
+
+
+async def test_a_form_asks_for_a_long_text_and_keeps_what_the_command_said(home):
+    await home.slack.acked(await home.slack.command("ada", "dev", "/confab", "persona set where=workspace"))
+    await home.slack.until(lambda: home.slack.world.views)
+    view = next(iter(home.slack.world.views.values()))
+    text = {"text": {"text": {"type": "plain_text_input", "value": "You are a\n\npoet."}}}
+    await home.slack.acked(await home.slack.submit_view("ada", view.id, text))
+    await home.slack.until(lambda: home.slack.visible("dev"))
+    await home.slack.say("bob", "general", "<@U0BOT> hello")
+    await home.answered()
+
+    assert view.payload["title"]["text"] == "persona set"
+    assert home.slack.visible("dev")[0].text.startswith("This workspace has this persona from its next answer on.")
+    assert "You are a\n\npoet." in home.system()
+    assert home.slack.world.views == {}
+
+
+async def test_a_form_that_comes_too_late_is_replaced_by_the_usage(home):
+    home.slack.fail_next("views.open", Fault(error="expired_trigger_id"))
+
+    said = await commanded(home, "ada", "dev", "persona set")
+
+    assert said[0].startswith("`persona set` needs text: the system prompt, in your own words.")
+
+
+async def test_commands_in_threads_are_given_to_us_with_an_exclamation_mark(home):
+    root = await home.slack.say("ada", "dev", "<@U0BOT> hello")
+    await home.answered()
+    await home.slack.say("ada", "dev", "<@U0BOT> !persona set Rhyme.", root)
+    await home.slack.say("ada", "dev", "<@U0BOT> !prompt", root)
+    await home.rest()
+    await home.slack.say("bob", "dev", "go on", root)
+    await home.answered(2)
+
+    whispered = [one for one in home.slack.visible("dev", "ada") if one.user == "ephemeral"]
+    assert home.texts("dev", root)[1].startswith("This channel has this persona from its next answer on.")
+    assert "Ada: hello" in whispered[0].text
+    assert "Rhyme." in home.system()
+    assert home.prompt()[-1] == ("user", "Bob: go on")
+
+
+async def test_a_command_works_where_we_are_not(home):
+    said = await commanded(home, "ada", "elsewhere", "persona set You are a pirate.")
+    helped = await commanded(home, "ada", "elsewhere", "help")
+
+    assert said[0].startswith("This channel has this persona")
+    assert "`persona show`" in helped[0]
+
+
+async def test_forget_erases_a_thread(home):
+    root = await home.slack.say("ada", "dev", "<@U0BOT> my code is tulip")
+    await home.answered()
+    await home.slack.say("ada", "dev", "<@U0BOT> !forget", root)
+    await home.rest()
+    await home.slack.say("ada", "dev", "<@U0BOT> what was it?", root)
+    await home.answered(2)
+
+    assert home.texts("dev", root)[1].endswith(
+        "are forgotten. They stay where they were posted; Claude is not told of them again."
+    )
+    assert "tulip" not in str(home.prompt())
+
+
+async def test_a_long_private_answer_is_whispered_whole(home):
+    home.claude.script(Answer(text="ok"))
+    root = await home.slack.say("ada", "dev", "<@U0BOT> " + "long words " * 2_000)
+    await home.answered()
+    await home.slack.say("ada", "dev", "<@U0BOT> !prompt", root)
+    await home.rest()
+
+    whispered = [one.text for one in home.slack.visible("dev", "ada") if one.user == "ephemeral"]
+    assert len(whispered) >= 3
+    assert sum(text.count("long words") for text in whispered) == 2_000

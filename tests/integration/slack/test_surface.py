@@ -1,0 +1,254 @@
+"""One thread in Slack, read and shown over loopback without the rest of the house."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import aiohttp
+import pytest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bots.slack.adapter import Slack
+from bots.slack.client import Web
+from bots.slack.directory import People
+from bots.slack.files import fetch
+from bots.slack.parse import Us
+from bots.slack.status import status
+from bots.slack.surface import Surface
+from bots.slack.throttle import Pace
+from core.answering.reply import Reply
+from core.domain.messages import Attachment, File, Gone, Hindered, History, Question, Rank, Reach, ThreadKey
+from tests.fakes.slack.nouns import BOT, BOT_ID, TEAM
+from tests.fakes.slack.nouns import File as Uploaded
+from tests.fakes.slack.server import SCOPES, SlackFake
+from tests.support.slack_house import brisk
+
+
+@pytest.fixture
+async def slack():
+    async with SlackFake() as fake:
+        yield fake
+
+
+@pytest.fixture
+async def platform(slack):
+    platform = Slack(
+        slack.token, app_token="xapp-1", api_url=slack.base_url, managers=frozenset({"U0CY"}), pause=0.001, sleep=brisk
+    )
+    yield platform
+    await platform.close()
+
+
+@pytest.fixture
+async def web(slack):
+    """Slack's API, ten messages at a time."""
+    async with aiohttp.ClientSession() as session:
+        client = AsyncWebClient(slack.token, slack.base_url, session=session, retry_handlers=[])
+        yield Web(client, Us("slack:T024", BOT, BOT_ID, TEAM), Pace(), brisk, batch=10)
+
+
+def asked(ts: str, channel: str = "C0DEV", person: str = "U0ADA", **more) -> Question:
+    return Question(ThreadKey("slack:T024", channel, ts), ts or "trigger", person, datetime.now(UTC), **more)
+
+
+async def keep(page: str, at: datetime | None) -> None:
+    pass
+
+
+async def test_a_long_history_is_read_page_by_page_and_says_that_it_is_whole(slack, web):
+    root = await slack.say("ada", "dev", "0")
+    for number in range(1, 25):
+        await slack.say("bob", "dev", str(number), root)
+
+    history = await Surface(web, People(web), asked(root)).history()
+
+    assert [one.text for one in history.messages] == [str(number) for number in range(25)]
+    assert history.reach is Reach.WHOLE
+    assert len(slack.called("conversations.replies")) >= 3
+
+
+@pytest.mark.parametrize("repeated", [True, False], ids=["root on every page", "root once"])
+async def test_a_history_that_is_too_long_is_a_tail_and_says_so(slack, web, repeated):
+    slack.world.parent_on_every_page = repeated
+    root = await slack.say("ada", "dev", "0")
+    for number in range(1, 45):
+        await slack.say("bob", "dev", str(number), root)
+
+    history = await Surface(web, People(web), asked(root), newest=2).history()
+
+    shown = [int(one.text) for one in history.messages]
+    assert history.reach is Reach.TAIL
+    assert shown == list(range(shown[0], 45))
+    assert shown[0] > 20
+
+
+async def test_a_thread_that_was_deleted_whole_is_read_as_empty(platform):
+    surface = await platform.surface(asked("1600000000.000100"))
+
+    assert await surface.history() == History((), Reach.WHOLE)
+
+
+async def test_a_thread_in_a_channel_that_is_no_more_is_gone(platform):
+    surface = await platform.surface(asked("1600000000.000100", "C0GONE"))
+
+    with pytest.raises(Gone, match="the channel is gone"):
+        await surface.history()
+
+
+async def test_names_are_asked_once(slack, platform):
+    surface = await platform.surface(asked("1"))
+    people = {"U0ADA", "U0BOB", "B0BOT", "U0NOBODY", "B0NOBODY"}
+
+    first = await surface.names(people)
+    again = await (await platform.surface(asked("2"))).names({"U0ADA", "B0BOT"})
+
+    assert first == {"U0ADA": "Ada", "U0BOB": "Bob", "B0BOT": "Confab"}
+    assert again == {"U0ADA": "Ada", "B0BOT": "Confab"}
+    assert len(slack.called("users.info")) == 3
+
+
+@pytest.mark.parametrize(
+    ("person", "channel", "rank"),
+    [
+        ("U0ADA", "C0DEV", Rank.OWNER),
+        ("U0BOB", "C0DEV", Rank.MEMBER),
+        ("U0DEE", "C0DEV", Rank.MANAGER),
+        ("U0CY", "C0DEV", Rank.OWNER),
+        ("U0BOB", "D0BOB", Rank.MANAGER),
+        ("U0EVE", "C0GEN", Rank.GUEST),
+        ("U0EXT", "C0EXT", Rank.GUEST),
+        ("U0NOBODY", "C0DEV", Rank.GUEST),
+    ],
+    ids=["admin", "member", "who made the channel", "operator's list", "direct", "guest", "stranger", "unknown"],
+)
+async def test_a_rank_comes_from_slack_the_channel_and_the_operator(slack, platform, person, channel, rank):
+    slack.world.channels["C0DEV"] = replace(slack.world.channels["C0DEV"], creator="U0DEE")
+
+    assert await (await platform.surface(asked("1", channel))).rank(person) is rank
+
+
+async def test_a_file_is_fetched_with_our_token(slack, platform):
+    file = slack.upload(Uploaded("", "a.csv", "text/csv", b"a,b", "U0ADA"), slack.person("ada"))
+    surface = await platform.surface(asked("1"))
+
+    assert await surface.fetch(Attachment(file.id, "a.csv", "text/csv", 3, file.url)) == b"a,b"
+    assert await surface.fetch(Attachment(file.id, "", "", 0)) == b"a,b"
+
+
+async def test_a_file_elsewhere_is_not_fetched(slack, platform):
+    surface = await platform.surface(asked("1"))
+
+    with pytest.raises(Hindered, match="not kept by Slack"):
+        await surface.fetch(Attachment("F1", "a.csv", "text/csv", 3, "https://example.org/a.csv"))
+
+
+async def test_a_login_page_is_no_file():
+    async with SlackFake(scopes=SCOPES - {"files:read"}) as slack:
+        platform = Slack(slack.token, app_token="xapp-1", api_url=slack.base_url)
+        file = slack.upload(Uploaded("", "a.csv", "text/csv", b"a,b", "U0ADA"), slack.person("ada"))
+
+        with pytest.raises(Hindered, match="files:read"):
+            await (await platform.surface(asked("1"))).fetch(Attachment(file.id, "a.csv", "text/csv", 3, file.url))
+        await platform.close()
+
+
+async def test_a_file_that_is_too_large_is_refused(slack, web):
+    file = slack.upload(Uploaded("", "a.csv", "text/csv", b"a,b", "U0ADA"), slack.person("ada"))
+
+    with pytest.raises(Hindered, match="too large"):
+        await fetch(web, Attachment(file.id, "a.csv", "text/csv", 3, file.url), most=2)
+
+
+async def test_files_of_an_answer_are_posted_in_its_thread(slack, platform):
+    root = await slack.say("ada", "dev", "hello")
+    reply = Reply(asked(root), keep)
+    reply.finish("Here.", notice=True, files=[File("usage.csv", "text/csv", b"a,b", "a table")])
+
+    await (await platform.surface(asked(root))).show(reply)
+
+    posts = slack.world.replies(slack.world.posts["C0DEV", root])
+    assert [file.name for post in posts for file in post.files] == ["usage.csv"]
+
+
+async def test_pages_that_are_not_needed_any_more_are_deleted(slack, platform):
+    root = await slack.say("ada", "dev", "hello")
+    long = Reply(asked(root), keep)
+    long.finish("word\n\n" * 200)
+    await (await platform.surface(asked(root))).show(long)
+    short = Reply(asked(root), keep, long.pages)
+    short.finish("Sorry.", notice=True)
+
+    await (await platform.surface(asked(root))).show(short)
+
+    assert len(long.pages) > 1
+    assert [one.text for one in slack.thread("dev", root)[1:]] == ["Sorry."]
+    assert slack.thread("dev", root)[1].metadata["event_payload"]["notice"] is True
+
+
+async def test_a_command_that_died_after_its_answer_finds_it(slack, platform):
+    question = replace(asked("", person="U0ADA", command="persona show"), at=datetime.now(UTC) - timedelta(seconds=9))
+    reply = Reply(question, keep)
+    reply.finish("No persona.", notice=True)
+    await (await platform.surface(question)).show(reply)
+
+    history = await (await platform.surface(question)).history()
+
+    assert [(one.id, one.answers) for one in history.messages] == [(reply.pages[0], "trigger")]
+    assert history.reach is Reach.CHAIN
+
+
+async def test_a_status_that_no_message_took_away_is_taken_away(slack, web):
+    root = await slack.say("ada", "dev", "hello")
+
+    async with status(web, asked(root).key, "thinking"):
+        await slack.until(lambda: slack.world.statuses)
+
+    assert slack.world.statuses == {}
+
+
+async def test_what_is_answered_at_once_never_has_a_status(slack, web):
+    root = await slack.say("ada", "dev", "hello")
+
+    async with status(web, asked(root).key, "thinking"):
+        await asyncio.sleep(0)
+    await web.read("auth.test")
+
+    assert slack.called("assistant.threads.setStatus") == []
+
+
+async def answered(web, key, shown):
+    """A message of ours arrives while a status is shown."""
+    shown.answered()
+    await web.once("chat.postMessage", channel=key.channel, thread_ts=key.thread, text="an answer")
+    shown.posted()
+
+
+async def test_a_status_that_a_message_took_away_costs_no_second_call(slack, web):
+    root = await slack.say("ada", "dev", "hello")
+    key = asked(root).key
+
+    async with status(web, key, "thinking") as shown:
+        await slack.until(lambda: slack.world.statuses)
+        await web.read("auth.test")  # so that the answer to the status is here too
+        await answered(web, key, shown)
+
+    assert [call["status"] for call in slack.called("assistant.threads.setStatus")] == ["is thinking…"]
+    assert slack.world.statuses == {}
+
+
+async def test_a_status_that_arrives_after_the_message_is_taken_away(slack, web):
+    root = await slack.say("ada", "dev", "hello")
+    key, gate = asked(root).key, asyncio.Event()
+
+    async def hold(_index, method, phase):
+        if (method, phase) == ("assistant.threads.setStatus", "before"):
+            await gate.wait()
+
+    slack.on_request(hold)
+    async with status(web, key, "thinking") as shown:
+        await slack.until(lambda: slack.called("assistant.threads.setStatus"))
+        await answered(web, key, shown)
+        gate.set()
+        await slack.until(lambda: slack.world.statuses)
+
+    assert slack.world.statuses == {}

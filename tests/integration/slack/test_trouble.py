@@ -1,0 +1,277 @@
+"""Trouble with Slack, end to end: whatever it refuses, limits or loses, the next event is answered."""
+
+import asyncio
+import logging
+
+import pytest
+
+from bots.slack.adapter import Slack
+from core.domain.messages import Unconnectable
+from core.store.protocols import Unavailable
+from core.store.sqlite import open_store
+from tests.fakes.claude.script import Answer, Gate
+from tests.fakes.claude.server import ClaudeFake
+from tests.fakes.slack.faults import Fault
+from tests.fakes.slack.nouns import Envelope
+from tests.fakes.slack.server import SCOPES, SlackFake
+from tests.support.slack_house import at_home, living
+
+
+@pytest.fixture
+async def home():
+    async with at_home() as house:
+        yield house
+
+
+async def nobody(event):
+    raise AssertionError("nothing is told here")
+
+
+async def next_is_answered(home, channel: str = "general") -> bool:
+    asked = len(home.asked)
+    root = await home.slack.say("bob", channel, "<@U0BOT> still there?")
+    await home.answered(asked + 1)
+    return len(home.ours(channel, root)) == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(lost=True),
+        Fault(dropped=True),
+        Fault(status=503),
+        Fault(status=429, retry_after=0.01),
+        Fault(error="internal_error"),
+    ],
+    ids=["happened, answer lost", "lost", "503", "429", "internal_error"],
+)
+@pytest.mark.parametrize("method", ["chat.postMessage", "chat.update"])
+async def test_a_page_is_posted_once_whatever_becomes_of_the_request(home, method, fault):
+    home.claude.script(Answer(text="One two three four five six seven eight.", delay=0.002))
+    home.slack.fail_next(method, fault, 2)
+
+    root = await home.slack.say("ada", "dev", "<@U0BOT> count")
+    await home.answered()
+
+    assert home.texts("dev", root) == ["One two three four five six seven eight."]
+
+
+async def test_the_final_text_gets_through_limits_and_is_whole(home):
+    home.slack.limit("chat.update", 1, 0.02)
+    home.claude.script(*(Answer(text=f"Answer {number}. " + "word " * 60, delay=0.001) for number in range(4)))
+
+    roots = [await home.slack.say("ada", "dev", "<@U0BOT> go") for _ in range(4)]
+    await home.answered(4)
+
+    assert sorted(home.texts("dev", root)[0][:9] for root in roots) == [f"Answer {number}." for number in range(4)]
+    assert all(home.texts("dev", root)[0].count("word") == 60 for root in roots)
+
+
+async def test_what_slack_takes_for_too_long_is_shown_as_plain_text(home):
+    home.slack.fail_next("chat.postMessage", Fault(error="invalid_blocks"))
+    home.claude.script(Answer(text="# Plain\n\nwords"))
+
+    root = await home.slack.say("ada", "dev", "<@U0BOT> go")
+    await home.answered()
+
+    assert home.texts("dev", root) == ["# Plain\n\nwords"]
+    assert home.slack.called("chat.postMessage")[-1]["blocks"][0]["type"] == "section"
+
+
+async def test_a_page_that_somebody_deletes_while_it_grows_is_posted_anew(home):
+    gate = Gate(after=5)
+    home.claude.script(Answer(text="One two three four five six.", gate=gate, delay=0.002))
+    root = await home.slack.say("ada", "dev", "<@U0BOT> count")
+    await home.slack.until(lambda: home.ours("dev", root))
+    await home.slack.delete("ada", "dev", home.ours("dev", root)[0].ts)
+    await home.slack.until(lambda: not home.ours("dev", root))
+    gate.opened.set()
+    await home.rest()
+
+    assert home.texts("dev", root) in (["One two three four five six."], [])
+
+
+@pytest.mark.parametrize("how", ["archived", "left", "revoked"])
+async def test_a_channel_that_is_closed_mid_answer_ends_it_calmly(home, how, caplog):
+    gate = Gate(after=5)
+    home.claude.script(Answer(text="One two three four five six.", gate=gate))
+    root = await home.slack.say("ada", "dev", "<@U0BOT> count")
+    await home.slack.until(lambda: home.ours("dev", root))
+    await gate.reached.wait()
+    if how == "archived":
+        await home.slack.archive("ada", "dev")
+    elif how == "left":
+        home.slack.fail_next("chat.update", Fault(error="channel_not_found"), 9)
+    else:
+        home.slack.refuse(home.slack.token, "token_revoked")
+    gate.opened.set()
+    await home.rest()
+
+    words = {
+        "archived": "the channel is archived",
+        "left": "the channel is gone",
+        "revoked": "the bot token is revoked",
+    }
+    assert [record for record in caplog.records if record.levelno > logging.WARNING] == []
+    assert words[how] in caplog.text
+
+
+async def test_the_next_question_is_answered_after_a_channel_was_archived(home):
+    await home.slack.archive("ada", "dev")
+    await home.slack.say("ada", "dev", "<@U0BOT> hello")
+    await home.rest()
+
+    assert await next_is_answered(home)
+
+
+@pytest.mark.parametrize("error", ["restricted_action_read_only_channel", "not_in_channel", "an_error_of_next_year"])
+async def test_where_we_may_not_post_the_log_says_so_and_the_next_is_answered(home, error, caplog):
+    home.slack.fail_next("chat.postMessage", Fault(error=error))
+    await home.slack.say("ada", "dev", "<@U0BOT> hello")
+    await home.rest()
+
+    assert await next_is_answered(home)
+    assert error in caplog.text
+    assert "Traceback" not in caplog.text
+
+
+async def test_a_missing_scope_is_named_to_the_person():
+    less = SlackFake(scopes=SCOPES - {"channels:history"})
+    async with less as slack, ClaudeFake() as claude, living(slack, claude) as home:
+        root = await slack.say("ada", "dev", "<@U0BOT> hello")
+        await home.rest()
+
+        assert "the Slack app needs the scope `channels:history`" in home.texts("dev", root)[0]
+        assert home.ours("dev", root)[0].metadata["event_payload"]["notice"] is True
+
+
+async def test_a_failing_history_is_told_in_a_sentence(home):
+    home.slack.fail_next("conversations.replies", Fault(status=500), 5)
+
+    root = await home.slack.say("ada", "dev", "<@U0BOT> hello")
+    await home.rest()
+
+    assert home.texts("dev", root) == ["Slack does not answer me just now. Please ask again in a minute."]
+    assert await next_is_answered(home)
+
+
+async def test_a_workspace_without_statuses_answers_all_the_same(home):
+    home.slack.fail_next("assistant.threads.setStatus", Fault(error="not_allowed_token_type"))
+    home.claude.answer = lambda body: Answer(text="fine", first=0.1)
+
+    assert await next_is_answered(home)
+    assert await next_is_answered(home)
+    assert len(home.slack.called("assistant.threads.setStatus")) == 1
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {},
+        {"type": "message"},
+        {"type": "message", "channel": "C0DEV", "ts": "noon", "user": "U0ADA", "text": "x"},
+        {"type": "message", "channel": "C0DEV", "subtype": "message_changed", "message": None},
+        {"type": "message", "channel": "C0DEV", "ts": 7, "text": ["x"]},
+        {"type": "a_type_of_next_year", "channel": {"id": "C0DEV"}},
+        {"type": None},
+    ],
+    ids=["empty", "no fields", "no ts", "no message", "wrong types", "unknown type", "no type"],
+)
+async def test_a_payload_that_makes_no_sense_is_acknowledged_and_the_next_is_answered(home, event, caplog):
+    payload = {"type": "event_callback", "team_id": "T024", "event_id": "Ev9", "event": event}
+    home.slack.outbox.put(Envelope("odd", "events_api", payload))
+    home.slack.outbox.put(Envelope("odder", "interactive", {"type": "block_actions", "actions": []}))
+    home.slack.outbox.put(Envelope("oddest", "interactive", {"type": "view_closed", "view": None}))
+    home.slack.outbox.put(Envelope("new", "interactive", {"type": "unheard_of"}))
+    await home.slack.settled()
+
+    assert {"odd", "odder", "oddest", "new"} <= {ack.id for ack in home.slack.outbox.acks}
+    assert await next_is_answered(home)
+    assert "Traceback" not in caplog.text
+
+
+async def test_what_the_store_does_not_take_is_not_acknowledged_and_comes_again():
+    async with SlackFake(ack_seconds=0.05) as slack, ClaudeFake() as claude, living(slack, claude) as home:
+        telling, failures = home.platform._telling, [1, 1]
+        hear = telling._hear
+
+        async def failing(event):
+            if failures:
+                failures.pop()
+                raise Unavailable("the disk is full")
+            return await hear(event)
+
+        telling._hear = failing
+        root = await slack.say("ada", "dev", "<@U0BOT> hello")
+        await home.answered()
+
+        assert [delivery.attempt for delivery in slack.outbox.deliveries if delivery.attempt] != []
+        assert len(home.ours("dev", root)) == 1
+
+
+async def test_a_cut_connection_is_made_anew_and_what_was_missed_is_read(home):
+    root = await home.slack.say("ada", "dev", "<@U0BOT> hello")
+    await home.answered()
+    home.slack.outbox.dropping = True
+    home.slack.sockets.disconnect("refresh_requested")
+    await home.slack.connected(2)
+    home.slack.outbox.dropping = False
+    await home.slack.say("bob", "dev", "<@U0BOT> and?", root)
+    await home.answered(2)
+
+    whole = [call for call in home.slack.called("conversations.replies") if "oldest" not in call]
+    assert len(whole) == 2
+
+
+async def test_a_wrong_bot_token_is_one_line(caplog):
+    async with SlackFake() as slack:
+        platform = Slack("xoxb-wrong", app_token=slack.app_token, api_url=slack.base_url)
+
+        with pytest.raises(Unconnectable) as raised:
+            await platform.run(nobody)
+        await platform.close()
+
+        assert str(raised.value) == (
+            "SLACK_BOT_TOKEN: Slack does not take this token (the bot token is not valid (auth.test: invalid_auth))."
+        )
+
+
+async def test_a_wrong_app_token_is_one_line_and_no_loop():
+    async with SlackFake() as slack:
+        platform = Slack(slack.token, app_token="xapp-wrong", api_url=slack.base_url)
+
+        with pytest.raises(Unconnectable) as raised:
+            async with asyncio.timeout(5):
+                await platform.run(nobody)
+        await platform.close()
+
+        assert str(raised.value).startswith("SLACK_APP_TOKEN: Slack does not take this token")
+        assert len(slack.called("apps.connections.open")) == 1
+
+
+async def test_a_process_that_dies_leaves_an_answer_that_the_next_one_ends():
+    async with SlackFake() as slack, ClaudeFake() as claude:
+        store = await open_store("sqlite://")
+        gate = Gate(after=5)
+        claude.script(Answer(text="One two three four five six.", gate=gate))
+        async with living(slack, claude, store=store) as home:
+            root = await slack.say("ada", "dev", "<@U0BOT> count")
+            await slack.until(lambda: home.ours("dev", root))
+        claude.script(Answer(text="One two three."))
+        async with living(slack, claude, store=store) as home:
+            await home.answered(2)
+
+            assert home.texts("dev", root) == ["One two three."]
+        await store.shut()
+
+
+async def test_our_own_edits_and_deletions_by_others_make_no_new_answers(home):
+    home.claude.script(Answer(text="One two three four.", delay=0.002))
+    root = await home.slack.say("ada", "dev", "<@U0BOT> count")
+    await home.answered()
+    await home.slack.edit("ada", "dev", root, "<@U0BOT> count, please")
+    await home.slack.delete("ada", "dev", home.ours("dev", root)[0].ts)
+    await home.rest()
+
+    assert len(home.asked) == 1
+    assert [one.user for one in home.slack.thread("dev", root)] == ["U0ADA"]

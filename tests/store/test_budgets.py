@@ -1,0 +1,240 @@
+"""Budgets in the store: what may be reserved, how it renews, who changed it, and what must be told."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from core.billing.budgets import Budget, Budgets, Period, Standing
+from core.billing.usage import Refusal, Reservation, Scope, Settled, Spending, Usage
+from core.store.protocols import Faster
+from core.store.sqlite import open_store
+from tests.support.talk import KEY, asked, at, thread
+
+WORKSPACE = Scope("slack:T1")
+CHANNEL = Scope("slack:T1", "C1")
+PERSON = Scope("slack:T1", person="U1")
+SPENDING = Spending(KEY, "1", "U1", "claude-a", 0, 1000, 500, at(0), 300)
+MIDNIGHT = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+def budget(scope=CHANNEL, micro_usd=1000, period=Period.DAY, zone="UTC", number=0) -> Budget:
+    return Budget(scope, period, micro_usd, zone, "M1", at(-60), number)
+
+
+async def allow(store, *budgets: Budget) -> None:
+    for one in budgets:
+        await store.ledger.allow(one, one.number)
+
+
+async def reserve(store, micro_usd=300, **changes) -> Reservation | Refusal:
+    spending = replace(SPENDING, micro_usd=micro_usd, **changes)
+    key, person = spending.key, spending.person
+    scopes = [Scope(key.workspace), Scope(key.workspace, key.channel), Scope(key.workspace, person=person)]
+    return await store.ledger.reserve(spending, scopes)
+
+
+async def settle(store, reservation, micro_usd, seconds=1):
+    return await store.ledger.settle(reservation, Settled(Usage(1), "end_turn", at(seconds), micro_usd=micro_usd))
+
+
+@pytest.mark.parametrize("scope", [WORKSPACE, CHANNEL, PERSON], ids=["a workspace", "a channel", "a person"])
+async def test_what_a_budget_does_not_have_is_refused(store, scope):
+    await allow(store, budget(scope))
+
+    found = [await reserve(store) for _ in range(4)]
+
+    assert [type(one) for one in found] == [Reservation, Reservation, Reservation, Refusal]
+    assert found[3].left == 100
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [Scope("slack:T2"), Scope("slack:T1", "C2"), Scope("slack:T2", "C1"), Scope("slack:T1", person="U2")],
+    ids=["another workspace", "another channel", "a channel of that name elsewhere", "another person"],
+)
+async def test_what_others_may_spend_forbids_nothing(store, scope):
+    await allow(store, budget(scope, 0))
+
+    assert isinstance(await reserve(store), Reservation)
+
+
+async def test_the_tightest_of_all_budgets_decides_and_is_named(store):
+    await allow(store, budget(WORKSPACE, 10_000_000), budget(PERSON, 100), budget(CHANNEL, 200))
+
+    refusal = await reserve(store)
+
+    assert refusal == Refusal(
+        "I can't ask Claude just now: of your budget of $0.0001 a day $0.0001 is left, and this may cost $0.0003. "
+        "It renews on Saturday, 21 November, 00:00 (UTC). "
+        "Whoever manages the whole workspace can raise it with `budget set`.",
+        100,
+    )
+
+
+async def test_settling_gives_back_what_was_not_needed(store):
+    await allow(store, budget())
+    first = await reserve(store, 1000)
+    assert isinstance(await reserve(store), Refusal)
+
+    await settle(store, first, 10)
+
+    assert isinstance(await reserve(store, 990), Reservation)
+    assert isinstance(await reserve(store, 1), Refusal)
+
+
+async def test_a_request_that_died_stays_at_its_bound_in_the_budget(store):
+    await allow(store, budget())
+    first = await reserve(store, 1000)
+
+    await store.ledger.settle(first, Settled(None, "died", at(1)))
+
+    assert await reserve(store, 1) == Refusal((await reserve(store, 1)).reason, 0)
+
+
+async def test_fifty_at_once_on_a_nearly_empty_budget_never_go_over(store):
+    await allow(store, budget(WORKSPACE, 1000, Period.MONTH), budget(CHANNEL, 1000))
+
+    found = await asyncio.gather(*(reserve(store, 130, question=str(number)) for number in range(50)))
+
+    assert sum(isinstance(one, Reservation) for one in found) == 7
+
+
+async def test_fifty_at_once_in_two_processes_never_go_over(tmp_path):
+    url = f"sqlite:///{tmp_path}/confab.db"
+    stores = [await open_store(url), await open_store(url)]
+    await allow(stores[0], budget())
+
+    found = await asyncio.gather(*(reserve(stores[number % 2], 130) for number in range(50)))
+
+    for one in stores:
+        await one.shut()
+    assert sum(isinstance(one, Reservation) for one in found) == 7
+
+
+async def test_a_model_without_a_price_is_refused_only_where_a_budget_holds(store):
+    await allow(store, budget())
+
+    assert await reserve(store, None) == Refusal(
+        "I can't ask `claude-a` here: this channel's budget of $0.0010 a day holds, and I know no price of that "
+        "model. Whoever runs this bot can add it to the file that CONFAB_PRICES names."
+    )
+    assert isinstance(await reserve(store, None, key=thread("1", channel="C2")), Reservation)
+
+
+@pytest.mark.parametrize(
+    ("period", "zone", "before", "after"),
+    [
+        (Period.DAY, "UTC", "2026-11-20T23:59", "2026-11-21T00:00"),
+        (Period.DAY, "Pacific/Auckland", "2026-11-21T10:59", "2026-11-21T11:00"),
+        (Period.DAY, "Asia/Kathmandu", "2026-11-20T18:14", "2026-11-20T18:15"),
+        (Period.WEEK, "UTC", "2026-11-22T23:59", "2026-11-23T00:00"),
+        (Period.MONTH, "America/New_York", "2026-12-01T04:59", "2026-12-01T05:00"),
+        (Period.DAY, "Europe/Berlin", "2026-10-25T22:59", "2026-10-25T23:00"),
+    ],
+    ids=["a day", "down under", "a quarter of an hour", "a week", "a month", "a day of 25 hours"],
+)
+async def test_a_budget_renews_at_midnight_of_its_zone(store, period, zone, before, after):
+    late, new = (datetime.fromisoformat(f"{moment}+00:00") for moment in (before, after))
+    await allow(store, budget(period=period, zone=zone))
+    await reserve(store, 1000, at=late)
+
+    assert isinstance(await reserve(store, 1, at=late), Refusal)
+    assert isinstance(await reserve(store, 1000, at=new), Reservation)
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [(40, 0), (1, 0), (0, -1), (0, -40)],
+    ids=["a month ahead for a while", "a day ahead for a while", "a day back", "a month back"],
+)
+async def test_a_clock_that_jumps_back_lets_nothing_be_spent_twice(store, first, then):
+    await allow(store, budget(period=Period.MONTH))
+    await reserve(store, 600, at=at(0) + timedelta(days=first))
+
+    assert (await reserve(store, 401, at=at(0) + timedelta(days=then))).left == 400
+
+
+async def test_the_newest_zone_holds_for_all_budgets_of_a_workspace(store):
+    await allow(store, budget(CHANNEL, 5), budget(WORKSPACE, 7, zone="Asia/Tokyo"))
+
+    found = await store.ledger.budgets("slack:T1", at(0))
+
+    tokyo = datetime.fromisoformat("2026-11-21T00:00+09:00")
+    kept = [budget(WORKSPACE, 7, zone="Asia/Tokyo", number=2), budget(CHANNEL, 5, number=1)]
+    assert found == Budgets(
+        (Standing(kept[0], 0, tokyo), Standing(replace(kept[1], zone="Asia/Tokyo"), 0, tokyo)), tuple(kept)
+    )
+    assert found.zone == "Asia/Tokyo"
+
+
+async def test_a_budget_that_is_taken_away_holds_no_more_and_every_change_is_kept(store):
+    await allow(store, budget(micro_usd=1), budget(micro_usd=2, number=1), budget(micro_usd=None, number=2))
+
+    found = await store.ledger.budgets("slack:T1", at(0))
+
+    assert isinstance(await reserve(store), Reservation)
+    assert found == Budgets(
+        (), (budget(micro_usd=None, number=3), budget(micro_usd=2, number=2), budget(micro_usd=1, number=1))
+    )
+
+
+async def test_of_two_who_change_a_budget_at_once_the_second_is_told(store):
+    await allow(store, budget(micro_usd=1))
+
+    with pytest.raises(Faster) as faster:
+        await store.ledger.allow(budget(micro_usd=2), 0)
+
+    assert faster.value.version == budget(micro_usd=1, number=1)
+
+
+async def test_budgets_of_one_scope_for_two_periods_both_hold(store):
+    await allow(store, budget(micro_usd=1000), budget(micro_usd=500, period=Period.MONTH))
+
+    assert (await reserve(store, 600)).left == 500
+
+
+async def test_whoever_set_a_budget_is_to_be_told_once_at_each_threshold(store):
+    await allow(store, budget())
+    percents = []
+
+    for micro_usd in (740, 10, 100, 100, 40):
+        nearly = await settle(store, await reserve(store, micro_usd), micro_usd)
+        percents += [one.percent for one in nearly]
+
+    assert percents == [75, 95]
+
+
+async def test_two_thresholds_at_once_are_told_once(store):
+    await allow(store, budget())
+
+    assert [one.percent for one in await settle(store, await reserve(store, 1000), 990)] == [99]
+    assert await settle(store, await reserve(store, 10), 10) == []
+
+
+async def test_what_is_only_set_aside_is_no_reason_to_tell(store):
+    await allow(store, budget())
+    await reserve(store, 900)
+
+    assert await settle(store, await reserve(store, 50), 50) == []
+
+
+async def test_a_threshold_is_told_anew_when_the_budget_renewed_or_was_changed(store):
+    await allow(store, budget())
+    first = await settle(store, await reserve(store, 800), 800)
+    renewed = await settle(store, await reserve(store, 800, at=MIDNIGHT), 800, seconds=13 * 3600)
+    await allow(store, budget(micro_usd=2100, number=1))
+    raised = await settle(store, await reserve(store, 800, at=MIDNIGHT), 800, seconds=13 * 3600)
+
+    assert [len(nearly) for nearly in (first, renewed, raised)] == [1, 1, 1]
+
+
+async def test_forgetting_a_channel_gives_no_money_back(store):
+    await store.questions.hear(asked("1"))
+    await allow(store, budget())
+    await settle(store, await reserve(store, 1000), 1000)
+
+    await store.threads.forget(CHANNEL)
+
+    assert isinstance(await reserve(store, 1), Refusal)

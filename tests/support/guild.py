@@ -1,0 +1,106 @@
+"""Confab as it runs, over a loopback Discord, Claude's loopback server and a real store."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from bots.discord.adapter import Discord
+from core.answering.assistant import Assistant
+from core.domain.messages import Event, Hear, Heard
+from core.domain.personas import Persona
+from core.store.protocols import Store
+from tests.fakes.claude.server import ClaudeFake
+from tests.fakes.discord.client import pointed
+from tests.fakes.discord.interactions import Interaction
+from tests.fakes.discord.server import DiscordFake
+from tests.support.house import at_once, house
+
+MODEL = "claude-haiku-5-5"
+
+
+@dataclass(slots=True)
+class Running:
+    """One process of Confab: what it heard, and the task that holds its connection."""
+
+    discord: Discord
+    assistant: Assistant
+    heard: list[Event]
+    hear: Hear
+    connected: asyncio.Task[None]
+
+
+@asynccontextmanager
+async def confab(
+    fake: DiscordFake,
+    claude: ClaudeFake,
+    store: Store,
+    *,
+    process: str = "p1",
+    through: Callable[[Hear], Hear] | None = None,
+    rules: Mapping[str, object] | None = None,
+    **options: object,
+) -> AsyncIterator[Running]:
+    """Confab, connected; drained and closed afterwards. Its hearing goes `through` something, for troubles.
+
+    `rules` are its assistant's.
+    """
+    chosen: dict = {"quick": True, "edit": 0.0, "pause": at_once}
+    discord = Discord(fake.token, store.notes, api_url=fake.api_url, gateway_url=fake.gateway_url, **chosen | options)
+    heard: list[Event] = []
+    with pointed(fake):
+        async with house(
+            store, claude, discord, persona=Persona(model=MODEL), process=process, **(rules or {})
+        ) as assistant:
+
+            async def hear(event: Event) -> Heard:
+                kept = await assistant.hear(event)
+                heard.append(event)
+                return kept
+
+            told: Hear = through(hear) if through else hear
+            connected = asyncio.create_task(discord.run(told))
+            before = len(fake.gateway.live)
+            try:
+                await fake.until(lambda: len(fake.gateway.live) > before or connected.done())
+                await until(lambda: heard or connected.done())
+                yield Running(discord, assistant, heard, told, connected)
+            finally:
+                await assistant.floor.drain(1)
+                connected.cancel()
+                await asyncio.gather(connected, return_exceptions=True)
+                await discord.close()
+
+
+def told(claude: ClaudeFake) -> list[list[tuple[str, str]]]:
+    """What each request told Claude: role and text of every turn."""
+    asked = [one.body for one in claude.requests if one.path == "/v1/messages"]
+    return [[(turn["role"], turn["content"][0]["text"]) for turn in body["messages"]] for body in asked]
+
+
+async def until(true: Callable[[], object], seconds: float = 5.0) -> None:
+    """Wait until `true` is."""
+    async with asyncio.timeout(seconds):
+        while not true():
+            await asyncio.sleep(0.002)
+
+
+async def idle(running: Running) -> None:
+    """Wait until every question is answered."""
+    async with asyncio.timeout(10):
+        await running.assistant.floor.idle()
+
+
+async def settled(fake: DiscordFake, running: Running) -> None:
+    """Wait until all that people said was heard, and every question is answered."""
+    marks = {channel.name: key for key, channel in fake.world.channels.items()}.get("marks") or fake.room("marks")
+    mark = await fake.say("zoe", marks, "(a mark)")
+    await until(lambda: any(event.id == mark for event in running.heard))
+    await idle(running)
+
+
+async def answered(running: Running, asked: Interaction) -> str:
+    """What an interaction was answered in the end, on all its pages."""
+    await until(lambda: any(event.id == asked.id for event in running.heard))
+    await idle(running)
+    return asked.answer or ""

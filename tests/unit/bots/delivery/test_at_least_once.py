@@ -1,0 +1,101 @@
+"""What a platform says again only so often is told until it is safe on disk."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from bots.delivery.at_least_once import SHORT, Telling, surely
+from core.domain.messages import Heard, ThreadKey
+from core.store.protocols import Unavailable
+from tests.support.talk import asked, commanded
+
+HEARD = Heard(new=True, ours=True, question=True, key=ThreadKey("slack:T1", "C1", "1"))
+
+
+class Ear:
+    """Hears what it is told, after as many failures as it has; and how long is slept between."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.failures = failures
+        self.heard: list[str] = []
+        self.slept: list[float] = []
+
+    async def hear(self, event) -> Heard:
+        await asyncio.sleep(0)
+        if self.failures:
+            self.failures -= 1
+            raise Unavailable("the disk is full")
+        self.heard.append(event.id)
+        return HEARD
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        await asyncio.sleep(0)
+
+    async def until(self, *heard: str) -> None:
+        async with asyncio.timeout(2):
+            while self.heard != list(heard):
+                await asyncio.sleep(0)
+
+
+async def test_an_event_is_told_until_it_is_safe_with_longer_and_longer_pauses(caplog):
+    ear = Ear(failures=3)
+
+    assert await surely(ear.hear, asked("1"), ear.sleep) == HEARD
+    assert ear.slept == [SHORT, 2 * SHORT, 4 * SHORT]
+    assert caplog.text.count("an event waits for the database: the disk is full") == 3
+
+
+async def test_what_is_safe_may_be_acknowledged():
+    ear = Ear()
+
+    assert await Telling(ear.hear).kept([asked("1"), asked("2")]) is True
+    assert ear.heard == [asked("1").id, asked("2").id]
+
+
+async def test_what_is_not_safe_is_not_acknowledged_and_told_again_beside_what_comes_next():
+    ear = Ear(failures=2)
+    telling = Telling(ear.hear, ear.sleep)
+
+    assert await telling.kept([asked("1")]) is False
+    await ear.until(asked("1").id)
+    assert ear.slept == [SHORT]
+
+
+async def test_what_comes_again_meanwhile_is_told_again_only_once():
+    ear = Ear(failures=2)
+    telling = Telling(ear.hear, ear.sleep)
+
+    assert [await telling.kept([asked("1")]), await telling.kept([asked("1")])] == [False, False]
+    await ear.until(asked("1").id)
+    await asyncio.sleep(0.01)
+
+    assert ear.heard == [asked("1").id]
+
+
+async def test_a_command_that_was_said_to_have_failed_does_not_happen_later():
+    ear = Ear(failures=1)
+
+    assert await Telling(ear.hear, ear.sleep).kept([commanded("persona show")]) is False
+    await asyncio.sleep(0.01)
+
+    assert (ear.heard, ear.slept) == ([], [])
+
+
+async def test_when_it_stops_nothing_is_told_any_more():
+    ear = Ear(failures=10**6)
+    telling = Telling(ear.hear, ear.sleep)
+    await telling.kept([asked("1"), replace(asked("2"), id="e2")])
+    await telling.stop()
+    tries = len(ear.slept)
+    await asyncio.sleep(0.01)
+
+    assert len(ear.slept) == tries
+
+
+@pytest.fixture(autouse=True)
+async def nothing_is_left():
+    yield
+    left = [task for task in asyncio.all_tasks() if task.get_name().startswith("telling")]
+    assert left == []

@@ -1,0 +1,136 @@
+"""How a reply looks in Slack: pages that Slack takes, plain text, and nothing that notifies."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bots.slack import formatting as look
+from bots.slack.markup import of_blocks, plain
+from core.rendering.paginator import pages
+from tests.fakes.slack import rules as slack_rules
+from tests.fakes.slack.text import pings
+
+LINES = st.sampled_from(
+    ["", "word " * 40, "# A heading", "- an item", "```py", "x = 1", "```", "| a | b |", "|---|---|"]
+)
+
+
+@given(st.lists(LINES, max_size=400))
+def test_every_page_is_taken_by_slack(lines):
+    for page in pages("\n".join(lines), look.DIALECT):
+        slack_rules.blocks(look.sections(page))
+        assert len(page) <= slack_rules.MARKDOWN
+
+
+@given(st.lists(st.sampled_from(["word " * 9, "# A heading", "- an item", "a\nb"]), max_size=400))
+def test_no_page_has_more_paragraphs_than_slack_takes(paragraphs):
+    for page in pages("\n\n".join(paragraphs), look.DIALECT):
+        slack_rules.blocks(look.blocks(page))
+
+
+@given(st.text(alphabet="&<>*#`\n ab@!", max_size=9_000))
+def test_plain_text_is_short_enough_to_be_changed(text):
+    assert len(look.plain(text)) <= slack_rules.UPDATED_TEXT
+
+
+PINGS = [
+    "<!channel>",
+    "<!here|here>",
+    "<!everyone>",
+    "<!subteam^S0OPS|@ops>",
+    "<@U0ADA>",
+    "@here",
+    "(@channel)",
+    "@everyone",
+]
+
+
+@pytest.mark.parametrize("text", PINGS)
+@pytest.mark.parametrize("around", ["{}", "`{}`", "```\n{}\n```", "**{}**"])
+def test_nothing_notifies_anybody(text, around):
+    page = around.format(text)
+    shown = [look.plain(page), look.blocks(page)[0]["text"], look.sections(page)[0]["text"]["text"]]
+
+    assert pings(shown) == []
+
+
+@pytest.mark.parametrize("text", ["<!DOCTYPE html>", "a@here.example", "<@Override>", "@hereafter", "List<@NonNull T>"])
+def test_what_notifies_nobody_stays_as_it_is(text):
+    assert look.harmless(text) == text
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("# Title\n\n**bold** and __strong__", "Title\n\nbold and strong"),
+        ("[docs](https://example.org/a)", "docs (https://example.org/a)"),
+        ("```py\nif a < b & c:\n```", "if a &lt; b &amp; c:"),
+        ("```\n```", "```\n```"),
+        ("word " * 2_000, "word " * 10),
+    ],
+    ids=["marks", "link", "code", "nothing but marks", "long"],
+)
+def test_plain_text_is_what_a_notification_reads(page, text):
+    assert look.plain(page).startswith(text)
+
+
+BLOCKS = [
+    {"type": "header", "text": {"type": "plain_text", "text": "Title"}},
+    {
+        "type": "rich_text",
+        "elements": [
+            {
+                "type": "rich_text_section",
+                "elements": [
+                    {"type": "text", "text": "bold", "style": {"bold": True}},
+                    {"type": "text", "text": " and "},
+                    {"type": "text", "text": "x < y", "style": {"code": True}},
+                    {"type": "link", "url": "https://example.org", "text": "link"},
+                    {"type": "user", "user_id": "U0ADA"},
+                    {"type": "emoji", "name": "tada"},
+                ],
+            },
+            {
+                "type": "rich_text_list",
+                "style": "ordered",
+                "elements": [{"type": "rich_text_section", "elements": [{"type": "text", "text": "one"}]}] * 2,
+            },
+            {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": "x = 1"}]},
+            {"type": "rich_text_quote", "elements": [{"type": "text", "text": "said"}]},
+        ],
+    },
+    {"type": "table", "rows": [[{"type": "raw_text", "text": "a"}, {"type": "raw_text", "text": "b"}]]},
+    {"type": "actions", "elements": [{"type": "button"}]},
+]
+
+
+def test_blocks_are_read_as_markdown():
+    assert of_blocks(BLOCKS) == (
+        "## Title\n\n**bold** and `x < y`link (https://example.org)<@U0ADA>:tada:\n1. one\n2. one\n"
+        "```\nx = 1\n```\n> said\n\n| a | b |"
+    )
+
+
+@pytest.mark.parametrize(
+    "blocks", [[None], [{}], [{"type": "rich_text"}], [{"type": "table", "rows": [None, [None]]}], [3]]
+)
+def test_blocks_that_make_no_sense_say_nothing(blocks):
+    assert of_blocks(blocks).strip("| ") == ""
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("&amp;lt;", "&lt;"),
+        ("<tel:+1|+1>", "+1"),
+        ("<https://example.org|example.org>", "https://example.org"),
+        ("<#C1>", "#C1"),
+        ("<!channel|channel>", "@channel"),
+        ("<!subteam^S1>", "@S1"),
+        ("a <b> c", "a <b> c"),
+        ("<@W1>", "<@W1>"),
+        ("<", "<"),
+    ],
+)
+def test_escapes_and_tokens_become_words(raw, text):
+    assert plain(raw) == text.replace("https://example.org", "example.org" if "|" in raw else "https://example.org")

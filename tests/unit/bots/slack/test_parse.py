@@ -1,0 +1,191 @@
+"""What Slack tells becomes nouns: sample payloads, trimmed, and what each of them means."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from bots.slack.parse import Us, history, message, told
+from bots.slack.slash import form, slashed, submitted
+from core.domain.messages import (
+    Asks,
+    Attachment,
+    Commanded,
+    Deleted,
+    Edited,
+    History,
+    Message,
+    Pressed,
+    Reach,
+    Said,
+    ThreadKey,
+)
+
+US = Us("slack:T024", "U0BOT", "B0BOT", "T024")
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+ROOT = "1700000000.000100"
+REPLY = "1700000002.000300"
+KEY = ThreadKey("slack:T024", "C0DEV", ROOT)
+WORDS = "see the docs (https://example.org/a?b=1&c=2), https://example.org, #general, @ops, @here, Feb 18, a@b.c and <@U0BOB>"
+CSV = Attachment(
+    "F0CSV", "sales.csv", "text/csv", 4096, "https://files.slack.com/files-pri/T024-F0CSV/download/sales.csv"
+)
+
+
+def payload(name: str):
+    return json.loads((Path(__file__).parents[3] / "payloads" / "slack" / f"{name}.json").read_text())
+
+
+def at(ts: str) -> datetime:
+    seconds, micros = ts.split(".")
+    return datetime.fromtimestamp(int(seconds), UTC).replace(microsecond=int(micros))
+
+
+def said(text: str, asks: Asks, ts: str = ROOT, author: str = "U0ADA", key: ThreadKey = KEY, **more) -> Said:
+    return Said(ts, key, Message(ts, author, text, at(ts), **more), asks)
+
+
+DIRECT = ThreadKey("slack:T024", "D0ADA", ROOT)
+GROUP = ThreadKey("slack:T024", "G0MPIM", ROOT)
+FILED = said("sum this", Asks.CERTAINLY, attachments=(CSV,))
+TOLD = {
+    "message_mention": [said("what is 2 < 3 && 3 > 2?", Asks.CERTAINLY)],
+    "app_mention": [said("what is 2 < 3 && 3 > 2?", Asks.CERTAINLY)],
+    "app_mention_edited": [],
+    "thread_reply": [said(WORDS, Asks.PERHAPS, REPLY)],
+    "thread_reply_typed": [said("I typed <\u200b@U0BOB> and <!channel>", Asks.PERHAPS, REPLY)],
+    "thread_broadcast": [said("for everyone", Asks.PERHAPS, REPLY)],
+    "direct": [said("hello", Asks.CERTAINLY, key=DIRECT)],
+    "direct_from_slackbot": [
+        said("You asked me to remind you", Asks.NO, author="USLACKBOT", key=DIRECT, bot=True),
+    ],
+    "group": [said("hello", Asks.CERTAINLY, key=GROUP)],
+    "group_unasked": [said("hello", Asks.NO, key=GROUP)],
+    "file_share": [FILED],
+    "file_from_elsewhere": [
+        said(
+            "",
+            Asks.PERHAPS,
+            author="U0EXT",
+            key=replace(KEY, thread="1700000000.000050"),
+            attachments=(Attachment("F0EXT", "", "", 0),),
+        )
+    ],
+    "shared_channel": [said("hello from outside", Asks.CERTAINLY, author="U0EXT")],
+    "enterprise": [said("hello", Asks.CERTAINLY, key=replace(KEY, workspace="slack:E0ORG"))],
+    "bot_message": [
+        said("deploy finished", Asks.CERTAINLY, author="B0CI", key=replace(KEY, thread="1700000000.000050"), bot=True)
+    ],
+    "app_message": [said("deploy finished", Asks.CERTAINLY, author="U0CI", bot=True)],
+    "own_message": [
+        said("**2** is.", Asks.NO, "1700000009.000900", author="U0BOT", mine=True, answers=ROOT),
+    ],
+    "blocks_only": [
+        said("## Report\n\n*3* of many (https://example.org)\n\nby <@U0BOB>", Asks.PERHAPS, REPLY),
+    ],
+    "channel_join": [],
+    "message_changed": [
+        Edited("Ev0C1", KEY, Message(ROOT, "U0ADA", "three", at(ROOT), edited=at("1700000050.000000")))
+    ],
+    "message_changed_preview": [],
+    "message_changed_thread": [],
+    "message_changed_ours": [],
+    "message_changed_to_tombstone": [Deleted("Ev0C1", KEY, ROOT, at("1700000050.000200"))],
+    "message_deleted": [Deleted("Ev0D1", KEY, REPLY, at("1700000060.000400"))],
+    "verb": [
+        Commanded(REPLY, KEY, "U0ADA", "persona set Be brief (https://example.org) & kind", at(REPLY), private=False)
+    ],
+    "verb_direct": [Commanded(ROOT, DIRECT, "U0ADA", "help", at(ROOT), private=True)],
+    "agent_session_stopped": [Pressed("Ev0S1", DIRECT, "U0ADA", "stop")],
+    "app_home_opened": [],
+}
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_an_event_becomes_nouns(name):
+    assert told(payload(name), US) == TOLD[name]
+
+
+def test_both_events_of_a_mention_are_one_noun():
+    assert told(payload("app_mention"), US) == told(payload("message_mention"), US)
+
+
+def test_every_sample_is_read_by_a_test():
+    samples = {path.stem for path in (Path(__file__).parents[3] / "payloads" / "slack").glob("*.json")}
+
+    assert samples - TOLD.keys() == {
+        "slash_command",
+        "slash_command_bare",
+        "view_submission",
+        "view_submission_of_another_app",
+    }
+
+
+def test_a_slash_command_belongs_to_its_channel_and_remembers_where_to_respond():
+    address = json.dumps({"url": "https://hooks.slack.com/commands/T024/1/abc"})
+    line = "persona set Be brief & kind to <@U0BOB>"
+    key = ThreadKey("slack:T024", "C0DEV", "")
+
+    assert slashed(payload("slash_command"), NOON) == Commanded(
+        "13345224609.738474920.8088930838d88f008e0", key, "U0ADA", line, NOON, {}, address, private=False
+    )
+
+
+def test_a_slash_command_without_words_is_help():
+    command = slashed(payload("slash_command_bare"), NOON)
+
+    assert (command.line, command.private) == ("help", True)
+
+
+def test_a_form_gives_back_its_command_with_the_text_beside_its_line():
+    address = json.dumps({"url": "https://hooks.slack.com/commands/T024/1/abc"})
+    values = {"text": "Be brief.\n\nBe kind."}
+
+    assert submitted(payload("view_submission"), NOON) == Commanded(
+        "V0FORM.1700000000.Xk",
+        ThreadKey("slack:T024", "C0DEV", ""),
+        "U0ADA",
+        "persona set where=workspace",
+        NOON,
+        values,
+        address,
+        private=False,
+    )
+
+
+def test_a_form_of_another_app_is_not_ours():
+    assert submitted(payload("view_submission_of_another_app"), NOON) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "asks"),
+    [("persona set", True), ("persona set x", False), ("persona show", False), ("nonsense", False)],
+)
+def test_a_form_is_opened_only_for_what_is_missing(line, asks):
+    command = Commanded("1", KEY, "U0ADA", line, NOON)
+
+    assert (form(command) is not None) is asks
+
+
+def test_a_form_too_large_for_slack_is_not_opened():
+    assert form(Commanded("1", KEY, "U0ADA", "persona set", NOON, address="x" * 3_000)) is None
+
+
+def test_a_history_is_in_order_once_and_without_commands_joins_and_graves():
+    root = {"ts": ROOT, "user": "U0ADA", "text": "<@U0BOT> hello", "thread_ts": ROOT}
+    reply = {"ts": REPLY, "user": "U0BOB", "text": "hi", "thread_ts": ROOT}
+    command = {"ts": "1700000003.000000", "user": "U0BOB", "text": "<@U0BOT> !forget", "thread_ts": ROOT}
+    joined = {"ts": "1700000004.000000", "user": "U0CY", "subtype": "channel_join", "text": "joined"}
+    grave = {"ts": "1700000005.000000", "user": "USLACKBOT", "subtype": "tombstone", "text": "deleted"}
+
+    read = history([root, reply, grave, root, joined, command], US, Reach.WHOLE)
+
+    assert read == History((message(root, US), message(reply, US)), Reach.WHOLE, frozenset({"1700000005.000000"}))
+
+
+def test_a_file_that_we_posted_is_no_page_of_a_reply():
+    raw = {"ts": ROOT, "user": "U0BOT", "bot_id": "B0BOT", "text": "", "files": [{"id": "F1", "name": "usage.csv"}]}
+
+    assert message(raw, US).notice is True

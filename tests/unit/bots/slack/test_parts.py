@@ -1,0 +1,197 @@
+"""The small parts of the Slack adapter: manifest, tokens, pace, ranks, errors, addresses.
+
+Tests bots.slack.formatting, bots.slack.tokens.
+"""
+
+import json
+
+import pytest
+from pydantic import SecretStr
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bots.slack.adapter import Slack, us_of
+from bots.slack.client import Web
+from bots.slack.directory import name, rank
+from bots.slack.manifest import EVENTS, SCOPES, manifest
+from bots.slack.parse import Us
+from bots.slack.throttle import Pace
+from core.commands import TABLE
+from core.domain.messages import Rank
+from core.settings import Misset, Settings
+from tests.fakes.slack import events as slack_events
+from tests.fakes.slack import server as slack
+from tests.fakes.slack.nouns import Clock
+
+US = Us("slack:T024", "U0BOT", "B0BOT", "T024")
+GRID = Us("slack:E0ORG", "U0BOT", "B0BOT", "T024", "E0ORG")
+
+
+def test_the_manifest_asks_for_what_the_code_uses():
+    made = manifest()
+
+    assert set(made["oauth_config"]["scopes"]["bot"]) <= slack.SCOPES
+    assert set(made["settings"]["event_subscriptions"]["bot_events"]) <= slack_events.SUBSCRIBED
+    assert made["settings"]["socket_mode_enabled"] is True
+    assert "agent_view" in made["features"]
+    assert "assistant_view" not in made["features"]
+    assert "request_url" not in json.dumps(made)
+
+
+def test_the_manifest_keeps_slacks_limits_and_names_every_command():
+    features = manifest()["features"]
+    hint = features["slash_commands"][0]["usage_hint"]
+
+    assert all(row.words in hint for row in TABLE)
+    assert len(manifest()["display_information"]["long_description"]) >= 174
+    assert len(features["agent_view"]["agent_description"]) <= 300
+    assert (len(SCOPES), len(EVENTS)) == (len(set(SCOPES)), len(set(EVENTS)))
+
+
+def test_the_manifest_for_http_says_where():
+    made = manifest("https://confab.example/")
+
+    assert made["settings"]["interactivity"]["request_url"] == "https://confab.example/slack/events"
+    assert made["settings"]["socket_mode_enabled"] is False
+
+
+def settings(**values: str | int) -> Settings:
+    return Settings(
+        _env_file=None, **{key: SecretStr(value) if isinstance(value, str) else value for key, value in values.items()}
+    )
+
+
+BOT, APP = "xoxb-1-2", "xapp-1-2"
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"slack_app_token": APP}, "SLACK_BOT_TOKEN: not set"),
+        ({"slack_bot_token": APP}, "SLACK_BOT_TOKEN: must begin with xoxb-. What it holds belongs in SLACK_APP_TOKEN."),
+        ({"slack_bot_token": "xoxp-1"}, "SLACK_BOT_TOKEN: must begin with xoxb-. What it holds belongs in no variable"),
+        ({"slack_bot_token": BOT, "slack_app_token": BOT}, "SLACK_APP_TOKEN: must begin with xapp-. What it holds"),
+        ({"slack_bot_token": BOT, "slack_app_token": "secret"}, "SLACK_APP_TOKEN: must begin with xapp-. It stands"),
+        ({"slack_bot_token": BOT}, "SLACK_APP_TOKEN: not set."),
+        ({"slack_bot_token": BOT, "slack_signing_secret": "s"}, "CONFAB_HTTP_PORT: not set."),
+    ],
+)
+def test_tokens_that_make_no_connection_are_named_in_one_line(given, words):
+    with pytest.raises(Misset) as raised:
+        Slack.of(settings(**given))
+
+    assert str(raised.value).startswith(words)
+    assert "\n" not in str(raised.value)
+    assert "xoxb-1-2" not in str(raised.value)
+
+
+def test_without_tokens_there_is_no_slack():
+    assert Slack.of(settings()) is None
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"slack_bot_token": BOT, "slack_app_token": APP},
+        {"slack_bot_token": BOT, "slack_signing_secret": "s", "confab_http_port": 8080},
+    ],
+    ids=["socket", "http"],
+)
+def test_with_tokens_there_is(given):
+    assert isinstance(Slack.of(settings(**given)), Slack)
+
+
+def test_turns_come_one_after_the_other_over_all_replies():
+    clock = Clock(100.0)
+    pace = Pace(1.5, clock)
+
+    assert [pace.turn("chat.update") for _ in range(3)] == [1.5, 3.0, 4.5]
+    assert pace.turn("chat.postMessage") == 1.5
+
+
+def test_a_final_text_takes_a_turn_and_waits_for_none():
+    clock = Clock(100.0)
+    pace = Pace(1.5, clock)
+    pace.used("chat.update")
+
+    assert pace.turn("chat.update") == 3.0
+
+
+def test_a_limit_holds_every_turn_back_until_it_ends():
+    clock = Clock(100.0)
+    pace = Pace(1.5, clock)
+    pace.limited("chat.update", 30)
+    late = pace.turn("chat.update")
+    clock.advance(60)
+
+    assert (late, pace.turn("chat.update")) == (31.5, 1.5)
+
+
+@pytest.mark.parametrize(
+    ("answer", "us"),
+    [
+        ({"team_id": "T024", "user_id": "U0BOT", "bot_id": "B0BOT"}, US),
+        ({"team_id": "T024", "user_id": "U0BOT", "bot_id": "B0BOT", "enterprise_id": None}, US),
+        ({"team_id": "T024", "user_id": "U0BOT", "bot_id": "B0BOT", "enterprise_id": "E0ORG"}, GRID),
+    ],
+)
+def test_who_we_are_is_what_slack_says(answer, us):
+    assert us_of(answer) == us
+
+
+@pytest.mark.parametrize(
+    ("user", "us", "expected"),
+    [
+        ({"team_id": "T024"}, US, Rank.MEMBER),
+        ({"team_id": "T024", "is_admin": True}, US, Rank.OWNER),
+        ({"team_id": "T024", "is_owner": True}, US, Rank.OWNER),
+        ({"team_id": "T024", "is_primary_owner": True}, US, Rank.OWNER),
+        ({"team_id": "T024", "is_restricted": True}, US, Rank.GUEST),
+        ({"team_id": "T024", "is_ultra_restricted": True, "is_admin": True}, US, Rank.GUEST),
+        ({"team_id": "T024", "is_stranger": True}, US, Rank.GUEST),
+        ({"team_id": "T0EXT", "is_admin": True}, US, Rank.GUEST),
+        ({"team_id": "T0TWO", "enterprise_user": {"enterprise_id": "E0ORG"}}, GRID, Rank.MEMBER),
+        ({"team_id": "T0TWO", "enterprise_user": {"enterprise_id": "E0TWO"}}, GRID, Rank.GUEST),
+        ({}, US, Rank.GUEST),
+    ],
+)
+def test_a_rank_is_what_slack_says(user, us, expected):
+    assert rank(user, us) is expected
+
+
+def test_everybody_manages_their_direct_messages_but_guests():
+    assert rank({"team_id": "T024"}, US, direct=True) is Rank.MANAGER
+    assert rank({"team_id": "T024", "is_restricted": True}, US, direct=True) is Rank.GUEST
+
+
+@pytest.mark.parametrize(
+    ("user", "shown"),
+    [
+        ({"name": "ada", "real_name": "Ada L.", "profile": {"display_name": "Ada"}}, "Ada"),
+        ({"name": "ada", "real_name": "Ada L.", "profile": {"display_name": ""}}, "Ada L."),
+        ({"name": "ada"}, "ada"),
+        ({}, ""),
+    ],
+)
+def test_a_name_is_what_people_see(user, shown):
+    assert name(user) == shown
+
+
+@pytest.mark.parametrize(
+    ("api", "url", "trusted"),
+    [
+        ("https://slack.com/api/", "https://files.slack.com/files-pri/T-F/a", True),
+        ("https://slack.com/api/", "https://slack.com/files/a", True),
+        ("https://slack-gov.com/api/", "https://files.slack-gov.com/a", True),
+        ("https://slack.com/api/", "http://files.slack.com/a", False),
+        ("https://slack.com/api/", "https://evilslack.com/a", False),
+        ("https://slack.com/api/", "https://files.slack.com.evil.org/a", False),
+        ("https://slack.com/api/", "https://files.slack.com@evil.org/a", False),
+        ("https://slack.com/api/", "https://evil.org\\.slack.com/a", False),
+        ("https://slack.com/api/", "https://evil.org#.slack.com/a", False),
+        ("https://slack.com/api/", "", False),
+        ("http://127.0.0.1:9/api/", "http://127.0.0.1:9/files/a", True),
+        ("http://127.0.0.1:9/api/", "http://127.0.0.1:8/files/a", False),
+    ],
+)
+def test_our_token_goes_to_slack_only(api, url, trusted):
+    assert Web(AsyncWebClient("xoxb-1", api), US, Pace()).trusted(url) is trusted

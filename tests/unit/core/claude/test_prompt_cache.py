@@ -1,0 +1,110 @@
+"""Prefixes: what was sent before bounds what is sent next, and explains a cache that missed."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from core.billing.usage import Usage
+from core.claude.prompt_cache import Prefixes
+from core.domain.personas import Persona
+from core.prompting.request import FRAME, Model, Request, request
+from core.prompting.turns import Turn
+from tests.support.talk import KEY, at, thread
+
+PERSONA = Persona(system="Be kind.", effort="low")
+MODEL = Model("m", efforts=frozenset({"low", "high"}))
+WRITTEN = Usage(input=5, cache_write_1h=600)
+
+
+def asking(*texts: str, persona: Persona = PERSONA, model: Model = MODEL) -> Request:
+    """A request whose turns alternate."""
+    turns = [Turn(("assistant" if number % 2 else "user"), text, ()) for number, text in enumerate(texts)]
+    return request(persona, turns, model, "1h")
+
+
+FIRST = asking("one")
+NEXT = asking("one", "two", "three")
+
+
+@pytest.fixture
+def known():
+    found = Prefixes()
+    found.note(KEY, FIRST, WRITTEN, at(0))
+    return found
+
+
+def test_what_was_sent_before_is_known_to_the_token_and_what_is_new_by_its_bytes(known):
+    assert known.bound(KEY, NEXT) == 605 + len("two") + len("three") + 2 * FRAME
+
+
+def test_a_bound_is_never_above_the_bytes_of_the_whole():
+    known = Prefixes()
+    known.note(KEY, FIRST, Usage(input=10**6), at(0))
+
+    assert known.bound(KEY, NEXT) == NEXT.input_bound
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        asking("eins", "two", "three"),
+        asking("one", "two", "three", persona=replace(PERSONA, system="Be brief.")),
+        asking("one", "two", "three", persona=replace(PERSONA, effort="high")),
+        asking("one", "two", "three", model=replace(MODEL, id="n")),
+    ],
+    ids=["other words", "another persona", "another effort", "another model"],
+)
+def test_what_begins_otherwise_is_bounded_by_its_bytes(known, other):
+    assert known.bound(KEY, other) == other.input_bound
+
+
+def test_another_thread_is_bounded_by_its_bytes(known):
+    assert known.bound(thread("2"), NEXT) == NEXT.input_bound
+
+
+@pytest.mark.parametrize(
+    ("following", "usage", "seconds", "reason"),
+    [
+        (NEXT, Usage(cache_read=600, cache_write_1h=10), 60, None),
+        (NEXT, Usage(cache_read=599), 60, "lost"),
+        (NEXT, Usage(), 3600, "expired"),
+        (asking("eins", "two", "three"), Usage(), 60, "history"),
+        (asking("one", persona=replace(PERSONA, system="Be brief.")), Usage(), 60, "system"),
+        (asking("one", persona=replace(PERSONA, effort="high")), Usage(), 60, "settings"),
+        (asking("one", model=replace(MODEL, id="n")), Usage(), 60, "model"),
+    ],
+    ids=[
+        "all is read",
+        "less is read",
+        "too late",
+        "other words",
+        "another persona",
+        "another effort",
+        "another model",
+    ],
+)
+def test_a_miss_has_its_reason(known, following, usage, seconds, reason):
+    assert known.note(KEY, following, usage, at(0) + timedelta(seconds=seconds)) == reason
+
+
+def test_the_first_of_a_thread_misses_what_was_never_there_unless_its_persona_is_warm():
+    assert Prefixes().note(KEY, FIRST, WRITTEN, at(0)) == "new"
+    assert Prefixes().note(KEY, FIRST, Usage(cache_read=600), at(0)) is None
+
+
+def test_a_prompt_of_which_nothing_was_cached_was_too_small():
+    known = Prefixes()
+    known.note(KEY, FIRST, Usage(input=7), at(0))
+
+    assert known.note(KEY, NEXT, Usage(input=9), at(1)) == "small"
+
+
+def test_only_so_many_threads_are_remembered():
+    known = Prefixes(remembered=2)
+
+    for name in ("1", "2", "3"):
+        known.note(thread(name), FIRST, WRITTEN, at(0))
+
+    assert known.bound(thread("1"), NEXT) == NEXT.input_bound
+    assert known.bound(thread("2"), NEXT) < NEXT.input_bound

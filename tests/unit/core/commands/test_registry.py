@@ -1,0 +1,186 @@
+"""Commands: how they are found, read and refused."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from core.commands import TABLE
+from core.commands.registry import Kind, Parameter, Problem, Row, find, missing, usage, values
+from core.domain.messages import Answer, Rank
+
+
+async def nothing(call) -> Answer:
+    return Answer("")
+
+
+ROW = Row(
+    "budget set",
+    "a budget",
+    nothing,
+    (
+        Parameter("amount", Kind.MONEY, "US dollars", required=True),
+        Parameter("per", Kind.CHOICE, "period", choices=("day", "week")),
+        Parameter("days", Kind.NUMBER, "how many"),
+        Parameter("since", Kind.DATE, "a date"),
+    ),
+)
+
+
+def words(row: Row) -> str:
+    return row.words
+
+
+@pytest.mark.parametrize(
+    ("line", "found", "rest"),
+    [
+        ("persona set You are\na pirate", "persona set", "You are\na pirate"),
+        ("  Persona   SHOW ", "persona show", ""),
+        ("help", "help", ""),
+        ("help me", "help", "me"),
+        ("forget", "forget", ""),
+    ],
+)
+def test_a_command_is_found_by_its_words(line, found, rest):
+    row, left = find(TABLE, line)
+
+    assert (row.words, left) == (found, rest)
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("persona sett x", "There is no command `persona sett`. Did you mean `persona set`"),
+        ("persona", "There is no command `persona`. Did you mean `persona show` or `persona set`"),
+        ("prmpt", "There is no command `prmpt`. Did you mean `prompt`? `help` lists them all."),
+        ("xyzzy", "There is no command `xyzzy`. `help` lists them all."),
+        ("", "There is no command ``. `help` lists them all."),
+        ("`" * 3000, "There is no command `" + "`" * 40 + "`."),
+    ],
+)
+def test_an_unknown_command_is_answered_with_the_nearest(line, sentence):
+    with pytest.raises(Problem) as raised:
+        find(TABLE, line)
+
+    assert str(raised.value).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("rest", "read"),
+    [
+        ("25", {"amount": "25"}),
+        ("per=day 12.50", {"per": "day", "amount": "12.50"}),
+        (
+            'per=week days=3 since="2026-11-30" amount=1',
+            {"per": "week", "days": "3", "since": "2026-11-30", "amount": "1"},
+        ),
+    ],
+)
+def test_values_are_named_first_and_the_rest_is_the_text(rest, read):
+    assert values(ROW, rest, {}) == read
+
+
+def test_values_given_by_a_form_are_taken_as_they_are():
+    assert values(ROW, "", {"amount": " 5 ", "per": ""}) == {"amount": "5"}
+
+
+def test_what_is_given_beside_a_line_adds_to_it():
+    assert values(ROW, "per=day", {"amount": "5"}) == {"per": "day", "amount": "5"}
+
+
+def test_a_system_prompt_may_hold_equal_signs_and_quotes():
+    row, rest = find(TABLE, 'persona set where=workspace Say x="1" when=asked')
+
+    assert values(row, rest, {}) == {"where": "workspace", "text": 'Say x="1" when=asked'}
+
+
+@pytest.mark.parametrize(
+    ("rest", "sentence"),
+    [
+        (
+            "",
+            "`budget set` needs amount: US dollars. Like this: `budget set AMOUNT [per=day|week] [days=...] [since=...]`",
+        ),
+        ("lots", "amount is an amount of US dollars such as 25 or 12.50; `lots` is not."),
+        ("-5", "amount is an amount of US dollars such as 25 or 12.50; `-5` is not."),
+        ("NaN", "amount is an amount of US dollars such as 25 or 12.50; `NaN` is not."),
+        ("1e9", "amount is an amount of US dollars such as 25 or 12.50; `1e9` is not."),
+        ("per=year 5", "per is one of day, week; `year` is not."),
+        ("days=-1 5", "days is a whole number; `-1` is not."),
+        ("days=٣ 5", "days is a whole number; `٣` is not."),
+        ("since=tomorrow 5", "since is a date such as 2026-11-30; `tomorrow` is not."),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name_with_what_would_do(rest, sentence):
+    with pytest.raises(Problem) as raised:
+        values(ROW, rest, {})
+
+    assert str(raised.value) == sentence
+
+
+def test_words_that_a_command_does_not_take_are_refused():
+    with pytest.raises(Problem, match="`help` does not take `me`. Like this: `help`"):
+        values(*find(TABLE, "help me"), {})
+
+
+@pytest.mark.parametrize(
+    ("line", "given", "asked"),
+    [
+        ("persona set", {}, "text"),
+        ("persona set where=channel", {}, "text"),
+        ("persona set", {"text": " "}, "text"),
+        ("persona set Be brief.", {}, None),
+        ("persona set", {"text": "Be brief."}, None),
+        ("persona show", {}, None),
+        ("nonsense", {}, None),
+        ("forget everything", {}, None),
+    ],
+)
+def test_a_long_text_that_is_missing_is_asked_for(line, given, asked):
+    needed = missing(TABLE, line, given)
+
+    assert (needed and needed[1].name) == asked
+
+
+def test_usage_shows_what_is_needed_and_what_may_be_left_out():
+    assert usage(find(TABLE, "persona set")[0]) == "persona set TEXT [where=channel|workspace]"
+    assert usage(find(TABLE, "forget")[0]) == "forget"
+
+
+@pytest.mark.parametrize(
+    ("line", "given", "whispers"),
+    [
+        ("usage", {}, False),
+        ("usage", {"of": "channel"}, False),
+        ("usage", {"of": "me", "by": "day"}, True),
+        ("usage", {"of": " workspace "}, True),
+        ("budget show", {}, True),
+        ("budget set", {"of": "workspace"}, False),
+    ],
+)
+def test_what_is_not_the_channels_is_told_to_its_giver_alone(line, given, whispers):
+    assert find(TABLE, line)[0].whispers(given) is whispers
+
+
+def test_every_command_fits_both_platforms():
+    for row in TABLE:
+        assert 1 <= len(row.words.split()) <= 2
+        assert row.words == row.words.lower()
+        assert len(row.about) <= 100, "Discord's limit for a description"
+        assert all(len(one.about) <= 100 and one.name.isidentifier() for one in row.parameters)
+        assert all(len(one.choices) <= 25 for one in row.parameters)
+    assert len({row.words for row in TABLE}) == len(TABLE)
+
+
+def test_what_changes_a_channel_is_for_those_who_manage_it():
+    ranks = {row.words: row.rank for row in TABLE}
+
+    assert ranks["persona set"] is ranks["persona tune"] is ranks["persona clear"] is Rank.MANAGER
+    assert ranks["persona show"] is ranks["help"] is Rank.MEMBER
+
+
+def test_the_manual_tells_of_every_command():
+    manual = (Path(__file__).parents[4] / "docs" / "commands.md").read_text()
+
+    told = re.findall(r"^\| `((?:[a-z]+ ?){1,2})", manual, re.MULTILINE)
+    assert {words.strip() for words in told} == {row.words for row in TABLE}

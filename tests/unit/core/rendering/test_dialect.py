@@ -1,0 +1,24 @@
+"""A dialect writes prose and code each in its way."""
+
+from core.rendering.dialect import Costs, Dialect
+from tests.support.answers import escaped, utf16
+
+
+def test_what_is_drawn_is_written_as_prose_outside_its_fences_and_as_code_inside():
+    dialect = Dialect(
+        99,
+        prose=str.upper,
+        code=str.title,
+        table=lambda rows: "\n".join(["top", "```", *map(" ".join, rows), "```", "end"]),
+    )
+
+    assert dialect.drawn(["| a | b |", "| c | d |"]) == "TOP\n```\nA B\nC D\n```\nEND"
+
+
+def test_a_platform_that_shows_tables_gets_them_as_they_are():
+    assert Dialect(99, prose=escaped).drawn(["| a |", "|---|", "| < |"]) == "| a |\n|---|\n| &lt; |"
+
+
+def test_a_character_costs_the_most_that_it_may_take():
+    assert Costs(Dialect(99, code=escaped)).of("a<👍") == 1 + 4 + 1
+    assert Costs(Dialect(99, size=utf16)).of("a<👍") == 1 + 1 + 2
