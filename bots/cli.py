@@ -14,12 +14,11 @@ def _plainly(command: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
         from core.billing.reconciliation import Unreadable
-        from core.settings import Misset
-        from core.store.protocols import Unusable
+        from core.domain.errors import SettingsError, StoreUnusable
 
         try:
             return command(*args, **kwargs)
-        except (Misset, Unreadable, Unusable) as error:
+        except (SettingsError, Unreadable, StoreUnusable) as error:
             click.echo(str(error), err=True)
             sys.exit(2)
 

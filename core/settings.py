@@ -8,14 +8,11 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.domain import time_zones
+from core.domain.errors import SettingsError
 
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 DURATION = re.compile(r"(\d{1,6})\s*([smhd]?)")
-
-
-class Misset(Exception):
-    """A setting has a wrong value; each line names a variable and the mend."""
 
 
 class Settings(BaseSettings):
@@ -123,13 +120,15 @@ class Settings(BaseSettings):
 
 
 def read() -> Settings:
-    """The settings, or Misset with a line for each wrong one."""
+    """The settings. Raises SettingsError with a line for each wrong one."""
     try:
         return Settings()
     except ValidationError as error:
-        raise Misset("\n".join(_line(problem) for problem in error.errors())) from None
+        raise SettingsError("\n".join(_line(problem) for problem in error.errors())) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise Misset(f".env: can't be read ({error}). Let this user read it, as UTF-8, or move it away.") from None
+        raise SettingsError(
+            f".env: can't be read ({error}). Let this user read it, as UTF-8, or move it away."
+        ) from None
 
 
 def secrets(settings: Settings) -> list[str]:

@@ -5,20 +5,19 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Literal
 
-from core.billing.usage import Usage
-from core.domain.messages import Question
-from core.store.protocols import Outcome
+from core.domain.messages import Outcome, Question
+from core.domain.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class AnswerBegun:
     """The first words of Claude's answer are known."""
 
     question: Question
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
+class QuestionClosed:
     """A question was closed."""
 
     question: Question
@@ -26,7 +25,7 @@ class Closed:
 
 
 @dataclass(frozen=True, slots=True)
-class Requested:
+class RequestEnded:
     """A request to Claude ended: with a stop_reason, or the name of the error. Without `usage` it died."""
 
     model: str
@@ -37,7 +36,7 @@ class Requested:
 
 
 @dataclass(frozen=True, slots=True)
-class Called:
+class PlatformCalled:
     """A platform's API answered. `method` is one of a few: a route, never an address with ids in it."""
 
     platform: str
@@ -46,23 +45,23 @@ class Called:
 
 
 @dataclass(frozen=True, slots=True)
-class Beaten:
+class HeartbeatSent:
     """This process has said that it lives."""
 
 
-Sign = Begun | Closed | Requested | Called | Beaten
-Watch = Callable[[Sign], None]
+TelemetryEvent = AnswerBegun | QuestionClosed | RequestEnded | PlatformCalled | HeartbeatSent
+Emit = Callable[[TelemetryEvent], None]
 """Returns at once and never raises."""
 
 
-def unwatched(_sign: Sign) -> None:
+def discard_event(_sign: TelemetryEvent) -> None:
     """Nobody counts."""
 
 
-answering: ContextVar[Mapping[str, str] | None] = ContextVar("answering", default=None)
+current_question: ContextVar[Mapping[str, str] | None] = ContextVar("answering", default=None)
 """The ids of the question that a task answers: every line logged meanwhile can carry them."""
 
 
-def ids(question: Question) -> dict[str, str]:
+def ids_of(question: Question) -> dict[str, str]:
     """Where a question stands, as fields of a log line."""
     return {"workspace": question.key.workspace, "channel": question.key.channel, "question": question.name}

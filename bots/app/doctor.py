@@ -13,13 +13,13 @@ import click
 
 from bots.app.registry import MISSING, checked, configured
 from bots.ops.logs import Discreet
-from bots.ops.results import CLAUDE, DATABASE, DISCORD, SECONDS, SLACK, Finding, Findings, Service, State, together
+from bots.ops.results import CLAUDE, DATABASE, DISCORD, SECONDS, SLACK, CheckResult, Findings, Service, State, together
 from core.billing import prices
 from core.claude.client import Claude
-from core.claude.errors import Trouble
-from core.claude.models import Lifespan
-from core.settings import Misset, Settings, secrets
-from core.store.protocols import Unusable
+from core.claude.errors import ClaudeError
+from core.domain.errors import SettingsError, StoreUnusable
+from core.domain.models import Lifespan
+from core.settings import Settings, secrets
 from core.store.sqlite import Condition, inspect
 
 T = TypeVar("T")
@@ -56,7 +56,7 @@ def report(settings: Settings, as_json: bool) -> bool:
     return not any(one.state == "problem" for one in findings)
 
 
-async def found(settings: Settings) -> list[Finding]:
+async def found(settings: Settings) -> list[CheckResult]:
     """What there is to say of every service, in the same order each time, without a secret."""
     checks = {service: _platform(settings, service) for service in (SLACK, DISCORD)}
     checks = {CLAUDE: _claude(settings)} | checks | {DATABASE: _database(settings.database_url, datetime.now(UTC))}
@@ -67,14 +67,14 @@ async def found(settings: Settings) -> list[Finding]:
     return [replace(one, says=hidden(one.says), mend=hidden(one.mend)) for one in findings]
 
 
-def shown(findings: Sequence[Finding]) -> str:
+def shown(findings: Sequence[CheckResult]) -> str:
     """A line for each finding, its mend beneath; then how many there are of what is not ok."""
     counted = Counter(one.state for one in findings)
     amiss = [_counted(counted[state], state) for state in ("problem", "warning") if counted[state]]
     return "\n".join([*(_lines(one) for one in findings), "", ", ".join(amiss) or "no problem"])
 
 
-def _lines(finding: Finding) -> str:
+def _lines(finding: CheckResult) -> str:
     mark = click.style(f"{finding.state:<{MARK}}", fg=COLOURS[finding.state])
     line = f"{mark}{finding.service:<{SERVICE}}{finding.name}: {finding.says}"
     return f"{line}\n{' ' * (MARK + SERVICE)}{finding.mend}" if finding.mend else line
@@ -118,17 +118,17 @@ async def _claude(settings: Settings) -> Findings:
         usable = [model for model, one in zip(wanted, told, strict=True) if one.works]
         for finding in (*told, *priced(settings.confab_prices, usable)):
             yield finding
-    except Trouble as trouble:
+    except ClaudeError as trouble:
         yield _unasked("key", trouble)
     finally:
         await client.close()
 
 
-def priced(path: str, models: Iterable[str]) -> Iterator[Finding]:
+def priced(path: str, models: Iterable[str]) -> Iterator[CheckResult]:
     """What is wrong with the prices of these models, with a price list in the file `path` if there is any."""
     try:
         known = prices.read(path)
-    except Misset as error:
+    except SettingsError as error:
         yield CLAUDE.problem("prices", str(error), "Mend the file, or unset CONFAB_PRICES; until then nothing starts.")
         return
     for model in models:
@@ -143,19 +143,19 @@ def _wanted(settings: Settings) -> dict[str, str]:
     return {settings.confab_model: "CONFAB_MODEL"} | fallbacks
 
 
-async def _model(client: Claude, model: str, variable: str, known: Sequence[str]) -> Finding:
+async def _model(client: Claude, model: str, variable: str, known: Sequence[str]) -> CheckResult:
     name = f"model {model}"
     others = ", ".join([one for one in known if one != model][:NAMED]) or "none is listed"
     mend = f"Set {variable} to another one: {others}."
     try:
         return _lived(name, await _in_time(client.lifespan(model)), mend)
-    except Trouble as trouble:
+    except ClaudeError as trouble:
         if trouble.kind == "no model":
             return CLAUDE.problem(name, "there is none of that name for this key", mend)
         return _unasked(name, trouble)
 
 
-def _lived(name: str, lifespan: Lifespan, mend: str) -> Finding:
+def _lived(name: str, lifespan: Lifespan, mend: str) -> CheckResult:
     on = f" on {lifespan.retires_at:%Y-%m-%d}" if lifespan.retires_at else ""
     if lifespan.lifecycle == "retired":
         return CLAUDE.problem(name, f"retired{on}", mend)
@@ -164,7 +164,7 @@ def _lived(name: str, lifespan: Lifespan, mend: str) -> Finding:
     return CLAUDE.ok(name, "active")
 
 
-def _unasked(name: str, trouble: Trouble) -> Finding:
+def _unasked(name: str, trouble: ClaudeError) -> CheckResult:
     says, mend = TROUBLES.get(trouble.kind, (trouble.kind, LATER))
     return CLAUDE.problem(name, f"{says} ({trouble.detail.strip()})", mend)
 
@@ -174,13 +174,13 @@ async def _in_time(call: Awaitable[T]) -> T:
         async with asyncio.timeout(SECONDS):
             return await call
     except TimeoutError:
-        raise Trouble("unreachable", "", f"after {SECONDS:g} seconds") from None
+        raise ClaudeError("unreachable", "", f"after {SECONDS:g} seconds") from None
 
 
 async def _database(url: str, now: datetime) -> Findings:
     try:
         condition = await inspect(url, busy=timedelta(seconds=SECONDS))
-    except Unusable as error:
+    except StoreUnusable as error:
         what, _, why = str(error).partition(" cannot be used: ")
         cause, _, mend = why.partition("; ")
         yield DATABASE.problem("file", f"{what.removeprefix('The database ')}: {cause}", _sentence(mend))
@@ -191,7 +191,7 @@ async def _database(url: str, now: datetime) -> Findings:
     yield questions(condition.waiting, condition.oldest, now)
 
 
-def _file(condition: Condition) -> Finding:
+def _file(condition: Condition) -> CheckResult:
     if condition.free is None:
         return DATABASE.warning(
             "file", "in memory; a restart forgets everything", "Set DATABASE_URL=sqlite:///confab.db"
@@ -203,14 +203,14 @@ def _file(condition: Condition) -> Finding:
     return DATABASE.ok("file", says)
 
 
-def disk(free: int) -> Finding:
+def disk(free: int) -> CheckResult:
     """What there is to say of so many bytes that are free."""
     if free < LOW:
         return DATABASE.warning("disk", f"only {_megabytes(free)} are free", "Make room, or name another DATABASE_URL.")
     return DATABASE.ok("disk", f"{_megabytes(free)} are free")
 
 
-def questions(count: int, oldest: datetime | None, now: datetime) -> Finding:
+def questions(count: int, oldest: datetime | None, now: datetime) -> CheckResult:
     """What there is to say of so many open questions, the oldest asked at that moment."""
     if oldest is None:
         return DATABASE.ok("questions", "none waits for its answer")

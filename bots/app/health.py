@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from bots.app.supervisor import Connection
+from bots.app.supervisor import Supervisor
 from bots.ops.metrics import Metrics
-from core.store.protocols import Questions, Unavailable
-from core.telemetry import Beaten, Sign
+from core.domain.errors import StoreUnavailable
+from core.store.protocols import Questions
+from core.telemetry import HeartbeatSent, TelemetryEvent
 
 LATE = 10.0  # seconds without a beat after which other processes take our questions over
 
@@ -30,14 +31,14 @@ class Health:
         self._now = now
         self._beaten = clock()
         self._metrics = Metrics(now)
-        self._connections: Sequence[Connection] = ()
+        self._connections: Sequence[Supervisor] = ()
 
-    def __call__(self, sign: Sign) -> None:
-        if isinstance(sign, Beaten):
+    def __call__(self, sign: TelemetryEvent) -> None:
+        if isinstance(sign, HeartbeatSent):
             self._beaten = self._clock()
         self._metrics(sign)
 
-    def routes(self, connections: Sequence[Connection]) -> list[web.RouteDef]:
+    def routes(self, connections: Sequence[Supervisor]) -> list[web.RouteDef]:
         """Where the state of this process and of `connections` is told."""
         self._connections = connections
         return [web.get("/healthz", self._alive), web.get("/readyz", self._ready), web.get("/metrics", self._counted)]
@@ -52,17 +53,17 @@ class Health:
         told: dict[str, object] = {"ready": not any(offline.values())}
         told["platforms"] = {name: why or "connected" for name, why in offline.items()}
         try:
-            waiting, oldest = await self._questions.waiting()
+            waiting, oldest = await self._questions.count_open()
             age = (self._now() - oldest).total_seconds() if oldest else 0.0
             told |= {"open_questions": waiting, "oldest_question_seconds": round(age, 1)}
-        except Unavailable:
+        except StoreUnavailable:
             told |= {"ready": False, "database": "can't be read just now"}
         return web.json_response(told, status=200 if told["ready"] else 503)
 
     async def _counted(self, request: web.Request) -> web.Response:
         try:
-            waiting, oldest = await self._questions.waiting()
-        except Unavailable:
+            waiting, oldest = await self._questions.count_open()
+        except StoreUnavailable:
             raise web.HTTPServiceUnavailable from None
         connected = {one.platform.name: not one.offline for one in self._connections}
         body = self._metrics.text(waiting, oldest, connected)

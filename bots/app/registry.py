@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from bots.ops.http_server import Mount
 from bots.ops.results import Findings
+from core.domain.errors import SettingsError
 from core.domain.platform import Platform
-from core.settings import Misset, Settings
+from core.settings import Settings
 from core.store.protocols import Notes
-from core.telemetry import Watch
+from core.telemetry import Emit
 
 TOKENS = {
     "slack": ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET"),
@@ -25,25 +26,25 @@ def configured(settings: Settings, name: str) -> bool:
 
 
 def wanted(settings: Settings, only: str | None = None) -> list[str]:
-    """The names of the platforms of which a token is set, or of `only` one. Raises Misset when there is none."""
+    """The names of the platforms of which a token is set, or of `only` one. Raises SettingsError when there is none."""
     asked = [only] if only else list(TOKENS)
     found = [name for name in asked if configured(settings, name)]
     if not found:
-        raise Misset("\n".join(MISSING[name] for name in asked))
+        raise SettingsError("\n".join(MISSING[name] for name in asked))
     return found
 
 
-def opened(names: Sequence[str], settings: Settings, notes: Notes, mount: Mount, watch: Watch) -> list[Platform]:
-    """The platforms of these names, not connected yet; `mount` is where HTTP is answered. Raises Misset."""
+def opened(names: Sequence[str], settings: Settings, notes: Notes, mount: Mount, emit: Emit) -> list[Platform]:
+    """The platforms of these names, not connected yet; `mount` is where HTTP is answered. Raises SettingsError."""
     found: list[Platform | None] = []
     if "slack" in names:
         from bots.slack.adapter import Slack
 
-        found.append(Slack.of(settings, mount, watch))
+        found.append(Slack.of(settings, mount, emit))
     if "discord" in names:
         from bots.discord.adapter import Discord
 
-        found.append(Discord.of(settings, notes, watch))
+        found.append(Discord.of(settings, notes, emit))
     return [platform for platform in found if platform is not None]
 
 

@@ -11,22 +11,22 @@ from datetime import UTC, datetime, timedelta
 
 from bots.app import registry
 from bots.app.health import Health
-from bots.app.supervisor import Connection
-from bots.ops.http_server import Server
+from bots.app.supervisor import Supervisor
+from bots.ops.http_server import HttpServer
 from core.answering.assistant import Assistant
 from core.answering.budget_alerts import Warned
-from core.answering.completions import Asking
+from core.answering.completions import Completions
 from core.answering.policy import Rules
 from core.billing import prices
 from core.claude.client import Claude
-from core.claude.metering import Purse
-from core.domain.messages import Hear
+from core.claude.metering import Metering
+from core.domain.events import Ingest
 from core.domain.personas import Persona
 from core.domain.platform import Platform
 from core.settings import Settings
 from core.store.protocols import Store
 from core.store.sqlite import open_store
-from core.telemetry import Watch, unwatched
+from core.telemetry import Emit, discard_event
 from core.worker.worker import GRACE
 
 CHAT_STALE = timedelta(seconds=3)  # who killed a chat and starts another does not want to wait
@@ -43,9 +43,9 @@ def claude(settings: Settings) -> Claude:
     """Claude where a key is set, the stand-in otherwise."""
     if settings.anthropic_api_key is not None:
         return Claude(settings.anthropic_api_key.get_secret_value(), settings.anthropic_base_url)
-    from core.claude.offline import Standin  # noqa: PLC0415  most never need it
+    from core.claude.offline import OfflineTransport  # noqa: PLC0415  most never need it
 
-    return Claude("stand-in", settings.anthropic_base_url, Standin())
+    return Claude("stand-in", settings.anthropic_base_url, OfflineTransport())
 
 
 def rules(settings: Settings) -> Rules:
@@ -63,20 +63,20 @@ def rules(settings: Settings) -> Rules:
 
 @asynccontextmanager
 async def assembled(
-    settings: Settings, platforms: Sequence[Platform], store: Store, watch: Watch = unwatched
+    settings: Settings, platforms: Sequence[Platform], store: Store, emit: Emit = discard_event
 ) -> AsyncIterator[Assistant]:
     """An assistant over `store` that answers while this lasts. What is not answered at its end is left to the next."""
     client = claude(settings)
     named = {platform.name: platform for platform in platforms}
-    purse = Purse(client, store.ledger, prices.read(settings.confab_prices), clock, watch=watch, warn=Warned(named))
+    metering = Metering(client, store.ledger, prices.read(settings.confab_prices), clock, emit=emit, warn=Warned(named))
     assistant = Assistant(
         store,
-        asking=Asking(client, purse, store.notes, clock),
+        completions=Completions(client, metering, store.notes, clock),
         platforms=named,
         rules=rules(settings),
         clock=clock,
         process=f"{socket.gethostname()}:{os.getpid()}:{clock():%H%M%S}",
-        watch=watch,
+        emit=emit,
     )
     try:
         async with answering(assistant):
@@ -89,11 +89,11 @@ async def assembled(
 async def answering(assistant: Assistant) -> AsyncIterator[None]:
     """The floor is open while this lasts."""
     async with asyncio.TaskGroup() as group:
-        running = group.create_task(assistant.floor.run())
+        running = group.create_task(assistant.worker.run())
         try:
             yield
         finally:
-            await assistant.floor.drain(0)
+            await assistant.worker.drain(0)
             running.cancel()
 
 
@@ -102,19 +102,22 @@ async def chat(settings: Settings, platform: Platform) -> None:
     store = await open_store(settings.database_url, stale=CHAT_STALE)
     try:
         async with assembled(settings, [platform], store) as assistant:
-            await platform.run(assistant.hear)
-            await assistant.floor.idle()
+            await platform.run(assistant.ingest)
+            await assistant.worker.idle()
     finally:
         await store.shut()
 
 
 async def serve(settings: Settings, only: str | None = None) -> None:
-    """Answer on every platform whose tokens are set, or on `only` one, until a signal. Raises Misset and Unusable."""
+    """Answer on every platform whose tokens are set, or on `only` one, until a signal.
+
+    Raises SettingsError, StoreUnusable.
+    """
     names = registry.wanted(settings, only)
     stop = stopping()
     if settings.anthropic_api_key is None:
         log.warning("ANTHROPIC_API_KEY: not set, so a stand-in answers in Claude's place, and says so")
-    server = Server()
+    server = HttpServer()
     store = await open_store(settings.database_url)
     try:
         health = Health(store.questions)
@@ -131,7 +134,7 @@ async def answer(
     store: Store,
     *,
     health: Health,
-    server: Server,
+    server: HttpServer,
     stop: asyncio.Event,
     grace: float = GRACE,
 ) -> None:
@@ -139,22 +142,22 @@ async def answer(
 
     Until the end the platforms are heard, so that what is said meanwhile waits for the next start.
     """
-    connections = [Connection(platform) for platform in platforms]
+    connections = [Supervisor(platform) for platform in platforms]
     with server.mounted(health.routes(connections)):
         async with (
             assembled(settings, platforms, store, health) as assistant,
-            connected(connections, assistant.hear),
+            connected(connections, assistant.ingest),
         ):
             log.info("started: %s", ", ".join(platform.name for platform in platforms))
             await stop.wait()
             log.info("stopping; answers under way get %g seconds", grace)
-            await assistant.floor.drain(grace)
+            await assistant.worker.drain(grace)
     log.info("stopped")
 
 
 @asynccontextmanager
-async def listening(settings: Settings, server: Server) -> AsyncIterator[None]:
-    """HTTP while this lasts, where a port is set. Raises Misset."""
+async def listening(settings: Settings, server: HttpServer) -> AsyncIterator[None]:
+    """HTTP while this lasts, where a port is set. Raises SettingsError."""
     if settings.confab_http_port is None:
         yield
         return
@@ -164,11 +167,11 @@ async def listening(settings: Settings, server: Server) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def connected(connections: Sequence[Connection], hear: Hear) -> AsyncIterator[None]:
+async def connected(connections: Sequence[Supervisor], ingest: Ingest) -> AsyncIterator[None]:
     """Each platform, heard while this lasts, and let go at its end."""
     try:
         async with asyncio.TaskGroup() as group:
-            running = [group.create_task(one.run(hear), name=one.platform.name) for one in connections]
+            running = [group.create_task(one.run(ingest), name=one.platform.name) for one in connections]
             try:
                 yield
             finally:

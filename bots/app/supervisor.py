@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, wait_exponential_jitter
 
-from core.domain.messages import Hear, Unconnectable
+from core.domain.errors import CannotConnect
+from core.domain.events import Ingest
 from core.domain.platform import Platform
 
 LONGEST_PAUSE = 60.0  # seconds between two tries
@@ -16,7 +17,7 @@ WELL = 60.0  # seconds of running after which a failure counts as the first one
 log = logging.getLogger(__name__)
 
 
-class Connection:
+class Supervisor:
     """Runs a platform again each time it fails, so that no failure reaches its neighbours."""
 
     def __init__(
@@ -35,17 +36,17 @@ class Connection:
         """Why no events come just now, in a few words for the operator; empty while we are connected."""
         return self._failure or self.platform.offline
 
-    async def run(self, hear: Hear) -> None:
+    async def run(self, ingest: Ingest) -> None:
         """Keep the platform running until cancelled. After it ran well for a while, it is at once run again."""
         retrying = AsyncRetrying(retry=retry_if_result(_failed), wait=_pause, sleep=self._sleep)
         while True:
-            await retrying(self._ended, hear)
+            await retrying(self._ended, ingest)
 
-    async def _ended(self, hear: Hear) -> Exception | None:
+    async def _ended(self, ingest: Ingest) -> Exception | None:
         """Run the platform to its end, and say what ended it, or None if it ran well before."""
         began, self._failure = self._clock(), ""
         try:
-            await self.platform.run(hear)
+            await self.platform.run(ingest)
             failure: Exception = RuntimeError("it stopped without a word")
         except Exception as error:
             failure = error
@@ -54,7 +55,7 @@ class Connection:
 
     def _note(self, failure: Exception) -> None:
         name = self.platform.name
-        if isinstance(failure, Unconnectable):
+        if isinstance(failure, CannotConnect):
             log.error("%s refuses to connect: %s", name, failure)
             self._failure = str(failure)
         else:
@@ -68,6 +69,6 @@ def _failed(failure: Exception | None) -> bool:
 
 def _pause(state: RetryCallState) -> float:
     """Longer each time, with jitter; at once the longest for who will go on refusing."""
-    if state.outcome and isinstance(state.outcome.result(), Unconnectable):
+    if state.outcome and isinstance(state.outcome.result(), CannotConnect):
         return LONGEST_PAUSE
     return wait_exponential_jitter(max=LONGEST_PAUSE)(state)

@@ -10,9 +10,11 @@ from datetime import UTC, datetime
 from bots.console.terminal import Terminal
 from core.commands import TABLE
 from core.commands.registry import missing
-from core.domain.messages import Asks, Attachment, Commanded, Gone, Hear, History, Message, Question, Rank, Reach, Said
+from core.domain.errors import CannotShow
+from core.domain.events import Commanded, Ingest, Posted
+from core.domain.messages import Asks, Attachment, History, Message, Question, Rank, Reach
 from core.domain.messages import ThreadKey as Key
-from core.domain.platform import Shown
+from core.domain.platform import ReplyView
 
 WORKSPACE = "console:local"
 WELCOME = (
@@ -34,15 +36,15 @@ class Console:
         self._thread = f"{datetime.now():%Y-%m-%d}"
         self._answered: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
-    async def run(self, hear: Hear) -> None:
+    async def run(self, ingest: Ingest) -> None:
         if self.terminal.screen:
             self.terminal.write(WELCOME)
         while (line := await self.terminal.line(f"{self._person} in #{self._channel}> ")) is not None:
             if line.strip() and not self._moved(line.strip()):
-                await self._tell(line.strip(), hear)
+                await self._tell(line.strip(), ingest)
 
-    async def surface(self, question: Question) -> "Surface":
-        return Surface(self, question)
+    async def surface(self, question: Question) -> "ConsoleSurface":
+        return ConsoleSurface(self, question)
 
     async def tell(self, workspace: str, person: str, text: str) -> None:
         self.terminal.write(text)
@@ -66,21 +68,21 @@ class Console:
                 return False
         return True
 
-    async def _tell(self, line: str, hear: Hear) -> None:
+    async def _tell(self, line: str, ingest: Ingest) -> None:
         """Tell one line and wait until it is answered; the long text that a command still needs is asked for."""
         at, name = datetime.now(UTC), str(time.time_ns())
         key = Key(WORKSPACE, self._channel, self._thread)
         if line.startswith("/"):
             needed = missing(TABLE, line[1:], {})
             text = {needed[1].name: await self.terminal.line(f"{needed[1].about}: ") or ""} if needed else {}
-            await hear(Commanded(name, key, self._person, line[1:], at, text))
+            await ingest(Commanded(name, key, self._person, line[1:], at, text))
         else:
-            await hear(Said(name, key, Message(name, self._person, line, at), Asks.CERTAINLY))
+            await ingest(Posted(name, key, Message(name, self._person, line, at), Asks.CERTAINLY))
         await self._answered[name].wait()
         del self._answered[name]
 
 
-class Surface:
+class ConsoleSurface:
     """One question's place in the terminal, which shows only what is printed now."""
 
     def __init__(self, console: Console, question: Question) -> None:
@@ -94,14 +96,14 @@ class Surface:
         return {person: person for person in people}
 
     async def fetch(self, attachment: Attachment) -> bytes:
-        raise Gone(attachment.name)
+        raise CannotShow(attachment.name)
 
     async def rank(self, person: str) -> Rank:
         return Rank.OWNER
 
-    async def show(self, reply: Shown) -> None:
+    async def show(self, reply: ReplyView) -> None:
         await self._console.terminal.grow(reply.texts())
         for file in reply.files:
             self._console.terminal.verbatim(file.words)
-        await reply.posted(f"{self._question.name}.1")
+        await reply.record_page(f"{self._question.name}.1")
         self._console.answered(self._question.name)

@@ -4,8 +4,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
-from core.domain.messages import Commanded, Event, Hear, Heard, Pressed
-from core.store.protocols import Unavailable
+from core.domain.errors import StoreUnavailable
+from core.domain.events import Commanded, Event, Ingest, Pressed, Receipt
 
 SHORT, LONG = 0.5, 30.0  # seconds between two tries, the first and at most
 
@@ -14,32 +14,32 @@ log = logging.getLogger(__name__)
 Sleep = Callable[[float], Awaitable[None]]
 
 
-async def surely(hear: Hear, event: Event, sleep: Sleep = asyncio.sleep) -> Heard:
+async def persist(ingest: Ingest, event: Event, sleep: Sleep = asyncio.sleep) -> Receipt:
     """Tell an event until it is safe on disk."""
     seconds = SHORT
     while True:
         try:
-            return await hear(event)
-        except Unavailable as error:
+            return await ingest(event)
+        except StoreUnavailable as error:
             log.error("an event waits for the database: %s", error)
         await sleep(seconds)
         seconds = min(seconds * 2, LONG)
 
 
-class Telling:
+class Redelivery:
     """Tells what a platform says again only so often: what could not be written down is told until it is."""
 
-    def __init__(self, hear: Hear, sleep: Sleep = asyncio.sleep) -> None:
-        self._hear = hear
+    def __init__(self, ingest: Ingest, sleep: Sleep = asyncio.sleep) -> None:
+        self._hear = ingest
         self._sleep = sleep
-        self._waiting: dict[str, asyncio.Task[Heard]] = {}
+        self._waiting: dict[str, asyncio.Task[Receipt]] = {}
 
     async def kept(self, events: Sequence[Event]) -> bool:
         """Tell events; whether all are safe on disk, so that the platform may be told so."""
         try:
             for event in events:
                 await self._hear(event)
-        except Unavailable as error:
+        except StoreUnavailable as error:
             log.error("an event could not be written down, and is not acknowledged: %s", error)
             for event in events:
                 self._insist(event)
@@ -56,6 +56,6 @@ class Telling:
     def _insist(self, event: Event) -> None:
         """Go on telling it, once at a time. What somebody did was said to have failed, and must not happen later."""
         if event.id not in self._waiting and not isinstance(event, Commanded | Pressed):
-            task = asyncio.create_task(surely(self._hear, event, self._sleep), name=f"telling {event.id}")
+            task = asyncio.create_task(persist(self._hear, event, self._sleep), name=f"telling {event.id}")
             self._waiting[event.id] = task
             task.add_done_callback(lambda _: self._waiting.pop(event.id))

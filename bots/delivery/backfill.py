@@ -6,8 +6,8 @@ import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-from bots.delivery.at_least_once import surely
-from core.domain.messages import CaughtUp, Deleted, Edited, Event, Hear, Heard, Missed, Said
+from bots.delivery.at_least_once import persist
+from core.domain.events import Backfilled, Deleted, Edited, Event, Ingest, MissedRange, Posted, Receipt
 
 SETTLE = 3.0  # seconds in which a platform tells by itself what it kept for us
 BETWEEN = 0.5  # seconds between two questions that are told, so that those of now find a place on the floor
@@ -16,28 +16,28 @@ ROUND = 60.0  # seconds from the end of one look to the next one, however often 
 
 log = logging.getLogger(__name__)
 
-Find = Callable[[Missed], Awaitable[Sequence[Event]]]
+Find = Callable[[MissedRange], Awaitable[Sequence[Event]]]
 """Everything in a workspace that asks us and that we have not answered, oldest first."""
 
 Place = tuple[str, str, str]
 """Workspace and channel of a message, and its id."""
 
 
-class CatchingUp:
+class Backfill:
     """Hears for a platform, and after each gap looks for what was missed in it, one workspace after the other."""
 
-    def __init__(self, hear: Hear, find: Find, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
-        self._hear = hear
+    def __init__(self, ingest: Ingest, find: Find, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self._hear = ingest
         self._find = find
         self._sleep = sleep
-        self._wanted: dict[str, Missed] = {}
+        self._wanted: dict[str, MissedRange] = {}
         self._looking: asyncio.Task[None] | None = None
         self._failures: Counter[str] = Counter()
         self._changes: dict[Place, Edited | Deleted] | None = None
         """What became of messages since a look began: what it finds may be older. None while nobody looks."""
 
-    async def hear(self, event: Event) -> Heard:
-        """Tell an event; what a gap leaves to look for is looked for later. Raises Unavailable."""
+    async def ingest(self, event: Event) -> Receipt:
+        """Tell an event; what a gap leaves to look for is looked for later. Raises StoreUnavailable."""
         if isinstance(event, Edited | Deleted):
             self._note(event)
         heard = await self._hear(event)
@@ -50,7 +50,7 @@ class CatchingUp:
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)
 
-    def _begin(self, missed: Iterable[Missed]) -> None:
+    def _begin(self, missed: Iterable[MissedRange]) -> None:
         self._wanted.update({one.workspace: one for one in missed})
         if self._wanted and (self._looking is None or self._looking.done()):
             self._looking = asyncio.create_task(self._look(), name="catching up")
@@ -71,7 +71,7 @@ class CatchingUp:
                     self._changes = None
             await self._sleep(ROUND)
 
-    async def _through(self, missed: Missed) -> None:
+    async def _through(self, missed: MissedRange) -> None:
         """Look through one workspace. A gap that came meanwhile leaves it behind, to be looked through again."""
         questions = 0
         for event in await self._find(missed):
@@ -80,10 +80,10 @@ class CatchingUp:
                 await self._sleep(BETWEEN)
         if missed.workspace not in self._wanted:
             self._failures.pop(missed.workspace, None)
-            await surely(self._hear, CaughtUp(secrets.token_hex(8), missed.workspace), self._sleep)
+            await persist(self._hear, Backfilled(secrets.token_hex(8), missed.workspace), self._sleep)
         log.info("caught up in %s: %d missed since %s", missed.workspace, questions, f"{missed.since:%H:%M:%S}")
 
-    def _once_more(self, missed: Missed) -> None:
+    def _once_more(self, missed: MissedRange) -> None:
         """Look again after a round, a few times; after that the next gap will."""
         self._failures[missed.workspace] += 1
         if self._failures[missed.workspace] <= TRIES:
@@ -102,16 +102,16 @@ class CatchingUp:
         """
         if isinstance(self._change(event), Deleted):
             return False
-        heard = await surely(self._hear, event, self._sleep)
+        heard = await persist(self._hear, event, self._sleep)
         change = self._change(event)
         if change is not None:
-            await surely(self._hear, change, self._sleep)
+            await persist(self._hear, change, self._sleep)
         return heard.question
 
     def _change(self, event: Event) -> Edited | Deleted | None:
-        return self._changes.get(_place(event)) if self._changes and isinstance(event, Said) else None
+        return self._changes.get(_place(event)) if self._changes and isinstance(event, Posted) else None
 
 
-def _place(event: Said | Edited | Deleted) -> Place:
+def _place(event: Posted | Edited | Deleted) -> Place:
     name = event.message if isinstance(event, Deleted) else event.message.id
     return event.key.workspace, event.key.channel, name

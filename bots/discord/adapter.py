@@ -15,7 +15,7 @@ import yarl
 from discord.gateway import DiscordWebSocket
 from discord.http import HTTPClient, Route
 
-from bots.delivery.backfill import CatchingUp
+from bots.delivery.backfill import Backfill
 from bots.delivery.fencing import fenced
 from bots.discord import formatting
 from bots.discord.backfill import Search
@@ -28,14 +28,16 @@ from bots.discord.invite import SWITCHES
 from bots.discord.names import Names
 from bots.discord.publisher import Pause
 from bots.discord.ranks import Ranks
-from bots.discord.surface import House, Surface
+from bots.discord.surface import DiscordSurface, House
 from bots.discord.throttle import EDIT, Pace
 from bots.discord.tracing import counted
 from core.commands import TABLE
-from core.domain.messages import Gone, Hear, Question, Unconnectable
-from core.settings import Misset, Settings
+from core.domain.errors import CannotConnect, CannotShow, SettingsError
+from core.domain.events import Ingest
+from core.domain.messages import Question
+from core.settings import Settings
 from core.store.protocols import Notes
-from core.telemetry import Watch, unwatched
+from core.telemetry import Emit, discard_event
 
 API, GATEWAY = "https://discord.com/api/v10", "wss://gateway.discord.gg/"
 TOKEN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+")
@@ -66,21 +68,21 @@ class Discord:
         gateway_url: str = GATEWAY,
         shards: tuple[Sequence[int] | None, int | None] = (None, None),
         managers: Collection[str] = (),
-        watch: Watch = unwatched,
+        emit: Emit = discard_event,
         quick: bool = False,
         silence: float = SILENCE,
         edit: float = EDIT,
         defer: float = DEFER,
         pause: Pause = asyncio.sleep,
     ) -> None:
-        self._token, self._notes, self._watch = token, notes, watch
+        self._token, self._notes, self._emit = token, notes, emit
         self._api, self._gateway = api_url, gateway_url
         self._shards, self._managers = shards, frozenset(managers)
         self._quick, self._silence, self._defer, self._pause = quick, silence, defer, pause
         self._content = True
         self._client: Client | None = None
         self._hearing: Hearing | None = None
-        self._catching_up: CatchingUp | None = None
+        self._catching_up: Backfill | None = None
         self._interactions: Interactions | None = None
         self._online = asyncio.Event()
         self._rest = Rest(self._http)
@@ -89,16 +91,16 @@ class Discord:
         self._pace = Pace(edit)
 
     @classmethod
-    def of(cls, settings: Settings, notes: Notes, watch: Watch = unwatched) -> Self | None:
-        """Discord as the settings have it, or None if no token is set. Raises Misset."""
+    def of(cls, settings: Settings, notes: Notes, emit: Emit = discard_event) -> Self | None:
+        """Discord as the settings have it, or None if no token is set. Raises SettingsError."""
         if settings.discord_bot_token is None:
             return None
         token = settings.discord_bot_token.get_secret_value()
         if not TOKEN.fullmatch(token):
-            raise Misset("DISCORD_BOT_TOKEN: a bot's token has three parts with dots between them.")
+            raise SettingsError("DISCORD_BOT_TOKEN: a bot's token has three parts with dots between them.")
         ids, count = settings.discord_shard_ids, settings.discord_shard_count
         if ids and (count is None or not all(0 <= one < count for one in ids)):
-            raise Misset("DISCORD_SHARD_IDS: needs DISCORD_SHARD_COUNT, and ids from 0 to one less than it.")
+            raise SettingsError("DISCORD_SHARD_IDS: needs DISCORD_SHARD_COUNT, and ids from 0 to one less than it.")
         return cls(
             token,
             notes,
@@ -106,7 +108,7 @@ class Discord:
             gateway_url=settings.discord_gateway_url,
             shards=(ids or None, count),
             managers=settings.confab_managers,
-            watch=watch,
+            emit=emit,
         )
 
     @property
@@ -118,14 +120,14 @@ class Discord:
         lost = [number for number, shard in client.shards.items() if shard.is_closed()]
         return f"shards not connected: {', '.join(map(str, lost))}" if lost else ""
 
-    async def run(self, hear: Hear) -> None:
-        """Connect, and tell every event, until cancelled; requests can be made until `close`. Raises Unconnectable."""
+    async def run(self, ingest: Ingest) -> None:
+        """Connect, and tell every event, until cancelled; requests can be made until `close`. Raises CannotConnect."""
         self._point()
         search = Search(self._rest, lambda: self._connected, self._pause)
-        catching_up = self._catching_up = self._catching_up or CatchingUp(hear, search.found, self._pause)
+        catching_up = self._catching_up = self._catching_up or Backfill(ingest, search.found, self._pause)
         try:
             while True:
-                await self._connect(self.client(catching_up.hear))
+                await self._connect(self.client(catching_up.ingest))
         finally:
             await catching_up.stop()
             if self._hearing:
@@ -136,23 +138,23 @@ class Discord:
             await self._client.close()
 
     async def tell(self, workspace: str, person: str, text: str) -> None:
-        """A direct message. Raises Gone."""
+        """A direct message. Raises CannotShow."""
         try:
             channel = await tried(self._rest.direct(person))
             await tried(self._rest.post(channel, formatting.notice(text), secrets.token_hex(8)))
         except (Transient, discord.HTTPException) as error:
-            raise Gone(f"a direct message to {person} was not sent: {error}") from None
+            raise CannotShow(f"a direct message to {person} was not sent: {error}") from None
 
-    def client(self, hear: Hear) -> Client:
+    def client(self, ingest: Ingest) -> Client:
         """A new client with our commands. Once it is logged in, requests go through it."""
-        self._interactions = Interactions(hear, TABLE, self._defer)
-        self._hearing = self._hearing or Hearing(hear, lambda: self._connected, self._names)
+        self._interactions = Interactions(ingest, TABLE, self._defer)
+        self._hearing = self._hearing or Hearing(ingest, lambda: self._connected, self._names)
         client = Client(
             self._hearing.tell,
             self._notes,
             content=self._content,
             shards=self._shards,
-            trace=fenced(counted(self._watch, self._api)),
+            trace=fenced(counted(self._emit, self._api)),
             quick=self._quick,
             silence=self._silence,
         )
@@ -161,7 +163,7 @@ class Discord:
         client.online = partial(self._come_online, client)
         return client
 
-    async def surface(self, question: Question) -> Surface:
+    async def surface(self, question: Question) -> DiscordSurface:
         await self._online.wait()
         client = self._connected
         guild = question.key.workspace.partition(":")[2]
@@ -178,10 +180,10 @@ class Discord:
             content=self._content,
             origin=f"{origin.scheme}://{origin.netloc}",
         )
-        return Surface(house, who, question, first)
+        return DiscordSurface(house, who, question, first)
 
     async def _connect(self, client: Client) -> None:
-        """One connection, until it ends. Returns when another may do better. Raises Unconnectable."""
+        """One connection, until it ends. Returns when another may do better. Raises CannotConnect."""
         connected = asyncio.create_task(client.start(self._token), name="connection to Discord")
         try:
             await asyncio.wait([connected])
@@ -203,14 +205,14 @@ class Discord:
             await client.close()
 
     async def _mended(self, error: Exception) -> None:
-        """Return when connecting again may do better. Raises Unconnectable, or what nobody foresaw."""
+        """Return when connecting again may do better. Raises CannotConnect, or what nobody foresaw."""
         match error:
             case discord.PrivilegedIntentsRequired():
                 self._do_without_content()
             case discord.LoginFailure():
-                raise Unconnectable(CLOSED[4004]) from error
+                raise CannotConnect(CLOSED[4004]) from error
             case discord.ConnectionClosed(code=code) if code in CLOSED:
-                raise Unconnectable(CLOSED[code]) from error
+                raise CannotConnect(CLOSED[code]) from error
             case discord.DiscordException() | aiohttp.ClientError() | OSError() | TimeoutError():
                 log.warning("the connection to Discord ended (%s); connecting again", type(error).__name__)
                 await self._pause(RECONNECT)
@@ -226,7 +228,7 @@ class Discord:
         """Without the intent Discord still shows us what mentions us, replies to us, or is said in direct messages."""
         switch = f"Switch on “{SWITCHES[0]}” in the developer portal under Bot"
         if not self._content:
-            raise Unconnectable(f"Discord refuses our intents (4014). {switch}.")
+            raise CannotConnect(f"Discord refuses our intents (4014). {switch}.")
         log.error("%s and restart; until then only mentions, commands and direct messages are read (4014).", switch)
         self._content = False
 

@@ -13,7 +13,7 @@ from discord.http import Route
 from bots.discord import slash
 from bots.discord.invite import SWITCHES, invite, permissions
 from bots.discord.parse import Json
-from bots.ops.results import DISCORD, SECONDS, Finding, Findings, together
+from bots.ops.results import DISCORD, SECONDS, CheckResult, Findings, together
 from core.commands import TABLE
 from core.settings import Settings
 
@@ -58,7 +58,7 @@ async def _ourselves(client: discord.Client) -> Findings:
         yield DISCORD.problem("interactions", "Discord sends commands to a web address, not to us", CLEAR)
 
 
-def _content(flags: ApplicationFlags) -> Finding:
+def _content(flags: ApplicationFlags) -> CheckResult:
     if flags.gateway_message_content or flags.gateway_message_content_limited:
         return DISCORD.ok("message content", "we are shown what people write")
     says = "we are shown only what mentions us, replies to us or is a direct message"
@@ -165,5 +165,5 @@ async def _asked(call: Awaitable[T]) -> T:
         raise _Silent(type(error).__name__) from None
 
 
-def _unanswered(name: str, silent: _Silent) -> Finding:
+def _unanswered(name: str, silent: _Silent) -> CheckResult:
     return DISCORD.problem(name, f"Discord does not answer ({silent})", REACH)

@@ -8,7 +8,7 @@ from typing import TypeVar
 import aiohttp
 import discord
 
-from core.domain.messages import Gone
+from core.domain.errors import CannotShow
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Transient(Exception):
 
 
 async def tried(call: Awaitable[Answer]) -> Answer:
-    """One request. Raises Gone where an answer can't be shown any more, Transient where it may go better later.
+    """One request. Raises CannotShow where an answer can't be shown any more, Transient where it may go better later.
 
     Other refusals of Discord's come as they are: discord.HTTPException. Where nothing comes at all the library would
     wait for five minutes; a longer wait for a rate limit goes on with the next try.
@@ -62,9 +62,9 @@ async def tried(call: Awaitable[Answer]) -> Answer:
         if error.status == 429 or error.status >= 500:
             raise Transient(f"status {error.status}") from error
         if error.code in FORBIDDEN:
-            raise Gone(f"{FORBIDDEN[error.code]} ({error.code})") from error
+            raise CannotShow(f"{FORBIDDEN[error.code]} ({error.code})") from error
         if error.status == 401:
-            raise Gone("Discord does not take DISCORD_BOT_TOKEN any more") from error
+            raise CannotShow("Discord does not take DISCORD_BOT_TOKEN any more") from error
         raise
 
 

@@ -14,7 +14,8 @@ from bots.discord import slash
 from bots.discord.invite import intents
 from bots.discord.parse import Json
 from bots.discord.resuming import Resuming
-from core.store.protocols import Notes, Unavailable
+from core.domain.errors import StoreUnavailable
+from core.store.protocols import Notes
 
 SILENCE = 60.0  # seconds; the gateway wants a heartbeat every 41
 NOTE = "discord:commands:{}"
@@ -80,7 +81,7 @@ class Client(discord.AutoShardedClient):
             synced = await slash.sync(self.tree, known)
             if synced != known:
                 await self._notes.put(note, synced)
-        except (discord.DiscordException, OSError, Unavailable) as error:
+        except (discord.DiscordException, OSError, StoreUnavailable) as error:
             log.error("commands could not be synced, the old ones stay: %s", type(error).__name__)
 
     async def launch_shard(self, gateway: yarl.URL, shard_id: int, *, initial: bool = False) -> None:

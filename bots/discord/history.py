@@ -7,8 +7,9 @@ import discord
 from bots.discord import parse
 from bots.discord.client import MOST, Rest
 from bots.discord.errors import NO_ACCESS, NO_PERMISSION, UNKNOWN_MESSAGE, Answer, patiently
-from bots.discord.parse import Json, Place, Us
-from core.domain.messages import Gone, Hindered, History, Message, Reach
+from bots.discord.parse import ChannelPlace, Json, Us
+from core.domain.errors import CannotAnswer, CannotShow
+from core.domain.messages import History, Message, Reach
 
 LONGEST = 1000  # messages of a thread that are read
 LINKS = 50  # messages of a chain of replies that are read
@@ -20,7 +21,7 @@ UNREADABLE = "I may not read this channel's history. Whoever manages it can give
 class Reader:
     """Reads conversations at one place. `content` is whether Discord shows us everybody's words."""
 
-    def __init__(self, rest: Rest, place: Place, us: Us, content: bool) -> None:
+    def __init__(self, rest: Rest, place: ChannelPlace, us: Us, content: bool) -> None:
         self._rest = rest
         self._place = place
         self._us = us
@@ -28,7 +29,7 @@ class Reader:
         self._near: dict[str, Json] = {}
 
     async def whole(self) -> History:
-        """All of a thread or of direct messages, or as much of its end as we read. Raises Hindered, Gone."""
+        """All of a thread or of direct messages, or as much of its end as we read. Raises CannotAnswer, CannotShow."""
         found: list[Json] = []
         async for page in self._backwards():
             found = page + found
@@ -43,7 +44,7 @@ class Reader:
     async def chain(self, name: str) -> History:
         """A message in a channel, what it replies to, and so on, with all pages of our replies on the way.
 
-        What is deleted, or stands in another channel, ends it. Raises Hindered, Gone.
+        What is deleted, or stands in another channel, ends it. Raises CannotAnswer, CannotShow.
         """
         self._near = {one["id"]: one for one in await self._listed(self._place.at, around=name)}
         shown = {one["id"]: one for one in await self._pages(name)}
@@ -132,8 +133,8 @@ class Reader:
     async def _readable(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
         try:
             return await patiently(call)
-        except Gone as gone:
+        except CannotShow as gone:
             cause = gone.__cause__
             if isinstance(cause, discord.HTTPException) and cause.code in {NO_ACCESS, NO_PERMISSION}:
-                raise Hindered(UNREADABLE) from gone
+                raise CannotAnswer(UNREADABLE) from gone
             raise

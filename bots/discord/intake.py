@@ -9,12 +9,13 @@ from functools import partial
 
 import discord
 
-from bots.delivery.at_least_once import surely
+from bots.delivery.at_least_once import persist
 from bots.discord import parse
 from bots.discord.errors import patiently
 from bots.discord.names import Names
-from bots.discord.parse import DIRECT, Json, Place, Us
-from core.domain.messages import Event, Gap, Gone, Hear
+from bots.discord.parse import DIRECT, ChannelPlace, Json, Us
+from core.domain.errors import CannotShow
+from core.domain.events import Event, Ingest, Missed
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +26,8 @@ TOLD = {"READY", "MESSAGE_CREATE", "MESSAGE_UPDATE", "MESSAGE_DELETE", "MESSAGE_
 class Hearing:
     """Keeps events in their order until each is safe on disk. `client` is the one that is connected now."""
 
-    def __init__(self, hear: Hear, client: Callable[[], discord.Client], names: Names) -> None:
-        self._hear = hear
+    def __init__(self, ingest: Ingest, client: Callable[[], discord.Client], names: Names) -> None:
+        self._hear = ingest
         self._client = client
         self._names = names
         self._waiting: deque[tuple[str, Json]] = deque()
@@ -51,7 +52,7 @@ class Hearing:
             name, payload = self._waiting.popleft()
             try:
                 for event in await self._events(name, payload):
-                    await surely(self._hear, event)
+                    await persist(self._hear, event)
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 log.error("an event %s can't be read: %s", name, type(error).__name__)
             except Exception:
@@ -81,24 +82,24 @@ def us(client: discord.Client, guild: discord.Guild | None) -> Us:
     return Us(me, frozenset({str(role.id)} if role else ()), partial(_named, guild))
 
 
-async def standing(client: discord.Client, guild: str | int | None, channel: str | int) -> Place:
+async def standing(client: discord.Client, guild: str | int | None, channel: str | int) -> ChannelPlace:
     """The place that a channel is. A thread that we do not know yet is asked for."""
     if guild is None:
-        return Place(DIRECT, str(channel), str(channel), whole=True)
+        return ChannelPlace(DIRECT, str(channel), str(channel), whole=True)
     house = client.get_guild(int(guild))
     found: object = house.get_channel_or_thread(int(channel)) if house else None
     if found is None:
         try:
             found = await patiently(lambda: client.fetch_channel(int(channel)))
-        except (discord.DiscordException, Gone):
+        except (discord.DiscordException, CannotShow):
             log.warning("channel %s is not known", channel)
     return place(guild, channel, found)
 
 
-def place(guild: str | int, channel: str | int, found: object) -> Place:
+def place(guild: str | int, channel: str | int, found: object) -> ChannelPlace:
     """The place of a channel in a server, as the library has found it."""
     parent = str(found.parent_id) if isinstance(found, discord.Thread) else str(channel)
-    return Place(WORKSPACE.format(guild), parent, str(channel), whole=parent != str(channel))
+    return ChannelPlace(WORKSPACE.format(guild), parent, str(channel), whole=parent != str(channel))
 
 
 def _named(guild: discord.Guild | None, key: str) -> str | None:
@@ -108,8 +109,8 @@ def _named(guild: discord.Guild | None, key: str) -> str | None:
     return found.name if found else None
 
 
-def _gap(payload: Json) -> Gap:
+def _gap(payload: Json) -> Missed:
     """A new session: what was said since the last one may be lost, in the servers of its shard."""
     shard, _ = payload.get("shard") or (0, 1)
     servers = {WORKSPACE.format(guild["id"]) for guild in payload["guilds"]} | ({DIRECT} if shard == 0 else set())
-    return Gap(payload["session_id"], "discord", frozenset(servers))
+    return Missed(payload["session_id"], "discord", frozenset(servers))

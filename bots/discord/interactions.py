@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 import discord
 from discord.utils import snowflake_time
 
-from bots.delivery.at_least_once import surely
+from bots.delivery.at_least_once import persist
 from bots.discord import formatting, slash
 from bots.discord.intake import place
-from bots.discord.parse import DIRECT, Place
+from bots.discord.parse import DIRECT, ChannelPlace
 from bots.discord.slash import Interaction
-from core.commands.registry import Parameter, Row, missing
-from core.domain.messages import Asks, Commanded, Hear, Message, Said
+from core.commands.registry import Command, Parameter, missing
+from core.domain.events import Commanded, Ingest, Posted
+from core.domain.messages import Asks, Message
 
 DEFER = 2.0  # seconds that the store gets first; Discord takes 3 from the command to the deferral
 KEPT = 14 * 60.0  # seconds that a token is good for something
@@ -26,8 +27,8 @@ log = logging.getLogger(__name__)
 class Interactions:
     """Takes what people command. `defer` is how many seconds the store gets before we defer all the same."""
 
-    def __init__(self, hear: Hear, table: Sequence[Row], defer: float = DEFER) -> None:
-        self._hear = hear
+    def __init__(self, ingest: Ingest, table: Sequence[Command], defer: float = DEFER) -> None:
+        self._hear = ingest
         self._table = table
         self._defer_after = defer
         self._deferred: dict[str, asyncio.Future[str | None]] = {}
@@ -48,11 +49,11 @@ class Interactions:
         at = snowflake_time(interaction.id)
         message = Message(name, str(interaction.user.id), prompt, at)
         address = _address(interaction, where, prompt=prompt[: formatting.QUOTED * 2])
-        key = Place(where.workspace, where.channel, where.at).key(name)
-        said = Said(name, key, message, Asks.CERTAINLY, address, alone=True, private=private)
+        key = ChannelPlace(where.workspace, where.channel, where.at).key(name)
+        said = Posted(name, key, message, Asks.CERTAINLY, address, alone=True, private=private)
         await self._take(interaction, said)
 
-    async def give(self, interaction: Interaction, row: Row, values: Mapping[str, str]) -> None:
+    async def give(self, interaction: Interaction, row: Command, values: Mapping[str, str]) -> None:
         """A command. A long text that it still needs is asked for with a form."""
         needed = missing(self._table, row.words, values)
         if needed:
@@ -60,19 +61,19 @@ class Interactions:
         else:
             await self._take(interaction, _commanded(interaction, row, values))
 
-    async def _form(self, interaction: Interaction, row: Row, needed: Parameter, values: Mapping[str, str]) -> None:
+    async def _form(self, interaction: Interaction, row: Command, needed: Parameter, values: Mapping[str, str]) -> None:
         async def submit(submitted: Interaction, text: str) -> None:
             await self._take(submitted, _commanded(submitted, row, {**values, needed.name: text}))
 
         await interaction.response.send_modal(slash.form(row, needed, submit))
 
-    async def _take(self, interaction: Interaction, event: Said | Commanded) -> None:
+    async def _take(self, interaction: Interaction, event: Posted | Commanded) -> None:
         """Store it, then defer; if the store is slow, defer first and go on storing while the token lives."""
         loop = asyncio.get_running_loop()
         deferred: asyncio.Future[str | None] = loop.create_future()
         self._deferred[event.id] = deferred
         loop.call_later(SHOWN, self._deferred.pop, event.id, None)
-        storing = asyncio.create_task(asyncio.wait_for(surely(self._hear, event), KEPT))
+        storing = asyncio.create_task(asyncio.wait_for(persist(self._hear, event), KEPT))
         await asyncio.wait({storing}, timeout=self._defer_after)
         try:
             deferred.set_result(await _deferred(interaction, event.private))
@@ -94,7 +95,7 @@ async def _deferred(interaction: Interaction, private: bool) -> str | None:
     return str(shown.message_id) if shown and shown.message_id else None
 
 
-def _commanded(interaction: Interaction, row: Row, values: Mapping[str, str]) -> Commanded:
+def _commanded(interaction: Interaction, row: Command, values: Mapping[str, str]) -> Commanded:
     where, name = _place(interaction), str(interaction.id)
     return Commanded(
         id=name,
@@ -108,14 +109,14 @@ def _commanded(interaction: Interaction, row: Row, values: Mapping[str, str]) ->
     )
 
 
-def _place(interaction: Interaction) -> Place:
+def _place(interaction: Interaction) -> ChannelPlace:
     channel = interaction.channel_id or interaction.id
     if interaction.guild_id is None:
-        return Place(DIRECT, str(channel), str(channel), whole=True)
+        return ChannelPlace(DIRECT, str(channel), str(channel), whole=True)
     return place(interaction.guild_id, channel, interaction.channel)
 
 
-def _address(interaction: Interaction, where: Place, **more: str) -> str:
+def _address(interaction: Interaction, where: ChannelPlace, **more: str) -> str:
     """What it takes to answer: the token, for 15 minutes, and what the server says that the person may do."""
     known = {"at": where.at, "application": str(interaction.application_id), "token": interaction.token}
     if interaction.guild_id is not None:

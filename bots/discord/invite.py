@@ -5,7 +5,8 @@ from base64 import b64decode
 from discord import Intents, Permissions
 from discord.utils import oauth_url
 
-from core.settings import Misset, Settings
+from core.domain.errors import SettingsError
+from core.settings import Settings
 
 SCOPES = ("bot", "applications.commands")
 SWITCHES = ("Message Content Intent",)
@@ -30,7 +31,7 @@ def intents(content: bool) -> Intents:
 
 
 def application_of(settings: Settings) -> str:
-    """The application's id, which the bot's token begins with. Raises Misset."""
+    """The application's id, which the bot's token begins with. Raises SettingsError."""
     token = settings.discord_bot_token.get_secret_value() if settings.discord_bot_token else ""
     head = token.partition(".")[0]
     try:
@@ -38,7 +39,7 @@ def application_of(settings: Settings) -> str:
     except ValueError:
         number = ""
     if not number.isdigit():
-        raise Misset(
+        raise SettingsError(
             "DISCORD_BOT_TOKEN: not set, or no bot's token. Set it, or name the application: --application ID."
         )
     return number

@@ -9,7 +9,7 @@ import discord
 from bots.discord.client import Rest
 from bots.discord.errors import Transient, tried
 from bots.discord.parse import Json
-from core.domain.messages import Gone
+from core.domain.errors import CannotShow
 
 KEPT = 10_000  # names that we remember
 
@@ -43,7 +43,7 @@ class Names:
     async def _asked(self, guild: str | None, person: str) -> str | None:
         try:
             found = await tried(self._rest.person(guild, person))
-        except (discord.HTTPException, Transient, Gone):
+        except (discord.HTTPException, Transient, CannotShow):
             return None
         return called(found, {}) if guild is None else called(found["user"], found)
 

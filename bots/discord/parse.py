@@ -11,7 +11,8 @@ from typing import Any
 from discord.utils import snowflake_time
 
 from bots.discord import formatting
-from core.domain.messages import Asks, Attachment, Deleted, Edited, Message, Said, ThreadKey
+from core.domain.events import Deleted, Edited, Posted
+from core.domain.messages import Asks, Attachment, Message, ThreadKey
 
 Json = dict[str, Any]
 
@@ -34,7 +35,7 @@ class Us:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ChannelPlace:
     """A channel in which messages stand. `at` is its id; of a thread, `channel` is its parent's."""
 
     workspace: str
@@ -48,16 +49,16 @@ class Place:
         return ThreadKey(self.workspace, self.channel, self.at if self.whole else root)
 
 
-def said(payload: Json, place: Place, us: Us) -> Said | None:
+def said(payload: Json, place: ChannelPlace, us: Us) -> Posted | None:
     """MESSAGE_CREATE; None for what nobody says, such as a pin."""
     message = read(payload, place, us)
     if message is None:
         return None
     address = json.dumps({"at": place.at, "title": formatting.excerpt(message.text, TITLE)})
-    return Said(message.id, place.key(_root(message)), message, asks(payload, place, us), address)
+    return Posted(message.id, place.key(_root(message)), message, asks(payload, place, us), address)
 
 
-def edited(payload: Json, place: Place, us: Us) -> Edited | None:
+def edited(payload: Json, place: ChannelPlace, us: Us) -> Edited | None:
     """MESSAGE_UPDATE; None where no words changed: a link unfolded, a thread began, or its words are kept from us."""
     when = payload.get("edited_timestamp")
     mine = payload["author"]["id"] == us.id
@@ -67,13 +68,13 @@ def edited(payload: Json, place: Place, us: Us) -> Edited | None:
     return Edited(f"{message.id}:{when}", place.key(_root(message)), message)
 
 
-def deleted(payload: Json, place: Place, now: datetime) -> list[Deleted]:
+def deleted(payload: Json, place: ChannelPlace, now: datetime) -> list[Deleted]:
     """MESSAGE_DELETE and MESSAGE_DELETE_BULK."""
     ids = payload.get("ids") or [payload["id"]]
     return [Deleted(f"{one}:deleted", place.key(""), one, now) for one in ids]
 
 
-def read(payload: Json, place: Place, us: Us) -> Message | None:
+def read(payload: Json, place: ChannelPlace, us: Us) -> Message | None:
     """A message as the API, the gateway or a history shows it; None for what nobody says."""
     if payload["type"] not in SPOKEN:
         return None
@@ -105,7 +106,7 @@ def question(payload: Json) -> Message | None:
     return Message(metadata["id"], metadata["user"]["id"], asked, snowflake_time(int(metadata["id"])))
 
 
-def asks(payload: Json, place: Place, us: Us) -> Asks:
+def asks(payload: Json, place: ChannelPlace, us: Us) -> Asks:
     """Whether it wants an answer. A bot has to mention us in so many letters; a reply's ping is no mention."""
     author = payload["author"]
     if author["id"] == us.id or payload["type"] not in ASKING or not speaks(payload):

@@ -13,8 +13,8 @@ from bots.discord import formatting
 from bots.discord.errors import INVALID_FORM, LONG, SHORT, UNKNOWN_MESSAGE, Transient, tried
 from bots.discord.targets import Outlet
 from bots.discord.throttle import Pace
-from core.domain.messages import Gone
-from core.domain.platform import Shown
+from core.domain.errors import CannotShow
+from core.domain.platform import ReplyView
 from core.rendering.paginator import Delete, Edit, Pager, Post, Posted, steps
 
 AHEAD = 0.03  # seconds that Claude is asked before we say that we write; what comes at once needs no such word
@@ -27,12 +27,12 @@ log = logging.getLogger(__name__)
 Pause = Callable[[float], Awaitable[None]]
 
 
-class Showing:
+class Publisher:
     """One reply being shown. `quote` stands above it."""
 
     def __init__(
         self,
-        reply: Shown,
+        reply: ReplyView,
         outlet: Outlet,
         pace: Pace,
         quote: str = "",
@@ -53,7 +53,7 @@ class Showing:
         self._pager = Pager(formatting.dialect(self._limit))
 
     async def run(self) -> None:
-        """Show every text in time, and the final one whatever it takes. Raises Gone."""
+        """Show every text in time, and the final one whatever it takes. Raises CannotShow."""
         typing = asyncio.create_task(self._typing())
         try:
             await self._patiently(self._begin)
@@ -62,7 +62,7 @@ class Showing:
                     typing.cancel()
                     self._pace.book(self._outlet.channel)
                     await self._patiently(partial(self._converge, text, whole=True))
-                elif not await self._reply.ended(self._pace.book(self._outlet.channel)):
+                elif not await self._reply.wait_until_whole(self._pace.book(self._outlet.channel)):
                     await self._in_between(text)
                     if self._texts:
                         typing.cancel()  # a text that grows tells it better
@@ -74,13 +74,13 @@ class Showing:
         """Write down the page that is there already."""
         page = await tried(self._outlet.begun(self._reply.pages))
         if page and page not in self._reply.pages:
-            await self._reply.posted(page, snowflake_time(int(page)))
+            await self._reply.record_page(page, snowflake_time(int(page)))
 
     async def _in_between(self, text: str) -> None:
         """Show a text that others will follow; if Discord does not take it now, the next one will do."""
         with suppress(Transient):
             await self._converge(text, whole=False)
-        await self._reply.ended(self._pace.away(self._outlet.channel))
+        await self._reply.wait_until_whole(self._pace.away(self._outlet.channel))
 
     async def _converge(self, text: str, whole: bool) -> None:
         """Make what is posted equal `text`, step by step; what somebody deleted meanwhile is posted again."""
@@ -104,7 +104,7 @@ class Showing:
             await self._carry_out(step)
         except discord.HTTPException as error:
             if error.code != INVALID_FORM or self._limit - TIGHTER < LEAST:
-                raise Gone(f"Discord refuses the page ({error.code})") from error
+                raise CannotShow(f"Discord refuses the page ({error.code})") from error
             log.warning("Discord refuses a page of %d characters; trying smaller ones", self._limit)
             self._limit -= TIGHTER
             self._pager = Pager(formatting.dialect(self._limit))
@@ -132,7 +132,7 @@ class Showing:
         """A new page; when it is not known whether the last one was posted, look first."""
         if self._unsure:
             for page in await tried(self._outlet.strays(self._reply.pages)):
-                await self._reply.posted(page, snowflake_time(int(page)))
+                await self._reply.record_page(page, snowflake_time(int(page)))
             self._unsure = False
             return
         try:
@@ -141,7 +141,7 @@ class Showing:
             self._unsure = True
             raise
         self._texts[page] = text
-        await self._reply.posted(page, snowflake_time(int(page)))
+        await self._reply.record_page(page, snowflake_time(int(page)))
 
     async def _patiently(self, work: Callable[[], Awaitable[None]]) -> None:
         """Try until it is done, or can't be any more."""

@@ -6,7 +6,8 @@ from collections.abc import Callable
 import discord
 
 from bots.discord.errors import patiently
-from core.domain.messages import Gone, Rank
+from core.domain.errors import CannotShow
+from core.domain.messages import Rank
 
 BELIEVED = 60.0  # seconds; a command carries what the server says just now
 
@@ -47,5 +48,5 @@ class Ranks:
             return rank(place.permissions_for(member))
         except discord.NotFound:
             return Rank.GUEST
-        except (discord.DiscordException, Gone):
+        except (discord.DiscordException, CannotShow):
             return Rank.MEMBER

@@ -10,9 +10,9 @@ from typing import Any
 
 import discord
 from discord import app_commands
-from discord.app_commands import AppCommandContext, AppInstallationType, Choice, Command, Group
+from discord.app_commands import AppCommandContext, AppInstallationType, Choice, Group
 
-from core.commands.registry import Kind, Parameter, Row
+from core.commands.registry import Command, Parameter, ParameterKind
 from core.domain.messages import Rank
 
 CHOICES = 25  # suggestions that Discord takes at once
@@ -20,23 +20,28 @@ MODEL = "model"  # the parameter whose suggestions are the models that are known
 FORM = 4000  # characters of a text in a form; Discord's own limit
 
 Interaction = discord.Interaction[discord.Client]
-Give = Callable[[Interaction, Row, Mapping[str, str]], Awaitable[None]]
+SlashCommand = app_commands.Command[Any, ..., Any]
+Give = Callable[[Interaction, Command, Mapping[str, str]], Awaitable[None]]
 """A person gave a command, with these values."""
 Ask = Callable[[Interaction, str, bool], Awaitable[None]]
 """A person asked with `/ask`: the prompt, and whether only they shall see the answer."""
-Suggest = Callable[[Row, Parameter, str], Awaitable[Sequence[str]]]
+Suggest = Callable[[Command, Parameter, str], Awaitable[Sequence[str]]]
 """What could be meant by what is typed so far."""
 
 # Stated in full: what is left out of a command is filled from the tree's own.
 SERVERS_AND_DMS = AppCommandContext(guild=True, dm_channel=True, private_channel=False)
 SERVERS = AppInstallationType(guild=True, user=False)
 
-_TYPES: dict[Kind, Any] = {Kind.NUMBER: int, Kind.PERSON: discord.User, Kind.FILE: discord.Attachment}
+_TYPES: dict[ParameterKind, Any] = {
+    ParameterKind.NUMBER: int,
+    ParameterKind.PERSON: discord.User,
+    ParameterKind.FILE: discord.Attachment,
+}
 
 
-def build(table: Sequence[Row], ask: Ask, give: Give, suggest: Suggest) -> list[Command[Any, ..., Any] | Group]:
+def build(table: Sequence[Command], ask: Ask, give: Give, suggest: Suggest) -> list[SlashCommand | Group]:
     """The commands of `table`, those of two words in groups, and `/ask`."""
-    built: list[Command[Any, ..., Any] | Group] = [_ask(ask)]
+    built: list[SlashCommand | Group] = [_ask(ask)]
     for word, rows in groupby(sorted(table, key=lambda row: row.words), key=lambda row: row.words.split()[0]):
         commands = list(rows)
         alone = len(commands[0].words.split()) == 1
@@ -56,18 +61,20 @@ async def sync(tree: app_commands.CommandTree[Any], known: str | None) -> str:
     return fingerprint
 
 
-async def static(row: Row, parameter: Parameter, typed: str) -> Sequence[str]:
+async def static(row: Command, parameter: Parameter, typed: str) -> Sequence[str]:
     """The parameter's own choices, as far as they hold what is typed."""
     return [choice for choice in parameter.choices if typed.lower() in choice.lower()]
 
 
-def form(row: Row, parameter: Parameter, submit: Callable[[Interaction, str], Awaitable[None]]) -> discord.ui.Modal:
+def form(row: Command, parameter: Parameter, submit: Callable[[Interaction, str], Awaitable[None]]) -> discord.ui.Modal:
     """A form that asks for one long text."""
     return _Form(row, parameter, submit)
 
 
 class _Form(discord.ui.Modal):
-    def __init__(self, row: Row, parameter: Parameter, submit: Callable[[Interaction, str], Awaitable[None]]) -> None:
+    def __init__(
+        self, row: Command, parameter: Parameter, submit: Callable[[Interaction, str], Awaitable[None]]
+    ) -> None:
         super().__init__(title=f"/{row.words}"[:45], timeout=3600)
         self._submit = submit
         self._text: discord.ui.TextInput[discord.ui.Modal] = discord.ui.TextInput(
@@ -80,14 +87,14 @@ class _Form(discord.ui.Modal):
         await self._submit(interaction, self._text.value)
 
 
-def _ask(ask: Ask) -> Command[Any, ..., Any]:
+def _ask(ask: Ask) -> SlashCommand:
     async def called(interaction: Interaction, prompt: str, private: bool = False) -> None:
         await ask(interaction, prompt, private)
 
     called = app_commands.describe(
         prompt="What you want to know", private="Only you see the answer, and nothing of it is kept"
     )(called)
-    return Command(
+    return app_commands.Command(
         name="ask",
         description="Ask Claude",
         callback=called,
@@ -96,7 +103,7 @@ def _ask(ask: Ask) -> Command[Any, ..., Any]:
     )
 
 
-def _group(word: str, rows: Sequence[Row], give: Give, suggest: Suggest) -> Group:
+def _group(word: str, rows: Sequence[Command], give: Give, suggest: Suggest) -> Group:
     """Discord hides a group from those below the least rank in it; who may do what is checked when it is done."""
     group = Group(
         name=word,
@@ -110,7 +117,7 @@ def _group(word: str, rows: Sequence[Row], give: Give, suggest: Suggest) -> Grou
     return group
 
 
-def _command(row: Row, give: Give, suggest: Suggest) -> Command[Any, ..., Any]:
+def _command(row: Command, give: Give, suggest: Suggest) -> SlashCommand:
     """The command of one row. Its callback has the row's parameters in its signature, which the library reads."""
 
     async def called(interaction: Interaction, **given: Any) -> None:
@@ -121,10 +128,10 @@ def _command(row: Row, give: Give, suggest: Suggest) -> Command[Any, ..., Any]:
     called.__signature__ = Signature(arguments)  # type: ignore[attr-defined]  # functions may have one
     called = app_commands.rename(**{_spelt(one): one.name for one in row.parameters})(called)
     called = app_commands.describe(**{_spelt(one): one.about[:100] for one in row.parameters})(called)
-    called = app_commands.choices(**{_spelt(one): _choices(one) for one in row.parameters if one.kind is Kind.CHOICE})(
-        called
-    )
-    command: Command[Any, ..., Any] = Command(
+    called = app_commands.choices(
+        **{_spelt(one): _choices(one) for one in row.parameters if one.kind is ParameterKind.CHOICE}
+    )(called)
+    command: SlashCommand = app_commands.Command(
         name=row.words.split()[-1],
         description=row.about[:100],
         callback=called,
@@ -133,7 +140,7 @@ def _command(row: Row, give: Give, suggest: Suggest) -> Command[Any, ..., Any]:
     )
     command.default_permissions = _permissions(row.rank)
     for parameter in row.parameters:
-        if parameter.kind is Kind.TEXT and (parameter.choices or parameter.name == MODEL):
+        if parameter.kind is ParameterKind.TEXT and (parameter.choices or parameter.name == MODEL):
             command.autocomplete(_spelt(parameter))(_suggesting(row, parameter, suggest))
     return command
 
@@ -141,7 +148,7 @@ def _command(row: Row, give: Give, suggest: Suggest) -> Command[Any, ..., Any]:
 def _argument(parameter: Parameter) -> Argument:
     """A long text is always optional: where it is missing a form asks for it."""
     kind = _TYPES.get(parameter.kind, str)
-    needed = parameter.required and parameter.kind is not Kind.LONG
+    needed = parameter.required and parameter.kind is not ParameterKind.LONG
     default = Argument.empty if needed else None
     annotation = kind if needed else kind | None
     return Argument(_spelt(parameter), Argument.KEYWORD_ONLY, default=default, annotation=annotation)
@@ -161,7 +168,7 @@ def _permissions(rank: Rank) -> discord.Permissions | None:
     return discord.Permissions(manage_channels=True) if rank >= Rank.MANAGER else None
 
 
-def _suggesting(row: Row, parameter: Parameter, suggest: Suggest) -> Callable[[Interaction, str], Any]:
+def _suggesting(row: Command, parameter: Parameter, suggest: Suggest) -> Callable[[Interaction, str], Any]:
     async def suggested(interaction: Interaction, typed: str) -> list[Choice[str]]:
         found = await suggest(row, parameter, typed)
         return [Choice(name=one[:100], value=one[:100]) for one in found[:CHOICES]]

@@ -12,13 +12,14 @@ from bots.discord.client import Rest
 from bots.discord.errors import patiently
 from bots.discord.history import Reader
 from bots.discord.names import Names
-from bots.discord.parse import DIRECT, Json, Place, Us
-from bots.discord.publisher import Pause, Showing
+from bots.discord.parse import DIRECT, ChannelPlace, Json, Us
+from bots.discord.publisher import Pause, Publisher
 from bots.discord.ranks import Ranks, rank
 from bots.discord.targets import BySlash, InChannel, Outlet, Privately
 from bots.discord.throttle import Pace
-from core.domain.messages import Attachment, Gone, Hindered, History, Question, Rank, Reach
-from core.domain.platform import Shown
+from core.domain.errors import CannotAnswer, CannotShow
+from core.domain.messages import Attachment, History, Question, Rank, Reach
+from core.domain.platform import ReplyView
 
 HOSTS = {"cdn.discordapp.com", "media.discordapp.net"}
 LARGEST = 25 * 1024 * 1024  # bytes of a file that we read
@@ -38,7 +39,7 @@ class House:
     origin: str
 
 
-class Surface:
+class DiscordSurface:
     """One question's place. `first` is the page that is there already, known since its interaction was deferred."""
 
     def __init__(self, house: House, us: Us, question: Question, first: str | None = None) -> None:
@@ -61,16 +62,16 @@ class Surface:
         return await self._house.names.of(self._guild, people)
 
     async def fetch(self, attachment: Attachment) -> bytes:
-        """The file. Raises Hindered if it is too large, Gone if it is not Discord's or no longer there."""
+        """The file. Raises CannotAnswer if it is too large, CannotShow if it is not Discord's or no longer there."""
         if attachment.size > LARGEST:
-            raise Hindered(f"{attachment.name} is larger than the {LARGEST // 2**20} MiB that I read.")
+            raise CannotAnswer(f"{attachment.name} is larger than the {LARGEST // 2**20} MiB that I read.")
         parts = urlsplit(attachment.url)
         if parts.hostname not in HOSTS and f"{parts.scheme}://{parts.netloc}" != self._house.origin:
-            raise Gone(f"{attachment.name} is not at Discord")
+            raise CannotShow(f"{attachment.name} is not at Discord")
         try:
             return await patiently(lambda: self._house.rest.file(attachment.url), self._house.pause)
         except discord.HTTPException as error:
-            raise Gone(f"{attachment.name} is no longer there ({error.status})") from error
+            raise CannotShow(f"{attachment.name} is no longer there ({error.status})") from error
 
     async def rank(self, person: str) -> Rank:
         if person in self._house.managers:
@@ -81,11 +82,11 @@ class Surface:
             return rank(discord.Permissions(int(granted)))
         return await self._house.ranks.of(self._guild, self._place.at, person)
 
-    async def show(self, reply: Shown) -> None:
-        """Raises Gone where nothing can be shown any more."""
+    async def show(self, reply: ReplyView) -> None:
+        """Raises CannotShow where nothing can be shown any more."""
         outlet = await self._outlet(reply.threaded)
         quote = formatting.quoted(self._address["prompt"]) if "prompt" in self._address else ""
-        await Showing(reply, outlet, self._house.pace, quote, self._house.pause).run()
+        await Publisher(reply, outlet, self._house.pace, quote, self._house.pause).run()
 
     @property
     def _slash(self) -> bool:
@@ -113,13 +114,13 @@ class Surface:
         title = self._address.get("title") or "Claude"
         try:
             await patiently(lambda: house.rest.open_thread(key.channel, name, title), house.pause)
-        except (discord.HTTPException, Gone):
+        except (discord.HTTPException, CannotShow):
             return InChannel(house.rest, self._place, self._us, name, name)
-        place = Place(key.workspace, key.channel, name, whole=True)
+        place = ChannelPlace(key.workspace, key.channel, name, whole=True)
         return InChannel(house.rest, place, self._us, name, None)
 
 
-def _place(question: Question, address: Json) -> Place:
+def _place(question: Question, address: Json) -> ChannelPlace:
     key = question.key
     at = address.get("at", key.channel)
-    return Place(key.workspace, key.channel, at, whole=key.workspace == DIRECT or at != key.channel)
+    return ChannelPlace(key.workspace, key.channel, at, whole=key.workspace == DIRECT or at != key.channel)

@@ -9,8 +9,9 @@ import discord
 from bots.discord import parse
 from bots.discord.client import ORIGINAL, Rest
 from bots.discord.errors import EXPIRED, INVALID_FORM, NO_HISTORY, UNKNOWN_MESSAGE
-from bots.discord.parse import Place, Us
-from core.domain.messages import File, Gone
+from bots.discord.parse import ChannelPlace, Us
+from core.domain.errors import CannotShow
+from core.domain.messages import File
 
 ARCHIVED = 50083
 NONCE = 25  # characters; Discord refuses longer ones
@@ -45,7 +46,7 @@ class InChannel:
     """Pages are messages of a channel, replies to `to` where that can be."""
 
     rest: Rest
-    place: Place
+    place: ChannelPlace
     us: Us
     question: str
     to: str | None
@@ -97,7 +98,7 @@ class BySlash:
     """
 
     rest: Rest
-    place: Place
+    place: ChannelPlace
     us: Us
     question: str
     application: str
@@ -153,7 +154,7 @@ class Privately:
     """Every page answers an interaction, is seen by its person alone, and is out of reach after 15 minutes."""
 
     rest: Rest
-    place: Place
+    place: ChannelPlace
     application: str
     token: str
     first: str | None = None
@@ -190,5 +191,5 @@ class Privately:
             return await call
         except discord.HTTPException as error:
             if error.code in EXPIRED:
-                raise Gone("a private answer's 15 minutes are over") from error
+                raise CannotShow("a private answer's 15 minutes are over") from error
             raise

@@ -6,7 +6,7 @@ from typing import Literal
 import aiohttp
 from yarl import URL
 
-from core.telemetry import Called, Watch
+from core.telemetry import Emit, PlatformCalled
 
 WORDS = frozenset(
     [
@@ -21,7 +21,7 @@ SOCKETS = {"ws", "wss"}
 Outcome = Literal["ok", "limited", "failed"]
 
 
-def counted(watch: Watch, api: str) -> aiohttp.TraceConfig:
+def counted(emit: Emit, api: str) -> aiohttp.TraceConfig:
     """What tells `watch` of each request that a client's session makes, below the address `api` or of a file."""
     base = URL(api).path
 
@@ -33,7 +33,7 @@ def counted(watch: Watch, api: str) -> aiohttp.TraceConfig:
 
     def tell(verb: str, url: URL, ended: Outcome) -> None:
         if url.scheme not in SOCKETS:
-            watch(Called("discord", method(verb, url.path.removeprefix(base)), ended))
+            emit(PlatformCalled("discord", method(verb, url.path.removeprefix(base)), ended))
 
     trace = aiohttp.TraceConfig()
     trace.on_request_end.append(ended)

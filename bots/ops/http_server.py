@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, asynccontextmanager, contextmanag
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from core.settings import Misset
+from core.domain.errors import SettingsError
 
 LARGEST = 1_000_000  # bytes of a request; Slack's stay far below
 PARTING = 3.0  # seconds that requests under way get at the end
@@ -15,7 +15,7 @@ PARTING = 3.0  # seconds that requests under way get at the end
 Mount = Callable[[Iterable[web.RouteDef]], AbstractContextManager[None]]
 
 
-class Server:
+class HttpServer:
     """Answers the paths that are mounted just now; aiohttp's own routes can't change once it listens."""
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Server:
 
     @asynccontextmanager
     async def served(self, host: str, port: int) -> AsyncIterator[int]:
-        """Listen while this lasts, and tell the port. Raises Misset where that is not possible."""
+        """Listen while this lasts, and tell the port. Raises SettingsError where that is not possible."""
         app = web.Application(client_max_size=LARGEST)
         app.router.add_route("*", "/{path:.*}", self._answered)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=PARTING)
@@ -56,4 +56,4 @@ async def _listening(site: web.TCPSite, place: str) -> None:
     try:
         await site.start()
     except OSError as error:
-        raise Misset(f"CONFAB_HTTP_PORT: can't listen on {place} ({os.strerror(error.errno or 0)}).") from None
+        raise SettingsError(f"CONFAB_HTTP_PORT: can't listen on {place} ({os.strerror(error.errno or 0)}).") from None

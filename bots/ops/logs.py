@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Literal
 
-from core.telemetry import answering
+from core.telemetry import current_question
 
 TOKENS = re.compile(
     r"(?:sk-ant-|xox[a-z]-|xapp-|xoxe\.)[\w-]{6,}|[\w-]{23,28}\.[\w-]{6}\.[\w-]{27,}"
@@ -56,7 +56,7 @@ class Json(Discreet):
 def fields(record: logging.LogRecord) -> dict[str, str]:
     """The ids that belong to a line: its own, and those of the question that is being answered."""
     given = {name: value for name in FIELDS if (value := getattr(record, name, None))}
-    return {name: str(value) for name, value in {**(answering.get() or {}), **given}.items()}
+    return {name: str(value) for name, value in {**(current_question.get() or {}), **given}.items()}
 
 
 def start(level: str, secrets: Iterable[str], form: Format = "auto") -> None:

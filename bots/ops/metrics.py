@@ -8,10 +8,9 @@ from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
-from core.billing.usage import Usage
-from core.domain.messages import Question
-from core.store.protocols import Outcome
-from core.telemetry import Begun, Called, Closed, Requested, Sign
+from core.domain.messages import Outcome, Question
+from core.domain.usage import Usage
+from core.telemetry import AnswerBegun, PlatformCalled, QuestionClosed, RequestEnded, TelemetryEvent
 
 KINDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
 SECONDS = (0.5, 1, 2, 3, 5, 8, 13, 20, 30, 60, 120, 300)
@@ -42,16 +41,16 @@ class Metrics:
         self._connected = shown("confab_connected", "Whether a platform is connected.", ["platform"])
         self._used = Usage()
 
-    def __call__(self, sign: Sign) -> None:
+    def __call__(self, sign: TelemetryEvent) -> None:
         match sign:
-            case Begun(question):
+            case AnswerBegun(question):
                 self._first.labels(question.key.platform).observe(self._age(question))
-            case Closed(question, outcome):
+            case QuestionClosed(question, outcome):
                 self._close(question, outcome)
-            case Requested(model, outcome, usage, micro_usd):
+            case RequestEnded(model, outcome, usage, micro_usd):
                 self._requests.labels(model, outcome).inc()
                 self._spend(model, usage or Usage(), micro_usd or 0)
-            case Called(platform, method, outcome):
+            case PlatformCalled(platform, method, outcome):
                 self._calls.labels(platform, method, outcome).inc()
 
     def text(self, waiting: int, oldest: datetime | None, connected: dict[str, bool]) -> bytes:

@@ -12,7 +12,7 @@ State = Literal["ok", "warning", "problem", "off"]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """One thing that works or does not, in the operator's words. Where something is wrong, `mend` says what to do."""
 
     service: str
@@ -32,17 +32,17 @@ class Service:
 
     name: str
 
-    def ok(self, name: str, says: str) -> Finding:
-        return Finding(self.name, name, "ok", says)
+    def ok(self, name: str, says: str) -> CheckResult:
+        return CheckResult(self.name, name, "ok", says)
 
-    def warning(self, name: str, says: str, mend: str) -> Finding:
-        return Finding(self.name, name, "warning", says, mend)
+    def warning(self, name: str, says: str, mend: str) -> CheckResult:
+        return CheckResult(self.name, name, "warning", says, mend)
 
-    def problem(self, name: str, says: str, mend: str) -> Finding:
-        return Finding(self.name, name, "problem", says, mend)
+    def problem(self, name: str, says: str, mend: str) -> CheckResult:
+        return CheckResult(self.name, name, "problem", says, mend)
 
-    def off(self, mend: str) -> Finding:
-        return Finding(self.name, "settings", "off", "not configured", mend)
+    def off(self, mend: str) -> CheckResult:
+        return CheckResult(self.name, "settings", "off", "not configured", mend)
 
 
 CLAUDE = Service("Claude")
@@ -50,7 +50,7 @@ SLACK = Service("Slack")
 DISCORD = Service("Discord")
 DATABASE = Service("Database")
 
-Findings = AsyncIterator[Finding]
+Findings = AsyncIterator[CheckResult]
 """A check under way: asks as it is read, and ends."""
 
 
@@ -66,5 +66,5 @@ async def together(*checks: Findings) -> Findings:
             raise one
 
 
-async def _all(check: Findings) -> list[Finding]:
+async def _all(check: Findings) -> list[CheckResult]:
     return [finding async for finding in check]

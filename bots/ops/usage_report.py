@@ -8,8 +8,9 @@ from core.billing import reconciliation, reports
 from core.billing.reconciliation import Comparison, Statement
 from core.billing.usage import Scope
 from core.commands.usage import Wanted, account, notes, totals
+from core.domain.errors import SettingsError
 from core.rendering.tables import draw_table
-from core.settings import Misset, Settings
+from core.settings import Settings
 from core.store.protocols import Ledger
 from core.store.sqlite import inspect, open_store
 
@@ -18,7 +19,7 @@ EXPORTS = {"csv": reports.as_csv, "json": reports.as_json}
 
 
 async def shown(settings: Settings, workspace: str, since: str, by: str, *, kind: str, now: datetime) -> str:
-    """The accounts of every workspace, or of the one named, as this kind of text. Raises Misset and Unusable."""
+    """The report of every workspace, or of the one named, as this kind of text. Raises SettingsError, StoreUnusable."""
     async with _ledger(settings.database_url) as ledger:
         places = await _workspaces(ledger, workspace)
         wanted = [(Wanted(Scope(one), one, since, by), await _zone(ledger, one, settings, now)) for one in places]
@@ -30,7 +31,7 @@ async def shown(settings: Settings, workspace: str, since: str, by: str, *, kind
 
 
 async def compared(settings: Settings, statement: Statement) -> list[Comparison]:
-    """Each day and model of a statement beside what all workspaces used. Raises Unusable."""
+    """Each day and model of a statement beside what all workspaces used. Raises StoreUnusable."""
     since = datetime.fromisoformat(statement.first).replace(tzinfo=UTC)
     async with _ledger(settings.database_url) as ledger:
         bill = [line for one in await ledger.workspaces() for line in await ledger.spent(Scope(one), since, "bill")]
@@ -50,7 +51,9 @@ async def _ledger(url: str) -> AsyncIterator[Ledger]:
 async def _workspaces(ledger: Ledger, wanted: str) -> Sequence[str]:
     found = await ledger.workspaces()
     if wanted and wanted not in found:
-        raise Misset(f"--workspace: the ledger has no request of {wanted}; it has {', '.join(found) or 'none at all'}.")
+        raise SettingsError(
+            f"--workspace: the ledger has no request of {wanted}; it has {', '.join(found) or 'none at all'}."
+        )
     return [wanted] if wanted else found
 
 

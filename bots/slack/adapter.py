@@ -9,23 +9,25 @@ from typing import Any, Self
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.delivery.at_least_once import Telling, surely
-from bots.delivery.backfill import CatchingUp
+from bots.delivery.at_least_once import Redelivery, persist
+from bots.delivery.backfill import Backfill
 from bots.delivery.fencing import fenced
-from bots.ops.http_server import Mount, Server
+from bots.ops.http_server import HttpServer, Mount
 from bots.slack import bolt_app, http_mode, parse
 from bots.slack.backfill import Search
 from bots.slack.client import Limited, Refused, Sleep, Unsure, Web
-from bots.slack.directory import People
+from bots.slack.directory import Directory
 from bots.slack.publisher import NOTICE, QUIET
 from bots.slack.slash import form, slashed, submitted
-from bots.slack.socket_mode import PATIENCE, Patience, Socket
-from bots.slack.surface import Surface
+from bots.slack.socket_mode import PATIENCE, ReconnectPolicy, Socket
+from bots.slack.surface import SlackSurface
 from bots.slack.throttle import PAUSE, Leisure, Pace
 from bots.slack.tokens import check
-from core.domain.messages import Commanded, Event, Gap, Gone, Hear, Hindered, Question, Unconnectable
+from core.domain.errors import CannotAnswer, CannotConnect, CannotShow
+from core.domain.events import Commanded, Event, Ingest, Missed
+from core.domain.messages import Question
 from core.settings import Settings
-from core.telemetry import Watch, unwatched
+from core.telemetry import Emit, discard_event
 
 SECONDS = 30.0  # that Slack gets to answer us
 
@@ -44,33 +46,33 @@ class Slack:
         app_token: str = "",
         signing_secret: str = "",
         mount: Mount | None = None,
-        watch: Watch = unwatched,
+        emit: Emit = discard_event,
         api_url: str = "https://slack.com/api/",
         managers: frozenset[str] = frozenset(),
         grows: bool = True,
         pause: float = PAUSE,
         seconds: float = SECONDS,
-        patience: Patience = PATIENCE,
+        retry_policy: ReconnectPolicy = PATIENCE,
         sleep: Sleep = asyncio.sleep,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._bot_token = bot_token
         self._app_token, self._signing_secret = app_token, signing_secret
-        self._mount = mount or Server().mounted
-        self._watch = watch
+        self._mount = mount or HttpServer().mounted
+        self._emit = emit
         self.offline = "not connected yet"
         self._api_url, self._managers = api_url, managers
         self._grows = grows
-        self._pause, self._seconds, self._patience = pause, seconds, patience
+        self._pause, self._seconds, self._retry_policy = pause, seconds, retry_policy
         self._sleep, self._clock = sleep, clock
         self._session: aiohttp.ClientSession | None = None
-        self._known: tuple[Web, People] | None = None
+        self._known: tuple[Web, Directory] | None = None
         self._knowing = asyncio.Lock()
-        self._telling: Telling | None = None
+        self._telling: Redelivery | None = None
 
     @classmethod
-    def of(cls, settings: Settings, mount: Mount | None = None, watch: Watch = unwatched) -> Self | None:
-        """Slack as the settings have it, or None if they do not; HTTP is answered where `mount` says. Raises Misset."""
+    def of(cls, settings: Settings, mount: Mount | None = None, emit: Emit = discard_event) -> Self | None:
+        """Slack as the settings have it, or None; HTTP is served where `mount` says. Raises SettingsError."""
         bot, app, secret = (
             value.get_secret_value() if value else ""
             for value in (settings.slack_bot_token, settings.slack_app_token, settings.slack_signing_secret)
@@ -83,55 +85,57 @@ class Slack:
             app_token=app,
             signing_secret=secret,
             mount=mount,
-            watch=watch,
+            emit=emit,
             api_url=settings.slack_api_url,
             managers=settings.confab_managers,
             grows=settings.slack_streaming != "final",
         )
 
-    async def run(self, hear: Hear) -> None:
-        """Connect, and tell every event, until cancelled. Raises Unconnectable."""
+    async def run(self, ingest: Ingest) -> None:
+        """Connect, and tell every event, until cancelled. Raises CannotConnect."""
         web, _ = await self._introduced()
-        looking = Web(self._client(), web.us, web.pace, self._sleep, leisure=Leisure(), watch=self._watch)
-        catching_up = CatchingUp(hear, Search(looking).found, self._sleep)
-        self._telling = Telling(catching_up.hear, self._sleep)
+        looking = Web(self._client(), web.us, web.pace, self._sleep, leisure=Leisure(), emit=self._emit)
+        catching_up = Backfill(ingest, Search(looking).found, self._sleep)
+        self._telling = Redelivery(catching_up.ingest, self._sleep)
         try:
-            await self._connected(web, catching_up.hear)
+            await self._connected(web, catching_up.ingest)
         finally:
             await self._telling.stop()
             await catching_up.stop()
 
-    async def surface(self, question: Question) -> Surface:
-        """The thread of `question`. Raises Gone when Slack does not know us any more."""
+    async def surface(self, question: Question) -> SlackSurface:
+        """The thread of `question`. Raises CannotShow when Slack does not know us any more."""
         try:
             web, people = await self._introduced()
-        except Unconnectable as error:
-            raise Gone(str(error)) from None
-        return Surface(web, people, question, self._grows)
+        except CannotConnect as error:
+            raise CannotShow(str(error)) from None
+        return SlackSurface(web, people, question, self._grows)
 
-    async def _connected(self, web: Web, hear: Hear) -> None:
+    async def _connected(self, web: Web, ingest: Ingest) -> None:
         app = bolt_app.app(web.client, web.us, self._listen)
         if self._app_token:
-            ours, patience = frozenset({web.us.workspace}), self._patience
-            socket = Socket(app, self._app_token, web.client, hear, workspaces=ours, patience=patience, told=self._told)
+            ours, retry_policy = frozenset({web.us.workspace}), self._retry_policy
+            socket = Socket(
+                app, self._app_token, web.client, ingest, workspaces=ours, retry_policy=retry_policy, told=self._told
+            )
             await socket.run()
             return
-        await surely(hear, self._gap(web), self._sleep)
+        await persist(ingest, self._gap(web), self._sleep)
         with self._mount(http_mode.routes(app, self._signing_secret)):
             self.offline = ""
             await asyncio.Event().wait()
 
-    def _gap(self, web: Web) -> Gap:
-        return Gap(self._clock().isoformat(), "slack", frozenset({web.us.workspace}))
+    def _gap(self, web: Web) -> Missed:
+        return Missed(self._clock().isoformat(), "slack", frozenset({web.us.workspace}))
 
     async def tell(self, workspace: str, person: str, text: str) -> None:
-        """A direct message. Raises Gone."""
+        """A direct message. Raises CannotShow."""
         try:
             web, _ = await self._introduced()
             opened = await web.surely("conversations.open", users=person)
             await web.once("chat.postMessage", channel=opened["channel"]["id"], text=text, **QUIET, metadata=NOTICE)
-        except (Unconnectable, Refused, Hindered, Limited, Unsure) as error:
-            raise Gone(f"a direct message to {person} was not sent: {error}") from None
+        except (CannotConnect, Refused, CannotAnswer, Limited, Unsure) as error:
+            raise CannotShow(f"a direct message to {person} was not sent: {error}") from None
 
     def _told(self, offline: str) -> None:
         self.offline = offline
@@ -148,22 +152,22 @@ class Slack:
             self._session = aiohttp.ClientSession(timeout=timeout, trace_configs=[fenced(aiohttp.TraceConfig())])
         return AsyncWebClient(self._bot_token, self._api_url, session=self._session, retry_handlers=[])
 
-    async def _introduced(self) -> tuple[Web, People]:
-        """Who we are, asked once. Raises Unconnectable when Slack does not take our token."""
+    async def _introduced(self) -> tuple[Web, Directory]:
+        """Who we are, asked once. Raises CannotConnect when Slack does not take our token."""
         async with self._knowing:
             if self._known is None:
                 nobody = parse.Us("", "", "", "")
-                us = us_of(await self._asked(Web(self._client(), nobody, Pace(), self._sleep, watch=self._watch)))
-                web = Web(self._client(), us, Pace(self._pause), self._sleep, watch=self._watch)
-                self._known = web, People(web, self._managers)
+                us = us_of(await self._asked(Web(self._client(), nobody, Pace(), self._sleep, emit=self._emit)))
+                web = Web(self._client(), us, Pace(self._pause), self._sleep, emit=self._emit)
+                self._known = web, Directory(web, self._managers)
                 log.info("Slack knows us in %s", us.workspace)
             return self._known
 
     async def _asked(self, web: Web) -> parse.Raw:
         try:
             return await web.patiently()(web.once, "auth.test")
-        except (Gone, Refused, Hindered) as error:
-            raise Unconnectable(f"SLACK_BOT_TOKEN: Slack does not take this token ({error}).") from None
+        except (CannotShow, Refused, CannotAnswer) as error:
+            raise CannotConnect(f"SLACK_BOT_TOKEN: Slack does not take this token ({error}).") from None
 
     async def _listen(self, body: dict[str, Any]) -> bool:
         """Tell what a payload tells. It is not acknowledged before it is safe on disk."""
@@ -200,7 +204,7 @@ class Slack:
             return [command]
         try:
             await web.once("views.open", trigger_id=trigger, view=view)
-        except (Limited, Unsure, Refused, Gone, Hindered) as error:
+        except (Limited, Unsure, Refused, CannotShow, CannotAnswer) as error:
             log.warning("a form could not be opened: %s", error)
             return [command]
         return []

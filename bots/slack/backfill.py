@@ -7,7 +7,9 @@ from datetime import timedelta
 from bots.slack import parse
 from bots.slack.client import Refused, Web
 from bots.slack.parse import Raw
-from core.domain.messages import Event, Gone, Hindered, Missed, ThreadKey
+from core.domain.errors import CannotAnswer, CannotShow
+from core.domain.events import Event, MissedRange
+from core.domain.messages import ThreadKey
 
 BEGUN = timedelta(days=1)  # before the gap: threads that were begun since then are looked through, whosever they are
 KINDS = "public_channel,private_channel,mpim,im"
@@ -21,12 +23,12 @@ class Search:
     def __init__(self, web: Web) -> None:
         self._web = web
 
-    async def found(self, missed: Missed) -> list[Event]:
+    async def found(self, missed: MissedRange) -> list[Event]:
         """Everything that asks us and that we have not answered, oldest first."""
         found: list[Event] = []
         for channel in await self._channels():
             raws = await self._said(channel, missed)
-            found += parse.asking(channel, raws, self._web.us, stamp(missed))
+            found += parse.completions(channel, raws, self._web.us, stamp(missed))
         return sorted(found, key=parse.told_at)
 
     async def _channels(self) -> list[str]:
@@ -37,14 +39,14 @@ class Search:
             asked = {"types": KINDS, "exclude_archived": True, "limit": 999, "cursor": cursor}
             try:
                 answer = await self._web.read("users.conversations", **asked)
-            except (Gone, Hindered, Refused) as error:
+            except (CannotShow, CannotAnswer, Refused) as error:
                 log.warning("which channels we are in is not known, so what was missed is not found: %s", error)
                 return []
             found += [channel["id"] for channel in answer["channels"]]
             cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
         return found
 
-    async def _said(self, channel: str, missed: Missed) -> list[Raw]:
+    async def _said(self, channel: str, missed: MissedRange) -> list[Raw]:
         """What stands in a channel and in those of its threads that went on since then."""
         workspace, us = missed.workspace, self._web.us
         begun = await self._messages(ThreadKey(workspace, channel, ""), f"{(missed.since - BEGUN).timestamp():.6f}")
@@ -61,12 +63,12 @@ class Search:
         try:
             async for raws in self._web.messages(key, oldest):
                 found += raws
-        except (Gone, Hindered, Refused) as error:
+        except (CannotShow, CannotAnswer, Refused) as error:
             log.warning("what was missed in %s is not found: %s", key.channel, error)
         return found
 
 
-def stamp(missed: Missed) -> str:
+def stamp(missed: MissedRange) -> str:
     """The moment from which on it was missed, as a ts."""
     return f"{missed.since.timestamp():.6f}"
 

@@ -15,8 +15,9 @@ from tenacity import wait_exponential_jitter as longer
 
 from bots.slack.parse import Raw, Us
 from bots.slack.throttle import Leisure, Pace
-from core.domain.messages import Gone, Hindered, ThreadKey
-from core.telemetry import Called, Watch, unwatched
+from core.domain.errors import CannotAnswer, CannotShow
+from core.domain.messages import ThreadKey
+from core.telemetry import Emit, PlatformCalled, discard_event
 
 BATCH = 999  # messages of one page of history; Slack gives no more
 TRIES = 5  # times that a question to Slack is asked, before a person is told that Slack does not answer
@@ -58,7 +59,7 @@ class Unsure(Exception):
     """The answer was lost, or says that Slack is in trouble: it may have happened or not."""
 
 
-class NoThread(Gone):
+class NoThread(CannotShow):
     """There is no thread any more: its first message was deleted, and it had no other."""
 
 
@@ -85,7 +86,7 @@ class Web:
         *,
         batch: int = BATCH,
         leisure: Leisure | None = None,
-        watch: Watch = unwatched,
+        emit: Emit = discard_event,
     ) -> None:
         self.client = client
         self.us = us
@@ -95,10 +96,10 @@ class Web:
         self._sleep = sleep
         self._batch = batch
         self._leisure = leisure
-        self._watch = watch
+        self._emit = emit
 
     async def read(self, method: str, **arguments: object) -> Raw:
-        """Ask Slack, with patience. Raises Gone, Refused, or Hindered where it does not answer."""
+        """Ask Slack, with patience. Raises CannotShow, Refused, or CannotAnswer where it does not answer."""
         params = {name: value for name, value in arguments.items() if value is not None}
         if self._leisure:
             await self._sleep(self._leisure.turn(method))
@@ -107,14 +108,14 @@ class Web:
             return await self.patiently(tries)(self._call, method, http_verb="GET", params=params)
         except (Limited, Unsure) as error:
             log.error("%s", error)
-            raise Hindered("Slack does not answer me just now. Please ask again in a minute.") from None
+            raise CannotAnswer("Slack does not answer me just now. Please ask again in a minute.") from None
 
     async def once(self, method: str, **arguments: object) -> Raw:
-        """Change something. Raises Limited, Unsure, Refused, Gone, Hindered."""
+        """Change something. Raises Limited, Unsure, Refused, CannotShow, CannotAnswer."""
         return await self._call(method, json={name: value for name, value in arguments.items() if value is not None})
 
     async def surely(self, method: str, **arguments: object) -> Raw:
-        """Change something that may be changed twice, however long it takes. Raises Refused, Gone, Hindered."""
+        """Change what may be changed twice, however long it takes. Raises Refused, CannotShow, CannotAnswer."""
         return await self.patiently()(self.once, method, **arguments)
 
     async def messages(self, key: ThreadKey, oldest: str | None = None) -> AsyncIterator[list[Raw]]:
@@ -161,7 +162,7 @@ class Web:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unsure(f"{method}: {type(error).__name__}") from None
         finally:
-            self._watch(Called("slack", method, outcome))
+            self._emit(PlatformCalled("slack", method, outcome))
         answer: Raw = response.data if isinstance(response.data, dict) else {}
         return answer
 
@@ -178,9 +179,9 @@ def failed(method: str, error: SlackApiError) -> Exception:
     if status >= 500 or word in PASSING or (status == 200 and not word):
         return Unsure(f"{method}: {word or status}")
     if word in GONE:
-        return (NoThread if word == "thread_not_found" else Gone)(f"{GONE[word]} ({method}: {word})")
+        return (NoThread if word == "thread_not_found" else CannotShow)(f"{GONE[word]} ({method}: {word})")
     if word == "missing_scope":
-        return Hindered(_unscoped(method, str(said.get("needed") or "")))
+        return CannotAnswer(_unscoped(method, str(said.get("needed") or "")))
     return Refused(method, word or f"HTTP {status}")
 
 

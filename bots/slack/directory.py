@@ -8,7 +8,8 @@ from collections.abc import Callable, Set
 
 from bots.slack.client import Refused, Web
 from bots.slack.parse import Raw, Us
-from core.domain.messages import Gone, Hindered, Rank
+from core.domain.errors import CannotAnswer, CannotShow
+from core.domain.messages import Rank
 
 REMEMBERED = 10_000  # people, bots and channels
 SECONDS = 600.0  # that we believe what Slack said of them
@@ -17,7 +18,7 @@ log = logging.getLogger(__name__)
 UNKNOWN = {"user_not_found", "user_not_visible", "users_not_found", "bot_not_found"}
 
 
-class People:
+class Directory:
     """Asks Slack who somebody is, once in a while."""
 
     def __init__(
@@ -46,7 +47,7 @@ class People:
         """Who made a channel, if Slack lets us know."""
         try:
             return str((await self._asked("conversations.info", "channel", channel)).get("creator") or "")
-        except (Gone, Hindered) as error:
+        except (CannotShow, CannotAnswer) as error:
             log.warning("who made %s is not known: %s", channel, error)
             return ""
 
@@ -73,7 +74,7 @@ class People:
             answer = await self._web.read(method, **{noun: name})
         except Refused as refused:
             if refused.error not in UNKNOWN:
-                raise Hindered("Slack does not tell me who you are, so I can't do this.") from refused
+                raise CannotAnswer("Slack does not tell me who you are, so I can't do this.") from refused
             return {}
         found: Raw = answer.get(noun) or {}
         return found

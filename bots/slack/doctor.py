@@ -9,11 +9,12 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bots.ops.results import SECONDS, SLACK, Finding, Findings, together
+from bots.ops.results import SECONDS, SLACK, CheckResult, Findings, together
 from bots.slack import tokens
 from bots.slack.client import PASSING
 from bots.slack.manifest import PATH, SCOPES
-from core.settings import Misset, Settings
+from core.domain.errors import SettingsError
+from core.settings import Settings
 
 PURPOSES = {
     "app_mentions:read": "hearing mentions",
@@ -71,7 +72,7 @@ async def check(settings: Settings) -> Findings:
     )
     try:
         tokens.check(bot, app, secret, settings.confab_http_port)
-    except Misset as error:
+    except SettingsError as error:
         says, _, mend = str(error).partition(". ")
         yield SLACK.problem("settings", says, mend)
     asked = [_bot(_client(bot, settings))] if bot else []
@@ -94,7 +95,7 @@ async def _bot(client: AsyncWebClient) -> Findings:
     yield await _status(client)
 
 
-def _scopes(headers: Mapping[str, str]) -> list[Finding]:
+def _scopes(headers: Mapping[str, str]) -> list[CheckResult]:
     if (told := headers.get("x-oauth-scopes")) is None:
         return [SLACK.warning("scopes", "Slack does not say which are granted", "Compare them with the manifest.")]
     granted = {scope.strip() for scope in told.split(",")}
@@ -104,12 +105,12 @@ def _scopes(headers: Mapping[str, str]) -> list[Finding]:
     return [_unscoped(scope) for scope in missing]
 
 
-def _unscoped(scope: str) -> Finding:
+def _unscoped(scope: str) -> CheckResult:
     finding = SLACK.warning if scope in SPARE else SLACK.problem
     return finding(f"scope {scope}", f"missing; it is for {PURPOSES[scope]}", ADD)
 
 
-async def _status(client: AsyncWebClient) -> Finding:
+async def _status(client: AsyncWebClient) -> CheckResult:
     try:
         await _asked(client, "assistant.threads.setStatus", **NOWHERE)
     except _Refused as refused:
@@ -127,7 +128,7 @@ async def _socket(client: AsyncWebClient) -> Findings:
         yield SLACK.ok("app token", "accepted; Slack lets us connect")
 
 
-def _signed(secret: str) -> Finding:
+def _signed(secret: str) -> CheckResult:
     if len(secret) != SECRET or not secret.isalnum():
         mend = "Set SLACK_SIGNING_SECRET to what stands under Basic Information, App Credentials."
         return SLACK.warning("signing secret", f"not the {SECRET} letters and digits that Slack's secrets are", mend)
@@ -160,7 +161,7 @@ def _failed(error: SlackApiError) -> _Refused:
     return _Silent(word or f"HTTP {getattr(response, 'status_code', None) or getattr(response, 'status', '')}")
 
 
-def _refused(name: str, refused: _Refused, mend: str) -> Finding:
+def _refused(name: str, refused: _Refused, mend: str) -> CheckResult:
     word = str(refused)
     if isinstance(refused, _Silent):
         return SLACK.problem(name, f"Slack does not answer ({word})", REACH)

@@ -9,7 +9,8 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from bots.slack import formatting
 from bots.slack.client import Refused, Web
 from bots.slack.publisher import UNSUITED
-from core.domain.messages import File, Gone, Question
+from core.domain.errors import CannotShow
+from core.domain.messages import File, Question
 from core.rendering.paginator import pages
 
 USES = 5  # of one response_url, within half an hour
@@ -30,17 +31,17 @@ class Whisper:
         return self._left > 0
 
     async def say(self, text: str, files: Sequence[File] = ()) -> None:
-        """Say all of it, files in words: Slack hangs none on what one person sees. Raises Gone, Refused."""
+        """Say all of it, files in words: Slack hangs none on what one person sees. Raises CannotShow, Refused."""
         whole = "\n\n".join([text, *(f"```\n{file.words.rstrip()}\n```" for file in files)])
         for page in pages(whole, formatting.DIALECT):
             if not await self.respond(page, "ephemeral"):
                 await self._whispered(page)
 
     async def aloud(self, text: str) -> None:
-        """Say it to the channel, where we may not post but may respond. Raises Gone."""
+        """Say it to the channel, where we may not post but may respond. Raises CannotShow."""
         for page in pages(text, formatting.DIALECT):
             if not await self.respond(page, "in_channel"):
-                raise Gone("the command can't be responded to any more")
+                raise CannotShow("the command can't be responded to any more")
 
     async def respond(self, page: str, kind: str) -> bool:
         """Whether the response_url took a page, as far as we know."""

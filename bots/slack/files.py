@@ -6,7 +6,8 @@ import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bots.slack.client import Refused, Web, failed
-from core.domain.messages import Attachment, File, Gone, Hindered, ThreadKey
+from core.domain.errors import CannotAnswer, CannotShow
+from core.domain.messages import Attachment, File, ThreadKey
 
 FETCHED = 32_000_000  # bytes; no request to Claude may be larger
 CHUNK = 65_536
@@ -15,20 +16,22 @@ log = logging.getLogger(__name__)
 
 
 async def fetch(web: Web, attachment: Attachment, most: int = FETCHED) -> bytes:
-    """The file, of `most` bytes. Raises Hindered where Slack does not give it to us, Gone where it has none."""
+    """The file, of `most` bytes. Raises CannotAnswer where Slack refuses it, CannotShow where it has none."""
     url = attachment.url or await _address(web, attachment)
     if not web.trusted(url):
-        raise Hindered(f"I may not fetch {attachment.name or 'this file'}: it is not kept by Slack.")
+        raise CannotAnswer(f"I may not fetch {attachment.name or 'this file'}: it is not kept by Slack.")
     session = web.client.session
     assert session is not None
     headers = {"Authorization": f"Bearer {web.client.token}"}
     try:
         async with session.get(url, headers=headers, allow_redirects=False) as response:
             if response.status != 200 or response.content_type == "text/html":
-                raise Hindered(f"Slack does not give me {attachment.name}: the app may need the scope `files:read`.")
+                raise CannotAnswer(
+                    f"Slack does not give me {attachment.name}: the app may need the scope `files:read`."
+                )
             return await _bytes(response, attachment, most)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise Hindered(f"Slack does not give me {attachment.name} just now. Please ask again.") from error
+        raise CannotAnswer(f"Slack does not give me {attachment.name} just now. Please ask again.") from error
 
 
 async def _bytes(response: aiohttp.ClientResponse, attachment: Attachment, most: int) -> bytes:
@@ -36,7 +39,7 @@ async def _bytes(response: aiohttp.ClientResponse, attachment: Attachment, most:
     async for chunk in response.content.iter_chunked(CHUNK):
         content += chunk
         if len(content) > most:
-            raise Hindered(f"{attachment.name} is too large for me: I read up to {most / 1_000_000:g} MB.")
+            raise CannotAnswer(f"{attachment.name} is too large for me: I read up to {most / 1_000_000:g} MB.")
     return bytes(content)
 
 
@@ -45,7 +48,7 @@ async def _address(web: Web, attachment: Attachment) -> str:
     try:
         answer = await web.read("files.info", file=attachment.id)
     except Refused as refused:
-        raise Gone(str(refused)) from None
+        raise CannotShow(str(refused)) from None
     file = answer.get("file") or {}
     return str(file.get("url_private_download") or file.get("url_private") or "")
 

@@ -7,21 +7,9 @@ from typing import Any
 
 from bots.slack.markup import mentioned, of_blocks, plain
 from core.commands import TABLE
-from core.commands.registry import Problem, find, options
-from core.domain.messages import (
-    Asks,
-    Attachment,
-    Commanded,
-    Deleted,
-    Edited,
-    Event,
-    History,
-    Message,
-    Pressed,
-    Reach,
-    Said,
-    ThreadKey,
-)
+from core.commands.registry import UsageError, find, options
+from core.domain.events import Commanded, Deleted, Edited, Event, Posted, Pressed
+from core.domain.messages import Asks, Attachment, History, Message, Reach, ThreadKey
 
 Raw = Mapping[str, Any]
 
@@ -64,7 +52,7 @@ def told(body: Raw, us: Us) -> list[Event]:
     return []
 
 
-def asking(channel: str, raws: Iterable[Raw], us: Us, oldest: str) -> list[Event]:
+def completions(channel: str, raws: Iterable[Raw], us: Us, oldest: str) -> list[Event]:
     """What asks us among messages of a channel that Slack shows afterwards, as it would have been told then.
 
     What is older, or has an answer of ours, is left out.
@@ -73,13 +61,13 @@ def asking(channel: str, raws: Iterable[Raw], us: Us, oldest: str) -> list[Event
     answered = {payload(raw).get("question") for raw in shown.values() if is_mine(raw, us)}
     missed = [raw for ts, raw in shown.items() if float(ts) >= float(oldest) and ts not in answered]
     events = [event for raw in missed for event in told(_afterwards(channel, raw, us), us)]
-    return [event for event in events if not (isinstance(event, Said) and event.asks is Asks.NO)]
+    return [event for event in events if not (isinstance(event, Posted) and event.asks is Asks.NO)]
 
 
 def told_at(event: Event) -> datetime:
     """When what an event tells was said."""
     match event:
-        case Said() | Edited():
+        case Posted() | Edited():
             return event.message.at
         case Commanded():
             return event.at
@@ -132,7 +120,7 @@ def whispers(line: str) -> bool:
     try:
         row, rest = find(TABLE, line)
         return row.whispers(options(row, rest))
-    except Problem:
+    except UsageError:
         return True
 
 
@@ -164,7 +152,7 @@ def _posted(body: Raw, event: Raw, us: Us) -> list[Event]:
     asks = _asks(event, us)
     if asks is Asks.CERTAINLY and (line := _command(said)):
         return [] if said.bot else [Commanded(said.id, key, said.author, line, said.at, private=whispers(line))]
-    return [Said(said.id, key, said, asks)]
+    return [Posted(said.id, key, said, asks)]
 
 
 def _changed(body: Raw, event: Raw, us: Us) -> list[Event]:

@@ -8,7 +8,7 @@ from typing import Any
 from bots.slack import formatting
 from bots.slack.client import Limited, Refused, Unsure, Web
 from bots.slack.parse import MARK, at, is_mine, payload
-from core.domain.platform import Shown
+from core.domain.platform import ReplyView
 from core.rendering.paginator import Delete, Edit, Pager, Post, Posted, steps
 
 SKEW = timedelta(minutes=2)  # that Slack's clock and ours may differ
@@ -21,10 +21,10 @@ NOTICE = {"event_type": MARK, "event_payload": {"question": "", "page": 1, "noti
 log = logging.getLogger(__name__)
 
 
-class Posts:
+class Publisher:
     """Makes Slack's messages equal a reply's text. What a predecessor posted is taken over."""
 
-    def __init__(self, web: Web, reply: Shown) -> None:
+    def __init__(self, web: Web, reply: ReplyView) -> None:
         self._web = web
         self._reply = reply
         self._posted: list[Posted] | None = None
@@ -34,14 +34,14 @@ class Posts:
         self._plainly = False
 
     async def grow(self, text: str) -> None:
-        """Show a text that is not final, as far as Slack lets us just now. Raises Gone, Refused."""
+        """Show a text that is not final, as far as Slack lets us just now. Raises CannotShow, Refused."""
         try:
             await self._become(text, final=False)
         except (Limited, Unsure) as error:
             log.info("an edit is left out: %s", error)
 
     async def settle(self, text: str) -> None:
-        """Show the final text, however long it takes. Raises Gone, Refused."""
+        """Show the final text, however long it takes. Raises CannotShow, Refused."""
         if self._reply.notice and self._posted:
             self._posted = [Posted(page.id, None) for page in self._posted]  # their marks change too
         await self._web.patiently()(self._become, text, final=True)
@@ -77,7 +77,7 @@ class Posts:
             ts, shown = await self._new(text, len(posted) + 1), text
         self._unsure = False
         posted.append(Posted(ts, shown))
-        await self._reply.posted(ts, at(ts))
+        await self._reply.record_page(ts, at(ts))
 
     async def _new(self, text: str, number: int) -> str:
         key = self._reply.question.key

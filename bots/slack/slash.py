@@ -8,8 +8,9 @@ from typing import Any
 from bots.slack.markup import plain
 from bots.slack.parse import Raw, whispers, workspace
 from core.commands import TABLE
-from core.commands.registry import Parameter, Row, find, missing, options
-from core.domain.messages import Commanded, ThreadKey
+from core.commands.registry import Command, Parameter, find, missing, options
+from core.domain.events import Commanded
+from core.domain.messages import ThreadKey
 
 FORM = "confab_form"  # callback_id of our forms
 TITLE = 24  # characters; Slack refuses longer titles
@@ -74,7 +75,7 @@ def _note(command: Commanded) -> str:
     return json.dumps({"key": key, "line": command.line, "address": command.address})
 
 
-def _field(row: Row, parameter: Parameter) -> dict[str, Any]:
+def _field(row: Command, parameter: Parameter) -> dict[str, Any]:
     element = {"type": "plain_text_input", "action_id": parameter.name, "multiline": True, "max_length": LONGEST}
     label = _plain(f"{row.about}. {parameter.about.capitalize()}."[:LABEL])
     return {"type": "input", "block_id": parameter.name, "label": label, "element": element}

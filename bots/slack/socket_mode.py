@@ -15,8 +15,8 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.slack.client import Limited, Unsure, failed
-from core.domain.messages import Gap, Hear, Unconnectable
-from core.store.protocols import Unavailable
+from core.domain.errors import CannotConnect, StoreUnavailable
+from core.domain.events import Ingest, Missed
 
 PARTING = 3.0  # seconds that events under way get at the end; Slack waits no longer for their ack
 
@@ -25,12 +25,12 @@ quiet = logging.getLogger("slack_sdk.socket")
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class ReconnectPolicy:
     """How long we wait for Slack, in seconds."""
 
     ping: float = 10.0
     """Between two pings; a connection that says nothing is made anew after one and a half of them."""
-    watch: float = 5.0
+    emit: float = 5.0
     """Between two looks at the connection."""
     lost: float = 60.0
     """Without a connection, until we begin from nothing: the SDK goes on with an address that is stale."""
@@ -40,7 +40,7 @@ class Patience:
     """Between two tries to reach Slack."""
 
 
-PATIENCE = Patience()
+PATIENCE = ReconnectPolicy()
 
 
 class Socket:
@@ -54,28 +54,28 @@ class Socket:
         app: AsyncApp,
         token: str,
         client: AsyncWebClient,
-        hear: Hear,
+        ingest: Ingest,
         *,
         workspaces: frozenset[str] = frozenset(),
-        patience: Patience = PATIENCE,
+        retry_policy: ReconnectPolicy = PATIENCE,
         told: Callable[[str], None] = lambda _offline: None,
     ) -> None:
         self._app = app
         self._token = token
         self._client = client
-        self._hear = hear
+        self._hear = ingest
         self._workspaces = workspaces
-        self._patience = patience
+        self._retry_policy = retry_policy
         self._told = told
         self._caught_up = asyncio.Event()
         self._busy: set[asyncio.Task[Any]] = set()
 
     async def run(self) -> None:
-        """Stay connected until cancelled. Raises Unconnectable when Slack does not take our token."""
+        """Stay connected until cancelled. Raises CannotConnect when Slack does not take our token."""
         while True:
             address = await self._address()
             handler = AsyncSocketModeHandler(
-                self._app, self._token, quiet, self._client, ping_interval=self._patience.ping
+                self._app, self._token, quiet, self._client, ping_interval=self._retry_policy.ping
             )
             handler.client.message_listeners.append(self._greeted)
             handler.client.socket_mode_request_listeners[:] = [self._handed(handler)]
@@ -94,10 +94,10 @@ class Socket:
             except SlackApiError as error:
                 failure = failed("apps.connections.open", error)
                 if not isinstance(failure, Limited | Unsure):
-                    raise Unconnectable(f"SLACK_APP_TOKEN: Slack does not take this token ({failure}).") from None
-                pause = failure.seconds if isinstance(failure, Limited) else self._patience.again
+                    raise CannotConnect(f"SLACK_APP_TOKEN: Slack does not take this token ({failure}).") from None
+                pause = failure.seconds if isinstance(failure, Limited) else self._retry_policy.again
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                failure, pause = Unsure(f"apps.connections.open: {type(error).__name__}"), self._patience.again
+                failure, pause = Unsure(f"apps.connections.open: {type(error).__name__}"), self._retry_policy.again
             log.warning("Slack can't be reached, trying again: %s", failure)
             self._told(f"Slack can't be reached: {failure}")
             await asyncio.sleep(pause)
@@ -105,14 +105,14 @@ class Socket:
     async def _connected(self, handler: AsyncSocketModeHandler) -> None:
         """Connect, and return when the connection was lost for long."""
         try:
-            async with asyncio.timeout(self._patience.connect):
+            async with asyncio.timeout(self._retry_policy.connect):
                 await handler.connect_async()  # type: ignore[no-untyped-call]  # Bolt has no types here
         except TimeoutError:
             return
-        patience, lost = self._patience, 0.0
-        while lost < patience.lost:
-            await asyncio.sleep(patience.watch)
-            lost = 0.0 if await handler.client.is_connected() else lost + patience.watch
+        retry_policy, lost = self._retry_policy, 0.0
+        while lost < retry_policy.lost:
+            await asyncio.sleep(retry_policy.emit)
+            lost = 0.0 if await handler.client.is_connected() else lost + retry_policy.emit
             self._told(f"without a connection for {lost:g} s" if lost else "")
         log.warning("the connection to Slack was lost for %d s, beginning anew", lost)
 
@@ -133,11 +133,11 @@ class Socket:
         log.info("connected to Slack")
         while True:
             try:
-                await self._hear(Gap(secrets.token_hex(8), "slack", self._workspaces))
+                await self._hear(Missed(secrets.token_hex(8), "slack", self._workspaces))
                 break
-            except Unavailable as error:
+            except StoreUnavailable as error:
                 log.error("a gap could not be written down: %s", error)
-                await asyncio.sleep(self._patience.again)
+                await asyncio.sleep(self._retry_policy.again)
         self._caught_up.set()
         self._told("")
 

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from bots.slack.client import Limited, Refused, Unsure, Web
-from core.domain.messages import Gone, Hindered, ThreadKey
+from core.domain.errors import CannotAnswer, CannotShow
+from core.domain.messages import ThreadKey
 
 AHEAD = 0.03  # seconds that Claude is asked before: what comes at once needs no status, and never waits for one
 SECONDS = 90.0  # until it is said again; Slack forgets it after two minutes
@@ -66,7 +67,7 @@ class Status:
             )
         except (Limited, Unsure) as error:
             log.debug("no status: %s", error)
-        except (Refused, Gone, Hindered) as error:
+        except (Refused, CannotShow, CannotAnswer) as error:
             self._web.silent.add(self._kind)
             log.info("no status is shown in %s channels: %s", self._kind, error)
         finally:

@@ -7,20 +7,23 @@ from contextlib import suppress
 
 from bots.slack import files, parse
 from bots.slack.client import NoThread, Refused, Web
-from bots.slack.directory import People
+from bots.slack.directory import Directory
 from bots.slack.ephemeral import Whisper
-from bots.slack.publisher import Posts
+from bots.slack.publisher import Publisher
 from bots.slack.status import Status, status
-from core.domain.messages import Attachment, Gone, Hindered, History, Question, Rank, Reach
-from core.domain.platform import Shown
+from core.domain.errors import CannotAnswer, CannotShow
+from core.domain.messages import Attachment, History, Question, Rank, Reach
+from core.domain.platform import ReplyView
 
 NEWEST = 20  # pages of history that we keep of a very long thread: 20,000 messages
 
 
-class Surface:
+class SlackSurface:
     """The place of one question. `grows` says whether texts are shown before they are whole."""
 
-    def __init__(self, web: Web, people: People, question: Question, grows: bool = True, newest: int = NEWEST) -> None:
+    def __init__(
+        self, web: Web, people: Directory, question: Question, grows: bool = True, newest: int = NEWEST
+    ) -> None:
         self._web = web
         self._people = people
         self._question = question
@@ -40,7 +43,7 @@ class Surface:
         except NoThread:
             return History((), Reach.WHOLE)
         except Refused as refused:
-            raise Gone(str(refused)) from None
+            raise CannotShow(str(refused)) from None
         reach = Reach.WHOLE if count <= self._newest else Reach.TAIL
         raws = [raw for batch in batches for raw in batch]
         if reach is Reach.TAIL:  # Slack repeats the root on each page, and what comes after it is not here
@@ -56,8 +59,8 @@ class Surface:
     async def rank(self, person: str) -> Rank:
         return await self._people.rank(person, self._question.key.channel)
 
-    async def show(self, reply: Shown) -> None:
-        """Show the reply until it is whole. Raises Gone where that is impossible."""
+    async def show(self, reply: ReplyView) -> None:
+        """Show the reply until it is whole. Raises CannotShow where that is impossible."""
         try:
             if reply.private:
                 await Whisper(self._web, self._question).say(await _whole(reply), reply.files)
@@ -65,39 +68,39 @@ class Surface:
                 await self._command(reply)
             else:
                 await self._thread(reply)
-        except (Hindered, Refused) as problem:
-            raise Gone(str(problem)) from None
+        except (CannotAnswer, Refused) as problem:
+            raise CannotShow(str(problem)) from None
 
-    async def _thread(self, reply: Shown) -> None:
-        posts = Posts(self._web, reply)
+    async def _thread(self, reply: ReplyView) -> None:
+        posts = Publisher(self._web, reply)
         async with status(self._web, self._question.key, reply.status) as shown:
             async for text in reply.texts():
                 if reply.whole:
                     await self._page(reply, shown, posts.settle(text))
                 elif self._grows and text.strip():
                     await self._page(reply, shown, posts.grow(text))
-                    await reply.ended(self._web.pace.turn("chat.update"))
+                    await reply.wait_until_whole(self._web.pace.turn("chat.update"))
         await self._files(reply)
 
-    async def _page(self, reply: Shown, shown: Status, posting: Awaitable[None]) -> None:
+    async def _page(self, reply: ReplyView, shown: Status, posting: Awaitable[None]) -> None:
         before = len(reply.pages)
         shown.answered()
         await posting
         if len(reply.pages) > before:
             shown.posted()
 
-    async def _command(self, reply: Shown) -> None:
+    async def _command(self, reply: ReplyView) -> None:
         """A command's answer stands in the channel, also where we may only respond to commands."""
         text, whisper = await _whole(reply), Whisper(self._web, self._question)
         try:
-            await Posts(self._web, reply).settle(text)
-        except (Gone, Refused):
+            await Publisher(self._web, reply).settle(text)
+        except (CannotShow, Refused):
             if not whisper.responds:
                 raise
             await whisper.aloud(text)
         await self._files(reply)
 
-    async def _files(self, reply: Shown) -> None:
+    async def _files(self, reply: ReplyView) -> None:
         for file in reply.files:
             await files.upload(self._web, self._question.key, file)
 
@@ -105,13 +108,13 @@ class Surface:
         """What stands in the channel as an answer to this question."""
         found = []
         oldest = f"{self._question.at.timestamp():.6f}"
-        with suppress(Gone):  # commands are also given where we are not
+        with suppress(CannotShow):  # commands are also given where we are not
             async for batch in self._web.messages(self._question.key, oldest):
                 found += [raw for raw in batch if parse.payload(raw).get("question") == self._question.name]
         return parse.history(found, self._web.us, Reach.CHAIN)
 
 
-async def _whole(reply: Shown) -> str:
+async def _whole(reply: ReplyView) -> str:
     """The final text."""
     final = ""
     async for text in reply.texts():

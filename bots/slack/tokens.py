@@ -1,18 +1,24 @@
 """Slack's tokens: which there must be, and which are mixed up."""
 
-from core.settings import Misset
+from core.domain.errors import SettingsError
 
 
 def check(bot: str, app: str, secret: str, port: int | None) -> None:
-    """Raises Misset, naming the variable, for tokens that are mixed up or do not make a connection."""
+    """Raises SettingsError, naming the variable, for tokens that are mixed up or do not make a connection."""
     if not bot.startswith("xoxb-"):
-        raise Misset(f"SLACK_BOT_TOKEN: {_wrong(bot, 'xoxb-')} It stands on the app's page, under OAuth & Permissions.")
+        raise SettingsError(
+            f"SLACK_BOT_TOKEN: {_wrong(bot, 'xoxb-')} It stands on the app's page, under OAuth & Permissions."
+        )
     if app and not app.startswith("xapp-"):
-        raise Misset(f"SLACK_APP_TOKEN: {_wrong(app, 'xapp-')} It stands on the app's page, under Basic Information.")
+        raise SettingsError(
+            f"SLACK_APP_TOKEN: {_wrong(app, 'xapp-')} It stands on the app's page, under Basic Information."
+        )
     if not (app or secret):
-        raise Misset("SLACK_APP_TOKEN: not set. It begins with xapp-. For HTTP mode set SLACK_SIGNING_SECRET instead.")
+        raise SettingsError(
+            "SLACK_APP_TOKEN: not set. It begins with xapp-. For HTTP mode set SLACK_SIGNING_SECRET instead."
+        )
     if not app and port is None:
-        raise Misset("CONFAB_HTTP_PORT: not set. HTTP mode needs the port that Slack's requests arrive at.")
+        raise SettingsError("CONFAB_HTTP_PORT: not set. HTTP mode needs the port that Slack's requests arrive at.")
 
 
 def _wrong(token: str, beginning: str) -> str:

@@ -8,38 +8,27 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from core.answering.bot_loop_guard import STOPPED, Breaker, Verdict
-from core.answering.completions import Asking, Ended, Sleep, apology
+from core.answering.bot_loop_guard import STOPPED, BotLoopGuard, Verdict
+from core.answering.completions import Completions, Ended, Sleep, apology
 from core.answering.policy import Rules
 from core.answering.recovery import adopted, for_us
 from core.answering.reply import Reply
 from core.answering.stopping import cut_short, stopped
-from core.claude.errors import Trouble
+from core.claude.errors import ClaudeError
 from core.commands import TABLE, registry
 from core.commands.persona import in_force
-from core.domain.messages import (
-    Asks,
-    Deleted,
-    Event,
-    Gone,
-    Heard,
-    Hindered,
-    History,
-    Missed,
-    Pressed,
-    Question,
-    Rank,
-    Reach,
-)
+from core.domain.errors import CannotAnswer, CannotShow, LeaseLost, StoreUnavailable
+from core.domain.events import Deleted, Event, MissedRange, Pressed, Receipt
+from core.domain.messages import Asks, FinalText, History, Outcome, Question, Rank, Reach
 from core.domain.personas import Persona
 from core.domain.platform import Platform, Surface
 from core.prompting.request import Request, request
 from core.prompting.turns import Turn, introduce, people, trunk, turns
-from core.store.protocols import Claim, Lost, Outcome, Said, Store, Thread, Told, Unavailable
-from core.telemetry import Begun, Closed, Watch, unwatched
-from core.worker.fair_semaphore import Places
-from core.worker.lease import Dropped, Hold
-from core.worker.worker import Floor
+from core.store.protocols import Claim, SpeakerNames, Store, Thread
+from core.telemetry import AnswerBegun, Emit, QuestionClosed, discard_event
+from core.worker.fair_semaphore import FairSemaphore
+from core.worker.lease import QuestionLease
+from core.worker.worker import Worker
 
 MEMBERS_ONLY = "Only members of this workspace can ask me. Whoever runs this bot can open it to guests."
 
@@ -70,73 +59,75 @@ class Assistant:
         self,
         store: Store,
         *,
-        asking: Asking,
+        completions: Completions,
         platforms: Mapping[str, Platform],
         rules: Rules,
         clock: Callable[[], datetime],
         process: str = "",
-        places: Places | None = None,
+        places: FairSemaphore | None = None,
         sleep: Sleep = asyncio.sleep,
-        watch: Watch = unwatched,
+        emit: Emit = discard_event,
     ) -> None:
         self._store = store
-        self._asking = asking
+        self._completions = completions
         self._platforms = platforms
         self._rules = rules
         self._clock = clock
-        self._places = places or Places()
-        self._breaker = Breaker(rules.bots, clock)
-        self._watch = watch
-        self._desk = registry.Desk(store, rules.defaults, clock, asking.model, self.next_request, TABLE, rules.zone)
+        self._places = places or FairSemaphore()
+        self._loop_guard = BotLoopGuard(rules.bots, clock)
+        self._emit = emit
+        self._desk = registry.CommandContext(
+            store, rules.defaults, clock, completions.model, self.next_request, TABLE, rules.zone
+        )
         process = process or secrets.token_hex(8)
-        self.floor = Floor(
-            store.questions, self.answer, process, self._connected, clock=clock, sleep=sleep, watch=watch
+        self.worker = Worker(
+            store.questions, self.answer, process, self._connected, clock=clock, sleep=sleep, emit=emit
         )
 
     def _connected(self) -> list[str]:
         return [name for name, platform in self._platforms.items() if not platform.offline]
 
-    async def hear(self, event: Event) -> Heard:
-        """Keep an event. When this returns it is safe on disk, and the platform may be told so. Raises Unavailable.
+    async def ingest(self, event: Event) -> Receipt:
+        """Keep an event: when this returns it is safe on disk, and may be acknowledged. Raises StoreUnavailable.
 
         After a gap it says where to look for what was missed, as far back as we catch up.
         """
-        heeded = self._breaker.heeded(event)
+        heeded = self._loop_guard.heeded(event)
         certain = getattr(heeded, "asks", None) is Asks.CERTAINLY
         if certain:  # who looks for questions now waits behind this one, and takes it in the transaction that keeps it
-            self.floor.wake()
-        heard = await self._store.questions.hear(heeded)
-        self._breaker.attended(event, heard)
+            self.worker.wake()
+        heard = await self._store.questions.ingest(heeded)
+        self._loop_guard.attended(event, heard)
         if heard.question and not certain:
-            self.floor.wake()
+            self.worker.wake()
         if isinstance(event, Deleted | Pressed):
-            await self.floor.look()
+            await self.worker.look()
         return replace(heard, missed=self._recent(heard.missed)) if heard.missed else heard
 
-    def _recent(self, missed: Sequence[Missed]) -> tuple[Missed, ...]:
+    def _recent(self, missed: Sequence[MissedRange]) -> tuple[MissedRange, ...]:
         """Since a while before the last event, for they come in any order, but no longer than we catch up."""
         earliest = self._clock() - self._rules.catch_up
         found = (replace(one, since=max(one.since - LATE, earliest)) for one in missed)
         return tuple(found) if self._rules.catch_up else ()
 
-    async def answer(self, claim: Claim, hold: Hold) -> None:
+    async def answer(self, claim: Claim, lease: QuestionLease) -> None:
         """Answer one question visibly: Claude's words, a command's, or the reason why there are none.
 
-        When `hold.stop` is set it ends with what was said so far. Raises Lost or Dropped when another process has
-        taken it over, Unavailable.
+        When `hold.stop` is set it ends with what was said so far. Raises LeaseLost when another process has
+        taken it over, StoreUnavailable.
         """
         question, outcome = claim.question, Outcome.EXPIRED
         try:
-            work = await self._work(claim, hold.stop)
-            silent = self._breaker.verdict(claim) is Verdict.SILENCE
+            work = await self._work(claim, lease.stop)
+            silent = self._loop_guard.verdict(claim) is Verdict.SILENCE
             if for_us(claim, work.thread) and not (silent or await self._declined(work)):
-                outcome = await self._shown(work, hold)
+                outcome = await self._shown(work, lease)
             else:
                 outcome = Outcome.NOT_FOR_US
-        except Gone as gone:
+        except CannotShow as gone:
             log.warning("can't be shown an answer: %s", gone)
         await self._store.questions.close(claim, outcome)
-        self._watch(Closed(question, outcome))
+        self._emit(QuestionClosed(question, outcome))
         log.info("closed: %s", outcome.value)
 
     async def _work(self, claim: Claim, stop: asyncio.Event) -> Work:
@@ -159,12 +150,12 @@ class Assistant:
         if not told:
             return None
         persona, _ = await in_force(self._store.personas, question.key, self._rules.defaults)
-        return request(persona, told, await self._asking.model(persona.model or ""), self._rules.ttl)
+        return request(persona, told, await self._completions.model(persona.model or ""), self._rules.ttl)
 
     async def _welcome(self, claim: Claim, surface: Surface) -> bool:
         """Whether one of those who ask may: members, guests where they are welcome, and bots that we heed."""
         people = {question.person for question in (claim.question, *claim.together)}
-        if self._rules.guests or claim.question.command is not None or any(map(self._breaker.allowed, people)):
+        if self._rules.guests or claim.question.command is not None or any(map(self._loop_guard.allowed, people)):
             return True
         return max([await surface.rank(person) for person in sorted(people)]) > Rank.GUEST
 
@@ -173,13 +164,13 @@ class Assistant:
         told_before = work.declined not in {None, work.claim.question.name}
         try:
             return told_before and not await self._welcome(work.claim, work.surface)
-        except Hindered:
+        except CannotAnswer:
             return False  # the answer will say what hinders it
 
-    async def _shown(self, work: Work, hold: Hold) -> Outcome:
+    async def _shown(self, work: Work, lease: QuestionLease) -> Outcome:
         """Show the reply while it grows, to its end. The first trouble on either side ends both, and is raised."""
         keep, threaded = partial(self._keep_page, work.claim), work.persona.answers == "thread"
-        reply = Reply(work.claim.question, keep, work.claim.pages, threaded, hold.sure)
+        reply = Reply(work.claim.question, keep, work.claim.pages, threaded, lease.ensure_held)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(work.surface.show(reply))
@@ -192,22 +183,22 @@ class Assistant:
         """The final words, kept before they are shown."""
         ended = await stopped(self._words(work, reply), reply, work.stop)
         if ended.text and not (work.claim.said or ended.files):
-            await self._store.questions.said(work.claim, Said(ended.text, ended.notice, ended.after))
+            await self._store.questions.store_final_text(work.claim, FinalText(ended.text, ended.notice, ended.after))
         reply.finish(ended.text, ended.notice, ended.files)
         return ended
 
     async def _keep_page(self, claim: Claim, page: str, at: datetime | None) -> None:
-        await self._store.questions.posted(claim, page, at or self._clock())
+        await self._store.questions.record_page(claim, page, at or self._clock())
 
     async def _words(self, work: Work, reply: Reply) -> Ended:
         """What to say, whatever happens: trouble is told in a sentence, with a reference to the log."""
         try:
             return await self._found(work, reply)
-        except (registry.Problem, Hindered) as problem:
+        except (registry.UsageError, CannotAnswer) as problem:
             return Ended(str(problem), Outcome.REFUSED)
-        except Trouble as trouble:
+        except ClaudeError as trouble:
             return apology(trouble.sentence, trouble)
-        except (Unavailable, Gone, Lost, Dropped):
+        except (StoreUnavailable, CannotShow, LeaseLost):
             raise
         except Exception as bug:
             log.exception("a bug kept a question from its answer")
@@ -227,7 +218,7 @@ class Assistant:
         if not await self._welcome(claim, work.surface):
             await self._store.notes.put(_declined(claim.question), claim.question.name)
             return Ended(MEMBERS_ONLY, Outcome.REFUSED)
-        if self._breaker.verdict(claim) is not Verdict.ANSWER:
+        if self._loop_guard.verdict(claim) is not Verdict.ANSWER:
             return Ended(STOPPED, Outcome.REFUSED)
         async with self._places.place(claim.question.key, reply.wait):
             return await self._asked(work, reply)
@@ -242,19 +233,19 @@ class Assistant:
         for question in work.claim.together if history.reach is Reach.CHAIN else ():
             thread, _ = await self._read(thread, await self._platforms[question.key.platform].surface(question))
         for page in adopted(history, thread, work.claim.question):
-            await reply.posted(page.id, page.at)
-        await self.floor.look()
+            await reply.record_page(page.id, page.at)
+        await self.worker.look()
         return replace(work, thread=thread)
 
     async def _read(self, thread: Thread, surface: Surface) -> tuple[Thread, History]:
         history = await surface.history()
-        await self._store.threads.heal(thread, history)
+        await self._store.threads.refresh(thread, history)
         return await self._store.threads.thread(thread.key), history
 
     async def _commanded(self, question: Question, surface: Surface) -> Ended:
         row, rest = registry.find(TABLE, question.command or "")
         values = registry.values(row, rest, question.values)
-        answer = await registry.run(row, registry.Call(question, values, surface, self._desk))
+        answer = await registry.run(row, registry.Invocation(question, values, surface, self._desk))
         return Ended(answer.text, Outcome.REFUSED, files=answer.files)
 
     async def _asked(self, work: Work, reply: Reply) -> Ended:
@@ -265,11 +256,11 @@ class Assistant:
         models = [persona.model or "", *(model for model in self._rules.fallbacks if model != persona.model)]
         heard = partial(self._heard, reply)
         build = partial(request, persona, told, ttl=self._rules.ttl)
-        return await self._asking.ask(question, work.version, models, build, heard=heard, waits=reply.wait)
+        return await self._completions.ask(question, work.version, models, build, heard=heard, waits=reply.wait)
 
     def _heard(self, reply: Reply, text: str) -> None:
         if not reply.text:
-            self._watch(Begun(reply.question))
+            self._emit(AnswerBegun(reply.question))
         reply.say(text)
 
     async def _conversation(self, thread: Thread, name: str) -> Thread:
@@ -289,7 +280,7 @@ class Assistant:
         unknown = people(messages) - names.keys()
         if unknown:
             introduced = introduce(names, unknown, await surface.names(unknown))
-            names = dict((await self._store.threads.told(thread.key, Told(introduced))).names)
+            names = dict((await self._store.threads.remember_names(thread.key, SpeakerNames(introduced))).names)
         return turns(messages, thread.replies, names)
 
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum
 
-from core.domain.messages import Asks, Event, Heard, Said
+from core.domain.events import Event, Posted, Receipt
+from core.domain.messages import Asks
 from core.store.protocols import Claim
 
 LIMITS = ((5, timedelta(minutes=10)), (20, timedelta(days=1)))  # answers to bots in a channel, in so long, unattended
@@ -26,7 +27,7 @@ class Verdict(Enum):
     SILENCE = "silence"
 
 
-class Breaker:
+class BotLoopGuard:
     """Watches the answers that bots are given in each channel. What it knows ends with the process."""
 
     def __init__(self, bots: Collection[str], clock: Callable[[], datetime]) -> None:
@@ -37,13 +38,13 @@ class Breaker:
 
     def heeded(self, event: Event) -> Event:
         """An event as it counts: what a bot says asks nothing, unless it is one of those that may ask."""
-        if isinstance(event, Said) and event.message.bot and event.message.author not in self._bots:
+        if isinstance(event, Posted) and event.message.bot and event.message.author not in self._bots:
             return replace(event, asks=Asks.NO)
         return event
 
-    def attended(self, event: Event, heard: Heard) -> None:
+    def attended(self, event: Event, heard: Receipt) -> None:
         """A person who writes in a thread of ours lets bots be answered again in that channel."""
-        if isinstance(event, Said) and heard.new and heard.ours and not (event.message.bot or event.message.mine):
+        if isinstance(event, Posted) and heard.new and heard.ours and not (event.message.bot or event.message.mine):
             self._answered.pop((heard.key.workspace, heard.key.channel), None)
             self._stopped.pop((heard.key.workspace, heard.key.channel), None)
 

@@ -5,8 +5,8 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from core.billing.budgets import Standing, warning
-from core.domain.messages import Gone
+from core.billing.budgets import BudgetStatus, warning
+from core.domain.errors import CannotShow
 from core.domain.platform import Platform
 
 PATIENCE = 5.0  # seconds that an answer waits for the warning that it caused
@@ -20,12 +20,12 @@ class Warned:
 
     platforms: Mapping[str, Platform]
 
-    async def __call__(self, standing: Standing) -> None:
+    async def __call__(self, standing: BudgetStatus) -> None:
         budget = standing.budget
         log.warning("budget %d is used to %d %%", budget.number, standing.percent)
         platform = self.platforms[budget.scope.workspace.partition(":")[0]]
         try:
             async with asyncio.timeout(PATIENCE):
                 await platform.tell(budget.scope.workspace, budget.author, warning(standing))
-        except (Gone, TimeoutError) as error:
+        except (CannotShow, TimeoutError) as error:
             log.warning("who set budget %d could not be told: %s", budget.number, error)

@@ -11,15 +11,16 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from core.billing.usage import Refusal
-from core.claude.circuit_breaker import Circuit
+from core.billing.usage import BudgetRefusal
+from core.claude.circuit_breaker import CircuitBreaker
 from core.claude.client import Claude, Completion
-from core.claude.errors import Trouble
-from core.claude.metering import Heard, Order, Purse
-from core.claude.retry import Patience
-from core.domain.messages import File, Question
-from core.prompting.request import Model, Request, continued
-from core.store.protocols import Notes, Outcome
+from core.claude.errors import ClaudeError
+from core.claude.metering import Heard, MeteredRequest, Metering
+from core.claude.retry import RetryPolicy
+from core.domain.messages import File, Outcome, Question
+from core.domain.models import Model
+from core.prompting.request import Request, continued
+from core.store.protocols import Notes
 
 PAUSES = 10  # times that Claude may pause in one answer
 FRESH = timedelta(days=1)  # how long a model's capabilities are believed
@@ -45,7 +46,7 @@ class Ended:
         return self.outcome is Outcome.REFUSED
 
 
-class Asking:
+class Completions:
     """Asks Claude on behalf of a question, with patience and with fallbacks.
 
     `sleep` waits seconds, and `seconds` counts them.
@@ -54,7 +55,7 @@ class Asking:
     def __init__(
         self,
         claude: Claude,
-        purse: Purse,
+        metering: Metering,
         notes: Notes,
         clock: Clock,
         *,
@@ -62,13 +63,13 @@ class Asking:
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self._claude = claude
-        self._purse = purse
+        self._metering = metering
         self._notes = notes
         self._clock = clock
         self._sleep = sleep
         self._seconds = seconds
         self._models: dict[str, Model] = {}
-        self._circuits: defaultdict[str, Circuit] = defaultdict(Circuit)
+        self._circuit_breakers: defaultdict[str, CircuitBreaker] = defaultdict(CircuitBreaker)
 
     async def ask(
         self,
@@ -80,17 +81,17 @@ class Asking:
         heard: Heard,
         waits: Callable[[str], None],
     ) -> Ended:
-        """Ask the first of `models`, the next when it is overloaded or gone. Raises Trouble when none answers.
+        """Ask the first of `models`, the next when it is overloaded or gone. Raises ClaudeError when none answers.
 
         `heard` is told the text so far, whole, and `waits` why nothing comes, when that lasts.
         """
         for name, following in zip(models, [*models[1:], None], strict=True):
-            patience = Patience(self._seconds, following is not None, waits)
+            retry_policy = RetryPolicy(self._seconds, following is not None, waits)
             try:
                 request = build(await self.model(name))
-                ended = await self._rounds(Order(question, persona, request), heard, patience)
+                ended = await self._rounds(MeteredRequest(question, persona, request), heard, retry_policy)
                 return replace(ended, after=request.last)
-            except Trouble as trouble:
+            except ClaudeError as trouble:
                 if not (following and trouble.other_model):
                     raise
                 log.warning("%s; asking %s instead", trouble, following)
@@ -112,7 +113,7 @@ class Asking:
         """From the Models API, or stale from the store; the request itself finds out whether there is such a model."""
         try:
             model = replace(await self._claude.model(name), id=name)
-        except Trouble as trouble:
+        except ClaudeError as trouble:
             log.warning("capabilities of %s are not known: %s", name, trouble)
             note = json.loads(await self._notes.get(f"model:{name}") or "null")
             return _read(note["model"]) if note else Model(name)
@@ -121,12 +122,12 @@ class Asking:
             await self._notes.put(f"model:{name}", json.dumps(note))
         return model
 
-    async def _rounds(self, order: Order, heard: Heard, patience: Patience) -> Ended:
+    async def _rounds(self, order: MeteredRequest, heard: Heard, retry_policy: RetryPolicy) -> Ended:
         """One answer; when Claude pauses in it, it is asked to go on."""
         said = ""
         for _ in range(PAUSES):
-            answer = await self._patiently(order, partial(_after, said, heard), patience)
-            if isinstance(answer, Refusal):
+            answer = await self._patiently(order, partial(_after, said, heard), retry_policy)
+            if isinstance(answer, BudgetRefusal):
                 return Ended(answer.reason, Outcome.REFUSED)
             said += answer.text
             if answer.stop != "pause_turn":
@@ -134,17 +135,21 @@ class Asking:
             order = replace(order, request=continued(order.request, answer.content))
         return Ended(_cut(said, "Claude paused too often here. Say “go on” and it continues."))
 
-    async def _patiently(self, order: Order, heard: Heard, patience: Patience) -> Completion | Refusal:
+    async def _patiently(
+        self, order: MeteredRequest, heard: Heard, retry_policy: RetryPolicy
+    ) -> Completion | BudgetRefusal:
         """The same request again while its trouble may pass, and none while the model's circuit is open."""
-        circuit = self._circuits[order.request.model]
+        circuit_breaker = self._circuit_breakers[order.request.model]
         while True:
-            while circuit.trouble and (seconds := circuit.closed_for(self._seconds())):
-                await self._sleep(seconds if circuit.mending else patience.wait(circuit.trouble, seconds))
+            while circuit_breaker.trouble and (seconds := circuit_breaker.closed_for(self._seconds())):
+                await self._sleep(
+                    seconds if circuit_breaker.mending else retry_policy.wait(circuit_breaker.trouble, seconds)
+                )
             try:
-                with circuit.request(self._seconds) as begun:
-                    return await self._purse.ask(order, partial(_begun, begun, heard))
-            except Trouble as trouble:
-                pause = patience.pause(trouble)
+                with circuit_breaker.request(self._seconds) as begun:
+                    return await self._metering.ask(order, partial(_begun, begun, heard))
+            except ClaudeError as trouble:
+                pause = retry_policy.pause(trouble)
             await self._sleep(pause)
 
 

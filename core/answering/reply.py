@@ -14,7 +14,7 @@ async def always() -> None:
 class Reply:
     """The answer to one question, as it becomes known. One writer, one watcher; `keep` writes down a page.
 
-    `sure` returns while it is ours to show, and raises core.worker.lease.Dropped once it is not.
+    `sure` returns while it is ours to show, and raises core.domain.errors.LeaseLost once it is not.
     """
 
     def __init__(
@@ -23,7 +23,7 @@ class Reply:
         keep: Callable[[str, datetime | None], Awaitable[None]],
         pages: Sequence[str] = (),
         threaded: bool = False,
-        sure: Callable[[], Awaitable[None]] = always,
+        ensure_held: Callable[[], Awaitable[None]] = always,
     ) -> None:
         self.question = question
         self.pages: list[str] = list(pages)
@@ -35,7 +35,7 @@ class Reply:
         self.whole = False
         self.notice = False
         self.files: Sequence[File] = ()
-        self._sure = sure
+        self._sure = ensure_held
         self._keep = keep
         self._changed = asyncio.Event()
         self._ended = asyncio.Event()
@@ -59,8 +59,8 @@ class Reply:
         self._changed.set()
         self._ended.set()
 
-    async def sure(self) -> None:
-        """Return while it is ours to show. Raises Dropped."""
+    async def ensure_held(self) -> None:
+        """Return while it is ours to show. Raises LeaseLost."""
         await self._sure()
 
     async def texts(self) -> AsyncIterator[str]:
@@ -68,25 +68,25 @@ class Reply:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            await self.sure()
+            await self.ensure_held()
             whole = self.whole
             yield "\n\n".join(part for part in (self.text, self.note and f"*({self.note})*") if part)
             if whole:
                 return
 
-    async def ended(self, seconds: float) -> bool:
+    async def wait_until_whole(self, seconds: float) -> bool:
         """Wait until the reply is whole, at most `seconds`."""
         try:
             async with asyncio.timeout(seconds):
                 await self._ended.wait()
         except TimeoutError:
             return False
-        await self.sure()
+        await self.ensure_held()
         return True
 
-    async def posted(self, page: str, at: datetime | None = None) -> None:
+    async def record_page(self, page: str, at: datetime | None = None) -> None:
         """Write down that a page exists, and when the platform says it was posted."""
         if page not in self.pages:
             self.pages.append(page)
         await self._keep(page, at)
-        await self.sure()
+        await self.ensure_held()

@@ -5,7 +5,7 @@ from collections.abc import Coroutine
 
 from core.answering.completions import Ended
 from core.answering.reply import Reply
-from core.store.protocols import Outcome
+from core.domain.messages import Outcome
 
 
 async def stopped(words: Coroutine[None, None, Ended], reply: Reply, stop: asyncio.Event) -> Ended:

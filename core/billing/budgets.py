@@ -34,7 +34,7 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class BudgetStatus:
     """A budget in force, and what is spent of it, or set aside, since it last renewed."""
 
     budget: Budget
@@ -59,7 +59,7 @@ class Standing:
 class Budgets:
     """A workspace's budgets in force, its time zone where one was chosen, and every change there was, newest first."""
 
-    standings: tuple[Standing, ...] = ()
+    standings: tuple[BudgetStatus, ...] = ()
     changes: tuple[Budget, ...] = ()
 
     @property
@@ -100,7 +100,7 @@ def here(budget: Budget) -> str:
     return of(budget, "your" if scope.person else "this channel's" if scope.channel else "this workspace's")
 
 
-def until(standing: Standing) -> str:
+def until(standing: BudgetStatus) -> str:
     """`Tuesday, 1 December, 00:00 (Europe/Berlin)`."""
     at = standing.renews
     return f"{at:%A}, {at.day} {at:%B}, {at:%H:%M} ({standing.budget.zone})"
@@ -112,7 +112,7 @@ def who(budget: Budget) -> str:
     return "Whoever manages this channel" if channel else "Whoever manages the whole workspace"
 
 
-def refused(standing: Standing, wanted: int) -> str:
+def refused(standing: BudgetStatus, wanted: int) -> str:
     """Why a request that may cost `wanted` micro-dollars is not sent: which budget, what is left, until when."""
     left = f"{dollars(standing.left)} is left" if standing.left else "nothing is left"
     return (
@@ -121,7 +121,7 @@ def refused(standing: Standing, wanted: int) -> str:
     )
 
 
-def unpriced(standing: Standing, model: str) -> str:
+def unpriced(standing: BudgetStatus, model: str) -> str:
     """Why a model without a price can't be used."""
     return (
         f"I can't ask `{model}` here: {here(standing.budget)} holds, and I know no price of that model. "
@@ -129,7 +129,7 @@ def unpriced(standing: Standing, model: str) -> str:
     )
 
 
-def warning(standing: Standing) -> str:
+def warning(standing: BudgetStatus) -> str:
     """What those who can raise a budget are told, elsewhere. People and channels stand in it as `<@ID>` and `<#ID>`."""
     budget, scope = standing.budget, standing.budget.scope
     whose = f"<@{scope.person}>'s" if scope.person else f"<#{scope.channel}>'s" if scope.channel else "the workspace's"

@@ -8,8 +8,8 @@ from datetime import date
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from pathlib import Path
 
-from core.billing.usage import Usage
-from core.settings import Misset
+from core.domain.errors import SettingsError
+from core.domain.usage import Usage
 
 OURS = Path(__file__).with_name("prices.csv")
 AMOUNTS = ("input", "output", "write_5m", "write_1h", "read", "batch", "search")
@@ -110,7 +110,7 @@ def undated(model: str) -> str:
 
 
 def read(path: str = "") -> Prices:
-    """Our list; the models in the file `path` have its prices instead. Raises Misset with the line."""
+    """Our list; the models in the file `path` have its prices instead. Raises SettingsError with the line."""
     prices = _read(OURS)
     if path:
         theirs = _read(Path(path))
@@ -124,27 +124,27 @@ def _read(path: Path) -> list[Price]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = csv.DictReader(file, strict=True)
             if tuple(lines.fieldnames or ()) != COLUMNS:
-                raise Misset(f"CONFAB_PRICES: {path}, line 1: the columns must be {','.join(COLUMNS)}.")
+                raise SettingsError(f"CONFAB_PRICES: {path}, line 1: the columns must be {','.join(COLUMNS)}.")
             prices = [_parsed(line, f"CONFAB_PRICES: {path}, line {lines.line_num}") for line in lines]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise Misset(f"CONFAB_PRICES: {path} can't be read ({error}).") from None
+        raise SettingsError(f"CONFAB_PRICES: {path} can't be read ({error}).") from None
     for price in prices:
         if not any(one.above == 0 and (one.model, one.since) == (price.model, price.since) for one in prices):
-            raise Misset(f"CONFAB_PRICES: {path}: {price.model} has no line with above 0 since {price.since}.")
+            raise SettingsError(f"CONFAB_PRICES: {path}: {price.model} has no line with above 0 since {price.since}.")
     return prices
 
 
 def _parsed(line: dict[str, str], where: str) -> Price:
     if None in line or None in line.values():
-        raise Misset(f"{where}: it must have {len(COLUMNS)} values.")
+        raise SettingsError(f"{where}: it must have {len(COLUMNS)} values.")
     if not line["model"].strip():
-        raise Misset(f"{where}: the model is missing.")
+        raise SettingsError(f"{where}: the model is missing.")
     if not (line["above"].isascii() and line["above"].isdigit()):
-        raise Misset(f"{where}: above is a number of tokens; `{line['above']}` is not.")
+        raise SettingsError(f"{where}: above is a number of tokens; `{line['above']}` is not.")
     try:
         since = date.fromisoformat(line["since"])
     except ValueError:
-        raise Misset(f"{where}: since is a day such as 2026-11-20; `{line['since']}` is not.") from None
+        raise SettingsError(f"{where}: since is a day such as 2026-11-20; `{line['since']}` is not.") from None
     amounts = {name: _amount(name, line[name], where) for name in AMOUNTS}
     return Price(line["model"].strip(), since, int(line["above"]), source=line["source"], **amounts)
 
@@ -155,7 +155,7 @@ def _amount(name: str, text: str, where: str) -> Decimal:
     except InvalidOperation:
         amount = Decimal(-1)
     if not (amount.is_finite() and 0 <= amount <= HIGHEST):
-        raise Misset(f"{where}: {name} is an amount of US dollars such as 2.50; `{text}` is not.")
+        raise SettingsError(f"{where}: {name} is an amount of US dollars such as 2.50; `{text}` is not.")
     return amount
 
 

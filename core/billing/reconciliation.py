@@ -8,7 +8,8 @@ from enum import Enum
 from pathlib import Path
 
 from core.billing.prices import undated
-from core.billing.usage import Spent, Usage
+from core.billing.usage import UsageRow
+from core.domain.usage import Usage
 from core.rendering.tables import draw_table
 
 DAY, MODEL, KEY = "usage_date_utc", "model_version", "api_key"
@@ -46,7 +47,7 @@ class Statement:
         return max(day for day, _ in self.used)
 
 
-class Verdict(Enum):
+class Agreement(Enum):
     """What a comparison came to."""
 
     EQUAL = "equal"
@@ -75,18 +76,18 @@ class Comparison:
         return {kind: getattr(self.theirs, kind) - getattr(self.ours, kind) for kind in self.kinds}
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> Agreement:
         """What died can have been billed up to its bound, whichever kind its prompt's tokens were."""
         more = {**dict.fromkeys(COLUMNS.values(), 0), **self.differences}
         if not any(more.values()):
-            return Verdict.EQUAL
+            return Agreement.EQUAL
         prompt = sum(count for kind, count in more.items() if kind not in ("output", "web_searches"))
         held = prompt <= self.bound.input and more["output"] <= self.bound.output and not more["web_searches"]
-        return Verdict.EXPLAINED if held and min(more.values()) >= 0 else Verdict.DIFFERENT
+        return Agreement.EXPLAINED if held and min(more.values()) >= 0 else Agreement.DIFFERENT
 
     @property
     def explained(self) -> bool:
-        return self.verdict is not Verdict.DIFFERENT
+        return self.verdict is not Agreement.DIFFERENT
 
 
 def read(path: str, key: str = "") -> Statement:
@@ -106,7 +107,7 @@ def read(path: str, key: str = "") -> Statement:
     return Statement(used, kinds)
 
 
-def compared(statement: Statement, bill: Iterable[Spent]) -> list[Comparison]:
+def compared(statement: Statement, bill: Iterable[UsageRow]) -> list[Comparison]:
     """Each day and model of a statement, beside those lines of the ledger's bill that lie between its days."""
     found = {at: Comparison(*at, statement.kinds, theirs) for at, theirs in statement.used.items()}
     for line in bill:
@@ -120,7 +121,7 @@ def compared(statement: Statement, bill: Iterable[Spent]) -> list[Comparison]:
 
 def told(statement: Statement, found: Sequence[Comparison]) -> str:
     """The comparisons in words and tables, and how many there were of each verdict."""
-    counts = [f"{sum(one.verdict is verdict for one in found):,} {verdict.value}" for verdict in Verdict]
+    counts = [f"{sum(one.verdict is verdict for one in found):,} {verdict.value}" for verdict in Agreement]
     parts = [_told(one) for one in found]
     left_out = [kind for kind in COLUMNS.values() if kind not in statement.kinds]
     if left_out:
@@ -129,7 +130,7 @@ def told(statement: Statement, found: Sequence[Comparison]) -> str:
     return "\n".join(parts)
 
 
-def _joined(before: Comparison, line: Spent, died: bool) -> Comparison:
+def _joined(before: Comparison, line: UsageRow, died: bool) -> Comparison:
     requests = before.requests + line.requests
     if died:
         return replace(before, requests=requests, died=before.died + line.died, bound=before.bound + line.usage)
@@ -165,7 +166,7 @@ def _count(column: str, text: str, where: str) -> int:
 def _told(one: Comparison) -> str:
     requests = f"{one.requests:,} request{'' if one.requests == 1 else 's'}"
     head = f"{one.day}  {one.model}  {one.verdict.value} ({requests})"
-    if one.verdict is Verdict.EQUAL:
+    if one.verdict is Agreement.EQUAL:
         return head
     ours, theirs = asdict(one.ours), asdict(one.theirs)
     rows = [
@@ -183,4 +184,4 @@ def _reason(one: Comparison) -> str:
         return "No request died: something else may have used the account, or a request ran across midnight (UTC)."
     most = f"{one.bound.input:,} tokens of prompt and {one.bound.output:,} of output"
     died = f"{one.died:,} died before what they used was known; they stand at their bound, {most}."
-    return f"{died} That {'explains it' if one.verdict is Verdict.EXPLAINED else 'is not all of it'}."
+    return f"{died} That {'explains it' if one.verdict is Agreement.EXPLAINED else 'is not all of it'}."

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from core.billing.budgets import dollars
-from core.billing.usage import Spent, Usage
+from core.billing.usage import UsageRow
+from core.domain.usage import Usage
 from core.rendering.tables import draw_table
 
 LINES = 12  # of a table or a chart; the others are summed up in one more
@@ -20,32 +21,32 @@ FIELDS = ("requests", "died", "unpriced")
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class UsageReport:
     """What was used somewhere in some time: a line for each `by`, the dearest first, days in their order."""
 
     title: str
     by: str
-    lines: tuple[Spent, ...]
+    lines: tuple[UsageRow, ...]
     workspace: str = ""
 
     @property
-    def total(self) -> Spent:
+    def total(self) -> UsageRow:
         return total(self.lines)
 
 
-def total(lines: Iterable[Spent]) -> Spent:
-    return sum(lines, Spent("all", 0, 0, Usage()))
+def total(lines: Iterable[UsageRow]) -> UsageRow:
+    return sum(lines, UsageRow("all", 0, 0, Usage()))
 
 
-def account(title: str, by: str, lines: Sequence[Spent], zone: str, workspace: str = "") -> Account:
+def account(title: str, by: str, lines: Sequence[UsageRow], zone: str, workspace: str = "") -> UsageReport:
     """An account of what the ledger told; of quarters of an hour it makes the days of a time zone."""
     if by == "day":
-        return Account(title, by, tuple(_days(lines, ZoneInfo(zone))), workspace)
+        return UsageReport(title, by, tuple(_days(lines, ZoneInfo(zone))), workspace)
     dearest = sorted(lines, key=lambda line: (-line.micro_usd, -line.usage.prompt, line.group))
-    return Account(title, by, tuple(dearest), workspace)
+    return UsageReport(title, by, tuple(dearest), workspace)
 
 
-def shortened(found: Account) -> Account:
+def shortened(found: UsageReport) -> UsageReport:
     """The account with few enough lines to be read."""
     if len(found.lines) <= LINES or found.by == "day":
         return found
@@ -53,12 +54,12 @@ def shortened(found: Account) -> Account:
     return replace(found, lines=(*found.lines[:LINES], others))
 
 
-def table(found: Account, names: Mapping[str, str]) -> str:
+def table(found: UsageReport, names: Mapping[str, str]) -> str:
     """In Markdown, with a line of totals beneath."""
     return "\n".join(f"| {' | '.join(row)} |" for row in rows(found, names))
 
 
-def rows(found: Account, names: Mapping[str, str]) -> list[list[str]]:
+def rows(found: UsageReport, names: Mapping[str, str]) -> list[list[str]]:
     """The table's cells, header and rule first."""
     head = [[found.by, "requests", "read", "written", "cached", "cost", "saved"], ["---", *["--:"] * 6]]
     lines = [_cells(line, _name(line.group, names)) for line in found.lines]
@@ -67,14 +68,14 @@ def rows(found: Account, names: Mapping[str, str]) -> list[list[str]]:
     return [*head, *lines]
 
 
-def bars(found: Account, names: Mapping[str, str]) -> str:
+def bars(found: UsageReport, names: Mapping[str, str]) -> str:
     """What each line cost, drawn in characters."""
     most = max((line.micro_usd for line in found.lines), default=0)
     cells = [[_name(line.group, names), _bar(line.micro_usd, most), dollars(line.micro_usd)] for line in found.lines]
     return draw_table([[found.by, "", "cost"], ["---", "---", "--:"], *cells]).strip("`\n")
 
 
-def as_csv(accounts: Sequence[Account]) -> bytes:
+def as_csv(accounts: Sequence[UsageReport]) -> bytes:
     """One line a group, by its id, which no spreadsheet takes for a formula; dollars with six digits.
 
     All accounts have the same `by`.
@@ -87,13 +88,13 @@ def as_csv(accounts: Sequence[Account]) -> bytes:
     return file.getvalue().encode()
 
 
-def as_json(accounts: Sequence[Account]) -> bytes:
+def as_json(accounts: Sequence[UsageReport]) -> bytes:
     """A list of accounts, each with its lines."""
     listed = [{"title": one.title, "lines": [_record(one, line) for line in one.lines]} for one in accounts]
     return json.dumps(listed, indent=1, ensure_ascii=False).encode()
 
 
-def notes(whole: Spent, misses: Iterable[Spent]) -> str:
+def notes(whole: UsageRow, misses: Iterable[UsageRow]) -> str:
     """What the numbers do not say: what stands at its bound, what has no price, why the cache missed."""
     said = []
     if whole.died:
@@ -106,13 +107,13 @@ def notes(whole: Spent, misses: Iterable[Spent]) -> str:
     return " ".join(said)
 
 
-def _record(found: Account, line: Spent) -> dict[str, object]:
+def _record(found: UsageReport, line: UsageRow) -> dict[str, object]:
     usd = {"usd": f"{line.micro_usd / 1_000_000:.6f}", "saved_usd": f"{line.saved / 1_000_000:.6f}"}
     whose = {"workspace": found.workspace, found.by: line.group}
     return {**whose, **{name: getattr(line, name) for name in FIELDS}, **asdict(line.usage), **usd}
 
 
-def _cells(line: Spent, name: str) -> list[str]:
+def _cells(line: UsageRow, name: str) -> list[str]:
     usage = line.usage
     cached = f"{usage.cache_read * 100 // usage.prompt} %" if usage.prompt else ""
     counts = (f"{number:,}" for number in (line.requests, usage.prompt, usage.output))
@@ -129,10 +130,10 @@ def _bar(value: int, most: int) -> str:
     return "█" * (eighths // 8) + EIGHTHS[eighths % 8].strip()
 
 
-def _days(quarters: Iterable[Spent], zone: ZoneInfo) -> list[Spent]:
-    days: dict[str, Spent] = {}
+def _days(quarters: Iterable[UsageRow], zone: ZoneInfo) -> list[UsageRow]:
+    days: dict[str, UsageRow] = {}
     for quarter in quarters:
         at = datetime.fromisoformat(quarter.group).replace(tzinfo=UTC).astimezone(zone)
         day = f"{at:%Y-%m-%d}"
-        days[day] = days.get(day, Spent(day, 0, 0, Usage())) + quarter
+        days[day] = days.get(day, UsageRow(day, 0, 0, Usage())) + quarter
     return list(days.values())

@@ -5,32 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core.domain.messages import ThreadKey
+from core.domain.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens of one request, each kind as the Messages API bills it. `input` is what no cache covers."""
-
-    input: int = 0
-    output: int = 0
-    """Thinking included."""
-    thinking: int = 0
-    cache_read: int = 0
-    cache_write_5m: int = 0
-    cache_write_1h: int = 0
-    web_searches: int = 0
-
-    def __add__(self, other: "Usage") -> "Usage":
-        return Usage(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
-
-    @property
-    def prompt(self) -> int:
-        """Tokens of the whole prompt, cached or not."""
-        return self.input + self.cache_read + self.cache_write_5m + self.cache_write_1h
-
-
-@dataclass(frozen=True, slots=True)
-class Spending:
+class PlannedRequest:
     """A request about to be sent: for whom, with what, and the most it can use.
 
     `input_bound` and `output_bound` are tokens. No tokenizer makes more tokens than bytes, so the bytes of
@@ -58,7 +37,7 @@ class Reservation:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class BudgetRefusal:
     """Why a request may not be sent, in a sentence for the person."""
 
     reason: str
@@ -67,7 +46,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class Settlement:
     """How a request ended. Without `usage` it died, and its bound stands."""
 
     usage: Usage | None
@@ -87,7 +66,7 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class UsageRow:
     """A line of an account: what `group` (a person, a channel, a model, a stretch of time) used."""
 
     group: str
@@ -101,9 +80,9 @@ class Spent:
     unpriced: int = 0
     """Requests whose model has no price; they are not in `micro_usd`."""
 
-    def __add__(self, other: "Spent") -> "Spent":
+    def __add__(self, other: "UsageRow") -> "UsageRow":
         sums = {name: getattr(self, name) + getattr(other, name) for name in self.__slots__ if name != "group"}
-        return Spent(self.group, **sums)
+        return UsageRow(self.group, **sums)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from core.claude.errors import Trouble
+from core.claude.errors import ClaudeError
 
 FAILURES = 5  # in a row, after which the circuit opens
 RELAPSES = 2  # in a row, after which it opens again while requests are let in little by little
@@ -14,14 +14,14 @@ MANY = 64  # requests that may wait for their first words without us pacing them
 LOOK = 1.0  # seconds after which who was not let in asks again
 
 
-class Circuit:
+class CircuitBreaker:
     """Lets requests through; after FAILURES in a row, one when a pause is over, and each success lets two more.
 
     All times are seconds of one clock that never goes back.
     """
 
     def __init__(self) -> None:
-        self.trouble: Trouble | None = None
+        self.trouble: ClaudeError | None = None
         """Why it is open; None while requests pass as they come."""
         self._failures = 0
         self._pause = 0.0
@@ -58,7 +58,7 @@ class Circuit:
         try:
             yield begun
             begun()
-        except Trouble as trouble:
+        except ClaudeError as trouble:
             if trouble.passing:
                 self._fail(trouble, now())
             raise
@@ -71,7 +71,7 @@ class Circuit:
         if self._most == MANY:
             self.trouble = None
 
-    def _fail(self, trouble: Trouble, now: float) -> None:
+    def _fail(self, trouble: ClaudeError, now: float) -> None:
         self._failures += 1
         if self._failures < (FAILURES if self.trouble is None else RELAPSES if self.mending else 1):
             return

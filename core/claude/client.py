@@ -12,11 +12,12 @@ import httpx2
 from anthropic.types import Message, ModelInfo
 from anthropic.types import Usage as Billed
 
-from core.billing.usage import Usage
-from core.claude.errors import TRANSIENT, Trouble
-from core.claude.models import Lifespan, described, lifespan
-from core.claude.stream import Garbled, Streamed
-from core.prompting.request import Model, Request
+from core.claude.errors import TRANSIENT, ClaudeError
+from core.claude.models import described, lifespan
+from core.claude.stream import MalformedStream, MessageAccumulator
+from core.domain.models import Lifespan, Model
+from core.domain.usage import Usage
+from core.prompting.request import Request
 
 T = TypeVar("T")
 
@@ -40,7 +41,7 @@ _BY_TYPE = {
 }
 _BY_STATUS = {401: "key", 402: "unpaid", 403: "forbidden", 404: "no model", 408: "failing", 409: "failing"}
 _BY_STATUS |= {413: "too large", 429: "limited", 529: "overloaded"}
-_BROKEN = (httpx2.HTTPError, httpx2.StreamError, json.JSONDecodeError, Garbled)
+_BROKEN = (httpx2.HTTPError, httpx2.StreamError, json.JSONDecodeError, MalformedStream)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,8 @@ class Claude:
         await self._client.close()
 
     async def answer(self, request: Request, heard: Callable[[str], None]) -> Completion:
-        """Send `request` and tell `heard` the text so far, whole, as it grows. Raises Trouble."""
-        streamed = Streamed()
+        """Send `request` and tell `heard` the text so far, whole, as it grows. Raises ClaudeError."""
+        streamed = MessageAccumulator()
         try:
             asked = self._client.messages.create(**request.body, extra_headers=request.headers, stream=True)
             async with await asked as stream:
@@ -96,7 +97,7 @@ class Claude:
             raise _broken(error, request.model) from error
 
     async def count(self, request: Request) -> int:
-        """About how many tokens the prompt has; nothing is billed. Raises Trouble."""
+        """About how many tokens the prompt has; nothing is billed. Raises ClaudeError."""
         asked = {name: request.body[name] for name in COUNTED if name in request.body}
         try:
             return int((await self._client.messages.count_tokens(**asked)).input_tokens)
@@ -106,15 +107,15 @@ class Claude:
             raise _broken(error, request.model) from error
 
     async def model(self, name: str) -> Model:
-        """What a model can do. Raises Trouble, of kind `no model` when there is none of that name."""
+        """What a model can do. Raises ClaudeError, of kind `no model` when there is none of that name."""
         return await self._described(name, described)
 
     async def lifespan(self, name: str) -> Lifespan:
-        """Whether a model is served, and until when. Raises Trouble, of kind `no model` when there never was one."""
+        """Whether a model is served, and until when. Raises ClaudeError, `no model` when there never was one."""
         return await self._described(name, lifespan)
 
     async def models(self) -> list[Model]:
-        """All models that this key may use, newest first. Raises Trouble."""
+        """All models that this key may use, newest first. Raises ClaudeError."""
         try:
             return [described(one) async for one in self._client.models.list(limit=100)]
         except anthropic.APIError as error:
@@ -136,13 +137,13 @@ def _quick() -> httpx2.AsyncClient:
     return anthropic.DefaultAioHttpClient()
 
 
-def named(error: anthropic.APIError, model: str) -> Trouble:
+def named(error: anthropic.APIError, model: str) -> ClaudeError:
     """The trouble behind an SDK error, before a stream or in it."""
     if not isinstance(error, anthropic.APIStatusError):
         return _unanswered(error, model)
     kind = _kind(error)
     advice = error.response.headers.get("x-should-retry")
-    return Trouble(
+    return ClaudeError(
         kind,
         model,
         f"{error.status_code} {error.type or ''} {error.api_message or _first_line(error.message)}",
@@ -170,13 +171,13 @@ def _rejected(message: str) -> str:
     return "spent" if "credit balance" in words or "usage limit" in words or "spend" in words else "rejected"
 
 
-def _unanswered(error: anthropic.APIError, model: str) -> Trouble:
+def _unanswered(error: anthropic.APIError, model: str) -> ClaudeError:
     """No answer came. Whoever could not connect sent nothing, and only such an error of aiohttp's has an `os_error`."""
     if isinstance(error, anthropic.APIConnectionError):
         before = any(isinstance(one, httpx2.ConnectTimeout) or hasattr(one, "os_error") for one in _causes(error))
         detail = f"{_first_line(error.message)} {error.__cause__!r}"
-        return Trouble("unreachable", model, detail, transient=True, billed=not before)
-    return Trouble("not Claude", model, _first_line(error.message))
+        return ClaudeError("unreachable", model, detail, transient=True, billed=not before)
+    return ClaudeError("not Claude", model, _first_line(error.message))
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -187,24 +188,24 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         cause = cause.__cause__
 
 
-def _broken(error: Exception, model: str) -> Trouble:
+def _broken(error: Exception, model: str) -> ClaudeError:
     if isinstance(error, httpx2.HTTPError | httpx2.StreamError):
-        return Trouble("broken off", model, repr(error), transient=True)
-    return Trouble("not Claude", model, f"{type(error).__name__}: {_first_line(str(error))}")
+        return ClaudeError("broken off", model, repr(error), transient=True)
+    return ClaudeError("not Claude", model, f"{type(error).__name__}: {_first_line(str(error))}")
 
 
-def _final(streamed: Streamed, response: httpx2.Response, model: str) -> Message:
+def _final(streamed: MessageAccumulator, response: httpx2.Response, model: str) -> Message:
     """The whole message. Events that end before there was one were cut off; anything else is no stream of Claude's."""
     events = "event-stream" in response.headers.get("content-type", "")
     if streamed.message is None and events and not response.num_bytes_downloaded:
         detail = "the stream ended before it began"
-        raise Trouble("broken off", model, detail, response.headers.get(REQUEST), transient=True)
+        raise ClaudeError("broken off", model, detail, response.headers.get(REQUEST), transient=True)
     return streamed.whole()
 
 
 def _answer(message: Message, model: str, request: str | None) -> Completion:
     if message.stop_reason is None:
-        raise Trouble("broken off", model, "the stream ended without a stop_reason", request, transient=True)
+        raise ClaudeError("broken off", model, "the stream ended without a stop_reason", request, transient=True)
     details = message.stop_details
     return Completion(
         text="".join(block.text for block in message.content if block.type == "text"),

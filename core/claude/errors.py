@@ -24,7 +24,7 @@ OTHER_MODEL = frozenset({"overloaded", "no model"})
 
 
 @dataclass(eq=False)
-class Trouble(Exception):
+class ClaudeError(Exception):
     """A request failed: `kind` names how, `sentence` tells the person, `detail` the operator."""
 
     kind: str

@@ -1,22 +1,12 @@
 """Models: what the Models API tells of each."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from anthropic.types import ModelInfo
 
-from core.prompting.request import EFFORTS, THINKING, Model
-
-
-@dataclass(frozen=True, slots=True)
-class Lifespan:
-    """Whether a model is served: `active`, `deprecated` or `retired`; and when it goes, where that is known."""
-
-    model: str
-    lifecycle: str
-    retires_at: datetime | None = None
+from core.domain.models import Lifespan, Model
+from core.prompting.request import EFFORTS, THINKING
 
 
 def described(info: ModelInfo) -> Model:

@@ -12,7 +12,7 @@ PAUSE = 0.04  # seconds a word: slow enough to be watched, and killed
 BYTES_PER_TOKEN = 4
 
 
-class Standin(httpx2.AsyncBaseTransport):
+class OfflineTransport(httpx2.AsyncBaseTransport):
     """A transport that answers the Messages API's requests itself, with the events that the API streams."""
 
     def __init__(self, pause: float = PAUSE) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from core.billing.usage import Usage
 from core.domain.messages import ThreadKey
+from core.domain.usage import Usage
 from core.prompting.request import FRAME, Block, Request
 
 REMEMBERED = 10_000  # threads
@@ -28,7 +28,7 @@ class Past:
     at: datetime
 
 
-class Prefixes:
+class PromptCacheTracker:
     """Remembers the last request of each thread, for as long as this process lives."""
 
     def __init__(self, remembered: int = REMEMBERED) -> None:

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
-from core.claude.errors import Trouble
+from core.claude.errors import ClaudeError
 
 BOUND = 720.0  # seconds: Discord takes a private answer for 900, and the answer takes its time too
 COSTLY = 4  # requests for the same thing, where each may have been billed
@@ -21,7 +21,7 @@ NOTES = {
 }
 
 
-class Patience:
+class RetryPolicy:
     """Of one question with one model, from now on. `now` counts seconds; `another` model could answer instead."""
 
     def __init__(self, now: Callable[[], float], another: bool, tell: Callable[[str], None]) -> None:
@@ -32,7 +32,7 @@ class Patience:
         self._failures = 0
         self._costly = 0
 
-    def pause(self, trouble: Trouble) -> float:
+    def pause(self, trouble: ClaudeError) -> float:
         """Seconds until the next request, after one that failed. Raises its trouble, if there is no use in that."""
         self._failures += 1
         self._costly += trouble.billed or not trouble.passing
@@ -42,13 +42,13 @@ class Patience:
         longer = min(2.0 ** (self._failures - 1), LONGEST) + random.uniform(0, 0.5)  # noqa: S311  no secret
         return self._bear(trouble, max(longer, trouble.retry_after or 0))
 
-    def wait(self, trouble: Trouble, seconds: float) -> float:
+    def wait(self, trouble: ClaudeError, seconds: float) -> float:
         """`seconds`, in which others find out whether their trouble is over. Raises it, if there is no use in that."""
         if self._another and trouble.other_model:
             raise replace(trouble)
         return self._bear(replace(trouble), seconds)
 
-    def _bear(self, trouble: Trouble, seconds: float) -> float:
+    def _bear(self, trouble: ClaudeError, seconds: float) -> float:
         """People are told of a long pause; a pause beyond the bound is none."""
         waited = self._now() - self._began + seconds
         if waited > BOUND:

@@ -17,11 +17,11 @@ GROWING = {"text_delta": "text", "thinking_delta": "thinking", "signature_delta"
 """What each kind of delta adds words to."""
 
 
-class Garbled(Exception):
+class MalformedStream(Exception):
     """Events that no message of Claude's is made of."""
 
 
-class Streamed:
+class MessageAccumulator:
     """A message out of its stream's events. `text` is what its text blocks say so far.
 
     The SDK's own helper builds every event twice, and costs as much again as to read the stream.
@@ -33,19 +33,19 @@ class Streamed:
         self._pieces: defaultdict[tuple[int, str], list[str]] = defaultdict(list)
 
     def take(self, event: RawMessageStreamEvent) -> bool:
-        """Whether there is more text now. An event of an unknown kind adds nothing. Raises Garbled."""
+        """Whether there is more text now. An event of an unknown kind adds nothing. Raises MalformedStream."""
         try:
             if event.type == "message_start":
                 self.message = event.message
                 return False
             return self._continue(event)
         except (AttributeError, IndexError, TypeError, ValueError) as error:  # a gateway may send anything
-            raise Garbled(f"{type(error).__name__}: {error}") from error
+            raise MalformedStream(f"{type(error).__name__}: {error}") from error
 
     def whole(self) -> Message:
-        """The message, once its events have ended. Raises Garbled if there was none."""
+        """The message, once its events have ended. Raises MalformedStream if there was none."""
         if self.message is None:
-            raise Garbled("no message came")
+            raise MalformedStream("no message came")
         return self.message
 
     def _continue(self, event: RawMessageStreamEvent) -> bool:

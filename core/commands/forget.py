@@ -1,17 +1,19 @@
 """`forget`: erase what Confab keeps of this thread."""
 
 from core.billing.usage import Scope
-from core.commands.registry import Call, Row
-from core.domain.messages import Answer
+from core.commands.registry import Command, Invocation
+from core.domain.messages import CommandResult
 
 
-async def forget(call: Call) -> Answer:
+async def forget(call: Invocation) -> CommandResult:
     key = call.question.key
     erased = await call.desk.store.threads.forget(Scope(key.workspace, key.channel, key.thread))
     if not erased:
-        return Answer("Confab keeps nothing of this thread.")
+        return CommandResult("Confab keeps nothing of this thread.")
     kept = "message is" if erased == 1 else "messages are"
-    return Answer(f"{erased:,} {kept} forgotten. They stay where they were posted; Claude is not told of them again.")
+    return CommandResult(
+        f"{erased:,} {kept} forgotten. They stay where they were posted; Claude is not told of them again."
+    )
 
 
-ROWS = (Row("forget", "Erase what Confab keeps of this thread", forget),)
+ROWS = (Command("forget", "Erase what Confab keeps of this thread", forget),)

@@ -1,15 +1,15 @@
 """`prompt`: exactly what Claude would be sent next in this thread."""
 
-from core.commands.registry import Call, Row
-from core.domain.messages import Answer
+from core.commands.registry import Command, Invocation
+from core.domain.messages import CommandResult
 from core.prompting.request import Block, Request
 
 
-async def prompt(call: Call) -> Answer:
+async def prompt(call: Invocation) -> CommandResult:
     request = await call.desk.compose(call.question, call.surface)
     if request is None:
-        return Answer("Nothing yet: Confab keeps no words of this thread. It begins when somebody asks.")
-    return Answer(described(request))
+        return CommandResult("Nothing yet: Confab keeps no words of this thread. It begins when somebody asks.")
+    return CommandResult(described(request))
 
 
 def described(request: Request) -> str:
@@ -26,4 +26,4 @@ def _block(number: int, block: Block) -> str:
     return f"**{number}. {block.origin}**, about {block.tokens:,} tokens\n{fence}\n{block.text}\n{fence}{mark}"
 
 
-ROWS = (Row("prompt", "Show what Claude would be sent next in this thread", prompt, private=True),)
+ROWS = (Command("prompt", "Show what Claude would be sent next in this thread", prompt, private=True),)

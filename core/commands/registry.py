@@ -8,21 +8,22 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 
-from core.domain.messages import Answer, Question, Rank
+from core.domain.messages import CommandResult, Question, Rank
+from core.domain.models import Model
 from core.domain.personas import Persona
 from core.domain.platform import Surface
-from core.prompting.request import Model, Request
+from core.prompting.request import Request
 from core.store.protocols import Store
 
 _PERSON = re.compile(r"<@!?(\w+)(?:\|[^<>]*)?>|(\w+)")
 _OPTION = re.compile(r"\s*(\w+)=(\"[^\"]*\"|\S*)")
 
 
-class Problem(Exception):
+class UsageError(Exception):
     """What a person gave can't be used; the message says why and what would do."""
 
 
-class Kind(Enum):
+class ParameterKind(Enum):
     """What a parameter takes, so that a platform can offer the right field."""
 
     TEXT = "text"
@@ -41,14 +42,14 @@ class Parameter:
     """One value that a command takes. `choices` are all that a choice allows, and suggestions for a text."""
 
     name: str
-    kind: Kind
+    kind: ParameterKind
     about: str
     required: bool = False
     choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class CommandContext:
     """What commands work with."""
 
     store: Store
@@ -57,23 +58,23 @@ class Desk:
     model: Callable[[str], Awaitable[Model]]
     compose: Callable[[Question, Surface], Awaitable[Request | None]]
     """The request that the thread of a question would make now."""
-    table: "Sequence[Row]"
+    table: "Sequence[Command]"
     zone: str
     """Where days begin in a workspace that has chosen no time zone."""
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Invocation:
     """A command as it was given: by whom and where (`question`), with what."""
 
     question: Question
     values: Mapping[str, str]
     surface: Surface
-    desk: Desk
+    desk: CommandContext
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Command:
     """A command: `words` name it, and `rank` is the least that may give it.
 
     `private` answers only the person; so do the values in `whispered`, written as people give them: `of=me`.
@@ -81,7 +82,7 @@ class Row:
 
     words: str
     about: str
-    run: Callable[[Call], Awaitable[Answer]]
+    run: Callable[[Invocation], Awaitable[CommandResult]]
     parameters: tuple[Parameter, ...] = ()
     rank: Rank = Rank.MEMBER
     private: bool = False
@@ -95,41 +96,41 @@ class Row:
         return next((one for one in self.parameters if one.name == name), None)
 
 
-def find(table: Sequence[Row], line: str) -> tuple[Row, str]:
-    """The row that `line` begins with, and the rest of the line. Raises Problem with the nearest words."""
+def find(table: Sequence[Command], line: str) -> tuple[Command, str]:
+    """The row that `line` begins with, and the rest of the line. Raises UsageError with the nearest words."""
     words = line.split()
     for count in (2, 1):
         name = " ".join(words[:count]).lower()
         for row in table:
             if row.words == name and len(words) >= count:
                 return row, _rest(line, count)
-    raise Problem(_unknown(table, " ".join(words[:2]).lower()))
+    raise UsageError(_unknown(table, " ".join(words[:2]).lower()))
 
 
-def missing(table: Sequence[Row], line: str, values: Mapping[str, str]) -> tuple[Row, Parameter] | None:
+def missing(table: Sequence[Command], line: str, values: Mapping[str, str]) -> tuple[Command, Parameter] | None:
     """The long text that a command still needs: ask for it with a form. None if it needs none or is no command."""
     try:
         row, rest = find(table, line)
         given = options(row, rest) | dict(values)
-    except Problem:
+    except UsageError:
         return None
-    needed = (one for one in row.parameters if one.kind is Kind.LONG and one.required)
+    needed = (one for one in row.parameters if one.kind is ParameterKind.LONG and one.required)
     return next(((row, one) for one in needed if not given.get(one.name, "").strip()), None)
 
 
-def values(row: Row, rest: str, given: Mapping[str, str]) -> dict[str, str]:
-    """The command's values, checked, from the rest of its line and as they were given beside it. Raises Problem."""
+def values(row: Command, rest: str, given: Mapping[str, str]) -> dict[str, str]:
+    """The command's values, checked, from the rest of its line and as they were given beside it. Raises UsageError."""
     both = options(row, rest) | dict(given)
     found = {name: value.strip() for name, value in both.items() if value.strip()}
     for parameter in row.parameters:
         if parameter.name in found:
             found[parameter.name] = _checked(parameter, found[parameter.name])
         elif parameter.required:
-            raise Problem(f"`{row.words}` needs {parameter.name}: {parameter.about}. Like this: `{usage(row)}`")
+            raise UsageError(f"`{row.words}` needs {parameter.name}: {parameter.about}. Like this: `{usage(row)}`")
     return found
 
 
-def usage(row: Row) -> str:
+def usage(row: Command) -> str:
     """How a command is written."""
     parts = [row.words]
     for one in row.parameters:
@@ -138,21 +139,21 @@ def usage(row: Row) -> str:
     return " ".join(parts)
 
 
-async def run(row: Row, call: Call) -> Answer:
-    """Give a command, if its giver's rank allows. Raises Problem."""
+async def run(row: Command, call: Invocation) -> CommandResult:
+    """Give a command, if its giver's rank allows. Raises UsageError."""
     if row.rank > Rank.MEMBER and await call.surface.rank(call.question.person) < row.rank:
         who = "those who manage this channel" if row.rank is Rank.MANAGER else "those who manage the whole workspace"
-        raise Problem(f"Only {who} can use `{row.words}`.")
+        raise UsageError(f"Only {who} can use `{row.words}`.")
     return await row.run(call)
 
 
-def options(row: Row, rest: str) -> dict[str, str]:
+def options(row: Command, rest: str) -> dict[str, str]:
     """`name=value` pairs, and what else there is goes to the one text parameter.
 
     A long text has its pairs before it, for it may hold anything; a short one also after it.
     """
     found, text, trailing = {}, rest, _trailing(row)
-    long = trailing is not None and trailing.kind is Kind.LONG
+    long = trailing is not None and trailing.kind is ParameterKind.LONG
     while option := (_OPTION.match(text) if long else _named(row, text)):
         if not row.parameter(option[1]):
             break
@@ -160,36 +161,36 @@ def options(row: Row, rest: str) -> dict[str, str]:
         text = text[: option.start()] + text[option.end() :]
     text = text.strip()
     if text and trailing is None:
-        raise Problem(f"`{row.words}` does not take `{text[:40]}`. Like this: `{usage(row)}`")
+        raise UsageError(f"`{row.words}` does not take `{text[:40]}`. Like this: `{usage(row)}`")
     return found | ({trailing.name: text} if text and trailing else {})
 
 
-def _named(row: Row, text: str) -> re.Match[str] | None:
+def _named(row: Command, text: str) -> re.Match[str] | None:
     """The first pair in `text` that names a parameter."""
     return next((option for option in _OPTION.finditer(text) if row.parameter(option[1])), None)
 
 
-def _trailing(row: Row) -> Parameter | None:
+def _trailing(row: Command) -> Parameter | None:
     """The parameter that needs no name: the first that is required, or the only one."""
     required = next((one for one in row.parameters if one.required), None)
     return required or (row.parameters[0] if len(row.parameters) == 1 else None)
 
 
 def _checked(parameter: Parameter, value: str) -> str:
-    """A value as its command takes it: of a person their id. Raises Problem."""
+    """A value as its command takes it: of a person their id. Raises UsageError."""
     name, kind = parameter.name, parameter.kind
-    if kind is Kind.CHOICE and value not in parameter.choices:
-        raise Problem(f"{name} is one of {', '.join(parameter.choices)}; `{value[:40]}` is not.")
-    if (kind is Kind.NUMBER and not value.isascii()) or (kind is Kind.NUMBER and not value.isdigit()):
-        raise Problem(f"{name} is a whole number; `{value[:40]}` is not.")
-    if kind is Kind.MONEY and not _money(value):
-        raise Problem(f"{name} is an amount of US dollars such as 25 or 12.50; `{value[:40]}` is not.")
-    if kind is Kind.DATE and not _date(value):
-        raise Problem(f"{name} is a date such as 2026-11-30; `{value[:40]}` is not.")
-    if kind is not Kind.PERSON:
+    if kind is ParameterKind.CHOICE and value not in parameter.choices:
+        raise UsageError(f"{name} is one of {', '.join(parameter.choices)}; `{value[:40]}` is not.")
+    if (kind is ParameterKind.NUMBER and not value.isascii()) or (kind is ParameterKind.NUMBER and not value.isdigit()):
+        raise UsageError(f"{name} is a whole number; `{value[:40]}` is not.")
+    if kind is ParameterKind.MONEY and not _money(value):
+        raise UsageError(f"{name} is an amount of US dollars such as 25 or 12.50; `{value[:40]}` is not.")
+    if kind is ParameterKind.DATE and not _date(value):
+        raise UsageError(f"{name} is a date such as 2026-11-30; `{value[:40]}` is not.")
+    if kind is not ParameterKind.PERSON:
         return value
     if not (person := _PERSON.fullmatch(value)):
-        raise Problem(f"{name} is a person, mentioned with @; `{value[:40]}` is not.")
+        raise UsageError(f"{name} is a person, mentioned with @; `{value[:40]}` is not.")
     return person[1] or person[2]
 
 
@@ -212,7 +213,7 @@ def _rest(line: str, count: int) -> str:
     return "".join(line.split(maxsplit=count)[count:])
 
 
-def _unknown(table: Sequence[Row], name: str) -> str:
+def _unknown(table: Sequence[Command], name: str) -> str:
     known = [row.words for row in table]
     near = [one for one in known if one.split()[0] == name] or difflib.get_close_matches(name, known, 3, 0.5)
     meant = f" Did you mean {' or '.join(f'`{one}`' for one in near)}?" if near else ""

@@ -1,6 +1,6 @@
-"""The nouns of chat, and the events in which they come in."""
+"""The nouns of chat: threads, messages, questions, replies, and the ranks of people."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, IntEnum
@@ -10,18 +10,6 @@ def clean(text: str) -> str:
     """`text` as SQLite and JSON can keep it: no NUL, no lone surrogate; surrogate pairs become one character."""
     whole = text.replace("\0", "")
     return whole if whole.isascii() else whole.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-class Gone(Exception):
-    """Where the reply belongs it can't be shown any more: a channel is gone, a token has run out."""
-
-
-class Unconnectable(Exception):
-    """The platform refuses to connect and will go on refusing; the message is a line for the operator."""
-
-
-class Hindered(Exception):
-    """The platform forbids something that an answer needs; the message is a sentence for the person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,70 +93,26 @@ class Question:
     values: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A message was posted. `key.thread` is its thread, or what it replies to, or itself if it begins one."""
+class Outcome(Enum):
+    """How a question was closed."""
 
-    id: str
-    key: ThreadKey
-    message: Message
-    asks: Asks = Asks.NO
-    address: str = "{}"
-    alone: bool = False
-    private: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Edited:
-    """A message's words changed; `message` is what the platform shows now."""
-
-    id: str
-    key: ThreadKey
-    message: Message
+    SHOWN = "shown"
+    REFUSED = "refused"
+    """A notice was shown in place of an answer: an error, a budget."""
+    NOT_FOR_US = "not for us"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+    """Nobody can be shown the answer any more: a private token ran out, a channel is gone."""
 
 
 @dataclass(frozen=True, slots=True)
-class Deleted:
-    """A message is gone. `key.thread` may be empty: a message's id is enough to find it in its channel."""
+class FinalText:
+    """The final words of a reply, kept the moment they are known. From here a restart only shows them."""
 
-    id: str
-    key: ThreadKey
-    message: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Pressed:
-    """A person pressed a button. `stop` ends the reply to `question` (or every one in the thread)."""
-
-    id: str
-    key: ThreadKey
-    person: str
-    button: str
-    question: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Commanded:
-    """A person gave a command: `line` holds its words, and what follows them unless `values` has it, named."""
-
-    id: str
-    key: ThreadKey
-    person: str
-    line: str
-    at: datetime
-    values: Mapping[str, str] = field(default_factory=dict)
-    address: str = "{}"
-    private: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Events of these workspaces may have been missed; none named means all of the platform's."""
-
-    id: str
-    platform: str
-    workspaces: frozenset[str] = frozenset()
+    text: str
+    notice: bool = False
+    after: str | None = None
+    """The last message that Claude had read: the reply stands behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,43 +133,11 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CommandResult:
     """What a command answers."""
 
     text: str
     files: tuple[File, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class CaughtUp:
-    """What was missed in a workspace has been looked for, and all of it was told."""
-
-    id: str
-    workspace: str
-
-
-Event = Said | Edited | Deleted | Pressed | Commanded | Gap | CaughtUp
-
-
-@dataclass(frozen=True, slots=True)
-class Missed:
-    """What a gap may hold in a workspace: all that was said `since`. `threads` are ours, the liveliest first."""
-
-    workspace: str
-    since: datetime
-    threads: tuple[ThreadKey, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What became of an event: whether it was new, whether its thread is ours, whether it left a question."""
-
-    new: bool
-    ours: bool
-    question: bool
-    key: ThreadKey
-    missed: tuple[Missed, ...] = ()
-    """Of a gap: where to look for what was said to us in it. What is found is told like anything else."""
 
 
 class Rank(IntEnum):
@@ -255,6 +167,3 @@ class History:
     messages: tuple[Message, ...]
     reach: Reach = Reach.WHOLE
     gone: frozenset[str] = frozenset()
-
-
-Hear = Callable[[Event], Awaitable[Heard]]

@@ -5,10 +5,11 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Protocol
 
-from core.domain.messages import Attachment, File, Hear, History, Question, Rank
+from core.domain.events import Ingest
+from core.domain.messages import Attachment, File, History, Question, Rank
 
 
-class Shown(Protocol):
+class ReplyView(Protocol):
     """A reply as a surface sees it: a text that grows or is replaced until it is whole."""
 
     @property
@@ -44,19 +45,19 @@ class Shown(Protocol):
     def texts(self) -> AsyncIterator[str]:
         """The newest whole text, each time it changed since the last look; the last one is final.
 
-        Raises `core.worker.lease.Dropped` when somebody else has taken the reply over: stop at once.
+        Raises `core.domain.errors.LeaseLost` when somebody else has taken the reply over: stop at once.
         """
 
-    async def sure(self) -> None:
-        """Return while the reply is ours to show; look right before each change of the platform. Raises Dropped.
+    async def ensure_held(self) -> None:
+        """Return while the reply is ours to show; look right before each change of the platform. Raises LeaseLost.
 
         A session with the hooks of `bots.delivery.fencing` looks by itself.
         """
 
-    async def ended(self, seconds: float) -> bool:
+    async def wait_until_whole(self, seconds: float) -> bool:
         """Wait until the reply is whole, at most `seconds`; the pause between two edits."""
 
-    async def posted(self, page: str, at: datetime | None = None) -> None:
+    async def record_page(self, page: str, at: datetime | None = None) -> None:
         """Write down that a page exists, before the next one is posted; `at` is the platform's time of it."""
 
 
@@ -75,7 +76,7 @@ class Surface(Protocol):
     async def rank(self, person: str) -> Rank:
         """What `person` may do here, on the platform's word."""
 
-    async def show(self, reply: Shown) -> None:
+    async def show(self, reply: ReplyView) -> None:
         """Make the platform's pages equal the reply's, until it is whole."""
 
 
@@ -90,14 +91,14 @@ class Platform(Protocol):
     def offline(self) -> str:
         """Why no events come just now, in a few words for the operator; empty while we are connected."""
 
-    async def run(self, hear: Hear) -> None:
-        """Connect, and tell every event, until cancelled. Raises Unconnectable."""
+    async def run(self, ingest: Ingest) -> None:
+        """Connect, and tell every event, until cancelled. Raises CannotConnect."""
 
     async def surface(self, question: Question) -> Surface:
         """The thread of `question`, from its key and address alone, so also after a restart."""
 
     async def tell(self, workspace: str, person: str, text: str) -> None:
-        """Say something to one person alone, once. `<@ID>` and `<#ID>` in `text` are shown as names. Raises Gone."""
+        """Say something to one person alone, once; `<@ID>`, `<#ID>` are shown as names. Raises CannotShow."""
 
     async def close(self) -> None:
         """Let go of the network. Answers that are still shown need it, so it outlives `run`."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from core.domain.models import Model
 from core.domain.personas import Persona
 from core.prompting.turns import Turn
 
@@ -28,23 +29,6 @@ TTL = Literal["5m", "1h"]
 
 class Unsuited(Exception):
     """A persona asks for what its model does not have; the message says what to do instead."""
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """What a model can do, as the Models API tells it. Unknown means: send nothing that it may refuse."""
-
-    id: str
-    max_input_tokens: int | None = None
-    max_tokens: int | None = None
-    efforts: frozenset[str] = frozenset()
-    thinking: frozenset[str] = frozenset()
-    known: bool = False
-
-    @property
-    def sampling(self) -> bool:
-        """Whether it still takes a temperature: those that take `enabled` thinking are the ones that do."""
-        return "enabled" in self.thinking
 
 
 @dataclass(frozen=True, slots=True)

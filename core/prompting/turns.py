@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
-from core.domain.messages import Attachment, Message
-from core.store.protocols import Said
+from core.domain.messages import Attachment, FinalText, Message
 
 LIMIT = 300_000  # bytes of UTF-8 told of one thread, about 100,000 tokens
 LONGEST = 250_000  # bytes told of one message
@@ -44,7 +43,7 @@ class _Entry:
 
 def turns(
     messages: Sequence[Message],
-    replies: Mapping[str, Said],
+    replies: Mapping[str, FinalText],
     names: Mapping[str, str],
     limit: int = LIMIT,
 ) -> list[Turn]:
@@ -103,7 +102,7 @@ def described(attachment: Attachment) -> str:
     return f"{_label(attachment.name) or 'a file'} ({_label(attachment.type) or 'unknown type'}, {kilobytes} kB)"
 
 
-def _placed(messages: Sequence[Message], replies: Mapping[str, Said]) -> list[Message]:
+def _placed(messages: Sequence[Message], replies: Mapping[str, FinalText]) -> list[Message]:
     """The messages with each reply as one page, moved to stand after the last message that Claude had read."""
     others = {message.id for message in messages if not message.mine}
     pages: dict[str, list[Message]] = {}
@@ -122,13 +121,15 @@ def _placed(messages: Sequence[Message], replies: Mapping[str, Said]) -> list[Me
     return [one for message in order for one in (message, *moved.get(message.id, ()))]
 
 
-def _joined(pages: Sequence[Message], said: Said | None) -> Message:
+def _joined(pages: Sequence[Message], said: FinalText | None) -> Message:
     first = pages[0]
     text = said.text if said is not None else "\n".join(page.text for page in pages)
     return Message(first.id, first.author, text, first.at, mine=True, notice=first.notice or bool(said and said.notice))
 
 
-def _entries(messages: Sequence[Message], replies: Mapping[str, Said], names: Mapping[str, str]) -> Iterable[_Entry]:
+def _entries(
+    messages: Sequence[Message], replies: Mapping[str, FinalText], names: Mapping[str, str]
+) -> Iterable[_Entry]:
     for message in messages:
         if message.notice:
             continue

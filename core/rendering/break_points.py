@@ -11,7 +11,7 @@ from core.rendering.fences import Fence
 from core.rendering.tables import Table
 
 
-class Kind(Enum):
+class BreakKind(Enum):
     """What a line is."""
 
     TEXT = "text"
@@ -27,7 +27,7 @@ class Line:
 
     start: int
     text: str
-    kind: Kind
+    kind: BreakKind
     open: Fence | Table | None
     size: int
 
@@ -37,7 +37,7 @@ class Line:
 
     @property
     def uncuttable(self) -> bool:
-        return self.kind is Kind.OPENING or (isinstance(self.open, Table) and "|" in self.text)
+        return self.kind is BreakKind.OPENING or (isinstance(self.open, Table) and "|" in self.text)
 
 
 class Worth(IntEnum):
@@ -67,12 +67,12 @@ def worths(lines: Sequence[Line]) -> list[tuple[Worth, int]]:
 
 
 def _worth(above: Line, line: Line, gap: bool) -> Worth:
-    heads = above.kind is Kind.TEXT and _HEADING.match(above.text)
-    begins = above.kind is Kind.ROW and not isinstance(above.open, Table)
-    may_begin = above.kind is Kind.TEXT and "|" in above.text and not gap and _RULE.fullmatch(line.text)
-    if heads or begins or may_begin or above.kind is Kind.OPENING or line.kind is Kind.CLOSING:
+    heads = above.kind is BreakKind.TEXT and _HEADING.match(above.text)
+    begins = above.kind is BreakKind.ROW and not isinstance(above.open, Table)
+    may_begin = above.kind is BreakKind.TEXT and "|" in above.text and not gap and _RULE.fullmatch(line.text)
+    if heads or begins or may_begin or above.kind is BreakKind.OPENING or line.kind is BreakKind.CLOSING:
         return Worth.GLUED
-    if line.kind is Kind.CODE:
+    if line.kind is BreakKind.CODE:
         return Worth.GAP if gap else Worth.LINE
     return Worth.BLOCK if gap or _HEADING.match(line.text) else Worth.LINE
 

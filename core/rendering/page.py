@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, chain, groupby
 
-from core.rendering.break_points import Kind, Line, Worth, inside, worths
+from core.rendering.break_points import BreakKind, Line, Worth, inside, worths
 from core.rendering.dialect import Costs, Dialect
 from core.rendering.fences import Fence, marks, opened
 from core.rendering.tables import Table, begun
@@ -17,7 +17,7 @@ _SPACES = re.compile(r"[^\S\n]*")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Cursor:
     """Where a page begins, what is open there, and whether that is amid a line."""
 
     at: int
@@ -25,17 +25,17 @@ class Place:
     amid: bool = False
 
 
-def begin(text: str, place: Place) -> Place:
+def begin(text: str, place: Cursor) -> Cursor:
     """Where the first visible line of a page begins; amid a line, its first visible character."""
     if not _VISIBLE.search(text, place.at):
-        return Place(len(text))
+        return Cursor(len(text))
     if blank := _BLANK.match(text, place.at):
-        return Place(blank.end(), place.open)
+        return Cursor(blank.end(), place.open)
     spaces = _SPACES.match(text, place.at) if place.amid else None
     return replace(place, at=spaces.end()) if spaces else place
 
 
-class Sheet:
+class PageBuilder:
     """One page while it is filled.
 
     `size` is never less than what `written` would have. It counts the marks that close an open fence and, before the
@@ -43,7 +43,7 @@ class Sheet:
     whatever may follow, and it is cut by looking at nothing beyond that.
     """
 
-    def __init__(self, text: str, place: Place, dialect: Dialect, costs: Costs) -> None:
+    def __init__(self, text: str, place: Cursor, dialect: Dialect, costs: Costs) -> None:
         self.text, self.place, self.dialect, self.costs = text, place, dialect, costs
         self.lines: list[Line] = []
         self.open = place.open
@@ -52,7 +52,7 @@ class Sheet:
         self.above = 0
         """The size of the page above `rows`."""
 
-    def fill(self) -> Place | None:
+    def fill(self) -> Cursor | None:
         """Take lines until the page is full, and say where it ends; None if all of the text has room."""
         at = self.place.at
         while at < len(self.text):
@@ -71,15 +71,17 @@ class Sheet:
         if not self.lines:
             return ""
         parts = [self.dialect.code(self.place.open.opening)] if isinstance(self.place.open, Fence) else []
-        for tabular, group in groupby(self.lines, lambda line: line.kind is Kind.ROW):
+        for tabular, group in groupby(self.lines, lambda line: line.kind is BreakKind.ROW):
             lines = list(group)
             parts += [self._table(lines)] if tabular else map(self._written, lines)
         page, last = "\n".join(parts).rstrip(), self.lines[-1]
-        fence = opened(last.text) if last.kind is Kind.OPENING else last.open if last.kind is Kind.CODE else None
+        fence = (
+            opened(last.text) if last.kind is BreakKind.OPENING else last.open if last.kind is BreakKind.CODE else None
+        )
         return f"{page}\n{self.dialect.code(fence.closing)}" if isinstance(fence, Fence) else page
 
     def _written(self, line: Line) -> str:
-        return self.dialect.prose(line.text) if line.kind is Kind.TEXT else self.dialect.code(line.text)
+        return self.dialect.prose(line.text) if line.kind is BreakKind.TEXT else self.dialect.code(line.text)
 
     def _table(self, lines: Sequence[Line]) -> str:
         table = lines[0].open
@@ -111,17 +113,17 @@ class Sheet:
         """Whether enough room is left on each page beside what is repeated there."""
         return around is not None and 2 * self._frame(around) < self.dialect.limit
 
-    def _read(self, line: str, whole: bool) -> tuple[Kind, Fence | Table | None]:
+    def _read(self, line: str, whole: bool) -> tuple[BreakKind, Fence | Table | None]:
         """What `line` is, and what is open after it."""
         if isinstance(self.open, Fence):
             closing = not self._amid and self.open.closed_by(line, whole)
-            return (Kind.CLOSING, None) if closing else (Kind.CODE, self.open)
+            return (BreakKind.CLOSING, None) if closing else (BreakKind.CODE, self.open)
         if not self._amid and (fence := opened(line)):
-            return (Kind.OPENING, fence) if self._bears(fence) else (Kind.TEXT, None)
+            return (BreakKind.OPENING, fence) if self._bears(fence) else (BreakKind.TEXT, None)
         if isinstance(self.open, Table) and "|" in line:
             is_row = whole or line.rstrip() == self.open.row(line)
-            return Kind.ROW if is_row else Kind.TEXT, self.open
-        return Kind.TEXT, None
+            return BreakKind.ROW if is_row else BreakKind.TEXT, self.open
+        return BreakKind.TEXT, None
 
     def _take(self, start: int, line: str, whole: bool) -> int | None:
         """Add a line; or add nothing, and say at which of its characters the page was full."""
@@ -131,9 +133,9 @@ class Sheet:
             return self._take_row(start, line, kind, full)
         if full is not None:
             return full
-        if whole and kind is Kind.TEXT and (table := self._begun(line)):
+        if whole and kind is BreakKind.TEXT and (table := self._begun(line)):
             return self._take_rule(start, line, table)
-        if kind is Kind.CLOSING and self.size > self.dialect.limit:
+        if kind is BreakKind.CLOSING and self.size > self.dialect.limit:
             self._trim()
         line = self._safe(line, kind)
         size = self._grown(line, kind)
@@ -149,26 +151,26 @@ class Sheet:
         self.lines[-1] = replace(last, text=last.text.rstrip())
         self.size -= self.costs.of(last.text[len(last.text.rstrip()) :])
 
-    def _safe(self, line: str, kind: Kind) -> str:
+    def _safe(self, line: str, kind: BreakKind) -> str:
         """A line as it is written: what looks like a fence, only because the line was cut, is escaped."""
         if not isinstance(self.open, Fence):
-            return _escaped(line) if kind is Kind.TEXT and opened(line) else line
-        if kind is Kind.CLOSING:
+            return _escaped(line) if kind is BreakKind.TEXT and opened(line) else line
+        if kind is BreakKind.CLOSING:
             return self.open.closing
         return _escaped(line) if self.open.closed_by(line) else line
 
-    def _grown(self, line: str, kind: Kind) -> int:
+    def _grown(self, line: str, kind: BreakKind) -> int:
         """The size of the page with one line more."""
-        if kind is Kind.CLOSING:
+        if kind is BreakKind.CLOSING:
             return self.size
         base = 0 if isinstance(self.open, Table) and not self.lines else self._base
-        fence = opened(line) if kind is Kind.OPENING else None
+        fence = opened(line) if kind is BreakKind.OPENING else None
         return base + self.costs.of(f"{line}\n{fence.closing}" if fence else line)
 
-    def _overflow(self, line: str, kind: Kind) -> int | None:
+    def _overflow(self, line: str, kind: BreakKind) -> int | None:
         """The first visible character of `line`, while it is being written, that the page has no room for."""
         run, size, limit = slice(*marks(line)), self._base, self.dialect.limit
-        if kind is Kind.CLOSING or (not line[run] and len(line) <= limit and size + self.costs.of(line) <= limit):
+        if kind is BreakKind.CLOSING or (not line[run] and len(line) <= limit and size + self.costs.of(line) <= limit):
             return None
         sizes = accumulate(self._growth(line, run), initial=size)
         over = (at for at, size in enumerate(sizes, start=-1) if size > limit)
@@ -186,7 +188,7 @@ class Sheet:
     def _begun(self, rule: str) -> Table | None:
         """The table that the line above and its `rule` begin."""
         header = self.lines[-1] if self.lines else None
-        table = begun(header.text, rule) if header and header.kind is Kind.TEXT else None
+        table = begun(header.text, rule) if header and header.kind is BreakKind.TEXT else None
         return table if self._bears(table) else None
 
     def _take_rule(self, start: int, line: str, table: Table) -> int | None:
@@ -196,12 +198,12 @@ class Sheet:
         size = above + self._frame(table)
         if size > self.dialect.limit:
             return len(line)
-        self.lines[-1] = replace(header, text=table.header, kind=Kind.ROW)
-        self.lines.append(Line(start, table.rule, Kind.ROW, None, size))
+        self.lines[-1] = replace(header, text=table.header, kind=BreakKind.ROW)
+        self.lines.append(Line(start, table.rule, BreakKind.ROW, None, size))
         self.open, self.size, self.above, self.rows = table, size, above, [table.header, table.rule]
         return None
 
-    def _take_row(self, start: int, line: str, kind: Kind, full: int | None) -> int | None:
+    def _take_row(self, start: int, line: str, kind: BreakKind, full: int | None) -> int | None:
         """Add a row, if the table drawn with it has room; before it is whole it stands beneath the table as it is."""
         size = self.size
         for row, at in self._rows(line, kind):
@@ -213,17 +215,17 @@ class Sheet:
         if full is not None:
             return full
         self.lines.append(Line(start, line.rstrip(), kind, self.open, self.size))
-        if kind is Kind.ROW:
+        if kind is BreakKind.ROW:
             self.rows.append(line.rstrip())
             self.size = size
         return None
 
-    def _rows(self, line: str, kind: Kind) -> Iterable[tuple[str, int]]:
+    def _rows(self, line: str, kind: BreakKind) -> Iterable[tuple[str, int]]:
         """The whole rows that `line` is while it is being written, and where it is them."""
         closed = self.open.row(line) if isinstance(self.open, Table) else None
         if closed is not None:
             yield closed, len(closed) - 1
-        if kind is Kind.ROW and line.rstrip() != closed:
+        if kind is BreakKind.ROW and line.rstrip() != closed:
             yield line.rstrip(), len(line)
 
     def _tabled(self, row: str) -> int:
@@ -232,21 +234,21 @@ class Sheet:
             return self.above + self.dialect.size(self.dialect.drawn([*self.rows, row]))
         return self._base + self.costs.of(row)
 
-    def _cut(self, start: int, full: int) -> Place:
+    def _cut(self, start: int, full: int) -> Cursor:
         """End the page where it had best end, seeing the text as far as `full`, and say where that is."""
         seen = self.text[start : full + 1].rstrip("\n")
-        kind = Kind.CODE if isinstance(self.open, Fence) else self._read(seen, whole=False)[0]
+        kind = BreakKind.CODE if isinstance(self.open, Fence) else self._read(seen, whole=False)[0]
         self.lines.append(Line(start, seen, kind, self.open, self.size))
         places = worths(self.lines)
         fair = [place for place in places if place[0] > Worth.GLUED]
         roomy = [place for place in fair if self.lines[place[1]].size >= self.dialect.limit / 2]
-        if not roomy and (not self.lines[-1].uncuttable or not (fair or kind is Kind.OPENING)):
+        if not roomy and (not self.lines[-1].uncuttable or not (fair or kind is BreakKind.OPENING)):
             return self._cut_inside(full, movable=bool(fair) and self.lines[fair[-1][1]] is self.lines[-1])
         _, index = max(roomy) if roomy else (fair or places)[-1]
         line, self.lines = self.lines[index], self.lines[:index]
-        return Place(line.start, line.open)
+        return Cursor(line.start, line.open)
 
-    def _cut_inside(self, full: int, movable: bool) -> Place:
+    def _cut_inside(self, full: int, movable: bool) -> Cursor:
         """End the page amid its last line, or before that if it is `movable` and nothing of it can stay."""
         line = self.lines.pop()
         sizes = list(accumulate(map(self.costs.__getitem__, line.text), initial=self._base))
@@ -254,11 +256,11 @@ class Sheet:
         full = min(full, line.start + bisect_right(sizes, self.dialect.limit) - 1)
         at = inside(self.text, line.start, roomy, full, movable) if full > line.start else line.start
         if at == line.start:
-            return Place(at, line.open)
-        kind = Kind.CODE if line.kind is Kind.CODE else Kind.TEXT
+            return Cursor(at, line.open)
+        kind = BreakKind.CODE if line.kind is BreakKind.CODE else BreakKind.TEXT
         text = self._quote + self._safe(self.text[line.start : at], kind)
         self.lines.append(replace(line, text=text, kind=kind))
-        return Place(at, line.open if isinstance(line.open, Fence) else None, amid=True)
+        return Cursor(at, line.open if isinstance(line.open, Fence) else None, amid=True)
 
 
 def _escaped(line: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.rendering.dialect import Costs, Dialect
-from core.rendering.page import Place, Sheet, begin
+from core.rendering.page import Cursor, PageBuilder, begin
 
 __all__ = ["Delete", "Dialect", "Edit", "Pager", "Post", "Posted", "Step", "pages", "steps"]
 
@@ -24,17 +24,17 @@ class Pager:
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect, self._costs = dialect, Costs(dialect)
-        self._text, self._end = "", Place(0)
+        self._text, self._end = "", Cursor(0)
         self._fixed: list[str] = []
 
     def pages(self, text: str) -> list[str]:
         """The same as `pages` gives, also if `text` is another one than before."""
         text = re.sub("\r\n?", "\n", text)
         if not text.startswith(self._text):
-            self._end, self._fixed = Place(0), []
+            self._end, self._fixed = Cursor(0), []
         self._text = text
         while (place := begin(text, self._end)).at < len(text):
-            sheet = Sheet(text, place, self._dialect, self._costs)
+            sheet = PageBuilder(text, place, self._dialect, self._costs)
             end = sheet.fill()
             page = sheet.written()
             if not end:

@@ -3,55 +3,13 @@
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import Enum
 from typing import Protocol
 
-from core.billing.budgets import Budget, Budgets, Standing
-from core.billing.usage import Refusal, Reservation, Scope, Settled, Spending, Spent
-from core.domain.messages import Event, Heard, History, Message, Question, ThreadKey
+from core.billing.budgets import Budget, Budgets, BudgetStatus
+from core.billing.usage import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement, UsageRow
+from core.domain.events import Event, Receipt
+from core.domain.messages import FinalText, History, Message, Outcome, Question, ThreadKey
 from core.domain.personas import Persona, Place, Version
-
-
-class Unavailable(Exception):
-    """The store could not be read or written just now; nothing of the unit of work happened."""
-
-
-class Unusable(Exception):
-    """The store can't be opened or copied; one sentence names it, the cause and what mends it."""
-
-
-class Lost(Exception):
-    """The claim is no longer this process's: drop what was being shown."""
-
-
-class Faster(Exception):
-    """Somebody else changed it in the meantime; `version` is theirs."""
-
-    def __init__(self, version: Version | Budget | None) -> None:
-        super().__init__("changed by somebody else in the meantime")
-        self.version = version
-
-
-class Outcome(Enum):
-    """How a question was closed."""
-
-    SHOWN = "shown"
-    REFUSED = "refused"
-    """A notice was shown in place of an answer: an error, a budget."""
-    NOT_FOR_US = "not for us"
-    WITHDRAWN = "withdrawn"
-    EXPIRED = "expired"
-    """Nobody can be shown the answer any more: a private token ran out, a channel is gone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """The final words of a reply, kept the moment they are known. From here a restart only shows them."""
-
-    text: str
-    notice: bool = False
-    after: str | None = None
-    """The last message that Claude had read: the reply stands behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +21,13 @@ class Claim:
     process: str
     together: tuple[Question, ...] = ()
     pages: tuple[str, ...] = ()
-    said: Said | None = None
+    said: FinalText | None = None
     resumed: bool = False
     """Another process had it before: pages may exist that were never written down."""
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
+class Heartbeat:
     """What a process learns when it says that it lives."""
 
     lease: timedelta
@@ -83,7 +41,7 @@ class Beat:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class SpeakerNames:
     """How Claude was told of a person or an attachment: the first words stand for ever."""
 
     names: Mapping[str, str] = field(default_factory=dict)
@@ -99,10 +57,10 @@ class Thread:
 
     key: ThreadKey
     messages: tuple[Message, ...]
-    told: Told
+    told: SpeakerNames
     cold: bool
     """It was never read from the platform, or events may have been missed since."""
-    replies: Mapping[str, Said] = field(default_factory=dict)
+    replies: Mapping[str, FinalText] = field(default_factory=dict)
     gap: int = 0
     """The workspace's gaps when this was read; `heal` marks the thread as read up to it."""
 
@@ -110,7 +68,7 @@ class Thread:
 class Questions(Protocol):
     """What was asked, and who answers it."""
 
-    async def hear(self, event: Event) -> Heard:
+    async def ingest(self, event: Event) -> Receipt:
         """Keep an event, once.
 
         A message that certainly asks makes its thread ours. In a thread of ours messages are kept, edited and
@@ -118,28 +76,28 @@ class Questions(Protocol):
         kept as a question. What is older than what is held changes nothing; a deletion leaves a grave.
         """
 
-    async def claim(self, process: str, platforms: Collection[str]) -> Claim | None:
+    async def claim_next(self, process: str, platforms: Collection[str]) -> Claim | None:
         """An open question of these platforms whose thread is free, with its companions.
 
         Commands come first, then who is being answered least: the workspace, in it the channel; then the oldest.
         """
 
-    async def posted(self, claim: Claim, page: str, at: datetime) -> None:
-        """A page of the reply exists. Raises Lost."""
+    async def record_page(self, claim: Claim, page: str, at: datetime) -> None:
+        """A page of the reply exists. Raises LeaseLost."""
 
-    async def said(self, claim: Claim, said: Said) -> None:
-        """Claude has ended. Raises Lost."""
+    async def store_final_text(self, claim: Claim, said: FinalText) -> None:
+        """Claude has ended. Raises LeaseLost."""
 
     async def close(self, claim: Claim, outcome: Outcome) -> None:
-        """The reply is whole on the platform; addresses are wiped, and of a private question all. Raises Lost."""
+        """The reply is whole on the platform; addresses are wiped, and of a private question all. Raises LeaseLost."""
 
     async def withdraw(self, key: ThreadKey, message: str | None = None) -> int:
         """Withdraw open questions: of one message, or of a whole thread. How many there were."""
 
-    async def beat(self, process: str, leaving: bool = False) -> Beat:
+    async def heartbeat(self, process: str, leaving: bool = False) -> Heartbeat:
         """This process lives; or it leaves, and its claims are free at once."""
 
-    async def waiting(self) -> tuple[int, datetime | None]:
+    async def count_open(self) -> tuple[int, datetime | None]:
         """How many questions are open, and when the oldest was asked."""
 
 
@@ -149,13 +107,13 @@ class Threads(Protocol):
     async def thread(self, key: ThreadKey, branch: str | None = None) -> Thread:
         """The thread; with `branch`, only that message and its ancestors with the replies given to them."""
 
-    async def heal(self, thread: Thread, history: History) -> None:
+    async def refresh(self, thread: Thread, history: History) -> None:
         """Make the rows equal what the platform showed, inside what was read; from here on it is warm."""
 
     async def gap(self, platform: str, workspaces: Iterable[str] = ()) -> None:
         """Events may have been missed: these workspaces (none named: all of the platform) are cold."""
 
-    async def told(self, key: ThreadKey, told: Told) -> Told:
+    async def remember_names(self, key: ThreadKey, told: SpeakerNames) -> SpeakerNames:
         """Keep how Claude is told of people and attachments; what was kept before wins. All that is kept."""
 
     async def search(self, workspace: str, channel: str, words: str, limit: int = 20) -> list[Message]:
@@ -168,16 +126,16 @@ class Threads(Protocol):
 class Ledger(Protocol):
     """One row a request."""
 
-    async def reserve(self, spending: Spending, scopes: Sequence[Scope]) -> Reservation | Refusal:
+    async def reserve(self, spending: PlannedRequest, scopes: Sequence[Scope]) -> Reservation | BudgetRefusal:
         """Set the worst case aside, in every budget that holds for `scopes`, or in none."""
 
-    async def settle(self, reservation: Reservation, settled: Settled) -> list[Standing]:
+    async def settle(self, reservation: Reservation, settled: Settlement) -> list[BudgetStatus]:
         """What it really was; settling twice changes nothing. The budgets now so far used that it must be told.
 
         Each threshold of a budget is returned once a period.
         """
 
-    async def spent(self, scope: Scope, since: datetime, by: str) -> list[Spent]:
+    async def spent(self, scope: Scope, since: datetime, by: str) -> list[UsageRow]:
         """What was used since then, by `person`, `channel`, `model`, `thread`, `miss`, `day`, `quarter` or `bill`.
 
         Days are days of UTC; a quarter of an hour is written `2026-11-20T10:15`, in UTC. A line of a bill is a day's
@@ -191,7 +149,7 @@ class Ledger(Protocol):
         """The budgets of a workspace as they stand, and all changes of them."""
 
     async def allow(self, budget: Budget, expected: int) -> None:
-        """Change a budget; `expected` is the number of its last change, 0 if there was none. Raises Faster."""
+        """Change a budget; `expected` is the number of its last change, 0 if there was none. Raises VersionConflict."""
 
 
 class Personas(Protocol):
@@ -203,7 +161,7 @@ class Personas(Protocol):
         """All there were, newest first."""
 
     async def change(self, place: Place, persona: Persona, expected: int, author: str, at: datetime) -> Version:
-        """A new version after number `expected` (0: none yet). Raises Faster when somebody was."""
+        """A new version after number `expected` (0: none yet). Raises VersionConflict when somebody was."""
 
 
 class Notes(Protocol):

@@ -16,7 +16,7 @@ Holder = str | tuple[str, str]
 """A workspace, or a channel of one."""
 
 
-class Places:
+class FairSemaphore:
     """Given to whose workspace, and in it whose channel, has the fewest, or was given one longest ago; then in order.
 
     `silent` is how many seconds people wait before they are told.

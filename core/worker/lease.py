@@ -5,12 +5,10 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
-
-class Dropped(Exception):
-    """Another process may answer this from here on: touch the platform no more."""
+from core.domain.errors import LeaseLost
 
 
-class Life:
+class ProcessLease:
     """Until when others surely leave to this process what it holds, as its last beat has it."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
@@ -23,36 +21,36 @@ class Life:
         """Seconds; they pass also while the process is stopped."""
         return max(0.0, (self._until - self._clock()).total_seconds())
 
-    def beaten(self, until: datetime) -> None:
+    def renew(self, until: datetime) -> None:
         """The process has said that it lives."""
         self._until = until
         self._beaten.set()
         self._beaten = asyncio.Event()
 
-    async def sure(self) -> None:
+    async def ensure_held(self) -> None:
         """Wait for the next beat, unless the last one still counts."""
         while not self.left:
             await self._beaten.wait()
 
 
-class Hold:
+class QuestionLease:
     """One question's hold on the floor. `stop` is set when its answer shall end with what was said."""
 
-    def __init__(self, life: Life) -> None:
+    def __init__(self, process_lease: ProcessLease) -> None:
         self.stop = asyncio.Event()
-        self._life = life
+        self._process_lease = process_lease
         self._dropped = False
 
     def drop(self) -> None:
         """It is another process's from here on."""
         self._dropped = True
 
-    async def sure(self) -> None:
-        """Return while it is surely ours; wait where only the next beat can tell. Raises Dropped."""
-        await self._life.sure()
+    async def ensure_held(self) -> None:
+        """Return while it is surely ours; wait where only the next beat can tell. Raises LeaseLost."""
+        await self._process_lease.ensure_held()
         if self._dropped:
-            raise Dropped
+            raise LeaseLost
 
 
-holding: ContextVar[Hold | None] = ContextVar("holding", default=None)
+current_lease: ContextVar[QuestionLease | None] = ContextVar("holding", default=None)
 """The hold of the question that a task answers."""

@@ -7,9 +7,11 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from core.store.protocols import Claim, Lost, Outcome, Questions, Unavailable
-from core.telemetry import Beaten, Closed, Watch, answering, ids, unwatched
-from core.worker.lease import Dropped, Hold, Life, holding
+from core.domain.errors import LeaseLost, StoreUnavailable
+from core.domain.messages import Outcome
+from core.store.protocols import Claim, Questions
+from core.telemetry import Emit, HeartbeatSent, QuestionClosed, current_question, discard_event, ids_of
+from core.worker.lease import ProcessLease, QuestionLease, current_lease
 
 BEAT = 2.0  # seconds between two signs of life, at most
 GLANCE = 0.01  # seconds between two looks whether all is answered
@@ -21,14 +23,14 @@ GRACE = 20.0  # seconds that answers under way get when we drain
 
 log = logging.getLogger(__name__)
 
-Speak = Callable[[Claim, Hold], Awaitable[None]]
+Speak = Callable[[Claim, QuestionLease], Awaitable[None]]
 
 
 def now() -> datetime:
     return datetime.now(UTC)
 
 
-class Floor:
+class Worker:
     """Gives the floor to one question a thread. `speak` answers one, as long as its hold lasts.
 
     `platforms` are those that can be shown an answer now; questions of the others wait without taking a place.
@@ -44,7 +46,7 @@ class Floor:
         places: int = PLACES,
         clock: Callable[[], datetime] = now,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        watch: Watch = unwatched,
+        emit: Emit = discard_event,
     ) -> None:
         self._questions = questions
         self._speak = speak
@@ -52,13 +54,13 @@ class Floor:
         self._platforms = platforms
         self._sleep = sleep
         self._places = asyncio.Semaphore(places)
-        self._watch = watch
+        self._emit = emit
         self._woken = asyncio.Event()
         self._open = True
         self._clock = clock
-        self._life = Life(clock)
+        self._process_lease = ProcessLease(clock)
         self._looking = asyncio.Lock()
-        self._speaking: dict[asyncio.Task[None], tuple[Claim, Hold]] = {}
+        self._speaking: dict[asyncio.Task[None], tuple[Claim, QuestionLease]] = {}
 
     def wake(self) -> None:
         """There may be a question."""
@@ -75,15 +77,17 @@ class Floor:
         async with self._looking:  # a beat that is not late may not be told before the late one that it follows
             before = set(self._speaking)
             said_at = self._clock()
-            beat = await self._questions.beat(self._process)
-            self._watch(Beaten())
-            for task, (claim, hold) in list(self._speaking.items()):
-                if beat.late and (task in before or claim.id in beat.freed):  # what is claimed after the beat is ours
-                    hold.drop()  # what the task does before the cancellation reaches all of it is not shown any more
+            heartbeat = await self._questions.heartbeat(self._process)
+            self._emit(HeartbeatSent())
+            for task, (claim, lease) in list(self._speaking.items()):
+                if heartbeat.late and (
+                    task in before or claim.id in heartbeat.freed
+                ):  # what is claimed after the beat is ours
+                    lease.drop()  # what the task does before the cancellation reaches all of it is not shown any more
                     task.cancel()
-                elif claim.id in beat.withdrawn:
-                    hold.stop.set()
-            self._life.beaten(said_at + beat.lease)
+                elif claim.id in heartbeat.withdrawn:
+                    lease.stop.set()
+            self._process_lease.renew(said_at + heartbeat.lease)
 
     async def drain(self, seconds: float = GRACE) -> None:
         """Take no more questions, let those under way end for `seconds`, and leave the rest to whoever comes next."""
@@ -94,11 +98,11 @@ class Floor:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._questions.beat(self._process, leaving=True)
+        await self._questions.heartbeat(self._process, leaving=True)
 
     async def idle(self) -> None:
         """Wait until no question is open."""
-        while (await self._questions.waiting())[0]:
+        while (await self._questions.count_open())[0]:
             await asyncio.gather(*self._speaking, return_exceptions=True)
             await asyncio.sleep(GLANCE)
 
@@ -106,9 +110,9 @@ class Floor:
         while True:
             try:
                 await self.look()
-            except Unavailable as error:
+            except StoreUnavailable as error:
                 log.error("could not say that we live: %s", error)
-            await asyncio.sleep(min(BEAT, self._life.left / 2) or BEAT)
+            await asyncio.sleep(min(BEAT, self._process_lease.left / 2) or BEAT)
 
     async def _claim(self) -> None:
         while True:
@@ -122,8 +126,8 @@ class Floor:
 
     async def _next(self) -> Claim | None:
         try:
-            return await self._questions.claim(self._process, self._platforms())
-        except Unavailable as error:
+            return await self._questions.claim_next(self._process, self._platforms())
+        except StoreUnavailable as error:
             log.error("could not look for questions: %s", error)
             return None
 
@@ -136,9 +140,9 @@ class Floor:
         self._woken.clear()
 
     def _begin(self, claim: Claim) -> None:
-        hold = Hold(self._life)
-        task = asyncio.create_task(self._hold(claim, hold), name=f"reply to {claim.question.name}")
-        self._speaking[task] = claim, hold
+        lease = QuestionLease(self._process_lease)
+        task = asyncio.create_task(self._lease(claim, lease), name=f"reply to {claim.question.name}")
+        self._speaking[task] = claim, lease
         task.add_done_callback(self._end)
 
     def _end(self, task: asyncio.Task[None]) -> None:
@@ -147,27 +151,27 @@ class Floor:
         self._places.release()
         self.wake()
 
-    async def _hold(self, claim: Claim, hold: Hold) -> None:
+    async def _lease(self, claim: Claim, lease: QuestionLease) -> None:
         """Answer one question, however often it takes."""
-        answering.set(ids(claim.question))
-        holding.set(hold)
+        current_question.set(ids_of(claim.question))
+        current_lease.set(lease)
         log.info("taken up again" if claim.resumed else "taken up")
         for attempt in itertools.count(1):
-            if await self._spoken(claim, hold, attempt):
+            if await self._spoken(claim, lease, attempt):
                 return
             await self._sleep(min(2.0**attempt, LONGEST_PAUSE))
             claim = replace(claim, resumed=True)
 
-    async def _spoken(self, claim: Claim, hold: Hold, attempt: int) -> bool:
+    async def _spoken(self, claim: Claim, lease: QuestionLease, attempt: int) -> bool:
         """Whether that was all for this claim. A full disk is waited for; a bug is tried three times.
 
         A library may raise a cancellation that nobody asked for: that ends no claim either.
         """
         try:
-            await self._speak(claim, hold)
-        except (Lost, Dropped):
+            await self._speak(claim, lease)
+        except LeaseLost:
             log.warning("taken over by another process")
-        except Unavailable as error:
+        except StoreUnavailable as error:
             log.error("waits for the database: %s", error)
             return False
         except (Exception, asyncio.CancelledError) as error:
@@ -181,10 +185,10 @@ class Floor:
         """Whether the question could be closed without an answer, or is another's to close."""
         try:
             await self._questions.close(claim, Outcome.EXPIRED)
-        except (Lost, Unavailable) as error:
+        except (LeaseLost, StoreUnavailable) as error:
             log.warning("could not be closed: %s", error)
-            return isinstance(error, Lost)
-        self._watch(Closed(claim.question, Outcome.EXPIRED))
+            return isinstance(error, LeaseLost)
+        self._emit(QuestionClosed(claim.question, Outcome.EXPIRED))
         return True
 
 

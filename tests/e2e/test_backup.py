@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from core.store.protocols import Unusable
+from core.domain.errors import StoreUnusable
 from core.store.sqlite import backup, open_store
 from core.store.sqlite.schema import migrations
 from tests.fakes.claude.server import ClaudeFake
@@ -37,7 +37,7 @@ from tests.support.talk import asked, message, thread
 async def main(url):
     store = await open_store(url)
     for number in itertools.count():
-        await store.questions.hear(asked(message(str(number), "x" * 500), thread(str(number))))
+        await store.questions.ingest(asked(message(str(number), "x" * 500), thread(str(number))))
         print(number, flush=True)
 
 asyncio.run(main(*sys.argv[1:]))
@@ -55,8 +55,8 @@ def folder(tmp_path):
 async def kept(folder):
     """A database with one thread, closed."""
     store = await open_store(url(folder))
-    await store.questions.hear(asked("1"))
-    await store.questions.hear(said("2"))
+    await store.questions.ingest(asked("1"))
+    await store.questions.ingest(said("2"))
     await store.shut()
     return folder / "confab.db"
 
@@ -108,7 +108,7 @@ def test_a_backup_is_one_whole_file_of_its_owner_and_says_what_is_in_it(folder, 
 
 async def test_what_is_still_in_the_log_of_an_open_database_is_copied(folder):
     store = await open_store(url(folder))
-    await store.questions.hear(asked("1"))
+    await store.questions.ingest(asked("1"))
     assert (folder / "confab.db-wal").stat().st_size > 0
 
     backup(url(folder), f"{folder}/copies/a.db")
@@ -119,11 +119,11 @@ async def test_what_is_still_in_the_log_of_an_open_database_is_copied(folder):
 
 async def test_what_was_deleted_is_not_in_a_backup_even_before_it_was_swept(folder):
     store = await open_store(url(folder))
-    await store.questions.hear(asked("1"))
+    await store.questions.ingest(asked("1"))
     for number in range(2, 40):
-        await store.questions.hear(said(message(str(number), f"zebra{number} " * 400)))
+        await store.questions.ingest(said(message(str(number), f"zebra{number} " * 400)))
     for number in range(2, 40):
-        await store.questions.hear(deleted(str(number)))
+        await store.questions.ingest(deleted(str(number)))
     assert b"zebra" in (folder / "confab.db-wal").read_bytes()
 
     backup(url(folder), f"{folder}/copies/a.db")
@@ -169,7 +169,7 @@ def test_a_database_that_another_program_keeps_locked_is_not_copied(folder, kept
         other.execute("PRAGMA locking_mode = EXCLUSIVE")
         other.execute("DELETE FROM notes")
         other.commit()
-        with pytest.raises(Unusable, match="cannot be copied: another program keeps it locked; end that program"):
+        with pytest.raises(StoreUnusable, match="cannot be copied: another program keeps it locked; end that program"):
             backup(url(folder), f"{folder}/copies/a.db", busy=timedelta(milliseconds=50))
 
     assert copies(folder) == []
@@ -291,7 +291,7 @@ def test_what_it_cannot_do_is_one_line_and_leaves_all_as_it_was(folder, kept, mo
     before = contents(folder)
     monkeypatch.chdir(folder)
 
-    with pytest.raises(Unusable) as refused:
+    with pytest.raises(StoreUnusable) as refused:
         backup(url(folder), name)
 
     assert line in str(refused.value)
@@ -340,7 +340,7 @@ def test_a_full_disk_is_told_and_nothing_half_is_left(folder, kept):
 def test_a_database_that_is_no_file_has_no_backup(folder, monkeypatch, address, line):
     monkeypatch.chdir(folder)
 
-    with pytest.raises(Unusable, match=re.escape(line)):
+    with pytest.raises(StoreUnusable, match=re.escape(line)):
         backup(address, "copies/a.db")
 
     assert (os.listdir(folder), copies(folder)) == (["copies"], [])
@@ -374,7 +374,7 @@ async def test_questions_that_were_open_in_a_backup_are_claimed_after_it_is_rest
     backup(url(folder), f"{folder}/copies/a.db")
 
     store = await open_store(f"sqlite:///{folder}/copies/a.db")
-    claim = await store.questions.claim("p", {"slack"})
+    claim = await store.questions.claim_next("p", {"slack"})
     held = await store.threads.thread(thread("1"))
     await store.shut()
 

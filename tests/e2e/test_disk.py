@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, closing, contextmanager
 
 import pytest
 
-from core.store.protocols import Unavailable
+from core.domain.errors import StoreUnavailable
 from core.store.sqlite import open_store
 from tests.fakes.board import Board
 from tests.fakes.claude.script import Answer, Gate
@@ -106,21 +106,21 @@ async def test_what_was_under_way_is_finished_once_the_database_takes_it(
     gate = Gate(after=6)
     fake.script(Answer(text="one two three four " * 999, chunk=4000, gate=gate))
     async with house(store, fake, board, process="first") as assistant:
-        await assistant.hear(board.said("t1", "U1", "count"))
+        await assistant.ingest(board.said("t1", "U1", "count"))
         await gate.reached.wait()
         async with pragma(store, spoil, mend):
             gate.opened.set()
             event = board.said("t2", "U1", "x" * 30_000)
-            with pytest.raises(Unavailable):
-                await assistant.hear(event)
+            with pytest.raises(StoreUnavailable):
+                await assistant.ingest(event)
             async with asyncio.timeout(10):
                 while "waits for the database" not in caplog.text:
                     await asyncio.sleep(0.005)
         if not resumed:
-            await assistant.hear(event)
+            await assistant.ingest(event)
             await closed(store)
     async with house(store, fake, board, process="second") as assistant:
-        await assistant.hear(event)
+        await assistant.ingest(event)
         await closed(store)
     await store.shut()
 
@@ -131,5 +131,5 @@ async def test_what_was_under_way_is_finished_once_the_database_takes_it(
 
 async def closed(store) -> None:
     async with asyncio.timeout(20):
-        while (await store.questions.waiting())[0]:
+        while (await store.questions.count_open())[0]:
             await asyncio.sleep(0.01)

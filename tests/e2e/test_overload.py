@@ -10,9 +10,10 @@ import time
 
 import pytest
 
-from core.domain.messages import Asks, Said, ThreadKey
+from core.domain.events import Posted
+from core.domain.messages import Asks, ThreadKey
 from core.store.sqlite import open_store
-from core.worker.fair_semaphore import Places
+from core.worker.fair_semaphore import FairSemaphore
 from core.worker.worker import PLACES as TAKEN
 from tests.fakes.board import START, Board, Message
 from tests.fakes.claude.script import Answer, Gate
@@ -44,9 +45,9 @@ async def fake():
         yield server
 
 
-def asked(board: Board, key: ThreadKey) -> Said:
+def asked(board: Board, key: ThreadKey) -> Posted:
     message = board.post(key, Message(board.number(), "U1", "hello", START))
-    return Said(f"e{message.id}", key, message, Asks.CERTAINLY)
+    return Posted(f"e{message.id}", key, message, Asks.CERTAINLY)
 
 
 def places() -> list[ThreadKey]:
@@ -58,7 +59,7 @@ def places() -> list[ThreadKey]:
 
 async def closed(store, seconds: float = 300) -> None:
     async with asyncio.timeout(seconds):
-        while (await store.questions.waiting())[0]:
+        while (await store.questions.count_open())[0]:
             await asyncio.sleep(0.02)
 
 
@@ -66,13 +67,13 @@ async def test_all_who_ask_at_once_are_answered_a_bounded_number_at_a_time(store
     before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
     events = [asked(board, key) for key in places()]
     for event in events:
-        await store.questions.hear(event)
+        await store.questions.ingest(event)
     heard = time.perf_counter() - began
     tasks = 0
     async with house(store, fake, board) as assistant:
         closing = asyncio.create_task(closed(store))
         while not closing.done():
-            tasks = max(tasks, len(assistant.floor._speaking))
+            tasks = max(tasks, len(assistant.worker._speaking))
             await asyncio.sleep(0.01)
         await closing
 
@@ -94,9 +95,9 @@ async def test_all_who_ask_at_once_are_answered_a_bounded_number_at_a_time(store
 async def test_no_more_than_its_places_are_with_claude_at_a_time(store, board, fake):
     gates = [Gate(after=1) for _ in range(3)]
     fake.script(*[Answer(text="fine", gate=gate) for gate in gates])
-    async with house(store, fake, board, places=Places(2)) as assistant:
+    async with house(store, fake, board, places=FairSemaphore(2)) as assistant:
         for number in range(3):
-            await assistant.hear(asked(board, ThreadKey("board:w1", "c1", f"t{number}")))
+            await assistant.ingest(asked(board, ThreadKey("board:w1", "c1", f"t{number}")))
         await asyncio.gather(*[gate.reached.wait() for gate in gates[:2]])
         await asyncio.sleep(0.05)
         assert not gates[2].reached.is_set()
@@ -110,12 +111,12 @@ async def test_a_question_elsewhere_is_answered_while_a_flood_in_one_channel_wai
     alone = ThreadKey("board:w2", "c9", "alone")
     gate = Gate(after=1)
     fake.script(Answer(text="fine", gate=gate))
-    async with house(store, fake, board, places=Places(1)) as assistant:
+    async with house(store, fake, board, places=FairSemaphore(1)) as assistant:
         for key in flood:
-            await assistant.hear(asked(board, key))
+            await assistant.ingest(asked(board, key))
         await gate.reached.wait()
-        await assistant.hear(asked(board, alone))
-        while len(assistant.floor._speaking) <= len(flood):
+        await assistant.ingest(asked(board, alone))
+        while len(assistant.worker._speaking) <= len(flood):
             await asyncio.sleep(0.005)
         await asyncio.sleep(0.05)
         gate.opened.set()
@@ -127,10 +128,10 @@ async def test_a_question_elsewhere_is_answered_while_a_flood_in_one_channel_wai
 async def test_who_waits_for_a_place_is_told_and_answered_in_the_same_place(store, board, fake):
     gate = Gate(after=1)
     fake.script(Answer(text="fine", gate=gate))
-    async with house(store, fake, board, places=Places(1, silent=0.05)) as assistant:
-        await assistant.hear(asked(board, ThreadKey("board:w1", "c1", "t1")))
+    async with house(store, fake, board, places=FairSemaphore(1, silent=0.05)) as assistant:
+        await assistant.ingest(asked(board, ThreadKey("board:w1", "c1", "t1")))
         await gate.reached.wait()
-        await assistant.hear(asked(board, ThreadKey("board:w1", "c1", "t2")))
+        await assistant.ingest(asked(board, ThreadKey("board:w1", "c1", "t2")))
         while not board.shown("t2"):
             await asyncio.sleep(0.005)
         gate.opened.set()

@@ -19,7 +19,7 @@ import pytest
 
 from bots.app import run
 from bots.app.health import Health
-from bots.ops.http_server import Server
+from bots.ops.http_server import HttpServer
 from core.settings import Settings
 from core.store.sqlite import open_store
 from tests.fakes.board import Board
@@ -41,7 +41,7 @@ class Broken(Board):
         super().__init__()
         self.ran = asyncio.Event()
 
-    async def run(self, hear):
+    async def run(self, ingest):
         self.ran.set()
         raise ExceptionGroup("all of it", [OSError("no route")])
 
@@ -53,10 +53,10 @@ class Talking(Board):
         super().__init__()
         self.listening = asyncio.Event()
 
-    async def run(self, hear):
-        self.hear = hear
+    async def run(self, ingest):
+        self.ingest = ingest
         self.listening.set()
-        await super().run(hear)
+        await super().run(ingest)
 
     def now(self) -> datetime:
         return datetime.now(UTC)
@@ -79,7 +79,7 @@ def settings(fake, tmp_path):
 async def running(settings: Settings, *platforms: Board, grace: float = 5):
     """`confab run` over these platforms; leaving it is a signal, and is waited for."""
     store, stop = await open_store(settings.database_url), asyncio.Event()
-    health, server = Health(store.questions), Server()
+    health, server = Health(store.questions), HttpServer()
     serving = asyncio.create_task(
         run.answer(settings, platforms, store, health=health, server=server, stop=stop, grace=grace)
     )
@@ -96,7 +96,7 @@ async def running(settings: Settings, *platforms: Board, grace: float = 5):
 async def waiting(settings: Settings) -> int:
     """How many questions are left open."""
     store = await open_store(settings.database_url)
-    number, _ = await store.questions.waiting()
+    number, _ = await store.questions.count_open()
     await store.shut()
     return number
 
@@ -107,7 +107,7 @@ async def test_a_platform_that_fails_does_not_take_the_other_down(settings):
         await broken.ran.wait()
         await talking.listening.wait()
 
-        await talking.hear(talking.said("t1", "U1", "hello"))
+        await talking.ingest(talking.said("t1", "U1", "hello"))
         await talking.until("t1", "fine")
 
 
@@ -116,12 +116,12 @@ async def test_an_answer_under_way_ends_before_we_leave_and_what_is_asked_meanwh
     fake.script(Answer(text="one two three", gate=gate))
     async with running(settings, talking) as stop:
         await talking.listening.wait()
-        await talking.hear(talking.said("t1", "U1", "count"))
+        await talking.ingest(talking.said("t1", "U1", "count"))
         await gate.reached.wait()
 
         stop.set()
         await asyncio.sleep(0)
-        await talking.hear(talking.said("t2", "U2", "and me?"))
+        await talking.ingest(talking.said("t2", "U2", "and me?"))
         gate.opened.set()
 
     assert talking.shown("t1") == ["one two three"]
@@ -138,7 +138,7 @@ async def test_an_answer_that_takes_longer_than_the_grace_is_given_anew_at_the_n
     fake.script(Answer(text="one two three", gate=gate))
     async with running(settings, talking, grace=0.01):
         await talking.listening.wait()
-        await talking.hear(talking.said("t1", "U1", "count"))
+        await talking.ingest(talking.said("t1", "U1", "count"))
         await gate.reached.wait()
     assert await waiting(settings) == 1
 

@@ -6,28 +6,17 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from core.domain.messages import (
-    Asks,
-    Attachment,
-    Gone,
-    Hear,
-    Hindered,
-    History,
-    Message,
-    Question,
-    Rank,
-    Reach,
-    Said,
-    ThreadKey,
-)
-from core.domain.platform import Shown
+from core.domain.errors import CannotAnswer, CannotShow
+from core.domain.events import Ingest, Posted
+from core.domain.messages import Asks, Attachment, History, Message, Question, Rank, Reach, ThreadKey
+from core.domain.platform import ReplyView
 
 START = datetime(2026, 1, 2, 9, tzinfo=UTC)
 US = "U0"
 
 
 class Board:
-    """Threads of messages in memory. `calls` tells what surfaces were asked; `closed` threads raise Gone."""
+    """Threads of messages in memory. `calls` tells what surfaces were asked; `closed` threads raise CannotShow."""
 
     name = "board"
 
@@ -50,7 +39,7 @@ class Board:
         self._newest = 0
         self._slept = timedelta()
 
-    async def run(self, hear: Hear) -> None:
+    async def run(self, ingest: Ingest) -> None:
         self.offline = ""
         await asyncio.get_running_loop().create_future()
 
@@ -63,11 +52,11 @@ class Board:
     async def close(self) -> None:
         self.offline = "closed"
 
-    def said(self, thread: str, person: str, text: str, channel: str = "c1", asks: Asks = Asks.CERTAINLY) -> Said:
+    def said(self, thread: str, person: str, text: str, channel: str = "c1", asks: Asks = Asks.CERTAINLY) -> Posted:
         """Post as a person, and the event that tells of it."""
         key = ThreadKey("board:w1", channel, thread)
         message = self.post(key, Message(self.number(), person, text, START))
-        return Said(f"e{message.id}", key, message, asks)
+        return Posted(f"e{message.id}", key, message, asks)
 
     def post(self, key: ThreadKey, message: Message) -> Message:
         placed = replace(message, at=START + timedelta(milliseconds=int(message.id)))
@@ -112,27 +101,27 @@ class BoardSurface:
         return {person: name for person, name in self._board.people.items() if person in people}
 
     async def fetch(self, attachment: Attachment) -> bytes:
-        raise Gone(attachment.name)
+        raise CannotShow(attachment.name)
 
     async def rank(self, person: str) -> Rank:
         self._board.calls.append("rank")
         if self._board.mute:
-            raise Hindered("The board does not tell me who you are.")
+            raise CannotAnswer("The board does not tell me who you are.")
         return self._board.ranks.get(person, Rank.MEMBER)
 
-    async def show(self, reply: Shown) -> None:
+    async def show(self, reply: ReplyView) -> None:
         async for text in reply.texts():
             if self._question.key in self._board.closed:
-                raise Gone("the thread is closed")
+                raise CannotShow("the thread is closed")
             if text or reply.pages:
                 await self._write(reply, text)
 
-    async def _write(self, reply: Shown, text: str) -> None:
+    async def _write(self, reply: ReplyView, text: str) -> None:
         posts = self._board.posts.setdefault(self._question.key, [])
         if not reply.pages:
             page = Message(self._board.number(), US, "", START, mine=True, answers=self._question.name)
             self._board.post(self._question.key, page)
-            await reply.posted(page.id, self._board.now())
+            await reply.record_page(page.id, self._board.now())
         written = self._board.written.setdefault(self._question.key, [])
         written += [text] if written[-1:] != [text] else []
         at = next(index for index, post in enumerate(posts) if post.id == reply.pages[0])

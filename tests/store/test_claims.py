@@ -9,9 +9,10 @@ from datetime import timedelta
 
 import pytest
 
-from core.domain.messages import Asks, Message
-from core.store.protocols import Beat, Lost, Outcome
-from core.store.protocols import Said as Final
+from core.domain.errors import LeaseLost
+from core.domain.messages import Asks, Message, Outcome
+from core.domain.messages import FinalText as Final
+from core.store.protocols import Heartbeat
 from tests.support.talk import (
     KEY,
     PLATFORMS,
@@ -31,13 +32,13 @@ LEASE = timedelta(seconds=5)
 PAST = 11  # seconds after which a process has stopped
 
 
-async def hear(store, *events):
+async def ingest(store, *events):
     for event in events:
-        await store.questions.hear(event)
+        await store.questions.ingest(event)
 
 
 async def claim(store, process="p"):
-    return await store.questions.claim(process, PLATFORMS)
+    return await store.questions.claim_next(process, PLATFORMS)
 
 
 def names(claim):
@@ -50,7 +51,7 @@ async def test_where_nothing_is_asked_there_is_nothing_to_claim(store):
 
 
 async def test_a_claimed_question_is_the_one_that_was_asked(store):
-    await hear(store, asked("1", address='{"ts": "1"}'))
+    await ingest(store, asked("1", address='{"ts": "1"}'))
 
     claimed = await claim(store)
 
@@ -66,7 +67,7 @@ async def test_a_claimed_question_is_the_one_that_was_asked(store):
 
 
 async def test_the_oldest_question_comes_first_whatever_order_they_were_heard_in(store):
-    await hear(store, *(asked(name, thread(name)) for name in ("3", "1", "2")))
+    await ingest(store, *(asked(name, thread(name)) for name in ("3", "1", "2")))
 
     assert [names(await claim(store)) for _ in range(3)] == [["1"], ["2"], ["3"]]
 
@@ -75,30 +76,30 @@ async def test_a_flood_in_one_channel_or_workspace_lets_others_come_first(store)
     flood = [asked(f"{number:02}", thread(f"{number:02}")) for number in range(9)]
     other = asked("97", thread("97", channel="C2"))
     far = [asked(name, thread(name, workspace="slack:T9")) for name in ("98", "99")]
-    await hear(store, *flood, other, *far)
+    await ingest(store, *flood, other, *far)
 
     assert [names(await claim(store)) for _ in range(6)] == [["00"], ["98"], ["97"], ["99"], ["01"], ["02"]]
 
 
 async def test_questions_of_platforms_that_are_not_connected_wait(store):
-    await hear(store, asked("1", thread("1", workspace="discord:G")), asked("2", thread("2", workspace="slack:T")))
+    await ingest(store, asked("1", thread("1", workspace="discord:G")), asked("2", thread("2", workspace="slack:T")))
 
-    assert names(await store.questions.claim("p", ["slack"])) == ["2"]
-    assert await store.questions.claim("p", ["slack", "disc"]) is None
-    assert names(await store.questions.claim("p", ["discord"])) == ["1"]
+    assert names(await store.questions.claim_next("p", ["slack"])) == ["2"]
+    assert await store.questions.claim_next("p", ["slack", "disc"]) is None
+    assert names(await store.questions.claim_next("p", ["discord"])) == ["1"]
 
 
 async def test_the_waiting_questions_of_a_thread_are_answered_together(store):
-    await hear(store, asked("1"), perhaps("2"), said("3"), asked("4"), asked("5", thread("5")))
+    await ingest(store, asked("1"), perhaps("2"), said("3"), asked("4"), asked("5", thread("5")))
 
     assert names(await claim(store)) == ["1", "2", "4"]
     assert names(await claim(store)) == ["5"]
 
 
 async def test_one_reply_at_a_time_has_the_floor_of_a_thread(store):
-    await hear(store, asked("1"))
+    await ingest(store, asked("1"))
     first = await claim(store)
-    await hear(store, asked("2"), asked("3"))
+    await ingest(store, asked("2"), asked("3"))
 
     assert await claim(store) is None
     await store.questions.close(first, Outcome.SHOWN)
@@ -106,7 +107,7 @@ async def test_one_reply_at_a_time_has_the_floor_of_a_thread(store):
 
 
 async def test_a_question_in_a_place_of_its_own_is_answered_alone(store):
-    await hear(store, asked("1"), asked("2", alone=True), asked("3"))
+    await ingest(store, asked("1"), asked("2", alone=True), asked("3"))
 
     first = await claim(store)
 
@@ -117,25 +118,25 @@ async def test_a_question_in_a_place_of_its_own_is_answered_alone(store):
 
 
 async def test_commands_come_first_and_wait_for_no_thread(store):
-    await hear(store, asked("1"))
+    await ingest(store, asked("1"))
     await claim(store)
-    await hear(store, asked("2", thread("2")), commanded("i1"), commanded("i2"))
+    await ingest(store, asked("2", thread("2")), commanded("i1"), commanded("i2"))
 
     assert [names(await claim(store)) for _ in range(3)] == [["i1"], ["i2"], ["2"]]
 
 
 async def test_a_thread_does_not_wait_for_its_commands(store):
-    await hear(store, commanded("i1"))
+    await ingest(store, commanded("i1"))
     await claim(store)
-    await hear(store, asked("1"))
+    await ingest(store, asked("1"))
 
     assert names(await claim(store)) == ["1"]
 
 
 async def test_a_private_question_waits_for_nobody_and_nobody_for_it(store):
-    await hear(store, asked("1"))
+    await ingest(store, asked("1"))
     first = await claim(store)
-    await hear(store, asked("2", private=True), asked("3"))
+    await ingest(store, asked("2", private=True), asked("3"))
 
     assert names(await claim(store)) == ["2"]
     await store.questions.close(first, Outcome.SHOWN)
@@ -154,32 +155,34 @@ async def test_a_private_question_waits_for_nobody_and_nobody_for_it(store):
     ids=["one after the other", "siblings", "through a plain message", "another branch is older", "off the trunk"],
 )
 async def test_only_questions_of_one_branch_are_answered_together(store, parents, together):
-    await hear(store, asked(message("x", seconds=0, parent=None), thread("1")))
+    await ingest(store, asked(message("x", seconds=0, parent=None), thread("1")))
     await store.questions.close(await claim(store), Outcome.SHOWN)
     for name, parent in parents.items():
-        await hear(store, asked(message(name, parent=parent), thread("1")))
+        await ingest(store, asked(message(name, parent=parent), thread("1")))
 
     assert names(await claim(store)) == together
 
 
 async def test_a_branch_leads_through_our_own_pages(store):
-    await hear(store, asked(message("1"), thread("1")))
+    await ingest(store, asked(message("1"), thread("1")))
     first = await claim(store)
-    await store.questions.posted(first, "2", at(2))
-    await store.questions.posted(first, "3", at(3))
+    await store.questions.record_page(first, "2", at(2))
+    await store.questions.record_page(first, "3", at(3))
     await store.questions.close(first, Outcome.SHOWN)
 
-    await hear(store, asked(message("4", parent="3")), asked(message("5", parent="4")), asked(message("6", parent="2")))
+    await ingest(
+        store, asked(message("4", parent="3")), asked(message("5", parent="4")), asked(message("6", parent="2"))
+    )
 
     assert names(await claim(store)) == ["4", "5"]
 
 
 async def test_what_was_posted_and_said_is_known_to_whoever_takes_over(store, clock):
-    await hear(store, asked("1"))
+    await ingest(store, asked("1"))
     first = await claim(store)
     for name in ("5", "6", "5"):
-        await store.questions.posted(first, name, at(5))
-    await store.questions.said(first, Final("the answer", after="1"))
+        await store.questions.record_page(first, name, at(5))
+    await store.questions.store_final_text(first, Final("the answer", after="1"))
     clock.tick(PAST)
 
     second = await claim(store, "q")
@@ -189,18 +192,18 @@ async def test_what_was_posted_and_said_is_known_to_whoever_takes_over(store, cl
 
 
 async def test_a_process_that_beats_keeps_its_claims(store, clock):
-    await hear(store, asked("1"))
+    await ingest(store, asked("1"))
     await claim(store)
     for _ in range(5):
         clock.tick(PAST - 2)
-        assert await store.questions.beat("p") == Beat(LEASE)
+        assert await store.questions.heartbeat("p") == Heartbeat(LEASE)
 
     assert await claim(store, "q") is None
 
 
 async def test_a_process_that_never_beat_lives_from_its_claim_on(store, clock):
     clock.tick(1000)
-    await hear(store, asked("1"))
+    await ingest(store, asked("1"))
     await claim(store)
 
     clock.tick(9)
@@ -210,9 +213,9 @@ async def test_a_process_that_never_beat_lives_from_its_claim_on(store, clock):
 
 
 async def test_a_claim_taken_over_keeps_its_questions_and_takes_no_new_ones(store, clock):
-    await hear(store, asked("1"), asked("2"))
+    await ingest(store, asked("1"), asked("2"))
     await claim(store)
-    await hear(store, asked("3"))
+    await ingest(store, asked("3"))
     clock.tick(PAST)
 
     assert names(await claim(store, "q")) == ["1", "2"]
@@ -220,10 +223,10 @@ async def test_a_claim_taken_over_keeps_its_questions_and_takes_no_new_ones(stor
 
 
 async def test_a_claim_that_waits_to_be_resumed_still_has_the_floor(store):
-    await hear(store, asked("5"))
+    await ingest(store, asked("5"))
     await claim(store)
-    await hear(store, asked("1"))
-    await store.questions.beat("p", leaving=True)
+    await ingest(store, asked("1"))
+    await store.questions.heartbeat("p", leaving=True)
 
     assert names(await claim(store, "q")) == ["5"]
     assert await claim(store, "q") is None
@@ -232,7 +235,7 @@ async def test_a_claim_that_waits_to_be_resumed_still_has_the_floor(store):
 async def test_a_claim_never_has_the_id_of_one_that_has_ended(store):
     ids = []
     for name in "123":
-        await hear(store, asked(name))
+        await ingest(store, asked(name))
         held = await claim(store)
         await store.questions.close(held, Outcome.SHOWN)
         ids.append(held.id)
@@ -241,104 +244,104 @@ async def test_a_claim_never_has_the_id_of_one_that_has_ended(store):
 
 
 async def test_who_leaves_frees_its_claims_at_once(store):
-    await hear(store, asked("1"))
+    await ingest(store, asked("1"))
     await claim(store)
 
-    await store.questions.beat("p", leaving=True)
+    await store.questions.heartbeat("p", leaving=True)
 
     assert (await claim(store, "q")).resumed
 
 
 async def test_who_is_late_claims_what_it_answers_again_only_after_the_beat_that_tells_it_to_drop_that(store, clock):
-    await hear(store, asked("1"))
+    await ingest(store, asked("1"))
     held = await claim(store, "p")
-    await store.questions.beat("p")
+    await store.questions.heartbeat("p")
     clock.tick(PAST)
 
     assert await claim(store, "p") is None
-    assert await store.questions.beat("p") == Beat(LEASE, late=True, freed=frozenset({held.id}))
+    assert await store.questions.heartbeat("p") == Heartbeat(LEASE, late=True, freed=frozenset({held.id}))
     assert (await claim(store, "p")).resumed
 
 
 async def test_who_beats_late_hears_so_and_has_lost_its_claims(store, clock):
-    await hear(store, asked("1"))
-    await store.questions.beat("p")
+    await ingest(store, asked("1"))
+    await store.questions.heartbeat("p")
     held = await claim(store)
     clock.tick(PAST)
 
-    assert await store.questions.beat("p") == Beat(LEASE, late=True, freed=frozenset({held.id}))
-    with pytest.raises(Lost):
-        await store.questions.posted(held, "5", at(5))
+    assert await store.questions.heartbeat("p") == Heartbeat(LEASE, late=True, freed=frozenset({held.id}))
+    with pytest.raises(LeaseLost):
+        await store.questions.record_page(held, "5", at(5))
     again = await claim(store)
     assert again.resumed
     assert again.id != held.id
-    assert await store.questions.beat("p") == Beat(LEASE)
+    assert await store.questions.heartbeat("p") == Heartbeat(LEASE)
 
 
 @pytest.mark.parametrize(
     "act",
     [
-        lambda questions, claim: questions.posted(claim, "9", at(9)),
-        lambda questions, claim: questions.said(claim, Final("late words")),
+        lambda questions, claim: questions.record_page(claim, "9", at(9)),
+        lambda questions, claim: questions.store_final_text(claim, Final("late words")),
         lambda questions, claim: questions.close(claim, Outcome.SHOWN),
     ],
     ids=["posted", "said", "close"],
 )
 @pytest.mark.parametrize("process", ["p", "q"], ids=["to itself", "to another process"])
 async def test_who_has_lost_a_claim_changes_nothing(store, clock, act, process):
-    await hear(store, asked("1"))
+    await ingest(store, asked("1"))
     lost = await claim(store, "p")
     clock.tick(PAST)
-    await store.questions.beat(process)
+    await store.questions.heartbeat(process)
     taken = await claim(store, process)
 
-    with pytest.raises(Lost):
+    with pytest.raises(LeaseLost):
         await act(store.questions, lost)
 
-    await store.questions.beat(process, leaving=True)
+    await store.questions.heartbeat(process, leaving=True)
     next_claim = await claim(store, "r")
     assert next_claim == replace(taken, id=next_claim.id, process="r")
 
 
 async def test_a_closed_claim_is_lost(store):
-    await hear(store, asked("1"))
+    await ingest(store, asked("1"))
     held = await claim(store)
     await store.questions.close(held, Outcome.SHOWN)
 
-    with pytest.raises(Lost):
+    with pytest.raises(LeaseLost):
         await store.questions.close(held, Outcome.SHOWN)
-    assert await store.questions.waiting() == (0, None)
+    assert await store.questions.count_open() == (0, None)
 
 
 async def test_a_page_is_a_message_of_ours_that_names_its_question(store):
-    await hear(store, asked("1"), asked("2"))
+    await ingest(store, asked("1"), asked("2"))
     held = await claim(store)
 
-    await store.questions.posted(held, "5", at(5))
-    await store.questions.posted(held, "5", at(6))
+    await store.questions.record_page(held, "5", at(5))
+    await store.questions.record_page(held, "5", at(6))
 
     ours = (await store.threads.thread(KEY)).messages[2:]
     assert ours == (Message("5", "", "", at(5), mine=True, answers="1"),)
 
 
 async def test_a_page_is_not_older_than_what_it_answers(store):
-    await hear(store, asked("1"), asked("6"))
+    await ingest(store, asked("1"), asked("6"))
     held = await claim(store)
 
-    await store.questions.posted(held, "7", at(-3600))
+    await store.questions.record_page(held, "7", at(-3600))
 
     assert [message.id for message in (await store.threads.thread(KEY)).messages] == ["1", "6", "7"]
 
 
 @pytest.mark.parametrize("first", ["posted", "said"])
 async def test_the_pages_of_a_notice_are_notices_and_no_reply(store, first):
-    await hear(store, asked("1"))
+    await ingest(store, asked("1"))
     held = await claim(store)
 
     if first == "posted":
-        await store.questions.posted(held, "5", at(5))
-    await store.questions.said(held, Final("sorry", notice=True))
-    await store.questions.posted(held, "6", at(6))
+        await store.questions.record_page(held, "5", at(5))
+    await store.questions.store_final_text(held, Final("sorry", notice=True))
+    await store.questions.record_page(held, "6", at(6))
     await store.questions.close(held, Outcome.REFUSED)
 
     held = await store.threads.thread(KEY)
@@ -347,20 +350,20 @@ async def test_the_pages_of_a_notice_are_notices_and_no_reply(store, first):
 
 
 async def test_a_page_that_was_deleted_meanwhile_stays_in_its_grave(store):
-    await hear(store, asked("1"), deleted("5"))
+    await ingest(store, asked("1"), deleted("5"))
     held = await claim(store)
 
-    await store.questions.posted(held, "5", at(5))
+    await store.questions.record_page(held, "5", at(5))
 
     assert (await store.threads.thread(KEY)).messages == (message("1"),)
 
 
 async def test_the_words_of_a_reply_stand_under_its_question(store):
-    await hear(store, asked("1"))
+    await ingest(store, asked("1"))
     held = await claim(store)
-    await store.questions.posted(held, "5", at(5))
+    await store.questions.record_page(held, "5", at(5))
 
-    await store.questions.said(held, Final("whole", after="1"))
+    await store.questions.store_final_text(held, Final("whole", after="1"))
     before = (await store.threads.thread(KEY)).replies
     await store.questions.close(held, Outcome.SHOWN)
 
@@ -368,18 +371,18 @@ async def test_the_words_of_a_reply_stand_under_its_question(store):
 
 
 async def test_questions_answered_together_are_closed_together(store):
-    await hear(store, asked("1"), asked("2"))
+    await ingest(store, asked("1"), asked("2"))
 
     await store.questions.close(await claim(store), Outcome.SHOWN)
 
-    assert await store.questions.waiting() == (0, None)
-    assert not (await store.questions.hear(asked("2"))).question
+    assert await store.questions.count_open() == (0, None)
+    assert not (await store.questions.ingest(asked("2"))).question
 
 
 async def test_the_message_of_a_question_that_is_not_for_us_stays(store):
-    await hear(store, asked("1"))
+    await ingest(store, asked("1"))
     await store.questions.close(await claim(store), Outcome.SHOWN)
-    await hear(store, perhaps("2"))
+    await ingest(store, perhaps("2"))
 
     await store.questions.close(await claim(store), Outcome.NOT_FOR_US)
 
@@ -387,7 +390,7 @@ async def test_the_message_of_a_question_that_is_not_for_us_stays(store):
 
 
 async def test_a_withdrawn_question_that_nobody_answers_yet_is_closed(store):
-    await hear(store, asked("1"), asked("2"), asked("3", thread("3")))
+    await ingest(store, asked("1"), asked("2"), asked("3", thread("3")))
 
     assert await store.questions.withdraw(KEY, "1") == 1
     assert await store.questions.withdraw(KEY, "1") == 0
@@ -396,36 +399,36 @@ async def test_a_withdrawn_question_that_nobody_answers_yet_is_closed(store):
 
 
 async def test_who_answers_a_withdrawn_question_hears_of_it_and_closes_it(store):
-    await hear(store, asked("1"), asked("2", thread("2")))
+    await ingest(store, asked("1"), asked("2", thread("2")))
     first, second = await claim(store), await claim(store)
 
     await store.questions.withdraw(KEY, "1")
 
-    assert await store.questions.beat("p") == Beat(LEASE, withdrawn=frozenset({first.id}))
-    assert await store.questions.beat("q") == Beat(LEASE)
+    assert await store.questions.heartbeat("p") == Heartbeat(LEASE, withdrawn=frozenset({first.id}))
+    assert await store.questions.heartbeat("q") == Heartbeat(LEASE)
     await store.questions.close(first, Outcome.WITHDRAWN)
-    assert await store.questions.beat("p") == Beat(LEASE)
+    assert await store.questions.heartbeat("p") == Heartbeat(LEASE)
     await store.questions.close(second, Outcome.SHOWN)
-    assert await store.questions.waiting() == (0, None)
+    assert await store.questions.count_open() == (0, None)
 
 
 async def test_stop_withdraws_also_what_is_answered_together(store):
-    await hear(store, asked("1"), asked("2"))
+    await ingest(store, asked("1"), asked("2"))
     held = await claim(store)
-    await hear(store, asked("3"))
+    await ingest(store, asked("3"))
 
-    await hear(store, stopped("2"))
+    await ingest(store, stopped("2"))
     await store.questions.close(held, Outcome.WITHDRAWN)
 
     assert names(await claim(store)) == ["3"]
 
 
 async def test_when_one_of_several_authors_deletes_the_others_are_still_answered(store):
-    await hear(store, asked("1"), asked("2"), asked("3"))
+    await ingest(store, asked("1"), asked("2"), asked("3"))
     held = await claim(store)
 
-    await hear(store, deleted("1"), deleted("3"))
-    assert (await store.questions.beat("p")).withdrawn == {held.id}
+    await ingest(store, deleted("1"), deleted("3"))
+    assert (await store.questions.heartbeat("p")).withdrawn == {held.id}
     await store.questions.close(held, Outcome.WITHDRAWN)
 
     assert names(await claim(store)) == ["2"]
@@ -433,26 +436,26 @@ async def test_when_one_of_several_authors_deletes_the_others_are_still_answered
 
 
 async def test_a_withdrawn_question_is_still_cleared_away_by_whoever_takes_over(store, clock):
-    await hear(store, asked("1"))
-    await store.questions.posted(await claim(store), "5", at(5))
-    await hear(store, stopped("1"))
+    await ingest(store, asked("1"))
+    await store.questions.record_page(await claim(store), "5", at(5))
+    await ingest(store, stopped("1"))
     clock.tick(PAST)
 
     taken = await claim(store, "q")
 
     assert taken.pages == ("5",)
-    assert (await store.questions.beat("q")).withdrawn == {taken.id}
+    assert (await store.questions.heartbeat("q")).withdrawn == {taken.id}
 
 
 async def test_waiting_counts_what_is_being_answered_and_tells_the_oldest(store):
-    await hear(store, asked("3"), asked("2", thread("2")))
+    await ingest(store, asked("3"), asked("2", thread("2")))
     await claim(store)
 
-    assert await store.questions.waiting() == (2, at(2))
+    assert await store.questions.count_open() == (2, at(2))
 
 
 async def test_a_hundred_tasks_claim_every_question_once(store):
-    await hear(store, *(asked(str(name), thread(str(name))) for name in range(50)))
+    await ingest(store, *(asked(str(name), thread(str(name))) for name in range(50)))
 
     claimed = await asyncio.gather(*(claim(store, f"p{number}") for number in range(100)))
 
@@ -460,11 +463,11 @@ async def test_a_hundred_tasks_claim_every_question_once(store):
 
 
 async def test_our_own_page_never_asks_twice_when_it_is_echoed(store):
-    await hear(store, asked("1"))
+    await ingest(store, asked("1"))
     held = await claim(store)
-    await store.questions.posted(held, "5", at(5))
+    await store.questions.record_page(held, "5", at(5))
     await store.questions.close(held, Outcome.SHOWN)
 
-    await hear(store, said(page("5", "1", "shown"), asks=Asks.NO))
+    await ingest(store, said(page("5", "1", "shown"), asks=Asks.NO))
 
     assert await claim(store) is None

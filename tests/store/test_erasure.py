@@ -6,9 +6,10 @@ Tests core.store.rules.erasure, core.store.rules.erased, core.store.sqlite.vacuu
 import pytest
 
 from core.billing.usage import Scope
-from core.domain.messages import Attachment, Heard, History
-from core.store.protocols import Outcome, Told
-from core.store.protocols import Said as Final
+from core.domain.events import Receipt
+from core.domain.messages import Attachment, History, Outcome
+from core.domain.messages import FinalText as Final
+from core.store.protocols import SpeakerNames
 from tests.support.talk import KEY, PLATFORMS, asked, at, commanded, edited, message, page, said, thread
 
 OTHER = thread("11")
@@ -20,13 +21,15 @@ PLACES = {"thread": KEY, "other": OTHER, "channel": CHANNEL, "far": FAR}
 async def ask_and_answer(store, key, number, author):
     """One question with a file, its answer on one page, and a word by somebody else."""
     file = Attachment(f"F{number}", "a", "b", 1)
-    await store.questions.hear(asked(message(f"{number}", author=author, attachments=(file,)), key))
-    claim = await store.questions.claim("p", PLATFORMS)
-    await store.questions.posted(claim, f"{number + 1}", at(number + 1))
-    await store.questions.said(claim, Final(f"answer {number}"))
+    await store.questions.ingest(asked(message(f"{number}", author=author, attachments=(file,)), key))
+    claim = await store.questions.claim_next("p", PLATFORMS)
+    await store.questions.record_page(claim, f"{number + 1}", at(number + 1))
+    await store.questions.store_final_text(claim, Final(f"answer {number}"))
     await store.questions.close(claim, Outcome.SHOWN)
-    await store.questions.hear(said(message(f"{number + 2}", author="U9"), key))
-    await store.threads.told(key, Told({author: f"Name {author}", "U9": "Nine"}, {f"F{number}": "a cat"}))
+    await store.questions.ingest(said(message(f"{number + 2}", author="U9"), key))
+    await store.threads.remember_names(
+        key, SpeakerNames({author: f"Name {author}", "U9": "Nine"}, {f"F{number}": "a cat"})
+    )
 
 
 @pytest.fixture
@@ -94,7 +97,7 @@ async def test_a_late_redelivery_of_what_was_forgotten_neither_rises_nor_asks(fu
     await full.threads.forget(Scope("slack:T1", "C1", "1"))
 
     for event in (asked("1"), said("3"), edited("3", "x", 200), asked("5"), edited("6", "x", 200)):
-        assert await full.questions.hear(event) == Heard(new=False, ours=True, question=False, key=KEY)
+        assert await full.questions.ingest(event) == Receipt(new=False, ours=True, question=False, key=KEY)
     assert (await left(full))["thread"] == EMPTY
 
 
@@ -103,7 +106,7 @@ async def test_a_forgotten_thread_is_not_read_back_from_the_platform(full):
     held = await full.threads.thread(KEY)
 
     shown = (message("0", author="U1"), message("1", author="U1"), message("3", author="U9"), message("4", author="U9"))
-    await full.threads.heal(held, History(shown))
+    await full.threads.refresh(held, History(shown))
 
     assert [one.id for one in (await full.threads.thread(KEY)).messages] == ["3", "4"]
 
@@ -111,54 +114,54 @@ async def test_a_forgotten_thread_is_not_read_back_from_the_platform(full):
 async def test_what_is_said_after_forgetting_is_kept(full):
     await full.threads.forget(Scope("slack:T1", "C1", "1"))
 
-    heard = await full.questions.hear(asked(message("101", seconds=101)))
+    heard = await full.questions.ingest(asked(message("101", seconds=101)))
 
-    assert heard == Heard(new=True, ours=True, question=True, key=KEY)
+    assert heard == Receipt(new=True, ours=True, question=True, key=KEY)
     assert [one.id for one in (await full.threads.thread(KEY)).messages] == ["101"]
 
 
 async def test_questions_that_wait_in_a_forgotten_place_are_withdrawn(full):
-    await full.questions.hear(asked("50"))
-    await full.questions.hear(asked("60", OTHER))
+    await full.questions.ingest(asked("50"))
+    await full.questions.ingest(asked("60", OTHER))
 
     await full.threads.forget(Scope("slack:T1", "C1", "1"))
 
-    assert await full.questions.waiting() == (1, at(60))
+    assert await full.questions.count_open() == (1, at(60))
 
 
 async def test_who_answers_a_forgotten_question_hears_of_it_and_leaves_no_word(full):
-    await full.questions.hear(asked("50"))
-    claim = await full.questions.claim("p", PLATFORMS)
+    await full.questions.ingest(asked("50"))
+    claim = await full.questions.claim_next("p", PLATFORMS)
 
     await full.threads.forget(Scope("slack:T1", "C1", "1"))
 
-    assert (await full.questions.beat("p")).withdrawn == {claim.id}
-    await full.questions.said(claim, Final("so far"))
+    assert (await full.questions.heartbeat("p")).withdrawn == {claim.id}
+    await full.questions.store_final_text(claim, Final("so far"))
     await full.questions.close(claim, Outcome.WITHDRAWN)
     assert (await left(full))["thread"] == EMPTY
 
 
 async def test_the_command_that_forgets_can_still_be_answered(full):
-    await full.questions.hear(commanded("i1", "forget", when=at(99)))
-    claim = await full.questions.claim("p", PLATFORMS)
+    await full.questions.ingest(commanded("i1", "forget", when=at(99)))
+    claim = await full.questions.claim_next("p", PLATFORMS)
 
     await full.threads.forget(Scope("slack:T1", "C1", "1"))
 
-    assert (await full.questions.beat("p")).withdrawn == frozenset()
-    await full.questions.posted(claim, "102", at(102))
-    await full.questions.said(claim, Final("Forgotten.", notice=True))
+    assert (await full.questions.heartbeat("p")).withdrawn == frozenset()
+    await full.questions.record_page(claim, "102", at(102))
+    await full.questions.store_final_text(claim, Final("Forgotten.", notice=True))
     await full.questions.close(claim, Outcome.SHOWN)
     assert [one.id for one in (await full.threads.thread(KEY)).messages] == ["102"]
 
 
 async def test_an_answer_to_several_people_goes_when_one_of_them_is_forgotten(store, clock):
-    await store.questions.hear(asked(message("1", author="U1")))
-    await store.questions.hear(asked(message("2", author="U2")))
-    claim = await store.questions.claim("p", PLATFORMS)
-    await store.questions.posted(claim, "5", at(5))
-    await store.questions.said(claim, Final("to both"))
+    await store.questions.ingest(asked(message("1", author="U1")))
+    await store.questions.ingest(asked(message("2", author="U2")))
+    claim = await store.questions.claim_next("p", PLATFORMS)
+    await store.questions.record_page(claim, "5", at(5))
+    await store.questions.store_final_text(claim, Final("to both"))
     await store.questions.close(claim, Outcome.SHOWN)
-    await store.questions.hear(said(page("5", "1", "to both")))
+    await store.questions.ingest(said(page("5", "1", "to both")))
     clock.tick(100)
 
     await store.threads.forget(Scope("slack:T1", person="U2"))

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from core.billing.usage import Reservation, Scope, Settled, Spending, Spent, Usage
+from core.billing.usage import PlannedRequest, Reservation, Scope, Settlement, UsageRow
+from core.domain.usage import Usage
 from tests.support.talk import KEY, PLATFORMS, asked, at, thread
 
 USAGE = Usage(input=1, output=2, thinking=3, cache_read=4, cache_write_5m=5, cache_write_1h=6, web_searches=7)
 BOUND = Usage(input=1000, output=500)
-SPENDING = Spending(KEY, "1", "U1", "claude-a", 3, 1000, 500, at(0), 700)
+SPENDING = PlannedRequest(KEY, "1", "U1", "claude-a", 3, 1000, 500, at(0), 700)
 ALL = Scope("slack:T1")
 
 
@@ -26,37 +27,37 @@ async def spent(store, by="person", scope=ALL, since=0):
 async def test_a_reserved_request_counts_with_its_bound(store):
     await reserve(store)
 
-    assert await spent(store) == [Spent("U1", 1, 1, BOUND, 700)]
+    assert await spent(store) == [UsageRow("U1", 1, 1, BOUND, 700)]
 
 
 async def test_a_settled_request_counts_with_what_it_used(store):
     await store.ledger.settle(
-        await reserve(store), Settled(USAGE, "end_turn", at(9), "claude-b", "req_1", 42, 8, "new")
+        await reserve(store), Settlement(USAGE, "end_turn", at(9), "claude-b", "req_1", 42, 8, "new")
     )
 
-    assert await spent(store) == [Spent("U1", 1, 0, USAGE, 42, 8)]
+    assert await spent(store) == [UsageRow("U1", 1, 0, USAGE, 42, 8)]
 
 
 async def test_a_request_of_a_model_without_a_price_is_counted_as_such(store):
-    await store.ledger.settle(await reserve(store, micro_usd=None), Settled(USAGE, "end_turn", at(9)))
+    await store.ledger.settle(await reserve(store, micro_usd=None), Settlement(USAGE, "end_turn", at(9)))
 
-    assert await spent(store) == [Spent("U1", 1, 0, USAGE, unpriced=1)]
+    assert await spent(store) == [UsageRow("U1", 1, 0, USAGE, unpriced=1)]
 
 
 async def test_a_request_that_died_stays_at_its_bound(store):
-    await store.ledger.settle(await reserve(store), Settled(None, "connection lost", at(9)))
+    await store.ledger.settle(await reserve(store), Settlement(None, "connection lost", at(9)))
 
-    assert await spent(store) == [Spent("U1", 1, 1, BOUND, 700)]
+    assert await spent(store) == [UsageRow("U1", 1, 1, BOUND, 700)]
 
 
 @pytest.mark.parametrize("first", [USAGE, None], ids=["with usage", "died"])
 async def test_settling_twice_changes_nothing(store, first):
     reservation = await reserve(store)
-    await store.ledger.settle(reservation, Settled(first, "end_turn", at(9)))
+    await store.ledger.settle(reservation, Settlement(first, "end_turn", at(9)))
     once = await spent(store)
 
-    await store.ledger.settle(reservation, Settled(Usage(99, 99), "end_turn", at(10)))
-    await store.ledger.settle(reservation, Settled(None, "died", at(11)))
+    await store.ledger.settle(reservation, Settlement(Usage(99, 99), "end_turn", at(10)))
+    await store.ledger.settle(reservation, Settlement(None, "died", at(11)))
 
     assert await spent(store) == once
 
@@ -65,9 +66,9 @@ async def test_settling_one_request_leaves_the_others(store):
     first = await reserve(store)
     await reserve(store)
 
-    await store.ledger.settle(first, Settled(USAGE, "end_turn", at(9), micro_usd=42))
+    await store.ledger.settle(first, Settlement(USAGE, "end_turn", at(9), micro_usd=42))
 
-    assert await spent(store) == [Spent("U1", 2, 1, USAGE + BOUND, 742)]
+    assert await spent(store) == [UsageRow("U1", 2, 1, USAGE + BOUND, 742)]
 
 
 @pytest.fixture
@@ -83,7 +84,7 @@ async def busy(store):
     for number, place in enumerate(places):
         reservation = await reserve(store, **place)
         miss = "new" if "person" in place else None
-        settled = Settled(Usage(10**number), "end_turn", at(1), place.get("model"), miss=miss)
+        settled = Settlement(Usage(10**number), "end_turn", at(1), place.get("model"), miss=miss)
         await store.ledger.settle(reservation, settled)
     return store
 
@@ -131,12 +132,12 @@ async def test_an_account_holds_its_scope_and_nothing_else(busy, scope, since, t
 
 
 async def test_a_bill_has_what_stands_at_its_bound_apart(store):
-    await store.ledger.settle(await reserve(store), Settled(USAGE, "end_turn", at(9), "claude-b", micro_usd=42))
-    await store.ledger.settle(await reserve(store), Settled(None, "died", at(9)))
+    await store.ledger.settle(await reserve(store), Settlement(USAGE, "end_turn", at(9), "claude-b", micro_usd=42))
+    await store.ledger.settle(await reserve(store), Settlement(None, "died", at(9)))
 
     assert await spent(store, "bill") == [
-        Spent("2026-11-20 claude-a died", 1, 1, BOUND, 700),
-        Spent("2026-11-20 claude-b used", 1, 0, USAGE, 42),
+        UsageRow("2026-11-20 claude-a died", 1, 1, BOUND, 700),
+        UsageRow("2026-11-20 claude-b used", 1, 0, USAGE, 42),
     ]
 
 
@@ -154,47 +155,47 @@ async def test_a_group_that_does_not_exist_is_refused(store):
 
 
 async def test_the_model_that_answered_is_the_one_accounted_for(store):
-    await store.ledger.settle(await reserve(store), Settled(USAGE, "end_turn", at(9), "claude-fallback"))
+    await store.ledger.settle(await reserve(store), Settlement(USAGE, "end_turn", at(9), "claude-fallback"))
 
     assert [line.group for line in await spent(store, "model")] == ["claude-fallback"]
 
 
 async def taken_over(store, clock):
     clock.tick(11)
-    return await store.questions.claim("q", PLATFORMS)
+    return await store.questions.claim_next("q", PLATFORMS)
 
 
 async def beaten_late(store, clock):
     clock.tick(11)
-    return await store.questions.beat("p")
+    return await store.questions.heartbeat("p")
 
 
 async def left(store, clock):
-    return await store.questions.beat("p", leaving=True)
+    return await store.questions.heartbeat("p", leaving=True)
 
 
 @pytest.mark.parametrize("stop", [taken_over, beaten_late, left])
 async def test_the_requests_of_who_stopped_have_died_at_their_bound(store, clock, stop):
-    await store.questions.hear(asked("1"))
-    await store.questions.beat("p")
-    await store.questions.claim("p", PLATFORMS)
+    await store.questions.ingest(asked("1"))
+    await store.questions.heartbeat("p")
+    await store.questions.claim_next("p", PLATFORMS)
     lost = await reserve(store)
     other = await reserve(store, question="2")
 
     await stop(store, clock)
 
     for late in (lost, other):
-        await store.ledger.settle(late, Settled(USAGE, "end_turn", at(9), micro_usd=42))
-    assert await spent(store) == [Spent("U1", 2, 1, USAGE + BOUND, 742)]
+        await store.ledger.settle(late, Settlement(USAGE, "end_turn", at(9), micro_usd=42))
+    assert await spent(store) == [UsageRow("U1", 2, 1, USAGE + BOUND, 742)]
 
 
 async def test_the_request_of_who_took_over_is_its_own(store, clock):
-    await store.questions.hear(asked("1"))
-    await store.questions.claim("p", PLATFORMS)
+    await store.questions.ingest(asked("1"))
+    await store.questions.claim_next("p", PLATFORMS)
     await taken_over(store, clock)
     new = await reserve(store)
-    await store.questions.beat("p")
+    await store.questions.heartbeat("p")
 
-    await store.ledger.settle(new, Settled(USAGE, "end_turn", at(9), micro_usd=42))
+    await store.ledger.settle(new, Settlement(USAGE, "end_turn", at(9), micro_usd=42))
 
-    assert await spent(store) == [Spent("U1", 1, 0, USAGE, 42)]
+    assert await spent(store) == [UsageRow("U1", 1, 0, USAGE, 42)]

@@ -7,8 +7,8 @@ import asyncio
 
 import pytest
 
+from core.domain.errors import VersionConflict
 from core.domain.personas import Persona, Place, Version
-from core.store.protocols import Faster
 from tests.support.talk import at
 
 PLACE = Place("slack:T1", "C1")
@@ -33,15 +33,15 @@ async def test_every_version_is_kept_newest_first(store):
 async def test_who_expected_another_version_hears_who_was_faster(store, expected):
     theirs = await store.personas.change(PLACE, PIRATE, 0, "U1", at(1))
 
-    with pytest.raises(Faster) as refused:
+    with pytest.raises(VersionConflict) as refused:
         await store.personas.change(PLACE, Persona(), expected, "U2", at(2))
 
-    assert refused.value.version == theirs
+    assert refused.value.version == theirs.number
     assert await store.personas.versions(PLACE) == [theirs]
 
 
 async def test_who_expects_a_version_where_there_is_none_is_refused(store):
-    with pytest.raises(Faster) as refused:
+    with pytest.raises(VersionConflict) as refused:
         await store.personas.change(PLACE, PIRATE, 1, "U2", at(2))
 
     assert refused.value.version is None
@@ -53,7 +53,7 @@ async def test_of_many_at_once_one_is_fastest(store):
     results = await asyncio.gather(*changes, return_exceptions=True)
 
     assert sum(isinstance(one, Version) for one in results) == 1
-    assert sum(isinstance(one, Faster) for one in results) == 19
+    assert sum(isinstance(one, VersionConflict) for one in results) == 19
 
 
 async def test_places_do_not_mix(store):

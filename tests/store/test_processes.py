@@ -22,7 +22,7 @@ async def main(url, process):
     store = await open_store(url)
     print("open", flush=True)
     sys.stdin.readline()
-    while claim := await store.questions.claim(process, ["slack"]):
+    while claim := await store.questions.claim_next(process, ["slack"]):
         print(claim.question.name)
         await store.questions.close(claim, Outcome.SHOWN)
         await asyncio.sleep(0.002)  # leave room for the other
@@ -40,7 +40,7 @@ async def main(url):
     store = await open_store(url)
     for number in itertools.count():
         name = str(number)
-        await store.questions.hear(asked(message(name, "x" * 3000), thread(name)))
+        await store.questions.ingest(asked(message(name, "x" * 3000), thread(name)))
         print(name, flush=True)
 
 asyncio.run(main(*sys.argv[1:]))
@@ -62,7 +62,7 @@ async def test_two_processes_answer_every_question_exactly_once(tmp_path):
     url = f"sqlite:///{tmp_path}/confab.db"
     store = await open_store(url)
     for number in range(200):
-        await store.questions.hear(asked(str(number), thread(str(number))))
+        await store.questions.ingest(asked(str(number), thread(str(number))))
     processes = [await python(CLAIMS, url, name) for name in ("p", "q")]
     assert [await process.stdout.readline() for process in processes] == [b"open\n"] * 2
 
@@ -72,7 +72,7 @@ async def test_two_processes_answer_every_question_exactly_once(tmp_path):
     claimed = [out.decode().split() for out, _ in shown]
     assert sorted(claimed[0] + claimed[1], key=int) == [str(number) for number in range(200)]
     assert all(claimed)
-    assert await store.questions.waiting() == (0, None)
+    assert await store.questions.count_open() == (0, None)
     await store.shut()
 
 
@@ -100,7 +100,7 @@ async def test_what_was_heard_survives_a_kill_at_any_moment(tmp_path):
     for number in range(heard + 1):
         held = await store.threads.thread(thread(str(number)))
         assert held.messages == (message(str(number), "x" * 3000),)
-    count, _ = await store.questions.waiting()
+    count, _ = await store.questions.count_open()
     assert count in (heard + 1, heard + 2)
     await store.shut()
     with closing(sqlite3.connect(path)) as db:
@@ -112,10 +112,10 @@ async def test_what_one_process_writes_the_other_reads(tmp_path):
     url = f"sqlite:///{tmp_path}/confab.db"
     first, second = await open_store(url), await open_store(url)
 
-    await first.questions.hear(asked("1"))
-    claim = await second.questions.claim("q", PLATFORMS)
+    await first.questions.ingest(asked("1"))
+    claim = await second.questions.claim_next("q", PLATFORMS)
 
     assert claim.question.name == "1"
-    assert await first.questions.claim("p", PLATFORMS) is None
+    assert await first.questions.claim_next("p", PLATFORMS) is None
     await asyncio.gather(first.shut(), second.shut())
     assert os.listdir(tmp_path) == ["confab.db"]

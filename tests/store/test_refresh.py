@@ -6,15 +6,15 @@ Tests core.store.rules.refresh.
 import pytest
 
 from core.billing.usage import Scope
-from core.domain.messages import Attachment, History, Reach
-from core.store.protocols import Outcome, Told
-from core.store.protocols import Said as Final
+from core.domain.messages import Attachment, History, Outcome, Reach
+from core.domain.messages import FinalText as Final
+from core.store.protocols import SpeakerNames
 from tests.support.talk import KEY, PLATFORMS, asked, at, deleted, edited, message, page, said, thread
 
 
-async def hear(store, *events):
+async def ingest(store, *events):
     for event in events:
-        await store.questions.hear(event)
+        await store.questions.ingest(event)
 
 
 async def texts(store, key=KEY):
@@ -24,7 +24,7 @@ async def texts(store, key=KEY):
 @pytest.fixture
 async def held(store):
     """A thread of ours with messages 1 to 4, as it was read before the platform was asked."""
-    await hear(store, asked("1"), said("2"), said("3"), said("4"))
+    await ingest(store, asked("1"), said("2"), said("3"), said("4"))
     return await store.threads.thread(KEY)
 
 
@@ -56,7 +56,7 @@ async def held(store):
     ],
 )
 async def test_what_is_missing_from_what_was_read_is_buried_and_what_is_new_comes_in(store, held, history, after):
-    await store.threads.heal(held, history)
+    await store.threads.refresh(held, history)
 
     healed = await store.threads.thread(KEY)
     assert ([one.id for one in healed.messages], healed.cold) == (after, False)
@@ -65,34 +65,34 @@ async def test_what_is_missing_from_what_was_read_is_buried_and_what_is_new_come
 async def test_changed_words_and_attachments_are_changed(store, held):
     new = message("2", "better", edited=at(50), attachments=(Attachment("F1", "a", "b", 1),))
 
-    await store.threads.heal(held, History((message("1"), new, message("3"), message("4"))))
+    await store.threads.refresh(held, History((message("1"), new, message("3"), message("4"))))
 
     assert (await store.threads.thread(KEY)).messages[1] == new
 
 
 async def test_words_edited_after_the_platform_was_read_stay(store, held):
-    await hear(store, edited("2", "newest", 60))
+    await ingest(store, edited("2", "newest", 60))
 
-    await store.threads.heal(held, History((message("1"), message("2", "older", edited=at(50)), message("3"))))
+    await store.threads.refresh(held, History((message("1"), message("2", "older", edited=at(50)), message("3"))))
 
     assert await texts(store) == ["words 1", "newest", "words 3"]
 
 
 async def test_what_arrived_while_the_platform_was_read_stays(store, held):
-    await hear(store, asked("5"))
+    await ingest(store, asked("5"))
 
-    await store.threads.heal(held, History((message("1"), message("2"), message("3"), message("4"))))
+    await store.threads.refresh(held, History((message("1"), message("2"), message("3"), message("4"))))
 
     assert await texts(store) == ["words 1", "words 2", "words 3", "words 4", "words 5"]
-    assert (await store.questions.waiting())[0] == 2
+    assert (await store.questions.count_open())[0] == 2
 
 
 async def test_a_thread_stays_cold_when_a_message_came_while_it_was_read(store, held):
-    await hear(store, said("5"))
+    await ingest(store, said("5"))
 
-    await store.threads.heal(held, History(held.messages))
+    await store.threads.refresh(held, History(held.messages))
     cold = await store.threads.thread(KEY)
-    await store.threads.heal(cold, History(held.messages))
+    await store.threads.refresh(cold, History(held.messages))
 
     assert cold.cold
     assert await texts(store) == ["words 1", "words 2", "words 3", "words 4"]
@@ -100,53 +100,53 @@ async def test_a_thread_stays_cold_when_a_message_came_while_it_was_read(store, 
 
 
 async def test_what_was_deleted_while_the_platform_was_read_does_not_rise(store, held):
-    await hear(store, deleted("2"))
+    await ingest(store, deleted("2"))
 
-    await store.threads.heal(held, History(held.messages))
+    await store.threads.refresh(held, History(held.messages))
 
     assert await texts(store) == ["words 1", "words 3", "words 4"]
 
 
 async def test_what_healing_buried_does_not_rise(store, held):
-    await store.threads.heal(held, History((message("1"),)))
+    await store.threads.refresh(held, History((message("1"),)))
 
-    assert not (await store.questions.hear(asked("2"))).new
-    await store.threads.heal(await store.threads.thread(KEY), History(held.messages))
+    assert not (await store.questions.ingest(asked("2"))).new
+    await store.threads.refresh(await store.threads.thread(KEY), History(held.messages))
     assert await texts(store) == ["words 1"]
 
 
 async def test_a_question_whose_message_is_gone_is_withdrawn(store, held):
-    claim = await store.questions.claim("p", PLATFORMS)
+    claim = await store.questions.claim_next("p", PLATFORMS)
 
-    await store.threads.heal(held, History((message("2"),)))
+    await store.threads.refresh(held, History((message("2"),)))
 
-    assert (await store.questions.beat("p")).withdrawn == {claim.id}
+    assert (await store.questions.heartbeat("p")).withdrawn == {claim.id}
 
 
 async def test_the_words_of_a_question_in_a_place_of_its_own_are_no_message_of_the_platform(store):
     key = thread("7")
-    await hear(store, asked("7", key, alone=True))
+    await ingest(store, asked("7", key, alone=True))
     held = await store.threads.thread(key)
 
-    await store.threads.heal(held, History((page("8", "7", "the answer"),)))
+    await store.threads.refresh(held, History((page("8", "7", "the answer"),)))
 
     assert await texts(store, key) == ["words 7", "the answer"]
-    assert (await store.questions.waiting())[0] == 1
+    assert (await store.questions.count_open())[0] == 1
 
 
 async def test_a_message_that_came_in_by_healing_can_still_ask(store, held):
-    await store.threads.heal(held, History((*held.messages, message("5"))))
+    await store.threads.refresh(held, History((*held.messages, message("5"))))
 
-    assert (await store.questions.hear(asked("5"))).question
+    assert (await store.questions.ingest(asked("5"))).question
 
 
 async def test_healing_twice_changes_nothing(store, held):
     history = History((message("1"), message("3", "x", edited=at(9)), page("5", None, "ours")))
-    await store.threads.heal(held, history)
+    await store.threads.refresh(held, history)
     once = await store.threads.thread(KEY)
 
-    await store.threads.heal(held, history)
-    await store.threads.heal(once, history)
+    await store.threads.refresh(held, history)
+    await store.threads.refresh(once, history)
 
     assert await store.threads.thread(KEY) == once
 
@@ -154,66 +154,66 @@ async def test_healing_twice_changes_nothing(store, held):
 async def test_a_thread_that_is_not_ours_is_not_healed(store):
     nothing = await store.threads.thread(KEY)
 
-    await store.threads.heal(nothing, History((message("1"),)))
+    await store.threads.refresh(nothing, History((message("1"),)))
 
     assert await store.threads.thread(KEY) == nothing
 
 
 async def answered(store, *pages):
-    claim = await store.questions.claim("p", PLATFORMS)
+    claim = await store.questions.claim_next("p", PLATFORMS)
     for one in pages:
-        await store.questions.posted(claim, one, at(float(one)))
-    await store.questions.said(claim, Final("kept"))
+        await store.questions.record_page(claim, one, at(float(one)))
+    await store.questions.store_final_text(claim, Final("kept"))
     await store.questions.close(claim, Outcome.SHOWN)
     return await store.threads.thread(KEY)
 
 
 async def test_pages_of_ours_say_what_is_shown_and_keep_the_name_of_their_question(store):
-    await hear(store, asked("1"))
+    await ingest(store, asked("1"))
     held = await answered(store, "5")
 
-    await store.threads.heal(held, History((message("1"), page("5", None, "shown", notice=True))))
+    await store.threads.refresh(held, History((message("1"), page("5", None, "shown", notice=True))))
 
     healed = await store.threads.thread(KEY)
     assert (healed.messages[1], healed.replies) == (page("5", "1", "shown", notice=True), {"1": Final("kept")})
 
 
 async def test_pages_that_were_never_written_down_come_in(store):
-    await hear(store, asked("1"))
+    await ingest(store, asked("1"))
     held = await store.threads.thread(KEY)
 
-    await store.threads.heal(held, History((message("1"), page("5", "1", "shown"))))
+    await store.threads.refresh(held, History((message("1"), page("5", "1", "shown"))))
 
     assert (await store.threads.thread(KEY)).messages[1] == page("5", "1", "shown")
 
 
 async def test_when_a_page_is_gone_the_reply_is_what_its_other_pages_say(store):
-    await hear(store, asked("1"))
+    await ingest(store, asked("1"))
     held = await answered(store, "5", "6")
 
-    await store.threads.heal(held, History((message("1"), page("6", "1", "rest"))))
+    await store.threads.refresh(held, History((message("1"), page("6", "1", "rest"))))
 
     healed = await store.threads.thread(KEY)
     assert (healed.messages, healed.replies, healed.cold) == ((message("1"), page("6", "1", "rest")), {}, False)
 
 
 async def test_a_chain_across_two_threads_moves_no_message(store):
-    await hear(store, asked("1"), asked("5", thread("5")))
+    await ingest(store, asked("1"), asked("5", thread("5")))
     held = await store.threads.thread(thread("5"))
 
-    await store.threads.heal(held, History((message("1", "changed", edited=at(9)), message("5")), Reach.CHAIN))
+    await store.threads.refresh(held, History((message("1", "changed", edited=at(9)), message("5")), Reach.CHAIN))
 
     assert (await texts(store), await texts(store, thread("5"))) == (["changed"], ["words 5"])
 
 
 async def test_a_healed_message_says_what_is_told_of_its_files_no_more_when_it_is_buried(store):
     file = Attachment("F1", "a", "b", 1)
-    await hear(store, asked("1"), said(message("2", attachments=(file,))))
-    await store.threads.told(KEY, Told({"U1": "Ann"}, {"F1": "a cat", "F2": "a dog"}))
+    await ingest(store, asked("1"), said(message("2", attachments=(file,))))
+    await store.threads.remember_names(KEY, SpeakerNames({"U1": "Ann"}, {"F1": "a cat", "F2": "a dog"}))
 
-    await store.threads.heal(await store.threads.thread(KEY), History((message("1"),)))
+    await store.threads.refresh(await store.threads.thread(KEY), History((message("1"),)))
 
-    assert (await store.threads.thread(KEY)).told == Told({"U1": "Ann"}, {"F2": "a dog"})
+    assert (await store.threads.thread(KEY)).told == SpeakerNames({"U1": "Ann"}, {"F2": "a dog"})
 
 
 async def test_what_was_forgotten_is_not_read_back(store, held, clock):
@@ -221,6 +221,6 @@ async def test_what_was_forgotten_is_not_read_back(store, held, clock):
     await store.threads.forget(Scope("slack:T1", "C1", "1"))
 
     cold = await store.threads.thread(KEY)
-    await store.threads.heal(cold, History((message("0"), *held.messages)))
+    await store.threads.refresh(cold, History((message("0"), *held.messages)))
 
     assert await texts(store) == []

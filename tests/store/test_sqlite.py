@@ -20,11 +20,11 @@ import pytest
 from sqlite_utils import Database, Migrations
 
 from core.billing.usage import Scope
-from core.domain.messages import History
-from core.store.protocols import Outcome, Unavailable, Unusable
-from core.store.protocols import Said as Final
+from core.domain.errors import StoreUnavailable, StoreUnusable
+from core.domain.messages import FinalText as Final
+from core.domain.messages import History, Outcome
 from core.store.sqlite import open_store
-from core.store.sqlite.connection import Connection
+from core.store.sqlite.connection import DatabaseThread
 from tests.support.talk import KEY, PLATFORMS, asked, at, commanded, deleted, edited, message, said, thread
 
 SOON = timedelta(milliseconds=50)
@@ -37,7 +37,7 @@ def path(tmp_path):
 
 @pytest.fixture
 async def connection(path):
-    connection = Connection(str(path), SOON)
+    connection = DatabaseThread(str(path), SOON)
     await connection.open()
     yield connection
     await connection.shut()
@@ -158,7 +158,7 @@ def newer(path):
 async def test_a_file_that_is_no_good_is_refused_with_its_name_and_a_mend(path, spoil, mend):
     spoiled, before = spoil(path), set(threading.enumerate())
 
-    with pytest.raises(Unusable, match=mend) as refused:
+    with pytest.raises(StoreUnusable, match=mend) as refused:
         await open_store(f"sqlite:///{spoiled}", busy=SOON)
 
     assert str(refused.value).startswith(f"The database {spoiled} cannot be used: ")
@@ -168,7 +168,7 @@ async def test_a_file_that_is_no_good_is_refused_with_its_name_and_a_mend(path, 
 async def test_a_file_that_another_program_keeps_locked_is_refused(path):
     with closing(sqlite3.connect(path)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(Unusable, match="another program keeps it locked; end that program"):
+        with pytest.raises(StoreUnusable, match="another program keeps it locked; end that program"):
             await open_store(f"sqlite:///{path}", busy=SOON)
         other.rollback()
 
@@ -177,14 +177,14 @@ async def test_a_file_that_another_program_keeps_locked_is_refused(path):
 
 @pytest.mark.parametrize("url", ["postgres://host/db", "sqlite:confab.db", "sqlite://confab.db", "confab.db", ""])
 async def test_another_address_is_refused_with_an_example(url):
-    with pytest.raises(Unusable, match=r"write sqlite:///confab\.db"):
+    with pytest.raises(StoreUnusable, match=r"write sqlite:///confab\.db"):
         await open_store(url)
 
 
 async def test_what_was_kept_is_there_after_opening_again(path):
     for _ in range(3):
         store = await open_store(f"sqlite:///{path}")
-        heard = await store.questions.hear(asked("1"))
+        heard = await store.questions.ingest(asked("1"))
         await store.shut()
 
     assert not heard.new
@@ -285,7 +285,7 @@ async def test_none_of_several_units_happened_when_their_transaction_cannot_end(
     units = [connection.unit(put("a")), connection.unit(ends), connection.unit(put("c"))]
     told = await asyncio.gather(*units, return_exceptions=True)
 
-    assert [type(one) for one in told[:2]] == [Unavailable] * 2
+    assert [type(one) for one in told[:2]] == [StoreUnavailable] * 2
     assert await connection.unit(notes) == (["c"] if told[2] is None else [])
 
 
@@ -298,7 +298,7 @@ async def test_who_comes_after_a_slow_unit_does_not_wait_for_what_comes_after_th
 
 
 async def test_what_waits_is_done_before_the_database_is_shut(path):
-    connection = Connection(str(path))
+    connection = DatabaseThread(str(path))
     await connection.open()
     waiting = [asyncio.ensure_future(connection.unit(put(name))) for name in "abc"]
     await asyncio.sleep(0)
@@ -310,7 +310,7 @@ async def test_what_waits_is_done_before_the_database_is_shut(path):
 
 
 async def test_who_comes_after_the_database_was_shut_is_told_so(path):
-    connection = Connection(str(path))
+    connection = DatabaseThread(str(path))
     await connection.open()
     await connection.shut()
 
@@ -331,7 +331,9 @@ async def test_a_bug_is_not_taken_for_trouble_with_the_file(connection):
 async def test_a_database_that_is_locked_is_unavailable_until_it_is_free(connection, path):
     with closing(sqlite3.connect(path)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(Unavailable, match=rf"^The database {path} cannot be used just now: database is locked\.$"):
+        with pytest.raises(
+            StoreUnavailable, match=rf"^The database {path} cannot be used just now: database is locked\.$"
+        ):
             await connection.unit(put("a"))
         other.rollback()
 
@@ -354,7 +356,7 @@ async def test_trouble_with_the_disk_is_told_and_leaves_nothing_half_done(connec
         for name in range(100):
             db.table("notes").insert({"name": str(name), "value": "x" * 5000})
 
-    with pytest.raises(Unavailable, match=cause):
+    with pytest.raises(StoreUnavailable, match=cause):
         await connection.unit(much)
 
     await connection._run(lambda: connection._db.execute(mend))
@@ -363,7 +365,7 @@ async def test_trouble_with_the_disk_is_told_and_leaves_nothing_half_done(connec
 
 
 async def test_a_reader_that_writes_later_is_not_caught_by_another_writer(path):
-    first, second = Connection(str(path)), Connection(str(path))
+    first, second = DatabaseThread(str(path)), DatabaseThread(str(path))
     await first.open()
     await second.open()
 
@@ -392,11 +394,11 @@ def secret(number):
 
 async def crowd(store, numbers):
     """A thread of many messages, some of them with secrets."""
-    await store.questions.hear(asked("0"))
+    await store.questions.ingest(asked("0"))
     for number in range(1, 200):
-        await store.questions.hear(said(message(str(number), secret(number) if number in numbers else None)))
+        await store.questions.ingest(said(message(str(number), secret(number) if number in numbers else None)))
     held = await store.threads.thread(KEY)
-    await store.threads.heal(held, History(held.messages))
+    await store.threads.refresh(held, History(held.messages))
 
 
 async def test_a_deleted_message_is_gone_from_the_file_after_a_beat(kept, path):
@@ -404,8 +406,8 @@ async def test_a_deleted_message_is_gone_from_the_file_after_a_beat(kept, path):
     assert b"zebra0050" in raw(path)
 
     for number in (50, 60, 70):
-        await kept.questions.hear(deleted(str(number)))
-    await kept.questions.beat("p")
+        await kept.questions.ingest(deleted(str(number)))
+    await kept.questions.heartbeat("p")
 
     left = raw(path)
     assert [word for word in (b"zebra", b"filler") if word in left] == []
@@ -416,8 +418,8 @@ async def test_the_words_before_an_edit_are_gone_from_the_file_after_a_beat(kept
     await crowd(kept, {50, 60, 70})
 
     for number in (50, 60, 70):
-        await kept.questions.hear(edited(str(number), f"now {number}", 900))
-    await kept.questions.beat("p")
+        await kept.questions.ingest(edited(str(number), f"now {number}", 900))
+    await kept.questions.heartbeat("p")
 
     left = raw(path)
     assert [word for word in (b"zebra", b"filler") if word in left] == []
@@ -428,21 +430,21 @@ async def test_the_words_before_an_edit_are_gone_from_the_file_after_a_beat(kept
 async def test_an_address_that_held_what_was_taken_back_is_gone_from_the_file_after_a_beat(
     connection, kept, path, took_back
 ):
-    await kept.questions.hear(asked(message("7", "zebra"), address='{"title": "zebra"}'))
-    claim = await kept.questions.claim("p", PLATFORMS)
-    await kept.questions.hear(took_back)
+    await kept.questions.ingest(asked(message("7", "zebra"), address='{"title": "zebra"}'))
+    claim = await kept.questions.claim_next("p", PLATFORMS)
+    await kept.questions.ingest(took_back)
     await connection.sweep(at_once=True)
 
     await kept.questions.close(claim, Outcome.WITHDRAWN)
-    await kept.questions.beat("p")
+    await kept.questions.heartbeat("p")
 
     assert b"zebra" not in raw(path)
 
 
 async def test_what_was_forgotten_is_gone_from_the_file_at_once(kept, path, clock):
     await crowd(kept, set(range(1, 200, 7)))
-    claim = await kept.questions.claim("p", PLATFORMS)
-    await kept.questions.said(claim, Final(secret(900)))
+    claim = await kept.questions.claim_next("p", PLATFORMS)
+    await kept.questions.store_final_text(claim, Final(secret(900)))
     await kept.questions.close(claim, Outcome.SHOWN)
     clock.tick(1000)
 
@@ -454,16 +456,16 @@ async def test_what_was_forgotten_is_gone_from_the_file_at_once(kept, path, cloc
 
 async def test_a_private_question_is_gone_from_the_file_after_a_beat(kept, path):
     await crowd(kept, set())
-    await kept.questions.hear(asked(message("300", secret(1)), private=True, address='{"token": "zebra"}'))
-    await kept.questions.hear(commanded("i1", "persona set " + secret(2), private=True, values={"text": secret(3)}))
+    await kept.questions.ingest(asked(message("300", secret(1)), private=True, address='{"token": "zebra"}'))
+    await kept.questions.ingest(commanded("i1", "persona set " + secret(2), private=True, values={"text": secret(3)}))
     for _ in range(3):
-        claim = await kept.questions.claim("p", PLATFORMS)
-        await kept.questions.posted(claim, "400", at(400))
-        await kept.questions.said(claim, Final(secret(4) if claim.question.private else "public"))
+        claim = await kept.questions.claim_next("p", PLATFORMS)
+        await kept.questions.record_page(claim, "400", at(400))
+        await kept.questions.store_final_text(claim, Final(secret(4) if claim.question.private else "public"))
         await kept.questions.close(claim, Outcome.SHOWN)
     assert b"zebra" in raw(path)
 
-    await kept.questions.beat("p")
+    await kept.questions.heartbeat("p")
 
     left = raw(path)
     assert [word for word in (b"zebra", b"filler") if word in left] == []
@@ -473,17 +475,17 @@ async def test_rows_that_grew_and_moved_leave_no_copy_behind(kept, path):
     """SQLite's secure_delete alone does not see to that."""
     order = random.Random(3)
     for number in range(120):
-        await kept.questions.hear(asked(str(number), thread(str(number)), private=order.random() < 0.5))
-    claims = [await kept.questions.claim("p", PLATFORMS) for _ in range(120)]
+        await kept.questions.ingest(asked(str(number), thread(str(number)), private=order.random() < 0.5))
+    claims = [await kept.questions.claim_next("p", PLATFORMS) for _ in range(120)]
     order.shuffle(claims)
     for claim in claims:
         word = "zebra" if claim.question.private else "horse"
-        await kept.questions.said(claim, Final(f"{word} " * order.choice([1, 3, 10, 30, 300])))
+        await kept.questions.store_final_text(claim, Final(f"{word} " * order.choice([1, 3, 10, 30, 300])))
     order.shuffle(claims)
     for claim in claims:
         await kept.questions.close(claim, Outcome.SHOWN)
 
-    await kept.questions.beat("p")
+    await kept.questions.heartbeat("p")
 
     left = raw(path)
     assert (b"zebra" in left, b"horse" in left) == (False, True)
@@ -494,7 +496,7 @@ async def test_what_a_reader_holds_back_is_swept_later(kept, path):
     with closing(sqlite3.connect(path)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM messages").fetchone()
-        await kept.questions.hear(deleted("50"))
+        await kept.questions.ingest(deleted("50"))
         await kept.threads.forget(Scope("slack:T9"))
         assert b"zebra" in raw(path)
         reader.rollback()
@@ -519,11 +521,11 @@ async def test_sweeping_takes_a_small_part_of_the_time(connection):
 
 
 async def test_addresses_and_values_are_wiped_when_a_question_closes(kept, path):
-    await kept.questions.hear(asked("1", address='{"token": "t"}'))
-    await kept.questions.hear(commanded("i1", values={"a": "b"}, address='{"token": "u"}'))
+    await kept.questions.ingest(asked("1", address='{"token": "t"}'))
+    await kept.questions.ingest(commanded("i1", values={"a": "b"}, address='{"token": "u"}'))
     for _ in range(2):
-        claim = await kept.questions.claim("p", PLATFORMS)
-        await kept.questions.posted(claim, "5", at(5))
+        claim = await kept.questions.claim_next("p", PLATFORMS)
+        await kept.questions.record_page(claim, "5", at(5))
         await kept.questions.close(claim, Outcome.SHOWN)
 
     with Database(path) as db:
@@ -534,7 +536,7 @@ async def test_addresses_and_values_are_wiped_when_a_question_closes(kept, path)
 
 async def test_moments_are_utc_text_that_sorts(kept, path):
     for seconds in (1, 1.5, 1.000001, -1):
-        await kept.questions.hear(asked(message(f"m{seconds}", seconds=seconds)))
+        await kept.questions.ingest(asked(message(f"m{seconds}", seconds=seconds)))
 
     with Database(path) as db:
         assert [row["at"] for row in db.table("messages").rows_where(order_by="at")] == [
@@ -571,7 +573,7 @@ def test_the_command_line_tool_counts_the_tables(path):
 async def test_no_query_reads_through_a_whole_table(clock):
     """Every statement of a day's work is explained by SQLite itself."""
     asked_of: dict[str, object] = {}
-    connection = Connection(":memory:")
+    connection = DatabaseThread(":memory:")
     await connection.open()
     await connection._run(lambda: setattr(connection._db, "_tracer", asked_of.__setitem__))
     await a_day(connection, clock)
@@ -592,9 +594,10 @@ async def test_no_query_reads_through_a_whole_table(clock):
 
 
 async def a_day(connection, clock):
-    from core.billing.usage import Settled, Spending, Usage
+    from core.billing.usage import PlannedRequest, Settlement
     from core.domain.personas import Persona, Place
-    from core.store.protocols import Told
+    from core.domain.usage import Usage
+    from core.store.protocols import SpeakerNames
     from core.store.rules.ledger import SqliteLedger
     from core.store.rules.personas import SqlitePersonas
     from core.store.rules.questions import SqliteQuestions
@@ -603,28 +606,28 @@ async def a_day(connection, clock):
     questions, threads = SqliteQuestions(connection, clock, timedelta(seconds=10)), SqliteThreads(connection, clock)
     ledger, personas = SqliteLedger(connection), SqlitePersonas(connection)
     for event in (asked("1"), asked(message("2", parent="1")), edited("1", "x", 2), commanded("i1"), said("3")):
-        await questions.hear(event)
+        await questions.ingest(event)
     for _ in range(2):
-        claim = await questions.claim("p", PLATFORMS)
-        await questions.posted(claim, "5", at(5))
-        await questions.said(claim, Final("x"))
-        reservation = await ledger.reserve(Spending(KEY, "1", "U1", "m", 0, 1, 1, at(1)), [])
-        await ledger.settle(reservation, Settled(Usage(), "end_turn", at(2)))
-        await questions.beat("p")
+        claim = await questions.claim_next("p", PLATFORMS)
+        await questions.record_page(claim, "5", at(5))
+        await questions.store_final_text(claim, Final("x"))
+        reservation = await ledger.reserve(PlannedRequest(KEY, "1", "U1", "m", 0, 1, 1, at(1)), [])
+        await ledger.settle(reservation, Settlement(Usage(), "end_turn", at(2)))
+        await questions.heartbeat("p")
         await questions.close(claim, Outcome.SHOWN)
-    await questions.hear(asked("7", thread("7"), private=True))
-    await questions.claim("p", PLATFORMS)
+    await questions.ingest(asked("7", thread("7"), private=True))
+    await questions.claim_next("p", PLATFORMS)
     clock.tick(20)
-    await questions.close(await questions.claim("q", PLATFORMS), Outcome.SHOWN)
-    await threads.told(KEY, Told({"U1": "Ann"}, {"F": "f"}))
-    await threads.heal(await threads.thread(KEY, "2"), History((message("1"), message("9"))))
+    await questions.close(await questions.claim_next("q", PLATFORMS), Outcome.SHOWN)
+    await threads.remember_names(KEY, SpeakerNames({"U1": "Ann"}, {"F": "f"}))
+    await threads.refresh(await threads.thread(KEY, "2"), History((message("1"), message("9"))))
     await threads.thread(KEY)
     await threads.gap("slack")
     await threads.gap("slack", ["slack:T1"])
     await threads.search("slack:T1", "C1", "words")
-    await questions.hear(deleted("1"))
+    await questions.ingest(deleted("1"))
     await questions.withdraw(KEY)
-    await questions.waiting()
+    await questions.count_open()
     await ledger.spent(Scope("slack:T1", "C1", "1", "U1"), at(0), "day")
     await personas.change(Place("slack:T1"), Persona(), 0, "U1", at(0))
     await threads.forget(Scope("slack:T1", "C1", "1", "U1"))

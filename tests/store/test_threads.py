@@ -4,24 +4,24 @@ import json
 
 import pytest
 
-from core.domain.messages import Attachment, History
-from core.store.protocols import Outcome, Thread, Told
-from core.store.protocols import Said as Final
+from core.domain.messages import Attachment, History, Outcome
+from core.domain.messages import FinalText as Final
+from core.store.protocols import SpeakerNames, Thread
 from tests.support.talk import KEY, PLATFORMS, asked, at, commanded, edited, message, said, thread
 
 
-async def hear(store, *events):
+async def ingest(store, *events):
     for event in events:
-        await store.questions.hear(event)
+        await store.questions.ingest(event)
 
 
 async def answer(store, name, *pages, text="answer"):
     """Answer what is waiting, beginning with `name`, on these pages."""
-    claim = await store.questions.claim("p", PLATFORMS)
+    claim = await store.questions.claim_next("p", PLATFORMS)
     assert claim.question.name == name
     for one in pages:
-        await store.questions.posted(claim, one, at(float(one)))
-    await store.questions.said(claim, Final(text))
+        await store.questions.record_page(claim, one, at(float(one)))
+    await store.questions.store_final_text(claim, Final(text))
     await store.questions.close(claim, Outcome.SHOWN)
 
 
@@ -30,11 +30,11 @@ async def ids(store, key, branch=None):
 
 
 async def test_a_thread_that_is_not_ours_is_empty_and_cold(store):
-    assert await store.threads.thread(KEY) == Thread(KEY, (), Told(), cold=True)
+    assert await store.threads.thread(KEY) == Thread(KEY, (), SpeakerNames(), cold=True)
 
 
 async def test_messages_stand_in_the_order_in_which_they_were_said(store):
-    await hear(store, asked("1"), said("30"), said("4"), said(message("b", seconds=4)), said(message("a", seconds=4)))
+    await ingest(store, asked("1"), said("30"), said("4"), said(message("b", seconds=4)), said(message("a", seconds=4)))
 
     assert await ids(store, KEY) == ["1", "4", "a", "b", "30"]
 
@@ -49,7 +49,7 @@ async def test_a_message_is_read_back_as_it_was_heard(store):
         attachments=(Attachment("F1", "a.png", "image/png", 3, "https://x"), Attachment("F2", "b", "", 0)),
     )
 
-    await hear(store, asked(words))
+    await ingest(store, asked(words))
 
     assert (await store.threads.thread(KEY)).messages == (words,)
 
@@ -58,9 +58,9 @@ async def test_a_moment_in_another_zone_is_the_same_moment(store):
     from datetime import timedelta, timezone
 
     tokyo = timezone(timedelta(hours=9))
-    await hear(store, asked("1"), said(message("2")), said(message("3", seconds=1.5)))
+    await ingest(store, asked("1"), said(message("2")), said(message("3", seconds=1.5)))
     late = message("4")
-    await hear(store, said(type(late)(**{**_fields(late), "at": at(1.7).astimezone(tokyo)})))
+    await ingest(store, said(type(late)(**{**_fields(late), "at": at(1.7).astimezone(tokyo)})))
 
     held = (await store.threads.thread(KEY)).messages
     assert [(one.id, one.at) for one in held] == [("1", at(1)), ("3", at(1.5)), ("4", at(1.7)), ("2", at(2))]
@@ -73,8 +73,8 @@ def _fields(noun):
 async def test_threads_channels_and_workspaces_do_not_mix(store):
     places = [KEY, thread("2"), thread("1", channel="C2"), thread("1", workspace="slack:T2")]
     for number, key in enumerate(places):
-        await hear(store, asked(message(f"{number}", f"only here {number}"), key))
-        await store.threads.told(key, Told({"U1": f"name {number}"}))
+        await ingest(store, asked(message(f"{number}", f"only here {number}"), key))
+        await store.threads.remember_names(key, SpeakerNames({"U1": f"name {number}"}))
 
     for number, key in enumerate(places):
         held = await store.threads.thread(key)
@@ -88,9 +88,9 @@ async def test_threads_channels_and_workspaces_do_not_mix(store):
 
 
 async def test_a_new_thread_is_cold_until_it_was_read_and_again_after_a_gap(store):
-    await hear(store, asked("1"))
+    await ingest(store, asked("1"))
     new = await store.threads.thread(KEY)
-    await store.threads.heal(new, History(new.messages))
+    await store.threads.refresh(new, History(new.messages))
     read = await store.threads.thread(KEY)
     await store.threads.gap("slack", ["slack:T1"])
     after = await store.threads.thread(KEY)
@@ -99,39 +99,41 @@ async def test_a_new_thread_is_cold_until_it_was_read_and_again_after_a_gap(stor
 
 
 async def test_a_gap_while_a_thread_is_read_leaves_it_cold(store):
-    await hear(store, asked("1"))
+    await ingest(store, asked("1"))
     new = await store.threads.thread(KEY)
     await store.threads.gap("slack")
 
-    await store.threads.heal(new, History(new.messages))
+    await store.threads.refresh(new, History(new.messages))
 
     assert (await store.threads.thread(KEY)).cold
 
 
 async def test_a_slower_reading_does_not_undo_a_newer_one(store):
-    await hear(store, asked("1"))
+    await ingest(store, asked("1"))
     before = await store.threads.thread(KEY)
     await store.threads.gap("slack")
     after = await store.threads.thread(KEY)
 
-    await store.threads.heal(after, History(after.messages))
-    await store.threads.heal(before, History(before.messages))
+    await store.threads.refresh(after, History(after.messages))
+    await store.threads.refresh(before, History(before.messages))
 
     assert not (await store.threads.thread(KEY)).cold
 
 
 async def test_the_first_words_claude_was_told_stand_for_ever(store):
-    await hear(store, asked("1"))
-    await store.threads.told(KEY, Told({"U1": "Ann"}, {"F1": "a cat"}))
+    await ingest(store, asked("1"))
+    await store.threads.remember_names(KEY, SpeakerNames({"U1": "Ann"}, {"F1": "a cat"}))
 
-    told = await store.threads.told(KEY, Told({"U1": "Annie", "U2": "Bob"}, {"F1": "a dog", "F2": "a\0 bird"}))
+    told = await store.threads.remember_names(
+        KEY, SpeakerNames({"U1": "Annie", "U2": "Bob"}, {"F1": "a dog", "F2": "a\0 bird"})
+    )
 
-    assert told == Told({"U1": "Ann", "U2": "Bob"}, {"F1": "a cat", "F2": "a bird"})
+    assert told == SpeakerNames({"U1": "Ann", "U2": "Bob"}, {"F1": "a cat", "F2": "a bird"})
     assert (await store.threads.thread(KEY)).told == told
 
 
 async def test_nothing_is_told_of_a_thread_that_is_not_ours(store):
-    assert await store.threads.told(KEY, Told({"U1": "Ann"})) == Told()
+    assert await store.threads.remember_names(KEY, SpeakerNames({"U1": "Ann"})) == SpeakerNames()
 
 
 @pytest.mark.parametrize(
@@ -161,14 +163,14 @@ async def test_nothing_is_told_of_a_thread_that_is_not_ours(store):
     ],
 )
 async def test_search_finds_all_words_and_takes_nothing_for_syntax(store, words, found):
-    await hear(store, asked(message("1", "The quick brown fox")), said(message("2", "A fox.")))
-    await hear(store, said(message("3", "Bitte reinhören")))
+    await ingest(store, asked(message("1", "The quick brown fox")), said(message("2", "A fox.")))
+    await ingest(store, said(message("3", "Bitte reinhören")))
 
     assert sorted(one.id for one in await store.threads.search("slack:T1", "C1", words)) == found
 
 
 async def test_search_finds_the_newest_words_and_no_more_than_asked_for(store):
-    await hear(store, asked("1"), *(said(str(name)) for name in range(2, 8)), edited("1", "else", 50))
+    await ingest(store, asked("1"), *(said(str(name)) for name in range(2, 8)), edited("1", "else", 50))
 
     assert len(await store.threads.search("slack:T1", "C1", "words", limit=3)) == 3
     assert [one.id for one in await store.threads.search("slack:T1", "C1", "else")] == ["1"]
@@ -176,9 +178,9 @@ async def test_search_finds_the_newest_words_and_no_more_than_asked_for(store):
 
 
 async def test_the_answer_of_a_command_stands_in_its_thread(store):
-    await hear(store, asked("1"))
+    await ingest(store, asked("1"))
     await answer(store, "1", "5")
-    await hear(store, commanded("i1", "summarize"))
+    await ingest(store, commanded("i1", "summarize"))
     await answer(store, "i1", "6", text="in short")
 
     held = await store.threads.thread(KEY)
@@ -188,9 +190,9 @@ async def test_the_answer_of_a_command_stands_in_its_thread(store):
 
 
 async def test_a_private_command_leaves_nothing_in_the_thread(store):
-    await hear(store, asked("1"))
+    await ingest(store, asked("1"))
     await answer(store, "1", "5")
-    await hear(store, commanded("i1", "usage", private=True))
+    await ingest(store, commanded("i1", "usage", private=True))
     await answer(store, "i1", "6")
 
     held = await store.threads.thread(KEY)
@@ -200,12 +202,12 @@ async def test_a_private_command_leaves_nothing_in_the_thread(store):
 async def talk_with_branches(store):
     """1 is answered on 5 and 6; 10 and 11 reply to it in two lines; 12 replies to 5 and is answered on 13."""
     key = thread("1", workspace="discord:G")
-    await hear(store, asked(message("1"), key))
+    await ingest(store, asked(message("1"), key))
     await answer(store, "1", "5", "6", text="first")
-    await hear(store, said(message("10", parent="1"), key), said(message("11", parent="1"), key))
-    await hear(store, asked(message("12", parent="5"), key))
+    await ingest(store, said(message("10", parent="1"), key), said(message("11", parent="1"), key))
+    await ingest(store, asked(message("12", parent="5"), key))
     await answer(store, "12", "13", text="second")
-    await hear(store, asked(message("14", parent="13"), key), said(message("15", parent="10"), key))
+    await ingest(store, asked(message("14", parent="13"), key), said(message("15", parent="10"), key))
     return key
 
 
@@ -230,9 +232,9 @@ async def test_a_branch_is_a_message_its_ancestors_and_the_replies_on_the_way(st
 
 
 async def test_a_branch_holds_all_that_is_answered_together(store):
-    await hear(store, asked("1"), asked(message("2", parent="1")), asked(message("3", parent="2")))
+    await ingest(store, asked("1"), asked(message("2", parent="1")), asked(message("3", parent="2")))
     await answer(store, "1", "5")
-    await hear(store, asked(message("6", parent="5")))
+    await ingest(store, asked(message("6", parent="5")))
 
     assert await ids(store, KEY, "1") == ["1", "2", "3"]
     assert await ids(store, KEY, "6") == ["1", "2", "3", "5", "6"]
@@ -241,23 +243,23 @@ async def test_a_branch_holds_all_that_is_answered_together(store):
 async def test_a_branch_goes_on_above_a_buried_message(store):
     from tests.support.talk import deleted
 
-    await hear(store, asked("1"), said(message("2", parent="1")), said(message("3", parent="2")), deleted("2"))
+    await ingest(store, asked("1"), said(message("2", parent="1")), said(message("3", parent="2")), deleted("2"))
 
     assert await ids(store, KEY, "3") == ["1", "3"]
 
 
 async def test_a_branch_follows_its_parents_into_an_older_thread(store):
-    await hear(store, asked(message("2", parent="1"), thread("1")), asked(message("5", parent="4"), thread("4")))
+    await ingest(store, asked(message("2", parent="1"), thread("1")), asked(message("5", parent="4"), thread("4")))
     new = await store.threads.thread(thread("4"), "5")
     chain = History((message("4", parent="2"), message("5", parent="4")))
 
-    await store.threads.heal(new, chain)
+    await store.threads.refresh(new, chain)
 
     assert await ids(store, thread("4"), "5") == ["2", "4", "5"]
 
 
 async def test_parents_that_go_in_circles_end(store):
-    await hear(store, asked(message("1", parent="2")), said(message("2", parent="1"), thread("1")))
+    await ingest(store, asked(message("1", parent="2")), said(message("2", parent="1"), thread("1")))
 
     assert await ids(store, KEY, "1") == ["1", "2"]
 
@@ -267,10 +269,10 @@ async def test_a_thread_of_5000_messages_is_read_by_thread_and_by_branch(store, 
 
     key = thread("1", workspace="discord:G")
     chain = [message(str(name), "word " * 40, parent=str(name - 1) if name > 1 else None) for name in range(1, 5001)]
-    await hear(store, asked(chain[0], key))
+    await ingest(store, asked(chain[0], key))
     new = await store.threads.thread(key)
     began = time.perf_counter()
-    await store.threads.heal(new, History(tuple(chain)))
+    await store.threads.refresh(new, History(tuple(chain)))
     healed = time.perf_counter()
     whole = await store.threads.thread(key)
     read = time.perf_counter()

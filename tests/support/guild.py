@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bots.discord.adapter import Discord
 from core.answering.assistant import Assistant
-from core.domain.messages import Event, Hear, Heard
+from core.domain.events import Event, Ingest, Receipt
 from core.domain.personas import Persona
 from core.store.protocols import Store
 from tests.fakes.claude.server import ClaudeFake
@@ -26,7 +26,7 @@ class Running:
     discord: Discord
     assistant: Assistant
     heard: list[Event]
-    hear: Hear
+    ingest: Ingest
     connected: asyncio.Task[None]
 
 
@@ -37,7 +37,7 @@ async def confab(
     store: Store,
     *,
     process: str = "p1",
-    through: Callable[[Hear], Hear] | None = None,
+    through: Callable[[Ingest], Ingest] | None = None,
     rules: Mapping[str, object] | None = None,
     **options: object,
 ) -> AsyncIterator[Running]:
@@ -53,12 +53,12 @@ async def confab(
             store, claude, discord, persona=Persona(model=MODEL), process=process, **(rules or {})
         ) as assistant:
 
-            async def hear(event: Event) -> Heard:
-                kept = await assistant.hear(event)
+            async def ingest(event: Event) -> Receipt:
+                kept = await assistant.ingest(event)
                 heard.append(event)
                 return kept
 
-            told: Hear = through(hear) if through else hear
+            told: Ingest = through(ingest) if through else ingest
             connected = asyncio.create_task(discord.run(told))
             before = len(fake.gateway.live)
             try:
@@ -66,7 +66,7 @@ async def confab(
                 await until(lambda: heard or connected.done())
                 yield Running(discord, assistant, heard, told, connected)
             finally:
-                await assistant.floor.drain(1)
+                await assistant.worker.drain(1)
                 connected.cancel()
                 await asyncio.gather(connected, return_exceptions=True)
                 await discord.close()
@@ -88,7 +88,7 @@ async def until(true: Callable[[], object], seconds: float = 5.0) -> None:
 async def idle(running: Running) -> None:
     """Wait until every question is answered."""
     async with asyncio.timeout(10):
-        await running.assistant.floor.idle()
+        await running.assistant.worker.idle()
 
 
 async def settled(fake: DiscordFake, running: Running) -> None:

@@ -8,18 +8,18 @@ from datetime import UTC, datetime
 
 from core.answering.assistant import Assistant
 from core.answering.budget_alerts import Warned
-from core.answering.completions import Asking, Sleep
+from core.answering.completions import Completions, Sleep
 from core.answering.policy import Rules
 from core.billing import prices
 from core.billing.reports import total
 from core.billing.usage import Scope
 from core.claude.client import SILENCE, Claude
-from core.claude.metering import Purse
+from core.claude.metering import Metering
 from core.domain.personas import Persona
 from core.domain.platform import Platform
 from core.store.protocols import Store
-from core.telemetry import Closed, Sign, Watch, unwatched
-from core.worker.fair_semaphore import Places
+from core.telemetry import Emit, QuestionClosed, TelemetryEvent, discard_event
+from core.worker.fair_semaphore import FairSemaphore
 from tests.fakes.claude.server import ClaudeFake
 
 
@@ -54,10 +54,10 @@ async def house(
     clock: Callable[[], datetime] = now,
     process: str = "p1",
     sleep: Sleep = asyncio.sleep,
-    watch: Watch = unwatched,
+    emit: Emit = discard_event,
     haste: Haste = Haste(),  # noqa: B008  keeps nothing
     silence: float = SILENCE,
-    places: Places | None = None,
+    places: FairSemaphore | None = None,
     **rules: object,
 ) -> AsyncIterator[Assistant]:
     """An assistant that answers while this lasts. Claude is waited for in haste.
@@ -66,31 +66,31 @@ async def house(
     """
     began, billed, workspaces = clock(), len(fake.billed), set[str]()
 
-    def watching(sign: Sign) -> None:
-        if isinstance(sign, Closed):
+    def watching(sign: TelemetryEvent) -> None:
+        if isinstance(sign, QuestionClosed):
             workspaces.add(sign.question.key.workspace)
-        watch(sign)
+        emit(sign)
 
     claude = Claude(fake.key, fake.url, silence=silence)
     named = {platform.name: platform for platform in platforms}
-    purse = Purse(claude, store.ledger, prices.read(), clock, watch=watching, warn=Warned(named))
-    asking = Asking(claude, purse, store.notes, clock, sleep=haste.sleep, seconds=haste.seconds)
+    metering = Metering(claude, store.ledger, prices.read(), clock, emit=watching, warn=Warned(named))
+    completions = Completions(claude, metering, store.notes, clock, sleep=haste.sleep, seconds=haste.seconds)
     assistant = Assistant(
         store,
-        asking=asking,
+        completions=completions,
         platforms=named,
         rules=Rules(persona, **rules),  # type: ignore[arg-type]  # their own
         clock=clock,
         process=process,
         places=places,
         sleep=sleep,
-        watch=watching,
+        emit=watching,
     )
-    answering = asyncio.create_task(assistant.floor.run())
+    answering = asyncio.create_task(assistant.worker.run())
     try:
         yield assistant
     finally:
-        await assistant.floor.drain(1)
+        await assistant.worker.drain(1)
         answering.cancel()
         await asyncio.gather(answering, return_exceptions=True)
         await claude.close()

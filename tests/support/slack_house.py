@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from bots.ops.http_server import Server
+from bots.ops.http_server import HttpServer
 from bots.slack.adapter import Slack
 from core.answering.assistant import Assistant
 from core.store.protocols import Store
@@ -45,7 +45,7 @@ class House:
         """Wait until everything sent to us is acknowledged, and no question is open."""
         await self.slack.settled()
         async with asyncio.timeout(5):
-            await self.assistant.floor.idle()
+            await self.assistant.worker.idle()
 
     def ours(self, channel: str, ts: str) -> list[Shown]:
         """Our pages in a thread."""
@@ -80,12 +80,12 @@ async def living(
     **options: Any,
 ) -> AsyncIterator[House]:
     """A house that is connected while this lasts, by Socket Mode or by HTTP; `rules` are its assistant's."""
-    kept, server = store or await open_store("sqlite://"), Server()
+    kept, server = store or await open_store("sqlite://"), HttpServer()
     ways = {"signing_secret": SECRET, "mount": server.mounted} if http else {"app_token": slack.app_token}
     platform = Slack(slack.token, api_url=slack.base_url, **{**ways, "pause": 0.005, "sleep": brisk, **options})
     try:
         async with server.served("127.0.0.1", 0) as port, house(kept, claude, platform, **(rules or {})) as assistant:
-            running = asyncio.create_task(platform.run(assistant.hear))
+            running = asyncio.create_task(platform.run(assistant.ingest))
             try:
                 await _connected(slack, platform, running, http)
                 if http:

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from core.domain.messages import Asks, Commanded, Deleted, Edited, Message, Pressed, Said, ThreadKey
+from core.domain.events import Commanded, Deleted, Edited, Posted, Pressed
+from core.domain.messages import Asks, Message, ThreadKey
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 KEY = ThreadKey("slack:T1", "C1", "1")
@@ -28,16 +29,16 @@ def page(name: str, answers: str | None, text: str = "", **more) -> Message:
     return message(name, text, author="BOT", mine=True, answers=answers, **more)
 
 
-def said(what: str | Message, key: ThreadKey = KEY, asks: Asks = Asks.NO, **more) -> Said:
+def said(what: str | Message, key: ThreadKey = KEY, asks: Asks = Asks.NO, **more) -> Posted:
     words = message(what) if isinstance(what, str) else what
-    return Said(f"event-{words.id}", key, words, asks, **more)
+    return Posted(f"event-{words.id}", key, words, asks, **more)
 
 
-def asked(what: str | Message, key: ThreadKey = KEY, **more) -> Said:
+def asked(what: str | Message, key: ThreadKey = KEY, **more) -> Posted:
     return said(what, key, Asks.CERTAINLY, **more)
 
 
-def perhaps(what: str | Message, key: ThreadKey = KEY, **more) -> Said:
+def perhaps(what: str | Message, key: ThreadKey = KEY, **more) -> Posted:
     return said(what, key, Asks.PERHAPS, **more)
 
 

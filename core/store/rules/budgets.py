@@ -6,9 +6,9 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from core.billing.budgets import WARN_AT, Budget, Budgets, Period, Standing, began, refused, renews, unpriced
-from core.billing.usage import Refusal, Scope, Spending
-from core.store.protocols import Faster
+from core.billing.budgets import WARN_AT, Budget, Budgets, BudgetStatus, Period, began, refused, renews, unpriced
+from core.billing.usage import BudgetRefusal, PlannedRequest, Scope
+from core.domain.errors import VersionConflict
 from core.store.rules.moments import moment, stamp
 from core.store.sqlite.connection import Row, many
 
@@ -50,31 +50,31 @@ def allow(db: Database, budget: Budget, expected: int) -> None:
     held = (one for one in changes(db, budget.scope.workspace) if one.scope == budget.scope)
     newest = next((one for one in held if one.period is budget.period), None)
     if (newest.number if newest else 0) != expected:
-        raise Faster(newest)
+        raise VersionConflict(newest.number if newest else None)
     db.table("budgets").insert(_row_of(budget))
 
 
-def standing(db: Database, budget: Budget, now: datetime, sql: str = SPENT) -> Standing:
+def standing(db: Database, budget: Budget, now: datetime, sql: str = SPENT) -> BudgetStatus:
     scope, since = budget.scope, began(budget.period, now, budget.zone)
     place = {"workspace": scope.workspace, "channel": scope.channel, "person": scope.person}
     (spent,) = db.execute(sql, {**place, "since": stamp(since)}).fetchone()
-    return Standing(budget, spent, renews(budget.period, now, budget.zone))
+    return BudgetStatus(budget, spent, renews(budget.period, now, budget.zone))
 
 
-def forbidden(db: Database, spending: Spending, scopes: Sequence[Scope]) -> Refusal | None:
+def forbidden(db: Database, spending: PlannedRequest, scopes: Sequence[Scope]) -> BudgetRefusal | None:
     """The refusal of that budget of these scopes which has the least left, if it is too little."""
     held = [budget for budget in in_force(db, spending.key.workspace) if budget.scope in scopes]
     if not held:
         return None
     tightest = min((standing(db, budget, spending.at) for budget in held), key=lambda one: one.left)
     if spending.micro_usd is None:
-        return Refusal(unpriced(tightest, spending.model))
+        return BudgetRefusal(unpriced(tightest, spending.model))
     if spending.micro_usd <= tightest.left:
         return None
-    return Refusal(refused(tightest, spending.micro_usd), tightest.left)
+    return BudgetRefusal(refused(tightest, spending.micro_usd), tightest.left)
 
 
-def warned(db: Database, request: Row, now: datetime) -> list[Standing]:
+def warned(db: Database, request: Row, now: datetime) -> list[BudgetStatus]:
     """Budgets of which a settled request used more than those who can raise it know; from now on they do."""
     found = []
     for budget in in_force(db, request["workspace"]):
@@ -86,7 +86,7 @@ def warned(db: Database, request: Row, now: datetime) -> list[Standing]:
     return found
 
 
-def _news(db: Database, one: Standing, since: datetime) -> bool:
+def _news(db: Database, one: BudgetStatus, since: datetime) -> bool:
     """Whether a threshold is reached for the first time since the budget renewed or was changed."""
     whose = (one.budget.scope.workspace, one.budget.number, stamp(since))
     rows = [(*whose, percent) for percent in WARN_AT if one.percent >= percent]

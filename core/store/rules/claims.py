@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 
 from sqlite_utils import Database
 
-from core.domain.messages import Asks, Question
-from core.store.protocols import Beat, Claim, Lost, Outcome, Said
+from core.domain.errors import LeaseLost
+from core.domain.messages import Asks, FinalText, Outcome, Question
+from core.store.protocols import Claim, Heartbeat
 from core.store.rules.ledger import died
 from core.store.rules.moments import moment, stamp
 from core.store.rules.question_rows import finish, key_of, place, question_of, said_of
@@ -110,7 +111,7 @@ def take(db: Database, process: str, platforms: Collection[str], now: datetime, 
         return None
     resumed = lead["claim"] is not None
     rows = many(db, CLAIMED, lead) if resumed else _together(db, lead)
-    number = _hold(db, lead, rows, process, now)
+    number = _lease(db, lead, rows, process, now)
     if resumed:
         db.execute(GIVE_BACK, {"claim": lead["claim"]})
         died(db, lead, now)
@@ -137,7 +138,7 @@ def _in_line(db: Database, row: Row, chosen: list[tuple[str, set[str]]]) -> bool
     return True
 
 
-def _hold(db: Database, lead: Row, rows: Sequence[Row], process: str, now: datetime) -> int:
+def _lease(db: Database, lead: Row, rows: Sequence[Row], process: str, now: datetime) -> int:
     record = {"workspace": lead["workspace"], "process": process, "claimed_at": stamp(now)}
     # SQLite gives the number of the last row that is gone again, and late news of the old claim would meet the new one.
     number = insert(db, "claims", {"id": secrets.randbits(62), **record})
@@ -168,7 +169,7 @@ def post(db: Database, claim: Claim, page: str, at: datetime) -> None:
         db.execute(POST, {**row, "page": page, "at": stamp(at)})
 
 
-def say(db: Database, claim: Claim, said: Said) -> None:
+def say(db: Database, claim: Claim, said: FinalText) -> None:
     row = _owned(db, claim)
     update(db, "questions", row["id"], {"said": said.text, "notice": said.notice, "after": said.after})
     db.execute(NOTICE, {**row, "notice": said.notice})
@@ -197,11 +198,11 @@ def _owned(db: Database, claim: Claim) -> Row:
     named = {**place(claim.question.key), "name": claim.question.name}
     row = one(db, OWNED, {**named, "claim": claim.id, "process": claim.process})
     if row is None:
-        raise Lost(f"the claim of question {claim.question.name} is no longer of {claim.process}")
+        raise LeaseLost(f"the claim of question {claim.question.name} is no longer of {claim.process}")
     return row
 
 
-def beat(db: Database, process: str, leaving: bool, now: datetime, stale: timedelta) -> Beat:
+def heartbeat(db: Database, process: str, leaving: bool, now: datetime, stale: timedelta) -> Heartbeat:
     (last,) = db.execute(BEATEN, {"process": process}).fetchone()
     late = last is not None and moment(last) < now - stale
     freed = _free(db, process, now) if late or leaving else frozenset()
@@ -210,7 +211,7 @@ def beat(db: Database, process: str, leaving: bool, now: datetime, stale: timede
     else:
         db.table("processes").upsert({"process": process, "beat_at": stamp(now)})
     withdrawn = frozenset(row["id"] for row in many(db, WITHDRAWN, {"process": process}))
-    return Beat(lease=stale / 2, late=late, freed=freed, withdrawn=withdrawn)
+    return Heartbeat(lease=stale / 2, late=late, freed=freed, withdrawn=withdrawn)
 
 
 def _free(db: Database, process: str, now: datetime) -> frozenset[int]:

@@ -4,22 +4,19 @@ from datetime import datetime, timedelta
 
 from sqlite_utils import Database
 
-from core.domain.messages import (
-    Asks,
-    CaughtUp,
+from core.domain.events import (
+    Backfilled,
     Commanded,
     Deleted,
     Edited,
     Event,
-    Gap,
-    Heard,
-    Message,
     Missed,
+    MissedRange,
+    Posted,
     Pressed,
-    Question,
-    Said,
-    ThreadKey,
+    Receipt,
 )
+from core.domain.messages import Asks, Message, Question, ThreadKey
 from core.store.rules.erased import Forgotten
 from core.store.rules.message_rows import adopt, bury, chill, complete, dig, held, keep, overtaken
 from core.store.rules.moments import stamp
@@ -37,9 +34,9 @@ WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND (at
 """
 
 
-def hear(db: Database, event: Event, now: datetime) -> Heard:
+def ingest(db: Database, event: Event, now: datetime) -> Receipt:
     match event:
-        case Said():
+        case Posted():
             return _said(db, event, now)
         case Edited():
             return _edited(db, event, now)
@@ -49,35 +46,35 @@ def hear(db: Database, event: Event, now: datetime) -> Heard:
             return _commanded(db, event)
         case Pressed():
             return _pressed(db, event, now)
-        case Gap() | CaughtUp():
-            return Heard(new=True, ours=False, question=False, key=NOWHERE, missed=_missed(db, event, now))
+        case Missed() | Backfilled():
+            return Receipt(new=True, ours=False, question=False, key=NOWHERE, missed=_missed(db, event, now))
 
 
-def _said(db: Database, event: Said, now: datetime) -> Heard:
+def _said(db: Database, event: Posted, now: datetime) -> Receipt:
     heard(db, event.key.workspace, event.message.at)
     row = held(db, event.key, event.message.id)
     key = _thread(db, event, row)
     mine = ours(db, key)
     if not (mine or event.asks is Asks.CERTAINLY) or _gone(db, event, key, row):
-        return Heard(new=False, ours=mine, question=False, key=key)
+        return Receipt(new=False, ours=mine, question=False, key=key)
     if not mine:
         begin(db, key, now, event.private)
     new = _keep(db, key, event.message, row, now, private=event.private)
     question = _asks(db, key, event) and ask(db, _question(key, event))
-    return Heard(new=new or question, ours=True, question=question, key=key)
+    return Receipt(new=new or question, ours=True, question=question, key=key)
 
 
-def _thread(db: Database, event: Said | Edited, row: Row | None) -> ThreadKey:
+def _thread(db: Database, event: Posted | Edited, row: Row | None) -> ThreadKey:
     """Where the message is already, or its parent, or else where the platform says. What is private is alone."""
     if row:
         return key_of(row)
-    if isinstance(event, Said) and event.private:
+    if isinstance(event, Posted) and event.private:
         return ThreadKey(event.key.workspace, event.key.channel, event.message.id)
     parent = held(db, event.key, event.message.parent) if event.message.parent else None
     return key_of(parent) if parent and not parent["private"] else event.key
 
 
-def _gone(db: Database, event: Said, key: ThreadKey, row: Row | None) -> bool:
+def _gone(db: Database, event: Posted, key: ThreadKey, row: Row | None) -> bool:
     """Whether the message must not rise: it was deleted, it was forgotten, or it was private and is answered."""
     if row:
         return row["deleted_at"] is not None
@@ -100,14 +97,14 @@ def _keep(
     return adopt(db, row, message) if message.mine else complete(db, row, message)
 
 
-def _asks(db: Database, key: ThreadKey, event: Said) -> bool:
+def _asks(db: Database, key: ThreadKey, event: Posted) -> bool:
     """Whether it wants an answer. What was said before anybody asked us follows up nothing, however late it comes."""
     if event.asks is Asks.PERHAPS:
         return one(db, BEFORE, {**place(key), "at": stamp(event.message.at), "name": event.message.id}) is not None
     return event.asks is Asks.CERTAINLY
 
 
-def _question(key: ThreadKey, event: Said) -> Question:
+def _question(key: ThreadKey, event: Posted) -> Question:
     return Question(
         key=key,
         name=event.message.id,
@@ -120,7 +117,7 @@ def _question(key: ThreadKey, event: Said) -> Question:
     )
 
 
-def _edited(db: Database, event: Edited, now: datetime) -> Heard:
+def _edited(db: Database, event: Edited, now: datetime) -> Receipt:
     row = held(db, event.key, event.message.id)
     key = _thread(db, event, row)
     mine = ours(db, key)
@@ -130,10 +127,10 @@ def _edited(db: Database, event: Edited, now: datetime) -> Heard:
         changed = _keep(db, key, event.message, None, now)
     else:
         changed = False
-    return Heard(new=changed, ours=mine, question=False, key=key)
+    return Receipt(new=changed, ours=mine, question=False, key=key)
 
 
-def _deleted(db: Database, event: Deleted) -> Heard:
+def _deleted(db: Database, event: Deleted) -> Receipt:
     row = held(db, event.key, event.message)
     key = key_of(row) if row else event.key
     mine = ours(db, key)
@@ -142,10 +139,10 @@ def _deleted(db: Database, event: Deleted) -> Heard:
         bury(db, row, event.at)
     elif new:
         dig(db, key, event.message, event.at)
-    return Heard(new=new, ours=mine, question=False, key=key)
+    return Receipt(new=new, ours=mine, question=False, key=key)
 
 
-def _commanded(db: Database, event: Commanded) -> Heard:
+def _commanded(db: Database, event: Commanded) -> Receipt:
     question = Question(
         key=event.key,
         name=event.id,
@@ -157,17 +154,17 @@ def _commanded(db: Database, event: Commanded) -> Heard:
         values=event.values,
     )
     new = ask(db, question)
-    return Heard(new=new, ours=ours(db, event.key), question=new, key=event.key)
+    return Receipt(new=new, ours=ours(db, event.key), question=new, key=event.key)
 
 
-def _pressed(db: Database, event: Pressed, now: datetime) -> Heard:
+def _pressed(db: Database, event: Pressed, now: datetime) -> Receipt:
     new = event.button == "stop" and stop(db, event.key, event.question, now) > 0
-    return Heard(new=new, ours=ours(db, event.key), question=False, key=event.key)
+    return Receipt(new=new, ours=ours(db, event.key), question=False, key=event.key)
 
 
-def _missed(db: Database, event: Gap | CaughtUp, now: datetime) -> tuple[Missed, ...]:
+def _missed(db: Database, event: Missed | Backfilled, now: datetime) -> tuple[MissedRange, ...]:
     """What there is to look for; nothing when it was looked for."""
-    if isinstance(event, CaughtUp):
+    if isinstance(event, Backfilled):
         caught_up(db, event.workspace)
         return ()
     gap(db, event.platform, event.workspaces)

@@ -3,7 +3,7 @@
 from sqlite_utils import Database
 
 from core.domain.messages import clean
-from core.store.sqlite.connection import Connection, one
+from core.store.sqlite.connection import DatabaseThread, one
 
 GET = "SELECT value FROM notes WHERE name = :name"
 
@@ -11,7 +11,7 @@ GET = "SELECT value FROM notes WHERE name = :name"
 class SqliteNotes:
     """Keeps the protocol `Notes`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: DatabaseThread) -> None:
         self._connection = connection
 
     async def get(self, name: str) -> str | None:

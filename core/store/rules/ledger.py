@@ -6,12 +6,13 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from core.billing.budgets import Budget, Budgets, Standing
-from core.billing.usage import Refusal, Reservation, Scope, Settled, Spending, Spent, Usage
+from core.billing.budgets import Budget, Budgets, BudgetStatus
+from core.billing.usage import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement, UsageRow
+from core.domain.usage import Usage
 from core.store.rules.budgets import allow, budgets, forbidden, warned
 from core.store.rules.moments import stamp
 from core.store.rules.question_rows import place
-from core.store.sqlite.connection import Connection, Row, one
+from core.store.sqlite.connection import DatabaseThread, Row, one
 from core.store.sqlite.rows import insert
 
 KINDS = tuple(field.name for field in fields(Usage))
@@ -65,16 +66,16 @@ WORKSPACES = "SELECT DISTINCT workspace FROM requests ORDER BY workspace"
 class SqliteLedger:
     """Keeps the protocol `Ledger`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: DatabaseThread) -> None:
         self._connection = connection
 
-    async def reserve(self, spending: Spending, scopes: Sequence[Scope]) -> Reservation | Refusal:
+    async def reserve(self, spending: PlannedRequest, scopes: Sequence[Scope]) -> Reservation | BudgetRefusal:
         return await self._connection.unit(lambda db: _reserve(db, spending, scopes))
 
-    async def settle(self, reservation: Reservation, settled: Settled) -> list[Standing]:
+    async def settle(self, reservation: Reservation, settled: Settlement) -> list[BudgetStatus]:
         return await self._connection.unit(lambda db: _settle(db, reservation, settled))
 
-    async def spent(self, scope: Scope, since: datetime, by: str) -> list[Spent]:
+    async def spent(self, scope: Scope, since: datetime, by: str) -> list[UsageRow]:
         """Lines by group, in the order of their names."""
         if by not in GROUPS:
             raise ValueError(f"{by!r} is none of {', '.join(GROUPS)}")
@@ -95,16 +96,18 @@ def died(db: Database, question: Row, at: datetime) -> None:
     db.execute(DIED, {**question, "at": stamp(at)})
 
 
-def _reserve(db: Database, spending: Spending, scopes: Sequence[Scope]) -> Reservation | Refusal:
+def _reserve(db: Database, spending: PlannedRequest, scopes: Sequence[Scope]) -> Reservation | BudgetRefusal:
     refusal = forbidden(db, spending, scopes)
     if refusal:
         return refusal
-    record = {name: getattr(spending, name) for name in Spending.__slots__ if name not in ("key", "at", "micro_usd")}
+    record = {
+        name: getattr(spending, name) for name in PlannedRequest.__slots__ if name not in ("key", "at", "micro_usd")
+    }
     more = {"at": stamp(spending.at), "bound": spending.micro_usd, "state": "reserved"}
     return Reservation(insert(db, "requests", {**place(spending.key), **record, **more}))
 
 
-def _settle(db: Database, reservation: Reservation, settled: Settled) -> list[Standing]:
+def _settle(db: Database, reservation: Reservation, settled: Settlement) -> list[BudgetStatus]:
     usage = asdict(settled.usage) if settled.usage else dict.fromkeys(KINDS)
     how = {
         "id": reservation.id,
@@ -121,10 +124,12 @@ def _settle(db: Database, reservation: Reservation, settled: Settled) -> list[St
     return warned(db, row, settled.at) if row else []
 
 
-def _spent(db: Database, scope: Scope, since: datetime, by: str) -> list[Spent]:
+def _spent(db: Database, scope: Scope, since: datetime, by: str) -> list[UsageRow]:
     rows = db.query(SPENT, {**asdict(scope), "since": stamp(since), "by": by})
     counts = ("requests", "died", "micro_usd", "saved", "unpriced")
     return [
-        Spent(row["group"], usage=Usage(**{kind: row[kind] for kind in KINDS}), **{name: row[name] for name in counts})
+        UsageRow(
+            row["group"], usage=Usage(**{kind: row[kind] for kind in KINDS}), **{name: row[name] for name in counts}
+        )
         for row in rows
     ]

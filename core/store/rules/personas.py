@@ -5,11 +5,11 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
+from core.domain.errors import VersionConflict
 from core.domain.messages import clean
 from core.domain.personas import Persona, Place, Version
-from core.store.protocols import Faster
 from core.store.rules.moments import moment, stamp
-from core.store.sqlite.connection import Connection, Row, many
+from core.store.sqlite.connection import DatabaseThread, Row, many
 
 ALL = -1  # rows
 VERSIONS = """
@@ -21,7 +21,7 @@ TRAITS = tuple(field.name for field in fields(Persona))
 class SqlitePersonas:
     """Keeps the protocol `Personas`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: DatabaseThread) -> None:
         self._connection = connection
 
     async def persona(self, place: Place) -> Version | None:
@@ -39,7 +39,7 @@ class SqlitePersonas:
 def _change(db: Database, version: Version) -> None:
     newest = _newest(db, version.place)
     if (newest.number if newest else 0) != version.number - 1:
-        raise Faster(newest)
+        raise VersionConflict(newest.number if newest else None)
     db.table("personas").insert(_row_of(version))
 
 

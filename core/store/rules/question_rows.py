@@ -6,8 +6,7 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from core.domain.messages import Asks, Question, ThreadKey, clean
-from core.store.protocols import Outcome, Said
+from core.domain.messages import Asks, FinalText, Outcome, Question, ThreadKey, clean
 from core.store.rules.erased import Forgotten, erased
 from core.store.rules.moments import moment, stamp
 from core.store.sqlite.connection import Row, many, one
@@ -51,8 +50,8 @@ def question_of(row: Row) -> Question:
     )
 
 
-def said_of(row: Row) -> Said | None:
-    return None if row["said"] is None else Said(row["said"], bool(row["notice"]), row["after"])
+def said_of(row: Row) -> FinalText | None:
+    return None if row["said"] is None else FinalText(row["said"], bool(row["notice"]), row["after"])
 
 
 def key_of(row: Row) -> ThreadKey:

@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 
 from sqlite_utils import Database
 
-from core.domain.messages import Event, Heard, ThreadKey, clean
-from core.store.protocols import Beat, Claim, Outcome, Said
-from core.store.rules.claims import beat, close, post, say, take
-from core.store.rules.ingest import hear, stop
+from core.domain.events import Event, Receipt
+from core.domain.messages import FinalText, Outcome, ThreadKey, clean
+from core.store.protocols import Claim, Heartbeat
+from core.store.rules.claims import close, heartbeat, post, say, take
+from core.store.rules.ingest import ingest, stop
 from core.store.rules.moments import moment
-from core.store.sqlite.connection import Connection
+from core.store.sqlite.connection import DatabaseThread
 
 WAITING = "SELECT count(*), min(at) FROM questions WHERE outcome IS NULL"
 
@@ -19,21 +20,21 @@ WAITING = "SELECT count(*), min(at) FROM questions WHERE outcome IS NULL"
 class SqliteQuestions:
     """Keeps the protocol `Questions`."""
 
-    def __init__(self, connection: Connection, clock: Callable[[], datetime], stale: timedelta) -> None:
+    def __init__(self, connection: DatabaseThread, clock: Callable[[], datetime], stale: timedelta) -> None:
         self._connection = connection
         self._clock = clock
         self._stale = stale
 
-    async def hear(self, event: Event) -> Heard:
-        return await self._connection.unit(lambda db: hear(db, event, self._clock()))
+    async def ingest(self, event: Event) -> Receipt:
+        return await self._connection.unit(lambda db: ingest(db, event, self._clock()))
 
-    async def claim(self, process: str, platforms: Collection[str]) -> Claim | None:
+    async def claim_next(self, process: str, platforms: Collection[str]) -> Claim | None:
         return await self._connection.unit(lambda db: take(db, process, platforms, self._clock(), self._stale))
 
-    async def posted(self, claim: Claim, page: str, at: datetime) -> None:
+    async def record_page(self, claim: Claim, page: str, at: datetime) -> None:
         await self._connection.unit(lambda db: post(db, claim, page, at))
 
-    async def said(self, claim: Claim, said: Said) -> None:
+    async def store_final_text(self, claim: Claim, said: FinalText) -> None:
         final = replace(said, text=clean(said.text))
         await self._connection.unit(lambda db: say(db, claim, final))
 
@@ -43,13 +44,13 @@ class SqliteQuestions:
     async def withdraw(self, key: ThreadKey, message: str | None = None) -> int:
         return await self._connection.unit(lambda db: stop(db, key, message, self._clock()))
 
-    async def beat(self, process: str, leaving: bool = False) -> Beat:
+    async def heartbeat(self, process: str, leaving: bool = False) -> Heartbeat:
         """What was erased since the last beat leaves the file with this one."""
-        learnt = await self._connection.unit(lambda db: beat(db, process, leaving, self._clock(), self._stale))
+        learnt = await self._connection.unit(lambda db: heartbeat(db, process, leaving, self._clock(), self._stale))
         await self._connection.sweep()
         return learnt
 
-    async def waiting(self) -> tuple[int, datetime | None]:
+    async def count_open(self) -> tuple[int, datetime | None]:
         return await self._connection.unit(waiting)
 
 

@@ -30,7 +30,7 @@ AND message NOT IN (SELECT value FROM json_each(:known)) LIMIT 1
 """
 
 
-def heal(db: Database, thread: Thread, history: History, now: datetime) -> None:
+def refresh(db: Database, thread: Thread, history: History, now: datetime) -> None:
     """Change nothing outside of what was read, nor what arrived after `thread` was.
 
     With such a message the thread stays cold: it may have come late, and be deleted.

@@ -7,15 +7,15 @@ from datetime import datetime
 from sqlite_utils import Database
 
 from core.billing.usage import Scope
-from core.domain.messages import History, Message, ThreadKey, clean
-from core.store.protocols import Said, Thread, Told
+from core.domain.messages import FinalText, History, Message, ThreadKey, clean
+from core.store.protocols import SpeakerNames, Thread
 from core.store.rules.erasure import forget
 from core.store.rules.message_rows import message_of
 from core.store.rules.question_rows import place, said_of
-from core.store.rules.refresh import heal
+from core.store.rules.refresh import refresh
 from core.store.rules.reply_chains import branch as branch_of
 from core.store.rules.thread_state import gap, ours, standing
-from core.store.sqlite.connection import Connection, Row, many
+from core.store.sqlite.connection import DatabaseThread, Row, many
 
 MESSAGES = """
 SELECT * FROM messages
@@ -49,20 +49,20 @@ TOLD = "SELECT * FROM told WHERE workspace = :workspace AND channel = :channel A
 class SqliteThreads:
     """Keeps the protocol `Threads`."""
 
-    def __init__(self, connection: Connection, clock: Callable[[], datetime]) -> None:
+    def __init__(self, connection: DatabaseThread, clock: Callable[[], datetime]) -> None:
         self._connection = connection
         self._clock = clock
 
     async def thread(self, key: ThreadKey, branch: str | None = None) -> Thread:
         return await self._connection.unit(lambda db: _thread(db, key, branch))
 
-    async def heal(self, thread: Thread, history: History) -> None:
-        await self._connection.unit(lambda db: heal(db, thread, history, self._clock()))
+    async def refresh(self, thread: Thread, history: History) -> None:
+        await self._connection.unit(lambda db: refresh(db, thread, history, self._clock()))
 
     async def gap(self, platform: str, workspaces: Iterable[str] = ()) -> None:
         await self._connection.unit(lambda db: gap(db, platform, workspaces))
 
-    async def told(self, key: ThreadKey, told: Told) -> Told:
+    async def remember_names(self, key: ThreadKey, told: SpeakerNames) -> SpeakerNames:
         return await self._connection.unit(lambda db: _tell(db, key, told))
 
     async def search(self, workspace: str, channel: str, words: str, limit: int = 20) -> list[Message]:
@@ -87,23 +87,23 @@ def _thread(db: Database, key: ThreadKey, branch: str | None) -> Thread:
     )
 
 
-def _whole(db: Database, key: ThreadKey) -> tuple[tuple[Message, ...], dict[str, Said]]:
+def _whole(db: Database, key: ThreadKey) -> tuple[tuple[Message, ...], dict[str, FinalText]]:
     messages = tuple(message_of(row) for row in many(db, MESSAGES, place(key)))
     return messages, _replies(many(db, REPLIES, place(key)))
 
 
-def _branch(db: Database, key: ThreadKey, branch: str) -> tuple[tuple[Message, ...], dict[str, Said]]:
+def _branch(db: Database, key: ThreadKey, branch: str) -> tuple[tuple[Message, ...], dict[str, FinalText]]:
     names = {**place(key), "names": json.dumps(sorted(branch_of(db, key, branch)))}
     messages = tuple(message_of(row) for row in many(db, BRANCH_MESSAGES, names))
     answered = {message.answers for message in messages}
     return messages, _replies(row for row in many(db, BRANCH_REPLIES, names) if row["name"] in answered)
 
 
-def _replies(rows: Iterable[Row]) -> dict[str, Said]:
+def _replies(rows: Iterable[Row]) -> dict[str, FinalText]:
     return {row["name"]: said for row in rows if (said := said_of(row))}
 
 
-def _tell(db: Database, key: ThreadKey, told: Told) -> Told:
+def _tell(db: Database, key: ThreadKey, told: SpeakerNames) -> SpeakerNames:
     if ours(db, key):
         rows = [("person", *name) for name in told.names.items()]
         rows += [("attachment", *words) for words in told.attachments.items()]
@@ -114,11 +114,11 @@ def _tell(db: Database, key: ThreadKey, told: Told) -> Told:
     return _told(db, key)
 
 
-def _told(db: Database, key: ThreadKey) -> Told:
+def _told(db: Database, key: ThreadKey) -> SpeakerNames:
     words: dict[str, dict[str, str]] = {"person": {}, "attachment": {}}
     for row in many(db, TOLD, place(key)):
         words[row["kind"]][row["subject"]] = row["words"]
-    return Told(names=words["person"], attachments=words["attachment"])
+    return SpeakerNames(names=words["person"], attachments=words["attachment"])
 
 
 def _search(db: Database, workspace: str, channel: str, words: str, limit: int) -> list[Message]:

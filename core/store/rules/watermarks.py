@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from sqlite_utils import Database
 
-from core.domain.messages import Missed, ThreadKey
+from core.domain.events import MissedRange
+from core.domain.messages import ThreadKey
 from core.store.rules.moments import moment, stamp
 from core.store.sqlite.connection import Row
 
@@ -44,7 +45,7 @@ def heard(db: Database, workspace: str, at: datetime) -> None:
     db.execute(HEARD, {"workspace": workspace, "at": stamp(at), "before": stamp(at - STEP)})
 
 
-def missed(db: Database, platform: str, workspaces: Iterable[str], now: datetime) -> tuple[Missed, ...]:
+def missed(db: Database, platform: str, workspaces: Iterable[str], now: datetime) -> tuple[MissedRange, ...]:
     """What a gap leaves to look for. Until `caught_up` the next gap tells the same, whatever is heard meanwhile.
 
     Of a workspace that was never heard nothing is known: it is heard from now on.
@@ -62,7 +63,7 @@ def caught_up(db: Database, workspace: str) -> None:
     db.execute(CAUGHT_UP, [workspace])
 
 
-def _missed(db: Database, row: Row) -> Missed:
+def _missed(db: Database, row: Row) -> MissedRange:
     threads = db.query(LIVELIEST, {"workspace": row["workspace"], "most": MOST})
     keys = tuple(ThreadKey(one["workspace"], one["channel"], one["thread"]) for one in threads)
-    return Missed(row["workspace"], moment(row["since"]), keys)
+    return MissedRange(row["workspace"], moment(row["since"]), keys)

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from core.store.protocols import Store, Unusable
+from core.domain.errors import StoreUnusable
+from core.store.protocols import Store
 from core.store.rules.claims import STALE
 from core.store.rules.key_value import SqliteNotes
 from core.store.rules.ledger import SqliteLedger
@@ -13,7 +14,7 @@ from core.store.rules.personas import SqlitePersonas
 from core.store.rules.questions import SqliteQuestions
 from core.store.rules.threads import SqliteThreads
 from core.store.sqlite.backup import Copied, copied
-from core.store.sqlite.connection import BUSY, MEMORY, Connection
+from core.store.sqlite.connection import BUSY, MEMORY, DatabaseThread
 from core.store.sqlite.inspection import Condition, condition
 
 SCHEME = "sqlite://"
@@ -26,9 +27,9 @@ async def open_store(
 
     `sqlite:///confab.db` is relative, `sqlite:////var/lib/confab.db` absolute, `sqlite://` in memory. A process
     that has not beaten for `stale` has stopped. A unit of work waits for another process at most `busy`.
-    Raises Unusable.
+    Raises StoreUnusable.
     """
-    connection = Connection(_path(url), busy)
+    connection = DatabaseThread(_path(url), busy)
     await connection.open()
     return Store(
         questions=SqliteQuestions(connection, clock, stale),
@@ -41,18 +42,18 @@ async def open_store(
 
 
 def backup(url: str, target: str, *, busy: timedelta = BUSY) -> Copied:
-    """Copy the database of `url`, also while it is open, into the new file `target`, and check it. Raises Unusable."""
+    """Copy the database of `url`, also while it is open, into a new file, and check it. Raises StoreUnusable."""
     return copied(_path(url), target, busy)
 
 
 async def inspect(url: str, *, busy: timedelta = BUSY) -> Condition:
-    """The condition of the database of `url`, which is neither made nor changed. Raises Unusable."""
+    """The condition of the database of `url`, which is neither made nor changed. Raises StoreUnusable."""
     return await asyncio.to_thread(condition, _path(url), busy)
 
 
 def _path(url: str) -> str:
     if not url.startswith(SCHEME) or url.removeprefix(SCHEME)[:1] not in ("", "/"):
-        raise Unusable(f"The database {url} cannot be used: it is no SQLite address; write sqlite:///confab.db.")
+        raise StoreUnusable(f"The database {url} cannot be used: it is no SQLite address; write sqlite:///confab.db.")
     return url.removeprefix(SCHEME).removeprefix("/") or MEMORY
 
 

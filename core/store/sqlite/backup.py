@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from sqlite_utils import Database
 
-from core.store.protocols import Unusable
+from core.domain.errors import StoreUnusable
 from core.store.sqlite.connection import DAMAGED, MEMORY, Unfit, create, known, mend
 from core.store.sqlite.vacuum import sweep
 
@@ -33,15 +33,15 @@ class Copied:
 def copied(path: str, target: str, busy: timedelta) -> Copied:
     """Copy the database `path` into the new file `target`, its owner's alone; what was erased is not in it.
 
-    Until the copy is whole there is no `target`. Raises Unusable, and then nothing is left of it either.
+    Until the copy is whole there is no `target`. Raises StoreUnusable, and then nothing is left of it either.
     """
     try:
         rows = _placed(path, Path(target), busy)
         return Copied(path, target, Path(target).stat().st_size, rows)
     except (OSError, _Unwritable) as error:
-        raise Unusable(f"The backup {target} cannot be written: {mend(error)}.") from error
+        raise StoreUnusable(f"The backup {target} cannot be written: {mend(error)}.") from error
     except (sqlite3.DatabaseError, Unfit) as error:
-        raise Unusable(f"The database {path} cannot be copied: {mend(error)}.") from error
+        raise StoreUnusable(f"The database {path} cannot be copied: {mend(error)}.") from error
 
 
 def _placed(path: str, target: Path, busy: timedelta) -> dict[str, int]:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from sqlite_utils import Database
 
-from core.store.protocols import Unavailable, Unusable
+from core.domain.errors import StoreUnavailable, StoreUnusable
 from core.store.sqlite.schema import migrations
 from core.store.sqlite.transaction import transaction
 from core.store.sqlite.unit_of_work import Unit
@@ -42,7 +42,7 @@ MENDS = {
 ANYTHING = "SQLite could not read or write it; see that the disk is well"
 
 
-class Connection:
+class DatabaseThread:
     """A database in the hands of its own thread."""
 
     def __init__(self, path: str, busy: timedelta = BUSY) -> None:
@@ -55,7 +55,7 @@ class Connection:
         self._working = False
 
     async def open(self) -> None:
-        """Connect and migrate. Raises Unusable, and then nothing is left open."""
+        """Connect and migrate. Raises StoreUnusable, and then nothing is left open."""
         try:
             await self._run(self._open)
         except BaseException:
@@ -63,7 +63,7 @@ class Connection:
             raise
 
     async def unit(self, work: Callable[[Database], T]) -> T:
-        """What `work` does happens as a whole, or not at all. Raises Unavailable.
+        """What `work` does happens as a whole, or not at all. Raises StoreUnavailable.
 
         Units that wait at the same time share a transaction: what one write to the disk costs, they pay together.
         If the caller is cancelled, work that had begun still ends, one way or the other.
@@ -101,7 +101,7 @@ class Connection:
             with transaction(self._db):
                 migrate(self._db)
         except (OSError, sqlite3.DatabaseError, Unfit) as error:
-            raise Unusable(f"The database {self.path} cannot be used: {mend(error)}.") from error
+            raise StoreUnusable(f"The database {self.path} cannot be used: {mend(error)}.") from error
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
@@ -140,7 +140,7 @@ class Connection:
         """What callers know: the database cannot be used just now, or a bug of ours as it is."""
         if not isinstance(error, sqlite3.DatabaseError) or kind(error) in BUGS:
             return error
-        return Unavailable(f"The database {self.path} cannot be used just now: {error}.")
+        return StoreUnavailable(f"The database {self.path} cannot be used just now: {error}.")
 
     def _sweep(self) -> None:
         began = time.monotonic()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from core.store.protocols import Unusable
+from core.domain.errors import StoreUnusable
 from core.store.rules.questions import waiting
 from core.store.sqlite.connection import MEMORY, MENDS, Unfit, known, mend
 from core.store.sqlite.schema import migrations
@@ -38,7 +38,7 @@ class Condition:
 
 
 def condition(path: str, busy: timedelta) -> Condition:
-    """The condition of the database in the file `path`. Raises Unusable if it can't be read and written."""
+    """The condition of the database in the file `path`. Raises StoreUnusable if it can't be read and written."""
     try:
         if path == MEMORY:
             return Condition(path, newest=_newest())
@@ -46,7 +46,7 @@ def condition(path: str, busy: timedelta) -> Condition:
         found = _read(path, busy) if os.path.exists(path) else _unmade(path)
         return replace(found, newest=_newest(), free=free)
     except (OSError, sqlite3.DatabaseError, Unfit) as error:
-        raise Unusable(f"The database {path} cannot be used: {mend(error)}.") from error
+        raise StoreUnusable(f"The database {path} cannot be used: {mend(error)}.") from error
 
 
 def _unmade(path: str) -> Condition:

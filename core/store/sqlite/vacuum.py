@@ -28,7 +28,7 @@ def sweep(db: Database, busy: timedelta) -> None:
     if last is None:
         return
     try:
-        with _patience(db, busy):
+        with _retry_policy(db, busy):
             if _emptied(db):  # or the log would grow by the whole file at every attempt
                 _rewrite(db)
                 if _emptied(db):
@@ -51,7 +51,7 @@ def _rewrite(db: Database) -> None:
 
 
 @contextmanager
-def _patience(db: Database, busy: timedelta) -> Iterator[None]:
+def _retry_policy(db: Database, busy: timedelta) -> Iterator[None]:
     _wait(db, PATIENCE)
     try:
         yield

@@ -16,7 +16,7 @@ from bots.app import run
 from bots.app.health import Health
 from bots.discord.adapter import Discord
 from bots.ops import logs
-from bots.ops.http_server import Server
+from bots.ops.http_server import HttpServer
 from bots.slack.adapter import Slack
 from core import settings
 from core.domain.platform import Platform
@@ -85,6 +85,6 @@ async def main() -> None:
     logs.start("INFO", settings.secrets(chosen), "text")
     opened = await open_store(chosen.database_url, stale=STALE)
     store = mortal(opened, os.environ.get(DEATH, ""), os.environ.get(CALLS, ""))
-    health, server = Health(store.questions), Server()
+    health, server = Health(store.questions), HttpServer()
     await run.answer(chosen, platforms(chosen, store), store, health=health, server=server, stop=run.stopping())
     await opened.shut()

@@ -96,7 +96,7 @@ async def points(kind: Kind, nursery: Nursery, folder: Path) -> tuple[list[Point
         passed: list[tuple[str, str]] = []
         calls = folder / "calls"
         bot = await clean.bot(**{CALLS: str(calls)})
-        watch(clean, passed.append)
+        emit(clean, passed.append)
         await kind.ask(clean.world)
         assert await clean.finished(), clean.world.pages()
         assert clean.accounted
@@ -124,7 +124,7 @@ def numbered(calls: Sequence[tuple[str, str]]) -> list[tuple[str, str, int]]:
     return found
 
 
-def watch(clean: Run, passed) -> None:
+def emit(clean: Run, passed) -> None:
     """Tell each request of the platform's, and each request and event of Claude's."""
     hook = on_platform(clean, lambda call, phase: phase == "before" and passed(("platform", call)))
     clean.world.on_request(hook)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from core.domain.messages import CaughtUp, Deleted, Edited, Event, Gap, Heard, Said
+from core.domain.events import Backfilled, Deleted, Edited, Event, Missed, Posted, Receipt
 from core.store.sqlite import open_store
 from tests.e2e.worlds.mail import DiscordMail, SlackMail
 from tests.e2e.worlds.model import Truth
@@ -174,7 +174,7 @@ class Life:
     async def _release(self, backwards: bool) -> None:
         """Time passes, less than after which a process that does not beat is taken for dead."""
         if self.process is not None:
-            await self.process.assistant.floor.look()
+            await self.process.assistant.worker.look()
         self._clock.forward(LATE)
         for mail in self.mails:
             await mail.release(backwards)
@@ -236,7 +236,7 @@ class Life:
         async with asyncio.timeout(PATIENCE):
             while self._behind:
                 await asyncio.sleep(0.01)
-            await self.process.assistant.floor.idle()
+            await self.process.assistant.worker.idle()
         self._going = False
         await self._read()
         self.truth.known()
@@ -254,22 +254,22 @@ class Life:
     async def _swept(self) -> None:
         """What was erased leaves the file with the first beat of whoever comes next."""
         store = await open_store(self.url, clock=self.servers.clock)
-        await store.questions.beat("sweeper")
+        await store.questions.heartbeat("sweeper")
         await store.shut()
 
-    def _told(self, event: Event, heard: Heard) -> None:
+    def _told(self, event: Event, heard: Receipt) -> None:
         self._heard[event.id] += 1
         match event:
-            case Said():
+            case Posted():
                 self.truth.heard.append((event.key.channel, event.message.id, heard.ours, heard.question))
             case Edited():
                 self.truth.changed(event.message.id, event.message.text)
             case Deleted():
                 self.truth.deleted(event.message)
-            case Gap():
+            case Missed():
                 self._gaps += 1
                 self._behind |= {missed.workspace for missed in heard.missed}
-            case CaughtUp():
+            case Backfilled():
                 self._behind.discard(event.workspace)
 
     def _fail(self, step: Fail) -> None:

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bots.discord.adapter import Discord
-from bots.ops.http_server import Server
+from bots.ops.http_server import HttpServer
 from bots.slack.adapter import Slack
 from core.answering.assistant import Assistant
 from core.answering.budget_alerts import Warned
-from core.answering.completions import Asking
+from core.answering.completions import Completions
 from core.answering.policy import Rules
 from core.billing import prices
 from core.claude.client import Claude
-from core.claude.metering import Purse
-from core.domain.messages import Event, Hear, Heard
+from core.claude.metering import Metering
+from core.domain.events import Event, Ingest, Receipt
 from core.domain.personas import Persona
 from core.store.protocols import Store
 from core.store.sqlite import open_store
@@ -28,7 +28,7 @@ from tests.support.slack_house import SECRET, brisk
 
 HASTE = Haste()  # in which Claude is waited for
 
-Told = Callable[[Event, Heard], None]
+Told = Callable[[Event, Receipt], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +66,17 @@ class Process:
 async def begun(servers: Servers, url: str, name: str, told: Told, socket: bool) -> Process:
     """A new process on the database `url`, connected. `told` hears of every event once it is safe on disk."""
     store = await open_store(url, clock=servers.clock)
-    server, slack, discord = Server(), servers.slack, servers.discord
+    server, slack, discord = HttpServer(), servers.slack, servers.discord
     ways = {"app_token": slack.app_token} if socket else {"signing_secret": SECRET, "mount": server.mounted}
     by_slack = Slack(slack.token, api_url=slack.base_url, pause=0.05, sleep=brisk, **ways)
     addresses = {"api_url": discord.api_url, "gateway_url": discord.gateway_url}
     by_discord = Discord(discord.token, store.notes, **addresses, quick=True, edit=0.05, pause=at_once)
     claude = Claude(servers.claude.key, servers.claude.url)
     platforms = {"slack": by_slack, "discord": by_discord}
-    purse = Purse(claude, store.ledger, prices.read(), servers.clock, warn=Warned(platforms))
+    metering = Metering(claude, store.ledger, prices.read(), servers.clock, warn=Warned(platforms))
     assistant = Assistant(
         store,
-        asking=Asking(claude, purse, store.notes, servers.clock, sleep=HASTE.sleep, seconds=HASTE.seconds),
+        completions=Completions(claude, metering, store.notes, servers.clock, sleep=HASTE.sleep, seconds=HASTE.seconds),
         platforms=platforms,
         rules=Rules(Persona(model=MODEL)),
         clock=servers.clock,
@@ -87,31 +87,31 @@ async def begun(servers: Servers, url: str, name: str, told: Told, socket: bool)
     return process
 
 
-async def _connected(process: Process, server: Server, told: Told, socket: bool) -> None:
+async def _connected(process: Process, server: HttpServer, told: Told, socket: bool) -> None:
     gaps: set[str] = set()
 
-    async def hear(event: Event) -> Heard:
-        heard = await process.assistant.hear(event)
+    async def ingest(event: Event) -> Receipt:
+        heard = await process.assistant.ingest(event)
         told(event, heard)
         gaps.add(getattr(event, "platform", ""))
         return heard
 
-    process.tasks.append(asyncio.create_task(process.assistant.floor.run()))
+    process.tasks.append(asyncio.create_task(process.assistant.worker.run()))
     if not socket:
         ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         process.tasks.append(asyncio.create_task(_serving(server, ready)))
         process.port = await ready
-    process.tasks += [asyncio.create_task(_run(platform, hear)) for platform in (process.slack, process.discord)]
+    process.tasks += [asyncio.create_task(_run(platform, ingest)) for platform in (process.slack, process.discord)]
     async with asyncio.timeout(100):
         while process.slack.offline or process.discord.offline or not {"slack", "discord"} <= gaps:
             await asyncio.sleep(0.01)
 
 
-async def _run(platform: Slack | Discord, hear: Hear) -> None:
-    await platform.run(hear)
+async def _run(platform: Slack | Discord, ingest: Ingest) -> None:
+    await platform.run(ingest)
 
 
-async def _serving(server: Server, ready: asyncio.Future[int]) -> None:
+async def _serving(server: HttpServer, ready: asyncio.Future[int]) -> None:
     async with server.served("127.0.0.1", 0) as port:
         ready.set_result(port)
         await asyncio.Event().wait()

@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from core.billing.usage import Scope
-from core.domain.messages import Asks, Commanded, Deleted, Edited, Message, Pressed, Rank, Reach, ThreadKey
-from core.store.protocols import Unavailable
+from core.domain.errors import StoreUnavailable
+from core.domain.events import Commanded, Deleted, Edited, Pressed
+from core.domain.messages import Asks, Message, Rank, Reach, ThreadKey
 from core.store.sqlite import open_store
 from tests.fakes.board import START, Board
 from tests.fakes.claude.script import Answer, Break, Fault, Gate, refusal
@@ -67,7 +68,7 @@ async def spent(store) -> list:
 
 async def closed(store) -> None:
     async with asyncio.timeout(5):
-        while (await store.questions.waiting())[0]:
+        while (await store.questions.count_open())[0]:
             await asyncio.sleep(0.002)
 
 
@@ -80,15 +81,15 @@ class Unheard:
     def __getattr__(self, name: str):
         return getattr(self._within, name)
 
-    async def hear(self, event):
+    async def ingest(self, event):
         self._looked_for.clear()
-        heard = await self._within.hear(event)
+        heard = await self._within.ingest(event)
         await self._looked_for.wait()
         return heard
 
-    async def claim(self, process, platforms):
+    async def claim_next(self, process, platforms):
         self._looked_for.set()
-        return await self._within.claim(process, platforms)
+        return await self._within.claim_next(process, platforms)
 
 
 async def test_a_question_is_looked_for_while_it_is_kept(store, fake, board):
@@ -96,14 +97,14 @@ async def test_a_question_is_looked_for_while_it_is_kept(store, fake, board):
     async with house(slow, fake, board) as assistant:
         await closed(store)
         async with asyncio.timeout(0.5):  # who rests looks for questions after a second
-            assert (await assistant.hear(board.said("t1", "U1", "why?", asks=Asks.CERTAINLY))).question
+            assert (await assistant.ingest(board.said("t1", "U1", "why?", asks=Asks.CERTAINLY))).question
         await closed(store)
 
     assert messages(fake) == [[("user", "Ada: why?")]]
 
 
 async def test_a_question_is_answered_in_its_thread(assistant, board, fake, store):
-    heard = await assistant.hear(board.said("t1", "U1", "hello"))
+    heard = await assistant.ingest(board.said("t1", "U1", "hello"))
     await board.until("t1", "fine")
     await closed(store)
 
@@ -114,11 +115,11 @@ async def test_a_question_is_answered_in_its_thread(assistant, board, fake, stor
 
 
 async def test_a_follow_up_in_a_warm_thread_asks_the_platform_nothing(assistant, board, fake):
-    await assistant.hear(board.said("t1", "U1", "hello"))
+    await assistant.ingest(board.said("t1", "U1", "hello"))
     await board.until("t1", "fine")
     board.calls.clear()
 
-    await assistant.hear(board.said("t1", "U1", "and now?", asks=Asks.PERHAPS))
+    await assistant.ingest(board.said("t1", "U1", "and now?", asks=Asks.PERHAPS))
     await board.until("t1", "fine", "fine")
 
     assert board.calls == ["rank"]
@@ -127,11 +128,11 @@ async def test_a_follow_up_in_a_warm_thread_asks_the_platform_nothing(assistant,
 
 async def test_an_event_delivered_twice_is_answered_once(assistant, board, fake, store):
     event = board.said("t1", "U1", "hello")
-    await assistant.hear(event)
+    await assistant.ingest(event)
     await board.until("t1", "fine")
     await closed(store)
 
-    again = await assistant.hear(event)
+    again = await assistant.ingest(event)
     await asyncio.sleep(0.02)
 
     assert (again.new, again.question) == (False, False)
@@ -139,19 +140,19 @@ async def test_an_event_delivered_twice_is_answered_once(assistant, board, fake,
 
 
 async def test_a_follow_up_that_mentions_somebody_else_is_left_alone(assistant, board, fake, store):
-    await assistant.hear(board.said("t1", "U1", "hello"))
+    await assistant.ingest(board.said("t1", "U1", "hello"))
     await board.until("t1", "fine")
 
-    await assistant.hear(board.said("t1", "U1", "<@U2> what do you think?", asks=Asks.PERHAPS))
+    await assistant.ingest(board.said("t1", "U1", "<@U2> what do you think?", asks=Asks.PERHAPS))
     await closed(store)
-    await assistant.hear(board.said("t1", "U2", "I agree", asks=Asks.PERHAPS))
+    await assistant.ingest(board.said("t1", "U2", "I agree", asks=Asks.PERHAPS))
     await board.until("t1", "fine", "fine")
 
     assert messages(fake)[1][-1] == ("user", "Ada: @Bob what do you think?\nBob: I agree")
 
 
 async def test_a_thread_that_is_not_ours_is_not_kept(assistant, board, store):
-    heard = await assistant.hear(board.said("t1", "U1", "among ourselves", asks=Asks.PERHAPS))
+    heard = await assistant.ingest(board.said("t1", "U1", "among ourselves", asks=Asks.PERHAPS))
 
     assert (heard.ours, heard.question) == (False, False)
     assert (await store.threads.thread(key())).messages == ()
@@ -161,7 +162,7 @@ async def test_a_mention_in_an_old_thread_reads_all_of_it(assistant, board, fake
     board.said("t1", "U2", "we should deploy", asks=Asks.NO)
     board.said("t1", "U3", "not on friday", asks=Asks.NO)
 
-    await assistant.hear(board.said("t1", "U1", "who is right?"))
+    await assistant.ingest(board.said("t1", "U1", "who is right?"))
     await board.until("t1", "fine")
 
     assert messages(fake) == [[("user", "Bob: we should deploy\nCy: not on friday\nAda: who is right?")]]
@@ -170,10 +171,10 @@ async def test_a_mention_in_an_old_thread_reads_all_of_it(assistant, board, fake
 async def test_questions_that_wait_in_one_thread_are_answered_together(assistant, board, fake, store):
     gate = Gate(after=4)
     fake.script(Answer(text="the first answer", gate=gate))
-    await assistant.hear(board.said("t1", "U1", "one"))
+    await assistant.ingest(board.said("t1", "U1", "one"))
     await gate.reached.wait()
-    await assistant.hear(board.said("t1", "U2", "two"))
-    await assistant.hear(board.said("t1", "U3", "three"))
+    await assistant.ingest(board.said("t1", "U2", "two"))
+    await assistant.ingest(board.said("t1", "U3", "three"))
     gate.opened.set()
     await board.until("t1", "the first answer", "fine")
     await closed(store)
@@ -188,10 +189,10 @@ async def test_questions_that_wait_in_one_thread_are_answered_together(assistant
 async def test_threads_are_answered_side_by_side(assistant, board, fake):
     gate = Gate(after=4)
     fake.script(Answer(text="slow", gate=gate))
-    await assistant.hear(board.said("t1", "U1", "one"))
+    await assistant.ingest(board.said("t1", "U1", "one"))
     await gate.reached.wait()
 
-    await assistant.hear(board.said("t2", "U1", "two"))
+    await assistant.ingest(board.said("t2", "U1", "two"))
     await board.until("t2", "fine")
     gate.opened.set()
     await board.until("t1", "slow")
@@ -199,16 +200,16 @@ async def test_threads_are_answered_side_by_side(assistant, board, fake):
 
 async def test_an_edit_and_a_deletion_are_in_the_next_prompt(assistant, board, fake, store):
     first, second = board.said("t1", "U1", "helo"), board.said("t1", "U2", "oops", asks=Asks.NO)
-    await assistant.hear(first)
-    await assistant.hear(second)
+    await assistant.ingest(first)
+    await assistant.ingest(second)
     await board.until("t1", "fine")
     await closed(store)
     later = START + timedelta(hours=1)
     edited = Message(first.message.id, "U1", "hello", first.message.at, edited=later)
 
-    await assistant.hear(Edited("e9", key(), edited))
-    await assistant.hear(Deleted("e10", key(), second.message.id, later))
-    await assistant.hear(board.said("t1", "U1", "again"))
+    await assistant.ingest(Edited("e9", key(), edited))
+    await assistant.ingest(Deleted("e10", key(), second.message.id, later))
+    await assistant.ingest(board.said("t1", "U1", "again"))
     await board.until("t1", "fine", "fine")
 
     assert messages(fake)[1] == [("user", "Ada: hello"), ("assistant", "fine"), ("user", "Ada: again")]
@@ -228,7 +229,7 @@ TROUBLE = r"[A-Z].*\. \(reference [0-9A-F]{6}\)"
 )
 async def test_trouble_is_told_in_a_calm_sentence(assistant, board, fake, store, caplog, fault, requests):
     fake.script(*[fault] * 9)
-    await assistant.hear(board.said("t1", "U1", "hello"))
+    await assistant.ingest(board.said("t1", "U1", "hello"))
     await closed(store)
 
     (shown,) = board.shown("t1")
@@ -243,10 +244,10 @@ async def test_trouble_is_told_in_a_calm_sentence(assistant, board, fake, store,
 
 async def test_trouble_is_not_read_back_as_words_of_claude(assistant, board, fake, store):
     fake.script(Fault(401, "authentication_error"))
-    await assistant.hear(board.said("t1", "U1", "hello"))
+    await assistant.ingest(board.said("t1", "U1", "hello"))
     await closed(store)
 
-    await assistant.hear(board.said("t1", "U1", "again"))
+    await assistant.ingest(board.said("t1", "U1", "again"))
     await closed(store)
 
     assert messages(fake)[1] == [("user", "Ada: hello\nAda: again")]
@@ -254,7 +255,7 @@ async def test_trouble_is_not_read_back_as_words_of_claude(assistant, board, fak
 
 async def test_what_may_pass_is_tried_again_and_each_request_is_accounted_for(assistant, board, fake, store):
     fake.script(Fault(529), Answer(text="Half an ans", breaks=Break("error", 4)), Answer(text="Whole."))
-    await assistant.hear(board.said("t1", "U1", "hello"))
+    await assistant.ingest(board.said("t1", "U1", "hello"))
     await board.until("t1", "Whole.")
     await closed(store)
 
@@ -265,7 +266,7 @@ async def test_what_may_pass_is_tried_again_and_each_request_is_accounted_for(as
 async def test_another_model_answers_when_the_first_is_overloaded_or_gone(store, board, fake):
     async with house(store, fake, board, fallbacks=["claude-nonsense", "claude-sonnet-5-5"]) as assistant:
         fake.script(Fault(529), Fault(529))
-        await assistant.hear(board.said("t1", "U1", "hello"))
+        await assistant.ingest(board.said("t1", "U1", "hello"))
         await board.until("t1", "fine")
 
     models = [one.body["model"] for one in fake.requests if one.path == "/v1/messages"]
@@ -274,9 +275,9 @@ async def test_another_model_answers_when_the_first_is_overloaded_or_gone(store,
 
 async def test_a_model_that_does_not_exist_is_named(store, board, fake):
     async with house(store, fake, board) as assistant:
-        await assistant.hear(command("persona tune model=claude-nonsense"))
+        await assistant.ingest(command("persona tune model=claude-nonsense"))
         await closed(store)
-        await assistant.hear(board.said("t2", "U1", "hello"))
+        await assistant.ingest(board.said("t2", "U1", "hello"))
         await closed(store)
 
     assert re.match(
@@ -312,7 +313,7 @@ async def test_a_model_that_does_not_exist_is_named(store, board, fake):
 async def test_every_way_to_stop_ends_in_plain_words(assistant, board, fake, answer, shown):
     fake.script(answer)
 
-    await assistant.hear(board.said("t1", "U1", "hello"))
+    await assistant.ingest(board.said("t1", "U1", "hello"))
 
     await board.until("t1", shown)
 
@@ -323,7 +324,7 @@ SEARCH = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "
 async def test_after_a_pause_claude_goes_on_in_the_same_answer(assistant, board, fake, store):
     fake.script(Answer(text="First part, ", blocks=(SEARCH,), stop_reason="pause_turn"), Answer(text="second part."))
 
-    await assistant.hear(board.said("t1", "U1", "hello"))
+    await assistant.ingest(board.said("t1", "U1", "hello"))
     await board.until("t1", "First part, second part.")
     await closed(store)
 
@@ -331,12 +332,12 @@ async def test_after_a_pause_claude_goes_on_in_the_same_answer(assistant, board,
 
 
 async def test_a_persona_is_in_its_channels_next_prompt_and_in_no_other(assistant, board, fake, store):
-    await assistant.hear(command("persona set You are a pirate.\nSay arr."))
+    await assistant.ingest(command("persona set You are a pirate.\nSay arr."))
     await board.until("t1", "This channel has this persona from its next answer on.\n\n> You are a pirate.\n> Say arr.")
 
-    await assistant.hear(board.said("t2", "U2", "hello"))
+    await assistant.ingest(board.said("t2", "U2", "hello"))
     await board.until("t2", "fine")
-    await assistant.hear(board.said("t3", "U2", "hello", channel="c2"))
+    await assistant.ingest(board.said("t3", "U2", "hello", channel="c2"))
     await closed(store)
 
     systems = [
@@ -346,7 +347,7 @@ async def test_a_persona_is_in_its_channels_next_prompt_and_in_no_other(assistan
 
 
 async def test_a_persona_is_refused_to_a_plain_member(assistant, board, store):
-    await assistant.hear(command("persona set You are a pirate.", person="U2"))
+    await assistant.ingest(command("persona set You are a pirate.", person="U2"))
     await board.until("t1", "Only those who manage this channel can use `persona set`.")
 
     assert "rank" in board.calls
@@ -354,11 +355,11 @@ async def test_a_persona_is_refused_to_a_plain_member(assistant, board, store):
 
 async def test_a_guest_is_told_once_that_only_members_may_ask(assistant, board, fake, store):
     board.ranks["U3"] = Rank.GUEST
-    await assistant.hear(board.said("t1", "U3", "hello"))
+    await assistant.ingest(board.said("t1", "U3", "hello"))
     await closed(store)
-    await assistant.hear(board.said("t1", "U3", "hello?"))
+    await assistant.ingest(board.said("t1", "U3", "hello?"))
     await closed(store)
-    await assistant.hear(board.said("t1", "U2", "can you help Cy?"))
+    await assistant.ingest(board.said("t1", "U2", "can you help Cy?"))
     await closed(store)
 
     assert board.shown("t1") == [
@@ -370,10 +371,10 @@ async def test_a_guest_is_told_once_that_only_members_may_ask(assistant, board, 
 
 async def test_what_hinders_a_platform_is_told_to_a_guest_too(assistant, board, fake, store):
     board.ranks["U3"] = Rank.GUEST
-    await assistant.hear(board.said("t1", "U3", "hello"))
+    await assistant.ingest(board.said("t1", "U3", "hello"))
     await closed(store)
     board.mute = True
-    await assistant.hear(board.said("t1", "U3", "hello?"))
+    await assistant.ingest(board.said("t1", "U3", "hello?"))
     await closed(store)
 
     assert board.shown("t1")[1:] == ["The board does not tell me who you are."]
@@ -382,13 +383,13 @@ async def test_what_hinders_a_platform_is_told_to_a_guest_too(assistant, board, 
 async def test_guests_may_ask_where_they_are_welcome(store, board, fake):
     board.ranks["U3"] = Rank.GUEST
     async with house(store, fake, board, guests=True) as assistant:
-        await assistant.hear(board.said("t1", "U3", "hello"))
+        await assistant.ingest(board.said("t1", "U3", "hello"))
         await board.until("t1", "fine")
 
 
 async def test_a_command_delivered_twice_is_done_once(assistant, board, store):
-    await assistant.hear(command("persona set x"))
-    await assistant.hear(command("persona set x"))
+    await assistant.ingest(command("persona set x"))
+    await assistant.ingest(command("persona set x"))
     await closed(store)
 
     assert len(board.shown("t1")) == 1
@@ -397,10 +398,10 @@ async def test_a_command_delivered_twice_is_done_once(assistant, board, store):
 async def test_a_command_is_answered_while_the_thread_is_busy(assistant, board, fake):
     gate = Gate(after=4)
     fake.script(Answer(text="slow answer", gate=gate))
-    await assistant.hear(board.said("t1", "U1", "hello"))
+    await assistant.ingest(board.said("t1", "U1", "hello"))
     await gate.reached.wait()
 
-    await assistant.hear(command("persona show"))
+    await assistant.ingest(command("persona show"))
     async with asyncio.timeout(5):
         while not any("defaults" in text for text in board.shown("t1")):
             await asyncio.sleep(0.002)
@@ -408,15 +409,15 @@ async def test_a_command_is_answered_while_the_thread_is_busy(assistant, board, 
 
 
 async def test_prompt_shows_exactly_what_is_sent_next(assistant, board, fake, store):
-    await assistant.hear(command("persona set Be brief."))
-    await assistant.hear(board.said("t1", "U1", "hello"))
+    await assistant.ingest(command("persona set Be brief."))
+    await assistant.ingest(board.said("t1", "U1", "hello"))
     await closed(store)
-    await assistant.hear(board.said("t1", "U2", "<@U1> right?", asks=Asks.PERHAPS))
+    await assistant.ingest(board.said("t1", "U2", "<@U1> right?", asks=Asks.PERHAPS))
     await closed(store)
 
-    await assistant.hear(command("prompt", name="k2", private=True))
+    await assistant.ingest(command("prompt", name="k2", private=True))
     await closed(store)
-    await assistant.hear(board.said("t1", "U1", "next"))
+    await assistant.ingest(board.said("t1", "U1", "next"))
     await closed(store)
 
     shown = next(text for text in board.shown("t1") if text.startswith("The next request"))
@@ -429,13 +430,13 @@ async def test_prompt_shows_exactly_what_is_sent_next(assistant, board, fake, st
 
 
 async def test_a_forgotten_thread_is_not_told_again(assistant, board, fake, store):
-    await assistant.hear(board.said("t1", "U1", "my secret"))
+    await assistant.ingest(board.said("t1", "U1", "my secret"))
     await board.until("t1", "fine")
     await closed(store)
 
-    await assistant.hear(command("forget"))
+    await assistant.ingest(command("forget"))
     await closed(store)
-    await assistant.hear(board.said("t1", "U1", "hello again"))
+    await assistant.ingest(board.said("t1", "U1", "hello again"))
     await closed(store)
 
     assert "forgotten" in board.shown("t1")[1]
@@ -445,11 +446,11 @@ async def test_a_forgotten_thread_is_not_told_again(assistant, board, fake, stor
 async def test_stop_ends_an_answer_with_what_was_said(assistant, board, fake, store):
     gate = Gate(after=6)
     fake.script(Answer(text="one two three four", chunk=4, gate=gate))
-    await assistant.hear(board.said("t1", "U1", "count"))
+    await assistant.ingest(board.said("t1", "U1", "count"))
     await gate.reached.wait()
     await board.until("t1", "one two thre")
 
-    await assistant.hear(Pressed("b1", key(), "U1", "stop"))
+    await assistant.ingest(Pressed("b1", key(), "U1", "stop"))
     await board.until("t1", "one two thre\n\n*(Stopped.)*")
     await closed(store)
 
@@ -458,10 +459,10 @@ async def test_a_deleted_question_is_answered_no_further(assistant, board, fake,
     gate = Gate(after=6)
     fake.script(Answer(text="one two three four", chunk=4, gate=gate))
     event = board.said("t1", "U1", "count")
-    await assistant.hear(event)
+    await assistant.ingest(event)
     await gate.reached.wait()
 
-    await assistant.hear(Deleted("e9", key(), event.message.id, START + timedelta(hours=1)))
+    await assistant.ingest(Deleted("e9", key(), event.message.id, START + timedelta(hours=1)))
     await closed(store)
 
     assert board.shown("t1")[-1].endswith("*(Stopped.)*")
@@ -470,10 +471,10 @@ async def test_a_deleted_question_is_answered_no_further(assistant, board, fake,
 async def test_a_question_stopped_before_its_first_word_leaves_no_page(assistant, board, fake, store):
     gate = Gate()
     fake.script(Answer(text="one two", gate=gate))
-    await assistant.hear(board.said("t1", "U1", "count"))
+    await assistant.ingest(board.said("t1", "U1", "count"))
     await gate.reached.wait()
 
-    await assistant.hear(Pressed("b1", key(), "U1", "stop"))
+    await assistant.ingest(Pressed("b1", key(), "U1", "stop"))
     await closed(store)
 
     assert board.shown("t1") == []
@@ -484,7 +485,7 @@ async def test_a_question_that_is_found_deleted_is_not_answered(assistant, board
     event = board.said("t1", "U1", "never mind")
     del board.posts[key()][-1]
 
-    await assistant.hear(event)
+    await assistant.ingest(event)
     await closed(store)
 
     assert (board.shown("t1"), messages(fake)) == ([], [])
@@ -496,10 +497,10 @@ async def test_a_question_withdrawn_while_nobody_answered_it_is_not_answered_by_
     fake.script(Answer(text="one two", gate=gate))
     event = board.said("t1", "U1", "count")
     async with house(store, fake, board, process="first") as assistant:
-        await assistant.hear(event)
+        await assistant.ingest(event)
         await gate.reached.wait()
-        await assistant.floor.drain(0)
-    await store.questions.hear(Deleted("e9", key(), event.message.id, START + timedelta(hours=1)))
+        await assistant.worker.drain(0)
+    await store.questions.ingest(Deleted("e9", key(), event.message.id, START + timedelta(hours=1)))
 
     async with house(store, fake, board, process="second"):
         await closed(store)
@@ -509,13 +510,13 @@ async def test_a_question_withdrawn_while_nobody_answered_it_is_not_answered_by_
 
 async def test_a_message_that_comes_late_and_was_deleted_meanwhile_is_not_told(assistant, board, fake, store):
     late = board.said("t1", "U2", "forget that", asks=Asks.NO)
-    await assistant.hear(Deleted("e9", key(), late.message.id, START + timedelta(hours=1)))
+    await assistant.ingest(Deleted("e9", key(), late.message.id, START + timedelta(hours=1)))
     board.posts[key()].clear()
-    await assistant.hear(board.said("t1", "U1", "hello"))
+    await assistant.ingest(board.said("t1", "U1", "hello"))
     await closed(store)
 
-    await assistant.hear(late)
-    await assistant.hear(board.said("t1", "U1", "well?"))
+    await assistant.ingest(late)
+    await assistant.ingest(board.said("t1", "U1", "well?"))
     await closed(store)
 
     assert messages(fake)[-1] == [("user", "Ada: hello"), ("assistant", "fine"), ("user", "Ada: well?")]
@@ -523,10 +524,10 @@ async def test_a_message_that_comes_late_and_was_deleted_meanwhile_is_not_told(a
 
 async def test_where_nobody_can_be_shown_an_answer_the_next_is_answered(assistant, board, fake, store):
     board.closed.add(key("t1"))
-    await assistant.hear(board.said("t1", "U1", "hello"))
+    await assistant.ingest(board.said("t1", "U1", "hello"))
     await closed(store)
 
-    await assistant.hear(board.said("t2", "U1", "hello"))
+    await assistant.ingest(board.said("t2", "U1", "hello"))
     await board.until("t2", "fine")
 
 
@@ -536,10 +537,10 @@ async def cut_off(store, fake, board, *texts):
     gate = Gate(after=6)
     fake.script(Answer(text="one two three four", chunk=4, gate=gate))
     async with house(store, fake, board, process="first") as assistant:
-        await assistant.hear(board.said("t1", "U1", "count"))
+        await assistant.ingest(board.said("t1", "U1", "count"))
         await gate.reached.wait()
         await board.until("t1", "one two thre")
-        await assistant.floor.drain(0)
+        await assistant.worker.drain(0)
     yield
 
 
@@ -565,7 +566,7 @@ async def test_a_page_that_was_never_written_down_is_adopted(store, fake, board)
     assert {message.answers for message in thread.messages if message.mine} == {"0001"}
 
 
-@pytest.mark.parametrize("method", ["posted", "said"])
+@pytest.mark.parametrize("method", ["record_page", "store_final_text"])
 async def test_a_disk_that_is_full_in_the_middle_of_an_answer_is_waited_for(store, fake, board, caplog, method):
     class Full:
         """A store whose disk is full for a while."""
@@ -578,12 +579,12 @@ async def test_a_disk_that_is_full_in_the_middle_of_an_answer_is_waited_for(stor
     async def fail(self, *args):
         self.times -= 1
         if self.times >= 0:
-            raise Unavailable("the disk is full")
+            raise StoreUnavailable("the disk is full")
         return await getattr(store.questions, method)(*args)
 
     setattr(Full, method, fail)
     async with house(replace(store, questions=Full()), fake, board, sleep=at_once) as running:
-        await running.hear(board.said("t1", "U1", "hello"))
+        await running.ingest(board.said("t1", "U1", "hello"))
         await board.until("t1", "fine")
         await closed(store)
 
@@ -593,19 +594,19 @@ async def test_a_disk_that_is_full_in_the_middle_of_an_answer_is_waited_for(stor
 
 async def test_capabilities_are_known_without_the_models_api(store, fake, board):
     async with house(store, fake, board) as assistant:
-        await assistant.hear(command("persona tune effort=low"))
+        await assistant.ingest(command("persona tune effort=low"))
         await closed(store)
     fake.script(*[Fault(500)] * 5, path=f"/v1/models/{MODEL}")
 
     async with house(store, fake, board) as assistant:
-        await assistant.hear(board.said("t2", "U1", "hello"))
+        await assistant.ingest(board.said("t2", "U1", "hello"))
         await board.until("t2", "fine")
 
     assert [one.body["output_config"] for one in fake.requests if one.path == "/v1/messages"] == [{"effort": "low"}]
 
 
 async def test_a_mention_without_words_is_answered(assistant, board, fake, store):
-    await assistant.hear(board.said("t1", "U1", "  "))
+    await assistant.ingest(board.said("t1", "U1", "  "))
 
     await board.until("t1", "Yes? Ask me something, and I answer here.")
     assert messages(fake) == []
@@ -623,7 +624,7 @@ NASTY = {
 
 @pytest.mark.parametrize("text", NASTY.values(), ids=NASTY.keys())
 async def test_no_text_is_too_strange(assistant, board, fake, store, text):
-    await assistant.hear(board.said("t1", "U1", text))
+    await assistant.ingest(board.said("t1", "U1", text))
     await board.until("t1", "fine")
 
     assert len(messages(fake)[0][0][1]) >= len(text) - 3
@@ -633,7 +634,7 @@ async def test_five_thousand_messages_are_answered(assistant, board, fake, store
     for number in range(5000):
         board.said("t1", f"U{number % 3 + 1}", f"message {number} " + "x" * 200, asks=Asks.NO)
 
-    await assistant.hear(board.said("t1", "U1", "summarize"))
+    await assistant.ingest(board.said("t1", "U1", "summarize"))
     await board.until("t1", "fine")
 
     ((_, text),) = messages(fake)[0]
@@ -644,27 +645,27 @@ async def test_five_thousand_messages_are_answered(assistant, board, fake, store
 
 
 async def test_a_partial_history_buries_nothing_outside_of_it(assistant, board, fake, store):
-    await assistant.hear(board.said("t1", "U1", "old"))
+    await assistant.ingest(board.said("t1", "U1", "old"))
     await board.until("t1", "fine")
     await closed(store)
     board.reach = Reach.CHAIN
     board.posts[key()] = board.posts[key()][1:]
 
     await store.threads.gap("board")
-    await assistant.hear(board.said("t1", "U1", "new"))
+    await assistant.ingest(board.said("t1", "U1", "new"))
     await closed(store)
 
     assert messages(fake)[-1] == [("user", "Ada: old"), ("assistant", "fine"), ("user", "Ada: new")]
 
 
 async def test_after_a_gap_the_thread_is_read_again(assistant, board, fake, store):
-    await assistant.hear(board.said("t1", "U1", "old"))
+    await assistant.ingest(board.said("t1", "U1", "old"))
     await board.until("t1", "fine")
     await closed(store)
     missed = board.said("t1", "U2", "said while nobody listened", asks=Asks.NO)
     await store.threads.gap("board")
 
-    await assistant.hear(board.said("t1", "U1", "new"))
+    await assistant.ingest(board.said("t1", "U1", "new"))
     await closed(store)
 
     assert missed.message.text in messages(fake)[-1][-1][1]
@@ -673,7 +674,7 @@ async def test_after_a_gap_the_thread_is_read_again(assistant, board, fake, stor
 async def test_the_database_reads_well(assistant, board, store, tmp_path, fake):
     import sqlite_utils
 
-    await assistant.hear(board.said("t1", "U1", "hello"))
+    await assistant.ingest(board.said("t1", "U1", "hello"))
     await board.until("t1", "fine")
     await closed(store)
 

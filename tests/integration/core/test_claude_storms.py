@@ -7,7 +7,8 @@ import pytest
 
 from core.claude.circuit_breaker import LONGEST
 from core.claude.retry import BOUND, NOTES
-from core.domain.messages import Deleted, Pressed, ThreadKey
+from core.domain.events import Deleted, Pressed
+from core.domain.messages import ThreadKey
 from core.store.sqlite import open_store
 from tests.fakes.board import Board
 from tests.fakes.claude.script import Answer, Break, Fault
@@ -67,7 +68,7 @@ def key(thread: str = "t1") -> ThreadKey:
 
 async def closed(store) -> None:
     async with asyncio.timeout(10):
-        while (await store.questions.waiting())[0]:
+        while (await store.questions.count_open())[0]:
             await asyncio.sleep(0.002)
 
 
@@ -86,7 +87,7 @@ async def test_after_ten_minutes_all_who_waited_were_told_once_and_are_answered_
     storm, threads = Storm(fake, fault), [f"t{number}" for number in range(20)]
     async with house(store, fake, board, haste=HASTE) as assistant:
         for thread in threads:
-            await assistant.hear(board.said(thread, "U1", "hello"))
+            await assistant.ingest(board.said(thread, "U1", "hello"))
         await storm.last(600)
         await closed(store)
 
@@ -99,7 +100,7 @@ async def test_after_ten_minutes_all_who_waited_were_told_once_and_are_answered_
 async def test_when_it_lasts_longer_people_are_told_the_reason_in_the_same_place(store, board, fake):
     storm = Storm(fake)
     async with house(store, fake, board, haste=HASTE) as assistant:
-        await assistant.hear(board.said("t1", "U1", "hello"))
+        await assistant.ingest(board.said("t1", "U1", "hello"))
         began = HASTE.seconds()
         await closed(store)
 
@@ -114,7 +115,7 @@ async def test_when_it_lasts_longer_people_are_told_the_reason_in_the_same_place
 async def test_a_short_overload_is_not_told(store, board, fake):
     fake.script(OVERLOAD, OVERLOAD)
     async with house(store, fake, board, haste=SLOWLY) as assistant:
-        await assistant.hear(board.said("t1", "U1", "hello"))
+        await assistant.ingest(board.said("t1", "U1", "hello"))
         await closed(store)
 
     assert board.written[key()] == ["fine"]
@@ -124,10 +125,10 @@ async def test_who_asks_while_it_lasts_is_told_and_sends_nothing(store, board, f
     storm = Storm(fake, Fault(529, retry_after="60"))
     async with house(store, fake, board, haste=HASTE) as assistant:
         for thread in ("t1", "t2", "t3", "t5", "t6"):
-            await assistant.hear(board.said(thread, "U1", "hello"))
+            await assistant.ingest(board.said(thread, "U1", "hello"))
         await board.until("t6", WAITING)
         before = storm.requests
-        await assistant.hear(board.said("t4", "U1", "hello"))
+        await assistant.ingest(board.said("t4", "U1", "hello"))
         await board.until("t4", WAITING)
         assert storm.requests == before == 5
         storm.over = True
@@ -141,13 +142,13 @@ async def test_who_stops_while_it_lasts_is_heard(store, board, fake, how):
     storm = Storm(fake)
     async with house(store, fake, board, haste=HASTE) as assistant:
         event = board.said("t1", "U1", "hello")
-        await assistant.hear(event)
+        await assistant.ingest(event)
         await board.until("t1", WAITING)
         pressed = Pressed("b1", key(), "U1", "stop")
-        await assistant.hear(pressed if how == "the button" else Deleted("e9", key(), event.message.id, board.now()))
+        await assistant.ingest(pressed if how == "the button" else Deleted("e9", key(), event.message.id, board.now()))
         await board.until("t1", "*(Stopped.)*")
         storm.over = True
-        await assistant.hear(board.said("t1", "U1", "and now?"))
+        await assistant.ingest(board.said("t1", "U1", "and now?"))
         await closed(store)
 
     told = [m["content"][0]["text"] for m in fake.requests[-1].body["messages"]]
@@ -158,9 +159,9 @@ async def test_who_stops_while_it_lasts_is_heard(store, board, fake, how):
 async def test_a_restart_while_it_lasts_waits_on_at_the_same_place(store, board, fake):
     storm = Storm(fake)
     async with house(store, fake, board, haste=HASTE, process="first") as assistant:
-        await assistant.hear(board.said("t1", "U1", "hello"))
+        await assistant.ingest(board.said("t1", "U1", "hello"))
         await board.until("t1", WAITING)
-        await assistant.floor.drain(0)
+        await assistant.worker.drain(0)
     async with house(store, fake, board, haste=HASTE, process="second"):
         before = storm.requests
         async with asyncio.timeout(5):
@@ -176,7 +177,7 @@ async def test_words_that_were_said_stay_above_the_note_and_are_no_part_of_it(st
     storm = Storm(fake)
     fake.script(Answer(text="Half an answer", chunk=7, breaks=Break("error", 4)))
     async with house(store, fake, board, haste=HASTE) as assistant:
-        await assistant.hear(board.said("t1", "U1", "hello"))
+        await assistant.ingest(board.said("t1", "U1", "hello"))
         await board.until("t1", f"Half an\n\n{WAITING}")
         storm.over = True
         await board.until("t1", "fine")
@@ -193,7 +194,7 @@ async def test_another_model_answers_at_once_while_the_first_ones_circuit_is_ope
     fake.answer = answer
     async with house(store, fake, board, haste=SLOWLY, fallbacks=["claude-sonnet-5-5"]) as assistant:
         for number in range(8):
-            await assistant.hear(board.said(f"t{number}", "U1", "hello"))
+            await assistant.ingest(board.said(f"t{number}", "U1", "hello"))
             await board.until(f"t{number}", "fine")
 
     assert asked.count("claude-sonnet-5-5") == 8
@@ -204,7 +205,7 @@ async def test_another_model_answers_at_once_while_the_first_ones_circuit_is_ope
 async def asked_through(store, board, fake, **options) -> str:
     """What is shown of one question in the end, at its only place."""
     async with house(store, fake, board, haste=HASTE, **options) as assistant:
-        await assistant.hear(board.said("t1", "U1", "hello"))
+        await assistant.ingest(board.said("t1", "U1", "hello"))
         await closed(store)
     (shown,) = board.shown("t1")
     return shown

@@ -4,11 +4,12 @@ import re
 
 import pytest
 
-from core.billing.usage import Usage
 from core.claude.client import Claude, Completion
-from core.claude.errors import SENTENCES, Trouble
+from core.claude.errors import SENTENCES, ClaudeError
+from core.domain.models import Model
 from core.domain.personas import Persona
-from core.prompting.request import HOUSE, Model, request
+from core.domain.usage import Usage
+from core.prompting.request import HOUSE, request
 from core.prompting.turns import Turn
 from tests.fakes.claude.script import Answer, Break, Fault, refusal
 from tests.fakes.claude.server import ClaudeFake
@@ -182,8 +183,8 @@ DURING = [
 ]
 
 
-async def troubled(claude: Claude) -> Trouble:
-    with pytest.raises(Trouble) as raised:
+async def troubled(claude: Claude) -> ClaudeError:
+    with pytest.raises(ClaudeError) as raised:
         await ask(claude)
     return raised.value
 

@@ -47,9 +47,9 @@ async def talked(turns: int, ttl: str, model: str) -> list[Billed]:
         fake.answer = lambda body: Answer(ANSWER)
         async with house(store, fake, board, persona=Persona(SYSTEM, model), ttl=ttl) as assistant:
             for _ in range(turns):
-                await assistant.hear(board.said("t1", "U2", WORDS))
+                await assistant.ingest(board.said("t1", "U2", WORDS))
                 async with asyncio.timeout(20):
-                    await assistant.floor.idle()
+                    await assistant.worker.idle()
     await store.shut()
     return fake.billed
 

@@ -8,7 +8,9 @@ import pytest
 
 from core.billing.budgets import Budget, Period
 from core.billing.usage import Scope
-from core.domain.messages import Edited, Gone, ThreadKey
+from core.domain.errors import CannotShow
+from core.domain.events import Edited
+from core.domain.messages import ThreadKey
 from core.domain.personas import Persona, Place
 from core.prompting.request import Block, Request, shortened
 from core.store.sqlite import open_store
@@ -53,9 +55,9 @@ def counts(fake) -> int:
 async def answers(board, assistant, *words: str, thread: str = "t1") -> list[str]:
     """Say these, one after the other, each answered before the next."""
     for text in words:
-        await assistant.hear(board.said(thread, "U2", text))
+        await assistant.ingest(board.said(thread, "U2", text))
         async with asyncio.timeout(20):
-            await assistant.floor.idle()
+            await assistant.worker.idle()
     return board.shown(thread)
 
 
@@ -126,9 +128,9 @@ async def test_fifty_questions_at_once_on_a_nearly_empty_budget_never_go_over(st
     fake.answer = lambda body: Answer("word " * 2_000)
 
     async with house(store, fake, board, clock=board.now) as assistant:
-        await asyncio.gather(*(assistant.hear(board.said(f"t{number}", "U2", "question")) for number in range(50)))
+        await asyncio.gather(*(assistant.ingest(board.said(f"t{number}", "U2", "question")) for number in range(50)))
         async with asyncio.timeout(60):
-            await assistant.floor.idle()
+            await assistant.worker.idle()
 
     shown = [board.shown(f"t{number}") for number in range(50)]
     refused = sum(pages[0].startswith("I can't ask Claude just now") for pages in shown)
@@ -199,7 +201,7 @@ class Deaf(Board):
     """Nobody takes direct messages."""
 
     async def tell(self, workspace: str, person: str, text: str) -> None:
-        raise Gone("closed to strangers")
+        raise CannotShow("closed to strangers")
 
 
 async def test_a_warning_that_can_t_be_sent_hurts_no_answer_and_stands_in_the_log(store, fake, caplog):
@@ -270,7 +272,7 @@ async def test_an_edit_of_what_was_said_before_is_why_the_cache_missed(store, fa
         await answers(board, assistant, LONG)
         first = board.posts[ThreadKey("board:w1", "c1", "t1")][0]
         edited = replace(first, text=LONG + "!", edited=board.now())
-        await assistant.hear(Edited("e", ThreadKey("board:w1", "c1", "t1"), edited))
+        await assistant.ingest(Edited("e", ThreadKey("board:w1", "c1", "t1"), edited))
         await answers(board, assistant, "more")
 
     assert await misses(store) == {"new": 1, "history": 1}

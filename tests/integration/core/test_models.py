@@ -6,9 +6,10 @@ import pytest
 from anthropic.types import ModelInfo
 
 from core.claude.client import Claude
-from core.claude.errors import Trouble
-from core.claude.models import Lifespan, described, lifespan
-from core.prompting.request import EFFORTS, Model
+from core.claude.errors import ClaudeError
+from core.claude.models import described, lifespan
+from core.domain.models import Lifespan, Model
+from core.prompting.request import EFFORTS
 from tests.fakes.claude.server import ClaudeFake
 
 HAIKU = "claude-haiku-5-5"
@@ -34,7 +35,7 @@ async def test_capabilities_come_from_the_models_api(claude):
 
 
 async def test_an_unknown_model_has_no_capabilities(claude):
-    with pytest.raises(Trouble, match="no model"):
+    with pytest.raises(ClaudeError, match="no model"):
         await claude.model("claude-nonsense")
 
 

@@ -7,7 +7,7 @@ import pytest
 from anthropic.types import RawMessageStreamEvent
 from pydantic import TypeAdapter
 
-from core.claude.stream import Garbled, Streamed
+from core.claude.stream import MalformedStream, MessageAccumulator
 from tests.fakes.claude.script import Answer
 from tests.fakes.claude.server import ClaudeFake
 
@@ -36,8 +36,8 @@ def events(*raw: dict) -> list[RawMessageStreamEvent]:
     return [TypeAdapter(RawMessageStreamEvent).validate_python(one) for one in raw]
 
 
-def streamed(*raw: dict) -> Streamed:
-    found = Streamed()
+def streamed(*raw: dict) -> MessageAccumulator:
+    found = MessageAccumulator()
     for event in events(*raw):
         found.take(event)
     return found
@@ -45,7 +45,7 @@ def streamed(*raw: dict) -> Streamed:
 
 async def test_a_message_is_what_the_helper_of_the_sdk_makes_of_its_events():
     answer = Answer(thinking="Let me see.", text="It is blue. " * 20, blocks=(SEARCH,), stop_reason="pause_turn")
-    ours = Streamed()
+    ours = MessageAccumulator()
     async with ClaudeFake() as fake, anthropic.AsyncAnthropic(api_key=fake.key, base_url=fake.url) as client:
         fake.script(answer, answer)
         async with client.messages.stream(**ASKED) as stream:
@@ -96,10 +96,10 @@ def test_counts_at_the_end_are_totals_and_one_left_out_stays():
     ids=["no start", "no such block", "no JSON"],
 )
 def test_events_that_no_message_is_made_of_are_garbled(raw):
-    with pytest.raises(Garbled):
+    with pytest.raises(MalformedStream):
         streamed(*raw)
 
 
 def test_no_events_are_no_message():
-    with pytest.raises(Garbled, match="no message came"):
-        Streamed().whole()
+    with pytest.raises(MalformedStream, match="no message came"):
+        MessageAccumulator().whole()

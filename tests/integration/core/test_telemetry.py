@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from core.billing.usage import Usage
-from core.domain.messages import Commanded, ThreadKey
+from core.domain.events import Commanded
+from core.domain.messages import ThreadKey
+from core.domain.usage import Usage
 from core.store.sqlite import open_store
-from core.telemetry import Beaten, Begun, Closed, Requested
+from core.telemetry import AnswerBegun, HeartbeatSent, QuestionClosed, RequestEnded
 from tests.fakes.board import START, Board
 from tests.fakes.claude.script import Answer, Fault
 from tests.fakes.claude.server import ClaudeFake
@@ -39,22 +40,26 @@ async def fake():
 async def told(store, fake, board, *events) -> list:
     """What a watch is told while these events are answered, but for beats; requests without their usage."""
     signs = []
-    async with house(store, fake, board, watch=signs.append) as assistant, asyncio.timeout(10):
+    async with house(store, fake, board, emit=signs.append) as assistant, asyncio.timeout(10):
         for event in events:
-            await assistant.hear(event)
-            await assistant.floor.idle()
+            await assistant.ingest(event)
+            await assistant.worker.idle()
             await asyncio.sleep(0)
-    assert Beaten() in signs
-    return [replace(sign, usage=None) if isinstance(sign, Requested) else sign for sign in signs if sign != Beaten()]
+    assert HeartbeatSent() in signs
+    return [
+        replace(sign, usage=None) if isinstance(sign, RequestEnded) else sign
+        for sign in signs
+        if sign != HeartbeatSent()
+    ]
 
 
 def summary(signs: list) -> list[tuple[str, ...]]:
     """Each sign's name, and what it says besides the question."""
     return [
         ("begun",)
-        if isinstance(sign, Begun)
+        if isinstance(sign, AnswerBegun)
         else ("closed", sign.outcome.value)
-        if isinstance(sign, Closed)
+        if isinstance(sign, QuestionClosed)
         else ("requested", sign.model, sign.outcome)
         for sign in signs
     ]
@@ -66,19 +71,19 @@ async def test_an_answer_begins_once_costs_a_request_and_is_closed(store, fake, 
     signs = await told(store, fake, board, board.said("t1", "U1", "hello"))
 
     assert summary(signs) == [("begun",), ("requested", MODEL, "end_turn"), ("closed", "shown")]
-    assert {sign.question.key for sign in signs if not isinstance(sign, Requested)} == {
+    assert {sign.question.key for sign in signs if not isinstance(sign, RequestEnded)} == {
         ThreadKey("board:w1", "c1", "t1")
     }
 
 
 async def test_the_tokens_are_those_that_claude_bills(store, fake, board):
     signs = []
-    async with house(store, fake, board, watch=signs.append) as assistant:
-        await assistant.hear(board.said("t1", "U1", "hello"))
-        await assistant.floor.idle()
+    async with house(store, fake, board, emit=signs.append) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "hello"))
+        await assistant.worker.idle()
     (billed,) = [one.usage for one in fake.billed]
 
-    (usage,) = [sign.usage for sign in signs if isinstance(sign, Requested)]
+    (usage,) = [sign.usage for sign in signs if isinstance(sign, RequestEnded)]
     assert usage == Usage(
         input=billed.input_tokens,
         output=billed.output_tokens,

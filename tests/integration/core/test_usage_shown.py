@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from core.billing.usage import Scope
-from core.domain.messages import Gone
+from core.domain.errors import CannotShow
 from tests.fakes.slack.faults import Fault
 from tests.support.guild import answered, settled
 from tests.support.slack_house import at_home
@@ -92,7 +92,7 @@ async def test_one_person_is_told_in_a_direct_message_of_slacks(home):
 async def test_who_cannot_be_told_in_slack_is_gone(home, method, error):
     home.slack.fail_next(method, Fault(error=error), 50)
 
-    with pytest.raises(Gone, match="a direct message to U0ADA was not sent"):
+    with pytest.raises(CannotShow, match="a direct message to U0ADA was not sent"):
         await home.platform.tell("slack:T0ACME", "U0ADA", "hello")
 
 
@@ -146,5 +146,5 @@ async def test_one_person_is_told_in_a_direct_message_of_discords(fake, running)
 async def test_who_takes_no_direct_messages_on_discord_is_gone(fake, running):
     fake.refuse_dms("ada")
 
-    with pytest.raises(Gone, match="takes no direct messages from us .50007"):
+    with pytest.raises(CannotShow, match="takes no direct messages from us .50007"):
         await running.discord.tell("discord:8138", fake.world.user("ada").id, "95 % is used.")

@@ -5,12 +5,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from core.domain.messages import Pressed, ThreadKey
-from core.store.protocols import Lost, Outcome, Unavailable
+from core.domain.errors import LeaseLost, StoreUnavailable
+from core.domain.events import Pressed
+from core.domain.messages import Outcome, ThreadKey
 from core.store.sqlite import open_store
-from core.telemetry import Closed
-from core.worker.lease import Dropped
-from core.worker.worker import Floor
+from core.telemetry import QuestionClosed
+from core.worker.worker import Worker
 from tests.fakes.board import Board
 from tests.support.house import at_once
 
@@ -27,19 +27,19 @@ class Speaker:
         self.trouble: list[Exception] = []
         self.let_go = asyncio.Event()
 
-    async def __call__(self, claim, hold) -> None:
+    async def __call__(self, claim, lease) -> None:
         self.began.put_nowait(claim.question.name)
         if self.trouble:
             raise self.trouble.pop(0)
-        self.hold = hold
+        self.lease = lease
         if self.held:
-            waiting = {asyncio.create_task(hold.stop.wait()), asyncio.create_task(self.let_go.wait())}
+            waiting = {asyncio.create_task(lease.stop.wait()), asyncio.create_task(self.let_go.wait())}
             try:
                 await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 for task in waiting:
                     task.cancel()
-        if hold.stop.is_set():
+        if lease.stop.is_set():
             self.stopped.append(claim.question.name)
         await self.store.questions.close(claim, Outcome.SHOWN)
         self.spoken.append(claim.question.name)
@@ -64,12 +64,12 @@ def speaker(store):
 
 @asynccontextmanager
 async def open_floor(store, speaker, process="p1", **options):
-    floor = Floor(store.questions, speaker, process, lambda: ["board"], sleep=at_once, **options)
-    task = asyncio.create_task(floor.run())
+    worker = Worker(store.questions, speaker, process, lambda: ["board"], sleep=at_once, **options)
+    task = asyncio.create_task(worker.run())
     try:
-        yield floor
+        yield worker
     finally:
-        await floor.drain(0)
+        await worker.drain(0)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
@@ -78,7 +78,7 @@ async def ask(store, board, *threads: str) -> list[str]:
     names = []
     for thread in threads:
         event = board.said(thread, "U1", "hello")
-        await store.questions.hear(event)
+        await store.questions.ingest(event)
         names.append(event.message.id)
     return names
 
@@ -91,9 +91,9 @@ async def heard(speaker, count: int) -> list[str]:
 async def test_a_question_that_nobody_told_of_is_found(store, board, speaker):
     (name,) = await ask(store, board, "t1")
 
-    async with open_floor(store, speaker) as floor:
+    async with open_floor(store, speaker) as worker:
         assert await heard(speaker, 1) == [name]
-        await floor.idle()
+        await worker.idle()
 
     assert speaker.spoken == [name]
 
@@ -102,31 +102,31 @@ async def test_no_more_than_its_places_speak_at_once(store, board, speaker):
     speaker.held = True
     names = await ask(store, board, "t1", "t2", "t3")
 
-    async with open_floor(store, speaker, places=2) as floor:
+    async with open_floor(store, speaker, places=2) as worker:
         assert await heard(speaker, 2) == names[:2]
-        floor.wake()
+        worker.wake()
         await asyncio.sleep(0.02)
         assert speaker.began.empty()
         speaker.let_go.set()
         assert await heard(speaker, 1) == names[2:]
-        await floor.idle()
+        await worker.idle()
 
 
 async def test_draining_lets_answers_end_and_takes_no_more(store, board, speaker):
     speaker.held = True
     (first,) = await ask(store, board, "t1")
 
-    async with open_floor(store, speaker) as floor:
+    async with open_floor(store, speaker) as worker:
         await heard(speaker, 1)
-        draining = asyncio.create_task(floor.drain(5))
+        draining = asyncio.create_task(worker.drain(5))
         await asyncio.sleep(0)
         await ask(store, board, "t2")
-        floor.wake()
+        worker.wake()
         speaker.let_go.set()
         await draining
 
     assert speaker.spoken == [first]
-    assert (await store.questions.waiting())[0] == 1
+    assert (await store.questions.count_open())[0] == 1
 
 
 class Slow:
@@ -139,11 +139,11 @@ class Slow:
     def __getattr__(self, name: str):
         return getattr(self._within, name)
 
-    async def claim(self, process, platforms):
-        return await self._told("claim", await self._within.claim(process, platforms))
+    async def claim_next(self, process, platforms):
+        return await self._told("claim", await self._within.claim_next(process, platforms))
 
-    async def beat(self, process, leaving=False):
-        return await self._told("beat", await self._within.beat(process, leaving))
+    async def heartbeat(self, process, leaving=False):
+        return await self._told("beat", await self._within.heartbeat(process, leaving))
 
     def hold(self, *slow: str) -> None:
         self._slow = slow
@@ -158,17 +158,17 @@ class Slow:
 async def test_what_is_claimed_just_when_draining_begins_is_left_to_the_next_process(store, board, speaker):
     slow = Slow(store, "claim")
     (name,) = await ask(store, board, "t1")
-    async with open_floor(slow, speaker) as floor:
+    async with open_floor(slow, speaker) as worker:
         await slow.written.wait()
-        await floor.drain(5)
+        await worker.drain(5)
         slow.let_go.set()
         await asyncio.sleep(0.01)
     assert speaker.began.empty()
 
     second = Speaker(store)
-    async with open_floor(store, second, "p2") as floor:
+    async with open_floor(store, second, "p2") as worker:
         assert await heard(second, 1) == [name]
-        await floor.idle()
+        await worker.idle()
 
 
 async def test_what_drains_too_long_is_left_to_the_next_process_at_once(store, board, speaker):
@@ -178,9 +178,9 @@ async def test_what_drains_too_long_is_left_to_the_next_process_at_once(store, b
         await heard(speaker, 1)
 
     second = Speaker(store)
-    async with open_floor(store, second, "p2") as floor:
+    async with open_floor(store, second, "p2") as worker:
         assert await heard(second, 1) == [name]
-        await floor.idle()
+        await worker.idle()
 
     assert (speaker.spoken, second.spoken) == ([], [name])
 
@@ -190,29 +190,29 @@ async def test_a_bug_is_tried_three_times_and_then_the_question_is_closed(store,
     names = await ask(store, board, "t1", "t2")
 
     signs = []
-    async with open_floor(store, speaker, places=1, watch=signs.append) as floor:
+    async with open_floor(store, speaker, places=1, emit=signs.append) as worker:
         assert await heard(speaker, 4) == [names[0]] * 3 + [names[1]]
-        await floor.idle()
+        await worker.idle()
 
     assert speaker.spoken == [names[1]]
     assert caplog.text.count("could not be answered") == 3
-    assert [(sign.question.name, sign.outcome) for sign in signs if isinstance(sign, Closed)] == [
+    assert [(sign.question.name, sign.outcome) for sign in signs if isinstance(sign, QuestionClosed)] == [
         (names[0], Outcome.EXPIRED)
     ]
 
 
 async def test_a_database_that_is_away_is_waited_for(store, board, speaker):
-    speaker.trouble = [Unavailable("disk full")] * 5
+    speaker.trouble = [StoreUnavailable("disk full")] * 5
     (name,) = await ask(store, board, "t1")
 
-    async with open_floor(store, speaker) as floor:
+    async with open_floor(store, speaker) as worker:
         assert await heard(speaker, 6) == [name] * 6
-        await floor.idle()
+        await worker.idle()
 
     assert speaker.spoken == [name]
 
 
-@pytest.mark.parametrize("trouble", [Lost("taken over"), Dropped()], ids=["lost", "dropped"])
+@pytest.mark.parametrize("trouble", [LeaseLost("taken over"), LeaseLost()], ids=["lost", "dropped"])
 async def test_what_was_taken_over_is_dropped_without_a_second_try(store, board, speaker, trouble):
     speaker.trouble = [trouble]
     await ask(store, board, "t1")
@@ -227,11 +227,11 @@ async def test_what_was_withdrawn_is_told_to_stop(store, board, speaker):
     speaker.held = True
     (name,) = await ask(store, board, "t1")
 
-    async with open_floor(store, speaker) as floor:
+    async with open_floor(store, speaker) as worker:
         await heard(speaker, 1)
-        await store.questions.hear(Pressed("b", ThreadKey("board:w1", "c1", "t1"), "U1", "stop"))
-        await floor.look()
-        await floor.idle()
+        await store.questions.ingest(Pressed("b", ThreadKey("board:w1", "c1", "t1"), "U1", "stop"))
+        await worker.look()
+        await worker.idle()
 
     assert speaker.stopped == [name]
 
@@ -240,12 +240,12 @@ async def test_a_process_that_finds_its_beat_late_drops_what_it_was_saying(store
     speaker.held = True
     (name,) = await ask(store, board, "t1")
 
-    async with open_floor(store, speaker) as floor:
+    async with open_floor(store, speaker) as worker:
         await heard(speaker, 1)
         speaker.held = False
         board.slept(60)
-        await floor.look()
-        await floor.idle()
+        await worker.look()
+        await worker.idle()
 
     assert speaker.began.get_nowait() == name, "it was begun again"
     assert len(speaker.spoken) <= 1
@@ -256,19 +256,19 @@ async def test_what_is_claimed_while_a_late_beat_is_on_its_way_is_not_dropped(st
     (name,) = await ask(store, board, "t1")
     slow = Slow(store)
 
-    async with open_floor(slow, speaker) as floor, asyncio.timeout(10):
+    async with open_floor(slow, speaker) as worker, asyncio.timeout(10):
         await heard(speaker, 1)
-        await floor.look()  # the first beat is told by now
+        await worker.look()  # the first beat is told by now
         slow.hold("beat")
         board.slept(60)
-        looking = asyncio.create_task(floor.look())
+        looking = asyncio.create_task(worker.look())
         await slow.written.wait()
-        floor.wake()
+        worker.wake()
         assert await heard(speaker, 1) == [name]
         slow.let_go.set()
         await looking
         speaker.let_go.set()
-        await floor.idle()
+        await worker.idle()
 
     assert speaker.spoken == [name]
 
@@ -277,22 +277,22 @@ async def test_what_a_late_beat_freed_before_we_were_told_of_the_claim_is_droppe
     slow = Slow(store)
     (first,) = await ask(store, board, "t0")
 
-    async with open_floor(slow, speaker, clock=board.now) as floor, asyncio.timeout(10):
+    async with open_floor(slow, speaker, clock=board.now) as worker, asyncio.timeout(10):
         assert await heard(speaker, 1) == [first]
-        await floor.look()  # the first beat is told by now
-        await floor.idle()
+        await worker.look()  # the first beat is told by now
+        await worker.idle()
         slow.hold("claim", "beat")
         (name,) = await ask(store, board, "t1")
-        floor.wake()
+        worker.wake()
         await slow.written.wait()
         board.slept(60)
         slow.written.clear()
-        looking = asyncio.create_task(floor.look())
+        looking = asyncio.create_task(worker.look())
         await slow.written.wait()
         slow.hold()
         slow.let_go.set()
         await looking
-        await floor.idle()
+        await worker.idle()
 
     assert speaker.spoken == [first, name]
     assert speaker.began.qsize() == 1, "the claim that was freed was not begun"
@@ -302,17 +302,17 @@ async def test_a_process_that_was_stopped_is_sure_of_its_hold_only_after_a_beat_
     speaker.held = True
     await ask(store, board, "t1")
 
-    async with open_floor(store, speaker, clock=board.now) as floor:
+    async with open_floor(store, speaker, clock=board.now) as worker:
         await heard(speaker, 1)
-        await floor.look()
-        await speaker.hold.sure()
+        await worker.look()
+        await speaker.lease.ensure_held()
         board.slept(60)
-        looking = asyncio.create_task(speaker.hold.sure())
+        looking = asyncio.create_task(speaker.lease.ensure_held())
         await asyncio.sleep(0)
         assert not looking.done()
-        await floor.look()
+        await worker.look()
 
-        with pytest.raises(Dropped):
+        with pytest.raises(LeaseLost):
             await looking
 
 
@@ -320,8 +320,8 @@ async def test_a_cancellation_that_nobody_asked_for_ends_no_claim(store, board, 
     speaker.trouble = [asyncio.CancelledError()]
     (name,) = await ask(store, board, "t1")
 
-    async with open_floor(store, speaker) as floor, asyncio.timeout(5):
-        await floor.idle()
+    async with open_floor(store, speaker) as worker, asyncio.timeout(5):
+        await worker.idle()
 
     assert speaker.spoken == [name]
     assert caplog.text.count("could not be answered") == 1
@@ -338,7 +338,7 @@ async def test_what_cannot_be_answered_and_is_another_process_s_by_now_is_left_t
             return getattr(store.questions, attribute)
 
         async def close(self, claim, outcome):
-            raise Lost("taken over")
+            raise LeaseLost("taken over")
 
     taken = Taken()
     taken.questions = taken

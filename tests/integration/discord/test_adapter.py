@@ -9,9 +9,9 @@ from pydantic import SecretStr
 
 from bots.discord.adapter import Discord
 from bots.discord.resuming import Resuming
-from core.domain.messages import Deleted, Edited, Gap, Said, Unconnectable
-from core.settings import Misset, Settings
-from core.store.protocols import Unavailable
+from core.domain.errors import CannotConnect, SettingsError, StoreUnavailable
+from core.domain.events import Deleted, Edited, Missed, Posted
+from core.settings import Settings
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.discord.limits import error
 from tests.fakes.discord.nouns import Intent
@@ -25,8 +25,8 @@ TOKEN = "MTIz.GabcDE.secret-part"
 SHARDS = "DISCORD_SHARD_IDS: needs DISCORD_SHARD_COUNT, and ids from 0 to one less than it."
 
 
-def gaps(running) -> list[Gap]:
-    return [event for event in running.heard if isinstance(event, Gap)]
+def gaps(running) -> list[Missed]:
+    return [event for event in running.heard if isinstance(event, Missed)]
 
 
 async def test_a_malformed_event_is_logged_and_does_not_end_the_client(fake, claude, running, caplog):
@@ -247,7 +247,7 @@ async def test_what_will_not_mend_itself_is_one_line_for_the_operator(kept, toke
         with pointed(fake):
             chosen = {"api_url": fake.api_url, "gateway_url": fake.gateway_url, "quick": True, "shards": shards}
             platform = Discord(token or fake.token, kept.notes, **chosen)
-            with pytest.raises(Unconnectable, match=why):
+            with pytest.raises(CannotConnect, match=why):
                 await asyncio.wait_for(platform.run(nobody), 5)
             assert platform.offline == "not connected"
             await platform.close()
@@ -287,13 +287,13 @@ async def test_a_server_that_is_down_is_tried_again(fake, claude, kept, caplog):
 
 
 async def test_a_message_waits_for_a_busy_database(fake, claude, kept, caplog):
-    failures = [Unavailable("the disk is full")]
+    failures = [StoreUnavailable("the disk is full")]
 
-    def through(hear):
+    def through(ingest):
         async def told(event):
-            if isinstance(event, Said) and failures:
+            if isinstance(event, Posted) and failures:
                 raise failures.pop()
-            return await hear(event)
+            return await ingest(event)
 
         return told
 
@@ -333,7 +333,7 @@ def settings(**given) -> Settings:
     ],
 )
 async def test_settings_that_can_not_be_are_told_in_one_line(kept, given, why):
-    with pytest.raises(Misset) as told:
+    with pytest.raises(SettingsError) as told:
         Discord.of(settings(**given), kept.notes)
 
     assert str(told.value).startswith(why)

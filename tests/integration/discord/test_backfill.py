@@ -11,7 +11,7 @@ import pytest
 
 from bots.discord.backfill import Search
 from bots.discord.client import Rest
-from core.domain.messages import Deleted, Edited, Gap, Missed, Said
+from core.domain.events import Deleted, Edited, Missed, MissedRange, Posted
 from core.store.sqlite import backup, open_store
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.discord.limits import error, limited
@@ -114,7 +114,7 @@ async def test_a_session_that_could_not_be_resumed_is_caught_up_without_a_restar
         town.fake.gateway.pause()
         asked = await town.ask("general", "anybody?")
         town.fake.gateway.proceed()
-        await until(lambda: any(isinstance(one, Said) and one.id == asked for one in running.heard[before:]))
+        await until(lambda: any(isinstance(one, Posted) and one.id == asked for one in running.heard[before:]))
         await idle(running)
 
     assert town.answers(asked) == 1
@@ -127,9 +127,9 @@ async def test_what_is_taken_back_or_changed_while_we_look_for_it_is_not_told_as
     changed = await town.ask("general", "what is a bog", "cy")
     heard = set()
 
-    def through(hear):
+    def through(ingest):
         async def told(event):
-            kept = await hear(event)
+            kept = await ingest(event)
             heard.add(type(event))
             if event.id == first:
                 await town.fake.delete(taken_back)
@@ -140,7 +140,7 @@ async def test_what_is_taken_back_or_changed_while_we_look_for_it_is_not_told_as
         return told
 
     async with town.process(through=through) as running:
-        said = {event.id for event in running.heard if isinstance(event, Said)}
+        said = {event.id for event in running.heard if isinstance(event, Posted)}
 
     assert said & {first, taken_back, changed} == {first, changed}
     assert [town.answers(one) for one in (first, taken_back, changed)] == [1, 0, 1]
@@ -159,9 +159,9 @@ async def test_a_question_deleted_in_a_gap_is_not_told_with_the_one_that_it_woul
         town.fake.gateway.forget()
         town.fake.gateway.pause()
         await town.fake.delete(third)
-        gaps = sum(isinstance(event, Gap) for event in running.heard)
+        gaps = sum(isinstance(event, Missed) for event in running.heard)
         town.fake.gateway.proceed()
-        await until(lambda: sum(isinstance(event, Gap) for event in running.heard) > gaps)
+        await until(lambda: sum(isinstance(event, Missed) for event in running.heard) > gaps)
         gate.opened.set()
         await idle(running)
 
@@ -249,7 +249,7 @@ async def test_a_long_absence_is_read_whole_and_told_oldest_first(town, kept):
     async with confab(town.fake, town.claude, kept) as running:
         client = running.discord._connected
         search = Search(Rest(lambda: client.http), lambda: client, at_once)
-        found = await search.found(Missed("discord:8138", town.now() - timedelta(hours=1)))
+        found = await search.found(MissedRange("discord:8138", town.now() - timedelta(hours=1)))
 
     assert [event.id for event in found] == asked
 
@@ -266,6 +266,6 @@ async def test_a_server_that_comes_late_is_waited_for(town, kept):
             client._connection._add_guild(house)
 
         search = Search(Rest(lambda: client.http), lambda: client, comes)
-        found = await search.found(Missed("discord:8138", town.now() - timedelta(hours=1)))
+        found = await search.found(MissedRange("discord:8138", town.now() - timedelta(hours=1)))
 
     assert [event.id for event in found] == [asked]

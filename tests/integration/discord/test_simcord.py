@@ -50,7 +50,7 @@ async def assistant(kept, claude, platform, clock):
 
 @pytest.fixture
 def simcord_bot(platform, assistant):
-    return platform.client(assistant.hear)
+    return platform.client(assistant.ingest)
 
 
 @pytest.fixture

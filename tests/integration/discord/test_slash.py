@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from core.store.protocols import Unavailable
+from core.domain.errors import StoreUnavailable
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.discord.limits import error
 from tests.fakes.discord.nouns import Flag, Permission
@@ -131,17 +131,17 @@ async def test_typing_a_model_suggests_what_is_known(fake, claude, running):
 class Slow:
     """A hearing in which commands wait for `opened`, and then find the database busy `busy` times."""
 
-    def __init__(self, hear, busy: int = 0) -> None:
+    def __init__(self, ingest, busy: int = 0) -> None:
         self.opened = asyncio.Event()
         self.busy = busy
-        self._hear = hear
+        self._hear = ingest
 
     async def __call__(self, event):
         if getattr(event, "alone", False):
             await self.opened.wait()
             self.busy -= 1
             if self.busy >= 0:
-                raise Unavailable("the disk is full")
+                raise StoreUnavailable("the disk is full")
         return await self._hear(event)
 
 
@@ -150,7 +150,7 @@ async def test_an_interaction_is_deferred_in_time_also_when_the_store_is_slow(fa
         asked = await fake.interact("ada", "general", "ask", {"prompt": "why?"})
         await until(lambda: asked.thinking)
         assert told(claude) == []
-        running.hear.opened.set()
+        running.ingest.opened.set()
 
         assert await answered(running, asked) == "> why?\nfine"
 
@@ -160,14 +160,14 @@ async def test_an_interaction_is_stored_before_it_is_deferred(fake, claude, kept
         asked = await fake.interact("ada", "general", "ask", {"prompt": "why?"})
         await settled(fake, running)
         assert not asked.acknowledged
-        running.hear.opened.set()
+        running.ingest.opened.set()
 
         assert await answered(running, asked) == "> why?\nfine"
 
 
 async def test_an_interaction_that_finds_the_database_busy_is_stored_later(fake, claude, kept):
-    async with confab(fake, claude, kept, through=lambda hear: Slow(hear, busy=1), defer=0.01) as running:
-        running.hear.opened.set()
+    async with confab(fake, claude, kept, through=lambda ingest: Slow(ingest, busy=1), defer=0.01) as running:
+        running.ingest.opened.set()
         asked = await fake.interact("ada", "general", "ask", {"prompt": "why?"})
         await until(lambda: asked.thinking)
 
@@ -178,7 +178,7 @@ async def test_a_question_whose_deferral_came_too_late_is_answered_in_the_channe
     async with confab(fake, claude, kept, through=Slow) as running:
         asked = await fake.interact("ada", "general", "ask", {"prompt": "why?"})
         fake.clock.forward(4)
-        running.hear.opened.set()
+        running.ingest.opened.set()
         await until(lambda: fake.visible("general"))
         await idle(running)
 
@@ -191,7 +191,7 @@ async def test_a_private_question_whose_deferral_came_too_late_is_given_up(fake,
     async with confab(fake, claude, kept, through=Slow) as running:
         await fake.interact("ada", "general", "ask", {"prompt": "why?", "private": True})
         fake.clock.forward(4)
-        running.hear.opened.set()
+        running.ingest.opened.set()
         await until(lambda: "can't be shown an answer" in caplog.text)
         await ask(fake, running, "general")
 

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from bots.discord import formatting as look
-from core.domain.messages import Gap, Unconnectable
+from core.domain.errors import CannotConnect
+from core.domain.events import Missed
 from core.store.sqlite import open_store
 from tests.e2e.worlds import brisk
 from tests.fakes.claude.script import Answer, Gate
@@ -109,7 +110,7 @@ async def test_a_silent_gateway_is_noticed_and_what_was_said_meanwhile_is_answer
 )
 async def test_what_discord_will_go_on_refusing_is_one_line_and_no_loop(fake, claude, running, code, why):
     fake.gateway.hang_up(code)
-    with pytest.raises(Unconnectable, match=why):
+    with pytest.raises(CannotConnect, match=why):
         await asyncio.wait_for(running.connected, 10)
 
     assert fake.gateway.identified == 1
@@ -129,7 +130,7 @@ async def test_intents_that_are_refused_twice_are_one_line(fake, claude, running
     fake.gateway.hang_up(4014)
     await fake.until(lambda: fake.gateway.identified == 2, 10)
     fake.gateway.hang_up(4014)
-    with pytest.raises(Unconnectable, match=r"refuses our intents \(4014\)"):
+    with pytest.raises(CannotConnect, match=r"refuses our intents \(4014\)"):
         await asyncio.wait_for(running.connected, 10)
 
     assert fake.gateway.identified == 2
@@ -141,7 +142,7 @@ async def test_shards_that_come_and_go_lose_nothing_and_disturb_nobody(claude, k
         fake.guild(odd, "The other house")
         hall = fake.room("hall", odd)
         async with confab(fake, claude, kept) as running:
-            await until(lambda: len([event for event in running.heard if isinstance(event, Gap)]) == 2)
+            await until(lambda: len([event for event in running.heard if isinstance(event, Missed)]) == 2)
             here, there = [], []
             for number in range(3):
                 gone = next(one for one in fake.gateway.live if one.shard[0] == number % 2)
@@ -207,7 +208,7 @@ def test_a_request_that_discord_never_answers_is_made_again(tmp_path, route):
             fake.fault(route, Fault.HANG)
             await ask(fake)
             async with asyncio.timeout(120):  # the loop's seconds
-                while not told(claude) or (await store.questions.waiting())[0]:
+                while not told(claude) or (await store.questions.count_open())[0]:
                     await asyncio.sleep(0.1)
             await idle(running)
             pages = [one.content for one in fake.visible("general") if one.author == "confab"]

@@ -11,7 +11,8 @@ import pytest
 
 from bots.discord import formatting as look
 from bots.discord.throttle import Pace
-from core.domain.messages import Attachment, Gone, Hindered, Question, Rank, ThreadKey
+from core.domain.errors import CannotAnswer, CannotShow
+from core.domain.messages import Attachment, Question, Rank, ThreadKey
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.discord.limits import Answer as Served
 from tests.fakes.discord.limits import Fault, error, limited
@@ -336,11 +337,11 @@ async def test_a_file_is_fetched_from_discord_only(fake, claude, running):
     place = await surface(running)
 
     assert await place.fetch(file) == b"hello"
-    with pytest.raises(Gone, match="not at Discord"):
+    with pytest.raises(CannotShow, match="not at Discord"):
         await place.fetch(Attachment("1", "a.txt", "text/plain", 5, "https://evil.example/a.txt"))
-    with pytest.raises(Gone, match="no longer there"):
+    with pytest.raises(CannotShow, match="no longer there"):
         await place.fetch(Attachment("1", "a.txt", "text/plain", 5, file.url.partition("?")[0]))
-    with pytest.raises(Hindered, match="larger than the 25 MiB"):
+    with pytest.raises(CannotAnswer, match="larger than the 25 MiB"):
         await place.fetch(Attachment("1", "a.txt", "text/plain", 26 * 2**20, file.url))
 
 
@@ -381,8 +382,8 @@ async def settled_events(fake, running) -> None:
 
 
 async def test_files_hang_on_the_last_page(fake, claude, running):
-    from bots.discord.parse import Place, Us
-    from bots.discord.publisher import Showing
+    from bots.discord.parse import ChannelPlace, Us
+    from bots.discord.publisher import Publisher
     from bots.discord.targets import InChannel
     from core.answering.reply import Reply
     from core.domain.messages import File
@@ -390,12 +391,12 @@ async def test_files_hang_on_the_last_page(fake, claude, running):
     asked = await fake.say("ada", "general", "draw")
     await settled(fake, running)
     question = Question(ThreadKey("discord:8138", "81382", asked), asked, "7001", datetime.now(UTC))
-    outlet = InChannel(running.discord._rest, Place("discord:8138", "81382", "81382"), Us(fake.me), asked, asked)
+    outlet = InChannel(running.discord._rest, ChannelPlace("discord:8138", "81382", "81382"), Us(fake.me), asked, asked)
     pages: list[str] = []
     for _ in range(2):
         reply = Reply(question, lambda page, at: asyncio.sleep(0), pages)
         reply.finish("Here it is.", files=[File("a.csv", "text/csv", b"1,2", "numbers")])
-        await Showing(reply, outlet, Pace(0)).run()
+        await Publisher(reply, outlet, Pace(0)).run()
         pages = reply.pages
 
     (page,) = [one for one in fake.visible("general") if one.author == "confab"]
@@ -404,8 +405,8 @@ async def test_files_hang_on_the_last_page(fake, claude, running):
 
 
 async def test_typing_ends_with_the_first_text(fake, claude, running):
-    from bots.discord.parse import Place, Us
-    from bots.discord.publisher import Showing
+    from bots.discord.parse import ChannelPlace, Us
+    from bots.discord.publisher import Publisher
     from bots.discord.targets import InChannel
     from core.answering.reply import Reply
 
@@ -414,9 +415,9 @@ async def test_typing_ends_with_the_first_text(fake, claude, running):
 
     asked = await fake.say("ada", "general", "talk")
     question = Question(ThreadKey("discord:8138", "81382", asked), asked, "7001", datetime.now(UTC))
-    outlet = InChannel(running.discord._rest, Place("discord:8138", "81382", "81382"), Us(fake.me), asked, asked)
+    outlet = InChannel(running.discord._rest, ChannelPlace("discord:8138", "81382", "81382"), Us(fake.me), asked, asked)
     reply = Reply(question, lambda page, at: asyncio.sleep(0), [])
-    showing = asyncio.create_task(Showing(reply, outlet, Pace(0), typing=0.001).run())
+    showing = asyncio.create_task(Publisher(reply, outlet, Pace(0), typing=0.001).run())
     await until(lambda: typed() > 3)
     reply.say("one")
     await until(lambda: ours(fake) == ["one"])

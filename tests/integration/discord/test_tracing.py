@@ -6,11 +6,12 @@ import aiohttp
 import pytest
 
 from bots.app.health import Health
-from bots.app.supervisor import Connection
+from bots.app.supervisor import Supervisor
 from bots.discord.tracing import WORDS, method
-from bots.ops.http_server import Server
-from core.domain.messages import Question, Said
-from core.telemetry import Called
+from bots.ops.http_server import HttpServer
+from core.domain.events import Posted
+from core.domain.messages import Question
+from core.telemetry import PlatformCalled
 from tests.fakes.discord.limits import Fault, error, limited
 from tests.fakes.discord.nouns import Upload
 from tests.support.guild import answered, confab, settled
@@ -28,7 +29,7 @@ async def ask(fake, running, channel: str = "general") -> None:
 
 async def test_every_request_that_reaches_discord_is_counted_once(fake, claude, kept):
     told = []
-    async with confab(fake, claude, kept, watch=told.append) as running:
+    async with confab(fake, claude, kept, emit=told.append) as running:
         fake.fault(POSTS, limited(0.01))
         fake.fault(POSTS, error(503))
         fake.fault(EDITS, limited(0.01), 2)
@@ -43,18 +44,18 @@ async def test_every_request_that_reaches_discord_is_counted_once(fake, claude, 
 @pytest.mark.parametrize(
     ("route", "trouble", "called"),
     [
-        (POSTS, limited(0.01), Called("discord", POST, "limited")),
-        (POSTS, limited(0.01, everywhere=True), Called("discord", POST, "limited")),
-        (POSTS, error(503), Called("discord", POST, "failed")),
-        (POSTS, Fault.DROP, Called("discord", POST, "failed")),
-        (EDITS, limited(0.01), Called("discord", EDIT, "limited")),
-        (EDITS, error(503), Called("discord", EDIT, "failed")),
+        (POSTS, limited(0.01), PlatformCalled("discord", POST, "limited")),
+        (POSTS, limited(0.01, everywhere=True), PlatformCalled("discord", POST, "limited")),
+        (POSTS, error(503), PlatformCalled("discord", POST, "failed")),
+        (POSTS, Fault.DROP, PlatformCalled("discord", POST, "failed")),
+        (EDITS, limited(0.01), PlatformCalled("discord", EDIT, "limited")),
+        (EDITS, error(503), PlatformCalled("discord", EDIT, "failed")),
     ],
     ids=["limited", "limited everywhere", "failed", "cut", "a command's answer limited", "a command's answer failed"],
 )
 async def test_a_request_is_counted_by_how_it_ended_and_its_repetition_too(fake, claude, kept, route, trouble, called):
     told = []
-    async with confab(fake, claude, kept, watch=told.append) as running:
+    async with confab(fake, claude, kept, emit=told.append) as running:
         fake.fault(route, trouble)
         await answered(running, await fake.interact("ada", "general", "ask", {"prompt": "why?"}))
         await ask(fake, running)
@@ -66,23 +67,23 @@ async def test_a_request_is_counted_by_how_it_ended_and_its_repetition_too(fake,
 
 async def test_a_file_that_is_fetched_is_counted_and_the_gateway_is_not(fake, claude, kept):
     told = []
-    async with confab(fake, claude, kept, watch=told.append) as running:
+    async with confab(fake, claude, kept, emit=told.append) as running:
         await fake.say("ada", "general", f"<@{fake.me}> read this", attachments=[Upload("notes.txt", b"one, two")])
         await settled(fake, running)
-        (said,) = [event for event in running.heard if isinstance(event, Said) and event.message.attachments]
+        (said,) = [event for event in running.heard if isinstance(event, Posted) and event.message.attachments]
         surface = await running.discord.surface(Question(said.key, said.id, said.message.author, said.message.at))
         assert await surface.fetch(said.message.attachments[0]) == b"one, two"
 
-    assert Called("discord", "GET /attachments/{}/{}/{}", "ok") in told
+    assert PlatformCalled("discord", "GET /attachments/{}/{}/{}", "ok") in told
     assert Counter(sign.method for sign in told)["GET /{}"] == 0
 
 
 async def test_the_metrics_tell_of_a_limit(fake, claude, kept):
-    health, server = Health(kept.questions), Server()
-    async with confab(fake, claude, kept, watch=health) as running, server.served("127.0.0.1", 0) as port:
+    health, server = Health(kept.questions), HttpServer()
+    async with confab(fake, claude, kept, emit=health) as running, server.served("127.0.0.1", 0) as port:
         fake.fault(POSTS, limited(0.01))
         await ask(fake, running)
-        with server.mounted(health.routes([Connection(running.discord)])):
+        with server.mounted(health.routes([Supervisor(running.discord)])):
             async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/metrics") as answer:
                 metrics = (await answer.text()).splitlines()
 

@@ -21,10 +21,10 @@ import pytest
 from sqlite_utils import Database, Migrations
 
 from bots.app.doctor import disk, found, priced, questions, shown
-from bots.ops.results import CLAUDE, DATABASE, DISCORD, SECONDS, SLACK, Finding
+from bots.ops.results import CLAUDE, DATABASE, DISCORD, SECONDS, SLACK, CheckResult
 from bots.slack.manifest import SCOPES
 from core.billing.prices import COLUMNS
-from core.store.protocols import Unusable
+from core.domain.errors import StoreUnusable
 from core.store.sqlite import inspect, open_store
 from core.store.sqlite.schema import migrations
 from tests.fakes.claude.client import HAIKU
@@ -187,10 +187,10 @@ async def deaf():
     """A server that takes every connection and says nothing; its address."""
     held = []
 
-    async def hold(_reader, writer):
+    async def lease(_reader, writer):
         held.append(writer)
 
-    server = await asyncio.start_server(hold, "127.0.0.1", 0)
+    server = await asyncio.start_server(lease, "127.0.0.1", 0)
     async with server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
         for writer in held:
@@ -284,7 +284,7 @@ def path(tmp_path):
 async def filled(path):
     """A database with one open question, asked at noon."""
     store = await open_store(f"sqlite:///{path}")
-    await store.questions.hear(asked("1"))
+    await store.questions.ingest(asked("1"))
     await store.shut()
     return path
 
@@ -411,13 +411,13 @@ async def test_a_database_that_another_program_locks_is_unusable(filled):
     with closing(sqlite3.connect(filled)) as other:
         other.execute("BEGIN IMMEDIATE")
 
-        with pytest.raises(Unusable, match="another program keeps it locked; end that program"):
+        with pytest.raises(StoreUnusable, match="another program keeps it locked; end that program"):
             await inspect(f"sqlite:///{filled}", busy=timedelta(0))
 
 
 async def test_a_database_in_use_is_described_with_its_log(filled):
     store = await open_store(f"sqlite:///{filled}")
-    await store.questions.hear(asked("2"))
+    await store.questions.ingest(asked("2"))
     told = await inspect(f"sqlite:///{filled}")
     await store.shut()
 
@@ -494,7 +494,7 @@ async def test_the_command_prints_what_the_manual_shows_and_ends_with_1_until_al
 
     assert (bad, good) == (1, 0)
     assert re.sub(r"[\d,.]+ MB are free", "51,200.0 MB are free", text) == shown_in_the_manual()
-    told = [Finding(**one) for one in json.loads(listed)]
+    told = [CheckResult(**one) for one in json.loads(listed)]
     assert Counter(one.state for one in told) == {"ok": 13, "warning": 2}
     assert [secret for secret in secrets if secret in text + listed] == []
 

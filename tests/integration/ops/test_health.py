@@ -14,14 +14,13 @@ import pytest
 from aiohttp import web
 
 from bots.app.health import Health
-from bots.app.supervisor import Connection
-from bots.ops.http_server import Server
-from core.billing.usage import Usage
-from core.domain.messages import Question, ThreadKey
-from core.settings import Misset
-from core.store.protocols import Outcome, Unavailable
+from bots.app.supervisor import Supervisor
+from bots.ops.http_server import HttpServer
+from core.domain.errors import SettingsError, StoreUnavailable
+from core.domain.messages import Outcome, Question, ThreadKey
+from core.domain.usage import Usage
 from core.store.sqlite import open_store
-from core.telemetry import Beaten, Begun, Called, Closed, Requested
+from core.telemetry import AnswerBegun, HeartbeatSent, PlatformCalled, QuestionClosed, RequestEnded
 from tests.fakes.board import START, Board
 
 ROOT = Path(__file__).parents[3]
@@ -32,8 +31,8 @@ COMMAND = replace(QUESTION, command="help")
 class Away:
     """Questions of a database that is not there."""
 
-    async def waiting(self):
-        raise Unavailable("disk full")
+    async def count_open(self):
+        raise StoreUnavailable("disk full")
 
 
 class Time:
@@ -66,10 +65,10 @@ def health(store, time):
 
 
 @asynccontextmanager
-async def asking(health: Health, *platforms: Board):
+async def completions(health: Health, *platforms: Board):
     """Ask the running server for a path: status and body."""
-    server = Server()
-    routes = health.routes([Connection(platform) for platform in platforms])
+    server = HttpServer()
+    routes = health.routes([Supervisor(platform) for platform in platforms])
     async with server.served("127.0.0.1", 0) as port, aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
 
         async def ask(path: str):
@@ -87,17 +86,17 @@ def named(name: str, offline: str = "") -> Board:
 
 
 async def test_it_lives_as_long_as_it_says_so(health, time):
-    async with asking(health) as ask:
+    async with completions(health) as ask:
         time.seconds = 9
         assert await ask("/healthz") == (200, {"alive": True, "seconds_since_beat": 9.0})
         time.seconds = 10
         assert await ask("/healthz") == (503, {"alive": False, "seconds_since_beat": 10.0})
-        health(Beaten())
+        health(HeartbeatSent())
         assert await ask("/healthz") == (200, {"alive": True, "seconds_since_beat": 0.0})
 
 
 async def test_it_is_ready_when_every_platform_is_connected(health):
-    async with asking(health, named("slack"), named("discord")) as ask:
+    async with completions(health, named("slack"), named("discord")) as ask:
         status, told = await ask("/readyz")
 
     assert status == 200
@@ -110,7 +109,9 @@ async def test_it_is_ready_when_every_platform_is_connected(health):
 
 
 async def test_it_is_not_ready_while_one_is_offline_and_says_why(health):
-    async with asking(health, named("slack"), named("discord", "DISCORD_BOT_TOKEN: Discord does not take it.")) as ask:
+    async with completions(
+        health, named("slack"), named("discord", "DISCORD_BOT_TOKEN: Discord does not take it.")
+    ) as ask:
         status, told = await ask("/readyz")
 
     assert (status, told["ready"]) == (503, False)
@@ -118,7 +119,7 @@ async def test_it_is_not_ready_while_one_is_offline_and_says_why(health):
 
 
 async def test_it_is_not_ready_without_its_database(time):
-    async with asking(Health(Away(), time.clock, time.now), named("slack")) as ask:
+    async with completions(Health(Away(), time.clock, time.now), named("slack")) as ask:
         status, told = await ask("/readyz")
         metrics = await ask("/metrics")
 
@@ -129,10 +130,10 @@ async def test_it_is_not_ready_without_its_database(time):
 async def test_open_questions_are_counted_and_the_oldest_has_an_age(health, store, time):
     board = named("slack", "connecting")
     for thread in ("t1", "t2"):
-        await store.questions.hear(board.said(thread, "U1", "hello"))
+        await store.questions.ingest(board.said(thread, "U1", "hello"))
     time.seconds = 90
 
-    async with asking(health, board) as ask:
+    async with completions(health, board) as ask:
         _, told = await ask("/readyz")
         _, metrics = await ask("/metrics")
 
@@ -144,15 +145,15 @@ async def test_open_questions_are_counted_and_the_oldest_has_an_age(health, stor
 @pytest.mark.parametrize(
     ("sign", "line"),
     [
-        (Closed(QUESTION, Outcome.SHOWN), 'confab_questions_total{outcome="shown",platform="slack"} 1.0'),
-        (Closed(COMMAND, Outcome.REFUSED), 'confab_questions_total{outcome="command",platform="slack"} 1.0'),
-        (Closed(QUESTION, Outcome.SHOWN), 'confab_answer_seconds_bucket{le="3.0",platform="slack"} 1.0'),
-        (Begun(QUESTION), 'confab_first_text_seconds_sum{platform="slack"} 2.5'),
-        (Requested("m", "overloaded", None), 'confab_requests_total{model="m",outcome="overloaded"} 1.0'),
-        (Requested("m", "end_turn", Usage(output=7)), 'confab_tokens_total{kind="output",model="m"} 7.0'),
-        (Requested("m", "end_turn", Usage(input=1, cache_read=3)), "confab_cache_hit_ratio 0.75"),
+        (QuestionClosed(QUESTION, Outcome.SHOWN), 'confab_questions_total{outcome="shown",platform="slack"} 1.0'),
+        (QuestionClosed(COMMAND, Outcome.REFUSED), 'confab_questions_total{outcome="command",platform="slack"} 1.0'),
+        (QuestionClosed(QUESTION, Outcome.SHOWN), 'confab_answer_seconds_bucket{le="3.0",platform="slack"} 1.0'),
+        (AnswerBegun(QUESTION), 'confab_first_text_seconds_sum{platform="slack"} 2.5'),
+        (RequestEnded("m", "overloaded", None), 'confab_requests_total{model="m",outcome="overloaded"} 1.0'),
+        (RequestEnded("m", "end_turn", Usage(output=7)), 'confab_tokens_total{kind="output",model="m"} 7.0'),
+        (RequestEnded("m", "end_turn", Usage(input=1, cache_read=3)), "confab_cache_hit_ratio 0.75"),
         (
-            Called("slack", "chat.update", "limited"),
+            PlatformCalled("slack", "chat.update", "limited"),
             'confab_platform_calls_total{method="chat.update",outcome="limited",platform="slack"} 1.0',
         ),
     ],
@@ -161,7 +162,7 @@ async def test_what_happens_is_counted(health, time, sign, line):
     time.seconds = 2.5
     health(sign)
 
-    async with asking(health) as ask:
+    async with completions(health) as ask:
         status, metrics = await ask("/metrics")
 
     assert status == 200
@@ -170,16 +171,16 @@ async def test_what_happens_is_counted(health, time, sign, line):
 
 async def test_two_in_one_process_do_not_share_their_numbers(store, time):
     one, other = (Health(store.questions, time.clock, time.now) for _ in range(2))
-    one(Begun(QUESTION))
+    one(AnswerBegun(QUESTION))
 
-    async with asking(other) as ask:
+    async with completions(other) as ask:
         _, metrics = await ask("/metrics")
 
     assert "confab_first_text_seconds_count" not in metrics
 
 
 async def test_every_metric_is_in_the_manual(health):
-    async with asking(health) as ask:
+    async with completions(health) as ask:
         _, metrics = await ask("/metrics")
     manual = (ROOT / "docs" / "operations.md").read_text()
 
@@ -192,7 +193,7 @@ async def test_paths_come_and_go_while_it_listens():
     async def hello(request: web.Request) -> web.Response:
         return web.Response(text="hello")
 
-    server = Server()
+    server = HttpServer()
     async with server.served("127.0.0.1", 0) as port, aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
         with server.mounted([web.post("/slack/events", hello)]):
             async with session.post("/slack/events") as told, session.get("/slack/events") as other:
@@ -202,7 +203,9 @@ async def test_paths_come_and_go_while_it_listens():
 
 
 async def test_a_port_that_is_taken_is_one_line_for_the_operator():
-    async with Server().served("127.0.0.1", 0) as port:
-        with pytest.raises(Misset, match=rf"^CONFAB_HTTP_PORT: can't listen on 127.0.0.1:{port} \(Address already"):
-            async with Server().served("127.0.0.1", port):
+    async with HttpServer().served("127.0.0.1", 0) as port:
+        with pytest.raises(
+            SettingsError, match=rf"^CONFAB_HTTP_PORT: can't listen on 127.0.0.1:{port} \(Address already"
+        ):
+            async with HttpServer().served("127.0.0.1", port):
                 pass

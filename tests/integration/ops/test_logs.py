@@ -13,7 +13,7 @@ import pytest
 from bots.ops.logs import Discreet, Json
 from core.domain.messages import Asks
 from core.store.sqlite import open_store
-from core.telemetry import answering
+from core.telemetry import current_question
 from tests.fakes.board import Board
 from tests.fakes.claude.script import Answer
 from tests.fakes.claude.server import ClaudeFake
@@ -101,7 +101,7 @@ def test_ids_are_fields_in_text_and_in_json():
 
 def test_a_line_logged_while_a_question_is_answered_has_its_ids():
     def logged() -> str:
-        answering.set(IDS)
+        current_question.set(IDS)
         return line("hello")
 
     assert copy_context().run(logged).endswith("hello workspace=slack:T1 channel=C1 question=7")
@@ -156,9 +156,9 @@ async def test_an_answer_is_three_lines_with_ids_and_no_word_of_anybody(lines):
         fake.script(Answer(text="The walrus was Paul."))
         async with house(store, fake, board) as assistant:
             event = board.said("t1", "U1", "Who was the walrus?", asks=Asks.CERTAINLY)
-            await assistant.hear(event)
+            await assistant.ingest(event)
             async with asyncio.timeout(10):
-                await assistant.floor.idle()
+                await assistant.worker.idle()
     await store.shut()
 
     where = {"workspace": "board:w1", "channel": "c1", "question": event.message.id}

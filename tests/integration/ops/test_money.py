@@ -9,13 +9,14 @@ import pytest
 from bots.ops.usage_report import compared, shown
 from core.billing import prices
 from core.billing import reconciliation as statements
-from core.billing.budgets import Budget, Period, Standing, refused, renews, unpriced, warning
-from core.billing.usage import Scope, Settled, Spending, Usage
+from core.billing.budgets import Budget, BudgetStatus, Period, refused, renews, unpriced, warning
+from core.billing.usage import PlannedRequest, Scope, Settlement
 from core.commands import TABLE
-from core.commands.registry import Call, Desk, find, run, values
+from core.commands.registry import CommandContext, Invocation, find, run, values
 from core.domain.messages import Question, ThreadKey
+from core.domain.models import Model
 from core.domain.personas import Persona
-from core.prompting.request import Model
+from core.domain.usage import Usage
 from core.store.sqlite import open_store
 from tests.fakes.board import Board
 from tests.integration.ops.test_reconciliation import HEADER, KINDS
@@ -40,10 +41,10 @@ MANUAL = flat((DOCS / "money.md").read_text())
 async def ask(store, person: str, model: str, at: datetime, usage: Usage | None, miss: str | None = None) -> None:
     key = ThreadKey("slack:T024", "C0DEV", "1")
     worst = PRICES.worst(model, BOUND, LONGEST, at.date())
-    reservation = await store.ledger.reserve(Spending(key, "1", person, model, 0, BOUND, LONGEST, at, worst), [])
+    reservation = await store.ledger.reserve(PlannedRequest(key, "1", person, model, 0, BOUND, LONGEST, at, worst), [])
     cost = PRICES.cost(model, usage, at.date()) if usage else None
     paid = {"micro_usd": cost.micro_usd, "saved": cost.saved} if cost else {}
-    await store.ledger.settle(reservation, Settled(usage, "end_turn", at, miss=miss, **paid))
+    await store.ledger.settle(reservation, Settlement(usage, "end_turn", at, miss=miss, **paid))
 
 
 async def lived(store) -> None:
@@ -83,12 +84,12 @@ def give(store):
     async def compose(question, surface) -> None:
         return None
 
-    desk = Desk(store, Persona(model="claude-haiku-5-5"), lambda: NOW, model, compose, TABLE, ZONE)
+    desk = CommandContext(store, Persona(model="claude-haiku-5-5"), lambda: NOW, model, compose, TABLE, ZONE)
 
     async def given(line: str):
         question = Question(ThreadKey("slack:T024", "C0DEV", "1"), "k1", "U1", NOW, command=line)
         row, rest = find(TABLE, line)
-        return await run(row, Call(question, values(row, rest, {}), await board.surface(question), desk))
+        return await run(row, Invocation(question, values(row, rest, {}), await board.surface(question), desk))
 
     return given
 
@@ -114,8 +115,8 @@ async def test_budgets_are_told_as_the_manual_shows_them(give):
 
 def test_refusals_and_warnings_are_worded_as_the_manual_shows_them():
     budget = Budget(Scope("slack:T024", "C0DEV"), Period.MONTH, 25_000_000, ZONE, "U1", NOW)
-    tight = Standing(budget, 24_990_000, renews(Period.MONTH, NOW, ZONE))
-    warned = warning(Standing(budget, 19_250_000, renews(Period.MONTH, NOW, ZONE)))
+    tight = BudgetStatus(budget, 24_990_000, renews(Period.MONTH, NOW, ZONE))
+    warned = warning(BudgetStatus(budget, 19_250_000, renews(Period.MONTH, NOW, ZONE)))
 
     told = [refused(tight, 42_500), unpriced(tight, "claude-next-6"), warned.replace("<#C0DEV>", "#dev")]
     assert [words for words in told if words not in MANUAL] == []

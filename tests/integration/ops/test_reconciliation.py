@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from core.billing.reconciliation import Comparison, Statement, Unreadable, Verdict, compared, read, told
-from core.billing.usage import Reservation, Settled, Spending, Spent, Usage
+from core.billing.reconciliation import Agreement, Comparison, Statement, Unreadable, compared, read, told
+from core.billing.usage import PlannedRequest, Reservation, Settlement, UsageRow
 from core.domain.messages import ThreadKey
+from core.domain.usage import Usage
 from core.store.sqlite import open_store
 from tests.e2e.test_cli import confab
 
@@ -39,11 +40,11 @@ def export(tmp_path):
     return written
 
 
-def bill(usage: Usage = USED, how: str = "used", day: str = DAY, model: str = MODEL, requests: int = 1) -> Spent:
-    return Spent(f"{day} {model} {how}", requests, requests if how == "died" else 0, usage)
+def bill(usage: Usage = USED, how: str = "used", day: str = DAY, model: str = MODEL, requests: int = 1) -> UsageRow:
+    return UsageRow(f"{day} {model} {how}", requests, requests if how == "died" else 0, usage)
 
 
-def comparison(*lines: Spent, theirs: Usage = USED) -> Comparison:
+def comparison(*lines: UsageRow, theirs: Usage = USED) -> Comparison:
     (found,) = compared(Statement({(DAY, MODEL): theirs}, KINDS), lines)
     return found
 
@@ -122,19 +123,19 @@ DIED = bill(Usage(input=100, output=10), "died")
 @pytest.mark.parametrize(
     ("lines", "more", "verdict"),
     [
-        pytest.param([bill()], NOTHING, Verdict.EQUAL, id="the same"),
-        pytest.param([bill(), DIED], NOTHING, Verdict.EQUAL, id="what died was not billed"),
-        pytest.param([bill()], Usage(1), Verdict.DIFFERENT, id="more than we know, and none died"),
-        pytest.param([bill(), DIED], Usage(100, 10), Verdict.EXPLAINED, id="up to the bound of what died"),
-        pytest.param([bill(), DIED], Usage(40, 0, 0, 30, 10, 20), Verdict.EXPLAINED, id="of whichever kind"),
-        pytest.param([bill(), DIED], Usage(101), Verdict.DIFFERENT, id="a longer prompt than its bound"),
-        pytest.param([bill(), DIED], Usage(50, 0, 0, 30, 10, 20), Verdict.DIFFERENT, id="longer in sum"),
-        pytest.param([bill(), DIED], Usage(0, 11), Verdict.DIFFERENT, id="a longer answer than its bound"),
-        pytest.param([bill(), DIED], Usage(web_searches=1), Verdict.DIFFERENT, id="a search, which has no bound"),
-        pytest.param([bill(), DIED], Usage(-1), Verdict.DIFFERENT, id="less than we know"),
-        pytest.param([bill(), DIED], Usage(-1, 0, 0, 1), Verdict.DIFFERENT, id="another kind than we know"),
-        pytest.param([DIED], Usage(-40, -40, 0, -20, 0, -20), Verdict.EXPLAINED, id="only what died"),
-        pytest.param([], NOTHING, Verdict.DIFFERENT, id="nothing of ours"),
+        pytest.param([bill()], NOTHING, Agreement.EQUAL, id="the same"),
+        pytest.param([bill(), DIED], NOTHING, Agreement.EQUAL, id="what died was not billed"),
+        pytest.param([bill()], Usage(1), Agreement.DIFFERENT, id="more than we know, and none died"),
+        pytest.param([bill(), DIED], Usage(100, 10), Agreement.EXPLAINED, id="up to the bound of what died"),
+        pytest.param([bill(), DIED], Usage(40, 0, 0, 30, 10, 20), Agreement.EXPLAINED, id="of whichever kind"),
+        pytest.param([bill(), DIED], Usage(101), Agreement.DIFFERENT, id="a longer prompt than its bound"),
+        pytest.param([bill(), DIED], Usage(50, 0, 0, 30, 10, 20), Agreement.DIFFERENT, id="longer in sum"),
+        pytest.param([bill(), DIED], Usage(0, 11), Agreement.DIFFERENT, id="a longer answer than its bound"),
+        pytest.param([bill(), DIED], Usage(web_searches=1), Agreement.DIFFERENT, id="a search, which has no bound"),
+        pytest.param([bill(), DIED], Usage(-1), Agreement.DIFFERENT, id="less than we know"),
+        pytest.param([bill(), DIED], Usage(-1, 0, 0, 1), Agreement.DIFFERENT, id="another kind than we know"),
+        pytest.param([DIED], Usage(-40, -40, 0, -20, 0, -20), Agreement.EXPLAINED, id="only what died"),
+        pytest.param([], NOTHING, Agreement.DIFFERENT, id="nothing of ours"),
     ],
 )
 def test_what_differs_is_explained_by_the_bound_of_what_died_or_not_at_all(lines, more, verdict):
@@ -148,9 +149,9 @@ def test_only_days_between_the_first_and_the_last_of_the_file_are_compared(expor
     found = compared(statement, ours)
 
     assert [(one.day, one.verdict) for one in found] == [
-        ("2026-08-05", Verdict.EQUAL),
-        ("2026-08-06", Verdict.DIFFERENT),
-        ("2026-08-07", Verdict.EQUAL),
+        ("2026-08-05", Agreement.EQUAL),
+        ("2026-08-06", Agreement.DIFFERENT),
+        ("2026-08-07", Agreement.EQUAL),
     ]
 
 
@@ -159,7 +160,7 @@ def test_the_workspaces_of_a_bill_are_added_up_and_a_model_is_the_same_by_its_da
 
     (found,) = compared(statement, [bill(), bill()])
 
-    assert (found.verdict, found.requests) == (Verdict.EQUAL, 2)
+    assert (found.verdict, found.requests) == (Agreement.EQUAL, 2)
 
 
 def test_what_the_stand_in_answered_was_never_sent(export):
@@ -172,7 +173,7 @@ def test_kinds_that_the_file_has_not_are_not_compared(export):
 
     found = compared(statement, [bill()])
 
-    assert [one.verdict for one in found] == [Verdict.EQUAL]
+    assert [one.verdict for one in found] == [Agreement.EQUAL]
     assert "Not in the file, and so not compared: input, cache_write_5m, cache_write_1h, cache_read, web_searches." in (
         told(statement, found)
     )
@@ -216,7 +217,7 @@ def test_a_day_that_agrees_is_one_line_and_one_that_differs_a_table_with_its_rea
 
 
 NOON = datetime(2026, 8, 5, 12, tzinfo=UTC)
-ADA = Spending(ThreadKey("slack:T024", "C1", "1"), "1", "U1", MODEL, 0, 1000, 500, NOON, 700)
+ADA = PlannedRequest(ThreadKey("slack:T024", "C1", "1"), "1", "U1", MODEL, 0, 1000, 500, NOON, 700)
 
 
 @pytest.fixture
@@ -227,7 +228,7 @@ async def folder(tmp_path):
         spending = replace(ADA, key=ThreadKey(workspace, "C1", "1"))
         reservation = await store.ledger.reserve(spending, [])
         assert isinstance(reservation, Reservation)
-        await store.ledger.settle(reservation, Settled(usage, "end_turn", NOON))
+        await store.ledger.settle(reservation, Settlement(usage, "end_turn", NOON))
     await store.shut()
     return tmp_path
 

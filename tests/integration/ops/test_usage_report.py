@@ -8,16 +8,17 @@ import pytest
 
 from bots.ops.usage_report import shown
 from core.billing.budgets import Budget, Period
-from core.billing.usage import Reservation, Scope, Settled, Spending, Usage
+from core.billing.usage import PlannedRequest, Reservation, Scope, Settlement
+from core.domain.errors import SettingsError
 from core.domain.messages import ThreadKey
-from core.settings import Misset
+from core.domain.usage import Usage
 from core.store.sqlite import open_store
 from tests.e2e.test_cli import confab
 from tests.support.checking import chosen
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 USED = Usage(input=100, output=50, cache_read=30, cache_write_1h=20)
-ADA = Spending(ThreadKey("slack:T024", "C1", "1"), "1", "U1", "claude-haiku-5-5", 0, 1000, 500, NOON, 700)
+ADA = PlannedRequest(ThreadKey("slack:T024", "C1", "1"), "1", "U1", "claude-haiku-5-5", 0, 1000, 500, NOON, 700)
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def ask(store):
     async def asked(usage: Usage | None, micro_usd: int | None = None, saved: int = 0, **changes) -> None:
         reservation = await store.ledger.reserve(replace(ADA, **changes), [])
         assert isinstance(reservation, Reservation)
-        await store.ledger.settle(reservation, Settled(usage, "end_turn", NOON, None, None, micro_usd, saved))
+        await store.ledger.settle(reservation, Settlement(usage, "end_turn", NOON, None, None, micro_usd, saved))
 
     return asked
 
@@ -128,7 +129,7 @@ async def test_a_workspace_that_asked_nothing_in_the_time_says_so(ask, usage):
 
 
 async def test_a_workspace_that_the_ledger_has_not_is_refused_beside_those_that_it_has(filled, usage):
-    with pytest.raises(Misset) as raised:
+    with pytest.raises(SettingsError) as raised:
         await usage("slack:T9")
 
     assert str(raised.value) == ("--workspace: the ledger has no request of slack:T9; it has discord:1, slack:T024.")

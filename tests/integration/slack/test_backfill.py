@@ -17,7 +17,8 @@ from bots.slack.backfill import Search
 from bots.slack.client import Web
 from bots.slack.parse import Us
 from bots.slack.throttle import FEW, LEISURE, SLOW, Leisure, Pace
-from core.domain.messages import Commanded, Missed, ThreadKey
+from core.domain.events import Commanded, MissedRange
+from core.domain.messages import ThreadKey
 from core.store.sqlite import backup, open_store
 from tests.fakes.claude.server import ClaudeFake
 from tests.fakes.discord.world import Clock
@@ -177,7 +178,7 @@ async def test_what_was_not_told_when_we_stopped_is_told_after_the_next_start(to
         await reached.wait()
         await home.answered(2)
         town.clock.forward(HOUR / 2)
-        await home.assistant.floor.look()
+        await home.assistant.worker.look()
         await town.slack.say("bob", "general", "<@U0BOT> meanwhile")
         await home.answered(3)
     await town.lived()
@@ -250,7 +251,7 @@ async def test_what_is_found_is_told_oldest_first_with_commands_and_all_pages(to
         await slack.say("ada", "D0ADA", f"!help {number}")
 
     async with searching(slack, batch=3) as search:
-        found = await search.found(Missed("slack:T024", since))
+        found = await search.found(MissedRange("slack:T024", since))
 
     told = [event.line if isinstance(event, Commanded) else event.message.text for event in found]
     assert told == [words for number in range(7) for words in (str(number), str(number), f"help {number}")]
@@ -266,7 +267,7 @@ async def test_threads_that_did_not_go_on_are_not_read(town):
     ours = tuple(ThreadKey("slack:T024", "C0DEV", root) for root in roots)
 
     async with searching(slack) as search:
-        found = await search.found(Missed("slack:T024", since, ours))
+        found = await search.found(MissedRange("slack:T024", since, ours))
 
     assert [call["ts"] for call in slack.called("conversations.replies")] == [roots[1]]
     assert [event.key.thread for event in found] == [roots[1]]

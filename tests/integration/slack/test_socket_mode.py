@@ -9,14 +9,14 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.slack import bolt_app as bolt
 from bots.slack.parse import Us
-from bots.slack.socket_mode import Patience, Socket
-from core.domain.messages import Gap, Unconnectable
-from core.store.protocols import Unavailable
+from bots.slack.socket_mode import ReconnectPolicy, Socket
+from core.domain.errors import CannotConnect, StoreUnavailable
+from core.domain.events import Missed
 from tests.fakes.slack.faults import Fault
 from tests.fakes.slack.server import SlackFake
 
 US = Us("slack:T024", "U0BOT", "B0BOT", "T024")
-BRISK = Patience(ping=0.02, watch=0.01, lost=0.05, connect=0.2, again=0.005)
+BRISK = ReconnectPolicy(ping=0.02, emit=0.01, lost=0.05, connect=0.2, again=0.005)
 
 
 @pytest.fixture
@@ -31,11 +31,11 @@ class Told(list[str]):
     failing = 0
     delay = 0.0
 
-    async def hear(self, event):
+    async def ingest(self, event):
         if self.failing:
             self.failing -= 1
-            raise Unavailable("the disk is full")
-        if isinstance(event, Gap):
+            raise StoreUnavailable("the disk is full")
+        if isinstance(event, Missed):
             await asyncio.sleep(self.delay)
         self.append("gap")
 
@@ -45,11 +45,11 @@ class Told(list[str]):
 
 
 @asynccontextmanager
-async def listening(slack, told, token=None, offline=lambda _why: None, patience=BRISK):
+async def listening(slack, told, token=None, offline=lambda _why: None, retry_policy=BRISK):
     async with aiohttp.ClientSession() as session:
         client = AsyncWebClient(slack.token, slack.base_url, session=session, retry_handlers=[])
         app = bolt.app(client, US, told.listen)
-        socket = Socket(app, token or slack.app_token, client, told.hear, patience=patience, told=offline)
+        socket = Socket(app, token or slack.app_token, client, told.ingest, retry_policy=retry_policy, told=offline)
         running = asyncio.create_task(socket.run())
         try:
             yield running
@@ -137,7 +137,7 @@ async def test_what_slack_says_of_a_token_is_told_only_where_it_is_a_word(slack)
     slack.fail_next("apps.connections.open", Fault(error=f"your token {slack.app_token} is {'very ' * 99} wrong"))
 
     async with listening(slack, Told()) as running:
-        with pytest.raises(Unconnectable, match=r"take this token \(apps.connections.open: unknown_error\)\.$"):
+        with pytest.raises(CannotConnect, match=r"take this token \(apps.connections.open: unknown_error\)\.$"):
             await asyncio.wait_for(asyncio.shield(running), 5)
 
 
@@ -147,7 +147,7 @@ async def test_a_token_that_is_taken_away_ends_it_in_one_line(slack):
         slack.refuse(slack.app_token, "token_revoked")
         slack.sockets.cut()
 
-        with pytest.raises(Unconnectable, match="SLACK_APP_TOKEN: Slack does not take this token"):
+        with pytest.raises(CannotConnect, match="SLACK_APP_TOKEN: Slack does not take this token"):
             async with asyncio.timeout(5):
                 await running
 

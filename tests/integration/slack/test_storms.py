@@ -8,7 +8,7 @@ from time import monotonic
 
 import pytest
 
-from bots.slack.socket_mode import Patience
+from bots.slack.socket_mode import ReconnectPolicy
 from core.store.sqlite import open_store
 from tests.fakes.claude.script import Answer
 from tests.fakes.claude.server import ClaudeFake
@@ -73,7 +73,7 @@ async def test_threads_whose_events_are_shuffled_and_repeated_lose_and_double_no
 @pytest.mark.parametrize("lost", [False, True], ids=["kept for us", "lost, so looked for"])
 @pytest.mark.parametrize("how", ["disconnect", "cut"])
 async def test_with_a_connection_that_breaks_again_and_again_nothing_is_lost_or_doubled(how, lost):
-    async with at_home(patience=BRISK) as home:
+    async with at_home(retry_policy=BRISK) as home:
         roots = []
         for number in range(5):
             home.slack.outbox.dropping = lost
@@ -130,7 +130,7 @@ async def troubled(method: str, fault: Fault):
     """A house whose calls of `method` meet the fault twice each time that something new happens."""
     async with SlackFake() as slack, ClaudeFake() as claude:
         slack.fail_next(method, fault, 2)
-        async with living(slack, claude, seconds=0.2, patience=BRISK) as home:
+        async with living(slack, claude, seconds=0.2, retry_policy=BRISK) as home:
             yield home
 
 
@@ -155,9 +155,9 @@ async def test_trouble_with_any_method_we_use_loses_and_doubles_no_answer(method
 
 
 async def test_a_connection_that_is_silently_dead_is_made_anew_within_a_minute():
-    usual = Patience()
-    scaled = Patience(*(getattr(usual, name) * SECOND for name in usual.__slots__))
-    async with SlackFake() as slack, listening(slack, told := Told(), patience=scaled):
+    usual = ReconnectPolicy()
+    scaled = ReconnectPolicy(*(getattr(usual, name) * SECOND for name in usual.__slots__))
+    async with SlackFake() as slack, listening(slack, told := Told(), retry_policy=scaled):
         await slack.connected()
         await until(lambda: told == ["gap"])
         await asyncio.sleep(15 * SECOND)

@@ -10,14 +10,15 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.slack.adapter import Slack
 from bots.slack.client import Web
-from bots.slack.directory import People
+from bots.slack.directory import Directory
 from bots.slack.files import fetch
 from bots.slack.parse import Us
 from bots.slack.status import status
-from bots.slack.surface import Surface
+from bots.slack.surface import SlackSurface
 from bots.slack.throttle import Pace
 from core.answering.reply import Reply
-from core.domain.messages import Attachment, File, Gone, Hindered, History, Question, Rank, Reach, ThreadKey
+from core.domain.errors import CannotAnswer, CannotShow
+from core.domain.messages import Attachment, File, History, Question, Rank, Reach, ThreadKey
 from tests.fakes.slack.nouns import BOT, BOT_ID, TEAM
 from tests.fakes.slack.nouns import File as Uploaded
 from tests.fakes.slack.server import SCOPES, SlackFake
@@ -60,7 +61,7 @@ async def test_a_long_history_is_read_page_by_page_and_says_that_it_is_whole(sla
     for number in range(1, 25):
         await slack.say("bob", "dev", str(number), root)
 
-    history = await Surface(web, People(web), asked(root)).history()
+    history = await SlackSurface(web, Directory(web), asked(root)).history()
 
     assert [one.text for one in history.messages] == [str(number) for number in range(25)]
     assert history.reach is Reach.WHOLE
@@ -74,7 +75,7 @@ async def test_a_history_that_is_too_long_is_a_tail_and_says_so(slack, web, repe
     for number in range(1, 45):
         await slack.say("bob", "dev", str(number), root)
 
-    history = await Surface(web, People(web), asked(root), newest=2).history()
+    history = await SlackSurface(web, Directory(web), asked(root), newest=2).history()
 
     shown = [int(one.text) for one in history.messages]
     assert history.reach is Reach.TAIL
@@ -91,7 +92,7 @@ async def test_a_thread_that_was_deleted_whole_is_read_as_empty(platform):
 async def test_a_thread_in_a_channel_that_is_no_more_is_gone(platform):
     surface = await platform.surface(asked("1600000000.000100", "C0GONE"))
 
-    with pytest.raises(Gone, match="the channel is gone"):
+    with pytest.raises(CannotShow, match="the channel is gone"):
         await surface.history()
 
 
@@ -138,7 +139,7 @@ async def test_a_file_is_fetched_with_our_token(slack, platform):
 async def test_a_file_elsewhere_is_not_fetched(slack, platform):
     surface = await platform.surface(asked("1"))
 
-    with pytest.raises(Hindered, match="not kept by Slack"):
+    with pytest.raises(CannotAnswer, match="not kept by Slack"):
         await surface.fetch(Attachment("F1", "a.csv", "text/csv", 3, "https://example.org/a.csv"))
 
 
@@ -147,7 +148,7 @@ async def test_a_login_page_is_no_file():
         platform = Slack(slack.token, app_token="xapp-1", api_url=slack.base_url)
         file = slack.upload(Uploaded("", "a.csv", "text/csv", b"a,b", "U0ADA"), slack.person("ada"))
 
-        with pytest.raises(Hindered, match="files:read"):
+        with pytest.raises(CannotAnswer, match="files:read"):
             await (await platform.surface(asked("1"))).fetch(Attachment(file.id, "a.csv", "text/csv", 3, file.url))
         await platform.close()
 
@@ -155,7 +156,7 @@ async def test_a_login_page_is_no_file():
 async def test_a_file_that_is_too_large_is_refused(slack, web):
     file = slack.upload(Uploaded("", "a.csv", "text/csv", b"a,b", "U0ADA"), slack.person("ada"))
 
-    with pytest.raises(Hindered, match="too large"):
+    with pytest.raises(CannotAnswer, match="too large"):
         await fetch(web, Attachment(file.id, "a.csv", "text/csv", 3, file.url), most=2)
 
 
@@ -240,11 +241,11 @@ async def test_a_status_that_arrives_after_the_message_is_taken_away(slack, web)
     root = await slack.say("ada", "dev", "hello")
     key, gate = asked(root).key, asyncio.Event()
 
-    async def hold(_index, method, phase):
+    async def lease(_index, method, phase):
         if (method, phase) == ("assistant.threads.setStatus", "before"):
             await gate.wait()
 
-    slack.on_request(hold)
+    slack.on_request(lease)
     async with status(web, key, "thinking") as shown:
         await slack.until(lambda: slack.called("assistant.threads.setStatus"))
         await answered(web, key, shown)

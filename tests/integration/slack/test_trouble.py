@@ -6,8 +6,7 @@ import logging
 import pytest
 
 from bots.slack.adapter import Slack
-from core.domain.messages import Unconnectable
-from core.store.protocols import Unavailable
+from core.domain.errors import CannotConnect, StoreUnavailable
 from core.store.sqlite import open_store
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.claude.server import ClaudeFake
@@ -193,13 +192,13 @@ async def test_a_payload_that_makes_no_sense_is_acknowledged_and_the_next_is_ans
 async def test_what_the_store_does_not_take_is_not_acknowledged_and_comes_again():
     async with SlackFake(ack_seconds=0.05) as slack, ClaudeFake() as claude, living(slack, claude) as home:
         telling, failures = home.platform._telling, [1, 1]
-        hear = telling._hear
+        ingest = telling._hear
 
         async def failing(event):
             if failures:
                 failures.pop()
-                raise Unavailable("the disk is full")
-            return await hear(event)
+                raise StoreUnavailable("the disk is full")
+            return await ingest(event)
 
         telling._hear = failing
         root = await slack.say("ada", "dev", "<@U0BOT> hello")
@@ -227,7 +226,7 @@ async def test_a_wrong_bot_token_is_one_line(caplog):
     async with SlackFake() as slack:
         platform = Slack("xoxb-wrong", app_token=slack.app_token, api_url=slack.base_url)
 
-        with pytest.raises(Unconnectable) as raised:
+        with pytest.raises(CannotConnect) as raised:
             await platform.run(nobody)
         await platform.close()
 
@@ -240,7 +239,7 @@ async def test_a_wrong_app_token_is_one_line_and_no_loop():
     async with SlackFake() as slack:
         platform = Slack(slack.token, app_token="xapp-wrong", api_url=slack.base_url)
 
-        with pytest.raises(Unconnectable) as raised:
+        with pytest.raises(CannotConnect) as raised:
             async with asyncio.timeout(5):
                 await platform.run(nobody)
         await platform.close()

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from core.settings import Misset, Settings, read, secrets
+from core.domain.errors import SettingsError
+from core.settings import Settings, read, secrets
 
 ROOT = Path(__file__).parents[3]
 VARIABLES = {name.upper() for name in Settings.model_fields}
@@ -84,7 +85,7 @@ def test_an_empty_value_is_as_if_it_were_not_set(environment):
 def test_a_wrong_value_is_one_line_with_variable_and_mend(environment, variable, value, line):
     environment.setenv(variable, value)
 
-    with pytest.raises(Misset) as raised:
+    with pytest.raises(SettingsError) as raised:
         read()
 
     assert str(raised.value).startswith(line)
@@ -110,7 +111,7 @@ def test_the_program_stops_with_that_line_and_code_2(tmp_path):
 def test_a_file_that_is_no_text_is_one_line(environment, tmp_path):
     (tmp_path / ".env").write_bytes(b"CONFAB_PERSONA=\xff\xfe")
 
-    with pytest.raises(Misset, match="^.env: can't be read .* as UTF-8, or move it away.$"):
+    with pytest.raises(SettingsError, match="^.env: can't be read .* as UTF-8, or move it away.$"):
         read()
 
 

@@ -5,11 +5,11 @@ import logging
 
 import pytest
 
-from bots.app.supervisor import Connection
-from core.domain.messages import Unconnectable
+from bots.app.supervisor import Supervisor
+from core.domain.errors import CannotConnect
 from tests.fakes.board import Board
 
-REFUSED = Unconnectable("SLACK_BOT_TOKEN: Slack does not take this token.")
+REFUSED = CannotConnect("SLACK_BOT_TOKEN: Slack does not take this token.")
 
 
 class Failing(Board):
@@ -22,12 +22,12 @@ class Failing(Board):
         self.pauses: list[float] = []
         self.offlines: list[str] = []
         self.well = asyncio.Event()
-        self.connection = Connection(self, self.sleep, lambda: self.now_at)
+        self.connection = Supervisor(self, self.sleep, lambda: self.now_at)
 
-    async def run(self, hear):
+    async def run(self, ingest):
         if not self.ends:
             self.well.set()
-            await super().run(hear)
+            await super().run(ingest)
         seconds, error = self.ends.pop(0)
         self.now_at += seconds
         if error is not None:
@@ -39,13 +39,13 @@ class Failing(Board):
         await asyncio.sleep(0)
 
 
-async def hear(event):
+async def ingest(event):
     raise AssertionError("nothing is said here")
 
 
 async def ran(platform: Failing) -> None:
     """Run it until it runs for good."""
-    task = asyncio.create_task(platform.connection.run(hear))
+    task = asyncio.create_task(platform.connection.run(ingest))
     await asyncio.wait_for(platform.well.wait(), 5)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from bots.delivery.at_least_once import SHORT, Telling, surely
-from core.domain.messages import Heard, ThreadKey
-from core.store.protocols import Unavailable
+from bots.delivery.at_least_once import SHORT, Redelivery, persist
+from core.domain.errors import StoreUnavailable
+from core.domain.events import Receipt
+from core.domain.messages import ThreadKey
 from tests.support.talk import asked, commanded
 
-HEARD = Heard(new=True, ours=True, question=True, key=ThreadKey("slack:T1", "C1", "1"))
+HEARD = Receipt(new=True, ours=True, question=True, key=ThreadKey("slack:T1", "C1", "1"))
 
 
 class Ear:
@@ -21,11 +22,11 @@ class Ear:
         self.heard: list[str] = []
         self.slept: list[float] = []
 
-    async def hear(self, event) -> Heard:
+    async def ingest(self, event) -> Receipt:
         await asyncio.sleep(0)
         if self.failures:
             self.failures -= 1
-            raise Unavailable("the disk is full")
+            raise StoreUnavailable("the disk is full")
         self.heard.append(event.id)
         return HEARD
 
@@ -42,7 +43,7 @@ class Ear:
 async def test_an_event_is_told_until_it_is_safe_with_longer_and_longer_pauses(caplog):
     ear = Ear(failures=3)
 
-    assert await surely(ear.hear, asked("1"), ear.sleep) == HEARD
+    assert await persist(ear.ingest, asked("1"), ear.sleep) == HEARD
     assert ear.slept == [SHORT, 2 * SHORT, 4 * SHORT]
     assert caplog.text.count("an event waits for the database: the disk is full") == 3
 
@@ -50,13 +51,13 @@ async def test_an_event_is_told_until_it_is_safe_with_longer_and_longer_pauses(c
 async def test_what_is_safe_may_be_acknowledged():
     ear = Ear()
 
-    assert await Telling(ear.hear).kept([asked("1"), asked("2")]) is True
+    assert await Redelivery(ear.ingest).kept([asked("1"), asked("2")]) is True
     assert ear.heard == [asked("1").id, asked("2").id]
 
 
 async def test_what_is_not_safe_is_not_acknowledged_and_told_again_beside_what_comes_next():
     ear = Ear(failures=2)
-    telling = Telling(ear.hear, ear.sleep)
+    telling = Redelivery(ear.ingest, ear.sleep)
 
     assert await telling.kept([asked("1")]) is False
     await ear.until(asked("1").id)
@@ -65,7 +66,7 @@ async def test_what_is_not_safe_is_not_acknowledged_and_told_again_beside_what_c
 
 async def test_what_comes_again_meanwhile_is_told_again_only_once():
     ear = Ear(failures=2)
-    telling = Telling(ear.hear, ear.sleep)
+    telling = Redelivery(ear.ingest, ear.sleep)
 
     assert [await telling.kept([asked("1")]), await telling.kept([asked("1")])] == [False, False]
     await ear.until(asked("1").id)
@@ -77,7 +78,7 @@ async def test_what_comes_again_meanwhile_is_told_again_only_once():
 async def test_a_command_that_was_said_to_have_failed_does_not_happen_later():
     ear = Ear(failures=1)
 
-    assert await Telling(ear.hear, ear.sleep).kept([commanded("persona show")]) is False
+    assert await Redelivery(ear.ingest, ear.sleep).kept([commanded("persona show")]) is False
     await asyncio.sleep(0.01)
 
     assert (ear.heard, ear.slept) == ([], [])
@@ -85,7 +86,7 @@ async def test_a_command_that_was_said_to_have_failed_does_not_happen_later():
 
 async def test_when_it_stops_nothing_is_told_any_more():
     ear = Ear(failures=10**6)
-    telling = Telling(ear.hear, ear.sleep)
+    telling = Redelivery(ear.ingest, ear.sleep)
     await telling.kept([asked("1"), replace(asked("2"), id="e2")])
     await telling.stop()
     tries = len(ear.slept)

@@ -5,19 +5,20 @@ import asyncio
 import pytest
 
 from bots.delivery.at_least_once import SHORT
-from bots.delivery.backfill import BETWEEN, ROUND, SETTLE, TRIES, CatchingUp
-from core.domain.messages import CaughtUp, Gap, Heard, Missed, Said, ThreadKey
-from core.store.protocols import Unavailable
+from bots.delivery.backfill import BETWEEN, ROUND, SETTLE, TRIES, Backfill
+from core.domain.errors import StoreUnavailable
+from core.domain.events import Backfilled, Missed, MissedRange, Posted, Receipt
+from core.domain.messages import ThreadKey
 from tests.support.talk import asked, at, deleted, edited, perhaps, thread
 
-ALL = Gap("g", "slack")
-ONE, TWO = Missed("slack:T1", at(0)), Missed("slack:T2", at(0))
+ALL = Missed("g", "slack")
+ONE, TWO = MissedRange("slack:T1", at(0)), MissedRange("slack:T2", at(0))
 
 
 class World:
     """A store that asks for what `missed` says, a search that finds `events`, and everything in its order."""
 
-    def __init__(self, *missed: Missed, events: tuple[Said, ...] = ()) -> None:
+    def __init__(self, *missed: MissedRange, events: tuple[Posted, ...] = ()) -> None:
         self.missed = missed
         self.events = events
         self.happened: list[object] = []
@@ -25,13 +26,13 @@ class World:
         self.finding = asyncio.Event()
         self.finding.set()
 
-    async def hear(self, event):
+    async def ingest(self, event):
         if self.failures:
             raise self.failures.pop()
-        self.happened.append(event.workspace if isinstance(event, CaughtUp) else event.id)
-        gap = isinstance(event, Gap)
-        question = isinstance(event, Said) and event.asks.value == "certainly"
-        return Heard(
+        self.happened.append(event.workspace if isinstance(event, Backfilled) else event.id)
+        gap = isinstance(event, Missed)
+        question = isinstance(event, Posted) and event.asks.value == "certainly"
+        return Receipt(
             new=True, ours=False, question=question, key=ThreadKey("", "", ""), missed=self.missed if gap else ()
         )
 
@@ -55,24 +56,24 @@ def world():
     return World(ONE, events=(asked("1"), perhaps("2"), asked("3")))
 
 
-def catching(world) -> CatchingUp:
-    return CatchingUp(world.hear, world.find, world.sleep)
+def catching(world) -> Backfill:
+    return Backfill(world.ingest, world.find, world.sleep)
 
 
 ROUNDS = [SETTLE, "look in slack:T1", "event-1", BETWEEN, "event-2", "event-3", BETWEEN, "slack:T1", ROUND]
 
 
 async def test_what_is_found_is_told_at_leisure_and_then_the_workspace_is_caught_up(world):
-    await catching(world).hear(ALL)
+    await catching(world).ingest(ALL)
 
     await world.until("g", *ROUNDS)
 
 
-async def looking(world) -> CatchingUp:
+async def looking(world) -> Backfill:
     """What has just begun to look; it finds nothing until `world.finding` is set."""
     catcher = catching(world)
     world.finding.clear()
-    await catcher.hear(ALL)
+    await catcher.ingest(ALL)
     await world.until("g", SETTLE, "look in slack:T1")
     return catcher
 
@@ -80,7 +81,7 @@ async def looking(world) -> CatchingUp:
 async def test_what_is_deleted_while_we_look_for_it_is_not_told(world):
     catcher = await looking(world)
     for event in (deleted("1"), edited("1", "changed", 30), deleted("2", thread("1", channel="C2"))):
-        await catcher.hear(event)
+        await catcher.ingest(event)
     world.finding.set()
 
     heard = ["delete-1", "edit-1-30", "delete-2"]
@@ -90,7 +91,7 @@ async def test_what_is_deleted_while_we_look_for_it_is_not_told(world):
 async def test_what_is_edited_while_we_look_for_it_is_told_with_its_last_edit(world):
     catcher = await looking(world)
     for event in (edited("2", "changed", 30), edited("2", "changed again", 40)):
-        await catcher.hear(event)
+        await catcher.ingest(event)
     world.finding.set()
 
     heard, found = ["edit-2-30", "edit-2-40"], ["event-1", BETWEEN, "event-2", "edit-2-40", "event-3", BETWEEN]
@@ -98,13 +99,13 @@ async def test_what_is_edited_while_we_look_for_it_is_told_with_its_last_edit(wo
 
 
 async def test_what_is_deleted_while_the_store_takes_it_is_deleted_behind_it(world):
-    async def hear(event):
+    async def ingest(event):
         if event.id == "event-3":
-            await catcher.hear(deleted("3"))
-        return await world.hear(event)
+            await catcher.ingest(deleted("3"))
+        return await world.ingest(event)
 
-    catcher = CatchingUp(hear, world.find, world.sleep)
-    await catcher.hear(ALL)
+    catcher = Backfill(ingest, world.find, world.sleep)
+    await catcher.ingest(ALL)
 
     await world.until("g", *ROUNDS[:-4], "delete-3", "event-3", "delete-3", BETWEEN, "slack:T1", ROUND)
 
@@ -112,16 +113,16 @@ async def test_what_is_deleted_while_the_store_takes_it_is_deleted_behind_it(wor
 async def test_what_was_deleted_before_we_looked_is_told_if_it_is_found(world):
     """It can't be: the platform shows it no more. So nothing is remembered while nobody looks."""
     catcher = catching(world)
-    await catcher.hear(deleted("1"))
-    await catcher.hear(ALL)
+    await catcher.ingest(deleted("1"))
+    await catcher.ingest(ALL)
 
     await world.until("delete-1", "g", *ROUNDS)
 
 
 async def test_where_nothing_was_missed_nothing_is_looked_for():
     world = World()
-    await catching(world).hear(ALL)
-    await catching(world).hear(asked("1"))
+    await catching(world).ingest(ALL)
+    await catching(world).ingest(asked("1"))
     await asyncio.sleep(0.01)
 
     assert world.happened == ["g", "event-1"]
@@ -130,10 +131,10 @@ async def test_where_nothing_was_missed_nothing_is_looked_for():
 async def test_a_gap_that_comes_during_a_look_is_looked_through_after_it(world):
     catcher = catching(world)
     world.finding.clear()
-    await catcher.hear(ALL)
+    await catcher.ingest(ALL)
     await world.until("g", SETTLE, "look in slack:T1")
-    await catcher.hear(ALL)
-    await catcher.hear(ALL)
+    await catcher.ingest(ALL)
+    await catcher.ingest(ALL)
     world.finding.set()
 
     behind = [one for one in ROUNDS[2:] if one != "slack:T1"]
@@ -143,9 +144,9 @@ async def test_a_gap_that_comes_during_a_look_is_looked_through_after_it(world):
 async def test_gaps_every_few_seconds_are_looked_through_once_a_round(world):
     world.events = ()
     catcher = catching(world)
-    await catcher.hear(ALL)
+    await catcher.ingest(ALL)
     await world.until("g", SETTLE, "look in slack:T1", "slack:T1", ROUND)
-    await catcher.hear(ALL)
+    await catcher.ingest(ALL)
 
     again = ["g", SETTLE, "look in slack:T1", "slack:T1", ROUND]
     await world.until(*again, *again)
@@ -162,7 +163,7 @@ async def test_a_look_that_fails_is_tried_again_and_does_not_keep_the_next_from_
         return await finding(missed)
 
     world.events = ()
-    await CatchingUp(world.hear, find, world.sleep).hear(ALL)
+    await Backfill(world.ingest, find, world.sleep).ingest(ALL)
 
     again = [SETTLE, "look in slack:T1", "slack:T1", ROUND] if failures == 1 else [SETTLE, ROUND] * TRIES
     await world.until("g", SETTLE, "look in slack:T2", "slack:T2", ROUND, *again)
@@ -172,9 +173,9 @@ async def test_a_look_that_fails_is_tried_again_and_does_not_keep_the_next_from_
 async def test_what_the_store_does_not_take_is_told_again(world, caplog):
     catcher = catching(world)
     world.finding.clear()
-    await catcher.hear(ALL)
+    await catcher.ingest(ALL)
     await world.until("g", SETTLE, "look in slack:T1")
-    world.failures = [Unavailable("the disk is full")]
+    world.failures = [StoreUnavailable("the disk is full")]
     world.finding.set()
 
     await world.until("g", *ROUNDS[:2], SHORT, *ROUNDS[2:])
@@ -184,7 +185,7 @@ async def test_what_the_store_does_not_take_is_told_again(world, caplog):
 async def test_when_it_stops_it_looks_no_further(world):
     catcher = catching(world)
     world.finding.clear()
-    await catcher.hear(ALL)
+    await catcher.ingest(ALL)
     await world.until("g", SETTLE, "look in slack:T1")
     await catcher.stop()
     world.finding.set()

@@ -7,7 +7,8 @@ import aiohttp
 import pytest
 
 from bots.delivery.fencing import fenced
-from core.worker.lease import Dropped, Hold, Life, holding
+from core.domain.errors import LeaseLost
+from core.worker.lease import ProcessLease, QuestionLease, current_lease
 from tests.unit.core.worker.test_lease import LEASE
 
 
@@ -30,8 +31,8 @@ async def server():
         yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/", received
 
 
-async def ask(url: str, hold: Hold | None) -> int:
-    holding.set(hold)
+async def ask(url: str, lease: QuestionLease | None) -> int:
+    current_lease.set(lease)
     async with (
         aiohttp.ClientSession(trace_configs=[fenced(aiohttp.TraceConfig())]) as session,
         session.post(url, json={"page": 1}) as answer,
@@ -40,11 +41,11 @@ async def ask(url: str, hold: Hold | None) -> int:
 
 
 async def test_a_request_of_one_who_holds_the_floor_goes_out(clock):
-    life = Life(clock)
-    life.beaten(clock.now + LEASE)
+    process_lease = ProcessLease(clock)
+    process_lease.renew(clock.now + LEASE)
 
     async with server() as (url, _):
-        assert await ask(url, Hold(life)) == 200
+        assert await ask(url, QuestionLease(process_lease)) == 200
 
 
 async def test_a_request_that_answers_no_question_goes_out():
@@ -53,16 +54,16 @@ async def test_a_request_that_answers_no_question_goes_out():
 
 
 async def test_of_one_who_lost_the_floor_while_the_connection_opened_nothing_is_sent(clock):
-    life = Life(clock)
-    hold = Hold(life)
+    process_lease = ProcessLease(clock)
+    lease = QuestionLease(process_lease)
     async with server() as (url, received):
-        asking = asyncio.create_task(ask(url, hold))
+        completions = asyncio.create_task(ask(url, lease))
         await asyncio.sleep(0.05)
-        assert not asking.done()
-        hold.drop()
-        life.beaten(clock.now + LEASE)
+        assert not completions.done()
+        lease.drop()
+        process_lease.renew(clock.now + LEASE)
 
-        with pytest.raises(Dropped):
-            await asking
+        with pytest.raises(LeaseLost):
+            await completions
 
         assert received == []

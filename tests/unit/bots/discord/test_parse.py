@@ -7,16 +7,17 @@ from pathlib import Path
 import pytest
 
 from bots.discord import parse as read
-from bots.discord.parse import DIRECT, Place, Us
-from core.domain.messages import Asks, Attachment, Deleted, Edited, Message, Said, ThreadKey
+from bots.discord.parse import DIRECT, ChannelPlace, Us
+from core.domain.events import Deleted, Edited, Posted
+from core.domain.messages import Asks, Attachment, Message, ThreadKey
 
 SAMPLES = Path(__file__).parents[3] / "payloads" / "discord"
 NAMES = {"81383": "dev", "813802": "crew", "813803": "Confab"}
 US = Us("4343", frozenset({"813803"}), NAMES.get)
-CHANNEL = Place("discord:8138", "81382", "81382")
-THREAD = Place("discord:8138", "81382", "1473600000000000005", whole=True)
-FORUM = Place("discord:8138", "81385", "1473600000000000034", whole=True)
-DM = Place(DIRECT, "9001", "9001", whole=True)
+CHANNEL = ChannelPlace("discord:8138", "81382", "81382")
+THREAD = ChannelPlace("discord:8138", "81382", "1473600000000000005", whole=True)
+FORUM = ChannelPlace("discord:8138", "81385", "1473600000000000034", whole=True)
+DM = ChannelPlace(DIRECT, "9001", "9001", whole=True)
 EDITED = datetime(2026, 11, 21, 9, 5, tzinfo=UTC)
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 
@@ -192,7 +193,7 @@ def test_a_message_is_read(payload, place, thread, asks, read_as):
     assert said is not None
     assert (said.id, said.key, said.message, said.asks) == (read_as.id, key, read_as, asks)
     assert json.loads(said.address) == address
-    assert said == Said(read_as.id, key, read_as, asks, said.address)
+    assert said == Posted(read_as.id, key, read_as, asks, said.address)
 
 
 @pytest.mark.parametrize("payload", ["pin", "thread_created", "thread_starter"])

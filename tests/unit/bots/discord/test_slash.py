@@ -6,15 +6,15 @@ from discord import app_commands
 
 from bots.discord import slash as commands
 from core.commands import TABLE
-from core.commands.registry import Call, Kind, Parameter, Row
-from core.domain.messages import Answer, Rank
+from core.commands.registry import Command, Invocation, Parameter, ParameterKind
+from core.domain.messages import CommandResult, Rank
 
 
 async def nothing(*_: object) -> None: ...
 
 
-async def answer(call: Call) -> Answer:
-    return Answer("")
+async def answer(call: Invocation) -> CommandResult:
+    return CommandResult("")
 
 
 def uploaded(table) -> dict[str, dict]:
@@ -51,32 +51,40 @@ def test_ask_takes_a_prompt_and_may_be_private():
     ("parameter", "option"),
     [
         pytest.param(
-            Parameter("text", Kind.LONG, "words", required=True), {"type": 3, "required": False}, id="long: or a form"
+            Parameter("text", ParameterKind.LONG, "words", required=True),
+            {"type": 3, "required": False},
+            id="long: or a form",
         ),
-        pytest.param(Parameter("text", Kind.TEXT, "words", required=True), {"type": 3, "required": True}, id="text"),
-        pytest.param(Parameter("count", Kind.NUMBER, "words"), {"type": 4, "required": False}, id="number"),
-        pytest.param(Parameter("amount", Kind.MONEY, "words"), {"type": 3, "required": False}, id="money"),
-        pytest.param(Parameter("day", Kind.DATE, "words"), {"type": 3, "required": False}, id="date"),
-        pytest.param(Parameter("who", Kind.PERSON, "words"), {"type": 6, "required": False}, id="person"),
-        pytest.param(Parameter("paper", Kind.FILE, "words"), {"type": 11, "required": False}, id="file"),
         pytest.param(
-            Parameter("size", Kind.CHOICE, "words", choices=("s", "l")),
+            Parameter("text", ParameterKind.TEXT, "words", required=True), {"type": 3, "required": True}, id="text"
+        ),
+        pytest.param(Parameter("count", ParameterKind.NUMBER, "words"), {"type": 4, "required": False}, id="number"),
+        pytest.param(Parameter("amount", ParameterKind.MONEY, "words"), {"type": 3, "required": False}, id="money"),
+        pytest.param(Parameter("day", ParameterKind.DATE, "words"), {"type": 3, "required": False}, id="date"),
+        pytest.param(Parameter("who", ParameterKind.PERSON, "words"), {"type": 6, "required": False}, id="person"),
+        pytest.param(Parameter("paper", ParameterKind.FILE, "words"), {"type": 11, "required": False}, id="file"),
+        pytest.param(
+            Parameter("size", ParameterKind.CHOICE, "words", choices=("s", "l")),
             {"type": 3, "required": False, "choices": [{"name": "s", "value": "s"}, {"name": "l", "value": "l"}]},
             id="choice",
         ),
-        pytest.param(Parameter("as", Kind.NUMBER, "words"), {"type": 4, "required": False}, id="a word of Python's"),
         pytest.param(
-            Parameter("model", Kind.TEXT, "words"), {"type": 3, "required": False, "autocomplete": True}, id="a model"
+            Parameter("as", ParameterKind.NUMBER, "words"), {"type": 4, "required": False}, id="a word of Python's"
         ),
         pytest.param(
-            Parameter("word", Kind.TEXT, "words", choices=("a",)),
+            Parameter("model", ParameterKind.TEXT, "words"),
+            {"type": 3, "required": False, "autocomplete": True},
+            id="a model",
+        ),
+        pytest.param(
+            Parameter("word", ParameterKind.TEXT, "words", choices=("a",)),
             {"type": 3, "required": False, "autocomplete": True},
             id="text with suggestions",
         ),
     ],
 )
 def test_each_kind_of_parameter_is_an_option_of_its_type(parameter, option):
-    (found,) = uploaded([Row("do", "Do it", answer, (parameter,))])["do"]["options"]
+    (found,) = uploaded([Command("do", "Do it", answer, (parameter,))])["do"]["options"]
 
     assert found == option | {"name": parameter.name, "description": "words"}
 
@@ -103,7 +111,7 @@ def test_two_words_make_a_group():
     ],
 )
 def test_default_permissions_follow_the_rank(rows, permissions):
-    table = [Row(words, "About", answer, rank=rank) for words, rank in rows]
+    table = [Command(words, "About", answer, rank=rank) for words, rank in rows]
 
     assert uploaded(table)["bill"]["default_member_permissions"] == permissions
 
@@ -115,9 +123,9 @@ def test_every_command_states_where_it_can_be_given():
 
 
 async def test_a_form_asks_for_one_long_text():
-    parameter = Parameter("text", Kind.LONG, "the system prompt, in your own words", required=True)
+    parameter = Parameter("text", ParameterKind.LONG, "the system prompt, in your own words", required=True)
 
-    form = commands.form(Row("persona set", "About", answer, (parameter,)), parameter, nothing).to_dict()
+    form = commands.form(Command("persona set", "About", answer, (parameter,)), parameter, nothing).to_dict()
 
     (label,) = form["components"]
     assert (form["title"], label["label"]) == ("/persona set", "text")
@@ -134,6 +142,6 @@ async def test_a_form_asks_for_one_long_text():
 
 
 async def test_suggestions_hold_what_is_typed():
-    parameter = Parameter("word", Kind.TEXT, "words", choices=("claude-haiku-5-5", "claude-opus-5-2"))
+    parameter = Parameter("word", ParameterKind.TEXT, "words", choices=("claude-haiku-5-5", "claude-opus-5-2"))
 
-    assert await commands.static(Row("do", "Do it", answer), parameter, "OPUS") == ["claude-opus-5-2"]
+    assert await commands.static(Command("do", "Do it", answer), parameter, "OPUS") == ["claude-opus-5-2"]

@@ -9,19 +9,8 @@ import pytest
 
 from bots.slack.parse import Us, history, message, told
 from bots.slack.slash import form, slashed, submitted
-from core.domain.messages import (
-    Asks,
-    Attachment,
-    Commanded,
-    Deleted,
-    Edited,
-    History,
-    Message,
-    Pressed,
-    Reach,
-    Said,
-    ThreadKey,
-)
+from core.domain.events import Commanded, Deleted, Edited, Posted, Pressed
+from core.domain.messages import Asks, Attachment, History, Message, Reach, ThreadKey
 
 US = Us("slack:T024", "U0BOT", "B0BOT", "T024")
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -43,8 +32,8 @@ def at(ts: str) -> datetime:
     return datetime.fromtimestamp(int(seconds), UTC).replace(microsecond=int(micros))
 
 
-def said(text: str, asks: Asks, ts: str = ROOT, author: str = "U0ADA", key: ThreadKey = KEY, **more) -> Said:
-    return Said(ts, key, Message(ts, author, text, at(ts), **more), asks)
+def said(text: str, asks: Asks, ts: str = ROOT, author: str = "U0ADA", key: ThreadKey = KEY, **more) -> Posted:
+    return Posted(ts, key, Message(ts, author, text, at(ts), **more), asks)
 
 
 DIRECT = ThreadKey("slack:T024", "D0ADA", ROOT)

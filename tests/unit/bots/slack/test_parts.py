@@ -16,8 +16,9 @@ from bots.slack.manifest import EVENTS, SCOPES, manifest
 from bots.slack.parse import Us
 from bots.slack.throttle import Pace
 from core.commands import TABLE
+from core.domain.errors import SettingsError
 from core.domain.messages import Rank
-from core.settings import Misset, Settings
+from core.settings import Settings
 from tests.fakes.slack import events as slack_events
 from tests.fakes.slack import server as slack
 from tests.fakes.slack.nouns import Clock
@@ -76,7 +77,7 @@ BOT, APP = "xoxb-1-2", "xapp-1-2"
     ],
 )
 def test_tokens_that_make_no_connection_are_named_in_one_line(given, words):
-    with pytest.raises(Misset) as raised:
+    with pytest.raises(SettingsError) as raised:
         Slack.of(settings(**given))
 
     assert str(raised.value).startswith(words)

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from core.answering.bot_loop_guard import Breaker, Verdict
-from core.domain.messages import Asks, Heard, Question
+from core.answering.bot_loop_guard import BotLoopGuard, Verdict
+from core.domain.events import Receipt
+from core.domain.messages import Asks, Question
 from core.store.protocols import Claim
 from tests.support.talk import KEY, NOON, asked, deleted, message, perhaps, said, thread
 
@@ -17,8 +18,8 @@ QUESTION = Question(KEY, "1", "B1", NOON)
 
 
 @pytest.fixture
-def breaker(clock):
-    return Breaker({"B1", "B2"}, clock)
+def loop_guard(clock):
+    return BotLoopGuard({"B1", "B2"}, clock)
 
 
 def claim(name: str, *people: str, channel: str = "C1") -> Claim:
@@ -29,12 +30,12 @@ def claim(name: str, *people: str, channel: str = "C1") -> Claim:
     return Claim(1, questions[0], "p", tuple(questions[1:]))
 
 
-def verdicts(breaker, *names: str, **where: str) -> list[Verdict]:
-    return [breaker.verdict(claim(name, **where)) for name in names]
+def verdicts(loop_guard, *names: str, **where: str) -> list[Verdict]:
+    return [loop_guard.verdict(claim(name, **where)) for name in names]
 
 
-def heard(breaker, event, ours: bool = True, new: bool = True) -> None:
-    breaker.attended(event, Heard(new=new, ours=ours, question=True, key=event.key))
+def heard(loop_guard, event, ours: bool = True, new: bool = True) -> None:
+    loop_guard.attended(event, Receipt(new=new, ours=ours, question=True, key=event.key))
 
 
 @pytest.mark.parametrize(
@@ -47,34 +48,34 @@ def heard(breaker, event, ours: bool = True, new: bool = True) -> None:
     ],
     ids=["a bot that may", "another bot", "another bot's follow-up", "a person"],
 )
-def test_only_bots_that_may_ask_are_heeded(breaker, event, asks):
-    assert breaker.heeded(event) == replace(event, asks=asks)
+def test_only_bots_that_may_ask_are_heeded(loop_guard, event, asks):
+    assert loop_guard.heeded(event) == replace(event, asks=asks)
 
 
-def test_what_is_not_said_counts_as_it_is(breaker):
-    assert breaker.heeded(deleted("1")) == deleted("1")
+def test_what_is_not_said_counts_as_it_is(loop_guard):
+    assert loop_guard.heeded(deleted("1")) == deleted("1")
 
 
-def test_after_five_answers_in_a_row_it_says_so_once_and_is_silent(breaker):
-    assert verdicts(breaker, *"12345678") == [ANSWER] * 5 + [SAY_SO, SILENCE, SILENCE]
+def test_after_five_answers_in_a_row_it_says_so_once_and_is_silent(loop_guard):
+    assert verdicts(loop_guard, *"12345678") == [ANSWER] * 5 + [SAY_SO, SILENCE, SILENCE]
 
 
-def test_a_question_taken_up_again_gets_the_same_verdict(breaker):
-    assert verdicts(breaker, *"123456") == verdicts(breaker, *"123456") == [ANSWER] * 5 + [SAY_SO]
+def test_a_question_taken_up_again_gets_the_same_verdict(loop_guard):
+    assert verdicts(loop_guard, *"123456") == verdicts(loop_guard, *"123456") == [ANSWER] * 5 + [SAY_SO]
 
 
-def test_each_channel_has_its_own(breaker):
-    verdicts(breaker, *"123456")
+def test_each_channel_has_its_own(loop_guard):
+    verdicts(loop_guard, *"123456")
 
-    assert verdicts(breaker, "7", channel="C2") == [ANSWER]
+    assert verdicts(loop_guard, "7", channel="C2") == [ANSWER]
 
 
-def test_people_are_always_answered_also_together_with_bots(breaker):
-    verdicts(breaker, *"123456")
+def test_people_are_always_answered_also_together_with_bots(loop_guard):
+    verdicts(loop_guard, *"123456")
 
-    assert breaker.verdict(claim("7", "U1")) is ANSWER
-    assert breaker.verdict(claim("8", "B1", "U1")) is ANSWER
-    assert breaker.verdict(claim("9", "B1", "B2")) is SILENCE
+    assert loop_guard.verdict(claim("7", "U1")) is ANSWER
+    assert loop_guard.verdict(claim("8", "B1", "U1")) is ANSWER
+    assert loop_guard.verdict(claim("9", "B1", "B2")) is SILENCE
 
 
 @pytest.mark.parametrize(
@@ -89,26 +90,26 @@ def test_people_are_always_answered_also_together_with_bots(breaker):
     ],
     ids=["a person", "a person, in no thread of ours", "a person, told twice", "a bot", "ourselves", "a deletion"],
 )
-def test_only_a_person_in_a_thread_of_ours_lets_bots_go_on(breaker, event, seen, verdict):
-    verdicts(breaker, *"123456")
-    heard(breaker, event, **seen)
+def test_only_a_person_in_a_thread_of_ours_lets_bots_go_on(loop_guard, event, seen, verdict):
+    verdicts(loop_guard, *"123456")
+    heard(loop_guard, event, **seen)
 
-    assert verdicts(breaker, "7") == [verdict]
+    assert verdicts(loop_guard, "7") == [verdict]
 
 
-def test_after_a_while_it_goes_on_and_says_so_again_when_it_stops_again(breaker, clock):
-    verdicts(breaker, *"1234567")
+def test_after_a_while_it_goes_on_and_says_so_again_when_it_stops_again(loop_guard, clock):
+    verdicts(loop_guard, *"1234567")
     clock.tick(600)
 
-    assert verdicts(breaker, *"abcdefg") == [ANSWER] * 5 + [SAY_SO, SILENCE]
+    assert verdicts(loop_guard, *"abcdefg") == [ANSWER] * 5 + [SAY_SO, SILENCE]
 
 
-def test_slow_talk_is_stopped_too_for_a_day(breaker, clock):
+def test_slow_talk_is_stopped_too_for_a_day(loop_guard, clock):
     found = []
     for number in range(30):
         clock.tick(200)
-        found += verdicts(breaker, f"{number}")
+        found += verdicts(loop_guard, f"{number}")
     clock.tick(24 * 3600)
 
     assert found == [ANSWER] * 20 + [SAY_SO] + [SILENCE] * 9
-    assert verdicts(breaker, "later") == [ANSWER]
+    assert verdicts(loop_guard, "later") == [ANSWER]

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from core.answering.reply import Reply
+from core.domain.errors import LeaseLost
 from core.domain.messages import File, Question, ThreadKey
-from core.worker.lease import Dropped
 
 QUESTION = Question(ThreadKey("test:1", "c", "t"), "1", "U1", datetime(2026, 11, 21, tzinfo=UTC))
 
@@ -28,11 +28,11 @@ def reply(kept):
 async def test_a_watcher_sees_the_newest_text_only_and_at_last_the_final_one(reply):
     seen = []
 
-    async def watch():
+    async def emit():
         async for text in reply.texts():
             seen.append((text, reply.whole))
 
-    watching = asyncio.create_task(watch())
+    watching = asyncio.create_task(emit())
     await asyncio.sleep(0)
     reply.say("a")
     reply.say("a b")
@@ -61,31 +61,31 @@ async def test_an_empty_reply_ends_too(reply):
 
 async def test_pages_are_written_down_once_known(reply, kept):
     at = QUESTION.at
-    await reply.posted("p2", at)
-    await reply.posted("p2")
+    await reply.record_page("p2", at)
+    await reply.record_page("p2")
 
     assert (reply.pages, kept) == (["p1", "p2"], [("p2", at), ("p2", None)])
 
 
 async def test_the_pause_between_two_edits_ends_early_when_the_reply_is_whole(reply):
-    assert not await reply.ended(0.001)
+    assert not await reply.wait_until_whole(0.001)
     reply.finish("x")
-    assert await reply.ended(3600)
+    assert await reply.wait_until_whole(3600)
 
 
 @pytest.mark.parametrize("look", ["texts", "ended", "posted"])
 async def test_who_watches_a_reply_that_is_not_ours_any_more_is_told_to_stop(look):
     async def lost():
-        raise Dropped
+        raise LeaseLost
 
-    reply = Reply(QUESTION, lambda page, at: asyncio.sleep(0), sure=lost)
+    reply = Reply(QUESTION, lambda page, at: asyncio.sleep(0), ensure_held=lost)
     reply.finish("x")
 
-    with pytest.raises(Dropped):
+    with pytest.raises(LeaseLost):
         match look:
             case "texts":
                 await anext(reply.texts())
             case "ended":
-                await reply.ended(3600)
+                await reply.wait_until_whole(3600)
             case "posted":
-                await reply.posted("p2")
+                await reply.record_page("p2")

@@ -5,8 +5,7 @@ import asyncio
 from core.answering.completions import Ended
 from core.answering.reply import Reply
 from core.answering.stopping import stopped
-from core.domain.messages import Question
-from core.store.protocols import Outcome
+from core.domain.messages import Outcome, Question
 from tests.support.talk import KEY, at
 
 QUESTION = Question(KEY, "1", "U1", at(1))

@@ -7,8 +7,8 @@ import pytest
 
 from core.billing import prices
 from core.billing.prices import COLUMNS, HIGHEST, OURS, Cost
-from core.billing.usage import Usage
-from core.settings import Misset
+from core.domain.errors import SettingsError
+from core.domain.usage import Usage
 
 TODAY = date(2026, 11, 20)
 HEAD = ",".join(COLUMNS)
@@ -152,7 +152,7 @@ def test_an_operators_prices_stand_in_for_ours(listed):
     ],
 )
 def test_a_wrong_line_is_named_with_what_is_wrong(listed, lines, complaint):
-    with pytest.raises(Misset) as misset:
+    with pytest.raises(SettingsError) as misset:
         listed(*lines)
 
     assert str(misset.value).startswith("CONFAB_PRICES: ")
@@ -160,7 +160,7 @@ def test_a_wrong_line_is_named_with_what_is_wrong(listed, lines, complaint):
 
 
 def test_a_list_with_other_columns_is_refused(listed):
-    with pytest.raises(Misset, match="line 1: the columns must be model,since,above,"):
+    with pytest.raises(SettingsError, match="line 1: the columns must be model,since,above,"):
         listed(head="model,price")
 
 
@@ -170,7 +170,7 @@ def test_a_file_that_can_t_be_read_is_named(tmp_path, content):
     if content is not None:
         path.write_bytes(content)
 
-    with pytest.raises(Misset, match=r"CONFAB_PRICES: .*prices\.csv can't be read"):
+    with pytest.raises(SettingsError, match=r"CONFAB_PRICES: .*prices\.csv can't be read"):
         prices.read(str(path))
 
 

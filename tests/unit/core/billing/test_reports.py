@@ -7,17 +7,18 @@ from dataclasses import replace
 
 import pytest
 
-from core.billing.reports import LINES, Account, account, as_csv, as_json, bars, notes, shortened, table
-from core.billing.usage import Spent, Usage
+from core.billing.reports import LINES, UsageReport, account, as_csv, as_json, bars, notes, shortened, table
+from core.billing.usage import UsageRow
+from core.domain.usage import Usage
 
 USAGE = Usage(input=70, output=50, cache_read=30)
-ADA = Spent("U1", 3, 0, USAGE, 1_250_000, 250_000)
-BOB = Spent("U2", 1, 1, Usage(1000, 500), 700, -12, 0)
-FOUND = Account("This channel", "person", (ADA, BOB), "slack:T024")
+ADA = UsageRow("U1", 3, 0, USAGE, 1_250_000, 250_000)
+BOB = UsageRow("U2", 1, 1, Usage(1000, 500), 700, -12, 0)
+FOUND = UsageReport("This channel", "person", (ADA, BOB), "slack:T024")
 
 
-def quarter(at: str, micro_usd: int = 1) -> Spent:
-    return Spent(at, 1, 0, USAGE, micro_usd)
+def quarter(at: str, micro_usd: int = 1) -> UsageRow:
+    return UsageRow(at, 1, 0, USAGE, micro_usd)
 
 
 def test_a_table_has_a_line_each_with_names_and_one_of_totals():
@@ -35,7 +36,7 @@ def test_one_line_needs_no_totals():
 
 
 def test_what_read_nothing_has_no_share_of_the_cache():
-    assert table(Account("", "model", (Spent("m", 1, 0, Usage()),)), {}).splitlines()[2] == (
+    assert table(UsageReport("", "model", (UsageRow("m", 1, 0, Usage()),)), {}).splitlines()[2] == (
         "| m | 1 | 0 | 0 |  | $0.00 | $0.00 |"
     )
 
@@ -48,9 +49,9 @@ def test_no_name_breaks_the_table(name):
 
 
 def test_bars_are_as_long_as_their_costs_to_an_eighth():
-    lines = tuple(Spent(name, 1, 0, USAGE, cost) for name, cost in [("a", 2400), ("b", 1250), ("ccc", 12), ("d", 0)])
+    lines = tuple(UsageRow(name, 1, 0, USAGE, cost) for name, cost in [("a", 2400), ("b", 1250), ("ccc", 12), ("d", 0)])
 
-    assert bars(Account("", "model", lines), {"a": "日本"}).splitlines() == [
+    assert bars(UsageReport("", "model", lines), {"a": "日本"}).splitlines() == [
         "model                                 cost",
         "-----  ------------------------  ---------",
         "日本   ████████████████████████    $0.0024",
@@ -61,12 +62,12 @@ def test_bars_are_as_long_as_their_costs_to_an_eighth():
 
 
 def test_where_nothing_cost_anything_no_bar_is_drawn():
-    assert "█" not in bars(Account("", "model", (Spent("a", 1, 0, USAGE),)), {})
+    assert "█" not in bars(UsageReport("", "model", (UsageRow("a", 1, 0, USAGE),)), {})
 
 
 def test_the_dearest_come_first_then_the_longest_then_by_name():
-    lines = [Spent("b", 1, 0, USAGE, 5), Spent("c", 1, 0, USAGE, 9), Spent("a", 1, 0, USAGE, 5)]
-    long = Spent("z", 1, 0, Usage(1000), 5)
+    lines = [UsageRow("b", 1, 0, USAGE, 5), UsageRow("c", 1, 0, USAGE, 9), UsageRow("a", 1, 0, USAGE, 5)]
+    long = UsageRow("z", 1, 0, Usage(1000), 5)
 
     assert [line.group for line in account("", "person", [*lines, long], "UTC").lines] == ["c", "z", "a", "b"]
 
@@ -99,7 +100,7 @@ def test_days_stay_in_their_order_whatever_they_cost_and_are_never_summed_up():
 
 
 def test_what_would_be_too_long_ends_with_the_sum_of_the_others():
-    lines = [Spent(f"U{number:02}", 1, 0, USAGE, 100 - number) for number in range(LINES + 3)]
+    lines = [UsageRow(f"U{number:02}", 1, 0, USAGE, 100 - number) for number in range(LINES + 3)]
     found = account("", "person", lines, "UTC")
 
     short = shortened(found)
@@ -109,7 +110,7 @@ def test_what_would_be_too_long_ends_with_the_sum_of_the_others():
 
 
 def test_an_account_that_fits_is_not_shortened():
-    found = account("", "person", [Spent(f"U{number}", 1, 0, USAGE) for number in range(LINES)], "UTC")
+    found = account("", "person", [UsageRow(f"U{number}", 1, 0, USAGE) for number in range(LINES)], "UTC")
 
     assert shortened(found) == found
 
@@ -160,8 +161,8 @@ def test_the_same_comes_as_json():
 
 
 def test_notes_say_what_the_numbers_do_not():
-    whole = Spent("all", 9, 2, USAGE, 5, 0, 3)
-    misses = [Spent("", 4, 0, USAGE), Spent("expired", 2, 0, USAGE), Spent("new", 1000, 0, USAGE)]
+    whole = UsageRow("all", 9, 2, USAGE, 5, 0, 3)
+    misses = [UsageRow("", 4, 0, USAGE), UsageRow("expired", 2, 0, USAGE), UsageRow("new", 1000, 0, USAGE)]
 
     assert notes(whole, misses) == (
         "2 stopped before their cost was known and stand at the most they can have cost. "
@@ -171,4 +172,4 @@ def test_notes_say_what_the_numbers_do_not():
 
 
 def test_where_there_is_nothing_to_note_nothing_is_said():
-    assert notes(ADA, [Spent("", 3, 0, USAGE)]) == ""
+    assert notes(ADA, [UsageRow("", 3, 0, USAGE)]) == ""

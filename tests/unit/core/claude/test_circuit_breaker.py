@@ -2,26 +2,26 @@
 
 import pytest
 
-from core.claude.circuit_breaker import FAILURES, FIRST, LONGEST, LOOK, MANY, OBEYED, Circuit
-from core.claude.errors import Trouble
+from core.claude.circuit_breaker import FAILURES, FIRST, LONGEST, LOOK, MANY, OBEYED, CircuitBreaker
+from core.claude.errors import ClaudeError
 
-OVERLOAD = Trouble("overloaded", "m", "529", transient=True, billed=False)
+OVERLOAD = ClaudeError("overloaded", "m", "529", transient=True, billed=False)
 
 
 class Times:
     """A circuit, and a clock that stands until it is moved."""
 
     def __init__(self) -> None:
-        self.circuit = Circuit()
+        self.circuit_breaker = CircuitBreaker()
         self.now = 100.0
 
-    def fails(self, times: int = 1, trouble: Trouble = OVERLOAD) -> None:
+    def fails(self, times: int = 1, trouble: ClaudeError = OVERLOAD) -> None:
         for _ in range(times):
-            with pytest.raises(Trouble), self.circuit.request(lambda: self.now):
+            with pytest.raises(ClaudeError), self.circuit_breaker.request(lambda: self.now):
                 raise trouble
 
     def wait(self) -> float:
-        return self.circuit.closed_for(self.now)
+        return self.circuit_breaker.closed_for(self.now)
 
 
 @pytest.fixture
@@ -31,15 +31,15 @@ def times():
 
 def test_it_opens_after_some_failures_in_a_row(times):
     times.fails(FAILURES - 1)
-    assert (times.wait(), times.circuit.trouble) == (0, None)
+    assert (times.wait(), times.circuit_breaker.trouble) == (0, None)
 
     times.fails()
-    assert (times.wait(), times.circuit.trouble) == (FIRST, OVERLOAD)
+    assert (times.wait(), times.circuit_breaker.trouble) == (FIRST, OVERLOAD)
 
 
 def test_a_success_between_failures_keeps_it_closed(times):
     times.fails(FAILURES - 1)
-    with times.circuit.request(lambda: times.now):
+    with times.circuit_breaker.request(lambda: times.now):
         pass
     times.fails(FAILURES - 1)
 
@@ -48,9 +48,9 @@ def test_a_success_between_failures_keeps_it_closed(times):
 
 @pytest.mark.parametrize("kind", ["broken off", "key", "too long"])
 def test_what_is_a_requests_own_trouble_opens_nothing(times, kind):
-    times.fails(9, Trouble(kind, "m", "", transient=kind == "broken off"))
+    times.fails(9, ClaudeError(kind, "m", "", transient=kind == "broken off"))
 
-    assert times.circuit.trouble is None
+    assert times.circuit_breaker.trouble is None
 
 
 def test_after_the_pause_one_request_finds_out_and_the_others_wait(times):
@@ -58,7 +58,7 @@ def test_after_the_pause_one_request_finds_out_and_the_others_wait(times):
     times.now += FIRST
 
     assert times.wait() == 0
-    with times.circuit.request(lambda: times.now):
+    with times.circuit_breaker.request(lambda: times.now):
         assert times.wait() == LOOK
 
 
@@ -79,11 +79,11 @@ def test_after_a_success_twice_as_many_may_go_until_any_number_may(times):
     times.now += FIRST
 
     most = []
-    while times.circuit.trouble:
-        with times.circuit.request(lambda: times.now) as begun:
+    while times.circuit_breaker.trouble:
+        with times.circuit_breaker.request(lambda: times.now) as begun:
             begun()
             begun()
-        most.append(times.circuit._most)
+        most.append(times.circuit_breaker._most)
 
     assert most == [2, 4, 8, 16, 32, MANY]
     assert times.wait() == 0
@@ -92,7 +92,7 @@ def test_after_a_success_twice_as_many_may_go_until_any_number_may(times):
 def test_while_it_mends_one_failure_is_borne_and_two_in_a_row_open_it_again(times):
     times.fails(FAILURES)
     times.now += FIRST
-    with times.circuit.request(lambda: times.now):
+    with times.circuit_breaker.request(lambda: times.now):
         pass
 
     times.fails()
@@ -109,7 +109,7 @@ def test_what_was_sent_before_it_opened_does_not_make_the_pause_longer(times):
 
 @pytest.mark.parametrize(("said", "obeyed"), [(20, 20), (1, FIRST), (86_400, OBEYED)])
 def test_the_apis_own_word_for_how_long_is_obeyed(times, said, obeyed):
-    times.fails(FAILURES, Trouble("limited", "m", "429", retry_after=said, transient=True, billed=False))
+    times.fails(FAILURES, ClaudeError("limited", "m", "429", retry_after=said, transient=True, billed=False))
 
     assert times.wait() == obeyed
 
@@ -117,8 +117,8 @@ def test_the_apis_own_word_for_how_long_is_obeyed(times, said, obeyed):
 def test_a_probe_that_is_stopped_leaves_its_place_to_the_next(times):
     times.fails(FAILURES)
     times.now += FIRST
-    with pytest.raises(KeyboardInterrupt), times.circuit.request(lambda: times.now):
+    with pytest.raises(KeyboardInterrupt), times.circuit_breaker.request(lambda: times.now):
         raise KeyboardInterrupt
 
     assert times.wait() == 0
-    assert times.circuit.trouble is OVERLOAD
+    assert times.circuit_breaker.trouble is OVERLOAD

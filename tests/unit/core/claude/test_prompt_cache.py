@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from core.billing.usage import Usage
-from core.claude.prompt_cache import Prefixes
+from core.claude.prompt_cache import PromptCacheTracker
+from core.domain.models import Model
 from core.domain.personas import Persona
-from core.prompting.request import FRAME, Model, Request, request
+from core.domain.usage import Usage
+from core.prompting.request import FRAME, Request, request
 from core.prompting.turns import Turn
 from tests.support.talk import KEY, at, thread
 
@@ -17,19 +18,19 @@ MODEL = Model("m", efforts=frozenset({"low", "high"}))
 WRITTEN = Usage(input=5, cache_write_1h=600)
 
 
-def asking(*texts: str, persona: Persona = PERSONA, model: Model = MODEL) -> Request:
+def completions(*texts: str, persona: Persona = PERSONA, model: Model = MODEL) -> Request:
     """A request whose turns alternate."""
     turns = [Turn(("assistant" if number % 2 else "user"), text, ()) for number, text in enumerate(texts)]
     return request(persona, turns, model, "1h")
 
 
-FIRST = asking("one")
-NEXT = asking("one", "two", "three")
+FIRST = completions("one")
+NEXT = completions("one", "two", "three")
 
 
 @pytest.fixture
 def known():
-    found = Prefixes()
+    found = PromptCacheTracker()
     found.note(KEY, FIRST, WRITTEN, at(0))
     return found
 
@@ -39,7 +40,7 @@ def test_what_was_sent_before_is_known_to_the_token_and_what_is_new_by_its_bytes
 
 
 def test_a_bound_is_never_above_the_bytes_of_the_whole():
-    known = Prefixes()
+    known = PromptCacheTracker()
     known.note(KEY, FIRST, Usage(input=10**6), at(0))
 
     assert known.bound(KEY, NEXT) == NEXT.input_bound
@@ -48,10 +49,10 @@ def test_a_bound_is_never_above_the_bytes_of_the_whole():
 @pytest.mark.parametrize(
     "other",
     [
-        asking("eins", "two", "three"),
-        asking("one", "two", "three", persona=replace(PERSONA, system="Be brief.")),
-        asking("one", "two", "three", persona=replace(PERSONA, effort="high")),
-        asking("one", "two", "three", model=replace(MODEL, id="n")),
+        completions("eins", "two", "three"),
+        completions("one", "two", "three", persona=replace(PERSONA, system="Be brief.")),
+        completions("one", "two", "three", persona=replace(PERSONA, effort="high")),
+        completions("one", "two", "three", model=replace(MODEL, id="n")),
     ],
     ids=["other words", "another persona", "another effort", "another model"],
 )
@@ -69,10 +70,10 @@ def test_another_thread_is_bounded_by_its_bytes(known):
         (NEXT, Usage(cache_read=600, cache_write_1h=10), 60, None),
         (NEXT, Usage(cache_read=599), 60, "lost"),
         (NEXT, Usage(), 3600, "expired"),
-        (asking("eins", "two", "three"), Usage(), 60, "history"),
-        (asking("one", persona=replace(PERSONA, system="Be brief.")), Usage(), 60, "system"),
-        (asking("one", persona=replace(PERSONA, effort="high")), Usage(), 60, "settings"),
-        (asking("one", model=replace(MODEL, id="n")), Usage(), 60, "model"),
+        (completions("eins", "two", "three"), Usage(), 60, "history"),
+        (completions("one", persona=replace(PERSONA, system="Be brief.")), Usage(), 60, "system"),
+        (completions("one", persona=replace(PERSONA, effort="high")), Usage(), 60, "settings"),
+        (completions("one", model=replace(MODEL, id="n")), Usage(), 60, "model"),
     ],
     ids=[
         "all is read",
@@ -89,19 +90,19 @@ def test_a_miss_has_its_reason(known, following, usage, seconds, reason):
 
 
 def test_the_first_of_a_thread_misses_what_was_never_there_unless_its_persona_is_warm():
-    assert Prefixes().note(KEY, FIRST, WRITTEN, at(0)) == "new"
-    assert Prefixes().note(KEY, FIRST, Usage(cache_read=600), at(0)) is None
+    assert PromptCacheTracker().note(KEY, FIRST, WRITTEN, at(0)) == "new"
+    assert PromptCacheTracker().note(KEY, FIRST, Usage(cache_read=600), at(0)) is None
 
 
 def test_a_prompt_of_which_nothing_was_cached_was_too_small():
-    known = Prefixes()
+    known = PromptCacheTracker()
     known.note(KEY, FIRST, Usage(input=7), at(0))
 
     assert known.note(KEY, NEXT, Usage(input=9), at(1)) == "small"
 
 
 def test_only_so_many_threads_are_remembered():
-    known = Prefixes(remembered=2)
+    known = PromptCacheTracker(remembered=2)
 
     for name in ("1", "2", "3"):
         known.note(thread(name), FIRST, WRITTEN, at(0))

@@ -2,8 +2,8 @@
 
 import pytest
 
-from core.claude.errors import Trouble
-from core.claude.retry import BOUND, COSTLY, NOTES, SILENT, Patience
+from core.claude.errors import ClaudeError
+from core.claude.retry import BOUND, COSTLY, NOTES, SILENT, RetryPolicy
 
 
 class Asked:
@@ -13,18 +13,18 @@ class Asked:
         self.now = 50.0
         self.told: list[tuple[float, str]] = []
         self.pauses: list[float] = []
-        self.patience = Patience(lambda: self.now, another, lambda note: self.told.append((self.now - 50, note)))
+        self.retry_policy = RetryPolicy(lambda: self.now, another, lambda note: self.told.append((self.now - 50, note)))
 
-    def until_given_up(self, trouble: Trouble) -> Trouble:
-        with pytest.raises(Trouble) as raised:
+    def until_given_up(self, trouble: ClaudeError) -> ClaudeError:
+        with pytest.raises(ClaudeError) as raised:
             while True:
-                self.pauses.append(self.patience.pause(trouble))
+                self.pauses.append(self.retry_policy.pause(trouble))
                 self.now += self.pauses[-1]
         return raised.value
 
 
-def trouble(kind="overloaded", **fields) -> Trouble:
-    return Trouble(kind, "m", "", **{"transient": True, "billed": False, **fields})
+def trouble(kind="overloaded", **fields) -> ClaudeError:
+    return ClaudeError(kind, "m", "", **{"transient": True, "billed": False, **fields})
 
 
 @pytest.mark.parametrize("kind", NOTES)
@@ -61,9 +61,9 @@ def test_what_is_of_no_use_is_not_tried_again(hopeless):
 def test_the_apis_word_is_a_pause_but_never_a_shorter_one_than_ours():
     asked = Asked()
 
-    assert asked.patience.pause(trouble(retry_after=40.0)) == 40.0
-    assert asked.patience.pause(trouble(retry_after=0.0)) >= 2.0
-    assert asked.patience.pause(trouble(retry_after=-9.0)) >= 4.0
+    assert asked.retry_policy.pause(trouble(retry_after=40.0)) == 40.0
+    assert asked.retry_policy.pause(trouble(retry_after=0.0)) >= 2.0
+    assert asked.retry_policy.pause(trouble(retry_after=-9.0)) >= 4.0
 
 
 def test_where_another_model_could_answer_it_is_asked_soon():
@@ -75,12 +75,12 @@ def test_where_another_model_could_answer_it_is_asked_soon():
 
 
 def test_where_another_model_could_answer_nobody_waits_for_an_open_circuit():
-    with pytest.raises(Trouble):
-        Asked(another=True).patience.wait(trouble(), 5.0)
+    with pytest.raises(ClaudeError):
+        Asked(another=True).retry_policy.wait(trouble(), 5.0)
 
 
 def test_another_model_is_no_help_where_claude_cannot_be_reached():
     asked = Asked(another=True)
 
-    assert asked.patience.wait(trouble("unreachable"), 6.0) == 6.0
+    assert asked.retry_policy.wait(trouble("unreachable"), 6.0) == 6.0
     assert asked.told == [(0.0, NOTES["unreachable"])]

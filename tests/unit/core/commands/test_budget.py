@@ -12,8 +12,8 @@ import pytest
 from core.billing.budgets import (
     Budget,
     Budgets,
+    BudgetStatus,
     Period,
-    Standing,
     began,
     dollars,
     refused,
@@ -22,20 +22,20 @@ from core.billing.budgets import (
     until,
     warning,
 )
-from core.billing.usage import Reservation, Scope, Spending
+from core.billing.usage import PlannedRequest, Reservation, Scope
 from core.commands import TABLE
-from core.commands.registry import Call, Desk, Problem, find, run, values
+from core.commands.registry import CommandContext, Invocation, UsageError, find, run, values
 from core.domain import time_zones as zones
 from core.domain.messages import Question, Rank, ThreadKey
+from core.domain.models import Model
 from core.domain.personas import Persona
-from core.prompting.request import Model
 from core.store.sqlite import open_store
 from tests.fakes.board import Board
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)  # a Friday
 KEY = ThreadKey("board:w1", "c1", "t1")
 CHANNEL = Budget(Scope("board:w1", "c1"), Period.MONTH, 25_000_000, "UTC", "U1", NOW, 1)
-STANDING = Standing(CHANNEL, 24_000_000, datetime(2026, 12, 1, tzinfo=UTC))
+STANDING = BudgetStatus(CHANNEL, 24_000_000, datetime(2026, 12, 1, tzinfo=UTC))
 
 
 @pytest.mark.parametrize("name", ["UTC", "Europe/Berlin", "Asia/Kathmandu", "America/Argentina/Buenos_Aires"])
@@ -97,8 +97,8 @@ def test_dollars_have_as_many_digits_as_say_something(micro_usd, words):
 
 
 def test_what_is_left_is_never_less_than_nothing_and_a_budget_of_nothing_is_used_up():
-    over = Standing(replace(CHANNEL, micro_usd=100), 150, NOW)
-    none = Standing(replace(CHANNEL, micro_usd=0), 0, NOW)
+    over = BudgetStatus(replace(CHANNEL, micro_usd=100), 150, NOW)
+    none = BudgetStatus(replace(CHANNEL, micro_usd=0), 0, NOW)
 
     assert [(one.limit, one.left, one.percent) for one in (STANDING, over, none)] == [
         (25_000_000, 1_000_000, 96),
@@ -125,7 +125,7 @@ def test_a_refusal_names_the_budget_what_is_left_until_when_and_who_can_raise_it
     ids=["the workspace's", "a person's", "a channel's"],
 )
 def test_a_refusal_of_a_used_up_budget_says_whose_it_is(scope, whose, who):
-    spent = Standing(replace(CHANNEL, scope=scope), 25_000_000, STANDING.renews)
+    spent = BudgetStatus(replace(CHANNEL, scope=scope), 25_000_000, STANDING.renews)
 
     assert f"of {whose} budget of $25.00 a month nothing is left, and" in refused(spent, 1)
     assert f"Whoever manages {who} can raise it" in refused(spent, 1)
@@ -157,7 +157,7 @@ def test_a_warning_names_whose_budget_it_is_for_those_who_read_it_elsewhere(scop
 def test_the_renewal_is_told_in_the_workspaces_time():
     budget = replace(CHANNEL, zone="Asia/Kathmandu")
 
-    assert until(Standing(budget, 0, renews(Period.MONTH, NOW, "Asia/Kathmandu"))) == (
+    assert until(BudgetStatus(budget, 0, renews(Period.MONTH, NOW, "Asia/Kathmandu"))) == (
         "Tuesday, 1 December, 00:00 (Asia/Kathmandu)"
     )
 
@@ -188,12 +188,12 @@ def give(board, store):
     async def compose(question, surface) -> None:
         return None
 
-    desk = Desk(store, Persona(model="new"), lambda: NOW, model, compose, TABLE, "Europe/Berlin")
+    desk = CommandContext(store, Persona(model="new"), lambda: NOW, model, compose, TABLE, "Europe/Berlin")
 
     async def given(line: str, person: str = "U1", key: ThreadKey = KEY) -> str:
         question = Question(key, "k1", person, NOW, command=line)
         row, rest = find(TABLE, line)
-        call = Call(question, values(row, rest, {}), await board.surface(question), desk)
+        call = Invocation(question, values(row, rest, {}), await board.surface(question), desk)
         return (await run(row, call)).text
 
     return given
@@ -271,7 +271,7 @@ async def test_a_budget_of_nothing_says_what_that_means(give, store):
 async def test_what_cannot_be_changed_is_refused_with_a_reason(give, board, store, line, person, sentence):
     board.ranks["U3"] = Rank.MANAGER
 
-    with pytest.raises(Problem) as raised:
+    with pytest.raises(UsageError) as raised:
         await give(line, person)
 
     assert str(raised.value) == sentence
@@ -296,7 +296,7 @@ async def test_a_workspaces_zone_stays_until_another_is_named(give):
 async def test_what_is_cleared_holds_no_more_and_what_was_not_set_is_told(give, store):
     await give("budget set 5 per=day")
 
-    with pytest.raises(Problem) as raised:
+    with pytest.raises(UsageError) as raised:
         await give("budget clear")
 
     assert str(raised.value) == (
@@ -331,7 +331,7 @@ async def busy(give, board, store):
     await give("budget set 5 person=<@U2>")
     await give("budget set 100 of=workspace")
     await give("budget set 7", key=replace(KEY, channel="c2"))
-    spending = Spending(KEY, "1", "U2", "claude-a", 0, 1000, 500, NOW, 300_000)
+    spending = PlannedRequest(KEY, "1", "U2", "claude-a", 0, 1000, 500, NOW, 300_000)
     assert isinstance(await store.ledger.reserve(spending, []), Reservation)
 
 

@@ -3,11 +3,13 @@
 import pytest
 
 from core.commands import TABLE
-from core.commands.registry import Call, Desk, Problem, find, run, values
-from core.domain.messages import Asks, Commanded, Question, Rank, ThreadKey
+from core.commands.registry import CommandContext, Invocation, UsageError, find, run, values
+from core.domain.errors import VersionConflict
+from core.domain.events import Commanded
+from core.domain.messages import Asks, Question, Rank, ThreadKey
+from core.domain.models import Model
 from core.domain.personas import Persona, Place
-from core.prompting.request import Block, Model, Request
-from core.store.protocols import Faster
+from core.prompting.request import Block, Request
 from core.store.sqlite import open_store
 from tests.fakes.board import Board
 
@@ -43,12 +45,12 @@ def give(board, store):
             else None
         )
 
-    desk = Desk(store, Persona(model="new"), board.now, model, compose, TABLE, "UTC")
+    desk = CommandContext(store, Persona(model="new"), board.now, model, compose, TABLE, "UTC")
 
     async def given(line: str, person: str = "U1", key: ThreadKey = KEY) -> str:
         question = Question(key, "k1", person, board.now(), command=line)
         row, rest = find(TABLE, line)
-        call = Call(question, values(row, rest, {}), await board.surface(question), desk)
+        call = Invocation(question, values(row, rest, {}), await board.surface(question), desk)
         return (await run(row, call)).text
 
     return given
@@ -128,7 +130,7 @@ async def test_a_cleared_channel_falls_back(give):
 async def test_what_cannot_be_set_is_refused_with_a_reason(give, board, store, line, person, sentence):
     board.ranks["U3"] = Rank.MANAGER
 
-    with pytest.raises(Problem) as raised:
+    with pytest.raises(UsageError) as raised:
         await give(line, person)
 
     assert str(raised.value) == sentence
@@ -139,7 +141,7 @@ async def test_of_two_who_change_it_at_once_the_second_is_told(store, board):
     place = Place("board:w1", "c1")
     await store.personas.change(place, Persona(system="a"), 0, "U1", board.now())
 
-    with pytest.raises(Faster):
+    with pytest.raises(VersionConflict):
         await store.personas.change(place, Persona(system="b"), 0, "U2", board.now())
 
 
@@ -148,7 +150,7 @@ async def test_a_thread_that_nothing_is_kept_of_has_no_prompt(give):
 
 
 async def test_a_prompt_is_fenced_beyond_what_stands_in_it(give, store, board):
-    await store.questions.hear(board.said("t1", "U1", "hello"))
+    await store.questions.ingest(board.said("t1", "U1", "hello"))
 
     shown = await give("prompt")
 
@@ -157,8 +159,8 @@ async def test_a_prompt_is_fenced_beyond_what_stands_in_it(give, store, board):
 
 
 async def test_forgetting_says_how_much(give, store, board):
-    await store.questions.hear(board.said("t1", "U1", "hello"))
-    await store.questions.hear(board.said("t1", "U2", "hi", asks=Asks.NO))
+    await store.questions.ingest(board.said("t1", "U1", "hello"))
+    await store.questions.ingest(board.said("t1", "U2", "hi", asks=Asks.NO))
 
     assert (await give("forget", "U2")).startswith("2 messages are forgotten.")
     assert await give("forget", "U2") == "Confab keeps nothing of this thread."
@@ -174,4 +176,4 @@ async def test_help_names_every_command_and_who_may_give_it(give):
 async def test_a_command_is_a_question_that_its_event_makes_once(store, board):
     event = Commanded("k1", KEY, "U1", "help", board.now())
 
-    assert [(await store.questions.hear(event)).question for _ in range(2)] == [True, False]
+    assert [(await store.questions.ingest(event)).question for _ in range(2)] == [True, False]

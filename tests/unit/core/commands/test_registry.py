@@ -6,28 +6,28 @@ from pathlib import Path
 import pytest
 
 from core.commands import TABLE
-from core.commands.registry import Kind, Parameter, Problem, Row, find, missing, usage, values
-from core.domain.messages import Answer, Rank
+from core.commands.registry import Command, Parameter, ParameterKind, UsageError, find, missing, usage, values
+from core.domain.messages import CommandResult, Rank
 
 
-async def nothing(call) -> Answer:
-    return Answer("")
+async def nothing(call) -> CommandResult:
+    return CommandResult("")
 
 
-ROW = Row(
+ROW = Command(
     "budget set",
     "a budget",
     nothing,
     (
-        Parameter("amount", Kind.MONEY, "US dollars", required=True),
-        Parameter("per", Kind.CHOICE, "period", choices=("day", "week")),
-        Parameter("days", Kind.NUMBER, "how many"),
-        Parameter("since", Kind.DATE, "a date"),
+        Parameter("amount", ParameterKind.MONEY, "US dollars", required=True),
+        Parameter("per", ParameterKind.CHOICE, "period", choices=("day", "week")),
+        Parameter("days", ParameterKind.NUMBER, "how many"),
+        Parameter("since", ParameterKind.DATE, "a date"),
     ),
 )
 
 
-def words(row: Row) -> str:
+def words(row: Command) -> str:
     return row.words
 
 
@@ -59,7 +59,7 @@ def test_a_command_is_found_by_its_words(line, found, rest):
     ],
 )
 def test_an_unknown_command_is_answered_with_the_nearest(line, sentence):
-    with pytest.raises(Problem) as raised:
+    with pytest.raises(UsageError) as raised:
         find(TABLE, line)
 
     assert str(raised.value).startswith(sentence)
@@ -112,14 +112,14 @@ def test_a_system_prompt_may_hold_equal_signs_and_quotes():
     ],
 )
 def test_a_wrong_value_is_refused_by_name_with_what_would_do(rest, sentence):
-    with pytest.raises(Problem) as raised:
+    with pytest.raises(UsageError) as raised:
         values(ROW, rest, {})
 
     assert str(raised.value) == sentence
 
 
 def test_words_that_a_command_does_not_take_are_refused():
-    with pytest.raises(Problem, match="`help` does not take `me`. Like this: `help`"):
+    with pytest.raises(UsageError, match="`help` does not take `me`. Like this: `help`"):
         values(*find(TABLE, "help me"), {})
 
 

@@ -9,19 +9,20 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.billing.budgets import Budget, Period
-from core.billing.usage import Reservation, Scope, Settled, Spending, Usage
+from core.billing.usage import PlannedRequest, Reservation, Scope, Settlement
 from core.commands import TABLE
-from core.commands.registry import Call, Desk, Problem, find, run, values
-from core.domain.messages import Answer, Question, Rank, ThreadKey
+from core.commands.registry import CommandContext, Invocation, UsageError, find, run, values
+from core.domain.messages import CommandResult, Question, Rank, ThreadKey
+from core.domain.models import Model
 from core.domain.personas import Persona
-from core.prompting.request import Model
+from core.domain.usage import Usage
 from core.store.sqlite import open_store
 from tests.fakes.board import Board
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)  # a Friday
 KEY = ThreadKey("board:w1", "c1", "t1")
 USED = Usage(input=100, output=50, cache_read=300)
-ADA = Spending(KEY, "1", "U1", "claude-a", 0, 1000, 500, NOW, 700)
+ADA = PlannedRequest(KEY, "1", "U1", "claude-a", 0, 1000, 500, NOW, 700)
 
 
 @pytest.fixture
@@ -46,12 +47,12 @@ def give(board, store):
     async def compose(question, surface) -> None:
         return None
 
-    desk = Desk(store, Persona(model="new"), lambda: NOW, model, compose, TABLE, "UTC")
+    desk = CommandContext(store, Persona(model="new"), lambda: NOW, model, compose, TABLE, "UTC")
 
-    async def given(line: str, person: str = "U1", key: ThreadKey = KEY) -> Answer:
+    async def given(line: str, person: str = "U1", key: ThreadKey = KEY) -> CommandResult:
         question = Question(key, "k1", person, NOW, command=line)
         row, rest = find(TABLE, line)
-        return await run(row, Call(question, values(row, rest, {}), await board.surface(question), desk))
+        return await run(row, Invocation(question, values(row, rest, {}), await board.surface(question), desk))
 
     return given
 
@@ -61,7 +62,7 @@ def ask(store):
     async def asked(paid: int | None, usage: Usage | None = USED, miss: str | None = None, **changes) -> None:
         reservation = await store.ledger.reserve(replace(ADA, **changes), [])
         assert isinstance(reservation, Reservation)
-        await store.ledger.settle(reservation, Settled(usage, "end_turn", NOW, micro_usd=paid, miss=miss))
+        await store.ledger.settle(reservation, Settlement(usage, "end_turn", NOW, micro_usd=paid, miss=miss))
 
     return asked
 
@@ -79,7 +80,7 @@ async def busy(ask):
     await ask(128_000_000, key=ThreadKey("board:w2", "c1", "t1"))
 
 
-def costs(answer: Answer) -> dict[str, str]:
+def costs(answer: CommandResult) -> dict[str, str]:
     """The table that people read: what each of its lines cost."""
     lines = [line.strip("| ").split(" | ") for line in answer.text.splitlines() if line.startswith("| ")]
     return {cells[0]: cells[5] for cells in lines[2:]}
@@ -142,12 +143,12 @@ async def test_members_see_their_own_and_their_channels_and_not_the_workspaces(b
     assert costs(await give("usage of=me", "U2")) == {"claude-a": "$18.00"}
     assert costs(await give("usage", "U2")) == {"Ada": "$13.00", "Bob": "$2.00", "**all**": "$15.00"}
     for person in ("U2", "U3"):
-        with pytest.raises(Problem, match="Only those who manage the whole workspace can see all of its usage"):
+        with pytest.raises(UsageError, match="Only those who manage the whole workspace can see all of its usage"):
             await give("usage of=workspace", person)
 
 
 async def test_a_member_who_asks_for_the_workspaces_file_gets_none_either(busy, give):
-    with pytest.raises(Problem):
+    with pytest.raises(UsageError):
         await give("usage of=workspace as=csv", "U2")
 
 
@@ -171,7 +172,7 @@ async def test_as_a_file_it_is_told_in_a_line_and_has_ids(busy, give, board, kin
 async def test_where_nothing_was_asked_it_says_so_without_a_picture(give):
     answer = await give("usage since=today")
 
-    assert answer == Answer("**This channel, today (2026-11-20 to 2026-11-20, UTC)**\n\nNothing was asked.")
+    assert answer == CommandResult("**This channel, today (2026-11-20 to 2026-11-20, UTC)**\n\nNothing was asked.")
 
 
 async def test_a_file_of_nothing_has_no_lines(give):

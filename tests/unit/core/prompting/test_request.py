@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.domain.models import Model
 from core.domain.personas import Persona
-from core.prompting.request import HOUSE, Block, Model, Unsuited, check, continued, request
+from core.prompting.request import HOUSE, Block, Unsuited, check, continued, request
 from core.prompting.turns import Turn
 
 TURNS = [Turn("user", "Ada: a", ("1",)), Turn("assistant", "x", ("2",)), Turn("user", "Bob: b", ("3",))]

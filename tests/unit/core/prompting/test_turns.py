@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.domain.messages import Attachment, Message
+from core.domain.messages import Attachment, FinalText, Message
 from core.prompting.turns import LONGEST, Turn, described, introduce, people, trunk, turns
-from core.store.protocols import Said
 
 START = datetime(2026, 11, 21, 9, tzinfo=UTC)
 NAMES = {"U1": "Ada", "U2": "Bob", "B9": "Build"}
@@ -42,7 +41,7 @@ def spoken(messages, replies=None, names=NAMES, **options) -> list[tuple[str, st
         ),
         pytest.param(
             [said(1, "a"), page(2, "one", "1"), said(3, "b", "U2"), page(4, "two", "1"), said(5, "c")],
-            {"1": Said("one two")},
+            {"1": FinalText("one two")},
             [("user", "Ada: a"), ("assistant", "one two"), ("user", "Bob: b\nAda: c")],
             id="a reply in pages with posts between them",
         ),
@@ -54,7 +53,7 @@ def spoken(messages, replies=None, names=NAMES, **options) -> list[tuple[str, st
         ),
         pytest.param(
             [said(1, "a"), said(2, "b", "U2"), page(3, "x", "1"), said(4, "c")],
-            {"1": Said("x", after="1")},
+            {"1": FinalText("x", after="1")},
             [("user", "Ada: a"), ("assistant", "x"), ("user", "Bob: b\nAda: c")],
             id="a reply stands after what Claude had read",
         ),
@@ -73,7 +72,7 @@ def spoken(messages, replies=None, names=NAMES, **options) -> list[tuple[str, st
         ),
         pytest.param(
             [said(1, "a"), page(2, "Sorry.", "1", notice=True), said(3, "b")],
-            {"1": Said("Sorry.", notice=True)},
+            {"1": FinalText("Sorry.", notice=True)},
             [("user", "Ada: a\nAda: b")],
             id="a notice is not Claude's",
         ),
@@ -171,10 +170,10 @@ def test_everybody_who_speaks_or_is_mentioned_is_introduced():
 kinds = st.sampled_from(["U1", "U2", "B9", "reply", "notice", "empty"])
 
 
-def grown(script: list[tuple[str, str]]) -> tuple[list[Message], dict[str, Said]]:
+def grown(script: list[tuple[str, str]]) -> tuple[list[Message], dict[str, FinalText]]:
     """A thread as it grows in life: each reply answers the newest person's message before it."""
     messages: list[Message] = []
-    replies: dict[str, Said] = {}
+    replies: dict[str, FinalText] = {}
     for number, (kind, text) in enumerate(script):
         asked = next((m.id for m in reversed(messages) if not m.mine), None)
         if kind in NAMES:
@@ -182,7 +181,7 @@ def grown(script: list[tuple[str, str]]) -> tuple[list[Message], dict[str, Said]
         elif kind == "empty":
             messages.append(said(number, " "))
         elif asked is not None and asked not in replies:
-            replies[asked] = Said(text, notice=kind == "notice", after=asked)
+            replies[asked] = FinalText(text, notice=kind == "notice", after=asked)
             messages.append(page(number, text, asked, notice=kind == "notice"))
     return messages, replies
 
@@ -210,7 +209,7 @@ def test_a_growing_thread_keeps_its_beginning_byte_for_byte(script):
     assert all(later.startswith(earlier) for earlier, later in pairwise(told))
 
 
-def flat(messages: list[Message], replies: dict[str, Said], limit: int = 10**9) -> str:
+def flat(messages: list[Message], replies: dict[str, FinalText], limit: int = 10**9) -> str:
     """Everything told, without the note that is only there while nobody spoke after us."""
     told = [turn for turn in turns(messages, replies, NAMES, limit) if not turn.text.startswith("[The message above")]
     return "\n".join(f"{turn.role}\n{turn.text}" for turn in told)

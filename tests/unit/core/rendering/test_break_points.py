@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.rendering.break_points import Kind, Line, Worth, inside, worths
+from core.rendering.break_points import BreakKind, Line, Worth, inside, worths
 from core.rendering.fences import Fence
 from core.rendering.tables import Table
 
 
-def line(text: str, kind: Kind = Kind.TEXT, around: Fence | Table | None = None) -> Line:
+def line(text: str, kind: BreakKind = BreakKind.TEXT, around: Fence | Table | None = None) -> Line:
     return Line(0, text, kind, around, 0)
 
 
@@ -24,21 +24,30 @@ TABLE = Table("| a |", "|---|")
         pytest.param([line("text"), line("")], line("more"), Worth.BLOCK, id="between blocks"),
         pytest.param([line("text")], line("## Head"), Worth.BLOCK, id="before a heading"),
         pytest.param([line("## Head"), line("")], line("text"), Worth.GLUED, id="after a heading"),
-        pytest.param([line("```", Kind.OPENING)], line("x", Kind.CODE, FENCE), Worth.GLUED, id="after an opening"),
         pytest.param(
-            [line("x", Kind.CODE, FENCE)], line("```", Kind.CLOSING, FENCE), Worth.GLUED, id="before a closing"
+            [line("```", BreakKind.OPENING)], line("x", BreakKind.CODE, FENCE), Worth.GLUED, id="after an opening"
         ),
-        pytest.param([line("x", Kind.CODE, FENCE)], line("# y", Kind.CODE, FENCE), Worth.LINE, id="in code"),
         pytest.param(
-            [line("x", Kind.CODE, FENCE), line("", Kind.CODE, FENCE)],
-            line("y", Kind.CODE, FENCE),
+            [line("x", BreakKind.CODE, FENCE)],
+            line("```", BreakKind.CLOSING, FENCE),
+            Worth.GLUED,
+            id="before a closing",
+        ),
+        pytest.param([line("x", BreakKind.CODE, FENCE)], line("# y", BreakKind.CODE, FENCE), Worth.LINE, id="in code"),
+        pytest.param(
+            [line("x", BreakKind.CODE, FENCE), line("", BreakKind.CODE, FENCE)],
+            line("y", BreakKind.CODE, FENCE),
             Worth.GAP,
             id="in code with a gap",
         ),
         pytest.param([line("| a |")], line("|-"), Worth.GLUED, id="before what may be a rule"),
-        pytest.param([line("| a |", Kind.ROW)], line("|---|", Kind.ROW), Worth.GLUED, id="before a rule"),
-        pytest.param([line("|---|", Kind.ROW)], line("| 1 |", Kind.ROW, TABLE), Worth.GLUED, id="after a rule"),
-        pytest.param([line("| 1 |", Kind.ROW, TABLE)], line("| 2 |", Kind.ROW, TABLE), Worth.LINE, id="between rows"),
+        pytest.param([line("| a |", BreakKind.ROW)], line("|---|", BreakKind.ROW), Worth.GLUED, id="before a rule"),
+        pytest.param(
+            [line("|---|", BreakKind.ROW)], line("| 1 |", BreakKind.ROW, TABLE), Worth.GLUED, id="after a rule"
+        ),
+        pytest.param(
+            [line("| 1 |", BreakKind.ROW, TABLE)], line("| 2 |", BreakKind.ROW, TABLE), Worth.LINE, id="between rows"
+        ),
     ],
 )
 def test_lines_differ_in_how_good_it_is_to_cut_before_them(above, below, worth):

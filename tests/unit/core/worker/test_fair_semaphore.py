@@ -4,13 +4,13 @@ import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from core.domain.messages import ThreadKey
-from core.worker.fair_semaphore import NOTE, Places
+from core.worker.fair_semaphore import NOTE, FairSemaphore
 
 
 class Queue:
     """Questions that wait for a place and keep it until they are let go."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: FairSemaphore) -> None:
         self.places = places
         self.entered: list[str] = []
         self.told: list[str] = []
@@ -41,7 +41,7 @@ async def settle() -> None:
 
 @asynccontextmanager
 async def queue(most: int, silent: float = 60.0):
-    opened = Queue(Places(most, silent))
+    opened = Queue(FairSemaphore(most, silent))
     async with AsyncExitStack() as end:
         end.push_async_callback(lambda: asyncio.gather(*opened.tasks.values(), return_exceptions=True))
         end.callback(lambda: [task.cancel() for task in opened.tasks.values()])

@@ -5,44 +5,45 @@ from datetime import timedelta
 
 import pytest
 
-from core.worker.lease import Dropped, Hold, Life
+from core.domain.errors import LeaseLost
+from core.worker.lease import ProcessLease, QuestionLease
 
 LEASE = timedelta(seconds=5)
 
 
 @pytest.fixture
-def life(clock):
-    life = Life(clock)
-    life.beaten(clock.now + LEASE)
-    return life
+def process_lease(clock):
+    process_lease = ProcessLease(clock)
+    process_lease.renew(clock.now + LEASE)
+    return process_lease
 
 
-async def test_a_hold_is_sure_while_the_last_beat_counts(life, clock):
+async def test_a_hold_is_sure_while_the_last_beat_counts(process_lease, clock):
     clock.tick(4.9)
 
-    await Hold(life).sure()
+    await QuestionLease(process_lease).ensure_held()
 
-    assert life.left == pytest.approx(0.1)
+    assert process_lease.left == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize("dropped", [False, True])
-async def test_after_that_it_waits_for_the_next_beat_which_tells_whose_it_is(life, clock, dropped):
-    hold = Hold(life)
+async def test_after_that_it_waits_for_the_next_beat_which_tells_whose_it_is(process_lease, clock, dropped):
+    lease = QuestionLease(process_lease)
     clock.tick(5)
-    looking = asyncio.create_task(hold.sure())
+    looking = asyncio.create_task(lease.ensure_held())
     await asyncio.sleep(0)
     assert not looking.done()
 
     if dropped:
-        hold.drop()
-    life.beaten(clock.now + LEASE)
+        lease.drop()
+    process_lease.renew(clock.now + LEASE)
     (end,) = await asyncio.gather(looking, return_exceptions=True)
 
-    assert type(end) is (Dropped if dropped else type(None))
+    assert type(end) is (LeaseLost if dropped else type(None))
 
 
 async def test_before_its_first_beat_a_process_is_sure_of_nothing(clock):
-    looking = asyncio.create_task(Hold(Life(clock)).sure())
+    looking = asyncio.create_task(QuestionLease(ProcessLease(clock)).ensure_held())
     await asyncio.sleep(0)
 
     assert not looking.done()

@@ -1,0 +1,55 @@
+"""Errors: one tree, by who has to hear of them.
+
+    ConfabError
+    ├── SettingsError      the operator, before the start
+    ├── StoreUnusable      the operator: the database can't be opened
+    ├── CannotConnect      the operator: a platform refuses us for good
+    ├── CannotAnswer       the person: something that an answer needs is forbidden
+    ├── CannotShow         nobody: the place of the reply is gone
+    ├── StoreUnavailable   the caller: nothing happened, try again
+    ├── LeaseLost          the worker: another process has taken over
+    └── VersionConflict    the caller: somebody else was faster
+
+`core.claude.errors.ClaudeError`, `core.commands.registry.UsageError` and `core.prompting.request.Unsuited` are
+of the same tree.
+"""
+
+
+class ConfabError(Exception):
+    """What is expected to go wrong; everything else that is raised is a bug."""
+
+
+class SettingsError(ConfabError):
+    """A setting has a wrong value; each line names a variable and the mend."""
+
+
+class StoreUnusable(ConfabError):
+    """The store can't be opened or copied; one sentence names it, the cause and what mends it."""
+
+
+class CannotConnect(ConfabError):
+    """The platform refuses to connect and will go on refusing; the message is a line for the operator."""
+
+
+class CannotAnswer(ConfabError):
+    """The platform forbids something that an answer needs; the message is a sentence for the person."""
+
+
+class CannotShow(ConfabError):
+    """Where the reply belongs it can't be shown any more: a channel is gone, a token has run out."""
+
+
+class StoreUnavailable(ConfabError):
+    """The store could not be read or written just now; nothing of the unit of work happened."""
+
+
+class LeaseLost(ConfabError):
+    """The claim is, or may be, another process's: drop what was being shown and touch the platform no more."""
+
+
+class VersionConflict(ConfabError):
+    """Somebody else changed it in the meantime; `version` is the number of their change, None if there is none."""
+
+    def __init__(self, version: int | None) -> None:
+        super().__init__("changed by somebody else in the meantime")
+        self.version = version

@@ -1,0 +1,108 @@
+"""Events: what a platform tells the core, and the receipt that the core gives for each."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from core.domain.messages import Asks, Message, ThreadKey
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A message was posted. `key.thread` is its thread, or what it replies to, or itself if it begins one."""
+
+    id: str
+    key: ThreadKey
+    message: Message
+    asks: Asks = Asks.NO
+    address: str = "{}"
+    alone: bool = False
+    private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """A message's words changed; `message` is what the platform shows now."""
+
+    id: str
+    key: ThreadKey
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """A message is gone. `key.thread` may be empty: a message's id is enough to find it in its channel."""
+
+    id: str
+    key: ThreadKey
+    message: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """A person pressed a button. `stop` ends the reply to `question` (or every one in the thread)."""
+
+    id: str
+    key: ThreadKey
+    person: str
+    button: str
+    question: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Commanded:
+    """A person gave a command: `line` holds its words, and what follows them unless `values` has it, named."""
+
+    id: str
+    key: ThreadKey
+    person: str
+    line: str
+    at: datetime
+    values: Mapping[str, str] = field(default_factory=dict)
+    address: str = "{}"
+    private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """Events of these workspaces may have been missed; none named means all of the platform's."""
+
+    id: str
+    platform: str
+    workspaces: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Backfilled:
+    """What was missed in a workspace has been looked for, and all of it was told."""
+
+    id: str
+    workspace: str
+
+
+Event = Posted | Edited | Deleted | Pressed | Commanded | Missed | Backfilled
+
+
+@dataclass(frozen=True, slots=True)
+class MissedRange:
+    """What a gap may hold in a workspace: all that was said `since`. `threads` are ours, the liveliest first."""
+
+    workspace: str
+    since: datetime
+    threads: tuple[ThreadKey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of an event: whether it was new, whether its thread is ours, whether it left a question."""
+
+    new: bool
+    ours: bool
+    question: bool
+    key: ThreadKey
+    missed: tuple[MissedRange, ...] = ()
+    """Of a gap: where to look for what was said to us in it. What is found is told like anything else."""
+
+
+Ingest = Callable[[Event], Awaitable[Receipt]]

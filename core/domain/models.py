@@ -1,0 +1,30 @@
+"""Models: what each can do, and how long it is served."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What a model can do, as the Models API tells it. Unknown means: send nothing that it may refuse."""
+
+    id: str
+    max_input_tokens: int | None = None
+    max_tokens: int | None = None
+    efforts: frozenset[str] = frozenset()
+    thinking: frozenset[str] = frozenset()
+    known: bool = False
+
+    @property
+    def sampling(self) -> bool:
+        """Whether it still takes a temperature: those that take `enabled` thinking are the ones that do."""
+        return "enabled" in self.thinking
+
+
+@dataclass(frozen=True, slots=True)
+class Lifespan:
+    """Whether a model is served: `active`, `deprecated` or `retired`; and when it goes, where that is known."""
+
+    model: str
+    lifecycle: str
+    retires_at: datetime | None = None
