@@ -1,4 +1,4 @@
-"""Places: so many questions ask Claude at a time, and none waits because others in another channel are many."""
+"""Fair semaphore: caps concurrent requests to Claude, with a fair share for each workspace, and in it each channel."""
 
 import asyncio
 import itertools
@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from core.domain.messages import ThreadKey
 
-PLACES = 64  # questions that ask at the same time, each with its prompt in memory
+SLOTS = 64  # questions that ask at the same time, each with its prompt in memory
 SILENT = 10.0  # seconds that people wait without being told
 NOTE = "Many are asking just now. Your question waits for its turn, and is answered here."
 
@@ -17,12 +17,12 @@ Holder = str | tuple[str, str]
 
 
 class FairSemaphore:
-    """Given to whose workspace, and in it whose channel, has the fewest, or was given one longest ago; then in order.
+    """The workspace, and in it the channel, with the fewest running goes first, then who was served longest ago.
 
     `silent` is how many seconds people wait before they are told.
     """
 
-    def __init__(self, most: int = PLACES, silent: float = SILENT) -> None:
+    def __init__(self, most: int = SLOTS, silent: float = SILENT) -> None:
         self._free = most
         self._silent = silent
         self._taken: Counter[Holder] = Counter()
@@ -31,8 +31,8 @@ class FairSemaphore:
         self._waiting: dict[asyncio.Future[None], ThreadKey] = {}
 
     @asynccontextmanager
-    async def place(self, key: ThreadKey, tell: Callable[[str], None]) -> AsyncIterator[None]:
-        """A place for a question in the thread `key`; `tell` is told why, if that takes long."""
+    async def slot(self, key: ThreadKey, tell: Callable[[str], None]) -> AsyncIterator[None]:
+        """A slot for a question in the thread `key`; `tell` is told why, if that takes long."""
         telling = asyncio.get_running_loop().call_later(self._silent, tell, NOTE)
         try:
             await self._enter(key)

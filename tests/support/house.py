@@ -57,7 +57,7 @@ async def house(
     emit: Emit = discard_event,
     haste: Haste = Haste(),  # noqa: B008  keeps nothing
     silence: float = SILENCE,
-    places: FairSemaphore | None = None,
+    semaphore: FairSemaphore | None = None,
     **rules: object,
 ) -> AsyncIterator[Assistant]:
     """An assistant that answers while this lasts. Claude is waited for in haste.
@@ -82,7 +82,7 @@ async def house(
         rules=Rules(persona, **rules),  # type: ignore[arg-type]  # their own
         clock=clock,
         process=process,
-        places=places,
+        semaphore=semaphore,
         sleep=sleep,
         emit=watching,
     )

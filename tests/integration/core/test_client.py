@@ -33,7 +33,11 @@ async def claude(fake):
 async def ask(claude: Claude, persona=Persona(), model=Model(HAIKU)) -> tuple[Completion, list[str]]:  # noqa: B008
     heard: list[str] = []
     asked = request(persona, [Turn("user", "Ada: hello")], model, "1h")
-    return await claude.answer(asked, heard.append), heard
+    async for event in claude.stream(asked):
+        if isinstance(event, Completion):
+            return event, heard
+        heard.append(event.text)
+    raise AssertionError("no completion came")
 
 
 async def test_an_answer_is_its_text_blocks_and_grows_as_it_is_heard(fake, claude):

@@ -10,10 +10,10 @@ from core.prompting.turns import Turn
 
 async def test_it_streams_what_it_was_sent_and_says_what_it_is():
     claude = Claude("none", "https://api.anthropic.com", OfflineTransport(pause=0))
-    heard: list[str] = []
     asked = request(Persona(system="Be brief."), [Turn("user", "Ada: hello\nBob: hi")], Model("claude-haiku-5-5"), "1h")
 
-    completion = await claude.answer(asked, heard.append)
+    *grown, completion = [event async for event in claude.stream(asked)]
+    heard = [event.text for event in grown]
     model = await claude.model("claude-haiku-5-5")
     await claude.close()
 

@@ -29,7 +29,7 @@ class Queue:
         await settle()
 
     async def _wait(self, name: str) -> None:
-        async with self.places.place(ThreadKey(*name.split("/")), lambda note: self.told.append(f"{name}: {note}")):
+        async with self.places.slot(ThreadKey(*name.split("/")), lambda note: self.told.append(f"{name}: {note}")):
             self.entered.append(name)
             await self.leave[name].wait()
 

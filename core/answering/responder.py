@@ -1,0 +1,199 @@
+"""Responder: gives each claimed question one visible answer, or one visible and reasoned refusal."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+
+from core.answering.answer import EMPTY, Answer, cut_short, explain_error, refuse, restore_answer
+from core.answering.completions import Completions, Waiting
+from core.answering.conversation import build_turns
+from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Rules
+from core.answering.recovery import find_orphaned_pages, refresh_conversation
+from core.answering.reply import Reply
+from core.claude.client import TextSoFar
+from core.commands import TABLE, registry
+from core.commands.persona import in_force
+from core.domain.errors import CannotAnswer, CannotShow
+from core.domain.messages import Outcome, Question
+from core.domain.personas import Persona
+from core.domain.platform import Platform, Surface
+from core.prompting.request import request
+from core.store.protocols import Claim, Store, Thread
+from core.telemetry import AnswerBegun, Emit, QuestionClosed
+from core.worker.fair_semaphore import FairSemaphore
+from core.worker.lease import QuestionLease
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Responder:
+    """What every answer is made with. `heartbeat` learns at once which claims were withdrawn."""
+
+    store: Store
+    platforms: Mapping[str, Platform]
+    completions: Completions
+    policy: Policy
+    rules: Rules
+    semaphore: FairSemaphore
+    commands: registry.CommandContext
+    clock: Callable[[], datetime]
+    emit: Emit
+    heartbeat: Callable[[], Awaitable[None]]
+
+    def answer(self, claim: Claim, lease: QuestionLease) -> Coroutine[None, None, None]:
+        """Answer one claimed question visibly, and close it."""
+        return AnswerTask(self, claim, lease).run()
+
+
+@dataclass(slots=True)
+class AnswerTask:
+    """The answer to one claim, from the first look at its thread until the question is closed.
+
+    When `lease.stop` is set it ends with what was said so far. Raises LeaseLost when another process has taken it
+    over, StoreUnavailable; then it may be run again, as a task of a resumed claim.
+    """
+
+    responder: Responder
+    claim: Claim
+    lease: QuestionLease
+    surface: Surface = field(init=False)
+    thread: Thread = field(init=False)
+    persona: Persona = field(init=False)
+    version: int = field(init=False)
+    reply: Reply = field(init=False)
+
+    async def run(self) -> None:
+        """Answer, or ignore what is not for us, and close the question."""
+        outcome = Outcome.EXPIRED
+        try:
+            await self._open()
+            decision = await self._decide()
+            outcome = Outcome.NOT_FOR_US if isinstance(decision, Ignore) else await self._show(decision)
+        except CannotShow as error:
+            log.warning("can't be shown an answer: %s", error)
+        await self.responder.store.questions.close(self.claim, outcome)
+        self.responder.emit(QuestionClosed(self.question, outcome))
+        log.info("closed: %s", outcome.value)
+
+    @property
+    def question(self) -> Question:
+        return self.claim.question
+
+    async def _open(self) -> None:
+        """All that an answer begins with, asked for at once."""
+        store, key = self.responder.store, self.question.key
+        self.surface, self.thread, (self.persona, version) = await asyncio.gather(
+            self.responder.platforms[key.platform].surface(self.question),
+            store.threads.thread(key),
+            in_force(store.personas, key, self.responder.rules.defaults),
+        )
+        self.version = version.number if version else 0
+        threaded = self.persona.answers == "thread"
+        self.reply = Reply(self.question, self._record_page, self.claim.pages, threaded, self.lease.ensure_held)
+
+    async def _decide(self) -> Decision:
+        """The policy's decision; what hinders it is a refusal. What was decided and answered before is shown."""
+        if self.claim.said:
+            return AnswerWith(restore_answer(self.claim.said))
+        try:
+            return await self.responder.policy.decide(self.claim, self.thread, self.surface)
+        except CannotAnswer as error:
+            return AnswerWith(refuse(str(error)))
+
+    async def _show(self, decision: Decision) -> Outcome:
+        """Show the reply while it grows; its final text is stored before it is shown.
+
+        The first error on either side ends both, and is raised.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.surface.show(self.reply))
+                answer = await self._compose_unless_stopped(decision)
+                if answer.text and not (self.claim.said or answer.files):
+                    await self.responder.store.questions.store_final_text(self.claim, answer.final_text)
+                self.reply.finish(answer.text, answer.notice, answer.files)
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        return answer.outcome
+
+    async def _compose_unless_stopped(self, decision: Decision) -> Answer:
+        """The answer, whatever happens: an error is told in a sentence, and a stop ends it with what there is."""
+        composing = asyncio.create_task(self._compose(decision))
+        stopping = asyncio.create_task(self.lease.stop.wait())
+        try:
+            await asyncio.wait({composing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            return composing.result() if composing.done() else self._cut_short()
+        except Exception as error:
+            return explain_error(error)
+        finally:
+            composing.cancel()
+            stopping.cancel()
+
+    def _cut_short(self) -> Answer:
+        return cut_short(self.reply.text, visible=bool(self.reply.text or self.reply.pages))
+
+    async def _compose(self, decision: Decision) -> Answer:
+        """What was answered already, else a refusal, what the command says, or what Claude says."""
+        if self.claim.resumed or (self.thread.cold and self.question.command is None):
+            await self._recover()
+        if self.lease.stop.is_set() and not self.claim.said:
+            return self._cut_short()
+        if isinstance(decision, AnswerWith):
+            return decision.answer
+        if self.question.command is not None:
+            return await self._run_command(self.question.command)
+        async with (
+            self.responder.semaphore.slot(self.question.key, self.reply.wait),
+            aclosing(await self._ask_claude()) as events,
+        ):
+            async for event in events:
+                if isinstance(event, TextSoFar):
+                    self._grow(event.text)
+                elif isinstance(event, Waiting):
+                    self.reply.wait(event.note)
+                else:
+                    answer = event
+        return answer
+
+    async def _ask_claude(self) -> AsyncGenerator[TextSoFar | Waiting | Answer, None]:
+        """The events of Claude's answer, which is asked for when the first one is. Raises CannotAnswer."""
+        responder, persona = self.responder, self.persona
+        turns = await build_turns(responder.store.threads, self.thread, self.question, self.surface)
+        if not turns:
+            raise CannotAnswer(EMPTY)
+        models = [persona.model or "", *(model for model in responder.rules.fallbacks if model != persona.model)]
+        build = partial(request, persona, turns, ttl=responder.rules.ttl)
+        return responder.completions.stream(self.question, self.version, models, build)
+
+    def _grow(self, text: str) -> None:
+        if not self.reply.text:
+            self.responder.emit(AnswerBegun(self.question))
+        self.reply.say(text)
+
+    async def _run_command(self, line: str) -> Answer:
+        command, rest = registry.find(TABLE, line)
+        values = registry.values(command, rest, self.question.values)
+        invocation = registry.Invocation(self.question, values, self.surface, self.responder.commands)
+        result = await registry.run(command, invocation)
+        return Answer(result.text, Outcome.REFUSED, files=result.files)
+
+    async def _recover(self) -> None:
+        """Refresh the thread, where our copy may be out of date, and adopt a predecessor's pages.
+
+        The question may turn out to be deleted, or was withdrawn while nobody answered it.
+        """
+        responder = self.responder
+        self.thread, history = await refresh_conversation(
+            responder.store.threads, self.thread, self.surface, self.claim.together, responder.platforms
+        )
+        for page in find_orphaned_pages(history, self.thread, self.question):
+            await self.reply.record_page(page.id, page.at)
+        await responder.heartbeat()
+
+    async def _record_page(self, page: str, at: datetime | None) -> None:
+        await self.responder.store.questions.record_page(self.claim, page, at or self.responder.clock())
