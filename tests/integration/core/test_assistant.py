@@ -1,4 +1,7 @@
-"""Events in, answers out: the core with a real store and the real SDK, on a platform of paper."""
+"""Events in, answers out: the core with a real store and the real SDK, on a platform of paper.
+
+Tests core.answering.inbox, core.answering.responder and core.answering.conversation.
+"""
 
 import asyncio
 import json

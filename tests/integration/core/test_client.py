@@ -1,4 +1,4 @@
-"""Claude through the real SDK: what an answer is, and what every failure is called."""
+"""Claude through the real SDK: what an answer is, and what every failure is called by core.claude.sdk_errors."""
 
 import re
 
