@@ -107,3 +107,13 @@ class ConsoleSurface:
             self._console.terminal.verbatim(file.words)
         await reply.record_page(f"{self._question.name}.1")
         self._console.answered(self._question.name)
+
+    async def show_plainly(self, reply: ReplyView, text: str) -> None:
+        """The words as they are, not drawn."""
+        self._console.terminal.plainly("\n\n".join([text, *(file.words for file in reply.files)]))
+        await reply.record_page(f"{self._question.name}.1")
+        self._console.answered(self._question.name)
+
+    async def show_notice(self, reply: ReplyView, notice: str) -> None:
+        self._console.terminal.plainly(notice)
+        self._console.answered(self._question.name)

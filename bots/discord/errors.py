@@ -8,7 +8,7 @@ from typing import TypeVar
 import aiohttp
 import discord
 
-from core.domain.errors import CannotShow
+from core.domain.errors import CannotShow, PlaceClosed
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +30,7 @@ FORBIDDEN = {
     UNKNOWN_INTERACTION: "the interaction is over",
     INVALID_TOKEN: "the interaction's 15 minutes are over",
 }
+BARRED = {NO_ACCESS, NOT_TEXT, NO_PERMISSION, LOCKED}  # of a place that is there
 CLOSED = "Session is closed"  # aiohttp's words, which has no class for it
 SECONDS = 30.0  # that Discord gets to answer us
 SHORT, LONG = 0.5, 30.0  # seconds between two tries, the first and at most
@@ -62,7 +63,8 @@ async def tried(call: Awaitable[Answer]) -> Answer:
         if error.status == 429 or error.status >= 500:
             raise Transient(f"status {error.status}") from error
         if error.code in FORBIDDEN:
-            raise CannotShow(f"{FORBIDDEN[error.code]} ({error.code})") from error
+            kind = PlaceClosed if error.code in BARRED else CannotShow
+            raise kind(f"{FORBIDDEN[error.code]} ({error.code})") from error
         if error.status == 401:
             raise CannotShow("Discord does not take DISCORD_BOT_TOKEN any more") from error
         raise

@@ -5,9 +5,11 @@ from collections.abc import Callable
 
 from core.rendering.dialect import Dialect
 from core.rendering.paginator import Pager, pages
+from core.rendering.plain_pages import cut_by_length as cut
 from core.rendering.tables import draw_table
 
 PAGE = 2000  # Discord refuses longer messages
+PIECE = 650  # characters, where they are not measured; with a quote and marks never 2000 units of two a character
 QUOTED = 300  # characters of a question that stand above its answer
 NOTICE = "-# "  # subtext: small and grey
 HEAD = "-# Confab\n"  # above a notice whose first line can't be subtext
@@ -49,6 +51,13 @@ def shown(
         return (pager or Pager(dialect(limit))).pages(under(quote, text) if quote else text)
     room = limit - size(HEAD) - size(quote) - 2
     marked = [notice(page) for page in pages(text, dialect(room))]
+    return [under(quote, marked[0]), *marked[1:]] if quote and marked else marked
+
+
+def pieces(text: str, quote: str = "", notice_: bool = False) -> list[str]:
+    """The pages of `text`, cut by length alone."""
+    found = cut(text, PIECE)
+    marked = [notice(page) for page in found] if notice_ else found
     return [under(quote, marked[0]), *marked[1:]] if quote and marked else marked
 
 

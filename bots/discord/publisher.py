@@ -13,7 +13,6 @@ from bots.discord import formatting
 from bots.discord.errors import INVALID_FORM, LONG, SHORT, UNKNOWN_MESSAGE, Transient, tried
 from bots.discord.targets import Outlet
 from bots.discord.throttle import Pace
-from core.domain.errors import CannotShow
 from core.domain.platform import ReplyView
 from core.rendering.paginator import Delete, Edit, Pager, Post, Posted, steps
 
@@ -21,6 +20,7 @@ AHEAD = 0.03  # seconds that Claude is asked before we say that we write; what c
 TYPING = 8.0  # seconds after which we say again that we write; Discord shows it for 10
 TIGHTER = 200  # characters that a page gives up when Discord finds it too long
 LEAST = 1000
+EXCUSE = 0  # the number of a notice that stands for pages, which count from 1
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +39,7 @@ class Publisher:
         pause: Pause = asyncio.sleep,
         *,
         typing: float = TYPING,
+        plainly: bool = False,
     ) -> None:
         self._reply = reply
         self._outlet = outlet
@@ -46,6 +47,7 @@ class Publisher:
         self._quote = quote
         self._pause = pause
         self._every = typing
+        self._plainly = plainly
         self._texts: dict[str, str] = {}
         self._gone: set[str] = set()
         self._unsure = False
@@ -53,7 +55,7 @@ class Publisher:
         self._pager = Pager(formatting.dialect(self._limit))
 
     async def run(self) -> None:
-        """Show every text in time, and the final one whatever it takes. Raises CannotShow."""
+        """Show every text in time, and the final one whatever it takes. Raises CannotShow, HTTPException."""
         typing = asyncio.create_task(self._typing())
         try:
             await self._patiently(self._begin)
@@ -70,6 +72,24 @@ class Publisher:
             typing.cancel()
             await asyncio.gather(typing, return_exceptions=True)
 
+    async def settle(self, text: str) -> None:
+        """Show a whole text, with files in words. Raises CannotShow, HTTPException."""
+        whole = "\n\n".join([text, *(f"```\n{file.words.rstrip()}\n```" for file in self._reply.files)])
+        await self._patiently(self._begin)
+        await self._patiently(partial(self._converge, whole, whole=True))
+
+    async def show_notice(self, notice: str) -> None:
+        """Say a notice below the pages that stand, or on an interaction's only one. Raises CannotShow, HTTPException."""
+        await self._patiently(self._begin)
+        await self._patiently(partial(self._excuse, formatting.notice(notice)))
+
+    async def _excuse(self, page: str) -> None:
+        if len(self._reply.pages) == 1 and self._outlet.deferred:
+            await tried(self._outlet.edit(self._reply.pages[0], page))
+            return
+        posted = await tried(self._outlet.post(page, EXCUSE))
+        await self._reply.record_page(posted, snowflake_time(int(posted)))
+
     async def _begin(self) -> None:
         """Write down the page that is there already."""
         page = await tried(self._outlet.begun(self._reply.pages))
@@ -85,14 +105,19 @@ class Publisher:
     async def _converge(self, text: str, whole: bool) -> None:
         """Make what is posted equal `text`, step by step; what somebody deleted meanwhile is posted again."""
         while True:
-            wanted = formatting.shown(text, self._quote, whole and self._reply.notice, self._limit, self._pager)
+            wanted = self._wanted(text, whole and self._reply.notice)
             todo = steps(self._posted(), wanted)
             if not todo:
                 break
             await self._refitted(todo[0])
-        if whole and self._reply.files and wanted:
+        if whole and self._reply.files and wanted and not self._plainly:
             last = self._posted()[-1].id
             await tried(self._outlet.edit(last, wanted[-1], self._reply.files))
+
+    def _wanted(self, text: str, notice: bool) -> list[str]:
+        if self._plainly:
+            return formatting.pieces(text, self._quote, notice)
+        return formatting.shown(text, self._quote, notice, self._limit, self._pager)
 
     def _posted(self) -> list[Posted]:
         there = sorted((page for page in self._reply.pages if page not in self._gone), key=int)
@@ -103,8 +128,8 @@ class Publisher:
         try:
             await self._carry_out(step)
         except discord.HTTPException as error:
-            if error.code != INVALID_FORM or self._limit - TIGHTER < LEAST:
-                raise CannotShow(f"Discord refuses the page ({error.code})") from error
+            if self._plainly or error.code != INVALID_FORM or self._limit - TIGHTER < LEAST:
+                raise
             log.warning("Discord refuses a page of %d characters; trying smaller ones", self._limit)
             self._limit -= TIGHTER
             self._pager = Pager(formatting.dialect(self._limit))

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from core.rendering.paginator import Dialect
+from core.rendering.plain_pages import cut_by_length as cut
 
 LIMIT = 9_500  # of a page, as `size` counts; a markdown block takes 12,000 characters, all blocks of a message 13,200
 LINE = 120  # that a line counts beside its characters: no page has 50 paragraphs, and Slack takes 50 blocks
@@ -47,6 +48,11 @@ def sections(page: str) -> list[dict[str, Any]]:
         for part in parts
         if part.strip()
     ]
+
+
+def pieces(text: str) -> list[str]:
+    """A whole text in pages that `sections` takes, cut by length alone."""
+    return cut(text, SECTION)
 
 
 def plain(page: str) -> str:

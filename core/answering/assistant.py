@@ -8,6 +8,7 @@ from datetime import datetime
 from core.answering.bot_loop_guard import BotLoopGuard
 from core.answering.completions import Completions, Sleep
 from core.answering.conversation import build_turns
+from core.answering.fallback import Fallback
 from core.answering.inbox import Inbox
 from core.answering.policy import Policy, Rules
 from core.answering.recovery import refresh_thread
@@ -44,12 +45,14 @@ class Assistant:
         self._completions = completions
         self._rules = rules
         loop_guard = BotLoopGuard(rules.bots, clock)
+        fallback = Fallback(store.questions, platforms)
         responder = Responder(
             store=store,
             platforms=platforms,
             completions=completions,
             policy=Policy(rules, loop_guard, store.notes),
             rules=rules,
+            fallback=fallback,
             semaphore=semaphore or FairSemaphore(),
             commands=registry.CommandContext(
                 store, rules.defaults, clock, completions.model, self.next_request, TABLE, rules.zone
@@ -63,7 +66,16 @@ class Assistant:
             return [name for name, platform in platforms.items() if not platform.offline]
 
         process = process or secrets.token_hex(8)
-        self.worker = Worker(store.questions, responder.answer, process, connected, clock=clock, sleep=sleep, emit=emit)
+        self.worker = Worker(
+            store.questions,
+            responder.answer,
+            process,
+            connected,
+            give_up=fallback.give_up,
+            clock=clock,
+            sleep=sleep,
+            emit=emit,
+        )
         self._inbox = Inbox(store.questions, self.worker, loop_guard, clock, rules.catch_up)
 
     async def _heartbeat(self) -> None:

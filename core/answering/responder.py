@@ -4,20 +4,21 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
 from core.answering.answer import EMPTY, Answer, cut_short, explain_error, refuse, restore_answer
 from core.answering.completions import Completions, Waiting
 from core.answering.conversation import build_turns
+from core.answering.fallback import Fallback, NotShown
 from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Rules
 from core.answering.recovery import find_orphaned_pages, refresh_conversation
 from core.answering.reply import Reply
 from core.claude.client import TextSoFar
 from core.commands import TABLE, registry
 from core.commands.persona import in_force
-from core.domain.errors import CannotAnswer, CannotShow
+from core.domain.errors import CannotAnswer, CannotShow, PlaceClosed
 from core.domain.messages import Outcome, Question
 from core.domain.personas import Persona
 from core.domain.platform import Platform, Surface
@@ -39,6 +40,7 @@ class Responder:
     completions: Completions
     policy: Policy
     rules: Rules
+    fallback: Fallback
     semaphore: FairSemaphore
     commands: registry.CommandContext
     clock: Callable[[], datetime]
@@ -47,7 +49,7 @@ class Responder:
 
     def answer(self, claim: Claim, lease: QuestionLease) -> Coroutine[None, None, None]:
         """Answer one claimed question visibly, and close it."""
-        return AnswerTask(self, claim, lease).run()
+        return AnswerTask(self, replace(claim, said=claim.said or lease.final_text), lease).run()
 
 
 @dataclass(slots=True)
@@ -74,7 +76,10 @@ class AnswerTask:
             await self._open()
             decision = await self._decide()
             outcome = Outcome.NOT_FOR_US if isinstance(decision, Ignore) else await self._show(decision)
-        except CannotShow as error:
+        except PlaceClosed as error:
+            if not self.lease.stop.is_set() and await self.responder.fallback.notify_asker(self.question, error):
+                outcome = Outcome.REFUSED
+        except (CannotShow, NotShown) as error:
             log.warning("can't be shown an answer: %s", error)
         await self.responder.store.questions.close(self.claim, outcome)
         self.responder.emit(QuestionClosed(self.question, outcome))
@@ -108,18 +113,24 @@ class AnswerTask:
     async def _show(self, decision: Decision) -> Outcome:
         """Show the reply while it grows; its final text is stored before it is shown.
 
-        The first error on either side ends both, and is raised.
+        What the platform does not take is shown in a simpler way; another error on either side ends both, raised.
         """
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self.surface.show(self.reply))
+                showing = group.create_task(self.responder.fallback.show(self.surface, self.reply, self.claim))
                 answer = await self._compose_unless_stopped(decision)
-                if answer.text and not (self.claim.said or answer.files):
-                    await self.responder.store.questions.store_final_text(self.claim, answer.final_text)
+                await self._store_final_text(answer)
                 self.reply.finish(answer.text, answer.notice, answer.files)
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
-        return answer.outcome
+        return answer.outcome if showing.result() else Outcome.REFUSED
+
+    async def _store_final_text(self, answer: Answer) -> None:
+        """On disk, and in the lease for another try, if the disk is full."""
+        if answer.text and not (self.claim.said or answer.files):
+            self.lease.final_text = answer.final_text
+        if self.lease.final_text is not None:
+            await self.responder.store.questions.store_final_text(self.claim, self.lease.final_text)
 
     async def _compose_unless_stopped(self, decision: Decision) -> Answer:
         """The answer, whatever happens: an error is told in a sentence, and a stop ends it with what there is."""

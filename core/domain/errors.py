@@ -6,6 +6,8 @@
     ├── CannotConnect      the operator: a platform refuses us for good
     ├── CannotAnswer       the person: something that an answer needs is forbidden
     ├── CannotShow         nobody: the place of the reply is gone
+    │   └── PlaceClosed    the person, elsewhere: the place is there, and closed to us
+    ├── AnswerRejected     the operator: the platform takes other answers there, and not this one
     ├── StoreUnavailable   the caller: nothing happened, try again
     ├── LeaseLost          the worker: another process has taken over
     └── VersionConflict    the caller: somebody else was faster
@@ -37,6 +39,14 @@ class CannotAnswer(ConfabError):
 
 class CannotShow(ConfabError):
     """Where the reply belongs it can't be shown any more: a channel is gone, a token has run out."""
+
+
+class PlaceClosed(CannotShow):
+    """The place is there, and closed to us: who asked can be told elsewhere."""
+
+
+class AnswerRejected(ConfabError):
+    """The platform takes other answers there, and not this one; the message is for the operator."""
 
 
 class StoreUnavailable(ConfabError):

@@ -6,6 +6,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 
 from core.domain.errors import LeaseLost
+from core.domain.messages import FinalText
 
 
 class ProcessLease:
@@ -38,6 +39,8 @@ class QuestionLease:
 
     def __init__(self, process_lease: ProcessLease) -> None:
         self.stop = asyncio.Event()
+        self.final_text: FinalText | None = None
+        """Set once it is known: another try shows it, and asks for no other."""
         self._process_lease = process_lease
         self._dropped = False
 

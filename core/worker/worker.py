@@ -24,6 +24,12 @@ GRACE = 20.0  # seconds that answers under way get when we drain
 log = logging.getLogger(__name__)
 
 Respond = Callable[[Claim, QuestionLease], Awaitable[None]]
+GiveUp = Callable[[Claim, BaseException], Awaitable[bool]]
+
+
+async def say_nothing(_claim: Claim, _error: BaseException) -> bool:
+    """Nobody is told that a question gets no answer."""
+    return False
 
 
 def now() -> datetime:
@@ -33,6 +39,7 @@ def now() -> datetime:
 class Worker:
     """Answers one question a thread at a time. `respond` answers one, as long as its lease lasts.
 
+    `give_up` tells people that one gets no answer, and returns whether it could.
     `platforms` are those that can be shown an answer now; questions of the others wait without taking a slot.
     """
 
@@ -43,6 +50,7 @@ class Worker:
         process: str,
         platforms: Callable[[], Collection[str]],
         *,
+        give_up: GiveUp = say_nothing,
         slots: int = SLOTS,
         clock: Callable[[], datetime] = now,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -50,6 +58,7 @@ class Worker:
     ) -> None:
         self._questions = questions
         self._respond = respond
+        self._give_up = give_up
         self._process = process
         self._platforms = platforms
         self._sleep = sleep
@@ -170,26 +179,27 @@ class Worker:
             except StoreUnavailable as error:
                 log.error("waits for the database: %s", error)
             except (Exception, asyncio.CancelledError) as error:
-                if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+                if isinstance(error, asyncio.CancelledError) and is_cancelled():
                     raise
                 log.exception("could not be answered")
-                if attempt >= TRIES and await self._give_up(claim):
+                if attempt >= TRIES and await self._close_unanswered(claim, error):
                     return
             await self._sleep(min(2.0**attempt, LONGEST_PAUSE))
             claim = replace(claim, resumed=True)
 
-    async def _give_up(self, claim: Claim) -> bool:
-        """Whether the question could be closed without an answer, or is another's to close."""
+    async def _close_unanswered(self, claim: Claim, error: BaseException) -> bool:
+        """Whether the question could be closed with a notice for an answer, or is another's to close."""
+        outcome = Outcome.REFUSED if await self._give_up(claim, error) else Outcome.EXPIRED
         try:
-            await self._questions.close(claim, Outcome.EXPIRED)
-        except (LeaseLost, StoreUnavailable) as error:
-            log.warning("could not be closed: %s", error)
-            return isinstance(error, LeaseLost)
-        self._emit(QuestionClosed(claim.question, Outcome.EXPIRED))
+            await self._questions.close(claim, outcome)
+        except (LeaseLost, StoreUnavailable) as trouble:
+            log.warning("could not be closed: %s", trouble)
+            return isinstance(trouble, LeaseLost)
+        self._emit(QuestionClosed(claim.question, outcome))
         return True
 
 
-def _is_cancelled() -> bool:
-    """Whether somebody cancelled the task that runs."""
+def is_cancelled() -> bool:
+    """Whether somebody cancelled the task that runs; a library may raise a cancellation that nobody asked for."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
