@@ -79,7 +79,7 @@ class Publisher:
         await self._patiently(partial(self._converge, whole, whole=True))
 
     async def show_notice(self, notice: str) -> None:
-        """Say a notice below the pages that stand, or on an interaction's only one. Raises CannotShow, HTTPException."""
+        """Say a notice below the pages that stand, or on an interaction's only one. Raises CannotShow."""
         await self._patiently(self._begin)
         await self._patiently(partial(self._excuse, formatting.notice(notice)))
 

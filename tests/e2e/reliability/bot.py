@@ -27,7 +27,7 @@ from core.store.sqlite import open_store
 STALE = timedelta(seconds=1)
 EDIT = 0.05  # seconds between two edits
 DEATH = "DEATH"
-"""The variable that names the call at which the process kills itself: `questions.posted 2 after`."""
+"""The variable that names the call at which the process kills itself: `questions.record_page 2 after`."""
 CALLS = "CALLS"
 """The variable that names a file which gets a line for each call."""
 

@@ -67,9 +67,9 @@ async def claude():
 async def board_answers(board: Board, store, claude: ClaudeFake, **options) -> list[str]:
     """All that stands in a thread once its question is closed."""
     async with house(store, claude, board, **options) as assistant:
-        await assistant.hear(board.said("t1", "U1", "hello"))
+        await assistant.ingest(board.said("t1", "U1", "hello"))
         async with asyncio.timeout(5):
-            await assistant.floor.idle()
+            await assistant.worker.idle()
     return board.shown("t1")
 
 
@@ -134,10 +134,10 @@ class Failing:
             raise self.closing.pop(0)
         await self._within.close(claim, outcome)
 
-    async def said(self, claim, said):
+    async def store_final_text(self, claim, said):
         if self.saying:
             raise self.saying.pop(0)
-        await self._within.said(claim, said)
+        await self._within.store_final_text(claim, said)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ async def test_a_second_try_shows_what_claude_said_the_first_time(board, kept, c
 
 async def test_a_bug_that_no_try_overcomes_is_told_with_a_reference(board, kept, claude, caplog):
     class Broken(Failing):
-        async def said(self, claim, said):
+        async def store_final_text(self, claim, said):
             raise ValueError("bug")
 
     store = replace(kept, questions=Broken(kept.questions))
