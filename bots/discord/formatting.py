@@ -15,8 +15,8 @@ NOTICE = "-# "  # subtext: small and grey
 HEAD = "-# Confab\n"  # above a notice whose first line can't be subtext
 
 _BLOCK = re.compile(r"```|~~~|[>|#]|[-*+] |\d+[.)] |$")
-_HEADING = re.compile(r"^#{4,6} +(.+?)(?: +#+)?$")
-_IMAGE = re.compile(r"!(\[[^\]\n]*\]\([^()\s]+\))")
+_HEADING = re.compile(r"^#{4,6} ++(.+)$")
+_IMAGE = re.compile(r"!(\[(?:(?!!\[)[^\]\n])*+\]\([^()\s]+\))")
 _SUBTEXT = re.compile(r"^\s*(?:-# +)+")
 _ESCAPED = re.compile(r"\\([\\`*_~|<>#\[\]()@:-])")
 _SPECIAL = re.compile(r"[\\`*_~|<>#\[\]()@:-]")
@@ -32,7 +32,13 @@ def prose(line: str) -> str:
 
     None is subtext: that is how notices are known.
     """
-    return _SUBTEXT.sub("", _IMAGE.sub(r"\1", _HEADING.sub(r"**\1**", line)))
+    return _SUBTEXT.sub("", _IMAGE.sub(r"\1", _HEADING.sub(_bold, line)))
+
+
+def _bold(heading: re.Match[str]) -> str:
+    """The words of a heading, without the marks that may close it."""
+    words = heading[1].rstrip("#")
+    return f"**{words.rstrip(' ') if words.endswith(' ') else heading[1]}**"
 
 
 def notice(page: str) -> str:

@@ -14,7 +14,7 @@ from bots.discord.errors import INVALID_FORM, LONG, SHORT, UNKNOWN_MESSAGE, Tran
 from bots.discord.targets import Outlet
 from bots.discord.throttle import Pace
 from core.domain.platform import ReplyView
-from core.rendering.paginator import Delete, Edit, Pager, Post, Posted, steps
+from core.rendering.paginator import Delete, Edit, Pager, Post, Posted, cut, steps
 
 AHEAD = 0.03  # seconds that Claude is asked before we say that we write; what comes at once needs no such word
 TYPING = 8.0  # seconds after which we say again that we write; Discord shows it for 10
@@ -104,15 +104,18 @@ class Publisher:
 
     async def _converge(self, text: str, whole: bool) -> None:
         """Make what is posted equal `text`, step by step; what somebody deleted meanwhile is posted again."""
-        while True:
-            wanted = self._wanted(text, whole and self._reply.notice)
-            todo = steps(self._posted(), wanted)
-            if not todo:
-                break
+        wanted, limit = await self._cut(text, whole), self._limit
+        while todo := steps(self._posted(), wanted):
             await self._refitted(todo[0])
+            if limit != self._limit:
+                wanted, limit = await self._cut(text, whole), self._limit
         if whole and self._reply.files and wanted and not self._plainly:
             last = self._posted()[-1].id
             await tried(self._outlet.edit(last, wanted[-1], self._reply.files))
+
+    async def _cut(self, text: str, whole: bool) -> list[str]:
+        notice = whole and self._reply.notice
+        return await cut(text, partial(self._wanted, text, notice))
 
     def _wanted(self, text: str, notice: bool) -> list[str]:
         if self._plainly:

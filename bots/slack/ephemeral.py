@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -12,7 +13,7 @@ from bots.slack.client import Refused, Web
 from bots.slack.publisher import UNSUITED
 from core.domain.errors import CannotShow
 from core.domain.messages import File, Question
-from core.rendering.paginator import pages
+from core.rendering.paginator import cut, pages
 
 USES = 5  # of one response_url, within half an hour
 
@@ -34,13 +35,14 @@ class Whisper:
 
     async def say(self, text: str, files: Sequence[File] = ()) -> None:
         """Say all of it, files in words: Slack hangs none on what one person sees. Raises CannotShow, Refused."""
-        for page in self._cut(with_files(text, files)):
+        whole = with_files(text, files)
+        for page in await cut(whole, partial(self._cut, whole)):
             if not await self.respond(page, "ephemeral"):
                 await self._whispered(page)
 
     async def aloud(self, text: str) -> None:
         """Say it to the channel, where we may not post but may respond. Raises CannotShow."""
-        for page in self._cut(text):
+        for page in await cut(text, partial(self._cut, text)):
             if not await self.respond(page, "in_channel"):
                 raise CannotShow("the command can't be responded to any more")
 

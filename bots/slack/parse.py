@@ -1,5 +1,6 @@
 """Reading: what Slack tells becomes core's nouns, once. Nothing here waits or asks."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -216,9 +217,7 @@ def _command(message: Message) -> str | None:
 def _text(raw: Raw, us: Us, mine: bool) -> str:
     blocks = of_blocks(raw.get("blocks") or []) if mine or not raw.get("text") else ""
     text = blocks or plain(raw.get("text") or "")
-    while text.startswith(f"<@{us.user}>"):
-        text = text.removeprefix(f"<@{us.user}>").lstrip(" \t\n,:")
-    return text
+    return re.sub(rf"\A(?:<@{us.user}>[ \t\n,:]*)+", "", text)
 
 
 def _attachment(file: Raw) -> Attachment:

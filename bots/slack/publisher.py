@@ -3,13 +3,14 @@
 import logging
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from bots.slack import formatting
 from bots.slack.client import Limited, Refused, Unsure, Web
 from bots.slack.parse import MARK, at, is_mine, payload
 from core.domain.platform import ReplyView
-from core.rendering.paginator import Delete, Edit, Pager, Post, Posted, steps
+from core.rendering.paginator import Delete, Edit, Pager, Post, Posted, cut, steps
 
 SKEW = timedelta(minutes=2)  # that Slack's clock and ours may differ
 
@@ -56,7 +57,7 @@ class Publisher:
     async def _become(self, text: str, final: bool) -> None:
         if self._posted is None:
             self._posted = [Posted(page, None) for page in self._reply.pages]
-        wanted = self._cut(text)
+        wanted = await cut(text, partial(self._cut, text))
         while step := next(iter(steps(self._posted, wanted)), None):
             try:
                 await self._take(self._posted, step, final)

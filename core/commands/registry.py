@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -16,7 +16,11 @@ from core.prompting.request import Request
 from core.store.protocols import Store
 
 _PERSON = re.compile(r"<@!?(\w+)(?:\|[^<>]*)?>|(\w+)")
-_OPTION = re.compile(r"\s*(\w+)=(\"[^\"]*\"|\S*)")
+_OPTION = re.compile(
+    r"(?<!\w)(\w++)=(\"[^\"]*\"|\S*)"
+)  # `++` and no blanks before: or a long word is read again and again
+NUMBER = 12  # digits of a whole number
+NAME = 40  # characters of a name that is looked for among ours
 
 
 class UsageError(Exception):
@@ -152,22 +156,32 @@ def options(row: Command, rest: str) -> dict[str, str]:
 
     A long text has its pairs before it, for it may hold anything; a short one also after it.
     """
-    found, text, trailing = {}, rest, _trailing(row)
+    trailing = _trailing(row)
     long = trailing is not None and trailing.kind is ParameterKind.LONG
-    while option := (_OPTION.match(text) if long else _named(row, text)):
-        if not row.parameter(option[1]):
-            break
+    found, between, at = {}, [], 0
+    for option in _leading(row, rest) if long else _named(row, rest):
         found[option[1]] = option[2].strip('"')
-        text = text[: option.start()] + text[option.end() :]
-    text = text.strip()
+        between.append(rest[at : option.start()].rstrip())
+        at = option.end()
+    text = "".join([*between, rest[at:]]).strip()
     if text and trailing is None:
-        raise UsageError(f"`{row.words}` does not take `{text[:40]}`. Like this: `{usage(row)}`")
+        raise UsageError(f"`{row.words}` does not take `{text[:NAME]}`. Like this: `{usage(row)}`")
     return found | ({trailing.name: text} if text and trailing else {})
 
 
-def _named(row: Command, text: str) -> re.Match[str] | None:
-    """The first pair in `text` that names a parameter."""
-    return next((option for option in _OPTION.finditer(text) if row.parameter(option[1])), None)
+def _leading(row: Command, text: str) -> Iterator[re.Match[str]]:
+    """The pairs at the beginning of `text` that name a parameter, as far as nothing else stands between."""
+    at = 0
+    for option in _OPTION.finditer(text):
+        if text[at : option.start()].strip() or not row.parameter(option[1]):
+            return
+        yield option
+        at = option.end()
+
+
+def _named(row: Command, text: str) -> Iterator[re.Match[str]]:
+    """The pairs anywhere in `text` that name a parameter."""
+    return (option for option in _OPTION.finditer(text) if row.parameter(option[1]))
 
 
 def _trailing(row: Command) -> Parameter | None:
@@ -180,17 +194,17 @@ def _checked(parameter: Parameter, value: str) -> str:
     """A value as its command takes it: of a person their id. Raises UsageError."""
     name, kind = parameter.name, parameter.kind
     if kind is ParameterKind.CHOICE and value not in parameter.choices:
-        raise UsageError(f"{name} is one of {', '.join(parameter.choices)}; `{value[:40]}` is not.")
-    if (kind is ParameterKind.NUMBER and not value.isascii()) or (kind is ParameterKind.NUMBER and not value.isdigit()):
-        raise UsageError(f"{name} is a whole number; `{value[:40]}` is not.")
+        raise UsageError(f"{name} is one of {', '.join(parameter.choices)}; `{value[:NAME]}` is not.")
+    if kind is ParameterKind.NUMBER and not (value.isascii() and value.isdigit() and len(value) <= NUMBER):
+        raise UsageError(f"{name} is a whole number; `{value[:NAME]}` is not.")
     if kind is ParameterKind.MONEY and not _money(value):
-        raise UsageError(f"{name} is an amount of US dollars such as 25 or 12.50; `{value[:40]}` is not.")
+        raise UsageError(f"{name} is an amount of US dollars such as 25 or 12.50; `{value[:NAME]}` is not.")
     if kind is ParameterKind.DATE and not _date(value):
-        raise UsageError(f"{name} is a date such as 2026-11-30; `{value[:40]}` is not.")
+        raise UsageError(f"{name} is a date such as 2026-11-30; `{value[:NAME]}` is not.")
     if kind is not ParameterKind.PERSON:
         return value
     if not (person := _PERSON.fullmatch(value)):
-        raise UsageError(f"{name} is a person, mentioned with @; `{value[:40]}` is not.")
+        raise UsageError(f"{name} is a person, mentioned with @; `{value[:NAME]}` is not.")
     return person[1] or person[2]
 
 
@@ -214,7 +228,7 @@ def _rest(line: str, count: int) -> str:
 
 
 def _unknown(table: Sequence[Command], name: str) -> str:
-    known = [row.words for row in table]
+    known, name = [row.words for row in table], name[:NAME]
     near = [one for one in known if one.split()[0] == name] or difflib.get_close_matches(name, known, 3, 0.5)
     meant = f" Did you mean {' or '.join(f'`{one}`' for one in near)}?" if near else ""
-    return f"There is no command `{name[:40]}`.{meant} `help` lists them all."
+    return f"There is no command `{name}`.{meant} `help` lists them all."

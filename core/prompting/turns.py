@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -86,11 +87,13 @@ def introduce(told: Mapping[str, str], people: Iterable[str], shown: Mapping[str
     """
     taken = {_skeleton(name) for name in told.values()} | {"claude"}
     introduced: dict[str, str] = {}
+    numbers: Counter[str] = Counter()  # of the namesakes of each; who has ten thousand is not counted up to each time
     for person in sorted(set(people) - set(told)):
         name = _label(shown.get(person, "")) or _label(person) or "someone"
-        unique, number = name, 2
+        unique = name
         while _skeleton(unique) in taken:
-            unique, number = f"{name} ({number})", number + 1
+            numbers[name] += 1
+            unique = f"{name} ({numbers[name] + 1})"
         taken.add(_skeleton(unique))
         introduced[person] = unique
     return introduced

@@ -12,11 +12,12 @@ from core.domain.messages import Asks, FinalText, Outcome, Question
 from core.store.protocols import Claim, Heartbeat
 from core.store.rules.ledger import died
 from core.store.rules.moments import moment, stamp
-from core.store.rules.question_rows import finish, key_of, place, question_of, said_of
-from core.store.rules.reply_chains import branch
+from core.store.rules.question_rows import finish, place, question_of, said_of
+from core.store.rules.reply_chains import Branches
 from core.store.sqlite.connection import Row, many, one
 from core.store.sqlite.rows import insert, update
 
+TOGETHER = 256  # questions that one answer answers; more wait for the next one
 STALE = timedelta(seconds=10)  # a process that has not beaten for so long has stopped
 
 # Who is being answered least comes first, by workspace and then by channel, so that a flood in one starves no other.
@@ -48,12 +49,7 @@ WAITING = """
 SELECT * FROM questions
 WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND outcome IS NULL
 AND claim IS NULL AND command IS NULL AND NOT alone AND NOT private AND id <> :id
-ORDER BY at, id
-"""
-
-PARENT = """
-SELECT 1 AS named FROM messages
-WHERE workspace = :workspace AND channel = :channel AND message = :name AND parent IS NOT NULL
+ORDER BY at, id LIMIT :most
 """
 
 # Who is late itself hears so with its next beat, and drops what it was answering before it claims that again.
@@ -122,16 +118,16 @@ def _together(db: Database, lead: Row) -> list[Row]:
     """The question and those that wait in its thread, or in its branch of it."""
     if lead["alone"] or lead["private"] or lead["command"] is not None:
         return [lead]
-    rows = [lead, *many(db, WAITING, lead)]
-    if not any(one(db, PARENT, row) for row in rows):
+    rows = [lead, *many(db, WAITING, {**lead, "most": TOGETHER - 1})]
+    branches = Branches(db)
+    if not any(branches.parent(row) for row in rows):
         return rows
     chosen: list[tuple[str, set[str]]] = []
-    return [row for row in rows if _in_line(db, row, chosen)]
+    return [row for row in rows if _in_line(row, branches.line(row), chosen)]
 
 
-def _in_line(db: Database, row: Row, chosen: list[tuple[str, set[str]]]) -> bool:
+def _in_line(row: Row, line: set[str], chosen: list[tuple[str, set[str]]]) -> bool:
     """Whether `row` leads to each of the chosen, or they to it; then it is chosen too."""
-    line = branch(db, key_of(row), row["name"])
     if any(name not in line and row["name"] not in other for name, other in chosen):
         return False
     chosen.append((row["name"], line))
