@@ -159,7 +159,7 @@ class AnswerTask:
         if self.question.command is not None:
             return await self._run_command(self.question.command)
         async with (
-            self.responder.semaphore.slot(self.question.key, self.reply.wait),
+            self.responder.semaphore.slot(self.question.key, self.question.person, self.reply.wait),
             aclosing(await self._ask_claude()) as events,
         ):
             async for event in events:

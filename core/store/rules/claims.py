@@ -18,23 +18,35 @@ from core.store.sqlite.connection import Row, many, one
 from core.store.sqlite.rows import insert, update
 
 TOGETHER = 256  # questions that one answer answers; more wait for the next one
+COMMANDS = 2  # commands of one person that are carried out at the same time
 STALE = timedelta(seconds=10)  # a process that has not beaten for so long has stopped
 
-# Who is being answered least comes first, by workspace and then by channel, so that a flood in one starves no other.
+# Who is being answered least comes first, by workspace, then by channel, then by person: a flood starves no other.
+# Commands come before questions, but of one person only so many at a time.
 # What is claimed holds the floor of its thread until it is closed, also while nobody lives who answers it.
 NEXT = """
-WITH channels AS (
-    SELECT questions.workspace, questions.channel, count(*) AS places
+WITH people AS (
+    SELECT questions.workspace, questions.channel, questions.person, count(*) AS places
     FROM claims CROSS JOIN questions ON questions.claim = claims.id  -- in this order: only open ones have a claim
     WHERE claims.process IS NOT NULL AND questions.reply = questions.name AND questions.command IS NULL
-    GROUP BY questions.workspace, questions.channel
-), workspaces AS (SELECT workspace, sum(places) AS places FROM channels GROUP BY workspace)
+    GROUP BY questions.workspace, questions.channel, questions.person
+), commanding AS (
+    SELECT questions.workspace, questions.person
+    FROM claims CROSS JOIN questions ON questions.claim = claims.id
+    WHERE claims.process IS NOT NULL AND questions.command IS NOT NULL
+    GROUP BY questions.workspace, questions.person HAVING count(*) >= :commands
+), channels AS (SELECT workspace, channel, sum(places) AS places FROM people GROUP BY workspace, channel),
+workspaces AS (SELECT workspace, sum(places) AS places FROM people GROUP BY workspace)
 SELECT questions.* FROM questions LEFT JOIN claims ON claims.id = questions.claim
 LEFT JOIN workspaces ON workspaces.workspace = questions.workspace
 LEFT JOIN channels ON channels.workspace = questions.workspace AND channels.channel = questions.channel
+LEFT JOIN people ON people.workspace = questions.workspace AND people.channel = questions.channel
+    AND people.person = questions.person
 WHERE questions.outcome IS NULL
 AND substr(questions.workspace, 1, instr(questions.workspace, ':') - 1) IN (SELECT value FROM json_each(:platforms))
 AND (questions.claim IS NULL OR (questions.reply = questions.name AND claims.process IS NULL))
+AND (questions.command IS NULL
+    OR (questions.workspace, questions.person) NOT IN (SELECT workspace, person FROM commanding))
 AND (questions.command IS NOT NULL OR NOT EXISTS (
     SELECT 1 FROM questions AS other
     WHERE other.workspace = questions.workspace AND other.channel = questions.channel
@@ -42,7 +54,7 @@ AND (questions.command IS NOT NULL OR NOT EXISTS (
     AND other.claim IS NOT NULL AND other.claim IS NOT questions.claim
 ))
 ORDER BY questions.command IS NULL, coalesce(workspaces.places, 0), coalesce(channels.places, 0),
-    questions.at, questions.id LIMIT 1
+    coalesce(people.places, 0), questions.at, questions.id LIMIT 1
 """
 
 WAITING = """
@@ -102,7 +114,7 @@ CLAIMED = "SELECT * FROM questions WHERE claim = :claim ORDER BY reply <> name, 
 def take(db: Database, process: str, platforms: Collection[str], now: datetime, stale: timedelta) -> Claim | None:
     names = json.dumps(list(platforms))
     db.execute(STOPPED, {"process": process, "since": stamp(now - stale), "platforms": names})
-    lead = one(db, NEXT, {"platforms": names})
+    lead = one(db, NEXT, {"platforms": names, "commands": COMMANDS})
     if lead is None:
         return None
     resumed = lead["claim"] is not None
