@@ -4,6 +4,7 @@ Tests core.store.sqlite.transaction.
 """
 
 import asyncio
+import itertools
 import json
 import os
 import random
@@ -25,6 +26,8 @@ from core.domain.messages import FinalText as Final
 from core.domain.messages import History, Outcome
 from core.store.sqlite import open_store
 from core.store.sqlite.connection import DatabaseThread
+from core.store.sqlite.unit_of_work import Unit
+from core.store.sqlite.vacuum import sweep as sweeping
 from tests.support.talk import KEY, PLATFORMS, asked, at, commanded, deleted, edited, message, said, thread
 
 SOON = timedelta(milliseconds=50)
@@ -383,6 +386,17 @@ async def test_a_reader_that_writes_later_is_not_caught_by_another_writer(path):
 # What is left in the file
 
 
+async def heartbeat(store):
+    """A beat, and the sweep that begins with it."""
+    await store.questions.heartbeat("p")
+    await store.questions._connection.swept()
+
+
+async def sweep(connection):
+    connection.sweep_soon()
+    await connection.swept()
+
+
 def raw(path):
     return b"".join(name.read_bytes() for name in path.parent.glob(f"{path.name}*"))
 
@@ -407,7 +421,7 @@ async def test_a_deleted_message_is_gone_from_the_file_after_a_beat(kept, path):
 
     for number in (50, 60, 70):
         await kept.questions.ingest(deleted(str(number)))
-    await kept.questions.heartbeat("p")
+    await heartbeat(kept)
 
     left = raw(path)
     assert [word for word in (b"zebra", b"filler") if word in left] == []
@@ -419,7 +433,7 @@ async def test_the_words_before_an_edit_are_gone_from_the_file_after_a_beat(kept
 
     for number in (50, 60, 70):
         await kept.questions.ingest(edited(str(number), f"now {number}", 900))
-    await kept.questions.heartbeat("p")
+    await heartbeat(kept)
 
     left = raw(path)
     assert [word for word in (b"zebra", b"filler") if word in left] == []
@@ -433,15 +447,15 @@ async def test_an_address_that_held_what_was_taken_back_is_gone_from_the_file_af
     await kept.questions.ingest(asked(message("7", "zebra"), address='{"title": "zebra"}'))
     claim = await kept.questions.claim_next("p", PLATFORMS)
     await kept.questions.ingest(took_back)
-    await connection.sweep(at_once=True)
+    await sweep(connection)
 
     await kept.questions.close(claim, Outcome.WITHDRAWN)
-    await kept.questions.heartbeat("p")
+    await heartbeat(kept)
 
     assert b"zebra" not in raw(path)
 
 
-async def test_what_was_forgotten_is_gone_from_the_file_at_once(kept, path, clock):
+async def test_what_was_forgotten_is_gone_from_the_file_soon_after(kept, path, clock):
     await crowd(kept, set(range(1, 200, 7)))
     claim = await kept.questions.claim_next("p", PLATFORMS)
     await kept.questions.store_final_text(claim, Final(secret(900)))
@@ -449,6 +463,7 @@ async def test_what_was_forgotten_is_gone_from_the_file_at_once(kept, path, cloc
     clock.tick(1000)
 
     await kept.threads.forget(Scope("slack:T1", "C1", "1"))
+    await kept.threads._connection.swept()
 
     left = raw(path)
     assert [word for word in (b"zebra", b"filler", b"words 51") if word in left] == []
@@ -465,7 +480,7 @@ async def test_a_private_question_is_gone_from_the_file_after_a_beat(kept, path)
         await kept.questions.close(claim, Outcome.SHOWN)
     assert b"zebra" in raw(path)
 
-    await kept.questions.heartbeat("p")
+    await heartbeat(kept)
 
     left = raw(path)
     assert [word for word in (b"zebra", b"filler") if word in left] == []
@@ -485,36 +500,117 @@ async def test_rows_that_grew_and_moved_leave_no_copy_behind(kept, path):
     for claim in claims:
         await kept.questions.close(claim, Outcome.SHOWN)
 
-    await kept.questions.heartbeat("p")
+    await heartbeat(kept)
 
     left = raw(path)
     assert (b"zebra" in left, b"horse" in left) == (False, True)
 
 
-async def test_what_a_reader_holds_back_is_swept_later(kept, path):
+async def test_what_a_reader_holds_back_is_swept_later(connection, kept, path):
     await crowd(kept, {50})
     with closing(sqlite3.connect(path)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM messages").fetchone()
         await kept.questions.ingest(deleted("50"))
-        await kept.threads.forget(Scope("slack:T9"))
+        await heartbeat(kept)
         assert b"zebra" in raw(path)
         reader.rollback()
 
-    await kept.threads.forget(Scope("slack:T9"))
+    await sweep(connection)
     assert b"zebra" not in raw(path)
 
 
+ERASURE = {"workspace": "w", "at": "x"}
+
+
+def erase(db) -> None:
+    db.table("erasures").insert(ERASURE)
+
+
+def erasures(db) -> int:
+    return db.table("erasures").count
+
+
 async def test_sweeping_takes_a_small_part_of_the_time(connection):
-    await connection.unit(lambda db: db.table("erasures").insert({"workspace": "w", "at": "x"}))
-    await connection.sweep()
-    await connection.unit(lambda db: db.table("erasures").insert({"workspace": "w", "at": "x"}))
+    await connection.unit(erase)
+    await sweep(connection)
+    assert await connection.unit(erasures) == 0
+    await connection.unit(erase)
 
-    await connection.sweep()
-    rested = await connection.unit(lambda db: db.table("erasures").count)
-    await connection.sweep(at_once=True)
+    await sweep(connection)
 
-    assert (rested, await connection.unit(lambda db: db.table("erasures").count)) == (1, 0)
+    assert await connection.unit(erasures) == 1
+
+
+def traced(connection):
+    """The statements that SQLite carries out from now on."""
+    statements: list[str] = []
+    connection._db.conn.set_trace_callback(statements.append)
+    return statements
+
+
+async def test_forgetting_where_nothing_is_kept_sweeps_nothing(kept, path, clock):
+    await crowd(kept, {50})
+    statements = await kept.threads._connection._run(lambda: traced(kept.threads._connection))
+
+    for number in range(40):
+        command = commanded(f"i{number}", "forget", thread("nothing"), when=at(2000 + number))
+        await kept.questions.ingest(command)
+        claim = await kept.questions.claim_next("p", PLATFORMS)
+        while claim and claim.question.command is None:
+            claim = await kept.questions.claim_next("p", PLATFORMS)
+        assert await kept.threads.forget(Scope("slack:T1", "C1", "nothing")) == 0
+        await kept.questions.store_final_text(claim, Final("Confab keeps nothing of this thread.", notice=True))
+        await kept.questions.close(claim, Outcome.REFUSED)
+        await heartbeat(kept)
+
+    assert [one for one in statements if "VACUUM" in one] == []
+    assert await kept.threads._connection.unit(lambda db: db.table("forgotten").count) == 1
+
+
+async def test_many_things_forgotten_at_once_are_one_sweep(kept, path, clock):
+    await crowd(kept, {50})
+    for number in range(300, 340):
+        await kept.questions.ingest(asked(str(number), thread(str(number))))
+    clock.tick(1000)
+    statements = await kept.threads._connection._run(lambda: traced(kept.threads._connection))
+
+    counts = await asyncio.gather(
+        *(kept.threads.forget(Scope("slack:T1", "C1", str(number))) for number in range(300, 340))
+    )
+    await kept.threads._connection.swept()
+
+    assert counts == [1] * 40
+    assert sum("VACUUM" in one for one in statements) == 1
+
+
+@pytest.mark.parametrize(("looks", "left"), [(1, 1), (3, 1), (10**9, 0)], ids=["before", "amid", "never"])
+async def test_a_sweep_is_given_up_as_soon_as_somebody_waits(connection, looks, left):
+    """While SQLite rewrites so many notes, it looks often whether somebody waits."""
+    await connection.unit(
+        lambda db: db.table("notes").insert_all({"name": f"{n}", "value": "x"} for n in range(50_000))
+    )
+    await connection.unit(erase)
+    looking = itertools.count(1)
+
+    await connection._run(lambda: list(sweeping(connection._db, SOON, lambda: next(looking) >= looks)))
+
+    assert await connection.unit(erasures) == left
+    assert await connection.unit(lambda db: db.table("notes").count) == 50_000
+
+
+async def test_a_sweep_that_is_overdue_gives_way_no_more():
+    waiting = Unit(lambda db: None, asyncio.get_running_loop().create_future())
+    found = []
+    for overdue in (600.0, 0.0):
+        connection = DatabaseThread(":memory:", overdue=overdue)
+        found.append(connection._disturbed())
+        connection._waiting.append(waiting)
+        found.append(connection._disturbed())
+        connection._waiting.clear()
+        await connection.shut()
+
+    assert found == [False, True, False, False]
 
 
 # How it reads

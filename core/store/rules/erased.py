@@ -13,6 +13,11 @@ SELECT person, at FROM forgotten
 WHERE workspace = :workspace AND coalesce(channel, :channel) = :channel AND coalesce(thread, :thread) = :thread
 """
 
+AGAIN = """
+UPDATE forgotten SET at = max(at, :at)
+WHERE workspace = :workspace AND channel IS :channel AND thread IS :thread AND person IS :person
+"""
+
 
 class Forgotten:
     """What was forgotten of one thread."""
@@ -28,8 +33,9 @@ class Forgotten:
 
 def remember(db: Database, scope: Scope, at: datetime) -> None:
     """Nothing of `scope` that was said until `at` is kept again."""
-    place = {"workspace": scope.workspace, "channel": scope.channel, "thread": scope.thread}
-    db.table("forgotten").insert({**place, "person": scope.person, "at": stamp(at)})
+    place = {"workspace": scope.workspace, "channel": scope.channel, "thread": scope.thread, "person": scope.person}
+    if not db.execute(AGAIN, {**place, "at": stamp(at)}).rowcount:
+        db.table("forgotten").insert({**place, "at": stamp(at)})
 
 
 def erased(db: Database, workspace: str, channel: str | None, at: datetime) -> None:

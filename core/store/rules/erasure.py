@@ -35,6 +35,18 @@ AND (:person IS NULL OR author = :person OR EXISTS (
 ))
 """
 
+# A command that has no word but its name, and what it was answered, are nobody's words.
+SAID = """
+SELECT count(*) FROM questions
+WHERE outcome IS NOT NULL AND (coalesce(said, '') <> '' OR coalesce(command, '') <> '')
+AND coalesce(lower(trim(command)), '') <> 'forget' AND workspace = :workspace
+AND (:channel IS NULL OR channel = :channel) AND (:thread IS NULL OR thread = :thread)
+AND (:person IS NULL OR EXISTS (
+    SELECT 1 FROM questions AS asked WHERE asked.workspace = questions.workspace
+    AND asked.channel = questions.channel AND asked.reply = questions.reply AND asked.person = :person
+))
+"""
+
 UNSAY = """
 UPDATE questions SET said = NULL, command = CASE WHEN command IS NOT NULL THEN '' END
 WHERE outcome IS NOT NULL AND workspace = :workspace
@@ -50,9 +62,11 @@ def forget(db: Database, scope: Scope, now: datetime) -> int:
     """Graves and closed questions stay, without a word, so that what comes late does not rise or ask again."""
     where = {**asdict(scope), "at": stamp(now)}
     remember(db, scope, now)
-    withdraw(db, list(db.query(OPEN, where)), now)
-    db.execute(UNTELL, where)
+    withdrawn = withdraw(db, list(db.query(OPEN, where)), now)
+    untold = db.execute(UNTELL, where).rowcount
     count = db.execute(BURY, where).rowcount
+    (said,) = db.execute(SAID, where).fetchone()
     db.execute(UNSAY, where)
-    erased(db, scope.workspace, scope.channel, now)
+    if withdrawn or untold or count or said:
+        erased(db, scope.workspace, scope.channel, now)
     return count

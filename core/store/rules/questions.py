@@ -45,9 +45,9 @@ class SqliteQuestions:
         return await self._connection.unit(lambda db: stop(db, key, message, self._clock()))
 
     async def heartbeat(self, process: str, leaving: bool = False) -> Heartbeat:
-        """What was erased since the last beat leaves the file with this one."""
+        """What was erased since the last beat begins to leave the file with this one."""
         learnt = await self._connection.unit(lambda db: heartbeat(db, process, leaving, self._clock(), self._stale))
-        await self._connection.sweep()
+        self._connection.sweep_soon()
         return learnt
 
     async def count_open(self) -> tuple[int, datetime | None]:

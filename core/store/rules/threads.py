@@ -70,7 +70,7 @@ class SqliteThreads:
 
     async def forget(self, scope: Scope) -> int:
         count = await self._connection.unit(lambda db: forget(db, scope, self._clock()))
-        await self._connection.sweep(at_once=True)
+        self._connection.sweep_soon()
         return count
 
 
