@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, chain, groupby
 
-from core.growing import Growing
 from core.rendering.break_points import BreakKind, Line, Worth, inside, worths
 from core.rendering.dialect import Costs, Dialect
 from core.rendering.fences import Fence, marks, opened
+from core.rendering.table_growth import Growing
 from core.rendering.tables import Table, begun
 
 FAR = 4  # pages; so long a line is cut on this one, whatever it says further on

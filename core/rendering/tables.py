@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from wcwidth import wcswidth
 
-from core.marks import unmarked
+from core.rendering.inline_marks import unmarked
 
 SCREEN = 80  # columns; a wider table breaks its lines on a laptop, and every one on a phone
 

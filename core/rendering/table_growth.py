@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from core.marks import unmarked
 from core.rendering.dialect import Dialect
 from core.rendering.fences import Fence
+from core.rendering.inline_marks import unmarked
 from core.rendering.tables import NARROWEST, Table, aligned, cells, draw_table, fence, item, ruled, too_wide, width
 
 

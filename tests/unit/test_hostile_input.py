@@ -1,6 +1,6 @@
 """Hostile input: whatever somebody writes, the time that reading it takes grows as its length.
 
-Tests core.commands.registry, core.marks, core.growing, core.rendering.break_points, core.rendering.page, core.rendering.tables, core.rendering.fences, core.prompting.turns,
+Tests core.commands.registry, core.rendering.inline_marks, core.rendering.table_growth, core.rendering.break_points, core.rendering.page, core.rendering.tables, core.rendering.fences, core.prompting.turns,
 core.store.rules.reply_chains, and the platforms' reading and look. Time is that of the processor, so that a busy machine
 fails no test.
 """
@@ -21,12 +21,12 @@ from bots.slack import markup as words
 from bots.slack import parse as slack_read
 from core.commands import TABLE
 from core.commands import registry as table
-from core.growing import Growing
-from core.marks import unmarked
 from core.prompting import turns
 from core.rendering import fences, tables
 from core.rendering.dialect import Dialect
+from core.rendering.inline_marks import unmarked
 from core.rendering.paginator import LONG, Pager, cut, pages
+from core.rendering.table_growth import Growing
 from core.store.sqlite import open_store
 from tests.support.answers import dialects, scribbles
 from tests.support.talk import PLATFORMS, asked, message
