@@ -129,6 +129,32 @@ async def test_a_follow_up_in_a_warm_thread_asks_the_platform_nothing(assistant,
     assert messages(fake)[1] == [("user", "Ada: hello"), ("assistant", "fine"), ("user", "Ada: and now?")]
 
 
+class Cancelling(Board):
+    """A board whose library, the first time, raises a cancellation that nobody asked for."""
+
+    async def surface(self, question):
+        surface = await super().surface(question)
+        if "cancelled" not in self.calls:
+            surface.show = self._cancelled
+        return surface
+
+    async def _cancelled(self, reply) -> None:
+        self.calls.append("cancelled")
+        raise asyncio.CancelledError
+
+
+async def test_an_answer_that_a_library_cancels_while_it_is_shown_is_begun_again(tmp_path, fake):
+    board = Cancelling()
+    store = await open_store(f"sqlite:///{tmp_path}/confab.db", clock=board.now)
+    async with house(store, fake, board) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "hello"))
+        await closed(store)
+    await store.shut()
+
+    assert "cancelled" in board.calls
+    assert board.shown("t1") == ["fine"]
+
+
 async def test_an_event_delivered_twice_is_answered_once(assistant, board, fake, store):
     event = board.said("t1", "U1", "hello")
     await assistant.ingest(event)
