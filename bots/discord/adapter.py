@@ -22,6 +22,7 @@ from bots.discord.backfill import Search
 from bots.discord.client import Rest
 from bots.discord.errors import Transient, tried
 from bots.discord.gateway import SILENCE, Client
+from bots.discord.inflight import Inflight
 from bots.discord.intake import Hearing, us
 from bots.discord.interactions import DEFER, Interactions
 from bots.discord.invite import SWITCHES
@@ -85,9 +86,10 @@ class Discord:
         self._catching_up: Backfill | None = None
         self._interactions: Interactions | None = None
         self._online = asyncio.Event()
-        self._rest = Rest(self._http)
+        self._inflight = Inflight(api_url)
+        self._rest = Rest(self._http, self._inflight)
         self._names = Names(self._rest)
-        self._ranks = Ranks(lambda: self._connected)
+        self._ranks = Ranks(self._rest, lambda: self._connected)
         self._pace = Pace(edit)
 
     @classmethod
@@ -134,6 +136,7 @@ class Discord:
                 await self._hearing.stop()
 
     async def close(self) -> None:
+        await self._inflight.close()
         if self._client is not None:
             await self._client.close()
 
@@ -148,12 +151,13 @@ class Discord:
     def client(self, ingest: Ingest) -> Client:
         """A new client with our commands. Once it is logged in, requests go through it."""
         self._interactions = Interactions(ingest, TABLE, self._defer)
-        self._hearing = self._hearing or Hearing(ingest, lambda: self._connected, self._names)
+        self._hearing = self._hearing or Hearing(ingest, lambda: self._connected, self._names, self._rest)
         client = Client(
             self._hearing.tell,
             self._notes,
             content=self._content,
             shards=self._shards,
+            inflight=self._inflight,
             trace=fenced(counted(self._emit, self._api)),
             quick=self._quick,
             silence=self._silence,

@@ -8,6 +8,7 @@ from typing import TypeVar
 import aiohttp
 import discord
 
+from bots.discord.budget import Busy
 from core.domain.errors import CannotShow, PlaceClosed
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,6 @@ FORBIDDEN = {
 }
 BARRED = {NO_ACCESS, NOT_TEXT, NO_PERMISSION, LOCKED}  # of a place that is there
 CLOSED = "Session is closed"  # aiohttp's words, which has no class for it
-SECONDS = 30.0  # that Discord gets to answer us
 SHORT, LONG = 0.5, 30.0  # seconds between two tries, the first and at most
 
 Answer = TypeVar("Answer")
@@ -44,15 +44,20 @@ class Transient(Exception):
     """It may go better later. Whether it happened is not known."""
 
 
+class Unsent(Transient):
+    """It may go better later. Nothing was sent."""
+
+
 async def tried(call: Awaitable[Answer]) -> Answer:
     """One request. Raises CannotShow where an answer can't be shown any more, Transient where it may go better later.
 
-    Other refusals of Discord's come as they are: discord.HTTPException. Where nothing comes at all the library would
-    wait for five minutes; a longer wait for a rate limit goes on with the next try.
+    Unsent if it never went out. Other refusals of Discord's come as they are: discord.HTTPException. To wait for a rate
+    limit, however long, is no trouble.
     """
     try:
-        async with asyncio.timeout(SECONDS):
-            return await call
+        return await call
+    except Busy as error:
+        raise Unsent("our own rate limit") from error
     except Passing as error:
         raise Transient(type(error).__name__) from error
     except RuntimeError as error:

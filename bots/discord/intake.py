@@ -11,6 +11,7 @@ import discord
 
 from bots.delivery.at_least_once import persist
 from bots.discord import parse
+from bots.discord.client import Rest
 from bots.discord.errors import patiently
 from bots.discord.names import Names
 from bots.discord.parse import DIRECT, ChannelPlace, Json, Us
@@ -26,10 +27,11 @@ TOLD = {"READY", "MESSAGE_CREATE", "MESSAGE_UPDATE", "MESSAGE_DELETE", "MESSAGE_
 class Hearing:
     """Keeps events in their order until each is safe on disk. `client` is the one that is connected now."""
 
-    def __init__(self, ingest: Ingest, client: Callable[[], discord.Client], names: Names) -> None:
+    def __init__(self, ingest: Ingest, client: Callable[[], discord.Client], names: Names, rest: Rest) -> None:
         self._hear = ingest
         self._client = client
         self._names = names
+        self._rest = rest
         self._waiting: deque[tuple[str, Json]] = deque()
         self._telling: asyncio.Task[None] | None = None
 
@@ -61,7 +63,7 @@ class Hearing:
     async def _events(self, name: str, payload: Json) -> Iterable[Event]:
         if name == "READY":
             return [_gap(payload)]
-        place = await standing(self._client(), payload.get("guild_id"), payload["channel_id"])
+        place = await standing(self._rest, self._client(), payload.get("guild_id"), payload["channel_id"])
         if name.startswith("MESSAGE_DELETE"):
             return parse.deleted(payload, place, datetime.now(UTC))
         us = self._us(payload)
@@ -82,7 +84,7 @@ def us(client: discord.Client, guild: discord.Guild | None) -> Us:
     return Us(me, frozenset({str(role.id)} if role else ()), partial(_named, guild))
 
 
-async def standing(client: discord.Client, guild: str | int | None, channel: str | int) -> ChannelPlace:
+async def standing(rest: Rest, client: discord.Client, guild: str | int | None, channel: str | int) -> ChannelPlace:
     """The place that a channel is. A thread that we do not know yet is asked for."""
     if guild is None:
         return ChannelPlace(DIRECT, str(channel), str(channel), whole=True)
@@ -90,7 +92,7 @@ async def standing(client: discord.Client, guild: str | int | None, channel: str
     found: object = house.get_channel_or_thread(int(channel)) if house else None
     if found is None:
         try:
-            found = await patiently(lambda: client.fetch_channel(int(channel)))
+            found = await patiently(lambda: rest.run(lambda: client.fetch_channel(int(channel))))
         except (discord.DiscordException, CannotShow):
             log.warning("channel %s is not known", channel)
     return place(guild, channel, found)

@@ -10,7 +10,9 @@ import discord
 from discord.utils import snowflake_time
 
 from bots.discord import formatting
-from bots.discord.errors import INVALID_FORM, LONG, SHORT, UNKNOWN_MESSAGE, Transient, tried
+from bots.discord.budget import Busy, Urgency
+from bots.discord.errors import INVALID_FORM, LONG, SHORT, UNKNOWN_MESSAGE, Transient, Unsent, tried
+from bots.discord.inflight import urgent
 from bots.discord.targets import Outlet
 from bots.discord.throttle import Pace
 from core.domain.platform import ReplyView
@@ -63,7 +65,8 @@ class Publisher:
                 if self._reply.whole:
                     typing.cancel()
                     self._pace.book(self._outlet.channel)
-                    await self._patiently(partial(self._converge, text, whole=True))
+                    with urgent(Urgency.FINAL):
+                        await self._patiently(partial(self._converge, text, whole=True))
                 elif not await self._reply.wait_until_whole(self._pace.book(self._outlet.channel)):
                     await self._in_between(text)
                     if self._texts:
@@ -98,7 +101,7 @@ class Publisher:
 
     async def _in_between(self, text: str) -> None:
         """Show a text that others will follow; if Discord does not take it now, the next one will do."""
-        with suppress(Transient):
+        with suppress(Transient), urgent(Urgency.GROWING):
             await self._converge(text, whole=False)
         await self._reply.wait_until_whole(self._pace.away(self._outlet.channel))
 
@@ -165,8 +168,8 @@ class Publisher:
             return
         try:
             page = await tried(self._outlet.post(text, len(self._reply.pages) + 1))
-        except Transient:
-            self._unsure = True
+        except Transient as trouble:
+            self._unsure = not isinstance(trouble, Unsent)
             raise
         self._texts[page] = text
         await self._reply.record_page(page, snowflake_time(int(page)))
@@ -186,5 +189,6 @@ class Publisher:
         """Say that we write, as long as Discord lets us: whatever ends this ends nothing else."""
         await asyncio.sleep(AHEAD)
         while True:
-            await self._outlet.type()
+            with suppress(Busy):  # people see an answer sooner than this would come
+                await self._outlet.type()
             await asyncio.sleep(self._every)

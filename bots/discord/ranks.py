@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import discord
 
+from bots.discord.client import Rest
 from bots.discord.errors import patiently
 from core.domain.errors import CannotShow
 from core.domain.messages import Rank
@@ -22,7 +23,10 @@ def rank(granted: discord.Permissions) -> Rank:
 class Ranks:
     """Asks the server, once a minute for each person in each channel. A thread's ranks are its parent's."""
 
-    def __init__(self, client: Callable[[], discord.Client], now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, rest: Rest, client: Callable[[], discord.Client], now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._rest = rest
         self._client = client
         self._now = now
         self._known: dict[tuple[str, str, str], tuple[float, Rank]] = {}
@@ -42,10 +46,11 @@ class Ranks:
         if house is None:
             return Rank.MEMBER
         try:
-            member = await patiently(lambda: house.fetch_member(person))
+            member = await patiently(lambda: self._rest.run(lambda: house.fetch_member(person)))
             known = house.get_channel_or_thread(channel)
-            place = known if known is not None else await patiently(lambda: house.fetch_channel(channel))
-            return rank(place.permissions_for(member))
+            if known is None:
+                known = await patiently(lambda: self._rest.run(lambda: house.fetch_channel(channel)))
+            return rank(known.permissions_for(member))
         except discord.NotFound:
             return Rank.GUEST
         except (discord.DiscordException, CannotShow):
