@@ -151,7 +151,7 @@ class Discord:
     def client(self, ingest: Ingest) -> Client:
         """A new client with our commands. Once it is logged in, requests go through it."""
         self._interactions = Interactions(ingest, TABLE, self._defer)
-        self._hearing = self._hearing or Hearing(ingest, lambda: self._connected, self._names, self._rest)
+        self._hearing = self._hearing or Hearing(ingest, lambda: self._connected, self._names, self._ranks, self._rest)
         client = Client(
             self._hearing.tell,
             self._notes,

@@ -15,6 +15,7 @@ from bots.discord.client import Rest
 from bots.discord.errors import patiently
 from bots.discord.names import Names
 from bots.discord.parse import DIRECT, ChannelPlace, Json, Us
+from bots.discord.ranks import Ranks
 from core.domain.errors import CannotShow
 from core.domain.events import Event, Ingest, Missed
 
@@ -27,10 +28,13 @@ TOLD = {"READY", "MESSAGE_CREATE", "MESSAGE_UPDATE", "MESSAGE_DELETE", "MESSAGE_
 class Hearing:
     """Keeps events in their order until each is safe on disk. `client` is the one that is connected now."""
 
-    def __init__(self, ingest: Ingest, client: Callable[[], discord.Client], names: Names, rest: Rest) -> None:
+    def __init__(
+        self, ingest: Ingest, client: Callable[[], discord.Client], names: Names, ranks: Ranks, rest: Rest
+    ) -> None:
         self._hear = ingest
         self._client = client
         self._names = names
+        self._ranks = ranks
         self._rest = rest
         self._waiting: deque[tuple[str, Json]] = deque()
         self._telling: asyncio.Task[None] | None = None
@@ -68,6 +72,7 @@ class Hearing:
             return parse.deleted(payload, place, datetime.now(UTC))
         us = self._us(payload)
         self._names.note(payload)
+        self._ranks.note(payload)
         event = parse.said(payload, place, us) if name == "MESSAGE_CREATE" else parse.edited(payload, place, us)
         return [event] if event else []
 
