@@ -144,6 +144,7 @@ class AnswerTask:
         finally:
             composing.cancel()
             stopping.cancel()
+            await asyncio.gather(composing, stopping, return_exceptions=True)  # what Claude was asked is still settled
 
     def _cut_short(self) -> Answer:
         return cut_short(self.reply.text, visible=bool(self.reply.text or self.reply.pages))
