@@ -75,10 +75,11 @@ class Interactions:
         loop.call_later(SHOWN, self._deferred.pop, event.id, None)
         storing = asyncio.create_task(asyncio.wait_for(persist(self._hear, event), KEPT))
         await asyncio.wait({storing}, timeout=self._defer_after)
+        shown: str | None = None
         try:
-            deferred.set_result(await _deferred(interaction, event.private))
+            shown = await _deferred(interaction, event.private)
         finally:
-            deferred.cancel()
+            deferred.set_result(shown)  # a cancelled one would cancel who waits for it
         try:
             await storing
         except TimeoutError:
