@@ -96,8 +96,9 @@ class DatabaseThread:
     async def shut(self) -> None:
         """Do what waits, close the database and end its thread."""
         await self.swept()
-        if self._waiting:
-            await asyncio.wait([unit.answered for unit in self._waiting])
+        waiting = list(self._waiting)  # the thread takes from it meanwhile
+        if waiting:
+            await asyncio.wait([unit.answered for unit in waiting])
         try:
             await self._run(self._close)
         finally:
