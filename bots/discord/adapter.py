@@ -22,13 +22,13 @@ from bots.discord.backfill import Search
 from bots.discord.client import Rest
 from bots.discord.errors import Transient, tried
 from bots.discord.gateway import SILENCE, Client
-from bots.discord.inflight import Inflight
 from bots.discord.intake import Hearing, us
 from bots.discord.interactions import DEFER, Interactions
 from bots.discord.invite import SWITCHES
 from bots.discord.names import Names
 from bots.discord.publisher import Pause
 from bots.discord.ranks import Ranks
+from bots.discord.shielded_calls import Inflight
 from bots.discord.surface import DiscordSurface, House
 from bots.discord.throttle import EDIT, Pace
 from bots.discord.tracing import counted

@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 import discord
 from discord.http import HTTPClient, MultipartParameters, Route, handle_message_parameters
 
-from bots.discord.budget import Urgency
 from bots.discord.errors import THREAD_EXISTS
-from bots.discord.inflight import Inflight, urgent
+from bots.discord.outbound_budget import Urgency
 from bots.discord.parse import Json
+from bots.discord.shielded_calls import Inflight, urgent
 from core.domain.messages import File
 
 ORIGINAL = "@original"

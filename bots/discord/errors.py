@@ -8,7 +8,7 @@ from typing import TypeVar
 import aiohttp
 import discord
 
-from bots.discord.budget import Busy
+from bots.discord.outbound_budget import Busy
 from core.domain.errors import CannotShow, PlaceClosed
 
 log = logging.getLogger(__name__)

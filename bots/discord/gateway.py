@@ -11,10 +11,10 @@ import yarl
 from discord import app_commands
 
 from bots.discord import slash
-from bots.discord.inflight import Inflight
 from bots.discord.invite import intents
 from bots.discord.parse import Json
 from bots.discord.resuming import Resuming
+from bots.discord.shielded_calls import Inflight
 from core.domain.errors import StoreUnavailable
 from core.store.protocols import Notes
 

@@ -10,9 +10,9 @@ import discord
 from discord.utils import snowflake_time
 
 from bots.discord import formatting
-from bots.discord.budget import Busy, Urgency
 from bots.discord.errors import INVALID_FORM, LONG, SHORT, UNKNOWN_MESSAGE, Transient, Unsent, tried
-from bots.discord.inflight import urgent
+from bots.discord.outbound_budget import Busy, Urgency
+from bots.discord.shielded_calls import urgent
 from bots.discord.targets import Outlet
 from bots.discord.throttle import Pace
 from core.domain.platform import ReplyView

@@ -11,7 +11,7 @@ import pytest
 
 from bots.discord.backfill import Search
 from bots.discord.client import Rest
-from bots.discord.inflight import Inflight
+from bots.discord.shielded_calls import Inflight
 from core.domain.events import Deleted, Edited, Missed, MissedRange, Posted
 from core.store.sqlite import backup, open_store
 from tests.fakes.claude.script import Answer, Gate

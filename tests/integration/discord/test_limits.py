@@ -1,6 +1,6 @@
 """Discord's rate limits: none is reached, and whatever is refused or given up, later requests go on.
 
-Tests bots.discord.budget, bots.discord.inflight.
+Tests bots.discord.outbound_budget, bots.discord.shielded_calls.
 """
 
 import asyncio
@@ -13,10 +13,10 @@ import discord
 import pytest
 
 from bots.delivery.fencing import fenced
-from bots.discord.budget import Budget, Busy, Urgency
 from bots.discord.client import Rest
 from bots.discord.errors import Transient, Unsent, tried
-from bots.discord.inflight import Inflight, urgent
+from bots.discord.outbound_budget import Budget, Busy, Urgency
+from bots.discord.shielded_calls import Inflight, urgent
 from core.domain.errors import LeaseLost
 from core.worker.lease import ProcessLease, QuestionLease, current_lease
 from tests.fakes.claude.script import Answer, Gate

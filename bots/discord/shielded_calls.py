@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import aiohttp
 from yarl import URL
 
-from bots.discord.budget import Budget, Busy, Slot, Urgency
+from bots.discord.outbound_budget import Budget, Busy, Slot, Urgency
 from core.domain.errors import LeaseLost
 
 SECONDS = 30.0  # that Discord gets to answer us
