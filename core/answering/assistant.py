@@ -16,14 +16,15 @@ from core.answering.reply import Reply
 from core.answering.stopping import cut_short, stopped
 from core.claude.errors import ClaudeError
 from core.commands import TABLE, registry
-from core.commands.persona import in_force
 from core.domain.errors import CannotAnswer, CannotShow, LeaseLost, StoreUnavailable
 from core.domain.events import Deleted, Event, MissedRange, Pressed, Receipt
 from core.domain.messages import Asks, FinalText, History, Outcome, Question, Rank, Reach
 from core.domain.personas import Persona
 from core.domain.platform import Platform, Surface
-from core.prompting.request import Request, request
-from core.prompting.turns import Turn, introduce, people, trunk, turns
+from core.prompting.request import Request, build_request
+from core.prompting.speakers import collect_people, introduce_speakers
+from core.prompting.turns import Turn, build_turns, select_trunk
+from core.store.in_force import find_persona_in_force
 from core.store.protocols import Claim, SpeakerNames, Store, Thread
 from core.telemetry import AnswerBegun, Emit, QuestionClosed, discard_event
 from core.worker.fair_semaphore import FairSemaphore
@@ -136,7 +137,7 @@ class Assistant:
         surface, thread, (persona, version), declined = await asyncio.gather(
             self._platforms[question.key.platform].surface(question),
             self._store.threads.thread(question.key),
-            in_force(self._store.personas, question.key, self._rules.defaults),
+            find_persona_in_force(self._store.personas, question.key, self._rules.defaults),
             self._store.notes.get(_declined(question)),
         )
         return Work(claim, surface, thread, persona, version.number if version else 0, declined, stop)
@@ -149,8 +150,8 @@ class Assistant:
         told = await self._turns(thread, question, surface)
         if not told:
             return None
-        persona, _ = await in_force(self._store.personas, question.key, self._rules.defaults)
-        return request(persona, told, await self._completions.model(persona.model or ""), self._rules.ttl)
+        persona, _ = await find_persona_in_force(self._store.personas, question.key, self._rules.defaults)
+        return build_request(persona, told, await self._completions.model(persona.model or ""), self._rules.ttl)
 
     async def _welcome(self, claim: Claim, surface: Surface) -> bool:
         """Whether one of those who ask may: members, guests where they are welcome, and bots that we heed."""
@@ -243,9 +244,9 @@ class Assistant:
         return await self._store.threads.thread(thread.key), history
 
     async def _commanded(self, question: Question, surface: Surface) -> Ended:
-        row, rest = registry.find(TABLE, question.command or "")
-        values = registry.values(row, rest, question.values)
-        answer = await registry.run(row, registry.Invocation(question, values, surface, self._desk))
+        row, rest = registry.find_command(TABLE, question.command or "")
+        values = registry.parse_values(row, rest, question.values)
+        answer = await registry.run_command(row, registry.Invocation(question, values, surface, self._desk))
         return Ended(answer.text, Outcome.REFUSED, files=answer.files)
 
     async def _asked(self, work: Work, reply: Reply) -> Ended:
@@ -255,7 +256,7 @@ class Assistant:
             return Ended("Yes? Ask me something, and I answer here.", Outcome.REFUSED)
         models = [persona.model or "", *(model for model in self._rules.fallbacks if model != persona.model)]
         heard = partial(self._heard, reply)
-        build = partial(request, persona, told, ttl=self._rules.ttl)
+        build = partial(build_request, persona, told, ttl=self._rules.ttl)
         return await self._completions.ask(question, work.version, models, build, heard=heard, waits=reply.wait)
 
     def _heard(self, reply: Reply, text: str) -> None:
@@ -270,18 +271,18 @@ class Assistant:
             return thread
         if asked.parent is not None:
             return await self._store.threads.thread(thread.key, branch=name)
-        return replace(thread, messages=tuple(trunk(thread.messages)))
+        return replace(thread, messages=tuple(select_trunk(thread.messages)))
 
     async def _turns(self, thread: Thread, question: Question, surface: Surface) -> list[Turn]:
         """The turns of the question's conversation; everybody in it is introduced once and for ever."""
         thread = await self._conversation(thread, question.name)
         messages = [message for message in thread.messages if message.answers != question.name]
         names = dict(thread.told.names)
-        unknown = people(messages) - names.keys()
+        unknown = collect_people(messages) - names.keys()
         if unknown:
-            introduced = introduce(names, unknown, await surface.names(unknown))
+            introduced = introduce_speakers(names, unknown, await surface.names(unknown))
             names = dict((await self._store.threads.remember_names(thread.key, SpeakerNames(introduced))).names)
-        return turns(messages, thread.replies, names)
+        return build_turns(messages, thread.replies, names)
 
 
 def _declined(question: Question) -> str:

@@ -19,7 +19,7 @@ from core.claude.metering import Heard, MeteredRequest, Metering
 from core.claude.retry import RetryPolicy
 from core.domain.messages import File, Outcome, Question
 from core.domain.models import Model
-from core.prompting.request import Request, continued
+from core.prompting.request import Request, continue_request
 from core.store.protocols import Notes
 
 PAUSES = 10  # times that Claude may pause in one answer
@@ -132,7 +132,7 @@ class Completions:
             said += answer.text
             if answer.stop != "pause_turn":
                 return concluded(said, answer)
-            order = replace(order, request=continued(order.request, answer.content))
+            order = replace(order, request=continue_request(order.request, answer.content))
         return Ended(_cut(said, "Claude paused too often here. Say “go on” and it continues."))
 
     async def _patiently(

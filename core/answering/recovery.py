@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from core.domain.messages import Asks, History, Message, Question
-from core.prompting.turns import MENTION
+from core.prompting.speakers import MENTION
 from core.store.protocols import Claim, Thread
 
 

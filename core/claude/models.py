@@ -6,7 +6,7 @@ from typing import Any
 from anthropic.types import ModelInfo
 
 from core.domain.models import Lifespan, Model
-from core.prompting.request import EFFORTS, THINKING
+from core.prompting.capabilities import EFFORTS, THINKING
 
 
 def described(info: ModelInfo) -> Model:

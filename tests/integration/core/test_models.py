@@ -9,7 +9,7 @@ from core.claude.client import Claude
 from core.claude.errors import ClaudeError
 from core.claude.models import described, lifespan
 from core.domain.models import Lifespan, Model
-from core.prompting.request import EFFORTS
+from core.prompting.capabilities import EFFORTS
 from tests.fakes.claude.server import ClaudeFake
 
 HAIKU = "claude-haiku-5-5"

@@ -14,17 +14,17 @@ from core.billing.budgets import (
     Budgets,
     BudgetStatus,
     Period,
-    began,
+    describe_renewal,
     dollars,
-    refused,
-    renews,
-    unpriced,
-    until,
-    warning,
+    explain_missing_price,
+    explain_refusal,
+    find_period_end,
+    find_period_start,
+    write_warning,
 )
 from core.billing.usage import PlannedRequest, Reservation, Scope
 from core.commands import TABLE
-from core.commands.registry import CommandContext, Invocation, UsageError, find, run, values
+from core.commands.registry import CommandContext, Invocation, UsageError, find_command, parse_values, run_command
 from core.domain import time_zones as zones
 from core.domain.messages import Question, Rank, ThreadKey
 from core.domain.models import Model
@@ -40,7 +40,7 @@ STANDING = BudgetStatus(CHANNEL, 24_000_000, datetime(2026, 12, 1, tzinfo=UTC))
 
 @pytest.mark.parametrize("name", ["UTC", "Europe/Berlin", "Asia/Kathmandu", "America/Argentina/Buenos_Aires"])
 def test_a_time_zone_of_the_tz_database_is_known(name):
-    assert zones.known(name)
+    assert zones.is_time_zone(name)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_a_time_zone_of_the_tz_database_is_known(name):
     ["", "Berlin", "Europe", "europe/../Berlin", "/etc/passwd", "../../etc/passwd", "UTC+1", "a\x00b", "x" * 300],
 )
 def test_what_is_no_time_zone_is_not_known(name):
-    assert not zones.known(name)
+    assert not zones.is_time_zone(name)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_what_is_no_time_zone_is_not_known(name):
 def test_a_period_is_from_midnight_to_midnight_where_people_live(period, now, zone, first, last):
     moment = datetime.fromisoformat(now).replace(tzinfo=UTC)
 
-    found = [one(period, moment, zone).isoformat(timespec="minutes") for one in (began, renews)]
+    found = [one(period, moment, zone).isoformat(timespec="minutes") for one in (find_period_start, find_period_end)]
 
     assert found == [first, last]
 
@@ -108,7 +108,7 @@ def test_what_is_left_is_never_less_than_nothing_and_a_budget_of_nothing_is_used
 
 
 def test_a_refusal_names_the_budget_what_is_left_until_when_and_who_can_raise_it():
-    assert refused(STANDING, 1_500_000) == (
+    assert explain_refusal(STANDING, 1_500_000) == (
         "I can't ask Claude just now: of this channel's budget of $25.00 a month $1.00 is left, and this may cost "
         "$1.50. It renews on Tuesday, 1 December, 00:00 (UTC). Whoever manages this channel can raise it with "
         "`budget set`."
@@ -127,12 +127,12 @@ def test_a_refusal_names_the_budget_what_is_left_until_when_and_who_can_raise_it
 def test_a_refusal_of_a_used_up_budget_says_whose_it_is(scope, whose, who):
     spent = BudgetStatus(replace(CHANNEL, scope=scope), 25_000_000, STANDING.renews)
 
-    assert f"of {whose} budget of $25.00 a month nothing is left, and" in refused(spent, 1)
-    assert f"Whoever manages {who} can raise it" in refused(spent, 1)
+    assert f"of {whose} budget of $25.00 a month nothing is left, and" in explain_refusal(spent, 1)
+    assert f"Whoever manages {who} can raise it" in explain_refusal(spent, 1)
 
 
 def test_a_model_without_a_price_is_refused_where_a_budget_holds():
-    assert unpriced(STANDING, "claude-next") == (
+    assert explain_missing_price(STANDING, "claude-next") == (
         "I can't ask `claude-next` here: this channel's budget of $25.00 a month holds, and I know no price of that "
         "model. Whoever runs this bot can add it to the file that CONFAB_PRICES names."
     )
@@ -148,7 +148,7 @@ def test_a_model_without_a_price_is_refused_where_a_budget_holds():
     ids=["the workspace's", "a person's", "a channel's"],
 )
 def test_a_warning_names_whose_budget_it_is_for_those_who_read_it_elsewhere(scope, whose):
-    assert warning(replace(STANDING, budget=replace(CHANNEL, scope=scope))) == (
+    assert write_warning(replace(STANDING, budget=replace(CHANNEL, scope=scope))) == (
         f"96 % of {whose} budget of $25.00 a month is used: $24.00 of $25.00. It renews on Tuesday, 1 December, "
         "00:00 (UTC). Once it is used up I refuse questions; `budget set` raises it."
     )
@@ -157,7 +157,7 @@ def test_a_warning_names_whose_budget_it_is_for_those_who_read_it_elsewhere(scop
 def test_the_renewal_is_told_in_the_workspaces_time():
     budget = replace(CHANNEL, zone="Asia/Kathmandu")
 
-    assert until(BudgetStatus(budget, 0, renews(Period.MONTH, NOW, "Asia/Kathmandu"))) == (
+    assert describe_renewal(BudgetStatus(budget, 0, find_period_end(Period.MONTH, NOW, "Asia/Kathmandu"))) == (
         "Tuesday, 1 December, 00:00 (Asia/Kathmandu)"
     )
 
@@ -188,20 +188,20 @@ def give(board, store):
     async def compose(question, surface) -> None:
         return None
 
-    desk = CommandContext(store, Persona(model="new"), lambda: NOW, model, compose, TABLE, "Europe/Berlin")
+    context = CommandContext(store, Persona(model="new"), lambda: NOW, model, compose, TABLE, "Europe/Berlin")
 
     async def given(line: str, person: str = "U1", key: ThreadKey = KEY) -> str:
         question = Question(key, "k1", person, NOW, command=line)
-        row, rest = find(TABLE, line)
-        call = Invocation(question, values(row, rest, {}), await board.surface(question), desk)
-        return (await run(row, call)).text
+        row, rest = find_command(TABLE, line)
+        call = Invocation(question, parse_values(row, rest, {}), await board.surface(question), context)
+        return (await run_command(row, call)).text
 
     return given
 
 
 async def in_force(store) -> dict[tuple[Scope, Period], int]:
     held = await store.ledger.budgets("board:w1", NOW)
-    return {(one.budget.scope, one.budget.period): one.limit for one in held.standings}
+    return {(one.budget.scope, one.budget.period): one.limit for one in held.statuses}
 
 
 @pytest.mark.parametrize(
