@@ -13,12 +13,12 @@ def _plainly(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
-        from core.billing.reconciliation import Unreadable
+        from core.billing.reconciliation import StatementUnreadable
         from core.domain.errors import SettingsError, StoreUnusable
 
         try:
             return command(*args, **kwargs)
-        except (SettingsError, Unreadable, StoreUnusable) as error:
+        except (SettingsError, StatementUnreadable, StoreUnusable) as error:
             click.echo(str(error), err=True)
             sys.exit(2)
 
@@ -42,7 +42,7 @@ def backup(file: str) -> None:
     from core import settings
     from core.store import sqlite
 
-    copied = sqlite.backup(settings.read().database_url, file)
+    copied = sqlite.backup(settings.read_settings().database_url, file)
     kept = ", ".join(f"{table} {copied.rows[table]}" for table in ("threads", "messages", "questions", "requests"))
     click.echo(f"Copied {copied.source} to {file} and checked it: {kept}, bytes {copied.bytes}.")
 
@@ -58,10 +58,10 @@ def chat() -> None:
     from bots.ops import logs
     from core import settings
 
-    chosen = settings.read()
+    chosen = settings.read_settings()
     explicit = "confab_log_level" in chosen.model_fields_set
     level = chosen.confab_log_level if explicit else "WARNING"
-    logs.start(level, settings.secrets(chosen), chosen.confab_log_format)
+    logs.start(level, settings.list_secrets(chosen), chosen.confab_log_format)
     try:
         asyncio.run(run.chat(chosen, Console()))
     except KeyboardInterrupt:
@@ -80,8 +80,8 @@ def check(as_json: bool) -> None:
     from bots.ops import logs
     from core import settings
 
-    chosen = settings.read()
-    logs.start("ERROR", settings.secrets(chosen), chosen.confab_log_format)
+    chosen = settings.read_settings()
+    logs.start("ERROR", settings.list_secrets(chosen), chosen.confab_log_format)
     sys.exit(0 if report(chosen, as_json) else 1)
 
 
@@ -96,8 +96,8 @@ def run(only: str | None) -> None:
     from bots.ops import logs
     from core import settings
 
-    chosen = settings.read()
-    logs.start(chosen.confab_log_level, settings.secrets(chosen), chosen.confab_log_format)
+    chosen = settings.read_settings()
+    logs.start(chosen.confab_log_level, settings.list_secrets(chosen), chosen.confab_log_format)
     asyncio.run(serve(chosen, only))
 
 
@@ -121,7 +121,7 @@ def usage(context: click.Context, workspace: str, since: str, by: str, kind: str
     from bots.ops.usage_report import shown
     from core import settings
 
-    click.echo(asyncio.run(shown(settings.read(), workspace, since, by, kind=kind, now=datetime.now(UTC))))
+    click.echo(asyncio.run(shown(settings.read_settings(), workspace, since, by, kind=kind, now=datetime.now(UTC))))
 
 
 @usage.command()
@@ -139,9 +139,9 @@ def reconcile(file: str, api_key: str) -> None:
     from core import settings
     from core.billing import reconciliation
 
-    statement = reconciliation.read(file, api_key)
-    found = asyncio.run(compared(settings.read(), statement))
-    click.echo(reconciliation.told(statement, found))
+    statement = reconciliation.read_statement(file, api_key)
+    found = asyncio.run(compared(settings.read_settings(), statement))
+    click.echo(reconciliation.describe_comparisons(statement, found))
     sys.exit(0 if all(one.explained for one in found) else 1)
 
 
@@ -182,5 +182,5 @@ def invite(application: str) -> None:
     from bots.discord.invite import SWITCHES, application_of, invite
     from core import settings
 
-    click.echo(invite(application or application_of(settings.read())))
+    click.echo(invite(application or application_of(settings.read_settings())))
     click.echo(f"In the developer portal, under Bot, switch on: {', '.join(SWITCHES)}.", err=True)

@@ -1,4 +1,4 @@
-"""Every setting, read once, from the environment and `.env`."""
+"""Settings: read once, from the environment and `.env`."""
 
 import re
 from datetime import timedelta
@@ -16,7 +16,7 @@ DURATION = re.compile(r"(\d{1,6})\s*([smhd]?)")
 
 
 class Settings(BaseSettings):
-    """All that Confab can be told from outside. A field's variable is its name in capitals."""
+    """The configuration. A field's environment variable is its name in capitals."""
 
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
 
@@ -73,12 +73,12 @@ class Settings(BaseSettings):
 
     @field_validator("confab_fallback_models", "confab_managers", "confab_bots", "discord_shard_ids", mode="before")
     @classmethod
-    def _listed(cls, value: object) -> object:
+    def _split_list(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @field_validator("confab_catch_up", mode="before")
     @classmethod
-    def _lasting(cls, value: object) -> object:
+    def _parse_duration(cls, value: object) -> object:
         written = DURATION.fullmatch(value.strip().lower()) if isinstance(value, str) else None
         if isinstance(value, str) and written is None:
             raise ValueError("must be a number with a unit, s, m, h or d")
@@ -86,58 +86,58 @@ class Settings(BaseSettings):
 
     @field_validator("confab_log_level", mode="before")
     @classmethod
-    def _capital(cls, value: object) -> object:
+    def _uppercase(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
     @field_validator("confab_time_zone")
     @classmethod
-    def _zone(cls, value: str) -> str:
-        if not time_zones.known(value):
+    def _check_time_zone(cls, value: str) -> str:
+        if not time_zones.is_time_zone(value):
             raise ValueError(f"there is no time zone {value}")
         return value
 
     @field_validator("anthropic_base_url", "slack_api_url", "discord_api_url")
     @classmethod
-    def _http(cls, value: str) -> str:
+    def _check_http_url(cls, value: str) -> str:
         if not value.startswith(("http://", "https://")):
             raise ValueError("must begin with http:// or https://")
         return value
 
     @field_validator("discord_gateway_url")
     @classmethod
-    def _socket(cls, value: str) -> str:
+    def _check_websocket_url(cls, value: str) -> str:
         if not value.startswith(("ws://", "wss://")):
             raise ValueError("must begin with ws:// or wss://")
         return value
 
     @field_validator("database_url")
     @classmethod
-    def _sqlite(cls, value: str) -> str:
+    def _check_database_url(cls, value: str) -> str:
         scheme = value.partition(":")[0]
         if scheme != "sqlite":
             raise ValueError(f"{scheme} databases are not supported yet; use sqlite:///confab.db")
         return value
 
 
-def read() -> Settings:
-    """The settings. Raises SettingsError with a line for each wrong one."""
+def read_settings() -> Settings:
+    """Read the settings from the environment and `.env`. Raises SettingsError with a line for each wrong one."""
     try:
         return Settings()
     except ValidationError as error:
-        raise SettingsError("\n".join(_line(problem) for problem in error.errors())) from None
+        raise SettingsError("\n".join(_describe_problem(problem) for problem in error.errors())) from None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(
             f".env: can't be read ({error}). Let this user read it, as UTF-8, or move it away."
         ) from None
 
 
-def secrets(settings: Settings) -> list[str]:
-    """The values that must never be seen."""
+def list_secrets(settings: Settings) -> list[str]:
+    """The secret values, tokens and keys, which must never be seen in a log."""
     values = (getattr(settings, name) for name in type(settings).model_fields)
     return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
 
 
-def _line(problem: object) -> str:
+def _describe_problem(problem: object) -> str:
     assert isinstance(problem, dict)
     variable = str(problem["loc"][0]).upper()
     description = Settings.model_fields[str(problem["loc"][0])].description

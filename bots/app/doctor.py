@@ -19,7 +19,7 @@ from core.claude.client import Claude
 from core.claude.errors import ClaudeError
 from core.domain.errors import SettingsError, StoreUnusable
 from core.domain.models import Lifespan
-from core.settings import Settings, secrets
+from core.settings import Settings, list_secrets
 from core.store.sqlite import Condition, inspect
 
 T = TypeVar("T")
@@ -63,7 +63,7 @@ async def found(settings: Settings) -> list[CheckResult]:
     findings = [one async for one in together(*(_whole(service, check) for service, check in checks.items()))]
     if all(one.state == "off" for one in findings if one.service != DATABASE.name):
         findings.append(Service("Confab").problem("settings", "no service is configured", "Set what is named above."))
-    hidden = Discreet(secrets(settings)).hidden
+    hidden = Discreet(list_secrets(settings)).hidden
     return [replace(one, says=hidden(one.says), mend=hidden(one.mend)) for one in findings]
 
 
@@ -127,12 +127,12 @@ async def _claude(settings: Settings) -> Findings:
 def priced(path: str, models: Iterable[str]) -> Iterator[CheckResult]:
     """What is wrong with the prices of these models, with a price list in the file `path` if there is any."""
     try:
-        known = prices.read(path)
+        known = prices.read_prices(path)
     except SettingsError as error:
         yield CLAUDE.problem("prices", str(error), "Mend the file, or unset CONFAB_PRICES; until then nothing starts.")
         return
     for model in models:
-        if not known.known(model):
+        if not known.has_price(model):
             says = "not known; its costs are not counted, and budgets refuse it"
             yield CLAUDE.warning(f"price of {model}", says, "Add it to the file that CONFAB_PRICES names.")
 

@@ -68,7 +68,9 @@ async def assembled(
     """An assistant over `store` that answers while this lasts. What is not answered at its end is left to the next."""
     client = claude(settings)
     named = {platform.name: platform for platform in platforms}
-    metering = Metering(client, store.ledger, prices.read(settings.confab_prices), clock, emit=emit, warn=Warned(named))
+    metering = Metering(
+        client, store.ledger, prices.read_prices(settings.confab_prices), clock, emit=emit, warn=Warned(named)
+    )
     assistant = Assistant(
         store,
         completions=Completions(client, metering, store.notes, clock),

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from bots.console.terminal import Terminal
 from core.commands import TABLE
-from core.commands.registry import missing
+from core.commands.registry import find_missing_text
 from core.domain.errors import CannotShow
 from core.domain.events import Commanded, Ingest, Posted
 from core.domain.messages import Asks, Attachment, History, Message, Question, Rank, Reach
@@ -73,7 +73,7 @@ class Console:
         at, name = datetime.now(UTC), str(time.time_ns())
         key = Key(WORKSPACE, self._channel, self._thread)
         if line.startswith("/"):
-            needed = missing(TABLE, line[1:], {})
+            needed = find_missing_text(TABLE, line[1:], {})
             text = {needed[1].name: await self.terminal.line(f"{needed[1].about}: ") or ""} if needed else {}
             await ingest(Commanded(name, key, self._person, line[1:], at, text))
         else:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from core.commands import TABLE
-from core.commands.registry import usage
+from core.commands.registry import format_usage
 
 COMMAND = "/confab"
 SCOPES = (
@@ -94,5 +94,5 @@ def _features(where: dict[str, str]) -> dict[str, Any]:
 
 def _hint() -> str:
     """The commands as they are written, shortened to what fits."""
-    written = " · ".join(usage(row).partition(" where=")[0].partition(" [")[0] for row in TABLE)
+    written = " · ".join(format_usage(row).partition(" where=")[0].partition(" [")[0] for row in TABLE)
     return written if len(written) <= HINT else " · ".join(row.words for row in TABLE)[:HINT]

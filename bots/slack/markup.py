@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from core.prompting.turns import MENTION
+from core.prompting.speakers import MENTION
 
 HIDDEN = "\u200b"  # a space of no width: breaks a token that somebody typed as text
 

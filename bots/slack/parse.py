@@ -8,7 +8,7 @@ from typing import Any
 
 from bots.slack.markup import mentioned, of_blocks, plain
 from core.commands import TABLE
-from core.commands.registry import UsageError, find, options
+from core.commands.registry import UsageError, find_command, options
 from core.domain.events import Commanded, Deleted, Edited, Event, Posted, Pressed
 from core.domain.messages import Asks, Attachment, History, Message, Reach, ThreadKey
 
@@ -119,7 +119,7 @@ def at(ts: str) -> datetime:
 def whispers(line: str) -> bool:
     """Whether a command is answered to its giver alone; one that is none is."""
     try:
-        row, rest = find(TABLE, line)
+        row, rest = find_command(TABLE, line)
         return row.whispers(options(row, rest))
     except UsageError:
         return True

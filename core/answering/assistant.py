@@ -7,18 +7,18 @@ from datetime import datetime
 
 from core.answering.bot_loop_guard import BotLoopGuard
 from core.answering.completions import Completions, Sleep
-from core.answering.conversation import build_turns
+from core.answering.conversation import read_conversation
 from core.answering.fallback import Fallback
 from core.answering.inbox import Inbox
 from core.answering.policy import Policy, Rules
 from core.answering.recovery import refresh_thread
 from core.answering.responder import Responder
 from core.commands import TABLE, registry
-from core.commands.persona import in_force
 from core.domain.events import Event, Receipt
 from core.domain.messages import Question
 from core.domain.platform import Platform, Surface
-from core.prompting.request import Request, request
+from core.prompting.request import Request, build_request
+from core.store.in_force import find_persona_in_force
 from core.store.protocols import Store
 from core.telemetry import Emit, discard_event
 from core.worker.fair_semaphore import FairSemaphore
@@ -90,8 +90,8 @@ class Assistant:
         thread = await self._store.threads.thread(question.key)
         if thread.messages and thread.cold:
             thread, _ = await refresh_thread(self._store.threads, thread, surface)
-        turns = await build_turns(self._store.threads, thread, question, surface)
+        turns = await read_conversation(self._store.threads, thread, question, surface)
         if not turns:
             return None
-        persona, _ = await in_force(self._store.personas, question.key, self._rules.defaults)
-        return request(persona, turns, await self._completions.model(persona.model or ""), self._rules.ttl)
+        persona, _ = await find_persona_in_force(self._store.personas, question.key, self._rules.defaults)
+        return build_request(persona, turns, await self._completions.model(persona.model or ""), self._rules.ttl)

@@ -1,13 +1,12 @@
 """Completions: one answer of Claude's, out of as many requests as it takes, with retries and fallback models."""
 
 import asyncio
-import json
 import logging
 import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from core.answering.answer import Answer, conclude, cut_off, refuse
@@ -18,8 +17,8 @@ from core.claude.errors import ClaudeError
 from core.claude.metering import MeteredRequest, Metering
 from core.claude.retry import Backoff, RetryPolicy
 from core.domain.messages import Question
-from core.domain.models import Model
-from core.prompting.request import Request, continued
+from core.domain.models import MODEL_NOTES, Model, ModelNote
+from core.prompting.request import Request, continue_request
 from core.store.protocols import Notes
 
 PAUSES = 10  # times that Claude may pause in one answer
@@ -85,26 +84,29 @@ class Completions:
     async def model(self, name: str) -> Model:
         """What a model can do: as last told by the Models API, also when that can't be asked just now."""
         if name not in self._models:
-            self._models[name] = await self._recall_model(name) or await self._fetch_model(name)
+            self._models[name] = await self._fetch_model(name)
         return self._models[name]
 
-    async def _recall_model(self, name: str) -> Model | None:
-        """From the store, if it is fresh."""
-        note = json.loads(await self._notes.get(f"model:{name}") or "null")
-        fresh = note is not None and self._clock() - datetime.fromisoformat(note["at"]) < FRESH
-        return _load_model(note["model"]) if fresh else None
+    async def _recall_model(self, name: str) -> ModelNote | None:
+        """What the store has of a model, however old."""
+        text = await self._notes.get(f"model:{name}")
+        return None if text is None else MODEL_NOTES.validate_json(text)
 
     async def _fetch_model(self, name: str) -> Model:
-        """From the Models API, or stale from the store; the request itself finds out whether there is such a model."""
+        """From the store while that is fresh, then from the Models API, or stale from the store where that fails.
+
+        The request itself finds out whether there is such a model.
+        """
+        note = await self._recall_model(name)
+        if note and self._clock() - note.at < FRESH:
+            return note.model
         try:
             model = replace(await self._claude.model(name), id=name)
         except ClaudeError as error:
             log.warning("capabilities of %s are not known: %s", name, error)
-            note = json.loads(await self._notes.get(f"model:{name}") or "null")
-            return _load_model(note["model"]) if note else Model(name)
+            return note.model if note else Model(name)
         if model.known:
-            note = {"at": self._clock().isoformat(), "model": _dump_model(model)}
-            await self._notes.put(f"model:{name}", json.dumps(note))
+            await self._notes.put(f"model:{name}", MODEL_NOTES.dump_json(ModelNote(self._clock(), model)).decode())
         return model
 
     async def _stream_turns(
@@ -131,7 +133,7 @@ class Completions:
             if completion.stop != "pause_turn":
                 yield conclude(said, completion)
                 return
-            order = replace(order, request=continued(order.request, completion.content))
+            order = replace(order, request=continue_request(order.request, completion.content))
         yield cut_off(said, "Claude paused too often here. Say “go on” and it continues.")
 
     async def _stream_with_retries(
@@ -163,11 +165,3 @@ class Completions:
         if not (circuit_breaker.trouble and seconds):
             return None
         return Backoff(seconds) if circuit_breaker.mending else retry_policy.wait(circuit_breaker.trouble, seconds)
-
-
-def _dump_model(model: Model) -> dict[str, object]:
-    return {name: sorted(value) if isinstance(value, frozenset) else value for name, value in asdict(model).items()}
-
-
-def _load_model(values: dict[str, object]) -> Model:
-    return Model(**{k: frozenset(v) if isinstance(v, list) else v for k, v in values.items()})  # type: ignore[arg-type]  # as _dump_model wrote them

@@ -4,20 +4,21 @@ from dataclasses import replace
 
 from core.domain.messages import Question
 from core.domain.platform import Surface
-from core.prompting.turns import Turn, introduce, people, trunk, turns
+from core.prompting.speakers import collect_people, introduce_speakers
+from core.prompting.turns import Turn, build_turns, select_trunk
 from core.store.protocols import SpeakerNames, Thread, Threads
 
 
-async def build_turns(threads: Threads, thread: Thread, question: Question, surface: Surface) -> list[Turn]:
+async def read_conversation(threads: Threads, thread: Thread, question: Question, surface: Surface) -> list[Turn]:
     """The turns of the question's conversation; each speaker's name is asked for once and kept for ever."""
     thread = await _select_branch(threads, thread, question.name)
     messages = [message for message in thread.messages if message.answers != question.name]
     names = dict(thread.told.names)
-    unknown = people(messages) - names.keys()
+    unknown = collect_people(messages) - names.keys()
     if unknown:
-        introduced = introduce(names, unknown, await surface.names(unknown))
+        introduced = introduce_speakers(names, unknown, await surface.names(unknown))
         names = dict((await threads.remember_names(thread.key, SpeakerNames(introduced))).names)
-    return turns(messages, thread.replies, names)
+    return build_turns(messages, thread.replies, names)
 
 
 async def _select_branch(threads: Threads, thread: Thread, name: str) -> Thread:
@@ -27,4 +28,4 @@ async def _select_branch(threads: Threads, thread: Thread, name: str) -> Thread:
         return thread
     if asked.parent is not None:
         return await threads.thread(thread.key, branch=name)
-    return replace(thread, messages=tuple(trunk(thread.messages)))
+    return replace(thread, messages=tuple(select_trunk(thread.messages)))

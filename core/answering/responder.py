@@ -10,19 +10,19 @@ from functools import partial
 
 from core.answering.answer import EMPTY, Answer, cut_short, explain_error, refuse, restore_answer
 from core.answering.completions import Completions, Waiting
-from core.answering.conversation import build_turns
+from core.answering.conversation import read_conversation
 from core.answering.fallback import Fallback, NotShown
 from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Rules
 from core.answering.recovery import find_orphaned_pages, refresh_conversation
 from core.answering.reply import Reply
 from core.claude.client import TextSoFar
 from core.commands import TABLE, registry
-from core.commands.persona import in_force
 from core.domain.errors import CannotAnswer, CannotShow, PlaceClosed
 from core.domain.messages import Outcome, Question
 from core.domain.personas import Persona
 from core.domain.platform import Platform, Surface
-from core.prompting.request import request
+from core.prompting.request import build_request
+from core.store.in_force import find_persona_in_force
 from core.store.protocols import Claim, Store, Thread
 from core.telemetry import AnswerBegun, Emit, QuestionClosed
 from core.worker.fair_semaphore import FairSemaphore
@@ -95,7 +95,7 @@ class AnswerTask:
         self.surface, self.thread, (self.persona, version) = await asyncio.gather(
             self.responder.platforms[key.platform].surface(self.question),
             store.threads.thread(key),
-            in_force(store.personas, key, self.responder.rules.defaults),
+            find_persona_in_force(store.personas, key, self.responder.rules.defaults),
         )
         self.version = version.number if version else 0
         threaded = self.persona.answers == "thread"
@@ -175,11 +175,11 @@ class AnswerTask:
     async def _ask_claude(self) -> AsyncGenerator[TextSoFar | Waiting | Answer, None]:
         """The events of Claude's answer, which is asked for when the first one is. Raises CannotAnswer."""
         responder, persona = self.responder, self.persona
-        turns = await build_turns(responder.store.threads, self.thread, self.question, self.surface)
+        turns = await read_conversation(responder.store.threads, self.thread, self.question, self.surface)
         if not turns:
             raise CannotAnswer(EMPTY)
         models = [persona.model or "", *(model for model in responder.rules.fallbacks if model != persona.model)]
-        build = partial(request, persona, turns, ttl=responder.rules.ttl)
+        build = partial(build_request, persona, turns, ttl=responder.rules.ttl)
         return responder.completions.stream(self.question, self.version, models, build)
 
     def _grow(self, text: str) -> None:
@@ -188,10 +188,10 @@ class AnswerTask:
         self.reply.say(text)
 
     async def _run_command(self, line: str) -> Answer:
-        command, rest = registry.find(TABLE, line)
-        values = registry.values(command, rest, self.question.values)
+        command, rest = registry.find_command(TABLE, line)
+        values = registry.parse_values(command, rest, self.question.values)
         invocation = registry.Invocation(self.question, values, self.surface, self.responder.commands)
-        result = await registry.run(command, invocation)
+        result = await registry.run_command(command, invocation)
         return Answer(result.text, Outcome.REFUSED, files=result.files)
 
     async def _recover(self) -> None:

@@ -14,7 +14,8 @@ from core.claude.sdk_errors import BROKEN, classify_broken_stream, classify_erro
 from core.claude.stream import MessageAccumulator
 from core.domain.models import Lifespan, Model
 from core.domain.usage import Usage
-from core.prompting.request import EFFORTS, THINKING, Request
+from core.prompting.capabilities import EFFORTS, THINKING
+from core.prompting.request import Request
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ from core.claude.errors import ClaudeError
 from core.claude.prompt_cache import PromptCacheTracker
 from core.domain.messages import Question
 from core.domain.usage import Usage
-from core.prompting.request import Request, shortened
+from core.prompting.request import Request, shorten_request
 from core.store.protocols import Ledger
 from core.telemetry import Emit, RequestEnded, discard_event
 
@@ -95,7 +95,7 @@ class Metering:
     async def _reserve(self, order: MeteredRequest, bound: int) -> Reservation | BudgetRefusal:
         question, request, now = order.question, order.request, self._clock()
         output = int(request.body["max_tokens"])
-        worst = self._prices.worst(request.model, bound, output, now.date())
+        worst = self._prices.worst_cost(request.model, bound, output, now.date())
         planned = PlannedRequest(
             question.key, question.name, question.person, request.model, order.persona, bound, output, now, worst
         )
@@ -111,10 +111,10 @@ class Metering:
         for _ in range(TRIES):
             if isinstance(found, Reservation) or found.left is None:
                 break
-            room = self._prices.room(order.request.model, bound, found.left, self._clock().date())
+            room = self._prices.affordable_output(order.request.model, bound, found.left, self._clock().date())
             if room < min(SHORTEST, whole):
                 break
-            order = replace(order, request=shortened(order.request, min(whole, room)))
+            order = replace(order, request=shorten_request(order.request, min(whole, room)))
             found = await self._reserve(order, bound)
         return order, found
 

@@ -10,10 +10,14 @@
     ├── AnswerRejected     the operator: the platform takes other answers there, and not this one
     ├── StoreUnavailable   the caller: nothing happened, try again
     ├── LeaseLost          the worker: another process has taken over
-    └── VersionConflict    the caller: somebody else was faster
+    ├── VersionConflict    the caller: somebody else was faster
+    │
+    ├── UsageError            the person: a command can't be used as it was given (core.commands.registry)
+    ├── PersonaUnsuited       the person: a persona asks for what its model has not (core.prompting.capabilities)
+    ├── ClaudeError           the person and the operator: a request to Claude failed (core.claude.errors)
+    └── StatementUnreadable   the operator: a file is no statement of usage (core.billing.reconciliation)
 
-`core.claude.errors.ClaudeError`, `core.commands.registry.UsageError` and `core.prompting.request.Unsuited` are
-of the same tree.
+The last four stand beside what raises them.
 """
 
 

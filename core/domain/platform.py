@@ -1,4 +1,4 @@
-"""The seam: what a platform is, and what each of its threads must be able to show."""
+"""Platform: the protocols that a chat platform's adapter implements, and the view that it has of a reply."""
 
 from collections.abc import AsyncIterator, Sequence
 from collections.abc import Set as AbstractSet

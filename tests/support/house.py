@@ -11,7 +11,7 @@ from core.answering.budget_alerts import Warned
 from core.answering.completions import Completions, Sleep
 from core.answering.policy import Rules
 from core.billing import prices
-from core.billing.reports import total
+from core.billing.reports import sum_rows
 from core.billing.usage import Scope
 from core.claude.client import SILENCE, Claude
 from core.claude.metering import Metering
@@ -73,7 +73,7 @@ async def house(
 
     claude = Claude(fake.key, fake.url, silence=silence)
     named = {platform.name: platform for platform in platforms}
-    metering = Metering(claude, store.ledger, prices.read(), clock, emit=watching, warn=Warned(named))
+    metering = Metering(claude, store.ledger, prices.read_prices(), clock, emit=watching, warn=Warned(named))
     completions = Completions(claude, metering, store.notes, clock, sleep=haste.sleep, seconds=haste.seconds)
     assistant = Assistant(
         store,
@@ -100,6 +100,6 @@ async def house(
 
 async def _accounted(store: Store, since: datetime, workspaces: set[str], billed: int) -> None:
     lines = [line for name in workspaces for line in await store.ledger.spent(Scope(name), since, "model")]
-    whole = total(lines)
+    whole = sum_rows(lines)
     if workspaces:  # where no answer ended there is nothing to compare yet
         assert whole.micro_usd >= billed if whole.died else whole.micro_usd == billed

@@ -21,7 +21,7 @@ from bots.slack import markup as words
 from bots.slack import parse as slack_read
 from core.commands import TABLE
 from core.commands import registry as table
-from core.prompting import turns
+from core.prompting import speakers, turns
 from core.rendering import fences, tables
 from core.rendering.dialect import Dialect
 from core.rendering.inline_marks import unmarked
@@ -172,7 +172,7 @@ def growing(dialect: Dialect) -> Parser:
 PARSERS: dict[str, Parser] = {
     **{f"the options of {row.words}": options(row.words) for row in TABLE if row.parameters},
     "a command's name": lambda text: refusing(table.find, TABLE, text),
-    "a command whose form is missing": lambda text: table.missing(TABLE, f"persona set {text}", {}),
+    "a command whose form is missing": lambda text: table.find_missing_text(TABLE, f"persona set {text}", {}),
     "a message in Slack": slack,
     "a command in Slack": lambda text: slack(f"!usage {text}"),
     "blocks in Slack": blocks,
@@ -183,9 +183,9 @@ PARSERS: dict[str, Parser] = {
     "a notice in Discord": discord_look.notice,
     "a question quoted in Discord": lambda text: discord_look.parted(discord_look.quoted(text), quote=True),
     "the title of a thread in Discord": lambda text: discord_look.excerpt(text, 90),
-    "turns": lambda text: turns.turns([message("1", text)], {}, {}),
-    "people": lambda text: turns.people([message("1", text)]),
-    "a name": lambda text: turns.introduce({}, {"U1"}, {"U1": text}),
+    "turns": lambda text: turns.build_turns([message("1", text)], {}, {}),
+    "people": lambda text: speakers.collect_people([message("1", text)]),
+    "a name": lambda text: speakers.introduce_speakers({}, {"U1"}, {"U1": text}),
     "a fence": lambda text: (fences.opened(text), fences.marks(text)),
     "the end of a fence": lambda text: fences.Fence("> ", "```", "").closed_by(text),
     "the beginning of a table": lambda text: tables.begun(text, text),
@@ -238,7 +238,7 @@ def test_namesakes_are_told_apart_in_time():
     people = [f"{number:b}a".translate({ord("0"): "*", ord("1"): "_"}) for number in range(4000)]
 
     began = time.thread_time()
-    names = turns.introduce({}, people, {})
+    names = speakers.introduce_speakers({}, people, {})
 
     assert time.thread_time() - began < MOST
     assert set(names.values()) == {"a", *(f"a ({number})" for number in range(2, 4001))}

@@ -6,7 +6,17 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from core.billing.budgets import WARN_AT, Budget, Budgets, BudgetStatus, Period, began, refused, renews, unpriced
+from core.billing.budgets import (
+    WARN_AT,
+    Budget,
+    Budgets,
+    BudgetStatus,
+    Period,
+    explain_missing_price,
+    explain_refusal,
+    find_period_end,
+    find_period_start,
+)
 from core.billing.usage import BudgetRefusal, PlannedRequest, Scope
 from core.domain.errors import VersionConflict
 from core.store.rules.moments import moment, stamp
@@ -55,10 +65,10 @@ def allow(db: Database, budget: Budget, expected: int) -> None:
 
 
 def standing(db: Database, budget: Budget, now: datetime, sql: str = SPENT) -> BudgetStatus:
-    scope, since = budget.scope, began(budget.period, now, budget.zone)
+    scope, since = budget.scope, find_period_start(budget.period, now, budget.zone)
     place = {"workspace": scope.workspace, "channel": scope.channel, "person": scope.person}
     (spent,) = db.execute(sql, {**place, "since": stamp(since)}).fetchone()
-    return BudgetStatus(budget, spent, renews(budget.period, now, budget.zone))
+    return BudgetStatus(budget, spent, find_period_end(budget.period, now, budget.zone))
 
 
 def forbidden(db: Database, spending: PlannedRequest, scopes: Sequence[Scope]) -> BudgetRefusal | None:
@@ -68,10 +78,10 @@ def forbidden(db: Database, spending: PlannedRequest, scopes: Sequence[Scope]) -
         return None
     tightest = min((standing(db, budget, spending.at) for budget in held), key=lambda one: one.left)
     if spending.micro_usd is None:
-        return BudgetRefusal(unpriced(tightest, spending.model))
+        return BudgetRefusal(explain_missing_price(tightest, spending.model))
     if spending.micro_usd <= tightest.left:
         return None
-    return BudgetRefusal(refused(tightest, spending.micro_usd), tightest.left)
+    return BudgetRefusal(explain_refusal(tightest, spending.micro_usd), tightest.left)
 
 
 def warned(db: Database, request: Row, now: datetime) -> list[BudgetStatus]:
@@ -81,7 +91,7 @@ def warned(db: Database, request: Row, now: datetime) -> list[BudgetStatus]:
         scope = budget.scope
         if scope.channel in (None, request["channel"]) and scope.person in (None, request["person"]):
             one = standing(db, budget, now, SETTLED)
-            if _news(db, one, began(budget.period, now, budget.zone)):
+            if _news(db, one, find_period_start(budget.period, now, budget.zone)):
                 found.append(one)
     return found
 

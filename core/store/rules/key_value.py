@@ -2,7 +2,7 @@
 
 from sqlite_utils import Database
 
-from core.domain.messages import clean
+from core.domain.messages import clean_text
 from core.store.sqlite.connection import DatabaseThread, one
 
 GET = "SELECT value FROM notes WHERE name = :name"
@@ -19,7 +19,7 @@ class SqliteNotes:
         return row["value"] if row else None
 
     async def put(self, name: str, value: str) -> None:
-        await self._connection.unit(lambda db: _put(db, name, clean(value)))
+        await self._connection.unit(lambda db: _put(db, name, clean_text(value)))
 
 
 def _put(db: Database, name: str, value: str) -> None:

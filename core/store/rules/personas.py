@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlite_utils import Database
 
 from core.domain.errors import VersionConflict
-from core.domain.messages import clean
+from core.domain.messages import clean_text
 from core.domain.personas import Persona, Place, Version
 from core.store.rules.moments import moment, stamp
 from core.store.sqlite.connection import DatabaseThread, Row, many
@@ -59,7 +59,7 @@ def _version_of(row: Row) -> Version:
 def _row_of(version: Version) -> Row:
     traits = asdict(version.persona)
     if version.persona.system is not None:
-        traits["system"] = clean(version.persona.system)
+        traits["system"] = clean_text(version.persona.system)
     return {
         **asdict(version.place),
         **traits,

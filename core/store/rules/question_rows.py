@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from core.domain.messages import Asks, FinalText, Outcome, Question, ThreadKey, clean
+from core.domain.messages import Asks, FinalText, Outcome, Question, ThreadKey, clean_text
 from core.store.rules.erased import Forgotten, erased
 from core.store.rules.moments import moment, stamp
 from core.store.sqlite.connection import Row, many, one
@@ -123,7 +123,7 @@ def _row_of(question: Question) -> Row:
         "asks": question.asks.value,
         "alone": question.alone,
         "private": question.private,
-        "command": question.command and clean(question.command),
+        "command": question.command and clean_text(question.command),
         "options": json.dumps(dict(question.values)),
-        "address": clean(question.address),
+        "address": clean_text(question.address),
     }

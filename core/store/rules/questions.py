@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlite_utils import Database
 
 from core.domain.events import Event, Receipt
-from core.domain.messages import FinalText, Outcome, ThreadKey, clean
+from core.domain.messages import FinalText, Outcome, ThreadKey, clean_text
 from core.store.protocols import Claim, Heartbeat
 from core.store.rules.claims import close, heartbeat, post, say, take
 from core.store.rules.ingest import ingest, stop
@@ -35,7 +35,7 @@ class SqliteQuestions:
         await self._connection.unit(lambda db: post(db, claim, page, at))
 
     async def store_final_text(self, claim: Claim, said: FinalText) -> None:
-        final = replace(said, text=clean(said.text))
+        final = replace(said, text=clean_text(said.text))
         await self._connection.unit(lambda db: say(db, claim, final))
 
     async def close(self, claim: Claim, outcome: Outcome) -> None:

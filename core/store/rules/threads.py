@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlite_utils import Database
 
 from core.billing.usage import Scope
-from core.domain.messages import FinalText, History, Message, ThreadKey, clean
+from core.domain.messages import FinalText, History, Message, ThreadKey, clean_text
 from core.store.protocols import SpeakerNames, Thread
 from core.store.rules.erasure import forget
 from core.store.rules.message_rows import message_of
@@ -108,7 +108,10 @@ def _tell(db: Database, key: ThreadKey, told: SpeakerNames) -> SpeakerNames:
         rows = [("person", *name) for name in told.names.items()]
         rows += [("attachment", *words) for words in told.attachments.items()]
         db.table("told").insert_all(
-            [{**place(key), "kind": kind, "subject": subject, "words": clean(words)} for kind, subject, words in rows],
+            [
+                {**place(key), "kind": kind, "subject": subject, "words": clean_text(words)}
+                for kind, subject, words in rows
+            ],
             ignore=True,
         )
     return _told(db, key)
@@ -123,7 +126,7 @@ def _told(db: Database, key: ThreadKey) -> SpeakerNames:
 
 def _search(db: Database, workspace: str, channel: str, words: str, limit: int) -> list[Message]:
     # Database.quote_fts lets a quotation mark before a line break through.
-    query = " ".join(f'"{word}"' for word in clean(words).replace('"', " ").split())
+    query = " ".join(f'"{word}"' for word in clean_text(words).replace('"', " ").split())
     if not query:
         return []
     rows = db.table("messages").search(

@@ -81,8 +81,8 @@ def platforms(chosen: Settings, store: Store) -> Sequence[Platform]:
 
 async def main() -> None:
     """`confab run`, until it is killed."""
-    chosen = settings.read()
-    logs.start("INFO", settings.secrets(chosen), "text")
+    chosen = settings.read_settings()
+    logs.start("INFO", settings.list_secrets(chosen), "text")
     opened = await open_store(chosen.database_url, stale=STALE)
     store = mortal(opened, os.environ.get(DEATH, ""), os.environ.get(CALLS, ""))
     health, server = Health(store.questions), HttpServer()

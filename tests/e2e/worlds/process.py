@@ -73,7 +73,7 @@ async def begun(servers: Servers, url: str, name: str, told: Told, socket: bool)
     by_discord = Discord(discord.token, store.notes, **addresses, quick=True, edit=0.05, pause=at_once)
     claude = Claude(servers.claude.key, servers.claude.url)
     platforms = {"slack": by_slack, "discord": by_discord}
-    metering = Metering(claude, store.ledger, prices.read(), servers.clock, warn=Warned(platforms))
+    metering = Metering(claude, store.ledger, prices.read_prices(), servers.clock, warn=Warned(platforms))
     assistant = Assistant(
         store,
         completions=Completions(claude, metering, store.notes, servers.clock, sleep=HASTE.sleep, seconds=HASTE.seconds),

@@ -9,7 +9,7 @@ from core.claude.errors import SENTENCES, ClaudeError
 from core.domain.models import Model
 from core.domain.personas import Persona
 from core.domain.usage import Usage
-from core.prompting.request import HOUSE, request
+from core.prompting.request import HOUSE, build_request
 from core.prompting.turns import Turn
 from tests.fakes.claude.script import Answer, Break, Fault, refusal
 from tests.fakes.claude.server import ClaudeFake
@@ -32,7 +32,7 @@ async def claude(fake):
 
 async def ask(claude: Claude, persona=Persona(), model=Model(HAIKU)) -> tuple[Completion, list[str]]:  # noqa: B008
     heard: list[str] = []
-    asked = request(persona, [Turn("user", "Ada: hello")], model, "1h")
+    asked = build_request(persona, [Turn("user", "Ada: hello")], model, "1h")
     async for event in claude.stream(asked):
         if isinstance(event, Completion):
             return event, heard

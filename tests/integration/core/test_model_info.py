@@ -8,7 +8,7 @@ from anthropic.types import ModelInfo
 from core.claude.client import Claude, read_lifespan, read_model
 from core.claude.errors import ClaudeError
 from core.domain.models import Lifespan, Model
-from core.prompting.request import EFFORTS
+from core.prompting.capabilities import EFFORTS
 from tests.fakes.claude.server import ClaudeFake
 
 HAIKU = "claude-haiku-5-5"

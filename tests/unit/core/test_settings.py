@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.domain.errors import SettingsError
-from core.settings import Settings, read, secrets
+from core.settings import Settings, list_secrets, read_settings
 
 ROOT = Path(__file__).parents[3]
 VARIABLES = {name.upper() for name in Settings.model_fields}
@@ -25,7 +25,7 @@ def environment(monkeypatch, tmp_path):
 
 
 def test_nothing_set_is_enough(environment):
-    chosen = read()
+    chosen = read_settings()
 
     assert chosen.anthropic_api_key is None
     assert (chosen.confab_model, chosen.confab_cache_ttl) == ("claude-haiku-5-5", "1h")
@@ -36,7 +36,7 @@ def test_the_environment_wins_over_the_file(environment, tmp_path):
     (tmp_path / ".env").write_text("CONFAB_MODEL=from-file\nCONFAB_PERSONA=Be brief.\nUNKNOWN=x\n")
     environment.setenv("CONFAB_MODEL", "from-environment")
 
-    chosen = read()
+    chosen = read_settings()
 
     assert (chosen.confab_model, chosen.confab_persona) == ("from-environment", "Be brief.")
 
@@ -44,7 +44,7 @@ def test_the_environment_wins_over_the_file(environment, tmp_path):
 def test_a_list_is_comma_separated(environment):
     environment.setenv("CONFAB_FALLBACK_MODELS", "a, b,,")
 
-    assert read().confab_fallback_models == ("a", "b")
+    assert read_settings().confab_fallback_models == ("a", "b")
 
 
 @pytest.mark.parametrize(
@@ -61,13 +61,13 @@ def test_a_list_is_comma_separated(environment):
 def test_a_duration_is_a_number_with_a_unit(environment, written, lasting):
     environment.setenv("CONFAB_CATCH_UP", written)
 
-    assert read().confab_catch_up == lasting
+    assert read_settings().confab_catch_up == lasting
 
 
 def test_an_empty_value_is_as_if_it_were_not_set(environment):
     environment.setenv("CONFAB_CACHE_TTL", "")
 
-    assert read().confab_cache_ttl == "1h"
+    assert read_settings().confab_cache_ttl == "1h"
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_wrong_value_is_one_line_with_variable_and_mend(environment, variable,
     environment.setenv(variable, value)
 
     with pytest.raises(SettingsError) as raised:
-        read()
+        read_settings()
 
     assert str(raised.value).startswith(line)
     assert "\n" not in str(raised.value)
@@ -112,14 +112,14 @@ def test_a_file_that_is_no_text_is_one_line(environment, tmp_path):
     (tmp_path / ".env").write_bytes(b"CONFAB_PERSONA=\xff\xfe")
 
     with pytest.raises(SettingsError, match="^.env: can't be read .* as UTF-8, or move it away.$"):
-        read()
+        read_settings()
 
 
 def test_secrets_are_known_and_never_shown(environment):
     environment.setenv("ANTHROPIC_API_KEY", "sk-ant-secret")
 
-    assert secrets(read()) == ["sk-ant-secret"]
-    assert "sk-ant-secret" not in repr(read())
+    assert list_secrets(read_settings()) == ["sk-ant-secret"]
+    assert "sk-ant-secret" not in repr(read_settings())
 
 
 def test_the_example_names_every_variable_with_its_default():
