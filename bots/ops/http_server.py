@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
+from bots.ops.limits import Limits, limits
+from bots.ops.peers import Handler, Peers
 from core.domain.errors import SettingsError
 
-LARGEST = 1_000_000  # bytes of a request; Slack's stay far below
 PARTING = 3.0  # seconds that requests under way get at the end
 
 Mount = Callable[[Iterable[web.RouteDef]], AbstractContextManager[None]]
@@ -18,8 +18,11 @@ Mount = Callable[[Iterable[web.RouteDef]], AbstractContextManager[None]]
 class HttpServer:
     """Answers the paths that are mounted just now; aiohttp's own routes can't change once it listens."""
 
-    def __init__(self) -> None:
+    def __init__(self, bounds: Limits | None = None) -> None:
         self._handlers: dict[tuple[str, str], Handler] = {}
+        self._limits = bounds or limits()
+        self.peers: Peers | None = None
+        """Who is connected, while it listens."""
 
     @contextmanager
     def mounted(self, routes: Iterable[web.RouteDef]) -> Iterator[None]:
@@ -35,15 +38,15 @@ class HttpServer:
     @asynccontextmanager
     async def served(self, host: str, port: int) -> AsyncIterator[int]:
         """Listen while this lasts, and tell the port. Raises SettingsError where that is not possible."""
-        app = web.Application(client_max_size=LARGEST)
-        app.router.add_route("*", "/{path:.*}", self._answered)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=PARTING)
+        self.peers = Peers(self._answered, self._limits)
+        runner = web.ServerRunner(self.peers, shutdown_timeout=PARTING)
         await runner.setup()
         try:
-            await _listening(web.TCPSite(runner, host, port), f"{host}:{port}")
+            await _listening(web.TCPSite(runner, host, port, backlog=self._limits.batch), f"{host}:{port}")
             yield runner.addresses[0][1]
         finally:
             await runner.cleanup()
+            self.peers.tally.close()
 
     async def _answered(self, request: web.Request) -> web.StreamResponse:
         handler = self._handlers.get((request.method, request.path))
