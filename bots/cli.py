@@ -116,12 +116,12 @@ def usage(context: click.Context, workspace: str, since: str, by: str, kind: str
     if context.invoked_subcommand:
         return
     import asyncio
-    from datetime import UTC, datetime
 
     from bots.ops.usage_report import shown
     from core import settings
+    from core.domain.clock import system_clock
 
-    click.echo(asyncio.run(shown(settings.read(), workspace, since, by, kind=kind, now=datetime.now(UTC))))
+    click.echo(asyncio.run(shown(settings.read(), workspace, since, by, kind=kind, now=system_clock())))
 
 
 @usage.command()

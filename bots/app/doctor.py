@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import click
@@ -17,6 +17,7 @@ from bots.ops.results import CLAUDE, DATABASE, DISCORD, SECONDS, SLACK, CheckRes
 from core.billing import prices
 from core.claude.client import Claude
 from core.claude.errors import ClaudeError
+from core.domain.clock import system_clock
 from core.domain.errors import SettingsError, StoreUnusable
 from core.domain.models import Lifespan
 from core.settings import Settings, secrets
@@ -59,7 +60,7 @@ def report(settings: Settings, as_json: bool) -> bool:
 async def found(settings: Settings) -> list[CheckResult]:
     """What there is to say of every service, in the same order each time, without a secret."""
     checks = {service: _platform(settings, service) for service in (SLACK, DISCORD)}
-    checks = {CLAUDE: _claude(settings)} | checks | {DATABASE: _database(settings.database_url, datetime.now(UTC))}
+    checks = {CLAUDE: _claude(settings)} | checks | {DATABASE: _database(settings.database_url, system_clock())}
     findings = [one async for one in together(*(_whole(service, check) for service, check in checks.items()))]
     if all(one.state == "off" for one in findings if one.service != DATABASE.name):
         findings.append(Service("Confab").problem("settings", "no service is configured", "Set what is named above."))

@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from bots.app.supervisor import Supervisor
 from bots.ops.metrics import Metrics
+from core.domain.clock import Clock, system_clock
 from core.domain.errors import StoreUnavailable
 from core.store.protocols import Questions
 from core.telemetry import HeartbeatSent, TelemetryEvent
@@ -16,15 +16,11 @@ from core.telemetry import HeartbeatSent, TelemetryEvent
 LATE = 10.0  # seconds without a beat after which other processes take our questions over
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Health:
     """A watch that can be asked. `clock` counts seconds, `now` tells the time of day."""
 
     def __init__(
-        self, questions: Questions, clock: Callable[[], float] = time.monotonic, now: Callable[[], datetime] = _now
+        self, questions: Questions, clock: Callable[[], float] = time.monotonic, now: Clock = system_clock
     ) -> None:
         self._questions = questions
         self._clock = clock

@@ -7,7 +7,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from bots.app import registry
 from bots.app.health import Health
@@ -20,6 +20,7 @@ from core.answering.policy import Rules
 from core.billing import prices
 from core.claude.client import Claude
 from core.claude.metering import Metering
+from core.domain.clock import system_clock
 from core.domain.events import Ingest
 from core.domain.personas import Persona
 from core.domain.platform import Platform
@@ -33,10 +34,6 @@ CHAT_STALE = timedelta(seconds=3)  # who killed a chat and starts another does n
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 log = logging.getLogger(__name__)
-
-
-def clock() -> datetime:
-    return datetime.now(UTC)
 
 
 def claude(settings: Settings) -> Claude:
@@ -68,14 +65,16 @@ async def assembled(
     """An assistant over `store` that answers while this lasts. What is not answered at its end is left to the next."""
     client = claude(settings)
     named = {platform.name: platform for platform in platforms}
-    metering = Metering(client, store.ledger, prices.read(settings.confab_prices), clock, emit=emit, warn=Warned(named))
+    metering = Metering(
+        client, store.ledger, prices.read(settings.confab_prices), system_clock, emit=emit, warn=Warned(named)
+    )
     assistant = Assistant(
         store,
-        completions=Completions(client, metering, store.notes, clock),
+        completions=Completions(client, metering, store.notes, system_clock),
         platforms=named,
         rules=rules(settings),
-        clock=clock,
-        process=f"{socket.gethostname()}:{os.getpid()}:{clock():%H%M%S}",
+        clock=system_clock,
+        process=f"{socket.gethostname()}:{os.getpid()}:{system_clock():%H%M%S}",
         emit=emit,
     )
     try:

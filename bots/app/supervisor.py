@@ -3,10 +3,11 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, wait_exponential_jitter
 
+from core.domain.clock import Sleep
 from core.domain.errors import CannotConnect
 from core.domain.events import Ingest
 from core.domain.platform import Platform
@@ -23,7 +24,7 @@ class Supervisor:
     def __init__(
         self,
         platform: Platform,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        sleep: Sleep = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.platform = platform

@@ -5,11 +5,11 @@ import getpass
 import time
 from collections import defaultdict
 from collections.abc import Set as AbstractSet
-from datetime import UTC, datetime
 
 from bots.console.terminal import Terminal
 from core.commands import TABLE
 from core.commands.registry import missing
+from core.domain.clock import Clock, system_clock
 from core.domain.errors import CannotShow
 from core.domain.events import Commanded, Ingest, Posted
 from core.domain.messages import Asks, Attachment, History, Message, Question, Rank, Reach
@@ -29,11 +29,12 @@ class Console:
     name = "console"
     offline = ""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock = system_clock) -> None:
+        self._clock = clock
         self.terminal = Terminal()
         self._person = getpass.getuser()
         self._channel = "general"
-        self._thread = f"{datetime.now():%Y-%m-%d}"
+        self._thread = f"{clock().astimezone():%Y-%m-%d}"
         self._answered: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
     async def run(self, ingest: Ingest) -> None:
@@ -63,14 +64,14 @@ class Console:
             case ["/channel", name]:
                 self._channel = name.lstrip("#")
             case ["/new"]:
-                self._thread = datetime.now().isoformat(timespec="seconds")
+                self._thread = f"{self._clock().astimezone():%Y-%m-%dT%H:%M:%S}"
             case _:
                 return False
         return True
 
     async def _tell(self, line: str, ingest: Ingest) -> None:
         """Tell one line and wait until it is answered; the long text that a command still needs is asked for."""
-        at, name = datetime.now(UTC), str(time.time_ns())
+        at, name = self._clock(), str(time.time_ns())
         key = Key(WORKSPACE, self._channel, self._thread)
         if line.startswith("/"):
             needed = missing(TABLE, line[1:], {})

@@ -26,12 +26,12 @@ from bots.discord.intake import Hearing, us
 from bots.discord.interactions import DEFER, Interactions
 from bots.discord.invite import SWITCHES
 from bots.discord.names import Names
-from bots.discord.publisher import Pause
 from bots.discord.ranks import Ranks
 from bots.discord.surface import DiscordSurface, House
 from bots.discord.throttle import EDIT, Pace
 from bots.discord.tracing import counted
 from core.commands import TABLE
+from core.domain.clock import Sleep
 from core.domain.errors import CannotConnect, CannotShow, SettingsError
 from core.domain.events import Ingest
 from core.domain.messages import Question
@@ -73,7 +73,7 @@ class Discord:
         silence: float = SILENCE,
         edit: float = EDIT,
         defer: float = DEFER,
-        pause: Pause = asyncio.sleep,
+        pause: Sleep = asyncio.sleep,
     ) -> None:
         self._token, self._notes, self._emit = token, notes, emit
         self._api, self._gateway = api_url, gateway_url

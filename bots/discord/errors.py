@@ -8,6 +8,7 @@ from typing import TypeVar
 import aiohttp
 import discord
 
+from core.domain.clock import Sleep
 from core.domain.errors import CannotShow
 
 log = logging.getLogger(__name__)
@@ -68,9 +69,7 @@ async def tried(call: Awaitable[Answer]) -> Answer:
         raise
 
 
-async def patiently(
-    call: Callable[[], Awaitable[Answer]], pause: Callable[[float], Awaitable[None]] = asyncio.sleep
-) -> Answer:
+async def patiently(call: Callable[[], Awaitable[Answer]], pause: Sleep = asyncio.sleep) -> Answer:
     """A request that may be made twice, until Discord answers it."""
     seconds = SHORT
     while True:

@@ -13,6 +13,7 @@ from bots.discord import formatting
 from bots.discord.errors import INVALID_FORM, LONG, SHORT, UNKNOWN_MESSAGE, Transient, tried
 from bots.discord.targets import Outlet
 from bots.discord.throttle import Pace
+from core.domain.clock import Sleep
 from core.domain.errors import CannotShow
 from core.domain.platform import ReplyView
 from core.rendering.paginator import Delete, Edit, Pager, Post, Posted, steps
@@ -24,8 +25,6 @@ LEAST = 1000
 
 log = logging.getLogger(__name__)
 
-Pause = Callable[[float], Awaitable[None]]
-
 
 class Publisher:
     """One reply being shown. `quote` stands above it."""
@@ -36,7 +35,7 @@ class Publisher:
         outlet: Outlet,
         pace: Pace,
         quote: str = "",
-        pause: Pause = asyncio.sleep,
+        pause: Sleep = asyncio.sleep,
         *,
         typing: float = TYPING,
     ) -> None:

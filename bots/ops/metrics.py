@@ -1,13 +1,13 @@
 """Metrics: what the watch tells, counted in a registry of its own, in Prometheus' format."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
+from core.domain.clock import Clock
 from core.domain.messages import Outcome, Question
 from core.domain.usage import Usage
 from core.telemetry import AnswerBegun, PlatformCalled, QuestionClosed, RequestEnded, TelemetryEvent
@@ -20,7 +20,7 @@ SECONDS = (0.5, 1, 2, 3, 5, 8, 13, 20, 30, 60, 120, 300)
 class Metrics:
     """Counts signs; `text` is what a scrape reads."""
 
-    def __init__(self, now: Callable[[], datetime]) -> None:
+    def __init__(self, now: Clock) -> None:
         self._now = now
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)

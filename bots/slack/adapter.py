@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from typing import Any, Self
 
 import aiohttp
@@ -15,7 +14,7 @@ from bots.delivery.fencing import fenced
 from bots.ops.http_server import HttpServer, Mount
 from bots.slack import bolt_app, http_mode, parse
 from bots.slack.backfill import Search
-from bots.slack.client import Limited, Refused, Sleep, Unsure, Web
+from bots.slack.client import Limited, Refused, Unsure, Web
 from bots.slack.directory import Directory
 from bots.slack.publisher import NOTICE, QUIET
 from bots.slack.slash import form, slashed, submitted
@@ -23,6 +22,7 @@ from bots.slack.socket_mode import PATIENCE, ReconnectPolicy, Socket
 from bots.slack.surface import SlackSurface
 from bots.slack.throttle import PAUSE, Leisure, Pace
 from bots.slack.tokens import check
+from core.domain.clock import Clock, Sleep, system_clock
 from core.domain.errors import CannotAnswer, CannotConnect, CannotShow
 from core.domain.events import Commanded, Event, Ingest, Missed
 from core.domain.messages import Question
@@ -54,7 +54,7 @@ class Slack:
         seconds: float = SECONDS,
         retry_policy: ReconnectPolicy = PATIENCE,
         sleep: Sleep = asyncio.sleep,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Clock = system_clock,
     ) -> None:
         self._bot_token = bot_token
         self._app_token, self._signing_secret = app_token, signing_secret

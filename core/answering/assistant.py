@@ -3,13 +3,13 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
 from core.answering.bot_loop_guard import STOPPED, BotLoopGuard, Verdict
-from core.answering.completions import Completions, Ended, Sleep, apology
+from core.answering.completions import Completions, Ended, apology
 from core.answering.policy import Rules
 from core.answering.recovery import adopted, for_us
 from core.answering.reply import Reply
@@ -17,6 +17,7 @@ from core.answering.stopping import cut_short, stopped
 from core.claude.errors import ClaudeError
 from core.commands import TABLE, registry
 from core.commands.persona import in_force
+from core.domain.clock import Clock, Sleep
 from core.domain.errors import CannotAnswer, CannotShow, LeaseLost, StoreUnavailable
 from core.domain.events import Deleted, Event, MissedRange, Pressed, Receipt
 from core.domain.messages import Asks, FinalText, History, Outcome, Question, Rank, Reach
@@ -62,7 +63,7 @@ class Assistant:
         completions: Completions,
         platforms: Mapping[str, Platform],
         rules: Rules,
-        clock: Callable[[], datetime],
+        clock: Clock,
         process: str = "",
         places: FairSemaphore | None = None,
         sleep: Sleep = asyncio.sleep,

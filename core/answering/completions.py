@@ -6,7 +6,7 @@ import logging
 import secrets
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -17,6 +17,7 @@ from core.claude.client import Claude, Completion
 from core.claude.errors import ClaudeError
 from core.claude.metering import Heard, MeteredRequest, Metering
 from core.claude.retry import RetryPolicy
+from core.domain.clock import Clock, Sleep
 from core.domain.messages import File, Outcome, Question
 from core.domain.models import Model
 from core.prompting.request import Request, continued
@@ -25,8 +26,6 @@ from core.store.protocols import Notes
 PAUSES = 10  # times that Claude may pause in one answer
 FRESH = timedelta(days=1)  # how long a model's capabilities are believed
 
-Clock = Callable[[], datetime]
-Sleep = Callable[[float], Awaitable[None]]
 
 log = logging.getLogger(__name__)
 

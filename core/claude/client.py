@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
@@ -15,6 +14,7 @@ from anthropic.types import Usage as Billed
 from core.claude.errors import TRANSIENT, ClaudeError
 from core.claude.models import described, lifespan
 from core.claude.stream import MalformedStream, MessageAccumulator
+from core.domain.clock import system_clock
 from core.domain.models import Lifespan, Model
 from core.domain.usage import Usage
 from core.prompting.request import Request
@@ -248,7 +248,7 @@ def _seconds(headers: Mapping[str, str]) -> float | None:
 
 def _until(date: str | None) -> float | None:
     try:
-        return (parsedate_to_datetime(date or "") - datetime.now(UTC)).total_seconds()
+        return (parsedate_to_datetime(date or "") - system_clock()).total_seconds()
     except ValueError:
         return None
 

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from core.billing.budgets import BudgetStatus
 from core.billing.prices import Prices
@@ -11,6 +10,7 @@ from core.billing.usage import BudgetRefusal, PlannedRequest, Reservation, Scope
 from core.claude.client import Claude, Completion
 from core.claude.errors import ClaudeError
 from core.claude.prompt_cache import PromptCacheTracker
+from core.domain.clock import Clock
 from core.domain.messages import Question
 from core.domain.usage import Usage
 from core.prompting.request import Request, shortened
@@ -20,7 +20,6 @@ from core.telemetry import Emit, RequestEnded, discard_event
 SHORTEST = 1000  # tokens: an answer for which less is left is refused
 TRIES = 3  # times that a smaller request is tried, while others spend the same budget
 ESTIMATE = 1.05  # times what count_tokens says: it is an estimate
-Clock = Callable[[], datetime]
 Heard = Callable[[str], None]
 
 log = logging.getLogger(__name__)

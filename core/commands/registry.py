@@ -4,10 +4,11 @@ import difflib
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 
+from core.domain.clock import Clock
 from core.domain.messages import CommandResult, Question, Rank
 from core.domain.models import Model
 from core.domain.personas import Persona
@@ -54,7 +55,7 @@ class CommandContext:
 
     store: Store
     defaults: Persona
-    clock: Callable[[], datetime]
+    clock: Clock
     model: Callable[[str], Awaitable[Model]]
     compose: Callable[[Question, Surface], Awaitable[Request | None]]
     """The request that the thread of a question would make now."""

@@ -1,17 +1,17 @@
 """A hold on the floor: the right to answer one question, sure only while others can see that this process lives."""
 
 import asyncio
-from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
+from core.domain.clock import Clock
 from core.domain.errors import LeaseLost
 
 
 class ProcessLease:
     """Until when others surely leave to this process what it holds, as its last beat has it."""
 
-    def __init__(self, clock: Callable[[], datetime]) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._until = datetime.min.replace(tzinfo=UTC)
         self._beaten = asyncio.Event()

@@ -5,8 +5,8 @@ import itertools
 import logging
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
-from datetime import UTC, datetime
 
+from core.domain.clock import Clock, Sleep, system_clock
 from core.domain.errors import LeaseLost, StoreUnavailable
 from core.domain.messages import Outcome
 from core.store.protocols import Claim, Questions
@@ -26,10 +26,6 @@ log = logging.getLogger(__name__)
 Speak = Callable[[Claim, QuestionLease], Awaitable[None]]
 
 
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Worker:
     """Gives the floor to one question a thread. `speak` answers one, as long as its hold lasts.
 
@@ -44,8 +40,8 @@ class Worker:
         platforms: Callable[[], Collection[str]],
         *,
         places: int = PLACES,
-        clock: Callable[[], datetime] = now,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Clock = system_clock,
+        sleep: Sleep = asyncio.sleep,
         emit: Emit = discard_event,
     ) -> None:
         self._questions = questions
