@@ -13,9 +13,11 @@ from discord.http import Route
 from bots.discord import slash
 from bots.discord.invite import SWITCHES, invite, permissions
 from bots.discord.parse import Json
-from bots.ops.results import DISCORD, SECONDS, CheckResult, Findings, together
+from bots.discord.settings import DiscordSettings
+from bots.ops.results import SECONDS, CheckResult, Findings, Service, run_concurrently
 from core.commands import TABLE
-from core.settings import Settings
+
+DISCORD = Service("Discord")
 
 PAGE = 200  # servers that Discord lists at once
 SPARE = {"attach files", "create public threads"}  # answers come without these, as replies and in words
@@ -34,19 +36,20 @@ class _Silent(Exception):
     """Discord gives no answer that says anything."""
 
 
-async def check(settings: Settings) -> Findings:
+async def check(settings: DiscordSettings) -> Findings:
     """Ask Discord, by REST alone: no connection of the day's thousand is used up."""
-    assert settings.discord_bot_token is not None
     Route.BASE = settings.discord_api_url.rstrip("/")
     async with discord.Client(intents=discord.Intents.none()) as client:
         try:
-            await _asked(client.login(settings.discord_bot_token.get_secret_value()))
+            await _asked(client.login(settings.token))
         except discord.LoginFailure:
             yield DISCORD.problem("token", "not accepted", RESET)
         except _Silent as silent:
             yield _unanswered("token", silent)
         else:
-            async for finding in together(_ourselves(client), _servers(client), _commands(client), _starts(client)):
+            async for finding in run_concurrently(
+                _ourselves(client), _servers(client), _commands(client), _starts(client)
+            ):
                 yield finding
 
 

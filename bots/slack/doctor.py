@@ -9,12 +9,14 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bots.ops.results import SECONDS, SLACK, CheckResult, Findings, together
-from bots.slack import tokens
+from bots.ops.results import SECONDS, CheckResult, Findings, Service, run_concurrently
 from bots.slack.client import PASSING
 from bots.slack.manifest import PATH, SCOPES
+from bots.slack.settings import SlackSettings
 from core.domain.errors import SettingsError
 from core.settings import Settings
+
+SLACK = Service("Slack")
 
 PURPOSES = {
     "app_mentions:read": "hearing mentions",
@@ -64,20 +66,17 @@ class _Silent(_Refused):
     """Slack gives no answer of its own."""
 
 
-async def check(settings: Settings) -> Findings:
+async def check(settings: SlackSettings, core: Settings) -> Findings:
     """Ask Slack. Which events it would send us it tells nobody: they come with the manifest, as the scopes do."""
-    bot, app, secret = (
-        value.get_secret_value() if value else ""
-        for value in (settings.slack_bot_token, settings.slack_app_token, settings.slack_signing_secret)
-    )
+    bot, app, secret = settings.bot_token, settings.app_token, settings.signing_secret
     try:
-        tokens.check(bot, app, secret, settings.confab_http_port)
+        settings.check_tokens(core.confab_http_port)
     except SettingsError as error:
         says, _, mend = str(error).partition(". ")
         yield SLACK.problem("settings", says, mend)
     asked = [_bot(_client(bot, settings))] if bot else []
     asked += [_socket(_client(app, settings))] if app else []
-    async for finding in together(*asked):
+    async for finding in run_concurrently(*asked):
         yield finding
     if secret and not app:
         yield _signed(secret)
@@ -135,7 +134,7 @@ def _signed(secret: str) -> CheckResult:
     return SLACK.ok("signing secret", f"set; whether Slack reaches {PATH} can't be seen from here")
 
 
-def _client(token: str, settings: Settings) -> AsyncWebClient:
+def _client(token: str, settings: SlackSettings) -> AsyncWebClient:
     return AsyncWebClient(token, settings.slack_api_url, retry_handlers=[])
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from core.billing.prices import undated
 from core.billing.usage import UsageRow
+from core.domain.errors import UnreadableFile
 from core.domain.usage import Usage
 from core.rendering.tables import draw_table
 
@@ -25,10 +26,6 @@ NOT_SENT = "stand-in"  # the model of what never left this machine
 
 Line = tuple[str, str]
 """A day of UTC, `2026-11-20`, and a model without its date."""
-
-
-class Unreadable(Exception):
-    """The file is no statement; one sentence names it, the line and the cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +88,18 @@ class Comparison:
 
 
 def read(path: str, key: str = "") -> Statement:
-    """The statement in a CSV file of the console's, of one API `key` or of all. Raises Unreadable."""
+    """The statement in a CSV file of the console's, of one API `key` or of all. Raises UnreadableFile."""
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as file:
             lines = csv.DictReader(file, strict=True)
             kinds = _kinds(lines.fieldnames or (), path, key)
             found = [_parsed(line, f"{path}, line {lines.line_num}") for line in lines if key in ("", line.get(KEY))]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise Unreadable(f"{path} can't be read ({error}).") from None
+        raise UnreadableFile(f"{path} can't be read ({error}).") from None
     if not found:
-        raise Unreadable(f"{path} has no line{f' of the API key {key}' if key else ''}; there is nothing to compare.")
+        raise UnreadableFile(
+            f"{path} has no line{f' of the API key {key}' if key else ''}; there is nothing to compare."
+        )
     used: dict[Line, Usage] = {}
     for at, usage in found:
         used[at] = used.get(at, Usage()) + usage
@@ -142,24 +141,26 @@ def _kinds(names: Sequence[str], path: str, key: str) -> tuple[str, ...]:
     needed = [DAY, MODEL, *([KEY] if key else [])]
     missing = [name for name in needed if name not in names] or ([] if kinds else list(COLUMNS))
     if missing:
-        raise Unreadable(f"{path} is no usage export of Anthropic's console: it has no column {' or '.join(missing)}.")
+        raise UnreadableFile(
+            f"{path} is no usage export of Anthropic's console: it has no column {' or '.join(missing)}."
+        )
     return kinds
 
 
 def _parsed(line: Mapping[str, str], where: str) -> tuple[Line, Usage]:
     if None in line or None in line.values():
-        raise Unreadable(f"{where}: it has not as many values as there are columns.")
+        raise UnreadableFile(f"{where}: it has not as many values as there are columns.")
     try:
         day = date.fromisoformat(line[DAY].strip())
     except ValueError:
-        raise Unreadable(f"{where}: {DAY} is a day such as 2026-08-05; `{line[DAY]}` is not.") from None
+        raise UnreadableFile(f"{where}: {DAY} is a day such as 2026-08-05; `{line[DAY]}` is not.") from None
     counts = {kind: _count(column, line[column].strip(), where) for column, kind in COLUMNS.items() if column in line}
     return (day.isoformat(), undated(line[MODEL].strip())), Usage(**counts)
 
 
 def _count(column: str, text: str, where: str) -> int:
     if not (text.isascii() and (text or "0").isdigit()):
-        raise Unreadable(f"{where}: {column} is a whole number; `{text}` is not.")
+        raise UnreadableFile(f"{where}: {column} is a whole number; `{text}` is not.")
     return int(text or 0)
 
 

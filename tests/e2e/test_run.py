@@ -1,6 +1,6 @@
 """One command runs every platform, lets none take another down, and leaves nothing half done.
 
-Tests bots.app.registry.
+Tests bots.app.registry, bots.app.configuration.
 """
 
 import asyncio
@@ -19,7 +19,6 @@ import pytest
 
 from bots.app import run
 from bots.app.health import Health
-from bots.ops.http_server import HttpServer
 from core.settings import Settings
 from core.store.sqlite import open_store
 from tests.fakes.board import Board
@@ -79,10 +78,8 @@ def settings(fake, tmp_path):
 async def running(settings: Settings, *platforms: Board, grace: float = 5):
     """`confab run` over these platforms; leaving it is a signal, and is waited for."""
     store, stop = await open_store(settings.database_url), asyncio.Event()
-    health, server = Health(store.questions), HttpServer()
-    serving = asyncio.create_task(
-        run.answer(settings, platforms, store, health=health, server=server, stop=stop, grace=grace)
-    )
+    health = Health(store.questions)
+    serving = asyncio.create_task(run.answer(settings, platforms, store, health=health, stop=stop, grace=grace))
     try:
         yield stop
         stop.set()

@@ -11,11 +11,11 @@ from bots.discord.adapter import Discord
 from bots.discord.resuming import Resuming
 from core.domain.errors import CannotConnect, SettingsError, StoreUnavailable
 from core.domain.events import Deleted, Edited, Missed, Posted
-from core.settings import Settings
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.discord.limits import error
 from tests.fakes.discord.nouns import Intent
 from tests.fakes.discord.server import DiscordFake
+from tests.support.checking import chosen
 from tests.support.guild import answered, confab, idle, settled, told, until
 from tests.support.wire import Wire
 
@@ -316,8 +316,9 @@ async def test_unfolded_links_are_no_edits(fake, claude, running):
     assert [event.message.text for event in edits] == ["something else"]
 
 
-def settings(**given) -> Settings:
-    return Settings(_env_file=None, **given)
+def open_discord(notes, **given) -> Discord:
+    settings = chosen(**given)
+    return Discord.of(settings.platforms["discord"], settings.core, notes)
 
 
 @pytest.mark.parametrize(
@@ -334,18 +335,17 @@ def settings(**given) -> Settings:
 )
 async def test_settings_that_can_not_be_are_told_in_one_line(kept, given, why):
     with pytest.raises(SettingsError) as told:
-        Discord.of(settings(**given), kept.notes)
+        open_discord(kept.notes, **given)
 
     assert str(told.value).startswith(why)
     assert "\n" not in str(told.value)
 
 
-async def test_without_a_token_there_is_no_discord(kept):
-    assert Discord.of(settings(), kept.notes) is None
+def test_without_a_token_there_is_no_discord():
+    assert not chosen().platforms["discord"].configured
 
 
 async def test_with_a_token_there_is(kept):
-    found = Discord.of(settings(discord_bot_token=SecretStr(TOKEN), discord_shard_count=2), kept.notes)
+    found = open_discord(kept.notes, discord_bot_token=SecretStr(TOKEN), discord_shard_count=2)
 
-    assert found is not None
     assert found.name == "discord"

@@ -7,8 +7,8 @@ import pytest
 from discord.app_commands import CommandTree
 
 from bots.discord import slash as commands
+from bots.discord.doctor import DISCORD
 from bots.discord.invite import invite
-from bots.ops.results import DISCORD
 from core.commands import TABLE
 from tests.fakes.discord.client import pointed
 from tests.fakes.discord.limits import Answer, Fault

@@ -1,12 +1,11 @@
 """The small parts of the Slack adapter: manifest, tokens, pace, ranks, errors, addresses.
 
-Tests bots.slack.formatting, bots.slack.tokens.
+Tests bots.slack.formatting, bots.slack.settings.
 """
 
 import json
 
 import pytest
-from pydantic import SecretStr
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.slack.adapter import Slack, us_of
@@ -18,10 +17,10 @@ from bots.slack.throttle import Pace
 from core.commands import TABLE
 from core.domain.errors import SettingsError
 from core.domain.messages import Rank
-from core.settings import Settings
 from tests.fakes.slack import events as slack_events
 from tests.fakes.slack import server as slack
 from tests.fakes.slack.nouns import Clock
+from tests.support.checking import chosen
 
 US = Us("slack:T024", "U0BOT", "B0BOT", "T024")
 GRID = Us("slack:E0ORG", "U0BOT", "B0BOT", "T024", "E0ORG")
@@ -55,10 +54,9 @@ def test_the_manifest_for_http_says_where():
     assert made["settings"]["socket_mode_enabled"] is False
 
 
-def settings(**values: str | int) -> Settings:
-    return Settings(
-        _env_file=None, **{key: SecretStr(value) if isinstance(value, str) else value for key, value in values.items()}
-    )
+def open_slack(**given: str | int) -> Slack:
+    settings = chosen(**given)
+    return Slack.of(settings.platforms["slack"], settings.core)
 
 
 BOT, APP = "xoxb-1-2", "xapp-1-2"
@@ -78,7 +76,7 @@ BOT, APP = "xoxb-1-2", "xapp-1-2"
 )
 def test_tokens_that_make_no_connection_are_named_in_one_line(given, words):
     with pytest.raises(SettingsError) as raised:
-        Slack.of(settings(**given))
+        open_slack(**given)
 
     assert str(raised.value).startswith(words)
     assert "\n" not in str(raised.value)
@@ -86,7 +84,7 @@ def test_tokens_that_make_no_connection_are_named_in_one_line(given, words):
 
 
 def test_without_tokens_there_is_no_slack():
-    assert Slack.of(settings()) is None
+    assert not chosen().platforms["slack"].configured
 
 
 @pytest.mark.parametrize(
@@ -98,7 +96,7 @@ def test_without_tokens_there_is_no_slack():
     ids=["socket", "http"],
 )
 def test_with_tokens_there_is(given):
-    assert isinstance(Slack.of(settings(**given)), Slack)
+    assert isinstance(open_slack(**given), Slack)
 
 
 def test_turns_come_one_after_the_other_over_all_replies():

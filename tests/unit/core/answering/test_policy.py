@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from bots.app.run import rules
+from bots.app.run import make_rules
 from core.answering.policy import Rules
 from core.domain.personas import Persona
 from core.settings import Settings
@@ -21,7 +21,7 @@ def test_settings_become_rules():
         confab_catch_up="30m",
     )
 
-    assert rules(chosen) == Rules(
+    assert make_rules(chosen) == Rules(
         Persona(system="Be brief.", model="claude-opus-5-5"),
         ("claude-sonnet-5-5", "claude-haiku-5-5"),
         "5m",
