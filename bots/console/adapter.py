@@ -41,8 +41,8 @@ class Console:
         if self.terminal.screen:
             self.terminal.write(WELCOME)
         while (line := await self.terminal.line(f"{self._person} in #{self._channel}> ")) is not None:
-            if line.strip() and not self._moved(line.strip()):
-                await self._tell(line.strip(), ingest)
+            if line.strip() and not self._apply_move(line.strip()):
+                await self._ingest_line(line.strip(), ingest)
 
     async def surface(self, question: Question) -> "ConsoleSurface":
         return ConsoleSurface(self, question)
@@ -53,11 +53,11 @@ class Console:
     async def close(self) -> None:
         """The terminal is not ours to close."""
 
-    def answered(self, name: str) -> None:
+    def mark_answered(self, name: str) -> None:
         self._answered[name].set()
 
-    def _moved(self, line: str) -> bool:
-        """Whether the line only says who speaks, and where."""
+    def _apply_move(self, line: str) -> bool:
+        """Take up who speaks, and where; whether the line only said that."""
         match line.split(maxsplit=1):
             case ["/as", name]:
                 self._person = name
@@ -69,8 +69,8 @@ class Console:
                 return False
         return True
 
-    async def _tell(self, line: str, ingest: Ingest) -> None:
-        """Tell one line and wait until it is answered; the long text that a command still needs is asked for."""
+    async def _ingest_line(self, line: str, ingest: Ingest) -> None:
+        """Ingest one line and wait until it is answered; the long text that a command still needs is asked for."""
         at, name = self._clock(), str(time.time_ns())
         key = Key(WORKSPACE, self._channel, self._thread)
         if line.startswith("/"):
@@ -107,4 +107,4 @@ class ConsoleSurface:
         for file in reply.files:
             self._console.terminal.verbatim(file.words)
         await reply.record_page(f"{self._question.name}.1")
-        self._console.answered(self._question.name)
+        self._console.mark_answered(self._question.name)

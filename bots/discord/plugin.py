@@ -49,13 +49,13 @@ def cli() -> None:
 @click.option("--application", default="", help="The application's id; without it, the one of DISCORD_BOT_TOKEN.")
 def print_invite(application: str) -> None:
     """Print the address at which a server's manager adds the bot."""
-    from bots.discord.invite import SWITCHES, invite
+    from bots.discord.invite import SWITCHES, build_invite_url
     from bots.discord.settings import DiscordSettings
     from core.settings import read_all
 
     (settings,) = read_all([DiscordSettings])
     assert isinstance(settings, DiscordSettings)
-    click.echo(invite(application or settings.application_id()))
+    click.echo(build_invite_url(application or settings.application_id()))
     click.echo(f"In the developer portal, under Bot, switch on: {', '.join(SWITCHES)}.", err=True)
 
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from bots.ops.limits import Limits, limits
+from bots.ops.limits import Limits, read_limits
 from bots.ops.peers import Peers
 from core.domain.errors import SettingsError
 
@@ -18,7 +18,7 @@ class HttpServer:
 
     def __init__(self, routes: Iterable[web.AbstractRouteDef] = (), bounds: Limits | None = None) -> None:
         self._routes = list(routes)
-        self._limits = bounds or limits()
+        self._limits = bounds or read_limits()
         self.peers: Peers | None = None
         """Who is connected, while it listens."""
 

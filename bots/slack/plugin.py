@@ -55,14 +55,14 @@ def print_manifest(url: str, as_yaml: bool) -> None:
         raise click.BadParameter("Slack calls nothing but https:// addresses.", param_hint="--url")
     import json
 
-    from bots.slack.manifest import manifest
+    from bots.slack.manifest import build_manifest
 
     if as_yaml:
         import yaml
 
-        click.echo(yaml.safe_dump(manifest(url), sort_keys=False, allow_unicode=True).rstrip())
+        click.echo(yaml.safe_dump(build_manifest(url), sort_keys=False, allow_unicode=True).rstrip())
     else:
-        click.echo(json.dumps(manifest(url), indent=2))
+        click.echo(json.dumps(build_manifest(url), indent=2))
 
 
 SLACK = PlatformPlugin(

@@ -17,7 +17,7 @@ from aiohttp import web
 from slack_bolt.async_app import AsyncApp
 
 from bots.ops.http_server import HttpServer
-from bots.ops.limits import Limits, limits
+from bots.ops.limits import Limits, read_limits
 from bots.ops.tally import Tally
 from bots.slack import http_mode
 from tests.fakes.slack.server import SlackFake
@@ -288,7 +288,7 @@ async def test_a_bug_of_ours_is_logged_in_full_and_told_to_nobody(caplog):
 def test_connections_leave_most_of_the_files_that_a_process_may_open():
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
 
-    assert files == resource.RLIM_INFINITY or limits().connections + limits().batch <= files / 2
+    assert files == resource.RLIM_INFINITY or read_limits().connections + read_limits().batch <= files / 2
 
 
 def test_what_slack_signs_is_plausible():

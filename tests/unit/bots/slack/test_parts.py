@@ -11,7 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bots.slack.adapter import Slack, us_of
 from bots.slack.client import Web
 from bots.slack.directory import name, rank
-from bots.slack.manifest import EVENTS, SCOPES, manifest
+from bots.slack.manifest import EVENTS, SCOPES, build_manifest
 from bots.slack.parse import Us
 from bots.slack.throttle import Pace
 from core.commands import TABLE
@@ -27,7 +27,7 @@ GRID = Us("slack:E0ORG", "U0BOT", "B0BOT", "T024", "E0ORG")
 
 
 def test_the_manifest_asks_for_what_the_code_uses():
-    made = manifest()
+    made = build_manifest()
 
     assert set(made["oauth_config"]["scopes"]["bot"]) <= slack.SCOPES
     assert set(made["settings"]["event_subscriptions"]["bot_events"]) <= slack_events.SUBSCRIBED
@@ -38,17 +38,17 @@ def test_the_manifest_asks_for_what_the_code_uses():
 
 
 def test_the_manifest_keeps_slacks_limits_and_names_every_command():
-    features = manifest()["features"]
+    features = build_manifest()["features"]
     hint = features["slash_commands"][0]["usage_hint"]
 
     assert all(row.words in hint for row in TABLE)
-    assert len(manifest()["display_information"]["long_description"]) >= 174
+    assert len(build_manifest()["display_information"]["long_description"]) >= 174
     assert len(features["agent_view"]["agent_description"]) <= 300
     assert (len(SCOPES), len(EVENTS)) == (len(set(SCOPES)), len(set(EVENTS)))
 
 
 def test_the_manifest_for_http_says_where():
-    made = manifest("https://confab.example/")
+    made = build_manifest("https://confab.example/")
 
     assert made["settings"]["interactivity"]["request_url"] == "https://confab.example/slack/events"
     assert made["settings"]["socket_mode_enabled"] is False
