@@ -15,7 +15,7 @@ from bots.app.configuration import Configuration
 from bots.app.registry import PLATFORMS
 from bots.ops.logs import RedactingFormatter
 from bots.ops.plugin import PlatformPlugin
-from bots.ops.results import CLAUDE, DATABASE, SECONDS, CheckResult, Findings, Service, State, run_concurrently
+from bots.ops.results import CLAUDE, DATABASE, SECONDS, CheckResult, CheckResults, Service, State, run_concurrently
 from core.billing import prices
 from core.claude.client import Claude
 from core.claude.errors import ClaudeError
@@ -62,7 +62,7 @@ def print_report(configuration: Configuration, as_json: bool) -> bool:
 async def run_checks(configuration: Configuration) -> list[CheckResult]:
     """Check every service side by side; results come in the same order each time, without a secret."""
     settings = configuration.core
-    checks: list[tuple[Service, Findings]] = [(CLAUDE, _check_claude(settings))]
+    checks: list[tuple[Service, CheckResults]] = [(CLAUDE, _check_claude(settings))]
     checks += [(Service(plugin.title), _check_platform(plugin, configuration)) for plugin in PLATFORMS]
     checks += [(DATABASE, _check_database(settings.database_url, system_clock()))]
     findings = [one async for one in run_concurrently(*(_run_check(service, check) for service, check in checks))]
@@ -89,7 +89,7 @@ def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-async def _run_check(service: Service, check: Findings) -> Findings:
+async def _run_check(service: Service, check: CheckResults) -> CheckResults:
     """Run a check to its end, however it ends: one service's failure hides nothing else."""
     try:
         async for finding in check:
@@ -100,18 +100,18 @@ async def _run_check(service: Service, check: Findings) -> Findings:
         yield service.problem("check", says, "This is a bug in Confab. Please report it with the log above.")
 
 
-def _check_platform(plugin: PlatformPlugin[Any], configuration: Configuration) -> Findings:
+def _check_platform(plugin: PlatformPlugin[Any], configuration: Configuration) -> CheckResults:
     """The check of a platform. What it needs is imported before any call is timed."""
     if configuration.configures(plugin):
         return plugin.doctor(configuration.platforms[plugin.name], configuration.core)
     return _report_off(Service(plugin.title), plugin.missing)
 
 
-async def _report_off(service: Service, mend: str) -> Findings:
+async def _report_off(service: Service, mend: str) -> CheckResults:
     yield service.off(mend)
 
 
-async def _check_claude(settings: Settings) -> Findings:
+async def _check_claude(settings: Settings) -> CheckResults:
     if settings.anthropic_api_key is None:
         yield CLAUDE.off(UNSET)
         return
@@ -183,7 +183,7 @@ async def _limit_time(call: Awaitable[T]) -> T:
         raise ClaudeError("unreachable", "", f"after {SECONDS:g} seconds") from None
 
 
-async def _check_database(url: str, now: datetime) -> Findings:
+async def _check_database(url: str, now: datetime) -> CheckResults:
     try:
         condition = await inspect(url, busy=timedelta(seconds=SECONDS))
     except StoreUnusable as error:

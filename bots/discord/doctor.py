@@ -14,7 +14,7 @@ from bots.discord import slash
 from bots.discord.invite import SWITCHES, build_invite_url, build_permissions
 from bots.discord.parse import Json
 from bots.discord.settings import DiscordSettings
-from bots.ops.results import SECONDS, CheckResult, Findings, Service, run_concurrently
+from bots.ops.results import SECONDS, CheckResult, CheckResults, Service, run_concurrently
 from core.commands import TABLE
 
 DISCORD = Service("Discord")
@@ -36,7 +36,7 @@ class _Silent(Exception):
     """Discord gives no answer that says anything."""
 
 
-async def check(settings: DiscordSettings) -> Findings:
+async def check(settings: DiscordSettings) -> CheckResults:
     """Ask Discord, by REST alone: no connection of the day's thousand is used up."""
     Route.BASE = settings.discord_api_url.rstrip("/")
     async with discord.Client(intents=discord.Intents.none()) as client:
@@ -53,7 +53,7 @@ async def check(settings: DiscordSettings) -> Findings:
                 yield finding
 
 
-async def _check_application(client: discord.Client) -> Findings:
+async def _check_application(client: discord.Client) -> CheckResults:
     application = _get_application(client)
     yield DISCORD.ok("token", f"accepted, for the application {application.name}")
     yield _check_content(application.flags)
@@ -68,7 +68,7 @@ def _check_content(flags: ApplicationFlags) -> CheckResult:
     return DISCORD.warning("message content", says, SWITCH)
 
 
-async def _check_servers(client: discord.Client) -> Findings:
+async def _check_servers(client: discord.Client) -> CheckResults:
     address = build_invite_url(str(_get_application(client).id))
     try:
         servers = await _list_servers(client)
@@ -104,7 +104,7 @@ def _list_missing(server: Json) -> list[str]:
     return [name.replace("_", " ") for name, wanted in build_permissions() if wanted and not getattr(granted, name)]
 
 
-async def _check_commands(client: discord.Client) -> Findings:
+async def _check_commands(client: discord.Client) -> CheckResults:
     tree = CommandTree(client)
     wanted = [_describe_command(command.to_dict(tree)) for command in slash.build(TABLE, _never, _never, _never)]
     try:
@@ -131,7 +131,7 @@ def _describe_command(command: Json) -> tuple[Any, ...]:
     return command["name"], command.get("type", 1), command.get("description"), *told
 
 
-async def _check_connections(client: discord.Client) -> Findings:
+async def _check_connections(client: discord.Client) -> CheckResults:
     try:
         told: Json = await _call(client.http.request(Route("GET", "/gateway/bot")))
     except _Silent as silent:

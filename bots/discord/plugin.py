@@ -10,7 +10,7 @@ from bots.ops.plugin import OpenedPlatform, PlatformPlugin, PlatformResources
 
 if TYPE_CHECKING:
     from bots.discord.settings import DiscordSettings
-    from bots.ops.results import Findings
+    from bots.ops.results import CheckResults
     from core.settings import Settings
 
 
@@ -33,7 +33,7 @@ def open_discord(settings: DiscordSettings, resources: PlatformResources) -> Ope
     return OpenedPlatform(Discord.of(settings, resources.settings, resources.notes, resources.emit))
 
 
-def check_discord(settings: DiscordSettings, _core: Settings) -> Findings:
+def check_discord(settings: DiscordSettings, _core: Settings) -> CheckResults:
     """Check Discord's token, switches, servers, commands and connections."""
     from bots.discord.doctor import check
 

@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:  # every command loads the plugins, `--help` too; their functions load the rest
     from aiohttp import web
 
-    from bots.ops.results import Findings
+    from bots.ops.results import CheckResults
     from core.domain.platform import Platform
     from core.settings import EnvironmentSettings, Settings
     from core.store.protocols import Notes
@@ -53,7 +53,7 @@ class PlatformPlugin(Generic[S]):
     """Whether any of its tokens is set."""
     open: Callable[[S, PlatformResources], OpenedPlatform]
     """Raises SettingsError."""
-    doctor: Callable[[S, Settings], Findings]
+    doctor: Callable[[S, Settings], CheckResults]
     """The health check of a platform that is configured; it changes, posts and pays for nothing."""
     cli: click.Group
     """`confab NAME ...`: what sets the platform up."""

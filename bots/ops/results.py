@@ -48,11 +48,11 @@ class Service:
 CLAUDE = Service("Claude")
 DATABASE = Service("Database")
 
-Findings = AsyncIterator[CheckResult]
+CheckResults = AsyncIterator[CheckResult]
 """A check under way: an iterator that asks as it is read, and ends."""
 
 
-async def run_concurrently(*checks: Findings) -> Findings:
+async def run_concurrently(*checks: CheckResults) -> CheckResults:
     """Run checks side by side; what they find comes in their order. Raises what one raised, after all have ended."""
     ended = await asyncio.gather(*(_collect(check) for check in checks), return_exceptions=True)
     for one in ended:
@@ -64,5 +64,5 @@ async def run_concurrently(*checks: Findings) -> Findings:
             raise one
 
 
-async def _collect(check: Findings) -> list[CheckResult]:
+async def _collect(check: CheckResults) -> list[CheckResult]:
     return [finding async for finding in check]

@@ -9,7 +9,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bots.ops.results import SECONDS, CheckResult, Findings, Service, run_concurrently
+from bots.ops.results import SECONDS, CheckResult, CheckResults, Service, run_concurrently
 from bots.slack.client import PASSING
 from bots.slack.manifest import PATH, SCOPES
 from bots.slack.settings import SlackSettings
@@ -66,7 +66,7 @@ class _Silent(_Refused):
     """Slack gives no answer of its own."""
 
 
-async def check(settings: SlackSettings, core: Settings) -> Findings:
+async def check(settings: SlackSettings, core: Settings) -> CheckResults:
     """Ask Slack. Which events it would send us it tells nobody: they come with the manifest, as the scopes do."""
     bot, app, secret = settings.bot_token, settings.app_token, settings.signing_secret
     try:
@@ -82,7 +82,7 @@ async def check(settings: SlackSettings, core: Settings) -> Findings:
         yield _check_signing_secret(secret)
 
 
-async def _check_bot_token(client: AsyncWebClient) -> Findings:
+async def _check_bot_token(client: AsyncWebClient) -> CheckResults:
     try:
         answer = await _call(client, "auth.test")
     except _Refused as refused:
@@ -118,7 +118,7 @@ async def _check_status(client: AsyncWebClient) -> CheckResult:
     return SLACK.ok("status", "people are shown that Claude thinks")
 
 
-async def _check_app_token(client: AsyncWebClient) -> Findings:
+async def _check_app_token(client: AsyncWebClient) -> CheckResults:
     try:
         await _call(client, "apps.connections.open")
     except _Refused as refused:

@@ -9,7 +9,7 @@ import click
 from bots.ops.plugin import OpenedPlatform, PlatformPlugin, PlatformResources
 
 if TYPE_CHECKING:
-    from bots.ops.results import Findings
+    from bots.ops.results import CheckResults
     from bots.slack.settings import SlackSettings
     from core.settings import Settings
 
@@ -34,7 +34,7 @@ def open_slack(settings: SlackSettings, resources: PlatformResources) -> OpenedP
     return OpenedPlatform(slack, slack.routes())
 
 
-def check_slack(settings: SlackSettings, core: Settings) -> Findings:
+def check_slack(settings: SlackSettings, core: Settings) -> CheckResults:
     """Check Slack's tokens, scopes and connection."""
     from bots.slack.doctor import check
 

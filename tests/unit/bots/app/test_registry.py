@@ -4,7 +4,10 @@ Tests bots.app.registry, bots.app.configuration, bots.ops.plugin, bots.slack.plu
 """
 
 import ast
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,6 +107,22 @@ async def test_platforms_are_opened_with_their_routes(values, opened):
         await store.shut()
 
     assert [(one.platform.name, [(route.method, route.path) for route in one.routes]) for one in found] == opened
+
+
+READ = """
+import sys
+from bots.app.configuration import read_configuration
+read_configuration()
+print(sorted({"aiohttp", "anthropic", "discord", "slack_bolt", "slack_sdk", "sqlite_utils"} & set(sys.modules)))
+"""
+
+
+def test_reading_every_setting_loads_no_sdk(tmp_path):
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", READ]
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+
+    assert run.stdout == "[]\n"
 
 
 def test_every_platform_has_its_group_of_commands():
