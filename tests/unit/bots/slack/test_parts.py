@@ -1,6 +1,6 @@
 """The small parts of the Slack adapter: manifest, tokens, pace, ranks, errors, addresses.
 
-Tests bots.slack.formatting, bots.slack.settings.
+Tests bots.slack.formatting.
 """
 
 import json
@@ -8,19 +8,17 @@ import json
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.slack.adapter import Slack, us_of
+from bots.slack.adapter import us_of
 from bots.slack.client import Web
 from bots.slack.directory import name, rank
 from bots.slack.manifest import EVENTS, SCOPES, build_manifest
 from bots.slack.parse import Us
 from bots.slack.throttle import Pace
 from core.commands import TABLE
-from core.domain.errors import SettingsError
 from core.domain.messages import Rank
 from tests.fakes.slack import events as slack_events
 from tests.fakes.slack import server as slack
 from tests.fakes.slack.nouns import Clock
-from tests.support.checking import chosen
 
 US = Us("slack:T024", "U0BOT", "B0BOT", "T024")
 GRID = Us("slack:E0ORG", "U0BOT", "B0BOT", "T024", "E0ORG")
@@ -52,51 +50,6 @@ def test_the_manifest_for_http_says_where():
 
     assert made["settings"]["interactivity"]["request_url"] == "https://confab.example/slack/events"
     assert made["settings"]["socket_mode_enabled"] is False
-
-
-def open_slack(**given: str | int) -> Slack:
-    settings = chosen(**given)
-    return Slack.of(settings.platforms["slack"], settings.core)
-
-
-BOT, APP = "xoxb-1-2", "xapp-1-2"
-
-
-@pytest.mark.parametrize(
-    ("given", "words"),
-    [
-        ({"slack_app_token": APP}, "SLACK_BOT_TOKEN: not set"),
-        ({"slack_bot_token": APP}, "SLACK_BOT_TOKEN: must begin with xoxb-. What it holds belongs in SLACK_APP_TOKEN."),
-        ({"slack_bot_token": "xoxp-1"}, "SLACK_BOT_TOKEN: must begin with xoxb-. What it holds belongs in no variable"),
-        ({"slack_bot_token": BOT, "slack_app_token": BOT}, "SLACK_APP_TOKEN: must begin with xapp-. What it holds"),
-        ({"slack_bot_token": BOT, "slack_app_token": "secret"}, "SLACK_APP_TOKEN: must begin with xapp-. It stands"),
-        ({"slack_bot_token": BOT}, "SLACK_APP_TOKEN: not set."),
-        ({"slack_bot_token": BOT, "slack_signing_secret": "s"}, "CONFAB_HTTP_PORT: not set."),
-    ],
-)
-def test_tokens_that_make_no_connection_are_named_in_one_line(given, words):
-    with pytest.raises(SettingsError) as raised:
-        open_slack(**given)
-
-    assert str(raised.value).startswith(words)
-    assert "\n" not in str(raised.value)
-    assert "xoxb-1-2" not in str(raised.value)
-
-
-def test_without_tokens_there_is_no_slack():
-    assert not chosen().platforms["slack"].configured
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        {"slack_bot_token": BOT, "slack_app_token": APP},
-        {"slack_bot_token": BOT, "slack_signing_secret": "s", "confab_http_port": 8080},
-    ],
-    ids=["socket", "http"],
-)
-def test_with_tokens_there_is(given):
-    assert isinstance(open_slack(**given), Slack)
 
 
 def test_turns_come_one_after_the_other_over_all_replies():
