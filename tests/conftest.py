@@ -3,13 +3,11 @@
 Another store is one more parameter here.
 """
 
-from datetime import datetime, timedelta
-
 import pytest
 
 from core.store.sqlite import open_store
+from tests.support.clock import ManualClock
 from tests.support.leaks import Lines, leaks, written
-from tests.support.talk import NOON
 
 LINES = Lines()
 
@@ -34,19 +32,6 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
-class Clock:
-    """Stands still until a test moves it."""
-
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def tick(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
-
-
 def pytest_terminal_summary(terminalreporter):
     """The figures that tests of reliability leave, one line each and all together."""
     passed = [report for name in ("passed", "failed") for report in terminalreporter.getreports(name)]
@@ -62,7 +47,7 @@ def pytest_terminal_summary(terminalreporter):
 
 @pytest.fixture
 def clock():
-    return Clock()
+    return ManualClock()
 
 
 @pytest.fixture(params=["sqlite in memory", "sqlite in a file"])

@@ -1,4 +1,4 @@
-"""The terminal: lines that a person types, and a text that grows in front of them."""
+"""Terminal input and output: lines that a person types, and a text that grows in front of them."""
 
 import asyncio
 import sys

@@ -9,6 +9,7 @@ import aiohttp
 import discord
 
 from bots.discord.outbound_budget import Busy
+from core.domain.clock import Sleep
 from core.domain.errors import CannotShow, PlaceClosed
 
 log = logging.getLogger(__name__)
@@ -75,9 +76,7 @@ async def tried(call: Awaitable[Answer]) -> Answer:
         raise
 
 
-async def patiently(
-    call: Callable[[], Awaitable[Answer]], pause: Callable[[float], Awaitable[None]] = asyncio.sleep
-) -> Answer:
+async def patiently(call: Callable[[], Awaitable[Answer]], pause: Sleep = asyncio.sleep) -> Answer:
     """A request that may be made twice, until Discord answers it."""
     seconds = SHORT
     while True:

@@ -11,7 +11,7 @@ import yarl
 from discord import app_commands
 
 from bots.discord import slash
-from bots.discord.invite import intents
+from bots.discord.invite import build_intents
 from bots.discord.parse import Json
 from bots.discord.resuming import Resuming
 from bots.discord.shielded_calls import Inflight
@@ -49,7 +49,7 @@ class Client(discord.AutoShardedClient):
     ) -> None:
         options: dict[str, Any] = {"shard_ids": list(shards[0])} if shards[0] else {}
         super().__init__(
-            intents=intents(content),
+            intents=build_intents(content),
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=None,
             shard_count=shards[1],

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from functools import partial
 
 import discord
@@ -16,6 +15,7 @@ from bots.discord.errors import patiently
 from bots.discord.names import Names
 from bots.discord.parse import DIRECT, ChannelPlace, Json, Us
 from bots.discord.ranks import Ranks
+from core.domain.clock import system_clock
 from core.domain.errors import CannotShow
 from core.domain.events import Event, Ingest, Missed
 
@@ -69,7 +69,7 @@ class Hearing:
             return [_gap(payload)]
         place = await standing(self._rest, self._client(), payload.get("guild_id"), payload["channel_id"])
         if name.startswith("MESSAGE_DELETE"):
-            return parse.deleted(payload, place, datetime.now(UTC))
+            return parse.deleted(payload, place, system_clock())
         us = self._us(payload)
         self._names.note(payload)
         self._ranks.note(payload)

@@ -15,6 +15,7 @@ from bots.discord.outbound_budget import Busy, Urgency
 from bots.discord.shielded_calls import urgent
 from bots.discord.targets import Outlet
 from bots.discord.throttle import Pace
+from core.domain.clock import Sleep
 from core.domain.platform import ReplyView
 from core.rendering.paginator import Delete, Edit, Pager, Post, Posted, cut, steps
 
@@ -26,8 +27,6 @@ EXCUSE = 0  # the number of a notice that stands for pages, which count from 1
 
 log = logging.getLogger(__name__)
 
-Pause = Callable[[float], Awaitable[None]]
-
 
 class Publisher:
     """One reply being shown. `quote` stands above it."""
@@ -38,7 +37,7 @@ class Publisher:
         outlet: Outlet,
         pace: Pace,
         quote: str = "",
-        pause: Pause = asyncio.sleep,
+        pause: Sleep = asyncio.sleep,
         *,
         typing: float = TYPING,
         plainly: bool = False,

@@ -15,10 +15,11 @@ from bots.discord.errors import patiently
 from bots.discord.history import Reader
 from bots.discord.names import Names
 from bots.discord.parse import DIRECT, ChannelPlace, Json, Us
-from bots.discord.publisher import Pause, Publisher
+from bots.discord.publisher import Publisher
 from bots.discord.ranks import Ranks, rank
 from bots.discord.targets import BySlash, InChannel, Outlet, Privately
 from bots.discord.throttle import Pace
+from core.domain.clock import Sleep
 from core.domain.errors import AnswerRejected, CannotAnswer, CannotShow
 from core.domain.messages import Attachment, History, Question, Rank, Reach
 from core.domain.platform import ReplyView
@@ -35,7 +36,7 @@ class House:
     names: Names
     ranks: Ranks
     pace: Pace
-    pause: Pause
+    pause: Sleep
     managers: frozenset[str]
     content: bool
     origin: str

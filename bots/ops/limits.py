@@ -1,4 +1,4 @@
-"""Limits: what strangers may take of the HTTP port, in connections, seconds and bytes."""
+"""HTTP limits: how many connections, seconds and bytes strangers may take of the port."""
 
 import resource
 from dataclasses import dataclass
@@ -35,8 +35,8 @@ class Limits:
     """Between two lines of the log that count what was refused."""
 
 
-def limits() -> Limits:
-    """The limits of this process, which may open so many files and no more."""
+def read_limits() -> Limits:
+    """Return the limits of this process, which may open so many files and no more."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if files == resource.RLIM_INFINITY:
         return Limits()

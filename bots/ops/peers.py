@@ -1,4 +1,4 @@
-"""Peers: who is connected to the HTTP port, each within limits of time and size, and all within one number.
+"""HTTP connections: a cap on their number, timeouts, and limits of headers and bodies, each with its peer.
 
 aiohttp itself limits only the time between two requests, the size of a header and their number.
 """

@@ -1,4 +1,4 @@
-"""A tally: counts what strangers do wrong, and logs it in at most one line a minute."""
+"""Rate-limited log: counts what strangers do wrong, and logs it in at most one line a minute."""
 
 import asyncio
 import logging

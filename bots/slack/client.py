@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -15,6 +15,7 @@ from tenacity import wait_exponential_jitter as longer
 
 from bots.slack.parse import Raw, Us
 from bots.slack.throttle import Leisure, Pace
+from core.domain.clock import Sleep
 from core.domain.errors import AnswerRejected, CannotAnswer, CannotShow, PlaceClosed
 from core.domain.messages import ThreadKey
 from core.telemetry import Emit, PlatformCalled, discard_event
@@ -43,7 +44,6 @@ PASSING = {"fatal_error", "internal_error", "request_timeout", "service_unavaila
 _WORD = re.compile(r"[a-z0-9_]{1,60}")
 _HOST = re.compile(r"[A-Za-z0-9.-]+(?::\d+)?")
 
-Sleep = Callable[[float], Awaitable[None]]
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""HTTP mode: Slack's requests, believed only with a fresh signature, on routes that any aiohttp server can mount."""
+"""HTTP mode: Slack's requests, believed only with a fresh signature, on routes of the HTTP server."""
 
 import logging
 import re
@@ -22,8 +22,13 @@ INVALID = {"error": "invalid request"}
 log = logging.getLogger(__name__)
 
 
-def routes(app: AsyncApp, secret: str, clock: Callable[[], float] = time.time) -> list[web.RouteDef]:
-    """Where Slack's events, commands and forms arrive. A body is read only where its headers may be Slack's."""
+def routes(
+    connected: Callable[[], AsyncApp | None], secret: str, clock: Callable[[], float] = time.time
+) -> list[web.RouteDef]:
+    """Where Slack's events, commands and forms arrive. A body is read only where its headers may be Slack's.
+
+    `connected` returns None while nothing can be kept; Slack is then answered 503 and sends it again.
+    """
     verifier = SignatureVerifier(secret)
 
     async def receive(request: web.Request) -> web.StreamResponse:
@@ -34,6 +39,9 @@ def routes(app: AsyncApp, secret: str, clock: Callable[[], float] = time.time) -
         body = await request.read()
         if not signed(verifier, body, request):
             return web.json_response(INVALID, status=401)
+        app = connected()
+        if app is None:
+            return web.json_response({"error": "not connected"}, status=503)
         return await _answered(app, body.decode(), request)
 
     return [web.post(PATH, receive)]

@@ -1,4 +1,4 @@
-"""The manifest: what Slack must know of an app to let Confab speak, ready to paste."""
+"""App manifest: scopes, events and commands that Slack must know of, ready to paste."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ HINT = 200  # characters of a usage hint that people still read
 PATH = "/slack/events"
 
 
-def manifest(url: str = "") -> dict[str, Any]:
+def build_manifest(url: str = "") -> dict[str, Any]:
     """The app manifest, for Socket Mode; with `url` (https://host) for HTTP mode."""
     address = f"{url.rstrip('/')}{PATH}"
     where = {"request_url": address} if url else {}

@@ -2,11 +2,10 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 
 from core.answering.bot_loop_guard import BotLoopGuard
-from core.answering.completions import Completions, Sleep
+from core.answering.completions import Completions
 from core.answering.conversation import read_conversation
 from core.answering.fallback import Fallback
 from core.answering.inbox import Inbox
@@ -14,6 +13,7 @@ from core.answering.policy import Policy, Rules
 from core.answering.recovery import refresh_thread
 from core.answering.responder import Responder
 from core.commands import TABLE, registry
+from core.domain.clock import Clock, Sleep
 from core.domain.events import Event, Receipt
 from core.domain.messages import Question
 from core.domain.platform import Platform, Surface
@@ -35,7 +35,7 @@ class Assistant:
         completions: Completions,
         platforms: Mapping[str, Platform],
         rules: Rules,
-        clock: Callable[[], datetime],
+        clock: Clock,
         process: str = "",
         semaphore: FairSemaphore | None = None,
         sleep: Sleep = asyncio.sleep,

@@ -1,11 +1,12 @@
 """Bot-loop guard: only allowed bots may ask, and they are stopped when they and we only talk to each other."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum
 
+from core.domain.clock import Clock
 from core.domain.events import Event, Posted, Receipt
 from core.domain.messages import Asks
 from core.store.protocols import Claim
@@ -30,7 +31,7 @@ class Verdict(Enum):
 class BotLoopGuard:
     """Watches the answers that bots are given in each channel. What it knows ends with the process."""
 
-    def __init__(self, bots: Collection[str], clock: Callable[[], datetime]) -> None:
+    def __init__(self, bots: Collection[str], clock: Clock) -> None:
         self._bots = frozenset(bots)
         self._clock = clock
         self._answered: defaultdict[tuple[str, str], dict[str, datetime]] = defaultdict(dict)

@@ -4,10 +4,10 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from core.answering.answer import Answer, conclude, cut_off, refuse
 from core.billing.usage import BudgetRefusal
@@ -16,6 +16,7 @@ from core.claude.client import Claude, Completion, TextSoFar
 from core.claude.errors import ClaudeError
 from core.claude.metering import MeteredRequest, Metering
 from core.claude.retry import Backoff, RetryPolicy
+from core.domain.clock import Clock, Sleep
 from core.domain.messages import Question
 from core.domain.models import MODEL_NOTES, Model, ModelNote
 from core.prompting.request import Request, continue_request
@@ -24,8 +25,6 @@ from core.store.protocols import Notes
 PAUSES = 10  # times that Claude may pause in one answer
 FRESH = timedelta(days=1)  # how long a model's capabilities are believed
 
-Clock = Callable[[], datetime]
-Sleep = Callable[[float], Awaitable[None]]
 
 log = logging.getLogger(__name__)
 

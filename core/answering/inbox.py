@@ -1,10 +1,11 @@
 """Inbox: events are stored, once each, before they are acknowledged; questions in them wake the worker."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from core.answering.bot_loop_guard import BotLoopGuard
+from core.domain.clock import Clock
 from core.domain.events import Deleted, Event, MissedRange, Pressed, Receipt
 from core.domain.messages import Asks
 from core.store.protocols import Questions
@@ -21,7 +22,7 @@ class Inbox:
         questions: Questions,
         worker: Worker,
         loop_guard: BotLoopGuard,
-        clock: Callable[[], datetime],
+        clock: Clock,
         backfill: timedelta,
     ) -> None:
         self._questions = questions

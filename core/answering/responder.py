@@ -17,6 +17,7 @@ from core.answering.recovery import find_orphaned_pages, refresh_conversation
 from core.answering.reply import Reply
 from core.claude.client import TextSoFar
 from core.commands import TABLE, registry
+from core.domain.clock import Clock
 from core.domain.errors import CannotAnswer, CannotShow, PlaceClosed
 from core.domain.messages import Outcome, Question
 from core.domain.personas import Persona
@@ -43,7 +44,7 @@ class Responder:
     fallback: Fallback
     semaphore: FairSemaphore
     commands: registry.CommandContext
-    clock: Callable[[], datetime]
+    clock: Clock
     emit: Emit
     heartbeat: Callable[[], Awaitable[None]]
 

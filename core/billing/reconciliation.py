@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from core.billing.prices import parse_count, strip_date
 from core.billing.usage import UsageRow
-from core.domain.errors import ConfabError
+from core.domain.errors import UnreadableFile
 from core.domain.usage import Usage
 from core.rendering.tables import draw_table
 
@@ -21,10 +21,6 @@ NOT_SENT = "stand-in"  # the model of what never left this machine
 
 DayAndModel = tuple[str, str]
 """A day of UTC, `2026-11-20`, and a model without its date."""
-
-
-class StatementUnreadable(ConfabError):
-    """The file is no statement; one sentence names it, the line and the cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,17 +117,17 @@ class Comparison:
 
 
 def read_statement(path: str, key: str = "") -> Statement:
-    """Read the statement in a CSV file of the console's, of one API `key` or of all. Raises StatementUnreadable."""
+    """Read the statement in a CSV file of the console's, of one API `key` or of all. Raises UnreadableFile."""
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as file:
             rows = csv.DictReader(file, strict=True)
             kinds = _find_kinds(rows.fieldnames or (), path, key)
             found = [_parse_row(row, f"{path}, line {rows.line_num}") for row in rows if key in ("", row.get(KEY))]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise StatementUnreadable(f"{path} can't be read ({error}).") from None
+        raise UnreadableFile(f"{path} can't be read ({error}).") from None
     if not found:
         whose = f" of the API key {key}" if key else ""
-        raise StatementUnreadable(f"{path} has no line{whose}; there is nothing to compare.")
+        raise UnreadableFile(f"{path} has no line{whose}; there is nothing to compare.")
     used: dict[DayAndModel, Usage] = {}
     for at, usage in found:
         used[at] = used.get(at, Usage()) + usage
@@ -174,19 +170,19 @@ def _find_kinds(names: Sequence[str], path: str, key: str) -> tuple[str, ...]:
     missing = [name for name in needed if name not in names] or ([] if kinds else list(COLUMNS))
     if missing:
         columns = " or ".join(missing)
-        raise StatementUnreadable(f"{path} is no usage export of Anthropic's console: it has no column {columns}.")
+        raise UnreadableFile(f"{path} is no usage export of Anthropic's console: it has no column {columns}.")
     return kinds
 
 
 def _parse_row(row: Mapping[str, str], where: str) -> tuple[DayAndModel, Usage]:
     if None in row or None in row.values():  # as DictReader has what is too much, and what is missing
-        raise StatementUnreadable(f"{where}: it has not as many values as there are columns.")
+        raise UnreadableFile(f"{where}: it has not as many values as there are columns.")
     try:
         parsed = StatementRow.model_validate(row)
     except ValidationError as error:
         column = str(error.errors()[0]["loc"][0])
         rule = "a day such as 2026-08-05" if column == DAY else "a whole number"
-        raise StatementUnreadable(f"{where}: {column} is {rule}; `{row[column].strip()}` is not.") from None
+        raise UnreadableFile(f"{where}: {column} is {rule}; `{row[column].strip()}` is not.") from None
     return (parsed.day.isoformat(), strip_date(parsed.model.strip())), parsed.usage
 
 

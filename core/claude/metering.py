@@ -12,6 +12,7 @@ from core.billing.usage import BudgetRefusal, PlannedRequest, Reservation, Scope
 from core.claude.client import Claude, Completion, TextSoFar
 from core.claude.errors import ClaudeError
 from core.claude.prompt_cache import PromptCacheTracker
+from core.domain.clock import Clock
 from core.domain.messages import Question
 from core.domain.usage import Usage
 from core.prompting.request import Request, shorten_request
@@ -21,7 +22,6 @@ from core.telemetry import Emit, RequestEnded, discard_event
 SHORTEST = 1000  # tokens: an answer for which less is left is refused
 TRIES = 3  # times that a smaller request is tried, while others spend the same budget
 ESTIMATE = 1.05  # times what count_tokens says: it is an estimate
-Clock = Callable[[], datetime]
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import anthropic
@@ -10,6 +9,7 @@ import httpx2
 
 from core.claude.errors import TRANSIENT, ClaudeError
 from core.claude.stream import MalformedStream
+from core.domain.clock import system_clock
 
 _BY_TYPE = {
     "overloaded_error": "overloaded",
@@ -101,7 +101,7 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 
 def _seconds_until(date: str | None) -> float | None:
     try:
-        return (parsedate_to_datetime(date or "") - datetime.now(UTC)).total_seconds()
+        return (parsedate_to_datetime(date or "") - system_clock()).total_seconds()
     except ValueError:
         return None
 

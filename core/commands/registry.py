@@ -4,10 +4,10 @@ import difflib
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 
+from core.domain.clock import Clock
 from core.domain.errors import ConfabError
 from core.domain.messages import CommandResult, Question, Rank
 from core.domain.models import Model
@@ -57,7 +57,7 @@ class CommandContext:
 
     store: Store
     defaults: Persona
-    clock: Callable[[], datetime]
+    clock: Clock
     model: Callable[[str], Awaitable[Model]]
     compose: Callable[[Question, Surface], Awaitable[Request | None]]
     """The request that the thread of a question would make now."""

@@ -2,6 +2,7 @@
 
     ConfabError
     ├── SettingsError      the operator, before the start
+    ├── UnreadableFile     the operator: a file that was named on the command line
     ├── StoreUnusable      the operator: the database can't be opened
     ├── CannotConnect      the operator: a platform refuses us for good
     ├── CannotAnswer       the person: something that an answer needs is forbidden
@@ -27,6 +28,10 @@ class ConfabError(Exception):
 
 class SettingsError(ConfabError):
     """A setting has a wrong value; each line names a variable and the mend."""
+
+
+class UnreadableFile(ConfabError):
+    """A file that the operator named can't be read, or is not what it should be; one sentence says where and why."""
 
 
 class StoreUnusable(ConfabError):

@@ -1,10 +1,10 @@
 """Leases: the right of this process to answer its questions, for as long as its last heartbeat counts."""
 
 import asyncio
-from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
+from core.domain.clock import Clock
 from core.domain.errors import LeaseLost
 from core.domain.messages import FinalText
 
@@ -12,7 +12,7 @@ from core.domain.messages import FinalText
 class ProcessLease:
     """Until when other processes leave to this one what it has claimed, as its last heartbeat has it."""
 
-    def __init__(self, clock: Callable[[], datetime]) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._until = datetime.min.replace(tzinfo=UTC)
         self._renewed = asyncio.Event()

@@ -5,8 +5,8 @@ import itertools
 import logging
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
-from datetime import UTC, datetime
 
+from core.domain.clock import Clock, Sleep, system_clock
 from core.domain.errors import LeaseLost, StoreUnavailable
 from core.domain.messages import Outcome
 from core.store.protocols import Claim, Questions
@@ -32,10 +32,6 @@ async def say_nothing(_claim: Claim, _error: BaseException) -> bool:
     return False
 
 
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Worker:
     """Answers one question a thread at a time. `respond` answers one, as long as its lease lasts.
 
@@ -52,8 +48,8 @@ class Worker:
         *,
         give_up: GiveUp = say_nothing,
         slots: int = SLOTS,
-        clock: Callable[[], datetime] = now,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Clock = system_clock,
+        sleep: Sleep = asyncio.sleep,
         emit: Emit = discard_event,
     ) -> None:
         self._questions = questions

@@ -2,29 +2,26 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 
 from core.answering.assistant import Assistant
 from core.answering.budget_alerts import Warned
-from core.answering.completions import Completions, Sleep
+from core.answering.completions import Completions
 from core.answering.policy import Rules
 from core.billing import prices
 from core.billing.reports import sum_rows
 from core.billing.usage import Scope
 from core.claude.client import SILENCE, Claude
 from core.claude.metering import Metering
+from core.domain.clock import Clock, Sleep, system_clock
 from core.domain.personas import Persona
 from core.domain.platform import Platform
 from core.store.protocols import Store
 from core.telemetry import Emit, QuestionClosed, TelemetryEvent, discard_event
 from core.worker.fair_semaphore import FairSemaphore
 from tests.fakes.claude.server import ClaudeFake
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
 
 
 class Haste:
@@ -51,7 +48,7 @@ async def house(
     fake: ClaudeFake,
     *platforms: Platform,
     persona: Persona = Persona(model="claude-haiku-5-5"),  # noqa: B008  frozen
-    clock: Callable[[], datetime] = now,
+    clock: Clock = system_clock,
     process: str = "p1",
     sleep: Sleep = asyncio.sleep,
     emit: Emit = discard_event,

@@ -3,10 +3,6 @@
 from datetime import UTC, datetime
 
 
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
 def stamp(at: datetime) -> str:
     """`2026-11-20T10:00:00.000000+00:00`, whatever zone `at` is in."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")

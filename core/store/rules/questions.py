@@ -1,11 +1,12 @@
 """Questions: what was asked, and who answers it."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlite_utils import Database
 
+from core.domain.clock import Clock
 from core.domain.events import Event, Receipt
 from core.domain.messages import FinalText, Outcome, ThreadKey, clean_text
 from core.store.protocols import Claim, Heartbeat
@@ -20,7 +21,7 @@ WAITING = "SELECT count(*), min(at) FROM questions WHERE outcome IS NULL"
 class SqliteQuestions:
     """Keeps the protocol `Questions`."""
 
-    def __init__(self, connection: DatabaseThread, clock: Callable[[], datetime], stale: timedelta) -> None:
+    def __init__(self, connection: DatabaseThread, clock: Clock, stale: timedelta) -> None:
         self._connection = connection
         self._clock = clock
         self._stale = stale

@@ -1,12 +1,12 @@
 """Threads of ours: read whole or by branch, cold and warm, told, searched."""
 
 import json
-from collections.abc import Callable, Iterable
-from datetime import datetime
+from collections.abc import Iterable
 
 from sqlite_utils import Database
 
 from core.billing.usage import Scope
+from core.domain.clock import Clock
 from core.domain.messages import FinalText, History, Message, ThreadKey, clean_text
 from core.store.protocols import SpeakerNames, Thread
 from core.store.rules.erasure import forget
@@ -49,7 +49,7 @@ TOLD = "SELECT * FROM told WHERE workspace = :workspace AND channel = :channel A
 class SqliteThreads:
     """Keeps the protocol `Threads`."""
 
-    def __init__(self, connection: DatabaseThread, clock: Callable[[], datetime]) -> None:
+    def __init__(self, connection: DatabaseThread, clock: Clock) -> None:
         self._connection = connection
         self._clock = clock
 

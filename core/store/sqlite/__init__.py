@@ -1,15 +1,14 @@
 """The store over SQLite: five protocols, one database, one thread."""
 
 import asyncio
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
+from core.domain.clock import Clock, system_clock
 from core.domain.errors import StoreUnusable
 from core.store.protocols import Store
 from core.store.rules.claims import STALE
 from core.store.rules.key_value import SqliteNotes
 from core.store.rules.ledger import SqliteLedger
-from core.store.rules.moments import now
 from core.store.rules.personas import SqlitePersonas
 from core.store.rules.questions import SqliteQuestions
 from core.store.rules.threads import SqliteThreads
@@ -21,7 +20,7 @@ SCHEME = "sqlite://"
 
 
 async def open_store(
-    url: str, *, clock: Callable[[], datetime] = now, stale: timedelta = STALE, busy: timedelta = BUSY
+    url: str, *, clock: Clock = system_clock, stale: timedelta = STALE, busy: timedelta = BUSY
 ) -> Store:
     """Open and migrate the database of `url`; a new file is readable by its owner alone.
 

@@ -17,7 +17,7 @@ from aiohttp import web
 from slack_bolt.async_app import AsyncApp
 
 from bots.ops.http_server import HttpServer
-from bots.ops.limits import Limits, limits
+from bots.ops.limits import Limits, read_limits
 from bots.ops.tally import Tally
 from bots.slack import http_mode
 from tests.fakes.slack.server import SlackFake
@@ -32,13 +32,12 @@ PLAUSIBLE = {"X-Slack-Signature": "v0=" + "0" * 64}
 
 @asynccontextmanager
 async def served(bounds: Limits):
-    """A server that Slack's requests are mounted on, and its port."""
-    server = HttpServer(bounds)
+    """A server of Slack's requests, and its port."""
     async with SlackFake() as slack:
         app = AsyncApp(token=slack.token, signing_secret=SECRET, request_verification_enabled=False)
-        with server.mounted(http_mode.routes(app, SECRET)):
-            async with server.served(HOST, 0) as port:
-                yield server, port
+        server = HttpServer(http_mode.routes(lambda: app, SECRET), bounds)
+        async with server.serve(HOST, 0) as port:
+            yield server, port
 
 
 @asynccontextmanager
@@ -169,15 +168,14 @@ async def test_where_every_connection_is_being_answered_a_new_one_is_refused_at_
         await done.wait()
         return web.Response()
 
-    server = HttpServer(Limits(connections=1))
-    with server.mounted([web.get("/slow", slowly)]):
-        async with server.served(HOST, 0) as port, connected(port) as (reader, writer):
-            writer.write(b"GET /slow HTTP/1.1\r\nHost: confab\r\n\r\n")
-            await busy.wait()
-            async with connected(port) as (refused, _):
-                second = await left(refused)
-            done.set()
-            first = await reader.readuntil(b"\r\n\r\n")
+    server = HttpServer([web.get("/slow", slowly)], Limits(connections=1))
+    async with server.serve(HOST, 0) as port, connected(port) as (reader, writer):
+        writer.write(b"GET /slow HTTP/1.1\r\nHost: confab\r\n\r\n")
+        await busy.wait()
+        async with connected(port) as (refused, _):
+            second = await left(refused)
+        done.set()
+        first = await reader.readuntil(b"\r\n\r\n")
 
     assert (first[:13], second[:13]) == (b"HTTP/1.1 200 ", b"HTTP/1.1 503 ")
 
@@ -279,10 +277,9 @@ async def test_a_bug_of_ours_is_logged_in_full_and_told_to_nobody(caplog):
     async def broken(request):
         raise LookupError("a bug")
 
-    server = HttpServer(Limits())
-    with server.mounted([web.get("/broken", broken)]):
-        async with server.served(HOST, 0) as port:
-            answer = await answered(port, b"GET /broken HTTP/1.1\r\nHost: confab\r\n\r\n")
+    server = HttpServer([web.get("/broken", broken)], Limits())
+    async with server.serve(HOST, 0) as port:
+        answer = await answered(port, b"GET /broken HTTP/1.1\r\nHost: confab\r\n\r\n")
 
     assert answer.startswith(b"HTTP/1.1 500 ")
     assert [type(record.exc_info[1]) for record in caplog.records if record.exc_info] == [LookupError]
@@ -291,7 +288,7 @@ async def test_a_bug_of_ours_is_logged_in_full_and_told_to_nobody(caplog):
 def test_connections_leave_most_of_the_files_that_a_process_may_open():
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
 
-    assert files == resource.RLIM_INFINITY or limits().connections + limits().batch <= files / 2
+    assert files == resource.RLIM_INFINITY or read_limits().connections + read_limits().batch <= files / 2
 
 
 def test_what_slack_signs_is_plausible():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bots.ops.usage_report import compared, shown
+from bots.ops.usage_report import compare_statement, render_usage
 from core.billing import prices
 from core.billing import reconciliation as statements
 from core.billing.budgets import (
@@ -137,9 +137,9 @@ def test_refusals_and_warnings_are_worded_as_the_manual_shows_them():
 
 
 async def test_the_command_line_prints_usage_as_the_manual_shows_it(store, url):
-    settings = chosen(database_url=url, confab_time_zone=ZONE)
+    settings = chosen(database_url=url, confab_time_zone=ZONE).core
 
-    printed = await shown(settings, "", "week", "day", kind="table", now=NOW)
+    printed = await render_usage(settings, "", "week", "day", kind="table", now=NOW)
 
     assert f"$ confab usage --by day --since week {flat(printed)} ```" in MANUAL
 
@@ -155,7 +155,9 @@ async def test_reconciling_prints_what_the_manual_shows(store, url, tmp_path):
     (tmp_path / "usage.csv").write_text(HEADER + "".join(lines))
 
     statement = statements.read_statement(str(tmp_path / "usage.csv"))
-    printed = statements.describe_comparisons(statement, await compared(chosen(database_url=url), statement))
+    printed = statements.describe_comparisons(
+        statement, await compare_statement(chosen(database_url=url).core, statement)
+    )
 
     assert f"$ confab usage reconcile usage.csv {flat(printed)} ```" in MANUAL
 

@@ -9,12 +9,12 @@ from core.billing.reconciliation import (
     Agreement,
     Comparison,
     Statement,
-    StatementUnreadable,
     compare_statement,
     describe_comparisons,
     read_statement,
 )
 from core.billing.usage import PlannedRequest, Reservation, Settlement, UsageRow
+from core.domain.errors import UnreadableFile
 from core.domain.messages import ThreadKey
 from core.domain.usage import Usage
 from core.store.sqlite import open_store
@@ -115,7 +115,7 @@ def test_columns_are_found_by_name_in_any_order_and_blanks_are_none(export):
 def test_a_file_that_is_no_statement_is_named_with_its_line(export, header, lines, sentence):
     path = export(lines, header=header)
 
-    with pytest.raises(StatementUnreadable) as raised:
+    with pytest.raises(UnreadableFile) as raised:
         read_statement(path)
 
     assert str(raised.value).startswith(path)
@@ -126,12 +126,12 @@ def test_a_file_that_is_missing_or_no_text_is_unreadable(tmp_path):
     (tmp_path / "picture").write_bytes(b"\x89PNG")
 
     for name, cause in [("missing", "No such file"), ("picture", "codec can't decode"), (".", "Is a directory")]:
-        with pytest.raises(StatementUnreadable, match=cause):
+        with pytest.raises(UnreadableFile, match=cause):
             read_statement(str(tmp_path / name))
 
 
 def test_a_key_that_no_line_has_is_named(export):
-    with pytest.raises(StatementUnreadable, match="has no line of the API key mine; there is nothing to compare"):
+    with pytest.raises(UnreadableFile, match="has no line of the API key mine; there is nothing to compare"):
         read_statement(export(line()), "mine")
 
 

@@ -9,11 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from bots.app.configuration import read_configuration
+from bots.app.registry import PLATFORMS
 from core.domain.errors import SettingsError
-from core.settings import Settings, list_secrets, read_settings
+from core.settings import Settings, read_settings
 
 ROOT = Path(__file__).parents[3]
-VARIABLES = {name.upper() for name in Settings.model_fields}
+FIELDS = Settings.model_fields | {
+    name: field for plugin in PLATFORMS for name, field in plugin.settings().model_fields.items()
+}
+VARIABLES = {name.upper() for name in FIELDS}
 
 
 @pytest.fixture
@@ -92,6 +97,36 @@ def test_a_wrong_value_is_one_line_with_variable_and_mend(environment, variable,
     assert "\n" not in str(raised.value)
 
 
+def test_every_wrong_value_of_core_and_platforms_is_a_line(environment):
+    environment.setenv("SLACK_STREAMING", "fast")
+    environment.setenv("SLACK_API_URL", "slack.com")
+    environment.setenv("DISCORD_GATEWAY_URL", "https://gateway.example")
+    environment.setenv("DISCORD_SHARD_IDS", "0, one")
+    environment.setenv("CONFAB_CACHE_TTL", "2h")
+
+    with pytest.raises(SettingsError) as raised:
+        read_configuration()
+
+    assert str(raised.value).splitlines() == [
+        "CONFAB_CACHE_TTL: Input should be '5m' or '1h'. How long a prompt is cached: 5m or 1h.",
+        "SLACK_API_URL: must begin with http:// or https://. Slack's Web API.",
+        "SLACK_STREAMING: Input should be 'auto', 'edit' or 'final'. "
+        "auto or edit: answers grow while Claude writes; final: they come whole.",
+        "DISCORD_GATEWAY_URL: must begin with ws:// or wss://. Discord's gateway.",
+        "DISCORD_SHARD_IDS: Input should be a valid integer, unable to parse string as an integer. "
+        "Shards that this process runs, comma-separated; unset: all.",
+    ]
+
+
+def test_each_platform_reads_its_own_variables(environment):
+    environment.setenv("SLACK_STREAMING", "final")
+    environment.setenv("DISCORD_SHARD_IDS", "0,3")
+
+    platforms = read_configuration().platforms
+
+    assert (platforms["slack"].slack_streaming, platforms["discord"].discord_shard_ids) == ("final", (0, 3))
+
+
 def test_the_program_stops_with_that_line_and_code_2(tmp_path):
     environment = os.environ | {"DATABASE_URL": "mysql://x", "PYTHONPATH": str(ROOT)}
 
@@ -118,15 +153,18 @@ def test_a_file_that_is_no_text_is_one_line(environment, tmp_path):
 def test_secrets_are_known_and_never_shown(environment):
     environment.setenv("ANTHROPIC_API_KEY", "sk-ant-secret")
 
-    assert list_secrets(read_settings()) == ["sk-ant-secret"]
-    assert "sk-ant-secret" not in repr(read_settings())
+    environment.setenv("DISCORD_BOT_TOKEN", "a.b.hunter2")
+
+    assert read_configuration().secrets() == ["sk-ant-secret", "a.b.hunter2"]
+    assert "sk-ant-secret" not in repr(read_configuration())
+    assert "hunter2" not in repr(read_configuration())
 
 
 def test_the_example_names_every_variable_with_its_default():
     lines = (ROOT / ".env.example").read_text().splitlines()
 
     named = dict(re.findall(r"^#? ?([A-Z_]+)=(.*)$", "\n".join(lines), re.MULTILINE))
-    defaults = {name.upper(): field.default for name, field in Settings.model_fields.items()}
+    defaults = {name.upper(): field.default for name, field in FIELDS.items()}
     shown = {name: "" if value in (None, (), frozenset()) else str(value) for name, value in defaults.items()}
     assert named == shown | {"CONFAB_CATCH_UP": "1h"}
     assert defaults["CONFAB_CATCH_UP"] == timedelta(hours=1)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from bots.app.run import rules
+from bots.app.run import make_rules
 from core.answering.answer import refuse
 from core.answering.bot_loop_guard import LIMITS, STOPPED, BotLoopGuard
 from core.answering.policy import MEMBERS_ONLY, AnswerWith, Ignore, Policy, Proceed, Rules, is_for_us
@@ -65,7 +65,7 @@ def test_settings_become_rules():
         confab_catch_up="30m",
     )
 
-    assert rules(chosen) == Rules(
+    assert make_rules(chosen) == Rules(
         Persona(system="Be brief.", model="claude-opus-5-5"),
         ("claude-sonnet-5-5", "claude-haiku-5-5"),
         "5m",
