@@ -114,7 +114,7 @@ class Settings(EnvironmentSettings):
         return value
 
 
-def read() -> Settings:
+def read_settings() -> Settings:
     """Read core's settings. Raises SettingsError with a line for each wrong one."""
     (settings,) = read_all([Settings])
     assert isinstance(settings, Settings)

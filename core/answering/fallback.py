@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from functools import partial
 
 from core.answering.reply import Reply
-from core.domain.errors import AnswerRejected, CannotAnswer, CannotShow, LeaseLost, PlaceClosed, StoreUnavailable
+from core.domain.errors import (
+    AnswerRejected,
+    CannotAnswer,
+    CannotShow,
+    ConfabError,
+    LeaseLost,
+    PlaceClosed,
+    StoreUnavailable,
+)
 from core.domain.messages import FinalText, Question
 from core.domain.platform import Platform, Surface
 from core.store.protocols import Claim, Questions
@@ -104,7 +112,7 @@ class Fallback:
             raise NotShown(f"who asked can't be told either: {error!r}") from error
 
 
-class NotShown(Exception):
+class NotShown(ConfabError):
     """Nobody could be shown anything."""
 
 

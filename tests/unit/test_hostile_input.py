@@ -132,7 +132,7 @@ def written(name: str, length: int) -> str:
 
 def options(command: str) -> Parser:
     row = next(row for row in TABLE if row.words == command)
-    return lambda text: refusing(table.values, row, text, {})
+    return lambda text: refusing(table.parse_values, row, text, {})
 
 
 def refusing(parse: Callable[..., object], *given: object) -> object:
@@ -171,7 +171,7 @@ def growing(dialect: Dialect) -> Parser:
 
 PARSERS: dict[str, Parser] = {
     **{f"the options of {row.words}": options(row.words) for row in TABLE if row.parameters},
-    "a command's name": lambda text: refusing(table.find, TABLE, text),
+    "a command's name": lambda text: refusing(table.find_command, TABLE, text),
     "a command whose form is missing": lambda text: table.find_missing_text(TABLE, f"persona set {text}", {}),
     "a message in Slack": slack,
     "a command in Slack": lambda text: slack(f"!usage {text}"),
