@@ -86,11 +86,6 @@ def large(stamp: str = "", size: int = 900_000) -> tuple[bytes, bytes]:
     return request[:-size], request[-size:]
 
 
-@pytest.mark.parametrize(
-    "start",
-    [b"", b"POST /sla", HEAD, HEAD + b"X-Half: "],
-    ids=["silent", "half a line", "no end of headers", "half a header"],
-)
 async def none_left(server: HttpServer) -> None:
     """Return when the server holds no connection any more: it learns of the end a moment after the peer does."""
     async with asyncio.timeout(10):
@@ -98,6 +93,11 @@ async def none_left(server: HttpServer) -> None:
             await asyncio.sleep(0.01)
 
 
+@pytest.mark.parametrize(
+    "start",
+    [b"", b"POST /sla", HEAD, HEAD + b"X-Half: "],
+    ids=["silent", "half a line", "no end of headers", "half a header"],
+)
 async def test_who_sends_no_whole_headers_is_cut_off_in_time(start):
     async with served(QUICK) as (server, port), connected(port) as (reader, writer):
         writer.write(start)
