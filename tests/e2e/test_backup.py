@@ -350,8 +350,8 @@ def test_a_database_that_is_no_file_has_no_backup(folder, monkeypatch, address, 
 
 
 async def test_a_restored_backup_knows_the_threads_and_what_came_later_is_gone(folder):
-    async with ClaudeFake() as fake:
-        key = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.url}
+    async with ClaudeFake() as claude:
+        key = {"ANTHROPIC_API_KEY": claude.key, "ANTHROPIC_BASE_URL": claude.url}
 
         async def chat(line):
             run = await asyncio.to_thread(confab, folder, "chat", said=f"{line}\n", **key)
@@ -365,7 +365,7 @@ async def test_a_restored_backup_knows_the_threads_and_what_came_later_is_gone(f
         shutil.copy(folder / "copies/a.db", folder / "confab.db")
         await chat("again")
         told = [[turn["content"][0]["text"] for turn in one.body["messages"] if turn["role"] == "user"]
-                for one in fake.requests if one.path == "/v1/messages"]  # fmt: skip
+                for one in claude.requests if one.path == "/v1/messages"]  # fmt: skip
 
     assert told == [["ada: hello"], ["ada: hello", "ada: later"], ["ada: hello", "ada: again"]]
 

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from tests.fakes.claude.script import Fault, Gate
-from tests.support.both import running, until, world
+from tests.support.deployment import running, until, world
 from tests.support.leaks import leaks
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

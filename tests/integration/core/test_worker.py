@@ -8,10 +8,8 @@ import pytest
 from core.domain.errors import LeaseLost, StoreUnavailable
 from core.domain.events import Pressed
 from core.domain.messages import Outcome, ThreadKey
-from core.store.sqlite import open_store
 from core.telemetry import QuestionClosed
 from core.worker.worker import Worker
-from tests.fakes.board import Board
 from tests.support.house import at_once
 
 
@@ -43,18 +41,6 @@ class Speaker:
             self.stopped.append(claim.question.name)
         await self.store.questions.close(claim, Outcome.SHOWN)
         self.spoken.append(claim.question.name)
-
-
-@pytest.fixture
-def board():
-    return Board()
-
-
-@pytest.fixture
-async def store(board):
-    opened = await open_store("sqlite://", clock=board.now)
-    yield opened
-    await opened.shut()
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from core.domain.errors import SettingsError
 from core.domain.messages import ThreadKey
 from core.domain.usage import Usage
 from core.store.sqlite import open_store
-from tests.e2e.test_cli import confab
-from tests.support.checking import chosen
+from tests.support.command_line import run_confab
+from tests.support.doctor import chosen
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 USED = Usage(input=100, output=50, cache_read=30, cache_write_1h=20)
@@ -136,14 +136,14 @@ async def test_a_workspace_that_the_ledger_has_not_is_refused_beside_those_that_
 
 
 async def test_the_command_tells_of_the_same_beside_a_bot_that_runs(filled, tmp_path):
-    run = confab("usage", "--as", "csv", "--by", "model", "--workspace", "discord:1", folder=tmp_path)
+    run = run_confab("usage", "--as", "csv", "--by", "model", "--workspace", "discord:1", folder=tmp_path)
 
     assert (run.returncode, run.stderr) == (0, "")
     assert run.stdout.startswith("workspace,model,requests,")
 
 
 def test_a_mistake_is_told_in_one_line(tmp_path):
-    run = confab("usage", "--workspace", "slack:T9", folder=tmp_path)
+    run = run_confab("usage", "--workspace", "slack:T9", folder=tmp_path)
 
     assert (run.returncode, run.stdout) == (2, "")
     assert run.stderr == "--workspace: the ledger has no request of slack:T9; it has none at all.\n"
@@ -151,7 +151,7 @@ def test_a_mistake_is_told_in_one_line(tmp_path):
 
 @pytest.mark.parametrize("url", ["sqlite:///confab.db", "sqlite://"], ids=["none yet", "in memory"])
 def test_an_empty_database_says_so_and_is_not_made(tmp_path, url):
-    run = confab("usage", folder=tmp_path, DATABASE_URL=url)
+    run = run_confab("usage", folder=tmp_path, DATABASE_URL=url)
 
     assert (run.returncode, run.stdout) == (0, f"Nothing was asked yet: {url} has no request.\n")
     assert list(tmp_path.iterdir()) == []

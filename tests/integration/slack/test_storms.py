@@ -14,9 +14,9 @@ from tests.fakes.claude.script import Answer
 from tests.fakes.claude.server import ClaudeFake
 from tests.fakes.slack.faults import Fault
 from tests.fakes.slack.server import SlackFake
-from tests.integration.slack.test_socket_mode import BRISK, Told, listening
-from tests.support.guild import until
+from tests.support.discord_house import until
 from tests.support.slack_house import at_home, living
+from tests.support.socket_mode import BRISK, Told, listening
 
 SECOND = 1 / 20  # of a test, for each of Slack's
 

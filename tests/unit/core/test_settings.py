@@ -1,9 +1,6 @@
 """Every setting, where it comes from and what is wrong with it."""
 
-import os
 import re
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -90,22 +87,6 @@ def test_a_wrong_value_is_one_line_with_variable_and_mend(environment, variable,
 
     assert str(raised.value).startswith(line)
     assert "\n" not in str(raised.value)
-
-
-def test_the_program_stops_with_that_line_and_code_2(tmp_path):
-    environment = os.environ | {"DATABASE_URL": "mysql://x", "PYTHONPATH": str(ROOT)}
-
-    run = subprocess.run(
-        [sys.executable, "-m", "bots", "chat"],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert (run.returncode, run.stdout) == (2, "")
-    assert re.fullmatch(r"DATABASE_URL: mysql databases are not supported yet.*\n", run.stderr)
 
 
 def test_a_file_that_is_no_text_is_one_line(environment, tmp_path):

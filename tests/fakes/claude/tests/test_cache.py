@@ -15,7 +15,6 @@ from tests.fakes.claude.client import (
     SONNET,
     assistant,
     base64_block,
-    client_of,
     said,
     streamed,
     text,
@@ -52,21 +51,15 @@ class Clock:
 
 
 @pytest.fixture
-def clock() -> Clock:
+def server_clock() -> Clock:
     return Clock()
 
 
 @pytest.fixture
-async def fake(clock) -> AsyncIterator[ClaudeFake]:
-    async with ClaudeFake(clock=clock) as fake:
-        fake.answer = lambda body: Answer(text="Fine")
-        yield fake
-
-
-@pytest.fixture
-async def client(fake) -> AsyncIterator[anthropic.AsyncAnthropic]:
-    async with client_of(fake) as client:
-        yield client
+async def claude(server_clock) -> AsyncIterator[ClaudeFake]:
+    async with ClaudeFake(clock=server_clock) as claude:
+        claude.answer = lambda body: Answer(text="Fine")
+        yield claude
 
 
 def words(count: int, name: str = "") -> str:
@@ -159,27 +152,27 @@ async def test_a_thread_on_haiku_4_5_is_cached_from_its_eighth_turn(client):
     ("ttl", "seconds", "read"),
     [("5m", 299, True), ("5m", 300, False), ("1h", 3599, True), ("1h", 3600, False)],
 )
-async def test_an_entry_lives_for_its_ttl(client, clock, ttl, seconds, read):
+async def test_an_entry_lives_for_its_ttl(client, server_clock, ttl, seconds, read):
     asked = thread(1, cache_control={**FIVE, "ttl": ttl})
     await usage(client, **asked)
-    clock.now += seconds
+    server_clock.now += seconds
 
     assert bool((await usage(client, **asked)).cache_read_input_tokens) is read
 
 
-async def test_a_hit_gives_an_entry_its_ttl_again(client, clock):
+async def test_a_hit_gives_an_entry_its_ttl_again(client, server_clock):
     usages = []
     for _ in range(4):
         usages.append(await usage(client, **thread(1)))
-        clock.now += 299
+        server_clock.now += 299
 
     assert total(usages) == (0, 2100, 3 * 2100)
 
 
-async def test_an_entry_keeps_the_ttl_it_was_written_with(client, clock):
+async def test_an_entry_keeps_the_ttl_it_was_written_with(client, server_clock):
     await usage(client, **thread(1))
     await usage(client, **thread(1, cache_control=HOUR))
-    clock.now += 300
+    server_clock.now += 300
 
     assert await usage(client, **thread(1, cache_control=HOUR)) == Usage(0, 0, 0, 2100)
 
@@ -246,9 +239,9 @@ async def test_what_a_change_leaves_to_be_read(client, change, read):
 
 
 @pytest.mark.parametrize(("after", "found"), [(0, Usage(0, 0, 2100)), (1, Usage(0, 2100))])
-async def test_an_entry_can_be_read_once_its_answer_has_begun(fake, client, after, found):
+async def test_an_entry_can_be_read_once_its_answer_has_begun(claude, client, after, found):
     gate = Gate(after)
-    fake.script(Answer(text="Fine", gate=gate))
+    claude.script(Answer(text="Fine", gate=gate))
 
     first = asyncio.create_task(streamed(client, **thread(1)))
     await gate.reached.wait()
@@ -259,8 +252,8 @@ async def test_an_entry_can_be_read_once_its_answer_has_begun(fake, client, afte
     assert second == found
 
 
-async def test_a_fault_writes_nothing(fake, client):
-    fake.script(Fault(529))
+async def test_a_fault_writes_nothing(claude, client):
+    claude.script(Fault(529))
 
     with pytest.raises(anthropic.OverloadedError):
         await usage(client, **thread(1))
@@ -268,7 +261,7 @@ async def test_a_fault_writes_nothing(fake, client):
     assert await usage(client, **thread(1)) == Usage(0, 0, 2100)
 
 
-async def test_a_stream_says_the_same_and_is_billed_so(fake, client):
+async def test_a_stream_says_the_same_and_is_billed_so(claude, client):
     await usage(client, **thread(1))
 
     begun, *_, ended, _ = await streamed(client, **thread(2))
@@ -276,4 +269,4 @@ async def test_a_stream_says_the_same_and_is_billed_so(fake, client):
     told = begun.message.usage
     assert (told.cache_read_input_tokens, told.cache_creation.ephemeral_5m_input_tokens) == (2100, 300)
     assert (ended.usage.cache_read_input_tokens, ended.usage.output_tokens) == (2100, 1)
-    assert [billed.usage for billed in fake.billed] == [Usage(0, 0, 2100, 0, 1), Usage(0, 2100, 300, 0, 1)]
+    assert [billed.usage for billed in claude.billed] == [Usage(0, 0, 2100, 0, 1), Usage(0, 2100, 300, 0, 1)]

@@ -1,6 +1,5 @@
 """The stand-in for Claude refuses what a model of the Messages API does not take, in its words."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import anthropic
@@ -14,12 +13,10 @@ from tests.fakes.claude.client import (
     OPUS,
     SONNET,
     assistant,
-    client_of,
     said,
     text,
     user,
 )
-from tests.fakes.claude.server import ClaudeFake
 
 TOOL = {"name": "look", "input_schema": {"type": "object"}}
 FIVE = {"type": "ephemeral"}
@@ -170,34 +167,22 @@ TAKEN = {
 REFUSALS = {**MODELS, **BREAKPOINTS, **SAMPLING}
 
 
-@pytest.fixture
-async def fake() -> AsyncIterator[ClaudeFake]:
-    async with ClaudeFake() as fake:
-        yield fake
-
-
-@pytest.fixture
-async def client(fake) -> AsyncIterator[anthropic.AsyncAnthropic]:
-    async with client_of(fake) as client:
-        yield client
-
-
 @pytest.mark.parametrize(("asked", "words"), REFUSALS.values(), ids=REFUSALS)
-async def test_it_refuses(fake, client, asked, words):
+async def test_it_refuses(claude, client, asked, words):
     with pytest.raises(anthropic.BadRequestError) as caught:
         await client.messages.create(**{**ASK, **asked})
 
     error = {"type": "invalid_request_error", "message": words, "details": None}
     assert caught.value.body == {"type": "error", "error": error, "request_id": caught.value.request_id}
-    assert [refused.message for refused in fake.refused] == [words]
-    assert fake.billed == []
+    assert [refused.message for refused in claude.refused] == [words]
+    assert claude.billed == []
 
 
 @pytest.mark.parametrize("asked", TAKEN.values(), ids=TAKEN)
-async def test_it_takes(fake, client, asked):
+async def test_it_takes(claude, client, asked):
     await client.messages.create(**{**ASK, **asked})
 
-    assert fake.refused == []
+    assert claude.refused == []
 
 
 async def test_a_warm_up_has_no_words(client):

@@ -1,27 +1,12 @@
 """The stand-in for Claude describes its models as the Models API does."""
 
-from collections.abc import AsyncIterator
-
 import anthropic
 import pytest
 
-from tests.fakes.claude.client import HAIKU, OLD_HAIKU, OLD_SONNET, OPUS, SONNET, client_of
-from tests.fakes.claude.server import ClaudeFake
+from tests.fakes.claude.client import HAIKU, OLD_HAIKU, OLD_SONNET, OPUS, SONNET
 
 
-@pytest.fixture
-async def fake() -> AsyncIterator[ClaudeFake]:
-    async with ClaudeFake() as fake:
-        yield fake
-
-
-@pytest.fixture
-async def client(fake) -> AsyncIterator[anthropic.AsyncAnthropic]:
-    async with client_of(fake) as client:
-        yield client
-
-
-async def test_models_come_in_pages_with_their_limits(fake, client):
+async def test_models_come_in_pages_with_their_limits(claude, client):
     models = [model async for model in client.models.list(limit=2)]
 
     assert [(model.id, model.line, model.max_input_tokens, model.max_tokens) for model in models] == [
@@ -32,7 +17,7 @@ async def test_models_come_in_pages_with_their_limits(fake, client):
         (OLD_HAIKU, "haiku", 200_000, 64_000),
         ("claude-sonnet-4-5", "sonnet", 200_000, 64_000),
     ]
-    assert [received.path for received in fake.requests] == ["/v1/models"] * 3
+    assert [received.path for received in claude.requests] == ["/v1/models"] * 3
 
 
 async def test_models_can_be_paged_backwards(client):

@@ -1,0 +1,23 @@
+"""A workspace on loopback whose clock stands still, and the SDK's client of it."""
+
+import pytest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from tests.fakes.slack.nouns import Clock
+from tests.fakes.slack.server import SlackFake
+
+
+@pytest.fixture
+def slack_clock():
+    return Clock()
+
+
+@pytest.fixture
+async def slack(slack_clock):
+    async with SlackFake(slack_clock) as server:
+        yield server
+
+
+@pytest.fixture
+def web(slack):
+    return AsyncWebClient(slack.token, base_url=slack.base_url, retry_handlers=[])
