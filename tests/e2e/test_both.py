@@ -9,8 +9,9 @@ import pytest
 import pytest_asyncio
 
 from tests.fakes.claude.script import Fault, Gate
-from tests.support.deployment import running, until, world
+from tests.support.deployment import running, world
 from tests.support.leaks import leaks
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

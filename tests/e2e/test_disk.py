@@ -11,8 +11,9 @@ import pytest
 from core.domain.errors import StoreUnavailable
 from core.store.sqlite import open_store
 from tests.fakes.claude.script import Answer, Gate
-from tests.support.deployment import running, until, world
+from tests.support.deployment import running, world
 from tests.support.house import house
+from tests.support.waiting import until
 
 PLATFORMS = ("slack", "discord")
 

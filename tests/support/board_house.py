@@ -8,6 +8,7 @@ from core.domain.events import Commanded
 from core.domain.messages import ThreadKey
 from tests.fakes.board import START
 from tests.fakes.claude.server import ClaudeFake
+from tests.support.waiting import PATIENCE
 
 
 def key(thread: str = "t1", channel: str = "c1") -> ThreadKey:
@@ -29,6 +30,6 @@ async def spent(store) -> list:
 
 
 async def closed(store) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while (await store.questions.count_open())[0]:
             await asyncio.sleep(0.002)

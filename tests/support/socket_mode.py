@@ -13,7 +13,10 @@ from core.domain.errors import StoreUnavailable
 from core.domain.events import Missed
 
 US = Us("slack:T024", "U0BOT", "B0BOT", "T024")
-BRISK = ReconnectPolicy(ping=0.02, emit=0.01, lost=0.05, connect=0.2, again=0.005)
+BRISK = ReconnectPolicy(ping=0.4, emit=0.01, lost=0.5, connect=30, again=0.005)
+"""Notices a silent connection after 0.6 seconds, and takes none for silent on a machine that is busy for 0.2."""
+CALM = ReconnectPolicy(emit=0.01, lost=0.5, connect=30, again=0.005)
+"""Notices only a connection that ended."""
 
 
 class Told(list[str]):
@@ -36,7 +39,7 @@ class Told(list[str]):
 
 
 @asynccontextmanager
-async def listening(slack, told, token=None, offline=lambda _why: None, retry_policy=BRISK):
+async def listening(slack, told, token=None, offline=lambda _why: None, retry_policy=CALM):
     async with aiohttp.ClientSession() as session:
         client = AsyncWebClient(slack.token, slack.base_url, session=session, retry_handlers=[])
         app = bolt.app(client, US, told.listen)

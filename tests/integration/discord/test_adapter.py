@@ -16,7 +16,8 @@ from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.discord.limits import error
 from tests.fakes.discord.nouns import Intent
 from tests.fakes.discord.server import DiscordFake
-from tests.support.discord_house import answered, confab, idle, settled, told, until
+from tests.support.discord_house import answered, confab, idle, settled, told
+from tests.support.waiting import until
 from tests.support.wire import Wire
 
 TOKEN = "MTIz.GabcDE.secret-part"

@@ -17,8 +17,9 @@ from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.discord.limits import error, limited
 from tests.fakes.discord.nouns import Permission
 from tests.fakes.discord.server import DiscordFake
-from tests.support.discord_house import answered, confab, idle, settled, told, until
+from tests.support.discord_house import answered, confab, idle, settled, told
 from tests.support.house import at_once
+from tests.support.waiting import until
 
 HOUR = 3600.0
 LIST = "GET /channels/{channel}/messages"

@@ -9,7 +9,8 @@ import pytest
 
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.discord.nouns import Flag, Permission, Upload
-from tests.support.discord_house import answered, confab, settled, told, until
+from tests.support.discord_house import answered, confab, settled, told
+from tests.support.waiting import until
 
 
 def said(guild, channel: str) -> list[tuple[str, str]]:

@@ -10,8 +10,9 @@ from bots.discord.adapter import Discord
 from core.domain.personas import Persona
 from core.store.sqlite import open_store
 from tests.fakes.claude.script import Answer
-from tests.support.discord_house import MODEL, told, until
+from tests.support.discord_house import MODEL, told
 from tests.support.house import at_once, house
+from tests.support.waiting import until
 
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)  # when simcord's time begins: by ours, all is told late that is said there
 

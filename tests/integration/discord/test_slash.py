@@ -9,7 +9,8 @@ from core.domain.errors import StoreUnavailable
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.discord.limits import error
 from tests.fakes.discord.nouns import Flag, Permission
-from tests.support.discord_house import answered, confab, idle, settled, told, until
+from tests.support.discord_house import answered, confab, idle, settled, told
+from tests.support.waiting import until
 
 
 def systems(claude) -> list[str]:

@@ -14,7 +14,8 @@ from tests.fakes.claude.server import ClaudeFake
 from tests.fakes.discord.limits import Fault, cloudflare, error, limited
 from tests.fakes.discord.nouns import Permission
 from tests.fakes.discord.server import DiscordFake
-from tests.support.discord_house import confab, idle, settled, told, until
+from tests.support.discord_house import confab, idle, settled, told
+from tests.support.waiting import until
 
 POST, EDIT = "POST /channels/{channel}/messages", "PATCH /channels/{channel}/messages/{message}"
 LIST = "GET /channels/{channel}/messages"

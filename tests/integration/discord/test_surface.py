@@ -17,7 +17,8 @@ from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.discord.limits import Answer as Served
 from tests.fakes.discord.limits import Fault, error, limited
 from tests.fakes.discord.nouns import Permission, Upload
-from tests.support.discord_house import answered, confab, idle, settled, told, until
+from tests.support.discord_house import answered, confab, idle, settled, told
+from tests.support.waiting import until
 
 POST, EDIT = "POST /channels/{channel}/messages", "PATCH /channels/{channel}/messages/{message}"
 BY_TOKEN = "PATCH /webhooks/{webhook}/{token}/messages/{message}"

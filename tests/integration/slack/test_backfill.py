@@ -24,9 +24,9 @@ from tests.fakes.claude.server import ClaudeFake
 from tests.fakes.discord.world import Clock
 from tests.fakes.slack.faults import Fault
 from tests.fakes.slack.server import SCOPES, SlackFake
-from tests.support.discord_house import until
 from tests.support.slack_house import brisk, living
 from tests.support.socket_mode import US
+from tests.support.waiting import until
 
 HOUR = 3600.0
 CAUGHT_UP = "caught up in slack:T024"

@@ -191,9 +191,9 @@ async def test_only_intents_asked_for_are_heard(guild):
 
 
 async def test_a_silent_gateway_is_noticed_and_resumed():
-    async with DiscordFake(heartbeat=0.02) as guild:
+    async with DiscordFake(heartbeat=0.2) as guild:
         with pointed(guild):
-            client = Noted(heartbeat_timeout=0.1)
+            client = Noted(heartbeat_timeout=1)
             async with online(client, guild.token):
                 guild.gateway.silent = True
                 await client.happened("disconnect")

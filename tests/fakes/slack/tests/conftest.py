@@ -6,6 +6,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from tests.fakes.slack.nouns import Clock
 from tests.fakes.slack.server import SlackFake
 
+PATIENT = 600.0  # seconds for an ack: where one is late, a test says so by `outbox.expire()`
+
 
 @pytest.fixture
 def slack_clock():
@@ -14,7 +16,7 @@ def slack_clock():
 
 @pytest.fixture
 async def slack(slack_clock):
-    async with SlackFake(slack_clock) as server:
+    async with SlackFake(slack_clock, ack_seconds=PATIENT) as server:
         yield server
 
 

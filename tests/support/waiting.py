@@ -1,0 +1,13 @@
+"""Waiting for what other tasks do: until it is so, for longer than the slowest machine takes."""
+
+import asyncio
+from collections.abc import Callable
+
+PATIENCE = 30.0  # seconds; only a test that fails waits so long
+
+
+async def until(true: Callable[[], object], seconds: float = PATIENCE) -> None:
+    """Wait until `true` is."""
+    async with asyncio.timeout(seconds):
+        while not true():
+            await asyncio.sleep(0.002)
