@@ -1,4 +1,7 @@
-"""The command line as operators use it: bots.cli, through real processes."""
+"""The command line as operators use it: bots.cli, through real processes.
+
+Tests bots.cli, bots.__main__.
+"""
 
 import json
 import re

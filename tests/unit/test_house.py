@@ -38,7 +38,9 @@ def modules() -> list[str]:
 
 def test_no_test_file_imports_another():
     found = {str(path.relative_to(ROOT)): imports(ast.parse(path.read_text())) for path in TESTS}
-    shared = {path: [name for name in names if re.search(r"^tests\..*\btest_\w+$", name)] for path, names in found.items()}
+    shared = {
+        path: [name for name in names if re.search(r"^tests\..*\btest_\w+$", name)] for path, names in found.items()
+    }
 
     assert "tests/unit/test_house.py" in found
     assert {path: names for path, names in shared.items() if names} == {}
@@ -52,7 +54,12 @@ def test_real_parts_only():
 
 
 def test_a_double_is_seen_whatever_it_is_called():
-    lines = ["from unittest.mock import Mock", "import mock", "@patch('a.b')\ndef f(): ...", "monkeypatch.setattr(a, 'b', 1)"]
+    lines = [
+        "from unittest.mock import Mock",
+        "import mock",
+        "@patch('a.b')\ndef f(): ...",
+        "monkeypatch.setattr(a, 'b', 1)",
+    ]
 
     assert [bool(doubles(ast.parse(line))) for line in lines] == [True] * 4
     assert doubles(ast.parse("monkeypatch.setenv('A', 'b'); monkeypatch.chdir(path); client.patch('/')")) == set()

@@ -1,6 +1,6 @@
 """The terminal, as people use it: real processes, killed for real.
 
-Tests bots.console.terminal.
+Tests bots.console.adapter, bots.console.terminal.
 """
 
 import asyncio

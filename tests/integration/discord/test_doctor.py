@@ -1,4 +1,7 @@
-"""What the check finds of Discord: the token, switches, servers and permissions, commands, connections."""
+"""What the check finds of Discord: the token, switches, servers and permissions, commands, connections.
+
+Tests bots.discord.doctor.
+"""
 
 from dataclasses import replace
 
