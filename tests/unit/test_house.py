@@ -2,11 +2,18 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 DOUBLES = {"Mock", "MagicMock", "AsyncMock", "patch", "mock", "create_autospec", "mocker"}
+
+
+@cache
+def parsed() -> dict[str, ast.Module]:
+    """Every test file, by its path."""
+    return {str(path.relative_to(ROOT)): ast.parse(path.read_text()) for path in TESTS}
 
 
 def imports(tree: ast.AST) -> set[str]:
@@ -37,7 +44,7 @@ def modules() -> list[str]:
 
 
 def test_no_test_file_imports_another():
-    found = {str(path.relative_to(ROOT)): imports(ast.parse(path.read_text())) for path in TESTS}
+    found = {path: imports(tree) for path, tree in parsed().items()}
     shared = {
         path: [name for name in names if re.search(r"^tests\..*\btest_\w+$", name)] for path, names in found.items()
     }
@@ -47,7 +54,7 @@ def test_no_test_file_imports_another():
 
 
 def test_real_parts_only():
-    found = {str(path.relative_to(ROOT)): doubles(ast.parse(path.read_text())) for path in TESTS}
+    found = {path: doubles(tree) for path, tree in parsed().items()}
 
     assert "tests/unit/test_house.py" in found
     assert {path: names for path, names in found.items() if names} == {}
@@ -67,7 +74,7 @@ def test_a_double_is_seen_whatever_it_is_called():
 
 def test_every_module_is_named_by_a_test():
     text = "\n".join(path.read_text() for path in TESTS)
-    named = set[str]().union(*(imports(ast.parse(path.read_text())) for path in TESTS))
+    named = set[str]().union(*(imports(tree) for tree in parsed().values()))
     named |= set(re.findall(r"\b(?:core|bots)(?:\.\w+)+", text))
 
     assert len(modules()) > 100
