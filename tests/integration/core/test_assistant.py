@@ -282,6 +282,7 @@ async def test_the_database_reads_well(assistant, board, store, tmp_path, claude
         assert {"threads", "messages", "questions", "requests", "personas", "notes"} <= tables
         request = next(db.query("select * from requests"))
         stamps = [value for name, value in request.items() if name.endswith("_at")]
+        assert stamps
         assert all(datetime.fromisoformat(value).utcoffset() == timedelta(0) for value in stamps)
         assert json.dumps(request)
 

@@ -131,6 +131,7 @@ async def test_who_stops_while_it_lasts_is_heard(store, board, claude, how):
         await closed(store)
 
     told = [m["content"][0]["text"] for m in claude.requests[-1].body["messages"]]
+    assert told
     assert not any("overloaded" in text for text in told)
     assert board.shown("t1") == ["*(Stopped.)*", "fine"]
 

@@ -57,6 +57,7 @@ async def test_a_message_is_what_the_helper_of_the_sdk_makes_of_its_events():
     assert {**ours.whole().to_dict(), **differs} == theirs.to_dict()
     assert ours.whole().content[0].signature
     assert grown[-1] == ours.text == answer.text
+    assert len(grown) > 10
     assert all(after.startswith(before) for before, after in pairwise(grown))
 
 

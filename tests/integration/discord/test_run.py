@@ -51,6 +51,7 @@ async def test_a_private_question_is_answered_to_its_person_alone(guild, claude,
     assert first.startswith("> a secret\nword word")
     assert "".join(asked.followups).count("word") + first.count("word") == 600
     assert asked.ephemeral
+    assert asked.posted
     assert all(Flag.EPHEMERAL in guild.world.posts[page].flags for page in asked.posted)
     assert guild.visible("general") == []
     await guild.say("ada", "general", f"<@{guild.me}> what did I ask?")
