@@ -5,6 +5,7 @@ import json
 import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
+from time import monotonic
 
 import pytest
 
@@ -41,12 +42,17 @@ class Unheard:
 async def test_a_question_is_looked_for_while_it_is_kept(store, claude, board):
     slow = replace(store, questions=Unheard(store.questions))
     async with house(slow, claude, board) as assistant:
-        await closed(store)
-        async with asyncio.timeout(0.5):  # who rests looks for questions after a second
-            assert (await assistant.ingest(board.said("t1", "U1", "why?", asks=Asks.CERTAINLY))).question
+        waited = 0.0
+        for thread in ("t1", "t2", "t3"):
+            await assistant.worker.idle()
+            await asyncio.sleep(0.05)  # until it rests
+            began = monotonic()
+            assert (await assistant.ingest(board.said(thread, "U1", "why?", asks=Asks.CERTAINLY))).question
+            waited += monotonic() - began
         await closed(store)
 
-    assert messages(claude) == [[("user", "Ada: why?")]]
+    assert waited < 1.5  # who rests looks by itself only after a second: the second and third wait for almost as long
+    assert messages(claude) == [[("user", "Ada: why?")]] * 3
 
 
 async def test_a_question_is_answered_in_its_thread(assistant, board, claude, store):
