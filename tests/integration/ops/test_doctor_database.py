@@ -29,7 +29,7 @@ def path(tmp_path):
 
 
 @pytest.fixture
-async def filled(path):
+async def database(path):
     """A database with one open question, asked at noon."""
     store = await open_store(f"sqlite:///{path}")
     await store.questions.ingest(asked("1"))
@@ -37,14 +37,14 @@ async def filled(path):
     return path
 
 
-async def test_a_database_that_is_well_is_described_and_not_changed(filled):
-    before = filled.read_bytes()
-    told = await findings(DATABASE, chosen(database_url=f"sqlite:///{filled}"))
+async def test_a_database_that_is_well_is_described_and_not_changed(database):
+    before = database.read_bytes()
+    told = await findings(DATABASE, chosen(database_url=f"sqlite:///{database}"))
 
     assert brief(told) == [("file", "ok"), ("disk", "ok"), ("questions", "warning")]
-    size = filled.stat().st_size / 1_000_000
-    assert told[0].says == f"{filled} can be written; version {NEWEST}; {size:.1f} MB"
-    assert filled.read_bytes() == before
+    size = database.stat().st_size / 1_000_000
+    assert told[0].says == f"{database} can be written; version {NEWEST}; {size:.1f} MB"
+    assert database.read_bytes() == before
 
 
 async def test_a_database_that_is_not_there_is_not_made(path):
@@ -120,18 +120,18 @@ def nobody():
 
 
 @pytest.fixture
-def folder():
+def open_folder():
     """A folder that everybody may enter, as pytest's own are not."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o777)
-        yield Path(folder)
+    with tempfile.TemporaryDirectory() as open_folder:
+        os.chmod(open_folder, 0o777)
+        yield Path(open_folder)
 
 
 @pytest.fixture
-def others_file(folder):
+def others_file(open_folder):
     """A database that we may read and not write."""
-    path = folder / "confab.db"
-    (folder / "closed").mkdir(0o555)
+    path = open_folder / "confab.db"
+    (open_folder / "closed").mkdir(0o555)
     asyncio.run(made(f"sqlite:///{path}"))
     path.chmod(0o444)
     return path
@@ -155,22 +155,22 @@ async def test_a_folder_that_a_new_database_cannot_be_written_to_is_a_problem(ot
     assert (told.state, told.says) == ("problem", f"{others_file.parent}/closed/confab.db: it cannot be written")
 
 
-async def test_a_database_that_another_program_locks_is_unusable(filled):
-    with closing(sqlite3.connect(filled)) as other:
+async def test_a_database_that_another_program_locks_is_unusable(database):
+    with closing(sqlite3.connect(database)) as other:
         other.execute("BEGIN IMMEDIATE")
 
         with pytest.raises(StoreUnusable, match="another program keeps it locked; end that program"):
-            await inspect(f"sqlite:///{filled}", busy=timedelta(0))
+            await inspect(f"sqlite:///{database}", busy=timedelta(0))
 
 
-async def test_a_database_in_use_is_described_with_its_log(filled):
-    store = await open_store(f"sqlite:///{filled}")
+async def test_a_database_in_use_is_described_with_its_log(database):
+    store = await open_store(f"sqlite:///{database}")
     await store.questions.ingest(asked("2"))
-    told = await inspect(f"sqlite:///{filled}")
+    told = await inspect(f"sqlite:///{database}")
     await store.shut()
 
     assert (told.version, told.newest, told.waiting, told.oldest) == (NEWEST, NEWEST, 2, NOON + timedelta(seconds=1))
-    assert told.bytes > filled.stat().st_size
+    assert told.bytes > database.stat().st_size
 
 
 @pytest.mark.parametrize(

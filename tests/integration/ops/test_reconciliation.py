@@ -216,7 +216,7 @@ ADA = PlannedRequest(ThreadKey("slack:T024", "C1", "1"), "1", "U1", MODEL, 0, 10
 
 
 @pytest.fixture
-async def folder(tmp_path):
+async def ledger_folder(tmp_path):
     """Where a database lies with two requests of two workspaces, and a third that died."""
     store = await open_store(f"sqlite:///{tmp_path}/confab.db")
     for workspace, usage in [("slack:T024", USED), ("discord:1", USED), ("discord:1", None)]:
@@ -237,10 +237,10 @@ async def folder(tmp_path):
     ],
     ids=["what died was billed whole", "it was not billed", "more than that"],
 )
-def test_reconciling_ends_with_0_only_when_all_is_explained(folder, export, more, code, verdicts):
+def test_reconciling_ends_with_0_only_when_all_is_explained(ledger_folder, export, more, code, verdicts):
     path = export(line(USED + USED + more))
 
-    run = run_confab("usage", "reconcile", path, folder=folder)
+    run = run_confab("usage", "reconcile", path, folder=ledger_folder)
 
     assert (run.returncode, run.stderr) == (code, "")
     assert run.stdout.endswith(f"(UTC), days and models: {verdicts}.\n")

@@ -14,14 +14,14 @@ VARIABLES = {name.upper() for name in Settings.model_fields}
 
 
 @pytest.fixture
-def environment(monkeypatch, tmp_path):
+def bare_environment(monkeypatch, tmp_path):
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     return monkeypatch
 
 
-def test_nothing_set_is_enough(environment):
+def test_nothing_set_is_enough(bare_environment):
     chosen = read()
 
     assert chosen.anthropic_api_key is None
@@ -29,17 +29,17 @@ def test_nothing_set_is_enough(environment):
     assert (chosen.database_url, chosen.confab_log_level) == ("sqlite:///confab.db", "INFO")
 
 
-def test_the_environment_wins_over_the_file(environment, tmp_path):
+def test_the_environment_wins_over_the_file(bare_environment, tmp_path):
     (tmp_path / ".env").write_text("CONFAB_MODEL=from-file\nCONFAB_PERSONA=Be brief.\nUNKNOWN=x\n")
-    environment.setenv("CONFAB_MODEL", "from-environment")
+    bare_environment.setenv("CONFAB_MODEL", "from-environment")
 
     chosen = read()
 
     assert (chosen.confab_model, chosen.confab_persona) == ("from-environment", "Be brief.")
 
 
-def test_a_list_is_comma_separated(environment):
-    environment.setenv("CONFAB_FALLBACK_MODELS", "a, b,,")
+def test_a_list_is_comma_separated(bare_environment):
+    bare_environment.setenv("CONFAB_FALLBACK_MODELS", "a, b,,")
 
     assert read().confab_fallback_models == ("a", "b")
 
@@ -55,14 +55,14 @@ def test_a_list_is_comma_separated(environment):
         ("0", timedelta()),
     ],
 )
-def test_a_duration_is_a_number_with_a_unit(environment, written, lasting):
-    environment.setenv("CONFAB_CATCH_UP", written)
+def test_a_duration_is_a_number_with_a_unit(bare_environment, written, lasting):
+    bare_environment.setenv("CONFAB_CATCH_UP", written)
 
     assert read().confab_catch_up == lasting
 
 
-def test_an_empty_value_is_as_if_it_were_not_set(environment):
-    environment.setenv("CONFAB_CACHE_TTL", "")
+def test_an_empty_value_is_as_if_it_were_not_set(bare_environment):
+    bare_environment.setenv("CONFAB_CACHE_TTL", "")
 
     assert read().confab_cache_ttl == "1h"
 
@@ -79,8 +79,8 @@ def test_an_empty_value_is_as_if_it_were_not_set(environment):
         ("DATABASE_URL", "postgresql://db", "DATABASE_URL: postgresql databases are not supported yet; use sqlite:///"),
     ],
 )
-def test_a_wrong_value_is_one_line_with_variable_and_mend(environment, variable, value, line):
-    environment.setenv(variable, value)
+def test_a_wrong_value_is_one_line_with_variable_and_mend(bare_environment, variable, value, line):
+    bare_environment.setenv(variable, value)
 
     with pytest.raises(SettingsError) as raised:
         read()
@@ -89,15 +89,15 @@ def test_a_wrong_value_is_one_line_with_variable_and_mend(environment, variable,
     assert "\n" not in str(raised.value)
 
 
-def test_a_file_that_is_no_text_is_one_line(environment, tmp_path):
+def test_a_file_that_is_no_text_is_one_line(bare_environment, tmp_path):
     (tmp_path / ".env").write_bytes(b"CONFAB_PERSONA=\xff\xfe")
 
     with pytest.raises(SettingsError, match="^.env: can't be read .* as UTF-8, or move it away.$"):
         read()
 
 
-def test_secrets_are_known_and_never_shown(environment):
-    environment.setenv("ANTHROPIC_API_KEY", "sk-ant-secret")
+def test_secrets_are_known_and_never_shown(bare_environment):
+    bare_environment.setenv("ANTHROPIC_API_KEY", "sk-ant-secret")
 
     assert secrets(read()) == ["sk-ant-secret"]
     assert "sk-ant-secret" not in repr(read())
