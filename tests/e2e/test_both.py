@@ -73,7 +73,7 @@ async def test_while_one_platform_is_lost_the_other_is_answered_and_later_so_is_
     await ready(served, {lost: False, OTHER[lost]: True})
     for _ in range(3):
         asked = await served.ask(OTHER[lost])
-        await until(lambda asked=asked: not served.unanswered(asked), 10)
+        await until(lambda asked=asked: not served.unanswered(asked))
     assert served.unanswered(broken)
     assert served.answers(missed) == []
 

@@ -100,7 +100,7 @@ async def test_what_was_under_way_is_finished_once_the_database_takes_it(
             event = board.said("t2", "U1", "x" * 30_000)
             with pytest.raises(StoreUnavailable):
                 await assistant.ingest(event)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while "waits for the database" not in caplog.text:
                     await asyncio.sleep(0.005)
         if not resumed:

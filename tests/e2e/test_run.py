@@ -79,7 +79,7 @@ async def running(settings: Settings, *platforms: Board, grace: float = 5):
     try:
         yield stop
         stop.set()
-        await asyncio.wait_for(serving, 10)
+        await asyncio.wait_for(serving, 30)
     finally:
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)

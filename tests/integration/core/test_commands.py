@@ -45,7 +45,7 @@ async def test_a_command_is_answered_while_the_thread_is_busy(assistant, board, 
     await gate.reached.wait()
 
     await assistant.ingest(command("persona show"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not any("defaults" in text for text in board.shown("t1")):
             await asyncio.sleep(0.002)
     gate.opened.set()

@@ -17,7 +17,7 @@ MODEL = "claude-haiku-5-5"
 async def told(store, claude, board, *events) -> list:
     """What a watch is told while these events are answered, but for beats; requests without their usage."""
     signs = []
-    async with house(store, claude, board, emit=signs.append) as assistant, asyncio.timeout(10):
+    async with house(store, claude, board, emit=signs.append) as assistant, asyncio.timeout(30):
         for event in events:
             await assistant.ingest(event)
             await assistant.worker.idle()

@@ -43,7 +43,7 @@ class Town:
             async with confab(
                 self.guild, self.claude, store, rules={"clock": self.now} | (rules or {}), **options
             ) as running:
-                await until(lambda: self._caplog.text.count("caught up in") >= before + looks, 10)
+                await until(lambda: self._caplog.text.count("caught up in") >= before + looks)
                 await idle(running)
                 yield running
         finally:

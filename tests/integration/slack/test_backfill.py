@@ -52,7 +52,7 @@ class Town:
         try:
             async with living(self.slack, self.claude, store, rules=rules, **options) as home:
                 if caught_up:
-                    await until(lambda: self._caplog.text.count(CAUGHT_UP) > before, 10)
+                    await until(lambda: self._caplog.text.count(CAUGHT_UP) > before)
                     await home.rest()
                 yield home
                 self.slack.outbox.dropping = True

@@ -81,10 +81,10 @@ async def test_with_a_connection_that_breaks_again_and_again_nothing_is_lost_or_
             before = home.slack.sockets.connections
             home.slack.sockets.disconnect("warning") if how == "disconnect" else home.slack.sockets.cut()
             roots.append(await home.slack.say("ada", "dev", f"<@U0BOT> in gap {number}"))
-            await home.slack.connected(before + 1, 10)
+            await home.slack.connected(before + 1)
             home.slack.outbox.dropping = False
             roots.append(await home.slack.say("ada", "dev", f"<@U0BOT> after gap {number}"))
-        await until(lambda: all(counted(home, roots)), 10)
+        await until(lambda: all(counted(home, roots)))
         await home.rest()
 
         assert counted(home, roots) == [1] * 10
@@ -142,11 +142,11 @@ async def test_trouble_with_any_method_we_use_loses_and_doubles_no_answer(method
         home.claude.script(Answer(text="word " * 2000, chunk=4000), Answer(text="short"))
         root = await home.slack.say("bob", "dev", "<@U0BOT> write a lot")
         await home.slack.say("bob", "dev", "<@U0BOT> !persona show", root)
-        await until(lambda: len(home.asked) == 1, 10)
+        await until(lambda: len(home.asked) == 1)
         await home.rest()
         home.slack.fail_next(method, TROUBLES[trouble], 2)
         await home.slack.say("ada", "dev", "and?", root)
-        await until(lambda: "short" in home.texts("dev", root), 10)
+        await until(lambda: "short" in home.texts("dev", root))
         await home.rest()
         marks = [tuple(one.metadata["event_payload"].values()) for one in home.ours("dev", root)]
 

@@ -243,7 +243,7 @@ async def test_a_wrong_app_token_is_one_line_and_no_loop():
         platform = Slack(slack.token, app_token="xapp-wrong", api_url=slack.base_url)
 
         with pytest.raises(CannotConnect) as raised:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 await platform.run(nobody)
         await platform.close()
 

@@ -13,6 +13,6 @@ async def claude():
 
 
 @pytest.fixture
-async def client(claude):
-    async with client_of(claude) as client:
-        yield client
+async def sdk(claude):
+    async with client_of(claude) as sdk:
+        yield sdk

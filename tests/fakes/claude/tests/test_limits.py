@@ -168,9 +168,9 @@ REFUSALS = {**MODELS, **BREAKPOINTS, **SAMPLING}
 
 
 @pytest.mark.parametrize(("asked", "words"), REFUSALS.values(), ids=REFUSALS)
-async def test_it_refuses(claude, client, asked, words):
+async def test_it_refuses(claude, sdk, asked, words):
     with pytest.raises(anthropic.BadRequestError) as caught:
-        await client.messages.create(**{**ASK, **asked})
+        await sdk.messages.create(**{**ASK, **asked})
 
     error = {"type": "invalid_request_error", "message": words, "details": None}
     assert caught.value.body == {"type": "error", "error": error, "request_id": caught.value.request_id}
@@ -179,22 +179,22 @@ async def test_it_refuses(claude, client, asked, words):
 
 
 @pytest.mark.parametrize("asked", TAKEN.values(), ids=TAKEN)
-async def test_it_takes(claude, client, asked):
-    await client.messages.create(**{**ASK, **asked})
+async def test_it_takes(claude, sdk, asked):
+    await sdk.messages.create(**{**ASK, **asked})
 
     assert claude.refused == []
 
 
-async def test_a_warm_up_has_no_words(client):
-    message = await client.messages.create(**{**ASK, "max_tokens": 0})
+async def test_a_warm_up_has_no_words(sdk):
+    message = await sdk.messages.create(**{**ASK, "max_tokens": 0})
 
     assert (message.content, message.stop_reason, message.usage.output_tokens) == ([], "max_tokens", 0)
 
 
 @pytest.mark.parametrize("model", ["claude-sonnet-9", "claude-3-7-sonnet-20250219"], ids=["unknown", "retired"])
 @pytest.mark.filterwarnings("ignore:The model 'claude-3-7:DeprecationWarning")  # the SDK's own, and no matter here
-async def test_a_model_that_does_not_serve_is_not_found(client, model):
+async def test_a_model_that_does_not_serve_is_not_found(sdk, model):
     with pytest.raises(anthropic.NotFoundError) as caught:
-        await client.messages.create(**{**ASK, "model": model})
+        await sdk.messages.create(**{**ASK, "model": model})
 
     assert caught.value.api_message == f"model: {model}"

@@ -75,9 +75,9 @@ IMAGES = {
 
 
 @pytest.mark.parametrize(("asked", "words"), REFUSALS.values(), ids=REFUSALS)
-async def test_it_refuses(claude, client, asked, words):
+async def test_it_refuses(claude, sdk, asked, words):
     with pytest.raises(anthropic.BadRequestError) as caught:
-        await client.messages.create(**{**ASK, **asked})
+        await sdk.messages.create(**{**ASK, **asked})
 
     error = {"type": "invalid_request_error", "message": words, "details": None}
     assert caught.value.body == {"type": "error", "error": error, "request_id": caught.value.request_id}
@@ -86,23 +86,23 @@ async def test_it_refuses(claude, client, asked, words):
 
 
 @pytest.mark.parametrize(("media_type", "content"), IMAGES.values(), ids=IMAGES)
-async def test_it_takes_an_image_and_knows_its_size(claude, client, media_type, content):
-    await client.messages.create(**{**ASK, **said(user(image(content, media_type), text("What is it?")))})
+async def test_it_takes_an_image_and_knows_its_size(claude, sdk, media_type, content):
+    await sdk.messages.create(**{**ASK, **said(user(image(content, media_type), text("What is it?")))})
 
     assert claude.refused == []
     assert measured(content) == (media_type, 3, 2)
 
 
-async def test_it_takes_documents(claude, client):
+async def test_it_takes_documents(claude, sdk):
     plain = {"type": "document", "title": "a.txt", "source": {"type": "text", "media_type": "text/plain", "data": "a"}}
 
-    await client.messages.create(**{**ASK, **said(user(pdf(b"%PDF-1.7"), plain, text("What are they?")))})
+    await sdk.messages.create(**{**ASK, **said(user(pdf(b"%PDF-1.7"), plain, text("What are they?")))})
 
     assert claude.refused == []
 
 
-async def test_a_file_that_was_never_uploaded_is_not_found(client):
+async def test_a_file_that_was_never_uploaded_is_not_found(sdk):
     file = {"type": "image", "source": {"type": "file", "file_id": "file_1"}}
 
     with pytest.raises(anthropic.NotFoundError):
-        await client.messages.create(**{**ASK, **said(user(file))})
+        await sdk.messages.create(**{**ASK, **said(user(file))})

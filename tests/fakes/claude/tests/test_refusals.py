@@ -137,9 +137,9 @@ REFUSALS = {**SHAPES, **TURNS}
 
 
 @pytest.mark.parametrize(("asked", "words"), REFUSALS.values(), ids=REFUSALS)
-async def test_it_refuses(claude, client, asked, words):
+async def test_it_refuses(claude, sdk, asked, words):
     with pytest.raises(anthropic.BadRequestError) as caught:
-        await client.messages.create(**{**ASK, **asked})
+        await sdk.messages.create(**{**ASK, **asked})
 
     error = {"type": "invalid_request_error", "message": words, "details": None}
     assert caught.value.body == {"type": "error", "error": error, "request_id": caught.value.request_id}
@@ -148,16 +148,16 @@ async def test_it_refuses(claude, client, asked, words):
 
 
 @pytest.mark.parametrize("missing", ["model", "messages", "max_tokens"])
-async def test_it_refuses_a_request_without(client, missing):
+async def test_it_refuses_a_request_without(sdk, missing):
     body = {name: value for name, value in ASK.items() if name != missing}
 
     with pytest.raises(anthropic.BadRequestError, match=f"{missing}: Field required"):
-        await client.post("/v1/messages", body=body, cast_to=object)
+        await sdk.post("/v1/messages", body=body, cast_to=object)
 
 
-async def test_it_counts_the_tokens_of_nothing_that_it_refuses(client):
+async def test_it_counts_the_tokens_of_nothing_that_it_refuses(sdk):
     with pytest.raises(anthropic.BadRequestError, match="max_tokens: Extra inputs are not permitted"):
-        await client.messages.count_tokens(model=ASK["model"], messages=ASK["messages"], extra_body={"max_tokens": 1})
+        await sdk.messages.count_tokens(model=ASK["model"], messages=ASK["messages"], extra_body={"max_tokens": 1})
 
 
 BODIES = {
@@ -181,27 +181,27 @@ async def test_it_refuses_a_body_of(claude, body):
 
 
 async def test_it_refuses_another_key(claude):
-    async with anthropic.AsyncAnthropic(api_key="sk-ant-wrong", base_url=claude.url) as client:
+    async with anthropic.AsyncAnthropic(api_key="sk-ant-wrong", base_url=claude.url) as sdk:
         with pytest.raises(anthropic.AuthenticationError, match="Invalid API key"):
-            await client.messages.create(**ASK)
+            await sdk.messages.create(**ASK)
 
 
 async def test_it_takes_the_key_in_its_old_header(claude):
     headers = {"x-api-key": claude.key, "authorization": anthropic.omit}
 
-    async with anthropic.AsyncAnthropic(api_key="-", base_url=claude.url, default_headers=headers) as client:
-        await client.messages.create(**ASK)
+    async with anthropic.AsyncAnthropic(api_key="-", base_url=claude.url, default_headers=headers) as sdk:
+        await sdk.messages.create(**ASK)
 
     assert claude.refused == []
 
 
-async def test_it_refuses_a_body_over_32_megabytes(client):
+async def test_it_refuses_a_body_over_32_megabytes(sdk):
     with pytest.raises(anthropic.ContentTooLargeError) as caught:
-        await client.messages.create(**{**ASK, **said(user("x" * 33_554_432))})
+        await sdk.messages.create(**{**ASK, **said(user("x" * 33_554_432))})
 
     assert caught.value.type == "request_too_large"
 
 
-async def test_there_is_nothing_elsewhere(client):
+async def test_there_is_nothing_elsewhere(sdk):
     with pytest.raises(anthropic.NotFoundError):
-        await client.post("/v1/complete", body={}, cast_to=object)
+        await sdk.post("/v1/complete", body={}, cast_to=object)

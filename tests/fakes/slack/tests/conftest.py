@@ -21,5 +21,5 @@ async def slack(slack_clock):
 
 
 @pytest.fixture
-def web(slack):
+def sdk(slack):
     return AsyncWebClient(slack.token, base_url=slack.base_url, retry_handlers=[])

@@ -43,17 +43,17 @@ FAULTS = {
 
 @pytest.mark.parametrize(("fault", "error", "texts"), FAULTS.values(), ids=FAULTS)
 async def test_a_scripted_fault_meets_one_call(
-    slack: SlackFake, web: AsyncWebClient, fault: Fault, error: type[BaseException], texts: list[str]
+    slack: SlackFake, sdk: AsyncWebClient, fault: Fault, error: type[BaseException], texts: list[str]
 ) -> None:
     slack.fail_next(POST, fault)
-    calling = asyncio.create_task(web.chat_postMessage(channel="C0DEV", text="x"))
+    calling = asyncio.create_task(sdk.chat_postMessage(channel="C0DEV", text="x"))
     if fault.hangs:
         await slack.until(lambda: slack.called(POST))
         calling.cancel()
     with pytest.raises(error):
         await calling
     assert [shown.text for shown in slack.visible("dev")] == texts
-    await web.chat_postMessage(channel="C0DEV", text="y")
+    await sdk.chat_postMessage(channel="C0DEV", text="y")
 
     assert [shown.text for shown in slack.visible("dev")] == [*texts, "y"]
 

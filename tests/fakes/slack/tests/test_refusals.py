@@ -119,8 +119,8 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("method", "arguments", "error"), REFUSED.values(), ids=REFUSED)
-async def test_slack_refuses(web: AsyncWebClient, method: str, arguments: dict[str, Any], error: str) -> None:
-    assert (await refusal(web, method, arguments))["error"] == error
+async def test_slack_refuses(sdk: AsyncWebClient, method: str, arguments: dict[str, Any], error: str) -> None:
+    assert (await refusal(sdk, method, arguments))["error"] == error
 
 
 ONE_REACHES = {
@@ -136,10 +136,10 @@ ONE_REACHES = {
 
 @pytest.mark.parametrize("arguments", ONE_REACHES.values(), ids=ONE_REACHES)
 @pytest.mark.parametrize("body", ["json", "data"])
-async def test_slack_takes(web: AsyncWebClient, body: str, arguments: dict[str, Any]) -> None:
+async def test_slack_takes(sdk: AsyncWebClient, body: str, arguments: dict[str, Any]) -> None:
     packed = {name: value if isinstance(value, str) else json.dumps(value) for name, value in arguments.items()}
     sent: Any = {body: {"channel": "C0DEV", **(arguments if body == "json" else packed)}}
-    answer = (await web.api_call(POST, **sent)).data
+    answer = (await sdk.api_call(POST, **sent)).data
 
     assert (answer["ok"], "warning" in answer) == (True, False)
 
@@ -159,11 +159,11 @@ async def test_only_the_right_token_opens(slack: SlackFake, token: str, error: s
 
 
 @pytest.mark.parametrize("error", ["token_revoked", "account_inactive"])
-async def test_a_token_can_lose_its_rights(slack: SlackFake, web: AsyncWebClient, error: str) -> None:
-    await web.auth_test()
+async def test_a_token_can_lose_its_rights(slack: SlackFake, sdk: AsyncWebClient, error: str) -> None:
+    await sdk.auth_test()
     slack.refuse(slack.token, error)
 
-    assert (await refusal(web, "auth.test", {}))["error"] == error
+    assert (await refusal(sdk, "auth.test", {}))["error"] == error
 
 
 SCOPED = {
