@@ -1,11 +1,10 @@
-"""For every test: no secret may leak; and the stores that the conformance suite runs against.
-
-Another store is one more parameter here.
-"""
+"""For every test: no secret may leak; and the fixtures that mean the same everywhere."""
 
 import pytest
 
-from core.store.sqlite import open_store
+from tests.fakes.board import Board
+from tests.fakes.claude.script import Answer
+from tests.fakes.claude.server import ClaudeFake
 from tests.support.clock import ManualClock
 from tests.support.leaks import Lines, leaks, written
 
@@ -50,13 +49,15 @@ def clock():
     return ManualClock()
 
 
-@pytest.fixture(params=["sqlite in memory", "sqlite in a file"])
-def url(request, tmp_path):
-    return "sqlite://" if request.param == "sqlite in memory" else f"sqlite:///{tmp_path}/confab.db"
+@pytest.fixture
+def board():
+    """The smallest platform."""
+    return Board()
 
 
 @pytest.fixture
-async def store(url, clock):
-    store = await open_store(url, clock=clock)
-    yield store
-    await store.shut()
+async def claude():
+    """Claude's loopback server, which says "fine" to everything."""
+    async with ClaudeFake() as server:
+        server.answer = lambda body: Answer(text="fine")
+        yield server

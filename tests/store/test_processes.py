@@ -8,8 +8,12 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from core.store.sqlite import open_store
 from tests.support.talk import PLATFORMS, asked, message, thread
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 

@@ -22,7 +22,7 @@ from core.store.sqlite import open_store
 from tests.fakes.claude.server import ClaudeFake
 from tests.fakes.discord.server import DiscordFake
 from tests.fakes.slack.server import SlackFake
-from tests.support.guild import MODEL
+from tests.support.discord_house import MODEL
 from tests.support.house import Haste, at_once
 from tests.support.slack_house import SECRET, brisk
 

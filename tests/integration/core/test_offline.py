@@ -25,5 +25,5 @@ async def test_it_streams_what_it_was_sent_and_says_what_it_is():
     assert completion.model == "stand-in"
     assert completion.usage.input > 0
     assert model == Model("claude-haiku-5-5")
-    for part in ("not Claude", "> Ada: hello\n> Bob: hi", "*Be brief.*", "1 turn"):
+    for part in ("not Claude", "> Ada: hello\n> Bob: hi", "*Be brief.*", "would have been sent 1 turn."):
         assert part in completion.text

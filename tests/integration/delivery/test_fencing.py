@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import aiohttp
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from bots.delivery.fencing import fenced
 from core.domain.errors import LeaseLost
 from core.worker.lease import ProcessLease, QuestionLease, current_lease
-from tests.unit.core.worker.test_lease import LEASE
+
+LEASE = timedelta(seconds=5)
 
 
 @asynccontextmanager
