@@ -266,9 +266,9 @@ async def test_calls_of_slack_are_counted_and_a_slack_bot_loads_no_discord(tmp_p
     assert shown.decode().strip() == "[]"
 
 
-async def test_a_platforms_routes_are_served_on_the_port_beside_health(tmp_path, slack, fake):
+async def test_a_platforms_routes_are_served_on_the_port_beside_health(tmp_path, slack, claude):
     variables = {"SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": SECRET, "CONFAB_HTTP_PORT": str(free_port())}
-    async with process(tmp_path, slack, fake, connects=False, **variables) as started:
+    async with process(tmp_path, slack, claude, connects=False, **variables) as started:
         address = await listening(started)
         async with (
             aiohttp.ClientSession(address) as session,
