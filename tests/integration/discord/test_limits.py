@@ -13,7 +13,7 @@ import aiohttp
 import discord
 import pytest
 
-from bots.delivery.fencing import fenced
+from bots.delivery.fencing import add_fence
 from bots.discord.client import Rest
 from bots.discord.errors import Transient, Unsent, tried
 from bots.discord.outbound_budget import Budget, Busy, Urgency
@@ -46,7 +46,7 @@ class Line:
         self.number = 0
 
     def _client(self) -> discord.Client:
-        trace = fenced(self.inflight.followed(aiohttp.TraceConfig()))
+        trace = add_fence(self.inflight.followed(aiohttp.TraceConfig()))
         return discord.Client(intents=discord.Intents.none(), http_trace=trace)
 
     async def connect(self) -> None:
