@@ -39,10 +39,9 @@ def backup(file: str) -> None:
 
     Bots may run meanwhile. DATABASE_URL says which database.
     """
-    from core import settings
-    from core.store import sqlite
+    from core import settings, store
 
-    copied = sqlite.backup(settings.read().database_url, file)
+    copied = store.backup(settings.read().database_url, file)
     kept = ", ".join(f"{table} {copied.rows[table]}" for table in ("threads", "messages", "questions", "requests"))
     click.echo(f"Copied {copied.source} to {file} and checked it: {kept}, bytes {copied.bytes}.")
 

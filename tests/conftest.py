@@ -1,13 +1,9 @@
-"""For every test: no secret may leak; and the stores that the conformance suite runs against.
-
-Another store is one more parameter here.
-"""
+"""For every test: no secret may leak; and a clock that stands still."""
 
 from datetime import datetime, timedelta
 
 import pytest
 
-from core.store.sqlite import open_store
 from tests.support.leaks import Lines, leaks, written
 from tests.support.talk import NOON
 
@@ -63,15 +59,3 @@ def pytest_terminal_summary(terminalreporter):
 @pytest.fixture
 def clock():
     return Clock()
-
-
-@pytest.fixture(params=["sqlite in memory", "sqlite in a file"])
-def url(request, tmp_path):
-    return "sqlite://" if request.param == "sqlite in memory" else f"sqlite:///{tmp_path}/confab.db"
-
-
-@pytest.fixture
-async def store(url, clock):
-    store = await open_store(url, clock=clock)
-    yield store
-    await store.shut()

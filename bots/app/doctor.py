@@ -20,7 +20,7 @@ from core.claude.errors import ClaudeError
 from core.domain.errors import SettingsError, StoreUnusable
 from core.domain.models import Lifespan
 from core.settings import Settings, secrets
-from core.store.sqlite import Condition, inspect
+from core.store import Condition, inspect
 
 T = TypeVar("T")
 

@@ -11,8 +11,8 @@ from core.commands.usage import Wanted, account, notes, totals
 from core.domain.errors import SettingsError
 from core.rendering.tables import draw_table
 from core.settings import Settings
+from core.store import inspect, open_store
 from core.store.protocols import Ledger
-from core.store.sqlite import inspect, open_store
 
 NOTHING = "Nothing was asked yet: {} has no request."
 EXPORTS = {"csv": reports.as_csv, "json": reports.as_json}

@@ -24,7 +24,7 @@ from core.domain.personas import Persona
 from core.domain.platform import Platform, Surface
 from core.prompting.request import Request, request
 from core.prompting.turns import Turn, introduce, people, trunk, turns
-from core.store.protocols import Claim, SpeakerNames, Store, Thread
+from core.store.protocols import Claim, Store, Thread
 from core.telemetry import AnswerBegun, Emit, QuestionClosed, discard_event
 from core.worker.fair_semaphore import FairSemaphore
 from core.worker.lease import QuestionLease
@@ -144,7 +144,7 @@ class Assistant:
     async def next_request(self, question: Question, surface: Surface) -> Request | None:
         """The request that the thread of `question` would make now, or None if nothing of it is kept."""
         thread = await self._store.threads.thread(question.key)
-        if thread.messages and thread.cold:
+        if thread.messages and thread.stale:
             thread, _ = await self._read(thread, surface)
         told = await self._turns(thread, question, surface)
         if not told:
@@ -207,7 +207,7 @@ class Assistant:
     async def _found(self, work: Work, reply: Reply) -> Ended:
         """What was said already, else what the command or Claude says."""
         claim = work.claim
-        if claim.resumed or (work.thread.cold and claim.question.command is None):
+        if claim.resumed or (work.thread.stale and claim.question.command is None):
             work = await self._reread(work, reply)
         if claim.said:
             return Ended(claim.said.text, Outcome.REFUSED if claim.said.notice else Outcome.SHOWN)
@@ -276,11 +276,11 @@ class Assistant:
         """The turns of the question's conversation; everybody in it is introduced once and for ever."""
         thread = await self._conversation(thread, question.name)
         messages = [message for message in thread.messages if message.answers != question.name]
-        names = dict(thread.told.names)
+        names = dict(thread.names)
         unknown = people(messages) - names.keys()
         if unknown:
             introduced = introduce(names, unknown, await surface.names(unknown))
-            names = dict((await self._store.threads.remember_names(thread.key, SpeakerNames(introduced))).names)
+            names = dict(await self._store.threads.remember_names(thread.key, introduced))
         return turns(messages, thread.replies, names)
 
 

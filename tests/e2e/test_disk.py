@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, closing, contextmanager
 import pytest
 
 from core.domain.errors import StoreUnavailable
-from core.store.sqlite import open_store
+from core.store import open_store
 from tests.fakes.board import Board
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.claude.server import ClaudeFake
@@ -84,7 +84,7 @@ async def fake():
 @asynccontextmanager
 async def pragma(store, spoil, mend):
     """The database refuses to write while this lasts; it may still be read."""
-    connection = store.questions._connection
+    connection = store.questions._engine
     await connection._run(lambda: connection._db.execute(spoil))
     yield
     await connection._run(lambda: connection._db.execute(mend))

@@ -12,7 +12,7 @@ import pytest
 
 from core.domain.events import Posted
 from core.domain.messages import Asks, ThreadKey
-from core.store.sqlite import open_store
+from core.store import open_store
 from core.worker.fair_semaphore import FairSemaphore
 from core.worker.worker import PLACES as TAKEN
 from tests.fakes.board import START, Board, Message

@@ -21,7 +21,7 @@ from bots.app import run
 from bots.app.health import Health
 from bots.ops.http_server import HttpServer
 from core.settings import Settings
-from core.store.sqlite import open_store
+from core.store import open_store
 from tests.fakes.board import Board
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.claude.server import ClaudeFake

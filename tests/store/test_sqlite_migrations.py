@@ -15,7 +15,7 @@ from core.domain.events import Receipt
 from core.domain.messages import Asks, Attachment, FinalText, Message, ThreadKey
 from core.domain.personas import Persona, Place, Version
 from core.domain.usage import Usage
-from core.store.sqlite import open_store
+from core.store import open_store
 from tests.support.talk import KEY, NOON, PLATFORMS, asked, at, deleted, edited, message, page, said, thread
 
 ELEVEN = Path(__file__).parent / "data" / "eleven_migrations.sql"
@@ -45,7 +45,7 @@ async def test_threads_are_read_as_they_were(store):
         message("6", "better", "U2", edited=at(20)),
         message("41"),
     )
-    assert (held.told.names, held.replies) == ({"U1": "Ann", "U2": "Bob"}, {"1": FinalText("the answer", after="1")})
+    assert (held.names, held.replies) == ({"U1": "Ann", "U2": "Bob"}, {"1": FinalText("the answer", after="1")})
     assert (await store.threads.thread(thread("30"))).messages == (message("30"), post("31", "30", notice=True))
     assert (await store.threads.thread(thread("60", "C2"))).messages == ()
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.store.sqlite import open_store
+from core.store import open_store
 from tests.fakes.claude.script import Answer
 from tests.fakes.claude.server import ClaudeFake
 from tests.fakes.discord.server import DiscordFake

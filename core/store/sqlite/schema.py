@@ -287,3 +287,21 @@ def gaps(db: Database) -> None:
     """How far a workspace was heard, and since when it is behind: from there on it is not all told yet."""
     db.table("workspaces").add_column("heard_at", str)
     db.table("workspaces").add_column("behind_at", str)
+
+
+@migrations()
+def platforms(db: Database) -> None:
+    """The platform in a column of its own, which every engine can compare alike; it follows the workspace."""
+    for table in ("workspaces", "claims", "questions"):
+        db.execute(
+            f"ALTER TABLE {table} ADD COLUMN platform TEXT "
+            "GENERATED ALWAYS AS (substr(workspace, 1, instr(workspace, ':') - 1)) VIRTUAL"
+        )
+
+
+@migrations()
+def no_search(db: Database) -> None:
+    """The index of words goes, with its triggers: nobody asks it."""
+    for name in ("messages_said", "messages_edited", "messages_gone"):
+        db.execute(f"DROP TRIGGER {name}")
+    db.table("messages").disable_fts()

@@ -1,7 +1,7 @@
-"""Sweeping: what was erased leaves the file, with its index and its log.
+"""Vacuum: what was erased leaves the file and its write-ahead log.
 
-SQLite overwrites what is deleted, but a row that moved to another page leaves a copy behind, the search index keeps
-its words until it is merged, and the write-ahead log keeps old pages until it is emptied. So all three are rewritten.
+SQLite overwrites what is deleted, but a row that moved to another page leaves a copy behind, and the log keeps old
+pages until it is emptied. So both are rewritten.
 """
 
 import logging
@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from sqlite_utils import Database
 
-from core.store.sqlite.transaction import transaction
+from core.store.sqlite.unit_of_work import transaction
 
 PATIENCE = timedelta(milliseconds=100)  # a sweep that would have to wait for another process is done later
 
@@ -28,36 +28,30 @@ def sweep(db: Database, busy: timedelta) -> None:
     if last is None:
         return
     try:
-        with _retry_policy(db, busy):
-            if _emptied(db):  # or the log would grow by the whole file at every attempt
-                _rewrite(db)
-                if _emptied(db):
+        with _limit_waiting(db, busy):
+            if _empty_log(db):  # or the log would grow by the whole file at every attempt
+                db.vacuum()
+                if _empty_log(db):
                     with transaction(db):
                         db.table("erasures").delete_where("id <= ?", [last])
     except sqlite3.OperationalError as error:
         log.warning("what was erased is not cleared out of the database yet: %s", error)
 
 
-def _emptied(db: Database) -> bool:
+def _empty_log(db: Database) -> bool:
     """Whether the log could be emptied: not while another process reads what is in it."""
     blocked, *_ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return not blocked
 
 
-def _rewrite(db: Database) -> None:
-    with transaction(db):
-        db.execute("INSERT INTO messages_fts (messages_fts) VALUES ('optimize')")
-    db.vacuum()
-
-
 @contextmanager
-def _retry_policy(db: Database, busy: timedelta) -> Iterator[None]:
-    _wait(db, PATIENCE)
+def _limit_waiting(db: Database, busy: timedelta) -> Iterator[None]:
+    _set_busy_timeout(db, PATIENCE)
     try:
         yield
     finally:
-        _wait(db, busy)
+        _set_busy_timeout(db, busy)
 
 
-def _wait(db: Database, busy: timedelta) -> None:
+def _set_busy_timeout(db: Database, busy: timedelta) -> None:
     db.execute(f"PRAGMA busy_timeout = {busy // timedelta(milliseconds=1)}")

@@ -12,9 +12,9 @@ import pytest
 
 from core.billing.usage import Scope
 from core.domain.errors import StoreUnavailable
-from core.domain.events import Commanded, Deleted, Edited, Pressed
+from core.domain.events import Commanded, Deleted, Edited, Missed, Pressed
 from core.domain.messages import Asks, Message, Rank, Reach, ThreadKey
-from core.store.sqlite import open_store
+from core.store import open_store
 from tests.fakes.board import START, Board
 from tests.fakes.claude.script import Answer, Break, Fault, Gate, refusal
 from tests.fakes.claude.server import ClaudeFake
@@ -651,7 +651,7 @@ async def test_a_partial_history_buries_nothing_outside_of_it(assistant, board, 
     board.reach = Reach.CHAIN
     board.posts[key()] = board.posts[key()][1:]
 
-    await store.threads.gap("board")
+    await store.questions.ingest(Missed("gap", "board"))
     await assistant.ingest(board.said("t1", "U1", "new"))
     await closed(store)
 
@@ -663,7 +663,7 @@ async def test_after_a_gap_the_thread_is_read_again(assistant, board, fake, stor
     await board.until("t1", "fine")
     await closed(store)
     missed = board.said("t1", "U2", "said while nobody listened", asks=Asks.NO)
-    await store.threads.gap("board")
+    await store.questions.ingest(Missed("gap", "board"))
 
     await assistant.ingest(board.said("t1", "U1", "new"))
     await closed(store)

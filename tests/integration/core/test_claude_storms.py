@@ -9,7 +9,7 @@ from core.claude.circuit_breaker import LONGEST
 from core.claude.retry import BOUND, NOTES
 from core.domain.events import Deleted, Pressed
 from core.domain.messages import ThreadKey
-from core.store.sqlite import open_store
+from core.store import open_store
 from tests.fakes.board import Board
 from tests.fakes.claude.script import Answer, Break, Fault
 from tests.fakes.claude.server import ClaudeFake

@@ -13,7 +13,7 @@ from core.domain.events import Edited
 from core.domain.messages import ThreadKey
 from core.domain.personas import Persona, Place
 from core.prompting.request import Block, Request, shortened
-from core.store.sqlite import open_store
+from core.store import open_store
 from tests.fakes.board import START, Board
 from tests.fakes.claude.script import Answer, Break, Fault, refusal
 from tests.fakes.claude.server import ClaudeFake

@@ -8,7 +8,7 @@ import pytest
 from core.domain.events import Commanded
 from core.domain.messages import ThreadKey
 from core.domain.usage import Usage
-from core.store.sqlite import open_store
+from core.store import open_store
 from core.telemetry import AnswerBegun, HeartbeatSent, QuestionClosed, RequestEnded
 from tests.fakes.board import START, Board
 from tests.fakes.claude.script import Answer, Fault

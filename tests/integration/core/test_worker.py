@@ -8,7 +8,7 @@ import pytest
 from core.domain.errors import LeaseLost, StoreUnavailable
 from core.domain.events import Pressed
 from core.domain.messages import Outcome, ThreadKey
-from core.store.sqlite import open_store
+from core.store import open_store
 from core.telemetry import QuestionClosed
 from core.worker.worker import Worker
 from tests.fakes.board import Board

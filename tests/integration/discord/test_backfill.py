@@ -12,7 +12,7 @@ import pytest
 from bots.discord.backfill import Search
 from bots.discord.client import Rest
 from core.domain.events import Deleted, Edited, Missed, MissedRange, Posted
-from core.store.sqlite import backup, open_store
+from core.store import backup, open_store
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.discord.limits import error, limited
 from tests.fakes.discord.nouns import Permission

@@ -349,7 +349,7 @@ async def test_names_are_the_servers_own(fake, claude, running):
 
 
 async def test_the_database_may_be_lost(fake, claude, kept, tmp_path):
-    from core.store.sqlite import open_store
+    from core.store import open_store
 
     async with confab(fake, claude, kept) as first:
         asked = await fake.interact("ada", "general", "ask", {"prompt": "why is the sky blue?"})

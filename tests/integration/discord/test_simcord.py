@@ -8,7 +8,7 @@ import pytest
 
 from bots.discord.adapter import Discord
 from core.domain.personas import Persona
-from core.store.sqlite import open_store
+from core.store import open_store
 from tests.fakes.claude.script import Answer
 from tests.fakes.claude.server import ClaudeFake
 from tests.support.guild import MODEL, told, until

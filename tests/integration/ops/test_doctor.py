@@ -25,7 +25,7 @@ from bots.ops.results import CLAUDE, DATABASE, DISCORD, SECONDS, SLACK, CheckRes
 from bots.slack.manifest import SCOPES
 from core.billing.prices import COLUMNS
 from core.domain.errors import StoreUnusable
-from core.store.sqlite import inspect, open_store
+from core.store import inspect, open_store
 from core.store.sqlite.schema import migrations
 from tests.fakes.claude.client import HAIKU
 from tests.fakes.claude.script import Fault

@@ -17,7 +17,7 @@ from core.domain.messages import Question, ThreadKey
 from core.domain.models import Model
 from core.domain.personas import Persona
 from core.domain.usage import Usage
-from core.store.sqlite import open_store
+from core.store import open_store
 from tests.fakes.board import Board
 from tests.integration.ops.test_reconciliation import HEADER, KINDS
 from tests.support.checking import chosen

@@ -9,7 +9,7 @@ from core.billing.reconciliation import Agreement, Comparison, Statement, Unread
 from core.billing.usage import PlannedRequest, Reservation, Settlement, UsageRow
 from core.domain.messages import ThreadKey
 from core.domain.usage import Usage
-from core.store.sqlite import open_store
+from core.store import open_store
 from tests.e2e.test_cli import confab
 
 HEADER = (

@@ -29,7 +29,7 @@ from core.domain import time_zones as zones
 from core.domain.messages import Question, Rank, ThreadKey
 from core.domain.models import Model
 from core.domain.personas import Persona
-from core.store.sqlite import open_store
+from core.store import open_store
 from tests.fakes.board import Board
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)  # a Friday

@@ -1,0 +1,35 @@
+"""Erasures: what must not come back, and what was erased but is not cleared out of the database's files yet."""
+
+from datetime import datetime
+
+from core.billing.usage import Scope
+from core.domain.messages import ThreadKey
+from core.store.sql import Sql, stamp
+
+CONCERNS = """
+SELECT person, at FROM forgotten
+WHERE workspace = :workspace AND coalesce(channel, :channel) = :channel AND coalesce(thread, :thread) = :thread
+"""
+
+
+class Forgotten:
+    """What was forgotten of one thread."""
+
+    def __init__(self, sql: Sql, key: ThreadKey) -> None:
+        place = {"workspace": key.workspace, "channel": key.channel, "thread": key.thread}
+        self._until = [(row["person"], row["at"]) for row in sql.many(CONCERNS, place)]
+
+    def covers(self, person: str, at: datetime) -> bool:
+        """Whether what `person` said at that time must not be kept."""
+        return any(author in (None, person) and stamp(at) <= until for author, until in self._until)
+
+
+def record_forgotten(sql: Sql, scope: Scope, at: datetime) -> None:
+    """Nothing of `scope` that was said until `at` is kept again."""
+    place = {"workspace": scope.workspace, "channel": scope.channel, "thread": scope.thread}
+    sql.insert("forgotten", {**place, "person": scope.person, "at": stamp(at)})
+
+
+def record_erasure(sql: Sql, workspace: str, channel: str | None, at: datetime) -> None:
+    """Text was erased: the next sweep clears what is left of it in the files."""
+    sql.insert("erasures", {"workspace": workspace, "channel": channel, "at": stamp(at)})
