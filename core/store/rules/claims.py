@@ -232,7 +232,11 @@ def _fence(sql: Sql, claim: Claim) -> Row:
 
 
 def heartbeat(sql: Sql, process: str, leaving: bool, stale: timedelta) -> Heartbeat:
-    """The process lives, or leaves; one that is late has lost its claims."""
+    """The process lives, or leaves; one that is late has lost its claims.
+
+    Nobody takes them over between the look at its last heartbeat and the new one.
+    """
+    lock_claims(sql)
     now = sql.now()
     last = sql.one(LAST_BEAT, {"process": process})
     late = last is not None and last["at"] is not None and parse_stamp(last["at"]) < now - stale
@@ -244,7 +248,6 @@ def heartbeat(sql: Sql, process: str, leaving: bool, stale: timedelta) -> Heartb
 
 def _free_claims(sql: Sql, process: str) -> frozenset[int]:
     """What it was answering waits for the next claim; the requests that it had sent are written off."""
-    lock_claims(sql)
     held = sql.many(OF_PROCESS, {"process": process})
     for row in held:
         for question in sql.many(CLAIMED, {"claim": row["id"]}):

@@ -16,7 +16,7 @@ from core.domain.events import (
 )
 from core.domain.messages import Asks, Message, Question, ThreadKey
 from core.store.rules.erasures import Forgotten
-from core.store.rules.locks import lock_channel
+from core.store.rules.locks import lock_channel, lock_gaps
 from core.store.rules.messages import (
     add_missing_files,
     find_message,
@@ -170,6 +170,7 @@ def _ingest_press(sql: Sql, event: Pressed) -> Receipt:
 
 def _list_missed(sql: Sql, event: Missed | Backfilled) -> tuple[MissedRange, ...]:
     """What there is to look for; nothing when it was looked for."""
+    lock_gaps(sql)
     if isinstance(event, Backfilled):
         end_backfill(sql, event.workspace)
         return ()

@@ -21,6 +21,11 @@ def lock_money(sql: Sql, workspace: str) -> None:
     sql.lock(f"money {workspace}")
 
 
+def lock_gaps(sql: Sql) -> None:
+    """Nobody else begins a backfill. Taken alone."""
+    sql.lock("gaps")
+
+
 def lock_personas(sql: Sql, workspace: str) -> None:
     """Nobody else changes personas in the workspace. Taken alone."""
     sql.lock(f"personas {workspace}")

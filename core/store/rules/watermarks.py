@@ -10,6 +10,8 @@ from core.store.sql import Row, Sql, parse_stamp, stamp
 STEP = timedelta(seconds=5)  # a watermark is moved no more often, so that events cost no write of their own
 MOST = 100  # threads of a workspace that are looked through
 
+HEARD = "SELECT heard_at FROM workspaces WHERE workspace = :workspace AND heard_at >= :before"
+
 ADVANCE = """
 INSERT INTO workspaces (workspace, heard_at) VALUES (:workspace, :at)
 ON CONFLICT (workspace) DO UPDATE SET heard_at = excluded.heard_at
@@ -35,8 +37,13 @@ ORDER BY (
 
 
 def advance_watermark(sql: Sql, workspace: str, at: datetime) -> None:
-    """Something that was said at that time has been received."""
-    sql.execute(ADVANCE, {"workspace": workspace, "at": stamp(at), "before": stamp(at - STEP)})
+    """Something that was said at that time has been received.
+
+    Looked at before it is moved: a move that changes nothing would still keep others from the row.
+    """
+    values = {"workspace": workspace, "at": stamp(at), "before": stamp(at - STEP)}
+    if sql.one(HEARD, values) is None:
+        sql.execute(ADVANCE, values)
 
 
 def begin_backfill(sql: Sql, platform: str, workspaces: Iterable[str]) -> tuple[MissedRange, ...]:
