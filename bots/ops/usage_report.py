@@ -34,7 +34,7 @@ async def compared(settings: Settings, statement: Statement) -> list[Comparison]
     """Each day and model of a statement beside what all workspaces used. Raises StoreUnusable."""
     since = datetime.fromisoformat(statement.first).replace(tzinfo=UTC)
     async with _ledger(settings.database_url) as ledger:
-        bill = [line for one in await ledger.workspaces() for line in await ledger.spent(Scope(one), since, "bill")]
+        bill = [line for one in await ledger.workspaces() for line in await ledger.sum_usage(Scope(one), since, "bill")]
     return reconciliation.compared(statement, bill)
 
 

@@ -32,7 +32,7 @@ class Wanted:
 async def account(ledger: Ledger, wanted: Wanted, zone: str, now: datetime) -> UsageReport:
     """What the ledger has of it, in days of `zone`."""
     began_at = began(SINCE[wanted.since], now, zone)
-    lines = await ledger.spent(wanted.scope, began_at, "quarter" if wanted.by == "day" else wanted.by)
+    lines = await ledger.sum_usage(wanted.scope, began_at, "quarter" if wanted.by == "day" else wanted.by)
     days = f"{began_at:%Y-%m-%d} to {now.astimezone(began_at.tzinfo):%Y-%m-%d}, {zone}"
     title = f"{wanted.whose}, {SPANS[wanted.since]} ({days})"
     return reports.account(title, wanted.by, lines, zone, wanted.scope.workspace)
@@ -40,14 +40,14 @@ async def account(ledger: Ledger, wanted: Wanted, zone: str, now: datetime) -> U
 
 async def totals(ledger: Ledger, scope: Scope, zone: str, now: datetime) -> str:
     """What each span cost: `Today **$0.21**; this week **$1.40**; this month **$1.40**.`"""
-    spent = [reports.total(await ledger.spent(scope, began(SINCE[span], now, zone), "model")) for span in SINCE]
+    spent = [reports.total(await ledger.sum_usage(scope, began(SINCE[span], now, zone), "model")) for span in SINCE]
     said = (f"{span} **{dollars(one.micro_usd)}**" for span, one in zip(SPANS.values(), spent, strict=True))
     return "; ".join(said).capitalize() + "."
 
 
 async def notes(ledger: Ledger, wanted: Wanted, found: UsageReport, zone: str, now: datetime) -> str:
     """What its numbers do not say."""
-    misses = await ledger.spent(wanted.scope, began(SINCE[wanted.since], now, zone), "miss")
+    misses = await ledger.sum_usage(wanted.scope, began(SINCE[wanted.since], now, zone), "miss")
     return reports.notes(found.total, misses)
 
 

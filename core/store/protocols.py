@@ -119,7 +119,7 @@ class Ledger(Protocol):
         Each threshold of a budget is returned once a period.
         """
 
-    async def spent(self, scope: Scope, since: datetime, by: str) -> list[UsageRow]:
+    async def sum_usage(self, scope: Scope, since: datetime, by: str) -> list[UsageRow]:
         """What was used since then, by `person`, `channel`, `model`, `thread`, `miss`, `day`, `quarter` or `bill`.
 
         Days are days of UTC; a quarter of an hour is written `2026-11-20T10:15`, in UTC. A line of a bill is a day's

@@ -85,7 +85,7 @@ class LedgerRepository:
     async def settle(self, reservation: Reservation, settled: Settlement) -> list[BudgetStatus]:
         return await self._engine.unit(lambda sql: ledger.settle_request(sql, reservation, settled))
 
-    async def spent(self, scope: Scope, since: datetime, by: str) -> list[UsageRow]:
+    async def sum_usage(self, scope: Scope, since: datetime, by: str) -> list[UsageRow]:
         """Lines by group, in the order of their names."""
         if by not in ledger.GROUPS:
             raise ValueError(f"{by!r} is none of {', '.join(ledger.GROUPS)}")

@@ -88,11 +88,11 @@ async def test_a_claim_of_a_process_that_lives_is_not_taken_over(store):
 async def test_the_ledger_says_what_it_said(store):
     used = Usage(11, 20, 5, 1, 2, 3, 1)
 
-    assert await store.ledger.spent(Scope("slack:T1"), NOON, "person") == [
+    assert await store.ledger.sum_usage(Scope("slack:T1"), NOON, "person") == [
         UsageRow("U1", requests=2, died=0, usage=used, micro_usd=1500, saved=40),
         UsageRow("U3", requests=1, died=1, usage=Usage(10, 10), micro_usd=300),
     ]
-    assert await store.ledger.spent(Scope("discord:G"), NOON, "model") == [
+    assert await store.ledger.sum_usage(Scope("discord:G"), NOON, "model") == [
         UsageRow("claude-a", requests=1, died=1, usage=Usage(100, 50), micro_usd=500)
     ]
     assert await store.ledger.workspaces() == ["discord:G", "slack:T1"]

@@ -188,7 +188,7 @@ async def a_day(store, clock):
     await questions.ingest(stopped())
     await questions.count_open()
     for by in GROUPS:
-        await ledger.spent(Scope("slack:T1", "C1", "1", "U1"), at(0), by)
+        await ledger.sum_usage(Scope("slack:T1", "C1", "1", "U1"), at(0), by)
     await ledger.workspaces()
     await ledger.allow(Budget(Scope("slack:T1"), Period.DAY, 1, "UTC", "U1", at(0)), 0)
     await ledger.budgets("slack:T1", at(0))

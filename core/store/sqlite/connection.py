@@ -116,7 +116,7 @@ class DatabaseThread:
         """On the thread: do what waits, in one transaction as long as that is quick."""
         units: list[Unit] = []
         try:
-            sql, until = self._owned(), time.monotonic() + TOGETHER
+            sql, until = self._require_open(), time.monotonic() + TOGETHER
             with transaction(sql.db):
                 while self._waiting and time.monotonic() < until:
                     units.append(self._waiting.popleft())
@@ -147,10 +147,10 @@ class DatabaseThread:
 
     def _sweep(self) -> None:
         began = time.monotonic()
-        sweep(self._owned().db, self.busy)
+        sweep(self._require_open().db, self.busy)
         self._rested = time.monotonic() + REST * (time.monotonic() - began)
 
-    def _owned(self) -> SqliteSql:
+    def _require_open(self) -> SqliteSql:
         if self._sql is None:
             raise RuntimeError("the database is not open")
         return self._sql
