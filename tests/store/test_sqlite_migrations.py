@@ -15,7 +15,7 @@ from core.domain.events import Receipt
 from core.domain.messages import Asks, Attachment, FinalText, Message, ThreadKey
 from core.domain.personas import Persona, Place, Version
 from core.domain.usage import Usage
-from core.store import open_store
+from core.store import backup, inspect, open_store
 from tests.support.talk import KEY, NOON, PLATFORMS, asked, at, deleted, edited, message, page, said, thread
 
 ELEVEN = Path(__file__).parent / "data" / "eleven_migrations.sql"
@@ -130,3 +130,12 @@ async def test_a_database_is_migrated_once(url):
         assert names[:3] == ["threads", "messages", "search"]
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert db.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+async def test_an_old_database_is_inspected_and_copied_as_it_is(url, tmp_path):
+    condition = await inspect(url)
+    copied = backup(url, str(tmp_path / "copy.db"))
+
+    assert (condition.version, condition.newest > 11, condition.waiting, condition.oldest) == (11, True, 5, at(12))
+    assert (copied.rows["messages"], copied.rows["questions"]) == (16, 10)
+    assert (await inspect(f"sqlite:///{tmp_path}/copy.db")).version == 11
