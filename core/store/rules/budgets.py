@@ -1,7 +1,7 @@
 """Budgets as rows: every change is one, and the newest of a scope and period is in force."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 
 from core.billing.budgets import WARN_AT, Budget, Budgets, BudgetStatus, Period, began, refused, renews, unpriced
@@ -55,14 +55,15 @@ def change_budget(sql: Sql, budget: Budget, expected: int) -> None:
 def measure_budget(sql: Sql, budget: Budget, now: datetime, statement: str = SPENT) -> BudgetStatus:
     """How much of a budget is spent in the period of `now`."""
     since = began(budget.period, now, budget.zone)
-    values = {**asdict(budget.scope), "since": stamp(since)}
-    row = sql.one(statement.format(scope=within_scope(budget.scope)), values)
+    condition, values = within_scope(budget.scope)
+    row = sql.one(statement.format(scope=condition), {**values, "since": stamp(since)})
     return BudgetStatus(budget, row["micro_usd"] if row else 0, renews(budget.period, now, budget.zone))
 
 
-def within_scope(scope: Scope) -> str:
-    """A condition on the columns of a request, whose parameters are the fields of the scope."""
-    return " AND ".join(f"{name} = :{name}" for name, value in asdict(scope).items() if value is not None)
+def within_scope(scope: Scope) -> tuple[str, Row]:
+    """A condition on the columns of a request, and its parameters."""
+    values = {name: value for name in Scope.__slots__ if (value := getattr(scope, name)) is not None}
+    return " AND ".join(f"{name} = :{name}" for name in values), values
 
 
 def refuse_request(sql: Sql, planned: PlannedRequest, scopes: Sequence[Scope]) -> BudgetRefusal | None:

@@ -104,8 +104,8 @@ def write_off_requests(sql: Sql, question: Row, at: datetime) -> None:
 
 def sum_usage(sql: Sql, scope: Scope, since: datetime, by: str) -> list[UsageRow]:
     """Lines by group, in the order of their names."""
-    statement = USED.format(group=GROUPS[by], scope=within_scope(scope))
-    rows = sql.many(statement, {**asdict(scope), "since": stamp(since)})
+    condition, values = within_scope(scope)
+    rows = sql.many(USED.format(group=GROUPS[by], scope=condition), {**values, "since": stamp(since)})
     counts = ("requests", "died", "micro_usd", "saved", "unpriced")
     return [
         UsageRow(

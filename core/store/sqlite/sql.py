@@ -68,6 +68,6 @@ def _insertion(table: str, row: Values) -> str:
 
 def _bind_lists(values: Values) -> Mapping[str, Any]:
     """The values with lists as JSON."""
-    if not any(type(value) is list for value in values.values()):
+    if list not in map(type, values.values()):
         return values
     return {name: json.dumps(value) if type(value) is list else value for name, value in values.items()}
