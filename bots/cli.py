@@ -1,103 +1,100 @@
 """The command line: `confab`, the same as `python -m bots`."""
 
 import sys
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 import click
 
+from bots.app.registry import PLATFORMS
+from core.domain.errors import SettingsError, StoreUnusable, UnreadableFile
 
-def _plainly(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Tell an operator's mistake in one line each, with exit code 2 and no traceback."""
 
-    @wraps(command)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        from core.billing.reconciliation import Unreadable
-        from core.domain.errors import SettingsError, StoreUnusable
+class Program(click.Group):
+    """A group of commands that prints an operator's mistake in one line each, with exit code 2 and no traceback."""
 
+    def invoke(self, ctx: click.Context) -> Any:
         try:
-            return command(*args, **kwargs)
-        except (SettingsError, Unreadable, StoreUnusable) as error:
+            return super().invoke(ctx)
+        except (SettingsError, StoreUnusable, UnreadableFile) as error:
             click.echo(str(error), err=True)
             sys.exit(2)
 
-    return run
 
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="confab")
 def main() -> None:
     """Claude in the places where teams talk."""
 
 
+for platform in PLATFORMS:
+    main.add_command(platform.cli)
+
+
 @main.command()
 @click.argument("file", type=click.Path())
-@_plainly
 def backup(file: str) -> None:
     """Copy the database into a new FILE, checked.
 
     Bots may run meanwhile. DATABASE_URL says which database.
     """
-    from core import settings, store
+    from bots.app.configuration import read_configuration
+    from core import store
 
-    copied = store.backup(settings.read().database_url, file)
+    copied = store.backup(read_configuration().core.database_url, file)
     kept = ", ".join(f"{table} {copied.rows[table]}" for table in ("threads", "messages", "questions", "requests"))
     click.echo(f"Copied {copied.source} to {file} and checked it: {kept}, bytes {copied.bytes}.")
 
 
 @main.command()
-@_plainly
 def chat() -> None:
     """Talk in the terminal."""
     import asyncio
 
     from bots.app import run
+    from bots.app.configuration import read_configuration
     from bots.console.adapter import Console
     from bots.ops import logs
-    from core import settings
 
-    chosen = settings.read()
-    explicit = "confab_log_level" in chosen.model_fields_set
-    level = chosen.confab_log_level if explicit else "WARNING"
-    logs.start(level, settings.secrets(chosen), chosen.confab_log_format)
+    configuration = read_configuration()
+    settings = configuration.core
+    level = settings.confab_log_level if "confab_log_level" in settings.model_fields_set else "WARNING"
+    logs.configure(level, configuration.secrets(), settings.confab_log_format)
     try:
-        asyncio.run(run.chat(chosen, Console()))
+        asyncio.run(run.chat(settings, Console()))
     except KeyboardInterrupt:
         click.echo("\nWhat is not answered yet is answered at the next start.", err=True)
 
 
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print a list of findings, for programs.")
-@_plainly
 def check(as_json: bool) -> None:
     """Ask every service that is configured whether it works.
 
     Ends with exit code 1 when there is a problem. Nothing is changed, posted or paid for.
     """
-    from bots.app.doctor import report
+    from bots.app.configuration import read_configuration
+    from bots.app.doctor import print_report
     from bots.ops import logs
-    from core import settings
 
-    chosen = settings.read()
-    logs.start("ERROR", settings.secrets(chosen), chosen.confab_log_format)
-    sys.exit(0 if report(chosen, as_json) else 1)
+    configuration = read_configuration()
+    logs.configure("ERROR", configuration.secrets(), configuration.core.confab_log_format)
+    sys.exit(0 if print_report(configuration, as_json) else 1)
 
 
 @main.command()
-@click.option("--only", type=click.Choice(["slack", "discord"]), help="Run this platform alone.")
-@_plainly
+@click.option("--only", type=click.Choice([platform.name for platform in PLATFORMS]), help="Run this platform alone.")
 def run(only: str | None) -> None:
     """Answer on every platform whose tokens are set."""
     import asyncio
 
+    from bots.app.configuration import read_configuration
     from bots.app.run import serve
     from bots.ops import logs
-    from core import settings
 
-    chosen = settings.read()
-    logs.start(chosen.confab_log_level, settings.secrets(chosen), chosen.confab_log_format)
-    asyncio.run(serve(chosen, only))
+    configuration = read_configuration()
+    settings = configuration.core
+    logs.configure(settings.confab_log_level, configuration.secrets(), settings.confab_log_format)
+    asyncio.run(serve(configuration, only))
 
 
 @main.group(invoke_without_command=True)
@@ -106,7 +103,6 @@ def run(only: str | None) -> None:
 @click.option("--by", type=click.Choice(["person", "channel", "model", "day"]), default="channel", show_default=True)
 @click.option("--as", "kind", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
 @click.pass_context
-@_plainly
 def usage(context: click.Context, workspace: str, since: str, by: str, kind: str) -> None:
     """Show what Claude was asked and what it cost.
 
@@ -115,18 +111,18 @@ def usage(context: click.Context, workspace: str, since: str, by: str, kind: str
     if context.invoked_subcommand:
         return
     import asyncio
-    from datetime import UTC, datetime
 
-    from bots.ops.usage_report import shown
-    from core import settings
+    from bots.app.configuration import read_configuration
+    from bots.ops.usage_report import render_usage
+    from core.domain.clock import system_clock
 
-    click.echo(asyncio.run(shown(settings.read(), workspace, since, by, kind=kind, now=datetime.now(UTC))))
+    settings = read_configuration().core
+    click.echo(asyncio.run(render_usage(settings, workspace, since, by, kind=kind, now=system_clock())))
 
 
 @usage.command()
 @click.argument("file", type=click.Path())
 @click.option("--api-key", default="", help="Compare only this key's lines, by its name in the console.")
-@_plainly
 def reconcile(file: str, api_key: str) -> None:
     """Compare the ledger with FILE, a usage export of Anthropic's console.
 
@@ -134,52 +130,11 @@ def reconcile(file: str, api_key: str) -> None:
     """
     import asyncio
 
-    from bots.ops.usage_report import compared
-    from core import settings
+    from bots.app.configuration import read_configuration
+    from bots.ops.usage_report import compare_statement
     from core.billing import reconciliation
 
-    statement = reconciliation.read(file, api_key)
-    found = asyncio.run(compared(settings.read(), statement))
-    click.echo(reconciliation.told(statement, found))
+    statement = reconciliation.read_statement(file, api_key)
+    found = asyncio.run(compare_statement(read_configuration().core, statement))
+    click.echo(reconciliation.describe_comparisons(statement, found))
     sys.exit(0 if all(one.explained for one in found) else 1)
-
-
-@main.group()
-def slack() -> None:
-    """Set Slack up."""
-
-
-@slack.command()
-@click.option("--url", default="", help="Where Slack reaches you, for HTTP mode: https://confab.example")
-@click.option("--yaml", "as_yaml", is_flag=True, help="As YAML; JSON otherwise.")
-def manifest(url: str, as_yaml: bool) -> None:
-    """Print the manifest to create the Slack app from."""
-    if url and not url.startswith("https://"):
-        raise click.BadParameter("Slack calls nothing but https:// addresses.", param_hint="--url")
-    import json
-
-    from bots.slack.manifest import manifest
-
-    if as_yaml:
-        import yaml
-
-        click.echo(yaml.safe_dump(manifest(url), sort_keys=False, allow_unicode=True).rstrip())
-    else:
-        click.echo(json.dumps(manifest(url), indent=2))
-
-
-@main.group()
-def discord() -> None:
-    """Set Discord up."""
-
-
-@discord.command()
-@click.option("--application", default="", help="The application's id; without it, the one of DISCORD_BOT_TOKEN.")
-@_plainly
-def invite(application: str) -> None:
-    """Print the address at which a server's manager adds the bot."""
-    from bots.discord.invite import SWITCHES, application_of, invite
-    from core import settings
-
-    click.echo(invite(application or application_of(settings.read())))
-    click.echo(f"In the developer portal, under Bot, switch on: {', '.join(SWITCHES)}.", err=True)

@@ -1,10 +1,11 @@
-"""Every setting, read once, from the environment and `.env`."""
+"""Settings: environment variables and `.env`, parsed and validated once at the start; core's are here."""
 
 import re
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.domain import time_zones
@@ -15,23 +16,50 @@ UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days
 DURATION = re.compile(r"(\d{1,6})\s*([smhd]?)")
 
 
-class Settings(BaseSettings):
-    """All that Confab can be told from outside. A field's variable is its name in capitals."""
+def split_list(value: object) -> object:
+    """Parse a comma-separated list; anything but text is left as it is."""
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def check_http_url(value: str) -> str:
+    """Validate an address of HTTP. Raises ValueError."""
+    if not value.startswith(("http://", "https://")):
+        raise ValueError("must begin with http:// or https://")
+    return value
+
+
+CommaSeparated = BeforeValidator(split_list)
+HttpUrl = Annotated[str, AfterValidator(check_http_url)]
+Names = Annotated[tuple[str, ...], NoDecode, CommaSeparated]
+Ids = Annotated[frozenset[str], NoDecode, CommaSeparated]
+
+
+class EnvironmentSettings(BaseSettings):
+    """Base class of settings: a field's variable is its name in capitals, and an empty value counts as not set."""
 
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    def secrets(self) -> list[str]:
+        """Return the values that must never be seen."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+
+
+class Settings(EnvironmentSettings):
+    """All that core can be told from outside; each platform has its own class beside its adapter."""
 
     anthropic_api_key: SecretStr | None = Field(
         default=None, description="Your key; without it only the stand-in answers."
     )
-    anthropic_base_url: str = Field(default="https://api.anthropic.com", description="A gateway's address.")
+    anthropic_base_url: HttpUrl = Field(default="https://api.anthropic.com", description="A gateway's address.")
     confab_model: str = Field(default="claude-haiku-5-5", description="The model, where no persona names one.")
-    confab_fallback_models: Annotated[tuple[str, ...], NoDecode] = Field(
+    confab_fallback_models: Names = Field(
         default=(), description="Models that answer when that one is overloaded or gone, comma-separated, in order."
     )
     confab_persona: str = Field(default="", description="The system prompt, where no persona is set.")
     confab_cache_ttl: Literal["5m", "1h"] = Field(default="1h", description="How long a prompt is cached: 5m or 1h.")
     confab_guests: bool = Field(default=False, description="Whether guests and people of other workspaces may ask.")
-    confab_managers: Annotated[frozenset[str], NoDecode] = Field(
+    confab_managers: Ids = Field(
         default=frozenset(), description="Ids of people who manage everything, comma-separated."
     )
     confab_catch_up: timedelta = Field(
@@ -40,7 +68,7 @@ class Settings(BaseSettings):
         le=timedelta(days=7),
         description="How old a question may be that was asked while Confab was away: 30m, 1h, 2d, at most 7d; 0: none.",
     )
-    confab_bots: Annotated[frozenset[str], NoDecode] = Field(
+    confab_bots: Ids = Field(
         default=frozenset(), description="Ids of other bots that may ask by mentioning Confab, comma-separated."
     )
     confab_prices: str = Field(
@@ -55,30 +83,11 @@ class Settings(BaseSettings):
     confab_log_format: Literal["auto", "text", "json"] = Field(
         default="auto", description="text or json; auto: text on a terminal, else json."
     )
-    slack_bot_token: SecretStr | None = Field(default=None, description="xoxb-..., from the app's page.")
-    slack_app_token: SecretStr | None = Field(default=None, description="xapp-..., for Socket Mode.")
-    slack_signing_secret: SecretStr | None = Field(default=None, description="For HTTP mode, in place of xapp-...")
-    slack_api_url: str = Field(default="https://slack.com/api/", description="Slack's Web API.")
-    slack_streaming: Literal["auto", "edit", "final"] = Field(
-        default="auto", description="auto or edit: answers grow while Claude writes; final: they come whole."
-    )
-    discord_bot_token: SecretStr | None = Field(default=None, description="The bot's token.")
-    discord_api_url: str = Field(default="https://discord.com/api/v10", description="Discord's REST API.")
-    discord_gateway_url: str = Field(default="wss://gateway.discord.gg/", description="Discord's gateway.")
-    discord_shard_ids: Annotated[tuple[int, ...], NoDecode] = Field(
-        default=(), description="Shards that this process runs, comma-separated; unset: all."
-    )
-    discord_shard_count: int | None = Field(default=None, ge=1, description="Shards in all; unset: as Discord advises.")
     database_url: str = Field(default="sqlite:///confab.db", description="Where threads and usage are kept.")
-
-    @field_validator("confab_fallback_models", "confab_managers", "confab_bots", "discord_shard_ids", mode="before")
-    @classmethod
-    def _listed(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @field_validator("confab_catch_up", mode="before")
     @classmethod
-    def _lasting(cls, value: object) -> object:
+    def _parse_duration(cls, value: object) -> object:
         written = DURATION.fullmatch(value.strip().lower()) if isinstance(value, str) else None
         if isinstance(value, str) and written is None:
             raise ValueError("must be a number with a unit, s, m, h or d")
@@ -86,60 +95,51 @@ class Settings(BaseSettings):
 
     @field_validator("confab_log_level", mode="before")
     @classmethod
-    def _capital(cls, value: object) -> object:
+    def _capitalize(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
     @field_validator("confab_time_zone")
     @classmethod
-    def _zone(cls, value: str) -> str:
-        if not time_zones.known(value):
+    def _check_zone(cls, value: str) -> str:
+        if not time_zones.is_time_zone(value):
             raise ValueError(f"there is no time zone {value}")
-        return value
-
-    @field_validator("anthropic_base_url", "slack_api_url", "discord_api_url")
-    @classmethod
-    def _http(cls, value: str) -> str:
-        if not value.startswith(("http://", "https://")):
-            raise ValueError("must begin with http:// or https://")
-        return value
-
-    @field_validator("discord_gateway_url")
-    @classmethod
-    def _socket(cls, value: str) -> str:
-        if not value.startswith(("ws://", "wss://")):
-            raise ValueError("must begin with ws:// or wss://")
         return value
 
     @field_validator("database_url")
     @classmethod
-    def _sqlite(cls, value: str) -> str:
+    def _check_scheme(cls, value: str) -> str:
         scheme = value.partition(":")[0]
         if scheme != "sqlite":
             raise ValueError(f"{scheme} databases are not supported yet; use sqlite:///confab.db")
         return value
 
 
-def read() -> Settings:
-    """The settings. Raises SettingsError with a line for each wrong one."""
-    try:
-        return Settings()
-    except ValidationError as error:
-        raise SettingsError("\n".join(_line(problem) for problem in error.errors())) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            f".env: can't be read ({error}). Let this user read it, as UTF-8, or move it away."
-        ) from None
+def read_settings() -> Settings:
+    """Read core's settings. Raises SettingsError with a line for each wrong one."""
+    (settings,) = read_all([Settings])
+    assert isinstance(settings, Settings)
+    return settings
 
 
-def secrets(settings: Settings) -> list[str]:
-    """The values that must never be seen."""
-    values = (getattr(settings, name) for name in type(settings).model_fields)
-    return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+def read_all(kinds: Iterable[type[EnvironmentSettings]]) -> Sequence[EnvironmentSettings]:
+    """Read settings of several classes, in their order. Raises SettingsError with a line for each wrong one of all."""
+    found: list[EnvironmentSettings] = []
+    lines: list[str] = []
+    for kind in kinds:
+        try:
+            found.append(kind())
+        except ValidationError as error:
+            lines += [_explain(kind, problem["loc"], problem["msg"]) for problem in error.errors()]
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(
+                f".env: can't be read ({error}). Let this user read it, as UTF-8, or move it away."
+            ) from None
+    if lines:
+        raise SettingsError("\n".join(lines))
+    return found
 
 
-def _line(problem: object) -> str:
-    assert isinstance(problem, dict)
-    variable = str(problem["loc"][0]).upper()
-    description = Settings.model_fields[str(problem["loc"][0])].description
-    cause = str(problem["msg"]).removeprefix("Value error, ")
-    return f"{variable}: {cause}. {description}"
+def _explain(kind: type[EnvironmentSettings], place: tuple[int | str, ...], message: str) -> str:
+    """A line for the operator: the variable, what is wrong with it, and what it is for."""
+    name = str(place[0])
+    return f"{name.upper()}: {message.removeprefix('Value error, ')}. {kind.model_fields[name].description}"

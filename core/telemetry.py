@@ -1,4 +1,4 @@
-"""The watch: what the house tells of itself while it works, to whoever counts. It is never told a word of anybody's."""
+"""Telemetry: events for metrics, health checks and log fields. None of them carries a word that a person wrote."""
 
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -46,22 +46,22 @@ class PlatformCalled:
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatSent:
-    """This process has said that it lives."""
+    """The heartbeat of this process was written."""
 
 
 TelemetryEvent = AnswerBegun | QuestionClosed | RequestEnded | PlatformCalled | HeartbeatSent
 Emit = Callable[[TelemetryEvent], None]
-"""Returns at once and never raises."""
+"""A sink of events. It returns at once and never raises."""
 
 
-def discard_event(_sign: TelemetryEvent) -> None:
-    """Nobody counts."""
+def discard_event(_event: TelemetryEvent) -> None:
+    """The sink where no metrics are wanted."""
 
 
-current_question: ContextVar[Mapping[str, str] | None] = ContextVar("answering", default=None)
+current_question: ContextVar[Mapping[str, str] | None] = ContextVar("current_question", default=None)
 """The ids of the question that a task answers: every line logged meanwhile can carry them."""
 
 
 def ids_of(question: Question) -> dict[str, str]:
-    """Where a question stands, as fields of a log line."""
+    """The ids of a question, as fields of a log line."""
     return {"workspace": question.key.workspace, "channel": question.key.channel, "question": question.name}

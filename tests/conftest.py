@@ -1,11 +1,9 @@
 """For every test: no secret may leak; and a clock that stands still."""
 
-from datetime import datetime, timedelta
-
 import pytest
 
+from tests.support.clock import ManualClock
 from tests.support.leaks import Lines, leaks, written
-from tests.support.talk import NOON
 
 LINES = Lines()
 
@@ -30,19 +28,6 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
-class Clock:
-    """Stands still until a test moves it."""
-
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def tick(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
-
-
 def pytest_terminal_summary(terminalreporter):
     """The figures that tests of reliability leave, one line each and all together."""
     passed = [report for name in ("passed", "failed") for report in terminalreporter.getreports(name)]
@@ -58,4 +43,4 @@ def pytest_terminal_summary(terminalreporter):
 
 @pytest.fixture
 def clock():
-    return Clock()
+    return ManualClock()

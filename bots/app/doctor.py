@@ -1,4 +1,4 @@
-"""The check: every service that is configured is asked whether it works, side by side, and nothing is changed there."""
+"""Doctor: health checks of every service that is configured, side by side; nothing is changed there."""
 
 import asyncio
 import json
@@ -6,20 +6,23 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 import click
 
-from bots.app.registry import MISSING, checked, configured
-from bots.ops.logs import Discreet
-from bots.ops.results import CLAUDE, DATABASE, DISCORD, SECONDS, SLACK, CheckResult, Findings, Service, State, together
+from bots.app.configuration import Configuration
+from bots.app.registry import PLATFORMS
+from bots.ops.logs import RedactingFormatter
+from bots.ops.plugin import PlatformPlugin
+from bots.ops.results import CLAUDE, DATABASE, SECONDS, CheckResult, CheckResults, Service, State, run_concurrently
 from core.billing import prices
 from core.claude.client import Claude
 from core.claude.errors import ClaudeError
+from core.domain.clock import system_clock
 from core.domain.errors import SettingsError, StoreUnusable
 from core.domain.models import Lifespan
-from core.settings import Settings, secrets
+from core.settings import Settings
 from core.store import Condition, inspect
 
 T = TypeVar("T")
@@ -49,43 +52,45 @@ MARK, SERVICE = 9, 10  # columns
 log = logging.getLogger(__name__)
 
 
-def report(settings: Settings, as_json: bool) -> bool:
-    """Check everything and print what was found; whether there is no problem."""
-    findings = asyncio.run(found(settings))
-    click.echo(json.dumps([asdict(one) for one in findings], indent=2) if as_json else shown(findings))
+def print_report(configuration: Configuration, as_json: bool) -> bool:
+    """Check everything and print the results; whether there is no problem."""
+    findings = asyncio.run(run_checks(configuration))
+    click.echo(json.dumps([asdict(one) for one in findings], indent=2) if as_json else format_results(findings))
     return not any(one.state == "problem" for one in findings)
 
 
-async def found(settings: Settings) -> list[CheckResult]:
-    """What there is to say of every service, in the same order each time, without a secret."""
-    checks = {service: _platform(settings, service) for service in (SLACK, DISCORD)}
-    checks = {CLAUDE: _claude(settings)} | checks | {DATABASE: _database(settings.database_url, datetime.now(UTC))}
-    findings = [one async for one in together(*(_whole(service, check) for service, check in checks.items()))]
+async def run_checks(configuration: Configuration) -> list[CheckResult]:
+    """Check every service side by side; results come in the same order each time, without a secret."""
+    settings = configuration.core
+    checks: list[tuple[Service, CheckResults]] = [(CLAUDE, _check_claude(settings))]
+    checks += [(Service(plugin.title), _check_platform(plugin, configuration)) for plugin in PLATFORMS]
+    checks += [(DATABASE, _check_database(settings.database_url, system_clock()))]
+    findings = [one async for one in run_concurrently(*(_run_check(service, check) for service, check in checks))]
     if all(one.state == "off" for one in findings if one.service != DATABASE.name):
         findings.append(Service("Confab").problem("settings", "no service is configured", "Set what is named above."))
-    hidden = Discreet(secrets(settings)).hidden
+    hidden = RedactingFormatter(configuration.secrets()).redact
     return [replace(one, says=hidden(one.says), mend=hidden(one.mend)) for one in findings]
 
 
-def shown(findings: Sequence[CheckResult]) -> str:
+def format_results(findings: Sequence[CheckResult]) -> str:
     """A line for each finding, its mend beneath; then how many there are of what is not ok."""
     counted = Counter(one.state for one in findings)
-    amiss = [_counted(counted[state], state) for state in ("problem", "warning") if counted[state]]
-    return "\n".join([*(_lines(one) for one in findings), "", ", ".join(amiss) or "no problem"])
+    amiss = [_count(counted[state], state) for state in ("problem", "warning") if counted[state]]
+    return "\n".join([*(_format_result(one) for one in findings), "", ", ".join(amiss) or "no problem"])
 
 
-def _lines(finding: CheckResult) -> str:
+def _format_result(finding: CheckResult) -> str:
     mark = click.style(f"{finding.state:<{MARK}}", fg=COLOURS[finding.state])
     line = f"{mark}{finding.service:<{SERVICE}}{finding.name}: {finding.says}"
     return f"{line}\n{' ' * (MARK + SERVICE)}{finding.mend}" if finding.mend else line
 
 
-def _counted(number: int, noun: str) -> str:
+def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-async def _whole(service: Service, check: Findings) -> Findings:
-    """What a check finds until it ends, however it ends: one service's failure hides nothing else."""
+async def _run_check(service: Service, check: CheckResults) -> CheckResults:
+    """Run a check to its end, however it ends: one service's failure hides nothing else."""
     try:
         async for finding in check:
             yield finding
@@ -95,67 +100,68 @@ async def _whole(service: Service, check: Findings) -> Findings:
         yield service.problem("check", says, "This is a bug in Confab. Please report it with the log above.")
 
 
-def _platform(settings: Settings, service: Service) -> Findings:
-    """Its check. What that needs is imported before any call is timed."""
-    name = service.name.lower()
-    return checked(name, settings) if configured(settings, name) else _off(service, MISSING[name])
+def _check_platform(plugin: PlatformPlugin[Any], configuration: Configuration) -> CheckResults:
+    """The check of a platform. What it needs is imported before any call is timed."""
+    if configuration.configures(plugin):
+        return plugin.doctor(configuration.platforms[plugin.name], configuration.core)
+    return _report_off(Service(plugin.title), plugin.missing)
 
 
-async def _off(service: Service, mend: str) -> Findings:
+async def _report_off(service: Service, mend: str) -> CheckResults:
     yield service.off(mend)
 
 
-async def _claude(settings: Settings) -> Findings:
+async def _check_claude(settings: Settings) -> CheckResults:
     if settings.anthropic_api_key is None:
         yield CLAUDE.off(UNSET)
         return
     client = Claude(settings.anthropic_api_key.get_secret_value(), settings.anthropic_base_url, silence=SECONDS)
     try:
-        known = [model.id for model in await _in_time(client.models())]
-        yield CLAUDE.ok("key", f"accepted, for {_counted(len(known), 'model')}")
-        wanted = _wanted(settings)
-        told = await asyncio.gather(*(_model(client, *one, known) for one in wanted.items()))
+        known = [model.id for model in await _limit_time(client.models())]
+        yield CLAUDE.ok("key", f"accepted, for {_count(len(known), 'model')}")
+        wanted = _list_models(settings)
+        told = await asyncio.gather(*(_check_model(client, *one, known) for one in wanted.items()))
         usable = [model for model, one in zip(wanted, told, strict=True) if one.works]
-        for finding in (*told, *priced(settings.confab_prices, usable)):
+        for finding in (*told, *check_prices(settings.confab_prices, usable)):
             yield finding
     except ClaudeError as trouble:
-        yield _unasked("key", trouble)
+        yield _explain_trouble("key", trouble)
     finally:
         await client.close()
 
 
-def priced(path: str, models: Iterable[str]) -> Iterator[CheckResult]:
+def check_prices(path: str, models: Iterable[str]) -> Iterator[CheckResult]:
     """What is wrong with the prices of these models, with a price list in the file `path` if there is any."""
     try:
-        known = prices.read(path)
+        known = prices.read_prices(path)
     except SettingsError as error:
         yield CLAUDE.problem("prices", str(error), "Mend the file, or unset CONFAB_PRICES; until then nothing starts.")
         return
     for model in models:
-        if not known.known(model):
+        if not known.has_price(model):
             says = "not known; its costs are not counted, and budgets refuse it"
             yield CLAUDE.warning(f"price of {model}", says, "Add it to the file that CONFAB_PRICES names.")
 
 
-def _wanted(settings: Settings) -> dict[str, str]:
+def _list_models(settings: Settings) -> dict[str, str]:
     """The models that may be asked, each with the variable that names it."""
     fallbacks = dict.fromkeys(settings.confab_fallback_models, "CONFAB_FALLBACK_MODELS")
     return {settings.confab_model: "CONFAB_MODEL"} | fallbacks
 
 
-async def _model(client: Claude, model: str, variable: str, known: Sequence[str]) -> CheckResult:
+async def _check_model(client: Claude, model: str, variable: str, known: Sequence[str]) -> CheckResult:
     name = f"model {model}"
     others = ", ".join([one for one in known if one != model][:NAMED]) or "none is listed"
     mend = f"Set {variable} to another one: {others}."
     try:
-        return _lived(name, await _in_time(client.lifespan(model)), mend)
+        return _describe_lifespan(name, await _limit_time(client.lifespan(model)), mend)
     except ClaudeError as trouble:
         if trouble.kind == "no model":
             return CLAUDE.problem(name, "there is none of that name for this key", mend)
-        return _unasked(name, trouble)
+        return _explain_trouble(name, trouble)
 
 
-def _lived(name: str, lifespan: Lifespan, mend: str) -> CheckResult:
+def _describe_lifespan(name: str, lifespan: Lifespan, mend: str) -> CheckResult:
     on = f" on {lifespan.retires_at:%Y-%m-%d}" if lifespan.retires_at else ""
     if lifespan.lifecycle == "retired":
         return CLAUDE.problem(name, f"retired{on}", mend)
@@ -164,12 +170,12 @@ def _lived(name: str, lifespan: Lifespan, mend: str) -> CheckResult:
     return CLAUDE.ok(name, "active")
 
 
-def _unasked(name: str, trouble: ClaudeError) -> CheckResult:
+def _explain_trouble(name: str, trouble: ClaudeError) -> CheckResult:
     says, mend = TROUBLES.get(trouble.kind, (trouble.kind, LATER))
     return CLAUDE.problem(name, f"{says} ({trouble.detail.strip()})", mend)
 
 
-async def _in_time(call: Awaitable[T]) -> T:
+async def _limit_time(call: Awaitable[T]) -> T:
     try:
         async with asyncio.timeout(SECONDS):
             return await call
@@ -177,7 +183,7 @@ async def _in_time(call: Awaitable[T]) -> T:
         raise ClaudeError("unreachable", "", f"after {SECONDS:g} seconds") from None
 
 
-async def _database(url: str, now: datetime) -> Findings:
+async def _check_database(url: str, now: datetime) -> CheckResults:
     try:
         condition = await inspect(url, busy=timedelta(seconds=SECONDS))
     except StoreUnusable as error:
@@ -185,13 +191,13 @@ async def _database(url: str, now: datetime) -> Findings:
         cause, _, mend = why.partition("; ")
         yield DATABASE.problem("file", f"{what.removeprefix('The database ')}: {cause}", _sentence(mend))
         return
-    yield _file(condition)
+    yield _describe_file(condition)
     if condition.free is not None:
-        yield disk(condition.free)
-    yield questions(condition.waiting, condition.oldest, now)
+        yield describe_disk(condition.free)
+    yield describe_questions(condition.waiting, condition.oldest, now)
 
 
-def _file(condition: Condition) -> CheckResult:
+def _describe_file(condition: Condition) -> CheckResult:
     if condition.free is None:
         return DATABASE.warning(
             "file", "in memory; a restart forgets everything", "Set DATABASE_URL=sqlite:///confab.db"
@@ -203,14 +209,14 @@ def _file(condition: Condition) -> CheckResult:
     return DATABASE.ok("file", says)
 
 
-def disk(free: int) -> CheckResult:
+def describe_disk(free: int) -> CheckResult:
     """What there is to say of so many bytes that are free."""
     if free < LOW:
         return DATABASE.warning("disk", f"only {_megabytes(free)} are free", "Make room, or name another DATABASE_URL.")
     return DATABASE.ok("disk", f"{_megabytes(free)} are free")
 
 
-def questions(count: int, oldest: datetime | None, now: datetime) -> CheckResult:
+def describe_questions(count: int, oldest: datetime | None, now: datetime) -> CheckResult:
     """What there is to say of so many open questions, the oldest asked at that moment."""
     if oldest is None:
         return DATABASE.ok("questions", "none waits for its answer")

@@ -1,70 +1,73 @@
-"""Health: whether this process lives, whether it is connected, and what it counts, over HTTP."""
+"""Health: liveness, readiness and metrics of this process, over HTTP."""
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from bots.app.supervisor import Supervisor
 from bots.ops.metrics import Metrics
+from core.domain.clock import Clock, system_clock
 from core.domain.errors import StoreUnavailable
 from core.store.protocols import Questions
 from core.telemetry import HeartbeatSent, TelemetryEvent
 
-LATE = 10.0  # seconds without a beat after which other processes take our questions over
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+LATE = 10.0  # seconds without a heartbeat after which other processes take our questions over
 
 
 class Health:
-    """A watch that can be asked. `clock` counts seconds, `now` tells the time of day."""
+    """Liveness and readiness probes. `seconds` is a monotonic clock, `clock` tells the time of day.
+
+    It is told of every telemetry event.
+    """
 
     def __init__(
-        self, questions: Questions, clock: Callable[[], float] = time.monotonic, now: Callable[[], datetime] = _now
+        self, questions: Questions, seconds: Callable[[], float] = time.monotonic, clock: Clock = system_clock
     ) -> None:
         self._questions = questions
+        self._seconds = seconds
         self._clock = clock
-        self._now = now
-        self._beaten = clock()
-        self._metrics = Metrics(now)
-        self._connections: Sequence[Supervisor] = ()
+        self._beat_at = seconds()
+        self._metrics = Metrics(clock)
+        self._supervisors: Sequence[Supervisor] = ()
 
-    def __call__(self, sign: TelemetryEvent) -> None:
-        if isinstance(sign, HeartbeatSent):
-            self._beaten = self._clock()
-        self._metrics(sign)
+    def __call__(self, event: TelemetryEvent) -> None:
+        if isinstance(event, HeartbeatSent):
+            self._beat_at = self._seconds()
+        self._metrics(event)
 
-    def routes(self, connections: Sequence[Supervisor]) -> list[web.RouteDef]:
-        """Where the state of this process and of `connections` is told."""
-        self._connections = connections
-        return [web.get("/healthz", self._alive), web.get("/readyz", self._ready), web.get("/metrics", self._counted)]
+    def routes(self, supervisors: Sequence[Supervisor]) -> list[web.RouteDef]:
+        """Return the routes that tell the state of this process and of the platforms that `supervisors` run."""
+        self._supervisors = supervisors
+        return [
+            web.get("/healthz", self._answer_healthz),
+            web.get("/readyz", self._answer_readyz),
+            web.get("/metrics", self._answer_metrics),
+        ]
 
-    async def _alive(self, request: web.Request) -> web.Response:
-        silent = self._clock() - self._beaten
+    async def _answer_healthz(self, request: web.Request) -> web.Response:
+        silent = self._seconds() - self._beat_at
         told = {"alive": silent < LATE, "seconds_since_beat": round(silent, 1)}
         return web.json_response(told, status=200 if told["alive"] else 503)
 
-    async def _ready(self, request: web.Request) -> web.Response:
-        offline = {one.platform.name: one.offline for one in self._connections}
+    async def _answer_readyz(self, request: web.Request) -> web.Response:
+        offline = {one.platform.name: one.offline for one in self._supervisors}
         told: dict[str, object] = {"ready": not any(offline.values())}
         told["platforms"] = {name: why or "connected" for name, why in offline.items()}
         try:
             waiting, oldest = await self._questions.count_open()
-            age = (self._now() - oldest).total_seconds() if oldest else 0.0
+            age = (self._clock() - oldest).total_seconds() if oldest else 0.0
             told |= {"open_questions": waiting, "oldest_question_seconds": round(age, 1)}
         except StoreUnavailable:
             told |= {"ready": False, "database": "can't be read just now"}
         return web.json_response(told, status=200 if told["ready"] else 503)
 
-    async def _counted(self, request: web.Request) -> web.Response:
+    async def _answer_metrics(self, request: web.Request) -> web.Response:
         try:
             waiting, oldest = await self._questions.count_open()
         except StoreUnavailable:
             raise web.HTTPServiceUnavailable from None
-        connected = {one.platform.name: not one.offline for one in self._connections}
-        body = self._metrics.text(waiting, oldest, connected)
+        connected = {one.platform.name: not one.offline for one in self._supervisors}
+        body = self._metrics.render(waiting, oldest, connected)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})

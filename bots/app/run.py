@@ -1,4 +1,4 @@
-"""Running: the store, Claude and the platforms are put together here, and taken apart in order."""
+"""Composition root: puts store, Claude, platforms and HTTP server together, and shuts them down in order."""
 
 import asyncio
 import logging
@@ -7,12 +7,15 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-from bots.app import registry
+from aiohttp import web
+
+from bots.app.configuration import Configuration, open_platforms, select_platforms
 from bots.app.health import Health
 from bots.app.supervisor import Supervisor
 from bots.ops.http_server import HttpServer
+from bots.ops.plugin import PlatformResources
 from core.answering.assistant import Assistant
 from core.answering.budget_alerts import Warned
 from core.answering.completions import Completions
@@ -20,6 +23,7 @@ from core.answering.policy import Rules
 from core.billing import prices
 from core.claude.client import Claude
 from core.claude.metering import Metering
+from core.domain.clock import system_clock
 from core.domain.events import Ingest
 from core.domain.personas import Persona
 from core.domain.platform import Platform
@@ -35,12 +39,8 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 log = logging.getLogger(__name__)
 
 
-def clock() -> datetime:
-    return datetime.now(UTC)
-
-
-def claude(settings: Settings) -> Claude:
-    """Claude where a key is set, the stand-in otherwise."""
+def make_claude(settings: Settings) -> Claude:
+    """Make the client of Claude where a key is set, of the stand-in otherwise."""
     if settings.anthropic_api_key is not None:
         return Claude(settings.anthropic_api_key.get_secret_value(), settings.anthropic_base_url)
     from core.claude.offline import OfflineTransport  # noqa: PLC0415  most never need it
@@ -48,8 +48,8 @@ def claude(settings: Settings) -> Claude:
     return Claude("stand-in", settings.anthropic_base_url, OfflineTransport())
 
 
-def rules(settings: Settings) -> Rules:
-    """What the settings decide for all places."""
+def make_rules(settings: Settings) -> Rules:
+    """Turn settings into what they decide for all places."""
     return Rules(
         defaults=Persona(system=settings.confab_persona or None, model=settings.confab_model),
         fallbacks=settings.confab_fallback_models,
@@ -62,32 +62,37 @@ def rules(settings: Settings) -> Rules:
 
 
 @asynccontextmanager
-async def assembled(
+async def assemble(
     settings: Settings, platforms: Sequence[Platform], store: Store, emit: Emit = discard_event
 ) -> AsyncIterator[Assistant]:
-    """An assistant over `store` that answers while this lasts. What is not answered at its end is left to the next."""
-    client = claude(settings)
+    """Assemble an assistant over `store` that answers while this lasts.
+
+    What is not answered at its end is left to the next process.
+    """
+    client = make_claude(settings)
     named = {platform.name: platform for platform in platforms}
-    metering = Metering(client, store.ledger, prices.read(settings.confab_prices), clock, emit=emit, warn=Warned(named))
+    metering = Metering(
+        client, store.ledger, prices.read_prices(settings.confab_prices), system_clock, emit=emit, warn=Warned(named)
+    )
     assistant = Assistant(
         store,
-        completions=Completions(client, metering, store.notes, clock),
+        completions=Completions(client, metering, store.notes, system_clock),
         platforms=named,
-        rules=rules(settings),
-        clock=clock,
-        process=f"{socket.gethostname()}:{os.getpid()}:{clock():%H%M%S}",
+        rules=make_rules(settings),
+        clock=system_clock,
+        process=f"{socket.gethostname()}:{os.getpid()}:{system_clock():%H%M%S}",
         emit=emit,
     )
     try:
-        async with answering(assistant):
+        async with run_worker(assistant):
             yield assistant
     finally:
         await client.close()
 
 
 @asynccontextmanager
-async def answering(assistant: Assistant) -> AsyncIterator[None]:
-    """The floor is open while this lasts."""
+async def run_worker(assistant: Assistant) -> AsyncIterator[None]:
+    """Claim and answer questions while this lasts."""
     async with asyncio.TaskGroup() as group:
         running = group.create_task(assistant.worker.run())
         try:
@@ -101,29 +106,28 @@ async def chat(settings: Settings, platform: Platform) -> None:
     """Talk on one platform until its words end; open questions are answered before this returns."""
     store = await open_store(settings.database_url, stale=CHAT_STALE)
     try:
-        async with assembled(settings, [platform], store) as assistant:
+        async with assemble(settings, [platform], store) as assistant:
             await platform.run(assistant.ingest)
             await assistant.worker.idle()
     finally:
         await store.shut()
 
 
-async def serve(settings: Settings, only: str | None = None) -> None:
+async def serve(configuration: Configuration, only: str | None = None) -> None:
     """Answer on every platform whose tokens are set, or on `only` one, until a signal.
 
     Raises SettingsError, StoreUnusable.
     """
-    names = registry.wanted(settings, only)
-    stop = stopping()
+    plugins, settings = select_platforms(configuration, only), configuration.core
+    stop = catch_signals()
     if settings.anthropic_api_key is None:
         log.warning("ANTHROPIC_API_KEY: not set, so a stand-in answers in Claude's place, and says so")
-    server = HttpServer()
     store = await open_store(settings.database_url)
     try:
         health = Health(store.questions)
-        found = registry.opened(names, settings, store.notes, server.mounted, health)
-        async with listening(settings, server):
-            await answer(settings, found, store, health=health, server=server, stop=stop)
+        opened = open_platforms(plugins, configuration, PlatformResources(settings, store.notes, health))
+        platforms, routes = [one.platform for one in opened], [route for one in opened for route in one.routes]
+        await answer(settings, platforms, store, health=health, routes=routes, stop=stop)
     finally:
         await store.shut()
 
@@ -134,56 +138,57 @@ async def answer(
     store: Store,
     *,
     health: Health,
-    server: HttpServer,
     stop: asyncio.Event,
+    routes: Sequence[web.RouteDef] = (),
     grace: float = GRACE,
 ) -> None:
     """Answer until `stop`; then take up nothing new, give answers under way `grace` seconds, and leave.
 
-    Until the end the platforms are heard, so that what is said meanwhile waits for the next start.
+    Until the end the platforms are heard, so that what is said meanwhile waits for the next start. `routes` are the
+    platforms' and are served beside those of `health`. Raises SettingsError.
     """
-    connections = [Supervisor(platform) for platform in platforms]
-    with server.mounted(health.routes(connections)):
-        async with (
-            assembled(settings, platforms, store, health) as assistant,
-            connected(connections, assistant.ingest),
-        ):
-            log.info("started: %s", ", ".join(platform.name for platform in platforms))
-            await stop.wait()
-            log.info("stopping; answers under way get %g seconds", grace)
-            await assistant.worker.drain(grace)
+    supervisors = [Supervisor(platform) for platform in platforms]
+    async with (
+        listen_http(settings, HttpServer([*health.routes(supervisors), *routes])),
+        assemble(settings, platforms, store, health) as assistant,
+        connect_platforms(supervisors, assistant.ingest),
+    ):
+        log.info("started: %s", ", ".join(platform.name for platform in platforms))
+        await stop.wait()
+        log.info("stopping; answers under way get %g seconds", grace)
+        await assistant.worker.drain(grace)
     log.info("stopped")
 
 
 @asynccontextmanager
-async def listening(settings: Settings, server: HttpServer) -> AsyncIterator[None]:
-    """HTTP while this lasts, where a port is set. Raises SettingsError."""
+async def listen_http(settings: Settings, server: HttpServer) -> AsyncIterator[None]:
+    """Serve HTTP while this lasts, where a port is set. Raises SettingsError."""
     if settings.confab_http_port is None:
         yield
         return
-    async with server.served(settings.confab_http_host, settings.confab_http_port) as port:
+    async with server.serve(settings.confab_http_host, settings.confab_http_port) as port:
         log.info("listening on http://%s:%d", settings.confab_http_host, port)
         yield
 
 
 @asynccontextmanager
-async def connected(connections: Sequence[Supervisor], ingest: Ingest) -> AsyncIterator[None]:
-    """Each platform, heard while this lasts, and let go at its end."""
+async def connect_platforms(supervisors: Sequence[Supervisor], ingest: Ingest) -> AsyncIterator[None]:
+    """Keep each platform running while this lasts, and close it at the end."""
     try:
         async with asyncio.TaskGroup() as group:
-            running = [group.create_task(one.run(ingest), name=one.platform.name) for one in connections]
+            running = [group.create_task(one.run(ingest), name=one.platform.name) for one in supervisors]
             try:
                 yield
             finally:
                 for task in running:
                     task.cancel()
     finally:
-        for one in connections:
+        for one in supervisors:
             await one.platform.close()
 
 
-def stopping() -> asyncio.Event:
-    """Set by SIGTERM and SIGINT. The one after that is the system's to carry out: it ends us at once."""
+def catch_signals() -> asyncio.Event:
+    """Return an event that SIGTERM or SIGINT sets. The next one is the system's to carry out: it ends us at once."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
 
     def begin() -> None:

@@ -1,12 +1,13 @@
-"""A connection: one platform, kept running whatever befalls it."""
+"""Supervisor: restarts a platform with exponential backoff, so that no failure reaches its neighbours."""
 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, wait_exponential_jitter
 
+from core.domain.clock import Sleep
 from core.domain.errors import CannotConnect
 from core.domain.events import Ingest
 from core.domain.platform import Platform
@@ -18,12 +19,12 @@ log = logging.getLogger(__name__)
 
 
 class Supervisor:
-    """Runs a platform again each time it fails, so that no failure reaches its neighbours."""
+    """Runs one platform, and restarts it each time it fails or returns."""
 
     def __init__(
         self,
         platform: Platform,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        sleep: Sleep = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.platform = platform
@@ -37,12 +38,12 @@ class Supervisor:
         return self._failure or self.platform.offline
 
     async def run(self, ingest: Ingest) -> None:
-        """Keep the platform running until cancelled. After it ran well for a while, it is at once run again."""
-        retrying = AsyncRetrying(retry=retry_if_result(_failed), wait=_pause, sleep=self._sleep)
+        """Keep the platform running until cancelled. After it ran well for a while, it is restarted at once."""
+        retrying = AsyncRetrying(retry=retry_if_result(_is_failure), wait=_choose_pause, sleep=self._sleep)
         while True:
-            await retrying(self._ended, ingest)
+            await retrying(self._run_once, ingest)
 
-    async def _ended(self, ingest: Ingest) -> Exception | None:
+    async def _run_once(self, ingest: Ingest) -> Exception | None:
         """Run the platform to its end, and say what ended it, or None if it ran well before."""
         began, self._failure = self._clock(), ""
         try:
@@ -50,10 +51,10 @@ class Supervisor:
             failure: Exception = RuntimeError("it stopped without a word")
         except Exception as error:
             failure = error
-        self._note(failure)
+        self._record(failure)
         return failure if self._clock() - began < WELL else None
 
-    def _note(self, failure: Exception) -> None:
+    def _record(self, failure: Exception) -> None:
         name = self.platform.name
         if isinstance(failure, CannotConnect):
             log.error("%s refuses to connect: %s", name, failure)
@@ -63,12 +64,12 @@ class Supervisor:
             self._failure = f"failed: {type(failure).__name__}"
 
 
-def _failed(failure: Exception | None) -> bool:
+def _is_failure(failure: Exception | None) -> bool:
     return failure is not None
 
 
-def _pause(state: RetryCallState) -> float:
-    """Longer each time, with jitter; at once the longest for who will go on refusing."""
+def _choose_pause(state: RetryCallState) -> float:
+    """Exponential backoff with jitter; the longest pause at once after a platform that will go on refusing."""
     if state.outcome and isinstance(state.outcome.result(), CannotConnect):
         return LONGEST_PAUSE
     return wait_exponential_jitter(max=LONGEST_PAUSE)(state)

@@ -5,11 +5,11 @@ import getpass
 import time
 from collections import defaultdict
 from collections.abc import Set as AbstractSet
-from datetime import UTC, datetime
 
 from bots.console.terminal import Terminal
 from core.commands import TABLE
-from core.commands.registry import missing
+from core.commands.registry import find_missing_text
+from core.domain.clock import Clock, system_clock
 from core.domain.errors import CannotShow
 from core.domain.events import Commanded, Ingest, Posted
 from core.domain.messages import Asks, Attachment, History, Message, Question, Rank, Reach
@@ -29,19 +29,20 @@ class Console:
     name = "console"
     offline = ""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock = system_clock) -> None:
+        self._clock = clock
         self.terminal = Terminal()
         self._person = getpass.getuser()
         self._channel = "general"
-        self._thread = f"{datetime.now():%Y-%m-%d}"
+        self._thread = f"{clock().astimezone():%Y-%m-%d}"
         self._answered: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
     async def run(self, ingest: Ingest) -> None:
         if self.terminal.screen:
             self.terminal.write(WELCOME)
         while (line := await self.terminal.line(f"{self._person} in #{self._channel}> ")) is not None:
-            if line.strip() and not self._moved(line.strip()):
-                await self._tell(line.strip(), ingest)
+            if line.strip() and not self._apply_move(line.strip()):
+                await self._ingest_line(line.strip(), ingest)
 
     async def surface(self, question: Question) -> "ConsoleSurface":
         return ConsoleSurface(self, question)
@@ -52,28 +53,28 @@ class Console:
     async def close(self) -> None:
         """The terminal is not ours to close."""
 
-    def answered(self, name: str) -> None:
+    def mark_answered(self, name: str) -> None:
         self._answered[name].set()
 
-    def _moved(self, line: str) -> bool:
-        """Whether the line only says who speaks, and where."""
+    def _apply_move(self, line: str) -> bool:
+        """Take up who speaks, and where; whether the line only said that."""
         match line.split(maxsplit=1):
             case ["/as", name]:
                 self._person = name
             case ["/channel", name]:
                 self._channel = name.lstrip("#")
             case ["/new"]:
-                self._thread = datetime.now().isoformat(timespec="seconds")
+                self._thread = f"{self._clock().astimezone():%Y-%m-%dT%H:%M:%S}"
             case _:
                 return False
         return True
 
-    async def _tell(self, line: str, ingest: Ingest) -> None:
-        """Tell one line and wait until it is answered; the long text that a command still needs is asked for."""
-        at, name = datetime.now(UTC), str(time.time_ns())
+    async def _ingest_line(self, line: str, ingest: Ingest) -> None:
+        """Ingest one line and wait until it is answered; the long text that a command still needs is asked for."""
+        at, name = self._clock(), str(time.time_ns())
         key = Key(WORKSPACE, self._channel, self._thread)
         if line.startswith("/"):
-            needed = missing(TABLE, line[1:], {})
+            needed = find_missing_text(TABLE, line[1:], {})
             text = {needed[1].name: await self.terminal.line(f"{needed[1].about}: ") or ""} if needed else {}
             await ingest(Commanded(name, key, self._person, line[1:], at, text))
         else:
@@ -106,4 +107,14 @@ class ConsoleSurface:
         for file in reply.files:
             self._console.terminal.verbatim(file.words)
         await reply.record_page(f"{self._question.name}.1")
-        self._console.answered(self._question.name)
+        self._console.mark_answered(self._question.name)
+
+    async def show_plainly(self, reply: ReplyView, text: str) -> None:
+        """The words as they are, not drawn."""
+        self._console.terminal.plainly("\n\n".join([text, *(file.words for file in reply.files)]))
+        await reply.record_page(f"{self._question.name}.1")
+        self._console.mark_answered(self._question.name)
+
+    async def show_notice(self, reply: ReplyView, notice: str) -> None:
+        self._console.terminal.plainly(notice)
+        self._console.mark_answered(self._question.name)

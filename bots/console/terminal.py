@@ -1,6 +1,7 @@
-"""The terminal: lines that a person types, and a text that grows in front of them."""
+"""Terminal input and output: lines that a person types, and a text that grows in front of them."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from threading import Thread
 
@@ -30,6 +31,12 @@ class Terminal:
     def verbatim(self, text: str) -> None:
         """Lines as they are, not folded and not drawn."""
         self._console.print(text, markup=False, soft_wrap=True)
+
+    def plainly(self, text: str) -> None:
+        """Lines past the library that draws; what the terminal has no letter for is escaped."""
+        encoding = sys.stdout.encoding
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        sys.stdout.flush()
 
     async def grow(self, texts: AsyncIterator[str]) -> None:
         """Show a text while it changes, and at last whole."""

@@ -2,16 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
+from core.domain.clock import Sleep
 from core.domain.errors import StoreUnavailable
 from core.domain.events import Commanded, Event, Ingest, Pressed, Receipt
 
 SHORT, LONG = 0.5, 30.0  # seconds between two tries, the first and at most
 
 log = logging.getLogger(__name__)
-
-Sleep = Callable[[float], Awaitable[None]]
 
 
 async def persist(ingest: Ingest, event: Event, sleep: Sleep = asyncio.sleep) -> Receipt:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from bots.delivery.at_least_once import persist
+from core.domain.clock import Sleep
 from core.domain.events import Backfilled, Deleted, Edited, Event, Ingest, MissedRange, Posted, Receipt
 
 SETTLE = 3.0  # seconds in which a platform tells by itself what it kept for us
@@ -26,7 +27,7 @@ Place = tuple[str, str, str]
 class Backfill:
     """Hears for a platform, and after each gap looks for what was missed in it, one workspace after the other."""
 
-    def __init__(self, ingest: Ingest, find: Find, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+    def __init__(self, ingest: Ingest, find: Find, sleep: Sleep = asyncio.sleep) -> None:
         self._hear = ingest
         self._find = find
         self._sleep = sleep

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import re
 import secrets
 from collections.abc import Collection, Sequence
 from functools import partial
@@ -26,13 +25,15 @@ from bots.discord.intake import Hearing, us
 from bots.discord.interactions import DEFER, Interactions
 from bots.discord.invite import SWITCHES
 from bots.discord.names import Names
-from bots.discord.publisher import Pause
 from bots.discord.ranks import Ranks
+from bots.discord.settings import DiscordSettings
+from bots.discord.shielded_calls import Inflight
 from bots.discord.surface import DiscordSurface, House
 from bots.discord.throttle import EDIT, Pace
 from bots.discord.tracing import counted
 from core.commands import TABLE
-from core.domain.errors import CannotConnect, CannotShow, SettingsError
+from core.domain.clock import Sleep
+from core.domain.errors import CannotConnect, CannotShow
 from core.domain.events import Ingest
 from core.domain.messages import Question
 from core.settings import Settings
@@ -40,7 +41,6 @@ from core.store.protocols import Notes
 from core.telemetry import Emit, discard_event
 
 API, GATEWAY = "https://discord.com/api/v10", "wss://gateway.discord.gg/"
-TOKEN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+")
 RECONNECT = 5.0  # seconds before we connect again after the library gave up
 
 CLOSED = {
@@ -73,7 +73,7 @@ class Discord:
         silence: float = SILENCE,
         edit: float = EDIT,
         defer: float = DEFER,
-        pause: Pause = asyncio.sleep,
+        pause: Sleep = asyncio.sleep,
     ) -> None:
         self._token, self._notes, self._emit = token, notes, emit
         self._api, self._gateway = api_url, gateway_url
@@ -85,29 +85,23 @@ class Discord:
         self._catching_up: Backfill | None = None
         self._interactions: Interactions | None = None
         self._online = asyncio.Event()
-        self._rest = Rest(self._http)
+        self._inflight = Inflight(api_url)
+        self._rest = Rest(self._http, self._inflight)
         self._names = Names(self._rest)
-        self._ranks = Ranks(lambda: self._connected)
+        self._ranks = Ranks(self._rest, lambda: self._connected)
         self._pace = Pace(edit)
 
     @classmethod
-    def of(cls, settings: Settings, notes: Notes, emit: Emit = discard_event) -> Self | None:
-        """Discord as the settings have it, or None if no token is set. Raises SettingsError."""
-        if settings.discord_bot_token is None:
-            return None
-        token = settings.discord_bot_token.get_secret_value()
-        if not TOKEN.fullmatch(token):
-            raise SettingsError("DISCORD_BOT_TOKEN: a bot's token has three parts with dots between them.")
-        ids, count = settings.discord_shard_ids, settings.discord_shard_count
-        if ids and (count is None or not all(0 <= one < count for one in ids)):
-            raise SettingsError("DISCORD_SHARD_IDS: needs DISCORD_SHARD_COUNT, and ids from 0 to one less than it.")
+    def of(cls, settings: DiscordSettings, core: Settings, notes: Notes, emit: Emit = discard_event) -> Self:
+        """Discord as the settings have it. Raises SettingsError."""
+        settings.check_token()
         return cls(
-            token,
+            settings.token,
             notes,
             api_url=settings.discord_api_url.rstrip("/"),
             gateway_url=settings.discord_gateway_url,
-            shards=(ids or None, count),
-            managers=settings.confab_managers,
+            shards=(settings.discord_shard_ids or None, settings.discord_shard_count),
+            managers=core.confab_managers,
             emit=emit,
         )
 
@@ -134,6 +128,7 @@ class Discord:
                 await self._hearing.stop()
 
     async def close(self) -> None:
+        await self._inflight.close()
         if self._client is not None:
             await self._client.close()
 
@@ -148,12 +143,13 @@ class Discord:
     def client(self, ingest: Ingest) -> Client:
         """A new client with our commands. Once it is logged in, requests go through it."""
         self._interactions = Interactions(ingest, TABLE, self._defer)
-        self._hearing = self._hearing or Hearing(ingest, lambda: self._connected, self._names)
+        self._hearing = self._hearing or Hearing(ingest, lambda: self._connected, self._names, self._ranks, self._rest)
         client = Client(
             self._hearing.tell,
             self._notes,
             content=self._content,
             shards=self._shards,
+            inflight=self._inflight,
             trace=fenced(counted(self._emit, self._api)),
             quick=self._quick,
             silence=self._silence,

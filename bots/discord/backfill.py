@@ -10,7 +10,7 @@ from bots.discord.client import MOST, Rest
 from bots.discord.errors import patiently
 from bots.discord.intake import place, us
 from bots.discord.parse import DIRECT, ChannelPlace, Json, Us
-from bots.discord.publisher import Pause
+from core.domain.clock import Sleep
 from core.domain.errors import CannotShow
 from core.domain.events import MissedRange, Posted
 from core.domain.messages import Asks
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 class Search:
     """Looks for what was missed, through the client that is connected then."""
 
-    def __init__(self, rest: Rest, client: Callable[[], discord.Client], pause: Pause) -> None:
+    def __init__(self, rest: Rest, client: Callable[[], discord.Client], pause: Sleep) -> None:
         self._rest = rest
         self._client = client
         self._pause = pause

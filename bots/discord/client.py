@@ -1,26 +1,35 @@
-"""REST: the requests that we make, one method each. The library keeps Discord's rate limits."""
+"""REST: the requests that we make, one method each. The library keeps the rate limits of single routes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from io import BytesIO
-from typing import Any
+from typing import Any, TypeVar
 
 import discord
 from discord.http import HTTPClient, MultipartParameters, Route, handle_message_parameters
 
 from bots.discord.errors import THREAD_EXISTS
+from bots.discord.outbound_budget import Urgency
 from bots.discord.parse import Json
+from bots.discord.shielded_calls import Inflight, urgent
 from core.domain.messages import File
 
 ORIGINAL = "@original"
 EPHEMERAL = 64  # a message's flag
 MOST = 100  # messages that one request lists
 
+Answer = TypeVar("Answer")
+
 
 class Rest:
-    """Requests over whatever client is logged in now. Each raises what the library raises."""
+    """Requests over whatever client is logged in now. Each raises what the library raises, TimeoutError, and Busy."""
 
-    def __init__(self, http: Callable[[], HTTPClient]) -> None:
+    def __init__(self, http: Callable[[], HTTPClient], inflight: Inflight) -> None:
         self._http = http
+        self._inflight = inflight
+
+    async def run(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
+        """A request that has no method here."""
+        return await self._inflight.run(call)
 
     async def listed(self, channel: str, **where: str) -> list[Json]:
         """Up to 100 messages, oldest first: the newest, or those right `before`, `after` or `around` one."""
@@ -41,9 +50,10 @@ class Rest:
     async def person(self, guild: str | None, person: str) -> Json:
         """A member of a server, or an account."""
         if guild is None:
-            found: Json = await self._request("GET", "/users/{user_id}", user_id=person)
+            route = Route("GET", "/users/{user_id}", user_id=person)
         else:
-            found = await self._request("GET", "/guilds/{guild_id}/members/{user_id}", guild_id=guild, user_id=person)
+            route = Route("GET", "/guilds/{guild_id}/members/{user_id}", guild_id=guild, user_id=person)
+        found: Json = await self._inflight.run(lambda: self._http().request(route), Urgency.LOOKUP)
         return found
 
     async def post(self, channel: str, content: str, nonce: str, reply_to: str | None = None) -> str:
@@ -54,22 +64,24 @@ class Rest:
         reference: Any = discord.utils.MISSING
         if reply_to:
             reference = {"message_id": reply_to, "channel_id": channel, "fail_if_not_exists": False}
-        with _body(content, nonce=nonce, message_reference=reference) as body:
-            return str((await self._http().send_message(int(channel), params=body))["id"])
+        body = _body(content, nonce=nonce, message_reference=reference)
+        found = await self._request("POST", "/channels/{channel_id}/messages", body, channel_id=channel)
+        return str(found["id"])
 
     async def edit(self, channel: str, message: str, content: str, files: Sequence[File] = ()) -> None:
-        with _body(content, attachments=_files(files)) as body:
-            await self._http().edit_message(int(channel), int(message), params=body)
+        body = _body(content, attachments=_files(files))
+        path = "/channels/{channel_id}/messages/{message_id}"
+        await self._request("PATCH", path, body, channel_id=channel, message_id=message)
 
     async def delete(self, channel: str, message: str) -> None:
-        await self._http().delete_message(int(channel), int(message))
+        await self._inflight.run(lambda: self._http().delete_message(int(channel), int(message)))
 
     async def direct(self, person: str) -> str:
         """The channel of direct messages with a person, opened if there is none."""
         return str((await self._request("POST", "/users/@me/channels", json={"recipient_id": person}))["id"])
 
     async def typing(self, channel: str) -> None:
-        await self._http().send_typing(int(channel))
+        await self._inflight.run(lambda: self._http().send_typing(int(channel)), Urgency.TYPING)
 
     async def open_thread(self, channel: str, message: str, name: str) -> None:
         """Open a thread on a message, if it has none yet. The thread takes the message's id."""
@@ -91,35 +103,42 @@ class Rest:
     async def edit_answer(
         self, application: str, token: str, message: str, content: str, files: Sequence[File] = ()
     ) -> None:
-        with _body(content, attachments=_files(files)) as body:
-            await self._by_token("PATCH", application, token, message, body)
+        await self._by_token("PATCH", application, token, message, _body(content, attachments=_files(files)))
 
     async def delete_answer(self, application: str, token: str, message: str) -> None:
         await self._by_token("DELETE", application, token, message)
 
     async def follow(self, application: str, token: str, content: str) -> str:
         """One more answer to an interaction, that only its person sees; its id."""
-        flags = discord.MessageFlags(ephemeral=True, suppress_embeds=True)
-        with _body(content, flags=flags) as body:
-            path = "/webhooks/{webhook_id}/{webhook_token}"
+        body = _body(content, flags=discord.MessageFlags(ephemeral=True, suppress_embeds=True))
+        path = "/webhooks/{webhook_id}/{webhook_token}"
+        with urgent(Urgency.FINAL):
             found = await self._request("POST", path, body, webhook_id=application, webhook_token=token)
         return str(found["id"])
 
     async def file(self, url: str) -> bytes:
         """A file from the CDN, which is not shown our token."""
-        return await self._http().get_from_cdn(url)
+        return await self._inflight.run(lambda: self._http().get_from_cdn(url))
 
     async def _by_token(
         self, method: str, application: str, token: str, message: str, body: MultipartParameters | None = None
     ) -> Any:
         path = f"/webhooks/{{webhook_id}}/{{webhook_token}}/messages/{message}"
-        return await self._request(method, path, body, webhook_id=application, webhook_token=token)
+        with urgent(Urgency.FINAL):  # it takes no slot, so none need be left to others
+            return await self._request(method, path, body, webhook_id=application, webhook_token=token)
 
     async def _request(self, method: str, path: str, body: MultipartParameters | None = None, /, **named: Any) -> Any:
         sent: Json = {name: named.pop(name) for name in ("params", "json") if name in named}
-        if body is not None:
+        route = Route(method, path, **named)
+        return await self._inflight.run(lambda: self._sent(route, sent, body))
+
+    async def _sent(self, route: Route, sent: Json, body: MultipartParameters | None) -> Any:
+        """The request itself; its files are open until it ended, also if nobody waits for it any more."""
+        if body is None:
+            return await self._http().request(route, **sent)
+        with body:
             sent = {"form": body.multipart, "files": body.files} if body.files else {"json": body.payload}
-        return await self._http().request(Route(method, path, **named), **sent)
+            return await self._http().request(route, **sent)
 
 
 def _body(content: str, **options: Any) -> MultipartParameters:

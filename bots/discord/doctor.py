@@ -1,4 +1,4 @@
-"""What Discord says of our token: which switches are on, what we may do in each server, which commands it knows."""
+"""Doctor of Discord: health checks of token, intents, permissions in each server, commands and connections."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -11,11 +11,13 @@ from discord.app_commands import CommandTree
 from discord.http import Route
 
 from bots.discord import slash
-from bots.discord.invite import SWITCHES, invite, permissions
+from bots.discord.invite import SWITCHES, build_invite_url, build_permissions
 from bots.discord.parse import Json
-from bots.ops.results import DISCORD, SECONDS, CheckResult, Findings, together
+from bots.discord.settings import DiscordSettings
+from bots.ops.results import SECONDS, CheckResult, CheckResults, Service, run_concurrently
 from core.commands import TABLE
-from core.settings import Settings
+
+DISCORD = Service("Discord")
 
 PAGE = 200  # servers that Discord lists at once
 SPARE = {"attach files", "create public threads"}  # answers come without these, as replies and in words
@@ -34,47 +36,48 @@ class _Silent(Exception):
     """Discord gives no answer that says anything."""
 
 
-async def check(settings: Settings) -> Findings:
+async def check(settings: DiscordSettings) -> CheckResults:
     """Ask Discord, by REST alone: no connection of the day's thousand is used up."""
-    assert settings.discord_bot_token is not None
     Route.BASE = settings.discord_api_url.rstrip("/")
     async with discord.Client(intents=discord.Intents.none()) as client:
         try:
-            await _asked(client.login(settings.discord_bot_token.get_secret_value()))
+            await _call(client.login(settings.token))
         except discord.LoginFailure:
             yield DISCORD.problem("token", "not accepted", RESET)
         except _Silent as silent:
-            yield _unanswered("token", silent)
+            yield _report_silence("token", silent)
         else:
-            async for finding in together(_ourselves(client), _servers(client), _commands(client), _starts(client)):
+            async for finding in run_concurrently(
+                _check_application(client), _check_servers(client), _check_commands(client), _check_connections(client)
+            ):
                 yield finding
 
 
-async def _ourselves(client: discord.Client) -> Findings:
-    application = _application(client)
+async def _check_application(client: discord.Client) -> CheckResults:
+    application = _get_application(client)
     yield DISCORD.ok("token", f"accepted, for the application {application.name}")
-    yield _content(application.flags)
+    yield _check_content(application.flags)
     if application.interactions_endpoint_url:
         yield DISCORD.problem("interactions", "Discord sends commands to a web address, not to us", CLEAR)
 
 
-def _content(flags: ApplicationFlags) -> CheckResult:
+def _check_content(flags: ApplicationFlags) -> CheckResult:
     if flags.gateway_message_content or flags.gateway_message_content_limited:
         return DISCORD.ok("message content", "we are shown what people write")
     says = "we are shown only what mentions us, replies to us or is a direct message"
     return DISCORD.warning("message content", says, SWITCH)
 
 
-async def _servers(client: discord.Client) -> Findings:
-    address = invite(str(_application(client).id))
+async def _check_servers(client: discord.Client) -> CheckResults:
+    address = build_invite_url(str(_get_application(client).id))
     try:
-        servers = await _joined(client)
+        servers = await _list_servers(client)
     except _Silent as silent:
-        yield _unanswered("servers", silent)
+        yield _report_silence("servers", silent)
         return
     if not servers:
         yield DISCORD.warning("servers", "we are in none", f"Invite us: {address}")
-    hindered = [(server["name"], missing) for server in servers if (missing := _missing(server))]
+    hindered = [(server["name"], missing) for server in servers if (missing := _list_missing(server))]
     for name, missing in hindered:
         mend = f"Let our role do so in that server's settings, or invite us there again: {address}"
         finding = DISCORD.problem if set(missing) - SPARE else DISCORD.warning
@@ -83,31 +86,34 @@ async def _servers(client: discord.Client) -> Findings:
         yield DISCORD.ok("servers", f"in {free} of {len(servers)} our roles may do all that answers need")
 
 
-async def _joined(client: discord.Client) -> list[Json]:
+async def _list_servers(client: discord.Client) -> list[Json]:
     servers: list[Json] = []
     while True:
         last = servers[-1]["id"] if servers else None
-        page = await _asked(client.http.get_guilds(PAGE, after=last, with_counts=False))
+        page = await _call(client.http.get_guilds(PAGE, after=last, with_counts=False))
         servers += [dict(server) for server in page]
         if len(page) < PAGE:
             return servers
 
 
-def _missing(server: Json) -> list[str]:
+def _list_missing(server: Json) -> list[str]:
     """What our roles lack there; a channel's own settings may still take away or give."""
     granted = Permissions(int(server["permissions"]))
     if granted.administrator:
         return []
-    return [name.replace("_", " ") for name, wanted in permissions() if wanted and not getattr(granted, name)]
+    return [name.replace("_", " ") for name, wanted in build_permissions() if wanted and not getattr(granted, name)]
 
 
-async def _commands(client: discord.Client) -> Findings:
+async def _check_commands(client: discord.Client) -> CheckResults:
     tree = CommandTree(client)
-    wanted = [_shape(command.to_dict(tree)) for command in slash.build(TABLE, _never, _never, _never)]
+    wanted = [_describe_command(command.to_dict(tree)) for command in slash.build(TABLE, _never, _never, _never)]
     try:
-        known = [_shape(dict(one)) for one in await _asked(client.http.get_global_commands(_application(client).id))]
+        known = [
+            _describe_command(dict(one))
+            for one in await _call(client.http.get_global_commands(_get_application(client).id))
+        ]
     except _Silent as silent:
-        yield _unanswered("commands", silent)
+        yield _report_silence("commands", silent)
         return
     behind = ", ".join(f"/{shape[0]}" for shape in wanted if shape not in known)
     if behind:
@@ -117,19 +123,19 @@ async def _commands(client: discord.Client) -> Findings:
         yield DISCORD.ok("commands", f"Discord knows all {len(wanted)}")
 
 
-def _shape(command: Json) -> tuple[Any, ...]:
+def _describe_command(command: Json) -> tuple[Any, ...]:
     """What people see of a command or an option, in whatever way it is written down; its name first."""
     choices = tuple(choice["value"] for choice in command.get("choices") or ())
-    options = tuple(_shape(option) for option in command.get("options") or ())
+    options = tuple(_describe_command(option) for option in command.get("options") or ())
     told = (bool(command.get("required")), bool(command.get("autocomplete")), choices, options)
     return command["name"], command.get("type", 1), command.get("description"), *told
 
 
-async def _starts(client: discord.Client) -> Findings:
+async def _check_connections(client: discord.Client) -> CheckResults:
     try:
-        told: Json = await _asked(client.http.request(Route("GET", "/gateway/bot")))
+        told: Json = await _call(client.http.request(Route("GET", "/gateway/bot")))
     except _Silent as silent:
-        yield _unanswered("connections", silent)
+        yield _report_silence("connections", silent)
         return
     limit = told["session_start_limit"]
     left, minutes = limit["remaining"], limit["reset_after"] // 60_000
@@ -141,7 +147,7 @@ async def _starts(client: discord.Client) -> Findings:
     yield DISCORD.warning("connections", says, mend) if left else DISCORD.problem("connections", says, mend)
 
 
-def _application(client: discord.Client) -> AppInfo:
+def _get_application(client: discord.Client) -> AppInfo:
     assert client.application is not None
     return client.application
 
@@ -150,7 +156,7 @@ async def _never(*_: object) -> Any:
     """Stands where a command's work would: here nobody gives one."""
 
 
-async def _asked(call: Awaitable[T]) -> T:
+async def _call(call: Awaitable[T]) -> T:
     """Raises LoginFailure and _Silent."""
     try:
         async with asyncio.timeout(SECONDS):
@@ -165,5 +171,5 @@ async def _asked(call: Awaitable[T]) -> T:
         raise _Silent(type(error).__name__) from None
 
 
-def _unanswered(name: str, silent: _Silent) -> CheckResult:
+def _report_silence(name: str, silent: _Silent) -> CheckResult:
     return DISCORD.problem(name, f"Discord does not answer ({silent})", REACH)

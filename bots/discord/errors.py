@@ -8,7 +8,9 @@ from typing import TypeVar
 import aiohttp
 import discord
 
-from core.domain.errors import CannotShow
+from bots.discord.outbound_budget import Busy
+from core.domain.clock import Sleep
+from core.domain.errors import CannotShow, PlaceClosed
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +32,8 @@ FORBIDDEN = {
     UNKNOWN_INTERACTION: "the interaction is over",
     INVALID_TOKEN: "the interaction's 15 minutes are over",
 }
+BARRED = {NO_ACCESS, NOT_TEXT, NO_PERMISSION, LOCKED}  # of a place that is there
 CLOSED = "Session is closed"  # aiohttp's words, which has no class for it
-SECONDS = 30.0  # that Discord gets to answer us
 SHORT, LONG = 0.5, 30.0  # seconds between two tries, the first and at most
 
 Answer = TypeVar("Answer")
@@ -43,15 +45,20 @@ class Transient(Exception):
     """It may go better later. Whether it happened is not known."""
 
 
+class Unsent(Transient):
+    """It may go better later. Nothing was sent."""
+
+
 async def tried(call: Awaitable[Answer]) -> Answer:
     """One request. Raises CannotShow where an answer can't be shown any more, Transient where it may go better later.
 
-    Other refusals of Discord's come as they are: discord.HTTPException. Where nothing comes at all the library would
-    wait for five minutes; a longer wait for a rate limit goes on with the next try.
+    Unsent if it never went out. Other refusals of Discord's come as they are: discord.HTTPException. To wait for a rate
+    limit, however long, is no trouble.
     """
     try:
-        async with asyncio.timeout(SECONDS):
-            return await call
+        return await call
+    except Busy as error:
+        raise Unsent("our own rate limit") from error
     except Passing as error:
         raise Transient(type(error).__name__) from error
     except RuntimeError as error:
@@ -62,15 +69,14 @@ async def tried(call: Awaitable[Answer]) -> Answer:
         if error.status == 429 or error.status >= 500:
             raise Transient(f"status {error.status}") from error
         if error.code in FORBIDDEN:
-            raise CannotShow(f"{FORBIDDEN[error.code]} ({error.code})") from error
+            kind = PlaceClosed if error.code in BARRED else CannotShow
+            raise kind(f"{FORBIDDEN[error.code]} ({error.code})") from error
         if error.status == 401:
             raise CannotShow("Discord does not take DISCORD_BOT_TOKEN any more") from error
         raise
 
 
-async def patiently(
-    call: Callable[[], Awaitable[Answer]], pause: Callable[[float], Awaitable[None]] = asyncio.sleep
-) -> Answer:
+async def patiently(call: Callable[[], Awaitable[Answer]], pause: Sleep = asyncio.sleep) -> Answer:
     """A request that may be made twice, until Discord answers it."""
     seconds = SHORT
     while True:

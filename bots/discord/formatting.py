@@ -5,16 +5,18 @@ from collections.abc import Callable
 
 from core.rendering.dialect import Dialect
 from core.rendering.paginator import Pager, pages
+from core.rendering.plain_pages import cut_by_length as cut
 from core.rendering.tables import draw_table
 
 PAGE = 2000  # Discord refuses longer messages
+PIECE = 650  # characters, where they are not measured; with a quote and marks never 2000 units of two a character
 QUOTED = 300  # characters of a question that stand above its answer
 NOTICE = "-# "  # subtext: small and grey
 HEAD = "-# Confab\n"  # above a notice whose first line can't be subtext
 
 _BLOCK = re.compile(r"```|~~~|[>|#]|[-*+] |\d+[.)] |$")
-_HEADING = re.compile(r"^#{4,6} +(.+?)(?: +#+)?$")
-_IMAGE = re.compile(r"!(\[[^\]\n]*\]\([^()\s]+\))")
+_HEADING = re.compile(r"^#{4,6} ++(.+)$")
+_IMAGE = re.compile(r"!(\[(?:(?!!\[)[^\]\n])*+\]\([^()\s]+\))")
 _SUBTEXT = re.compile(r"^\s*(?:-# +)+")
 _ESCAPED = re.compile(r"\\([\\`*_~|<>#\[\]()@:-])")
 _SPECIAL = re.compile(r"[\\`*_~|<>#\[\]()@:-]")
@@ -30,7 +32,13 @@ def prose(line: str) -> str:
 
     None is subtext: that is how notices are known.
     """
-    return _SUBTEXT.sub("", _IMAGE.sub(r"\1", _HEADING.sub(r"**\1**", line)))
+    return _SUBTEXT.sub("", _IMAGE.sub(r"\1", _HEADING.sub(_bold, line)))
+
+
+def _bold(heading: re.Match[str]) -> str:
+    """The words of a heading, without the marks that may close it."""
+    words = heading[1].rstrip("#")
+    return f"**{words.rstrip(' ') if words.endswith(' ') else heading[1]}**"
 
 
 def notice(page: str) -> str:
@@ -49,6 +57,13 @@ def shown(
         return (pager or Pager(dialect(limit))).pages(under(quote, text) if quote else text)
     room = limit - size(HEAD) - size(quote) - 2
     marked = [notice(page) for page in pages(text, dialect(room))]
+    return [under(quote, marked[0]), *marked[1:]] if quote and marked else marked
+
+
+def pieces(text: str, quote: str = "", notice_: bool = False) -> list[str]:
+    """The pages of `text`, cut by length alone."""
+    found = cut(text, PIECE)
+    marked = [notice(page) for page in found] if notice_ else found
     return [under(quote, marked[0]), *marked[1:]] if quote and marked else marked
 
 

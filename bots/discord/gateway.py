@@ -11,9 +11,10 @@ import yarl
 from discord import app_commands
 
 from bots.discord import slash
-from bots.discord.invite import intents
+from bots.discord.invite import build_intents
 from bots.discord.parse import Json
 from bots.discord.resuming import Resuming
+from bots.discord.shielded_calls import Inflight
 from core.domain.errors import StoreUnavailable
 from core.store.protocols import Notes
 
@@ -29,8 +30,9 @@ log = logging.getLogger(__name__)
 class Client(discord.AutoShardedClient):
     """Notifies nobody, caches no messages, and syncs its commands only when they changed.
 
-    `trace` is told of each request. `quick` waits neither between shards nor for servers that come late; for servers of
-    one's own. After `silence` seconds without a word of the gateway's, which answers each heartbeat, it connects anew.
+    `inflight` keeps its requests within Discord's limits, and `trace` is told of each. `quick` waits neither between
+    shards nor for servers that come late; for servers of one's own. After `silence` seconds without a word of the
+    gateway's, which answers each heartbeat, it connects anew.
     """
 
     def __init__(
@@ -40,17 +42,18 @@ class Client(discord.AutoShardedClient):
         *,
         content: bool,
         shards: tuple[Sequence[int] | None, int | None] = (None, None),
+        inflight: Inflight,
         trace: aiohttp.TraceConfig,
         quick: bool = False,
         silence: float = SILENCE,
     ) -> None:
         options: dict[str, Any] = {"shard_ids": list(shards[0])} if shards[0] else {}
         super().__init__(
-            intents=intents(content),
+            intents=build_intents(content),
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=None,
             shard_count=shards[1],
-            http_trace=trace,
+            http_trace=inflight.followed(trace),
             guild_ready_timeout=0.01 if quick else 2.0,
             heartbeat_timeout=silence,
             **options,
@@ -59,6 +62,7 @@ class Client(discord.AutoShardedClient):
         self.online: Callable[[], None] = lambda: None
         """Called once we are logged in, and may make requests."""
         self._notes = notes
+        self._inflight = inflight
         self._quick = quick
         self._guard(tell)
 
@@ -78,7 +82,7 @@ class Client(discord.AutoShardedClient):
         note = NOTE.format(self.application_id)
         try:
             known = await self._notes.get(note)
-            synced = await slash.sync(self.tree, known)
+            synced = await self._inflight.run(lambda: slash.sync(self.tree, known))
             if synced != known:
                 await self._notes.put(note, synced)
         except (discord.DiscordException, OSError, StoreUnavailable) as error:

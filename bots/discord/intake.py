@@ -4,16 +4,18 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from functools import partial
 
 import discord
 
 from bots.delivery.at_least_once import persist
 from bots.discord import parse
+from bots.discord.client import Rest
 from bots.discord.errors import patiently
 from bots.discord.names import Names
 from bots.discord.parse import DIRECT, ChannelPlace, Json, Us
+from bots.discord.ranks import Ranks
+from core.domain.clock import system_clock
 from core.domain.errors import CannotShow
 from core.domain.events import Event, Ingest, Missed
 
@@ -26,10 +28,14 @@ TOLD = {"READY", "MESSAGE_CREATE", "MESSAGE_UPDATE", "MESSAGE_DELETE", "MESSAGE_
 class Hearing:
     """Keeps events in their order until each is safe on disk. `client` is the one that is connected now."""
 
-    def __init__(self, ingest: Ingest, client: Callable[[], discord.Client], names: Names) -> None:
+    def __init__(
+        self, ingest: Ingest, client: Callable[[], discord.Client], names: Names, ranks: Ranks, rest: Rest
+    ) -> None:
         self._hear = ingest
         self._client = client
         self._names = names
+        self._ranks = ranks
+        self._rest = rest
         self._waiting: deque[tuple[str, Json]] = deque()
         self._telling: asyncio.Task[None] | None = None
 
@@ -61,11 +67,12 @@ class Hearing:
     async def _events(self, name: str, payload: Json) -> Iterable[Event]:
         if name == "READY":
             return [_gap(payload)]
-        place = await standing(self._client(), payload.get("guild_id"), payload["channel_id"])
+        place = await standing(self._rest, self._client(), payload.get("guild_id"), payload["channel_id"])
         if name.startswith("MESSAGE_DELETE"):
-            return parse.deleted(payload, place, datetime.now(UTC))
+            return parse.deleted(payload, place, system_clock())
         us = self._us(payload)
         self._names.note(payload)
+        self._ranks.note(payload)
         event = parse.said(payload, place, us) if name == "MESSAGE_CREATE" else parse.edited(payload, place, us)
         return [event] if event else []
 
@@ -82,7 +89,7 @@ def us(client: discord.Client, guild: discord.Guild | None) -> Us:
     return Us(me, frozenset({str(role.id)} if role else ()), partial(_named, guild))
 
 
-async def standing(client: discord.Client, guild: str | int | None, channel: str | int) -> ChannelPlace:
+async def standing(rest: Rest, client: discord.Client, guild: str | int | None, channel: str | int) -> ChannelPlace:
     """The place that a channel is. A thread that we do not know yet is asked for."""
     if guild is None:
         return ChannelPlace(DIRECT, str(channel), str(channel), whole=True)
@@ -90,7 +97,7 @@ async def standing(client: discord.Client, guild: str | int | None, channel: str
     found: object = house.get_channel_or_thread(int(channel)) if house else None
     if found is None:
         try:
-            found = await patiently(lambda: client.fetch_channel(int(channel)))
+            found = await patiently(lambda: rest.run(lambda: client.fetch_channel(int(channel))))
         except (discord.DiscordException, CannotShow):
             log.warning("channel %s is not known", channel)
     return place(guild, channel, found)

@@ -13,7 +13,7 @@ from bots.discord import formatting, slash
 from bots.discord.intake import place
 from bots.discord.parse import DIRECT, ChannelPlace
 from bots.discord.slash import Interaction
-from core.commands.registry import Command, Parameter, missing
+from core.commands.registry import Command, Parameter, find_missing_text
 from core.domain.events import Commanded, Ingest, Posted
 from core.domain.messages import Asks, Message
 
@@ -55,7 +55,7 @@ class Interactions:
 
     async def give(self, interaction: Interaction, row: Command, values: Mapping[str, str]) -> None:
         """A command. A long text that it still needs is asked for with a form."""
-        needed = missing(self._table, row.words, values)
+        needed = find_missing_text(self._table, row.words, values)
         if needed:
             await self._form(interaction, row, needed[1], values)
         else:
@@ -75,10 +75,11 @@ class Interactions:
         loop.call_later(SHOWN, self._deferred.pop, event.id, None)
         storing = asyncio.create_task(asyncio.wait_for(persist(self._hear, event), KEPT))
         await asyncio.wait({storing}, timeout=self._defer_after)
+        shown: str | None = None
         try:
-            deferred.set_result(await _deferred(interaction, event.private))
+            shown = await _deferred(interaction, event.private)
         finally:
-            deferred.cancel()
+            deferred.set_result(shown)  # a cancelled one would cancel who waits for it
         try:
             await storing
         except TimeoutError:

@@ -10,21 +10,22 @@ import discord
 from discord.utils import snowflake_time
 
 from bots.discord import formatting
-from bots.discord.errors import INVALID_FORM, LONG, SHORT, UNKNOWN_MESSAGE, Transient, tried
+from bots.discord.errors import INVALID_FORM, LONG, SHORT, UNKNOWN_MESSAGE, Transient, Unsent, tried
+from bots.discord.outbound_budget import Busy, Urgency
+from bots.discord.shielded_calls import urgent
 from bots.discord.targets import Outlet
 from bots.discord.throttle import Pace
-from core.domain.errors import CannotShow
+from core.domain.clock import Sleep
 from core.domain.platform import ReplyView
-from core.rendering.paginator import Delete, Edit, Pager, Post, Posted, steps
+from core.rendering.paginator import Delete, Edit, Pager, Post, Posted, cut, steps
 
 AHEAD = 0.03  # seconds that Claude is asked before we say that we write; what comes at once needs no such word
 TYPING = 8.0  # seconds after which we say again that we write; Discord shows it for 10
 TIGHTER = 200  # characters that a page gives up when Discord finds it too long
 LEAST = 1000
+EXCUSE = 0  # the number of a notice that stands for pages, which count from 1
 
 log = logging.getLogger(__name__)
-
-Pause = Callable[[float], Awaitable[None]]
 
 
 class Publisher:
@@ -36,9 +37,10 @@ class Publisher:
         outlet: Outlet,
         pace: Pace,
         quote: str = "",
-        pause: Pause = asyncio.sleep,
+        pause: Sleep = asyncio.sleep,
         *,
         typing: float = TYPING,
+        plainly: bool = False,
     ) -> None:
         self._reply = reply
         self._outlet = outlet
@@ -46,6 +48,7 @@ class Publisher:
         self._quote = quote
         self._pause = pause
         self._every = typing
+        self._plainly = plainly
         self._texts: dict[str, str] = {}
         self._gone: set[str] = set()
         self._unsure = False
@@ -53,7 +56,7 @@ class Publisher:
         self._pager = Pager(formatting.dialect(self._limit))
 
     async def run(self) -> None:
-        """Show every text in time, and the final one whatever it takes. Raises CannotShow."""
+        """Show every text in time, and the final one whatever it takes. Raises CannotShow, HTTPException."""
         typing = asyncio.create_task(self._typing())
         try:
             await self._patiently(self._begin)
@@ -61,7 +64,8 @@ class Publisher:
                 if self._reply.whole:
                     typing.cancel()
                     self._pace.book(self._outlet.channel)
-                    await self._patiently(partial(self._converge, text, whole=True))
+                    with urgent(Urgency.FINAL):
+                        await self._patiently(partial(self._converge, text, whole=True))
                 elif not await self._reply.wait_until_whole(self._pace.book(self._outlet.channel)):
                     await self._in_between(text)
                     if self._texts:
@@ -69,6 +73,24 @@ class Publisher:
         finally:
             typing.cancel()
             await asyncio.gather(typing, return_exceptions=True)
+
+    async def settle(self, text: str) -> None:
+        """Show a whole text, with files in words. Raises CannotShow, HTTPException."""
+        whole = "\n\n".join([text, *(f"```\n{file.words.rstrip()}\n```" for file in self._reply.files)])
+        await self._patiently(self._begin)
+        await self._patiently(partial(self._converge, whole, whole=True))
+
+    async def show_notice(self, notice: str) -> None:
+        """Say a notice below the pages that stand, or on an interaction's only one. Raises CannotShow."""
+        await self._patiently(self._begin)
+        await self._patiently(partial(self._excuse, formatting.notice(notice)))
+
+    async def _excuse(self, page: str) -> None:
+        if len(self._reply.pages) == 1 and self._outlet.deferred:
+            await tried(self._outlet.edit(self._reply.pages[0], page))
+            return
+        posted = await tried(self._outlet.post(page, EXCUSE))
+        await self._reply.record_page(posted, snowflake_time(int(posted)))
 
     async def _begin(self) -> None:
         """Write down the page that is there already."""
@@ -78,21 +100,29 @@ class Publisher:
 
     async def _in_between(self, text: str) -> None:
         """Show a text that others will follow; if Discord does not take it now, the next one will do."""
-        with suppress(Transient):
+        with suppress(Transient), urgent(Urgency.GROWING):
             await self._converge(text, whole=False)
         await self._reply.wait_until_whole(self._pace.away(self._outlet.channel))
 
     async def _converge(self, text: str, whole: bool) -> None:
         """Make what is posted equal `text`, step by step; what somebody deleted meanwhile is posted again."""
-        while True:
-            wanted = formatting.shown(text, self._quote, whole and self._reply.notice, self._limit, self._pager)
-            todo = steps(self._posted(), wanted)
-            if not todo:
-                break
+        wanted, limit = await self._cut(text, whole), self._limit
+        while todo := steps(self._posted(), wanted):
             await self._refitted(todo[0])
-        if whole and self._reply.files and wanted:
+            if limit != self._limit:
+                wanted, limit = await self._cut(text, whole), self._limit
+        if whole and self._reply.files and wanted and not self._plainly:
             last = self._posted()[-1].id
             await tried(self._outlet.edit(last, wanted[-1], self._reply.files))
+
+    async def _cut(self, text: str, whole: bool) -> list[str]:
+        notice = whole and self._reply.notice
+        return await cut(text, partial(self._wanted, text, notice))
+
+    def _wanted(self, text: str, notice: bool) -> list[str]:
+        if self._plainly:
+            return formatting.pieces(text, self._quote, notice)
+        return formatting.shown(text, self._quote, notice, self._limit, self._pager)
 
     def _posted(self) -> list[Posted]:
         there = sorted((page for page in self._reply.pages if page not in self._gone), key=int)
@@ -103,8 +133,8 @@ class Publisher:
         try:
             await self._carry_out(step)
         except discord.HTTPException as error:
-            if error.code != INVALID_FORM or self._limit - TIGHTER < LEAST:
-                raise CannotShow(f"Discord refuses the page ({error.code})") from error
+            if self._plainly or error.code != INVALID_FORM or self._limit - TIGHTER < LEAST:
+                raise
             log.warning("Discord refuses a page of %d characters; trying smaller ones", self._limit)
             self._limit -= TIGHTER
             self._pager = Pager(formatting.dialect(self._limit))
@@ -137,8 +167,8 @@ class Publisher:
             return
         try:
             page = await tried(self._outlet.post(text, len(self._reply.pages) + 1))
-        except Transient:
-            self._unsure = True
+        except Transient as trouble:
+            self._unsure = not isinstance(trouble, Unsent)
             raise
         self._texts[page] = text
         await self._reply.record_page(page, snowflake_time(int(page)))
@@ -158,5 +188,6 @@ class Publisher:
         """Say that we write, as long as Discord lets us: whatever ends this ends nothing else."""
         await asyncio.sleep(AHEAD)
         while True:
-            await self._outlet.type()
+            with suppress(Busy):  # people see an answer sooner than this would come
+                await self._outlet.type()
             await asyncio.sleep(self._every)

@@ -5,7 +5,9 @@ from collections.abc import Callable
 
 import discord
 
+from bots.discord.client import Rest
 from bots.discord.errors import patiently
+from bots.discord.parse import Json
 from core.domain.errors import CannotShow
 from core.domain.messages import Rank
 
@@ -20,12 +22,29 @@ def rank(granted: discord.Permissions) -> Rank:
 
 
 class Ranks:
-    """Asks the server, once a minute for each person in each channel. A thread's ranks are its parent's."""
+    """Knows it from somebody's last message, else asks the server, once a minute for each person in each channel.
 
-    def __init__(self, client: Callable[[], discord.Client], now: Callable[[], float] = time.monotonic) -> None:
+    A thread's ranks are its parent's.
+    """
+
+    def __init__(
+        self, rest: Rest, client: Callable[[], discord.Client], now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._rest = rest
         self._client = client
         self._now = now
         self._known: dict[tuple[str, str, str], tuple[float, Rank]] = {}
+        self._shown: dict[tuple[str, str], tuple[float, Json]] = {}
+
+    def note(self, payload: Json) -> None:
+        """Remember what a message of the gateway shows of its author: the roles that they have just now."""
+        member, guild, author = payload.get("member"), payload.get("guild_id"), payload["author"]
+        if member and guild:
+            now = self._now()
+            self._shown.pop((guild, author["id"]), None)
+            self._shown[guild, author["id"]] = now + BELIEVED, {"flags": 0, **member, "user": author}
+            while (oldest := next(iter(self._shown.items())))[1][0] <= now:
+                del self._shown[oldest[0]]
 
     async def of(self, guild: str, channel: str, person: str) -> Rank:
         now = self._now()
@@ -42,11 +61,21 @@ class Ranks:
         if house is None:
             return Rank.MEMBER
         try:
-            member = await patiently(lambda: house.fetch_member(person))
+            member = self._member(house, person)
+            if member is None:
+                member = await patiently(lambda: self._rest.run(lambda: house.fetch_member(person)))
             known = house.get_channel_or_thread(channel)
-            place = known if known is not None else await patiently(lambda: house.fetch_channel(channel))
-            return rank(place.permissions_for(member))
+            if known is None:
+                known = await patiently(lambda: self._rest.run(lambda: house.fetch_channel(channel)))
+            return rank(known.permissions_for(member))
         except discord.NotFound:
             return Rank.GUEST
         except (discord.DiscordException, CannotShow):
             return Rank.MEMBER
+
+    def _member(self, house: discord.Guild, person: int) -> discord.Member | None:
+        """Somebody as their last message shows them, if that is not long ago."""
+        until, shown = self._shown.get((str(house.id), str(person)), (0.0, {}))
+        if until <= self._now():
+            return None
+        return discord.Member(data=shown, guild=house, state=house._state)  # type: ignore[arg-type]  # as it came

@@ -35,7 +35,6 @@ SERVERS = AppInstallationType(guild=True, user=False)
 _TYPES: dict[ParameterKind, Any] = {
     ParameterKind.NUMBER: int,
     ParameterKind.PERSON: discord.User,
-    ParameterKind.FILE: discord.Attachment,
 }
 
 
@@ -177,11 +176,7 @@ def _suggesting(row: Command, parameter: Parameter, suggest: Suggest) -> Callabl
 
 
 def _texts(given: Mapping[str, Any]) -> dict[str, str]:
-    """What was given, in words: a person by their id, a file by its address."""
-    return {name.removesuffix("_"): _text(value) for name, value in given.items() if value is not None}
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, discord.Attachment):
-        return value.url
-    return str(getattr(value, "id", value))
+    """What was given, in words: a person by their id."""
+    return {
+        name.removesuffix("_"): str(getattr(value, "id", value)) for name, value in given.items() if value is not None
+    }

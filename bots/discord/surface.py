@@ -1,7 +1,9 @@
 """The surface: the place of one question on Discord, from its key and address alone."""
 
 import json
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -13,11 +15,12 @@ from bots.discord.errors import patiently
 from bots.discord.history import Reader
 from bots.discord.names import Names
 from bots.discord.parse import DIRECT, ChannelPlace, Json, Us
-from bots.discord.publisher import Pause, Publisher
+from bots.discord.publisher import Publisher
 from bots.discord.ranks import Ranks, rank
 from bots.discord.targets import BySlash, InChannel, Outlet, Privately
 from bots.discord.throttle import Pace
-from core.domain.errors import CannotAnswer, CannotShow
+from core.domain.clock import Sleep
+from core.domain.errors import AnswerRejected, CannotAnswer, CannotShow
 from core.domain.messages import Attachment, History, Question, Rank, Reach
 from core.domain.platform import ReplyView
 
@@ -33,7 +36,7 @@ class House:
     names: Names
     ranks: Ranks
     pace: Pace
-    pause: Pause
+    pause: Sleep
     managers: frozenset[str]
     content: bool
     origin: str
@@ -83,10 +86,22 @@ class DiscordSurface:
         return await self._house.ranks.of(self._guild, self._place.at, person)
 
     async def show(self, reply: ReplyView) -> None:
-        """Raises CannotShow where nothing can be shown any more."""
+        """Raises CannotShow where nothing can be shown, AnswerRejected where Discord does not take the answer."""
+        with _declined():
+            await (await self._showing(reply)).run()
+
+    async def show_plainly(self, reply: ReplyView, text: str) -> None:
+        with _declined():
+            await (await self._showing(reply, plainly=True)).settle(text)
+
+    async def show_notice(self, reply: ReplyView, notice: str) -> None:
+        with _declined():
+            await (await self._showing(reply)).show_notice(notice)
+
+    async def _showing(self, reply: ReplyView, plainly: bool = False) -> Publisher:
         outlet = await self._outlet(reply.threaded)
         quote = formatting.quoted(self._address["prompt"]) if "prompt" in self._address else ""
-        await Publisher(reply, outlet, self._house.pace, quote, self._house.pause).run()
+        return Publisher(reply, outlet, self._house.pace, quote, self._house.pause, plainly=plainly)
 
     @property
     def _slash(self) -> bool:
@@ -118,6 +133,15 @@ class DiscordSurface:
             return InChannel(house.rest, self._place, self._us, name, name)
         place = ChannelPlace(key.workspace, key.channel, name, whole=True)
         return InChannel(house.rest, place, self._us, name, None)
+
+
+@contextmanager
+def _declined() -> Iterator[None]:
+    """Raise AnswerRejected for what Discord refuses, with its code and no words of ours."""
+    try:
+        yield
+    except discord.HTTPException as error:
+        raise AnswerRejected(f"Discord refuses the page ({error.status}, error code {error.code})") from error
 
 
 def _place(question: Question, address: Json) -> ChannelPlace:

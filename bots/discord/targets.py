@@ -10,7 +10,7 @@ from bots.discord import parse
 from bots.discord.client import ORIGINAL, Rest
 from bots.discord.errors import EXPIRED, INVALID_FORM, NO_HISTORY, UNKNOWN_MESSAGE
 from bots.discord.parse import ChannelPlace, Us
-from core.domain.errors import CannotShow
+from core.domain.errors import PlaceClosed
 from core.domain.messages import File
 
 ARCHIVED = 50083
@@ -23,6 +23,10 @@ class Outlet(Protocol):
     @property
     def channel(self) -> str:
         """The channel that they stand in."""
+
+    @property
+    def deferred(self) -> bool:
+        """Whether the first page is there before there is text, and says so."""
 
     async def begun(self, known: Sequence[str]) -> str | None:
         """The page that is there before there is text, if there is one. `known` are those that were written down."""
@@ -54,6 +58,10 @@ class InChannel:
     @property
     def channel(self) -> str:
         return self.place.at
+
+    @property
+    def deferred(self) -> bool:
+        return False
 
     async def begun(self, known: Sequence[str]) -> str | None:
         return None
@@ -110,6 +118,10 @@ class BySlash:
     def channel(self) -> str:
         return self.place.at
 
+    @property
+    def deferred(self) -> bool:
+        return True
+
     async def begun(self, known: Sequence[str]) -> str | None:
         """Page one, which is there since the interaction was deferred; None if it never was, or is gone."""
         self.first = min(known, key=int) if known else self.first
@@ -163,6 +175,10 @@ class Privately:
     def channel(self) -> str:
         return f"{self.place.at}/{self.application}/{self.token}"
 
+    @property
+    def deferred(self) -> bool:
+        return True
+
     async def begun(self, known: Sequence[str]) -> str | None:
         self.first = min(known, key=int) if known else self.first
         if self.first is None:
@@ -191,5 +207,5 @@ class Privately:
             return await call
         except discord.HTTPException as error:
             if error.code in EXPIRED:
-                raise CannotShow("a private answer's 15 minutes are over") from error
+                raise PlaceClosed("a private answer's 15 minutes are over") from error
             raise

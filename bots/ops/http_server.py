@@ -1,58 +1,61 @@
-"""The HTTP server: one port on which every room can hang its paths, also while it listens."""
+"""HTTP server: one port and aiohttp's router, whose routes are known before it listens."""
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
+from bots.ops.limits import Limits, read_limits
+from bots.ops.peers import Peers
 from core.domain.errors import SettingsError
 
-LARGEST = 1_000_000  # bytes of a request; Slack's stay far below
 PARTING = 3.0  # seconds that requests under way get at the end
-
-Mount = Callable[[Iterable[web.RouteDef]], AbstractContextManager[None]]
 
 
 class HttpServer:
-    """Answers the paths that are mounted just now; aiohttp's own routes can't change once it listens."""
+    """Serves `routes`, which may have parameters in their paths; each connection and all of them are within limits."""
 
-    def __init__(self) -> None:
-        self._handlers: dict[tuple[str, str], Handler] = {}
-
-    @contextmanager
-    def mounted(self, routes: Iterable[web.RouteDef]) -> Iterator[None]:
-        """Answer `routes`, which are functions on whole paths, while this lasts."""
-        handlers = {(route.method, route.path): route.handler for route in routes}
-        self._handlers |= handlers
-        try:
-            yield
-        finally:
-            for place in handlers:
-                del self._handlers[place]
+    def __init__(self, routes: Iterable[web.AbstractRouteDef] = (), bounds: Limits | None = None) -> None:
+        self._routes = list(routes)
+        self._limits = bounds or read_limits()
+        self.peers: Peers | None = None
+        """Who is connected, while it listens."""
 
     @asynccontextmanager
-    async def served(self, host: str, port: int) -> AsyncIterator[int]:
+    async def serve(self, host: str, port: int) -> AsyncIterator[int]:
         """Listen while this lasts, and tell the port. Raises SettingsError where that is not possible."""
-        app = web.Application(client_max_size=LARGEST)
-        app.router.add_route("*", "/{path:.*}", self._answered)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=PARTING)
+        app = web.Application()
+        app.add_routes(self._routes)
+        runner = _Runner(app, self._limits)
         await runner.setup()
+        self.peers = runner.peers
         try:
-            await _listening(web.TCPSite(runner, host, port), f"{host}:{port}")
+            await _start(web.TCPSite(runner, host, port, backlog=self._limits.batch), f"{host}:{port}")
             yield runner.addresses[0][1]
         finally:
             await runner.cleanup()
-
-    async def _answered(self, request: web.Request) -> web.StreamResponse:
-        handler = self._handlers.get((request.method, request.path))
-        if handler is None:
-            raise web.HTTPNotFound
-        return await handler(request)
+            self.peers.tally.close()
 
 
-async def _listening(site: web.TCPSite, place: str) -> None:
+class _Runner(web.AppRunner):
+    """aiohttp's runner of an application, with our connections in place of its own, which it hardly limits."""
+
+    def __init__(self, app: web.Application, bounds: Limits) -> None:
+        super().__init__(app, shutdown_timeout=PARTING)
+        self._limits = bounds
+
+    @property
+    def peers(self) -> Peers:
+        assert isinstance(self.server, Peers)
+        return self.server
+
+    async def _make_server(self) -> web.Server:
+        server = await super()._make_server()
+        return Peers(server.request_handler, self._limits)
+
+
+async def _start(site: web.TCPSite, place: str) -> None:
     try:
         await site.start()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Logs: one line an event, to stderr; text at a terminal, JSON for machines, and never a secret in either."""
+"""Logging setup: one line an event to stderr, as text or JSON, with secrets redacted."""
 
 import json
 import logging
@@ -13,16 +13,16 @@ from core.telemetry import current_question
 TOKENS = re.compile(
     r"(?:sk-ant-|xox[a-z]-|xapp-|xoxe\.)[\w-]{6,}|[\w-]{23,28}\.[\w-]{6}\.[\w-]{27,}"
     r"|(?:webhooks|interactions)/\d+/[\w-]{9,}|aW50ZXJhY3Rpb246[\w-]+"  # who has it can answer in our name
-    r"|commands/T\w+/[\w/]+|ticket=[\w-]+"  # of Slack: the same, and to connect as us
+    r"|commands/T\w+/[\w/]+|ticket=[\w-]+"  # the same, and to connect as us
 )
 HIDDEN = "[secret]"
-NOISY = ("httpx2", "httpcore2", "aiohttp", "anthropic", "slack_bolt", "slack_sdk", "discord", "asyncio")
+OURS = ("core", "bots")
 FIELDS = ("workspace", "channel", "question", "request")
 
 Format = Literal["auto", "text", "json"]
 
 
-class Discreet(logging.Formatter):
+class RedactingFormatter(logging.Formatter):
     """Formats a line with its fields, then hides in it (tracebacks too) whatever is or looks like a secret."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
@@ -30,40 +30,43 @@ class Discreet(logging.Formatter):
         self._secrets = [secret for secret in secrets if secret]
 
     def format(self, record: logging.LogRecord) -> str:
-        return self.hidden(super().format(record))
+        return self.redact(super().format(record))
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  the library's name
-        return " ".join([super().formatMessage(record), *(f"{name}={value}" for name, value in fields(record).items())])
+        return " ".join(
+            [super().formatMessage(record), *(f"{name}={value}" for name, value in collect_fields(record).items())]
+        )
 
-    def hidden(self, text: str) -> str:
+    def redact(self, text: str) -> str:
+        """Replace whatever is or looks like a secret."""
         for secret in self._secrets:
             text = text.replace(secret, HIDDEN)
         return TOKENS.sub(HIDDEN, text)
 
 
-class Json(Discreet):
+class JsonFormatter(RedactingFormatter):
     """The same, as one JSON object a line. Secrets are hidden before JSON would escape what is in them."""
 
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        told = {"at": at, "level": record.levelname, "logger": record.name, "message": record.getMessage()}
-        told |= fields(record)
+        line = {"at": at, "level": record.levelname, "logger": record.name, "message": record.getMessage()}
+        line |= collect_fields(record)
         if record.exc_info:
-            told["error"] = self.formatException(record.exc_info)
-        return json.dumps({name: self.hidden(value) for name, value in told.items()}, ensure_ascii=False)
+            line["error"] = self.formatException(record.exc_info)
+        return json.dumps({name: self.redact(value) for name, value in line.items()}, ensure_ascii=False)
 
 
-def fields(record: logging.LogRecord) -> dict[str, str]:
+def collect_fields(record: logging.LogRecord) -> dict[str, str]:
     """The ids that belong to a line: its own, and those of the question that is being answered."""
     given = {name: value for name in FIELDS if (value := getattr(record, name, None))}
     return {name: str(value) for name, value in {**(current_question.get() or {}), **given}.items()}
 
 
-def start(level: str, secrets: Iterable[str], form: Format = "auto") -> None:
+def configure(level: str, secrets: Iterable[str], form: Format = "auto") -> None:
     """Log to stderr from `level` up; libraries only where they warn. `auto` is text on a terminal, else JSON."""
     text = sys.stderr.isatty() if form == "auto" else form == "text"
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter((Discreet if text else Json)(secrets))
-    logging.basicConfig(level=level, handlers=[handler], force=True)
-    for name in NOISY:
-        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    handler.setFormatter((RedactingFormatter if text else JsonFormatter)(secrets))
+    logging.basicConfig(level=max(logging.WARNING, logging.getLevelName(level)), handlers=[handler], force=True)
+    for name in OURS:
+        logging.getLogger(name).setLevel(level)

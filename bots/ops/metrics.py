@@ -1,13 +1,13 @@
-"""Metrics: what the watch tells, counted in a registry of its own, in Prometheus' format."""
+"""Metrics: telemetry events counted for Prometheus, in a registry of its own."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
+from core.domain.clock import Clock
 from core.domain.messages import Outcome, Question
 from core.domain.usage import Usage
 from core.telemetry import AnswerBegun, PlatformCalled, QuestionClosed, RequestEnded, TelemetryEvent
@@ -18,31 +18,31 @@ SECONDS = (0.5, 1, 2, 3, 5, 8, 13, 20, 30, 60, 120, 300)
 
 
 class Metrics:
-    """Counts signs; `text` is what a scrape reads."""
+    """Counts telemetry events; `render` is what a scrape reads."""
 
-    def __init__(self, now: Callable[[], datetime]) -> None:
-        self._now = now
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
-        kept = partial(Histogram, buckets=SECONDS, registry=self._registry)
-        counted = partial(Counter, registry=self._registry)
-        shown = partial(Gauge, registry=self._registry)
-        self._questions = counted("confab_questions", "Questions closed, by how.", ["platform", "outcome"])
-        self._first = kept("confab_first_text_seconds", "From a question to Claude's first words.", ["platform"])
-        self._whole = kept("confab_answer_seconds", "From a question to its whole answer.", ["platform"])
-        self._requests = counted("confab_requests", "Requests to Claude, by how they ended.", ["model", "outcome"])
-        self._tokens = counted("confab_tokens", "Tokens as Claude bills them.", ["model", "kind"])
-        self._cost = counted("confab_cost_usd", "US dollars that requests cost, where prices are known.", ["model"])
-        self._hits = shown("confab_cache_hit_ratio", "Of all prompt tokens so far, those read from cache.")
-        self._calls = counted("confab_platform_calls", "Requests to a platform.", ["platform", "method", "outcome"])
-        self._open = shown("confab_open_questions", "Questions that wait or are being answered.")
-        self._oldest = shown("confab_oldest_question_seconds", "The age of the oldest open question.")
-        self._tasks = shown("confab_tasks", "Tasks that this process has under way.")
-        self._connected = shown("confab_connected", "Whether a platform is connected.", ["platform"])
+        histogram = partial(Histogram, buckets=SECONDS, registry=self._registry)
+        counter = partial(Counter, registry=self._registry)
+        gauge = partial(Gauge, registry=self._registry)
+        self._questions = counter("confab_questions", "Questions closed, by how.", ["platform", "outcome"])
+        self._first = histogram("confab_first_text_seconds", "From a question to Claude's first words.", ["platform"])
+        self._whole = histogram("confab_answer_seconds", "From a question to its whole answer.", ["platform"])
+        self._requests = counter("confab_requests", "Requests to Claude, by how they ended.", ["model", "outcome"])
+        self._tokens = counter("confab_tokens", "Tokens as Claude bills them.", ["model", "kind"])
+        self._cost = counter("confab_cost_usd", "US dollars that requests cost, where prices are known.", ["model"])
+        self._hits = gauge("confab_cache_hit_ratio", "Of all prompt tokens so far, those read from cache.")
+        self._calls = counter("confab_platform_calls", "Requests to a platform.", ["platform", "method", "outcome"])
+        self._open = gauge("confab_open_questions", "Questions that wait or are being answered.")
+        self._oldest = gauge("confab_oldest_question_seconds", "The age of the oldest open question.")
+        self._tasks = gauge("confab_tasks", "Tasks that this process has under way.")
+        self._connected = gauge("confab_connected", "Whether a platform is connected.", ["platform"])
         self._used = Usage()
 
-    def __call__(self, sign: TelemetryEvent) -> None:
-        match sign:
+    def __call__(self, event: TelemetryEvent) -> None:
+        match event:
             case AnswerBegun(question):
                 self._first.labels(question.key.platform).observe(self._age(question))
             case QuestionClosed(question, outcome):
@@ -53,17 +53,17 @@ class Metrics:
             case PlatformCalled(platform, method, outcome):
                 self._calls.labels(platform, method, outcome).inc()
 
-    def text(self, waiting: int, oldest: datetime | None, connected: dict[str, bool]) -> bytes:
+    def render(self, waiting: int, oldest: datetime | None, connected: dict[str, bool]) -> bytes:
         """All of it, with what is known only just now: the open questions and the platforms."""
         self._open.set(waiting)
         self._tasks.set(len(asyncio.all_tasks()))
-        self._oldest.set((self._now() - oldest).total_seconds() if oldest else 0)
-        for platform, is_so in connected.items():
-            self._connected.labels(platform).set(is_so)
+        self._oldest.set((self._clock() - oldest).total_seconds() if oldest else 0)
+        for platform, is_connected in connected.items():
+            self._connected.labels(platform).set(is_connected)
         return generate_latest(self._registry)
 
     def _age(self, question: Question) -> float:
-        return (self._now() - question.at).total_seconds()
+        return (self._clock() - question.at).total_seconds()
 
     def _close(self, question: Question, outcome: Outcome) -> None:
         platform = question.key.platform

@@ -1,4 +1,4 @@
-"""Findings: what was found when a service was asked whether it works, and what mends it."""
+"""Check results: the outcome of a health check of a service, and what mends it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -28,7 +28,7 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Something that Confab needs, by its name; makes the findings about it."""
+    """Something that Confab needs, by its name; makes the results of its checks."""
 
     name: str
 
@@ -46,17 +46,15 @@ class Service:
 
 
 CLAUDE = Service("Claude")
-SLACK = Service("Slack")
-DISCORD = Service("Discord")
 DATABASE = Service("Database")
 
-Findings = AsyncIterator[CheckResult]
-"""A check under way: asks as it is read, and ends."""
+CheckResults = AsyncIterator[CheckResult]
+"""A check under way: an iterator that asks as it is read, and ends."""
 
 
-async def together(*checks: Findings) -> Findings:
+async def run_concurrently(*checks: CheckResults) -> CheckResults:
     """Run checks side by side; what they find comes in their order. Raises what one raised, after all have ended."""
-    ended = await asyncio.gather(*(_all(check) for check in checks), return_exceptions=True)
+    ended = await asyncio.gather(*(_collect(check) for check in checks), return_exceptions=True)
     for one in ended:
         if not isinstance(one, BaseException):
             for finding in one:
@@ -66,5 +64,5 @@ async def together(*checks: Findings) -> Findings:
             raise one
 
 
-async def _all(check: Findings) -> list[CheckResult]:
+async def _collect(check: CheckResults) -> list[CheckResult]:
     return [finding async for finding in check]

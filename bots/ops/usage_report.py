@@ -1,4 +1,4 @@
-"""Usage on the command line: what the ledger says was used, and whether Anthropic's console says the same."""
+"""Usage report on the command line, and the reconciliation of the ledger with Anthropic's console."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from core.billing import reconciliation, reports
 from core.billing.reconciliation import Comparison, Statement
 from core.billing.usage import Scope
-from core.commands.usage import Wanted, account, notes, totals
+from core.commands.usage import UsageQuery, load_caveats, load_report, summarise_spans
 from core.domain.errors import SettingsError
 from core.rendering.tables import draw_table
 from core.settings import Settings
@@ -15,31 +15,33 @@ from core.store import inspect, open_store
 from core.store.protocols import Ledger
 
 NOTHING = "Nothing was asked yet: {} has no request."
-EXPORTS = {"csv": reports.as_csv, "json": reports.as_json}
+EXPORTS = {"csv": reports.export_csv, "json": reports.export_json}
 
 
-async def shown(settings: Settings, workspace: str, since: str, by: str, *, kind: str, now: datetime) -> str:
+async def render_usage(settings: Settings, workspace: str, since: str, by: str, *, kind: str, now: datetime) -> str:
     """The report of every workspace, or of the one named, as this kind of text. Raises SettingsError, StoreUnusable."""
-    async with _ledger(settings.database_url) as ledger:
-        places = await _workspaces(ledger, workspace)
-        wanted = [(Wanted(Scope(one), one, since, by), await _zone(ledger, one, settings, now)) for one in places]
+    async with _open_ledger(settings.database_url) as ledger:
+        places = await _select_workspaces(ledger, workspace)
+        wanted = [
+            (UsageQuery(Scope(one), one, since, by), await _choose_zone(ledger, one, settings, now)) for one in places
+        ]
         if kind in EXPORTS:
-            found = [await account(ledger, one, zone, now) for one, zone in wanted]
+            found = [await load_report(ledger, one, zone, now) for one, zone in wanted]
             return EXPORTS[kind](found).decode().rstrip()
-        told = [await _told(ledger, one, zone, now) for one, zone in wanted]
+        told = [await _render_workspace(ledger, one, zone, now) for one, zone in wanted]
     return "\n\n\n".join(told) or NOTHING.format(settings.database_url)
 
 
-async def compared(settings: Settings, statement: Statement) -> list[Comparison]:
+async def compare_statement(settings: Settings, statement: Statement) -> list[Comparison]:
     """Each day and model of a statement beside what all workspaces used. Raises StoreUnusable."""
     since = datetime.fromisoformat(statement.first).replace(tzinfo=UTC)
-    async with _ledger(settings.database_url) as ledger:
+    async with _open_ledger(settings.database_url) as ledger:
         bill = [line for one in await ledger.workspaces() for line in await ledger.sum_usage(Scope(one), since, "bill")]
-    return reconciliation.compared(statement, bill)
+    return reconciliation.compare_statement(statement, bill)
 
 
 @asynccontextmanager
-async def _ledger(url: str) -> AsyncIterator[Ledger]:
+async def _open_ledger(url: str) -> AsyncIterator[Ledger]:
     """The ledger. Looking makes no database: where there is none yet, an empty one is looked at."""
     store = await open_store(url if (await inspect(url)).version else "sqlite://")
     try:
@@ -48,7 +50,7 @@ async def _ledger(url: str) -> AsyncIterator[Ledger]:
         await store.shut()
 
 
-async def _workspaces(ledger: Ledger, wanted: str) -> Sequence[str]:
+async def _select_workspaces(ledger: Ledger, wanted: str) -> Sequence[str]:
     found = await ledger.workspaces()
     if wanted and wanted not in found:
         raise SettingsError(
@@ -57,17 +59,23 @@ async def _workspaces(ledger: Ledger, wanted: str) -> Sequence[str]:
     return [wanted] if wanted else found
 
 
-async def _zone(ledger: Ledger, workspace: str, settings: Settings, now: datetime) -> str:
+async def _choose_zone(ledger: Ledger, workspace: str, settings: Settings, now: datetime) -> str:
     return (await ledger.budgets(workspace, now)).zone or settings.confab_time_zone
 
 
-async def _told(ledger: Ledger, wanted: Wanted, zone: str, now: datetime) -> str:
+async def _render_workspace(ledger: Ledger, wanted: UsageQuery, zone: str, now: datetime) -> str:
     """What `usage` tells, as a terminal shows it. People and channels have their ids: only platforms know names."""
-    found = await account(ledger, wanted, zone, now)
+    found = await load_report(ledger, wanted, zone, now)
     if not found.lines:
         return f"{found.title}\n\nNothing was asked."
-    short = reports.shortened(found)
-    spans = (await totals(ledger, wanted.scope, zone, now)).replace("**", "")
-    table = draw_table(reports.rows(short, {})).strip("`\n")
-    parts = (found.title, spans, table, reports.bars(short, {}), await notes(ledger, wanted, found, zone, now))
+    short = reports.shorten_report(found)
+    spans = (await summarise_spans(ledger, wanted.scope, zone, now)).replace("**", "")
+    table = draw_table(reports.render_rows(short, {})).strip("`\n")
+    parts = (
+        found.title,
+        spans,
+        table,
+        reports.render_bars(short, {}),
+        await load_caveats(ledger, wanted, found, zone, now),
+    )
     return "\n\n".join(part for part in parts if part)

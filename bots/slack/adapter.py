@@ -2,27 +2,28 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from typing import Any, Self
 
 import aiohttp
+from aiohttp import web
+from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.delivery.at_least_once import Redelivery, persist
 from bots.delivery.backfill import Backfill
 from bots.delivery.fencing import fenced
-from bots.ops.http_server import HttpServer, Mount
 from bots.slack import bolt_app, http_mode, parse
 from bots.slack.backfill import Search
-from bots.slack.client import Limited, Refused, Sleep, Unsure, Web
+from bots.slack.client import Limited, Refused, Unsure, Web
 from bots.slack.directory import Directory
 from bots.slack.publisher import NOTICE, QUIET
+from bots.slack.settings import SlackSettings
 from bots.slack.slash import form, slashed, submitted
 from bots.slack.socket_mode import PATIENCE, ReconnectPolicy, Socket
 from bots.slack.surface import SlackSurface
 from bots.slack.throttle import PAUSE, Leisure, Pace
-from bots.slack.tokens import check
+from core.domain.clock import Clock, Sleep, system_clock
 from core.domain.errors import CannotAnswer, CannotConnect, CannotShow
 from core.domain.events import Commanded, Event, Ingest, Missed
 from core.domain.messages import Question
@@ -35,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 class Slack:
-    """Slack as a platform: Socket Mode with `app_token`, else HTTP mode with `signing_secret` on a server's `mount`."""
+    """Slack as a platform: Socket Mode with `app_token`, else HTTP mode with `signing_secret`, on `routes`."""
 
     name = "slack"
 
@@ -45,7 +46,6 @@ class Slack:
         *,
         app_token: str = "",
         signing_secret: str = "",
-        mount: Mount | None = None,
         emit: Emit = discard_event,
         api_url: str = "https://slack.com/api/",
         managers: frozenset[str] = frozenset(),
@@ -54,11 +54,10 @@ class Slack:
         seconds: float = SECONDS,
         retry_policy: ReconnectPolicy = PATIENCE,
         sleep: Sleep = asyncio.sleep,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Clock = system_clock,
     ) -> None:
         self._bot_token = bot_token
         self._app_token, self._signing_secret = app_token, signing_secret
-        self._mount = mount or HttpServer().mounted
         self._emit = emit
         self.offline = "not connected yet"
         self._api_url, self._managers = api_url, managers
@@ -69,27 +68,27 @@ class Slack:
         self._known: tuple[Web, Directory] | None = None
         self._knowing = asyncio.Lock()
         self._telling: Redelivery | None = None
+        self._app: AsyncApp | None = None
 
     @classmethod
-    def of(cls, settings: Settings, mount: Mount | None = None, emit: Emit = discard_event) -> Self | None:
-        """Slack as the settings have it, or None; HTTP is served where `mount` says. Raises SettingsError."""
-        bot, app, secret = (
-            value.get_secret_value() if value else ""
-            for value in (settings.slack_bot_token, settings.slack_app_token, settings.slack_signing_secret)
-        )
-        if not (bot or app or secret):
-            return None
-        check(bot, app, secret, settings.confab_http_port)
+    def of(cls, settings: SlackSettings, core: Settings, emit: Emit = discard_event) -> Self:
+        """Slack as the settings have it. Raises SettingsError."""
+        settings.check_tokens(core.confab_http_port)
         return cls(
-            bot,
-            app_token=app,
-            signing_secret=secret,
-            mount=mount,
+            settings.bot_token,
+            app_token=settings.app_token,
+            signing_secret=settings.signing_secret,
             emit=emit,
             api_url=settings.slack_api_url,
-            managers=settings.confab_managers,
+            managers=core.confab_managers,
             grows=settings.slack_streaming != "final",
         )
+
+    def routes(self) -> list[web.RouteDef]:
+        """The HTTP routes of HTTP mode; none in Socket Mode. What comes while we are not connected is refused."""
+        if self._app_token or not self._signing_secret:  # an empty secret would be everybody's
+            return []
+        return http_mode.routes(lambda: self._app, self._signing_secret)
 
     async def run(self, ingest: Ingest) -> None:
         """Connect, and tell every event, until cancelled. Raises CannotConnect."""
@@ -121,9 +120,11 @@ class Slack:
             await socket.run()
             return
         await persist(ingest, self._gap(web), self._sleep)
-        with self._mount(http_mode.routes(app, self._signing_secret)):
-            self.offline = ""
+        self._app, self.offline = app, ""
+        try:
             await asyncio.Event().wait()
+        finally:
+            self._app = None
 
     def _gap(self, web: Web) -> Missed:
         return Missed(self._clock().isoformat(), "slack", frozenset({web.us.workspace}))

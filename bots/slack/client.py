@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -15,7 +15,8 @@ from tenacity import wait_exponential_jitter as longer
 
 from bots.slack.parse import Raw, Us
 from bots.slack.throttle import Leisure, Pace
-from core.domain.errors import CannotAnswer, CannotShow
+from core.domain.clock import Sleep
+from core.domain.errors import AnswerRejected, CannotAnswer, CannotShow, PlaceClosed
 from core.domain.messages import ThreadKey
 from core.telemetry import Emit, PlatformCalled, discard_event
 
@@ -37,12 +38,12 @@ GONE = {
     "token_revoked": "the bot token is revoked",
     "user_not_in_channel": "the person is not in the channel",
 }
+BARRED = {"channel_not_found", "is_archived", "not_in_channel", "user_not_in_channel"}
 PASSING = {"fatal_error", "internal_error", "request_timeout", "service_unavailable", "team_added_to_org"}
 
 _WORD = re.compile(r"[a-z0-9_]{1,60}")
 _HOST = re.compile(r"[A-Za-z0-9.-]+(?::\d+)?")
 
-Sleep = Callable[[float], Awaitable[None]]
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ class NoThread(CannotShow):
     """There is no thread any more: its first message was deleted, and it had no other."""
 
 
-class Refused(Exception):
+class Refused(AnswerRejected):
     """Slack says no. `error` is its word for it."""
 
     def __init__(self, method: str, error: str) -> None:
@@ -179,7 +180,8 @@ def failed(method: str, error: SlackApiError) -> Exception:
     if status >= 500 or word in PASSING or (status == 200 and not word):
         return Unsure(f"{method}: {word or status}")
     if word in GONE:
-        return (NoThread if word == "thread_not_found" else CannotShow)(f"{GONE[word]} ({method}: {word})")
+        kind = NoThread if word == "thread_not_found" else PlaceClosed if word in BARRED else CannotShow
+        return kind(f"{GONE[word]} ({method}: {word})")
     if word == "missing_scope":
         return CannotAnswer(_unscoped(method, str(said.get("needed") or "")))
     return Refused(method, word or f"HTTP {status}")

@@ -1,4 +1,4 @@
-"""What Slack says of our tokens: who we are there, which scopes we have, whether we may connect."""
+"""Doctor of Slack: health checks of tokens, scopes, status and connection."""
 
 import asyncio
 from collections.abc import Mapping
@@ -9,12 +9,14 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bots.ops.results import SECONDS, SLACK, CheckResult, Findings, together
-from bots.slack import tokens
+from bots.ops.results import SECONDS, CheckResult, CheckResults, Service, run_concurrently
 from bots.slack.client import PASSING
 from bots.slack.manifest import PATH, SCOPES
+from bots.slack.settings import SlackSettings
 from core.domain.errors import SettingsError
 from core.settings import Settings
+
+SLACK = Service("Slack")
 
 PURPOSES = {
     "app_mentions:read": "hearing mentions",
@@ -64,94 +66,91 @@ class _Silent(_Refused):
     """Slack gives no answer of its own."""
 
 
-async def check(settings: Settings) -> Findings:
+async def check(settings: SlackSettings, core: Settings) -> CheckResults:
     """Ask Slack. Which events it would send us it tells nobody: they come with the manifest, as the scopes do."""
-    bot, app, secret = (
-        value.get_secret_value() if value else ""
-        for value in (settings.slack_bot_token, settings.slack_app_token, settings.slack_signing_secret)
-    )
+    bot, app, secret = settings.bot_token, settings.app_token, settings.signing_secret
     try:
-        tokens.check(bot, app, secret, settings.confab_http_port)
+        settings.check_tokens(core.confab_http_port)
     except SettingsError as error:
         says, _, mend = str(error).partition(". ")
         yield SLACK.problem("settings", says, mend)
-    asked = [_bot(_client(bot, settings))] if bot else []
-    asked += [_socket(_client(app, settings))] if app else []
-    async for finding in together(*asked):
+    asked = [_check_bot_token(_make_client(bot, settings))] if bot else []
+    asked += [_check_app_token(_make_client(app, settings))] if app else []
+    async for finding in run_concurrently(*asked):
         yield finding
     if secret and not app:
-        yield _signed(secret)
+        yield _check_signing_secret(secret)
 
 
-async def _bot(client: AsyncWebClient) -> Findings:
+async def _check_bot_token(client: AsyncWebClient) -> CheckResults:
     try:
-        answer = await _asked(client, "auth.test")
+        answer = await _call(client, "auth.test")
     except _Refused as refused:
-        yield _refused("bot token", refused, INSTALL)
+        yield _report_refusal("bot token", refused, INSTALL)
         return
     yield SLACK.ok("bot token", f"accepted in {answer['team']}, as {answer['user']}")
-    for finding in _scopes(answer.headers):
+    for finding in _check_scopes(answer.headers):
         yield finding
-    yield await _status(client)
+    yield await _check_status(client)
 
 
-def _scopes(headers: Mapping[str, str]) -> list[CheckResult]:
+def _check_scopes(headers: Mapping[str, str]) -> list[CheckResult]:
     if (told := headers.get("x-oauth-scopes")) is None:
         return [SLACK.warning("scopes", "Slack does not say which are granted", "Compare them with the manifest.")]
     granted = {scope.strip() for scope in told.split(",")}
     missing = [scope for scope in SCOPES if scope not in granted]
     if not missing:
         return [SLACK.ok("scopes", f"all {len(SCOPES)} are granted")]
-    return [_unscoped(scope) for scope in missing]
+    return [_report_missing_scope(scope) for scope in missing]
 
 
-def _unscoped(scope: str) -> CheckResult:
+def _report_missing_scope(scope: str) -> CheckResult:
     finding = SLACK.warning if scope in SPARE else SLACK.problem
     return finding(f"scope {scope}", f"missing; it is for {PURPOSES[scope]}", ADD)
 
 
-async def _status(client: AsyncWebClient) -> CheckResult:
+async def _check_status(client: AsyncWebClient) -> CheckResult:
     try:
-        await _asked(client, "assistant.threads.setStatus", **NOWHERE)
+        await _call(client, "assistant.threads.setStatus", **NOWHERE)
     except _Refused as refused:
         if str(refused) not in ALLOWED:
             return SLACK.warning("status", f"people are not shown that Claude thinks ({refused})", PLAN)
     return SLACK.ok("status", "people are shown that Claude thinks")
 
 
-async def _socket(client: AsyncWebClient) -> Findings:
+async def _check_app_token(client: AsyncWebClient) -> CheckResults:
     try:
-        await _asked(client, "apps.connections.open")
+        await _call(client, "apps.connections.open")
     except _Refused as refused:
-        yield _refused("app token", refused, GENERATE)
+        yield _report_refusal("app token", refused, GENERATE)
     else:
         yield SLACK.ok("app token", "accepted; Slack lets us connect")
 
 
-def _signed(secret: str) -> CheckResult:
+def _check_signing_secret(secret: str) -> CheckResult:
     if len(secret) != SECRET or not secret.isalnum():
         mend = "Set SLACK_SIGNING_SECRET to what stands under Basic Information, App Credentials."
         return SLACK.warning("signing secret", f"not the {SECRET} letters and digits that Slack's secrets are", mend)
     return SLACK.ok("signing secret", f"set; whether Slack reaches {PATH} can't be seen from here")
 
 
-def _client(token: str, settings: Settings) -> AsyncWebClient:
+def _make_client(token: str, settings: SlackSettings) -> AsyncWebClient:
     return AsyncWebClient(token, settings.slack_api_url, retry_handlers=[])
 
 
-async def _asked(client: AsyncWebClient, method: str, **arguments: str) -> AsyncSlackResponse:
+async def _call(client: AsyncWebClient, method: str, **arguments: str) -> AsyncSlackResponse:
     try:
         async with asyncio.timeout(SECONDS):
             return await client.api_call(method, json=arguments)
     except SlackApiError as error:
-        raise _failed(error) from None
+        raise _classify(error) from None
     except TimeoutError:
         raise _Silent(f"no answer in {SECONDS:g} seconds") from None
     except (aiohttp.ClientError, OSError) as error:
         raise _Silent(type(error).__name__) from None
 
 
-def _failed(error: SlackApiError) -> _Refused:
+def _classify(error: SlackApiError) -> _Refused:
     """What is not Slack's JSON is no answer of Slack's, and some of its words say no more than that."""
     response: Any = error.response
     said = getattr(response, "data", None)
@@ -161,7 +160,7 @@ def _failed(error: SlackApiError) -> _Refused:
     return _Silent(word or f"HTTP {getattr(response, 'status_code', None) or getattr(response, 'status', '')}")
 
 
-def _refused(name: str, refused: _Refused, mend: str) -> CheckResult:
+def _report_refusal(name: str, refused: _Refused, mend: str) -> CheckResult:
     word = str(refused)
     if isinstance(refused, _Silent):
         return SLACK.problem(name, f"Slack does not answer ({word})", REACH)

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 import aiohttp
 from slack_sdk.webhook.async_client import AsyncWebhookClient
@@ -11,7 +13,7 @@ from bots.slack.client import Refused, Web
 from bots.slack.publisher import UNSUITED
 from core.domain.errors import CannotShow
 from core.domain.messages import File, Question
-from core.rendering.paginator import pages
+from core.rendering.paginator import cut, pages
 
 USES = 5  # of one response_url, within half an hour
 
@@ -19,8 +21,9 @@ USES = 5  # of one response_url, within half an hour
 class Whisper:
     """Says pages to the person who asked: by the command's response_url while it lasts, and in the channel after it."""
 
-    def __init__(self, web: Web, question: Question) -> None:
+    def __init__(self, web: Web, question: Question, plainly: bool = False) -> None:
         self._web = web
+        self._plainly = plainly
         self._question = question
         self._url = str(json.loads(question.address).get("url") or "")
         self._left = USES if self._url and self._web.trusted(self._url) else 0
@@ -32,14 +35,14 @@ class Whisper:
 
     async def say(self, text: str, files: Sequence[File] = ()) -> None:
         """Say all of it, files in words: Slack hangs none on what one person sees. Raises CannotShow, Refused."""
-        whole = "\n\n".join([text, *(f"```\n{file.words.rstrip()}\n```" for file in files)])
-        for page in pages(whole, formatting.DIALECT):
+        whole = with_files(text, files)
+        for page in await cut(whole, partial(self._cut, whole)):
             if not await self.respond(page, "ephemeral"):
                 await self._whispered(page)
 
     async def aloud(self, text: str) -> None:
         """Say it to the channel, where we may not post but may respond. Raises CannotShow."""
-        for page in pages(text, formatting.DIALECT):
+        for page in await cut(text, partial(self._cut, text)):
             if not await self.respond(page, "in_channel"):
                 raise CannotShow("the command can't be responded to any more")
 
@@ -49,7 +52,7 @@ class Whisper:
             return False
         self._left -= 1
         client = AsyncWebhookClient(self._url, session=self._web.client.session, retry_handlers=[])
-        content = {"text": formatting.plain(page), "blocks": formatting.blocks(page), "response_type": kind}
+        content = {"text": formatting.plain(page), "blocks": self._blocks(page), "response_type": kind}
         try:
             answer = await client.send_dict({**content, "unfurl_links": False, "unfurl_media": False})
         except (aiohttp.ClientError, TimeoutError, OSError):
@@ -60,11 +63,22 @@ class Whisper:
         key = self._question.key
         place = {"channel": key.channel, "user": self._question.person, "thread_ts": key.thread or None}
         try:
-            await self._post(**place, text=formatting.plain(page), blocks=formatting.blocks(page))
+            await self._post(**place, text=formatting.plain(page), blocks=self._blocks(page))
         except Refused as refused:
-            if refused.error not in UNSUITED:
+            if self._plainly or refused.error not in UNSUITED:
                 raise
             await self._post(**place, text=formatting.plain(page), blocks=formatting.sections(page))
 
+    def _cut(self, text: str) -> list[str]:
+        return formatting.pieces(text) if self._plainly else pages(text, formatting.DIALECT)
+
+    def _blocks(self, page: str) -> list[dict[str, Any]]:
+        return formatting.sections(page) if self._plainly else formatting.blocks(page)
+
     async def _post(self, **content: object) -> None:
         await self._web.surely("chat.postEphemeral", link_names=False, parse="none", **content)
+
+
+def with_files(text: str, files: Sequence[File]) -> str:
+    """A text, and files in words below it."""
+    return "\n\n".join([text, *(f"```\n{file.words.rstrip()}\n```" for file in files)])

@@ -1,6 +1,9 @@
-"""HTTP mode: Slack's requests, believed only with a fresh signature, on routes that any aiohttp server can mount."""
+"""HTTP mode: Slack's requests, believed only with a fresh signature, on routes of the HTTP server."""
 
 import logging
+import re
+import time
+from collections.abc import Callable, Mapping
 
 from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response
@@ -8,27 +11,48 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.signature import SignatureVerifier
 
+from bots.ops.limits import LARGEST
 from bots.slack.manifest import PATH
 
-LARGEST = 1_000_000  # bytes of a request; Slack's stay far below
+FRESH = 5 * 60  # seconds that Slack's signature counts
+SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")
+STAMP = re.compile(r"[0-9]{1,12}")
+INVALID = {"error": "invalid request"}
 
 log = logging.getLogger(__name__)
 
 
-def routes(app: AsyncApp, secret: str) -> list[web.RouteDef]:
-    """Where Slack's events, commands and forms arrive."""
+def routes(
+    connected: Callable[[], AsyncApp | None], secret: str, clock: Callable[[], float] = time.time
+) -> list[web.RouteDef]:
+    """Where Slack's events, commands and forms arrive. A body is read only where its headers may be Slack's.
+
+    `connected` returns None while nothing can be kept; Slack is then answered 503 and sends it again.
+    """
     verifier = SignatureVerifier(secret)
 
     async def receive(request: web.Request) -> web.StreamResponse:
         if request.content_length is None or request.content_length > LARGEST:
             return web.json_response({"error": "too large"}, status=413)
+        if not plausible(request.headers, clock()):
+            return web.json_response(INVALID, status=401)
         body = await request.read()
         if not signed(verifier, body, request):
-            log.warning("a request without a valid signature is refused")
-            return web.json_response({"error": "invalid request"}, status=401)
+            return web.json_response(INVALID, status=401)
+        app = connected()
+        if app is None:
+            return web.json_response({"error": "not connected"}, status=503)
         return await _answered(app, body.decode(), request)
 
     return [web.post(PATH, receive)]
+
+
+def plausible(headers: Mapping[str, str], now: float) -> bool:
+    """Whether these headers have the form of Slack's, of the last five minutes."""
+    stamp = headers.get("X-Slack-Request-Timestamp", "")
+    if not (STAMP.fullmatch(stamp) and SIGNATURE.fullmatch(headers.get("X-Slack-Signature", ""))):
+        return False
+    return abs(now - int(stamp)) <= FRESH
 
 
 def signed(verifier: SignatureVerifier, body: bytes, request: web.Request) -> bool:

@@ -1,9 +1,9 @@
-"""The manifest: what Slack must know of an app to let Confab speak, ready to paste."""
+"""App manifest: scopes, events and commands that Slack must know of, ready to paste."""
 
 from typing import Any
 
 from core.commands import TABLE
-from core.commands.registry import usage
+from core.commands.registry import format_usage
 
 COMMAND = "/confab"
 SCOPES = (
@@ -40,7 +40,7 @@ HINT = 200  # characters of a usage hint that people still read
 PATH = "/slack/events"
 
 
-def manifest(url: str = "") -> dict[str, Any]:
+def build_manifest(url: str = "") -> dict[str, Any]:
     """The app manifest, for Socket Mode; with `url` (https://host) for HTTP mode."""
     address = f"{url.rstrip('/')}{PATH}"
     where = {"request_url": address} if url else {}
@@ -94,5 +94,5 @@ def _features(where: dict[str, str]) -> dict[str, Any]:
 
 def _hint() -> str:
     """The commands as they are written, shortened to what fits."""
-    written = " · ".join(usage(row).partition(" where=")[0].partition(" [")[0] for row in TABLE)
+    written = " · ".join(format_usage(row).partition(" where=")[0].partition(" [")[0] for row in TABLE)
     return written if len(written) <= HINT else " · ".join(row.words for row in TABLE)[:HINT]

@@ -4,9 +4,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from core.prompting.turns import MENTION
+from core.prompting.speakers import MENTION
 
 HIDDEN = "\u200b"  # a space of no width: breaks a token that somebody typed as text
+
+DEEPEST = 20  # blocks inside blocks
 
 _TOKEN = re.compile(r"<([@#!][^<>\n]+|[a-z][a-z0-9+.-]*:[^<>\n]+)>")
 _PERSON = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^<>]*)?>")
@@ -75,8 +77,9 @@ def of_blocks(blocks: Iterable[Mapping[str, Any]]) -> str:
     return "\n\n".join(words for words in said if words)
 
 
-def _block(block: Mapping[str, Any]) -> str:
-    match block.get("type"):
+def _block(block: Mapping[str, Any], deep: int = DEEPEST) -> str:
+    """What a block says; blocks that stand more than `deep` times inside each other say nothing."""
+    match block.get("type") if deep else None:
         case "rich_text":
             return "\n".join(_rich(element) for element in _listed(block, "elements"))
         case "markdown":
@@ -84,19 +87,19 @@ def _block(block: Mapping[str, Any]) -> str:
         case "header":
             return f"## {_text(block.get('text'))}"
         case "table":
-            return "\n".join(_row(row) for row in block.get("rows") or [] if isinstance(row, list))
+            return "\n".join(_row(row, deep) for row in block.get("rows") or [] if isinstance(row, list))
         case "section" | "context" | "image" | "video" | "card" | "alert" | "container":
-            return "\n".join(words for words in _inside(block) if words)
+            return "\n".join(words for words in _inside(block, deep) if words)
     return ""
 
 
-def _inside(block: Mapping[str, Any]) -> Iterator[str]:
+def _inside(block: Mapping[str, Any], deep: int) -> Iterator[str]:
     """The texts of a block that is made of parts."""
     yield _text(block.get("text"))
     yield _text(block.get("title"))
     yield from (_text(field) for field in _listed(block, "fields"))
     yield from (_text(element) for element in _listed(block, "elements"))
-    yield from (_block(child) for child in _listed(block, "child_blocks"))
+    yield from (_block(child, deep - 1) for child in _listed(block, "child_blocks"))
 
 
 def _text(value: Any) -> str:
@@ -148,14 +151,14 @@ def _styled(text: str, style: Any) -> str:
     return text
 
 
-def _row(cells: list[Any]) -> str:
-    return f"| {' | '.join(_cell(cell) for cell in cells)} |"
+def _row(cells: list[Any], deep: int) -> str:
+    return f"| {' | '.join(_cell(cell, deep) for cell in cells)} |"
 
 
-def _cell(cell: Any) -> str:
+def _cell(cell: Any, deep: int) -> str:
     if not isinstance(cell, Mapping):
         return ""
-    return str(cell["text"]) if isinstance(cell.get("text"), str) else _block(cell)
+    return str(cell["text"]) if isinstance(cell.get("text"), str) else _block(cell, deep - 1)
 
 
 def _listed(block: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:

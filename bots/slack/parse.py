@@ -1,5 +1,6 @@
 """Reading: what Slack tells becomes core's nouns, once. Nothing here waits or asks."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -7,7 +8,7 @@ from typing import Any
 
 from bots.slack.markup import mentioned, of_blocks, plain
 from core.commands import TABLE
-from core.commands.registry import UsageError, find, options
+from core.commands.registry import UsageError, find_command, options
 from core.domain.events import Commanded, Deleted, Edited, Event, Posted, Pressed
 from core.domain.messages import Asks, Attachment, History, Message, Reach, ThreadKey
 
@@ -118,7 +119,7 @@ def at(ts: str) -> datetime:
 def whispers(line: str) -> bool:
     """Whether a command is answered to its giver alone; one that is none is."""
     try:
-        row, rest = find(TABLE, line)
+        row, rest = find_command(TABLE, line)
         return row.whispers(options(row, rest))
     except UsageError:
         return True
@@ -216,9 +217,7 @@ def _command(message: Message) -> str | None:
 def _text(raw: Raw, us: Us, mine: bool) -> str:
     blocks = of_blocks(raw.get("blocks") or []) if mine or not raw.get("text") else ""
     text = blocks or plain(raw.get("text") or "")
-    while text.startswith(f"<@{us.user}>"):
-        text = text.removeprefix(f"<@{us.user}>").lstrip(" \t\n,:")
-    return text
+    return re.sub(rf"\A(?:<@{us.user}>[ \t\n,:]*)+", "", text)
 
 
 def _attachment(file: Raw) -> Attachment:

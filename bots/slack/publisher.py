@@ -3,13 +3,14 @@
 import logging
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from bots.slack import formatting
 from bots.slack.client import Limited, Refused, Unsure, Web
 from bots.slack.parse import MARK, at, is_mine, payload
 from core.domain.platform import ReplyView
-from core.rendering.paginator import Delete, Edit, Pager, Post, Posted, steps
+from core.rendering.paginator import Delete, Edit, Pager, Post, Posted, cut, steps
 
 SKEW = timedelta(minutes=2)  # that Slack's clock and ours may differ
 
@@ -24,14 +25,15 @@ log = logging.getLogger(__name__)
 class Publisher:
     """Makes Slack's messages equal a reply's text. What a predecessor posted is taken over."""
 
-    def __init__(self, web: Web, reply: ReplyView) -> None:
+    def __init__(self, web: Web, reply: ReplyView, plainly: bool = False) -> None:
         self._web = web
         self._reply = reply
         self._posted: list[Posted] | None = None
-        self._pager = Pager(formatting.DIALECT)
+        self._cut = formatting.pieces if plainly else Pager(formatting.DIALECT).pages
         self._unsure = False
         """Whether a page may exist that we were not told of."""
-        self._plainly = False
+        self._plainly = plainly
+        self._excusing = False
 
     async def grow(self, text: str) -> None:
         """Show a text that is not final, as far as Slack lets us just now. Raises CannotShow, Refused."""
@@ -46,10 +48,16 @@ class Publisher:
             self._posted = [Posted(page.id, None) for page in self._posted]  # their marks change too
         await self._web.patiently()(self._become, text, final=True)
 
+    async def show_notice(self, notice: str) -> None:
+        """Post a notice below the pages that stand. Raises CannotShow, Refused."""
+        self._excusing = self._plainly = True
+        posted = [Posted(page, None) for page in self._reply.pages]
+        await self._web.patiently()(self._post, posted, notice)
+
     async def _become(self, text: str, final: bool) -> None:
         if self._posted is None:
             self._posted = [Posted(page, None) for page in self._reply.pages]
-        wanted = self._pager.pages(text)
+        wanted = await cut(text, partial(self._cut, text))
         while step := next(iter(steps(self._posted, wanted)), None):
             try:
                 await self._take(self._posted, step, final)
@@ -133,4 +141,4 @@ class Publisher:
 
     @property
     def _notice(self) -> bool:
-        return self._reply.whole and self._reply.notice
+        return self._excusing or (self._reply.whole and self._reply.notice)

@@ -8,7 +8,7 @@ from typing import Any
 from bots.slack.markup import plain
 from bots.slack.parse import Raw, whispers, workspace
 from core.commands import TABLE
-from core.commands.registry import Command, Parameter, find, missing, options
+from core.commands.registry import Command, Parameter, find_command, find_missing_text, options
 from core.domain.events import Commanded
 from core.domain.messages import ThreadKey
 
@@ -29,7 +29,7 @@ def slashed(body: Raw, now: datetime) -> Commanded:
 
 def form(command: Commanded) -> dict[str, Any] | None:
     """The view that asks for what a command still needs, or None if that is nothing."""
-    needed = missing(TABLE, command.line, command.values)
+    needed = find_missing_text(TABLE, command.line, command.values)
     note = _note(command)
     if needed is None or len(note) > NOTE:
         return None
@@ -51,7 +51,7 @@ def submitted(body: Raw, now: datetime) -> Commanded | None:
     if view.get("callback_id") != FORM:
         return None
     note = json.loads(view["private_metadata"])
-    row, rest = find(TABLE, note["line"])
+    row, rest = find_command(TABLE, note["line"])
     fields = {name: str(value.get("value") or "") for name, value in _state(view["state"]["values"]).items()}
     return Commanded(
         id=f"{view['id']}.{view.get('hash', '')}",

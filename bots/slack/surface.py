@@ -1,5 +1,6 @@
 """A surface: one thread, as it is read and shown in Slack."""
 
+import logging
 from collections import deque
 from collections.abc import Awaitable
 from collections.abc import Set as AbstractSet
@@ -8,12 +9,14 @@ from contextlib import suppress
 from bots.slack import files, parse
 from bots.slack.client import NoThread, Refused, Web
 from bots.slack.directory import Directory
-from bots.slack.ephemeral import Whisper
+from bots.slack.ephemeral import Whisper, with_files
 from bots.slack.publisher import Publisher
 from bots.slack.status import Status, status
 from core.domain.errors import CannotAnswer, CannotShow
 from core.domain.messages import Attachment, History, Question, Rank, Reach
 from core.domain.platform import ReplyView
+
+log = logging.getLogger(__name__)
 
 NEWEST = 20  # pages of history that we keep of a very long thread: 20,000 messages
 
@@ -60,16 +63,36 @@ class SlackSurface:
         return await self._people.rank(person, self._question.key.channel)
 
     async def show(self, reply: ReplyView) -> None:
-        """Show the reply until it is whole. Raises CannotShow where that is impossible."""
+        """Show the reply until it is whole. Raises CannotShow where that is impossible, Refused, CannotAnswer."""
+        if reply.private:
+            await Whisper(self._web, self._question).say(await _whole(reply), reply.files)
+        elif self._question.command is not None:
+            await self._command(reply)
+        else:
+            await self._thread(reply)
+
+    async def show_plainly(self, reply: ReplyView, text: str) -> None:
+        """Show all of it as plain text, files in words. Raises CannotShow, Refused, CannotAnswer."""
+        whole, whisper = with_files(text, reply.files), Whisper(self._web, self._question, plainly=True)
+        if reply.private:
+            await whisper.say(whole)
+            return
         try:
-            if reply.private:
-                await Whisper(self._web, self._question).say(await _whole(reply), reply.files)
-            elif self._question.command is not None:
-                await self._command(reply)
-            else:
-                await self._thread(reply)
-        except (CannotAnswer, Refused) as problem:
-            raise CannotShow(str(problem)) from None
+            await Publisher(self._web, reply, plainly=True).settle(whole)
+        except (CannotShow, Refused):
+            if not whisper.responds:
+                raise
+            await whisper.aloud(whole)
+
+    async def show_notice(self, reply: ReplyView, notice: str) -> None:
+        """Say it in the thread, else to who asked alone. Raises CannotShow, Refused, CannotAnswer."""
+        if not reply.private:
+            try:
+                await Publisher(self._web, reply).show_notice(notice)
+                return
+            except (CannotShow, Refused, CannotAnswer) as problem:
+                log.warning("a notice is whispered: %s", problem)
+        await Whisper(self._web, self._question, plainly=True).say(notice)
 
     async def _thread(self, reply: ReplyView) -> None:
         posts = Publisher(self._web, reply)

@@ -1,11 +1,12 @@
-"""The breaker: other bots are heeded only if they are allowed, and stopped when they and we only talk to each other."""
+"""Bot-loop guard: only allowed bots may ask, and they are stopped when they and we only talk to each other."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum
 
+from core.domain.clock import Clock
 from core.domain.events import Event, Posted, Receipt
 from core.domain.messages import Asks
 from core.store.protocols import Claim
@@ -30,31 +31,31 @@ class Verdict(Enum):
 class BotLoopGuard:
     """Watches the answers that bots are given in each channel. What it knows ends with the process."""
 
-    def __init__(self, bots: Collection[str], clock: Callable[[], datetime]) -> None:
+    def __init__(self, bots: Collection[str], clock: Clock) -> None:
         self._bots = frozenset(bots)
         self._clock = clock
         self._answered: defaultdict[tuple[str, str], dict[str, datetime]] = defaultdict(dict)
         self._stopped: dict[tuple[str, str], str] = {}
 
-    def heeded(self, event: Event) -> Event:
+    def admit(self, event: Event) -> Event:
         """An event as it counts: what a bot says asks nothing, unless it is one of those that may ask."""
         if isinstance(event, Posted) and event.message.bot and event.message.author not in self._bots:
             return replace(event, asks=Asks.NO)
         return event
 
-    def attended(self, event: Event, heard: Receipt) -> None:
+    def reset_after(self, event: Event, heard: Receipt) -> None:
         """A person who writes in a thread of ours lets bots be answered again in that channel."""
         if isinstance(event, Posted) and heard.new and heard.ours and not (event.message.bot or event.message.mine):
             self._answered.pop((heard.key.workspace, heard.key.channel), None)
             self._stopped.pop((heard.key.workspace, heard.key.channel), None)
 
-    def allowed(self, person: str) -> bool:
+    def is_allowed(self, person: str) -> bool:
         """Whether this is a bot that may ask."""
         return person in self._bots
 
     def verdict(self, claim: Claim) -> Verdict:
         """Whether to answer; the same for the same question, however often it is taken up."""
-        if not all(self.allowed(one.person) for one in (claim.question, *claim.together)):
+        if not all(self.is_allowed(one.person) for one in (claim.question, *claim.together)):
             return Verdict.ANSWER
         place = claim.question.key.workspace, claim.question.key.channel
         now, name = self._clock(), claim.question.name

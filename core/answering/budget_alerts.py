@@ -5,7 +5,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from core.billing.budgets import BudgetStatus, warning
+from core.billing.budgets import BudgetStatus, write_warning
 from core.domain.errors import CannotShow
 from core.domain.platform import Platform
 
@@ -26,6 +26,6 @@ class Warned:
         platform = self.platforms[budget.scope.workspace.partition(":")[0]]
         try:
             async with asyncio.timeout(PATIENCE):
-                await platform.tell(budget.scope.workspace, budget.author, warning(standing))
+                await platform.tell(budget.scope.workspace, budget.author, write_warning(standing))
         except (CannotShow, TimeoutError) as error:
             log.warning("who set budget %d could not be told: %s", budget.number, error)

@@ -1,11 +1,19 @@
-"""Rules: what whoever runs the house has decided for all of its places."""
+"""Answering policy: the operator's rules for all places, and the one decision whether a question is answered."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from core.answering.answer import Answer, refuse
+from core.answering.bot_loop_guard import STOPPED, BotLoopGuard, Verdict
+from core.domain.messages import Asks, Question, Rank
 from core.domain.personas import Persona
+from core.domain.platform import Surface
 from core.prompting.request import TTL
+from core.prompting.speakers import MENTION
+from core.store.protocols import Claim, Notes, Thread
+
+MEMBERS_ONLY = "Only members of this workspace can ask me. Whoever runs this bot can open it to guests."
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +33,73 @@ class Rules:
     """Ids of other bots that may ask."""
     catch_up: timedelta = timedelta(hours=1)
     """How far back we look for what was missed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ignore:
+    """The question is not for us, or who asks knows already why there is no answer: nothing is shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerWith:
+    """The answer is known without asking: a refusal, or what was stored before."""
+
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Proceed:
+    """The question gets an answer."""
+
+
+Decision = Ignore | AnswerWith | Proceed
+
+
+class Policy:
+    """Decides whether a question may be answered, and how, where it may not."""
+
+    def __init__(self, rules: Rules, loop_guard: BotLoopGuard, notes: Notes) -> None:
+        self._rules = rules
+        self._loop_guard = loop_guard
+        self._notes = notes
+
+    async def decide(self, claim: Claim, thread: Thread, surface: Surface) -> Decision:
+        """The decision on a claimed question; the same for the same question, however often it is taken up.
+
+        The platform is asked for ranks only where guests are not welcome. A guest is told once that only members may
+        ask. Raises CannotAnswer, CannotShow, as the surface does.
+        """
+        if not is_for_us(claim, thread):
+            return Ignore()
+        verdict = self._loop_guard.verdict(claim)
+        if verdict is Verdict.SILENCE:
+            return Ignore()
+        if claim.question.command is None and not await self._may_ask(claim, surface):
+            return await self._decline_guest(claim.question)
+        if verdict is Verdict.SAY_SO and claim.question.command is None:
+            return AnswerWith(refuse(STOPPED))
+        return Proceed()
+
+    async def _may_ask(self, claim: Claim, surface: Surface) -> bool:
+        """Whether one of those who ask may: members, guests where they are welcome, and bots that are allowed."""
+        people = {question.person for question in (claim.question, *claim.together)}
+        if self._rules.guests or any(map(self._loop_guard.is_allowed, people)):
+            return True
+        return max([await surface.rank(person) for person in sorted(people)]) > Rank.GUEST
+
+    async def _decline_guest(self, question: Question) -> Decision:
+        """Say it once: the note names the question after which it was said, which may have to be answered again."""
+        note = f"declined:{question.key.workspace}:{question.key.channel}:{question.person}"
+        if await self._notes.get(note) not in {None, question.name}:
+            return Ignore()
+        await self._notes.put(note, question.name)
+        return AnswerWith(refuse(MEMBERS_ONLY))
+
+
+def is_for_us(claim: Claim, thread: Thread) -> bool:
+    """Whether it wants an answer of ours. Follow-ups do, unless all of them mention somebody else."""
+    asked = (claim.question, *claim.together)
+    if any(one.asks is Asks.CERTAINLY for one in asked):
+        return True
+    words = {message.id: message.text for message in thread.messages}
+    return any(one.name in words and not MENTION.search(words[one.name]) for one in asked)

@@ -84,6 +84,12 @@ class Reply:
         await self.ensure_held()
         return True
 
+    async def end(self) -> str:
+        """Wait until the reply is whole; its final text. Raises LeaseLost."""
+        await self._ended.wait()
+        await self.ensure_held()
+        return self.text
+
     async def record_page(self, page: str, at: datetime | None = None) -> None:
         """Write down that a page exists, and when the platform says it was posted."""
         if page not in self.pages:

@@ -1,4 +1,4 @@
-"""Budgets: what may be spent in a place or by a person, from one renewal to the next."""
+"""Budgets: limits on what may be spent in a place or by a person in each period, and the sentences about them."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -59,7 +59,7 @@ class BudgetStatus:
 class Budgets:
     """A workspace's budgets in force, its time zone where one was chosen, and every change there was, newest first."""
 
-    standings: tuple[BudgetStatus, ...] = ()
+    statuses: tuple[BudgetStatus, ...] = ()
     changes: tuple[Budget, ...] = ()
 
     @property
@@ -67,73 +67,79 @@ class Budgets:
         return self.changes[0].zone if self.changes else None
 
 
-def began(period: Period, now: datetime, zone: str) -> datetime:
-    """When the period that `now` is in began: a midnight of `zone`."""
+def find_period_start(period: Period, now: datetime, zone: str) -> datetime:
+    """When the period that `now` lies in began: a midnight of `zone`."""
     today = now.astimezone(ZoneInfo(zone)).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     days = {Period.DAY: 0, Period.WEEK: today.weekday(), Period.MONTH: today.day - 1}
     return today - timedelta(days=days[period])  # wall time: a day of 23 or 25 hours is a day
 
 
-def renews(period: Period, now: datetime, zone: str) -> datetime:
-    """When the period that `now` is in ends."""
-    beginning = began(period, now, zone)
+def find_period_end(period: Period, now: datetime, zone: str) -> datetime:
+    """When the period that `now` lies in ends, and the budget renews."""
+    beginning = find_period_start(period, now, zone)
     if period is Period.MONTH:
         return (beginning + timedelta(days=32)).replace(day=1)
     return beginning + timedelta(days=1 if period is Period.DAY else 7)
 
 
 def dollars(micro_usd: int) -> str:
-    """`$12.50`; below a dollar with as many digits as say something: `$0.0042`, `$0.000015`."""
+    """An amount of money: `$12.50`; below a dollar with as many digits as say something: `$0.0042`, `$0.000015`."""
     amount = abs(micro_usd)
     digits = 2 if amount >= 1_000_000 or not amount else 4 if amount >= 100 else 6
     return f"{'-' if micro_usd < 0 else ''}${amount / 1_000_000:,.{digits}f}"
 
 
-def of(budget: Budget, whose: str) -> str:
-    """`your budget of $5.00 a day`."""
+def describe_budget(budget: Budget, whose: str) -> str:
+    """A budget in words: `your budget of $5.00 a day`."""
     return f"{whose} budget of {dollars(budget.micro_usd or 0)} a {budget.period.value}"
 
 
-def here(budget: Budget) -> str:
-    """A budget as it is told where it holds, to those whose it is."""
-    scope = budget.scope
-    return of(budget, "your" if scope.person else "this channel's" if scope.channel else "this workspace's")
+def describe_budget_here(budget: Budget) -> str:
+    """A budget in words, for those whom it limits: `this channel's budget of $5.00 a day`."""
+    whose = "your" if budget.scope.person else "this channel's" if budget.scope.channel else "this workspace's"
+    return describe_budget(budget, whose)
 
 
-def until(standing: BudgetStatus) -> str:
-    """`Tuesday, 1 December, 00:00 (Europe/Berlin)`."""
-    at = standing.renews
-    return f"{at:%A}, {at.day} {at:%B}, {at:%H:%M} ({standing.budget.zone})"
+def describe_renewal(status: BudgetStatus) -> str:
+    """When a budget renews, in words: `Tuesday, 1 December, 00:00 (Europe/Berlin)`."""
+    at = status.renews
+    return f"{at:%A}, {at.day} {at:%B}, {at:%H:%M} ({status.budget.zone})"
 
 
-def who(budget: Budget) -> str:
-    """Those who can raise it."""
+def name_managers(budget: Budget) -> str:
+    """The people who may raise a budget, in words."""
     channel = budget.scope.channel and not budget.scope.person
     return "Whoever manages this channel" if channel else "Whoever manages the whole workspace"
 
 
-def refused(standing: BudgetStatus, wanted: int) -> str:
+def explain_refusal(status: BudgetStatus, wanted: int) -> str:
     """Why a request that may cost `wanted` micro-dollars is not sent: which budget, what is left, until when."""
-    left = f"{dollars(standing.left)} is left" if standing.left else "nothing is left"
+    left = f"{dollars(status.left)} is left" if status.left else "nothing is left"
     return (
-        f"I can't ask Claude just now: of {here(standing.budget)} {left}, and this may cost {dollars(wanted)}. "
-        f"It renews on {until(standing)}. {who(standing.budget)} can raise it with `budget set`."
+        f"I can't ask Claude just now: of {describe_budget_here(status.budget)} {left}, "
+        f"and this may cost {dollars(wanted)}. "
+        f"It renews on {describe_renewal(status)}. {name_managers(status.budget)} can raise it with `budget set`."
     )
 
 
-def unpriced(standing: BudgetStatus, model: str) -> str:
-    """Why a model without a price can't be used."""
+def explain_missing_price(status: BudgetStatus, model: str) -> str:
+    """Why a model without a price can't be used where a budget holds."""
     return (
-        f"I can't ask `{model}` here: {here(standing.budget)} holds, and I know no price of that model. "
+        f"I can't ask `{model}` here: {describe_budget_here(status.budget)} holds, "
+        "and I know no price of that model. "
         "Whoever runs this bot can add it to the file that CONFAB_PRICES names."
     )
 
 
-def warning(standing: BudgetStatus) -> str:
-    """What those who can raise a budget are told, elsewhere. People and channels stand in it as `<@ID>` and `<#ID>`."""
-    budget, scope = standing.budget, standing.budget.scope
+def write_warning(status: BudgetStatus) -> str:
+    """The warning about a nearly used-up budget, for those who can raise it.
+
+    People and channels stand in it as `<@ID>` and `<#ID>`, for it is read elsewhere.
+    """
+    budget, scope = status.budget, status.budget.scope
     whose = f"<@{scope.person}>'s" if scope.person else f"<#{scope.channel}>'s" if scope.channel else "the workspace's"
     return (
-        f"{standing.percent} % of {of(budget, whose)} is used: {dollars(standing.spent)} of {dollars(standing.limit)}. "
-        f"It renews on {until(standing)}. Once it is used up I refuse questions; `budget set` raises it."
+        f"{status.percent} % of {describe_budget(budget, whose)} is used: "
+        f"{dollars(status.spent)} of {dollars(status.limit)}. "
+        f"It renews on {describe_renewal(status)}. Once it is used up I refuse questions; `budget set` raises it."
     )

@@ -1,4 +1,4 @@
-"""A chart: bars in a picture that can be read on dark and on light ground."""
+"""Bar chart: a PNG picture that can be read on dark and on light ground."""
 
 import io
 from collections.abc import Sequence
@@ -20,8 +20,8 @@ class Bar:
     words: str
 
 
-def drawn(title: str, bars: Sequence[Bar]) -> bytes:
-    """A PNG with one bar a line, the first on top, below a title of one or two lines.
+def draw_chart(title: str, bars: Sequence[Bar]) -> bytes:
+    """Draw a PNG with one bar a line, the first on top, below a title of one or two lines.
 
     It takes a tenth of a second, and the first one a second.
     """
@@ -29,11 +29,11 @@ def drawn(title: str, bars: Sequence[Bar]) -> bytes:
 
     figure = Figure((WIDTH, ROOM + LINE * max(1, len(bars))), dpi=DPI, facecolor=PAPER, layout="constrained")
     axes = figure.add_subplot(facecolor=PAPER)
-    head = "\n".join(_drawable(line, TITLE) for line in title.split("\n", 1))
+    head = "\n".join(_replace_missing_glyphs(line, TITLE) for line in title.split("\n", 1))
     figure.suptitle(head, x=0.01, ha="left", size=10.5, color=INK, weight="bold", parse_math=False)
     drawn_bars = axes.barh(range(len(bars)), [bar.value for bar in bars], color=BARS, height=0.7)
     axes.bar_label(drawn_bars, [bar.words for bar in bars], padding=4, color=INK, parse_math=False)
-    axes.set_yticks(range(len(bars)), [_drawable(bar.label) for bar in bars], color=INK, parse_math=False)
+    axes.set_yticks(range(len(bars)), [_replace_missing_glyphs(bar.label) for bar in bars], color=INK, parse_math=False)
     axes.invert_yaxis()
     axes.margins(x=0.15)
     axes.set_xlim(left=0)
@@ -47,15 +47,15 @@ def drawn(title: str, bars: Sequence[Bar]) -> bytes:
     return file.getvalue()
 
 
-def _drawable(text: str, longest: int = LONGEST) -> str:
-    """What the font has no sign for is a dot: it knows most alphabets, but neither Chinese nor most emoji."""
-    signs = _signs()
+def _replace_missing_glyphs(text: str, longest: int = LONGEST) -> str:
+    """`text` with a dot for each character that the font lacks: it has most alphabets, no Chinese, few emoji."""
+    glyphs = _load_glyphs()
     text = text if len(text) <= longest else f"{text[:longest]}…"
-    return "".join(sign if ord(sign) in signs else "·" for sign in text)
+    return "".join(sign if ord(sign) in glyphs else "·" for sign in text)
 
 
 @cache
-def _signs() -> frozenset[int]:
+def _load_glyphs() -> frozenset[int]:
     from matplotlib.font_manager import findfont, get_font  # noqa: PLC0415  most processes never draw
 
     return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())

@@ -1,4 +1,4 @@
-"""Statements: what Anthropic's console says was used, compared with the ledger."""
+"""Reconciliation: a statement of usage from Anthropic's console is compared with the ledger."""
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,36 +6,28 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from enum import Enum
 from pathlib import Path
+from typing import Annotated
 
-from core.billing.prices import undated
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+
+from core.billing.prices import parse_count, strip_date
 from core.billing.usage import UsageRow
+from core.domain.errors import UnreadableFile
 from core.domain.usage import Usage
 from core.rendering.tables import draw_table
 
 DAY, MODEL, KEY = "usage_date_utc", "model_version", "api_key"
-COLUMNS = {
-    "usage_input_tokens_no_cache": "input",
-    "usage_input_tokens_cache_write_5m": "cache_write_5m",
-    "usage_input_tokens_cache_write_1h": "cache_write_1h",
-    "usage_input_tokens_cache_read": "cache_read",
-    "usage_output_tokens": "output",
-    "web_search_count": "web_searches",
-}
 NOT_SENT = "stand-in"  # the model of what never left this machine
 
-Line = tuple[str, str]
+DayAndModel = tuple[str, str]
 """A day of UTC, `2026-11-20`, and a model without its date."""
-
-
-class Unreadable(Exception):
-    """The file is no statement; one sentence names it, the line and the cause."""
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
     """What was used, by day and model, of the `kinds` of tokens that the file tells of."""
 
-    used: Mapping[Line, Usage]
+    used: Mapping[DayAndModel, Usage]
     kinds: tuple[str, ...]
 
     @property
@@ -45,6 +37,40 @@ class Statement:
     @property
     def last(self) -> str:
         return max(day for day, _ in self.used)
+
+
+def _parse_day(text: str) -> date:
+    return date.fromisoformat(text.strip())
+
+
+def _parse_count(text: str) -> int:
+    """A whole number; an empty cell is 0."""
+    return parse_count(text.strip() or "0")
+
+
+Count = Annotated[int, BeforeValidator(_parse_count)]
+
+
+class StatementRow(BaseModel):
+    """One row of the console's export, by the names of its columns; those that it may lack have a default."""
+
+    day: Annotated[date, BeforeValidator(_parse_day)] = Field(validation_alias=DAY)
+    model: str = Field(validation_alias=MODEL)
+    input: Count = Field(default=0, validation_alias="usage_input_tokens_no_cache")
+    cache_write_5m: Count = Field(default=0, validation_alias="usage_input_tokens_cache_write_5m")
+    cache_write_1h: Count = Field(default=0, validation_alias="usage_input_tokens_cache_write_1h")
+    cache_read: Count = Field(default=0, validation_alias="usage_input_tokens_cache_read")
+    output: Count = Field(default=0, validation_alias="usage_output_tokens")
+    web_searches: Count = Field(default=0, validation_alias="web_search_count")
+
+    @property
+    def usage(self) -> Usage:
+        return Usage(**{kind: getattr(self, kind) for kind in COLUMNS.values()})
+
+
+COLUMNS = {
+    str(field.validation_alias): name for name, field in StatementRow.model_fields.items() if name in Usage.__slots__
+}
 
 
 class Agreement(Enum):
@@ -90,39 +116,40 @@ class Comparison:
         return self.verdict is not Agreement.DIFFERENT
 
 
-def read(path: str, key: str = "") -> Statement:
-    """The statement in a CSV file of the console's, of one API `key` or of all. Raises Unreadable."""
+def read_statement(path: str, key: str = "") -> Statement:
+    """Read the statement in a CSV file of the console's, of one API `key` or of all. Raises UnreadableFile."""
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as file:
-            lines = csv.DictReader(file, strict=True)
-            kinds = _kinds(lines.fieldnames or (), path, key)
-            found = [_parsed(line, f"{path}, line {lines.line_num}") for line in lines if key in ("", line.get(KEY))]
+            rows = csv.DictReader(file, strict=True)
+            kinds = _find_kinds(rows.fieldnames or (), path, key)
+            found = [_parse_row(row, f"{path}, line {rows.line_num}") for row in rows if key in ("", row.get(KEY))]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise Unreadable(f"{path} can't be read ({error}).") from None
+        raise UnreadableFile(f"{path} can't be read ({error}).") from None
     if not found:
-        raise Unreadable(f"{path} has no line{f' of the API key {key}' if key else ''}; there is nothing to compare.")
-    used: dict[Line, Usage] = {}
+        whose = f" of the API key {key}" if key else ""
+        raise UnreadableFile(f"{path} has no line{whose}; there is nothing to compare.")
+    used: dict[DayAndModel, Usage] = {}
     for at, usage in found:
         used[at] = used.get(at, Usage()) + usage
     return Statement(used, kinds)
 
 
-def compared(statement: Statement, bill: Iterable[UsageRow]) -> list[Comparison]:
-    """Each day and model of a statement, beside those lines of the ledger's bill that lie between its days."""
+def compare_statement(statement: Statement, bill: Iterable[UsageRow]) -> list[Comparison]:
+    """Compare each day and model of a statement with those lines of the ledger's bill that lie between its days."""
     found = {at: Comparison(*at, statement.kinds, theirs) for at, theirs in statement.used.items()}
     for line in bill:
         day, dated, how = line.group.split(" ")
-        model = undated(dated)
+        model = strip_date(dated)
         if statement.first <= day <= statement.last and model != NOT_SENT:
             before = found.get((day, model)) or Comparison(day, model, statement.kinds, Usage())
-            found[day, model] = _joined(before, line, how == "died")
+            found[day, model] = _add_row(before, line, how == "died")
     return [found[at] for at in sorted(found)]
 
 
-def told(statement: Statement, found: Sequence[Comparison]) -> str:
+def describe_comparisons(statement: Statement, found: Sequence[Comparison]) -> str:
     """The comparisons in words and tables, and how many there were of each verdict."""
     counts = [f"{sum(one.verdict is verdict for one in found):,} {verdict.value}" for verdict in Agreement]
-    parts = [_told(one) for one in found]
+    parts = [_describe_one(one) for one in found]
     left_out = [kind for kind in COLUMNS.values() if kind not in statement.kinds]
     if left_out:
         parts.append(f"Not in the file, and so not compared: {', '.join(left_out)}.")
@@ -130,40 +157,36 @@ def told(statement: Statement, found: Sequence[Comparison]) -> str:
     return "\n".join(parts)
 
 
-def _joined(before: Comparison, line: UsageRow, died: bool) -> Comparison:
+def _add_row(before: Comparison, line: UsageRow, died: bool) -> Comparison:
     requests = before.requests + line.requests
     if died:
         return replace(before, requests=requests, died=before.died + line.died, bound=before.bound + line.usage)
     return replace(before, requests=requests, ours=before.ours + line.usage)
 
 
-def _kinds(names: Sequence[str], path: str, key: str) -> tuple[str, ...]:
+def _find_kinds(names: Sequence[str], path: str, key: str) -> tuple[str, ...]:
     kinds = tuple(kind for column, kind in COLUMNS.items() if column in names)
     needed = [DAY, MODEL, *([KEY] if key else [])]
     missing = [name for name in needed if name not in names] or ([] if kinds else list(COLUMNS))
     if missing:
-        raise Unreadable(f"{path} is no usage export of Anthropic's console: it has no column {' or '.join(missing)}.")
+        columns = " or ".join(missing)
+        raise UnreadableFile(f"{path} is no usage export of Anthropic's console: it has no column {columns}.")
     return kinds
 
 
-def _parsed(line: Mapping[str, str], where: str) -> tuple[Line, Usage]:
-    if None in line or None in line.values():
-        raise Unreadable(f"{where}: it has not as many values as there are columns.")
+def _parse_row(row: Mapping[str, str], where: str) -> tuple[DayAndModel, Usage]:
+    if None in row or None in row.values():  # as DictReader has what is too much, and what is missing
+        raise UnreadableFile(f"{where}: it has not as many values as there are columns.")
     try:
-        day = date.fromisoformat(line[DAY].strip())
-    except ValueError:
-        raise Unreadable(f"{where}: {DAY} is a day such as 2026-08-05; `{line[DAY]}` is not.") from None
-    counts = {kind: _count(column, line[column].strip(), where) for column, kind in COLUMNS.items() if column in line}
-    return (day.isoformat(), undated(line[MODEL].strip())), Usage(**counts)
+        parsed = StatementRow.model_validate(row)
+    except ValidationError as error:
+        column = str(error.errors()[0]["loc"][0])
+        rule = "a day such as 2026-08-05" if column == DAY else "a whole number"
+        raise UnreadableFile(f"{where}: {column} is {rule}; `{row[column].strip()}` is not.") from None
+    return (parsed.day.isoformat(), strip_date(parsed.model.strip())), parsed.usage
 
 
-def _count(column: str, text: str, where: str) -> int:
-    if not (text.isascii() and (text or "0").isdigit()):
-        raise Unreadable(f"{where}: {column} is a whole number; `{text}` is not.")
-    return int(text or 0)
-
-
-def _told(one: Comparison) -> str:
+def _describe_one(one: Comparison) -> str:
     requests = f"{one.requests:,} request{'' if one.requests == 1 else 's'}"
     head = f"{one.day}  {one.model}  {one.verdict.value} ({requests})"
     if one.verdict is Agreement.EQUAL:
@@ -174,10 +197,10 @@ def _told(one: Comparison) -> str:
         for kind, more in one.differences.items()
     ]
     table = draw_table([["kind", "ours", "theirs", "difference"], ["---", "--:", "--:", "--:"], *rows]).strip("`\n")
-    return "\n".join(["", head, table, _reason(one), ""])
+    return "\n".join(["", head, table, _explain_difference(one), ""])
 
 
-def _reason(one: Comparison) -> str:
+def _explain_difference(one: Comparison) -> str:
     if not one.requests:
         return "The ledger has no such request: something else used Anthropic's account."
     if not one.died:

@@ -1,4 +1,4 @@
-"""Accounts: what was used, as tables, as bars, and as files for other programs."""
+"""Usage reports: rows of the ledger as Markdown tables, as bars of text, and as CSV and JSON."""
 
 import csv
 import io
@@ -22,7 +22,7 @@ FIELDS = ("requests", "died", "unpriced")
 
 @dataclass(frozen=True, slots=True)
 class UsageReport:
-    """What was used somewhere in some time: a line for each `by`, the dearest first, days in their order."""
+    """What was used in a place and a stretch of time: a line for each `by`, the dearest first, days in their order."""
 
     title: str
     by: str
@@ -31,71 +31,74 @@ class UsageReport:
 
     @property
     def total(self) -> UsageRow:
-        return total(self.lines)
+        return sum_rows(self.lines)
 
 
-def total(lines: Iterable[UsageRow]) -> UsageRow:
+def sum_rows(lines: Iterable[UsageRow]) -> UsageRow:
     return sum(lines, UsageRow("all", 0, 0, Usage()))
 
 
-def account(title: str, by: str, lines: Sequence[UsageRow], zone: str, workspace: str = "") -> UsageReport:
-    """An account of what the ledger told; of quarters of an hour it makes the days of a time zone."""
+def build_report(title: str, by: str, lines: Sequence[UsageRow], zone: str, workspace: str = "") -> UsageReport:
+    """A report of the ledger's rows; of quarters of an hour it makes the days of a time zone."""
     if by == "day":
-        return UsageReport(title, by, tuple(_days(lines, ZoneInfo(zone))), workspace)
+        return UsageReport(title, by, tuple(_sum_days(lines, ZoneInfo(zone))), workspace)
     dearest = sorted(lines, key=lambda line: (-line.micro_usd, -line.usage.prompt, line.group))
     return UsageReport(title, by, tuple(dearest), workspace)
 
 
-def shortened(found: UsageReport) -> UsageReport:
-    """The account with few enough lines to be read."""
+def shorten_report(found: UsageReport) -> UsageReport:
+    """The report with few enough lines to be read: the dearest, and one that sums up the others."""
     if len(found.lines) <= LINES or found.by == "day":
         return found
-    others = replace(total(found.lines[LINES:]), group=f"{len(found.lines) - LINES} {OTHERS}")
+    others = replace(sum_rows(found.lines[LINES:]), group=f"{len(found.lines) - LINES} {OTHERS}")
     return replace(found, lines=(*found.lines[:LINES], others))
 
 
-def table(found: UsageReport, names: Mapping[str, str]) -> str:
-    """In Markdown, with a line of totals beneath."""
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows(found, names))
+def render_table(found: UsageReport, names: Mapping[str, str]) -> str:
+    """The report as a Markdown table, with a line of totals beneath."""
+    return "\n".join(f"| {' | '.join(row)} |" for row in render_rows(found, names))
 
 
-def rows(found: UsageReport, names: Mapping[str, str]) -> list[list[str]]:
-    """The table's cells, header and rule first."""
+def render_rows(found: UsageReport, names: Mapping[str, str]) -> list[list[str]]:
+    """The cells of the report's table, header and rule first."""
     head = [[found.by, "requests", "read", "written", "cached", "cost", "saved"], ["---", *["--:"] * 6]]
-    lines = [_cells(line, _name(line.group, names)) for line in found.lines]
+    lines = [_render_row(line, _render_name(line.group, names)) for line in found.lines]
     if len(lines) > 1:
-        lines.append(_cells(found.total, "**all**"))
+        lines.append(_render_row(found.total, "**all**"))
     return [*head, *lines]
 
 
-def bars(found: UsageReport, names: Mapping[str, str]) -> str:
-    """What each line cost, drawn in characters."""
+def render_bars(found: UsageReport, names: Mapping[str, str]) -> str:
+    """What each line cost, as a bar chart in characters."""
     most = max((line.micro_usd for line in found.lines), default=0)
-    cells = [[_name(line.group, names), _bar(line.micro_usd, most), dollars(line.micro_usd)] for line in found.lines]
+    cells = [
+        [_render_name(line.group, names), _render_bar(line.micro_usd, most), dollars(line.micro_usd)]
+        for line in found.lines
+    ]
     return draw_table([[found.by, "", "cost"], ["---", "---", "--:"], *cells]).strip("`\n")
 
 
-def as_csv(accounts: Sequence[UsageReport]) -> bytes:
-    """One line a group, by its id, which no spreadsheet takes for a formula; dollars with six digits.
+def export_csv(reports: Sequence[UsageReport]) -> bytes:
+    """The reports as CSV: a line for each group, by its id, which no spreadsheet takes for a formula.
 
-    All accounts have the same `by`.
+    Dollars have six digits. All reports have the same `by`.
     """
     file = io.StringIO()
     writer = csv.writer(file)
-    for found in accounts[:1]:
-        writer.writerow(_record(found, found.total))
-    writer.writerows(_record(found, line).values() for found in accounts for line in found.lines)
+    for found in reports[:1]:
+        writer.writerow(_export_row(found, found.total))
+    writer.writerows(_export_row(found, line).values() for found in reports for line in found.lines)
     return file.getvalue().encode()
 
 
-def as_json(accounts: Sequence[UsageReport]) -> bytes:
-    """A list of accounts, each with its lines."""
-    listed = [{"title": one.title, "lines": [_record(one, line) for line in one.lines]} for one in accounts]
+def export_json(reports: Sequence[UsageReport]) -> bytes:
+    """The reports as a JSON list, each with its lines."""
+    listed = [{"title": one.title, "lines": [_export_row(one, line) for line in one.lines]} for one in reports]
     return json.dumps(listed, indent=1, ensure_ascii=False).encode()
 
 
-def notes(whole: UsageRow, misses: Iterable[UsageRow]) -> str:
-    """What the numbers do not say: what stands at its bound, what has no price, why the cache missed."""
+def describe_caveats(whole: UsageRow, misses: Iterable[UsageRow]) -> str:
+    """Notes on a report: what stands at its bound, what has no price, why the cache missed."""
     said = []
     if whole.died:
         said.append(f"{whole.died:,} stopped before their cost was known and stand at the most they can have cost.")
@@ -107,30 +110,30 @@ def notes(whole: UsageRow, misses: Iterable[UsageRow]) -> str:
     return " ".join(said)
 
 
-def _record(found: UsageReport, line: UsageRow) -> dict[str, object]:
+def _export_row(found: UsageReport, line: UsageRow) -> dict[str, object]:
     usd = {"usd": f"{line.micro_usd / 1_000_000:.6f}", "saved_usd": f"{line.saved / 1_000_000:.6f}"}
     whose = {"workspace": found.workspace, found.by: line.group}
     return {**whose, **{name: getattr(line, name) for name in FIELDS}, **asdict(line.usage), **usd}
 
 
-def _cells(line: UsageRow, name: str) -> list[str]:
+def _render_row(line: UsageRow, name: str) -> list[str]:
     usage = line.usage
     cached = f"{usage.cache_read * 100 // usage.prompt} %" if usage.prompt else ""
     counts = (f"{number:,}" for number in (line.requests, usage.prompt, usage.output))
     return [name, *counts, cached, dollars(line.micro_usd), dollars(line.saved)]
 
 
-def _name(group: str, names: Mapping[str, str]) -> str:
+def _render_name(group: str, names: Mapping[str, str]) -> str:
     """As it may stand in a table's cell."""
     return " ".join(names.get(group, group).replace("|", "/").replace("`", "'").split())
 
 
-def _bar(value: int, most: int) -> str:
+def _render_bar(value: int, most: int) -> str:
     eighths = round(value * BAR * 8 / most) if most else 0
     return "█" * (eighths // 8) + EIGHTHS[eighths % 8].strip()
 
 
-def _days(quarters: Iterable[UsageRow], zone: ZoneInfo) -> list[UsageRow]:
+def _sum_days(quarters: Iterable[UsageRow], zone: ZoneInfo) -> list[UsageRow]:
     days: dict[str, UsageRow] = {}
     for quarter in quarters:
         at = datetime.fromisoformat(quarter.group).replace(tzinfo=UTC).astimezone(zone)

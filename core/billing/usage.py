@@ -1,4 +1,4 @@
-"""The ledger's nouns: what a request used, what it was bound to, and why it may not be sent."""
+"""Usage: the rows of the ledger, from a planned request and its reservation to the settlement and the bill."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -67,7 +67,7 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class UsageRow:
-    """A line of an account: what `group` (a person, a channel, a model, a stretch of time) used."""
+    """A line of a report: what `group` (a person, a channel, a model, a stretch of time) used."""
 
     group: str
     requests: int

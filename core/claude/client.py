@@ -1,10 +1,7 @@
-"""Claude: one request streamed, models listed, and what the SDK raises given a name."""
+"""Client of Claude's API: requests streamed as events, tokens counted, models described. Nothing is retried here."""
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import anthropic
@@ -12,11 +9,12 @@ import httpx2
 from anthropic.types import Message, ModelInfo
 from anthropic.types import Usage as Billed
 
-from core.claude.errors import TRANSIENT, ClaudeError
-from core.claude.models import described, lifespan
-from core.claude.stream import MalformedStream, MessageAccumulator
+from core.claude.errors import ClaudeError
+from core.claude.sdk_errors import BROKEN, classify_broken_stream, classify_error
+from core.claude.stream import MessageAccumulator
 from core.domain.models import Lifespan, Model
 from core.domain.usage import Usage
+from core.prompting.capabilities import EFFORTS, THINKING
 from core.prompting.request import Request
 
 T = TypeVar("T")
@@ -27,21 +25,12 @@ REQUEST = "request-id"  # the header that names a request
 
 COUNTED = ("model", "system", "messages", "thinking", "output_config", "cache_control")  # what a count depends on
 
-_BY_TYPE = {
-    "overloaded_error": "overloaded",
-    "rate_limit_error": "limited",
-    "api_error": "failing",
-    "timeout_error": "failing",
-    "billing_error": "unpaid",
-    "authentication_error": "key",
-    "permission_error": "forbidden",
-    "not_found_error": "no model",
-    "request_too_large": "too large",
-    "conflict_error": "failing",
-}
-_BY_STATUS = {401: "key", 402: "unpaid", 403: "forbidden", 404: "no model", 408: "failing", 409: "failing"}
-_BY_STATUS |= {413: "too large", 429: "limited", 529: "overloaded"}
-_BROKEN = (httpx2.HTTPError, httpx2.StreamError, json.JSONDecodeError, MalformedStream)
+
+@dataclass(frozen=True, slots=True)
+class TextSoFar:
+    """All the text that an answer has by now."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,28 +62,30 @@ class Claude:
             base_url=base_url,
             max_retries=0,
             timeout=timeout,
-            http_client=_quick() if transport is None else anthropic.DefaultAsyncHttpxClient(transport=transport),
+            http_client=_aiohttp_client()
+            if transport is None
+            else anthropic.DefaultAsyncHttpxClient(transport=transport),
             open_telemetry=False,
         )
 
     async def close(self) -> None:
         await self._client.close()
 
-    async def answer(self, request: Request, heard: Callable[[str], None]) -> Completion:
-        """Send `request` and tell `heard` the text so far, whole, as it grows. Raises ClaudeError."""
-        streamed = MessageAccumulator()
+    async def stream(self, request: Request) -> AsyncGenerator[TextSoFar | Completion, None]:
+        """Send `request`; its text as it grows, whole each time, and at its end the completion. Raises ClaudeError."""
+        accumulator = MessageAccumulator()
         try:
-            asked = self._client.messages.create(**request.body, extra_headers=request.headers, stream=True)
-            async with await asked as stream:
+            sent = self._client.messages.create(**request.body, extra_headers=request.headers, stream=True)
+            async with await sent as stream:
                 async for event in stream:
-                    if streamed.take(event):
-                        heard(streamed.text)
-                message = _final(streamed, stream.response, request.model)
-                return _answer(message, request.model, stream.response.headers.get(REQUEST))
+                    if accumulator.take(event):
+                        yield TextSoFar(accumulator.text)
+                message = _finish_message(accumulator, stream.response, request.model)
+            yield _read_completion(message, request.model, stream.response.headers.get(REQUEST))
         except anthropic.APIError as error:
-            raise named(error, request.model) from error
-        except _BROKEN as error:
-            raise _broken(error, request.model) from error
+            raise classify_error(error, request.model) from error
+        except BROKEN as error:
+            raise classify_broken_stream(error, request.model) from error
 
     async def count(self, request: Request) -> int:
         """About how many tokens the prompt has; nothing is billed. Raises ClaudeError."""
@@ -102,99 +93,42 @@ class Claude:
         try:
             return int((await self._client.messages.count_tokens(**asked)).input_tokens)
         except anthropic.APIError as error:
-            raise named(error, request.model) from error
-        except (*_BROKEN, AttributeError, TypeError) as error:  # a gateway may answer anything
-            raise _broken(error, request.model) from error
+            raise classify_error(error, request.model) from error
+        except (*BROKEN, AttributeError, TypeError) as error:  # a gateway may answer anything
+            raise classify_broken_stream(error, request.model) from error
 
     async def model(self, name: str) -> Model:
         """What a model can do. Raises ClaudeError, of kind `no model` when there is none of that name."""
-        return await self._described(name, described)
+        return await self._retrieve(name, read_model)
 
     async def lifespan(self, name: str) -> Lifespan:
         """Whether a model is served, and until when. Raises ClaudeError, `no model` when there never was one."""
-        return await self._described(name, lifespan)
+        return await self._retrieve(name, read_lifespan)
 
     async def models(self) -> list[Model]:
         """All models that this key may use, newest first. Raises ClaudeError."""
         try:
-            return [described(one) async for one in self._client.models.list(limit=100)]
+            return [read_model(one) async for one in self._client.models.list(limit=100)]
         except anthropic.APIError as error:
-            raise named(error, "") from error
-        except (*_BROKEN, AttributeError) as error:
-            raise _broken(error, "") from error
+            raise classify_error(error, "") from error
+        except (*BROKEN, AttributeError) as error:
+            raise classify_broken_stream(error, "") from error
 
-    async def _described(self, name: str, read: Callable[[ModelInfo], T]) -> T:
+    async def _retrieve(self, name: str, read: Callable[[ModelInfo], T]) -> T:
         try:
             return read(await self._client.models.retrieve(name))
         except anthropic.APIError as error:
-            raise named(error, name) from error
-        except (*_BROKEN, AttributeError) as error:
-            raise _broken(error, name) from error
+            raise classify_error(error, name) from error
+        except (*BROKEN, AttributeError) as error:
+            raise classify_broken_stream(error, name) from error
 
 
-def _quick() -> httpx2.AsyncClient:
+def _aiohttp_client() -> httpx2.AsyncClient:
     """The SDK's other client: reading a stream through aiohttp costs half of what it costs through httpx2."""
     return anthropic.DefaultAioHttpClient()
 
 
-def named(error: anthropic.APIError, model: str) -> ClaudeError:
-    """The trouble behind an SDK error, before a stream or in it."""
-    if not isinstance(error, anthropic.APIStatusError):
-        return _unanswered(error, model)
-    kind = _kind(error)
-    advice = error.response.headers.get("x-should-retry")
-    return ClaudeError(
-        kind,
-        model,
-        f"{error.status_code} {error.type or ''} {error.api_message or _first_line(error.message)}",
-        error.request_id,
-        _seconds(error.response.headers),
-        transient=kind in TRANSIENT if advice not in ("true", "false") else advice == "true",
-        billed=error.status_code < 400,
-    )
-
-
-def _kind(error: anthropic.APIStatusError) -> str:
-    if error.error_code and "spend" in error.error_code:
-        return "spent"
-    if error.type == "invalid_request_error" and error.status_code == 400:
-        return _rejected(error.api_message or "")
-    by_status = _BY_STATUS.get(error.status_code, "failing" if error.status_code >= 500 else "rejected")
-    return _BY_TYPE.get(error.type or "", by_status)
-
-
-def _rejected(message: str) -> str:
-    """What kind of 400 it is; the API gives its own spend limit and a too long prompt no type of their own."""
-    words = message.lower()
-    if "too long" in words or "context" in words:
-        return "too long"
-    return "spent" if "credit balance" in words or "usage limit" in words or "spend" in words else "rejected"
-
-
-def _unanswered(error: anthropic.APIError, model: str) -> ClaudeError:
-    """No answer came. Whoever could not connect sent nothing, and only such an error of aiohttp's has an `os_error`."""
-    if isinstance(error, anthropic.APIConnectionError):
-        before = any(isinstance(one, httpx2.ConnectTimeout) or hasattr(one, "os_error") for one in _causes(error))
-        detail = f"{_first_line(error.message)} {error.__cause__!r}"
-        return ClaudeError("unreachable", model, detail, transient=True, billed=not before)
-    return ClaudeError("not Claude", model, _first_line(error.message))
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """What an error came from, and that from, and so on."""
-    cause = error.__cause__
-    while cause is not None:
-        yield cause
-        cause = cause.__cause__
-
-
-def _broken(error: Exception, model: str) -> ClaudeError:
-    if isinstance(error, httpx2.HTTPError | httpx2.StreamError):
-        return ClaudeError("broken off", model, repr(error), transient=True)
-    return ClaudeError("not Claude", model, f"{type(error).__name__}: {_first_line(str(error))}")
-
-
-def _final(streamed: MessageAccumulator, response: httpx2.Response, model: str) -> Message:
+def _finish_message(streamed: MessageAccumulator, response: httpx2.Response, model: str) -> Message:
     """The whole message. Events that end before there was one were cut off; anything else is no stream of Claude's."""
     events = "event-stream" in response.headers.get("content-type", "")
     if streamed.message is None and events and not response.num_bytes_downloaded:
@@ -203,14 +137,14 @@ def _final(streamed: MessageAccumulator, response: httpx2.Response, model: str) 
     return streamed.whole()
 
 
-def _answer(message: Message, model: str, request: str | None) -> Completion:
+def _read_completion(message: Message, model: str, request: str | None) -> Completion:
     if message.stop_reason is None:
         raise ClaudeError("broken off", model, "the stream ended without a stop_reason", request, transient=True)
     details = message.stop_details
     return Completion(
         text="".join(block.text for block in message.content if block.type == "text"),
         stop=message.stop_reason,
-        usage=_usage(message.usage),
+        usage=_read_usage(message.usage),
         model=message.model,
         request=request,
         content=[block.model_dump(exclude_none=True, mode="json") for block in message.content],
@@ -218,7 +152,7 @@ def _answer(message: Message, model: str, request: str | None) -> Completion:
     )
 
 
-def _usage(billed: Billed) -> Usage:
+def _read_usage(billed: Billed) -> Usage:
     """Every kind of token; what a stand-in leaves out counts as none."""
     written = billed.cache_creation_input_tokens or 0
     split = billed.cache_creation
@@ -235,23 +169,26 @@ def _usage(billed: Billed) -> Usage:
     )
 
 
-def _seconds(headers: Mapping[str, str]) -> float | None:
-    """What retry-after says, in milliseconds, in seconds, or as a date."""
-    milliseconds, after = headers.get("retry-after-ms"), headers.get("retry-after")
-    try:
-        if milliseconds is not None:
-            return float(milliseconds) / 1000
-        return float(after) if after is not None else None
-    except ValueError:
-        return _until(after)
+def read_model(info: ModelInfo) -> Model:
+    """What a model can do. A gateway may tell nothing of it."""
+    known: dict[str, Any] = info.capabilities.to_dict() if info.capabilities else {}
+    thinking = (known.get("thinking") or {}).get("types") or {}
+    return Model(
+        info.id,
+        info.max_input_tokens,
+        info.max_tokens,
+        frozenset(level for level in EFFORTS if _is_supported(known.get("effort") or {}, level)),
+        frozenset(kind for kind in THINKING if _is_supported(thinking, kind)),
+        known=bool(known),
+    )
 
 
-def _until(date: str | None) -> float | None:
-    try:
-        return (parsedate_to_datetime(date or "") - datetime.now(UTC)).total_seconds()
-    except ValueError:
-        return None
+def read_lifespan(info: ModelInfo) -> Lifespan:
+    """A gateway that says nothing of it serves the model."""
+    return Lifespan(info.id, getattr(info, "lifecycle", None) or "active", getattr(info, "retires_at", None))
 
 
-def _first_line(text: str) -> str:
-    return text.strip().partition("\n")[0][:300]
+def _is_supported(capabilities: object, name: str) -> bool:
+    """Whether a capability is there; a gateway may leave any of them out."""
+    value = capabilities.get(name) if isinstance(capabilities, Mapping) else None
+    return bool(value.get("supported")) if isinstance(value, Mapping) else False

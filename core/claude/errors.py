@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from core.domain.errors import ConfabError
+
 SENTENCES = {
     "unreachable": "I can't reach Claude just now. Please ask again in a few minutes.",
     "overloaded": "Claude is overloaded just now. Please ask again in a few minutes.",
@@ -24,7 +26,7 @@ OTHER_MODEL = frozenset({"overloaded", "no model"})
 
 
 @dataclass(eq=False)
-class ClaudeError(Exception):
+class ClaudeError(ConfabError):
     """A request failed: `kind` names how, `sentence` tells the person, `detail` the operator."""
 
     kind: str

@@ -1,27 +1,27 @@
-"""The purse: what a request may cost is set aside before it is sent, and what it did cost is written down after."""
+"""Metering: the most that a request can cost is reserved before it is sent, and settled to what it did cost after."""
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from core.billing.budgets import BudgetStatus
 from core.billing.prices import Prices
 from core.billing.usage import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement
-from core.claude.client import Claude, Completion
+from core.claude.client import Claude, Completion, TextSoFar
 from core.claude.errors import ClaudeError
 from core.claude.prompt_cache import PromptCacheTracker
+from core.domain.clock import Clock
 from core.domain.messages import Question
 from core.domain.usage import Usage
-from core.prompting.request import Request, shortened
+from core.prompting.request import Request, shorten_request
 from core.store.protocols import Ledger
 from core.telemetry import Emit, RequestEnded, discard_event
 
 SHORTEST = 1000  # tokens: an answer for which less is left is refused
 TRIES = 3  # times that a smaller request is tried, while others spend the same budget
 ESTIMATE = 1.05  # times what count_tokens says: it is an estimate
-Clock = Callable[[], datetime]
-Heard = Callable[[str], None]
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class MeteredRequest:
 
 
 class Metering:
-    """Pays for requests. `warn` is told of budgets that are nearly used up."""
+    """Sends what budgets can pay for, one ledger row a request. `warn` is told of budgets that are nearly used up."""
 
     def __init__(
         self,
@@ -62,72 +62,75 @@ class Metering:
         self._prompt_cache = PromptCacheTracker()
         self.warn = warn
 
-    async def ask(self, order: MeteredRequest, heard: Heard) -> Completion | BudgetRefusal:
-        """Send one request, if no budget forbids it, and settle it whatever becomes of it. Raises ClaudeError."""
+    async def stream(self, order: MeteredRequest) -> AsyncGenerator[TextSoFar | Completion | BudgetRefusal, None]:
+        """Send one request if no budget forbids it, and settle it whatever becomes of it. Raises ClaudeError.
+
+        Its text as it grows; at last its completion, once it is settled, or the refusal of a budget in its place.
+        """
         bound = self._prompt_cache.bound(order.question.key, order.request)
-        found = await self._reserve(order, bound)
-        if isinstance(found, BudgetRefusal) and found.left is not None:
-            order, found = await self._smaller(order, bound, found)
-        if isinstance(found, BudgetRefusal):
-            return found
-        return await self._paid(order, found, heard)
+        reserved = await self._reserve(order, bound)
+        if isinstance(reserved, BudgetRefusal) and reserved.left is not None:
+            order, reserved = await self._reserve_less(order, bound, reserved)
+        if isinstance(reserved, BudgetRefusal):
+            yield reserved
+            return
+        settlement, completion = Settlement(None, "died", self._clock()), None
+        try:
+            async with aclosing(self._claude.stream(order.request)) as events:
+                async for event in events:
+                    if isinstance(event, Completion):
+                        settlement = self._settlement_of(order, event)
+                        completion = replace(event, bounded=order.request.bounded)
+                    else:
+                        yield event
+        except ClaudeError as error:
+            log.warning("%s", error, extra={"request": error.request})
+            settlement = _settlement_of_error(error, self._clock())
+            raise
+        finally:
+            await self._settle(reserved, replace(settlement, at=self._clock()), order.request.model)
+        if completion:
+            yield completion
 
     async def _reserve(self, order: MeteredRequest, bound: int) -> Reservation | BudgetRefusal:
         question, request, now = order.question, order.request, self._clock()
         output = int(request.body["max_tokens"])
-        worst = self._prices.worst(request.model, bound, output, now.date())
-        spending = PlannedRequest(
+        worst = self._prices.worst_cost(request.model, bound, output, now.date())
+        planned = PlannedRequest(
             question.key, question.name, question.person, request.model, order.persona, bound, output, now, worst
         )
-        return await self._ledger.reserve(spending, order.scopes)
+        return await self._ledger.reserve(planned, order.scopes)
 
-    async def _smaller(
+    async def _reserve_less(
         self, order: MeteredRequest, bound: int, refusal: BudgetRefusal
     ) -> tuple[MeteredRequest, Reservation | BudgetRefusal]:
         """The same request with a closer bound and a shorter answer, if that fits into what is left."""
-        bound = min(bound, await self._counted(order.request) or bound)
+        bound = min(bound, await self._count(order.request) or bound)
         whole = int(order.request.body["max_tokens"])
         found: Reservation | BudgetRefusal = refusal
         for _ in range(TRIES):
             if isinstance(found, Reservation) or found.left is None:
                 break
-            room = self._prices.room(order.request.model, bound, found.left, self._clock().date())
+            room = self._prices.affordable_output(order.request.model, bound, found.left, self._clock().date())
             if room < min(SHORTEST, whole):
                 break
-            order = replace(order, request=shortened(order.request, min(whole, room)))
+            order = replace(order, request=shorten_request(order.request, min(whole, room)))
             found = await self._reserve(order, bound)
         return order, found
 
-    async def _counted(self, request: Request) -> int | None:
+    async def _count(self, request: Request) -> int | None:
         """What Anthropic says that the prompt has; None where it does not say."""
         try:
             return int(await self._claude.count(request) * ESTIMATE) + 1
-        except ClaudeError as trouble:
-            log.warning("the prompt could not be counted: %s", trouble)
+        except ClaudeError as error:
+            log.warning("the prompt could not be counted: %s", error)
             return None
 
-    async def _paid(self, order: MeteredRequest, reservation: Reservation, heard: Heard) -> Completion:
-        settled = Settlement(None, "died", self._clock())
-        try:
-            answer = await self._claude.answer(order.request, heard)
-            settled = self._settled(order, answer)
-            return replace(answer, bounded=order.request.bounded)
-        except ClaudeError as trouble:
-            log.warning("%s", trouble, extra={"request": trouble.request})
-            nothing = None if trouble.billed else 0
-            usage = None if trouble.billed else Usage()
-            settled = Settlement(usage, trouble.kind, self._clock(), None, trouble.request, nothing)
-            raise
-        finally:
-            await self._settle(reservation, replace(settled, at=self._clock()), order.request.model)
-
-    def _settled(self, order: MeteredRequest, answer: Completion) -> Settlement:
+    def _settlement_of(self, order: MeteredRequest, answer: Completion) -> Settlement:
         """What an answer cost, by the prices of the model that gave it, else of the one that was asked."""
         now = self._clock()
         if answer.stop == "refusal" and not answer.content:
-            return Settlement(
-                Usage(), answer.stop, now, answer.model, answer.request, 0
-            )  # Anthropic bills nothing for it
+            return Settlement(Usage(), answer.stop, now, answer.model, answer.request, 0)  # which is not billed
         models = (answer.model, order.request.model)
         costs = (self._prices.cost(model, answer.usage, now.date()) for model in models)
         cost = next((one for one in costs if one), None)
@@ -140,6 +143,12 @@ class Metering:
         model = settled.model or asked
         self._emit(RequestEnded(model, settled.outcome, settled.usage, settled.micro_usd))
         log.info("asked %s: %s", model, settled.outcome, extra={"request": settled.request})
-        for standing in nearly:
+        for status in nearly:
             if self.warn is not None:
-                await self.warn(standing)
+                await self.warn(status)
+
+
+def _settlement_of_error(error: ClaudeError, at: datetime) -> Settlement:
+    """A request that failed stands at its bound where it may be billed; else it cost nothing."""
+    usage, micro_usd = (None, None) if error.billed else (Usage(), 0)
+    return Settlement(usage, error.kind, at, None, error.request, micro_usd)

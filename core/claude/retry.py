@@ -1,8 +1,8 @@
-"""Patience: how long one question waits for Claude, what it pays meanwhile, and what people are told."""
+"""Retry policy: how long one question waits for Claude between requests, and what may be billed meanwhile."""
 
 import random
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from core.claude.errors import ClaudeError
 
@@ -21,38 +21,46 @@ NOTES = {
 }
 
 
-class RetryPolicy:
-    """Of one question with one model, from now on. `now` counts seconds; `another` model could answer instead."""
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """A pause before the next request, in seconds, and what people are told of it, if it is long."""
 
-    def __init__(self, now: Callable[[], float], another: bool, tell: Callable[[str], None]) -> None:
+    seconds: float
+    note: str | None = None
+
+
+class RetryPolicy:
+    """Exponential backoff with jitter, for one question with one model, from now on.
+
+    `now` counts seconds; `another` is whether another model could answer instead.
+    """
+
+    def __init__(self, now: Callable[[], float], another: bool) -> None:
         self._now = now
         self._another = another
-        self._tell = tell
         self._began = now()
         self._failures = 0
         self._costly = 0
 
-    def pause(self, trouble: ClaudeError) -> float:
-        """Seconds until the next request, after one that failed. Raises its trouble, if there is no use in that."""
+    def back_off(self, error: ClaudeError) -> Backoff:
+        """The pause until the next request, after one that failed. Raises its error, if there is no use in that."""
         self._failures += 1
-        self._costly += trouble.billed or not trouble.passing
-        elsewhere = self._another and trouble.other_model and self._failures >= BEFORE_ANOTHER
-        if not trouble.transient or self._costly >= COSTLY or elsewhere:
-            raise trouble
+        self._costly += error.billed or not error.passing
+        elsewhere = self._another and error.other_model and self._failures >= BEFORE_ANOTHER
+        if not error.transient or self._costly >= COSTLY or elsewhere:
+            raise error
         longer = min(2.0 ** (self._failures - 1), LONGEST) + random.uniform(0, 0.5)  # noqa: S311  no secret
-        return self._bear(trouble, max(longer, trouble.retry_after or 0))
+        return self._bound(error, max(longer, error.retry_after or 0))
 
-    def wait(self, trouble: ClaudeError, seconds: float) -> float:
-        """`seconds`, in which others find out whether their trouble is over. Raises it, if there is no use in that."""
-        if self._another and trouble.other_model:
-            raise replace(trouble)
-        return self._bear(replace(trouble), seconds)
+    def wait(self, error: ClaudeError, seconds: float) -> Backoff:
+        """A pause of `seconds`, while other requests probe the model. Raises the error, if that is of no use."""
+        if self._another and error.other_model:
+            raise replace(error)
+        return self._bound(replace(error), seconds)
 
-    def _bear(self, trouble: ClaudeError, seconds: float) -> float:
+    def _bound(self, error: ClaudeError, seconds: float) -> Backoff:
         """People are told of a long pause; a pause beyond the bound is none."""
         waited = self._now() - self._began + seconds
         if waited > BOUND:
-            raise trouble
-        if waited > SILENT and trouble.kind in NOTES:
-            self._tell(NOTES[trouble.kind])
-        return seconds
+            raise error
+        return Backoff(seconds, NOTES.get(error.kind) if waited > SILENT else None)

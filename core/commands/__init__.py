@@ -1,4 +1,4 @@
-"""What people can tell Confab to do."""
+"""Commands: the table of all that people can tell Confab to do."""
 
 from core.commands import budget, forget, help, persona, prompt, usage  # noqa: A004  `help` is the command's name
 

@@ -1,13 +1,13 @@
-"""`forget`: erase what Confab keeps of this thread."""
+"""The `forget` command: erase what Confab keeps of this thread."""
 
 from core.billing.usage import Scope
 from core.commands.registry import Command, Invocation
 from core.domain.messages import CommandResult
 
 
-async def forget(call: Invocation) -> CommandResult:
+async def forget_thread(call: Invocation) -> CommandResult:
     key = call.question.key
-    erased = await call.desk.store.threads.forget(Scope(key.workspace, key.channel, key.thread))
+    erased = await call.context.store.threads.forget(Scope(key.workspace, key.channel, key.thread))
     if not erased:
         return CommandResult("Confab keeps nothing of this thread.")
     kept = "message is" if erased == 1 else "messages are"
@@ -16,4 +16,4 @@ async def forget(call: Invocation) -> CommandResult:
     )
 
 
-ROWS = (Command("forget", "Erase what Confab keeps of this thread", forget),)
+ROWS = (Command("forget", "Erase what Confab keeps of this thread", forget_thread),)

@@ -1,20 +1,18 @@
-"""`help`: what can be done here."""
+"""The `help` command: list all commands."""
 
-from core.commands.registry import Command, Invocation, usage
+from core.commands.registry import Command, Invocation, format_usage
 from core.domain.messages import CommandResult, Rank
 
-_INTRODUCTION = "Mention me, or write to me directly, and Claude answers in the thread. Commands:\n"
 
-
-async def help_(call: Invocation) -> CommandResult:
-    lines = [f"- `{usage(row)}`: {row.about}{_who(row)}" for row in call.desk.table]
+async def list_commands(call: Invocation) -> CommandResult:
+    lines = [f"- `{format_usage(row)}`: {row.about}{_describe_rank(row)}" for row in call.context.table]
     return CommandResult(
         "Mention me, or write to me directly, and Claude answers in the thread. Commands:\n\n" + "\n".join(lines)
     )
 
 
-def _who(row: Command) -> str:
+def _describe_rank(row: Command) -> str:
     return {Rank.MEMBER: "", Rank.MANAGER: " (for who manages the channel)"}.get(row.rank, " (for who manages all)")
 
 
-ROWS = (Command("help", "Show what can be done here", help_, private=True),)
+ROWS = (Command("help", "Show what can be done here", list_commands, private=True),)

@@ -1,14 +1,13 @@
-"""`persona`: how Claude behaves in this channel."""
+"""The `persona` commands: show, set, tune and clear how Claude behaves in a channel or a workspace."""
 
-import asyncio
 from dataclasses import replace
 
 from core.commands.registry import Command, Invocation, Parameter, ParameterKind, UsageError
 from core.domain.errors import VersionConflict
-from core.domain.messages import CommandResult, Rank, ThreadKey
-from core.domain.personas import Persona, Place, Version, resolve
-from core.prompting.request import EFFORTS, THINKING, Unsuited, check
-from core.store.protocols import Personas
+from core.domain.messages import CommandResult, Rank
+from core.domain.personas import Persona, Place, Version, resolve_personas
+from core.prompting.capabilities import EFFORTS, THINKING, PersonaUnsuited, check_persona
+from core.store.in_force import find_persona_in_force
 
 WHERE = Parameter(
     "where", ParameterKind.CHOICE, "this channel, or the whole workspace", choices=("channel", "workspace")
@@ -16,77 +15,74 @@ WHERE = Parameter(
 _CLEAR = "default"
 
 
-def _place(call: Invocation) -> Place:
+def _find_place(call: Invocation) -> Place:
     key = call.question.key
     return Place(key.workspace, "" if call.values.get("where") == "workspace" else key.channel)
 
 
-async def _allowed(call: Invocation) -> None:
-    """What holds in the whole workspace is for its owners."""
+async def _require_rank(call: Invocation) -> None:
+    """Authorise a change: what holds in the whole workspace is for its owners. Raises UsageError."""
     if call.values.get("where") == "workspace" and await call.surface.rank(call.question.person) < Rank.OWNER:
         raise UsageError("Only those who manage the whole workspace can set its persona.")
 
 
-async def in_force(personas: Personas, key: ThreadKey, defaults: Persona) -> tuple[Persona, Version | None]:
-    """The persona that holds in a thread, and the narrowest version that it comes from, if any was set."""
-    places = (Place(key.workspace, key.channel), Place(key.workspace))
-    versions = await asyncio.gather(*(personas.persona(place) for place in places))
-    set_here = [version for version in versions if version and version.persona != Persona()]
-    return resolve([*(version.persona for version in set_here), defaults]), next(iter(set_here), None)
-
-
-async def show(call: Invocation) -> CommandResult:
-    persona, version = await in_force(call.desk.store.personas, call.question.key, call.desk.defaults)
+async def show_persona(call: Invocation) -> CommandResult:
+    persona, version = await find_persona_in_force(
+        call.context.store.personas, call.question.key, call.context.defaults
+    )
     author = (await call.surface.names({version.author})).get(version.author, version.author) if version else ""
-    return CommandResult(f"{_origin(version, author)}\n\n{_described(persona)}")
+    return CommandResult(f"{_describe_origin(version, author)}\n\n{_describe_persona(persona)}")
 
 
-async def set_(call: Invocation) -> CommandResult:
-    before, version = await _changed(call, system=call.values["text"])
+async def set_persona(call: Invocation) -> CommandResult:
+    before, version = await _change_persona(call, system=call.values["text"])
     again = " It was that already." if before == version.number else ""
     return CommandResult(
-        f"{_here(version)} has this persona from its next answer on.{again}\n\n{_described(version.persona)}"
+        f"{_name_place(version)} has this persona from its next answer on.{again}\n\n"
+        f"{_describe_persona(version.persona)}"
     )
 
 
-async def tune(call: Invocation) -> CommandResult:
+async def tune_persona(call: Invocation) -> CommandResult:
     given = {name: value for name, value in call.values.items() if name != "where"}
     if not given:
         raise UsageError("Name at least one thing to tune, such as `persona tune effort=low`.")
-    _, version = await _changed(call, **{name: _typed(name, value) for name, value in given.items()})
-    return CommandResult(f"{_here(version)} is tuned from its next answer on.\n\n{_described(version.persona)}")
+    _, version = await _change_persona(call, **{name: _convert_value(name, value) for name, value in given.items()})
+    return CommandResult(
+        f"{_name_place(version)} is tuned from its next answer on.\n\n{_describe_persona(version.persona)}"
+    )
 
 
-async def clear(call: Invocation) -> CommandResult:
-    await _allowed(call)
-    held = await call.desk.store.personas.persona(_place(call))
+async def clear_persona(call: Invocation) -> CommandResult:
+    await _require_rank(call)
+    held = await call.context.store.personas.persona(_find_place(call))
     if held is None or held.persona == Persona():
         return CommandResult("There was no persona to clear.")
-    version = await _keep(call, Persona(), held)
-    return CommandResult(f"{_here(version)} has no persona of its own any more.")
+    version = await _store_version(call, Persona(), held)
+    return CommandResult(f"{_name_place(version)} has no persona of its own any more.")
 
 
-async def _changed(call: Invocation, **fields: object) -> tuple[int, Version]:
-    """The place's persona with these fields; the number it had before, and the version that holds now."""
-    await _allowed(call)
-    held = await call.desk.store.personas.persona(_place(call))
-    persona = replace(held.persona if held else Persona(), **fields)  # type: ignore[arg-type]  # _typed made them
-    whole = resolve([persona, call.desk.defaults])
+async def _change_persona(call: Invocation, **fields: object) -> tuple[int, Version]:
+    """Set fields of the place's persona: the version number it had before, and the version that holds now."""
+    await _require_rank(call)
+    held = await call.context.store.personas.persona(_find_place(call))
+    persona = replace(held.persona if held else Persona(), **fields)  # type: ignore[arg-type]  # _convert_value made them
+    whole = resolve_personas([persona, call.context.defaults])
     try:
-        check(whole, await call.desk.model(whole.model or ""))
-    except Unsuited as error:
+        check_persona(whole, await call.context.model(whole.model or ""))
+    except PersonaUnsuited as error:
         raise UsageError(str(error)) from None
     number = held.number if held else 0
     if held and held.persona == persona:
         return number, held
-    return number, await _keep(call, persona, held)
+    return number, await _store_version(call, persona, held)
 
 
-async def _keep(call: Invocation, persona: Persona, held: Version | None) -> Version:
+async def _store_version(call: Invocation, persona: Persona, held: Version | None) -> Version:
     expected = held.number if held else 0
     try:
-        return await call.desk.store.personas.change(
-            _place(call), persona, expected, call.question.person, call.desk.clock()
+        return await call.context.store.personas.change(
+            _find_place(call), persona, expected, call.question.person, call.context.clock()
         )
     except VersionConflict:
         raise UsageError(
@@ -94,15 +90,15 @@ async def _keep(call: Invocation, persona: Persona, held: Version | None) -> Ver
         ) from None
 
 
-def _typed(name: str, value: str) -> object:
+def _convert_value(name: str, value: str) -> object:
     if value == _CLEAR:
         return None
     if name == "temperature":
-        return _temperature(value)
+        return _parse_temperature(value)
     return int(value) if name == "max_tokens" else value
 
 
-def _temperature(value: str) -> float:
+def _parse_temperature(value: str) -> float:
     try:
         number = float(value)
     except ValueError:
@@ -112,18 +108,18 @@ def _temperature(value: str) -> float:
     return number
 
 
-def _here(version: Version) -> str:
+def _name_place(version: Version) -> str:
     return "This channel" if version.place.channel else "This workspace"
 
 
-def _origin(version: Version | None, author: str) -> str:
+def _describe_origin(version: Version | None, author: str) -> str:
     if version is None:
         return "No persona is set here; these are the defaults."
     where = "this channel" if version.place.channel else "the whole workspace"
     return f"Set for {where} by {author} on {version.at:%Y-%m-%d} (version {version.number})."
 
 
-def _described(persona: Persona) -> str:
+def _describe_persona(persona: Persona) -> str:
     settings = [
         f"{name} `{value}`"
         for name in ("model", "effort", "max_tokens", "thinking", "temperature", "answers")
@@ -135,18 +131,18 @@ def _described(persona: Persona) -> str:
 
 
 ROWS = (
-    Command("persona show", "Show how Claude behaves in this channel", show),
+    Command("persona show", "Show how Claude behaves in this channel", show_persona),
     Command(
         "persona set",
         "Give Claude a persona in this channel: its system prompt",
-        set_,
+        set_persona,
         (Parameter("text", ParameterKind.LONG, "the system prompt, in your own words", required=True), WHERE),
         Rank.MANAGER,
     ),
     Command(
         "persona tune",
         "Choose model, effort and length in this channel",
-        tune,
+        tune_persona,
         (
             Parameter("model", ParameterKind.TEXT, "a model's id"),
             Parameter("effort", ParameterKind.CHOICE, "how hard Claude thinks", choices=(*EFFORTS, _CLEAR)),
@@ -160,5 +156,5 @@ ROWS = (
         ),
         Rank.MANAGER,
     ),
-    Command("persona clear", "Take this channel's persona away", clear, (WHERE,), Rank.MANAGER),
+    Command("persona clear", "Take this channel's persona away", clear_persona, (WHERE,), Rank.MANAGER),
 )

@@ -1,29 +1,29 @@
-"""`prompt`: exactly what Claude would be sent next in this thread."""
+"""The `prompt` command: show exactly what Claude would be sent next in this thread."""
 
 from core.commands.registry import Command, Invocation
 from core.domain.messages import CommandResult
 from core.prompting.request import Block, Request
 
 
-async def prompt(call: Invocation) -> CommandResult:
-    request = await call.desk.compose(call.question, call.surface)
+async def show_prompt(call: Invocation) -> CommandResult:
+    request = await call.context.compose(call.question, call.surface)
     if request is None:
         return CommandResult("Nothing yet: Confab keeps no words of this thread. It begins when somebody asks.")
-    return CommandResult(described(request))
+    return CommandResult(_describe_request(request))
 
 
-def described(request: Request) -> str:
+def _describe_request(request: Request) -> str:
     """A request in Markdown: each block's origin, its words, and where a cache breakpoint stands."""
     total = sum(block.tokens for block in request.blocks)
     settings = {name: value for name, value in request.body.items() if name not in ("system", "messages")}
     head = f"The next request, about {total:,} tokens: {settings}"
-    return "\n\n".join([head, *(_block(number, block) for number, block in enumerate(request.blocks, 1))])
+    return "\n\n".join([head, *(_describe_block(number, block) for number, block in enumerate(request.blocks, 1))])
 
 
-def _block(number: int, block: Block) -> str:
+def _describe_block(number: int, block: Block) -> str:
     fence = "`" * (3 + block.text.count("```"))
     mark = "\ncache breakpoint" if block.breakpoint else ""
     return f"**{number}. {block.origin}**, about {block.tokens:,} tokens\n{fence}\n{block.text}\n{fence}{mark}"
 
 
-ROWS = (Command("prompt", "Show what Claude would be sent next in this thread", prompt, private=True),)
+ROWS = (Command("prompt", "Show what Claude would be sent next in this thread", show_prompt, private=True),)

@@ -1,13 +1,14 @@
-"""The table of commands: words, parameters, rank, function. A new command is one row and one function."""
+"""Command registry: rows of words, parameters, rank and function. A new command is one row and one function."""
 
 import difflib
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 
+from core.domain.clock import Clock
+from core.domain.errors import ConfabError
 from core.domain.messages import CommandResult, Question, Rank
 from core.domain.models import Model
 from core.domain.personas import Persona
@@ -16,11 +17,15 @@ from core.prompting.request import Request
 from core.store.protocols import Store
 
 _PERSON = re.compile(r"<@!?(\w+)(?:\|[^<>]*)?>|(\w+)")
-_OPTION = re.compile(r"\s*(\w+)=(\"[^\"]*\"|\S*)")
+_OPTION = re.compile(
+    r"(?<!\w)(\w++)=(\"[^\"]*\"|\S*)"
+)  # `++` and no blanks before: or a long word is read again and again
+NUMBER = 12  # digits of a whole number
+NAME = 40  # characters of a name that is looked for among ours
 
 
-class UsageError(Exception):
-    """What a person gave can't be used; the message says why and what would do."""
+class UsageError(ConfabError):
+    """A command can't be used as a person gave it; the message says why and what would do."""
 
 
 class ParameterKind(Enum):
@@ -31,10 +36,8 @@ class ParameterKind(Enum):
     """Text of many lines: asked for by a form where it is required and missing."""
     NUMBER = "number"
     MONEY = "money"
-    DATE = "date"
     CHOICE = "choice"
     PERSON = "person"
-    FILE = "file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +53,11 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class CommandContext:
-    """What commands work with."""
+    """The store, clock and other dependencies of all commands."""
 
     store: Store
     defaults: Persona
-    clock: Callable[[], datetime]
+    clock: Clock
     model: Callable[[str], Awaitable[Model]]
     compose: Callable[[Question, Surface], Awaitable[Request | None]]
     """The request that the thread of a question would make now."""
@@ -70,7 +73,7 @@ class Invocation:
     question: Question
     values: Mapping[str, str]
     surface: Surface
-    desk: CommandContext
+    context: CommandContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,21 +99,23 @@ class Command:
         return next((one for one in self.parameters if one.name == name), None)
 
 
-def find(table: Sequence[Command], line: str) -> tuple[Command, str]:
-    """The row that `line` begins with, and the rest of the line. Raises UsageError with the nearest words."""
+def find_command(table: Sequence[Command], line: str) -> tuple[Command, str]:
+    """Look up the command that `line` begins with; what follows it. Raises UsageError with the nearest words."""
     words = line.split()
     for count in (2, 1):
         name = " ".join(words[:count]).lower()
         for row in table:
             if row.words == name and len(words) >= count:
-                return row, _rest(line, count)
-    raise UsageError(_unknown(table, " ".join(words[:2]).lower()))
+                return row, _drop_words(line, count)
+    raise UsageError(_suggest_commands(table, " ".join(words[:2]).lower()))
 
 
-def missing(table: Sequence[Command], line: str, values: Mapping[str, str]) -> tuple[Command, Parameter] | None:
+def find_missing_text(
+    table: Sequence[Command], line: str, values: Mapping[str, str]
+) -> tuple[Command, Parameter] | None:
     """The long text that a command still needs: ask for it with a form. None if it needs none or is no command."""
     try:
-        row, rest = find(table, line)
+        row, rest = find_command(table, line)
         given = options(row, rest) | dict(values)
     except UsageError:
         return None
@@ -118,20 +123,22 @@ def missing(table: Sequence[Command], line: str, values: Mapping[str, str]) -> t
     return next(((row, one) for one in needed if not given.get(one.name, "").strip()), None)
 
 
-def values(row: Command, rest: str, given: Mapping[str, str]) -> dict[str, str]:
-    """The command's values, checked, from the rest of its line and as they were given beside it. Raises UsageError."""
+def parse_values(row: Command, rest: str, given: Mapping[str, str]) -> dict[str, str]:
+    """Parse and check a command's values, from the rest of its line and as given beside it. Raises UsageError."""
     both = options(row, rest) | dict(given)
     found = {name: value.strip() for name, value in both.items() if value.strip()}
     for parameter in row.parameters:
         if parameter.name in found:
-            found[parameter.name] = _checked(parameter, found[parameter.name])
+            found[parameter.name] = _check_value(parameter, found[parameter.name])
         elif parameter.required:
-            raise UsageError(f"`{row.words}` needs {parameter.name}: {parameter.about}. Like this: `{usage(row)}`")
+            raise UsageError(
+                f"`{row.words}` needs {parameter.name}: {parameter.about}. Like this: `{format_usage(row)}`"
+            )
     return found
 
 
-def usage(row: Command) -> str:
-    """How a command is written."""
+def format_usage(row: Command) -> str:
+    """The usage line of a command, as people write it: `budget set AMOUNT [per=day|week|month]`."""
     parts = [row.words]
     for one in row.parameters:
         text = one.name.upper() if one is _trailing(row) else f"{one.name}={'|'.join(one.choices) or '...'}"
@@ -139,8 +146,8 @@ def usage(row: Command) -> str:
     return " ".join(parts)
 
 
-async def run(row: Command, call: Invocation) -> CommandResult:
-    """Give a command, if its giver's rank allows. Raises UsageError."""
+async def run_command(row: Command, call: Invocation) -> CommandResult:
+    """Authorise and run a command. Raises UsageError when its giver's rank is too low."""
     if row.rank > Rank.MEMBER and await call.surface.rank(call.question.person) < row.rank:
         who = "those who manage this channel" if row.rank is Rank.MANAGER else "those who manage the whole workspace"
         raise UsageError(f"Only {who} can use `{row.words}`.")
@@ -152,22 +159,32 @@ def options(row: Command, rest: str) -> dict[str, str]:
 
     A long text has its pairs before it, for it may hold anything; a short one also after it.
     """
-    found, text, trailing = {}, rest, _trailing(row)
+    trailing = _trailing(row)
     long = trailing is not None and trailing.kind is ParameterKind.LONG
-    while option := (_OPTION.match(text) if long else _named(row, text)):
-        if not row.parameter(option[1]):
-            break
+    found, between, at = {}, [], 0
+    for option in _leading(row, rest) if long else _named(row, rest):
         found[option[1]] = option[2].strip('"')
-        text = text[: option.start()] + text[option.end() :]
-    text = text.strip()
+        between.append(rest[at : option.start()].rstrip())
+        at = option.end()
+    text = "".join([*between, rest[at:]]).strip()
     if text and trailing is None:
-        raise UsageError(f"`{row.words}` does not take `{text[:40]}`. Like this: `{usage(row)}`")
+        raise UsageError(f"`{row.words}` does not take `{text[:NAME]}`. Like this: `{format_usage(row)}`")
     return found | ({trailing.name: text} if text and trailing else {})
 
 
-def _named(row: Command, text: str) -> re.Match[str] | None:
-    """The first pair in `text` that names a parameter."""
-    return next((option for option in _OPTION.finditer(text) if row.parameter(option[1])), None)
+def _leading(row: Command, text: str) -> Iterator[re.Match[str]]:
+    """The pairs at the beginning of `text` that name a parameter, as far as nothing else stands between."""
+    at = 0
+    for option in _OPTION.finditer(text):
+        if text[at : option.start()].strip() or not row.parameter(option[1]):
+            return
+        yield option
+        at = option.end()
+
+
+def _named(row: Command, text: str) -> Iterator[re.Match[str]]:
+    """The pairs anywhere in `text` that name a parameter."""
+    return (option for option in _OPTION.finditer(text) if row.parameter(option[1]))
 
 
 def _trailing(row: Command) -> Parameter | None:
@@ -176,25 +193,23 @@ def _trailing(row: Command) -> Parameter | None:
     return required or (row.parameters[0] if len(row.parameters) == 1 else None)
 
 
-def _checked(parameter: Parameter, value: str) -> str:
+def _check_value(parameter: Parameter, value: str) -> str:
     """A value as its command takes it: of a person their id. Raises UsageError."""
     name, kind = parameter.name, parameter.kind
     if kind is ParameterKind.CHOICE and value not in parameter.choices:
-        raise UsageError(f"{name} is one of {', '.join(parameter.choices)}; `{value[:40]}` is not.")
-    if (kind is ParameterKind.NUMBER and not value.isascii()) or (kind is ParameterKind.NUMBER and not value.isdigit()):
-        raise UsageError(f"{name} is a whole number; `{value[:40]}` is not.")
-    if kind is ParameterKind.MONEY and not _money(value):
-        raise UsageError(f"{name} is an amount of US dollars such as 25 or 12.50; `{value[:40]}` is not.")
-    if kind is ParameterKind.DATE and not _date(value):
-        raise UsageError(f"{name} is a date such as 2026-11-30; `{value[:40]}` is not.")
+        raise UsageError(f"{name} is one of {', '.join(parameter.choices)}; `{value[:NAME]}` is not.")
+    if kind is ParameterKind.NUMBER and not (value.isascii() and value.isdigit() and len(value) <= NUMBER):
+        raise UsageError(f"{name} is a whole number; `{value[:NAME]}` is not.")
+    if kind is ParameterKind.MONEY and not _is_money(value):
+        raise UsageError(f"{name} is an amount of US dollars such as 25 or 12.50; `{value[:NAME]}` is not.")
     if kind is not ParameterKind.PERSON:
         return value
     if not (person := _PERSON.fullmatch(value)):
-        raise UsageError(f"{name} is a person, mentioned with @; `{value[:40]}` is not.")
+        raise UsageError(f"{name} is a person, mentioned with @; `{value[:NAME]}` is not.")
     return person[1] or person[2]
 
 
-def _money(value: str) -> bool:
+def _is_money(value: str) -> bool:
     try:
         amount = Decimal(value.removeprefix("$"))
     except InvalidOperation:
@@ -202,19 +217,12 @@ def _money(value: str) -> bool:
     return amount.is_finite() and 0 <= amount <= 1_000_000
 
 
-def _date(value: str) -> bool:
-    try:
-        return bool(date.fromisoformat(value))
-    except ValueError:
-        return False
-
-
-def _rest(line: str, count: int) -> str:
+def _drop_words(line: str, count: int) -> str:
     return "".join(line.split(maxsplit=count)[count:])
 
 
-def _unknown(table: Sequence[Command], name: str) -> str:
-    known = [row.words for row in table]
+def _suggest_commands(table: Sequence[Command], name: str) -> str:
+    known, name = [row.words for row in table], name[:NAME]
     near = [one for one in known if one.split()[0] == name] or difflib.get_close_matches(name, known, 3, 0.5)
     meant = f" Did you mean {' or '.join(f'`{one}`' for one in near)}?" if near else ""
-    return f"There is no command `{name[:40]}`.{meant} `help` lists them all."
+    return f"There is no command `{name}`.{meant} `help` lists them all."

@@ -2,16 +2,23 @@
 
     ConfabError
     ├── SettingsError      the operator, before the start
+    ├── UnreadableFile     the operator: a file that was named on the command line
     ├── StoreUnusable      the operator: the database can't be opened
     ├── CannotConnect      the operator: a platform refuses us for good
     ├── CannotAnswer       the person: something that an answer needs is forbidden
     ├── CannotShow         nobody: the place of the reply is gone
+    │   └── PlaceClosed    the person, elsewhere: the place is there, and closed to us
+    ├── AnswerRejected     the operator: the platform takes other answers there, and not this one
     ├── StoreUnavailable   the caller: nothing happened, try again
     ├── LeaseLost          the worker: another process has taken over
-    └── VersionConflict    the caller: somebody else was faster
+    ├── VersionConflict    the caller: somebody else was faster
+    │
+    ├── UsageError            the person: a command can't be used as it was given (core.commands.registry)
+    ├── PersonaUnsuited       the person: a persona asks for what its model has not (core.prompting.capabilities)
+    ├── ClaudeError           the person and the operator: a request to Claude failed (core.claude.errors)
+    └── StatementUnreadable   the operator: a file is no statement of usage (core.billing.reconciliation)
 
-`core.claude.errors.ClaudeError`, `core.commands.registry.UsageError` and `core.prompting.request.Unsuited` are
-of the same tree.
+The last four stand beside what raises them.
 """
 
 
@@ -21,6 +28,10 @@ class ConfabError(Exception):
 
 class SettingsError(ConfabError):
     """A setting has a wrong value; each line names a variable and the mend."""
+
+
+class UnreadableFile(ConfabError):
+    """A file that the operator named can't be read, or is not what it should be; one sentence says where and why."""
 
 
 class StoreUnusable(ConfabError):
@@ -37,6 +48,14 @@ class CannotAnswer(ConfabError):
 
 class CannotShow(ConfabError):
     """Where the reply belongs it can't be shown any more: a channel is gone, a token has run out."""
+
+
+class PlaceClosed(CannotShow):
+    """The place is there, and closed to us: who asked can be told elsewhere."""
+
+
+class AnswerRejected(ConfabError):
+    """The platform takes other answers there, and not this one; the message is for the operator."""
 
 
 class StoreUnavailable(ConfabError):

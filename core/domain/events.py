@@ -1,4 +1,4 @@
-"""Events: what a platform tells the core, and the receipt that the core gives for each."""
+"""Events: what a platform reports to the core, and the receipt that the core gives for each."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -75,7 +75,7 @@ class Missed:
 
 @dataclass(frozen=True, slots=True)
 class Backfilled:
-    """What was missed in a workspace has been looked for, and all of it was told."""
+    """The backfill of a workspace is complete: all that was missed has been found and handed over."""
 
     id: str
     workspace: str
@@ -86,7 +86,7 @@ Event = Posted | Edited | Deleted | Pressed | Commanded | Missed | Backfilled
 
 @dataclass(frozen=True, slots=True)
 class MissedRange:
-    """What a gap may hold in a workspace: all that was said `since`. `threads` are ours, the liveliest first."""
+    """Where a backfill looks in a workspace: all messages `since`. `threads` are tracked, the most active first."""
 
     workspace: str
     since: datetime
@@ -95,14 +95,14 @@ class MissedRange:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of an event: whether it was new, whether its thread is ours, whether it left a question."""
+    """What became of an event: whether it was new, whether its thread is tracked, whether it left a question."""
 
     new: bool
     ours: bool
     question: bool
     key: ThreadKey
     missed: tuple[MissedRange, ...] = ()
-    """Of a gap: where to look for what was said to us in it. What is found is told like anything else."""
+    """Where to backfill after a gap. What is found there is ingested like any other event."""
 
 
 Ingest = Callable[[Event], Awaitable[Receipt]]

@@ -1,4 +1,4 @@
-"""The nouns of chat: threads, messages, questions, replies, and the ranks of people."""
+"""Messages: the nouns of chat, such as threads, messages, questions, final texts, and the ranks of people."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,8 +6,8 @@ from datetime import datetime
 from enum import Enum, IntEnum
 
 
-def clean(text: str) -> str:
-    """`text` as SQLite and JSON can keep it: no NUL, no lone surrogate; surrogate pairs become one character."""
+def clean_text(text: str) -> str:
+    """`text` sanitised for SQLite and JSON: no NUL, no lone surrogate; surrogate pairs become one character."""
     whole = text.replace("\0", "")
     return whole if whole.isascii() else whole.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
@@ -36,7 +36,7 @@ class Attachment:
     url: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", clean(self.name))
+        object.__setattr__(self, "name", clean_text(self.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Message:
     attachments: tuple[Attachment, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "text", clean(self.text))
+        object.__setattr__(self, "text", clean_text(self.text))
 
 
 class Asks(Enum):
@@ -73,7 +73,7 @@ class Asks(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Something said that wants an answer.
+    """A message or command that wants an answer.
 
     `name` is unique in its channel, and its reply is named after it. `address` is what the adapter needs
     to answer later, in JSON of its own. `command` is the line of a command, `values` what was given to it.

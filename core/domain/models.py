@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from pydantic import TypeAdapter
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
@@ -28,3 +30,15 @@ class Lifespan:
     model: str
     lifecycle: str
     retires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelNote:
+    """A cache entry: what a model can do, and when the Models API said so."""
+
+    at: datetime
+    model: Model
+
+
+MODEL_NOTES = TypeAdapter(ModelNote)
+"""Notes as JSON, `dump_json`, and back, `validate_json`, which raises ValueError where it is no such note."""

@@ -1,4 +1,4 @@
-"""A persona: how Claude behaves in a place, and which of several applies there."""
+"""Personas: how Claude behaves in a place, as a versioned system prompt, model and parameters."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -42,8 +42,8 @@ class Version:
     at: datetime
 
 
-def resolve(personas: Iterable[Persona | None]) -> Persona:
-    """One persona out of several, the narrowest place first: each field from the first that has it."""
+def resolve_personas(personas: Iterable[Persona | None]) -> Persona:
+    """Merge personas into one, the narrowest place first: each field comes from the first that has it."""
     known = [persona for persona in personas if persona is not None]
     values = {
         field.name: next((value for one in known if (value := getattr(one, field.name)) is not None), None)

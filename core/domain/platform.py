@@ -1,4 +1,4 @@
-"""The seam: what a platform is, and what each of its threads must be able to show."""
+"""Platform: the protocols that a chat platform's adapter implements, and the view that it has of a reply."""
 
 from collections.abc import AsyncIterator, Sequence
 from collections.abc import Set as AbstractSet
@@ -77,7 +77,16 @@ class Surface(Protocol):
         """What `person` may do here, on the platform's word."""
 
     async def show(self, reply: ReplyView) -> None:
-        """Make the platform's pages equal the reply's, until it is whole."""
+        """Make the platform's pages equal the reply's, until it is whole.
+
+        Raises CannotShow where nothing can be shown; whatever else it raises, something simpler is tried.
+        """
+
+    async def show_plainly(self, reply: ReplyView, text: str) -> None:
+        """Make the pages equal the whole `text` where `show` failed: cut by length alone, drawn as little as can be."""
+
+    async def show_notice(self, reply: ReplyView, notice: str) -> None:
+        """Say `notice`, a short line, below the pages that stand: what should stand there can't be shown."""
 
 
 class Platform(Protocol):

@@ -1,10 +1,10 @@
-"""Zones: the names of time zones, as the tz database has them."""
+"""Time zones, by their names in the tz database."""
 
 from zoneinfo import ZoneInfo
 
 
-def known(name: str) -> bool:
-    """Whether there is such a time zone: `Europe/Berlin`."""
+def is_time_zone(name: str) -> bool:
+    """Whether the tz database has a time zone of this name, such as `Europe/Berlin`."""
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # unknown, no name at all, or a folder of names

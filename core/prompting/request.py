@@ -1,4 +1,4 @@
-"""A prompt: persona, turns and a model's capabilities become one Messages API request, the same bytes every time."""
+"""Request: persona, turns and a model's capabilities become one Messages API request, the same bytes every time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -8,8 +8,6 @@ from core.domain.models import Model
 from core.domain.personas import Persona
 from core.prompting.turns import Turn
 
-EFFORTS = ("low", "medium", "high", "xhigh", "max")
-THINKING = ("adaptive", "disabled", "enabled", "between_tools")
 BYTES_PER_TOKEN = 3.3  # of English prose, current tokenizers: an estimate, never a bound
 FRAME = 16  # tokens a block, at most, that the API's own framing takes
 SMALLEST_BUDGET = 1024  # tokens: the least that the API takes as a thinking budget
@@ -25,10 +23,6 @@ Answer the newest messages in Markdown. Write the answer alone: do not begin wit
 format of the messages. Mention people as @name only when they need to act."""
 
 TTL = Literal["5m", "1h"]
-
-
-class Unsuited(Exception):
-    """A persona asks for what its model does not have; the message says what to do instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +60,7 @@ class Request:
         return sum(len(block.text.encode()) + FRAME for block in self.blocks)
 
 
-def request(persona: Persona, turns: Sequence[Turn], model: Model, ttl: TTL) -> Request:
+def build_request(persona: Persona, turns: Sequence[Turn], model: Model, ttl: TTL) -> Request:
     """The request for these turns, which end with the user.
 
     The house's words and the persona's are the system prompt with a breakpoint of their own; a second one
@@ -76,88 +70,66 @@ def request(persona: Persona, turns: Sequence[Turn], model: Model, ttl: TTL) -> 
     system = [HOUSE, persona.system] if persona.system else [HOUSE]
     body: dict[str, Any] = {
         "model": model.id,
-        "max_tokens": _max_tokens(persona, model),
+        "max_tokens": _limit_answer(persona, model),
         "system": [{"type": "text", "text": text} for text in system],
         "messages": [{"role": turn.role, "content": [{"type": "text", "text": turn.text}]} for turn in turns],
         "cache_control": mark,
     }
     body["system"][-1]["cache_control"] = mark
-    body.update(_thinking(persona, model, body["max_tokens"]))
+    body.update(_set_thinking(persona, model, body["max_tokens"]))
     if persona.effort in model.efforts:
         body["output_config"] = {"effort": persona.effort}
-    extra, headers = _sampling(persona, model, body)
+    extra, headers = _set_temperature(persona, model, body)
     last = next((turn.messages[-1] for turn in reversed(turns) if turn.role == "user" and turn.messages), None)
-    return Request(body | extra, tuple(_blocks(persona, turns)), headers, last)
+    return Request(body | extra, tuple(_list_blocks(persona, turns)), headers, last)
 
 
-def continued(request: Request, content: list[dict[str, Any]]) -> Request:
+def continue_request(request: Request, content: list[dict[str, Any]]) -> Request:
     """The same request after Claude paused in its turn: what it produced so far goes back as it came."""
     messages = [*request.body["messages"], {"role": "assistant", "content": content}]
     blocks = (*request.blocks, Block("paused", str(content)))
     return replace(request, body=request.body | {"messages": messages}, blocks=blocks)
 
 
-def shortened(request: Request, max_tokens: int) -> Request:
+def shorten_request(request: Request, max_tokens: int) -> Request:
     """The same request for an answer of at most `max_tokens` tokens, thinking included."""
     if max_tokens >= request.body["max_tokens"]:
         return request
     body = request.body | {"max_tokens": max_tokens}
     if "budget_tokens" in body.get("thinking", {}):
-        body |= _budgeted(max_tokens) or {"thinking": {"type": "disabled"}}
+        body |= _set_thinking_budget(max_tokens) or {"thinking": {"type": "disabled"}}
     return replace(request, body=body, bounded=True)
 
 
-def check(persona: Persona, model: Model) -> None:
-    """Raise Unsuited if the model lacks what the persona asks for. An unknown model is given the benefit of doubt."""
-    if not model.known:
-        return
-    if persona.effort and persona.effort not in model.efforts:
-        has = f"it has {_listed(model.efforts, EFFORTS)}" if model.efforts else "it has no effort levels"
-        raise Unsuited(f"{model.id} does not take effort `{persona.effort}`; {has}.")
-    if persona.thinking and persona.thinking not in model.thinking:
-        has = f"it takes {_listed(model.thinking, THINKING)}" if model.thinking else "its thinking cannot be set"
-        raise Unsuited(f"{model.id} does not take thinking `{persona.thinking}`; {has}.")
-    if persona.temperature is not None and not model.sampling:
-        raise Unsuited(f"{model.id} no longer takes a temperature. Use effort instead: low is brief, high is thorough.")
-    if persona.temperature is not None and persona.thinking == "enabled":
-        raise Unsuited("A temperature and thinking exclude each other: clear one of them.")
-    if persona.max_tokens and model.max_tokens and persona.max_tokens > model.max_tokens:
-        raise Unsuited(f"{model.id} writes at most {model.max_tokens:,} tokens.")
-
-
-def _max_tokens(persona: Persona, model: Model) -> int:
+def _limit_answer(persona: Persona, model: Model) -> int:
     wanted = persona.max_tokens or 8192
     return min(wanted, model.max_tokens) if model.max_tokens else wanted
 
 
-def _thinking(persona: Persona, model: Model, max_tokens: int) -> dict[str, Any]:
+def _set_thinking(persona: Persona, model: Model, max_tokens: int) -> dict[str, Any]:
     if persona.thinking is None or persona.thinking not in model.thinking:
         return {}
     if persona.thinking != "enabled":
         return {"thinking": {"type": persona.thinking}}
-    return _budgeted(max_tokens)
+    return _set_thinking_budget(max_tokens)
 
 
-def _budgeted(max_tokens: int) -> dict[str, Any]:
+def _set_thinking_budget(max_tokens: int) -> dict[str, Any]:
     """Half of the answer for thinking, where that is as much as the API takes."""
     budget = max_tokens // 2
     return {"thinking": {"type": "enabled", "budget_tokens": budget}} if budget >= SMALLEST_BUDGET else {}
 
 
-def _sampling(persona: Persona, model: Model, body: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """A temperature goes beside the SDK, which has none, and under the last API version that takes it."""
+def _set_temperature(persona: Persona, model: Model, body: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Temperature as extra body and headers: the SDK has none, and an older API version is the last that takes it."""
     if persona.temperature is None or not model.sampling or "thinking" in body:
         return {}, {}
     return {"extra_body": {"temperature": persona.temperature}}, {"anthropic-version": "2023-06-01"}
 
 
-def _blocks(persona: Persona, turns: Sequence[Turn]) -> list[Block]:
+def _list_blocks(persona: Persona, turns: Sequence[Turn]) -> list[Block]:
     blocks = [Block("house", HOUSE, breakpoint=not persona.system)]
     if persona.system:
         blocks.append(Block("persona", persona.system, breakpoint=True))
     blocks += [Block(turn.role, turn.text) for turn in turns[:-1]]
     return blocks + [Block(turn.role, turn.text, breakpoint=True) for turn in turns[-1:]]
-
-
-def _listed(values: frozenset[str], order: Sequence[str]) -> str:
-    return ", ".join(value for value in order if value in values)

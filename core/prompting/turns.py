@@ -1,24 +1,18 @@
-"""Turns: what Claude is told of a thread. The user begins, roles alternate, and nobody can speak for another."""
+"""Turns: a thread's messages as the alternating user and assistant turns of the Messages API."""
 
-import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
-from core.domain.messages import Attachment, FinalText, Message
+from core.domain.messages import FinalText, Message
+from core.prompting.speakers import quote_message
 
 LIMIT = 300_000  # bytes of UTF-8 told of one thread, about 100,000 tokens
-LONGEST = 250_000  # bytes told of one message
-NAME = 60  # characters of a speaker's name
 
-MENTION = re.compile(r"<@([^\s<>@]+)>")
-_UNSAFE = re.compile(r"[:\[\]<>@`*_~|\\]")
 _OPENING = "[This thread begins with words of yours.]"
 _WAITING = "[The message above your last words is not answered yet. Answer it now.]"
 _OMITTED = "[Older messages are left out here.]"
-_CUT = "\n[... {} characters are left out here ...]\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +35,7 @@ class _Entry:
         return len(self.text.encode()) + 1
 
 
-def turns(
+def build_turns(
     messages: Sequence[Message],
     replies: Mapping[str, FinalText],
     names: Mapping[str, str],
@@ -55,8 +49,8 @@ def turns(
     the first stays: while the thread grows, its turns keep their beginning byte for byte between the steps.
     An empty thread has no turns.
     """
-    entries = _cut(list(_entries(_placed(messages, replies), replies, names)), limit)
-    told = [_turn(role, list(group)) for role, group in groupby(entries, key=lambda entry: entry.role)]
+    entries = _cut_oldest(list(_list_entries(_place_replies(messages, replies), replies, names)), limit)
+    told = [_build_turn(role, list(group)) for role, group in groupby(entries, key=lambda entry: entry.role)]
     if told and told[0].role == "assistant":
         told.insert(0, Turn("user", _OPENING))
     if told and told[-1].role == "assistant":
@@ -64,45 +58,12 @@ def turns(
     return told
 
 
-def trunk(messages: Iterable[Message]) -> list[Message]:
-    """The conversation of a message that replies to none: all that reply to none."""
+def select_trunk(messages: Iterable[Message]) -> list[Message]:
+    """The messages that reply to none, which are one conversation."""
     return [message for message in messages if message.parent is None]
 
 
-def people(messages: Iterable[Message]) -> set[str]:
-    """Everyone who speaks or is mentioned, us not among the speakers."""
-    found: set[str] = set()
-    for message in messages:
-        found.update(MENTION.findall(message.text))
-        if not message.mine:
-            found.add(message.author)
-    return found
-
-
-def introduce(told: Mapping[str, str], people: Iterable[str], shown: Mapping[str, str]) -> dict[str, str]:
-    """How the people not told yet will be called, from the names that the platform shows, each unlike the rest.
-
-    Names lose what could break a line or look like a heading, and a second Ada becomes `Ada (2)`.
-    """
-    taken = {_skeleton(name) for name in told.values()} | {"claude"}
-    introduced: dict[str, str] = {}
-    for person in sorted(set(people) - set(told)):
-        name = _label(shown.get(person, "")) or _label(person) or "someone"
-        unique, number = name, 2
-        while _skeleton(unique) in taken:
-            unique, number = f"{name} ({number})", number + 1
-        taken.add(_skeleton(unique))
-        introduced[person] = unique
-    return introduced
-
-
-def described(attachment: Attachment) -> str:
-    """An attachment in words."""
-    kilobytes = max(1, round(attachment.size / 1000))
-    return f"{_label(attachment.name) or 'a file'} ({_label(attachment.type) or 'unknown type'}, {kilobytes} kB)"
-
-
-def _placed(messages: Sequence[Message], replies: Mapping[str, FinalText]) -> list[Message]:
+def _place_replies(messages: Sequence[Message], replies: Mapping[str, FinalText]) -> list[Message]:
     """The messages with each reply as one page, moved to stand after the last message that Claude had read."""
     others = {message.id for message in messages if not message.mine}
     pages: dict[str, list[Message]] = {}
@@ -117,47 +78,28 @@ def _placed(messages: Sequence[Message], replies: Mapping[str, FinalText]) -> li
         elif message is pages[message.answers][0]:
             said = replies.get(message.answers)
             place = order if said is None or said.after not in others else moved.setdefault(said.after, [])
-            place.append(_joined(pages[message.answers], said))
+            place.append(_join_pages(pages[message.answers], said))
     return [one for message in order for one in (message, *moved.get(message.id, ()))]
 
 
-def _joined(pages: Sequence[Message], said: FinalText | None) -> Message:
+def _join_pages(pages: Sequence[Message], said: FinalText | None) -> Message:
     first = pages[0]
     text = said.text if said is not None else "\n".join(page.text for page in pages)
     return Message(first.id, first.author, text, first.at, mine=True, notice=first.notice or bool(said and said.notice))
 
 
-def _entries(
+def _list_entries(
     messages: Sequence[Message], replies: Mapping[str, FinalText], names: Mapping[str, str]
 ) -> Iterable[_Entry]:
     for message in messages:
         if message.notice:
             continue
-        text = message.text.strip() if message.mine else _lines(message, names)
+        text = message.text.strip() if message.mine else quote_message(message, names)
         if text:
             yield _Entry("assistant" if message.mine else "user", text, message.id)
 
 
-def _lines(message: Message, names: Mapping[str, str]) -> str:
-    """A person's message: their name, a colon, their words; further lines are indented, so none can be another's."""
-    name = names.get(message.author) or _label(message.author) or "someone"
-    text = MENTION.sub(lambda found: "@" + names.get(found[1], found[1]), message.text)
-    words = "\n  ".join(_shortened(text).strip().splitlines())
-    said = [f"{name}{' (bot)' if message.bot else ''}: {words}"] if words else []
-    attached = [f"[{name} attached {described(attachment)}]" for attachment in message.attachments]
-    return "\n".join(said + attached)
-
-
-def _shortened(text: str) -> str:
-    """`text` with its middle left out where it is too long to be told whole."""
-    if len(text.encode()) <= LONGEST:
-        return text
-    raw = text.encode()
-    head, tail = raw[: LONGEST // 2].decode(errors="ignore"), raw[-LONGEST // 2 :].decode(errors="ignore")
-    return head + _CUT.format(len(text) - len(head) - len(tail)) + tail
-
-
-def _cut(entries: list[_Entry], limit: int) -> list[_Entry]:
+def _cut_oldest(entries: list[_Entry], limit: int) -> list[_Entry]:
     """The first entry and the newest ones. The cut moves only when they outgrow `limit`, then to half of it."""
     start, size = 1, 0
     for end, entry in enumerate(entries[1:], 1):
@@ -171,16 +113,6 @@ def _cut(entries: list[_Entry], limit: int) -> list[_Entry]:
     return [entries[0], _Entry("user", _OMITTED, ""), *entries[start:]]
 
 
-def _turn(role: Literal["user", "assistant"], entries: list[_Entry]) -> Turn:
+def _build_turn(role: Literal["user", "assistant"], entries: list[_Entry]) -> Turn:
     between = "\n" if role == "user" else "\n\n"
     return Turn(role, between.join(e.text for e in entries), tuple(e.message for e in entries if e.message))
-
-
-def _label(name: str) -> str:
-    """`name` on one line, without what a reader or Claude could take for markup, a mention or a heading."""
-    visible = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in unicodedata.normalize("NFKC", name))
-    return " ".join(_UNSAFE.sub(" ", visible).split())[:NAME].strip()
-
-
-def _skeleton(name: str) -> str:
-    return unicodedata.normalize("NFKC", name).casefold()

@@ -1,7 +1,7 @@
 """A cut: where a page that is full had best end. What would come after the page is never looked at."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
@@ -82,6 +82,7 @@ _SENTENCE = re.compile(
 )
 _SPACE = re.compile(r"\s+")
 _CLUSTER = regex.compile(r"\X")
+WINDOW = 128  # characters in which graphemes are looked for at once
 _LEAD = re.compile(r"[\s>]*(?:(?:[-*+]|\d{1,9}[.)]|#{1,6})\s+)?")
 _TOKEN = re.compile(
     r"\\(?:[!-/:-@\[-`{-~]|\Z)"  # an escape
@@ -105,10 +106,28 @@ def inside(text: str, start: int, roomy: int, full: int, movable: bool) -> int:
     for rule in (_SENTENCE, _SPACE):
         ends = [match.end() for match in rule.finditer(text, roomy, full + 1)]
         good = [
-            at for at in ends if first <= at <= full and at not in tokens and _CLUSTER.match(text, at - 1).end() == at
+            at
+            for at in ends
+            if first <= at <= full and at not in tokens and len(_CLUSTER.match(text[at - 1 : at + 1])[0]) == 1
         ]
         if good:
             return good[-1]
-    clusters = {int(match.start()) for match in _CLUSTER.finditer(text, start, full + 1)}
-    between = {at for at in clusters if at >= first}
+    between = {at for at in _clusters(text, start, full + 1) if at >= first}
     return max(between - tokens or ({start} if movable else between) or {full})
+
+
+def _clusters(text: str, start: int, end: int) -> Iterator[int]:
+    """Where the graphemes of `text` from `start` to `end` begin.
+
+    The library looks back over all half-flags before each one, so it is shown a little at a time, from a known
+    beginning. The last grapheme of what it sees may go on.
+    """
+    window = WINDOW
+    while start < end:
+        found = [start + match.start() for match in _CLUSTER.finditer(text[start : min(start + window, end)])]
+        if start + window >= end:
+            yield from found
+            return
+        yield from found[:-1]
+        window = WINDOW if len(found) > 1 else 2 * window
+        start = found[-1]

@@ -1,6 +1,6 @@
 """A dialect: how a platform measures and writes the Markdown that Claude wrote."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from core.rendering.fences import Fence, opened
@@ -17,6 +17,7 @@ class Dialect:
 
     `prose` and `code` are given lines or parts of lines. They may not make a text larger than they make its characters
     one by one, nor may `size` find it larger than them: so it is known how large a page becomes while its text grows.
+    The size of lines is the sum of theirs and of the line breaks between them.
     `table` is given rows of Markdown cells, header and rule first; what it draws is Markdown and written like the rest.
     """
 
@@ -31,12 +32,15 @@ class Dialect:
     def drawn(self, rows: Sequence[str]) -> str:
         """The lines of a table as the platform shows them."""
         lines = self.table([cells(row) for row in rows]).split("\n") if self.table else rows
+        return "\n".join(self.written(lines)[0])
+
+    def written(self, lines: Iterable[str], fence: Fence | None = None) -> tuple[list[str], Fence | None]:
+        """Lines as the platform is to show them, inside an open fence or outside of one; and the fence open at last."""
         written: list[str] = []
-        fence: Fence | None = None
         for line in lines:
             within, fence = fence, (None if fence.closed_by(line) else fence) if fence else opened(line)
             written.append(self.code(line) if within or fence else self.prose(line))
-        return "\n".join(written)
+        return written, fence
 
 
 class Costs(dict[str, int]):

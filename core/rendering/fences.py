@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 _LEAD = r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?"
-_OPENING = re.compile(rf"(?P<lead>{_LEAD})(?P<mark>`{{3,}}(?!.*`)|~{{3,}})(?P<info>.*)", re.DOTALL)
+_OPENING = re.compile(rf"(?P<lead>{_LEAD})(?P<mark>`{{3,}}+(?![^`]*`)|~{{3,}}+)(?P<info>.*)", re.DOTALL)
 _MARKS = re.compile(rf"{_LEAD}(?P<marks>`+|~+)")
 
 

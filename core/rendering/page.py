@@ -9,7 +9,10 @@ from itertools import accumulate, chain, groupby
 from core.rendering.break_points import BreakKind, Line, Worth, inside, worths
 from core.rendering.dialect import Costs, Dialect
 from core.rendering.fences import Fence, marks, opened
+from core.rendering.table_growth import Growing
 from core.rendering.tables import Table, begun
+
+FAR = 4  # pages; so long a line is cut on this one, whatever it says further on
 
 _VISIBLE = re.compile(r"\S")
 _BLANK = re.compile(r"(?:[^\S\n]*\n)+")
@@ -48,21 +51,30 @@ class PageBuilder:
         self.lines: list[Line] = []
         self.open = place.open
         self.size = self._frame(place.open) if place.open else 0
-        self.rows = [place.open.header, place.open.rule] if isinstance(place.open, Table) else []
+        self.table = Growing(dialect, place.open) if isinstance(place.open, Table) else None
         self.above = 0
-        """The size of the page above `rows`."""
+        """The size of the page above `table`."""
 
     def fill(self) -> Cursor | None:
         """Take lines until the page is full, and say where it ends; None if all of the text has room."""
         at = self.place.at
         while at < len(self.text):
-            end = self.text.find("\n", at)
-            line = self.text[at:] if end < 0 else self.text[at:end]
-            full = self._take(at, line, whole=end >= 0)
+            line, whole = self._line(at)
+            full = self._take(at, line, whole)
             if full is not None:
                 return self._cut(at, at + full)
             at += len(line) + 1
         return None
+
+    def _line(self, at: int) -> tuple[str, bool]:
+        """The line at `at` and whether it is whole. One of many pages is seen only as far as it may matter here."""
+        end = self.text.find("\n", at)
+        whole, end = end >= 0, len(self.text) if end < 0 else end
+        far = at + FAR * self.dialect.limit
+        visible = _VISIBLE.search(self.text, far, end) if far < end else None
+        if visible and self._read(seen := self.text[at : visible.end()], whole=False)[0] is not BreakKind.CLOSING:
+            return seen, False
+        return self.text[at:end], whole
 
     def written(self) -> str:
         """The page as the platform is to show it; empty if nothing of it would be seen."""
@@ -200,7 +212,7 @@ class PageBuilder:
             return len(line)
         self.lines[-1] = replace(header, text=table.header, kind=BreakKind.ROW)
         self.lines.append(Line(start, table.rule, BreakKind.ROW, None, size))
-        self.open, self.size, self.above, self.rows = table, size, above, [table.header, table.rule]
+        self.open, self.size, self.above, self.table = table, size, above, Growing(self.dialect, table)
         return None
 
     def _take_row(self, start: int, line: str, kind: BreakKind, full: int | None) -> int | None:
@@ -215,8 +227,8 @@ class PageBuilder:
         if full is not None:
             return full
         self.lines.append(Line(start, line.rstrip(), kind, self.open, self.size))
-        if kind is BreakKind.ROW:
-            self.rows.append(line.rstrip())
+        if kind is BreakKind.ROW and self.table:
+            self.table.add(line.rstrip())
             self.size = size
         return None
 
@@ -230,8 +242,8 @@ class PageBuilder:
 
     def _tabled(self, row: str) -> int:
         """The size of the page with one row more."""
-        if self.dialect.table:
-            return self.above + self.dialect.size(self.dialect.drawn([*self.rows, row]))
+        if self.dialect.table and self.table:
+            return self.above + self.table.size(row)
         return self._base + self.costs.of(row)
 
     def _cut(self, start: int, full: int) -> Cursor:

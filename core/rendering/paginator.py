@@ -1,13 +1,16 @@
 """Pages: what Claude wrote, cut to the size of a platform's messages, and the steps that make posted ones equal it."""
 
+import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from core.rendering.dialect import Costs, Dialect
 from core.rendering.page import Cursor, PageBuilder, begin
 
-__all__ = ["Delete", "Dialect", "Edit", "Pager", "Post", "Posted", "Step", "pages", "steps"]
+__all__ = ["Delete", "Dialect", "Edit", "Pager", "Post", "Posted", "Step", "cut", "pages", "steps"]
+
+LONG = 2_000  # characters that are cut within milliseconds, whatever they say
 
 
 def pages(text: str, dialect: Dialect) -> list[str]:
@@ -17,6 +20,11 @@ def pages(text: str, dialect: Dialect) -> list[str]:
     Where a page ends is decided by the text up to where it is full, so appending to `text` changes only the last page.
     """
     return Pager(dialect).pages(text)
+
+
+async def cut(text: str, cutting: Callable[[], list[str]]) -> list[str]:
+    """What `cutting` makes of `text`. A long one is cut beside the loop, which others need meanwhile."""
+    return await asyncio.to_thread(cutting) if len(text) > LONG else cutting()
 
 
 class Pager:

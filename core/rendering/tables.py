@@ -7,10 +7,14 @@ from functools import lru_cache
 
 from wcwidth import wcswidth
 
+from core.rendering.inline_marks import unmarked
+
 SCREEN = 80  # columns; a wider table breaks its lines on a laptop, and every one on a phone
 
 _PIPE = re.compile(r"(?<!\\)\|")
 _RULE = re.compile(r":?-+:?")
+_PIECE = re.compile("[\U0001f1e6-\U0001f1ff]{1,64}|[^\U0001f1e6-\U0001f1ff]+")  # of half-flags no more than 32 pairs
+NARROWEST = 3  # columns that a column of a table takes on the screen
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,37 +59,48 @@ def draw_table(rows: Sequence[Sequence[str]]) -> str:
     """
     header, rule, *body = rows
     columns = max(len(row) for row in rows)
-    table = [[_plain(cell) for cell in _padded(row, columns)] for row in (header, *body)]
-    widths = [max(3, *map(_width, column)) for column in zip(*table, strict=True)]
-    if sum(widths) + 2 * (columns - 1) > SCREEN:
-        return _listed([_padded(row, columns) for row in (header, *body)])
-    drawn = [_aligned(row, widths, _padded(rule, columns)) for row in table]
-    mark = _fence(drawn)
-    return "\n".join([mark, drawn[0], "  ".join("-" * width for width in widths), *drawn[1:], mark])
+    table = [[unmarked(cell) for cell in padded(row, columns)] for row in (header, *body)]
+    widths = [max(NARROWEST, *map(width, column)) for column in zip(*table, strict=True)]
+    if too_wide(widths):
+        return "\n".join(item(header, row) for row in body or [[""] * columns])
+    drawn = [aligned(row, widths, rule) for row in table]
+    mark = fence(drawn)
+    return "\n".join([mark, drawn[0], ruled(widths), *drawn[1:], mark])
 
 
-def _padded(row: Sequence[str], columns: int) -> list[str]:
+def too_wide(widths: Sequence[int]) -> bool:
+    return sum(widths) + 2 * (len(widths) - 1) > SCREEN
+
+
+def ruled(widths: Sequence[int]) -> str:
+    """The line beneath the header."""
+    return "  ".join("-" * width for width in widths)
+
+
+def padded(row: Sequence[str], columns: int) -> list[str]:
     return [*row, *[""] * (columns - len(row))]
 
 
-def _aligned(row: Sequence[str], widths: Sequence[int], rules: Sequence[str]) -> str:
+def aligned(row: Sequence[str], widths: Sequence[int], rule: Sequence[str]) -> str:
+    """A row in columns of these widths."""
     parts = []
-    for cell, width, rule in zip(row, widths, rules, strict=True):
-        room = width - _width(cell)
-        left = (room if not rule.startswith(":") else room // 2) if rule.endswith(":") else 0
+    for cell, wide, colons in zip(padded(row, len(widths)), widths, padded(rule, len(widths)), strict=True):
+        room = wide - width(cell)
+        left = (room if not colons.startswith(":") else room // 2) if colons.endswith(":") else 0
         parts.append(" " * left + cell + " " * (room - left))
     return "  ".join(parts).rstrip()
 
 
-def _fence(lines: Sequence[str]) -> str:
+def fence(lines: Sequence[str]) -> str:
     """A fence longer than any run of backticks inside."""
     return "`" * max(3, *(len(run) + 1 for line in lines for run in re.findall("`+", line) or [""]))
 
 
-def _listed(rows: Sequence[Sequence[str]]) -> str:
-    names = [_plain(name) for name in rows[0]]
-    body = rows[1:] or [[""] * len(names)]
-    return "\n".join("- " + "\n  ".join(filter(None, map(_named, names, row))) for row in body)
+def item(header: Sequence[str], row: Sequence[str]) -> str:
+    """A row as an item of a list, a line for each of its cells."""
+    columns = max(len(header), len(row))
+    names = (unmarked(name) for name in padded(header, columns))
+    return "- " + "\n  ".join(filter(None, map(_named, names, padded(row, columns))))
 
 
 def _named(name: str, value: str) -> str:
@@ -93,34 +108,7 @@ def _named(name: str, value: str) -> str:
     return f"**{name}:** {value}".rstrip() if name else value
 
 
-_MARKED = re.compile(
-    r"\\(?P<escaped>[!-/:-@\[-`{-~])"
-    r"|(?P<break><br\s*/?>|[\x00-\x1f\x7f-\x9f])"
-    r"|(?P<ticks>`+)(?!`)\s?(?P<code>.+?)\s?(?<!`)(?P=ticks)(?!`)"
-    r"|!?\[(?P<label>[^\[\]]*)\]\((?P<address>[^()\s]*(?:\([^()\s]*\)[^()\s]*)*)\)"
-    r"|(?P<mark>\*\*\*|\*\*|~~|(?<!\w)(?:\*|__?))(?=\S)(?P<inner>.+?)(?<=\S)(?P=mark)(?!(?<=_)\w)"
-)
-
-
 @lru_cache(maxsize=4096)
-def _plain(cell: str) -> str:
-    """`cell` as it reads without its Markdown marks."""
-    return _MARKED.sub(_unmarked, cell)
-
-
-def _unmarked(match: re.Match[str]) -> str:
-    if match["escaped"]:
-        return match["escaped"]
-    if match["break"]:
-        return " "
-    if match["code"]:
-        return match["code"].replace("\\|", "|")
-    if match["label"] is None:
-        return _plain(match["inner"])
-    label = _plain(match["label"])
-    return label if label == match["address"] else f"{label} ({match['address']})".lstrip()
-
-
-@lru_cache(maxsize=4096)
-def _width(cell: str) -> int:
-    return max(0, wcswidth(cell))
+def width(cell: str) -> int:
+    """The columns that `cell` takes on a screen. The library looks back over all half-flags before each one."""
+    return sum(max(0, wcswidth(piece)) for piece in _PIECE.findall(cell))

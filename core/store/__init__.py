@@ -1,14 +1,14 @@
 """The store: repositories over a database. `open_store(url)` is the only door; the address says which engine it is."""
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Protocol
 
+from core.domain.clock import Clock, system_clock
 from core.domain.errors import StoreUnusable
 from core.store.protocols import Condition, Copied, Store
 from core.store.repositories import build_store
 from core.store.rules.claims import STALE
-from core.store.sql import Engine, read_clock
+from core.store.sql import Engine
 
 BUSY = timedelta(seconds=5)  # how long a unit of work waits for another process to finish its own
 
@@ -16,7 +16,7 @@ BUSY = timedelta(seconds=5)  # how long a unit of work waits for another process
 class Backend(Protocol):
     """What the package of an engine offers."""
 
-    async def open_engine(self, url: str, clock: Callable[[], datetime], busy: timedelta) -> Engine: ...
+    async def open_engine(self, url: str, clock: Clock, busy: timedelta) -> Engine: ...
 
     async def inspect(self, url: str, busy: timedelta) -> Condition: ...
 
@@ -24,7 +24,7 @@ class Backend(Protocol):
 
 
 async def open_store(
-    url: str, *, clock: Callable[[], datetime] = read_clock, stale: timedelta = STALE, busy: timedelta = BUSY
+    url: str, *, clock: Clock = system_clock, stale: timedelta = STALE, busy: timedelta = BUSY
 ) -> Store:
     """Open and migrate the database of `url`; a new file is readable by its owner alone.
 

@@ -72,7 +72,8 @@ class Questions(Protocol):
     async def claim_next(self, process: str, platforms: Collection[str]) -> Claim | None:
         """An open question of these platforms whose thread is free, with its companions.
 
-        Commands come first, then who is being answered least: the workspace, in it the channel; then the oldest.
+        Commands come first, of one person only a few at a time; then who is being answered least: the workspace, in it
+        the channel, in it the person; then the oldest.
         """
 
     async def record_page(self, claim: Claim, page: str, at: datetime) -> None:

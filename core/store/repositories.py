@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from core.billing.budgets import Budget, Budgets, BudgetStatus
 from core.billing.usage import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement, UsageRow
 from core.domain.events import Event, Receipt
-from core.domain.messages import FinalText, History, Outcome, ThreadKey, clean
+from core.domain.messages import FinalText, History, Outcome, ThreadKey, clean_text
 from core.domain.personas import Persona, Place, Version
 from core.store.protocols import Claim, Heartbeat, Store, Thread
 from core.store.rules import budgets, claims, ledger, notes, personas
@@ -36,16 +36,16 @@ class QuestionRepository:
         await self._engine.unit(lambda sql: claims.record_page(sql, claim, page, at))
 
     async def store_final_text(self, claim: Claim, said: FinalText) -> None:
-        final = replace(said, text=clean(said.text))
+        final = replace(said, text=clean_text(said.text))
         await self._engine.unit(lambda sql: claims.store_final_text(sql, claim, final))
 
     async def close(self, claim: Claim, outcome: Outcome) -> None:
         await self._engine.unit(lambda sql: claims.close_claim(sql, claim, outcome))
 
     async def heartbeat(self, process: str, leaving: bool = False) -> Heartbeat:
-        """What was erased since the last heartbeat leaves the files with this one."""
+        """What was erased since the last heartbeat begins to leave the files with this one."""
         learnt = await self._engine.unit(lambda sql: claims.heartbeat(sql, process, leaving, self._stale))
-        await self._engine.sweep()
+        self._engine.sweep_soon()
         return learnt
 
     async def count_open(self) -> tuple[int, datetime | None]:
@@ -69,7 +69,7 @@ class ThreadRepository:
 
     async def forget(self, scope: Scope) -> int:
         count = await self._engine.unit(lambda sql: forget(sql, scope))
-        await self._engine.sweep(at_once=True)
+        self._engine.sweep_soon()
         return count
 
 
@@ -129,7 +129,7 @@ class NoteRepository:
         return await self._engine.unit(lambda sql: notes.get_note(sql, name))
 
     async def put(self, name: str, value: str) -> None:
-        await self._engine.unit(lambda sql: notes.put_note(sql, name, clean(value)))
+        await self._engine.unit(lambda sql: notes.put_note(sql, name, clean_text(value)))
 
 
 def build_store(engine: Engine, stale: timedelta) -> Store:

@@ -43,10 +43,11 @@ class Sql(Protocol):
     def among(self, column: str, names: str) -> str:
         """A condition: `column` is in the list that is given as the parameter `names`."""
 
-    def recursive(self, name: str, column: str, seed: str, steps: Sequence[tuple[str, str, str]]) -> str:
+    def recursive(self, name: str, column: str, seed: str, steps: Sequence[tuple[str, str, str]], most: str) -> str:
         """A recursive query for distinct values, which begin with those of the SELECT `seed` and grow by steps.
 
-        A step is an expression, the tables that it comes from, and a condition, which may name `name.column`.
+        A step is an expression, the tables that it comes from, and a condition, which may name `name.column`. The
+        parameter `most` says how many values are enough: those of the fewest steps.
         """
 
 
@@ -56,15 +57,14 @@ class Engine(Protocol):
     async def unit(self, work: Callable[[Sql], T]) -> T:
         """What `work` does happens as a whole, or not at all. Raises StoreUnavailable."""
 
-    async def sweep(self, at_once: bool = False) -> None:
-        """Clear what was erased out of the files. There is a rest between two sweeps, unless it has to be `at_once`."""
+    def sweep_soon(self) -> None:
+        """Begin to clear what was erased out of the files, and wait for nothing. Between two sweeps there is a rest."""
+
+    async def finish_sweep(self) -> None:
+        """Wait until no sweep is under way."""
 
     async def shut(self) -> None:
         """Do what waits and close the database."""
-
-
-def read_clock() -> datetime:
-    return datetime.now(UTC)
 
 
 def stamp(at: datetime) -> str:

@@ -1,4 +1,4 @@
-"""Places: so many questions ask Claude at a time, and none waits because others in another channel are many."""
+"""Fair semaphore: caps concurrent requests to Claude, with a fair share for each workspace, channel and person."""
 
 import asyncio
 import itertools
@@ -8,55 +8,58 @@ from contextlib import asynccontextmanager
 
 from core.domain.messages import ThreadKey
 
-PLACES = 64  # questions that ask at the same time, each with its prompt in memory
+SLOTS = 64  # questions that ask at the same time, each with its prompt in memory
 SILENT = 10.0  # seconds that people wait without being told
 NOTE = "Many are asking just now. Your question waits for its turn, and is answered here."
 
-Holder = str | tuple[str, str]
-"""A workspace, or a channel of one."""
+Holder = tuple[str, ...]
+"""A workspace, a channel of one, or a person in that."""
 
 
 class FairSemaphore:
-    """Given to whose workspace, and in it whose channel, has the fewest, or was given one longest ago; then in order.
+    """The workspace, in it the channel, and there the person with the fewest running goes first.
+
+    Among equals it is who was served longest ago, then who came first.
 
     `silent` is how many seconds people wait before they are told.
     """
 
-    def __init__(self, most: int = PLACES, silent: float = SILENT) -> None:
+    def __init__(self, most: int = SLOTS, silent: float = SILENT) -> None:
         self._free = most
         self._silent = silent
         self._taken: Counter[Holder] = Counter()
         self._turns = itertools.count(1)
         self._given: dict[Holder, int] = {}
-        self._waiting: dict[asyncio.Future[None], ThreadKey] = {}
+        self._waiting: dict[asyncio.Future[None], tuple[Holder, ...]] = {}
 
     @asynccontextmanager
-    async def place(self, key: ThreadKey, tell: Callable[[str], None]) -> AsyncIterator[None]:
-        """A place for a question in the thread `key`; `tell` is told why, if that takes long."""
+    async def slot(self, key: ThreadKey, person: str, tell: Callable[[str], None]) -> AsyncIterator[None]:
+        """A slot for a question of `person` in the thread `key`; `tell` is told why, if that takes long."""
+        holders = (key.workspace,), (key.workspace, key.channel), (key.workspace, key.channel, person)
         telling = asyncio.get_running_loop().call_later(self._silent, tell, NOTE)
         try:
-            await self._enter(key)
+            await self._enter(holders)
         finally:
             telling.cancel()
         try:
             yield
         finally:
-            self._leave(key)
+            self._leave(holders)
 
-    async def _enter(self, key: ThreadKey) -> None:
+    async def _enter(self, holders: tuple[Holder, ...]) -> None:
         given = asyncio.get_running_loop().create_future()
-        self._waiting[given] = key
+        self._waiting[given] = holders
         self._give()
         try:
             await given
         except asyncio.CancelledError:
             if self._waiting.pop(given, None) is None:  # it was given just now
-                self._leave(key)
+                self._leave(holders)
             raise
 
-    def _leave(self, key: ThreadKey) -> None:
+    def _leave(self, holders: tuple[Holder, ...]) -> None:
         self._free += 1
-        self._taken.subtract(_holders(key))
+        self._taken.subtract(holders)
         self._taken += Counter()  # forget who holds none
         if not (self._taken or self._waiting):
             self._given.clear()
@@ -65,15 +68,11 @@ class FairSemaphore:
     def _give(self) -> None:
         while self._free and self._waiting:
             given = min(self._waiting, key=self._share)
-            holders = _holders(self._waiting.pop(given))
+            holders = self._waiting.pop(given)
             self._free -= 1
             self._taken.update(holders)
             self._given |= dict.fromkeys(holders, next(self._turns))
             given.set_result(None)
 
     def _share(self, given: asyncio.Future[None]) -> list[tuple[int, int]]:
-        return [(self._taken[holder], self._given.get(holder, 0)) for holder in _holders(self._waiting[given])]
-
-
-def _holders(key: ThreadKey) -> tuple[Holder, Holder]:
-    return key.workspace, (key.workspace, key.channel)
+        return [(self._taken[holder], self._given.get(holder, 0)) for holder in self._waiting[given]]

@@ -1,20 +1,21 @@
-"""A hold on the floor: the right to answer one question, sure only while others can see that this process lives."""
+"""Leases: the right of this process to answer its questions, for as long as its last heartbeat counts."""
 
 import asyncio
-from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
+from core.domain.clock import Clock
 from core.domain.errors import LeaseLost
+from core.domain.messages import FinalText
 
 
 class ProcessLease:
-    """Until when others surely leave to this process what it holds, as its last beat has it."""
+    """Until when other processes leave to this one what it has claimed, as its last heartbeat has it."""
 
-    def __init__(self, clock: Callable[[], datetime]) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._until = datetime.min.replace(tzinfo=UTC)
-        self._beaten = asyncio.Event()
+        self._renewed = asyncio.Event()
 
     @property
     def left(self) -> float:
@@ -24,20 +25,22 @@ class ProcessLease:
     def renew(self, until: datetime) -> None:
         """The process has said that it lives."""
         self._until = until
-        self._beaten.set()
-        self._beaten = asyncio.Event()
+        self._renewed.set()
+        self._renewed = asyncio.Event()
 
     async def ensure_held(self) -> None:
-        """Wait for the next beat, unless the last one still counts."""
+        """Wait for the next heartbeat, unless the last one still counts."""
         while not self.left:
-            await self._beaten.wait()
+            await self._renewed.wait()
 
 
 class QuestionLease:
-    """One question's hold on the floor. `stop` is set when its answer shall end with what was said."""
+    """The lease of one question. `stop` is set when its answer shall end with what was said."""
 
     def __init__(self, process_lease: ProcessLease) -> None:
         self.stop = asyncio.Event()
+        self.final_text: FinalText | None = None
+        """Set once it is known: another try shows it, and asks for no other."""
         self._process_lease = process_lease
         self._dropped = False
 
@@ -46,11 +49,11 @@ class QuestionLease:
         self._dropped = True
 
     async def ensure_held(self) -> None:
-        """Return while it is surely ours; wait where only the next beat can tell. Raises LeaseLost."""
+        """Return while it is surely ours; wait where only the next heartbeat can tell. Raises LeaseLost."""
         await self._process_lease.ensure_held()
         if self._dropped:
             raise LeaseLost
 
 
-current_lease: ContextVar[QuestionLease | None] = ContextVar("holding", default=None)
-"""The hold of the question that a task answers."""
+current_lease: ContextVar[QuestionLease | None] = ContextVar("current_lease", default=None)
+"""The lease of the question that a task answers."""

@@ -1,88 +1,94 @@
-"""The floor: who speaks where. Questions are claimed, answered side by side, and left to others at the end."""
+"""Worker: claims questions from the queue, answers them side by side under leases, and leaves the rest to others."""
 
 import asyncio
 import itertools
 import logging
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
-from datetime import UTC, datetime
 
+from core.domain.clock import Clock, Sleep, system_clock
 from core.domain.errors import LeaseLost, StoreUnavailable
 from core.domain.messages import Outcome
 from core.store.protocols import Claim, Questions
 from core.telemetry import Emit, HeartbeatSent, QuestionClosed, current_question, discard_event, ids_of
 from core.worker.lease import ProcessLease, QuestionLease, current_lease
 
-BEAT = 2.0  # seconds between two signs of life, at most
+HEARTBEAT = 2.0  # seconds between two heartbeats, at most
 GLANCE = 0.01  # seconds between two looks whether all is answered
-LOOK = 1.0  # seconds after which we look for questions that nobody told us of
-PLACES = 256  # questions taken up at the same time: Discord may be told 50 times a second that we write, each 8 s
+POLL = 1.0  # seconds after which the queue is polled for questions that nobody told us of
+SLOTS = 256  # questions claimed at the same time: Discord may be told 50 times a second that we write, each 8 s
 TRIES = 3  # times that a question is begun again after a bug
 LONGEST_PAUSE = 30.0  # seconds between two tries
 GRACE = 20.0  # seconds that answers under way get when we drain
 
 log = logging.getLogger(__name__)
 
-Speak = Callable[[Claim, QuestionLease], Awaitable[None]]
+Respond = Callable[[Claim, QuestionLease], Awaitable[None]]
+GiveUp = Callable[[Claim, BaseException], Awaitable[bool]]
 
 
-def now() -> datetime:
-    return datetime.now(UTC)
+async def say_nothing(_claim: Claim, _error: BaseException) -> bool:
+    """Nobody is told that a question gets no answer."""
+    return False
 
 
 class Worker:
-    """Gives the floor to one question a thread. `speak` answers one, as long as its hold lasts.
+    """Answers one question a thread at a time. `respond` answers one, as long as its lease lasts.
 
-    `platforms` are those that can be shown an answer now; questions of the others wait without taking a place.
+    `give_up` tells people that one gets no answer, and returns whether it could.
+    `platforms` are those that can be shown an answer now; questions of the others wait without taking a slot.
     """
 
     def __init__(
         self,
         questions: Questions,
-        speak: Speak,
+        respond: Respond,
         process: str,
         platforms: Callable[[], Collection[str]],
         *,
-        places: int = PLACES,
-        clock: Callable[[], datetime] = now,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        give_up: GiveUp = say_nothing,
+        slots: int = SLOTS,
+        clock: Clock = system_clock,
+        sleep: Sleep = asyncio.sleep,
         emit: Emit = discard_event,
     ) -> None:
         self._questions = questions
-        self._speak = speak
+        self._respond = respond
+        self._give_up = give_up
         self._process = process
         self._platforms = platforms
         self._sleep = sleep
-        self._places = asyncio.Semaphore(places)
+        self._slots = asyncio.Semaphore(slots)
         self._emit = emit
         self._woken = asyncio.Event()
         self._open = True
         self._clock = clock
         self._process_lease = ProcessLease(clock)
-        self._looking = asyncio.Lock()
-        self._speaking: dict[asyncio.Task[None], tuple[Claim, QuestionLease]] = {}
+        self._beating = asyncio.Lock()
+        self._answering: dict[asyncio.Task[None], tuple[Claim, QuestionLease]] = {}
 
     def wake(self) -> None:
-        """There may be a question."""
+        """There may be a question in the queue."""
         self._woken.set()
 
     async def run(self) -> None:
         """Answer questions until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._beat())
-            group.create_task(self._claim())
+            group.create_task(self._keep_alive())
+            group.create_task(self._claim_questions())
 
-    async def look(self) -> None:
-        """Say that we live, and stop what was withdrawn or taken over."""
-        async with self._looking:  # a beat that is not late may not be told before the late one that it follows
-            before = set(self._speaking)
+    async def heartbeat(self) -> None:
+        """Renew the leases of this process, and stop what was withdrawn or taken over."""
+        async with self._beating:  # one that is not late may not be told of before the late one that it follows
+            before = set(self._answering)
             said_at = self._clock()
             heartbeat = await self._questions.heartbeat(self._process)
             self._emit(HeartbeatSent())
-            for task, (claim, lease) in list(self._speaking.items()):
-                if heartbeat.late and (
+            for task, (claim, lease) in list(self._answering.items()):
+                taken_over = heartbeat.late and (
                     task in before or claim.id in heartbeat.freed
-                ):  # what is claimed after the beat is ours
+                )  # not what came after it
+                if taken_over:
                     lease.drop()  # what the task does before the cancellation reaches all of it is not shown any more
                     task.cancel()
                 elif claim.id in heartbeat.withdrawn:
@@ -92,7 +98,7 @@ class Worker:
     async def drain(self, seconds: float = GRACE) -> None:
         """Take no more questions, let those under way end for `seconds`, and leave the rest to whoever comes next."""
         self._open = False
-        tasks = list(self._speaking)
+        tasks = list(self._answering)
         if tasks:
             await asyncio.wait(tasks, timeout=seconds)
         for task in tasks:
@@ -103,28 +109,28 @@ class Worker:
     async def idle(self) -> None:
         """Wait until no question is open."""
         while (await self._questions.count_open())[0]:
-            await asyncio.gather(*self._speaking, return_exceptions=True)
+            await asyncio.gather(*self._answering, return_exceptions=True)
             await asyncio.sleep(GLANCE)
 
-    async def _beat(self) -> None:
+    async def _keep_alive(self) -> None:
         while True:
             try:
-                await self.look()
+                await self.heartbeat()
             except StoreUnavailable as error:
-                log.error("could not say that we live: %s", error)
-            await asyncio.sleep(min(BEAT, self._process_lease.left / 2) or BEAT)
+                log.error("heartbeat failed: %s", error)
+            await asyncio.sleep(min(HEARTBEAT, self._process_lease.left / 2) or HEARTBEAT)
 
-    async def _claim(self) -> None:
+    async def _claim_questions(self) -> None:
         while True:
-            await self._places.acquire()
-            claim = await self._next() if self._open else None
+            await self._slots.acquire()
+            claim = await self._claim_next() if self._open else None
             if claim is not None and self._open:  # one that came while we began to drain is left, as all others are
                 self._begin(claim)
                 continue
-            self._places.release()
+            self._slots.release()
             await self._rest()
 
-    async def _next(self) -> Claim | None:
+    async def _claim_next(self) -> Claim | None:
         try:
             return await self._questions.claim_next(self._process, self._platforms())
         except StoreUnavailable as error:
@@ -133,7 +139,7 @@ class Worker:
 
     async def _rest(self) -> None:
         try:
-            async with asyncio.timeout(LOOK):
+            async with asyncio.timeout(POLL):
                 await self._woken.wait()
         except TimeoutError:
             pass
@@ -141,58 +147,55 @@ class Worker:
 
     def _begin(self, claim: Claim) -> None:
         lease = QuestionLease(self._process_lease)
-        task = asyncio.create_task(self._lease(claim, lease), name=f"reply to {claim.question.name}")
-        self._speaking[task] = claim, lease
+        task = asyncio.create_task(self._answer(claim, lease), name=f"reply to {claim.question.name}")
+        self._answering[task] = claim, lease
         task.add_done_callback(self._end)
 
     def _end(self, task: asyncio.Task[None]) -> None:
-        """Give the floor back, also when the task was cancelled before it began."""
-        del self._speaking[task]
-        self._places.release()
+        """Free the slot, also when the task was cancelled before it began."""
+        del self._answering[task]
+        self._slots.release()
         self.wake()
 
-    async def _lease(self, claim: Claim, lease: QuestionLease) -> None:
-        """Answer one question, however often it takes."""
+    async def _answer(self, claim: Claim, lease: QuestionLease) -> None:
+        """Answer one question, however often it takes: a full disk is waited for, a bug is tried three times.
+
+        A library may raise a cancellation that nobody asked for: that ends no claim either.
+        """
         current_question.set(ids_of(claim.question))
         current_lease.set(lease)
         log.info("taken up again" if claim.resumed else "taken up")
         for attempt in itertools.count(1):
-            if await self._spoken(claim, lease, attempt):
+            try:
+                await self._respond(claim, lease)
                 return
+            except LeaseLost:
+                log.warning("taken over by another process")
+                return
+            except StoreUnavailable as error:
+                log.error("waits for the database: %s", error)
+            except (Exception, asyncio.CancelledError) as error:
+                if isinstance(error, asyncio.CancelledError) and is_cancelled():
+                    raise
+                log.exception("could not be answered")
+                if attempt >= TRIES and await self._close_unanswered(claim, error):
+                    return
             await self._sleep(min(2.0**attempt, LONGEST_PAUSE))
             claim = replace(claim, resumed=True)
 
-    async def _spoken(self, claim: Claim, lease: QuestionLease, attempt: int) -> bool:
-        """Whether that was all for this claim. A full disk is waited for; a bug is tried three times.
-
-        A library may raise a cancellation that nobody asked for: that ends no claim either.
-        """
+    async def _close_unanswered(self, claim: Claim, error: BaseException) -> bool:
+        """Whether the question could be closed with a notice for an answer, or is another's to close."""
+        outcome = Outcome.REFUSED if await self._give_up(claim, error) else Outcome.EXPIRED
         try:
-            await self._speak(claim, lease)
-        except LeaseLost:
-            log.warning("taken over by another process")
-        except StoreUnavailable as error:
-            log.error("waits for the database: %s", error)
-            return False
-        except (Exception, asyncio.CancelledError) as error:
-            if isinstance(error, asyncio.CancelledError) and _cancelled():
-                raise
-            log.exception("could not be answered")
-            return attempt >= TRIES and await self._given_up(claim)
-        return True
-
-    async def _given_up(self, claim: Claim) -> bool:
-        """Whether the question could be closed without an answer, or is another's to close."""
-        try:
-            await self._questions.close(claim, Outcome.EXPIRED)
-        except (LeaseLost, StoreUnavailable) as error:
-            log.warning("could not be closed: %s", error)
-            return isinstance(error, LeaseLost)
-        self._emit(QuestionClosed(claim.question, Outcome.EXPIRED))
+            await self._questions.close(claim, outcome)
+        except (LeaseLost, StoreUnavailable) as trouble:
+            log.warning("could not be closed: %s", trouble)
+            return isinstance(trouble, LeaseLost)
+        self._emit(QuestionClosed(claim.question, outcome))
         return True
 
 
-def _cancelled() -> bool:
-    """Whether somebody cancelled the task that runs."""
+def is_cancelled() -> bool:
+    """Whether somebody cancelled the task that runs; a library may raise a cancellation that nobody asked for."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bots.slack.manifest import manifest
+from bots.slack.manifest import build_manifest
 
 ROOT = Path(__file__).parents[2]
 TOKENS = ("ANTHROPIC_", "CONFAB_", "SLACK_", "DISCORD_", "DATABASE_")
@@ -28,13 +28,13 @@ def test_the_manifest_is_ready_to_paste(tmp_path):
     run = confab("slack", "manifest", folder=tmp_path)
 
     assert (run.returncode, run.stderr) == (0, "")
-    assert json.loads(run.stdout) == manifest()
+    assert json.loads(run.stdout) == build_manifest()
 
 
 def test_the_manifest_comes_as_yaml_and_for_http_too(tmp_path):
     run = confab("slack", "manifest", "--yaml", "--url", "https://confab.example", folder=tmp_path)
 
-    assert yaml.safe_load(run.stdout) == manifest("https://confab.example")
+    assert yaml.safe_load(run.stdout) == build_manifest("https://confab.example")
 
 
 def test_an_address_that_slack_would_not_take_is_refused(tmp_path):

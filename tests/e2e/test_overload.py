@@ -14,7 +14,7 @@ from core.domain.events import Posted
 from core.domain.messages import Asks, ThreadKey
 from core.store import open_store
 from core.worker.fair_semaphore import FairSemaphore
-from core.worker.worker import PLACES as TAKEN
+from core.worker.worker import SLOTS as TAKEN
 from tests.fakes.board import START, Board, Message
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.claude.server import ClaudeFake
@@ -73,7 +73,7 @@ async def test_all_who_ask_at_once_are_answered_a_bounded_number_at_a_time(store
     async with house(store, fake, board) as assistant:
         closing = asyncio.create_task(closed(store))
         while not closing.done():
-            tasks = max(tasks, len(assistant.worker._speaking))
+            tasks = max(tasks, len(assistant.worker._answering))
             await asyncio.sleep(0.01)
         await closing
 
@@ -95,7 +95,7 @@ async def test_all_who_ask_at_once_are_answered_a_bounded_number_at_a_time(store
 async def test_no_more_than_its_places_are_with_claude_at_a_time(store, board, fake):
     gates = [Gate(after=1) for _ in range(3)]
     fake.script(*[Answer(text="fine", gate=gate) for gate in gates])
-    async with house(store, fake, board, places=FairSemaphore(2)) as assistant:
+    async with house(store, fake, board, semaphore=FairSemaphore(2)) as assistant:
         for number in range(3):
             await assistant.ingest(asked(board, ThreadKey("board:w1", "c1", f"t{number}")))
         await asyncio.gather(*[gate.reached.wait() for gate in gates[:2]])
@@ -111,12 +111,12 @@ async def test_a_question_elsewhere_is_answered_while_a_flood_in_one_channel_wai
     alone = ThreadKey("board:w2", "c9", "alone")
     gate = Gate(after=1)
     fake.script(Answer(text="fine", gate=gate))
-    async with house(store, fake, board, places=FairSemaphore(1)) as assistant:
+    async with house(store, fake, board, semaphore=FairSemaphore(1)) as assistant:
         for key in flood:
             await assistant.ingest(asked(board, key))
         await gate.reached.wait()
         await assistant.ingest(asked(board, alone))
-        while len(assistant.worker._speaking) <= len(flood):
+        while len(assistant.worker._answering) <= len(flood):
             await asyncio.sleep(0.005)
         await asyncio.sleep(0.05)
         gate.opened.set()
@@ -128,7 +128,7 @@ async def test_a_question_elsewhere_is_answered_while_a_flood_in_one_channel_wai
 async def test_who_waits_for_a_place_is_told_and_answered_in_the_same_place(store, board, fake):
     gate = Gate(after=1)
     fake.script(Answer(text="fine", gate=gate))
-    async with house(store, fake, board, places=FairSemaphore(1, silent=0.05)) as assistant:
+    async with house(store, fake, board, semaphore=FairSemaphore(1, silent=0.05)) as assistant:
         await assistant.ingest(asked(board, ThreadKey("board:w1", "c1", "t1")))
         await gate.reached.wait()
         await assistant.ingest(asked(board, ThreadKey("board:w1", "c1", "t2")))

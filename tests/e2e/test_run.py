@@ -1,6 +1,6 @@
 """One command runs every platform, lets none take another down, and leaves nothing half done.
 
-Tests bots.app.registry.
+Tests bots.app.registry, bots.app.configuration.
 """
 
 import asyncio
@@ -19,12 +19,12 @@ import pytest
 
 from bots.app import run
 from bots.app.health import Health
-from bots.ops.http_server import HttpServer
 from core.settings import Settings
 from core.store import open_store
 from tests.fakes.board import Board
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.claude.server import ClaudeFake
+from tests.fakes.slack.app import SECRET
 from tests.fakes.slack.server import SlackFake
 from tests.support.wire import free_port
 
@@ -79,10 +79,8 @@ def settings(fake, tmp_path):
 async def running(settings: Settings, *platforms: Board, grace: float = 5):
     """`confab run` over these platforms; leaving it is a signal, and is waited for."""
     store, stop = await open_store(settings.database_url), asyncio.Event()
-    health, server = Health(store.questions), HttpServer()
-    serving = asyncio.create_task(
-        run.answer(settings, platforms, store, health=health, server=server, stop=stop, grace=grace)
-    )
+    health = Health(store.questions)
+    serving = asyncio.create_task(run.answer(settings, platforms, store, health=health, stop=stop, grace=grace))
     try:
         yield stop
         stop.set()
@@ -174,8 +172,10 @@ def test_what_is_missing_or_wrong_is_a_line_each_and_exit_code_2(tmp_path, argum
 
 
 @asynccontextmanager
-async def process(folder: Path, slack: SlackFake, fake: ClaudeFake, *arguments: str, **variables: str):
-    """`confab run` in a process of its own, connected to Slack by Socket Mode."""
+async def process(
+    folder: Path, slack: SlackFake, fake: ClaudeFake, *arguments: str, connects: bool = True, **variables: str
+):
+    """`confab run` in a process of its own, connected to Slack by Socket Mode unless it `connects` not."""
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "CONFAB_MODEL": "claude-haiku-5-5"} | {
         "ANTHROPIC_API_KEY": fake.key,
         "ANTHROPIC_BASE_URL": fake.url,
@@ -190,9 +190,11 @@ async def process(folder: Path, slack: SlackFake, fake: ClaudeFake, *arguments: 
         cwd=folder, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
-        await connected
+        if connects:
+            await connected
         yield started
     finally:
+        connected.cancel()
         if started.returncode is None:
             started.kill()
         _, logged = await started.communicate()
@@ -254,10 +256,7 @@ async def test_a_second_signal_ends_it_at_once_and_the_next_start_answers(tmp_pa
 
 async def test_calls_of_slack_are_counted_and_a_slack_bot_loads_no_discord(tmp_path, slack, fake):
     async with process(tmp_path, slack, fake, "-c", SLACK_ONLY, CONFAB_HTTP_PORT=str(free_port())) as started:
-        address = ""
-        while not address:
-            told = json.loads(await asyncio.wait_for(started.stderr.readline(), 20))
-            address = (re.findall(r"listening on (\S+)", told["message"]) or [""])[0]
+        address = await listening(started)
         await slack.say("ada", "dev", "<@U0BOT> hello")
         async with aiohttp.ClientSession(address) as session, asyncio.timeout(20):
             metrics = ""
@@ -272,6 +271,32 @@ async def test_calls_of_slack_are_counted_and_a_slack_bot_loads_no_discord(tmp_p
     assert 'confab_platform_calls_total{method="chat.postMessage",outcome="ok",platform="slack"} 1.0' in metrics
     assert ready == (200, {"slack": "connected"})
     assert shown.decode().strip() == "[]"
+
+
+async def test_a_platforms_routes_are_served_on_the_port_beside_health(tmp_path, slack, fake):
+    variables = {"SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": SECRET, "CONFAB_HTTP_PORT": str(free_port())}
+    async with process(tmp_path, slack, fake, connects=False, **variables) as started:
+        address = await listening(started)
+        async with (
+            aiohttp.ClientSession(address) as session,
+            session.post("/slack/events", data=b"{}") as forged,
+            session.get("/healthz") as alive,
+            session.get("/slack") as nowhere,
+        ):
+            statuses = forged.status, alive.status, nowhere.status
+        started.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(started.communicate(), 30)
+
+    assert statuses == (401, 200, 404)
+    assert started.returncode == 0
+
+
+async def listening(started: asyncio.subprocess.Process) -> str:
+    """The address that a process logs when it listens."""
+    while True:
+        logged = json.loads(await asyncio.wait_for(started.stderr.readline(), 20))
+        if found := re.findall(r"listening on (\S+)", logged["message"]):
+            return found[0]
 
 
 SLACK_ONLY = """

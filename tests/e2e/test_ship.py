@@ -19,6 +19,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from packaging.specifiers import SpecifierSet
 
+from bots.app.registry import PLATFORMS
 from bots.cli import main
 from core.settings import Settings
 from core.worker.worker import GRACE
@@ -30,6 +31,8 @@ DEPLOY = (ROOT / "docs/deploy.md").read_text()
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["confab"]
 
 VARIABLE = re.compile(r"\b(?:ANTHROPIC|CONFAB|DATABASE|DISCORD|SLACK)_[A-Z_]+\b")
+KINDS = (Settings, *(plugin.settings() for plugin in PLATFORMS))
+VARIABLES = {name.upper() for kind in KINDS for name in kind.model_fields}
 SECONDS = {"s": 1, "m": 60}
 
 SERVICE_KEYS = """
@@ -141,7 +144,7 @@ def test_commands_are_found_where_they_stand_and_wrong_ones_are_seen():
     "page", [*PAGES, ROOT / "Dockerfile", ROOT / "compose.yaml"], ids=lambda page: page.name
 )  # fmt: skip
 def test_every_variable_that_a_file_names_is_a_setting(page):
-    assert set(VARIABLE.findall(page.read_text())) - {name.upper() for name in Settings.model_fields} == set()
+    assert set(VARIABLE.findall(page.read_text())) - VARIABLES == set()
 
 
 @pytest.mark.parametrize("name", ["README.md", "docs/deploy.md"])

@@ -33,6 +33,10 @@ class Board:
         self.closed: set[ThreadKey] = set()
         self.told: list[tuple[str, str, str]] = []
         """What was said to one person alone: workspace, person, text."""
+        self.troubles: list[BaseException] = []
+        """What becomes of the next things that are shown."""
+        self.deaf = False
+        """Whether nobody can be told anything alone."""
         self.reach = Reach.WHOLE
         self.changed = asyncio.Condition()
         self._numbers = itertools.count(1)
@@ -47,10 +51,17 @@ class Board:
         return BoardSurface(self, question)
 
     async def tell(self, workspace: str, person: str, text: str) -> None:
+        if self.deaf:
+            raise CannotShow("nobody takes direct messages")
         self.told.append((workspace, person, text))
 
     async def close(self) -> None:
         self.offline = "closed"
+
+    def refuse(self) -> None:
+        """Raise the next trouble, if one is scripted."""
+        if self.troubles:
+            raise self.troubles.pop(0)
 
     def said(self, thread: str, person: str, text: str, channel: str = "c1", asks: Asks = Asks.CERTAINLY) -> Posted:
         """Post as a person, and the event that tells of it."""
@@ -113,8 +124,19 @@ class BoardSurface:
         async for text in reply.texts():
             if self._question.key in self._board.closed:
                 raise CannotShow("the thread is closed")
+            self._board.refuse()
             if text or reply.pages:
                 await self._write(reply, text)
+
+    async def show_plainly(self, reply: ReplyView, text: str) -> None:
+        self._board.refuse()
+        await self._write(reply, text)
+
+    async def show_notice(self, reply: ReplyView, notice: str) -> None:
+        self._board.refuse()
+        page = Message(self._board.number(), US, notice, START, mine=True, answers=self._question.name, notice=True)
+        self._board.post(self._question.key, page)
+        await reply.record_page(page.id, self._board.now())
 
     async def _write(self, reply: ReplyView, text: str) -> None:
         posts = self._board.posts.setdefault(self._question.key, [])

@@ -471,3 +471,30 @@ async def test_our_own_page_never_asks_twice_when_it_is_echoed(store):
     await ingest(store, said(page("5", "1", "shown"), asks=Asks.NO))
 
     assert await claim(store) is None
+
+
+async def test_many_commands_of_one_person_leave_room_for_others(store):
+    """Two of one person's are carried out at a time; nobody's wait behind them, neither commands nor questions."""
+    for number in range(150):
+        await store.questions.ingest(commanded(f"i{number}", "usage", when=at(number)))
+    other = replace(commanded("other", "usage", when=at(200)), person="U2")
+    await store.questions.ingest(other)
+    await store.questions.ingest(asked(message("300", author="U3"), thread("300")))
+
+    claims = [await store.questions.claim_next("p", PLATFORMS) for _ in range(4)]
+    names = [claim.question.name for claim in claims]
+    none = await store.questions.claim_next("p", PLATFORMS)
+    await store.questions.close(claims[0], Outcome.SHOWN)
+    then = await store.questions.claim_next("p", PLATFORMS)
+
+    assert (names, none) == (["i0", "i1", "other", "300"], None)
+    assert then.question.name == "i2"
+
+
+async def test_many_questions_of_one_person_leave_room_for_others_in_the_channel(store):
+    await ingest(store, *[asked(message(str(number)), thread(str(number))) for number in range(1, 9)])
+    await ingest(store, asked(message("9", author="U2"), thread("9")))
+
+    claims = [await store.questions.claim_next("p", PLATFORMS) for _ in range(3)]
+
+    assert [claim.question.name for claim in claims] == ["1", "9", "2"]

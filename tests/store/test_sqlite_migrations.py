@@ -106,7 +106,7 @@ async def test_budgets_stand_as_they_stood(store):
     held = await store.ledger.budgets("slack:T1", at(100))
 
     assert held.changes == (of_one, raised, of_all)
-    assert [(one.budget, one.spent) for one in held.standings] == [(of_one, 1500), (raised, 1800)]
+    assert [(one.budget, one.spent) for one in held.statuses] == [(of_one, 1500), (raised, 1800)]
 
 
 async def test_personas_and_notes_are_what_they_were(store):

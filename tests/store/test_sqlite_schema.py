@@ -99,8 +99,11 @@ class Recorder:
     async def unit(self, work):
         return await self.engine.unit(lambda sql: work(Recorded(sql, self)))
 
-    async def sweep(self, at_once=False):
-        await self.engine.sweep(at_once)
+    def sweep_soon(self):
+        self.engine.sweep_soon()
+
+    async def finish_sweep(self):
+        await self.engine.finish_sweep()
 
     async def shut(self):
         await self.engine.shut()

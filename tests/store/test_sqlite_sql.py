@@ -62,10 +62,25 @@ def test_a_recursive_query_takes_every_step_and_ends_in_a_circle(sql):
     ]
 
     found = sql.many(
-        sql.recursive("reached", "page", "SELECT page FROM pages WHERE page = :page", steps), {"page": "b"}
+        sql.recursive("reached", "page", "SELECT page FROM pages WHERE page = :page", steps, "most"),
+        {"page": "b", "most": 9},
     )
 
     assert sorted(row["page"] for row in found) == ["a", "b", "c", "x"]
+
+
+def test_a_recursive_query_ends_with_the_values_of_the_fewest_steps(sql):
+    for number in range(1, 9):
+        sql.insert("pages", {"page": f"{number}", "after": f"{number + 1}"})
+    both_ways = [
+        ("pages.after", "pages", "pages.page = reached.page"),
+        ("pages.page", "pages", "pages.after = reached.page"),
+    ]
+
+    statement = sql.recursive("reached", "page", "SELECT page FROM pages WHERE page = '5'", both_ways, "most")
+
+    found = [sorted(row["page"] for row in sql.many(statement, {"most": most})) for most in (1, 3, 5)]
+    assert found == [["5"], ["4", "5", "6"], ["3", "4", "5", "6", "7"]]
 
 
 def test_how_many_rows_changed_is_told(sql):

@@ -2,29 +2,26 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 
 from core.answering.assistant import Assistant
 from core.answering.budget_alerts import Warned
-from core.answering.completions import Completions, Sleep
+from core.answering.completions import Completions
 from core.answering.policy import Rules
 from core.billing import prices
-from core.billing.reports import total
+from core.billing.reports import sum_rows
 from core.billing.usage import Scope
 from core.claude.client import SILENCE, Claude
 from core.claude.metering import Metering
+from core.domain.clock import Clock, Sleep, system_clock
 from core.domain.personas import Persona
 from core.domain.platform import Platform
 from core.store.protocols import Store
 from core.telemetry import Emit, QuestionClosed, TelemetryEvent, discard_event
 from core.worker.fair_semaphore import FairSemaphore
 from tests.fakes.claude.server import ClaudeFake
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
 
 
 class Haste:
@@ -51,13 +48,13 @@ async def house(
     fake: ClaudeFake,
     *platforms: Platform,
     persona: Persona = Persona(model="claude-haiku-5-5"),  # noqa: B008  frozen
-    clock: Callable[[], datetime] = now,
+    clock: Clock = system_clock,
     process: str = "p1",
     sleep: Sleep = asyncio.sleep,
     emit: Emit = discard_event,
     haste: Haste = Haste(),  # noqa: B008  keeps nothing
     silence: float = SILENCE,
-    places: FairSemaphore | None = None,
+    semaphore: FairSemaphore | None = None,
     **rules: object,
 ) -> AsyncIterator[Assistant]:
     """An assistant that answers while this lasts. Claude is waited for in haste.
@@ -73,7 +70,7 @@ async def house(
 
     claude = Claude(fake.key, fake.url, silence=silence)
     named = {platform.name: platform for platform in platforms}
-    metering = Metering(claude, store.ledger, prices.read(), clock, emit=watching, warn=Warned(named))
+    metering = Metering(claude, store.ledger, prices.read_prices(), clock, emit=watching, warn=Warned(named))
     completions = Completions(claude, metering, store.notes, clock, sleep=haste.sleep, seconds=haste.seconds)
     assistant = Assistant(
         store,
@@ -82,7 +79,7 @@ async def house(
         rules=Rules(persona, **rules),  # type: ignore[arg-type]  # their own
         clock=clock,
         process=process,
-        places=places,
+        semaphore=semaphore,
         sleep=sleep,
         emit=watching,
     )
@@ -100,6 +97,6 @@ async def house(
 
 async def _accounted(store: Store, since: datetime, workspaces: set[str], billed: int) -> None:
     lines = [line for name in workspaces for line in await store.ledger.sum_usage(Scope(name), since, "model")]
-    whole = total(lines)
+    whole = sum_rows(lines)
     if workspaces:  # where no answer ended there is nothing to compare yet
         assert whole.micro_usd >= billed if whole.died else whole.micro_usd == billed

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from bots.ops.logs import Discreet
+from bots.ops.logs import RedactingFormatter
 from tests.fakes.claude import server as claude
 from tests.fakes.discord import server as discord
 from tests.fakes.slack import app as slack_app
@@ -33,7 +33,7 @@ class Lines(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setFormatter(Discreet([]))
+        self.setFormatter(RedactingFormatter([]))
         self.texts: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -80,11 +80,12 @@ async def living(
     **options: Any,
 ) -> AsyncIterator[House]:
     """A house that is connected while this lasts, by Socket Mode or by HTTP; `rules` are its assistant's."""
-    kept, server = store or await open_store("sqlite://"), HttpServer()
-    ways = {"signing_secret": SECRET, "mount": server.mounted} if http else {"app_token": slack.app_token}
+    kept = store or await open_store("sqlite://")
+    ways = {"signing_secret": SECRET} if http else {"app_token": slack.app_token}
     platform = Slack(slack.token, api_url=slack.base_url, **{**ways, "pause": 0.005, "sleep": brisk, **options})
+    server = HttpServer(platform.routes())
     try:
-        async with server.served("127.0.0.1", 0) as port, house(kept, claude, platform, **(rules or {})) as assistant:
+        async with server.serve("127.0.0.1", 0) as port, house(kept, claude, platform, **(rules or {})) as assistant:
             running = asyncio.create_task(platform.run(assistant.ingest))
             try:
                 await _connected(slack, platform, running, http)

@@ -4,7 +4,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from core.billing.budgets import WARN_AT, Budget, Budgets, BudgetStatus, Period, began, refused, renews, unpriced
+from core.billing.budgets import (
+    WARN_AT,
+    Budget,
+    Budgets,
+    BudgetStatus,
+    Period,
+    explain_missing_price,
+    explain_refusal,
+    find_period_end,
+    find_period_start,
+)
 from core.billing.usage import BudgetRefusal, PlannedRequest, Scope
 from core.domain.errors import VersionConflict
 from core.store.rules.locks import lock_money
@@ -38,8 +48,8 @@ def list_in_force(sql: Sql, workspace: str) -> list[Budget]:
 
 
 def read_budgets(sql: Sql, workspace: str, now: datetime) -> Budgets:
-    standings = [measure_budget(sql, budget, now) for budget in list_in_force(sql, workspace)]
-    return Budgets(tuple(standings), tuple(list_changes(sql, workspace)))
+    statuses = [measure_budget(sql, budget, now) for budget in list_in_force(sql, workspace)]
+    return Budgets(tuple(statuses), tuple(list_changes(sql, workspace)))
 
 
 def change_budget(sql: Sql, budget: Budget, expected: int) -> None:
@@ -54,10 +64,10 @@ def change_budget(sql: Sql, budget: Budget, expected: int) -> None:
 
 def measure_budget(sql: Sql, budget: Budget, now: datetime, statement: str = SPENT) -> BudgetStatus:
     """How much of a budget is spent in the period of `now`."""
-    since = began(budget.period, now, budget.zone)
+    since = find_period_start(budget.period, now, budget.zone)
     condition, values = within_scope(budget.scope)
     row = sql.one(statement.format(scope=condition), {**values, "since": stamp(since)})
-    return BudgetStatus(budget, row["micro_usd"] if row else 0, renews(budget.period, now, budget.zone))
+    return BudgetStatus(budget, row["micro_usd"] if row else 0, find_period_end(budget.period, now, budget.zone))
 
 
 def within_scope(scope: Scope) -> tuple[str, Row]:
@@ -73,10 +83,10 @@ def refuse_request(sql: Sql, planned: PlannedRequest, scopes: Sequence[Scope]) -
         return None
     tightest = min((measure_budget(sql, budget, planned.at) for budget in held), key=lambda one: one.left)
     if planned.micro_usd is None:
-        return BudgetRefusal(unpriced(tightest, planned.model))
+        return BudgetRefusal(explain_missing_price(tightest, planned.model))
     if planned.micro_usd <= tightest.left:
         return None
-    return BudgetRefusal(refused(tightest, planned.micro_usd), tightest.left)
+    return BudgetRefusal(explain_refusal(tightest, planned.micro_usd), tightest.left)
 
 
 def warn_of_budgets(sql: Sql, request: Row, now: datetime) -> list[BudgetStatus]:
@@ -86,7 +96,7 @@ def warn_of_budgets(sql: Sql, request: Row, now: datetime) -> list[BudgetStatus]
         scope = budget.scope
         if scope.channel in (None, request["channel"]) and scope.person in (None, request["person"]):
             one = measure_budget(sql, budget, now, SETTLED)
-            if _record_warnings(sql, one, began(budget.period, now, budget.zone)):
+            if _record_warnings(sql, one, find_period_start(budget.period, now, budget.zone)):
                 found.append(one)
     return found
 

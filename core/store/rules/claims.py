@@ -17,25 +17,38 @@ from core.store.rules.questions import (
     thread_key,
     thread_values,
 )
-from core.store.rules.reply_chains import trace_chain
+from core.store.rules.reply_chains import WaitingChains
 from core.store.sql import Row, Sql, parse_stamp, stamp
 
+TOGETHER = 256  # questions that one answer answers; more wait for the next one
+COMMANDS = 2  # commands of one person that are carried out at the same time
 STALE = timedelta(seconds=10)  # a process without a heartbeat for so long has stopped
 
-# Who is being answered least comes first, by workspace and then by channel, so that a flood in one starves no other.
+# Who is being answered least comes first, by workspace, then by channel, then by person: a flood starves no other.
+# Commands come before questions, but of one person only so many at a time.
 # What is claimed keeps its thread until it is closed, also while no living process answers it.
 NEXT = """
-WITH channels AS (
-    SELECT claims.workspace, questions.channel, count(*) AS places
+WITH people AS (
+    SELECT claims.workspace, questions.channel, questions.person, count(*) AS places
     FROM claims JOIN questions ON questions.claim = claims.id
     WHERE claims.process IS NOT NULL AND questions.reply = questions.name AND questions.command IS NULL
-    GROUP BY claims.workspace, questions.channel  -- of claims, or SQLite would read all questions in this order
-), workspaces AS (SELECT workspace, sum(places) AS places FROM channels GROUP BY workspace)
+    GROUP BY claims.workspace, questions.channel, questions.person  -- of claims, or SQLite would read all questions
+), commanding AS (
+    SELECT claims.workspace, questions.person
+    FROM claims JOIN questions ON questions.claim = claims.id
+    WHERE claims.process IS NOT NULL AND questions.command IS NOT NULL
+    GROUP BY claims.workspace, questions.person HAVING count(*) >= :commands
+), channels AS (SELECT workspace, channel, sum(places) AS places FROM people GROUP BY workspace, channel),
+workspaces AS (SELECT workspace, sum(places) AS places FROM people GROUP BY workspace)
 SELECT questions.* FROM questions LEFT JOIN claims ON claims.id = questions.claim
 LEFT JOIN workspaces ON workspaces.workspace = questions.workspace
 LEFT JOIN channels ON channels.workspace = questions.workspace AND channels.channel = questions.channel
+LEFT JOIN people ON people.workspace = questions.workspace AND people.channel = questions.channel
+    AND people.person = questions.person
 WHERE questions.outcome IS NULL AND {platforms}
 AND (questions.claim IS NULL OR (questions.reply = questions.name AND claims.process IS NULL))
+AND (questions.command IS NULL
+    OR (questions.workspace, questions.person) NOT IN (SELECT workspace, person FROM commanding))
 AND (questions.command IS NOT NULL OR NOT EXISTS (
     SELECT 1 FROM questions AS other
     WHERE other.workspace = questions.workspace AND other.channel = questions.channel
@@ -43,19 +56,14 @@ AND (questions.command IS NOT NULL OR NOT EXISTS (
     AND other.claim IS NOT NULL AND other.claim IS DISTINCT FROM questions.claim
 ))
 ORDER BY questions.command IS NULL, coalesce(workspaces.places, 0), coalesce(channels.places, 0),
-    questions.at, questions.id LIMIT 1
+    coalesce(people.places, 0), questions.at, questions.id LIMIT 1
 """
 
 WAITING = """
 SELECT * FROM questions
 WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND outcome IS NULL
 AND claim IS NULL AND command IS NULL AND NOT alone AND NOT private AND id <> :id
-ORDER BY at, id
-"""
-
-PARENT = """
-SELECT 1 AS named FROM messages
-WHERE workspace = :workspace AND channel = :channel AND message = :name AND parent IS NOT NULL
+ORDER BY at, id LIMIT :most
 """
 
 # A process that is late learns so with its next heartbeat, and drops what it answers before it claims that again.
@@ -135,7 +143,7 @@ def _free_stopped(sql: Sql, process: str, platforms: Collection[str], stale: tim
 def _find_next(sql: Sql, platforms: Collection[str]) -> Row | None:
     """The next question, its channel locked. One that was withdrawn before the lock is passed over."""
     statement = NEXT.format(platforms=sql.among("questions.platform", "platforms"))
-    while lead := sql.one(statement, {"platforms": sorted(platforms)}):
+    while lead := sql.one(statement, {"platforms": sorted(platforms), "commands": COMMANDS}):
         lock_channel(sql, lead["workspace"], lead["channel"])
         again = find_question(sql, thread_key(lead), lead["name"])
         if again and again["outcome"] is None:
@@ -147,16 +155,16 @@ def _gather_companions(sql: Sql, lead: Row) -> list[Row]:
     """The question and those that wait in its thread, or in its reply chain of it."""
     if lead["alone"] or lead["private"] or lead["command"] is not None:
         return [lead]
-    rows = [lead, *sql.many(WAITING, lead)]
-    if not any(sql.one(PARENT, row) for row in rows):
+    rows = [lead, *sql.many(WAITING, {**lead, "most": TOGETHER - 1})]
+    chains = WaitingChains(sql)
+    if not any(chains.find_parent(row) for row in rows):
         return rows
     chosen: list[tuple[str, set[str]]] = []
-    return [row for row in rows if _joins_chain(sql, row, chosen)]
+    return [row for row in rows if _joins_chain(row, chains.trace(row), chosen)]
 
 
-def _joins_chain(sql: Sql, row: Row, chosen: list[tuple[str, set[str]]]) -> bool:
+def _joins_chain(row: Row, chain: set[str], chosen: list[tuple[str, set[str]]]) -> bool:
     """Whether `row` leads to each of the chosen, or they to it; then it is chosen too."""
-    chain = trace_chain(sql, thread_key(row), row["name"])
     if any(name not in chain and row["name"] not in other for name, other in chosen):
         return False
     chosen.append((row["name"], chain))

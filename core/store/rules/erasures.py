@@ -11,6 +11,12 @@ SELECT person, at FROM forgotten
 WHERE workspace = :workspace AND coalesce(channel, :channel) = :channel AND coalesce(thread, :thread) = :thread
 """
 
+AGAIN = """
+UPDATE forgotten SET at = CASE WHEN at > :at THEN at ELSE :at END
+WHERE workspace = :workspace AND channel IS NOT DISTINCT FROM :channel AND thread IS NOT DISTINCT FROM :thread
+AND person IS NOT DISTINCT FROM :person
+"""
+
 
 class Forgotten:
     """What was forgotten of one thread."""
@@ -26,8 +32,15 @@ class Forgotten:
 
 def record_forgotten(sql: Sql, scope: Scope, at: datetime) -> None:
     """Nothing of `scope` that was said until `at` is kept again."""
-    place = {"workspace": scope.workspace, "channel": scope.channel, "thread": scope.thread}
-    sql.insert("forgotten", {**place, "person": scope.person, "at": stamp(at)})
+    row = {
+        "workspace": scope.workspace,
+        "channel": scope.channel,
+        "thread": scope.thread,
+        "person": scope.person,
+        "at": stamp(at),
+    }
+    if not sql.execute(AGAIN, row):
+        sql.insert("forgotten", row)
 
 
 def record_erasure(sql: Sql, workspace: str, channel: str | None, at: datetime) -> None:

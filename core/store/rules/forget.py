@@ -21,7 +21,19 @@ UPDATE questions SET said = NULL, command = CASE WHEN command IS NOT NULL THEN '
 WHERE outcome IS NOT NULL AND {scope}
 """
 
+# A command without a word but its name, and the reply to it, are nobody's words.
+HELD = """
+SELECT 1 AS held FROM questions
+WHERE outcome IS NOT NULL AND (coalesce(said, '') <> '' OR coalesce(command, '') <> '')
+AND coalesce(lower(trim(command)), '') <> 'forget' AND {scope} LIMIT 1
+"""
+
 # A person's: with the answers that others were given together with that person.
+TOGETHER = """EXISTS (
+    SELECT 1 FROM questions AS asked WHERE asked.workspace = questions.workspace
+    AND asked.channel = questions.channel AND asked.reply = questions.reply AND asked.person = :person
+)"""
+
 BY_PERSON = {
     OPEN: "person = :person",
     NAMES: "kind = 'person' AND subject = :person",
@@ -29,10 +41,8 @@ BY_PERSON = {
         SELECT 1 FROM questions WHERE questions.workspace = messages.workspace
         AND questions.channel = messages.channel AND questions.reply = messages.answers AND questions.person = :person
     ))""",
-    ANSWERS: """EXISTS (
-        SELECT 1 FROM questions AS asked WHERE asked.workspace = questions.workspace
-        AND asked.channel = questions.channel AND asked.reply = questions.reply AND asked.person = :person
-    )""",
+    HELD: TOGETHER,
+    ANSWERS: TOGETHER,
 }
 
 
@@ -45,11 +55,13 @@ def forget(sql: Sql, scope: Scope) -> int:
     now = sql.now()
     values = {**asdict(scope), "at": stamp(now)}
     record_forgotten(sql, scope, now)
-    withdraw_questions(sql, sql.many(_within(OPEN, scope), values))
-    sql.execute(_within(NAMES, scope), values)
+    withdrawn = withdraw_questions(sql, sql.many(_within(OPEN, scope), values))
+    names = sql.execute(_within(NAMES, scope), values)
     count = sql.execute(_within(MESSAGES, scope), values)
+    held = sql.one(_within(HELD, scope), values)
     sql.execute(_within(ANSWERS, scope), values)
-    record_erasure(sql, scope.workspace, scope.channel, now)
+    if withdrawn or names or count or held:
+        record_erasure(sql, scope.workspace, scope.channel, now)
     return count
 
 

@@ -3,7 +3,7 @@
 from dataclasses import asdict, fields
 
 from core.domain.errors import VersionConflict
-from core.domain.messages import clean
+from core.domain.messages import clean_text
 from core.domain.personas import Persona, Place, Version
 from core.store.rules.locks import lock_personas
 from core.store.sql import Row, Sql, parse_stamp, stamp
@@ -40,7 +40,7 @@ def _read_version(row: Row) -> Version:
 def _row_of(version: Version) -> Row:
     traits = asdict(version.persona)
     if version.persona.system is not None:
-        traits["system"] = clean(version.persona.system)
+        traits["system"] = clean_text(version.persona.system)
     return {
         **asdict(version.place),
         **traits,

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from datetime import datetime
 
-from core.domain.messages import Asks, FinalText, Outcome, Question, ThreadKey, clean
+from core.domain.messages import Asks, FinalText, Outcome, Question, ThreadKey, clean_text
 from core.store.rules.erasures import Forgotten, record_erasure
 from core.store.sql import Row, Sql, parse_stamp, stamp
 
@@ -142,7 +142,7 @@ def _row_of(question: Question) -> Row:
         "asks": question.asks.value,
         "alone": question.alone,
         "private": question.private,
-        "command": question.command and clean(question.command),
+        "command": question.command and clean_text(question.command),
         "options": json.dumps(dict(question.values)),
-        "address": clean(question.address),
+        "address": clean_text(question.address),
     }

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from core.domain.messages import FinalText, Message, ThreadKey, clean
+from core.domain.messages import FinalText, Message, ThreadKey, clean_text
 from core.store.protocols import Thread
 from core.store.rules.locks import lock_channel
 from core.store.rules.messages import read_message
@@ -62,7 +62,7 @@ def remember_names(sql: Sql, key: ThreadKey, names: Mapping[str, str]) -> dict[s
     lock_channel(sql, key.workspace, key.channel)
     if is_tracked(sql, key):
         for person, name in names.items():
-            words = {"kind": "person", "subject": person, "words": clean(name)}
+            words = {"kind": "person", "subject": person, "words": clean_text(name)}
             sql.insert_new("told", {**thread_values(key), **words})
     return _read_names(sql, key)
 

@@ -1,10 +1,12 @@
 """Reply chains: a message, its ancestors, and our replies on the way (a recursive query over one channel)."""
 
 from core.domain.messages import ThreadKey
-from core.store.rules.questions import thread_values
-from core.store.sql import Sql
+from core.store.rules.questions import thread_key, thread_values
+from core.store.sql import Row, Sql
 
-TOGETHER = """
+LONGEST = 5_000  # messages of a chain, those nearest to its end
+
+COMPANIONS = """
 SELECT companions.name FROM questions JOIN questions AS companions
     ON companions.workspace = questions.workspace AND companions.channel = questions.channel
     AND companions.reply = questions.reply
@@ -14,6 +16,10 @@ WHERE questions.workspace = :workspace AND questions.channel = :channel AND ques
 SEED = "SELECT message FROM messages WHERE workspace = :workspace AND channel = :channel AND {seeds}"
 
 MESSAGE = "messages.workspace = :workspace AND messages.channel = :channel AND messages.message = chain.message"
+
+PARENT = """
+SELECT parent FROM messages WHERE workspace = :workspace AND channel = :channel AND message = :name
+"""
 
 # One page brings its whole reply along, and everything that this reply answers.
 STEPS = (
@@ -33,9 +39,39 @@ STEPS = (
 )
 
 
-def trace_chain(sql: Sql, key: ThreadKey, message: str) -> set[str]:
-    """The names of `message` and all that leads to it, in its channel."""
+def trace_chain(sql: Sql, key: ThreadKey, message: str, companions: bool = True) -> set[str]:
+    """The names of `message` and all that leads to it, in its channel.
+
+    At most `LONGEST`, those nearest to it. Without `companions`, what is answered together with it is left out.
+    """
     values = {**thread_values(key), "message": message}
-    seeds = [message, *(row["name"] for row in sql.many(TOGETHER, values))]
-    statement = sql.recursive("chain", "message", SEED.format(seeds=sql.among("message", "seeds")), STEPS)
-    return {*seeds, *(row["message"] for row in sql.many(statement, {**values, "seeds": seeds}))}
+    seeds = [message, *(row["name"] for row in (sql.many(COMPANIONS, values) if companions else ()))]
+    seed = SEED.format(seeds=sql.among("message", "seeds"))
+    statement = sql.recursive("chain", "message", seed, STEPS, "longest")
+    return {*seeds, *(row["message"] for row in sql.many(statement, {**values, "seeds": seeds, "longest": LONGEST}))}
+
+
+class WaitingChains:
+    """The reply chains of questions that wait. What they have in common is read once."""
+
+    def __init__(self, sql: Sql) -> None:
+        self._sql = sql
+        self._known: dict[tuple[str, str, str], set[str]] = {}
+
+    def find_parent(self, row: Row) -> str | None:
+        """The message that the question replies to."""
+        found = self._sql.one(PARENT, row)
+        return found["parent"] if found else None
+
+    def trace(self, row: Row) -> set[str]:
+        """The names of the question and of all that leads to it."""
+        parent = self.find_parent(row)
+        chain = {row["name"]} if parent is None else {row["name"], *self._trace_parent(thread_key(row), parent)}
+        self._known[row["workspace"], row["channel"], row["name"]] = chain
+        return chain
+
+    def _trace_parent(self, key: ThreadKey, name: str) -> set[str]:
+        place = key.workspace, key.channel, name
+        if place not in self._known:
+            self._known[place] = trace_chain(self._sql, key, name, companions=False)
+        return self._known[place]

@@ -1,9 +1,9 @@
 """SQLite as the engine of the store: one database, one thread."""
 
 import asyncio
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
+from core.domain.clock import Clock
 from core.domain.errors import StoreUnusable
 from core.store.protocols import Condition, Copied
 from core.store.sqlite.backup import copy_database
@@ -13,7 +13,7 @@ from core.store.sqlite.inspection import inspect_database
 SCHEME = "sqlite://"
 
 
-async def open_engine(url: str, clock: Callable[[], datetime], busy: timedelta) -> DatabaseThread:
+async def open_engine(url: str, clock: Clock, busy: timedelta) -> DatabaseThread:
     """Open and migrate the database of `url`. Raises StoreUnusable."""
     engine = DatabaseThread(_path(url), busy, clock)
     await engine.open()

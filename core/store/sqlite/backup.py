@@ -87,7 +87,8 @@ def _check(draft: str, rows: Mapping[str, int], busy: timedelta) -> None:
     with closing(Database(sqlite3.connect(draft), execute_plugins=False)) as copy:
         copy.disable_wal()
         same = _count_rows(copy) == rows
-        sweep(copy, busy)
+        for _ in sweep(copy, busy):
+            pass
         whole = [row["integrity_check"] for row in copy.query("PRAGMA integrity_check(1)")] == ["ok"]
     if not (same and whole):
         raise Unfit(DAMAGED)

@@ -6,15 +6,17 @@ import os
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import timedelta
+from functools import partial
 from typing import TypeVar
 
 from sqlite_utils import Database
 
+from core.domain.clock import Clock, system_clock
 from core.domain.errors import StoreUnavailable, StoreUnusable
-from core.store.sql import Sql, read_clock
+from core.store.sql import Sql
 from core.store.sqlite.schema import migrations
 from core.store.sqlite.sql import SqliteSql
 from core.store.sqlite.unit_of_work import Unit, transaction
@@ -26,6 +28,8 @@ MEMORY = ":memory:"
 BUSY = timedelta(seconds=5)  # how long a unit waits for another process to finish its own
 TOGETHER = 0.005  # seconds after which a transaction takes no more units: who waits for the first waits for all
 REST = 20  # times as long as a sweep takes
+OVERDUE = timedelta(minutes=10)  # how long a sweep gives way to callers that wait
+EXHAUSTED = object()
 FULL = {errno.ENOSPC, errno.EDQUOT}
 KIND = 0xFF  # the part of SQLite's result codes that names the kind of error
 BUGS = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG}
@@ -45,14 +49,20 @@ ANYTHING = "SQLite could not read or write it; see that the disk is well"
 class DatabaseThread:
     """A database in the hands of its own thread. Keeps the protocol `Engine`."""
 
-    def __init__(self, path: str, busy: timedelta = BUSY, clock: Callable[[], datetime] = read_clock) -> None:
+    def __init__(
+        self, path: str, busy: timedelta = BUSY, clock: Clock = system_clock, overdue: timedelta = OVERDUE
+    ) -> None:
         self.path = path
         self.busy = busy
         self._clock = clock
+        self._overdue = overdue.total_seconds()
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         self._db: Database | None = None
         self._sql: SqliteSql | None = None
+        self._sweeping: asyncio.Task[None] | None = None
         self._rested = 0.0
+        self._disturbed_since: float | None = None
+        self._gave_way = False
         self._waiting: deque[Unit] = deque()
         self._working = False
 
@@ -78,15 +88,22 @@ class DatabaseThread:
             loop.call_soon(self._begin, loop)  # so that those who ask in the same moment come along
         return await answered
 
-    async def sweep(self, at_once: bool = False) -> None:
-        """Clear what was erased out of the file. There is a rest between two sweeps, unless it has to be `at_once`."""
-        if at_once or time.monotonic() >= self._rested:
-            await self._run(self._sweep)
+    def sweep_soon(self) -> None:
+        """Begin to clear what was erased out of the file, and wait for nothing. Between two sweeps there is a rest."""
+        if self._sweeping is None and time.monotonic() >= self._rested:
+            self._sweeping = asyncio.create_task(self._sweep(), name="sweep of the database")
+
+    async def finish_sweep(self) -> None:
+        """Wait until no sweep is under way."""
+        if self._sweeping is not None:
+            await asyncio.wait([self._sweeping])
 
     async def shut(self) -> None:
         """Do what waits, close the database and end its thread."""
-        if self._waiting:
-            await asyncio.wait([unit.answered for unit in self._waiting])
+        await self.finish_sweep()
+        waiting = list(self._waiting)  # the thread takes from it meanwhile
+        if waiting:
+            await asyncio.wait([unit.answered for unit in waiting])
         try:
             await self._run(self._close)
         finally:
@@ -145,10 +162,33 @@ class DatabaseThread:
             return error
         return StoreUnavailable(f"The database {self.path} cannot be used just now: {error}.")
 
-    def _sweep(self) -> None:
+    async def _sweep(self) -> None:
+        """One step after the other; in between, others are served."""
+        steps, self._gave_way = sweep(self._require_open().db, self.busy, self._gives_way), False
+        try:
+            while await self._run(partial(self._step_sweep, steps)):
+                pass
+        finally:
+            self._sweeping = None
+        if not self._gave_way:
+            self._disturbed_since = None
+
+    def _step_sweep(self, steps: Iterator[None]) -> bool:
+        """On the thread: one step of a sweep. Whether there are more."""
         began = time.monotonic()
-        sweep(self._require_open().db, self.busy)
-        self._rested = time.monotonic() + REST * (time.monotonic() - began)
+        more = next(steps, EXHAUSTED) is not EXHAUSTED
+        ended = time.monotonic()
+        self._rested = max(self._rested, ended) + REST * (ended - began)
+        return more
+
+    def _gives_way(self) -> bool:
+        """Whether a sweep has to give way to callers that wait. One that did so for long does not."""
+        if not self._waiting:
+            return False
+        if self._disturbed_since is None:
+            self._disturbed_since = time.monotonic()
+        self._gave_way = time.monotonic() - self._disturbed_since < self._overdue
+        return self._gave_way
 
     def _require_open(self) -> SqliteSql:
         if self._sql is None:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
+from core.domain.clock import system_clock
 from core.domain.errors import StoreUnusable
 from core.store.protocols import Condition
 from core.store.rules.questions import count_open
-from core.store.sql import read_clock
 from core.store.sqlite.connection import MEMORY, MENDS, Unfit, count_migrations, explain_error
 from core.store.sqlite.schema import migrations
 from core.store.sqlite.sql import SqliteSql
@@ -46,7 +46,7 @@ def _inspect_file(path: str, busy: timedelta) -> Condition:
         version = count_migrations(db)
         if not version:
             return _inspect_empty(path, db)
-        count, oldest = count_open(SqliteSql(db, read_clock)) if db.table("questions").exists() else (0, None)
+        count, oldest = count_open(SqliteSql(db, system_clock)) if db.table("questions").exists() else (0, None)
         return Condition(path, version, bytes=size, waiting=count, oldest=oldest)
 
 

@@ -6,19 +6,19 @@ what a question cost the store.
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlite_utils import Database
 
+from core.domain.clock import Clock
 from core.store.sql import Row, Values
 
 
 class SqliteSql:
     """Keeps the protocol `Sql` in the open transaction of a database."""
 
-    def __init__(self, db: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, db: Database, clock: Clock) -> None:
         self.db = db
         self.now = clock
 
@@ -51,10 +51,10 @@ class SqliteSql:
     def among(self, column: str, names: str) -> str:
         return f"{column} IN (SELECT value FROM json_each(:{names}))"  # noqa: S608  names of the rules
 
-    def recursive(self, name: str, column: str, seed: str, steps: Sequence[tuple[str, str, str]]) -> str:
+    def recursive(self, name: str, column: str, seed: str, steps: Sequence[tuple[str, str, str]], most: str) -> str:
         arms = [f"SELECT {what} FROM {name}, {tables} WHERE {where}" for what, tables, where in steps]  # noqa: S608
         union = " UNION ".join([seed, *arms])
-        return f"WITH RECURSIVE {name} ({column}) AS ({union}) SELECT {column} FROM {name}"  # noqa: S608
+        return f"WITH RECURSIVE {name} ({column}) AS ({union} LIMIT :{most}) SELECT {column} FROM {name}"  # noqa: S608
 
     def _run(self, statement: str, values: Values) -> sqlite3.Cursor:
         """`Database.execute` and `query` would look for what the statement does: we know, and are in a transaction."""

@@ -13,21 +13,21 @@ from pathlib import Path
 from typing import Any
 
 from bots.app import run
+from bots.app.configuration import Configuration, read_configuration
 from bots.app.health import Health
 from bots.discord.adapter import Discord
+from bots.discord.settings import DiscordSettings
 from bots.ops import logs
-from bots.ops.http_server import HttpServer
 from bots.slack.adapter import Slack
-from core import settings
+from bots.slack.settings import SlackSettings
 from core.domain.platform import Platform
-from core.settings import Settings
 from core.store import open_store
 from core.store.protocols import Store
 
 STALE = timedelta(seconds=1)
 EDIT = 0.05  # seconds between two edits
 DEATH = "DEATH"
-"""The variable that names the call at which the process kills itself: `questions.posted 2 after`."""
+"""The variable that names the call at which the process kills itself: `questions.record_page 2 after`."""
 CALLS = "CALLS"
 """The variable that names a file which gets a line for each call."""
 
@@ -67,24 +67,25 @@ def mortal(store: Store, death: str, calls: str) -> Store:
     return replace(store, **{name: Mortal(name, getattr(store, name), told) for name in names})  # type: ignore[arg-type]
 
 
-def platforms(chosen: Settings, store: Store) -> Sequence[Platform]:
+def platforms(chosen: Configuration, store: Store) -> Sequence[Platform]:
     found: list[Platform] = []
-    if chosen.slack_bot_token and chosen.slack_app_token:
-        bot, app = chosen.slack_bot_token.get_secret_value(), chosen.slack_app_token.get_secret_value()
-        found.append(Slack(bot, app_token=app, api_url=chosen.slack_api_url, pause=EDIT))
-    if chosen.discord_bot_token:
-        api, gateway = chosen.discord_api_url, chosen.discord_gateway_url
-        token = chosen.discord_bot_token.get_secret_value()
-        found.append(Discord(token, store.notes, api_url=api, gateway_url=gateway, quick=True, edit=EDIT))
+    slack, discord = chosen.platforms["slack"], chosen.platforms["discord"]
+    assert isinstance(slack, SlackSettings)
+    assert isinstance(discord, DiscordSettings)
+    if slack.bot_token and slack.app_token:
+        found.append(Slack(slack.bot_token, app_token=slack.app_token, api_url=slack.slack_api_url, pause=EDIT))
+    if discord.configured:
+        api, gateway = discord.discord_api_url, discord.discord_gateway_url
+        found.append(Discord(discord.token, store.notes, api_url=api, gateway_url=gateway, quick=True, edit=EDIT))
     return found
 
 
 async def main() -> None:
     """`confab run`, until it is killed."""
-    chosen = settings.read()
-    logs.start("INFO", settings.secrets(chosen), "text")
-    opened = await open_store(chosen.database_url, stale=STALE)
+    chosen = read_configuration()
+    logs.configure("INFO", chosen.secrets(), "text")
+    opened = await open_store(chosen.core.database_url, stale=STALE)
     store = mortal(opened, os.environ.get(DEATH, ""), os.environ.get(CALLS, ""))
-    health, server = Health(store.questions), HttpServer()
-    await run.answer(chosen, platforms(chosen, store), store, health=health, server=server, stop=run.stopping())
+    health, stop = Health(store.questions), run.catch_signals()
+    await run.answer(chosen.core, platforms(chosen, store), store, health=health, stop=stop)
     await opened.shut()

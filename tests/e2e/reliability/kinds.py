@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from core.answering.assistant import MEMBERS_ONLY
+from core.answering.policy import MEMBERS_ONLY
 from tests.e2e.reliability.worlds import DiscordWorld, Page, SlackWorld, World, discord_world, slack_world
 from tests.fakes.claude.script import Answer, Fault
 

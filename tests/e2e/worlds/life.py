@@ -174,7 +174,7 @@ class Life:
     async def _release(self, backwards: bool) -> None:
         """Time passes, less than after which a process that does not beat is taken for dead."""
         if self.process is not None:
-            await self.process.assistant.worker.look()
+            await self.process.assistant.worker.heartbeat()
         self._clock.forward(LATE)
         for mail in self.mails:
             await mail.release(backwards)

@@ -66,14 +66,14 @@ class Process:
 async def begun(servers: Servers, url: str, name: str, told: Told, socket: bool) -> Process:
     """A new process on the database `url`, connected. `told` hears of every event once it is safe on disk."""
     store = await open_store(url, clock=servers.clock)
-    server, slack, discord = HttpServer(), servers.slack, servers.discord
-    ways = {"app_token": slack.app_token} if socket else {"signing_secret": SECRET, "mount": server.mounted}
+    slack, discord = servers.slack, servers.discord
+    ways = {"app_token": slack.app_token} if socket else {"signing_secret": SECRET}
     by_slack = Slack(slack.token, api_url=slack.base_url, pause=0.05, sleep=brisk, **ways)
     addresses = {"api_url": discord.api_url, "gateway_url": discord.gateway_url}
     by_discord = Discord(discord.token, store.notes, **addresses, quick=True, edit=0.05, pause=at_once)
     claude = Claude(servers.claude.key, servers.claude.url)
     platforms = {"slack": by_slack, "discord": by_discord}
-    metering = Metering(claude, store.ledger, prices.read(), servers.clock, warn=Warned(platforms))
+    metering = Metering(claude, store.ledger, prices.read_prices(), servers.clock, warn=Warned(platforms))
     assistant = Assistant(
         store,
         completions=Completions(claude, metering, store.notes, servers.clock, sleep=HASTE.sleep, seconds=HASTE.seconds),
@@ -83,7 +83,7 @@ async def begun(servers: Servers, url: str, name: str, told: Told, socket: bool)
         process=name,
     )
     process = Process(store, assistant, by_slack, by_discord, claude, [])
-    await _connected(process, server, told, socket)
+    await _connected(process, HttpServer(by_slack.routes()), told, socket)
     return process
 
 
@@ -112,6 +112,6 @@ async def _run(platform: Slack | Discord, ingest: Ingest) -> None:
 
 
 async def _serving(server: HttpServer, ready: asyncio.Future[int]) -> None:
-    async with server.served("127.0.0.1", 0) as port:
+    async with server.serve("127.0.0.1", 0) as port:
         ready.set_result(port)
         await asyncio.Event().wait()

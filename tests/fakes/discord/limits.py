@@ -12,6 +12,17 @@ from tests.fakes.discord.nouns import Json
 from tests.fakes.discord.world import Clock
 
 LIMIT, PER = 1000, 1.0  # of a bucket for which no test set others: out of the way
+EVERYWHERE, SECOND = 50, 1.0  # requests of a bot in any second; those by an interaction's token are not counted
+DOCUMENTED = dict.fromkeys(
+    (
+        "POST /channels/{channel}/messages",
+        "PATCH /channels/{channel}/messages/{message}",
+        "POST /channels/{channel}/typing",
+    ),
+    (5, 5.0),
+)
+"""Requests of a route in so many seconds, for each channel. Discord tells them with each answer, and bots see these."""
+
 VIA = {"Via": "1.1 google"}  # Discord's own answers carry it, Cloudflare's don't
 
 
@@ -61,6 +72,12 @@ def limited(seconds: float, *, everywhere: bool = False) -> Answer:
     return Answer(429, body, {"Retry-After": str(max(1, round(seconds))), **scope, **VIA})
 
 
+def shared(seconds: float) -> Answer:
+    """A 429 of a resource that others use as well: not counted against the bot."""
+    body: Json = {"message": "The resource is being rate limited.", "retry_after": seconds, "global": False}
+    return Answer(429, body, {"Retry-After": str(max(1, round(seconds))), "X-RateLimit-Scope": "shared", **VIA})
+
+
 def cloudflare() -> Answer:
     """A 429 of Cloudflare's: HTML, and no `Via`."""
     return Answer(429, "<html>error code: 1015</html>", {"Retry-After": "600"})
@@ -82,6 +99,13 @@ class Limits:
         self._rules: dict[str, tuple[int, float]] = {}
         self._windows: dict[tuple[str, str], Window] = {}
         self._faults: dict[str, deque[Trouble]] = {}
+        self._everywhere: int | None = None
+        self._lately: deque[float] = deque()
+
+    def document(self) -> None:
+        """Keep to what Discord documents, by route and in all."""
+        self._rules.update(DOCUMENTED)
+        self._everywhere = EVERYWHERE
 
     def bucket(self, route: str, limit: int, per: float) -> None:
         """Allow `limit` requests of `route` every `per` seconds, for each channel, guild or webhook."""
@@ -95,6 +119,16 @@ class Limits:
         """What happens to this request, if anything: each fault happens once."""
         waiting = self._faults.get(route)
         return waiting.popleft() if waiting else None
+
+    def refuse(self) -> float | None:
+        """Count one more request of the bot; the seconds to wait if it was one too many in all."""
+        now = self._clock()
+        while self._lately and self._lately[0] <= now - SECOND:
+            self._lately.popleft()
+        if self._everywhere is not None and len(self._lately) >= self._everywhere:
+            return self._lately[0] + SECOND - now
+        self._lately.append(now)
+        return None
 
     def take(self, route: str, major: str) -> tuple[dict[str, str], float | None]:
         """Headers for one more request, and the seconds to wait if it was one too many."""

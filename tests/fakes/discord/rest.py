@@ -122,14 +122,16 @@ class Rest:
         try:
             if not self._authorised(request):
                 raise refused(0)
+            if not _free(request) and (over := self._limits.refuse()) is not None:
+                raise Limited(over, everywhere=True)
             headers, wait = self._limits.take(name, _major(ask.path))
             if wait is not None:
                 raise Limited(wait)
             if name not in self._routes:
                 raise Refused(404, {"message": "404: Not Found", "code": 0})
             found = self._routes[name](ask)
-        except Limited as over:
-            rate = limited(over.seconds)
+        except Limited as limit:
+            rate = limited(limit.seconds, everywhere=limit.everywhere)
             return self._noted(request, 429, 0, _response(429, rate.body, headers | rate.headers))
         except Refused as refusal:
             return self._refuse(request, refusal, headers)
@@ -145,8 +147,7 @@ class Rest:
         return answer
 
     def _authorised(self, request: web.Request) -> bool:
-        free = request.path.removeprefix(API).startswith(OPEN)
-        return free or request.headers.get("Authorization") == f"Bot {self._token}"
+        return _free(request) or request.headers.get("Authorization") == f"Bot {self._token}"
 
     def _told(self, number: int, request: web.Request, phase: Phase) -> bool:
         path = request.path.removeprefix(API)
@@ -155,11 +156,16 @@ class Rest:
 
 
 class Limited(Exception):
-    """One request too many; the bucket is full again in `seconds`."""
+    """One request too many, of its bucket or in all; there is room again in `seconds`."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, everywhere: bool = False) -> None:
         super().__init__(seconds)
         self.seconds = seconds
+        self.everywhere = everywhere
+
+
+def _free(request: web.Request) -> bool:
+    return request.path.removeprefix(API).startswith(OPEN)
 
 
 def _name(request: web.Request) -> str:

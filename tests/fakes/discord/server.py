@@ -139,6 +139,10 @@ class DiscordFake(People):
         """Rate limit `route` (`POST /channels/{channel}/messages`): `limit` requests every `per` seconds."""
         self._limits.bucket(route, limit, per)
 
+    def document_limits(self) -> None:
+        """Refuse what Discord's documentation says that it refuses: 50 requests a second, 5 messages in 5 seconds."""
+        self._limits.document()
+
     def fault(self, route: str, trouble: Trouble, times: int = 1) -> None:
         """Let the next `times` requests of `route` meet `trouble`."""
         self._limits.fault(route, trouble, times)

@@ -173,3 +173,15 @@ async def test_a_database_that_cannot_be_used_is_one_clear_line(environment, tmp
     assert (process.returncode, shown) == (2, b"")
     assert str(path) in complaints.decode()
     assert complaints.decode().count("\n") == 1
+
+
+async def test_what_the_terminal_can_t_print_is_printed_escaped(environment, tmp_path):
+    async with ClaudeFake() as fake:
+        fake.answer = lambda body: Answer(text="Caf\u00e9")
+        environment |= {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.url, "PYTHONIOENCODING": "ascii"}
+        async with chat(environment, tmp_path) as process, asyncio.timeout(20):
+            shown, logged = await process.communicate(b"hello\nagain\n")
+
+    assert (process.returncode, shown.decode()) == (0, "Caf\\xe9\nCaf\\xe9\n")
+    assert b"reference" in logged
+    assert len(fake.billed) == 2

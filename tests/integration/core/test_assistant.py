@@ -1,4 +1,7 @@
-"""Events in, answers out: the core with a real store and the real SDK, on a platform of paper."""
+"""Events in, answers out: the core with a real store and the real SDK, on a platform of paper.
+
+Tests core.answering.inbox, core.answering.responder and core.answering.conversation.
+"""
 
 import asyncio
 import json
@@ -124,6 +127,32 @@ async def test_a_follow_up_in_a_warm_thread_asks_the_platform_nothing(assistant,
 
     assert board.calls == ["rank"]
     assert messages(fake)[1] == [("user", "Ada: hello"), ("assistant", "fine"), ("user", "Ada: and now?")]
+
+
+class Cancelling(Board):
+    """A board whose library, the first time, raises a cancellation that nobody asked for."""
+
+    async def surface(self, question):
+        surface = await super().surface(question)
+        if "cancelled" not in self.calls:
+            surface.show = self._cancelled
+        return surface
+
+    async def _cancelled(self, reply) -> None:
+        self.calls.append("cancelled")
+        raise asyncio.CancelledError
+
+
+async def test_an_answer_that_a_library_cancels_while_it_is_shown_is_shown_all_the_same(tmp_path, fake):
+    board = Cancelling()
+    store = await open_store(f"sqlite:///{tmp_path}/confab.db", clock=board.now)
+    async with house(store, fake, board) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "hello"))
+        await closed(store)
+    await store.shut()
+
+    assert "cancelled" in board.calls
+    assert board.shown("t1") == ["fine"]
 
 
 async def test_an_event_delivered_twice_is_answered_once(assistant, board, fake, store):
@@ -453,6 +482,38 @@ async def test_stop_ends_an_answer_with_what_was_said(assistant, board, fake, st
     await assistant.ingest(Pressed("b1", key(), "U1", "stop"))
     await board.until("t1", "one two thre\n\n*(Stopped.)*")
     await closed(store)
+
+
+class Noted:
+    """Part of a store that notes each call of `method`, which takes `seconds`, when it has ended."""
+
+    def __init__(self, within, method: str, calls: list[str], seconds: float = 0) -> None:
+        self._within, self._method, self._calls, self._seconds = within, method, calls, seconds
+
+    def __getattr__(self, name):
+        call = getattr(self._within, name)
+
+        async def noted(*args, **named):
+            await asyncio.sleep(self._seconds)
+            result = await call(*args, **named)
+            self._calls.append(name)
+            return result
+
+        return noted if name == self._method else call
+
+
+async def test_a_stopped_request_is_settled_before_its_question_is_closed(store, board, fake):
+    calls: list[str] = []
+    ledger, questions = Noted(store.ledger, "settle", calls, seconds=0.2), Noted(store.questions, "close", calls)
+    gate = Gate(after=6)
+    fake.script(Answer(text="one two three four", chunk=4, gate=gate))
+    async with house(replace(store, ledger=ledger, questions=questions), fake, board) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "count"))
+        await gate.reached.wait()
+        await assistant.ingest(Pressed("b1", key(), "U1", "stop"))
+        await closed(store)
+
+    assert calls == ["settle", "close"]
 
 
 async def test_a_deleted_question_is_answered_no_further(assistant, board, fake, store):

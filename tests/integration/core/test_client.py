@@ -1,4 +1,4 @@
-"""Claude through the real SDK: what an answer is, and what every failure is called."""
+"""Claude through the real SDK: what an answer is, and what every failure is called by core.claude.sdk_errors."""
 
 import re
 
@@ -9,7 +9,7 @@ from core.claude.errors import SENTENCES, ClaudeError
 from core.domain.models import Model
 from core.domain.personas import Persona
 from core.domain.usage import Usage
-from core.prompting.request import HOUSE, request
+from core.prompting.request import HOUSE, build_request
 from core.prompting.turns import Turn
 from tests.fakes.claude.script import Answer, Break, Fault, refusal
 from tests.fakes.claude.server import ClaudeFake
@@ -32,8 +32,12 @@ async def claude(fake):
 
 async def ask(claude: Claude, persona=Persona(), model=Model(HAIKU)) -> tuple[Completion, list[str]]:  # noqa: B008
     heard: list[str] = []
-    asked = request(persona, [Turn("user", "Ada: hello")], model, "1h")
-    return await claude.answer(asked, heard.append), heard
+    asked = build_request(persona, [Turn("user", "Ada: hello")], model, "1h")
+    async for event in claude.stream(asked):
+        if isinstance(event, Completion):
+            return event, heard
+        heard.append(event.text)
+    raise AssertionError("no completion came")
 
 
 async def test_an_answer_is_its_text_blocks_and_grows_as_it_is_heard(fake, claude):

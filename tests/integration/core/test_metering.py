@@ -12,7 +12,7 @@ from core.domain.errors import CannotShow
 from core.domain.events import Edited
 from core.domain.messages import ThreadKey
 from core.domain.personas import Persona, Place
-from core.prompting.request import Block, Request, shortened
+from core.prompting.request import Block, Request, shorten_request
 from core.store import open_store
 from tests.fakes.board import START, Board
 from tests.fakes.claude.script import Answer, Break, Fault, refusal
@@ -282,7 +282,7 @@ def test_a_shortened_request_thinks_no_longer_than_it_may():
     body = {"model": "m", "max_tokens": 8192, "thinking": {"type": "enabled", "budget_tokens": 4096}}
     request = Request(body, (Block("house", "x"),))
 
-    assert shortened(request, 8192) is request
-    assert shortened(request, 4000).body["thinking"] == {"type": "enabled", "budget_tokens": 2000}
-    assert shortened(request, 1500).body["thinking"] == {"type": "disabled"}
-    assert shortened(request, 1500).bounded
+    assert shorten_request(request, 8192) is request
+    assert shorten_request(request, 4000).body["thinking"] == {"type": "enabled", "budget_tokens": 2000}
+    assert shorten_request(request, 1500).body["thinking"] == {"type": "disabled"}
+    assert shorten_request(request, 1500).bounded

@@ -4,16 +4,18 @@ from core.claude.client import Claude
 from core.claude.offline import OfflineTransport, told
 from core.domain.models import Model
 from core.domain.personas import Persona
-from core.prompting.request import request
+from core.prompting.request import build_request
 from core.prompting.turns import Turn
 
 
 async def test_it_streams_what_it_was_sent_and_says_what_it_is():
     claude = Claude("none", "https://api.anthropic.com", OfflineTransport(pause=0))
-    heard: list[str] = []
-    asked = request(Persona(system="Be brief."), [Turn("user", "Ada: hello\nBob: hi")], Model("claude-haiku-5-5"), "1h")
+    asked = build_request(
+        Persona(system="Be brief."), [Turn("user", "Ada: hello\nBob: hi")], Model("claude-haiku-5-5"), "1h"
+    )
 
-    completion = await claude.answer(asked, heard.append)
+    *grown, completion = [event async for event in claude.stream(asked)]
+    heard = [event.text for event in grown]
     model = await claude.model("claude-haiku-5-5")
     await claude.close()
 

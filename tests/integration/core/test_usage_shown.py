@@ -131,7 +131,7 @@ async def test_a_budget_given_on_discord_holds_for_whom_it_mentions(fake, runnin
     (workspace,) = {event.key.workspace for event in running.heard if hasattr(event, "key")}
     held = await kept.ledger.budgets(workspace, datetime.now(UTC))
     assert "Bob may now spend $5.00 a week" in said
-    assert [(one.budget.scope, one.limit) for one in held.standings] == [(Scope(workspace, person=bob), 5_000_000)]
+    assert [(one.budget.scope, one.limit) for one in held.statuses] == [(Scope(workspace, person=bob), 5_000_000)]
 
 
 async def test_one_person_is_told_in_a_direct_message_of_discords(fake, running):

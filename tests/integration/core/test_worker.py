@@ -102,7 +102,7 @@ async def test_no_more_than_its_places_speak_at_once(store, board, speaker):
     speaker.held = True
     names = await ask(store, board, "t1", "t2", "t3")
 
-    async with open_floor(store, speaker, places=2) as worker:
+    async with open_floor(store, speaker, slots=2) as worker:
         assert await heard(speaker, 2) == names[:2]
         worker.wake()
         await asyncio.sleep(0.02)
@@ -190,7 +190,7 @@ async def test_a_bug_is_tried_three_times_and_then_the_question_is_closed(store,
     names = await ask(store, board, "t1", "t2")
 
     signs = []
-    async with open_floor(store, speaker, places=1, emit=signs.append) as worker:
+    async with open_floor(store, speaker, slots=1, emit=signs.append) as worker:
         assert await heard(speaker, 4) == [names[0]] * 3 + [names[1]]
         await worker.idle()
 
@@ -230,7 +230,7 @@ async def test_what_was_withdrawn_is_told_to_stop(store, board, speaker):
     async with open_floor(store, speaker) as worker:
         await heard(speaker, 1)
         await store.questions.ingest(Pressed("b", ThreadKey("board:w1", "c1", "t1"), "U1", "stop"))
-        await worker.look()
+        await worker.heartbeat()
         await worker.idle()
 
     assert speaker.stopped == [name]
@@ -244,7 +244,7 @@ async def test_a_process_that_finds_its_beat_late_drops_what_it_was_saying(store
         await heard(speaker, 1)
         speaker.held = False
         board.slept(60)
-        await worker.look()
+        await worker.heartbeat()
         await worker.idle()
 
     assert speaker.began.get_nowait() == name, "it was begun again"
@@ -258,10 +258,10 @@ async def test_what_is_claimed_while_a_late_beat_is_on_its_way_is_not_dropped(st
 
     async with open_floor(slow, speaker) as worker, asyncio.timeout(10):
         await heard(speaker, 1)
-        await worker.look()  # the first beat is told by now
+        await worker.heartbeat()  # the first beat is told by now
         slow.hold("beat")
         board.slept(60)
-        looking = asyncio.create_task(worker.look())
+        looking = asyncio.create_task(worker.heartbeat())
         await slow.written.wait()
         worker.wake()
         assert await heard(speaker, 1) == [name]
@@ -279,7 +279,7 @@ async def test_what_a_late_beat_freed_before_we_were_told_of_the_claim_is_droppe
 
     async with open_floor(slow, speaker, clock=board.now) as worker, asyncio.timeout(10):
         assert await heard(speaker, 1) == [first]
-        await worker.look()  # the first beat is told by now
+        await worker.heartbeat()  # the first beat is told by now
         await worker.idle()
         slow.hold("claim", "beat")
         (name,) = await ask(store, board, "t1")
@@ -287,7 +287,7 @@ async def test_what_a_late_beat_freed_before_we_were_told_of_the_claim_is_droppe
         await slow.written.wait()
         board.slept(60)
         slow.written.clear()
-        looking = asyncio.create_task(worker.look())
+        looking = asyncio.create_task(worker.heartbeat())
         await slow.written.wait()
         slow.hold()
         slow.let_go.set()
@@ -304,13 +304,13 @@ async def test_a_process_that_was_stopped_is_sure_of_its_hold_only_after_a_beat_
 
     async with open_floor(store, speaker, clock=board.now) as worker:
         await heard(speaker, 1)
-        await worker.look()
+        await worker.heartbeat()
         await speaker.lease.ensure_held()
         board.slept(60)
         looking = asyncio.create_task(speaker.lease.ensure_held())
         await asyncio.sleep(0)
         assert not looking.done()
-        await worker.look()
+        await worker.heartbeat()
 
         with pytest.raises(LeaseLost):
             await looking

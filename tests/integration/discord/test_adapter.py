@@ -5,13 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 from discord.gateway import ReconnectWebSocket
-from pydantic import SecretStr
 
 from bots.discord.adapter import Discord
 from bots.discord.resuming import Resuming
-from core.domain.errors import CannotConnect, SettingsError, StoreUnavailable
+from core.domain.errors import CannotConnect, StoreUnavailable
 from core.domain.events import Deleted, Edited, Missed, Posted
-from core.settings import Settings
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.discord.limits import error
 from tests.fakes.discord.nouns import Intent
@@ -22,7 +20,6 @@ from tests.support.wire import Wire
 pytest_plugins = ("tests.support.guild_fixtures",)
 
 TOKEN = "MTIz.GabcDE.secret-part"
-SHARDS = "DISCORD_SHARD_IDS: needs DISCORD_SHARD_COUNT, and ids from 0 to one less than it."
 
 
 def gaps(running) -> list[Missed]:
@@ -314,38 +311,3 @@ async def test_unfolded_links_are_no_edits(fake, claude, running):
 
     edits = [event for event in running.heard if isinstance(event, Edited)]
     assert [event.message.text for event in edits] == ["something else"]
-
-
-def settings(**given) -> Settings:
-    return Settings(_env_file=None, **given)
-
-
-@pytest.mark.parametrize(
-    ("given", "why"),
-    [
-        pytest.param({"discord_bot_token": SecretStr("nonsense")}, "DISCORD_BOT_TOKEN: ", id="no token at all"),
-        pytest.param({"discord_bot_token": SecretStr(TOKEN), "discord_shard_ids": (0,)}, SHARDS, id="no count"),
-        pytest.param(
-            {"discord_bot_token": SecretStr(TOKEN), "discord_shard_ids": (0, 2), "discord_shard_count": 2},
-            SHARDS,
-            id="a shard beyond the count",
-        ),
-    ],
-)
-async def test_settings_that_can_not_be_are_told_in_one_line(kept, given, why):
-    with pytest.raises(SettingsError) as told:
-        Discord.of(settings(**given), kept.notes)
-
-    assert str(told.value).startswith(why)
-    assert "\n" not in str(told.value)
-
-
-async def test_without_a_token_there_is_no_discord(kept):
-    assert Discord.of(settings(), kept.notes) is None
-
-
-async def test_with_a_token_there_is(kept):
-    found = Discord.of(settings(discord_bot_token=SecretStr(TOKEN), discord_shard_count=2), kept.notes)
-
-    assert found is not None
-    assert found.name == "discord"

@@ -7,8 +7,8 @@ import pytest
 from discord.app_commands import CommandTree
 
 from bots.discord import slash as commands
-from bots.discord.invite import invite
-from bots.ops.results import DISCORD
+from bots.discord.doctor import DISCORD
+from bots.discord.invite import build_invite_url
 from core.commands import TABLE
 from tests.fakes.discord.client import pointed
 from tests.fakes.discord.limits import Answer, Fault
@@ -18,7 +18,7 @@ from tests.fakes.discord.world import APPLICATION
 from tests.support.checking import brief, chosen, findings
 
 PORTAL = "https://discord.com/developers/applications"
-ADDRESS = invite(APPLICATION)
+ADDRESS = build_invite_url(APPLICATION)
 TOKEN = DISCORD.ok("token", "accepted, for the application Confab")
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from core.domain.errors import StoreUnavailable
 from tests.fakes.claude.script import Answer, Gate
+from tests.fakes.discord.limits import Answer as Served
 from tests.fakes.discord.limits import error
 from tests.fakes.discord.nouns import Flag, Permission
 from tests.support.guild import answered, confab, idle, settled, told, until
@@ -185,6 +186,16 @@ async def test_a_question_whose_deferral_came_too_late_is_answered_in_the_channe
         assert asked.failed
         assert [one.content for one in fake.visible("general")] == ["> why?\nfine"]
         assert [refusal.code for refusal in fake.refusals] == [10062, 10015]
+
+
+async def test_a_question_whose_deferral_is_answered_by_nonsense_is_answered_in_the_channel(fake, claude, running):
+    fake.fault("POST /interactions/{webhook}/{token}/callback", Served(200, {}))
+    await fake.interact("ada", "general", "ask", {"prompt": "why?"})
+    await until(lambda: fake.visible("general"))
+    await idle(running)
+
+    assert [one.content for one in fake.visible("general")] == ["> why?\nfine"]
+    assert len(told(claude)) == 1
 
 
 async def test_a_private_question_whose_deferral_came_too_late_is_given_up(fake, claude, kept, caplog):

@@ -321,6 +321,20 @@ async def test_the_server_says_what_a_person_may_do(fake, running, person, rank)
     assert await (await surface(running)).rank(person) is rank
 
 
+@pytest.mark.parametrize(
+    ("who", "person", "rank"),
+    [("ada", "7001", Rank.MANAGER), ("bob", "7002", Rank.MEMBER), ("cy", "7003", Rank.MANAGER)],
+    ids=["by role", "a plain member", "by the channel"],
+)
+async def test_a_message_says_what_its_author_may_do_and_nobody_is_asked(fake, running, who, person, rank):
+    fake.permit("cy", "general", allow=Permission.MANAGE_CHANNELS)
+    await fake.say(who, "general", "hello")
+    await settled(fake, running)
+
+    assert await (await surface(running)).rank(person) is rank
+    assert [call.path for call in fake.calls if "/members/" in call.path] == []
+
+
 async def test_a_threads_rank_is_its_channels(fake, running):
     fake.permit("bob", "general", allow=Permission.MANAGE_CHANNELS)
     thread = await fake.start_thread("general", "plans", "bob")

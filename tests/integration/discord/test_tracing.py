@@ -79,13 +79,17 @@ async def test_a_file_that_is_fetched_is_counted_and_the_gateway_is_not(fake, cl
 
 
 async def test_the_metrics_tell_of_a_limit(fake, claude, kept):
-    health, server = Health(kept.questions), HttpServer()
-    async with confab(fake, claude, kept, emit=health) as running, server.served("127.0.0.1", 0) as port:
+    health = Health(kept.questions)
+    async with confab(fake, claude, kept, emit=health) as running:
         fake.fault(POSTS, limited(0.01))
         await ask(fake, running)
-        with server.mounted(health.routes([Supervisor(running.discord)])):
-            async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/metrics") as answer:
-                metrics = (await answer.text()).splitlines()
+        server = HttpServer(health.routes([Supervisor(running.discord)]))
+        async with (
+            server.serve("127.0.0.1", 0) as port,
+            aiohttp.ClientSession() as session,
+            session.get(f"http://127.0.0.1:{port}/metrics") as answer,
+        ):
+            metrics = (await answer.text()).splitlines()
 
     line = 'confab_platform_calls_total{method="POST /channels/{}/messages",outcome="%s",platform="discord"} 1.0'
     assert line % "limited" in metrics

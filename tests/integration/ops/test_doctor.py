@@ -20,8 +20,10 @@ import click
 import pytest
 from sqlite_utils import Database, Migrations
 
-from bots.app.doctor import disk, found, priced, questions, shown
-from bots.ops.results import CLAUDE, DATABASE, DISCORD, SECONDS, SLACK, CheckResult
+from bots.app.doctor import check_prices, describe_disk, describe_questions, format_results, run_checks
+from bots.discord.doctor import DISCORD
+from bots.ops.results import CLAUDE, DATABASE, SECONDS, CheckResult
+from bots.slack.doctor import SLACK
 from bots.slack.manifest import SCOPES
 from core.billing.prices import COLUMNS
 from core.domain.errors import StoreUnusable
@@ -129,8 +131,8 @@ def test_a_model_without_a_price_is_a_warning_until_a_file_names_it(tmp_path):
         "Add it to the file that CONFAB_PRICES names.",
     )
 
-    assert list(priced("", [HAIKU, "claude-next"])) == [CLAUDE.warning("price of claude-next", says, mend)]
-    assert list(priced(str(path), [HAIKU, "claude-next"])) == []
+    assert list(check_prices("", [HAIKU, "claude-next"])) == [CLAUDE.warning("price of claude-next", says, mend)]
+    assert list(check_prices(str(path), [HAIKU, "claude-next"])) == []
 
 
 async def test_a_price_list_that_stops_the_start_is_a_problem(claude, tmp_path):
@@ -159,7 +161,7 @@ async def test_a_wrong_key_is_one_problem_however_many_models_there_are(claude):
 
 
 async def test_nothing_configured_is_a_problem_and_says_what_to_set():
-    told = await found(chosen())
+    told = await run_checks(chosen())
 
     assert [(one.service, one.state) for one in told] == [
         ("Claude", "off"),
@@ -177,7 +179,7 @@ async def test_nothing_configured_is_a_problem_and_says_what_to_set():
 
 
 async def test_a_key_alone_is_enough_for_the_terminal(claude):
-    told = await found(keyed(claude))
+    told = await run_checks(keyed(claude))
 
     assert [one for one in told if one.state == "problem"] == []
 
@@ -202,7 +204,7 @@ async def test_services_that_hang_are_given_up_side_by_side():
     async with deaf() as url, DiscordFake() as discord:
         with pointed(discord):
             began = time.monotonic()
-            told = await found(
+            told = await run_checks(
                 chosen(
                     anthropic_api_key="sk-ant-1",
                     anthropic_base_url=url,
@@ -229,7 +231,7 @@ async def test_a_check_that_breaks_hides_nothing_else(claude, caplog):
         discord.fault("GET /users/@me/guilds", Answer(200, [{"id": "1"}]))
         values = {"discord_bot_token": discord.token, "discord_api_url": discord.api_url}
         with pointed(discord):
-            told = await found(keyed(claude, **values))
+            told = await run_checks(keyed(claude, **values))
 
     assert [(one.service, one.state) for one in told if one.service != "Database"] == [
         ("Claude", "ok"),
@@ -253,7 +255,7 @@ async def test_a_secret_that_a_service_says_back_is_hidden(claude):
 
 
 def test_a_finding_is_a_line_with_its_mend_beneath():
-    text = shown(
+    text = format_results(
         [
             CLAUDE.ok("key", "accepted"),
             SLACK.warning("status", "not shown", "Do this."),
@@ -434,7 +436,7 @@ async def test_a_database_in_use_is_described_with_its_log(filled):
     ids=["enough", "little"],
 )
 def test_little_room_on_the_disk_is_a_warning(free, finding):
-    assert disk(free) == finding
+    assert describe_disk(free) == finding
 
 
 @pytest.mark.parametrize(
@@ -448,7 +450,7 @@ def test_little_room_on_the_disk_is_a_warning(free, finding):
 )
 def test_a_question_that_waits_for_long_is_a_warning(count, minutes, state, says):
     oldest = None if minutes is None else NOON - timedelta(minutes=minutes)
-    told = questions(count, oldest, NOON)
+    told = describe_questions(count, oldest, NOON)
 
     assert (told.state, told.says) == (state, says)
 

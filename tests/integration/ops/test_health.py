@@ -67,16 +67,14 @@ def health(store, time):
 @asynccontextmanager
 async def completions(health: Health, *platforms: Board):
     """Ask the running server for a path: status and body."""
-    server = HttpServer()
-    routes = health.routes([Supervisor(platform) for platform in platforms])
-    async with server.served("127.0.0.1", 0) as port, aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
+    server = HttpServer(health.routes([Supervisor(platform) for platform in platforms]))
+    async with server.serve("127.0.0.1", 0) as port, aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
 
         async def ask(path: str):
             async with session.get(path) as answer:
                 return answer.status, await (answer.json() if path != "/metrics" else answer.text())
 
-        with server.mounted(routes):
-            yield ask
+        yield ask
 
 
 def named(name: str, offline: str = "") -> Board:
@@ -189,23 +187,26 @@ async def test_every_metric_is_in_the_manual(health):
     assert set(re.findall(r"^\| `(confab_\w+)`", manual, re.MULTILINE)) == counted
 
 
-async def test_paths_come_and_go_while_it_listens():
-    async def hello(request: web.Request) -> web.Response:
-        return web.Response(text="hello")
+async def test_a_path_may_have_parameters_and_what_has_no_route_is_refused():
+    async def greet(request: web.Request) -> web.Response:
+        return web.Response(text=f"hello {request.match_info['name']}")
 
-    server = HttpServer()
-    async with server.served("127.0.0.1", 0) as port, aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
-        with server.mounted([web.post("/slack/events", hello)]):
-            async with session.post("/slack/events") as told, session.get("/slack/events") as other:
-                assert (told.status, await told.text(), other.status) == (200, "hello", 404)
-        async with session.post("/slack/events") as gone:
-            assert gone.status == 404
+    server = HttpServer([web.get("/greet/{name}", greet)])
+    async with (
+        server.serve("127.0.0.1", 0) as port,
+        aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session,
+        session.get("/greet/ada") as told,
+        session.post("/greet/ada") as other,
+        session.get("/") as nowhere,
+    ):
+        assert (told.status, await told.text()) == (200, "hello ada")
+        assert (other.status, nowhere.status) == (405, 404)
 
 
 async def test_a_port_that_is_taken_is_one_line_for_the_operator():
-    async with HttpServer().served("127.0.0.1", 0) as port:
+    async with HttpServer().serve("127.0.0.1", 0) as port:
         with pytest.raises(
             SettingsError, match=rf"^CONFAB_HTTP_PORT: can't listen on 127.0.0.1:{port} \(Address already"
         ):
-            async with HttpServer().served("127.0.0.1", port):
+            async with HttpServer().serve("127.0.0.1", port):
                 pass

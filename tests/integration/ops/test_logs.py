@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bots.ops.logs import Discreet, Json
+from bots.ops.logs import JsonFormatter, RedactingFormatter
 from core.domain.messages import Asks
 from core.store import open_store
 from core.telemetry import current_question
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[3]
 IDS = {"workspace": "slack:T1", "channel": "C1", "question": "7"}
 
 
-def line(message: str, secrets=(), error: BaseException | None = None, form=Discreet, **fields: str) -> str:
+def line(message: str, secrets=(), error: BaseException | None = None, form=RedactingFormatter, **fields: str) -> str:
     info = (type(error), error, error.__traceback__) if error else None
     record = logging.LogRecord("core.x", logging.INFO, "", 0, message, (), info)
     record.__dict__ |= fields
@@ -53,7 +53,7 @@ def raised(message: str) -> ValueError:
         "ticket=0f3a-92c1",
     ],
 )
-@pytest.mark.parametrize("form", [Discreet, Json], ids=["text", "json"])
+@pytest.mark.parametrize("form", [RedactingFormatter, JsonFormatter], ids=["text", "json"])
 def test_what_looks_like_a_token_is_hidden(token, form):
     shown = line(f"connecting with {token}, hm", form=form, request=token)
 
@@ -65,7 +65,7 @@ def test_a_known_secret_is_hidden_whatever_it_looks_like():
     assert line("key=plain-gateway-key!", ["plain-gateway-key", ""]).endswith("core.x: key=[secret]!")
 
 
-@pytest.mark.parametrize("form", [Discreet, Json])
+@pytest.mark.parametrize("form", [RedactingFormatter, JsonFormatter])
 def test_a_traceback_is_searched_too(form):
     shown = line("failed", ["hunter2hunter2"], raised("bad key hunter2hunter2"), form)
 
@@ -76,7 +76,7 @@ def test_a_traceback_is_searched_too(form):
 def test_a_secret_that_json_escapes_is_hidden_too():
     secret = 'a"b\\c-ü\n'
 
-    told = json.loads(line(f"key={secret}!", [secret], raised(f"bad {secret}"), Json))
+    told = json.loads(line(f"key={secret}!", [secret], raised(f"bad {secret}"), JsonFormatter))
 
     assert told["message"] == "key=[secret]!"
     assert "ValueError: bad [secret]" in told["error"]
@@ -87,7 +87,10 @@ def test_ordinary_words_stay():
 
 
 def test_ids_are_fields_in_text_and_in_json():
-    text, told = line("hello", **IDS, request="req_1"), json.loads(line("hello", form=Json, **IDS, request="req_1"))
+    text, told = (
+        line("hello", **IDS, request="req_1"),
+        json.loads(line("hello", form=JsonFormatter, **IDS, request="req_1")),
+    )
 
     assert text.endswith("core.x: hello workspace=slack:T1 channel=C1 question=7 request=req_1")
     assert {name: value for name, value in told.items() if name != "at"} == {
@@ -109,7 +112,7 @@ def test_a_line_logged_while_a_question_is_answered_has_its_ids():
 
 
 def test_json_is_one_line_also_with_a_traceback():
-    shown = line("two\nlines", error=raised("failed"), form=Json)
+    shown = line("two\nlines", error=raised("failed"), form=JsonFormatter)
 
     assert "\n" not in shown
     assert json.loads(shown)["message"] == "two\nlines"
@@ -119,12 +122,26 @@ def test_json_is_one_line_also_with_a_traceback():
     ("form", "is_json"), [("auto", True), ("json", True), ("text", False)], ids=["a pipe", "json", "text"]
 )
 def test_a_pipe_gets_json_unless_text_is_asked_for(form, is_json):
-    program = f"import logging; from bots.ops import logs; logs.start('INFO', [], {form!r}); logging.info('hello')"
+    program = f"import logging; from bots.ops import logs; logs.configure('INFO', [], {form!r})"
+    program += "; logging.getLogger('core.x').info('hello')"
 
     run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert run.stderr.startswith("{") == is_json
     assert "hello" in run.stderr
+
+
+@pytest.mark.parametrize(("level", "lines"), [("DEBUG", ["ours", "warning"]), ("ERROR", [])])
+def test_a_library_is_logged_only_where_it_warns_and_we_from_the_level_up(level, lines):
+    program = (
+        f"import logging; from bots.ops import logs; logs.configure({level!r}, [], 'json'); "
+        "logging.getLogger('bots.x').debug('ours'); "
+        "logging.getLogger('any.library').info('chatter'); logging.getLogger('any.library').warning('warning')"
+    )
+
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert [json.loads(one)["message"] for one in run.stderr.splitlines()] == lines
 
 
 class Kept(logging.Handler):
@@ -135,7 +152,7 @@ class Kept(logging.Handler):
         self.lines: list[dict[str, str]] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(json.loads(Json([]).format(record)))
+        self.lines.append(json.loads(JsonFormatter([]).format(record)))
 
 
 @pytest.fixture

@@ -6,13 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from bots.ops.usage_report import compared, shown
+from bots.ops.usage_report import compare_statement, render_usage
 from core.billing import prices
 from core.billing import reconciliation as statements
-from core.billing.budgets import Budget, BudgetStatus, Period, refused, renews, unpriced, warning
+from core.billing.budgets import (
+    Budget,
+    BudgetStatus,
+    Period,
+    explain_missing_price,
+    explain_refusal,
+    find_period_end,
+    write_warning,
+)
 from core.billing.usage import PlannedRequest, Scope, Settlement
 from core.commands import TABLE
-from core.commands.registry import CommandContext, Invocation, find, run, values
+from core.commands.registry import CommandContext, Invocation, find_command, parse_values, run_command
 from core.domain.messages import Question, ThreadKey
 from core.domain.models import Model
 from core.domain.personas import Persona
@@ -27,7 +35,7 @@ NOW = datetime(2026, 11, 20, 14, 30, tzinfo=UTC)
 ZONE = "Europe/Berlin"
 TEAM = ("U1", "U2", "U1", "U3", "U2")
 BOUND, LONGEST = 60_000, 4096  # tokens
-PRICES = prices.read()
+PRICES = prices.read_prices()
 
 
 def flat(text: str) -> str:
@@ -40,7 +48,7 @@ MANUAL = flat((DOCS / "money.md").read_text())
 
 async def ask(store, person: str, model: str, at: datetime, usage: Usage | None, miss: str | None = None) -> None:
     key = ThreadKey("slack:T024", "C0DEV", "1")
-    worst = PRICES.worst(model, BOUND, LONGEST, at.date())
+    worst = PRICES.worst_cost(model, BOUND, LONGEST, at.date())
     reservation = await store.ledger.reserve(PlannedRequest(key, "1", person, model, 0, BOUND, LONGEST, at, worst), [])
     cost = PRICES.cost(model, usage, at.date()) if usage else None
     paid = {"micro_usd": cost.micro_usd, "saved": cost.saved} if cost else {}
@@ -84,12 +92,14 @@ def give(store):
     async def compose(question, surface) -> None:
         return None
 
-    desk = CommandContext(store, Persona(model="claude-haiku-5-5"), lambda: NOW, model, compose, TABLE, ZONE)
+    context = CommandContext(store, Persona(model="claude-haiku-5-5"), lambda: NOW, model, compose, TABLE, ZONE)
 
     async def given(line: str):
         question = Question(ThreadKey("slack:T024", "C0DEV", "1"), "k1", "U1", NOW, command=line)
-        row, rest = find(TABLE, line)
-        return await run(row, Invocation(question, values(row, rest, {}), await board.surface(question), desk))
+        row, rest = find_command(TABLE, line)
+        return await run_command(
+            row, Invocation(question, parse_values(row, rest, {}), await board.surface(question), context)
+        )
 
     return given
 
@@ -115,17 +125,21 @@ async def test_budgets_are_told_as_the_manual_shows_them(give):
 
 def test_refusals_and_warnings_are_worded_as_the_manual_shows_them():
     budget = Budget(Scope("slack:T024", "C0DEV"), Period.MONTH, 25_000_000, ZONE, "U1", NOW)
-    tight = BudgetStatus(budget, 24_990_000, renews(Period.MONTH, NOW, ZONE))
-    warned = warning(BudgetStatus(budget, 19_250_000, renews(Period.MONTH, NOW, ZONE)))
+    tight = BudgetStatus(budget, 24_990_000, find_period_end(Period.MONTH, NOW, ZONE))
+    warned = write_warning(BudgetStatus(budget, 19_250_000, find_period_end(Period.MONTH, NOW, ZONE)))
 
-    told = [refused(tight, 42_500), unpriced(tight, "claude-next-6"), warned.replace("<#C0DEV>", "#dev")]
+    told = [
+        explain_refusal(tight, 42_500),
+        explain_missing_price(tight, "claude-next-6"),
+        warned.replace("<#C0DEV>", "#dev"),
+    ]
     assert [words for words in told if words not in MANUAL] == []
 
 
 async def test_the_command_line_prints_usage_as_the_manual_shows_it(store, url):
-    settings = chosen(database_url=url, confab_time_zone=ZONE)
+    settings = chosen(database_url=url, confab_time_zone=ZONE).core
 
-    printed = await shown(settings, "", "week", "day", kind="table", now=NOW)
+    printed = await render_usage(settings, "", "week", "day", kind="table", now=NOW)
 
     assert f"$ confab usage --by day --since week {flat(printed)} ```" in MANUAL
 
@@ -140,8 +154,10 @@ async def test_reconciling_prints_what_the_manual_shows(store, url, tmp_path):
             lines.append(f"{day},{model},confab,Default,message,0-200k,{counts},global,standard\n")
     (tmp_path / "usage.csv").write_text(HEADER + "".join(lines))
 
-    statement = statements.read(str(tmp_path / "usage.csv"))
-    printed = statements.told(statement, await compared(chosen(database_url=url), statement))
+    statement = statements.read_statement(str(tmp_path / "usage.csv"))
+    printed = statements.describe_comparisons(
+        statement, await compare_statement(chosen(database_url=url).core, statement)
+    )
 
     assert f"$ confab usage reconcile usage.csv {flat(printed)} ```" in MANUAL
 

@@ -5,8 +5,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from core.billing.reconciliation import Agreement, Comparison, Statement, Unreadable, compared, read, told
+from core.billing.reconciliation import (
+    Agreement,
+    Comparison,
+    Statement,
+    compare_statement,
+    describe_comparisons,
+    read_statement,
+)
 from core.billing.usage import PlannedRequest, Reservation, Settlement, UsageRow
+from core.domain.errors import UnreadableFile
 from core.domain.messages import ThreadKey
 from core.domain.usage import Usage
 from core.store import open_store
@@ -45,20 +53,20 @@ def bill(usage: Usage = USED, how: str = "used", day: str = DAY, model: str = MO
 
 
 def comparison(*lines: UsageRow, theirs: Usage = USED) -> Comparison:
-    (found,) = compared(Statement({(DAY, MODEL): theirs}, KINDS), lines)
+    (found,) = compare_statement(Statement({(DAY, MODEL): theirs}, KINDS), lines)
     return found
 
 
 def test_lines_of_one_day_and_model_are_added_up_whatever_else_divides_them(export):
     dated = line(model="claude-haiku-5-5-20261007")
-    statement = read(export(line(), line(key="other"), dated, line(day="2026-08-06")))
+    statement = read_statement(export(line(), line(key="other"), dated, line(day="2026-08-06")))
 
     both = {(DAY, MODEL): USED + USED + USED, ("2026-08-06", MODEL): USED}
     assert (statement.used, statement.kinds, statement.first, statement.last) == (both, KINDS, DAY, "2026-08-06")
 
 
 def test_only_the_lines_of_one_key_are_read_where_it_is_named(export):
-    assert read(export(line(), line(key="other")), "confab").used == {(DAY, MODEL): USED}
+    assert read_statement(export(line(), line(key="other")), "confab").used == {(DAY, MODEL): USED}
 
 
 def test_columns_are_found_by_name_in_any_order_and_blanks_are_none(export):
@@ -66,7 +74,7 @@ def test_columns_are_found_by_name_in_any_order_and_blanks_are_none(export):
         f"7,{MODEL},,{DAY}\n", header="\ufeffusage_output_tokens,model_version,web_search_count,usage_date_utc\n"
     )
 
-    statement = read(path)
+    statement = read_statement(path)
 
     assert (statement.used, statement.kinds) == ({(DAY, MODEL): Usage(output=7)}, ("output", "web_searches"))
 
@@ -89,6 +97,16 @@ def test_columns_are_found_by_name_in_any_order_and_blanks_are_none(export):
             line().replace("100", "\u0661"),
             ", line 2: usage_input_tokens_no_cache is a whole number; `\u0661` is not.",
         ),
+        (
+            HEADER,
+            line(day="1699920000"),
+            ", line 2: usage_date_utc is a day such as 2026-08-05; `1699920000` is not.",
+        ),
+        (
+            HEADER,
+            line().replace("100", "9" * 5000),
+            ", line 2: usage_input_tokens_no_cache is a whole number; `999",
+        ),
         (HEADER, f"{DAY},{MODEL}\n", ", line 2: it has not as many values as there are columns."),
         (HEADER, line().strip() + ",more\n", ", line 2: it has not as many values as there are columns."),
         (HEADER, '"', " can't be read (unexpected end of data)."),
@@ -97,8 +115,8 @@ def test_columns_are_found_by_name_in_any_order_and_blanks_are_none(export):
 def test_a_file_that_is_no_statement_is_named_with_its_line(export, header, lines, sentence):
     path = export(lines, header=header)
 
-    with pytest.raises(Unreadable) as raised:
-        read(path)
+    with pytest.raises(UnreadableFile) as raised:
+        read_statement(path)
 
     assert str(raised.value).startswith(path)
     assert sentence in str(raised.value)
@@ -108,13 +126,13 @@ def test_a_file_that_is_missing_or_no_text_is_unreadable(tmp_path):
     (tmp_path / "picture").write_bytes(b"\x89PNG")
 
     for name, cause in [("missing", "No such file"), ("picture", "codec can't decode"), (".", "Is a directory")]:
-        with pytest.raises(Unreadable, match=cause):
-            read(str(tmp_path / name))
+        with pytest.raises(UnreadableFile, match=cause):
+            read_statement(str(tmp_path / name))
 
 
 def test_a_key_that_no_line_has_is_named(export):
-    with pytest.raises(Unreadable, match="has no line of the API key mine; there is nothing to compare"):
-        read(export(line()), "mine")
+    with pytest.raises(UnreadableFile, match="has no line of the API key mine; there is nothing to compare"):
+        read_statement(export(line()), "mine")
 
 
 DIED = bill(Usage(input=100, output=10), "died")
@@ -143,10 +161,10 @@ def test_what_differs_is_explained_by_the_bound_of_what_died_or_not_at_all(lines
 
 
 def test_only_days_between_the_first_and_the_last_of_the_file_are_compared(export):
-    statement = read(export(line(day="2026-08-05"), line(day="2026-08-07")))
+    statement = read_statement(export(line(day="2026-08-05"), line(day="2026-08-07")))
     ours = [bill(day=f"2026-08-0{day}") for day in range(4, 9)]
 
-    found = compared(statement, ours)
+    found = compare_statement(statement, ours)
 
     assert [(one.day, one.verdict) for one in found] == [
         ("2026-08-05", Agreement.EQUAL),
@@ -156,36 +174,40 @@ def test_only_days_between_the_first_and_the_last_of_the_file_are_compared(expor
 
 
 def test_the_workspaces_of_a_bill_are_added_up_and_a_model_is_the_same_by_its_date(export):
-    statement = read(export(line(USED + USED, model="claude-haiku-5-5-20261007")))
+    statement = read_statement(export(line(USED + USED, model="claude-haiku-5-5-20261007")))
 
-    (found,) = compared(statement, [bill(), bill()])
+    (found,) = compare_statement(statement, [bill(), bill()])
 
     assert (found.verdict, found.requests) == (Agreement.EQUAL, 2)
 
 
 def test_what_the_stand_in_answered_was_never_sent(export):
-    assert [one.model for one in compared(read(export(line())), [bill(), bill(model="stand-in")])] == [MODEL]
+    assert [
+        one.model for one in compare_statement(read_statement(export(line())), [bill(), bill(model="stand-in")])
+    ] == [MODEL]
 
 
 def test_kinds_that_the_file_has_not_are_not_compared(export):
     header = "usage_date_utc,model_version,usage_output_tokens\n"
-    statement = read(export(f"{DAY},{MODEL},50\n", header=header))
+    statement = read_statement(export(f"{DAY},{MODEL},50\n", header=header))
 
-    found = compared(statement, [bill()])
+    found = compare_statement(statement, [bill()])
 
     assert [one.verdict for one in found] == [Agreement.EQUAL]
     assert "Not in the file, and so not compared: input, cache_write_5m, cache_write_1h, cache_read, web_searches." in (
-        told(statement, found)
+        describe_comparisons(statement, found)
     )
 
 
 def test_a_day_that_agrees_is_one_line_and_one_that_differs_a_table_with_its_reason(export):
-    statement = read(export(line(), line(USED + Usage(60, 5), day="2026-08-06"), line(model="claude-opus-5-5")))
-    found = compared(
+    statement = read_statement(
+        export(line(), line(USED + Usage(60, 5), day="2026-08-06"), line(model="claude-opus-5-5"))
+    )
+    found = compare_statement(
         statement, [bill(requests=12), bill(day="2026-08-06"), replace(DIED, group=f"2026-08-06 {MODEL} died")]
     )
 
-    assert told(statement, found).splitlines() == [
+    assert describe_comparisons(statement, found).splitlines() == [
         "2026-08-05  claude-haiku-5-5  equal (12 requests)",
         "",
         "2026-08-05  claude-opus-5-5  different (0 requests)",

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bots.ops.usage_report import shown
+from bots.ops.usage_report import render_usage
 from core.billing.budgets import Budget, Period
 from core.billing.usage import PlannedRequest, Reservation, Scope, Settlement
 from core.domain.errors import SettingsError
@@ -50,10 +50,10 @@ async def filled(ask):
 @pytest.fixture
 def usage(tmp_path):
     """What `confab usage` prints at noon."""
-    settings = chosen(database_url=f"sqlite:///{tmp_path}/confab.db", confab_time_zone="Asia/Kathmandu")
+    settings = chosen(database_url=f"sqlite:///{tmp_path}/confab.db", confab_time_zone="Asia/Kathmandu").core
 
     async def printed(workspace: str = "", since: str = "month", by: str = "channel", kind: str = "table") -> str:
-        return await shown(settings, workspace, since, by, kind=kind, now=NOON)
+        return await render_usage(settings, workspace, since, by, kind=kind, now=NOON)
 
     return printed
 

@@ -178,7 +178,7 @@ async def test_what_was_not_told_when_we_stopped_is_told_after_the_next_start(to
         await reached.wait()
         await home.answered(2)
         town.clock.forward(HOUR / 2)
-        await home.assistant.worker.look()
+        await home.assistant.worker.heartbeat()
         await town.slack.say("bob", "general", "<@U0BOT> meanwhile")
         await home.answered(3)
     await town.lived()

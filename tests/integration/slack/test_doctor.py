@@ -2,8 +2,7 @@
 
 import pytest
 
-from bots.ops.results import SLACK
-from bots.slack.doctor import PURPOSES
+from bots.slack.doctor import PURPOSES, SLACK
 from bots.slack.manifest import SCOPES
 from tests.fakes.slack.faults import Fault
 from tests.fakes.slack.nouns import TEAM, Grant

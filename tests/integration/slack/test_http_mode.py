@@ -3,6 +3,7 @@
 Tests bots.slack.http_mode.
 """
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -11,6 +12,12 @@ import time
 import aiohttp
 import pytest
 
+from bots.ops.http_server import HttpServer
+from bots.slack.adapter import Slack
+from core.domain.events import Receipt
+from core.domain.messages import ThreadKey
+from tests.fakes.slack.server import SlackFake
+from tests.support.guild import until
 from tests.support.slack_house import SECRET, at_home
 
 
@@ -103,6 +110,31 @@ async def test_signed_nonsense_breaks_nothing(home, body):
 
     assert status in {200, 400}
     assert len(home.ours("dev", root)) == 1
+
+
+async def test_what_comes_while_we_are_not_connected_is_refused_so_that_slack_sends_it_again():
+    async def ingest(event):
+        return Receipt(new=True, ours=False, question=False, key=ThreadKey("slack:T024", "C0DEV", "1"))
+
+    async with SlackFake() as fake, aiohttp.ClientSession() as session:
+        slack = Slack(fake.token, signing_secret=SECRET, api_url=fake.base_url)
+
+        async def deliver(port: int) -> int:
+            url = f"http://127.0.0.1:{port}/slack/events"
+            async with session.post(url, data=BODY, headers=signed(BODY)) as response:
+                return response.status
+
+        async with HttpServer(slack.routes()).serve("127.0.0.1", 0) as port:
+            statuses = [await deliver(port)]
+            running = asyncio.create_task(slack.run(ingest))
+            await until(lambda: not slack.offline)
+            statuses.append(await deliver(port))
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            statuses.append(await deliver(port))
+        await slack.close()
+
+    assert statuses == [503, 200, 503]
 
 
 async def test_a_forged_event_is_never_heard(home):

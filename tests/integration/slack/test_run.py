@@ -5,7 +5,7 @@ Tests bots.slack.bolt_app, bots.slack.publisher, bots.slack.ephemeral.
 
 import pytest
 
-from core.answering.assistant import MEMBERS_ONLY
+from core.answering.policy import MEMBERS_ONLY
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.claude.server import ClaudeFake
 from tests.fakes.slack.nouns import BOT, File

@@ -9,11 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from bots.app.configuration import read_configuration
+from bots.app.registry import PLATFORMS
 from core.domain.errors import SettingsError
-from core.settings import Settings, read, secrets
+from core.settings import Settings, read_settings
 
 ROOT = Path(__file__).parents[3]
-VARIABLES = {name.upper() for name in Settings.model_fields}
+FIELDS = Settings.model_fields | {
+    name: field for plugin in PLATFORMS for name, field in plugin.settings().model_fields.items()
+}
+VARIABLES = {name.upper() for name in FIELDS}
 
 
 @pytest.fixture
@@ -25,7 +30,7 @@ def environment(monkeypatch, tmp_path):
 
 
 def test_nothing_set_is_enough(environment):
-    chosen = read()
+    chosen = read_settings()
 
     assert chosen.anthropic_api_key is None
     assert (chosen.confab_model, chosen.confab_cache_ttl) == ("claude-haiku-5-5", "1h")
@@ -36,7 +41,7 @@ def test_the_environment_wins_over_the_file(environment, tmp_path):
     (tmp_path / ".env").write_text("CONFAB_MODEL=from-file\nCONFAB_PERSONA=Be brief.\nUNKNOWN=x\n")
     environment.setenv("CONFAB_MODEL", "from-environment")
 
-    chosen = read()
+    chosen = read_settings()
 
     assert (chosen.confab_model, chosen.confab_persona) == ("from-environment", "Be brief.")
 
@@ -44,7 +49,7 @@ def test_the_environment_wins_over_the_file(environment, tmp_path):
 def test_a_list_is_comma_separated(environment):
     environment.setenv("CONFAB_FALLBACK_MODELS", "a, b,,")
 
-    assert read().confab_fallback_models == ("a", "b")
+    assert read_settings().confab_fallback_models == ("a", "b")
 
 
 @pytest.mark.parametrize(
@@ -61,13 +66,13 @@ def test_a_list_is_comma_separated(environment):
 def test_a_duration_is_a_number_with_a_unit(environment, written, lasting):
     environment.setenv("CONFAB_CATCH_UP", written)
 
-    assert read().confab_catch_up == lasting
+    assert read_settings().confab_catch_up == lasting
 
 
 def test_an_empty_value_is_as_if_it_were_not_set(environment):
     environment.setenv("CONFAB_CACHE_TTL", "")
 
-    assert read().confab_cache_ttl == "1h"
+    assert read_settings().confab_cache_ttl == "1h"
 
 
 @pytest.mark.parametrize(
@@ -86,10 +91,40 @@ def test_a_wrong_value_is_one_line_with_variable_and_mend(environment, variable,
     environment.setenv(variable, value)
 
     with pytest.raises(SettingsError) as raised:
-        read()
+        read_settings()
 
     assert str(raised.value).startswith(line)
     assert "\n" not in str(raised.value)
+
+
+def test_every_wrong_value_of_core_and_platforms_is_a_line(environment):
+    environment.setenv("SLACK_STREAMING", "fast")
+    environment.setenv("SLACK_API_URL", "slack.com")
+    environment.setenv("DISCORD_GATEWAY_URL", "https://gateway.example")
+    environment.setenv("DISCORD_SHARD_IDS", "0, one")
+    environment.setenv("CONFAB_CACHE_TTL", "2h")
+
+    with pytest.raises(SettingsError) as raised:
+        read_configuration()
+
+    assert str(raised.value).splitlines() == [
+        "CONFAB_CACHE_TTL: Input should be '5m' or '1h'. How long a prompt is cached: 5m or 1h.",
+        "SLACK_API_URL: must begin with http:// or https://. Slack's Web API.",
+        "SLACK_STREAMING: Input should be 'auto', 'edit' or 'final'. "
+        "auto or edit: answers grow while Claude writes; final: they come whole.",
+        "DISCORD_GATEWAY_URL: must begin with ws:// or wss://. Discord's gateway.",
+        "DISCORD_SHARD_IDS: Input should be a valid integer, unable to parse string as an integer. "
+        "Shards that this process runs, comma-separated; unset: all.",
+    ]
+
+
+def test_each_platform_reads_its_own_variables(environment):
+    environment.setenv("SLACK_STREAMING", "final")
+    environment.setenv("DISCORD_SHARD_IDS", "0,3")
+
+    platforms = read_configuration().platforms
+
+    assert (platforms["slack"].slack_streaming, platforms["discord"].discord_shard_ids) == ("final", (0, 3))
 
 
 def test_the_program_stops_with_that_line_and_code_2(tmp_path):
@@ -112,21 +147,24 @@ def test_a_file_that_is_no_text_is_one_line(environment, tmp_path):
     (tmp_path / ".env").write_bytes(b"CONFAB_PERSONA=\xff\xfe")
 
     with pytest.raises(SettingsError, match="^.env: can't be read .* as UTF-8, or move it away.$"):
-        read()
+        read_settings()
 
 
 def test_secrets_are_known_and_never_shown(environment):
     environment.setenv("ANTHROPIC_API_KEY", "sk-ant-secret")
 
-    assert secrets(read()) == ["sk-ant-secret"]
-    assert "sk-ant-secret" not in repr(read())
+    environment.setenv("DISCORD_BOT_TOKEN", "a.b.hunter2")
+
+    assert read_configuration().secrets() == ["sk-ant-secret", "a.b.hunter2"]
+    assert "sk-ant-secret" not in repr(read_configuration())
+    assert "hunter2" not in repr(read_configuration())
 
 
 def test_the_example_names_every_variable_with_its_default():
     lines = (ROOT / ".env.example").read_text().splitlines()
 
     named = dict(re.findall(r"^#? ?([A-Z_]+)=(.*)$", "\n".join(lines), re.MULTILINE))
-    defaults = {name.upper(): field.default for name, field in Settings.model_fields.items()}
+    defaults = {name.upper(): field.default for name, field in FIELDS.items()}
     shown = {name: "" if value in (None, (), frozenset()) else str(value) for name, value in defaults.items()}
     assert named == shown | {"CONFAB_CATCH_UP": "1h"}
     assert defaults["CONFAB_CATCH_UP"] == timedelta(hours=1)

@@ -1,12 +1,12 @@
 """What Confab asks for when it is invited."""
 
-from bots.discord.invite import intents, invite
+from bots.discord.invite import build_intents, build_invite_url
 
 
 def test_the_invitation_asks_for_the_least_permissions():
     see, send, attach, history, threads, in_threads = 1 << 10, 1 << 11, 1 << 15, 1 << 16, 1 << 35, 1 << 38
 
-    assert invite("4242") == (
+    assert build_invite_url("4242") == (
         "https://discord.com/oauth2/authorize?client_id=4242&scope=bot+applications.commands"
         f"&permissions={see | send | attach | history | threads | in_threads}"
     )
@@ -15,5 +15,5 @@ def test_the_invitation_asks_for_the_least_permissions():
 def test_the_gateway_tells_no_more_than_messages():
     guilds, guild_messages, direct_messages, content = 1 << 0, 1 << 9, 1 << 12, 1 << 15
 
-    assert intents(content=False).value == guilds | guild_messages | direct_messages
-    assert intents(content=True).value == guilds | guild_messages | direct_messages | content
+    assert build_intents(content=False).value == guilds | guild_messages | direct_messages
+    assert build_intents(content=True).value == guilds | guild_messages | direct_messages | content

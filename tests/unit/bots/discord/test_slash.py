@@ -60,9 +60,7 @@ def test_ask_takes_a_prompt_and_may_be_private():
         ),
         pytest.param(Parameter("count", ParameterKind.NUMBER, "words"), {"type": 4, "required": False}, id="number"),
         pytest.param(Parameter("amount", ParameterKind.MONEY, "words"), {"type": 3, "required": False}, id="money"),
-        pytest.param(Parameter("day", ParameterKind.DATE, "words"), {"type": 3, "required": False}, id="date"),
         pytest.param(Parameter("who", ParameterKind.PERSON, "words"), {"type": 6, "required": False}, id="person"),
-        pytest.param(Parameter("paper", ParameterKind.FILE, "words"), {"type": 11, "required": False}, id="file"),
         pytest.param(
             Parameter("size", ParameterKind.CHOICE, "words", choices=("s", "l")),
             {"type": 3, "required": False, "choices": [{"name": "s", "value": "s"}, {"name": "l", "value": "l"}]},

@@ -1,24 +1,21 @@
 """The small parts of the Slack adapter: manifest, tokens, pace, ranks, errors, addresses.
 
-Tests bots.slack.formatting, bots.slack.tokens.
+Tests bots.slack.formatting.
 """
 
 import json
 
 import pytest
-from pydantic import SecretStr
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.slack.adapter import Slack, us_of
+from bots.slack.adapter import us_of
 from bots.slack.client import Web
 from bots.slack.directory import name, rank
-from bots.slack.manifest import EVENTS, SCOPES, manifest
+from bots.slack.manifest import EVENTS, SCOPES, build_manifest
 from bots.slack.parse import Us
 from bots.slack.throttle import Pace
 from core.commands import TABLE
-from core.domain.errors import SettingsError
 from core.domain.messages import Rank
-from core.settings import Settings
 from tests.fakes.slack import events as slack_events
 from tests.fakes.slack import server as slack
 from tests.fakes.slack.nouns import Clock
@@ -28,7 +25,7 @@ GRID = Us("slack:E0ORG", "U0BOT", "B0BOT", "T024", "E0ORG")
 
 
 def test_the_manifest_asks_for_what_the_code_uses():
-    made = manifest()
+    made = build_manifest()
 
     assert set(made["oauth_config"]["scopes"]["bot"]) <= slack.SCOPES
     assert set(made["settings"]["event_subscriptions"]["bot_events"]) <= slack_events.SUBSCRIBED
@@ -39,66 +36,20 @@ def test_the_manifest_asks_for_what_the_code_uses():
 
 
 def test_the_manifest_keeps_slacks_limits_and_names_every_command():
-    features = manifest()["features"]
+    features = build_manifest()["features"]
     hint = features["slash_commands"][0]["usage_hint"]
 
     assert all(row.words in hint for row in TABLE)
-    assert len(manifest()["display_information"]["long_description"]) >= 174
+    assert len(build_manifest()["display_information"]["long_description"]) >= 174
     assert len(features["agent_view"]["agent_description"]) <= 300
     assert (len(SCOPES), len(EVENTS)) == (len(set(SCOPES)), len(set(EVENTS)))
 
 
 def test_the_manifest_for_http_says_where():
-    made = manifest("https://confab.example/")
+    made = build_manifest("https://confab.example/")
 
     assert made["settings"]["interactivity"]["request_url"] == "https://confab.example/slack/events"
     assert made["settings"]["socket_mode_enabled"] is False
-
-
-def settings(**values: str | int) -> Settings:
-    return Settings(
-        _env_file=None, **{key: SecretStr(value) if isinstance(value, str) else value for key, value in values.items()}
-    )
-
-
-BOT, APP = "xoxb-1-2", "xapp-1-2"
-
-
-@pytest.mark.parametrize(
-    ("given", "words"),
-    [
-        ({"slack_app_token": APP}, "SLACK_BOT_TOKEN: not set"),
-        ({"slack_bot_token": APP}, "SLACK_BOT_TOKEN: must begin with xoxb-. What it holds belongs in SLACK_APP_TOKEN."),
-        ({"slack_bot_token": "xoxp-1"}, "SLACK_BOT_TOKEN: must begin with xoxb-. What it holds belongs in no variable"),
-        ({"slack_bot_token": BOT, "slack_app_token": BOT}, "SLACK_APP_TOKEN: must begin with xapp-. What it holds"),
-        ({"slack_bot_token": BOT, "slack_app_token": "secret"}, "SLACK_APP_TOKEN: must begin with xapp-. It stands"),
-        ({"slack_bot_token": BOT}, "SLACK_APP_TOKEN: not set."),
-        ({"slack_bot_token": BOT, "slack_signing_secret": "s"}, "CONFAB_HTTP_PORT: not set."),
-    ],
-)
-def test_tokens_that_make_no_connection_are_named_in_one_line(given, words):
-    with pytest.raises(SettingsError) as raised:
-        Slack.of(settings(**given))
-
-    assert str(raised.value).startswith(words)
-    assert "\n" not in str(raised.value)
-    assert "xoxb-1-2" not in str(raised.value)
-
-
-def test_without_tokens_there_is_no_slack():
-    assert Slack.of(settings()) is None
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        {"slack_bot_token": BOT, "slack_app_token": APP},
-        {"slack_bot_token": BOT, "slack_signing_secret": "s", "confab_http_port": 8080},
-    ],
-    ids=["socket", "http"],
-)
-def test_with_tokens_there_is(given):
-    assert isinstance(Slack.of(settings(**given)), Slack)
 
 
 def test_turns_come_one_after_the_other_over_all_replies():

@@ -1,4 +1,4 @@
-"""The breaker: two bots that only talk to each other are stopped, told so once, and go on when a person speaks.
+"""Bot-loop guard: two bots that only talk to each other are stopped, told so once, and go on when a person speaks.
 
 Tests core.answering.bot_loop_guard.
 """
@@ -35,7 +35,7 @@ def verdicts(loop_guard, *names: str, **where: str) -> list[Verdict]:
 
 
 def heard(loop_guard, event, ours: bool = True, new: bool = True) -> None:
-    loop_guard.attended(event, Receipt(new=new, ours=ours, question=True, key=event.key))
+    loop_guard.reset_after(event, Receipt(new=new, ours=ours, question=True, key=event.key))
 
 
 @pytest.mark.parametrize(
@@ -49,11 +49,11 @@ def heard(loop_guard, event, ours: bool = True, new: bool = True) -> None:
     ids=["a bot that may", "another bot", "another bot's follow-up", "a person"],
 )
 def test_only_bots_that_may_ask_are_heeded(loop_guard, event, asks):
-    assert loop_guard.heeded(event) == replace(event, asks=asks)
+    assert loop_guard.admit(event) == replace(event, asks=asks)
 
 
 def test_what_is_not_said_counts_as_it_is(loop_guard):
-    assert loop_guard.heeded(deleted("1")) == deleted("1")
+    assert loop_guard.admit(deleted("1")) == deleted("1")
 
 
 def test_after_five_answers_in_a_row_it_says_so_once_and_is_silent(loop_guard):

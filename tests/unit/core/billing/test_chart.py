@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 import pytest
 from matplotlib.image import imread
 
-from core.billing.chart import BARS, DPI, INK, LINE, PAPER, ROOM, RULE, TITLE, WIDTH, Bar, drawn
+from core.billing.chart import BARS, DPI, INK, LINE, PAPER, ROOM, RULE, TITLE, WIDTH, Bar, draw_chart
 
 
 def size(png: bytes) -> tuple[int, int]:
@@ -30,7 +30,7 @@ def contrast(one: str, other: str) -> float:
 
 @pytest.mark.parametrize("count", [0, 1, 13, 31])
 def test_it_has_one_line_a_bar_and_the_same_width_always(count):
-    png = drawn("Cost", [Bar(f"name {number}", number, f"${number}") for number in range(count)])
+    png = draw_chart("Cost", [Bar(f"name {number}", number, f"${number}") for number in range(count)])
 
     assert size(png) == (int(WIDTH * DPI), int((ROOM + LINE * max(1, count)) * DPI))
 
@@ -40,7 +40,7 @@ def test_the_longest_title_of_an_account_fits_whole():
     longest = "This workspace, this month (2026-11-01 to 2026-11-30, America/Argentina/ComodRivadavia)"
     assert max(len(f"{name}") for name in available_timezones()) == len("America/Argentina/ComodRivadavia")
 
-    picture = imread(BytesIO(drawn(f"Cost by channel\n{longest}", [Bar("a" * 20, 1, "$1,000.00")])))
+    picture = imread(BytesIO(draw_chart(f"Cost by channel\n{longest}", [Bar("a" * 20, 1, "$1,000.00")])))
 
     paper = picture[0, 0]
     assert len(longest) <= TITLE
@@ -77,13 +77,13 @@ def test_the_longest_title_of_an_account_fits_whole():
     ],
 )
 def test_no_name_keeps_it_from_being_drawn_or_warns(label):
-    assert size(drawn(f"Of {label}", [Bar(label, 1, "$1.00"), Bar("b", 0, "$0.00")]))[0] == WIDTH * DPI
+    assert size(draw_chart(f"Of {label}", [Bar(label, 1, "$1.00"), Bar("b", 0, "$0.00")]))[0] == WIDTH * DPI
 
 
 def test_the_same_is_drawn_the_same():
     bars = [Bar("a", 1, "$1")]
 
-    assert drawn("Cost", bars) == drawn("Cost", bars) != drawn("Cost", [Bar("b", 1, "$1")])
+    assert draw_chart("Cost", bars) == draw_chart("Cost", bars) != draw_chart("Cost", [Bar("b", 1, "$1")])
 
 
 def test_words_can_be_read_and_bars_be_seen():
@@ -94,6 +94,6 @@ def test_words_can_be_read_and_bars_be_seen():
 
 
 def test_the_paper_is_opaque_so_that_no_ground_shines_through():
-    picture = imread(BytesIO(drawn("Cost", [Bar("a", 1, "$1")])))
+    picture = imread(BytesIO(draw_chart("Cost", [Bar("a", 1, "$1")])))
 
     assert picture.shape[2] == 3 or (picture[:, :, 3] == 1).all()

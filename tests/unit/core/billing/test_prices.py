@@ -1,4 +1,4 @@
-"""Prices: what tokens cost, from when on, and what is said of a list that is wrong."""
+"""The price list: what tokens cost, from when on, and how a wrong line is reported."""
 
 from datetime import date
 from decimal import Decimal
@@ -22,7 +22,7 @@ def listed(tmp_path):
     def read(*lines: str, head: str = HEAD):
         path = tmp_path / "prices.csv"
         path.write_text("\n".join([head, *lines]) + "\n")
-        return prices.read(str(path))
+        return prices.read_prices(str(path))
 
     return read
 
@@ -42,24 +42,18 @@ def listed(tmp_path):
     ids=["input", "output with thinking", "a write", "a long write", "a read", "searches", "all of it", "nothing"],
 )
 def test_every_kind_of_token_has_its_price(usage, micro_usd):
-    assert prices.read().cost("claude-sonnet-5-5", usage, TODAY).micro_usd == micro_usd
-
-
-def test_a_batch_costs_half_but_for_its_searches():
-    usage = Usage(input=1_000_000, cache_read=1_000_000, web_searches=1)
-
-    assert prices.read().cost("claude-sonnet-5-5", usage, TODAY, batch=True).micro_usd == 1_050_000 + 10_000
+    assert prices.read_prices().cost("claude-sonnet-5-5", usage, TODAY).micro_usd == micro_usd
 
 
 @pytest.mark.parametrize(("prompt", "micro_usd"), [(100_000, 10_000), (100_001, 50_001)])
 def test_a_long_prompt_costs_more_in_whole(prompt, micro_usd):
-    assert prices.read().cost("claude-haiku-5-5", Usage(input=prompt), TODAY).micro_usd == micro_usd
+    assert prices.read_prices().cost("claude-haiku-5-5", Usage(input=prompt), TODAY).micro_usd == micro_usd
 
 
 def test_cached_tokens_count_for_the_length_of_a_prompt():
     usage = Usage(input=1, cache_read=100_000, output=10)
 
-    assert prices.read().cost("claude-haiku-5-5", usage, TODAY).micro_usd == 5_026
+    assert prices.read_prices().cost("claude-haiku-5-5", usage, TODAY).micro_usd == 5_026
 
 
 @pytest.mark.parametrize(
@@ -68,25 +62,25 @@ def test_cached_tokens_count_for_the_length_of_a_prompt():
 def test_a_price_holds_from_its_day_on(day, micro_usd):
     usage = Usage(cache_read=1_000_000)
 
-    assert prices.read().cost("claude-sonnet-5-5", usage, date.fromisoformat(day)).micro_usd == micro_usd
+    assert prices.read_prices().cost("claude-sonnet-5-5", usage, date.fromisoformat(day)).micro_usd == micro_usd
 
 
 def test_what_the_cache_saved_is_what_would_have_been_read_at_full_price():
     usage = Usage(input=10, cache_read=1_000, cache_write_1h=100)
 
-    assert prices.read().cost("claude-sonnet-5-5", usage, TODAY) == Cost(20 + 100 + 400, 2_200 - 500)
+    assert prices.read_prices().cost("claude-sonnet-5-5", usage, TODAY) == Cost(20 + 100 + 400, 2_200 - 500)
 
 
 def test_a_dated_id_costs_what_its_model_costs():
-    assert prices.read().cost("claude-haiku-4-5-20251001", Usage(input=7), TODAY) == Cost(7, 0)
+    assert prices.read_prices().cost("claude-haiku-4-5-20251001", Usage(input=7), TODAY) == Cost(7, 0)
 
 
 def test_a_model_that_is_not_listed_has_no_price():
-    ours = prices.read()
+    ours = prices.read_prices()
 
     assert ours.cost("claude-9", Usage(1), TODAY) is None
-    assert ours.worst("claude-9", 1, 1, TODAY) is None
-    assert ours.room("claude-9", 1, 1_000_000, TODAY) == 0
+    assert ours.worst_cost("claude-9", 1, 1, TODAY) is None
+    assert ours.affordable_output("claude-9", 1, 1_000_000, TODAY) == 0
 
 
 @pytest.mark.parametrize(
@@ -95,23 +89,24 @@ def test_a_model_that_is_not_listed_has_no_price():
     ids=["written for an hour", "a long one"],
 )
 def test_the_worst_is_a_prompt_that_is_written_and_an_answer_of_full_length(bound, micro_usd):
-    assert prices.read().worst("claude-haiku-5-5", bound, 1_000, TODAY) == micro_usd
+    assert prices.read_prices().worst_cost("claude-haiku-5-5", bound, 1_000, TODAY) == micro_usd
 
 
 @pytest.mark.parametrize("micro_usd", [0, 5_999, 6_000, 16_000, 1_000_000])
 def test_what_there_is_room_for_costs_no_more_than_there_is(micro_usd):
-    ours = prices.read()
+    ours = prices.read_prices()
 
-    room = ours.room("claude-sonnet-5-5", 1_500, micro_usd, TODAY)
+    room = ours.affordable_output("claude-sonnet-5-5", 1_500, micro_usd, TODAY)
 
     assert room == max(0, (micro_usd - 6_000) // 10)
-    assert not room or ours.worst("claude-sonnet-5-5", 1_500, room, TODAY) <= micro_usd
+    assert not room or ours.worst_cost("claude-sonnet-5-5", 1_500, room, TODAY) <= micro_usd
 
 
 def test_every_line_of_ours_names_its_day_and_its_source():
-    lines = OURS.read_text().splitlines()[1:]
+    listed = prices._read_file(OURS)
 
-    assert all(prices._parsed(dict(zip(COLUMNS, line.split(",", 10), strict=True)), "").source for line in lines)
+    assert listed
+    assert [price.model for price in listed if not price.source] == []
 
 
 def test_an_operators_prices_stand_in_for_ours(listed):
@@ -144,7 +139,15 @@ def test_an_operators_prices_stand_in_for_ours(listed):
         ([f"x,2026-11-01,0,{HIGHEST + 1},5,1,2,0.1,0.5,10,s"], "`10001` is not."),
         (["x,soon,0,1,5,1,2,0.1,0.5,10,s"], "line 2: since is a day such as 2026-11-20; `soon` is not."),
         (["x,2026-11-01,all,1,5,1,2,0.1,0.5,10,s"], "line 2: above is a number of tokens; `all` is not."),
+        (["x,20261101T00,0,1,5,1,2,0.1,0.5,10,s"], "line 2: since is a day such as 2026-11-20; `20261101T00` is not."),
+        (["x,1699920000,0,1,5,1,2,0.1,0.5,10,s"], "line 2: since is a day such as 2026-11-20; `1699920000` is not."),
+        (["x,2026-11-01,1_000,1,5,1,2,0.1,0.5,10,s"], "line 2: above is a number of tokens; `1_000` is not."),
+        (["x,2026-11-01,-1,1,5,1,2,0.1,0.5,10,s"], "line 2: above is a number of tokens; `-1` is not."),
+        ([f"x,2026-11-01,{'9' * 5000},1,5,1,2,0.1,0.5,10,s"], "line 2: above is a number of tokens; `999"),
+        (["x,2026-11-01,0,,5,1,2,0.1,0.5,10,s"], "line 2: input is an amount of US dollars such as 2.50; `` is not."),
+        (["x,2026-11-01,0,Infinity,5,1,2,0.1,0.5,10,s"], "2.50; `Infinity` is not."),
         ([",2026-11-01,0,1,5,1,2,0.1,0.5,10,s"], "line 2: the model is missing."),
+        ([" ,2026-11-01,0,1,5,1,2,0.1,0.5,10,s"], "line 2: the model is missing."),
         (["x,2026-11-01,0,1,5"], "line 2: it must have 11 values."),
         (["x,2026-11-01,0,1,5,1,2,0.1,0.5,10,s,t"], "line 2: it must have 11 values."),
         (["x,2026-11-01,9,1,5,1,2,0.1,0.5,10,s"], "x has no line with above 0 since 2026-11-01."),
@@ -171,7 +174,7 @@ def test_a_file_that_can_t_be_read_is_named(tmp_path, content):
         path.write_bytes(content)
 
     with pytest.raises(SettingsError, match=r"CONFAB_PRICES: .*prices\.csv can't be read"):
-        prices.read(str(path))
+        prices.read_prices(str(path))
 
 
 def test_parts_of_a_micro_dollar_are_rounded_up(listed):

@@ -7,7 +7,17 @@ from dataclasses import replace
 
 import pytest
 
-from core.billing.reports import LINES, UsageReport, account, as_csv, as_json, bars, notes, shortened, table
+from core.billing.reports import (
+    LINES,
+    UsageReport,
+    build_report,
+    describe_caveats,
+    export_csv,
+    export_json,
+    render_bars,
+    render_table,
+    shorten_report,
+)
 from core.billing.usage import UsageRow
 from core.domain.usage import Usage
 
@@ -22,7 +32,7 @@ def quarter(at: str, micro_usd: int = 1) -> UsageRow:
 
 
 def test_a_table_has_a_line_each_with_names_and_one_of_totals():
-    assert table(FOUND, {"U1": "Ada"}).splitlines() == [
+    assert render_table(FOUND, {"U1": "Ada"}).splitlines() == [
         "| person | requests | read | written | cached | cost | saved |",
         "| --- | --: | --: | --: | --: | --: | --: |",
         "| Ada | 3 | 100 | 50 | 30 % | $1.25 | $0.2500 |",
@@ -32,18 +42,18 @@ def test_a_table_has_a_line_each_with_names_and_one_of_totals():
 
 
 def test_one_line_needs_no_totals():
-    assert len(table(replace(FOUND, lines=(ADA,)), {}).splitlines()) == 3
+    assert len(render_table(replace(FOUND, lines=(ADA,)), {}).splitlines()) == 3
 
 
 def test_what_read_nothing_has_no_share_of_the_cache():
-    assert table(UsageReport("", "model", (UsageRow("m", 1, 0, Usage()),)), {}).splitlines()[2] == (
+    assert render_table(UsageReport("", "model", (UsageRow("m", 1, 0, Usage()),)), {}).splitlines()[2] == (
         "| m | 1 | 0 | 0 |  | $0.00 | $0.00 |"
     )
 
 
 @pytest.mark.parametrize("name", ["a | b", "a\n|\nb", "a `|` b"])
 def test_no_name_breaks_the_table(name):
-    (line,) = table(replace(FOUND, lines=(ADA,)), {"U1": name}).splitlines()[2:]
+    (line,) = render_table(replace(FOUND, lines=(ADA,)), {"U1": name}).splitlines()[2:]
 
     assert (line.count("|"), line.count("`")) == (8, 0)
 
@@ -51,7 +61,7 @@ def test_no_name_breaks_the_table(name):
 def test_bars_are_as_long_as_their_costs_to_an_eighth():
     lines = tuple(UsageRow(name, 1, 0, USAGE, cost) for name, cost in [("a", 2400), ("b", 1250), ("ccc", 12), ("d", 0)])
 
-    assert bars(UsageReport("", "model", lines), {"a": "日本"}).splitlines() == [
+    assert render_bars(UsageReport("", "model", lines), {"a": "日本"}).splitlines() == [
         "model                                 cost",
         "-----  ------------------------  ---------",
         "日本   ████████████████████████    $0.0024",
@@ -62,14 +72,14 @@ def test_bars_are_as_long_as_their_costs_to_an_eighth():
 
 
 def test_where_nothing_cost_anything_no_bar_is_drawn():
-    assert "█" not in bars(UsageReport("", "model", (UsageRow("a", 1, 0, USAGE),)), {})
+    assert "█" not in render_bars(UsageReport("", "model", (UsageRow("a", 1, 0, USAGE),)), {})
 
 
 def test_the_dearest_come_first_then_the_longest_then_by_name():
     lines = [UsageRow("b", 1, 0, USAGE, 5), UsageRow("c", 1, 0, USAGE, 9), UsageRow("a", 1, 0, USAGE, 5)]
     long = UsageRow("z", 1, 0, Usage(1000), 5)
 
-    assert [line.group for line in account("", "person", [*lines, long], "UTC").lines] == ["c", "z", "a", "b"]
+    assert [line.group for line in build_report("", "person", [*lines, long], "UTC").lines] == ["c", "z", "a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +94,7 @@ def test_the_dearest_come_first_then_the_longest_then_by_name():
     ids=["UTC", "45 minutes off", "west", "a day of 23 hours", "a day of 25 hours"],
 )
 def test_a_day_is_from_midnight_to_midnight_where_people_live(zone, quarters, days):
-    found = account("", "day", [quarter(at) for at in quarters], zone)
+    found = build_report("", "day", [quarter(at) for at in quarters], zone)
 
     assert [line.group for line in found.lines] == days
     assert (found.total.requests, found.total.micro_usd) == (len(quarters), len(quarters))
@@ -93,30 +103,30 @@ def test_a_day_is_from_midnight_to_midnight_where_people_live(zone, quarters, da
 def test_days_stay_in_their_order_whatever_they_cost_and_are_never_summed_up():
     quarters = [quarter(f"2026-11-{day:02}T12:00", 100 - day) for day in range(1, 31)]
 
-    found = account("", "day", quarters, "UTC")
+    found = build_report("", "day", quarters, "UTC")
 
-    assert shortened(found) == found
+    assert shorten_report(found) == found
     assert [line.group for line in found.lines][:2] == ["2026-11-01", "2026-11-02"]
 
 
 def test_what_would_be_too_long_ends_with_the_sum_of_the_others():
     lines = [UsageRow(f"U{number:02}", 1, 0, USAGE, 100 - number) for number in range(LINES + 3)]
-    found = account("", "person", lines, "UTC")
+    found = build_report("", "person", lines, "UTC")
 
-    short = shortened(found)
+    short = shorten_report(found)
 
     assert [line.group for line in short.lines][-2:] == ["U11", "3 others"]
     assert (short.total, len(short.lines)) == (found.total, LINES + 1)
 
 
 def test_an_account_that_fits_is_not_shortened():
-    found = account("", "person", [UsageRow(f"U{number}", 1, 0, USAGE) for number in range(LINES)], "UTC")
+    found = build_report("", "person", [UsageRow(f"U{number}", 1, 0, USAGE) for number in range(LINES)], "UTC")
 
-    assert shortened(found) == found
+    assert shorten_report(found) == found
 
 
 def test_a_spreadsheet_reads_the_file_by_ids_and_to_the_micro_dollar():
-    rows = list(csv.DictReader(io.StringIO(as_csv([FOUND, replace(FOUND, workspace="discord:1")]).decode())))
+    rows = list(csv.DictReader(io.StringIO(export_csv([FOUND, replace(FOUND, workspace="discord:1")]).decode())))
 
     assert [(row["workspace"], row["person"], row["usd"], row["saved_usd"]) for row in rows] == [
         ("slack:T024", "U1", "1.250000", "0.250000"),
@@ -128,14 +138,14 @@ def test_a_spreadsheet_reads_the_file_by_ids_and_to_the_micro_dollar():
 
 
 def test_a_file_of_nothing_still_names_its_columns():
-    assert as_csv([replace(FOUND, lines=())]).decode().splitlines() == [
+    assert export_csv([replace(FOUND, lines=())]).decode().splitlines() == [
         "workspace,person,requests,died,unpriced,input,output,thinking,cache_read,cache_write_5m,cache_write_1h,"
         "web_searches,usd,saved_usd"
     ]
 
 
 def test_the_same_comes_as_json():
-    (found,) = json.loads(as_json([replace(FOUND, lines=(ADA,))]))
+    (found,) = json.loads(export_json([replace(FOUND, lines=(ADA,))]))
 
     assert found == {
         "title": "This channel",
@@ -164,7 +174,7 @@ def test_notes_say_what_the_numbers_do_not():
     whole = UsageRow("all", 9, 2, USAGE, 5, 0, 3)
     misses = [UsageRow("", 4, 0, USAGE), UsageRow("expired", 2, 0, USAGE), UsageRow("new", 1000, 0, USAGE)]
 
-    assert notes(whole, misses) == (
+    assert describe_caveats(whole, misses) == (
         "2 stopped before their cost was known and stand at the most they can have cost. "
         "Of models without a price, and so not in the costs: 3. "
         "Requests that found less in the cache than the last one left, by reason: expired 2, new 1,000."
@@ -172,4 +182,4 @@ def test_notes_say_what_the_numbers_do_not():
 
 
 def test_where_there_is_nothing_to_note_nothing_is_said():
-    assert notes(ADA, [UsageRow("", 3, 0, USAGE)]) == ""
+    assert describe_caveats(ADA, [UsageRow("", 3, 0, USAGE)]) == ""

@@ -9,7 +9,7 @@ from core.claude.prompt_cache import PromptCacheTracker
 from core.domain.models import Model
 from core.domain.personas import Persona
 from core.domain.usage import Usage
-from core.prompting.request import FRAME, Request, request
+from core.prompting.request import FRAME, Request, build_request
 from core.prompting.turns import Turn
 from tests.support.talk import KEY, at, thread
 
@@ -21,7 +21,7 @@ WRITTEN = Usage(input=5, cache_write_1h=600)
 def completions(*texts: str, persona: Persona = PERSONA, model: Model = MODEL) -> Request:
     """A request whose turns alternate."""
     turns = [Turn(("assistant" if number % 2 else "user"), text, ()) for number, text in enumerate(texts)]
-    return request(persona, turns, model, "1h")
+    return build_request(persona, turns, model, "1h")
 
 
 FIRST = completions("one")

@@ -1,9 +1,9 @@
-"""Patience with Claude: how long, how often, and what people are told."""
+"""Retry policy: how long and how often Claude is asked again, and what people are told."""
 
 import pytest
 
 from core.claude.errors import ClaudeError
-from core.claude.retry import BOUND, COSTLY, NOTES, SILENT, RetryPolicy
+from core.claude.retry import BOUND, COSTLY, NOTES, SILENT, Backoff, RetryPolicy
 
 
 class Asked:
@@ -13,12 +13,18 @@ class Asked:
         self.now = 50.0
         self.told: list[tuple[float, str]] = []
         self.pauses: list[float] = []
-        self.retry_policy = RetryPolicy(lambda: self.now, another, lambda note: self.told.append((self.now - 50, note)))
+        self.retry_policy = RetryPolicy(lambda: self.now, another)
+
+    def note(self, pause: Backoff) -> float:
+        """The seconds of a pause, and what is told of it."""
+        if pause.note:
+            self.told.append((self.now - 50, pause.note))
+        return pause.seconds
 
     def until_given_up(self, trouble: ClaudeError) -> ClaudeError:
         with pytest.raises(ClaudeError) as raised:
             while True:
-                self.pauses.append(self.retry_policy.pause(trouble))
+                self.pauses.append(self.note(self.retry_policy.back_off(trouble)))
                 self.now += self.pauses[-1]
         return raised.value
 
@@ -61,9 +67,9 @@ def test_what_is_of_no_use_is_not_tried_again(hopeless):
 def test_the_apis_word_is_a_pause_but_never_a_shorter_one_than_ours():
     asked = Asked()
 
-    assert asked.retry_policy.pause(trouble(retry_after=40.0)) == 40.0
-    assert asked.retry_policy.pause(trouble(retry_after=0.0)) >= 2.0
-    assert asked.retry_policy.pause(trouble(retry_after=-9.0)) >= 4.0
+    assert asked.retry_policy.back_off(trouble(retry_after=40.0)).seconds == 40.0
+    assert asked.retry_policy.back_off(trouble(retry_after=0.0)).seconds >= 2.0
+    assert asked.retry_policy.back_off(trouble(retry_after=-9.0)).seconds >= 4.0
 
 
 def test_where_another_model_could_answer_it_is_asked_soon():
@@ -82,5 +88,4 @@ def test_where_another_model_could_answer_nobody_waits_for_an_open_circuit():
 def test_another_model_is_no_help_where_claude_cannot_be_reached():
     asked = Asked(another=True)
 
-    assert asked.retry_policy.wait(trouble("unreachable"), 6.0) == 6.0
-    assert asked.told == [(0.0, NOTES["unreachable"])]
+    assert asked.retry_policy.wait(trouble("unreachable"), 6.0) == Backoff(6.0, NOTES["unreachable"])

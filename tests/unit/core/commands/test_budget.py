@@ -1,7 +1,4 @@
-"""Budgets: when they renew, how they are told, and `budget set`, `budget show`, `budget clear`.
-
-What is tried stands in `core.billing.budgets`, `core.domain.time_zones` and `core.commands.budget`.
-"""
+"""`budget set`, `budget show` and `budget clear`."""
 
 import asyncio
 from dataclasses import replace
@@ -9,23 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from core.billing.budgets import (
-    Budget,
-    Budgets,
-    BudgetStatus,
-    Period,
-    began,
-    dollars,
-    refused,
-    renews,
-    unpriced,
-    until,
-    warning,
-)
+from core.billing.budgets import Period
 from core.billing.usage import PlannedRequest, Reservation, Scope
 from core.commands import TABLE
-from core.commands.registry import CommandContext, Invocation, UsageError, find, run, values
-from core.domain import time_zones as zones
+from core.commands.registry import CommandContext, Invocation, UsageError, find_command, parse_values, run_command
 from core.domain.messages import Question, Rank, ThreadKey
 from core.domain.models import Model
 from core.domain.personas import Persona
@@ -34,136 +18,6 @@ from tests.fakes.board import Board
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)  # a Friday
 KEY = ThreadKey("board:w1", "c1", "t1")
-CHANNEL = Budget(Scope("board:w1", "c1"), Period.MONTH, 25_000_000, "UTC", "U1", NOW, 1)
-STANDING = BudgetStatus(CHANNEL, 24_000_000, datetime(2026, 12, 1, tzinfo=UTC))
-
-
-@pytest.mark.parametrize("name", ["UTC", "Europe/Berlin", "Asia/Kathmandu", "America/Argentina/Buenos_Aires"])
-def test_a_time_zone_of_the_tz_database_is_known(name):
-    assert zones.known(name)
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["", "Berlin", "Europe", "europe/../Berlin", "/etc/passwd", "../../etc/passwd", "UTC+1", "a\x00b", "x" * 300],
-)
-def test_what_is_no_time_zone_is_not_known(name):
-    assert not zones.known(name)
-
-
-@pytest.mark.parametrize(
-    ("period", "now", "zone", "first", "last"),
-    [
-        (Period.DAY, "2026-11-20T12:00", "UTC", "2026-11-20T00:00+00:00", "2026-11-21T00:00+00:00"),
-        (Period.DAY, "2026-11-20T00:00", "UTC", "2026-11-20T00:00+00:00", "2026-11-21T00:00+00:00"),
-        (Period.WEEK, "2026-11-22T23:59", "UTC", "2026-11-16T00:00+00:00", "2026-11-23T00:00+00:00"),
-        (Period.WEEK, "2026-11-16T00:00", "UTC", "2026-11-16T00:00+00:00", "2026-11-23T00:00+00:00"),
-        (Period.MONTH, "2026-12-31T23:59", "UTC", "2026-12-01T00:00+00:00", "2027-01-01T00:00+00:00"),
-        (Period.MONTH, "2028-02-29T12:00", "UTC", "2028-02-01T00:00+00:00", "2028-03-01T00:00+00:00"),
-        (Period.DAY, "2026-11-20T18:15", "Asia/Kathmandu", "2026-11-21T00:00+05:45", "2026-11-22T00:00+05:45"),
-        (Period.DAY, "2026-03-29T12:00", "Europe/Berlin", "2026-03-29T00:00+01:00", "2026-03-30T00:00+02:00"),
-        (Period.DAY, "2026-10-25T12:00", "Europe/Berlin", "2026-10-25T00:00+02:00", "2026-10-26T00:00+01:00"),
-        (Period.WEEK, "2026-10-25T12:00", "Europe/Berlin", "2026-10-19T00:00+02:00", "2026-10-26T00:00+01:00"),
-        (Period.MONTH, "2026-10-31T23:30", "Europe/Berlin", "2026-11-01T00:00+01:00", "2026-12-01T00:00+01:00"),
-        (Period.MONTH, "2026-10-31T22:30", "Europe/Berlin", "2026-10-01T00:00+02:00", "2026-11-01T00:00+01:00"),
-    ],
-)
-def test_a_period_is_from_midnight_to_midnight_where_people_live(period, now, zone, first, last):
-    moment = datetime.fromisoformat(now).replace(tzinfo=UTC)
-
-    found = [one(period, moment, zone).isoformat(timespec="minutes") for one in (began, renews)]
-
-    assert found == [first, last]
-
-
-@pytest.mark.parametrize(
-    ("micro_usd", "words"),
-    [
-        (0, "$0.00"),
-        (15, "$0.000015"),
-        (99, "$0.000099"),
-        (100, "$0.0001"),
-        (4_200, "$0.0042"),
-        (999_949, "$0.9999"),
-        (1_000_000, "$1.00"),
-        (12_500_000, "$12.50"),
-        (1_234_567_890_000, "$1,234,567.89"),
-        (-12, "-$0.000012"),
-        (-2_000_000, "-$2.00"),
-    ],
-)
-def test_dollars_have_as_many_digits_as_say_something(micro_usd, words):
-    assert dollars(micro_usd) == words
-
-
-def test_what_is_left_is_never_less_than_nothing_and_a_budget_of_nothing_is_used_up():
-    over = BudgetStatus(replace(CHANNEL, micro_usd=100), 150, NOW)
-    none = BudgetStatus(replace(CHANNEL, micro_usd=0), 0, NOW)
-
-    assert [(one.limit, one.left, one.percent) for one in (STANDING, over, none)] == [
-        (25_000_000, 1_000_000, 96),
-        (100, 0, 150),
-        (0, 0, 100),
-    ]
-
-
-def test_a_refusal_names_the_budget_what_is_left_until_when_and_who_can_raise_it():
-    assert refused(STANDING, 1_500_000) == (
-        "I can't ask Claude just now: of this channel's budget of $25.00 a month $1.00 is left, and this may cost "
-        "$1.50. It renews on Tuesday, 1 December, 00:00 (UTC). Whoever manages this channel can raise it with "
-        "`budget set`."
-    )
-
-
-@pytest.mark.parametrize(
-    ("scope", "whose", "who"),
-    [
-        (Scope("board:w1"), "this workspace's", "the whole workspace"),
-        (Scope("board:w1", person="U1"), "your", "the whole workspace"),
-        (Scope("board:w1", "c1"), "this channel's", "this channel"),
-    ],
-    ids=["the workspace's", "a person's", "a channel's"],
-)
-def test_a_refusal_of_a_used_up_budget_says_whose_it_is(scope, whose, who):
-    spent = BudgetStatus(replace(CHANNEL, scope=scope), 25_000_000, STANDING.renews)
-
-    assert f"of {whose} budget of $25.00 a month nothing is left, and" in refused(spent, 1)
-    assert f"Whoever manages {who} can raise it" in refused(spent, 1)
-
-
-def test_a_model_without_a_price_is_refused_where_a_budget_holds():
-    assert unpriced(STANDING, "claude-next") == (
-        "I can't ask `claude-next` here: this channel's budget of $25.00 a month holds, and I know no price of that "
-        "model. Whoever runs this bot can add it to the file that CONFAB_PRICES names."
-    )
-
-
-@pytest.mark.parametrize(
-    ("scope", "whose"),
-    [
-        (Scope("board:w1"), "the workspace's"),
-        (Scope("board:w1", person="U1"), "<@U1>'s"),
-        (Scope("board:w1", "c1"), "<#c1>'s"),
-    ],
-    ids=["the workspace's", "a person's", "a channel's"],
-)
-def test_a_warning_names_whose_budget_it_is_for_those_who_read_it_elsewhere(scope, whose):
-    assert warning(replace(STANDING, budget=replace(CHANNEL, scope=scope))) == (
-        f"96 % of {whose} budget of $25.00 a month is used: $24.00 of $25.00. It renews on Tuesday, 1 December, "
-        "00:00 (UTC). Once it is used up I refuse questions; `budget set` raises it."
-    )
-
-
-def test_the_renewal_is_told_in_the_workspaces_time():
-    budget = replace(CHANNEL, zone="Asia/Kathmandu")
-
-    assert until(BudgetStatus(budget, 0, renews(Period.MONTH, NOW, "Asia/Kathmandu"))) == (
-        "Tuesday, 1 December, 00:00 (Asia/Kathmandu)"
-    )
-
-
-def test_the_zone_is_that_of_the_newest_change():
-    assert [Budgets().zone, Budgets((), (replace(CHANNEL, zone="Asia/Tokyo"), CHANNEL)).zone] == [None, "Asia/Tokyo"]
 
 
 @pytest.fixture
@@ -188,20 +42,20 @@ def give(board, store):
     async def compose(question, surface) -> None:
         return None
 
-    desk = CommandContext(store, Persona(model="new"), lambda: NOW, model, compose, TABLE, "Europe/Berlin")
+    context = CommandContext(store, Persona(model="new"), lambda: NOW, model, compose, TABLE, "Europe/Berlin")
 
     async def given(line: str, person: str = "U1", key: ThreadKey = KEY) -> str:
         question = Question(key, "k1", person, NOW, command=line)
-        row, rest = find(TABLE, line)
-        call = Invocation(question, values(row, rest, {}), await board.surface(question), desk)
-        return (await run(row, call)).text
+        row, rest = find_command(TABLE, line)
+        call = Invocation(question, parse_values(row, rest, {}), await board.surface(question), context)
+        return (await run_command(row, call)).text
 
     return given
 
 
 async def in_force(store) -> dict[tuple[Scope, Period], int]:
     held = await store.ledger.budgets("board:w1", NOW)
-    return {(one.budget.scope, one.budget.period): one.limit for one in held.standings}
+    return {(one.budget.scope, one.budget.period): one.limit for one in held.statuses}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 
 from core.commands import TABLE
-from core.commands.registry import Command, Parameter, ParameterKind, UsageError, find, missing, usage, values
+from core.commands.registry import (
+    Command,
+    Parameter,
+    ParameterKind,
+    UsageError,
+    find_command,
+    find_missing_text,
+    format_usage,
+    parse_values,
+)
 from core.domain.messages import CommandResult, Rank
 
 
@@ -22,7 +31,7 @@ ROW = Command(
         Parameter("amount", ParameterKind.MONEY, "US dollars", required=True),
         Parameter("per", ParameterKind.CHOICE, "period", choices=("day", "week")),
         Parameter("days", ParameterKind.NUMBER, "how many"),
-        Parameter("since", ParameterKind.DATE, "a date"),
+        Parameter("since", ParameterKind.TEXT, "a date"),
     ),
 )
 
@@ -42,7 +51,7 @@ def words(row: Command) -> str:
     ],
 )
 def test_a_command_is_found_by_its_words(line, found, rest):
-    row, left = find(TABLE, line)
+    row, left = find_command(TABLE, line)
 
     assert (row.words, left) == (found, rest)
 
@@ -60,7 +69,7 @@ def test_a_command_is_found_by_its_words(line, found, rest):
 )
 def test_an_unknown_command_is_answered_with_the_nearest(line, sentence):
     with pytest.raises(UsageError) as raised:
-        find(TABLE, line)
+        find_command(TABLE, line)
 
     assert str(raised.value).startswith(sentence)
 
@@ -77,21 +86,21 @@ def test_an_unknown_command_is_answered_with_the_nearest(line, sentence):
     ],
 )
 def test_values_are_named_first_and_the_rest_is_the_text(rest, read):
-    assert values(ROW, rest, {}) == read
+    assert parse_values(ROW, rest, {}) == read
 
 
 def test_values_given_by_a_form_are_taken_as_they_are():
-    assert values(ROW, "", {"amount": " 5 ", "per": ""}) == {"amount": "5"}
+    assert parse_values(ROW, "", {"amount": " 5 ", "per": ""}) == {"amount": "5"}
 
 
 def test_what_is_given_beside_a_line_adds_to_it():
-    assert values(ROW, "per=day", {"amount": "5"}) == {"per": "day", "amount": "5"}
+    assert parse_values(ROW, "per=day", {"amount": "5"}) == {"per": "day", "amount": "5"}
 
 
 def test_a_system_prompt_may_hold_equal_signs_and_quotes():
-    row, rest = find(TABLE, 'persona set where=workspace Say x="1" when=asked')
+    row, rest = find_command(TABLE, 'persona set where=workspace Say x="1" when=asked')
 
-    assert values(row, rest, {}) == {"where": "workspace", "text": 'Say x="1" when=asked'}
+    assert parse_values(row, rest, {}) == {"where": "workspace", "text": 'Say x="1" when=asked'}
 
 
 @pytest.mark.parametrize(
@@ -108,19 +117,18 @@ def test_a_system_prompt_may_hold_equal_signs_and_quotes():
         ("per=year 5", "per is one of day, week; `year` is not."),
         ("days=-1 5", "days is a whole number; `-1` is not."),
         ("days=٣ 5", "days is a whole number; `٣` is not."),
-        ("since=tomorrow 5", "since is a date such as 2026-11-30; `tomorrow` is not."),
     ],
 )
 def test_a_wrong_value_is_refused_by_name_with_what_would_do(rest, sentence):
     with pytest.raises(UsageError) as raised:
-        values(ROW, rest, {})
+        parse_values(ROW, rest, {})
 
     assert str(raised.value) == sentence
 
 
 def test_words_that_a_command_does_not_take_are_refused():
     with pytest.raises(UsageError, match="`help` does not take `me`. Like this: `help`"):
-        values(*find(TABLE, "help me"), {})
+        parse_values(*find_command(TABLE, "help me"), {})
 
 
 @pytest.mark.parametrize(
@@ -137,14 +145,14 @@ def test_words_that_a_command_does_not_take_are_refused():
     ],
 )
 def test_a_long_text_that_is_missing_is_asked_for(line, given, asked):
-    needed = missing(TABLE, line, given)
+    needed = find_missing_text(TABLE, line, given)
 
     assert (needed and needed[1].name) == asked
 
 
 def test_usage_shows_what_is_needed_and_what_may_be_left_out():
-    assert usage(find(TABLE, "persona set")[0]) == "persona set TEXT [where=channel|workspace]"
-    assert usage(find(TABLE, "forget")[0]) == "forget"
+    assert format_usage(find_command(TABLE, "persona set")[0]) == "persona set TEXT [where=channel|workspace]"
+    assert format_usage(find_command(TABLE, "forget")[0]) == "forget"
 
 
 @pytest.mark.parametrize(
@@ -159,10 +167,11 @@ def test_usage_shows_what_is_needed_and_what_may_be_left_out():
     ],
 )
 def test_what_is_not_the_channels_is_told_to_its_giver_alone(line, given, whispers):
-    assert find(TABLE, line)[0].whispers(given) is whispers
+    assert find_command(TABLE, line)[0].whispers(given) is whispers
 
 
 def test_every_command_fits_both_platforms():
+    assert TABLE
     for row in TABLE:
         assert 1 <= len(row.words.split()) <= 2
         assert row.words == row.words.lower()

@@ -11,7 +11,7 @@ import pytest
 from core.billing.budgets import Budget, Period
 from core.billing.usage import PlannedRequest, Reservation, Scope, Settlement
 from core.commands import TABLE
-from core.commands.registry import CommandContext, Invocation, UsageError, find, run, values
+from core.commands.registry import CommandContext, Invocation, UsageError, find_command, parse_values, run_command
 from core.domain.messages import CommandResult, Question, Rank, ThreadKey
 from core.domain.models import Model
 from core.domain.personas import Persona
@@ -47,12 +47,14 @@ def give(board, store):
     async def compose(question, surface) -> None:
         return None
 
-    desk = CommandContext(store, Persona(model="new"), lambda: NOW, model, compose, TABLE, "UTC")
+    context = CommandContext(store, Persona(model="new"), lambda: NOW, model, compose, TABLE, "UTC")
 
     async def given(line: str, person: str = "U1", key: ThreadKey = KEY) -> CommandResult:
         question = Question(key, "k1", person, NOW, command=line)
-        row, rest = find(TABLE, line)
-        return await run(row, Invocation(question, values(row, rest, {}), await board.surface(question), desk))
+        row, rest = find_command(TABLE, line)
+        return await run_command(
+            row, Invocation(question, parse_values(row, rest, {}), await board.surface(question), context)
+        )
 
     return given
 

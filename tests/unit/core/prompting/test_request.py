@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from core.domain.models import Model
 from core.domain.personas import Persona
-from core.prompting.request import HOUSE, Block, Unsuited, check, continued, request
+from core.prompting.request import HOUSE, Block, build_request, continue_request
 from core.prompting.turns import Turn
 
 TURNS = [Turn("user", "Ada: a", ("1",)), Turn("assistant", "x", ("2",)), Turn("user", "Bob: b", ("3",))]
@@ -18,7 +18,7 @@ BARE = Model("bare")
 
 
 def test_a_request_is_system_prompt_turns_and_two_breakpoints():
-    made = request(Persona(system="Be brief.", max_tokens=1000), TURNS, NEW, "1h")
+    made = build_request(Persona(system="Be brief.", max_tokens=1000), TURNS, NEW, "1h")
 
     mark = {"type": "ephemeral", "ttl": "1h"}
     assert made.body == {
@@ -47,7 +47,7 @@ def test_a_request_is_system_prompt_turns_and_two_breakpoints():
 
 
 def test_without_a_persona_the_house_has_the_breakpoint():
-    made = request(Persona(), TURNS, NEW, "5m")
+    made = build_request(Persona(), TURNS, NEW, "5m")
 
     mark = {"type": "ephemeral", "ttl": "5m"}
     assert made.body["system"] == [{"type": "text", "text": HOUSE, "cache_control": mark}]
@@ -82,7 +82,7 @@ def test_without_a_persona_the_house_has_the_breakpoint():
     ],
 )
 def test_only_what_a_model_takes_is_sent(persona, model, sent):
-    body = request(persona, TURNS, model, "1h").body
+    body = build_request(persona, TURNS, model, "1h").body
 
     usual = {"model": model.id, "max_tokens": 8192}
     extra = {name: value for name, value in body.items() if name not in {"system", "messages", "cache_control"}}
@@ -90,39 +90,14 @@ def test_only_what_a_model_takes_is_sent(persona, model, sent):
 
 
 def test_a_temperature_goes_under_the_api_version_that_takes_it():
-    assert request(Persona(temperature=0.2), TURNS, OLD, "1h").headers == {"anthropic-version": "2023-06-01"}
-
-
-@pytest.mark.parametrize(
-    ("persona", "model", "advice"),
-    [
-        (Persona(effort="max"), NEW, "new does not take effort `max`; it has low, high."),
-        (Persona(effort="low"), OLD, "old does not take effort `low`; it has no effort levels."),
-        (Persona(thinking="enabled"), NEW, "new does not take thinking `enabled`; it takes adaptive, disabled."),
-        (Persona(temperature=1.0), NEW, "new no longer takes a temperature. Use effort instead"),
-        (Persona(temperature=1.0, thinking="enabled"), OLD, "A temperature and thinking exclude each other"),
-        (Persona(max_tokens=65_000), OLD, "old writes at most 64,000 tokens."),
-    ],
-)
-def test_a_persona_that_its_model_cannot_follow_is_refused_with_advice(persona, model, advice):
-    with pytest.raises(Unsuited, match=advice.split(".", maxsplit=1)[0]):
-        check(persona, model)
-
-
-@pytest.mark.parametrize("model", [NEW, OLD, BARE], ids=lambda model: model.id)
-def test_a_persona_of_words_suits_every_model(model):
-    check(Persona(system="Be brief."), model)
-
-
-def test_a_model_that_is_not_known_is_given_the_benefit_of_doubt():
-    check(Persona(effort="max", thinking="enabled"), BARE)
+    assert build_request(Persona(temperature=0.2), TURNS, OLD, "1h").headers == {"anthropic-version": "2023-06-01"}
 
 
 def test_after_a_pause_what_came_goes_back_as_it_was():
-    made = request(Persona(), TURNS, NEW, "1h")
+    made = build_request(Persona(), TURNS, NEW, "1h")
     content = [{"type": "text", "text": "so far"}]
 
-    more = continued(made, content)
+    more = continue_request(made, content)
 
     assert more.body["messages"] == [*made.body["messages"], {"role": "assistant", "content": content}]
     assert (more.last, more.model) == (made.last, made.model)
@@ -130,12 +105,12 @@ def test_after_a_pause_what_came_goes_back_as_it_was():
 
 @given(st.lists(st.text(min_size=1, max_size=50), min_size=1, max_size=9), st.text(max_size=50))
 def test_the_bound_is_never_below_the_bytes_sent(texts, system):
-    made = request(Persona(system=system), [Turn("user", text) for text in texts], NEW, "1h")
+    made = build_request(Persona(system=system), [Turn("user", text) for text in texts], NEW, "1h")
 
     assert made.input_bound >= sum(len(text.encode()) for text in (*texts, system, HOUSE))
 
 
 def test_the_same_thread_makes_the_same_bytes():
-    bodies = {json.dumps(request(Persona(system="s"), TURNS, NEW, "1h").body) for _ in range(3)}
+    bodies = {json.dumps(build_request(Persona(system="s"), TURNS, NEW, "1h").body) for _ in range(3)}
 
     assert len(bodies) == 1

@@ -76,5 +76,7 @@ def grows(text: str, dialect: Dialect) -> None:
 @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
 def test_an_answer_fits_on_its_pages(answer, kind, limit):
     dialect = dialects(limit)[kind]
+    shown = pages(answer, dialect)
 
-    assert faults(pages(answer, dialect), dialect) == []
+    assert shown
+    assert faults(shown, dialect) == []

@@ -18,7 +18,7 @@ class Queue:
         self.leave: dict[str, asyncio.Event] = {}
 
     async def come(self, *names: str) -> None:
-        """`w1/c1/3` is a question of that workspace and channel."""
+        """`w1/c1/3` is a question of that workspace and channel; `w1/c1/3/ada` is Ada's."""
         for name in names:
             self.leave[name] = asyncio.Event()
             self.tasks[name] = asyncio.create_task(self._wait(name))
@@ -29,7 +29,9 @@ class Queue:
         await settle()
 
     async def _wait(self, name: str) -> None:
-        async with self.places.place(ThreadKey(*name.split("/")), lambda note: self.told.append(f"{name}: {note}")):
+        workspace, channel, thread, *person = name.split("/")
+        key, tell = ThreadKey(workspace, channel, thread), lambda note: self.told.append(f"{name}: {note}")
+        async with self.places.slot(key, "".join(person), tell):
             self.entered.append(name)
             await self.leave[name].wait()
 
@@ -94,7 +96,7 @@ async def test_who_stops_waiting_takes_no_place_and_who_is_stopped_gives_it_back
 async def test_a_place_given_to_one_who_is_stopped_at_that_moment_goes_to_the_next():
     async with queue(1) as line:
         await line.come("w1/c1/0", "w1/c1/1", "w1/c1/2")
-        line.places._leave(ThreadKey("w1", "c1", "0"))  # given to the second, who has not noticed
+        line.places._leave((("w1",), ("w1", "c1"), ("w1", "c1", "")))  # given to the second, who has not noticed
         line.tasks["w1/c1/1"].cancel()
         await settle()
 
@@ -110,3 +112,11 @@ async def test_who_waits_long_is_told_once_and_who_does_not_is_not():
         await line.go("w1/c1/0")
 
     assert line.told == [f"w1/c1/1: {NOTE}"]
+
+
+async def test_many_questions_of_one_person_keep_nobody_else_in_the_channel_waiting():
+    async with queue(3) as line:
+        await line.come(*[f"w1/c1/{number}/ada" for number in range(6)], "w1/c1/9/bob")
+        await line.go("w1/c1/0/ada")
+
+    assert line.entered == ["w1/c1/0/ada", "w1/c1/1/ada", "w1/c1/2/ada", "w1/c1/9/bob"]

@@ -5,11 +5,10 @@ from datetime import UTC, datetime
 import pytest
 from anthropic.types import ModelInfo
 
-from core.claude.client import Claude
+from core.claude.client import Claude, read_lifespan, read_model
 from core.claude.errors import ClaudeError
-from core.claude.models import described, lifespan
 from core.domain.models import Lifespan, Model
-from core.prompting.request import EFFORTS
+from core.prompting.capabilities import EFFORTS
 from tests.fakes.claude.server import ClaudeFake
 
 HAIKU = "claude-haiku-5-5"
@@ -53,8 +52,8 @@ def test_a_gateway_that_tells_little_is_believed_in_little(capabilities):
     if capabilities is not None:
         info = ModelInfo.model_construct(**{**info.__dict__, "capabilities": _Told(capabilities)})
 
-    assert described(info) == Model("m", known=bool(capabilities))
-    assert lifespan(info) == Lifespan("m", "active")
+    assert read_model(info) == Model("m", known=bool(capabilities))
+    assert read_lifespan(info) == Lifespan("m", "active")
 
 
 class _Told:

@@ -1,0 +1,63 @@
+"""Settings of Discord: its variables, and what a token and shards must look like."""
+
+import re
+from base64 import b64decode
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import NoDecode
+
+from core.domain.errors import SettingsError
+from core.settings import CommaSeparated, EnvironmentSettings, HttpUrl
+
+TOKEN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+")
+
+
+class DiscordSettings(EnvironmentSettings):
+    """All that the adapter of Discord can be told from outside."""
+
+    discord_bot_token: SecretStr | None = Field(default=None, description="The bot's token.")
+    discord_api_url: HttpUrl = Field(default="https://discord.com/api/v10", description="Discord's REST API.")
+    discord_gateway_url: str = Field(default="wss://gateway.discord.gg/", description="Discord's gateway.")
+    discord_shard_ids: Annotated[tuple[int, ...], NoDecode, CommaSeparated] = Field(
+        default=(), description="Shards that this process runs, comma-separated; unset: all."
+    )
+    discord_shard_count: int | None = Field(default=None, ge=1, description="Shards in all; unset: as Discord advises.")
+
+    @field_validator("discord_gateway_url")
+    @classmethod
+    def _check_websocket_url(cls, value: str) -> str:
+        if not value.startswith(("ws://", "wss://")):
+            raise ValueError("must begin with ws:// or wss://")
+        return value
+
+    @property
+    def token(self) -> str:
+        """The bot's token; empty if it is not set."""
+        return self.discord_bot_token.get_secret_value() if self.discord_bot_token else ""
+
+    @property
+    def configured(self) -> bool:
+        """Whether a token is set."""
+        return bool(self.token)
+
+    def check_token(self) -> None:
+        """Validate the token and the shards. Raises SettingsError, naming the variable."""
+        if not TOKEN.fullmatch(self.token):
+            raise SettingsError("DISCORD_BOT_TOKEN: a bot's token has three parts with dots between them.")
+        ids, count = self.discord_shard_ids, self.discord_shard_count
+        if ids and (count is None or not all(0 <= one < count for one in ids)):
+            raise SettingsError("DISCORD_SHARD_IDS: needs DISCORD_SHARD_COUNT, and ids from 0 to one less than it.")
+
+    def application_id(self) -> str:
+        """The application's id, which the bot's token begins with. Raises SettingsError."""
+        head = self.token.partition(".")[0]
+        try:
+            number = b64decode(head + "=" * (-len(head) % 4), validate=True).decode()
+        except ValueError:
+            number = ""
+        if not number.isdigit():
+            raise SettingsError(
+                "DISCORD_BOT_TOKEN: not set, or no bot's token. Set it, or name the application: --application ID."
+            )
+        return number

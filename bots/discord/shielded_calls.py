@@ -1,0 +1,203 @@
+"""In flight: each call of the library's runs in a task of its own, which nobody cancels while the library waits.
+
+discord.py shares locks between requests: one for all of them while a global 429 lasts, and one a bucket. A request that
+is cancelled while it holds one leaves it closed, and every later request waits for ever. So whoever is cancelled here
+leaves its call behind. A call that was not sent yet ends by itself: it is refused right before it would be.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import SimpleNamespace
+from typing import Any, TypeVar
+
+import aiohttp
+from yarl import URL
+
+from bots.discord.outbound_budget import Budget, Busy, Slot, Urgency
+from core.domain.errors import LeaseLost
+
+SECONDS = 30.0  # that Discord gets to answer us
+PARTING = 1.0  # seconds that sent requests get to end when we leave
+EXEMPT = ("/interactions/", "/webhooks/")  # Discord does not count them among a bot's 50 a second
+
+Answer = TypeVar("Answer")
+
+log = logging.getLogger(__name__)
+
+
+class Call:
+    """One call of the library's.
+
+    It is ended from outside only while aiohttp has it, between the moment when the library gives a request away and
+    the one when it gets the answer back: there the library holds no lock that it would not let go.
+    """
+
+    def __init__(self, urgency: Urgency) -> None:
+        self.urgency = urgency
+        self.abandoned = False
+        self._queued = False
+        self._sent = False
+        self._deadline: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._error: Exception | None = None
+
+    @property
+    def owed(self) -> bool:
+        """Whether a request is sent, and Discord owes us the answer."""
+        return self._deadline is not None
+
+    async def run(self, work: Callable[[], Awaitable[Answer]]) -> Answer:
+        _calling.set(self)
+        self._task = asyncio.current_task()
+        try:
+            return await work()
+        except asyncio.CancelledError:  # never asked for by whoever waits for this, and not to be taken for theirs
+            raise self._error or aiohttp.ClientConnectionError("cancelled") from None
+        finally:
+            self.settle()
+
+    async def queue(self, budget: Budget | None, seconds: float) -> Slot | None:
+        """Wait for a slot, and begin to count the seconds. Raises Busy before the first request, else TimeoutError."""
+        self.settle()
+        try:
+            if self.abandoned:
+                raise Busy
+            self._queued = True
+            slot = await budget.take(self.urgency) if budget else None
+        except Busy as late:
+            if self._sent:
+                raise TimeoutError from late
+            raise
+        finally:
+            self._queued = False
+        self._sent = True
+        self._deadline = asyncio.get_running_loop().call_later(seconds, self._end, TimeoutError())
+        return slot
+
+    def settle(self) -> None:
+        """The answer is there, or none will come."""
+        if self._deadline:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def abandon(self) -> None:
+        """Nobody waits for it any more: send nothing that is not sent."""
+        self.abandoned = True
+        if self._queued:
+            self._end(TimeoutError() if self._sent else Busy())
+
+    def _end(self, error: Exception) -> None:
+        """Let it raise `error` where it is."""
+        self._error = error
+        self._deadline = None
+        if self._task:
+            self._task.cancel()
+
+
+_calling: ContextVar[Call | None] = ContextVar("calling", default=None)
+_urgency: ContextVar[Urgency] = ContextVar("urgency", default=Urgency.NEEDED)
+
+
+@contextmanager
+def urgent(urgency: Urgency) -> Iterator[None]:
+    """How urgent the calls are that are begun here."""
+    token = _urgency.set(urgency)
+    try:
+        yield
+    finally:
+        _urgency.reset(token)
+
+
+class Inflight:
+    """All calls under way to Discord's REST, which lies below the address `api`."""
+
+    def __init__(self, api: str, budget: Budget | None = None, seconds: float = SECONDS) -> None:
+        self._base = URL(api)
+        self._budget = budget or Budget()
+        self._seconds = seconds
+        self._calls: dict[asyncio.Task[Any], Call] = {}
+        self._closed = False
+
+    async def run(self, work: Callable[[], Awaitable[Answer]], urgency: Urgency | None = None) -> Answer:
+        """What `work` returns or raises; as urgent as is said here or around it.
+
+        Raises Busy if nothing was sent, TimeoutError if Discord does not answer a request. However long the library
+        or our budget waits before one, that is not counted.
+        """
+        call = Call(_urgency.get() if urgency is None else urgency)
+        if self._closed or not self._budget.spares(call.urgency):
+            raise Busy
+        task = asyncio.create_task(call.run(work), name="call to Discord")
+        self._calls[task] = call
+        task.add_done_callback(self._ended)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            call.abandon()
+            raise
+
+    def followed(self, hooks: aiohttp.TraceConfig) -> aiohttp.TraceConfig:
+        """A session's hooks, and those that keep its requests within the budget and their time."""
+        hooks.on_request_start.append(self._start)
+        hooks.on_request_end.append(self._answer)
+        hooks.on_response_chunk_received.append(_settle)
+        hooks.on_request_exception.append(_fail)
+        return hooks
+
+    async def close(self) -> None:
+        """Send nothing more, and let what is sent end. The clients are of no use afterwards: no lock is spared."""
+        self._closed = True
+        for call in self._calls.values():
+            call.abandon()
+        owed = [task for task, call in self._calls.items() if call.owed]
+        if owed:
+            await asyncio.wait(owed, timeout=PARTING)
+        while self._calls:  # the library may sleep once more after it is cancelled
+            for task in self._calls:
+                task.cancel()
+            await asyncio.wait(set(self._calls), timeout=0.1)
+
+    async def _start(self, _session: object, context: SimpleNamespace, sent: aiohttp.TraceRequestStartParams) -> None:
+        budget = self._budget if self._counts(sent.url) else None
+        call = _calling.get()
+        if call:
+            context.slot = await call.queue(budget, self._seconds)
+        else:
+            context.slot = await budget.take(Urgency.NEEDED) if budget else None
+
+    async def _answer(self, _session: object, context: SimpleNamespace, told: aiohttp.TraceRequestEndParams) -> None:
+        """Nobody sends while everything is refused, also who is past the library's lock."""
+        _release(context)
+        headers = told.response.headers
+        if told.response.status == 429 and headers.get("X-RateLimit-Global"):
+            self._budget.close(float(headers.get("Retry-After", 1)))
+
+    def _counts(self, url: URL) -> bool:
+        """Whether Discord counts a request among a bot's."""
+        path = url.path.removeprefix(self._base.path)
+        return url.origin() == self._base.origin() and path != url.path and not path.startswith(EXEMPT)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        call = self._calls.pop(task)
+        error = None if task.cancelled() else task.exception()
+        if call.abandoned and error and not isinstance(error, Busy | LeaseLost):
+            log.warning("a request that nobody waited for any more ended with %s", type(error).__name__)
+
+
+async def _settle(_session: object, _context: SimpleNamespace, _told: object) -> None:
+    if call := _calling.get():
+        call.settle()
+
+
+async def _fail(session: object, context: SimpleNamespace, told: object) -> None:
+    _release(context)
+    await _settle(session, context, told)
+
+
+def _release(context: SimpleNamespace) -> None:
+    slot, context.slot = context.slot, None
+    if slot:
+        slot.release()

@@ -1,0 +1,75 @@
+"""Settings of Slack: its variables, and which tokens there must be."""
+
+from typing import Literal
+
+from pydantic import Field, SecretStr
+
+from core.domain.errors import SettingsError
+from core.settings import EnvironmentSettings, HttpUrl
+
+
+class SlackSettings(EnvironmentSettings):
+    """All that the adapter of Slack can be told from outside."""
+
+    slack_bot_token: SecretStr | None = Field(default=None, description="xoxb-..., from the app's page.")
+    slack_app_token: SecretStr | None = Field(default=None, description="xapp-..., for Socket Mode.")
+    slack_signing_secret: SecretStr | None = Field(default=None, description="For HTTP mode, in place of xapp-...")
+    slack_api_url: HttpUrl = Field(default="https://slack.com/api/", description="Slack's Web API.")
+    slack_streaming: Literal["auto", "edit", "final"] = Field(
+        default="auto", description="auto or edit: answers grow while Claude writes; final: they come whole."
+    )
+
+    @property
+    def bot_token(self) -> str:
+        """`xoxb-...`; empty if it is not set."""
+        return _reveal(self.slack_bot_token)
+
+    @property
+    def app_token(self) -> str:
+        """`xapp-...`; empty if it is not set."""
+        return _reveal(self.slack_app_token)
+
+    @property
+    def signing_secret(self) -> str:
+        """The secret of HTTP mode; empty if it is not set."""
+        return _reveal(self.slack_signing_secret)
+
+    @property
+    def configured(self) -> bool:
+        """Whether any token is set."""
+        return bool(self.bot_token or self.app_token or self.signing_secret)
+
+    def check_tokens(self, port: int | None) -> None:
+        """Validate the tokens together; `port` is the HTTP server's.
+
+        Raises SettingsError, naming the variable, for tokens that are mixed up or do not make a connection.
+        """
+        if not self.bot_token.startswith("xoxb-"):
+            raise SettingsError(
+                f"SLACK_BOT_TOKEN: {_explain_token(self.bot_token, 'xoxb-')} "
+                "It stands on the app's page, under OAuth & Permissions."
+            )
+        if self.app_token and not self.app_token.startswith("xapp-"):
+            raise SettingsError(
+                f"SLACK_APP_TOKEN: {_explain_token(self.app_token, 'xapp-')} "
+                "It stands on the app's page, under Basic Information."
+            )
+        if not (self.app_token or self.signing_secret):
+            raise SettingsError(
+                "SLACK_APP_TOKEN: not set. It begins with xapp-. For HTTP mode set SLACK_SIGNING_SECRET instead."
+            )
+        if not self.app_token and port is None:
+            raise SettingsError("CONFAB_HTTP_PORT: not set. HTTP mode needs the port that Slack's requests arrive at.")
+
+
+def _reveal(secret: SecretStr | None) -> str:
+    return secret.get_secret_value() if secret else ""
+
+
+def _explain_token(token: str, beginning: str) -> str:
+    """What is wrong with a token, without a character of it."""
+    if not token:
+        return f"not set. It begins with {beginning}."
+    others = {"xapp-": "SLACK_APP_TOKEN", "xoxb-": "SLACK_BOT_TOKEN", "xoxp-": "no variable: it is a person's"}
+    known = next((variable for start, variable in others.items() if token.startswith(start)), None)
+    return f"must begin with {beginning}." + (f" What it holds belongs in {known}." if known else "")

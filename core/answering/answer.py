@@ -1,0 +1,102 @@
+"""An answer to a question: the final text, how it came about, and the sentences that we put in Claude's place."""
+
+import logging
+import secrets
+from dataclasses import dataclass
+
+from core.claude.client import Completion
+from core.claude.errors import ClaudeError
+from core.commands.registry import UsageError
+from core.domain.errors import CannotAnswer, CannotShow, LeaseLost, StoreUnavailable
+from core.domain.messages import File, FinalText, Outcome
+
+EMPTY = "Yes? Ask me something, and I answer here."
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The final text of a reply. A notice is not Claude's."""
+
+    text: str
+    outcome: Outcome = Outcome.SHOWN
+    after: str | None = None
+    """The last message that Claude had read."""
+    files: tuple[File, ...] = ()
+
+    @property
+    def notice(self) -> bool:
+        return self.outcome is Outcome.REFUSED
+
+    @property
+    def final_text(self) -> FinalText:
+        """What is stored of it before it is shown."""
+        return FinalText(self.text, self.notice, self.after)
+
+
+def restore_answer(stored: FinalText) -> Answer:
+    """The answer whose text was stored before this process took it up."""
+    return Answer(stored.text, Outcome.REFUSED if stored.notice else Outcome.SHOWN, stored.after)
+
+
+def refuse(sentence: str) -> Answer:
+    """A visible refusal with its reason."""
+    return Answer(sentence, Outcome.REFUSED)
+
+
+def explain_error(error: Exception) -> Answer:
+    """What people read of a failure. Raises what is none of theirs: the store, the place or the lease is gone."""
+    match error:
+        case StoreUnavailable() | CannotShow() | LeaseLost():
+            raise error
+        case UsageError() | CannotAnswer():
+            return refuse(str(error))
+        case ClaudeError():
+            return apologize(error.sentence, error)
+        case _:
+            log.exception("a bug kept a question from its answer")
+            return apologize("Something went wrong on my side.", error)
+
+
+def apologize(sentence: str, error: Exception) -> Answer:
+    """A sentence with a reference, under which the log has the error."""
+    reference = secrets.token_hex(3).upper()
+    log.error("reference %s: %s", reference, error)
+    return refuse(f"{sentence} (reference {reference})")
+
+
+def conclude(text: str, completion: Completion) -> Answer:
+    """The final text, by why Claude stopped. An answer that was cut says so, and how to go on."""
+    if completion.stop == "refusal":
+        why = f" ({completion.category})" if completion.category else ""
+        return refuse(f"Claude declines to answer this{why}.")
+    if completion.stop == "max_tokens":
+        return _conclude_longest(text, completion.bounded)
+    if completion.stop == "model_context_window_exceeded":
+        return cut_off(text, f"This thread fills all that {completion.model} can read. Start a new one.")
+    if not text.strip():
+        return refuse("Claude had nothing to say to that.")
+    return Answer(text)
+
+
+def cut_off(text: str, why: str) -> Answer:
+    """What was said, and below it why there is no more."""
+    fence = "\n```" if text.count("```") % 2 else ""
+    return Answer(f"{text.rstrip()}{fence}\n\n*({why})*")
+
+
+def cut_short(text: str, visible: bool) -> Answer:
+    """The answer that somebody stopped: what was said so far, if anything is `visible`; else nothing is said."""
+    return Answer(f"{text}\n\n*(Stopped.)*".strip() if visible else "", Outcome.WITHDRAWN)
+
+
+def _conclude_longest(text: str, bounded: bool) -> Answer:
+    """An answer that reached the most tokens it may have: the persona's, or what was left of a budget."""
+    if text.strip():
+        if bounded:
+            return cut_off(text, "A budget here is nearly used up and allowed no longer answer.")
+        return cut_off(text, "This answer reached its longest length. Say “go on” and it continues.")
+    if bounded:
+        return refuse("What is left of a budget here was too little for an answer. `budget show` tells more.")
+    return refuse("Claude used up its tokens before it wrote anything. Raise them with `persona tune max_tokens=...`.")

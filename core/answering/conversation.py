@@ -1,0 +1,31 @@
+"""Conversation: the turns that Claude is told of the part of a thread to which a question belongs."""
+
+from dataclasses import replace
+
+from core.domain.messages import Question
+from core.domain.platform import Surface
+from core.prompting.speakers import collect_people, introduce_speakers
+from core.prompting.turns import Turn, build_turns, select_trunk
+from core.store.protocols import Thread, Threads
+
+
+async def read_conversation(threads: Threads, thread: Thread, question: Question, surface: Surface) -> list[Turn]:
+    """The turns of the question's conversation; each speaker's name is asked for once and kept for ever."""
+    thread = await _select_branch(threads, thread, question.name)
+    messages = [message for message in thread.messages if message.answers != question.name]
+    names = dict(thread.names)
+    unknown = collect_people(messages) - names.keys()
+    if unknown:
+        introduced = introduce_speakers(names, unknown, await surface.names(unknown))
+        names = dict(await threads.remember_names(thread.key, introduced))
+    return build_turns(messages, thread.replies, names)
+
+
+async def _select_branch(threads: Threads, thread: Thread, name: str) -> Thread:
+    """The part of the thread that the question belongs to, where messages name what they reply to."""
+    asked = next((message for message in thread.messages if message.id == name), None)
+    if asked is None:
+        return thread
+    if asked.parent is not None:
+        return await threads.thread(thread.key, branch=name)
+    return replace(thread, messages=tuple(select_trunk(thread.messages)))

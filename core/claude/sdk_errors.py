@@ -1,0 +1,110 @@
+"""Errors of Anthropic's SDK and of its streams, classified as `ClaudeError`."""
+
+import json
+from collections.abc import Iterator, Mapping
+from email.utils import parsedate_to_datetime
+
+import anthropic
+import httpx2
+
+from core.claude.errors import TRANSIENT, ClaudeError
+from core.claude.stream import MalformedStream
+from core.domain.clock import system_clock
+
+_BY_TYPE = {
+    "overloaded_error": "overloaded",
+    "rate_limit_error": "limited",
+    "api_error": "failing",
+    "timeout_error": "failing",
+    "billing_error": "unpaid",
+    "authentication_error": "key",
+    "permission_error": "forbidden",
+    "not_found_error": "no model",
+    "request_too_large": "too large",
+    "conflict_error": "failing",
+}
+_BY_STATUS = {401: "key", 402: "unpaid", 403: "forbidden", 404: "no model", 408: "failing", 409: "failing"}
+_BY_STATUS |= {413: "too large", 429: "limited", 529: "overloaded"}
+BROKEN = (httpx2.HTTPError, httpx2.StreamError, json.JSONDecodeError, MalformedStream)
+"""What a stream raises that breaks off, or that is none of Claude's."""
+
+
+def classify_error(error: anthropic.APIError, model: str) -> ClaudeError:
+    """The kind of an SDK error, raised before a stream or in it."""
+    if not isinstance(error, anthropic.APIStatusError):
+        return _classify_no_answer(error, model)
+    kind = _kind_of(error)
+    advice = error.response.headers.get("x-should-retry")
+    return ClaudeError(
+        kind,
+        model,
+        f"{error.status_code} {error.type or ''} {error.api_message or _first_line(error.message)}",
+        error.request_id,
+        _retry_after(error.response.headers),
+        transient=kind in TRANSIENT if advice not in ("true", "false") else advice == "true",
+        billed=error.status_code < 400,
+    )
+
+
+def _kind_of(error: anthropic.APIStatusError) -> str:
+    """By the API's word for it, else by the status."""
+    if error.error_code and "spend" in error.error_code:
+        return "spent"
+    if error.type == "invalid_request_error" and error.status_code == 400:
+        return _classify_rejection(error.api_message or "")
+    by_status = _BY_STATUS.get(error.status_code, "failing" if error.status_code >= 500 else "rejected")
+    return _BY_TYPE.get(error.type or "", by_status)
+
+
+def _classify_rejection(message: str) -> str:
+    """What kind of 400 it is; the API gives its own spend limit and a too long prompt no type of their own."""
+    words = message.lower()
+    if "too long" in words or "context" in words:
+        return "too long"
+    return "spent" if "credit balance" in words or "usage limit" in words or "spend" in words else "rejected"
+
+
+def _classify_no_answer(error: anthropic.APIError, model: str) -> ClaudeError:
+    """No answer came. Whoever could not connect sent nothing, and only such an error of aiohttp's has an `os_error`."""
+    if isinstance(error, anthropic.APIConnectionError):
+        before = any(isinstance(one, httpx2.ConnectTimeout) or hasattr(one, "os_error") for one in _walk_causes(error))
+        detail = f"{_first_line(error.message)} {error.__cause__!r}"
+        return ClaudeError("unreachable", model, detail, transient=True, billed=not before)
+    return ClaudeError("not Claude", model, _first_line(error.message))
+
+
+def _walk_causes(error: BaseException) -> Iterator[BaseException]:
+    """What an error came from, and that from, and so on."""
+    cause = error.__cause__
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__
+
+
+def classify_broken_stream(error: Exception, model: str) -> ClaudeError:
+    """The kind of what a stream raised: the network broke it off, or a gateway sent what is none of Claude's."""
+    if isinstance(error, httpx2.HTTPError | httpx2.StreamError):
+        return ClaudeError("broken off", model, repr(error), transient=True)
+    return ClaudeError("not Claude", model, f"{type(error).__name__}: {_first_line(str(error))}")
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """What retry-after says, in milliseconds, in seconds, or as a date."""
+    milliseconds, after = headers.get("retry-after-ms"), headers.get("retry-after")
+    try:
+        if milliseconds is not None:
+            return float(milliseconds) / 1000
+        return float(after) if after is not None else None
+    except ValueError:
+        return _seconds_until(after)
+
+
+def _seconds_until(date: str | None) -> float | None:
+    try:
+        return (parsedate_to_datetime(date or "") - system_clock()).total_seconds()
+    except ValueError:
+        return None
+
+
+def _first_line(text: str) -> str:
+    return text.strip().partition("\n")[0][:300]

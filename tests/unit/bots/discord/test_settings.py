@@ -1,0 +1,67 @@
+"""Discord's settings: what a token and shards must look like, and what is said of those that do not."""
+
+import pytest
+
+from bots.discord.adapter import Discord
+from core.domain.errors import SettingsError
+from core.store import open_store
+from tests.support.checking import chosen
+
+TOKEN = "MTIz.GabcDE.secret-part"
+SHARDS = "DISCORD_SHARD_IDS: needs DISCORD_SHARD_COUNT, and ids from 0 to one less than it."
+
+
+@pytest.fixture
+async def notes():
+    store = await open_store("sqlite://")
+    yield store.notes
+    await store.shut()
+
+
+def open_discord(notes, **given) -> Discord:
+    settings = chosen(**given)
+    return Discord.of(settings.platforms["discord"], settings.core, notes)
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        pytest.param({"discord_bot_token": "nonsense"}, "DISCORD_BOT_TOKEN: ", id="no token at all"),
+        pytest.param({"discord_bot_token": TOKEN, "discord_shard_ids": (0,)}, SHARDS, id="no count"),
+        pytest.param(
+            {"discord_bot_token": TOKEN, "discord_shard_ids": (0, 2), "discord_shard_count": 2},
+            SHARDS,
+            id="a shard beyond the count",
+        ),
+    ],
+)
+async def test_settings_that_can_not_be_are_told_in_one_line(notes, given, why):
+    with pytest.raises(SettingsError) as told:
+        open_discord(notes, **given)
+
+    assert str(told.value).startswith(why)
+    assert "\n" not in str(told.value)
+
+
+def test_without_a_token_there_is_no_discord():
+    assert not chosen().platforms["discord"].configured
+
+
+async def test_with_a_token_there_is(notes):
+    found = open_discord(notes, discord_bot_token=TOKEN, discord_shard_ids=(0, 1), discord_shard_count=2)
+
+    assert found.name == "discord"
+
+
+@pytest.mark.parametrize(
+    "token", ["", "nonsense", "MTIz!.GabcDE.x", "YWJj.GabcDE.x"], ids=["none", "one part", "no base64", "no id"]
+)
+def test_an_application_is_known_only_by_a_bots_token(token):
+    settings = chosen(discord_bot_token=token or None).platforms["discord"]
+
+    with pytest.raises(SettingsError, match="^DISCORD_BOT_TOKEN: not set, or no bot's token"):
+        settings.application_id()
+
+
+def test_the_application_stands_in_the_first_part_of_the_token():
+    assert chosen(discord_bot_token=TOKEN).platforms["discord"].application_id() == "123"

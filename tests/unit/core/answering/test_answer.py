@@ -1,0 +1,101 @@
+"""Answers: what is said where Claude said it all, where it was cut, where somebody stopped it, and where it failed."""
+
+import pytest
+
+from core.answering.answer import Answer, apologize, conclude, cut_short, explain_error, restore_answer
+from core.claude.client import Completion
+from core.claude.errors import SENTENCES, ClaudeError
+from core.commands.registry import UsageError
+from core.domain.errors import CannotAnswer, CannotShow, LeaseLost, StoreUnavailable
+from core.domain.messages import FinalText, Outcome
+from core.domain.usage import Usage
+
+
+def completion(stop: str, bounded: bool = False, category: str | None = None) -> Completion:
+    return Completion("", stop, Usage(), "claude-haiku-5-5", "req_1", bounded=bounded, category=category)
+
+
+@pytest.mark.parametrize(
+    ("ended", "text", "answer"),
+    [
+        (completion("end_turn"), "Blue.", Answer("Blue.")),
+        (completion("end_turn"), " \n", Answer("Claude had nothing to say to that.", Outcome.REFUSED)),
+        (completion("refusal"), "Bl", Answer("Claude declines to answer this.", Outcome.REFUSED)),
+        (completion("refusal", category="bio"), "", Answer("Claude declines to answer this (bio).", Outcome.REFUSED)),
+        (
+            completion("max_tokens"),
+            "```py\nx = 1\n",
+            Answer(
+                "```py\nx = 1\n```\n\n*(This answer reached its longest length. Say “go on” and it continues.)*",
+            ),
+        ),
+        (
+            completion("max_tokens", bounded=True),
+            "Blue",
+            Answer("Blue\n\n*(A budget here is nearly used up and allowed no longer answer.)*"),
+        ),
+        (
+            completion("max_tokens", bounded=True),
+            "",
+            Answer(
+                "What is left of a budget here was too little for an answer. `budget show` tells more.",
+                Outcome.REFUSED,
+            ),
+        ),
+        (
+            completion("model_context_window_exceeded"),
+            "Blue",
+            Answer("Blue\n\n*(This thread fills all that claude-haiku-5-5 can read. Start a new one.)*"),
+        ),
+    ],
+)
+def test_the_final_text_says_why_claude_stopped(ended, text, answer):
+    assert conclude(text, ended) == answer
+
+
+def test_what_is_stopped_ends_with_what_was_said_so_far():
+    assert cut_short("all", visible=True) == Answer("all\n\n*(Stopped.)*", Outcome.WITHDRAWN)
+
+
+def test_what_is_stopped_before_its_first_word_says_nothing_unless_a_page_stands():
+    assert cut_short("", visible=False) == Answer("", Outcome.WITHDRAWN)
+    assert cut_short("", visible=True) == Answer("*(Stopped.)*", Outcome.WITHDRAWN)
+
+
+@pytest.mark.parametrize("error", [UsageError("Name a model."), CannotAnswer("I may not read this channel.")])
+def test_an_error_that_speaks_to_the_person_is_what_they_read(error):
+    assert explain_error(error) == Answer(str(error), Outcome.REFUSED)
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (ClaudeError("overloaded", "m", "529"), SENTENCES["overloaded"]),
+        (RecursionError("secret detail"), "Something went wrong on my side."),
+    ],
+)
+def test_any_other_error_is_a_sentence_with_a_reference_to_the_log(error, sentence, caplog):
+    answer = explain_error(error)
+
+    reference = answer.text.removeprefix(f"{sentence} (reference ").removesuffix(")")
+    assert answer == Answer(f"{sentence} (reference {reference})", Outcome.REFUSED)
+    assert f"reference {reference}: {error}" in caplog.text
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("full"), CannotShow("gone"), LeaseLost("theirs")])
+def test_what_no_sentence_mends_is_raised(error):
+    with pytest.raises(type(error)) as raised:
+        explain_error(error)
+
+    assert raised.value is error
+
+
+@pytest.mark.parametrize("notice", [True, False])
+def test_an_answer_is_restored_as_it_was_stored(notice):
+    stored = FinalText("Blue.", notice, "7")
+
+    assert restore_answer(stored).final_text == stored
+
+
+def test_two_apologies_have_two_references():
+    assert apologize("Oh.", ValueError("a")) != apologize("Oh.", ValueError("a"))

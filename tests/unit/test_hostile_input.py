@@ -1,0 +1,294 @@
+"""Hostile input: whatever somebody writes, the time that reading it takes grows as its length.
+
+Tests core.commands.registry, core.rendering.inline_marks, core.rendering.table_growth, core.rendering.break_points, core.rendering.page, core.rendering.tables, core.rendering.fences, core.prompting.turns,
+core.store.rules.reply_chains, and the platforms' reading and look. Time is that of the processor, so that a busy machine
+fails no test.
+"""
+
+import gc
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bots.discord import formatting as discord_look
+from bots.discord import parse as discord_read
+from bots.slack import formatting as slack_look
+from bots.slack import markup as words
+from bots.slack import parse as slack_read
+from core.commands import TABLE
+from core.commands import registry as table
+from core.prompting import speakers, turns
+from core.rendering import fences, tables
+from core.rendering.dialect import Dialect
+from core.rendering.inline_marks import unmarked
+from core.rendering.paginator import LONG, Pager, cut, pages
+from core.rendering.table_growth import Growing
+from core.store import open_store
+from tests.support.answers import dialects, scribbles
+from tests.support.talk import PLATFORMS, asked, message
+
+SMALL = 5_000  # characters; the other length is four times as many
+TIMES = 4
+GROWTH = 9.0  # times as long as the small one that the large one may take; what is quadratic takes 16 times as long
+SOON = 0.06  # seconds below which a time says nothing about growth
+MOST = 1.0  # seconds that the large one may take; most take a hundredth
+
+HOSTILE = {
+    "a word": ("", "a", ""),
+    "words": ("", "ab ", ""),
+    "blanks": ("a", " ", "b"),
+    "lines": ("", "\n", ""),
+    "blank lines": ("", "   \n", ""),
+    "carriage returns": ("", "\r", ""),
+    "all kinds of blanks": ("", " \n\t\u00a0\u2028", "b"),
+    "quotation marks": ("", '"', ""),
+    "options": ("", "of=me ", ""),
+    "options in a quote that is left open": ('"aaaa ', "of=me ", ""),
+    "unknown options": ("", "zz=1 of=me ", '"'),
+    "quotes left open": ("", 'x="', ""),
+    "digits": ("", "1", ""),
+    "underscores": ("", "_", "a"),
+    "brackets": ("", "[", ""),
+    "links left open": ("", "[a](b", ""),
+    "parentheses in a link": ("[a](", "(b)", ""),
+    "pictures left open": ("", "![", ""),
+    "backslashes": ("", "\\", ""),
+    "escaped pipes": ("", "\\|", ""),
+    "backticks": ("", "`", "a"),
+    "code left open": ("", "`a", ""),
+    "runs of backticks": ("", "`a``b```c````d", ""),
+    "fences": ("", "```\n", ""),
+    "a fence that is left open": ("```a\n", "`` ", ""),
+    "fences in a fence": ("````````a\n", "``\n", ""),
+    "backticks on one line": ("", "``` a ", ""),
+    "a run of tildes": ("", "~", "`"),
+    "asterisks": ("", "*", "a"),
+    "strong words left open": ("", "**a ", ""),
+    "emphasis left open": ("", "*a __b ~~c ***d ", ""),
+    "emphasis in emphasis": ("", "*_", "a"),
+    "mentions left open": ("", "<@U1", ""),
+    "one mention left open": ("<@U", "A", ""),
+    "a name left open": ("<@U1|", "a", ""),
+    "emoji left open": ("", "<a:a", ""),
+    "one emoji left open": ("<a:", "a", ""),
+    "our own mention": ("", "<@U1> ", ""),
+    "everybody": ("", "<!here @here", ""),
+    "addresses left open": ("", "<mailto:a|b", ""),
+    "a scheme": ("<", "a+", ""),
+    "web addresses": ("", "(http://a", ""),
+    "entities left open": ("", "&#a", ""),
+    "line breaks left open": ("", "<br   ", ""),
+    "number signs": ("", "#", ""),
+    "headings": ("", "#### a ####\n", ""),
+    "a heading that is never closed": ("#### a", " ", "b"),
+    "closing marks of a heading": ("#### a", " #", " b"),
+    "quotes": ("", "> ", ""),
+    "fences in quotes": ("", "> > ```\n", ""),
+    "items": ("", "- ", ""),
+    "subtext": ("", "-# ", ""),
+    "sentences": ("", '."', "x"),
+    "full stops": ("", "\u4e2d\u3002", ""),
+    "pipes": ("", "|", ""),
+    "rows": ("|a|b|\n|-|-|\n", "|c|d|\n", ""),
+    "rows that get wider": ("|a|\n|-|\n|x|\n|xx|\n|xxx|\n|xxxx|\n", "|y|\n", ""),
+    "rows that are short of cells": ("a|b\n-|-\n", "c|\n", ""),
+    "headers and rules": ("", "|a|\n|-|\n", ""),
+    "one huge cell of marks": ("|a|b|\n|-|-|\n|", "*a", "|c|"),
+    "one huge cell of marks in marks": ("|a|b|\n|-|-|\n|", "*_", "|c|"),
+    "cells with half a mark": ("|a|b|\n|-|-|\n", "|*a_b`c|d|\n", ""),
+    "many columns": ("|a|\n|-|\n", "|b", "|"),
+    "half-flags": ("", "\U0001f1e9", ""),
+    "flags": ("", "\U0001f1e9\U0001f1ea ", ""),
+    "half-flags in a cell": ("|a|\n|-|\n|", "\U0001f1e9", "|"),
+    "a chain of emoji": ("", "\U0001f468\u200d", ""),
+    "combining marks": ("a", "\u0301", ""),
+    "conjuncts": ("", "\u0915\u094d", ""),
+    "syllables": ("", "\u1100\u1161", ""),
+    "variation selectors": ("", "\ufe0f", ""),
+    "characters of no width": ("", "\u200b", ""),
+    "tags": ("\U0001f3f4", "\U000e0067", ""),
+}
+
+
+@pytest.fixture(autouse=True)
+def no_collection():
+    """What earlier tests left behind is not collected on the time of these."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+Parser = Callable[[str], object]
+
+
+def written(name: str, length: int) -> str:
+    before, again, after = HOSTILE[name]
+    return before + again * ((length - len(before + after)) // len(again)) + after
+
+
+def options(command: str) -> Parser:
+    row = next(row for row in TABLE if row.words == command)
+    return lambda text: refusing(table.parse_values, row, text, {})
+
+
+def refusing(parse: Callable[..., object], *given: object) -> object:
+    """What is parsed, or the Problem that it has."""
+    try:
+        return parse(*given)
+    except table.UsageError as problem:
+        return problem
+
+
+def slack(text: str) -> object:
+    event = {"ts": "1.0", "user": "U2", "text": text, "channel": "D1", "type": "message"}
+    us = slack_read.Us("slack:T1", "U1", "B1", "T1")
+    return slack_read.told({"event": event, "event_id": "e", "team_id": "T1"}, us)
+
+
+def blocks(text: str) -> object:
+    piece = {"type": "rich_text_section", "elements": [{"type": "text", "text": text, "style": {"bold": True}}]}
+    section = {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+    return words.of_blocks([{"type": "rich_text", "elements": [piece]}, section])
+
+
+def discord(text: str) -> object:
+    payload = {"id": "5", "type": 0, "channel_id": "3", "author": {"id": "9"}, "content": text}
+    return discord_read.said(payload, discord_read.ChannelPlace("discord:1", "2", "3"), discord_read.Us("U1"))
+
+
+def growing(dialect: Dialect) -> Parser:
+    def grow(text: str) -> None:
+        pager = Pager(dialect)
+        for part in range(1, 6):
+            pager.pages(text[: len(text) * part // 5])
+
+    return grow
+
+
+PARSERS: dict[str, Parser] = {
+    **{f"the options of {row.words}": options(row.words) for row in TABLE if row.parameters},
+    "a command's name": lambda text: refusing(table.find_command, TABLE, text),
+    "a command whose form is missing": lambda text: table.find_missing_text(TABLE, f"persona set {text}", {}),
+    "a message in Slack": slack,
+    "a command in Slack": lambda text: slack(f"!usage {text}"),
+    "blocks in Slack": blocks,
+    "a page of Slack in words": slack_look.plain,
+    "a page of Slack that cannot be shown": slack_look.sections,
+    "a message in Discord": discord,
+    "a line in Discord": discord_look.prose,
+    "a notice in Discord": discord_look.notice,
+    "a question quoted in Discord": lambda text: discord_look.parted(discord_look.quoted(text), quote=True),
+    "the title of a thread in Discord": lambda text: discord_look.excerpt(text, 90),
+    "turns": lambda text: turns.build_turns([message("1", text)], {}, {}),
+    "people": lambda text: speakers.collect_people([message("1", text)]),
+    "a name": lambda text: speakers.introduce_speakers({}, {"U1"}, {"U1": text}),
+    "a fence": lambda text: (fences.opened(text), fences.marks(text)),
+    "the end of a fence": lambda text: fences.Fence("> ", "```", "").closed_by(text),
+    "the beginning of a table": lambda text: tables.begun(text, text),
+    "a row of a table": lambda text: tables.Table("|a|b|", "|-|-|").row(text),
+    "a drawn table": lambda text: tables.draw_table([["a"], ["-"], *([line] for line in text.split("\n"))]),
+    "marks": unmarked,
+}
+PAGED = {
+    "pages in Slack": growing(slack_look.DIALECT),
+    "pages in Discord": growing(discord_look.dialect()),
+    "a notice's pages in Discord": lambda text: discord_look.shown(text, "> q", notice_=True),
+}
+
+
+def seconds(parse: Parser, text: str) -> float:
+    began = time.thread_time()
+    parse(text)
+    return time.thread_time() - began
+
+
+def slow(parse: Parser, name: str, small: int) -> str | None:
+    """Why this takes too long. It is measured again when it seems to, for a machine stumbles."""
+    for _ in range(3):
+        large = seconds(parse, written(name, TIMES * small))
+        if large < SOON:
+            return None
+        grown = large / max(seconds(parse, written(name, small)), SOON / TIMES)
+        if large < MOST and grown < GROWTH:
+            return None
+    return f"{name}: {large:.2f} seconds, {grown:.0f} times as long as a quarter of it"
+
+
+@pytest.mark.parametrize("parser", PARSERS)
+def test_the_time_that_a_text_takes_grows_as_its_length(parser):
+    assert [why for name in HOSTILE if (why := slow(PARSERS[parser], name, 5 * SMALL))] == []
+
+
+@pytest.mark.parametrize("parser", PAGED)
+def test_the_time_that_pages_take_grows_as_their_text(parser):
+    assert [why for name in HOSTILE if (why := slow(PAGED[parser], name, SMALL))] == []
+
+
+def test_a_number_of_too_many_digits_is_refused_in_a_sentence():
+    problem = options("persona tune")(f"max_tokens={'1' * 5000}")
+
+    assert str(problem) == f"max_tokens is a whole number; `{'1' * 40}` is not."
+
+
+def test_namesakes_are_told_apart_in_time():
+    people = [f"{number:b}a".translate({ord("0"): "*", ord("1"): "_"}) for number in range(4000)]
+
+    began = time.thread_time()
+    names = speakers.introduce_speakers({}, people, {})
+
+    assert time.thread_time() - began < MOST
+    assert set(names.values()) == {"a", *(f"a ({number})" for number in range(2, 4001))}
+
+
+@given(scribbles(40), st.sampled_from([name for name in dialects(200) if "drawn" in name]))
+def test_a_table_that_grows_has_the_size_of_the_drawn_one(text, kind):
+    dialect = dialects(200)[kind]
+    above, rows = tables.Table("| a | b |", "|---|--:|"), [line for line in text.split("\n") if "|" in line]
+    table, drawn = Growing(dialect, above), [above.header, above.rule]
+
+    for row in rows:
+        drawn.append(row)
+        assert table.size(row) == dialect.size(dialect.drawn(drawn))
+        table.add(row)
+
+
+async def test_a_long_text_is_cut_beside_the_loop():
+    found = [await cut("a" * length, threading.current_thread) for length in (LONG, LONG + 1)]
+
+    assert [thread is threading.main_thread() for thread in found] == [True, False]
+
+
+def test_a_line_of_many_pages_says_all_of_itself():
+    line = "`" * 300 + "word " * 3000
+
+    shown = "".join(pages(line, Dialect(100)))
+
+    assert "".join(shown.replace("\\", "").split()) == "".join(line.split())
+
+
+def test_blocks_in_blocks_are_read_as_deep_as_slack_shows_them():
+    found = []
+    for depth in (3, 2000):
+        block = {"type": "section", "text": {"type": "plain_text", "text": "words"}}
+        for _ in range(depth):
+            block = {"type": "container", "child_blocks": [block]}
+        found.append(words.of_blocks([block]))
+
+    assert found == ["words", ""]
+
+
+async def test_a_chain_of_800_questions_is_taken_up_by_reading_it_once():
+    store = await open_store("sqlite://")
+    for number in range(1, 801):
+        await store.questions.ingest(asked(message(str(number), parent=str(number - 1))))
+    statements: list[str] = []
+    await store.questions._engine.unit(lambda sql: sql.db.conn.set_trace_callback(statements.append))
+
+    claim = await store.questions.claim_next("p", PLATFORMS)
+
+    assert (1 + len(claim.together), sum("RECURSIVE" in one for one in statements)) == (256, 1)
+    await store.shut()
