@@ -21,7 +21,7 @@ class Claim:
     process: str
     together: tuple[Question, ...] = ()
     pages: tuple[str, ...] = ()
-    said: FinalText | None = None
+    final_text: FinalText | None = None
     resumed: bool = False
     """Another process had it before: pages may exist that were never written down."""
 
@@ -79,7 +79,7 @@ class Questions(Protocol):
     async def record_page(self, claim: Claim, page: str, at: datetime) -> None:
         """A page of the reply exists. Raises LeaseLost."""
 
-    async def store_final_text(self, claim: Claim, said: FinalText) -> None:
+    async def store_final_text(self, claim: Claim, final: FinalText) -> None:
         """Claude has ended. Raises LeaseLost."""
 
     async def close(self, claim: Claim, outcome: Outcome) -> None:

@@ -35,9 +35,9 @@ class QuestionRepository:
     async def record_page(self, claim: Claim, page: str, at: datetime) -> None:
         await self._engine.unit(lambda sql: claims.record_page(sql, claim, page, at))
 
-    async def store_final_text(self, claim: Claim, said: FinalText) -> None:
-        final = replace(said, text=clean_text(said.text))
-        await self._engine.unit(lambda sql: claims.store_final_text(sql, claim, final))
+    async def store_final_text(self, claim: Claim, final: FinalText) -> None:
+        cleaned = replace(final, text=clean_text(final.text))
+        await self._engine.unit(lambda sql: claims.store_final_text(sql, claim, cleaned))
 
     async def close(self, claim: Claim, outcome: Outcome) -> None:
         await self._engine.unit(lambda sql: claims.close_claim(sql, claim, outcome))

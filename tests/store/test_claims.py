@@ -57,7 +57,7 @@ async def test_a_claimed_question_is_the_one_that_was_asked(store):
 
     assert (claimed.question.key, claimed.question.name, claimed.question.person) == (KEY, "1", "U1")
     assert (claimed.question.at, claimed.question.address) == (at(1), '{"ts": "1"}')
-    assert (claimed.process, claimed.together, claimed.pages, claimed.said, claimed.resumed) == (
+    assert (claimed.process, claimed.together, claimed.pages, claimed.final_text, claimed.resumed) == (
         "p",
         (),
         (),
@@ -188,7 +188,7 @@ async def test_what_was_posted_and_said_is_known_to_whoever_takes_over(store, cl
     second = await claim(store, "q")
 
     assert (second.question, second.pages, second.resumed) == (first.question, ("5", "6"), True)
-    assert second.said == Final("the answer", after="1")
+    assert second.final_text == Final("the answer", after="1")
 
 
 async def test_a_process_that_beats_keeps_its_claims(store, clock):

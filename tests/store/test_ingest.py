@@ -317,7 +317,7 @@ async def test_a_page_deleted_while_its_reply_is_being_shown_does_not_cost_the_r
     await store.questions.ingest(deleted("5"))
     await store.questions.heartbeat("p", leaving=True)
 
-    assert (await store.questions.claim_next("q", PLATFORMS)).said == Final("the answer")
+    assert (await store.questions.claim_next("q", PLATFORMS)).final_text == Final("the answer")
 
 
 async def test_the_echo_of_our_page_is_the_page_that_was_written_down(store):

@@ -188,7 +188,7 @@ def _build_claim(sql: Sql, number: int, rows: Sequence[Row], process: str, resum
         process=process,
         together=tuple(map(read_question, others)),
         pages=tuple(row["page"] for row in sql.many(PAGES, lead)),
-        said=read_final_text(lead),
+        final_text=read_final_text(lead),
         resumed=resumed,
     )
 
