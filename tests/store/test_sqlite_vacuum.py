@@ -142,6 +142,28 @@ async def test_what_was_forgotten_is_gone_from_the_file_soon_after(kept, path, c
     assert [word for word in (b"zebra", b"filler", b"words 51") if word in left] == []
 
 
+async def test_forgotten_messages_without_an_answer_are_gone_from_the_file_soon_after(kept, path, clock):
+    await crowd(kept, {50})
+    await kept.questions.close(await kept.questions.claim_next("p", PLATFORMS), Outcome.NOT_FOR_US)
+    clock.tick(1000)
+
+    await kept.threads.forget(Scope("slack:T1", "C1", "1"))
+    await kept.threads._engine.finish_sweep()
+
+    assert b"zebra" not in raw(path)
+
+
+async def test_forgotten_names_are_swept(kept):
+    await kept.questions.ingest(asked("0"))
+    await kept.threads.remember_names(KEY, {"U9": "zebra"})
+    statements = await trace_statements(kept)
+
+    await kept.threads.forget(Scope("slack:T1", person="U9"))
+    await kept.threads._engine.finish_sweep()
+
+    assert sum("VACUUM" in one for one in statements) == 1
+
+
 async def test_a_private_question_is_gone_from_the_file_after_a_beat(kept, path):
     await crowd(kept, set())
     await kept.questions.ingest(asked(message("300", secret(1)), private=True, address='{"token": "zebra"}'))
@@ -219,6 +241,7 @@ async def test_forgetting_where_nothing_is_kept_sweeps_nothing(kept, clock):
         await heartbeat(kept)
 
     assert [one for one in statements if "VACUUM" in one] == []
+    assert await kept.threads._engine.unit(count_erasures) == 0
     assert await kept.threads._engine.unit(lambda sql: sql.db.table("forgotten").count) == 1
 
 
@@ -236,6 +259,18 @@ async def test_many_things_forgotten_at_once_are_one_sweep(kept, clock):
 
     assert counts == [1] * 40
     assert sum("VACUUM" in one for one in statements) == 1
+
+
+async def test_a_sweep_under_way_is_ended_before_the_database_is_closed(path):
+    connection = DatabaseThread(str(path), SOON)
+    await connection.open()
+    await connection.unit(erase)
+
+    connection.sweep_soon()
+    await connection.shut()
+
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT count(*) FROM erasures").fetchone() == (0,)
 
 
 @pytest.mark.parametrize(("looks", "left"), [(1, 1), (3, 1), (10**9, 0)], ids=["before", "amid", "never"])
