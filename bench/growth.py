@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.figures import Figure, at
 from bench.sides import MESSAGE, Side, side
-from core.store.sqlite import open_store
+from core.store import open_store
 
 THREADS, EACH = 10_000, 100
 QUESTIONS = 60
@@ -17,8 +17,6 @@ TOGETHER = 4  # threads asked in turn
 GOAL = 1.2
 BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
 PLACE = "workspace, channel, thread"
-INDEXED = ("messages_said", "messages_edited", "messages_gone")
-"""The triggers that keep the search index; it is made at once when all is in."""
 
 
 async def growth(folder: Path, threads: int = THREADS, each: int = EACH, questions: int = QUESTIONS) -> list[Figure]:
@@ -65,22 +63,12 @@ async def fill(path: Path, threads: int, each: int) -> None:
 
 def _filled(path: Path, threads: int, each: int) -> None:
     with closing(sqlite3.connect(path)) as db, db:
-        triggers = [_trigger(db, name) for name in INDEXED]
         db.execute("INSERT INTO workspaces (workspace, gap) VALUES ('slack:T024', 0)")
         db.executemany(f"INSERT INTO threads ({PLACE}, begun_at, read_gap) VALUES (?, ?, ?, ?, 0)", _threads(threads))
         db.executemany(
             f"INSERT INTO messages ({PLACE}, message, author, text, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
             (row for thread in range(threads) for row in _messages(thread, each)),
         )
-        db.execute("INSERT INTO messages_fts (messages_fts) VALUES ('rebuild')")
-        for trigger in triggers:
-            db.execute(trigger)
-
-
-def _trigger(db: sqlite3.Connection, name: str) -> str:
-    (made,) = db.execute("SELECT sql FROM sqlite_master WHERE name = ?", [name]).fetchone()
-    db.execute(f"DROP TRIGGER {name}")
-    return str(made)
 
 
 def _threads(count: int) -> Iterator[tuple[str, ...]]:

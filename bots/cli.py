@@ -38,9 +38,9 @@ def backup(file: str) -> None:
     Bots may run meanwhile. DATABASE_URL says which database.
     """
     from bots.app.configuration import read_configuration
-    from core.store import sqlite
+    from core import store
 
-    copied = sqlite.backup(read_configuration().core.database_url, file)
+    copied = store.backup(read_configuration().core.database_url, file)
     kept = ", ".join(f"{table} {copied.rows[table]}" for table in ("threads", "messages", "questions", "requests"))
     click.echo(f"Copied {copied.source} to {file} and checked it: {kept}, bytes {copied.bytes}.")
 

@@ -23,7 +23,7 @@ from core.domain.clock import system_clock
 from core.domain.errors import SettingsError, StoreUnusable
 from core.domain.models import Lifespan
 from core.settings import Settings
-from core.store.sqlite import Condition, inspect
+from core.store import Condition, inspect
 
 T = TypeVar("T")
 

@@ -28,8 +28,8 @@ from core.domain.events import Ingest
 from core.domain.personas import Persona
 from core.domain.platform import Platform
 from core.settings import Settings
+from core.store import open_store
 from core.store.protocols import Store
-from core.store.sqlite import open_store
 from core.telemetry import Emit, discard_event
 from core.worker.worker import GRACE
 

@@ -11,8 +11,8 @@ from core.commands.usage import UsageQuery, load_caveats, load_report, summarise
 from core.domain.errors import SettingsError
 from core.rendering.tables import draw_table
 from core.settings import Settings
+from core.store import inspect, open_store
 from core.store.protocols import Ledger
-from core.store.sqlite import inspect, open_store
 
 NOTHING = "Nothing was asked yet: {} has no request."
 EXPORTS = {"csv": reports.export_csv, "json": reports.export_json}
@@ -36,7 +36,7 @@ async def compare_statement(settings: Settings, statement: Statement) -> list[Co
     """Each day and model of a statement beside what all workspaces used. Raises StoreUnusable."""
     since = datetime.fromisoformat(statement.first).replace(tzinfo=UTC)
     async with _open_ledger(settings.database_url) as ledger:
-        bill = [line for one in await ledger.workspaces() for line in await ledger.spent(Scope(one), since, "bill")]
+        bill = [line for one in await ledger.workspaces() for line in await ledger.sum_usage(Scope(one), since, "bill")]
     return reconciliation.compare_statement(statement, bill)
 
 

@@ -76,7 +76,7 @@ class Assistant:
     async def next_request(self, question: Question, surface: Surface) -> Request | None:
         """The request that the thread of `question` would make now, or None if nothing of it is kept."""
         thread = await self._store.threads.thread(question.key)
-        if thread.messages and thread.cold:
+        if thread.messages and thread.stale:
             thread, _ = await refresh_thread(self._store.threads, thread, surface)
         turns = await read_conversation(self._store.threads, thread, question, surface)
         if not turns:

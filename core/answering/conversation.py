@@ -6,18 +6,18 @@ from core.domain.messages import Question
 from core.domain.platform import Surface
 from core.prompting.speakers import collect_people, introduce_speakers
 from core.prompting.turns import Turn, build_turns, select_trunk
-from core.store.protocols import SpeakerNames, Thread, Threads
+from core.store.protocols import Thread, Threads
 
 
 async def read_conversation(threads: Threads, thread: Thread, question: Question, surface: Surface) -> list[Turn]:
     """The turns of the question's conversation; each speaker's name is asked for once and kept for ever."""
     thread = await _select_branch(threads, thread, question.name)
     messages = [message for message in thread.messages if message.answers != question.name]
-    names = dict(thread.told.names)
+    names = dict(thread.names)
     unknown = collect_people(messages) - names.keys()
     if unknown:
         introduced = introduce_speakers(names, unknown, await surface.names(unknown))
-        names = dict((await threads.remember_names(thread.key, SpeakerNames(introduced))).names)
+        names = dict(await threads.remember_names(thread.key, introduced))
     return build_turns(messages, thread.replies, names)
 
 

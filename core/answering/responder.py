@@ -50,7 +50,7 @@ class Responder:
 
     def answer(self, claim: Claim, lease: QuestionLease) -> Coroutine[None, None, None]:
         """Answer one claimed question visibly, and close it."""
-        return AnswerTask(self, replace(claim, said=claim.said or lease.final_text), lease).run()
+        return AnswerTask(self, replace(claim, final_text=claim.final_text or lease.final_text), lease).run()
 
 
 @dataclass(slots=True)
@@ -104,8 +104,8 @@ class AnswerTask:
 
     async def _decide(self) -> Decision:
         """The policy's decision; what hinders it is a refusal. What was decided and answered before is shown."""
-        if self.claim.said:
-            return AnswerWith(restore_answer(self.claim.said))
+        if self.claim.final_text:
+            return AnswerWith(restore_answer(self.claim.final_text))
         try:
             return await self.responder.policy.decide(self.claim, self.thread, self.surface)
         except CannotAnswer as error:
@@ -128,7 +128,7 @@ class AnswerTask:
 
     async def _store_final_text(self, answer: Answer) -> None:
         """On disk, and in the lease for another try, if the disk is full."""
-        if answer.text and not (self.claim.said or answer.files):
+        if answer.text and not (self.claim.final_text or answer.files):
             self.lease.final_text = answer.final_text
         if self.lease.final_text is not None:
             await self.responder.store.questions.store_final_text(self.claim, self.lease.final_text)
@@ -152,9 +152,9 @@ class AnswerTask:
 
     async def _compose(self, decision: Decision) -> Answer:
         """What was answered already, else a refusal, what the command says, or what Claude says."""
-        if self.claim.resumed or (self.thread.cold and self.question.command is None):
+        if self.claim.resumed or (self.thread.stale and self.question.command is None):
             await self._recover()
-        if self.lease.stop.is_set() and not self.claim.said:
+        if self.lease.stop.is_set() and not self.claim.final_text:
             return self._cut_short()
         if isinstance(decision, AnswerWith):
             return decision.answer

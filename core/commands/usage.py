@@ -32,7 +32,7 @@ class UsageQuery:
 async def load_report(ledger: Ledger, wanted: UsageQuery, zone: str, now: datetime) -> UsageReport:
     """Query the ledger for a report, in days of `zone`."""
     began_at = find_period_start(SINCE[wanted.since], now, zone)
-    lines = await ledger.spent(wanted.scope, began_at, "quarter" if wanted.by == "day" else wanted.by)
+    lines = await ledger.sum_usage(wanted.scope, began_at, "quarter" if wanted.by == "day" else wanted.by)
     days = f"{began_at:%Y-%m-%d} to {now.astimezone(began_at.tzinfo):%Y-%m-%d}, {zone}"
     title = f"{wanted.whose}, {SPANS[wanted.since]} ({days})"
     return reports.build_report(title, wanted.by, lines, zone, wanted.scope.workspace)
@@ -41,7 +41,7 @@ async def load_report(ledger: Ledger, wanted: UsageQuery, zone: str, now: dateti
 async def summarise_spans(ledger: Ledger, scope: Scope, zone: str, now: datetime) -> str:
     """The cost of each span: `Today **$0.21**; this week **$1.40**; this month **$1.40**.`"""
     spent = [
-        reports.sum_rows(await ledger.spent(scope, find_period_start(SINCE[span], now, zone), "model"))
+        reports.sum_rows(await ledger.sum_usage(scope, find_period_start(SINCE[span], now, zone), "model"))
         for span in SINCE
     ]
     said = (f"{span} **{dollars(one.micro_usd)}**" for span, one in zip(SPANS.values(), spent, strict=True))
@@ -50,7 +50,7 @@ async def summarise_spans(ledger: Ledger, scope: Scope, zone: str, now: datetime
 
 async def load_caveats(ledger: Ledger, wanted: UsageQuery, found: UsageReport, zone: str, now: datetime) -> str:
     """Notes on a report: requests at their bound or without a price, and the reasons of cache misses."""
-    misses = await ledger.spent(wanted.scope, find_period_start(SINCE[wanted.since], now, zone), "miss")
+    misses = await ledger.sum_usage(wanted.scope, find_period_start(SINCE[wanted.since], now, zone), "miss")
     return reports.describe_caveats(found.total, misses)
 
 

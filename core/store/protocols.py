@@ -1,6 +1,6 @@
-"""What the house keeps, as five protocols. Each method is one unit of work: all of it happens, or nothing."""
+"""What the store keeps, as five protocols. Each method is one transaction: all of it happens, or nothing."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -21,48 +21,41 @@ class Claim:
     process: str
     together: tuple[Question, ...] = ()
     pages: tuple[str, ...] = ()
-    said: FinalText | None = None
+    final_text: FinalText | None = None
     resumed: bool = False
     """Another process had it before: pages may exist that were never written down."""
 
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """What a process learns when it says that it lives."""
+    """What a process learns from its heartbeat."""
 
     lease: timedelta
     """For so long its claims are surely its own, and what it sends arrives before anybody takes them over."""
     late: bool = False
-    """Its last beat is so old that others have taken its claims over."""
+    """Its last heartbeat is so old that others have taken its claims over."""
     freed: frozenset[int] = frozenset()
-    """Ids of those of its claims that were still its own, and are free since this beat, because it is late."""
+    """Ids of those of its claims that were still its own, and are free since this heartbeat, because it is late."""
     withdrawn: frozenset[int] = frozenset()
     """Ids of its claims whose question was withdrawn."""
 
 
 @dataclass(frozen=True, slots=True)
-class SpeakerNames:
-    """How Claude was told of a person or an attachment: the first words stand for ever."""
-
-    names: Mapping[str, str] = field(default_factory=dict)
-    attachments: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Thread:
-    """A thread of ours as we hold it, oldest message first; deleted ones are not in it.
+    """A tracked thread as the store has it, oldest message first; deleted ones are not in it.
 
     What Claude said stands in `replies` under the question's name; the pages of it are messages of ours.
     """
 
     key: ThreadKey
     messages: tuple[Message, ...]
-    told: SpeakerNames
-    cold: bool
+    stale: bool
     """It was never read from the platform, or events may have been missed since."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """The names of people that Claude was given; they stand for ever."""
     replies: Mapping[str, FinalText] = field(default_factory=dict)
-    gap: int = 0
-    """The workspace's gaps when this was read; `heal` marks the thread as read up to it."""
+    generation: int = 0
+    """How many gaps the workspace had had when this was read; `refresh` marks the thread as read up to there."""
 
 
 class Questions(Protocol):
@@ -71,28 +64,26 @@ class Questions(Protocol):
     async def ingest(self, event: Event) -> Receipt:
         """Keep an event, once.
 
-        A message that certainly asks makes its thread ours. In a thread of ours messages are kept, edited and
-        buried; elsewhere nothing is. A message that names a parent joins its parent's thread. A command is
-        kept as a question. What is older than what is held changes nothing; a deletion leaves a grave.
+        A message that certainly asks makes its thread a tracked one. There messages are kept, edited and deleted;
+        elsewhere nothing is. A message that names a parent joins its parent's thread. A command is kept as a
+        question. What is older than what is kept changes nothing; a deletion leaves a tombstone.
         """
 
     async def claim_next(self, process: str, platforms: Collection[str]) -> Claim | None:
         """An open question of these platforms whose thread is free, with its companions.
 
-        Commands come first, then who is being answered least: the workspace, in it the channel; then the oldest.
+        Commands come first, of one person only a few at a time; then who is being answered least: the workspace, in it
+        the channel, in it the person; then the oldest.
         """
 
     async def record_page(self, claim: Claim, page: str, at: datetime) -> None:
         """A page of the reply exists. Raises LeaseLost."""
 
-    async def store_final_text(self, claim: Claim, said: FinalText) -> None:
+    async def store_final_text(self, claim: Claim, final: FinalText) -> None:
         """Claude has ended. Raises LeaseLost."""
 
     async def close(self, claim: Claim, outcome: Outcome) -> None:
         """The reply is whole on the platform; addresses are wiped, and of a private question all. Raises LeaseLost."""
-
-    async def withdraw(self, key: ThreadKey, message: str | None = None) -> int:
-        """Withdraw open questions: of one message, or of a whole thread. How many there were."""
 
     async def heartbeat(self, process: str, leaving: bool = False) -> Heartbeat:
         """This process lives; or it leaves, and its claims are free at once."""
@@ -102,25 +93,19 @@ class Questions(Protocol):
 
 
 class Threads(Protocol):
-    """The threads of ours."""
+    """The tracked threads."""
 
     async def thread(self, key: ThreadKey, branch: str | None = None) -> Thread:
         """The thread; with `branch`, only that message and its ancestors with the replies given to them."""
 
     async def refresh(self, thread: Thread, history: History) -> None:
-        """Make the rows equal what the platform showed, inside what was read; from here on it is warm."""
+        """Make the rows equal what the platform showed, inside what was read; from here on the thread is fresh."""
 
-    async def gap(self, platform: str, workspaces: Iterable[str] = ()) -> None:
-        """Events may have been missed: these workspaces (none named: all of the platform) are cold."""
-
-    async def remember_names(self, key: ThreadKey, told: SpeakerNames) -> SpeakerNames:
-        """Keep how Claude is told of people and attachments; what was kept before wins. All that is kept."""
-
-    async def search(self, workspace: str, channel: str, words: str, limit: int = 20) -> list[Message]:
-        """Messages of one channel that hold all `words`, best first."""
+    async def remember_names(self, key: ThreadKey, names: Mapping[str, str]) -> Mapping[str, str]:
+        """Keep the names of people that Claude is given; what was kept before wins. All that is kept."""
 
     async def forget(self, scope: Scope) -> int:
-        """Erase texts, names, index and answers of a thread, a channel or a person. How many messages."""
+        """Erase texts, names and answers of a thread, a channel or a person. How many messages."""
 
 
 class Ledger(Protocol):
@@ -135,7 +120,7 @@ class Ledger(Protocol):
         Each threshold of a budget is returned once a period.
         """
 
-    async def spent(self, scope: Scope, since: datetime, by: str) -> list[UsageRow]:
+    async def sum_usage(self, scope: Scope, since: datetime, by: str) -> list[UsageRow]:
         """What was used since then, by `person`, `channel`, `model`, `thread`, `miss`, `day`, `quarter` or `bill`.
 
         Days are days of UTC; a quarter of an hour is written `2026-11-20T10:15`, in UTC. A line of a bill is a day's
@@ -183,3 +168,32 @@ class Store:
     notes: Notes
     shut: Callable[[], Awaitable[None]]
     """Close the database; nothing may be called afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """How a database stands. One that the next start will make has no version and no bytes."""
+
+    path: str
+    version: int = 0
+    """How many migrations it has had."""
+    newest: int = 0
+    """How many there are."""
+    bytes: int = 0
+    free: int | None = None
+    """Bytes left on its disk; None for one in memory."""
+    waiting: int = 0
+    """Open questions."""
+    oldest: datetime | None = None
+    """When the oldest of them was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """A copy that was read back and found whole."""
+
+    source: str
+    target: str
+    bytes: int
+    rows: Mapping[str, int]
+    """How many each table has."""

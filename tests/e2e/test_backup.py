@@ -20,7 +20,7 @@ import pytest
 from sqlite_utils import Database
 
 from core.domain.errors import StoreUnusable
-from core.store.sqlite import backup, open_store
+from core.store import backup, open_store
 from core.store.sqlite.schema import migrations
 from tests.fakes.claude.server import ClaudeFake
 from tests.support.talk import asked, deleted, message, said, thread
@@ -30,7 +30,7 @@ SYS = Path("/sys")  # a folder in which not even root may write
 
 WRITES = """
 import asyncio, itertools, sys
-from core.store.sqlite import open_store
+from core.store import open_store
 from tests.fakes.claude.server import ClaudeFake
 from tests.support.talk import asked, message, thread
 

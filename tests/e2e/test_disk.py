@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, closing, contextmanager
 import pytest
 
 from core.domain.errors import StoreUnavailable
-from core.store.sqlite import open_store
+from core.store import open_store
 from tests.fakes.claude.script import Answer, Gate
 from tests.support.deployment import running, world
 from tests.support.house import house
@@ -71,7 +71,7 @@ async def test_a_bot_whose_database_cannot_be_used_answers_everything_once_when_
 @asynccontextmanager
 async def pragma(store, spoil, mend):
     """The database refuses to write while this lasts; it may still be read."""
-    connection = store.questions._connection
+    connection = store.questions._engine
     await connection._run(lambda: connection._db.execute(spoil))
     yield
     await connection._run(lambda: connection._db.execute(mend))

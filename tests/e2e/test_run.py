@@ -20,7 +20,7 @@ import pytest
 from bots.app import run
 from bots.app.health import Health
 from core.settings import Settings
-from core.store.sqlite import open_store
+from core.store import open_store
 from tests.fakes.board import Board
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.claude.server import ClaudeFake

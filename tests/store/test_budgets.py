@@ -13,7 +13,7 @@ from core.billing.budgets import Budget, Budgets, BudgetStatus, Period
 from core.billing.usage import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement
 from core.domain.errors import VersionConflict
 from core.domain.usage import Usage
-from core.store.sqlite import open_store
+from core.store import open_store
 from tests.support.talk import KEY, asked, at, thread
 
 WORKSPACE = Scope("slack:T1")

@@ -1,6 +1,6 @@
 """Claims: who answers what, when, and what happens to it when they stop.
 
-Tests core.store.rules.question_rows, core.store.rules.reply_chains, core.store.rules.claims.
+Tests core.store.rules.questions, core.store.rules.reply_chains, core.store.rules.claims.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ async def test_a_claimed_question_is_the_one_that_was_asked(store):
 
     assert (claimed.question.key, claimed.question.name, claimed.question.person) == (KEY, "1", "U1")
     assert (claimed.question.at, claimed.question.address) == (at(1), '{"ts": "1"}')
-    assert (claimed.process, claimed.together, claimed.pages, claimed.said, claimed.resumed) == (
+    assert (claimed.process, claimed.together, claimed.pages, claimed.final_text, claimed.resumed) == (
         "p",
         (),
         (),
@@ -96,7 +96,7 @@ async def test_the_waiting_questions_of_a_thread_are_answered_together(store):
     assert names(await claim(store)) == ["5"]
 
 
-async def test_one_reply_at_a_time_has_the_floor_of_a_thread(store):
+async def test_one_reply_at_a_time_holds_a_thread(store):
     await ingest(store, asked("1"))
     first = await claim(store)
     await ingest(store, asked("2"), asked("3"))
@@ -188,7 +188,7 @@ async def test_what_was_posted_and_said_is_known_to_whoever_takes_over(store, cl
     second = await claim(store, "q")
 
     assert (second.question, second.pages, second.resumed) == (first.question, ("5", "6"), True)
-    assert second.said == Final("the answer", after="1")
+    assert second.final_text == Final("the answer", after="1")
 
 
 async def test_a_process_that_beats_keeps_its_claims(store, clock):
@@ -222,7 +222,7 @@ async def test_a_claim_taken_over_keeps_its_questions_and_takes_no_new_ones(stor
     assert await claim(store, "q") is None
 
 
-async def test_a_claim_that_waits_to_be_resumed_still_has_the_floor(store):
+async def test_a_claim_that_waits_to_be_resumed_still_holds_its_thread(store):
     await ingest(store, asked("5"))
     await claim(store)
     await ingest(store, asked("1"))
@@ -263,7 +263,7 @@ async def test_who_is_late_claims_what_it_answers_again_only_after_the_beat_that
     assert (await claim(store, "p")).resumed
 
 
-async def test_who_beats_late_hears_so_and_has_lost_its_claims(store, clock):
+async def test_who_is_late_with_its_heartbeat_hears_so_and_has_lost_its_claims(store, clock):
     await ingest(store, asked("1"))
     await store.questions.heartbeat("p")
     held = await claim(store)
@@ -349,7 +349,7 @@ async def test_the_pages_of_a_notice_are_notices_and_no_reply(store, first):
     assert held.replies == {}
 
 
-async def test_a_page_that_was_deleted_meanwhile_stays_in_its_grave(store):
+async def test_a_page_that_was_deleted_meanwhile_does_not_rise(store):
     await ingest(store, asked("1"), deleted("5"))
     held = await claim(store)
 
@@ -392,9 +392,9 @@ async def test_the_message_of_a_question_that_is_not_for_us_stays(store):
 async def test_a_withdrawn_question_that_nobody_answers_yet_is_closed(store):
     await ingest(store, asked("1"), asked("2"), asked("3", thread("3")))
 
-    assert await store.questions.withdraw(KEY, "1") == 1
-    assert await store.questions.withdraw(KEY, "1") == 0
-    assert await store.questions.withdraw(KEY, "unknown") == 0
+    receipts = [await store.questions.ingest(stopped(name)) for name in ("1", "1", "unknown")]
+
+    assert [receipt.new for receipt in receipts] == [True, False, False]
     assert names(await claim(store)) == ["2"]
 
 
@@ -402,7 +402,7 @@ async def test_who_answers_a_withdrawn_question_hears_of_it_and_closes_it(store)
     await ingest(store, asked("1"), asked("2", thread("2")))
     first, second = await claim(store), await claim(store)
 
-    await store.questions.withdraw(KEY, "1")
+    await ingest(store, stopped("1"))
 
     assert await store.questions.heartbeat("p") == Heartbeat(LEASE, withdrawn=frozenset({first.id}))
     assert await store.questions.heartbeat("q") == Heartbeat(LEASE)

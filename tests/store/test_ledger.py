@@ -21,7 +21,7 @@ async def reserve(store, **changes):
 
 
 async def spent(store, by="person", scope=ALL, since=0):
-    return await store.ledger.spent(scope, at(since), by)
+    return await store.ledger.sum_usage(scope, at(since), by)
 
 
 async def test_a_reserved_request_counts_with_its_bound(store):

@@ -8,7 +8,6 @@ import pytest
 from core.billing.usage import Scope
 from core.domain.messages import Attachment, History, Outcome, Reach
 from core.domain.messages import FinalText as Final
-from core.store.protocols import SpeakerNames
 from tests.support.talk import KEY, PLATFORMS, asked, at, deleted, edited, message, page, said, thread
 
 
@@ -43,7 +42,7 @@ async def held(store):
         (History(()), []),
     ],
     ids=[
-        "what the whole does not show is buried",
+        "what the whole does not show is deleted",
         "a tail buries nothing before it",
         "a tail begins where the platform says",
         "a chain buries nothing",
@@ -55,11 +54,11 @@ async def held(store):
         "an empty whole says all",
     ],
 )
-async def test_what_is_missing_from_what_was_read_is_buried_and_what_is_new_comes_in(store, held, history, after):
+async def test_what_is_missing_from_what_was_read_is_deleted_and_what_is_new_comes_in(store, held, history, after):
     await store.threads.refresh(held, history)
 
-    healed = await store.threads.thread(KEY)
-    assert ([one.id for one in healed.messages], healed.cold) == (after, False)
+    refreshed = await store.threads.thread(KEY)
+    assert ([one.id for one in refreshed.messages], refreshed.stale) == (after, False)
 
 
 async def test_changed_words_and_attachments_are_changed(store, held):
@@ -87,16 +86,16 @@ async def test_what_arrived_while_the_platform_was_read_stays(store, held):
     assert (await store.questions.count_open())[0] == 2
 
 
-async def test_a_thread_stays_cold_when_a_message_came_while_it_was_read(store, held):
+async def test_a_thread_stays_stale_when_a_message_came_while_it_was_read(store, held):
     await ingest(store, said("5"))
 
     await store.threads.refresh(held, History(held.messages))
-    cold = await store.threads.thread(KEY)
-    await store.threads.refresh(cold, History(held.messages))
+    stale = await store.threads.thread(KEY)
+    await store.threads.refresh(stale, History(held.messages))
 
-    assert cold.cold
+    assert stale.stale
     assert await texts(store) == ["words 1", "words 2", "words 3", "words 4"]
-    assert not (await store.threads.thread(KEY)).cold
+    assert not (await store.threads.thread(KEY)).stale
 
 
 async def test_what_was_deleted_while_the_platform_was_read_does_not_rise(store, held):
@@ -107,7 +106,7 @@ async def test_what_was_deleted_while_the_platform_was_read_does_not_rise(store,
     assert await texts(store) == ["words 1", "words 3", "words 4"]
 
 
-async def test_what_healing_buried_does_not_rise(store, held):
+async def test_what_refreshing_deleted_does_not_rise(store, held):
     await store.threads.refresh(held, History((message("1"),)))
 
     assert not (await store.questions.ingest(asked("2"))).new
@@ -134,13 +133,13 @@ async def test_the_words_of_a_question_in_a_place_of_its_own_are_no_message_of_t
     assert (await store.questions.count_open())[0] == 1
 
 
-async def test_a_message_that_came_in_by_healing_can_still_ask(store, held):
+async def test_a_message_that_came_in_by_refreshing_can_still_ask(store, held):
     await store.threads.refresh(held, History((*held.messages, message("5"))))
 
     assert (await store.questions.ingest(asked("5"))).question
 
 
-async def test_healing_twice_changes_nothing(store, held):
+async def test_refreshing_twice_changes_nothing(store, held):
     history = History((message("1"), message("3", "x", edited=at(9)), page("5", None, "ours")))
     await store.threads.refresh(held, history)
     once = await store.threads.thread(KEY)
@@ -151,7 +150,7 @@ async def test_healing_twice_changes_nothing(store, held):
     assert await store.threads.thread(KEY) == once
 
 
-async def test_a_thread_that_is_not_ours_is_not_healed(store):
+async def test_a_thread_that_is_not_tracked_is_not_refreshed(store):
     nothing = await store.threads.thread(KEY)
 
     await store.threads.refresh(nothing, History((message("1"),)))
@@ -174,8 +173,8 @@ async def test_pages_of_ours_say_what_is_shown_and_keep_the_name_of_their_questi
 
     await store.threads.refresh(held, History((message("1"), page("5", None, "shown", notice=True))))
 
-    healed = await store.threads.thread(KEY)
-    assert (healed.messages[1], healed.replies) == (page("5", "1", "shown", notice=True), {"1": Final("kept")})
+    refreshed = await store.threads.thread(KEY)
+    assert (refreshed.messages[1], refreshed.replies) == (page("5", "1", "shown", notice=True), {"1": Final("kept")})
 
 
 async def test_pages_that_were_never_written_down_come_in(store):
@@ -193,8 +192,12 @@ async def test_when_a_page_is_gone_the_reply_is_what_its_other_pages_say(store):
 
     await store.threads.refresh(held, History((message("1"), page("6", "1", "rest"))))
 
-    healed = await store.threads.thread(KEY)
-    assert (healed.messages, healed.replies, healed.cold) == ((message("1"), page("6", "1", "rest")), {}, False)
+    refreshed = await store.threads.thread(KEY)
+    assert (refreshed.messages, refreshed.replies, refreshed.stale) == (
+        (message("1"), page("6", "1", "rest")),
+        {},
+        False,
+    )
 
 
 async def test_a_chain_across_two_threads_moves_no_message(store):
@@ -206,21 +209,11 @@ async def test_a_chain_across_two_threads_moves_no_message(store):
     assert (await texts(store), await texts(store, thread("5"))) == (["changed"], ["words 5"])
 
 
-async def test_a_healed_message_says_what_is_told_of_its_files_no_more_when_it_is_buried(store):
-    file = Attachment("F1", "a", "b", 1)
-    await ingest(store, asked("1"), said(message("2", attachments=(file,))))
-    await store.threads.remember_names(KEY, SpeakerNames({"U1": "Ann"}, {"F1": "a cat", "F2": "a dog"}))
-
-    await store.threads.refresh(await store.threads.thread(KEY), History((message("1"),)))
-
-    assert (await store.threads.thread(KEY)).told == SpeakerNames({"U1": "Ann"}, {"F2": "a dog"})
-
-
 async def test_what_was_forgotten_is_not_read_back(store, held, clock):
     clock.tick(3)
     await store.threads.forget(Scope("slack:T1", "C1", "1"))
 
-    cold = await store.threads.thread(KEY)
-    await store.threads.refresh(cold, History((message("0"), *held.messages)))
+    stale = await store.threads.thread(KEY)
+    await store.threads.refresh(stale, History((message("0"), *held.messages)))
 
     assert await texts(store) == []

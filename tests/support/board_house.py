@@ -26,7 +26,7 @@ def command(line: str, person: str = "U1", channel: str = "c1", name: str = "k1"
 
 
 async def spent(store) -> list:
-    return await store.ledger.spent(Scope("board:w1"), START - timedelta(days=9999), "model")
+    return await store.ledger.sum_usage(Scope("board:w1"), START - timedelta(days=9999), "model")
 
 
 async def closed(store) -> None:

@@ -96,7 +96,7 @@ async def house(
 
 
 async def _accounted(store: Store, since: datetime, workspaces: set[str], billed: int) -> None:
-    lines = [line for name in workspaces for line in await store.ledger.spent(Scope(name), since, "model")]
+    lines = [line for name in workspaces for line in await store.ledger.sum_usage(Scope(name), since, "model")]
     whole = sum_rows(lines)
     if workspaces:  # where no answer ended there is nothing to compare yet
         assert whole.micro_usd >= billed if whole.died else whole.micro_usd == billed

@@ -9,8 +9,8 @@ from typing import Any
 from bots.ops.http_server import HttpServer
 from bots.slack.adapter import Slack
 from core.answering.assistant import Assistant
+from core.store import open_store
 from core.store.protocols import Store
-from core.store.sqlite import open_store
 from tests.fakes.claude.server import ClaudeFake
 from tests.fakes.slack.app import SECRET
 from tests.fakes.slack.nouns import Shown

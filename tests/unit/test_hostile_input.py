@@ -27,7 +27,7 @@ from core.rendering.dialect import Dialect
 from core.rendering.inline_marks import strip_marks
 from core.rendering.paginator import LONG, Pager, cut, pages
 from core.rendering.table_growth import TableGrowth
-from core.store.sqlite import open_store
+from core.store import open_store
 from tests.support.answers import dialects, scribbles
 from tests.support.talk import PLATFORMS, asked, message
 
@@ -286,8 +286,7 @@ async def test_a_chain_of_800_questions_is_taken_up_by_reading_it_once():
     for number in range(1, 801):
         await store.questions.ingest(asked(message(str(number), parent=str(number - 1))))
     statements: list[str] = []
-    connection = store.questions._connection
-    await connection._run(lambda: connection._db.conn.set_trace_callback(statements.append))
+    await store.questions._engine.unit(lambda sql: sql.db.conn.set_trace_callback(statements.append))
 
     claim = await store.questions.claim_next("p", PLATFORMS)
 

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlite_utils import Database
-
 from core.billing.budgets import (
     WARN_AT,
     Budget,
@@ -19,93 +17,99 @@ from core.billing.budgets import (
 )
 from core.billing.usage import BudgetRefusal, PlannedRequest, Scope
 from core.domain.errors import VersionConflict
-from core.store.rules.moments import moment, stamp
-from core.store.sqlite.connection import Row, many
+from core.store.rules.locks import lock_money
+from core.store.sql import Row, Sql, parse_stamp, stamp
 
 # What is reserved counts with its bound, so that those under way can't spend the same money.
 SPENT = """
-SELECT coalesce(sum(coalesce(micro_usd, bound)), 0) FROM requests
-WHERE workspace = :workspace AND at >= :since
-AND (:channel IS NULL OR channel = :channel) AND (:person IS NULL OR person = :person)
+SELECT CAST(coalesce(sum(coalesce(micro_usd, bound)), 0) AS BIGINT) AS micro_usd FROM requests
+WHERE {scope} AND at >= :since
+"""
+
+SETTLED = """
+SELECT CAST(coalesce(sum(micro_usd), 0) AS BIGINT) AS micro_usd FROM requests WHERE {scope} AND at >= :since
 """
 
 CHANGES = "SELECT * FROM budgets WHERE workspace = :workspace ORDER BY id DESC"
 
-WARN = "INSERT OR IGNORE INTO warnings (workspace, budget, since, percent) VALUES (?, ?, ?, ?)"
 
-SETTLED = SPENT.replace("coalesce(micro_usd, bound)", "micro_usd")
-
-
-def changes(db: Database, workspace: str) -> list[Budget]:
+def list_changes(sql: Sql, workspace: str) -> list[Budget]:
     """Every change there was, newest first."""
-    return [_budget_of(row) for row in many(db, CHANGES, {"workspace": workspace})]
+    return [_read_budget(row) for row in sql.many(CHANGES, {"workspace": workspace})]
 
 
-def in_force(db: Database, workspace: str) -> list[Budget]:
+def list_in_force(sql: Sql, workspace: str) -> list[Budget]:
     """The newest of each scope and period, unless it takes the budget away. All have the workspace's newest zone."""
     newest: dict[tuple[Scope, Period], Budget] = {}
-    found = changes(db, workspace)
+    found = list_changes(sql, workspace)
     for budget in found:
         newest.setdefault((budget.scope, budget.period), budget)
     return [replace(one, zone=found[0].zone) for one in newest.values() if one.micro_usd is not None]
 
 
-def budgets(db: Database, workspace: str, now: datetime) -> Budgets:
-    standings = [standing(db, budget, now) for budget in in_force(db, workspace)]
-    return Budgets(tuple(standings), tuple(changes(db, workspace)))
+def read_budgets(sql: Sql, workspace: str, now: datetime) -> Budgets:
+    statuses = [measure_budget(sql, budget, now) for budget in list_in_force(sql, workspace)]
+    return Budgets(tuple(statuses), tuple(list_changes(sql, workspace)))
 
 
-def allow(db: Database, budget: Budget, expected: int) -> None:
+def change_budget(sql: Sql, budget: Budget, expected: int) -> None:
     """Keep a change, if `expected` is still the number of the newest one of its scope and period, or 0 for none."""
-    held = (one for one in changes(db, budget.scope.workspace) if one.scope == budget.scope)
+    lock_money(sql, budget.scope.workspace)
+    held = (one for one in list_changes(sql, budget.scope.workspace) if one.scope == budget.scope)
     newest = next((one for one in held if one.period is budget.period), None)
     if (newest.number if newest else 0) != expected:
         raise VersionConflict(newest.number if newest else None)
-    db.table("budgets").insert(_row_of(budget))
+    sql.insert("budgets", _row_of(budget))
 
 
-def standing(db: Database, budget: Budget, now: datetime, sql: str = SPENT) -> BudgetStatus:
-    scope, since = budget.scope, find_period_start(budget.period, now, budget.zone)
-    place = {"workspace": scope.workspace, "channel": scope.channel, "person": scope.person}
-    (spent,) = db.execute(sql, {**place, "since": stamp(since)}).fetchone()
-    return BudgetStatus(budget, spent, find_period_end(budget.period, now, budget.zone))
+def measure_budget(sql: Sql, budget: Budget, now: datetime, statement: str = SPENT) -> BudgetStatus:
+    """How much of a budget is spent in the period of `now`."""
+    since = find_period_start(budget.period, now, budget.zone)
+    condition, values = within_scope(budget.scope)
+    row = sql.one(statement.format(scope=condition), {**values, "since": stamp(since)})
+    return BudgetStatus(budget, row["micro_usd"] if row else 0, find_period_end(budget.period, now, budget.zone))
 
 
-def forbidden(db: Database, spending: PlannedRequest, scopes: Sequence[Scope]) -> BudgetRefusal | None:
+def within_scope(scope: Scope) -> tuple[str, Row]:
+    """A condition on the columns of a request, and its parameters."""
+    values = {name: value for name in Scope.__slots__ if (value := getattr(scope, name)) is not None}
+    return " AND ".join(f"{name} = :{name}" for name in values), values
+
+
+def refuse_request(sql: Sql, planned: PlannedRequest, scopes: Sequence[Scope]) -> BudgetRefusal | None:
     """The refusal of that budget of these scopes which has the least left, if it is too little."""
-    held = [budget for budget in in_force(db, spending.key.workspace) if budget.scope in scopes]
+    held = [budget for budget in list_in_force(sql, planned.key.workspace) if budget.scope in scopes]
     if not held:
         return None
-    tightest = min((standing(db, budget, spending.at) for budget in held), key=lambda one: one.left)
-    if spending.micro_usd is None:
-        return BudgetRefusal(explain_missing_price(tightest, spending.model))
-    if spending.micro_usd <= tightest.left:
+    tightest = min((measure_budget(sql, budget, planned.at) for budget in held), key=lambda one: one.left)
+    if planned.micro_usd is None:
+        return BudgetRefusal(explain_missing_price(tightest, planned.model))
+    if planned.micro_usd <= tightest.left:
         return None
-    return BudgetRefusal(explain_refusal(tightest, spending.micro_usd), tightest.left)
+    return BudgetRefusal(explain_refusal(tightest, planned.micro_usd), tightest.left)
 
 
-def warned(db: Database, request: Row, now: datetime) -> list[BudgetStatus]:
+def warn_of_budgets(sql: Sql, request: Row, now: datetime) -> list[BudgetStatus]:
     """Budgets of which a settled request used more than those who can raise it know; from now on they do."""
     found = []
-    for budget in in_force(db, request["workspace"]):
+    for budget in list_in_force(sql, request["workspace"]):
         scope = budget.scope
         if scope.channel in (None, request["channel"]) and scope.person in (None, request["person"]):
-            one = standing(db, budget, now, SETTLED)
-            if _news(db, one, find_period_start(budget.period, now, budget.zone)):
+            one = measure_budget(sql, budget, now, SETTLED)
+            if _record_warnings(sql, one, find_period_start(budget.period, now, budget.zone)):
                 found.append(one)
     return found
 
 
-def _news(db: Database, one: BudgetStatus, since: datetime) -> bool:
+def _record_warnings(sql: Sql, one: BudgetStatus, since: datetime) -> bool:
     """Whether a threshold is reached for the first time since the budget renewed or was changed."""
-    whose = (one.budget.scope.workspace, one.budget.number, stamp(since))
-    rows = [(*whose, percent) for percent in WARN_AT if one.percent >= percent]
-    return sum(db.execute(WARN, row).rowcount for row in rows) > 0
+    row = {"workspace": one.budget.scope.workspace, "budget": one.budget.number, "since": stamp(since)}
+    return sum(sql.insert_new("warnings", {**row, "percent": at}) for at in WARN_AT if one.percent >= at) > 0
 
 
-def _budget_of(row: Row) -> Budget:
+def _read_budget(row: Row) -> Budget:
     scope = Scope(row["workspace"], row["channel"], person=row["person"])
-    at = moment(row["at"])
+    at = parse_stamp(row["at"])
     return Budget(scope, Period(row["period"]), row["micro_usd"], row["zone"], row["author"], at, row["id"])
 
 

@@ -1,40 +1,43 @@
-"""Claims: who answers what now, and what is left of those that stopped."""
+"""Claims: which worker answers what, by leases; heartbeats, and what is left of workers that stopped."""
 
-import json
 import secrets
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from sqlite_utils import Database
-
 from core.domain.errors import LeaseLost
 from core.domain.messages import Asks, FinalText, Outcome, Question
 from core.store.protocols import Claim, Heartbeat
-from core.store.rules.ledger import died
-from core.store.rules.moments import moment, stamp
-from core.store.rules.question_rows import finish, place, question_of, said_of
-from core.store.rules.reply_chains import Branches
-from core.store.sqlite.connection import Row, many, one
-from core.store.sqlite.rows import insert, update
+from core.store.rules.ledger import write_off_requests
+from core.store.rules.locks import lock_channel, lock_claims
+from core.store.rules.questions import (
+    close_question,
+    find_question,
+    read_final_text,
+    read_question,
+    thread_key,
+    thread_values,
+)
+from core.store.rules.reply_chains import WaitingChains
+from core.store.sql import Row, Sql, parse_stamp, stamp
 
 TOGETHER = 256  # questions that one answer answers; more wait for the next one
 COMMANDS = 2  # commands of one person that are carried out at the same time
-STALE = timedelta(seconds=10)  # a process that has not beaten for so long has stopped
+STALE = timedelta(seconds=10)  # a process without a heartbeat for so long has stopped
 
 # Who is being answered least comes first, by workspace, then by channel, then by person: a flood starves no other.
 # Commands come before questions, but of one person only so many at a time.
-# What is claimed holds the floor of its thread until it is closed, also while nobody lives who answers it.
+# What is claimed keeps its thread until it is closed, also while no living process answers it.
 NEXT = """
 WITH people AS (
-    SELECT questions.workspace, questions.channel, questions.person, count(*) AS places
-    FROM claims CROSS JOIN questions ON questions.claim = claims.id  -- in this order: only open ones have a claim
+    SELECT claims.workspace, questions.channel, questions.person, count(*) AS places
+    FROM claims JOIN questions ON questions.claim = claims.id
     WHERE claims.process IS NOT NULL AND questions.reply = questions.name AND questions.command IS NULL
-    GROUP BY questions.workspace, questions.channel, questions.person
+    GROUP BY claims.workspace, questions.channel, questions.person  -- of claims, or SQLite would read all questions
 ), commanding AS (
-    SELECT questions.workspace, questions.person
-    FROM claims CROSS JOIN questions ON questions.claim = claims.id
+    SELECT claims.workspace, questions.person
+    FROM claims JOIN questions ON questions.claim = claims.id
     WHERE claims.process IS NOT NULL AND questions.command IS NOT NULL
-    GROUP BY questions.workspace, questions.person HAVING count(*) >= :commands
+    GROUP BY claims.workspace, questions.person HAVING count(*) >= :commands
 ), channels AS (SELECT workspace, channel, sum(places) AS places FROM people GROUP BY workspace, channel),
 workspaces AS (SELECT workspace, sum(places) AS places FROM people GROUP BY workspace)
 SELECT questions.* FROM questions LEFT JOIN claims ON claims.id = questions.claim
@@ -42,8 +45,7 @@ LEFT JOIN workspaces ON workspaces.workspace = questions.workspace
 LEFT JOIN channels ON channels.workspace = questions.workspace AND channels.channel = questions.channel
 LEFT JOIN people ON people.workspace = questions.workspace AND people.channel = questions.channel
     AND people.person = questions.person
-WHERE questions.outcome IS NULL
-AND substr(questions.workspace, 1, instr(questions.workspace, ':') - 1) IN (SELECT value FROM json_each(:platforms))
+WHERE questions.outcome IS NULL AND {platforms}
 AND (questions.claim IS NULL OR (questions.reply = questions.name AND claims.process IS NULL))
 AND (questions.command IS NULL
     OR (questions.workspace, questions.person) NOT IN (SELECT workspace, person FROM commanding))
@@ -51,7 +53,7 @@ AND (questions.command IS NOT NULL OR NOT EXISTS (
     SELECT 1 FROM questions AS other
     WHERE other.workspace = questions.workspace AND other.channel = questions.channel
     AND other.thread = questions.thread AND other.outcome IS NULL AND other.command IS NULL
-    AND other.claim IS NOT NULL AND other.claim IS NOT questions.claim
+    AND other.claim IS NOT NULL AND other.claim IS DISTINCT FROM questions.claim
 ))
 ORDER BY questions.command IS NULL, coalesce(workspaces.places, 0), coalesce(channels.places, 0),
     coalesce(people.places, 0), questions.at, questions.id LIMIT 1
@@ -64,10 +66,9 @@ AND claim IS NULL AND command IS NULL AND NOT alone AND NOT private AND id <> :i
 ORDER BY at, id LIMIT :most
 """
 
-# Who is late itself hears so with its next beat, and drops what it was answering before it claims that again.
-STOPPED = """
-UPDATE claims SET process = NULL WHERE process <> :process
-AND substr(workspace, 1, instr(workspace, ':') - 1) IN (SELECT value FROM json_each(:platforms))
+# A process that is late learns so with its next heartbeat, and drops what it answers before it claims that again.
+FREE_STOPPED = """
+UPDATE claims SET process = NULL WHERE process <> :process AND {platforms}
 AND coalesce((SELECT beat_at FROM processes WHERE processes.process = claims.process), claimed_at) < :since
 """
 
@@ -78,24 +79,31 @@ AND questions.channel = :channel AND questions.name = :name
 """
 
 # Until the platform says when it was posted, a page is no older than what it answers, whatever our clock says.
-POST = """
+PAGE_MESSAGE = """
 INSERT INTO messages (workspace, channel, thread, message, author, text, at, mine, answers, notice)
 SELECT workspace, channel, thread, :page, '', '',
-    max(:at, (SELECT max(at) FROM questions WHERE claim = :claim)), 1, :name, :notice
-FROM threads
+    CASE WHEN latest.at > :at THEN latest.at ELSE :at END, TRUE, :name, :notice
+FROM threads CROSS JOIN (SELECT max(at) AS at FROM questions WHERE claim = :claim) AS latest
 WHERE workspace = :workspace AND channel = :channel AND thread = :thread
 ON CONFLICT (workspace, channel, message) DO UPDATE
-SET answers = coalesce(answers, excluded.answers), notice = max(notice, excluded.notice)
+SET answers = coalesce(messages.answers, excluded.answers), notice = (messages.notice OR excluded.notice)
 """
 
-NOTICE = """
+MARK_NOTICE = """
 UPDATE messages SET notice = :notice WHERE workspace = :workspace AND channel = :channel AND answers = :name
 """
 
-BEATEN = """
+LAST_BEAT = """
 SELECT coalesce((SELECT beat_at FROM processes WHERE process = :process),
-    (SELECT min(claimed_at) FROM claims WHERE process = :process))
+    (SELECT min(claimed_at) FROM claims WHERE process = :process)) AS at
 """
+
+BEAT = """
+INSERT INTO processes (process, beat_at) VALUES (:process, :at)
+ON CONFLICT (process) DO UPDATE SET beat_at = excluded.beat_at
+"""
+
+LEAVE = "DELETE FROM processes WHERE process = :process"
 
 WITHDRAWN = """
 SELECT claims.id FROM claims JOIN questions ON questions.claim = claims.id AND questions.reply = questions.name
@@ -104,94 +112,113 @@ WHERE claims.process = :process AND questions.withdrawn_at IS NOT NULL
 
 PAGES = "SELECT page FROM pages WHERE question = :id ORDER BY id"
 
-HELD = "SELECT id FROM claims WHERE process = :process"
+OF_PROCESS = "SELECT id FROM claims WHERE process = :process"
 
-GIVE_BACK = "DELETE FROM claims WHERE id = :claim"
+RELEASE = "DELETE FROM claims WHERE id = :claim"
 
 CLAIMED = "SELECT * FROM questions WHERE claim = :claim ORDER BY reply <> name, at, id"
 
 
-def take(db: Database, process: str, platforms: Collection[str], now: datetime, stale: timedelta) -> Claim | None:
-    names = json.dumps(list(platforms))
-    db.execute(STOPPED, {"process": process, "since": stamp(now - stale), "platforms": names})
-    lead = one(db, NEXT, {"platforms": names, "commands": COMMANDS})
+def claim_next(sql: Sql, process: str, platforms: Collection[str], stale: timedelta) -> Claim | None:
+    """The next question that waits, or one that a stopped process leaves, with its companions, under a new lease."""
+    lock_claims(sql)
+    _free_stopped(sql, process, platforms, stale)
+    lead = _find_next(sql, platforms)
     if lead is None:
         return None
     resumed = lead["claim"] is not None
-    rows = many(db, CLAIMED, lead) if resumed else _together(db, lead)
-    number = _lease(db, lead, rows, process, now)
+    rows = sql.many(CLAIMED, lead) if resumed else _gather_companions(sql, lead)
+    number = _lease(sql, lead, rows, process)
     if resumed:
-        db.execute(GIVE_BACK, {"claim": lead["claim"]})
-        died(db, lead, now)
-    return _claim(db, number, rows, process, resumed)
+        sql.execute(RELEASE, lead)
+        write_off_requests(sql, lead, sql.now())
+    return _build_claim(sql, number, rows, process, resumed)
 
 
-def _together(db: Database, lead: Row) -> list[Row]:
-    """The question and those that wait in its thread, or in its branch of it."""
+def _free_stopped(sql: Sql, process: str, platforms: Collection[str], stale: timedelta) -> None:
+    values = {"process": process, "since": stamp(sql.now() - stale), "platforms": sorted(platforms)}
+    sql.execute(FREE_STOPPED.format(platforms=sql.among("platform", "platforms")), values)
+
+
+def _find_next(sql: Sql, platforms: Collection[str]) -> Row | None:
+    """The next question, its channel locked. One that was withdrawn before the lock is passed over."""
+    statement = NEXT.format(platforms=sql.among("questions.platform", "platforms"))
+    while lead := sql.one(statement, {"platforms": sorted(platforms), "commands": COMMANDS}):
+        lock_channel(sql, lead["workspace"], lead["channel"])
+        again = find_question(sql, thread_key(lead), lead["name"])
+        if again and again["outcome"] is None:
+            return again
+    return None
+
+
+def _gather_companions(sql: Sql, lead: Row) -> list[Row]:
+    """The question and those that wait in its thread, or in its reply chain of it."""
     if lead["alone"] or lead["private"] or lead["command"] is not None:
         return [lead]
-    rows = [lead, *many(db, WAITING, {**lead, "most": TOGETHER - 1})]
-    branches = Branches(db)
-    if not any(branches.parent(row) for row in rows):
+    rows = [lead, *sql.many(WAITING, {**lead, "most": TOGETHER - 1})]
+    chains = WaitingChains(sql)
+    if not any(chains.find_parent(row) for row in rows):
         return rows
     chosen: list[tuple[str, set[str]]] = []
-    return [row for row in rows if _in_line(row, branches.line(row), chosen)]
+    return [row for row in rows if _joins_chain(row, chains.trace(row), chosen)]
 
 
-def _in_line(row: Row, line: set[str], chosen: list[tuple[str, set[str]]]) -> bool:
+def _joins_chain(row: Row, chain: set[str], chosen: list[tuple[str, set[str]]]) -> bool:
     """Whether `row` leads to each of the chosen, or they to it; then it is chosen too."""
-    if any(name not in line and row["name"] not in other for name, other in chosen):
+    if any(name not in chain and row["name"] not in other for name, other in chosen):
         return False
-    chosen.append((row["name"], line))
+    chosen.append((row["name"], chain))
     return True
 
 
-def _lease(db: Database, lead: Row, rows: Sequence[Row], process: str, now: datetime) -> int:
-    record = {"workspace": lead["workspace"], "process": process, "claimed_at": stamp(now)}
-    # SQLite gives the number of the last row that is gone again, and late news of the old claim would meet the new one.
-    number = insert(db, "claims", {"id": secrets.randbits(62), **record})
+def _lease(sql: Sql, lead: Row, rows: Sequence[Row], process: str) -> int:
+    record = {"workspace": lead["workspace"], "process": process, "claimed_at": stamp(sql.now())}
+    # A number that is given again would let late news of the old claim meet the new one.
+    number = sql.insert("claims", {"id": secrets.randbits(62), **record})
     for row in rows:
-        update(db, "questions", row["id"], {"claim": number, "reply": lead["name"]})
+        sql.update("questions", row["id"], {"claim": number, "reply": lead["name"]})
     return number
 
 
-def _claim(db: Database, number: int, rows: Sequence[Row], process: str, resumed: bool) -> Claim:
+def _build_claim(sql: Sql, number: int, rows: Sequence[Row], process: str, resumed: bool) -> Claim:
     lead, *others = rows
-    pages = many(db, PAGES, lead)
     return Claim(
         id=number,
-        question=question_of(lead),
+        question=read_question(lead),
         process=process,
-        together=tuple(question_of(row) for row in others),
-        pages=tuple(row["page"] for row in pages),
-        said=said_of(lead),
+        together=tuple(map(read_question, others)),
+        pages=tuple(row["page"] for row in sql.many(PAGES, lead)),
+        final_text=read_final_text(lead),
         resumed=resumed,
     )
 
 
-def post(db: Database, claim: Claim, page: str, at: datetime) -> None:
-    row = _owned(db, claim)
+def record_page(sql: Sql, claim: Claim, page: str, at: datetime) -> None:
+    """A page of the reply exists. Raises LeaseLost."""
+    row = _fence(sql, claim)
     record = {"workspace": row["workspace"], "channel": row["channel"], "question": row["id"], "page": page}
-    insert(db, "pages", {**record, "at": stamp(at)}, ignore=True)
+    sql.insert_new("pages", {**record, "at": stamp(at)})
     if not row["private"]:
-        db.execute(POST, {**row, "page": page, "at": stamp(at)})
+        sql.execute(PAGE_MESSAGE, {**row, "page": page, "at": stamp(at)})
 
 
-def say(db: Database, claim: Claim, said: FinalText) -> None:
-    row = _owned(db, claim)
-    update(db, "questions", row["id"], {"said": said.text, "notice": said.notice, "after": said.after})
-    db.execute(NOTICE, {**row, "notice": said.notice})
+def store_final_text(sql: Sql, claim: Claim, final: FinalText) -> None:
+    """Claude has ended. Raises LeaseLost."""
+    row = _fence(sql, claim)
+    sql.update("questions", row["id"], {"said": final.text, "notice": final.notice, "after": final.after})
+    sql.execute(MARK_NOTICE, {**row, "notice": final.notice})
 
 
-def close(db: Database, claim: Claim, outcome: Outcome, now: datetime) -> None:
-    _owned(db, claim)
+def close_claim(sql: Sql, claim: Claim, outcome: Outcome) -> None:
+    """Close what was answered; what needs an answer of its own waits again. Raises LeaseLost."""
+    _fence(sql, claim)
     asked = {question.name: question for question in (claim.question, *claim.together)}
-    for row in many(db, CLAIMED, {"claim": claim.id}):
+    for row in sql.many(CLAIMED, {"claim": claim.id}):
         if _stays_open(row, asked[row["name"]], outcome):
-            update(db, "questions", row["id"], {"claim": None, "reply": None})
+            sql.update("questions", row["id"], {"claim": None, "reply": None})
         else:
-            finish(db, row, outcome, now)
-    db.execute(GIVE_BACK, {"claim": claim.id})
+            close_question(sql, row, outcome)
+    sql.execute(RELEASE, {"claim": claim.id})
 
 
 def _stays_open(row: Row, asked: Question, outcome: Outcome) -> bool:
@@ -201,32 +228,37 @@ def _stays_open(row: Row, asked: Question, outcome: Outcome) -> bool:
     return outcome is Outcome.NOT_FOR_US and asked.asks is Asks.PERHAPS and row["asks"] == Asks.CERTAINLY.value
 
 
-def _owned(db: Database, claim: Claim) -> Row:
-    """The question of the claim, if the claim is still this process's."""
-    named = {**place(claim.question.key), "name": claim.question.name}
-    row = one(db, OWNED, {**named, "claim": claim.id, "process": claim.process})
+def _fence(sql: Sql, claim: Claim) -> Row:
+    """The question of the claim, if the claim is still this process's. Raises LeaseLost."""
+    lock_claims(sql)
+    lock_channel(sql, claim.question.key.workspace, claim.question.key.channel)
+    named = {**thread_values(claim.question.key), "name": claim.question.name}
+    row = sql.one(OWNED, {**named, "claim": claim.id, "process": claim.process})
     if row is None:
         raise LeaseLost(f"the claim of question {claim.question.name} is no longer of {claim.process}")
     return row
 
 
-def heartbeat(db: Database, process: str, leaving: bool, now: datetime, stale: timedelta) -> Heartbeat:
-    (last,) = db.execute(BEATEN, {"process": process}).fetchone()
-    late = last is not None and moment(last) < now - stale
-    freed = _free(db, process, now) if late or leaving else frozenset()
-    if leaving:
-        db.table("processes").delete_where("process = ?", [process])
-    else:
-        db.table("processes").upsert({"process": process, "beat_at": stamp(now)})
-    withdrawn = frozenset(row["id"] for row in many(db, WITHDRAWN, {"process": process}))
+def heartbeat(sql: Sql, process: str, leaving: bool, stale: timedelta) -> Heartbeat:
+    """The process lives, or leaves; one that is late has lost its claims.
+
+    Nobody takes them over between the look at its last heartbeat and the new one.
+    """
+    lock_claims(sql)
+    now = sql.now()
+    last = sql.one(LAST_BEAT, {"process": process})
+    late = last is not None and last["at"] is not None and parse_stamp(last["at"]) < now - stale
+    freed = _free_claims(sql, process) if late or leaving else frozenset()
+    sql.execute(LEAVE if leaving else BEAT, {"process": process, "at": stamp(now)})
+    withdrawn = frozenset(row["id"] for row in sql.many(WITHDRAWN, {"process": process}))
     return Heartbeat(lease=stale / 2, late=late, freed=freed, withdrawn=withdrawn)
 
 
-def _free(db: Database, process: str, now: datetime) -> frozenset[int]:
-    """What it was answering waits for whoever claims next; what it had sent has died."""
-    held = many(db, HELD, {"process": process})
+def _free_claims(sql: Sql, process: str) -> frozenset[int]:
+    """What it was answering waits for the next claim; the requests that it had sent are written off."""
+    held = sql.many(OF_PROCESS, {"process": process})
     for row in held:
-        for question in many(db, CLAIMED, {"claim": row["id"]}):
-            died(db, question, now)
-        update(db, "claims", row["id"], {"process": None})
+        for question in sql.many(CLAIMED, {"claim": row["id"]}):
+            write_off_requests(sql, question, sql.now())
+        sql.update("claims", row["id"], {"process": None})
     return frozenset(row["id"] for row in held)

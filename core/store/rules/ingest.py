@@ -1,8 +1,6 @@
-"""Events become rows, each once."""
+"""Ingesting: events become rows, each once (deduplicated by what they name)."""
 
-from datetime import datetime, timedelta
-
-from sqlite_utils import Database
+from datetime import timedelta
 
 from core.domain.events import (
     Backfilled,
@@ -17,94 +15,102 @@ from core.domain.events import (
     Receipt,
 )
 from core.domain.messages import Asks, Message, Question, ThreadKey
-from core.store.rules.erased import Forgotten
-from core.store.rules.message_rows import adopt, bury, chill, complete, dig, held, keep, overtaken
-from core.store.rules.moments import stamp
-from core.store.rules.question_rows import ask, asked, key_of, place, waiting, withdraw
-from core.store.rules.thread_state import begin, gap, ours
-from core.store.rules.watermarks import caught_up, heard, missed
-from core.store.sqlite.connection import Row, one
+from core.store.rules.erasures import Forgotten
+from core.store.rules.locks import lock_channel, lock_gaps
+from core.store.rules.messages import (
+    add_missing_files,
+    find_message,
+    has_later,
+    insert_messages,
+    tombstone,
+    tombstone_unknown,
+    update_message,
+)
+from core.store.rules.questions import find_question, keep_question, stop_answer, thread_key, thread_values
+from core.store.rules.threads import is_tracked, mark_stale, mark_workspaces_stale, track_thread
+from core.store.rules.watermarks import advance_watermark, begin_backfill, end_backfill
+from core.store.sql import Row, Sql, stamp
 
 LATE = timedelta(seconds=5)  # that no event takes which is delivered the first time
 NOWHERE = ThreadKey("", "", "")
 
-BEFORE = """
-SELECT 1 FROM questions
+EARLIER_QUESTION = """
+SELECT 1 AS earlier FROM questions
 WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND (at, name) < (:at, :name) LIMIT 1
 """
 
 
-def ingest(db: Database, event: Event, now: datetime) -> Receipt:
+def ingest_event(sql: Sql, event: Event) -> Receipt:
+    if isinstance(event, Missed | Backfilled):
+        return Receipt(new=True, ours=False, question=False, key=NOWHERE, missed=_list_missed(sql, event))
+    lock_channel(sql, event.key.workspace, event.key.channel)
     match event:
         case Posted():
-            return _said(db, event, now)
+            return _ingest_message(sql, event)
         case Edited():
-            return _edited(db, event, now)
+            return _ingest_edit(sql, event)
         case Deleted():
-            return _deleted(db, event)
+            return _ingest_deletion(sql, event)
         case Commanded():
-            return _commanded(db, event)
+            return _ingest_command(sql, event)
         case Pressed():
-            return _pressed(db, event, now)
-        case Missed() | Backfilled():
-            return Receipt(new=True, ours=False, question=False, key=NOWHERE, missed=_missed(db, event, now))
+            return _ingest_press(sql, event)
 
 
-def _said(db: Database, event: Posted, now: datetime) -> Receipt:
-    heard(db, event.key.workspace, event.message.at)
-    row = held(db, event.key, event.message.id)
-    key = _thread(db, event, row)
-    mine = ours(db, key)
-    if not (mine or event.asks is Asks.CERTAINLY) or _gone(db, event, key, row):
-        return Receipt(new=False, ours=mine, question=False, key=key)
-    if not mine:
-        begin(db, key, now, event.private)
-    new = _keep(db, key, event.message, row, now, private=event.private)
-    question = _asks(db, key, event) and ask(db, _question(key, event))
+def _ingest_message(sql: Sql, event: Posted) -> Receipt:
+    advance_watermark(sql, event.key.workspace, event.message.at)
+    row = find_message(sql, event.key, event.message.id)
+    key = _choose_thread(sql, event, row)
+    tracked = is_tracked(sql, key)
+    if not (tracked or event.asks is Asks.CERTAINLY) or _is_gone(sql, event, key, row):
+        return Receipt(new=False, ours=tracked, question=False, key=key)
+    if not tracked:
+        track_thread(sql, key, event.private)
+    new = _keep_message(sql, key, event.message, row, private=event.private)
+    question = _wants_answer(sql, key, event) and keep_question(sql, _build_question(key, event))
     return Receipt(new=new or question, ours=True, question=question, key=key)
 
 
-def _thread(db: Database, event: Posted | Edited, row: Row | None) -> ThreadKey:
+def _choose_thread(sql: Sql, event: Posted | Edited, row: Row | None) -> ThreadKey:
     """Where the message is already, or its parent, or else where the platform says. What is private is alone."""
     if row:
-        return key_of(row)
+        return thread_key(row)
     if isinstance(event, Posted) and event.private:
         return ThreadKey(event.key.workspace, event.key.channel, event.message.id)
-    parent = held(db, event.key, event.message.parent) if event.message.parent else None
-    return key_of(parent) if parent and not parent["private"] else event.key
+    parent = find_message(sql, event.key, event.message.parent) if event.message.parent else None
+    return thread_key(parent) if parent and not parent["private"] else event.key
 
 
-def _gone(db: Database, event: Posted, key: ThreadKey, row: Row | None) -> bool:
+def _is_gone(sql: Sql, event: Posted, key: ThreadKey, row: Row | None) -> bool:
     """Whether the message must not rise: it was deleted, it was forgotten, or it was private and is answered."""
     if row:
         return row["deleted_at"] is not None
-    answered = asked(db, key, event.message.id) is not None
-    return answered or Forgotten(db, key).covers(event.message.author, event.message.at)
+    answered = find_question(sql, key, event.message.id) is not None
+    return answered or Forgotten(sql, key).covers(event.message.author, event.message.at)
 
 
-def _keep(
-    db: Database, key: ThreadKey, message: Message, row: Row | None, now: datetime, *, private: bool = False
-) -> bool:
-    """A new message is kept. One of ours that is held says now what the platform shows; others know their words.
+def _keep_message(sql: Sql, key: ThreadKey, message: Message, row: Row | None, *, private: bool = False) -> bool:
+    """A new message is kept. One of ours that is kept says now what the platform shows; others know their words.
 
-    A late one may have been deleted when its thread was not ours yet: only the platform knows.
+    A late one may have been deleted when its thread was not tracked yet: only the platform knows.
     """
     if row is None:
-        if now - message.at > LATE or overtaken(db, key, message):
-            chill(db, key)
-        keep(db, key, [message], private)
+        if sql.now() - message.at > LATE or has_later(sql, key, message):
+            mark_stale(sql, key)
+        insert_messages(sql, key, [message], private)
         return True
-    return adopt(db, row, message) if message.mine else complete(db, row, message)
+    return update_message(sql, row, message) if message.mine else add_missing_files(sql, row, message)
 
 
-def _asks(db: Database, key: ThreadKey, event: Posted) -> bool:
-    """Whether it wants an answer. What was said before anybody asked us follows up nothing, however late it comes."""
+def _wants_answer(sql: Sql, key: ThreadKey, event: Posted) -> bool:
+    """What was said before anybody asked us follows up nothing, however late it comes."""
     if event.asks is Asks.PERHAPS:
-        return one(db, BEFORE, {**place(key), "at": stamp(event.message.at), "name": event.message.id}) is not None
+        values = {**thread_values(key), "at": stamp(event.message.at), "name": event.message.id}
+        return sql.one(EARLIER_QUESTION, values) is not None
     return event.asks is Asks.CERTAINLY
 
 
-def _question(key: ThreadKey, event: Posted) -> Question:
+def _build_question(key: ThreadKey, event: Posted) -> Question:
     return Question(
         key=key,
         name=event.message.id,
@@ -117,32 +123,32 @@ def _question(key: ThreadKey, event: Posted) -> Question:
     )
 
 
-def _edited(db: Database, event: Edited, now: datetime) -> Receipt:
-    row = held(db, event.key, event.message.id)
-    key = _thread(db, event, row)
-    mine = ours(db, key)
+def _ingest_edit(sql: Sql, event: Edited) -> Receipt:
+    row = find_message(sql, event.key, event.message.id)
+    key = _choose_thread(sql, event, row)
+    tracked = is_tracked(sql, key)
     if row:
-        changed = adopt(db, row, event.message)
-    elif mine and not Forgotten(db, key).covers(event.message.author, event.message.at):
-        changed = _keep(db, key, event.message, None, now)
+        changed = update_message(sql, row, event.message)
+    elif tracked and not Forgotten(sql, key).covers(event.message.author, event.message.at):
+        changed = _keep_message(sql, key, event.message, None)
     else:
         changed = False
-    return Receipt(new=changed, ours=mine, question=False, key=key)
+    return Receipt(new=changed, ours=tracked, question=False, key=key)
 
 
-def _deleted(db: Database, event: Deleted) -> Receipt:
-    row = held(db, event.key, event.message)
-    key = key_of(row) if row else event.key
-    mine = ours(db, key)
-    new = mine and not (row and row["deleted_at"])
+def _ingest_deletion(sql: Sql, event: Deleted) -> Receipt:
+    row = find_message(sql, event.key, event.message)
+    key = thread_key(row) if row else event.key
+    tracked = is_tracked(sql, key)
+    new = tracked and not (row and row["deleted_at"])
     if row and new:
-        bury(db, row, event.at)
+        tombstone(sql, row, event.at)
     elif new:
-        dig(db, key, event.message, event.at)
-    return Receipt(new=new, ours=mine, question=False, key=key)
+        tombstone_unknown(sql, key, event.message, event.at)
+    return Receipt(new=new, ours=tracked, question=False, key=key)
 
 
-def _commanded(db: Database, event: Commanded) -> Receipt:
+def _ingest_command(sql: Sql, event: Commanded) -> Receipt:
     question = Question(
         key=event.key,
         name=event.id,
@@ -153,30 +159,20 @@ def _commanded(db: Database, event: Commanded) -> Receipt:
         command=event.line,
         values=event.values,
     )
-    new = ask(db, question)
-    return Receipt(new=new, ours=ours(db, event.key), question=new, key=event.key)
+    new = keep_question(sql, question)
+    return Receipt(new=new, ours=is_tracked(sql, event.key), question=new, key=event.key)
 
 
-def _pressed(db: Database, event: Pressed, now: datetime) -> Receipt:
-    new = event.button == "stop" and stop(db, event.key, event.question, now) > 0
-    return Receipt(new=new, ours=ours(db, event.key), question=False, key=event.key)
+def _ingest_press(sql: Sql, event: Pressed) -> Receipt:
+    new = event.button == "stop" and stop_answer(sql, event.key, event.question) > 0
+    return Receipt(new=new, ours=is_tracked(sql, event.key), question=False, key=event.key)
 
 
-def _missed(db: Database, event: Missed | Backfilled, now: datetime) -> tuple[MissedRange, ...]:
+def _list_missed(sql: Sql, event: Missed | Backfilled) -> tuple[MissedRange, ...]:
     """What there is to look for; nothing when it was looked for."""
+    lock_gaps(sql)
     if isinstance(event, Backfilled):
-        caught_up(db, event.workspace)
+        end_backfill(sql, event.workspace)
         return ()
-    gap(db, event.platform, event.workspaces)
-    return missed(db, event.platform, event.workspaces, now)
-
-
-def stop(db: Database, key: ThreadKey, name: str | None, now: datetime) -> int:
-    """Withdraw a question and those answered with it, or without a name all of the thread. How many."""
-    if name is None:
-        return withdraw(db, waiting(db, key), now)
-    row = asked(db, key, name)
-    if row is None:
-        return 0
-    rows = waiting(db, key_of(row)) if row["claim"] else [row]
-    return withdraw(db, [one for one in rows if one["claim"] == row["claim"]], now)
+    mark_workspaces_stale(sql, event.platform, event.workspaces)
+    return begin_backfill(sql, event.platform, event.workspaces)

@@ -4,19 +4,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
 
-from sqlite_utils import Database
-
-from core.billing.budgets import Budget, Budgets, BudgetStatus
+from core.billing.budgets import BudgetStatus
 from core.billing.usage import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement, UsageRow
 from core.domain.usage import Usage
-from core.store.rules.budgets import allow, budgets, forbidden, warned
-from core.store.rules.moments import stamp
-from core.store.rules.question_rows import place
-from core.store.sqlite.connection import DatabaseThread, Row, one
-from core.store.sqlite.rows import insert
+from core.store.rules.budgets import refuse_request, warn_of_budgets, within_scope
+from core.store.rules.locks import lock_money
+from core.store.rules.questions import thread_values
+from core.store.sql import Row, Sql, stamp
 
 KINDS = tuple(field.name for field in fields(Usage))
-GROUPS = ("person", "channel", "model", "thread", "day", "quarter", "miss", "bill")
 
 SETTLE = """
 UPDATE requests SET state = :state, outcome = :outcome, settled_at = :at, answered_by = :model,
@@ -31,83 +27,57 @@ UPDATE requests SET state = 'died', outcome = 'died', settled_at = :at, micro_us
 WHERE state = 'reserved' AND workspace = :workspace AND channel = :channel AND question = :name
 """
 
+QUARTER = """substr(at, 1, 14) || CASE WHEN substr(at, 15, 2) < '15' THEN '00' WHEN substr(at, 15, 2) < '30' THEN '15'
+    WHEN substr(at, 15, 2) < '45' THEN '30' ELSE '45' END"""
+BILL = """substr(at, 1, 10) || ' ' || coalesce(answered_by, model)
+    || CASE WHEN input IS NULL THEN ' died' ELSE ' used' END"""
+GROUPS = {
+    "person": "person",
+    "channel": "channel",
+    "model": "coalesce(answered_by, model)",
+    "thread": "thread",
+    "day": "substr(at, 1, 10)",
+    "quarter": QUARTER,
+    "miss": "coalesce(miss, '')",
+    "bill": BILL,
+}
+
 # What has no usage stands at its bound.
-SPENT = """
-SELECT
-    CASE :by WHEN 'person' THEN person WHEN 'channel' THEN channel WHEN 'thread' THEN thread
-        WHEN 'model' THEN coalesce(answered_by, model) WHEN 'day' THEN substr(at, 1, 10)
-        WHEN 'quarter' THEN substr(at, 1, 14) || printf('%02d', substr(at, 15, 2) / 15 * 15)
-        WHEN 'miss' THEN coalesce(miss, '')
-        WHEN 'bill' THEN substr(at, 1, 10) || ' ' || coalesce(answered_by, model)
-            || iif(input IS NULL, ' died', ' used')
-        END AS "group",
+USED = """
+SELECT {group} AS name,
     count(*) AS requests,
-    sum(input IS NULL) AS died,
-    sum(coalesce(input, input_bound)) AS input,
-    sum(coalesce(output, output_bound)) AS output,
-    sum(coalesce(thinking, 0)) AS thinking,
-    sum(coalesce(cache_read, 0)) AS cache_read,
-    sum(coalesce(cache_write_5m, 0)) AS cache_write_5m,
-    sum(coalesce(cache_write_1h, 0)) AS cache_write_1h,
-    sum(coalesce(web_searches, 0)) AS web_searches,
-    sum(coalesce(micro_usd, bound, 0)) AS micro_usd,
-    sum(coalesce(saved, 0)) AS saved,
-    sum(coalesce(micro_usd, bound) IS NULL) AS unpriced
-FROM requests
-WHERE workspace = :workspace AND at >= :since
-AND (:channel IS NULL OR channel = :channel) AND (:thread IS NULL OR thread = :thread)
-AND (:person IS NULL OR person = :person)
+    count(*) FILTER (WHERE input IS NULL) AS died,
+    CAST(sum(coalesce(input, input_bound)) AS BIGINT) AS input,
+    CAST(sum(coalesce(output, output_bound)) AS BIGINT) AS output,
+    CAST(sum(coalesce(thinking, 0)) AS BIGINT) AS thinking,
+    CAST(sum(coalesce(cache_read, 0)) AS BIGINT) AS cache_read,
+    CAST(sum(coalesce(cache_write_5m, 0)) AS BIGINT) AS cache_write_5m,
+    CAST(sum(coalesce(cache_write_1h, 0)) AS BIGINT) AS cache_write_1h,
+    CAST(sum(coalesce(web_searches, 0)) AS BIGINT) AS web_searches,
+    CAST(sum(coalesce(micro_usd, bound, 0)) AS BIGINT) AS micro_usd,
+    CAST(sum(coalesce(saved, 0)) AS BIGINT) AS saved,
+    count(*) FILTER (WHERE coalesce(micro_usd, bound) IS NULL) AS unpriced
+FROM requests WHERE {scope} AND at >= :since
 GROUP BY 1 ORDER BY 1
 """
 
 WORKSPACES = "SELECT DISTINCT workspace FROM requests ORDER BY workspace"
 
 
-class SqliteLedger:
-    """Keeps the protocol `Ledger`."""
-
-    def __init__(self, connection: DatabaseThread) -> None:
-        self._connection = connection
-
-    async def reserve(self, spending: PlannedRequest, scopes: Sequence[Scope]) -> Reservation | BudgetRefusal:
-        return await self._connection.unit(lambda db: _reserve(db, spending, scopes))
-
-    async def settle(self, reservation: Reservation, settled: Settlement) -> list[BudgetStatus]:
-        return await self._connection.unit(lambda db: _settle(db, reservation, settled))
-
-    async def spent(self, scope: Scope, since: datetime, by: str) -> list[UsageRow]:
-        """Lines by group, in the order of their names."""
-        if by not in GROUPS:
-            raise ValueError(f"{by!r} is none of {', '.join(GROUPS)}")
-        return await self._connection.unit(lambda db: _spent(db, scope, since, by))
-
-    async def workspaces(self) -> list[str]:
-        return await self._connection.unit(lambda db: [row["workspace"] for row in db.query(WORKSPACES)])
-
-    async def budgets(self, workspace: str, now: datetime) -> Budgets:
-        return await self._connection.unit(lambda db: budgets(db, workspace, now))
-
-    async def allow(self, budget: Budget, expected: int) -> None:
-        await self._connection.unit(lambda db: allow(db, budget, expected))
-
-
-def died(db: Database, question: Row, at: datetime) -> None:
-    """Whoever asked Claude this stopped before it knew the cost: its requests stay at their bounds."""
-    db.execute(DIED, {**question, "at": stamp(at)})
-
-
-def _reserve(db: Database, spending: PlannedRequest, scopes: Sequence[Scope]) -> Reservation | BudgetRefusal:
-    refusal = forbidden(db, spending, scopes)
+def reserve_request(sql: Sql, planned: PlannedRequest, scopes: Sequence[Scope]) -> Reservation | BudgetRefusal:
+    """Set the worst case aside, unless a budget forbids it."""
+    lock_money(sql, planned.key.workspace)
+    refusal = refuse_request(sql, planned, scopes)
     if refusal:
         return refusal
-    record = {
-        name: getattr(spending, name) for name in PlannedRequest.__slots__ if name not in ("key", "at", "micro_usd")
-    }
-    more = {"at": stamp(spending.at), "bound": spending.micro_usd, "state": "reserved"}
-    return Reservation(insert(db, "requests", {**place(spending.key), **record, **more}))
+    same = (name for name in PlannedRequest.__slots__ if name not in ("key", "at", "micro_usd"))
+    record = {name: getattr(planned, name) for name in same}
+    more = {"at": stamp(planned.at), "bound": planned.micro_usd, "state": "reserved"}
+    return Reservation(sql.insert("requests", {**thread_values(planned.key), **record, **more}))
 
 
-def _settle(db: Database, reservation: Reservation, settled: Settlement) -> list[BudgetStatus]:
+def settle_request(sql: Sql, reservation: Reservation, settled: Settlement) -> list[BudgetStatus]:
+    """Write down what a request used, once. The budgets of which those who can raise them must be told now."""
     usage = asdict(settled.usage) if settled.usage else dict.fromkeys(KINDS)
     how = {
         "id": reservation.id,
@@ -120,16 +90,30 @@ def _settle(db: Database, reservation: Reservation, settled: Settlement) -> list
         "saved": settled.saved,
         "miss": settled.miss,
     }
-    row = one(db, SETTLE, {**usage, **how})
-    return warned(db, row, settled.at) if row else []
+    row = sql.one(SETTLE, {**usage, **how})
+    if row is None:
+        return []
+    lock_money(sql, row["workspace"])
+    return warn_of_budgets(sql, row, settled.at)
 
 
-def _spent(db: Database, scope: Scope, since: datetime, by: str) -> list[UsageRow]:
-    rows = db.query(SPENT, {**asdict(scope), "since": stamp(since), "by": by})
+def write_off_requests(sql: Sql, question: Row, at: datetime) -> None:
+    """The process that asked Claude this stopped before it knew the cost: its requests stay at their bounds."""
+    sql.execute(DIED, {**question, "at": stamp(at)})
+
+
+def sum_usage(sql: Sql, scope: Scope, since: datetime, by: str) -> list[UsageRow]:
+    """Lines by group, in the order of their names."""
+    condition, values = within_scope(scope)
+    rows = sql.many(USED.format(group=GROUPS[by], scope=condition), {**values, "since": stamp(since)})
     counts = ("requests", "died", "micro_usd", "saved", "unpriced")
     return [
         UsageRow(
-            row["group"], usage=Usage(**{kind: row[kind] for kind in KINDS}), **{name: row[name] for name in counts}
+            row["name"], usage=Usage(**{kind: row[kind] for kind in KINDS}), **{name: row[name] for name in counts}
         )
         for row in rows
     ]
+
+
+def list_workspaces(sql: Sql) -> list[str]:
+    return [row["workspace"] for row in sql.many(WORKSPACES, {})]

@@ -1,59 +1,40 @@
-"""Personas: every version of every place's."""
+"""Personas: every version of every place's, changed under optimistic locking."""
 
 from dataclasses import asdict, fields
-from datetime import datetime
-
-from sqlite_utils import Database
 
 from core.domain.errors import VersionConflict
 from core.domain.messages import clean_text
 from core.domain.personas import Persona, Place, Version
-from core.store.rules.moments import moment, stamp
-from core.store.sqlite.connection import DatabaseThread, Row, many
+from core.store.rules.locks import lock_personas
+from core.store.sql import Row, Sql, parse_stamp, stamp
 
-ALL = -1  # rows
-VERSIONS = """
-SELECT * FROM personas WHERE workspace = :workspace AND channel = :channel ORDER BY number DESC LIMIT :limit
-"""
+VERSIONS = "SELECT * FROM personas WHERE workspace = :workspace AND channel = :channel ORDER BY number DESC"
+NEWEST = f"{VERSIONS} LIMIT 1"
 TRAITS = tuple(field.name for field in fields(Persona))
 
 
-class SqlitePersonas:
-    """Keeps the protocol `Personas`."""
-
-    def __init__(self, connection: DatabaseThread) -> None:
-        self._connection = connection
-
-    async def persona(self, place: Place) -> Version | None:
-        return await self._connection.unit(lambda db: _newest(db, place))
-
-    async def versions(self, place: Place) -> list[Version]:
-        return await self._connection.unit(lambda db: _versions(db, place))
-
-    async def change(self, place: Place, persona: Persona, expected: int, author: str, at: datetime) -> Version:
-        version = Version(place, expected + 1, persona, author, at)
-        await self._connection.unit(lambda db: _change(db, version))
-        return version
-
-
-def _change(db: Database, version: Version) -> None:
-    newest = _newest(db, version.place)
+def change_persona(sql: Sql, version: Version) -> None:
+    """Add a version, if its number follows the newest one's. Raises VersionConflict."""
+    lock_personas(sql, version.place.workspace)
+    newest = newest_version(sql, version.place)
     if (newest.number if newest else 0) != version.number - 1:
         raise VersionConflict(newest.number if newest else None)
-    db.table("personas").insert(_row_of(version))
+    sql.insert_new("personas", _row_of(version))
 
 
-def _newest(db: Database, place: Place) -> Version | None:
-    return next(iter(_versions(db, place, limit=1)), None)
+def newest_version(sql: Sql, place: Place) -> Version | None:
+    row = sql.one(NEWEST, asdict(place))
+    return _read_version(row) if row else None
 
 
-def _versions(db: Database, place: Place, limit: int = ALL) -> list[Version]:
-    return [_version_of(row) for row in many(db, VERSIONS, {**asdict(place), "limit": limit})]
+def list_versions(sql: Sql, place: Place) -> list[Version]:
+    """All there were, newest first."""
+    return [_read_version(row) for row in sql.many(VERSIONS, asdict(place))]
 
 
-def _version_of(row: Row) -> Version:
-    persona = Persona(**{trait: row[trait] for trait in TRAITS})
-    return Version(Place(row["workspace"], row["channel"]), row["number"], persona, row["author"], moment(row["at"]))
+def _read_version(row: Row) -> Version:
+    place, persona = Place(row["workspace"], row["channel"]), Persona(**{trait: row[trait] for trait in TRAITS})
+    return Version(place, row["number"], persona, row["author"], parse_stamp(row["at"]))
 
 
 def _row_of(version: Version) -> Row:

@@ -1,61 +1,148 @@
-"""Questions: what was asked, and who answers it."""
+"""Questions as rows: asked once, withdrawn, closed."""
 
-from collections.abc import Collection
-from dataclasses import replace
-from datetime import datetime, timedelta
+import json
+from collections.abc import Iterable
+from datetime import datetime
 
-from sqlite_utils import Database
+from core.domain.messages import Asks, FinalText, Outcome, Question, ThreadKey, clean_text
+from core.store.rules.erasures import Forgotten, record_erasure
+from core.store.sql import Row, Sql, parse_stamp, stamp
 
-from core.domain.clock import Clock
-from core.domain.events import Event, Receipt
-from core.domain.messages import FinalText, Outcome, ThreadKey, clean_text
-from core.store.protocols import Claim, Heartbeat
-from core.store.rules.claims import close, heartbeat, post, say, take
-from core.store.rules.ingest import ingest, stop
-from core.store.rules.moments import moment
-from core.store.sqlite.connection import DatabaseThread
+BY_NAME = "SELECT * FROM questions WHERE workspace = :workspace AND channel = :channel AND name = :name"
 
-WAITING = "SELECT count(*), min(at) FROM questions WHERE outcome IS NULL"
+OPEN_IN_THREAD = """
+SELECT * FROM questions
+WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND outcome IS NULL
+"""
 
+OPEN = "SELECT count(*) AS count, min(at) AS oldest FROM questions WHERE outcome IS NULL"
 
-class SqliteQuestions:
-    """Keeps the protocol `Questions`."""
+DELETE_PAGES = "DELETE FROM pages WHERE question = :id"
 
-    def __init__(self, connection: DatabaseThread, clock: Clock, stale: timedelta) -> None:
-        self._connection = connection
-        self._clock = clock
-        self._stale = stale
+DELETE_THREAD = "DELETE FROM threads WHERE workspace = :workspace AND channel = :channel AND thread = :thread"
 
-    async def ingest(self, event: Event) -> Receipt:
-        return await self._connection.unit(lambda db: ingest(db, event, self._clock()))
+CLOSE = """
+UPDATE questions SET outcome = :outcome, closed_at = :at, address = '{}', options = '{}', claim = NULL WHERE id = :id
+"""
 
-    async def claim_next(self, process: str, platforms: Collection[str]) -> Claim | None:
-        return await self._connection.unit(lambda db: take(db, process, platforms, self._clock(), self._stale))
+TAKEN_BACK = """
+SELECT 1 AS taken_back FROM messages WHERE workspace = :workspace AND channel = :channel AND message = :name
+AND (deleted_at IS NOT NULL OR edited_at IS NOT NULL)
+"""
 
-    async def record_page(self, claim: Claim, page: str, at: datetime) -> None:
-        await self._connection.unit(lambda db: post(db, claim, page, at))
+WIPE = "UPDATE questions SET said = NULL, command = CASE WHEN command IS NOT NULL THEN '' END WHERE id = :id"
 
-    async def store_final_text(self, claim: Claim, said: FinalText) -> None:
-        final = replace(said, text=clean_text(said.text))
-        await self._connection.unit(lambda db: say(db, claim, final))
-
-    async def close(self, claim: Claim, outcome: Outcome) -> None:
-        await self._connection.unit(lambda db: close(db, claim, outcome, self._clock()))
-
-    async def withdraw(self, key: ThreadKey, message: str | None = None) -> int:
-        return await self._connection.unit(lambda db: stop(db, key, message, self._clock()))
-
-    async def heartbeat(self, process: str, leaving: bool = False) -> Heartbeat:
-        """What was erased since the last beat begins to leave the file with this one."""
-        learnt = await self._connection.unit(lambda db: heartbeat(db, process, leaving, self._clock(), self._stale))
-        self._connection.sweep_soon()
-        return learnt
-
-    async def count_open(self) -> tuple[int, datetime | None]:
-        return await self._connection.unit(waiting)
+REOPENED = {"reply": None, "outcome": None, "closed_at": None}
 
 
-def waiting(db: Database) -> tuple[int, datetime | None]:
+def read_question(row: Row) -> Question:
+    return Question(
+        key=thread_key(row),
+        name=row["name"],
+        person=row["person"],
+        at=parse_stamp(row["at"]),
+        asks=Asks(row["asks"]),
+        address=row["address"],
+        alone=bool(row["alone"]),
+        private=bool(row["private"]),
+        command=row["command"],
+        values=json.loads(row["options"]),
+    )
+
+
+def read_final_text(row: Row) -> FinalText | None:
+    return None if row["said"] is None else FinalText(row["said"], bool(row["notice"]), row["after"])
+
+
+def thread_key(row: Row) -> ThreadKey:
+    return ThreadKey(row["workspace"], row["channel"], row["thread"])
+
+
+def thread_values(key: ThreadKey) -> Row:
+    return {"workspace": key.workspace, "channel": key.channel, "thread": key.thread}
+
+
+def find_question(sql: Sql, key: ThreadKey, name: str) -> Row | None:
+    """The question of that name in the channel, whatever thread it is in."""
+    return sql.one(BY_NAME, {**thread_values(key), "name": name})
+
+
+def keep_question(sql: Sql, question: Question) -> bool:
+    """Keep a question, once. One that is asked for certain the second time is certain, and open unless answered."""
+    row = find_question(sql, question.key, question.name)
+    if row is None:
+        sql.insert("questions", _row_of(question))
+        return True
+    if question.asks is Asks.CERTAINLY and row["outcome"] is None:
+        sql.update("questions", row["id"], {"asks": Asks.CERTAINLY.value})
+    if question.asks is Asks.CERTAINLY and row["outcome"] == Outcome.NOT_FOR_US.value:
+        sql.update("questions", row["id"], {**_row_of(question), **REOPENED})
+        return True
+    return False
+
+
+def count_open(sql: Sql) -> tuple[int, datetime | None]:
     """How many questions are open, and when the oldest was asked."""
-    count, oldest = db.execute(WAITING).fetchone()
-    return count, moment(oldest) if oldest else None
+    row = sql.one(OPEN, {}) or {"count": 0, "oldest": None}
+    return row["count"], parse_stamp(row["oldest"]) if row["oldest"] else None
+
+
+def stop_answer(sql: Sql, key: ThreadKey, name: str | None) -> int:
+    """Withdraw a question and those answered with it, or without a name all of the thread. How many."""
+    if name is None:
+        return withdraw_questions(sql, _list_open(sql, key))
+    row = find_question(sql, key, name)
+    if row is None:
+        return 0
+    rows = _list_open(sql, thread_key(row)) if row["claim"] else [row]
+    return withdraw_questions(sql, [each for each in rows if each["claim"] == row["claim"]])
+
+
+def withdraw_questions(sql: Sql, rows: Iterable[Row]) -> int:
+    """Nobody waits for these any more. The worker that answers one learns it and closes it; the others close now."""
+    count = 0
+    for row in rows:
+        if row["withdrawn_at"] or row["outcome"]:
+            continue
+        sql.update("questions", row["id"], {"withdrawn_at": stamp(sql.now())})
+        if row["claim"] is None or row["reply"] != row["name"]:
+            close_question(sql, row, Outcome.WITHDRAWN)
+        count += 1
+    return count
+
+
+def close_question(sql: Sql, row: Row, outcome: Outcome) -> None:
+    """Close a question. Of a private one, or one that was forgotten meanwhile, only its name remains.
+
+    Its address may hold words that were deleted or changed meanwhile.
+    """
+    now = sql.now()
+    sql.execute(CLOSE, {"id": row["id"], "outcome": outcome.value, "at": stamp(now)})
+    sql.execute(DELETE_PAGES, row)
+    if row["private"] and row["command"] is None:
+        sql.execute(DELETE_THREAD, row)
+    if row["private"] or Forgotten(sql, thread_key(row)).covers(row["person"], parse_stamp(row["at"])):
+        sql.execute(WIPE, row)
+        record_erasure(sql, row["workspace"], row["channel"], now)
+    elif sql.one(TAKEN_BACK, row):
+        record_erasure(sql, row["workspace"], row["channel"], now)
+
+
+def _list_open(sql: Sql, key: ThreadKey) -> list[Row]:
+    """The open questions of a thread."""
+    return sql.many(OPEN_IN_THREAD, thread_values(key))
+
+
+def _row_of(question: Question) -> Row:
+    return {
+        **thread_values(question.key),
+        "name": question.name,
+        "person": question.person,
+        "at": stamp(question.at),
+        "asks": question.asks.value,
+        "alone": question.alone,
+        "private": question.private,
+        "command": question.command and clean_text(question.command),
+        "options": json.dumps(dict(question.values)),
+        "address": clean_text(question.address),
+    }

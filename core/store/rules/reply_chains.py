@@ -1,73 +1,77 @@
-"""A branch: a message, what it replies to, and the replies of ours on the way."""
-
-from sqlite_utils import Database
+"""Reply chains: a message, its ancestors, and our replies on the way (a recursive query over one channel)."""
 
 from core.domain.messages import ThreadKey
-from core.store.rules.question_rows import key_of, place
-from core.store.sqlite.connection import Row, one
+from core.store.rules.questions import thread_key, thread_values
+from core.store.sql import Row, Sql
 
-LONGEST = 5_000  # messages of a branch, those nearest to its end
+LONGEST = 5_000  # messages of a chain, those nearest to its end
 
-# One page brings its whole reply along, and everything that this reply answers.
-BRANCH = """
-WITH RECURSIVE branch (message) AS (
-    SELECT :message
-    UNION
-    SELECT together.name FROM questions JOIN questions AS together
-        ON together.workspace = :workspace AND together.channel = :channel AND together.reply = questions.reply
-    WHERE :together
-    AND questions.workspace = :workspace AND questions.channel = :channel AND questions.name = :message
-    UNION
-    SELECT messages.parent FROM branch JOIN messages
-        ON messages.workspace = :workspace AND messages.channel = :channel AND messages.message = branch.message
-    WHERE messages.parent IS NOT NULL
-    UNION
-    SELECT page.message FROM branch JOIN messages
-        ON messages.workspace = :workspace AND messages.channel = :channel AND messages.message = branch.message
-    JOIN messages AS page
-        ON page.workspace = :workspace AND page.channel = :channel AND page.answers = messages.answers
-    UNION
-    SELECT questions.name FROM branch JOIN messages
-        ON messages.workspace = :workspace AND messages.channel = :channel AND messages.message = branch.message
-    JOIN questions
-        ON questions.workspace = :workspace AND questions.channel = :channel AND questions.reply = messages.answers
-    LIMIT :longest
-)
-SELECT message FROM branch
+COMPANIONS = """
+SELECT companions.name FROM questions JOIN questions AS companions
+    ON companions.workspace = questions.workspace AND companions.channel = questions.channel
+    AND companions.reply = questions.reply
+WHERE questions.workspace = :workspace AND questions.channel = :channel AND questions.name = :message
 """
+
+SEED = "SELECT message FROM messages WHERE workspace = :workspace AND channel = :channel AND {seeds}"
+
+MESSAGE = "messages.workspace = :workspace AND messages.channel = :channel AND messages.message = chain.message"
 
 PARENT = """
 SELECT parent FROM messages WHERE workspace = :workspace AND channel = :channel AND message = :name
 """
 
+# One page brings its whole reply along, and everything that this reply answers.
+STEPS = (
+    ("messages.parent", "messages", f"{MESSAGE} AND messages.parent IS NOT NULL"),
+    (
+        "page.message",
+        "messages JOIN messages AS page ON page.workspace = messages.workspace AND page.channel = messages.channel "
+        "AND page.answers = messages.answers",
+        f"{MESSAGE} AND messages.answers IS NOT NULL",
+    ),
+    (
+        "questions.name",
+        "messages JOIN questions ON questions.workspace = messages.workspace "
+        "AND questions.channel = messages.channel AND questions.reply = messages.answers",
+        f"{MESSAGE} AND messages.answers IS NOT NULL",
+    ),
+)
 
-def branch(db: Database, key: ThreadKey, message: str, together: bool = True) -> set[str]:
-    """The names of `message` and all that leads to it, in its channel; with what is answered `together` with it."""
-    values = {**place(key), "message": message, "together": together, "longest": LONGEST}
-    return {name for (name,) in db.execute(BRANCH, values)}
+
+def trace_chain(sql: Sql, key: ThreadKey, message: str, companions: bool = True) -> set[str]:
+    """The names of `message` and all that leads to it, in its channel.
+
+    At most `LONGEST`, those nearest to it. Without `companions`, what is answered together with it is left out.
+    """
+    values = {**thread_values(key), "message": message}
+    seeds = [message, *(row["name"] for row in (sql.many(COMPANIONS, values) if companions else ()))]
+    seed = SEED.format(seeds=sql.among("message", "seeds"))
+    statement = sql.recursive("chain", "message", seed, STEPS, "longest")
+    return {*seeds, *(row["message"] for row in sql.many(statement, {**values, "seeds": seeds, "longest": LONGEST}))}
 
 
-class Branches:
-    """The branches of questions that wait. What they have in common is read once."""
+class WaitingChains:
+    """The reply chains of questions that wait. What they have in common is read once."""
 
-    def __init__(self, db: Database) -> None:
-        self._db = db
+    def __init__(self, sql: Sql) -> None:
+        self._sql = sql
         self._known: dict[tuple[str, str, str], set[str]] = {}
 
-    def parent(self, row: Row) -> str | None:
-        """What the question replies to."""
-        found = one(self._db, PARENT, row)
+    def find_parent(self, row: Row) -> str | None:
+        """The message that the question replies to."""
+        found = self._sql.one(PARENT, row)
         return found["parent"] if found else None
 
-    def line(self, row: Row) -> set[str]:
+    def trace(self, row: Row) -> set[str]:
         """The names of the question and of all that leads to it."""
-        parent = self.parent(row)
-        line = {row["name"]} if parent is None else {row["name"], *self._leading(key_of(row), parent)}
-        self._known[row["workspace"], row["channel"], row["name"]] = line
-        return line
+        parent = self.find_parent(row)
+        chain = {row["name"]} if parent is None else {row["name"], *self._trace_parent(thread_key(row), parent)}
+        self._known[row["workspace"], row["channel"], row["name"]] = chain
+        return chain
 
-    def _leading(self, key: ThreadKey, name: str) -> set[str]:
+    def _trace_parent(self, key: ThreadKey, name: str) -> set[str]:
         place = key.workspace, key.channel, name
         if place not in self._known:
-            self._known[place] = branch(self._db, key, name, together=False)
+            self._known[place] = trace_chain(self._sql, key, name, companions=False)
         return self._known[place]

@@ -1,10 +1,9 @@
-"""Copying: the database as it stands at one moment, in a file of its own, while others go on writing."""
+"""Backup: the database as it stands at one moment, in a file of its own, while others go on writing."""
 
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,51 +11,41 @@ from tempfile import TemporaryDirectory
 from sqlite_utils import Database
 
 from core.domain.errors import StoreUnusable
-from core.store.sqlite.connection import DAMAGED, MEMORY, Unfit, create, known, mend
+from core.store.protocols import Copied
+from core.store.sqlite.connection import DAMAGED, MEMORY, Unfit, count_migrations, create, explain_error
 from core.store.sqlite.vacuum import sweep
 
 DRAFT = ".confab-"  # begins the folder's name in which a copy grows until it is whole
 BESIDE = ("", "-wal", "-shm", "-journal")  # SQLite takes such a neighbour for a part of the database
 
 
-@dataclass(frozen=True, slots=True)
-class Copied:
-    """A copy that was read back and found whole."""
-
-    source: str
-    target: str
-    bytes: int
-    rows: Mapping[str, int]
-    """How many each table has."""
-
-
-def copied(path: str, target: str, busy: timedelta) -> Copied:
+def copy_database(path: str, target: str, busy: timedelta) -> Copied:
     """Copy the database `path` into the new file `target`, its owner's alone; what was erased is not in it.
 
     Until the copy is whole there is no `target`. Raises StoreUnusable, and then nothing is left of it either.
     """
     try:
-        rows = _placed(path, Path(target), busy)
+        rows = _place_copy(path, Path(target), busy)
         return Copied(path, target, Path(target).stat().st_size, rows)
     except (OSError, _Unwritable) as error:
-        raise StoreUnusable(f"The backup {target} cannot be written: {mend(error)}.") from error
+        raise StoreUnusable(f"The backup {target} cannot be written: {explain_error(error)}.") from error
     except (sqlite3.DatabaseError, Unfit) as error:
-        raise StoreUnusable(f"The database {path} cannot be copied: {mend(error)}.") from error
+        raise StoreUnusable(f"The database {path} cannot be copied: {explain_error(error)}.") from error
 
 
-def _placed(path: str, target: Path, busy: timedelta) -> dict[str, int]:
-    _free(path, target)
+def _place_copy(path: str, target: Path, busy: timedelta) -> dict[str, int]:
+    _refuse_overwriting(path, target)
     with TemporaryDirectory(prefix=DRAFT, dir=target.parent) as folder:
         draft = os.path.join(folder, target.name)
-        rows = _drafted(path, draft, busy)
+        rows = _draft_copy(path, draft, busy)
         _check(draft, rows, busy)
-        _free(path, target)
+        _refuse_overwriting(path, target)
         os.rename(draft, target)
     _sync(target.parent)
     return rows
 
 
-def _free(path: str, target: Path) -> None:
+def _refuse_overwriting(path: str, target: Path) -> None:
     """Refuse what would overwrite something, or be overwritten by SQLite."""
     if os.path.realpath(target) in {os.path.realpath(path) + ending for ending in BESIDE}:
         raise _Unwritable("it is the database itself; name another file")
@@ -65,20 +54,20 @@ def _free(path: str, target: Path) -> None:
             raise _Unwritable(f"{target}{ending} exists already; name another file, or move that one away")
 
 
-def _drafted(path: str, draft: str, busy: timedelta) -> dict[str, int]:
+def _draft_copy(path: str, draft: str, busy: timedelta) -> dict[str, int]:
     """Copy one moment of `path`; how many rows each table had then."""
     create(draft)
-    with _moment(path, busy) as db, closing(sqlite3.connect(draft)) as copy:
-        rows = _rows(db)
+    with _open_snapshot(path, busy) as db, closing(sqlite3.connect(draft)) as copy:
+        rows = _count_rows(db)
         try:
             db.conn.backup(copy)
         except sqlite3.DatabaseError as error:
-            raise _Unwritable(mend(error)) from error
+            raise _Unwritable(explain_error(error)) from error
     return rows
 
 
 @contextmanager
-def _moment(path: str, busy: timedelta) -> Iterator[Database]:
+def _open_snapshot(path: str, busy: timedelta) -> Iterator[Database]:
     """The database as it is now, whatever others write meanwhile; who writes does not wait for us."""
     if path == MEMORY:
         raise Unfit("it is in memory; set DATABASE_URL to a file, as in sqlite:///confab.db")
@@ -88,7 +77,7 @@ def _moment(path: str, busy: timedelta) -> Iterator[Database]:
     db = Database(sqlite3.connect(address, busy.total_seconds(), uri=True), execute_plugins=False)
     with closing(db):
         db.execute("BEGIN")
-        if not known(db):
+        if not count_migrations(db):
             raise Unfit("it is not Confab's; see DATABASE_URL")
         yield db
 
@@ -97,7 +86,7 @@ def _check(draft: str, rows: Mapping[str, int], busy: timedelta) -> None:
     """Open the copy, clear out of it what was erased, and see that it is whole. It becomes one single file."""
     with closing(Database(sqlite3.connect(draft), execute_plugins=False)) as copy:
         copy.disable_wal()
-        same = _rows(copy) == rows
+        same = _count_rows(copy) == rows
         for _ in sweep(copy, busy):
             pass
         whole = [row["integrity_check"] for row in copy.query("PRAGMA integrity_check(1)")] == ["ok"]
@@ -105,7 +94,7 @@ def _check(draft: str, rows: Mapping[str, int], busy: timedelta) -> None:
         raise Unfit(DAMAGED)
 
 
-def _rows(db: Database) -> dict[str, int]:
+def _count_rows(db: Database) -> dict[str, int]:
     return {name: db.table(name).count for name in db.table_names()}
 
 

@@ -6,29 +6,30 @@ import os
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlite_utils import Database
 
+from core.domain.clock import Clock, system_clock
 from core.domain.errors import StoreUnavailable, StoreUnusable
+from core.store.sql import Sql
 from core.store.sqlite.schema import migrations
-from core.store.sqlite.transaction import transaction
-from core.store.sqlite.unit_of_work import Unit
+from core.store.sqlite.sql import SqliteSql
+from core.store.sqlite.unit_of_work import Unit, transaction
 from core.store.sqlite.vacuum import sweep
 
 T = TypeVar("T")
-Row = dict[str, Any]
 
 MEMORY = ":memory:"
 BUSY = timedelta(seconds=5)  # how long a unit waits for another process to finish its own
 TOGETHER = 0.005  # seconds after which a transaction takes no more units: who waits for the first waits for all
 REST = 20  # times as long as a sweep takes
-OVERDUE = 600.0  # seconds that a sweep gives way to who waits
-DONE = object()
+OVERDUE = timedelta(minutes=10)  # how long a sweep gives way to callers that wait
+EXHAUSTED = object()
 FULL = {errno.ENOSPC, errno.EDQUOT}
 KIND = 0xFF  # the part of SQLite's result codes that names the kind of error
 BUGS = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG}
@@ -46,14 +47,18 @@ ANYTHING = "SQLite could not read or write it; see that the disk is well"
 
 
 class DatabaseThread:
-    """A database in the hands of its own thread."""
+    """A database in the hands of its own thread. Keeps the protocol `Engine`."""
 
-    def __init__(self, path: str, busy: timedelta = BUSY, overdue: float = OVERDUE) -> None:
+    def __init__(
+        self, path: str, busy: timedelta = BUSY, clock: Clock = system_clock, overdue: timedelta = OVERDUE
+    ) -> None:
         self.path = path
         self.busy = busy
-        self._overdue = overdue
+        self._clock = clock
+        self._overdue = overdue.total_seconds()
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         self._db: Database | None = None
+        self._sql: SqliteSql | None = None
         self._sweeping: asyncio.Task[None] | None = None
         self._rested = 0.0
         self._disturbed_since: float | None = None
@@ -69,7 +74,7 @@ class DatabaseThread:
             await self.shut()
             raise
 
-    async def unit(self, work: Callable[[Database], T]) -> T:
+    async def unit(self, work: Callable[[Sql], T]) -> T:
         """What `work` does happens as a whole, or not at all. Raises StoreUnavailable.
 
         Units that wait at the same time share a transaction: what one write to the disk costs, they pay together.
@@ -88,14 +93,14 @@ class DatabaseThread:
         if self._sweeping is None and time.monotonic() >= self._rested:
             self._sweeping = asyncio.create_task(self._sweep(), name="sweep of the database")
 
-    async def swept(self) -> None:
+    async def finish_sweep(self) -> None:
         """Wait until no sweep is under way."""
         if self._sweeping is not None:
             await asyncio.wait([self._sweeping])
 
     async def shut(self) -> None:
         """Do what waits, close the database and end its thread."""
-        await self.swept()
+        await self.finish_sweep()
         waiting = list(self._waiting)  # the thread takes from it meanwhile
         if waiting:
             await asyncio.wait([unit.answered for unit in waiting])
@@ -111,72 +116,73 @@ class DatabaseThread:
         try:
             create(self.path)
             self._db = Database(sqlite3.connect(self.path, self.busy.total_seconds()), execute_plugins=False)
+            self._sql = SqliteSql(self._db, self._clock)
             prepare(self._db)
             with transaction(self._db):
                 migrate(self._db)
         except (OSError, sqlite3.DatabaseError, Unfit) as error:
-            raise StoreUnusable(f"The database {self.path} cannot be used: {mend(error)}.") from error
+            raise StoreUnusable(f"The database {self.path} cannot be used: {explain_error(error)}.") from error
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
             self._executor.submit(self._work, loop)
         except RuntimeError as error:  # the thread has ended
-            self._tell(loop, self._failed(error))
+            self._resolve(loop, self._fail(error))
 
     def _work(self, loop: asyncio.AbstractEventLoop) -> None:
         """On the thread: do what waits, in one transaction as long as that is quick."""
         units: list[Unit] = []
         try:
-            db, until = self._owned(), time.monotonic() + TOGETHER
-            with transaction(db):
+            sql, until = self._require_open(), time.monotonic() + TOGETHER
+            with transaction(sql.db):
                 while self._waiting and time.monotonic() < until:
                     units.append(self._waiting.popleft())
-                    units[-1].do(db)
+                    units[-1].do(sql.db, sql)
         except Exception as error:
-            units = self._failed(error, units)
-        loop.call_soon_threadsafe(self._tell, loop, units)
+            units = self._fail(error, units)
+        loop.call_soon_threadsafe(self._resolve, loop, units)
 
-    def _failed(self, error: Exception, begun: Sequence[Unit] = ()) -> list[Unit]:
+    def _fail(self, error: Exception, begun: Sequence[Unit] = ()) -> list[Unit]:
         """None of those that were begun happened, or when not even one could be, of those that wait."""
         units = list(begun) or [self._waiting.popleft() for _ in range(len(self._waiting))]
         for unit in units:
             unit.fail(error)
         return units
 
-    def _tell(self, loop: asyncio.AbstractEventLoop, units: list[Unit]) -> None:
+    def _resolve(self, loop: asyncio.AbstractEventLoop, units: list[Unit]) -> None:
         for unit in units:
-            unit.tell(self._named)
+            unit.resolve(self._name_error)
         self._working = bool(self._waiting)
         if self._working:
             self._begin(loop)
 
-    def _named(self, error: Exception) -> Exception:
+    def _name_error(self, error: Exception) -> Exception:
         """What callers know: the database cannot be used just now, or a bug of ours as it is."""
-        if not isinstance(error, sqlite3.DatabaseError) or kind(error) in BUGS:
+        if not isinstance(error, sqlite3.DatabaseError) or error_kind(error) in BUGS:
             return error
         return StoreUnavailable(f"The database {self.path} cannot be used just now: {error}.")
 
     async def _sweep(self) -> None:
         """One step after the other; in between, others are served."""
-        steps, self._gave_way = sweep(self._owned(), self.busy, self._disturbed), False
+        steps, self._gave_way = sweep(self._require_open().db, self.busy, self._gives_way), False
         try:
-            while await self._run(partial(self._step, steps)):
+            while await self._run(partial(self._step_sweep, steps)):
                 pass
         finally:
             self._sweeping = None
         if not self._gave_way:
             self._disturbed_since = None
 
-    def _step(self, steps: Iterator[None]) -> bool:
+    def _step_sweep(self, steps: Iterator[None]) -> bool:
         """On the thread: one step of a sweep. Whether there are more."""
         began = time.monotonic()
-        more = next(steps, DONE) is not DONE
+        more = next(steps, EXHAUSTED) is not EXHAUSTED
         ended = time.monotonic()
         self._rested = max(self._rested, ended) + REST * (ended - began)
         return more
 
-    def _disturbed(self) -> bool:
-        """Whether a sweep has to give way to who waits. One that did so for long does not."""
+    def _gives_way(self) -> bool:
+        """Whether a sweep has to give way to callers that wait. One that did so for long does not."""
         if not self._waiting:
             return False
         if self._disturbed_since is None:
@@ -184,15 +190,15 @@ class DatabaseThread:
         self._gave_way = time.monotonic() - self._disturbed_since < self._overdue
         return self._gave_way
 
-    def _owned(self) -> Database:
-        if self._db is None:
+    def _require_open(self) -> SqliteSql:
+        if self._sql is None:
             raise RuntimeError("the database is not open")
-        return self._db
+        return self._sql
 
     def _close(self) -> None:
         if self._db is not None:
             self._db.close()
-            self._db = None
+            self._db = self._sql = None
 
 
 def create(path: str) -> None:
@@ -213,11 +219,11 @@ def prepare(db: Database) -> None:
 
 def migrate(db: Database) -> None:
     """Bring the tables up to date. Raises Unfit when they are ahead of us."""
-    known(db)
+    count_migrations(db)
     migrations.apply(db)
 
 
-def known(db: Database) -> int:
+def count_migrations(db: Database) -> int:
     """How many of our migrations the tables have had. Raises Unfit when they have had others."""
     with Database(memory=True, execute_plugins=False) as empty:
         ours = {migration.name for migration in migrations.pending(empty)}
@@ -227,34 +233,17 @@ def known(db: Database) -> int:
     return len(had)
 
 
-def one(db: Database, sql: str, values: dict[str, Any]) -> Row | None:
-    """The first row, if there is any.
-
-    `Database.query` would set a savepoint around it, lest it writes: what is asked so reads.
-    """
-    found = db.execute(sql, values)
-    row = found.fetchone()
-    return row and {column[0]: value for column, value in zip(found.description, row, strict=True)}
-
-
-def many(db: Database, sql: str, values: Mapping[str, Any]) -> list[Row]:
-    """All rows, read as `one` reads one."""
-    found = db.execute(sql, dict(values))
-    names = [column[0] for column in found.description]
-    return [dict(zip(names, row, strict=True)) for row in found]
-
-
 class Unfit(Exception):
     """A file that SQLite can read and we can't use; says why, and what mends it."""
 
 
-def mend(error: Exception) -> str:
+def explain_error(error: Exception) -> str:
     if isinstance(error, Unfit):
         return str(error)
-    return f"{MENDS.get(kind(error), ANYTHING)} ({error})"
+    return f"{MENDS.get(error_kind(error), ANYTHING)} ({error})"
 
 
-def kind(error: Exception) -> int:
+def error_kind(error: Exception) -> int:
     if isinstance(error, OSError):
         return sqlite3.SQLITE_FULL if error.errno in FULL else sqlite3.SQLITE_CANTOPEN
     code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)

@@ -109,7 +109,7 @@ def _in_thread(table: str) -> ForeignKey:
 
 @migrations()
 def threads(db: Database) -> None:
-    """Threads of ours. One is cold if it was never read, or its workspace has had a gap since."""
+    """Tracked threads. One is stale if it was never read, or its workspace has had a gap since."""
     db.table("workspaces").create(
         {"workspace": str, "gap": int}, pk="workspace", not_null={"gap"}, defaults={"gap": 0}, strict=True
     )
@@ -132,7 +132,7 @@ def threads(db: Database) -> None:
 
 @migrations()
 def messages(db: Database) -> None:
-    """What was said in threads of ours. A grave is a row with `deleted_at` and no text."""
+    """What was said in tracked threads. A tombstone is a row with `deleted_at` and no text."""
     db.table("messages").create(
         MESSAGE,
         pk="id",
@@ -284,6 +284,24 @@ def money(db: Database) -> None:
 
 @migrations()
 def gaps(db: Database) -> None:
-    """How far a workspace was heard, and since when it is behind: from there on it is not all told yet."""
+    """Watermarks: until when events of a workspace were received, and from where on backfill has to look."""
     db.table("workspaces").add_column("heard_at", str)
     db.table("workspaces").add_column("behind_at", str)
+
+
+@migrations()
+def platforms(db: Database) -> None:
+    """The platform in a column of its own, which every engine can compare alike; it follows the workspace."""
+    for table in ("workspaces", "claims", "questions"):
+        db.execute(
+            f"ALTER TABLE {table} ADD COLUMN platform TEXT "
+            "GENERATED ALWAYS AS (substr(workspace, 1, instr(workspace, ':') - 1)) VIRTUAL"
+        )
+
+
+@migrations()
+def no_search(db: Database) -> None:
+    """The full-text index goes, with its triggers: nothing asks it."""
+    for name in ("messages_said", "messages_edited", "messages_gone"):
+        db.execute(f"DROP TRIGGER {name}")
+    db.table("messages").disable_fts()

@@ -21,8 +21,8 @@ from bots.ops import logs
 from bots.slack.adapter import Slack
 from bots.slack.settings import SlackSettings
 from core.domain.platform import Platform
+from core.store import open_store
 from core.store.protocols import Store
-from core.store.sqlite import open_store
 
 STALE = timedelta(seconds=1)
 EDIT = 0.05  # seconds between two edits

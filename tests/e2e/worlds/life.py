@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from core.domain.events import Backfilled, Deleted, Edited, Event, Missed, Posted, Receipt
-from core.store.sqlite import open_store
+from core.store import open_store
 from tests.e2e.worlds.mail import DiscordMail, SlackMail
 from tests.e2e.worlds.model import Truth
 from tests.e2e.worlds.people import People
@@ -247,7 +247,7 @@ class Life:
         for conversation in list(self.truth.conversations):
             key = self.people.key(conversation)
             thread = await self.process.store.threads.thread(key)
-            if thread.cold and self.truth.ours(conversation) and self.people.can_ask(conversation):
+            if thread.stale and self.truth.ours(conversation) and self.people.can_ask(conversation):
                 await self._act(Fate.PROMPT, self.people.ask(conversation))
         await self._settle()
 

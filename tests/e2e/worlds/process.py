@@ -17,8 +17,8 @@ from core.claude.client import Claude
 from core.claude.metering import Metering
 from core.domain.events import Event, Ingest, Receipt
 from core.domain.personas import Persona
+from core.store import open_store
 from core.store.protocols import Store
-from core.store.sqlite import open_store
 from tests.fakes.claude.server import ClaudeFake
 from tests.fakes.discord.server import DiscordFake
 from tests.fakes.slack.server import SlackFake

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from core.billing.usage import Scope
-from core.store.sqlite import open_store
+from core.store import open_store
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.claude.server import ClaudeFake
 
@@ -136,7 +136,7 @@ async def test_killed_in_the_middle_of_an_answer_it_finishes_it_at_the_next_star
 
     assert shown == "The whole answer.\n"
     store = await open_store(environment["DATABASE_URL"])
-    (line,) = await store.ledger.spent(Scope("console:local"), BEGINNING - timedelta(1), "model")
+    (line,) = await store.ledger.sum_usage(Scope("console:local"), BEGINNING - timedelta(1), "model")
     await store.shut()
     assert (line.requests, line.died, len(billed)) == (2, 1, 2)
     assert line.usage.output >= 8192 + billed[1].output_tokens

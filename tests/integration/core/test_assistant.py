@@ -12,7 +12,7 @@ from time import monotonic
 
 import pytest
 
-from core.domain.events import Deleted, Edited
+from core.domain.events import Deleted, Edited, Missed
 from core.domain.messages import Asks, Message, Rank, Reach
 from tests.fakes.board import START
 from tests.fakes.claude.script import Answer, Gate
@@ -259,7 +259,7 @@ async def test_a_partial_history_buries_nothing_outside_of_it(assistant, board, 
     board.reach = Reach.CHAIN
     board.posts[key()] = board.posts[key()][1:]
 
-    await store.threads.gap("board")
+    await store.questions.ingest(Missed("gap", "board"))
     await assistant.ingest(board.said("t1", "U1", "new"))
     await closed(store)
 
@@ -271,7 +271,7 @@ async def test_after_a_gap_the_thread_is_read_again(assistant, board, claude, st
     await board.until("t1", "fine")
     await closed(store)
     missed = board.said("t1", "U2", "said while nobody listened", asks=Asks.NO)
-    await store.threads.gap("board")
+    await store.questions.ingest(Missed("gap", "board"))
 
     await assistant.ingest(board.said("t1", "U1", "new"))
     await closed(store)

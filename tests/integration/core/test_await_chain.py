@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from core.store.sqlite import open_store
+from core.store import open_store
 from tests.fakes.board import Board
 from tests.fakes.claude.script import Answer
 from tests.fakes.claude.server import ClaudeFake

@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 
 from core.domain.personas import Persona
-from core.store.sqlite import open_store
+from core.store import open_store
 from tests.fakes.board import Board
 from tests.fakes.claude.bill import RATES
 from tests.fakes.claude.script import Answer

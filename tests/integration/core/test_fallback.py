@@ -14,7 +14,7 @@ from bots.discord.formatting import PIECE
 from bots.slack.publisher import UNSUITED
 from core.domain.errors import AnswerRejected, PlaceClosed, StoreUnavailable
 from core.rendering.plain_pages import cut_by_length
-from core.store.sqlite import open_store
+from core.store import open_store
 from tests.fakes.board import Board
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.claude.server import ClaudeFake

@@ -137,7 +137,7 @@ async def test_a_refusal_before_any_word_costs_nothing(store, claude, board):
     async with house(store, claude, board, clock=board.now) as assistant:
         await answers(board, assistant, "question")
 
-    (line,) = await store.ledger.spent(WORKSPACE, START, "model")
+    (line,) = await store.ledger.sum_usage(WORKSPACE, START, "model")
     assert (line.requests, line.died, line.micro_usd) == (1, 0, 0)
 
 
@@ -147,7 +147,7 @@ async def test_a_stream_that_broke_off_stands_at_its_bound(store, claude, board)
     async with house(store, claude, board, clock=board.now) as assistant:
         await answers(board, assistant, "question")
 
-    (line,) = await store.ledger.spent(WORKSPACE, START, "model")
+    (line,) = await store.ledger.sum_usage(WORKSPACE, START, "model")
     assert (line.requests, line.died) == (2, 1)
     assert line.micro_usd > sum(one.micro_usd for one in claude.billed)
 
@@ -158,7 +158,7 @@ async def test_a_request_that_was_refused_costs_nothing(store, claude, board):
     async with house(store, claude, board, clock=board.now) as assistant:
         await answers(board, assistant, "question")
 
-    (line,) = await store.ledger.spent(WORKSPACE, START, "model")
+    (line,) = await store.ledger.sum_usage(WORKSPACE, START, "model")
     assert (line.requests, line.died) == (2, 0)
     assert line.micro_usd == sum(one.micro_usd for one in claude.billed)
 
@@ -199,7 +199,7 @@ async def test_a_warning_that_can_t_be_sent_hurts_no_answer_and_stands_in_the_lo
 
 
 async def misses(store) -> dict[str, int]:
-    return {line.group: line.requests for line in await store.ledger.spent(WORKSPACE, START, "miss")}
+    return {line.group: line.requests for line in await store.ledger.sum_usage(WORKSPACE, START, "miss")}
 
 
 LONG = "The quick brown fox jumps over the lazy dog. " * 100

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from core.store.sqlite import open_store
+from core.store import open_store
 from tests.fakes.board import Board
 from tests.fakes.claude.script import Answer, Break, Fault, refusal
 from tests.support.board_house import closed, command, messages, spent

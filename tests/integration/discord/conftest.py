@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.store.sqlite import open_store
+from core.store import open_store
 from tests.fakes.discord.server import DiscordFake
 from tests.support.discord_house import confab
 

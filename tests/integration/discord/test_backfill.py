@@ -13,7 +13,7 @@ from bots.discord.backfill import Search
 from bots.discord.client import Rest
 from bots.discord.shielded_calls import Inflight
 from core.domain.events import Deleted, Edited, Missed, MissedRange, Posted
-from core.store.sqlite import backup, open_store
+from core.store import backup, open_store
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.discord.limits import error, limited
 from tests.fakes.discord.nouns import Permission

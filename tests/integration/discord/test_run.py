@@ -349,7 +349,7 @@ async def test_names_are_the_servers_own(guild, claude, running):
 
 
 async def test_the_database_may_be_lost(guild, claude, store, tmp_path):
-    from core.store.sqlite import open_store
+    from core.store import open_store
 
     async with confab(guild, claude, store) as first:
         asked = await guild.interact("ada", "general", "ask", {"prompt": "why is the sky blue?"})

@@ -8,7 +8,7 @@ import pytest
 
 from bots.discord.adapter import Discord
 from core.domain.personas import Persona
-from core.store.sqlite import open_store
+from core.store import open_store
 from tests.fakes.claude.script import Answer
 from tests.support.discord_house import MODEL, told
 from tests.support.house import at_once, house

@@ -7,7 +7,7 @@ import pytest
 from bots.discord import formatting as look
 from core.domain.errors import CannotConnect
 from core.domain.events import Missed
-from core.store.sqlite import open_store
+from core.store import open_store
 from tests.e2e.worlds import brisk
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.claude.server import ClaudeFake

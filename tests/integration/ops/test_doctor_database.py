@@ -14,7 +14,7 @@ from sqlite_utils import Database, Migrations
 from bots.app.doctor import describe_disk, describe_questions
 from bots.ops.results import DATABASE
 from core.domain.errors import StoreUnusable
-from core.store.sqlite import inspect, open_store
+from core.store import inspect, open_store
 from core.store.sqlite.schema import migrations
 from tests.support.doctor import brief, chosen, findings
 from tests.support.talk import NOON, asked

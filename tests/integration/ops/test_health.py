@@ -19,7 +19,7 @@ from bots.ops.http_server import HttpServer
 from core.domain.errors import SettingsError, StoreUnavailable
 from core.domain.messages import Outcome, Question, ThreadKey
 from core.domain.usage import Usage
-from core.store.sqlite import open_store
+from core.store import open_store
 from core.telemetry import AnswerBegun, HeartbeatSent, PlatformCalled, QuestionClosed, RequestEnded
 from tests.fakes.board import START, Board
 

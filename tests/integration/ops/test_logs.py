@@ -12,7 +12,7 @@ import pytest
 
 from bots.ops.logs import JsonFormatter, RedactingFormatter
 from core.domain.messages import Asks
-from core.store.sqlite import open_store
+from core.store import open_store
 from core.telemetry import current_question
 from tests.fakes.board import Board
 from tests.fakes.claude.script import Answer

@@ -25,7 +25,7 @@ from core.domain.messages import Question, ThreadKey
 from core.domain.models import Model
 from core.domain.personas import Persona
 from core.domain.usage import Usage
-from core.store.sqlite import open_store
+from core.store import open_store
 from tests.fakes.board import Board
 from tests.support.console_export import HEADER, KINDS
 from tests.support.doctor import chosen
@@ -146,7 +146,7 @@ async def test_the_command_line_prints_usage_as_the_manual_shows_it(store, url):
 
 async def test_reconciling_prints_what_the_manual_shows(store, url, tmp_path):
     lines = []
-    for line in await store.ledger.spent(Scope("slack:T024"), datetime(2026, 11, 17, tzinfo=UTC), "bill"):
+    for line in await store.ledger.sum_usage(Scope("slack:T024"), datetime(2026, 11, 17, tzinfo=UTC), "bill"):
         day, model, how = line.group.split()
         lost = Usage(5903, 212) if (day, model) == ("2026-11-18", "claude-haiku-5-5") else Usage()
         counts = ",".join(str(getattr(line.usage + lost, kind)) for kind in KINDS)

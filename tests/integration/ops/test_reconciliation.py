@@ -17,7 +17,7 @@ from core.billing.usage import PlannedRequest, Reservation, Settlement, UsageRow
 from core.domain.errors import UnreadableFile
 from core.domain.messages import ThreadKey
 from core.domain.usage import Usage
-from core.store.sqlite import open_store
+from core.store import open_store
 from tests.support.command_line import run_confab
 from tests.support.console_export import HEADER, KINDS
 

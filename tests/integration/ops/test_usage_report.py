@@ -12,7 +12,7 @@ from core.billing.usage import PlannedRequest, Reservation, Scope, Settlement
 from core.domain.errors import SettingsError
 from core.domain.messages import ThreadKey
 from core.domain.usage import Usage
-from core.store.sqlite import open_store
+from core.store import open_store
 from tests.support.command_line import run_confab
 from tests.support.doctor import chosen
 

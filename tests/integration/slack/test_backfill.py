@@ -19,7 +19,7 @@ from bots.slack.parse import Us
 from bots.slack.throttle import FEW, LEISURE, SLOW, Leisure, Pace
 from core.domain.events import Commanded, MissedRange
 from core.domain.messages import ThreadKey
-from core.store.sqlite import backup, open_store
+from core.store import backup, open_store
 from tests.fakes.claude.server import ClaudeFake
 from tests.fakes.discord.world import Clock
 from tests.fakes.slack.faults import Fault

@@ -9,7 +9,7 @@ from time import monotonic
 import pytest
 
 from bots.slack.socket_mode import ReconnectPolicy
-from core.store.sqlite import open_store
+from core.store import open_store
 from tests.fakes.claude.script import Answer
 from tests.fakes.claude.server import ClaudeFake
 from tests.fakes.slack.faults import Fault

@@ -7,7 +7,7 @@ import pytest
 
 from bots.slack.adapter import Slack
 from core.domain.errors import CannotConnect, StoreUnavailable
-from core.store.sqlite import open_store
+from core.store import open_store
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.claude.server import ClaudeFake
 from tests.fakes.slack.faults import Fault

@@ -19,7 +19,7 @@ from bots.app.registry import PLATFORMS
 from bots.cli import main
 from bots.ops.plugin import PlatformResources
 from core.domain.errors import SettingsError
-from core.store.sqlite import open_store
+from core.store import open_store
 from core.telemetry import discard_event
 from tests.support.doctor import chosen
 

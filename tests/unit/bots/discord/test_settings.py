@@ -4,7 +4,7 @@ import pytest
 
 from bots.discord.adapter import Discord
 from core.domain.errors import SettingsError
-from core.store.sqlite import open_store
+from core.store import open_store
 from tests.support.doctor import chosen
 
 TOKEN = "MTIz.GabcDE.secret-part"

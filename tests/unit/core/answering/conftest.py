@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.store.sqlite import open_store
+from core.store import open_store
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from core.domain.errors import CannotAnswer
 from core.domain.messages import Asks, Question, Rank
 from core.domain.personas import Persona
 from core.settings import Settings
-from core.store.protocols import Claim, SpeakerNames, Thread
+from core.store import open_store
+from core.store.protocols import Claim, Thread
 from tests.support.talk import KEY, at, message
 
 
@@ -34,6 +35,13 @@ MEMBERS = {"U1": Rank.MEMBER, "G1": Rank.GUEST}
 
 
 @pytest.fixture
+async def store(clock):
+    store = await open_store("sqlite://", clock=clock)
+    yield store
+    await store.shut()
+
+
+@pytest.fixture
 def policy(store, clock):
     return Policy(Rules(Persona(), bots={"B1"}), BotLoopGuard({"B1"}, clock), store.notes)
 
@@ -49,7 +57,7 @@ def claim(*asks: Asks) -> Claim:
 
 def thread(*texts: str) -> Thread:
     messages = tuple(message(str(number), text) for number, text in enumerate(texts, 1))
-    return Thread(KEY, messages, SpeakerNames(), cold=False)
+    return Thread(KEY, messages, stale=False)
 
 
 def test_settings_become_rules():

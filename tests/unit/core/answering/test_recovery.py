@@ -2,7 +2,7 @@
 
 from core.answering.recovery import find_orphaned_pages
 from core.domain.messages import Asks, History, Question
-from core.store.protocols import Claim, SpeakerNames, Thread
+from core.store.protocols import Claim, Thread
 from tests.support.talk import KEY, at, message, page
 
 
@@ -12,9 +12,7 @@ def claim(*asks: Asks) -> Claim:
 
 
 def thread(*texts: str) -> Thread:
-    return Thread(
-        KEY, tuple(message(str(number), text) for number, text in enumerate(texts, 1)), SpeakerNames(), cold=False
-    )
+    return Thread(KEY, tuple(message(str(number), text) for number, text in enumerate(texts, 1)), stale=False)
 
 
 def test_a_predecessors_pages_are_those_with_the_questions_mark_and_later_ones_without_any():
@@ -28,6 +26,6 @@ def test_a_predecessors_pages_are_those_with_the_questions_mark_and_later_ones_w
 def test_a_page_that_lost_its_mark_stays_with_the_question_that_we_know_it_answers():
     question = claim(Asks.CERTAINLY).question
     ours, others = page("5", "1"), page("6", "4")
-    kept = Thread(KEY, (ours, others), SpeakerNames(), cold=False)
+    kept = Thread(KEY, (ours, others), stale=False)
 
     assert find_orphaned_pages(History((page("5", None), page("6", None))), kept, question) == [ours]

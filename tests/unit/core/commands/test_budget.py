@@ -13,7 +13,7 @@ from core.commands.registry import CommandContext, Invocation, UsageError, find_
 from core.domain.messages import Question, Rank, ThreadKey
 from core.domain.models import Model
 from core.domain.personas import Persona
-from core.store.sqlite import open_store
+from core.store import open_store
 from tests.fakes.board import Board
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)  # a Friday

@@ -10,7 +10,7 @@ from core.domain.messages import Asks, Question, Rank, ThreadKey
 from core.domain.models import Model
 from core.domain.personas import Persona, Place
 from core.prompting.request import Block, Request
-from core.store.sqlite import open_store
+from core.store import open_store
 from tests.fakes.board import Board
 
 OLD = Model("old", 200_000, 8_000, frozenset(), frozenset({"enabled"}), known=True)

@@ -19,7 +19,7 @@ from core.domain.messages import CommandResult, Question, Rank, ThreadKey
 from core.domain.models import Model
 from core.domain.personas import Persona
 from core.domain.usage import Usage
-from core.store.sqlite import open_store
+from core.store import open_store
 from tests.fakes.board import Board
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)  # a Friday

@@ -1,12 +1,11 @@
-"""Units of work, each for itself; how they share a transaction is told in test_store_sqlite.py."""
+"""Units of work, each for itself; how they share a transaction is told in test_sqlite_connection.py."""
 
 import asyncio
 
 import pytest
 from sqlite_utils import Database
 
-from core.store.sqlite.transaction import transaction
-from core.store.sqlite.unit_of_work import Unit
+from core.store.sqlite.unit_of_work import Unit, transaction
 
 
 @pytest.fixture
@@ -35,8 +34,8 @@ async def test_a_unit_that_nobody_waits_for_any_more_is_not_done(db, answered):
     answered.cancel()
 
     with transaction(db):
-        unit.do(db)
-    unit.tell(lambda error: error)
+        unit.do(db, db)
+    unit.resolve(lambda error: error)
 
     assert numbers(db) == []
 
@@ -44,9 +43,9 @@ async def test_a_unit_that_nobody_waits_for_any_more_is_not_done(db, answered):
 async def test_a_unit_that_ended_while_its_caller_went_away_is_kept(db, answered):
     unit = Unit(put(1), answered)
     with transaction(db):
-        unit.do(db)
+        unit.do(db, db)
     answered.cancel()
-    unit.tell(lambda error: error)
+    unit.resolve(lambda error: error)
 
     assert numbers(db) == [1]
 
@@ -58,8 +57,8 @@ async def test_an_error_is_told_by_the_name_that_callers_know_with_its_cause(db,
 
     unit = Unit(fails, answered)
     with transaction(db):
-        unit.do(db)
-    unit.tell(lambda error: RuntimeError(f"named {error!r}"))
+        unit.do(db, db)
+    unit.resolve(lambda error: RuntimeError(f"named {error!r}"))
 
     error = answered.exception()
     assert (repr(error), repr(error.__cause__)) == ("RuntimeError(\"named KeyError('a')\")", "KeyError('a')")

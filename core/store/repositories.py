@@ -1,0 +1,144 @@
+"""Repositories: the protocols of the store over any engine. Each method runs one unit of work."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from core.billing.budgets import Budget, Budgets, BudgetStatus
+from core.billing.usage import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement, UsageRow
+from core.domain.events import Event, Receipt
+from core.domain.messages import FinalText, History, Outcome, ThreadKey, clean_text
+from core.domain.personas import Persona, Place, Version
+from core.store.protocols import Claim, Heartbeat, Store, Thread
+from core.store.rules import budgets, claims, ledger, notes, personas
+from core.store.rules.forget import forget
+from core.store.rules.ingest import ingest_event
+from core.store.rules.questions import count_open
+from core.store.rules.read_thread import read_thread, remember_names
+from core.store.rules.refresh import refresh_thread
+from core.store.sql import Engine
+
+
+class QuestionRepository:
+    """Keeps the protocol `Questions`."""
+
+    def __init__(self, engine: Engine, stale: timedelta) -> None:
+        self._engine = engine
+        self._stale = stale
+
+    async def ingest(self, event: Event) -> Receipt:
+        return await self._engine.unit(lambda sql: ingest_event(sql, event))
+
+    async def claim_next(self, process: str, platforms: Collection[str]) -> Claim | None:
+        return await self._engine.unit(lambda sql: claims.claim_next(sql, process, platforms, self._stale))
+
+    async def record_page(self, claim: Claim, page: str, at: datetime) -> None:
+        await self._engine.unit(lambda sql: claims.record_page(sql, claim, page, at))
+
+    async def store_final_text(self, claim: Claim, final: FinalText) -> None:
+        cleaned = replace(final, text=clean_text(final.text))
+        await self._engine.unit(lambda sql: claims.store_final_text(sql, claim, cleaned))
+
+    async def close(self, claim: Claim, outcome: Outcome) -> None:
+        await self._engine.unit(lambda sql: claims.close_claim(sql, claim, outcome))
+
+    async def heartbeat(self, process: str, leaving: bool = False) -> Heartbeat:
+        """What was erased since the last heartbeat begins to leave the files with this one."""
+        learnt = await self._engine.unit(lambda sql: claims.heartbeat(sql, process, leaving, self._stale))
+        self._engine.sweep_soon()
+        return learnt
+
+    async def count_open(self) -> tuple[int, datetime | None]:
+        return await self._engine.unit(count_open)
+
+
+class ThreadRepository:
+    """Keeps the protocol `Threads`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def thread(self, key: ThreadKey, branch: str | None = None) -> Thread:
+        return await self._engine.unit(lambda sql: read_thread(sql, key, branch))
+
+    async def refresh(self, thread: Thread, history: History) -> None:
+        await self._engine.unit(lambda sql: refresh_thread(sql, thread, history))
+
+    async def remember_names(self, key: ThreadKey, names: Mapping[str, str]) -> Mapping[str, str]:
+        return await self._engine.unit(lambda sql: remember_names(sql, key, names))
+
+    async def forget(self, scope: Scope) -> int:
+        count = await self._engine.unit(lambda sql: forget(sql, scope))
+        self._engine.sweep_soon()
+        return count
+
+
+class LedgerRepository:
+    """Keeps the protocol `Ledger`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def reserve(self, spending: PlannedRequest, scopes: Sequence[Scope]) -> Reservation | BudgetRefusal:
+        return await self._engine.unit(lambda sql: ledger.reserve_request(sql, spending, scopes))
+
+    async def settle(self, reservation: Reservation, settled: Settlement) -> list[BudgetStatus]:
+        return await self._engine.unit(lambda sql: ledger.settle_request(sql, reservation, settled))
+
+    async def sum_usage(self, scope: Scope, since: datetime, by: str) -> list[UsageRow]:
+        """Lines by group, in the order of their names."""
+        if by not in ledger.GROUPS:
+            raise ValueError(f"{by!r} is none of {', '.join(ledger.GROUPS)}")
+        return await self._engine.unit(lambda sql: ledger.sum_usage(sql, scope, since, by))
+
+    async def workspaces(self) -> list[str]:
+        return await self._engine.unit(ledger.list_workspaces)
+
+    async def budgets(self, workspace: str, now: datetime) -> Budgets:
+        return await self._engine.unit(lambda sql: budgets.read_budgets(sql, workspace, now))
+
+    async def allow(self, budget: Budget, expected: int) -> None:
+        await self._engine.unit(lambda sql: budgets.change_budget(sql, budget, expected))
+
+
+class PersonaRepository:
+    """Keeps the protocol `Personas`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def persona(self, place: Place) -> Version | None:
+        return await self._engine.unit(lambda sql: personas.newest_version(sql, place))
+
+    async def versions(self, place: Place) -> list[Version]:
+        return await self._engine.unit(lambda sql: personas.list_versions(sql, place))
+
+    async def change(self, place: Place, persona: Persona, expected: int, author: str, at: datetime) -> Version:
+        version = Version(place, expected + 1, persona, author, at)
+        await self._engine.unit(lambda sql: personas.change_persona(sql, version))
+        return version
+
+
+class NoteRepository:
+    """Keeps the protocol `Notes`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def get(self, name: str) -> str | None:
+        return await self._engine.unit(lambda sql: notes.get_note(sql, name))
+
+    async def put(self, name: str, value: str) -> None:
+        await self._engine.unit(lambda sql: notes.put_note(sql, name, clean_text(value)))
+
+
+def build_store(engine: Engine, stale: timedelta) -> Store:
+    """All repositories over one engine. A process without a heartbeat for `stale` has stopped."""
+    return Store(
+        questions=QuestionRepository(engine, stale),
+        threads=ThreadRepository(engine),
+        ledger=LedgerRepository(engine),
+        personas=PersonaRepository(engine),
+        notes=NoteRepository(engine),
+        shut=engine.shut,
+    )

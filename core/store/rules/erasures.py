@@ -1,0 +1,48 @@
+"""Erasures: what must not come back, and what was erased but is not cleared out of the database's files yet."""
+
+from datetime import datetime
+
+from core.billing.usage import Scope
+from core.domain.messages import ThreadKey
+from core.store.sql import Sql, stamp
+
+CONCERNS = """
+SELECT person, at FROM forgotten
+WHERE workspace = :workspace AND coalesce(channel, :channel) = :channel AND coalesce(thread, :thread) = :thread
+"""
+
+AGAIN = """
+UPDATE forgotten SET at = CASE WHEN at > :at THEN at ELSE :at END
+WHERE workspace = :workspace AND channel IS NOT DISTINCT FROM :channel AND thread IS NOT DISTINCT FROM :thread
+AND person IS NOT DISTINCT FROM :person
+"""
+
+
+class Forgotten:
+    """What was forgotten of one thread."""
+
+    def __init__(self, sql: Sql, key: ThreadKey) -> None:
+        place = {"workspace": key.workspace, "channel": key.channel, "thread": key.thread}
+        self._until = [(row["person"], row["at"]) for row in sql.many(CONCERNS, place)]
+
+    def covers(self, person: str, at: datetime) -> bool:
+        """Whether what `person` said at that time must not be kept."""
+        return any(author in (None, person) and stamp(at) <= until for author, until in self._until)
+
+
+def record_forgotten(sql: Sql, scope: Scope, at: datetime) -> None:
+    """Nothing of `scope` that was said until `at` is kept again."""
+    row = {
+        "workspace": scope.workspace,
+        "channel": scope.channel,
+        "thread": scope.thread,
+        "person": scope.person,
+        "at": stamp(at),
+    }
+    if not sql.execute(AGAIN, row):
+        sql.insert("forgotten", row)
+
+
+def record_erasure(sql: Sql, workspace: str, channel: str | None, at: datetime) -> None:
+    """Text was erased: the next sweep clears what is left of it in the files."""
+    sql.insert("erasures", {"workspace": workspace, "channel": channel, "at": stamp(at)})

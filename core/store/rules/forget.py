@@ -1,0 +1,81 @@
+"""Forgetting: of a workspace, a channel, a thread or a person no word is left, and none comes back."""
+
+from dataclasses import asdict
+
+from core.billing.usage import Scope
+from core.store.rules.erasures import record_erasure, record_forgotten
+from core.store.rules.locks import lock_channel, lock_claims
+from core.store.rules.questions import withdraw_questions
+from core.store.sql import Sql, stamp
+
+CHANNELS = "SELECT DISTINCT channel FROM threads WHERE workspace = :workspace ORDER BY channel"
+
+OPEN = "SELECT * FROM questions WHERE outcome IS NULL AND command IS NULL AND {scope}"
+
+NAMES = "DELETE FROM told WHERE {scope}"
+
+MESSAGES = "UPDATE messages SET text = '', attachments = '[]', deleted_at = :at WHERE deleted_at IS NULL AND {scope}"
+
+ANSWERS = """
+UPDATE questions SET said = NULL, command = CASE WHEN command IS NOT NULL THEN '' END
+WHERE outcome IS NOT NULL AND {scope}
+"""
+
+# A command without a word but its name, and the reply to it, are nobody's words.
+HELD = """
+SELECT 1 AS held FROM questions
+WHERE outcome IS NOT NULL AND (coalesce(said, '') <> '' OR coalesce(command, '') <> '')
+AND coalesce(lower(trim(command)), '') <> 'forget' AND {scope} LIMIT 1
+"""
+
+# A person's: with the answers that others were given together with that person.
+TOGETHER = """EXISTS (
+    SELECT 1 FROM questions AS asked WHERE asked.workspace = questions.workspace
+    AND asked.channel = questions.channel AND asked.reply = questions.reply AND asked.person = :person
+)"""
+
+BY_PERSON = {
+    OPEN: "person = :person",
+    NAMES: "kind = 'person' AND subject = :person",
+    MESSAGES: """(author = :person OR EXISTS (
+        SELECT 1 FROM questions WHERE questions.workspace = messages.workspace
+        AND questions.channel = messages.channel AND questions.reply = messages.answers AND questions.person = :person
+    ))""",
+    HELD: TOGETHER,
+    ANSWERS: TOGETHER,
+}
+
+
+def forget(sql: Sql, scope: Scope) -> int:
+    """Erase the words of a scope. How many messages.
+
+    Tombstones and closed questions stay, without a word, so that what comes late does not rise or ask again.
+    """
+    _lock_scope(sql, scope)
+    now = sql.now()
+    values = {**asdict(scope), "at": stamp(now)}
+    record_forgotten(sql, scope, now)
+    withdrawn = withdraw_questions(sql, sql.many(_within(OPEN, scope), values))
+    names = sql.execute(_within(NAMES, scope), values)
+    count = sql.execute(_within(MESSAGES, scope), values)
+    held = sql.one(_within(HELD, scope), values)
+    sql.execute(_within(ANSWERS, scope), values)
+    if withdrawn or names or count or held:
+        record_erasure(sql, scope.workspace, scope.channel, now)
+    return count
+
+
+def _lock_scope(sql: Sql, scope: Scope) -> None:
+    lock_claims(sql)
+    channels = [row["channel"] for row in sql.many(CHANNELS, {"workspace": scope.workspace})]
+    for channel in channels if scope.channel is None else [scope.channel]:
+        lock_channel(sql, scope.workspace, channel)
+
+
+def _within(statement: str, scope: Scope) -> str:
+    """The statement for the rows of a scope."""
+    place = {"workspace": scope.workspace, "channel": scope.channel, "thread": scope.thread}
+    conditions = [f"{name} = :{name}" for name, value in place.items() if value is not None]
+    if scope.person is not None:
+        conditions.append(BY_PERSON[statement])
+    return statement.format(scope=" AND ".join(conditions))

@@ -1,0 +1,31 @@
+"""Advisory locks: what a unit of work excludes while it runs, always in one order, so that no two wait for each other.
+
+First the claims, then channels, then the money of a workspace; a unit that needs only one takes only that.
+"""
+
+from core.store.sql import Sql
+
+
+def lock_claims(sql: Sql) -> None:
+    """Nobody else claims, closes or frees a question."""
+    sql.lock("claims")
+
+
+def lock_channel(sql: Sql, workspace: str, channel: str) -> None:
+    """Nobody else changes messages and questions of the channel."""
+    sql.lock(f"channel {workspace} {channel}")
+
+
+def lock_money(sql: Sql, workspace: str) -> None:
+    """Nobody else reserves, settles or changes budgets in the workspace."""
+    sql.lock(f"money {workspace}")
+
+
+def lock_gaps(sql: Sql) -> None:
+    """Nobody else begins a backfill. Taken alone."""
+    sql.lock("gaps")
+
+
+def lock_personas(sql: Sql, workspace: str) -> None:
+    """Nobody else changes personas in the workspace. Taken alone."""
+    sql.lock(f"personas {workspace}")

@@ -1,0 +1,133 @@
+"""Messages of tracked threads as rows: inserted, updated, and tombstones of those that were deleted."""
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from core.domain.messages import Attachment, Message, ThreadKey
+from core.store.rules.erasures import record_erasure
+from core.store.rules.questions import find_question, thread_key, thread_values, withdraw_questions
+from core.store.rules.threads import mark_stale
+from core.store.sql import Row, Sql, parse_stamp, stamp
+
+NEVER = stamp(datetime.min.replace(tzinfo=UTC))
+
+BY_NAME = "SELECT * FROM messages WHERE workspace = :workspace AND channel = :channel AND message = :message"
+
+TOMBSTONE = "UPDATE messages SET text = '', attachments = '[]', deleted_at = :at WHERE id = :id"
+
+LATER = """
+SELECT 1 AS later FROM messages
+WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND at > :at AND deleted_at IS NULL LIMIT 1
+"""
+
+
+def read_message(row: Row) -> Message:
+    return Message(
+        id=row["message"],
+        author=row["author"],
+        text=row["text"],
+        at=parse_stamp(row["at"]),
+        mine=bool(row["mine"]),
+        bot=bool(row["bot"]),
+        parent=row["parent"],
+        answers=row["answers"],
+        notice=bool(row["notice"]),
+        edited=parse_stamp(row["edited_at"]) if row["edited_at"] else None,
+        attachments=_read_attachments(row["attachments"]),
+    )
+
+
+def find_message(sql: Sql, key: ThreadKey, name: str) -> Row | None:
+    """The message of that name in the channel, or its tombstone, whatever thread it is in."""
+    return sql.one(BY_NAME, {**thread_values(key), "message": name})
+
+
+def has_later(sql: Sql, key: ThreadKey, message: Message) -> bool:
+    """Whether later messages of its thread are kept already."""
+    return sql.one(LATER, {**thread_values(key), "at": stamp(message.at)}) is not None
+
+
+def insert_messages(sql: Sql, key: ThreadKey, messages: Iterable[Message], private: bool = False) -> None:
+    for message in messages:
+        sql.insert("messages", _row_of(key, message, private))
+
+
+def update_message(sql: Sql, row: Row, message: Message) -> bool:
+    """Make a row say what the platform shows, unless it is a tombstone or says something newer. Whether it changed."""
+    edited = message.edited and stamp(message.edited)
+    if row["deleted_at"] or (edited or NEVER) < (row["edited_at"] or NEVER):
+        return False
+    shown = {
+        "author": message.author,
+        "text": message.text,
+        "at": stamp(message.at),
+        "edited_at": edited,
+        "attachments": _write_attachments(message),
+        "parent": message.parent or row["parent"],
+        "answers": message.answers or row["answers"],
+        "notice": message.notice or bool(row["notice"]),
+    }
+    changes = {name: value for name, value in shown.items() if row[name] != value}
+    if changes:
+        sql.update("messages", row["id"], changes)
+    if not row["mine"] and changes.keys() & {"text", "attachments"}:
+        record_erasure(sql, row["workspace"], row["channel"], message.edited or message.at)
+    return bool(changes)
+
+
+def add_missing_files(sql: Sql, row: Row, message: Message) -> bool:
+    """Take the files from another copy of a message that was never edited: Slack's first one may lack them."""
+    lacking = row["attachments"] == "[]" and message.attachments and not row["edited_at"]
+    if lacking:
+        sql.update("messages", row["id"], {"attachments": _write_attachments(message)})
+    return bool(lacking)
+
+
+def tombstone(sql: Sql, row: Row, at: datetime) -> None:
+    """Leave a tombstone, and no word of what was said; a question that it asked is withdrawn.
+
+    If it was a page of a whole reply, the reply is no longer what we kept: its thread must be read again.
+    """
+    sql.execute(TOMBSTONE, {"id": row["id"], "at": stamp(at)})
+    record_erasure(sql, row["workspace"], row["channel"], at)
+    key = thread_key(row)
+    question = find_question(sql, key, row["message"])
+    if question:
+        withdraw_questions(sql, [question])
+    reply = find_question(sql, key, row["answers"]) if row["answers"] else None
+    if reply and reply["outcome"]:
+        sql.update("questions", reply["id"], {"said": None})
+        mark_stale(sql, key)
+
+
+def tombstone_unknown(sql: Sql, key: ThreadKey, name: str, at: datetime) -> None:
+    """Leave a tombstone of a message that we never saw."""
+    row = {**thread_values(key), "message": name, "author": "", "text": "", "at": stamp(at), "deleted_at": stamp(at)}
+    sql.insert("messages", row)
+
+
+def _row_of(key: ThreadKey, message: Message, private: bool) -> Row:
+    return {
+        **thread_values(key),
+        "message": message.id,
+        "author": message.author,
+        "text": message.text,
+        "at": stamp(message.at),
+        "mine": message.mine,
+        "bot": message.bot,
+        "parent": message.parent,
+        "answers": message.answers,
+        "notice": message.notice,
+        "edited_at": message.edited and stamp(message.edited),
+        "attachments": _write_attachments(message),
+        "private": private,
+    }
+
+
+def _read_attachments(kept: str) -> tuple[Attachment, ...]:
+    return () if kept == "[]" else tuple(Attachment(**attachment) for attachment in json.loads(kept))
+
+
+def _write_attachments(message: Message) -> str:
+    return json.dumps([{name: getattr(one, name) for name in Attachment.__slots__} for one in message.attachments])

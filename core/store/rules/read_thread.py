@@ -1,0 +1,88 @@
+"""Reading a thread: whole or by reply chain, with the names of people that Claude was given."""
+
+from collections.abc import Iterable, Mapping
+
+from core.domain.messages import FinalText, Message, ThreadKey, clean_text
+from core.store.protocols import Thread
+from core.store.rules.locks import lock_channel
+from core.store.rules.messages import read_message
+from core.store.rules.questions import read_final_text, thread_values
+from core.store.rules.reply_chains import trace_chain
+from core.store.rules.threads import find_thread, is_tracked
+from core.store.sql import Row, Sql
+
+MESSAGES = """
+SELECT * FROM messages
+WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND deleted_at IS NULL
+ORDER BY at, message
+"""
+
+REPLIES = """
+SELECT name, said, notice, after FROM questions
+WHERE workspace = :workspace AND channel = :channel AND thread = :thread
+AND said IS NOT NULL AND NOT private AND NOT notice
+"""
+
+# A chain may come from a thread that was begun before it was known to be the same.
+CHAIN_MESSAGES = """
+SELECT * FROM messages
+WHERE workspace = :workspace AND channel = :channel AND {named}
+AND deleted_at IS NULL AND (thread = :thread OR NOT private)
+ORDER BY at, message
+"""
+
+CHAIN_REPLIES = """
+SELECT name, said, notice, after FROM questions
+WHERE workspace = :workspace AND channel = :channel AND {named}
+AND said IS NOT NULL AND NOT private AND NOT notice
+"""
+
+NAMES = """
+SELECT subject, words FROM told
+WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND kind = 'person'
+"""
+
+
+def read_thread(sql: Sql, key: ThreadKey, branch: str | None) -> Thread:
+    """The thread, or with `branch` the reply chain of that message."""
+    row = find_thread(sql, key)
+    messages, replies = _read_whole(sql, key) if branch is None else _read_chain(sql, key, branch)
+    return Thread(
+        key=key,
+        messages=messages,
+        stale=row is None or row["read_gap"] is None or row["read_gap"] < row["gap"],
+        names=_read_names(sql, key),
+        replies=replies,
+        generation=row["gap"] if row else 0,
+    )
+
+
+def remember_names(sql: Sql, key: ThreadKey, names: Mapping[str, str]) -> dict[str, str]:
+    """Keep the names of people in a tracked thread; what was kept before wins. All that is kept."""
+    lock_channel(sql, key.workspace, key.channel)
+    if is_tracked(sql, key):
+        for person, name in names.items():
+            words = {"kind": "person", "subject": person, "words": clean_text(name)}
+            sql.insert_new("told", {**thread_values(key), **words})
+    return _read_names(sql, key)
+
+
+def _read_whole(sql: Sql, key: ThreadKey) -> tuple[tuple[Message, ...], dict[str, FinalText]]:
+    values = thread_values(key)
+    return tuple(map(read_message, sql.many(MESSAGES, values))), _read_replies(sql.many(REPLIES, values))
+
+
+def _read_chain(sql: Sql, key: ThreadKey, branch: str) -> tuple[tuple[Message, ...], dict[str, FinalText]]:
+    values = {**thread_values(key), "names": sorted(trace_chain(sql, key, branch))}
+    messages = tuple(map(read_message, sql.many(CHAIN_MESSAGES.format(named=sql.among("message", "names")), values)))
+    replies = sql.many(CHAIN_REPLIES.format(named=sql.among("name", "names")), values)
+    answered = {message.answers for message in messages}
+    return messages, _read_replies(row for row in replies if row["name"] in answered)
+
+
+def _read_replies(rows: Iterable[Row]) -> dict[str, FinalText]:
+    return {row["name"]: final for row in rows if (final := read_final_text(row))}
+
+
+def _read_names(sql: Sql, key: ThreadKey) -> dict[str, str]:
+    return {row["subject"]: row["words"] for row in sql.many(NAMES, thread_values(key))}

@@ -1,0 +1,76 @@
+"""The port to a database engine: transactions in which units of work ask in SQL that every engine understands.
+
+A unit of work is a plain function over `Sql`. It knows no driver, and may be repeated by its engine when the
+transaction could not end. Statements name their parameters, as in `:name`. A list as a parameter is for `among` alone.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+Row = dict[str, Any]
+Values = Mapping[str, Any]
+
+
+class Sql(Protocol):
+    """One open transaction."""
+
+    def one(self, statement: str, values: Values) -> Row | None:
+        """The first row, if there is any."""
+
+    def many(self, statement: str, values: Values) -> list[Row]:
+        """All rows."""
+
+    def execute(self, statement: str, values: Values) -> int:
+        """Change rows. How many there were."""
+
+    def insert(self, table: str, row: Values) -> int:
+        """Add a row to a table whose primary key is `id`; its id."""
+
+    def insert_new(self, table: str, row: Values) -> bool:
+        """Add a row, unless one with a key of its own is there already. Whether it was added."""
+
+    def update(self, table: str, number: int, changes: Values) -> None:
+        """Change the row with the id `number`."""
+
+    def lock(self, name: str) -> None:
+        """Advisory lock: until this transaction ends, others that lock the same name wait."""
+
+    def now(self) -> datetime:
+        """The time on the engine's clock, which leases count on."""
+
+    def among(self, column: str, names: str) -> str:
+        """A condition: `column` is in the list that is given as the parameter `names`."""
+
+    def recursive(self, name: str, column: str, seed: str, steps: Sequence[tuple[str, str, str]], most: str) -> str:
+        """A recursive query for distinct values, which begin with those of the SELECT `seed` and grow by steps.
+
+        A step is an expression, the tables that it comes from, and a condition, which may name `name.column`. The
+        parameter `most` says how many values are enough: those of the fewest steps.
+        """
+
+
+class Engine(Protocol):
+    """An open database."""
+
+    async def unit(self, work: Callable[[Sql], T]) -> T:
+        """What `work` does happens as a whole, or not at all. Raises StoreUnavailable."""
+
+    def sweep_soon(self) -> None:
+        """Begin to clear what was erased out of the files, and wait for nothing. Between two sweeps there is a rest."""
+
+    async def finish_sweep(self) -> None:
+        """Wait until no sweep is under way."""
+
+    async def shut(self) -> None:
+        """Do what waits and close the database."""
+
+
+def stamp(at: datetime) -> str:
+    """Write a time as text of one width, in UTC, that sorts by time: `2026-11-20T10:00:00.000000+00:00`."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def parse_stamp(text: str) -> datetime:
+    return datetime.fromisoformat(text)

@@ -1,0 +1,73 @@
+"""The port `Sql` over SQLite: statements that the driver has compiled before, and what SQLite writes differently.
+
+Rows are written without sqlite-utils, which looks up a table, its columns and its keys anew for every row: a third of
+what a question cost the store.
+"""
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlite_utils import Database
+
+from core.domain.clock import Clock
+from core.store.sql import Row, Values
+
+
+class SqliteSql:
+    """Keeps the protocol `Sql` in the open transaction of a database."""
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self.db = db
+        self.now = clock
+
+    def one(self, statement: str, values: Values) -> Row | None:
+        found = self._run(statement, values)
+        row = found.fetchone()
+        return row and {column[0]: value for column, value in zip(found.description, row, strict=True)}
+
+    def many(self, statement: str, values: Values) -> list[Row]:
+        found = self._run(statement, values)
+        names = [column[0] for column in found.description]
+        return [dict(zip(names, row, strict=True)) for row in found]
+
+    def execute(self, statement: str, values: Values) -> int:
+        return self._run(statement, values).rowcount
+
+    def insert(self, table: str, row: Values) -> int:
+        return int(self._run(_insertion(table, row), row).lastrowid or 0)
+
+    def insert_new(self, table: str, row: Values) -> bool:
+        return self._run(f"{_insertion(table, row)} ON CONFLICT DO NOTHING", row).rowcount > 0
+
+    def update(self, table: str, number: int, changes: Values) -> None:
+        sets = ", ".join(f'"{name}" = :{name}' for name in changes)
+        self._run(f"UPDATE {table} SET {sets} WHERE id = :_id", {**changes, "_id": number})  # noqa: S608  columns
+
+    def lock(self, name: str) -> None:
+        """Nothing: a transaction here is alone, from its beginning on."""
+
+    def among(self, column: str, names: str) -> str:
+        return f"{column} IN (SELECT value FROM json_each(:{names}))"  # noqa: S608  names of the rules
+
+    def recursive(self, name: str, column: str, seed: str, steps: Sequence[tuple[str, str, str]], most: str) -> str:
+        arms = [f"SELECT {what} FROM {name}, {tables} WHERE {where}" for what, tables, where in steps]  # noqa: S608
+        union = " UNION ".join([seed, *arms])
+        return f"WITH RECURSIVE {name} ({column}) AS ({union} LIMIT :{most}) SELECT {column} FROM {name}"  # noqa: S608
+
+    def _run(self, statement: str, values: Values) -> sqlite3.Cursor:
+        """`Database.execute` and `query` would look for what the statement does: we know, and are in a transaction."""
+        return self.db.conn.execute(statement, _bind_lists(values))
+
+
+def _insertion(table: str, row: Values) -> str:
+    names, values = ", ".join(f'"{name}"' for name in row), ", ".join(f":{name}" for name in row)
+    return f"INSERT INTO {table} ({names}) VALUES ({values})"  # noqa: S608  columns
+
+
+def _bind_lists(values: Values) -> Mapping[str, Any]:
+    """The values with lists as JSON."""
+    if list not in map(type, values.values()):
+        return values
+    return {name: json.dumps(value) if type(value) is list else value for name, value in values.items()}
