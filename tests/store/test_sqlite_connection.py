@@ -1,6 +1,8 @@
 """SQLite as an engine: opening, units of work, and trouble with the file.
 
 Tests core.store.sqlite.connection.
+
+Tests core.store.sqlite, the engine's door.
 """
 
 import asyncio
