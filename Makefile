@@ -2,19 +2,22 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test reliability soak bench clean
+.PHONY: install demo unit test reliability soak bench clean
 
 install: $(VENV)/demo
 
 demo: $(VENV)/demo
 	@$(BIN)/confab chat
 
+unit: $(VENV)/test
+	$(BIN)/pytest -n 2 tests/unit tests/store -m 'not reliability and not slow'
+
 test: $(VENV)/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --durations=20
 
 reliability: $(VENV)/test
 	$(BIN)/pytest -n 2 -m reliability -o faulthandler_timeout=0

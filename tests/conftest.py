@@ -1,7 +1,10 @@
-"""For every test: no secret may leak; and a clock that stands still."""
+"""For every test: no secret may leak; and the fixtures that mean the same everywhere."""
 
 import pytest
 
+from tests.fakes.board import Board
+from tests.fakes.claude.script import Answer
+from tests.fakes.claude.server import ClaudeFake
 from tests.support.clock import ManualClock
 from tests.support.leaks import Lines, leaks, written
 
@@ -44,3 +47,17 @@ def pytest_terminal_summary(terminalreporter):
 @pytest.fixture
 def clock():
     return ManualClock()
+
+
+@pytest.fixture
+def board():
+    """The smallest platform."""
+    return Board()
+
+
+@pytest.fixture
+async def claude():
+    """Claude's loopback server, which says "fine" to everything."""
+    async with ClaudeFake() as server:
+        server.answer = lambda body: Answer(text="fine")
+        yield server

@@ -17,7 +17,7 @@ from bots.app.supervisor import Supervisor
 from bots.ops.http_server import HttpServer
 from bots.ops.plugin import PlatformResources
 from core.answering.assistant import Assistant
-from core.answering.budget_alerts import Warned
+from core.answering.budget_alerts import BudgetAlerts
 from core.answering.completions import Completions
 from core.answering.policy import Rules
 from core.billing import prices
@@ -71,9 +71,8 @@ async def assemble(
     """
     client = make_claude(settings)
     named = {platform.name: platform for platform in platforms}
-    metering = Metering(
-        client, store.ledger, prices.read_prices(settings.confab_prices), system_clock, emit=emit, warn=Warned(named)
-    )
+    known, alerts = prices.read_prices(settings.confab_prices), BudgetAlerts(named)
+    metering = Metering(client, store.ledger, known, system_clock, emit=emit, warn=alerts)
     assistant = Assistant(
         store,
         completions=Completions(client, metering, store.notes, system_clock),

@@ -7,7 +7,7 @@ import aiohttp
 from core.worker.lease import current_lease
 
 
-def fenced(hooks: aiohttp.TraceConfig) -> aiohttp.TraceConfig:
+def add_fence(hooks: aiohttp.TraceConfig) -> aiohttp.TraceConfig:
     """A session's hooks, and one more: who answers a question is held to its hold on the floor before the first byte.
 
     A connection may have taken seconds to open, and the library may have waited for a rate limit; neither counts.

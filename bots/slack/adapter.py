@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.delivery.at_least_once import Redelivery, persist
 from bots.delivery.backfill import Backfill
-from bots.delivery.fencing import fenced
+from bots.delivery.fencing import add_fence
 from bots.slack import bolt_app, http_mode, parse
 from bots.slack.backfill import Search
 from bots.slack.client import Limited, Refused, Unsure, Web
@@ -150,7 +150,7 @@ class Slack:
         """A client over our one session, which repeats nothing by itself: a post whose answer is lost may stand."""
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=self._seconds)
-            self._session = aiohttp.ClientSession(timeout=timeout, trace_configs=[fenced(aiohttp.TraceConfig())])
+            self._session = aiohttp.ClientSession(timeout=timeout, trace_configs=[add_fence(aiohttp.TraceConfig())])
         return AsyncWebClient(self._bot_token, self._api_url, session=self._session, retry_handlers=[])
 
     async def _introduced(self) -> tuple[Web, Directory]:

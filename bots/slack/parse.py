@@ -8,7 +8,7 @@ from typing import Any
 
 from bots.slack.markup import mentioned, of_blocks, plain
 from core.commands import TABLE
-from core.commands.registry import UsageError, find_command, options
+from core.commands.registry import UsageError, find_command, parse_options
 from core.domain.events import Commanded, Deleted, Edited, Event, Posted, Pressed
 from core.domain.messages import Asks, Attachment, History, Message, Reach, ThreadKey
 
@@ -120,7 +120,7 @@ def whispers(line: str) -> bool:
     """Whether a command is answered to its giver alone; one that is none is."""
     try:
         row, rest = find_command(TABLE, line)
-        return row.whispers(options(row, rest))
+        return row.whispers(parse_options(row, rest))
     except UsageError:
         return True
 

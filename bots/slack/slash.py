@@ -8,7 +8,7 @@ from typing import Any
 from bots.slack.markup import plain
 from bots.slack.parse import Raw, whispers, workspace
 from core.commands import TABLE
-from core.commands.registry import Command, Parameter, find_command, find_missing_text, options
+from core.commands.registry import Command, Parameter, find_command, find_missing_text, parse_options
 from core.domain.events import Commanded
 from core.domain.messages import ThreadKey
 
@@ -61,7 +61,7 @@ def submitted(body: Raw, now: datetime) -> Commanded | None:
         at=now,
         values=fields,
         address=note["address"],
-        private=row.whispers(options(row, rest) | fields),
+        private=row.whispers(parse_options(row, rest) | fields),
     )
 
 

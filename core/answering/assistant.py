@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Mapping
+from functools import partial
 
 from core.answering.bot_loop_guard import BotLoopGuard
 from core.answering.completions import Completions
@@ -46,31 +47,18 @@ class Assistant:
         self._rules = rules
         loop_guard = BotLoopGuard(rules.bots, clock)
         fallback = Fallback(store.questions, platforms)
-        responder = Responder(
-            store=store,
-            platforms=platforms,
-            completions=completions,
-            policy=Policy(rules, loop_guard, store.notes),
-            rules=rules,
-            fallback=fallback,
-            semaphore=semaphore or FairSemaphore(),
-            commands=registry.CommandContext(
-                store, rules.defaults, clock, completions.model, self.next_request, TABLE, rules.zone
-            ),
-            clock=clock,
-            emit=emit,
-            heartbeat=self._heartbeat,
+        commands = registry.CommandContext(
+            store, rules.defaults, clock, completions.model, self.next_request, TABLE, rules.zone
         )
-
-        def connected() -> list[str]:
-            return [name for name, platform in platforms.items() if not platform.offline]
-
-        process = process or secrets.token_hex(8)
+        policy, slots = Policy(rules, loop_guard, store.notes), semaphore or FairSemaphore()
+        responder = Responder(
+            store, platforms, completions, policy, rules, fallback, slots, commands, clock, emit, self._heartbeat
+        )
         self.worker = Worker(
             store.questions,
             responder.answer,
-            process,
-            connected,
+            process or secrets.token_hex(8),
+            partial(_list_connected, platforms),
             give_up=fallback.give_up,
             clock=clock,
             sleep=sleep,
@@ -95,3 +83,8 @@ class Assistant:
             return None
         persona, _ = await find_persona_in_force(self._store.personas, question.key, self._rules.defaults)
         return build_request(persona, turns, await self._completions.model(persona.model or ""), self._rules.ttl)
+
+
+def _list_connected(platforms: Mapping[str, Platform]) -> list[str]:
+    """Names of the platforms that can be shown an answer now."""
+    return [name for name, platform in platforms.items() if not platform.offline]

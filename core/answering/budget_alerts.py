@@ -1,4 +1,4 @@
-"""Warned: who set a budget is told when it is nearly used up."""
+"""Budget alerts: who set a budget is told when it is nearly used up."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Warned:
+class BudgetAlerts:
     """Tells the person on their platform, and the operator in the log."""
 
     platforms: Mapping[str, Platform]

@@ -1,4 +1,4 @@
-"""The circuit to one model: while its trouble lasts, one request at a time finds out whether it is over."""
+"""Circuit breaker of one model: it opens after failures in a row; then one probe at a time finds out if it is over."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -48,30 +48,30 @@ class CircuitBreaker:
         silent = True
         self._silent += 1
 
-        def begun() -> None:
+        def note_first_text() -> None:
             nonlocal silent
             if silent:
                 silent = False
                 self._silent -= 1
-                self._succeed()
+                self._record_success()
 
         try:
-            yield begun
-            begun()
+            yield note_first_text
+            note_first_text()
         except ClaudeError as trouble:
             if trouble.passing:
-                self._fail(trouble, now())
+                self._record_failure(trouble, now())
             raise
         finally:
             self._silent -= silent
 
-    def _succeed(self) -> None:
+    def _record_success(self) -> None:
         self._failures, self._pause = 0, 0.0
         self._most = min(self._most * 2, MANY)
         if self._most == MANY:
             self.trouble = None
 
-    def _fail(self, trouble: ClaudeError, now: float) -> None:
+    def _record_failure(self, trouble: ClaudeError, now: float) -> None:
         self._failures += 1
         if self._failures < (FAILURES if self.trouble is None else RELAPSES if self.mending else 1):
             return

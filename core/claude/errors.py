@@ -1,4 +1,4 @@
-"""Trouble with Claude: every way in which a request can fail, and what people are told of it."""
+"""Errors of Claude's API: every way in which a request can fail, and the sentence that people read of it."""
 
 from dataclasses import dataclass
 

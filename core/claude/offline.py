@@ -1,4 +1,4 @@
-"""The stand-in: answers the SDK where no key is set. It is not Claude, says so, and tells what it was sent."""
+"""Offline stand-in: answers the SDK where no key is set. It is not Claude, says so, and tells what it was sent."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ class _Events(httpx2.AsyncByteStream):
         self._pause = pause
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        words = re.findall(r"\S+\s*", told(self._body))
+        words = re.findall(r"\S+\s*", compose_text(self._body))
         usage = {"input_tokens": _tokens(self._body), "output_tokens": 0}
         message = {"id": "msg_standin", "type": "message", "role": "assistant", "model": "stand-in", "content": []}
         yield _event("message_start", message=message | {"stop_reason": None, "stop_sequence": None, "usage": usage})
@@ -48,7 +48,7 @@ class _Events(httpx2.AsyncByteStream):
         yield _event("message_stop")
 
 
-def told(body: dict[str, Any]) -> str:
+def compose_text(body: dict[str, Any]) -> str:
     """What the stand-in says to a request: that it is none, and what it was sent."""
     messages = body["messages"]
     newest = messages[-1]["content"][-1]["text"]

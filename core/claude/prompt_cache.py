@@ -1,4 +1,4 @@
-"""Prefixes: what the last request of each thread was like, to bound the next one and to say why a cache missed."""
+"""Prompt cache tracker: what each thread's last request was, to bound the next one and to explain a cache miss."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -60,10 +60,10 @@ class PromptCacheTracker:
         self._past.move_to_end(key)
         if len(self._past) > self._remembered:
             self._past.popitem(last=False)
-        return _missed(past, request, usage, at)
+        return _explain_miss(past, request, usage, at)
 
 
-def _missed(past: Past | None, request: Request, usage: Usage, at: datetime) -> str | None:
+def _explain_miss(past: Past | None, request: Request, usage: Usage, at: datetime) -> str | None:
     if past is None:
         return None if usage.cache_read else "new"
     if past.cached and usage.cache_read >= past.cached:

@@ -1,4 +1,4 @@
-"""Streamed: a message of Claude's as its events bring it, so that what it says can be told while it grows."""
+"""Message accumulator: a message of Claude's out of the events of its stream."""
 
 import json
 from collections import defaultdict

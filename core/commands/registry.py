@@ -116,7 +116,7 @@ def find_missing_text(
     """The long text that a command still needs: ask for it with a form. None if it needs none or is no command."""
     try:
         row, rest = find_command(table, line)
-        given = options(row, rest) | dict(values)
+        given = parse_options(row, rest) | dict(values)
     except UsageError:
         return None
     needed = (one for one in row.parameters if one.kind is ParameterKind.LONG and one.required)
@@ -125,7 +125,7 @@ def find_missing_text(
 
 def parse_values(row: Command, rest: str, given: Mapping[str, str]) -> dict[str, str]:
     """Parse and check a command's values, from the rest of its line and as given beside it. Raises UsageError."""
-    both = options(row, rest) | dict(given)
+    both = parse_options(row, rest) | dict(given)
     found = {name: value.strip() for name, value in both.items() if value.strip()}
     for parameter in row.parameters:
         if parameter.name in found:
@@ -141,7 +141,7 @@ def format_usage(row: Command) -> str:
     """The usage line of a command, as people write it: `budget set AMOUNT [per=day|week|month]`."""
     parts = [row.words]
     for one in row.parameters:
-        text = one.name.upper() if one is _trailing(row) else f"{one.name}={'|'.join(one.choices) or '...'}"
+        text = one.name.upper() if one is _trailing_parameter(row) else f"{one.name}={'|'.join(one.choices) or '...'}"
         parts.append(text if one.required else f"[{text}]")
     return " ".join(parts)
 
@@ -154,15 +154,15 @@ async def run_command(row: Command, call: Invocation) -> CommandResult:
     return await row.run(call)
 
 
-def options(row: Command, rest: str) -> dict[str, str]:
+def parse_options(row: Command, rest: str) -> dict[str, str]:
     """`name=value` pairs, and what else there is goes to the one text parameter.
 
     A long text has its pairs before it, for it may hold anything; a short one also after it.
     """
-    trailing = _trailing(row)
+    trailing = _trailing_parameter(row)
     long = trailing is not None and trailing.kind is ParameterKind.LONG
     found, between, at = {}, [], 0
-    for option in _leading(row, rest) if long else _named(row, rest):
+    for option in _find_leading_options(row, rest) if long else _find_options(row, rest):
         found[option[1]] = option[2].strip('"')
         between.append(rest[at : option.start()].rstrip())
         at = option.end()
@@ -172,7 +172,7 @@ def options(row: Command, rest: str) -> dict[str, str]:
     return found | ({trailing.name: text} if text and trailing else {})
 
 
-def _leading(row: Command, text: str) -> Iterator[re.Match[str]]:
+def _find_leading_options(row: Command, text: str) -> Iterator[re.Match[str]]:
     """The pairs at the beginning of `text` that name a parameter, as far as nothing else stands between."""
     at = 0
     for option in _OPTION.finditer(text):
@@ -182,12 +182,12 @@ def _leading(row: Command, text: str) -> Iterator[re.Match[str]]:
         at = option.end()
 
 
-def _named(row: Command, text: str) -> Iterator[re.Match[str]]:
+def _find_options(row: Command, text: str) -> Iterator[re.Match[str]]:
     """The pairs anywhere in `text` that name a parameter."""
     return (option for option in _OPTION.finditer(text) if row.parameter(option[1]))
 
 
-def _trailing(row: Command) -> Parameter | None:
+def _trailing_parameter(row: Command) -> Parameter | None:
     """The parameter that needs no name: the first that is required, or the only one."""
     required = next((one for one in row.parameters if one.required), None)
     return required or (row.parameters[0] if len(row.parameters) == 1 else None)

@@ -1,4 +1,4 @@
-"""A cut: where a page that is full had best end. What would come after the page is never looked at."""
+"""Break points: where a page that is full had best end. What would come after the page is never looked at."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -40,7 +40,7 @@ class Line:
         return self.kind is BreakKind.OPENING or (isinstance(self.open, Table) and "|" in self.text)
 
 
-class Worth(IntEnum):
+class BreakRank(IntEnum):
     """How good it is to cut before a line."""
 
     GLUED = 0
@@ -55,26 +55,26 @@ _HEADING = re.compile(r" {0,3}#{1,6}(?:\s|$)")
 _RULE = re.compile(r"[\s|:-]+")
 
 
-def worths(lines: Sequence[Line]) -> list[tuple[Worth, int]]:
+def rank_breaks(lines: Sequence[Line]) -> list[tuple[BreakRank, int]]:
     """How good it is to cut before each line but the first, with the line's index; blank lines are no place to cut."""
     found = []
     above = lines[0]
     for index, line in enumerate(lines[1:], start=1):
         if not line.blank:
-            found.append((_worth(above, line, gap=lines[index - 1].blank), index))
+            found.append((_rank_break(above, line, gap=lines[index - 1].blank), index))
             above = line
     return found
 
 
-def _worth(above: Line, line: Line, gap: bool) -> Worth:
+def _rank_break(above: Line, line: Line, gap: bool) -> BreakRank:
     heads = above.kind is BreakKind.TEXT and _HEADING.match(above.text)
     begins = above.kind is BreakKind.ROW and not isinstance(above.open, Table)
     may_begin = above.kind is BreakKind.TEXT and "|" in above.text and not gap and _RULE.fullmatch(line.text)
     if heads or begins or may_begin or above.kind is BreakKind.OPENING or line.kind is BreakKind.CLOSING:
-        return Worth.GLUED
+        return BreakRank.GLUED
     if line.kind is BreakKind.CODE:
-        return Worth.GAP if gap else Worth.LINE
-    return Worth.BLOCK if gap or _HEADING.match(line.text) else Worth.LINE
+        return BreakRank.GAP if gap else BreakRank.LINE
+    return BreakRank.BLOCK if gap or _HEADING.match(line.text) else BreakRank.LINE
 
 
 _SENTENCE = re.compile(
@@ -94,7 +94,7 @@ _TOKEN = re.compile(
 )
 
 
-def inside(text: str, start: int, roomy: int, full: int, movable: bool) -> int:
+def find_break_inside(text: str, start: int, roomy: int, full: int, movable: bool) -> int:
     """Where to cut the line that begins at `start`, no later than `full`, and not before `roomy` if that can be helped.
 
     After a sentence, or at a space, or between graphemes; never in a grapheme, an escape, an entity, a mention, a link
@@ -112,11 +112,11 @@ def inside(text: str, start: int, roomy: int, full: int, movable: bool) -> int:
         ]
         if good:
             return good[-1]
-    between = {at for at in _clusters(text, start, full + 1) if at >= first}
+    between = {at for at in _find_graphemes(text, start, full + 1) if at >= first}
     return max(between - tokens or ({start} if movable else between) or {full})
 
 
-def _clusters(text: str, start: int, end: int) -> Iterator[int]:
+def _find_graphemes(text: str, start: int, end: int) -> Iterator[int]:
     """Where the graphemes of `text` from `start` to `end` begin.
 
     The library looks back over all half-flags before each one, so it is shown a little at a time, from a known

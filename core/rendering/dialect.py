@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from core.rendering.fences import Fence, opened
-from core.rendering.tables import cells
+from core.rendering.fences import Fence, parse_opening
+from core.rendering.tables import split_cells
 
 
 def as_is(text: str) -> str:
@@ -29,16 +29,16 @@ class Dialect:
     table: Callable[[Sequence[Sequence[str]]], str] | None = None
     """None where the platform shows Markdown tables itself."""
 
-    def drawn(self, rows: Sequence[str]) -> str:
+    def draw_table(self, rows: Sequence[str]) -> str:
         """The lines of a table as the platform shows them."""
-        lines = self.table([cells(row) for row in rows]).split("\n") if self.table else rows
-        return "\n".join(self.written(lines)[0])
+        lines = self.table([split_cells(row) for row in rows]).split("\n") if self.table else rows
+        return "\n".join(self.write_lines(lines)[0])
 
-    def written(self, lines: Iterable[str], fence: Fence | None = None) -> tuple[list[str], Fence | None]:
+    def write_lines(self, lines: Iterable[str], fence: Fence | None = None) -> tuple[list[str], Fence | None]:
         """Lines as the platform is to show them, inside an open fence or outside of one; and the fence open at last."""
         written: list[str] = []
         for line in lines:
-            within, fence = fence, (None if fence.closed_by(line) else fence) if fence else opened(line)
+            within, fence = fence, (None if fence.closed_by(line) else fence) if fence else parse_opening(line)
             written.append(self.code(line) if within or fence else self.prose(line))
         return written, fence
 

@@ -1,4 +1,4 @@
-"""A fence: the marks that open and close a block of code in Markdown, and what stands before them."""
+"""Code fences: the marks that open and close a block of code in Markdown, and what stands before them."""
 
 import re
 from dataclasses import dataclass
@@ -36,13 +36,13 @@ class Fence:
         return bool(enough and re.fullmatch(rf"{lead}{self.mark[0]}*\s*", line))
 
 
-def opened(line: str) -> Fence | None:
+def parse_opening(line: str) -> Fence | None:
     """The fence that `line` opens. One that begins a list item is reopened below the item's marker."""
     match = _OPENING.fullmatch(line) if "```" in line or "~~~" in line else None
     return match and Fence(re.sub(r"[^\s>]", " ", match["lead"]), match["mark"], match["info"].rstrip())
 
 
-def marks(line: str) -> tuple[int, int]:
+def find_marks(line: str) -> tuple[int, int]:
     """Where the marks stand that may make a fence of `line`; (0, 0) if there are none."""
     match = _MARKS.match(line) if "`" in line or "~" in line else None
     return match.span("marks") if match else (0, 0)

@@ -1,4 +1,4 @@
-"""Marks: what Markdown means inside a line, taken away where it means nothing.
+"""Inline marks: what Markdown means inside a line, taken away where it means nothing.
 
 A mark that nothing closes is looked for once in a text, not again wherever it might open. So the time that a text takes
 grows as its length, whatever somebody writes.
@@ -27,9 +27,9 @@ _CLOSING = {mark: re.compile(r"(?<=\S)" + re.escape(mark) + (r"(?!\w)" if "_" in
 
 
 @lru_cache(maxsize=4096)
-def unmarked(text: str) -> str:
+def strip_marks(text: str) -> str:
     """`text`, a line or a part of one, as it reads without its Markdown marks."""
-    return _Line(text, DEEPEST).words()
+    return _Line(text, DEEPEST).strip()
 
 
 class _Line:
@@ -44,7 +44,7 @@ class _Line:
         for run in re.finditer("`+", text):
             self._ticks[len(run[0])].append(run.start())
 
-    def words(self) -> str:
+    def strip(self) -> str:
         parts: list[str] = []
         at = begin = 0
         while found := _FOUND.search(self._text, begin):
@@ -60,7 +60,7 @@ class _Line:
         if found["ticks"]:
             return self._code(*found.span())
         if found["mark"]:
-            return self._marked(found.start())
+            return self._read_emphasis(found.start())
         if found["label"] is None:
             return found.start(), found["escaped"] or " ", found.end()
         label = self._inside(found["label"])
@@ -73,11 +73,11 @@ class _Line:
             closings = self._ticks.get(end - opening, [])
             index = bisect_left(closings, end + 1)
             if index < len(closings):
-                code = _trimmed(self._text[end : closings[index]]).replace("\\|", "|")
+                code = _trim_code(self._text[end : closings[index]]).replace("\\|", "|")
                 return opening, code, closings[index] + end - opening
         return start, None, end
 
-    def _marked(self, start: int) -> tuple[int, str | None, int]:
+    def _read_emphasis(self, start: int) -> tuple[int, str | None, int]:
         for mark in _MARKS:
             if mark in self._lost or not (opening := _OPENING[mark].match(self._text, start)):
                 continue
@@ -87,10 +87,10 @@ class _Line:
         return start, None, start + 1
 
     def _inside(self, text: str) -> str:
-        return _Line(text, self._deep - 1).words() if self._deep else text
+        return _Line(text, self._deep - 1).strip() if self._deep else text
 
 
-def _trimmed(code: str) -> str:
+def _trim_code(code: str) -> str:
     """`code` without the one blank that may stand at each of its ends."""
     code = code[1:] if len(code) > 1 and code[0].isspace() else code
     return code[:-1] if len(code) > 1 and code[-1].isspace() else code

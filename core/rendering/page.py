@@ -1,4 +1,4 @@
-"""A sheet: one page while it is filled, line by line."""
+"""Page builder: one page while it is filled, line by line."""
 
 import re
 from bisect import bisect_left, bisect_right
@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, chain, groupby
 
-from core.rendering.break_points import BreakKind, Line, Worth, inside, worths
+from core.rendering.break_points import BreakKind, BreakRank, Line, find_break_inside, rank_breaks
 from core.rendering.dialect import Costs, Dialect
-from core.rendering.fences import Fence, marks, opened
-from core.rendering.table_growth import Growing
-from core.rendering.tables import Table, begun
+from core.rendering.fences import Fence, find_marks, parse_opening
+from core.rendering.table_growth import TableGrowth
+from core.rendering.tables import Table, parse_table_head
 
 FAR = 4  # pages; so long a line is cut on this one, whatever it says further on
 
@@ -28,7 +28,7 @@ class Cursor:
     amid: bool = False
 
 
-def begin(text: str, place: Cursor) -> Cursor:
+def find_page_start(text: str, place: Cursor) -> Cursor:
     """Where the first visible line of a page begins; amid a line, its first visible character."""
     if not _VISIBLE.search(text, place.at):
         return Cursor(len(text))
@@ -41,7 +41,7 @@ def begin(text: str, place: Cursor) -> Cursor:
 class PageBuilder:
     """One page while it is filled.
 
-    `size` is never less than what `written` would have. It counts the marks that close an open fence and, before the
+    `size` is never less than what `render` gives. It counts the marks that close an open fence and, before the
     first line, what is repeated from the page before. The page is full at the first character that has no room on it,
     whatever may follow, and it is cut by looking at nothing beyond that.
     """
@@ -51,7 +51,7 @@ class PageBuilder:
         self.lines: list[Line] = []
         self.open = place.open
         self.size = self._frame(place.open) if place.open else 0
-        self.table = Growing(dialect, place.open) if isinstance(place.open, Table) else None
+        self.table = TableGrowth(dialect, place.open) if isinstance(place.open, Table) else None
         self.above = 0
         """The size of the page above `table`."""
 
@@ -76,7 +76,7 @@ class PageBuilder:
             return seen, False
         return self.text[at:end], whole
 
-    def written(self) -> str:
+    def render(self) -> str:
         """The page as the platform is to show it; empty if nothing of it would be seen."""
         while self.lines and self.lines[-1].blank:
             self.lines.pop()
@@ -85,20 +85,24 @@ class PageBuilder:
         parts = [self.dialect.code(self.place.open.opening)] if isinstance(self.place.open, Fence) else []
         for tabular, group in groupby(self.lines, lambda line: line.kind is BreakKind.ROW):
             lines = list(group)
-            parts += [self._table(lines)] if tabular else map(self._written, lines)
+            parts += [self._render_table(lines)] if tabular else map(self._render_line, lines)
         page, last = "\n".join(parts).rstrip(), self.lines[-1]
         fence = (
-            opened(last.text) if last.kind is BreakKind.OPENING else last.open if last.kind is BreakKind.CODE else None
+            parse_opening(last.text)
+            if last.kind is BreakKind.OPENING
+            else last.open
+            if last.kind is BreakKind.CODE
+            else None
         )
         return f"{page}\n{self.dialect.code(fence.closing)}" if isinstance(fence, Fence) else page
 
-    def _written(self, line: Line) -> str:
+    def _render_line(self, line: Line) -> str:
         return self.dialect.prose(line.text) if line.kind is BreakKind.TEXT else self.dialect.code(line.text)
 
-    def _table(self, lines: Sequence[Line]) -> str:
+    def _render_table(self, lines: Sequence[Line]) -> str:
         table = lines[0].open
         above = [table.header, table.rule] if isinstance(table, Table) else []
-        return self.dialect.drawn([*above, *(line.text for line in lines)])
+        return self.dialect.draw_table([*above, *(line.text for line in lines)])
 
     @property
     def _amid(self) -> bool:
@@ -119,7 +123,7 @@ class PageBuilder:
         """The size of what a fence or a table takes on each of its pages."""
         if isinstance(around, Fence):
             return self.costs.of(f"{around.opening}\n{around.closing}")
-        return self.dialect.size(self.dialect.drawn([around.header, around.rule]))
+        return self.dialect.size(self.dialect.draw_table([around.header, around.rule]))
 
     def _bears(self, around: Fence | Table | None) -> bool:
         """Whether enough room is left on each page beside what is repeated there."""
@@ -130,7 +134,7 @@ class PageBuilder:
         if isinstance(self.open, Fence):
             closing = not self._amid and self.open.closed_by(line, whole)
             return (BreakKind.CLOSING, None) if closing else (BreakKind.CODE, self.open)
-        if not self._amid and (fence := opened(line)):
+        if not self._amid and (fence := parse_opening(line)):
             return (BreakKind.OPENING, fence) if self._bears(fence) else (BreakKind.TEXT, None)
         if isinstance(self.open, Table) and "|" in line:
             is_row = whole or line.rstrip() == self.open.row(line)
@@ -145,12 +149,12 @@ class PageBuilder:
             return self._take_row(start, line, kind, full)
         if full is not None:
             return full
-        if whole and kind is BreakKind.TEXT and (table := self._begun(line)):
+        if whole and kind is BreakKind.TEXT and (table := self._find_table(line)):
             return self._take_rule(start, line, table)
         if kind is BreakKind.CLOSING and self.size > self.dialect.limit:
             self._trim()
-        line = self._safe(line, kind)
-        size = self._grown(line, kind)
+        line = self._escape_line(line, kind)
+        size = self._measure_line(line, kind)
         self.lines.append(Line(start, self._quote + line, kind, self.open, self.size))
         self.open, self.size = after, size
         return None
@@ -163,25 +167,25 @@ class PageBuilder:
         self.lines[-1] = replace(last, text=last.text.rstrip())
         self.size -= self.costs.of(last.text[len(last.text.rstrip()) :])
 
-    def _safe(self, line: str, kind: BreakKind) -> str:
+    def _escape_line(self, line: str, kind: BreakKind) -> str:
         """A line as it is written: what looks like a fence, only because the line was cut, is escaped."""
         if not isinstance(self.open, Fence):
-            return _escaped(line) if kind is BreakKind.TEXT and opened(line) else line
+            return _escape_fence(line) if kind is BreakKind.TEXT and parse_opening(line) else line
         if kind is BreakKind.CLOSING:
             return self.open.closing
-        return _escaped(line) if self.open.closed_by(line) else line
+        return _escape_fence(line) if self.open.closed_by(line) else line
 
-    def _grown(self, line: str, kind: BreakKind) -> int:
+    def _measure_line(self, line: str, kind: BreakKind) -> int:
         """The size of the page with one line more."""
         if kind is BreakKind.CLOSING:
             return self.size
         base = 0 if isinstance(self.open, Table) and not self.lines else self._base
-        fence = opened(line) if kind is BreakKind.OPENING else None
+        fence = parse_opening(line) if kind is BreakKind.OPENING else None
         return base + self.costs.of(f"{line}\n{fence.closing}" if fence else line)
 
     def _overflow(self, line: str, kind: BreakKind) -> int | None:
         """The first visible character of `line`, while it is being written, that the page has no room for."""
-        run, size, limit = slice(*marks(line)), self._base, self.dialect.limit
+        run, size, limit = slice(*find_marks(line)), self._base, self.dialect.limit
         if kind is BreakKind.CLOSING or (not line[run] and len(line) <= limit and size + self.costs.of(line) <= limit):
             return None
         sizes = accumulate(self._growth(line, run), initial=size)
@@ -197,10 +201,10 @@ class PageBuilder:
             costs[run.start] += self.costs.of("\n" + line[: run.start])
         return chain(costs, map(self.costs.__getitem__, line[run.stop :]))
 
-    def _begun(self, rule: str) -> Table | None:
+    def _find_table(self, rule: str) -> Table | None:
         """The table that the line above and its `rule` begin."""
         header = self.lines[-1] if self.lines else None
-        table = begun(header.text, rule) if header and header.kind is BreakKind.TEXT else None
+        table = parse_table_head(header.text, rule) if header and header.kind is BreakKind.TEXT else None
         return table if self._bears(table) else None
 
     def _take_rule(self, start: int, line: str, table: Table) -> int | None:
@@ -212,7 +216,7 @@ class PageBuilder:
             return len(line)
         self.lines[-1] = replace(header, text=table.header, kind=BreakKind.ROW)
         self.lines.append(Line(start, table.rule, BreakKind.ROW, None, size))
-        self.open, self.size, self.above, self.table = table, size, above, Growing(self.dialect, table)
+        self.open, self.size, self.above, self.table = table, size, above, TableGrowth(self.dialect, table)
         return None
 
     def _take_row(self, start: int, line: str, kind: BreakKind, full: int | None) -> int | None:
@@ -221,7 +225,7 @@ class PageBuilder:
         for row, at in self._rows(line, kind):
             if full is not None and full < at:
                 break
-            size = self._tabled(row)
+            size = self._measure_row(row)
             if size > self.dialect.limit:
                 return at
         if full is not None:
@@ -240,7 +244,7 @@ class PageBuilder:
         if kind is BreakKind.ROW and line.rstrip() != closed:
             yield line.rstrip(), len(line)
 
-    def _tabled(self, row: str) -> int:
+    def _measure_row(self, row: str) -> int:
         """The size of the page with one row more."""
         if self.dialect.table and self.table:
             return self.above + self.table.size(row)
@@ -251,8 +255,8 @@ class PageBuilder:
         seen = self.text[start : full + 1].rstrip("\n")
         kind = BreakKind.CODE if isinstance(self.open, Fence) else self._read(seen, whole=False)[0]
         self.lines.append(Line(start, seen, kind, self.open, self.size))
-        places = worths(self.lines)
-        fair = [place for place in places if place[0] > Worth.GLUED]
+        places = rank_breaks(self.lines)
+        fair = [place for place in places if place[0] > BreakRank.GLUED]
         roomy = [place for place in fair if self.lines[place[1]].size >= self.dialect.limit / 2]
         if not roomy and (not self.lines[-1].uncuttable or not (fair or kind is BreakKind.OPENING)):
             return self._cut_inside(full, movable=bool(fair) and self.lines[fair[-1][1]] is self.lines[-1])
@@ -266,15 +270,15 @@ class PageBuilder:
         sizes = list(accumulate(map(self.costs.__getitem__, line.text), initial=self._base))
         roomy = line.start + bisect_left(sizes, self.dialect.limit / 2)
         full = min(full, line.start + bisect_right(sizes, self.dialect.limit) - 1)
-        at = inside(self.text, line.start, roomy, full, movable) if full > line.start else line.start
+        at = find_break_inside(self.text, line.start, roomy, full, movable) if full > line.start else line.start
         if at == line.start:
             return Cursor(at, line.open)
         kind = BreakKind.CODE if line.kind is BreakKind.CODE else BreakKind.TEXT
-        text = self._quote + self._safe(self.text[line.start : at], kind)
+        text = self._quote + self._escape_line(self.text[line.start : at], kind)
         self.lines.append(replace(line, text=text, kind=kind))
         return Cursor(at, line.open if isinstance(line.open, Fence) else None, amid=True)
 
 
-def _escaped(line: str) -> str:
-    at = marks(line)[0]
+def _escape_fence(line: str) -> str:
+    at = find_marks(line)[0]
     return f"{line[:at]}\\{line[at:]}"

@@ -1,4 +1,4 @@
-"""Pages: what Claude wrote, cut to the size of a platform's messages, and the steps that make posted ones equal it."""
+"""Paginator: a text is cut into pages of a platform's size; posted and wanted pages become steps."""
 
 import asyncio
 import re
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from core.rendering.dialect import Costs, Dialect
-from core.rendering.page import Cursor, PageBuilder, begin
+from core.rendering.page import Cursor, PageBuilder, find_page_start
 
 __all__ = ["Delete", "Dialect", "Edit", "Pager", "Post", "Posted", "Step", "cut", "pages", "steps"]
 
@@ -41,10 +41,10 @@ class Pager:
         if not text.startswith(self._text):
             self._end, self._fixed = Cursor(0), []
         self._text = text
-        while (place := begin(text, self._end)).at < len(text):
-            sheet = PageBuilder(text, place, self._dialect, self._costs)
-            end = sheet.fill()
-            page = sheet.written()
+        while (place := find_page_start(text, self._end)).at < len(text):
+            builder = PageBuilder(text, place, self._dialect, self._costs)
+            end = builder.fill()
+            page = builder.render()
             if not end:
                 return [*self._fixed, page]
             self._fixed += [page] if page else []

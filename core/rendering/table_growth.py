@@ -1,12 +1,23 @@
-"""Growing: the size of a drawn table, row by row, without drawing all of it again for each."""
+"""Table growth: the size of a drawn table, row by row, without drawing all of it again for each."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from core.rendering.dialect import Dialect
 from core.rendering.fences import Fence
-from core.rendering.inline_marks import unmarked
-from core.rendering.tables import NARROWEST, Table, aligned, cells, draw_table, fence, item, ruled, too_wide, width
+from core.rendering.inline_marks import strip_marks
+from core.rendering.tables import (
+    NARROWEST,
+    Table,
+    align_row,
+    draw_item,
+    draw_rule,
+    draw_table,
+    make_fence,
+    measure_width,
+    split_cells,
+    too_wide,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +32,7 @@ class _Drawn:
     size: int = 0
 
 
-class Growing:
+class TableGrowth:
     """A table on a page while it grows. A row costs what it takes itself, unless it makes a column wider.
 
     That happens at most as often as a screen has columns. Only the table that we draw is known so well; another one is
@@ -31,54 +42,56 @@ class Growing:
     def __init__(self, dialect: Dialect, table: Table) -> None:
         self._dialect = dialect
         self._rows = [table.header, table.rule]
-        self._header, self._rule = cells(table.header), cells(table.rule)
+        self._header, self._rule = split_cells(table.header), split_cells(table.rule)
         self._body: list[list[str]] = []
-        self._drawn = self._aligned(_Drawn(tuple(self._widths((), self._header)), "```"))
+        self._drawn = self._align_rows(_Drawn(tuple(self._widths((), self._header)), "```"))
 
     def size(self, row: str) -> int:
         """The size of the drawn table with one row more."""
         if self._dialect.table is not draw_table:
-            return self._dialect.size(self._dialect.drawn([*self._rows, row]))
-        drawn = self._with(cells(row))
-        around = f"{drawn.mark}\n{ruled(drawn.widths)}\n{drawn.mark}\n" if drawn.mark else ""
-        return drawn.size + self._measured([around]) - 2 * self._measured([""])
+            return self._dialect.size(self._dialect.draw_table([*self._rows, row]))
+        drawn = self._with(split_cells(row))
+        around = f"{drawn.mark}\n{draw_rule(drawn.widths)}\n{drawn.mark}\n" if drawn.mark else ""
+        return drawn.size + self._measure([around]) - 2 * self._measure([""])
 
     def add(self, row: str) -> None:
         """Take a row."""
-        self._drawn = self._with(cells(row))
+        self._drawn = self._with(split_cells(row))
         self._rows.append(row)
-        self._body.append(cells(row))
+        self._body.append(split_cells(row))
 
     def _with(self, row: list[str]) -> _Drawn:
         """What is drawn with one row more; all of it anew where that changes how the rest is drawn."""
         before = self._drawn
         if not before.mark:
-            return self._listed(before, [row])
+            return self._list_rows(before, [row])
         widths = tuple(self._widths(before.widths, row))
         if too_wide(widths):
-            return self._listed(_Drawn(widths), [*self._body, row])
+            return self._list_rows(_Drawn(widths), [*self._body, row])
         if widths != before.widths:
-            return self._aligned(_Drawn(widths, "```"), [*self._body, row])
+            return self._align_rows(_Drawn(widths, "```"), [*self._body, row])
         line = self._line(row, widths)
-        return replace(before, mark=max(before.mark, fence([line]), key=len), size=before.size + self._measured([line]))
+        return replace(
+            before, mark=max(before.mark, make_fence([line]), key=len), size=before.size + self._measure([line])
+        )
 
-    def _aligned(self, drawn: _Drawn, body: Iterable[list[str]] = ()) -> _Drawn:
+    def _align_rows(self, drawn: _Drawn, body: Iterable[list[str]] = ()) -> _Drawn:
         lines = [self._line(row, drawn.widths) for row in (self._header, *body)]
-        return replace(drawn, mark=fence(lines), size=self._measured(lines))
+        return replace(drawn, mark=make_fence(lines), size=self._measure(lines))
 
-    def _listed(self, drawn: _Drawn, rows: Iterable[list[str]]) -> _Drawn:
-        lines = [line for row in rows for line in item(self._header, row).split("\n")]
-        written, open_ = self._dialect.written(lines, drawn.open)
+    def _list_rows(self, drawn: _Drawn, rows: Iterable[list[str]]) -> _Drawn:
+        lines = [line for row in rows for line in draw_item(self._header, row).split("\n")]
+        written, open_ = self._dialect.write_lines(lines, drawn.open)
         size = sum(self._dialect.size(f"{line}\n") for line in written)
         return replace(drawn, open=open_, size=drawn.size + size)
 
     def _line(self, row: Sequence[str], widths: Sequence[int]) -> str:
-        return aligned([unmarked(cell) for cell in row], widths, self._rule)
+        return align_row([strip_marks(cell) for cell in row], widths, self._rule)
 
     def _widths(self, widths: Sequence[int], row: Sequence[str]) -> Iterable[int]:
         for column in range(max(len(widths), len(row))):
             before = widths[column] if column < len(widths) else NARROWEST
-            yield max(before, width(unmarked(row[column])) if column < len(row) else 0)
+            yield max(before, measure_width(strip_marks(row[column])) if column < len(row) else 0)
 
-    def _measured(self, lines: Iterable[str]) -> int:
+    def _measure(self, lines: Iterable[str]) -> int:
         return sum(self._dialect.size(f"{self._dialect.code(line)}\n") for line in lines)

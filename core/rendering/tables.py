@@ -1,4 +1,4 @@
-"""A table: its lines in Markdown, and how it is drawn where a platform shows none."""
+"""Tables: their lines in Markdown, and how they are drawn where a platform shows none."""
 
 import re
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from wcwidth import wcswidth
 
-from core.rendering.inline_marks import unmarked
+from core.rendering.inline_marks import strip_marks
 
 SCREEN = 80  # columns; a wider table breaks its lines on a laptop, and every one on a phone
 
@@ -26,7 +26,7 @@ class Table:
 
     @property
     def columns(self) -> int:
-        return len(cells(self.rule))
+        return len(split_cells(self.rule))
 
     def row(self, line: str) -> str | None:
         """The row that `line` holds whatever follows: as far as the pipe that closes the last column."""
@@ -35,14 +35,14 @@ class Table:
         return line[: pipes[closing - 1]] if len(pipes) >= closing else None
 
 
-def begun(header: str, rule: str) -> Table | None:
+def parse_table_head(header: str, rule: str) -> Table | None:
     """The table that two neighbouring lines begin: cells, and beneath each its rule (`---`, `:--`, `:-:` or `--:`)."""
-    rules = cells(rule) if "|" in rule and "|" in header else []
-    fits = rules and len(rules) == len(cells(header)) and all(_RULE.fullmatch(cell) for cell in rules)
+    rules = split_cells(rule) if "|" in rule and "|" in header else []
+    fits = rules and len(rules) == len(split_cells(header)) and all(_RULE.fullmatch(cell) for cell in rules)
     return Table(header.rstrip(), rule.rstrip()) if fits else None
 
 
-def cells(line: str) -> list[str]:
+def split_cells(line: str) -> list[str]:
     """The cells of a line, as written; the pipes at its ends are optional, and `\\|` is no pipe."""
     parts = [part.strip() for part in _PIPE.split(line)]
     first = 1 if len(parts) > 1 and not parts[0] else 0
@@ -59,56 +59,56 @@ def draw_table(rows: Sequence[Sequence[str]]) -> str:
     """
     header, rule, *body = rows
     columns = max(len(row) for row in rows)
-    table = [[unmarked(cell) for cell in padded(row, columns)] for row in (header, *body)]
-    widths = [max(NARROWEST, *map(width, column)) for column in zip(*table, strict=True)]
+    table = [[strip_marks(cell) for cell in pad_row(row, columns)] for row in (header, *body)]
+    widths = [max(NARROWEST, *map(measure_width, column)) for column in zip(*table, strict=True)]
     if too_wide(widths):
-        return "\n".join(item(header, row) for row in body or [[""] * columns])
-    drawn = [aligned(row, widths, rule) for row in table]
-    mark = fence(drawn)
-    return "\n".join([mark, drawn[0], ruled(widths), *drawn[1:], mark])
+        return "\n".join(draw_item(header, row) for row in body or [[""] * columns])
+    drawn = [align_row(row, widths, rule) for row in table]
+    mark = make_fence(drawn)
+    return "\n".join([mark, drawn[0], draw_rule(widths), *drawn[1:], mark])
 
 
 def too_wide(widths: Sequence[int]) -> bool:
     return sum(widths) + 2 * (len(widths) - 1) > SCREEN
 
 
-def ruled(widths: Sequence[int]) -> str:
+def draw_rule(widths: Sequence[int]) -> str:
     """The line beneath the header."""
     return "  ".join("-" * width for width in widths)
 
 
-def padded(row: Sequence[str], columns: int) -> list[str]:
+def pad_row(row: Sequence[str], columns: int) -> list[str]:
     return [*row, *[""] * (columns - len(row))]
 
 
-def aligned(row: Sequence[str], widths: Sequence[int], rule: Sequence[str]) -> str:
+def align_row(row: Sequence[str], widths: Sequence[int], rule: Sequence[str]) -> str:
     """A row in columns of these widths."""
     parts = []
-    for cell, wide, colons in zip(padded(row, len(widths)), widths, padded(rule, len(widths)), strict=True):
-        room = wide - width(cell)
+    for cell, wide, colons in zip(pad_row(row, len(widths)), widths, pad_row(rule, len(widths)), strict=True):
+        room = wide - measure_width(cell)
         left = (room if not colons.startswith(":") else room // 2) if colons.endswith(":") else 0
         parts.append(" " * left + cell + " " * (room - left))
     return "  ".join(parts).rstrip()
 
 
-def fence(lines: Sequence[str]) -> str:
+def make_fence(lines: Sequence[str]) -> str:
     """A fence longer than any run of backticks inside."""
     return "`" * max(3, *(len(run) + 1 for line in lines for run in re.findall("`+", line) or [""]))
 
 
-def item(header: Sequence[str], row: Sequence[str]) -> str:
+def draw_item(header: Sequence[str], row: Sequence[str]) -> str:
     """A row as an item of a list, a line for each of its cells."""
     columns = max(len(header), len(row))
-    names = (unmarked(name) for name in padded(header, columns))
-    return "- " + "\n  ".join(filter(None, map(_named, names, padded(row, columns))))
+    names = (strip_marks(name) for name in pad_row(header, columns))
+    return "- " + "\n  ".join(filter(None, map(_label_value, names, pad_row(row, columns))))
 
 
-def _named(name: str, value: str) -> str:
+def _label_value(name: str, value: str) -> str:
     value = value.replace("\\|", "|")
     return f"**{name}:** {value}".rstrip() if name else value
 
 
 @lru_cache(maxsize=4096)
-def width(cell: str) -> int:
+def measure_width(cell: str) -> int:
     """The columns that `cell` takes on a screen. The library looks back over all half-flags before each one."""
     return sum(max(0, wcswidth(piece)) for piece in _PIECE.findall(cell))

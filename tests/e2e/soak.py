@@ -21,7 +21,7 @@ from tests.fakes.claude.script import Answer, Break, Fault
 from tests.fakes.discord.limits import Fault as Drop
 from tests.fakes.discord.limits import error, limited
 from tests.fakes.slack.faults import Fault as Slacks
-from tests.support.both import World, running, world
+from tests.support.deployment import World, running, world
 
 SHARE = 0.05  # of each kind of fault, a question
 PAUSE = 0.4  # seconds between two questions

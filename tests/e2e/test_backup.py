@@ -52,7 +52,7 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-async def kept(folder):
+async def database(folder):
     """A database with one thread, closed."""
     store = await open_store(url(folder))
     await store.questions.ingest(asked("1"))
@@ -90,17 +90,15 @@ def rows(path, table="messages"):
 # What it makes
 
 
-def test_a_backup_is_one_whole_file_of_its_owner_and_says_what_is_in_it(folder, kept):
+def test_a_backup_is_one_whole_file_of_its_owner_and_says_what_is_in_it(folder, database):
     run = confab(folder, "backup", "copies/a.db")
 
     size = (folder / "copies/a.db").stat().st_size
-    told = (
-        f"Copied {kept} to copies/a.db and checked it: threads 1, messages 2, questions 1, requests 0, bytes {size}.\n"
-    )
+    told = f"Copied {database} to copies/a.db and checked it: threads 1, messages 2, questions 1, requests 0, bytes {size}.\n"
     assert (run.returncode, run.stdout, run.stderr) == (0, told, "")
     assert copies(folder) == ["a.db"]
     assert stat.S_IMODE((folder / "copies/a.db").stat().st_mode) == 0o600
-    assert rows(folder / "copies/a.db") == rows(kept)
+    assert rows(folder / "copies/a.db") == rows(database)
     with closing(sqlite3.connect(folder / "copies/a.db")) as db:
         assert db.execute("PRAGMA journal_mode").fetchone() == ("delete",)
     assert sorted(os.listdir(folder)) == ["confab.db", "copies"]
@@ -164,8 +162,8 @@ async def test_backups_beside_a_busy_writer_are_whole_and_do_not_disturb_it(fold
     assert [len(rows(folder / "copies" / name)) for name in copies(folder)] == [counts[0] for counts in held]
 
 
-def test_a_database_that_another_program_keeps_locked_is_not_copied(folder, kept):
-    with closing(sqlite3.connect(kept)) as other:
+def test_a_database_that_another_program_keeps_locked_is_not_copied(folder, database):
+    with closing(sqlite3.connect(database)) as other:
         other.execute("PRAGMA locking_mode = EXCLUSIVE")
         other.execute("DELETE FROM notes")
         other.commit()
@@ -176,9 +174,9 @@ def test_a_database_that_another_program_keeps_locked_is_not_copied(folder, kept
 
 
 @asynccontextmanager
-async def growing(folder, kept):
+async def growing(folder, database):
     """A backup that has begun to write and will take a while."""
-    with closing(sqlite3.connect(kept)) as db:
+    with closing(sqlite3.connect(database)) as db:
         db.execute("CREATE TABLE bulk AS WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 20000)"
                    " SELECT i, randomblob(3000) AS b FROM n")  # fmt: skip
         db.commit()
@@ -193,8 +191,8 @@ async def growing(folder, kept):
     await process.communicate()
 
 
-async def test_killed_in_its_middle_it_leaves_nothing_under_the_name(folder, kept):
-    async with growing(folder, kept) as process:
+async def test_killed_in_its_middle_it_leaves_nothing_under_the_name(folder, database):
+    async with growing(folder, database) as process:
         process.send_signal(signal.SIGKILL)
 
     assert process.returncode == -signal.SIGKILL
@@ -203,8 +201,8 @@ async def test_killed_in_its_middle_it_leaves_nothing_under_the_name(folder, kep
     assert backup(url(folder), f"{folder}/copies/a.db").rows["bulk"] == 20000
 
 
-async def test_what_took_the_name_meanwhile_is_not_overwritten(folder, kept):
-    async with growing(folder, kept) as process:
+async def test_what_took_the_name_meanwhile_is_not_overwritten(folder, database):
+    async with growing(folder, database) as process:
         (folder / "copies/a.db").write_text("dear")
         _, complaints = await process.communicate()
 
@@ -286,7 +284,7 @@ def nothing(folder):
     ],
     ids=lambda value: value.__name__ if callable(value) else None,
 )
-def test_what_it_cannot_do_is_one_line_and_leaves_all_as_it_was(folder, kept, monkeypatch, spoil, name, line):
+def test_what_it_cannot_do_is_one_line_and_leaves_all_as_it_was(folder, database, monkeypatch, spoil, name, line):
     spoil(folder)
     before = contents(folder)
     monkeypatch.chdir(folder)
@@ -304,7 +302,7 @@ def contents(folder):
 
 
 @pytest.mark.skipif(not SYS.is_dir(), reason="needs a folder that not even root may write")
-def test_a_folder_that_cannot_be_written_is_named_with_the_mend(folder, kept):
+def test_a_folder_that_cannot_be_written_is_named_with_the_mend(folder, database):
     run = confab(folder, "backup", "/sys/a.db")
 
     assert (run.returncode, run.stderr.count("\n")) == (2, 1)
@@ -317,7 +315,7 @@ def test_a_folder_that_cannot_be_written_is_named_with_the_mend(folder, kept):
     .returncode != 0,
     reason="needs a small disk of its own",
 )  # fmt: skip
-def test_a_full_disk_is_told_and_nothing_half_is_left(folder, kept):
+def test_a_full_disk_is_told_and_nothing_half_is_left(folder, database):
     script = "mount -t tmpfs -o size=64k none copies && { $0 -m bots backup copies/a.db; echo $?; ls -A copies; }"
 
     run = subprocess.run(
@@ -350,8 +348,8 @@ def test_a_database_that_is_no_file_has_no_backup(folder, monkeypatch, address, 
 
 
 async def test_a_restored_backup_knows_the_threads_and_what_came_later_is_gone(folder):
-    async with ClaudeFake() as fake:
-        key = {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.url}
+    async with ClaudeFake() as claude:
+        key = {"ANTHROPIC_API_KEY": claude.key, "ANTHROPIC_BASE_URL": claude.url}
 
         async def chat(line):
             run = await asyncio.to_thread(confab, folder, "chat", said=f"{line}\n", **key)
@@ -365,12 +363,12 @@ async def test_a_restored_backup_knows_the_threads_and_what_came_later_is_gone(f
         shutil.copy(folder / "copies/a.db", folder / "confab.db")
         await chat("again")
         told = [[turn["content"][0]["text"] for turn in one.body["messages"] if turn["role"] == "user"]
-                for one in fake.requests if one.path == "/v1/messages"]  # fmt: skip
+                for one in claude.requests if one.path == "/v1/messages"]  # fmt: skip
 
     assert told == [["ada: hello"], ["ada: hello", "ada: later"], ["ada: hello", "ada: again"]]
 
 
-async def test_questions_that_were_open_in_a_backup_are_claimed_after_it_is_restored(folder, kept):
+async def test_questions_that_were_open_in_a_backup_are_claimed_after_it_is_restored(folder, database):
     backup(url(folder), f"{folder}/copies/a.db")
 
     store = await open_store(f"sqlite:///{folder}/copies/a.db")

@@ -9,8 +9,9 @@ import pytest
 import pytest_asyncio
 
 from tests.fakes.claude.script import Fault, Gate
-from tests.support.both import running, until, world
+from tests.support.deployment import running, world
 from tests.support.leaks import leaks
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -72,7 +73,7 @@ async def test_while_one_platform_is_lost_the_other_is_answered_and_later_so_is_
     await ready(served, {lost: False, OTHER[lost]: True})
     for _ in range(3):
         asked = await served.ask(OTHER[lost])
-        await until(lambda asked=asked: not served.unanswered(asked), 10)
+        await until(lambda asked=asked: not served.unanswered(asked))
     assert served.unanswered(broken)
     assert served.answers(missed) == []
 

@@ -1,51 +1,42 @@
-"""The command line as operators use it: bots.cli, through real processes."""
+"""The command line as operators use it: bots.cli, through real processes.
+
+Tests bots.cli, bots.__main__.
+"""
 
 import json
-import os
+import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import yaml
 
 from bots.slack.manifest import build_manifest
-
-ROOT = Path(__file__).parents[2]
-TOKENS = ("ANTHROPIC_", "CONFAB_", "SLACK_", "DISCORD_", "DATABASE_")
-
-
-def confab(*words: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(TOKENS)}
-    environment |= {"PYTHONPATH": str(ROOT), **variables}
-    command = [sys.executable, "-W", "error", "-W", "ignore:'audioop':DeprecationWarning", "-m", "bots", *words]
-    run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=60)
-    print(run.stdout, run.stderr)  # where leaks are looked for
-    return run
+from tests.support.command_line import ROOT, run_confab
 
 
 def test_the_manifest_is_ready_to_paste(tmp_path):
-    run = confab("slack", "manifest", folder=tmp_path)
+    run = run_confab("slack", "manifest", folder=tmp_path)
 
     assert (run.returncode, run.stderr) == (0, "")
     assert json.loads(run.stdout) == build_manifest()
 
 
 def test_the_manifest_comes_as_yaml_and_for_http_too(tmp_path):
-    run = confab("slack", "manifest", "--yaml", "--url", "https://confab.example", folder=tmp_path)
+    run = run_confab("slack", "manifest", "--yaml", "--url", "https://confab.example", folder=tmp_path)
 
     assert yaml.safe_load(run.stdout) == build_manifest("https://confab.example")
 
 
 def test_an_address_that_slack_would_not_take_is_refused(tmp_path):
-    run = confab("slack", "manifest", "--url", "http://confab.example", folder=tmp_path)
+    run = run_confab("slack", "manifest", "--url", "http://confab.example", folder=tmp_path)
 
     assert (run.returncode, run.stdout) == (2, "")
     assert run.stderr.endswith("Invalid value for --url: Slack calls nothing but https:// addresses.\n")
 
 
 def test_the_invitation_names_the_application_of_the_token(tmp_path):
-    run = confab("discord", "invite", folder=tmp_path, DISCORD_BOT_TOKEN="NDI0Mg.GabcDE." + "x" * 38)
+    run = run_confab("discord", "invite", folder=tmp_path, DISCORD_BOT_TOKEN="NDI0Mg.GabcDE." + "x" * 38)
 
     assert run.returncode == 0
     assert run.stdout.startswith(
@@ -56,7 +47,7 @@ def test_the_invitation_names_the_application_of_the_token(tmp_path):
 
 @pytest.mark.parametrize("token", ["", "nonsense"])
 def test_without_a_usable_token_the_invitation_says_what_to_give(tmp_path, token):
-    run = confab("discord", "invite", folder=tmp_path, DISCORD_BOT_TOKEN=token)
+    run = run_confab("discord", "invite", folder=tmp_path, DISCORD_BOT_TOKEN=token)
 
     assert (run.returncode, run.stdout) == (2, "")
     assert run.stderr.startswith("DISCORD_BOT_TOKEN: ")
@@ -64,7 +55,7 @@ def test_without_a_usable_token_the_invitation_says_what_to_give(tmp_path, token
 
 
 def test_nothing_to_run_names_the_variables(tmp_path):
-    run = confab("run", folder=tmp_path)
+    run = run_confab("run", folder=tmp_path)
 
     assert (run.returncode, run.stdout) == (2, "")
     assert "SLACK_BOT_TOKEN" in run.stderr
@@ -76,3 +67,10 @@ def test_help_loads_no_sdk(tmp_path):
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert run.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_setting_that_is_wrong_stops_the_program_with_its_line_and_code_2(tmp_path):
+    run = run_confab("chat", folder=tmp_path, DATABASE_URL="mysql://x")
+
+    assert (run.returncode, run.stdout) == (2, "")
+    assert re.fullmatch(r"DATABASE_URL: mysql databases are not supported yet.*\n", run.stderr)

@@ -10,11 +10,10 @@ import pytest
 
 from core.domain.errors import StoreUnavailable
 from core.store import open_store
-from tests.fakes.board import Board
 from tests.fakes.claude.script import Answer, Gate
-from tests.fakes.claude.server import ClaudeFake
-from tests.support.both import running, until, world
+from tests.support.deployment import running, world
 from tests.support.house import house
+from tests.support.waiting import until
 
 PLATFORMS = ("slack", "discord")
 
@@ -69,18 +68,6 @@ async def test_a_bot_whose_database_cannot_be_used_answers_everything_once_when_
 # The house alone, on a board
 
 
-@pytest.fixture
-def board():
-    return Board()
-
-
-@pytest.fixture
-async def fake():
-    async with ClaudeFake() as server:
-        server.answer = lambda body: Answer(text="fine")
-        yield server
-
-
 @asynccontextmanager
 async def pragma(store, spoil, mend):
     """The database refuses to write while this lasts; it may still be read."""
@@ -100,12 +87,12 @@ async def pragma(store, spoil, mend):
     ids=["read-only", "full"],
 )
 async def test_what_was_under_way_is_finished_once_the_database_takes_it(
-    tmp_path, board, fake, spoil, mend, resumed, caplog
+    tmp_path, board, claude, spoil, mend, resumed, caplog
 ):
     store = await open_store(f"sqlite:///{tmp_path}/confab.db", clock=board.now)
     gate = Gate(after=6)
-    fake.script(Answer(text="one two three four " * 999, chunk=4000, gate=gate))
-    async with house(store, fake, board, process="first") as assistant:
+    claude.script(Answer(text="one two three four " * 999, chunk=4000, gate=gate))
+    async with house(store, claude, board, process="first") as assistant:
         await assistant.ingest(board.said("t1", "U1", "count"))
         await gate.reached.wait()
         async with pragma(store, spoil, mend):
@@ -113,13 +100,13 @@ async def test_what_was_under_way_is_finished_once_the_database_takes_it(
             event = board.said("t2", "U1", "x" * 30_000)
             with pytest.raises(StoreUnavailable):
                 await assistant.ingest(event)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while "waits for the database" not in caplog.text:
                     await asyncio.sleep(0.005)
         if not resumed:
             await assistant.ingest(event)
             await closed(store)
-    async with house(store, fake, board, process="second") as assistant:
+    async with house(store, claude, board, process="second") as assistant:
         await assistant.ingest(event)
         await closed(store)
     await store.shut()

@@ -18,6 +18,7 @@ NOT_HERE = {
     r"docker .*": "Docker",
     r"git .*|pip .*": "the network",
     r"make test": "this very suite",
+    r"make unit": "a part of this very suite",
     r"make reliability": "minutes; test_crash.py and its like run parts of it",
     r"make soak": "a minute and more; test_soak.py runs ten seconds of it",
     r"make bench": "six quiet minutes; test_bench.py runs each part of it",

@@ -8,41 +8,18 @@ import os
 import resource
 import time
 
-import pytest
-
 from core.domain.events import Posted
 from core.domain.messages import Asks, ThreadKey
-from core.store import open_store
 from core.worker.fair_semaphore import FairSemaphore
 from core.worker.worker import SLOTS as TAKEN
 from tests.fakes.board import START, Board, Message
 from tests.fakes.claude.script import Answer, Gate
-from tests.fakes.claude.server import ClaudeFake
 from tests.support.house import house
 
 QUESTIONS = int(os.environ.get("QUESTIONS", "200"))
 PER_THREAD = 4
 WORKSPACES = ("board:w1", "board:w2")
 CHANNELS = 5  # in each workspace
-
-
-@pytest.fixture
-def board():
-    return Board()
-
-
-@pytest.fixture
-async def store(board, tmp_path):
-    opened = await open_store(f"sqlite:///{tmp_path}/confab.db", clock=board.now)
-    yield opened
-    await opened.shut()
-
-
-@pytest.fixture
-async def fake():
-    async with ClaudeFake() as server:
-        server.answer = lambda body: Answer(text="fine")
-        yield server
 
 
 def asked(board: Board, key: ThreadKey) -> Posted:
@@ -63,14 +40,14 @@ async def closed(store, seconds: float = 300) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_all_who_ask_at_once_are_answered_a_bounded_number_at_a_time(store, board, fake, capsys):
+async def test_all_who_ask_at_once_are_answered_a_bounded_number_at_a_time(store, board, claude, capsys):
     before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
     events = [asked(board, key) for key in places()]
     for event in events:
         await store.questions.ingest(event)
     heard = time.perf_counter() - began
     tasks = 0
-    async with house(store, fake, board) as assistant:
+    async with house(store, claude, board) as assistant:
         closing = asyncio.create_task(closed(store))
         while not closing.done():
             tasks = max(tasks, len(assistant.worker._answering))
@@ -92,10 +69,10 @@ async def test_all_who_ask_at_once_are_answered_a_bounded_number_at_a_time(store
     assert grown < 100
 
 
-async def test_no_more_than_its_places_are_with_claude_at_a_time(store, board, fake):
+async def test_no_more_than_its_places_are_with_claude_at_a_time(store, board, claude):
     gates = [Gate(after=1) for _ in range(3)]
-    fake.script(*[Answer(text="fine", gate=gate) for gate in gates])
-    async with house(store, fake, board, semaphore=FairSemaphore(2)) as assistant:
+    claude.script(*[Answer(text="fine", gate=gate) for gate in gates])
+    async with house(store, claude, board, semaphore=FairSemaphore(2)) as assistant:
         for number in range(3):
             await assistant.ingest(asked(board, ThreadKey("board:w1", "c1", f"t{number}")))
         await asyncio.gather(*[gate.reached.wait() for gate in gates[:2]])
@@ -106,12 +83,12 @@ async def test_no_more_than_its_places_are_with_claude_at_a_time(store, board, f
         await closed(store)
 
 
-async def test_a_question_elsewhere_is_answered_while_a_flood_in_one_channel_waits(store, board, fake):
+async def test_a_question_elsewhere_is_answered_while_a_flood_in_one_channel_waits(store, board, claude):
     flood = [ThreadKey("board:w1", "c1", f"t{number}") for number in range(60)]
     alone = ThreadKey("board:w2", "c9", "alone")
     gate = Gate(after=1)
-    fake.script(Answer(text="fine", gate=gate))
-    async with house(store, fake, board, semaphore=FairSemaphore(1)) as assistant:
+    claude.script(Answer(text="fine", gate=gate))
+    async with house(store, claude, board, semaphore=FairSemaphore(1)) as assistant:
         for key in flood:
             await assistant.ingest(asked(board, key))
         await gate.reached.wait()
@@ -125,10 +102,10 @@ async def test_a_question_elsewhere_is_answered_while_a_flood_in_one_channel_wai
     assert list(board.written).index(alone) < 5
 
 
-async def test_who_waits_for_a_place_is_told_and_answered_in_the_same_place(store, board, fake):
+async def test_who_waits_for_a_place_is_told_and_answered_in_the_same_place(store, board, claude):
     gate = Gate(after=1)
-    fake.script(Answer(text="fine", gate=gate))
-    async with house(store, fake, board, semaphore=FairSemaphore(1, silent=0.05)) as assistant:
+    claude.script(Answer(text="fine", gate=gate))
+    async with house(store, claude, board, semaphore=FairSemaphore(1, silent=0.05)) as assistant:
         await assistant.ingest(asked(board, ThreadKey("board:w1", "c1", "t1")))
         await gate.reached.wait()
         await assistant.ingest(asked(board, ThreadKey("board:w1", "c1", "t2")))

@@ -63,16 +63,9 @@ class Talking(Board):
 
 
 @pytest.fixture
-async def fake():
-    async with ClaudeFake() as server:
-        server.answer = lambda body: Answer(text="fine")
-        yield server
-
-
-@pytest.fixture
-def settings(fake, tmp_path):
+def settings(claude, tmp_path):
     url = f"sqlite:///{tmp_path}/confab.db"
-    return Settings(_env_file=None, anthropic_api_key=fake.key, anthropic_base_url=fake.url, database_url=url)
+    return Settings(_env_file=None, anthropic_api_key=claude.key, anthropic_base_url=claude.url, database_url=url)
 
 
 @asynccontextmanager
@@ -84,7 +77,7 @@ async def running(settings: Settings, *platforms: Board, grace: float = 5):
     try:
         yield stop
         stop.set()
-        await asyncio.wait_for(serving, 10)
+        await asyncio.wait_for(serving, 30)
     finally:
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
@@ -109,9 +102,9 @@ async def test_a_platform_that_fails_does_not_take_the_other_down(settings):
         await talking.until("t1", "fine")
 
 
-async def test_an_answer_under_way_ends_before_we_leave_and_what_is_asked_meanwhile_waits(settings, fake):
+async def test_an_answer_under_way_ends_before_we_leave_and_what_is_asked_meanwhile_waits(settings, claude):
     talking, gate = Talking(), Gate(after=3)
-    fake.script(Answer(text="one two three", gate=gate))
+    claude.script(Answer(text="one two three", gate=gate))
     async with running(settings, talking) as stop:
         await talking.listening.wait()
         await talking.ingest(talking.said("t1", "U1", "count"))
@@ -131,9 +124,9 @@ async def test_an_answer_under_way_ends_before_we_leave_and_what_is_asked_meanwh
     assert await waiting(settings) == 0
 
 
-async def test_an_answer_that_takes_longer_than_the_grace_is_given_anew_at_the_next_start(settings, fake):
+async def test_an_answer_that_takes_longer_than_the_grace_is_given_anew_at_the_next_start(settings, claude):
     talking, gate = Talking(), Gate(after=3)
-    fake.script(Answer(text="one two three", gate=gate))
+    claude.script(Answer(text="one two three", gate=gate))
     async with running(settings, talking, grace=0.01):
         await talking.listening.wait()
         await talking.ingest(talking.said("t1", "U1", "count"))
@@ -173,12 +166,12 @@ def test_what_is_missing_or_wrong_is_a_line_each_and_exit_code_2(tmp_path, argum
 
 @asynccontextmanager
 async def process(
-    folder: Path, slack: SlackFake, fake: ClaudeFake, *arguments: str, connects: bool = True, **variables: str
+    folder: Path, slack: SlackFake, claude: ClaudeFake, *arguments: str, connects: bool = True, **variables: str
 ):
     """`confab run` in a process of its own, connected to Slack by Socket Mode unless it `connects` not."""
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "CONFAB_MODEL": "claude-haiku-5-5"} | {
-        "ANTHROPIC_API_KEY": fake.key,
-        "ANTHROPIC_BASE_URL": fake.url,
+        "ANTHROPIC_API_KEY": claude.key,
+        "ANTHROPIC_BASE_URL": claude.url,
         "SLACK_BOT_TOKEN": slack.token,
         "SLACK_APP_TOKEN": slack.app_token,
         "SLACK_API_URL": slack.base_url,
@@ -208,10 +201,10 @@ async def slack():
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
-async def test_told_to_stop_it_ends_its_answer_and_exits_with_0(tmp_path, slack, fake, number):
+async def test_told_to_stop_it_ends_its_answer_and_exits_with_0(tmp_path, slack, claude, number):
     gate = Gate(after=3)
-    fake.script(Answer(text="one two three", gate=gate))
-    async with process(tmp_path, slack, fake) as started:
+    claude.script(Answer(text="one two three", gate=gate))
+    async with process(tmp_path, slack, claude) as started:
         root = await slack.say("ada", "dev", "<@U0BOT> count")
         await asyncio.wait_for(gate.reached.wait(), 20)
 
@@ -224,21 +217,21 @@ async def test_told_to_stop_it_ends_its_answer_and_exits_with_0(tmp_path, slack,
     assert (started.returncode, shown) == (0, b"")
     assert [one.text for one in slack.thread("dev", root) if one.user == "U0BOT"] == ["one two three"]
     assert logged.splitlines()[-1].endswith(b'"logger": "bots.app.run", "message": "stopped"}')
-    assert not {slack.token, slack.app_token, fake.key} & set(re.findall(r"[\w-]+", logged.decode()))
+    assert not {slack.token, slack.app_token, claude.key} & set(re.findall(r"[\w-]+", logged.decode()))
 
 
-async def test_without_a_key_the_operator_is_warned_that_a_stand_in_answers(tmp_path, slack, fake):
-    async with process(tmp_path, slack, fake, ANTHROPIC_API_KEY="") as started:
+async def test_without_a_key_the_operator_is_warned_that_a_stand_in_answers(tmp_path, slack, claude):
+    async with process(tmp_path, slack, claude, ANTHROPIC_API_KEY="") as started:
         first = json.loads(await asyncio.wait_for(started.stderr.readline(), 20))
 
     assert first["level"] == "WARNING"
     assert first["message"].startswith("ANTHROPIC_API_KEY: not set, so a stand-in answers")
 
 
-async def test_a_second_signal_ends_it_at_once_and_the_next_start_answers(tmp_path, slack, fake):
+async def test_a_second_signal_ends_it_at_once_and_the_next_start_answers(tmp_path, slack, claude):
     gate = Gate(after=3)
-    fake.script(Answer(text="one two three", gate=gate))
-    async with process(tmp_path, slack, fake) as started:
+    claude.script(Answer(text="one two three", gate=gate))
+    async with process(tmp_path, slack, claude) as started:
         root = await slack.say("ada", "dev", "<@U0BOT> count")
         await asyncio.wait_for(gate.reached.wait(), 20)
         started.send_signal(signal.SIGTERM)
@@ -248,14 +241,14 @@ async def test_a_second_signal_ends_it_at_once_and_the_next_start_answers(tmp_pa
         started.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(started.wait(), 5) == -signal.SIGTERM
 
-    async with process(tmp_path, slack, fake), asyncio.timeout(40):
+    async with process(tmp_path, slack, claude), asyncio.timeout(40):
         await slack.until(
             lambda: [one.text for one in slack.thread("dev", root) if one.user == "U0BOT"] == ["fine"], 40
         )
 
 
-async def test_calls_of_slack_are_counted_and_a_slack_bot_loads_no_discord(tmp_path, slack, fake):
-    async with process(tmp_path, slack, fake, "-c", SLACK_ONLY, CONFAB_HTTP_PORT=str(free_port())) as started:
+async def test_calls_of_slack_are_counted_and_a_slack_bot_loads_no_discord(tmp_path, slack, claude):
+    async with process(tmp_path, slack, claude, "-c", SLACK_ONLY, CONFAB_HTTP_PORT=str(free_port())) as started:
         address = await listening(started)
         await slack.say("ada", "dev", "<@U0BOT> hello")
         async with aiohttp.ClientSession(address) as session, asyncio.timeout(20):
@@ -273,9 +266,9 @@ async def test_calls_of_slack_are_counted_and_a_slack_bot_loads_no_discord(tmp_p
     assert shown.decode().strip() == "[]"
 
 
-async def test_a_platforms_routes_are_served_on_the_port_beside_health(tmp_path, slack, fake):
+async def test_a_platforms_routes_are_served_on_the_port_beside_health(tmp_path, slack, claude):
     variables = {"SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": SECRET, "CONFAB_HTTP_PORT": str(free_port())}
-    async with process(tmp_path, slack, fake, connects=False, **variables) as started:
+    async with process(tmp_path, slack, claude, connects=False, **variables) as started:
         address = await listening(started)
         async with (
             aiohttp.ClientSession(address) as session,

@@ -92,7 +92,7 @@ class Board:
 
     async def until(self, thread: str, *texts: str) -> None:
         """Wait until our pages in `thread` read like this."""
-        async with asyncio.timeout(5), self.changed:
+        async with asyncio.timeout(30), self.changed:
             await self.changed.wait_for(lambda: self.shown(thread) == list(texts))
 
 

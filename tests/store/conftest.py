@@ -5,7 +5,7 @@ import pytest
 from core.store import open_store
 
 
-@pytest.fixture(params=["sqlite in memory", "sqlite in a file"])
+@pytest.fixture(params=["sqlite in memory", pytest.param("sqlite in a file", marks=pytest.mark.slow)])
 def url(request, tmp_path):
     """An empty database."""
     return "sqlite://" if request.param == "sqlite in memory" else f"sqlite:///{tmp_path}/confab.db"

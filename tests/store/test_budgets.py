@@ -1,4 +1,7 @@
-"""Budgets in the store: what may be reserved, how it renews, who changed it, and what must be told."""
+"""Budgets in the store: what may be reserved, how it renews, who changed it, and what must be told.
+
+Tests core.store.rules.budgets.
+"""
 
 import asyncio
 from dataclasses import replace

@@ -5,8 +5,12 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
+
 from core.store import open_store
 from tests.support.talk import PLATFORMS, asked, message, thread
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 

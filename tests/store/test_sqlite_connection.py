@@ -1,6 +1,6 @@
 """SQLite as an engine: opening, units of work, and trouble with the file.
 
-Tests core.store.sqlite.connection.
+Tests core.store.sqlite and core.store.sqlite.connection.
 """
 
 import asyncio

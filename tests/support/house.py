@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 from core.answering.assistant import Assistant
-from core.answering.budget_alerts import Warned
+from core.answering.budget_alerts import BudgetAlerts
 from core.answering.completions import Completions
 from core.answering.policy import Rules
 from core.billing import prices
@@ -70,7 +70,7 @@ async def house(
 
     claude = Claude(fake.key, fake.url, silence=silence)
     named = {platform.name: platform for platform in platforms}
-    metering = Metering(claude, store.ledger, prices.read_prices(), clock, emit=watching, warn=Warned(named))
+    metering = Metering(claude, store.ledger, prices.read_prices(), clock, emit=watching, warn=BudgetAlerts(named))
     completions = Completions(claude, metering, store.notes, clock, sleep=haste.sleep, seconds=haste.seconds)
     assistant = Assistant(
         store,

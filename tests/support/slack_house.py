@@ -16,6 +16,7 @@ from tests.fakes.slack.app import SECRET
 from tests.fakes.slack.nouns import Shown
 from tests.fakes.slack.server import SlackFake
 from tests.support.house import house
+from tests.support.waiting import PATIENCE, until
 
 BOT = "U0BOT"
 
@@ -44,7 +45,7 @@ class House:
     async def rest(self) -> None:
         """Wait until everything sent to us is acknowledged, and no question is open."""
         await self.slack.settled()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await self.assistant.worker.idle()
 
     def ours(self, channel: str, ts: str) -> list[Shown]:
@@ -111,8 +112,7 @@ async def _connected(slack: SlackFake, platform: Slack, running: asyncio.Task[No
 
 
 async def _listening(platform: Slack) -> None:
-    while platform.offline:
-        await asyncio.sleep(0.001)
+    await until(lambda: not platform.offline)
 
 
 @asynccontextmanager

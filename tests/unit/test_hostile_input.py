@@ -24,9 +24,9 @@ from core.commands import registry as table
 from core.prompting import speakers, turns
 from core.rendering import fences, tables
 from core.rendering.dialect import Dialect
-from core.rendering.inline_marks import unmarked
+from core.rendering.inline_marks import strip_marks
 from core.rendering.paginator import LONG, Pager, cut, pages
-from core.rendering.table_growth import Growing
+from core.rendering.table_growth import TableGrowth
 from core.store import open_store
 from tests.support.answers import dialects, scribbles
 from tests.support.talk import PLATFORMS, asked, message
@@ -186,12 +186,12 @@ PARSERS: dict[str, Parser] = {
     "turns": lambda text: turns.build_turns([message("1", text)], {}, {}),
     "people": lambda text: speakers.collect_people([message("1", text)]),
     "a name": lambda text: speakers.introduce_speakers({}, {"U1"}, {"U1": text}),
-    "a fence": lambda text: (fences.opened(text), fences.marks(text)),
+    "a fence": lambda text: (fences.parse_opening(text), fences.find_marks(text)),
     "the end of a fence": lambda text: fences.Fence("> ", "```", "").closed_by(text),
-    "the beginning of a table": lambda text: tables.begun(text, text),
+    "the beginning of a table": lambda text: tables.parse_table_head(text, text),
     "a row of a table": lambda text: tables.Table("|a|b|", "|-|-|").row(text),
     "a drawn table": lambda text: tables.draw_table([["a"], ["-"], *([line] for line in text.split("\n"))]),
-    "marks": unmarked,
+    "marks": strip_marks,
 }
 PAGED = {
     "pages in Slack": growing(slack_look.DIALECT),
@@ -248,11 +248,11 @@ def test_namesakes_are_told_apart_in_time():
 def test_a_table_that_grows_has_the_size_of_the_drawn_one(text, kind):
     dialect = dialects(200)[kind]
     above, rows = tables.Table("| a | b |", "|---|--:|"), [line for line in text.split("\n") if "|" in line]
-    table, drawn = Growing(dialect, above), [above.header, above.rule]
+    table, drawn = TableGrowth(dialect, above), [above.header, above.rule]
 
     for row in rows:
         drawn.append(row)
-        assert table.size(row) == dialect.size(dialect.drawn(drawn))
+        assert table.size(row) == dialect.size(dialect.draw_table(drawn))
         table.add(row)
 
 

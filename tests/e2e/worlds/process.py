@@ -9,7 +9,7 @@ from bots.discord.adapter import Discord
 from bots.ops.http_server import HttpServer
 from bots.slack.adapter import Slack
 from core.answering.assistant import Assistant
-from core.answering.budget_alerts import Warned
+from core.answering.budget_alerts import BudgetAlerts
 from core.answering.completions import Completions
 from core.answering.policy import Rules
 from core.billing import prices
@@ -22,7 +22,7 @@ from core.store.protocols import Store
 from tests.fakes.claude.server import ClaudeFake
 from tests.fakes.discord.server import DiscordFake
 from tests.fakes.slack.server import SlackFake
-from tests.support.guild import MODEL
+from tests.support.discord_house import MODEL
 from tests.support.house import Haste, at_once
 from tests.support.slack_house import SECRET, brisk
 
@@ -73,7 +73,7 @@ async def begun(servers: Servers, url: str, name: str, told: Told, socket: bool)
     by_discord = Discord(discord.token, store.notes, **addresses, quick=True, edit=0.05, pause=at_once)
     claude = Claude(servers.claude.key, servers.claude.url)
     platforms = {"slack": by_slack, "discord": by_discord}
-    metering = Metering(claude, store.ledger, prices.read_prices(), servers.clock, warn=Warned(platforms))
+    metering = Metering(claude, store.ledger, prices.read_prices(), servers.clock, warn=BudgetAlerts(platforms))
     assistant = Assistant(
         store,
         completions=Completions(claude, metering, store.notes, servers.clock, sleep=HASTE.sleep, seconds=HASTE.seconds),

@@ -51,7 +51,7 @@ class Noted(discord.Client):
 
     async def happened(self, event: str, times: int = 1) -> Any:
         """Wait for the `times`th `event`; what came with it."""
-        await self.changes.until(lambda: len(self.seen(event)) >= times, 5)
+        await self.changes.until(lambda: len(self.seen(event)) >= times, 30)
         return self.seen(event)[times - 1]
 
 

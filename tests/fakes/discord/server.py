@@ -127,7 +127,7 @@ class DiscordFake(People):
             for post in history
         ]
 
-    async def until(self, predicate: Callable[[], object], timeout: float = 5.0) -> None:  # noqa: ASYNC109 - of a test
+    async def until(self, predicate: Callable[[], object], timeout: float = 30.0) -> None:  # noqa: ASYNC109 - of a test
         """Wait until `predicate` holds; each change here looks again. Raises `TimeoutError` with the last calls."""
         try:
             await self.world.changes.until(predicate, timeout)

@@ -63,6 +63,7 @@ def listening(slack: SlackFake) -> tuple[AsyncApp, Heard]:
     async def hear(event: Raw, request: Any) -> None:
         if heard.deaf:
             heard.deaf -= 1
+            slack.world.pulse.beat()
             raise RuntimeError("the disk is full")
         heard.append(event)
         heard.retries += request.headers.get("x-slack-retry-reason", [""])

@@ -92,6 +92,12 @@ class Outbox:
         else:
             self._offer(envelope, Delivery(delivery.id, delivery.attempt + 1, reason))
 
+    def expire(self) -> None:
+        """Let the seconds be over in which everything that is on its way should have been acknowledged."""
+        waiting = {delivery.id for _, delivery in self._backlog}
+        for delivery in [one for key, one in self.pending.items() if key not in waiting]:
+            self.late(delivery, "timeout")
+
     def _offer(self, envelope: Envelope, delivery: Delivery) -> None:
         if self.carrier is None or not self.carrier.ready:
             self._keep(envelope, delivery)

@@ -48,6 +48,7 @@ SCOPES = frozenset(
 """The bot scopes of the suggested manifest."""
 BOT_TOKEN = "xoxb-test-T024"
 APP_TOKEN = "xapp-test-A0APP"
+PATIENCE = 30.0  # seconds that a test waits for something; only one that fails waits so long
 ACK_SECONDS = 3.0  # docs.slack.dev: an envelope is acknowledged within three seconds
 
 
@@ -182,20 +183,20 @@ class SlackFake(People):
             return post
         return replace(post, text=stream.first, blocks=())
 
-    async def until(self, predicate: Callable[[], object], seconds: float = 5.0) -> None:
+    async def until(self, predicate: Callable[[], object], seconds: float = PATIENCE) -> None:
         """Wait until `predicate` is true; it is asked each time anything has changed here."""
         await self.world.pulse.until(predicate, seconds)
 
-    async def acked(self, key: str, seconds: float = 5.0) -> Raw:
+    async def acked(self, key: str, seconds: float = PATIENCE) -> Raw:
         """Wait for the ack of an envelope, and return its payload."""
         await self.until(lambda: any(ack.id == key for ack in self.outbox.acks), seconds)
         return next(ack.payload for ack in self.outbox.acks if ack.id == key)
 
-    async def settled(self, seconds: float = 5.0) -> None:
+    async def settled(self, seconds: float = PATIENCE) -> None:
         """Wait until everything that was sent is acknowledged or lost."""
         await self.until(lambda: not self.unacked, seconds)
 
-    async def connected(self, times: int = 1, seconds: float = 5.0) -> None:
+    async def connected(self, times: int = 1, seconds: float = PATIENCE) -> None:
         """Wait until the app has connected so many times, and is connected now."""
         await self.until(lambda: self.sockets.connections >= times and self.sockets.ready, seconds)
 

@@ -1,6 +1,6 @@
 """The terminal, as people use it: real processes, killed for real.
 
-Tests bots.console.terminal.
+Tests bots.console.adapter, bots.console.terminal.
 """
 
 import asyncio
@@ -63,9 +63,9 @@ async def test_without_a_key_a_stand_in_answers_and_says_so(environment, tmp_pat
 
 
 async def test_several_people_speak_in_several_channels_with_a_persona(environment, tmp_path):
-    async with ClaudeFake() as fake:
-        fake.answer = lambda body: Answer(text=f"{len(body['system'])} system, {len(body['messages'])} turns")
-        environment |= {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.url}
+    async with ClaudeFake() as claude:
+        claude.answer = lambda body: Answer(text=f"{len(body['system'])} system, {len(body['messages'])} turns")
+        environment |= {"ANTHROPIC_API_KEY": claude.key, "ANTHROPIC_BASE_URL": claude.url}
         shown = await said(
             environment,
             tmp_path,
@@ -81,7 +81,7 @@ async def test_several_people_speak_in_several_channels_with_a_persona(environme
         )
         told = [
             [turn["content"][0]["text"] for turn in one.body["messages"]]
-            for one in fake.requests
+            for one in claude.requests
             if one.path == "/v1/messages"
         ]
 
@@ -120,10 +120,10 @@ async def test_what_stands_beside_a_missing_text_is_kept(environment, tmp_path):
 
 
 async def test_killed_in_the_middle_of_an_answer_it_finishes_it_at_the_next_start(environment, tmp_path):
-    async with ClaudeFake() as fake:
-        environment |= {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.url}
+    async with ClaudeFake() as claude:
+        environment |= {"ANTHROPIC_API_KEY": claude.key, "ANTHROPIC_BASE_URL": claude.url}
         gate = Gate(after=6)
-        fake.script(Answer(text="one two three four five six", chunk=4, gate=gate), Answer(text="The whole answer."))
+        claude.script(Answer(text="one two three four five six", chunk=4, gate=gate), Answer(text="The whole answer."))
         async with chat(environment, tmp_path) as process:
             process.stdin.write(b"count\n")
             await process.stdin.drain()
@@ -132,7 +132,7 @@ async def test_killed_in_the_middle_of_an_answer_it_finishes_it_at_the_next_star
             await process.wait()
 
         shown = await said(environment, tmp_path)
-        billed = [one.usage for one in fake.billed]
+        billed = [one.usage for one in claude.billed]
 
     assert shown == "The whole answer.\n"
     store = await open_store(environment["DATABASE_URL"])
@@ -144,10 +144,10 @@ async def test_killed_in_the_middle_of_an_answer_it_finishes_it_at_the_next_star
 
 
 async def test_interrupted_it_says_that_nothing_is_lost(environment, tmp_path):
-    async with ClaudeFake() as fake:
-        environment |= {"ANTHROPIC_API_KEY": fake.key, "ANTHROPIC_BASE_URL": fake.url}
+    async with ClaudeFake() as claude:
+        environment |= {"ANTHROPIC_API_KEY": claude.key, "ANTHROPIC_BASE_URL": claude.url}
         gate = Gate(after=3)
-        fake.script(Answer(text="one two three", gate=gate))
+        claude.script(Answer(text="one two three", gate=gate))
         async with chat(environment, tmp_path) as process:
             process.stdin.write(b"count\n")
             await process.stdin.drain()

@@ -9,11 +9,9 @@ from core.claude.circuit_breaker import LONGEST
 from core.claude.retry import BOUND, NOTES
 from core.domain.events import Deleted, Pressed
 from core.domain.messages import ThreadKey
-from core.store import open_store
-from tests.fakes.board import Board
 from tests.fakes.claude.script import Answer, Break, Fault
 from tests.fakes.claude.server import ClaudeFake
-from tests.integration.core.test_client import BEFORE, DURING
+from tests.support.claude_faults import BEFORE, DURING
 from tests.support.house import Haste, house
 
 HASTE = Haste(150)  # a minute in 0.4 seconds
@@ -28,11 +26,11 @@ REASON = r"[A-Z].*\. \(reference [0-9A-F]{6}\)"
 class Storm:
     """Claude that fails every request with `fault` while it lasts."""
 
-    def __init__(self, fake: ClaudeFake, fault: Fault = OVERLOAD) -> None:
+    def __init__(self, claude: ClaudeFake, fault: Fault = OVERLOAD) -> None:
         self.fault = fault
         self.over = False
         self.requests = 0
-        fake.answer = self.answer
+        claude.answer = self.answer
 
     def answer(self, body) -> Answer | Fault:
         self.requests += 1
@@ -43,31 +41,12 @@ class Storm:
         self.over = True
 
 
-@pytest.fixture
-def board():
-    return Board()
-
-
-@pytest.fixture
-async def store(board):
-    opened = await open_store("sqlite://", clock=board.now)
-    yield opened
-    await opened.shut()
-
-
-@pytest.fixture
-async def fake():
-    async with ClaudeFake() as server:
-        server.answer = lambda body: Answer(text="fine")
-        yield server
-
-
 def key(thread: str = "t1") -> ThreadKey:
     return ThreadKey("board:w1", "c1", thread)
 
 
 async def closed(store) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (await store.questions.count_open())[0]:
             await asyncio.sleep(0.002)
 
@@ -82,10 +61,10 @@ async def closed(store) -> None:
     ids=["overload", "failures", "limits for a minute"],
 )
 async def test_after_ten_minutes_all_who_waited_were_told_once_and_are_answered_in_the_same_place(
-    store, board, fake, fault, kind
+    store, board, claude, fault, kind
 ):
-    storm, threads = Storm(fake, fault), [f"t{number}" for number in range(20)]
-    async with house(store, fake, board, haste=HASTE) as assistant:
+    storm, threads = Storm(claude, fault), [f"t{number}" for number in range(20)]
+    async with house(store, claude, board, haste=HASTE) as assistant:
         for thread in threads:
             await assistant.ingest(board.said(thread, "U1", "hello"))
         await storm.last(600)
@@ -97,9 +76,9 @@ async def test_after_ten_minutes_all_who_waited_were_told_once_and_are_answered_
     assert storm.requests < len(threads) + 600 / LONGEST + len(threads)
 
 
-async def test_when_it_lasts_longer_people_are_told_the_reason_in_the_same_place(store, board, fake):
-    storm = Storm(fake)
-    async with house(store, fake, board, haste=HASTE) as assistant:
+async def test_when_it_lasts_longer_people_are_told_the_reason_in_the_same_place(store, board, claude):
+    storm = Storm(claude)
+    async with house(store, claude, board, haste=HASTE) as assistant:
         await assistant.ingest(board.said("t1", "U1", "hello"))
         began = HASTE.seconds()
         await closed(store)
@@ -112,18 +91,18 @@ async def test_when_it_lasts_longer_people_are_told_the_reason_in_the_same_place
     assert storm.requests < BOUND / LONGEST + 15
 
 
-async def test_a_short_overload_is_not_told(store, board, fake):
-    fake.script(OVERLOAD, OVERLOAD)
-    async with house(store, fake, board, haste=SLOWLY) as assistant:
+async def test_a_short_overload_is_not_told(store, board, claude):
+    claude.script(OVERLOAD, OVERLOAD)
+    async with house(store, claude, board, haste=SLOWLY) as assistant:
         await assistant.ingest(board.said("t1", "U1", "hello"))
         await closed(store)
 
     assert board.written[key()] == ["fine"]
 
 
-async def test_who_asks_while_it_lasts_is_told_and_sends_nothing(store, board, fake):
-    storm = Storm(fake, Fault(529, retry_after="60"))
-    async with house(store, fake, board, haste=HASTE) as assistant:
+async def test_who_asks_while_it_lasts_is_told_and_sends_nothing(store, board, claude):
+    storm = Storm(claude, Fault(529, retry_after="60"))
+    async with house(store, claude, board, haste=HASTE) as assistant:
         for thread in ("t1", "t2", "t3", "t5", "t6"):
             await assistant.ingest(board.said(thread, "U1", "hello"))
         await board.until("t6", WAITING)
@@ -138,9 +117,9 @@ async def test_who_asks_while_it_lasts_is_told_and_sends_nothing(store, board, f
 
 
 @pytest.mark.parametrize("how", ["the button", "a deletion"])
-async def test_who_stops_while_it_lasts_is_heard(store, board, fake, how):
-    storm = Storm(fake)
-    async with house(store, fake, board, haste=HASTE) as assistant:
+async def test_who_stops_while_it_lasts_is_heard(store, board, claude, how):
+    storm = Storm(claude)
+    async with house(store, claude, board, haste=HASTE) as assistant:
         event = board.said("t1", "U1", "hello")
         await assistant.ingest(event)
         await board.until("t1", WAITING)
@@ -151,20 +130,21 @@ async def test_who_stops_while_it_lasts_is_heard(store, board, fake, how):
         await assistant.ingest(board.said("t1", "U1", "and now?"))
         await closed(store)
 
-    told = [m["content"][0]["text"] for m in fake.requests[-1].body["messages"]]
+    told = [m["content"][0]["text"] for m in claude.requests[-1].body["messages"]]
+    assert told
     assert not any("overloaded" in text for text in told)
     assert board.shown("t1") == ["*(Stopped.)*", "fine"]
 
 
-async def test_a_restart_while_it_lasts_waits_on_at_the_same_place(store, board, fake):
-    storm = Storm(fake)
-    async with house(store, fake, board, haste=HASTE, process="first") as assistant:
+async def test_a_restart_while_it_lasts_waits_on_at_the_same_place(store, board, claude):
+    storm = Storm(claude)
+    async with house(store, claude, board, haste=HASTE, process="first") as assistant:
         await assistant.ingest(board.said("t1", "U1", "hello"))
         await board.until("t1", WAITING)
         await assistant.worker.drain(0)
-    async with house(store, fake, board, haste=HASTE, process="second"):
+    async with house(store, claude, board, haste=HASTE, process="second"):
         before = storm.requests
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while storm.requests < before + 4:
                 await asyncio.sleep(0.002)
         storm.over = True
@@ -173,10 +153,10 @@ async def test_a_restart_while_it_lasts_waits_on_at_the_same_place(store, board,
     assert board.shown("t1") == ["fine"]
 
 
-async def test_words_that_were_said_stay_above_the_note_and_are_no_part_of_it(store, board, fake):
-    storm = Storm(fake)
-    fake.script(Answer(text="Half an answer", chunk=7, breaks=Break("error", 4)))
-    async with house(store, fake, board, haste=HASTE) as assistant:
+async def test_words_that_were_said_stay_above_the_note_and_are_no_part_of_it(store, board, claude):
+    storm = Storm(claude)
+    claude.script(Answer(text="Half an answer", chunk=7, breaks=Break("error", 4)))
+    async with house(store, claude, board, haste=HASTE) as assistant:
         await assistant.ingest(board.said("t1", "U1", "hello"))
         await board.until("t1", f"Half an\n\n{WAITING}")
         storm.over = True
@@ -184,15 +164,15 @@ async def test_words_that_were_said_stay_above_the_note_and_are_no_part_of_it(st
         await closed(store)
 
 
-async def test_another_model_answers_at_once_while_the_first_ones_circuit_is_open(store, board, fake):
+async def test_another_model_answers_at_once_while_the_first_ones_circuit_is_open(store, board, claude):
     asked: list[str] = []
 
     def answer(body):
         asked.append(body["model"])
         return OVERLOAD if body["model"] == "claude-haiku-5-5" else Answer(text="fine")
 
-    fake.answer = answer
-    async with house(store, fake, board, haste=SLOWLY, fallbacks=["claude-sonnet-5-5"]) as assistant:
+    claude.answer = answer
+    async with house(store, claude, board, haste=SLOWLY, fallbacks=["claude-sonnet-5-5"]) as assistant:
         for number in range(8):
             await assistant.ingest(board.said(f"t{number}", "U1", "hello"))
             await board.until(f"t{number}", "fine")
@@ -202,9 +182,9 @@ async def test_another_model_answers_at_once_while_the_first_ones_circuit_is_ope
     assert asked[-2:] == ["claude-sonnet-5-5"] * 2
 
 
-async def asked_through(store, board, fake, **options) -> str:
+async def asked_through(store, board, claude, **options) -> str:
     """What is shown of one question in the end, at its only place."""
-    async with house(store, fake, board, haste=HASTE, **options) as assistant:
+    async with house(store, claude, board, haste=HASTE, **options) as assistant:
         await assistant.ingest(board.said("t1", "U1", "hello"))
         await closed(store)
     (shown,) = board.shown("t1")
@@ -212,13 +192,13 @@ async def asked_through(store, board, fake, **options) -> str:
 
 
 @pytest.mark.parametrize(("fault", "transient"), [(row[1], row[3]) for row in BEFORE], ids=[row[0] for row in BEFORE])
-async def test_every_refusal_is_waited_for_or_told(store, board, fake, fault, transient):
-    fake.script(fault, fault)
+async def test_every_refusal_is_waited_for_or_told(store, board, claude, fault, transient):
+    claude.script(fault, fault)
 
-    shown = await asked_through(store, board, fake)
+    shown = await asked_through(store, board, claude)
 
     assert shown == "fine" if transient else re.fullmatch(REASON, shown)
-    assert len([one for one in fake.requests if one.path == "/v1/messages"]) == (3 if transient else 1)
+    assert len([one for one in claude.requests if one.path == "/v1/messages"]) == (3 if transient else 1)
 
 
 @pytest.mark.parametrize("event", range(EVENTS + 1))
@@ -226,12 +206,12 @@ async def test_every_refusal_is_waited_for_or_told(store, board, fake, fault, tr
     ("fault", "transient"), [(row[1], row[3]) for row in DURING[:-1]], ids=[r[0] for r in DURING[:-1]]
 )
 async def test_an_answer_that_breaks_at_any_event_is_answered_whole_at_the_same_place(
-    store, board, fake, fault, transient, event
+    store, board, claude, fault, transient, event
 ):
     breaks = Break(fault.how, event, type=fault.type)
-    fake.script(Answer(text=LONG.text, thinking=LONG.thinking, breaks=breaks))
+    claude.script(Answer(text=LONG.text, thinking=LONG.thinking, breaks=breaks))
 
-    shown = await asked_through(store, board, fake)
+    shown = await asked_through(store, board, claude)
 
     said_why = event >= EVENTS - 1 and fault.how == "eof"  # only message_stop is missing
     if event == EVENTS or said_why:
@@ -243,14 +223,14 @@ async def test_an_answer_that_breaks_at_any_event_is_answered_whole_at_the_same_
 
 
 @pytest.mark.parametrize("event", [0, 1, 5])
-async def test_a_stall_ends_and_is_answered_whole(store, board, fake, event):
-    fake.script(Answer(text=LONG.text, breaks=Break("silence", event)))
+async def test_a_stall_ends_and_is_answered_whole(store, board, claude, event):
+    claude.script(Answer(text=LONG.text, breaks=Break("silence", event)))
 
-    assert await asked_through(store, board, fake, silence=0.1) == "fine"
+    assert await asked_through(store, board, claude, silence=0.1) == "fine"
 
 
-async def test_slow_first_words_are_waited_for(store, board, fake):
-    fake.script(Answer(text="slow", first=0.2))
+async def test_slow_first_words_are_waited_for(store, board, claude):
+    claude.script(Answer(text="slow", first=0.2))
 
-    assert await asked_through(store, board, fake) == "slow"
+    assert await asked_through(store, board, claude) == "slow"
     assert board.written[key()] == ["slow"]

@@ -43,15 +43,15 @@ def output(billed: list[Billed]) -> int:
 async def talked(turns: int, ttl: str, model: str) -> list[Billed]:
     """What a thread of so many questions was billed."""
     store, board = await open_store("sqlite://"), Board()
-    async with ClaudeFake() as fake:
-        fake.answer = lambda body: Answer(ANSWER)
-        async with house(store, fake, board, persona=Persona(SYSTEM, model), ttl=ttl) as assistant:
+    async with ClaudeFake() as claude:
+        claude.answer = lambda body: Answer(ANSWER)
+        async with house(store, claude, board, persona=Persona(SYSTEM, model), ttl=ttl) as assistant:
             for _ in range(turns):
                 await assistant.ingest(board.said("t1", "U2", WORDS))
                 async with asyncio.timeout(20):
                     await assistant.worker.idle()
     await store.shut()
-    return fake.billed
+    return claude.billed
 
 
 @pytest.mark.parametrize("model", ["claude-haiku-5-5", "claude-sonnet-5-5"])

@@ -21,9 +21,10 @@ from tests.fakes.claude.server import ClaudeFake
 from tests.fakes.discord.limits import Answer as Reply
 from tests.fakes.discord.server import DiscordFake
 from tests.fakes.slack.faults import Fault
-from tests.support.guild import confab, idle, until
+from tests.support.discord_house import confab, idle
 from tests.support.house import at_once, house
 from tests.support.slack_house import at_home
+from tests.support.waiting import until
 
 LONG = "\n\n".join(f"Paragraph {number} of **many** words. " + "word " * 60 for number in range(60))
 REFERENCE = re.compile(r"\(reference ([0-9A-F]{6})\)")

@@ -13,7 +13,6 @@ from core.domain.events import Edited
 from core.domain.messages import ThreadKey
 from core.domain.personas import Persona, Place
 from core.prompting.request import Block, Request, shorten_request
-from core.store import open_store
 from tests.fakes.board import START, Board
 from tests.fakes.claude.script import Answer, Break, Fault, refusal
 from tests.fakes.claude.server import ClaudeFake
@@ -22,34 +21,16 @@ from tests.support.house import house
 WORKSPACE = Scope("board:w1")
 
 
-@pytest.fixture
-async def fake():
-    async with ClaudeFake() as fake:
-        yield fake
-
-
-@pytest.fixture
-async def store():
-    store = await open_store("sqlite://")
-    yield store
-    await store.shut()
-
-
-@pytest.fixture
-def board():
-    return Board()
-
-
 async def allow(store, micro_usd: int, scope: Scope = WORKSPACE, period: Period = Period.MONTH) -> None:
     await store.ledger.allow(Budget(scope, period, micro_usd, "UTC", "U1", START), 0)
 
 
-def bodies(fake) -> list[dict]:
-    return [one.body for one in fake.requests if one.path == "/v1/messages"]
+def bodies(claude) -> list[dict]:
+    return [one.body for one in claude.requests if one.path == "/v1/messages"]
 
 
-def counts(fake) -> int:
-    return sum(one.path == "/v1/messages/count_tokens" for one in fake.requests)
+def counts(claude) -> int:
+    return sum(one.path == "/v1/messages/count_tokens" for one in claude.requests)
 
 
 async def answers(board, assistant, *words: str, thread: str = "t1") -> list[str]:
@@ -61,35 +42,35 @@ async def answers(board, assistant, *words: str, thread: str = "t1") -> list[str
     return board.shown(thread)
 
 
-async def test_where_the_worst_case_fits_nothing_is_counted_and_nothing_shortened(store, fake, board):
+async def test_where_the_worst_case_fits_nothing_is_counted_and_nothing_shortened(store, claude, board):
     await allow(store, 1_000_000)
 
-    async with house(store, fake, board, clock=board.now) as assistant:
+    async with house(store, claude, board, clock=board.now) as assistant:
         await answers(board, assistant, "question")
 
-    assert (bodies(fake)[0]["max_tokens"], counts(fake)) == (8192, 0)
+    assert (bodies(claude)[0]["max_tokens"], counts(claude)) == (8192, 0)
 
 
 async def test_where_it_does_not_the_prompt_is_counted_and_the_answer_may_be_as_long_as_what_is_left(
-    store, fake, board
+    store, claude, board
 ):
     await allow(store, 1_500)
-    fake.answer = lambda body: Answer("word " * 5_000)
+    claude.answer = lambda body: Answer("word " * 5_000)
 
-    async with house(store, fake, board, clock=board.now) as assistant:
+    async with house(store, claude, board, clock=board.now) as assistant:
         shown = await answers(board, assistant, "question")
 
-    asked = bodies(fake)[0]["max_tokens"]
+    asked = bodies(claude)[0]["max_tokens"]
     assert 1_000 <= asked < 8192
-    assert counts(fake) == 1
+    assert counts(claude) == 1
     assert shown[-1].endswith("*(A budget here is nearly used up and allowed no longer answer.)*")
-    assert fake.billed[0].micro_usd <= 1_500
+    assert claude.billed[0].micro_usd <= 1_500
 
 
-async def test_too_little_for_a_thousand_tokens_is_refused_and_says_why(store, fake, board):
+async def test_too_little_for_a_thousand_tokens_is_refused_and_says_why(store, claude, board):
     await allow(store, 450)
 
-    async with house(store, fake, board, clock=board.now) as assistant:
+    async with house(store, claude, board, clock=board.now) as assistant:
         shown = await answers(board, assistant, "question")
 
     assert shown == [
@@ -97,96 +78,96 @@ async def test_too_little_for_a_thousand_tokens_is_refused_and_says_why(store, f
         "cost $0.0042. It renews on Sunday, 1 February, 00:00 (UTC). "
         "Whoever manages the whole workspace can raise it with `budget set`."
     ]
-    assert bodies(fake) == []
+    assert bodies(claude) == []
 
 
-async def test_what_can_t_be_counted_is_bounded_by_its_bytes(store, fake, board):
+async def test_what_can_t_be_counted_is_bounded_by_its_bytes(store, claude, board):
     await allow(store, 450)
-    fake.script(Fault(status=500, type="api_error"), path="/v1/messages/count_tokens")
+    claude.script(Fault(status=500, type="api_error"), path="/v1/messages/count_tokens")
 
-    async with house(store, fake, board, clock=board.now) as assistant:
+    async with house(store, claude, board, clock=board.now) as assistant:
         shown = await answers(board, assistant, "question")
 
-    assert (counts(fake), len(bodies(fake))) == (1, 0)
+    assert (counts(claude), len(bodies(claude))) == (1, 0)
     assert shown[0].startswith("I can't ask Claude just now")
 
 
-async def test_a_model_without_a_price_is_not_used_where_a_budget_holds(store, fake, board):
+async def test_a_model_without_a_price_is_not_used_where_a_budget_holds(store, claude, board):
     await allow(store, 1_000_000)
     persona = Persona(model="claude-3-7-sonnet-20250219")
 
-    async with house(store, fake, board, persona=persona, clock=board.now) as assistant:
+    async with house(store, claude, board, persona=persona, clock=board.now) as assistant:
         shown = await answers(board, assistant, "question")
 
     assert "I know no price of that model" in shown[0]
-    assert bodies(fake) == []
+    assert bodies(claude) == []
 
 
 @pytest.mark.parametrize("scope", [WORKSPACE, Scope("board:w1", "c1"), Scope("board:w1", person="U2")])
-async def test_fifty_questions_at_once_on_a_nearly_empty_budget_never_go_over(store, fake, board, scope):
+async def test_fifty_questions_at_once_on_a_nearly_empty_budget_never_go_over(store, claude, board, scope):
     await allow(store, 20_000, scope)
-    fake.answer = lambda body: Answer("word " * 2_000)
+    claude.answer = lambda body: Answer("word " * 2_000)
 
-    async with house(store, fake, board, clock=board.now) as assistant:
+    async with house(store, claude, board, clock=board.now) as assistant:
         await asyncio.gather(*(assistant.ingest(board.said(f"t{number}", "U2", "question")) for number in range(50)))
         async with asyncio.timeout(60):
             await assistant.worker.idle()
 
     shown = [board.shown(f"t{number}") for number in range(50)]
     refused = sum(pages[0].startswith("I can't ask Claude just now") for pages in shown)
-    assert 0 < len(fake.billed) == 50 - refused
-    assert sum(one.micro_usd for one in fake.billed) <= 20_000
+    assert 0 < len(claude.billed) == 50 - refused
+    assert sum(one.micro_usd for one in claude.billed) <= 20_000
 
 
-async def test_a_warm_thread_is_bounded_by_what_it_had_and_the_bytes_of_what_is_new(store, fake, board):
+async def test_a_warm_thread_is_bounded_by_what_it_had_and_the_bytes_of_what_is_new(store, claude, board):
     long = "The quick brown fox jumps over the lazy dog. " * 400
-    fake.answer = lambda body: Answer("fine")
-    async with house(store, fake, board, clock=board.now) as assistant:
+    claude.answer = lambda body: Answer("fine")
+    async with house(store, claude, board, clock=board.now) as assistant:
         await answers(board, assistant, long)
         await allow(store, 7_000)  # its bytes alone would be bound to 3,600, and the answer to 4,096
         await answers(board, assistant, "again", "and again")
 
-    assert [body["max_tokens"] for body in bodies(fake)] == [8192, 8192, 8192]
-    assert counts(fake) == 0
+    assert [body["max_tokens"] for body in bodies(claude)] == [8192, 8192, 8192]
+    assert counts(claude) == 0
 
 
-async def test_a_refusal_before_any_word_costs_nothing(store, fake, board):
-    fake.script(refusal())
+async def test_a_refusal_before_any_word_costs_nothing(store, claude, board):
+    claude.script(refusal())
 
-    async with house(store, fake, board, clock=board.now) as assistant:
+    async with house(store, claude, board, clock=board.now) as assistant:
         await answers(board, assistant, "question")
 
     (line,) = await store.ledger.sum_usage(WORKSPACE, START, "model")
     assert (line.requests, line.died, line.micro_usd) == (1, 0, 0)
 
 
-async def test_a_stream_that_broke_off_stands_at_its_bound(store, fake, board):
-    fake.script(Answer("half an answer", breaks=Break("reset", after=3)))
+async def test_a_stream_that_broke_off_stands_at_its_bound(store, claude, board):
+    claude.script(Answer("half an answer", breaks=Break("reset", after=3)))
 
-    async with house(store, fake, board, clock=board.now) as assistant:
+    async with house(store, claude, board, clock=board.now) as assistant:
         await answers(board, assistant, "question")
 
     (line,) = await store.ledger.sum_usage(WORKSPACE, START, "model")
     assert (line.requests, line.died) == (2, 1)
-    assert line.micro_usd > sum(one.micro_usd for one in fake.billed)
+    assert line.micro_usd > sum(one.micro_usd for one in claude.billed)
 
 
-async def test_a_request_that_was_refused_costs_nothing(store, fake, board):
-    fake.script(Fault(status=529, type="overloaded_error"))
+async def test_a_request_that_was_refused_costs_nothing(store, claude, board):
+    claude.script(Fault(status=529, type="overloaded_error"))
 
-    async with house(store, fake, board, clock=board.now) as assistant:
+    async with house(store, claude, board, clock=board.now) as assistant:
         await answers(board, assistant, "question")
 
     (line,) = await store.ledger.sum_usage(WORKSPACE, START, "model")
     assert (line.requests, line.died) == (2, 0)
-    assert line.micro_usd == sum(one.micro_usd for one in fake.billed)
+    assert line.micro_usd == sum(one.micro_usd for one in claude.billed)
 
 
-async def test_whoever_set_a_budget_is_told_when_it_is_nearly_used_up(store, fake, board):
+async def test_whoever_set_a_budget_is_told_when_it_is_nearly_used_up(store, claude, board):
     await allow(store, 6_000, Scope("board:w1", "c1"), Period.DAY)
-    fake.answer = lambda body: Answer("word " * 8_000)
+    claude.answer = lambda body: Answer("word " * 8_000)
 
-    async with house(store, fake, board, clock=board.now) as assistant:
+    async with house(store, claude, board, clock=board.now) as assistant:
         for thread in ("t1", "t2", "t3"):
             await answers(board, assistant, "question", thread=thread)
 
@@ -204,13 +185,13 @@ class Deaf(Board):
         raise CannotShow("closed to strangers")
 
 
-async def test_a_warning_that_can_t_be_sent_hurts_no_answer_and_stands_in_the_log(store, fake, caplog):
+async def test_a_warning_that_can_t_be_sent_hurts_no_answer_and_stands_in_the_log(store, claude, caplog):
     board = Deaf()
     await allow(store, 4_400)
-    fake.answer = lambda body: Answer("word " * 8_000)
+    claude.answer = lambda body: Answer("word " * 8_000)
 
     with caplog.at_level(logging.WARNING):
-        async with house(store, fake, board, clock=board.now) as assistant:
+        async with house(store, claude, board, clock=board.now) as assistant:
             shown = await answers(board, assistant, "question")
 
     assert shown
@@ -224,8 +205,8 @@ async def misses(store) -> dict[str, int]:
 LONG = "The quick brown fox jumps over the lazy dog. " * 100
 
 
-async def test_a_thread_that_goes_on_finds_all_of_it_in_the_cache(store, fake, board):
-    async with house(store, fake, board, clock=board.now) as assistant:
+async def test_a_thread_that_goes_on_finds_all_of_it_in_the_cache(store, claude, board):
+    async with house(store, claude, board, clock=board.now) as assistant:
         await answers(board, assistant, LONG, "more", "and more")
 
     assert await misses(store) == {"": 2, "new": 1}
@@ -239,8 +220,8 @@ async def test_a_thread_that_goes_on_finds_all_of_it_in_the_cache(store, fake, b
         (Persona(effort="low"), "settings"),
     ],
 )
-async def test_why_the_cache_missed_is_kept(store, fake, board, change, reason):
-    async with house(store, fake, board, clock=board.now) as assistant:
+async def test_why_the_cache_missed_is_kept(store, claude, board, change, reason):
+    async with house(store, claude, board, clock=board.now) as assistant:
         await answers(board, assistant, LONG)
         await store.personas.change(Place("board:w1", "c1"), change, 0, "U1", START)
         await answers(board, assistant, "more")
@@ -250,8 +231,8 @@ async def test_why_the_cache_missed_is_kept(store, fake, board, change, reason):
 
 async def test_a_thread_that_rested_too_long_is_read_anew_and_that_is_kept(store, board):
     async with (
-        ClaudeFake(clock=lambda: board.now().timestamp()) as fake,
-        house(store, fake, board, clock=board.now) as assistant,
+        ClaudeFake(clock=lambda: board.now().timestamp()) as claude,
+        house(store, claude, board, clock=board.now) as assistant,
     ):
         await answers(board, assistant, LONG)
         board.slept(3_700)
@@ -260,15 +241,15 @@ async def test_a_thread_that_rested_too_long_is_read_anew_and_that_is_kept(store
     assert await misses(store) == {"new": 1, "expired": 1}
 
 
-async def test_a_prompt_too_short_for_the_cache_is_kept_as_such(store, fake, board):
-    async with house(store, fake, board, clock=board.now) as assistant:
+async def test_a_prompt_too_short_for_the_cache_is_kept_as_such(store, claude, board):
+    async with house(store, claude, board, clock=board.now) as assistant:
         await answers(board, assistant, "hi", "hi again")
 
     assert await misses(store) == {"new": 1, "small": 1}
 
 
-async def test_an_edit_of_what_was_said_before_is_why_the_cache_missed(store, fake, board):
-    async with house(store, fake, board, clock=board.now) as assistant:
+async def test_an_edit_of_what_was_said_before_is_why_the_cache_missed(store, claude, board):
+    async with house(store, claude, board, clock=board.now) as assistant:
         await answers(board, assistant, LONG)
         first = board.posts[ThreadKey("board:w1", "c1", "t1")][0]
         edited = replace(first, text=LONG + "!", edited=board.now())

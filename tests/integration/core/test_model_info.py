@@ -15,32 +15,32 @@ HAIKU = "claude-haiku-5-5"
 
 
 @pytest.fixture
-async def claude():
-    async with ClaudeFake() as fake:
-        client = Claude(fake.key, fake.url)
+async def client():
+    async with ClaudeFake() as claude:
+        client = Claude(claude.key, claude.url)
         yield client
         await client.close()
 
 
-async def test_capabilities_come_from_the_models_api(claude):
+async def test_capabilities_come_from_the_models_api(client):
     haiku = Model(
         HAIKU, 1_000_000, 128_000, frozenset(EFFORTS), thinking=frozenset({"adaptive", "disabled"}), known=True
     )
 
-    assert await claude.model(HAIKU) == haiku
+    assert await client.model(HAIKU) == haiku
     assert not haiku.sampling
-    assert (await claude.model("claude-haiku-4-5")).sampling
-    assert haiku in await claude.models()
+    assert (await client.model("claude-haiku-4-5")).sampling
+    assert haiku in await client.models()
 
 
-async def test_an_unknown_model_has_no_capabilities(claude):
+async def test_an_unknown_model_has_no_capabilities(client):
     with pytest.raises(ClaudeError, match="no model"):
-        await claude.model("claude-nonsense")
+        await client.model("claude-nonsense")
 
 
-async def test_a_models_lifespan_is_told_with_its_end(claude):
-    assert await claude.lifespan(HAIKU) == Lifespan(HAIKU, "active")
-    assert await claude.lifespan("claude-sonnet-4-5") == Lifespan(
+async def test_a_models_lifespan_is_told_with_its_end(client):
+    assert await client.lifespan(HAIKU) == Lifespan(HAIKU, "active")
+    assert await client.lifespan("claude-sonnet-4-5") == Lifespan(
         "claude-sonnet-4-5", "deprecated", datetime(2026, 11, 30, tzinfo=UTC)
     )
 

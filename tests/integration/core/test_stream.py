@@ -46,8 +46,8 @@ def streamed(*raw: dict) -> MessageAccumulator:
 async def test_a_message_is_what_the_helper_of_the_sdk_makes_of_its_events():
     answer = Answer(thinking="Let me see.", text="It is blue. " * 20, blocks=(SEARCH,), stop_reason="pause_turn")
     ours = MessageAccumulator()
-    async with ClaudeFake() as fake, anthropic.AsyncAnthropic(api_key=fake.key, base_url=fake.url) as client:
-        fake.script(answer, answer)
+    async with ClaudeFake() as claude, anthropic.AsyncAnthropic(api_key=claude.key, base_url=claude.url) as client:
+        claude.script(answer, answer)
         async with client.messages.stream(**ASKED) as stream:
             theirs = await stream.get_final_message()
         async with await client.messages.create(**ASKED, stream=True) as raw:
@@ -57,6 +57,7 @@ async def test_a_message_is_what_the_helper_of_the_sdk_makes_of_its_events():
     assert {**ours.whole().to_dict(), **differs} == theirs.to_dict()
     assert ours.whole().content[0].signature
     assert grown[-1] == ours.text == answer.text
+    assert len(grown) > 10
     assert all(after.startswith(before) for before, after in pairwise(grown))
 
 

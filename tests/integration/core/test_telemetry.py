@@ -3,44 +3,21 @@
 import asyncio
 from dataclasses import replace
 
-import pytest
-
 from core.domain.events import Commanded
 from core.domain.messages import ThreadKey
 from core.domain.usage import Usage
-from core.store import open_store
 from core.telemetry import AnswerBegun, HeartbeatSent, QuestionClosed, RequestEnded
-from tests.fakes.board import START, Board
+from tests.fakes.board import START
 from tests.fakes.claude.script import Answer, Fault
-from tests.fakes.claude.server import ClaudeFake
 from tests.support.house import house
 
 MODEL = "claude-haiku-5-5"
 
 
-@pytest.fixture
-def board():
-    return Board()
-
-
-@pytest.fixture
-async def store(board):
-    opened = await open_store("sqlite://", clock=board.now)
-    yield opened
-    await opened.shut()
-
-
-@pytest.fixture
-async def fake():
-    async with ClaudeFake() as server:
-        server.answer = lambda body: Answer(text="fine")
-        yield server
-
-
-async def told(store, fake, board, *events) -> list:
+async def told(store, claude, board, *events) -> list:
     """What a watch is told while these events are answered, but for beats; requests without their usage."""
     signs = []
-    async with house(store, fake, board, emit=signs.append) as assistant, asyncio.timeout(10):
+    async with house(store, claude, board, emit=signs.append) as assistant, asyncio.timeout(30):
         for event in events:
             await assistant.ingest(event)
             await assistant.worker.idle()
@@ -65,10 +42,10 @@ def summary(signs: list) -> list[tuple[str, ...]]:
     ]
 
 
-async def test_an_answer_begins_once_costs_a_request_and_is_closed(store, fake, board):
-    fake.script(Answer(text="one two three four", chunk=3))
+async def test_an_answer_begins_once_costs_a_request_and_is_closed(store, claude, board):
+    claude.script(Answer(text="one two three four", chunk=3))
 
-    signs = await told(store, fake, board, board.said("t1", "U1", "hello"))
+    signs = await told(store, claude, board, board.said("t1", "U1", "hello"))
 
     assert summary(signs) == [("begun",), ("requested", MODEL, "end_turn"), ("closed", "shown")]
     assert {sign.question.key for sign in signs if not isinstance(sign, RequestEnded)} == {
@@ -76,12 +53,12 @@ async def test_an_answer_begins_once_costs_a_request_and_is_closed(store, fake, 
     }
 
 
-async def test_the_tokens_are_those_that_claude_bills(store, fake, board):
+async def test_the_tokens_are_those_that_claude_bills(store, claude, board):
     signs = []
-    async with house(store, fake, board, emit=signs.append) as assistant:
+    async with house(store, claude, board, emit=signs.append) as assistant:
         await assistant.ingest(board.said("t1", "U1", "hello"))
         await assistant.worker.idle()
-    (billed,) = [one.usage for one in fake.billed]
+    (billed,) = [one.usage for one in claude.billed]
 
     (usage,) = [sign.usage for sign in signs if isinstance(sign, RequestEnded)]
     assert usage == Usage(
@@ -94,15 +71,15 @@ async def test_the_tokens_are_those_that_claude_bills(store, fake, board):
     )
 
 
-async def test_each_request_that_fails_is_told_by_its_trouble(store, fake, board):
-    fake.script(Fault(529), Fault(401, "authentication_error"))
+async def test_each_request_that_fails_is_told_by_its_trouble(store, claude, board):
+    claude.script(Fault(529), Fault(401, "authentication_error"))
 
-    signs = await told(store, fake, board, board.said("t1", "U1", "hello"))
+    signs = await told(store, claude, board, board.said("t1", "U1", "hello"))
 
     assert summary(signs) == [("requested", MODEL, "overloaded"), ("requested", MODEL, "key"), ("closed", "refused")]
 
 
-async def test_a_command_is_closed_without_a_request(store, fake, board):
+async def test_a_command_is_closed_without_a_request(store, claude, board):
     command = Commanded("k1", ThreadKey("board:w1", "c1", "t1"), "U1", "help", START)
 
-    assert summary(await told(store, fake, board, command)) == [("closed", "refused")]
+    assert summary(await told(store, claude, board, command)) == [("closed", "refused")]

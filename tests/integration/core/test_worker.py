@@ -8,10 +8,8 @@ import pytest
 from core.domain.errors import LeaseLost, StoreUnavailable
 from core.domain.events import Pressed
 from core.domain.messages import Outcome, ThreadKey
-from core.store import open_store
 from core.telemetry import QuestionClosed
 from core.worker.worker import Worker
-from tests.fakes.board import Board
 from tests.support.house import at_once
 
 
@@ -46,18 +44,6 @@ class Speaker:
 
 
 @pytest.fixture
-def board():
-    return Board()
-
-
-@pytest.fixture
-async def store(board):
-    opened = await open_store("sqlite://", clock=board.now)
-    yield opened
-    await opened.shut()
-
-
-@pytest.fixture
 def speaker(store):
     return Speaker(store)
 
@@ -84,7 +70,7 @@ async def ask(store, board, *threads: str) -> list[str]:
 
 
 async def heard(speaker, count: int) -> list[str]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         return [await speaker.began.get() for _ in range(count)]
 
 
@@ -256,7 +242,7 @@ async def test_what_is_claimed_while_a_late_beat_is_on_its_way_is_not_dropped(st
     (name,) = await ask(store, board, "t1")
     slow = Slow(store)
 
-    async with open_floor(slow, speaker) as worker, asyncio.timeout(10):
+    async with open_floor(slow, speaker) as worker, asyncio.timeout(30):
         await heard(speaker, 1)
         await worker.heartbeat()  # the first beat is told by now
         slow.hold("beat")
@@ -277,7 +263,7 @@ async def test_what_a_late_beat_freed_before_we_were_told_of_the_claim_is_droppe
     slow = Slow(store)
     (first,) = await ask(store, board, "t0")
 
-    async with open_floor(slow, speaker, clock=board.now) as worker, asyncio.timeout(10):
+    async with open_floor(slow, speaker, clock=board.now) as worker, asyncio.timeout(30):
         assert await heard(speaker, 1) == [first]
         await worker.heartbeat()  # the first beat is told by now
         await worker.idle()
@@ -320,7 +306,7 @@ async def test_a_cancellation_that_nobody_asked_for_ends_no_claim(store, board, 
     speaker.trouble = [asyncio.CancelledError()]
     (name,) = await ask(store, board, "t1")
 
-    async with open_floor(store, speaker) as worker, asyncio.timeout(5):
+    async with open_floor(store, speaker) as worker, asyncio.timeout(30):
         await worker.idle()
 
     assert speaker.spoken == [name]

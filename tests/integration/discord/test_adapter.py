@@ -14,10 +14,9 @@ from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.discord.limits import error
 from tests.fakes.discord.nouns import Intent
 from tests.fakes.discord.server import DiscordFake
-from tests.support.guild import answered, confab, idle, settled, told, until
+from tests.support.discord_house import answered, confab, idle, settled, told
+from tests.support.waiting import until
 from tests.support.wire import Wire
-
-pytest_plugins = ("tests.support.guild_fixtures",)
 
 TOKEN = "MTIz.GabcDE.secret-part"
 
@@ -26,54 +25,54 @@ def gaps(running) -> list[Missed]:
     return [event for event in running.heard if isinstance(event, Missed)]
 
 
-async def test_a_malformed_event_is_logged_and_does_not_end_the_client(fake, claude, running, caplog):
-    session = fake.gateway.live[0]
+async def test_a_malformed_event_is_logged_and_does_not_end_the_client(guild, claude, running, caplog):
+    session = guild.gateway.live[0]
     session.tell("MESSAGE_CREATE", {"id": "1", "channel_id": "81382", "content": "a secret", "guild_id": "8138"})
     session.tell("MESSAGE_UPDATE", {"nothing": True})
     session.tell("MESSAGE_DELETE", {"channel_id": "81382", "guild_id": "8138"})
     session.tell("INTERACTION_CREATE", {"id": "1"})
     session.tell("GUILD_CREATE", {})
-    await fake.say("ada", "general", f"<@{fake.me}> still there?")
-    await settled(fake, running)
+    await guild.say("ada", "general", f"<@{guild.me}> still there?")
+    await settled(guild, running)
 
-    assert fake.visible("general")[1].content == "fine"
-    assert fake.gateway.identified == 1
+    assert guild.visible("general")[1].content == "fine"
+    assert guild.gateway.identified == 1
     for name in ("MESSAGE_CREATE", "MESSAGE_UPDATE", "MESSAGE_DELETE", "INTERACTION_CREATE", "GUILD_CREATE"):
         assert f"an event {name} can't be read" in caplog.text
     assert "a secret" not in caplog.text
 
 
-async def test_a_resumed_session_is_no_gap_and_loses_nothing(fake, claude, running):
+async def test_a_resumed_session_is_no_gap_and_loses_nothing(guild, claude, running):
     gate = Gate(after=3)
     claude.script(Answer(text="the first answer", gate=gate))
-    await fake.say("ada", "general", f"<@{fake.me}> one")
+    await guild.say("ada", "general", f"<@{guild.me}> one")
     await gate.reached.wait()
-    fake.gateway.pause()
-    await fake.say("bob", "dev", f"<@{fake.me}> two")
-    fake.gateway.proceed()
+    guild.gateway.pause()
+    await guild.say("bob", "dev", f"<@{guild.me}> two")
+    guild.gateway.proceed()
     gate.opened.set()
-    await fake.until(lambda: fake.gateway.resumed == 1)
-    await settled(fake, running)
+    await guild.until(lambda: guild.gateway.resumed == 1)
+    await settled(guild, running)
 
     assert len(gaps(running)) == 1
-    assert [one.content for one in fake.visible("general")][1:] == ["the first answer"]
-    assert [one.content for one in fake.visible("dev")][1] == "fine"
+    assert [one.content for one in guild.visible("general")][1:] == ["the first answer"]
+    assert [one.content for one in guild.visible("dev")][1] == "fine"
 
 
-async def test_a_session_is_resumed_also_when_discord_could_not_be_reached_at_once(fake, claude, kept, caplog):
-    async with Wire(fake.world.address) as wire:
-        fake.lie_at(wire.url)
-        async with confab(fake, claude, kept) as running:
+async def test_a_session_is_resumed_also_when_discord_could_not_be_reached_at_once(guild, claude, store, caplog):
+    async with Wire(guild.world.address) as wire:
+        guild.lie_at(wire.url)
+        async with confab(guild, claude, store) as running:
             await wire.cut()
-            await fake.until(lambda: not fake.gateway.live)
-            await fake.say("bob", "dev", f"<@{fake.me}> are you there?")
-            await until(lambda: caplog.text.count("Attempting a reconnect") == 2, 10)
+            await guild.until(lambda: not guild.gateway.live)
+            await guild.say("bob", "dev", f"<@{guild.me}> are you there?")
+            await until(lambda: caplog.text.count("Attempting a reconnect") == 2)
             await wire.mend()
-            await fake.until(lambda: fake.gateway.resumed == 1, 20)
-            await settled(fake, running)
+            await guild.until(lambda: guild.gateway.resumed == 1, 20)
+            await settled(guild, running)
 
-            assert len(gaps(running)) == fake.gateway.identified == 1
-            assert [one.content for one in fake.visible("dev")][1:] == ["fine"]
+            assert len(gaps(running)) == guild.gateway.identified == 1
+            assert [one.content for one in guild.visible("dev")][1:] == ["fine"]
 
 
 class Trying:
@@ -110,53 +109,53 @@ async def test_without_a_session_there_is_nothing_to_resume():
     assert shard.tries == ["anew"]
 
 
-async def test_a_new_session_is_a_gap_after_which_threads_are_read_again(fake, claude, running):
-    thread = await fake.start_thread("general", "plans", "bob")
-    first = await fake.say("bob", thread, "it is red")
+async def test_a_new_session_is_a_gap_after_which_threads_are_read_again(guild, claude, running):
+    thread = await guild.start_thread("general", "plans", "bob")
+    first = await guild.say("bob", thread, "it is red")
     gate = Gate(after=3)
     claude.script(Answer(text="an answer", gate=gate))
-    await fake.say("ada", thread, f"<@{fake.me}> which colour?")
+    await guild.say("ada", thread, f"<@{guild.me}> which colour?")
     await gate.reached.wait()
-    fake.gateway.forget()
-    fake.gateway.pause()
-    await fake.edit(first, "it is blue")
-    await fake.say("cy", thread, "<@7002> I saw it too")
-    fake.gateway.proceed()
+    guild.gateway.forget()
+    guild.gateway.pause()
+    await guild.edit(first, "it is blue")
+    await guild.say("cy", thread, "<@7002> I saw it too")
+    guild.gateway.proceed()
     await until(lambda: len(gaps(running)) == 2)
     gate.opened.set()
-    await settled(fake, running)
-    await fake.say("ada", thread, "and now?")
-    await settled(fake, running)
+    await settled(guild, running)
+    await guild.say("ada", thread, "and now?")
+    await settled(guild, running)
 
     assert told(claude)[1] == [
         ("user", "Bob: it is blue\nAda: which colour?"),
         ("assistant", "an answer"),
         ("user", "Cy: @Bob I saw it too\nAda: and now?"),
     ]
-    assert [one.content for one in fake.visible(thread) if one.author == "confab"] == ["an answer", "fine"]
+    assert [one.content for one in guild.visible(thread) if one.author == "confab"] == ["an answer", "fine"]
 
 
 @pytest.mark.parametrize("resumable", [True, False])
-async def test_an_invalid_session_begins_anew(fake, claude, running, resumable):
-    fake.gateway.invalidate(resumable=resumable)
-    await until(lambda: fake.gateway.resumed == 1 if resumable else len(gaps(running)) == 2, 12)
-    await fake.say("ada", "general", f"<@{fake.me}> still there?")
-    await settled(fake, running)
+async def test_an_invalid_session_begins_anew(guild, claude, running, resumable):
+    guild.gateway.invalidate(resumable=resumable)
+    await until(lambda: guild.gateway.resumed == 1 if resumable else len(gaps(running)) == 2, 12)
+    await guild.say("ada", "general", f"<@{guild.me}> still there?")
+    await settled(guild, running)
 
-    assert [one.content for one in fake.visible("general")][1:] == ["fine"]
+    assert [one.content for one in guild.visible("general")][1:] == ["fine"]
 
 
-async def test_every_shard_of_ours_tells_its_servers_gaps(claude, kept):
-    async with DiscordFake(shards=2) as fake:
+async def test_every_shard_of_ours_tells_its_servers_gaps(claude, store):
+    async with DiscordFake(shards=2) as guild:
         odd = str((1 << 22) + 8139)
-        fake.guild(odd, "The other house")
-        room = fake.room("hall", odd)
-        async with confab(fake, claude, kept, shards=(None, None)) as running:
+        guild.guild(odd, "The other house")
+        room = guild.room("hall", odd)
+        async with confab(guild, claude, store, shards=(None, None)) as running:
             await until(lambda: len(gaps(running)) == 2)
-            await fake.say("ada", room, f"<@{fake.me}> hi")
-            await fake.say("ada", "general", f"<@{fake.me}> hi")
-            await settled(fake, running)
-            await until(lambda: len(fake.visible(room)) == 2)
+            await guild.say("ada", room, f"<@{guild.me}> hi")
+            await guild.say("ada", "general", f"<@{guild.me}> hi")
+            await settled(guild, running)
+            await until(lambda: len(guild.visible(room)) == 2)
 
             assert {gap.workspaces for gap in gaps(running)} == {
                 frozenset({"discord:8138", "discord:@me"}),
@@ -164,30 +163,30 @@ async def test_every_shard_of_ours_tells_its_servers_gaps(claude, kept):
             }
 
 
-async def test_a_shard_of_its_own_hears_only_its_servers(claude, kept):
-    async with DiscordFake(shards=2) as fake:
+async def test_a_shard_of_its_own_hears_only_its_servers(claude, store):
+    async with DiscordFake(shards=2) as guild:
         odd = str((1 << 22) + 8139)
-        fake.guild(odd, "The other house")
-        room = fake.room("hall", odd)
-        async with confab(fake, claude, kept, shards=((1,), 2)) as running:
-            await fake.say("ada", "general", f"<@{fake.me}> hi")
-            await fake.say("ada", room, f"<@{fake.me}> hi")
-            await until(lambda: len(fake.visible(room)) == 2)
+        guild.guild(odd, "The other house")
+        room = guild.room("hall", odd)
+        async with confab(guild, claude, store, shards=((1,), 2)) as running:
+            await guild.say("ada", "general", f"<@{guild.me}> hi")
+            await guild.say("ada", room, f"<@{guild.me}> hi")
+            await until(lambda: len(guild.visible(room)) == 2)
             await idle(running)
 
-            assert len(fake.visible("general")) == 1
+            assert len(guild.visible("general")) == 1
 
 
-async def test_without_the_content_intent_all_that_discord_allows_works(claude, kept, caplog):
-    async with DiscordFake(privileged=Intent(0)) as fake, confab(fake, claude, kept) as running:
-        await fake.say("ada", "general", f"<@{fake.me}> why is the sky blue?")
-        await settled_without_words(fake, running)
-        await fake.say("bob", "general", "and at night?", reply_to=fake.visible("general")[1].id)
-        await fake.say("bob", "general", "unseen", reply_to=fake.visible("general")[1].id, ping=False)
-        await settled_without_words(fake, running)
-        await fake.say("cy", "dm", "psst")
-        await settled_without_words(fake, running)
-        asked = await fake.interact("ada", "general", "ask", {"prompt": "why?"})
+async def test_without_the_content_intent_all_that_discord_allows_works(claude, store, caplog):
+    async with DiscordFake(privileged=Intent(0)) as guild, confab(guild, claude, store) as running:
+        await guild.say("ada", "general", f"<@{guild.me}> why is the sky blue?")
+        await settled_without_words(guild, running)
+        await guild.say("bob", "general", "and at night?", reply_to=guild.visible("general")[1].id)
+        await guild.say("bob", "general", "unseen", reply_to=guild.visible("general")[1].id, ping=False)
+        await settled_without_words(guild, running)
+        await guild.say("cy", "dm", "psst")
+        await settled_without_words(guild, running)
+        asked = await guild.interact("ada", "general", "ask", {"prompt": "why?"})
         await answered(running, asked)
 
         assert told(claude) == [
@@ -203,25 +202,25 @@ async def test_without_the_content_intent_all_that_discord_allows_works(claude, 
         ]
 
 
-async def settled_without_words(fake, running) -> None:
-    mark = await fake.say("zoe", "dev", "(a mark)")
-    await fake.delete(mark)
+async def settled_without_words(guild, running) -> None:
+    mark = await guild.say("zoe", "dev", "(a mark)")
+    await guild.delete(mark)
     await until(lambda: any(isinstance(event, Deleted) and event.message == mark for event in running.heard))
     await idle(running)
 
 
-async def test_without_the_content_intent_our_own_copy_of_a_thread_stays(claude, kept):
-    async with DiscordFake() as fake:
-        async with confab(fake, claude, kept) as running:
-            thread = await fake.start_thread("general", "plans", "bob")
-            first = await fake.say("bob", thread, "it is red")
-            await fake.say("ada", thread, f"<@{fake.me}> which colour?")
-            await settled(fake, running)
-        fake.world.privileged = Intent(0)
-        async with confab(fake, claude, kept, process="p2") as running:
-            await fake.edit(first, "it is blue")
-            await fake.say("ada", thread, f"<@{fake.me}> and now?")
-            await settled_without_words(fake, running)
+async def test_without_the_content_intent_our_own_copy_of_a_thread_stays(claude, store):
+    async with DiscordFake() as guild:
+        async with confab(guild, claude, store) as running:
+            thread = await guild.start_thread("general", "plans", "bob")
+            first = await guild.say("bob", thread, "it is red")
+            await guild.say("ada", thread, f"<@{guild.me}> which colour?")
+            await settled(guild, running)
+        guild.world.privileged = Intent(0)
+        async with confab(guild, claude, store, process="p2") as running:
+            await guild.edit(first, "it is blue")
+            await guild.say("ada", thread, f"<@{guild.me}> and now?")
+            await settled_without_words(guild, running)
 
     assert told(claude)[1] == [
         ("user", "Bob: it is red\nAda: which colour?"),
@@ -237,15 +236,15 @@ async def test_without_the_content_intent_our_own_copy_of_a_thread_stays(claude,
         pytest.param(None, ((0,), 1), "DISCORD_SHARD_COUNT: this bot is in too many servers", id="too few shards"),
     ],
 )
-async def test_what_will_not_mend_itself_is_one_line_for_the_operator(kept, token, shards, why):
+async def test_what_will_not_mend_itself_is_one_line_for_the_operator(store, token, shards, why):
     from tests.fakes.discord.client import pointed
 
-    async with DiscordFake(shards=2) as fake:
-        with pointed(fake):
-            chosen = {"api_url": fake.api_url, "gateway_url": fake.gateway_url, "quick": True, "shards": shards}
-            platform = Discord(token or fake.token, kept.notes, **chosen)
+    async with DiscordFake(shards=2) as guild:
+        with pointed(guild):
+            chosen = {"api_url": guild.api_url, "gateway_url": guild.gateway_url, "quick": True, "shards": shards}
+            platform = Discord(token or guild.token, store.notes, **chosen)
             with pytest.raises(CannotConnect, match=why):
-                await asyncio.wait_for(platform.run(nobody), 5)
+                await asyncio.wait_for(platform.run(nobody), 30)
             assert platform.offline == "not connected"
             await platform.close()
 
@@ -254,36 +253,36 @@ async def nobody(event):
     raise AssertionError(event)
 
 
-async def test_an_answer_under_way_is_ended_after_the_gateway_is_left(fake, claude, running):
+async def test_an_answer_under_way_is_ended_after_the_gateway_is_left(guild, claude, running):
     gate = Gate(after=3)
     claude.script(Answer(text="a whole answer", gate=gate))
-    await fake.say("ada", "general", f"<@{fake.me}> one")
+    await guild.say("ada", "general", f"<@{guild.me}> one")
     await gate.reached.wait()
     assert running.discord.offline == ""
     running.connected.cancel()
     await asyncio.gather(running.connected, return_exceptions=True)
-    await fake.until(lambda: not fake.gateway.live)
+    await guild.until(lambda: not guild.gateway.live)
     assert running.discord.offline == "shards not connected: 0"
     heard = len(running.heard)
-    await fake.say("ada", "general", f"<@{fake.me}> two")
+    await guild.say("ada", "general", f"<@{guild.me}> two")
     gate.opened.set()
     await idle(running)
 
-    assert [one.content for one in fake.visible("general") if one.author == "confab"] == ["a whole answer"]
+    assert [one.content for one in guild.visible("general") if one.author == "confab"] == ["a whole answer"]
     assert len(running.heard) == heard
 
 
-async def test_a_server_that_is_down_is_tried_again(fake, claude, kept, caplog):
-    fake.fault("GET /users/@me", error(503))
-    async with confab(fake, claude, kept) as running:
-        await fake.say("ada", "general", f"<@{fake.me}> hi")
-        await settled(fake, running)
+async def test_a_server_that_is_down_is_tried_again(guild, claude, store, caplog):
+    guild.fault("GET /users/@me", error(503))
+    async with confab(guild, claude, store) as running:
+        await guild.say("ada", "general", f"<@{guild.me}> hi")
+        await settled(guild, running)
 
-        assert fake.visible("general")[1].content == "fine"
+        assert guild.visible("general")[1].content == "fine"
         assert "the connection to Discord ended (DiscordServerError)" in caplog.text
 
 
-async def test_a_message_waits_for_a_busy_database(fake, claude, kept, caplog):
+async def test_a_message_waits_for_a_busy_database(guild, claude, store, caplog):
     failures = [StoreUnavailable("the disk is full")]
 
     def through(ingest):
@@ -294,20 +293,20 @@ async def test_a_message_waits_for_a_busy_database(fake, claude, kept, caplog):
 
         return told
 
-    async with confab(fake, claude, kept, through=through) as running:
-        await fake.say("ada", "general", f"<@{fake.me}> hi")
-        await settled(fake, running)
+    async with confab(guild, claude, store, through=through) as running:
+        await guild.say("ada", "general", f"<@{guild.me}> hi")
+        await settled(guild, running)
 
-        assert fake.visible("general")[1].content == "fine"
+        assert guild.visible("general")[1].content == "fine"
         assert "an event waits for the database: the disk is full" in caplog.text
 
 
-async def test_unfolded_links_are_no_edits(fake, claude, running):
-    first = await fake.say("bob", "general", "https://example.org")
-    await fake.unfurl(first, "https://example.org")
-    await settled(fake, running)
-    await fake.edit(first, "something else")
-    await settled(fake, running)
+async def test_unfolded_links_are_no_edits(guild, claude, running):
+    first = await guild.say("bob", "general", "https://example.org")
+    await guild.unfurl(first, "https://example.org")
+    await settled(guild, running)
+    await guild.edit(first, "something else")
+    await settled(guild, running)
 
     edits = [event for event in running.heard if isinstance(event, Edited)]
     assert [event.message.text for event in edits] == ["something else"]

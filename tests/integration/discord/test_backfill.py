@@ -18,10 +18,9 @@ from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.discord.limits import error, limited
 from tests.fakes.discord.nouns import Permission
 from tests.fakes.discord.server import DiscordFake
-from tests.support.guild import answered, confab, idle, settled, told, until
+from tests.support.discord_house import answered, confab, idle, settled, told
 from tests.support.house import at_once
-
-pytest_plugins = ("tests.support.guild_fixtures",)
+from tests.support.waiting import until
 
 HOUR = 3600.0
 LIST = "GET /channels/{channel}/messages"
@@ -30,11 +29,11 @@ LIST = "GET /channels/{channel}/messages"
 class Town:
     """A Discord with its own time, and processes of Confab that come and go in it."""
 
-    def __init__(self, fake: DiscordFake, claude, url: str, caplog) -> None:
-        self.fake, self.claude, self.url, self._caplog = fake, claude, url, caplog
+    def __init__(self, guild: DiscordFake, claude, url: str, caplog) -> None:
+        self.guild, self.claude, self.url, self._caplog = guild, claude, url, caplog
 
     def now(self) -> datetime:
-        return datetime.fromtimestamp(self.fake.clock(), UTC)
+        return datetime.fromtimestamp(self.guild.clock(), UTC)
 
     @asynccontextmanager
     async def process(self, url: str = "", looks: int = 2, rules: dict | None = None, **options):
@@ -43,9 +42,9 @@ class Town:
         before = self._caplog.text.count("caught up in")
         try:
             async with confab(
-                self.fake, self.claude, store, rules={"clock": self.now} | (rules or {}), **options
+                self.guild, self.claude, store, rules={"clock": self.now} | (rules or {}), **options
             ) as running:
-                await until(lambda: self._caplog.text.count("caught up in") >= before + looks, 10)
+                await until(lambda: self._caplog.text.count("caught up in") >= before + looks)
                 await idle(running)
                 yield running
         finally:
@@ -56,40 +55,40 @@ class Town:
             pass
 
     def answers(self, message: str, channel: str = "general") -> int:
-        return len([one for one in self.fake.visible(channel) if one.author == "confab" and one.reference == message])
+        return len([one for one in self.guild.visible(channel) if one.author == "confab" and one.reference == message])
 
     async def ask(self, channel: str, text: str, user: str = "ada", **options) -> str:
-        return await self.fake.say(user, channel, f"<@{self.fake.me}> {text}", **options)
+        return await self.guild.say(user, channel, f"<@{self.guild.me}> {text}", **options)
 
 
 @pytest.fixture
-async def town(fake, claude, tmp_path, caplog):
+async def town(guild, claude, tmp_path, caplog):
     caplog.set_level(logging.INFO, "bots.delivery.backfill")
-    return Town(fake, claude, f"sqlite:///{tmp_path}/confab.db", caplog)
+    return Town(guild, claude, f"sqlite:///{tmp_path}/confab.db", caplog)
 
 
 async def begun(town) -> tuple[str, str, str]:
     """Answer a mention, one in a thread, and a direct message; the answer, the thread, the direct messages."""
     async with town.process(looks=0) as running:
         await town.ask("general", "hello")
-        thread = await town.fake.start_thread("dev", "plans", "bob")
+        thread = await town.guild.start_thread("dev", "plans", "bob")
         await town.ask(thread, "a plan?", "bob")
-        await town.fake.say("ada", "dm", "psst")
-        await settled(town.fake, running)
-    return town.fake.visible("general")[-1].id, thread, town.fake.world.dm("7001").id
+        await town.guild.say("ada", "dm", "psst")
+        await settled(town.guild, running)
+    return town.guild.visible("general")[-1].id, thread, town.guild.world.dm("7001").id
 
 
 async def test_what_was_asked_while_we_were_away_is_answered_once_and_never_again(town):
     answer, thread, direct = await begun(town)
     mention = await town.ask("general", "in a channel")
-    reply = await town.fake.say("bob", "general", "a reply to you", answer, ping=False)
-    follow = await town.fake.say("cy", thread, "a follow-up")
-    dm = await town.fake.say("ada", "dm", "a direct message")
-    fresh = await town.fake.start_thread("dev", "new plans", "bob")
+    reply = await town.guild.say("bob", "general", "a reply to you", answer, ping=False)
+    follow = await town.guild.say("cy", thread, "a follow-up")
+    dm = await town.guild.say("ada", "dm", "a direct message")
+    fresh = await town.guild.start_thread("dev", "new plans", "bob")
     within = await town.ask(fresh, "in a new thread")
-    post = await town.fake.forum_post("bob", "questions", "Installing", f"<@{town.fake.me}> in a forum")
-    await town.fake.say("bob", "general", "not to us")
-    await town.fake.say("robot", "general", f"<@{town.fake.me}> a bot")
+    post = await town.guild.forum_post("bob", "questions", "Installing", f"<@{town.guild.me}> in a forum")
+    await town.guild.say("bob", "general", "not to us")
+    await town.guild.say("robot", "general", f"<@{town.guild.me}> a bot")
     asked = [
         (mention, "general"),
         (reply, "general"),
@@ -111,10 +110,10 @@ async def test_a_session_that_could_not_be_resumed_is_caught_up_without_a_restar
     await begun(town)
     async with town.process() as running:
         before = len(running.heard)
-        town.fake.gateway.forget()
-        town.fake.gateway.pause()
+        town.guild.gateway.forget()
+        town.guild.gateway.pause()
         asked = await town.ask("general", "anybody?")
-        town.fake.gateway.proceed()
+        town.guild.gateway.proceed()
         await until(lambda: any(isinstance(one, Posted) and one.id == asked for one in running.heard[before:]))
         await idle(running)
 
@@ -133,8 +132,8 @@ async def test_what_is_taken_back_or_changed_while_we_look_for_it_is_not_told_as
             kept = await ingest(event)
             heard.add(type(event))
             if event.id == first:
-                await town.fake.delete(taken_back)
-                await town.fake.edit(changed, f"<@{town.fake.me}> what is a bot")
+                await town.guild.delete(taken_back)
+                await town.guild.edit(changed, f"<@{town.guild.me}> what is a bot")
                 await until(lambda: {Deleted, Edited} <= heard)
             return kept
 
@@ -157,11 +156,11 @@ async def test_a_question_deleted_in_a_gap_is_not_told_with_the_one_that_it_woul
         second = await town.ask("general", "and briefly", reply_to=first)
         third = await town.ask("general", "never mind", reply_to=second)
         await until(lambda: third in {event.id for event in running.heard})
-        town.fake.gateway.forget()
-        town.fake.gateway.pause()
-        await town.fake.delete(third)
+        town.guild.gateway.forget()
+        town.guild.gateway.pause()
+        await town.guild.delete(third)
         gaps = sum(isinstance(event, Missed) for event in running.heard)
-        town.fake.gateway.proceed()
+        town.guild.gateway.proceed()
         await until(lambda: sum(isinstance(event, Missed) for event in running.heard) > gaps)
         gate.opened.set()
         await idle(running)
@@ -173,7 +172,7 @@ async def test_a_question_deleted_in_a_gap_is_not_told_with_the_one_that_it_woul
 async def test_what_is_older_than_we_catch_up_is_left(town):
     await begun(town)
     old = await town.ask("general", "before dinner")
-    town.fake.clock.forward(2 * HOUR)
+    town.guild.clock.forward(2 * HOUR)
     new = await town.ask("general", "after dinner")
     await town.lived()
 
@@ -183,28 +182,28 @@ async def test_what_is_older_than_we_catch_up_is_left(town):
 async def test_switched_off_nothing_is_looked_for(town):
     await begun(town)
     asked = await town.ask("general", "anybody?")
-    listed = len(town.fake.calls)
+    listed = len(town.guild.calls)
     async with town.process(looks=0, rules={"catch_up": timedelta()}) as running:
-        await settled(town.fake, running)
+        await settled(town.guild, running)
 
     assert town.answers(asked) == 0
-    assert [call.path for call in town.fake.calls[listed:] if call.method == "GET" and "messages" in call.path] == []
+    assert [call.path for call in town.guild.calls[listed:] if call.method == "GET" and "messages" in call.path] == []
 
 
 async def test_with_an_older_copy_of_our_database_what_has_our_answer_is_not_answered_again(town, tmp_path):
     await begun(town)
     async with town.process() as running:
-        await answered(running, await town.fake.interact("ada", "dev", "persona tune", {"answers": "thread"}))
+        await answered(running, await town.guild.interact("ada", "dev", "persona tune", {"answers": "thread"}))
     backup(town.url, f"{tmp_path}/copy.db")
     async with town.process() as running:
         asked = await town.ask("general", "hello again")
         opened = await town.ask("dev", "a thread, please")
-        await settled(town.fake, running)
+        await settled(town.guild, running)
     before = len(told(town.claude))
     await town.lived(url=f"sqlite:///{tmp_path}/copy.db")
 
     assert town.answers(asked) == 1
-    assert [one.author for one in town.fake.visible(opened)[1:]] == ["confab"]
+    assert [one.author for one in town.guild.visible(opened)[1:]] == ["confab"]
     assert len(told(town.claude)) == before
 
 
@@ -212,7 +211,7 @@ async def test_with_an_older_copy_of_our_database_what_has_our_answer_is_not_ans
 async def test_a_discord_in_trouble_is_waited_for(town, trouble):
     await begun(town)
     asked = await town.ask("general", "anybody?")
-    town.fake.fault(LIST, trouble, 3)
+    town.guild.fault(LIST, trouble, 3)
     await town.lived()
 
     assert town.answers(asked) == 1
@@ -220,44 +219,44 @@ async def test_a_discord_in_trouble_is_waited_for(town, trouble):
 
 async def test_where_we_may_not_read_nothing_is_found_and_elsewhere_it_is(town):
     await begun(town)
-    town.fake.permit("confab", "dev", deny=Permission.READ_MESSAGE_HISTORY)
+    town.guild.permit("confab", "dev", deny=Permission.READ_MESSAGE_HISTORY)
     hidden = await town.ask("dev", "anybody?")
     asked = await town.ask("general", "anybody?")
-    before = len(town.fake.calls)
+    before = len(town.guild.calls)
     await town.lived()
 
     assert (town.answers(hidden, "dev"), town.answers(asked)) == (0, 1)
-    assert not [call for call in town.fake.calls[before:] if call.method == "GET" and "/81383/messages" in call.path]
+    assert not [call for call in town.guild.calls[before:] if call.method == "GET" and "/81383/messages" in call.path]
 
 
 async def test_where_nothing_was_said_nothing_is_asked_for(town):
     _, _, direct = await begun(town)
-    town.fake.clock.forward(HOUR)
-    await town.fake.say("bob", "general", "not to us")
-    before = len(town.fake.calls)
+    town.guild.clock.forward(HOUR)
+    await town.guild.say("bob", "general", "not to us")
+    before = len(town.guild.calls)
     await town.lived()
 
-    listed = [call.path for call in town.fake.calls[before:] if call.method == "GET" and "messages" in call.path]
+    listed = [call.path for call in town.guild.calls[before:] if call.method == "GET" and "messages" in call.path]
     assert sorted(listed) == sorted(["/channels/81382/messages", f"/channels/{direct}/messages"])
 
 
-async def test_a_long_absence_is_read_whole_and_told_oldest_first(town, kept):
+async def test_a_long_absence_is_read_whole_and_told_oldest_first(town, store):
     asked = [await town.ask("general", f"{number}") for number in range(3)]
     for number in range(120):
-        await town.fake.say("bob", "general", f"chatter {number}")
+        await town.guild.say("bob", "general", f"chatter {number}")
     asked += [await town.ask(channel, "late") for channel in ("dev", "general")]
 
-    async with confab(town.fake, town.claude, kept) as running:
+    async with confab(town.guild, town.claude, store) as running:
         client = running.discord._connected
-        search = Search(Rest(lambda: client.http, Inflight(town.fake.api_url)), lambda: client, at_once)
+        search = Search(Rest(lambda: client.http, Inflight(town.guild.api_url)), lambda: client, at_once)
         found = await search.found(MissedRange("discord:8138", town.now() - timedelta(hours=1)))
 
     assert [event.id for event in found] == asked
 
 
-async def test_a_server_that_comes_late_is_waited_for(town, kept):
+async def test_a_server_that_comes_late_is_waited_for(town, store):
     asked = await town.ask("general", "anybody?")
-    async with confab(town.fake, town.claude, kept) as running:
+    async with confab(town.guild, town.claude, store) as running:
         client = running.discord._connected
         await client.wait_until_ready()
         house = client.get_guild(8138)
@@ -266,7 +265,7 @@ async def test_a_server_that_comes_late_is_waited_for(town, kept):
         async def comes(seconds: float) -> None:
             client._connection._add_guild(house)
 
-        search = Search(Rest(lambda: client.http, Inflight(town.fake.api_url)), lambda: client, comes)
+        search = Search(Rest(lambda: client.http, Inflight(town.guild.api_url)), lambda: client, comes)
         found = await search.found(MissedRange("discord:8138", town.now() - timedelta(hours=1)))
 
     assert [event.id for event in found] == [asked]

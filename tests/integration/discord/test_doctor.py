@@ -1,4 +1,7 @@
-"""What the check finds of Discord: the token, switches, servers and permissions, commands, connections."""
+"""What the check finds of Discord: the token, switches, servers and permissions, commands, connections.
+
+Tests bots.discord.doctor.
+"""
 
 from dataclasses import replace
 
@@ -15,7 +18,7 @@ from tests.fakes.discord.limits import Answer, Fault
 from tests.fakes.discord.nouns import NONE, TALK, Intent, Permission
 from tests.fakes.discord.server import DiscordFake
 from tests.fakes.discord.world import APPLICATION
-from tests.support.checking import brief, chosen, findings
+from tests.support.doctor import brief, chosen, findings
 
 PORTAL = "https://discord.com/developers/applications"
 ADDRESS = build_invite_url(APPLICATION)
@@ -24,39 +27,39 @@ TOKEN = DISCORD.ok("token", "accepted, for the application Confab")
 
 @pytest.fixture
 async def guild():
-    async with DiscordFake() as fake:
-        with pointed(fake):
-            yield fake
+    async with DiscordFake() as guild:
+        with pointed(guild):
+            yield guild
 
 
-def settings(fake: DiscordFake, **values: object):
-    return chosen(**{"discord_bot_token": fake.token, "discord_api_url": fake.api_url} | values)
+def settings(guild: DiscordFake, **values: object):
+    return chosen(**{"discord_bot_token": guild.token, "discord_api_url": guild.api_url} | values)
 
 
-async def registered(fake: DiscordFake, table=TABLE) -> None:
+async def registered(guild: DiscordFake, table=TABLE) -> None:
     """Let Discord know our commands, as a start does."""
 
     async def never(*_):
         """Nobody gives a command here."""
 
     async with discord.Client(intents=discord.Intents.none()) as client:
-        await client.login(fake.token)
+        await client.login(guild.token)
         tree = CommandTree(client)
         for command in commands.build(table, never, never, never):
             tree.add_command(command)
         await tree.sync()
 
 
-async def found(fake: DiscordFake, name: str, **values: object):
+async def found(guild: DiscordFake, name: str, **values: object):
     """The findings of one name."""
-    return [one for one in await findings(DISCORD, settings(fake, **values)) if one.name.startswith(name)]
+    return [one for one in await findings(DISCORD, settings(guild, **values)) if one.name.startswith(name)]
 
 
-def granted(fake: DiscordFake, key: str, permissions: Permission) -> None:
+def granted(guild: DiscordFake, key: str, permissions: Permission) -> None:
     """From now on the bot's roles may do this there, and nothing else."""
-    server = fake.world.guilds[key]
+    server = guild.world.guilds[key]
     roles = tuple(replace(role, permissions=permissions if role.bot else NONE) for role in server.roles)
-    fake.world.guilds[key] = replace(server, roles=roles)
+    guild.world.guilds[key] = replace(server, roles=roles)
 
 
 async def test_a_bot_that_is_well_is_told_so_without_connecting(guild):

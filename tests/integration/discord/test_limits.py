@@ -7,12 +7,13 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 
 import aiohttp
 import discord
 import pytest
 
-from bots.delivery.fencing import fenced
+from bots.delivery.fencing import add_fence
 from bots.discord.client import Rest
 from bots.discord.errors import Transient, Unsent, tried
 from bots.discord.outbound_budget import Budget, Busy, Urgency
@@ -24,36 +25,35 @@ from tests.fakes.discord.client import pointed
 from tests.fakes.discord.limits import Delay, Fault, cloudflare, limited, shared
 from tests.fakes.discord.nouns import Permission
 from tests.fakes.discord.server import DiscordFake
-from tests.support.guild import confab, idle, settled, until
-from tests.unit.core.worker.test_lease import LEASE
-
-pytest_plugins = ("tests.support.guild_fixtures",)
+from tests.support.discord_house import confab, idle, settled
+from tests.support.waiting import until
 
 POST, TYPING = "POST /channels/{channel}/messages", "POST /channels/{channel}/typing"
 GENERAL, DEV = "81382", "81383"
 ROOMS, QUESTIONS = 50, 4
+LEASE = timedelta(seconds=5)
 LEAST = 6.0  # answers a second; 25 where nobody else uses the two cores
 
 
 class Line:
     """The library, logged in, and our requests through it."""
 
-    def __init__(self, fake: DiscordFake, seconds: float, budget: Budget | None = None) -> None:
-        self.fake = fake
-        self.inflight = Inflight(fake.api_url, budget, seconds)
+    def __init__(self, guild: DiscordFake, seconds: float, budget: Budget | None = None) -> None:
+        self.guild = guild
+        self.inflight = Inflight(guild.api_url, budget, seconds)
         self.client = self._client()
         self.rest = Rest(lambda: self.client.http, self.inflight)
         self.number = 0
 
     def _client(self) -> discord.Client:
-        trace = fenced(self.inflight.followed(aiohttp.TraceConfig()))
+        trace = add_fence(self.inflight.followed(aiohttp.TraceConfig()))
         return discord.Client(intents=discord.Intents.none(), http_trace=trace)
 
     async def connect(self) -> None:
         """Log in, anew if we were."""
         await self.client.close()
         self.client = self._client()
-        await self.client.login(self.fake.token)
+        await self.client.login(self.guild.token)
 
     async def post(self, text: str, channel: str = GENERAL) -> str:
         self.number += 1
@@ -61,20 +61,20 @@ class Line:
 
     async def sent(self, text: str) -> asyncio.Task[str]:
         """A message that is on its way, and was received at least once."""
-        before = len(self.fake.calls)
+        before = len(self.guild.calls)
         posting = asyncio.create_task(self.post(text))
-        await self.fake.until(lambda: len(self.fake.calls) > before)
+        await self.guild.until(lambda: len(self.guild.calls) > before)
         await asyncio.sleep(0.02)  # until its answer is read
         return posting
 
     def shown(self, channel: str = GENERAL) -> list[str]:
-        return [one.content for one in self.fake.visible(channel) if one.author == "confab"]
+        return [one.content for one in self.guild.visible(channel) if one.author == "confab"]
 
 
 @asynccontextmanager
-async def opened(fake: DiscordFake, seconds: float = 30.0, budget: Budget | None = None) -> AsyncIterator[Line]:
-    with pointed(fake):
-        line = Line(fake, seconds, budget)
+async def opened(guild: DiscordFake, seconds: float = 30.0, budget: Budget | None = None) -> AsyncIterator[Line]:
+    with pointed(guild):
+        line = Line(guild, seconds, budget)
         await line.connect()
         try:
             yield line
@@ -83,44 +83,44 @@ async def opened(fake: DiscordFake, seconds: float = 30.0, budget: Budget | None
             await line.client.close()
 
 
-async def converse(fake: DiscordFake, room: str) -> int:
+async def converse(guild: DiscordFake, room: str) -> int:
     """Ask four questions, each when the one before is answered; how many were answered."""
     for number in range(QUESTIONS):
-        await fake.say("ada", room, f"<@{fake.me}> question {number}?")
-        await fake.until(
-            lambda number=number: sum(one.author == "confab" for one in fake.visible(room)) > number, timeout=60
+        await guild.say("ada", room, f"<@{guild.me}> question {number}?")
+        await guild.until(
+            lambda number=number: sum(one.author == "confab" for one in guild.visible(room)) > number, timeout=60
         )
     return QUESTIONS
 
 
-async def test_fifty_conversations_are_answered_without_one_refusal(fake, claude, kept):
-    rooms = [fake.room(f"room-{number}") for number in range(ROOMS)]
+async def test_fifty_conversations_are_answered_without_one_refusal(guild, claude, store):
+    rooms = [guild.room(f"room-{number}") for number in range(ROOMS)]
     claude.answer = lambda body: Answer(text="fine", chunk=100)
-    fake.document_limits()
-    async with confab(fake, claude, kept, edit=1.2) as running:
+    guild.document_limits()
+    async with confab(guild, claude, store, edit=1.2) as running:
         began = time.perf_counter()
-        answered = await asyncio.gather(*(converse(fake, room) for room in rooms))
+        answered = await asyncio.gather(*(converse(guild, room) for room in rooms))
         rate = ROOMS * QUESTIONS / (time.perf_counter() - began)
         await idle(running)
 
     assert answered == [QUESTIONS] * ROOMS
-    assert [one for one in fake.refusals if one.status == 429] == []
+    assert [one for one in guild.refusals if one.status == 429] == []
     assert rate > LEAST
 
 
-async def test_typing_that_the_first_text_ends_while_everything_is_refused_holds_up_nobody(fake, claude, running):
+async def test_typing_that_the_first_text_ends_while_everything_is_refused_holds_up_nobody(guild, claude, running):
     gate = Gate(after=3)
     claude.script(Answer(text="the first answer", gate=gate))
-    fake.fault(TYPING, limited(0.3, everywhere=True))
-    await fake.say("ada", "general", f"<@{fake.me}> why?")
-    await fake.until(lambda: any(call.path.endswith("/typing") for call in fake.calls))
+    guild.fault(TYPING, limited(0.3, everywhere=True))
+    await guild.say("ada", "general", f"<@{guild.me}> why?")
+    await guild.until(lambda: any(call.path.endswith("/typing") for call in guild.calls))
     gate.opened.set()
-    await settled(fake, running)
-    await fake.say("ada", "dev", f"<@{fake.me}> and why?")
-    await settled(fake, running)
+    await settled(guild, running)
+    await guild.say("ada", "dev", f"<@{guild.me}> and why?")
+    await settled(guild, running)
 
-    assert [one.content for one in fake.visible("general") if one.author == "confab"] == ["the first answer"]
-    assert [one.content for one in fake.visible("dev") if one.author == "confab"] == ["fine"]
+    assert [one.content for one in guild.visible("general") if one.author == "confab"] == ["the first answer"]
+    assert [one.content for one in guild.visible("dev") if one.author == "confab"] == ["fine"]
 
 
 @pytest.mark.parametrize(
@@ -128,10 +128,10 @@ async def test_typing_that_the_first_text_ends_while_everything_is_refused_holds
     [limited(0.2), limited(0.2, everywhere=True), shared(0.2), cloudflare(), Delay(0.2), Fault.DROP],
     ids=["429 of a route", "429 of everything", "429 of what is shared", "429 of Cloudflare", "slow", "cut"],
 )
-async def test_a_request_that_is_cancelled_holds_up_no_other_and_is_not_made_again(fake, trouble):
-    async with opened(fake) as line:
+async def test_a_request_that_is_cancelled_holds_up_no_other_and_is_not_made_again(guild, trouble):
+    async with opened(guild) as line:
         await line.post("known", DEV)
-        fake.fault(POST, trouble)
+        guild.fault(POST, trouble)
         given_up = await line.sent("given up")
         given_up.cancel()
         async with asyncio.timeout(5):
@@ -144,9 +144,9 @@ async def test_a_request_that_is_cancelled_holds_up_no_other_and_is_not_made_aga
         assert line.shown(DEV) == ["known", "elsewhere"]
 
 
-async def test_a_request_that_is_never_answered_ends_and_holds_up_no_other(fake):
-    async with opened(fake, seconds=0.1) as line:
-        fake.fault(POST, Fault.HANG)
+async def test_a_request_that_is_never_answered_ends_and_holds_up_no_other(guild):
+    async with opened(guild, seconds=0.1) as line:
+        guild.fault(POST, Fault.HANG)
         with pytest.raises(Transient, match="TimeoutError"):
             await line.post("lost")
         async with asyncio.timeout(5):
@@ -156,18 +156,18 @@ async def test_a_request_that_is_never_answered_ends_and_holds_up_no_other(fake)
 
 
 @pytest.mark.parametrize("everywhere", [False, True], ids=["of a route", "of everything"])
-async def test_a_rate_limit_longer_than_the_deadline_is_waited_for_and_the_message_posted_once(fake, everywhere):
-    async with opened(fake, seconds=0.1) as line:
-        fake.fault(POST, limited(0.4, everywhere=everywhere))
+async def test_a_rate_limit_longer_than_the_deadline_is_waited_for_and_the_message_posted_once(guild, everywhere):
+    async with opened(guild, seconds=0.1) as line:
+        guild.fault(POST, limited(0.4, everywhere=everywhere))
         await asyncio.gather(line.post("the first"), line.post("another", DEV))
 
         assert (line.shown(), line.shown(DEV)) == (["the first"], ["another"])
-        assert [one for one in fake.calls if one.path.endswith("/messages")][3:] == []
+        assert [one for one in guild.calls if one.path.endswith("/messages")][3:] == []
 
 
-async def test_a_connection_that_is_closed_while_a_rate_limit_is_waited_for_is_trouble_that_passes(fake):
-    async with opened(fake) as line:
-        fake.fault(POST, limited(0.2))
+async def test_a_connection_that_is_closed_while_a_rate_limit_is_waited_for_is_trouble_that_passes(guild):
+    async with opened(guild) as line:
+        guild.fault(POST, limited(0.2))
         waiting = await line.sent("again")
         await line.connect()
         with pytest.raises(Transient):
@@ -177,13 +177,13 @@ async def test_a_connection_that_is_closed_while_a_rate_limit_is_waited_for_is_t
         assert line.shown() == ["again"]
 
 
-async def test_at_the_end_what_is_sent_may_end_and_nothing_else_is_sent(fake):
-    async with opened(fake, budget=Budget(slots=4, seconds=60)) as line:
-        fake.fault(POST, limited(40), 1)
-        fake.fault(POST, Delay(0.2), 1)
+async def test_at_the_end_what_is_sent_may_end_and_nothing_else_is_sent(guild):
+    async with opened(guild, budget=Budget(slots=4, seconds=60)) as line:
+        guild.fault(POST, limited(40), 1)
+        guild.fault(POST, Delay(0.2), 1)
         limited_, slow = await line.sent("limited"), asyncio.create_task(line.post("slow", DEV))
         queued = asyncio.create_task(line.post("queued", DEV))
-        await fake.until(lambda: sum(call.path.endswith("/messages") for call in fake.calls) == 2)
+        await guild.until(lambda: sum(call.path.endswith("/messages") for call in guild.calls) == 2)
         async with asyncio.timeout(5):
             await line.inflight.close()
         ended = await asyncio.gather(limited_, slow, queued, line.post("late"), return_exceptions=True)
@@ -193,9 +193,9 @@ async def test_at_the_end_what_is_sent_may_end_and_nothing_else_is_sent(fake):
         assert [task for task in asyncio.all_tasks() if task.get_name() == "call to Discord"] == []
 
 
-async def test_who_no_longer_holds_the_floor_sends_nothing_though_a_task_of_its_own_would(fake, clock):
-    async with opened(fake) as line:
-        fake.fault(POST, limited(0.2))
+async def test_who_no_longer_holds_the_floor_sends_nothing_though_a_task_of_its_own_would(guild, clock):
+    async with opened(guild) as line:
+        guild.fault(POST, limited(0.2))
         process_lease = ProcessLease(clock)
         process_lease.renew(clock.now + LEASE)
         lease = QuestionLease(process_lease)
@@ -208,11 +208,11 @@ async def test_who_no_longer_holds_the_floor_sends_nothing_though_a_task_of_its_
         assert line.shown() == []
 
 
-async def test_what_becomes_of_a_request_that_nobody_waits_for_is_logged(fake, caplog):
-    async with opened(fake) as line:
-        fake.fault(POST, Delay(0.1))
+async def test_what_becomes_of_a_request_that_nobody_waits_for_is_logged(guild, caplog):
+    async with opened(guild) as line:
+        guild.fault(POST, Delay(0.1))
         given_up = await line.sent("given up")
-        fake.permit("confab", "general", deny=Permission.SEND_MESSAGES)
+        guild.permit("confab", "general", deny=Permission.SEND_MESSAGES)
         given_up.cancel()
         await until(lambda: "nobody waited for any more ended with Forbidden" in caplog.text)
 
@@ -268,9 +268,9 @@ async def test_a_slot_is_free_a_window_after_its_answer_whenever_it_was_sent():
     [(1, {"growing", "typing"}), (3, {"growing"}), (6, set())],
     ids=["mostly free", "half used", "nearly used up"],
 )
-async def test_what_can_wait_leaves_the_last_slots_to_answers(fake, taken, sent):
+async def test_what_can_wait_leaves_the_last_slots_to_answers(guild, taken, sent):
     budget = Budget(slots=8, seconds=60)
-    async with opened(fake, budget=budget) as line:  # to log in took two
+    async with opened(guild, budget=budget) as line:  # to log in took two
         for _ in range(taken - 1):
             await budget.take(Urgency.FINAL)
         begun = set()

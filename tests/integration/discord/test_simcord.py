@@ -10,41 +10,34 @@ from bots.discord.adapter import Discord
 from core.domain.personas import Persona
 from core.store import open_store
 from tests.fakes.claude.script import Answer
-from tests.fakes.claude.server import ClaudeFake
-from tests.support.guild import MODEL, told, until
+from tests.support.discord_house import MODEL, told
 from tests.support.house import at_once, house
+from tests.support.waiting import until
 
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)  # when simcord's time begins: by ours, all is told late that is said there
 
 
 @pytest.fixture
-def clock():
+def simcord_clock():
     began = datetime.now(UTC)
     return lambda: NEW_YEAR + (datetime.now(UTC) - began)
 
 
 @pytest.fixture
-async def kept(tmp_path, clock):
-    opened = await open_store(f"sqlite:///{tmp_path}/confab.db", clock=clock)
+async def store(tmp_path, simcord_clock):
+    opened = await open_store(f"sqlite:///{tmp_path}/confab.db", clock=simcord_clock)
     yield opened
     await opened.shut()
 
 
 @pytest.fixture
-async def claude():
-    async with ClaudeFake() as server:
-        server.answer = lambda body: Answer(text="fine")
-        yield server
+def platform(store):
+    return Discord("a.b.c", store.notes, shards=(None, 1), quick=True, edit=0.0, pause=at_once)
 
 
 @pytest.fixture
-def platform(kept):
-    return Discord("a.b.c", kept.notes, shards=(None, 1), quick=True, edit=0.0, pause=at_once)
-
-
-@pytest.fixture
-async def assistant(kept, claude, platform, clock):
-    async with house(kept, claude, platform, persona=Persona(model=MODEL), clock=clock) as answering:
+async def assistant(store, claude, platform, simcord_clock):
+    async with house(store, claude, platform, persona=Persona(model=MODEL), clock=simcord_clock) as answering:
         yield answering
 
 

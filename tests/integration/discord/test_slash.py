@@ -10,9 +10,8 @@ from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.discord.limits import Answer as Served
 from tests.fakes.discord.limits import error
 from tests.fakes.discord.nouns import Flag, Permission
-from tests.support.guild import answered, confab, idle, settled, told, until
-
-pytest_plugins = ("tests.support.guild_fixtures",)
+from tests.support.discord_house import answered, confab, idle, settled, told
+from tests.support.waiting import until
 
 
 def systems(claude) -> list[str]:
@@ -21,109 +20,109 @@ def systems(claude) -> list[str]:
     return [" ".join(block["text"] for block in body["system"][1:]) for body in asked]
 
 
-async def ask(fake, running, channel: str) -> None:
-    await fake.say("bob", channel, f"<@{fake.me}> hi")
-    await settled(fake, running)
+async def ask(guild, running, channel: str) -> None:
+    await guild.say("bob", channel, f"<@{guild.me}> hi")
+    await settled(guild, running)
 
 
-async def test_a_persona_set_by_option_holds_in_its_channel_and_threads_only(fake, claude, running):
-    given = await fake.interact("ada", "general", "persona set", {"text": "You are a pirate."})
+async def test_a_persona_set_by_option_holds_in_its_channel_and_threads_only(guild, claude, running):
+    given = await guild.interact("ada", "general", "persona set", {"text": "You are a pirate."})
     shown = await answered(running, given)
-    thread = await fake.start_thread("general", "plans", "bob")
+    thread = await guild.start_thread("general", "plans", "bob")
     for channel in ("general", thread, "dev"):
-        await ask(fake, running, channel)
+        await ask(guild, running, channel)
 
     assert shown.startswith("-# This channel has this persona from its next answer on.")
     assert systems(claude) == ["You are a pirate.", "You are a pirate.", ""]
 
 
-async def test_a_persona_set_by_form_holds(fake, claude, running):
-    shown = await fake.interact("ada", "general", "persona set", {"where": "channel"})
+async def test_a_persona_set_by_form_holds(guild, claude, running):
+    shown = await guild.interact("ada", "general", "persona set", {"where": "channel"})
     await until(lambda: shown.modal)
-    given = await fake.submit_modal(shown, {"text": "You are\na poet."})
+    given = await guild.submit_modal(shown, {"text": "You are\na poet."})
     await answered(running, given)
-    await ask(fake, running, "general")
+    await ask(guild, running, "general")
 
     assert systems(claude) == ["You are\na poet."]
 
 
-async def test_an_option_whose_name_python_takes_for_a_word_of_its_own_is_heard(fake, running):
-    given = await fake.interact("ada", "general", "usage", {"as": "csv"})
+async def test_an_option_whose_name_python_takes_for_a_word_of_its_own_is_heard(guild, running):
+    given = await guild.interact("ada", "general", "usage", {"as": "csv"})
     await answered(running, given)
 
-    assert [file.upload.name for file in fake.world.files.values()] == ["usage.csv"]
+    assert [file.upload.name for file in guild.world.files.values()] == ["usage.csv"]
 
 
 @pytest.mark.parametrize("by_form", [False, True], ids=["by option", "by form"])
-async def test_a_persona_is_not_set_without_manage_channels(fake, claude, running, by_form):
-    given = await fake.interact("bob", "general", "persona set", {} if by_form else {"text": "Be rude."})
+async def test_a_persona_is_not_set_without_manage_channels(guild, claude, running, by_form):
+    given = await guild.interact("bob", "general", "persona set", {} if by_form else {"text": "Be rude."})
     if by_form:
         await until(lambda: given.modal)
-        given = await fake.submit_modal(given, {"text": "Be rude."})
+        given = await guild.submit_modal(given, {"text": "Be rude."})
     refusal = await answered(running, given)
-    await ask(fake, running, "general")
+    await ask(guild, running, "general")
 
     assert refusal == "-# Only those who manage this channel can use `persona set`."
     assert systems(claude) == [""]
 
 
-async def test_manage_channels_counts_where_the_command_is_given(fake, claude, running):
-    fake.permit("ada", "dev", deny=Permission.MANAGE_CHANNELS)
-    fake.permit("bob", "dev", allow=Permission.MANAGE_CHANNELS)
-    thread = await fake.start_thread("dev", "plans", "bob")
-    refused = await answered(running, await fake.interact("ada", thread, "persona set", {"text": "Be rude."}))
-    taken = await answered(running, await fake.interact("bob", thread, "persona set", {"text": "Be kind."}))
-    await ask(fake, running, "dev")
+async def test_manage_channels_counts_where_the_command_is_given(guild, claude, running):
+    guild.permit("ada", "dev", deny=Permission.MANAGE_CHANNELS)
+    guild.permit("bob", "dev", allow=Permission.MANAGE_CHANNELS)
+    thread = await guild.start_thread("dev", "plans", "bob")
+    refused = await answered(running, await guild.interact("ada", thread, "persona set", {"text": "Be rude."}))
+    taken = await answered(running, await guild.interact("bob", thread, "persona set", {"text": "Be kind."}))
+    await ask(guild, running, "dev")
 
     assert refused.startswith("-# Only those who manage")
     assert taken.startswith("-# This channel has this persona")
     assert systems(claude) == ["Be kind."]
 
 
-async def test_the_whole_server_is_for_those_who_manage_it(fake, claude, running):
+async def test_the_whole_server_is_for_those_who_manage_it(guild, claude, running):
     given = {"text": "Be brief.", "where": "workspace"}
-    refused = await answered(running, await fake.interact("ada", "general", "persona set", given))
-    taken = await answered(running, await fake.interact("zoe", "general", "persona set", given))
-    await ask(fake, running, "dev")
+    refused = await answered(running, await guild.interact("ada", "general", "persona set", given))
+    taken = await answered(running, await guild.interact("zoe", "general", "persona set", given))
+    await ask(guild, running, "dev")
 
     assert refused == "-# Only those who manage the whole workspace can set its persona."
     assert taken.startswith("-# This workspace has this persona")
     assert systems(claude) == ["Be brief."]
 
 
-async def test_the_operator_s_managers_may_do_everything(fake, claude, kept):
-    async with confab(fake, claude, kept, managers={"7002"}) as running:
-        given = await fake.interact("bob", "general", "persona set", {"text": "Be brief.", "where": "workspace"})
+async def test_the_operator_s_managers_may_do_everything(guild, claude, store):
+    async with confab(guild, claude, store, managers={"7002"}) as running:
+        given = await guild.interact("bob", "general", "persona set", {"text": "Be brief.", "where": "workspace"})
 
         assert (await answered(running, given)).startswith("-# This workspace")
 
 
-async def test_everybody_manages_their_own_direct_messages(fake, claude, running):
-    given = await fake.interact("bob", "dm", "persona set", {"text": "Be brief."})
+async def test_everybody_manages_their_own_direct_messages(guild, claude, running):
+    given = await guild.interact("bob", "dm", "persona set", {"text": "Be brief."})
     shown = await answered(running, given)
-    await ask(fake, running, "dm")
+    await ask(guild, running, "dm")
 
     assert shown.startswith("-# This channel has this persona")
     assert systems(claude) == ["Be brief."]
 
 
-async def test_help_is_seen_by_its_person_alone(fake, claude, running):
-    given = await fake.interact("bob", "general", "help")
+async def test_help_is_seen_by_its_person_alone(guild, claude, running):
+    given = await guild.interact("bob", "general", "help")
     shown = await answered(running, given)
 
     assert "- `persona show`" in shown
-    assert Flag.EPHEMERAL in fake.world.posts[given.original].flags
-    assert fake.visible("general") == []
+    assert Flag.EPHEMERAL in guild.world.posts[given.original].flags
+    assert guild.visible("general") == []
 
 
-async def test_a_command_that_is_wrong_is_refused_with_the_mend(fake, claude, running):
-    given = await fake.interact("ada", "general", "persona tune", {"temperature": "hot"})
+async def test_a_command_that_is_wrong_is_refused_with_the_mend(guild, claude, running):
+    given = await guild.interact("ada", "general", "persona tune", {"temperature": "hot"})
 
     assert await answered(running, given) == "-# temperature is a number from 0 to 1; `hot` is not."
 
 
-async def test_typing_a_model_suggests_what_is_known(fake, claude, running):
-    typed = await fake.autocomplete("ada", "general", "persona tune", ("model", "hai"))
+async def test_typing_a_model_suggests_what_is_known(guild, claude, running):
+    typed = await guild.autocomplete("ada", "general", "persona tune", ("model", "hai"))
     await until(lambda: typed.acknowledged)
 
     assert typed.choices == []
@@ -146,9 +145,9 @@ class Slow:
         return await self._hear(event)
 
 
-async def test_an_interaction_is_deferred_in_time_also_when_the_store_is_slow(fake, claude, kept):
-    async with confab(fake, claude, kept, through=Slow, defer=0.01) as running:
-        asked = await fake.interact("ada", "general", "ask", {"prompt": "why?"})
+async def test_an_interaction_is_deferred_in_time_also_when_the_store_is_slow(guild, claude, store):
+    async with confab(guild, claude, store, through=Slow, defer=0.01) as running:
+        asked = await guild.interact("ada", "general", "ask", {"prompt": "why?"})
         await until(lambda: asked.thinking)
         assert told(claude) == []
         running.ingest.opened.set()
@@ -156,117 +155,117 @@ async def test_an_interaction_is_deferred_in_time_also_when_the_store_is_slow(fa
         assert await answered(running, asked) == "> why?\nfine"
 
 
-async def test_an_interaction_is_stored_before_it_is_deferred(fake, claude, kept):
-    async with confab(fake, claude, kept, through=Slow) as running:
-        asked = await fake.interact("ada", "general", "ask", {"prompt": "why?"})
-        await settled(fake, running)
+async def test_an_interaction_is_stored_before_it_is_deferred(guild, claude, store):
+    async with confab(guild, claude, store, through=Slow) as running:
+        asked = await guild.interact("ada", "general", "ask", {"prompt": "why?"})
+        await settled(guild, running)
         assert not asked.acknowledged
         running.ingest.opened.set()
 
         assert await answered(running, asked) == "> why?\nfine"
 
 
-async def test_an_interaction_that_finds_the_database_busy_is_stored_later(fake, claude, kept):
-    async with confab(fake, claude, kept, through=lambda ingest: Slow(ingest, busy=1), defer=0.01) as running:
+async def test_an_interaction_that_finds_the_database_busy_is_stored_later(guild, claude, store):
+    async with confab(guild, claude, store, through=lambda ingest: Slow(ingest, busy=1), defer=0.01) as running:
         running.ingest.opened.set()
-        asked = await fake.interact("ada", "general", "ask", {"prompt": "why?"})
+        asked = await guild.interact("ada", "general", "ask", {"prompt": "why?"})
         await until(lambda: asked.thinking)
 
         assert await answered(running, asked) == "> why?\nfine"
 
 
-async def test_a_question_whose_deferral_came_too_late_is_answered_in_the_channel(fake, claude, kept):
-    async with confab(fake, claude, kept, through=Slow) as running:
-        asked = await fake.interact("ada", "general", "ask", {"prompt": "why?"})
-        fake.clock.forward(4)
+async def test_a_question_whose_deferral_came_too_late_is_answered_in_the_channel(guild, claude, store):
+    async with confab(guild, claude, store, through=Slow) as running:
+        asked = await guild.interact("ada", "general", "ask", {"prompt": "why?"})
+        guild.clock.forward(4)
         running.ingest.opened.set()
-        await until(lambda: fake.visible("general"))
+        await until(lambda: guild.visible("general"))
         await idle(running)
 
         assert asked.failed
-        assert [one.content for one in fake.visible("general")] == ["> why?\nfine"]
-        assert [refusal.code for refusal in fake.refusals] == [10062, 10015]
+        assert [one.content for one in guild.visible("general")] == ["> why?\nfine"]
+        assert [refusal.code for refusal in guild.refusals] == [10062, 10015]
 
 
-async def test_a_question_whose_deferral_is_answered_by_nonsense_is_answered_in_the_channel(fake, claude, running):
-    fake.fault("POST /interactions/{webhook}/{token}/callback", Served(200, {}))
-    await fake.interact("ada", "general", "ask", {"prompt": "why?"})
-    await until(lambda: fake.visible("general"))
+async def test_a_question_whose_deferral_is_answered_by_nonsense_is_answered_in_the_channel(guild, claude, running):
+    guild.fault("POST /interactions/{webhook}/{token}/callback", Served(200, {}))
+    await guild.interact("ada", "general", "ask", {"prompt": "why?"})
+    await until(lambda: guild.visible("general"))
     await idle(running)
 
-    assert [one.content for one in fake.visible("general")] == ["> why?\nfine"]
+    assert [one.content for one in guild.visible("general")] == ["> why?\nfine"]
     assert len(told(claude)) == 1
 
 
-async def test_a_private_question_whose_deferral_came_too_late_is_given_up(fake, claude, kept, caplog):
-    async with confab(fake, claude, kept, through=Slow) as running:
-        await fake.interact("ada", "general", "ask", {"prompt": "why?", "private": True})
-        fake.clock.forward(4)
+async def test_a_private_question_whose_deferral_came_too_late_is_given_up(guild, claude, store, caplog):
+    async with confab(guild, claude, store, through=Slow) as running:
+        await guild.interact("ada", "general", "ask", {"prompt": "why?", "private": True})
+        guild.clock.forward(4)
         running.ingest.opened.set()
         await until(lambda: "can't be shown an answer" in caplog.text)
-        await ask(fake, running, "general")
+        await ask(guild, running, "general")
 
-        assert [one.content for one in fake.visible("general")][1:] == ["fine"]
+        assert [one.content for one in guild.visible("general")][1:] == ["fine"]
 
 
-async def test_a_public_slash_answer_outlives_its_token(fake, claude, running):
+async def test_a_public_slash_answer_outlives_its_token(guild, claude, running):
     gate = Gate(after=4)
     claude.script(Answer(text="Rayleigh scattering", gate=gate))
-    asked = await fake.interact("ada", "general", "ask", {"prompt": "why?"})
+    asked = await guild.interact("ada", "general", "ask", {"prompt": "why?"})
     await gate.reached.wait()
     await until(lambda: asked.answer)
-    fake.clock.forward(16 * 60)
+    guild.clock.forward(16 * 60)
     gate.opened.set()
     await idle(running)
 
     assert asked.answer == "> why?\nRayleigh scattering"
-    assert {refusal.code for refusal in fake.refusals} == {50027}
+    assert {refusal.code for refusal in guild.refusals} == {50027}
 
 
-async def test_a_private_answer_ends_with_its_token(fake, claude, running, caplog):
+async def test_a_private_answer_ends_with_its_token(guild, claude, running, caplog):
     gate = Gate(after=4)
     claude.script(Answer(text="Rayleigh scattering", gate=gate))
-    asked = await fake.interact("ada", "general", "ask", {"prompt": "why?", "private": True})
+    asked = await guild.interact("ada", "general", "ask", {"prompt": "why?", "private": True})
     await gate.reached.wait()
-    fake.clock.forward(16 * 60)
+    guild.clock.forward(16 * 60)
     gate.opened.set()
     await idle(running)
-    await ask(fake, running, "general")
+    await ask(guild, running, "general")
 
     assert "15 minutes are over" in caplog.text
     assert "scattering" not in asked.answer
-    assert fake.visible("general")[-1].content == "fine"
+    assert guild.visible("general")[-1].content == "fine"
 
 
-async def test_commands_are_synced_only_when_they_changed(fake, claude, kept):
+async def test_commands_are_synced_only_when_they_changed(guild, claude, store):
     def puts() -> int:
-        return sum(call.method == "PUT" for call in fake.calls)
+        return sum(call.method == "PUT" for call in guild.calls)
 
-    async with confab(fake, claude, kept):
+    async with confab(guild, claude, store):
         assert puts() == 1
-    async with confab(fake, claude, kept):
+    async with confab(guild, claude, store):
         assert puts() == 1
-    await kept.notes.put("discord:commands:4242", "another hash")
-    async with confab(fake, claude, kept) as running:
+    await store.notes.put("discord:commands:4242", "another hash")
+    async with confab(guild, claude, store) as running:
         assert puts() == 2
-        fake.gateway.forget()
-        fake.gateway.cut()
+        guild.gateway.forget()
+        guild.gateway.cut()
         await until(lambda: sum(event.id != running.heard[0].id for event in running.heard) >= 1)
         assert puts() == 2
 
 
-async def test_commands_that_cannot_be_synced_do_not_keep_confab_from_answering(fake, claude, kept, caplog):
-    fake.fault("PUT /applications/{application}/commands", error(503))
-    async with confab(fake, claude, kept) as running:
-        await ask(fake, running, "general")
+async def test_commands_that_cannot_be_synced_do_not_keep_confab_from_answering(guild, claude, store, caplog):
+    guild.fault("PUT /applications/{application}/commands", error(503))
+    async with confab(guild, claude, store) as running:
+        await ask(guild, running, "general")
 
-        assert fake.visible("general")[1].content == "fine"
+        assert guild.visible("general")[1].content == "fine"
         assert "commands could not be synced" in caplog.text
 
 
-async def test_what_is_uploaded_is_what_discord_takes(fake, claude, running):
-    uploaded = next(call.json for call in fake.calls if call.method == "PUT")
+async def test_what_is_uploaded_is_what_discord_takes(guild, claude, running):
+    uploaded = next(call.json for call in guild.calls if call.method == "PUT")
 
     assert {command["name"] for command in uploaded} >= {"ask", "persona", "help", "forget", "prompt"}
     assert len(json.dumps(uploaded)) < 8000
-    assert fake.refusals == []
+    assert guild.refusals == []

@@ -17,9 +17,8 @@ from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.discord.limits import Answer as Served
 from tests.fakes.discord.limits import Fault, error, limited
 from tests.fakes.discord.nouns import Permission, Upload
-from tests.support.guild import answered, confab, idle, settled, told, until
-
-pytest_plugins = ("tests.support.guild_fixtures",)
+from tests.support.discord_house import answered, confab, idle, settled, told
+from tests.support.waiting import until
 
 POST, EDIT = "POST /channels/{channel}/messages", "PATCH /channels/{channel}/messages/{message}"
 BY_TOKEN = "PATCH /webhooks/{webhook}/{token}/messages/{message}"
@@ -27,12 +26,12 @@ TYPING = "POST /channels/{channel}/typing"
 PAGES = 2600  # characters: two pages
 
 
-def ours(fake, channel: str = "general") -> list[str]:
-    return [one.content for one in fake.visible(channel) if one.author == "confab"]
+def ours(guild, channel: str = "general") -> list[str]:
+    return [one.content for one in guild.visible(channel) if one.author == "confab"]
 
 
-async def ask(fake, channel: str = "general", text: str = "why?", user: str = "ada") -> str:
-    return await fake.say(user, channel, f"<@{fake.me}> {text}")
+async def ask(guild, channel: str = "general", text: str = "why?", user: str = "ada") -> str:
+    return await guild.say(user, channel, f"<@{guild.me}> {text}")
 
 
 def long(claude, **options) -> str:
@@ -55,42 +54,42 @@ def long(claude, **options) -> str:
         pytest.param(TYPING, Served(403, {"code": 50013, "message": "Missing Permissions"}), id="typing forbidden"),
     ],
 )
-async def test_a_trouble_that_passes_neither_loses_nor_doubles_a_page(fake, claude, running, route, trouble):
+async def test_a_trouble_that_passes_neither_loses_nor_doubles_a_page(guild, claude, running, route, trouble):
     text = long(claude)
-    fake.fault(route, trouble, 2)
-    await ask(fake)
-    await settled(fake, running)
+    guild.fault(route, trouble, 2)
+    await ask(guild)
+    await settled(guild, running)
 
-    assert ours(fake) == look.shown(text)
-    assert len(ours(fake)) == 2
+    assert ours(guild) == look.shown(text)
+    assert len(ours(guild)) == 2
 
 
-async def test_a_post_whose_answer_is_lost_is_found_also_when_its_nonce_is_forgotten(fake, claude, running):
-    fake.fault(POST, Fault.LOSE)
+async def test_a_post_whose_answer_is_lost_is_found_also_when_its_nonce_is_forgotten(guild, claude, running):
+    guild.fault(POST, Fault.LOSE)
 
     def forget(number: int, method: str, path: str, phase: str) -> None:
         if method == "GET" and path.endswith("/messages"):
-            fake.clock.forward(600)
+            guild.clock.forward(600)
 
-    fake.on_request(forget)
-    await ask(fake)
-    await settled(fake, running)
+    guild.on_request(forget)
+    await ask(guild)
+    await settled(guild, running)
 
-    assert ours(fake) == ["fine"]
+    assert ours(guild) == ["fine"]
 
 
-async def test_a_page_s_nonce_is_made_of_its_question_and_number(fake, claude, running):
+async def test_a_page_s_nonce_is_made_of_its_question_and_number(guild, claude, running):
     long(claude)
-    asked = await ask(fake)
-    await settled(fake, running)
+    asked = await ask(guild)
+    await settled(guild, running)
 
-    posts = [call.json for call in fake.calls if call.method == "POST" and call.path.endswith("/81382/messages")]
+    posts = [call.json for call in guild.calls if call.method == "POST" and call.path.endswith("/81382/messages")]
     assert [(post["nonce"], post["enforce_nonce"]) for post in posts] == [(f"{asked}-1", True), (f"{asked}-2", True)]
 
 
-async def test_a_slash_answers_edit_that_is_lost_is_made_again(fake, claude, running):
-    fake.fault(BY_TOKEN, Fault.LOSE, 1)
-    asked = await fake.interact("ada", "general", "ask", {"prompt": "why?"})
+async def test_a_slash_answers_edit_that_is_lost_is_made_again(guild, claude, running):
+    guild.fault(BY_TOKEN, Fault.LOSE, 1)
+    asked = await guild.interact("ada", "general", "ask", {"prompt": "why?"})
 
     assert await answered(running, asked) == "> why?\nfine"
 
@@ -98,130 +97,130 @@ async def test_a_slash_answers_edit_that_is_lost_is_made_again(fake, claude, run
 @pytest.mark.parametrize(
     "forbid",
     [
-        pytest.param(lambda fake: fake.permit("confab", "dev", deny=Permission.SEND_MESSAGES), id="permission"),
-        pytest.param(lambda fake: fake.permit("confab", "dev", deny=Permission.VIEW_CHANNEL), id="access"),
-        pytest.param(lambda fake: fake.world.channels.pop("81383"), id="channel"),
+        pytest.param(lambda guild: guild.permit("confab", "dev", deny=Permission.SEND_MESSAGES), id="permission"),
+        pytest.param(lambda guild: guild.permit("confab", "dev", deny=Permission.VIEW_CHANNEL), id="access"),
+        pytest.param(lambda guild: guild.world.channels.pop("81383"), id="channel"),
     ],
 )
 async def test_what_is_forbidden_mid_answer_is_logged_and_the_next_question_answered(
-    fake, claude, running, forbid, caplog
+    guild, claude, running, forbid, caplog
 ):
     gate = Gate(after=6)
     long(claude, gate=gate)
-    await ask(fake, "dev")
+    await ask(guild, "dev")
     await gate.reached.wait()
-    await until(lambda: ours(fake, "dev"))
-    forbid(fake)
+    await until(lambda: ours(guild, "dev"))
+    forbid(guild)
     gate.opened.set()
     await idle(running)
-    await ask(fake)
-    await settled(fake, running)
+    await ask(guild)
+    await settled(guild, running)
 
     assert "can't be shown an answer" in caplog.text
-    assert ours(fake) == ["fine"]
+    assert ours(guild) == ["fine"]
 
 
-async def test_a_locked_thread_is_logged_and_the_next_question_answered(fake, claude, running, caplog):
-    thread = await fake.start_thread("general", "plans", "bob")
+async def test_a_locked_thread_is_logged_and_the_next_question_answered(guild, claude, running, caplog):
+    thread = await guild.start_thread("general", "plans", "bob")
     gate = Gate(after=2)
     claude.script(Answer(text="an answer", gate=gate))
-    await ask(fake, thread)
+    await ask(guild, thread)
     await gate.reached.wait()
-    fake.archive(thread, locked=True)
+    guild.archive(thread, locked=True)
     gate.opened.set()
     await idle(running)
-    await ask(fake)
-    await settled(fake, running)
+    await ask(guild)
+    await settled(guild, running)
 
     assert "the thread is locked" in caplog.text
-    assert ours(fake) == ["fine"]
+    assert ours(guild) == ["fine"]
 
 
-async def test_an_archived_thread_is_opened_by_an_answer(fake, claude, running):
-    thread = await fake.start_thread("general", "plans", "bob")
+async def test_an_archived_thread_is_opened_by_an_answer(guild, claude, running):
+    thread = await guild.start_thread("general", "plans", "bob")
     gate = Gate(after=6)
     text = long(claude, gate=gate)
-    await ask(fake, thread)
+    await ask(guild, thread)
     await gate.reached.wait()
-    await until(lambda: ours(fake, thread))
-    fake.archive(thread)
+    await until(lambda: ours(guild, thread))
+    guild.archive(thread)
     gate.opened.set()
-    await settled(fake, running)
+    await settled(guild, running)
 
-    assert ours(fake, thread) == look.shown(text)
+    assert ours(guild, thread) == look.shown(text)
 
 
-async def test_a_token_that_is_revoked_mid_answer_is_logged(fake, claude, running, caplog):
+async def test_a_token_that_is_revoked_mid_answer_is_logged(guild, claude, running, caplog):
     gate = Gate(after=6)
     long(claude, gate=gate)
-    await ask(fake)
+    await ask(guild)
     await gate.reached.wait()
-    await until(lambda: ours(fake))
-    fake.fault(EDIT, Served(401, {"code": 0, "message": "401: Unauthorized"}), 100)
+    await until(lambda: ours(guild))
+    guild.fault(EDIT, Served(401, {"code": 0, "message": "401: Unauthorized"}), 100)
     gate.opened.set()
     await idle(running)
 
     assert "Discord does not take DISCORD_BOT_TOKEN any more" in caplog.text
 
 
-async def test_a_page_that_discord_finds_too_long_is_cut_smaller(fake, claude, running):
+async def test_a_page_that_discord_finds_too_long_is_cut_smaller(guild, claude, running):
     text = long(claude, delay=0.001)
     too_long = {"content": {"_errors": [{"code": "BASE_TYPE_MAX_LENGTH", "message": "Must be 2000 or fewer."}]}}
-    fake.fault(EDIT, Served(400, {"code": 50035, "message": "Invalid Form Body", "errors": too_long}))
-    await ask(fake)
-    await settled(fake, running)
+    guild.fault(EDIT, Served(400, {"code": 50035, "message": "Invalid Form Body", "errors": too_long}))
+    await ask(guild)
+    await settled(guild, running)
 
-    assert ours(fake) == look.shown(text, limit=look.PAGE - 200)
+    assert ours(guild) == look.shown(text, limit=look.PAGE - 200)
 
 
-async def test_a_page_that_somebody_deletes_mid_answer_is_posted_again(fake, claude, running):
+async def test_a_page_that_somebody_deletes_mid_answer_is_posted_again(guild, claude, running):
     gate = Gate(after=6)
     text = long(claude, gate=gate)
-    await ask(fake)
+    await ask(guild)
     await gate.reached.wait()
-    await until(lambda: ours(fake))
-    await fake.delete(fake.visible("general")[1].id)
+    await until(lambda: ours(guild))
+    await guild.delete(guild.visible("general")[1].id)
     gate.opened.set()
-    await settled(fake, running)
+    await settled(guild, running)
 
-    assert ours(fake) == look.shown(text)
+    assert ours(guild) == look.shown(text)
 
 
-async def test_a_question_that_is_deleted_while_it_is_answered_leaves_no_reply_to_nothing(fake, claude, running):
+async def test_a_question_that_is_deleted_while_it_is_answered_leaves_no_reply_to_nothing(guild, claude, running):
     gate = Gate(after=2)
     claude.script(Answer(text="an answer", gate=gate))
-    asked = await ask(fake)
+    asked = await ask(guild)
     await gate.reached.wait()
-    await fake.delete(asked)
+    await guild.delete(asked)
     gate.opened.set()
     await idle(running)
 
-    assert [one.reference for one in fake.visible("general")] in ([], [None])
+    assert [one.reference for one in guild.visible("general")] in ([], [None])
 
 
-async def test_without_read_message_history_the_answer_is_a_plain_message(fake, claude, running):
-    fake.permit("confab", "general", deny=Permission.READ_MESSAGE_HISTORY)
-    await ask(fake)
-    await settled(fake, running)
+async def test_without_read_message_history_the_answer_is_a_plain_message(guild, claude, running):
+    guild.permit("confab", "general", deny=Permission.READ_MESSAGE_HISTORY)
+    await ask(guild)
+    await settled(guild, running)
 
-    assert ours(fake) == [
+    assert ours(guild) == [
         "-# I may not read this channel's history. Whoever manages it can give me “Read Message History”."
     ]
 
 
-async def test_edits_wait_for_their_time_and_the_final_text_does_not(fake, claude, kept):
-    async with confab(fake, claude, kept, edit=30.0) as running:
+async def test_edits_wait_for_their_time_and_the_final_text_does_not(guild, claude, store):
+    async with confab(guild, claude, store, edit=30.0) as running:
         gate = Gate(after=5)
         claude.script(Answer(text="one two three four five", gate=gate))
-        await ask(fake)
+        await ask(guild)
         await gate.reached.wait()
-        await until(lambda: ours(fake))
-        before = len(fake.calls)
+        await until(lambda: ours(guild))
+        before = len(guild.calls)
         gate.opened.set()
-        await settled(fake, running)
+        await settled(guild, running)
 
-        assert ours(fake) == ["one two three four five"]
-        assert [call.method for call in fake.calls[before:] if "/messages" in call.path] == ["PATCH"]
+        assert ours(guild) == ["one two three four five"]
+        assert [call.method for call in guild.calls[before:] if "/messages" in call.path] == ["PATCH"]
 
 
 def test_a_channels_edits_are_booked_one_after_the_other():
@@ -235,47 +234,47 @@ def test_a_channels_edits_are_booked_one_after_the_other():
     assert [pace.book("b"), pace.book("a")] == [0.0, 1.5]
 
 
-async def test_what_says_the_same_is_not_edited(fake, claude, running):
+async def test_what_says_the_same_is_not_edited(guild, claude, running):
     claude.script(Answer(text="fine" + " " * 400, chunk=4))
-    await ask(fake)
-    await settled(fake, running)
+    await ask(guild)
+    await settled(guild, running)
 
-    assert [call.method for call in fake.calls if call.path.endswith("/messages") and call.method != "GET"] == ["POST"]
-    assert not [call for call in fake.calls if call.method == "PATCH"]
+    assert [call.method for call in guild.calls if call.path.endswith("/messages") and call.method != "GET"] == ["POST"]
+    assert not [call for call in guild.calls if call.method == "PATCH"]
 
 
-async def test_typing_is_shown_while_there_is_no_text_and_ends_with_the_answer(fake, claude, running):
+async def test_typing_is_shown_while_there_is_no_text_and_ends_with_the_answer(guild, claude, running):
     gate = Gate(after=2)
     claude.script(Answer(text="an answer", gate=gate))
-    await ask(fake)
+    await ask(guild)
     await gate.reached.wait()
-    await until(lambda: any(call.path.endswith("/typing") for call in fake.calls))
+    await until(lambda: any(call.path.endswith("/typing") for call in guild.calls))
     gate.opened.set()
-    await settled(fake, running)
+    await settled(guild, running)
 
-    assert Counter(call.path.rpartition("/")[2] for call in fake.calls)["typing"] == 1
+    assert Counter(call.path.rpartition("/")[2] for call in guild.calls)["typing"] == 1
 
 
 @pytest.mark.parametrize("slash", [False, True], ids=["a mention", "a slash command"])
-async def test_a_process_that_dies_mid_answer_is_followed_by_one_that_ends_it(fake, claude, kept, slash):
+async def test_a_process_that_dies_mid_answer_is_followed_by_one_that_ends_it(guild, claude, store, slash):
     gate = Gate(after=8)
     text = long(claude, gate=gate)
     claude.script(Answer(text=text, chunk=400))
-    async with confab(fake, claude, kept) as dying:
+    async with confab(guild, claude, store) as dying:
         if slash:
-            await fake.interact("ada", "general", "ask", {"prompt": "why?"})
+            await guild.interact("ada", "general", "ask", {"prompt": "why?"})
         else:
-            await ask(fake)
+            await ask(guild)
         await gate.reached.wait()
-        await until(lambda: ours(fake))
-    async with confab(fake, claude, kept, process="p2") as running:
-        await settled(fake, running)
+        await until(lambda: ours(guild))
+    async with confab(guild, claude, store, process="p2") as running:
+        await settled(guild, running)
 
-        assert ours(fake) == look.shown(text, look.quoted("why?") if slash else "")
+        assert ours(guild) == look.shown(text, look.quoted("why?") if slash else "")
         assert dying is not running
 
 
-async def test_pages_that_were_never_written_down_are_found_again(fake, claude, kept):
+async def test_pages_that_were_never_written_down_are_found_again(guild, claude, store):
     text = long(claude)
     posted: list[int] = []
 
@@ -284,18 +283,18 @@ async def test_pages_that_were_never_written_down_are_found_again(fake, claude, 
             posted.append(number)
         return bool(posted) and len(posted) < 2
 
-    fake.on_request(cut)
-    async with confab(fake, claude, kept):
-        asked = await ask(fake)
+    guild.on_request(cut)
+    async with confab(guild, claude, store):
+        asked = await ask(guild)
         await until(lambda: posted)
     posted += [0, 0]
-    fake.clock.forward(600)
+    guild.clock.forward(600)
     claude.answer = lambda body: Answer(text=text)
-    async with confab(fake, claude, kept, process="p2") as running:
-        await settled(fake, running)
+    async with confab(guild, claude, store, process="p2") as running:
+        await settled(guild, running)
 
-    assert ours(fake) == look.shown(text)
-    assert {one.reference for one in fake.visible("general") if one.author == "confab"} == {asked}
+    assert ours(guild) == look.shown(text)
+    assert {one.reference for one in guild.visible("general") if one.author == "confab"} == {asked}
 
 
 async def surface(running, address: str = "{}", channel: str = "81382", workspace: str = "discord:8138"):
@@ -314,9 +313,9 @@ async def surface(running, address: str = "{}", channel: str = "81382", workspac
     ],
     ids=["the owner", "who may manage channels", "anybody", "who may manage this one", "who is not there"],
 )
-async def test_the_server_says_what_a_person_may_do(fake, running, person, rank):
-    fake.permit("cy", "general", allow=Permission.MANAGE_CHANNELS)
-    await settled(fake, running)
+async def test_the_server_says_what_a_person_may_do(guild, running, person, rank):
+    guild.permit("cy", "general", allow=Permission.MANAGE_CHANNELS)
+    await settled(guild, running)
 
     assert await (await surface(running)).rank(person) is rank
 
@@ -326,27 +325,27 @@ async def test_the_server_says_what_a_person_may_do(fake, running, person, rank)
     [("ada", "7001", Rank.MANAGER), ("bob", "7002", Rank.MEMBER), ("cy", "7003", Rank.MANAGER)],
     ids=["by role", "a plain member", "by the channel"],
 )
-async def test_a_message_says_what_its_author_may_do_and_nobody_is_asked(fake, running, who, person, rank):
-    fake.permit("cy", "general", allow=Permission.MANAGE_CHANNELS)
-    await fake.say(who, "general", "hello")
-    await settled(fake, running)
+async def test_a_message_says_what_its_author_may_do_and_nobody_is_asked(guild, running, who, person, rank):
+    guild.permit("cy", "general", allow=Permission.MANAGE_CHANNELS)
+    await guild.say(who, "general", "hello")
+    await settled(guild, running)
 
     assert await (await surface(running)).rank(person) is rank
-    assert [call.path for call in fake.calls if "/members/" in call.path] == []
+    assert [call.path for call in guild.calls if "/members/" in call.path] == []
 
 
-async def test_a_threads_rank_is_its_channels(fake, running):
-    fake.permit("bob", "general", allow=Permission.MANAGE_CHANNELS)
-    thread = await fake.start_thread("general", "plans", "bob")
-    fake.archive(thread)
-    await settled(fake, running)
+async def test_a_threads_rank_is_its_channels(guild, running):
+    guild.permit("bob", "general", allow=Permission.MANAGE_CHANNELS)
+    thread = await guild.start_thread("general", "plans", "bob")
+    guild.archive(thread)
+    await settled(guild, running)
 
     assert await (await surface(running, f'{{"at": "{thread}"}}')).rank("7002") is Rank.MANAGER
 
 
-async def test_a_file_is_fetched_from_discord_only(fake, claude, running):
-    await fake.say("ada", "general", f"<@{fake.me}> read", attachments=[Upload("a.txt", b"hello")])
-    await settled(fake, running)
+async def test_a_file_is_fetched_from_discord_only(guild, claude, running):
+    await guild.say("ada", "general", f"<@{guild.me}> read", attachments=[Upload("a.txt", b"hello")])
+    await settled(guild, running)
     (file,) = next(event for event in running.heard if hasattr(event, "message")).message.attachments
     place = await surface(running)
 
@@ -359,53 +358,55 @@ async def test_a_file_is_fetched_from_discord_only(fake, claude, running):
         await place.fetch(Attachment("1", "a.txt", "text/plain", 26 * 2**20, file.url))
 
 
-async def test_a_long_thread_is_read_from_its_end(fake, claude, running):
-    thread = await fake.start_thread("general", "plans", "bob")
+async def test_a_long_thread_is_read_from_its_end(guild, claude, running):
+    thread = await guild.start_thread("general", "plans", "bob")
     for number in range(1003):
-        await fake.say("bob", thread, f"line {number}")
-    await settled(fake, running)
-    await ask(fake, thread)
-    await settled(fake, running)
+        await guild.say("bob", thread, f"line {number}")
+    await settled(guild, running)
+    await ask(guild, thread)
+    await settled(guild, running)
 
     assert told(claude)[0][0][1].startswith("Bob: line 4\nBob: line 5\n")
 
 
-async def test_two_answers_in_a_channel_share_its_pace(fake, claude, kept):
-    async with confab(fake, claude, kept, edit=30.0) as running:
+async def test_two_answers_in_a_channel_share_its_pace(guild, claude, store):
+    async with confab(guild, claude, store, edit=30.0) as running:
         gates = [Gate(after=5), Gate(after=5)]
         claude.script(*(Answer(text="one two three four five", gate=gate) for gate in gates))
-        await ask(fake)
-        await ask(fake, user="bob")
+        await ask(guild)
+        await ask(guild, user="bob")
         for gate in gates:
             await gate.reached.wait()
-        await until(lambda: ours(fake))
-        await settled_events(fake, running)
-        shown = len(ours(fake))
+        await until(lambda: ours(guild))
+        await settled_events(guild, running)
+        shown = len(ours(guild))
         for gate in gates:
             gate.opened.set()
-        await settled(fake, running)
+        await settled(guild, running)
 
         assert shown == 1
-        assert ours(fake) == ["one two three four five"] * 2
+        assert ours(guild) == ["one two three four five"] * 2
 
 
-async def settled_events(fake, running) -> None:
+async def settled_events(guild, running) -> None:
     """Wait until a message that is said now was heard: what could be posted before it, was."""
-    mark = await fake.say("zoe", "dev", "(a mark)")
+    mark = await guild.say("zoe", "dev", "(a mark)")
     await until(lambda: any(event.id == mark for event in running.heard))
 
 
-async def test_files_hang_on_the_last_page(fake, claude, running):
+async def test_files_hang_on_the_last_page(guild, claude, running):
     from bots.discord.parse import ChannelPlace, Us
     from bots.discord.publisher import Publisher
     from bots.discord.targets import InChannel
     from core.answering.reply import Reply
     from core.domain.messages import File
 
-    asked = await fake.say("ada", "general", "draw")
-    await settled(fake, running)
+    asked = await guild.say("ada", "general", "draw")
+    await settled(guild, running)
     question = Question(ThreadKey("discord:8138", "81382", asked), asked, "7001", datetime.now(UTC))
-    outlet = InChannel(running.discord._rest, ChannelPlace("discord:8138", "81382", "81382"), Us(fake.me), asked, asked)
+    outlet = InChannel(
+        running.discord._rest, ChannelPlace("discord:8138", "81382", "81382"), Us(guild.me), asked, asked
+    )
     pages: list[str] = []
     for _ in range(2):
         reply = Reply(question, lambda page, at: asyncio.sleep(0), pages)
@@ -413,33 +414,35 @@ async def test_files_hang_on_the_last_page(fake, claude, running):
         await Publisher(reply, outlet, Pace(0)).run()
         pages = reply.pages
 
-    (page,) = [one for one in fake.visible("general") if one.author == "confab"]
+    (page,) = [one for one in guild.visible("general") if one.author == "confab"]
     assert page.content == "Here it is."
-    assert [file.upload.content for file in fake.world.posts[page.id].files] == [b"1,2"]
+    assert [file.upload.content for file in guild.world.posts[page.id].files] == [b"1,2"]
 
 
-async def test_typing_ends_with_the_first_text(fake, claude, running):
+async def test_typing_ends_with_the_first_text(guild, claude, running):
     from bots.discord.parse import ChannelPlace, Us
     from bots.discord.publisher import Publisher
     from bots.discord.targets import InChannel
     from core.answering.reply import Reply
 
     def typed() -> int:
-        return sum(call.path.endswith("/typing") for call in fake.calls)
+        return sum(call.path.endswith("/typing") for call in guild.calls)
 
-    asked = await fake.say("ada", "general", "talk")
+    asked = await guild.say("ada", "general", "talk")
     question = Question(ThreadKey("discord:8138", "81382", asked), asked, "7001", datetime.now(UTC))
-    outlet = InChannel(running.discord._rest, ChannelPlace("discord:8138", "81382", "81382"), Us(fake.me), asked, asked)
+    outlet = InChannel(
+        running.discord._rest, ChannelPlace("discord:8138", "81382", "81382"), Us(guild.me), asked, asked
+    )
     reply = Reply(question, lambda page, at: asyncio.sleep(0), [])
     showing = asyncio.create_task(Publisher(reply, outlet, Pace(0), typing=0.001).run())
     await until(lambda: typed() > 3)
     reply.say("one")
-    await until(lambda: ours(fake) == ["one"])
+    await until(lambda: ours(guild) == ["one"])
     await until(lambda: reply.pages)
     before = typed()
     for text in ("one two", "one two three", "one two three four"):
         reply.say(text)
-        await until(lambda text=text: ours(fake) == [text])
+        await until(lambda text=text: ours(guild) == [text])
     reply.finish("one two three four five")
     await showing
 

@@ -14,30 +14,28 @@ from core.domain.messages import Question
 from core.telemetry import PlatformCalled
 from tests.fakes.discord.limits import Fault, error, limited
 from tests.fakes.discord.nouns import Upload
-from tests.support.guild import answered, confab, settled
-
-pytest_plugins = ("tests.support.guild_fixtures",)
+from tests.support.discord_house import answered, confab, settled
 
 POST, EDIT = "POST /channels/{}/messages", "PATCH /webhooks/{}/{}/messages/@original"
 POSTS, EDITS = "POST /channels/{channel}/messages", "PATCH /webhooks/{webhook}/{token}/messages/{message}"
 
 
-async def ask(fake, running, channel: str = "general") -> None:
-    await fake.say("ada", channel, f"<@{fake.me}> why?")
-    await settled(fake, running)
+async def ask(guild, running, channel: str = "general") -> None:
+    await guild.say("ada", channel, f"<@{guild.me}> why?")
+    await settled(guild, running)
 
 
-async def test_every_request_that_reaches_discord_is_counted_once(fake, claude, kept):
+async def test_every_request_that_reaches_discord_is_counted_once(guild, claude, store):
     told = []
-    async with confab(fake, claude, kept, emit=told.append) as running:
-        fake.fault(POSTS, limited(0.01))
-        fake.fault(POSTS, error(503))
-        fake.fault(EDITS, limited(0.01), 2)
-        await ask(fake, running)
-        await answered(running, await fake.interact("ada", "general", "ask", {"prompt": "why?", "private": True}))
+    async with confab(guild, claude, store, emit=told.append) as running:
+        guild.fault(POSTS, limited(0.01))
+        guild.fault(POSTS, error(503))
+        guild.fault(EDITS, limited(0.01), 2)
+        await ask(guild, running)
+        await answered(running, await guild.interact("ada", "general", "ask", {"prompt": "why?", "private": True}))
 
     counted = Counter(sign.method for sign in told)
-    assert counted == Counter(method(call.method, call.path) for call in fake.calls)
+    assert counted == Counter(method(call.method, call.path) for call in guild.calls)
     assert {one: counted[one] for one in counted if "interactions" in one} == {"POST /interactions/{}/{}/callback": 1}
 
 
@@ -53,23 +51,25 @@ async def test_every_request_that_reaches_discord_is_counted_once(fake, claude, 
     ],
     ids=["limited", "limited everywhere", "failed", "cut", "a command's answer limited", "a command's answer failed"],
 )
-async def test_a_request_is_counted_by_how_it_ended_and_its_repetition_too(fake, claude, kept, route, trouble, called):
+async def test_a_request_is_counted_by_how_it_ended_and_its_repetition_too(
+    guild, claude, store, route, trouble, called
+):
     told = []
-    async with confab(fake, claude, kept, emit=told.append) as running:
-        fake.fault(route, trouble)
-        await answered(running, await fake.interact("ada", "general", "ask", {"prompt": "why?"}))
-        await ask(fake, running)
+    async with confab(guild, claude, store, emit=told.append) as running:
+        guild.fault(route, trouble)
+        await answered(running, await guild.interact("ada", "general", "ask", {"prompt": "why?"}))
+        await ask(guild, running)
 
     ended = [sign.outcome for sign in told if sign.method == called.method]
     assert ended.count(called.outcome) == 1
     assert set(ended) == {called.outcome, "ok"}
 
 
-async def test_a_file_that_is_fetched_is_counted_and_the_gateway_is_not(fake, claude, kept):
+async def test_a_file_that_is_fetched_is_counted_and_the_gateway_is_not(guild, claude, store):
     told = []
-    async with confab(fake, claude, kept, emit=told.append) as running:
-        await fake.say("ada", "general", f"<@{fake.me}> read this", attachments=[Upload("notes.txt", b"one, two")])
-        await settled(fake, running)
+    async with confab(guild, claude, store, emit=told.append) as running:
+        await guild.say("ada", "general", f"<@{guild.me}> read this", attachments=[Upload("notes.txt", b"one, two")])
+        await settled(guild, running)
         (said,) = [event for event in running.heard if isinstance(event, Posted) and event.message.attachments]
         surface = await running.discord.surface(Question(said.key, said.id, said.message.author, said.message.at))
         assert await surface.fetch(said.message.attachments[0]) == b"one, two"
@@ -78,11 +78,11 @@ async def test_a_file_that_is_fetched_is_counted_and_the_gateway_is_not(fake, cl
     assert Counter(sign.method for sign in told)["GET /{}"] == 0
 
 
-async def test_the_metrics_tell_of_a_limit(fake, claude, kept):
-    health = Health(kept.questions)
-    async with confab(fake, claude, kept, emit=health) as running:
-        fake.fault(POSTS, limited(0.01))
-        await ask(fake, running)
+async def test_the_metrics_tell_of_a_limit(guild, claude, store):
+    health = Health(store.questions)
+    async with confab(guild, claude, store, emit=health) as running:
+        guild.fault(POSTS, limited(0.01))
+        await ask(guild, running)
         server = HttpServer(health.routes([Supervisor(running.discord)]))
         async with (
             server.serve("127.0.0.1", 0) as port,

@@ -7,28 +7,25 @@ import asyncio
 import json
 import os
 import re
-import sqlite3
 import sys
-import tempfile
 import time
 from collections import Counter
-from contextlib import asynccontextmanager, closing
-from datetime import timedelta
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import click
 import pytest
-from sqlite_utils import Database, Migrations
 
-from bots.app.doctor import check_prices, describe_disk, describe_questions, format_results, run_checks
+from bots.app.doctor import (
+    check_prices,
+    format_results,
+    run_checks,
+)
 from bots.discord.doctor import DISCORD
 from bots.ops.results import CLAUDE, DATABASE, SECONDS, CheckResult
 from bots.slack.doctor import SLACK
 from bots.slack.manifest import SCOPES
 from core.billing.prices import COLUMNS
-from core.domain.errors import StoreUnusable
-from core.store import inspect, open_store
-from core.store.sqlite.schema import migrations
 from tests.fakes.claude.client import HAIKU
 from tests.fakes.claude.script import Fault
 from tests.fakes.claude.server import ClaudeFake
@@ -37,24 +34,15 @@ from tests.fakes.discord.limits import Answer
 from tests.fakes.discord.server import DiscordFake
 from tests.fakes.slack.nouns import TEAM, Grant
 from tests.fakes.slack.server import SlackFake
-from tests.support.checking import brief, chosen, findings
-from tests.support.talk import NOON, asked
+from tests.support.doctor import brief, chosen, findings
 
 ROOT = Path(__file__).parents[3]
 FIRST = "claude-haiku-5-5, claude-sonnet-5-5, claude-opus-5-5."
 KEY = "Make a key at https://platform.claude.com/settings/keys and set ANTHROPIC_API_KEY to it."
-NOBODY = 65534  # the user who owns nothing
-NEWEST = len(migrations.pending(Database(memory=True, execute_plugins=False)))
 
 
-@pytest.fixture
-async def claude():
-    async with ClaudeFake() as fake:
-        yield fake
-
-
-def keyed(fake: ClaudeFake, **values: object):
-    return chosen(**{"anthropic_api_key": fake.key, "anthropic_base_url": fake.url} | values)
+def keyed(claude: ClaudeFake, **values: object):
+    return chosen(**{"anthropic_api_key": claude.key, "anthropic_base_url": claude.url} | values)
 
 
 async def test_a_key_and_models_that_are_active_are_ok_and_cost_nothing(claude):
@@ -275,184 +263,6 @@ def test_a_finding_is_a_line_with_its_mend_beneath():
         "",
         "1 problem, 1 warning",
     ]
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "confab.db"
-
-
-@pytest.fixture
-async def filled(path):
-    """A database with one open question, asked at noon."""
-    store = await open_store(f"sqlite:///{path}")
-    await store.questions.ingest(asked("1"))
-    await store.shut()
-    return path
-
-
-async def test_a_database_that_is_well_is_described_and_not_changed(filled):
-    before = filled.read_bytes()
-    told = await findings(DATABASE, chosen(database_url=f"sqlite:///{filled}"))
-
-    assert brief(told) == [("file", "ok"), ("disk", "ok"), ("questions", "warning")]
-    size = filled.stat().st_size / 1_000_000
-    assert told[0].says == f"{filled} can be written; version {NEWEST}; {size:.1f} MB"
-    assert filled.read_bytes() == before
-
-
-async def test_a_database_that_is_not_there_is_not_made(path):
-    told = await findings(DATABASE, chosen(database_url=f"sqlite:///{path}"))
-
-    assert told[0] == DATABASE.ok("file", f"{path} is not there yet; the first start makes it")
-    assert not path.exists()
-
-
-async def test_a_database_in_memory_is_a_warning():
-    told = await findings(DATABASE, chosen(database_url="sqlite://"))
-
-    assert brief(told) == [("file", "warning"), ("questions", "ok")]
-
-
-async def test_a_database_of_an_older_version_is_left_as_it_is(path):
-    with closing(Database(path)) as db:
-        migrations.apply(db, stop_before="questions")
-        had = len(migrations.applied(db))
-    told = await findings(DATABASE, chosen(database_url=f"sqlite:///{path}"))
-
-    assert f"; version {had} of {NEWEST}, which the next start makes it; " in told[0].says
-    with closing(Database(path)) as db:
-        assert len(migrations.applied(db)) == had
-
-
-def another_file(path):
-    path.write_text("Dear diary, " * 1000)
-
-
-def another_database(path):
-    with closing(Database(path)) as db:
-        db.table("recipes").insert({"name": "soup"})
-
-
-def newer(path):
-    with closing(Database(path)) as db:
-        future = Migrations("confab")
-        future(name="from_the_future")(lambda db: None)
-        future.apply(db)
-
-
-def a_folder(path):
-    path.mkdir()
-
-
-@pytest.mark.parametrize(
-    ("spoil", "says", "mend"),
-    [
-        (another_file, "it is not a database", "Name another file, or move this one away"),
-        (another_database, "it is not Confab's", "Name another file"),
-        (newer, "a newer version wrote it (from_the_future)", "Update, or restore an older copy"),
-        (a_folder, "it cannot be opened", "See that its folder exists and this user may write there"),
-    ],
-)
-async def test_a_file_that_is_no_good_is_a_problem_with_its_mend(path, spoil, says, mend):
-    spoil(path)
-    [told] = await findings(DATABASE, chosen(database_url=f"sqlite:///{path}"))
-
-    assert (told.state, told.says) == ("problem", f"{path}: {says}")
-    assert told.mend.startswith(mend)
-
-
-@pytest.fixture
-def nobody():
-    """Root may write everything; while this lasts we are somebody who may not."""
-    root = os.geteuid() == 0
-    if root:
-        os.seteuid(NOBODY)
-    yield
-    if root:
-        os.seteuid(0)
-
-
-@pytest.fixture
-def folder():
-    """A folder that everybody may enter, as pytest's own are not."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o777)
-        yield Path(folder)
-
-
-@pytest.fixture
-def others_file(folder):
-    """A database that we may read and not write."""
-    path = folder / "confab.db"
-    (folder / "closed").mkdir(0o555)
-    asyncio.run(made(f"sqlite:///{path}"))
-    path.chmod(0o444)
-    return path
-
-
-async def made(url):
-    await (await open_store(url)).shut()
-
-
-async def test_a_database_that_cannot_be_written_is_a_problem(others_file, nobody):
-    [told] = await findings(DATABASE, chosen(database_url=f"sqlite:///{others_file}"))
-
-    assert (told.state, told.says) == ("problem", f"{others_file}: it cannot be written")
-    assert told.mend.startswith("Give this user the right to write the file and its folder")
-
-
-async def test_a_folder_that_a_new_database_cannot_be_written_to_is_a_problem(others_file, nobody):
-    url = f"sqlite:///{others_file.parent}/closed/confab.db"
-    [told] = await findings(DATABASE, chosen(database_url=url))
-
-    assert (told.state, told.says) == ("problem", f"{others_file.parent}/closed/confab.db: it cannot be written")
-
-
-async def test_a_database_that_another_program_locks_is_unusable(filled):
-    with closing(sqlite3.connect(filled)) as other:
-        other.execute("BEGIN IMMEDIATE")
-
-        with pytest.raises(StoreUnusable, match="another program keeps it locked; end that program"):
-            await inspect(f"sqlite:///{filled}", busy=timedelta(0))
-
-
-async def test_a_database_in_use_is_described_with_its_log(filled):
-    store = await open_store(f"sqlite:///{filled}")
-    await store.questions.ingest(asked("2"))
-    told = await inspect(f"sqlite:///{filled}")
-    await store.shut()
-
-    assert (told.version, told.newest, told.waiting, told.oldest) == (NEWEST, NEWEST, 2, NOON + timedelta(seconds=1))
-    assert told.bytes > filled.stat().st_size
-
-
-@pytest.mark.parametrize(
-    ("free", "finding"),
-    [
-        (500_000_000, DATABASE.ok("disk", "500.0 MB are free")),
-        (499_999_999, DATABASE.warning("disk", "only 500.0 MB are free", "Make room, or name another DATABASE_URL.")),
-    ],
-    ids=["enough", "little"],
-)
-def test_little_room_on_the_disk_is_a_warning(free, finding):
-    assert describe_disk(free) == finding
-
-
-@pytest.mark.parametrize(
-    ("count", "minutes", "state", "says"),
-    [
-        (0, None, "ok", "none waits for its answer"),
-        (2, 10, "ok", "2 without an answer, the oldest for 0:10:00"),
-        (1, 11, "warning", "1 without an answer, the oldest for 0:11:00"),
-    ],
-    ids=["none", "young", "old"],
-)
-def test_a_question_that_waits_for_long_is_a_warning(count, minutes, state, says):
-    oldest = None if minutes is None else NOON - timedelta(minutes=minutes)
-    told = describe_questions(count, oldest, NOON)
-
-    assert (told.state, told.says) == (state, says)
 
 
 @pytest.fixture

@@ -136,7 +136,7 @@ async def test_open_questions_are_counted_and_the_oldest_has_an_age(health, stor
         _, metrics = await ask("/metrics")
 
     assert (told["open_questions"], told["oldest_question_seconds"]) == (2, 90.0)
-    assert "confab_open_questions 2.0" in metrics
+    assert "\nconfab_open_questions 2.0\n" in metrics
     assert 'confab_connected{platform="slack"} 0.0' in metrics
 
 

@@ -21,8 +21,9 @@ from bots.ops.limits import Limits, read_limits
 from bots.ops.tally import Tally
 from bots.slack import http_mode
 from tests.fakes.slack.server import SlackFake
-from tests.integration.slack.test_http_mode import BODY, SECRET, signed
-from tests.support.guild import until
+from tests.support.slack_house import SECRET
+from tests.support.slack_signature import BODY, signed
+from tests.support.waiting import until
 
 HOST = "127.0.0.1"
 QUICK = Limits(head_seconds=0.15, body_seconds=0.15, idle_seconds=0.15, linger_seconds=0.05)

@@ -169,12 +169,12 @@ def lines():
 async def test_an_answer_is_three_lines_with_ids_and_no_word_of_anybody(lines):
     board = Board()
     store = await open_store("sqlite://", clock=board.now)
-    async with ClaudeFake() as fake:
-        fake.script(Answer(text="The walrus was Paul."))
-        async with house(store, fake, board) as assistant:
+    async with ClaudeFake() as claude:
+        claude.script(Answer(text="The walrus was Paul."))
+        async with house(store, claude, board) as assistant:
             event = board.said("t1", "U1", "Who was the walrus?", asks=Asks.CERTAINLY)
             await assistant.ingest(event)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await assistant.worker.idle()
     await store.shut()
 

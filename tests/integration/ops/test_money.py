@@ -27,8 +27,8 @@ from core.domain.personas import Persona
 from core.domain.usage import Usage
 from core.store import open_store
 from tests.fakes.board import Board
-from tests.integration.ops.test_reconciliation import HEADER, KINDS
-from tests.support.checking import chosen
+from tests.support.console_export import HEADER, KINDS
+from tests.support.doctor import chosen
 
 DOCS = Path(__file__).parents[3] / "docs"
 NOW = datetime(2026, 11, 20, 14, 30, tzinfo=UTC)

@@ -13,8 +13,8 @@ from core.domain.errors import SettingsError
 from core.domain.messages import ThreadKey
 from core.domain.usage import Usage
 from core.store import open_store
-from tests.e2e.test_cli import confab
-from tests.support.checking import chosen
+from tests.support.command_line import run_confab
+from tests.support.doctor import chosen
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 USED = Usage(input=100, output=50, cache_read=30, cache_write_1h=20)
@@ -29,7 +29,7 @@ async def store(tmp_path):
 
 
 @pytest.fixture
-def ask(store):
+def spend(store):
     """A request that came to so much, or died."""
 
     async def asked(usage: Usage | None, micro_usd: int | None = None, saved: int = 0, **changes) -> None:
@@ -41,10 +41,10 @@ def ask(store):
 
 
 @pytest.fixture
-async def filled(ask):
-    await ask(USED, 1_250_000, 12)
-    await ask(USED, 250_000, key=ThreadKey("slack:T024", "C2", "2"), person="U2")
-    await ask(None, key=ThreadKey("discord:1", "7", "7"))
+async def three_requests(spend):
+    await spend(USED, 1_250_000, 12)
+    await spend(USED, 250_000, key=ThreadKey("slack:T024", "C2", "2"), person="U2")
+    await spend(None, key=ThreadKey("discord:1", "7", "7"))
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def usage(tmp_path):
     return printed
 
 
-async def test_each_workspace_is_shown_with_its_table_and_bars(filled, usage):
+async def test_each_workspace_is_shown_with_its_table_and_bars(three_requests, usage):
     assert await usage() == (
         """discord:1, this month (2026-11-01 to 2026-11-20, Asia/Kathmandu)
 
@@ -92,7 +92,7 @@ C2       ████▊                     $0.2500"""
     )
 
 
-async def test_as_csv_it_names_the_workspace_in_each_line(filled, usage):
+async def test_as_csv_it_names_the_workspace_in_each_line(three_requests, usage):
     assert (await usage(by="person", since="today", kind="csv")).splitlines() == [
         "workspace,person,requests,died,unpriced,input,output,thinking,cache_read,cache_write_5m,cache_write_1h,"
         "web_searches,usd,saved_usd",
@@ -102,14 +102,14 @@ async def test_as_csv_it_names_the_workspace_in_each_line(filled, usage):
     ]
 
 
-async def test_as_json_it_is_a_list_of_accounts(filled, usage):
+async def test_as_json_it_is_a_list_of_accounts(three_requests, usage):
     (account,) = json.loads(await usage("slack:T024", by="model", kind="json"))
 
     assert account["title"] == "slack:T024, this month (2026-11-01 to 2026-11-20, Asia/Kathmandu)"
     assert [(line["model"], line["usd"]) for line in account["lines"]] == [("claude-haiku-5-5", "1.500000")]
 
 
-async def test_days_are_those_of_the_zone_that_the_workspace_chose_else_of_the_settings(filled, usage, store):
+async def test_days_are_those_of_the_zone_that_the_workspace_chose_else_of_the_settings(three_requests, usage, store):
     await store.ledger.allow(Budget(Scope("discord:1"), Period.DAY, 1, "Asia/Tokyo", "U1", NOON), 0)
 
     titles = [line for line in (await usage(since="today", by="day")).splitlines() if "today (" in line]
@@ -120,30 +120,30 @@ async def test_days_are_those_of_the_zone_that_the_workspace_chose_else_of_the_s
     ]
 
 
-async def test_a_workspace_that_asked_nothing_in_the_time_says_so(ask, usage):
-    await ask(USED, 1, at=NOON - timedelta(days=3))
+async def test_a_workspace_that_asked_nothing_in_the_time_says_so(spend, usage):
+    await spend(USED, 1, at=NOON - timedelta(days=3))
 
     assert await usage(since="today") == (
         "slack:T024, today (2026-11-20 to 2026-11-20, Asia/Kathmandu)\n\nNothing was asked."
     )
 
 
-async def test_a_workspace_that_the_ledger_has_not_is_refused_beside_those_that_it_has(filled, usage):
+async def test_a_workspace_that_the_ledger_has_not_is_refused_beside_those_that_it_has(three_requests, usage):
     with pytest.raises(SettingsError) as raised:
         await usage("slack:T9")
 
     assert str(raised.value) == ("--workspace: the ledger has no request of slack:T9; it has discord:1, slack:T024.")
 
 
-async def test_the_command_tells_of_the_same_beside_a_bot_that_runs(filled, tmp_path):
-    run = confab("usage", "--as", "csv", "--by", "model", "--workspace", "discord:1", folder=tmp_path)
+async def test_the_command_tells_of_the_same_beside_a_bot_that_runs(three_requests, tmp_path):
+    run = run_confab("usage", "--as", "csv", "--by", "model", "--workspace", "discord:1", folder=tmp_path)
 
     assert (run.returncode, run.stderr) == (0, "")
     assert run.stdout.startswith("workspace,model,requests,")
 
 
 def test_a_mistake_is_told_in_one_line(tmp_path):
-    run = confab("usage", "--workspace", "slack:T9", folder=tmp_path)
+    run = run_confab("usage", "--workspace", "slack:T9", folder=tmp_path)
 
     assert (run.returncode, run.stdout) == (2, "")
     assert run.stderr == "--workspace: the ledger has no request of slack:T9; it has none at all.\n"
@@ -151,7 +151,7 @@ def test_a_mistake_is_told_in_one_line(tmp_path):
 
 @pytest.mark.parametrize("url", ["sqlite:///confab.db", "sqlite://"], ids=["none yet", "in memory"])
 def test_an_empty_database_says_so_and_is_not_made(tmp_path, url):
-    run = confab("usage", folder=tmp_path, DATABASE_URL=url)
+    run = run_confab("usage", folder=tmp_path, DATABASE_URL=url)
 
     assert (run.returncode, run.stdout) == (0, f"Nothing was asked yet: {url} has no request.\n")
     assert list(tmp_path.iterdir()) == []

@@ -24,9 +24,9 @@ from tests.fakes.claude.server import ClaudeFake
 from tests.fakes.discord.world import Clock
 from tests.fakes.slack.faults import Fault
 from tests.fakes.slack.server import SCOPES, SlackFake
-from tests.integration.slack.test_socket_mode import US
-from tests.support.guild import until
 from tests.support.slack_house import brisk, living
+from tests.support.socket_mode import US
+from tests.support.waiting import until
 
 HOUR = 3600.0
 CAUGHT_UP = "caught up in slack:T024"
@@ -52,7 +52,7 @@ class Town:
         try:
             async with living(self.slack, self.claude, store, rules=rules, **options) as home:
                 if caught_up:
-                    await until(lambda: self._caplog.text.count(CAUGHT_UP) > before, 10)
+                    await until(lambda: self._caplog.text.count(CAUGHT_UP) > before)
                     await home.rest()
                 yield home
                 self.slack.outbox.dropping = True

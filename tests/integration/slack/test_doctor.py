@@ -7,7 +7,7 @@ from bots.slack.manifest import SCOPES
 from tests.fakes.slack.faults import Fault
 from tests.fakes.slack.nouns import TEAM, Grant
 from tests.fakes.slack.server import SlackFake
-from tests.support.checking import brief, chosen, findings
+from tests.support.doctor import brief, chosen, findings
 
 ADD = "Add it (OAuth & Permissions, Bot Token Scopes), or paste the manifest again; then reinstall the app."
 SECRET = "8f742231b10e8888abcd99edf12085a5"
@@ -18,14 +18,8 @@ STATUS = SLACK.ok("status", "people are shown that Claude thinks")
 SOCKET = SLACK.ok("app token", "accepted; Slack lets us connect")
 
 
-@pytest.fixture
-async def slack():
-    async with SlackFake() as fake:
-        yield fake
-
-
-def settings(fake: SlackFake, **values: object):
-    tokens = {"slack_bot_token": fake.token, "slack_app_token": fake.app_token, "slack_api_url": fake.base_url}
+def settings(slack: SlackFake, **values: object):
+    tokens = {"slack_bot_token": slack.token, "slack_app_token": slack.app_token, "slack_api_url": slack.base_url}
     return chosen(**tokens | values)
 
 

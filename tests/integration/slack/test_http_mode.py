@@ -4,8 +4,6 @@ Tests bots.slack.http_mode.
 """
 
 import asyncio
-import hashlib
-import hmac
 import json
 import time
 
@@ -17,8 +15,9 @@ from bots.slack.adapter import Slack
 from core.domain.events import Receipt
 from core.domain.messages import ThreadKey
 from tests.fakes.slack.server import SlackFake
-from tests.support.guild import until
 from tests.support.slack_house import SECRET, at_home
+from tests.support.slack_signature import BODY, signature, signed
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -27,26 +26,10 @@ async def home():
         yield house
 
 
-def signature(body: bytes, stamp: str, secret: str = SECRET) -> str:
-    return "v0=" + hmac.new(secret.encode(), b"v0:" + stamp.encode() + b":" + body, hashlib.sha256).hexdigest()
-
-
 async def post(home, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
     url = f"http://127.0.0.1:{home.port}/slack/events"
     async with aiohttp.ClientSession() as session, session.post(url, data=body, headers=headers) as response:
         return response.status, await response.text()
-
-
-def signed(body: bytes, stamp: str = "") -> dict[str, str]:
-    stamp = stamp or str(int(time.time()))
-    return {
-        "X-Slack-Request-Timestamp": stamp,
-        "X-Slack-Signature": signature(body, stamp),
-        "Content-Type": "application/json",
-    }
-
-
-BODY = json.dumps({"type": "url_verification", "challenge": "3eZbrw1aB"}).encode()
 
 
 async def test_slack_proves_our_address(home):

@@ -13,12 +13,6 @@ from tests.fakes.slack.server import SlackFake
 from tests.support.slack_house import at_home, living
 
 
-@pytest.fixture(params=["socket", "http"])
-async def home(request):
-    async with at_home(http=request.param == "http") as house:
-        yield house
-
-
 async def test_a_mention_in_a_cold_thread_of_four_is_answered_once_there_with_all_of_it_as_turns(home):
     root = await home.slack.say("ada", "dev", "The build is red.")
     await home.slack.say("bob", "dev", "Since when?", root)

@@ -2,17 +2,8 @@
 
 from dataclasses import replace
 
-import pytest
-
 from tests.fakes.claude.script import Answer
 from tests.fakes.slack.faults import Fault
-from tests.support.slack_house import at_home
-
-
-@pytest.fixture(params=["socket", "http"])
-async def home(request):
-    async with at_home(http=request.param == "http") as house:
-        yield house
 
 
 async def commanded(home, user: str, channel: str, text: str) -> list[str]:

@@ -26,12 +26,6 @@ from tests.support.slack_house import brisk
 
 
 @pytest.fixture
-async def slack():
-    async with SlackFake() as fake:
-        yield fake
-
-
-@pytest.fixture
 async def platform(slack):
     platform = Slack(
         slack.token, app_token="xapp-1", api_url=slack.base_url, managers=frozenset({"U0CY"}), pause=0.001, sleep=brisk

@@ -14,6 +14,7 @@ from tests.fakes.slack.faults import Fault
 from tests.fakes.slack.nouns import Envelope
 from tests.fakes.slack.server import SCOPES, SlackFake
 from tests.support.slack_house import at_home, living
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -190,7 +191,7 @@ async def test_a_payload_that_makes_no_sense_is_acknowledged_and_the_next_is_ans
 
 
 async def test_what_the_store_does_not_take_is_not_acknowledged_and_comes_again():
-    async with SlackFake(ack_seconds=0.05) as slack, ClaudeFake() as claude, living(slack, claude) as home:
+    async with SlackFake(ack_seconds=600) as slack, ClaudeFake() as claude, living(slack, claude) as home:
         telling, failures = home.platform._telling, [1, 1]
         ingest = telling._hear
 
@@ -202,6 +203,8 @@ async def test_what_the_store_does_not_take_is_not_acknowledged_and_comes_again(
 
         telling._hear = failing
         root = await slack.say("ada", "dev", "<@U0BOT> hello")
+        await until(lambda: not failures)
+        slack.outbox.expire()
         await home.answered()
 
         assert [delivery.attempt for delivery in slack.outbox.deliveries if delivery.attempt] != []
@@ -240,7 +243,7 @@ async def test_a_wrong_app_token_is_one_line_and_no_loop():
         platform = Slack(slack.token, app_token="xapp-wrong", api_url=slack.base_url)
 
         with pytest.raises(CannotConnect) as raised:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 await platform.run(nobody)
         await platform.close()
 

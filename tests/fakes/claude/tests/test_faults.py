@@ -10,7 +10,7 @@ import pytest
 
 from tests.fakes.claude.client import ASK, HAIKU, client_of, streamed
 from tests.fakes.claude.script import Answer, Break, Fault, Gate
-from tests.fakes.claude.server import Billed, ClaudeFake
+from tests.fakes.claude.server import Billed
 from tests.fakes.claude.tokens import Usage
 
 HTML = "<html><title>502 Bad Gateway</title></html>"
@@ -40,179 +40,174 @@ BREAKS = {
 
 
 @pytest.fixture
-async def fake() -> AsyncIterator[ClaudeFake]:
-    async with ClaudeFake() as fake:
-        yield fake
-
-
-@pytest.fixture
-async def client(fake) -> AsyncIterator[anthropic.AsyncAnthropic]:
-    async with client_of(fake, seconds=0.3) as client:
-        yield client
+async def impatient(claude) -> AsyncIterator[anthropic.AsyncAnthropic]:
+    """A client that waits for a second, which is as long as tests with it take."""
+    async with client_of(claude, seconds=1) as sdk:
+        yield sdk
 
 
 @pytest.mark.parametrize(("fault", "raised"), FAULTS.values(), ids=FAULTS)
-async def test_a_fault_is_the_sdks_exception_of_its_status(fake, client, fault, raised):
-    fake.script(fault)
+async def test_a_fault_is_the_sdks_exception_of_its_status(claude, sdk, fault, raised):
+    claude.script(fault)
 
     with pytest.raises(raised) as caught:
-        await streamed(client)
+        await streamed(sdk)
 
     assert (type(caught.value), caught.value.type, caught.value.status_code) == (raised, fault.type, fault.status)
     assert caught.value.request_id is not None
-    assert fake.billed == []
+    assert claude.billed == []
 
 
-async def test_a_fault_names_its_cause_in_details(fake, client):
-    fake.script(Fault(429, "rate_limit_error", details=SPENT))
+async def test_a_fault_names_its_cause_in_details(claude, sdk):
+    claude.script(Fault(429, "rate_limit_error", details=SPENT))
 
     with pytest.raises(anthropic.RateLimitError) as caught:
-        await streamed(client)
+        await streamed(sdk)
 
     assert caught.value.error_code == SPENT["error_code"]
 
 
-async def test_a_fault_says_when_to_come_back(fake, client):
-    fake.script(Fault(429, "rate_limit_error", retry_after="7", retry_after_ms=7100, should_retry=False))
+async def test_a_fault_says_when_to_come_back(claude, sdk):
+    claude.script(Fault(429, "rate_limit_error", retry_after="7", retry_after_ms=7100, should_retry=False))
 
     with pytest.raises(anthropic.RateLimitError) as caught:
-        await streamed(client)
+        await streamed(sdk)
 
     said = {name: caught.value.response.headers[name] for name in ("retry-after", "retry-after-ms", "x-should-retry")}
     assert said == {"retry-after": "7", "retry-after-ms": "7100", "x-should-retry": "false"}
 
 
 @pytest.mark.parametrize("status", [413, 502])
-async def test_cloudflare_answers_in_html(fake, client, status):
-    fake.script(Fault(status, html=HTML))
+async def test_cloudflare_answers_in_html(claude, sdk, status):
+    claude.script(Fault(status, html=HTML))
 
     with pytest.raises(anthropic.APIStatusError) as caught:
-        await streamed(client)
+        await streamed(sdk)
 
     assert (caught.value.status_code, caught.value.type, caught.value.body) == (status, None, HTML)
     assert caught.value.request_id is None
 
 
-async def test_a_captive_portal_is_a_string(fake, client):
-    fake.script(Fault(200, html=HTML))
+async def test_a_captive_portal_is_a_string(claude, sdk):
+    claude.script(Fault(200, html=HTML))
 
-    assert await client.messages.create(**ASK) == HTML
+    assert await sdk.messages.create(**ASK) == HTML
 
 
-async def test_a_connection_can_be_reset_before_the_answer(fake, client):
-    fake.script(Fault(None))
+async def test_a_connection_can_be_reset_before_the_answer(claude, sdk):
+    claude.script(Fault(None))
 
     with pytest.raises(anthropic.APIConnectionError):
-        await streamed(client)
+        await streamed(sdk)
 
 
-async def test_the_list_of_models_can_fail(fake, client):
-    fake.script(Fault(529), path="/v1/models")
+async def test_the_list_of_models_can_fail(claude, sdk):
+    claude.script(Fault(529), path="/v1/models")
 
     with pytest.raises(anthropic.OverloadedError):
-        await client.models.list()
+        await sdk.models.list()
 
 
 @pytest.mark.parametrize(("breaks", "raised"), BREAKS.values(), ids=BREAKS)
-async def test_a_stream_breaks_as(fake, client, breaks, raised):
-    fake.script(Answer(text="Hello there", breaks=breaks))
+async def test_a_stream_breaks_as(claude, sdk, impatient, breaks, raised):
+    claude.script(Answer(text="Hello there", breaks=breaks))
 
     with pytest.raises(raised) as caught:
-        await streamed(client)
+        await streamed(impatient if raised is httpx2.ReadTimeout else sdk)
 
     assert type(caught.value) is raised
 
 
 @pytest.mark.parametrize("kind", ["overloaded_error", "api_error", "rate_limit_error"])
-async def test_an_error_event_has_a_type_and_status_200(fake, client, kind):
-    fake.script(Answer(text="Hello there", breaks=Break("error", 3, type=kind, message="Sorry")))
+async def test_an_error_event_has_a_type_and_status_200(claude, sdk, kind):
+    claude.script(Answer(text="Hello there", breaks=Break("error", 3, type=kind, message="Sorry")))
 
     with pytest.raises(anthropic.APIStatusError) as caught:
-        await streamed(client)
+        await streamed(sdk)
 
     assert (caught.value.type, caught.value.status_code, caught.value.api_message) == (kind, 200, "Sorry")
 
 
-async def test_a_stream_that_ends_early_has_no_stop_reason(fake, client):
-    fake.script(Answer(text="Hello there", breaks=Break("eof", 5)))
+async def test_a_stream_that_ends_early_has_no_stop_reason(claude, sdk):
+    claude.script(Answer(text="Hello there", breaks=Break("eof", 5)))
 
-    async with client.messages.stream(**ASK) as stream:
+    async with sdk.messages.stream(**ASK) as stream:
         message = await stream.get_final_message()
 
     assert (message.content[0].text, message.stop_reason) == ("Hello ther", None)
 
 
-async def test_a_stream_without_a_beginning_has_no_message(fake, client):
-    fake.script(Answer(text="Hello", breaks=Break("headless")))
+async def test_a_stream_without_a_beginning_has_no_message(claude, sdk):
+    claude.script(Answer(text="Hello", breaks=Break("headless")))
 
     with pytest.raises(AssertionError):
-        async with client.messages.stream(**ASK) as stream:
+        async with sdk.messages.stream(**ASK) as stream:
             await stream.get_final_message()
 
 
 @pytest.mark.parametrize(
     "slow", [Answer(text="Hello", first=60), Answer(text="Hello", delay=60)], ids=["first", "each"]
 )
-async def test_tokens_can_be_slow(fake, client, slow):
-    fake.script(slow)
+async def test_tokens_can_be_slow(claude, impatient, slow):
+    claude.script(slow)
 
     with pytest.raises(httpx2.ReadTimeout):
-        await streamed(client)
+        await streamed(impatient)
 
 
-async def test_silence_ends(fake, client):
-    fake.script(Answer(text="Hello", breaks=Break("silence", 3, seconds=0.01)))
+async def test_silence_ends(claude, sdk):
+    claude.script(Answer(text="Hello", breaks=Break("silence", 3, seconds=0.01)))
 
-    assert (await streamed(client))[-1].type == "message_stop"
+    assert (await streamed(sdk))[-1].type == "message_stop"
 
 
 @pytest.mark.parametrize("how", ["reset", "close"])
-async def test_an_answer_in_one_piece_breaks_in_its_middle(fake, client, how):
-    fake.script(Answer(text="Hello", breaks=Break(how)))
+async def test_an_answer_in_one_piece_breaks_in_its_middle(claude, sdk, how):
+    claude.script(Answer(text="Hello", breaks=Break(how)))
 
     with pytest.raises(anthropic.APIConnectionError):
-        await client.messages.create(**ASK)
+        await sdk.messages.create(**ASK)
 
-    assert [billed.ended for billed in fake.billed] == ["broken"]
+    assert [billed.ended for billed in claude.billed] == ["broken"]
 
 
-async def test_an_answer_in_one_piece_can_stay_away(fake, client):
-    fake.script(Answer(text="Hello", breaks=Break("silence")))
+async def test_an_answer_in_one_piece_can_stay_away(claude, impatient):
+    claude.script(Answer(text="Hello", breaks=Break("silence")))
 
     with pytest.raises(anthropic.APITimeoutError):
-        await client.messages.create(**ASK)
+        await impatient.messages.create(**ASK)
 
 
-async def test_a_broken_stream_costs_what_was_sent(fake, client):
-    fake.script(Answer(text="Hello there", chunk=4, breaks=Break("error", 5)))
+async def test_a_broken_stream_costs_what_was_sent(claude, sdk):
+    claude.script(Answer(text="Hello there", chunk=4, breaks=Break("error", 5)))
 
     with pytest.raises(anthropic.APIStatusError):
-        await streamed(client)
+        await streamed(sdk)
 
-    [billed] = fake.billed
+    [billed] = claude.billed
     assert billed == Billed(billed.request_id, HAIKU, Usage(input_tokens=2, output_tokens=2), "broken")
 
 
-async def test_a_client_that_goes_away_pays_for_what_was_produced(fake, client):
+async def test_a_client_that_goes_away_pays_for_what_was_produced(claude, sdk):
     gate = Gate(after=5)
-    fake.script(Answer(text="Hello there", chunk=4, gate=gate))
+    claude.script(Answer(text="Hello there", chunk=4, gate=gate))
 
-    asking = asyncio.create_task(streamed(client))
+    asking = asyncio.create_task(streamed(sdk))
     await gate.reached.wait()
     asking.cancel()
     await asyncio.wait([asking])
-    await fake.settled()
+    await claude.settled()
 
-    [billed] = fake.billed
+    [billed] = claude.billed
     assert billed == Billed(billed.request_id, HAIKU, Usage(input_tokens=2, output_tokens=2), "gone")
 
 
-async def test_what_is_scripted_is_answered_in_order_and_then_the_default(fake, client):
-    fake.script(Fault(529), Answer(text="First"))
-    fake.answer = lambda body: Answer(text=f"{body['max_tokens']} tokens")
+async def test_what_is_scripted_is_answered_in_order_and_then_the_default(claude, sdk):
+    claude.script(Fault(529), Answer(text="First"))
+    claude.answer = lambda body: Answer(text=f"{body['max_tokens']} tokens")
 
     with pytest.raises(anthropic.OverloadedError):
-        await client.messages.create(**ASK)
-    answers = [await client.messages.create(**ASK) for _ in range(2)]
+        await sdk.messages.create(**ASK)
+    answers = [await sdk.messages.create(**ASK) for _ in range(2)]
 
     assert [answer.content[0].text for answer in answers] == ["First", "1000 tokens"]

@@ -1,6 +1,5 @@
 """The stand-in for Claude refuses what a model of the Messages API does not take, in its words."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import anthropic
@@ -14,12 +13,10 @@ from tests.fakes.claude.client import (
     OPUS,
     SONNET,
     assistant,
-    client_of,
     said,
     text,
     user,
 )
-from tests.fakes.claude.server import ClaudeFake
 
 TOOL = {"name": "look", "input_schema": {"type": "object"}}
 FIVE = {"type": "ephemeral"}
@@ -170,46 +167,34 @@ TAKEN = {
 REFUSALS = {**MODELS, **BREAKPOINTS, **SAMPLING}
 
 
-@pytest.fixture
-async def fake() -> AsyncIterator[ClaudeFake]:
-    async with ClaudeFake() as fake:
-        yield fake
-
-
-@pytest.fixture
-async def client(fake) -> AsyncIterator[anthropic.AsyncAnthropic]:
-    async with client_of(fake) as client:
-        yield client
-
-
 @pytest.mark.parametrize(("asked", "words"), REFUSALS.values(), ids=REFUSALS)
-async def test_it_refuses(fake, client, asked, words):
+async def test_it_refuses(claude, sdk, asked, words):
     with pytest.raises(anthropic.BadRequestError) as caught:
-        await client.messages.create(**{**ASK, **asked})
+        await sdk.messages.create(**{**ASK, **asked})
 
     error = {"type": "invalid_request_error", "message": words, "details": None}
     assert caught.value.body == {"type": "error", "error": error, "request_id": caught.value.request_id}
-    assert [refused.message for refused in fake.refused] == [words]
-    assert fake.billed == []
+    assert [refused.message for refused in claude.refused] == [words]
+    assert claude.billed == []
 
 
 @pytest.mark.parametrize("asked", TAKEN.values(), ids=TAKEN)
-async def test_it_takes(fake, client, asked):
-    await client.messages.create(**{**ASK, **asked})
+async def test_it_takes(claude, sdk, asked):
+    await sdk.messages.create(**{**ASK, **asked})
 
-    assert fake.refused == []
+    assert claude.refused == []
 
 
-async def test_a_warm_up_has_no_words(client):
-    message = await client.messages.create(**{**ASK, "max_tokens": 0})
+async def test_a_warm_up_has_no_words(sdk):
+    message = await sdk.messages.create(**{**ASK, "max_tokens": 0})
 
     assert (message.content, message.stop_reason, message.usage.output_tokens) == ([], "max_tokens", 0)
 
 
 @pytest.mark.parametrize("model", ["claude-sonnet-9", "claude-3-7-sonnet-20250219"], ids=["unknown", "retired"])
 @pytest.mark.filterwarnings("ignore:The model 'claude-3-7:DeprecationWarning")  # the SDK's own, and no matter here
-async def test_a_model_that_does_not_serve_is_not_found(client, model):
+async def test_a_model_that_does_not_serve_is_not_found(sdk, model):
     with pytest.raises(anthropic.NotFoundError) as caught:
-        await client.messages.create(**{**ASK, "model": model})
+        await sdk.messages.create(**{**ASK, "model": model})
 
     assert caught.value.api_message == f"model: {model}"

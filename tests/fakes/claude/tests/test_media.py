@@ -1,7 +1,6 @@
 """The stand-in for Claude refuses the images and documents that the Messages API refuses, in its words."""
 
 import struct
-from collections.abc import AsyncIterator
 from typing import Any
 
 import anthropic
@@ -11,13 +10,11 @@ from tests.fakes.claude.client import (
     ASK,
     OLD_HAIKU,
     base64_block,
-    client_of,
     said,
     text,
     user,
 )
 from tests.fakes.claude.media import measured
-from tests.fakes.claude.server import ClaudeFake
 
 
 def png(width: int = 1, height: int = 1) -> bytes:
@@ -77,47 +74,35 @@ IMAGES = {
 }
 
 
-@pytest.fixture
-async def fake() -> AsyncIterator[ClaudeFake]:
-    async with ClaudeFake() as fake:
-        yield fake
-
-
-@pytest.fixture
-async def client(fake) -> AsyncIterator[anthropic.AsyncAnthropic]:
-    async with client_of(fake) as client:
-        yield client
-
-
 @pytest.mark.parametrize(("asked", "words"), REFUSALS.values(), ids=REFUSALS)
-async def test_it_refuses(fake, client, asked, words):
+async def test_it_refuses(claude, sdk, asked, words):
     with pytest.raises(anthropic.BadRequestError) as caught:
-        await client.messages.create(**{**ASK, **asked})
+        await sdk.messages.create(**{**ASK, **asked})
 
     error = {"type": "invalid_request_error", "message": words, "details": None}
     assert caught.value.body == {"type": "error", "error": error, "request_id": caught.value.request_id}
-    assert [refused.message for refused in fake.refused] == [words]
-    assert fake.billed == []
+    assert [refused.message for refused in claude.refused] == [words]
+    assert claude.billed == []
 
 
 @pytest.mark.parametrize(("media_type", "content"), IMAGES.values(), ids=IMAGES)
-async def test_it_takes_an_image_and_knows_its_size(fake, client, media_type, content):
-    await client.messages.create(**{**ASK, **said(user(image(content, media_type), text("What is it?")))})
+async def test_it_takes_an_image_and_knows_its_size(claude, sdk, media_type, content):
+    await sdk.messages.create(**{**ASK, **said(user(image(content, media_type), text("What is it?")))})
 
-    assert fake.refused == []
+    assert claude.refused == []
     assert measured(content) == (media_type, 3, 2)
 
 
-async def test_it_takes_documents(fake, client):
+async def test_it_takes_documents(claude, sdk):
     plain = {"type": "document", "title": "a.txt", "source": {"type": "text", "media_type": "text/plain", "data": "a"}}
 
-    await client.messages.create(**{**ASK, **said(user(pdf(b"%PDF-1.7"), plain, text("What are they?")))})
+    await sdk.messages.create(**{**ASK, **said(user(pdf(b"%PDF-1.7"), plain, text("What are they?")))})
 
-    assert fake.refused == []
+    assert claude.refused == []
 
 
-async def test_a_file_that_was_never_uploaded_is_not_found(client):
+async def test_a_file_that_was_never_uploaded_is_not_found(sdk):
     file = {"type": "image", "source": {"type": "file", "file_id": "file_1"}}
 
     with pytest.raises(anthropic.NotFoundError):
-        await client.messages.create(**{**ASK, **said(user(file))})
+        await sdk.messages.create(**{**ASK, **said(user(file))})

@@ -1,28 +1,13 @@
 """The stand-in for Claude describes its models as the Models API does."""
 
-from collections.abc import AsyncIterator
-
 import anthropic
 import pytest
 
-from tests.fakes.claude.client import HAIKU, OLD_HAIKU, OLD_SONNET, OPUS, SONNET, client_of
-from tests.fakes.claude.server import ClaudeFake
+from tests.fakes.claude.client import HAIKU, OLD_HAIKU, OLD_SONNET, OPUS, SONNET
 
 
-@pytest.fixture
-async def fake() -> AsyncIterator[ClaudeFake]:
-    async with ClaudeFake() as fake:
-        yield fake
-
-
-@pytest.fixture
-async def client(fake) -> AsyncIterator[anthropic.AsyncAnthropic]:
-    async with client_of(fake) as client:
-        yield client
-
-
-async def test_models_come_in_pages_with_their_limits(fake, client):
-    models = [model async for model in client.models.list(limit=2)]
+async def test_models_come_in_pages_with_their_limits(claude, sdk):
+    models = [model async for model in sdk.models.list(limit=2)]
 
     assert [(model.id, model.line, model.max_input_tokens, model.max_tokens) for model in models] == [
         (HAIKU, "haiku", 1_000_000, 128_000),
@@ -32,25 +17,25 @@ async def test_models_come_in_pages_with_their_limits(fake, client):
         (OLD_HAIKU, "haiku", 200_000, 64_000),
         ("claude-sonnet-4-5", "sonnet", 200_000, 64_000),
     ]
-    assert [received.path for received in fake.requests] == ["/v1/models"] * 3
+    assert [received.path for received in claude.requests] == ["/v1/models"] * 3
 
 
-async def test_models_can_be_paged_backwards(client):
-    page = await client.models.list(limit=2, before_id=OLD_SONNET)
+async def test_models_can_be_paged_backwards(sdk):
+    page = await sdk.models.list(limit=2, before_id=OLD_SONNET)
 
     assert ([model.id for model in page.data], page.has_more) == ([SONNET, OPUS], True)
 
 
-async def test_retired_models_are_listed_only_if_asked_for(client):
-    models = [model async for model in client.models.list(lifecycle=["retired"])]
+async def test_retired_models_are_listed_only_if_asked_for(sdk):
+    models = [model async for model in sdk.models.list(lifecycle=["retired"])]
 
     assert [(model.id, model.lifecycle) for model in models] == [("claude-3-7-sonnet-20250219", "retired")]
 
 
 @pytest.mark.parametrize("asked", [{"limit": 0}, {"limit": 1001}, {"after_id": "claude-9"}])
-async def test_a_page_of_models_out_of_range_is_refused(client, asked):
+async def test_a_page_of_models_out_of_range_is_refused(sdk, asked):
     with pytest.raises(anthropic.BadRequestError):
-        await client.models.list(**asked)
+        await sdk.models.list(**asked)
 
 
 @pytest.mark.parametrize(
@@ -62,8 +47,8 @@ async def test_a_page_of_models_out_of_range_is_refused(client, asked):
         ("claude-haiku-4-5-20251001", {"enabled"}, set()),
     ],
 )
-async def test_a_model_tells_what_it_can(client, model, thinking, efforts):
-    capabilities = (await client.models.retrieve(model)).capabilities
+async def test_a_model_tells_what_it_can(sdk, model, thinking, efforts):
+    capabilities = (await sdk.models.retrieve(model)).capabilities
 
     effort = capabilities.effort.to_dict()
     assert {kind for kind, said in capabilities.thinking.types.to_dict().items() if said["supported"]} == thinking
@@ -72,6 +57,6 @@ async def test_a_model_tells_what_it_can(client, model, thinking, efforts):
     assert capabilities.image_input.supported
 
 
-async def test_an_unknown_model_is_not_found(client):
+async def test_an_unknown_model_is_not_found(sdk):
     with pytest.raises(anthropic.NotFoundError):
-        await client.models.retrieve("claude-sonnet-9")
+        await sdk.models.retrieve("claude-sonnet-9")

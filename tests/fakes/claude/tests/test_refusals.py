@@ -1,13 +1,10 @@
 """The stand-in for Claude refuses the shapes and the turns that the Messages API refuses, in its words."""
 
-from collections.abc import AsyncIterator
-
 import anthropic
 import httpx2
 import pytest
 
-from tests.fakes.claude.client import ASK, OLD_HAIKU, OLD_SONNET, assistant, base64_block, client_of, said, text, user
-from tests.fakes.claude.server import ClaudeFake
+from tests.fakes.claude.client import ASK, OLD_HAIKU, OLD_SONNET, assistant, base64_block, said, text, user
 
 CALL = {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {}}
 RESULT = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "seen"}
@@ -139,40 +136,28 @@ TURNS = {
 REFUSALS = {**SHAPES, **TURNS}
 
 
-@pytest.fixture
-async def fake() -> AsyncIterator[ClaudeFake]:
-    async with ClaudeFake() as fake:
-        yield fake
-
-
-@pytest.fixture
-async def client(fake) -> AsyncIterator[anthropic.AsyncAnthropic]:
-    async with client_of(fake) as client:
-        yield client
-
-
 @pytest.mark.parametrize(("asked", "words"), REFUSALS.values(), ids=REFUSALS)
-async def test_it_refuses(fake, client, asked, words):
+async def test_it_refuses(claude, sdk, asked, words):
     with pytest.raises(anthropic.BadRequestError) as caught:
-        await client.messages.create(**{**ASK, **asked})
+        await sdk.messages.create(**{**ASK, **asked})
 
     error = {"type": "invalid_request_error", "message": words, "details": None}
     assert caught.value.body == {"type": "error", "error": error, "request_id": caught.value.request_id}
-    assert [refused.message for refused in fake.refused] == [words]
-    assert fake.billed == []
+    assert [refused.message for refused in claude.refused] == [words]
+    assert claude.billed == []
 
 
 @pytest.mark.parametrize("missing", ["model", "messages", "max_tokens"])
-async def test_it_refuses_a_request_without(client, missing):
+async def test_it_refuses_a_request_without(sdk, missing):
     body = {name: value for name, value in ASK.items() if name != missing}
 
     with pytest.raises(anthropic.BadRequestError, match=f"{missing}: Field required"):
-        await client.post("/v1/messages", body=body, cast_to=object)
+        await sdk.post("/v1/messages", body=body, cast_to=object)
 
 
-async def test_it_counts_the_tokens_of_nothing_that_it_refuses(client):
+async def test_it_counts_the_tokens_of_nothing_that_it_refuses(sdk):
     with pytest.raises(anthropic.BadRequestError, match="max_tokens: Extra inputs are not permitted"):
-        await client.messages.count_tokens(model=ASK["model"], messages=ASK["messages"], extra_body={"max_tokens": 1})
+        await sdk.messages.count_tokens(model=ASK["model"], messages=ASK["messages"], extra_body={"max_tokens": 1})
 
 
 BODIES = {
@@ -185,38 +170,38 @@ BODIES = {
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
-async def test_it_refuses_a_body_of(fake, body):
-    headers = {"authorization": f"Bearer {fake.key}", "anthropic-version": "2026-10-21"}
+async def test_it_refuses_a_body_of(claude, body):
+    headers = {"authorization": f"Bearer {claude.key}", "anthropic-version": "2026-10-21"}
 
-    async with httpx2.AsyncClient(base_url=fake.url, headers=headers) as http:
+    async with httpx2.AsyncClient(base_url=claude.url, headers=headers) as http:
         response = await http.post("/v1/messages", content=body)
 
     assert (response.status_code, response.json()["error"]["type"]) == (400, "invalid_request_error")
-    assert [received.body for received in fake.requests] == [{}]
+    assert [received.body for received in claude.requests] == [{}]
 
 
-async def test_it_refuses_another_key(fake):
-    async with anthropic.AsyncAnthropic(api_key="sk-ant-wrong", base_url=fake.url) as client:
+async def test_it_refuses_another_key(claude):
+    async with anthropic.AsyncAnthropic(api_key="sk-ant-wrong", base_url=claude.url) as sdk:
         with pytest.raises(anthropic.AuthenticationError, match="Invalid API key"):
-            await client.messages.create(**ASK)
+            await sdk.messages.create(**ASK)
 
 
-async def test_it_takes_the_key_in_its_old_header(fake):
-    headers = {"x-api-key": fake.key, "authorization": anthropic.omit}
+async def test_it_takes_the_key_in_its_old_header(claude):
+    headers = {"x-api-key": claude.key, "authorization": anthropic.omit}
 
-    async with anthropic.AsyncAnthropic(api_key="-", base_url=fake.url, default_headers=headers) as client:
-        await client.messages.create(**ASK)
+    async with anthropic.AsyncAnthropic(api_key="-", base_url=claude.url, default_headers=headers) as sdk:
+        await sdk.messages.create(**ASK)
 
-    assert fake.refused == []
+    assert claude.refused == []
 
 
-async def test_it_refuses_a_body_over_32_megabytes(client):
+async def test_it_refuses_a_body_over_32_megabytes(sdk):
     with pytest.raises(anthropic.ContentTooLargeError) as caught:
-        await client.messages.create(**{**ASK, **said(user("x" * 33_554_432))})
+        await sdk.messages.create(**{**ASK, **said(user("x" * 33_554_432))})
 
     assert caught.value.type == "request_too_large"
 
 
-async def test_there_is_nothing_elsewhere(client):
+async def test_there_is_nothing_elsewhere(sdk):
     with pytest.raises(anthropic.NotFoundError):
-        await client.post("/v1/complete", body={}, cast_to=object)
+        await sdk.post("/v1/complete", body={}, cast_to=object)

@@ -31,26 +31,20 @@ SUMMARIZED = {"type": "adaptive", "display": "summarized"}
 
 
 @pytest.fixture
-async def fake() -> AsyncIterator[ClaudeFake]:
-    async with ClaudeFake(clock=lambda: NOW) as fake:
-        yield fake
+async def claude() -> AsyncIterator[ClaudeFake]:
+    async with ClaudeFake(clock=lambda: NOW) as claude:
+        yield claude
 
 
-@pytest.fixture
-async def client(fake) -> AsyncIterator[anthropic.AsyncAnthropic]:
-    async with client_of(fake) as client:
-        yield client
-
-
-async def final(client, **asked) -> anthropic.types.Message:
-    async with client.messages.stream(**{**ASK, **asked}) as stream:
+async def final(sdk, **asked) -> anthropic.types.Message:
+    async with sdk.messages.stream(**{**ASK, **asked}) as stream:
         return await stream.get_final_message()
 
 
-async def test_a_stream_is_the_events_of_the_api_in_their_order(fake, client):
-    fake.script(Answer(thinking="Hm.", text="Hello there", chunk=6))
+async def test_a_stream_is_the_events_of_the_api_in_their_order(claude, sdk):
+    claude.script(Answer(thinking="Hm.", text="Hello there", chunk=6))
 
-    events = await streamed(client, thinking=SUMMARIZED)
+    events = await streamed(sdk, thinking=SUMMARIZED)
 
     assert [(event.type, event.delta.type if event.type == "content_block_delta" else None) for event in events] == [
         ("message_start", None),
@@ -67,38 +61,38 @@ async def test_a_stream_is_the_events_of_the_api_in_their_order(fake, client):
     ]
 
 
-async def test_a_ping_follows_the_first_block(fake):
-    headers = {"authorization": f"Bearer {fake.key}", "anthropic-version": "2026-10-21"}
-    async with httpx2.AsyncClient(base_url=fake.url, headers=headers) as http:
+async def test_a_ping_follows_the_first_block(claude):
+    headers = {"authorization": f"Bearer {claude.key}", "anthropic-version": "2026-10-21"}
+    async with httpx2.AsyncClient(base_url=claude.url, headers=headers) as http:
         response = await http.post("/v1/messages", json={**ASK, "stream": True})
 
     assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert response.text.split("\n\n")[2] == 'event: ping\ndata: {"type": "ping"}'
 
 
-async def test_an_answer_streams_its_text_in_chunks(fake, client):
-    fake.script(Answer(text="Hello there", chunk=4))
+async def test_an_answer_streams_its_text_in_chunks(claude, sdk):
+    claude.script(Answer(text="Hello there", chunk=4))
 
-    async with client.messages.stream(**ASK) as stream:
+    async with sdk.messages.stream(**ASK) as stream:
         texts = [text async for text in stream.text_stream]
 
     assert texts == ["Hell", "o th", "ere"]
 
 
-async def test_an_answer_is_the_same_in_one_piece_and_in_a_stream(fake, client):
+async def test_an_answer_is_the_same_in_one_piece_and_in_a_stream(claude, sdk):
     answer = Answer(thinking="Hm.", text="Hello there", blocks=(CALL,), stop_reason="tool_use")
-    fake.script(answer, answer)
+    claude.script(answer, answer)
 
-    whole, parts = await client.messages.create(**ASK), await final(client)
+    whole, parts = await sdk.messages.create(**ASK), await final(sdk)
 
     one, other = (message.to_dict(mode="json", exclude_unset=False) for message in (whole, parts))
     assert {**one, "id": ""} == {**other, "id": ""}
 
 
-async def test_output_tokens_count_thinking_and_are_cumulative(fake, client):
-    fake.script(Answer(thinking="x" * 40, text="y" * 20))
+async def test_output_tokens_count_thinking_and_are_cumulative(claude, sdk):
+    claude.script(Answer(thinking="x" * 40, text="y" * 20))
 
-    begun, *_, ended, _ = await streamed(client)
+    begun, *_, ended, _ = await streamed(sdk)
 
     assert begun.message.usage.output_tokens == 1
     assert (ended.usage.output_tokens, ended.usage.output_tokens_details.thinking_tokens) == (15, 10)
@@ -115,22 +109,22 @@ THINKING = {
 
 
 @pytest.mark.parametrize(("asked", "shown"), THINKING.values(), ids=THINKING)
-async def test_thinking_shows_as_it_was_asked_for(fake, client, asked, shown):
-    fake.script(Answer(thinking="Hm.", text="Hello"))
+async def test_thinking_shows_as_it_was_asked_for(claude, sdk, asked, shown):
+    claude.script(Answer(thinking="Hm.", text="Hello"))
 
-    message = await final(client, **asked)
+    message = await final(sdk, **asked)
 
     assert [block.thinking for block in message.content if block.type == "thinking"] == [shown] * (shown is not None)
 
 
-async def test_thinking_can_be_sent_back_to_the_model_that_thought_it(fake, client):
-    fake.script(Answer(thinking="Hm.", text="Hello"))
-    first = await final(client)
+async def test_thinking_can_be_sent_back_to_the_model_that_thought_it(claude, sdk):
+    claude.script(Answer(thinking="Hm.", text="Hello"))
+    first = await final(sdk)
     again = said(user("Hi"), first.to_param(), user("Go on"))
 
-    await final(client, **again)
+    await final(sdk, **again)
     with pytest.raises(anthropic.BadRequestError, match="Invalid `signature` in `thinking` block"):
-        await final(client, **again, model=SONNET)
+        await final(sdk, **again, model=SONNET)
 
 
 ENDS = {
@@ -149,54 +143,54 @@ ENDS = {
 
 
 @pytest.mark.parametrize(("answer", "asked", "end"), ENDS.values(), ids=ENDS)
-async def test_an_answer_ends_for_a_reason(fake, client, answer, asked, end):
-    fake.script(answer)
+async def test_an_answer_ends_for_a_reason(claude, sdk, answer, asked, end):
+    claude.script(answer)
 
-    message = await final(client, **asked)
+    message = await final(sdk, **asked)
 
     words = "".join(block.text for block in message.content if block.type == "text")
     assert (words, message.stop_reason, message.stop_sequence) == end
 
 
 @pytest.mark.parametrize(("words", "bills"), [("", 0), ("I could", 1)], ids=["at once", "after some words"])
-async def test_a_refusal_says_why_and_costs_only_if_there_were_words(fake, client, words, bills):
-    fake.script(refusal(words, category="bio", explanation="No."))
+async def test_a_refusal_says_why_and_costs_only_if_there_were_words(claude, sdk, words, bills):
+    claude.script(refusal(words, category="bio", explanation="No."))
 
-    message = await final(client)
+    message = await final(sdk)
 
     details = {"type": "refusal", "category": "bio", "explanation": "No."}
     assert (message.stop_reason, message.stop_details.to_dict()) == ("refusal", details)
-    assert len(fake.billed) == bills
+    assert len(claude.billed) == bills
 
 
-async def test_every_request_is_recorded_with_its_body_and_time(fake, client):
-    await client.messages.create(**ASK)
+async def test_every_request_is_recorded_with_its_body_and_time(claude, sdk):
+    await sdk.messages.create(**ASK)
 
     headers = {
-        "authorization": f"Bearer {fake.key}",
+        "authorization": f"Bearer {claude.key}",
         "anthropic-version": "2026-10-21",
         "user-agent": f"AsyncAnthropic/Python {anthropic.__version__}",
         "x-stainless-retry-count": "0",
     }
-    assert fake.requests == [Received("POST", "/v1/messages", headers, ASK, NOW)]
+    assert claude.requests == [Received("POST", "/v1/messages", headers, ASK, NOW)]
 
 
-async def test_every_answer_has_an_id_of_its_own_and_is_billed_under_it(fake, client):
-    answers = [await client.messages.create(**ASK) for _ in range(2)]
+async def test_every_answer_has_an_id_of_its_own_and_is_billed_under_it(claude, sdk):
+    answers = [await sdk.messages.create(**ASK) for _ in range(2)]
 
-    assert [billed.request_id for billed in fake.billed] == [answer._request_id for answer in answers]
-    assert len({billed.request_id for billed in fake.billed} | {answer.id for answer in answers}) == 4
-    assert fake.billed[0] == Billed(answers[0]._request_id, HAIKU, Usage(2, output_tokens=4), "whole")
+    assert [billed.request_id for billed in claude.billed] == [answer._request_id for answer in answers]
+    assert len({billed.request_id for billed in claude.billed} | {answer.id for answer in answers}) == 4
+    assert claude.billed[0] == Billed(answers[0]._request_id, HAIKU, Usage(2, output_tokens=4), "whole")
 
 
-async def test_headers_tell_what_is_left_of_each_limit(client):
-    response = await client.messages.with_raw_response.create(**ASK)
+async def test_headers_tell_what_is_left_of_each_limit(sdk):
+    response = await sdk.messages.with_raw_response.create(**ASK)
 
     names = [f"anthropic-ratelimit-requests-{name}" for name in ("limit", "remaining", "reset")]
     assert [response.headers[name] for name in names] == ["1000", "999", "2027-01-15T08:01:00Z"]
 
 
-async def test_a_hook_is_told_of_each_request_before_and_of_each_event_as_it_goes(fake, client):
+async def test_a_hook_is_told_of_each_request_before_and_of_each_event_as_it_goes(claude, sdk):
     told = []
 
     async def on_request(index: int) -> None:
@@ -205,20 +199,20 @@ async def test_a_hook_is_told_of_each_request_before_and_of_each_event_as_it_goe
     async def on_event(index: int, event: int) -> None:
         told.append((index, event))
 
-    fake.on_request(on_request)
-    fake.on_event(on_event)
-    fake.script(Answer(text="Hello"))
-    await streamed(client)
+    claude.on_request(on_request)
+    claude.on_event(on_event)
+    claude.script(Answer(text="Hello"))
+    await streamed(sdk)
 
     assert told == [0, *[(0, event) for event in range(8)]]
 
 
-async def test_a_gate_holds_a_stream_where_it_stands(fake, client):
+async def test_a_gate_holds_a_stream_where_it_stands(claude, sdk):
     gate = Gate(after=5)
-    fake.script(Answer(text="Hello there", chunk=4, gate=gate))
+    claude.script(Answer(text="Hello there", chunk=4, gate=gate))
     seen = []
 
-    async with client.messages.stream(**ASK) as stream:
+    async with sdk.messages.stream(**ASK) as stream:
         async for word in stream.text_stream:
             seen.append(word)
             if len(seen) == 2:
@@ -228,34 +222,34 @@ async def test_a_gate_holds_a_stream_where_it_stands(fake, client):
     assert seen == ["Hell", "o th", "ere"]
 
 
-async def test_tokens_are_counted_as_they_are_billed(client):
+async def test_tokens_are_counted_as_they_are_billed(sdk):
     asked = {**said(user(text("x" * 9), text("y"))), "model": HAIKU, "system": "z" * 400}
 
-    counted = await client.messages.count_tokens(**asked)
-    billed = await client.messages.create(**asked, max_tokens=1)
+    counted = await sdk.messages.count_tokens(**asked)
+    billed = await sdk.messages.create(**asked, max_tokens=1)
 
     assert counted.input_tokens == billed.usage.input_tokens == 104
 
 
-async def test_it_comes_back_on_its_port(fake):
+async def test_it_comes_back_on_its_port(claude):
     async with ClaudeFake() as first:
         port = int(first.url.rpartition(":")[2])
-    async with ClaudeFake(port=port) as second, client_of(second) as client:
-        await client.messages.create(**ASK)
+    async with ClaudeFake(port=port) as second, client_of(second) as sdk:
+        await sdk.messages.create(**ASK)
 
     assert second.url == first.url
 
 
 async def test_it_stops_while_an_answer_is_under_way():
-    async with ClaudeFake() as fake:
-        fake.script(Answer(text="Hello", gate=(gate := Gate(after=3))))
-        client = client_of(fake)
-        asking = asyncio.create_task(streamed(client))
+    async with ClaudeFake() as claude:
+        claude.script(Answer(text="Hello", gate=(gate := Gate(after=3))))
+        sdk = client_of(claude)
+        asking = asyncio.create_task(streamed(sdk))
         await gate.reached.wait()
 
     with pytest.raises(httpx2.RemoteProtocolError):
         await asking
-    await client.close()
+    await sdk.close()
 
 
 async def test_it_serves_alone():
@@ -263,8 +257,8 @@ async def test_it_serves_alone():
     alone = await asyncio.create_subprocess_exec(*command, stdout=PIPE)
     url = (await alone.stdout.readline()).decode().strip()
 
-    async with anthropic.AsyncAnthropic(api_key="sk-ant-alone", base_url=url) as client:
-        message = await final(client)
+    async with anthropic.AsyncAnthropic(api_key="sk-ant-alone", base_url=url) as sdk:
+        message = await final(sdk)
     alone.kill()
     await alone.wait()
 

@@ -7,7 +7,7 @@ import discord
 import pytest
 from discord import app_commands
 
-from tests.fakes.discord.client import INTENTS, Noted, online, pointed
+from tests.fakes.discord.client import INTENTS, Noted, online
 from tests.fakes.discord.nouns import Permission, Upload
 from tests.fakes.discord.server import DiscordFake
 
@@ -86,22 +86,15 @@ class Commanded(Noted):
 
 
 @pytest.fixture
-async def fake() -> AsyncIterator[DiscordFake]:
-    async with DiscordFake() as served:
-        with pointed(served):
-            yield served
-
-
-@pytest.fixture
-async def bot(fake) -> AsyncIterator[Commanded]:
+async def bot(guild) -> AsyncIterator[Commanded]:
     client = Commanded()
-    async with online(client, fake.token):
+    async with online(client, guild.token):
         yield client
 
 
-async def test_a_deferred_answer_is_edited_and_followed_up(fake, bot):
-    asked = await fake.interact("ada", "general", "ask", {"question": "why?"})
-    await fake.until(lambda: asked.followups)
+async def test_a_deferred_answer_is_edited_and_followed_up(guild, bot):
+    asked = await guild.interact("ada", "general", "ask", {"question": "why?"})
+    await guild.until(lambda: asked.followups)
     first, second = [message async for message in bot.get_channel(81382).history(oldest_first=True)]
 
     assert (asked.answer, asked.followups, asked.thinking) == ("You asked: why?", ["More"], False)
@@ -111,8 +104,8 @@ async def test_a_deferred_answer_is_edited_and_followed_up(fake, bot):
     assert second.interaction_metadata.original_response_message_id == first.id
 
 
-async def test_a_deferred_answer_is_thinking_until_it_is_edited(fake, bot):
-    interaction = await held(fake, bot)
+async def test_a_deferred_answer_is_thinking_until_it_is_edited(guild, bot):
+    interaction = await held(guild, bot)
     told = await interaction.response.defer(thinking=True)
     thinking = await interaction.original_response()
     edited = await interaction.edit_original_response(content="because")
@@ -121,62 +114,62 @@ async def test_a_deferred_answer_is_thinking_until_it_is_edited(fake, bot):
     assert (thinking.flags.loading, edited.flags.loading, edited.id) == (True, False, thinking.id)
 
 
-async def test_a_followup_right_after_a_defer_is_the_first_answer(fake, bot):
-    asked = await fake.interact("ada", "general", "hasty")
-    await fake.until(lambda: asked.answer)
+async def test_a_followup_right_after_a_defer_is_the_first_answer(guild, bot):
+    asked = await guild.interact("ada", "general", "hasty")
+    await guild.until(lambda: asked.answer)
 
     assert (asked.answer, asked.followups) == ("It lands in the first answer", [])
 
 
-async def test_an_ephemeral_answer_is_seen_by_its_asker_alone(fake, bot):
-    asked = await fake.interact("ada", "general", "ask", {"question": "why?", "private": True})
-    await fake.until(lambda: asked.followups)
+async def test_an_ephemeral_answer_is_seen_by_its_asker_alone(guild, bot):
+    asked = await guild.interact("ada", "general", "ask", {"question": "why?", "private": True})
+    await guild.until(lambda: asked.followups)
     with pytest.raises(discord.NotFound) as refusal:
         await bot.get_channel(81382).fetch_message(int(asked.original))
 
     assert (asked.answer, asked.ephemeral) == ("You asked: why?", True)
-    assert ([shown.content for shown in fake.visible("general")], refusal.value.code) == (["More"], 10008)
+    assert ([shown.content for shown in guild.visible("general")], refusal.value.code) == (["More"], 10008)
 
 
-async def test_a_command_works_in_a_dm(fake, bot):
-    asked = await fake.interact("dee", "dm", "ask", {"question": "why?"})
-    await fake.until(lambda: asked.answer)
+async def test_a_command_works_in_a_dm(guild, bot):
+    asked = await guild.interact("dee", "dm", "ask", {"question": "why?"})
+    await guild.until(lambda: asked.answer)
 
-    assert fake.visible("@dee")[0].content == "You asked: why?"
+    assert guild.visible("@dee")[0].content == "You asked: why?"
 
 
-async def test_a_modal_is_shown_and_submitted(fake, bot):
-    shown = await fake.interact("ada", "general", "note")
-    await fake.until(lambda: shown.modal)
-    sent = await fake.submit_modal(shown, {"Words": "Hello", "Mood": "Glad"})
-    await fake.until(lambda: sent.answer)
+async def test_a_modal_is_shown_and_submitted(guild, bot):
+    shown = await guild.interact("ada", "general", "note")
+    await guild.until(lambda: shown.modal)
+    sent = await guild.submit_modal(shown, {"Words": "Hello", "Mood": "Glad"})
+    await guild.until(lambda: sent.answer)
 
     assert (shown.modal["title"], sent.answer) == ("A note", "Hello (Glad)")
 
 
-async def test_an_option_completes_itself(fake, bot):
-    typed = await fake.autocomplete("ada", "general", "model choose", ("name", "op"))
-    await fake.until(lambda: typed.choices is not None)
+async def test_an_option_completes_itself(guild, bot):
+    typed = await guild.autocomplete("ada", "general", "model choose", ("name", "op"))
+    await guild.until(lambda: typed.choices is not None)
 
     assert typed.choices == [{"name": "Opus", "value": "opus"}]
 
 
-async def test_a_button_changes_its_message(fake, bot):
-    shown = await fake.interact("ada", "general", "button")
-    await fake.until(lambda: shown.answer)
-    pressed = await fake.press("bob", shown.original, "Stop")
-    await fake.until(lambda: pressed.acknowledged)
+async def test_a_button_changes_its_message(guild, bot):
+    shown = await guild.interact("ada", "general", "button")
+    await guild.until(lambda: shown.answer)
+    pressed = await guild.press("bob", shown.original, "Stop")
+    await guild.until(lambda: pressed.acknowledged)
 
-    assert [message.content for message in fake.visible("general")] == ["Stopped"]
+    assert [message.content for message in guild.visible("general")] == ["Stopped"]
 
 
-async def test_people_channels_and_files_arrive_resolved(fake, bot):
+async def test_people_channels_and_files_arrive_resolved(guild, bot):
     given = {"who": "bob", "where": "dev", "what": Upload("a.txt", b"hello")}
-    asked = await fake.interact("ada", "general", "look", given)
-    await fake.until(lambda: asked.answer)
+    asked = await guild.interact("ada", "general", "look", given)
+    await guild.until(lambda: asked.answer)
 
     assert asked.answer == "bob dev hello"
-    assert [file.upload.content for file in fake.world.posts[asked.original].files] == [b"seen"]
+    assert [file.upload.content for file in guild.world.posts[asked.original].files] == [b"seen"]
 
 
 @pytest.mark.parametrize(
@@ -190,16 +183,16 @@ async def test_people_channels_and_files_arrive_resolved(fake, bot):
     ],
     ids=["not offered to everybody", "unknown", "without what is required", "an unknown option", "unknown subcommand"],
 )
-async def test_a_client_sends_no_command_it_does_not_offer(fake, bot, user, command, options):
+async def test_a_client_sends_no_command_it_does_not_offer(guild, bot, user, command, options):
     with pytest.raises(LookupError):
-        await fake.interact(user, "general", command, options)
+        await guild.interact(user, "general", command, options)
 
 
-async def held(fake: DiscordFake, bot: Commanded) -> discord.Interaction:
+async def held(guild: DiscordFake, bot: Commanded) -> discord.Interaction:
     """An interaction that nothing answers yet."""
     bot.tree.clear_commands(guild=None)
     bot.tree.error(_nothing)
-    await fake.interact("ada", "general", "ask", {"question": "why?"})
+    await guild.interact("ada", "general", "ask", {"question": "why?"})
     return await bot.happened("interaction")
 
 
@@ -207,17 +200,17 @@ async def _nothing(interaction: discord.Interaction, error: app_commands.AppComm
     pass
 
 
-async def test_an_answer_after_three_seconds_finds_nobody(fake, bot):
-    interaction = await held(fake, bot)
-    fake.clock.forward(4)
+async def test_an_answer_after_three_seconds_finds_nobody(guild, bot):
+    interaction = await held(guild, bot)
+    guild.clock.forward(4)
     with pytest.raises(discord.NotFound) as refusal:
         await interaction.response.defer()
 
     assert refusal.value.code == 10062
 
 
-async def test_a_second_first_answer_is_refused(fake, bot):
-    interaction = await held(fake, bot)
+async def test_a_second_first_answer_is_refused(guild, bot):
+    interaction = await held(guild, bot)
     await interaction.response.defer()
     interaction.response._response_type = None
     with pytest.raises(discord.HTTPException) as refusal:
@@ -226,33 +219,33 @@ async def test_a_second_first_answer_is_refused(fake, bot):
     assert refusal.value.code == 40060
 
 
-async def test_a_token_means_nothing_before_the_first_answer(fake, bot):
-    interaction = await held(fake, bot)
+async def test_a_token_means_nothing_before_the_first_answer(guild, bot):
+    interaction = await held(guild, bot)
     with pytest.raises(discord.NotFound) as refusal:
         await interaction.followup.send("too early")
 
     assert refusal.value.code == 10015
 
 
-async def test_a_token_ends_after_a_quarter_of_an_hour(fake, bot):
-    interaction = await held(fake, bot)
+async def test_a_token_ends_after_a_quarter_of_an_hour(guild, bot):
+    interaction = await held(guild, bot)
     await interaction.response.defer(thinking=True)
-    fake.clock.forward(901)
+    guild.clock.forward(901)
     with pytest.raises(discord.HTTPException) as refusal:
         await interaction.edit_original_response(content="late")
     message = bot.get_channel(81382).get_partial_message((await bot.happened("message")).id)
     await message.edit(content="by its id it can be edited still")
 
     assert (refusal.value.status, refusal.value.code) == (401, 50027)
-    assert [shown.content for shown in fake.visible("general")] == ["by its id it can be edited still"]
+    assert [shown.content for shown in guild.visible("general")] == ["by its id it can be edited still"]
 
 
-async def test_an_answer_needs_no_permission_to_post(fake, bot):
-    fake.permit("confab", "general", deny=Permission.VIEW_CHANNEL | Permission.SEND_MESSAGES)
-    asked = await fake.interact("ada", "general", "ask", {"question": "why?"})
-    await fake.until(lambda: asked.followups)
+async def test_an_answer_needs_no_permission_to_post(guild, bot):
+    guild.permit("confab", "general", deny=Permission.VIEW_CHANNEL | Permission.SEND_MESSAGES)
+    asked = await guild.interact("ada", "general", "ask", {"question": "why?"})
+    await guild.until(lambda: asked.followups)
 
-    assert (asked.answer, fake.refusals) == ("You asked: why?", [])
+    assert (asked.answer, guild.refusals) == ("You asked: why?", [])
 
 
 @pytest.mark.parametrize(
@@ -260,14 +253,14 @@ async def test_an_answer_needs_no_permission_to_post(fake, bot):
     [(["a", "a"], "1.name"), ([f"c{number}" for number in range(101)], "commands")],
     ids=["twice", "101"],
 )
-async def test_a_set_of_commands_has_its_own_rules(fake, bot, names, path):
+async def test_a_set_of_commands_has_its_own_rules(guild, bot, names, path):
     with pytest.raises(discord.HTTPException) as refusal:
         await bot.http.bulk_upsert_global_commands(4242, [{"name": name, "description": "x"} for name in names])
 
     assert (refusal.value.code, f"In {path}" in refusal.value.text) == (50035, True)
 
 
-async def test_commands_keep_their_ids_while_they_keep_their_names(fake, bot):
+async def test_commands_keep_their_ids_while_they_keep_their_names(guild, bot):
     before = {command.name: command.id for command in await bot.tree.fetch_commands()}
     bot.tree.remove_command("hasty")
     after = {command.name: command.id for command in await bot.tree.sync()}

@@ -50,7 +50,7 @@ async def bot(slack: SlackFake) -> AsyncIterator[Process]:
 
 @pytest.mark.parametrize(("phase", "answers"), [("before", 1), ("after", 2)])
 async def test_a_killed_bot_is_told_again(phase: str, answers: int) -> None:
-    async with SlackFake(ack_seconds=0.5) as slack:
+    async with SlackFake(ack_seconds=600) as slack:
         async with bot(slack) as first:
 
             async def kill(_: int, method: str, now: str) -> None:
@@ -62,6 +62,7 @@ async def test_a_killed_bot_is_told_again(phase: str, answers: int) -> None:
             slack.on_request(kill)
             ts = await slack.say("ada", "dev", "question")
             await slack.until(lambda: not slack.sockets.ready)
+            slack.outbox.expire()
         async with bot(slack):
             await slack.settled()
 

@@ -1,20 +1,19 @@
 """The fake Slack tells a Bolt app each event until it is acknowledged, over sockets and over HTTP."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from tests.fakes.slack.app import SECRET, connected, listening, served
+from tests.fakes.slack.app import SECRET, Heard, connected, listening, served
 from tests.fakes.slack.nouns import Delivery
 from tests.fakes.slack.server import SlackFake
 
 
-@pytest.fixture
-async def slack() -> AsyncIterator[SlackFake]:
-    async with SlackFake(ack_seconds=0.1) as fake:
-        yield fake
+async def ignored(slack: SlackFake, heard: Heard, left: int) -> None:
+    """Wait until the app was deaf to one more event, and let the time for its ack be over."""
+    await slack.until(lambda: heard.deaf == left)
+    slack.outbox.expire()
 
 
 async def test_what_is_not_acknowledged_is_told_again_under_its_id(slack: SlackFake) -> None:
@@ -23,6 +22,8 @@ async def test_what_is_not_acknowledged_is_told_again_under_its_id(slack: SlackF
     async with connected(slack, app):
         await slack.say("ada", "dev", "hello")
         (key,) = slack.unacked
+        for left in (1, 0):
+            await ignored(slack, heard, left)
         await slack.acked(key)
 
     assert slack.outbox.deliveries == [
@@ -40,6 +41,7 @@ async def test_what_is_acknowledged_is_told_once(slack: SlackFake) -> None:
         await slack.settled()
         heard.deaf = 1
         await slack.say("ada", "dev", "two")
+        await ignored(slack, heard, 0)
         await slack.settled()
 
     assert ([event["text"] for event in heard], heard.retries) == (["one", "two"], ["", "timeout"])
@@ -47,8 +49,8 @@ async def test_what_is_acknowledged_is_told_once(slack: SlackFake) -> None:
 
 async def test_a_socket_that_is_answered_lives_on(slack: SlackFake) -> None:
     app, _ = listening(slack)
-    async with connected(slack, app, ping_seconds=0.2):
-        await slack.until(lambda: slack.sockets.heartbeats >= 4)
+    async with connected(slack, app, ping_seconds=1):
+        await slack.until(lambda: slack.sockets.heartbeats >= 2)
 
     assert slack.sockets.connections == 1
 
@@ -59,7 +61,8 @@ async def test_after_three_retries_slack_gives_up(slack: SlackFake) -> None:
     async with connected(slack, app):
         await slack.say("ada", "dev", "hello")
         (key,) = slack.unacked
-        await slack.settled()
+        for left in (98, 97, 96, 95):
+            await ignored(slack, heard, left)
 
     assert ([each.attempt for each in slack.outbox.deliveries], slack.outbox.lost) == ([0, 1, 2, 3], [key])
 
@@ -106,12 +109,14 @@ async def test_a_disconnect_brings_the_app_back_on_a_new_socket(slack: SlackFake
 
 @pytest.mark.parametrize("how", ["cut", "silence"])
 async def test_an_app_whose_socket_dies_comes_back_and_misses_nothing(slack: SlackFake, how: str) -> None:
-    slack.outbox.retries = 99
     app, heard = listening(slack)
-    async with connected(slack, app, ping_seconds=0.2):
+    async with connected(slack, app, ping_seconds=0.4):
         getattr(slack.sockets, how)()
         await slack.say("ada", "dev", "hello")
         await slack.connected(2)
+        if how == "silence":
+            await slack.until(lambda: not any(link.silent for link in slack.sockets.links))
+            slack.outbox.expire()
         await slack.settled()
 
     assert [event["text"] for event in heard] == ["hello"]

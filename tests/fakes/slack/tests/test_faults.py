@@ -1,7 +1,7 @@
 """The fake Slack fails when and how it is told to."""
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
@@ -13,12 +13,6 @@ from tests.fakes.slack.nouns import Clock
 from tests.fakes.slack.server import SlackFake
 
 POST = "chat.postMessage"
-
-
-@pytest.fixture
-async def slack() -> AsyncIterator[SlackFake]:
-    async with SlackFake(Clock()) as fake:
-        yield fake
 
 
 async def test_a_limit_answers_429_until_its_time_is_over() -> None:
@@ -40,7 +34,7 @@ async def test_a_limit_answers_429_until_its_time_is_over() -> None:
 FAULTS = {
     "lost": (Fault(lost=True), aiohttp.ServerDisconnectedError, ["x"]),
     "dropped": (Fault(dropped=True), aiohttp.ServerDisconnectedError, []),
-    "hangs": (Fault(hangs=True), TimeoutError, []),
+    "hangs": (Fault(hangs=True), asyncio.CancelledError, []),
     "503": (Fault(503), SlackApiError, []),
     "429": (Fault(429, retry_after=1), SlackApiError, []),
     "an error": (Fault(error="internal_error"), SlackApiError, []),
@@ -49,15 +43,17 @@ FAULTS = {
 
 @pytest.mark.parametrize(("fault", "error", "texts"), FAULTS.values(), ids=FAULTS)
 async def test_a_scripted_fault_meets_one_call(
-    slack: SlackFake, fault: Fault, error: type[Exception], texts: list[str]
+    slack: SlackFake, sdk: AsyncWebClient, fault: Fault, error: type[BaseException], texts: list[str]
 ) -> None:
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=0.2)) as session:
-        client = AsyncWebClient(slack.token, base_url=slack.base_url, session=session, retry_handlers=[])
-        slack.fail_next(POST, fault)
-        with pytest.raises(error):
-            await client.chat_postMessage(channel="C0DEV", text="x")
-        assert [shown.text for shown in slack.visible("dev")] == texts
-        await client.chat_postMessage(channel="C0DEV", text="y")
+    slack.fail_next(POST, fault)
+    calling = asyncio.create_task(sdk.chat_postMessage(channel="C0DEV", text="x"))
+    if fault.hangs:
+        await slack.until(lambda: slack.called(POST))
+        calling.cancel()
+    with pytest.raises(error):
+        await calling
+    assert [shown.text for shown in slack.visible("dev")] == texts
+    await sdk.chat_postMessage(channel="C0DEV", text="y")
 
     assert [shown.text for shown in slack.visible("dev")] == [*texts, "y"]
 

@@ -1,7 +1,6 @@
 """The fake Slack refuses what Slack refuses, and takes what it takes."""
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -10,18 +9,6 @@ from slack_sdk.web.async_client import AsyncWebClient
 from tests.fakes.slack.app import EVENT, MODAL, markdown, refusal, section
 from tests.fakes.slack.nouns import Clock
 from tests.fakes.slack.server import SCOPES, SlackFake
-
-
-@pytest.fixture
-async def slack() -> AsyncIterator[SlackFake]:
-    async with SlackFake(Clock()) as fake:
-        yield fake
-
-
-@pytest.fixture
-def client(slack: SlackFake) -> AsyncWebClient:
-    return AsyncWebClient(slack.token, base_url=slack.base_url, retry_handlers=[])
-
 
 POST = "chat.postMessage"
 REFUSED = {
@@ -132,8 +119,8 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("method", "arguments", "error"), REFUSED.values(), ids=REFUSED)
-async def test_slack_refuses(client: AsyncWebClient, method: str, arguments: dict[str, Any], error: str) -> None:
-    assert (await refusal(client, method, arguments))["error"] == error
+async def test_slack_refuses(sdk: AsyncWebClient, method: str, arguments: dict[str, Any], error: str) -> None:
+    assert (await refusal(sdk, method, arguments))["error"] == error
 
 
 ONE_REACHES = {
@@ -149,10 +136,10 @@ ONE_REACHES = {
 
 @pytest.mark.parametrize("arguments", ONE_REACHES.values(), ids=ONE_REACHES)
 @pytest.mark.parametrize("body", ["json", "data"])
-async def test_slack_takes(client: AsyncWebClient, body: str, arguments: dict[str, Any]) -> None:
+async def test_slack_takes(sdk: AsyncWebClient, body: str, arguments: dict[str, Any]) -> None:
     packed = {name: value if isinstance(value, str) else json.dumps(value) for name, value in arguments.items()}
     sent: Any = {body: {"channel": "C0DEV", **(arguments if body == "json" else packed)}}
-    answer = (await client.api_call(POST, **sent)).data
+    answer = (await sdk.api_call(POST, **sent)).data
 
     assert (answer["ok"], "warning" in answer) == (True, False)
 
@@ -172,11 +159,11 @@ async def test_only_the_right_token_opens(slack: SlackFake, token: str, error: s
 
 
 @pytest.mark.parametrize("error", ["token_revoked", "account_inactive"])
-async def test_a_token_can_lose_its_rights(slack: SlackFake, client: AsyncWebClient, error: str) -> None:
-    await client.auth_test()
+async def test_a_token_can_lose_its_rights(slack: SlackFake, sdk: AsyncWebClient, error: str) -> None:
+    await sdk.auth_test()
     slack.refuse(slack.token, error)
 
-    assert (await refusal(client, "auth.test", {}))["error"] == error
+    assert (await refusal(sdk, "auth.test", {}))["error"] == error
 
 
 SCOPED = {

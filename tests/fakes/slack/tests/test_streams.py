@@ -1,6 +1,5 @@
 """The fake Slack's streamed messages run into the walls that Slack's do."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -14,31 +13,15 @@ TO_ADA = {"recipient_team_id": "T024", "recipient_user_id": "U0ADA"}
 EVENT = {"event_type": "answer", "event_payload": {"question": "1"}}
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def slack(clock: Clock) -> AsyncIterator[SlackFake]:
-    async with SlackFake(clock) as fake:
-        yield fake
-
-
-@pytest.fixture
-def client(slack: SlackFake) -> AsyncWebClient:
-    return AsyncWebClient(slack.token, base_url=slack.base_url, retry_handlers=[])
-
-
-async def refused(client: AsyncWebClient, method: str, **arguments: Any) -> str:
+async def refused(sdk: AsyncWebClient, method: str, **arguments: Any) -> str:
     with pytest.raises(SlackApiError) as caught:
-        await client.api_call(method, json=arguments)
+        await sdk.api_call(method, json=arguments)
     return caught.value.response["error"]
 
 
-async def test_the_sdks_stream_writes_one_message(slack: SlackFake, client: AsyncWebClient) -> None:
+async def test_the_sdks_stream_writes_one_message(slack: SlackFake, sdk: AsyncWebClient) -> None:
     root = await slack.say("ada", "D0ADA", "hello")
-    stream = await client.chat_stream(channel="D0ADA", thread_ts=root, buffer_size=1)
+    stream = await sdk.chat_stream(channel="D0ADA", thread_ts=root, buffer_size=1)
     await stream.append(markdown_text="Hel")
     await stream.append(markdown_text="lo, **Ada**")
     ended = await stream.stop(metadata=EVENT)
@@ -65,63 +48,63 @@ STARTS = {
 
 @pytest.mark.parametrize(("arguments", "error"), STARTS.values(), ids=STARTS)
 async def test_a_channel_takes_no_stream(
-    slack: SlackFake, client: AsyncWebClient, arguments: dict[str, Any], error: str
+    slack: SlackFake, sdk: AsyncWebClient, arguments: dict[str, Any], error: str
 ) -> None:
     root = await slack.say("ada", "dev", "hello")
     place = {"channel": "C0DEV", "thread_ts": root}
 
-    assert await refused(client, "chat.startStream", **place | arguments) == error
+    assert await refused(sdk, "chat.startStream", **place | arguments) == error
 
 
-async def test_a_stream_is_over_after_five_minutes(slack: SlackFake, client: AsyncWebClient, clock: Clock) -> None:
+async def test_a_stream_is_over_after_five_minutes(slack: SlackFake, sdk: AsyncWebClient, slack_clock: Clock) -> None:
     root = await slack.say("ada", "D0ADA", "hello")
-    started = await client.chat_startStream(channel="D0ADA", thread_ts=root, markdown_text="a")
+    started = await sdk.chat_startStream(channel="D0ADA", thread_ts=root, markdown_text="a")
     place = {"channel": "D0ADA", "ts": started["ts"]}
-    clock.advance(299)
-    await client.chat_appendStream(**place, markdown_text="b")
-    clock.advance(1)
+    slack_clock.advance(299)
+    await sdk.chat_appendStream(**place, markdown_text="b")
+    slack_clock.advance(1)
 
-    errors = [await refused(client, f"chat.{how}Stream", **place, markdown_text="c") for how in ("append", "stop")]
+    errors = [await refused(sdk, f"chat.{how}Stream", **place, markdown_text="c") for how in ("append", "stop")]
 
     assert errors == ["message_not_in_streaming_state"] * 2
-    await client.chat_update(**place, text="done")
+    await sdk.chat_update(**place, text="done")
     assert slack.thread("D0ADA", root)[1].text == "done"
 
 
-async def test_an_open_stream_takes_no_update(slack: SlackFake, client: AsyncWebClient) -> None:
+async def test_an_open_stream_takes_no_update(slack: SlackFake, sdk: AsyncWebClient) -> None:
     root = await slack.say("ada", "D0ADA", "hello")
-    started = await client.chat_startStream(channel="D0ADA", thread_ts=root)
+    started = await sdk.chat_startStream(channel="D0ADA", thread_ts=root)
 
-    assert await refused(client, "chat.update", channel="D0ADA", ts=started["ts"], text="x") == (
+    assert await refused(sdk, "chat.update", channel="D0ADA", ts=started["ts"], text="x") == (
         "streaming_state_conflict"
     )
 
 
-async def test_a_stream_holds_twelve_thousand_characters_together(slack: SlackFake, client: AsyncWebClient) -> None:
+async def test_a_stream_holds_twelve_thousand_characters_together(slack: SlackFake, sdk: AsyncWebClient) -> None:
     root = await slack.say("ada", "D0ADA", "hello")
-    started = await client.chat_startStream(channel="D0ADA", thread_ts=root, markdown_text="x" * 11_999)
+    started = await sdk.chat_startStream(channel="D0ADA", thread_ts=root, markdown_text="x" * 11_999)
     place = {"channel": "D0ADA", "ts": started["ts"]}
-    await client.chat_appendStream(**place, chunks=[{"type": "markdown_text", "text": "y"}])
+    await sdk.chat_appendStream(**place, chunks=[{"type": "markdown_text", "text": "y"}])
 
-    assert await refused(client, "chat.appendStream", **place, markdown_text="z") == "msg_too_long"
-    assert await refused(client, "chat.appendStream", **place) == "no_text"
+    assert await refused(sdk, "chat.appendStream", **place, markdown_text="z") == "msg_too_long"
+    assert await refused(sdk, "chat.appendStream", **place) == "no_text"
 
 
-async def test_in_a_channel_only_its_recipient_sees_a_stream_grow(slack: SlackFake, client: AsyncWebClient) -> None:
+async def test_in_a_channel_only_its_recipient_sees_a_stream_grow(slack: SlackFake, sdk: AsyncWebClient) -> None:
     root = await slack.say("ada", "dev", "hello")
-    started = await client.chat_startStream(channel="C0DEV", thread_ts=root, markdown_text="a", **TO_ADA)
+    started = await sdk.chat_startStream(channel="C0DEV", thread_ts=root, markdown_text="a", **TO_ADA)
     place = {"channel": "C0DEV", "ts": started["ts"]}
     seen = []
     for how in ("append", "stop"):
-        await client.api_call(f"chat.{how}Stream", json={**place, "markdown_text": "b"})
+        await sdk.api_call(f"chat.{how}Stream", json={**place, "markdown_text": "b"})
         seen.append([slack.visible("dev", who)[-1].text for who in ("ada", "bob")])
 
     assert seen == [["ab", "a"], ["abb", "abb"]]
 
 
-async def test_pressing_stop_ends_the_streams_of_the_thread(slack: SlackFake, client: AsyncWebClient) -> None:
+async def test_pressing_stop_ends_the_streams_of_the_thread(slack: SlackFake, sdk: AsyncWebClient) -> None:
     root = await slack.say("ada", "D0ADA", "hello")
-    started = await client.chat_startStream(channel="D0ADA", thread_ts=root, markdown_text="a")
+    started = await sdk.chat_startStream(channel="D0ADA", thread_ts=root, markdown_text="a")
     await slack.stop("ada", "D0ADA", root)
     told = [each.payload["event"] for each in slack.outbox.sent.values()]
 
@@ -136,4 +119,4 @@ async def test_pressing_stop_ends_the_streams_of_the_thread(slack: SlackFake, cl
         }
     ]
     place = {"channel": "D0ADA", "ts": started["ts"]}
-    assert await refused(client, "chat.stopStream", **place) == "message_not_in_streaming_state"
+    assert await refused(sdk, "chat.stopStream", **place) == "message_not_in_streaming_state"

@@ -21,7 +21,7 @@ from bots.ops.plugin import PlatformResources
 from core.domain.errors import SettingsError
 from core.store import open_store
 from core.telemetry import discard_event
-from tests.support.checking import chosen
+from tests.support.doctor import chosen
 
 ROOT = Path(__file__).parents[4]
 NAMES = re.compile("|".join(plugin.name for plugin in PLATFORMS), re.IGNORECASE)

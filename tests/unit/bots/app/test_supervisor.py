@@ -46,7 +46,7 @@ async def ingest(event):
 async def ran(platform: Failing) -> None:
     """Run it until it runs for good."""
     task = asyncio.create_task(platform.connection.run(ingest))
-    await asyncio.wait_for(platform.well.wait(), 5)
+    await asyncio.wait_for(platform.well.wait(), 30)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 

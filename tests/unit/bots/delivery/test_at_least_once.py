@@ -10,6 +10,7 @@ from core.domain.errors import StoreUnavailable
 from core.domain.events import Receipt
 from core.domain.messages import ThreadKey
 from tests.support.talk import asked, commanded
+from tests.support.waiting import let_others_run
 
 HEARD = Receipt(new=True, ours=True, question=True, key=ThreadKey("slack:T1", "C1", "1"))
 
@@ -35,7 +36,7 @@ class Ear:
         await asyncio.sleep(0)
 
     async def until(self, *heard: str) -> None:
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(30):
             while self.heard != list(heard):
                 await asyncio.sleep(0)
 
@@ -70,7 +71,7 @@ async def test_what_comes_again_meanwhile_is_told_again_only_once():
 
     assert [await telling.kept([asked("1")]), await telling.kept([asked("1")])] == [False, False]
     await ear.until(asked("1").id)
-    await asyncio.sleep(0.01)
+    await let_others_run()
 
     assert ear.heard == [asked("1").id]
 
@@ -79,7 +80,7 @@ async def test_a_command_that_was_said_to_have_failed_does_not_happen_later():
     ear = Ear(failures=1)
 
     assert await Redelivery(ear.ingest, ear.sleep).kept([commanded("persona show")]) is False
-    await asyncio.sleep(0.01)
+    await let_others_run()
 
     assert (ear.heard, ear.slept) == ([], [])
 
@@ -90,7 +91,7 @@ async def test_when_it_stops_nothing_is_told_any_more():
     await telling.kept([asked("1"), replace(asked("2"), id="e2")])
     await telling.stop()
     tries = len(ear.slept)
-    await asyncio.sleep(0.01)
+    await let_others_run()
 
     assert len(ear.slept) == tries
 

@@ -10,6 +10,7 @@ from core.domain.errors import StoreUnavailable
 from core.domain.events import Backfilled, Missed, MissedRange, Posted, Receipt
 from core.domain.messages import ThreadKey
 from tests.support.talk import asked, at, deleted, edited, perhaps, thread
+from tests.support.waiting import let_others_run
 
 ALL = Missed("g", "slack")
 ONE, TWO = MissedRange("slack:T1", at(0)), MissedRange("slack:T2", at(0))
@@ -46,7 +47,7 @@ class World:
         await asyncio.sleep(0)
 
     async def until(self, *happened):
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(30):
             while self.happened != list(happened):
                 await asyncio.sleep(0)
 
@@ -123,7 +124,7 @@ async def test_where_nothing_was_missed_nothing_is_looked_for():
     world = World()
     await catching(world).ingest(ALL)
     await catching(world).ingest(asked("1"))
-    await asyncio.sleep(0.01)
+    await let_others_run()
 
     assert world.happened == ["g", "event-1"]
 
@@ -189,6 +190,6 @@ async def test_when_it_stops_it_looks_no_further(world):
     await world.until("g", SETTLE, "look in slack:T1")
     await catcher.stop()
     world.finding.set()
-    await asyncio.sleep(0.01)
+    await let_others_run()
 
     assert world.happened == ["g", SETTLE, "look in slack:T1"]

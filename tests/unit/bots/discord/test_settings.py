@@ -5,7 +5,7 @@ import pytest
 from bots.discord.adapter import Discord
 from core.domain.errors import SettingsError
 from core.store import open_store
-from tests.support.checking import chosen
+from tests.support.doctor import chosen
 
 TOKEN = "MTIz.GabcDE.secret-part"
 SHARDS = "DISCORD_SHARD_IDS: needs DISCORD_SHARD_COUNT, and ids from 0 to one less than it."

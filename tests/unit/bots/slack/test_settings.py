@@ -4,7 +4,7 @@ import pytest
 
 from bots.slack.adapter import Slack
 from core.domain.errors import SettingsError
-from tests.support.checking import chosen
+from tests.support.doctor import chosen
 
 
 def open_slack(**given: str | int) -> Slack:

@@ -13,14 +13,14 @@ QUESTION = Question(ThreadKey("test:1", "c", "t"), "1", "U1", datetime(2026, 11,
 
 
 @pytest.fixture
-def kept():
+def recorded():
     return []
 
 
 @pytest.fixture
-def reply(kept):
+def reply(recorded):
     async def keep(page, at):
-        kept.append((page, at))
+        recorded.append((page, at))
 
     return Reply(QUESTION, keep, ["p1"])
 
@@ -59,12 +59,12 @@ async def test_an_empty_reply_ends_too(reply):
     assert [text async for text in reply.texts()] == [""]
 
 
-async def test_pages_are_written_down_once_known(reply, kept):
+async def test_pages_are_written_down_once_known(reply, recorded):
     at = QUESTION.at
     await reply.record_page("p2", at)
     await reply.record_page("p2")
 
-    assert (reply.pages, kept) == (["p1", "p2"], [("p2", at), ("p2", None)])
+    assert (reply.pages, recorded) == (["p1", "p2"], [("p2", at), ("p2", None)])
 
 
 async def test_the_pause_between_two_edits_ends_early_when_the_reply_is_whole(reply):

@@ -1,4 +1,4 @@
-"""`budget set`, `budget show` and `budget clear`."""
+"""`budget set`, `budget show` and `budget clear`: core.commands.budget."""
 
 import asyncio
 from dataclasses import replace

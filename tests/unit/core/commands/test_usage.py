@@ -1,4 +1,7 @@
-"""`usage`: who sees which part of what was asked, and how it comes."""
+"""`usage`: who sees which part of what was asked, and how it comes.
+
+Tests core.commands.usage.
+"""
 
 import csv
 import io

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.rendering.break_points import BreakKind, Line, Worth, inside, worths
+from core.rendering.break_points import BreakKind, BreakRank, Line, find_break_inside, rank_breaks
 from core.rendering.fences import Fence
 from core.rendering.tables import Table
 
@@ -20,44 +20,49 @@ TABLE = Table("| a |", "|---|")
 @pytest.mark.parametrize(
     ("above", "below", "worth"),
     [
-        pytest.param([line("text")], line("more"), Worth.LINE, id="between lines"),
-        pytest.param([line("text"), line("")], line("more"), Worth.BLOCK, id="between blocks"),
-        pytest.param([line("text")], line("## Head"), Worth.BLOCK, id="before a heading"),
-        pytest.param([line("## Head"), line("")], line("text"), Worth.GLUED, id="after a heading"),
+        pytest.param([line("text")], line("more"), BreakRank.LINE, id="between lines"),
+        pytest.param([line("text"), line("")], line("more"), BreakRank.BLOCK, id="between blocks"),
+        pytest.param([line("text")], line("## Head"), BreakRank.BLOCK, id="before a heading"),
+        pytest.param([line("## Head"), line("")], line("text"), BreakRank.GLUED, id="after a heading"),
         pytest.param(
-            [line("```", BreakKind.OPENING)], line("x", BreakKind.CODE, FENCE), Worth.GLUED, id="after an opening"
+            [line("```", BreakKind.OPENING)], line("x", BreakKind.CODE, FENCE), BreakRank.GLUED, id="after an opening"
         ),
         pytest.param(
             [line("x", BreakKind.CODE, FENCE)],
             line("```", BreakKind.CLOSING, FENCE),
-            Worth.GLUED,
+            BreakRank.GLUED,
             id="before a closing",
         ),
-        pytest.param([line("x", BreakKind.CODE, FENCE)], line("# y", BreakKind.CODE, FENCE), Worth.LINE, id="in code"),
+        pytest.param(
+            [line("x", BreakKind.CODE, FENCE)], line("# y", BreakKind.CODE, FENCE), BreakRank.LINE, id="in code"
+        ),
         pytest.param(
             [line("x", BreakKind.CODE, FENCE), line("", BreakKind.CODE, FENCE)],
             line("y", BreakKind.CODE, FENCE),
-            Worth.GAP,
+            BreakRank.GAP,
             id="in code with a gap",
         ),
-        pytest.param([line("| a |")], line("|-"), Worth.GLUED, id="before what may be a rule"),
-        pytest.param([line("| a |", BreakKind.ROW)], line("|---|", BreakKind.ROW), Worth.GLUED, id="before a rule"),
+        pytest.param([line("| a |")], line("|-"), BreakRank.GLUED, id="before what may be a rule"),
+        pytest.param([line("| a |", BreakKind.ROW)], line("|---|", BreakKind.ROW), BreakRank.GLUED, id="before a rule"),
         pytest.param(
-            [line("|---|", BreakKind.ROW)], line("| 1 |", BreakKind.ROW, TABLE), Worth.GLUED, id="after a rule"
+            [line("|---|", BreakKind.ROW)], line("| 1 |", BreakKind.ROW, TABLE), BreakRank.GLUED, id="after a rule"
         ),
         pytest.param(
-            [line("| 1 |", BreakKind.ROW, TABLE)], line("| 2 |", BreakKind.ROW, TABLE), Worth.LINE, id="between rows"
+            [line("| 1 |", BreakKind.ROW, TABLE)],
+            line("| 2 |", BreakKind.ROW, TABLE),
+            BreakRank.LINE,
+            id="between rows",
         ),
     ],
 )
 def test_lines_differ_in_how_good_it_is_to_cut_before_them(above, below, worth):
     lines = [*above, below]
 
-    assert worths(lines)[-1] == (worth, len(lines) - 1)
+    assert rank_breaks(lines)[-1] == (worth, len(lines) - 1)
 
 
 def test_nothing_is_cut_before_a_blank_line():
-    assert [index for _, index in worths([line("a"), line(""), line("b")])] == [2]
+    assert [index for _, index in rank_breaks([line("a"), line(""), line("b")])] == [2]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +84,7 @@ def test_nothing_is_cut_before_a_blank_line():
     ],
 )
 def test_a_line_is_cut_where_nothing_is_torn(seen, kept):
-    at = inside(seen + "unseen. ", 0, 0, len(seen) - 1, movable=False)
+    at = find_break_inside(seen + "unseen. ", 0, 0, len(seen) - 1, movable=False)
 
     assert seen[:at] == kept
 
@@ -87,8 +92,8 @@ def test_a_line_is_cut_where_nothing_is_torn(seen, kept):
 def test_a_line_that_would_be_torn_goes_to_the_next_page_if_it_can():
     url = "http://example.org/a/b/c"
 
-    assert inside(url, 0, 10, 20, movable=True) == 0
-    assert inside(url, 0, 10, 20, movable=False) == 20
+    assert find_break_inside(url, 0, 10, 20, movable=True) == 0
+    assert find_break_inside(url, 0, 10, 20, movable=False) == 20
 
 
 @given(
@@ -99,4 +104,6 @@ def test_a_line_that_would_be_torn_goes_to_the_next_page_if_it_can():
 def test_what_is_not_seen_decides_nothing(seen, rest, roomy):
     full = len(seen) - 1
 
-    assert inside(seen + rest, 0, roomy, full, movable=False) == inside(seen, 0, roomy, full, movable=False)
+    assert find_break_inside(seen + rest, 0, roomy, full, movable=False) == find_break_inside(
+        seen, 0, roomy, full, movable=False
+    )

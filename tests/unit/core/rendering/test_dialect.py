@@ -12,11 +12,11 @@ def test_what_is_drawn_is_written_as_prose_outside_its_fences_and_as_code_inside
         table=lambda rows: "\n".join(["top", "```", *map(" ".join, rows), "```", "end"]),
     )
 
-    assert dialect.drawn(["| a | b |", "| c | d |"]) == "TOP\n```\nA B\nC D\n```\nEND"
+    assert dialect.draw_table(["| a | b |", "| c | d |"]) == "TOP\n```\nA B\nC D\n```\nEND"
 
 
 def test_a_platform_that_shows_tables_gets_them_as_they_are():
-    assert Dialect(99, prose=escaped).drawn(["| a |", "|---|", "| < |"]) == "| a |\n|---|\n| &lt; |"
+    assert Dialect(99, prose=escaped).draw_table(["| a |", "|---|", "| < |"]) == "| a |\n|---|\n| &lt; |"
 
 
 def test_a_character_costs_the_most_that_it_may_take():

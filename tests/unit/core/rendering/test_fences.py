@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.rendering.fences import Fence, marks, opened
+from core.rendering.fences import Fence, find_marks, parse_opening
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from core.rendering.fences import Fence, marks, opened
     ],
 )
 def test_a_line_opens_a_fence(line, fence):
-    assert opened(line) == fence
+    assert parse_opening(line) == fence
 
 
 @pytest.mark.parametrize(
@@ -51,4 +51,4 @@ def test_a_line_being_written_may_come_to_close_a_fence(line, may):
 
 
 def test_marks_are_found_where_a_fence_may_begin():
-    assert [marks(line) for line in ("- ``x", "~", "a ``", "`~~")] == [(2, 4), (0, 1), (0, 0), (0, 1)]
+    assert [find_marks(line) for line in ("- ``x", "~", "a ``", "`~~")] == [(2, 4), (0, 1), (0, 0), (0, 1)]

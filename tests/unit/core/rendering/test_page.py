@@ -1,4 +1,7 @@
-"""What holds for each page of any text, while it grows."""
+"""What holds for each page of any text, while it grows.
+
+Tests core.rendering.page.
+"""
 
 import re
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wcwidth import wcswidth
 
-from core.rendering.tables import SCREEN, Table, begun, cells, draw_table
+from core.rendering.tables import SCREEN, Table, draw_table, parse_table_head, split_cells
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from core.rendering.tables import SCREEN, Table, begun, cells, draw_table
     ],
 )
 def test_a_line_has_cells(line, expected):
-    assert cells(line) == expected
+    assert split_cells(line) == expected
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_a_line_has_cells(line, expected):
     ],
 )
 def test_a_header_and_its_rule_begin_a_table(header, rule, found):
-    assert begun(header, rule) == (Table(header, rule) if found else None)
+    assert parse_table_head(header, rule) == (Table(header, rule) if found else None)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_row_is_whole_at_the_pipe_that_closes_its_last_column(line, row):
 
 
 def table(text: str) -> list[list[str]]:
-    return [cells(line) for line in text.strip().splitlines()]
+    return [split_cells(line) for line in text.strip().splitlines()]
 
 
 def test_columns_are_aligned_as_their_rule_says():

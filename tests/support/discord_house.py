@@ -15,6 +15,7 @@ from tests.fakes.discord.client import pointed
 from tests.fakes.discord.interactions import Interaction
 from tests.fakes.discord.server import DiscordFake
 from tests.support.house import at_once, house
+from tests.support.waiting import PATIENCE, until
 
 MODEL = "claude-haiku-5-5"
 
@@ -78,16 +79,9 @@ def told(claude: ClaudeFake) -> list[list[tuple[str, str]]]:
     return [[(turn["role"], turn["content"][0]["text"]) for turn in body["messages"]] for body in asked]
 
 
-async def until(true: Callable[[], object], seconds: float = 5.0) -> None:
-    """Wait until `true` is."""
-    async with asyncio.timeout(seconds):
-        while not true():
-            await asyncio.sleep(0.002)
-
-
 async def idle(running: Running) -> None:
     """Wait until every question is answered."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await running.assistant.worker.idle()
 
 

@@ -4,7 +4,7 @@ import asyncio
 import os
 import re
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,7 @@ from tests.fakes.claude.server import ClaudeFake
 from tests.fakes.discord.server import DiscordFake
 from tests.fakes.slack.nouns import BOT
 from tests.fakes.slack.server import SlackFake
+from tests.support.waiting import until
 from tests.support.wire import HOST, Wire, free_port
 
 ROOT = Path(__file__).parents[2]
@@ -110,13 +111,6 @@ class World:
 def whole(name: str) -> str:
     """The answer to the question of this name."""
     return f"Answer to {name}: {'some words, ' * 12}and the end of {name}."
-
-
-async def until(true: Callable[[], object], seconds: float = 40.0) -> None:
-    """Wait until `true` is."""
-    async with asyncio.timeout(seconds):
-        while not true():
-            await asyncio.sleep(0.02)
 
 
 @asynccontextmanager

@@ -2,14 +2,16 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import aiohttp
 import pytest
 
-from bots.delivery.fencing import fenced
+from bots.delivery.fencing import add_fence
 from core.domain.errors import LeaseLost
 from core.worker.lease import ProcessLease, QuestionLease, current_lease
-from tests.unit.core.worker.test_lease import LEASE
+
+LEASE = timedelta(seconds=5)
 
 
 @asynccontextmanager
@@ -34,7 +36,7 @@ async def server():
 async def ask(url: str, lease: QuestionLease | None) -> int:
     current_lease.set(lease)
     async with (
-        aiohttp.ClientSession(trace_configs=[fenced(aiohttp.TraceConfig())]) as session,
+        aiohttp.ClientSession(trace_configs=[add_fence(aiohttp.TraceConfig())]) as session,
         session.post(url, json={"page": 1}) as answer,
     ):
         return answer.status

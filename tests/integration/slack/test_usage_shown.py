@@ -1,24 +1,11 @@
-"""`usage` and `budget` where people talk: given in Slack and in Discord, read by those who give it and by others."""
-
-from datetime import UTC, datetime
+"""`usage` and `budget` given in Slack, read by those who give them and by others."""
 
 import pytest
 
-from core.billing.usage import Scope
 from core.domain.errors import CannotShow
 from tests.fakes.slack.faults import Fault
-from tests.support.guild import answered, settled
-from tests.support.slack_house import at_home
-
-pytest_plugins = ("tests.support.guild_fixtures",)
 
 PNG = b"\x89PNG\r\n\x1a\n"
-
-
-@pytest.fixture(params=["socket", "http"])
-async def home(request):
-    async with at_home(http=request.param == "http") as house:
-        yield house
 
 
 @pytest.fixture
@@ -94,57 +81,3 @@ async def test_who_cannot_be_told_in_slack_is_gone(home, method, error):
 
     with pytest.raises(CannotShow, match="a direct message to U0ADA was not sent"):
         await home.platform.tell("slack:T0ACME", "U0ADA", "hello")
-
-
-async def test_usage_on_discord_is_a_table_with_a_picture(fake, running):
-    await fake.say("bob", "general", f"<@{fake.me}> hi")
-    await settled(fake, running)
-
-    shown = await answered(running, await fake.interact("ada", "general", "usage"))
-
-    assert "This channel, this month" in shown
-    (file,) = fake.world.files.values()
-    assert (file.upload.name, file.upload.content[:8], file.ephemeral) == ("usage.png", PNG, False)
-    assert file.upload.description.startswith("Bars: Bob $0.0")
-
-
-async def test_what_is_not_the_channels_only_its_giver_sees_on_discord(fake, running):
-    await fake.say("zoe", "general", f"<@{fake.me}> hi")
-    await settled(fake, running)
-
-    before = len(fake.visible("general"))
-    for of in ("me", "workspace"):
-        shown = await answered(running, await fake.interact("zoe", "general", "usage", {"of": of}))
-        assert "this month" in shown
-
-    assert len(fake.visible("general")) == before
-    assert [file.ephemeral for file in fake.world.files.values()] == [True, True]
-
-
-async def test_a_budget_given_on_discord_holds_for_whom_it_mentions(fake, running, kept):
-    bob = fake.world.user("bob").id
-
-    said = await answered(
-        running, await fake.interact("zoe", "general", "budget set", {"amount": "5", "person": bob, "per": "week"})
-    )
-
-    (workspace,) = {event.key.workspace for event in running.heard if hasattr(event, "key")}
-    held = await kept.ledger.budgets(workspace, datetime.now(UTC))
-    assert "Bob may now spend $5.00 a week" in said
-    assert [(one.budget.scope, one.limit) for one in held.statuses] == [(Scope(workspace, person=bob), 5_000_000)]
-
-
-async def test_one_person_is_told_in_a_direct_message_of_discords(fake, running):
-    ada = fake.world.user("ada").id
-
-    await running.discord.tell("discord:8138", ada, "95 % is used.")
-
-    (direct,) = [one for one in fake.world.channels.values() if ada in one.recipients]
-    assert [post.content for post in fake.world.history(direct.id)] == ["-# 95 % is used."]
-
-
-async def test_who_takes_no_direct_messages_on_discord_is_gone(fake, running):
-    fake.refuse_dms("ada")
-
-    with pytest.raises(CannotShow, match="takes no direct messages from us .50007"):
-        await running.discord.tell("discord:8138", fake.world.user("ada").id, "95 % is used.")

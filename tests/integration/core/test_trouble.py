@@ -1,0 +1,169 @@
+"""Trouble with Claude, told where it was asked: calm sentences, retries, other models, every way to stop."""
+
+import asyncio
+import re
+
+import pytest
+
+from core.store import open_store
+from tests.fakes.board import Board
+from tests.fakes.claude.script import Answer, Break, Fault, refusal
+from tests.support.board_house import closed, command, messages, spent
+from tests.support.house import house
+
+MODEL = "claude-haiku-5-5"
+
+
+TROUBLE = r"[A-Z].*\. \(reference [0-9A-F]{6}\)"
+
+
+@pytest.mark.parametrize(
+    ("fault", "requests"),
+    [
+        (Fault(401, "authentication_error", "secret detail"), 1),
+        (Fault(429, "rate_limit_error", "secret detail", retry_after="3600"), 1),
+        (Answer(text="Half an", breaks=Break("reset", 4)), 4),
+    ],
+    ids=["a wrong key", "a wait too long", "a broken stream"],
+)
+async def test_trouble_is_told_in_a_calm_sentence(assistant, board, claude, store, caplog, fault, requests):
+    claude.script(*[fault] * 9)
+    await assistant.ingest(board.said("t1", "U1", "hello"))
+    await closed(store)
+
+    (shown,) = board.shown("t1")
+    assert re.fullmatch(TROUBLE, shown)
+    assert "secret detail" not in shown
+    reference = shown[-7:-1]
+    (line,) = [r.getMessage() for r in caplog.records if reference in r.getMessage()]
+    assert "request req_" in line or "broken off" in line
+    assert len(messages(claude)) == requests
+    assert sum(one.requests for one in await spent(store)) == requests
+
+
+async def test_trouble_is_not_read_back_as_words_of_claude(assistant, board, claude, store):
+    claude.script(Fault(401, "authentication_error"))
+    await assistant.ingest(board.said("t1", "U1", "hello"))
+    await closed(store)
+
+    await assistant.ingest(board.said("t1", "U1", "again"))
+    await closed(store)
+
+    assert messages(claude)[1] == [("user", "Ada: hello\nAda: again")]
+
+
+async def test_what_may_pass_is_tried_again_and_each_request_is_accounted_for(assistant, board, claude, store):
+    claude.script(Fault(529), Answer(text="Half an ans", breaks=Break("error", 4)), Answer(text="Whole."))
+    await assistant.ingest(board.said("t1", "U1", "hello"))
+    await board.until("t1", "Whole.")
+    await closed(store)
+
+    (line,) = await spent(store)
+    assert (line.requests, line.died) == (3, 1)
+
+
+async def test_another_model_answers_when_the_first_is_overloaded_or_gone(store, board, claude):
+    async with house(store, claude, board, fallbacks=["claude-nonsense", "claude-sonnet-5-5"]) as assistant:
+        claude.script(Fault(529), Fault(529))
+        await assistant.ingest(board.said("t1", "U1", "hello"))
+        await board.until("t1", "fine")
+
+    models = [one.body["model"] for one in claude.requests if one.path == "/v1/messages"]
+    assert models == [MODEL, MODEL, "claude-nonsense", "claude-sonnet-5-5"]
+
+
+async def test_a_model_that_does_not_exist_is_named(store, board, claude):
+    async with house(store, claude, board) as assistant:
+        await assistant.ingest(command("persona tune model=claude-nonsense"))
+        await closed(store)
+        await assistant.ingest(board.said("t2", "U1", "hello"))
+        await closed(store)
+
+    assert re.match(
+        r"There is no model `claude-nonsense` \(any more\)\. Choose another with `persona tune", board.shown("t2")[0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "shown"),
+    [
+        (
+            Answer(text="I could say", stop_reason="max_tokens"),
+            "I could say\n\n*(This answer reached its longest length. Say “go on” and it continues.)*",
+        ),
+        (
+            Answer(text="```py\nx = 1", stop_reason="max_tokens"),
+            "```py\nx = 1\n```\n\n*(This answer reached its longest length. Say “go on” and it continues.)*",
+        ),
+        (
+            Answer(text="", stop_reason="max_tokens"),
+            "Claude used up its tokens before it wrote anything. Raise them with `persona tune max_tokens=...`.",
+        ),
+        (
+            Answer(text="x", stop_reason="model_context_window_exceeded"),
+            "x\n\n*(This thread fills all that claude-haiku-5-5 can read. Start a new one.)*",
+        ),
+        (refusal("I could", category="bio"), "Claude declines to answer this (bio)."),
+        (refusal(category=None), "Claude declines to answer this."),
+        (Answer(text=""), "Claude had nothing to say to that."),
+    ],
+    ids=["cut", "cut in code", "cut in thought", "window", "refusal after words", "refusal", "nothing"],
+)
+async def test_every_way_to_stop_ends_in_plain_words(assistant, board, claude, answer, shown):
+    claude.script(answer)
+
+    await assistant.ingest(board.said("t1", "U1", "hello"))
+
+    await board.until("t1", shown)
+
+
+SEARCH = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "x"}}
+
+
+async def test_after_a_pause_claude_goes_on_in_the_same_answer(assistant, board, claude, store):
+    claude.script(Answer(text="First part, ", blocks=(SEARCH,), stop_reason="pause_turn"), Answer(text="second part."))
+
+    await assistant.ingest(board.said("t1", "U1", "hello"))
+    await board.until("t1", "First part, second part.")
+    await closed(store)
+
+    assert (await spent(store))[0].requests == 2
+
+
+async def test_capabilities_are_known_without_the_models_api(store, claude, board):
+    async with house(store, claude, board) as assistant:
+        await assistant.ingest(command("persona tune effort=low"))
+        await closed(store)
+    claude.script(*[Fault(500)] * 5, path=f"/v1/models/{MODEL}")
+
+    async with house(store, claude, board) as assistant:
+        await assistant.ingest(board.said("t2", "U1", "hello"))
+        await board.until("t2", "fine")
+
+    assert [one.body["output_config"] for one in claude.requests if one.path == "/v1/messages"] == [{"effort": "low"}]
+
+
+class Cancelling(Board):
+    """A board whose library, the first time, raises a cancellation that nobody asked for."""
+
+    async def surface(self, question):
+        surface = await super().surface(question)
+        if "cancelled" not in self.calls:
+            surface.show = self._cancelled
+        return surface
+
+    async def _cancelled(self, reply) -> None:
+        self.calls.append("cancelled")
+        raise asyncio.CancelledError
+
+
+async def test_an_answer_that_a_library_cancels_while_it_is_shown_is_shown_all_the_same(tmp_path, claude):
+    board = Cancelling()
+    store = await open_store(f"sqlite:///{tmp_path}/confab.db", clock=board.now)
+    async with house(store, claude, board) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "hello"))
+        await closed(store)
+    await store.shut()
+
+    assert "cancelled" in board.calls
+    assert board.shown("t1") == ["fine"]

@@ -1,0 +1,35 @@
+"""What a test says to a house on the board, and looks at in it."""
+
+import asyncio
+from datetime import timedelta
+
+from core.billing.usage import Scope
+from core.domain.events import Commanded
+from core.domain.messages import ThreadKey
+from tests.fakes.board import START
+from tests.fakes.claude.server import ClaudeFake
+from tests.support.waiting import PATIENCE
+
+
+def key(thread: str = "t1", channel: str = "c1") -> ThreadKey:
+    return ThreadKey("board:w1", channel, thread)
+
+
+def messages(claude: ClaudeFake) -> list[list[tuple[str, str]]]:
+    """What each request told Claude: role and text of every turn."""
+    asked = [one.body for one in claude.requests if one.path == "/v1/messages"]
+    return [[(m["role"], m["content"][0]["text"]) for m in body["messages"]] for body in asked]
+
+
+def command(line: str, person: str = "U1", channel: str = "c1", name: str = "k1", **fields) -> Commanded:
+    return Commanded(name, key("t1", channel), person, line, START, **fields)
+
+
+async def spent(store) -> list:
+    return await store.ledger.sum_usage(Scope("board:w1"), START - timedelta(days=9999), "model")
+
+
+async def closed(store) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while (await store.questions.count_open())[0]:
+            await asyncio.sleep(0.002)
