@@ -12,7 +12,6 @@ from core.domain.errors import CannotAnswer
 from core.domain.messages import Asks, Question, Rank
 from core.domain.personas import Persona
 from core.settings import Settings
-from core.store import open_store
 from core.store.protocols import Claim, Thread
 from tests.support.talk import KEY, at, message
 
@@ -32,13 +31,6 @@ class Members:
 
 
 MEMBERS = {"U1": Rank.MEMBER, "G1": Rank.GUEST}
-
-
-@pytest.fixture
-async def store(clock):
-    store = await open_store("sqlite://", clock=clock)
-    yield store
-    await store.shut()
 
 
 @pytest.fixture
