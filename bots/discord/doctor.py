@@ -106,7 +106,9 @@ def _list_missing(server: Json) -> list[str]:
 
 async def _check_commands(client: discord.Client) -> CheckResults:
     tree = CommandTree(client)
-    wanted = [_describe_command(command.to_dict(tree)) for command in slash.build(TABLE, _never, _never, _never)]
+    wanted = [
+        _describe_command(command.to_dict(tree)) for command in slash.build_commands(TABLE, _never, _never, _never)
+    ]
     try:
         known = [
             _describe_command(dict(one))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bots.discord.backfill import Search
+from bots.discord.backfill import BackfillSource
 from bots.discord.client import Rest
 from bots.discord.shielded_calls import Inflight
 from core.domain.events import Deleted, Edited, Missed, MissedRange, Posted
@@ -249,8 +249,8 @@ async def test_a_long_absence_is_read_whole_and_told_oldest_first(town, kept):
 
     async with confab(town.fake, town.claude, kept) as running:
         client = running.discord._connected
-        search = Search(Rest(lambda: client.http, Inflight(town.fake.api_url)), lambda: client, at_once)
-        found = await search.found(MissedRange("discord:8138", town.now() - timedelta(hours=1)))
+        search = BackfillSource(Rest(lambda: client.http, Inflight(town.fake.api_url)), lambda: client, at_once)
+        found = await search.fetch_missed(MissedRange("discord:8138", town.now() - timedelta(hours=1)))
 
     assert [event.id for event in found] == asked
 
@@ -266,7 +266,7 @@ async def test_a_server_that_comes_late_is_waited_for(town, kept):
         async def comes(seconds: float) -> None:
             client._connection._add_guild(house)
 
-        search = Search(Rest(lambda: client.http, Inflight(town.fake.api_url)), lambda: client, comes)
-        found = await search.found(MissedRange("discord:8138", town.now() - timedelta(hours=1)))
+        search = BackfillSource(Rest(lambda: client.http, Inflight(town.fake.api_url)), lambda: client, comes)
+        found = await search.fetch_missed(MissedRange("discord:8138", town.now() - timedelta(hours=1)))
 
     assert [event.id for event in found] == [asked]

@@ -50,7 +50,7 @@ async def assistant(kept, claude, platform, clock):
 
 @pytest.fixture
 def simcord_bot(platform, assistant):
-    return platform.client(assistant.ingest)
+    return platform.make_client(assistant.ingest)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """How answers are shown on Discord, whatever it refuses, loses or forbids on the way.
 
-Tests bots.discord.names, bots.discord.ranks, bots.discord.errors, bots.discord.client, bots.discord.surface.
+Tests bots.discord.address, bots.discord.directory, bots.discord.files, bots.discord.errors, bots.discord.client, bots.discord.surface.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bots.discord import formatting as look
+from bots.discord.directory import Directory
 from bots.discord.throttle import Pace
 from core.domain.errors import CannotAnswer, CannotShow
 from core.domain.messages import Attachment, Question, Rank, ThreadKey
@@ -61,7 +62,7 @@ async def test_a_trouble_that_passes_neither_loses_nor_doubles_a_page(fake, clau
     await ask(fake)
     await settled(fake, running)
 
-    assert ours(fake) == look.shown(text)
+    assert ours(fake) == look.render_pages(text)
     assert len(ours(fake)) == 2
 
 
@@ -148,7 +149,7 @@ async def test_an_archived_thread_is_opened_by_an_answer(fake, claude, running):
     gate.opened.set()
     await settled(fake, running)
 
-    assert ours(fake, thread) == look.shown(text)
+    assert ours(fake, thread) == look.render_pages(text)
 
 
 async def test_a_token_that_is_revoked_mid_answer_is_logged(fake, claude, running, caplog):
@@ -171,7 +172,7 @@ async def test_a_page_that_discord_finds_too_long_is_cut_smaller(fake, claude, r
     await ask(fake)
     await settled(fake, running)
 
-    assert ours(fake) == look.shown(text, limit=look.PAGE - 200)
+    assert ours(fake) == look.render_pages(text, limit=look.PAGE - 200)
 
 
 async def test_a_page_that_somebody_deletes_mid_answer_is_posted_again(fake, claude, running):
@@ -184,7 +185,7 @@ async def test_a_page_that_somebody_deletes_mid_answer_is_posted_again(fake, cla
     gate.opened.set()
     await settled(fake, running)
 
-    assert ours(fake) == look.shown(text)
+    assert ours(fake) == look.render_pages(text)
 
 
 async def test_a_question_that_is_deleted_while_it_is_answered_leaves_no_reply_to_nothing(fake, claude, running):
@@ -271,7 +272,7 @@ async def test_a_process_that_dies_mid_answer_is_followed_by_one_that_ends_it(fa
     async with confab(fake, claude, kept, process="p2") as running:
         await settled(fake, running)
 
-        assert ours(fake) == look.shown(text, look.quoted("why?") if slash else "")
+        assert ours(fake) == look.render_pages(text, look.quote_question("why?") if slash else "")
         assert dying is not running
 
 
@@ -294,7 +295,7 @@ async def test_pages_that_were_never_written_down_are_found_again(fake, claude, 
     async with confab(fake, claude, kept, process="p2") as running:
         await settled(fake, running)
 
-    assert ours(fake) == look.shown(text)
+    assert ours(fake) == look.render_pages(text)
     assert {one.reference for one in fake.visible("general") if one.author == "confab"} == {asked}
 
 
@@ -342,6 +343,36 @@ async def test_a_threads_rank_is_its_channels(fake, running):
     await settled(fake, running)
 
     assert await (await surface(running, f'{{"at": "{thread}"}}')).rank("7002") is Rank.MANAGER
+
+
+async def test_the_server_is_asked_for_a_rank_once_a_minute_in_each_channel(fake, running):
+    await settled(fake, running)
+    seconds = [100.0]
+    directory = Directory(running.discord._rest, lambda: running.discord._connected, clock=lambda: seconds[-1])
+    asked = []
+    for now in (100.0, 159.0, 160.0):
+        seconds.append(now)
+        assert await directory.fetch_rank("8138", "81382", "7002") is Rank.MEMBER
+        asked.append(len([call for call in fake.calls if "/members/" in call.path]))
+
+    assert asked == [1, 1, 2]
+
+
+async def test_what_a_message_shows_of_its_author_is_believed_for_a_minute(fake, running):
+    await settled(fake, running)
+    seconds = [100.0]
+    directory = Directory(running.discord._rest, lambda: running.discord._connected, clock=lambda: seconds[-1])
+    author = {"id": "7002", "username": "bob", "global_name": "Bob", "discriminator": "0", "avatar": None}
+    member = {"roles": [], "joined_at": "2026-01-01T00:00:00+00:00", "deaf": False, "mute": False}
+    directory.note({"guild_id": "8138", "author": author, "member": member, "mentions": []})
+    asked = []
+    for now, channel in ((159.0, "81382"), (160.0, "81383")):
+        seconds.append(now)
+        assert await directory.fetch_rank("8138", channel, "7002") is Rank.MEMBER
+        asked.append(len([call for call in fake.calls if "/members/" in call.path]))
+
+    assert asked == [0, 1]
+    assert await directory.fetch_names("8138", {"7002"}) == {"7002": "Bob"}
 
 
 async def test_a_file_is_fetched_from_discord_only(fake, claude, running):
@@ -396,7 +427,7 @@ async def settled_events(fake, running) -> None:
 
 
 async def test_files_hang_on_the_last_page(fake, claude, running):
-    from bots.discord.parse import ChannelPlace, Us
+    from bots.discord.parse import BotIdentity, ChannelPlace
     from bots.discord.publisher import Publisher
     from bots.discord.targets import InChannel
     from core.answering.reply import Reply
@@ -405,7 +436,9 @@ async def test_files_hang_on_the_last_page(fake, claude, running):
     asked = await fake.say("ada", "general", "draw")
     await settled(fake, running)
     question = Question(ThreadKey("discord:8138", "81382", asked), asked, "7001", datetime.now(UTC))
-    outlet = InChannel(running.discord._rest, ChannelPlace("discord:8138", "81382", "81382"), Us(fake.me), asked, asked)
+    outlet = InChannel(
+        running.discord._rest, ChannelPlace("discord:8138", "81382", "81382"), BotIdentity(fake.me), asked, asked
+    )
     pages: list[str] = []
     for _ in range(2):
         reply = Reply(question, lambda page, at: asyncio.sleep(0), pages)
@@ -419,7 +452,7 @@ async def test_files_hang_on_the_last_page(fake, claude, running):
 
 
 async def test_typing_ends_with_the_first_text(fake, claude, running):
-    from bots.discord.parse import ChannelPlace, Us
+    from bots.discord.parse import BotIdentity, ChannelPlace
     from bots.discord.publisher import Publisher
     from bots.discord.targets import InChannel
     from core.answering.reply import Reply
@@ -429,7 +462,9 @@ async def test_typing_ends_with_the_first_text(fake, claude, running):
 
     asked = await fake.say("ada", "general", "talk")
     question = Question(ThreadKey("discord:8138", "81382", asked), asked, "7001", datetime.now(UTC))
-    outlet = InChannel(running.discord._rest, ChannelPlace("discord:8138", "81382", "81382"), Us(fake.me), asked, asked)
+    outlet = InChannel(
+        running.discord._rest, ChannelPlace("discord:8138", "81382", "81382"), BotIdentity(fake.me), asked, asked
+    )
     reply = Reply(question, lambda page, at: asyncio.sleep(0), [])
     showing = asyncio.create_task(Publisher(reply, outlet, Pace(0), typing=0.001).run())
     await until(lambda: typed() > 3)

@@ -8,14 +8,14 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.slack import bolt_app as bolt
-from bots.slack.parse import Us
+from bots.slack.parse import BotIdentity
 from bots.slack.socket_mode import ReconnectPolicy, Socket
 from core.domain.errors import CannotConnect, StoreUnavailable
 from core.domain.events import Missed
 from tests.fakes.slack.faults import Fault
 from tests.fakes.slack.server import SlackFake
 
-US = Us("slack:T024", "U0BOT", "B0BOT", "T024")
+US = BotIdentity("slack:T024", "U0BOT", "B0BOT", "T024")
 BRISK = ReconnectPolicy(ping=0.02, emit=0.01, lost=0.05, connect=0.2, again=0.005)
 
 
@@ -48,8 +48,10 @@ class Told(list[str]):
 async def listening(slack, told, token=None, offline=lambda _why: None, retry_policy=BRISK):
     async with aiohttp.ClientSession() as session:
         client = AsyncWebClient(slack.token, slack.base_url, session=session, retry_handlers=[])
-        app = bolt.app(client, US, told.listen)
-        socket = Socket(app, token or slack.app_token, client, told.ingest, retry_policy=retry_policy, told=offline)
+        app = bolt.build_app(client, US, told.listen)
+        socket = Socket(
+            app, token or slack.app_token, client, told.ingest, retry_policy=retry_policy, report_offline=offline
+        )
         running = asyncio.create_task(socket.run())
         try:
             yield running

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bots.slack import formatting as look
-from bots.slack.markup import of_blocks, plain
+from bots.slack.markup import render_blocks, render_plain_text
 from core.rendering.paginator import pages
 from tests.fakes.slack import rules as slack_rules
 from tests.fakes.slack.text import pings
@@ -18,19 +18,19 @@ LINES = st.sampled_from(
 @given(st.lists(LINES, max_size=400))
 def test_every_page_is_taken_by_slack(lines):
     for page in pages("\n".join(lines), look.DIALECT):
-        slack_rules.blocks(look.sections(page))
+        slack_rules.blocks(look.build_sections(page))
         assert len(page) <= slack_rules.MARKDOWN
 
 
 @given(st.lists(st.sampled_from(["word " * 9, "# A heading", "- an item", "a\nb"]), max_size=400))
 def test_no_page_has_more_paragraphs_than_slack_takes(paragraphs):
     for page in pages("\n\n".join(paragraphs), look.DIALECT):
-        slack_rules.blocks(look.blocks(page))
+        slack_rules.blocks(look.build_blocks(page))
 
 
 @given(st.text(alphabet="&<>*#`\n ab@!", max_size=9_000))
 def test_plain_text_is_short_enough_to_be_changed(text):
-    assert len(look.plain(text)) <= slack_rules.UPDATED_TEXT
+    assert len(look.render_fallback_text(text)) <= slack_rules.UPDATED_TEXT
 
 
 PINGS = [
@@ -49,14 +49,18 @@ PINGS = [
 @pytest.mark.parametrize("around", ["{}", "`{}`", "```\n{}\n```", "**{}**"])
 def test_nothing_notifies_anybody(text, around):
     page = around.format(text)
-    shown = [look.plain(page), look.blocks(page)[0]["text"], look.sections(page)[0]["text"]["text"]]
+    shown = [
+        look.render_fallback_text(page),
+        look.build_blocks(page)[0]["text"],
+        look.build_sections(page)[0]["text"]["text"],
+    ]
 
     assert pings(shown) == []
 
 
 @pytest.mark.parametrize("text", ["<!DOCTYPE html>", "a@here.example", "<@Override>", "@hereafter", "List<@NonNull T>"])
 def test_what_notifies_nobody_stays_as_it_is(text):
-    assert look.harmless(text) == text
+    assert look.defuse_mentions(text) == text
 
 
 @pytest.mark.parametrize(
@@ -71,7 +75,7 @@ def test_what_notifies_nobody_stays_as_it_is(text):
     ids=["marks", "link", "code", "nothing but marks", "long"],
 )
 def test_plain_text_is_what_a_notification_reads(page, text):
-    assert look.plain(page).startswith(text)
+    assert look.render_fallback_text(page).startswith(text)
 
 
 BLOCKS = [
@@ -105,7 +109,7 @@ BLOCKS = [
 
 
 def test_blocks_are_read_as_markdown():
-    assert of_blocks(BLOCKS) == (
+    assert render_blocks(BLOCKS) == (
         "## Title\n\n**bold** and `x < y`link (https://example.org)<@U0ADA>:tada:\n1. one\n2. one\n"
         "```\nx = 1\n```\n> said\n\n| a | b |"
     )
@@ -115,7 +119,7 @@ def test_blocks_are_read_as_markdown():
     "blocks", [[None], [{}], [{"type": "rich_text"}], [{"type": "table", "rows": [None, [None]]}], [3]]
 )
 def test_blocks_that_make_no_sense_say_nothing(blocks):
-    assert of_blocks(blocks).strip("| ") == ""
+    assert render_blocks(blocks).strip("| ") == ""
 
 
 @pytest.mark.parametrize(
@@ -133,4 +137,6 @@ def test_blocks_that_make_no_sense_say_nothing(blocks):
     ],
 )
 def test_escapes_and_tokens_become_words(raw, text):
-    assert plain(raw) == text.replace("https://example.org", "example.org" if "|" in raw else "https://example.org")
+    assert render_plain_text(raw) == text.replace(
+        "https://example.org", "example.org" if "|" in raw else "https://example.org"
+    )

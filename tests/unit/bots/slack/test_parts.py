@@ -8,11 +8,11 @@ import json
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.slack.adapter import us_of
+from bots.slack.adapter import parse_identity
 from bots.slack.client import Web
-from bots.slack.directory import name, rank
+from bots.slack.directory import read_name, read_rank
 from bots.slack.manifest import EVENTS, SCOPES, build_manifest
-from bots.slack.parse import Us
+from bots.slack.parse import BotIdentity
 from bots.slack.throttle import Pace
 from core.commands import TABLE
 from core.domain.messages import Rank
@@ -20,8 +20,8 @@ from tests.fakes.slack import events as slack_events
 from tests.fakes.slack import server as slack
 from tests.fakes.slack.nouns import Clock
 
-US = Us("slack:T024", "U0BOT", "B0BOT", "T024")
-GRID = Us("slack:E0ORG", "U0BOT", "B0BOT", "T024", "E0ORG")
+US = BotIdentity("slack:T024", "U0BOT", "B0BOT", "T024")
+GRID = BotIdentity("slack:E0ORG", "U0BOT", "B0BOT", "T024", "E0ORG")
 
 
 def test_the_manifest_asks_for_what_the_code_uses():
@@ -87,7 +87,7 @@ def test_a_limit_holds_every_turn_back_until_it_ends():
     ],
 )
 def test_who_we_are_is_what_slack_says(answer, us):
-    assert us_of(answer) == us
+    assert parse_identity(answer) == us
 
 
 @pytest.mark.parametrize(
@@ -107,12 +107,12 @@ def test_who_we_are_is_what_slack_says(answer, us):
     ],
 )
 def test_a_rank_is_what_slack_says(user, us, expected):
-    assert rank(user, us) is expected
+    assert read_rank(user, us) is expected
 
 
 def test_everybody_manages_their_direct_messages_but_guests():
-    assert rank({"team_id": "T024"}, US, direct=True) is Rank.MANAGER
-    assert rank({"team_id": "T024", "is_restricted": True}, US, direct=True) is Rank.GUEST
+    assert read_rank({"team_id": "T024"}, US, direct=True) is Rank.MANAGER
+    assert read_rank({"team_id": "T024", "is_restricted": True}, US, direct=True) is Rank.GUEST
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_everybody_manages_their_direct_messages_but_guests():
     ],
 )
 def test_a_name_is_what_people_see(user, shown):
-    assert name(user) == shown
+    assert read_name(user) == shown
 
 
 @pytest.mark.parametrize(
@@ -146,4 +146,4 @@ def test_a_name_is_what_people_see(user, shown):
     ],
 )
 def test_our_token_goes_to_slack_only(api, url, trusted):
-    assert Web(AsyncWebClient("xoxb-1", api), US, Pace()).trusted(url) is trusted
+    assert Web(AsyncWebClient("xoxb-1", api), US, Pace()).is_trusted(url) is trusted
