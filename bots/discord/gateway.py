@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 class Client(discord.AutoShardedClient):
     """Notifies nobody, caches no messages, and syncs its commands only when they changed.
 
-    `inflight` keeps its requests within Discord's limits, and `trace` is told of each. `quick` waits neither between
+    `inflight` keeps its requests within Discord's limits, and `trace` sees each. `quick` waits neither between
     shards nor for servers that come late; for servers of one's own. After `silence` seconds without a word of the
     gateway's, which answers each heartbeat, it connects anew.
     """

@@ -58,7 +58,7 @@ class Intake:
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 log.error("an event %s can't be read: %s", name, type(error).__name__)
             except Exception:
-                log.exception("a bug kept an event %s from being heard", name)
+                log.exception("a bug kept an event %s from being ingested", name)
 
     async def _parse(self, name: str, payload: Json) -> Iterable[Event]:
         if name == "READY":
@@ -90,8 +90,8 @@ async def find_place(rest: Rest, client: discord.Client, guild: str | int | None
     """The place that a channel is. A thread that we do not know yet is asked for."""
     if guild is None:
         return ChannelPlace(DIRECT, str(channel), str(channel), whole=True)
-    house = client.get_guild(int(guild))
-    found: object = house.get_channel_or_thread(int(channel)) if house else None
+    server = client.get_guild(int(guild))
+    found: object = server.get_channel_or_thread(int(channel)) if server else None
     if found is None:
         try:
             found = await patiently(lambda: rest.run(lambda: client.fetch_channel(int(channel))))

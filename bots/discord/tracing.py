@@ -14,7 +14,7 @@ WORDS = frozenset(
         *("guilds", "interactions", "members", "messages", "oauth2", "threads", "typing", "users", "webhooks"),
     ]
 )
-"""What may be told of an address. The rest of it are ids, and the tokens of interactions."""
+"""Parts of a path that an event may name. The rest are ids, and the tokens of interactions."""
 
 SOCKETS = {"ws", "wss"}
 

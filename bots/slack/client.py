@@ -1,4 +1,4 @@
-"""The Web API of one workspace: calls that say in the house's words what went wrong, and wait where Slack says so."""
+"""The Web API of one workspace: calls whose errors are classified, and that wait where Slack says so."""
 
 import asyncio
 import logging
