@@ -1,4 +1,4 @@
-"""The door: connects to Discord, lets its events in, and finds the place of each question."""
+"""Adapter of Discord: connects, gives events to core, and makes the surface of each question."""
 
 import asyncio
 import logging
@@ -17,20 +17,19 @@ from discord.http import HTTPClient, Route
 from bots.delivery.backfill import Backfill
 from bots.delivery.fencing import add_fence
 from bots.discord import formatting
-from bots.discord.backfill import Search
+from bots.discord.backfill import BackfillSource
 from bots.discord.client import Rest
+from bots.discord.directory import Directory
 from bots.discord.errors import Transient, tried
 from bots.discord.gateway import SILENCE, Client
-from bots.discord.intake import Hearing, us
+from bots.discord.intake import Intake, identify_bot
 from bots.discord.interactions import DEFER, Interactions
 from bots.discord.invite import SWITCHES
-from bots.discord.names import Names
-from bots.discord.ranks import Ranks
 from bots.discord.settings import DiscordSettings
 from bots.discord.shielded_calls import Inflight
-from bots.discord.surface import DiscordSurface, House
+from bots.discord.surface import DiscordSurface, SurfaceResources
 from bots.discord.throttle import EDIT, Pace
-from bots.discord.tracing import counted
+from bots.discord.tracing import trace_requests
 from core.commands import TABLE
 from core.domain.clock import Sleep
 from core.domain.errors import CannotConnect, CannotShow
@@ -77,23 +76,22 @@ class Discord:
     ) -> None:
         self._token, self._notes, self._emit = token, notes, emit
         self._api, self._gateway = api_url, gateway_url
-        self._shards, self._managers = shards, frozenset(managers)
+        self._shards = shards
         self._quick, self._silence, self._defer, self._pause = quick, silence, defer, pause
         self._content = True
         self._client: Client | None = None
-        self._hearing: Hearing | None = None
-        self._catching_up: Backfill | None = None
+        self._intake: Intake | None = None
+        self._backfill: Backfill | None = None
         self._interactions: Interactions | None = None
         self._online = asyncio.Event()
         self._inflight = Inflight(api_url)
         self._rest = Rest(self._http, self._inflight)
-        self._names = Names(self._rest)
-        self._ranks = Ranks(self._rest, lambda: self._connected)
+        self._directory = Directory(self._rest, lambda: self._connected, frozenset(managers))
         self._pace = Pace(edit)
 
     @classmethod
-    def of(cls, settings: DiscordSettings, core: Settings, notes: Notes, emit: Emit = discard_event) -> Self:
-        """Discord as the settings have it. Raises SettingsError."""
+    def from_settings(cls, settings: DiscordSettings, core: Settings, notes: Notes, emit: Emit = discard_event) -> Self:
+        """Make the adapter that the settings describe. Raises SettingsError."""
         settings.check_token()
         return cls(
             settings.token,
@@ -115,17 +113,17 @@ class Discord:
         return f"shards not connected: {', '.join(map(str, lost))}" if lost else ""
 
     async def run(self, ingest: Ingest) -> None:
-        """Connect, and tell every event, until cancelled; requests can be made until `close`. Raises CannotConnect."""
-        self._point()
-        search = Search(self._rest, lambda: self._connected, self._pause)
-        catching_up = self._catching_up = self._catching_up or Backfill(ingest, search.found, self._pause)
+        """Connect, and ingest events until cancelled; requests can be made until `close`. Raises CannotConnect."""
+        self._point_library()
+        source = BackfillSource(self._rest, lambda: self._connected, self._pause)
+        backfill = self._backfill = self._backfill or Backfill(ingest, source.fetch_missed, self._pause)
         try:
             while True:
-                await self._connect(self.client(catching_up.ingest))
+                await self._connect(self.make_client(backfill.ingest))
         finally:
-            await catching_up.stop()
-            if self._hearing:
-                await self._hearing.stop()
+            await backfill.stop()
+            if self._intake:
+                await self._intake.stop()
 
     async def close(self) -> None:
         await self._inflight.close()
@@ -133,28 +131,28 @@ class Discord:
             await self._client.close()
 
     async def tell(self, workspace: str, person: str, text: str) -> None:
-        """A direct message. Raises CannotShow."""
+        """Send a direct message. Raises CannotShow."""
         try:
-            channel = await tried(self._rest.direct(person))
-            await tried(self._rest.post(channel, formatting.notice(text), secrets.token_hex(8)))
+            channel = await tried(self._rest.open_direct_channel(person))
+            await tried(self._rest.post(channel, formatting.mark_notice(text), secrets.token_hex(8)))
         except (Transient, discord.HTTPException) as error:
             raise CannotShow(f"a direct message to {person} was not sent: {error}") from None
 
-    def client(self, ingest: Ingest) -> Client:
-        """A new client with our commands. Once it is logged in, requests go through it."""
+    def make_client(self, ingest: Ingest) -> Client:
+        """Make a client with our commands. Once it is logged in, requests go through it."""
         self._interactions = Interactions(ingest, TABLE, self._defer)
-        self._hearing = self._hearing or Hearing(ingest, lambda: self._connected, self._names, self._ranks, self._rest)
+        self._intake = self._intake or Intake(ingest, lambda: self._connected, self._directory, self._rest)
         client = Client(
-            self._hearing.tell,
+            self._intake.accept,
             self._notes,
             content=self._content,
             shards=self._shards,
             inflight=self._inflight,
-            trace=add_fence(counted(self._emit, self._api)),
+            trace=add_fence(trace_requests(self._emit, self._api)),
             quick=self._quick,
             silence=self._silence,
         )
-        for command in self._interactions.built():
+        for command in self._interactions.build_commands():
             client.tree.add_command(command)
         client.online = partial(self._come_online, client)
         return client
@@ -163,20 +161,18 @@ class Discord:
         await self._online.wait()
         client = self._connected
         guild = question.key.workspace.partition(":")[2]
-        who = us(client, client.get_guild(int(guild)) if guild.isdigit() else None)
-        first = await self._interactions.first(question.name) if self._interactions else None
+        who = identify_bot(client, client.get_guild(int(guild)) if guild.isdigit() else None)
+        first = await self._interactions.find_deferral(question.name) if self._interactions else None
         origin = urlsplit(self._api)
-        house = House(
+        resources = SurfaceResources(
             rest=self._rest,
-            names=self._names,
-            ranks=self._ranks,
+            directory=self._directory,
             pace=self._pace,
             pause=self._pause,
-            managers=self._managers,
             content=self._content,
             origin=f"{origin.scheme}://{origin.netloc}",
         )
-        return DiscordSurface(house, who, question, first)
+        return DiscordSurface(resources, who, question, first)
 
     async def _connect(self, client: Client) -> None:
         """One connection, until it ends. Returns when another may do better. Raises CannotConnect."""
@@ -184,14 +180,14 @@ class Discord:
         try:
             await asyncio.wait([connected])
         except asyncio.CancelledError:
-            await _cancelled(connected)
+            await _cancel_until_done(connected)
             await self._leave(client)
             raise
         try:
             await connected
         except Exception as error:
             await client.close()
-            await self._mended(error)
+            await self._recover(error)
 
     async def _leave(self, client: Client) -> None:
         """Leave the gateway. Who has been logged in can still make requests: answers under way need it."""
@@ -200,7 +196,7 @@ class Discord:
         else:
             await client.close()
 
-    async def _mended(self, error: Exception) -> None:
+    async def _recover(self, error: Exception) -> None:
         """Return when connecting again may do better. Raises CannotConnect, or what nobody foresaw."""
         match error:
             case discord.PrivilegedIntentsRequired():
@@ -216,7 +212,7 @@ class Discord:
                 raise error
 
     def _come_online(self, client: Client) -> None:
-        """From now on requests go through `client`."""
+        """Send requests through `client` from now on."""
         self._client = client
         self._online.set()
 
@@ -228,7 +224,7 @@ class Discord:
         log.error("%s and restart; until then only mentions, commands and direct messages are read (4014).", switch)
         self._content = False
 
-    def _point(self) -> None:
+    def _point_library(self) -> None:
         """Point the library at another server than Discord's; it knows no other way than its constants."""
         if self._api != API:
             Route.BASE = self._api
@@ -244,7 +240,7 @@ class Discord:
         return self._connected.http
 
 
-async def _cancelled(task: asyncio.Task[None]) -> None:
+async def _cancel_until_done(task: asyncio.Task[None]) -> None:
     """Cancel until it ends: the library loses a cancellation that comes while it takes up a shard's session again."""
     while not task.done():
         task.cancel()

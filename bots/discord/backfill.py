@@ -1,15 +1,16 @@
-"""What was missed: what asks us, found where something was said in a gap. The gateway tells where that was."""
+"""Backfill of Discord: finds missed questions where something was said in a gap; the gateway tells where that was."""
 
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 
 import discord
 
 from bots.discord import parse
 from bots.discord.client import MOST, Rest
 from bots.discord.errors import patiently
-from bots.discord.intake import place, us
-from bots.discord.parse import DIRECT, ChannelPlace, Json, Us
+from bots.discord.intake import build_place, identify_bot
+from bots.discord.parse import DIRECT, BotIdentity, ChannelPlace, Json
 from core.domain.clock import Sleep
 from core.domain.errors import CannotShow
 from core.domain.events import MissedRange, Posted
@@ -23,45 +24,45 @@ Written = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | di
 log = logging.getLogger(__name__)
 
 
-class Search:
-    """Looks for what was missed, through the client that is connected then."""
+class BackfillSource:
+    """Reads what was missed, through the client that is connected then."""
 
     def __init__(self, rest: Rest, client: Callable[[], discord.Client], pause: Sleep) -> None:
         self._rest = rest
         self._client = client
         self._pause = pause
 
-    async def found(self, missed: MissedRange) -> list[Posted]:
-        """Everything that asks us and that we have not answered, oldest first."""
+    async def fetch_missed(self, missed: MissedRange) -> list[Posted]:
+        """Missed questions that we have not answered, oldest first."""
         since = discord.utils.time_snowflake(missed.since)
-        house = None if missed.workspace == DIRECT else await self._house(missed.workspace)
-        ours = us(self._client(), house)
+        server = None if missed.workspace == DIRECT else await self._wait_for_server(missed.workspace)
+        ours = identify_bot(self._client(), server)
         shown: list[tuple[ChannelPlace, Json]] = []
-        for where in _direct(missed) if house is None else _lively(house, since):
-            shown += [(where, payload) async for payload in self._said(where, since)]
-        answered = set(_answered(shown, ours))
+        for where in _list_direct_places(missed) if server is None else _list_active_places(server, since):
+            shown += [(where, payload) async for payload in self._list_messages(where, since)]
+        answered = set(_find_answered(shown, ours))
         missing = [(where, payload) for where, payload in shown if payload["id"] not in answered]
-        completions = [event for where, payload in missing if (event := _completions(where, payload, ours))]
+        completions = [event for where, payload in missing if (event := _parse_question(where, payload, ours))]
         return sorted(completions, key=lambda event: int(event.message.id))
 
-    async def _house(self, workspace: str) -> discord.Guild | None:
+    async def _wait_for_server(self, workspace: str) -> discord.Guild | None:
         """A server, once the gateway has shown what is in it."""
         number = int(workspace.partition(":")[2])
         for _ in range(PATIENCE):
-            house = self._client().get_guild(number)
-            if house is None or not house.unavailable:
-                return house
+            server = self._client().get_guild(number)
+            if server is None or not server.unavailable:
+                return server
             await self._pause(1.0)
         log.warning("%s does not come, so what was missed in it is not found", workspace)
         return None
 
-    async def _said(self, where: ChannelPlace, since: int) -> AsyncIterator[Json]:
-        """What was said in a place since then, oldest first, as far as we are shown it."""
+    async def _list_messages(self, where: ChannelPlace, since: int) -> AsyncIterator[Json]:
+        """Messages of a place since then, oldest first, as far as we are shown them."""
         after = str(since)
         while True:
             await self._pause(LEISURE)
             try:
-                portion = await patiently(lambda after=after: self._rest.listed(where.at, after=after), self._pause)  # type: ignore[misc]  # a default binds it
+                portion = await patiently(partial(self._rest.list_messages, where.at, after=after), self._pause)
             except (discord.HTTPException, CannotShow) as error:
                 log.warning("what was missed in %s is not found: %s", where.at, error)
                 return
@@ -72,32 +73,35 @@ class Search:
             after = portion[-1]["id"]
 
 
-def _direct(missed: MissedRange) -> Iterator[ChannelPlace]:
-    """Direct messages that are ours; Discord lists none."""
+def _list_direct_places(missed: MissedRange) -> Iterator[ChannelPlace]:
+    """Direct messages that are tracked; Discord lists none."""
     for channel in dict.fromkeys(key.channel for key in missed.threads if key.workspace == DIRECT):
         yield ChannelPlace(DIRECT, channel, channel, whole=True)
 
 
-def _lively(house: discord.Guild, since: int) -> Iterator[ChannelPlace]:
-    """Where something was said since then that we may read."""
-    for one in (*house.channels, *house.threads):
+def _list_active_places(server: discord.Guild, since: int) -> Iterator[ChannelPlace]:
+    """Channels and threads that we may read and in which something was said since then."""
+    for one in (*server.channels, *server.threads):
         if not isinstance(one, Written) or (one.last_message_id or 0) <= since:
             continue
-        may = one.permissions_for(house.me)
+        may = one.permissions_for(server.me)
         if may.view_channel and may.read_message_history:
-            yield place(house.id, one.id, one)
+            yield build_place(server.id, one.id, one)
 
 
-def _answered(shown: list[tuple[ChannelPlace, Json]], ours: Us) -> Iterator[str]:
-    """What has an answer of ours. One that names no question stands in a thread that hangs on it, and has its name."""
+def _find_answered(shown: list[tuple[ChannelPlace, Json]], ours: BotIdentity) -> Iterator[str]:
+    """Names of questions that have an answer of ours.
+
+    An answer that names none stands in a thread that hangs on its question, and has its name.
+    """
     for where, payload in shown:
         if payload["author"]["id"] == ours.id:
-            yield parse.answers(payload) or where.at
+            yield parse.find_answered_question(payload) or where.at
 
 
-def _completions(where: ChannelPlace, payload: Json, ours: Us) -> Posted | None:
+def _parse_question(where: ChannelPlace, payload: Json, ours: BotIdentity) -> Posted | None:
     try:
-        event = parse.said(payload, where, ours)
+        event = parse.parse_post(payload, where, ours)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         log.error("a message that was missed can't be read: %s", type(error).__name__)
         return None

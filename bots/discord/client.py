@@ -1,4 +1,4 @@
-"""REST: the requests that we make, one method each. The library keeps the rate limits of single routes."""
+"""REST client: one method for each request that we make. The library keeps the rate limits of single routes."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from io import BytesIO
@@ -14,7 +14,6 @@ from bots.discord.shielded_calls import Inflight, urgent
 from core.domain.messages import File
 
 ORIGINAL = "@original"
-EPHEMERAL = 64  # a message's flag
 MOST = 100  # messages that one request lists
 
 Answer = TypeVar("Answer")
@@ -31,23 +30,19 @@ class Rest:
         """A request that has no method here."""
         return await self._inflight.run(call)
 
-    async def listed(self, channel: str, **where: str) -> list[Json]:
+    async def list_messages(self, channel: str, **where: str) -> list[Json]:
         """Up to 100 messages, oldest first: the newest, or those right `before`, `after` or `around` one."""
         query = {"limit": MOST, **where}
         found = await self._request("GET", "/channels/{channel_id}/messages", channel_id=channel, params=query)
         return sorted(found, key=lambda one: int(one["id"]))
 
-    async def message(self, channel: str, message: str) -> Json:
+    async def fetch_message(self, channel: str, message: str) -> Json:
         found: Json = await self._request(
             "GET", "/channels/{channel_id}/messages/{message_id}", channel_id=channel, message_id=message
         )
         return found
 
-    async def channel(self, channel: str) -> Json:
-        found: Json = await self._request("GET", "/channels/{channel_id}", channel_id=channel)
-        return found
-
-    async def person(self, guild: str | None, person: str) -> Json:
+    async def fetch_person(self, guild: str | None, person: str) -> Json:
         """A member of a server, or an account."""
         if guild is None:
             route = Route("GET", "/users/{user_id}", user_id=person)
@@ -76,11 +71,11 @@ class Rest:
     async def delete(self, channel: str, message: str) -> None:
         await self._inflight.run(lambda: self._http().delete_message(int(channel), int(message)))
 
-    async def direct(self, person: str) -> str:
+    async def open_direct_channel(self, person: str) -> str:
         """The channel of direct messages with a person, opened if there is none."""
         return str((await self._request("POST", "/users/@me/channels", json={"recipient_id": person}))["id"])
 
-    async def typing(self, channel: str) -> None:
+    async def show_typing(self, channel: str) -> None:
         await self._inflight.run(lambda: self._http().send_typing(int(channel)), Urgency.TYPING)
 
     async def open_thread(self, channel: str, message: str, name: str) -> None:
@@ -95,9 +90,9 @@ class Rest:
     async def unarchive(self, thread: str) -> None:
         await self._request("PATCH", "/channels/{channel_id}", channel_id=thread, json={"archived": False})
 
-    async def answered(self, application: str, token: str, message: str = ORIGINAL) -> Json:
-        """An answer to an interaction, its first one if none is named."""
-        found: Json = await self._by_token("GET", application, token, message)
+    async def fetch_answer(self, application: str, token: str) -> Json:
+        """The first answer to an interaction."""
+        found: Json = await self._by_token("GET", application, token, ORIGINAL)
         return found
 
     async def edit_answer(
@@ -108,7 +103,7 @@ class Rest:
     async def delete_answer(self, application: str, token: str, message: str) -> None:
         await self._by_token("DELETE", application, token, message)
 
-    async def follow(self, application: str, token: str, content: str) -> str:
+    async def post_followup(self, application: str, token: str, content: str) -> str:
         """One more answer to an interaction, that only its person sees; its id."""
         body = _body(content, flags=discord.MessageFlags(ephemeral=True, suppress_embeds=True))
         path = "/webhooks/{webhook_id}/{webhook_token}"
@@ -116,7 +111,7 @@ class Rest:
             found = await self._request("POST", path, body, webhook_id=application, webhook_token=token)
         return str(found["id"])
 
-    async def file(self, url: str) -> bytes:
+    async def download_file(self, url: str) -> bytes:
         """A file from the CDN, which is not shown our token."""
         return await self._inflight.run(lambda: self._http().get_from_cdn(url))
 
@@ -130,9 +125,9 @@ class Rest:
     async def _request(self, method: str, path: str, body: MultipartParameters | None = None, /, **named: Any) -> Any:
         sent: Json = {name: named.pop(name) for name in ("params", "json") if name in named}
         route = Route(method, path, **named)
-        return await self._inflight.run(lambda: self._sent(route, sent, body))
+        return await self._inflight.run(lambda: self._send(route, sent, body))
 
-    async def _sent(self, route: Route, sent: Json, body: MultipartParameters | None) -> Any:
+    async def _send(self, route: Route, sent: Json, body: MultipartParameters | None) -> Any:
         """The request itself; its files are open until it ended, also if nobody waits for it any more."""
         if body is None:
             return await self._http().request(route, **sent)

@@ -106,7 +106,9 @@ def _list_missing(server: Json) -> list[str]:
 
 async def _check_commands(client: discord.Client) -> CheckResults:
     tree = CommandTree(client)
-    wanted = [_describe_command(command.to_dict(tree)) for command in slash.build(TABLE, _never, _never, _never)]
+    wanted = [
+        _describe_command(command.to_dict(tree)) for command in slash.build_commands(TABLE, _never, _never, _never)
+    ]
     try:
         known = [
             _describe_command(dict(one))
@@ -127,19 +129,19 @@ def _describe_command(command: Json) -> tuple[Any, ...]:
     """What people see of a command or an option, in whatever way it is written down; its name first."""
     choices = tuple(choice["value"] for choice in command.get("choices") or ())
     options = tuple(_describe_command(option) for option in command.get("options") or ())
-    told = (bool(command.get("required")), bool(command.get("autocomplete")), choices, options)
-    return command["name"], command.get("type", 1), command.get("description"), *told
+    rest = (bool(command.get("required")), bool(command.get("autocomplete")), choices, options)
+    return command["name"], command.get("type", 1), command.get("description"), *rest
 
 
 async def _check_connections(client: discord.Client) -> CheckResults:
     try:
-        told: Json = await _call(client.http.request(Route("GET", "/gateway/bot")))
+        answer: Json = await _call(client.http.request(Route("GET", "/gateway/bot")))
     except _Silent as silent:
         yield _report_silence("connections", silent)
         return
-    limit = told["session_start_limit"]
+    limit = answer["session_start_limit"]
     left, minutes = limit["remaining"], limit["reset_after"] // 60_000
-    says = f"{left:,} of {limit['total']:,} are left for today; a start takes {told['shards']}"
+    says = f"{left:,} of {limit['total']:,} are left for today; a start takes {answer['shards']}"
     if left > FEW:
         yield DISCORD.ok("connections", says)
         return

@@ -1,7 +1,6 @@
-"""How Confab looks on Discord: limits, Markdown, and the marks by which our own pages are read back. Pure."""
+"""Formatting of replies on Discord: limits, Markdown, and the marks by which our pages are read back. Pure."""
 
 import re
-from collections.abc import Callable
 
 from core.rendering.dialect import Dialect
 from core.rendering.paginator import Pager, pages
@@ -22,31 +21,31 @@ _ESCAPED = re.compile(r"\\([\\`*_~|<>#\[\]()@:-])")
 _SPECIAL = re.compile(r"[\\`*_~|<>#\[\]()@:-]")
 
 
-def size(text: str) -> int:
+def measure(text: str) -> int:
     """How long Discord's clients count `text`: in UTF-16 units, the strictest way to count."""
     return len(text.encode("utf-16-le")) // 2
 
 
-def prose(line: str) -> str:
+def render_line(line: str) -> str:
     """A line of Claude's Markdown outside of code as Discord shows it: deep headings are bold, pictures are links.
 
     None is subtext: that is how notices are known.
     """
-    return _SUBTEXT.sub("", _IMAGE.sub(r"\1", _HEADING.sub(_bold, line)))
+    return _SUBTEXT.sub("", _IMAGE.sub(r"\1", _HEADING.sub(_make_bold, line)))
 
 
-def _bold(heading: re.Match[str]) -> str:
+def _make_bold(heading: re.Match[str]) -> str:
     """The words of a heading, without the marks that may close it."""
     words = heading[1].rstrip("#")
     return f"**{words.rstrip(' ') if words.endswith(' ') else heading[1]}**"
 
 
-def notice(page: str) -> str:
-    """A page that is not Claude's, marked so that everybody, and `parted`, can tell."""
+def mark_notice(page: str) -> str:
+    """A page that is not Claude's, marked so that everybody, and `split_page`, can tell."""
     return (HEAD if _BLOCK.match(page) else NOTICE) + page
 
 
-def shown(
+def render_pages(
     text: str, quote: str = "", notice_: bool = False, limit: int = PAGE, pager: Pager | None = None
 ) -> list[str]:
     """The pages of `text`: below the quoted question if there is one, each marked if it is a notice.
@@ -54,37 +53,37 @@ def shown(
     A `pager` of the dialect of this limit remembers what it cut of a text that grows.
     """
     if not notice_:
-        return (pager or Pager(dialect(limit))).pages(under(quote, text) if quote else text)
-    room = limit - size(HEAD) - size(quote) - 2
-    marked = [notice(page) for page in pages(text, dialect(room))]
-    return [under(quote, marked[0]), *marked[1:]] if quote and marked else marked
+        return (pager or Pager(build_dialect(limit))).pages(place_below_quote(quote, text) if quote else text)
+    room = limit - measure(HEAD) - measure(quote) - 2
+    marked = [mark_notice(page) for page in pages(text, build_dialect(room))]
+    return [place_below_quote(quote, marked[0]), *marked[1:]] if quote and marked else marked
 
 
-def pieces(text: str, quote: str = "", notice_: bool = False) -> list[str]:
-    """The pages of `text`, cut by length alone."""
+def cut_plainly(text: str, quote: str = "", notice_: bool = False) -> list[str]:
+    """Cut `text` into pages by length alone."""
     found = cut(text, PIECE)
-    marked = [notice(page) for page in found] if notice_ else found
-    return [under(quote, marked[0]), *marked[1:]] if quote and marked else marked
+    marked = [mark_notice(page) for page in found] if notice_ else found
+    return [place_below_quote(quote, marked[0]), *marked[1:]] if quote and marked else marked
 
 
-def dialect(limit: int = PAGE) -> Dialect:
+def build_dialect(limit: int = PAGE) -> Dialect:
     """Discord's Markdown: no tables, no pictures, headings of three sizes."""
-    return Dialect(limit, size, prose, table=draw_table)
+    return Dialect(limit, measure, render_line, table=draw_table)
 
 
-def quoted(question: str) -> str:
+def quote_question(question: str) -> str:
     """The question as it stands above its answer: one line, cut, without markup or mentions."""
     line = " ".join(question.split())
     cut = line if len(line) <= QUOTED else line[: QUOTED - 1].rstrip() + "…"
     return "> " + _SPECIAL.sub(r"\\\g<0>", cut)
 
 
-def under(quote: str, answer: str) -> str:
+def place_below_quote(quote: str, answer: str) -> str:
     """An answer below its quoted question. An answer that itself begins with a quote stands apart."""
     return f"{quote}\n\n{answer}" if answer.startswith(">") else f"{quote}\n{answer}"
 
 
-def parted(page: str, quote: bool) -> tuple[str, str, bool]:
+def split_page(page: str, quote: bool) -> tuple[str, str, bool]:
     """What a page of ours was made of: the quoted question, or "", the answer, and whether it is a notice."""
     asked = ""
     if quote and page.startswith("> "):
@@ -97,24 +96,7 @@ def parted(page: str, quote: bool) -> tuple[str, str, bool]:
     return asked, page, False
 
 
-def excerpt(text: str, longest: int) -> str:
+def shorten(text: str, longest: int) -> str:
     """The beginning of `text` on one line, for the name of a thread."""
     line = " ".join(text.split())
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
-
-
-_MARKUP: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"<@!(\d+)>"), r"<@\1>"),
-    (re.compile(r"<a?(:\w+:)\d+>"), r"\1"),
-    (re.compile(r"<(/[^:<>]+):\d+>"), r"\1"),
-)
-_ROLE = re.compile(r"<@&(\d+)>")
-_CHANNEL = re.compile(r"<#(\d+)>")
-
-
-def plain(content: str, named: Callable[[str], str | None]) -> str:
-    """What a person wrote, with Discord's markup in words. `named` knows the names of roles and channels by id."""
-    for pattern, words in _MARKUP:
-        content = pattern.sub(words, content)
-    content = _ROLE.sub(lambda found: f"@{named(found[1]) or 'role'}", content)
-    return _CHANNEL.sub(lambda found: f"#{named(found[1]) or 'channel'}", content)

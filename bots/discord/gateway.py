@@ -1,6 +1,7 @@
-"""The client: the library's own, which tells us what the gateway says and survives what it can't read."""
+"""Gateway: the library's client, which hands on every event, survives unreadable ones, and resumes lost sessions."""
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -9,20 +10,22 @@ import aiohttp
 import discord
 import yarl
 from discord import app_commands
+from discord.gateway import ReconnectWebSocket
+from discord.shard import Shard
 
 from bots.discord import slash
 from bots.discord.invite import build_intents
 from bots.discord.parse import Json
-from bots.discord.resuming import Resuming
 from bots.discord.shielded_calls import Inflight
 from core.domain.errors import StoreUnavailable
 from core.store.protocols import Notes
 
 SILENCE = 60.0  # seconds; the gateway wants a heartbeat every 41
+RESUMABLE = 300.0  # seconds that we try; Discord says only that a session is kept "for a while"
 NOTE = "discord:commands:{}"
 
-Tell = Callable[[str, Json], None]
-"""Hears the name and the payload of each event of the gateway, in order."""
+Accept = Callable[[str, Json], None]
+"""Takes the name and the payload of each event of the gateway, in order."""
 
 log = logging.getLogger(__name__)
 
@@ -30,14 +33,14 @@ log = logging.getLogger(__name__)
 class Client(discord.AutoShardedClient):
     """Notifies nobody, caches no messages, and syncs its commands only when they changed.
 
-    `inflight` keeps its requests within Discord's limits, and `trace` is told of each. `quick` waits neither between
+    `inflight` keeps its requests within Discord's limits, and `trace` sees each. `quick` waits neither between
     shards nor for servers that come late; for servers of one's own. After `silence` seconds without a word of the
     gateway's, which answers each heartbeat, it connects anew.
     """
 
     def __init__(
         self,
-        tell: Tell,
+        accept: Accept,
         notes: Notes,
         *,
         content: bool,
@@ -64,17 +67,17 @@ class Client(discord.AutoShardedClient):
         self._notes = notes
         self._inflight = inflight
         self._quick = quick
-        self._guard(tell)
+        self._guard(accept)
 
-    def _guard(self, tell: Tell) -> None:
-        """Hear payloads as they come.
+    def _guard(self, accept: Accept) -> None:
+        """Hand payloads on as they come.
 
         The library has no hook for them that keeps their order, and lets what it can't read end the connection:
         https://github.com/Rapptz/discord.py, gateway.py, received_message.
         """
         parsers = self._connection.parsers
         for name, parse in list(parsers.items()):
-            parsers[name] = partial(_guarded, name, (partial(tell, name), parse))
+            parsers[name] = partial(_run_guarded, name, (partial(accept, name), parse))
 
     async def setup_hook(self) -> None:
         """Commands are synced here, once a connection: `on_ready` comes again with each new session."""
@@ -82,7 +85,7 @@ class Client(discord.AutoShardedClient):
         note = NOTE.format(self.application_id)
         try:
             known = await self._notes.get(note)
-            synced = await self._inflight.run(lambda: slash.sync(self.tree, known))
+            synced = await self._inflight.run(lambda: slash.sync_commands(self.tree, known))
             if synced != known:
                 await self._notes.put(note, synced)
         except (discord.DiscordException, OSError, StoreUnavailable) as error:
@@ -91,7 +94,7 @@ class Client(discord.AutoShardedClient):
     async def launch_shard(self, gateway: yarl.URL, shard_id: int, *, initial: bool = False) -> None:
         await super().launch_shard(gateway, shard_id, initial=initial)
         shard = self.shards[shard_id]._parent  # the library has no hook for this either
-        shard.reconnect = Resuming(shard).reconnect  # type: ignore[method-assign]  # that is the point
+        shard.reconnect = SessionResumer(shard).reconnect  # type: ignore[method-assign]  # that is the point
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         if not self._quick:
@@ -101,7 +104,31 @@ class Client(discord.AutoShardedClient):
         log.exception("a bug in %s", event_method)
 
 
-def _guarded(name: str, steps: Sequence[Callable[[Json], object]], payload: Json) -> None:
+class SessionResumer:
+    """What a shard does after a failed try. The library would begin a new session, and lose what came meanwhile.
+
+    Its client for a single shard does as we do: https://github.com/Rapptz/discord.py, client.py, connect.
+    """
+
+    def __init__(self, shard: Shard, clock: Callable[[], float] = time.monotonic) -> None:
+        self._shard = shard
+        self._anew = shard.reconnect
+        self._clock = clock
+        self._lost = shard.ws, clock()
+
+    async def reconnect(self) -> None:
+        """Resume while that may be possible, else begin a new session; never raises."""
+        ended, since = self._lost
+        if ended is not self._shard.ws:
+            since = self._clock()
+            self._lost = self._shard.ws, since
+        if self._shard.ws.session_id is not None and self._clock() - since < RESUMABLE:
+            await self._shard.reidentify(ReconnectWebSocket(self._shard.id, resume=True))
+        else:
+            await self._anew()
+
+
+def _run_guarded(name: str, steps: Sequence[Callable[[Json], object]], payload: Json) -> None:
     """Each step, whatever became of the one before. What is logged holds no word of anybody's."""
     for step in steps:  # one event may not end all others
         try:

@@ -7,7 +7,7 @@ import discord
 from bots.discord import parse
 from bots.discord.client import MOST, Rest
 from bots.discord.errors import NO_ACCESS, NO_PERMISSION, UNKNOWN_MESSAGE, Answer, patiently
-from bots.discord.parse import ChannelPlace, Json, Us
+from bots.discord.parse import BotIdentity, ChannelPlace, Json
 from core.domain.errors import CannotAnswer, CannotShow
 from core.domain.messages import History, Message, Reach
 
@@ -18,119 +18,119 @@ THREAD_STARTER = 21  # type of the message that stands for a thread's first one
 UNREADABLE = "I may not read this channel's history. Whoever manages it can give me “Read Message History”."
 
 
-class Reader:
+class HistoryReader:
     """Reads conversations at one place. `content` is whether Discord shows us everybody's words."""
 
-    def __init__(self, rest: Rest, place: ChannelPlace, us: Us, content: bool) -> None:
+    def __init__(self, rest: Rest, place: ChannelPlace, us: BotIdentity, content: bool) -> None:
         self._rest = rest
         self._place = place
         self._us = us
         self._seeing = content or place.workspace == parse.DIRECT
         self._near: dict[str, Json] = {}
 
-    async def whole(self) -> History:
+    async def read_all(self) -> History:
         """All of a thread or of direct messages, or as much of its end as we read. Raises CannotAnswer, CannotShow."""
         found: list[Json] = []
-        async for page in self._backwards():
+        async for page in self._list_backwards():
             found = page + found
         everything = len(found) < LONGEST
         if everything and self._place.workspace != parse.DIRECT:
-            found = await self._started(found)
-        messages = self._messages(found)
+            found = await self._add_starter(found)
+        messages = self._parse_messages(found)
         if not self._seeing:
             return History(messages, Reach.CHAIN)
         return History(messages, Reach.WHOLE if everything else Reach.TAIL)
 
-    async def chain(self, name: str) -> History:
+    async def read_chain(self, name: str) -> History:
         """A message in a channel, what it replies to, and so on, with all pages of our replies on the way.
 
         What is deleted, or stands in another channel, ends it. Raises CannotAnswer, CannotShow.
         """
-        self._near = {one["id"]: one for one in await self._listed(self._place.at, around=name)}
-        shown = {one["id"]: one for one in await self._pages(name)}
+        self._near = {one["id"]: one for one in await self._list_messages(self._place.at, around=name)}
+        shown = {one["id"]: one for one in await self._list_pages(name)}
         gone: set[str] = set()
         walked: set[str] = set()
         at: str | None = name
         while at and at not in walked and len(walked) < LINKS:
             walked.add(at)
-            payload = self._near.get(at) or await self._message(self._place.at, at)
+            payload = self._near.get(at) or await self._fetch_message(self._place.at, at)
             if payload is None:
                 gone.add(at)
                 break
             shown[at] = payload
-            shown |= {page["id"]: page for page in await self._beside(payload)}
-            at = self._above(payload)
-        shown |= {one["id"]: one for one in await self._below(shown.get(name, {}))}
+            shown |= {page["id"]: page for page in await self._list_other_pages(payload)}
+            at = self._find_predecessor(payload)
+        shown |= {one["id"]: one for one in await self._list_thread(shown.get(name, {}))}
         found = sorted(shown.values(), key=lambda one: int(one["id"]))
-        return History(self._messages(found), Reach.CHAIN, frozenset(gone))
+        return History(self._parse_messages(found), Reach.CHAIN, frozenset(gone))
 
-    async def answers(self, name: str) -> History:
+    async def read_answers(self, name: str) -> History:
         """Our pages that answer this question, as far as they stand near it."""
-        return History(self._messages(await self._pages(name)), Reach.CHAIN)
+        return History(self._parse_messages(await self._list_pages(name)), Reach.CHAIN)
 
-    async def _beside(self, payload: Json) -> list[Json]:
+    async def _list_other_pages(self, payload: Json) -> list[Json]:
         """The other pages of the reply that a page belongs to."""
-        answered = parse.answers(payload) if self._mine(payload) else None
-        return await self._pages(answered) if answered else []
+        answered = parse.find_answered_question(payload) if self._is_mine(payload) else None
+        return await self._list_pages(answered) if answered else []
 
-    def _above(self, payload: Json) -> str | None:
+    def _find_predecessor(self, payload: Json) -> str | None:
         """What a message follows on. A slash command is no message; its words are quoted in our first page."""
-        if not self._mine(payload):
-            return parse.replied(payload)
+        if not self._is_mine(payload):
+            return parse.find_reply_target(payload)
         first = payload.get("referenced_message") or payload
-        return None if first.get("interaction_metadata") else parse.answers(payload)
+        return None if first.get("interaction_metadata") else parse.find_answered_question(payload)
 
-    async def _below(self, payload: Json) -> list[Json]:
+    async def _list_thread(self, payload: Json) -> list[Json]:
         """What was said in the thread that a message began."""
-        return await self._listed(payload["thread"]["id"], after=payload["id"]) if payload.get("thread") else []
+        return await self._list_messages(payload["thread"]["id"], after=payload["id"]) if payload.get("thread") else []
 
-    async def _pages(self, name: str) -> list[Json]:
-        near = self._near.values() if name in self._near else await self._listed(self._place.at, after=name)
-        return [one for one in near if self._mine(one) and parse.answers(one) == name]
+    async def _list_pages(self, name: str) -> list[Json]:
+        near = self._near.values() if name in self._near else await self._list_messages(self._place.at, after=name)
+        return [one for one in near if self._is_mine(one) and parse.find_answered_question(one) == name]
 
-    async def _backwards(self) -> AsyncIterator[list[Json]]:
+    async def _list_backwards(self) -> AsyncIterator[list[Json]]:
         """The place's messages in portions, the newest portion first, each oldest first."""
         before: str | None = None
         for _ in range(LONGEST // MOST):
-            portion = await self._listed(self._place.at, **({"before": before} if before else {}))
+            portion = await self._list_messages(self._place.at, **({"before": before} if before else {}))
             yield portion
             if len(portion) < MOST:
                 return
             before = portion[0]["id"]
 
-    async def _started(self, found: list[Json]) -> list[Json]:
+    async def _add_starter(self, found: list[Json]) -> list[Json]:
         """With the message that a thread began on, which stands in the parent channel."""
         if not any(one["type"] == THREAD_STARTER for one in found[:1]):
             return found
-        starter = await self._message(self._place.channel, self._place.at)
+        starter = await self._fetch_message(self._place.channel, self._place.at)
         return [starter, *found] if starter else found
 
-    def _messages(self, found: list[Json]) -> tuple[Message, ...]:
+    def _parse_messages(self, found: list[Json]) -> tuple[Message, ...]:
         """What somebody said, and the questions that our slash answers quote; not what is kept from us."""
-        readable = [one for one in found if self._seeing or parse.speaks(one)]
+        readable = [one for one in found if self._seeing or parse.has_content(one)]
         messages: dict[str, Message] = {}
         for one in readable:
-            for message in (parse.question(one), parse.read(one, self._place, self._us)):
+            for message in (parse.parse_quoted_question(one), parse.parse_message(one, self._place, self._us)):
                 if message:
                     messages.setdefault(message.id, message)
         return tuple(messages.values())
 
-    def _mine(self, payload: Json) -> bool:
+    def _is_mine(self, payload: Json) -> bool:
         return bool(payload["author"]["id"] == self._us.id)
 
-    async def _message(self, channel: str, message: str) -> Json | None:
+    async def _fetch_message(self, channel: str, message: str) -> Json | None:
         """A message, or None if it is deleted."""
         try:
-            return await self._readable(lambda: self._rest.message(channel, message))
+            return await self._call(lambda: self._rest.fetch_message(channel, message))
         except discord.HTTPException as error:
             if error.code != UNKNOWN_MESSAGE:
                 raise
             return None
 
-    async def _listed(self, channel: str, **where: str) -> list[Json]:
-        return await self._readable(lambda: self._rest.listed(channel, **where))
+    async def _list_messages(self, channel: str, **where: str) -> list[Json]:
+        return await self._call(lambda: self._rest.list_messages(channel, **where))
 
-    async def _readable(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def _call(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
         try:
             return await patiently(call)
         except CannotShow as gone:

@@ -1,4 +1,4 @@
-"""Hearing: what the gateway says is told to the house, one event after the other."""
+"""Intake: events of the gateway are parsed and stored, one after the other."""
 
 import asyncio
 import logging
@@ -11,10 +11,9 @@ import discord
 from bots.delivery.at_least_once import persist
 from bots.discord import parse
 from bots.discord.client import Rest
+from bots.discord.directory import Directory
 from bots.discord.errors import patiently
-from bots.discord.names import Names
-from bots.discord.parse import DIRECT, ChannelPlace, Json, Us
-from bots.discord.ranks import Ranks
+from bots.discord.parse import DIRECT, BotIdentity, ChannelPlace, Json
 from core.domain.clock import system_clock
 from core.domain.errors import CannotShow
 from core.domain.events import Event, Ingest, Missed
@@ -22,101 +21,99 @@ from core.domain.events import Event, Ingest, Missed
 log = logging.getLogger(__name__)
 
 WORKSPACE = "discord:{}"
-TOLD = {"READY", "MESSAGE_CREATE", "MESSAGE_UPDATE", "MESSAGE_DELETE", "MESSAGE_DELETE_BULK"}
+EVENTS = {"READY", "MESSAGE_CREATE", "MESSAGE_UPDATE", "MESSAGE_DELETE", "MESSAGE_DELETE_BULK"}
 
 
-class Hearing:
-    """Keeps events in their order until each is safe on disk. `client` is the one that is connected now."""
+class Intake:
+    """Queue of gateway events, each stored in its turn. `client` is the one that is connected now."""
 
-    def __init__(
-        self, ingest: Ingest, client: Callable[[], discord.Client], names: Names, ranks: Ranks, rest: Rest
-    ) -> None:
-        self._hear = ingest
+    def __init__(self, ingest: Ingest, client: Callable[[], discord.Client], directory: Directory, rest: Rest) -> None:
+        self._ingest = ingest
         self._client = client
-        self._names = names
-        self._ranks = ranks
+        self._directory = directory
         self._rest = rest
         self._waiting: deque[tuple[str, Json]] = deque()
-        self._telling: asyncio.Task[None] | None = None
+        self._draining: asyncio.Task[None] | None = None
 
-    def tell(self, name: str, payload: Json) -> None:
-        """Take an event of the gateway."""
-        if name not in TOLD:
+    def accept(self, name: str, payload: Json) -> None:
+        """Queue an event of the gateway."""
+        if name not in EVENTS:
             return
         self._waiting.append((name, payload))
-        if self._telling is None or self._telling.done():
-            self._telling = asyncio.create_task(self._tell())
+        if self._draining is None or self._draining.done():
+            self._draining = asyncio.create_task(self._drain())
 
     async def stop(self) -> None:
-        if self._telling:
-            self._telling.cancel()
-            await asyncio.gather(self._telling, return_exceptions=True)
+        if self._draining:
+            self._draining.cancel()
+            await asyncio.gather(self._draining, return_exceptions=True)
 
-    async def _tell(self) -> None:
-        """Tell all that waits."""
+    async def _drain(self) -> None:
+        """Store events until the queue is empty."""
         while self._waiting:
             name, payload = self._waiting.popleft()
             try:
-                for event in await self._events(name, payload):
-                    await persist(self._hear, event)
+                for event in await self._parse(name, payload):
+                    await persist(self._ingest, event)
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 log.error("an event %s can't be read: %s", name, type(error).__name__)
             except Exception:
-                log.exception("a bug kept an event %s from being heard", name)
+                log.exception("a bug kept an event %s from being ingested", name)
 
-    async def _events(self, name: str, payload: Json) -> Iterable[Event]:
+    async def _parse(self, name: str, payload: Json) -> Iterable[Event]:
         if name == "READY":
-            return [_gap(payload)]
-        place = await standing(self._rest, self._client(), payload.get("guild_id"), payload["channel_id"])
+            return [_parse_gap(payload)]
+        place = await find_place(self._rest, self._client(), payload.get("guild_id"), payload["channel_id"])
         if name.startswith("MESSAGE_DELETE"):
-            return parse.deleted(payload, place, system_clock())
-        us = self._us(payload)
-        self._names.note(payload)
-        self._ranks.note(payload)
-        event = parse.said(payload, place, us) if name == "MESSAGE_CREATE" else parse.edited(payload, place, us)
+            return parse.parse_deletion(payload, place, system_clock())
+        us = self._identify_bot(payload)
+        self._directory.note(payload)
+        event = (
+            parse.parse_post(payload, place, us) if name == "MESSAGE_CREATE" else parse.parse_edit(payload, place, us)
+        )
         return [event] if event else []
 
-    def _us(self, payload: Json) -> Us:
+    def _identify_bot(self, payload: Json) -> BotIdentity:
         client = self._client()
         guild = client.get_guild(int(payload.get("guild_id") or 0))
-        return us(client, guild)
+        return identify_bot(client, guild)
 
 
-def us(client: discord.Client, guild: discord.Guild | None) -> Us:
-    """Who we are in a server, and what its roles and channels are called."""
+def identify_bot(client: discord.Client, guild: discord.Guild | None) -> BotIdentity:
+    """Our identity in a server, and what its roles and channels are called."""
     role = guild.self_role if guild else None
     me = str(client.user.id) if client.user else ""
-    return Us(me, frozenset({str(role.id)} if role else ()), partial(_named, guild))
+    return BotIdentity(me, frozenset({str(role.id)} if role else ()), partial(_find_name, guild))
 
 
-async def standing(rest: Rest, client: discord.Client, guild: str | int | None, channel: str | int) -> ChannelPlace:
+async def find_place(rest: Rest, client: discord.Client, guild: str | int | None, channel: str | int) -> ChannelPlace:
     """The place that a channel is. A thread that we do not know yet is asked for."""
     if guild is None:
         return ChannelPlace(DIRECT, str(channel), str(channel), whole=True)
-    house = client.get_guild(int(guild))
-    found: object = house.get_channel_or_thread(int(channel)) if house else None
+    server = client.get_guild(int(guild))
+    found: object = server.get_channel_or_thread(int(channel)) if server else None
     if found is None:
         try:
             found = await patiently(lambda: rest.run(lambda: client.fetch_channel(int(channel))))
         except (discord.DiscordException, CannotShow):
             log.warning("channel %s is not known", channel)
-    return place(guild, channel, found)
+    return build_place(guild, channel, found)
 
 
-def place(guild: str | int, channel: str | int, found: object) -> ChannelPlace:
+def build_place(guild: str | int, channel: str | int, found: object) -> ChannelPlace:
     """The place of a channel in a server, as the library has found it."""
     parent = str(found.parent_id) if isinstance(found, discord.Thread) else str(channel)
     return ChannelPlace(WORKSPACE.format(guild), parent, str(channel), whole=parent != str(channel))
 
 
-def _named(guild: discord.Guild | None, key: str) -> str | None:
+def _find_name(guild: discord.Guild | None, key: str) -> str | None:
     if guild is None:
         return None
     found = guild.get_role(int(key)) or guild.get_channel_or_thread(int(key))
     return found.name if found else None
 
 
-def _gap(payload: Json) -> Missed:
+def _parse_gap(payload: Json) -> Missed:
     """A new session: what was said since the last one may be lost, in the servers of its shard."""
     shard, _ = payload.get("shard") or (0, 1)
     servers = {WORKSPACE.format(guild["id"]) for guild in payload["guilds"]} | ({DIRECT} if shard == 0 else set())

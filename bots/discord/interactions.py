@@ -1,7 +1,6 @@
 """Interactions: slash commands and forms are stored, then deferred, within Discord's three seconds."""
 
 import asyncio
-import json
 import logging
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +9,8 @@ from discord.utils import snowflake_time
 
 from bots.delivery.at_least_once import persist
 from bots.discord import formatting, slash
-from bots.discord.intake import place
+from bots.discord.address import DiscordAddress
+from bots.discord.intake import build_place
 from bots.discord.parse import DIRECT, ChannelPlace
 from bots.discord.slash import Interaction
 from core.commands.registry import Command, Parameter, find_missing_text
@@ -28,56 +28,58 @@ class Interactions:
     """Takes what people command. `defer` is how many seconds the store gets before we defer all the same."""
 
     def __init__(self, ingest: Ingest, table: Sequence[Command], defer: float = DEFER) -> None:
-        self._hear = ingest
+        self._ingest = ingest
         self._table = table
         self._defer_after = defer
-        self._deferred: dict[str, asyncio.Future[str | None]] = {}
+        self._deferrals: dict[str, asyncio.Future[str | None]] = {}
 
-    def built(
+    def build_commands(
         self,
     ) -> list[discord.app_commands.Command[discord.app_commands.Group, ..., None] | discord.app_commands.Group]:
-        return slash.build(self._table, self.ask, self.give, slash.static)
+        return slash.build_commands(self._table, self.ask, self.give, slash.suggest_choices)
 
-    async def first(self, name: str) -> str | None:
+    async def find_deferral(self, name: str) -> str | None:
         """The message that shows that we think, if the interaction of that name is being deferred here."""
-        deferred = self._deferred.get(name)
+        deferred = self._deferrals.get(name)
         return await asyncio.shield(deferred) if deferred else None
 
     async def ask(self, interaction: Interaction, prompt: str, private: bool) -> None:
         """`/ask`: a question with a place of its own."""
-        name, where = str(interaction.id), _place(interaction)
+        name, where = str(interaction.id), _parse_place(interaction)
         at = snowflake_time(interaction.id)
         message = Message(name, str(interaction.user.id), prompt, at)
-        address = _address(interaction, where, prompt=prompt[: formatting.QUOTED * 2])
+        address = _build_address(interaction, where, prompt=prompt[: formatting.QUOTED * 2])
         key = ChannelPlace(where.workspace, where.channel, where.at).key(name)
         said = Posted(name, key, message, Asks.CERTAINLY, address, alone=True, private=private)
-        await self._take(interaction, said)
+        await self._store(interaction, said)
 
     async def give(self, interaction: Interaction, row: Command, values: Mapping[str, str]) -> None:
         """A command. A long text that it still needs is asked for with a form."""
         needed = find_missing_text(self._table, row.words, values)
         if needed:
-            await self._form(interaction, row, needed[1], values)
+            await self._open_form(interaction, row, needed[1], values)
         else:
-            await self._take(interaction, _commanded(interaction, row, values))
+            await self._store(interaction, _build_command(interaction, row, values))
 
-    async def _form(self, interaction: Interaction, row: Command, needed: Parameter, values: Mapping[str, str]) -> None:
+    async def _open_form(
+        self, interaction: Interaction, row: Command, needed: Parameter, values: Mapping[str, str]
+    ) -> None:
         async def submit(submitted: Interaction, text: str) -> None:
-            await self._take(submitted, _commanded(submitted, row, {**values, needed.name: text}))
+            await self._store(submitted, _build_command(submitted, row, {**values, needed.name: text}))
 
-        await interaction.response.send_modal(slash.form(row, needed, submit))
+        await interaction.response.send_modal(slash.TextForm(row, needed, submit))
 
-    async def _take(self, interaction: Interaction, event: Posted | Commanded) -> None:
+    async def _store(self, interaction: Interaction, event: Posted | Commanded) -> None:
         """Store it, then defer; if the store is slow, defer first and go on storing while the token lives."""
         loop = asyncio.get_running_loop()
         deferred: asyncio.Future[str | None] = loop.create_future()
-        self._deferred[event.id] = deferred
-        loop.call_later(SHOWN, self._deferred.pop, event.id, None)
-        storing = asyncio.create_task(asyncio.wait_for(persist(self._hear, event), KEPT))
+        self._deferrals[event.id] = deferred
+        loop.call_later(SHOWN, self._deferrals.pop, event.id, None)
+        storing = asyncio.create_task(asyncio.wait_for(persist(self._ingest, event), KEPT))
         await asyncio.wait({storing}, timeout=self._defer_after)
         shown: str | None = None
         try:
-            shown = await _deferred(interaction, event.private)
+            shown = await _defer(interaction, event.private)
         finally:
             deferred.set_result(shown)  # a cancelled one would cancel who waits for it
         try:
@@ -86,8 +88,8 @@ class Interactions:
             await interaction.edit_original_response(content="-# I could not keep your question. Please ask again.")
 
 
-async def _deferred(interaction: Interaction, private: bool) -> str | None:
-    """Show that we think; the id of what shows it. None if Discord does not take it, and says so to the person."""
+async def _defer(interaction: Interaction, private: bool) -> str | None:
+    """Show that we think; the id of the message for it. None if Discord refuses, and says so to the person."""
     try:
         shown = await interaction.response.defer(thinking=True, ephemeral=private)
     except (discord.DiscordException, OSError) as error:
@@ -96,8 +98,8 @@ async def _deferred(interaction: Interaction, private: bool) -> str | None:
     return str(shown.message_id) if shown and shown.message_id else None
 
 
-def _commanded(interaction: Interaction, row: Command, values: Mapping[str, str]) -> Commanded:
-    where, name = _place(interaction), str(interaction.id)
+def _build_command(interaction: Interaction, row: Command, values: Mapping[str, str]) -> Commanded:
+    where, name = _parse_place(interaction), str(interaction.id)
     return Commanded(
         id=name,
         key=where.key(name),
@@ -105,21 +107,24 @@ def _commanded(interaction: Interaction, row: Command, values: Mapping[str, str]
         line=row.words,
         at=snowflake_time(interaction.id),
         values=dict(values),
-        address=_address(interaction, where),
+        address=_build_address(interaction, where),
         private=row.whispers(values),
     )
 
 
-def _place(interaction: Interaction) -> ChannelPlace:
+def _parse_place(interaction: Interaction) -> ChannelPlace:
     channel = interaction.channel_id or interaction.id
     if interaction.guild_id is None:
         return ChannelPlace(DIRECT, str(channel), str(channel), whole=True)
-    return place(interaction.guild_id, channel, interaction.channel)
+    return build_place(interaction.guild_id, channel, interaction.channel)
 
 
-def _address(interaction: Interaction, where: ChannelPlace, **more: str) -> str:
+def _build_address(interaction: Interaction, where: ChannelPlace, prompt: str | None = None) -> str:
     """What it takes to answer: the token, for 15 minutes, and what the server says that the person may do."""
-    known = {"at": where.at, "application": str(interaction.application_id), "token": interaction.token}
-    if interaction.guild_id is not None:
-        known["permissions"] = str(interaction.permissions.value)
-    return json.dumps(known | more)
+    return DiscordAddress(
+        at=where.at,
+        application=str(interaction.application_id),
+        token=interaction.token,
+        permissions=None if interaction.guild_id is None else interaction.permissions.value,
+        prompt=prompt,
+    ).dump()

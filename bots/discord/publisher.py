@@ -53,7 +53,7 @@ class Publisher:
         self._gone: set[str] = set()
         self._unsure = False
         self._limit = formatting.PAGE
-        self._pager = Pager(formatting.dialect(self._limit))
+        self._pager = Pager(formatting.build_dialect(self._limit))
 
     async def run(self) -> None:
         """Show every text in time, and the final one whatever it takes. Raises CannotShow, HTTPException."""
@@ -83,7 +83,7 @@ class Publisher:
     async def show_notice(self, notice: str) -> None:
         """Say a notice below the pages that stand, or on an interaction's only one. Raises CannotShow."""
         await self._patiently(self._begin)
-        await self._patiently(partial(self._excuse, formatting.notice(notice)))
+        await self._patiently(partial(self._excuse, formatting.mark_notice(notice)))
 
     async def _excuse(self, page: str) -> None:
         if len(self._reply.pages) == 1 and self._outlet.deferred:
@@ -121,8 +121,8 @@ class Publisher:
 
     def _wanted(self, text: str, notice: bool) -> list[str]:
         if self._plainly:
-            return formatting.pieces(text, self._quote, notice)
-        return formatting.shown(text, self._quote, notice, self._limit, self._pager)
+            return formatting.cut_plainly(text, self._quote, notice)
+        return formatting.render_pages(text, self._quote, notice, self._limit, self._pager)
 
     def _posted(self) -> list[Posted]:
         there = sorted((page for page in self._reply.pages if page not in self._gone), key=int)
@@ -137,7 +137,7 @@ class Publisher:
                 raise
             log.warning("Discord refuses a page of %d characters; trying smaller ones", self._limit)
             self._limit -= TIGHTER
-            self._pager = Pager(formatting.dialect(self._limit))
+            self._pager = Pager(formatting.build_dialect(self._limit))
 
     async def _carry_out(self, step: Edit | Post | Delete) -> None:
         match step:

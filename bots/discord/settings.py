@@ -14,7 +14,7 @@ TOKEN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+")
 
 
 class DiscordSettings(EnvironmentSettings):
-    """All that the adapter of Discord can be told from outside."""
+    """Environment variables of the adapter of Discord."""
 
     discord_bot_token: SecretStr | None = Field(default=None, description="The bot's token.")
     discord_api_url: HttpUrl = Field(default="https://discord.com/api/v10", description="Discord's REST API.")

@@ -27,6 +27,8 @@ Ask = Callable[[Interaction, str, bool], Awaitable[None]]
 """A person asked with `/ask`: the prompt, and whether only they shall see the answer."""
 Suggest = Callable[[Command, Parameter, str], Awaitable[Sequence[str]]]
 """What could be meant by what is typed so far."""
+Submit = Callable[[Interaction, str], Awaitable[None]]
+"""A person filled a form in, with this text."""
 
 # Stated in full: what is left out of a command is filled from the tree's own.
 SERVERS_AND_DMS = AppCommandContext(guild=True, dm_channel=True, private_channel=False)
@@ -38,18 +40,20 @@ _TYPES: dict[ParameterKind, Any] = {
 }
 
 
-def build(table: Sequence[Command], ask: Ask, give: Give, suggest: Suggest) -> list[SlashCommand | Group]:
+def build_commands(table: Sequence[Command], ask: Ask, give: Give, suggest: Suggest) -> list[SlashCommand | Group]:
     """The commands of `table`, those of two words in groups, and `/ask`."""
-    built: list[SlashCommand | Group] = [_ask(ask)]
+    built: list[SlashCommand | Group] = [_build_ask(ask)]
     for word, rows in groupby(sorted(table, key=lambda row: row.words), key=lambda row: row.words.split()[0]):
         commands = list(rows)
         alone = len(commands[0].words.split()) == 1
-        built.append(_command(commands[0], give, suggest) if alone else _group(word, commands, give, suggest))
+        built.append(
+            _build_command(commands[0], give, suggest) if alone else _build_group(word, commands, give, suggest)
+        )
     return built
 
 
-async def sync(tree: app_commands.CommandTree[Any], known: str | None) -> str:
-    """Tell Discord of the commands, unless their fingerprint is `known`; the fingerprint.
+async def sync_commands(tree: app_commands.CommandTree[Any], known: str | None) -> str:
+    """Register the commands with Discord, unless their fingerprint is `known`; the fingerprint.
 
     Raises discord.HTTPException.
     """
@@ -60,20 +64,15 @@ async def sync(tree: app_commands.CommandTree[Any], known: str | None) -> str:
     return fingerprint
 
 
-async def static(row: Command, parameter: Parameter, typed: str) -> Sequence[str]:
+async def suggest_choices(row: Command, parameter: Parameter, typed: str) -> Sequence[str]:
     """The parameter's own choices, as far as they hold what is typed."""
     return [choice for choice in parameter.choices if typed.lower() in choice.lower()]
 
 
-def form(row: Command, parameter: Parameter, submit: Callable[[Interaction, str], Awaitable[None]]) -> discord.ui.Modal:
-    """A form that asks for one long text."""
-    return _Form(row, parameter, submit)
+class TextForm(discord.ui.Modal):
+    """A form (modal) that asks for one long text of a command."""
 
-
-class _Form(discord.ui.Modal):
-    def __init__(
-        self, row: Command, parameter: Parameter, submit: Callable[[Interaction, str], Awaitable[None]]
-    ) -> None:
+    def __init__(self, row: Command, parameter: Parameter, submit: Submit) -> None:
         super().__init__(title=f"/{row.words}"[:45], timeout=3600)
         self._submit = submit
         self._text: discord.ui.TextInput[discord.ui.Modal] = discord.ui.TextInput(
@@ -86,96 +85,96 @@ class _Form(discord.ui.Modal):
         await self._submit(interaction, self._text.value)
 
 
-def _ask(ask: Ask) -> SlashCommand:
-    async def called(interaction: Interaction, prompt: str, private: bool = False) -> None:
+def _build_ask(ask: Ask) -> SlashCommand:
+    async def run(interaction: Interaction, prompt: str, private: bool = False) -> None:
         await ask(interaction, prompt, private)
 
-    called = app_commands.describe(
+    run = app_commands.describe(
         prompt="What you want to know", private="Only you see the answer, and nothing of it is kept"
-    )(called)
+    )(run)
     return app_commands.Command(
         name="ask",
         description="Ask Claude",
-        callback=called,
+        callback=run,
         allowed_contexts=SERVERS_AND_DMS,
         allowed_installs=SERVERS,
     )
 
 
-def _group(word: str, rows: Sequence[Command], give: Give, suggest: Suggest) -> Group:
+def _build_group(word: str, rows: Sequence[Command], give: Give, suggest: Suggest) -> Group:
     """Discord hides a group from those below the least rank in it; who may do what is checked when it is done."""
     group = Group(
         name=word,
         description=f"{word.capitalize()}: " + ", ".join(row.words.split()[1] for row in rows),
         allowed_contexts=SERVERS_AND_DMS,
         allowed_installs=SERVERS,
-        default_permissions=_permissions(min(row.rank for row in rows)),
+        default_permissions=_choose_permissions(min(row.rank for row in rows)),
     )
     for row in rows:
-        group.add_command(_command(row, give, suggest))
+        group.add_command(_build_command(row, give, suggest))
     return group
 
 
-def _command(row: Command, give: Give, suggest: Suggest) -> SlashCommand:
+def _build_command(row: Command, give: Give, suggest: Suggest) -> SlashCommand:
     """The command of one row. Its callback has the row's parameters in its signature, which the library reads."""
 
-    async def called(interaction: Interaction, **given: Any) -> None:
-        await give(interaction, row, _texts(given))
+    async def run(interaction: Interaction, **given: Any) -> None:
+        await give(interaction, row, _format_values(given))
 
     arguments = [Argument("interaction", Argument.POSITIONAL_OR_KEYWORD)]
-    arguments += [_argument(parameter) for parameter in row.parameters]
-    called.__signature__ = Signature(arguments)  # type: ignore[attr-defined]  # functions may have one
-    called = app_commands.rename(**{_spelt(one): one.name for one in row.parameters})(called)
-    called = app_commands.describe(**{_spelt(one): one.about[:100] for one in row.parameters})(called)
-    called = app_commands.choices(
-        **{_spelt(one): _choices(one) for one in row.parameters if one.kind is ParameterKind.CHOICE}
-    )(called)
+    arguments += [_build_argument(parameter) for parameter in row.parameters]
+    run.__signature__ = Signature(arguments)  # type: ignore[attr-defined]  # functions may have one
+    run = app_commands.rename(**{_spell(one): one.name for one in row.parameters})(run)
+    run = app_commands.describe(**{_spell(one): one.about[:100] for one in row.parameters})(run)
+    run = app_commands.choices(
+        **{_spell(one): _build_choices(one) for one in row.parameters if one.kind is ParameterKind.CHOICE}
+    )(run)
     command: SlashCommand = app_commands.Command(
         name=row.words.split()[-1],
         description=row.about[:100],
-        callback=called,
+        callback=run,
         allowed_contexts=SERVERS_AND_DMS,
         allowed_installs=SERVERS,
     )
-    command.default_permissions = _permissions(row.rank)
+    command.default_permissions = _choose_permissions(row.rank)
     for parameter in row.parameters:
         if parameter.kind is ParameterKind.TEXT and (parameter.choices or parameter.name == MODEL):
-            command.autocomplete(_spelt(parameter))(_suggesting(row, parameter, suggest))
+            command.autocomplete(_spell(parameter))(_build_autocomplete(row, parameter, suggest))
     return command
 
 
-def _argument(parameter: Parameter) -> Argument:
+def _build_argument(parameter: Parameter) -> Argument:
     """A long text is always optional: where it is missing a form asks for it."""
     kind = _TYPES.get(parameter.kind, str)
     needed = parameter.required and parameter.kind is not ParameterKind.LONG
     default = Argument.empty if needed else None
     annotation = kind if needed else kind | None
-    return Argument(_spelt(parameter), Argument.KEYWORD_ONLY, default=default, annotation=annotation)
+    return Argument(_spell(parameter), Argument.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def _spelt(parameter: Parameter) -> str:
+def _spell(parameter: Parameter) -> str:
     """A parameter's name as Python takes it, for which `as` is none."""
     return f"{parameter.name}_"
 
 
-def _choices(parameter: Parameter) -> list[Choice[str]]:
+def _build_choices(parameter: Parameter) -> list[Choice[str]]:
     return [Choice(name=choice, value=choice) for choice in parameter.choices[:CHOICES]]
 
 
-def _permissions(rank: Rank) -> discord.Permissions | None:
+def _choose_permissions(rank: Rank) -> discord.Permissions | None:
     """Who sees a command until the server's own settings say otherwise."""
     return discord.Permissions(manage_channels=True) if rank >= Rank.MANAGER else None
 
 
-def _suggesting(row: Command, parameter: Parameter, suggest: Suggest) -> Callable[[Interaction, str], Any]:
-    async def suggested(interaction: Interaction, typed: str) -> list[Choice[str]]:
+def _build_autocomplete(row: Command, parameter: Parameter, suggest: Suggest) -> Callable[[Interaction, str], Any]:
+    async def complete(interaction: Interaction, typed: str) -> list[Choice[str]]:
         found = await suggest(row, parameter, typed)
         return [Choice(name=one[:100], value=one[:100]) for one in found[:CHOICES]]
 
-    return suggested
+    return complete
 
 
-def _texts(given: Mapping[str, Any]) -> dict[str, str]:
+def _format_values(given: Mapping[str, Any]) -> dict[str, str]:
     """What was given, in words: a person by their id."""
     return {
         name.removesuffix("_"): str(getattr(value, "id", value)) for name, value in given.items() if value is not None

@@ -1,43 +1,36 @@
-"""The surface: the place of one question on Discord, from its key and address alone."""
+"""Surface of Discord: one question's thread, as it is read and shown, from its key and address alone."""
 
-import json
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import discord
 
-from bots.discord import formatting
+from bots.discord import files, formatting
+from bots.discord.address import DiscordAddress
 from bots.discord.client import Rest
+from bots.discord.directory import Directory
 from bots.discord.errors import patiently
-from bots.discord.history import Reader
-from bots.discord.names import Names
-from bots.discord.parse import DIRECT, ChannelPlace, Json, Us
+from bots.discord.history import HistoryReader
+from bots.discord.parse import DIRECT, BotIdentity, ChannelPlace
 from bots.discord.publisher import Publisher
-from bots.discord.ranks import Ranks, rank
 from bots.discord.targets import BySlash, InChannel, Outlet, Privately
 from bots.discord.throttle import Pace
 from core.domain.clock import Sleep
-from core.domain.errors import AnswerRejected, CannotAnswer, CannotShow
+from core.domain.errors import AnswerRejected, CannotShow
 from core.domain.messages import Attachment, History, Question, Rank, Reach
 from core.domain.platform import ReplyView
 
-HOSTS = {"cdn.discordapp.com", "media.discordapp.net"}
-LARGEST = 25 * 1024 * 1024  # bytes of a file that we read
-
 
 @dataclass(frozen=True, slots=True)
-class House:
+class SurfaceResources:
     """What all surfaces share. `content` is whether Discord shows us everybody's words; `origin` is its API's."""
 
     rest: Rest
-    names: Names
-    ranks: Ranks
+    directory: Directory
     pace: Pace
     pause: Sleep
-    managers: frozenset[str]
     content: bool
     origin: str
 
@@ -45,67 +38,57 @@ class House:
 class DiscordSurface:
     """One question's place. `first` is the page that is there already, known since its interaction was deferred."""
 
-    def __init__(self, house: House, us: Us, question: Question, first: str | None = None) -> None:
-        self._house = house
+    def __init__(
+        self, resources: SurfaceResources, us: BotIdentity, question: Question, first: str | None = None
+    ) -> None:
+        self._resources = resources
         self._us = us
         self._question = question
         self._first = first
-        self._address: Json = json.loads(question.address)
-        self._place = _place(question, self._address)
+        self._address = DiscordAddress.parse(question.address)
+        self._place = _find_place(question, self._address)
 
     async def history(self) -> History:
-        reader = Reader(self._house.rest, self._place, self._us, self._house.content)
+        reader = HistoryReader(self._resources.rest, self._place, self._us, self._resources.content)
         if self._question.private:
             return History((), Reach.CHAIN)
         if self._slash:
-            return await reader.answers(self._question.name)
-        return await (reader.whole() if self._place.whole else reader.chain(self._question.name))
+            return await reader.read_answers(self._question.name)
+        return await (reader.read_all() if self._place.whole else reader.read_chain(self._question.name))
 
     async def names(self, people: AbstractSet[str]) -> dict[str, str]:
-        return await self._house.names.of(self._guild, people)
+        return await self._resources.directory.fetch_names(self._guild, people)
 
     async def fetch(self, attachment: Attachment) -> bytes:
-        """The file. Raises CannotAnswer if it is too large, CannotShow if it is not Discord's or no longer there."""
-        if attachment.size > LARGEST:
-            raise CannotAnswer(f"{attachment.name} is larger than the {LARGEST // 2**20} MiB that I read.")
-        parts = urlsplit(attachment.url)
-        if parts.hostname not in HOSTS and f"{parts.scheme}://{parts.netloc}" != self._house.origin:
-            raise CannotShow(f"{attachment.name} is not at Discord")
-        try:
-            return await patiently(lambda: self._house.rest.file(attachment.url), self._house.pause)
-        except discord.HTTPException as error:
-            raise CannotShow(f"{attachment.name} is no longer there ({error.status})") from error
+        resources = self._resources
+        return await files.fetch_file(resources.rest, attachment, resources.origin, resources.pause)
 
     async def rank(self, person: str) -> Rank:
-        if person in self._house.managers:
-            return Rank.OWNER
-        if self._guild is None:
-            return Rank.MANAGER
-        if person == self._question.person and (granted := self._address.get("permissions")):
-            return rank(discord.Permissions(int(granted)))
-        return await self._house.ranks.of(self._guild, self._place.at, person)
+        granted = self._address.permissions if person == self._question.person else None
+        return await self._resources.directory.fetch_rank(self._guild, self._place.at, person, granted)
 
     async def show(self, reply: ReplyView) -> None:
         """Raises CannotShow where nothing can be shown, AnswerRejected where Discord does not take the answer."""
-        with _declined():
+        with _reject_refusals():
             await (await self._showing(reply)).run()
 
     async def show_plainly(self, reply: ReplyView, text: str) -> None:
-        with _declined():
+        with _reject_refusals():
             await (await self._showing(reply, plainly=True)).settle(text)
 
     async def show_notice(self, reply: ReplyView, notice: str) -> None:
-        with _declined():
+        with _reject_refusals():
             await (await self._showing(reply)).show_notice(notice)
 
     async def _showing(self, reply: ReplyView, plainly: bool = False) -> Publisher:
         outlet = await self._outlet(reply.threaded)
-        quote = formatting.quoted(self._address["prompt"]) if "prompt" in self._address else ""
-        return Publisher(reply, outlet, self._house.pace, quote, self._house.pause, plainly=plainly)
+        prompt = self._address.prompt
+        quote = "" if prompt is None else formatting.quote_question(prompt)
+        return Publisher(reply, outlet, self._resources.pace, quote, self._resources.pause, plainly=plainly)
 
     @property
     def _slash(self) -> bool:
-        return "token" in self._address
+        return self._address.token is not None
 
     @property
     def _guild(self) -> str | None:
@@ -113,30 +96,30 @@ class DiscordSurface:
         return None if workspace == DIRECT else workspace.partition(":")[2]
 
     async def _outlet(self, threaded: bool) -> Outlet:
-        house, name = self._house, self._question.name
-        if self._slash:
-            application, token = self._address["application"], self._address["token"]
+        resources, name = self._resources, self._question.name
+        application, token = self._address.application, self._address.token
+        if application and token:
             if self._question.private:
-                return Privately(house.rest, self._place, application, token, self._first)
-            return BySlash(house.rest, self._place, self._us, name, application, token, self._first)
+                return Privately(resources.rest, self._place, application, token, self._first)
+            return BySlash(resources.rest, self._place, self._us, name, application, token, self._first)
         if threaded and not self._place.whole and name == self._question.key.thread:
             return await self._thread()
-        return InChannel(house.rest, self._place, self._us, name, name)
+        return InChannel(resources.rest, self._place, self._us, name, name)
 
     async def _thread(self) -> Outlet:
         """A thread on the question, which takes its id; in the channel, where none can be opened."""
-        house, name, key = self._house, self._question.name, self._question.key
-        title = self._address.get("title") or "Claude"
+        resources, name, key = self._resources, self._question.name, self._question.key
+        title = self._address.title or "Claude"
         try:
-            await patiently(lambda: house.rest.open_thread(key.channel, name, title), house.pause)
+            await patiently(lambda: resources.rest.open_thread(key.channel, name, title), resources.pause)
         except (discord.HTTPException, CannotShow):
-            return InChannel(house.rest, self._place, self._us, name, name)
+            return InChannel(resources.rest, self._place, self._us, name, name)
         place = ChannelPlace(key.workspace, key.channel, name, whole=True)
-        return InChannel(house.rest, place, self._us, name, None)
+        return InChannel(resources.rest, place, self._us, name, None)
 
 
 @contextmanager
-def _declined() -> Iterator[None]:
+def _reject_refusals() -> Iterator[None]:
     """Raise AnswerRejected for what Discord refuses, with its code and no words of ours."""
     try:
         yield
@@ -144,7 +127,7 @@ def _declined() -> Iterator[None]:
         raise AnswerRejected(f"Discord refuses the page ({error.status}, error code {error.code})") from error
 
 
-def _place(question: Question, address: Json) -> ChannelPlace:
+def _find_place(question: Question, address: DiscordAddress) -> ChannelPlace:
     key = question.key
-    at = address.get("at", key.channel)
+    at = key.channel if address.at is None else address.at
     return ChannelPlace(key.workspace, key.channel, at, whole=key.workspace == DIRECT or at != key.channel)

@@ -9,7 +9,7 @@ import discord
 from bots.discord import parse
 from bots.discord.client import ORIGINAL, Rest
 from bots.discord.errors import EXPIRED, INVALID_FORM, NO_HISTORY, UNKNOWN_MESSAGE
-from bots.discord.parse import ChannelPlace, Us
+from bots.discord.parse import BotIdentity, ChannelPlace
 from core.domain.errors import PlaceClosed
 from core.domain.messages import File
 
@@ -51,7 +51,7 @@ class InChannel:
 
     rest: Rest
     place: ChannelPlace
-    us: Us
+    us: BotIdentity
     question: str
     to: str | None
 
@@ -90,12 +90,12 @@ class InChannel:
 
     async def strays(self, known: Collection[str]) -> list[str]:
         newest = max([*known, self.question], key=int)
-        shown = await self.rest.listed(self.channel, after=newest)
+        shown = await self.rest.list_messages(self.channel, after=newest)
         pages = [one for one in shown if one["author"]["id"] == self.us.id and one["id"] not in known]
-        return [one["id"] for one in pages if parse.answers(one) in {self.question, None}]
+        return [one["id"] for one in pages if parse.find_answered_question(one) in {self.question, None}]
 
     async def type(self) -> None:
-        await self.rest.typing(self.channel)
+        await self.rest.show_typing(self.channel)
 
 
 @dataclass(slots=True)
@@ -107,7 +107,7 @@ class BySlash:
 
     rest: Rest
     place: ChannelPlace
-    us: Us
+    us: BotIdentity
     question: str
     application: str
     token: str
@@ -127,7 +127,7 @@ class BySlash:
         self.first = min(known, key=int) if known else self.first
         if self.first is None:
             try:
-                self.first = (await self.rest.answered(self.application, self.token))["id"]
+                self.first = (await self.rest.fetch_answer(self.application, self.token))["id"]
             except discord.HTTPException as error:
                 if error.code not in {*EXPIRED, UNKNOWN_MESSAGE}:
                     raise
@@ -182,11 +182,11 @@ class Privately:
     async def begun(self, known: Sequence[str]) -> str | None:
         self.first = min(known, key=int) if known else self.first
         if self.first is None:
-            self.first = (await self._alive(self.rest.answered(self.application, self.token)))["id"]
+            self.first = (await self._alive(self.rest.fetch_answer(self.application, self.token)))["id"]
         return self.first
 
     async def post(self, content: str, number: int) -> str:
-        posted: str = await self._alive(self.rest.follow(self.application, self.token, content))
+        posted: str = await self._alive(self.rest.post_followup(self.application, self.token, content))
         return posted
 
     async def edit(self, page: str, content: str, files: Sequence[File] = ()) -> None:

@@ -1,4 +1,4 @@
-"""Calls: each request to Discord as it ends, told to the watch. The library repeats some of them; each is one call."""
+"""Tracing: an event for each request to Discord as it ends. The library repeats some of them; each is one call."""
 
 from types import SimpleNamespace
 from typing import Literal
@@ -14,39 +14,41 @@ WORDS = frozenset(
         *("guilds", "interactions", "members", "messages", "oauth2", "threads", "typing", "users", "webhooks"),
     ]
 )
-"""What may be told of an address. The rest of it are ids, and the tokens of interactions."""
+"""Parts of a path that an event may name. The rest are ids, and the tokens of interactions."""
 
 SOCKETS = {"ws", "wss"}
 
 Outcome = Literal["ok", "limited", "failed"]
 
 
-def counted(emit: Emit, api: str) -> aiohttp.TraceConfig:
-    """What tells `watch` of each request that a client's session makes, below the address `api` or of a file."""
+def trace_requests(emit: Emit, api: str) -> aiohttp.TraceConfig:
+    """Hooks that emit an event for each request that a client's session makes, below the address `api` or of a file."""
     base = URL(api).path
 
-    async def ended(_session: object, _context: SimpleNamespace, told: aiohttp.TraceRequestEndParams) -> None:
-        tell(told.method, told.url, outcome(told.response.status))
+    async def note_response(_session: object, _context: SimpleNamespace, params: aiohttp.TraceRequestEndParams) -> None:
+        emit_call(params.method, params.url, classify_status(params.response.status))
 
-    async def failed(_session: object, _context: SimpleNamespace, told: aiohttp.TraceRequestExceptionParams) -> None:
-        tell(told.method, told.url, "failed")
+    async def note_failure(
+        _session: object, _context: SimpleNamespace, params: aiohttp.TraceRequestExceptionParams
+    ) -> None:
+        emit_call(params.method, params.url, "failed")
 
-    def tell(verb: str, url: URL, ended: Outcome) -> None:
+    def emit_call(verb: str, url: URL, outcome: Outcome) -> None:
         if url.scheme not in SOCKETS:
-            emit(PlatformCalled("discord", method(verb, url.path.removeprefix(base)), ended))
+            emit(PlatformCalled("discord", format_route(verb, url.path.removeprefix(base)), outcome))
 
     trace = aiohttp.TraceConfig()
-    trace.on_request_end.append(ended)
-    trace.on_request_exception.append(failed)
+    trace.on_request_end.append(note_response)
+    trace.on_request_exception.append(note_failure)
     return trace
 
 
-def method(verb: str, path: str) -> str:
+def format_route(verb: str, path: str) -> str:
     """A request's route, one of a few: `POST /webhooks/{}/{}`."""
     return f"{verb} {'/'.join(part if part in WORDS or not part else '{}' for part in path.split('/'))}"
 
 
-def outcome(status: int) -> Outcome:
+def classify_status(status: int) -> Outcome:
     """What an answer's status comes to."""
     if status == 429:
         return "limited"

@@ -1,8 +1,7 @@
-"""The door: Slack's events come in, are kept, and only then acknowledged."""
+"""Adapter of Slack: connects, gives events to core, and makes the surface of each question."""
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from typing import Any, Self
 
 import aiohttp
@@ -10,22 +9,22 @@ from aiohttp import web
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.delivery.at_least_once import Redelivery, persist
+from bots.delivery.at_least_once import persist
 from bots.delivery.backfill import Backfill
 from bots.delivery.fencing import add_fence
 from bots.slack import bolt_app, http_mode, parse
-from bots.slack.backfill import Search
+from bots.slack.backfill import BackfillSource
 from bots.slack.client import Limited, Refused, Unsure, Web
 from bots.slack.directory import Directory
+from bots.slack.intake import Intake, build_gap
 from bots.slack.publisher import NOTICE, QUIET
 from bots.slack.settings import SlackSettings
-from bots.slack.slash import form, slashed, submitted
 from bots.slack.socket_mode import PATIENCE, ReconnectPolicy, Socket
 from bots.slack.surface import SlackSurface
 from bots.slack.throttle import PAUSE, Leisure, Pace
 from core.domain.clock import Clock, Sleep, system_clock
 from core.domain.errors import CannotAnswer, CannotConnect, CannotShow
-from core.domain.events import Commanded, Event, Ingest, Missed
+from core.domain.events import Ingest
 from core.domain.messages import Question
 from core.settings import Settings
 from core.telemetry import Emit, discard_event
@@ -66,13 +65,13 @@ class Slack:
         self._sleep, self._clock = sleep, clock
         self._session: aiohttp.ClientSession | None = None
         self._known: tuple[Web, Directory] | None = None
-        self._knowing = asyncio.Lock()
-        self._telling: Redelivery | None = None
+        self._identifying = asyncio.Lock()
+        self._intake: Intake | None = None
         self._app: AsyncApp | None = None
 
     @classmethod
-    def of(cls, settings: SlackSettings, core: Settings, emit: Emit = discard_event) -> Self:
-        """Slack as the settings have it. Raises SettingsError."""
+    def from_settings(cls, settings: SlackSettings, core: Settings, emit: Emit = discard_event) -> Self:
+        """Make the adapter that the settings describe. Raises SettingsError."""
         settings.check_tokens(core.confab_http_port)
         return cls(
             settings.bot_token,
@@ -88,133 +87,100 @@ class Slack:
         """The HTTP routes of HTTP mode; none in Socket Mode. What comes while we are not connected is refused."""
         if self._app_token or not self._signing_secret:  # an empty secret would be everybody's
             return []
-        return http_mode.routes(lambda: self._app, self._signing_secret)
+        return http_mode.build_routes(lambda: self._app, self._signing_secret)
 
     async def run(self, ingest: Ingest) -> None:
-        """Connect, and tell every event, until cancelled. Raises CannotConnect."""
-        web, _ = await self._introduced()
-        looking = Web(self._client(), web.us, web.pace, self._sleep, leisure=Leisure(), emit=self._emit)
-        catching_up = Backfill(ingest, Search(looking).found, self._sleep)
-        self._telling = Redelivery(catching_up.ingest, self._sleep)
+        """Connect, and ingest every event, until cancelled. Raises CannotConnect."""
+        web, _ = await self._identify()
+        slow = Web(self._make_client(), web.us, web.pace, self._sleep, leisure=Leisure(), emit=self._emit)
+        backfill = Backfill(ingest, BackfillSource(slow).fetch_missed, self._sleep)
+        self._intake = Intake(backfill.ingest, web, self._sleep, self._clock)
         try:
-            await self._connected(web, catching_up.ingest)
+            await self._connect(web, backfill.ingest)
         finally:
-            await self._telling.stop()
-            await catching_up.stop()
+            await self._intake.stop()
+            await backfill.stop()
 
     async def surface(self, question: Question) -> SlackSurface:
-        """The thread of `question`. Raises CannotShow when Slack does not know us any more."""
+        """Make the surface of `question`. Raises CannotShow when Slack does not know us any more."""
         try:
-            web, people = await self._introduced()
+            web, people = await self._identify()
         except CannotConnect as error:
             raise CannotShow(str(error)) from None
         return SlackSurface(web, people, question, self._grows)
 
-    async def _connected(self, web: Web, ingest: Ingest) -> None:
-        app = bolt_app.app(web.client, web.us, self._listen)
+    async def _connect(self, web: Web, ingest: Ingest) -> None:
+        app = bolt_app.build_app(web.client, web.us, self._accept)
         if self._app_token:
-            ours, retry_policy = frozenset({web.us.workspace}), self._retry_policy
             socket = Socket(
-                app, self._app_token, web.client, ingest, workspaces=ours, retry_policy=retry_policy, told=self._told
+                app,
+                self._app_token,
+                web.client,
+                ingest,
+                workspaces=frozenset({web.us.workspace}),
+                retry_policy=self._retry_policy,
+                report_offline=self._set_offline,
             )
             await socket.run()
             return
-        await persist(ingest, self._gap(web), self._sleep)
+        await persist(ingest, build_gap(web, self._clock()), self._sleep)
         self._app, self.offline = app, ""
         try:
             await asyncio.Event().wait()
         finally:
             self._app = None
 
-    def _gap(self, web: Web) -> Missed:
-        return Missed(self._clock().isoformat(), "slack", frozenset({web.us.workspace}))
-
     async def tell(self, workspace: str, person: str, text: str) -> None:
-        """A direct message. Raises CannotShow."""
+        """Send a direct message. Raises CannotShow."""
         try:
-            web, _ = await self._introduced()
+            web, _ = await self._identify()
             opened = await web.surely("conversations.open", users=person)
             await web.once("chat.postMessage", channel=opened["channel"]["id"], text=text, **QUIET, metadata=NOTICE)
         except (CannotConnect, Refused, CannotAnswer, Limited, Unsure) as error:
             raise CannotShow(f"a direct message to {person} was not sent: {error}") from None
 
-    def _told(self, offline: str) -> None:
+    def _set_offline(self, offline: str) -> None:
         self.offline = offline
 
     async def close(self) -> None:
-        """Let go of the network. Answers under way need it, so that it outlives `run`."""
+        """Close the HTTP session. Answers under way need it, so that it outlives `run`."""
         if self._session is not None:
             await self._session.close()
 
-    def _client(self) -> AsyncWebClient:
-        """A client over our one session, which repeats nothing by itself: a post whose answer is lost may stand."""
+    def _make_client(self) -> AsyncWebClient:
+        """Make a client over our one session. It repeats nothing by itself: a post whose answer is lost may stand."""
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=self._seconds)
             self._session = aiohttp.ClientSession(timeout=timeout, trace_configs=[add_fence(aiohttp.TraceConfig())])
         return AsyncWebClient(self._bot_token, self._api_url, session=self._session, retry_handlers=[])
 
-    async def _introduced(self) -> tuple[Web, Directory]:
-        """Who we are, asked once. Raises CannotConnect when Slack does not take our token."""
-        async with self._knowing:
+    async def _identify(self) -> tuple[Web, Directory]:
+        """Ask once who we are. Raises CannotConnect when Slack does not take our token."""
+        async with self._identifying:
             if self._known is None:
-                nobody = parse.Us("", "", "", "")
-                us = us_of(await self._asked(Web(self._client(), nobody, Pace(), self._sleep, emit=self._emit)))
-                web = Web(self._client(), us, Pace(self._pause), self._sleep, emit=self._emit)
+                nobody = parse.BotIdentity("", "", "", "")
+                unknown = Web(self._make_client(), nobody, Pace(), self._sleep, emit=self._emit)
+                us = parse_identity(await self._test_token(unknown))
+                web = Web(self._make_client(), us, Pace(self._pause), self._sleep, emit=self._emit)
                 self._known = web, Directory(web, self._managers)
                 log.info("Slack knows us in %s", us.workspace)
             return self._known
 
-    async def _asked(self, web: Web) -> parse.Raw:
+    async def _test_token(self, web: Web) -> parse.Raw:
         try:
             return await web.patiently()(web.once, "auth.test")
         except (CannotShow, Refused, CannotAnswer) as error:
             raise CannotConnect(f"SLACK_BOT_TOKEN: Slack does not take this token ({error}).") from None
 
-    async def _listen(self, body: dict[str, Any]) -> bool:
-        """Tell what a payload tells. It is not acknowledged before it is safe on disk."""
-        assert self._telling is not None
-        return await self._telling.kept(await self._events(body))
-
-    async def _events(self, body: dict[str, Any]) -> Sequence[Event]:
-        """What a payload tells. One that can't be read is logged without its words, and let go."""
-        try:
-            return await self._parsed(body)
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
-            kind = str(body.get("type") or ("command" if "command" in body else "payload"))
-            log.error("a malformed %s %s is left out: %r", kind[:40], str(body.get("event_id", ""))[:40], error)
-            return []
-
-    async def _parsed(self, body: dict[str, Any]) -> Sequence[Event]:
-        web, _ = await self._introduced()
-        if "command" in body:
-            return await self._given(web, slashed(body, self._clock()), body["trigger_id"])
-        match body.get("type"):
-            case "event_callback":
-                return parse.told(body, web.us)
-            case "view_submission":
-                command = submitted(body, self._clock())
-                return [command] if command else []
-            case "app_rate_limited":
-                return [self._gap(web)]
-        return []
-
-    async def _given(self, web: Web, command: Commanded, trigger: str) -> Sequence[Event]:
-        """The command, unless a form is opened that asks for the rest of it."""
-        view = form(command)
-        if view is None:
-            return [command]
-        try:
-            await web.once("views.open", trigger_id=trigger, view=view)
-        except (Limited, Unsure, Refused, CannotShow, CannotAnswer) as error:
-            log.warning("a form could not be opened: %s", error)
-            return [command]
-        return []
+    async def _accept(self, body: dict[str, Any]) -> bool:
+        assert self._intake is not None
+        return await self._intake.accept(body)
 
 
-def us_of(answer: parse.Raw) -> parse.Us:
-    """Who auth.test says we are."""
+def parse_identity(answer: parse.Raw) -> parse.BotIdentity:
+    """The identity that auth.test answers."""
     team, enterprise = str(answer.get("team_id") or ""), str(answer.get("enterprise_id") or "")
-    return parse.Us(
+    return parse.BotIdentity(
         workspace=f"slack:{enterprise or team}",
         user=str(answer.get("user_id") or ""),
         bot=str(answer.get("bot_id") or ""),

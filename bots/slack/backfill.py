@@ -1,4 +1,4 @@
-"""What was missed in a workspace: what asks us, found in the channels that we are in and in threads of ours."""
+"""Backfill of Slack: finds missed questions in the channels that we are in and in tracked threads."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -17,21 +17,21 @@ KINDS = "public_channel,private_channel,mpim,im"
 log = logging.getLogger(__name__)
 
 
-class Search:
-    """Looks for what was missed. `web` waits its turn for each call, and for Slack as long as it takes."""
+class BackfillSource:
+    """Reads what was missed. `web` waits its turn for each call, and for Slack as long as it takes."""
 
     def __init__(self, web: Web) -> None:
         self._web = web
 
-    async def found(self, missed: MissedRange) -> list[Event]:
-        """Everything that asks us and that we have not answered, oldest first."""
+    async def fetch_missed(self, missed: MissedRange) -> list[Event]:
+        """Missed questions that we have not answered, oldest first."""
         found: list[Event] = []
-        for channel in await self._channels():
-            raws = await self._said(channel, missed)
-            found += parse.completions(channel, raws, self._web.us, stamp(missed))
-        return sorted(found, key=parse.told_at)
+        for channel in await self._list_channels():
+            raws = await self._read_channel(channel, missed)
+            found += parse.parse_missed(channel, raws, self._web.us, format_timestamp(missed))
+        return sorted(found, key=parse.read_event_time)
 
-    async def _channels(self) -> list[str]:
+    async def _list_channels(self) -> list[str]:
         """The channels that we are in."""
         found: list[str] = []
         cursor = None
@@ -46,33 +46,35 @@ class Search:
             cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
         return found
 
-    async def _said(self, channel: str, missed: MissedRange) -> list[Raw]:
-        """What stands in a channel and in those of its threads that went on since then."""
+    async def _read_channel(self, channel: str, missed: MissedRange) -> list[Raw]:
+        """Messages of a channel and of those of its threads that went on since then."""
         workspace, us = missed.workspace, self._web.us
-        begun = await self._messages(ThreadKey(workspace, channel, ""), f"{(missed.since - BEGUN).timestamp():.6f}")
+        begun = await self._read_messages(
+            ThreadKey(workspace, channel, ""), f"{(missed.since - BEGUN).timestamp():.6f}"
+        )
         known = {raw["ts"] for raw in begun}
         ours = {key.thread for key in missed.threads if key.channel == channel and key.thread} - known
         said = list(begun)
-        for root in sorted({*_went_on(begun, stamp(missed)), *ours}):
-            said += await self._messages(ThreadKey(us.workspace, channel, root), stamp(missed))
+        for root in sorted({*_find_active_roots(begun, format_timestamp(missed)), *ours}):
+            said += await self._read_messages(ThreadKey(us.workspace, channel, root), format_timestamp(missed))
         return said
 
-    async def _messages(self, key: ThreadKey, oldest: str) -> list[Raw]:
-        """As much as Slack shows us of a channel or a thread."""
+    async def _read_messages(self, key: ThreadKey, oldest: str) -> list[Raw]:
+        """Messages of a channel or a thread, as many as Slack shows us."""
         found: list[Raw] = []
         try:
-            async for raws in self._web.messages(key, oldest):
+            async for raws in self._web.read_messages(key, oldest):
                 found += raws
         except (CannotShow, CannotAnswer, Refused) as error:
             log.warning("what was missed in %s is not found: %s", key.channel, error)
         return found
 
 
-def stamp(missed: MissedRange) -> str:
-    """The moment from which on it was missed, as a ts."""
+def format_timestamp(missed: MissedRange) -> str:
+    """The beginning of a gap as a ts."""
     return f"{missed.since.timestamp():.6f}"
 
 
-def _went_on(raws: Sequence[Raw], oldest: str) -> Iterable[str]:
+def _find_active_roots(raws: Sequence[Raw], oldest: str) -> Iterable[str]:
     """The roots of threads in which something was said since then."""
     return (raw["ts"] for raw in raws if float(raw.get("latest_reply") or 0) >= float(oldest))

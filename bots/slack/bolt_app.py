@@ -1,4 +1,4 @@
-"""Bolt as we use it: it asks Slack nothing, and every payload goes to one listener whose answer is the ack."""
+"""Bolt app: asks Slack nothing, and gives every payload to one listener whose answer is the ack."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -11,7 +11,7 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.slack.parse import Us
+from bots.slack.parse import BotIdentity
 
 Listen = Callable[[dict[str, Any]], Awaitable[bool]]
 """Whether a payload is safe with us, so that Slack may forget it."""
@@ -20,8 +20,8 @@ log = logging.getLogger("slack_bolt.app")
 log.setLevel(logging.ERROR)  # Bolt's warnings hold whole payloads
 
 
-def app(client: AsyncWebClient, us: Us, listen: Listen) -> AsyncApp:
-    """An app that acknowledges what `listen` has kept, of whatever kind; anything else Slack sends again."""
+def build_app(client: AsyncWebClient, us: BotIdentity, listen: Listen) -> AsyncApp:
+    """Make an app that acknowledges what `listen` has stored, of whatever kind; anything else Slack sends again."""
 
     async def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
         return AuthorizeResult(
@@ -38,15 +38,15 @@ def app(client: AsyncWebClient, us: Us, listen: Listen) -> AsyncApp:
         client=AsyncWebClient(base_url=client.base_url, session=client.session, retry_handlers=[]),
         authorize=authorize,
         process_before_response=True,
-        request_verification_enabled=False,  # http.py does it before anything is parsed
+        request_verification_enabled=False,  # http_mode.py does it before anything is parsed
         ignoring_self_events_enabled=False,  # or deletions of our own replies are swallowed
         attaching_conversation_kwargs_enabled=False,
     )
-    bolt.middleware(_Everything(listen))
+    bolt.middleware(_CatchAllMiddleware(listen))
     return bolt
 
 
-class _Everything(AsyncMiddleware):
+class _CatchAllMiddleware(AsyncMiddleware):
     """The listener for every payload.
 
     Bolt's own are found by matchers that fail on malformed payloads and know only some kinds of them; what none of

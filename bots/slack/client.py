@@ -1,4 +1,4 @@
-"""The Web API of one workspace: calls that say in the house's words what went wrong, and wait where Slack says so."""
+"""The Web API of one workspace: calls whose errors are classified, and that wait where Slack says so."""
 
 import asyncio
 import logging
@@ -13,7 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, stop_never
 from tenacity import wait_exponential_jitter as longer
 
-from bots.slack.parse import Raw, Us
+from bots.slack.parse import BotIdentity, Raw
 from bots.slack.throttle import Leisure, Pace
 from core.domain.clock import Sleep
 from core.domain.errors import AnswerRejected, CannotAnswer, CannotShow, PlaceClosed
@@ -81,7 +81,7 @@ class Web:
     def __init__(
         self,
         client: AsyncWebClient,
-        us: Us,
+        us: BotIdentity,
         pace: Pace,
         sleep: Sleep = asyncio.sleep,
         *,
@@ -119,7 +119,7 @@ class Web:
         """Change what may be changed twice, however long it takes. Raises Refused, CannotShow, CannotAnswer."""
         return await self.patiently()(self.once, method, **arguments)
 
-    async def messages(self, key: ThreadKey, oldest: str | None = None) -> AsyncIterator[list[Raw]]:
+    async def read_messages(self, key: ThreadKey, oldest: str | None = None) -> AsyncIterator[list[Raw]]:
         """The messages of a thread, or of a channel that a command was given in, since `oldest`, a page at a time.
 
         A thread comes oldest first, and Slack may repeat its root on each page.
@@ -132,7 +132,7 @@ class Web:
             yield answer["messages"]
             cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
 
-    def trusted(self, url: str) -> bool:
+    def is_trusted(self, url: str) -> bool:
         """Whether `url` is Slack's: of the API's host, or of one below it. Only there our token goes."""
         api, asked = urlsplit(self.client.base_url), urlsplit(url)
         if asked.scheme != api.scheme or not _HOST.fullmatch(asked.netloc):

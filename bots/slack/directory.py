@@ -1,17 +1,18 @@
-"""The people of a workspace and what they may do in a channel, remembered for a while."""
+"""Directory of a workspace's people: cached display names and ranks."""
 
 import asyncio
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Set
 
+from cachetools import TTLCache
+
 from bots.slack.client import Refused, Web
-from bots.slack.parse import Raw, Us
+from bots.slack.parse import BotIdentity, Raw
 from core.domain.errors import CannotAnswer, CannotShow
 from core.domain.messages import Rank
 
-REMEMBERED = 10_000  # people, bots and channels
+REMEMBERED = 10_000  # people, and as many channels
 SECONDS = 600.0  # that we believe what Slack said of them
 log = logging.getLogger(__name__)
 
@@ -19,57 +20,54 @@ UNKNOWN = {"user_not_found", "user_not_visible", "users_not_found", "bot_not_fou
 
 
 class Directory:
-    """Asks Slack who somebody is, once in a while."""
+    """Asks Slack who somebody is, once in a while. `managers` are owners everywhere."""
 
     def __init__(
         self, web: Web, managers: frozenset[str] = frozenset(), clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._web = web
         self._managers = managers
-        self._clock = clock
-        self._known: OrderedDict[str, tuple[float, Raw]] = OrderedDict()
+        self._people: TTLCache[str, Raw] = TTLCache(REMEMBERED, SECONDS, clock)
+        """People and bots, whose ids differ; without a word in it where Slack knows nobody."""
+        self._channels: TTLCache[str, Raw] = TTLCache(REMEMBERED, SECONDS, clock)
 
-    async def names(self, people: Set[str]) -> dict[str, str]:
+    async def fetch_names(self, people: Set[str]) -> dict[str, str]:
         """How Slack shows those whom it knows."""
-        found = await asyncio.gather(*(self._named(person) for person in people))
+        found = await asyncio.gather(*(self._fetch_name(person) for person in people))
         return {person: name for person, name in zip(people, found, strict=True) if name}
 
-    async def rank(self, person: str, channel: str) -> Rank:
+    async def fetch_rank(self, person: str, channel: str) -> Rank:
         """What `person` may do in `channel`. Who can't be asked about is a plain member nowhere: a guest."""
         if person in self._managers:
             return Rank.OWNER
-        user = await self._person(person)
-        if channel.startswith("D") or rank(user, self._web.us) is not Rank.MEMBER:
-            return rank(user, self._web.us, direct=channel.startswith("D"))
-        return Rank.MANAGER if await self._creator(channel) == person else Rank.MEMBER
+        user = await self._fetch_person(person)
+        if channel.startswith("D") or read_rank(user, self._web.us) is not Rank.MEMBER:
+            return read_rank(user, self._web.us, direct=channel.startswith("D"))
+        return Rank.MANAGER if await self._fetch_creator(channel) == person else Rank.MEMBER
 
-    async def _creator(self, channel: str) -> str:
+    async def _fetch_creator(self, channel: str) -> str:
         """Who made a channel, if Slack lets us know."""
-        try:
-            return str((await self._asked("conversations.info", "channel", channel)).get("creator") or "")
-        except (CannotShow, CannotAnswer) as error:
-            log.warning("who made %s is not known: %s", channel, error)
-            return ""
+        if (known := self._channels.get(channel)) is None:
+            try:
+                known = await self._fetch("conversations.info", "channel", channel)
+            except (CannotShow, CannotAnswer) as error:
+                log.warning("who made %s is not known: %s", channel, error)
+                return ""
+            self._channels[channel] = known
+        return str(known.get("creator") or "")
 
-    async def _named(self, person: str) -> str:
+    async def _fetch_name(self, person: str) -> str:
         if person.startswith("B"):
-            return str((await self._asked("bots.info", "bot", person)).get("name") or "")
-        return name(await self._person(person))
+            return str((await self._fetch_person(person, "bots.info", "bot")).get("name") or "")
+        return read_name(await self._fetch_person(person))
 
-    async def _person(self, person: str) -> Raw:
-        return await self._asked("users.info", "user", person)
-
-    async def _asked(self, method: str, noun: str, name: str) -> Raw:
-        """What Slack says of a person, a bot or a channel; nothing where it knows nothing."""
-        until, known = self._known.get(name, (0.0, {}))
-        if until <= self._clock():
-            known = await self._told(method, noun, name)
-            self._known[name] = self._clock() + SECONDS, known
-            if len(self._known) > REMEMBERED:
-                self._known.popitem(last=False)
+    async def _fetch_person(self, person: str, method: str = "users.info", noun: str = "user") -> Raw:
+        if (known := self._people.get(person)) is None:
+            known = self._people[person] = await self._fetch(method, noun, person)
         return known
 
-    async def _told(self, method: str, noun: str, name: str) -> Raw:
+    async def _fetch(self, method: str, noun: str, name: str) -> Raw:
+        """What Slack says of a person, a bot or a channel; nothing where it knows nothing."""
         try:
             answer = await self._web.read(method, **{noun: name})
         except Refused as refused:
@@ -80,24 +78,24 @@ class Directory:
         return found
 
 
-def name(user: Raw) -> str:
-    """The name that people see."""
+def read_name(user: Raw) -> str:
+    """The display name that people see."""
     profile = user.get("profile") or {}
     return str(
         profile.get("display_name") or profile.get("real_name") or user.get("real_name") or user.get("name") or ""
     )
 
 
-def rank(user: Raw, us: Us, direct: bool = False) -> Rank:
+def read_rank(user: Raw, us: BotIdentity, direct: bool = False) -> Rank:
     """What the workspace lets a person do, as users.info tells; in a direct message they manage their own place."""
-    if not user or _foreign(user, us) or user.get("is_restricted") or user.get("is_ultra_restricted"):
+    if not user or _is_foreign(user, us) or user.get("is_restricted") or user.get("is_ultra_restricted"):
         return Rank.GUEST
     if user.get("is_admin") or user.get("is_owner") or user.get("is_primary_owner"):
         return Rank.OWNER
     return Rank.MANAGER if direct else Rank.MEMBER
 
 
-def _foreign(user: Raw, us: Us) -> bool:
+def _is_foreign(user: Raw, us: BotIdentity) -> bool:
     """Whether they come from another workspace; the workspaces of one enterprise are one."""
     if user.get("is_stranger"):
         return True

@@ -95,9 +95,9 @@ async def _check_bot_token(client: AsyncWebClient) -> CheckResults:
 
 
 def _check_scopes(headers: Mapping[str, str]) -> list[CheckResult]:
-    if (told := headers.get("x-oauth-scopes")) is None:
+    if (listed := headers.get("x-oauth-scopes")) is None:
         return [SLACK.warning("scopes", "Slack does not say which are granted", "Compare them with the manifest.")]
-    granted = {scope.strip() for scope in told.split(",")}
+    granted = {scope.strip() for scope in listed.split(",")}
     missing = [scope for scope in SCOPES if scope not in granted]
     if not missing:
         return [SLACK.ok("scopes", f"all {len(SCOPES)} are granted")]

@@ -1,6 +1,5 @@
 """A whisper: an answer that only one person sees. Slack keeps none, so it is said once, when it is whole."""
 
-import json
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -9,6 +8,7 @@ import aiohttp
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bots.slack import formatting
+from bots.slack.address import SlackAddress
 from bots.slack.client import Refused, Web
 from bots.slack.publisher import UNSUITED
 from core.domain.errors import CannotShow
@@ -25,8 +25,8 @@ class Whisper:
         self._web = web
         self._plainly = plainly
         self._question = question
-        self._url = str(json.loads(question.address).get("url") or "")
-        self._left = USES if self._url and self._web.trusted(self._url) else 0
+        self._url = SlackAddress.parse(question.address).url
+        self._left = USES if self._url and self._web.is_trusted(self._url) else 0
 
     @property
     def responds(self) -> bool:
@@ -52,7 +52,7 @@ class Whisper:
             return False
         self._left -= 1
         client = AsyncWebhookClient(self._url, session=self._web.client.session, retry_handlers=[])
-        content = {"text": formatting.plain(page), "blocks": self._blocks(page), "response_type": kind}
+        content = {"text": formatting.render_fallback_text(page), "blocks": self._blocks(page), "response_type": kind}
         try:
             answer = await client.send_dict({**content, "unfurl_links": False, "unfurl_media": False})
         except (aiohttp.ClientError, TimeoutError, OSError):
@@ -63,17 +63,19 @@ class Whisper:
         key = self._question.key
         place = {"channel": key.channel, "user": self._question.person, "thread_ts": key.thread or None}
         try:
-            await self._post(**place, text=formatting.plain(page), blocks=self._blocks(page))
+            await self._post(**place, text=formatting.render_fallback_text(page), blocks=self._blocks(page))
         except Refused as refused:
             if self._plainly or refused.error not in UNSUITED:
                 raise
-            await self._post(**place, text=formatting.plain(page), blocks=formatting.sections(page))
+            await self._post(
+                **place, text=formatting.render_fallback_text(page), blocks=formatting.build_sections(page)
+            )
 
     def _cut(self, text: str) -> list[str]:
-        return formatting.pieces(text) if self._plainly else pages(text, formatting.DIALECT)
+        return formatting.cut_plainly(text) if self._plainly else pages(text, formatting.DIALECT)
 
     def _blocks(self, page: str) -> list[dict[str, Any]]:
-        return formatting.sections(page) if self._plainly else formatting.blocks(page)
+        return formatting.build_sections(page) if self._plainly else formatting.build_blocks(page)
 
     async def _post(self, **content: object) -> None:
         await self._web.surely("chat.postEphemeral", link_names=False, parse="none", **content)

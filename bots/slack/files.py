@@ -15,10 +15,10 @@ CHUNK = 65_536
 log = logging.getLogger(__name__)
 
 
-async def fetch(web: Web, attachment: Attachment, most: int = FETCHED) -> bytes:
+async def fetch_file(web: Web, attachment: Attachment, most: int = FETCHED) -> bytes:
     """The file, of `most` bytes. Raises CannotAnswer where Slack refuses it, CannotShow where it has none."""
-    url = attachment.url or await _address(web, attachment)
-    if not web.trusted(url):
+    url = attachment.url or await _find_url(web, attachment)
+    if not web.is_trusted(url):
         raise CannotAnswer(f"I may not fetch {attachment.name or 'this file'}: it is not kept by Slack.")
     session = web.client.session
     assert session is not None
@@ -29,12 +29,12 @@ async def fetch(web: Web, attachment: Attachment, most: int = FETCHED) -> bytes:
                 raise CannotAnswer(
                     f"Slack does not give me {attachment.name}: the app may need the scope `files:read`."
                 )
-            return await _bytes(response, attachment, most)
+            return await _read_bytes(response, attachment, most)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise CannotAnswer(f"Slack does not give me {attachment.name} just now. Please ask again.") from error
 
 
-async def _bytes(response: aiohttp.ClientResponse, attachment: Attachment, most: int) -> bytes:
+async def _read_bytes(response: aiohttp.ClientResponse, attachment: Attachment, most: int) -> bytes:
     content = bytearray()
     async for chunk in response.content.iter_chunked(CHUNK):
         content += chunk
@@ -43,7 +43,7 @@ async def _bytes(response: aiohttp.ClientResponse, attachment: Attachment, most:
     return bytes(content)
 
 
-async def _address(web: Web, attachment: Attachment) -> str:
+async def _find_url(web: Web, attachment: Attachment) -> str:
     """Where a file is that came with no more than its id."""
     try:
         answer = await web.read("files.info", file=attachment.id)
@@ -53,7 +53,7 @@ async def _address(web: Web, attachment: Attachment) -> str:
     return str(file.get("url_private_download") or file.get("url_private") or "")
 
 
-async def upload(web: Web, key: ThreadKey, file: File) -> None:
+async def upload_file(web: Web, key: ThreadKey, file: File) -> None:
     """Post a file into the thread. One that Slack does not take is missed, and logged."""
     try:
         await web.client.files_upload_v2(

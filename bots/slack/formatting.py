@@ -1,4 +1,4 @@
-"""The look of a reply in Slack: its dialect, its blocks, and the plain text for where blocks are not shown."""
+"""Formatting of replies in Slack: dialect, blocks, and the fallback text for where blocks are not shown. Pure."""
 
 import re
 from typing import Any
@@ -23,27 +23,27 @@ _CLOSING = {mark: re.compile(rf"(?<=\S){re.escape(mark)}") for mark in ("**", "_
 _LINK = re.compile(r"!?\[([^\[\]\n]*)\]\((https?://[^\s()]+)\)")
 
 
-def harmless(text: str) -> str:
-    """`text`, with nothing in it that would notify anybody."""
+def defuse_mentions(text: str) -> str:
+    """Change what would notify somebody, into characters that look alike."""
     return _PING.sub(lambda found: _HARMLESS[found[0]], text)
 
 
-def size(text: str) -> int:
-    """What a text takes of a page."""
+def measure(text: str) -> int:
+    """The room that a text takes of a page."""
     return len(text) + LINE * text.count("\n")
 
 
-DIALECT = Dialect(limit=LIMIT, size=size)
+DIALECT = Dialect(limit=LIMIT, size=measure)
 
 
-def blocks(page: str) -> list[dict[str, Any]]:
-    """A page as Slack shows Markdown. It notifies nobody."""
-    return [{"type": "markdown", "text": harmless(page)}]
+def build_blocks(page: str) -> list[dict[str, Any]]:
+    """Block Kit blocks of a page, in Markdown. They notify nobody."""
+    return [{"type": "markdown", "text": defuse_mentions(page)}]
 
 
-def sections(page: str) -> list[dict[str, Any]]:
-    """A page as plain text, where Slack refuses its Markdown."""
-    page = harmless(page)
+def build_sections(page: str) -> list[dict[str, Any]]:
+    """Block Kit blocks of a page in plain text, for where Slack refuses its Markdown."""
+    page = defuse_mentions(page)
     parts = (page[at : at + SECTION] for at in range(0, len(page), SECTION))
     return [
         {"type": "section", "text": {"type": "plain_text", "text": part, "emoji": False}, "expand": True}
@@ -52,24 +52,24 @@ def sections(page: str) -> list[dict[str, Any]]:
     ]
 
 
-def pieces(text: str) -> list[str]:
-    """A whole text in pages that `sections` takes, cut by length alone."""
+def cut_plainly(text: str) -> list[str]:
+    """Cut a whole text into pages that `build_sections` takes, by length alone."""
     return cut(text, SECTION)
 
 
-def plain(page: str) -> str:
-    """A page as notifications, search and screen readers have it: its words without marks, escaped, cut if long."""
-    page = harmless(page)
+def render_fallback_text(page: str) -> str:
+    """The `text` beside blocks, for notifications, search and screen readers: no marks, escaped, cut if long."""
+    page = defuse_mentions(page)
     words = _LINK.sub(r"\1 (\2)", _HEADING.sub("", _FENCE.sub("", page)))
-    words = "\n".join(map(_unmarked, words.split("\n"))).strip() or page
-    shown = escaped(words)
+    words = "\n".join(map(_strip_strong_marks, words.split("\n"))).strip() or page
+    shown = escape(words)
     while len(shown) > TEXT:
         words = words[: len(words) - max(1, (len(shown) - TEXT) // 5)]
-        shown = escaped(words) + CUT
+        shown = escape(words) + CUT
     return shown
 
 
-def _unmarked(line: str) -> str:
+def _strip_strong_marks(line: str) -> str:
     """`line` without the marks of strong words. A mark that nothing closes is looked for once, not at every opening."""
     parts: list[str] = []
     lost: set[str] = set()
@@ -86,6 +86,6 @@ def _unmarked(line: str) -> str:
     return "".join([*parts, line[at:]])
 
 
-def escaped(text: str) -> str:
-    """The three characters that Slack reads as its own."""
+def escape(text: str) -> str:
+    """Escape the three characters that Slack reads as its own."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -22,10 +22,10 @@ INVALID = {"error": "invalid request"}
 log = logging.getLogger(__name__)
 
 
-def routes(
+def build_routes(
     connected: Callable[[], AsyncApp | None], secret: str, clock: Callable[[], float] = time.time
 ) -> list[web.RouteDef]:
-    """Where Slack's events, commands and forms arrive. A body is read only where its headers may be Slack's.
+    """Routes of Slack's events, commands and forms. A body is read only where its headers may be Slack's.
 
     `connected` returns None while nothing can be kept; Slack is then answered 503 and sends it again.
     """
@@ -34,20 +34,20 @@ def routes(
     async def receive(request: web.Request) -> web.StreamResponse:
         if request.content_length is None or request.content_length > LARGEST:
             return web.json_response({"error": "too large"}, status=413)
-        if not plausible(request.headers, clock()):
+        if not is_plausible(request.headers, clock()):
             return web.json_response(INVALID, status=401)
         body = await request.read()
-        if not signed(verifier, body, request):
+        if not is_signed(verifier, body, request):
             return web.json_response(INVALID, status=401)
         app = connected()
         if app is None:
             return web.json_response({"error": "not connected"}, status=503)
-        return await _answered(app, body.decode(), request)
+        return await _dispatch(app, body.decode(), request)
 
     return [web.post(PATH, receive)]
 
 
-def plausible(headers: Mapping[str, str], now: float) -> bool:
+def is_plausible(headers: Mapping[str, str], now: float) -> bool:
     """Whether these headers have the form of Slack's, of the last five minutes."""
     stamp = headers.get("X-Slack-Request-Timestamp", "")
     if not (STAMP.fullmatch(stamp) and SIGNATURE.fullmatch(headers.get("X-Slack-Signature", ""))):
@@ -55,7 +55,7 @@ def plausible(headers: Mapping[str, str], now: float) -> bool:
     return abs(now - int(stamp)) <= FRESH
 
 
-def signed(verifier: SignatureVerifier, body: bytes, request: web.Request) -> bool:
+def is_signed(verifier: SignatureVerifier, body: bytes, request: web.Request) -> bool:
     """Whether Slack has sent this, in the last five minutes."""
     stamp = request.headers.get("X-Slack-Request-Timestamp", "")
     signature = request.headers.get("X-Slack-Signature", "")
@@ -65,10 +65,10 @@ def signed(verifier: SignatureVerifier, body: bytes, request: web.Request) -> bo
         return False
 
 
-async def _answered(app: AsyncApp, body: str, request: web.Request) -> web.StreamResponse:
+async def _dispatch(app: AsyncApp, body: str, request: web.Request) -> web.StreamResponse:
     try:
-        told = AsyncBoltRequest(body=body, query=request.query_string, headers=dict(request.headers))
+        received = AsyncBoltRequest(body=body, query=request.query_string, headers=dict(request.headers))
     except Exception as error:
         log.error("a request of Slack's can't be read: %s", type(error).__name__)
         return web.json_response({"error": "unreadable"}, status=400)
-    return await to_aiohttp_response(await app.async_dispatch(told))
+    return await to_aiohttp_response(await app.async_dispatch(received))

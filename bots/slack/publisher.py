@@ -8,7 +8,7 @@ from typing import Any
 
 from bots.slack import formatting
 from bots.slack.client import Limited, Refused, Unsure, Web
-from bots.slack.parse import MARK, at, is_mine, payload
+from bots.slack.parse import MARK, is_mine, parse_mark, parse_timestamp
 from core.domain.platform import ReplyView
 from core.rendering.paginator import Delete, Edit, Pager, Post, Posted, cut, steps
 
@@ -29,7 +29,7 @@ class Publisher:
         self._web = web
         self._reply = reply
         self._posted: list[Posted] | None = None
-        self._cut = formatting.pieces if plainly else Pager(formatting.DIALECT).pages
+        self._cut = formatting.cut_plainly if plainly else Pager(formatting.DIALECT).pages
         self._unsure = False
         """Whether a page may exist that we were not told of."""
         self._plainly = plainly
@@ -85,7 +85,7 @@ class Publisher:
             ts, shown = await self._new(text, len(posted) + 1), text
         self._unsure = False
         posted.append(Posted(ts, shown))
-        await self._reply.record_page(ts, at(ts))
+        await self._reply.record_page(ts, parse_timestamp(ts))
 
     async def _new(self, text: str, number: int) -> str:
         key = self._reply.question.key
@@ -101,9 +101,9 @@ class Publisher:
         """A page of this reply that stands in Slack and that we do not know."""
         question, known = self._reply.question, {page.id for page in posted}
         oldest = f"{(question.at - SKEW).timestamp():.6f}"
-        async for raws in self._web.messages(question.key, oldest):
+        async for raws in self._web.read_messages(question.key, oldest):
             for raw in raws:
-                ours = is_mine(raw, self._web.us) and payload(raw).get("question") == question.name
+                ours = is_mine(raw, self._web.us) and parse_mark(raw).get("question") == question.name
                 if ours and raw["ts"] not in known:
                     return str(raw["ts"])
         return None
@@ -135,9 +135,9 @@ class Publisher:
     def _content(self, text: str, number: int) -> Mapping[str, Any]:
         """What a page says and whose it is; no word of it is in the mark."""
         mark = {"question": self._reply.question.name, "page": number, "notice": self._notice}
-        blocks = formatting.sections(text) if self._plainly else formatting.blocks(text)
+        blocks = formatting.build_sections(text) if self._plainly else formatting.build_blocks(text)
         metadata = {"event_type": MARK, "event_payload": mark}
-        return {"text": formatting.plain(text), "blocks": blocks, "metadata": metadata}
+        return {"text": formatting.render_fallback_text(text), "blocks": blocks, "metadata": metadata}
 
     @property
     def _notice(self) -> bool:

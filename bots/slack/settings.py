@@ -9,7 +9,7 @@ from core.settings import EnvironmentSettings, HttpUrl
 
 
 class SlackSettings(EnvironmentSettings):
-    """All that the adapter of Slack can be told from outside."""
+    """Environment variables of the adapter of Slack."""
 
     slack_bot_token: SecretStr | None = Field(default=None, description="xoxb-..., from the app's page.")
     slack_app_token: SecretStr | None = Field(default=None, description="xapp-..., for Socket Mode.")

@@ -44,7 +44,7 @@ PATIENCE = ReconnectPolicy()
 
 
 class Socket:
-    """Hands every envelope to `app`, whose answer is the ack. `hear` is told of each gap before what follows it.
+    """Hands every envelope to `app`, whose answer is the ack. `ingest` is given each gap before what follows it.
 
     `workspaces` are those in which something may have been missed then; none named means all.
     """
@@ -58,16 +58,16 @@ class Socket:
         *,
         workspaces: frozenset[str] = frozenset(),
         retry_policy: ReconnectPolicy = PATIENCE,
-        told: Callable[[str], None] = lambda _offline: None,
+        report_offline: Callable[[str], None] = lambda _offline: None,
     ) -> None:
         self._app = app
         self._token = token
         self._client = client
-        self._hear = ingest
+        self._ingest = ingest
         self._workspaces = workspaces
         self._retry_policy = retry_policy
-        self._told = told
-        self._caught_up = asyncio.Event()
+        self._report_offline = report_offline
+        self._gap_recorded = asyncio.Event()
         self._busy: set[asyncio.Task[Any]] = set()
 
     async def run(self) -> None:
@@ -77,11 +77,11 @@ class Socket:
             handler = AsyncSocketModeHandler(
                 self._app, self._token, quiet, self._client, ping_interval=self._retry_policy.ping
             )
-            handler.client.message_listeners.append(self._greeted)
-            handler.client.socket_mode_request_listeners[:] = [self._handed(handler)]
+            handler.client.message_listeners.append(self._record_gap)
+            handler.client.socket_mode_request_listeners[:] = [self._build_listener(handler)]
             handler.client.wss_uri = address
             try:
-                await self._connected(handler)
+                await self._hold_connection(handler)
             finally:
                 await self._close(handler)
 
@@ -99,10 +99,10 @@ class Socket:
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 failure, pause = Unsure(f"apps.connections.open: {type(error).__name__}"), self._retry_policy.again
             log.warning("Slack can't be reached, trying again: %s", failure)
-            self._told(f"Slack can't be reached: {failure}")
+            self._report_offline(f"Slack can't be reached: {failure}")
             await asyncio.sleep(pause)
 
-    async def _connected(self, handler: AsyncSocketModeHandler) -> None:
+    async def _hold_connection(self, handler: AsyncSocketModeHandler) -> None:
         """Connect, and return when the connection was lost for long."""
         try:
             async with asyncio.timeout(self._retry_policy.connect):
@@ -113,11 +113,11 @@ class Socket:
         while lost < retry_policy.lost:
             await asyncio.sleep(retry_policy.emit)
             lost = 0.0 if await handler.client.is_connected() else lost + retry_policy.emit
-            self._told(f"without a connection for {lost:g} s" if lost else "")
+            self._report_offline(f"without a connection for {lost:g} s" if lost else "")
         log.warning("the connection to Slack was lost for %d s, beginning anew", lost)
 
     async def _close(self, handler: AsyncSocketModeHandler) -> None:
-        """Let events under way be acknowledged, and leave."""
+        """Wait for acks under way, then disconnect."""
         if self._busy:
             await asyncio.wait(self._busy, timeout=PARTING)
         client = handler.client
@@ -125,29 +125,29 @@ class Socket:
         await handler.close_async()  # type: ignore[no-untyped-call]  # nor here
         await asyncio.gather(*(task for task in tasks if task is not None), return_exceptions=True)
 
-    async def _greeted(self, client: Any, message: dict[str, Any], raw: str | None) -> None:
-        """Slack says hello on every new connection: before it, we may have missed something."""
+    async def _record_gap(self, client: Any, message: dict[str, Any], raw: str | None) -> None:
+        """Store a gap at each hello, with which a new connection begins: events before it may have been missed."""
         if message.get("type") != "hello":
             return
-        self._caught_up.clear()
+        self._gap_recorded.clear()
         log.info("connected to Slack")
         while True:
             try:
-                await self._hear(Missed(secrets.token_hex(8), "slack", self._workspaces))
+                await self._ingest(Missed(secrets.token_hex(8), "slack", self._workspaces))
                 break
             except StoreUnavailable as error:
                 log.error("a gap could not be written down: %s", error)
                 await asyncio.sleep(self._retry_policy.again)
-        self._caught_up.set()
-        self._told("")
+        self._gap_recorded.set()
+        self._report_offline("")
 
-    def _handed(self, handler: AsyncSocketModeHandler) -> Any:
+    def _build_listener(self, handler: AsyncSocketModeHandler) -> Any:
         async def hand(client: Any, request: SocketModeRequest) -> None:
             task = asyncio.current_task()
             assert task is not None
             self._busy.add(task)
             task.add_done_callback(self._busy.discard)
-            await self._caught_up.wait()
+            await self._gap_recorded.wait()
             await handler.handle(client, request)
 
         return hand

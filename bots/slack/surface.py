@@ -1,71 +1,55 @@
-"""A surface: one thread, as it is read and shown in Slack."""
+"""Surface of Slack: one thread, as it is read and shown."""
 
 import logging
-from collections import deque
 from collections.abc import Awaitable
 from collections.abc import Set as AbstractSet
-from contextlib import suppress
 
-from bots.slack import files, parse
-from bots.slack.client import NoThread, Refused, Web
+from bots.slack import files
+from bots.slack.client import Refused, Web
 from bots.slack.directory import Directory
 from bots.slack.ephemeral import Whisper, with_files
+from bots.slack.history import NEWEST, HistoryReader
 from bots.slack.publisher import Publisher
 from bots.slack.status import Status, status
 from core.domain.errors import CannotAnswer, CannotShow
-from core.domain.messages import Attachment, History, Question, Rank, Reach
+from core.domain.messages import Attachment, History, Question, Rank
 from core.domain.platform import ReplyView
 
 log = logging.getLogger(__name__)
-
-NEWEST = 20  # pages of history that we keep of a very long thread: 20,000 messages
 
 
 class SlackSurface:
     """The place of one question. `grows` says whether texts are shown before they are whole."""
 
     def __init__(
-        self, web: Web, people: Directory, question: Question, grows: bool = True, newest: int = NEWEST
+        self, web: Web, directory: Directory, question: Question, grows: bool = True, newest: int = NEWEST
     ) -> None:
         self._web = web
-        self._people = people
+        self._directory = directory
         self._question = question
         self._grows = grows
         self._newest = newest
 
     async def history(self) -> History:
         """The thread; of a slash command's place, which is none, only what answers the command."""
-        if not self._question.key.thread:
-            return await self._answers()
-        batches: deque[list[parse.Raw]] = deque(maxlen=self._newest)
-        count = 0
-        try:
-            async for batch in self._web.messages(self._question.key):
-                batches.append(batch)
-                count += 1
-        except NoThread:
-            return History((), Reach.WHOLE)
-        except Refused as refused:
-            raise CannotShow(str(refused)) from None
-        reach = Reach.WHOLE if count <= self._newest else Reach.TAIL
-        raws = [raw for batch in batches for raw in batch]
-        if reach is Reach.TAIL:  # Slack repeats the root on each page, and what comes after it is not here
-            raws = [raw for raw in raws if raw["ts"] != self._question.key.thread]
-        return parse.history(raws, self._web.us, reach)
+        reader = HistoryReader(self._web, self._newest)
+        if self._question.key.thread:
+            return await reader.read_all(self._question.key)
+        return await reader.read_answers(self._question)
 
     async def names(self, people: AbstractSet[str]) -> dict[str, str]:
-        return await self._people.names(people)
+        return await self._directory.fetch_names(people)
 
     async def fetch(self, attachment: Attachment) -> bytes:
-        return await files.fetch(self._web, attachment)
+        return await files.fetch_file(self._web, attachment)
 
     async def rank(self, person: str) -> Rank:
-        return await self._people.rank(person, self._question.key.channel)
+        return await self._directory.fetch_rank(person, self._question.key.channel)
 
     async def show(self, reply: ReplyView) -> None:
         """Show the reply until it is whole. Raises CannotShow where that is impossible, Refused, CannotAnswer."""
         if reply.private:
-            await Whisper(self._web, self._question).say(await _whole(reply), reply.files)
+            await Whisper(self._web, self._question).say(await _wait_for_final_text(reply), reply.files)
         elif self._question.command is not None:
             await self._command(reply)
         else:
@@ -114,7 +98,7 @@ class SlackSurface:
 
     async def _command(self, reply: ReplyView) -> None:
         """A command's answer stands in the channel, also where we may only respond to commands."""
-        text, whisper = await _whole(reply), Whisper(self._web, self._question)
+        text, whisper = await _wait_for_final_text(reply), Whisper(self._web, self._question)
         try:
             await Publisher(self._web, reply).settle(text)
         except (CannotShow, Refused):
@@ -125,19 +109,10 @@ class SlackSurface:
 
     async def _files(self, reply: ReplyView) -> None:
         for file in reply.files:
-            await files.upload(self._web, self._question.key, file)
-
-    async def _answers(self) -> History:
-        """What stands in the channel as an answer to this question."""
-        found = []
-        oldest = f"{self._question.at.timestamp():.6f}"
-        with suppress(CannotShow):  # commands are also given where we are not
-            async for batch in self._web.messages(self._question.key, oldest):
-                found += [raw for raw in batch if parse.payload(raw).get("question") == self._question.name]
-        return parse.history(found, self._web.us, Reach.CHAIN)
+            await files.upload_file(self._web, self._question.key, file)
 
 
-async def _whole(reply: ReplyView) -> str:
+async def _wait_for_final_text(reply: ReplyView) -> str:
     """The final text."""
     final = ""
     async for text in reply.texts():

@@ -1,9 +1,10 @@
-"""Prompt cache tracker: what each thread's last request was, to bound the next one and to explain a cache miss."""
+"""Prompt cache tracker: the last request of each thread, to bound the next one and to say why a cache missed."""
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from cachetools import LRUCache
 
 from core.domain.messages import ThreadKey
 from core.domain.usage import Usage
@@ -32,8 +33,7 @@ class PromptCacheTracker:
     """Remembers the last request of each thread, for as long as this process lives."""
 
     def __init__(self, remembered: int = REMEMBERED) -> None:
-        self._remembered = remembered
-        self._past: OrderedDict[ThreadKey, Past] = OrderedDict()
+        self._past: LRUCache[ThreadKey, Past] = LRUCache(remembered)
 
     def bound(self, key: ThreadKey, request: Request) -> int:
         """The most tokens that the prompt can have.
@@ -57,9 +57,6 @@ class PromptCacheTracker:
         cached = usage.cache_read + usage.cache_write_5m + usage.cache_write_1h
         system = _system(request)
         self._past[key] = Past(request.model, system, _settings(request), blocks, usage.prompt, cached, at)
-        self._past.move_to_end(key)
-        if len(self._past) > self._remembered:
-            self._past.popitem(last=False)
         return _explain_miss(past, request, usage, at)
 
 

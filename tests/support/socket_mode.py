@@ -7,12 +7,12 @@ import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.slack import bolt_app as bolt
-from bots.slack.parse import Us
+from bots.slack.parse import BotIdentity
 from bots.slack.socket_mode import ReconnectPolicy, Socket
 from core.domain.errors import StoreUnavailable
 from core.domain.events import Missed
 
-US = Us("slack:T024", "U0BOT", "B0BOT", "T024")
+US = BotIdentity("slack:T024", "U0BOT", "B0BOT", "T024")
 BRISK = ReconnectPolicy(ping=0.4, emit=0.01, lost=0.5, connect=30, again=0.005)
 """Notices a silent connection after 0.6 seconds, and takes none for silent on a machine that is busy for 0.2."""
 CALM = ReconnectPolicy(emit=0.01, lost=0.5, connect=30, again=0.005)
@@ -42,8 +42,10 @@ class Told(list[str]):
 async def listening(slack, told, token=None, offline=lambda _why: None, retry_policy=CALM):
     async with aiohttp.ClientSession() as session:
         client = AsyncWebClient(slack.token, slack.base_url, session=session, retry_handlers=[])
-        app = bolt.app(client, US, told.listen)
-        socket = Socket(app, token or slack.app_token, client, told.ingest, retry_policy=retry_policy, told=offline)
+        app = bolt.build_app(client, US, told.listen)
+        socket = Socket(
+            app, token or slack.app_token, client, told.ingest, retry_policy=retry_policy, report_offline=offline
+        )
         running = asyncio.create_task(socket.run())
         try:
             yield running

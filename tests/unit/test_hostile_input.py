@@ -145,19 +145,21 @@ def refusing(parse: Callable[..., object], *given: object) -> object:
 
 def slack(text: str) -> object:
     event = {"ts": "1.0", "user": "U2", "text": text, "channel": "D1", "type": "message"}
-    us = slack_read.Us("slack:T1", "U1", "B1", "T1")
-    return slack_read.told({"event": event, "event_id": "e", "team_id": "T1"}, us)
+    us = slack_read.BotIdentity("slack:T1", "U1", "B1", "T1")
+    return slack_read.parse_event({"event": event, "event_id": "e", "team_id": "T1"}, us)
 
 
 def blocks(text: str) -> object:
     piece = {"type": "rich_text_section", "elements": [{"type": "text", "text": text, "style": {"bold": True}}]}
     section = {"type": "section", "text": {"type": "mrkdwn", "text": text}}
-    return words.of_blocks([{"type": "rich_text", "elements": [piece]}, section])
+    return words.render_blocks([{"type": "rich_text", "elements": [piece]}, section])
 
 
 def discord(text: str) -> object:
     payload = {"id": "5", "type": 0, "channel_id": "3", "author": {"id": "9"}, "content": text}
-    return discord_read.said(payload, discord_read.ChannelPlace("discord:1", "2", "3"), discord_read.Us("U1"))
+    return discord_read.parse_post(
+        payload, discord_read.ChannelPlace("discord:1", "2", "3"), discord_read.BotIdentity("U1")
+    )
 
 
 def growing(dialect: Dialect) -> Parser:
@@ -176,13 +178,13 @@ PARSERS: dict[str, Parser] = {
     "a message in Slack": slack,
     "a command in Slack": lambda text: slack(f"!usage {text}"),
     "blocks in Slack": blocks,
-    "a page of Slack in words": slack_look.plain,
-    "a page of Slack that cannot be shown": slack_look.sections,
+    "a page of Slack in words": slack_look.render_fallback_text,
+    "a page of Slack that cannot be shown": slack_look.build_sections,
     "a message in Discord": discord,
-    "a line in Discord": discord_look.prose,
-    "a notice in Discord": discord_look.notice,
-    "a question quoted in Discord": lambda text: discord_look.parted(discord_look.quoted(text), quote=True),
-    "the title of a thread in Discord": lambda text: discord_look.excerpt(text, 90),
+    "a line in Discord": discord_look.render_line,
+    "a notice in Discord": discord_look.mark_notice,
+    "a question quoted in Discord": lambda text: discord_look.split_page(discord_look.quote_question(text), quote=True),
+    "the title of a thread in Discord": lambda text: discord_look.shorten(text, 90),
     "turns": lambda text: turns.build_turns([message("1", text)], {}, {}),
     "people": lambda text: speakers.collect_people([message("1", text)]),
     "a name": lambda text: speakers.introduce_speakers({}, {"U1"}, {"U1": text}),
@@ -195,8 +197,8 @@ PARSERS: dict[str, Parser] = {
 }
 PAGED = {
     "pages in Slack": growing(slack_look.DIALECT),
-    "pages in Discord": growing(discord_look.dialect()),
-    "a notice's pages in Discord": lambda text: discord_look.shown(text, "> q", notice_=True),
+    "pages in Discord": growing(discord_look.build_dialect()),
+    "a notice's pages in Discord": lambda text: discord_look.render_pages(text, "> q", notice_=True),
 }
 
 
@@ -276,7 +278,7 @@ def test_blocks_in_blocks_are_read_as_deep_as_slack_shows_them():
         block = {"type": "section", "text": {"type": "plain_text", "text": "words"}}
         for _ in range(depth):
             block = {"type": "container", "child_blocks": [block]}
-        found.append(words.of_blocks([block]))
+        found.append(words.render_blocks([block]))
 
     assert found == ["words", ""]
 

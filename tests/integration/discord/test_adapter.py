@@ -7,7 +7,7 @@ import pytest
 from discord.gateway import ReconnectWebSocket
 
 from bots.discord.adapter import Discord
-from bots.discord.resuming import Resuming
+from bots.discord.gateway import SessionResumer
 from core.domain.errors import CannotConnect, StoreUnavailable
 from core.domain.events import Deleted, Edited, Missed, Posted
 from tests.fakes.claude.script import Answer, Gate
@@ -92,7 +92,7 @@ class Trying:
 async def test_a_session_is_resumed_for_five_minutes_and_each_has_its_own():
     seconds = iter([0, 100, 399, 401, 500, 600])
     shard = Trying("s1")
-    resuming = Resuming(shard, clock=lambda: next(seconds))
+    resuming = SessionResumer(shard, clock=lambda: next(seconds))
     shard.ws = SimpleNamespace(session_id="s2")
     for _ in range(2):
         await resuming.reconnect()
@@ -104,7 +104,7 @@ async def test_a_session_is_resumed_for_five_minutes_and_each_has_its_own():
 
 async def test_without_a_session_there_is_nothing_to_resume():
     shard = Trying(None)
-    await Resuming(shard, clock=lambda: 0.0).reconnect()
+    await SessionResumer(shard, clock=lambda: 0.0).reconnect()
 
     assert shard.tries == ["anew"]
 

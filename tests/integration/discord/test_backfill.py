@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bots.discord.backfill import Search
+from bots.discord.backfill import BackfillSource
 from bots.discord.client import Rest
 from bots.discord.shielded_calls import Inflight
 from core.domain.events import Deleted, Edited, Missed, MissedRange, Posted
@@ -248,8 +248,8 @@ async def test_a_long_absence_is_read_whole_and_told_oldest_first(town, store):
 
     async with confab(town.guild, town.claude, store) as running:
         client = running.discord._connected
-        search = Search(Rest(lambda: client.http, Inflight(town.guild.api_url)), lambda: client, at_once)
-        found = await search.found(MissedRange("discord:8138", town.now() - timedelta(hours=1)))
+        search = BackfillSource(Rest(lambda: client.http, Inflight(town.guild.api_url)), lambda: client, at_once)
+        found = await search.fetch_missed(MissedRange("discord:8138", town.now() - timedelta(hours=1)))
 
     assert [event.id for event in found] == asked
 
@@ -265,7 +265,7 @@ async def test_a_server_that_comes_late_is_waited_for(town, store):
         async def comes(seconds: float) -> None:
             client._connection._add_guild(house)
 
-        search = Search(Rest(lambda: client.http, Inflight(town.guild.api_url)), lambda: client, comes)
-        found = await search.found(MissedRange("discord:8138", town.now() - timedelta(hours=1)))
+        search = BackfillSource(Rest(lambda: client.http, Inflight(town.guild.api_url)), lambda: client, comes)
+        found = await search.fetch_missed(MissedRange("discord:8138", town.now() - timedelta(hours=1)))
 
     assert [event.id for event in found] == [asked]

@@ -278,7 +278,7 @@ async def test_what_can_wait_leaves_the_last_slots_to_answers(guild, taken, sent
             await line.post("growing")
             begun.add("growing")
         with suppress(Busy):
-            await line.rest.typing(GENERAL)
+            await line.rest.show_typing(GENERAL)
             begun.add("typing")
 
         assert begun == sent

@@ -43,7 +43,7 @@ async def assistant(store, claude, platform, simcord_clock):
 
 @pytest.fixture
 def simcord_bot(platform, assistant):
-    return platform.client(assistant.ingest)
+    return platform.make_client(assistant.ingest)
 
 
 @pytest.fixture

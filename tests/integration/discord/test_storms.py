@@ -192,7 +192,7 @@ async def test_trouble_with_a_request_loses_and_doubles_no_answer(guild, claude,
     await settled(guild, running)
 
     shown = [one.content for one in guild.visible("general") if one.author == "confab"]
-    assert shown == look.shown(text)
+    assert shown == look.render_pages(text)
     assert answers(guild, asked)[0] >= 1
 
 
@@ -214,7 +214,7 @@ def test_a_request_that_discord_never_answers_is_made_again(tmp_path, route):
         await store.shut()
         return pages
 
-    assert brisk.run(shown()) == look.shown(text)
+    assert brisk.run(shown()) == look.render_pages(text)
 
 
 async def test_a_full_bucket_delays_answers_and_loses_none(guild, claude, running):

@@ -1,6 +1,6 @@
 """How answers are shown on Discord, whatever it refuses, loses or forbids on the way.
 
-Tests bots.discord.names, bots.discord.ranks, bots.discord.errors, bots.discord.client, bots.discord.surface.
+Tests bots.discord.address, bots.discord.directory, bots.discord.files, bots.discord.errors, bots.discord.client, bots.discord.surface.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bots.discord import formatting as look
+from bots.discord.directory import Directory
 from bots.discord.throttle import Pace
 from core.domain.errors import CannotAnswer, CannotShow
 from core.domain.messages import Attachment, Question, Rank, ThreadKey
@@ -60,7 +61,7 @@ async def test_a_trouble_that_passes_neither_loses_nor_doubles_a_page(guild, cla
     await ask(guild)
     await settled(guild, running)
 
-    assert ours(guild) == look.shown(text)
+    assert ours(guild) == look.render_pages(text)
     assert len(ours(guild)) == 2
 
 
@@ -147,7 +148,7 @@ async def test_an_archived_thread_is_opened_by_an_answer(guild, claude, running)
     gate.opened.set()
     await settled(guild, running)
 
-    assert ours(guild, thread) == look.shown(text)
+    assert ours(guild, thread) == look.render_pages(text)
 
 
 async def test_a_token_that_is_revoked_mid_answer_is_logged(guild, claude, running, caplog):
@@ -170,7 +171,7 @@ async def test_a_page_that_discord_finds_too_long_is_cut_smaller(guild, claude, 
     await ask(guild)
     await settled(guild, running)
 
-    assert ours(guild) == look.shown(text, limit=look.PAGE - 200)
+    assert ours(guild) == look.render_pages(text, limit=look.PAGE - 200)
 
 
 async def test_a_page_that_somebody_deletes_mid_answer_is_posted_again(guild, claude, running):
@@ -183,7 +184,7 @@ async def test_a_page_that_somebody_deletes_mid_answer_is_posted_again(guild, cl
     gate.opened.set()
     await settled(guild, running)
 
-    assert ours(guild) == look.shown(text)
+    assert ours(guild) == look.render_pages(text)
 
 
 async def test_a_question_that_is_deleted_while_it_is_answered_leaves_no_reply_to_nothing(guild, claude, running):
@@ -270,7 +271,7 @@ async def test_a_process_that_dies_mid_answer_is_followed_by_one_that_ends_it(gu
     async with confab(guild, claude, store, process="p2") as running:
         await settled(guild, running)
 
-        assert ours(guild) == look.shown(text, look.quoted("why?") if slash else "")
+        assert ours(guild) == look.render_pages(text, look.quote_question("why?") if slash else "")
         assert dying is not running
 
 
@@ -293,7 +294,7 @@ async def test_pages_that_were_never_written_down_are_found_again(guild, claude,
     async with confab(guild, claude, store, process="p2") as running:
         await settled(guild, running)
 
-    assert ours(guild) == look.shown(text)
+    assert ours(guild) == look.render_pages(text)
     assert {one.reference for one in guild.visible("general") if one.author == "confab"} == {asked}
 
 
@@ -341,6 +342,36 @@ async def test_a_threads_rank_is_its_channels(guild, running):
     await settled(guild, running)
 
     assert await (await surface(running, f'{{"at": "{thread}"}}')).rank("7002") is Rank.MANAGER
+
+
+async def test_the_server_is_asked_for_a_rank_once_a_minute_in_each_channel(guild, running):
+    await settled(guild, running)
+    seconds = [100.0]
+    directory = Directory(running.discord._rest, lambda: running.discord._connected, clock=lambda: seconds[-1])
+    asked = []
+    for now in (100.0, 159.0, 160.0):
+        seconds.append(now)
+        assert await directory.fetch_rank("8138", "81382", "7002") is Rank.MEMBER
+        asked.append(len([call for call in guild.calls if "/members/" in call.path]))
+
+    assert asked == [1, 1, 2]
+
+
+async def test_what_a_message_shows_of_its_author_is_believed_for_a_minute(guild, running):
+    await settled(guild, running)
+    seconds = [100.0]
+    directory = Directory(running.discord._rest, lambda: running.discord._connected, clock=lambda: seconds[-1])
+    author = {"id": "7002", "username": "bob", "global_name": "Bob", "discriminator": "0", "avatar": None}
+    member = {"roles": [], "joined_at": "2026-01-01T00:00:00+00:00", "deaf": False, "mute": False}
+    directory.note({"guild_id": "8138", "author": author, "member": member, "mentions": []})
+    asked = []
+    for now, channel in ((159.0, "81382"), (160.0, "81383")):
+        seconds.append(now)
+        assert await directory.fetch_rank("8138", channel, "7002") is Rank.MEMBER
+        asked.append(len([call for call in guild.calls if "/members/" in call.path]))
+
+    assert asked == [0, 1]
+    assert await directory.fetch_names("8138", {"7002"}) == {"7002": "Bob"}
 
 
 async def test_a_file_is_fetched_from_discord_only(guild, claude, running):
@@ -395,7 +426,7 @@ async def settled_events(guild, running) -> None:
 
 
 async def test_files_hang_on_the_last_page(guild, claude, running):
-    from bots.discord.parse import ChannelPlace, Us
+    from bots.discord.parse import BotIdentity, ChannelPlace
     from bots.discord.publisher import Publisher
     from bots.discord.targets import InChannel
     from core.answering.reply import Reply
@@ -405,7 +436,7 @@ async def test_files_hang_on_the_last_page(guild, claude, running):
     await settled(guild, running)
     question = Question(ThreadKey("discord:8138", "81382", asked), asked, "7001", datetime.now(UTC))
     outlet = InChannel(
-        running.discord._rest, ChannelPlace("discord:8138", "81382", "81382"), Us(guild.me), asked, asked
+        running.discord._rest, ChannelPlace("discord:8138", "81382", "81382"), BotIdentity(guild.me), asked, asked
     )
     pages: list[str] = []
     for _ in range(2):
@@ -420,7 +451,7 @@ async def test_files_hang_on_the_last_page(guild, claude, running):
 
 
 async def test_typing_ends_with_the_first_text(guild, claude, running):
-    from bots.discord.parse import ChannelPlace, Us
+    from bots.discord.parse import BotIdentity, ChannelPlace
     from bots.discord.publisher import Publisher
     from bots.discord.targets import InChannel
     from core.answering.reply import Reply
@@ -431,7 +462,7 @@ async def test_typing_ends_with_the_first_text(guild, claude, running):
     asked = await guild.say("ada", "general", "talk")
     question = Question(ThreadKey("discord:8138", "81382", asked), asked, "7001", datetime.now(UTC))
     outlet = InChannel(
-        running.discord._rest, ChannelPlace("discord:8138", "81382", "81382"), Us(guild.me), asked, asked
+        running.discord._rest, ChannelPlace("discord:8138", "81382", "81382"), BotIdentity(guild.me), asked, asked
     )
     reply = Reply(question, lambda page, at: asyncio.sleep(0), [])
     showing = asyncio.create_task(Publisher(reply, outlet, Pace(0), typing=0.001).run())

@@ -7,7 +7,7 @@ import pytest
 
 from bots.app.health import Health
 from bots.app.supervisor import Supervisor
-from bots.discord.tracing import WORDS, method
+from bots.discord.tracing import WORDS, format_route
 from bots.ops.http_server import HttpServer
 from core.domain.events import Posted
 from core.domain.messages import Question
@@ -35,7 +35,7 @@ async def test_every_request_that_reaches_discord_is_counted_once(guild, claude,
         await answered(running, await guild.interact("ada", "general", "ask", {"prompt": "why?", "private": True}))
 
     counted = Counter(sign.method for sign in told)
-    assert counted == Counter(method(call.method, call.path) for call in guild.calls)
+    assert counted == Counter(format_route(call.method, call.path) for call in guild.calls)
     assert {one: counted[one] for one in counted if "interactions" in one} == {"POST /interactions/{}/{}/callback": 1}
 
 
@@ -107,7 +107,7 @@ async def test_the_metrics_tell_of_a_limit(guild, claude, store):
     ],
 )
 def test_of_an_address_only_known_words_are_told(path, route):
-    assert method("GET", path) == route
+    assert format_route("GET", path) == route
 
 
 def test_no_token_can_look_like_a_known_word():

@@ -36,7 +36,7 @@ async def served(bounds: Limits):
     """A server of Slack's requests, and its port."""
     async with SlackFake() as slack:
         app = AsyncApp(token=slack.token, signing_secret=SECRET, request_verification_enabled=False)
-        server = HttpServer(http_mode.routes(lambda: app, SECRET), bounds)
+        server = HttpServer(http_mode.build_routes(lambda: app, SECRET), bounds)
         async with server.serve(HOST, 0) as port:
             yield server, port
 
@@ -303,5 +303,5 @@ def test_connections_leave_most_of_the_files_that_a_process_may_open():
 def test_what_slack_signs_is_plausible():
     headers = signed(json.dumps({}).encode(), "1700000000")
 
-    assert http_mode.plausible(headers, 1_700_000_000.0 + 299)
-    assert not http_mode.plausible(headers, 1_700_000_000.0 + 301)
+    assert http_mode.is_plausible(headers, 1_700_000_000.0 + 299)
+    assert not http_mode.is_plausible(headers, 1_700_000_000.0 + 301)

@@ -13,9 +13,9 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.delivery.backfill import BETWEEN
-from bots.slack.backfill import Search
+from bots.slack.backfill import BackfillSource
 from bots.slack.client import Web
-from bots.slack.parse import Us
+from bots.slack.parse import BotIdentity
 from bots.slack.throttle import FEW, LEISURE, SLOW, Leisure, Pace
 from core.domain.events import Commanded, MissedRange
 from core.domain.messages import ThreadKey
@@ -236,10 +236,10 @@ async def test_many_questions_are_each_answered_once(town):
 
 
 @asynccontextmanager
-async def searching(slack: SlackFake, batch: int = 999, us: Us = US):
+async def searching(slack: SlackFake, batch: int = 999, us: BotIdentity = US):
     async with aiohttp.ClientSession() as session:
         client = AsyncWebClient(slack.token, slack.base_url, session=session, retry_handlers=[])
-        yield Search(Web(client, us, Pace(), brisk, batch=batch, leisure=Leisure()))
+        yield BackfillSource(Web(client, us, Pace(), brisk, batch=batch, leisure=Leisure()))
 
 
 async def test_what_is_found_is_told_oldest_first_with_commands_and_all_pages(town):
@@ -251,7 +251,7 @@ async def test_what_is_found_is_told_oldest_first_with_commands_and_all_pages(to
         await slack.say("ada", "D0ADA", f"!help {number}")
 
     async with searching(slack, batch=3) as search:
-        found = await search.found(MissedRange("slack:T024", since))
+        found = await search.fetch_missed(MissedRange("slack:T024", since))
 
     told = [event.line if isinstance(event, Commanded) else event.message.text for event in found]
     assert told == [words for number in range(7) for words in (str(number), str(number), f"help {number}")]
@@ -267,7 +267,7 @@ async def test_threads_that_did_not_go_on_are_not_read(town):
     ours = tuple(ThreadKey("slack:T024", "C0DEV", root) for root in roots)
 
     async with searching(slack) as search:
-        found = await search.found(MissedRange("slack:T024", since, ours))
+        found = await search.fetch_missed(MissedRange("slack:T024", since, ours))
 
     assert [call["ts"] for call in slack.called("conversations.replies")] == [roots[1]]
     assert [event.key.thread for event in found] == [roots[1]]

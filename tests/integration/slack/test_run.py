@@ -1,6 +1,6 @@
 """Slack, end to end: what is asked in threads, channels and direct messages is answered, by Socket Mode and by HTTP.
 
-Tests bots.slack.bolt_app, bots.slack.publisher, bots.slack.ephemeral.
+Tests bots.slack.bolt_app, bots.slack.intake, bots.slack.publisher, bots.slack.ephemeral.
 """
 
 import pytest

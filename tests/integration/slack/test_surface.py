@@ -1,4 +1,7 @@
-"""One thread in Slack, read and shown over loopback without the rest of the house."""
+"""One thread in Slack, read and shown over loopback without the rest of the house.
+
+Tests bots.slack.directory, bots.slack.history, bots.slack.files, bots.slack.surface.
+"""
 
 import asyncio
 from dataclasses import replace
@@ -11,15 +14,15 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bots.slack.adapter import Slack
 from bots.slack.client import Web
 from bots.slack.directory import Directory
-from bots.slack.files import fetch
-from bots.slack.parse import Us
+from bots.slack.files import fetch_file
+from bots.slack.parse import BotIdentity
 from bots.slack.status import status
 from bots.slack.surface import SlackSurface
 from bots.slack.throttle import Pace
 from core.answering.reply import Reply
 from core.domain.errors import CannotAnswer, CannotShow
 from core.domain.messages import Attachment, File, History, Question, Rank, Reach, ThreadKey
-from tests.fakes.slack.nouns import BOT, BOT_ID, TEAM
+from tests.fakes.slack.nouns import BOT, BOT_ID, TEAM, Clock
 from tests.fakes.slack.nouns import File as Uploaded
 from tests.fakes.slack.server import SCOPES, SlackFake
 from tests.support.slack_house import brisk
@@ -39,7 +42,7 @@ async def web(slack):
     """Slack's API, ten messages at a time."""
     async with aiohttp.ClientSession() as session:
         client = AsyncWebClient(slack.token, slack.base_url, session=session, retry_handlers=[])
-        yield Web(client, Us("slack:T024", BOT, BOT_ID, TEAM), Pace(), brisk, batch=10)
+        yield Web(client, BotIdentity("slack:T024", BOT, BOT_ID, TEAM), Pace(), brisk, batch=10)
 
 
 def asked(ts: str, channel: str = "C0DEV", person: str = "U0ADA", **more) -> Question:
@@ -151,7 +154,7 @@ async def test_a_file_that_is_too_large_is_refused(slack, web):
     file = slack.upload(Uploaded("", "a.csv", "text/csv", b"a,b", "U0ADA"), slack.person("ada"))
 
     with pytest.raises(CannotAnswer, match="too large"):
-        await fetch(web, Attachment(file.id, "a.csv", "text/csv", 3, file.url), most=2)
+        await fetch_file(web, Attachment(file.id, "a.csv", "text/csv", 3, file.url), most=2)
 
 
 async def test_files_of_an_answer_are_posted_in_its_thread(slack, platform):
@@ -247,3 +250,16 @@ async def test_a_status_that_arrives_after_the_message_is_taken_away(slack, web)
         await slack.until(lambda: slack.world.statuses)
 
     assert slack.world.statuses == {}
+
+
+async def test_people_and_channels_are_asked_for_once_in_ten_minutes(slack, web):
+    clock = Clock(100.0)
+    directory = Directory(web, clock=clock)
+    asked_for = []
+    for seconds in (0, 599, 1):
+        clock.advance(seconds)
+        assert await directory.fetch_rank("U0BOB", "C0DEV") is Rank.MEMBER
+        assert await directory.fetch_names({"U0BOB"}) == {"U0BOB": "Bob"}
+        asked_for.append((len(slack.called("users.info")), len(slack.called("conversations.info"))))
+
+    assert asked_for == [(1, 1), (1, 1), (2, 2)]

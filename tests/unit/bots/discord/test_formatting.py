@@ -21,7 +21,7 @@ from bots.discord import formatting as look
     ],
 )
 def test_a_line_of_claudes_markdown_is_shown_as_discord_can(markdown, shown):
-    assert look.prose(markdown) == shown
+    assert look.render_line(markdown) == shown
 
 
 @pytest.mark.parametrize(
@@ -35,10 +35,10 @@ def test_a_line_of_claudes_markdown_is_shown_as_discord_can(markdown, shown):
     ],
 )
 def test_a_notice_is_marked_and_known_again(page, shown):
-    marked = look.notice(page)
+    marked = look.mark_notice(page)
 
     assert marked == shown
-    assert look.parted(marked, quote=False) == ("", page, True)
+    assert look.split_page(marked, quote=False) == ("", page, True)
 
 
 LINE = st.text(st.sampled_from("-# *!()[]ab>`\t") | st.characters(codec="utf-8", exclude_characters="\n"))
@@ -46,27 +46,27 @@ LINE = st.text(st.sampled_from("-# *!()[]ab>`\t") | st.characters(codec="utf-8",
 
 @given(LINE)
 def test_claudes_words_are_never_taken_for_a_notice(line):
-    assert look.parted(look.prose(line).strip(), quote=False)[2] is False
+    assert look.split_page(look.render_line(line).strip(), quote=False)[2] is False
 
 
 @given(LINE)
 def test_a_line_never_grows(line):
-    assert look.size(look.prose(line)) <= look.size(line)
+    assert look.measure(look.render_line(line)) <= look.measure(line)
 
 
 @pytest.mark.parametrize("answer", ["Blue.", "> As Newton said", "-# Sorry.", "# Title"])
 @given(question=st.text(st.characters(codec="utf-8"), min_size=1, max_size=look.QUOTED))
 def test_a_quoted_question_is_read_back(answer, question):
     line = " ".join(question.split())
-    page = look.under(look.quoted(question), answer)
+    page = look.place_below_quote(look.quote_question(question), answer)
 
-    asked, said, notice = look.parted(page, quote=True)
+    asked, said, notice = look.split_page(page, quote=True)
 
     assert (asked, said, notice) == (line, answer.removeprefix("-# "), answer.startswith("-# "))
 
 
 def test_a_long_question_is_quoted_in_one_short_line():
-    quote = look.quoted("why\n" * 400)
+    quote = look.quote_question("why\n" * 400)
 
     assert quote.startswith("> why why")
     assert quote.endswith("…")
@@ -75,11 +75,11 @@ def test_a_long_question_is_quoted_in_one_short_line():
 
 
 def test_a_quote_mentions_nobody_and_opens_nothing():
-    quote = look.quoted("<@7001> @everyone ```py\nx``` ||secret||")
+    quote = look.quote_question("<@7001> @everyone ```py\nx``` ||secret||")
 
     assert quote == r"> \<\@7001\> \@everyone \`\`\`py x\`\`\` \|\|secret\|\|"
 
 
 @pytest.mark.parametrize(("text", "units"), [("abc", 3), ("é", 1), ("👍", 2), ("👨‍👩‍👧", 8)])
 def test_length_is_counted_in_utf_16(text, units):
-    assert look.size(text) == units
+    assert look.measure(text) == units

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from bots.discord import parse as read
-from bots.discord.parse import DIRECT, ChannelPlace, Us
+from bots.discord.parse import DIRECT, BotIdentity, ChannelPlace
 from core.domain.events import Deleted, Edited, Posted
 from core.domain.messages import Asks, Attachment, Message, ThreadKey
 
 SAMPLES = Path(__file__).parents[3] / "payloads" / "discord"
 NAMES = {"81383": "dev", "813802": "crew", "813803": "Confab"}
-US = Us("4343", frozenset({"813803"}), NAMES.get)
+US = BotIdentity("4343", frozenset({"813803"}), NAMES.get)
 CHANNEL = ChannelPlace("discord:8138", "81382", "81382")
 THREAD = ChannelPlace("discord:8138", "81382", "1473600000000000005", whole=True)
 FORUM = ChannelPlace("discord:8138", "81385", "1473600000000000034", whole=True)
@@ -186,7 +186,7 @@ MARKED = "why is the :sky: blue, <@7002>? See #dev and @crew"
     ],
 )
 def test_a_message_is_read(payload, place, thread, asks, read_as):
-    said = read.said(sample(payload), place, US)
+    said = read.parse_post(sample(payload), place, US)
 
     key = ThreadKey(place.workspace, place.channel, name(thread) if thread else place.at)
     address = {"at": place.at, "title": read_as.text}
@@ -198,16 +198,16 @@ def test_a_message_is_read(payload, place, thread, asks, read_as):
 
 @pytest.mark.parametrize("payload", ["pin", "thread_created", "thread_starter"])
 def test_what_nobody_says_is_not_read(payload):
-    assert read.said(sample(payload), CHANNEL, US) is None
+    assert read.parse_post(sample(payload), CHANNEL, US) is None
 
 
 def test_the_question_above_a_slash_answer_is_read_back():
-    assert read.question(sample("ours_slash")) == message(20, "Why is the sky blue?")
+    assert read.parse_quoted_question(sample("ours_slash")) == message(20, "Why is the sky blue?")
 
 
 @pytest.mark.parametrize("payload", ["ours", "ours_thinking", "ours_slash_page_two"])
 def test_other_pages_quote_no_question(payload):
-    assert read.question(sample(payload)) is None
+    assert read.parse_quoted_question(sample(payload)) is None
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_other_pages_quote_no_question(payload):
     ],
 )
 def test_an_edit_is_read(payload, root, read_as):
-    edited = read.edited(sample(payload), CHANNEL, US)
+    edited = read.parse_edit(sample(payload), CHANNEL, US)
 
     if read_as is None:
         assert edited is None
@@ -235,6 +235,6 @@ def test_an_edit_is_read(payload, root, read_as):
 def test_deletions_are_read(payload, gone):
     key = ThreadKey("discord:8138", "81382", "")
 
-    deleted = read.deleted(sample(payload), CHANNEL, NOW)
+    deleted = read.parse_deletion(sample(payload), CHANNEL, NOW)
 
     assert deleted == [Deleted(f"{name(one)}:deleted", key, name(one), NOW) for one in gone]

@@ -20,7 +20,7 @@ async def notes():
 
 def open_discord(notes, **given) -> Discord:
     settings = chosen(**given)
-    return Discord.of(settings.platforms["discord"], settings.core, notes)
+    return Discord.from_settings(settings.platforms["discord"], settings.core, notes)
 
 
 @pytest.mark.parametrize(

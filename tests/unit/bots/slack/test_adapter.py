@@ -2,11 +2,11 @@
 
 import pytest
 
-from bots.slack.adapter import us_of
-from bots.slack.parse import Us
+from bots.slack.adapter import parse_identity
+from bots.slack.parse import BotIdentity
 
-US = Us("slack:T024", "U0BOT", "B0BOT", "T024")
-GRID = Us("slack:E0ORG", "U0BOT", "B0BOT", "T024", "E0ORG")
+US = BotIdentity("slack:T024", "U0BOT", "B0BOT", "T024")
+GRID = BotIdentity("slack:E0ORG", "U0BOT", "B0BOT", "T024", "E0ORG")
 
 
 @pytest.mark.parametrize(
@@ -18,4 +18,4 @@ GRID = Us("slack:E0ORG", "U0BOT", "B0BOT", "T024", "E0ORG")
     ],
 )
 def test_who_we_are_is_what_slack_says(answer, us):
-    assert us_of(answer) == us
+    assert parse_identity(answer) == us

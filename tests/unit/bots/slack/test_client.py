@@ -4,10 +4,10 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.slack.client import Web
-from bots.slack.parse import Us
+from bots.slack.parse import BotIdentity
 from bots.slack.throttle import Pace
 
-US = Us("slack:T024", "U0BOT", "B0BOT", "T024")
+US = BotIdentity("slack:T024", "U0BOT", "B0BOT", "T024")
 
 
 @pytest.mark.parametrize(
@@ -28,4 +28,4 @@ US = Us("slack:T024", "U0BOT", "B0BOT", "T024")
     ],
 )
 def test_our_token_goes_to_slack_only(api, url, trusted):
-    assert Web(AsyncWebClient("xoxb-1", api), US, Pace()).trusted(url) is trusted
+    assert Web(AsyncWebClient("xoxb-1", api), US, Pace()).is_trusted(url) is trusted

@@ -2,12 +2,12 @@
 
 import pytest
 
-from bots.slack.directory import name, rank
-from bots.slack.parse import Us
+from bots.slack.directory import read_name, read_rank
+from bots.slack.parse import BotIdentity
 from core.domain.messages import Rank
 
-US = Us("slack:T024", "U0BOT", "B0BOT", "T024")
-GRID = Us("slack:E0ORG", "U0BOT", "B0BOT", "T024", "E0ORG")
+US = BotIdentity("slack:T024", "U0BOT", "B0BOT", "T024")
+GRID = BotIdentity("slack:E0ORG", "U0BOT", "B0BOT", "T024", "E0ORG")
 
 
 @pytest.mark.parametrize(
@@ -27,12 +27,12 @@ GRID = Us("slack:E0ORG", "U0BOT", "B0BOT", "T024", "E0ORG")
     ],
 )
 def test_a_rank_is_what_slack_says(user, us, expected):
-    assert rank(user, us) is expected
+    assert read_rank(user, us) is expected
 
 
 def test_everybody_manages_their_direct_messages_but_guests():
-    assert rank({"team_id": "T024"}, US, direct=True) is Rank.MANAGER
-    assert rank({"team_id": "T024", "is_restricted": True}, US, direct=True) is Rank.GUEST
+    assert read_rank({"team_id": "T024"}, US, direct=True) is Rank.MANAGER
+    assert read_rank({"team_id": "T024", "is_restricted": True}, US, direct=True) is Rank.GUEST
 
 
 @pytest.mark.parametrize(
@@ -45,4 +45,4 @@ def test_everybody_manages_their_direct_messages_but_guests():
     ],
 )
 def test_a_name_is_what_people_see(user, shown):
-    assert name(user) == shown
+    assert read_name(user) == shown

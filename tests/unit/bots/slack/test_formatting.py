@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bots.slack import formatting as look
-from bots.slack.markup import of_blocks, plain
+from bots.slack.markup import render_blocks, render_plain_text
 from core.rendering.paginator import pages
 from tests.fakes.slack import rules as slack_rules
 from tests.fakes.slack.text import pings
@@ -21,7 +21,7 @@ def test_every_page_is_taken_by_slack(lines):
 
     assert cut or not "".join(lines)
     for page in cut:
-        slack_rules.blocks(look.sections(page))
+        slack_rules.blocks(look.build_sections(page))
         assert len(page) <= slack_rules.MARKDOWN
 
 
@@ -31,12 +31,12 @@ def test_no_page_has_more_paragraphs_than_slack_takes(paragraphs):
 
     assert cut or not paragraphs
     for page in cut:
-        slack_rules.blocks(look.blocks(page))
+        slack_rules.blocks(look.build_blocks(page))
 
 
 @given(st.text(alphabet="&<>*#`\n ab@!", max_size=9_000))
 def test_plain_text_is_short_enough_to_be_changed(text):
-    assert len(look.plain(text)) <= slack_rules.UPDATED_TEXT
+    assert len(look.render_fallback_text(text)) <= slack_rules.UPDATED_TEXT
 
 
 PINGS = [
@@ -55,14 +55,18 @@ PINGS = [
 @pytest.mark.parametrize("around", ["{}", "`{}`", "```\n{}\n```", "**{}**"])
 def test_nothing_notifies_anybody(text, around):
     page = around.format(text)
-    shown = [look.plain(page), look.blocks(page)[0]["text"], look.sections(page)[0]["text"]["text"]]
+    shown = [
+        look.render_fallback_text(page),
+        look.build_blocks(page)[0]["text"],
+        look.build_sections(page)[0]["text"]["text"],
+    ]
 
     assert pings(shown) == []
 
 
 @pytest.mark.parametrize("text", ["<!DOCTYPE html>", "a@here.example", "<@Override>", "@hereafter", "List<@NonNull T>"])
 def test_what_notifies_nobody_stays_as_it_is(text):
-    assert look.harmless(text) == text
+    assert look.defuse_mentions(text) == text
 
 
 @pytest.mark.parametrize(
@@ -77,7 +81,7 @@ def test_what_notifies_nobody_stays_as_it_is(text):
     ids=["marks", "link", "code", "nothing but marks", "long"],
 )
 def test_plain_text_is_what_a_notification_reads(page, text):
-    assert look.plain(page).startswith(text)
+    assert look.render_fallback_text(page).startswith(text)
 
 
 BLOCKS = [
@@ -111,7 +115,7 @@ BLOCKS = [
 
 
 def test_blocks_are_read_as_markdown():
-    assert of_blocks(BLOCKS) == (
+    assert render_blocks(BLOCKS) == (
         "## Title\n\n**bold** and `x < y`link (https://example.org)<@U0ADA>:tada:\n1. one\n2. one\n"
         "```\nx = 1\n```\n> said\n\n| a | b |"
     )
@@ -121,7 +125,7 @@ def test_blocks_are_read_as_markdown():
     "blocks", [[None], [{}], [{"type": "rich_text"}], [{"type": "table", "rows": [None, [None]]}], [3]]
 )
 def test_blocks_that_make_no_sense_say_nothing(blocks):
-    assert of_blocks(blocks).strip("| ") == ""
+    assert render_blocks(blocks).strip("| ") == ""
 
 
 @pytest.mark.parametrize(
@@ -139,4 +143,6 @@ def test_blocks_that_make_no_sense_say_nothing(blocks):
     ],
 )
 def test_escapes_and_tokens_become_words(raw, text):
-    assert plain(raw) == text.replace("https://example.org", "example.org" if "|" in raw else "https://example.org")
+    assert render_plain_text(raw) == text.replace(
+        "https://example.org", "example.org" if "|" in raw else "https://example.org"
+    )

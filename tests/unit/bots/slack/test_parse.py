@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from bots.slack.parse import Us, history, message, told
-from bots.slack.slash import form, slashed, submitted
+from bots.slack.parse import BotIdentity, parse_event, parse_history, parse_message
+from bots.slack.slash import build_form, parse_slash_command, parse_submission
 from core.domain.events import Commanded, Deleted, Edited, Posted, Pressed
 from core.domain.messages import Asks, Attachment, History, Message, Reach, ThreadKey
 
-US = Us("slack:T024", "U0BOT", "B0BOT", "T024")
+US = BotIdentity("slack:T024", "U0BOT", "B0BOT", "T024")
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ROOT = "1700000000.000100"
 REPLY = "1700000002.000300"
@@ -94,11 +94,11 @@ TOLD = {
 
 @pytest.mark.parametrize("name", TOLD)
 def test_an_event_becomes_nouns(name):
-    assert told(payload(name), US) == TOLD[name]
+    assert parse_event(payload(name), US) == TOLD[name]
 
 
 def test_both_events_of_a_mention_are_one_noun():
-    assert told(payload("app_mention"), US) == told(payload("message_mention"), US)
+    assert parse_event(payload("app_mention"), US) == parse_event(payload("message_mention"), US)
 
 
 def test_every_sample_is_read_by_a_test():
@@ -117,13 +117,13 @@ def test_a_slash_command_belongs_to_its_channel_and_remembers_where_to_respond()
     line = "persona set Be brief & kind to <@U0BOB>"
     key = ThreadKey("slack:T024", "C0DEV", "")
 
-    assert slashed(payload("slash_command"), NOON) == Commanded(
+    assert parse_slash_command(payload("slash_command"), NOON) == Commanded(
         "13345224609.738474920.8088930838d88f008e0", key, "U0ADA", line, NOON, {}, address, private=False
     )
 
 
 def test_a_slash_command_without_words_is_help():
-    command = slashed(payload("slash_command_bare"), NOON)
+    command = parse_slash_command(payload("slash_command_bare"), NOON)
 
     assert (command.line, command.private) == ("help", True)
 
@@ -132,7 +132,7 @@ def test_a_form_gives_back_its_command_with_the_text_beside_its_line():
     address = json.dumps({"url": "https://hooks.slack.com/commands/T024/1/abc"})
     values = {"text": "Be brief.\n\nBe kind."}
 
-    assert submitted(payload("view_submission"), NOON) == Commanded(
+    assert parse_submission(payload("view_submission"), NOON) == Commanded(
         "V0FORM.1700000000.Xk",
         ThreadKey("slack:T024", "C0DEV", ""),
         "U0ADA",
@@ -145,7 +145,7 @@ def test_a_form_gives_back_its_command_with_the_text_beside_its_line():
 
 
 def test_a_form_of_another_app_is_not_ours():
-    assert submitted(payload("view_submission_of_another_app"), NOON) is None
+    assert parse_submission(payload("view_submission_of_another_app"), NOON) is None
 
 
 @pytest.mark.parametrize(
@@ -155,11 +155,11 @@ def test_a_form_of_another_app_is_not_ours():
 def test_a_form_is_opened_only_for_what_is_missing(line, asks):
     command = Commanded("1", KEY, "U0ADA", line, NOON)
 
-    assert (form(command) is not None) is asks
+    assert (build_form(command) is not None) is asks
 
 
 def test_a_form_too_large_for_slack_is_not_opened():
-    assert form(Commanded("1", KEY, "U0ADA", "persona set", NOON, address="x" * 3_000)) is None
+    assert build_form(Commanded("1", KEY, "U0ADA", "persona set", NOON, address="x" * 3_000)) is None
 
 
 def test_a_history_is_in_order_once_and_without_commands_joins_and_graves():
@@ -169,12 +169,14 @@ def test_a_history_is_in_order_once_and_without_commands_joins_and_graves():
     joined = {"ts": "1700000004.000000", "user": "U0CY", "subtype": "channel_join", "text": "joined"}
     grave = {"ts": "1700000005.000000", "user": "USLACKBOT", "subtype": "tombstone", "text": "deleted"}
 
-    read = history([root, reply, grave, root, joined, command], US, Reach.WHOLE)
+    read = parse_history([root, reply, grave, root, joined, command], US, Reach.WHOLE)
 
-    assert read == History((message(root, US), message(reply, US)), Reach.WHOLE, frozenset({"1700000005.000000"}))
+    assert read == History(
+        (parse_message(root, US), parse_message(reply, US)), Reach.WHOLE, frozenset({"1700000005.000000"})
+    )
 
 
 def test_a_file_that_we_posted_is_no_page_of_a_reply():
     raw = {"ts": ROOT, "user": "U0BOT", "bot_id": "B0BOT", "text": "", "files": [{"id": "F1", "name": "usage.csv"}]}
 
-    assert message(raw, US).notice is True
+    assert parse_message(raw, US).notice is True

@@ -9,7 +9,7 @@ from tests.support.doctor import chosen
 
 def open_slack(**given: str | int) -> Slack:
     settings = chosen(**given)
-    return Slack.of(settings.platforms["slack"], settings.core)
+    return Slack.from_settings(settings.platforms["slack"], settings.core)
 
 
 BOT, APP = "xoxb-1-2", "xapp-1-2"

@@ -1,0 +1,35 @@
+"""Address of a question on Discord: what it takes to answer it, stored with it as JSON."""
+
+import json
+from typing import Annotated, Self
+
+from pydantic import BaseModel, Field, PlainSerializer
+
+Permissions = Annotated[int, PlainSerializer(str)]
+"""A bit set, in JSON a number in words, as Discord writes it."""
+
+
+class DiscordAddress(BaseModel, frozen=True):
+    """Where and how a question is answered. What older versions stored is read; their keys are kept."""
+
+    at: str | None = None
+    """The channel or thread that it stands in; the channel of its key if none is named."""
+    title: str | None = None
+    """The name of the thread that its answer may open."""
+    application: str | None = None
+    """Whose interaction it is; None for a message."""
+    token: str | None = Field(default=None, repr=False)
+    """The token of that interaction, for 15 minutes."""
+    permissions: Permissions | None = None
+    """What the server says that the person may do; of interactions in servers."""
+    prompt: str | None = None
+    """The beginning of what was asked with `/ask`, to be quoted above the answer."""
+
+    @classmethod
+    def parse(cls, stored: str) -> Self:
+        """Read what `dump` wrote. Raises ValueError."""
+        return cls.model_validate(json.loads(stored))  # not model_validate_json: it refuses lone surrogates
+
+    def dump(self) -> str:
+        """Write it as JSON, without what is not set."""
+        return json.dumps(self.model_dump(exclude_none=True))

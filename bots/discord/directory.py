@@ -1,0 +1,134 @@
+"""Directory of a server's people: cached display names and ranks.
+
+Most of it is what the gateway shows in passing; the rest is asked for.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
+
+import discord
+from cachetools import LRUCache, TTLCache
+
+from bots.discord.client import Rest
+from bots.discord.errors import Transient, patiently, tried
+from bots.discord.parse import Json
+from core.domain.errors import CannotShow
+from core.domain.messages import Rank
+
+NAMES = 10_000  # that we remember
+SECONDS = 60.0  # that a rank is believed; a command carries what the server says just now
+
+
+class Directory:
+    """Looks people up, once in a while. `client` is the one that is connected now.
+
+    Ranks are known from somebody's last message, else the server is asked, once a minute for each person in each
+    channel; a thread's ranks are its parent's. `managers` are owners everywhere.
+    """
+
+    def __init__(
+        self,
+        rest: Rest,
+        client: Callable[[], discord.Client],
+        managers: frozenset[str] = frozenset(),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._rest = rest
+        self._client = client
+        self._managers = managers
+        self._names: LRUCache[tuple[str | None, str], str] = LRUCache(NAMES)
+        self._members: TTLCache[tuple[str, str], Json] = TTLCache(math.inf, SECONDS, clock)
+        """Members by server and person, as their last message shows them."""
+        self._ranks: TTLCache[tuple[str, str, str], Rank] = TTLCache(math.inf, SECONDS, clock)
+        """Ranks by server, channel and person."""
+
+    def note(self, payload: Json) -> None:
+        """Remember whom a message of the gateway shows: its author with their roles, and those it mentions."""
+        guild, author, member = payload.get("guild_id"), payload["author"], payload.get("member")
+        for user, nickname in _list_people(payload):
+            self._names[guild, user["id"]] = read_name(user, nickname)
+        if member and guild:
+            self._members[guild, author["id"]] = {"flags": 0, **member, "user": author}
+
+    async def fetch_names(self, guild: str | None, people: AbstractSet[str]) -> dict[str, str]:
+        """The names of those whom Discord knows."""
+        known = [person for person in people if person.isdigit()]
+        names = await asyncio.gather(*(self._find_name(guild, person) for person in known))
+        return {person: name for person, name in zip(known, names, strict=True) if name}
+
+    async def fetch_rank(self, guild: str | None, channel: str, person: str, granted: int | None = None) -> Rank:
+        """What `person` may do in `channel`. `granted` are their permissions, where the server has just told them."""
+        if person in self._managers:
+            return Rank.OWNER
+        if guild is None:
+            return Rank.MANAGER
+        if granted is not None:
+            return read_rank(discord.Permissions(granted))
+        key = guild, channel, person
+        if (known := self._ranks.get(key)) is None:
+            known = self._ranks[key] = await self._fetch_rank(int(guild), int(channel), int(person))
+        return known
+
+    async def _find_name(self, guild: str | None, person: str) -> str | None:
+        known = self._names.get((guild, person))
+        if known is None:
+            known = await self._fetch_name(guild, person) or (await self._fetch_name(None, person) if guild else None)
+            if known:
+                self._names[guild, person] = known
+        return known
+
+    async def _fetch_name(self, guild: str | None, person: str) -> str | None:
+        try:
+            found = await tried(self._rest.fetch_person(guild, person))
+        except (discord.HTTPException, Transient, CannotShow):
+            return None
+        return read_name(found, {}) if guild is None else read_name(found["user"], found)
+
+    async def _fetch_rank(self, guild: int, channel: int, person: int) -> Rank:
+        client = self._client()
+        await client.wait_until_ready()
+        server = client.get_guild(guild)
+        if server is None:
+            return Rank.MEMBER
+        try:
+            member = self._find_member(server, person)
+            if member is None:
+                member = await patiently(lambda: self._rest.run(lambda: server.fetch_member(person)))
+            known = server.get_channel_or_thread(channel)
+            if known is None:
+                known = await patiently(lambda: self._rest.run(lambda: server.fetch_channel(channel)))
+            return read_rank(known.permissions_for(member))
+        except discord.NotFound:
+            return Rank.GUEST
+        except (discord.DiscordException, CannotShow):
+            return Rank.MEMBER
+
+    def _find_member(self, server: discord.Guild, person: int) -> discord.Member | None:
+        """Somebody as their last message shows them, if that is not long ago."""
+        member = self._members.get((str(server.id), str(person)))
+        if member is None:
+            return None
+        return discord.Member(data=member, guild=server, state=server._state)  # type: ignore[arg-type]  # as it came
+
+
+def read_name(user: Json, member: Json) -> str:
+    """A person's display name: the server's own for them, else theirs, else the account's."""
+    return str(member.get("nick") or user.get("global_name") or user["username"])
+
+
+def read_rank(granted: discord.Permissions) -> Rank:
+    """The rank that permissions give: who manages the server is its owner, who manages the channel its manager."""
+    if granted.administrator or granted.manage_guild:
+        return Rank.OWNER
+    return Rank.MANAGER if granted.manage_channels else Rank.MEMBER
+
+
+def _list_people(payload: Json) -> Iterator[tuple[Json, Json]]:
+    """Everybody whom a message shows, as users and as members."""
+    if not payload.get("webhook_id"):
+        yield payload["author"], payload.get("member") or {}
+    for user in payload.get("mentions") or ():
+        yield user, user.get("member") or {}

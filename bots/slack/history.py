@@ -1,0 +1,46 @@
+"""History: what Slack shows of a thread now, and how much of it that is."""
+
+from collections import deque
+from contextlib import suppress
+
+from bots.slack import parse
+from bots.slack.client import NoThread, Refused, Web
+from core.domain.errors import CannotShow
+from core.domain.messages import History, Question, Reach, ThreadKey
+
+NEWEST = 20  # pages of history that we keep of a very long thread: 20,000 messages
+
+
+class HistoryReader:
+    """Reads threads of one workspace. Of a very long one the `newest` pages are kept."""
+
+    def __init__(self, web: Web, newest: int = NEWEST) -> None:
+        self._web = web
+        self._newest = newest
+
+    async def read_all(self, key: ThreadKey) -> History:
+        """A thread, or as much of its end as we keep. Raises CannotShow, CannotAnswer."""
+        pages: deque[list[parse.Raw]] = deque(maxlen=self._newest)
+        count = 0
+        try:
+            async for page in self._web.read_messages(key):
+                pages.append(page)
+                count += 1
+        except NoThread:
+            return History((), Reach.WHOLE)
+        except Refused as refused:
+            raise CannotShow(str(refused)) from None
+        reach = Reach.WHOLE if count <= self._newest else Reach.TAIL
+        raws = [raw for page in pages for raw in page]
+        if reach is Reach.TAIL:  # Slack repeats the root on each page, and what comes after it is not here
+            raws = [raw for raw in raws if raw["ts"] != key.thread]
+        return parse.parse_history(raws, self._web.us, reach)
+
+    async def read_answers(self, question: Question) -> History:
+        """Our pages that stand in the channel as an answer to this question."""
+        found = []
+        oldest = f"{question.at.timestamp():.6f}"
+        with suppress(CannotShow):  # commands are also given where we are not
+            async for page in self._web.read_messages(question.key, oldest):
+                found += [raw for raw in page if parse.parse_mark(raw).get("question") == question.name]
+        return parse.parse_history(found, self._web.us, Reach.CHAIN)

@@ -1,0 +1,71 @@
+"""Intake: payloads of Slack become events, which are stored before Slack is told that we have them."""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from bots.delivery.at_least_once import Redelivery
+from bots.slack import parse
+from bots.slack.client import Limited, Refused, Unsure, Web
+from bots.slack.slash import build_form, parse_slash_command, parse_submission
+from core.domain.clock import Clock, Sleep
+from core.domain.errors import CannotAnswer, CannotShow
+from core.domain.events import Commanded, Event, Ingest, Missed
+
+log = logging.getLogger(__name__)
+
+
+class Intake:
+    """Stores what payloads of one workspace say. `web` opens the forms that commands need."""
+
+    def __init__(self, ingest: Ingest, web: Web, sleep: Sleep, clock: Clock) -> None:
+        self._redelivery = Redelivery(ingest, sleep)
+        self._web = web
+        self._clock = clock
+
+    async def accept(self, body: dict[str, Any]) -> bool:
+        """Store the events of a payload; whether they are safe on disk, so that it may be acknowledged."""
+        return await self._redelivery.kept(await self._parse(body))
+
+    async def stop(self) -> None:
+        await self._redelivery.stop()
+
+    async def _parse(self, body: dict[str, Any]) -> Sequence[Event]:
+        """The events of a payload. One that can't be read is logged without its words, and dropped."""
+        try:
+            return await self._parse_kind(body)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            kind = str(body.get("type") or ("command" if "command" in body else "payload"))
+            log.error("a malformed %s %s is left out: %r", kind[:40], str(body.get("event_id", ""))[:40], error)
+            return []
+
+    async def _parse_kind(self, body: dict[str, Any]) -> Sequence[Event]:
+        if "command" in body:
+            return await self._complete(parse_slash_command(body, self._clock()), body["trigger_id"])
+        match body.get("type"):
+            case "event_callback":
+                return parse.parse_event(body, self._web.us)
+            case "view_submission":
+                command = parse_submission(body, self._clock())
+                return [command] if command else []
+            case "app_rate_limited":
+                return [build_gap(self._web, self._clock())]
+        return []
+
+    async def _complete(self, command: Commanded, trigger: str) -> Sequence[Event]:
+        """The command, unless a form is opened that asks for the rest of it."""
+        view = build_form(command)
+        if view is None:
+            return [command]
+        try:
+            await self._web.once("views.open", trigger_id=trigger, view=view)
+        except (Limited, Unsure, Refused, CannotShow, CannotAnswer) as error:
+            log.warning("a form could not be opened: %s", error)
+            return [command]
+        return []
+
+
+def build_gap(web: Web, now: datetime) -> Missed:
+    """The event that says that others may have been missed in a workspace until now."""
+    return Missed(now.isoformat(), "slack", frozenset({web.us.workspace}))
