@@ -16,24 +16,25 @@ from discord.http import HTTPClient, Route
 
 from bots.delivery.backfill import Backfill
 from bots.delivery.fencing import fenced
+from bots.delivery.throttle import Pace
 from bots.discord import formatting
 from bots.discord.backfill import Search
 from bots.discord.client import Rest
-from bots.discord.errors import Transient, tried
+from bots.discord.errors import translate_errors
 from bots.discord.gateway import SILENCE, Client
 from bots.discord.intake import Hearing, us
 from bots.discord.interactions import DEFER, Interactions
 from bots.discord.invite import SWITCHES
 from bots.discord.names import Names
+from bots.discord.publisher import EDIT
 from bots.discord.ranks import Ranks
 from bots.discord.settings import DiscordSettings
 from bots.discord.shielded_calls import Inflight
 from bots.discord.surface import DiscordSurface, House
-from bots.discord.throttle import EDIT, Pace
 from bots.discord.tracing import counted
 from core.commands import TABLE
 from core.domain.clock import Sleep
-from core.domain.errors import CannotConnect, CannotShow
+from core.domain.errors import CannotConnect, CannotShow, RateLimited, Uncertain
 from core.domain.events import Ingest
 from core.domain.messages import Question
 from core.settings import Settings
@@ -135,9 +136,9 @@ class Discord:
     async def tell(self, workspace: str, person: str, text: str) -> None:
         """A direct message. Raises CannotShow."""
         try:
-            channel = await tried(self._rest.direct(person))
-            await tried(self._rest.post(channel, formatting.notice(text), secrets.token_hex(8)))
-        except (Transient, discord.HTTPException) as error:
+            channel = await translate_errors(self._rest.direct(person))
+            await translate_errors(self._rest.post(channel, formatting.notice(text), secrets.token_hex(8)))
+        except (RateLimited, Uncertain, discord.HTTPException) as error:
             raise CannotShow(f"a direct message to {person} was not sent: {error}") from None
 
     def client(self, ingest: Ingest) -> Client:

@@ -7,7 +7,7 @@ import discord
 
 from bots.discord import parse
 from bots.discord.client import MOST, Rest
-from bots.discord.errors import patiently
+from bots.discord.errors import retry_call
 from bots.discord.intake import place, us
 from bots.discord.parse import DIRECT, ChannelPlace, Json, Us
 from core.domain.clock import Sleep
@@ -61,7 +61,7 @@ class Search:
         while True:
             await self._pause(LEISURE)
             try:
-                portion = await patiently(lambda after=after: self._rest.listed(where.at, after=after), self._pause)  # type: ignore[misc]  # a default binds it
+                portion = await retry_call(lambda after=after: self._rest.listed(where.at, after=after), self._pause)  # type: ignore[misc]  # a default binds it
             except (discord.HTTPException, CannotShow) as error:
                 log.warning("what was missed in %s is not found: %s", where.at, error)
                 return

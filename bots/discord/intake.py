@@ -11,7 +11,7 @@ import discord
 from bots.delivery.at_least_once import persist
 from bots.discord import parse
 from bots.discord.client import Rest
-from bots.discord.errors import patiently
+from bots.discord.errors import retry_call
 from bots.discord.names import Names
 from bots.discord.parse import DIRECT, ChannelPlace, Json, Us
 from bots.discord.ranks import Ranks
@@ -97,7 +97,7 @@ async def standing(rest: Rest, client: discord.Client, guild: str | int | None, 
     found: object = house.get_channel_or_thread(int(channel)) if house else None
     if found is None:
         try:
-            found = await patiently(lambda: rest.run(lambda: client.fetch_channel(int(channel))))
+            found = await retry_call(lambda: rest.run(lambda: client.fetch_channel(int(channel))))
         except (discord.DiscordException, CannotShow):
             log.warning("channel %s is not known", channel)
     return place(guild, channel, found)

@@ -7,9 +7,9 @@ from collections.abc import Set as AbstractSet
 import discord
 
 from bots.discord.client import Rest
-from bots.discord.errors import Transient, tried
+from bots.discord.errors import translate_errors
 from bots.discord.parse import Json
-from core.domain.errors import CannotShow
+from core.domain.errors import CannotShow, RateLimited, Uncertain
 
 KEPT = 10_000  # names that we remember
 
@@ -42,8 +42,8 @@ class Names:
 
     async def _asked(self, guild: str | None, person: str) -> str | None:
         try:
-            found = await tried(self._rest.person(guild, person))
-        except (discord.HTTPException, Transient, CannotShow):
+            found = await translate_errors(self._rest.person(guild, person))
+        except (discord.HTTPException, RateLimited, Uncertain, CannotShow):
             return None
         return called(found, {}) if guild is None else called(found["user"], found)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import discord
 
 from bots.discord.client import Rest
-from bots.discord.errors import patiently
+from bots.discord.errors import retry_call
 from bots.discord.parse import Json
 from core.domain.errors import CannotShow
 from core.domain.messages import Rank
@@ -63,10 +63,10 @@ class Ranks:
         try:
             member = self._member(house, person)
             if member is None:
-                member = await patiently(lambda: self._rest.run(lambda: house.fetch_member(person)))
+                member = await retry_call(lambda: self._rest.run(lambda: house.fetch_member(person)))
             known = house.get_channel_or_thread(channel)
             if known is None:
-                known = await patiently(lambda: self._rest.run(lambda: house.fetch_channel(channel)))
+                known = await retry_call(lambda: self._rest.run(lambda: house.fetch_channel(channel)))
             return rank(known.permissions_for(member))
         except discord.NotFound:
             return Rank.GUEST

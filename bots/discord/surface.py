@@ -1,26 +1,24 @@
 """The surface: the place of one question on Discord, from its key and address alone."""
 
 import json
-from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import discord
 
+from bots.delivery.throttle import Pace
 from bots.discord import formatting
 from bots.discord.client import Rest
-from bots.discord.errors import patiently
+from bots.discord.errors import retry_call
 from bots.discord.history import Reader
 from bots.discord.names import Names
 from bots.discord.parse import DIRECT, ChannelPlace, Json, Us
 from bots.discord.publisher import Publisher
 from bots.discord.ranks import Ranks, rank
-from bots.discord.targets import BySlash, InChannel, Outlet, Privately
-from bots.discord.throttle import Pace
+from bots.discord.targets import BySlash, InChannel, Privately, Target
 from core.domain.clock import Sleep
-from core.domain.errors import AnswerRejected, CannotAnswer, CannotShow
+from core.domain.errors import CannotAnswer, CannotShow
 from core.domain.messages import Attachment, History, Question, Rank, Reach
 from core.domain.platform import ReplyView
 
@@ -72,7 +70,7 @@ class DiscordSurface:
         if parts.hostname not in HOSTS and f"{parts.scheme}://{parts.netloc}" != self._house.origin:
             raise CannotShow(f"{attachment.name} is not at Discord")
         try:
-            return await patiently(lambda: self._house.rest.file(attachment.url), self._house.pause)
+            return await retry_call(lambda: self._house.rest.file(attachment.url), self._house.pause)
         except discord.HTTPException as error:
             raise CannotShow(f"{attachment.name} is no longer there ({error.status})") from error
 
@@ -86,22 +84,19 @@ class DiscordSurface:
         return await self._house.ranks.of(self._guild, self._place.at, person)
 
     async def show(self, reply: ReplyView) -> None:
-        """Raises CannotShow where nothing can be shown, AnswerRejected where Discord does not take the answer."""
-        with _declined():
-            await (await self._showing(reply)).run()
+        """Raises CannotShow where nothing can be shown, Rejected where Discord does not take the answer."""
+        await (await self._open_publisher(reply)).run()
 
     async def show_plainly(self, reply: ReplyView, text: str) -> None:
-        with _declined():
-            await (await self._showing(reply, plainly=True)).settle(text)
+        await (await self._open_publisher(reply, plainly=True)).settle(text)
 
     async def show_notice(self, reply: ReplyView, notice: str) -> None:
-        with _declined():
-            await (await self._showing(reply)).show_notice(notice)
+        await (await self._open_publisher(reply)).show_notice(notice)
 
-    async def _showing(self, reply: ReplyView, plainly: bool = False) -> Publisher:
-        outlet = await self._outlet(reply.threaded)
+    async def _open_publisher(self, reply: ReplyView, plainly: bool = False) -> Publisher:
+        target = await self._choose_target(reply.threaded)
         quote = formatting.quoted(self._address["prompt"]) if "prompt" in self._address else ""
-        return Publisher(reply, outlet, self._house.pace, quote, self._house.pause, plainly=plainly)
+        return Publisher(reply, target, self._house.pace, quote, self._house.pause, plainly=plainly)
 
     @property
     def _slash(self) -> bool:
@@ -112,7 +107,7 @@ class DiscordSurface:
         workspace = self._question.key.workspace
         return None if workspace == DIRECT else workspace.partition(":")[2]
 
-    async def _outlet(self, threaded: bool) -> Outlet:
+    async def _choose_target(self, threaded: bool) -> Target:
         house, name = self._house, self._question.name
         if self._slash:
             application, token = self._address["application"], self._address["token"]
@@ -120,28 +115,19 @@ class DiscordSurface:
                 return Privately(house.rest, self._place, application, token, self._first)
             return BySlash(house.rest, self._place, self._us, name, application, token, self._first)
         if threaded and not self._place.whole and name == self._question.key.thread:
-            return await self._thread()
+            return await self._open_thread()
         return InChannel(house.rest, self._place, self._us, name, name)
 
-    async def _thread(self) -> Outlet:
-        """A thread on the question, which takes its id; in the channel, where none can be opened."""
+    async def _open_thread(self) -> Target:
+        """Open a thread on the question, which takes its id; in the channel, where none can be opened."""
         house, name, key = self._house, self._question.name, self._question.key
         title = self._address.get("title") or "Claude"
         try:
-            await patiently(lambda: house.rest.open_thread(key.channel, name, title), house.pause)
+            await retry_call(lambda: house.rest.open_thread(key.channel, name, title), house.pause)
         except (discord.HTTPException, CannotShow):
             return InChannel(house.rest, self._place, self._us, name, name)
         place = ChannelPlace(key.workspace, key.channel, name, whole=True)
         return InChannel(house.rest, place, self._us, name, None)
-
-
-@contextmanager
-def _declined() -> Iterator[None]:
-    """Raise AnswerRejected for what Discord refuses, with its code and no words of ours."""
-    try:
-        yield
-    except discord.HTTPException as error:
-        raise AnswerRejected(f"Discord refuses the page ({error.status}, error code {error.code})") from error
 
 
 def _place(question: Question, address: Json) -> ChannelPlace:

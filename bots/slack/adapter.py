@@ -13,18 +13,19 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bots.delivery.at_least_once import Redelivery, persist
 from bots.delivery.backfill import Backfill
 from bots.delivery.fencing import fenced
+from bots.delivery.throttle import Pace
 from bots.slack import bolt_app, http_mode, parse
 from bots.slack.backfill import Search
-from bots.slack.client import Limited, Refused, Unsure, Web
+from bots.slack.client import Web
 from bots.slack.directory import Directory
 from bots.slack.publisher import NOTICE, QUIET
 from bots.slack.settings import SlackSettings
 from bots.slack.slash import form, slashed, submitted
 from bots.slack.socket_mode import PATIENCE, ReconnectPolicy, Socket
 from bots.slack.surface import SlackSurface
-from bots.slack.throttle import PAUSE, Leisure, Pace
+from bots.slack.throttle import PAUSE, Leisure
 from core.domain.clock import Clock, Sleep, system_clock
-from core.domain.errors import CannotAnswer, CannotConnect, CannotShow
+from core.domain.errors import CannotAnswer, CannotConnect, CannotShow, RateLimited, Rejected, Uncertain
 from core.domain.events import Commanded, Event, Ingest, Missed
 from core.domain.messages import Question
 from core.settings import Settings
@@ -135,7 +136,7 @@ class Slack:
             web, _ = await self._introduced()
             opened = await web.surely("conversations.open", users=person)
             await web.once("chat.postMessage", channel=opened["channel"]["id"], text=text, **QUIET, metadata=NOTICE)
-        except (CannotConnect, Refused, CannotAnswer, Limited, Unsure) as error:
+        except (CannotConnect, Rejected, CannotAnswer, RateLimited, Uncertain) as error:
             raise CannotShow(f"a direct message to {person} was not sent: {error}") from None
 
     def _told(self, offline: str) -> None:
@@ -158,7 +159,9 @@ class Slack:
         async with self._knowing:
             if self._known is None:
                 nobody = parse.Us("", "", "", "")
-                us = us_of(await self._asked(Web(self._client(), nobody, Pace(), self._sleep, emit=self._emit)))
+                us = us_of(
+                    await self._asked(Web(self._client(), nobody, Pace(self._pause), self._sleep, emit=self._emit))
+                )
                 web = Web(self._client(), us, Pace(self._pause), self._sleep, emit=self._emit)
                 self._known = web, Directory(web, self._managers)
                 log.info("Slack knows us in %s", us.workspace)
@@ -166,14 +169,14 @@ class Slack:
 
     async def _asked(self, web: Web) -> parse.Raw:
         try:
-            return await web.patiently()(web.once, "auth.test")
-        except (CannotShow, Refused, CannotAnswer) as error:
+            return await web.surely("auth.test")
+        except (CannotShow, Rejected, CannotAnswer) as error:
             raise CannotConnect(f"SLACK_BOT_TOKEN: Slack does not take this token ({error}).") from None
 
     async def _listen(self, body: dict[str, Any]) -> bool:
         """Tell what a payload tells. It is not acknowledged before it is safe on disk."""
         assert self._telling is not None
-        return await self._telling.kept(await self._events(body))
+        return await self._telling.store_events(await self._events(body))
 
     async def _events(self, body: dict[str, Any]) -> Sequence[Event]:
         """What a payload tells. One that can't be read is logged without its words, and let go."""
@@ -205,7 +208,7 @@ class Slack:
             return [command]
         try:
             await web.once("views.open", trigger_id=trigger, view=view)
-        except (Limited, Unsure, Refused, CannotShow, CannotAnswer) as error:
+        except (RateLimited, Uncertain, Rejected, CannotShow, CannotAnswer) as error:
             log.warning("a form could not be opened: %s", error)
             return [command]
         return []

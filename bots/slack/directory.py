@@ -6,9 +6,9 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Set
 
-from bots.slack.client import Refused, Web
+from bots.slack.client import Web
 from bots.slack.parse import Raw, Us
-from core.domain.errors import CannotAnswer, CannotShow
+from core.domain.errors import CannotAnswer, CannotShow, Rejected
 from core.domain.messages import Rank
 
 REMEMBERED = 10_000  # people, bots and channels
@@ -72,9 +72,9 @@ class Directory:
     async def _told(self, method: str, noun: str, name: str) -> Raw:
         try:
             answer = await self._web.read(method, **{noun: name})
-        except Refused as refused:
-            if refused.error not in UNKNOWN:
-                raise CannotAnswer("Slack does not tell me who you are, so I can't do this.") from refused
+        except Rejected as rejected:
+            if rejected.reason not in UNKNOWN:
+                raise CannotAnswer("Slack does not tell me who you are, so I can't do this.") from rejected
             return {}
         found: Raw = answer.get(noun) or {}
         return found

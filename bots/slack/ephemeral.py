@@ -1,4 +1,4 @@
-"""A whisper: an answer that only one person sees. Slack keeps none, so it is said once, when it is whole."""
+"""Ephemeral message: an answer that only one person sees. Slack keeps none, so it is said once, when it is whole."""
 
 import json
 from collections.abc import Sequence
@@ -9,9 +9,9 @@ import aiohttp
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bots.slack import formatting
-from bots.slack.client import Refused, Web
+from bots.slack.client import Web
 from bots.slack.publisher import UNSUITED
-from core.domain.errors import CannotShow
+from core.domain.errors import CannotShow, Rejected
 from core.domain.messages import File, Question
 from core.rendering.paginator import cut, pages
 
@@ -34,11 +34,11 @@ class Whisper:
         return self._left > 0
 
     async def say(self, text: str, files: Sequence[File] = ()) -> None:
-        """Say all of it, files in words: Slack hangs none on what one person sees. Raises CannotShow, Refused."""
+        """Say all of it, files in words: Slack hangs none on what one person sees. Raises CannotShow, Rejected."""
         whole = with_files(text, files)
         for page in await cut(whole, partial(self._cut, whole)):
             if not await self.respond(page, "ephemeral"):
-                await self._whispered(page)
+                await self._whisper_page(page)
 
     async def aloud(self, text: str) -> None:
         """Say it to the channel, where we may not post but may respond. Raises CannotShow."""
@@ -59,13 +59,13 @@ class Whisper:
             return False
         return answer.status_code == 200
 
-    async def _whispered(self, page: str) -> None:
+    async def _whisper_page(self, page: str) -> None:
         key = self._question.key
         place = {"channel": key.channel, "user": self._question.person, "thread_ts": key.thread or None}
         try:
             await self._post(**place, text=formatting.plain(page), blocks=self._blocks(page))
-        except Refused as refused:
-            if self._plainly or refused.error not in UNSUITED:
+        except Rejected as rejected:
+            if self._plainly or rejected.reason not in UNSUITED:
                 raise
             await self._post(**place, text=formatting.plain(page), blocks=formatting.sections(page))
 

@@ -14,10 +14,10 @@ import pytest
 
 from bots.delivery.fencing import fenced
 from bots.discord.client import Rest
-from bots.discord.errors import Transient, Unsent, tried
+from bots.discord.errors import translate_errors
 from bots.discord.outbound_budget import Budget, Busy, Urgency
 from bots.discord.shielded_calls import Inflight, urgent
-from core.domain.errors import LeaseLost
+from core.domain.errors import LeaseLost, RateLimited, Uncertain
 from core.worker.lease import ProcessLease, QuestionLease, current_lease
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.discord.client import pointed
@@ -57,7 +57,7 @@ class Line:
 
     async def post(self, text: str, channel: str = GENERAL) -> str:
         self.number += 1
-        return await tried(self.rest.post(channel, text, f"nonce-{self.number}"))
+        return await translate_errors(self.rest.post(channel, text, f"nonce-{self.number}"))
 
     async def sent(self, text: str) -> asyncio.Task[str]:
         """A message that is on its way, and was received at least once."""
@@ -136,7 +136,7 @@ async def test_a_request_that_is_cancelled_holds_up_no_other_and_is_not_made_aga
         given_up.cancel()
         async with asyncio.timeout(5):
             await asyncio.gather(line.post("the next"), line.post("elsewhere", DEV))
-        with suppress(asyncio.CancelledError, Transient):
+        with suppress(asyncio.CancelledError, Uncertain, RateLimited):
             await given_up
 
         expected = [["the next"], ["given up", "the next"], ["the next", "given up"]]
@@ -147,7 +147,7 @@ async def test_a_request_that_is_cancelled_holds_up_no_other_and_is_not_made_aga
 async def test_a_request_that_is_never_answered_ends_and_holds_up_no_other(fake):
     async with opened(fake, seconds=0.1) as line:
         fake.fault(POST, Fault.HANG)
-        with pytest.raises(Transient, match="TimeoutError"):
+        with pytest.raises(Uncertain, match="TimeoutError"):
             await line.post("lost")
         async with asyncio.timeout(5):
             await line.post("the next")
@@ -170,7 +170,7 @@ async def test_a_connection_that_is_closed_while_a_rate_limit_is_waited_for_is_t
         fake.fault(POST, limited(0.2))
         waiting = await line.sent("again")
         await line.connect()
-        with pytest.raises(Transient):
+        with pytest.raises(Uncertain):
             await waiting
         await line.post("again")
 
@@ -188,7 +188,7 @@ async def test_at_the_end_what_is_sent_may_end_and_nothing_else_is_sent(fake):
             await line.inflight.close()
         ended = await asyncio.gather(limited_, slow, queued, line.post("late"), return_exceptions=True)
 
-        assert [type(one) for one in ended] == [Transient, str, Unsent, Unsent]
+        assert [type(one) for one in ended] == [Uncertain, str, RateLimited, RateLimited]
         assert (line.shown(), line.shown(DEV)) == ([], ["slow"])
         assert [task for task in asyncio.all_tasks() if task.get_name() == "call to Discord"] == []
 
@@ -274,7 +274,7 @@ async def test_what_can_wait_leaves_the_last_slots_to_answers(fake, taken, sent)
         for _ in range(taken - 1):
             await budget.take(Urgency.FINAL)
         begun = set()
-        with suppress(Unsent), urgent(Urgency.GROWING):
+        with suppress(RateLimited), urgent(Urgency.GROWING):
             await line.post("growing")
             begun.add("growing")
         with suppress(Busy):

@@ -1,4 +1,4 @@
-"""The small parts of the Slack adapter: manifest, tokens, pace, ranks, errors, addresses.
+"""The small parts of the Slack adapter: manifest, tokens, ranks, errors, addresses.
 
 Tests bots.slack.formatting.
 """
@@ -8,17 +8,16 @@ import json
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.delivery.throttle import Pace
 from bots.slack.adapter import us_of
 from bots.slack.client import Web
 from bots.slack.directory import name, rank
 from bots.slack.manifest import EVENTS, SCOPES, build_manifest
 from bots.slack.parse import Us
-from bots.slack.throttle import Pace
 from core.commands import TABLE
 from core.domain.messages import Rank
 from tests.fakes.slack import events as slack_events
 from tests.fakes.slack import server as slack
-from tests.fakes.slack.nouns import Clock
 
 US = Us("slack:T024", "U0BOT", "B0BOT", "T024")
 GRID = Us("slack:E0ORG", "U0BOT", "B0BOT", "T024", "E0ORG")
@@ -50,32 +49,6 @@ def test_the_manifest_for_http_says_where():
 
     assert made["settings"]["interactivity"]["request_url"] == "https://confab.example/slack/events"
     assert made["settings"]["socket_mode_enabled"] is False
-
-
-def test_turns_come_one_after_the_other_over_all_replies():
-    clock = Clock(100.0)
-    pace = Pace(1.5, clock)
-
-    assert [pace.turn("chat.update") for _ in range(3)] == [1.5, 3.0, 4.5]
-    assert pace.turn("chat.postMessage") == 1.5
-
-
-def test_a_final_text_takes_a_turn_and_waits_for_none():
-    clock = Clock(100.0)
-    pace = Pace(1.5, clock)
-    pace.used("chat.update")
-
-    assert pace.turn("chat.update") == 3.0
-
-
-def test_a_limit_holds_every_turn_back_until_it_ends():
-    clock = Clock(100.0)
-    pace = Pace(1.5, clock)
-    pace.limited("chat.update", 30)
-    late = pace.turn("chat.update")
-    clock.advance(60)
-
-    assert (late, pace.turn("chat.update")) == (31.5, 1.5)
 
 
 @pytest.mark.parametrize(
@@ -146,4 +119,4 @@ def test_a_name_is_what_people_see(user, shown):
     ],
 )
 def test_our_token_goes_to_slack_only(api, url, trusted):
-    assert Web(AsyncWebClient("xoxb-1", api), US, Pace()).trusted(url) is trusted
+    assert Web(AsyncWebClient("xoxb-1", api), US, Pace(1.0)).trusted(url) is trusted
