@@ -7,7 +7,7 @@ from typing import Protocol
 
 from core.domain.errors import PageGone, Uncertain
 from core.domain.platform import ReplyView
-from core.rendering.paginator import Delete, Edit, Post, Posted, Step, steps
+from core.rendering.paginator import Delete, Edit, Post, PostedPage, Step, steps
 
 
 class Outlet(Protocol):
@@ -40,7 +40,7 @@ class PostedPages:
         self._reply = reply
         self._outlet = outlet
         self._posted_at = posted_at
-        self._posted = [Posted(page, None) for page in sorted(reply.pages, key=posted_at)]
+        self._posted = [PostedPage(page, None) for page in sorted(reply.pages, key=posted_at)]
         self._uncertain = False
         """Whether a page may stand there whose id we do not know."""
 
@@ -63,7 +63,7 @@ class PostedPages:
             found = await self._outlet.strays(self._reply.pages)
             self._uncertain = False
             for page in found:
-                await self._add_page(Posted(page, None))
+                await self._add_page(PostedPage(page, None))
             if found:
                 return
         try:
@@ -71,13 +71,13 @@ class PostedPages:
         except Uncertain:
             self._uncertain = True
             raise
-        await self._add_page(Posted(page, text))
+        await self._add_page(PostedPage(page, text))
 
     def forget_texts(self) -> None:
         """Edit every page once more, also those whose text stays: something else about them changes."""
-        self._posted = [Posted(page.id, None) for page in self._posted]
+        self._posted = [PostedPage(page.id, None) for page in self._posted]
 
-    async def _add_page(self, page: Posted) -> None:
+    async def _add_page(self, page: PostedPage) -> None:
         self._posted.append(page)
         await self._reply.record_page(page.id, self._posted_at(page.id))
 
@@ -95,13 +95,13 @@ class PostedPages:
         try:
             await self._outlet.edit(page, text)
         except Uncertain:
-            self._posted[index] = Posted(page, None)
+            self._posted[index] = PostedPage(page, None)
             raise
         except PageGone:
             if replace_gone:
                 del self._posted[index]
                 return
-        self._posted[index] = Posted(page, text)
+        self._posted[index] = PostedPage(page, text)
 
     async def _delete_page(self, page: str) -> None:
         with suppress(PageGone):  # somebody was faster

@@ -15,7 +15,7 @@ from discord.gateway import DiscordWebSocket
 from discord.http import HTTPClient, Route
 
 from bots.delivery.backfill import Backfill
-from bots.delivery.fencing import fenced
+from bots.delivery.fencing import fence_requests
 from bots.delivery.throttle import Pace
 from bots.discord import formatting
 from bots.discord.backfill import Search
@@ -151,7 +151,7 @@ class Discord:
             content=self._content,
             shards=self._shards,
             inflight=self._inflight,
-            trace=fenced(counted(self._emit, self._api)),
+            trace=fence_requests(counted(self._emit, self._api)),
             quick=self._quick,
             silence=self._silence,
         )

@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.delivery.at_least_once import Redelivery, persist
 from bots.delivery.backfill import Backfill
-from bots.delivery.fencing import fenced
+from bots.delivery.fencing import fence_requests
 from bots.delivery.throttle import Pace
 from bots.slack import bolt_app, http_mode, parse
 from bots.slack.backfill import Search
@@ -134,8 +134,10 @@ class Slack:
         """A direct message. Raises CannotShow."""
         try:
             web, _ = await self._introduced()
-            opened = await web.surely("conversations.open", users=person)
-            await web.once("chat.postMessage", channel=opened["channel"]["id"], text=text, **QUIET, metadata=NOTICE)
+            opened = await web.call_until_done("conversations.open", users=person)
+            await web.call_once(
+                "chat.postMessage", channel=opened["channel"]["id"], text=text, **QUIET, metadata=NOTICE
+            )
         except (CannotConnect, Rejected, CannotAnswer, RateLimited, Uncertain) as error:
             raise CannotShow(f"a direct message to {person} was not sent: {error}") from None
 
@@ -151,7 +153,9 @@ class Slack:
         """A client over our one session, which repeats nothing by itself: a post whose answer is lost may stand."""
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=self._seconds)
-            self._session = aiohttp.ClientSession(timeout=timeout, trace_configs=[fenced(aiohttp.TraceConfig())])
+            self._session = aiohttp.ClientSession(
+                timeout=timeout, trace_configs=[fence_requests(aiohttp.TraceConfig())]
+            )
         return AsyncWebClient(self._bot_token, self._api_url, session=self._session, retry_handlers=[])
 
     async def _introduced(self) -> tuple[Web, Directory]:
@@ -169,7 +173,7 @@ class Slack:
 
     async def _asked(self, web: Web) -> parse.Raw:
         try:
-            return await web.surely("auth.test")
+            return await web.call_until_done("auth.test")
         except (CannotShow, Rejected, CannotAnswer) as error:
             raise CannotConnect(f"SLACK_BOT_TOKEN: Slack does not take this token ({error}).") from None
 
@@ -207,7 +211,7 @@ class Slack:
         if view is None:
             return [command]
         try:
-            await web.once("views.open", trigger_id=trigger, view=view)
+            await web.call_once("views.open", trigger_id=trigger, view=view)
         except (RateLimited, Uncertain, Rejected, CannotShow, CannotAnswer) as error:
             log.warning("a form could not be opened: %s", error)
             return [command]

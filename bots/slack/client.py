@@ -54,7 +54,7 @@ class NoThread(CannotShow):
 
 
 class Web:
-    """One workspace's token at work. Nothing is repeated here but what `read` and `surely` promise.
+    """One workspace's token at work. Nothing is repeated here but what `read` and `call_until_done` promise.
 
     With `leisure` it reads slowly, and waits for Slack as long as it takes.
     """
@@ -92,13 +92,13 @@ class Web:
             log.error("%s", error)
             raise CannotAnswer("Slack does not answer me just now. Please ask again in a minute.") from None
 
-    async def once(self, method: str, **arguments: object) -> Raw:
+    async def call_once(self, method: str, **arguments: object) -> Raw:
         """Change something. Raises RateLimited, Uncertain, Rejected, CannotShow, CannotAnswer."""
         return await self._call(method, json={name: value for name, value in arguments.items() if value is not None})
 
-    async def surely(self, method: str, **arguments: object) -> Raw:
+    async def call_until_done(self, method: str, **arguments: object) -> Raw:
         """Change what may be changed twice, however long it takes. Raises Rejected, CannotShow, CannotAnswer."""
-        return await self.retry(lambda: self.once(method, **arguments))
+        return await self.retry(lambda: self.call_once(method, **arguments))
 
     async def messages(self, key: ThreadKey, oldest: str | None = None) -> AsyncIterator[list[Raw]]:
         """The messages of a thread, or of a channel that a command was given in, since `oldest`, a page at a time.
@@ -113,7 +113,7 @@ class Web:
             yield answer["messages"]
             cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
 
-    def trusted(self, url: str) -> bool:
+    def is_slack_url(self, url: str) -> bool:
         """Whether `url` is Slack's: of the API's host, or of one below it. Only there our token goes."""
         api, asked = urlsplit(self.client.base_url), urlsplit(url)
         if asked.scheme != api.scheme or not _HOST.fullmatch(asked.netloc):

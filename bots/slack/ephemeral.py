@@ -26,7 +26,7 @@ class Whisper:
         self._plainly = plainly
         self._question = question
         self._url = str(json.loads(question.address).get("url") or "")
-        self._left = USES if self._url and self._web.trusted(self._url) else 0
+        self._left = USES if self._url and self._web.is_slack_url(self._url) else 0
 
     @property
     def responds(self) -> bool:
@@ -40,7 +40,7 @@ class Whisper:
             if not await self.respond(page, "ephemeral"):
                 await self._whisper_page(page)
 
-    async def aloud(self, text: str) -> None:
+    async def say_in_channel(self, text: str) -> None:
         """Say it to the channel, where we may not post but may respond. Raises CannotShow."""
         for page in await cut(text, partial(self._cut, text)):
             if not await self.respond(page, "in_channel"):
@@ -76,7 +76,7 @@ class Whisper:
         return formatting.sections(page) if self._plainly else formatting.blocks(page)
 
     async def _post(self, **content: object) -> None:
-        await self._web.surely("chat.postEphemeral", link_names=False, parse="none", **content)
+        await self._web.call_until_done("chat.postEphemeral", link_names=False, parse="none", **content)
 
 
 def with_files(text: str, files: Sequence[File]) -> str:

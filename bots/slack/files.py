@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 async def fetch(web: Web, attachment: Attachment, most: int = FETCHED) -> bytes:
     """The file, of `most` bytes. Raises CannotAnswer where Slack refuses it, CannotShow where it has none."""
     url = attachment.url or await _address(web, attachment)
-    if not web.trusted(url):
+    if not web.is_slack_url(url):
         raise CannotAnswer(f"I may not fetch {attachment.name or 'this file'}: it is not kept by Slack.")
     session = web.client.session
     assert session is not None

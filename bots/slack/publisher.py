@@ -87,7 +87,7 @@ class SlackOutlet:
     async def post(self, text: str) -> str:
         key, number = self._reply.question.key, len(self._reply.pages) + 1
         place = {"channel": key.channel, "thread_ts": key.thread or None}
-        answer = await self._web.once("chat.postMessage", **place, **QUIET, **self._build_content(text, number))
+        answer = await self._web.call_once("chat.postMessage", **place, **QUIET, **self._build_content(text, number))
         return str(answer["ts"])
 
     async def edit(self, page: str, text: str) -> None:
@@ -109,7 +109,7 @@ class SlackOutlet:
 
     async def _change_page(self, method: str, page: str, **content: object) -> None:
         try:
-            await self._web.once(method, channel=self._reply.question.key.channel, ts=page, **content)
+            await self._web.call_once(method, channel=self._reply.question.key.channel, ts=page, **content)
         except Rejected as rejected:
             if rejected.reason in DELETED:
                 raise PageGone(rejected.reason, method) from None

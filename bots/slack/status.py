@@ -63,7 +63,7 @@ class Status:
         key = self._key
         self._said = self._calling = True
         try:
-            await self._web.once(
+            await self._web.call_once(
                 "assistant.threads.setStatus", channel_id=key.channel, thread_ts=key.thread, status=status, **more
             )
         except (RateLimited, Uncertain) as error:

@@ -82,7 +82,7 @@ class SlackSurface:
         except (CannotShow, Rejected):
             if not whisper.responds:
                 raise
-            await whisper.aloud(whole)
+            await whisper.say_in_channel(whole)
 
     async def show_notice(self, reply: ReplyView, notice: str) -> None:
         """Say it in the thread, else to who asked alone. Raises CannotShow, Rejected, CannotAnswer."""
@@ -121,7 +121,7 @@ class SlackSurface:
         except (CannotShow, Rejected):
             if not whisper.responds:
                 raise
-            await whisper.aloud(text)
+            await whisper.say_in_channel(text)
         await self._post_files(reply)
 
     async def _post_files(self, reply: ReplyView) -> None:

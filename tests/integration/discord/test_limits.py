@@ -12,10 +12,10 @@ import aiohttp
 import discord
 import pytest
 
-from bots.delivery.fencing import fenced
+from bots.delivery.fencing import fence_requests
 from bots.discord.client import Rest
 from bots.discord.errors import translate_errors
-from bots.discord.outbound_budget import Budget, Busy, Urgency
+from bots.discord.outbound_budget import Busy, OutboundBudget, Urgency
 from bots.discord.shielded_calls import Inflight, urgent
 from core.domain.errors import LeaseLost, RateLimited, Uncertain
 from core.worker.lease import ProcessLease, QuestionLease, current_lease
@@ -38,7 +38,7 @@ LEAST = 6.0  # answers a second; 25 where nobody else uses the two cores
 class Line:
     """The library, logged in, and our requests through it."""
 
-    def __init__(self, fake: DiscordFake, seconds: float, budget: Budget | None = None) -> None:
+    def __init__(self, fake: DiscordFake, seconds: float, budget: OutboundBudget | None = None) -> None:
         self.fake = fake
         self.inflight = Inflight(fake.api_url, budget, seconds)
         self.client = self._client()
@@ -46,7 +46,7 @@ class Line:
         self.number = 0
 
     def _client(self) -> discord.Client:
-        trace = fenced(self.inflight.followed(aiohttp.TraceConfig()))
+        trace = fence_requests(self.inflight.trace_requests(aiohttp.TraceConfig()))
         return discord.Client(intents=discord.Intents.none(), http_trace=trace)
 
     async def connect(self) -> None:
@@ -72,7 +72,7 @@ class Line:
 
 
 @asynccontextmanager
-async def opened(fake: DiscordFake, seconds: float = 30.0, budget: Budget | None = None) -> AsyncIterator[Line]:
+async def opened(fake: DiscordFake, seconds: float = 30.0, budget: OutboundBudget | None = None) -> AsyncIterator[Line]:
     with pointed(fake):
         line = Line(fake, seconds, budget)
         await line.connect()
@@ -178,7 +178,7 @@ async def test_a_connection_that_is_closed_while_a_rate_limit_is_waited_for_is_t
 
 
 async def test_at_the_end_what_is_sent_may_end_and_nothing_else_is_sent(fake):
-    async with opened(fake, budget=Budget(slots=4, seconds=60)) as line:
+    async with opened(fake, budget=OutboundBudget(slots=4, seconds=60)) as line:
         fake.fault(POST, limited(40), 1)
         fake.fault(POST, Delay(0.2), 1)
         limited_, slow = await line.sent("limited"), asyncio.create_task(line.post("slow", DEV))
@@ -218,7 +218,7 @@ async def test_what_becomes_of_a_request_that_nobody_waits_for_is_logged(fake, c
 
 
 async def test_the_most_urgent_goes_first_and_of_two_the_one_that_waits_longer():
-    budget, order = Budget(slots=1, seconds=0.01), []
+    budget, order = OutboundBudget(slots=1, seconds=0.01), []
 
     async def go(urgency: Urgency, name: str) -> None:
         (await budget.take(urgency)).release()
@@ -236,7 +236,7 @@ async def test_the_most_urgent_goes_first_and_of_two_the_one_that_waits_longer()
 
 
 async def test_who_is_cancelled_leaves_the_slot_to_the_next():
-    budget = Budget(slots=1, seconds=0)
+    budget = OutboundBudget(slots=1, seconds=0)
     slot = await budget.take(Urgency.FINAL)
     waiting = [asyncio.create_task(budget.take(Urgency.FINAL)) for _ in range(3)]
     await asyncio.sleep(0)
@@ -250,7 +250,7 @@ async def test_who_is_cancelled_leaves_the_slot_to_the_next():
 
 
 async def test_a_slot_is_free_a_window_after_its_answer_whenever_it_was_sent():
-    budget = Budget(slots=1, seconds=0.05)
+    budget = OutboundBudget(slots=1, seconds=0.05)
     slot = await budget.take(Urgency.FINAL)
     waiting = asyncio.create_task(budget.take(Urgency.FINAL))
     await asyncio.sleep(0.06)
@@ -269,7 +269,7 @@ async def test_a_slot_is_free_a_window_after_its_answer_whenever_it_was_sent():
     ids=["mostly free", "half used", "nearly used up"],
 )
 async def test_what_can_wait_leaves_the_last_slots_to_answers(fake, taken, sent):
-    budget = Budget(slots=8, seconds=60)
+    budget = OutboundBudget(slots=8, seconds=60)
     async with opened(fake, budget=budget) as line:  # to log in took two
         for _ in range(taken - 1):
             await budget.take(Urgency.FINAL)
@@ -285,7 +285,7 @@ async def test_what_can_wait_leaves_the_last_slots_to_answers(fake, taken, sent)
 
 
 async def test_typing_that_would_come_too_late_is_dropped():
-    budget = Budget(slots=1, seconds=60)
+    budget = OutboundBudget(slots=1, seconds=60)
     await budget.take(Urgency.FINAL)
     with pytest.raises(Busy):
         await asyncio.wait_for(budget.take(Urgency.TYPING), 5)

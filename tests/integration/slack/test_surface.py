@@ -220,7 +220,7 @@ async def test_what_is_answered_at_once_never_has_a_status(slack, web):
 async def answered(web, key, shown):
     """A message of ours arrives while a status is shown."""
     shown.stop_repeating()
-    await web.once("chat.postMessage", channel=key.channel, thread_ts=key.thread, text="an answer")
+    await web.call_once("chat.postMessage", channel=key.channel, thread_ts=key.thread, text="an answer")
     shown.note_post()
 
 

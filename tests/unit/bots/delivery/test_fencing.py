@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 
-from bots.delivery.fencing import fenced
+from bots.delivery.fencing import fence_requests
 from core.domain.errors import LeaseLost
 from core.worker.lease import ProcessLease, QuestionLease, current_lease
 from tests.unit.core.worker.test_lease import LEASE
@@ -34,7 +34,7 @@ async def server():
 async def ask(url: str, lease: QuestionLease | None) -> int:
     current_lease.set(lease)
     async with (
-        aiohttp.ClientSession(trace_configs=[fenced(aiohttp.TraceConfig())]) as session,
+        aiohttp.ClientSession(trace_configs=[fence_requests(aiohttp.TraceConfig())]) as session,
         session.post(url, json={"page": 1}) as answer,
     ):
         return answer.status

@@ -119,4 +119,4 @@ def test_a_name_is_what_people_see(user, shown):
     ],
 )
 def test_our_token_goes_to_slack_only(api, url, trusted):
-    assert Web(AsyncWebClient("xoxb-1", api), US, Pace(1.0)).trusted(url) is trusted
+    assert Web(AsyncWebClient("xoxb-1", api), US, Pace(1.0)).is_slack_url(url) is trusted
