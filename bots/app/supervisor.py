@@ -5,14 +5,13 @@ import logging
 import time
 from collections.abc import Callable
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_result, wait_exponential_jitter
-
+from bots.delivery import backoff
 from core.domain.clock import Sleep
 from core.domain.errors import CannotConnect
 from core.domain.events import Ingest
 from core.domain.platform import Platform
 
-LONGEST_PAUSE = 60.0  # seconds between two tries
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds between two tries, the first and at most
 WELL = 60.0  # seconds of running after which a failure counts as the first one
 
 log = logging.getLogger(__name__)
@@ -39,12 +38,18 @@ class Supervisor:
 
     async def run(self, ingest: Ingest) -> None:
         """Keep the platform running until cancelled. After it ran well for a while, it is restarted at once."""
-        retrying = AsyncRetrying(retry=retry_if_result(_is_failure), wait=_choose_pause, sleep=self._sleep)
         while True:
-            await retrying(self._run_once, ingest)
+            await backoff.retry(
+                lambda: self._run_once(ingest),
+                Exception,
+                self._sleep,
+                first=FIRST_PAUSE,
+                longest=LONGEST_PAUSE,
+                named_pause=_name_pause,
+            )
 
-    async def _run_once(self, ingest: Ingest) -> Exception | None:
-        """Run the platform to its end, and say what ended it, or None if it ran well before."""
+    async def _run_once(self, ingest: Ingest) -> None:
+        """Run the platform to its end. Raises what ended it, unless it ran well before."""
         began, self._failure = self._clock(), ""
         try:
             await self.platform.run(ingest)
@@ -52,7 +57,8 @@ class Supervisor:
         except Exception as error:
             failure = error
         self._record(failure)
-        return failure if self._clock() - began < WELL else None
+        if self._clock() - began < WELL:
+            raise failure
 
     def _record(self, failure: Exception) -> None:
         name = self.platform.name
@@ -64,12 +70,6 @@ class Supervisor:
             self._failure = f"failed: {type(failure).__name__}"
 
 
-def _is_failure(failure: Exception | None) -> bool:
-    return failure is not None
-
-
-def _choose_pause(state: RetryCallState) -> float:
-    """Exponential backoff with jitter; the longest pause at once after a platform that will go on refusing."""
-    if state.outcome and isinstance(state.outcome.result(), CannotConnect):
-        return LONGEST_PAUSE
-    return wait_exponential_jitter(max=LONGEST_PAUSE)(state)
+def _name_pause(failure: BaseException) -> float | None:
+    """The longest pause at once after a platform that will go on refusing."""
+    return LONGEST_PAUSE if isinstance(failure, CannotConnect) else None

@@ -1,60 +1,56 @@
-"""Telling: what a platform may not say again is told until it is safe on disk."""
+"""At-least-once delivery: an event that a platform may not send again is ingested until it is safe on disk."""
 
 import asyncio
 import logging
 from collections.abc import Sequence
 
+from bots.delivery import backoff
 from core.domain.clock import Sleep
 from core.domain.errors import StoreUnavailable
 from core.domain.events import Commanded, Event, Ingest, Pressed, Receipt
-
-SHORT, LONG = 0.5, 30.0  # seconds between two tries, the first and at most
 
 log = logging.getLogger(__name__)
 
 
 async def persist(ingest: Ingest, event: Event, sleep: Sleep = asyncio.sleep) -> Receipt:
-    """Tell an event until it is safe on disk."""
-    seconds = SHORT
-    while True:
-        try:
-            return await ingest(event)
-        except StoreUnavailable as error:
-            log.error("an event waits for the database: %s", error)
-        await sleep(seconds)
-        seconds = min(seconds * 2, LONG)
+    """Ingest an event, again and again until it is safe on disk."""
+    return await backoff.retry(lambda: ingest(event), StoreUnavailable, sleep, report=_report_waiting)
+
+
+def _report_waiting(error: BaseException, _seconds: float) -> None:
+    log.error("an event waits for the database: %s", error)
 
 
 class Redelivery:
-    """Tells what a platform says again only so often: what could not be written down is told until it is."""
+    """Ingests what a platform sends again only so often: what could not be written down is retried until it is."""
 
     def __init__(self, ingest: Ingest, sleep: Sleep = asyncio.sleep) -> None:
-        self._hear = ingest
+        self._ingest = ingest
         self._sleep = sleep
         self._waiting: dict[str, asyncio.Task[Receipt]] = {}
 
-    async def kept(self, events: Sequence[Event]) -> bool:
-        """Tell events; whether all are safe on disk, so that the platform may be told so."""
+    async def store_events(self, events: Sequence[Event]) -> bool:
+        """Ingest events; whether all are safe on disk, so that they may be acknowledged."""
         try:
             for event in events:
-                await self._hear(event)
+                await self._ingest(event)
         except StoreUnavailable as error:
             log.error("an event could not be written down, and is not acknowledged: %s", error)
             for event in events:
-                self._insist(event)
+                self._keep_trying(event)
             return False
         return True
 
     async def stop(self) -> None:
-        """Tell no more. Who was not told that we have it may say it again."""
+        """Try no more. What was not acknowledged may be sent again."""
         tasks = list(self._waiting.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _insist(self, event: Event) -> None:
-        """Go on telling it, once at a time. What somebody did was said to have failed, and must not happen later."""
+    def _keep_trying(self, event: Event) -> None:
+        """Go on trying, in one task an event. What somebody did was said to have failed, and must not happen later."""
         if event.id not in self._waiting and not isinstance(event, Commanded | Pressed):
-            task = asyncio.create_task(persist(self._hear, event, self._sleep), name=f"telling {event.id}")
+            task = asyncio.create_task(persist(self._ingest, event, self._sleep), name=f"telling {event.id}")
             self._waiting[event.id] = task
             task.add_done_callback(lambda _: self._waiting.pop(event.id))

@@ -1,4 +1,4 @@
-"""Catching up: what was said to us in a gap is looked for and told, behind what is said now."""
+"""Backfill: what was said to us during a gap is looked for and ingested, behind what is said now."""
 
 import asyncio
 import logging
@@ -10,8 +10,8 @@ from bots.delivery.at_least_once import persist
 from core.domain.clock import Sleep
 from core.domain.events import Backfilled, Deleted, Edited, Event, Ingest, MissedRange, Posted, Receipt
 
-SETTLE = 3.0  # seconds in which a platform tells by itself what it kept for us
-BETWEEN = 0.5  # seconds between two questions that are told, so that those of now find a place on the floor
+SETTLE = 3.0  # seconds in which a platform sends by itself what it kept for us
+BETWEEN = 0.5  # seconds between two questions that are found, so that those of now find a free slot
 TRIES = 5  # more looks after one that failed
 ROUND = 60.0  # seconds from the end of one look to the next one, however often we connect anew
 
@@ -25,38 +25,38 @@ Place = tuple[str, str, str]
 
 
 class Backfill:
-    """Hears for a platform, and after each gap looks for what was missed in it, one workspace after the other."""
+    """Ingests for a platform, and after each gap looks for what was missed in it, one workspace after the other."""
 
     def __init__(self, ingest: Ingest, find: Find, sleep: Sleep = asyncio.sleep) -> None:
-        self._hear = ingest
+        self._ingest = ingest
         self._find = find
         self._sleep = sleep
         self._wanted: dict[str, MissedRange] = {}
-        self._looking: asyncio.Task[None] | None = None
+        self._running: asyncio.Task[None] | None = None
         self._failures: Counter[str] = Counter()
         self._changes: dict[Place, Edited | Deleted] | None = None
         """What became of messages since a look began: what it finds may be older. None while nobody looks."""
 
     async def ingest(self, event: Event) -> Receipt:
-        """Tell an event; what a gap leaves to look for is looked for later. Raises StoreUnavailable."""
+        """Ingest an event; what a gap leaves to look for is looked for later. Raises StoreUnavailable."""
         if isinstance(event, Edited | Deleted):
-            self._note(event)
-        heard = await self._hear(event)
-        self._begin(heard.missed)
-        return heard
+            self._note_change(event)
+        receipt = await self._ingest(event)
+        self._start(receipt.missed)
+        return receipt
 
     async def stop(self) -> None:
-        """Look no further. What was not told yet is looked for after the next gap."""
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.gather(self._looking, return_exceptions=True)
+        """Look no further. What was not ingested yet is looked for after the next gap."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
 
-    def _begin(self, missed: Iterable[MissedRange]) -> None:
+    def _start(self, missed: Iterable[MissedRange]) -> None:
         self._wanted.update({one.workspace: one for one in missed})
-        if self._wanted and (self._looking is None or self._looking.done()):
-            self._looking = asyncio.create_task(self._look(), name="catching up")
+        if self._wanted and (self._running is None or self._running.done()):
+            self._running = asyncio.create_task(self._run(), name="catching up")
 
-    async def _look(self) -> None:
+    async def _run(self) -> None:
         """Look until no gap is left. What connects every few seconds is looked through once a minute."""
         while self._wanted:
             await self._sleep(SETTLE)
@@ -64,55 +64,55 @@ class Backfill:
             for missed in wanted.values():
                 self._changes = {}
                 try:
-                    await self._through(missed)
+                    await self._fill_gap(missed)
                 except Exception:
                     log.exception("what was missed in %s could not be looked for", missed.workspace)
-                    self._once_more(missed)
+                    self._retry_later(missed)
                 finally:
                     self._changes = None
             await self._sleep(ROUND)
 
-    async def _through(self, missed: MissedRange) -> None:
+    async def _fill_gap(self, missed: MissedRange) -> None:
         """Look through one workspace. A gap that came meanwhile leaves it behind, to be looked through again."""
         questions = 0
         for event in await self._find(missed):
-            if await self._asked(event):
+            if await self._ingest_found(event):
                 questions += 1
                 await self._sleep(BETWEEN)
         if missed.workspace not in self._wanted:
             self._failures.pop(missed.workspace, None)
-            await persist(self._hear, Backfilled(secrets.token_hex(8), missed.workspace), self._sleep)
+            await persist(self._ingest, Backfilled(secrets.token_hex(8), missed.workspace), self._sleep)
         log.info("caught up in %s: %d missed since %s", missed.workspace, questions, f"{missed.since:%H:%M:%S}")
 
-    def _once_more(self, missed: MissedRange) -> None:
+    def _retry_later(self, missed: MissedRange) -> None:
         """Look again after a round, a few times; after that the next gap will."""
         self._failures[missed.workspace] += 1
         if self._failures[missed.workspace] <= TRIES:
             self._wanted.setdefault(missed.workspace, missed)
 
-    def _note(self, event: Edited | Deleted) -> None:
+    def _note_change(self, event: Edited | Deleted) -> None:
         """Remember, while we look, what became of a message. What is deleted says nothing any more."""
-        place = _place(event)
+        place = _locate_message(event)
         if self._changes is not None and not isinstance(self._changes.get(place), Deleted):
             self._changes[place] = event
 
-    async def _asked(self, event: Event) -> bool:
-        """Tell what was found, as it is now; whether it left a question.
+    async def _ingest_found(self, event: Event) -> bool:
+        """Ingest what was found, as it is now; whether it left a question.
 
         The news of an edit or a deletion meant nothing to the store while it did not hold the message.
         """
         if isinstance(self._change(event), Deleted):
             return False
-        heard = await persist(self._hear, event, self._sleep)
+        receipt = await persist(self._ingest, event, self._sleep)
         change = self._change(event)
         if change is not None:
-            await persist(self._hear, change, self._sleep)
-        return heard.question
+            await persist(self._ingest, change, self._sleep)
+        return receipt.question
 
     def _change(self, event: Event) -> Edited | Deleted | None:
-        return self._changes.get(_place(event)) if self._changes and isinstance(event, Posted) else None
+        return self._changes.get(_locate_message(event)) if self._changes and isinstance(event, Posted) else None
 
 
-def _place(event: Posted | Edited | Deleted) -> Place:
+def _locate_message(event: Posted | Edited | Deleted) -> Place:
     name = event.message if isinstance(event, Deleted) else event.message.id
     return event.key.workspace, event.key.channel, name

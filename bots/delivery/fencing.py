@@ -1,4 +1,4 @@
-"""The fence: no request goes out for an answer that another process may be giving by now."""
+"""Fencing: no request goes out for an answer that another process may be giving by now."""
 
 from types import SimpleNamespace
 
@@ -7,17 +7,17 @@ import aiohttp
 from core.worker.lease import current_lease
 
 
-def add_fence(hooks: aiohttp.TraceConfig) -> aiohttp.TraceConfig:
-    """A session's hooks, and one more: who answers a question is held to its hold on the floor before the first byte.
+def fence_requests(hooks: aiohttp.TraceConfig) -> aiohttp.TraceConfig:
+    """Add a hook to a session's: before the first byte of a request, the lease of the question must still be held.
 
     A connection may have taken seconds to open, and the library may have waited for a rate limit; neither counts.
-    A request of somebody who holds nothing passes. What is refused raises LeaseLost, and nothing was sent.
+    A request outside of any lease passes. What is refused raises LeaseLost, and nothing was sent.
     """
-    hooks.on_request_headers_sent.append(_look)
+    hooks.on_request_headers_sent.append(_ensure_lease)
     return hooks
 
 
-async def _look(
+async def _ensure_lease(
     _session: aiohttp.ClientSession, _context: SimpleNamespace, _params: aiohttp.TraceRequestHeadersSentParams
 ) -> None:
     lease = current_lease.get()

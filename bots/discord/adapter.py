@@ -15,24 +15,25 @@ from discord.gateway import DiscordWebSocket
 from discord.http import HTTPClient, Route
 
 from bots.delivery.backfill import Backfill
-from bots.delivery.fencing import add_fence
+from bots.delivery.fencing import fence_requests
+from bots.delivery.throttle import Pace
 from bots.discord import formatting
 from bots.discord.backfill import BackfillSource
 from bots.discord.client import Rest
 from bots.discord.directory import Directory
-from bots.discord.errors import Transient, tried
+from bots.discord.errors import translate_errors
 from bots.discord.gateway import SILENCE, Client
 from bots.discord.intake import Intake, identify_bot
 from bots.discord.interactions import DEFER, Interactions
 from bots.discord.invite import SWITCHES
+from bots.discord.publisher import EDIT
 from bots.discord.settings import DiscordSettings
 from bots.discord.shielded_calls import Inflight
 from bots.discord.surface import DiscordSurface, SurfaceResources
-from bots.discord.throttle import EDIT, Pace
 from bots.discord.tracing import trace_requests
 from core.commands import TABLE
 from core.domain.clock import Sleep
-from core.domain.errors import CannotConnect, CannotShow
+from core.domain.errors import CannotConnect, CannotShow, RateLimited, Uncertain
 from core.domain.events import Ingest
 from core.domain.messages import Question
 from core.settings import Settings
@@ -133,9 +134,9 @@ class Discord:
     async def tell(self, workspace: str, person: str, text: str) -> None:
         """Send a direct message. Raises CannotShow."""
         try:
-            channel = await tried(self._rest.open_direct_channel(person))
-            await tried(self._rest.post(channel, formatting.mark_notice(text), secrets.token_hex(8)))
-        except (Transient, discord.HTTPException) as error:
+            channel = await translate_errors(self._rest.open_direct_channel(person))
+            await translate_errors(self._rest.post(channel, formatting.mark_notice(text), secrets.token_hex(8)))
+        except (RateLimited, Uncertain, discord.HTTPException) as error:
             raise CannotShow(f"a direct message to {person} was not sent: {error}") from None
 
     def make_client(self, ingest: Ingest) -> Client:
@@ -148,7 +149,7 @@ class Discord:
             content=self._content,
             shards=self._shards,
             inflight=self._inflight,
-            trace=add_fence(trace_requests(self._emit, self._api)),
+            trace=fence_requests(trace_requests(self._emit, self._api)),
             quick=self._quick,
             silence=self._silence,
         )

@@ -8,7 +8,7 @@ import discord
 
 from bots.discord import parse
 from bots.discord.client import MOST, Rest
-from bots.discord.errors import patiently
+from bots.discord.errors import retry_call
 from bots.discord.intake import build_place, identify_bot
 from bots.discord.parse import DIRECT, BotIdentity, ChannelPlace, Json
 from core.domain.clock import Sleep
@@ -62,7 +62,7 @@ class BackfillSource:
         while True:
             await self._pause(LEISURE)
             try:
-                portion = await patiently(partial(self._rest.list_messages, where.at, after=after), self._pause)
+                portion = await retry_call(partial(self._rest.list_messages, where.at, after=after), self._pause)
             except (discord.HTTPException, CannotShow) as error:
                 log.warning("what was missed in %s is not found: %s", where.at, error)
                 return

@@ -13,9 +13,9 @@ import discord
 from cachetools import LRUCache, TTLCache
 
 from bots.discord.client import Rest
-from bots.discord.errors import Transient, patiently, tried
+from bots.discord.errors import retry_call, translate_errors
 from bots.discord.parse import Json
-from core.domain.errors import CannotShow
+from core.domain.errors import CannotShow, RateLimited, Uncertain
 from core.domain.messages import Rank
 
 NAMES = 10_000  # that we remember
@@ -82,8 +82,8 @@ class Directory:
 
     async def _fetch_name(self, guild: str | None, person: str) -> str | None:
         try:
-            found = await tried(self._rest.fetch_person(guild, person))
-        except (discord.HTTPException, Transient, CannotShow):
+            found = await translate_errors(self._rest.fetch_person(guild, person))
+        except (discord.HTTPException, RateLimited, Uncertain, CannotShow):
             return None
         return read_name(found, {}) if guild is None else read_name(found["user"], found)
 
@@ -96,10 +96,10 @@ class Directory:
         try:
             member = self._find_member(server, person)
             if member is None:
-                member = await patiently(lambda: self._rest.run(lambda: server.fetch_member(person)))
+                member = await retry_call(lambda: self._rest.run(lambda: server.fetch_member(person)))
             known = server.get_channel_or_thread(channel)
             if known is None:
-                known = await patiently(lambda: self._rest.run(lambda: server.fetch_channel(channel)))
+                known = await retry_call(lambda: self._rest.run(lambda: server.fetch_channel(channel)))
             return read_rank(known.permissions_for(member))
         except discord.NotFound:
             return Rank.GUEST

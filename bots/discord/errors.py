@@ -1,4 +1,4 @@
-"""Refusals: what Discord's errors mean for an answer, and which of them pass."""
+"""Error mapping: Discord's errors become ours, and what passes is retried."""
 
 import asyncio
 import logging
@@ -8,9 +8,10 @@ from typing import TypeVar
 import aiohttp
 import discord
 
+from bots.delivery import backoff
 from bots.discord.outbound_budget import Busy
 from core.domain.clock import Sleep
-from core.domain.errors import CannotShow, PlaceClosed
+from core.domain.errors import CannotShow, PageGone, PlaceClosed, RateLimited, Rejected, Uncertain
 
 log = logging.getLogger(__name__)
 
@@ -34,40 +35,35 @@ FORBIDDEN = {
 }
 BARRED = {NO_ACCESS, NOT_TEXT, NO_PERMISSION, LOCKED}  # of a place that is there
 CLOSED = "Session is closed"  # aiohttp's words, which has no class for it
-SHORT, LONG = 0.5, 30.0  # seconds between two tries, the first and at most
 
 Answer = TypeVar("Answer")
-Passing = (aiohttp.ClientError, OSError, TimeoutError, discord.RateLimited)
-"""What is no answer of Discord's, or one that says: later."""
+Unanswered = (aiohttp.ClientError, OSError, TimeoutError)
+"""What is no answer of Discord's."""
 
 
-class Transient(Exception):
-    """It may go better later. Whether it happened is not known."""
+async def translate_errors(call: Awaitable[Answer]) -> Answer:
+    """Make one request. Raises CannotShow, PlaceClosed, RateLimited where nothing happened, or Uncertain.
 
-
-class Unsent(Transient):
-    """It may go better later. Nothing was sent."""
-
-
-async def tried(call: Awaitable[Answer]) -> Answer:
-    """One request. Raises CannotShow where an answer can't be shown any more, Transient where it may go better later.
-
-    Unsent if it never went out. Other refusals of Discord's come as they are: discord.HTTPException. To wait for a rate
-    limit, however long, is no trouble.
+    Other refusals of Discord's come as they are: discord.HTTPException. To wait for a rate limit, however long, is no
+    trouble.
     """
     try:
         return await call
     except Busy as error:
-        raise Unsent("our own rate limit") from error
-    except Passing as error:
-        raise Transient(type(error).__name__) from error
+        raise RateLimited(None, "our own rate limit") from error
+    except discord.RateLimited as error:
+        raise RateLimited(error.retry_after, "Discord") from error
+    except Unanswered as error:
+        raise Uncertain(type(error).__name__) from error
     except RuntimeError as error:
         if str(error) != CLOSED:
             raise
-        raise Transient("connecting anew") from error
+        raise Uncertain("connecting anew") from error
     except discord.HTTPException as error:
-        if error.status == 429 or error.status >= 500:
-            raise Transient(f"status {error.status}") from error
+        if error.status == 429:
+            raise RateLimited(None, "status 429") from error
+        if error.status >= 500:
+            raise Uncertain(f"status {error.status}") from error
         if error.code in FORBIDDEN:
             kind = PlaceClosed if error.code in BARRED else CannotShow
             raise kind(f"{FORBIDDEN[error.code]} ({error.code})") from error
@@ -76,13 +72,24 @@ async def tried(call: Awaitable[Answer]) -> Answer:
         raise
 
 
-async def patiently(call: Callable[[], Awaitable[Answer]], pause: Sleep = asyncio.sleep) -> Answer:
-    """A request that may be made twice, until Discord answers it."""
-    seconds = SHORT
-    while True:
-        try:
-            return await tried(call())
-        except Transient as trouble:
-            log.warning("Discord does not answer (%s); trying again in %.1f s", trouble, seconds)
-        await pause(seconds)
-        seconds = min(seconds * 2, LONG)
+async def translate_refusals(call: Awaitable[Answer]) -> Answer:
+    """Make one request for a page. As `translate_errors`, but a refusal is Rejected or PageGone, by its code alone."""
+    try:
+        return await translate_errors(call)
+    except discord.HTTPException as error:
+        kind = PageGone if error.code == UNKNOWN_MESSAGE else Rejected
+        raise kind(str(error.code), f"Discord refuses the page (HTTP {error.status}), error code") from error
+
+
+async def retry_call(call: Callable[[], Awaitable[Answer]], pause: Sleep = asyncio.sleep) -> Answer:
+    """Make a request that may be made twice, until Discord answers it."""
+    return await retry_passing(lambda: translate_errors(call()), pause)
+
+
+async def retry_passing(work: Callable[[], Awaitable[Answer]], pause: Sleep) -> Answer:
+    """Retry `work` while Discord does not answer or limits us."""
+    return await backoff.retry(work, (RateLimited, Uncertain), pause, report=_report)
+
+
+def _report(error: BaseException, seconds: float) -> None:
+    log.warning("Discord does not answer (%s); trying again in %.1f s", error, seconds)

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 import discord
 
 from bots.discord.client import Rest
-from bots.discord.errors import patiently
+from bots.discord.errors import retry_call
 from core.domain.clock import Sleep
 from core.domain.errors import CannotAnswer, CannotShow
 from core.domain.messages import Attachment
@@ -25,6 +25,6 @@ async def fetch_file(rest: Rest, attachment: Attachment, origin: str, pause: Sle
     if parts.hostname not in HOSTS and f"{parts.scheme}://{parts.netloc}" != origin:
         raise CannotShow(f"{attachment.name} is not at Discord")
     try:
-        return await patiently(lambda: rest.download_file(attachment.url), pause)
+        return await retry_call(lambda: rest.download_file(attachment.url), pause)
     except discord.HTTPException as error:
         raise CannotShow(f"{attachment.name} is no longer there ({error.status})") from error

@@ -56,7 +56,7 @@ class Client(discord.AutoShardedClient):
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=None,
             shard_count=shards[1],
-            http_trace=inflight.followed(trace),
+            http_trace=inflight.trace_requests(trace),
             guild_ready_timeout=0.01 if quick else 2.0,
             heartbeat_timeout=silence,
             **options,

@@ -6,7 +6,7 @@ import discord
 
 from bots.discord import parse
 from bots.discord.client import MOST, Rest
-from bots.discord.errors import NO_ACCESS, NO_PERMISSION, UNKNOWN_MESSAGE, Answer, patiently
+from bots.discord.errors import NO_ACCESS, NO_PERMISSION, UNKNOWN_MESSAGE, Answer, retry_call
 from bots.discord.parse import BotIdentity, ChannelPlace, Json
 from core.domain.errors import CannotAnswer, CannotShow
 from core.domain.messages import History, Message, Reach
@@ -132,7 +132,7 @@ class HistoryReader:
 
     async def _call(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
         try:
-            return await patiently(call)
+            return await retry_call(call)
         except CannotShow as gone:
             cause = gone.__cause__
             if isinstance(cause, discord.HTTPException) and cause.code in {NO_ACCESS, NO_PERMISSION}:

@@ -12,7 +12,7 @@ from bots.delivery.at_least_once import persist
 from bots.discord import parse
 from bots.discord.client import Rest
 from bots.discord.directory import Directory
-from bots.discord.errors import patiently
+from bots.discord.errors import retry_call
 from bots.discord.parse import DIRECT, BotIdentity, ChannelPlace, Json
 from core.domain.clock import system_clock
 from core.domain.errors import CannotShow
@@ -94,7 +94,7 @@ async def find_place(rest: Rest, client: discord.Client, guild: str | int | None
     found: object = server.get_channel_or_thread(int(channel)) if server else None
     if found is None:
         try:
-            found = await patiently(lambda: rest.run(lambda: client.fetch_channel(int(channel))))
+            found = await retry_call(lambda: rest.run(lambda: client.fetch_channel(int(channel))))
         except (discord.DiscordException, CannotShow):
             log.warning("channel %s is not known", channel)
     return build_place(guild, channel, found)

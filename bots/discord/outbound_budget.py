@@ -1,4 +1,4 @@
-"""Budget: outbound rate limit of Discord's REST, a sliding window with a priority queue, so that no 429 comes."""
+"""Outbound budget: a rate limit of Discord's REST, a sliding window with a priority queue, so that no 429 comes."""
 
 import asyncio
 import heapq
@@ -50,7 +50,7 @@ class Slot:
             self._release()
 
 
-class Budget:
+class OutboundBudget:
     """Fair and cancellable: gives out `slots` in any `seconds`, the most urgent first.
 
     A slot is free again `seconds` after its answer came, for nobody knows when before that Discord counted the request:
@@ -67,7 +67,7 @@ class Budget:
         self._opens = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
-    def spares(self, urgency: Urgency) -> bool:
+    def has_room(self, urgency: Urgency) -> bool:
         """Whether a request of that urgency may be begun now; always, if it is one that waits."""
         if urgency not in LEFT:
             return True

@@ -1,4 +1,4 @@
-"""In flight: each call of the library's runs in a task of its own, which nobody cancels while the library waits.
+"""Shielded calls: each call of the library's runs in a task of its own, which nobody cancels while the library waits.
 
 discord.py shares locks between requests: one for all of them while a global 429 lasts, and one a bucket. A request that
 is cancelled while it holds one leaves it closed, and every later request waits for ever. So whoever is cancelled here
@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import aiohttp
 from yarl import URL
 
-from bots.discord.outbound_budget import Budget, Busy, Slot, Urgency
+from bots.discord.outbound_budget import Busy, OutboundBudget, Slot, Urgency
 from core.domain.errors import LeaseLost
 
 SECONDS = 30.0  # that Discord gets to answer us
@@ -59,7 +59,7 @@ class Call:
         finally:
             self.settle()
 
-    async def queue(self, budget: Budget | None, seconds: float) -> Slot | None:
+    async def queue(self, budget: OutboundBudget | None, seconds: float) -> Slot | None:
         """Wait for a slot, and begin to count the seconds. Raises Busy before the first request, else TimeoutError."""
         self.settle()
         try:
@@ -114,9 +114,9 @@ def urgent(urgency: Urgency) -> Iterator[None]:
 class Inflight:
     """All calls under way to Discord's REST, which lies below the address `api`."""
 
-    def __init__(self, api: str, budget: Budget | None = None, seconds: float = SECONDS) -> None:
+    def __init__(self, api: str, budget: OutboundBudget | None = None, seconds: float = SECONDS) -> None:
         self._base = URL(api)
-        self._budget = budget or Budget()
+        self._budget = budget or OutboundBudget()
         self._seconds = seconds
         self._calls: dict[asyncio.Task[Any], Call] = {}
         self._closed = False
@@ -128,19 +128,19 @@ class Inflight:
         or our budget waits before one, that is not counted.
         """
         call = Call(_urgency.get() if urgency is None else urgency)
-        if self._closed or not self._budget.spares(call.urgency):
+        if self._closed or not self._budget.has_room(call.urgency):
             raise Busy
         task = asyncio.create_task(call.run(work), name="call to Discord")
         self._calls[task] = call
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._forget_call)
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
             call.abandon()
             raise
 
-    def followed(self, hooks: aiohttp.TraceConfig) -> aiohttp.TraceConfig:
-        """A session's hooks, and those that keep its requests within the budget and their time."""
+    def trace_requests(self, hooks: aiohttp.TraceConfig) -> aiohttp.TraceConfig:
+        """Add hooks to a session's that keep its requests within the budget and their time."""
         hooks.on_request_start.append(self._start)
         hooks.on_request_end.append(self._answer)
         hooks.on_response_chunk_received.append(_settle)
@@ -180,7 +180,7 @@ class Inflight:
         path = url.path.removeprefix(self._base.path)
         return url.origin() == self._base.origin() and path != url.path and not path.startswith(EXEMPT)
 
-    def _ended(self, task: asyncio.Task[Any]) -> None:
+    def _forget_call(self, task: asyncio.Task[Any]) -> None:
         call = self._calls.pop(task)
         error = None if task.cancelled() else task.exception()
         if call.abandoned and error and not isinstance(error, Busy | LeaseLost):

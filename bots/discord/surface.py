@@ -1,24 +1,22 @@
 """Surface of Discord: one question's thread, as it is read and shown, from its key and address alone."""
 
-from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import discord
 
+from bots.delivery.throttle import Pace
 from bots.discord import files, formatting
 from bots.discord.address import DiscordAddress
 from bots.discord.client import Rest
 from bots.discord.directory import Directory
-from bots.discord.errors import patiently
+from bots.discord.errors import retry_call
 from bots.discord.history import HistoryReader
 from bots.discord.parse import DIRECT, BotIdentity, ChannelPlace
 from bots.discord.publisher import Publisher
-from bots.discord.targets import BySlash, InChannel, Outlet, Privately
-from bots.discord.throttle import Pace
+from bots.discord.targets import BySlash, InChannel, Privately, Target
 from core.domain.clock import Sleep
-from core.domain.errors import AnswerRejected, CannotShow
+from core.domain.errors import CannotShow
 from core.domain.messages import Attachment, History, Question, Rank, Reach
 from core.domain.platform import ReplyView
 
@@ -68,23 +66,19 @@ class DiscordSurface:
         return await self._resources.directory.fetch_rank(self._guild, self._place.at, person, granted)
 
     async def show(self, reply: ReplyView) -> None:
-        """Raises CannotShow where nothing can be shown, AnswerRejected where Discord does not take the answer."""
-        with _reject_refusals():
-            await (await self._showing(reply)).run()
+        """Raises CannotShow where nothing can be shown, Rejected where Discord does not take the answer."""
+        await (await self._open_publisher(reply)).run()
 
     async def show_plainly(self, reply: ReplyView, text: str) -> None:
-        with _reject_refusals():
-            await (await self._showing(reply, plainly=True)).settle(text)
+        await (await self._open_publisher(reply, plainly=True)).settle(text)
 
     async def show_notice(self, reply: ReplyView, notice: str) -> None:
-        with _reject_refusals():
-            await (await self._showing(reply)).show_notice(notice)
+        await (await self._open_publisher(reply)).show_notice(notice)
 
-    async def _showing(self, reply: ReplyView, plainly: bool = False) -> Publisher:
-        outlet = await self._outlet(reply.threaded)
-        prompt = self._address.prompt
+    async def _open_publisher(self, reply: ReplyView, plainly: bool = False) -> Publisher:
+        target, prompt = await self._choose_target(reply.threaded), self._address.prompt
         quote = "" if prompt is None else formatting.quote_question(prompt)
-        return Publisher(reply, outlet, self._resources.pace, quote, self._resources.pause, plainly=plainly)
+        return Publisher(reply, target, self._resources.pace, quote, self._resources.pause, plainly=plainly)
 
     @property
     def _slash(self) -> bool:
@@ -95,7 +89,7 @@ class DiscordSurface:
         workspace = self._question.key.workspace
         return None if workspace == DIRECT else workspace.partition(":")[2]
 
-    async def _outlet(self, threaded: bool) -> Outlet:
+    async def _choose_target(self, threaded: bool) -> Target:
         resources, name = self._resources, self._question.name
         application, token = self._address.application, self._address.token
         if application and token:
@@ -103,28 +97,19 @@ class DiscordSurface:
                 return Privately(resources.rest, self._place, application, token, self._first)
             return BySlash(resources.rest, self._place, self._us, name, application, token, self._first)
         if threaded and not self._place.whole and name == self._question.key.thread:
-            return await self._thread()
+            return await self._open_thread()
         return InChannel(resources.rest, self._place, self._us, name, name)
 
-    async def _thread(self) -> Outlet:
-        """A thread on the question, which takes its id; in the channel, where none can be opened."""
+    async def _open_thread(self) -> Target:
+        """Open a thread on the question, which takes its id; in the channel, where none can be opened."""
         resources, name, key = self._resources, self._question.name, self._question.key
         title = self._address.title or "Claude"
         try:
-            await patiently(lambda: resources.rest.open_thread(key.channel, name, title), resources.pause)
+            await retry_call(lambda: resources.rest.open_thread(key.channel, name, title), resources.pause)
         except (discord.HTTPException, CannotShow):
             return InChannel(resources.rest, self._place, self._us, name, name)
         place = ChannelPlace(key.workspace, key.channel, name, whole=True)
         return InChannel(resources.rest, place, self._us, name, None)
-
-
-@contextmanager
-def _reject_refusals() -> Iterator[None]:
-    """Raise AnswerRejected for what Discord refuses, with its code and no words of ours."""
-    try:
-        yield
-    except discord.HTTPException as error:
-        raise AnswerRejected(f"Discord refuses the page ({error.status}, error code {error.code})") from error
 
 
 def _find_place(question: Question, address: DiscordAddress) -> ChannelPlace:

@@ -1,4 +1,4 @@
-"""Outlets: where the pages of one reply go, and how they are posted, changed and taken away there."""
+"""Targets: where the pages of one reply go, and how they are posted, changed and taken away there."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ ARCHIVED = 50083
 NONCE = 25  # characters; Discord refuses longer ones
 
 
-class Outlet(Protocol):
+class Target(Protocol):
     """Where pages go. What can't be done there raises as the library does."""
 
     @property
@@ -28,7 +28,7 @@ class Outlet(Protocol):
     def deferred(self) -> bool:
         """Whether the first page is there before there is text, and says so."""
 
-    async def begun(self, known: Sequence[str]) -> str | None:
+    async def find_first_page(self, known: Sequence[str]) -> str | None:
         """The page that is there before there is text, if there is one. `known` are those that were written down."""
 
     async def post(self, content: str, number: int) -> str:
@@ -38,7 +38,7 @@ class Outlet(Protocol):
 
     async def delete(self, page: str) -> None: ...
 
-    async def strays(self, known: Collection[str]) -> list[str]:
+    async def list_strays(self, known: Collection[str]) -> list[str]:
         """Pages of this reply that are there and not `known`: their posting's answer was lost."""
 
     async def type(self) -> None:
@@ -63,7 +63,7 @@ class InChannel:
     def deferred(self) -> bool:
         return False
 
-    async def begun(self, known: Sequence[str]) -> str | None:
+    async def find_first_page(self, known: Sequence[str]) -> str | None:
         return None
 
     async def post(self, content: str, number: int) -> str:
@@ -88,7 +88,7 @@ class InChannel:
     async def delete(self, page: str) -> None:
         await self.rest.delete(self.channel, page)
 
-    async def strays(self, known: Collection[str]) -> list[str]:
+    async def list_strays(self, known: Collection[str]) -> list[str]:
         newest = max([*known, self.question], key=int)
         shown = await self.rest.list_messages(self.channel, after=newest)
         pages = [one for one in shown if one["author"]["id"] == self.us.id and one["id"] not in known]
@@ -122,7 +122,7 @@ class BySlash:
     def deferred(self) -> bool:
         return True
 
-    async def begun(self, known: Sequence[str]) -> str | None:
+    async def find_first_page(self, known: Sequence[str]) -> str | None:
         """Page one, which is there since the interaction was deferred; None if it never was, or is gone."""
         self.first = min(known, key=int) if known else self.first
         if self.first is None:
@@ -151,8 +151,8 @@ class BySlash:
             return await self.rest.delete_answer(self.application, self.token, ORIGINAL)
         return await self._others().delete(page)
 
-    async def strays(self, known: Collection[str]) -> list[str]:
-        return await self._others().strays(known)
+    async def list_strays(self, known: Collection[str]) -> list[str]:
+        return await self._others().list_strays(known)
 
     async def type(self) -> None:
         """Discord itself shows that we think."""
@@ -179,30 +179,30 @@ class Privately:
     def deferred(self) -> bool:
         return True
 
-    async def begun(self, known: Sequence[str]) -> str | None:
+    async def find_first_page(self, known: Sequence[str]) -> str | None:
         self.first = min(known, key=int) if known else self.first
         if self.first is None:
-            self.first = (await self._alive(self.rest.fetch_answer(self.application, self.token)))["id"]
+            self.first = (await self._call_while_alive(self.rest.fetch_answer(self.application, self.token)))["id"]
         return self.first
 
     async def post(self, content: str, number: int) -> str:
-        posted: str = await self._alive(self.rest.post_followup(self.application, self.token, content))
+        posted: str = await self._call_while_alive(self.rest.post_followup(self.application, self.token, content))
         return posted
 
     async def edit(self, page: str, content: str, files: Sequence[File] = ()) -> None:
-        await self._alive(self.rest.edit_answer(self.application, self.token, page, content, files))
+        await self._call_while_alive(self.rest.edit_answer(self.application, self.token, page, content, files))
 
     async def delete(self, page: str) -> None:
-        await self._alive(self.rest.delete_answer(self.application, self.token, page))
+        await self._call_while_alive(self.rest.delete_answer(self.application, self.token, page))
 
-    async def strays(self, known: Collection[str]) -> list[str]:
+    async def list_strays(self, known: Collection[str]) -> list[str]:
         """Nobody can list what only one person sees."""
         return []
 
     async def type(self) -> None:
         """Discord itself shows that we think."""
 
-    async def _alive(self, call: Any) -> Any:
+    async def _call_while_alive(self, call: Any) -> Any:
         try:
             return await call
         except discord.HTTPException as error:

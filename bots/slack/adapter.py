@@ -11,19 +11,20 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.delivery.at_least_once import persist
 from bots.delivery.backfill import Backfill
-from bots.delivery.fencing import add_fence
+from bots.delivery.fencing import fence_requests
+from bots.delivery.throttle import Pace
 from bots.slack import bolt_app, http_mode, parse
 from bots.slack.backfill import BackfillSource
-from bots.slack.client import Limited, Refused, Unsure, Web
+from bots.slack.client import Web
 from bots.slack.directory import Directory
 from bots.slack.intake import Intake, build_gap
 from bots.slack.publisher import NOTICE, QUIET
 from bots.slack.settings import SlackSettings
 from bots.slack.socket_mode import PATIENCE, ReconnectPolicy, Socket
 from bots.slack.surface import SlackSurface
-from bots.slack.throttle import PAUSE, Leisure, Pace
+from bots.slack.throttle import PAUSE, Leisure
 from core.domain.clock import Clock, Sleep, system_clock
-from core.domain.errors import CannotAnswer, CannotConnect, CannotShow
+from core.domain.errors import CannotAnswer, CannotConnect, CannotShow, RateLimited, Rejected, Uncertain
 from core.domain.events import Ingest
 from core.domain.messages import Question
 from core.settings import Settings
@@ -134,9 +135,11 @@ class Slack:
         """Send a direct message. Raises CannotShow."""
         try:
             web, _ = await self._identify()
-            opened = await web.surely("conversations.open", users=person)
-            await web.once("chat.postMessage", channel=opened["channel"]["id"], text=text, **QUIET, metadata=NOTICE)
-        except (CannotConnect, Refused, CannotAnswer, Limited, Unsure) as error:
+            opened = await web.call_until_done("conversations.open", users=person)
+            await web.call_once(
+                "chat.postMessage", channel=opened["channel"]["id"], text=text, **QUIET, metadata=NOTICE
+            )
+        except (CannotConnect, Rejected, CannotAnswer, RateLimited, Uncertain) as error:
             raise CannotShow(f"a direct message to {person} was not sent: {error}") from None
 
     def _set_offline(self, offline: str) -> None:
@@ -151,7 +154,9 @@ class Slack:
         """Make a client over our one session. It repeats nothing by itself: a post whose answer is lost may stand."""
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=self._seconds)
-            self._session = aiohttp.ClientSession(timeout=timeout, trace_configs=[add_fence(aiohttp.TraceConfig())])
+            self._session = aiohttp.ClientSession(
+                timeout=timeout, trace_configs=[fence_requests(aiohttp.TraceConfig())]
+            )
         return AsyncWebClient(self._bot_token, self._api_url, session=self._session, retry_handlers=[])
 
     async def _identify(self) -> tuple[Web, Directory]:
@@ -159,7 +164,7 @@ class Slack:
         async with self._identifying:
             if self._known is None:
                 nobody = parse.BotIdentity("", "", "", "")
-                unknown = Web(self._make_client(), nobody, Pace(), self._sleep, emit=self._emit)
+                unknown = Web(self._make_client(), nobody, Pace(self._pause), self._sleep, emit=self._emit)
                 us = parse_identity(await self._test_token(unknown))
                 web = Web(self._make_client(), us, Pace(self._pause), self._sleep, emit=self._emit)
                 self._known = web, Directory(web, self._managers)
@@ -168,8 +173,8 @@ class Slack:
 
     async def _test_token(self, web: Web) -> parse.Raw:
         try:
-            return await web.patiently()(web.once, "auth.test")
-        except (CannotShow, Refused, CannotAnswer) as error:
+            return await web.call_until_done("auth.test")
+        except (CannotShow, Rejected, CannotAnswer) as error:
             raise CannotConnect(f"SLACK_BOT_TOKEN: Slack does not take this token ({error}).") from None
 
     async def _accept(self, body: dict[str, Any]) -> bool:

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from bots.slack import parse
-from bots.slack.client import Refused, Web
+from bots.slack.client import Web
 from bots.slack.parse import Raw
-from core.domain.errors import CannotAnswer, CannotShow
+from core.domain.errors import CannotAnswer, CannotShow, Rejected
 from core.domain.events import Event, MissedRange
 from core.domain.messages import ThreadKey
 
@@ -39,7 +39,7 @@ class BackfillSource:
             asked = {"types": KINDS, "exclude_archived": True, "limit": 999, "cursor": cursor}
             try:
                 answer = await self._web.read("users.conversations", **asked)
-            except (CannotShow, CannotAnswer, Refused) as error:
+            except (CannotShow, CannotAnswer, Rejected) as error:
                 log.warning("which channels we are in is not known, so what was missed is not found: %s", error)
                 return []
             found += [channel["id"] for channel in answer["channels"]]
@@ -65,7 +65,7 @@ class BackfillSource:
         try:
             async for raws in self._web.read_messages(key, oldest):
                 found += raws
-        except (CannotShow, CannotAnswer, Refused) as error:
+        except (CannotShow, CannotAnswer, Rejected) as error:
             log.warning("what was missed in %s is not found: %s", key.channel, error)
         return found
 

@@ -3,26 +3,26 @@
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator
-from typing import Any, Literal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, stop_never
-from tenacity import wait_exponential_jitter as longer
 
+from bots.delivery import backoff
+from bots.delivery.throttle import Pace
 from bots.slack.parse import BotIdentity, Raw
-from bots.slack.throttle import Leisure, Pace
+from bots.slack.throttle import Leisure
 from core.domain.clock import Sleep
-from core.domain.errors import AnswerRejected, CannotAnswer, CannotShow, PlaceClosed
+from core.domain.errors import CannotAnswer, CannotShow, ConfabError, PlaceClosed, RateLimited, Rejected, Uncertain
 from core.domain.messages import ThreadKey
 from core.telemetry import Emit, PlatformCalled, discard_event
 
 BATCH = 999  # messages of one page of history; Slack gives no more
 TRIES = 5  # times that a question to Slack is asked, before a person is told that Slack does not answer
-LONGEST_PAUSE = 30.0  # seconds between two tries, where Slack names no time
+FIRST_PAUSE = 1.0  # seconds between two tries, where Slack names no time; it doubles
 UNNAMED = 1.0  # seconds to wait where Slack limits us and does not say for how long
 
 GONE = {
@@ -44,36 +44,17 @@ PASSING = {"fatal_error", "internal_error", "request_timeout", "service_unavaila
 _WORD = re.compile(r"[a-z0-9_]{1,60}")
 _HOST = re.compile(r"[A-Za-z0-9.-]+(?::\d+)?")
 
+Result = TypeVar("Result")
 
 log = logging.getLogger(__name__)
-
-
-class Limited(Exception):
-    """Too many calls; nothing happened. It may be tried again in `seconds`."""
-
-    def __init__(self, method: str, seconds: float) -> None:
-        super().__init__(f"{method} may be called again in {seconds:g} s")
-        self.seconds = seconds
-
-
-class Unsure(Exception):
-    """The answer was lost, or says that Slack is in trouble: it may have happened or not."""
 
 
 class NoThread(CannotShow):
     """There is no thread any more: its first message was deleted, and it had no other."""
 
 
-class Refused(AnswerRejected):
-    """Slack says no. `error` is its word for it."""
-
-    def __init__(self, method: str, error: str) -> None:
-        super().__init__(f"{method}: {error}")
-        self.error = error
-
-
 class Web:
-    """One workspace's token at work. Nothing is repeated here but what `read` and `surely` promise.
+    """One workspace's token at work. Nothing is repeated here but what `read` and `call_until_done` promise.
 
     With `leisure` it reads slowly, and waits for Slack as long as it takes.
     """
@@ -100,24 +81,24 @@ class Web:
         self._emit = emit
 
     async def read(self, method: str, **arguments: object) -> Raw:
-        """Ask Slack, with patience. Raises CannotShow, Refused, or CannotAnswer where it does not answer."""
+        """Ask Slack, with patience. Raises CannotShow, Rejected, or CannotAnswer where it does not answer."""
         params = {name: value for name, value in arguments.items() if value is not None}
         if self._leisure:
             await self._sleep(self._leisure.turn(method))
         tries = None if self._leisure else TRIES
         try:
-            return await self.patiently(tries)(self._call, method, http_verb="GET", params=params)
-        except (Limited, Unsure) as error:
+            return await self.retry(lambda: self._call(method, http_verb="GET", params=params), tries)
+        except (RateLimited, Uncertain) as error:
             log.error("%s", error)
             raise CannotAnswer("Slack does not answer me just now. Please ask again in a minute.") from None
 
-    async def once(self, method: str, **arguments: object) -> Raw:
-        """Change something. Raises Limited, Unsure, Refused, CannotShow, CannotAnswer."""
+    async def call_once(self, method: str, **arguments: object) -> Raw:
+        """Change something. Raises RateLimited, Uncertain, Rejected, CannotShow, CannotAnswer."""
         return await self._call(method, json={name: value for name, value in arguments.items() if value is not None})
 
-    async def surely(self, method: str, **arguments: object) -> Raw:
-        """Change what may be changed twice, however long it takes. Raises Refused, CannotShow, CannotAnswer."""
-        return await self.patiently()(self.once, method, **arguments)
+    async def call_until_done(self, method: str, **arguments: object) -> Raw:
+        """Change what may be changed twice, however long it takes. Raises Rejected, CannotShow, CannotAnswer."""
+        return await self.retry(lambda: self.call_once(method, **arguments))
 
     async def read_messages(self, key: ThreadKey, oldest: str | None = None) -> AsyncIterator[list[Raw]]:
         """The messages of a thread, or of a channel that a command was given in, since `oldest`, a page at a time.
@@ -132,22 +113,17 @@ class Web:
             yield answer["messages"]
             cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
 
-    def is_trusted(self, url: str) -> bool:
+    def is_slack_url(self, url: str) -> bool:
         """Whether `url` is Slack's: of the API's host, or of one below it. Only there our token goes."""
         api, asked = urlsplit(self.client.base_url), urlsplit(url)
         if asked.scheme != api.scheme or not _HOST.fullmatch(asked.netloc):
             return False
         return asked.netloc == api.netloc or asked.netloc.endswith(f".{api.netloc}")
 
-    def patiently(self, tries: int | None = None) -> AsyncRetrying:
-        """Tries again while Slack limits us or is in trouble, as soon as it allows."""
-        return AsyncRetrying(
-            retry=retry_if_exception_type((Limited, Unsure)),
-            stop=stop_after_attempt(tries) if tries else stop_never,
-            wait=_pause,
-            sleep=self._sleep,
-            reraise=True,
-        )
+    async def retry(self, work: Callable[[], Awaitable[Result]], tries: int | None = None) -> Result:
+        """Retry `work` while Slack limits us or is in trouble, as soon as it allows."""
+        passing = (RateLimited, Uncertain)
+        return await backoff.retry(work, passing, self._sleep, report=_report, first=FIRST_PAUSE, tries=tries)
 
     async def _call(self, method: str, **arguments: Any) -> Raw:
         outcome: Literal["ok", "limited", "failed"] = "failed"
@@ -155,36 +131,36 @@ class Web:
             response = await self.client.api_call(method, **arguments)
             outcome = "ok"
         except SlackApiError as error:
-            failure = failed(method, error)
-            if isinstance(failure, Limited):
+            failure = classify_error(method, error)
+            if isinstance(failure, RateLimited):
                 outcome = "limited"
-                self.pace.limited(method, failure.seconds)
+                self.pace.hold_back(method, failure.seconds or 0.0)
             raise failure from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unsure(f"{method}: {type(error).__name__}") from None
+            raise Uncertain(f"{method}: {type(error).__name__}") from None
         finally:
             self._emit(PlatformCalled("slack", method, outcome))
         answer: Raw = response.data if isinstance(response.data, dict) else {}
         return answer
 
 
-def failed(method: str, error: SlackApiError) -> Exception:
-    """What an error of Slack's means."""
+def classify_error(method: str, error: SlackApiError) -> ConfabError:
+    """Translate an error of Slack's into one of ours."""
     response: Any = error.response
     data = getattr(response, "data", None)
     said = data if isinstance(data, dict) else {}
     word = _word(said.get("error"))
     status: int = getattr(response, "status_code", None) or getattr(response, "status", None) or 0
     if status == 429 or word in {"ratelimited", "rate_limited"}:
-        return Limited(method, _seconds(response.headers.get("Retry-After")))
+        return RateLimited(_parse_retry_after(response.headers.get("Retry-After")), method)
     if status >= 500 or word in PASSING or (status == 200 and not word):
-        return Unsure(f"{method}: {word or status}")
+        return Uncertain(f"{method}: {word or status}")
     if word in GONE:
         kind = NoThread if word == "thread_not_found" else PlaceClosed if word in BARRED else CannotShow
         return kind(f"{GONE[word]} ({method}: {word})")
     if word == "missing_scope":
-        return CannotAnswer(_unscoped(method, str(said.get("needed") or "")))
-    return Refused(method, word or f"HTTP {status}")
+        return CannotAnswer(_explain_missing_scope(method, str(said.get("needed") or "")))
+    return Rejected(word or f"HTTP {status}", method)
 
 
 def _word(error: object) -> str:
@@ -194,22 +170,18 @@ def _word(error: object) -> str:
     return str(error) if _WORD.fullmatch(str(error)) else "unknown_error"
 
 
-def _unscoped(method: str, needed: str) -> str:
+def _explain_missing_scope(method: str, needed: str) -> str:
     """What whoever runs Confab must do, told to the person."""
     scopes = " or ".join(f"`{scope}`" for scope in needed.split(",") if scope) or "another scope"
     return f"I may not do this here: the Slack app needs the scope {scopes} for {method}. Whoever runs me can add it."
 
 
-def _seconds(retry_after: str | None) -> float:
+def _parse_retry_after(retry_after: str | None) -> float:
     try:
         return max(0.0, float(retry_after or UNNAMED))
     except ValueError:
         return UNNAMED
 
 
-def _pause(state: RetryCallState) -> float:
-    """As long as Slack says, else longer each time."""
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, Limited):
-        return error.seconds
-    return longer(initial=1, max=LONGEST_PAUSE, jitter=0.5)(state)
+def _report(error: BaseException, seconds: float) -> None:
+    log.info("%s; trying again in %.1f s", error, seconds)

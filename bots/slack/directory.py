@@ -7,9 +7,9 @@ from collections.abc import Callable, Set
 
 from cachetools import TTLCache
 
-from bots.slack.client import Refused, Web
+from bots.slack.client import Web
 from bots.slack.parse import BotIdentity, Raw
-from core.domain.errors import CannotAnswer, CannotShow
+from core.domain.errors import CannotAnswer, CannotShow, Rejected
 from core.domain.messages import Rank
 
 REMEMBERED = 10_000  # people, and as many channels
@@ -70,9 +70,9 @@ class Directory:
         """What Slack says of a person, a bot or a channel; nothing where it knows nothing."""
         try:
             answer = await self._web.read(method, **{noun: name})
-        except Refused as refused:
-            if refused.error not in UNKNOWN:
-                raise CannotAnswer("Slack does not tell me who you are, so I can't do this.") from refused
+        except Rejected as rejected:
+            if rejected.reason not in UNKNOWN:
+                raise CannotAnswer("Slack does not tell me who you are, so I can't do this.") from rejected
             return {}
         found: Raw = answer.get(noun) or {}
         return found

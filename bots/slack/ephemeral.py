@@ -1,4 +1,4 @@
-"""A whisper: an answer that only one person sees. Slack keeps none, so it is said once, when it is whole."""
+"""Ephemeral message: an answer that only one person sees. Slack keeps none, so it is said once, when it is whole."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -9,9 +9,9 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bots.slack import formatting
 from bots.slack.address import SlackAddress
-from bots.slack.client import Refused, Web
+from bots.slack.client import Web
 from bots.slack.publisher import UNSUITED
-from core.domain.errors import CannotShow
+from core.domain.errors import CannotShow, Rejected
 from core.domain.messages import File, Question
 from core.rendering.paginator import cut, pages
 
@@ -26,7 +26,7 @@ class Whisper:
         self._plainly = plainly
         self._question = question
         self._url = SlackAddress.parse(question.address).url
-        self._left = USES if self._url and self._web.is_trusted(self._url) else 0
+        self._left = USES if self._url and self._web.is_slack_url(self._url) else 0
 
     @property
     def responds(self) -> bool:
@@ -34,13 +34,13 @@ class Whisper:
         return self._left > 0
 
     async def say(self, text: str, files: Sequence[File] = ()) -> None:
-        """Say all of it, files in words: Slack hangs none on what one person sees. Raises CannotShow, Refused."""
+        """Say all of it, files in words: Slack hangs none on what one person sees. Raises CannotShow, Rejected."""
         whole = with_files(text, files)
         for page in await cut(whole, partial(self._cut, whole)):
             if not await self.respond(page, "ephemeral"):
-                await self._whispered(page)
+                await self._whisper_page(page)
 
-    async def aloud(self, text: str) -> None:
+    async def say_in_channel(self, text: str) -> None:
         """Say it to the channel, where we may not post but may respond. Raises CannotShow."""
         for page in await cut(text, partial(self._cut, text)):
             if not await self.respond(page, "in_channel"):
@@ -59,13 +59,13 @@ class Whisper:
             return False
         return answer.status_code == 200
 
-    async def _whispered(self, page: str) -> None:
+    async def _whisper_page(self, page: str) -> None:
         key = self._question.key
         place = {"channel": key.channel, "user": self._question.person, "thread_ts": key.thread or None}
         try:
             await self._post(**place, text=formatting.render_fallback_text(page), blocks=self._blocks(page))
-        except Refused as refused:
-            if self._plainly or refused.error not in UNSUITED:
+        except Rejected as rejected:
+            if self._plainly or rejected.reason not in UNSUITED:
                 raise
             await self._post(
                 **place, text=formatting.render_fallback_text(page), blocks=formatting.build_sections(page)
@@ -78,7 +78,7 @@ class Whisper:
         return formatting.build_sections(page) if self._plainly else formatting.build_blocks(page)
 
     async def _post(self, **content: object) -> None:
-        await self._web.surely("chat.postEphemeral", link_names=False, parse="none", **content)
+        await self._web.call_until_done("chat.postEphemeral", link_names=False, parse="none", **content)
 
 
 def with_files(text: str, files: Sequence[File]) -> str:

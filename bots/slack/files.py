@@ -5,8 +5,8 @@ import logging
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 
-from bots.slack.client import Refused, Web, failed
-from core.domain.errors import CannotAnswer, CannotShow
+from bots.slack.client import Web, classify_error
+from core.domain.errors import CannotAnswer, CannotShow, Rejected
 from core.domain.messages import Attachment, File, ThreadKey
 
 FETCHED = 32_000_000  # bytes; no request to Claude may be larger
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 async def fetch_file(web: Web, attachment: Attachment, most: int = FETCHED) -> bytes:
     """The file, of `most` bytes. Raises CannotAnswer where Slack refuses it, CannotShow where it has none."""
     url = attachment.url or await _find_url(web, attachment)
-    if not web.is_trusted(url):
+    if not web.is_slack_url(url):
         raise CannotAnswer(f"I may not fetch {attachment.name or 'this file'}: it is not kept by Slack.")
     session = web.client.session
     assert session is not None
@@ -47,8 +47,8 @@ async def _find_url(web: Web, attachment: Attachment) -> str:
     """Where a file is that came with no more than its id."""
     try:
         answer = await web.read("files.info", file=attachment.id)
-    except Refused as refused:
-        raise CannotShow(str(refused)) from None
+    except Rejected as rejected:
+        raise CannotShow(str(rejected)) from None
     file = answer.get("file") or {}
     return str(file.get("url_private_download") or file.get("url_private") or "")
 
@@ -65,6 +65,6 @@ async def upload_file(web: Web, key: ThreadKey, file: File) -> None:
             thread_ts=key.thread or None,
         )
     except SlackApiError as error:
-        log.error("a file could not be posted: %s", failed("files.upload", error))
+        log.error("a file could not be posted: %s", classify_error("files.upload", error))
     except (SlackClientError, aiohttp.ClientError, TimeoutError, OSError) as error:
         log.error("a file could not be posted: %s", type(error).__name__)

@@ -4,8 +4,8 @@ from collections import deque
 from contextlib import suppress
 
 from bots.slack import parse
-from bots.slack.client import NoThread, Refused, Web
-from core.domain.errors import CannotShow
+from bots.slack.client import NoThread, Web
+from core.domain.errors import CannotShow, Rejected
 from core.domain.messages import History, Question, Reach, ThreadKey
 
 NEWEST = 20  # pages of history that we keep of a very long thread: 20,000 messages
@@ -28,7 +28,7 @@ class HistoryReader:
                 count += 1
         except NoThread:
             return History((), Reach.WHOLE)
-        except Refused as refused:
+        except Rejected as refused:
             raise CannotShow(str(refused)) from None
         reach = Reach.WHOLE if count <= self._newest else Reach.TAIL
         raws = [raw for page in pages for raw in page]

@@ -7,10 +7,10 @@ from typing import Any
 
 from bots.delivery.at_least_once import Redelivery
 from bots.slack import parse
-from bots.slack.client import Limited, Refused, Unsure, Web
+from bots.slack.client import Web
 from bots.slack.slash import build_form, parse_slash_command, parse_submission
 from core.domain.clock import Clock, Sleep
-from core.domain.errors import CannotAnswer, CannotShow
+from core.domain.errors import CannotAnswer, CannotShow, RateLimited, Rejected, Uncertain
 from core.domain.events import Commanded, Event, Ingest, Missed
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ class Intake:
 
     async def accept(self, body: dict[str, Any]) -> bool:
         """Store the events of a payload; whether they are safe on disk, so that it may be acknowledged."""
-        return await self._redelivery.kept(await self._parse(body))
+        return await self._redelivery.store_events(await self._parse(body))
 
     async def stop(self) -> None:
         await self._redelivery.stop()
@@ -59,8 +59,8 @@ class Intake:
         if view is None:
             return [command]
         try:
-            await self._web.once("views.open", trigger_id=trigger, view=view)
-        except (Limited, Unsure, Refused, CannotShow, CannotAnswer) as error:
+            await self._web.call_once("views.open", trigger_id=trigger, view=view)
+        except (RateLimited, Uncertain, Rejected, CannotShow, CannotAnswer) as error:
             log.warning("a form could not be opened: %s", error)
             return [command]
         return []

@@ -3,9 +3,9 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
@@ -14,11 +14,15 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.slack.client import Limited, Unsure, failed
-from core.domain.errors import CannotConnect, StoreUnavailable
+from bots.delivery import backoff
+from bots.slack.client import classify_error
+from core.domain.clock import Sleep
+from core.domain.errors import CannotConnect, RateLimited, StoreUnavailable, Uncertain
 from core.domain.events import Ingest, Missed
 
 PARTING = 3.0  # seconds that events under way get at the end; Slack waits no longer for their ack
+
+Result = TypeVar("Result")
 
 log = logging.getLogger(__name__)
 quiet = logging.getLogger("slack_sdk.socket")
@@ -37,7 +41,7 @@ class ReconnectPolicy:
     connect: float = 30.0
     """For connecting."""
     again: float = 5.0
-    """Between two tries to reach Slack."""
+    """Between two tries to reach Slack, and at most half as long again."""
 
 
 PATIENCE = ReconnectPolicy()
@@ -59,6 +63,7 @@ class Socket:
         workspaces: frozenset[str] = frozenset(),
         retry_policy: ReconnectPolicy = PATIENCE,
         report_offline: Callable[[str], None] = lambda _offline: None,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._app = app
         self._token = token
@@ -67,13 +72,14 @@ class Socket:
         self._workspaces = workspaces
         self._retry_policy = retry_policy
         self._report_offline = report_offline
+        self._sleep = sleep
         self._gap_recorded = asyncio.Event()
         self._busy: set[asyncio.Task[Any]] = set()
 
     async def run(self) -> None:
         """Stay connected until cancelled. Raises CannotConnect when Slack does not take our token."""
         while True:
-            address = await self._address()
+            address = await self._find_address()
             handler = AsyncSocketModeHandler(
                 self._app, self._token, quiet, self._client, ping_interval=self._retry_policy.ping
             )
@@ -85,22 +91,34 @@ class Socket:
             finally:
                 await self._close(handler)
 
-    async def _address(self) -> str:
+    async def _find_address(self) -> str:
         """Where to connect. Tells a wrong token from a Slack that can't be reached."""
-        while True:
-            try:
-                answer = await self._client.apps_connections_open(app_token=self._token)
-                return str(answer["url"])
-            except SlackApiError as error:
-                failure = failed("apps.connections.open", error)
-                if not isinstance(failure, Limited | Unsure):
-                    raise CannotConnect(f"SLACK_APP_TOKEN: Slack does not take this token ({failure}).") from None
-                pause = failure.seconds if isinstance(failure, Limited) else self._retry_policy.again
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                failure, pause = Unsure(f"apps.connections.open: {type(error).__name__}"), self._retry_policy.again
-            log.warning("Slack can't be reached, trying again: %s", failure)
-            self._report_offline(f"Slack can't be reached: {failure}")
-            await asyncio.sleep(pause)
+        return await self._retry(self._request_address, (RateLimited, Uncertain), self._report_unreachable)
+
+    async def _request_address(self) -> str:
+        method = "apps.connections.open"
+        try:
+            answer = await self._client.apps_connections_open(app_token=self._token)
+        except SlackApiError as error:
+            failure = classify_error(method, error)
+            if isinstance(failure, RateLimited | Uncertain):
+                raise failure from None
+            raise CannotConnect(f"SLACK_APP_TOKEN: Slack does not take this token ({failure}).") from None
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Uncertain(f"{method}: {type(error).__name__}") from None
+        return str(answer["url"])
+
+    def _report_unreachable(self, failure: BaseException, _seconds: float) -> None:
+        log.warning("Slack can't be reached, trying again: %s", failure)
+        self._report_offline(f"Slack can't be reached: {failure}")
+
+    async def _retry(
+        self, work: Callable[[], Awaitable[Result]], on: backoff.Errors, report: Callable[[BaseException, float], None]
+    ) -> Result:
+        again = self._retry_policy.again
+        return await backoff.retry(
+            work, on, self._sleep, report=report, first=again, longest=again * (1 + backoff.JITTER)
+        )
 
     async def _hold_connection(self, handler: AsyncSocketModeHandler) -> None:
         """Connect, and return when the connection was lost for long."""
@@ -111,7 +129,7 @@ class Socket:
             return
         retry_policy, lost = self._retry_policy, 0.0
         while lost < retry_policy.lost:
-            await asyncio.sleep(retry_policy.emit)
+            await self._sleep(retry_policy.emit)
             lost = 0.0 if await handler.client.is_connected() else lost + retry_policy.emit
             self._report_offline(f"without a connection for {lost:g} s" if lost else "")
         log.warning("the connection to Slack was lost for %d s, beginning anew", lost)
@@ -126,18 +144,13 @@ class Socket:
         await asyncio.gather(*(task for task in tasks if task is not None), return_exceptions=True)
 
     async def _record_gap(self, client: Any, message: dict[str, Any], raw: str | None) -> None:
-        """Store a gap at each hello, with which a new connection begins: events before it may have been missed."""
+        """Slack says hello on every new connection: before it, we may have missed something."""
         if message.get("type") != "hello":
             return
         self._gap_recorded.clear()
         log.info("connected to Slack")
-        while True:
-            try:
-                await self._ingest(Missed(secrets.token_hex(8), "slack", self._workspaces))
-                break
-            except StoreUnavailable as error:
-                log.error("a gap could not be written down: %s", error)
-                await asyncio.sleep(self._retry_policy.again)
+        missed = Missed(secrets.token_hex(8), "slack", self._workspaces)
+        await self._retry(lambda: self._ingest(missed), StoreUnavailable, _report_unwritten_gap)
         self._gap_recorded.set()
         self._report_offline("")
 
@@ -151,3 +164,7 @@ class Socket:
             await handler.handle(client, request)
 
         return hand
+
+
+def _report_unwritten_gap(error: BaseException, _seconds: float) -> None:
+    log.error("a gap could not be written down: %s", error)

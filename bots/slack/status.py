@@ -1,15 +1,16 @@
-"""The status beneath a thread: what we are doing while there is no text yet."""
+"""Activity status beneath a thread: what we are doing while there is no text yet."""
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
-from bots.slack.client import Limited, Refused, Unsure, Web
-from core.domain.errors import CannotAnswer, CannotShow
+from bots.delivery.activity import repeat_activity
+from bots.slack.client import Web
+from core.domain.errors import CannotAnswer, CannotShow, RateLimited, Rejected, Uncertain
 from core.domain.messages import ThreadKey
 
-AHEAD = 0.03  # seconds that Claude is asked before: what comes at once needs no status, and never waits for one
 SECONDS = 90.0  # until it is said again; Slack forgets it after two minutes
 LOADING = ["Reading the thread…", "Thinking…", "Looking for the right words…"]
 
@@ -31,15 +32,15 @@ class Status:
     def begin(self, word: str) -> None:
         """Say what goes on, from now until `end`."""
         if self._key.thread and self._kind not in self._web.silent:
-            self._saying = asyncio.create_task(self._keep(f"is {word}…"))
+            self._saying = asyncio.create_task(repeat_activity(partial(self._show_word, f"is {word}…"), SECONDS))
 
-    def answered(self) -> None:
+    def stop_repeating(self) -> None:
         """There is text now: say it no more."""
         if self._saying is not None:
             self._late = self._late or self._calling
             self._saying.cancel()
 
-    def posted(self) -> None:
+    def note_post(self) -> None:
         """A message of ours arrived, and with it Slack took the status away, unless that was still on its way."""
         self._said = self._said and self._late
 
@@ -52,22 +53,22 @@ class Status:
         if self._said and self._kind not in self._web.silent:
             await self._say("")
 
-    async def _keep(self, status: str) -> None:
-        await asyncio.sleep(AHEAD)
-        while self._kind not in self._web.silent:
+    async def _show_word(self, status: str) -> bool:
+        """Say it; whether that kind of channel shows a status at all."""
+        if self._kind not in self._web.silent:
             await self._say(status, loading_messages=LOADING)
-            await asyncio.sleep(SECONDS)
+        return self._kind not in self._web.silent
 
     async def _say(self, status: str, **more: object) -> None:
         key = self._key
         self._said = self._calling = True
         try:
-            await self._web.once(
+            await self._web.call_once(
                 "assistant.threads.setStatus", channel_id=key.channel, thread_ts=key.thread, status=status, **more
             )
-        except (Limited, Unsure) as error:
+        except (RateLimited, Uncertain) as error:
             log.debug("no status: %s", error)
-        except (Refused, CannotShow, CannotAnswer) as error:
+        except (Rejected, CannotShow, CannotAnswer) as error:
             self._web.silent.add(self._kind)
             log.info("no status is shown in %s channels: %s", self._kind, error)
         finally:

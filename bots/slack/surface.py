@@ -5,13 +5,13 @@ from collections.abc import Awaitable
 from collections.abc import Set as AbstractSet
 
 from bots.slack import files
-from bots.slack.client import Refused, Web
+from bots.slack.client import Web
 from bots.slack.directory import Directory
 from bots.slack.ephemeral import Whisper, with_files
 from bots.slack.history import NEWEST, HistoryReader
 from bots.slack.publisher import Publisher
 from bots.slack.status import Status, status
-from core.domain.errors import CannotAnswer, CannotShow
+from core.domain.errors import CannotAnswer, CannotShow, Rejected
 from core.domain.messages import Attachment, History, Question, Rank
 from core.domain.platform import ReplyView
 
@@ -47,73 +47,74 @@ class SlackSurface:
         return await self._directory.fetch_rank(person, self._question.key.channel)
 
     async def show(self, reply: ReplyView) -> None:
-        """Show the reply until it is whole. Raises CannotShow where that is impossible, Refused, CannotAnswer."""
+        """Show the reply until it is whole. Raises CannotShow where that is impossible, Rejected, CannotAnswer."""
         if reply.private:
-            await Whisper(self._web, self._question).say(await _wait_for_final_text(reply), reply.files)
+            await Whisper(self._web, self._question).say(await _read_final_text(reply), reply.files)
         elif self._question.command is not None:
-            await self._command(reply)
+            await self._answer_command(reply)
         else:
-            await self._thread(reply)
+            await self._show_in_thread(reply)
 
     async def show_plainly(self, reply: ReplyView, text: str) -> None:
-        """Show all of it as plain text, files in words. Raises CannotShow, Refused, CannotAnswer."""
+        """Show all of it as plain text, files in words. Raises CannotShow, Rejected, CannotAnswer."""
         whole, whisper = with_files(text, reply.files), Whisper(self._web, self._question, plainly=True)
         if reply.private:
             await whisper.say(whole)
             return
         try:
             await Publisher(self._web, reply, plainly=True).settle(whole)
-        except (CannotShow, Refused):
+        except (CannotShow, Rejected):
             if not whisper.responds:
                 raise
-            await whisper.aloud(whole)
+            await whisper.say_in_channel(whole)
 
     async def show_notice(self, reply: ReplyView, notice: str) -> None:
-        """Say it in the thread, else to who asked alone. Raises CannotShow, Refused, CannotAnswer."""
+        """Say it in the thread, else to who asked alone. Raises CannotShow, Rejected, CannotAnswer."""
         if not reply.private:
             try:
                 await Publisher(self._web, reply).show_notice(notice)
                 return
-            except (CannotShow, Refused, CannotAnswer) as problem:
+            except (CannotShow, Rejected, CannotAnswer) as problem:
                 log.warning("a notice is whispered: %s", problem)
         await Whisper(self._web, self._question, plainly=True).say(notice)
 
-    async def _thread(self, reply: ReplyView) -> None:
+    async def _show_in_thread(self, reply: ReplyView) -> None:
         posts = Publisher(self._web, reply)
         async with status(self._web, self._question.key, reply.status) as shown:
             async for text in reply.texts():
                 if reply.whole:
-                    await self._page(reply, shown, posts.settle(text))
+                    await self._show_text(reply, shown, posts.settle(text))
                 elif self._grows and text.strip():
-                    await self._page(reply, shown, posts.grow(text))
-                    await reply.wait_until_whole(self._web.pace.turn("chat.update"))
-        await self._files(reply)
+                    await self._show_text(reply, shown, posts.grow(text))
+                    self._web.pace.book_turn("chat.update")
+                    await reply.wait_until_whole(self._web.pace.seconds_until_free("chat.update"))
+        await self._post_files(reply)
 
-    async def _page(self, reply: ReplyView, shown: Status, posting: Awaitable[None]) -> None:
+    async def _show_text(self, reply: ReplyView, shown: Status, posting: Awaitable[None]) -> None:
         before = len(reply.pages)
-        shown.answered()
+        shown.stop_repeating()
         await posting
         if len(reply.pages) > before:
-            shown.posted()
+            shown.note_post()
 
-    async def _command(self, reply: ReplyView) -> None:
+    async def _answer_command(self, reply: ReplyView) -> None:
         """A command's answer stands in the channel, also where we may only respond to commands."""
-        text, whisper = await _wait_for_final_text(reply), Whisper(self._web, self._question)
+        text, whisper = await _read_final_text(reply), Whisper(self._web, self._question)
         try:
             await Publisher(self._web, reply).settle(text)
-        except (CannotShow, Refused):
+        except (CannotShow, Rejected):
             if not whisper.responds:
                 raise
-            await whisper.aloud(text)
-        await self._files(reply)
+            await whisper.say_in_channel(text)
+        await self._post_files(reply)
 
-    async def _files(self, reply: ReplyView) -> None:
+    async def _post_files(self, reply: ReplyView) -> None:
         for file in reply.files:
             await files.upload_file(self._web, self._question.key, file)
 
 
-async def _wait_for_final_text(reply: ReplyView) -> str:
-    """The final text."""
+async def _read_final_text(reply: ReplyView) -> str:
+    """Wait for the final text."""
     final = ""
     async for text in reply.texts():
         final = text

@@ -8,12 +8,12 @@ from functools import partial
 
 from core.answering.reply import Reply
 from core.domain.errors import (
-    AnswerRejected,
     CannotAnswer,
     CannotShow,
     ConfabError,
     LeaseLost,
     PlaceClosed,
+    Rejected,
     StoreUnavailable,
 )
 from core.domain.messages import FinalText, Question
@@ -119,6 +119,6 @@ class NotShown(ConfabError):
 def _log_error(what: str, error: BaseException, reference: str = "") -> str:
     """The reference under which the log has the whole error; what a platform says is no bug, and has no traceback."""
     reference = reference or secrets.token_hex(3).upper()
-    theirs = isinstance(error, AnswerRejected | CannotAnswer | CannotShow)
+    theirs = isinstance(error, Rejected | CannotAnswer | CannotShow)
     log.error("reference %s: %s: %s", reference, what, error, exc_info=None if theirs else error)
     return reference

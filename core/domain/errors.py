@@ -8,7 +8,10 @@
     ├── CannotAnswer       the person: something that an answer needs is forbidden
     ├── CannotShow         nobody: the place of the reply is gone
     │   └── PlaceClosed    the person, elsewhere: the place is there, and closed to us
-    ├── AnswerRejected     the operator: the platform takes other answers there, and not this one
+    ├── Rejected           the operator: the platform refuses this request, and would take others
+    │   └── PageGone       the converge loop: a page was deleted, or can't be changed any more
+    ├── RateLimited        the caller: too many requests, nothing happened, try again
+    ├── Uncertain          the caller: the platform's answer was lost, it may have happened
     ├── StoreUnavailable   the caller: nothing happened, try again
     ├── LeaseLost          the worker: another process has taken over
     ├── VersionConflict    the caller: somebody else was faster
@@ -54,8 +57,31 @@ class PlaceClosed(CannotShow):
     """The place is there, and closed to us: who asked can be told elsewhere."""
 
 
-class AnswerRejected(ConfabError):
-    """The platform takes other answers there, and not this one; the message is for the operator."""
+class Rejected(ConfabError):
+    """The platform refuses this request, and would take others. `reason` is its code; no words of anybody's.
+
+    `what` was asked for, for the operator.
+    """
+
+    def __init__(self, reason: str, what: str = "") -> None:
+        super().__init__(f"{what}: {reason}" if what else reason)
+        self.reason = reason
+
+
+class PageGone(Rejected):
+    """A page of ours was deleted by somebody, or can't be changed any more."""
+
+
+class RateLimited(ConfabError):
+    """Too many requests; nothing happened. It may be tried again in `seconds`, None where nobody says when."""
+
+    def __init__(self, seconds: float | None, what: str = "rate limit") -> None:
+        super().__init__(what if seconds is None else f"{what} may be called again in {seconds:g} s")
+        self.seconds = seconds
+
+
+class Uncertain(ConfabError):
+    """The platform's answer was lost, or says that it is in trouble: the request may have been carried out or not."""
 
 
 class StoreUnavailable(ConfabError):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from core.rendering.dialect import Costs, Dialect
 from core.rendering.page import Cursor, PageBuilder, find_page_start
 
-__all__ = ["Delete", "Dialect", "Edit", "Pager", "Post", "Posted", "Step", "cut", "pages", "steps"]
+__all__ = ["Delete", "Dialect", "Edit", "Pager", "Post", "PostedPage", "Step", "cut", "pages", "steps"]
 
 LONG = 2_000  # characters that are cut within milliseconds, whatever they say
 
@@ -53,7 +53,7 @@ class Pager:
 
 
 @dataclass(frozen=True, slots=True)
-class Posted:
+class PostedPage:
     """A page that exists on the platform. `text` is None if it is not known, as with one adopted from a predecessor."""
 
     id: str
@@ -86,7 +86,7 @@ class Delete:
 Step = Edit | Post | Delete
 
 
-def steps(posted: Sequence[Posted], wanted: Sequence[str]) -> list[Step]:
+def steps(posted: Sequence[PostedPage], wanted: Sequence[str]) -> list[Step]:
     """The fewest steps after which the `posted` pages, oldest first, say what is `wanted`.
 
     Edits come first, then posts in order, or deletions from the end. So whatever was done of them before a process

@@ -12,7 +12,7 @@ import pytest
 
 from bots.discord.formatting import PIECE
 from bots.slack.publisher import UNSUITED
-from core.domain.errors import AnswerRejected, PlaceClosed, StoreUnavailable
+from core.domain.errors import PlaceClosed, Rejected, StoreUnavailable
 from core.rendering.plain_pages import cut_by_length
 from core.store import open_store
 from tests.fakes.board import Board
@@ -78,7 +78,7 @@ BUGS = [
     RecursionError("too deep"),
     ValueError("no such row"),
     KeyError("id"),
-    AnswerRejected("no"),
+    Rejected("no"),
     asyncio.CancelledError(),
 ]
 
@@ -89,7 +89,7 @@ async def test_an_answer_that_can_t_be_drawn_is_shown_plainly(board, kept, claud
 
     assert await board_answers(board, kept, claude) == ["An answer of some words."]
     assert len(claude.billed) == 1
-    assert ("Traceback" in caplog.text) is not isinstance(bug, AnswerRejected)
+    assert ("Traceback" in caplog.text) is not isinstance(bug, Rejected)
 
 
 async def test_an_answer_that_can_t_be_shown_at_all_is_excused_with_a_reference(board, kept, claude, caplog):

@@ -7,7 +7,7 @@ from datetime import timedelta
 import aiohttp
 import pytest
 
-from bots.delivery.fencing import add_fence
+from bots.delivery.fencing import fence_requests
 from core.domain.errors import LeaseLost
 from core.worker.lease import ProcessLease, QuestionLease, current_lease
 
@@ -36,7 +36,7 @@ async def server():
 async def ask(url: str, lease: QuestionLease | None) -> int:
     current_lease.set(lease)
     async with (
-        aiohttp.ClientSession(trace_configs=[add_fence(aiohttp.TraceConfig())]) as session,
+        aiohttp.ClientSession(trace_configs=[fence_requests(aiohttp.TraceConfig())]) as session,
         session.post(url, json={"page": 1}) as answer,
     ):
         return answer.status

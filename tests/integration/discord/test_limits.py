@@ -13,12 +13,12 @@ import aiohttp
 import discord
 import pytest
 
-from bots.delivery.fencing import add_fence
+from bots.delivery.fencing import fence_requests
 from bots.discord.client import Rest
-from bots.discord.errors import Transient, Unsent, tried
-from bots.discord.outbound_budget import Budget, Busy, Urgency
+from bots.discord.errors import translate_errors
+from bots.discord.outbound_budget import Busy, OutboundBudget, Urgency
 from bots.discord.shielded_calls import Inflight, urgent
-from core.domain.errors import LeaseLost
+from core.domain.errors import LeaseLost, RateLimited, Uncertain
 from core.worker.lease import ProcessLease, QuestionLease, current_lease
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.discord.client import pointed
@@ -38,7 +38,7 @@ LEAST = 6.0  # answers a second; 25 where nobody else uses the two cores
 class Line:
     """The library, logged in, and our requests through it."""
 
-    def __init__(self, guild: DiscordFake, seconds: float, budget: Budget | None = None) -> None:
+    def __init__(self, guild: DiscordFake, seconds: float, budget: OutboundBudget | None = None) -> None:
         self.guild = guild
         self.inflight = Inflight(guild.api_url, budget, seconds)
         self.client = self._client()
@@ -46,7 +46,7 @@ class Line:
         self.number = 0
 
     def _client(self) -> discord.Client:
-        trace = add_fence(self.inflight.followed(aiohttp.TraceConfig()))
+        trace = fence_requests(self.inflight.trace_requests(aiohttp.TraceConfig()))
         return discord.Client(intents=discord.Intents.none(), http_trace=trace)
 
     async def connect(self) -> None:
@@ -57,7 +57,7 @@ class Line:
 
     async def post(self, text: str, channel: str = GENERAL) -> str:
         self.number += 1
-        return await tried(self.rest.post(channel, text, f"nonce-{self.number}"))
+        return await translate_errors(self.rest.post(channel, text, f"nonce-{self.number}"))
 
     async def sent(self, text: str) -> asyncio.Task[str]:
         """A message that is on its way, and was received at least once."""
@@ -72,7 +72,9 @@ class Line:
 
 
 @asynccontextmanager
-async def opened(guild: DiscordFake, seconds: float = 30.0, budget: Budget | None = None) -> AsyncIterator[Line]:
+async def opened(
+    guild: DiscordFake, seconds: float = 30.0, budget: OutboundBudget | None = None
+) -> AsyncIterator[Line]:
     with pointed(guild):
         line = Line(guild, seconds, budget)
         await line.connect()
@@ -136,7 +138,7 @@ async def test_a_request_that_is_cancelled_holds_up_no_other_and_is_not_made_aga
         given_up.cancel()
         async with asyncio.timeout(5):
             await asyncio.gather(line.post("the next"), line.post("elsewhere", DEV))
-        with suppress(asyncio.CancelledError, Transient):
+        with suppress(asyncio.CancelledError, Uncertain, RateLimited):
             await given_up
 
         expected = [["the next"], ["given up", "the next"], ["the next", "given up"]]
@@ -147,7 +149,7 @@ async def test_a_request_that_is_cancelled_holds_up_no_other_and_is_not_made_aga
 async def test_a_request_that_is_never_answered_ends_and_holds_up_no_other(guild):
     async with opened(guild, seconds=0.1) as line:
         guild.fault(POST, Fault.HANG)
-        with pytest.raises(Transient, match="TimeoutError"):
+        with pytest.raises(Uncertain, match="TimeoutError"):
             await line.post("lost")
         async with asyncio.timeout(5):
             await line.post("the next")
@@ -170,7 +172,7 @@ async def test_a_connection_that_is_closed_while_a_rate_limit_is_waited_for_is_t
         guild.fault(POST, limited(0.2))
         waiting = await line.sent("again")
         await line.connect()
-        with pytest.raises(Transient):
+        with pytest.raises(Uncertain):
             await waiting
         await line.post("again")
 
@@ -178,7 +180,7 @@ async def test_a_connection_that_is_closed_while_a_rate_limit_is_waited_for_is_t
 
 
 async def test_at_the_end_what_is_sent_may_end_and_nothing_else_is_sent(guild):
-    async with opened(guild, budget=Budget(slots=4, seconds=60)) as line:
+    async with opened(guild, budget=OutboundBudget(slots=4, seconds=60)) as line:
         guild.fault(POST, limited(40), 1)
         guild.fault(POST, Delay(0.2), 1)
         limited_, slow = await line.sent("limited"), asyncio.create_task(line.post("slow", DEV))
@@ -188,7 +190,7 @@ async def test_at_the_end_what_is_sent_may_end_and_nothing_else_is_sent(guild):
             await line.inflight.close()
         ended = await asyncio.gather(limited_, slow, queued, line.post("late"), return_exceptions=True)
 
-        assert [type(one) for one in ended] == [Transient, str, Unsent, Unsent]
+        assert [type(one) for one in ended] == [Uncertain, str, RateLimited, RateLimited]
         assert (line.shown(), line.shown(DEV)) == ([], ["slow"])
         assert [task for task in asyncio.all_tasks() if task.get_name() == "call to Discord"] == []
 
@@ -218,7 +220,7 @@ async def test_what_becomes_of_a_request_that_nobody_waits_for_is_logged(guild, 
 
 
 async def test_the_most_urgent_goes_first_and_of_two_the_one_that_waits_longer():
-    budget, order = Budget(slots=1, seconds=0.01), []
+    budget, order = OutboundBudget(slots=1, seconds=0.01), []
 
     async def go(urgency: Urgency, name: str) -> None:
         (await budget.take(urgency)).release()
@@ -236,7 +238,7 @@ async def test_the_most_urgent_goes_first_and_of_two_the_one_that_waits_longer()
 
 
 async def test_who_is_cancelled_leaves_the_slot_to_the_next():
-    budget = Budget(slots=1, seconds=0)
+    budget = OutboundBudget(slots=1, seconds=0)
     slot = await budget.take(Urgency.FINAL)
     waiting = [asyncio.create_task(budget.take(Urgency.FINAL)) for _ in range(3)]
     await asyncio.sleep(0)
@@ -250,7 +252,7 @@ async def test_who_is_cancelled_leaves_the_slot_to_the_next():
 
 
 async def test_a_slot_is_free_a_window_after_its_answer_whenever_it_was_sent():
-    budget = Budget(slots=1, seconds=0.05)
+    budget = OutboundBudget(slots=1, seconds=0.05)
     slot = await budget.take(Urgency.FINAL)
     waiting = asyncio.create_task(budget.take(Urgency.FINAL))
     await asyncio.sleep(0.06)
@@ -269,12 +271,12 @@ async def test_a_slot_is_free_a_window_after_its_answer_whenever_it_was_sent():
     ids=["mostly free", "half used", "nearly used up"],
 )
 async def test_what_can_wait_leaves_the_last_slots_to_answers(guild, taken, sent):
-    budget = Budget(slots=8, seconds=60)
+    budget = OutboundBudget(slots=8, seconds=60)
     async with opened(guild, budget=budget) as line:  # to log in took two
         for _ in range(taken - 1):
             await budget.take(Urgency.FINAL)
         begun = set()
-        with suppress(Unsent), urgent(Urgency.GROWING):
+        with suppress(RateLimited), urgent(Urgency.GROWING):
             await line.post("growing")
             begun.add("growing")
         with suppress(Busy):
@@ -285,7 +287,7 @@ async def test_what_can_wait_leaves_the_last_slots_to_answers(guild, taken, sent
 
 
 async def test_typing_that_would_come_too_late_is_dropped():
-    budget = Budget(slots=1, seconds=60)
+    budget = OutboundBudget(slots=1, seconds=60)
     await budget.take(Urgency.FINAL)
     with pytest.raises(Busy):
         await asyncio.wait_for(budget.take(Urgency.TYPING), 5)

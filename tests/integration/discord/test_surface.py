@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from bots.delivery.throttle import Pace
 from bots.discord import formatting as look
 from bots.discord.directory import Directory
-from bots.discord.throttle import Pace
 from core.domain.errors import CannotAnswer, CannotShow
 from core.domain.messages import Attachment, Question, Rank, ThreadKey
 from tests.fakes.claude.script import Answer, Gate
@@ -222,17 +222,6 @@ async def test_edits_wait_for_their_time_and_the_final_text_does_not(guild, clau
 
         assert ours(guild) == ["one two three four five"]
         assert [call.method for call in guild.calls[before:] if "/messages" in call.path] == ["PATCH"]
-
-
-def test_a_channels_edits_are_booked_one_after_the_other():
-    now = [100.0]
-    pace = Pace(1.0, lambda: now[0])
-    booked = [pace.book("a"), pace.book("a"), pace.book("b"), pace.book("a")]
-    now[0] = 101.5
-
-    assert booked == [0.0, 1.0, 0.0, 2.0]
-    assert [pace.away("a"), pace.away("b"), pace.away("c")] == [1.5, 0.0, 0.0]
-    assert [pace.book("b"), pace.book("a")] == [0.0, 1.5]
 
 
 async def test_what_says_the_same_is_not_edited(guild, claude, running):

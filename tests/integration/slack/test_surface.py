@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.delivery.throttle import Pace
 from bots.slack.adapter import Slack
 from bots.slack.client import Web
 from bots.slack.directory import Directory
@@ -18,7 +19,6 @@ from bots.slack.files import fetch_file
 from bots.slack.parse import BotIdentity
 from bots.slack.status import status
 from bots.slack.surface import SlackSurface
-from bots.slack.throttle import Pace
 from core.answering.reply import Reply
 from core.domain.errors import CannotAnswer, CannotShow
 from core.domain.messages import Attachment, File, History, Question, Rank, Reach, ThreadKey
@@ -42,7 +42,7 @@ async def web(slack):
     """Slack's API, ten messages at a time."""
     async with aiohttp.ClientSession() as session:
         client = AsyncWebClient(slack.token, slack.base_url, session=session, retry_handlers=[])
-        yield Web(client, BotIdentity("slack:T024", BOT, BOT_ID, TEAM), Pace(), brisk, batch=10)
+        yield Web(client, BotIdentity("slack:T024", BOT, BOT_ID, TEAM), Pace(0), brisk, batch=10)
 
 
 def asked(ts: str, channel: str = "C0DEV", person: str = "U0ADA", **more) -> Question:
@@ -216,9 +216,9 @@ async def test_what_is_answered_at_once_never_has_a_status(slack, web):
 
 async def answered(web, key, shown):
     """A message of ours arrives while a status is shown."""
-    shown.answered()
-    await web.once("chat.postMessage", channel=key.channel, thread_ts=key.thread, text="an answer")
-    shown.posted()
+    shown.stop_repeating()
+    await web.call_once("chat.postMessage", channel=key.channel, thread_ts=key.thread, text="an answer")
+    shown.note_post()
 
 
 async def test_a_status_that_a_message_took_away_costs_no_second_call(slack, web):

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from bots.delivery.at_least_once import SHORT, Redelivery, persist
+from bots.delivery.at_least_once import Redelivery, persist
+from bots.delivery.backoff import FIRST, JITTER
 from core.domain.errors import StoreUnavailable
 from core.domain.events import Receipt
 from core.domain.messages import ThreadKey
@@ -41,18 +42,23 @@ class Ear:
                 await asyncio.sleep(0)
 
 
+def pause_of(seconds: float) -> float:
+    """A pause without its jitter."""
+    return max(FIRST * 2**number for number in range(6) if FIRST * 2**number <= seconds <= FIRST * (2**number + JITTER))
+
+
 async def test_an_event_is_told_until_it_is_safe_with_longer_and_longer_pauses(caplog):
     ear = Ear(failures=3)
 
     assert await persist(ear.ingest, asked("1"), ear.sleep) == HEARD
-    assert ear.slept == [SHORT, 2 * SHORT, 4 * SHORT]
+    assert [pause_of(seconds) for seconds in ear.slept] == [FIRST, 2 * FIRST, 4 * FIRST]
     assert caplog.text.count("an event waits for the database: the disk is full") == 3
 
 
 async def test_what_is_safe_may_be_acknowledged():
     ear = Ear()
 
-    assert await Redelivery(ear.ingest).kept([asked("1"), asked("2")]) is True
+    assert await Redelivery(ear.ingest).store_events([asked("1"), asked("2")]) is True
     assert ear.heard == [asked("1").id, asked("2").id]
 
 
@@ -60,16 +66,16 @@ async def test_what_is_not_safe_is_not_acknowledged_and_told_again_beside_what_c
     ear = Ear(failures=2)
     telling = Redelivery(ear.ingest, ear.sleep)
 
-    assert await telling.kept([asked("1")]) is False
+    assert await telling.store_events([asked("1")]) is False
     await ear.until(asked("1").id)
-    assert ear.slept == [SHORT]
+    assert [pause_of(seconds) for seconds in ear.slept] == [FIRST]
 
 
 async def test_what_comes_again_meanwhile_is_told_again_only_once():
     ear = Ear(failures=2)
     telling = Redelivery(ear.ingest, ear.sleep)
 
-    assert [await telling.kept([asked("1")]), await telling.kept([asked("1")])] == [False, False]
+    assert [await telling.store_events([asked("1")]), await telling.store_events([asked("1")])] == [False, False]
     await ear.until(asked("1").id)
     await let_others_run()
 
@@ -79,7 +85,7 @@ async def test_what_comes_again_meanwhile_is_told_again_only_once():
 async def test_a_command_that_was_said_to_have_failed_does_not_happen_later():
     ear = Ear(failures=1)
 
-    assert await Redelivery(ear.ingest, ear.sleep).kept([commanded("persona show")]) is False
+    assert await Redelivery(ear.ingest, ear.sleep).store_events([commanded("persona show")]) is False
     await let_others_run()
 
     assert (ear.heard, ear.slept) == ([], [])
@@ -88,7 +94,7 @@ async def test_a_command_that_was_said_to_have_failed_does_not_happen_later():
 async def test_when_it_stops_nothing_is_told_any_more():
     ear = Ear(failures=10**6)
     telling = Redelivery(ear.ingest, ear.sleep)
-    await telling.kept([asked("1"), replace(asked("2"), id="e2")])
+    await telling.store_events([asked("1"), replace(asked("2"), id="e2")])
     await telling.stop()
     tries = len(ear.slept)
     await let_others_run()

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from bots.delivery.at_least_once import SHORT
 from bots.delivery.backfill import BETWEEN, ROUND, SETTLE, TRIES, Backfill
+from bots.delivery.backoff import FIRST, JITTER
 from core.domain.errors import StoreUnavailable
 from core.domain.events import Backfilled, Missed, MissedRange, Posted, Receipt
 from core.domain.messages import ThreadKey
@@ -179,7 +179,7 @@ async def test_what_the_store_does_not_take_is_told_again(world, caplog):
     world.failures = [StoreUnavailable("the disk is full")]
     world.finding.set()
 
-    await world.until("g", *ROUNDS[:2], SHORT, *ROUNDS[2:])
+    await world.until("g", *ROUNDS[:2], pytest.approx(FIRST * (1 + JITTER / 2), abs=FIRST * JITTER / 2), *ROUNDS[2:])
     assert "waits for the database: the disk is full" in caplog.text
 
 

@@ -3,9 +3,9 @@
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.delivery.throttle import Pace
 from bots.slack.client import Web
 from bots.slack.parse import BotIdentity
-from bots.slack.throttle import Pace
 
 US = BotIdentity("slack:T024", "U0BOT", "B0BOT", "T024")
 
@@ -28,4 +28,4 @@ US = BotIdentity("slack:T024", "U0BOT", "B0BOT", "T024")
     ],
 )
 def test_our_token_goes_to_slack_only(api, url, trusted):
-    assert Web(AsyncWebClient("xoxb-1", api), US, Pace()).is_trusted(url) is trusted
+    assert Web(AsyncWebClient("xoxb-1", api), US, Pace(0)).is_slack_url(url) is trusted

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.rendering.dialect import Dialect
-from core.rendering.paginator import Delete, Edit, Pager, Post, Posted, Step, pages, steps
+from core.rendering.paginator import Delete, Edit, Pager, Post, PostedPage, Step, pages, steps
 from core.rendering.tables import draw_table
 from tests.support.answers import ANSWERS, CODE, KINDS, TRICKY, dialects, scribbles
 
@@ -298,16 +298,16 @@ def test_a_pager_takes_another_text():
     assert pager.pages("Something else.") == ["Something else."]
 
 
-def walked(shown: list[Posted], todo: list[Step]) -> list[Posted]:
+def walked(shown: list[PostedPage], todo: list[Step]) -> list[PostedPage]:
     """What exists after the steps."""
     shown = list(shown)
     for step in todo:
         match step:
             case Edit(id, text):
-                shown = [Posted(id, text) if page.id == id else page for page in shown]
+                shown = [PostedPage(id, text) if page.id == id else page for page in shown]
             case Post(number, text):
                 assert number == len(shown)
-                shown.append(Posted(f"new{number}", text))
+                shown.append(PostedPage(f"new{number}", text))
             case Delete(id):
                 assert shown[-1].id == id
                 shown.pop()
@@ -319,7 +319,7 @@ TEXTS = st.lists(st.sampled_from("abc"), max_size=6)
 
 @given(was=TEXTS, wanted=TEXTS)
 def test_steps_are_as_few_as_can_be(was, wanted):
-    posted = [Posted(str(number), text) for number, text in enumerate(was)]
+    posted = [PostedPage(str(number), text) for number, text in enumerate(was)]
     differing = sum(one != other for one, other in zip(was, wanted, strict=False))
 
     todo = steps(posted, wanted)
@@ -331,9 +331,9 @@ def test_steps_are_as_few_as_can_be(was, wanted):
 @settings(max_examples=300)
 @given(was=TEXTS, wants=st.lists(TEXTS, min_size=1, max_size=4), data=st.data())
 def test_killed_after_any_step_and_resumed_pages_come_to_what_is_wanted(was, wants, data):
-    shown = [Posted(str(number), text) for number, text in enumerate(was)]
+    shown = [PostedPage(str(number), text) for number, text in enumerate(was)]
     for wanted in [*wants, wants[-1]]:
-        known = [page if data.draw(st.booleans()) else Posted(page.id, None) for page in shown]
+        known = [page if data.draw(st.booleans()) else PostedPage(page.id, None) for page in shown]
         todo = steps(known, wanted)
         done = len(todo) if wanted is wants[-1] else data.draw(st.integers(0, len(todo)))
         shown = walked(shown, todo[:done])
@@ -343,11 +343,11 @@ def test_killed_after_any_step_and_resumed_pages_come_to_what_is_wanted(was, wan
 
 
 def test_a_page_whose_text_is_unknown_is_written_again():
-    assert steps([Posted("1", "a"), Posted("2", None)], ["a", "b"]) == [Edit("2", "b")]
+    assert steps([PostedPage("1", "a"), PostedPage("2", None)], ["a", "b"]) == [Edit("2", "b")]
 
 
 def test_edits_come_before_posts_and_deletions_from_the_end():
-    posted = [Posted("1", "a"), Posted("2", "b"), Posted("3", "c")]
+    posted = [PostedPage("1", "a"), PostedPage("2", "b"), PostedPage("3", "c")]
 
     assert steps(posted[:1], ["x", "y", "z"]) == [Edit("1", "x"), Post(1, "y"), Post(2, "z")]
     assert steps(posted, ["x"]) == [Edit("1", "x"), Delete("3"), Delete("2")]

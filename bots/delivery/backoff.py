@@ -1,0 +1,75 @@
+"""Retry with exponential backoff and jitter: how every adapter waits between two tries of what may succeed later."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_never,
+    wait_exponential,
+    wait_random,
+)
+
+from core.domain.clock import Sleep
+from core.domain.errors import RateLimited
+
+FIRST, LONGEST = 0.5, 30.0  # seconds between two tries, the first and at most
+JITTER = 0.5  # of the first pause, added at random, so that those who failed together don't try again together
+
+Result = TypeVar("Result")
+Errors = type[Exception] | tuple[type[Exception], ...]
+
+
+def get_named_pause(error: BaseException) -> float | None:
+    """The pause that the error itself names, in seconds."""
+    return error.seconds if isinstance(error, RateLimited) else None
+
+
+async def retry(
+    work: Callable[[], Awaitable[Result]],
+    on: Errors,
+    sleep: Sleep,
+    *,
+    report: Callable[[BaseException, float], None] | None = None,
+    first: float = FIRST,
+    longest: float = LONGEST,
+    tries: int | None = None,
+    named_pause: Callable[[BaseException], float | None] = get_named_pause,
+) -> Result:
+    """Try `work` again while it raises one of `on`: at most `tries` times, then its last error is raised.
+
+    The pause doubles from `first` to `longest` seconds; where `named_pause` knows a better one, that is taken as it is.
+    `report` is called with the error and the seconds before each pause.
+    """
+
+    def wait(state: RetryCallState) -> float:
+        named = named_pause(_get_error(state))
+        if named is not None:
+            return named
+        return min((wait_exponential(multiplier=first, max=longest) + wait_random(0, first * JITTER))(state), longest)
+
+    def before_sleep(state: RetryCallState) -> None:
+        if report is not None:
+            report(_get_error(state), state.upcoming_sleep)
+
+    async def run_once() -> Result:
+        return await work()  # tenacity awaits only what it knows for a coroutine function, which no lambda is
+
+    retrying = AsyncRetrying(
+        retry=retry_if_exception_type(on),
+        stop=stop_after_attempt(tries) if tries else stop_never,
+        wait=wait,
+        sleep=sleep,
+        before_sleep=before_sleep,
+        reraise=True,
+    )
+    return await retrying(run_once)
+
+
+def _get_error(state: RetryCallState) -> BaseException:
+    error = state.outcome.exception() if state.outcome else None
+    assert error is not None  # only errors are retried
+    return error

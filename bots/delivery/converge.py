@@ -1,0 +1,109 @@
+"""Converge: the reconciliation loop that makes a platform's pages equal the wanted ones, step by step."""
+
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Protocol
+
+from core.domain.errors import PageGone, Uncertain
+from core.domain.platform import ReplyView
+from core.rendering.paginator import Delete, Edit, Post, PostedPage, Step, steps
+
+
+class Outlet(Protocol):
+    """Where the pages of one reply go.
+
+    Each method raises RateLimited where nothing happened, Uncertain where it may have, and Rejected (PageGone for a
+    page that somebody deleted) where the platform refuses; CannotShow where nothing can be shown there any more.
+    """
+
+    async def post(self, text: str) -> str:
+        """Post one more page; its id."""
+
+    async def edit(self, page: str, text: str) -> None:
+        """Give a page another text."""
+
+    async def delete(self, page: str) -> None: ...
+
+    async def strays(self, known: Collection[str]) -> list[str]:
+        """Pages of this reply that stand there and are not `known`, oldest first: the answer to their post was lost."""
+
+
+class PostedPages:
+    """The pages of one reply as they stand on the platform, and the loop that changes them.
+
+    What a predecessor posted is taken over. After an uncertain post the next one looks for strays first, so no page
+    stands twice. Whatever interrupts the loop, calling it again goes on from what is there.
+    """
+
+    def __init__(self, reply: ReplyView, outlet: Outlet, posted_at: Callable[[str], datetime]) -> None:
+        self._reply = reply
+        self._outlet = outlet
+        self._posted_at = posted_at
+        self._posted = [PostedPage(page, None) for page in sorted(reply.pages, key=posted_at)]
+        self._uncertain = False
+        """Whether a page may stand there whose id we do not know."""
+
+    @property
+    def ids(self) -> list[str]:
+        """The pages that stand, oldest first."""
+        return [page.id for page in self._posted]
+
+    async def converge(self, wanted: Sequence[str], replace_gone: bool = True) -> None:
+        """Take steps until the pages say what is `wanted`. Raises what the outlet does.
+
+        A page that somebody deleted is posted anew, or left alone if not `replace_gone`.
+        """
+        while todo := steps(self._posted, wanted):
+            await self._take_step(todo[0], replace_gone)
+
+    async def append_page(self, text: str) -> None:
+        """Post a page below those that stand; if the last try may have posted one, adopt that instead."""
+        if self._uncertain:
+            found = await self._outlet.strays(self._reply.pages)
+            self._uncertain = False
+            for page in found:
+                await self._add_page(PostedPage(page, None))
+            if found:
+                return
+        try:
+            page = await self._outlet.post(text)
+        except Uncertain:
+            self._uncertain = True
+            raise
+        await self._add_page(PostedPage(page, text))
+
+    def forget_texts(self) -> None:
+        """Edit every page once more, also those whose text stays: something else about them changes."""
+        self._posted = [PostedPage(page.id, None) for page in self._posted]
+
+    async def _add_page(self, page: PostedPage) -> None:
+        self._posted.append(page)
+        await self._reply.record_page(page.id, self._posted_at(page.id))
+
+    async def _take_step(self, step: Step, replace_gone: bool) -> None:
+        match step:
+            case Post(text=text):
+                await self.append_page(text)
+            case Edit(id=page, text=text):
+                await self._edit_page(self.ids.index(page), text, replace_gone)
+            case Delete(id=page):
+                await self._delete_page(page)
+
+    async def _edit_page(self, index: int, text: str, replace_gone: bool) -> None:
+        page = self._posted[index].id
+        try:
+            await self._outlet.edit(page, text)
+        except Uncertain:
+            self._posted[index] = PostedPage(page, None)
+            raise
+        except PageGone:
+            if replace_gone:
+                del self._posted[index]
+                return
+        self._posted[index] = PostedPage(page, text)
+
+    async def _delete_page(self, page: str) -> None:
+        with suppress(PageGone):  # somebody was faster
+            await self._outlet.delete(page)
+        self._posted = [one for one in self._posted if one.id != page]
