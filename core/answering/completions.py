@@ -146,10 +146,11 @@ class Completions:
                     yield Waiting(pause.note)
                 await self._sleep(pause.seconds)
             try:
-                with circuit_breaker.request(self._seconds) as begun:
+                with circuit_breaker.request(self._seconds) as note_first_text:
                     async with aclosing(self._metering.stream(order)) as events:
                         async for event in events:
-                            begun()
+                            if not isinstance(event, BudgetRefusal):
+                                note_first_text()
                             yield event
                 return
             except ClaudeError as error:

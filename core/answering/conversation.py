@@ -1,6 +1,9 @@
 """Conversation: the turns that Claude is told of the part of a thread to which a question belongs."""
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import replace
+from typing import ParamSpec, TypeVar
 
 from core.domain.messages import Question
 from core.domain.platform import Surface
@@ -8,17 +11,28 @@ from core.prompting.speakers import collect_people, introduce_speakers
 from core.prompting.turns import Turn, build_turns, select_trunk
 from core.store.protocols import Thread, Threads
 
+LARGE = 100_000  # characters of a thread that are read within some milliseconds
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
 
 async def read_conversation(threads: Threads, thread: Thread, question: Question, surface: Surface) -> list[Turn]:
     """The turns of the question's conversation; each speaker's name is asked for once and kept for ever."""
     thread = await _select_branch(threads, thread, question.name)
     messages = [message for message in thread.messages if message.answers != question.name]
     names = dict(thread.names)
-    unknown = collect_people(messages) - names.keys()
+    aside = sum(len(message.text) for message in messages) > LARGE
+    unknown = await _run(aside, collect_people, messages) - names.keys()
     if unknown:
         introduced = introduce_speakers(names, unknown, await surface.names(unknown))
         names = dict(await threads.remember_names(thread.key, introduced))
-    return build_turns(messages, thread.replies, names)
+    return await _run(aside, build_turns, messages, thread.replies, names)
+
+
+async def _run(aside: bool, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
+    """What `work` returns; done beside the event loop where it takes so long that others would wait."""
+    return await asyncio.to_thread(work, *args, **named) if aside else work(*args, **named)
 
 
 async def _select_branch(threads: Threads, thread: Thread, name: str) -> Thread:

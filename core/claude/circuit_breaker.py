@@ -44,7 +44,7 @@ class CircuitBreaker:
 
     @contextmanager
     def request(self, now: Callable[[], float]) -> Iterator[Callable[[], None]]:
-        """A request on its way. What this gives is called when its first words are there."""
+        """A request on its way. What this gives is called when its first words are there: only that is a success."""
         silent = True
         self._silent += 1
 
@@ -57,7 +57,6 @@ class CircuitBreaker:
 
         try:
             yield note_first_text
-            note_first_text()
         except ClaudeError as trouble:
             if trouble.passing:
                 self._record_failure(trouble, now())

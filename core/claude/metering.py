@@ -1,5 +1,6 @@
 """Metering: the most that a request can cost is reserved before it is sent, and settled to what it did cost after."""
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
@@ -12,7 +13,8 @@ from core.billing.usage import BudgetRefusal, PlannedRequest, Reservation, Scope
 from core.claude.client import Claude, Completion, TextSoFar
 from core.claude.errors import ClaudeError
 from core.claude.prompt_cache import PromptCacheTracker
-from core.domain.clock import Clock
+from core.domain.clock import Clock, Sleep
+from core.domain.errors import StoreUnavailable
 from core.domain.messages import Question
 from core.domain.usage import Usage
 from core.prompting.request import Request, shorten_request
@@ -21,6 +23,7 @@ from core.telemetry import Emit, RequestEnded, discard_event
 
 SHORTEST = 1000  # tokens: an answer for which less is left is refused
 TRIES = 3  # times that a smaller request is tried, while others spend the same budget
+PAUSES = (0.5, 2.0, 8.0)  # seconds between tries to settle a request
 ESTIMATE = 1.05  # times what count_tokens says: it is an estimate
 
 log = logging.getLogger(__name__)
@@ -51,6 +54,7 @@ class Metering:
         prices: Prices,
         clock: Clock,
         *,
+        sleep: Sleep = asyncio.sleep,
         emit: Emit = discard_event,
         warn: Callable[[BudgetStatus], Awaitable[None]] | None = None,
     ) -> None:
@@ -58,6 +62,7 @@ class Metering:
         self._ledger = ledger
         self._prices = prices
         self._clock = clock
+        self._sleep = sleep
         self._emit = emit
         self._prompt_cache = PromptCacheTracker()
         self.warn = warn
@@ -126,6 +131,16 @@ class Metering:
             log.warning("the prompt could not be counted: %s", error)
             return None
 
+    async def _write_settlement(self, reservation: Reservation, settled: Settlement) -> list[BudgetStatus]:
+        """Settle the row; while the database can't be written, try again a few times. Raises StoreUnavailable."""
+        for seconds in PAUSES:
+            try:
+                return await self._ledger.settle(reservation, settled)
+            except StoreUnavailable as error:
+                log.error("a request could not be settled, trying again in %g s: %s", seconds, error)
+            await self._sleep(seconds)
+        return await self._ledger.settle(reservation, settled)
+
     def _settlement_of(self, order: MeteredRequest, answer: Completion) -> Settlement:
         """What an answer cost, by the prices of the model that gave it, else of the one that was asked."""
         now = self._clock()
@@ -139,7 +154,12 @@ class Metering:
         return replace(settled, micro_usd=cost.micro_usd, saved=cost.saved) if cost else settled
 
     async def _settle(self, reservation: Reservation, settled: Settlement, asked: str) -> None:
-        nearly = await self._ledger.settle(reservation, settled)
+        """Write down what a request came to. Trouble with that loses no answer: the row then stands at its bound."""
+        nearly: list[BudgetStatus] = []
+        try:
+            nearly = await self._write_settlement(reservation, settled)
+        except Exception:
+            log.exception("row %d of the ledger stands at its bound", reservation.id)
         model = settled.model or asked
         self._emit(RequestEnded(model, settled.outcome, settled.usage, settled.micro_usd))
         log.info("asked %s: %s", model, settled.outcome, extra={"request": settled.request})

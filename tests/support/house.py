@@ -70,7 +70,9 @@ async def house(
 
     claude = Claude(fake.key, fake.url, silence=silence)
     named = {platform.name: platform for platform in platforms}
-    metering = Metering(claude, store.ledger, prices.read_prices(), clock, emit=watching, warn=BudgetAlerts(named))
+    metering = Metering(
+        claude, store.ledger, prices.read_prices(), clock, emit=watching, warn=BudgetAlerts(named), sleep=haste.sleep
+    )
     completions = Completions(claude, metering, store.notes, clock, sleep=haste.sleep, seconds=haste.seconds)
     assistant = Assistant(
         store,

