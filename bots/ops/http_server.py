@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from bots.ops.limits import Limits, read_limits
-from bots.ops.peers import Peers
+from bots.ops.http_connections import Peers
+from bots.ops.http_limits import Limits, read_limits
 from core.domain.errors import SettingsError
 
 PARTING = 3.0  # seconds that requests under way get at the end

@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from core.billing import reconciliation, reports
+from core.billing.ledger_rows import Scope
 from core.billing.reconciliation import Comparison, Statement
-from core.billing.usage import Scope
 from core.commands.usage import UsageQuery, load_caveats, load_report, summarise_spans
 from core.domain.errors import SettingsError
 from core.rendering.tables import draw_table

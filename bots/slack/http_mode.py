@@ -11,7 +11,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.signature import SignatureVerifier
 
-from bots.ops.limits import LARGEST
+from bots.ops.http_limits import LARGEST
 from bots.slack.manifest import PATH
 
 FRESH = 5 * 60  # seconds that Slack's signature counts

@@ -8,7 +8,7 @@ from functools import partial
 from core.answering.bot_loop_guard import BotLoopGuard
 from core.answering.completions import Completions
 from core.answering.conversation import read_conversation
-from core.answering.fallback import Fallback
+from core.answering.display_fallback import Fallback
 from core.answering.inbox import Inbox
 from core.answering.policy import Policy, Rules
 from core.answering.recovery import refresh_thread
@@ -19,7 +19,7 @@ from core.domain.events import Event, Receipt
 from core.domain.messages import Question
 from core.domain.platform import Platform, Surface
 from core.prompting.request import Request, build_request
-from core.store.in_force import find_persona_in_force
+from core.store.persona_in_force import find_persona_in_force
 from core.store.protocols import Store
 from core.telemetry import Emit, discard_event
 from core.worker.fair_semaphore import FairSemaphore

@@ -9,8 +9,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from core.answering.answer import Answer, conclude, cut_off, refuse
-from core.billing.usage import BudgetRefusal
+from core.answering.final_answer import Answer, conclude, cut_off, refuse
+from core.billing.ledger_rows import BudgetRefusal
 from core.claude.circuit_breaker import CircuitBreaker
 from core.claude.client import Claude, Completion, TextSoFar
 from core.claude.errors import ClaudeError

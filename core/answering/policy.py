@@ -4,8 +4,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from core.answering.answer import Answer, refuse
 from core.answering.bot_loop_guard import STOPPED, BotLoopGuard, Verdict
+from core.answering.final_answer import Answer, refuse
 from core.domain.messages import Asks, Question, Rank
 from core.domain.personas import Persona
 from core.domain.platform import Surface

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
-from core.answering.answer import EMPTY, Answer, cut_short, explain_error, refuse, restore_answer
 from core.answering.completions import Completions, Waiting
 from core.answering.conversation import read_conversation
-from core.answering.fallback import Fallback, NotShown
+from core.answering.display_fallback import Fallback, NotShown
+from core.answering.final_answer import EMPTY, Answer, cut_short, explain_error, refuse, restore_answer
 from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Rules
 from core.answering.recovery import find_orphaned_pages, refresh_conversation
 from core.answering.reply import Reply
@@ -23,7 +23,7 @@ from core.domain.messages import Outcome, Question
 from core.domain.personas import Persona
 from core.domain.platform import Platform, Surface
 from core.prompting.request import build_request
-from core.store.in_force import find_persona_in_force
+from core.store.persona_in_force import find_persona_in_force
 from core.store.protocols import Claim, Store, Thread
 from core.telemetry import AnswerBegun, Emit, QuestionClosed
 from core.worker.fair_semaphore import FairSemaphore

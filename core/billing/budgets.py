@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from zoneinfo import ZoneInfo
 
-from core.billing.usage import Scope
+from core.billing.ledger_rows import Scope
 
 WARN_AT = (75, 95)  # per cent of a budget, at which those who can raise it are told, once
 

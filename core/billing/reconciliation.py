@@ -10,8 +10,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
+from core.billing.ledger_rows import UsageRow
 from core.billing.prices import parse_count, strip_date
-from core.billing.usage import UsageRow
 from core.domain.errors import UnreadableFile
 from core.domain.usage import Usage
 from core.rendering.tables import draw_table

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from core.billing.budgets import dollars
-from core.billing.usage import UsageRow
+from core.billing.ledger_rows import UsageRow
 from core.domain.usage import Usage
 from core.rendering.tables import draw_table
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from core.billing.budgets import BudgetStatus
+from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement
 from core.billing.prices import Prices
-from core.billing.usage import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement
 from core.claude.client import Claude, Completion, TextSoFar
 from core.claude.errors import ClaudeError
-from core.claude.prompt_cache import PromptCacheTracker
+from core.claude.prompt_cache_tracker import PromptCacheTracker
 from core.domain.clock import Clock, Sleep
 from core.domain.errors import StoreUnavailable
 from core.domain.messages import Question

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from core.billing.budgets import Budget, Budgets, BudgetStatus, Period, describe_renewal, dollars, name_managers
-from core.billing.usage import Scope
+from core.billing.ledger_rows import Scope
 from core.commands.registry import Command, Invocation, Parameter, ParameterKind, UsageError
 from core.domain import time_zones
 from core.domain.errors import VersionConflict

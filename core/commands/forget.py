@@ -1,6 +1,6 @@
 """The `forget` command: erase what Confab keeps of this thread."""
 
-from core.billing.usage import Scope
+from core.billing.ledger_rows import Scope
 from core.commands.registry import Command, Invocation
 from core.domain.messages import CommandResult
 

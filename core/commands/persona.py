@@ -7,7 +7,7 @@ from core.domain.errors import VersionConflict
 from core.domain.messages import CommandResult, Rank
 from core.domain.personas import Persona, Place, Version, resolve_personas
 from core.prompting.capabilities import EFFORTS, THINKING, PersonaUnsuited, check_persona
-from core.store.in_force import find_persona_in_force
+from core.store.persona_in_force import find_persona_in_force
 
 WHERE = Parameter(
     "where", ParameterKind.CHOICE, "this channel, or the whole workspace", choices=("channel", "workspace")

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from core.billing import reports
 from core.billing.budgets import Period, dollars, find_period_start
-from core.billing.chart import Bar, draw_chart
+from core.billing.ledger_rows import Scope
+from core.billing.png_chart import Bar, draw_chart
 from core.billing.reports import UsageReport
-from core.billing.usage import Scope
 from core.commands.registry import Command, Invocation, Parameter, ParameterKind, UsageError
 from core.domain.messages import CommandResult, File, Rank
 from core.store.protocols import Ledger

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from core.rendering.dialect import Costs, Dialect
-from core.rendering.page import Cursor, PageBuilder, find_page_start
+from core.rendering.page_builder import Cursor, PageBuilder, find_page_start
 
 __all__ = ["Delete", "Dialect", "Edit", "Pager", "Post", "PostedPage", "Step", "cut", "pages", "steps"]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from core.rendering.dialect import Dialect
 from core.rendering.fences import Fence
-from core.rendering.inline_marks import strip_marks
+from core.rendering.strip_marks import strip_marks
 from core.rendering.tables import (
     NARROWEST,
     Table,

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from wcwidth import wcswidth
 
-from core.rendering.inline_marks import strip_marks
+from core.rendering.strip_marks import strip_marks
 
 SCREEN = 80  # columns; a wider table breaks its lines on a laptop, and every one on a phone
 

@@ -8,7 +8,7 @@ from core.domain.errors import StoreUnusable
 from core.store.protocols import Condition, Copied, Store
 from core.store.repositories import build_store
 from core.store.rules.claims import STALE
-from core.store.sql import Engine
+from core.store.sql_port import Engine
 
 BUSY = timedelta(seconds=5)  # how long a unit of work waits for another process to finish its own
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from core.billing.budgets import Budget, Budgets, BudgetStatus
-from core.billing.usage import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement, UsageRow
+from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement, UsageRow
 from core.domain.events import Event, Receipt
 from core.domain.messages import FinalText, History, Message, Outcome, Question, ThreadKey
 from core.domain.personas import Persona, Place, Version

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from core.billing.budgets import Budget, Budgets, BudgetStatus
-from core.billing.usage import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement, UsageRow
+from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement, UsageRow
 from core.domain.events import Event, Receipt
 from core.domain.messages import FinalText, History, Outcome, ThreadKey, clean_text
 from core.domain.personas import Persona, Place, Version
@@ -16,7 +16,7 @@ from core.store.rules.ingest import ingest_event
 from core.store.rules.questions import count_open
 from core.store.rules.read_thread import read_thread, remember_names
 from core.store.rules.refresh import refresh_thread
-from core.store.sql import Engine
+from core.store.sql_port import Engine
 
 
 class QuestionRepository:

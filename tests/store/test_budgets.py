@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.billing.budgets import Budget, Budgets, BudgetStatus, Period
-from core.billing.usage import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement
+from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement
 from core.domain.errors import VersionConflict
 from core.domain.usage import Usage
 from core.store import open_store

@@ -5,7 +5,7 @@ Tests core.store.rules.forget, core.store.rules.erasures.
 
 import pytest
 
-from core.billing.usage import Scope
+from core.billing.ledger_rows import Scope
 from core.domain.events import Receipt
 from core.domain.messages import Attachment, History, Outcome
 from core.domain.messages import FinalText as Final

@@ -1,6 +1,6 @@
 """Ingesting: what an event leaves behind, however often and in whatever order it arrives.
 
-Tests core.store.rules.ingest, core.store.rules.messages, core.store.rules.threads, core.store.sql.
+Tests core.store.rules.ingest, core.store.rules.messages, core.store.rules.threads, core.store.sql_port.
 """
 
 import pytest

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.billing.usage import PlannedRequest, Reservation, Scope, Settlement, UsageRow
+from core.billing.ledger_rows import PlannedRequest, Reservation, Scope, Settlement, UsageRow
 from core.domain.usage import Usage
 from tests.support.talk import KEY, PLATFORMS, asked, at, thread
 

@@ -5,7 +5,7 @@ Tests core.store.rules.refresh.
 
 import pytest
 
-from core.billing.usage import Scope
+from core.billing.ledger_rows import Scope
 from core.domain.messages import Attachment, History, Outcome, Reach
 from core.domain.messages import FinalText as Final
 from tests.support.talk import KEY, PLATFORMS, asked, at, deleted, edited, message, page, said, thread

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.billing.budgets import Budget, Period
-from core.billing.usage import Scope, UsageRow
+from core.billing.ledger_rows import Scope, UsageRow
 from core.domain.events import Receipt
 from core.domain.messages import Asks, Attachment, FinalText, Message, ThreadKey
 from core.domain.personas import Persona, Place, Version

@@ -1,6 +1,6 @@
 """The tables of SQLite, and what every unit of work asks of them.
 
-Tests core.store.sqlite.schema, core.store.rules.locks.
+Tests core.store.sqlite.schema, core.store.rules.advisory_locks.
 """
 
 import json
@@ -12,7 +12,7 @@ import pytest
 from sqlite_utils import Database
 
 from core.billing.budgets import Budget, Period
-from core.billing.usage import PlannedRequest, Scope, Settlement
+from core.billing.ledger_rows import PlannedRequest, Scope, Settlement
 from core.domain.events import Backfilled, Missed
 from core.domain.messages import FinalText as Final
 from core.domain.messages import History, Outcome
@@ -22,7 +22,7 @@ from core.store import open_store
 from core.store.repositories import build_store
 from core.store.rules.ledger import GROUPS, WORKSPACES
 from core.store.sqlite.connection import DatabaseThread
-from core.store.sqlite.sql import SqliteSql
+from core.store.sqlite.sql_adapter import SqliteSql
 from tests.support.talk import KEY, PLATFORMS, asked, at, commanded, deleted, edited, message, said, stopped, thread
 
 SOON = timedelta(milliseconds=50)

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import pytest
 
-from core.billing.usage import Scope
+from core.billing.ledger_rows import Scope
 from core.domain.messages import FinalText as Final
 from core.domain.messages import History, Outcome
 from core.store import open_store

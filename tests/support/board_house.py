@@ -3,7 +3,7 @@
 import asyncio
 from datetime import timedelta
 
-from core.billing.usage import Scope
+from core.billing.ledger_rows import Scope
 from core.domain.events import Commanded
 from core.domain.messages import ThreadKey
 from tests.fakes.board import START

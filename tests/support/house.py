@@ -11,8 +11,8 @@ from core.answering.budget_alerts import BudgetAlerts
 from core.answering.completions import Completions
 from core.answering.policy import Rules
 from core.billing import prices
+from core.billing.ledger_rows import Scope
 from core.billing.reports import sum_rows
-from core.billing.usage import Scope
 from core.claude.client import SILENCE, Claude
 from core.claude.metering import Metering
 from core.domain.clock import Clock, Sleep, system_clock

@@ -1,6 +1,6 @@
 """Hostile input: whatever somebody writes, the time that reading it takes grows as its length.
 
-Tests core.commands.registry, core.rendering.inline_marks, core.rendering.table_growth, core.rendering.break_points, core.rendering.page, core.rendering.tables, core.rendering.fences, core.prompting.turns,
+Tests core.commands.registry, core.rendering.strip_marks, core.rendering.table_growth, core.rendering.break_points, core.rendering.page_builder, core.rendering.tables, core.rendering.fences, core.prompting.turns,
 core.store.rules.reply_chains, and the platforms' reading and look. Time is that of the processor, so that a busy machine
 fails no test.
 """
@@ -24,8 +24,8 @@ from core.commands import registry as table
 from core.prompting import speakers, turns
 from core.rendering import fences, tables
 from core.rendering.dialect import Dialect
-from core.rendering.inline_marks import strip_marks
 from core.rendering.paginator import LONG, Pager, cut, pages
+from core.rendering.strip_marks import strip_marks
 from core.rendering.table_growth import TableGrowth
 from core.store import open_store
 from tests.support.answers import dialects, scribbles

@@ -15,10 +15,10 @@ from core.billing.budgets import (
     find_period_end,
     find_period_start,
 )
-from core.billing.usage import BudgetRefusal, PlannedRequest, Scope
+from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Scope
 from core.domain.errors import VersionConflict
-from core.store.rules.locks import lock_money
-from core.store.sql import Row, Sql, parse_stamp, stamp
+from core.store.rules.advisory_locks import lock_money
+from core.store.sql_port import Row, Sql, parse_stamp, stamp
 
 # What is reserved counts with its bound, so that those under way can't spend the same money.
 SPENT = """

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from core.domain.errors import LeaseLost
 from core.domain.messages import Asks, FinalText, Outcome, Question
 from core.store.protocols import Claim, Heartbeat
+from core.store.rules.advisory_locks import lock_channel, lock_claims
 from core.store.rules.ledger import write_off_requests
-from core.store.rules.locks import lock_channel, lock_claims
 from core.store.rules.questions import (
     close_question,
     find_question,
@@ -18,7 +18,7 @@ from core.store.rules.questions import (
     thread_values,
 )
 from core.store.rules.reply_chains import WaitingChains
-from core.store.sql import Row, Sql, parse_stamp, stamp
+from core.store.sql_port import Row, Sql, parse_stamp, stamp
 
 TOGETHER = 256  # questions that one answer answers; more wait for the next one
 COMMANDS = 2  # commands of one person that are carried out at the same time

@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
-from core.billing.usage import Scope
+from core.billing.ledger_rows import Scope
 from core.domain.messages import ThreadKey
-from core.store.sql import Sql, stamp
+from core.store.sql_port import Sql, stamp
 
 CONCERNS = """
 SELECT person, at FROM forgotten

@@ -2,11 +2,11 @@
 
 from dataclasses import asdict
 
-from core.billing.usage import Scope
+from core.billing.ledger_rows import Scope
+from core.store.rules.advisory_locks import lock_channel, lock_claims
 from core.store.rules.erasures import record_erasure, record_forgotten
-from core.store.rules.locks import lock_channel, lock_claims
 from core.store.rules.questions import withdraw_questions
-from core.store.sql import Sql, stamp
+from core.store.sql_port import Sql, stamp
 
 CHANNELS = "SELECT DISTINCT channel FROM threads WHERE workspace = :workspace ORDER BY channel"
 

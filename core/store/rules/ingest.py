@@ -15,8 +15,8 @@ from core.domain.events import (
     Receipt,
 )
 from core.domain.messages import Asks, Message, Question, ThreadKey
+from core.store.rules.advisory_locks import lock_channel, lock_gaps
 from core.store.rules.erasures import Forgotten
-from core.store.rules.locks import lock_channel, lock_gaps
 from core.store.rules.messages import (
     add_missing_files,
     find_message,
@@ -29,7 +29,7 @@ from core.store.rules.messages import (
 from core.store.rules.questions import find_question, keep_question, stop_answer, thread_key, thread_values
 from core.store.rules.threads import is_tracked, mark_stale, mark_workspaces_stale, track_thread
 from core.store.rules.watermarks import advance_watermark, begin_backfill, end_backfill
-from core.store.sql import Row, Sql, stamp
+from core.store.sql_port import Row, Sql, stamp
 
 LATE = timedelta(seconds=5)  # that no event takes which is delivered the first time
 NOWHERE = ThreadKey("", "", "")

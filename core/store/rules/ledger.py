@@ -5,12 +5,12 @@ from dataclasses import asdict, fields
 from datetime import datetime
 
 from core.billing.budgets import BudgetStatus
-from core.billing.usage import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement, UsageRow
+from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement, UsageRow
 from core.domain.usage import Usage
+from core.store.rules.advisory_locks import lock_money
 from core.store.rules.budgets import refuse_request, warn_of_budgets, within_scope
-from core.store.rules.locks import lock_money
 from core.store.rules.questions import thread_values
-from core.store.sql import Row, Sql, stamp
+from core.store.sql_port import Row, Sql, stamp
 
 KINDS = tuple(field.name for field in fields(Usage))
 

@@ -8,7 +8,7 @@ from core.domain.messages import Attachment, Message, ThreadKey
 from core.store.rules.erasures import record_erasure
 from core.store.rules.questions import find_question, thread_key, thread_values, withdraw_questions
 from core.store.rules.threads import mark_stale
-from core.store.sql import Row, Sql, parse_stamp, stamp
+from core.store.sql_port import Row, Sql, parse_stamp, stamp
 
 NEVER = stamp(datetime.min.replace(tzinfo=UTC))
 

@@ -1,6 +1,6 @@
 """Notes: a key-value table for small things."""
 
-from core.store.sql import Sql
+from core.store.sql_port import Sql
 
 GET = "SELECT value FROM notes WHERE name = :name"
 

@@ -5,8 +5,8 @@ from dataclasses import asdict, fields
 from core.domain.errors import VersionConflict
 from core.domain.messages import clean_text
 from core.domain.personas import Persona, Place, Version
-from core.store.rules.locks import lock_personas
-from core.store.sql import Row, Sql, parse_stamp, stamp
+from core.store.rules.advisory_locks import lock_personas
+from core.store.sql_port import Row, Sql, parse_stamp, stamp
 
 VERSIONS = "SELECT * FROM personas WHERE workspace = :workspace AND channel = :channel ORDER BY number DESC"
 NEWEST = f"{VERSIONS} LIMIT 1"

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from core.domain.messages import Asks, FinalText, Outcome, Question, ThreadKey, clean_text
 from core.store.rules.erasures import Forgotten, record_erasure
-from core.store.sql import Row, Sql, parse_stamp, stamp
+from core.store.sql_port import Row, Sql, parse_stamp, stamp
 
 BY_NAME = "SELECT * FROM questions WHERE workspace = :workspace AND channel = :channel AND name = :name"
 

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping
 
 from core.domain.messages import FinalText, Message, ThreadKey, clean_text
 from core.store.protocols import Thread
-from core.store.rules.locks import lock_channel
+from core.store.rules.advisory_locks import lock_channel
 from core.store.rules.messages import read_message
 from core.store.rules.questions import read_final_text, thread_values
 from core.store.rules.reply_chains import trace_chain
 from core.store.rules.threads import find_thread, is_tracked
-from core.store.sql import Row, Sql
+from core.store.sql_port import Row, Sql
 
 MESSAGES = """
 SELECT * FROM messages

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 
 from core.domain.messages import History, Reach, ThreadKey
 from core.store.protocols import Thread
+from core.store.rules.advisory_locks import lock_channel
 from core.store.rules.erasures import Forgotten
-from core.store.rules.locks import lock_channel
 from core.store.rules.messages import insert_messages, tombstone, update_message
 from core.store.rules.questions import thread_values
 from core.store.rules.threads import find_thread, mark_fresh
-from core.store.sql import Row, Sql
+from core.store.sql_port import Row, Sql
 
 # The words of a question that has a place of its own may be no message of the platform's.
 KEPT = """

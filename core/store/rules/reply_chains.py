@@ -2,7 +2,7 @@
 
 from core.domain.messages import ThreadKey
 from core.store.rules.questions import thread_key, thread_values
-from core.store.sql import Row, Sql
+from core.store.sql_port import Row, Sql
 
 LONGEST = 5_000  # messages of a chain, those nearest to its end
 

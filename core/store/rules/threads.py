@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from core.domain.messages import ThreadKey
 from core.store.rules.questions import thread_values
-from core.store.sql import Row, Sql, stamp
+from core.store.sql_port import Row, Sql, stamp
 
 ROW = """
 SELECT threads.private, threads.read_gap, workspaces.gap FROM threads

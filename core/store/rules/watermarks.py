@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from core.domain.events import MissedRange
 from core.store.rules.questions import thread_key
-from core.store.sql import Row, Sql, parse_stamp, stamp
+from core.store.sql_port import Row, Sql, parse_stamp, stamp
 
 STEP = timedelta(seconds=5)  # a watermark is moved no more often, so that events cost no write of their own
 MOST = 100  # threads of a workspace that are looked through

@@ -16,9 +16,9 @@ from sqlite_utils import Database
 
 from core.domain.clock import Clock, system_clock
 from core.domain.errors import StoreUnavailable, StoreUnusable
-from core.store.sql import Sql
+from core.store.sql_port import Sql
 from core.store.sqlite.schema import migrations
-from core.store.sqlite.sql import SqliteSql
+from core.store.sqlite.sql_adapter import SqliteSql
 from core.store.sqlite.unit_of_work import Unit, transaction
 from core.store.sqlite.vacuum import sweep
 

@@ -17,7 +17,7 @@ from core.store.protocols import Condition
 from core.store.rules.questions import count_open
 from core.store.sqlite.connection import MEMORY, MENDS, Unfit, count_migrations, explain_error
 from core.store.sqlite.schema import migrations
-from core.store.sqlite.sql import SqliteSql
+from core.store.sqlite.sql_adapter import SqliteSql
 
 PROBE = "written_by_the_check"  # a table that is taken back as soon as it could be made
 

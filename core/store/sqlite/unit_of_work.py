@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from core.store.sql import Sql
+from core.store.sql_port import Sql
 
 
 @contextmanager

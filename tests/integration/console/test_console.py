@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from core.billing.usage import Scope
+from core.billing.ledger_rows import Scope
 from core.store import open_store
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.claude.server import ClaudeFake

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from core.billing.budgets import Budget, Period
-from core.billing.usage import Scope
+from core.billing.ledger_rows import Scope
 from core.domain.errors import CannotShow
 from core.domain.events import Edited
 from core.domain.messages import ThreadKey

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from core.billing.budgets import Budget, Period
-from core.billing.usage import Scope
+from core.billing.ledger_rows import Scope
 from core.domain.errors import StoreUnavailable
 from core.store import open_store
 from tests.fakes.board import START, Board

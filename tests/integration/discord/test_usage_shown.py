@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from core.billing.usage import Scope
+from core.billing.ledger_rows import Scope
 from core.domain.errors import CannotShow
 from tests.support.discord_house import answered, settled
 

@@ -1,6 +1,6 @@
 """Strangers take no more of the HTTP port than their share, and what Slack has signed is answered all the while.
 
-Tests bots.ops.http_server, bots.ops.peers, bots.ops.limits, bots.ops.tally and bots.slack.http_mode.
+Tests bots.ops.http_server, bots.ops.http_connections, bots.ops.http_limits, bots.ops.rate_limited_log and bots.slack.http_mode.
 """
 
 import asyncio
@@ -16,9 +16,9 @@ import pytest
 from aiohttp import web
 from slack_bolt.async_app import AsyncApp
 
+from bots.ops.http_limits import Limits, read_limits
 from bots.ops.http_server import HttpServer
-from bots.ops.limits import Limits, read_limits
-from bots.ops.tally import Tally
+from bots.ops.rate_limited_log import Tally
 from bots.slack import http_mode
 from tests.fakes.slack.server import SlackFake
 from tests.support.slack_house import SECRET

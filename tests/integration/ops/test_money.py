@@ -18,7 +18,7 @@ from core.billing.budgets import (
     find_period_end,
     write_warning,
 )
-from core.billing.usage import PlannedRequest, Scope, Settlement
+from core.billing.ledger_rows import PlannedRequest, Scope, Settlement
 from core.commands import TABLE
 from core.commands.registry import CommandContext, Invocation, find_command, parse_values, run_command
 from core.domain.messages import Question, ThreadKey

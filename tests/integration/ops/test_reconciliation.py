@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from core.billing.ledger_rows import PlannedRequest, Reservation, Settlement, UsageRow
 from core.billing.reconciliation import (
     Agreement,
     Comparison,
@@ -13,7 +14,6 @@ from core.billing.reconciliation import (
     describe_comparisons,
     read_statement,
 )
-from core.billing.usage import PlannedRequest, Reservation, Settlement, UsageRow
 from core.domain.errors import UnreadableFile
 from core.domain.messages import ThreadKey
 from core.domain.usage import Usage

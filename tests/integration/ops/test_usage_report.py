@@ -8,7 +8,7 @@ import pytest
 
 from bots.ops.usage_report import render_usage
 from core.billing.budgets import Budget, Period
-from core.billing.usage import PlannedRequest, Reservation, Scope, Settlement
+from core.billing.ledger_rows import PlannedRequest, Reservation, Scope, Settlement
 from core.domain.errors import SettingsError
 from core.domain.messages import ThreadKey
 from core.domain.usage import Usage

@@ -6,7 +6,7 @@ Tests core.answering.conversation.
 import asyncio
 import threading
 
-from core.answering.conversation import LARGE, read_conversation
+from core.answering.conversation import read_conversation
 from core.domain.messages import Question
 from core.store.protocols import Thread
 from tests.support.talk import KEY, at, message

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from bots.app.run import make_rules
-from core.answering.answer import refuse
 from core.answering.bot_loop_guard import LIMITS, STOPPED, BotLoopGuard
+from core.answering.final_answer import refuse
 from core.answering.policy import MEMBERS_ONLY, AnswerWith, Ignore, Policy, Proceed, Rules, is_for_us
 from core.domain.errors import CannotAnswer
 from core.domain.messages import Asks, Question, Rank

@@ -18,7 +18,7 @@ from core.billing.budgets import (
     find_period_start,
     write_warning,
 )
-from core.billing.usage import Scope
+from core.billing.ledger_rows import Scope
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)  # a Friday
 CHANNEL = Budget(Scope("board:w1", "c1"), Period.MONTH, 25_000_000, "UTC", "U1", NOW, 1)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from core.billing.ledger_rows import UsageRow
 from core.billing.reports import (
     LINES,
     UsageReport,
@@ -18,7 +19,6 @@ from core.billing.reports import (
     render_table,
     shorten_report,
 )
-from core.billing.usage import UsageRow
 from core.domain.usage import Usage
 
 USAGE = Usage(input=70, output=50, cache_read=30)

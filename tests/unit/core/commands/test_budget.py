@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from core.billing.budgets import Period
-from core.billing.usage import PlannedRequest, Reservation, Scope
+from core.billing.ledger_rows import PlannedRequest, Reservation, Scope
 from core.commands import TABLE
 from core.commands.registry import CommandContext, Invocation, UsageError, find_command, parse_values, run_command
 from core.domain.messages import Question, Rank, ThreadKey

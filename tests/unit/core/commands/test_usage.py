@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.billing.budgets import Budget, Period
-from core.billing.usage import PlannedRequest, Reservation, Scope, Settlement
+from core.billing.ledger_rows import PlannedRequest, Reservation, Scope, Settlement
 from core.commands import TABLE
 from core.commands.registry import CommandContext, Invocation, UsageError, find_command, parse_values, run_command
 from core.domain.messages import CommandResult, Question, Rank, ThreadKey

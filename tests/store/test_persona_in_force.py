@@ -2,7 +2,7 @@
 
 from core.domain.messages import ThreadKey
 from core.domain.personas import Persona, Place
-from core.store.in_force import find_persona_in_force
+from core.store.persona_in_force import find_persona_in_force
 from tests.support.talk import at
 
 KEY = ThreadKey("slack:T1", "C1", "t1")

@@ -1,6 +1,6 @@
 """What holds for each page of any text, while it grows.
 
-Tests core.rendering.page.
+Tests core.rendering.page_builder.
 """
 
 import re

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from core.claude.prompt_cache import PromptCacheTracker
+from core.claude.prompt_cache_tracker import PromptCacheTracker
 from core.domain.models import Model
 from core.domain.personas import Persona
 from core.domain.usage import Usage

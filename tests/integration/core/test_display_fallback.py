@@ -1,6 +1,6 @@
 """Whatever keeps an answer from being shown, people see it plainly or are told, once; and Claude is asked once.
 
-Tests core.answering.fallback and core.rendering.plain_pages.
+Tests core.answering.display_fallback and core.rendering.plain_pages.
 """
 
 import asyncio

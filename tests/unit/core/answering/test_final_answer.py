@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.answering.answer import Answer, apologize, conclude, cut_short, explain_error, restore_answer
+from core.answering.final_answer import Answer, apologize, conclude, cut_short, explain_error, restore_answer
 from core.claude.client import Completion
 from core.claude.errors import SENTENCES, ClaudeError
 from core.commands.registry import UsageError

@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 import pytest
 from matplotlib.image import imread
 
-from core.billing.chart import BARS, DPI, INK, LINE, PAPER, ROOM, RULE, TITLE, WIDTH, Bar, draw_chart
+from core.billing.png_chart import BARS, DPI, INK, LINE, PAPER, ROOM, RULE, TITLE, WIDTH, Bar, draw_chart
 
 
 def size(png: bytes) -> tuple[int, int]:

@@ -1,12 +1,12 @@
 """The port over SQLite: what is written is what is read again, and lists are compared.
 
-Tests core.store.sqlite.sql.
+Tests core.store.sqlite.sql_adapter.
 """
 
 import pytest
 from sqlite_utils import Database
 
-from core.store.sqlite.sql import SqliteSql
+from core.store.sqlite.sql_adapter import SqliteSql
 from tests.support.talk import NOON
 
 

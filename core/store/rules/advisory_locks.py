@@ -3,7 +3,7 @@
 First the claims, then channels, then the money of a workspace; a unit that needs only one takes only that.
 """
 
-from core.store.sql import Sql
+from core.store.sql_port import Sql
 
 
 def lock_claims(sql: Sql) -> None:

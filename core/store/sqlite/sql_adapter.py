@@ -12,7 +12,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from core.domain.clock import Clock
-from core.store.sql import Row, Values
+from core.store.sql_port import Row, Values
 
 
 class SqliteSql:
