@@ -4,6 +4,7 @@ Tests bots.discord.outbound_budget, bots.discord.shielded_calls.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -17,12 +18,13 @@ from bots.delivery.fencing import fence_requests
 from bots.discord.client import Rest
 from bots.discord.errors import translate_errors
 from bots.discord.outbound_budget import Busy, OutboundBudget, Urgency
-from bots.discord.shielded_calls import Inflight, urgent
+from bots.discord.shielded_calls import GlobalLimit, Inflight, urgent
 from core.domain.errors import LeaseLost, RateLimited, Uncertain
 from core.worker.lease import ProcessLease, QuestionLease, current_lease
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.discord.client import pointed
-from tests.fakes.discord.limits import Delay, Fault, cloudflare, limited, shared
+from tests.fakes.discord.limits import VIA, Delay, Fault, cloudflare, limited, shared
+from tests.fakes.discord.limits import Answer as Served
 from tests.fakes.discord.nouns import Permission
 from tests.fakes.discord.server import DiscordFake
 from tests.support.discord_house import confab, idle, settled
@@ -54,6 +56,7 @@ class Line:
         await self.client.close()
         self.client = self._client()
         await self.client.login(self.guild.token)
+        self.inflight.guard_limit(self.client.http)
 
     async def post(self, text: str, channel: str = GENERAL) -> str:
         self.number += 1
@@ -165,6 +168,68 @@ async def test_a_rate_limit_longer_than_the_deadline_is_waited_for_and_the_messa
 
         assert (line.shown(), line.shown(DEV)) == (["the first"], ["another"])
         assert [one for one in guild.calls if one.path.endswith("/messages")][3:] == []
+
+
+@pytest.fixture
+def lenient_log():
+    """The library's lines are not formatted strictly, as in production: there a wrong argument raises nothing."""
+    logger = logging.getLogger("discord.http")
+    logger.setLevel(logging.CRITICAL)
+    yield
+    logger.setLevel(logging.NOTSET)
+
+
+@pytest.mark.parametrize("header", ["1", "", "Wed, 21 Oct 2015 07:28:00 GMT", "-1"])
+@pytest.mark.parametrize(
+    "body",
+    [{"retry_after": None, "global": True}, {"retry_after": "0.2", "global": True}, {"global": True}, []],
+    ids=["null", "a word", "missing", "a list"],
+)
+async def test_a_global_429_without_a_number_of_seconds_holds_up_nobody(guild, lenient_log, body, header):
+    async with opened(guild) as line:
+        headers = {"X-RateLimit-Scope": "global", "X-RateLimit-Global": "true", "Retry-After": header, **VIA}
+        guild.fault(POST, Served(429, body, headers))
+        with pytest.raises(RateLimited) as limit:
+            await line.post("refused")
+        async with asyncio.timeout(5):
+            await asyncio.gather(line.post("again"), line.post("elsewhere", DEV))
+
+        assert limit.value.seconds == 1.0
+        assert (line.shown(), line.shown(DEV)) == (["again"], ["elsewhere"])
+
+
+async def test_the_connected_bot_answers_after_a_global_429_without_a_number_of_seconds(
+    guild, claude, running, lenient_log
+):
+    headers = {"X-RateLimit-Scope": "global", "X-RateLimit-Global": "true", "Retry-After": "0", **VIA}
+    guild.fault(POST, Served(429, {"retry_after": None, "global": True}, headers))
+    await guild.say("ada", "general", f"<@{guild.me}> why?")
+    async with asyncio.timeout(10):
+        await settled(guild, running)
+
+    assert [one.content for one in guild.visible("general") if one.author == "confab"] == ["fine"]
+
+
+async def test_a_global_429_lasts_until_the_last_call_that_waits_has_ended():
+    limit, gates = GlobalLimit(), [asyncio.Event(), asyncio.Event()]
+
+    async def wait(gate: asyncio.Event) -> None:
+        limit.clear()
+        await gate.wait()
+        limit.set()
+
+    waiting = [asyncio.create_task(wait(gate)) for gate in gates]
+    await asyncio.sleep(0)
+    seen = [limit.is_set()]
+    waiting[0].cancel()
+    await asyncio.wait(waiting[:1])
+    limit.release(waiting[0])
+    seen.append(limit.is_set())
+    gates[1].set()
+    await waiting[1]
+    seen.append(limit.is_set())
+
+    assert seen == [False, False, True]
 
 
 async def test_a_connection_that_is_closed_while_a_rate_limit_is_waited_for_is_trouble_that_passes(guild):
