@@ -118,6 +118,7 @@ class Rest:
     async def _by_token(
         self, method: str, application: str, token: str, message: str, body: MultipartParameters | None = None
     ) -> Any:
+        self._inflight.refuse_while_banned()
         path = f"/webhooks/{{webhook_id}}/{{webhook_token}}/messages/{message}"
         with urgent(Urgency.FINAL):  # it takes no slot, so none need be left to others
             return await self._request(method, path, body, webhook_id=application, webhook_token=token)

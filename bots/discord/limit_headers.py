@@ -21,6 +21,11 @@ def read_retry_after(headers: Mapping[str, str], now: datetime | None = None) ->
     return min(max(seconds, 0.0), LONGEST)
 
 
+def is_ban(headers: Mapping[str, str]) -> bool:
+    """Whether a 429 is Cloudflare's, which refuses all that an address sends: Discord's own says who sent it."""
+    return not any(name.lower() == "via" or name.lower().startswith("x-ratelimit-") for name in headers)
+
+
 def _count_seconds(date: str, now: datetime) -> float:
     """The seconds until a date."""
     try:

@@ -18,8 +18,8 @@ import discord
 from discord.http import HTTPClient
 from yarl import URL
 
-from bots.discord.limit_headers import UNNAMED, read_retry_after
-from bots.discord.outbound_budget import Busy, OutboundBudget, Slot, Urgency
+from bots.discord.limit_headers import UNNAMED, is_ban, read_retry_after
+from bots.discord.outbound_budget import PATIENCE, Busy, OutboundBudget, Slot, Urgency
 from core.domain.errors import LeaseLost
 
 SECONDS = 30.0  # that Discord gets to answer us
@@ -159,6 +159,7 @@ class Inflight:
         self._seconds = seconds
         self._calls: dict[asyncio.Task[Any], Call] = {}
         self._limit = GlobalLimit()
+        self._banned_until = 0.0
         self._closed = False
 
     async def run(self, work: Callable[[], Awaitable[Answer]], urgency: Urgency | None = None) -> Answer:
@@ -178,6 +179,11 @@ class Inflight:
         except asyncio.CancelledError:
             call.abandon()
             raise
+
+    def refuse_while_banned(self) -> None:
+        """Raises Busy where Cloudflare refuses everything now, and what would be sent is of no use later."""
+        if self._is_banned() and _urgency.get() in PATIENCE:
+            raise Busy
 
     def guard_limit(self, http: HTTPClient) -> None:
         """Keep what ends a call from holding up all others of a client that has just logged in."""
@@ -205,8 +211,9 @@ class Inflight:
             await asyncio.wait(set(self._calls), timeout=0.1)
 
     async def _start(self, _session: object, context: SimpleNamespace, sent: aiohttp.TraceRequestStartParams) -> None:
-        budget = self._budget if self._counts(sent.url) else None
         call = _calling.get()
+        counts = self._counts(sent.url) or (call and self._is_banned() and self._is_below(sent.url))
+        budget = self._budget if counts else None
         if call:
             context.slot = await call.queue(budget, self._seconds)
         else:
@@ -220,11 +227,26 @@ class Inflight:
             call.note_answer(response)
         if response.status == 429 and response.headers.get("X-RateLimit-Global"):
             self._budget.close(read_retry_after(response.headers))
+        elif response.status == 429 and self._is_below(response.url) and is_ban(response.headers):
+            self._note_ban(read_retry_after(response.headers))
+
+    def _note_ban(self, seconds: float) -> None:
+        """Send nothing for so long: each request meanwhile counts towards a longer ban."""
+        if not self._is_banned():
+            log.warning("Cloudflare refuses all our requests to Discord (429); none is sent for %.0f s", seconds)
+        self._banned_until = max(self._banned_until, asyncio.get_running_loop().time() + seconds)
+        self._budget.close(seconds)
+
+    def _is_banned(self) -> bool:
+        return asyncio.get_running_loop().time() < self._banned_until
 
     def _counts(self, url: URL) -> bool:
         """Whether Discord counts a request among a bot's."""
-        path = url.path.removeprefix(self._base.path)
-        return url.origin() == self._base.origin() and path != url.path and not path.startswith(EXEMPT)
+        return self._is_below(url) and not url.path.removeprefix(self._base.path).startswith(EXEMPT)
+
+    def _is_below(self, url: URL) -> bool:
+        """Whether a request goes to Discord's REST, not to its files."""
+        return url.origin() == self._base.origin() and url.path.removeprefix(self._base.path) != url.path
 
     def _forget_call(self, task: asyncio.Task[Any]) -> None:
         call = self._calls.pop(task)

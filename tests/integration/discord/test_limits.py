@@ -23,7 +23,7 @@ from core.domain.errors import LeaseLost, RateLimited, Uncertain
 from core.worker.lease import ProcessLease, QuestionLease, current_lease
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.discord.client import pointed
-from tests.fakes.discord.limits import VIA, Delay, Fault, cloudflare, limited, shared
+from tests.fakes.discord.limits import VIA, Delay, Fault, limited, shared
 from tests.fakes.discord.limits import Answer as Served
 from tests.fakes.discord.nouns import Permission
 from tests.fakes.discord.server import DiscordFake
@@ -33,6 +33,7 @@ from tests.support.waiting import until
 POST, TYPING = "POST /channels/{channel}/messages", "POST /channels/{channel}/typing"
 GENERAL, DEV = "81382", "81383"
 ROOMS, QUESTIONS = 50, 4
+BAN = Served(429, "<html>error code: 1015</html>", {"Retry-After": "1"})  # Cloudflare's, for a second
 LEASE = timedelta(seconds=5)
 LEAST = 6.0  # answers a second; 25 where nobody else uses the two cores
 
@@ -130,7 +131,7 @@ async def test_typing_that_the_first_text_ends_while_everything_is_refused_holds
 
 @pytest.mark.parametrize(
     "trouble",
-    [limited(0.2), limited(0.2, everywhere=True), shared(0.2), cloudflare(), Delay(0.2), Fault.DROP],
+    [limited(0.2), limited(0.2, everywhere=True), shared(0.2), BAN, Delay(0.2), Fault.DROP],
     ids=["429 of a route", "429 of everything", "429 of what is shared", "429 of Cloudflare", "slow", "cut"],
 )
 async def test_a_request_that_is_cancelled_holds_up_no_other_and_is_not_made_again(guild, trouble):
@@ -168,6 +169,43 @@ async def test_a_rate_limit_longer_than_the_deadline_is_waited_for_and_the_messa
 
         assert (line.shown(), line.shown(DEV)) == (["the first"], ["another"])
         assert [one for one in guild.calls if one.path.endswith("/messages")][3:] == []
+
+
+async def test_while_cloudflare_bans_us_nothing_is_sent_and_a_final_text_waits(guild, caplog):
+    async with opened(guild) as line:
+        guild.fault(POST, Served(429, "<html>error code: 1015</html>", {"Retry-After": "600"}), 2)
+        refused = await asyncio.gather(line.post("one"), line.post("two", DEV), return_exceptions=True)
+        before = len(guild.calls)
+        with urgent(Urgency.FINAL):
+            final = asyncio.create_task(line.post("final"))
+        with urgent(Urgency.GROWING):
+            growing = [line.post("growing"), translate_errors(line.rest.fetch_answer("8000", "token"))]
+        others = [translate_errors(line.rest.show_typing(GENERAL)), translate_errors(line.rest.fetch_person(None, "7"))]
+        async with asyncio.timeout(2):
+            with urgent(Urgency.GROWING):
+                refused += await asyncio.gather(*growing, *others, return_exceptions=True)
+        slash = asyncio.create_task(translate_errors(line.rest.edit_answer("8000", "token", "@original", "final")))
+        await asyncio.wait([final, slash], timeout=0.1)
+
+        assert [type(one) for one in refused] == [RateLimited] * 6
+        assert (final.done(), slash.done(), len(guild.calls) - before) == (False, False, 0)
+        assert caplog.text.count("Cloudflare refuses all our requests to Discord (429); none is sent for 600 s") == 1
+        final.cancel()
+        slash.cancel()
+
+
+async def test_a_final_text_is_posted_once_when_cloudflares_ban_is_over(guild):
+    async with opened(guild) as line:
+        guild.fault(POST, BAN)
+        with pytest.raises(RateLimited):
+            await line.post("refused")
+        banned = time.perf_counter()
+        with urgent(Urgency.FINAL):
+            async with asyncio.timeout(5):
+                await line.post("final")
+
+        assert time.perf_counter() - banned >= 0.9
+        assert line.shown() == ["final"]
 
 
 @pytest.fixture

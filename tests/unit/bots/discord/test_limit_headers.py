@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bots.discord.limit_headers import LONGEST, UNNAMED, read_retry_after
+from bots.discord.limit_headers import LONGEST, UNNAMED, is_ban, read_retry_after
 
 NOW = datetime(2026, 11, 27, 12, 0, 0, tzinfo=UTC)
 
@@ -36,3 +36,12 @@ def test_a_retry_after_of_any_kind_is_a_bounded_number_of_seconds(named, seconds
 
 def test_no_retry_after_is_a_second():
     assert read_retry_after({}, NOW) == UNNAMED
+
+
+@pytest.mark.parametrize(
+    ("headers", "ban"),
+    [({"Retry-After": "600"}, True), ({"via": "1.1 google"}, False), ({"X-RateLimit-Scope": "user"}, False)],
+    ids=["Cloudflare's", "Discord's", "with a scope"],
+)
+def test_a_429_that_does_not_say_it_is_discords_is_a_ban(headers, ban):
+    assert is_ban(headers) == ban
