@@ -12,8 +12,9 @@ import pytest
 from bots.delivery.throttle import Pace
 from bots.discord import formatting as look
 from bots.discord.directory import Directory
+from bots.discord.errors import translate_errors
 from core.domain.errors import CannotAnswer, CannotShow
-from core.domain.messages import Attachment, Question, Rank, ThreadKey
+from core.domain.messages import Attachment, File, Question, Rank, ThreadKey
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.discord.limits import Answer as Served
 from tests.fakes.discord.limits import Delay, Fault, error, limited
@@ -361,6 +362,39 @@ async def test_what_a_message_shows_of_its_author_is_believed_for_a_minute(guild
 
     assert asked == [0, 1]
     assert await directory.fetch_names("8138", {"7002"}) == {"7002": "Bob"}
+
+
+REFUSED = Served(401, {"message": "401: Unauthorized", "code": 0})
+
+
+@pytest.mark.parametrize("route", [POST, EDIT])
+async def test_one_401_alone_costs_no_answer(guild, claude, running, route):
+    text = " ".join(f"word{number:04}" for number in range(PAGES // 9))
+    claude.script(Answer(text=text, chunk=400))
+    guild.fault(route, REFUSED)
+    await guild.say("ada", "general", f"<@{guild.me}> why?")
+    await settled(guild, running)
+
+    assert ours(guild) == look.render_pages(text)
+
+
+async def test_a_file_is_whole_when_its_request_was_refused_once_with_401(guild, running):
+    await settled(guild, running)
+    rest, file = running.discord._rest, File("a.csv", "text/csv", b"a,b\n1,2\n")
+    page = await rest.post("81382", "a table", "nonce")
+    guild.fault(EDIT, REFUSED)
+    await rest.edit("81382", page, "a table", [file])
+
+    assert [one.upload.content for one in guild.world.files.values()] == [file.content]
+
+
+async def test_a_401_that_comes_again_is_the_end_of_the_token(guild, running):
+    await settled(guild, running)
+    guild.fault(POST, REFUSED, 2)
+    with pytest.raises(CannotShow, match="DISCORD_BOT_TOKEN"):
+        await translate_errors(running.discord._rest.post("81382", "hi", "nonce"))
+
+    assert ours(guild) == []
 
 
 MEMBER = "GET /guilds/{guild}/members/{user}"
