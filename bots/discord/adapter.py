@@ -86,7 +86,7 @@ class Discord:
         self._interactions: Interactions | None = None
         self._online = asyncio.Event()
         self._inflight = Inflight(api_url)
-        self._rest = Rest(self._http, self._inflight)
+        self._rest = Rest(self._http, self._inflight, pause)
         self._directory = Directory(self._rest, lambda: self._connected, frozenset(managers))
         self._pace = Pace(edit)
 

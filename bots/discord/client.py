@@ -1,5 +1,6 @@
 """REST client: one method for each request that we make. The library keeps the rate limits of single routes."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from io import BytesIO
 from typing import Any, TypeVar
@@ -7,14 +8,17 @@ from typing import Any, TypeVar
 import discord
 from discord.http import HTTPClient, MultipartParameters, Route, handle_message_parameters
 
-from bots.discord.errors import THREAD_EXISTS
+from bots.discord.errors import EXPIRED, THREAD_EXISTS
 from bots.discord.outbound_budget import Urgency
 from bots.discord.parse import Json
 from bots.discord.shielded_calls import Inflight, urgent
+from core.domain.clock import Sleep
 from core.domain.messages import File
 
 ORIGINAL = "@original"
 MOST = 100  # messages that one request lists
+UNAUTHORIZED = 401
+AGAIN = 1.0  # seconds after which a request is sent again that was refused so
 
 Answer = TypeVar("Answer")
 
@@ -22,9 +26,10 @@ Answer = TypeVar("Answer")
 class Rest:
     """Requests over whatever client is logged in now. Each raises what the library raises, TimeoutError, and Busy."""
 
-    def __init__(self, http: Callable[[], HTTPClient], inflight: Inflight) -> None:
+    def __init__(self, http: Callable[[], HTTPClient], inflight: Inflight, pause: Sleep = asyncio.sleep) -> None:
         self._http = http
         self._inflight = inflight
+        self._pause = pause
 
     async def run(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
         """A request that has no method here."""
@@ -118,6 +123,7 @@ class Rest:
     async def _by_token(
         self, method: str, application: str, token: str, message: str, body: MultipartParameters | None = None
     ) -> Any:
+        self._inflight.refuse_while_banned()
         path = f"/webhooks/{{webhook_id}}/{{webhook_token}}/messages/{message}"
         with urgent(Urgency.FINAL):  # it takes no slot, so none need be left to others
             return await self._request(method, path, body, webhook_id=application, webhook_token=token)
@@ -130,10 +136,22 @@ class Rest:
     async def _send(self, route: Route, sent: Json, body: MultipartParameters | None) -> Any:
         """The request itself; its files are open until it ended, also if nobody waits for it any more."""
         if body is None:
-            return await self._http().request(route, **sent)
+            return await self._send_twice(route, sent)
         with body:
             sent = {"form": body.multipart, "files": body.files} if body.files else {"json": body.payload}
+            return await self._send_twice(route, sent)
+
+    async def _send_twice(self, route: Route, sent: Json) -> Any:
+        """Send it again after a 401: a second one says that the token is dead, one alone says nothing."""
+        try:
             return await self._http().request(route, **sent)
+        except discord.HTTPException as error:
+            if error.status != UNAUTHORIZED or error.code in EXPIRED:
+                raise
+        await self._pause(AGAIN)
+        for file in sent.get("files", ()):
+            file.reset()
+        return await self._http().request(route, **sent)
 
 
 def _body(content: str, **options: Any) -> MultipartParameters:

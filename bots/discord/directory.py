@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 
 import discord
 from cachetools import LRUCache, TTLCache
@@ -19,6 +20,8 @@ from core.domain.errors import CannotShow, RateLimited, Uncertain
 from core.domain.messages import Rank
 
 NAMES = 10_000  # that we remember
+LOOKUPS, AT_ONCE = 50, 8  # people whom one question looks up, in all and at the same time
+DEADLINE = 2.0  # seconds that all names of a question may take; an answer can do without them
 SECONDS = 60.0  # that a rank is believed; a command carries what the server says just now
 
 
@@ -35,10 +38,12 @@ class Directory:
         client: Callable[[], discord.Client],
         managers: frozenset[str] = frozenset(),
         clock: Callable[[], float] = time.monotonic,
+        deadline: float = DEADLINE,
     ) -> None:
         self._rest = rest
         self._client = client
         self._managers = managers
+        self._deadline = deadline
         self._names: LRUCache[tuple[str | None, str], str] = LRUCache(NAMES)
         self._members: TTLCache[tuple[str, str], Json] = TTLCache(math.inf, SECONDS, clock)
         """Members by server and person, as their last message shows them."""
@@ -53,11 +58,24 @@ class Directory:
         if member and guild:
             self._members[guild, author["id"]] = {"flags": 0, **member, "user": author}
 
-    async def fetch_names(self, guild: str | None, people: AbstractSet[str]) -> dict[str, str]:
-        """The names of those whom Discord knows."""
-        known = [person for person in people if person.isdigit()]
-        names = await asyncio.gather(*(self._find_name(guild, person) for person in known))
-        return {person: name for person, name in zip(known, names, strict=True) if name}
+    async def fetch_names(
+        self, guild: str | None, people: AbstractSet[str], first: AbstractSet[str] = frozenset()
+    ) -> dict[str, str]:
+        """The names of those whom Discord knows, as many as come in time: `first` are looked up before the others."""
+        found = {person: name for person in people if (name := self._names.get((guild, person)))}
+        unknown = [person for person in people - found.keys() if person.isdigit()]
+        wanted = sorted(unknown, key=lambda person: (person not in first, person))[:LOOKUPS]
+        free = asyncio.Semaphore(AT_ONCE)
+
+        async def look_up(person: str) -> None:
+            async with free:
+                if name := await self._look_up_name(guild, person):
+                    found[person] = self._names[guild, person] = name
+
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._deadline):
+                await asyncio.gather(*map(look_up, wanted))
+        return found
 
     async def fetch_rank(self, guild: str | None, channel: str, person: str, granted: int | None = None) -> Rank:
         """What `person` may do in `channel`. `granted` are their permissions, where the server has just told them."""
@@ -72,13 +90,9 @@ class Directory:
             known = self._ranks[key] = await self._fetch_rank(int(guild), int(channel), int(person))
         return known
 
-    async def _find_name(self, guild: str | None, person: str) -> str | None:
-        known = self._names.get((guild, person))
-        if known is None:
-            known = await self._fetch_name(guild, person) or (await self._fetch_name(None, person) if guild else None)
-            if known:
-                self._names[guild, person] = known
-        return known
+    async def _look_up_name(self, guild: str | None, person: str) -> str | None:
+        """The name that the server has for somebody, else their account's."""
+        return await self._fetch_name(guild, person) or (await self._fetch_name(None, person) if guild else None)
 
     async def _fetch_name(self, guild: str | None, person: str) -> str | None:
         try:

@@ -81,6 +81,7 @@ class Client(discord.AutoShardedClient):
 
     async def setup_hook(self) -> None:
         """Commands are synced here, once a connection: `on_ready` comes again with each new session."""
+        self._inflight.guard_limit(self.http)
         self.online()
         note = NOTE.format(self.application_id)
         try:

@@ -3,6 +3,7 @@
 import asyncio
 import heapq
 import itertools
+import math
 from collections import deque
 from collections.abc import Callable
 from enum import IntEnum
@@ -68,7 +69,9 @@ class OutboundBudget:
         self._timer: asyncio.TimerHandle | None = None
 
     def has_room(self, urgency: Urgency) -> bool:
-        """Whether a request of that urgency may be begun now; always, if it is one that waits."""
+        """Whether a request of that urgency may be begun now; always, if it is one that waits long enough."""
+        if asyncio.get_running_loop().time() + PATIENCE.get(urgency, math.inf) < self._opens:
+            return False
         if urgency not in LEFT:
             return True
         queued = any(not waiter.done() for _, _, waiter in self._waiting)

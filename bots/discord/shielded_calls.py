@@ -14,9 +14,12 @@ from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import aiohttp
+import discord
+from discord.http import HTTPClient
 from yarl import URL
 
-from bots.discord.outbound_budget import Busy, OutboundBudget, Slot, Urgency
+from bots.discord.limit_headers import UNNAMED, is_ban, read_retry_after
+from bots.discord.outbound_budget import PATIENCE, Busy, OutboundBudget, Slot, Urgency
 from core.domain.errors import LeaseLost
 
 SECONDS = 30.0  # that Discord gets to answer us
@@ -26,6 +29,32 @@ EXEMPT = ("/interactions/", "/webhooks/")  # Discord does not count them among a
 Answer = TypeVar("Answer")
 
 log = logging.getLogger(__name__)
+
+
+class GlobalLimit(asyncio.Event):
+    """The library's event "no global 429 lasts", which knows the calls that wait until theirs is over.
+
+    The library's own stays closed for ever if a 429 names no number of seconds: it closes it, and fails before it
+    opens it again.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._holders: set[asyncio.Task[Any] | None] = set()
+        super().set()
+
+    def clear(self) -> None:
+        self._holders.add(asyncio.current_task())
+        super().clear()
+
+    def set(self) -> None:
+        self.release(asyncio.current_task())
+
+    def release(self, holder: asyncio.Task[Any] | None) -> None:
+        """This call waits no more, or has ended. Open if no other waits."""
+        self._holders.discard(holder)
+        if not self._holders:
+            super().set()
 
 
 class Call:
@@ -43,6 +72,7 @@ class Call:
         self._deadline: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[Any] | None = None
         self._error: Exception | None = None
+        self._limited: float | None = None
 
     @property
     def owed(self) -> bool:
@@ -56,6 +86,10 @@ class Call:
             return await work()
         except asyncio.CancelledError:  # never asked for by whoever waits for this, and not to be taken for theirs
             raise self._error or aiohttp.ClientConnectionError("cancelled") from None
+        except (KeyError, TypeError, ValueError) as error:
+            if self._limited is None:
+                raise
+            raise discord.RateLimited(self._limited) from error  # the library could not read the 429
         finally:
             self.settle()
 
@@ -76,6 +110,11 @@ class Call:
         self._sent = True
         self._deadline = asyncio.get_running_loop().call_later(seconds, self._end, TimeoutError())
         return slot
+
+    def note_answer(self, response: aiohttp.ClientResponse) -> None:
+        """Remember whether the newest answer is a 429, and how many seconds its headers name."""
+        limited = response.status == 429
+        self._limited = max(UNNAMED, read_retry_after(response.headers)) if limited else None
 
     def settle(self) -> None:
         """The answer is there, or none will come."""
@@ -119,6 +158,8 @@ class Inflight:
         self._budget = budget or OutboundBudget()
         self._seconds = seconds
         self._calls: dict[asyncio.Task[Any], Call] = {}
+        self._limit = GlobalLimit()
+        self._banned_until = 0.0
         self._closed = False
 
     async def run(self, work: Callable[[], Awaitable[Answer]], urgency: Urgency | None = None) -> Answer:
@@ -138,6 +179,15 @@ class Inflight:
         except asyncio.CancelledError:
             call.abandon()
             raise
+
+    def refuse_while_banned(self) -> None:
+        """Raises Busy where Cloudflare refuses everything now, and what would be sent is of no use later."""
+        if self._is_banned() and _urgency.get() in PATIENCE:
+            raise Busy
+
+    def guard_limit(self, http: HTTPClient) -> None:
+        """Keep what ends a call from holding up all others of a client that has just logged in."""
+        http._global_over = self._limit
 
     def trace_requests(self, hooks: aiohttp.TraceConfig) -> aiohttp.TraceConfig:
         """Add hooks to a session's that keep its requests within the budget and their time."""
@@ -161,8 +211,9 @@ class Inflight:
             await asyncio.wait(set(self._calls), timeout=0.1)
 
     async def _start(self, _session: object, context: SimpleNamespace, sent: aiohttp.TraceRequestStartParams) -> None:
-        budget = self._budget if self._counts(sent.url) else None
         call = _calling.get()
+        counts = self._counts(sent.url) or (call and self._is_banned() and self._is_below(sent.url))
+        budget = self._budget if counts else None
         if call:
             context.slot = await call.queue(budget, self._seconds)
         else:
@@ -171,17 +222,35 @@ class Inflight:
     async def _answer(self, _session: object, context: SimpleNamespace, told: aiohttp.TraceRequestEndParams) -> None:
         """Nobody sends while everything is refused, also who is past the library's lock."""
         _release(context)
-        headers = told.response.headers
-        if told.response.status == 429 and headers.get("X-RateLimit-Global"):
-            self._budget.close(float(headers.get("Retry-After", 1)))
+        response = told.response
+        if call := _calling.get():
+            call.note_answer(response)
+        if response.status == 429 and response.headers.get("X-RateLimit-Global"):
+            self._budget.close(read_retry_after(response.headers))
+        elif response.status == 429 and self._is_below(response.url) and is_ban(response.headers):
+            self._note_ban(read_retry_after(response.headers))
+
+    def _note_ban(self, seconds: float) -> None:
+        """Send nothing for so long: each request meanwhile counts towards a longer ban."""
+        if not self._is_banned():
+            log.warning("Cloudflare refuses all our requests to Discord (429); none is sent for %.0f s", seconds)
+        self._banned_until = max(self._banned_until, asyncio.get_running_loop().time() + seconds)
+        self._budget.close(seconds)
+
+    def _is_banned(self) -> bool:
+        return asyncio.get_running_loop().time() < self._banned_until
 
     def _counts(self, url: URL) -> bool:
         """Whether Discord counts a request among a bot's."""
-        path = url.path.removeprefix(self._base.path)
-        return url.origin() == self._base.origin() and path != url.path and not path.startswith(EXEMPT)
+        return self._is_below(url) and not url.path.removeprefix(self._base.path).startswith(EXEMPT)
+
+    def _is_below(self, url: URL) -> bool:
+        """Whether a request goes to Discord's REST, not to its files."""
+        return url.origin() == self._base.origin() and url.path.removeprefix(self._base.path) != url.path
 
     def _forget_call(self, task: asyncio.Task[Any]) -> None:
         call = self._calls.pop(task)
+        self._limit.release(task)
         error = None if task.cancelled() else task.exception()
         if call.abandoned and error and not isinstance(error, Busy | LeaseLost):
             log.warning("a request that nobody waited for any more ended with %s", type(error).__name__)

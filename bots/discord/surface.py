@@ -43,19 +43,17 @@ class DiscordSurface:
         self._us = us
         self._question = question
         self._first = first
+        self._authors = {question.person}
         self._address = DiscordAddress.parse(question.address)
         self._place = _find_place(question, self._address)
 
     async def history(self) -> History:
-        reader = HistoryReader(self._resources.rest, self._place, self._us, self._resources.content)
-        if self._question.private:
-            return History((), Reach.CHAIN)
-        if self._slash:
-            return await reader.read_answers(self._question.name)
-        return await (reader.read_all() if self._place.whole else reader.read_chain(self._question.name))
+        history = await self._read_history()
+        self._authors |= {message.author for message in history.messages}
+        return history
 
     async def names(self, people: AbstractSet[str]) -> dict[str, str]:
-        return await self._resources.directory.fetch_names(self._guild, people)
+        return await self._resources.directory.fetch_names(self._guild, people, self._authors)
 
     async def fetch(self, attachment: Attachment) -> bytes:
         resources = self._resources
@@ -74,6 +72,14 @@ class DiscordSurface:
 
     async def show_notice(self, reply: ReplyView, notice: str) -> None:
         await (await self._open_publisher(reply)).show_notice(notice)
+
+    async def _read_history(self) -> History:
+        reader = HistoryReader(self._resources.rest, self._place, self._us, self._resources.content)
+        if self._question.private:
+            return History((), Reach.CHAIN)
+        if self._slash:
+            return await reader.read_answers(self._question.name)
+        return await (reader.read_all() if self._place.whole else reader.read_chain(self._question.name))
 
     async def _open_publisher(self, reply: ReplyView, plainly: bool = False) -> Publisher:
         target, prompt = await self._choose_target(reply.threaded), self._address.prompt

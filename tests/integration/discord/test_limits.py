@@ -4,6 +4,7 @@ Tests bots.discord.outbound_budget, bots.discord.shielded_calls.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -17,12 +18,13 @@ from bots.delivery.fencing import fence_requests
 from bots.discord.client import Rest
 from bots.discord.errors import translate_errors
 from bots.discord.outbound_budget import Busy, OutboundBudget, Urgency
-from bots.discord.shielded_calls import Inflight, urgent
+from bots.discord.shielded_calls import GlobalLimit, Inflight, urgent
 from core.domain.errors import LeaseLost, RateLimited, Uncertain
 from core.worker.lease import ProcessLease, QuestionLease, current_lease
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.discord.client import pointed
-from tests.fakes.discord.limits import Delay, Fault, cloudflare, limited, shared
+from tests.fakes.discord.limits import VIA, Delay, Fault, limited, shared
+from tests.fakes.discord.limits import Answer as Served
 from tests.fakes.discord.nouns import Permission
 from tests.fakes.discord.server import DiscordFake
 from tests.support.discord_house import confab, idle, settled
@@ -31,6 +33,7 @@ from tests.support.waiting import until
 POST, TYPING = "POST /channels/{channel}/messages", "POST /channels/{channel}/typing"
 GENERAL, DEV = "81382", "81383"
 ROOMS, QUESTIONS = 50, 4
+BAN = Served(429, "<html>error code: 1015</html>", {"Retry-After": "1"})  # Cloudflare's, for a second
 LEASE = timedelta(seconds=5)
 LEAST = 6.0  # answers a second; 25 where nobody else uses the two cores
 
@@ -54,6 +57,7 @@ class Line:
         await self.client.close()
         self.client = self._client()
         await self.client.login(self.guild.token)
+        self.inflight.guard_limit(self.client.http)
 
     async def post(self, text: str, channel: str = GENERAL) -> str:
         self.number += 1
@@ -127,7 +131,7 @@ async def test_typing_that_the_first_text_ends_while_everything_is_refused_holds
 
 @pytest.mark.parametrize(
     "trouble",
-    [limited(0.2), limited(0.2, everywhere=True), shared(0.2), cloudflare(), Delay(0.2), Fault.DROP],
+    [limited(0.2), limited(0.2, everywhere=True), shared(0.2), BAN, Delay(0.2), Fault.DROP],
     ids=["429 of a route", "429 of everything", "429 of what is shared", "429 of Cloudflare", "slow", "cut"],
 )
 async def test_a_request_that_is_cancelled_holds_up_no_other_and_is_not_made_again(guild, trouble):
@@ -165,6 +169,105 @@ async def test_a_rate_limit_longer_than_the_deadline_is_waited_for_and_the_messa
 
         assert (line.shown(), line.shown(DEV)) == (["the first"], ["another"])
         assert [one for one in guild.calls if one.path.endswith("/messages")][3:] == []
+
+
+async def test_while_cloudflare_bans_us_nothing_is_sent_and_a_final_text_waits(guild, caplog):
+    async with opened(guild) as line:
+        guild.fault(POST, Served(429, "<html>error code: 1015</html>", {"Retry-After": "600"}), 2)
+        refused = await asyncio.gather(line.post("one"), line.post("two", DEV), return_exceptions=True)
+        before = len(guild.calls)
+        with urgent(Urgency.FINAL):
+            final = asyncio.create_task(line.post("final"))
+        with urgent(Urgency.GROWING):
+            growing = [line.post("growing"), translate_errors(line.rest.fetch_answer("8000", "token"))]
+        others = [translate_errors(line.rest.show_typing(GENERAL)), translate_errors(line.rest.fetch_person(None, "7"))]
+        async with asyncio.timeout(2):
+            with urgent(Urgency.GROWING):
+                refused += await asyncio.gather(*growing, *others, return_exceptions=True)
+        slash = asyncio.create_task(translate_errors(line.rest.edit_answer("8000", "token", "@original", "final")))
+        await asyncio.wait([final, slash], timeout=0.1)
+
+        assert [type(one) for one in refused] == [RateLimited] * 6
+        assert (final.done(), slash.done(), len(guild.calls) - before) == (False, False, 0)
+        assert caplog.text.count("Cloudflare refuses all our requests to Discord (429); none is sent for 600 s") == 1
+        final.cancel()
+        slash.cancel()
+
+
+async def test_a_final_text_is_posted_once_when_cloudflares_ban_is_over(guild):
+    async with opened(guild) as line:
+        guild.fault(POST, BAN)
+        with pytest.raises(RateLimited):
+            await line.post("refused")
+        banned = time.perf_counter()
+        with urgent(Urgency.FINAL):
+            async with asyncio.timeout(5):
+                await line.post("final")
+
+        assert time.perf_counter() - banned >= 0.9
+        assert line.shown() == ["final"]
+
+
+@pytest.fixture
+def lenient_log():
+    """The library's lines are not formatted strictly, as in production: there a wrong argument raises nothing."""
+    logger = logging.getLogger("discord.http")
+    logger.setLevel(logging.CRITICAL)
+    yield
+    logger.setLevel(logging.NOTSET)
+
+
+@pytest.mark.parametrize("header", ["1", "", "Wed, 21 Oct 2015 07:28:00 GMT", "-1"])
+@pytest.mark.parametrize(
+    "body",
+    [{"retry_after": None, "global": True}, {"retry_after": "0.2", "global": True}, {"global": True}, []],
+    ids=["null", "a word", "missing", "a list"],
+)
+async def test_a_global_429_without_a_number_of_seconds_holds_up_nobody(guild, lenient_log, body, header):
+    async with opened(guild) as line:
+        headers = {"X-RateLimit-Scope": "global", "X-RateLimit-Global": "true", "Retry-After": header, **VIA}
+        guild.fault(POST, Served(429, body, headers))
+        with pytest.raises(RateLimited) as limit:
+            await line.post("refused")
+        async with asyncio.timeout(5):
+            await asyncio.gather(line.post("again"), line.post("elsewhere", DEV))
+
+        assert limit.value.seconds == 1.0
+        assert (line.shown(), line.shown(DEV)) == (["again"], ["elsewhere"])
+
+
+async def test_the_connected_bot_answers_after_a_global_429_without_a_number_of_seconds(
+    guild, claude, running, lenient_log
+):
+    headers = {"X-RateLimit-Scope": "global", "X-RateLimit-Global": "true", "Retry-After": "0", **VIA}
+    guild.fault(POST, Served(429, {"retry_after": None, "global": True}, headers))
+    await guild.say("ada", "general", f"<@{guild.me}> why?")
+    async with asyncio.timeout(10):
+        await settled(guild, running)
+
+    assert [one.content for one in guild.visible("general") if one.author == "confab"] == ["fine"]
+
+
+async def test_a_global_429_lasts_until_the_last_call_that_waits_has_ended():
+    limit, gates = GlobalLimit(), [asyncio.Event(), asyncio.Event()]
+
+    async def wait(gate: asyncio.Event) -> None:
+        limit.clear()
+        await gate.wait()
+        limit.set()
+
+    waiting = [asyncio.create_task(wait(gate)) for gate in gates]
+    await asyncio.sleep(0)
+    seen = [limit.is_set()]
+    waiting[0].cancel()
+    await asyncio.wait(waiting[:1])
+    limit.release(waiting[0])
+    seen.append(limit.is_set())
+    gates[1].set()
+    await waiting[1]
+    seen.append(limit.is_set())
+
+    assert seen == [False, False, True]
 
 
 async def test_a_connection_that_is_closed_while_a_rate_limit_is_waited_for_is_trouble_that_passes(guild):

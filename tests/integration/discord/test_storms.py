@@ -11,7 +11,8 @@ from core.store import open_store
 from tests.e2e.worlds import brisk
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.claude.server import ClaudeFake
-from tests.fakes.discord.limits import Fault, cloudflare, error, limited
+from tests.fakes.discord.limits import Answer as Served
+from tests.fakes.discord.limits import Fault, error, limited
 from tests.fakes.discord.nouns import Permission
 from tests.fakes.discord.server import DiscordFake
 from tests.support.discord_house import confab, idle, settled, told
@@ -162,7 +163,7 @@ async def test_shards_that_come_and_go_lose_nothing_and_disturb_nobody(claude, s
     [
         limited(0.05),
         limited(0.05, everywhere=True),
-        cloudflare(),
+        Served(429, "<html>error code: 1015</html>", {"Retry-After": "1"}),
         error(500),
         error(502),
         error(503),

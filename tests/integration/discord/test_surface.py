@@ -12,11 +12,12 @@ import pytest
 from bots.delivery.throttle import Pace
 from bots.discord import formatting as look
 from bots.discord.directory import Directory
+from bots.discord.errors import translate_errors
 from core.domain.errors import CannotAnswer, CannotShow
-from core.domain.messages import Attachment, Question, Rank, ThreadKey
+from core.domain.messages import Attachment, File, Question, Rank, ThreadKey
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.discord.limits import Answer as Served
-from tests.fakes.discord.limits import Fault, error, limited
+from tests.fakes.discord.limits import Delay, Fault, error, limited
 from tests.fakes.discord.nouns import Permission, Upload
 from tests.support.discord_house import answered, confab, idle, settled, told
 from tests.support.waiting import until
@@ -361,6 +362,94 @@ async def test_what_a_message_shows_of_its_author_is_believed_for_a_minute(guild
 
     assert asked == [0, 1]
     assert await directory.fetch_names("8138", {"7002"}) == {"7002": "Bob"}
+
+
+REFUSED = Served(401, {"message": "401: Unauthorized", "code": 0})
+
+
+@pytest.mark.parametrize("route", [POST, EDIT])
+async def test_one_401_alone_costs_no_answer(guild, claude, running, route):
+    text = " ".join(f"word{number:04}" for number in range(PAGES // 9))
+    claude.script(Answer(text=text, chunk=400))
+    guild.fault(route, REFUSED)
+    await guild.say("ada", "general", f"<@{guild.me}> why?")
+    await settled(guild, running)
+
+    assert ours(guild) == look.render_pages(text)
+
+
+async def test_a_file_is_whole_when_its_request_was_refused_once_with_401(guild, running):
+    await settled(guild, running)
+    rest, file = running.discord._rest, File("a.csv", "text/csv", b"a,b\n1,2\n")
+    page = await rest.post("81382", "a table", "nonce")
+    guild.fault(EDIT, REFUSED)
+    await rest.edit("81382", page, "a table", [file])
+
+    assert [one.upload.content for one in guild.world.files.values()] == [file.content]
+
+
+async def test_a_401_that_comes_again_is_the_end_of_the_token(guild, running):
+    await settled(guild, running)
+    guild.fault(POST, REFUSED, 2)
+    with pytest.raises(CannotShow, match="DISCORD_BOT_TOKEN"):
+        await translate_errors(running.discord._rest.post("81382", "hi", "nonce"))
+
+    assert ours(guild) == []
+
+
+MEMBER = "GET /guilds/{guild}/members/{user}"
+
+
+def looked_up(guild) -> list[str]:
+    """Whom the server was asked about, in that order."""
+    return [call.path.rpartition("/")[2] for call in guild.calls if "/members/" in call.path]
+
+
+async def test_names_that_do_not_come_in_time_are_done_without(guild, running):
+    await settled(guild, running)
+    directory = Directory(running.discord._rest, lambda: running.discord._connected, deadline=0.5)
+    guild.fault(MEMBER, Delay(0), 2)
+    guild.fault(MEMBER, Fault.HANG)
+    async with asyncio.timeout(5):
+        names = await directory.fetch_names("8138", {"1", "7001", "7002", "a webhook"}, {"7001", "7002"})
+
+    assert names == {"7001": "Ada", "7002": "Bob"}
+
+
+async def test_eight_names_are_looked_up_at_once(guild, running):
+    await settled(guild, running)
+    directory = Directory(running.discord._rest, lambda: running.discord._connected, deadline=0.3)
+    await directory.fetch_names("8138", {"7001"})  # from now on the library knows how many the route takes
+    guild.fault(MEMBER, Fault.HANG, 40)
+    async with asyncio.timeout(5):
+        names = await directory.fetch_names("8138", {str(number) for number in range(100, 130)})
+
+    assert (names, len(looked_up(guild)[1:])) == ({}, 8)
+
+
+async def test_fifty_unknown_people_are_looked_up_authors_first(guild, running):
+    await settled(guild, running)
+    directory = Directory(running.discord._rest, lambda: running.discord._connected, deadline=30)
+    people = {str(number) for number in range(100, 200)}
+    names = await directory.fetch_names("8138", people | {"7001", "7002"}, {"7001", "7002"})
+
+    assert names == {"7001": "Ada", "7002": "Bob"}
+    assert len(looked_up(guild)) == 50
+    assert {"7001", "7002"} <= set(looked_up(guild)[:8])
+
+
+async def test_the_name_of_who_wrote_comes_before_hundreds_of_mentions(guild, running):
+    await settled(guild, running)
+    crowd = " ".join(f"<@{number}>" for number in range(100, 190))
+    thread = await guild.start_thread("general", "plans", "bob")
+    await guild.say("bob", thread, crowd)
+    place = await surface(running, f'{{"at": "{thread}"}}')
+    await place.history()
+    running.discord._directory._names.clear()
+    names = await place.names({"7002", *map(str, range(100, 190))})
+
+    assert names == {"7002": "Bob"}
+    assert "7002" in looked_up(guild)[:8]
 
 
 async def test_a_file_is_fetched_from_discord_only(guild, claude, running):
