@@ -10,14 +10,20 @@ from bots.delivery.converge import PostedPages
 from bots.slack import formatting
 from bots.slack.client import Web
 from bots.slack.parse import MARK, is_mine, parse_mark, parse_timestamp
-from core.domain.errors import PageGone, RateLimited, Rejected, Uncertain
+from core.domain.errors import PageFrozen, PageGone, RateLimited, Rejected, Uncertain
 from core.domain.platform import ReplyView
 from core.rendering.paginator import Pager, cut
 
 SKEW = timedelta(minutes=2)  # that Slack's clock and ours may differ
 
 UNSUITED = {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long"}
-DELETED = {"cant_update_message", "cant_delete_message", "edit_window_closed", "message_not_found"}
+DELETED = {"message_not_found"}
+FROZEN = {  # the message stands; a workspace may forbid edits and deletions, at once or after some minutes
+    "cant_delete_message",
+    "cant_update_message",
+    "compliance_exports_prevent_deletion",
+    "edit_window_closed",
+}
 QUIET = {"unfurl_links": False, "unfurl_media": False, "link_names": False, "parse": "none"}
 NOTICE = {"event_type": MARK, "event_payload": {"question": "", "page": 1, "notice": True}}  # that answers nobody
 
@@ -56,19 +62,20 @@ class Publisher:
     async def _converge(self, text: str, final: bool) -> None:
         """Make the pages equal `text`, as plain text where Slack refuses our blocks.
 
-        A page that somebody deleted is posted anew while the text grows, and left alone at the end.
+        A page that somebody deleted is posted anew while the text grows, and left alone at the end. One that can't be
+        edited any more is left alone while the text grows, and replaced at the end.
         """
         self._pages = self._pages or PostedPages(self._reply, self._outlet, parse_timestamp)
         self._outlet.final = final
         wanted = await cut(text, partial(self._cut, text))
         try:
-            await self._pages.converge(wanted, replace_gone=not final)
+            await self._pages.converge(wanted, replace_gone=not final, replace_frozen=final)
         except Rejected as rejected:
             if self._outlet.plainly or rejected.reason not in UNSUITED:
                 raise
             log.warning("a page is shown as plain text: %s", rejected)
             self._outlet.plainly = True
-            await self._pages.converge(wanted, replace_gone=not final)
+            await self._pages.converge(wanted, replace_gone=not final, replace_frozen=final)
 
 
 class SlackOutlet:
@@ -115,6 +122,8 @@ class SlackOutlet:
         except Rejected as rejected:
             if rejected.reason in DELETED:
                 raise PageGone(rejected.reason, method) from None
+            if rejected.reason in FROZEN:
+                raise PageFrozen(rejected.reason, method) from None
             raise
 
     def _build_content(self, text: str, number: int) -> Mapping[str, Any]:

@@ -91,6 +91,37 @@ async def test_a_page_that_somebody_deletes_while_it_grows_is_posted_anew(home):
     assert home.texts("dev", root) in (["One two three four five six."], [])
 
 
+@pytest.mark.parametrize("error", ["edit_window_closed", "cant_update_message"])
+async def test_where_nothing_may_be_edited_one_page_says_the_whole_answer(home, error):
+    home.claude.script(Answer(text="word " * 300 + "the end.", chunk=40, delay=0.002))
+    home.slack.fail_next("chat.update", Fault(error=error), 1_000)
+
+    root = await home.slack.say("ada", "dev", "<@U0BOT> go")
+    await home.answered()
+
+    assert home.texts("dev", root) == ["word " * 300 + "the end."]
+    assert len(home.slack.called("chat.update")) == 1
+    assert len(home.slack.called("chat.postMessage")) == 2
+
+
+@pytest.mark.parametrize("error", ["cant_delete_message", "compliance_exports_prevent_deletion"])
+async def test_where_nothing_may_be_edited_or_deleted_the_whole_answer_is_posted_below_its_first_words(home, error):
+    gate = Gate(after=10)
+    home.claude.script(Answer(text="word " * 300 + "the end.", chunk=40, gate=gate))
+    home.slack.fail_next("chat.update", Fault(error="cant_update_message"), 1_000)
+    home.slack.fail_next("chat.delete", Fault(error=error), 1_000)
+
+    root = await home.slack.say("ada", "dev", "<@U0BOT> go")
+    await home.slack.until(lambda: home.ours("dev", root))
+    gate.opened.set()
+    await home.answered()
+
+    first, whole = home.texts("dev", root)
+    assert first.startswith("word")
+    assert not first.endswith("the end.")
+    assert whole == "word " * 300 + "the end."
+
+
 @pytest.mark.parametrize("how", ["archived", "left", "revoked"])
 async def test_a_channel_that_is_closed_mid_answer_ends_it_calmly(home, how, caplog):
     gate = Gate(after=5)
