@@ -22,6 +22,7 @@ from bots.slack.surface import SlackSurface
 from core.answering.reply import Reply
 from core.domain.errors import CannotAnswer, CannotShow
 from core.domain.messages import Attachment, File, History, Question, Rank, Reach, ThreadKey
+from tests.fakes.slack.faults import Fault
 from tests.fakes.slack.nouns import BOT, BOT_ID, TEAM, Clock
 from tests.fakes.slack.nouns import File as Uploaded
 from tests.fakes.slack.server import SCOPES, SlackFake
@@ -181,6 +182,21 @@ async def test_pages_that_are_not_needed_any_more_are_deleted(slack, platform):
     assert len(long.pages) > 1
     assert [one.text for one in slack.thread("dev", root)[1:]] == ["Sorry."]
     assert slack.thread("dev", root)[1].metadata["event_payload"]["notice"] is True
+
+
+async def test_what_is_shown_plainly_knows_of_a_page_whose_post_is_uncertain(slack, platform):
+    ts = await slack.say("ada", "dev", "<@U0BOT> go")
+    surface, reply = await platform.surface(asked(ts)), Reply(asked(ts), keep)
+    slack.fail_next("chat.postMessage", Fault(lost=True))
+    showing = asyncio.create_task(surface.show(reply))
+    reply.say("One")
+    await slack.until(lambda: len(slack.thread("dev", ts)) > 1)
+    showing.cancel()
+    await asyncio.gather(showing, return_exceptions=True)
+
+    await surface.show_plainly(reply, "One whole answer.")
+
+    assert [post.text for post in slack.thread("dev", ts)[1:]] == ["One whole answer."]
 
 
 async def test_a_command_that_died_after_its_answer_finds_it(slack, platform):

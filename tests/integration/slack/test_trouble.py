@@ -56,6 +56,44 @@ async def test_a_page_is_posted_once_whatever_becomes_of_the_request(home, metho
     assert home.texts("dev", root) == ["One two three four five six seven eight."]
 
 
+REFUSALS = ["missing_scope", "access_denied", "not_in_channel", "unknown_next_year"]
+
+
+@pytest.mark.parametrize("error", REFUSALS)
+async def test_a_page_whose_post_is_uncertain_is_not_doubled_where_nobody_can_look(home, error):
+    gate = Gate(after=2)
+    home.claude.script(Answer(text="One whole answer.", chunk=400, gate=gate))
+    root = await home.slack.say("ada", "dev", "<@U0BOT> go")
+    await gate.reached.wait()
+    home.slack.fail_next("chat.postMessage", Fault(lost=True))
+    home.slack.fail_next("conversations.replies", Fault(error=error), 5)
+    gate.opened.set()
+    await home.answered()
+
+    assert [text for text in home.texts("dev", root) if "answer" in text] == ["One whole answer."]
+
+
+@pytest.mark.parametrize("error", REFUSALS)
+async def test_a_command_s_answer_whose_post_is_uncertain_is_not_doubled_where_nobody_can_look(home, error):
+    home.slack.fail_next("chat.postMessage", Fault(lost=True))
+    home.slack.fail_next("conversations.history", Fault(error=error), 5)
+
+    await home.slack.command("ada", "dev", "/claude", "persona show")
+    await home.rest()
+
+    assert len(home.slack.visible("dev", "ada")) == 1
+
+
+async def test_a_lost_page_is_posted_again_however_long_slack_does_not_say_whether_it_was(home):
+    home.slack.fail_next("chat.postMessage", Fault(dropped=True))
+    home.slack.fail_next("conversations.history", Fault(status=503), 12)
+
+    await home.slack.command("ada", "dev", "/claude", "persona show")
+    await home.rest()
+
+    assert len(home.slack.visible("dev", "ada")) == 1
+
+
 async def test_the_final_text_gets_through_limits_and_is_whole(home):
     home.slack.limit("chat.update", 1, 0.02)
     home.claude.script(*(Answer(text=f"Answer {number}. " + "word " * 60, delay=0.001) for number in range(4)))

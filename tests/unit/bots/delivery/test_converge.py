@@ -27,6 +27,7 @@ class Wall:
     def __init__(self) -> None:
         self.pages: dict[str, str] = {}
         self.calls: list[str] = []
+        self.hidden = False
         self.faults: list[Exception | None] = []
         self._next = 1
 
@@ -64,8 +65,10 @@ class Wall:
         if fault:
             raise fault
 
-    async def strays(self, known: Collection[str]) -> list[str]:
+    async def strays(self, known: Collection[str]) -> list[str] | None:
         self._begin("strays")
+        if self.hidden:
+            return None
         return [page for page in self.pages if page not in known]
 
 
@@ -256,6 +259,37 @@ async def test_replacing_goes_on_where_it_was_interrupted(home):
     await home.insist(["one", "two"])
 
     assert home.wall.shown() == ["one", "two"]
+
+
+async def test_a_page_whose_post_is_uncertain_is_taken_for_posted_where_nobody_can_look(home):
+    home.wall.hidden, home.wall.faults = True, [lost(carried_out=True)]
+
+    await home.insist(["one", "two"])
+
+    assert home.wall.shown() == ["one", "two"]
+
+
+async def test_first_words_whose_post_is_uncertain_stand_above_the_whole_text_where_nobody_can_look(home):
+    home.wall.hidden, home.wall.faults = True, [lost(carried_out=True)]
+    with pytest.raises(Uncertain):
+        await home.posted.converge(["on"], replace_frozen=False)
+
+    for grown in (["one"], ["one", "tw"]):
+        await home.posted.converge(grown, replace_frozen=False)
+    await home.posted.converge(["one", "two"])
+
+    assert home.wall.shown() == ["on", "one", "two"]
+
+
+@pytest.mark.parametrize("lost_text", ["answer", "notice"])
+async def test_a_notice_is_posted_once_after_an_uncertain_post(home, lost_text):
+    home.wall.faults = [lost(carried_out=True)]
+    with pytest.raises(Uncertain):
+        await home.posted.append_page(lost_text)
+
+    await home.posted.append_page("notice")
+
+    assert home.wall.shown() == (["notice"] if lost_text == "notice" else ["answer", "notice"])
 
 
 async def test_a_surplus_page_that_somebody_deleted_is_gone(home):
