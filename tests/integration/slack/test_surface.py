@@ -268,6 +268,34 @@ async def test_a_status_that_arrives_after_the_message_is_taken_away(slack, web)
     assert slack.world.statuses == {}
 
 
+async def test_of_thousands_of_names_the_first_are_asked_for_and_the_others_at_the_next_questions(slack, web):
+    directory = Directory(web)
+    people = dict.fromkeys(["U0BOB", *(f"U{number:07}" for number in range(3_300)), "U0ADA"])
+
+    assert await directory.fetch_names(people.keys()) == {"U0BOB": "Bob"}
+    assert len(slack.called("users.info")) == 50
+    await directory.fetch_names(people.keys())
+    assert len(slack.called("users.info")) == 100
+
+
+async def test_names_that_slack_does_not_tell_in_time_are_missing_and_asked_for_again(slack, web):
+    directory = Directory(web, wait=0.1)
+    slack.fail_next("users.info", Fault(hangs=True))
+
+    assert await directory.fetch_names({"U0BOB"}) == {}
+    assert await directory.fetch_names({"U0BOB"}) == {"U0BOB": "Bob"}
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault(error="missing_scope"), Fault(error="invalid_auth"), Fault(status=503)], ids=repr
+)
+async def test_names_that_slack_refuses_to_tell_are_missing_and_the_others_are_told(slack, web, fault):
+    slack.fail_next("users.info", fault, 5 if fault.status == 503 else 1)
+
+    assert await Directory(web).fetch_names({"U0BOB"}) == {}
+    assert await Directory(web).fetch_names({"U0BOB"}) == {"U0BOB": "Bob"}
+
+
 async def test_people_and_channels_are_asked_for_once_in_ten_minutes(slack, web):
     clock = Clock(100.0)
     directory = Directory(web, clock=clock)

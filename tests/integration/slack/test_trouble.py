@@ -214,6 +214,21 @@ async def test_a_missing_scope_is_named_to_the_person():
         assert home.ours("dev", root)[0].metadata["event_payload"]["notice"] is True
 
 
+async def test_a_name_that_slack_does_not_tell_is_an_id_for_once_and_refuses_no_answer(home):
+    root = await home.slack.say("ada", "dev", "<@U0BOT> hello")
+    await home.answered()
+    home.slack.fail_next("users.info", Fault(error="missing_scope"))
+
+    await home.slack.say("ada", "dev", "<@U0BOT> who is <@U0BOB>?", thread=root)
+    await home.answered(2)
+    await home.slack.say("ada", "dev", "<@U0BOT> and now?", thread=root)
+    await home.answered(3)
+
+    assert len(home.texts("dev", root)) == 3
+    assert "who is @U0BOB?" in str(home.prompt(1))
+    assert "who is @Bob?" in str(home.prompt(2))
+
+
 async def test_a_failing_history_is_told_in_a_sentence(home):
     home.slack.fail_next("conversations.replies", Fault(status=500), 5)
 
