@@ -124,10 +124,14 @@ class Web:
             return False
         return asked.netloc == api.netloc or asked.netloc.endswith(f".{api.netloc}")
 
-    async def retry(self, work: Callable[[], Awaitable[Result]], tries: int | None = None) -> Result:
+    async def retry(
+        self,
+        work: Callable[[], Awaitable[Result]],
+        tries: int | None = None,
+        on: tuple[type[Exception], ...] = (RateLimited, Uncertain),
+    ) -> Result:
         """Retry `work` while Slack limits us or is in trouble, as soon as it allows."""
-        passing = (RateLimited, Uncertain)
-        return await backoff.retry(work, passing, self._sleep, report=_report, first=FIRST_PAUSE, tries=tries)
+        return await backoff.retry(work, on, self._sleep, report=_report, first=FIRST_PAUSE, tries=tries)
 
     async def _call(self, method: str, **arguments: Any) -> Raw:
         outcome: Literal["ok", "limited", "failed"] = "failed"

@@ -15,6 +15,7 @@ from bots.delivery.throttle import Pace
 from bots.slack.adapter import Slack
 from bots.slack.client import Web
 from bots.slack.directory import Directory
+from bots.slack.ephemeral import Whisper
 from bots.slack.files import fetch_file
 from bots.slack.parse import BotIdentity
 from bots.slack.status import status
@@ -197,6 +198,22 @@ async def test_what_is_shown_plainly_knows_of_a_page_whose_post_is_uncertain(sla
     await surface.show_plainly(reply, "One whole answer.")
 
     assert [post.text for post in slack.thread("dev", ts)[1:]] == ["One whole answer."]
+
+
+async def test_a_response_that_finds_no_connection_is_tried_again_and_not_taken_for_shown(slack):
+    waited: list[float] = []
+
+    async def note(seconds: float) -> None:
+        waited.append(seconds)
+
+    nowhere = "http://127.0.0.1:9/"
+    async with aiohttp.ClientSession() as session:
+        client = AsyncWebClient(slack.token, nowhere, session=session, retry_handlers=[])
+        web = Web(client, BotIdentity("slack:T024", BOT, BOT_ID, TEAM), Pace(0), note)
+        question = asked("1", command="help", address=f'{{"url": "{nowhere}commands/1"}}')
+
+        assert await Whisper(web, question).respond("words", "ephemeral") is False
+    assert len(waited) == 4
 
 
 async def test_a_command_that_died_after_its_answer_finds_it(slack, platform):
