@@ -1,20 +1,27 @@
 """Converge: the reconciliation loop that makes a platform's pages equal the wanted ones, step by step."""
 
+import asyncio
+import logging
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Protocol
 
-from core.domain.errors import PageGone, Uncertain
+from core.domain.errors import PageFrozen, PageGone, Uncertain
 from core.domain.platform import ReplyView
 from core.rendering.paginator import Delete, Edit, Post, PostedPage, Step, steps
+
+UNKNOWN = ""  # the id of a page that may stand there, where nobody can look
+
+log = logging.getLogger(__name__)
 
 
 class Outlet(Protocol):
     """Where the pages of one reply go.
 
     Each method raises RateLimited where nothing happened, Uncertain where it may have, and Rejected (PageGone for a
-    page that somebody deleted) where the platform refuses; CannotShow where nothing can be shown there any more.
+    page that somebody deleted, PageFrozen for one that stands for good) where the platform refuses; CannotShow where
+    nothing can be shown there any more.
     """
 
     async def post(self, text: str) -> str:
@@ -25,15 +32,22 @@ class Outlet(Protocol):
 
     async def delete(self, page: str) -> None: ...
 
-    async def strays(self, known: Collection[str]) -> list[str]:
-        """Pages of this reply that stand there and are not `known`, oldest first: the answer to their post was lost."""
+    async def strays(self, known: Collection[str]) -> list[str] | None:
+        """Pages of this reply that stand there and are not `known`, oldest first: the answer to their post was lost.
+
+        None where the platform lets nobody look.
+        """
 
 
 class PostedPages:
     """The pages of one reply as they stand on the platform, and the loop that changes them.
 
     What a predecessor posted is taken over. After an uncertain post the next one looks for strays first, so no page
-    stands twice. Whatever interrupts the loop, calling it again goes on from what is there.
+    stands twice; where nobody can look, the page is taken for posted. Whatever interrupts the loop, calling it again
+    goes on from what is there.
+
+    Once an edit was refused for good, none is tried any more: pages that should say something else are deleted and
+    posted anew, once, at the end; what can't be deleted stands above them.
     """
 
     def __init__(self, reply: ReplyView, outlet: Outlet, posted_at: Callable[[str], datetime]) -> None:
@@ -41,41 +55,59 @@ class PostedPages:
         self._outlet = outlet
         self._posted_at = posted_at
         self._posted = [PostedPage(page, None) for page in sorted(reply.pages, key=posted_at)]
-        self._uncertain = False
-        """Whether a page may stand there whose id we do not know."""
+        self._frozen = False
+        """Whether an edit was refused for good."""
+        self._uncertain: str | None = None
+        """The text of a page that may stand there, and whose id we do not know."""
 
     @property
     def ids(self) -> list[str]:
         """The pages that stand, oldest first."""
         return [page.id for page in self._posted]
 
-    async def converge(self, wanted: Sequence[str], replace_gone: bool = True) -> None:
+    async def converge(self, wanted: Sequence[str], replace_gone: bool = True, replace_frozen: bool = True) -> None:
         """Take steps until the pages say what is `wanted`. Raises what the outlet does.
 
-        A page that somebody deleted is posted anew, or left alone if not `replace_gone`.
+        A page that somebody deleted is posted anew, or left alone if not `replace_gone`. Where a page can't be edited
+        any more, its replacement is posted, or nothing happens if not `replace_frozen`.
         """
         while todo := steps(self._posted, wanted):
+            if self._frozen and not replace_frozen:
+                return
             await self._take_step(todo[0], replace_gone)
 
     async def append_page(self, text: str) -> None:
-        """Post a page below those that stand; if the last try may have posted one, adopt that instead."""
-        if self._uncertain:
-            found = await self._outlet.strays(self._reply.pages)
-            self._uncertain = False
-            for page in found:
-                await self._add_page(PostedPage(page, None))
-            if found:
-                return
-        try:
-            page = await self._outlet.post(text)
-        except Uncertain:
-            self._uncertain = True
-            raise
-        await self._add_page(PostedPage(page, text))
+        """Post a page below those that stand; if the last try may have posted the same, adopt that instead."""
+        posted = self._uncertain == text
+        if not (await self._adopt_uncertain_page() and posted):
+            await self._post_page(text)
 
     def forget_texts(self) -> None:
-        """Edit every page once more, also those whose text stays: something else about them changes."""
-        self._posted = [PostedPage(page.id, None) for page in self._posted]
+        """Edit every page once more, also those whose text stays, as far as any can be edited: their marks change."""
+        if not self._frozen:
+            self._posted = [PostedPage(page.id, None) for page in self._posted]
+
+    async def _adopt_uncertain_page(self) -> bool:
+        """Whether a page stands there, as far as anybody can tell, whose post was uncertain; it is ours from now on."""
+        if self._uncertain is None:
+            return False
+        found = await self._outlet.strays(self._reply.pages)
+        text, self._uncertain = self._uncertain, None
+        if found is None:
+            self._posted.append(PostedPage(UNKNOWN, text))
+            self._frozen = True
+            return True
+        for page in found:
+            await self._add_page(PostedPage(page, None))
+        return bool(found)
+
+    async def _post_page(self, text: str) -> None:
+        try:
+            page = await self._outlet.post(text)
+        except (Uncertain, asyncio.CancelledError):
+            self._uncertain = text
+            raise
+        await self._add_page(PostedPage(page, text))
 
     async def _add_page(self, page: PostedPage) -> None:
         self._posted.append(page)
@@ -84,11 +116,13 @@ class PostedPages:
     async def _take_step(self, step: Step, replace_gone: bool) -> None:
         match step:
             case Post(text=text):
-                await self.append_page(text)
+                if not await self._adopt_uncertain_page():
+                    await self._post_page(text)
             case Edit(id=page, text=text):
-                await self._edit_page(self.ids.index(page), text, replace_gone)
-            case Delete(id=page):
-                await self._delete_page(page)
+                index = self.ids.index(page)
+                await (self._withdraw_pages(index) if self._frozen else self._edit_page(index, text, replace_gone))
+            case Delete():
+                await self._delete_last_page()
 
     async def _edit_page(self, index: int, text: str, replace_gone: bool) -> None:
         page = self._posted[index].id
@@ -97,13 +131,25 @@ class PostedPages:
         except Uncertain:
             self._posted[index] = PostedPage(page, None)
             raise
+        except PageFrozen as refused:
+            log.warning("pages are edited no more: %s", refused)
+            self._frozen = True
+            return
         except PageGone:
             if replace_gone:
                 del self._posted[index]
                 return
         self._posted[index] = PostedPage(page, text)
 
-    async def _delete_page(self, page: str) -> None:
-        with suppress(PageGone):  # somebody was faster
-            await self._outlet.delete(page)
-        self._posted = [one for one in self._posted if one.id != page]
+    async def _withdraw_pages(self, index: int) -> None:
+        """Delete the pages from `index` on: the next steps post them anew, in their order."""
+        while len(self._posted) > index:
+            await self._delete_last_page()
+
+    async def _delete_last_page(self) -> None:
+        """Delete the last page; what somebody deleted before, or nobody can delete, is none of ours any more."""
+        page = self._posted[-1].id
+        with suppress(PageGone, PageFrozen):
+            if page != UNKNOWN:
+                await self._outlet.delete(page)
+        self._posted.pop()

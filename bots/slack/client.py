@@ -53,6 +53,10 @@ class NoThread(CannotShow):
     """There is no thread any more: its first message was deleted, and it had no other."""
 
 
+class NoAnswer(CannotAnswer):
+    """Slack was asked several times and did not answer; it may later."""
+
+
 class Web:
     """One workspace's token at work. Nothing is repeated here but what `read` and `call_until_done` promise.
 
@@ -81,7 +85,7 @@ class Web:
         self._emit = emit
 
     async def read(self, method: str, **arguments: object) -> Raw:
-        """Ask Slack, with patience. Raises CannotShow, Rejected, or CannotAnswer where it does not answer."""
+        """Ask Slack, with patience. Raises CannotShow, Rejected, CannotAnswer, NoAnswer."""
         params = {name: value for name, value in arguments.items() if value is not None}
         if self._leisure:
             await self._sleep(self._leisure.turn(method))
@@ -90,7 +94,7 @@ class Web:
             return await self.retry(lambda: self._call(method, http_verb="GET", params=params), tries)
         except (RateLimited, Uncertain) as error:
             log.error("%s", error)
-            raise CannotAnswer("Slack does not answer me just now. Please ask again in a minute.") from None
+            raise NoAnswer("Slack does not answer me just now. Please ask again in a minute.") from None
 
     async def call_once(self, method: str, **arguments: object) -> Raw:
         """Change something. Raises RateLimited, Uncertain, Rejected, CannotShow, CannotAnswer."""
@@ -120,10 +124,14 @@ class Web:
             return False
         return asked.netloc == api.netloc or asked.netloc.endswith(f".{api.netloc}")
 
-    async def retry(self, work: Callable[[], Awaitable[Result]], tries: int | None = None) -> Result:
+    async def retry(
+        self,
+        work: Callable[[], Awaitable[Result]],
+        tries: int | None = None,
+        on: tuple[type[Exception], ...] = (RateLimited, Uncertain),
+    ) -> Result:
         """Retry `work` while Slack limits us or is in trouble, as soon as it allows."""
-        passing = (RateLimited, Uncertain)
-        return await backoff.retry(work, passing, self._sleep, report=_report, first=FIRST_PAUSE, tries=tries)
+        return await backoff.retry(work, on, self._sleep, report=_report, first=FIRST_PAUSE, tries=tries)
 
     async def _call(self, method: str, **arguments: Any) -> Raw:
         outcome: Literal["ok", "limited", "failed"] = "failed"

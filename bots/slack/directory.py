@@ -9,10 +9,13 @@ from cachetools import TTLCache
 
 from bots.slack.client import Web
 from bots.slack.parse import BotIdentity, Raw
-from core.domain.errors import CannotAnswer, CannotShow, Rejected
+from core.domain.errors import CannotAnswer, CannotShow, ConfabError, Rejected
 from core.domain.messages import Rank
 
 REMEMBERED = 10_000  # people, and as many channels
+LOOKUPS = 50  # people asked about for the names of one question; Slack allows 100 a minute, of all questions
+AT_ONCE = 8  # of them
+WAIT = 2.0  # seconds that a question waits for names
 SECONDS = 600.0  # that we believe what Slack said of them
 log = logging.getLogger(__name__)
 
@@ -23,18 +26,33 @@ class Directory:
     """Asks Slack who somebody is, once in a while. `managers` are owners everywhere."""
 
     def __init__(
-        self, web: Web, managers: frozenset[str] = frozenset(), clock: Callable[[], float] = time.monotonic
+        self,
+        web: Web,
+        managers: frozenset[str] = frozenset(),
+        clock: Callable[[], float] = time.monotonic,
+        wait: float = WAIT,
     ) -> None:
         self._web = web
+        self._wait = wait
         self._managers = managers
         self._people: TTLCache[str, Raw] = TTLCache(REMEMBERED, SECONDS, clock)
         """People and bots, whose ids differ; without a word in it where Slack knows nobody."""
         self._channels: TTLCache[str, Raw] = TTLCache(REMEMBERED, SECONDS, clock)
 
     async def fetch_names(self, people: Set[str]) -> dict[str, str]:
-        """How Slack shows those whom it knows."""
-        found = await asyncio.gather(*(self._fetch_name(person) for person in people))
-        return {person: name for person, name in zip(people, found, strict=True) if name}
+        """How Slack shows those whom it knows, as far as it says so in time; the first ones are asked about first.
+
+        At most `LOOKUPS` are asked about, and what is missing may be asked for later: names are worth no refusal.
+        """
+        missing = [person for person in people if person not in self._people]
+        slots = asyncio.Semaphore(AT_ONCE)
+        try:
+            async with asyncio.timeout(self._wait), asyncio.TaskGroup() as group:
+                for person in missing[:LOOKUPS]:
+                    group.create_task(self._look_up_name(person, slots))
+        except TimeoutError:
+            log.warning("Slack does not say in time how some of %d people are called", len(missing))
+        return {person: name for person in people if (name := self._get_known_name(person))}
 
     async def fetch_rank(self, person: str, channel: str) -> Rank:
         """What `person` may do in `channel`. Who can't be asked about is a plain member nowhere: a guest."""
@@ -56,10 +74,18 @@ class Directory:
             self._channels[channel] = known
         return str(known.get("creator") or "")
 
-    async def _fetch_name(self, person: str) -> str:
-        if person.startswith("B"):
-            return str((await self._fetch_person(person, "bots.info", "bot")).get("name") or "")
-        return read_name(await self._fetch_person(person))
+    async def _look_up_name(self, person: str, slots: asyncio.Semaphore) -> None:
+        async with slots:
+            try:
+                await (
+                    self._fetch_person(person, "bots.info", "bot") if _is_bot(person) else self._fetch_person(person)
+                )
+            except ConfabError as error:
+                log.warning("how %s is called is not known: %s", person, error)
+
+    def _get_known_name(self, person: str) -> str:
+        known = self._people.get(person) or {}
+        return str(known.get("name") or "") if _is_bot(person) else read_name(known)
 
     async def _fetch_person(self, person: str, method: str = "users.info", noun: str = "user") -> Raw:
         if (known := self._people.get(person)) is None:
@@ -76,6 +102,10 @@ class Directory:
             return {}
         found: Raw = answer.get(noun) or {}
         return found
+
+
+def _is_bot(person: str) -> bool:
+    return person.startswith("B")
 
 
 def read_name(user: Raw) -> str:

@@ -1,5 +1,6 @@
 """Ephemeral message: an answer that only one person sees. Slack keeps none, so it is said once, when it is whole."""
 
+import logging
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -9,13 +10,16 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bots.slack import formatting
 from bots.slack.address import SlackAddress
-from bots.slack.client import Web
+from bots.slack.client import TRIES, Web
 from bots.slack.publisher import UNSUITED
 from core.domain.errors import CannotShow, Rejected
 from core.domain.messages import File, Question
 from core.rendering.paginator import cut, pages
 
 USES = 5  # of one response_url, within half an hour
+NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)  # there was no connection to send by
+
+log = logging.getLogger(__name__)
 
 
 class Whisper:
@@ -47,16 +51,20 @@ class Whisper:
                 raise CannotShow("the command can't be responded to any more")
 
     async def respond(self, page: str, kind: str) -> bool:
-        """Whether the response_url took a page, as far as we know."""
+        """Whether the response_url took a page. It may have where its answer was lost: then nothing is said twice."""
         if not self._left:
             return False
         self._left -= 1
         client = AsyncWebhookClient(self._url, session=self._web.client.session, retry_handlers=[])
         content = {"text": formatting.render_fallback_text(page), "blocks": self._blocks(page), "response_type": kind}
+        send = partial(client.send_dict, {**content, "unfurl_links": False, "unfurl_media": False})
         try:
-            answer = await client.send_dict({**content, "unfurl_links": False, "unfurl_media": False})
-        except (aiohttp.ClientError, TimeoutError, OSError):
+            answer = await self._web.retry(send, TRIES, on=NOT_SENT)
+        except NOT_SENT:
             return False
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            log.warning("a response is taken for shown, for its answer was lost: %s", type(error).__name__)
+            return True
         return answer.status_code == 200
 
     async def _whisper_page(self, page: str) -> None:

@@ -1,23 +1,29 @@
 """Publisher: the pages of one reply in Slack, each marked with the question it answers."""
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from bots.delivery.converge import PostedPages
 from bots.slack import formatting
-from bots.slack.client import Web
+from bots.slack.client import NoAnswer, Web
 from bots.slack.parse import MARK, is_mine, parse_mark, parse_timestamp
-from core.domain.errors import PageGone, RateLimited, Rejected, Uncertain
+from core.domain.errors import CannotAnswer, PageFrozen, PageGone, PlaceClosed, RateLimited, Rejected, Uncertain
 from core.domain.platform import ReplyView
 from core.rendering.paginator import Pager, cut
 
 SKEW = timedelta(minutes=2)  # that Slack's clock and ours may differ
 
 UNSUITED = {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long"}
-DELETED = {"cant_update_message", "cant_delete_message", "edit_window_closed", "message_not_found"}
+DELETED = {"message_not_found"}
+FROZEN = {  # the message stands; a workspace may forbid edits and deletions, at once or after some minutes
+    "cant_delete_message",
+    "cant_update_message",
+    "compliance_exports_prevent_deletion",
+    "edit_window_closed",
+}
 QUIET = {"unfurl_links": False, "unfurl_media": False, "link_names": False, "parse": "none"}
 NOTICE = {"event_type": MARK, "event_payload": {"question": "", "page": 1, "notice": True}}  # that answers nobody
 
@@ -27,12 +33,12 @@ log = logging.getLogger(__name__)
 class Publisher:
     """Makes Slack's messages equal a reply's text. What a predecessor posted is taken over."""
 
-    def __init__(self, web: Web, reply: ReplyView, plainly: bool = False) -> None:
+    def __init__(self, web: Web, reply: ReplyView) -> None:
+        self.reply = reply
         self._web = web
-        self._reply = reply
-        self._outlet = SlackOutlet(web, reply, plainly)
+        self._outlet = SlackOutlet(web, reply)
         self._pages: PostedPages | None = None
-        self._cut = formatting.cut_plainly if plainly else Pager(formatting.DIALECT).pages
+        self._cut: Callable[[str], list[str]] = Pager(formatting.DIALECT).pages
 
     async def grow(self, text: str) -> None:
         """Show a text that is not final, as far as Slack lets us just now. Raises CannotShow, Rejected."""
@@ -43,39 +49,49 @@ class Publisher:
 
     async def settle(self, text: str) -> None:
         """Show the final text, however long it takes. Raises CannotShow, Rejected."""
-        if self._reply.notice and self._pages:
+        if self.reply.notice and self._pages:
             self._pages.forget_texts()  # their marks change too
         await self._web.retry(partial(self._converge, text, final=True))
+
+    async def settle_plainly(self, text: str) -> None:
+        """Show the final text without Markdown, after whatever was shown of it. Raises CannotShow, Rejected."""
+        self._outlet.plainly, self._cut = True, formatting.cut_plainly
+        await self.settle(text)
 
     async def show_notice(self, notice: str) -> None:
         """Post a notice below the pages that stand. Raises CannotShow, Rejected."""
         self._outlet.posts_notice = self._outlet.plainly = True
-        pages = PostedPages(self._reply, self._outlet, parse_timestamp)
-        await self._web.retry(partial(pages.append_page, notice))
+        await self._web.retry(partial(self._take_over_pages().append_page, notice))
+
+    def _take_over_pages(self) -> PostedPages:
+        """The pages as they stand, those of a predecessor at first."""
+        self._pages = self._pages or PostedPages(self.reply, self._outlet, parse_timestamp)
+        return self._pages
 
     async def _converge(self, text: str, final: bool) -> None:
         """Make the pages equal `text`, as plain text where Slack refuses our blocks.
 
-        A page that somebody deleted is posted anew while the text grows, and left alone at the end.
+        A page that somebody deleted is posted anew while the text grows, and left alone at the end. One that can't be
+        edited any more is left alone while the text grows, and replaced at the end.
         """
-        self._pages = self._pages or PostedPages(self._reply, self._outlet, parse_timestamp)
+        pages = self._take_over_pages()
         self._outlet.final = final
         wanted = await cut(text, partial(self._cut, text))
         try:
-            await self._pages.converge(wanted, replace_gone=not final)
+            await pages.converge(wanted, replace_gone=not final, replace_frozen=final)
         except Rejected as rejected:
             if self._outlet.plainly or rejected.reason not in UNSUITED:
                 raise
             log.warning("a page is shown as plain text: %s", rejected)
             self._outlet.plainly = True
-            await self._pages.converge(wanted, replace_gone=not final)
+            await pages.converge(wanted, replace_gone=not final, replace_frozen=final)
 
 
 class SlackOutlet:
     """Pages are messages of the question's thread, or of its channel. Raises what an Outlet may."""
 
-    def __init__(self, web: Web, reply: ReplyView, plainly: bool) -> None:
-        self.plainly = plainly
+    def __init__(self, web: Web, reply: ReplyView) -> None:
+        self.plainly = False
         """Whether pages are plain text, without Markdown."""
         self.final = False
         """Whether the edits are those of the final text."""
@@ -99,7 +115,16 @@ class SlackOutlet:
     async def delete(self, page: str) -> None:
         await self._change_page("chat.delete", page)
 
-    async def strays(self, known: Collection[str]) -> list[str]:
+    async def strays(self, known: Collection[str]) -> list[str] | None:
+        try:
+            return await self._find_strays(known)
+        except NoAnswer as error:
+            raise Uncertain(f"whether a page was posted is not known yet: {error}") from None
+        except (CannotAnswer, PlaceClosed, Rejected) as error:
+            log.error("a page is taken for posted, for nobody can look: %s", error)
+            return None
+
+    async def _find_strays(self, known: Collection[str]) -> list[str]:
         question, found = self._reply.question, []
         oldest = f"{(question.at - SKEW).timestamp():.6f}"
         async for raws in self._web.read_messages(question.key, oldest):
@@ -115,6 +140,8 @@ class SlackOutlet:
         except Rejected as rejected:
             if rejected.reason in DELETED:
                 raise PageGone(rejected.reason, method) from None
+            if rejected.reason in FROZEN:
+                raise PageFrozen(rejected.reason, method) from None
             raise
 
     def _build_content(self, text: str, number: int) -> Mapping[str, Any]:

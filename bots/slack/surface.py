@@ -29,6 +29,7 @@ class SlackSurface:
         self._question = question
         self._grows = grows
         self._newest = newest
+        self._publisher: Publisher | None = None
 
     async def history(self) -> History:
         """The thread; of a slash command's place, which is none, only what answers the command."""
@@ -62,7 +63,7 @@ class SlackSurface:
             await whisper.say(whole)
             return
         try:
-            await Publisher(self._web, reply, plainly=True).settle(whole)
+            await self._publish(reply).settle_plainly(whole)
         except (CannotShow, Rejected):
             if not whisper.responds:
                 raise
@@ -72,14 +73,20 @@ class SlackSurface:
         """Say it in the thread, else to who asked alone. Raises CannotShow, Rejected, CannotAnswer."""
         if not reply.private:
             try:
-                await Publisher(self._web, reply).show_notice(notice)
+                await self._publish(reply).show_notice(notice)
                 return
             except (CannotShow, Rejected, CannotAnswer) as problem:
                 log.warning("a notice is whispered: %s", problem)
         await Whisper(self._web, self._question, plainly=True).say(notice)
 
+    def _publish(self, reply: ReplyView) -> Publisher:
+        """The reply's publisher: one for all tries, as it knows which pages may stand there."""
+        if self._publisher is None or self._publisher.reply is not reply:
+            self._publisher = Publisher(self._web, reply)
+        return self._publisher
+
     async def _show_in_thread(self, reply: ReplyView) -> None:
-        posts = Publisher(self._web, reply)
+        posts = self._publish(reply)
         async with status(self._web, self._question.key, reply.status) as shown:
             async for text in reply.texts():
                 if reply.whole:
@@ -101,7 +108,7 @@ class SlackSurface:
         """A command's answer stands in the channel, also where we may only respond to commands."""
         text, whisper = await _read_final_text(reply), Whisper(self._web, self._question)
         try:
-            await Publisher(self._web, reply).settle(text)
+            await self._publish(reply).settle(text)
         except (CannotShow, Rejected):
             if not whisper.responds:
                 raise

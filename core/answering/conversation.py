@@ -18,15 +18,19 @@ T = TypeVar("T")
 
 
 async def read_conversation(threads: Threads, thread: Thread, question: Question, surface: Surface) -> list[Turn]:
-    """The turns of the question's conversation; each speaker's name is asked for once and kept for ever."""
+    """The turns of the question's conversation; a speaker's name is asked for until it is known, then kept for ever."""
     thread = await _select_branch(threads, thread, question.name)
     messages = [message for message in thread.messages if message.answers != question.name]
     names = dict(thread.names)
     aside = sum(len(message.text) for message in messages) > LARGE
-    unknown = await _run(aside, collect_people, messages) - names.keys()
+    authors = {message.author: None for message in reversed(messages) if not message.mine}  # before who is mentioned
+    people = authors | dict.fromkeys(sorted(await _run(aside, collect_people, messages)))
+    unknown = {person: None for person in people if person not in names}
     if unknown:
-        introduced = introduce_speakers(names, unknown, await surface.names(unknown))
-        names = dict(await threads.remember_names(thread.key, introduced))
+        shown = await surface.names(unknown.keys())
+        introduced = introduce_speakers(names, unknown, shown)
+        found = {person: name for person, name in introduced.items() if person in shown}
+        names = introduced | dict(await threads.remember_names(thread.key, found))
     return await _run(aside, build_turns, messages, thread.replies, names)
 
 

@@ -9,7 +9,8 @@
     ├── CannotShow         nobody: the place of the reply is gone
     │   └── PlaceClosed    the person, elsewhere: the place is there, and closed to us
     ├── Rejected           the operator: the platform refuses this request, and would take others
-    │   └── PageGone       the converge loop: a page was deleted, or can't be changed any more
+    │   ├── PageGone       the converge loop: a page was deleted
+    │   └── PageFrozen     the converge loop: a page stands, and can't be changed any more
     ├── RateLimited        the caller: too many requests, nothing happened, try again
     ├── Uncertain          the caller: the platform's answer was lost, it may have happened
     ├── StoreUnavailable   the caller: nothing happened, try again
@@ -69,7 +70,11 @@ class Rejected(ConfabError):
 
 
 class PageGone(Rejected):
-    """A page of ours was deleted by somebody, or can't be changed any more."""
+    """A page of ours was deleted by somebody."""
+
+
+class PageFrozen(Rejected):
+    """A page of ours stands, and the platform lets nobody edit it, or delete it, any more."""
 
 
 class RateLimited(ConfabError):

@@ -42,6 +42,14 @@ async def test_who_made_the_channel_manages_it(home):
     assert said == ["There was no persona to clear."]
 
 
+async def test_a_private_answer_is_seen_once_where_the_response_url_s_answer_is_lost(home):
+    home.slack.fail_next("response_url", Fault(lost=True))
+
+    said = await commanded(home, "bob", "dev", "help")
+
+    assert len(said) == 1
+
+
 async def test_help_and_close_matches_are_whispered(home):
     said = await commanded(home, "bob", "dev", "")
     near = await commanded(home, "bob", "dev", "persona sett x")

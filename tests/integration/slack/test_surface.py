@@ -15,6 +15,7 @@ from bots.delivery.throttle import Pace
 from bots.slack.adapter import Slack
 from bots.slack.client import Web
 from bots.slack.directory import Directory
+from bots.slack.ephemeral import Whisper
 from bots.slack.files import fetch_file
 from bots.slack.parse import BotIdentity
 from bots.slack.status import status
@@ -22,6 +23,7 @@ from bots.slack.surface import SlackSurface
 from core.answering.reply import Reply
 from core.domain.errors import CannotAnswer, CannotShow
 from core.domain.messages import Attachment, File, History, Question, Rank, Reach, ThreadKey
+from tests.fakes.slack.faults import Fault
 from tests.fakes.slack.nouns import BOT, BOT_ID, TEAM, Clock
 from tests.fakes.slack.nouns import File as Uploaded
 from tests.fakes.slack.server import SCOPES, SlackFake
@@ -183,6 +185,37 @@ async def test_pages_that_are_not_needed_any_more_are_deleted(slack, platform):
     assert slack.thread("dev", root)[1].metadata["event_payload"]["notice"] is True
 
 
+async def test_what_is_shown_plainly_knows_of_a_page_whose_post_is_uncertain(slack, platform):
+    ts = await slack.say("ada", "dev", "<@U0BOT> go")
+    surface, reply = await platform.surface(asked(ts)), Reply(asked(ts), keep)
+    slack.fail_next("chat.postMessage", Fault(lost=True))
+    showing = asyncio.create_task(surface.show(reply))
+    reply.say("One")
+    await slack.until(lambda: len(slack.thread("dev", ts)) > 1)
+    showing.cancel()
+    await asyncio.gather(showing, return_exceptions=True)
+
+    await surface.show_plainly(reply, "One whole answer.")
+
+    assert [post.text for post in slack.thread("dev", ts)[1:]] == ["One whole answer."]
+
+
+async def test_a_response_that_finds_no_connection_is_tried_again_and_not_taken_for_shown(slack):
+    waited: list[float] = []
+
+    async def note(seconds: float) -> None:
+        waited.append(seconds)
+
+    nowhere = "http://127.0.0.1:9/"
+    async with aiohttp.ClientSession() as session:
+        client = AsyncWebClient(slack.token, nowhere, session=session, retry_handlers=[])
+        web = Web(client, BotIdentity("slack:T024", BOT, BOT_ID, TEAM), Pace(0), note)
+        question = asked("1", command="help", address=f'{{"url": "{nowhere}commands/1"}}')
+
+        assert await Whisper(web, question).respond("words", "ephemeral") is False
+    assert len(waited) == 4
+
+
 async def test_a_command_that_died_after_its_answer_finds_it(slack, platform):
     question = replace(asked("", person="U0ADA", command="persona show"), at=datetime.now(UTC) - timedelta(seconds=9))
     reply = Reply(question, keep)
@@ -250,6 +283,34 @@ async def test_a_status_that_arrives_after_the_message_is_taken_away(slack, web)
         await slack.until(lambda: slack.world.statuses)
 
     assert slack.world.statuses == {}
+
+
+async def test_of_thousands_of_names_the_first_are_asked_for_and_the_others_at_the_next_questions(slack, web):
+    directory = Directory(web)
+    people = dict.fromkeys(["U0BOB", *(f"U{number:07}" for number in range(3_300)), "U0ADA"])
+
+    assert await directory.fetch_names(people.keys()) == {"U0BOB": "Bob"}
+    assert len(slack.called("users.info")) == 50
+    await directory.fetch_names(people.keys())
+    assert len(slack.called("users.info")) == 100
+
+
+async def test_names_that_slack_does_not_tell_in_time_are_missing_and_asked_for_again(slack, web):
+    directory = Directory(web, wait=0.1)
+    slack.fail_next("users.info", Fault(hangs=True))
+
+    assert await directory.fetch_names({"U0BOB"}) == {}
+    assert await directory.fetch_names({"U0BOB"}) == {"U0BOB": "Bob"}
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault(error="missing_scope"), Fault(error="invalid_auth"), Fault(status=503)], ids=repr
+)
+async def test_names_that_slack_refuses_to_tell_are_missing_and_the_others_are_told(slack, web, fault):
+    slack.fail_next("users.info", fault, 5 if fault.status == 503 else 1)
+
+    assert await Directory(web).fetch_names({"U0BOB"}) == {}
+    assert await Directory(web).fetch_names({"U0BOB"}) == {"U0BOB": "Bob"}
 
 
 async def test_people_and_channels_are_asked_for_once_in_ten_minutes(slack, web):

@@ -56,6 +56,44 @@ async def test_a_page_is_posted_once_whatever_becomes_of_the_request(home, metho
     assert home.texts("dev", root) == ["One two three four five six seven eight."]
 
 
+REFUSALS = ["missing_scope", "access_denied", "not_in_channel", "unknown_next_year"]
+
+
+@pytest.mark.parametrize("error", REFUSALS)
+async def test_a_page_whose_post_is_uncertain_is_not_doubled_where_nobody_can_look(home, error):
+    gate = Gate(after=2)
+    home.claude.script(Answer(text="One whole answer.", chunk=400, gate=gate))
+    root = await home.slack.say("ada", "dev", "<@U0BOT> go")
+    await gate.reached.wait()
+    home.slack.fail_next("chat.postMessage", Fault(lost=True))
+    home.slack.fail_next("conversations.replies", Fault(error=error), 5)
+    gate.opened.set()
+    await home.answered()
+
+    assert [text for text in home.texts("dev", root) if "answer" in text] == ["One whole answer."]
+
+
+@pytest.mark.parametrize("error", REFUSALS)
+async def test_a_command_s_answer_whose_post_is_uncertain_is_not_doubled_where_nobody_can_look(home, error):
+    home.slack.fail_next("chat.postMessage", Fault(lost=True))
+    home.slack.fail_next("conversations.history", Fault(error=error), 5)
+
+    await home.slack.command("ada", "dev", "/claude", "persona show")
+    await home.rest()
+
+    assert len(home.slack.visible("dev", "ada")) == 1
+
+
+async def test_a_lost_page_is_posted_again_however_long_slack_does_not_say_whether_it_was(home):
+    home.slack.fail_next("chat.postMessage", Fault(dropped=True))
+    home.slack.fail_next("conversations.history", Fault(status=503), 12)
+
+    await home.slack.command("ada", "dev", "/claude", "persona show")
+    await home.rest()
+
+    assert len(home.slack.visible("dev", "ada")) == 1
+
+
 async def test_the_final_text_gets_through_limits_and_is_whole(home):
     home.slack.limit("chat.update", 1, 0.02)
     home.claude.script(*(Answer(text=f"Answer {number}. " + "word " * 60, delay=0.001) for number in range(4)))
@@ -89,6 +127,37 @@ async def test_a_page_that_somebody_deletes_while_it_grows_is_posted_anew(home):
     await home.rest()
 
     assert home.texts("dev", root) in (["One two three four five six."], [])
+
+
+@pytest.mark.parametrize("error", ["edit_window_closed", "cant_update_message"])
+async def test_where_nothing_may_be_edited_one_page_says_the_whole_answer(home, error):
+    home.claude.script(Answer(text="word " * 300 + "the end.", chunk=40, delay=0.002))
+    home.slack.fail_next("chat.update", Fault(error=error), 1_000)
+
+    root = await home.slack.say("ada", "dev", "<@U0BOT> go")
+    await home.answered()
+
+    assert home.texts("dev", root) == ["word " * 300 + "the end."]
+    assert len(home.slack.called("chat.update")) == 1
+    assert len(home.slack.called("chat.postMessage")) == 2
+
+
+@pytest.mark.parametrize("error", ["cant_delete_message", "compliance_exports_prevent_deletion"])
+async def test_where_nothing_may_be_edited_or_deleted_the_whole_answer_is_posted_below_its_first_words(home, error):
+    gate = Gate(after=10)
+    home.claude.script(Answer(text="word " * 300 + "the end.", chunk=40, gate=gate))
+    home.slack.fail_next("chat.update", Fault(error="cant_update_message"), 1_000)
+    home.slack.fail_next("chat.delete", Fault(error=error), 1_000)
+
+    root = await home.slack.say("ada", "dev", "<@U0BOT> go")
+    await home.slack.until(lambda: home.ours("dev", root))
+    gate.opened.set()
+    await home.answered()
+
+    first, whole = home.texts("dev", root)
+    assert first.startswith("word")
+    assert not first.endswith("the end.")
+    assert whole == "word " * 300 + "the end."
 
 
 @pytest.mark.parametrize("how", ["archived", "left", "revoked"])
@@ -143,6 +212,21 @@ async def test_a_missing_scope_is_named_to_the_person():
 
         assert "the Slack app needs the scope `channels:history`" in home.texts("dev", root)[0]
         assert home.ours("dev", root)[0].metadata["event_payload"]["notice"] is True
+
+
+async def test_a_name_that_slack_does_not_tell_is_an_id_for_once_and_refuses_no_answer(home):
+    root = await home.slack.say("ada", "dev", "<@U0BOT> hello")
+    await home.answered()
+    home.slack.fail_next("users.info", Fault(error="missing_scope"))
+
+    await home.slack.say("ada", "dev", "<@U0BOT> who is <@U0BOB>?", thread=root)
+    await home.answered(2)
+    await home.slack.say("ada", "dev", "<@U0BOT> and now?", thread=root)
+    await home.answered(3)
+
+    assert len(home.texts("dev", root)) == 3
+    assert "who is @U0BOB?" in str(home.prompt(1))
+    assert "who is @Bob?" in str(home.prompt(2))
 
 
 async def test_a_failing_history_is_told_in_a_sentence(home):

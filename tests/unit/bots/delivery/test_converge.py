@@ -7,7 +7,7 @@ import pytest
 
 from bots.delivery.converge import PostedPages
 from core.answering.reply import Reply
-from core.domain.errors import CannotShow, LeaseLost, PageGone, RateLimited, Rejected, Uncertain
+from core.domain.errors import CannotShow, LeaseLost, PageFrozen, PageGone, RateLimited, Rejected, Uncertain
 from core.domain.messages import Question, ThreadKey
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -27,6 +27,7 @@ class Wall:
     def __init__(self) -> None:
         self.pages: dict[str, str] = {}
         self.calls: list[str] = []
+        self.hidden = False
         self.faults: list[Exception | None] = []
         self._next = 1
 
@@ -64,8 +65,10 @@ class Wall:
         if fault:
             raise fault
 
-    async def strays(self, known: Collection[str]) -> list[str]:
+    async def strays(self, known: Collection[str]) -> list[str] | None:
         self._begin("strays")
+        if self.hidden:
+            return None
         return [page for page in self.pages if page not in known]
 
 
@@ -225,6 +228,68 @@ async def test_a_page_that_somebody_deleted_is_left_alone_where_that_is_wanted(h
 
     assert home.wall.shown() == ["two"]
     assert home.posted.ids == ["1", "2"]
+
+
+async def test_pages_that_can_t_be_edited_any_more_do_not_grow_and_are_replaced_at_the_end(home):
+    await home.posted.converge(["one", "tw"])
+    home.wall.faults = [PageFrozen("edit_window_closed")]
+
+    for grown in (["one", "two"], ["one", "two", "three"]):
+        await home.posted.converge(grown, replace_frozen=False)
+    assert home.wall.shown() == ["one", "tw"]
+    await home.posted.converge(["one", "two", "three", "four"])
+
+    assert home.wall.shown() == ["one", "two", "three", "four"]
+    assert home.wall.calls[2:] == ["edit 2 two", "delete 2", "post two", "post three", "post four"]
+
+
+async def test_pages_that_can_t_be_deleted_either_stand_above_their_replacements(home):
+    await home.posted.converge(["on", "two"])
+    home.wall.faults = [PageFrozen("cant_update_message"), *[PageFrozen("cant_delete_message")] * 2]
+
+    await home.insist(["one", "two"])
+
+    assert home.wall.shown() == ["on", "two", "one", "two"]
+
+
+async def test_replacing_goes_on_where_it_was_interrupted(home):
+    await home.posted.converge(["on", "two"])
+    home.wall.faults = [PageFrozen("cant_update_message"), lost(carried_out=True), None, None, lost(carried_out=True)]
+
+    await home.insist(["one", "two"])
+
+    assert home.wall.shown() == ["one", "two"]
+
+
+async def test_a_page_whose_post_is_uncertain_is_taken_for_posted_where_nobody_can_look(home):
+    home.wall.hidden, home.wall.faults = True, [lost(carried_out=True)]
+
+    await home.insist(["one", "two"])
+
+    assert home.wall.shown() == ["one", "two"]
+
+
+async def test_first_words_whose_post_is_uncertain_stand_above_the_whole_text_where_nobody_can_look(home):
+    home.wall.hidden, home.wall.faults = True, [lost(carried_out=True)]
+    with pytest.raises(Uncertain):
+        await home.posted.converge(["on"], replace_frozen=False)
+
+    for grown in (["one"], ["one", "tw"]):
+        await home.posted.converge(grown, replace_frozen=False)
+    await home.posted.converge(["one", "two"])
+
+    assert home.wall.shown() == ["on", "one", "two"]
+
+
+@pytest.mark.parametrize("lost_text", ["answer", "notice"])
+async def test_a_notice_is_posted_once_after_an_uncertain_post(home, lost_text):
+    home.wall.faults = [lost(carried_out=True)]
+    with pytest.raises(Uncertain):
+        await home.posted.append_page(lost_text)
+
+    await home.posted.append_page("notice")
+
+    assert home.wall.shown() == (["notice"] if lost_text == "notice" else ["answer", "notice"])
 
 
 async def test_a_surplus_page_that_somebody_deleted_is_gone(home):
