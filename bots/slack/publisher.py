@@ -1,7 +1,7 @@
 """Publisher: the pages of one reply in Slack, each marked with the question it answers."""
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -65,7 +65,9 @@ class Publisher:
 
     def _take_over_pages(self) -> PostedPages:
         """The pages as they stand, those of a predecessor at first."""
-        self._pages = self._pages or PostedPages(self.reply, self._outlet, parse_timestamp)
+        if self._pages is None:
+            pages = self._pages = PostedPages(self.reply, self._outlet, parse_timestamp)
+            self._outlet.list_pages = lambda: pages.ids
         return self._pages
 
     async def _converge(self, text: str, final: bool) -> None:
@@ -97,11 +99,13 @@ class SlackOutlet:
         """Whether the edits are those of the final text."""
         self.posts_notice = False
         """Whether what is posted stands for an answer that can't be shown."""
+        self.list_pages: Callable[[], Sequence[str]] = list
+        """The pages that stand, oldest first: a page's mark has its number among them."""
         self._web = web
         self._reply = reply
 
     async def post(self, text: str) -> str:
-        key, number = self._reply.question.key, len(self._reply.pages) + 1
+        key, number = self._reply.question.key, len(self.list_pages()) + 1
         place = {"channel": key.channel, "thread_ts": key.thread or None}
         answer = await self._web.call_once("chat.postMessage", **place, **QUIET, **self._build_content(text, number))
         return str(answer["ts"])
@@ -109,7 +113,7 @@ class SlackOutlet:
     async def edit(self, page: str, text: str) -> None:
         if self.final:
             self._web.pace.book_turn("chat.update")
-        number = list(self._reply.pages).index(page) + 1
+        number = list(self.list_pages()).index(page) + 1
         await self._change_page("chat.update", page, **self._build_content(text, number))
 
     async def delete(self, page: str) -> None:
