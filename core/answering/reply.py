@@ -14,7 +14,7 @@ async def always() -> None:
 class Reply:
     """The answer to one question, as it becomes known. One writer, one watcher; `keep` writes down a page.
 
-    `sure` returns while it is ours to show, and raises core.domain.errors.LeaseLost once it is not.
+    `ensure_held` returns while it is ours to show, and raises core.domain.errors.LeaseLost once it is not.
     """
 
     def __init__(
