@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import datetime, timedelta
 from functools import partial
 
 import discord
@@ -13,9 +14,10 @@ from bots.discord.intake import build_place, identify_bot
 from bots.discord.parse import DIRECT, BotIdentity, ChannelPlace, Json
 from core.domain.clock import Sleep
 from core.domain.errors import CannotShow
-from core.domain.events import MissedRange, Posted
+from core.domain.events import Commanded, MissedRange, Posted
 from core.domain.messages import Asks
 
+BEFORE = timedelta(hours=1)  # before the gap: what was said since then may have been edited in it
 LEISURE = 0.25  # seconds before each request: what somebody waits for goes first
 PATIENCE = 60  # seconds that a server may take to come
 Written = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | discord.Thread
@@ -32,18 +34,22 @@ class BackfillSource:
         self._client = client
         self._pause = pause
 
-    async def fetch_missed(self, missed: MissedRange) -> list[Posted]:
+    async def fetch_missed(self, missed: MissedRange) -> list[Posted | Commanded]:
         """Missed questions that we have not answered, oldest first."""
-        since = discord.utils.time_snowflake(missed.since)
+        since, earliest = map(discord.utils.time_snowflake, (missed.since, missed.since - BEFORE))
         server = None if missed.workspace == DIRECT else await self._wait_for_server(missed.workspace)
         ours = identify_bot(self._client(), server)
         shown: list[tuple[ChannelPlace, Json]] = []
         for where in _list_direct_places(missed) if server is None else _list_active_places(server, since):
-            shown += [(where, payload) async for payload in self._list_messages(where, since)]
+            shown += [(where, payload) async for payload in self._list_messages(where, earliest)]
         answered = set(_find_answered(shown, ours))
         missing = [(where, payload) for where, payload in shown if payload["id"] not in answered]
-        completions = [event for where, payload in missing if (event := _parse_question(where, payload, ours))]
-        return sorted(completions, key=lambda event: int(event.message.id))
+        completions = [
+            event
+            for where, payload in missing
+            if (event := _parse_question(where, payload, ours)) and _is_missed(event, payload, missed.since)
+        ]
+        return sorted(completions, key=_read_number)
 
     async def _wait_for_server(self, workspace: str) -> discord.Guild | None:
         """A server, once the gateway has shown what is in it."""
@@ -99,10 +105,24 @@ def _find_answered(shown: list[tuple[ChannelPlace, Json]], ours: BotIdentity) ->
             yield parse.find_answered_question(payload) or where.at
 
 
-def _parse_question(where: ChannelPlace, payload: Json, ours: BotIdentity) -> Posted | None:
+def _read_number(event: Posted | Commanded) -> int:
+    """The snowflake of the message that asks, by which questions are in order."""
+    return int(event.message.id if isinstance(event, Posted) else event.id)
+
+
+def _is_missed(event: Posted | Commanded, payload: Json, since: datetime) -> bool:
+    """Whether it was said since then, or edited since then and asks for certain."""
+    if (event.message.at if isinstance(event, Posted) else event.at) >= since:
+        return True
+    edited = payload.get("edited_timestamp")
+    certain = isinstance(event, Posted) and event.asks is Asks.CERTAINLY
+    return bool(certain and edited and datetime.fromisoformat(edited) >= since)
+
+
+def _parse_question(where: ChannelPlace, payload: Json, ours: BotIdentity) -> Posted | Commanded | None:
     try:
         event = parse.parse_post(payload, where, ours)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         log.error("a message that was missed can't be read: %s", type(error).__name__)
         return None
-    return event if event and event.asks is not Asks.NO else None
+    return None if isinstance(event, Posted) and event.asks is Asks.NO else event

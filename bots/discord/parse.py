@@ -11,8 +11,10 @@ from discord.utils import snowflake_time
 
 from bots.discord import formatting, markup
 from bots.discord.address import DiscordAddress
-from core.domain.events import Deleted, Edited, Posted
+from core.commands.help import is_call_for_help
+from core.domain.events import Commanded, Deleted, Edited, Posted
 from core.domain.messages import Asks, Attachment, Message, ThreadKey
+from core.prompting.code_spans import drop_code
 
 Json = dict[str, Any]
 
@@ -21,6 +23,8 @@ SPOKEN = {0, 19, 20, 23}  # types of messages in which somebody says something: 
 ASKING = {0, 19}
 REPLY, FORWARD = 0, 1  # types of references
 TITLE = 90  # characters of a thread's name; Discord takes 100
+
+_OTHERS = re.compile(r"<@&\d+>|(?<!\w)@(?:everyone|here)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +53,16 @@ class ChannelPlace:
         return ThreadKey(self.workspace, self.channel, self.at if self.whole else root)
 
 
-def parse_post(payload: Json, place: ChannelPlace, us: BotIdentity) -> Posted | None:
+def parse_post(payload: Json, place: ChannelPlace, us: BotIdentity) -> Posted | Commanded | None:
     """The event of a MESSAGE_CREATE; None for what nobody says, such as a pin."""
     message = parse_message(payload, place, us)
     if message is None:
         return None
-    address = DiscordAddress(at=place.at, title=formatting.shorten(message.text, TITLE)).dump()
-    return Posted(message.id, place.key(_find_root(message)), message, classify_question(payload, place, us), address)
+    key, asks = place.key(_find_root(message)), classify_question(payload, place, us)
+    called = place.workspace == DIRECT or is_mentioned(payload["content"], us)
+    if asks is Asks.CERTAINLY and called and not message.bot and is_call_for_help(_drop_mention(message.text, us)):
+        return Commanded(message.id, key, message.author, "help", message.at, address=_build_address(message, place))
+    return Posted(message.id, key, message, asks, _build_address(message, place))
 
 
 def parse_edit(payload: Json, place: ChannelPlace, us: BotIdentity) -> Edited | None:
@@ -65,7 +72,9 @@ def parse_edit(payload: Json, place: ChannelPlace, us: BotIdentity) -> Edited | 
     message = parse_message(payload, place, us) if (when or mine) and has_content(payload) else None
     if message is None:
         return None
-    return Edited(f"{message.id}:{when}", place.key(_find_root(message)), message)
+    asks = None if mine or message.bot or _is_target_missing(payload) else classify_question(payload, place, us)
+    address = _build_address(message, place)
+    return Edited(f"{message.id}:{when}", place.key(_find_root(message)), message, asks, address)
 
 
 def parse_deletion(payload: Json, place: ChannelPlace, now: datetime) -> list[Deleted]:
@@ -109,7 +118,10 @@ def parse_quoted_question(payload: Json) -> Message | None:
 
 
 def classify_question(payload: Json, place: ChannelPlace, us: BotIdentity) -> Asks:
-    """Whether a message wants an answer. A bot has to mention us in so many letters; a reply's ping is no mention."""
+    """Whether a message wants an answer. A bot has to mention us in so many letters; a reply's ping is no mention.
+
+    What follows up is not for us if it calls others: a role, everybody, or by a ping the author of what it replies to.
+    """
     author = payload["author"]
     if author["id"] == us.id or payload["type"] not in ASKING or not has_content(payload):
         return Asks.NO
@@ -119,12 +131,12 @@ def classify_question(payload: Json, place: ChannelPlace, us: BotIdentity) -> As
     to_us = target.get("author", {}).get("id") == us.id and find_reply_target(payload) is not None
     if to_us or place.workspace == DIRECT or is_mentioned(payload["content"], us):
         return Asks.CERTAINLY
-    return Asks.PERHAPS if place.whole else Asks.NO
+    return Asks.PERHAPS if place.whole and not _calls_others(payload, target) else Asks.NO
 
 
 def is_mentioned(content: str, us: BotIdentity) -> bool:
-    """Whether we are mentioned in so many letters."""
-    return bool(_compile_mention(us).search(content))
+    """Whether we are mentioned in so many letters, outside of code."""
+    return bool(_compile_mention(us).search(drop_code(content)))
 
 
 def has_content(payload: Json) -> bool:
@@ -156,6 +168,25 @@ def find_answered_question(payload: Json) -> str | None:
     if target.get("author", {}).get("id") == payload["author"]["id"]:
         return find_answered_question(target) or find_reply_target(payload)
     return find_reply_target(payload)
+
+
+def _calls_others(payload: Json, target: Json) -> bool:
+    """Whether a message calls a role or everybody, or pings the author of the `target` that it replies to."""
+    pinged = {user["id"] for user in payload.get("mentions") or ()}
+    return bool(_OTHERS.search(drop_code(payload["content"]))) or target.get("author", {}).get("id") in pinged
+
+
+def _is_target_missing(payload: Json) -> bool:
+    """Whether a message replies to one that its payload does not show: whom it asks is not known."""
+    return find_reply_target(payload) is not None and not payload.get("referenced_message")
+
+
+def _drop_mention(text: str, us: BotIdentity) -> str:
+    return text.replace(f"<@{us.id}>", "")
+
+
+def _build_address(message: Message, place: ChannelPlace) -> str:
+    return DiscordAddress(at=place.at, title=formatting.shorten(message.text, TITLE)).dump()
 
 
 def _find_root(message: Message) -> str:

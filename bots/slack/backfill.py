@@ -11,7 +11,7 @@ from core.domain.errors import CannotAnswer, CannotShow, Rejected
 from core.domain.events import Event, MissedRange
 from core.domain.messages import ThreadKey
 
-BEGUN = timedelta(days=1)  # before the gap: threads that were begun since then are looked through, whosever they are
+BEGUN = timedelta(days=1)  # before the gap: what was said since then may have got an answer, or an edit, in it
 KINDS = "public_channel,private_channel,mpim,im"
 
 log = logging.getLogger(__name__)
@@ -49,14 +49,13 @@ class BackfillSource:
     async def _read_channel(self, channel: str, missed: MissedRange) -> list[Raw]:
         """Messages of a channel and of those of its threads that went on since then."""
         workspace, us = missed.workspace, self._web.us
-        begun = await self._read_messages(
-            ThreadKey(workspace, channel, ""), f"{(missed.since - BEGUN).timestamp():.6f}"
-        )
+        earliest = f"{(missed.since - BEGUN).timestamp():.6f}"
+        begun = await self._read_messages(ThreadKey(workspace, channel, ""), earliest)
         known = {raw["ts"] for raw in begun}
         ours = {key.thread for key in missed.threads if key.channel == channel and key.thread} - known
         said = list(begun)
         for root in sorted({*_find_active_roots(begun, format_timestamp(missed)), *ours}):
-            said += await self._read_messages(ThreadKey(us.workspace, channel, root), format_timestamp(missed))
+            said += await self._read_messages(ThreadKey(us.workspace, channel, root), earliest)
         return said
 
     async def _read_messages(self, key: ThreadKey, oldest: str) -> list[Raw]:

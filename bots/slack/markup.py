@@ -12,6 +12,7 @@ DEEPEST = 20  # blocks inside blocks
 
 _TOKEN = re.compile(r"<([@#!][^<>\n]+|[a-z][a-z0-9+.-]*:[^<>\n]+)>")
 _PERSON = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^<>]*)?>")
+_GROUP = re.compile(r"<!(?:subteam\^|here\b|channel\b|everyone\b|group\b)")
 _PIECES = {
     "user": ("<@{}>", "user_id"),
     "channel": ("#{}", "channel_id"),
@@ -25,6 +26,11 @@ _PIECES = {
 def find_mentions(text: str) -> set[str]:
     """The ids of the people whom a raw text mentions."""
     return set(_PERSON.findall(text))
+
+
+def calls_group(text: str) -> bool:
+    """Whether a raw text mentions a user group, or everybody who is there."""
+    return _GROUP.search(text) is not None
 
 
 def render_plain_text(text: str) -> str:

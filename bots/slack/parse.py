@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bots.slack.markup import find_mentions, render_blocks, render_plain_text
+from bots.slack.markup import calls_group, find_mentions, render_blocks, render_plain_text
 from core.commands import TABLE
+from core.commands.help import is_call_for_help
 from core.commands.registry import UsageError, find_command, parse_options
 from core.domain.events import Commanded, Deleted, Edited, Event, Posted, Pressed
 from core.domain.messages import Asks, Attachment, History, Message, Reach, ThreadKey
+from core.prompting.code_spans import drop_code
 
 Raw = Mapping[str, Any]
 
@@ -56,13 +58,19 @@ def parse_event(body: Raw, us: BotIdentity) -> list[Event]:
 def parse_missed(channel: str, raws: Iterable[Raw], us: BotIdentity, oldest: str) -> list[Event]:
     """Questions among messages of a channel that Slack shows afterwards, as events that were missed.
 
-    What is older, or has an answer of ours, is left out.
+    What is older, or has an answer of ours, is left out; not what was edited since then and asks for certain.
     """
     shown = {raw["ts"]: raw for raw in raws}
     answered = {parse_mark(raw).get("question") for raw in shown.values() if is_mine(raw, us)}
-    missed = [raw for ts, raw in shown.items() if float(ts) >= float(oldest) and ts not in answered]
-    events = [event for raw in missed for event in parse_event(_build_payload(channel, raw, us), us)]
-    return [event for event in events if not (isinstance(event, Posted) and event.asks is Asks.NO)]
+    found: list[Event] = []
+    for ts, raw in shown.items():
+        said = float(ts) >= float(oldest)
+        edited = float((raw.get("edited") or {}).get("ts") or 0) >= float(oldest)
+        if ts not in answered and (said or edited):
+            wanted = {Asks.CERTAINLY, Asks.PERHAPS} if said else {Asks.CERTAINLY}
+            events = parse_event(_build_payload(channel, raw, us), us)
+            found += [event for event in events if (event.asks in wanted if isinstance(event, Posted) else said)]
+    return found
 
 
 def read_event_time(event: Event) -> datetime:
@@ -85,8 +93,8 @@ def parse_history(raws: Iterable[Raw], us: BotIdentity, reach: Reach) -> History
     """The history of a thread from `conversations.replies`, oldest first, without commands and their like."""
     ordered = sorted({raw["ts"]: raw for raw in raws}.values(), key=lambda raw: parse_timestamp(raw["ts"]))
     gone = frozenset(raw["ts"] for raw in ordered if raw.get("subtype") == "tombstone")
-    written = [parse_message(raw, us) for raw in ordered if raw.get("subtype") in WRITTEN]
-    return History(tuple(one for one in written if one.mine or not _find_command_line(one)), reach, gone)
+    written = [(raw, parse_message(raw, us)) for raw in ordered if raw.get("subtype") in WRITTEN]
+    return History(tuple(one for raw, one in written if one.mine or not _find_command_line(raw, one, us)), reach, gone)
 
 
 def parse_message(raw: Raw, us: BotIdentity) -> Message:
@@ -149,7 +157,7 @@ def _parse_post(body: Raw, event: Raw, us: BotIdentity) -> list[Event]:
     said = parse_message(event, us)
     key = _build_key(body, event["channel"], event)
     asks = _classify_question(event, us)
-    if asks is Asks.CERTAINLY and (line := _find_command_line(said)):
+    if asks is Asks.CERTAINLY and (line := _find_command_line(event, said, us)):
         return (
             []
             if said.bot
@@ -166,11 +174,15 @@ def _parse_edit(body: Raw, event: Raw, us: BotIdentity) -> list[Event]:
     if is_mine(raw, us) or raw.get("subtype") not in WRITTEN:
         return []
     now = parse_message(raw, us)
-    if before and _read_content(parse_message({**before, "ts": raw["ts"]}, us)) == _read_content(now):
+    asks = None if now.bot else _classify_question({**event, **raw}, us)
+    if before:
+        then = parse_message({**before, "ts": raw["ts"]}, us)
+        asked = None if now.bot else _classify_question({**event, **before, "ts": raw["ts"]}, us)
+        if (_read_content(then), asked) == (_read_content(now), asks):
+            return []
+    if _find_command_line(raw, now, us):
         return []
-    if _find_command_line(now):
-        return []
-    return [Edited(body["event_id"], _build_key(body, event["channel"], raw), now)]
+    return [Edited(body["event_id"], _build_key(body, event["channel"], raw), now, asks)]
 
 
 def _read_content(message: Message) -> tuple[str, Sequence[str]]:
@@ -188,12 +200,16 @@ def _build_key(body: Raw, channel: str, raw: Raw) -> ThreadKey:
 
 
 def _classify_question(event: Raw, us: BotIdentity) -> Asks:
-    """Mentions and direct messages ask for certain, replies in a thread perhaps; a bot has to mention us."""
+    """Mentions and direct messages ask for certain, replies in a thread perhaps; a bot has to mention us.
+
+    A reply that calls a group or everybody is for them.
+    """
     if is_mine(event, us):
         return Asks.NO
-    if us.user in _find_mentions(event) or (_is_direct(event) and not _is_bot(event)):
+    prose = drop_code(event.get("text") or render_blocks(event.get("blocks") or []))
+    if us.user in find_mentions(prose) or (_is_direct(event) and not _is_bot(event)):
         return Asks.CERTAINLY
-    if _is_bot(event):
+    if _is_bot(event) or calls_group(prose):
         return Asks.NO
     return Asks.PERHAPS if event.get("thread_ts") not in {None, event["ts"]} else Asks.NO
 
@@ -206,14 +222,27 @@ def _is_bot(raw: Raw) -> bool:
     return bool(raw.get("bot_id") or raw.get("bot_profile")) or raw.get("user", "") in NOBODY
 
 
-def _find_mentions(raw: Raw) -> set[str]:
-    return find_mentions(raw.get("text") or render_blocks(raw.get("blocks") or []))
+def _find_command_line(raw: Raw, message: Message, us: BotIdentity) -> str | None:
+    """The line of a command that was given in words: `!persona show`. To call us and say `help` is one too.
+
+    `!words` that are no command of ours are words.
+    """
+    words = message.text.replace(f"<@{us.user}>", "")
+    if is_call_for_help(words) and (words.startswith("!") or _calls_us(raw, us) or _begins_direct_thread(raw)):
+        return "help"
+    line = message.text[1:].strip()
+    try:
+        return line if message.text.startswith("!") and find_command(TABLE, line) else None
+    except UsageError:
+        return None
 
 
-def _find_command_line(message: Message) -> str | None:
-    """The line of a command that was given in words: `!persona show`."""
-    line = message.text[1:]
-    return line.strip() if message.text.startswith("!") and line[:1].isalpha() else None
+def _begins_direct_thread(raw: Raw) -> bool:
+    return raw.get("channel", "").startswith("D") and raw.get("thread_ts") in {None, raw["ts"]}
+
+
+def _calls_us(raw: Raw, us: BotIdentity) -> bool:
+    return us.user in find_mentions(raw.get("text") or render_blocks(raw.get("blocks") or []))
 
 
 def _parse_text(raw: Raw, us: BotIdentity, mine: bool) -> str:

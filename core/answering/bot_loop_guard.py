@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from core.domain.clock import Clock
-from core.domain.events import Event, Posted, Receipt
+from core.domain.events import Edited, Event, Posted, Receipt
 from core.domain.messages import Asks
 from core.store.protocols import Claim
 
@@ -41,6 +41,8 @@ class BotLoopGuard:
         """An event as it counts: what a bot says asks nothing, unless it is one of those that may ask."""
         if isinstance(event, Posted) and event.message.bot and event.message.author not in self._bots:
             return replace(event, asks=Asks.NO)
+        if isinstance(event, Edited) and event.message.bot:  # a text that grows is no question
+            return replace(event, asks=None)
         return event
 
     def reset_after(self, event: Event, heard: Receipt) -> None:

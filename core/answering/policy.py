@@ -9,6 +9,7 @@ from core.answering.final_answer import Answer, refuse
 from core.domain.messages import Asks, Question, Rank
 from core.domain.personas import Persona
 from core.domain.platform import Surface
+from core.prompting.code_spans import drop_code
 from core.prompting.request import TTL
 from core.prompting.speakers import MENTION
 from core.store.protocols import Claim, Notes, Thread
@@ -63,13 +64,13 @@ class Policy:
         self._loop_guard = loop_guard
         self._notes = notes
 
-    async def decide(self, claim: Claim, thread: Thread, surface: Surface) -> Decision:
+    async def decide(self, claim: Claim, thread: Thread, surface: Surface, persona: Persona = Persona()) -> Decision:  # noqa: B008  frozen
         """The decision on a claimed question; the same for the same question, however often it is taken up.
 
         The platform is asked for ranks only where guests are not welcome. A guest is told once that only members may
         ask. Raises CannotAnswer, CannotShow, as the surface does.
         """
-        if not is_for_us(claim, thread):
+        if not is_for_us(claim, thread, follow_ups=persona.follow_ups != "never"):
             return Ignore()
         verdict = self._loop_guard.verdict(claim)
         if verdict is Verdict.SILENCE:
@@ -96,10 +97,12 @@ class Policy:
         return AnswerWith(refuse(MEMBERS_ONLY))
 
 
-def is_for_us(claim: Claim, thread: Thread) -> bool:
-    """Whether it wants an answer of ours. Follow-ups do, unless all of them mention somebody else."""
+def is_for_us(claim: Claim, thread: Thread, follow_ups: bool = True) -> bool:
+    """Whether it wants an answer of ours. `follow_ups` do, unless all of them mention somebody else."""
     asked = (claim.question, *claim.together)
     if any(one.asks is Asks.CERTAINLY for one in asked):
         return True
+    if not follow_ups:
+        return False
     words = {message.id: message.text for message in thread.messages}
-    return any(one.name in words and not MENTION.search(words[one.name]) for one in asked)
+    return any(one.name in words and not MENTION.search(drop_code(words[one.name])) for one in asked)

@@ -107,7 +107,7 @@ class AnswerTask:
         if self.claim.final_text:
             return AnswerWith(restore_answer(self.claim.final_text))
         try:
-            return await self.responder.policy.decide(self.claim, self.thread, self.surface)
+            return await self.responder.policy.decide(self.claim, self.thread, self.surface, self.persona)
         except CannotAnswer as error:
             return AnswerWith(refuse(str(error)))
 

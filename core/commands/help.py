@@ -1,7 +1,16 @@
 """The `help` command: list all commands."""
 
+import re
+
 from core.commands.registry import Command, Invocation, format_usage
 from core.domain.messages import CommandResult, Rank
+
+_CALL = re.compile(r"[\W_]{0,20}help[\W_]{0,20}", re.IGNORECASE)
+
+
+def is_call_for_help(text: str) -> bool:
+    """Whether the words of a message are `help` and nothing else: `Help!`, `!help`."""
+    return _CALL.fullmatch(text) is not None
 
 
 async def list_commands(call: Invocation) -> CommandResult:

@@ -122,7 +122,7 @@ def _describe_origin(version: Version | None, author: str) -> str:
 def _describe_persona(persona: Persona) -> str:
     settings = [
         f"{name} `{value}`"
-        for name in ("model", "effort", "max_tokens", "thinking", "temperature", "answers")
+        for name in ("model", "effort", "max_tokens", "thinking", "temperature", "answers", "follow_ups")
         if (value := getattr(persona, name)) is not None
     ]
     system = persona.system or "(no system prompt)"
@@ -151,6 +151,12 @@ ROWS = (
             Parameter("temperature", ParameterKind.TEXT, "0 to 1, for the few models that take it"),
             Parameter(
                 "answers", ParameterKind.CHOICE, "where answers stand, in Discord", choices=("reply", "thread", _CLEAR)
+            ),
+            Parameter(
+                "follow_ups",
+                ParameterKind.CHOICE,
+                "whether replies in its threads are answered without a mention",
+                choices=("never", "always", _CLEAR),
             ),
             WHERE,
         ),

@@ -22,11 +22,16 @@ class Posted:
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """A message's words changed; `message` is what the platform shows now."""
+    """A message's words changed; `message` is what the platform shows now.
+
+    `asks` says whether it asks now; None where that is not known.
+    """
 
     id: str
     key: ThreadKey
     message: Message
+    asks: Asks | None = None
+    address: str = "{}"
 
 
 @dataclass(frozen=True, slots=True)

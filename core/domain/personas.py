@@ -29,6 +29,8 @@ class Persona:
     """0 to 1, for the few models that still take it."""
     answers: str | None = None
     """`reply` or `thread`: where an answer stands on a platform that has both."""
+    follow_ups: str | None = None
+    """`always`, or `never`: what is said in a tracked thread is answered only if it asks us."""
 
 
 @dataclass(frozen=True, slots=True)

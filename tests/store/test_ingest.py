@@ -477,3 +477,43 @@ async def test_what_cannot_be_encoded_is_replaced_wherever_it_comes_in(store):
     assert claim.question.address == '{"x": "a\ufffdb"}'
     assert await texts(store) == ["a\ufffdb"]
     assert (await store.threads.thread(KEY)).replies == {"1": Final("a\ufffdb")}
+
+
+async def test_an_edit_that_asks_makes_its_thread_ours_and_is_a_question_once(store):
+    change = edited("1", "now to you", 20, asks=Asks.CERTAINLY)
+
+    assert await store.questions.ingest(change) == Receipt(new=True, ours=True, question=True, key=KEY)
+    assert not (await store.questions.ingest(change)).question
+    assert await texts(store) == ["now to you"]
+    await answered(store)
+    assert not (await store.questions.ingest(edited("1", "again", 30, asks=Asks.CERTAINLY))).question
+
+
+async def test_an_older_edit_that_asked_asks_no_more(store):
+    await store.questions.ingest(asked("1"))
+    await answered(store)
+    await store.questions.ingest(said("7"))
+    await store.questions.ingest(edited("7", "not to you", 30, asks=Asks.NO))
+
+    assert not (await store.questions.ingest(edited("7", "to you", 20, asks=Asks.CERTAINLY))).question
+
+
+async def test_an_edit_of_what_was_deleted_asks_nothing(store):
+    await store.questions.ingest(asked("1"))
+    await store.questions.ingest(deleted("1"))
+
+    assert not (await store.questions.ingest(edited("1", "to you", 950, asks=Asks.CERTAINLY))).question
+
+
+async def test_an_edit_takes_a_question_back_until_something_of_the_answer_is_shown(store):
+    await store.questions.ingest(asked("1"))
+    claim = await store.questions.claim_next("p", PLATFORMS)
+    await store.questions.record_page(claim, "5", at(5))
+    await store.questions.ingest(edited("1", "shown", 20, asks=Asks.NO))
+    assert not (await store.questions.heartbeat("p")).withdrawn
+    await store.questions.close(claim, Outcome.SHOWN)
+    await store.questions.ingest(asked("8"))
+
+    await store.questions.ingest(edited("8", "never mind", 20, asks=Asks.NO))
+
+    assert (await store.questions.count_open())[0] == 0

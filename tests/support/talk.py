@@ -42,8 +42,8 @@ def perhaps(what: str | Message, key: ThreadKey = KEY, **more) -> Posted:
     return said(what, key, Asks.PERHAPS, **more)
 
 
-def edited(name: str, text: str, seconds: float, key: ThreadKey = KEY, **more) -> Edited:
-    return Edited(f"edit-{name}-{seconds}", key, message(name, text, edited=at(seconds), **more))
+def edited(name: str, text: str, seconds: float, key: ThreadKey = KEY, asks: Asks | None = None, **more) -> Edited:
+    return Edited(f"edit-{name}-{seconds}", key, message(name, text, edited=at(seconds), **more), asks)
 
 
 def deleted(name: str, key: ThreadKey = KEY, seconds: float = 900) -> Deleted:

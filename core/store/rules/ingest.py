@@ -26,12 +26,24 @@ from core.store.rules.messages import (
     tombstone_unknown,
     update_message,
 )
-from core.store.rules.questions import find_question, keep_question, stop_answer, thread_key, thread_values
+from core.store.rules.questions import (
+    find_question,
+    keep_question,
+    stop_answer,
+    thread_key,
+    thread_values,
+    withdraw_questions,
+)
 from core.store.rules.threads import is_tracked, mark_stale, mark_workspaces_stale, track_thread
 from core.store.rules.watermarks import advance_watermark, begin_backfill, end_backfill
 from core.store.sql_port import Row, Sql, stamp
 
 LATE = timedelta(seconds=5)  # that no event takes which is delivered the first time
+SHOWN = """
+SELECT 1 AS shown FROM pages JOIN questions ON questions.id = pages.question
+WHERE questions.workspace = :workspace AND questions.channel = :channel AND questions.name = :reply LIMIT 1
+"""
+
 NOWHERE = ThreadKey("", "", "")
 
 EARLIER_QUESTION = """
@@ -81,7 +93,7 @@ def _choose_thread(sql: Sql, event: Posted | Edited, row: Row | None) -> ThreadK
     return thread_key(parent) if parent and not parent["private"] else event.key
 
 
-def _is_gone(sql: Sql, event: Posted, key: ThreadKey, row: Row | None) -> bool:
+def _is_gone(sql: Sql, event: Posted | Edited, key: ThreadKey, row: Row | None) -> bool:
     """Whether the message must not rise: it was deleted, it was forgotten, or it was private and is answered."""
     if row:
         return row["deleted_at"] is not None
@@ -123,9 +135,18 @@ def _build_question(key: ThreadKey, event: Posted) -> Question:
     )
 
 
+def _build_late_question(key: ThreadKey, event: Edited) -> Question:
+    """The question that an edit made of a message: it waits behind those that were asked before the edit."""
+    message = event.message
+    return Question(key, message.id, message.author, message.edited or message.at, address=event.address)
+
+
 def _ingest_edit(sql: Sql, event: Edited) -> Receipt:
     row = find_message(sql, event.key, event.message.id)
     key = _choose_thread(sql, event, row)
+    asks = event.asks is Asks.CERTAINLY and not _is_gone(sql, event, key, row) and not _is_older(event.message, row)
+    if asks and not is_tracked(sql, key):
+        track_thread(sql, key, private=False)
     tracked = is_tracked(sql, key)
     if row:
         changed = update_message(sql, row, event.message)
@@ -133,7 +154,22 @@ def _ingest_edit(sql: Sql, event: Edited) -> Receipt:
         changed = _keep_message(sql, key, event.message, None)
     else:
         changed = False
-    return Receipt(new=changed, ours=tracked, question=False, key=key)
+    if tracked and event.asks is Asks.NO and not (row and _is_older(event.message, row)):
+        _take_question_back(sql, key, event.message.id)
+    question = asks and keep_question(sql, _build_late_question(key, event))
+    return Receipt(new=changed or question, ours=tracked, question=question, key=key)
+
+
+def _is_older(message: Message, row: Row | None) -> bool:
+    """Whether we know already what became of the message after this edit."""
+    return bool(row and row["edited_at"] and message.edited and stamp(message.edited) < row["edited_at"])
+
+
+def _take_question_back(sql: Sql, key: ThreadKey, name: str) -> None:
+    """Withdraw what an edit asks no more, unless a part of its answer is shown already."""
+    row = find_question(sql, key, name)
+    if row and row["command"] is None and not sql.one(SHOWN, row):
+        withdraw_questions(sql, [row])
 
 
 def _ingest_deletion(sql: Sql, event: Deleted) -> Receipt:

@@ -305,3 +305,9 @@ def no_search(db: Database) -> None:
     for name in ("messages_said", "messages_edited", "messages_gone"):
         db.execute(f"DROP TRIGGER {name}")
     db.table("messages").disable_fts()
+
+
+@migrations()
+def follow_ups(db: Database) -> None:
+    """Whether what is said in a thread is answered without a mention, as each version of a persona has it."""
+    db.table("personas").add_column("follow_ups", str)

@@ -228,7 +228,10 @@ def test_an_edit_is_read(payload, root, read_as):
         assert edited is None
     else:
         when = sample(payload)["edited_timestamp"]
-        assert edited == Edited(f"{read_as.id}:{when}", ThreadKey("discord:8138", "81382", name(root)), read_as)
+        asks = None if read_as.mine else Asks.NO
+        key = ThreadKey("discord:8138", "81382", name(root))
+        assert edited is not None
+        assert edited == Edited(f"{read_as.id}:{when}", key, read_as, asks, edited.address)
 
 
 @pytest.mark.parametrize(("payload", "gone"), [("delete", [1]), ("delete_bulk", [1, 2])])

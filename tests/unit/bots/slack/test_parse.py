@@ -43,7 +43,7 @@ TOLD = {
     "message_mention": [said("what is 2 < 3 && 3 > 2?", Asks.CERTAINLY)],
     "app_mention": [said("what is 2 < 3 && 3 > 2?", Asks.CERTAINLY)],
     "app_mention_edited": [],
-    "thread_reply": [said(WORDS, Asks.PERHAPS, REPLY)],
+    "thread_reply": [said(WORDS, Asks.NO, REPLY)],
     "thread_reply_typed": [said("I typed <\u200b@U0BOB> and <!channel>", Asks.PERHAPS, REPLY)],
     "thread_broadcast": [said("for everyone", Asks.PERHAPS, REPLY)],
     "direct": [said("hello", Asks.CERTAINLY, key=DIRECT)],
@@ -76,7 +76,7 @@ TOLD = {
     ],
     "channel_join": [],
     "message_changed": [
-        Edited("Ev0C1", KEY, Message(ROOT, "U0ADA", "three", at(ROOT), edited=at("1700000050.000000")))
+        Edited("Ev0C1", KEY, Message(ROOT, "U0ADA", "three", at(ROOT), edited=at("1700000050.000000")), Asks.CERTAINLY)
     ],
     "message_changed_preview": [],
     "message_changed_thread": [],

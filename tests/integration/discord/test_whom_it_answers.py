@@ -1,0 +1,142 @@
+"""For whom a message is on Discord, and what an edit asks: the real library, SDK and store, over loopback.
+
+Tests bots.discord.parse, core.answering.policy, core.store.rules.ingest.
+"""
+
+import pytest
+
+from tests.fakes.claude.script import Answer, Gate
+from tests.support.discord_house import confab, idle, settled, told
+
+
+def ours(guild, channel: str) -> list[str]:
+    return [one.content for one in guild.visible(channel) if one.author == "confab"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["how do I write `<@{me}>`?", "```\n<@{me}> hello\n```", "``<@{me}> ` ``", "<@&813802> look", "@here look"],
+    ids=["a span", "a fence", "a span of two", "a role", "here"],
+)
+async def test_what_is_not_for_us_in_a_channel_is_not_answered(guild, claude, running, text):
+    await guild.say("ada", "general", text.format(me=guild.me))
+    await settled(guild, running)
+
+    assert ours(guild, "general") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "answers"),
+    [
+        ("<@&813802> what do you think?", 1),
+        ("@here what do you think?", 1),
+        ("@everyone and you?", 1),
+        ("<@7002> and you?", 1),
+        ("what does `@here` do?", 2),
+        ("what is `<@7002>`?", 2),
+        ("<@{me}> ask <@7002> and @here", 2),
+    ],
+)
+async def test_a_follow_up_that_calls_others_is_theirs(guild, claude, running, text, answers):
+    thread = await guild.start_thread("general", "plans", "bob")
+    await guild.say("ada", thread, f"<@{guild.me}> hello")
+    await settled(guild, running)
+    await guild.say("ada", thread, text.format(me=guild.me))
+    await settled(guild, running)
+
+    assert len(ours(guild, thread)) == answers
+
+
+@pytest.mark.parametrize(("ping", "answers"), [(True, 1), (False, 2)])
+async def test_a_reply_in_our_thread_that_pings_somebody_else_is_theirs(guild, claude, running, ping, answers):
+    thread = await guild.start_thread("general", "plans", "bob")
+    asked = await guild.say("bob", thread, f"<@{guild.me}> hello")
+    await settled(guild, running)
+    await guild.say("ada", thread, "I agree", asked, ping=ping)
+    await settled(guild, running)
+
+    assert len(ours(guild, thread)) == answers
+
+
+@pytest.mark.parametrize("text", ["help", "!help", "Help!", "HELP?", "!Help."])
+async def test_to_call_us_and_say_help_is_help(guild, claude, running, text):
+    await guild.say("ada", "general", f"<@{guild.me}> {text}")
+    await settled(guild, running)
+
+    (shown,) = ours(guild, "general")
+    assert "Commands" in shown
+    assert told(claude) == []
+
+
+@pytest.mark.parametrize("text", ["help me with this", "!important: look", "!!! help is near"])
+async def test_other_words_are_words(guild, claude, running, text):
+    await guild.say("ada", "general", f"<@{guild.me}> {text}")
+    await settled(guild, running)
+
+    assert told(claude) == [[("user", f"Ada: {text}")]]
+
+
+async def test_a_mention_added_by_an_edit_is_a_question_once(guild, claude, running):
+    said = await guild.say("ada", "general", "why is the sky blue?")
+    await settled(guild, running)
+    await guild.edit(said, f"<@{guild.me}> why is the sky blue?")
+    await settled(guild, running)
+    await guild.edit(said, f"<@{guild.me}> why is the sky red?")
+    await guild.unfurl(said, "https://example.org")
+    await settled(guild, running)
+
+    assert ours(guild, "general") == ["fine"]
+    assert guild.visible("general")[1].reference == said
+    assert told(claude) == [[("user", "Ada: why is the sky blue?")]]
+
+
+async def test_an_edit_of_what_was_answered_asks_nothing(guild, claude, running):
+    said = await guild.say("ada", "general", f"<@{guild.me}> one")
+    await settled(guild, running)
+    await guild.edit(said, f"<@{guild.me}> two")
+    await settled(guild, running)
+
+    assert ours(guild, "general") == ["fine"]
+
+
+async def test_an_edit_that_takes_the_mention_away_takes_the_question_back(guild, claude, running):
+    gate = Gate()
+    claude.script(Answer(text="never", gate=gate))
+    said = await guild.say("ada", "general", f"<@{guild.me}> why?")
+    await gate.reached.wait()
+    await guild.edit(said, "why?")
+    await settled(guild, running)
+
+    assert ours(guild, "general") == []
+
+
+async def test_an_edit_while_we_were_away_is_found(guild, claude, store):
+    async with confab(guild, claude, store) as running:
+        said = await guild.say("ada", "general", "why is the sky blue?")
+        await settled(guild, running)
+    await guild.edit(said, f"<@{guild.me}> why is the sky blue?")
+    async with confab(guild, claude, store) as running:
+        await guild.until(lambda: ours(guild, "general"))
+        await idle(running)
+
+    assert ours(guild, "general") == ["fine"]
+
+
+async def test_follow_ups_are_answered_only_where_the_channel_wants_that(guild, claude, running):
+    await guild.interact("ada", "general", "persona tune", {"follow_ups": "never"})
+    await settled(guild, running)
+    thread = await guild.start_thread("general", "plans", "bob")
+    await guild.say("ada", thread, f"<@{guild.me}> hello")
+    await settled(guild, running)
+    await guild.say("ada", thread, "and then?")
+    await settled(guild, running)
+    assert ours(guild, thread) == ["fine"]
+
+    await guild.say("bob", thread, f"<@{guild.me}> so?")
+    await settled(guild, running)
+    assert told(claude)[-1][-1] == ("user", "Ada: and then?\nBob: so?")
+    await guild.interact("ada", "general", "persona tune", {"follow_ups": "default"})
+    await settled(guild, running)
+    await guild.say("ada", thread, "and now?")
+    await settled(guild, running)
+    assert len(ours(guild, thread)) == 3
