@@ -28,11 +28,16 @@ class HistoryReader:
         self._seeing = content or place.workspace == parse.DIRECT
         self._near: dict[str, Json] = {}
 
-    async def read_all(self) -> History:
-        """All of a thread or of direct messages, or as much of its end as we read. Raises CannotAnswer, CannotShow."""
+    async def read_all(self, name: str) -> History:
+        """All of a thread or of direct messages, or as much of its end as we read. Raises CannotAnswer, CannotShow.
+
+        Without Read Message History Discord lists nothing; whether there is nothing, the message `name` tells.
+        """
         found: list[Json] = []
         async for page in self._list_backwards():
             found = page + found
+        if not found and (payload := await self._fetch_message(self._place.at, name)):
+            return History(self._parse_messages([payload]), Reach.CHAIN)
         everything = len(found) < LONGEST
         if everything and self._place.workspace != parse.DIRECT:
             found = await self._add_starter(found)
@@ -124,11 +129,14 @@ class HistoryReader:
             return await self._call(lambda: self._rest.fetch_message(channel, message))
         except discord.HTTPException as error:
             if error.code != UNKNOWN_MESSAGE:
-                raise
+                raise CannotAnswer(UNREADABLE) from error
             return None
 
     async def _list_messages(self, channel: str, **where: str) -> list[Json]:
-        return await self._call(lambda: self._rest.list_messages(channel, **where))
+        try:
+            return await self._call(lambda: self._rest.list_messages(channel, **where))
+        except discord.HTTPException as error:
+            raise CannotAnswer(UNREADABLE) from error
 
     async def _call(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
         try:

@@ -20,6 +20,7 @@ from core.domain.events import Event, Ingest, Missed
 
 log = logging.getLogger(__name__)
 
+PATIENCE = 2.0  # seconds that an event waits until Discord says in what channel it was
 WORKSPACE = "discord:{}"
 EVENTS = {"READY", "MESSAGE_CREATE", "MESSAGE_UPDATE", "MESSAGE_DELETE", "MESSAGE_DELETE_BULK"}
 
@@ -94,8 +95,9 @@ async def find_place(rest: Rest, client: discord.Client, guild: str | int | None
     found: object = server.get_channel_or_thread(int(channel)) if server else None
     if found is None:
         try:
-            found = await retry_call(lambda: rest.run(lambda: client.fetch_channel(int(channel))))
-        except (discord.DiscordException, CannotShow):
+            async with asyncio.timeout(PATIENCE):  # or all events behind this one would wait
+                found = await retry_call(lambda: rest.run(lambda: client.fetch_channel(int(channel))))
+        except (TimeoutError, discord.DiscordException, CannotShow):
             log.warning("channel %s is not known", channel)
     return build_place(guild, channel, found)
 

@@ -79,7 +79,9 @@ class DiscordSurface:
             return History((), Reach.CHAIN)
         if self._slash:
             return await reader.read_answers(self._question.name)
-        return await (reader.read_all() if self._place.whole else reader.read_chain(self._question.name))
+        return await (
+            reader.read_all(self._question.name) if self._place.whole else reader.read_chain(self._question.name)
+        )
 
     async def _open_publisher(self, reply: ReplyView, plainly: bool = False) -> Publisher:
         target, prompt = await self._choose_target(reply.threaded), self._address.prompt

@@ -16,7 +16,16 @@ from bots.delivery.throttle import Pace
 from bots.slack.parse import BotIdentity, Raw
 from bots.slack.throttle import Leisure
 from core.domain.clock import Sleep
-from core.domain.errors import CannotAnswer, CannotShow, ConfabError, PlaceClosed, RateLimited, Rejected, Uncertain
+from core.domain.errors import (
+    CannotAnswer,
+    CannotShow,
+    ConfabError,
+    NoAnswer,
+    PlaceClosed,
+    RateLimited,
+    Rejected,
+    Uncertain,
+)
 from core.domain.messages import ThreadKey
 from core.telemetry import Emit, PlatformCalled, discard_event
 
@@ -51,10 +60,6 @@ log = logging.getLogger(__name__)
 
 class NoThread(CannotShow):
     """There is no thread any more: its first message was deleted, and it had no other."""
-
-
-class NoAnswer(CannotAnswer):
-    """Slack was asked several times and did not answer; it may later."""
 
 
 class Web:

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from bots.slack import parse
 from bots.slack.client import NoThread, Web
-from core.domain.errors import CannotShow, Rejected
+from core.domain.errors import CannotAnswer, CannotShow, Rejected
 from core.domain.messages import History, Question, Reach, ThreadKey
 
 NEWEST = 20  # pages of history that we keep of a very long thread: 20,000 messages
@@ -29,9 +29,11 @@ class HistoryReader:
         except NoThread:
             return History((), Reach.WHOLE)
         except Rejected as refused:
-            raise CannotShow(str(refused)) from None
+            raise CannotAnswer(f"Slack does not show me this thread ({refused.reason}).") from None
         reach = Reach.WHOLE if count <= self._newest else Reach.TAIL
         raws = [raw for page in pages for raw in page]
+        if not raws:  # of a thread that is gone it says so
+            raise CannotAnswer("Slack shows me nothing of this thread.")
         if reach is Reach.TAIL:  # Slack repeats the root on each page, and what comes after it is not here
             raws = [raw for raw in raws if raw["ts"] != key.thread]
         return parse.parse_history(raws, self._web.us, reach)

@@ -8,9 +8,18 @@ from typing import Any
 
 from bots.delivery.converge import PostedPages
 from bots.slack import formatting
-from bots.slack.client import NoAnswer, Web
+from bots.slack.client import Web
 from bots.slack.parse import MARK, is_mine, parse_mark, parse_timestamp
-from core.domain.errors import CannotAnswer, PageFrozen, PageGone, PlaceClosed, RateLimited, Rejected, Uncertain
+from core.domain.errors import (
+    CannotAnswer,
+    NoAnswer,
+    PageFrozen,
+    PageGone,
+    PlaceClosed,
+    RateLimited,
+    Rejected,
+    Uncertain,
+)
 from core.domain.platform import ReplyView
 from core.rendering.paginator import Pager, cut
 

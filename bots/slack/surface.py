@@ -11,9 +11,11 @@ from bots.slack.ephemeral import Whisper, with_files
 from bots.slack.history import NEWEST, HistoryReader
 from bots.slack.publisher import Publisher
 from bots.slack.status import Status, status
-from core.domain.errors import CannotAnswer, CannotShow, Rejected
+from core.domain.errors import CannotAnswer, CannotShow, PlaceClosed, Rejected
 from core.domain.messages import Attachment, History, Question, Rank
 from core.domain.platform import ReplyView
+
+UNREADABLE = "I may not read the messages of this channel. Whoever manages it can invite me again."
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +37,25 @@ class SlackSurface:
         """The thread; of a slash command's place, which is none, only what answers the command."""
         reader = HistoryReader(self._web, self._newest)
         if self._question.key.thread:
-            return await reader.read_all(self._question.key)
+            try:
+                return await reader.read_all(self._question.key)
+            except PlaceClosed as closed:
+                if not await self._may_be_member():
+                    raise
+                raise CannotAnswer(UNREADABLE) from closed
         return await reader.read_answers(self._question)
+
+    async def _may_be_member(self) -> bool:
+        """Whether we are in the channel, as far as Slack says: then a history that is closed to us closes nothing."""
+        try:
+            info = await self._web.read("conversations.info", channel=self._question.key.channel)
+        except (CannotShow, Rejected):
+            return False
+        except CannotAnswer:
+            return True
+        channel = info.get("channel") or {}
+        inside = channel.get("is_member") or channel.get("is_im") or channel.get("is_mpim")
+        return bool(inside and not channel.get("is_archived"))
 
     async def names(self, people: AbstractSet[str]) -> dict[str, str]:
         return await self._directory.fetch_names(people)

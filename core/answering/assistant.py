@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 
 from core.answering.bot_loop_guard import BotLoopGuard
@@ -15,6 +16,7 @@ from core.answering.recovery import refresh_thread
 from core.answering.responder import Responder
 from core.commands import TABLE, registry
 from core.domain.clock import Clock, Sleep
+from core.domain.errors import CannotAnswer
 from core.domain.events import Event, Receipt
 from core.domain.messages import Question
 from core.domain.platform import Platform, Surface
@@ -77,7 +79,8 @@ class Assistant:
         """The request that the thread of `question` would make now, or None if nothing of it is kept."""
         thread = await self._store.threads.thread(question.key)
         if thread.messages and thread.stale:
-            thread, _ = await refresh_thread(self._store.threads, thread, surface)
+            with suppress(CannotAnswer):  # an answer would not wait for it either
+                thread, _ = await refresh_thread(self._store.threads, thread, surface)
         turns = await read_conversation(self._store.threads, thread, question, surface)
         if not turns:
             return None

@@ -11,14 +11,21 @@ from core.prompting.speakers import collect_people, introduce_speakers
 from core.prompting.turns import Turn, build_turns, select_trunk
 from core.store.protocols import Thread, Threads
 
+UNREAD = "[Earlier messages of this conversation could not be read just now.]"
+
 LARGE = 100_000  # characters of a thread that are read within some milliseconds
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-async def read_conversation(threads: Threads, thread: Thread, question: Question, surface: Surface) -> list[Turn]:
-    """The turns of the question's conversation; a speaker's name is asked for until it is known, then kept for ever."""
+async def read_conversation(
+    threads: Threads, thread: Thread, question: Question, surface: Surface, unread: bool = False
+) -> list[Turn]:
+    """The turns of the question's conversation; a speaker's name is asked for until it is known, then kept for ever.
+
+    `unread` tells Claude that what was said before could not be read.
+    """
     thread = await _select_branch(threads, thread, question.name)
     messages = [message for message in thread.messages if message.answers != question.name]
     names = dict(thread.names)
@@ -31,7 +38,10 @@ async def read_conversation(threads: Threads, thread: Thread, question: Question
         introduced = introduce_speakers(names, unknown, shown)
         found = {person: name for person, name in introduced.items() if person in shown}
         names = introduced | dict(await threads.remember_names(thread.key, found))
-    return await _run(aside, build_turns, messages, thread.replies, names)
+    turns = await _run(aside, build_turns, messages, thread.replies, names)
+    if unread and turns:
+        turns[0] = replace(turns[0], text=f"{UNREAD}\n{turns[0].text}")
+    return turns
 
 
 async def _run(aside: bool, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:

@@ -1,16 +1,31 @@
 """Recovery: a stale thread is refreshed from the platform, and pages that a dead process posted are adopted."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from core.domain.errors import NoAnswer
 from core.domain.messages import History, Message, Question, Reach
 from core.domain.platform import Platform, Surface
 from core.store.protocols import Thread, Threads
 
+PATIENCE = 2.0  # seconds that an answer waits for a history; then it is given from what was heard
 
-async def refresh_thread(threads: Threads, thread: Thread, surface: Surface) -> tuple[Thread, History]:
-    """The thread made equal to what the platform shows now. Raises what `surface.history` raises."""
-    history = await surface.history()
+SILENT = "The earlier messages here could not be read just now, so I answered from what I had heard."
+
+
+async def refresh_thread(
+    threads: Threads, thread: Thread, surface: Surface, patience: float | None = PATIENCE
+) -> tuple[Thread, History]:
+    """The thread made equal to what the platform shows now, if it says so in time.
+
+    Raises what `surface.history` raises, NoAnswer after so many seconds; then the thread stays as stale as it was.
+    """
+    try:
+        async with asyncio.timeout(patience):
+            history = await surface.history()
+    except TimeoutError:
+        raise NoAnswer(SILENT) from None
     await threads.refresh(thread, history)
     return await threads.thread(thread.key), history
 
@@ -21,15 +36,25 @@ async def refresh_conversation(
     surface: Surface,
     together: Sequence[Question],
     platforms: Mapping[str, Platform],
+    *,
+    patience: float | None = PATIENCE,
 ) -> tuple[Thread, History]:
     """The thread refreshed with all that is answered together.
 
     Where a reply chain is all that can be read, a question of `together` stands at the end of a longer chain.
     """
-    thread, history = await refresh_thread(threads, thread, surface)
+    thread, history = await refresh_thread(threads, thread, surface, patience)
     for question in together if history.reach is Reach.CHAIN else ():
-        thread, _ = await refresh_thread(threads, thread, await platforms[question.key.platform].surface(question))
+        other = await platforms[question.key.platform].surface(question)
+        thread, _ = await refresh_thread(threads, thread, other, patience)
     return thread, history
+
+
+def misses_beginning(thread: Thread, question: Question) -> bool:
+    """Whether words before the question may be missing: it does not begin its thread, and none of them is kept."""
+    return not (question.alone or question.key.thread == question.name) and not any(
+        message.at < question.at for message in thread.messages if message.id != question.name
+    )
 
 
 def find_orphaned_pages(history: History, thread: Thread, question: Question) -> list[Message]:

@@ -11,14 +11,14 @@ from functools import partial
 from core.answering.completions import Completions, Waiting
 from core.answering.conversation import read_conversation
 from core.answering.display_fallback import Fallback, NotShown
-from core.answering.final_answer import EMPTY, Answer, cut_short, explain_error, refuse, restore_answer
+from core.answering.final_answer import EMPTY, Answer, cut_off, cut_short, explain_error, refuse, restore_answer
 from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Rules
-from core.answering.recovery import find_orphaned_pages, refresh_conversation
+from core.answering.recovery import PATIENCE, SILENT, find_orphaned_pages, misses_beginning, refresh_conversation
 from core.answering.reply import Reply
 from core.claude.client import TextSoFar
 from core.commands import TABLE, registry
 from core.domain.clock import Clock
-from core.domain.errors import CannotAnswer, CannotShow, PlaceClosed
+from core.domain.errors import CannotAnswer, CannotShow, NoAnswer, PlaceClosed
 from core.domain.messages import Outcome, Question
 from core.domain.personas import Persona
 from core.domain.platform import Platform, Surface
@@ -69,6 +69,8 @@ class AnswerTask:
     persona: Persona = field(init=False)
     version: int = field(init=False)
     reply: Reply = field(init=False)
+    unread: CannotAnswer | None = field(init=False, default=None)
+    """Why the thread's history could not be read, if it could not."""
 
     async def run(self) -> None:
         """Answer, or ignore what is not for us, and close the question."""
@@ -171,12 +173,13 @@ class AnswerTask:
                     self.reply.wait(event.note)
                 else:
                     answer = event
-        return answer
+        return await self._explain_unread(answer)
 
     async def _ask_claude(self) -> AsyncGenerator[TextSoFar | Waiting | Answer, None]:
         """The events of Claude's answer, which is asked for when the first one is. Raises CannotAnswer."""
         responder, persona = self.responder, self.persona
-        turns = await read_conversation(responder.store.threads, self.thread, self.question, self.surface)
+        missing = self.unread is not None and misses_beginning(self.thread, self.question)
+        turns = await read_conversation(responder.store.threads, self.thread, self.question, self.surface, missing)
         if not turns:
             raise CannotAnswer(EMPTY)
         models = [persona.model or "", *(model for model in responder.rules.fallbacks if model != persona.model)]
@@ -198,15 +201,39 @@ class AnswerTask:
     async def _recover(self) -> None:
         """Refresh the thread, where our copy may be out of date, and adopt a predecessor's pages.
 
-        The question may turn out to be deleted, or was withdrawn while nobody answered it.
+        The question may turn out to be deleted, or was withdrawn while nobody answered it. A history that can't be
+        read holds up no answer, unless a predecessor's pages may stand in it and the platform may show them later.
         """
-        responder = self.responder
-        self.thread, history = await refresh_conversation(
-            responder.store.threads, self.thread, self.surface, self.claim.together, responder.platforms
-        )
+        responder, patience = self.responder, None if self.claim.resumed else PATIENCE
+        threads, together = responder.store.threads, self.claim.together
+        try:
+            self.thread, history = await refresh_conversation(
+                threads, self.thread, self.surface, together, responder.platforms, patience=patience
+            )
+        except CannotAnswer as error:
+            if self.claim.resumed and isinstance(error, NoAnswer):
+                raise
+            log.warning("a history could not be read: %s", error)
+            self.unread = error
+            return
         for page in find_orphaned_pages(history, self.thread, self.question):
             await self.reply.record_page(page.id, page.at)
         await responder.heartbeat()
+
+    async def _explain_unread(self, answer: Answer) -> Answer:
+        """Say below the answer what could not be read: what is forbidden once in a channel, else if it matters."""
+        if self.unread is None or self.question.alone or answer.outcome is not Outcome.SHOWN:
+            return answer
+        if isinstance(self.unread, NoAnswer):
+            if not misses_beginning(self.thread, self.question):
+                return answer
+            return replace(answer, text=cut_off(answer.text, SILENT).text)
+        notes, key = self.responder.store.notes, self.question.key
+        note = f"unread:{key.workspace}:{key.channel}"
+        if await notes.get(note) not in {None, self.question.name}:
+            return answer
+        await notes.put(note, self.question.name)
+        return replace(answer, text=cut_off(answer.text, f"{self.unread} I answered from what I had heard.").text)
 
     async def _record_page(self, page: str, at: datetime | None) -> None:
         await self.responder.store.questions.record_page(self.claim, page, at or self.responder.clock())

@@ -6,6 +6,7 @@
     ├── StoreUnusable      the operator: the database can't be opened
     ├── CannotConnect      the operator: a platform refuses us for good
     ├── CannotAnswer       the person: something that an answer needs is forbidden
+    │   └── NoAnswer       the person: the platform does not say just now; it may later
     ├── CannotShow         nobody: the place of the reply is gone
     │   └── PlaceClosed    the person, elsewhere: the place is there, and closed to us
     ├── Rejected           the operator: the platform refuses this request, and would take others
@@ -48,6 +49,10 @@ class CannotConnect(ConfabError):
 
 class CannotAnswer(ConfabError):
     """The platform forbids something that an answer needs; the message is a sentence for the person."""
+
+
+class NoAnswer(CannotAnswer):
+    """The platform was asked and did not answer in time; it may later."""
 
 
 class CannotShow(ConfabError):

@@ -200,14 +200,34 @@ async def test_a_question_that_is_deleted_while_it_is_answered_leaves_no_reply_t
     assert [one.reference for one in guild.visible("general")] in ([], [None])
 
 
-async def test_without_read_message_history_the_answer_is_a_plain_message(guild, claude, running):
+async def test_without_read_message_history_it_answers_what_it_heard_and_says_once_what_is_missing(
+    guild, claude, running
+):
     guild.permit("confab", "general", deny=Permission.READ_MESSAGE_HISTORY)
     await ask(guild)
     await settled(guild, running)
+    await ask(guild)
+    await settled(guild, running)
 
-    assert ours(guild) == [
-        "-# I may not read this channel's history. Whoever manages it can give me “Read Message History”."
-    ]
+    first, second = ours(guild)
+    assert "give me “Read Message History”" in first
+    assert second == "fine"
+
+
+async def test_a_thread_that_lists_nothing_buries_nothing(guild, claude, running):
+    guild.permit("confab", "general", deny=Permission.READ_MESSAGE_HISTORY)
+    thread = await guild.start_thread("general", "plans", "bob")
+    await guild.say("ada", thread, f"<@{guild.me}> one")
+    await settled(guild, running)
+    await guild.say("ada", thread, "two")
+    await settled(guild, running)
+
+    shown = [one.content for one in guild.visible(thread) if one.author == "confab"]
+    assert len(shown) == 2
+    assert "give me “Read Message History”" in shown[0]
+    assert shown[1] == "fine"
+    assert [turn[1] for turn in told(claude)[1] if turn[0] == "user"][-1] == "Ada: two"
+    assert "could not be read" in told(claude)[0][0][1]
 
 
 async def test_edits_wait_for_their_time_and_the_final_text_does_not(guild, claude, store):

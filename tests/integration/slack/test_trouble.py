@@ -6,6 +6,8 @@ import logging
 import pytest
 
 from bots.slack.adapter import Slack
+from core.answering.conversation import UNREAD
+from core.answering.recovery import SILENT
 from core.domain.errors import CannotConnect, StoreUnavailable
 from core.store import open_store
 from tests.fakes.claude.script import Answer, Gate
@@ -204,14 +206,14 @@ async def test_where_we_may_not_post_the_log_says_so_and_the_next_is_answered(ho
     assert "Traceback" not in caplog.text
 
 
-async def test_a_missing_scope_is_named_to_the_person():
+async def test_a_missing_scope_is_named_below_the_answer():
     less = SlackFake(scopes=SCOPES - {"channels:history"})
     async with less as slack, ClaudeFake() as claude, living(slack, claude) as home:
         root = await slack.say("ada", "dev", "<@U0BOT> hello")
         await home.rest()
 
         assert "the Slack app needs the scope `channels:history`" in home.texts("dev", root)[0]
-        assert home.ours("dev", root)[0].metadata["event_payload"]["notice"] is True
+        assert len(home.asked) == 1
 
 
 async def test_a_name_that_slack_does_not_tell_is_an_id_for_once_and_refuses_no_answer(home):
@@ -229,14 +231,46 @@ async def test_a_name_that_slack_does_not_tell_is_an_id_for_once_and_refuses_no_
     assert "who is @Bob?" in str(home.prompt(2))
 
 
-async def test_a_failing_history_is_told_in_a_sentence(home):
+@pytest.mark.parametrize("fault", [Fault(status=500), Fault(hangs=True)], ids=["500", "hangs"])
+async def test_a_failing_history_holds_up_no_answer_and_is_read_later(home, fault):
+    root = await home.slack.say("ada", "dev", "The build is red.")
+    await home.rest()
+    home.slack.fail_next("conversations.replies", fault, 5)
+
+    await home.slack.say("bob", "dev", "<@U0BOT> why?", root)
+    await home.answered()
+    home.slack.faults._next["conversations.replies"].clear()
+    await home.slack.say("bob", "dev", "<@U0BOT> and now?", root)
+    await home.answered(2)
+
+    first, second = home.texts("dev", root)
+    assert SILENT in first
+    assert SILENT not in second
+    assert UNREAD in home.prompt(0)[0][1]
+    assert home.prompt(1)[0][1].startswith("Ada: The build is red.\nBob: why?")
+
+
+async def test_a_failing_history_of_a_thread_that_the_question_begins_is_no_matter(home):
     home.slack.fail_next("conversations.replies", Fault(status=500), 5)
 
     root = await home.slack.say("ada", "dev", "<@U0BOT> hello")
-    await home.rest()
+    await home.answered()
 
-    assert home.texts("dev", root) == ["Slack does not answer me just now. Please ask again in a minute."]
-    assert await next_is_answered(home)
+    assert SILENT not in home.texts("dev", root)[0]
+    assert home.prompt() == [("user", "Ada: hello")]
+
+
+@pytest.mark.parametrize("word", ["missing_scope", "not_in_channel", "channel_not_found", "strange_error"])
+async def test_a_history_that_is_forbidden_is_said_once_and_answered_without(home, word):
+    home.slack.fail_next("conversations.replies", Fault(error=word), 2)
+
+    one = await home.slack.say("ada", "dev", "<@U0BOT> hello")
+    await home.answered()
+    two = await home.slack.say("ada", "dev", "<@U0BOT> hello")
+    await home.answered(2)
+
+    assert "I answered from what I had heard." in home.texts("dev", one)[0]
+    assert "I answered from what I had heard." not in home.texts("dev", two)[0]
 
 
 async def test_a_workspace_without_statuses_answers_all_the_same(home):
