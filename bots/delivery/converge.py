@@ -44,7 +44,7 @@ class PostedPages:
 
     What a predecessor posted is taken over. After an uncertain post the next one looks for strays first, so no page
     stands twice; where nobody can look, the page is taken for posted. Whatever interrupts the loop, calling it again
-    goes on from what is there.
+    goes on from what is there. A page that somebody deleted stays deleted, and stops an answer that grows.
 
     Once an edit was refused for good, none is tried any more: pages that should say something else are deleted and
     posted anew, once, at the end; what can't be deleted stands above them.
@@ -55,6 +55,8 @@ class PostedPages:
         self._outlet = outlet
         self._posted_at = posted_at
         self._posted = [PostedPage(page, None) for page in sorted(reply.pages, key=posted_at)]
+        self._gone: set[str] = set()
+        """Pages that somebody deleted."""
         self._frozen = False
         """Whether an edit was refused for good."""
         self._uncertain: str | None = None
@@ -65,16 +67,17 @@ class PostedPages:
         """The pages that stand, oldest first."""
         return [page.id for page in self._posted]
 
-    async def converge(self, wanted: Sequence[str], replace_gone: bool = True, replace_frozen: bool = True) -> None:
+    async def converge(self, wanted: Sequence[str], replace_frozen: bool = True) -> None:
         """Take steps until the pages say what is `wanted`. Raises what the outlet does.
 
-        A page that somebody deleted is posted anew, or left alone if not `replace_gone`. Where a page can't be edited
-        any more, its replacement is posted, or nothing happens if not `replace_frozen`.
+        Where a page can't be edited any more, its replacement is posted, or nothing happens if not `replace_frozen`.
         """
+        if not wanted:
+            await self._adopt_uncertain_page()
         while todo := steps(self._posted, wanted):
             if self._frozen and not replace_frozen:
                 return
-            await self._take_step(todo[0], replace_gone)
+            await self._take_step(todo[0])
 
     async def append_page(self, text: str) -> None:
         """Post a page below those that stand; if the last try may have posted the same, adopt that instead."""
@@ -113,21 +116,22 @@ class PostedPages:
         self._posted.append(page)
         await self._reply.record_page(page.id, self._posted_at(page.id))
 
-    async def _take_step(self, step: Step, replace_gone: bool) -> None:
+    async def _take_step(self, step: Step) -> None:
         match step:
             case Post(text=text):
                 if not await self._adopt_uncertain_page():
                     await self._post_page(text)
             case Edit(id=page, text=text):
                 index = self.ids.index(page)
-                await (self._withdraw_pages(index) if self._frozen else self._edit_page(index, text, replace_gone))
+                await (self._withdraw_pages(index) if self._frozen else self._edit_page(index, text))
             case Delete():
                 await self._delete_last_page()
 
-    async def _edit_page(self, index: int, text: str, replace_gone: bool) -> None:
+    async def _edit_page(self, index: int, text: str) -> None:
         page = self._posted[index].id
         try:
-            await self._outlet.edit(page, text)
+            if page not in self._gone:
+                await self._outlet.edit(page, text)
         except Uncertain:
             self._posted[index] = PostedPage(page, None)
             raise
@@ -136,9 +140,8 @@ class PostedPages:
             self._frozen = True
             return
         except PageGone:
-            if replace_gone:
-                del self._posted[index]
-                return
+            self._gone.add(page)
+            self._reply.stop()
         self._posted[index] = PostedPage(page, text)
 
     async def _withdraw_pages(self, index: int) -> None:
@@ -149,6 +152,7 @@ class PostedPages:
     async def _delete_last_page(self) -> None:
         """Delete the last page; what somebody deleted before, or nobody can delete, is none of ours any more."""
         page = self._posted[-1].id
+        await self._reply.drop_page(page)
         with suppress(PageGone, PageFrozen):
             if page != UNKNOWN:
                 await self._outlet.delete(page)

@@ -172,8 +172,20 @@ class Discord:
             pause=self._pause,
             content=self._content,
             origin=f"{origin.scheme}://{origin.netloc}",
+            may_write=self._may_write,
         )
         return DiscordSurface(resources, who, question, first)
+
+    def _may_write(self, guild: str | None, channel: str) -> bool:
+        """Whether we may post in a channel, as the gateway tells; what it does not tell is tried."""
+        server = self._connected.get_guild(int(guild)) if guild else None
+        known = server.get_channel_or_thread(int(channel)) if server and server.me else None
+        if server is None or known is None:
+            return True
+        may = known.permissions_for(server.me)
+        if isinstance(known, discord.Thread):
+            return may.view_channel and may.send_messages_in_threads and (not known.locked or may.manage_threads)
+        return may.view_channel and may.send_messages
 
     async def _connect(self, client: Client) -> None:
         """One connection, until it ends. Returns when another may do better. Raises CannotConnect."""

@@ -13,6 +13,7 @@ from bots.discord.outbound_budget import Urgency
 from bots.discord.parse import Json
 from bots.discord.shielded_calls import Inflight, urgent
 from core.domain.clock import Sleep
+from core.domain.errors import CannotShow
 from core.domain.messages import File
 
 ORIGINAL = "@original"
@@ -59,13 +60,17 @@ class Rest:
     async def post(self, channel: str, content: str, nonce: str, reply_to: str | None = None) -> str:
         """Post a message, at most once in the minutes in which Discord remembers the nonce; its id.
 
-        With `reply_to` it is a reply; if that message is gone, it is not.
+        With `reply_to` it is a reply. If that message is gone, Discord makes it none: it is taken away again, and
+        raises CannotShow.
         """
         reference: Any = discord.utils.MISSING
         if reply_to:
             reference = {"message_id": reply_to, "channel_id": channel, "fail_if_not_exists": False}
         body = _body(content, nonce=nonce, message_reference=reference)
         found = await self._request("POST", "/channels/{channel_id}/messages", body, channel_id=channel)
+        if reply_to and not found.get("message_reference"):
+            await self.delete(channel, found["id"])
+            raise CannotShow("what we would reply to is deleted")
         return str(found["id"])
 
     async def edit(self, channel: str, message: str, content: str, files: Sequence[File] = ()) -> None:
@@ -108,9 +113,9 @@ class Rest:
     async def delete_answer(self, application: str, token: str, message: str) -> None:
         await self._by_token("DELETE", application, token, message)
 
-    async def post_followup(self, application: str, token: str, content: str) -> str:
-        """One more answer to an interaction, that only its person sees; its id."""
-        body = _body(content, flags=discord.MessageFlags(ephemeral=True, suppress_embeds=True))
+    async def post_followup(self, application: str, token: str, content: str, *, private: bool = True) -> str:
+        """One more answer to an interaction, by default one that only its person sees; its id."""
+        body = _body(content, flags=discord.MessageFlags(ephemeral=private, suppress_embeds=True))
         path = "/webhooks/{webhook_id}/{webhook_token}"
         with urgent(Urgency.FINAL):
             found = await self._request("POST", path, body, webhook_id=application, webhook_token=token)

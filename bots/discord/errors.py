@@ -11,7 +11,7 @@ import discord
 from bots.delivery import backoff
 from bots.discord.outbound_budget import Busy
 from core.domain.clock import Sleep
-from core.domain.errors import CannotShow, PageGone, PlaceClosed, RateLimited, Rejected, Uncertain
+from core.domain.errors import CannotShow, PageGone, PlaceClosed, RateLimited, Rejected, TokenRefused, Uncertain
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +34,7 @@ FORBIDDEN = {
     INVALID_TOKEN: "the interaction's 15 minutes are over",
 }
 BARRED = {NO_ACCESS, NOT_TEXT, NO_PERMISSION, LOCKED}  # of a place that is there
+CLOSED_TO_MESSAGES = BARRED | {UNKNOWN_CHANNEL}  # while an interaction may still be answered there
 CLOSED = "Session is closed"  # aiohttp's words, which has no class for it
 
 Answer = TypeVar("Answer")
@@ -42,7 +43,7 @@ Unanswered = (aiohttp.ClientError, OSError, TimeoutError)
 
 
 async def translate_errors(call: Awaitable[Answer]) -> Answer:
-    """Make one request. Raises CannotShow, PlaceClosed, RateLimited where nothing happened, or Uncertain.
+    """Make one request. Raises CannotShow, PlaceClosed, TokenRefused, RateLimited where nothing happened, or Uncertain.
 
     Other refusals of Discord's come as they are: discord.HTTPException. To wait for a rate limit, however long, is no
     trouble.
@@ -68,7 +69,7 @@ async def translate_errors(call: Awaitable[Answer]) -> Answer:
             kind = PlaceClosed if error.code in BARRED else CannotShow
             raise kind(f"{FORBIDDEN[error.code]} ({error.code})") from error
         if error.status == 401:
-            raise CannotShow("Discord does not take DISCORD_BOT_TOKEN any more") from error
+            raise TokenRefused("Discord does not take DISCORD_BOT_TOKEN any more") from error
         raise
 
 

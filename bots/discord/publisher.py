@@ -172,7 +172,7 @@ class DiscordOutlet:
     async def delete(self, page: str) -> None:
         await translate_refusals(self._target.delete(page))
 
-    async def strays(self, known: Collection[str]) -> list[str]:
+    async def strays(self, known: Collection[str]) -> list[str] | None:
         return await translate_refusals(self._target.list_strays(known))
 
 

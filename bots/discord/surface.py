@@ -1,5 +1,6 @@
 """Surface of Discord: one question's thread, as it is read and shown, from its key and address alone."""
 
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from bots.discord.parse import DIRECT, BotIdentity, ChannelPlace
 from bots.discord.publisher import Publisher
 from bots.discord.targets import BySlash, InChannel, Privately, Target
 from core.domain.clock import Sleep
-from core.domain.errors import CannotShow
+from core.domain.errors import CannotShow, PlaceClosed
 from core.domain.messages import Attachment, History, Question, Rank, Reach
 from core.domain.platform import ReplyView
 
@@ -31,6 +32,8 @@ class SurfaceResources:
     pause: Sleep
     content: bool
     origin: str
+    may_write: Callable[[str | None, str], bool] = lambda _guild, _channel: True
+    """Whether we may post in a channel of a server, as far as the gateway has told."""
 
 
 class DiscordSurface:
@@ -65,6 +68,8 @@ class DiscordSurface:
 
     async def show(self, reply: ReplyView) -> None:
         """Raises CannotShow where nothing can be shown, Rejected where Discord does not take the answer."""
+        if not self._slash and not self._resources.may_write(self._guild, self._place.at):
+            raise PlaceClosed("we may not write there")  # before Claude is paid
         await (await self._open_publisher(reply)).run()
 
     async def show_plainly(self, reply: ReplyView, text: str) -> None:

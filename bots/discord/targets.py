@@ -8,7 +8,7 @@ import discord
 
 from bots.discord import parse
 from bots.discord.client import ORIGINAL, Rest
-from bots.discord.errors import EXPIRED, INVALID_FORM, NO_HISTORY, UNKNOWN_MESSAGE
+from bots.discord.errors import CLOSED_TO_MESSAGES, EXPIRED, INVALID_FORM, NO_HISTORY, UNKNOWN_MESSAGE
 from bots.discord.parse import BotIdentity, ChannelPlace
 from core.domain.errors import PlaceClosed
 from core.domain.messages import File
@@ -38,8 +38,8 @@ class Target(Protocol):
 
     async def delete(self, page: str) -> None: ...
 
-    async def list_strays(self, known: Collection[str]) -> list[str]:
-        """Pages of this reply that are there and not `known`: their posting's answer was lost."""
+    async def list_strays(self, known: Collection[str]) -> list[str] | None:
+        """Pages of this reply that are there and not `known`: their posting's answer was lost. None: none can look."""
 
     async def type(self) -> None:
         """Show that we are writing."""
@@ -102,7 +102,8 @@ class InChannel:
 class BySlash:
     """Page one answers an interaction, the others are messages of its channel that reply to page one.
 
-    Page one is edited by the interaction's token while that lives, 15 minutes, and as a message afterwards.
+    Where we may not write, the others answer the interaction too. Page one is edited by the interaction's token while
+    that lives, 15 minutes, and as a message afterwards.
     """
 
     rest: Rest
@@ -134,7 +135,11 @@ class BySlash:
         return self.first
 
     async def post(self, content: str, number: int) -> str:
-        return await self._others().post(content, number)
+        try:
+            return await self._others().post(content, number)
+        except discord.HTTPException as error:
+            self._ensure_answerable(error)
+        return await self.rest.post_followup(self.application, self.token, content, private=False)
 
     async def edit(self, page: str, content: str, files: Sequence[File] = ()) -> None:
         if page == self.first and not self.expired:
@@ -144,18 +149,35 @@ class BySlash:
                 if error.code not in EXPIRED:
                     raise
             self.expired = True
-        return await self._others().edit(page, content, files)
+        try:
+            return await self._others().edit(page, content, files)
+        except discord.HTTPException as error:
+            self._ensure_answerable(error)
+        return await self.rest.edit_answer(self.application, self.token, page, content, files)
 
     async def delete(self, page: str) -> None:
         if page == self.first and not self.expired:
             return await self.rest.delete_answer(self.application, self.token, ORIGINAL)
-        return await self._others().delete(page)
+        try:
+            return await self._others().delete(page)
+        except discord.HTTPException as error:
+            self._ensure_answerable(error)
+        return await self.rest.delete_answer(self.application, self.token, page)
 
-    async def list_strays(self, known: Collection[str]) -> list[str]:
-        return await self._others().list_strays(known)
+    async def list_strays(self, known: Collection[str]) -> list[str] | None:
+        try:
+            return await self._others().list_strays(known)
+        except discord.HTTPException as error:
+            self._ensure_answerable(error)
+        return None
 
     async def type(self) -> None:
         """Discord itself shows that we think."""
+
+    def _ensure_answerable(self, error: discord.HTTPException) -> None:
+        """Return if the channel is closed to us, and the interaction can still be answered. Raises `error`."""
+        if self.expired or error.code not in CLOSED_TO_MESSAGES:
+            raise error
 
     def _others(self) -> InChannel:
         return InChannel(self.rest, self.place, self.us, self.question, self.first)

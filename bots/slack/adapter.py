@@ -24,7 +24,15 @@ from bots.slack.socket_mode import PATIENCE, ReconnectPolicy, Socket
 from bots.slack.surface import SlackSurface
 from bots.slack.throttle import PAUSE, Leisure
 from core.domain.clock import Clock, Sleep, system_clock
-from core.domain.errors import CannotAnswer, CannotConnect, CannotShow, RateLimited, Rejected, Uncertain
+from core.domain.errors import (
+    CannotAnswer,
+    CannotConnect,
+    CannotShow,
+    RateLimited,
+    Rejected,
+    TokenRefused,
+    Uncertain,
+)
 from core.domain.events import Ingest
 from core.domain.messages import Question
 from core.settings import Settings
@@ -103,11 +111,11 @@ class Slack:
             await backfill.stop()
 
     async def surface(self, question: Question) -> SlackSurface:
-        """Make the surface of `question`. Raises CannotShow when Slack does not know us any more."""
+        """Make the surface of `question`. Raises TokenRefused when Slack does not know us any more."""
         try:
             web, people = await self._identify()
         except CannotConnect as error:
-            raise CannotShow(str(error)) from None
+            raise TokenRefused(str(error)) from None
         return SlackSurface(web, people, question, self._grows)
 
     async def _connect(self, web: Web, ingest: Ingest) -> None:

@@ -24,6 +24,7 @@ from core.domain.errors import (
     PlaceClosed,
     RateLimited,
     Rejected,
+    TokenRefused,
     Uncertain,
 )
 from core.domain.messages import ThreadKey
@@ -48,6 +49,7 @@ GONE = {
     "user_not_in_channel": "the person is not in the channel",
 }
 BARRED = {"channel_not_found", "is_archived", "not_in_channel", "user_not_in_channel"}
+TOKEN = {"account_inactive", "invalid_auth", "not_authed", "token_expired", "token_revoked"}
 PASSING = {"fatal_error", "internal_error", "request_timeout", "service_unavailable", "team_added_to_org"}
 
 _WORD = re.compile(r"[a-z0-9_]{1,60}")
@@ -169,11 +171,16 @@ def classify_error(method: str, error: SlackApiError) -> ConfabError:
     if status >= 500 or word in PASSING or (status == 200 and not word):
         return Uncertain(f"{method}: {word or status}")
     if word in GONE:
-        kind = NoThread if word == "thread_not_found" else PlaceClosed if word in BARRED else CannotShow
-        return kind(f"{GONE[word]} ({method}: {word})")
+        return _choose_kind(word)(f"{GONE[word]} ({method}: {word})")
     if word == "missing_scope":
         return CannotAnswer(_explain_missing_scope(method, str(said.get("needed") or "")))
     return Rejected(word or f"HTTP {status}", method)
+
+
+def _choose_kind(word: str) -> type[CannotShow]:
+    if word in TOKEN:
+        return TokenRefused
+    return NoThread if word == "thread_not_found" else PlaceClosed if word in BARRED else CannotShow
 
 
 def _word(error: object) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from bots.delivery.converge import PostedPages
 from bots.slack import formatting
-from bots.slack.client import Web
+from bots.slack.client import NoThread, Web
 from bots.slack.parse import MARK, is_mine, parse_mark, parse_timestamp
 from core.domain.errors import (
     CannotAnswer,
@@ -82,20 +82,19 @@ class Publisher:
     async def _converge(self, text: str, final: bool) -> None:
         """Make the pages equal `text`, as plain text where Slack refuses our blocks.
 
-        A page that somebody deleted is posted anew while the text grows, and left alone at the end. One that can't be
-        edited any more is left alone while the text grows, and replaced at the end.
+        A page that can't be edited any more is left alone while the text grows, and replaced at the end.
         """
         pages = self._take_over_pages()
         self._outlet.final = final
         wanted = await cut(text, partial(self._cut, text))
         try:
-            await pages.converge(wanted, replace_gone=not final, replace_frozen=final)
+            await pages.converge(wanted, replace_frozen=final)
         except Rejected as rejected:
             if self._outlet.plainly or rejected.reason not in UNSUITED:
                 raise
             log.warning("a page is shown as plain text: %s", rejected)
             self._outlet.plainly = True
-            await pages.converge(wanted, replace_gone=not final, replace_frozen=final)
+            await pages.converge(wanted, replace_frozen=final)
 
 
 class SlackOutlet:
@@ -117,7 +116,18 @@ class SlackOutlet:
         key, number = self._reply.question.key, len(self.list_pages()) + 1
         place = {"channel": key.channel, "thread_ts": key.thread or None}
         answer = await self._web.call_once("chat.postMessage", **place, **QUIET, **self._build_content(text, number))
+        shown = answer.get("message")
+        if key.thread and shown and shown.get("thread_ts") != key.thread:
+            await self._take_away(str(answer["ts"]))
         return str(answer["ts"])
+
+    async def _take_away(self, stray: str) -> None:
+        """Delete a reply that Slack put into the channel, for its thread is gone. Raises NoThread."""
+        try:
+            await self._web.call_until_done("chat.delete", channel=self._reply.question.key.channel, ts=stray)
+        except (Rejected, CannotAnswer) as refused:
+            log.error("a reply stands in a channel, for its thread is gone, and can't be deleted: %s", refused)
+        raise NoThread("there is no thread any more: a reply landed in the channel")
 
     async def edit(self, page: str, text: str) -> None:
         if self.final:

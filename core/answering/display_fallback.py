@@ -15,6 +15,7 @@ from core.domain.errors import (
     PlaceClosed,
     Rejected,
     StoreUnavailable,
+    TokenRefused,
 )
 from core.domain.messages import FinalText, Question
 from core.domain.platform import Platform, Surface
@@ -42,6 +43,9 @@ class Fallback:
         try:
             await surface.show(reply)
             return True
+        except TokenRefused:  # it is shown later, and Claude is asked for it once
+            await reply.end()
+            raise
         except (*OTHERS, CannotShow):
             raise
         except (Exception, asyncio.CancelledError) as error:

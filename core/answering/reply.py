@@ -11,6 +11,10 @@ async def always() -> None:
     """It is ours, whatever happens."""
 
 
+async def forget_page(_page: str) -> None:
+    """Nothing is written down."""
+
+
 class Reply:
     """The answer to one question, as it becomes known. One writer, one watcher; `keep` writes down a page.
 
@@ -24,6 +28,9 @@ class Reply:
         pages: Sequence[str] = (),
         threaded: bool = False,
         ensure_held: Callable[[], Awaitable[None]] = always,
+        *,
+        drop: Callable[[str], Awaitable[None]] = forget_page,
+        stop: Callable[[], None] = lambda: None,
     ) -> None:
         self.question = question
         self.pages: list[str] = list(pages)
@@ -37,6 +44,8 @@ class Reply:
         self.files: Sequence[File] = ()
         self._sure = ensure_held
         self._keep = keep
+        self._drop = drop
+        self._stop = stop
         self._changed = asyncio.Event()
         self._ended = asyncio.Event()
 
@@ -89,6 +98,17 @@ class Reply:
         await self._ended.wait()
         await self.ensure_held()
         return self.text
+
+    async def drop_page(self, page: str) -> None:
+        """Write down that we take a page away, before we do."""
+        if page in self.pages:
+            await self._drop(page)
+            await self.ensure_held()
+
+    def stop(self) -> None:
+        """End it with what was said, unless it is whole: somebody took a page of it away."""
+        if not self.whole:
+            self._stop()
 
     async def record_page(self, page: str, at: datetime | None = None) -> None:
         """Write down that a page exists, and when the platform says it was posted."""

@@ -18,7 +18,7 @@ from core.answering.reply import Reply
 from core.claude.client import TextSoFar
 from core.commands import TABLE, registry
 from core.domain.clock import Clock
-from core.domain.errors import CannotAnswer, CannotShow, NoAnswer, PlaceClosed
+from core.domain.errors import CannotAnswer, CannotShow, NoAnswer, PlaceClosed, TokenRefused
 from core.domain.messages import Outcome, Question
 from core.domain.personas import Persona
 from core.domain.platform import Platform, Surface
@@ -79,6 +79,8 @@ class AnswerTask:
             await self._open()
             decision = await self._decide()
             outcome = Outcome.NOT_FOR_US if isinstance(decision, Ignore) else await self._show(decision)
+        except TokenRefused:  # it stays open until a token works
+            raise
         except PlaceClosed as error:
             if not self.lease.stop.is_set() and await self.responder.fallback.notify_asker(self.question, error):
                 outcome = Outcome.REFUSED
@@ -102,7 +104,15 @@ class AnswerTask:
         )
         self.version = version.number if version else 0
         threaded = self.persona.answers == "thread"
-        self.reply = Reply(self.question, self._record_page, self.claim.pages, threaded, self.lease.ensure_held)
+        self.reply = Reply(
+            self.question,
+            self._record_page,
+            self.claim.pages,
+            threaded,
+            self.lease.ensure_held,
+            drop=partial(store.questions.drop_page, self.claim),
+            stop=self.lease.stop.set,
+        )
 
     async def _decide(self) -> Decision:
         """The policy's decision; what hinders it is a refusal. What was decided and answered before is shown."""
@@ -150,7 +160,7 @@ class AnswerTask:
             await asyncio.gather(composing, stopping, return_exceptions=True)  # what Claude was asked is still settled
 
     def _cut_short(self) -> Answer:
-        return cut_short(self.reply.text, visible=bool(self.reply.text or self.reply.pages))
+        return cut_short(self.reply.text, visible=bool(self.reply.pages))
 
     async def _compose(self, decision: Decision) -> Answer:
         """What was answered already, else a refusal, what the command says, or what Claude says."""

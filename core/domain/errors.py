@@ -8,7 +8,8 @@
     ├── CannotAnswer       the person: something that an answer needs is forbidden
     │   └── NoAnswer       the person: the platform does not say just now; it may later
     ├── CannotShow         nobody: the place of the reply is gone
-    │   └── PlaceClosed    the person, elsewhere: the place is there, and closed to us
+    │   ├── PlaceClosed    the person, elsewhere: the place is there, and closed to us
+    │   └── TokenRefused   the operator: the platform does not take our token; it may be shown later
     ├── Rejected           the operator: the platform refuses this request, and would take others
     │   ├── PageGone       the converge loop: a page was deleted
     │   └── PageFrozen     the converge loop: a page stands, and can't be changed any more
@@ -61,6 +62,10 @@ class CannotShow(ConfabError):
 
 class PlaceClosed(CannotShow):
     """The place is there, and closed to us: who asked can be told elsewhere."""
+
+
+class TokenRefused(CannotShow):
+    """The platform does not take our token: everything waits until it takes one."""
 
 
 class Rejected(ConfabError):

@@ -60,6 +60,12 @@ class ReplyView(Protocol):
     async def record_page(self, page: str, at: datetime | None = None) -> None:
         """Write down that a page exists, before the next one is posted; `at` is the platform's time of it."""
 
+    async def drop_page(self, page: str) -> None:
+        """Write down that we take a page away, before we do: one that others take away stops the reply."""
+
+    def stop(self) -> None:
+        """End the reply with what was said: somebody took a page of it away."""
+
 
 class Surface(Protocol):
     """One thread, as its adapter shows it."""

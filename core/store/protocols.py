@@ -79,6 +79,9 @@ class Questions(Protocol):
     async def record_page(self, claim: Claim, page: str, at: datetime) -> None:
         """A page of the reply exists. Raises LeaseLost."""
 
+    async def drop_page(self, claim: Claim, page: str) -> None:
+        """A page of the reply is taken away by us: its deletion stops no answer. Raises LeaseLost."""
+
     async def store_final_text(self, claim: Claim, final: FinalText) -> None:
         """Claude has ended. Raises LeaseLost."""
 

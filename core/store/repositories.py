@@ -35,6 +35,9 @@ class QuestionRepository:
     async def record_page(self, claim: Claim, page: str, at: datetime) -> None:
         await self._engine.unit(lambda sql: claims.record_page(sql, claim, page, at))
 
+    async def drop_page(self, claim: Claim, page: str) -> None:
+        await self._engine.unit(lambda sql: claims.drop_page(sql, claim, page))
+
     async def store_final_text(self, claim: Claim, final: FinalText) -> None:
         cleaned = replace(final, text=clean_text(final.text))
         await self._engine.unit(lambda sql: claims.store_final_text(sql, claim, cleaned))

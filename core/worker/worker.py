@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 
 from core.domain.clock import Clock, Sleep, system_clock
-from core.domain.errors import LeaseLost, StoreUnavailable
+from core.domain.errors import LeaseLost, StoreUnavailable, TokenRefused
 from core.domain.messages import Outcome
 from core.store.protocols import Claim, Questions
 from core.telemetry import Emit, HeartbeatSent, QuestionClosed, current_question, discard_event, ids_of
@@ -158,7 +158,7 @@ class Worker:
         self.wake()
 
     async def _answer(self, claim: Claim, lease: QuestionLease) -> None:
-        """Answer one question, however often it takes: a full disk is waited for, a bug is tried three times.
+        """Answer one question, however often it takes: a full disk and a token are waited for, a bug is tried thrice.
 
         A library may raise a cancellation that nobody asked for: that ends no claim either.
         """
@@ -174,6 +174,8 @@ class Worker:
                 return
             except StoreUnavailable as error:
                 log.error("waits for the database: %s", error)
+            except TokenRefused as error:
+                log.error("waits for a token that works: %s", error)
             except (Exception, asyncio.CancelledError) as error:
                 if isinstance(error, asyncio.CancelledError) and is_cancelled():
                     raise

@@ -112,6 +112,8 @@ WHERE claims.process = :process AND questions.withdrawn_at IS NOT NULL
 
 PAGES = "SELECT page FROM pages WHERE question = :id ORDER BY id"
 
+DROP_PAGE = "DELETE FROM pages WHERE question = :id AND page = :page"
+
 OF_PROCESS = "SELECT id FROM claims WHERE process = :process"
 
 RELEASE = "DELETE FROM claims WHERE id = :claim"
@@ -200,6 +202,11 @@ def record_page(sql: Sql, claim: Claim, page: str, at: datetime) -> None:
     sql.insert_new("pages", {**record, "at": stamp(at)})
     if not row["private"]:
         sql.execute(PAGE_MESSAGE, {**row, "page": page, "at": stamp(at)})
+
+
+def drop_page(sql: Sql, claim: Claim, page: str) -> None:
+    """We take a page of the reply away. Raises LeaseLost."""
+    sql.execute(DROP_PAGE, {"id": _fence(sql, claim)["id"], "page": page})
 
 
 def store_final_text(sql: Sql, claim: Claim, final: FinalText) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from core.domain.messages import Attachment, Message, ThreadKey
 from core.store.rules.erasures import record_erasure
-from core.store.rules.questions import find_question, thread_key, thread_values, withdraw_questions
+from core.store.rules.questions import find_question, stop_answer, thread_key, thread_values, withdraw_questions
 from core.store.rules.threads import mark_stale
 from core.store.sql_port import Row, Sql, parse_stamp, stamp
 
@@ -15,6 +15,8 @@ NEVER = stamp(datetime.min.replace(tzinfo=UTC))
 BY_NAME = "SELECT * FROM messages WHERE workspace = :workspace AND channel = :channel AND message = :message"
 
 TOMBSTONE = "UPDATE messages SET text = '', attachments = '[]', deleted_at = :at WHERE id = :id"
+
+PAGE = "SELECT 1 AS stands FROM pages WHERE question = :id AND page = :page"
 
 LATER = """
 SELECT 1 AS later FROM messages
@@ -87,7 +89,8 @@ def add_missing_files(sql: Sql, row: Row, message: Message) -> bool:
 def tombstone(sql: Sql, row: Row, at: datetime) -> None:
     """Leave a tombstone, and no word of what was said; a question that it asked is withdrawn.
 
-    If it was a page of a whole reply, the reply is no longer what we kept: its thread must be read again.
+    If it was a page of a whole reply, the reply is no longer what we kept: its thread must be read again. One that
+    still grows is stopped.
     """
     sql.execute(TOMBSTONE, {"id": row["id"], "at": stamp(at)})
     record_erasure(sql, row["workspace"], row["channel"], at)
@@ -99,6 +102,8 @@ def tombstone(sql: Sql, row: Row, at: datetime) -> None:
     if reply and reply["outcome"]:
         sql.update("questions", reply["id"], {"said": None})
         mark_stale(sql, key)
+    elif reply and sql.one(PAGE, {"id": reply["id"], "page": row["message"]}):
+        stop_answer(sql, key, reply["name"])
 
 
 def tombstone_unknown(sql: Sql, key: ThreadKey, name: str, at: datetime) -> None:

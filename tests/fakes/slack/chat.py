@@ -50,6 +50,8 @@ def root(request: Request, channel: Channel) -> str | None:
     if not thread:
         return None
     parent = request.world.posts.get((channel.id, thread))
+    if parent is None and request.world.lands_in_channel:
+        return None
     if parent is None:
         raise Refused("thread_not_found")
     if not parent.root:

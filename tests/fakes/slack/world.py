@@ -106,6 +106,8 @@ class World:
         self.stream_characters = STREAM_CHARACTERS
         self.parent_on_every_page = True
         """Accounts differ on whether `conversations.replies` repeats the root on later pages; readers stand both."""
+        self.lands_in_channel = False
+        """Whether a reply to a thread that is gone is posted into its channel, in place of an error."""
         self._last = 0
         self._named = 0
 

@@ -19,6 +19,7 @@ from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.discord.limits import Answer as Served
 from tests.fakes.discord.limits import Delay, Fault, error, limited
 from tests.fakes.discord.nouns import Permission, Upload
+from tests.fakes.discord.posts import remove
 from tests.support.discord_house import answered, confab, idle, settled, told
 from tests.support.waiting import until
 
@@ -152,16 +153,18 @@ async def test_an_archived_thread_is_opened_by_an_answer(guild, claude, running)
     assert ours(guild, thread) == look.render_pages(text)
 
 
-async def test_a_token_that_is_revoked_mid_answer_is_logged(guild, claude, running, caplog):
+async def test_a_token_that_is_revoked_mid_answer_is_logged_and_waited_for(guild, claude, running, caplog):
     gate = Gate(after=6)
-    long(claude, gate=gate)
+    text = long(claude, gate=gate)
     await ask(guild)
     await gate.reached.wait()
     await until(lambda: ours(guild))
-    guild.fault(EDIT, Served(401, {"code": 0, "message": "401: Unauthorized"}), 100)
+    guild.fault(EDIT, Served(401, {"code": 0, "message": "401: Unauthorized"}), 2)
     gate.opened.set()
     await idle(running)
 
+    assert ours(guild) == look.render_pages(text)
+    assert len(told(claude)) == 1
     assert "Discord does not take DISCORD_BOT_TOKEN any more" in caplog.text
 
 
@@ -175,17 +178,62 @@ async def test_a_page_that_discord_finds_too_long_is_cut_smaller(guild, claude, 
     assert ours(guild) == look.render_pages(text, limit=look.PAGE - 200)
 
 
-async def test_a_page_that_somebody_deletes_mid_answer_is_posted_again(guild, claude, running):
+async def test_a_page_that_somebody_deletes_mid_answer_stays_deleted_and_stops_it(guild, claude, running):
     gate = Gate(after=6)
-    text = long(claude, gate=gate)
+    long(claude, gate=gate)
     await ask(guild)
     await gate.reached.wait()
     await until(lambda: ours(guild))
     await guild.delete(guild.visible("general")[1].id)
-    gate.opened.set()
+    await settled(guild, running)  # the gate is closed: nobody waits for Claude any more
+
+    assert ours(guild) == []
+
+
+async def test_a_question_that_is_deleted_as_its_answer_begins_leaves_nothing(guild, claude, running):
+    deleted: list[str] = []
+
+    def meanwhile(_number, method, path, phase):
+        if (method, phase) == ("POST", "before") and path.endswith("/messages") and not deleted:
+            deleted.append(guild.visible("general")[0].id)
+            remove(guild.world, guild.world.posts[deleted[0]])
+
+    guild.on_request(meanwhile)
+    await ask(guild)
     await settled(guild, running)
 
-    assert ours(guild) == look.render_pages(text)
+    assert deleted
+    assert ours(guild) == []
+
+
+async def test_where_we_may_not_write_the_asker_is_told_alone_and_claude_is_not_asked(guild, claude, running):
+    guild.permit("confab", "general", deny=Permission.SEND_MESSAGES)
+    await ask(guild)
+    await settled(guild, running)
+
+    assert ours(guild) == []
+    assert told(claude) == []
+    assert "I could not answer you where you asked me" in guild.visible("@ada")[-1].content
+
+
+async def test_page_two_of_a_slash_answer_where_we_may_not_write_answers_the_interaction(guild, claude, running):
+    text = long(claude)
+    guild.permit("confab", "general", deny=Permission.SEND_MESSAGES | Permission.VIEW_CHANNEL)
+    asked = await guild.interact("ada", "general", "ask", {"prompt": "tell me"})
+    await answered(running, asked)
+
+    assert asked.posted
+    pages = look.render_pages(text, look.quote_question("tell me"))
+    assert [asked.answer, *asked.followups] == pages
+    assert not any(guild.world.posts[page].ephemeral for page in asked.posted)
+
+
+async def test_what_was_asked_while_the_token_was_refused_is_answered_when_it_works_again(guild, claude, running):
+    guild.fault("POST /channels/{channel}/messages", Served(401, {"code": 0, "message": "401: Unauthorized"}), 2)
+    await ask(guild)
+    await settled(guild, running)
+
+    assert ours(guild) == ["fine"]
 
 
 async def test_a_question_that_is_deleted_while_it_is_answered_leaves_no_reply_to_nothing(guild, claude, running):

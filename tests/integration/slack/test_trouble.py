@@ -118,17 +118,43 @@ async def test_what_slack_takes_for_too_long_is_shown_as_plain_text(home):
     assert home.slack.called("chat.postMessage")[-1]["blocks"][0]["type"] == "section"
 
 
-async def test_a_page_that_somebody_deletes_while_it_grows_is_posted_anew(home):
+async def test_a_page_that_somebody_deletes_while_it_grows_stays_deleted_and_stops_the_answer(home):
     gate = Gate(after=5)
     home.claude.script(Answer(text="One two three four five six.", gate=gate, delay=0.002))
     root = await home.slack.say("ada", "dev", "<@U0BOT> count")
     await home.slack.until(lambda: home.ours("dev", root))
     await home.slack.delete("ada", "dev", home.ours("dev", root)[0].ts)
     await home.slack.until(lambda: not home.ours("dev", root))
+    await home.rest()  # the gate is closed: nobody waits for Claude any more
+
+    assert home.texts("dev", root) == []
+
+
+async def test_a_reply_to_a_thread_that_is_gone_is_taken_out_of_the_channel(home):
+    gate = Gate()
+    home.slack.world.lands_in_channel = True
+    home.claude.script(Answer(text="nobody's", gate=gate))
+    home.slack.events = frozenset(home.slack.events - {"message.channels"})  # its deletion is not told
+    root = await home.slack.say("ada", "dev", "<@U0BOT> hello")
+    await gate.reached.wait()
+    await home.slack.delete("ada", "dev", root)
     gate.opened.set()
     await home.rest()
 
-    assert home.texts("dev", root) in (["One two three four five six."], [])
+    assert home.slack.visible("dev") == []
+    assert len(home.slack.called("chat.delete")) == 1
+
+
+async def test_what_was_asked_while_a_token_was_refused_is_answered_when_one_works_again(home):
+    grant = home.slack.grants[home.slack.token]
+    home.slack.refuse(home.slack.token, "token_revoked")
+    root = await home.slack.say("ada", "dev", "<@U0BOT> hello")
+    await home.slack.until(lambda: home.slack.called("users.info"))
+    assert home.asked == []
+    home.slack.grants[home.slack.token] = grant
+    await home.rest()
+
+    assert len(home.texts("dev", root)) == 1
 
 
 @pytest.mark.parametrize("error", ["edit_window_closed", "cant_update_message"])
@@ -162,7 +188,7 @@ async def test_where_nothing_may_be_edited_or_deleted_the_whole_answer_is_posted
     assert whole == "word " * 300 + "the end."
 
 
-@pytest.mark.parametrize("how", ["archived", "left", "revoked"])
+@pytest.mark.parametrize("how", ["archived", "left"])
 async def test_a_channel_that_is_closed_mid_answer_ends_it_calmly(home, how, caplog):
     gate = Gate(after=5)
     home.claude.script(Answer(text="One two three four five six.", gate=gate))
@@ -171,17 +197,14 @@ async def test_a_channel_that_is_closed_mid_answer_ends_it_calmly(home, how, cap
     await gate.reached.wait()
     if how == "archived":
         await home.slack.archive("ada", "dev")
-    elif how == "left":
-        home.slack.fail_next("chat.update", Fault(error="channel_not_found"), 9)
     else:
-        home.slack.refuse(home.slack.token, "token_revoked")
+        home.slack.fail_next("chat.update", Fault(error="channel_not_found"), 9)
     gate.opened.set()
     await home.rest()
 
     words = {
         "archived": "the channel is archived",
         "left": "the channel is gone",
-        "revoked": "the bot token is revoked",
     }
     assert [record for record in caplog.records if record.levelno > logging.WARNING] == []
     assert words[how] in caplog.text
@@ -395,3 +418,20 @@ async def test_our_own_edits_and_deletions_by_others_make_no_new_answers(home):
 
     assert len(home.asked) == 1
     assert [one.user for one in home.slack.thread("dev", root)] == ["U0ADA"]
+
+
+async def test_an_answer_whose_token_is_refused_half_way_is_asked_for_once_and_ended_later(home):
+    gate = Gate(after=5)
+    home.claude.script(Answer(text="One two three four five six.", gate=gate))
+    grant = home.slack.grants[home.slack.token]
+    root = await home.slack.say("ada", "dev", "<@U0BOT> count")
+    await home.slack.until(lambda: home.ours("dev", root))
+    await gate.reached.wait()
+    home.slack.refuse(home.slack.token, "token_revoked")
+    gate.opened.set()
+    await home.slack.until(lambda: home.slack.called("chat.update"))
+    home.slack.grants[home.slack.token] = grant
+    await home.rest()
+
+    assert home.texts("dev", root) == ["One two three four five six."]
+    assert len(home.asked) == 1

@@ -210,24 +210,26 @@ async def test_a_deletion_whose_answer_was_lost_is_made_again(home, carried_out)
     assert home.posted.ids == ["1"]
 
 
-async def test_a_page_that_somebody_deleted_is_posted_anew(home):
+async def test_a_page_that_somebody_deleted_stays_deleted_and_is_asked_about_once(home):
     await home.posted.converge(["one", "tw"])
     del home.wall.pages["1"]
 
     await home.posted.converge(["uno", "two"])
+    await home.posted.converge(["due", "three"])
 
-    assert home.wall.shown() == ["uno", "two"]
-    assert home.posted.ids == ["2", "3"]
-
-
-async def test_a_page_that_somebody_deleted_is_left_alone_where_that_is_wanted(home):
-    await home.posted.converge(["one", "tw"])
-    del home.wall.pages["1"]
-
-    await home.posted.converge(["uno", "two"], replace_gone=False)
-
-    assert home.wall.shown() == ["two"]
+    assert home.wall.shown() == ["three"]
     assert home.posted.ids == ["1", "2"]
+    assert [call for call in home.wall.calls if call.startswith("edit 1")] == ["edit 1 uno"]
+
+
+async def test_an_uncertain_page_of_a_text_that_is_taken_back_is_deleted(home):
+    home.wall.faults = [lost(carried_out=True)]
+    with pytest.raises(Uncertain):
+        await home.posted.converge(["one"])
+
+    await home.posted.converge([])
+
+    assert home.wall.shown() == []
 
 
 async def test_pages_that_can_t_be_edited_any_more_do_not_grow_and_are_replaced_at_the_end(home):
