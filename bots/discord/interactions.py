@@ -33,9 +33,7 @@ class Interactions:
         self._defer_after = defer
         self._deferrals: dict[str, asyncio.Future[str | None]] = {}
 
-    def build_commands(
-        self,
-    ) -> list[discord.app_commands.Command[discord.app_commands.Group, ..., None] | discord.app_commands.Group]:
+    def build_commands(self) -> list[slash.Built]:
         return slash.build_commands(self._table, self.ask, self.give, slash.suggest_choices)
 
     async def find_deferral(self, name: str) -> str | None:

@@ -11,7 +11,9 @@ from discord.utils import snowflake_time
 
 from bots.discord import formatting, markup
 from bots.discord.address import DiscordAddress
+from core.commands import TABLE
 from core.commands.help import is_call_for_help
+from core.commands.registry import UsageError, find_command, is_answered_privately
 from core.domain.events import Commanded, Deleted, Edited, Posted
 from core.domain.messages import Asks, Attachment, Message, ThreadKey
 from core.prompting.code_spans import drop_code
@@ -60,8 +62,11 @@ def parse_post(payload: Json, place: ChannelPlace, us: BotIdentity) -> Posted | 
         return None
     key, asks = place.key(_find_root(message)), classify_question(payload, place, us)
     called = place.workspace == DIRECT or is_mentioned(payload["content"], us)
-    if asks is Asks.CERTAINLY and called and not message.bot and is_call_for_help(_drop_mention(message.text, us)):
-        return Commanded(message.id, key, message.author, "help", message.at, address=_build_address(message, place))
+    line = _find_command_line(_drop_mention(message.text, us), called)
+    if line and asks is Asks.CERTAINLY and not message.bot:
+        values = {"message": message.parent} if message.parent else {}
+        address, private = _build_address(message, place), line != "help" and is_answered_privately(TABLE, line)
+        return Commanded(message.id, key, message.author, line, message.at, values, address, private)
     return Posted(message.id, key, message, asks, _build_address(message, place))
 
 
@@ -183,6 +188,17 @@ def _is_target_missing(payload: Json) -> bool:
 
 def _drop_mention(text: str, us: BotIdentity) -> str:
     return text.replace(f"<@{us.id}>", "")
+
+
+def _find_command_line(text: str, called: bool) -> str | None:
+    """The line of a command that was given in words: `!forget`. To call us and say `help` is one too."""
+    if is_call_for_help(text) and (called or text.startswith("!")):
+        return "help"
+    line = text.strip()[1:].strip()
+    try:
+        return line if text.strip().startswith("!") and find_command(TABLE, line) else None
+    except UsageError:
+        return None
 
 
 def _build_address(message: Message, place: ChannelPlace) -> str:

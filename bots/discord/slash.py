@@ -10,7 +10,7 @@ from typing import Any
 
 import discord
 from discord import app_commands
-from discord.app_commands import AppCommandContext, AppInstallationType, Choice, Group
+from discord.app_commands import AppCommandContext, AppInstallationType, Choice, ContextMenu, Group
 
 from core.commands.registry import Command, Parameter, ParameterKind
 from core.domain.messages import Rank
@@ -21,6 +21,7 @@ FORM = 4000  # characters of a text in a form; Discord's own limit
 
 Interaction = discord.Interaction[discord.Client]
 SlashCommand = app_commands.Command[Any, ..., Any]
+Built = SlashCommand | Group | ContextMenu
 Give = Callable[[Interaction, Command, Mapping[str, str]], Awaitable[None]]
 """A person gave a command, with these values."""
 Ask = Callable[[Interaction, str, bool], Awaitable[None]]
@@ -40,16 +41,16 @@ _TYPES: dict[ParameterKind, Any] = {
 }
 
 
-def build_commands(table: Sequence[Command], ask: Ask, give: Give, suggest: Suggest) -> list[SlashCommand | Group]:
-    """The commands of `table`, those of two words in groups, and `/ask`."""
-    built: list[SlashCommand | Group] = [_build_ask(ask)]
+def build_commands(table: Sequence[Command], ask: Ask, give: Give, suggest: Suggest) -> list[Built]:
+    """The commands of `table`, those of two words in groups, `/ask`, and what hangs in a message's menu."""
+    built: list[Built] = [_build_ask(ask)]
     for word, rows in groupby(sorted(table, key=lambda row: row.words), key=lambda row: row.words.split()[0]):
         commands = list(rows)
         alone = len(commands[0].words.split()) == 1
         built.append(
             _build_command(commands[0], give, suggest) if alone else _build_group(word, commands, give, suggest)
         )
-    return built
+    return [*built, *(_build_action(row, give) for row in table if row.action)]
 
 
 async def sync_commands(tree: app_commands.CommandTree[Any], known: str | None) -> str:
@@ -141,6 +142,15 @@ def _build_command(row: Command, give: Give, suggest: Suggest) -> SlashCommand:
         if parameter.kind is ParameterKind.TEXT and (parameter.choices or parameter.name == MODEL):
             command.autocomplete(_spell(parameter))(_build_autocomplete(row, parameter, suggest))
     return command
+
+
+def _build_action(row: Command, give: Give) -> ContextMenu:
+    """The entry of a row in the menu of each message, which is given as its value `message`."""
+
+    async def run(interaction: Interaction, message: discord.Message) -> None:
+        await give(interaction, row, {"message": str(message.id)})
+
+    return ContextMenu(name=row.action, callback=run, allowed_contexts=SERVERS_AND_DMS, allowed_installs=SERVERS)
 
 
 def _build_argument(parameter: Parameter) -> Argument:

@@ -11,7 +11,7 @@ from bots.discord import files, formatting
 from bots.discord.address import DiscordAddress
 from bots.discord.client import Rest
 from bots.discord.directory import Directory
-from bots.discord.errors import retry_call
+from bots.discord.errors import retry_call, translate_errors
 from bots.discord.history import HistoryReader
 from bots.discord.parse import DIRECT, BotIdentity, ChannelPlace
 from bots.discord.publisher import Publisher
@@ -68,7 +68,8 @@ class DiscordSurface:
 
     async def show(self, reply: ReplyView) -> None:
         """Raises CannotShow where nothing can be shown, Rejected where Discord does not take the answer."""
-        if not self._slash and not self._resources.may_write(self._guild, self._place.at):
+        in_channel = not (self._slash or self._question.private)
+        if in_channel and not self._resources.may_write(self._guild, self._place.at):
             raise PlaceClosed("we may not write there")  # before Claude is paid
         await (await self._open_publisher(reply)).run()
 
@@ -109,6 +110,9 @@ class DiscordSurface:
             if self._question.private:
                 return Privately(resources.rest, self._place, application, token, self._first)
             return BySlash(resources.rest, self._place, self._us, name, application, token, self._first)
+        if self._question.private and self._place.workspace != DIRECT:
+            channel = await translate_errors(resources.rest.open_direct_channel(self._question.person))
+            return InChannel(resources.rest, ChannelPlace(DIRECT, channel, channel, whole=True), self._us, name, None)
         if threaded and not self._place.whole and name == self._question.key.thread:
             return await self._open_thread()
         return InChannel(resources.rest, self._place, self._us, name, name)

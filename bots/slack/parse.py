@@ -9,7 +9,7 @@ from typing import Any
 from bots.slack.markup import calls_group, find_mentions, render_blocks, render_plain_text
 from core.commands import TABLE
 from core.commands.help import is_call_for_help
-from core.commands.registry import UsageError, find_command, parse_options
+from core.commands.registry import UsageError, find_command, is_answered_privately
 from core.domain.events import Commanded, Deleted, Edited, Event, Posted, Pressed
 from core.domain.messages import Asks, Attachment, History, Message, Reach, ThreadKey
 from core.prompting.code_spans import drop_code
@@ -122,15 +122,6 @@ def parse_timestamp(ts: str) -> datetime:
     return datetime.fromtimestamp(int(seconds), UTC) + timedelta(microseconds=int(micros or 0))
 
 
-def is_answered_privately(line: str) -> bool:
-    """Whether a command is answered to its giver alone; one that is none is."""
-    try:
-        row, rest = find_command(TABLE, line)
-        return row.whispers(parse_options(row, rest))
-    except UsageError:
-        return True
-
-
 def is_mine(raw: Raw, us: BotIdentity) -> bool:
     return raw.get("user") == us.user or bool(us.bot and raw.get("bot_id") == us.bot)
 
@@ -161,7 +152,7 @@ def _parse_post(body: Raw, event: Raw, us: BotIdentity) -> list[Event]:
         return (
             []
             if said.bot
-            else [Commanded(said.id, key, said.author, line, said.at, private=is_answered_privately(line))]
+            else [Commanded(said.id, key, said.author, line, said.at, private=is_answered_privately(TABLE, line))]
         )
     return [Posted(said.id, key, said, asks)]
 

@@ -7,9 +7,16 @@ from typing import Any
 
 from bots.slack.address import SlackAddress
 from bots.slack.markup import render_plain_text
-from bots.slack.parse import Raw, is_answered_privately, parse_workspace
+from bots.slack.parse import Raw, parse_workspace
 from core.commands import TABLE
-from core.commands.registry import Command, Parameter, find_command, find_missing_text, parse_options
+from core.commands.registry import (
+    Command,
+    Parameter,
+    find_command,
+    find_missing_text,
+    is_answered_privately,
+    parse_options,
+)
 from core.domain.events import Commanded
 from core.domain.messages import ThreadKey
 
@@ -25,7 +32,9 @@ def parse_slash_command(body: Raw, now: datetime) -> Commanded:
     line = render_plain_text(body.get("text") or "").strip() or "help"
     key = ThreadKey(parse_workspace(body), body["channel_id"], "")
     address = SlackAddress(url=body.get("response_url") or "").dump()
-    return Commanded(body["trigger_id"], key, body["user_id"], line, now, {}, address, is_answered_privately(line))
+    return Commanded(
+        body["trigger_id"], key, body["user_id"], line, now, {}, address, is_answered_privately(TABLE, line)
+    )
 
 
 def build_form(command: Commanded) -> dict[str, Any] | None:

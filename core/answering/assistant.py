@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
 from core.answering.bot_loop_guard import BotLoopGuard
@@ -81,7 +82,8 @@ class Assistant:
         if thread.messages and thread.stale:
             with suppress(CannotAnswer):  # an answer would not wait for it either
                 thread, _ = await refresh_thread(self._store.threads, thread, surface)
-        turns = await read_conversation(self._store.threads, thread, question, surface)
+        about = replace(question, name=question.values.get("message", question.name))
+        turns = await read_conversation(self._store.threads, thread, about, surface)
         if not turns:
             return None
         persona, _ = await find_persona_in_force(self._store.personas, question.key, self._rules.defaults)

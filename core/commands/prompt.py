@@ -1,11 +1,13 @@
 """The `prompt` command: show exactly what Claude would be sent next in this thread."""
 
-from core.commands.registry import Command, Invocation
+from core.commands.registry import Command, Invocation, explain_place, stands_nowhere
 from core.domain.messages import CommandResult
 from core.prompting.request import Block, Request
 
 
 async def show_prompt(call: Invocation) -> CommandResult:
+    if stands_nowhere(call.question) and not call.values.get("message"):
+        return CommandResult(explain_place("prompt"))
     request = await call.context.compose(call.question, call.surface)
     if request is None:
         return CommandResult("Nothing yet: Confab keeps no words of this thread. It begins when somebody asks.")
@@ -26,4 +28,12 @@ def _describe_block(number: int, block: Block) -> str:
     return f"**{number}. {block.origin}**, about {block.tokens:,} tokens\n{fence}\n{block.text}\n{fence}{mark}"
 
 
-ROWS = (Command("prompt", "Show what Claude would be sent next in this thread", show_prompt, private=True),)
+ROWS = (
+    Command(
+        "prompt",
+        "Show what Claude would be sent next in this thread",
+        show_prompt,
+        private=True,
+        action="Show the prompt",
+    ),
+)

@@ -90,6 +90,8 @@ class Command:
     rank: Rank = Rank.MEMBER
     private: bool = False
     whispered: tuple[str, ...] = ()
+    action: str = ""
+    """What it is called in a message's menu, where platforms have one; the message's id is its value `message`."""
 
     def whispers(self, given: Mapping[str, str]) -> bool:
         """Whether only the person is answered, with these values."""
@@ -97,6 +99,19 @@ class Command:
 
     def parameter(self, name: str) -> Parameter | None:
         return next((one for one in self.parameters if one.name == name), None)
+
+
+def stands_nowhere(question: Question) -> bool:
+    """Whether a command was given in no conversation: a slash command in a channel, or a message that begins one."""
+    return question.key.thread in {"", question.name}
+
+
+def explain_place(words: str) -> str:
+    """How a command that stands nowhere is given where it means something."""
+    return (
+        f"Here I can't tell which conversation you mean. Mention me and write `!{words}` in its thread, or in a reply "
+        "to one of its messages. Where messages have a menu, it is there too, under Apps."
+    )
 
 
 def find_command(table: Sequence[Command], line: str) -> tuple[Command, str]:
@@ -108,6 +123,15 @@ def find_command(table: Sequence[Command], line: str) -> tuple[Command, str]:
             if row.words == name and len(words) >= count:
                 return row, _drop_words(line, count)
     raise UsageError(_suggest_commands(table, " ".join(words[:2]).lower()))
+
+
+def is_answered_privately(table: Sequence[Command], line: str) -> bool:
+    """Whether a command is answered to its giver alone; one that is none is."""
+    try:
+        row, rest = find_command(table, line)
+        return row.whispers(parse_options(row, rest))
+    except UsageError:
+        return True
 
 
 def find_missing_text(

@@ -101,6 +101,9 @@ class Threads(Protocol):
     async def thread(self, key: ThreadKey, branch: str | None = None) -> Thread:
         """The thread; with `branch`, only that message and its ancestors with the replies given to them."""
 
+    async def list_chain(self, key: ThreadKey, message: str) -> frozenset[ThreadKey]:
+        """The threads in which a message and all that leads to it are kept."""
+
     async def refresh(self, thread: Thread, history: History) -> None:
         """Make the rows equal what the platform showed, inside what was read; from here on the thread is fresh."""
 

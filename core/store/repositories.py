@@ -14,7 +14,7 @@ from core.store.rules import budgets, claims, ledger, notes, personas
 from core.store.rules.forget import forget
 from core.store.rules.ingest import ingest_event
 from core.store.rules.questions import count_open
-from core.store.rules.read_thread import read_thread, remember_names
+from core.store.rules.read_thread import list_chain, read_thread, remember_names
 from core.store.rules.refresh import refresh_thread
 from core.store.sql_port import Engine
 
@@ -63,6 +63,9 @@ class ThreadRepository:
 
     async def thread(self, key: ThreadKey, branch: str | None = None) -> Thread:
         return await self._engine.unit(lambda sql: read_thread(sql, key, branch))
+
+    async def list_chain(self, key: ThreadKey, message: str) -> frozenset[ThreadKey]:
+        return await self._engine.unit(lambda sql: list_chain(sql, key, message))
 
     async def refresh(self, thread: Thread, history: History) -> None:
         await self._engine.unit(lambda sql: refresh_thread(sql, thread, history))

@@ -185,8 +185,10 @@ def _ingest_deletion(sql: Sql, event: Deleted) -> Receipt:
 
 
 def _ingest_command(sql: Sql, event: Commanded) -> Receipt:
+    about = find_message(sql, event.key, event.values["message"]) if "message" in event.values else None
+    key = thread_key(about) if about and not about["private"] else event.key
     question = Question(
-        key=event.key,
+        key=key,
         name=event.id,
         person=event.person,
         at=event.at,
@@ -196,7 +198,7 @@ def _ingest_command(sql: Sql, event: Commanded) -> Receipt:
         values=event.values,
     )
     new = keep_question(sql, question)
-    return Receipt(new=new, ours=is_tracked(sql, event.key), question=new, key=event.key)
+    return Receipt(new=new, ours=is_tracked(sql, key), question=new, key=key)
 
 
 def _ingest_press(sql: Sql, event: Pressed) -> Receipt:

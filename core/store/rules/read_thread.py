@@ -6,7 +6,7 @@ from core.domain.messages import FinalText, Message, ThreadKey, clean_text
 from core.store.protocols import Thread
 from core.store.rules.advisory_locks import lock_channel
 from core.store.rules.messages import read_message
-from core.store.rules.questions import read_final_text, thread_values
+from core.store.rules.questions import read_final_text, thread_key, thread_values
 from core.store.rules.reply_chains import trace_chain
 from core.store.rules.threads import find_thread, is_tracked
 from core.store.sql_port import Row, Sql
@@ -29,6 +29,11 @@ SELECT * FROM messages
 WHERE workspace = :workspace AND channel = :channel AND {named}
 AND deleted_at IS NULL AND (thread = :thread OR NOT private)
 ORDER BY at, message
+"""
+
+CHAIN_THREADS = """
+SELECT DISTINCT workspace, channel, thread FROM messages
+WHERE workspace = :workspace AND channel = :channel AND {named}
 """
 
 CHAIN_REPLIES = """
@@ -55,6 +60,12 @@ def read_thread(sql: Sql, key: ThreadKey, branch: str | None) -> Thread:
         replies=replies,
         generation=row["gap"] if row else 0,
     )
+
+
+def list_chain(sql: Sql, key: ThreadKey, message: str) -> frozenset[ThreadKey]:
+    """The threads in which the reply chain of a message is kept."""
+    values = {**thread_values(key), "names": sorted(trace_chain(sql, key, message))}
+    return frozenset(map(thread_key, sql.many(CHAIN_THREADS.format(named=sql.among("message", "names")), values)))
 
 
 def remember_names(sql: Sql, key: ThreadKey, names: Mapping[str, str]) -> dict[str, str]:

@@ -120,6 +120,17 @@ class People:
         found = self._offered(held, command)
         return self._send(held, filled(Filling(self.world, held.channel), found, command, options or {}))
 
+    async def choose(self, user: str, message: str, command: str) -> Interaction:
+        """Choose a command from a message's menu, under Apps."""
+        post = self.world.posts[message]
+        held = self._held(user, self.world.channels[post.channel], COMMAND)
+        granted = self.world.permissions(held.user, held.channel)
+        offered = self.commands.visible(held.channel.guild, granted)
+        found = next(one for one in offered if (one["type"], one["name"]) == (3, command))
+        shown = {message: message_json(self.world, post)}
+        body = {"id": found["id"], "name": command, "type": 3, "target_id": message, "resolved": {"messages": shown}}
+        return self._send(held, body)
+
     async def autocomplete(
         self, user: str, channel: str, command: str, typed: tuple[str, str], options: Mapping[str, Given] | None = None
     ) -> Interaction:

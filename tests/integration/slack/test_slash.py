@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from tests.fakes.claude.script import Answer
 from tests.fakes.slack.faults import Fault
 
@@ -131,3 +133,18 @@ async def test_a_long_private_answer_is_whispered_whole(home):
     whispered = [one.text for one in home.slack.visible("dev", "ada") if one.user == "ephemeral"]
     assert len(whispered) >= 3
     assert sum(text.count("long words") for text in whispered) == 2_000
+
+
+@pytest.mark.parametrize("line", ["forget", "prompt"])
+async def test_a_slash_command_has_no_thread_and_says_how_it_is_given_in_one(home, line):
+    root = await home.slack.say("ada", "dev", "<@U0BOT> hello")
+    await home.answered()
+    await home.slack.command("ada", "dev", "/confab", line)
+    await home.rest()
+
+    shown = home.slack.visible("dev", "ada")[-1].text
+    assert f"!{line}" in shown
+    assert "keeps nothing" not in shown
+    await home.slack.say("ada", "dev", "<@U0BOT> !forget", root)
+    await home.rest()
+    assert "messages are forgotten" in home.texts("dev", root)[-1]
