@@ -55,6 +55,12 @@ def drop_database(url):
         connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(name)))
 
 
+def empty_database(url):
+    """All that is in it is lost; whoever uses it may go on."""
+    name = sql.Identifier(conninfo_to_dict(url)["options"].partition("=")[2])
+    _run(sql.SQL("DROP SCHEMA {0} CASCADE; CREATE SCHEMA {0}").format(name))
+
+
 def _run(statement):
     with psycopg.connect(server(), autocommit=True) as connection:
         connection.execute(statement)
