@@ -1,9 +1,10 @@
 """PostgreSQL in trouble: units of work happen once or not at all, callers get a clear line, and it recovers by itself.
 
-Tests core.store.postgres.engine, core.store.postgres.connection, core.store.postgres.problems.
+Tests core.store.postgres, core.store.postgres.engine, core.store.postgres.connection, core.store.postgres.problems.
 """
 
 import asyncio
+import signal
 import threading
 from contextlib import contextmanager
 from datetime import timedelta
@@ -218,9 +219,12 @@ async def test_too_many_connections_are_said_and_waited_for(url, admin):
     with crowd(url, admin) as limited:
         engine = PostgresEngine(limited, SOON)
         await engine.open()
+        used = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'crowded'"
+        await until(lambda: admin.execute(used).fetchone() == (0,))
         full = "just now: it has no connection left; raise max_connections"
         with psycopg.connect(limited), pytest.raises(StoreUnavailable, match=full):
             await engine.unit(lambda sql: sql.one("SELECT 1 AS one", {}))
+        await until(lambda: admin.execute(used).fetchone() == (0,))
         assert await engine.unit(lambda sql: sql.one("SELECT 1 AS one", {})) == {"one": 1}
         await engine.shut()
 
@@ -302,3 +306,51 @@ async def test_what_was_erased_is_vacuumed_soon(engine, admin):
     assert admin.execute("SELECT count(*) FROM erasures").fetchone() == (0,)
     last = "SELECT last_vacuum FROM pg_stat_user_tables WHERE relid = 'messages'::regclass"
     await until(lambda: admin.execute(last).fetchone()[0])
+
+
+async def test_a_statement_that_hangs_is_ended_by_the_server(url):
+    engine = PostgresEngine(url, timedelta(seconds=30), longest=SOON)
+    await engine.open()
+    with pytest.raises(StoreUnavailable, match="just now: it took too long to answer"):
+        await engine.unit(lambda sql: sql.one("SELECT pg_sleep(60)", {}))
+
+    assert await engine.unit(lambda sql: sql.one("SELECT 1 AS one", {})) == {"one": 1}
+    await engine.shut()
+
+
+@pytest.fixture
+def own_server():
+    """A server that may be killed, and started again."""
+    with postgres.started() as server:
+        yield server
+
+
+async def test_a_server_that_is_killed_and_started_again_is_found_again(own_server):
+    engine = PostgresEngine(own_server.url, SOON)
+    await engine.open()
+    await engine.unit(lambda sql: sql.execute(NOTE, {"name": "a"}))
+    own_server.kill()
+    with pytest.raises(StoreUnavailable, match="just now: it cannot be reached; see that it runs"):
+        await engine.unit(lambda sql: sql.execute(NOTE, {"name": "b"}))
+    own_server.start()
+
+    await engine.unit(lambda sql: sql.execute(NOTE, {"name": "c"}))
+
+    kept = await engine.unit(lambda sql: sql.many("SELECT name FROM notes ORDER BY name", {}))
+    assert [row["name"] for row in kept] == ["a", "c"]
+    await engine.shut()
+
+
+async def test_a_server_that_stands_still_does_not_hold_up_its_callers_for_ever(own_server):
+    engine = PostgresEngine(own_server.url, SOON, longest=SOON)
+    await engine.open()
+    await engine.unit(lambda sql: sql.execute(NOTE, {"name": "a"}))
+    own_server.signal(signal.SIGSTOP)
+    try:
+        with pytest.raises(StoreUnavailable, match="just now: it does not answer"):
+            await engine.unit(lambda sql: sql.execute(NOTE, {"name": "b"}))
+    finally:
+        own_server.signal(signal.SIGCONT)
+
+    assert await engine.unit(lambda sql: sql.execute(NOTE, {"name": "c"})) == 1
+    await engine.shut()

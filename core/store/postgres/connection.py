@@ -55,7 +55,7 @@ def connect(url: str) -> Connection[Any]:
 class ThreadConnection:
     """The connection of one thread, which is made when it is needed, and again after it was lost."""
 
-    def __init__(self, url: str, busy: timedelta, clock: Callable[[], datetime] | None) -> None:
+    def __init__(self, url: str, busy: timedelta, longest: timedelta, clock: Callable[[], datetime] | None) -> None:
         self._url = url
         self._begin = BEGIN.format(
             statement=STATEMENT // timedelta(milliseconds=1), lock=busy // timedelta(milliseconds=1)

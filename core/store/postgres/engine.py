@@ -35,8 +35,9 @@ log = logging.getLogger(__name__)
 class PostgresEngine:
     """A database on a server. Keeps the protocol `Engine`."""
 
-    def __init__(self, url: str, busy: timedelta, clock: Clock | None = None) -> None:
+    def __init__(self, url: str, busy: timedelta, clock: Clock | None = None, longest: timedelta = STATEMENT) -> None:
         self.name = name_database(url)
+        self._longest = longest
         self._url = url
         self._busy = busy
         self._clock = clock
@@ -61,7 +62,7 @@ class PostgresEngine:
         If the caller is cancelled, work that had begun still ends, one way or the other.
         """
         try:
-            async with asyncio.timeout((STATEMENT + self._busy).total_seconds()):
+            async with asyncio.timeout((self._longest + self._busy).total_seconds()):
                 return await self._run(partial(self._run_unit, work))
         except TimeoutError as error:
             raise StoreUnavailable(f"The database {self.name} cannot be used just now: it does not answer.") from error
@@ -116,7 +117,7 @@ class PostgresEngine:
     def _own_connection(self) -> ThreadConnection:
         """The connection of this thread."""
         if not hasattr(self._threads, "connection"):
-            self._threads.connection = ThreadConnection(self._url, self._busy, self._clock)
+            self._threads.connection = ThreadConnection(self._url, self._busy, self._longest, self._clock)
             self._connections.append(self._threads.connection)
         found: ThreadConnection = self._threads.connection
         return found
