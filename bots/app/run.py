@@ -14,6 +14,7 @@ from aiohttp import web
 from bots.app.configuration import Configuration, open_platforms, select_platforms
 from bots.app.health import Health
 from bots.app.supervisor import Supervisor
+from bots.ops.file_permissions import warn_of_exposed
 from bots.ops.http_server import HttpServer
 from bots.ops.plugin import PlatformResources
 from core.answering.assistant import Assistant
@@ -103,6 +104,7 @@ async def run_worker(assistant: Assistant) -> AsyncIterator[None]:
 
 async def chat(settings: Settings, platform: Platform) -> None:
     """Talk on one platform until its words end; open questions are answered before this returns."""
+    await asyncio.to_thread(warn_of_exposed, settings)
     store = await open_store(settings.database_url, stale=CHAT_STALE)
     try:
         async with assemble(settings, [platform], store) as assistant:
@@ -121,6 +123,7 @@ async def serve(configuration: Configuration, only: str | None = None) -> None:
     stop = catch_signals()
     if settings.anthropic_api_key is None:
         log.warning("ANTHROPIC_API_KEY: not set, so a stand-in answers in Claude's place, and says so")
+    await asyncio.to_thread(warn_of_exposed, settings)
     store = await open_store(settings.database_url)
     try:
         health = Health(store.questions)

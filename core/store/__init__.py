@@ -22,6 +22,8 @@ class Backend(Protocol):
 
     def backup(self, url: str, target: str, busy: timedelta) -> Copied: ...
 
+    def list_files(self, url: str) -> list[str]: ...
+
 
 async def open_store(
     url: str, *, clock: Clock = system_clock, stale: timedelta = STALE, busy: timedelta = BUSY
@@ -45,6 +47,11 @@ def backup(url: str, target: str, *, busy: timedelta = BUSY) -> Copied:
     return _choose_backend(url).backup(url, target, busy)
 
 
+def list_files(url: str) -> list[str]:
+    """The files of the database of `url`, and copies of it beside it, as far as there are any. Raises StoreUnusable."""
+    return _choose_backend(url).list_files(url)
+
+
 def _choose_backend(url: str) -> Backend:
     """The engine of the address; only that one is imported."""
     if url.partition(":")[0] == "sqlite":
@@ -54,4 +61,4 @@ def _choose_backend(url: str) -> Backend:
     raise StoreUnusable(f"The database {url} cannot be used: it is no SQLite address; write sqlite:///confab.db.")
 
 
-__all__ = ["Condition", "Copied", "Store", "backup", "inspect", "open_store"]
+__all__ = ["Condition", "Copied", "Store", "backup", "inspect", "list_files", "open_store"]

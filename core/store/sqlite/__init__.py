@@ -8,7 +8,7 @@ from core.domain.errors import StoreUnusable
 from core.store.protocols import Condition, Copied
 from core.store.sqlite.backup import copy_database
 from core.store.sqlite.connection import MEMORY, DatabaseThread
-from core.store.sqlite.inspection import inspect_database
+from core.store.sqlite.inspection import find_database_files, inspect_database
 
 SCHEME = "sqlite://"
 
@@ -26,6 +26,10 @@ async def inspect(url: str, busy: timedelta) -> Condition:
 
 def backup(url: str, target: str, busy: timedelta) -> Copied:
     return copy_database(_path(url), target, busy)
+
+
+def list_files(url: str) -> list[str]:
+    return find_database_files(_path(url))
 
 
 def _path(url: str) -> str:
