@@ -13,9 +13,20 @@ import click
 
 from bots.app.configuration import Configuration
 from bots.app.registry import PLATFORMS
+from bots.ops.file_permissions import find_exposed
 from bots.ops.logs import RedactingFormatter
 from bots.ops.plugin import PlatformPlugin
-from bots.ops.results import CLAUDE, DATABASE, SECONDS, CheckResult, CheckResults, Service, State, run_concurrently
+from bots.ops.results import (
+    CLAUDE,
+    DATABASE,
+    FILES,
+    SECONDS,
+    CheckResult,
+    CheckResults,
+    Service,
+    State,
+    run_concurrently,
+)
 from core.billing import prices
 from core.claude.client import Claude
 from core.claude.errors import ClaudeError
@@ -48,6 +59,7 @@ PATIENCE = timedelta(minutes=10)  # questions are answered in seconds; one that 
 
 FAR = timedelta(milliseconds=20)  # a round trip to a database in the same building takes less than one
 SKEW = timedelta(seconds=5)  # between two clocks
+LOCAL = (DATABASE.name, FILES.name)  # always there, so that they say nothing of what is configured
 
 COLOURS: dict[State, str] = {"ok": "green", "warning": "yellow", "problem": "red", "off": "bright_black"}
 MARK, SERVICE = 9, 10  # columns
@@ -67,9 +79,9 @@ async def run_checks(configuration: Configuration) -> list[CheckResult]:
     settings = configuration.core
     checks: list[tuple[Service, CheckResults]] = [(CLAUDE, _check_claude(settings))]
     checks += [(Service(plugin.title), _check_platform(plugin, configuration)) for plugin in PLATFORMS]
-    checks += [(DATABASE, _check_database(settings.database_url, system_clock()))]
+    checks += [(DATABASE, _check_database(settings.database_url, system_clock())), (FILES, _check_files(settings))]
     findings = [one async for one in run_concurrently(*(_run_check(service, check) for service, check in checks))]
-    if all(one.state == "off" for one in findings if one.service != DATABASE.name):
+    if all(one.state == "off" for one in findings if one.service not in LOCAL):
         findings.append(Service("Confab").problem("settings", "no service is configured", "Set what is named above."))
     hidden = RedactingFormatter(configuration.secrets()).redact
     return [replace(one, says=hidden(one.says), mend=hidden(one.mend)) for one in findings]
@@ -184,6 +196,11 @@ async def _limit_time(call: Awaitable[T]) -> T:
             return await call
     except TimeoutError:
         raise ClaudeError("unreachable", "", f"after {SECONDS:g} seconds") from None
+
+
+async def _check_files(settings: Settings) -> CheckResults:
+    for one in await asyncio.to_thread(find_exposed, settings):
+        yield FILES.warning(one.path, one.says, one.mend)
 
 
 async def _check_database(url: str, now: datetime) -> CheckResults:

@@ -27,6 +27,8 @@ class Backend(Protocol):
 
     async def inspect(self, url: str, busy: timedelta) -> Condition: ...
 
+    def list_files(self, url: str) -> list[str]: ...
+
 
 async def open_store(
     url: str, *, clock: Clock | None = None, stale: timedelta = STALE, busy: timedelta = BUSY
@@ -66,6 +68,11 @@ def hide_login(url: str) -> str:
     return re.sub(r"(?<=//)[^/@]*@|(?<=[?&])password=[^&]*", "", url)
 
 
+def list_files(url: str) -> list[str]:
+    """The files of the database of `url`, and copies of it beside it, as far as there are any. Raises StoreUnusable."""
+    return _choose_backend(url).list_files(url)
+
+
 def _choose_backend(url: str) -> Backend:
     """The engine of the address; only that one is imported."""
     if _read_scheme(url) == "sqlite":
@@ -93,4 +100,4 @@ def _need_driver() -> Iterator[None]:
         raise StoreUnusable(f"The database postgresql://... cannot be used: {EXTRA}.") from error
 
 
-__all__ = ["Condition", "Copied", "Server", "Store", "backup", "hide_login", "inspect", "open_store"]
+__all__ = ["Condition", "Copied", "Server", "Store", "backup", "hide_login", "inspect", "list_files", "open_store"]

@@ -21,4 +21,9 @@ async def inspect(url: str, busy: timedelta) -> Condition:
     return await asyncio.to_thread(inspect_database, url, busy)
 
 
-__all__ = ["inspect", "open_engine", "open_snapshot"]
+def list_files(url: str) -> list[str]:
+    """None: its files are the server's."""
+    return []
+
+
+__all__ = ["inspect", "list_files", "open_engine", "open_snapshot"]

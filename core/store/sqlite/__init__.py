@@ -8,7 +8,7 @@ from core.domain.errors import StoreUnusable
 from core.store.protocols import Condition, Copied
 from core.store.sqlite.backup import copy_database, write_copy
 from core.store.sqlite.connection import MEMORY, DatabaseThread
-from core.store.sqlite.inspection import inspect_database
+from core.store.sqlite.inspection import find_database_files, inspect_database
 
 SCHEME = "sqlite://"
 
@@ -28,10 +28,14 @@ def backup(url: str, target: str, busy: timedelta) -> Copied:
     return copy_database(_path(url), target, busy)
 
 
+def list_files(url: str) -> list[str]:
+    return find_database_files(_path(url))
+
+
 def _path(url: str) -> str:
     if not url.startswith(SCHEME) or url.removeprefix(SCHEME)[:1] not in ("", "/"):
         raise StoreUnusable(f"The database {url} cannot be used: it is no SQLite address; write sqlite:///confab.db.")
     return url.removeprefix(SCHEME).removeprefix("/") or MEMORY
 
 
-__all__ = ["backup", "inspect", "open_engine", "write_copy"]
+__all__ = ["backup", "inspect", "list_files", "open_engine", "write_copy"]
