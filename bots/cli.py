@@ -83,8 +83,12 @@ def check(as_json: bool) -> None:
 
 @main.command()
 @click.option("--only", type=click.Choice([platform.name for platform in PLATFORMS]), help="Run this platform alone.")
-def run(only: str | None) -> None:
-    """Answer on every platform whose tokens are set."""
+@click.option("--stand-in", is_flag=True, help="Without a key, let a stand-in answer that is not Claude and says so.")
+def run(only: str | None, stand_in: bool) -> None:
+    """Answer on every platform whose tokens are set.
+
+    Without ANTHROPIC_API_KEY nothing starts, unless --stand-in says that a stand-in may answer.
+    """
     import asyncio
 
     from bots.app.configuration import read_configuration
@@ -94,7 +98,7 @@ def run(only: str | None) -> None:
     configuration = read_configuration()
     settings = configuration.core
     logs.configure(settings.confab_log_level, configuration.secrets(), settings.confab_log_format)
-    asyncio.run(serve(configuration, only))
+    asyncio.run(serve(configuration, only, stand_in=stand_in))
 
 
 @main.group(invoke_without_command=True)
