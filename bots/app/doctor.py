@@ -44,6 +44,7 @@ TROUBLES = {
 }
 LATER = "Try again in a few minutes; https://status.claude.com says how Claude is."
 NAMED = 3  # models that a mend names
+TUNED = 50  # models of personas that are asked after
 
 MEGABYTE = 1_000_000
 LOW = 500 * MEGABYTE  # bytes left on a disk: the log of writes, and a copy, need room beside the database
@@ -133,7 +134,7 @@ async def check_claude(settings: Settings) -> CheckResults:
     try:
         known = [model.id for model in await _limit_time(client.models())]
         yield CLAUDE.ok("key", f"accepted, for {_count(len(known), 'model')}")
-        wanted = _list_models(settings)
+        wanted = await _list_models(settings)
         told = await asyncio.gather(*(_check_model(client, *one, known) for one in wanted.items()))
         usable = [model for model, one in zip(wanted, told, strict=True) if one.works]
         for finding in (*told, *check_prices(settings.confab_prices, usable)):
@@ -157,16 +158,22 @@ def check_prices(path: str, models: Iterable[str]) -> Iterator[CheckResult]:
             yield CLAUDE.warning(f"price of {model}", says, "Add it to the file that CONFAB_PRICES names.")
 
 
-def _list_models(settings: Settings) -> dict[str, str]:
-    """The models that may be asked, each with the variable that names it."""
-    fallbacks = dict.fromkeys(settings.confab_fallback_models, "CONFAB_FALLBACK_MODELS")
-    return {settings.confab_model: "CONFAB_MODEL"} | fallbacks
+async def _list_models(settings: Settings) -> dict[str, str]:
+    """The models that may be asked, each with how to choose another one; the settings' first, then the personas'."""
+    fallbacks = dict.fromkeys(settings.confab_fallback_models, "Set CONFAB_FALLBACK_MODELS to another one")
+    chosen = {settings.confab_model: "Set CONFAB_MODEL to another one"} | fallbacks
+    try:
+        tuned = (await inspect(settings.database_url, busy=timedelta(seconds=SECONDS))).models[:TUNED]
+    except StoreUnusable:  # which the check of the database tells
+        tuned = ()
+    others = dict.fromkeys(tuned, "Choose another one where it was tuned, with `persona tune model=...`")
+    return chosen | {model: how for model, how in others.items() if model not in chosen}
 
 
-async def _check_model(client: Claude, model: str, variable: str, known: Sequence[str]) -> CheckResult:
+async def _check_model(client: Claude, model: str, how: str, known: Sequence[str]) -> CheckResult:
     name = f"model {model}"
     others = ", ".join([one for one in known if one != model][:NAMED]) or "none is listed"
-    mend = f"Set {variable} to another one: {others}."
+    mend = f"{how}: {others}."
     try:
         return _describe_lifespan(name, await _limit_time(client.model(model)), mend, system_clock())
     except ClaudeError as trouble:

@@ -75,7 +75,7 @@ def _kind_of(error: anthropic.APIStatusError) -> str:
 def _classify_rejection(message: str) -> str:
     """What kind of 400 it is; the API gives its own spend limit and a too long prompt no type of their own."""
     words = message.lower()
-    if "prompt is too long" in words or "too long" in words or "context window" in words or "context length" in words:
+    if "too long" in words or any(f"context {end}" in words for end in ("window", "length", "limit")):
         return "too long"
     return "spent" if "usage limit" in words or "spend" in words else "rejected"
 

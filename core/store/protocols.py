@@ -186,6 +186,8 @@ class Condition:
     """Open questions."""
     oldest: datetime | None = None
     """When the oldest of them was asked."""
+    models: tuple[str, ...] = ()
+    """Those that personas choose."""
 
 
 @dataclass(frozen=True, slots=True)
