@@ -90,8 +90,12 @@ def check(as_json: bool) -> None:
 @click.option(
     "--only", type=click.Choice([platform.name for platform in PLATFORMS]), help="Answer on this platform alone."
 )
-def run(only: str | None) -> None:
-    """Answer in Slack and Discord, wherever a token is set."""
+@click.option("--stand-in", is_flag=True, help="Without a key, let a stand-in answer that is not Claude and says so.")
+def run(only: str | None, stand_in: bool) -> None:
+    """Answer in Slack and Discord, wherever a token is set.
+
+    Without ANTHROPIC_API_KEY nothing starts, unless --stand-in says that a stand-in may answer.
+    """
     import asyncio
 
     from bots.app.configuration import read_configuration
@@ -101,7 +105,7 @@ def run(only: str | None) -> None:
     configuration = read_configuration()
     settings = configuration.core
     logs.configure(settings.confab_log_level, configuration.secrets(), settings.confab_log_format)
-    asyncio.run(serve(configuration, only))
+    asyncio.run(serve(configuration, only, stand_in=stand_in))
 
 
 @main.group(invoke_without_command=True)

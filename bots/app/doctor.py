@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from bots.app.configuration import Configuration
+from bots.app.configuration import KEYS, Configuration, find_misspelt_variables
 from bots.app.registry import PLATFORMS
 from bots.ops.file_permissions import find_exposed
 from bots.ops.logs import RedactingFormatter
@@ -32,14 +32,15 @@ from core.claude.client import Claude
 from core.claude.errors import ClaudeError
 from core.domain.clock import system_clock
 from core.domain.errors import SettingsError, StoreUnusable
-from core.domain.models import Lifespan
+from core.domain.models import Model
 from core.settings import Settings
 from core.store import Condition, Server, inspect
 
 T = TypeVar("T")
 
-KEYS = "https://platform.claude.com/settings/keys"
-UNSET = f"ANTHROPIC_API_KEY: not set. Until it is, a stand-in answers. Make a key at {KEYS}."
+CONFAB = Service("Confab")
+
+UNSET = f"ANTHROPIC_API_KEY: not set. Until it is, only a stand-in answers, in `confab chat`. Make a key at {KEYS}."
 TROUBLES = {
     "key": ("not accepted", f"Make a key at {KEYS} and set ANTHROPIC_API_KEY to it."),
     "forbidden": ("not allowed", "Let this key use the Models API, or set ANTHROPIC_API_KEY to one that may."),
@@ -48,10 +49,13 @@ TROUBLES = {
         "See that this machine reaches ANTHROPIC_BASE_URL, by HTTPS_PROXY if that is the way.",
     ),
     "not Claude": ("not Claude", "Set ANTHROPIC_BASE_URL to Claude's address or a gateway's, or unset it."),
+    "disabled": ("the organization is disabled", "Ask Anthropic's support, or set ANTHROPIC_API_KEY to another's key."),
+    "no credit": ("the credit is used up", "Buy more at https://platform.claude.com/settings/billing."),
     "no model": ("no Models API", "Set ANTHROPIC_BASE_URL to Claude's address, or to a gateway that lists its models."),
 }
 LATER = "Try again in a few minutes; https://status.claude.com says how Claude is."
 NAMED = 3  # models that a mend names
+TUNED = 50  # models of personas that are asked after
 
 MEGABYTE = 1_000_000
 LOW = 500 * MEGABYTE  # bytes left on a disk: the log of writes, and a copy, need room beside the database
@@ -77,14 +81,24 @@ def print_report(configuration: Configuration, as_json: bool) -> bool:
 async def run_checks(configuration: Configuration) -> list[CheckResult]:
     """Check every service side by side; results come in the same order each time, without a secret."""
     settings = configuration.core
-    checks: list[tuple[Service, CheckResults]] = [(CLAUDE, _check_claude(settings))]
+    checks: list[tuple[Service, CheckResults]] = [(CLAUDE, check_claude(settings))]
     checks += [(Service(plugin.title), _check_platform(plugin, configuration)) for plugin in PLATFORMS]
     checks += [(DATABASE, _check_database(settings.database_url, system_clock())), (FILES, _check_files(settings))]
     findings = [one async for one in run_concurrently(*(_run_check(service, check) for service, check in checks))]
-    if all(one.state == "off" for one in findings if one.service not in LOCAL):
-        findings.append(Service("Confab").problem("settings", "no service is configured", "Set what is named above."))
+    findings += _check_settings(findings)
     hidden = RedactingFormatter(configuration.secrets()).redact
     return [replace(one, says=hidden(one.says), mend=hidden(one.mend)) for one in findings]
+
+
+def _check_settings(findings: Sequence[CheckResult]) -> Iterator[CheckResult]:
+    """What is wrong with the settings as a whole: slips in their names, and too few of them to answer anybody."""
+    for line in find_misspelt_variables():
+        name, _, says = line.partition(": ")
+        yield CONFAB.warning(name, says.rstrip("."), "Mend its name in .env or in the environment, or take it away.")
+    titles = " or ".join(plugin.title for plugin in PLATFORMS)
+    if all(one.state == "off" for one in findings if one.service not in LOCAL):
+        mend = f"Set a key, and the tokens of {titles}, as named above. `confab chat` works without."
+        yield CONFAB.problem("settings", "nothing is set up yet", mend)
 
 
 def format_results(findings: Sequence[CheckResult]) -> str:
@@ -126,7 +140,8 @@ async def _report_off(service: Service, mend: str) -> CheckResults:
     yield service.off(mend)
 
 
-async def _check_claude(settings: Settings) -> CheckResults:
+async def check_claude(settings: Settings) -> CheckResults:
+    """Check the key, and each model that may be asked: whether it is there, how long, and whether it has a price."""
     if settings.anthropic_api_key is None:
         yield CLAUDE.off(UNSET)
         return
@@ -134,7 +149,7 @@ async def _check_claude(settings: Settings) -> CheckResults:
     try:
         known = [model.id for model in await _limit_time(client.models())]
         yield CLAUDE.ok("key", f"accepted, for {_count(len(known), 'model')}")
-        wanted = _list_models(settings)
+        wanted = await _list_models(settings)
         told = await asyncio.gather(*(_check_model(client, *one, known) for one in wanted.items()))
         usable = [model for model, one in zip(wanted, told, strict=True) if one.works]
         for finding in (*told, *check_prices(settings.confab_prices, usable)):
@@ -158,30 +173,36 @@ def check_prices(path: str, models: Iterable[str]) -> Iterator[CheckResult]:
             yield CLAUDE.warning(f"price of {model}", says, "Add it to the file that CONFAB_PRICES names.")
 
 
-def _list_models(settings: Settings) -> dict[str, str]:
-    """The models that may be asked, each with the variable that names it."""
-    fallbacks = dict.fromkeys(settings.confab_fallback_models, "CONFAB_FALLBACK_MODELS")
-    return {settings.confab_model: "CONFAB_MODEL"} | fallbacks
+async def _list_models(settings: Settings) -> dict[str, str]:
+    """The models that may be asked, each with how to choose another one; the settings' first, then the personas'."""
+    fallbacks = dict.fromkeys(settings.confab_fallback_models, "Set CONFAB_FALLBACK_MODELS to another one")
+    chosen = {settings.confab_model: "Set CONFAB_MODEL to another one"} | fallbacks
+    try:
+        tuned = (await inspect(settings.database_url, busy=timedelta(seconds=SECONDS))).models[:TUNED]
+    except StoreUnusable:  # which the check of the database tells
+        tuned = ()
+    others = dict.fromkeys(tuned, "Choose another one where it was tuned, with `persona tune model=...`")
+    return chosen | {model: how for model, how in others.items() if model not in chosen}
 
 
-async def _check_model(client: Claude, model: str, variable: str, known: Sequence[str]) -> CheckResult:
+async def _check_model(client: Claude, model: str, how: str, known: Sequence[str]) -> CheckResult:
     name = f"model {model}"
     others = ", ".join([one for one in known if one != model][:NAMED]) or "none is listed"
-    mend = f"Set {variable} to another one: {others}."
+    mend = f"{how}: {others}."
     try:
-        return _describe_lifespan(name, await _limit_time(client.lifespan(model)), mend)
+        return _describe_lifespan(name, await _limit_time(client.model(model)), mend, system_clock())
     except ClaudeError as trouble:
         if trouble.kind == "no model":
             return CLAUDE.problem(name, "there is none of that name for this key", mend)
         return _explain_trouble(name, trouble)
 
 
-def _describe_lifespan(name: str, lifespan: Lifespan, mend: str) -> CheckResult:
-    on = f" on {lifespan.retires_at:%Y-%m-%d}" if lifespan.retires_at else ""
-    if lifespan.lifecycle == "retired":
+def _describe_lifespan(name: str, model: Model, mend: str, now: datetime) -> CheckResult:
+    on = f" on {model.retires_at:%Y-%m-%d}" if model.retires_at else ""
+    if model.lifecycle == "retired":
         return CLAUDE.problem(name, f"retired{on}", mend)
-    if lifespan.lifecycle == "deprecated":
-        return CLAUDE.warning(name, f"deprecated; it retires{on}" if on else "deprecated", mend)
+    if model.describe_end(now):
+        return CLAUDE.warning(name, f"{model.lifecycle}; it retires{on}" if on else model.lifecycle, mend)
     return CLAUDE.ok(name, "active")
 
 

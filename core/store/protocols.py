@@ -200,6 +200,8 @@ class Condition:
     """When the oldest of them was asked."""
     server: Server | None = None
     """None for a file."""
+    models: tuple[str, ...] = ()
+    """Those that personas choose."""
 
 
 ReadRows = Callable[[str, Sequence[str]], Iterable[Sequence[Any]]]

@@ -1,6 +1,7 @@
 """The condition of a PostgreSQL database: what can be told of it without making or changing anything."""
 
 import time
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from core.store.postgres.problems import Unfit, explain, name_database
 from core.store.postgres.schema import NAMES, read_migrations
 from core.store.postgres.sql_adapter import PostgresSql
 from core.store.protocols import Condition, Server
+from core.store.rules.personas import list_models
 from core.store.rules.questions import count_open
 
 OLDEST = 140000  # server_version_num of the first release that knows all that we ask
@@ -52,5 +54,7 @@ def _inspect(name: str, connection: Connection[Any]) -> Condition:
     had = read_migrations(connection)
     if had is None:
         return Condition(name, newest=len(NAMES), server=server)
-    count, oldest = count_open(PostgresSql(connection, system_clock))
-    return Condition(name, len(had), len(NAMES), bytes=size, waiting=count, oldest=oldest, server=server)
+    sql = PostgresSql(connection, system_clock)
+    count, oldest = count_open(sql)
+    condition = Condition(name, len(had), len(NAMES), bytes=size, waiting=count, oldest=oldest, server=server)
+    return replace(condition, models=tuple(list_models(sql)))
