@@ -3,13 +3,22 @@
 import re
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.domain import time_zones
 from core.domain.errors import SettingsError
+from core.domain.models import is_model_id
 
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -56,6 +65,9 @@ class Settings(EnvironmentSettings):
     confab_fallback_models: Names = Field(
         default=(), description="Models that answer when that one is overloaded or gone, comma-separated, in order."
     )
+    confab_models: Names = Field(
+        default=(), description="Models that may be chosen, comma-separated, here and by personas; unset: any."
+    )
     confab_persona: str = Field(default="", description="The system prompt, where no persona is set.")
     confab_cache_ttl: Literal["5m", "1h"] = Field(default="1h", description="How long a prompt is cached: 5m or 1h.")
     confab_guests: bool = Field(default=False, description="Whether guests and people of other workspaces may ask.")
@@ -93,6 +105,14 @@ class Settings(EnvironmentSettings):
             raise ValueError("must be a number with a unit, s, m, h or d")
         return timedelta(**{UNITS[written[2]]: int(written[1])}) if written else value
 
+    @field_validator("confab_model", "confab_fallback_models", "confab_models")
+    @classmethod
+    def _check_model_ids(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        for one in (value,) if isinstance(value, str) else value:
+            if not is_model_id(one):
+                raise ValueError(f"{one[:40]!r} is no model's id, which has letters, digits and .-_:/@ alone")
+        return value
+
     @field_validator("confab_log_level", mode="before")
     @classmethod
     def _capitalize(cls, value: object) -> object:
@@ -112,6 +132,16 @@ class Settings(EnvironmentSettings):
         if scheme != "sqlite":
             raise ValueError(f"{scheme} databases are not supported yet; use sqlite:///confab.db")
         return value
+
+    @model_validator(mode="after")
+    def _check_allowed_models(self) -> Self:
+        """Defaults are bound to the allow-list like everybody's choice."""
+        named = {"CONFAB_MODEL": (self.confab_model,), "CONFAB_FALLBACK_MODELS": self.confab_fallback_models}
+        for variable, models in named.items():
+            if self.confab_models and (others := [one for one in models if one not in self.confab_models]):
+                allowed = ", ".join(self.confab_models)
+                raise ValueError(f"{variable}: {others[0]} is not among CONFAB_MODELS, which allows {allowed}")
+        return self
 
 
 def read_settings() -> Settings:
@@ -141,5 +171,7 @@ def read_all(kinds: Iterable[type[EnvironmentSettings]]) -> Sequence[Environment
 
 def _explain(kind: type[EnvironmentSettings], place: tuple[int | str, ...], message: str) -> str:
     """A line for the operator: the variable, what is wrong with it, and what it is for."""
+    if not place:
+        return message.removeprefix("Value error, ") + "."
     name = str(place[0])
     return f"{name.upper()}: {message.removeprefix('Value error, ')}. {kind.model_fields[name].description}"

@@ -48,7 +48,15 @@ class Assistant:
         loop_guard = BotLoopGuard(rules.bots, clock)
         fallback = Fallback(store.questions, platforms)
         commands = registry.CommandContext(
-            store, rules.defaults, clock, completions.model, self.next_request, TABLE, rules.zone
+            store,
+            rules.defaults,
+            clock,
+            completions.model,
+            self.next_request,
+            TABLE,
+            rules.zone,
+            guests=rules.guests,
+            models=rules.models,
         )
         policy, slots = Policy(rules, loop_guard, store.notes), semaphore or FairSemaphore()
         responder = Responder(

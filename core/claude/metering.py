@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from core.billing.budgets import BudgetStatus
-from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement
+from core.billing.ledger_rows import DIRECT, BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement
 from core.billing.prices import Prices
 from core.claude.client import Claude, Completion, TextSoFar
 from core.claude.errors import ClaudeError
@@ -40,8 +40,14 @@ class MeteredRequest:
     @property
     def scopes(self) -> Sequence[Scope]:
         """All whose budgets hold for it."""
-        key, person = self.question.key, self.question.person
-        return [Scope(key.workspace), Scope(key.workspace, key.channel), Scope(key.workspace, person=person)]
+        key, person, homes = self.question.key, self.question.person, self.question.homes
+        everywhere = [] if homes is None else [Scope(one, DIRECT) for one in dict.fromkeys((key.workspace, *homes))]
+        return [
+            Scope(key.workspace),
+            Scope(key.workspace, key.channel),
+            Scope(key.workspace, person=person),
+            *everywhere,
+        ]
 
 
 class Metering:
@@ -104,6 +110,7 @@ class Metering:
         planned = PlannedRequest(
             question.key, question.name, question.person, request.model, order.persona, bound, output, now, worst
         )
+        planned = replace(planned, direct=question.homes is not None)
         return await self._ledger.reserve(planned, order.scopes)
 
     async def _reserve_less(

@@ -1,29 +1,26 @@
 """The `persona` commands: show, set, tune and clear how Claude behaves in a channel or a workspace."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from core.commands.registry import Command, Invocation, Parameter, ParameterKind, UsageError
+from core.commands.registry import Command, Invocation, Parameter, ParameterKind, UsageError, name_giver
 from core.domain.errors import VersionConflict
 from core.domain.messages import CommandResult, Rank
+from core.domain.models import is_model_id
 from core.domain.personas import Persona, Place, Version, resolve_personas
-from core.prompting.capabilities import EFFORTS, THINKING, PersonaUnsuited, check_persona
+from core.prompting.capabilities import EFFORTS, THINKING, PersonaUnsuited, check_persona, refuse_model
 from core.store.persona_in_force import find_persona_in_force
 
 WHERE = Parameter(
     "where", ParameterKind.CHOICE, "this channel, or the whole workspace", choices=("channel", "workspace")
 )
 _CLEAR = "default"
+_OWNERS = {"where=workspace": (Rank.OWNER, "Only those who manage the whole workspace can set its persona.")}
 
 
 def _find_place(call: Invocation) -> Place:
     key = call.question.key
     return Place(key.workspace, "" if call.values.get("where") == "workspace" else key.channel)
-
-
-async def _require_rank(call: Invocation) -> None:
-    """Authorise a change: what holds in the whole workspace is for its owners. Raises UsageError."""
-    if call.values.get("where") == "workspace" and await call.surface.rank(call.question.person) < Rank.OWNER:
-        raise UsageError("Only those who manage the whole workspace can set its persona.")
 
 
 async def show_persona(call: Invocation) -> CommandResult:
@@ -38,7 +35,8 @@ async def set_persona(call: Invocation) -> CommandResult:
     before, version = await _change_persona(call, system=call.values["text"])
     again = " It was that already." if before == version.number else ""
     return CommandResult(
-        f"{_name_place(version)} has this persona from its next answer on.{again}\n\n"
+        f"{_name_place(version)} has this persona from its next answer on.{again} "
+        f"Set by {await name_giver(call)}.\n\n"
         f"{_describe_persona(version.persona)}"
     )
 
@@ -49,25 +47,27 @@ async def tune_persona(call: Invocation) -> CommandResult:
         raise UsageError("Name at least one thing to tune, such as `persona tune effort=low`.")
     _, version = await _change_persona(call, **{name: _convert_value(name, value) for name, value in given.items()})
     return CommandResult(
-        f"{_name_place(version)} is tuned from its next answer on.\n\n{_describe_persona(version.persona)}"
+        f"{_name_place(version)} is tuned from its next answer on. Set by {await name_giver(call)}.\n\n"
+        f"{_describe_persona(version.persona)}"
     )
 
 
 async def clear_persona(call: Invocation) -> CommandResult:
-    await _require_rank(call)
     held = await call.context.store.personas.persona(_find_place(call))
     if held is None or held.persona == Persona():
         return CommandResult("There was no persona to clear.")
     version = await _store_version(call, Persona(), held)
-    return CommandResult(f"{_name_place(version)} has no persona of its own any more.")
+    return CommandResult(
+        f"{_name_place(version)} has no persona of its own any more. Cleared by {await name_giver(call)}."
+    )
 
 
 async def _change_persona(call: Invocation, **fields: object) -> tuple[int, Version]:
     """Set fields of the place's persona: the version number it had before, and the version that holds now."""
-    await _require_rank(call)
     held = await call.context.store.personas.persona(_find_place(call))
     persona = replace(held.persona if held else Persona(), **fields)  # type: ignore[arg-type]  # _convert_value made them
     whole = resolve_personas([persona, call.context.defaults])
+    _check_model(persona.model, call.context.models)
     try:
         check_persona(whole, await call.context.model(whole.model or ""))
     except PersonaUnsuited as error:
@@ -88,6 +88,14 @@ async def _store_version(call: Invocation, persona: Persona, held: Version | Non
         raise UsageError(
             "Somebody else changed it in the same moment. Look with `persona show`, then try again."
         ) from None
+
+
+def _check_model(model: str | None, allowed: Sequence[str]) -> None:
+    """Validate a model's name against the alphabet of such names, and the operator's list. Raises UsageError."""
+    if model is not None and not is_model_id(model):
+        raise UsageError("A model's id has letters, digits and `.-_:/@` alone, such as `claude-haiku-5-5`.")
+    if model is not None and allowed and model not in allowed:
+        raise UsageError(refuse_model(model, allowed))
 
 
 def _convert_value(name: str, value: str) -> object:
@@ -138,6 +146,7 @@ ROWS = (
         set_persona,
         (Parameter("text", ParameterKind.LONG, "the system prompt, in your own words", required=True), WHERE),
         Rank.MANAGER,
+        stricter=_OWNERS,
     ),
     Command(
         "persona tune",
@@ -155,6 +164,9 @@ ROWS = (
             WHERE,
         ),
         Rank.MANAGER,
+        stricter=_OWNERS,
     ),
-    Command("persona clear", "Take this channel's persona away", clear_persona, (WHERE,), Rank.MANAGER),
+    Command(
+        "persona clear", "Take this channel's persona away", clear_persona, (WHERE,), Rank.MANAGER, stricter=_OWNERS
+    ),
 )

@@ -8,6 +8,7 @@ from core.domain.personas import Persona
 
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 THINKING = ("adaptive", "disabled", "enabled", "between_tools")
+NAME = 128  # characters of a model's name that are shown
 
 
 class PersonaUnsuited(ConfabError):
@@ -35,6 +36,15 @@ def check_persona(persona: Persona, model: Model) -> None:
         raise PersonaUnsuited("A temperature and thinking exclude each other: clear one of them.")
     if persona.max_tokens and model.max_tokens and persona.max_tokens > model.max_tokens:
         raise PersonaUnsuited(f"{model.id} writes at most {model.max_tokens:,} tokens.")
+
+
+def refuse_model(model: str, allowed: Sequence[str]) -> str:
+    """Why a model may not be asked: the operator's list (allow-list) does not have it."""
+    named = ", ".join(f"`{one}`" for one in allowed)
+    return (
+        f"The model `{model[:NAME]}` may not be used here. These may: {named}. "
+        "Whoever manages this channel can choose one with `persona tune model=...`."
+    )
 
 
 def _list_in_order(values: frozenset[str], order: Sequence[str]) -> str:

@@ -305,3 +305,14 @@ def no_search(db: Database) -> None:
     for name in ("messages_said", "messages_edited", "messages_gone"):
         db.execute(f"DROP TRIGGER {name}")
     db.table("messages").disable_fts()
+
+
+@migrations()
+def direct_messages(db: Database) -> None:
+    """Whether a request was asked in direct messages, which have budgets of their own."""
+    db.table("requests").add_column("direct", int, not_null_default=0)
+    db.execute(
+        "UPDATE requests SET direct = 1 "
+        "WHERE workspace = 'discord:@me' OR (workspace LIKE 'slack:%' AND channel LIKE 'D%')"
+    )
+    db.execute("CREATE INDEX budgets_by_person ON budgets (person) WHERE person IS NOT NULL")

@@ -10,7 +10,9 @@ from tests.support.board_house import closed, command, messages
 
 async def test_a_persona_is_in_its_channels_next_prompt_and_in_no_other(assistant, board, claude, store):
     await assistant.ingest(command("persona set You are a pirate.\nSay arr."))
-    await board.until("t1", "This channel has this persona from its next answer on.\n\n> You are a pirate.\n> Say arr.")
+    await board.until(
+        "t1", "This channel has this persona from its next answer on. Set by Ada.\n\n> You are a pirate.\n> Say arr."
+    )
 
     await assistant.ingest(board.said("t2", "U2", "hello"))
     await board.until("t2", "fine")
