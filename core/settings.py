@@ -30,6 +30,13 @@ def split_list(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
+def refuse_empty_list(value: object, why: str) -> object:
+    """Validate that an allow-list which was written names something: nothing would mean all. Raises ValueError."""
+    if isinstance(value, str) and value.strip() and not split_list(value):
+        raise ValueError(why)
+    return value
+
+
 def check_http_url(value: str) -> str:
     """Validate an address of HTTP. Raises ValueError."""
     if not value.startswith(("http://", "https://")):
@@ -112,6 +119,11 @@ class Settings(EnvironmentSettings):
             if not is_model_id(one):
                 raise ValueError(f"{one[:40]!r} is no model's id, which has letters, digits and .-_:/@ alone")
         return value
+
+    @field_validator("confab_models", mode="before")
+    @classmethod
+    def _check_named(cls, value: object) -> object:
+        return refuse_empty_list(value, "names no model; leave it out to allow any")
 
     @field_validator("confab_log_level", mode="before")
     @classmethod

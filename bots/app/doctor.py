@@ -20,6 +20,7 @@ from core.billing import prices
 from core.claude.client import Claude
 from core.claude.errors import ClaudeError
 from core.domain.clock import system_clock
+from core.domain.control_characters import escape_controls
 from core.domain.errors import SettingsError, StoreUnusable
 from core.domain.models import Lifespan
 from core.settings import Settings
@@ -69,7 +70,15 @@ async def run_checks(configuration: Configuration) -> list[CheckResult]:
     if all(one.state == "off" for one in findings if one.service != DATABASE.name):
         findings.append(Service("Confab").problem("settings", "no service is configured", "Set what is named above."))
     hidden = RedactingFormatter(configuration.secrets()).redact
-    return [replace(one, says=hidden(one.says), mend=hidden(one.mend)) for one in findings]
+    return [
+        replace(
+            one,
+            name=escape_controls(hidden(one.name)),
+            says=escape_controls(hidden(one.says)),
+            mend=escape_controls(hidden(one.mend)),
+        )
+        for one in findings
+    ]
 
 
 def format_results(findings: Sequence[CheckResult]) -> str:

@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
 from core.domain.errors import SettingsError
-from core.settings import CommaSeparated, EnvironmentSettings, HttpUrl, Ids
+from core.settings import CommaSeparated, EnvironmentSettings, HttpUrl, Ids, refuse_empty_list
 
 TOKEN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+")
 
@@ -26,6 +26,11 @@ class DiscordSettings(EnvironmentSettings):
         default=(), description="Shards that this process runs, comma-separated; unset: all."
     )
     discord_shard_count: int | None = Field(default=None, ge=1, description="Shards in all; unset: as Discord advises.")
+
+    @field_validator("discord_guilds", mode="before")
+    @classmethod
+    def _check_named(cls, value: object) -> object:
+        return refuse_empty_list(value, "names no server; leave it out to answer in all")
 
     @field_validator("discord_guilds")
     @classmethod

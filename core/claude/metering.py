@@ -16,6 +16,7 @@ from core.claude.prompt_cache_tracker import PromptCacheTracker
 from core.domain.clock import Clock, Sleep
 from core.domain.errors import StoreUnavailable
 from core.domain.messages import Question
+from core.domain.models import is_model_id
 from core.domain.usage import Usage
 from core.prompting.request import Request, shorten_request
 from core.store.protocols import Ledger
@@ -150,14 +151,14 @@ class Metering:
 
     def _settlement_of(self, order: MeteredRequest, answer: Completion) -> Settlement:
         """What an answer cost, by the prices of the model that gave it, else of the one that was asked."""
-        now = self._clock()
+        now, named = self._clock(), answer.model if is_model_id(answer.model) else order.request.model
         if answer.stop == "refusal" and not answer.content:
-            return Settlement(Usage(), answer.stop, now, answer.model, answer.request, 0)  # which is not billed
-        models = (answer.model, order.request.model)
+            return Settlement(Usage(), answer.stop, now, named, answer.request, 0)  # which is not billed
+        models = (named, order.request.model)
         costs = (self._prices.cost(model, answer.usage, now.date()) for model in models)
         cost = next((one for one in costs if one), None)
         miss = self._prompt_cache.note(order.question.key, order.request, answer.usage, now)
-        settled = Settlement(answer.usage, answer.stop, now, answer.model, answer.request, miss=miss)
+        settled = Settlement(answer.usage, answer.stop, now, named, answer.request, miss=miss)
         return replace(settled, micro_usd=cost.micro_usd, saved=cost.saved) if cost else settled
 
     async def _settle(self, reservation: Reservation, settled: Settlement, asked: str) -> None:
