@@ -80,17 +80,25 @@ class Intake:
     async def _parse(self, name: str, payload: Json) -> Iterable[Event]:
         if name == "READY":
             return _parse_gap(payload, self._admission)
-        if not name.startswith("MESSAGE_DELETE") and not await self._admit(name, payload):
-            return []
-        place = await find_place(self._rest, self._client(), payload.get("guild_id"), payload["channel_id"])
         if name.startswith("MESSAGE_DELETE"):
-            return parse.parse_deletion(payload, place, system_clock())
+            return parse.parse_deletion(payload, await self._find_place(payload), system_clock())
+        if not await self._admit(name, payload):
+            return []
+        place = await self._find_place(payload)
         us = self._identify_bot(payload)
         self._directory.note(payload)
         event = (
             parse.parse_post(payload, place, us) if name == "MESSAGE_CREATE" else parse.parse_edit(payload, place, us)
         )
         return [event] if event else []
+
+    async def _find_place(self, payload: Json) -> ChannelPlace:
+        """Where a message stands. What is deleted where we do not answer is forgotten as well, without a request."""
+        guild, channel, client = payload.get("guild_id"), payload["channel_id"], self._client()
+        if guild is None or self._admission.admits_server(guild):
+            return await find_place(self._rest, client, guild, channel)
+        server = client.get_guild(int(guild))
+        return build_place(guild, channel, server.get_channel_or_thread(int(channel)) if server else None)
 
     async def _admit(self, name: str, payload: Json) -> bool:
         """Whether we listen there. A question that is not heard is declined, in one sentence a server or person."""

@@ -248,3 +248,54 @@ async def test_what_the_server_said_with_a_command_is_believed_for_a_minute(town
             ranks.append(await (await running.discord.surface(question)).rank(ada))
 
     assert ranks == [Rank.OWNER, Rank.MANAGER]
+
+
+async def test_what_is_deleted_where_we_do_not_answer_any_more_is_forgotten(town, claude, store):
+    async with confab(town, claude, store) as running:
+        asked = await town.say("bob", "lounge", f"<@{town.me}> my secret")
+        await settled(town, running)
+    key = ThreadKey(f"discord:{STRANGE}", town.world.channel("lounge").id, asked)
+    before = [one.text for one in (await store.threads.thread(key)).messages]
+
+    async with listening(town, claude, store, process="p2") as running:
+        await town.delete(asked)
+        await settled(town, running)
+
+    assert before[:1] == ["my secret"]
+    assert "my secret" not in [one.text for one in (await store.threads.thread(key)).messages]
+
+
+async def test_one_shared_server_of_many_is_found_with_few_requests_the_next_time(town, claude, store):
+    many = tuple(str(number) for number in range(100, 120))
+    async with confab(town, claude, store, guilds=(*many, HOME)) as running:
+        admission, bob = running.discord._admission, town.world.user("bob").id
+        why = await admission.explain_refusal(None, bob)
+        running.discord._directory._members.clear()
+        before = len(town.calls)
+        again = await admission.explain_refusal(None, bob)
+
+    assert (why, again) == ("", "")
+    assert len([call for call in town.calls[before:] if "/members/" in call.path]) <= 8
+
+
+@pytest.mark.parametrize("event", ["an edit", "a reply to us", "a thread", "a bot"])
+async def test_nothing_else_of_a_server_that_is_not_allowed_is_stored(town, claude, store, event):
+    async with confab(town, claude, store) as running:
+        asked = await town.say("bob", "lounge", f"<@{town.me}> hi")
+        await settled(town, running)
+        page = next(one.id for one in town.visible("lounge") if one.author == "confab")
+
+    async with listening(town, claude, store, process="p2") as running:
+        match event:
+            case "an edit":
+                await town.edit(asked, f"<@{town.me}> new words")
+            case "a reply to us":
+                await town.say("bob", "lounge", "go on", reply_to=page)
+            case "a thread":
+                await town.say("bob", await town.start_thread(page, "plans", "bob"), "go on")
+            case _:
+                await town.say("bob", "lounge", f"<@{town.me}> again")
+        await settled(town, running)
+
+    assert [one for one in running.heard if getattr(one, "key", None) and STRANGE in one.key.workspace] == []
+    assert len(told(claude)) == 1
