@@ -31,6 +31,7 @@ from core.billing import prices
 from core.claude.client import Claude
 from core.claude.errors import ClaudeError
 from core.domain.clock import system_clock
+from core.domain.control_characters import escape_controls
 from core.domain.errors import SettingsError, StoreUnusable
 from core.domain.models import Model
 from core.settings import Settings
@@ -87,7 +88,15 @@ async def run_checks(configuration: Configuration) -> list[CheckResult]:
     findings = [one async for one in run_concurrently(*(_run_check(service, check) for service, check in checks))]
     findings += _check_settings(findings)
     hidden = RedactingFormatter(configuration.secrets()).redact
-    return [replace(one, says=hidden(one.says), mend=hidden(one.mend)) for one in findings]
+    return [
+        replace(
+            one,
+            name=escape_controls(hidden(one.name)),
+            says=escape_controls(hidden(one.says)),
+            mend=escape_controls(hidden(one.mend)),
+        )
+        for one in findings
+    ]
 
 
 def _check_settings(findings: Sequence[CheckResult]) -> Iterator[CheckResult]:

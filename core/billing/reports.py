@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from core.billing.budgets import dollars
 from core.billing.ledger_rows import UsageRow
+from core.domain.control_characters import escape_controls, escape_json_controls
 from core.domain.usage import Usage
 from core.rendering.tables import draw_table
 
@@ -28,7 +30,10 @@ MISSES = {
     "small": "had too short a prompt",
     "lost": "found nothing, for no reason of ours",
 }
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 FIELDS = ("requests", "died", "unpriced")
+FORMULA = re.compile(r"(^|[;,|\t\r\n])(\s*)(?=[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
+"""Where a spreadsheet would take the rest for a formula: at the beginning of a cell, of whichever separator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,22 +95,23 @@ def render_bars(found: UsageReport, names: Mapping[str, str]) -> str:
 
 
 def export_csv(reports: Sequence[UsageReport]) -> bytes:
-    """The reports as CSV: a line for each group, by its id, which no spreadsheet takes for a formula.
+    """The reports as CSV: a line for each group, by its id. Dollars have six digits. All reports have the same `by`.
 
-    Dollars have six digits. All reports have the same `by`.
+    What a spreadsheet would take for a formula begins with an apostrophe, but for numbers.
     """
     file = io.StringIO()
     writer = csv.writer(file)
     for found in reports[:1]:
         writer.writerow(_export_row(found, found.total))
-    writer.writerows(_export_row(found, line).values() for found in reports for line in found.lines)
+    rows = (_export_row(found, line).values() for found in reports for line in found.lines)
+    writer.writerows([_defuse_cell(cell) for cell in row] for row in rows)
     return file.getvalue().encode()
 
 
 def export_json(reports: Sequence[UsageReport]) -> bytes:
     """The reports as a JSON list, each with its lines."""
     listed = [{"title": one.title, "lines": [_export_row(one, line) for line in one.lines]} for one in reports]
-    return json.dumps(listed, indent=1, ensure_ascii=False).encode()
+    return "\n".join(map(escape_json_controls, json.dumps(listed, indent=1, ensure_ascii=False).split("\n"))).encode()
 
 
 def describe_caveats(whole: UsageRow, misses: Iterable[UsageRow]) -> str:
@@ -132,6 +138,13 @@ def _export_row(found: UsageReport, line: UsageRow) -> dict[str, object]:
     return {**whose, **{name: getattr(line, name) for name in FIELDS}, **asdict(line.usage), **usd}
 
 
+def _defuse_cell(cell: object) -> object:
+    """A cell that no spreadsheet carries out; a number stays one, also below zero."""
+    if not isinstance(cell, str) or NUMBER.fullmatch(cell):
+        return cell
+    return escape_controls(FORMULA.sub(r"\1'\2", cell))
+
+
 def _render_row(line: UsageRow, name: str) -> list[str]:
     usage = line.usage
     cached = f"{usage.cache_read * 100 // usage.prompt} %" if usage.prompt else ""
@@ -141,7 +154,7 @@ def _render_row(line: UsageRow, name: str) -> list[str]:
 
 def _render_name(group: str, names: Mapping[str, str]) -> str:
     """As it may stand in a table's cell."""
-    return " ".join(names.get(group, group).replace("|", "/").replace("`", "'").split())
+    return escape_controls(" ".join(names.get(group, group).replace("|", "/").replace("`", "'").split()))
 
 
 def _render_bar(value: int, most: int) -> str:

@@ -13,6 +13,7 @@ EFFORTS_WITHOUT_THINKING = ("low", "medium", "high")
 """The API refuses more of it where thinking is turned off; the Models API does not tell."""
 LONGEST = 1_000_000  # tokens: no model writes more, whatever is known of it
 SHORTEST_THINKING = 2048  # tokens of an answer of which half may be a thinking budget, 1,024 at least
+NAME = 128  # characters of a model's name that are shown
 
 
 class PersonaUnsuited(ConfabError):
@@ -60,6 +61,15 @@ def _check_exclusions(persona: Persona) -> None:
         raise PersonaUnsuited("A temperature and thinking exclude each other: clear one of them.")
     if persona.thinking == "enabled" and persona.max_tokens and persona.max_tokens < SHORTEST_THINKING:
         raise PersonaUnsuited(f"With thinking `enabled`, max_tokens is at least {SHORTEST_THINKING:,}.")
+
+
+def refuse_model(model: str, allowed: Sequence[str]) -> str:
+    """Why a model may not be asked: the operator's list (allow-list) does not have it."""
+    named = ", ".join(f"`{one}`" for one in allowed)
+    return (
+        f"The model `{model[:NAME]}` may not be used here. These may: {named}. "
+        "Whoever manages this channel can choose one with `persona tune model=...`."
+    )
 
 
 def _list_in_order(values: frozenset[str], order: Sequence[str]) -> str:
