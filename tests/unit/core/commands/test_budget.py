@@ -2,53 +2,23 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 
 from core.billing.budgets import Period
 from core.billing.ledger_rows import PlannedRequest, Reservation, Scope
-from core.commands import TABLE
-from core.commands.registry import CommandContext, Invocation, UsageError, find_command, parse_values, run_command
-from core.domain.messages import Question, Rank, ThreadKey
-from core.domain.models import Model
-from core.domain.personas import Persona
-from core.store import open_store
-from tests.fakes.board import Board
-
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)  # a Friday
-KEY = ThreadKey("board:w1", "c1", "t1")
-
-
-@pytest.fixture
-def board():
-    return Board()
-
-
-@pytest.fixture
-async def store():
-    opened = await open_store("sqlite://")
-    yield opened
-    await opened.shut()
+from core.commands.registry import UsageError
+from core.domain.messages import Rank, ThreadKey
+from tests.support.commands import KEY, NOW, give_at
 
 
 @pytest.fixture
 def give(board, store):
     """Give a command as a person, and read its answer."""
-
-    async def model(name: str) -> Model:
-        return Model(name)
-
-    async def compose(question, surface) -> None:
-        return None
-
-    context = CommandContext(store, Persona(model="new"), lambda: NOW, model, compose, TABLE, "Europe/Berlin")
+    command = give_at(board, store, "Europe/Berlin")
 
     async def given(line: str, person: str = "U1", key: ThreadKey = KEY) -> str:
-        question = Question(key, "k1", person, NOW, command=line)
-        row, rest = find_command(TABLE, line)
-        call = Invocation(question, parse_values(row, rest, {}), await board.surface(question), context)
-        return (await run_command(row, call)).text
+        return (await command(line, person, key)).text
 
     return given
 

@@ -13,53 +13,19 @@ import pytest
 
 from core.billing.budgets import Budget, Period
 from core.billing.ledger_rows import PlannedRequest, Reservation, Scope, Settlement
-from core.commands import TABLE
-from core.commands.registry import CommandContext, Invocation, UsageError, find_command, parse_values, run_command
-from core.domain.messages import CommandResult, Question, Rank, ThreadKey
-from core.domain.models import Model
-from core.domain.personas import Persona
+from core.commands.registry import UsageError
+from core.domain.messages import CommandResult, Rank, ThreadKey
 from core.domain.usage import Usage
-from core.store import open_store
-from tests.fakes.board import Board
+from tests.support.commands import KEY, NOW, give_at
 
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)  # a Friday
-KEY = ThreadKey("board:w1", "c1", "t1")
 USED = Usage(input=100, output=50, cache_read=300)
 ADA = PlannedRequest(KEY, "1", "U1", "claude-a", 0, 1000, 500, NOW, 700)
 
 
 @pytest.fixture
-def board():
-    return Board()
-
-
-@pytest.fixture
-async def store():
-    opened = await open_store("sqlite://")
-    yield opened
-    await opened.shut()
-
-
-@pytest.fixture
 def give(board, store):
     """Give a command as a person, and read its answer."""
-
-    async def model(name: str) -> Model:
-        return Model(name)
-
-    async def compose(question, surface) -> None:
-        return None
-
-    context = CommandContext(store, Persona(model="new"), lambda: NOW, model, compose, TABLE, "UTC")
-
-    async def given(line: str, person: str = "U1", key: ThreadKey = KEY) -> CommandResult:
-        question = Question(key, "k1", person, NOW, command=line)
-        row, rest = find_command(TABLE, line)
-        return await run_command(
-            row, Invocation(question, parse_values(row, rest, {}), await board.surface(question), context)
-        )
-
-    return given
+    return give_at(board, store, "UTC")
 
 
 @pytest.fixture
