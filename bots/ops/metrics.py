@@ -12,6 +12,9 @@ from core.domain.messages import Outcome, Question
 from core.domain.usage import Usage
 from core.telemetry import AnswerBegun, PlatformCalled, QuestionClosed, RequestEnded, TelemetryEvent
 
+LABELS = 50  # models, and ways to end, that are told apart: each is a time series for ever
+LONGEST = 100  # characters of a label
+OTHER = "other"
 KINDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
 SECONDS = (0.5, 1, 2, 3, 5, 8, 13, 20, 30, 60, 120, 300)
 """Bounds of the histograms' buckets: a first word takes seconds, a long answer minutes."""
@@ -40,6 +43,8 @@ class Metrics:
         self._tasks = gauge("confab_tasks", "Tasks that this process has under way.")
         self._connected = gauge("confab_connected", "Whether a platform is connected.", ["platform"])
         self._used = Usage()
+        self._models: set[str] = set()
+        self._outcomes: set[str] = set()
 
     def __call__(self, event: TelemetryEvent) -> None:
         match event:
@@ -48,7 +53,8 @@ class Metrics:
             case QuestionClosed(question, outcome):
                 self._close(question, outcome)
             case RequestEnded(model, outcome, usage, micro_usd):
-                self._requests.labels(model, outcome).inc()
+                model = bound_label(model, self._models)
+                self._requests.labels(model, bound_label(outcome, self._outcomes)).inc()
                 self._spend(model, usage or Usage(), micro_usd or 0)
             case PlatformCalled(platform, method, outcome):
                 self._calls.labels(platform, method, outcome).inc()
@@ -80,3 +86,10 @@ class Metrics:
         self._used += usage
         if self._used.prompt:
             self._hits.set(self._used.cache_read / self._used.prompt)
+
+
+def bound_label(value: str, known: set[str]) -> str:
+    """The label as it is, while there are few of them: what a gateway or a person names comes from outside."""
+    if value not in known and len(known) < LABELS and len(value) <= LONGEST and value.isprintable():
+        known.add(value)
+    return value if value in known else OTHER

@@ -16,6 +16,7 @@ from aiohttp import web
 from bots.app.health import Health
 from bots.app.supervisor import Supervisor
 from bots.ops.http_server import HttpServer
+from bots.ops.metrics import LABELS, OTHER, bound_label
 from core.domain.errors import SettingsError, StoreUnavailable
 from core.domain.messages import Outcome, Question, ThreadKey
 from core.domain.usage import Usage
@@ -210,3 +211,17 @@ async def test_a_port_that_is_taken_is_one_line_for_the_operator():
         ):
             async with HttpServer().serve("127.0.0.1", port):
                 pass
+
+
+def test_labels_from_outside_are_bounded():
+    known: set[str] = set()
+
+    assert bound_label("claude-haiku-5-5", known) == "claude-haiku-5-5"
+    assert [bound_label(one, known) for one in ("x" * 101, "two\nlines")] == [OTHER] * 2
+    for number in range(2 * LABELS):
+        bound_label(f"m{number}", known)
+    assert (len(known), bound_label("m99", known), bound_label("claude-haiku-5-5", known)) == (
+        LABELS,
+        OTHER,
+        "claude-haiku-5-5",
+    )
