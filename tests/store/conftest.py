@@ -5,11 +5,10 @@ from datetime import timedelta
 import pytest
 
 from core.store import open_store
+from core.store.sqlite.connection import DatabaseThread
 from tests.support import postgres
 
 SLOW = pytest.mark.slow
-from core.store.sqlite.connection import DatabaseThread
-
 SOON = timedelta(milliseconds=50)  # for which a unit of work waits for another process
 
 
