@@ -26,7 +26,7 @@ from bots.discord.errors import translate_errors
 from bots.discord.gateway import SILENCE, Client
 from bots.discord.intake import Intake, identify_bot
 from bots.discord.interactions import DEFER, Interactions
-from bots.discord.invite import SWITCHES
+from bots.discord.invite import PUBLIC, SWITCHES
 from bots.discord.publisher import EDIT
 from bots.discord.settings import DiscordSettings
 from bots.discord.shielded_calls import Inflight
@@ -230,6 +230,8 @@ class Discord:
         """Send requests through `client` from now on."""
         self._client = client
         self._online.set()
+        if client.application and client.application.bot_public and self._admission.admits_all:
+            log.warning(PUBLIC)
 
     def _do_without_content(self) -> None:
         """Without the intent Discord still shows us what mentions us, replies to us, or is said in direct messages."""

@@ -37,6 +37,11 @@ class Admission:
         self._met: TTLCache[str, str] = TTLCache(TOLD, DAY, clock)
         """The server in which a person was found last; it is only where to look first."""
 
+    @property
+    def admits_all(self) -> bool:
+        """Whether there is no allow-list."""
+        return not self._allowed
+
     def admits_server(self, guild: str | int) -> bool:
         """Whether we answer in a server."""
         return not self._allowed or str(guild) in self._allowed

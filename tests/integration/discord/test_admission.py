@@ -13,6 +13,7 @@ from bots.discord.address import DiscordAddress
 from bots.discord.admission import NO_PERSON, NO_SERVER, NOT_KNOWN
 from bots.discord.backfill import BackfillSource
 from bots.discord.directory import NAMES, Directory
+from bots.discord.invite import PUBLIC
 from core.billing.budgets import Budget, Period
 from core.billing.ledger_rows import DIRECT, Scope
 from core.domain.errors import CannotShow
@@ -21,6 +22,7 @@ from core.domain.messages import Question, Rank, ThreadKey
 from tests.fakes.discord.limits import error
 from tests.fakes.discord.nouns import Permission
 from tests.fakes.discord.server import DiscordFake
+from tests.support.command_line import run_confab
 from tests.support.discord_house import answered, confab, idle, settled, told
 from tests.support.house import at_once
 from tests.support.waiting import until
@@ -299,3 +301,23 @@ async def test_nothing_else_of_a_server_that_is_not_allowed_is_stored(town, clau
 
     assert [one for one in running.heard if getattr(one, "key", None) and STRANGE in one.key.workspace] == []
     assert len(told(claude)) == 1
+
+
+@pytest.mark.parametrize(("public", "allowed", "warned"), [(True, (), 1), (True, (HOME,), 0), (False, (), 0)])
+async def test_a_start_warns_of_a_public_bot_without_an_allow_list(
+    town, claude, store, caplog, public, allowed, warned
+):
+    town.world.public_bot = public
+
+    async with confab(town, claude, store, guilds=allowed):
+        pass
+
+    assert [record.getMessage() for record in caplog.records].count(PUBLIC) == warned
+
+
+@pytest.mark.parametrize(("allowed", "said"), [("", PUBLIC), ("8138", "DISCORD_GUILDS allows 1 of all servers.")])
+def test_the_invitation_explains_the_switch(tmp_path, allowed, said):
+    run = run_confab("discord", "invite", "--application", "42", folder=tmp_path, DISCORD_GUILDS=allowed)
+
+    assert said in run.stderr.splitlines()
+    assert "Public Bot" not in run.stdout
