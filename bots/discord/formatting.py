@@ -1,8 +1,10 @@
 """Formatting of replies on Discord: limits, Markdown, and the marks by which our pages are read back. Pure."""
 
 import re
+from dataclasses import replace
 
 from core.rendering.dialect import Dialect
+from core.rendering.fences import Fence, parse_opening
 from core.rendering.paginator import Pager, pages
 from core.rendering.plain_pages import cut_by_length as cut
 from core.rendering.tables import draw_table
@@ -11,9 +13,10 @@ PAGE = 2000  # Discord refuses longer messages
 PIECE = 650  # characters, where they are not measured; with a quote and marks never 2000 units of two a character
 QUOTED = 300  # characters of a question that stand above its answer
 NOTICE = "-# "  # subtext: small and grey
-HEAD = "-# Confab\n"  # above a notice whose first line can't be subtext
+HEAD = "-# \u2026\n"  # above a page of a notice that begins with code
+OLD_HEAD = "-# Confab\n"  # as it was once
 
-_BLOCK = re.compile(r"```|~~~|[>|#]|[-*+] |\d+[.)] |$")
+_SMALL = re.compile(rf"^{NOTICE}", re.MULTILINE)
 _HEADING = re.compile(r"^#{4,6} ++(.+)$")
 _IMAGE = re.compile(r"!(\[(?:(?!!\[)[^\]\n])*+\]\([^()\s]+\))")
 _SUBTEXT = re.compile(r"^\s*(?:-# +)+")
@@ -41,8 +44,13 @@ def _make_bold(heading: re.Match[str]) -> str:
 
 
 def mark_notice(page: str) -> str:
-    """A page that is not Claude's, marked so that everybody, and `split_page`, can tell."""
-    return (HEAD if _BLOCK.match(page) else NOTICE) + page
+    """A page that is not Claude's, in small letters but for its code: so everybody, and `split_page`, can tell."""
+    marked: list[str] = []
+    fence: Fence | None = None
+    for line in page.split("\n"):
+        within, fence = fence, (None if fence.closed_by(line) else fence) if fence else parse_opening(line)
+        marked.append(line if within or fence or not line.strip() else NOTICE + line)
+    return "\n".join(marked) if marked[0].startswith(NOTICE) else HEAD + "\n".join(marked)
 
 
 def render_pages(
@@ -55,8 +63,13 @@ def render_pages(
     if not notice_:
         return (pager or Pager(build_dialect(limit))).pages(place_below_quote(quote, text) if quote else text)
     room = limit - measure(HEAD) - measure(quote) - 2
-    marked = [mark_notice(page) for page in pages(text, build_dialect(room))]
+    marked = [mark_notice(page) for page in pages(text, replace(build_dialect(room), size=_measure_notice))]
     return [place_below_quote(quote, marked[0]), *marked[1:]] if quote and marked else marked
+
+
+def _measure_notice(text: str) -> int:
+    """How long `text` is once each of its lines is marked."""
+    return measure(text) + len(NOTICE) * text.count("\n")
 
 
 def cut_plainly(text: str, quote: str = "", notice_: bool = False) -> list[str]:
@@ -89,10 +102,8 @@ def split_page(page: str, quote: bool) -> tuple[str, str, bool]:
     if quote and page.startswith("> "):
         line, _, page = page.partition("\n")
         asked, page = _ESCAPED.sub(r"\1", line[2:]), page.lstrip("\n")
-    if page.startswith(HEAD):
-        return asked, page.removeprefix(HEAD), True
     if page.startswith(NOTICE):
-        return asked, page.removeprefix(NOTICE), True
+        return asked, _SMALL.sub("", page.removeprefix(HEAD).removeprefix(OLD_HEAD)), True
     return asked, page, False
 
 

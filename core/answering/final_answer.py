@@ -27,7 +27,7 @@ class Answer:
 
     @property
     def notice(self) -> bool:
-        return self.outcome is Outcome.REFUSED
+        return self.outcome in (Outcome.CARRIED_OUT, Outcome.REFUSED)
 
     @property
     def final_text(self) -> FinalText:
@@ -35,9 +35,10 @@ class Answer:
         return FinalText(self.text, self.notice, self.after)
 
 
-def restore_answer(stored: FinalText) -> Answer:
-    """The answer whose text was stored before this process took it up."""
-    return Answer(stored.text, Outcome.REFUSED if stored.notice else Outcome.SHOWN, stored.after)
+def restore_answer(stored: FinalText, command: bool = False) -> Answer:
+    """The answer, to a command or not, whose text was stored before this process took it up."""
+    noticed = Outcome.CARRIED_OUT if command else Outcome.REFUSED
+    return Answer(stored.text, noticed if stored.notice else Outcome.SHOWN, stored.after)
 
 
 def refuse(sentence: str) -> Answer:

@@ -11,12 +11,13 @@ from zoneinfo import ZoneInfo
 from core.billing.budgets import dollars
 from core.billing.ledger_rows import UsageRow
 from core.domain.usage import Usage
+from core.domain.wording import count_noun
+from core.rendering.names import write_name
 from core.rendering.tables import draw_table
 
 LINES = 12  # of a table or a chart; the others are summed up in one more
 BAR = 24  # characters of the longest bar
 EIGHTHS = " ▏▎▍▌▋▊▉"
-OTHERS = "others"
 FIELDS = ("requests", "died", "unpriced")
 
 
@@ -50,7 +51,7 @@ def shorten_report(found: UsageReport) -> UsageReport:
     """The report with few enough lines to be read: the dearest, and one that sums up the others."""
     if len(found.lines) <= LINES or found.by == "day":
         return found
-    others = replace(sum_rows(found.lines[LINES:]), group=f"{len(found.lines) - LINES} {OTHERS}")
+    others = replace(sum_rows(found.lines[LINES:]), group=count_noun(len(found.lines) - LINES, "other"))
     return replace(found, lines=(*found.lines[:LINES], others))
 
 
@@ -101,7 +102,11 @@ def describe_caveats(whole: UsageRow, misses: Iterable[UsageRow]) -> str:
     """Notes on a report: what stands at its bound, what has no price, why the cache missed."""
     said = []
     if whole.died:
-        said.append(f"{whole.died:,} stopped before their cost was known and stand at the most they can have cost.")
+        one = whole.died == 1
+        said.append(
+            f"{whole.died:,} stopped before {'its' if one else 'their'} cost was known and "
+            f"{'stands' if one else 'stand'} at the most {'it' if one else 'they'} can have cost."
+        )
     if whole.unpriced:
         said.append(f"Of models without a price, and so not in the costs: {whole.unpriced:,}.")
     reasons = [f"{miss.group} {miss.requests:,}" for miss in misses if miss.group]
@@ -125,7 +130,7 @@ def _render_row(line: UsageRow, name: str) -> list[str]:
 
 def _render_name(group: str, names: Mapping[str, str]) -> str:
     """As it may stand in a table's cell."""
-    return " ".join(names.get(group, group).replace("|", "/").replace("`", "'").split())
+    return write_name(names.get(group, group))
 
 
 def _render_bar(value: int, most: int) -> str:

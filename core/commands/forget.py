@@ -10,9 +10,10 @@ async def forget_thread(call: Invocation) -> CommandResult:
     erased = await call.context.store.threads.forget(Scope(key.workspace, key.channel, key.thread))
     if not erased:
         return CommandResult("Confab keeps nothing of this thread.")
-    kept = "message is" if erased == 1 else "messages are"
+    if erased == 1:
+        return CommandResult("1 message is forgotten. It stays where it was posted; Claude is not told of it again.")
     return CommandResult(
-        f"{erased:,} {kept} forgotten. They stay where they were posted; Claude is not told of them again."
+        f"{erased:,} messages are forgotten. They stay where they were posted; Claude is not told of them again."
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from core.domain.errors import ConfabError
 from core.domain.models import Model
 from core.domain.personas import Persona
+from core.domain.wording import count_noun
 
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 THINKING = ("adaptive", "disabled", "enabled", "between_tools")
@@ -34,7 +35,7 @@ def check_persona(persona: Persona, model: Model) -> None:
     if persona.temperature is not None and persona.thinking == "enabled":
         raise PersonaUnsuited("A temperature and thinking exclude each other: clear one of them.")
     if persona.max_tokens and model.max_tokens and persona.max_tokens > model.max_tokens:
-        raise PersonaUnsuited(f"{model.id} writes at most {model.max_tokens:,} tokens.")
+        raise PersonaUnsuited(f"{model.id} writes at most {count_noun(model.max_tokens, 'token')}.")
 
 
 def _list_in_order(values: frozenset[str], order: Sequence[str]) -> str:

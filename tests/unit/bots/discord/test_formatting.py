@@ -28,10 +28,11 @@ def test_a_line_of_claudes_markdown_is_shown_as_discord_can(markdown, shown):
     ("page", "shown"),
     [
         pytest.param("Sorry.", "-# Sorry.", id="a sentence is small"),
-        pytest.param("```\ncode\n```", "-# Confab\n```\ncode\n```", id="code stays code"),
-        pytest.param("> quoted", "-# Confab\n> quoted", id="a quote stays a quote"),
-        pytest.param("- one\n- two", "-# Confab\n- one\n- two", id="a list stays a list"),
+        pytest.param("```\ncode\n```", "-# …\n```\ncode\n```", id="code stays code"),
+        pytest.param("> quoted", "-# > quoted", id="a quote is small too"),
+        pytest.param("- one\n- two", "-# - one\n-# - two", id="every line is small"),
         pytest.param("**1. house**", "-# **1. house**", id="bold is small too"),
+        pytest.param("One.\n\n```\na\n```\nTwo.", "-# One.\n\n```\na\n```\n-# Two.", id="all but code and blanks"),
     ],
 )
 def test_a_notice_is_marked_and_known_again(page, shown):

@@ -177,7 +177,7 @@ async def test_as_a_file_it_is_told_in_a_line_and_has_ids(busy, give, board, kin
 async def test_where_nothing_was_asked_it_says_so_without_a_picture(give):
     answer = await give("usage since=today")
 
-    assert answer == CommandResult("**This channel, today (2026-11-20 to 2026-11-20, UTC)**\n\nNothing was asked.")
+    assert answer == CommandResult("**This channel, today (2026-11-20, UTC)**\n\nNothing was asked.")
 
 
 async def test_a_file_of_nothing_has_no_lines(give):
@@ -189,7 +189,7 @@ async def test_what_died_and_what_has_no_price_is_noted(ask, give):
     await ask(None, micro_usd=None)
 
     assert (await give("usage")).text.endswith(
-        "1 stopped before their cost was known and stand at the most they can have cost. "
+        "1 stopped before its cost was known and stands at the most it can have cost. "
         "Of models without a price, and so not in the costs: 1."
     )
 
