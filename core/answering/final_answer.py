@@ -9,6 +9,7 @@ from core.claude.errors import ClaudeError
 from core.commands.registry import UsageError
 from core.domain.errors import CannotAnswer, CannotShow, LeaseLost, StoreUnavailable
 from core.domain.messages import File, FinalText, Outcome
+from core.rendering.reply_notes import append_note
 
 EMPTY = "Yes? Ask me something, and I answer here."
 
@@ -83,13 +84,12 @@ def conclude(text: str, completion: Completion) -> Answer:
 
 def cut_off(text: str, why: str) -> Answer:
     """What was said, and below it why there is no more."""
-    fence = "\n```" if text.count("```") % 2 else ""
-    return Answer(f"{text.rstrip()}{fence}\n\n*({why})*")
+    return Answer(append_note(text, why))
 
 
 def cut_short(text: str, visible: bool) -> Answer:
     """The answer that somebody stopped: what was said so far, if anything is `visible`; else nothing is said."""
-    return Answer(f"{text}\n\n*(Stopped.)*".strip() if visible else "", Outcome.WITHDRAWN)
+    return Answer(append_note(text, "Stopped.") if visible else "", Outcome.WITHDRAWN)
 
 
 def _conclude_longest(text: str, bounded: bool) -> Answer:
