@@ -18,10 +18,12 @@ _TOKEN = re.compile(
     r"|!?\[(?P<label>(?:[^\[\]\\]|\\.|\[(?:[^\[\]\\]|\\.)*+\])*+)\]\([ \t]*+"
     r"(?:<(?P<angled>[^<>\n]*+)>|(?P<address>[^()\s<]*+(?:\([^()\s]*+\)[^()\s]*+)*+))"
     r"(?:\s++(?:\"[^\"\n]*+\"|'[^'\n]*+'))?+\s*+\)"
-    r"|(?P<url>https?://[^\s<>*`]*[^\s<>*`_~|.,;:!?()\[\]'\"])"
+    r"|(?P<url>https?://[^\s<>*`|]*[^\s<>*`_~|.,;:!?()\[\]'\"])"
     r"|(?P<run>\*+|_+|~~+)",
     re.DOTALL,
 )
+LONGEST = {"*": 3, "_": 3, "~": 2, "`": 2}  # of marks that mean something; longer ones may look like a fence
+
 _BEGINS = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])(?:\s|$)|#{1,6}(?:\s|$)|$)")
 _LEAD = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?")
 
@@ -91,6 +93,20 @@ def reopen_marks(text: str, marks: Sequence[str]) -> str:
     return f"{text[:at]}{''.join(left)}{rest}"
 
 
+def continue_marks(text: str, marks: Sequence[str], cut: bool) -> str:
+    """Prose that goes on with a paragraph in which `marks` are open: they are opened, and closed where that ends.
+
+    Its last paragraph does not end here if it is `cut`.
+    """
+    first, *others = split_paragraphs(text)
+    first = reopen_marks(first, marks)
+    if others or not cut:
+        still = zip(marks, find_open_marks(first), strict=False)
+        left = [mark for mark, found in still if mark == found]
+        first = first.rstrip() + close_marks(left) if left else first
+    return "\n".join([first, *others])
+
+
 @dataclass(slots=True)
 class _Paragraph:
     """A paragraph while it is read; if `cut`, a code span that nothing closes goes on to its end."""
@@ -121,7 +137,9 @@ class _Paragraph:
 
     def find_open(self) -> tuple[str, ...]:
         marks = [char * count for char, count in self._open]
-        return (*(mark for mark in marks if mark[0] != "~" or len(mark) > 1), *([self._code] if self._code else []))
+        return tuple(
+            mark for mark in (*marks, self._code) if mark and len(mark) <= LONGEST.get(mark[:1], 0) and mark != "~"
+        )
 
     def _add_words(self, start: int, end: int) -> None:
         if end > start:
@@ -146,7 +164,7 @@ class _Paragraph:
         index = bisect_left(closings, found.end())
         if index < len(closings):
             return closings[index] + size
-        if self.cut and found.end() < len(self.text):
+        if self.cut and not self.text.endswith("`"):
             self._code = found["ticks"]
             return len(self.text)
         return found.end()
