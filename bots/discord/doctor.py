@@ -16,6 +16,7 @@ from bots.discord.parse import Json
 from bots.discord.settings import DiscordSettings
 from bots.ops.results import SECONDS, CheckResult, CheckResults, Service, run_concurrently
 from core.commands import TABLE
+from core.domain.wording import count_noun
 
 DISCORD = Service("Discord")
 
@@ -166,7 +167,9 @@ async def _check_connections(client: discord.Client) -> CheckResults:
     if left > FEW:
         yield DISCORD.ok("connections", says)
         return
-    mend = f"Something starts us over and over; the log says what. Discord counts anew in {minutes:,} minutes."
+    mend = (
+        f"Something starts us over and over; the log says what. Discord counts anew in {count_noun(minutes, 'minute')}."
+    )
     yield DISCORD.warning("connections", says, mend) if left else DISCORD.problem("connections", says, mend)
 
 

@@ -92,7 +92,7 @@ class Metrics:
 
     def _close(self, question: Question, outcome: Outcome) -> None:
         platform = question.key.platform
-        command = question.command is not None and outcome is Outcome.REFUSED  # a command's answer is never Claude's
+        command = question.command is not None and outcome in (Outcome.CARRIED_OUT, Outcome.REFUSED)
         self._questions.labels(platform, "command" if command else outcome.value).inc()
         if outcome is Outcome.SHOWN:
             self._whole.labels(platform).observe(self._age(question))

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
 
 from core.domain.messages import File, Question
+from core.rendering.reply_notes import append_note
 
 
 async def always() -> None:
@@ -71,7 +72,7 @@ class Reply:
             self._changed.clear()
             await self.ensure_held()
             whole = self.whole
-            yield "\n\n".join(part for part in (self.text, self.note and f"*({self.note})*") if part)
+            yield append_note(self.text, self.note) if self.note else self.text
             if whole:
                 return
 

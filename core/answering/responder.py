@@ -106,7 +106,7 @@ class AnswerTask:
     async def _decide(self) -> Decision:
         """The policy's decision; what hinders it is a refusal. What was decided and answered before is shown."""
         if self.claim.final_text:
-            return AnswerWith(restore_answer(self.claim.final_text))
+            return AnswerWith(restore_answer(self.claim.final_text, command=self.question.command is not None))
         try:
             return await self.responder.policy.decide(self.claim, self.thread, self.surface)
         except CannotAnswer as error:
@@ -197,7 +197,7 @@ class AnswerTask:
         values = registry.parse_values(command, rest, self.question.values)
         invocation = registry.Invocation(self.question, values, self.surface, self.responder.commands)
         result = await registry.run_command(command, invocation)
-        return Answer(result.text, Outcome.REFUSED, files=result.files)
+        return Answer(result.text, Outcome.CARRIED_OUT, files=result.files)
 
     async def _recover(self) -> None:
         """Refresh the thread, where our copy may be out of date, and adopt a predecessor's pages.

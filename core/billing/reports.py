@@ -13,12 +13,13 @@ from core.billing.budgets import dollars
 from core.billing.ledger_rows import UsageRow
 from core.domain.control_characters import escape_controls, escape_json_controls
 from core.domain.usage import Usage
+from core.domain.wording import count_noun
+from core.rendering.names import write_name
 from core.rendering.tables import draw_table
 
 LINES = 12  # of a table or a chart; the others are summed up in one more
 BAR = 24  # characters of the longest bar
 EIGHTHS = " ▏▎▍▌▋▊▉"
-OTHERS = "others"
 HEADINGS = ("requests", "tokens in", "tokens out", "from cache", "cost", "cache saved")
 MISSES = {
     "new": "began a thread",
@@ -66,7 +67,7 @@ def shorten_report(found: UsageReport) -> UsageReport:
     """The report with few enough lines to be read: the dearest, and one that sums up the others."""
     if len(found.lines) <= LINES or found.by == "day":
         return found
-    others = replace(sum_rows(found.lines[LINES:]), group=f"{len(found.lines) - LINES} {OTHERS}")
+    others = replace(sum_rows(found.lines[LINES:]), group=count_noun(len(found.lines) - LINES, "other"))
     return replace(found, lines=(*found.lines[:LINES], others))
 
 
@@ -119,17 +120,17 @@ def describe_caveats(whole: UsageRow, misses: Iterable[UsageRow]) -> str:
     said = []
     if whole.died:
         counted = "they count as the most that they" if whole.died > 1 else "it counts as the most that it"
-        said.append(f"{_count_requests(whole.died)} broke off before the cost was known; {counted} can have cost.")
+        said.append(
+            f"{count_noun(whole.died, 'request')} broke off before the cost was known; {counted} can have cost."
+        )
     if whole.unpriced:
-        said.append(f"{_count_requests(whole.unpriced)} asked models without a price, which no cost here includes.")
+        said.append(
+            f"{count_noun(whole.unpriced, 'request')} asked models without a price, which no cost here includes."
+        )
     reasons = [f"{miss.requests:,} {MISSES.get(miss.group, miss.group)}" for miss in misses if miss.group]
     if reasons:
         said.append(f"Requests that found less in Claude's cache than they might: {', '.join(reasons)}.")
     return " ".join(said)
-
-
-def _count_requests(number: int) -> str:
-    return f"{number:,} request" if number == 1 else f"{number:,} requests"
 
 
 def _export_row(found: UsageReport, line: UsageRow) -> dict[str, object]:
@@ -154,7 +155,7 @@ def _render_row(line: UsageRow, name: str) -> list[str]:
 
 def _render_name(group: str, names: Mapping[str, str]) -> str:
     """As it may stand in a table's cell."""
-    return escape_controls(" ".join(names.get(group, group).replace("|", "/").replace("`", "'").split()))
+    return write_name(names.get(group, group))
 
 
 def _render_bar(value: int, most: int) -> str:

@@ -9,6 +9,7 @@ from core.commands.registry import Command, Invocation, Parameter, ParameterKind
 from core.domain import time_zones
 from core.domain.errors import VersionConflict
 from core.domain.messages import CommandResult, Rank
+from core.rendering.names import write_name
 
 PER = Parameter("per", ParameterKind.CHOICE, "how often it renews; else a month", choices=("day", "week", "month"))
 OF = Parameter(
@@ -118,7 +119,8 @@ async def _load_budgets(call: Invocation) -> Budgets:
 
 
 async def _load_names(call: Invocation, people: set[str]) -> dict[str, str]:
-    return {person: person for person in people} | await call.surface.names(people)
+    names = {person: person for person in people} | await call.surface.names(people)
+    return {person: write_name(name) for person, name in names.items()}
 
 
 async def _prepare_names(call: Invocation, budgets: list[Budget]) -> Callable[[Budget], str]:

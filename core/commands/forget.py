@@ -5,6 +5,7 @@ import logging
 from core.billing.ledger_rows import Scope
 from core.commands.registry import Command, Invocation, Parameter, ParameterKind
 from core.domain.messages import CommandResult, Rank
+from core.domain.wording import count_noun
 
 OF = Parameter("of", ParameterKind.CHOICE, "your own words, or everybody's", choices=("me", "everybody"))
 _EVERYBODY = (
@@ -33,10 +34,11 @@ def _describe_erasure(erased: int, *, everybody: bool) -> str:
     rest = "" if everybody else " What others said here can be erased by those who manage this channel."
     if not erased:
         return f"Confab keeps nothing of {'this thread' if everybody else 'you in this thread'}.{rest}"
-    kept = "message is" if erased == 1 else "messages are"
+    one = erased == 1
     whose = "" if everybody else ", yours and the answers to you"
-    posts = "They stay where they were posted; Claude is not told of them again."
-    return f"{erased:,} {kept} forgotten{whose}. {posts}{rest}"
+    posts = "It stays where it was" if one else "They stay where they were"
+    again = f"{posts} posted; Claude is not told of {'it' if one else 'them'} again."
+    return f"{count_noun(erased, 'message is', 'messages are')} forgotten{whose}. {again}{rest}"
 
 
 ROWS = (

@@ -11,6 +11,7 @@ from core.domain.messages import CommandResult, Rank
 from core.domain.models import Model, is_model_id
 from core.domain.personas import Persona, Place, Version, resolve_personas
 from core.prompting.capabilities import EFFORTS, THINKING, PersonaUnsuited, check_persona, refuse_model
+from core.rendering.names import write_name
 from core.store.persona_in_force import find_persona_in_force
 
 WHERE = Parameter(
@@ -182,7 +183,7 @@ def _describe_origin(version: Version | None, author: str) -> str:
     if version is None:
         return "No persona is set here; these are the defaults."
     where = "this channel" if version.place.channel else "the whole workspace"
-    return f"Set for {where} by {author} on {version.at:%Y-%m-%d} (version {version.number})."
+    return f"Set for {where} by {write_name(author)} on {version.at:%Y-%m-%d} (version {version.number})."
 
 
 def _describe_persona(persona: Persona) -> str:

@@ -11,6 +11,7 @@ from core.billing.png_chart import Bar, draw_chart
 from core.billing.reports import UsageReport
 from core.commands.registry import Command, Invocation, Parameter, ParameterKind
 from core.domain.messages import CommandResult, File, Rank
+from core.domain.wording import count_noun, describe_days
 from core.store.protocols import Ledger
 
 SINCE = {"today": Period.DAY, "week": Period.WEEK, "month": Period.MONTH}
@@ -33,8 +34,8 @@ async def load_report(ledger: Ledger, wanted: UsageQuery, zone: str, now: dateti
     """Query the ledger for a report, in days of `zone`."""
     began_at = find_period_start(SINCE[wanted.since], now, zone)
     lines = await ledger.sum_usage(wanted.scope, began_at, "quarter" if wanted.by == "day" else wanted.by)
-    days = f"{began_at:%Y-%m-%d} to {now.astimezone(began_at.tzinfo):%Y-%m-%d}, {zone}"
-    title = f"{wanted.whose}, {SPANS[wanted.since]} ({days})"
+    days = describe_days(f"{began_at:%Y-%m-%d}", f"{now.astimezone(began_at.tzinfo):%Y-%m-%d}")
+    title = f"{wanted.whose}, {SPANS[wanted.since]} ({days}, {zone})"
     return reports.build_report(title, wanted.by, lines, zone, wanted.scope.workspace)
 
 
@@ -89,7 +90,9 @@ def _draw_report(found: UsageReport, names: dict[str, str]) -> File:
 def _export_report(found: UsageReport, kind: str) -> CommandResult:
     content = reports.export_csv([found]) if kind == "csv" else reports.export_json([found])
     mime = "text/csv" if kind == "csv" else "application/json"
-    return CommandResult(f"**{found.title}**, {len(found.lines):,} lines.", (File(f"usage.{kind}", mime, content),))
+    return CommandResult(
+        f"**{found.title}**, {count_noun(len(found.lines), 'line')}.", (File(f"usage.{kind}", mime, content),)
+    )
 
 
 def _find_scope(call: Invocation, of: str) -> Scope:

@@ -99,6 +99,8 @@ class Outcome(Enum):
     """How a question was closed."""
 
     SHOWN = "shown"
+    CARRIED_OUT = "carried out"
+    """A command was: what it says is a notice."""
     REFUSED = "refused"
     """A notice was shown in place of an answer: an error, a budget."""
     NOT_FOR_US = "not for us"

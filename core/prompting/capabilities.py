@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from core.domain.errors import ConfabError
 from core.domain.models import Model
 from core.domain.personas import Persona
+from core.domain.wording import count_noun
 
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 THINKING = ("adaptive", "disabled", "enabled", "between_tools")
@@ -39,7 +40,7 @@ def check_persona(persona: Persona, model: Model) -> None:
             f"{model.id} no longer takes a temperature. Use effort instead: low is brief, high is thorough."
         )
     if persona.max_tokens and model.max_tokens and persona.max_tokens > model.max_tokens:
-        raise PersonaUnsuited(f"{model.id} writes at most {model.max_tokens:,} tokens.")
+        raise PersonaUnsuited(f"{model.id} writes at most {count_noun(model.max_tokens, 'token')}.")
 
 
 def excludes_thinking(persona: Persona) -> bool:

@@ -187,7 +187,7 @@ async def test_a_prompt_is_fenced_beyond_what_stands_in_it(give, store, board):
 
     shown = await give("prompt")
 
-    assert "**1. house**, about 2 tokens\n`````\n```x```\n`````\ncache breakpoint" in shown
+    assert "**1. house**, about 2 tokens\n````\n```x```\n````\ncache breakpoint" in shown
     assert "{'model': 'new', 'max_tokens': 5}" in shown
 
 
