@@ -20,7 +20,8 @@ from core.prompting.code_spans import drop_code
 
 Json = dict[str, Any]
 
-DIRECT = "discord:@me"  # the workspace of direct messages
+WORKSPACE = "discord:{}"
+DIRECT = WORKSPACE.format("@me")  # the workspace of direct messages
 SPOKEN = {0, 19, 20, 23}  # types of messages in which somebody says something: plain, reply, slash, context menu
 ASKING = {0, 19}
 REPLY, FORWARD = 0, 1  # types of references

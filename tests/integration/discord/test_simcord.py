@@ -110,10 +110,12 @@ async def test_a_form_sets_a_persona(room, claude):
 
 
 async def test_a_persona_is_not_set_without_manage_channels(room, claude):
-    await room.bob.slash(room.channel, "persona set", text="Be rude.")
-    await until(lambda: said(room.channel) and said(room.channel)[0])
+    result = await room.bob.slash(room.channel, "persona set", text="Be rude.")
+    await until(lambda: result.response and result.response.content)
 
-    assert said(room.channel) == ["-# Only those who manage this channel can use `persona set`."]
+    assert result.response.content == "-# Only those who manage this channel can use `persona set`."
+    assert result.ephemeral
+    assert said(room.channel) == []
 
 
 async def test_a_mention_opens_a_thread_where_the_persona_says_so(room, claude):
@@ -134,8 +136,9 @@ async def test_a_missing_permission_ends_nothing(room, claude, caplog):
     silent = discord.PermissionOverwrite(send_messages=False)
     quiet = room.guild.create_text_channel("quiet", overwrites={room.guild.default_role: silent})
     await room.bob.slash(quiet, "ask", prompt="why?")
-    await until(lambda: "we lack a permission there" in caplog.text)
+    await until(lambda: len(said(quiet)) == 2)
     await room.ada.send(room.channel, f"{room.env.bot.user.mention} hi")
     await until(lambda: "fine" in said(room.channel))
 
-    assert [message.startswith("> why?\nword word") for message in said(quiet)] == [True]
+    assert "we lack a permission there" not in caplog.text
+    assert [message.startswith("> why?\nword word") for message in said(quiet)] == [True, False]
