@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from core.claude.client import Completion
 from core.claude.errors import ClaudeError
-from core.commands.registry import UsageError
+from core.commands.registry import RankTooLow, UsageError
 from core.domain.errors import CannotAnswer, CannotShow, LeaseLost, StoreUnavailable
 from core.domain.messages import File, FinalText, Outcome
 from core.rendering.reply_notes import append_note
@@ -25,6 +25,8 @@ class Answer:
     after: str | None = None
     """The last message that Claude had read."""
     files: tuple[File, ...] = ()
+    whispered: bool = False
+    """Who asked is told it alone, where the platform can."""
 
     @property
     def notice(self) -> bool:
@@ -42,9 +44,9 @@ def restore_answer(stored: FinalText, command: bool = False) -> Answer:
     return Answer(stored.text, noticed if stored.notice else Outcome.SHOWN, stored.after)
 
 
-def refuse(sentence: str) -> Answer:
+def refuse(sentence: str, *, whispered: bool = False) -> Answer:
     """A visible refusal with its reason."""
-    return Answer(sentence, Outcome.REFUSED)
+    return Answer(sentence, Outcome.REFUSED, whispered=whispered)
 
 
 def explain_error(error: Exception) -> Answer:
@@ -52,6 +54,8 @@ def explain_error(error: Exception) -> Answer:
     match error:
         case StoreUnavailable() | CannotShow() | LeaseLost():
             raise error
+        case RankTooLow():
+            return refuse(str(error), whispered=True)
         case UsageError() | CannotAnswer():
             return refuse(str(error))
         case ClaudeError():

@@ -53,8 +53,9 @@ class Reply:
             self.note = note
             self._changed.set()
 
-    def finish(self, text: str, notice: bool = False, files: Sequence[File] = ()) -> None:
-        """The final text. What is said afterwards is ignored."""
+    def finish(self, text: str, notice: bool = False, files: Sequence[File] = (), *, whispered: bool = False) -> None:
+        """The final text; if it is `whispered`, only the asker may see it. What is said afterwards is ignored."""
+        self.private = self.private or whispered
         self.say(text)
         self.whole, self.notice, self.files = True, notice, files
         self._changed.set()

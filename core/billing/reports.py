@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from core.billing.budgets import dollars
 from core.billing.ledger_rows import UsageRow
+from core.domain.control_characters import escape_controls, escape_json_controls
 from core.domain.usage import Usage
 from core.domain.wording import count_noun
 from core.rendering.names import write_name
@@ -18,7 +20,21 @@ from core.rendering.tables import draw_table
 LINES = 12  # of a table or a chart; the others are summed up in one more
 BAR = 24  # characters of the longest bar
 EIGHTHS = " ▏▎▍▌▋▊▉"
+HEADINGS = ("requests", "tokens in", "tokens out", "from cache", "cost", "cache saved")
+MISSES = {
+    "new": "began a thread",
+    "model": "asked another model than before",
+    "system": "came after the persona was changed",
+    "settings": "came after effort, thinking or the cache's time was changed",
+    "history": "came after messages were edited, deleted or left out",
+    "expired": "came after the cache had expired",
+    "small": "had too short a prompt",
+    "lost": "found nothing, for no reason of ours",
+}
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 FIELDS = ("requests", "died", "unpriced")
+FORMULA = re.compile(r"(^|[;,|\t\r\n])(\s*)(?=[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
+"""Where a spreadsheet would take the rest for a formula: at the beginning of a cell, of whichever separator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +78,7 @@ def render_table(found: UsageReport, names: Mapping[str, str]) -> str:
 
 def render_rows(found: UsageReport, names: Mapping[str, str]) -> list[list[str]]:
     """The cells of the report's table, header and rule first."""
-    head = [[found.by, "requests", "read", "written", "cached", "cost", "saved"], ["---", *["--:"] * 6]]
+    head = [[found.by, *HEADINGS], ["---", *["--:"] * len(HEADINGS)]]
     lines = [_render_row(line, _render_name(line.group, names)) for line in found.lines]
     if len(lines) > 1:
         lines.append(_render_row(found.total, "**all**"))
@@ -80,38 +96,40 @@ def render_bars(found: UsageReport, names: Mapping[str, str]) -> str:
 
 
 def export_csv(reports: Sequence[UsageReport]) -> bytes:
-    """The reports as CSV: a line for each group, by its id, which no spreadsheet takes for a formula.
+    """The reports as CSV: a line for each group, by its id. Dollars have six digits. All reports have the same `by`.
 
-    Dollars have six digits. All reports have the same `by`.
+    What a spreadsheet would take for a formula begins with an apostrophe, but for numbers.
     """
     file = io.StringIO()
     writer = csv.writer(file)
     for found in reports[:1]:
         writer.writerow(_export_row(found, found.total))
-    writer.writerows(_export_row(found, line).values() for found in reports for line in found.lines)
+    rows = (_export_row(found, line).values() for found in reports for line in found.lines)
+    writer.writerows([_defuse_cell(cell) for cell in row] for row in rows)
     return file.getvalue().encode()
 
 
 def export_json(reports: Sequence[UsageReport]) -> bytes:
     """The reports as a JSON list, each with its lines."""
     listed = [{"title": one.title, "lines": [_export_row(one, line) for line in one.lines]} for one in reports]
-    return json.dumps(listed, indent=1, ensure_ascii=False).encode()
+    return "\n".join(map(escape_json_controls, json.dumps(listed, indent=1, ensure_ascii=False).split("\n"))).encode()
 
 
 def describe_caveats(whole: UsageRow, misses: Iterable[UsageRow]) -> str:
     """Notes on a report: what stands at its bound, what has no price, why the cache missed."""
     said = []
     if whole.died:
-        one = whole.died == 1
+        counted = "they count as the most that they" if whole.died > 1 else "it counts as the most that it"
         said.append(
-            f"{whole.died:,} stopped before {'its' if one else 'their'} cost was known and "
-            f"{'stands' if one else 'stand'} at the most {'it' if one else 'they'} can have cost."
+            f"{count_noun(whole.died, 'request')} broke off before the cost was known; {counted} can have cost."
         )
     if whole.unpriced:
-        said.append(f"Of models without a price, and so not in the costs: {whole.unpriced:,}.")
-    reasons = [f"{miss.group} {miss.requests:,}" for miss in misses if miss.group]
+        said.append(
+            f"{count_noun(whole.unpriced, 'request')} asked models without a price, which no cost here includes."
+        )
+    reasons = [f"{miss.requests:,} {MISSES.get(miss.group, miss.group)}" for miss in misses if miss.group]
     if reasons:
-        said.append(f"Requests that found less in the cache than the last one left, by reason: {', '.join(reasons)}.")
+        said.append(f"Requests that found less in Claude's cache than they might: {', '.join(reasons)}.")
     return " ".join(said)
 
 
@@ -119,6 +137,13 @@ def _export_row(found: UsageReport, line: UsageRow) -> dict[str, object]:
     usd = {"usd": f"{line.micro_usd / 1_000_000:.6f}", "saved_usd": f"{line.saved / 1_000_000:.6f}"}
     whose = {"workspace": found.workspace, found.by: line.group}
     return {**whose, **{name: getattr(line, name) for name in FIELDS}, **asdict(line.usage), **usd}
+
+
+def _defuse_cell(cell: object) -> object:
+    """A cell that no spreadsheet carries out; a number stays one, also below zero."""
+    if not isinstance(cell, str) or NUMBER.fullmatch(cell):
+        return cell
+    return escape_controls(FORMULA.sub(r"\1'\2", cell))
 
 
 def _render_row(line: UsageRow, name: str) -> list[str]:

@@ -9,7 +9,7 @@ from core.billing.budgets import Period, dollars, find_period_start
 from core.billing.ledger_rows import Scope
 from core.billing.png_chart import Bar, draw_chart
 from core.billing.reports import UsageReport
-from core.commands.registry import Command, Invocation, Parameter, ParameterKind, UsageError
+from core.commands.registry import Command, Invocation, Parameter, ParameterKind
 from core.domain.messages import CommandResult, File, Rank
 from core.domain.wording import count_noun, describe_days
 from core.store.protocols import Ledger
@@ -57,7 +57,7 @@ async def load_caveats(ledger: Ledger, wanted: UsageQuery, found: UsageReport, z
 
 async def show_usage(call: Invocation) -> CommandResult:
     of, since = call.values.get("of", "channel"), call.values.get("since", "month")
-    wanted = UsageQuery(await _find_scope(call, of), WHOSE[of], since, call.values.get("by", BY[of]))
+    wanted = UsageQuery(_find_scope(call, of), WHOSE[of], since, call.values.get("by", BY[of]))
     ledger, zone, now = call.context.store.ledger, await _find_zone(call), call.context.clock()
     found = await load_report(ledger, wanted, zone, now)
     kind = call.values.get("as", "table")
@@ -95,11 +95,9 @@ def _export_report(found: UsageReport, kind: str) -> CommandResult:
     )
 
 
-async def _find_scope(call: Invocation, of: str) -> Scope:
-    """The scope that is asked for. Only owners may see the workspace's. Raises UsageError."""
+def _find_scope(call: Invocation, of: str) -> Scope:
+    """The scope that is asked for."""
     key, person = call.question.key, call.question.person
-    if of == "workspace" and await call.surface.rank(person) < Rank.OWNER:
-        raise UsageError("Only those who manage the whole workspace can see all of its usage. Try `usage of=me`.")
     scopes = {
         "me": Scope(key.workspace, person=person),
         "channel": Scope(key.workspace, key.channel),
@@ -125,5 +123,11 @@ ROWS = (
             Parameter("as", ParameterKind.CHOICE, "how it comes", choices=("table", "csv", "json")),
         ),
         whispered=("of=me", "of=workspace"),
+        stricter={
+            "of=workspace": (
+                Rank.OWNER,
+                "Only those who manage the whole workspace can see all of its usage. Try `usage of=me`.",
+            )
+        },
     ),
 )

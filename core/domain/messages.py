@@ -91,6 +91,8 @@ class Question:
     """Only the asker sees the answer; nothing of it is kept afterwards."""
     command: str | None = None
     values: Mapping[str, str] = field(default_factory=dict)
+    homes: tuple[str, ...] | None = None
+    """Of direct messages, known when it is answered: the workspaces that the asker shares with us. Not stored."""
 
 
 class Outcome(Enum):

@@ -13,53 +13,19 @@ import pytest
 
 from core.billing.budgets import Budget, Period
 from core.billing.ledger_rows import PlannedRequest, Reservation, Scope, Settlement
-from core.commands import TABLE
-from core.commands.registry import CommandContext, Invocation, UsageError, find_command, parse_values, run_command
-from core.domain.messages import CommandResult, Question, Rank, ThreadKey
-from core.domain.models import Model
-from core.domain.personas import Persona
+from core.commands.registry import UsageError
+from core.domain.messages import CommandResult, Rank, ThreadKey
 from core.domain.usage import Usage
-from core.store import open_store
-from tests.fakes.board import Board
+from tests.support.commands import KEY, NOW, give_at
 
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)  # a Friday
-KEY = ThreadKey("board:w1", "c1", "t1")
 USED = Usage(input=100, output=50, cache_read=300)
 ADA = PlannedRequest(KEY, "1", "U1", "claude-a", 0, 1000, 500, NOW, 700)
 
 
 @pytest.fixture
-def board():
-    return Board()
-
-
-@pytest.fixture
-async def store():
-    opened = await open_store("sqlite://")
-    yield opened
-    await opened.shut()
-
-
-@pytest.fixture
 def give(board, store):
     """Give a command as a person, and read its answer."""
-
-    async def model(name: str) -> Model:
-        return Model(name)
-
-    async def compose(question, surface) -> None:
-        return None
-
-    context = CommandContext(store, Persona(model="new"), lambda: NOW, model, compose, TABLE, "UTC")
-
-    async def given(line: str, person: str = "U1", key: ThreadKey = KEY) -> CommandResult:
-        question = Question(key, "k1", person, NOW, command=line)
-        row, rest = find_command(TABLE, line)
-        return await run_command(
-            row, Invocation(question, parse_values(row, rest, {}), await board.surface(question), context)
-        )
-
-    return given
+    return give_at(board, store, "UTC")
 
 
 @pytest.fixture
@@ -97,12 +63,12 @@ async def test_it_shows_this_channel_this_month_by_person(busy, give):
     assert answer.text == (
         "**This channel, this month (2026-11-01 to 2026-11-20, UTC)**\n\n"
         "Today **$3.00**; this week **$7.00**; this month **$15.00**.\n\n"
-        "| person | requests | read | written | cached | cost | saved |\n"
+        "| person | requests | tokens in | tokens out | from cache | cost | cache saved |\n"
         "| --- | --: | --: | --: | --: | --: | --: |\n"
         "| Ada | 3 | 1,200 | 150 | 75 % | $13.00 | $0.00 |\n"
         "| Bob | 1 | 400 | 50 | 75 % | $2.00 | $0.00 |\n"
         "| **all** | 4 | 1,600 | 200 | 75 % | $15.00 | $0.00 |\n\n"
-        "Requests that found less in the cache than the last one left, by reason: expired 1."
+        "Requests that found less in Claude's cache than they might: 1 came after the cache had expired."
     )
 
 
@@ -189,8 +155,8 @@ async def test_what_died_and_what_has_no_price_is_noted(ask, give):
     await ask(None, micro_usd=None)
 
     assert (await give("usage")).text.endswith(
-        "1 stopped before its cost was known and stands at the most it can have cost. "
-        "Of models without a price, and so not in the costs: 1."
+        "1 request broke off before the cost was known; it counts as the most that it can have cost. "
+        "1 request asked models without a price, which no cost here includes."
     )
 
 
