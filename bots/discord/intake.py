@@ -16,12 +16,12 @@ from bots.discord.errors import retry_call
 from bots.discord.parse import DIRECT, BotIdentity, ChannelPlace, Json
 from core.domain.clock import system_clock
 from core.domain.errors import CannotShow
-from core.domain.events import Event, Ingest, Missed
+from core.domain.events import Event, Ingest, Missed, WorkspaceEnded
 
 log = logging.getLogger(__name__)
 
 WORKSPACE = "discord:{}"
-EVENTS = {"READY", "MESSAGE_CREATE", "MESSAGE_UPDATE", "MESSAGE_DELETE", "MESSAGE_DELETE_BULK"}
+EVENTS = {"READY", "MESSAGE_CREATE", "MESSAGE_UPDATE", "MESSAGE_DELETE", "MESSAGE_DELETE_BULK", "GUILD_DELETE"}
 
 
 class Intake:
@@ -63,6 +63,8 @@ class Intake:
     async def _parse(self, name: str, payload: Json) -> Iterable[Event]:
         if name == "READY":
             return [_parse_gap(payload)]
+        if name == "GUILD_DELETE":
+            return _parse_removal(payload)
         place = await find_place(self._rest, self._client(), payload.get("guild_id"), payload["channel_id"])
         if name.startswith("MESSAGE_DELETE"):
             return parse.parse_deletion(payload, place, system_clock())
@@ -111,6 +113,12 @@ def _find_name(guild: discord.Guild | None, key: str) -> str | None:
         return None
     found = guild.get_role(int(key)) or guild.get_channel_or_thread(int(key))
     return found.name if found else None
+
+
+def _parse_removal(payload: Json) -> list[Event]:
+    """We are no longer in a server, unless it is only out of reach for a while."""
+    server = WORKSPACE.format(payload["id"])
+    return [] if payload.get("unavailable") else [WorkspaceEnded(f"left {server}", server, system_clock())]
 
 
 def _parse_gap(payload: Json) -> Missed:
