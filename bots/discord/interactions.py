@@ -15,9 +15,12 @@ from bots.discord.directory import read_rank
 from bots.discord.intake import build_place
 from bots.discord.parse import DIRECT, ChannelPlace
 from bots.discord.slash import Interaction
+from core.claude.model_catalog import MODELS, read_choices
 from core.commands.registry import Command, Parameter, find_missing_text
+from core.domain.errors import StoreUnavailable
 from core.domain.events import Commanded, Ingest, Posted
 from core.domain.messages import Asks, Message
+from core.store.protocols import Notes
 
 DEFER = 2.0  # seconds that the store gets first; Discord takes 3 from the command to the deferral
 KEPT = 14 * 60.0  # seconds that a token is good for something
@@ -37,20 +40,35 @@ class Interactions:
         ingest: Ingest,
         table: Sequence[Command],
         admission: Admission,
+        *,
         managers: Collection[str] = (),
         defer: float = DEFER,
+        notes: Notes | None = None,
     ) -> None:
         self._ingest = ingest
         self._table = table
         self._admission = admission
         self._managers = managers
         self._defer_after = defer
+        self._notes = notes
         self._deferrals: dict[str, asyncio.Future[str | None]] = {}
 
     def build_commands(
         self,
     ) -> list[discord.app_commands.Command[discord.app_commands.Group, ..., None] | discord.app_commands.Group]:
-        return slash.build_commands(self._table, self.ask, self.give, slash.suggest_choices)
+        return slash.build_commands(self._table, self.ask, self.give, self.suggest)
+
+    async def suggest(self, row: Command, parameter: Parameter, typed: str) -> Sequence[str | tuple[str, str]]:
+        """What could be meant by what is typed: the parameter's own words, and of models those that were listed."""
+        own = await slash.suggest_choices(row, parameter, typed)
+        if parameter.name != slash.MODEL or self._notes is None:
+            return own
+        try:
+            listed = read_choices(await self._notes.get(MODELS))
+        except StoreUnavailable as error:
+            log.warning("no models can be suggested: %s", error)
+            return own
+        return [*(one for one in listed.items() if typed.lower() in one[0].lower()), *own]
 
     async def find_deferral(self, name: str) -> str | None:
         """The message that shows that we think, if the interaction of that name is being deferred here."""
