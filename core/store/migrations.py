@@ -43,8 +43,7 @@ MIGRATIONS = (
         "direct_messages",
         (
             "ALTER TABLE requests ADD COLUMN direct {boolean} NOT NULL DEFAULT FALSE",
-            "UPDATE requests SET direct = TRUE "
-            "WHERE workspace = 'discord:@me' OR (workspace LIKE 'slack:%' AND channel LIKE 'D%')",
+            "UPDATE requests SET direct = TRUE WHERE workspace LIKE '%:@me'",
             "CREATE INDEX budgets_by_person ON budgets (person) WHERE person IS NOT NULL",
         ),
     ),
