@@ -1,24 +1,50 @@
 """Settings: environment variables and `.env`, parsed and validated once at the start; core's are here."""
 
+import difflib
+import os
 import re
+import string
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from dotenv import dotenv_values
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from core.domain import time_zones
 from core.domain.errors import SettingsError
+from core.domain.models import is_model_id
 
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+OURS = "CONFAB_"
+NEARLY, SAME = 0.8, 0.9  # how alike two names are of which one is a slip of the other; so much more without its prefix
+BLANKS = f"{string.whitespace}\u00a0\u200b\u200c\u200d\u2060\ufeff"  # what a copy brings along unseen
+WORD = re.compile(r"[!-~]+")
 DURATION = re.compile(r"(\d{1,6})\s*([smhd]?)")
 
 
 def split_list(value: object) -> object:
     """Parse a comma-separated list; anything but text is left as it is."""
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def refuse_empty_list(value: object, why: str) -> object:
+    """Validate that an allow-list which was written names something: nothing would mean all. Raises ValueError."""
+    if isinstance(value, str) and value.strip() and not split_list(value):
+        raise ValueError(why)
+    return value
 
 
 def check_http_url(value: str) -> str:
@@ -28,16 +54,55 @@ def check_http_url(value: str) -> str:
     return value
 
 
+def strip_api_path(value: str) -> str:
+    """The address without the path that the SDK adds by itself: people copy it with `/v1` or `/v1/messages`."""
+    return re.sub(r"(?:/v1(?:/messages)?)?/*$", "", value)
+
+
 CommaSeparated = BeforeValidator(split_list)
 HttpUrl = Annotated[str, AfterValidator(check_http_url)]
 Names = Annotated[tuple[str, ...], NoDecode, CommaSeparated]
 Ids = Annotated[frozenset[str], NoDecode, CommaSeparated]
 
 
+class StrippedSource(PydanticBaseSettingsSource):
+    """Values of another source without the blanks and quotes that came along, by a copy or Docker's `--env-file`."""
+
+    def __init__(self, settings_cls: type[BaseSettings], source: PydanticBaseSettingsSource) -> None:
+        super().__init__(settings_cls)
+        self._source = source
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        return self._source.get_field_value(field, field_name)
+
+    def __call__(self) -> dict[str, Any]:
+        stripped = {name: _strip(value) for name, value in self._source().items()}
+        return {name: value for name, value in stripped.items() if value != ""}
+
+
 class EnvironmentSettings(BaseSettings):
     """Base class of settings: a field's variable is its name in capitals, and an empty value counts as not set."""
 
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the environment before `.env`; what is empty but for blanks is as if it were not set."""
+        return init_settings, StrippedSource(settings_cls, env_settings), StrippedSource(settings_cls, dotenv_settings)
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _check_secret(cls, value: object) -> object:
+        if isinstance(value, SecretStr) and not WORD.fullmatch(value.get_secret_value()):
+            raise ValueError("must be one word of letters, digits and signs, without blanks or line breaks in it")
+        return value
 
     def secrets(self) -> list[str]:
         """Return the values that must never be seen."""
@@ -49,12 +114,17 @@ class Settings(EnvironmentSettings):
     """All that core can be told from outside; each platform has its own class beside its adapter."""
 
     anthropic_api_key: SecretStr | None = Field(
-        default=None, description="Your key; without it only the stand-in answers."
+        default=None, description="Your key; without it only a stand-in answers, in the terminal."
     )
-    anthropic_base_url: HttpUrl = Field(default="https://api.anthropic.com", description="A gateway's address.")
+    anthropic_base_url: Annotated[HttpUrl, AfterValidator(strip_api_path)] = Field(
+        default="https://api.anthropic.com", description="A gateway's address."
+    )
     confab_model: str = Field(default="claude-haiku-5-5", description="The model, where no persona names one.")
     confab_fallback_models: Names = Field(
         default=(), description="Models that answer when that one is overloaded or gone, comma-separated, in order."
+    )
+    confab_models: Names = Field(
+        default=(), description="Models that may be chosen, comma-separated, here and by personas; unset: any."
     )
     confab_persona: str = Field(default="", description="The system prompt, where no persona is set.")
     confab_cache_ttl: Literal["5m", "1h"] = Field(default="1h", description="How long a prompt is cached: 5m or 1h.")
@@ -83,7 +153,17 @@ class Settings(EnvironmentSettings):
     confab_log_format: Literal["auto", "text", "json"] = Field(
         default="auto", description="text or json; auto: text on a terminal, else json."
     )
-    database_url: str = Field(default="sqlite:///confab.db", description="Where threads and usage are kept.")
+    database_url: str = Field(
+        default="sqlite:///confab.db",
+        description="Where threads and usage are kept: sqlite:///confab.db, or postgresql://user:password@host/confab.",
+    )
+
+    def secrets(self) -> list[str]:
+        """Return the values that must never be seen; the password of the database's address is one."""
+        address = urlsplit(self.database_url)
+        given = [address.password or "", *parse_qs(address.query).get("password", ())]
+        passwords = {form for one in given for form in (one, unquote(one), quote(unquote(one))) if form}
+        return [*super().secrets(), *sorted(passwords)]
 
     @field_validator("confab_catch_up", mode="before")
     @classmethod
@@ -92,6 +172,19 @@ class Settings(EnvironmentSettings):
         if isinstance(value, str) and written is None:
             raise ValueError("must be a number with a unit, s, m, h or d")
         return timedelta(**{UNITS[written[2]]: int(written[1])}) if written else value
+
+    @field_validator("confab_model", "confab_fallback_models", "confab_models")
+    @classmethod
+    def _check_model_ids(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        for one in (value,) if isinstance(value, str) else value:
+            if not is_model_id(one):
+                raise ValueError(f"{one[:40]!r} is no model's id, which has letters, digits and .-_:/@ alone")
+        return value
+
+    @field_validator("confab_models", mode="before")
+    @classmethod
+    def _check_named(cls, value: object) -> object:
+        return refuse_empty_list(value, "names no model; leave it out to allow any")
 
     @field_validator("confab_log_level", mode="before")
     @classmethod
@@ -108,10 +201,19 @@ class Settings(EnvironmentSettings):
     @field_validator("database_url")
     @classmethod
     def _check_scheme(cls, value: str) -> str:
-        scheme = value.partition(":")[0]
-        if scheme != "sqlite":
-            raise ValueError(f"{scheme} databases are not supported yet; use sqlite:///confab.db")
+        if value.partition(":")[0] not in ("sqlite", "postgresql", "postgres"):
+            raise ValueError("must begin with sqlite:// or postgresql://")
         return value
+
+    @model_validator(mode="after")
+    def _check_allowed_models(self) -> Self:
+        """Defaults are bound to the allow-list like everybody's choice."""
+        named = {"CONFAB_MODEL": (self.confab_model,), "CONFAB_FALLBACK_MODELS": self.confab_fallback_models}
+        for variable, models in named.items():
+            if self.confab_models and (others := [one for one in models if one not in self.confab_models]):
+                allowed = ", ".join(self.confab_models)
+                raise ValueError(f"{variable}: {others[0]} is not among CONFAB_MODELS, which allows {allowed}")
+        return self
 
 
 def read_settings() -> Settings:
@@ -139,7 +241,36 @@ def read_all(kinds: Iterable[type[EnvironmentSettings]]) -> Sequence[Environment
     return found
 
 
+def find_misspelt(kinds: Iterable[type[EnvironmentSettings]]) -> list[str]:
+    """Describe variables that look like ours and are none, each in a line with the setting that may be meant.
+
+    Names that begin with CONFAB_ are ours alone. Others may be another program's: of them only those count that are
+    nearly one of ours which is not set.
+    """
+    known = sorted({name.upper() for kind in kinds for name in kind.model_fields})
+    prefixes = tuple({f"{name.partition('_')[0]}_" for name in known})
+    present = {name.upper() for name in (*os.environ, *dotenv_values(".env"))}
+    lines = []
+    for name in sorted(present - set(known)):
+        bare, alike = name.removeprefix(OURS), NEARLY if name.startswith(prefixes) else SAME
+        near = [bare] if bare in known else difflib.get_close_matches(name, known, 1, alike)
+        if name.startswith(OURS) or (near and near[0] not in present):
+            meant = f"; {near[0]} may be meant" if near else "; docs/settings.md lists them all"
+            lines.append(f"{name}: there is no such setting{meant}.")
+    return lines
+
+
+def _strip(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    bare = value.strip(BLANKS)
+    quoted = len(bare) > 1 and bare[0] == bare[-1] and bare[0] in "\"'"
+    return bare[1:-1].strip(BLANKS) if quoted else bare
+
+
 def _explain(kind: type[EnvironmentSettings], place: tuple[int | str, ...], message: str) -> str:
     """A line for the operator: the variable, what is wrong with it, and what it is for."""
+    if not place:
+        return message.removeprefix("Value error, ") + "."
     name = str(place[0])
     return f"{name.upper()}: {message.removeprefix('Value error, ')}. {kind.model_fields[name].description}"

@@ -9,10 +9,19 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 
 from aiohttp import web
 
-from bots.app.configuration import Configuration, open_platforms, select_platforms
+from bots.app.claude_watch import ClaudeWatch
+from bots.app.configuration import (
+    Configuration,
+    find_misspelt_variables,
+    open_platforms,
+    require_setup,
+    select_platforms,
+)
+from bots.app.doctor import check_claude
 from bots.app.health import Health
 from bots.app.supervisor import Supervisor
 from bots.ops.file_permissions import warn_of_exposed
@@ -59,6 +68,7 @@ def make_rules(settings: Settings) -> Rules:
         zone=settings.confab_time_zone,
         guests=settings.confab_guests,
         bots=settings.confab_bots,
+        models=settings.confab_models,
         catch_up=settings.confab_catch_up,
     )
 
@@ -96,11 +106,13 @@ async def run_worker(assistant: Assistant) -> AsyncIterator[None]:
     """Claim and answer questions while this lasts."""
     async with asyncio.TaskGroup() as group:
         running = group.create_task(assistant.worker.run())
+        listing = group.create_task(assistant.list_models())
         try:
             yield
         finally:
             await assistant.worker.drain(0)
             running.cancel()
+            listing.cancel()
 
 
 async def chat(settings: Settings, platform: Platform) -> None:
@@ -115,13 +127,16 @@ async def chat(settings: Settings, platform: Platform) -> None:
         await store.shut()
 
 
-async def serve(configuration: Configuration, only: str | None = None) -> None:
+async def serve(configuration: Configuration, only: str | None = None, *, stand_in: bool = False) -> None:
     """Answer on every platform whose tokens are set, or on `only` one, until a signal.
 
-    Raises SettingsError, StoreUnusable.
+    Without a key nobody answers, unless a `stand_in` for Claude may. Raises SettingsError, StoreUnusable.
     """
+    require_setup(configuration, only, stand_in=stand_in)
     plugins, settings = select_platforms(configuration, only), configuration.core
     stop = catch_signals()
+    for line in find_misspelt_variables():
+        log.warning(line)
     if settings.anthropic_api_key is None:
         log.warning("ANTHROPIC_API_KEY: not set, so a stand-in answers in Claude's place, and says so")
     await asyncio.to_thread(warn_of_exposed, settings)
@@ -131,9 +146,21 @@ async def serve(configuration: Configuration, only: str | None = None) -> None:
         opened = open_platforms(plugins, configuration, PlatformResources(settings, store.notes, health))
         freeze_heap()
         platforms, routes = [one.platform for one in opened], [route for one in opened for route in one.routes]
-        await answer(settings, platforms, store, health=health, routes=routes, stop=stop)
+        async with watch_claude(settings):
+            await answer(settings, platforms, store, health=health, routes=routes, stop=stop)
     finally:
         await store.shut()
+
+
+@asynccontextmanager
+async def watch_claude(settings: Settings) -> AsyncIterator[None]:
+    """Say in the log what does not work at Claude, at the start and whenever it changes, while this lasts."""
+    watching = asyncio.create_task(ClaudeWatch(partial(check_claude, settings)).run())
+    try:
+        yield
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
 
 
 async def answer(

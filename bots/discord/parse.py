@@ -16,7 +16,8 @@ from core.domain.messages import Asks, Attachment, Message, ThreadKey
 
 Json = dict[str, Any]
 
-DIRECT = "discord:@me"  # the workspace of direct messages
+WORKSPACE = "discord:{}"
+DIRECT = WORKSPACE.format("@me")  # the workspace of direct messages
 SPOKEN = {0, 19, 20, 23}  # types of messages in which somebody says something: plain, reply, slash, context menu
 ASKING = {0, 19}
 REPLY, FORWARD = 0, 1  # types of references

@@ -12,18 +12,22 @@ from bots.slack.parse import BotIdentity, Raw
 from core.domain.errors import CannotAnswer, CannotShow, ConfabError, Rejected
 from core.domain.messages import Rank
 
-REMEMBERED = 10_000  # people, and as many channels
+REMEMBERED = 10_000  # names, and as many people with their rights, and as many channels
 LOOKUPS = 50  # people asked about for the names of one question; Slack allows 100 a minute, of all questions
 AT_ONCE = 8  # of them
 WAIT = 2.0  # seconds that a question waits for names
-SECONDS = 600.0  # that we believe what Slack said of them
+SECONDS = 600.0  # that we believe what Slack said of a name or a channel
+RANKED = 60.0  # seconds that a rank is believed: who is no admin any more is none for longer than that
 log = logging.getLogger(__name__)
 
 UNKNOWN = {"user_not_found", "user_not_visible", "users_not_found", "bot_not_found"}
 
 
 class Directory:
-    """Asks Slack who somebody is, once in a while. `managers` are owners everywhere."""
+    """Asks Slack who somebody is, once in a while. `managers` are owners everywhere.
+
+    Names, rights and channels have a cache each, so that many of one kind put out none of another.
+    """
 
     def __init__(
         self,
@@ -35,8 +39,10 @@ class Directory:
         self._web = web
         self._wait = wait
         self._managers = managers
-        self._people: TTLCache[str, Raw] = TTLCache(REMEMBERED, SECONDS, clock)
-        """People and bots, whose ids differ; without a word in it where Slack knows nobody."""
+        self._names: TTLCache[str, str] = TTLCache(REMEMBERED, SECONDS, clock)
+        """Of people and bots, whose ids differ; empty where Slack knows nobody."""
+        self._people: TTLCache[str, Raw] = TTLCache(REMEMBERED, RANKED, clock)
+        """Whoever's rank was asked for, with their rights; without a word in it where Slack knows nobody."""
         self._channels: TTLCache[str, Raw] = TTLCache(REMEMBERED, SECONDS, clock)
 
     async def fetch_names(self, people: Set[str]) -> dict[str, str]:
@@ -44,7 +50,7 @@ class Directory:
 
         At most `LOOKUPS` are asked about, and what is missing may be asked for later: names are worth no refusal.
         """
-        missing = [person for person in people if person not in self._people]
+        missing = [person for person in people if person not in self._names]
         slots = asyncio.Semaphore(AT_ONCE)
         try:
             async with asyncio.timeout(self._wait), asyncio.TaskGroup() as group:
@@ -52,7 +58,7 @@ class Directory:
                     group.create_task(self._look_up_name(person, slots))
         except TimeoutError:
             log.warning("Slack does not say in time how some of %d people are called", len(missing))
-        return {person: name for person in people if (name := self._get_known_name(person))}
+        return {person: name for person in people if (name := self._names.get(person))}
 
     async def fetch_rank(self, person: str, channel: str) -> Rank:
         """What `person` may do in `channel`. Who can't be asked about is a plain member nowhere: a guest."""
@@ -77,19 +83,19 @@ class Directory:
     async def _look_up_name(self, person: str, slots: asyncio.Semaphore) -> None:
         async with slots:
             try:
-                await (
-                    self._fetch_person(person, "bots.info", "bot") if _is_bot(person) else self._fetch_person(person)
-                )
+                self._names[person] = await self._fetch_name(person)
             except ConfabError as error:
                 log.warning("how %s is called is not known: %s", person, error)
 
-    def _get_known_name(self, person: str) -> str:
-        known = self._people.get(person) or {}
-        return str(known.get("name") or "") if _is_bot(person) else read_name(known)
+    async def _fetch_name(self, person: str) -> str:
+        if _is_bot(person):
+            return str((await self._fetch("bots.info", "bot", person)).get("name") or "")
+        return read_name(self._people.get(person) or await self._fetch("users.info", "user", person))
 
-    async def _fetch_person(self, person: str, method: str = "users.info", noun: str = "user") -> Raw:
+    async def _fetch_person(self, person: str) -> Raw:
         if (known := self._people.get(person)) is None:
-            known = self._people[person] = await self._fetch(method, noun, person)
+            known = self._people[person] = await self._fetch("users.info", "user", person)
+            self._names[person] = read_name(known)
         return known
 
     async def _fetch(self, method: str, noun: str, name: str) -> Raw:

@@ -7,6 +7,9 @@ from datetime import datetime
 from core.domain.messages import ThreadKey
 from core.domain.usage import Usage
 
+DIRECT = "@direct"
+"""In a scope, the channel that stands for each person's direct messages, of one person at a time."""
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedRequest:
@@ -27,6 +30,8 @@ class PlannedRequest:
     at: datetime
     micro_usd: int | None = None
     """The most that it can cost; None if its model has no price."""
+    direct: bool = False
+    """It is asked in direct messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ class BudgetRefusal:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """How a request ended. Without `usage` it died, and its bound stands."""
+    """How a request ended. Without `usage` it died, and its bound stands, or the closer one that is known by now."""
 
     usage: Usage | None
     outcome: str
@@ -63,6 +68,9 @@ class Settlement:
     """Micro-dollars that it would have cost more without the cache, less than 0 if the cache did not pay."""
     miss: str | None = None
     """Why the cache did not have what it could have had; None if it had."""
+    input_bound: int | None = None
+    """Of one that died, the most tokens of prompt and of output that it can have had, and `micro_usd` is their cost."""
+    output_bound: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +104,8 @@ class Scope:
 
 
 Scopes = Sequence[Scope]
+
+
+def name_personal_workspace(workspace: str) -> str:
+    """The workspace of a platform's direct messages, where they belong to no other: `discord:@me`."""
+    return f"{workspace.partition(':')[0]}:@me"

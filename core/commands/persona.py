@@ -1,29 +1,32 @@
 """The `persona` commands: show, set, tune and clear how Claude behaves in a channel or a workspace."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from core.commands.registry import Command, Invocation, Parameter, ParameterKind, UsageError
+from core.billing.prices import Price
+from core.claude.errors import ClaudeError
+from core.commands.registry import Command, Invocation, Parameter, ParameterKind, UsageError, name_giver
 from core.domain.errors import VersionConflict
 from core.domain.messages import CommandResult, Rank
+from core.domain.models import Model, is_model_id
 from core.domain.personas import Persona, Place, Version, resolve_personas
-from core.prompting.capabilities import EFFORTS, THINKING, PersonaUnsuited, check_persona
+from core.prompting.capabilities import EFFORTS, THINKING, PersonaUnsuited, check_persona, refuse_model
+from core.rendering.names import write_name
 from core.store.persona_in_force import find_persona_in_force
 
 WHERE = Parameter(
     "where", ParameterKind.CHOICE, "this channel, or the whole workspace", choices=("channel", "workspace")
 )
 _CLEAR = "default"
+MODELS_HEAD = "| model | input | output | reads | writes | retires |\n| --- | --: | --: | --: | --: | --- |"
+MODELS_NOTE = """Prices are US dollars for a million tokens; a model reads and writes at most so many tokens at once.
+Choose one with `persona tune model=...`."""
+_OWNERS = {"where=workspace": (Rank.OWNER, "Only those who manage the whole workspace can set its persona.")}
 
 
 def _find_place(call: Invocation) -> Place:
     key = call.question.key
     return Place(key.workspace, "" if call.values.get("where") == "workspace" else key.channel)
-
-
-async def _require_rank(call: Invocation) -> None:
-    """Authorise a change: what holds in the whole workspace is for its owners. Raises UsageError."""
-    if call.values.get("where") == "workspace" and await call.surface.rank(call.question.person) < Rank.OWNER:
-        raise UsageError("Only those who manage the whole workspace can set its persona.")
 
 
 async def show_persona(call: Invocation) -> CommandResult:
@@ -38,7 +41,8 @@ async def set_persona(call: Invocation) -> CommandResult:
     before, version = await _change_persona(call, system=call.values["text"])
     again = " It was that already." if before == version.number else ""
     return CommandResult(
-        f"{_name_place(version)} has this persona from its next answer on.{again}\n\n"
+        f"{_name_place(version)} has this persona from its next answer on.{again} "
+        f"Set by {await name_giver(call)}.\n\n"
         f"{_describe_persona(version.persona)}"
     )
 
@@ -48,34 +52,78 @@ async def tune_persona(call: Invocation) -> CommandResult:
     if not given:
         raise UsageError("Name at least one thing to tune, such as `persona tune effort=low`.")
     _, version = await _change_persona(call, **{name: _convert_value(name, value) for name, value in given.items()})
+    whole = resolve_personas([version.persona, call.context.defaults])
+    caveat = await _describe_caveat(call, whole.model or "")
     return CommandResult(
-        f"{_name_place(version)} is tuned from its next answer on.\n\n{_describe_persona(version.persona)}"
+        f"{_name_place(version)} is tuned from its next answer on.{caveat} Set by {await name_giver(call)}.\n\n"
+        f"{_describe_persona(version.persona)}"
     )
 
 
+async def list_models(call: Invocation) -> CommandResult:
+    catalog = call.context.catalog
+    try:
+        models = await catalog.list_models() if catalog else []
+    except ClaudeError as error:
+        why = "What this bot asks lists none." if error.kind == "no model" else error.sentence
+        raise UsageError(f"The models can't be listed just now. {why}") from None
+    rows = [_describe_model(one, catalog.find_price(one.id) if catalog else None) for one in models]
+    return CommandResult("\n".join([MODELS_HEAD, *rows, "", MODELS_NOTE]))
+
+
 async def clear_persona(call: Invocation) -> CommandResult:
-    await _require_rank(call)
     held = await call.context.store.personas.persona(_find_place(call))
     if held is None or held.persona == Persona():
         return CommandResult("There was no persona to clear.")
     version = await _store_version(call, Persona(), held)
-    return CommandResult(f"{_name_place(version)} has no persona of its own any more.")
+    return CommandResult(
+        f"{_name_place(version)} has no persona of its own any more. Cleared by {await name_giver(call)}."
+    )
 
 
 async def _change_persona(call: Invocation, **fields: object) -> tuple[int, Version]:
     """Set fields of the place's persona: the version number it had before, and the version that holds now."""
-    await _require_rank(call)
     held = await call.context.store.personas.persona(_find_place(call))
     persona = replace(held.persona if held else Persona(), **fields)  # type: ignore[arg-type]  # _convert_value made them
     whole = resolve_personas([persona, call.context.defaults])
+    _check_model(persona.model, call.context.models)
+    model = await _find_model(call, whole.model or "") if fields.get("model") else None
     try:
-        check_persona(whole, await call.context.model(whole.model or ""))
+        check_persona(whole, model or await call.context.model(whole.model or ""))
     except PersonaUnsuited as error:
         raise UsageError(str(error)) from None
     number = held.number if held else 0
     if held and held.persona == persona:
         return number, held
     return number, await _store_version(call, persona, held)
+
+
+async def _find_model(call: Invocation, name: str) -> Model:
+    """The model that somebody chooses. Raises UsageError for one that is not there."""
+    catalog = call.context.catalog
+    if catalog is None:
+        return await call.context.model(name)
+    found = await catalog.look_up(name)
+    if found.missing:
+        near = " or ".join(f"`{one}`" for one in found.near)
+        raise UsageError(f"There is no model `{name}`. Did you mean {near}? `persona models` lists them all.")
+    if found.model.is_retired(call.context.clock()):
+        end = found.model.describe_end(call.context.clock())
+        raise UsageError(f"`{name}` {end}. `persona models` lists those that answer.")
+    return found.model
+
+
+async def _describe_caveat(call: Invocation, name: str) -> str:
+    """What people should know of a model that holds now: that it is gone, goes soon, or could not be asked after."""
+    if call.context.catalog is None:
+        return ""
+    found = await call.context.catalog.look_up(name)
+    if found.missing:
+        return f" But there is no model `{name}` (any more): choose another with `persona tune model=...`."
+    if found.trouble:
+        return f" Whether there is a model `{name}`, and what it takes, can't be found out just now."
+    end = found.model.describe_end(call.context.clock())
+    return f" But `{name}` {end}: choose another in time; `persona models` lists them." if end else ""
 
 
 async def _store_version(call: Invocation, persona: Persona, held: Version | None) -> Version:
@@ -90,12 +138,31 @@ async def _store_version(call: Invocation, persona: Persona, held: Version | Non
         ) from None
 
 
+def _check_model(model: str | None, allowed: Sequence[str]) -> None:
+    """Validate a model's name against the alphabet of such names, and the operator's list. Raises UsageError."""
+    if model is not None and not is_model_id(model):
+        raise UsageError(
+            "A model's id has letters, digits and `.-_:/@` alone, such as `claude-haiku-5-5`. "
+            "`persona models` lists them all."
+        )
+    if model is not None and allowed and model not in allowed:
+        raise UsageError(refuse_model(model, allowed))
+
+
 def _convert_value(name: str, value: str) -> object:
-    if value == _CLEAR:
+    if value.lower() == _CLEAR:
         return None
     if name == "temperature":
         return _parse_temperature(value)
     return int(value) if name == "max_tokens" else value
+
+
+def _describe_model(model: Model, price: Price | None) -> str:
+    """A line of the table of models."""
+    cost = (f"${price.input.normalize():f}", f"${price.output.normalize():f}") if price else ("not known",) * 2
+    sizes = [f"{size:,}" if size else "not known" for size in (model.max_input_tokens, model.max_tokens)]
+    retires = f"{model.retires_at:%Y-%m-%d}" if model.retires_at else "soon" if model.lifecycle != "active" else ""
+    return f"| {' | '.join([f'`{model.id}`', *cost, *sizes, retires])} |"
 
 
 def _parse_temperature(value: str) -> float:
@@ -116,7 +183,7 @@ def _describe_origin(version: Version | None, author: str) -> str:
     if version is None:
         return "No persona is set here; these are the defaults."
     where = "this channel" if version.place.channel else "the whole workspace"
-    return f"Set for {where} by {author} on {version.at:%Y-%m-%d} (version {version.number})."
+    return f"Set for {where} by {write_name(author)} on {version.at:%Y-%m-%d} (version {version.number})."
 
 
 def _describe_persona(persona: Persona) -> str:
@@ -138,23 +205,28 @@ ROWS = (
         set_persona,
         (Parameter("text", ParameterKind.LONG, "the system prompt, in your own words", required=True), WHERE),
         Rank.MANAGER,
+        stricter=_OWNERS,
     ),
     Command(
         "persona tune",
         "Choose model, effort and length in this channel",
         tune_persona,
         (
-            Parameter("model", ParameterKind.TEXT, "a model's id"),
+            Parameter("model", ParameterKind.TEXT, "a model's id, as `persona models` lists them", choices=(_CLEAR,)),
             Parameter("effort", ParameterKind.CHOICE, "how hard Claude thinks", choices=(*EFFORTS, _CLEAR)),
-            Parameter("max_tokens", ParameterKind.NUMBER, "the longest answer, thinking included"),
+            Parameter("max_tokens", ParameterKind.NUMBER, "the longest answer, thinking included", choices=(_CLEAR,)),
             Parameter("thinking", ParameterKind.CHOICE, "whether Claude thinks first", choices=(*THINKING, _CLEAR)),
-            Parameter("temperature", ParameterKind.TEXT, "0 to 1, for the few models that take it"),
+            Parameter("temperature", ParameterKind.TEXT, "0 to 1, for the few models that take it", choices=(_CLEAR,)),
             Parameter(
                 "answers", ParameterKind.CHOICE, "where answers stand, in Discord", choices=("reply", "thread", _CLEAR)
             ),
             WHERE,
         ),
         Rank.MANAGER,
+        stricter=_OWNERS,
     ),
-    Command("persona clear", "Take this channel's persona away", clear_persona, (WHERE,), Rank.MANAGER),
+    Command(
+        "persona clear", "Take this channel's persona away", clear_persona, (WHERE,), Rank.MANAGER, stricter=_OWNERS
+    ),
+    Command("persona models", "List the models to choose from, with prices and limits", list_models),
 )

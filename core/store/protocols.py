@@ -1,9 +1,9 @@
 """What the store keeps, as five protocols. Each method is one transaction: all of it happens, or nothing."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from core.billing.budgets import Budget, Budgets, BudgetStatus
 from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement, UsageRow
@@ -130,11 +130,14 @@ class Ledger(Protocol):
     async def workspaces(self) -> list[str]:
         """Those that have requests, in the order of their names."""
 
-    async def budgets(self, workspace: str, now: datetime) -> Budgets:
-        """The budgets of a workspace as they stand, and all changes of them."""
+    async def budgets(self, workspace: str, now: datetime, person: str = "") -> Budgets:
+        """The budgets of a workspace as they stand, and all changes of them; of direct messages, `person`'s."""
 
-    async def allow(self, budget: Budget, expected: int) -> None:
-        """Change a budget; `expected` is the number of its last change, 0 if there was none. Raises VersionConflict."""
+    async def allow(self, budget: Budget, expected: int, zone: str = "UTC") -> Budget:
+        """Change a budget; `expected` is the number of its last change, 0 if there was none. Raises VersionConflict.
+
+        One without a zone leaves the workspace's as it is, which is `zone` as long as nobody has chosen any.
+        """
 
 
 class Personas(Protocol):
@@ -171,6 +174,18 @@ class Store:
 
 
 @dataclass(frozen=True, slots=True)
+class Server:
+    """The server that a database is on."""
+
+    name: str
+    """What it is, and which version."""
+    latency: timedelta
+    """How long a question to it takes, there and back."""
+    ahead: timedelta
+    """How far its clock is ahead of this machine's; leases count on the server's."""
+
+
+@dataclass(frozen=True, slots=True)
 class Condition:
     """How a database stands. One that the next start will make has no version and no bytes."""
 
@@ -186,6 +201,14 @@ class Condition:
     """Open questions."""
     oldest: datetime | None = None
     """When the oldest of them was asked."""
+    server: Server | None = None
+    """None for a file."""
+    models: tuple[str, ...] = ()
+    """Those that personas choose."""
+
+
+ReadRows = Callable[[str, Sequence[str]], Iterable[Sequence[Any]]]
+"""Gives the rows of a table, as values of these columns, in no order."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from sqlite_utils import Database
 from core.domain.clock import system_clock
 from core.domain.errors import StoreUnusable
 from core.store.protocols import Condition
+from core.store.rules.personas import list_models
 from core.store.rules.questions import count_open
 from core.store.sqlite.connection import MEMORY, MENDS, Unfit, count_migrations, explain_error
 from core.store.sqlite.schema import migrations
@@ -79,8 +80,10 @@ def _inspect_file(path: str, busy: timedelta) -> Condition:
         version = count_migrations(db)
         if not version:
             return _inspect_empty(path, db)
-        count, oldest = count_open(SqliteSql(db, system_clock)) if db.table("questions").exists() else (0, None)
-        return Condition(path, version, bytes=size, waiting=count, oldest=oldest)
+        sql = SqliteSql(db, system_clock)
+        count, oldest = count_open(sql) if db.table("questions").exists() else (0, None)
+        models = tuple(list_models(sql)) if db.table("personas").exists() else ()
+        return Condition(path, version, bytes=size, waiting=count, oldest=oldest, models=models)
 
 
 def _inspect_empty(path: str, db: Database) -> Condition:

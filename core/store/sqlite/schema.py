@@ -1,9 +1,13 @@
-"""The tables. A migration that has landed is never edited; the next change is a new one below the last."""
+"""SQLite's tables as they stood before there was a second engine. This is frozen: what comes is in `migrations`."""
 
 from sqlite_utils import Database, Migrations
 from sqlite_utils.db import ForeignKey
 
+from core.store.migrations import MIGRATIONS, Migration, Types
+
 migrations = Migrations("confab")
+
+TYPES = Types(id="INTEGER PRIMARY KEY", text="TEXT", boolean="INTEGER", strict="STRICT")
 
 TO_THREAD = ("workspace", "channel", "thread")
 
@@ -305,3 +309,16 @@ def no_search(db: Database) -> None:
     for name in ("messages_said", "messages_edited", "messages_gone"):
         db.execute(f"DROP TRIGGER {name}")
     db.table("messages").disable_fts()
+
+
+def _register(migration: Migration) -> None:
+    """A migration that every engine has, below those of SQLite alone."""
+
+    @migrations(name=migration.name)
+    def apply(db: Database) -> None:
+        for statement in migration.statements:
+            db.execute(TYPES.write(statement))
+
+
+for one in MIGRATIONS:
+    _register(one)

@@ -128,6 +128,28 @@ async def test_typing_a_model_suggests_what_is_known(guild, claude, running):
     assert typed.choices == []
 
 
+async def test_typing_a_model_suggests_those_that_were_listed_with_price_context_and_end(guild, claude, running):
+    await running.assistant.list_models()
+
+    typed = await guild.autocomplete("ada", "general", "persona tune", ("model", "SONNET-4"))
+    await until(lambda: typed.acknowledged)
+
+    assert typed.choices == [
+        {"name": "claude-sonnet-4-6: $3 in, $15 out, reads 1,000,000", "value": "claude-sonnet-4-6"},
+        {
+            "name": "claude-sonnet-4-5: $3 in, $15 out, reads 200,000, retires 2026-11-30",
+            "value": "claude-sonnet-4-5",
+        },
+    ]
+
+
+async def test_a_number_of_tokens_is_taken_back_by_its_word(guild, claude, running):
+    await answered(running, await guild.interact("ada", "general", "persona tune", {"max_tokens": "4000"}))
+    given = await guild.interact("ada", "general", "persona tune", {"max_tokens": "default"})
+
+    assert "max_tokens" not in await answered(running, given)
+
+
 class Slow:
     """A hearing in which commands wait for `opened`, and then find the database busy `busy` times."""
 
@@ -269,3 +291,44 @@ async def test_what_is_uploaded_is_what_discord_takes(guild, claude, running):
     assert {command["name"] for command in uploaded} >= {"ask", "persona", "help", "forget", "prompt"}
     assert len(json.dumps(uploaded)) < 8000
     assert guild.refusals == []
+
+
+@pytest.mark.parametrize(
+    ("person", "command", "values"),
+    [
+        ("bob", "persona clear", {}),
+        ("ada", "persona clear", {"where": "workspace"}),
+        ("ada", "budget set", {"amount": "5", "zone": "Asia/Tokyo"}),
+        ("bob", "forget", {"of": "everybody"}),
+        ("bob", "usage", {"of": "workspace"}),
+    ],
+)
+async def test_a_refusal_for_rank_is_told_to_the_asker_alone(guild, running, person, command, values):
+    guild.permit("@everyone", "general", Permission.NONE if hasattr(Permission, "NONE") else Permission(0))
+    given = await guild.interact(person, "general", command, values)
+
+    assert (await answered(running, given)).startswith("-# Only those who manage")
+    assert given.ephemeral
+
+
+async def test_who_changed_a_persona_or_a_budget_is_told_in_the_channel(guild, running):
+    shown = [
+        await answered(running, await guild.interact("ada", "general", command, values))
+        for command, values in (
+            ("persona set", {"text": "Be kind."}),
+            ("persona tune", {"effort": "default"}),
+            ("persona clear", {}),
+            ("budget set", {"amount": "5"}),
+            ("budget clear", {}),
+        )
+    ]
+
+    assert [" by Ada." in one for one in shown] == [True] * 5
+    assert [one for one in guild.visible("general") if one.content in shown]
+
+
+async def test_what_the_operators_managers_change_is_told_in_the_channel(guild, claude, store):
+    async with confab(guild, claude, store, managers=("7002",)) as running:
+        given = await guild.interact("bob", "general", "usage", {"of": "channel"})
+        await answered(running, given)
+        assert not given.ephemeral

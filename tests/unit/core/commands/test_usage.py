@@ -143,7 +143,7 @@ async def test_as_a_file_it_is_told_in_a_line_and_has_ids(busy, give, board, kin
 async def test_where_nothing_was_asked_it_says_so_without_a_picture(give):
     answer = await give("usage since=today")
 
-    assert answer == CommandResult("**This channel, today (2026-11-20 to 2026-11-20, UTC)**\n\nNothing was asked.")
+    assert answer == CommandResult("**This channel, today (2026-11-20, UTC)**\n\nNothing was asked.")
 
 
 async def test_a_file_of_nothing_has_no_lines(give):
