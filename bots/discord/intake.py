@@ -53,7 +53,7 @@ class Intake:
         """Queue an event of the gateway."""
         if name not in EVENTS:
             return
-        lane = int(name != "READY" and payload.get("guild_id") is None)
+        lane = int(name.startswith("MESSAGE") and payload.get("guild_id") is None)
         self._queues[lane].append((name, payload))
         draining = self._draining[lane]
         if draining is None or draining.done():
