@@ -164,12 +164,14 @@ class ConsoleSurface:
     async def show(self, reply: ReplyView) -> None:
         terminal, name = self._console.terminal, self._question.name
         try:
-            await terminal.grow(reply.texts(), reply.status, self._heading)
+            text = await terminal.grow(reply.texts(), reply.status, self._heading)
         except LeaseLost:
             if self._console.is_ours(name):
                 terminal.write(ELSEWHERE)
             self._console.mark_answered(name)
             raise
+        if not text and self._console.is_ours(name):
+            terminal.write(STOPPED)
         for file in reply.files:
             terminal.verbatim(file.words)
         await reply.record_page(f"{name}.1")

@@ -93,13 +93,15 @@ class Terminal:
         elif not self._amid:
             self._print_blocks()
 
-    async def grow(self, texts: AsyncIterator[str], status: str, heading: str = "") -> None:
-        """Show a text while it changes, to its end; whole, where the bottom of the screen is taken."""
+    async def grow(self, texts: AsyncIterator[str], status: str, heading: str = "") -> str:
+        """Show a text while it changes, to its end; whole, where the bottom of the screen is taken. The whole text."""
         if not self.screen or self._bottom.locked():
-            self.write(await self._gather(texts, heading), heading)
-            return
+            text = await self._gather(texts, heading)
+            if text:
+                self.write(text, heading)
+            return text
         async with self._bottom, self._status.turn(self._turning if self._smart else "", status):
-            await self._grow_here(texts, heading)
+            return await self._grow_here(texts, heading)
 
     async def line(self, prompt: str) -> str | None:
         """The next line that a person types, or None at the end. Raises KeyboardInterrupt."""
@@ -127,7 +129,7 @@ class Terminal:
         with watching:
             yield
 
-    async def _grow_here(self, texts: AsyncIterator[str], heading: str) -> None:
+    async def _grow_here(self, texts: AsyncIterator[str], heading: str) -> str:
         drawing, text, status = Drawing(self._columns, self._glyphs), "", self._status.words
         if heading:
             self.post(f"{heading}\n")
@@ -140,7 +142,8 @@ class Terminal:
             self._advance("\n" if drawing.column else "", drawing)
             raise
         else:
-            self._advance(drawing.finish(neutralise(text)) + "\n", drawing)
+            self._advance(drawing.finish(neutralise(text)) + ("\n" if text else ""), drawing)
+            return text
         finally:
             self._amid = False
             self._print_blocks()

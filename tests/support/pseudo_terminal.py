@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pyte
 
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 SCROLLED = 10_000  # rows that the emulator keeps above its window
 
@@ -64,7 +64,7 @@ class PseudoTerminal:
         """Wait until the screen shows `words`; all of it then."""
         seen = words if callable(words) else lambda text: words in text
         try:
-            await until(lambda: seen(self.text), 20)
+            await until(lambda: seen(self.text))
         except TimeoutError:
             raise AssertionError(f"never shown: {words!r}\n{self.text}") from None
         return self.text
@@ -100,7 +100,7 @@ class PseudoTerminal:
 
     async def end(self) -> int:
         """Wait until the program has ended by itself; its exit code."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             code = await self.process.wait()
         self._read()
         return code
