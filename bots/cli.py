@@ -52,7 +52,8 @@ def backup(file: str) -> None:
 
 
 @main.command()
-def chat() -> None:
+@click.option("--name", envvar="USER", default="", help="Who you are, if not the user of this machine.")
+def chat(name: str) -> None:
     """Talk to Claude in the terminal."""
     import asyncio
 
@@ -64,9 +65,10 @@ def chat() -> None:
     configuration = read_configuration()
     settings = configuration.core
     level = settings.confab_log_level if "confab_log_level" in settings.model_fields_set else "WARNING"
-    logs.configure(level, configuration.secrets(), settings.confab_log_format)
+    console = Console(settings.database_url, name)
+    logs.configure(level, configuration.secrets(), settings.confab_log_format, console.terminal.log_stream())
     try:
-        asyncio.run(run.chat(settings, Console()))
+        asyncio.run(run.chat(settings, console))
     except KeyboardInterrupt:
         click.echo("\nWhat is not answered yet is answered at the next start.", err=True)
 

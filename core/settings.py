@@ -178,7 +178,7 @@ class Settings(EnvironmentSettings):
     def _check_model_ids(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
         for one in (value,) if isinstance(value, str) else value:
             if not is_model_id(one):
-                raise ValueError(f"{one[:40]!r} is no model's id, which has letters, digits and .-_:/@ alone")
+                raise ValueError(f"{one[:40]!r} is no model's id, which has letters, digits and .-_:/@+ alone")
         return value
 
     @field_validator("confab_models", mode="before")

@@ -3,24 +3,30 @@
 import asyncio
 import getpass
 import time
-from collections import defaultdict
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
+from bots.console.escapes import neutralise_line
+from bots.console.place import MOVES, Place
+from bots.console.session_lock import hold_session
 from bots.console.terminal import Terminal
 from core.commands import TABLE
 from core.commands.registry import find_missing_text
 from core.domain.clock import Clock, system_clock
-from core.domain.errors import CannotShow
-from core.domain.events import Commanded, Ingest, Posted
+from core.domain.errors import CannotShow, LeaseLost
+from core.domain.events import Commanded, Ingest, Posted, Pressed
 from core.domain.messages import Asks, Attachment, History, Message, Question, Rank, Reach
-from core.domain.messages import ThreadKey as Key
 from core.domain.platform import ReplyView
 
-WORKSPACE = "console:local"
 WELCOME = (
     "Talk to Claude. `/as NAME` is somebody else, `/channel NAME` and `/new` are elsewhere, `/help` has more, "
     "and Ctrl-D leaves."
 )
+SECOND = "Another terminal has today's conversation open, so this one begins its own."
+AGAIN = "Ctrl-C once more, or Ctrl-D, leaves."
+ELSEWHERE = "Another terminal has taken this answer over."
+STOPPED = "*(Stopped.)*"
+STOPPING = 5.0  # seconds that a stopped answer has to end; it is shown above the prompt if it ends later
 
 
 class Console:
@@ -29,20 +35,23 @@ class Console:
     name = "console"
     offline = ""
 
-    def __init__(self, clock: Clock = system_clock) -> None:
+    def __init__(self, database_url: str, person: str = "", clock: Clock = system_clock) -> None:
         self._clock = clock
         self.terminal = Terminal()
-        self._person = getpass.getuser()
-        self._channel = "general"
-        self._thread = f"{clock().astimezone():%Y-%m-%d}"
-        self._answered: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        now = clock().astimezone()
+        self._lock = hold_session(database_url)
+        conversation = f"{now:%Y-%m-%d}" if self._lock is not None else f"{now:%Y-%m-%dT%H:%M:%S}"
+        self._place = Place(person or find_user(), conversation, lambda: clock().astimezone())
+        self._answered: dict[str, asyncio.Event] = {}
+        self._interrupts = 0
 
     async def run(self, ingest: Ingest) -> None:
-        if self.terminal.screen:
-            self.terminal.write(WELCOME)
-        while (line := await self.terminal.line(f"{self._person} in #{self._channel}> ")) is not None:
-            if line.strip() and not self._apply_move(line.strip()):
-                await self._ingest_line(line.strip(), ingest)
+        with self.terminal.open(lambda line: self._place.complete_line(line, TABLE)):
+            if self.terminal.screen:
+                self.terminal.write(WELCOME if self._lock is not None else f"{WELCOME}\n\n{SECOND}")
+            while (line := await self._ask(self._place.prompt)) is not None:
+                if line and not self._apply_move(line):
+                    await self._ingest_line(line, ingest)
 
     async def surface(self, question: Question) -> "ConsoleSurface":
         return ConsoleSurface(self, question)
@@ -53,34 +62,84 @@ class Console:
     async def close(self) -> None:
         """The terminal is not ours to close."""
 
+    def is_ours(self, name: str) -> bool:
+        """Whether a question was asked in this terminal, which waits for its answer."""
+        return name in self._answered
+
     def mark_answered(self, name: str) -> None:
-        self._answered[name].set()
+        if answered := self._answered.get(name):
+            answered.set()
+
+    async def _ask(self, prompt: str) -> str | None:
+        """What a person types, or None at the end; an interrupt takes it back, and the second one in a row leaves."""
+        while True:
+            try:
+                line = await self.terminal.line(prompt)
+            except KeyboardInterrupt:
+                self._interrupts += 1
+                if self._interrupts > 1:
+                    return None
+                self.terminal.write(AGAIN)
+            else:
+                self._interrupts = 0
+                return line and line.strip()
 
     def _apply_move(self, line: str) -> bool:
         """Take up who speaks, and where; whether the line only said that."""
-        match line.split(maxsplit=1):
-            case ["/as", name]:
-                self._person = name
-            case ["/channel", name]:
-                self._channel = name.lstrip("#")
-            case ["/new"]:
-                self._thread = f"{self._clock().astimezone():%Y-%m-%dT%H:%M:%S}"
-            case _:
-                return False
-        return True
+        said = self._place.apply_move(line)
+        if said:
+            self.terminal.write(said)
+        return said is not None
 
     async def _ingest_line(self, line: str, ingest: Ingest) -> None:
         """Ingest one line and wait until it is answered; the long text that a command still needs is asked for."""
-        at, name = self._clock(), str(time.time_ns())
-        key = Key(WORKSPACE, self._channel, self._thread)
-        if line.startswith("/"):
-            needed = find_missing_text(TABLE, line[1:], {})
-            text = {needed[1].name: await self.terminal.line(f"{needed[1].about}: ") or ""} if needed else {}
-            await ingest(Commanded(name, key, self._person, line[1:], at, text))
+        at, name, key, person = self._clock(), str(time.time_ns()), self._place.key, self._place.person
+        if not is_command(line):
+            event: Posted | Commanded = Posted(name, key, Message(name, person, line, at), Asks.CERTAINLY)
         else:
-            await ingest(Posted(name, key, Message(name, self._person, line, at), Asks.CERTAINLY))
-        await self._answered[name].wait()
-        del self._answered[name]
+            needed = find_missing_text(TABLE, line[1:], {}) if self.terminal.attended else None
+            text = {needed[1].name: await self._ask(f"{needed[1].about}: ") or ""} if needed else {}
+            event = Commanded(name, key, person, line[1:], at, text)
+        self._answered[name] = asyncio.Event()
+        await ingest(event)
+        await self._wait(name, ingest)
+        if line.lower() == "/help":
+            self.terminal.write("\n".join(["In this terminal also:", "", *describe_moves()]))
+
+    async def _wait(self, name: str, ingest: Ingest) -> None:
+        """Wait for an answer. An interrupt stops it, a second one leaves: raises KeyboardInterrupt."""
+        answered, left = self._answered[name], asyncio.Event()
+        stopping: list[asyncio.Task[None]] = []
+
+        def interrupt() -> None:
+            self._interrupts += 1
+            if self._interrupts > 1:
+                left.set()
+            else:
+                stopping.append(asyncio.create_task(self._stop(name, ingest)))
+
+        waiting = [asyncio.create_task(one.wait()) for one in (answered, left)]
+        try:
+            with self.terminal.watch_keys(interrupt):
+                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            del self._answered[name]
+            for task in (*waiting, *stopping):
+                task.cancel()
+            await asyncio.gather(*waiting, *stopping, return_exceptions=True)
+        if left.is_set() and not answered.is_set():
+            raise KeyboardInterrupt
+
+    async def _stop(self, name: str, ingest: Ingest) -> None:
+        """Stop the answer, and wait no longer for one that nobody has begun."""
+        answered = self._answered[name]
+        await ingest(Pressed(f"stop {name}", self._place.key, self._place.person, "stop", name))
+        try:
+            async with asyncio.timeout(STOPPING):
+                await answered.wait()
+        except TimeoutError:
+            self.terminal.write(STOPPED)
+            answered.set()
 
 
 class ConsoleSurface:
@@ -106,18 +165,54 @@ class ConsoleSurface:
         return None
 
     async def show(self, reply: ReplyView) -> None:
-        await self._console.terminal.grow(reply.texts())
+        terminal, name = self._console.terminal, self._question.name
+        try:
+            text = await terminal.grow(reply.texts(), reply.status, self._heading)
+        except LeaseLost:
+            if self._console.is_ours(name):
+                terminal.write(ELSEWHERE)
+            self._console.mark_answered(name)
+            raise
+        if not text and self._console.is_ours(name):
+            terminal.write(STOPPED)
         for file in reply.files:
-            self._console.terminal.verbatim(file.words)
-        await reply.record_page(f"{self._question.name}.1")
-        self._console.mark_answered(self._question.name)
+            terminal.verbatim(file.words)
+        await reply.record_page(f"{name}.1")
+        self._console.mark_answered(name)
 
     async def show_plainly(self, reply: ReplyView, text: str) -> None:
         """The words as they are, not drawn."""
-        self._console.terminal.plainly("\n\n".join([text, *(file.words for file in reply.files)]))
+        self._console.terminal.verbatim("\n\n".join([text, *(file.words for file in reply.files)]))
         await reply.record_page(f"{self._question.name}.1")
         self._console.mark_answered(self._question.name)
 
     async def show_notice(self, reply: ReplyView, notice: str) -> None:
-        self._console.terminal.plainly(notice)
+        self._console.terminal.verbatim(notice)
         self._console.mark_answered(self._question.name)
+
+    @property
+    def _heading(self) -> str:
+        """Says to whom an answer belongs that nobody waits for here."""
+        if self._console.is_ours(self._question.name):
+            return ""
+        person, channel = neutralise_line(self._question.person), neutralise_line(self._question.key.channel)
+        return f"(The answer to {person} in #{channel})"
+
+
+def is_command(line: str) -> bool:
+    """Whether a line is a command; `/etc/hosts` is none."""
+    word = line.split(maxsplit=1)[0]
+    return word.startswith("/") and "/" not in word[1:]
+
+
+def describe_moves() -> Iterator[str]:
+    """A line of Markdown for each move."""
+    return (f"- `{words}`: {about}" for words, about in MOVES.items())
+
+
+def find_user() -> str:
+    """The name that the system knows us by."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without an entry
+        return "you"

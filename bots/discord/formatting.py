@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 from core.rendering.dialect import Dialect
-from core.rendering.fences import PLAIN, Fence, break_runs, parse_opening
+from core.rendering.fences import PLAIN, Fence, break_runs, mend_runs, parse_opening
 from core.rendering.inline import Span, SpanKind, parse_spans, split_paragraphs
 from core.rendering.links import hides_address, show_address
 from core.rendering.paginator import Pager, pages
@@ -145,7 +145,7 @@ def split_page(page: str, quote: bool) -> tuple[str, str, bool]:
         asked, page = _ESCAPED.sub(r"\1", line[2:]), page.lstrip("\n")
     if page.startswith(NOTICE):
         return asked, _SMALL.sub("", page.removeprefix(HEAD).removeprefix(OLD_HEAD)), True
-    return asked, page, False
+    return asked, mend_runs(page), False
 
 
 def shorten(text: str, longest: int) -> str:

@@ -17,13 +17,13 @@ from bots.discord.errors import retry_call, translate_errors
 from bots.discord.parse import DIRECT, WORKSPACE, BotIdentity, ChannelPlace, Json
 from core.domain.clock import system_clock
 from core.domain.errors import CannotShow, RateLimited, Uncertain
-from core.domain.events import Event, Ingest, Missed
+from core.domain.events import Event, Ingest, Missed, WorkspaceEnded
 from core.domain.messages import Asks
 
 log = logging.getLogger(__name__)
 
 PATIENCE = 2.0  # seconds that an event waits until Discord says in what channel it was
-EVENTS = {"READY", "MESSAGE_CREATE", "MESSAGE_UPDATE", "MESSAGE_DELETE", "MESSAGE_DELETE_BULK"}
+EVENTS = {"READY", "MESSAGE_CREATE", "MESSAGE_UPDATE", "MESSAGE_DELETE", "MESSAGE_DELETE_BULK", "GUILD_DELETE"}
 
 
 class Intake:
@@ -54,7 +54,7 @@ class Intake:
         """Queue an event of the gateway."""
         if name not in EVENTS:
             return
-        lane = int(name != "READY" and payload.get("guild_id") is None)
+        lane = int(name.startswith("MESSAGE") and payload.get("guild_id") is None)
         self._queues[lane].append((name, payload))
         draining = self._draining[lane]
         if draining is None or draining.done():
@@ -81,6 +81,8 @@ class Intake:
     async def _parse(self, name: str, payload: Json) -> Iterable[Event]:
         if name == "READY":
             return _parse_gap(payload, self._admission)
+        if name == "GUILD_DELETE":
+            return _parse_removal(payload)
         if name.startswith("MESSAGE_DELETE"):
             return parse.parse_deletion(payload, await self._find_place(payload), system_clock())
         if not await self._admit(name, payload):
@@ -163,6 +165,12 @@ def _find_name(guild: discord.Guild | None, key: str) -> str | None:
         return None
     found = guild.get_role(int(key)) or guild.get_channel_or_thread(int(key))
     return found.name if found else None
+
+
+def _parse_removal(payload: Json) -> list[Event]:
+    """We are no longer in a server, unless it is only out of reach for a while."""
+    server = WORKSPACE.format(payload["id"])
+    return [] if payload.get("unavailable") else [WorkspaceEnded(f"left {server}", server, system_clock())]
 
 
 def _parse_gap(payload: Json, admission: Admission) -> list[Missed]:

@@ -6,7 +6,8 @@ import re
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Literal
+from io import TextIOBase
+from typing import Literal, TextIO
 
 from core.domain.control_characters import escape_controls, escape_json_controls
 from core.telemetry import current_question
@@ -68,10 +69,13 @@ def collect_fields(record: logging.LogRecord) -> dict[str, str]:
     return {name: str(value) for name, value in {**(current_question.get() or {}), **given}.items()}
 
 
-def configure(level: str, secrets: Iterable[str], form: Format = "auto") -> None:
-    """Log to stderr from `level` up; libraries only where they warn. `auto` is text on a terminal, else JSON."""
-    text = sys.stderr.isatty() if form == "auto" else form == "text"
-    handler = logging.StreamHandler(sys.stderr)
+def configure(
+    level: str, secrets: Iterable[str], form: Format = "auto", stream: TextIO | TextIOBase | None = None
+) -> None:
+    """Log to `stream` (stderr) from `level` up, libraries where they warn. `auto`: text on a terminal, else JSON."""
+    stream = stream or sys.stderr
+    text = stream.isatty() if form == "auto" else form == "text"
+    handler = logging.StreamHandler(stream)
     handler.setFormatter((RedactingFormatter if text else JsonFormatter)(secrets))
     logging.basicConfig(level=max(logging.WARNING, logging.getLevelName(level)), handlers=[handler], force=True)
     for name in OURS:

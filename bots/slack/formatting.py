@@ -29,7 +29,7 @@ def _spell(word: str) -> str:
 _EVERYBODY = "|".join(map(_spell, ("channel", "here", "everyone")))
 _TOKEN = (
     rf"{_UNSEEN}(?:!|&(?:excl|\#0*33|\#x0*21);){_UNSEEN}(?:{_EVERYBODY}|{_spell('group')}|{_spell('subteam')}|date\^)"
-    r"|[\ue000-\uf8ff]\||(?-i:@[UWB][A-Z0-9]|\#[CDG][A-Z0-9])|[a-z][a-z0-9+.-]*:[^\s<>|]*\|"
+    r"|[\ue000-\uf8ff]\||(?-i:@[UWB][A-Z0-9])|[a-z][a-z0-9+.-]*:[^\s<>|]*\|"
 )
 _PING = re.compile(
     rf"(?P<token>\\?<|&(?:lt|\#0*60|\#x0*3c);)(?={_TOKEN})"

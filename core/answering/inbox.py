@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from core.answering.bot_loop_guard import BotLoopGuard
 from core.domain.clock import Clock
-from core.domain.events import Deleted, Edited, Event, MissedRange, Pressed, Receipt
+from core.domain.events import Deleted, Edited, Event, MissedRange, Pressed, Receipt, WorkspaceEnded
 from core.domain.messages import Asks
 from core.store.protocols import Questions
 from core.worker.worker import Worker
@@ -47,7 +47,7 @@ class Inbox:
         if receipt.question and not certain:
             self._worker.wake()
         taken_back = isinstance(event, Edited) and event.asks is Asks.NO and receipt.ours
-        if taken_back or isinstance(event, Deleted | Pressed):
+        if taken_back or isinstance(event, Deleted | Pressed | WorkspaceEnded):
             await self._worker.heartbeat()
         return replace(receipt, missed=self._limit_ranges(receipt.missed)) if receipt.missed else receipt
 

@@ -1,5 +1,6 @@
 """Client of Claude's API: requests streamed as events, tokens counted, models described. Nothing is retried here."""
 
+import json
 import logging
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from typing import Any
 
 import anthropic
 import httpx2
+from anthropic._streaming import ServerSentEvent, SSEDecoder
 from anthropic.types import ModelInfo
 
 from core.claude.errors import ClaudeError
@@ -62,7 +64,7 @@ class Claude:
         self, key: str, base_url: str, transport: httpx2.AsyncBaseTransport | None = None, silence: float = SILENCE
     ) -> None:
         timeout = anthropic.Timeout(silence, connect=CONNECT)
-        self._client = anthropic.AsyncAnthropic(
+        self._client = _Anthropic(
             api_key=key,
             base_url=base_url,
             max_retries=0,
@@ -122,6 +124,27 @@ class Claude:
             return [read_model(one) async for one in self._client.models.list(limit=100)]
         except (anthropic.APIError, *BROKEN, AttributeError, TypeError) as error:
             raise _classify(error, "") from error
+
+
+class _Anthropic(anthropic.AsyncAnthropic):
+    """The SDK's client, which also reads streams of gateways that leave out the lines `event: ...`."""
+
+    def _make_sse_decoder(self) -> SSEDecoder:
+        return _NamingDecoder()
+
+
+class _NamingDecoder(SSEDecoder):
+    """Names an event that has no name after the type in its data; the SDK leaves such events out."""
+
+    def decode(self, line: str) -> ServerSentEvent | None:
+        event = super().decode(line)
+        if event is None or event.event is not None:
+            return event
+        try:
+            named = json.loads(event.data)["type"]
+        except (ValueError, KeyError, TypeError):  # `[DONE]`, or nothing of Claude's
+            return event
+        return ServerSentEvent(event=str(named), data=event.data)
 
 
 def _classify(error: Exception, model: str) -> ClaudeError:

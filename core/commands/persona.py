@@ -67,7 +67,8 @@ async def list_models(call: Invocation) -> CommandResult:
     except ClaudeError as error:
         why = "What this bot asks lists none." if error.kind == "no model" else error.sentence
         raise UsageError(f"The models can't be listed just now. {why}") from None
-    rows = [_describe_model(one, catalog.find_price(one.id) if catalog else None) for one in models]
+    choice = [one for one in models if not call.context.models or one.id in call.context.models]
+    rows = [_describe_model(one, catalog.find_price(one.id) if catalog else None) for one in choice]
     return CommandResult("\n".join([MODELS_HEAD, *rows, "", MODELS_NOTE]))
 
 
@@ -142,7 +143,7 @@ def _check_model(model: str | None, allowed: Sequence[str]) -> None:
     """Validate a model's name against the alphabet of such names, and the operator's list. Raises UsageError."""
     if model is not None and not is_model_id(model):
         raise UsageError(
-            "A model's id has letters, digits and `.-_:/@` alone, such as `claude-haiku-5-5`. "
+            "A model's id has letters, digits and `.-_:/@+` alone, such as `claude-haiku-5-5`. "
             "`persona models` lists them all."
         )
     if model is not None and allowed and model not in allowed:

@@ -40,9 +40,10 @@ MIGRATIONS = (
         ),
     ),
     Migration(
-        "direct_messages",  # have budgets of their own
+        "direct_messages",
         (
             "ALTER TABLE requests ADD COLUMN direct {boolean} NOT NULL DEFAULT FALSE",
+            "UPDATE requests SET direct = TRUE WHERE workspace LIKE '%:@me'",
             "CREATE INDEX budgets_by_person ON budgets (person) WHERE person IS NOT NULL",
         ),
     ),

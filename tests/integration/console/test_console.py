@@ -26,7 +26,7 @@ BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 @pytest.fixture
 def environment(tmp_path):
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANTHROPIC_", "CONFAB_"))}
-    return kept | {"DATABASE_URL": f"sqlite:///{tmp_path}/confab.db", "PYTHONPATH": str(ROOT), "LOGNAME": "ada"}
+    return kept | {"DATABASE_URL": f"sqlite:///{tmp_path}/confab.db", "PYTHONPATH": str(ROOT), "USER": "ada"}
 
 
 @asynccontextmanager
@@ -105,18 +105,44 @@ async def test_prompt_and_help_show_what_they_promise(environment, tmp_path):
     assert "There is no command `nonsense`." in shown
 
 
-async def test_a_long_text_that_is_missing_is_asked_for(environment, tmp_path):
+async def test_in_a_pipe_a_command_without_its_text_takes_no_other_line_for_it(environment, tmp_path):
     shown = await said(environment, tmp_path, "/persona set", "You are a pirate.", "/persona show")
 
-    assert shown.count("> You are a pirate.") == 2
+    assert "`persona set` needs text" in shown
+    assert "> ada: You are a pirate." in shown
+    assert "There is no persona" in shown or "No persona" in shown
 
 
-async def test_what_stands_beside_a_missing_text_is_kept(environment, tmp_path):
-    shown = await said(
-        environment, tmp_path, "/persona set where=workspace", "Be brief.", "/channel dev", "/persona show"
-    )
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("/as", "`/as NAME`: you are ada."),
+        ("/channel", "`/channel NAME`: you are in #general."),
+        ("/new", "A new conversation in #general. `/threads` lists those of this terminal."),
+        ("/threads 9", "There is no conversation `9`. `/threads` lists them."),
+        ("/etc/hosts is a file", "> ada: /etc/hosts is a file"),
+    ],
+)
+async def test_moves_say_where_one_is(environment, tmp_path, line, words):
+    shown = await said(environment, tmp_path, line)
 
-    assert "Set for the whole workspace" in shown
+    assert words in shown.splitlines()
+
+
+async def test_control_characters_are_harmless_in_a_pipe_too(environment, tmp_path):
+    shown = await said(environment, tmp_path, "/as \x1b]0;owned\x07bob", "\x1b[2Jhello \x9b31m \u202egnp.exe")
+
+    assert "x1b 0;owned x07bob: \\x1b[2Jhello \\x9b31m \\u202egnp.exe" in shown
+    assert not set(shown) & set("\x1b\x07\x9b\u202e")
+
+
+async def test_bytes_that_are_no_utf_8_are_replaced_and_end_nothing(environment, tmp_path):
+    async with chat(environment, tmp_path) as process, asyncio.timeout(20):
+        shown, complaints = await process.communicate(b"caf\xe9\nagain\n")
+
+    assert (process.returncode, complaints) == (0, b"")
+    assert "> ada: caf\N{REPLACEMENT CHARACTER}" in shown.decode()
+    assert "> ada: again" in shown.decode()
 
 
 async def test_killed_in_the_middle_of_an_answer_it_finishes_it_at_the_next_start(environment, tmp_path):
@@ -182,6 +208,5 @@ async def test_what_the_terminal_can_t_print_is_printed_escaped(environment, tmp
         async with chat(environment, tmp_path) as process, asyncio.timeout(20):
             shown, logged = await process.communicate(b"hello\nagain\n")
 
-    assert (process.returncode, shown.decode()) == (0, "Caf\\xe9\nCaf\\xe9\n")
-    assert b"reference" in logged
+    assert (process.returncode, shown.decode(), logged) == (0, "Caf\\xe9\nCaf\\xe9\n", b"")
     assert len(fake.billed) == 2

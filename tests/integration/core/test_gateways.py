@@ -17,8 +17,8 @@ NOVELTY = {"type": "content_block_delta", "index": 0, "delta": {"type": "novel_d
 NULLS = dict.fromkeys(("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "cache_creation"))
 
 
-async def ask(*events) -> Completion:
-    async with serve(Gateway(events)) as gateway:
+async def ask(*events, named: bool = True) -> Completion:
+    async with serve(Gateway(events, named=named)) as gateway:
         client = Claude(gateway.key, gateway.url)
         try:
             asked = build_request(Persona(), [Turn("user", "Ada: hello")], Model("claude-haiku-5-5"), "1h")
@@ -76,6 +76,10 @@ async def test_a_slip_in_the_bookkeeping_of_a_stream_loses_no_text(events):
     completion = await ask(*events)
 
     assert (completion.text, completion.stop, completion.model) == ("Hello, Ada!", "end_turn", "claude-haiku-5-5")
+
+
+async def test_a_stream_without_the_names_of_its_events_loses_no_text():
+    assert (await ask(*SLIPS["none"], named=False)).text == "Hello, Ada!"
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,13 @@ def test_a_quoted_question_is_read_back(answer, question):
     assert (asked, said, notice) == (line, answer.removeprefix("-# "), answer.startswith("-# "))
 
 
+def test_code_with_three_backticks_is_read_back():
+    (page,) = look.render_pages("````md\n```py\nx\n```\n````")
+
+    assert page == "```md\n``\u200b`py\nx\n``\u200b`\n```"
+    assert look.split_page(page, quote=False)[1] == "```md\n```py\nx\n```\n```"
+
+
 def test_a_long_question_is_quoted_in_one_short_line():
     quote = look.quote_question("why\n" * 400)
 

@@ -138,7 +138,9 @@ def test_a_masked_link_is_shown_with_its_address():
     )
 
 
-@pytest.mark.parametrize("text", ["<!DOCTYPE html>", "a@here.example", "<@Override>", "@hereafter", "List<@NonNull T>"])
+@pytest.mark.parametrize(
+    "text", ["<!DOCTYPE html>", "<#C0DEV>", "a@here.example", "<@Override>", "@hereafter", "List<@NonNull T>"]
+)
 def test_what_notifies_nobody_stays_as_it_is(text):
     assert look.defuse_mentions(text) == text
 

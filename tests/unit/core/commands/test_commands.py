@@ -28,7 +28,7 @@ from tests.fakes.board import Board
 OLD = Model("old", 200_000, 8_000, frozenset(), frozenset({"enabled"}), known=True)
 NEW = Model("new", 200_000, 8_000, frozenset({"low", "high"}), frozenset({"adaptive"}), known=True)
 BAD_MODEL = (
-    "A model's id has letters, digits and `.-_:/@` alone, such as `claude-haiku-5-5`. `persona models` lists them all."
+    "A model's id has letters, digits and `.-_:/@+` alone, such as `claude-haiku-5-5`. `persona models` lists them all."
 )
 KEY = ThreadKey("board:w1", "c1", "t1")
 
