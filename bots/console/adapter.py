@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from bots.console.terminal import Terminal
 from core.commands import TABLE
 from core.commands.registry import find_missing_text
-from core.domain.clock import Clock, system_clock
+from core.domain.clock import Clock, find_local_zone, system_clock
 from core.domain.errors import CannotShow
 from core.domain.events import Commanded, Ingest, Posted
 from core.domain.messages import Asks, Attachment, History, Message, Question, Rank, Reach
@@ -22,11 +22,16 @@ WELCOME = (
     "and Ctrl-D leaves."
 )
 
+INSTRUCTIONS = """\
+Your answer is shown in a terminal. Headings, lists, tables and code blocks are drawn; pictures, LaTeX, HTML such as \
+<br>, footnotes and task lists are not. Keep the lines of tables and code blocks short."""
+
 
 class Console:
     """Reads lines from stdin until its end; several people and channels live in one terminal."""
 
     name = "console"
+    instructions = INSTRUCTIONS
     offline = ""
 
     def __init__(self, clock: Clock = system_clock) -> None:
@@ -101,6 +106,9 @@ class ConsoleSurface:
 
     async def rank(self, person: str) -> Rank:
         return Rank.OWNER
+
+    async def zone(self, person: str) -> str | None:
+        return find_local_zone()
 
     async def show(self, reply: ReplyView) -> None:
         await self._console.terminal.grow(reply.texts())

@@ -12,6 +12,12 @@ PIECE = 650  # characters, where they are not measured; with a quote and marks n
 QUOTED = 300  # characters of a question that stand above its answer
 NOTICE = "-# "  # subtext: small and grey
 HEAD = "-# Confab\n"  # above a notice whose first line can't be subtext
+INSTRUCTIONS = """\
+Your answer is shown in Discord, which draws headings of three levels, bold, italics, lists, quotes, links, spoilers \
+and code blocks. It has no tables: yours are shown as code blocks of aligned text, so keep them narrow, or write a \
+list. It does not draw rules such as ---, task lists, footnotes, LaTeX, or HTML such as <br>; pictures become links, \
+and headings below the third level become bold. Long answers take several messages of 2,000 characters: be brief."""
+"""What Claude is told of Discord; a change of it costs every thread its prompt cache once."""
 
 _BLOCK = re.compile(r"```|~~~|[>|#]|[-*+] |\d+[.)] |$")
 _HEADING = re.compile(r"^#{4,6} ++(.+)$")

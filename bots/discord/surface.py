@@ -63,6 +63,10 @@ class DiscordSurface:
         granted = self._address.permissions if person == self._question.person else None
         return await self._resources.directory.fetch_rank(self._guild, self._place.at, person, granted)
 
+    async def zone(self, person: str) -> str | None:
+        """Discord tells nobody's."""
+        return None
+
     async def show(self, reply: ReplyView) -> None:
         """Raises CannotShow where nothing can be shown, Rejected where Discord does not take the answer."""
         await (await self._open_publisher(reply)).run()

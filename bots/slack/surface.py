@@ -47,6 +47,9 @@ class SlackSurface:
     async def rank(self, person: str) -> Rank:
         return await self._directory.fetch_rank(person, self._question.key.channel)
 
+    async def zone(self, person: str) -> str | None:
+        return await self._directory.fetch_zone(person)
+
     async def show(self, reply: ReplyView) -> None:
         """Show the reply until it is whole. Raises CannotShow where that is impossible, Rejected, CannotAnswer."""
         if reply.private:

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from core.answering.final_answer import Answer, conclude, cut_off, refuse
+from core.answering.final_answer import Answer, conclude, cut_off, decline
 from core.billing.ledger_rows import BudgetRefusal
 from core.claude.circuit_breaker import CircuitBreaker
 from core.claude.client import Claude, Completion, TextSoFar
@@ -17,7 +17,7 @@ from core.claude.errors import ClaudeError
 from core.claude.metering import MeteredRequest, Metering
 from core.claude.retry import Backoff, RetryPolicy
 from core.domain.clock import Clock, Sleep
-from core.domain.messages import Question
+from core.domain.messages import Question, Unanswered
 from core.domain.models import MODEL_NOTES, Model, ModelNote
 from core.prompting.request import Request, continue_request
 from core.store.protocols import Notes
@@ -63,8 +63,8 @@ class Completions:
     ) -> AsyncGenerator[TextSoFar | Waiting | Answer, None]:
         """The text as it grows, why it does not, and at last the answer. Raises ClaudeError when no model answers.
 
-        The first of `models` is asked, the next when it is overloaded or gone, each with the request that `build`
-        makes for it. Text may begin again, with another model or after a stream that broke off.
+        The first of `models` is asked, the next when it is overloaded or gone or refuses, each with the request that
+        `build` makes for it. Text may begin again, with another model or after a stream that broke off.
         """
         for name, following in zip(models, [*models[1:], None], strict=True):
             retry_policy = RetryPolicy(self._seconds, following is not None)
@@ -72,8 +72,14 @@ class Completions:
                 order = MeteredRequest(question, persona, build(await self.model(name)))
                 async with aclosing(self._stream_turns(order, retry_policy)) as events:
                     async for event in events:
-                        yield replace(event, after=order.request.last) if isinstance(event, Answer) else event
-                return
+                        if not isinstance(event, Answer):
+                            yield event
+                        elif event.unanswered is Unanswered.REFUSED and following:
+                            break
+                        else:
+                            yield replace(event, after=order.request.last)
+                            return
+                log.warning("%s refuses; asking %s instead", name, following)
             except ClaudeError as error:
                 if not (following and error.other_model):
                     raise
@@ -121,7 +127,7 @@ class Completions:
                         case TextSoFar(text):
                             yield TextSoFar(said + text) if said else event
                         case BudgetRefusal(reason):
-                            yield refuse(reason)
+                            yield decline(reason)
                             return
                         case Completion():
                             completion = event

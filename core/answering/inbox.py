@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from core.answering.bot_loop_guard import BotLoopGuard
 from core.domain.clock import Clock
-from core.domain.events import Deleted, Event, MissedRange, Pressed, Receipt
+from core.domain.events import Deleted, Edited, Event, MissedRange, Pressed, Receipt
 from core.domain.messages import Asks
 from core.store.protocols import Questions
 from core.worker.worker import Worker
@@ -48,6 +48,8 @@ class Inbox:
             self._worker.wake()
         if isinstance(event, Deleted | Pressed):
             await self._worker.heartbeat()
+        if receipt.question or (receipt.new and isinstance(event, Edited | Deleted)):
+            self._worker.note_change(receipt.key)
         return replace(receipt, missed=self._limit_ranges(receipt.missed)) if receipt.missed else receipt
 
     def _limit_ranges(self, missed: Sequence[MissedRange]) -> tuple[MissedRange, ...]:

@@ -25,6 +25,8 @@ _BY_TYPE = {
 }
 _BY_STATUS = {401: "key", 402: "unpaid", 403: "forbidden", 404: "no model", 408: "failing", 409: "failing"}
 _BY_STATUS |= {413: "too large", 429: "limited", 529: "overloaded"}
+CONTENT = ("content filter", "content policy", "usage policy", "usage policies")
+"""Words of a 400 for what was said, and not for how it was sent."""
 BROKEN = (httpx2.HTTPError, httpx2.StreamError, json.JSONDecodeError, MalformedStream)
 """What a stream raises that breaks off, or that is none of Claude's."""
 
@@ -61,6 +63,8 @@ def _classify_rejection(message: str) -> str:
     words = message.lower()
     if "too long" in words or "context" in words:
         return "too long"
+    if any(sign in words for sign in CONTENT):
+        return "refused"
     return "spent" if "credit balance" in words or "usage limit" in words or "spend" in words else "rejected"
 
 

@@ -14,7 +14,7 @@ from core.store.rules import budgets, claims, ledger, notes, personas
 from core.store.rules.forget import forget
 from core.store.rules.ingest import ingest_event
 from core.store.rules.questions import count_open
-from core.store.rules.read_thread import read_thread, remember_names
+from core.store.rules.read_thread import read_thread, remember_names, remember_zone
 from core.store.rules.refresh import refresh_thread
 from core.store.sql_port import Engine
 
@@ -31,6 +31,9 @@ class QuestionRepository:
 
     async def claim_next(self, process: str, platforms: Collection[str]) -> Claim | None:
         return await self._engine.unit(lambda sql: claims.claim_next(sql, process, platforms, self._stale))
+
+    async def join_waiting(self, claim: Claim) -> Claim:
+        return await self._engine.unit(lambda sql: claims.join_waiting(sql, claim))
 
     async def record_page(self, claim: Claim, page: str, at: datetime) -> None:
         await self._engine.unit(lambda sql: claims.record_page(sql, claim, page, at))
@@ -66,6 +69,9 @@ class ThreadRepository:
 
     async def remember_names(self, key: ThreadKey, names: Mapping[str, str]) -> Mapping[str, str]:
         return await self._engine.unit(lambda sql: remember_names(sql, key, names))
+
+    async def remember_zone(self, key: ThreadKey, question: str, zone: str) -> Mapping[str, str]:
+        return await self._engine.unit(lambda sql: remember_zone(sql, key, question, zone))
 
     async def forget(self, scope: Scope) -> int:
         count = await self._engine.unit(lambda sql: forget(sql, scope))

@@ -19,6 +19,7 @@ class Board:
     """Threads of messages in memory. `calls` tells what surfaces were asked; `closed` threads raise CannotShow."""
 
     name = "board"
+    instructions = "Nothing is drawn on the board."
 
     def __init__(self) -> None:
         self.offline = ""
@@ -27,6 +28,8 @@ class Board:
         self.posts: dict[ThreadKey, list[Message]] = {}
         self.people = {"U1": "Ada", "U2": "Bob", "U3": "Cy"}
         self.ranks = {"U1": Rank.OWNER}
+        self.zones: dict[str, str] = {}
+        """The time zones that it knows of people."""
         self.calls: list[str] = []
         self.written: dict[ThreadKey, list[str]] = {}
         """Every other text that our pages had, in the order in which they had them."""
@@ -119,6 +122,9 @@ class BoardSurface:
         if self._board.mute:
             raise CannotAnswer("The board does not tell me who you are.")
         return self._board.ranks.get(person, Rank.MEMBER)
+
+    async def zone(self, person: str) -> str | None:
+        return self._board.zones.get(person)
 
     async def show(self, reply: ReplyView) -> None:
         async for text in reply.texts():

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from datetime import datetime
 
-from core.domain.messages import Asks, FinalText, Outcome, Question, ThreadKey, clean_text
+from core.domain.messages import Asks, FinalText, Outcome, Question, ThreadKey, Unanswered, clean_text
 from core.store.rules.erasures import Forgotten, record_erasure
 from core.store.sql_port import Row, Sql, parse_stamp, stamp
 
@@ -32,7 +32,7 @@ AND (deleted_at IS NOT NULL OR edited_at IS NOT NULL)
 
 WIPE = "UPDATE questions SET said = NULL, command = CASE WHEN command IS NOT NULL THEN '' END WHERE id = :id"
 
-REOPENED = {"reply": None, "outcome": None, "closed_at": None}
+REOPENED = {"reply": None, "outcome": None, "closed_at": None, "unanswered": None}
 
 
 def read_question(row: Row) -> Question:
@@ -51,7 +51,11 @@ def read_question(row: Row) -> Question:
 
 
 def read_final_text(row: Row) -> FinalText | None:
-    return None if row["said"] is None else FinalText(row["said"], bool(row["notice"]), row["after"])
+    if row["said"] is None:
+        return None
+    return FinalText(
+        row["said"], bool(row["notice"]), row["after"], row["unanswered"] and Unanswered(row["unanswered"])
+    )
 
 
 def thread_key(row: Row) -> ThreadKey:

@@ -305,3 +305,9 @@ def no_search(db: Database) -> None:
     for name in ("messages_said", "messages_edited", "messages_gone"):
         db.execute(f"DROP TRIGGER {name}")
     db.table("messages").disable_fts()
+
+
+@migrations()
+def unanswered(db: Database) -> None:
+    """Why a question got no answer, for the prompts that come after it."""
+    db.table("questions").add_column("unanswered", str)
