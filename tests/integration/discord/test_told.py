@@ -5,6 +5,7 @@ Tests bots.discord.formatting and bots.discord.surface.
 
 import re
 
+from core.domain.events import Posted
 from tests.fakes.claude.script import Answer, Gate
 from tests.support.discord_house import settled, told
 from tests.support.waiting import until
@@ -32,5 +33,6 @@ async def test_a_paste_that_was_cut_in_two_is_one_question(guild, claude, runnin
     await until(lambda: len(told(claude)) > 1)
     await settled(guild, running)
 
-    assert [one.content for one in guild.visible("dm") if one.author == "confab"] == ["fine"]
+    direct = next(one.key.channel for one in running.heard if isinstance(one, Posted) and one.key.channel != "marks")
+    assert [one.content for one in guild.visible(direct) if one.author == "confab"] == ["fine"]
     assert told(claude)[-1] == [("user", f"Ada: {'a' * 1900}\nAda: {'b' * 900}")]
