@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Annotated, Literal
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -83,7 +84,17 @@ class Settings(EnvironmentSettings):
     confab_log_format: Literal["auto", "text", "json"] = Field(
         default="auto", description="text or json; auto: text on a terminal, else json."
     )
-    database_url: str = Field(default="sqlite:///confab.db", description="Where threads and usage are kept.")
+    database_url: str = Field(
+        default="sqlite:///confab.db",
+        description="Where threads and usage are kept: sqlite:///confab.db, or postgresql://user:password@host/confab.",
+    )
+
+    def secrets(self) -> list[str]:
+        """Return the values that must never be seen; the password of the database's address is one."""
+        address = urlsplit(self.database_url)
+        given = [address.password or "", *parse_qs(address.query).get("password", ())]
+        passwords = {form for one in given for form in (one, unquote(one), quote(unquote(one))) if form}
+        return [*super().secrets(), *sorted(passwords)]
 
     @field_validator("confab_catch_up", mode="before")
     @classmethod
@@ -108,9 +119,8 @@ class Settings(EnvironmentSettings):
     @field_validator("database_url")
     @classmethod
     def _check_scheme(cls, value: str) -> str:
-        scheme = value.partition(":")[0]
-        if scheme != "sqlite":
-            raise ValueError(f"{scheme} databases are not supported yet; use sqlite:///confab.db")
+        if value.partition(":")[0] not in ("sqlite", "postgresql", "postgres"):
+            raise ValueError("must begin with sqlite:// or postgresql://")
         return value
 
 

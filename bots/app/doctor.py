@@ -13,9 +13,20 @@ import click
 
 from bots.app.configuration import Configuration
 from bots.app.registry import PLATFORMS
+from bots.ops.file_permissions import find_exposed
 from bots.ops.logs import RedactingFormatter
 from bots.ops.plugin import PlatformPlugin
-from bots.ops.results import CLAUDE, DATABASE, SECONDS, CheckResult, CheckResults, Service, State, run_concurrently
+from bots.ops.results import (
+    CLAUDE,
+    DATABASE,
+    FILES,
+    SECONDS,
+    CheckResult,
+    CheckResults,
+    Service,
+    State,
+    run_concurrently,
+)
 from core.billing import prices
 from core.claude.client import Claude
 from core.claude.errors import ClaudeError
@@ -23,7 +34,7 @@ from core.domain.clock import system_clock
 from core.domain.errors import SettingsError, StoreUnusable
 from core.domain.models import Lifespan
 from core.settings import Settings
-from core.store import Condition, inspect
+from core.store import Condition, Server, inspect
 
 T = TypeVar("T")
 
@@ -46,6 +57,10 @@ MEGABYTE = 1_000_000
 LOW = 500 * MEGABYTE  # bytes left on a disk: the log of writes, and a copy, need room beside the database
 PATIENCE = timedelta(minutes=10)  # questions are answered in seconds; one that waits so long waits for somebody
 
+FAR = timedelta(milliseconds=20)  # a round trip to a database in the same building takes less than one
+SKEW = timedelta(seconds=5)  # between two clocks
+LOCAL = (DATABASE.name, FILES.name)  # always there, so that they say nothing of what is configured
+
 COLOURS: dict[State, str] = {"ok": "green", "warning": "yellow", "problem": "red", "off": "bright_black"}
 MARK, SERVICE = 9, 10  # columns
 
@@ -64,9 +79,9 @@ async def run_checks(configuration: Configuration) -> list[CheckResult]:
     settings = configuration.core
     checks: list[tuple[Service, CheckResults]] = [(CLAUDE, _check_claude(settings))]
     checks += [(Service(plugin.title), _check_platform(plugin, configuration)) for plugin in PLATFORMS]
-    checks += [(DATABASE, _check_database(settings.database_url, system_clock()))]
+    checks += [(DATABASE, _check_database(settings.database_url, system_clock())), (FILES, _check_files(settings))]
     findings = [one async for one in run_concurrently(*(_run_check(service, check) for service, check in checks))]
-    if all(one.state == "off" for one in findings if one.service != DATABASE.name):
+    if all(one.state == "off" for one in findings if one.service not in LOCAL):
         findings.append(Service("Confab").problem("settings", "no service is configured", "Set what is named above."))
     hidden = RedactingFormatter(configuration.secrets()).redact
     return [replace(one, says=hidden(one.says), mend=hidden(one.mend)) for one in findings]
@@ -183,15 +198,25 @@ async def _limit_time(call: Awaitable[T]) -> T:
         raise ClaudeError("unreachable", "", f"after {SECONDS:g} seconds") from None
 
 
+async def _check_files(settings: Settings) -> CheckResults:
+    for one in await asyncio.to_thread(find_exposed, settings):
+        yield FILES.warning(one.path, one.says, one.mend)
+
+
 async def _check_database(url: str, now: datetime) -> CheckResults:
     try:
         condition = await inspect(url, busy=timedelta(seconds=SECONDS))
     except StoreUnusable as error:
         what, _, why = str(error).partition(" cannot be used: ")
         cause, _, mend = why.partition("; ")
-        yield DATABASE.problem("file", f"{what.removeprefix('The database ')}: {cause}", _sentence(mend))
+        kind = "file" if url.startswith("sqlite") else "server"
+        yield DATABASE.problem(kind, f"{what.removeprefix('The database ')}: {cause}", _sentence(mend))
         return
-    yield _describe_file(condition)
+    if condition.server is not None:
+        yield describe_server(condition, condition.server)
+        yield describe_clock(condition.server)
+    else:
+        yield _describe_file(condition)
     if condition.free is not None:
         yield describe_disk(condition.free)
     yield describe_questions(condition.waiting, condition.oldest, now)
@@ -204,9 +229,33 @@ def _describe_file(condition: Condition) -> CheckResult:
         )
     if not condition.version:
         return DATABASE.ok("file", f"{condition.path} is not there yet; the first start makes it")
+    return DATABASE.ok("file", f"{condition.path} can be written; {_describe_version(condition)}")
+
+
+def describe_server(condition: Condition, server: Server) -> CheckResult:
+    """What there is to say of a database on a server that can be read and written."""
+    how = _describe_version(condition) if condition.version else "the first start makes its tables"
+    milliseconds = server.latency / timedelta(milliseconds=1)
+    says = f"{condition.path} can be written; {how}; {server.name}, {milliseconds:.1f} ms away"
+    if server.latency > FAR:
+        mend = "Put the database near: each question waits for it some thirty times."
+        return DATABASE.warning("server", says, mend)
+    return DATABASE.ok("server", says)
+
+
+def describe_clock(server: Server) -> CheckResult:
+    """What there is to say of a server's clock."""
+    seconds = abs(server.ahead.total_seconds())
+    if seconds < SKEW.total_seconds():
+        return DATABASE.ok("clock", "agrees with this machine's")
+    says = f"{seconds:,.0f} s {'ahead of' if server.ahead > timedelta() else 'behind'} this machine's"
+    mend = "Let NTP set both. Leases count on the server's alone; times in usage and budgets are this machine's."
+    return DATABASE.warning("clock", says, mend)
+
+
+def _describe_version(condition: Condition) -> str:
     behind = "" if condition.version == condition.newest else f" of {condition.newest}, which the next start makes it"
-    says = f"{condition.path} can be written; version {condition.version}{behind}; {_megabytes(condition.bytes)}"
-    return DATABASE.ok("file", says)
+    return f"version {condition.version}{behind}; {_megabytes(condition.bytes)}"
 
 
 def describe_disk(free: int) -> CheckResult:

@@ -15,10 +15,11 @@ from bots.delivery.fencing import fence_requests
 from bots.delivery.throttle import Pace
 from bots.slack import bolt_app, formatting, http_mode, parse
 from bots.slack.backfill import BackfillSource
-from bots.slack.client import Web
+from bots.slack.client import SDK_LOG, Web
 from bots.slack.directory import Directory
 from bots.slack.intake import Intake, build_gap
 from bots.slack.publisher import NOTICE, QUIET
+from bots.slack.response import SlackResponse
 from bots.slack.settings import SlackSettings
 from bots.slack.socket_mode import PATIENCE, ReconnectPolicy, Socket
 from bots.slack.surface import SlackSurface
@@ -155,10 +156,9 @@ class Slack:
         """Make a client over our one session. It repeats nothing by itself: a post whose answer is lost may stand."""
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=self._seconds)
-            self._session = aiohttp.ClientSession(
-                timeout=timeout, trace_configs=[fence_requests(aiohttp.TraceConfig())]
-            )
-        return AsyncWebClient(self._bot_token, self._api_url, session=self._session, retry_handlers=[])
+            tracing = [fence_requests(aiohttp.TraceConfig())]
+            self._session = aiohttp.ClientSession(timeout=timeout, trace_configs=tracing, response_class=SlackResponse)
+        return AsyncWebClient(self._bot_token, self._api_url, session=self._session, retry_handlers=[], logger=SDK_LOG)
 
     async def _identify(self) -> tuple[Web, Directory]:
         """Ask once who we are. Raises CannotConnect when Slack does not take our token."""

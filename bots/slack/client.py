@@ -46,6 +46,9 @@ _HOST = re.compile(r"[A-Za-z0-9.-]+(?::\d+)?")
 
 Result = TypeVar("Result")
 
+SDK_LOG = logging.getLogger("slack_sdk.web")
+SDK_LOG.setLevel(logging.INFO)  # where none is set, the SDK makes a line of each whole answer, which nobody is shown
+
 log = logging.getLogger(__name__)
 
 

@@ -1,9 +1,13 @@
-"""The tables. A migration that has landed is never edited; the next change is a new one below the last."""
+"""SQLite's tables as they stood before there was a second engine. This is frozen: what comes is in `migrations`."""
 
 from sqlite_utils import Database, Migrations
 from sqlite_utils.db import ForeignKey
 
+from core.store.migrations import MIGRATIONS, Migration, Types
+
 migrations = Migrations("confab")
+
+TYPES = Types(id="INTEGER PRIMARY KEY", text="TEXT", boolean="INTEGER", strict="STRICT")
 
 TO_THREAD = ("workspace", "channel", "thread")
 
@@ -307,7 +311,14 @@ def no_search(db: Database) -> None:
     db.table("messages").disable_fts()
 
 
-@migrations()
-def unanswered(db: Database) -> None:
-    """Why a question got no answer, for the prompts that come after it."""
-    db.table("questions").add_column("unanswered", str)
+def _register(migration: Migration) -> None:
+    """A migration that every engine has, below those of SQLite alone."""
+
+    @migrations(name=migration.name)
+    def apply(db: Database) -> None:
+        for statement in migration.statements:
+            db.execute(TYPES.write(statement))
+
+
+for one in MIGRATIONS:
+    _register(one)

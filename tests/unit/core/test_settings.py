@@ -81,7 +81,7 @@ def test_an_empty_value_is_as_if_it_were_not_set(bare_environment):
         ("CONFAB_CATCH_UP", "-1h", "CONFAB_CATCH_UP: must be a number with a unit, s, m, h or d."),
         ("CONFAB_CATCH_UP", "8d", "CONFAB_CATCH_UP: Input should be less than or equal to 7 days."),
         ("ANTHROPIC_BASE_URL", "example.com", "ANTHROPIC_BASE_URL: must begin with http:// or https://."),
-        ("DATABASE_URL", "postgresql://db", "DATABASE_URL: postgresql databases are not supported yet; use sqlite:///"),
+        ("DATABASE_URL", "mysql://db", "DATABASE_URL: must begin with sqlite:// or postgresql://."),
     ],
 )
 def test_a_wrong_value_is_one_line_with_variable_and_mend(bare_environment, variable, value, line):

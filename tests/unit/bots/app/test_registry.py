@@ -129,4 +129,7 @@ def test_every_platform_has_its_group_of_commands():
     shown = CliRunner().invoke(main, ["--help"]).output
 
     assert [plugin.cli.name for plugin in PLATFORMS] == [plugin.name for plugin in PLATFORMS]
-    assert all(re.search(rf"^  {plugin.name} +Set {plugin.title} up\.$", shown, re.MULTILINE) for plugin in PLATFORMS)
+    assert all(
+        re.search(rf"^  {plugin.name} +Set up the {plugin.title} (?:app|bot)\.$", shown, re.MULTILINE)
+        for plugin in PLATFORMS
+    )
