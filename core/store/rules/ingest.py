@@ -26,7 +26,14 @@ from core.store.rules.messages import (
     tombstone_unknown,
     update_message,
 )
-from core.store.rules.questions import find_question, keep_question, stop_answer, thread_key, thread_values
+from core.store.rules.questions import (
+    find_question,
+    keep_question,
+    stop_answer,
+    take_back_command,
+    thread_key,
+    thread_values,
+)
 from core.store.rules.threads import is_tracked, mark_stale, mark_workspaces_stale, track_thread
 from core.store.rules.watermarks import advance_watermark, begin_backfill, end_backfill
 from core.store.sql_port import Row, Sql, stamp
@@ -140,6 +147,8 @@ def _ingest_deletion(sql: Sql, event: Deleted) -> Receipt:
     row = find_message(sql, event.key, event.message)
     key = thread_key(row) if row else event.key
     tracked = is_tracked(sql, key)
+    if row is None and take_back_command(sql, event.key, event.message, event.at):
+        return Receipt(new=True, ours=tracked, question=False, key=key)
     new = tracked and not (row and row["deleted_at"])
     if row and new:
         tombstone(sql, row, event.at)

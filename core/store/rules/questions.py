@@ -32,6 +32,8 @@ AND (deleted_at IS NOT NULL OR edited_at IS NOT NULL)
 
 WIPE = "UPDATE questions SET said = NULL, command = CASE WHEN command IS NOT NULL THEN '' END WHERE id = :id"
 
+BRIEF = 80  # characters of a command and its values that are numbers and names; a longer one holds somebody's words
+
 REOPENED = {"reply": None, "outcome": None, "closed_at": None, "unanswered": None}
 
 
@@ -116,7 +118,7 @@ def withdraw_questions(sql: Sql, rows: Iterable[Row]) -> int:
 
 
 def close_question(sql: Sql, row: Row, outcome: Outcome) -> None:
-    """Close a question. Of a private one, or one that was forgotten meanwhile, only its name remains.
+    """Close a question. Of a command, a private one, or one that was forgotten meanwhile, only its name remains.
 
     Its address may hold words that were deleted or changed meanwhile.
     """
@@ -128,8 +130,22 @@ def close_question(sql: Sql, row: Row, outcome: Outcome) -> None:
     if row["private"] or Forgotten(sql, thread_key(row)).covers(row["person"], parse_stamp(row["at"])):
         sql.execute(WIPE, row)
         record_erasure(sql, row["workspace"], row["channel"], now)
-    elif sql.one(TAKEN_BACK, row):
+        return
+    if row["command"] is not None:
+        sql.execute(WIPE, row)
+    if sql.one(TAKEN_BACK, row) or len(f"{row['command'] or ''}{row['options']}") > BRIEF:
         record_erasure(sql, row["workspace"], row["channel"], now)
+
+
+def take_back_command(sql: Sql, key: ThreadKey, name: str, at: datetime) -> bool:
+    """Withdraw a command whose message was deleted, and wipe its words. Whether there is one."""
+    row = find_question(sql, key, name)
+    if row is None or row["command"] is None:
+        return False
+    withdraw_questions(sql, [row])
+    sql.execute(WIPE, row)
+    record_erasure(sql, row["workspace"], row["channel"], at)
+    return True
 
 
 def _list_open(sql: Sql, key: ThreadKey) -> list[Row]:
