@@ -55,7 +55,7 @@ class Settings(EnvironmentSettings):
     anthropic_base_url: HttpUrl = Field(default="https://api.anthropic.com", description="A gateway's address.")
     confab_model: str = Field(default="claude-haiku-5-5", description="The model, where no persona names one.")
     confab_fallback_models: Names = Field(
-        default=(), description="Models that answer when that one is overloaded or gone, comma-separated, in order."
+        default=(), description="Models that answer when that one is overloaded, gone or refuses, in order: a,b."
     )
     confab_persona: str = Field(default="", description="The system prompt, where no persona is set.")
     confab_cache_ttl: Literal["5m", "1h"] = Field(default="1h", description="How long a prompt is cached: 5m or 1h.")

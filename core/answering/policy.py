@@ -22,7 +22,7 @@ class Rules:
 
     defaults: Persona
     fallbacks: Sequence[str] = ()
-    """Models that answer, in this order, when the persona's is overloaded or gone."""
+    """Models that answer, in this order, when the persona's is overloaded or gone, or refuses."""
     ttl: TTL = "1h"
     """How long a prompt is cached."""
     zone: str = "UTC"
