@@ -130,4 +130,4 @@ async def test_a_long_private_answer_is_whispered_whole(home):
 
     whispered = [one.text for one in home.slack.visible("dev", "ada") if one.user == "ephemeral"]
     assert len(whispered) >= 3
-    assert sum(text.count("long words") for text in whispered) == 2_000
+    assert sum(text.split().count("long") for text in whispered) == 2_000  # a page may end between the two words
