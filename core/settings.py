@@ -121,7 +121,7 @@ class Settings(EnvironmentSettings):
     )
     confab_model: str = Field(default="claude-haiku-5-5", description="The model, where no persona names one.")
     confab_fallback_models: Names = Field(
-        default=(), description="Models that answer when that one is overloaded or gone, comma-separated, in order."
+        default=(), description="Models that answer when that one is overloaded, gone or refuses, in order: a,b."
     )
     confab_models: Names = Field(
         default=(), description="Models that may be chosen, comma-separated, here and by personas; unset: any."

@@ -12,7 +12,7 @@ from bots.console.session_lock import hold_session
 from bots.console.terminal import Terminal
 from core.commands import TABLE
 from core.commands.registry import find_missing_text
-from core.domain.clock import Clock, system_clock
+from core.domain.clock import Clock, find_local_zone, system_clock
 from core.domain.errors import CannotShow, LeaseLost
 from core.domain.events import Commanded, Ingest, Posted, Pressed
 from core.domain.messages import Asks, Attachment, History, Message, Question, Rank, Reach
@@ -28,11 +28,16 @@ ELSEWHERE = "Another terminal has taken this answer over."
 STOPPED = "*(Stopped.)*"
 STOPPING = 5.0  # seconds that a stopped answer has to end; it is shown above the prompt if it ends later
 
+INSTRUCTIONS = """\
+Your answer is shown in a terminal. Headings, lists, tables and code blocks are drawn; pictures, LaTeX, HTML such as \
+<br>, footnotes and task lists are not. Keep the lines of tables and code blocks short."""
+
 
 class Console:
     """Reads lines from stdin until its end; several people and channels live in one terminal."""
 
     name = "console"
+    instructions = INSTRUCTIONS
     offline = ""
 
     def __init__(self, database_url: str, person: str = "", clock: Clock = system_clock) -> None:
@@ -163,6 +168,9 @@ class ConsoleSurface:
 
     async def homes(self) -> tuple[str, ...] | None:
         return None
+
+    async def zone(self, person: str) -> str | None:
+        return find_local_zone()
 
     async def show(self, reply: ReplyView) -> None:
         terminal, name = self._console.terminal, self._question.name

@@ -59,6 +59,7 @@ class Discord:
     """Discord, as a platform. `quick`, `edit` and `defer` make it faster than Discord allows, for tests."""
 
     name = "discord"
+    instructions = formatting.INSTRUCTIONS
 
     def __init__(
         self,

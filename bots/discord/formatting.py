@@ -17,6 +17,12 @@ QUOTED = 300  # characters of a question that stand above its answer
 NOTICE = "-# "  # subtext: small and grey
 HEAD = "-# \u2026\n"  # above a page of a notice that begins with code
 OLD_HEAD = "-# Confab\n"  # as it was once
+INSTRUCTIONS = """\
+Your answer is shown in Discord, which draws headings of three levels, bold, italics, lists, quotes, links, spoilers \
+and code blocks. It has no tables: yours are shown as code blocks of aligned text, so keep them narrow, or write a \
+list. It does not draw rules such as ---, task lists, footnotes, LaTeX, or HTML such as <br>; pictures become links, \
+and headings below the third level become bold. Long answers take several messages of 2,000 characters: be brief."""
+"""What Claude is told of Discord; a change of it costs every thread its prompt cache once."""
 
 _SMALL = re.compile(rf"^{NOTICE}", re.MULTILINE)
 _HEADING = re.compile(r"^#{4,6} ++(.+)$")

@@ -75,6 +75,10 @@ class DiscordSurface:
         servers = await self._resources.admission.list_homes(self._question.person)
         return tuple(WORKSPACE.format(server) for server in servers)
 
+    async def zone(self, person: str) -> str | None:
+        """Discord tells nobody's."""
+        return None
+
     async def show(self, reply: ReplyView) -> None:
         """Raises CannotShow where nothing can be shown, Rejected where Discord does not take the answer."""
         in_channel = not (self._slash or self._question.private)

@@ -13,7 +13,7 @@ from bots.delivery.at_least_once import persist
 from bots.delivery.backfill import Backfill
 from bots.delivery.fencing import fence_requests
 from bots.delivery.throttle import Pace
-from bots.slack import bolt_app, http_mode, parse
+from bots.slack import bolt_app, formatting, http_mode, parse
 from bots.slack.backfill import BackfillSource
 from bots.slack.client import SDK_LOG, Web
 from bots.slack.directory import Directory
@@ -49,6 +49,7 @@ class Slack:
     """Slack as a platform: Socket Mode with `app_token`, else HTTP mode with `signing_secret`, on `routes`."""
 
     name = "slack"
+    instructions = formatting.INSTRUCTIONS
 
     def __init__(
         self,

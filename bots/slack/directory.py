@@ -11,6 +11,7 @@ from bots.slack.client import Web
 from bots.slack.parse import BotIdentity, Raw
 from core.domain.errors import CannotAnswer, CannotShow, ConfabError, Rejected
 from core.domain.messages import Rank
+from core.domain.time_zones import is_time_zone
 
 REMEMBERED = 10_000  # names, and as many people with their rights, and as many channels
 LOOKUPS = 50  # people asked about for the names of one question; Slack allows 100 a minute, of all questions
@@ -59,6 +60,18 @@ class Directory:
         except TimeoutError:
             log.warning("Slack does not say in time how some of %d people are called", len(missing))
         return {person: name for person in people if (name := self._names.get(person))}
+
+    async def fetch_zone(self, person: str) -> str | None:
+        """The time zone that a person has chosen in Slack; None where Slack does not say so in time."""
+        if _is_bot(person):
+            return None
+        try:
+            async with asyncio.timeout(self._wait):
+                zone = str((await self._fetch_person(person)).get("tz") or "")
+        except (ConfabError, TimeoutError) as error:
+            log.warning("the time zone of %s is not known: %s", person, error)
+            return None
+        return zone if is_time_zone(zone) else None
 
     async def fetch_rank(self, person: str, channel: str) -> Rank:
         """What `person` may do in `channel`. Who can't be asked about is a plain member nowhere: a guest."""

@@ -17,6 +17,11 @@ LINE = 120  # that a line counts beside its characters: no page has 50 paragraph
 TEXT = 3_800  # characters of plain text, escaped; chat.update refuses 4,000
 SECTION = 2_900  # characters; Slack allows 3,000
 CUT = " …"
+INSTRUCTIONS = """\
+Your answer is shown in Slack, which draws your Markdown: headings, lists, tables, quotes, links and code blocks. It \
+does not draw LaTeX, footnotes, or HTML such as <br> or <details>; pictures become links. Write formulas in plain text \
+or in code."""
+"""What Claude is told of Slack; a change of it costs every thread its prompt cache once."""
 
 _UNSEEN = r"[*_~\\\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]*"  # marks, and what has no width
 

@@ -70,6 +70,9 @@ class SlackSurface:
         key = self._question.key
         return (key.workspace,) if key.channel.startswith("D") else None
 
+    async def zone(self, person: str) -> str | None:
+        return await self._directory.fetch_zone(person)
+
     async def show(self, reply: ReplyView) -> None:
         """Show the reply until it is whole. Raises CannotShow where that is impossible, Rejected, CannotAnswer."""
         if reply.private:

@@ -52,6 +52,7 @@ class Assistant:
         self._store = store
         self._completions = completions
         self._rules = rules
+        self._platforms = platforms
         loop_guard = BotLoopGuard(rules.bots, clock)
         fallback = Fallback(store.questions, platforms)
         commands = registry.CommandContext(
@@ -107,7 +108,9 @@ class Assistant:
         if not turns:
             return None
         persona, _ = await find_persona_in_force(self._store.personas, question.key, self._rules.defaults)
-        return build_request(persona, turns, await self._completions.model(persona.model or ""), self._rules.ttl)
+        model = await self._completions.model(persona.model or "")
+        instructions = self._platforms[question.key.platform].instructions
+        return build_request(persona, turns, model, self._rules.ttl, instructions)
 
 
 def _list_connected(platforms: Mapping[str, Platform]) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequenc
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from core.answering.final_answer import Answer, conclude, cut_off, refuse
+from core.answering.final_answer import Answer, conclude, cut_off, decline
 from core.billing.ledger_rows import BudgetRefusal
 from core.claude.circuit_breaker import CircuitBreaker
 from core.claude.client import Claude, Completion, TextSoFar
@@ -17,7 +17,7 @@ from core.claude.metering import MeteredRequest, Metering
 from core.claude.model_catalog import ModelCatalog
 from core.claude.retry import Backoff, RetryPolicy
 from core.domain.clock import Clock, Sleep
-from core.domain.messages import Question
+from core.domain.messages import Question, Unanswered
 from core.domain.models import Model
 from core.prompting.request import Request, continue_request, simplify_request
 from core.store.protocols import Notes
@@ -60,12 +60,16 @@ class Completions:
     ) -> AsyncGenerator[TextSoFar | Waiting | Answer, None]:
         """The text as it grows, why it does not, and at last the answer. Raises ClaudeError when no model answers.
 
-        The first of `models` is asked, the next when it is limited, in trouble or gone, each with the request that
-        `build` makes for it; when none answers at once, the one that may soonest is waited for. Text may begin again,
-        with another model or after a stream that broke off.
+        The first of `models` is asked, the next when it is limited, in trouble or gone, or refuses, each with the
+        request that `build` makes for it; when none answers at once, the one that may soonest is waited for. Text may
+        begin again, with another model or after a stream that broke off.
         """
         failed: dict[str, ClaudeError | None] = {}
+        refused: Answer | None = None
         for name, hurried in _plan_attempts(models, failed):
+            if refused and not hurried:
+                break
+            declined: BudgetRefusal | None = None
             retry_policy = RetryPolicy(self._seconds, hurried)
             try:
                 if (error := failed.get(name)) and (pause := retry_policy.back_off(error)):
@@ -76,21 +80,28 @@ class Completions:
                 async with aclosing(self._stream_turns(order, retry_policy)) as events:
                     async for event in events:
                         if isinstance(event, BudgetRefusal):
-                            refusal = event
+                            declined = event
                             break
-                        yield replace(event, after=order.request.last) if isinstance(event, Answer) else event
-                    else:
-                        return
-                if not (hurried and failed):
-                    yield refuse(refusal.reason)
+                        if not isinstance(event, Answer):
+                            yield event
+                            continue
+                        refused = replace(event, after=order.request.last)
+                        if not hurried or event.unanswered is not Unanswered.REFUSED:
+                            yield refused
+                            return
+                if declined and not (hurried and failed):
+                    yield decline(declined.reason)
                     return
-                log.warning("a budget has no room for %s: %s", name, refusal.reason)
+                log.warning("%s is not asked for this: %s", name, declined.reason if declined else "it refuses")
                 failed[name] = None
             except ClaudeError as error:
                 if not hurried or not (failed or error.other_model):
                     raise
                 log.warning("%s; asking another model instead", error)
                 failed[name] = error
+        if refused is None:
+            raise next(error for error in failed.values() if error)
+        yield refused
 
     async def model(self, name: str) -> Model:
         """What a model can do: as last told by the Models API, also when that can't be asked just now."""
@@ -178,12 +189,12 @@ class Completions:
 def _plan_attempts(models: Sequence[str], failed: Mapping[str, ClaudeError | None]) -> Iterator[tuple[str, bool]]:
     """Which model is asked next, and whether in a hurry, because another could answer.
 
-    After all of them, it is the one that is waited for: of those whose trouble passes, the one where it passes soonest.
-    Raises the first error when there is none.
+    After all of them, it is the one that is waited for, if there is any: of those whose trouble passes, the one where
+    it passes soonest.
     """
     if len(models) > 1:
         yield from ((name, True) for name in models)
     passing = {name: error for name, error in failed.items() if error and error.transient}
     if failed and not passing:
-        raise next(error for error in failed.values() if error)
+        return
     yield min(passing, key=lambda name: passing[name].retry_after or 0) if failed else models[0], False

@@ -1,11 +1,12 @@
 """Conversation: the turns that Claude is told of the part of a thread to which a question belongs."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import ParamSpec, TypeVar
 
-from core.domain.messages import Question
+from core.domain.messages import Message, Question
 from core.domain.platform import Surface
 from core.prompting.speakers import collect_people, introduce_speakers
 from core.prompting.turns import Turn, build_turns, select_trunk
@@ -20,14 +21,24 @@ T = TypeVar("T")
 
 
 async def read_conversation(
-    threads: Threads, thread: Thread, question: Question, surface: Surface, unread: bool = False
+    threads: Threads,
+    thread: Thread,
+    question: Question,
+    surface: Surface,
+    *,
+    find_zone: Callable[[], Awaitable[str]] | None = None,
+    unread: bool = False,
 ) -> list[Turn]:
     """The turns of the question's conversation; a speaker's name is asked for until it is known, then kept for ever.
 
+    What others ask meanwhile, and all that is said behind that, is not told yet. A command is told everything.
+    `find_zone` tells the asker's time zone now; where it is another than the one told last, it is told from here on.
     `unread` tells Claude that what was said before could not be read.
     """
-    thread = await _select_branch(threads, thread, question.name)
-    messages = [message for message in thread.messages if message.answers != question.name]
+    thread = await _select_branch(threads, thread, question)
+    if find_zone is not None:
+        thread = replace(thread, zones=await _remember_zone(threads, thread, question, await find_zone()))
+    messages = [message for message in _leave_out_waiting(thread, question) if message.answers != question.name]
     names = dict(thread.names)
     aside = sum(len(message.text) for message in messages) > LARGE
     authors = {message.author: None for message in reversed(messages) if not message.mine}  # before who is mentioned
@@ -38,10 +49,35 @@ async def read_conversation(
         introduced = introduce_speakers(names, unknown, shown)
         found = {person: name for person, name in introduced.items() if person in shown}
         names = introduced | dict(await threads.remember_names(thread.key, found))
-    turns = await _run(aside, build_turns, messages, thread.replies, names)
+    build = partial(build_turns, zones=thread.zones, unanswered=thread.unanswered, pending=question.command is None)
+    turns = await _run(aside, build, messages, thread.replies, names)
     if unread and turns:
         turns[0] = replace(turns[0], text=f"{UNREAD}\n{turns[0].text}")
     return turns
+
+
+async def _remember_zone(threads: Threads, thread: Thread, question: Question, zone: str) -> Mapping[str, str]:
+    """The zones told in this conversation. What was told once with a question stands, whatever its zone is now."""
+    last = next((thread.zones[one.id] for one in reversed(thread.messages) if one.id in thread.zones), None)
+    if question.name in thread.zones or zone == last:
+        return thread.zones
+    return await threads.remember_zone(thread.key, question.name, zone)
+
+
+def _leave_out_waiting(thread: Thread, question: Question) -> Iterable[Message]:
+    """The messages before the first question behind this one that is answered apart, without those that came late."""
+    if question.command is not None:
+        return thread.messages
+    apart = {name for name, reply in thread.open.items() if reply != question.name} - {question.name}
+    asked = next((message for message in thread.messages if message.id == question.name), None)
+    behind = False
+    told: list[Message] = []
+    for message in thread.messages:
+        waits = message.id in apart
+        behind = behind or (waits and asked is not None and (message.at, message.id) > (asked.at, asked.id))
+        if message.mine or not (waits or behind):
+            told.append(message)
+    return told
 
 
 async def _run(aside: bool, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
@@ -49,11 +85,16 @@ async def _run(aside: bool, work: Callable[P, T], *args: P.args, **named: P.kwar
     return await asyncio.to_thread(work, *args, **named) if aside else work(*args, **named)
 
 
-async def _select_branch(threads: Threads, thread: Thread, name: str) -> Thread:
-    """The part of the thread that the question belongs to, where messages name what they reply to."""
-    asked = next((message for message in thread.messages if message.id == name), None)
-    if asked is None:
+async def _select_branch(threads: Threads, thread: Thread, question: Question) -> Thread:
+    """The part of the thread that the question belongs to, where messages name what they reply to.
+
+    What is answered together is one chain, at the end of which the newest of it stands.
+    """
+    together = {name for name, reply in thread.open.items() if reply == question.name} | {question.name}
+    asked = [message for message in thread.messages if message.id in together]
+    chained = next((message.id for message in reversed(asked) if message.parent is not None), None)
+    if chained is not None:
+        return await threads.thread(thread.key, branch=chained)
+    if not asked:
         return thread
-    if asked.parent is not None:
-        return await threads.thread(thread.key, branch=name)
     return replace(thread, messages=tuple(select_trunk(thread.messages)))

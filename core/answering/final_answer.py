@@ -2,13 +2,13 @@
 
 import logging
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.claude.client import Completion
 from core.claude.errors import ClaudeError
 from core.commands.registry import RankTooLow, UsageError
 from core.domain.errors import CannotAnswer, CannotShow, LeaseLost, StoreUnavailable
-from core.domain.messages import File, FinalText, Outcome
+from core.domain.messages import File, FinalText, Outcome, Unanswered
 from core.rendering.reply_notes import append_note
 
 EMPTY = "Yes? Ask me something, and I answer here."
@@ -27,6 +27,8 @@ class Answer:
     files: tuple[File, ...] = ()
     whispered: bool = False
     """Who asked is told it alone, where the platform can."""
+    unanswered: Unanswered | None = None
+    """Why the question got no answer, where later prompts have to know it."""
 
     @property
     def notice(self) -> bool:
@@ -35,18 +37,24 @@ class Answer:
     @property
     def final_text(self) -> FinalText:
         """What is stored of it before it is shown."""
-        return FinalText(self.text, self.notice, self.after)
+        return FinalText(self.text, self.notice, self.after, self.unanswered)
 
 
 def restore_answer(stored: FinalText, command: bool = False) -> Answer:
     """The answer, to a command or not, whose text was stored before this process took it up."""
     noticed = Outcome.CARRIED_OUT if command else Outcome.REFUSED
-    return Answer(stored.text, noticed if stored.notice else Outcome.SHOWN, stored.after)
+    outcome = noticed if stored.notice else Outcome.SHOWN
+    return Answer(stored.text, outcome, stored.after, unanswered=stored.unanswered)
 
 
 def refuse(sentence: str, *, whispered: bool = False) -> Answer:
     """A visible refusal with its reason."""
     return Answer(sentence, Outcome.REFUSED, whispered=whispered)
+
+
+def decline(sentence: str, *, whispered: bool = False) -> Answer:
+    """A visible refusal, for who asks may not: no later answer to somebody else may answer it."""
+    return replace(refuse(sentence, whispered=whispered), unanswered=Unanswered.DECLINED)
 
 
 def explain_error(error: Exception) -> Answer:
@@ -59,7 +67,8 @@ def explain_error(error: Exception) -> Answer:
         case UsageError() | CannotAnswer():
             return refuse(str(error))
         case ClaudeError():
-            return apologize(error.sentence, error)
+            refused = Unanswered.REFUSED if error.kind == "refused" else None
+            return replace(apologize(error.sentence, error), unanswered=refused)
         case _:
             log.exception("a bug kept a question from its answer")
             return apologize("Something went wrong on my side.", error)
@@ -76,7 +85,7 @@ def conclude(text: str, completion: Completion) -> Answer:
     """The final text, by why Claude stopped. An answer that was cut says so, and how to go on."""
     if completion.stop == "refusal":
         why = f" ({completion.category})" if completion.category else ""
-        return refuse(f"Claude declines to answer this{why}.")
+        return replace(refuse(f"Claude declines to answer this{why}."), unanswered=Unanswered.REFUSED)
     if completion.stop == "max_tokens":
         return _conclude_longest(text, completion.bounded)
     if completion.stop == "model_context_window_exceeded":
@@ -103,5 +112,5 @@ def _conclude_longest(text: str, bounded: bool) -> Answer:
             return cut_off(text, "A budget here is nearly used up and allowed no longer answer.")
         return cut_off(text, "This answer reached its longest length. Say “go on” and it continues.")
     if bounded:
-        return refuse("What is left of a budget here was too little for an answer. `budget show` tells more.")
+        return decline("What is left of a budget here was too little for an answer. `budget show` tells more.")
     return refuse("Claude used up its tokens before it wrote anything. Raise them with `persona tune max_tokens=...`.")

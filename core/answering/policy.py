@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from core.answering.bot_loop_guard import STOPPED, BotLoopGuard, Verdict
-from core.answering.final_answer import Answer, refuse
+from core.answering.final_answer import Answer, decline
 from core.commands.registry import MEMBERS_ONLY
 from core.domain.messages import Asks, Question, Rank
 from core.domain.personas import Persona
@@ -22,7 +22,7 @@ class Rules:
 
     defaults: Persona
     fallbacks: Sequence[str] = ()
-    """Models that answer, in this order, when the persona's is overloaded or gone."""
+    """Models that answer, in this order, when the persona's is overloaded or gone, or refuses."""
     ttl: TTL = "1h"
     """How long a prompt is cached."""
     zone: str = "UTC"
@@ -39,7 +39,9 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Ignore:
-    """The question is not for us, or who asks knows already why there is no answer: nothing is shown."""
+    """The question is not for us, or `declined` and who asks knows already why: nothing is shown."""
+
+    declined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,27 +77,27 @@ class Policy:
             return Ignore()
         verdict = self._loop_guard.verdict(claim)
         if verdict is Verdict.SILENCE:
-            return Ignore()
+            return Ignore(declined=True)
         if claim.question.command is None and not await self._may_ask(claim, surface):
             return await self._decline_guest(claim.question)
         if verdict is Verdict.SAY_SO and claim.question.command is None:
-            return AnswerWith(refuse(STOPPED))
+            return AnswerWith(decline(STOPPED))
         return Proceed()
 
     async def _may_ask(self, claim: Claim, surface: Surface) -> bool:
-        """Whether one of those who ask may: members, guests where they are welcome, and bots that are allowed."""
+        """Whether all who ask may: members, guests where they are welcome, and bots that are allowed."""
         people = {question.person for question in (claim.question, *claim.together)}
-        if self._rules.guests or any(map(self._loop_guard.is_allowed, people)):
+        if self._rules.guests or all(map(self._loop_guard.is_allowed, people)):
             return True
-        return max([await surface.rank(person) for person in sorted(people)]) > Rank.GUEST
+        return min([await surface.rank(person) for person in sorted(people)]) > Rank.GUEST
 
     async def _decline_guest(self, question: Question) -> Decision:
         """Say it once: the note names the question after which it was said, which may have to be answered again."""
         note = f"declined:{question.key.workspace}:{question.key.channel}:{question.person}"
         if await self._notes.get(note) not in {None, question.name}:
-            return Ignore()
+            return Ignore(declined=True)
         await self._notes.put(note, question.name)
-        return AnswerWith(refuse(MEMBERS_ONLY, whispered=True))
+        return AnswerWith(decline(MEMBERS_ONLY, whispered=True))
 
 
 def is_for_us(claim: Claim, thread: Thread, follow_ups: bool = True) -> bool:

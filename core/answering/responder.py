@@ -7,19 +7,20 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
+from typing import TypeAlias
 
 from core.answering.completions import Completions, Waiting
 from core.answering.conversation import read_conversation
 from core.answering.display_fallback import Fallback, NotShown
 from core.answering.final_answer import EMPTY, Answer, cut_off, cut_short, explain_error, refuse, restore_answer
-from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Rules
+from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Proceed, Rules
 from core.answering.recovery import PATIENCE, SILENT, find_orphaned_pages, misses_beginning, refresh_conversation
 from core.answering.reply import Reply
 from core.claude.client import TextSoFar
 from core.commands import TABLE, registry
 from core.domain.clock import Clock
 from core.domain.errors import CannotAnswer, CannotShow, NoAnswer, PlaceClosed, TokenRefused
-from core.domain.messages import Outcome, Question
+from core.domain.messages import FinalText, Outcome, Question, Unanswered
 from core.domain.personas import Persona
 from core.domain.platform import Platform, Surface
 from core.prompting.capabilities import refuse_model
@@ -29,6 +30,9 @@ from core.store.protocols import Claim, Store, Thread
 from core.telemetry import AnswerBegun, Emit, QuestionClosed
 from core.worker.fair_semaphore import FairSemaphore
 from core.worker.lease import QuestionLease
+
+Composing: TypeAlias = "asyncio.Task[Answer | None]"
+BEGUN_AGAIN = 3  # times that an answer begins again because its question was added to or edited
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +76,9 @@ class AnswerTask:
     reply: Reply = field(init=False)
     unread: CannotAnswer | None = field(init=False, default=None)
     """Why the thread's history could not be read, if it could not."""
+    begun_again: int = field(init=False, default=0)
+    visible: bool = field(init=False, default=False)
+    """Whether words of the answer may be on the platform, ours or those of a process that answered before."""
 
     async def run(self) -> None:
         """Answer, or ignore what is not for us, and close the question."""
@@ -79,7 +86,7 @@ class AnswerTask:
         try:
             await self._open()
             decision = await self._decide()
-            outcome = Outcome.NOT_FOR_US if isinstance(decision, Ignore) else await self._show(decision)
+            outcome = await (self._ignore(decision) if isinstance(decision, Ignore) else self._show(decision))
         except TokenRefused:  # it stays open until a token works
             raise
         except PlaceClosed as error:
@@ -103,6 +110,9 @@ class AnswerTask:
             store.threads.thread(key),
             find_persona_in_force(store.personas, key, self.responder.rules.defaults),
         )
+        if self.claim.resumed and not self.claim.final_text:  # it may have been added to since this claim was made
+            self.claim = await store.questions.join_waiting(self.claim)
+        self.visible = bool(self.claim.pages)
         self.version = version.number if version else 0
         threaded = self.persona.answers == "thread"
         self.reply = Reply(
@@ -123,6 +133,13 @@ class AnswerTask:
             return await self.responder.policy.decide(self.claim, self.thread, self.surface, self.persona)
         except CannotAnswer as error:
             return AnswerWith(refuse(str(error)))
+
+    async def _ignore(self, decision: Ignore) -> Outcome:
+        """Show nothing. Who may not ask gets no answer by somebody else's question either."""
+        if decision.declined:
+            declined = FinalText("", notice=True, unanswered=Unanswered.DECLINED)
+            await self.responder.store.questions.store_final_text(self.claim, declined)
+        return Outcome.NOT_FOR_US
 
     async def _show(self, decision: Decision) -> Outcome:
         """Show the reply while it grows; its final text is stored before it is shown.
@@ -147,24 +164,60 @@ class AnswerTask:
             await self.responder.store.questions.store_final_text(self.claim, self.lease.final_text)
 
     async def _compose_unless_stopped(self, decision: Decision) -> Answer:
-        """The answer, whatever happens: an error is told in a sentence, and a stop ends it with what there is."""
-        composing = asyncio.create_task(self._compose(decision))
-        stopping = asyncio.create_task(self.lease.stop.wait())
+        """The answer, whatever happens: an error is told in a sentence, and a stop ends it with what there is.
+
+        While nothing of it is visible it begins again when its question is added to or edited.
+        """
+        stop, changed = self.lease.stop, self.lease.changed
+        composing, stopping = asyncio.create_task(self._compose(decision)), asyncio.create_task(stop.wait())
+        changing = asyncio.create_task(changed.wait())
         try:
-            await asyncio.wait({composing, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            return composing.result() if composing.done() else self._cut_short()
+            while True:
+                await asyncio.wait({composing, stopping, changing}, return_when=asyncio.FIRST_COMPLETED)
+                if composing.done() and (answer := composing.result()) is not None:
+                    return answer
+                if stop.is_set():
+                    return self._cut_short()
+                if changing.done():
+                    changed.clear()
+                    changing = asyncio.create_task(changed.wait())
+                if composing.done() or await self._is_changed(decision):
+                    composing = await self._begin_again(composing, decision)
         except Exception as error:
             return explain_error(error)
         finally:
-            composing.cancel()
-            stopping.cancel()
-            await asyncio.gather(composing, stopping, return_exceptions=True)  # what Claude was asked is still settled
+            for task in (composing, stopping, changing):
+                task.cancel()
+            # What Claude was asked is still settled.
+            await asyncio.gather(composing, stopping, changing, return_exceptions=True)
+
+    async def _is_changed(self, decision: Decision) -> bool:
+        """Whether the question was added to or edited while nothing of its answer is visible."""
+        question = self.question
+        alone = question.alone or question.private or question.command is not None
+        if alone or self.visible or not isinstance(decision, Proceed) or self.begun_again >= BEGUN_AGAIN:
+            return False
+        before = self.claim
+        self.claim = await self.responder.store.questions.join_waiting(before)
+        return (self.claim.together, self.claim.edited) != (before.together, before.edited)
+
+    async def _begin_again(self, composing: Composing, decision: Decision) -> Composing:
+        """Drop the request that is under way, which is settled, and compose the answer to all of the question."""
+        composing.cancel()
+        await asyncio.gather(composing, return_exceptions=True)
+        self.begun_again += 1
+        log.info("begun again, for the question was added to or edited")
+        self.thread = await self.responder.store.threads.thread(self.question.key)
+        return asyncio.create_task(self._compose(decision))
 
     def _cut_short(self) -> Answer:
         return cut_short(self.reply.text, visible=bool(self.reply.pages))
 
-    async def _compose(self, decision: Decision) -> Answer:
-        """What was answered already, else a refusal, what the command says, or what Claude says."""
+    async def _compose(self, decision: Decision) -> Answer | None:
+        """What was answered already, else a refusal, what the command says, or what Claude says.
+
+        None where the question turns out to be another before the first word of its answer is visible.
+        """
         if self.claim.resumed or (self.thread.stale and self.question.command is None):
             await self._recover()
         if self.lease.stop.is_set() and not self.claim.final_text:
@@ -179,6 +232,8 @@ class AnswerTask:
         ):
             async for event in events:
                 if isinstance(event, TextSoFar):
+                    if not self.reply.text and await self._is_changed(decision):
+                        return None
                     self._grow(event.text)
                 elif isinstance(event, Waiting):
                     self.reply.wait(event.note)
@@ -192,17 +247,34 @@ class AnswerTask:
         if allowed and persona.model not in allowed:
             raise CannotAnswer(refuse_model(persona.model or "", allowed))
         missing = self.unread is not None and misses_beginning(self.thread, self.question)
-        turns = await read_conversation(responder.store.threads, self.thread, self.question, self.surface, missing)
+        turns = await read_conversation(
+            responder.store.threads,
+            self.thread,
+            self.question,
+            self.surface,
+            find_zone=self._find_zone,
+            unread=missing,
+        )
         if not turns:
             raise CannotAnswer(EMPTY)
         models = [persona.model or "", *(model for model in responder.rules.fallbacks if model != persona.model)]
-        build = partial(build_request, persona, turns, ttl=responder.rules.ttl)
+        instructions = responder.platforms[self.question.key.platform].instructions
+        build = partial(build_request, persona, turns, ttl=responder.rules.ttl, instructions=instructions)
         question = replace(self.question, homes=await self.surface.homes())
         return responder.completions.stream(question, self.version, models, build)
+
+    async def _find_zone(self) -> str:
+        """The asker's time zone, else the workspace's, else the operator's."""
+        responder, question = self.responder, self.question
+        if zone := await self.surface.zone(question.person):
+            return zone
+        budgets = await responder.store.ledger.budgets(question.key.workspace, responder.clock())
+        return budgets.zone or responder.rules.zone
 
     def _grow(self, text: str) -> None:
         if not self.reply.text:
             self.responder.emit(AnswerBegun(self.question))
+        self.visible = True
         self.reply.say(text)
 
     async def _run_command(self, line: str) -> Answer:
@@ -231,6 +303,7 @@ class AnswerTask:
             self.unread = error
             return
         for page in find_orphaned_pages(history, self.thread, self.question):
+            self.visible = True
             await self.reply.record_page(page.id, page.at)
         await responder.heartbeat()
 

@@ -20,13 +20,14 @@ SENTENCES = {
     "no model": "There is no model `{model}` (any more). Choose another with `persona tune model=...`.",
     "too long": "This thread is too long for `{model}`. Start a new one, or choose a model that reads more.",
     "too large": "What this thread holds is too large to send to Claude. Start a new one.",
+    "refused": "Claude declines to answer this.",
     "rejected": "Claude could not take this request. Whoever runs this bot finds the reason in its log.",
     "not Claude": "What answers at Claude's address is not Claude. Whoever runs this bot has to look at it.",
 }
 TRANSIENT = frozenset({"unreachable", "overloaded", "limited", "failing", "broken off"})
 PASSING = TRANSIENT - {"broken off"}
-OTHER_MODEL = frozenset({"overloaded", "limited", "failing", "no model", "forbidden", "too long"})
-"""What one model may have and another not: limits, incidents and permissions are a model's own."""
+OTHER_MODEL = frozenset({"overloaded", "limited", "failing", "no model", "forbidden", "too long", "refused"})
+"""What one model may have and another not: limits, incidents, permissions and scruples are a model's own."""
 SOON = 90.0  # seconds: who waits longer than that is told how long
 MINUTE, HOUR = 60, 3600
 

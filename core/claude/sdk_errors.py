@@ -31,6 +31,8 @@ _PAGE = re.compile(r"<(?:!doctype|html|head|title)\b", re.IGNORECASE)
 _TITLE = re.compile(r"<title>\s*([^<]{1,200})", re.IGNORECASE)
 _UNSENT = (httpx2.ProxyError, httpx2.ConnectTimeout)
 """Errors that come before the first byte has left: there was no way to the address."""
+CONTENT = ("content filter", "content policy", "usage policy", "usage policies")
+"""Words of a 400 for what was said, and not for how it was sent."""
 BROKEN = (httpx2.HTTPError, httpx2.StreamError, json.JSONDecodeError, MalformedStream)
 """What a stream raises that breaks off, or that is none of Claude's."""
 
@@ -77,6 +79,8 @@ def _classify_rejection(message: str) -> str:
     words = message.lower()
     if "too long" in words or any(f"context {end}" in words for end in ("window", "length", "limit")):
         return "too long"
+    if any(sign in words for sign in CONTENT):
+        return "refused"
     return "spent" if "usage limit" in words or "spend" in words else "rejected"
 
 

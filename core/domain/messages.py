@@ -109,6 +109,15 @@ class Outcome(Enum):
     """Nobody can be shown the answer any more: a private token ran out, a channel is gone."""
 
 
+class Unanswered(Enum):
+    """Why a question got no answer, where later prompts have to know it."""
+
+    REFUSED = "refused"
+    """Claude declines what was said: telling it again would be declined again."""
+    DECLINED = "declined"
+    """Who asked may not, or a budget forbids it: nobody else's question may bring them the answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class FinalText:
     """The final words of a reply, kept the moment they are known. From here a restart only shows them."""
@@ -117,6 +126,7 @@ class FinalText:
     notice: bool = False
     after: str | None = None
     """The last message that Claude had read: the reply stands behind it."""
+    unanswered: Unanswered | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,12 @@ class Surface(Protocol):
     async def homes(self) -> tuple[str, ...] | None:
         """In direct messages the workspaces that the asker shares with us, whose budgets hold there; else None."""
 
+    async def zone(self, person: str) -> str | None:
+        """The time zone of `person`, as the tz database names it; None where the platform knows none, or not in time.
+
+        It is asked for with each question, and worth no refusal: it raises nothing.
+        """
+
     async def show(self, reply: ReplyView) -> None:
         """Make the platform's pages equal the reply's, until it is whole.
 
@@ -104,6 +110,13 @@ class Platform(Protocol):
     @property
     def name(self) -> str:
         """`slack` in `slack:T024`."""
+
+    @property
+    def instructions(self) -> str:
+        """What Claude is told of where its words are shown: what is not rendered, whom a name notifies.
+
+        It is part of every prompt, so a change of it costs every thread its cache once.
+        """
 
     @property
     def offline(self) -> str:

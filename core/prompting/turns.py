@@ -1,19 +1,26 @@
 """Turns: a thread's messages as the alternating user and assistant turns of the Messages API."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import groupby
-from typing import Literal
+from types import MappingProxyType
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
-from core.domain.messages import FinalText, Message
+from core.domain.messages import FinalText, Message, Unanswered
+from core.prompting.clock_notes import describe_time, needs_time
 from core.prompting.speakers import quote_message
 from core.rendering.reply_notes import remove_notes
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 LIMIT = 300_000  # bytes of UTF-8 told of one thread, about 100,000 tokens
 
 _OPENING = "[This thread begins with words of yours.]"
 _WAITING = "[The message above your last words is not answered yet. Answer it now.]"
 _OMITTED = "[Older messages are left out here.]"
+_REFUSED = "[What was said here was declined for its content, and is left out.]"
+_DECLINED = "[Confab did not answer this: who asked may not just now. Leave it, unless it is asked for again below.]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +35,19 @@ class Turn:
 @dataclass(frozen=True, slots=True)
 class _Entry:
     role: Literal["user", "assistant"]
-    text: str
-    message: str
+    words: str
+    message: str = ""
+    reply: bool = False
+    """It is all that Claude said to a question."""
+    at: datetime | None = None
+    clock: str = ""
+    """The time at which a person said it, as a note has it."""
+    clocked: bool = False
+    """Whether the note stands above it."""
+
+    @property
+    def text(self) -> str:
+        return f"{self.clock}\n{self.words}" if self.clocked and self.clock else self.words
 
     @property
     def size(self) -> int:
@@ -41,22 +59,33 @@ def build_turns(
     replies: Mapping[str, FinalText],
     names: Mapping[str, str],
     limit: int = LIMIT,
+    *,
+    zones: Mapping[str, str] = NOTHING,
+    unanswered: Mapping[str, Unanswered] = NOTHING,
+    pending: bool = True,
 ) -> list[Turn]:
-    """A thread's messages, oldest first, as alternating turns that begin and end with the user.
+    """A thread's messages, oldest first, as alternating turns that begin with the user.
 
-    `replies` holds what Claude said, by question; `names` how each person is called. A reply of many pages
-    is one assistant turn, standing after the last message that Claude had read, or else at its first page.
+    While a question is `pending` they also end with the user: what Claude's last words did not answer stands above.
+
+    `replies` holds what Claude said, by question; `names` how each person is called; `zones` the time zone that holds
+    from a message on (without any, no time is told); `unanswered` why a question got no answer. A reply of many pages
+    is one assistant turn, standing after the last message that Claude had read, or else at its first page. What Claude
+    refused is left out, with all that was said before it since the last reply, and a note stands in its place. Above a
+    message that begins a day, ends a long pause, or is said in another time zone stands the time.
     Above `limit` bytes, old entries go in steps of half the limit, counted from the thread's beginning, and
     the first stays: while the thread grows, its turns keep their beginning byte for byte between the steps.
     An empty thread has no turns.
     """
-    entries = _cut_oldest(list(_list_entries(_place_replies(messages, replies), replies, names)), limit)
-    told = [_build_turn(role, list(group)) for role, group in groupby(entries, key=lambda entry: entry.role)]
-    if told and told[0].role == "assistant":
-        told.insert(0, Turn("user", _OPENING))
-    if told and told[-1].role == "assistant":
-        told.append(Turn("user", _WAITING))
-    return told
+    placed = _place_replies(messages, replies)
+    entries = _leave_out_refused(_list_entries(placed, replies, names, unanswered), unanswered)
+    cut = _cut_oldest(_set_clocks(entries, zones), limit)
+    turns = [_build_turn(role, list(group)) for role, group in groupby(cut, key=lambda entry: entry.role)]
+    if turns and turns[0].role == "assistant":
+        turns.insert(0, Turn("user", _OPENING))
+    if pending and turns and turns[-1].role == "assistant":
+        turns.append(Turn("user", _WAITING))
+    return turns
 
 
 def select_trunk(messages: Iterable[Message]) -> list[Message]:
@@ -86,18 +115,66 @@ def _place_replies(messages: Sequence[Message], replies: Mapping[str, FinalText]
 def _join_pages(pages: Sequence[Message], said: FinalText | None) -> Message:
     first = pages[0]
     text = said.text if said is not None else "\n".join(page.text for page in pages)
-    return Message(first.id, first.author, text, first.at, mine=True, notice=first.notice or bool(said and said.notice))
+    notice = first.notice or bool(said and said.notice)
+    return Message(first.id, first.author, text, first.at, mine=True, answers=first.answers, notice=notice)
 
 
 def _list_entries(
-    messages: Sequence[Message], replies: Mapping[str, FinalText], names: Mapping[str, str]
-) -> Iterable[_Entry]:
+    messages: Sequence[Message],
+    replies: Mapping[str, FinalText],
+    names: Mapping[str, str],
+    unanswered: Mapping[str, Unanswered],
+) -> Iterator[_Entry]:
+    before: _Entry | None = None
     for message in messages:
-        if message.notice:
+        text = (
+            ""
+            if message.notice
+            else remove_notes(message.text).strip()
+            if message.mine
+            else quote_message(message, names)
+        )
+        if not text:
             continue
-        text = remove_notes(message.text).strip() if message.mine else quote_message(message, names)
-        if text:
-            yield _Entry("assistant" if message.mine else "user", text, message.id)
+        entry = _Entry("user", text, message.id, at=message.at)
+        if message.mine:
+            entry = _Entry("assistant", text, message.id, reply=message.answers in replies)
+        if entry.reply and before and before.reply:
+            yield _Entry("user", _WAITING)  # so it was told when the second one was asked for
+        yield entry
+        if unanswered.get(message.id) is Unanswered.DECLINED:
+            yield _Entry("user", _DECLINED)
+        before = entry
+
+
+def _leave_out_refused(entries: Iterable[_Entry], unanswered: Mapping[str, Unanswered]) -> list[_Entry]:
+    """The entries without those turns of people that Claude refused, each up to the question that it refused."""
+    kept: list[_Entry] = []
+    for entry in entries:
+        refused = entry.role == "user" and unanswered.get(entry.message) is Unanswered.REFUSED
+        while refused and kept and kept[-1].role == "user":
+            kept.pop()
+        kept.append(_Entry("user", _REFUSED) if refused else entry)
+    return kept
+
+
+def _set_clocks(entries: Sequence[_Entry], zones: Mapping[str, str]) -> list[_Entry]:
+    """The entries with the time above those that need it. The first zone holds also for what was said before it."""
+    zone = next((zones[entry.message] for entry in entries if entry.message in zones), None)
+    if zone is None:
+        return list(entries)
+    found: list[_Entry] = []
+    before: datetime | None = None
+    for entry in entries:
+        zone = zones.get(entry.message, zone)
+        if entry.at is None:
+            found.append(entry)
+            continue
+        at = entry.at.astimezone(ZoneInfo(zone))
+        clocked = before is None or needs_time(before, at)
+        found.append(replace(entry, clock=describe_time(at, zone), clocked=clocked))
+        before = at
+    return found
 
 
 def _cut_oldest(entries: list[_Entry], limit: int) -> list[_Entry]:
@@ -111,7 +188,9 @@ def _cut_oldest(entries: list[_Entry], limit: int) -> list[_Entry]:
                 start += 1
     if start <= 1:
         return entries
-    return [entries[0], _Entry("user", _OMITTED, ""), *entries[start:]]
+    timed = next((at for at in range(start, len(entries)) if entries[at].clock), start)
+    rest = [replace(entry, clocked=entry.clocked or at == timed) for at, entry in enumerate(entries[start:], start)]
+    return [entries[0], _Entry("user", _OMITTED), *rest]
 
 
 def _build_turn(role: Literal["user", "assistant"], entries: list[_Entry]) -> Turn:

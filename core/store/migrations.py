@@ -48,4 +48,6 @@ MIGRATIONS = (
         ),
     ),
     Migration("follow_ups", ("ALTER TABLE personas ADD COLUMN follow_ups {text}",)),
+    # Why a question got no answer, for the prompts that come after it.
+    Migration("unanswered", ("ALTER TABLE questions ADD COLUMN unanswered {text}",)),
 )

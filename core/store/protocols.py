@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from core.billing.budgets import Budget, Budgets, BudgetStatus
 from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement, UsageRow
 from core.domain.events import Event, Receipt
-from core.domain.messages import FinalText, History, Message, Outcome, Question, ThreadKey
+from core.domain.messages import FinalText, History, Message, Outcome, Question, ThreadKey, Unanswered
 from core.domain.personas import Persona, Place, Version
 
 
@@ -24,6 +24,8 @@ class Claim:
     final_text: FinalText | None = None
     resumed: bool = False
     """Another process had it before: pages may exist that were never written down."""
+    edited: str | None = None
+    """When the newest edit of these questions was made, as a stamp."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,12 @@ class Thread:
     names: Mapping[str, str] = field(default_factory=dict)
     """The names of people that Claude was given; they stand for ever."""
     replies: Mapping[str, FinalText] = field(default_factory=dict)
+    open: Mapping[str, str | None] = field(default_factory=dict)
+    """The questions that are open, commands apart, each with the one that it is answered with, if it is by now."""
+    unanswered: Mapping[str, Unanswered] = field(default_factory=dict)
+    """The questions that got no answer, and why."""
+    zones: Mapping[str, str] = field(default_factory=dict)
+    """Time zones that Claude was given, by the question with which each was; they stand for ever."""
     generation: int = 0
     """How many gaps the workspace had had when this was read; `refresh` marks the thread as read up to there."""
 
@@ -73,7 +81,14 @@ class Questions(Protocol):
         """An open question of these platforms whose thread is free, with its companions.
 
         Commands come first, of one person only a few at a time; then who is being answered least: the workspace, in it
-        the channel, in it the person; then the oldest.
+        the channel, in it the person; then the oldest. In one thread questions are answered in their order; its
+        companions are what the same person asked behind it, until somebody else asked.
+        """
+
+    async def join_waiting(self, claim: Claim) -> Claim:
+        """The claim as it is now, with what its person has asked behind it since. Raises LeaseLost.
+
+        It takes no more companions once a final text is there; whether any words are visible only the caller knows.
         """
 
     async def record_page(self, claim: Claim, page: str, at: datetime) -> None:
@@ -109,6 +124,9 @@ class Threads(Protocol):
 
     async def remember_names(self, key: ThreadKey, names: Mapping[str, str]) -> Mapping[str, str]:
         """Keep the names of people that Claude is given; what was kept before wins. All that is kept."""
+
+    async def remember_zone(self, key: ThreadKey, question: str, zone: str) -> Mapping[str, str]:
+        """Keep the time zone that Claude is given with a question; what was kept before wins. All that is kept."""
 
     async def forget(self, scope: Scope) -> int:
         """Erase texts, names and answers of a thread, a channel or a person. How many messages."""

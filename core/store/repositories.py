@@ -16,7 +16,7 @@ from core.store.rules import budgets, claims, ledger, notes, personas
 from core.store.rules.forget import forget
 from core.store.rules.ingest import ingest_event
 from core.store.rules.questions import count_open
-from core.store.rules.read_thread import list_chain, read_thread, remember_names
+from core.store.rules.read_thread import list_chain, read_thread, remember_names, remember_zone
 from core.store.rules.refresh import refresh_thread
 from core.store.sql_port import Engine
 
@@ -46,6 +46,9 @@ class QuestionRepository:
         except StoreUnavailable:
             self._unheard[process] = number
             raise
+
+    async def join_waiting(self, claim: Claim) -> Claim:
+        return await self._engine.unit(lambda sql: claims.join_waiting(sql, claim))
 
     async def record_page(self, claim: Claim, page: str, at: datetime) -> None:
         await self._engine.unit(lambda sql: claims.record_page(sql, claim, page, at))
@@ -87,6 +90,9 @@ class ThreadRepository:
 
     async def remember_names(self, key: ThreadKey, names: Mapping[str, str]) -> Mapping[str, str]:
         return await self._engine.unit(lambda sql: remember_names(sql, key, names))
+
+    async def remember_zone(self, key: ThreadKey, question: str, zone: str) -> Mapping[str, str]:
+        return await self._engine.unit(lambda sql: remember_zone(sql, key, question, zone))
 
     async def forget(self, scope: Scope) -> int:
         count = await self._engine.unit(lambda sql: forget(sql, scope))

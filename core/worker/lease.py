@@ -35,10 +35,14 @@ class ProcessLease:
 
 
 class QuestionLease:
-    """The lease of one question. `stop` is set when its answer shall end with what was said."""
+    """The lease of one question. `stop` is set when its answer shall end with what was said.
+
+    `changed` is set when something was said, edited or deleted in its thread since it was looked at.
+    """
 
     def __init__(self, process_lease: ProcessLease) -> None:
         self.stop = asyncio.Event()
+        self.changed = asyncio.Event()
         self.final_text: FinalText | None = None
         """Set once it is known: another try shows it, and asks for no other."""
         self._process_lease = process_lease

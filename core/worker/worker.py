@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from core.domain.clock import Clock, Sleep, system_clock
 from core.domain.errors import LeaseLost, StoreUnavailable, TokenRefused
-from core.domain.messages import Outcome
+from core.domain.messages import Outcome, ThreadKey
 from core.store.protocols import Claim, Questions
 from core.telemetry import Emit, HeartbeatSent, QuestionClosed, current_question, discard_event, ids_of
 from core.worker.lease import ProcessLease, QuestionLease, current_lease
@@ -70,6 +70,12 @@ class Worker:
     def wake(self) -> None:
         """There may be a question in the queue."""
         self._woken.set()
+
+    def note_change(self, key: ThreadKey) -> None:
+        """Something was said, edited or deleted in this thread: who answers a question in it has to look."""
+        for claim, lease in self._answering.values():
+            if claim.question.key == key:
+                lease.changed.set()
 
     async def run(self) -> None:
         """Answer questions until cancelled."""

@@ -23,6 +23,7 @@ from core.domain.errors import StoreUnusable
 from core.store import backup, open_store
 from core.store.sqlite.schema import migrations
 from tests.fakes.claude.server import ClaudeFake
+from tests.support.clock_notes import without_times
 from tests.support.talk import asked, deleted, message, said, thread
 
 ROOT = Path(__file__).parents[2]
@@ -362,7 +363,7 @@ async def test_a_restored_backup_knows_the_threads_and_what_came_later_is_gone(f
             left.unlink()
         shutil.copy(folder / "copies/a.db", folder / "confab.db")
         await chat("again")
-        told = [[turn["content"][0]["text"] for turn in one.body["messages"] if turn["role"] == "user"]
+        told = [[without_times(turn["content"][0]["text"]) for turn in one.body["messages"] if turn["role"] == "user"]
                 for one in claude.requests if one.path == "/v1/messages"]  # fmt: skip
 
     assert told == [["ada: hello"], ["ada: hello", "ada: later"], ["ada: hello", "ada: again"]]

@@ -5,6 +5,7 @@ import pytest
 from tests.e2e.reliability.nursery import nursery
 from tests.e2e.reliability.worlds import SlackWorld, discord_world, slack_world
 from tests.fakes.claude.script import Answer, last_words
+from tests.support.clock_notes import without_times
 from tests.support.databases import ENGINES, Database
 
 
@@ -21,12 +22,12 @@ async def say(world, text: str, root: str | None) -> str:
 def turns(world) -> list[list[tuple[str, str]]]:
     """What each request told Claude."""
     asked = [one.body["messages"] for one in world.claude.requests if one.path == "/v1/messages"]
-    return [[(turn["role"], turn["content"][0]["text"]) for turn in messages] for messages in asked]
+    return [[(turn["role"], without_times(turn["content"][0]["text"])) for turn in messages] for messages in asked]
 
 
 async def asked(world, bots, folder, database: Database, lost: bool) -> list[list[tuple[str, str]]]:
     """Two questions, the bot started anew between them, with its database or without; what Claude was told."""
-    world.claude.answer = lambda body: Answer(text=f"You asked: {last_words(body)}")
+    world.claude.answer = lambda body: Answer(text=f"You asked: {without_times(last_words(body))}")
     root = None
     for count, text in enumerate(("What is a floor?", "And a claim?"), 1):
         times = world.connections + 1

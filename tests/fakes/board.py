@@ -19,6 +19,7 @@ class Board:
     """Threads of messages in memory. `calls` tells what surfaces were asked; `closed` threads raise CannotShow."""
 
     name = "board"
+    instructions = "Nothing is drawn on the board."
 
     def __init__(self) -> None:
         self.offline = ""
@@ -27,6 +28,8 @@ class Board:
         self.posts: dict[ThreadKey, list[Message]] = {}
         self.people = {"U1": "Ada", "U2": "Bob", "U3": "Cy"}
         self.ranks = {"U1": Rank.OWNER}
+        self.zones: dict[str, str] = {}
+        """The time zones that it knows of people."""
         self.calls: list[str] = []
         self.homes: tuple[str, ...] | None = None
         """Workspaces that who asks shares with us, where the board is all direct messages."""
@@ -126,6 +129,9 @@ class BoardSurface:
 
     async def homes(self) -> tuple[str, ...] | None:
         return self._board.homes
+
+    async def zone(self, person: str) -> str | None:
+        return self._board.zones.get(person)
 
     async def show(self, reply: ReplyView) -> None:
         async for text in reply.texts():

@@ -1,6 +1,6 @@
 """Claims: who answers what, when, and what happens to it when they stop.
 
-Tests core.store.rules.questions, core.store.rules.reply_chains, core.store.rules.claims.
+Tests core.store.rules.questions, core.store.rules.reply_chains, core.store.rules.claims, core.store.rules.companions.
 """
 
 import asyncio

@@ -144,9 +144,11 @@ async def test_the_command_that_forgets_can_still_be_answered(full):
     assert [one.id for one in (await full.threads.thread(KEY)).messages] == ["102"]
 
 
-async def test_an_answer_to_several_people_goes_when_one_of_them_is_forgotten(store, clock):
-    await store.questions.ingest(asked(message("1", author="U1")))
+async def test_an_answer_to_several_questions_goes_when_who_asked_is_forgotten(store, clock):
+    await store.questions.ingest(asked(message("1", author="U2")))
     await store.questions.ingest(asked(message("2", author="U2")))
+    await store.questions.ingest(said(message("3", author="U1")))
+    await store.threads.remember_zone(KEY, "1", "Europe/Berlin")
     claim = await store.questions.claim_next("p", PLATFORMS)
     await store.questions.record_page(claim, "5", at(5))
     await store.questions.store_final_text(claim, Final("to both"))
@@ -157,4 +159,4 @@ async def test_an_answer_to_several_people_goes_when_one_of_them_is_forgotten(st
     await store.threads.forget(Scope("slack:T1", person="U2"))
 
     held = await store.threads.thread(KEY)
-    assert ([one.id for one in held.messages], held.replies) == (["1"], {})
+    assert ([one.id for one in held.messages], held.replies, held.zones) == (["3"], {}, {})

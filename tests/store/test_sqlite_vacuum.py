@@ -160,6 +160,48 @@ async def test_a_private_question_is_gone_from_the_file_after_a_beat(kept, path)
     assert [word for word in (b"zebra", b"filler") if word in left] == []
 
 
+@pytest.mark.parametrize("place", [KEY, thread("7777")], ids=["a tracked thread", "an untracked one"])
+@pytest.mark.parametrize("when", ["while it waits", "while it runs", "when it is answered"])
+async def test_the_words_of_a_command_whose_message_was_deleted_are_gone(kept, path, place, when):
+    await crowd(kept, set())
+    await kept.questions.ingest(commanded("900", "persona set " + secret(2), place, values={"text": secret(3)}))
+    if when == "while it waits":
+        await kept.questions.ingest(deleted("900", place))
+    claim = await claim_command(kept)
+    if when == "while it runs":
+        await kept.questions.ingest(deleted("900", place))
+    if claim:
+        await kept.questions.close(claim, Outcome.REFUSED)
+    if when == "when it is answered":
+        await kept.questions.ingest(deleted("900", place))
+    assert (claim is None) is (when == "while it waits")
+
+    await heartbeat(kept)
+
+    assert b"zebra" not in raw(path)
+
+
+async def test_the_words_of_a_refused_command_are_gone_in_an_untracked_thread(kept, path):
+    await crowd(kept, set())
+    line = "persona set " + secret(2)
+    await kept.questions.ingest(commanded("900", line, thread("7777"), values={"text": secret(3)}))
+    claim = await claim_command(kept)
+    await kept.questions.store_final_text(claim, Final(f"Only managers can do that: {secret(4)}", notice=True))
+    await kept.questions.close(claim, Outcome.REFUSED)
+
+    await heartbeat(kept)
+
+    assert claim.question.command == line
+    assert b"zebra" not in raw(path)
+    assert not (await kept.questions.ingest(commanded("900", line, thread("7777")))).question
+
+
+async def claim_command(kept):
+    """The command that waits, if there is one: commands come first."""
+    claim = await kept.questions.claim_next("p", PLATFORMS)
+    return claim if claim and claim.question.command is not None else None
+
+
 async def test_rows_that_grew_and_moved_leave_no_copy_behind(kept, path):
     """SQLite's secure_delete alone does not see to that."""
     order = random.Random(3)

@@ -8,6 +8,7 @@ from core.domain.events import Commanded
 from core.domain.messages import ThreadKey
 from tests.fakes.board import START
 from tests.fakes.claude.server import ClaudeFake
+from tests.support.clock_notes import without_times
 from tests.support.waiting import PATIENCE
 
 
@@ -16,7 +17,12 @@ def key(thread: str = "t1", channel: str = "c1") -> ThreadKey:
 
 
 def messages(claude: ClaudeFake) -> list[list[tuple[str, str]]]:
-    """What each request told Claude: role and text of every turn."""
+    """What each request told Claude, without the time: role and text of every turn."""
+    return [[(role, without_times(text)) for role, text in request] for request in timed_messages(claude)]
+
+
+def timed_messages(claude: ClaudeFake) -> list[list[tuple[str, str]]]:
+    """What each request told Claude: role and text of every turn, byte for byte."""
     asked = [one.body for one in claude.requests if one.path == "/v1/messages"]
     return [[(m["role"], m["content"][0]["text"]) for m in body["messages"]] for body in asked]
 

@@ -14,6 +14,7 @@ from tests.fakes.claude.server import ClaudeFake
 from tests.fakes.discord.client import pointed
 from tests.fakes.discord.interactions import Interaction
 from tests.fakes.discord.server import DiscordFake
+from tests.support.clock_notes import without_times
 from tests.support.house import at_once, house
 from tests.support.waiting import PATIENCE, until
 
@@ -76,7 +77,7 @@ async def confab(
 def told(claude: ClaudeFake) -> list[list[tuple[str, str]]]:
     """What each request told Claude: role and text of every turn."""
     asked = [one.body for one in claude.requests if one.path == "/v1/messages"]
-    return [[(turn["role"], turn["content"][0]["text"]) for turn in body["messages"]] for body in asked]
+    return [[(turn["role"], without_times(turn["content"][0]["text"])) for turn in body["messages"]] for body in asked]
 
 
 async def idle(running: Running) -> None:

@@ -15,6 +15,7 @@ from tests.fakes.claude.server import ClaudeFake
 from tests.fakes.slack.app import SECRET
 from tests.fakes.slack.nouns import Shown
 from tests.fakes.slack.server import SlackFake
+from tests.support.clock_notes import without_times
 from tests.support.house import house
 from tests.support.waiting import PATIENCE, until
 
@@ -57,7 +58,7 @@ class House:
 
     def prompt(self, index: int = -1) -> list[tuple[str, str]]:
         """What Claude was sent: each turn's role and words."""
-        return [(turn["role"], words(turn["content"])) for turn in self.asked[index]["messages"]]
+        return [(turn["role"], without_times(words(turn["content"]))) for turn in self.asked[index]["messages"]]
 
     @property
     def asked(self) -> list[Any]:

@@ -204,7 +204,7 @@ def migrate(connection: Connection[Any], names: Sequence[str] = NAMES) -> None:
     had = read_migrations(connection)
     if had is None:
         connection.execute(RECORD)
-    for name in names[len(had or ()) :]:
+    for name in (name for name in names if name not in (had or ())):
         for statement in _list_statements(name):
             connection.execute(statement)
         connection.execute("INSERT INTO schema_migrations (name) VALUES (%s)", (name,))
@@ -219,7 +219,7 @@ def read_migrations(connection: Connection[Any]) -> tuple[str, ...] | None:
     had = {name for (name,) in rows}
     if ahead := had.difference(NAMES):
         raise Unfit(f"a newer version wrote it ({', '.join(sorted(ahead))}); update, or restore an older copy")
-    return NAMES[: len(had)]
+    return tuple(name for name in NAMES if name in had)
 
 
 def _list_statements(name: str) -> list[str]:

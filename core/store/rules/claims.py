@@ -7,6 +7,7 @@ from core.domain.errors import LeaseLost
 from core.domain.messages import Asks, FinalText, Outcome, Question
 from core.store.protocols import Claim, Heartbeat
 from core.store.rules.advisory_locks import lock_channel, lock_claims
+from core.store.rules.companions import find_additions, find_oldest, gather_companions
 from core.store.rules.ledger import write_off_requests
 from core.store.rules.questions import (
     close_question,
@@ -16,10 +17,8 @@ from core.store.rules.questions import (
     thread_key,
     thread_values,
 )
-from core.store.rules.reply_chains import WaitingChains
 from core.store.sql_port import Row, Sql, parse_stamp, stamp
 
-TOGETHER = 256  # questions that one answer answers; more wait for the next one
 COMMANDS = 2  # commands of one person that are carried out at the same time
 STALE = timedelta(seconds=10)  # a process without a heartbeat for so long has stopped
 
@@ -58,17 +57,16 @@ ORDER BY questions.command IS NULL, coalesce(workspaces.places, 0), coalesce(cha
     coalesce(people.places, 0), questions.at, questions.id LIMIT 1
 """
 
-WAITING = """
-SELECT * FROM questions
-WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND outcome IS NULL
-AND claim IS NULL AND command IS NULL AND NOT alone AND NOT private AND id <> :id
-ORDER BY at, id LIMIT :most
-"""
-
 # A process that is late learns so with its next heartbeat, and drops what it answers before it claims that again.
 FREE_STOPPED = """
 UPDATE claims SET process = NULL WHERE process <> :process AND {platforms}
 AND coalesce((SELECT beat_at FROM processes WHERE processes.process = claims.process), claimed_at) < :since
+"""
+
+NEWEST_EDIT = """
+SELECT max(messages.edited_at) AS at FROM messages JOIN questions ON questions.workspace = messages.workspace
+    AND questions.channel = messages.channel AND questions.name = messages.message
+WHERE questions.claim = :claim
 """
 
 OWNED = """
@@ -91,6 +89,8 @@ SET answers = coalesce(messages.answers, excluded.answers), notice = (messages.n
 MARK_NOTICE = """
 UPDATE messages SET notice = :notice WHERE workspace = :workspace AND channel = :channel AND answers = :name
 """
+
+MARK_UNANSWERED = "UPDATE questions SET unanswered = :why WHERE claim = :claim"
 
 LAST_BEAT = """
 SELECT coalesce((SELECT beat_at FROM processes WHERE process = :process),
@@ -140,13 +140,25 @@ def claim_next(
     lead = _find_next(sql, platforms)
     if lead is None:
         return None
-    resumed = lead["claim"] is not None
-    rows = sql.many(CLAIMED, lead) if resumed else _gather_companions(sql, lead)
-    _lease(sql, number, lead, rows, process)
-    if resumed:
-        sql.execute(RELEASE, lead)
-        write_off_requests(sql, lead, sql.now())
-    return _build_claim(sql, number, rows, process, resumed)
+    if lead["claim"] is None:
+        rows = gather_companions(sql, lead)
+        _lease(sql, number, rows, process)
+        return _build_claim(sql, number, rows, process)
+    rows = sql.many(CLAIMED, lead)
+    _lease(sql, number, rows, process)
+    sql.execute(RELEASE, lead)
+    write_off_requests(sql, lead, sql.now())
+    return _build_claim(sql, number, rows, process, resumed=True)
+
+
+def join_waiting(sql: Sql, claim: Claim) -> Claim:
+    """The claim as it is now, with what its person asked behind it since, unless Claude has ended. Raises LeaseLost."""
+    lead = _fence(sql, claim)
+    if lead["said"] is None and lead["withdrawn_at"] is None:
+        rows = sql.many(CLAIMED, lead)
+        for row in find_additions(sql, rows):
+            sql.update("questions", row["id"], {"claim": claim.id, "reply": lead["name"]})
+    return _build_claim(sql, claim.id, sql.many(CLAIMED, lead), claim.process, claim.resumed)
 
 
 def _free_stopped(sql: Sql, process: str, platforms: Collection[str], stale: timedelta) -> None:
@@ -155,45 +167,30 @@ def _free_stopped(sql: Sql, process: str, platforms: Collection[str], stale: tim
 
 
 def _find_next(sql: Sql, platforms: Collection[str]) -> Row | None:
-    """The next question, its channel locked. One that was withdrawn before the lock is passed over."""
+    """The next question, its channel locked. One that was withdrawn before the lock is passed over.
+
+    Where somebody asked before in the same thread, and waits, that question is the next one.
+    """
     statement = NEXT.format(platforms=sql.among("questions.platform", "platforms"))
     while lead := sql.one(statement, {"platforms": sorted(platforms), "commands": COMMANDS}):
         lock_channel(sql, lead["workspace"], lead["channel"])
         again = find_question(sql, thread_key(lead), lead["name"])
         if again and again["outcome"] is None:
-            return again
+            return find_oldest(sql, again)
     return None
 
 
-def _gather_companions(sql: Sql, lead: Row) -> list[Row]:
-    """The question and those that wait in its thread, or in its reply chain of it."""
-    if lead["alone"] or lead["private"] or lead["command"] is not None:
-        return [lead]
-    rows = [lead, *sql.many(WAITING, {**lead, "most": TOGETHER - 1})]
-    chains = WaitingChains(sql)
-    if not any(chains.find_parent(row) for row in rows):
-        return rows
-    chosen: list[tuple[str, set[str]]] = []
-    return [row for row in rows if _joins_chain(row, chains.trace(row), chosen)]
-
-
-def _joins_chain(row: Row, chain: set[str], chosen: list[tuple[str, set[str]]]) -> bool:
-    """Whether `row` leads to each of the chosen, or they to it; then it is chosen too."""
-    if any(name not in chain and row["name"] not in other for name, other in chosen):
-        return False
-    chosen.append((row["name"], chain))
-    return True
-
-
-def _lease(sql: Sql, number: int, lead: Row, rows: Sequence[Row], process: str) -> None:
+def _lease(sql: Sql, number: int, rows: Sequence[Row], process: str) -> None:
+    lead = rows[0]
     record = {"workspace": lead["workspace"], "process": process, "claimed_at": stamp(sql.now())}
     sql.insert("claims", {"id": number, **record})
     for row in rows:
         sql.update("questions", row["id"], {"claim": number, "reply": lead["name"]})
 
 
-def _build_claim(sql: Sql, number: int, rows: Sequence[Row], process: str, resumed: bool) -> Claim:
+def _build_claim(sql: Sql, number: int, rows: Sequence[Row], process: str, resumed: bool = False) -> Claim:
     lead, *others = rows
+    edit = sql.one(NEWEST_EDIT, {"claim": number})
     return Claim(
         id=number,
         question=read_question(lead),
@@ -202,6 +199,7 @@ def _build_claim(sql: Sql, number: int, rows: Sequence[Row], process: str, resum
         pages=tuple(row["page"] for row in sql.many(PAGES, lead)),
         final_text=read_final_text(lead),
         resumed=resumed,
+        edited=edit["at"] if edit else None,
     )
 
 
@@ -223,6 +221,8 @@ def store_final_text(sql: Sql, claim: Claim, final: FinalText) -> None:
     """Claude has ended. Raises LeaseLost."""
     row = _fence(sql, claim)
     sql.update("questions", row["id"], {"said": final.text, "notice": final.notice, "after": final.after})
+    if final.unanswered:
+        sql.execute(MARK_UNANSWERED, {"claim": claim.id, "why": final.unanswered.value})
     sql.execute(MARK_NOTICE, {**row, "notice": final.notice})
 
 
@@ -231,15 +231,20 @@ def close_claim(sql: Sql, claim: Claim, outcome: Outcome) -> None:
     _fence(sql, claim)
     asked = {question.name: question for question in (claim.question, *claim.together)}
     for row in sql.many(CLAIMED, {"claim": claim.id}):
-        if _stays_open(row, asked[row["name"]], outcome):
+        if _stays_open(row, asked.get(row["name"]), outcome):
             sql.update("questions", row["id"], {"claim": None, "reply": None})
         else:
             close_question(sql, row, outcome)
     sql.execute(RELEASE, {"claim": claim.id})
 
 
-def _stays_open(row: Row, asked: Question, outcome: Outcome) -> bool:
-    """Whether it wants an answer of its own: another one was withdrawn, or it was asked for certain meanwhile."""
+def _stays_open(row: Row, asked: Question | None, outcome: Outcome) -> bool:
+    """Whether it wants an answer of its own.
+
+    It joined the claim unknown to who closes it, another one was withdrawn, or it was asked for certain meanwhile.
+    """
+    if asked is None:
+        return True
     if outcome is Outcome.WITHDRAWN:
         return bool(row["name"] != row["reply"])
     return outcome is Outcome.NOT_FOR_US and asked.asks is Asks.PERHAPS and row["asks"] == Asks.CERTAINLY.value

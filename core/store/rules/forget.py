@@ -36,7 +36,10 @@ TOGETHER = """EXISTS (
 
 BY_PERSON = {
     OPEN: "person = :person",
-    NAMES: "kind = 'person' AND subject = :person",
+    NAMES: """(kind = 'person' AND subject = :person OR kind = 'zone' AND EXISTS (
+        SELECT 1 FROM questions WHERE questions.workspace = told.workspace AND questions.channel = told.channel
+        AND questions.name = told.subject AND questions.person = :person
+    ))""",
     MESSAGES: """(author = :person OR EXISTS (
         SELECT 1 FROM questions WHERE questions.workspace = messages.workspace
         AND questions.channel = messages.channel AND questions.reply = messages.answers AND questions.person = :person

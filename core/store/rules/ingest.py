@@ -31,6 +31,7 @@ from core.store.rules.questions import (
     find_question,
     keep_question,
     stop_answer,
+    take_back_command,
     thread_key,
     thread_values,
     withdraw_questions,
@@ -186,6 +187,8 @@ def _ingest_deletion(sql: Sql, event: Deleted) -> Receipt:
     row = find_message(sql, event.key, event.message)
     key = thread_key(row) if row else event.key
     tracked = is_tracked(sql, key)
+    if row is None and take_back_command(sql, event.key, event.message, event.at):
+        return Receipt(new=True, ours=tracked, question=False, key=key)
     new = tracked and not (row and row["deleted_at"])
     if row and new:
         tombstone(sql, row, event.at)

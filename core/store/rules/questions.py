@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from datetime import datetime
 
-from core.domain.messages import Asks, FinalText, Outcome, Question, ThreadKey, clean_text
+from core.domain.messages import Asks, FinalText, Outcome, Question, ThreadKey, Unanswered, clean_text
 from core.store.rules.advisory_locks import lock_channel, lock_claims
 from core.store.rules.erasures import Forgotten, record_erasure
 from core.store.sql_port import Row, Sql, parse_stamp, stamp
@@ -37,7 +37,9 @@ AND (deleted_at IS NOT NULL OR edited_at IS NOT NULL)
 
 WIPE = "UPDATE questions SET said = NULL, command = CASE WHEN command IS NOT NULL THEN '' END WHERE id = :id"
 
-REOPENED = {"reply": None, "outcome": None, "closed_at": None}
+BRIEF = 80  # characters of a command and its values that are numbers and names; a longer one holds somebody's words
+
+REOPENED = {"reply": None, "outcome": None, "closed_at": None, "unanswered": None}
 
 
 def read_question(row: Row) -> Question:
@@ -56,7 +58,11 @@ def read_question(row: Row) -> Question:
 
 
 def read_final_text(row: Row) -> FinalText | None:
-    return None if row["said"] is None else FinalText(row["said"], bool(row["notice"]), row["after"])
+    if row["said"] is None:
+        return None
+    return FinalText(
+        row["said"], bool(row["notice"]), row["after"], row["unanswered"] and Unanswered(row["unanswered"])
+    )
 
 
 def thread_key(row: Row) -> ThreadKey:
@@ -126,7 +132,7 @@ def withdraw_questions(sql: Sql, rows: Iterable[Row]) -> int:
 
 
 def close_question(sql: Sql, row: Row, outcome: Outcome) -> None:
-    """Close a question. Of a private one, or one that was forgotten meanwhile, only its name remains.
+    """Close a question. Of a command, a private one, or one that was forgotten meanwhile, only its name remains.
 
     Its address may hold words that were deleted or changed meanwhile.
     """
@@ -138,8 +144,22 @@ def close_question(sql: Sql, row: Row, outcome: Outcome) -> None:
     if row["private"] or Forgotten(sql, thread_key(row)).covers(row["person"], parse_stamp(row["at"])):
         sql.execute(WIPE, row)
         record_erasure(sql, row["workspace"], row["channel"], now)
-    elif sql.one(TAKEN_BACK, row):
+        return
+    if row["command"] is not None:
+        sql.execute(WIPE, row)
+    if sql.one(TAKEN_BACK, row) or len(f"{row['command'] or ''}{row['options']}") > BRIEF:
         record_erasure(sql, row["workspace"], row["channel"], now)
+
+
+def take_back_command(sql: Sql, key: ThreadKey, name: str, at: datetime) -> bool:
+    """Withdraw a command whose message was deleted, and wipe its words. Whether there is one."""
+    row = find_question(sql, key, name)
+    if row is None or row["command"] is None:
+        return False
+    withdraw_questions(sql, [row])
+    sql.execute(WIPE, row)
+    record_erasure(sql, row["workspace"], row["channel"], at)
+    return True
 
 
 def _list_open(sql: Sql, key: ThreadKey) -> list[Row]:

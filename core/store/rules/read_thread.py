@@ -1,8 +1,8 @@
-"""Reading a thread: whole or by reply chain, with the names of people that Claude was given."""
+"""Reading a thread: whole or by reply chain, with the names and time zones that Claude was given."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from core.domain.messages import FinalText, Message, ThreadKey, clean_text
+from core.domain.messages import FinalText, Message, ThreadKey, Unanswered, clean_text
 from core.store.protocols import Thread
 from core.store.rules.advisory_locks import lock_channel
 from core.store.rules.messages import read_message
@@ -18,7 +18,7 @@ ORDER BY at, message
 """
 
 REPLIES = """
-SELECT name, said, notice, after FROM questions
+SELECT name, said, notice, after, unanswered FROM questions
 WHERE workspace = :workspace AND channel = :channel AND thread = :thread
 AND said IS NOT NULL AND NOT private AND NOT notice
 """
@@ -37,27 +37,45 @@ WHERE workspace = :workspace AND channel = :channel AND {named}
 """
 
 CHAIN_REPLIES = """
-SELECT name, said, notice, after FROM questions
+SELECT name, said, notice, after, unanswered FROM questions
 WHERE workspace = :workspace AND channel = :channel AND {named}
 AND said IS NOT NULL AND NOT private AND NOT notice
 """
 
-NAMES = """
+# Open ones, and those that got no answer; of a chain also those that stand in another thread.
+OPEN = """
+SELECT name, reply FROM questions
+WHERE workspace = :workspace AND channel = :channel AND {named} AND outcome IS NULL AND command IS NULL
+"""
+
+UNANSWERED = """
+SELECT name, unanswered FROM questions
+WHERE workspace = :workspace AND channel = :channel AND {named} AND unanswered IS NOT NULL
+"""
+
+TOLD = """
 SELECT subject, words FROM told
-WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND kind = 'person'
+WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND kind = :kind
 """
 
 
 def read_thread(sql: Sql, key: ThreadKey, branch: str | None) -> Thread:
     """The thread, or with `branch` the reply chain of that message."""
     row = find_thread(sql, key)
-    messages, replies = _read_whole(sql, key) if branch is None else _read_chain(sql, key, branch)
+    chain = None if branch is None else sorted(trace_chain(sql, key, branch))
+    messages, replies = _read_whole(sql, key) if chain is None else _read_chain(sql, key, chain)
+    values = {**thread_values(key), "names": chain or []}
+    named = "thread = :thread" if chain is None else sql.among("name", "names")
+    unanswered = sql.many(UNANSWERED.format(named=named), values)
     return Thread(
         key=key,
         messages=messages,
         stale=row is None or row["read_gap"] is None or row["read_gap"] < row["gap"],
-        names=_read_names(sql, key),
+        names=_read_told(sql, key, "person"),
         replies=replies,
+        open={row["name"]: row["reply"] for row in sql.many(OPEN.format(named=named), values)},
+        unanswered={row["name"]: Unanswered(row["unanswered"]) for row in unanswered},
+        zones=_read_told(sql, key, "zone"),
         generation=row["gap"] if row else 0,
     )
 
@@ -68,6 +86,14 @@ def list_chain(sql: Sql, key: ThreadKey, message: str) -> frozenset[ThreadKey]:
     return frozenset(map(thread_key, sql.many(CHAIN_THREADS.format(named=sql.among("message", "names")), values)))
 
 
+def remember_zone(sql: Sql, key: ThreadKey, question: str, zone: str) -> dict[str, str]:
+    """Keep the time zone that was told with a question of a tracked thread; what was kept before wins."""
+    lock_channel(sql, key.workspace, key.channel)
+    if is_tracked(sql, key):
+        sql.insert_new("told", {**thread_values(key), "kind": "zone", "subject": question, "words": zone})
+    return _read_told(sql, key, "zone")
+
+
 def remember_names(sql: Sql, key: ThreadKey, names: Mapping[str, str]) -> dict[str, str]:
     """Keep the names of people in a tracked thread; what was kept before wins. All that is kept."""
     lock_channel(sql, key.workspace, key.channel)
@@ -75,7 +101,7 @@ def remember_names(sql: Sql, key: ThreadKey, names: Mapping[str, str]) -> dict[s
         for person, name in names.items():
             words = {"kind": "person", "subject": person, "words": clean_text(name)}
             sql.insert_new("told", {**thread_values(key), **words})
-    return _read_names(sql, key)
+    return _read_told(sql, key, "person")
 
 
 def _read_whole(sql: Sql, key: ThreadKey) -> tuple[tuple[Message, ...], dict[str, FinalText]]:
@@ -83,8 +109,8 @@ def _read_whole(sql: Sql, key: ThreadKey) -> tuple[tuple[Message, ...], dict[str
     return tuple(map(read_message, sql.many(MESSAGES, values))), _read_replies(sql.many(REPLIES, values))
 
 
-def _read_chain(sql: Sql, key: ThreadKey, branch: str) -> tuple[tuple[Message, ...], dict[str, FinalText]]:
-    values = {**thread_values(key), "names": sorted(trace_chain(sql, key, branch))}
+def _read_chain(sql: Sql, key: ThreadKey, chain: Sequence[str]) -> tuple[tuple[Message, ...], dict[str, FinalText]]:
+    values = {**thread_values(key), "names": chain}
     messages = tuple(map(read_message, sql.many(CHAIN_MESSAGES.format(named=sql.among("message", "names")), values)))
     replies = sql.many(CHAIN_REPLIES.format(named=sql.among("name", "names")), values)
     answered = {message.answers for message in messages}
@@ -95,5 +121,5 @@ def _read_replies(rows: Iterable[Row]) -> dict[str, FinalText]:
     return {row["name"]: final for row in rows if (final := read_final_text(row))}
 
 
-def _read_names(sql: Sql, key: ThreadKey) -> dict[str, str]:
-    return {row["subject"]: row["words"] for row in sql.many(NAMES, thread_values(key))}
+def _read_told(sql: Sql, key: ThreadKey, kind: str) -> dict[str, str]:
+    return {row["subject"]: row["words"] for row in sql.many(TOLD, {**thread_values(key), "kind": kind})}

@@ -18,6 +18,7 @@ from core.billing.ledger_rows import Scope
 from core.store import open_store
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.claude.server import ClaudeFake
+from tests.support.clock_notes import without_times
 
 ROOT = Path(__file__).parents[3]
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
@@ -80,7 +81,7 @@ async def test_several_people_speak_in_several_channels_with_a_persona(environme
             "y",
         )
         told = [
-            [turn["content"][0]["text"] for turn in one.body["messages"]]
+            [without_times(turn["content"][0]["text"]) for turn in one.body["messages"]]
             for one in claude.requests
             if one.path == "/v1/messages"
         ]
@@ -100,7 +101,7 @@ async def test_several_people_speak_in_several_channels_with_a_persona(environme
 async def test_prompt_and_help_show_what_they_promise(environment, tmp_path):
     shown = await said(environment, tmp_path, "hello", "/prompt", "/help", "/nonsense")
 
-    assert re.search(r"\*\*2\. user\*\*, about \d+ tokens\n```\nada: hello\n```", shown)
+    assert re.search(r"\*\*2\. user\*\*, about \d+ tokens\n```\n\[.+\]\nada: hello\n```", shown)
     assert "- `persona set TEXT [where=channel|workspace]`" in shown
     assert "There is no command `nonsense`." in shown
 

@@ -123,13 +123,13 @@ async def test_a_mention_in_an_old_thread_reads_all_of_it(assistant, board, clau
     assert messages(claude) == [[("user", "Bob: we should deploy\nCy: not on friday\nAda: who is right?")]]
 
 
-async def test_questions_that_wait_in_one_thread_are_answered_together(assistant, board, claude, store):
+async def test_questions_of_one_person_that_wait_in_one_thread_are_answered_together(assistant, board, claude, store):
     gate = Gate(after=4)
     claude.script(Answer(text="the first answer", gate=gate))
     await assistant.ingest(board.said("t1", "U1", "one"))
     await gate.reached.wait()
     await assistant.ingest(board.said("t1", "U2", "two"))
-    await assistant.ingest(board.said("t1", "U3", "three"))
+    await assistant.ingest(board.said("t1", "U2", "three"))
     gate.opened.set()
     await board.until("t1", "the first answer", "fine")
     await closed(store)
@@ -137,7 +137,7 @@ async def test_questions_that_wait_in_one_thread_are_answered_together(assistant
     assert messages(claude)[1] == [
         ("user", "Ada: one"),
         ("assistant", "the first answer"),
-        ("user", "Bob: two\nCy: three"),
+        ("user", "Bob: two\nBob: three"),
     ]
 
 
@@ -183,7 +183,10 @@ async def test_a_guest_is_told_once_that_only_members_may_ask(assistant, board, 
         "Only members of this workspace can ask me. Whoever runs this bot can open it to guests.",
         "fine",
     ]
-    assert messages(claude) == [[("user", "Cy: hello\nCy: hello?\nBob: can you help Cy?")]]
+    declined = "[Confab did not answer this: who asked may not just now. Leave it, unless it is asked for again below.]"
+    assert messages(claude) == [
+        [("user", f"Cy: hello\n{declined}\nCy: hello?\n{declined}\nBob: can you help Cy?")],
+    ]
 
 
 async def test_what_hinders_a_platform_is_told_to_a_guest_too(assistant, board, claude, store):

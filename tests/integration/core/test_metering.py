@@ -77,7 +77,7 @@ async def test_too_little_for_a_thousand_tokens_is_refused_and_says_why(store, c
 
     assert shown == [
         "I can't ask Claude just now: of this workspace's budget of $0.0004 a month $0.0004 is left, and this may "
-        "cost $0.0042. It renews on Sunday, 1 February, 00:00 (UTC). "
+        "cost $0.0043. It renews on Sunday, 1 February, 00:00 (UTC). "
         "Whoever manages the whole workspace can raise it with `budget set`."
     ]
     assert bodies(claude) == []

@@ -7,7 +7,7 @@ from core.claude.client import Completion
 from core.claude.errors import SENTENCES, ClaudeError
 from core.commands.registry import UsageError
 from core.domain.errors import CannotAnswer, CannotShow, LeaseLost, StoreUnavailable
-from core.domain.messages import FinalText, Outcome
+from core.domain.messages import FinalText, Outcome, Unanswered
 from core.domain.usage import Usage
 from core.rendering.reply_notes import append_note
 
@@ -21,8 +21,16 @@ def completion(stop: str, bounded: bool = False, category: str | None = None) ->
     [
         (completion("end_turn"), "Blue.", Answer("Blue.")),
         (completion("end_turn"), " \n", Answer("Claude had nothing to say to that.", Outcome.REFUSED)),
-        (completion("refusal"), "Bl", Answer("Claude declines to answer this.", Outcome.REFUSED)),
-        (completion("refusal", category="bio"), "", Answer("Claude declines to answer this (bio).", Outcome.REFUSED)),
+        (
+            completion("refusal"),
+            "Bl",
+            Answer("Claude declines to answer this.", Outcome.REFUSED, unanswered=Unanswered.REFUSED),
+        ),
+        (
+            completion("refusal", category="bio"),
+            "",
+            Answer("Claude declines to answer this (bio).", Outcome.REFUSED, unanswered=Unanswered.REFUSED),
+        ),
         (
             completion("max_tokens"),
             "```py\nx = 1\n",
@@ -43,6 +51,7 @@ def completion(stop: str, bounded: bool = False, category: str | None = None) ->
             Answer(
                 "What is left of a budget here was too little for an answer. `budget show` tells more.",
                 Outcome.REFUSED,
+                unanswered=Unanswered.DECLINED,
             ),
         ),
         (

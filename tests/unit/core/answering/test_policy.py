@@ -6,7 +6,7 @@ import pytest
 
 from bots.app.run import make_rules
 from core.answering.bot_loop_guard import LIMITS, STOPPED, BotLoopGuard
-from core.answering.final_answer import refuse
+from core.answering.final_answer import decline
 from core.answering.policy import MEMBERS_ONLY, AnswerWith, Ignore, Policy, Proceed, Rules, is_for_us
 from core.domain.errors import CannotAnswer
 from core.domain.messages import Asks, Question, Rank
@@ -87,14 +87,17 @@ async def test_a_guest_is_told_once_that_only_members_may_ask(policy):
     again = await policy.decide(question("1", "G1"), thread(), members)
     second = await policy.decide(question("2", "G1"), thread(), members)
 
-    refusal = AnswerWith(refuse(MEMBERS_ONLY, whispered=True))
-    assert (first, again, second) == (refusal, refusal, Ignore())
+    refusal = AnswerWith(decline(MEMBERS_ONLY, whispered=True))
+    assert (first, again, second) == (refusal, refusal, Ignore(declined=True))
 
 
-async def test_a_member_who_asks_together_with_a_guest_is_answered(policy):
-    both = Claim(1, question("1", "G1").question, "p", (question("2", "U1").question,))
+@pytest.mark.parametrize("people", [("G1", "U1"), ("U1", "G1"), ("B1", "G1")])
+async def test_a_guest_never_rides_on_the_question_of_another(policy, people):
+    first, second = (question(str(number), person).question for number, person in enumerate(people, 1))
 
-    assert await policy.decide(both, thread(), Members(MEMBERS)) == Proceed()
+    decision = await policy.decide(Claim(1, first, "p", (second,)), thread(), Members(MEMBERS | {"B1": Rank.GUEST}))
+
+    assert decision == AnswerWith(decline(MEMBERS_ONLY))
 
 
 async def test_where_guests_are_welcome_nobodys_rank_is_asked_for(store, clock):
@@ -117,7 +120,7 @@ async def test_bots_are_stopped_with_a_reason_once_and_ignored_after_that(policy
 
     decisions = [await policy.decide(question(str(n), "B1"), thread(), Members({})) for n in range(most + 2)]
 
-    assert decisions == [*[Proceed()] * most, AnswerWith(refuse(STOPPED)), Ignore()]
+    assert decisions == [*[Proceed()] * most, AnswerWith(decline(STOPPED)), Ignore(declined=True)]
 
 
 async def test_what_is_for_somebody_else_is_ignored_before_anything_is_asked(policy):

@@ -1,0 +1,18 @@
+"""Clock notes: which day and time it is, in a line above a message, as the speaker's clock shows it. Pure."""
+
+from datetime import UTC, datetime, timedelta
+
+PAUSE = timedelta(hours=1)  # after which the time is told again on the same day
+
+
+def needs_time(before: datetime, at: datetime) -> bool:
+    """Whether the time has to be told: the day, the time zone or its clock is another, or the pause was long."""
+    same = (before.date(), str(before.tzinfo), before.utcoffset()) == (at.date(), str(at.tzinfo), at.utcoffset())
+    return not same or at.astimezone(UTC) - before.astimezone(UTC) >= PAUSE  # in one zone they'd be clock faces
+
+
+def describe_time(at: datetime, zone: str) -> str:
+    """A moment as a note: `[Friday, 27 November 2026, 09:12, Europe/Berlin, UTC+01:00]`."""
+    offset = f"{at:%z}"
+    where = zone if zone == "UTC" else f"{zone}, UTC{offset[:3]}:{offset[3:5]}"
+    return f"[{at:%A}, {at.day} {at:%B %Y, %H:%M}, {where}]"

@@ -1,0 +1,38 @@
+"""What Claude is told on Discord beside what people say: what is not drawn, whom a name notifies, and the time.
+
+Tests bots.discord.formatting and bots.discord.surface.
+"""
+
+import re
+
+from core.domain.events import Posted
+from tests.fakes.claude.script import Answer, Gate
+from tests.support.discord_house import settled, told
+from tests.support.waiting import until
+
+
+async def test_claude_is_told_what_discord_draws_and_that_a_name_notifies_nobody(guild, claude, running):
+    await guild.say("ada", "general", f"<@{guild.me}> hello")
+    await settled(guild, running)
+
+    body = claude.requests[-1].body
+    system = body["system"][0]["text"]
+    assert "Discord" in system
+    assert all(word in system for word in ("tables", "rules", "task lists", "pictures", "headings", "LaTeX"))
+    assert "@name in your answer notifies nobody" in system
+    assert "Slack" not in system
+    assert re.match(r"\[\w+day, .*, UTC\]\nAda: hello", body["messages"][0]["content"][0]["text"])
+
+
+async def test_a_paste_that_was_cut_in_two_is_one_question(guild, claude, running):
+    gate = Gate(after=0)
+    claude.script(Answer(text="never", gate=gate))
+    await guild.say("ada", "dm", "a" * 1900)
+    await gate.reached.wait()
+    await guild.say("ada", "dm", "b" * 900)
+    await until(lambda: len(told(claude)) > 1)
+    await settled(guild, running)
+
+    direct = next(one.key.channel for one in running.heard if isinstance(one, Posted) and one.key.channel != "marks")
+    assert [one.content for one in guild.visible(direct) if one.author == "confab"] == ["fine"]
+    assert told(claude)[-1] == [("user", f"Ada: {'a' * 1900}\nAda: {'b' * 900}")]
