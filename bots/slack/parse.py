@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bots.slack.markup import find_mentions, render_blocks, render_plain_text
+from bots.slack import carriers
 from core.commands import TABLE
 from core.commands.registry import UsageError, find_command, parse_options
 from core.domain.events import Commanded, Deleted, Edited, Event, Posted, Pressed
 from core.domain.messages import Asks, Attachment, History, Message, Reach, ThreadKey
+from core.prompting.names import MENTION
 
 Raw = Mapping[str, Any]
 
 MARK = "confab_reply"  # event_type of the metadata of our pages
 WRITTEN = {None, "", "file_share", "thread_broadcast", "me_message", "bot_message"}  # subtypes that somebody wrote
 NOBODY = {"USLACKBOT", ""}
-HIDDEN_FILES = {"tombstone", "hidden_by_limit"}  # modes of files that are not there any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +90,26 @@ def parse_history(raws: Iterable[Raw], us: BotIdentity, reach: Reach) -> History
 
 
 def parse_message(raw: Raw, us: BotIdentity) -> Message:
-    """A message of core. Ours are read from their blocks, which say all; our mention at its beginning is left out."""
+    """A message of core, of all that carries its words; our mention at its beginning is left out.
+
+    Ours are pages of an answer if we marked them as such; anything else that we posted is a notice.
+    """
     mine = is_mine(raw, us)
     kept = parse_mark(raw) if mine else {}
-    files = raw.get("files") or []
+    files = [] if mine else [*carriers.list_files(raw), *carriers.list_quoted_files(raw)]
     return Message(
         id=raw["ts"],
         author=us.user if mine else raw.get("user") or raw.get("bot_id") or "USLACKBOT",
-        text=_parse_text(raw, us, mine),
+        text=carriers.read_own_blocks(raw) if mine else _parse_text(raw, us),
         at=parse_timestamp(raw["ts"]),
         mine=mine,
         bot=not mine and _is_bot(raw),
         answers=kept.get("question"),
-        notice=bool(kept.get("notice")) or (mine and bool(files) and not kept),
+        notice=mine and (bool(kept.get("notice")) or not kept),
         edited=parse_timestamp(raw["edited"]["ts"]) if raw.get("edited") else None,
-        attachments=tuple(_parse_attachment(file) for file in files if file.get("mode") not in HIDDEN_FILES),
+        attachments=tuple(map(_parse_attachment, files)),
+        quotes=() if mine else carriers.read_quotes(raw),
+        speaker=str(raw.get("username") or "") if not mine and _is_bot(raw) else "",
     )
 
 
@@ -159,18 +164,21 @@ def _parse_post(body: Raw, event: Raw, us: BotIdentity) -> list[Event]:
 
 
 def _parse_edit(body: Raw, event: Raw, us: BotIdentity) -> list[Event]:
-    """Only what people change in words or files counts; Slack also tells of previews, threads and ourselves."""
+    """Only what people change in words or files counts; Slack also tells of previews, threads and ourselves.
+
+    A preview that came is no edit: the message is shown again, with it.
+    """
     raw, before = event["message"], event.get("previous_message") or {}
     if raw.get("subtype") == "tombstone":
         return [_parse_deletion(body, raw, {**event, "deleted_ts": raw["ts"]})]
     if is_mine(raw, us) or raw.get("subtype") not in WRITTEN:
         return []
-    now = parse_message(raw, us)
-    if before and _read_content(parse_message({**before, "ts": raw["ts"]}, us)) == _read_content(now):
-        return []
+    now, key = parse_message(raw, us), _build_key(body, event["channel"], raw)
     if _find_command_line(now):
         return []
-    return [Edited(body["event_id"], _build_key(body, event["channel"], raw), now)]
+    if before and _read_content(parse_message({**before, "ts": raw["ts"]}, us)) == _read_content(now):
+        return [Posted(now.id, key, now)] if now.quotes and not carriers.read_quotes(before) else []
+    return [Edited(body["event_id"], key, now)]
 
 
 def _read_content(message: Message) -> tuple[str, Sequence[str]]:
@@ -207,7 +215,8 @@ def _is_bot(raw: Raw) -> bool:
 
 
 def _find_mentions(raw: Raw) -> set[str]:
-    return find_mentions(raw.get("text") or render_blocks(raw.get("blocks") or []))
+    """Those whom its author mentions. What is forwarded, or typed to look like a mention, mentions nobody."""
+    return set(MENTION.findall(carriers.read_words(raw)))
 
 
 def _find_command_line(message: Message) -> str | None:
@@ -216,10 +225,8 @@ def _find_command_line(message: Message) -> str | None:
     return line.strip() if message.text.startswith("!") and line[:1].isalpha() else None
 
 
-def _parse_text(raw: Raw, us: BotIdentity, mine: bool) -> str:
-    blocks = render_blocks(raw.get("blocks") or []) if mine or not raw.get("text") else ""
-    text = blocks or render_plain_text(raw.get("text") or "")
-    return re.sub(rf"\A(?:<@{us.user}>[ \t\n,:]*)+", "", text)
+def _parse_text(raw: Raw, us: BotIdentity) -> str:
+    return re.sub(rf"\A(?:<@{us.user}>[ \t\n,:]*)+", "", carriers.read_words(raw))
 
 
 def _parse_attachment(file: Raw) -> Attachment:

@@ -7,7 +7,8 @@ from typing import ParamSpec, TypeVar
 
 from core.domain.messages import Question
 from core.domain.platform import Surface
-from core.prompting.speakers import collect_people, introduce_speakers
+from core.prompting.names import introduce_speakers
+from core.prompting.speakers import collect_people
 from core.prompting.turns import Turn, build_turns, select_trunk
 from core.store.protocols import Thread, Threads
 
@@ -23,11 +24,12 @@ async def read_conversation(threads: Threads, thread: Thread, question: Question
     messages = [message for message in thread.messages if message.answers != question.name]
     names = dict(thread.names)
     aside = sum(len(message.text) for message in messages) > LARGE
-    authors = {message.author: None for message in reversed(messages) if not message.mine}  # before who is mentioned
+    authors = {message.voice: None for message in reversed(messages) if not message.mine}  # before who is mentioned
+    speakers = {message.voice: message.speaker for message in messages if message.speaker}
     people = authors | dict.fromkeys(sorted(await _run(aside, collect_people, messages)))
     unknown = {person: None for person in people if person not in names}
     if unknown:
-        shown = await surface.names(unknown.keys())
+        shown = speakers | await surface.names({person: None for person in unknown if person not in speakers}.keys())
         introduced = introduce_speakers(names, unknown, shown)
         found = {person: name for person, name in introduced.items() if person in shown}
         names = introduced | dict(await threads.remember_names(thread.key, found))

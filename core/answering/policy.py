@@ -9,8 +9,8 @@ from core.answering.final_answer import Answer, refuse
 from core.domain.messages import Asks, Question, Rank
 from core.domain.personas import Persona
 from core.domain.platform import Surface
+from core.prompting.names import MENTION
 from core.prompting.request import TTL
-from core.prompting.speakers import MENTION
 from core.store.protocols import Claim, Notes, Thread
 
 MEMBERS_ONLY = "Only members of this workspace can ask me. Whoever runs this bot can open it to guests."

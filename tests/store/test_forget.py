@@ -158,3 +158,12 @@ async def test_an_answer_to_several_people_goes_when_one_of_them_is_forgotten(st
 
     held = await store.threads.thread(KEY)
     assert ([one.id for one in held.messages], held.replies) == (["1"], {})
+
+
+async def test_the_names_that_a_webhook_speaks_under_are_forgotten_with_it(full):
+    await full.threads.remember_names(KEY, {"U1/Grafana": "Grafana", "U12/Sentry": "Sentry"})
+
+    await full.threads.forget(Scope("slack:T1", person="U1"))
+
+    names = (await full.threads.thread(KEY)).names
+    assert ("U1/Grafana" in names, "U12/Sentry" in names) == (False, True)

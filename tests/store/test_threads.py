@@ -8,7 +8,7 @@ import json
 import pytest
 
 from core.domain.events import Missed
-from core.domain.messages import Attachment, History, Outcome
+from core.domain.messages import Attachment, History, Outcome, Quote, QuoteKind
 from core.domain.messages import FinalText as Final
 from core.store.protocols import Thread
 from tests.support.talk import KEY, PLATFORMS, asked, at, commanded, message, said, thread
@@ -51,6 +51,8 @@ async def test_a_message_is_read_back_as_it_was_heard(store):
         parent="0",
         edited=at(3.000001),
         attachments=(Attachment("F1", "a.png", "image/png", 3, "https://x"), Attachment("F2", "b", "", 0)),
+        quotes=(Quote("down", author="<@U3>"), Quote("A page", QuoteKind.PREVIEW)),
+        speaker="Grafana",
     )
 
     await ingest(store, asked(words))

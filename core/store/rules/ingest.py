@@ -18,7 +18,7 @@ from core.domain.messages import Asks, Message, Question, ThreadKey
 from core.store.rules.advisory_locks import lock_channel, lock_gaps
 from core.store.rules.erasures import Forgotten
 from core.store.rules.messages import (
-    add_missing_files,
+    add_missing_parts,
     find_message,
     has_later,
     insert_messages,
@@ -99,7 +99,7 @@ def _keep_message(sql: Sql, key: ThreadKey, message: Message, row: Row | None, *
             mark_stale(sql, key)
         insert_messages(sql, key, [message], private)
         return True
-    return update_message(sql, row, message) if message.mine else add_missing_files(sql, row, message)
+    return update_message(sql, row, message) if message.mine else add_missing_parts(sql, row, message)
 
 
 def _wants_answer(sql: Sql, key: ThreadKey, event: Posted) -> bool:

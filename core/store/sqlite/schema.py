@@ -305,3 +305,10 @@ def no_search(db: Database) -> None:
     for name in ("messages_said", "messages_edited", "messages_gone"):
         db.execute(f"DROP TRIGGER {name}")
     db.table("messages").disable_fts()
+
+
+@migrations()
+def carried(db: Database) -> None:
+    """What messages carry beside their words (forwards, previews), and the names that webhooks speak under."""
+    db.table("messages").add_column("quotes", str, not_null_default="[]")
+    db.table("messages").add_column("speaker", str, not_null_default="")
