@@ -15,6 +15,7 @@ from cachetools import LRUCache, TTLCache
 
 from bots.discord.client import Rest
 from bots.discord.errors import retry_call, translate_errors
+from bots.discord.markup import read_name
 from bots.discord.parse import Json
 from core.domain.errors import CannotShow, RateLimited, Uncertain
 from core.domain.messages import Rank
@@ -126,11 +127,6 @@ class Directory:
         if member is None:
             return None
         return discord.Member(data=member, guild=server, state=server._state)  # type: ignore[arg-type]  # as it came
-
-
-def read_name(user: Json, member: Json) -> str:
-    """A person's display name: the server's own for them, else theirs, else the account's."""
-    return str(member.get("nick") or user.get("global_name") or user["username"])
 
 
 def read_rank(granted: discord.Permissions) -> Rank:

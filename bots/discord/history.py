@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import discord
 
 from bots.discord import parse
+from bots.discord.carriers import has_content
 from bots.discord.client import MOST, Rest
 from bots.discord.errors import NO_ACCESS, NO_PERMISSION, UNKNOWN_MESSAGE, Answer, retry_call
 from bots.discord.parse import BotIdentity, ChannelPlace, Json
@@ -107,10 +108,13 @@ class HistoryReader:
 
     def _parse_messages(self, found: list[Json]) -> tuple[Message, ...]:
         """What somebody said, and the questions that our slash answers quote; not what is kept from us."""
-        readable = [one for one in found if self._seeing or parse.has_content(one)]
+        readable = [one for one in found if self._seeing or has_content(one)]
         messages: dict[str, Message] = {}
         for one in readable:
-            for message in (parse.parse_quoted_question(one), parse.parse_message(one, self._place, self._us)):
+            for message in (
+                parse.parse_quoted_question(one, self._us),
+                parse.parse_message(one, self._place, self._us),
+            ):
                 if message:
                     messages.setdefault(message.id, message)
         return tuple(messages.values())

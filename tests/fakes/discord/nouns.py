@@ -170,6 +170,8 @@ class Channel:
     archived: bool = False
     locked: bool = False
     created: float = 0.0
+    tags: tuple[str, ...] = ()
+    """Names of the tags that a forum offers, or that a post of it has."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,11 +142,12 @@ async def test_a_thread_that_is_not_ours_is_left_alone(guild, claude, running):
 
 
 async def test_a_forum_post_is_answered_in_its_thread(guild, claude, running):
-    thread = await guild.forum_post("bob", "questions", "Installing", f"<@{guild.me}> how do I install it?")
+    words = f"<@{guild.me}> how do I install it?"
+    thread = await guild.forum_post("bob", "questions", "Installing", words, tags=["bug"])
     await settled(guild, running)
 
     assert said(guild, thread) == [("bob", f"<@{guild.me}> how do I install it?"), ("confab", "fine")]
-    assert told(claude) == [[("user", "Bob: how do I install it?")]]
+    assert told(claude) == [[("user", "Bob: # Installing\n  (tags: bug)\n  how do I install it?")]]
 
 
 async def test_a_forum_post_s_starter_is_read_when_somebody_asks_later(guild, claude, running):
@@ -154,7 +155,7 @@ async def test_a_forum_post_s_starter_is_read_when_somebody_asks_later(guild, cl
     await guild.say("ada", thread, f"<@{guild.me}> can you help?")
     await settled(guild, running)
 
-    assert told(claude) == [[("user", "Bob: how do I install it?\nAda: can you help?")]]
+    assert told(claude) == [[("user", "Bob: # Installing\n  how do I install it?\nAda: can you help?")]]
 
 
 async def test_direct_messages_need_no_mention(guild, claude, running):
@@ -228,10 +229,20 @@ async def test_forwards_stickers_and_files_are_told(guild, claude, running):
         [
             (
                 "user",
-                "Bob: (forwarded) the server is down\nCy: look\n[Cy attached log.txt (text/plain, 5 kB)]\nAda: well?",
+                "[Bob forwarded this, which is not Bob's words:]\n  the server is down\n"
+                "Cy: look\n[Cy attached log.txt (text/plain, 5 kB)]\nAda: well?",
             )
         ]
     ]
+
+
+async def test_a_reply_to_an_alert_in_an_embed_asks_about_it(guild, claude, running):
+    alert = {"type": "rich", "title": "Disk full", "fields": [{"name": "Host", "value": "db-1", "inline": True}]}
+    fired = await guild.say("hook", "general", "", embeds=[alert])
+    await guild.say("ada", "general", f"<@{guild.me}> what does this mean?", reply_to=fired)
+    await settled(guild, running)
+
+    assert told(claude) == [[("user", "hook (bot): Disk full\n  Host: db-1\nAda: what does this mean?")]]
 
 
 async def test_an_edit_and_a_deletion_are_reflected(guild, claude, running):
@@ -246,8 +257,9 @@ async def test_an_edit_and_a_deletion_are_reflected(guild, claude, running):
     await guild.say("ada", thread, "and now?")
     await settled(guild, running)
 
+    preview = "[a link of Bob's shows this, which is not Bob's words:]\n  https://example.org"
     assert told(claude)[1] == [
-        ("user", "Bob: it is blue\nAda: which colour?"),
+        ("user", f"Bob: it is blue\n{preview}\nAda: which colour?"),
         ("assistant", "fine"),
         ("user", "Ada: and now?"),
     ]
