@@ -77,6 +77,9 @@ def _choose_thread(sql: Sql, event: Posted | Edited, row: Row | None) -> ThreadK
         return thread_key(row)
     if isinstance(event, Posted) and event.private:
         return ThreadKey(event.key.workspace, event.key.channel, event.message.id)
+    question = find_question(sql, event.key, event.message.answers) if event.message.answers else None
+    if question and question["alone"]:  # its answer may stand where another conversation goes on
+        return thread_key(question)
     parent = find_message(sql, event.key, event.message.parent) if event.message.parent else None
     return thread_key(parent) if parent and not parent["private"] else event.key
 

@@ -1,11 +1,12 @@
 """Reading a thread: whole or by reply chain, with the names of people that Claude was given."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from core.domain.messages import FinalText, Message, ThreadKey, clean_text
 from core.store.protocols import Thread
 from core.store.rules.advisory_locks import lock_channel
-from core.store.rules.messages import read_message
+from core.store.rules.messages import find_message, read_message
 from core.store.rules.questions import read_final_text, thread_values
 from core.store.rules.reply_chains import trace_chain
 from core.store.rules.threads import find_thread, is_tracked
@@ -44,16 +45,21 @@ WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND kin
 
 
 def read_thread(sql: Sql, key: ThreadKey, branch: str | None) -> Thread:
-    """The thread, or with `branch` the reply chain of that message."""
+    """The thread, or with `branch` the reply chain of that message.
+
+    One that was opened on a message of another thread begins with the reply chain of that message.
+    """
     row = find_thread(sql, key)
     messages, replies = _read_whole(sql, key) if branch is None else _read_chain(sql, key, branch)
+    borrowed, said = _read_origin(sql, key) if branch is None else ((), {})
     return Thread(
         key=key,
-        messages=messages,
+        messages=(*borrowed, *messages),
         stale=row is None or row["read_gap"] is None or row["read_gap"] < row["gap"],
         names=_read_names(sql, key),
-        replies=replies,
+        replies={**said, **replies},
         generation=row["gap"] if row else 0,
+        borrowed=frozenset(message.id for message in borrowed),
     )
 
 
@@ -70,6 +76,15 @@ def remember_names(sql: Sql, key: ThreadKey, names: Mapping[str, str]) -> dict[s
 def _read_whole(sql: Sql, key: ThreadKey) -> tuple[tuple[Message, ...], dict[str, FinalText]]:
     values = thread_values(key)
     return tuple(map(read_message, sql.many(MESSAGES, values))), _read_replies(sql.many(REPLIES, values))
+
+
+def _read_origin(sql: Sql, key: ThreadKey) -> tuple[tuple[Message, ...], dict[str, FinalText]]:
+    """What led to the message that the thread was opened on, and has its name, where that is kept in another one."""
+    row = find_message(sql, key, key.thread)
+    if row is None or row["thread"] == key.thread or row["private"]:
+        return (), {}
+    messages, replies = _read_chain(sql, key, key.thread)
+    return tuple(replace(one, parent=None) for one in messages), replies
 
 
 def _read_chain(sql: Sql, key: ThreadKey, branch: str) -> tuple[tuple[Message, ...], dict[str, FinalText]]:

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from core.store import open_store
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.discord.nouns import Flag, Permission, Upload
 from tests.support.discord_house import answered, confab, settled, told
@@ -139,6 +140,44 @@ async def test_a_thread_that_is_not_ours_is_left_alone(guild, claude, running):
     await settled(guild, running)
 
     assert told(claude) == []
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["known", "read again"])
+async def test_a_thread_opened_on_an_answer_knows_question_and_answer(guild, claude, store, kept):
+    async with confab(guild, claude, store) as running:
+        await guild.say("ada", "general", f"<@{guild.me}> why is the sky blue?")
+        await settled(guild, running)
+        if kept:
+            await go_on_in_a_thread(guild, running)
+    if not kept:
+        empty = await open_store("sqlite://")
+        async with confab(guild, claude, empty) as running:
+            await go_on_in_a_thread(guild, running)
+        await empty.shut()
+
+    assert told(claude)[1] == [
+        ("user", "Ada: why is the sky blue?"),
+        ("assistant", "fine"),
+        ("user", "Bob: and at night?"),
+    ]
+
+
+async def go_on_in_a_thread(guild, running) -> None:
+    thread = await guild.start_thread(guild.visible("general")[1].id, "the sky", "bob")
+    await guild.say("bob", thread, f"<@{guild.me}> and at night?")
+    await settled(guild, running)
+
+
+async def test_ask_in_a_thread_leaves_no_answer_there_without_its_question(guild, claude, running):
+    thread = await guild.start_thread("general", "plans", "bob")
+    await guild.say("ada", thread, f"<@{guild.me}> hello")
+    await settled(guild, running)
+    await answered(running, await guild.interact("ada", thread, "ask", {"prompt": "a riddle"}))
+    await settled(guild, running)
+    await guild.say("ada", thread, "and?")
+    await settled(guild, running)
+
+    assert told(claude)[-1] == [("user", "Ada: hello"), ("assistant", "fine"), ("user", "Ada: and?")]
 
 
 async def test_a_forum_post_is_answered_in_its_thread(guild, claude, running):
