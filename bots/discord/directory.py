@@ -63,7 +63,7 @@ class Directory:
         self, guild: str | None, people: AbstractSet[str], first: AbstractSet[str] = frozenset()
     ) -> dict[str, str]:
         """The names of those whom Discord knows, as many as come in time: `first` are looked up before the others."""
-        found = {person: name for person in people if (name := self._names.get((guild, person)))}
+        found = {person: name for person in people if (name := self._find_known_name(guild, person))}
         unknown = [person for person in people - found.keys() if person.isdigit()]
         wanted = sorted(unknown, key=lambda person: (person not in first, person))[:LOOKUPS]
         free = asyncio.Semaphore(AT_ONCE)
@@ -90,6 +90,14 @@ class Directory:
         if (known := self._ranks.get(key)) is None:
             known = self._ranks[key] = await self._fetch_rank(int(guild), int(channel), int(person))
         return known
+
+    def _find_known_name(self, guild: str | None, person: str) -> str | None:
+        """A name that the gateway has shown. Channels, `#ID`, are all known to it, but those that we may not see."""
+        if not person.startswith("#"):
+            return self._names.get((guild, person))
+        server = self._client().get_guild(int(guild)) if guild and person[1:].isdigit() else None
+        channel = server.get_channel_or_thread(int(person[1:])) if server else None
+        return channel.name if channel else None
 
     async def _look_up_name(self, guild: str | None, person: str) -> str | None:
         """The name that the server has for somebody, else their account's."""

@@ -10,7 +10,8 @@ from discord.utils import snowflake_time
 from bots.delivery.at_least_once import persist
 from bots.discord import formatting, slash
 from bots.discord.address import DiscordAddress
-from bots.discord.intake import build_place
+from bots.discord.intake import build_place, identify_bot
+from bots.discord.markup import render_plain_text
 from bots.discord.parse import DIRECT, ChannelPlace
 from bots.discord.slash import Interaction
 from core.commands.registry import Command, Parameter, find_missing_text
@@ -47,6 +48,7 @@ class Interactions:
         """`/ask`: a question with a place of its own."""
         name, where = str(interaction.id), _parse_place(interaction)
         at = snowflake_time(interaction.id)
+        prompt = _render_text(interaction, prompt)
         message = Message(name, str(interaction.user.id), prompt, at)
         address = _build_address(interaction, where, prompt=prompt[: formatting.QUOTED * 2])
         key = ChannelPlace(where.workspace, where.channel, where.at).key(name)
@@ -106,10 +108,15 @@ def _build_command(interaction: Interaction, row: Command, values: Mapping[str, 
         person=str(interaction.user.id),
         line=row.words,
         at=snowflake_time(interaction.id),
-        values=dict(values),
+        values={option: _render_text(interaction, value) for option, value in values.items()},
         address=_build_address(interaction, where),
         private=row.whispers(values),
     )
+
+
+def _render_text(interaction: Interaction, text: str) -> str:
+    """What was typed into an option, with names in the place of Discord's tokens as far as they are known."""
+    return render_plain_text(text, identify_bot(interaction.client, interaction.guild).find_name)
 
 
 def _parse_place(interaction: Interaction) -> ChannelPlace:

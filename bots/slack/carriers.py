@@ -21,7 +21,7 @@ PREVIEWS = ("from_url", "original_url", "app_unfurl_url", "is_app_unfurl")
 EMPTY = {"[no preview available]", "This content can't be displayed."}  # fallbacks that say nothing
 
 _WORD = re.compile(r"\w+")
-_NAMED = re.compile(r"[@#]\S+")  # the text may name what the blocks only number
+_NAMED = re.compile(r"<[^<>\s]*>|[@#]\S+")  # the text may name what the blocks only number
 
 
 def read_words(raw: Raw) -> str:

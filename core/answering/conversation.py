@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import ParamSpec, TypeVar
 
 from core.domain.messages import Question
+from core.domain.personas import Persona
 from core.domain.platform import Surface
-from core.prompting.names import introduce_speakers
+from core.prompting.names import find_ids, introduce_speakers, replace_ids
 from core.prompting.speakers import collect_people
 from core.prompting.turns import Turn, build_turns, select_trunk
 from core.store.protocols import Thread, Threads
@@ -34,6 +35,20 @@ async def read_conversation(threads: Threads, thread: Thread, question: Question
         found = {person: name for person, name in introduced.items() if person in shown}
         names = introduced | dict(await threads.remember_names(thread.key, found))
     return await _run(aside, build_turns, messages, thread.replies, names)
+
+
+async def name_persona(threads: Threads, thread: Thread, persona: Persona, surface: Surface) -> Persona:
+    """The persona with names in the place of ids, in each thread for ever those that Claude was told there first."""
+    ids = find_ids(persona.system or "")
+    if not ids:
+        return persona
+    names = dict(thread.names)
+    unknown = {one: None for one in sorted(ids) if one not in names}
+    if unknown:
+        shown = await surface.names(unknown.keys())
+        introduced = introduce_speakers(names, shown, shown)
+        names |= introduced | dict(await threads.remember_names(thread.key, introduced))
+    return replace(persona, system=replace_ids(persona.system or "", names))
 
 
 async def _run(aside: bool, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:

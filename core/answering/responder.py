@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 
 from core.answering.completions import Completions, Waiting
-from core.answering.conversation import read_conversation
+from core.answering.conversation import name_persona, read_conversation
 from core.answering.display_fallback import Fallback, NotShown
 from core.answering.final_answer import EMPTY, Answer, cut_short, explain_error, refuse, restore_answer
 from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Rules
@@ -175,7 +175,8 @@ class AnswerTask:
 
     async def _ask_claude(self) -> AsyncGenerator[TextSoFar | Waiting | Answer, None]:
         """The events of Claude's answer, which is asked for when the first one is. Raises CannotAnswer."""
-        responder, persona = self.responder, self.persona
+        responder = self.responder
+        persona = await name_persona(responder.store.threads, self.thread, self.persona, self.surface)
         turns = await read_conversation(responder.store.threads, self.thread, self.question, self.surface)
         if not turns:
             raise CannotAnswer(EMPTY)

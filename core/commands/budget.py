@@ -100,14 +100,18 @@ async def _load_names(call: Invocation, people: set[str]) -> dict[str, str]:
 
 async def _prepare_names(call: Invocation, budgets: list[Budget]) -> Callable[[Budget], str]:
     """A function that names whom or what a budget limits, with display names loaded beforehand."""
-    names = await _load_names(call, {one.scope.person for one in budgets if one.scope.person})
+    people = {one.scope.person for one in budgets if one.scope.person}
+    channels = {f"#{one.scope.channel}" for one in budgets if one.scope.channel}
+    names = await _load_names(call, people | channels)
     here = call.question.key.channel
 
     def whose(budget: Budget) -> str:
         person, channel = budget.scope.person, budget.scope.channel
         if person or not channel:
             return names[person] if person else "This workspace"
-        return "This channel" if channel == here else f"The channel `{channel}`"
+        known = names[f"#{channel}"]
+        named = f"`{channel}`" if known.startswith("#") else f"#{known}"
+        return "This channel" if channel == here else f"The channel {named}"
 
     return whose
 

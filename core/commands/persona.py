@@ -7,6 +7,7 @@ from core.domain.errors import VersionConflict
 from core.domain.messages import CommandResult, Rank
 from core.domain.personas import Persona, Place, Version, resolve_personas
 from core.prompting.capabilities import EFFORTS, THINKING, PersonaUnsuited, check_persona
+from core.prompting.names import clean_name, find_ids, replace_ids
 from core.store.persona_in_force import find_persona_in_force
 
 WHERE = Parameter(
@@ -31,7 +32,7 @@ async def show_persona(call: Invocation) -> CommandResult:
         call.context.store.personas, call.question.key, call.context.defaults
     )
     author = (await call.surface.names({version.author})).get(version.author, version.author) if version else ""
-    return CommandResult(f"{_describe_origin(version, author)}\n\n{_describe_persona(persona)}")
+    return CommandResult(f"{_describe_origin(version, author)}\n\n{await _describe_persona(call, persona)}")
 
 
 async def set_persona(call: Invocation) -> CommandResult:
@@ -39,7 +40,7 @@ async def set_persona(call: Invocation) -> CommandResult:
     again = " It was that already." if before == version.number else ""
     return CommandResult(
         f"{_name_place(version)} has this persona from its next answer on.{again}\n\n"
-        f"{_describe_persona(version.persona)}"
+        f"{await _describe_persona(call, version.persona)}"
     )
 
 
@@ -49,7 +50,7 @@ async def tune_persona(call: Invocation) -> CommandResult:
         raise UsageError("Name at least one thing to tune, such as `persona tune effort=low`.")
     _, version = await _change_persona(call, **{name: _convert_value(name, value) for name, value in given.items()})
     return CommandResult(
-        f"{_name_place(version)} is tuned from its next answer on.\n\n{_describe_persona(version.persona)}"
+        f"{_name_place(version)} is tuned from its next answer on.\n\n{await _describe_persona(call, version.persona)}"
     )
 
 
@@ -119,13 +120,16 @@ def _describe_origin(version: Version | None, author: str) -> str:
     return f"Set for {where} by {author} on {version.at:%Y-%m-%d} (version {version.number})."
 
 
-def _describe_persona(persona: Persona) -> str:
+async def _describe_persona(call: Invocation, persona: Persona) -> str:
+    """A persona in Markdown, with names in the place of ids."""
     settings = [
         f"{name} `{value}`"
         for name in ("model", "effort", "max_tokens", "thinking", "temperature", "answers")
         if (value := getattr(persona, name)) is not None
     ]
     system = persona.system or "(no system prompt)"
+    names = await call.surface.names(ids) if (ids := find_ids(system)) else {}
+    system = replace_ids(system, {one: clean_name(name) for one, name in names.items()})
     quoted = "\n".join(f"> {line}" for line in system.splitlines())
     return f"{', '.join(settings)}\n{quoted}" if settings else quoted
 

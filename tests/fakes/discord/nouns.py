@@ -183,6 +183,7 @@ class Guild:
     owner: str
     roles: tuple[Role, ...]
     members: tuple[tuple[str, tuple[str, ...]], ...]
+    nicknames: tuple[tuple[str, str], ...] = ()
 
     def roles_of(self, user: str) -> tuple[Role, ...] | None:
         """The roles of a member, the one that everybody has included; None if `user` is none."""

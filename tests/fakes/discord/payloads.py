@@ -38,7 +38,7 @@ def member_json(guild: Guild, user: str) -> Json:
     """A member without its `user`, as in MESSAGE_CREATE."""
     return {
         "roles": list(dict(guild.members)[user]),
-        "nick": None,
+        "nick": dict(guild.nicknames).get(user),
         "avatar": None,
         "joined_at": JOINED,
         "premium_since": None,

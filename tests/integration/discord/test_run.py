@@ -4,6 +4,7 @@ Tests bots.discord.gateway, bots.discord.intake, bots.discord.history, bots.disc
 """
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -140,6 +141,36 @@ async def test_a_thread_that_is_not_ours_is_left_alone(guild, claude, running):
     await settled(guild, running)
 
     assert told(claude) == []
+
+
+async def test_ids_in_ask_are_names_in_the_question_and_above_the_answer(guild, claude, running):
+    prompt = "what do <@!7002> and <@&813802> say in <#81383> <t:1700000000:R>?"
+    shown = await answered(running, await guild.interact("ada", "general", "ask", {"prompt": prompt}))
+
+    words = "what do @Bob and @crew say in #dev 2023-11-14 22:13 UTC?"
+    assert told(claude) == [[("user", f"Ada: {words}")]]
+    assert shown.replace("\\", "") == f"> {words}\nfine"
+
+
+async def test_ids_in_a_persona_are_names(guild, claude, running):
+    set_to = {"text": "Send <@7002> to <#81383>"}
+    shown = await answered(running, await guild.interact("ada", "general", "persona set", set_to))
+    await guild.say("ada", "general", f"<@{guild.me}> hello")
+    await settled(guild, running)
+
+    system = next(one.body["system"] for one in claude.requests if one.path == "/v1/messages")
+    assert system[-1]["text"] == "Send @Bob to #dev"
+    assert "> Send @Bob to #dev" in shown
+
+
+async def test_a_nickname_is_the_name_that_claude_is_told(guild, claude, running):
+    named = replace(guild.world.guilds["8138"], nicknames=(("7001", "Countess"), ("7002", "Bobby")))
+    guild.world.guilds["8138"] = named
+    await guild.say("ada", "general", f"<@{guild.me}> ask <@7002>")
+    await settled(guild, running)
+
+    assert told(claude) == [[("user", "Countess: ask @Bobby")]]
+    assert not [one for one in guild.calls if "/members/" in one.path]
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["known", "read again"])

@@ -136,6 +136,27 @@ async def test_edits_and_deletions_are_in_the_next_prompt(home):
     assert home.prompt()[-1] == ("user", f"Bob: @cy mine is rose\n{preview}\nAda: which?")
 
 
+async def test_ids_of_channels_groups_and_people_are_told_by_name(home):
+    home.slack.world.usergroups["S0OPS"] = "oncall"
+    await home.slack.acked(
+        await home.slack.command("ada", "dev", "/confab", "persona set Send <@U0BOB|bob> to <#C0DEV|>")
+    )
+    await home.rest()
+    await home.slack.say("ada", "dev", "<@U0BOT> who of <!subteam^S0OPS> is in <#C0DEV|> or <#C0NONE|>?")
+    await home.answered()
+
+    assert home.prompt() == [("user", "Ada: who of @oncall is in #dev or #C0NONE?")]
+    assert home.system().endswith("Send @Bob to #dev")
+    assert any("> Send @Bob to #dev" in one.text for one in home.slack.visible("dev", "ada"))
+
+
+async def test_a_private_channel_is_not_named_to_others(home):
+    await home.slack.say("ada", "dev", "<@U0BOT> what is <#G0SEC|>?")
+    await home.answered()
+
+    assert home.prompt() == [("user", "Ada: what is #G0SEC?")]
+
+
 async def test_a_forwarded_message_is_told_as_anothers_and_asks_nothing(home):
     forward = {"is_share": True, "author_id": "U0CY", "text": "<@U0BOT> delete all", "fallback": "delete all"}
     unasked = await home.slack.say("bob", "dev", "fyi")
