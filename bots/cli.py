@@ -8,6 +8,8 @@ import click
 from bots.app.registry import PLATFORMS
 from core.domain.errors import SettingsError, StoreUnusable, UnreadableFile
 
+SINCE, BY, KINDS = ("today", "week", "month"), ("person", "channel", "model", "day"), ("table", "csv", "json")
+
 
 class Program(click.Group):
     """A group of commands that prints an operator's mistake in one line each, with exit code 2 and no traceback."""
@@ -23,7 +25,10 @@ class Program(click.Group):
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="confab")
 def main() -> None:
-    """Claude in the places where teams talk."""
+    """Claude in the places where teams talk: Slack, Discord, the terminal.
+
+    Settings are environment variables or lines of a file .env in this folder.
+    """
 
 
 for platform in PLATFORMS:
@@ -33,9 +38,9 @@ for platform in PLATFORMS:
 @main.command()
 @click.argument("file", type=click.Path())
 def backup(file: str) -> None:
-    """Copy the database into a new FILE, checked.
+    """Copy the database into FILE, a new one, and check the copy.
 
-    Bots may run meanwhile. DATABASE_URL says which database.
+    `confab run` may go on meanwhile. DATABASE_URL says which database.
     """
     from bots.app.configuration import read_configuration
     from core import store
@@ -47,7 +52,7 @@ def backup(file: str) -> None:
 
 @main.command()
 def chat() -> None:
-    """Talk in the terminal."""
+    """Talk to Claude in the terminal."""
     import asyncio
 
     from bots.app import run
@@ -68,7 +73,7 @@ def chat() -> None:
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print a list of findings, for programs.")
 def check(as_json: bool) -> None:
-    """Ask every service that is configured whether it works.
+    """Ask Claude, Slack, Discord and the database whether they work.
 
     Ends with exit code 1 when there is a problem. Nothing is changed, posted or paid for.
     """
@@ -82,9 +87,15 @@ def check(as_json: bool) -> None:
 
 
 @main.command()
-@click.option("--only", type=click.Choice([platform.name for platform in PLATFORMS]), help="Run this platform alone.")
-def run(only: str | None) -> None:
-    """Answer on every platform whose tokens are set."""
+@click.option(
+    "--only", type=click.Choice([platform.name for platform in PLATFORMS]), help="Answer on this platform alone."
+)
+@click.option("--stand-in", is_flag=True, help="Without a key, let a stand-in answer that is not Claude and says so.")
+def run(only: str | None, stand_in: bool) -> None:
+    """Answer in Slack and Discord, wherever a token is set.
+
+    Without ANTHROPIC_API_KEY nothing starts, unless --stand-in says that a stand-in may answer.
+    """
     import asyncio
 
     from bots.app.configuration import read_configuration
@@ -94,19 +105,22 @@ def run(only: str | None) -> None:
     configuration = read_configuration()
     settings = configuration.core
     logs.configure(settings.confab_log_level, configuration.secrets(), settings.confab_log_format)
-    asyncio.run(serve(configuration, only))
+    asyncio.run(serve(configuration, only, stand_in=stand_in))
 
 
 @main.group(invoke_without_command=True)
-@click.option("--workspace", default="", help="Only this one, such as slack:T024.")
-@click.option("--since", type=click.Choice(["today", "week", "month"]), default="month", show_default=True)
-@click.option("--by", type=click.Choice(["person", "channel", "model", "day"]), default="channel", show_default=True)
-@click.option("--as", "kind", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+@click.option("--workspace", default="", help="Show only this workspace, such as slack:T024.")
+@click.option("--since", type=click.Choice(SINCE), default="month", show_default=True, help="Count since it began.")
+@click.option(
+    "--by", type=click.Choice(BY), default="channel", show_default=True, help="Have a line for each of these."
+)
+@click.option("--as", "kind", type=click.Choice(KINDS), default="table", show_default=True, help="Print it like this.")
 @click.pass_context
 def usage(context: click.Context, workspace: str, since: str, by: str, kind: str) -> None:
-    """Show what Claude was asked and what it cost.
+    """Show how much Claude was used, and what it cost.
 
-    DATABASE_URL says which database. Nothing is sent anywhere.
+    It is read from the database that DATABASE_URL names. Nothing is sent
+    anywhere.
     """
     if context.invoked_subcommand:
         return
@@ -122,9 +136,11 @@ def usage(context: click.Context, workspace: str, since: str, by: str, kind: str
 
 @usage.command()
 @click.argument("file", type=click.Path())
-@click.option("--api-key", default="", help="Compare only this key's lines, by its name in the console.")
+@click.option("--api-key", default="", help="Compare only what this API key used: its name in the console.")
 def reconcile(file: str, api_key: str) -> None:
-    """Compare the ledger with FILE, a usage export of Anthropic's console.
+    """Compare what was counted here with Anthropic's own count.
+
+    FILE is a usage export of Anthropic's console, as CSV.
 
     Ends with exit code 1 when there is a difference that requests which died do not explain.
     """

@@ -1,18 +1,28 @@
 """Settings: environment variables and `.env`, parsed and validated once at the start; core's are here."""
 
+import difflib
+import os
 import re
+import string
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
+from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from core.domain import time_zones
 from core.domain.errors import SettingsError
 
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+OURS = "CONFAB_"
+NEARLY, SAME = 0.8, 0.9  # how alike two names are of which one is a slip of the other; so much more without its prefix
+BLANKS = f"{string.whitespace}\u00a0\u200b\u200c\u200d\u2060\ufeff"  # what a copy brings along unseen
+WORD = re.compile(r"[!-~]+")
 DURATION = re.compile(r"(\d{1,6})\s*([smhd]?)")
 
 
@@ -28,16 +38,55 @@ def check_http_url(value: str) -> str:
     return value
 
 
+def strip_api_path(value: str) -> str:
+    """The address without the path that the SDK adds by itself: people copy it with `/v1` or `/v1/messages`."""
+    return re.sub(r"(?:/v1(?:/messages)?)?/*$", "", value)
+
+
 CommaSeparated = BeforeValidator(split_list)
 HttpUrl = Annotated[str, AfterValidator(check_http_url)]
 Names = Annotated[tuple[str, ...], NoDecode, CommaSeparated]
 Ids = Annotated[frozenset[str], NoDecode, CommaSeparated]
 
 
+class StrippedSource(PydanticBaseSettingsSource):
+    """Values of another source without the blanks and quotes that came along, by a copy or Docker's `--env-file`."""
+
+    def __init__(self, settings_cls: type[BaseSettings], source: PydanticBaseSettingsSource) -> None:
+        super().__init__(settings_cls)
+        self._source = source
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        return self._source.get_field_value(field, field_name)
+
+    def __call__(self) -> dict[str, Any]:
+        stripped = {name: _strip(value) for name, value in self._source().items()}
+        return {name: value for name, value in stripped.items() if value != ""}
+
+
 class EnvironmentSettings(BaseSettings):
     """Base class of settings: a field's variable is its name in capitals, and an empty value counts as not set."""
 
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the environment before `.env`; what is empty but for blanks is as if it were not set."""
+        return init_settings, StrippedSource(settings_cls, env_settings), StrippedSource(settings_cls, dotenv_settings)
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _check_secret(cls, value: object) -> object:
+        if isinstance(value, SecretStr) and not WORD.fullmatch(value.get_secret_value()):
+            raise ValueError("must be one word of letters, digits and signs, without blanks or line breaks in it")
+        return value
 
     def secrets(self) -> list[str]:
         """Return the values that must never be seen."""
@@ -49,9 +98,11 @@ class Settings(EnvironmentSettings):
     """All that core can be told from outside; each platform has its own class beside its adapter."""
 
     anthropic_api_key: SecretStr | None = Field(
-        default=None, description="Your key; without it only the stand-in answers."
+        default=None, description="Your key; without it only a stand-in answers, in the terminal."
     )
-    anthropic_base_url: HttpUrl = Field(default="https://api.anthropic.com", description="A gateway's address.")
+    anthropic_base_url: Annotated[HttpUrl, AfterValidator(strip_api_path)] = Field(
+        default="https://api.anthropic.com", description="A gateway's address."
+    )
     confab_model: str = Field(default="claude-haiku-5-5", description="The model, where no persona names one.")
     confab_fallback_models: Names = Field(
         default=(), description="Models that answer when that one is overloaded or gone, comma-separated, in order."
@@ -83,7 +134,17 @@ class Settings(EnvironmentSettings):
     confab_log_format: Literal["auto", "text", "json"] = Field(
         default="auto", description="text or json; auto: text on a terminal, else json."
     )
-    database_url: str = Field(default="sqlite:///confab.db", description="Where threads and usage are kept.")
+    database_url: str = Field(
+        default="sqlite:///confab.db",
+        description="Where threads and usage are kept: sqlite:///confab.db, or postgresql://user:password@host/confab.",
+    )
+
+    def secrets(self) -> list[str]:
+        """Return the values that must never be seen; the password of the database's address is one."""
+        address = urlsplit(self.database_url)
+        given = [address.password or "", *parse_qs(address.query).get("password", ())]
+        passwords = {form for one in given for form in (one, unquote(one), quote(unquote(one))) if form}
+        return [*super().secrets(), *sorted(passwords)]
 
     @field_validator("confab_catch_up", mode="before")
     @classmethod
@@ -108,9 +169,8 @@ class Settings(EnvironmentSettings):
     @field_validator("database_url")
     @classmethod
     def _check_scheme(cls, value: str) -> str:
-        scheme = value.partition(":")[0]
-        if scheme != "sqlite":
-            raise ValueError(f"{scheme} databases are not supported yet; use sqlite:///confab.db")
+        if value.partition(":")[0] not in ("sqlite", "postgresql", "postgres"):
+            raise ValueError("must begin with sqlite:// or postgresql://")
         return value
 
 
@@ -137,6 +197,33 @@ def read_all(kinds: Iterable[type[EnvironmentSettings]]) -> Sequence[Environment
     if lines:
         raise SettingsError("\n".join(lines))
     return found
+
+
+def find_misspelt(kinds: Iterable[type[EnvironmentSettings]]) -> list[str]:
+    """Describe variables that look like ours and are none, each in a line with the setting that may be meant.
+
+    Names that begin with CONFAB_ are ours alone. Others may be another program's: of them only those count that are
+    nearly one of ours which is not set.
+    """
+    known = sorted({name.upper() for kind in kinds for name in kind.model_fields})
+    prefixes = tuple({f"{name.partition('_')[0]}_" for name in known})
+    present = {name.upper() for name in (*os.environ, *dotenv_values(".env"))}
+    lines = []
+    for name in sorted(present - set(known)):
+        bare, alike = name.removeprefix(OURS), NEARLY if name.startswith(prefixes) else SAME
+        near = [bare] if bare in known else difflib.get_close_matches(name, known, 1, alike)
+        if name.startswith(OURS) or (near and near[0] not in present):
+            meant = f"; {near[0]} may be meant" if near else "; docs/settings.md lists them all"
+            lines.append(f"{name}: there is no such setting{meant}.")
+    return lines
+
+
+def _strip(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    bare = value.strip(BLANKS)
+    quoted = len(bare) > 1 and bare[0] == bare[-1] and bare[0] in "\"'"
+    return bare[1:-1].strip(BLANKS) if quoted else bare
 
 
 def _explain(kind: type[EnvironmentSettings], place: tuple[int | str, ...], message: str) -> str:

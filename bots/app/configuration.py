@@ -7,7 +7,12 @@ from typing import Any
 from bots.app.registry import PLATFORMS
 from bots.ops.plugin import OpenedPlatform, PlatformPlugin, PlatformResources
 from core.domain.errors import SettingsError
-from core.settings import EnvironmentSettings, Settings, read_all
+from core.settings import EnvironmentSettings, Settings, find_misspelt, read_all
+
+KEYS = "https://platform.claude.com/settings/keys"
+KEY_MISSING = f"ANTHROPIC_API_KEY: not set. Make a key at {KEYS}, or let a stand-in answer: `confab run --stand-in`."
+HINT = """.env.example has every setting; copy it to .env. `confab check` says what is missing or does not work.
+`confab chat` works without any of it: it talks in the terminal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,28 @@ def read_configuration() -> Configuration:
     core, *own = read_all([Settings, *(plugin.settings() for plugin in PLATFORMS)])
     assert isinstance(core, Settings)
     return Configuration(core, {plugin.name: one for plugin, one in zip(PLATFORMS, own, strict=True)})
+
+
+def find_misspelt_variables() -> list[str]:
+    """Describe variables that look like settings and are none, a line each."""
+    return find_misspelt([Settings, *(plugin.settings() for plugin in PLATFORMS)])
+
+
+def require_setup(configuration: Configuration, only: str | None = None, *, stand_in: bool = False) -> None:
+    """Raise SettingsError, with all that is missing and what else there is, where nobody could be answered.
+
+    That is where no platform's token is set, or no key, unless a `stand_in` for Claude may answer.
+    """
+    candidates = [plugin for plugin in PLATFORMS if only in {None, plugin.name}]
+    keyless = configuration.core.anthropic_api_key is None and not stand_in
+    mute = not any(configuration.configures(plugin) for plugin in candidates)
+    if not (keyless or mute):
+        return
+    titles = " or ".join(plugin.title for plugin in candidates)
+    needed = ", and ".join([*(["a key for Claude"] if keyless else []), *([titles] if mute else [])])
+    lines = [*([KEY_MISSING] if keyless else []), *(plugin.missing for plugin in candidates if mute)]
+    head = f"`confab run` needs {needed}. Set in .env, or in the environment:"
+    raise SettingsError("\n".join([head, *(f"  {line}" for line in lines), *find_misspelt_variables(), HINT]))
 
 
 def select_platforms(configuration: Configuration, only: str | None = None) -> list[PlatformPlugin[Any]]:

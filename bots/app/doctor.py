@@ -11,24 +11,36 @@ from typing import Any, TypeVar
 
 import click
 
-from bots.app.configuration import Configuration
+from bots.app.configuration import KEYS, Configuration, find_misspelt_variables
 from bots.app.registry import PLATFORMS
+from bots.ops.file_permissions import find_exposed
 from bots.ops.logs import RedactingFormatter
 from bots.ops.plugin import PlatformPlugin
-from bots.ops.results import CLAUDE, DATABASE, SECONDS, CheckResult, CheckResults, Service, State, run_concurrently
+from bots.ops.results import (
+    CLAUDE,
+    DATABASE,
+    FILES,
+    SECONDS,
+    CheckResult,
+    CheckResults,
+    Service,
+    State,
+    run_concurrently,
+)
 from core.billing import prices
 from core.claude.client import Claude
 from core.claude.errors import ClaudeError
 from core.domain.clock import system_clock
 from core.domain.errors import SettingsError, StoreUnusable
-from core.domain.models import Lifespan
+from core.domain.models import Model
 from core.settings import Settings
-from core.store import Condition, inspect
+from core.store import Condition, Server, inspect
 
 T = TypeVar("T")
 
-KEYS = "https://platform.claude.com/settings/keys"
-UNSET = f"ANTHROPIC_API_KEY: not set. Until it is, a stand-in answers. Make a key at {KEYS}."
+CONFAB = Service("Confab")
+
+UNSET = f"ANTHROPIC_API_KEY: not set. Until it is, only a stand-in answers, in `confab chat`. Make a key at {KEYS}."
 TROUBLES = {
     "key": ("not accepted", f"Make a key at {KEYS} and set ANTHROPIC_API_KEY to it."),
     "forbidden": ("not allowed", "Let this key use the Models API, or set ANTHROPIC_API_KEY to one that may."),
@@ -37,14 +49,21 @@ TROUBLES = {
         "See that this machine reaches ANTHROPIC_BASE_URL, by HTTPS_PROXY if that is the way.",
     ),
     "not Claude": ("not Claude", "Set ANTHROPIC_BASE_URL to Claude's address or a gateway's, or unset it."),
+    "disabled": ("the organization is disabled", "Ask Anthropic's support, or set ANTHROPIC_API_KEY to another's key."),
+    "no credit": ("the credit is used up", "Buy more at https://platform.claude.com/settings/billing."),
     "no model": ("no Models API", "Set ANTHROPIC_BASE_URL to Claude's address, or to a gateway that lists its models."),
 }
 LATER = "Try again in a few minutes; https://status.claude.com says how Claude is."
 NAMED = 3  # models that a mend names
+TUNED = 50  # models of personas that are asked after
 
 MEGABYTE = 1_000_000
 LOW = 500 * MEGABYTE  # bytes left on a disk: the log of writes, and a copy, need room beside the database
 PATIENCE = timedelta(minutes=10)  # questions are answered in seconds; one that waits so long waits for somebody
+
+FAR = timedelta(milliseconds=20)  # a round trip to a database in the same building takes less than one
+SKEW = timedelta(seconds=5)  # between two clocks
+LOCAL = (DATABASE.name, FILES.name)  # always there, so that they say nothing of what is configured
 
 COLOURS: dict[State, str] = {"ok": "green", "warning": "yellow", "problem": "red", "off": "bright_black"}
 MARK, SERVICE = 9, 10  # columns
@@ -62,14 +81,24 @@ def print_report(configuration: Configuration, as_json: bool) -> bool:
 async def run_checks(configuration: Configuration) -> list[CheckResult]:
     """Check every service side by side; results come in the same order each time, without a secret."""
     settings = configuration.core
-    checks: list[tuple[Service, CheckResults]] = [(CLAUDE, _check_claude(settings))]
+    checks: list[tuple[Service, CheckResults]] = [(CLAUDE, check_claude(settings))]
     checks += [(Service(plugin.title), _check_platform(plugin, configuration)) for plugin in PLATFORMS]
-    checks += [(DATABASE, _check_database(settings.database_url, system_clock()))]
+    checks += [(DATABASE, _check_database(settings.database_url, system_clock())), (FILES, _check_files(settings))]
     findings = [one async for one in run_concurrently(*(_run_check(service, check) for service, check in checks))]
-    if all(one.state == "off" for one in findings if one.service != DATABASE.name):
-        findings.append(Service("Confab").problem("settings", "no service is configured", "Set what is named above."))
+    findings += _check_settings(findings)
     hidden = RedactingFormatter(configuration.secrets()).redact
     return [replace(one, says=hidden(one.says), mend=hidden(one.mend)) for one in findings]
+
+
+def _check_settings(findings: Sequence[CheckResult]) -> Iterator[CheckResult]:
+    """What is wrong with the settings as a whole: slips in their names, and too few of them to answer anybody."""
+    for line in find_misspelt_variables():
+        name, _, says = line.partition(": ")
+        yield CONFAB.warning(name, says.rstrip("."), "Mend its name in .env or in the environment, or take it away.")
+    titles = " or ".join(plugin.title for plugin in PLATFORMS)
+    if all(one.state == "off" for one in findings if one.service not in LOCAL):
+        mend = f"Set a key, and the tokens of {titles}, as named above. `confab chat` works without."
+        yield CONFAB.problem("settings", "nothing is set up yet", mend)
 
 
 def format_results(findings: Sequence[CheckResult]) -> str:
@@ -111,7 +140,8 @@ async def _report_off(service: Service, mend: str) -> CheckResults:
     yield service.off(mend)
 
 
-async def _check_claude(settings: Settings) -> CheckResults:
+async def check_claude(settings: Settings) -> CheckResults:
+    """Check the key, and each model that may be asked: whether it is there, how long, and whether it has a price."""
     if settings.anthropic_api_key is None:
         yield CLAUDE.off(UNSET)
         return
@@ -119,7 +149,7 @@ async def _check_claude(settings: Settings) -> CheckResults:
     try:
         known = [model.id for model in await _limit_time(client.models())]
         yield CLAUDE.ok("key", f"accepted, for {_count(len(known), 'model')}")
-        wanted = _list_models(settings)
+        wanted = await _list_models(settings)
         told = await asyncio.gather(*(_check_model(client, *one, known) for one in wanted.items()))
         usable = [model for model, one in zip(wanted, told, strict=True) if one.works]
         for finding in (*told, *check_prices(settings.confab_prices, usable)):
@@ -143,30 +173,36 @@ def check_prices(path: str, models: Iterable[str]) -> Iterator[CheckResult]:
             yield CLAUDE.warning(f"price of {model}", says, "Add it to the file that CONFAB_PRICES names.")
 
 
-def _list_models(settings: Settings) -> dict[str, str]:
-    """The models that may be asked, each with the variable that names it."""
-    fallbacks = dict.fromkeys(settings.confab_fallback_models, "CONFAB_FALLBACK_MODELS")
-    return {settings.confab_model: "CONFAB_MODEL"} | fallbacks
+async def _list_models(settings: Settings) -> dict[str, str]:
+    """The models that may be asked, each with how to choose another one; the settings' first, then the personas'."""
+    fallbacks = dict.fromkeys(settings.confab_fallback_models, "Set CONFAB_FALLBACK_MODELS to another one")
+    chosen = {settings.confab_model: "Set CONFAB_MODEL to another one"} | fallbacks
+    try:
+        tuned = (await inspect(settings.database_url, busy=timedelta(seconds=SECONDS))).models[:TUNED]
+    except StoreUnusable:  # which the check of the database tells
+        tuned = ()
+    others = dict.fromkeys(tuned, "Choose another one where it was tuned, with `persona tune model=...`")
+    return chosen | {model: how for model, how in others.items() if model not in chosen}
 
 
-async def _check_model(client: Claude, model: str, variable: str, known: Sequence[str]) -> CheckResult:
+async def _check_model(client: Claude, model: str, how: str, known: Sequence[str]) -> CheckResult:
     name = f"model {model}"
     others = ", ".join([one for one in known if one != model][:NAMED]) or "none is listed"
-    mend = f"Set {variable} to another one: {others}."
+    mend = f"{how}: {others}."
     try:
-        return _describe_lifespan(name, await _limit_time(client.lifespan(model)), mend)
+        return _describe_lifespan(name, await _limit_time(client.model(model)), mend, system_clock())
     except ClaudeError as trouble:
         if trouble.kind == "no model":
             return CLAUDE.problem(name, "there is none of that name for this key", mend)
         return _explain_trouble(name, trouble)
 
 
-def _describe_lifespan(name: str, lifespan: Lifespan, mend: str) -> CheckResult:
-    on = f" on {lifespan.retires_at:%Y-%m-%d}" if lifespan.retires_at else ""
-    if lifespan.lifecycle == "retired":
+def _describe_lifespan(name: str, model: Model, mend: str, now: datetime) -> CheckResult:
+    on = f" on {model.retires_at:%Y-%m-%d}" if model.retires_at else ""
+    if model.lifecycle == "retired":
         return CLAUDE.problem(name, f"retired{on}", mend)
-    if lifespan.lifecycle == "deprecated":
-        return CLAUDE.warning(name, f"deprecated; it retires{on}" if on else "deprecated", mend)
+    if model.describe_end(now):
+        return CLAUDE.warning(name, f"{model.lifecycle}; it retires{on}" if on else model.lifecycle, mend)
     return CLAUDE.ok(name, "active")
 
 
@@ -183,15 +219,25 @@ async def _limit_time(call: Awaitable[T]) -> T:
         raise ClaudeError("unreachable", "", f"after {SECONDS:g} seconds") from None
 
 
+async def _check_files(settings: Settings) -> CheckResults:
+    for one in await asyncio.to_thread(find_exposed, settings):
+        yield FILES.warning(one.path, one.says, one.mend)
+
+
 async def _check_database(url: str, now: datetime) -> CheckResults:
     try:
         condition = await inspect(url, busy=timedelta(seconds=SECONDS))
     except StoreUnusable as error:
         what, _, why = str(error).partition(" cannot be used: ")
         cause, _, mend = why.partition("; ")
-        yield DATABASE.problem("file", f"{what.removeprefix('The database ')}: {cause}", _sentence(mend))
+        kind = "file" if url.startswith("sqlite") else "server"
+        yield DATABASE.problem(kind, f"{what.removeprefix('The database ')}: {cause}", _sentence(mend))
         return
-    yield _describe_file(condition)
+    if condition.server is not None:
+        yield describe_server(condition, condition.server)
+        yield describe_clock(condition.server)
+    else:
+        yield _describe_file(condition)
     if condition.free is not None:
         yield describe_disk(condition.free)
     yield describe_questions(condition.waiting, condition.oldest, now)
@@ -204,9 +250,33 @@ def _describe_file(condition: Condition) -> CheckResult:
         )
     if not condition.version:
         return DATABASE.ok("file", f"{condition.path} is not there yet; the first start makes it")
+    return DATABASE.ok("file", f"{condition.path} can be written; {_describe_version(condition)}")
+
+
+def describe_server(condition: Condition, server: Server) -> CheckResult:
+    """What there is to say of a database on a server that can be read and written."""
+    how = _describe_version(condition) if condition.version else "the first start makes its tables"
+    milliseconds = server.latency / timedelta(milliseconds=1)
+    says = f"{condition.path} can be written; {how}; {server.name}, {milliseconds:.1f} ms away"
+    if server.latency > FAR:
+        mend = "Put the database near: each question waits for it some thirty times."
+        return DATABASE.warning("server", says, mend)
+    return DATABASE.ok("server", says)
+
+
+def describe_clock(server: Server) -> CheckResult:
+    """What there is to say of a server's clock."""
+    seconds = abs(server.ahead.total_seconds())
+    if seconds < SKEW.total_seconds():
+        return DATABASE.ok("clock", "agrees with this machine's")
+    says = f"{seconds:,.0f} s {'ahead of' if server.ahead > timedelta() else 'behind'} this machine's"
+    mend = "Let NTP set both. Leases count on the server's alone; times in usage and budgets are this machine's."
+    return DATABASE.warning("clock", says, mend)
+
+
+def _describe_version(condition: Condition) -> str:
     behind = "" if condition.version == condition.newest else f" of {condition.newest}, which the next start makes it"
-    says = f"{condition.path} can be written; version {condition.version}{behind}; {_megabytes(condition.bytes)}"
-    return DATABASE.ok("file", says)
+    return f"version {condition.version}{behind}; {_megabytes(condition.bytes)}"
 
 
 def describe_disk(free: int) -> CheckResult:

@@ -1,6 +1,7 @@
 """Composition root: puts store, Claude, platforms and HTTP server together, and shuts them down in order."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -8,12 +9,22 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 
 from aiohttp import web
 
-from bots.app.configuration import Configuration, open_platforms, select_platforms
+from bots.app.claude_watch import ClaudeWatch
+from bots.app.configuration import (
+    Configuration,
+    find_misspelt_variables,
+    open_platforms,
+    require_setup,
+    select_platforms,
+)
+from bots.app.doctor import check_claude
 from bots.app.health import Health
 from bots.app.supervisor import Supervisor
+from bots.ops.file_permissions import warn_of_exposed
 from bots.ops.http_server import HttpServer
 from bots.ops.plugin import PlatformResources
 from core.answering.assistant import Assistant
@@ -94,15 +105,18 @@ async def run_worker(assistant: Assistant) -> AsyncIterator[None]:
     """Claim and answer questions while this lasts."""
     async with asyncio.TaskGroup() as group:
         running = group.create_task(assistant.worker.run())
+        listing = group.create_task(assistant.list_models())
         try:
             yield
         finally:
             await assistant.worker.drain(0)
             running.cancel()
+            listing.cancel()
 
 
 async def chat(settings: Settings, platform: Platform) -> None:
     """Talk on one platform until its words end; open questions are answered before this returns."""
+    await asyncio.to_thread(warn_of_exposed, settings)
     store = await open_store(settings.database_url, stale=CHAT_STALE)
     try:
         async with assemble(settings, [platform], store) as assistant:
@@ -112,23 +126,40 @@ async def chat(settings: Settings, platform: Platform) -> None:
         await store.shut()
 
 
-async def serve(configuration: Configuration, only: str | None = None) -> None:
+async def serve(configuration: Configuration, only: str | None = None, *, stand_in: bool = False) -> None:
     """Answer on every platform whose tokens are set, or on `only` one, until a signal.
 
-    Raises SettingsError, StoreUnusable.
+    Without a key nobody answers, unless a `stand_in` for Claude may. Raises SettingsError, StoreUnusable.
     """
+    require_setup(configuration, only, stand_in=stand_in)
     plugins, settings = select_platforms(configuration, only), configuration.core
     stop = catch_signals()
+    for line in find_misspelt_variables():
+        log.warning(line)
     if settings.anthropic_api_key is None:
         log.warning("ANTHROPIC_API_KEY: not set, so a stand-in answers in Claude's place, and says so")
+    await asyncio.to_thread(warn_of_exposed, settings)
     store = await open_store(settings.database_url)
     try:
         health = Health(store.questions)
         opened = open_platforms(plugins, configuration, PlatformResources(settings, store.notes, health))
+        freeze_heap()
         platforms, routes = [one.platform for one in opened], [route for one in opened for route in one.routes]
-        await answer(settings, platforms, store, health=health, routes=routes, stop=stop)
+        async with watch_claude(settings):
+            await answer(settings, platforms, store, health=health, routes=routes, stop=stop)
     finally:
         await store.shut()
+
+
+@asynccontextmanager
+async def watch_claude(settings: Settings) -> AsyncIterator[None]:
+    """Say in the log what does not work at Claude, at the start and whenever it changes, while this lasts."""
+    watching = asyncio.create_task(ClaudeWatch(partial(check_claude, settings)).run())
+    try:
+        yield
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
 
 
 async def answer(
@@ -184,6 +215,15 @@ async def connect_platforms(supervisors: Sequence[Supervisor], ingest: Ingest) -
     finally:
         for one in supervisors:
             await one.platform.close()
+
+
+def freeze_heap() -> None:
+    """Exempt what stands after the start from garbage collection: it stays, and going through it takes 100 ms and more.
+
+    Whatever runs meanwhile waits, the event loop too; a thread of megabytes is read with several such collections.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def catch_signals() -> asyncio.Event:

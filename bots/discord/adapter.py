@@ -141,7 +141,7 @@ class Discord:
 
     def make_client(self, ingest: Ingest) -> Client:
         """Make a client with our commands. Once it is logged in, requests go through it."""
-        self._interactions = Interactions(ingest, TABLE, self._defer)
+        self._interactions = Interactions(ingest, TABLE, self._defer, self._notes)
         self._intake = self._intake or Intake(ingest, lambda: self._connected, self._directory, self._rest)
         client = Client(
             self._intake.accept,

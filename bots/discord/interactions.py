@@ -14,9 +14,12 @@ from bots.discord.intake import build_place, identify_bot
 from bots.discord.markup import render_plain_text
 from bots.discord.parse import DIRECT, ChannelPlace
 from bots.discord.slash import Interaction
+from core.claude.model_catalog import MODELS, read_choices
 from core.commands.registry import Command, Parameter, find_missing_text
+from core.domain.errors import StoreUnavailable
 from core.domain.events import Commanded, Ingest, Posted
 from core.domain.messages import Asks, Message
+from core.store.protocols import Notes
 
 DEFER = 2.0  # seconds that the store gets first; Discord takes 3 from the command to the deferral
 KEPT = 14 * 60.0  # seconds that a token is good for something
@@ -28,16 +31,31 @@ log = logging.getLogger(__name__)
 class Interactions:
     """Takes what people command. `defer` is how many seconds the store gets before we defer all the same."""
 
-    def __init__(self, ingest: Ingest, table: Sequence[Command], defer: float = DEFER) -> None:
+    def __init__(
+        self, ingest: Ingest, table: Sequence[Command], defer: float = DEFER, notes: Notes | None = None
+    ) -> None:
         self._ingest = ingest
         self._table = table
         self._defer_after = defer
+        self._notes = notes
         self._deferrals: dict[str, asyncio.Future[str | None]] = {}
 
     def build_commands(
         self,
     ) -> list[discord.app_commands.Command[discord.app_commands.Group, ..., None] | discord.app_commands.Group]:
-        return slash.build_commands(self._table, self.ask, self.give, slash.suggest_choices)
+        return slash.build_commands(self._table, self.ask, self.give, self.suggest)
+
+    async def suggest(self, row: Command, parameter: Parameter, typed: str) -> Sequence[str | tuple[str, str]]:
+        """What could be meant by what is typed: the parameter's own words, and of models those that were listed."""
+        own = await slash.suggest_choices(row, parameter, typed)
+        if parameter.name != slash.MODEL or self._notes is None:
+            return own
+        try:
+            listed = read_choices(await self._notes.get(MODELS))
+        except StoreUnavailable as error:
+            log.warning("no models can be suggested: %s", error)
+            return own
+        return [*(one for one in listed.items() if typed.lower() in one[0].lower()), *own]
 
     async def find_deferral(self, name: str) -> str | None:
         """The message that shows that we think, if the interaction of that name is being deferred here."""

@@ -42,7 +42,7 @@ def check_discord(settings: DiscordSettings, _core: Settings) -> CheckResults:
 
 @click.group("discord")
 def cli() -> None:
-    """Set Discord up."""
+    """Set up the Discord bot."""
 
 
 @cli.command("invite")

@@ -17,6 +17,7 @@ from core.domain.messages import Rank
 
 CHOICES = 25  # suggestions that Discord takes at once
 MODEL = "model"  # the parameter whose suggestions are the models that are known
+SHOWN = 100  # characters of a suggestion; Discord refuses longer ones
 FORM = 4000  # characters of a text in a form; Discord's own limit
 
 Interaction = discord.Interaction[discord.Client]
@@ -25,8 +26,8 @@ Give = Callable[[Interaction, Command, Mapping[str, str]], Awaitable[None]]
 """A person gave a command, with these values."""
 Ask = Callable[[Interaction, str, bool], Awaitable[None]]
 """A person asked with `/ask`: the prompt, and whether only they shall see the answer."""
-Suggest = Callable[[Command, Parameter, str], Awaitable[Sequence[str]]]
-"""What could be meant by what is typed so far."""
+Suggest = Callable[[Command, Parameter, str], Awaitable[Sequence[str | tuple[str, str]]]]
+"""What could be meant by what is typed so far: values, or pairs of a value and how it is shown."""
 Submit = Callable[[Interaction, str], Awaitable[None]]
 """A person filled a form in, with this text."""
 
@@ -138,14 +139,14 @@ def _build_command(row: Command, give: Give, suggest: Suggest) -> SlashCommand:
     )
     command.default_permissions = _choose_permissions(row.rank)
     for parameter in row.parameters:
-        if parameter.kind is ParameterKind.TEXT and (parameter.choices or parameter.name == MODEL):
+        if parameter.kind is not ParameterKind.CHOICE and (parameter.choices or parameter.name == MODEL):
             command.autocomplete(_spell(parameter))(_build_autocomplete(row, parameter, suggest))
     return command
 
 
 def _build_argument(parameter: Parameter) -> Argument:
-    """A long text is always optional: where it is missing a form asks for it."""
-    kind = _TYPES.get(parameter.kind, str)
+    """A long text is always optional: where it is missing a form asks for it. A number that may be a word is text."""
+    kind = str if parameter.choices else _TYPES.get(parameter.kind, str)
     needed = parameter.required and parameter.kind is not ParameterKind.LONG
     default = Argument.empty if needed else None
     annotation = kind if needed else kind | None
@@ -169,7 +170,8 @@ def _choose_permissions(rank: Rank) -> discord.Permissions | None:
 def _build_autocomplete(row: Command, parameter: Parameter, suggest: Suggest) -> Callable[[Interaction, str], Any]:
     async def complete(interaction: Interaction, typed: str) -> list[Choice[str]]:
         found = await suggest(row, parameter, typed)
-        return [Choice(name=one[:100], value=one[:100]) for one in found[:CHOICES]]
+        pairs = [(one, one) if isinstance(one, str) else one for one in found[:CHOICES]]
+        return [Choice(name=shown[:SHOWN], value=value) for value, shown in pairs if len(value) <= SHOWN]
 
     return complete
 

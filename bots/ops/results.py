@@ -47,6 +47,7 @@ class Service:
 
 CLAUDE = Service("Claude")
 DATABASE = Service("Database")
+FILES = Service("Files")
 
 CheckResults = AsyncIterator[CheckResult]
 """A check under way: an iterator that asks as it is read, and ends."""

@@ -11,7 +11,7 @@ from core.commands.usage import UsageQuery, load_caveats, load_report, summarise
 from core.domain.errors import SettingsError
 from core.rendering.tables import draw_table
 from core.settings import Settings
-from core.store import inspect, open_store
+from core.store import hide_login, inspect, open_store
 from core.store.protocols import Ledger
 
 NOTHING = "Nothing was asked yet: {} has no request."
@@ -29,7 +29,7 @@ async def render_usage(settings: Settings, workspace: str, since: str, by: str, 
             found = [await load_report(ledger, one, zone, now) for one, zone in wanted]
             return EXPORTS[kind](found).decode().rstrip()
         told = [await _render_workspace(ledger, one, zone, now) for one, zone in wanted]
-    return "\n\n\n".join(told) or NOTHING.format(settings.database_url)
+    return "\n\n\n".join(told) or NOTHING.format(hide_login(settings.database_url))
 
 
 async def compare_statement(settings: Settings, statement: Statement) -> list[Comparison]:

@@ -15,10 +15,11 @@ from bots.delivery.fencing import fence_requests
 from bots.delivery.throttle import Pace
 from bots.slack import bolt_app, http_mode, parse
 from bots.slack.backfill import BackfillSource
-from bots.slack.client import Web
+from bots.slack.client import SDK_LOG, Web
 from bots.slack.directory import Directory
 from bots.slack.intake import Intake, build_gap
 from bots.slack.publisher import NOTICE, QUIET
+from bots.slack.response import SlackResponse
 from bots.slack.settings import SlackSettings
 from bots.slack.socket_mode import PATIENCE, ReconnectPolicy, Socket
 from bots.slack.surface import SlackSurface
@@ -30,6 +31,7 @@ from core.domain.messages import Question
 from core.settings import Settings
 from core.telemetry import Emit, discard_event
 
+NOT_YET = "not connected yet"
 SECONDS = 30.0  # that Slack gets to answer us
 
 log = logging.getLogger(__name__)
@@ -59,7 +61,7 @@ class Slack:
         self._bot_token = bot_token
         self._app_token, self._signing_secret = app_token, signing_secret
         self._emit = emit
-        self.offline = "not connected yet"
+        self.offline = NOT_YET
         self._api_url, self._managers = api_url, managers
         self._grows = grows
         self._pause, self._seconds, self._retry_policy = pause, seconds, retry_policy
@@ -154,10 +156,9 @@ class Slack:
         """Make a client over our one session. It repeats nothing by itself: a post whose answer is lost may stand."""
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=self._seconds)
-            self._session = aiohttp.ClientSession(
-                timeout=timeout, trace_configs=[fence_requests(aiohttp.TraceConfig())]
-            )
-        return AsyncWebClient(self._bot_token, self._api_url, session=self._session, retry_handlers=[])
+            tracing = [fence_requests(aiohttp.TraceConfig())]
+            self._session = aiohttp.ClientSession(timeout=timeout, trace_configs=tracing, response_class=SlackResponse)
+        return AsyncWebClient(self._bot_token, self._api_url, session=self._session, retry_handlers=[], logger=SDK_LOG)
 
     async def _identify(self) -> tuple[Web, Directory]:
         """Ask once who we are. Raises CannotConnect when Slack does not take our token."""
@@ -173,9 +174,15 @@ class Slack:
 
     async def _test_token(self, web: Web) -> parse.Raw:
         try:
-            return await web.call_until_done("auth.test")
+            found = await web.retry(lambda: web.call_once("auth.test"), report=self._report_unreachable)
         except (CannotShow, Rejected, CannotAnswer) as error:
             raise CannotConnect(f"SLACK_BOT_TOKEN: Slack does not take this token ({error}).") from None
+        self.offline = NOT_YET
+        return found
+
+    def _report_unreachable(self, failure: BaseException, seconds: float) -> None:
+        log.warning("Slack can't be reached, trying again in %.1f s: %s", seconds, failure)
+        self.offline = f"Slack can't be reached: {failure}"
 
     async def _accept(self, body: dict[str, Any]) -> bool:
         assert self._intake is not None

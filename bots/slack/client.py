@@ -46,6 +46,9 @@ _HOST = re.compile(r"[A-Za-z0-9.-]+(?::\d+)?")
 
 Result = TypeVar("Result")
 
+SDK_LOG = logging.getLogger("slack_sdk.web")
+SDK_LOG.setLevel(logging.INFO)  # where none is set, the SDK makes a line of each whole answer, which nobody is shown
+
 log = logging.getLogger(__name__)
 
 
@@ -129,9 +132,10 @@ class Web:
         work: Callable[[], Awaitable[Result]],
         tries: int | None = None,
         on: tuple[type[Exception], ...] = (RateLimited, Uncertain),
+        report: Callable[[BaseException, float], None] | None = None,
     ) -> Result:
-        """Retry `work` while Slack limits us or is in trouble, as soon as it allows."""
-        return await backoff.retry(work, on, self._sleep, report=_report, first=FIRST_PAUSE, tries=tries)
+        """Retry `work` while Slack limits us or is in trouble, as soon as it allows; `report` is told of each pause."""
+        return await backoff.retry(work, on, self._sleep, report=report or _report, first=FIRST_PAUSE, tries=tries)
 
     async def _call(self, method: str, **arguments: Any) -> Raw:
         outcome: Literal["ok", "limited", "failed"] = "failed"
@@ -145,11 +149,17 @@ class Web:
                 self.pace.hold_back(method, failure.seconds or 0.0)
             raise failure from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Uncertain(f"{method}: {type(error).__name__}") from None
+            raise Uncertain(f"{method}: {describe_failure(error)}") from None
         finally:
             self._emit(PlatformCalled("slack", method, outcome))
         answer: Raw = response.data if isinstance(response.data, dict) else {}
         return answer
+
+
+def describe_failure(error: Exception) -> str:
+    """Why Slack could not be asked, for the operator; where we could not connect, with the host and the reason."""
+    name = type(error).__name__
+    return f"{name} ({error})" if isinstance(error, aiohttp.ClientConnectorError) else name
 
 
 def classify_error(method: str, error: SlackApiError) -> ConfabError:

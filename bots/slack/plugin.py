@@ -43,7 +43,7 @@ def check_slack(settings: SlackSettings, core: Settings) -> CheckResults:
 
 @click.group("slack")
 def cli() -> None:
-    """Set Slack up."""
+    """Set up the Slack app."""
 
 
 @cli.command("manifest")

@@ -15,7 +15,7 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.delivery import backoff
-from bots.slack.client import classify_error
+from bots.slack.client import classify_error, describe_failure
 from core.domain.clock import Sleep
 from core.domain.errors import CannotConnect, RateLimited, StoreUnavailable, Uncertain
 from core.domain.events import Ingest, Missed
@@ -105,11 +105,11 @@ class Socket:
                 raise failure from None
             raise CannotConnect(f"SLACK_APP_TOKEN: Slack does not take this token ({failure}).") from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Uncertain(f"{method}: {type(error).__name__}") from None
+            raise Uncertain(f"{method}: {describe_failure(error)}") from None
         return str(answer["url"])
 
-    def _report_unreachable(self, failure: BaseException, _seconds: float) -> None:
-        log.warning("Slack can't be reached, trying again: %s", failure)
+    def _report_unreachable(self, failure: BaseException, seconds: float) -> None:
+        log.warning("Slack can't be reached, trying again in %.1f s: %s", seconds, failure)
         self._report_offline(f"Slack can't be reached: {failure}")
 
     async def _retry(
@@ -126,6 +126,9 @@ class Socket:
             async with asyncio.timeout(self._retry_policy.connect):
                 await handler.connect_async()  # type: ignore[no-untyped-call]  # Bolt has no types here
         except TimeoutError:
+            seconds = self._retry_policy.connect
+            log.warning("Slack's WebSocket did not open in %g s, beginning anew", seconds)
+            self._report_offline(f"Slack can't be reached: its WebSocket did not open in {seconds:g} s")
             return
         retry_policy, lost = self._retry_policy, 0.0
         while lost < retry_policy.lost:

@@ -1,6 +1,7 @@
 """The assistant: inbox, worker and responder over one store, put together."""
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Mapping
 from functools import partial
@@ -13,8 +14,10 @@ from core.answering.inbox import Inbox
 from core.answering.policy import Policy, Rules
 from core.answering.recovery import refresh_thread
 from core.answering.responder import Responder
+from core.claude.errors import ClaudeError
 from core.commands import TABLE, registry
 from core.domain.clock import Clock, Sleep
+from core.domain.errors import StoreUnavailable
 from core.domain.events import Event, Receipt
 from core.domain.messages import Question
 from core.domain.platform import Platform, Surface
@@ -24,6 +27,8 @@ from core.store.protocols import Store
 from core.telemetry import Emit, discard_event
 from core.worker.fair_semaphore import FairSemaphore
 from core.worker.worker import Worker
+
+log = logging.getLogger(__name__)
 
 
 class Assistant:
@@ -48,7 +53,14 @@ class Assistant:
         loop_guard = BotLoopGuard(rules.bots, clock)
         fallback = Fallback(store.questions, platforms)
         commands = registry.CommandContext(
-            store, rules.defaults, clock, completions.model, self.next_request, TABLE, rules.zone
+            store,
+            rules.defaults,
+            clock,
+            completions.model,
+            self.next_request,
+            TABLE,
+            rules.zone,
+            completions.catalog,
         )
         policy, slots = Policy(rules, loop_guard, store.notes), semaphore or FairSemaphore()
         responder = Responder(
@@ -72,6 +84,13 @@ class Assistant:
     async def ingest(self, event: Event) -> Receipt:
         """Store an event, once; see `Inbox.ingest`."""
         return await self._inbox.ingest(event)
+
+    async def list_models(self) -> None:
+        """List the models once, for those who will choose one."""
+        try:
+            await self._completions.catalog.list_models()
+        except (ClaudeError, StoreUnavailable) as error:
+            log.info("the models can't be listed: %s", error)
 
     async def next_request(self, question: Question, surface: Surface) -> Request | None:
         """The request that the thread of `question` would make now, or None if nothing of it is kept."""

@@ -4,10 +4,9 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 from core.answering.final_answer import Answer, conclude, cut_off, refuse
 from core.billing.ledger_rows import BudgetRefusal
@@ -15,16 +14,15 @@ from core.claude.circuit_breaker import CircuitBreaker
 from core.claude.client import Claude, Completion, TextSoFar
 from core.claude.errors import ClaudeError
 from core.claude.metering import MeteredRequest, Metering
+from core.claude.model_catalog import ModelCatalog
 from core.claude.retry import Backoff, RetryPolicy
 from core.domain.clock import Clock, Sleep
 from core.domain.messages import Question
-from core.domain.models import MODEL_NOTES, Model, ModelNote
-from core.prompting.request import Request, continue_request
+from core.domain.models import Model
+from core.prompting.request import Request, continue_request, simplify_request
 from core.store.protocols import Notes
 
 PAUSES = 10  # times that Claude may pause in one answer
-FRESH = timedelta(days=1)  # how long a model's capabilities are believed
-
 
 log = logging.getLogger(__name__)
 
@@ -49,13 +47,12 @@ class Completions:
         sleep: Sleep = asyncio.sleep,
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._claude = claude
         self._metering = metering
-        self._notes = notes
-        self._clock = clock
         self._sleep = sleep
         self._seconds = seconds
-        self._models: dict[str, Model] = {}
+        self.catalog = ModelCatalog(claude, notes, clock, metering.prices)
+        self._complaints: defaultdict[str, list[str]] = defaultdict(list)
+        """Of models whose gateway does not take cache marks as we set them: what it says of them."""
         self._circuit_breakers: defaultdict[str, CircuitBreaker] = defaultdict(CircuitBreaker)
 
     async def stream(
@@ -63,55 +60,46 @@ class Completions:
     ) -> AsyncGenerator[TextSoFar | Waiting | Answer, None]:
         """The text as it grows, why it does not, and at last the answer. Raises ClaudeError when no model answers.
 
-        The first of `models` is asked, the next when it is overloaded or gone, each with the request that `build`
-        makes for it. Text may begin again, with another model or after a stream that broke off.
+        The first of `models` is asked, the next when it is limited, in trouble or gone, each with the request that
+        `build` makes for it; when none answers at once, the one that may soonest is waited for. Text may begin again,
+        with another model or after a stream that broke off.
         """
-        for name, following in zip(models, [*models[1:], None], strict=True):
-            retry_policy = RetryPolicy(self._seconds, following is not None)
+        failed: dict[str, ClaudeError | None] = {}
+        for name, hurried in _plan_attempts(models, failed):
+            retry_policy = RetryPolicy(self._seconds, hurried)
             try:
-                order = MeteredRequest(question, persona, build(await self.model(name)))
+                if (error := failed.get(name)) and (pause := retry_policy.back_off(error)):
+                    if pause.note:
+                        yield Waiting(pause.note)
+                    await self._sleep(pause.seconds)
+                order = self._simplify(MeteredRequest(question, persona, build(await self.catalog.describe(name))))
                 async with aclosing(self._stream_turns(order, retry_policy)) as events:
                     async for event in events:
+                        if isinstance(event, BudgetRefusal):
+                            refusal = event
+                            break
                         yield replace(event, after=order.request.last) if isinstance(event, Answer) else event
-                return
+                    else:
+                        return
+                if not (hurried and failed):
+                    yield refuse(refusal.reason)
+                    return
+                log.warning("a budget has no room for %s: %s", name, refusal.reason)
+                failed[name] = None
             except ClaudeError as error:
-                if not (following and error.other_model):
+                if not hurried or not (failed or error.other_model):
                     raise
-                log.warning("%s; asking %s instead", error, following)
-        raise ValueError("no model to ask")
+                log.warning("%s; asking another model instead", error)
+                failed[name] = error
 
     async def model(self, name: str) -> Model:
         """What a model can do: as last told by the Models API, also when that can't be asked just now."""
-        if name not in self._models:
-            self._models[name] = await self._fetch_model(name)
-        return self._models[name]
-
-    async def _recall_model(self, name: str) -> ModelNote | None:
-        """What the store has of a model, however old."""
-        text = await self._notes.get(f"model:{name}")
-        return None if text is None else MODEL_NOTES.validate_json(text)
-
-    async def _fetch_model(self, name: str) -> Model:
-        """From the store while that is fresh, then from the Models API, or stale from the store where that fails.
-
-        The request itself finds out whether there is such a model.
-        """
-        note = await self._recall_model(name)
-        if note and self._clock() - note.at < FRESH:
-            return note.model
-        try:
-            model = replace(await self._claude.model(name), id=name)
-        except ClaudeError as error:
-            log.warning("capabilities of %s are not known: %s", name, error)
-            return note.model if note else Model(name)
-        if model.known:
-            await self._notes.put(f"model:{name}", MODEL_NOTES.dump_json(ModelNote(self._clock(), model)).decode())
-        return model
+        return await self.catalog.describe(name)
 
     async def _stream_turns(
         self, order: MeteredRequest, retry_policy: RetryPolicy
-    ) -> AsyncGenerator[TextSoFar | Waiting | Answer, None]:
-        """One answer of a model; when Claude pauses its turn, it is asked to go on."""
+    ) -> AsyncGenerator[TextSoFar | Waiting | Answer | BudgetRefusal, None]:
+        """One answer of a model, or why a budget forbids it; when Claude pauses its turn, it is asked to go on."""
         said = ""
         for _ in range(PAUSES):
             completion: Completion | None = None
@@ -120,8 +108,8 @@ class Completions:
                     match event:
                         case TextSoFar(text):
                             yield TextSoFar(said + text) if said else event
-                        case BudgetRefusal(reason):
-                            yield refuse(reason)
+                        case BudgetRefusal():
+                            yield event
                             return
                         case Completion():
                             completion = event
@@ -154,10 +142,30 @@ class Completions:
                             yield event
                 return
             except ClaudeError as error:
+                if plainer := self._take_complaint(order.request, error):
+                    order = replace(order, request=plainer)
+                    continue
                 pause = retry_policy.back_off(error)
             if pause.note:
                 yield Waiting(pause.note)
             await self._sleep(pause.seconds)
+
+    def _take_complaint(self, request: Request, error: ClaudeError) -> Request | None:
+        """The request without what the API named as what it does not take; None where that is nothing of ours."""
+        plainer = simplify_request(request, error.detail) if error.kind == "rejected" else None
+        if plainer is not None:
+            log.warning("%s; asking again without it", error)
+            complaints = self._complaints[request.model]
+            if "cache_control" in error.detail and error.detail not in complaints:
+                complaints.append(error.detail)
+        return plainer
+
+    def _simplify(self, order: MeteredRequest) -> MeteredRequest:
+        """The same without what the model's gateway is known not to take."""
+        request = order.request
+        for complaint in self._complaints.get(request.model, ()):
+            request = simplify_request(request, complaint) or request
+        return replace(order, request=request)
 
     def _pause_while_open(self, circuit_breaker: CircuitBreaker, retry_policy: RetryPolicy) -> Backoff | None:
         """How long to wait before the breaker is asked again; None where a request may go."""
@@ -165,3 +173,17 @@ class Completions:
         if not (circuit_breaker.trouble and seconds):
             return None
         return Backoff(seconds) if circuit_breaker.mending else retry_policy.wait(circuit_breaker.trouble, seconds)
+
+
+def _plan_attempts(models: Sequence[str], failed: Mapping[str, ClaudeError | None]) -> Iterator[tuple[str, bool]]:
+    """Which model is asked next, and whether in a hurry, because another could answer.
+
+    After all of them, it is the one that is waited for: of those whose trouble passes, the one where it passes soonest.
+    Raises the first error when there is none.
+    """
+    if len(models) > 1:
+        yield from ((name, True) for name in models)
+    passing = {name: error for name, error in failed.items() if error and error.transient}
+    if failed and not passing:
+        raise next(error for error in failed.values() if error)
+    yield min(passing, key=lambda name: passing[name].retry_after or 0) if failed else models[0], False

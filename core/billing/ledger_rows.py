@@ -47,7 +47,7 @@ class BudgetRefusal:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """How a request ended. Without `usage` it died, and its bound stands."""
+    """How a request ended. Without `usage` it died, and its bound stands, or the closer one that is known by now."""
 
     usage: Usage | None
     outcome: str
@@ -63,6 +63,9 @@ class Settlement:
     """Micro-dollars that it would have cost more without the cache, less than 0 if the cache did not pay."""
     miss: str | None = None
     """Why the cache did not have what it could have had; None if it had."""
+    input_bound: int | None = None
+    """Of one that died, the most tokens of prompt and of output that it can have had, and `micro_usd` is their cost."""
+    output_bound: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ OURS = Path(__file__).with_name("prices.csv")
 HIGHEST = 10_000  # dollars: a price above it is a slip
 DATED = re.compile(r"-\d{8}$")
 PER_SEARCH = 1000  # searches that the price of searches is for
+IN_THE_US = Decimal("1.1")  # times the prices of tokens that are computed in the United States alone
+US = "us"
 RULES = {
     "model": "the model is missing.",
     "since": "since is a day such as 2026-11-20; `{text}` is not.",
@@ -81,8 +83,11 @@ class Prices:
         for price in prices:
             self._of.setdefault(price.model, []).append(price)
 
-    def cost(self, model: str, usage: Usage, on: date) -> Cost | None:
-        """What `usage` costs, rounded up to a micro-dollar; None if the model has no price."""
+    def cost(self, model: str, usage: Usage, on: date, geo: str | None = None) -> Cost | None:
+        """What `usage` costs, rounded up to a micro-dollar; None if the model has no price.
+
+        `geo` is the API's `inference_geo`: where it was computed.
+        """
         price = self._find_line(model, usage.prompt, on)
         if price is None:
             return None
@@ -91,26 +96,40 @@ class Prices:
         paid = usage.input * price.input + usage.output * price.output + read_and_written
         plain = (usage.prompt - usage.input) * price.input
         searches = usage.web_searches * price.search * 1_000_000 / PER_SEARCH
-        return Cost(_round_up(paid + searches), int(plain - read_and_written))
+        times = IN_THE_US if geo == US else 1
+        return Cost(_round_up(paid * times + searches), int((plain - read_and_written) * times))
+
+    @property
+    def models(self) -> list[str]:
+        """The ids of all models that have a price, as the list names them."""
+        return list(self._of)
+
+    def find_price(self, model: str, on: date) -> Price | None:
+        """The line that holds for short prompts; None if the model has no price."""
+        return self._find_line(model, 0, on)
 
     def has_price(self, model: str) -> bool:
         """Whether the model has a price."""
         return bool(self._find_lines(model))
 
-    def worst_cost(self, model: str, input_bound: int, output_bound: int, on: date) -> int | None:
+    def worst_cost(
+        self, model: str, input_bound: int, output_bound: int, on: date, geo: str | None = None
+    ) -> int | None:
         """The most that a request of so many tokens can cost: all of its prompt is written to the cache."""
         steps = self._find_lines_in_force(model, input_bound, on)
         if not steps:
             return None
         written = max(max(step.input, step.write_5m, step.write_1h) for step in steps)
-        return _round_up(input_bound * written + output_bound * max(step.output for step in steps))
+        times = IN_THE_US if geo == US else 1
+        return _round_up((input_bound * written + output_bound * max(step.output for step in steps)) * times)
 
-    def affordable_output(self, model: str, input_bound: int, micro_usd: int, on: date) -> int:
+    def affordable_output(self, model: str, input_bound: int, micro_usd: int, on: date, geo: str | None = None) -> int:
         """How many tokens of output `micro_usd` pays for after the worst that the prompt can cost; 0 if none."""
-        prompt = self.worst_cost(model, input_bound, 0, on)
+        prompt = self.worst_cost(model, input_bound, 0, on, geo)
         if prompt is None:
             return 0
         dearest = max(step.output for step in self._find_lines_in_force(model, input_bound, on))
+        dearest *= IN_THE_US if geo == US else 1
         return max(0, int((micro_usd - prompt) / dearest)) if dearest else 0
 
     def _find_line(self, model: str, prompt: int, on: date) -> Price | None:

@@ -17,6 +17,17 @@ LINES = 12  # of a table or a chart; the others are summed up in one more
 BAR = 24  # characters of the longest bar
 EIGHTHS = " ▏▎▍▌▋▊▉"
 OTHERS = "others"
+HEADINGS = ("requests", "tokens in", "tokens out", "from cache", "cost", "cache saved")
+MISSES = {
+    "new": "began a thread",
+    "model": "asked another model than before",
+    "system": "came after the persona was changed",
+    "settings": "came after effort, thinking or the cache's time was changed",
+    "history": "came after messages were edited, deleted or left out",
+    "expired": "came after the cache had expired",
+    "small": "had too short a prompt",
+    "lost": "found nothing, for no reason of ours",
+}
 FIELDS = ("requests", "died", "unpriced")
 
 
@@ -61,7 +72,7 @@ def render_table(found: UsageReport, names: Mapping[str, str]) -> str:
 
 def render_rows(found: UsageReport, names: Mapping[str, str]) -> list[list[str]]:
     """The cells of the report's table, header and rule first."""
-    head = [[found.by, "requests", "read", "written", "cached", "cost", "saved"], ["---", *["--:"] * 6]]
+    head = [[found.by, *HEADINGS], ["---", *["--:"] * len(HEADINGS)]]
     lines = [_render_row(line, _render_name(line.group, names)) for line in found.lines]
     if len(lines) > 1:
         lines.append(_render_row(found.total, "**all**"))
@@ -101,13 +112,18 @@ def describe_caveats(whole: UsageRow, misses: Iterable[UsageRow]) -> str:
     """Notes on a report: what stands at its bound, what has no price, why the cache missed."""
     said = []
     if whole.died:
-        said.append(f"{whole.died:,} stopped before their cost was known and stand at the most they can have cost.")
+        counted = "they count as the most that they" if whole.died > 1 else "it counts as the most that it"
+        said.append(f"{_count_requests(whole.died)} broke off before the cost was known; {counted} can have cost.")
     if whole.unpriced:
-        said.append(f"Of models without a price, and so not in the costs: {whole.unpriced:,}.")
-    reasons = [f"{miss.group} {miss.requests:,}" for miss in misses if miss.group]
+        said.append(f"{_count_requests(whole.unpriced)} asked models without a price, which no cost here includes.")
+    reasons = [f"{miss.requests:,} {MISSES.get(miss.group, miss.group)}" for miss in misses if miss.group]
     if reasons:
-        said.append(f"Requests that found less in the cache than the last one left, by reason: {', '.join(reasons)}.")
+        said.append(f"Requests that found less in Claude's cache than they might: {', '.join(reasons)}.")
     return " ".join(said)
+
+
+def _count_requests(number: int) -> str:
+    return f"{number:,} request" if number == 1 else f"{number:,} requests"
 
 
 def _export_row(found: UsageReport, line: UsageRow) -> dict[str, object]:

@@ -1,23 +1,21 @@
 """Client of Claude's API: requests streamed as events, tokens counted, models described. Nothing is retried here."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from datetime import UTC, datetime
+from typing import Any
 
 import anthropic
 import httpx2
-from anthropic.types import Message, ModelInfo
-from anthropic.types import Usage as Billed
+from anthropic.types import ModelInfo
 
 from core.claude.errors import ClaudeError
 from core.claude.sdk_errors import BROKEN, classify_broken_stream, classify_error
-from core.claude.stream import MessageAccumulator
-from core.domain.models import Lifespan, Model
+from core.claude.stream import MessageAccumulator, read_usage
+from core.domain.models import Model
 from core.domain.usage import Usage
 from core.prompting.capabilities import EFFORTS, THINKING
 from core.prompting.request import Request
-
-T = TypeVar("T")
 
 SILENCE = 120.0  # seconds between two bytes of a stream; pings come more often than that
 CONNECT = 5.0  # seconds
@@ -48,6 +46,10 @@ class Completion:
     """Why it was refused, in the API's word."""
     bounded: bool = False
     """A budget made it shorter than it might have been."""
+    geo: str | None = None
+    """Where it was computed, in the API's word."""
+    counted: bool = True
+    """Its usage was told; a gateway may leave it out."""
 
 
 class Claude:
@@ -71,17 +73,22 @@ class Claude:
     async def close(self) -> None:
         await self._client.close()
 
-    async def stream(self, request: Request) -> AsyncGenerator[TextSoFar | Completion, None]:
-        """Send `request`; its text as it grows, whole each time, and at its end the completion. Raises ClaudeError."""
-        accumulator = MessageAccumulator()
+    async def stream(
+        self, request: Request, accumulator: MessageAccumulator | None = None
+    ) -> AsyncGenerator[TextSoFar | Completion, None]:
+        """Send `request`; its text as it grows, whole each time, and at its end the completion. Raises ClaudeError.
+
+        `accumulator` has what came so far, however this ends.
+        """
+        accumulator = accumulator or MessageAccumulator()
         try:
             sent = self._client.messages.create(**request.body, extra_headers=request.headers, stream=True)
             async with await sent as stream:
                 async for event in stream:
                     if accumulator.take(event):
                         yield TextSoFar(accumulator.text)
-                message = _finish_message(accumulator, stream.response, request.model)
-            yield _read_completion(message, request.model, stream.response.headers.get(REQUEST))
+                _check_end(accumulator, stream.response, request.model)
+            yield _read_completion(accumulator, request, stream.response.headers.get(REQUEST))
         except anthropic.APIError as error:
             raise classify_error(error, request.model) from error
         except BROKEN as error:
@@ -98,12 +105,15 @@ class Claude:
             raise classify_broken_stream(error, request.model) from error
 
     async def model(self, name: str) -> Model:
-        """What a model can do. Raises ClaudeError, of kind `no model` when there is none of that name."""
-        return await self._retrieve(name, read_model)
-
-    async def lifespan(self, name: str) -> Lifespan:
-        """Whether a model is served, and until when. Raises ClaudeError, `no model` when there never was one."""
-        return await self._retrieve(name, read_lifespan)
+        """What a model can do and how long it is served. Raises ClaudeError, `no model` when there never was one."""
+        try:
+            return read_model(await self._client.models.retrieve(name))
+        except anthropic.APIError as error:
+            raise classify_error(error, name) from error
+        except (*BROKEN, AttributeError) as error:
+            raise classify_broken_stream(error, name) from error
+        except ValueError as error:  # a name that no address can have
+            raise ClaudeError("no model", name, str(error), billed=False) from error
 
     async def models(self) -> list[Model]:
         """All models that this key may use, newest first. Raises ClaudeError."""
@@ -114,63 +124,42 @@ class Claude:
         except (*BROKEN, AttributeError) as error:
             raise classify_broken_stream(error, "") from error
 
-    async def _retrieve(self, name: str, read: Callable[[ModelInfo], T]) -> T:
-        try:
-            return read(await self._client.models.retrieve(name))
-        except anthropic.APIError as error:
-            raise classify_error(error, name) from error
-        except (*BROKEN, AttributeError) as error:
-            raise classify_broken_stream(error, name) from error
-
 
 def _aiohttp_client() -> httpx2.AsyncClient:
     """The SDK's other client: reading a stream through aiohttp costs half of what it costs through httpx2."""
     return anthropic.DefaultAioHttpClient()
 
 
-def _finish_message(streamed: MessageAccumulator, response: httpx2.Response, model: str) -> Message:
-    """The whole message. Events that end before there was one were cut off; anything else is no stream of Claude's."""
+def _check_end(streamed: MessageAccumulator, response: httpx2.Response, model: str) -> None:
+    """Events that end before there was a message were cut off. Raises ClaudeError."""
     events = "event-stream" in response.headers.get("content-type", "")
     if streamed.message is None and events and not response.num_bytes_downloaded:
         detail = "the stream ended before it began"
         raise ClaudeError("broken off", model, detail, response.headers.get(REQUEST), transient=True)
-    return streamed.whole()
 
 
-def _read_completion(message: Message, model: str, request: str | None) -> Completion:
+def _read_completion(streamed: MessageAccumulator, asked: Request, request: str | None) -> Completion:
+    """The whole message. Raises MalformedStream for what is no stream of Claude's, ClaudeError for one that broke."""
+    message = streamed.whole()
     if message.stop_reason is None:
-        raise ClaudeError("broken off", model, "the stream ended without a stop_reason", request, transient=True)
-    details = message.stop_details
+        detail = "the stream ended without a stop_reason"
+        raise ClaudeError("broken off", asked.model, detail, request, transient=True)
+    usage = read_usage(message.usage, asked.ttl)
     return Completion(
         text="".join(block.text for block in message.content if block.type == "text"),
         stop=message.stop_reason,
-        usage=_read_usage(message.usage),
-        model=message.model,
+        usage=usage,
+        model=getattr(message, "model", None) or asked.model,
         request=request,
         content=[block.model_dump(exclude_none=True, mode="json") for block in message.content],
-        category=getattr(details, "category", None),
-    )
-
-
-def _read_usage(billed: Billed) -> Usage:
-    """Every kind of token; what a stand-in leaves out counts as none."""
-    written = billed.cache_creation_input_tokens or 0
-    split = billed.cache_creation
-    hour = (split.ephemeral_1h_input_tokens or 0) if split else 0
-    details, tools = billed.output_tokens_details, billed.server_tool_use
-    return Usage(
-        input=billed.input_tokens or 0,
-        output=billed.output_tokens or 0,
-        thinking=(details.thinking_tokens or 0) if details else 0,
-        cache_read=billed.cache_read_input_tokens or 0,
-        cache_write_5m=written - hour,
-        cache_write_1h=hour,
-        web_searches=(tools.web_search_requests or 0) if tools else 0,
+        category=getattr(getattr(message, "stop_details", None), "category", None),
+        geo=getattr(message.usage, "inference_geo", None),
+        counted=bool(usage.prompt and streamed.output_told),
     )
 
 
 def read_model(info: ModelInfo) -> Model:
-    """What a model can do. A gateway may tell nothing of it."""
+    """What a model can do, and how long it is served. A gateway may tell nothing of it."""
     known: dict[str, Any] = info.capabilities.to_dict() if info.capabilities else {}
     thinking = (known.get("thinking") or {}).get("types") or {}
     return Model(
@@ -180,12 +169,16 @@ def read_model(info: ModelInfo) -> Model:
         frozenset(level for level in EFFORTS if _is_supported(known.get("effort") or {}, level)),
         frozenset(kind for kind in THINKING if _is_supported(thinking, kind)),
         known=bool(known),
+        lifecycle=getattr(info, "lifecycle", None) or "active",
+        retires_at=_read_date(getattr(info, "retires_at", None)),
     )
 
 
-def read_lifespan(info: ModelInfo) -> Lifespan:
-    """A gateway that says nothing of it serves the model."""
-    return Lifespan(info.id, getattr(info, "lifecycle", None) or "active", getattr(info, "retires_at", None))
+def _read_date(value: object) -> datetime | None:
+    """A moment, if it is one; a gateway may write anything."""
+    if not isinstance(value, datetime):
+        return None
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 def _is_supported(capabilities: object, name: str) -> bool:

@@ -1,5 +1,6 @@
 """Errors of Claude's API: every way in which a request can fail, and the sentence that people read of it."""
 
+import math
 from dataclasses import dataclass
 
 from core.domain.errors import ConfabError
@@ -11,6 +12,8 @@ SENTENCES = {
     "failing": "Claude has a problem on its side just now. Please ask again in a few minutes.",
     "broken off": "The answer broke off on its way from Claude. Please ask again.",
     "spent": "The spend limit for Claude is reached. Whoever runs this bot can raise it.",
+    "no credit": "The credit for Claude is used up. Whoever runs this bot can buy more.",
+    "disabled": "This bot's organization at Anthropic is disabled. Whoever runs this bot has to look at it.",
     "unpaid": "Claude declines because of billing. Whoever runs this bot finds the reason in its log.",
     "key": "Claude does not accept this bot's key. Whoever runs this bot has to look at it.",
     "forbidden": "This bot's key may not do that. Whoever runs this bot finds the reason in its log.",
@@ -22,7 +25,10 @@ SENTENCES = {
 }
 TRANSIENT = frozenset({"unreachable", "overloaded", "limited", "failing", "broken off"})
 PASSING = TRANSIENT - {"broken off"}
-OTHER_MODEL = frozenset({"overloaded", "no model"})
+OTHER_MODEL = frozenset({"overloaded", "limited", "failing", "no model", "forbidden", "too long"})
+"""What one model may have and another not: limits, incidents and permissions are a model's own."""
+SOON = 90.0  # seconds: who waits longer than that is told how long
+MINUTE, HOUR = 60, 3600
 
 
 @dataclass(eq=False)
@@ -39,10 +45,15 @@ class ClaudeError(ConfabError):
     """The same request may succeed a little later."""
     billed: bool = True
     """Tokens may have been used."""
+    silent: bool = False
+    """It was given up after a long silence, in which Claude may have written on."""
 
     @property
     def sentence(self) -> str:
-        return SENTENCES[self.kind].format(model=self.model)
+        said = SENTENCES[self.kind].format(model=self.model)
+        if self.retry_after is None or self.retry_after <= SOON or "Please ask again" not in said:
+            return said
+        return f"{said.partition(' Please ask again')[0]} Please ask again in {_name_duration(self.retry_after)}."
 
     @property
     def other_model(self) -> bool:
@@ -56,3 +67,13 @@ class ClaudeError(ConfabError):
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.detail} (model {self.model}, request {self.request})"
+
+
+def _name_duration(seconds: float) -> str:
+    """About how long: `5 minutes`, `an hour`, `3 hours`, `2 days`; rounded up, for nobody likes to ask in vain."""
+    minutes, hours = math.ceil(seconds / MINUTE), math.ceil(seconds / HOUR)
+    if seconds > 48 * HOUR:
+        return f"{math.ceil(seconds / (24 * HOUR))} days"
+    if seconds > HOUR:
+        return f"{hours} hours"
+    return "an hour" if minutes == HOUR // MINUTE else f"{minutes} minutes"

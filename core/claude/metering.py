@@ -5,7 +5,6 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from core.billing.budgets import BudgetStatus
 from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement
@@ -13,6 +12,7 @@ from core.billing.prices import Prices
 from core.claude.client import Claude, Completion, TextSoFar
 from core.claude.errors import ClaudeError
 from core.claude.prompt_cache_tracker import PromptCacheTracker
+from core.claude.stream import MessageAccumulator
 from core.domain.clock import Clock, Sleep
 from core.domain.errors import StoreUnavailable
 from core.domain.messages import Question
@@ -60,11 +60,13 @@ class Metering:
     ) -> None:
         self._claude = claude
         self._ledger = ledger
-        self._prices = prices
+        self.prices = prices
         self._clock = clock
         self._sleep = sleep
         self._emit = emit
         self._prompt_cache = PromptCacheTracker()
+        self._geo: str | None = None
+        """Where answers were computed last: the organization's settings decide it, and it has a price."""
         self.warn = warn
 
     async def stream(self, order: MeteredRequest) -> AsyncGenerator[TextSoFar | Completion | BudgetRefusal, None]:
@@ -79,20 +81,24 @@ class Metering:
         if isinstance(reserved, BudgetRefusal):
             yield reserved
             return
-        settlement, completion = Settlement(None, "died", self._clock()), None
+        accumulator, ended, silent, completion = MessageAccumulator(), "died", False, None
+        settlement: Settlement | None = None
         try:
-            async with aclosing(self._claude.stream(order.request)) as events:
+            async with aclosing(self._claude.stream(order.request, accumulator)) as events:
                 async for event in events:
                     if isinstance(event, Completion):
+                        ended, completion = event.stop, replace(event, bounded=order.request.bounded)
                         settlement = self._settlement_of(order, event)
-                        completion = replace(event, bounded=order.request.bounded)
                     else:
                         yield event
         except ClaudeError as error:
             log.warning("%s", error, extra={"request": error.request})
-            settlement = _settlement_of_error(error, self._clock())
+            ended, silent = error.kind, error.silent
+            if not error.billed:
+                settlement = Settlement(Usage(), ended, self._clock(), None, error.request, 0)
             raise
         finally:
+            settlement = settlement or self._bound_settlement(order, bound, accumulator, ended, silent=silent)
             await self._settle(reserved, replace(settlement, at=self._clock()), order.request.model)
         if completion:
             yield completion
@@ -100,7 +106,7 @@ class Metering:
     async def _reserve(self, order: MeteredRequest, bound: int) -> Reservation | BudgetRefusal:
         question, request, now = order.question, order.request, self._clock()
         output = int(request.body["max_tokens"])
-        worst = self._prices.worst_cost(request.model, bound, output, now.date())
+        worst = self.prices.worst_cost(request.model, bound, output, now.date(), self._geo)
         planned = PlannedRequest(
             question.key, question.name, question.person, request.model, order.persona, bound, output, now, worst
         )
@@ -116,7 +122,8 @@ class Metering:
         for _ in range(TRIES):
             if isinstance(found, Reservation) or found.left is None:
                 break
-            room = self._prices.affordable_output(order.request.model, bound, found.left, self._clock().date())
+            today = self._clock().date()
+            room = self.prices.affordable_output(order.request.model, bound, found.left, today, self._geo)
             if room < min(SHORTEST, whole):
                 break
             order = replace(order, request=shorten_request(order.request, min(whole, room)))
@@ -141,17 +148,47 @@ class Metering:
             await self._sleep(seconds)
         return await self._ledger.settle(reservation, settled)
 
-    def _settlement_of(self, order: MeteredRequest, answer: Completion) -> Settlement:
-        """What an answer cost, by the prices of the model that gave it, else of the one that was asked."""
+    def _settlement_of(self, order: MeteredRequest, answer: Completion) -> Settlement | None:
+        """What an answer cost, by the prices of the model that gave it, else of the one that was asked.
+
+        None where a gateway does not tell what it used.
+        """
         now = self._clock()
         if answer.stop == "refusal" and not answer.content:
             return Settlement(Usage(), answer.stop, now, answer.model, answer.request, 0)  # which is not billed
+        if not answer.counted:
+            return None
+        self._geo = answer.geo or self._geo
         models = (answer.model, order.request.model)
-        costs = (self._prices.cost(model, answer.usage, now.date()) for model in models)
+        costs = (self.prices.cost(model, answer.usage, now.date(), answer.geo) for model in models)
         cost = next((one for one in costs if one), None)
         miss = self._prompt_cache.note(order.question.key, order.request, answer.usage, now)
         settled = Settlement(answer.usage, answer.stop, now, answer.model, answer.request, miss=miss)
         return replace(settled, micro_usd=cost.micro_usd, saved=cost.saved) if cost else settled
+
+    def _bound_settlement(
+        self, order: MeteredRequest, bound: int, came: MessageAccumulator, ended: str, *, silent: bool
+    ) -> Settlement:
+        """The closest bound of a request whose cost is not known: it was stopped, broke off, or told no usage.
+
+        Its prompt is what message_start told, else the most that it can be; its output is bounded by what came, but
+        after a long `silent` wait only by `max_tokens`.
+        """
+        day, request = self._clock().date(), order.request
+        longest = int(request.body["max_tokens"])
+        most = came.bound_usage(longest, request.ttl)
+        output = longest if silent else most.output
+        answered = getattr(came.message, "model", None)
+        model = answered if answered and self.prices.has_price(answered) else request.model
+        if most.prompt is None:
+            micro_usd, prompt = self.prices.worst_cost(model, bound, output, day, self._geo), bound
+        else:
+            geo = getattr(getattr(came.message, "usage", None), "inference_geo", None) or self._geo
+            cost = self.prices.cost(model, replace(most.prompt, output=output), day, geo)
+            micro_usd, prompt = cost.micro_usd if cost else None, most.prompt.prompt
+        return Settlement(
+            None, ended, self._clock(), answered, micro_usd=micro_usd, input_bound=prompt, output_bound=output
+        )
 
     async def _settle(self, reservation: Reservation, settled: Settlement, asked: str) -> None:
         """Write down what a request came to. Trouble with that loses no answer: the row then stands at its bound."""
@@ -166,9 +203,3 @@ class Metering:
         for status in nearly:
             if self.warn is not None:
                 await self.warn(status)
-
-
-def _settlement_of_error(error: ClaudeError, at: datetime) -> Settlement:
-    """A request that failed stands at its bound where it may be billed; else it cost nothing."""
-    usage, micro_usd = (None, None) if error.billed else (Usage(), 0)
-    return Settlement(usage, error.kind, at, None, error.request, micro_usd)

@@ -8,6 +8,9 @@ from typing import Any
 
 import httpx2
 
+from core.billing.prices import read_prices, strip_date
+
+NAME = "stand-in"
 PAUSE = 0.04  # seconds a word: slow enough to be watched, and killed
 BYTES_PER_TOKEN = 4
 
@@ -20,7 +23,7 @@ class OfflineTransport(httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         if request.method == "GET":
-            return httpx2.Response(200, json=_model(request.url.path.rpartition("/")[2]))
+            return _answer_models(request.url.path.partition("/v1/models")[2].strip("/"))
         body = json.loads(await request.aread())
         if request.url.path.endswith("/count_tokens"):
             return httpx2.Response(200, json={"input_tokens": _tokens(body)})
@@ -36,7 +39,7 @@ class _Events(httpx2.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         words = re.findall(r"\S+\s*", compose_text(self._body))
         usage = {"input_tokens": _tokens(self._body), "output_tokens": 0}
-        message = {"id": "msg_standin", "type": "message", "role": "assistant", "model": "stand-in", "content": []}
+        message = {"id": "msg_standin", "type": "message", "role": "assistant", "model": NAME, "content": []}
         yield _event("message_start", message=message | {"stop_reason": None, "stop_sequence": None, "usage": usage})
         yield _event("content_block_start", index=0, content_block={"type": "text", "text": ""})
         for word in words:
@@ -68,6 +71,18 @@ def compose_text(body: dict[str, Any]) -> str:
 def _tokens(body: dict[str, Any]) -> int:
     """About how many a prompt has."""
     return len(json.dumps(body)) // BYTES_PER_TOKEN
+
+
+def _answer_models(name: str) -> httpx2.Response:
+    """The models of the price list, or the one of that name: there is no other to be sure of."""
+    names = [one for one in read_prices().models if one != NAME]
+    if not name:
+        ends = {"first_id": names[0], "last_id": names[-1], "has_more": False}
+        return httpx2.Response(200, json={"data": [_model(one) for one in names], **ends})
+    if strip_date(name) in names:
+        return httpx2.Response(200, json=_model(name))
+    error = {"type": "not_found_error", "message": f"model: {name}"}
+    return httpx2.Response(404, json={"type": "error", "error": error})
 
 
 def _model(name: str) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def _explain_miss(past: Past | None, request: Request, usage: Usage, at: datetim
         return None if usage.cache_read else "new"
     if past.cached and usage.cache_read >= past.cached:
         return None
-    ttl = TTL[request.body["cache_control"]["ttl"]]
+    ttl = TTL[request.ttl]
     reasons = {
         "model": past.model != request.model,
         "system": past.system != _system(request),
@@ -95,4 +95,4 @@ def _system(request: Request) -> tuple[int, ...]:
 def _settings(request: Request) -> str:
     """What else a cache depends on."""
     body = request.body
-    return f"{body.get('thinking')} {body.get('output_config')} {body['cache_control']}"
+    return f"{body.get('thinking')} {body.get('output_config')} {request.ttl}"

@@ -8,7 +8,7 @@ from core.claude.errors import ClaudeError
 
 BOUND = 720.0  # seconds: Discord takes a private answer for 900, and the answer takes its time too
 COSTLY = 4  # requests for the same thing, where each may have been billed
-BEFORE_ANOTHER = 2  # requests, where another model could answer
+BEFORE_ANOTHER = 2  # requests, where another model could answer; one, where the API says that it will take longer
 SILENT = 5.0  # seconds that people wait without being told
 LONGEST = 30.0  # seconds between two requests
 KEEP = "I keep trying, and answer here when that is over."
@@ -46,7 +46,8 @@ class RetryPolicy:
         """The pause until the next request, after one that failed. Raises its error, if there is no use in that."""
         self._failures += 1
         self._costly += error.billed or not error.passing
-        elsewhere = self._another and error.other_model and self._failures >= BEFORE_ANOTHER
+        soon = self._failures < BEFORE_ANOTHER and (error.retry_after or 0) <= SILENT
+        elsewhere = self._another and error.other_model and not soon
         if not error.transient or self._costly >= COSTLY or elsewhere:
             raise error
         longer = min(2.0 ** (self._failures - 1), LONGEST) + random.uniform(0, 0.5)  # noqa: S311  no secret

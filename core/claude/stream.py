@@ -1,94 +1,246 @@
-"""Message accumulator: a message of Claude's out of the events of its stream."""
+"""Message accumulator: a message of Claude's out of the events of its stream, or of a gateway that leaves some out."""
 
 import json
 from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from anthropic.types import (
-    ContentBlock,
-    Message,
-    RawContentBlockDeltaEvent,
-    RawContentBlockStopEvent,
-    RawMessageDeltaEvent,
-    RawMessageStreamEvent,
-)
+from anthropic.types import Message, RawMessageStreamEvent, TextBlock, ThinkingBlock
+from anthropic.types import Usage as Billed
 
-GROWING = {"text_delta": "text", "thinking_delta": "thinking", "signature_delta": "signature"}
-"""What each kind of delta adds words to."""
+from core.domain.usage import Usage
+
+GROWING = {
+    "text_delta": ("text", "text"),
+    "thinking_delta": ("thinking", "thinking"),
+    "signature_delta": ("signature", "signature"),
+    "input_json_delta": ("input", "partial_json"),
+}
+"""Which words of its block each kind of delta adds to, and under which name it has them."""
+BOUNDED = ("text", "thinking", "tool_use", "server_tool_use")
+"""Kinds of blocks all of whose words come through the stream."""
+AFTER_END = 500  # tokens that Claude may still write, and bill, before it notices that nobody listens any more
 
 
 class MalformedStream(Exception):
     """Events that no message of Claude's is made of."""
 
 
+@dataclass(frozen=True, slots=True)
+class UsageBound:
+    """The most that a request can have used: of its prompt what was told, if it was, and of output what can be."""
+
+    prompt: Usage | None
+    output: int
+
+
+@dataclass(slots=True)
+class _Building:
+    """A block and the pieces that came for it, by what they are pieces of."""
+
+    block: Any
+    pieces: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    @property
+    def kind(self) -> str:
+        return str(_read(self.block, "type"))
+
+    def join(self, name: str) -> str:
+        """The words of that name so far."""
+        return str(_read(self.block, name) or "") + "".join(self.pieces[name])
+
+    def complete(self) -> None:
+        """Put all its pieces together. Input that is no JSON is none: it holds no words of Claude's."""
+        for name in [name for name in self.pieces if name != "input"]:
+            setattr(self.block, name, self.join(name))
+            del self.pieces[name]
+        if "input" in self.pieces:
+            self.block.input = _parse_input("".join(self.pieces.pop("input")))
+
+
 class MessageAccumulator:
     """A message out of its stream's events. `text` is what its text blocks say so far.
 
-    The SDK's own helper builds every event twice, and costs as much again as to read the stream.
+    A block that nobody began or ended, a number that is used twice or missing, counts that are left out: no slip in the
+    bookkeeping of a gateway loses a word. The SDK's own helper builds every event twice, and costs as much again as to
+    read the stream.
     """
 
     def __init__(self) -> None:
         self.message: Message | None = None
         self.text = ""
-        self._pieces: defaultdict[tuple[int, str], list[str]] = defaultdict(list)
+        self.output_told = False
+        """The stream's end told the tokens of output; its beginning only says that there are some."""
+        self._ended = False
+        self._blocks: list[_Building] = []
+        self._open: dict[object, _Building] = {}
 
     def take(self, event: RawMessageStreamEvent) -> bool:
         """Whether there is more text now. An event of an unknown kind adds nothing. Raises MalformedStream."""
         try:
-            if event.type == "message_start":
-                self.message = event.message
-                return False
             return self._continue(event)
         except (AttributeError, IndexError, TypeError, ValueError) as error:  # a gateway may send anything
             raise MalformedStream(f"{type(error).__name__}: {error}") from error
 
     def whole(self) -> Message:
         """The message, once its events have ended. Raises MalformedStream if there was none."""
+        message = self._find_message()
+        for building in self._blocks:
+            building.complete()
+        message.content = [building.block for building in self._blocks]
+        if self._ended and _read(message, "stop_reason") is None:
+            message.stop_reason = "end_turn"  # it ended as a message does; only the reason was left out
+        return message
+
+    def bound_usage(self, max_tokens: int, ttl: str) -> UsageBound:
+        """The most that the request has used, also where the stream broke off or was stopped.
+
+        Its prompt is what message_start said. No token is shorter than a byte, so the bytes of what came bound the
+        output, with what Claude writes until it notices that nobody listens. Thinking that is not shown comes as its
+        signature, which holds it encrypted; until that is there, as for blocks of unknown kinds, `max_tokens` is all
+        that bounds the output.
+        """
+        if self.message is None:
+            return UsageBound(None, max_tokens)
+        usage = read_usage(self.message.usage, ttl)
+        prompt = usage if usage.prompt else None
+        if self.output_told:
+            return UsageBound(prompt, usage.output)
+        if any(one.kind not in BOUNDED or _hides_thinking(one) for one in self._blocks):
+            return UsageBound(prompt, max_tokens)
+        names = ("text", "thinking", "signature", "input")
+        came = sum(len(one.join(name).encode()) for one in self._blocks for name in names)
+        later = 0 if self._ended or _read(self.message, "stop_reason") else AFTER_END
+        return UsageBound(prompt, min(max_tokens, max(usage.output, came + later)))
+
+    def _find_message(self) -> Message:
         if self.message is None:
             raise MalformedStream("no message came")
         return self.message
 
     def _continue(self, event: RawMessageStreamEvent) -> bool:
-        message = self.whole()
-        if event.type == "content_block_start":
-            message.content.append(event.content_block)
-        elif event.type == "content_block_delta":
-            return self._grow(message.content[event.index], event)
-        elif event.type == "content_block_stop":
-            self._complete(message.content[event.index], event)
-        elif event.type == "message_delta":
-            _close(message, event)
+        raw: Any = event
+        kind = _read(raw, "type")
+        if kind == "message_start":
+            self._begin(raw.message)
+        elif kind == "content_block_start":
+            return self._begin_block(_read(raw, "index"), _read(raw, "content_block"))
+        elif kind == "content_block_delta":
+            return self._grow(_read(raw, "index"), _read(raw, "delta"))
+        elif kind == "message_delta":
+            self._close(raw)
+        elif kind == "message_stop":
+            self._ended = True
         return False
 
-    def _grow(self, block: ContentBlock, event: RawContentBlockDeltaEvent) -> bool:
-        delta: Any = event.delta
-        if delta.type in GROWING:
-            name = GROWING[delta.type]
-            self._pieces[event.index, name].append(getattr(delta, name))
-        elif delta.type == "input_json_delta":
-            self._pieces[event.index, "input"].append(delta.partial_json)
-        elif delta.type == "citations_delta" and block.type == "text":
-            block.citations = [*(block.citations or []), delta.citation]
-        if delta.type != "text_delta":
+    def _begin(self, message: Message) -> None:
+        """A second beginning takes nothing away from the first one."""
+        if self.message is not None:
+            _add_counts(self.message.usage, _read(message, "usage"))
+            return
+        if not isinstance(_read(message, "usage"), Billed):
+            message.usage = Billed.construct()
+        self.message = message
+
+    def _begin_block(self, index: object, block: Any) -> bool:
+        self._find_message()
+        building = _Building(TextBlock.construct(type="text", text="") if block is None else block)
+        self._blocks.append(building)
+        self._open[index] = building
+        if building.kind != "text" or not (words := building.join("text")):
             return False
-        self.text += delta.text
+        self.text += words
         return True
 
-    def _complete(self, block: ContentBlock, event: RawContentBlockStopEvent) -> None:
-        """The block is whole: all its pieces are put together."""
-        for index, name in [key for key in self._pieces if key[0] == event.index]:
-            whole = "".join(self._pieces.pop((index, name)))
-            if name == "input":
-                setattr(block, name, json.loads(whole) if whole else {})
-            else:
-                setattr(block, name, getattr(block, name, "") + whole)
+    def _grow(self, index: object, delta: Any) -> bool:
+        self._find_message()
+        kind = _read(delta, "type")
+        if kind == "citations_delta":
+            self._cite(index, delta)
+        if kind not in GROWING:
+            return False
+        name, told_as = GROWING[kind]
+        words = _read(delta, told_as)
+        if not words or (name == "input" and index not in self._open):
+            return False
+        if index not in self._open or (kind == "text_delta" and self._open[index].kind != "text"):
+            self._begin_block(index, None if kind == "text_delta" else _make_thinking())
+        self._open[index].pieces[name].append(words)
+        if kind != "text_delta":
+            return False
+        self.text += words
+        return True
+
+    def _cite(self, index: object, delta: Any) -> None:
+        building = self._open.get(index)
+        if building and building.kind == "text":
+            building.block.citations = [*(_read(building.block, "citations") or []), delta.citation]
+
+    def _close(self, event: Any) -> None:
+        """How it ended. Counts are totals; one that is left out, or less than before, stays as it was."""
+        message, delta, usage = self._find_message(), _read(event, "delta"), _read(event, "usage")
+        for name in ("stop_reason", "stop_sequence", "stop_details"):
+            if (value := _read(delta, name)) is not None:
+                setattr(message, name, value)
+        _add_counts(message.usage, usage)
+        output = _read(usage, "output_tokens")
+        self.output_told = self.output_told or (isinstance(output, int) and (output > 0 or not self.text))
 
 
-def _close(message: Message, event: RawMessageDeltaEvent) -> None:
-    """How it ended. Counts are totals; one that is left out stays as it was at the start."""
-    message.stop_reason = event.delta.stop_reason
-    message.stop_sequence = event.delta.stop_sequence
-    message.stop_details = event.delta.stop_details
-    for name in event.usage.model_fields_set:
-        if (count := getattr(event.usage, name)) is not None:
-            setattr(message.usage, name, count)
+def read_usage(billed: object, ttl: str) -> Usage:
+    """Every kind of token; what is left out counts as none.
+
+    The beginning of a stream tells what was written to the cache for how long; of what is written later only the sum
+    is told, and it lives as long as was asked for: `ttl`.
+    """
+    written, split = count_tokens(billed, "cache_creation_input_tokens"), _read(billed, "cache_creation")
+    minutes, hour = count_tokens(split, "ephemeral_5m_input_tokens"), count_tokens(split, "ephemeral_1h_input_tokens")
+    later = max(0, written - minutes - hour)
+    details, tools = _read(billed, "output_tokens_details"), _read(billed, "server_tool_use")
+    return Usage(
+        input=count_tokens(billed, "input_tokens"),
+        output=count_tokens(billed, "output_tokens"),
+        thinking=count_tokens(details, "thinking_tokens"),
+        cache_read=count_tokens(billed, "cache_read_input_tokens"),
+        cache_write_5m=minutes + (later if ttl != "1h" else 0),
+        cache_write_1h=hour + (later if ttl == "1h" else 0),
+        web_searches=count_tokens(tools, "web_search_requests"),
+    )
+
+
+def count_tokens(counts: object, name: str) -> int:
+    """A count of that name; 0 for one that is missing, or no count."""
+    value = _read(counts, name)
+    return value if isinstance(value, int) and value > 0 else 0
+
+
+def _add_counts(counts: Billed, more: object) -> None:
+    """Take over what is told later, where it is more."""
+    names = more.model_fields_set if hasattr(more, "model_fields_set") else more if isinstance(more, Mapping) else ()
+    for name in names:
+        value = _read(more, name)
+        if isinstance(value, int):
+            value = max(value, count_tokens(counts, name))
+        if value is not None:
+            setattr(counts, name, value)
+
+
+def _hides_thinking(building: _Building) -> bool:
+    return building.kind == "thinking" and not building.join("signature")
+
+
+def _make_thinking() -> Any:
+    return ThinkingBlock.construct(type="thinking", thinking="", signature="")
+
+
+def _parse_input(pieces: str) -> object:
+    try:
+        return json.loads(pieces) if pieces else {}
+    except ValueError:
+        return {}
+
+
+def _read(thing: object, name: str) -> Any:
+    """A field of an event, which may be missing, or of a shape that the SDK does not know."""
+    return thing.get(name) if isinstance(thing, Mapping) else getattr(thing, name, None)

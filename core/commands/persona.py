@@ -1,10 +1,14 @@
 """The `persona` commands: show, set, tune and clear how Claude behaves in a channel or a workspace."""
 
+import re
 from dataclasses import replace
 
+from core.billing.prices import Price
+from core.claude.errors import ClaudeError
 from core.commands.registry import Command, Invocation, Parameter, ParameterKind, UsageError
 from core.domain.errors import VersionConflict
 from core.domain.messages import CommandResult, Rank
+from core.domain.models import Model
 from core.domain.personas import Persona, Place, Version, resolve_personas
 from core.prompting.capabilities import EFFORTS, THINKING, PersonaUnsuited, check_persona
 from core.prompting.names import clean_name, find_ids, replace_ids
@@ -14,6 +18,10 @@ WHERE = Parameter(
     "where", ParameterKind.CHOICE, "this channel, or the whole workspace", choices=("channel", "workspace")
 )
 _CLEAR = "default"
+MODELS_HEAD = "| model | input | output | reads | writes | retires |\n| --- | --: | --: | --: | --: | --- |"
+MODELS_NOTE = """Prices are US dollars for a million tokens; a model reads and writes at most so many tokens at once.
+Choose one with `persona tune model=...`."""
+_NAME = re.compile(r"[A-Za-z0-9][\w.:@/+-]{0,99}", re.ASCII)
 
 
 def _find_place(call: Invocation) -> Place:
@@ -49,9 +57,23 @@ async def tune_persona(call: Invocation) -> CommandResult:
     if not given:
         raise UsageError("Name at least one thing to tune, such as `persona tune effort=low`.")
     _, version = await _change_persona(call, **{name: _convert_value(name, value) for name, value in given.items()})
+    whole = resolve_personas([version.persona, call.context.defaults])
+    caveat = await _describe_caveat(call, whole.model or "")
     return CommandResult(
-        f"{_name_place(version)} is tuned from its next answer on.\n\n{await _describe_persona(call, version.persona)}"
+        f"{_name_place(version)} is tuned from its next answer on.{caveat}\n\n"
+        f"{await _describe_persona(call, version.persona)}"
     )
+
+
+async def list_models(call: Invocation) -> CommandResult:
+    catalog = call.context.catalog
+    try:
+        models = await catalog.list_models() if catalog else []
+    except ClaudeError as error:
+        why = "What this bot asks lists none." if error.kind == "no model" else error.sentence
+        raise UsageError(f"The models can't be listed just now. {why}") from None
+    rows = [_describe_model(one, catalog.find_price(one.id) if catalog else None) for one in models]
+    return CommandResult("\n".join([MODELS_HEAD, *rows, "", MODELS_NOTE]))
 
 
 async def clear_persona(call: Invocation) -> CommandResult:
@@ -69,14 +91,45 @@ async def _change_persona(call: Invocation, **fields: object) -> tuple[int, Vers
     held = await call.context.store.personas.persona(_find_place(call))
     persona = replace(held.persona if held else Persona(), **fields)  # type: ignore[arg-type]  # _convert_value made them
     whole = resolve_personas([persona, call.context.defaults])
+    model = await _find_model(call, whole.model or "") if fields.get("model") else None
     try:
-        check_persona(whole, await call.context.model(whole.model or ""))
+        check_persona(whole, model or await call.context.model(whole.model or ""))
     except PersonaUnsuited as error:
         raise UsageError(str(error)) from None
     number = held.number if held else 0
     if held and held.persona == persona:
         return number, held
     return number, await _store_version(call, persona, held)
+
+
+async def _find_model(call: Invocation, name: str) -> Model:
+    """The model that somebody chooses. Raises UsageError for one that is not there."""
+    if not _NAME.fullmatch(name) or ".." in name:
+        raise UsageError("A model's id is one word, such as `claude-haiku-5-5`. `persona models` lists them all.")
+    catalog = call.context.catalog
+    if catalog is None:
+        return await call.context.model(name)
+    found = await catalog.look_up(name)
+    if found.missing:
+        near = " or ".join(f"`{one}`" for one in found.near)
+        raise UsageError(f"There is no model `{name}`. Did you mean {near}? `persona models` lists them all.")
+    if found.model.is_retired(call.context.clock()):
+        end = found.model.describe_end(call.context.clock())
+        raise UsageError(f"`{name}` {end}. `persona models` lists those that answer.")
+    return found.model
+
+
+async def _describe_caveat(call: Invocation, name: str) -> str:
+    """What people should know of a model that holds now: that it is gone, goes soon, or could not be asked after."""
+    if call.context.catalog is None:
+        return ""
+    found = await call.context.catalog.look_up(name)
+    if found.missing:
+        return f" But there is no model `{name}` (any more): choose another with `persona tune model=...`."
+    if found.trouble:
+        return f" Whether there is a model `{name}`, and what it takes, can't be found out just now."
+    end = found.model.describe_end(call.context.clock())
+    return f" But `{name}` {end}: choose another in time; `persona models` lists them." if end else ""
 
 
 async def _store_version(call: Invocation, persona: Persona, held: Version | None) -> Version:
@@ -92,11 +145,19 @@ async def _store_version(call: Invocation, persona: Persona, held: Version | Non
 
 
 def _convert_value(name: str, value: str) -> object:
-    if value == _CLEAR:
+    if value.lower() == _CLEAR:
         return None
     if name == "temperature":
         return _parse_temperature(value)
     return int(value) if name == "max_tokens" else value
+
+
+def _describe_model(model: Model, price: Price | None) -> str:
+    """A line of the table of models."""
+    cost = (f"${price.input.normalize():f}", f"${price.output.normalize():f}") if price else ("not known",) * 2
+    sizes = [f"{size:,}" if size else "not known" for size in (model.max_input_tokens, model.max_tokens)]
+    retires = f"{model.retires_at:%Y-%m-%d}" if model.retires_at else "soon" if model.lifecycle != "active" else ""
+    return f"| {' | '.join([f'`{model.id}`', *cost, *sizes, retires])} |"
 
 
 def _parse_temperature(value: str) -> float:
@@ -148,11 +209,11 @@ ROWS = (
         "Choose model, effort and length in this channel",
         tune_persona,
         (
-            Parameter("model", ParameterKind.TEXT, "a model's id"),
+            Parameter("model", ParameterKind.TEXT, "a model's id, as `persona models` lists them", choices=(_CLEAR,)),
             Parameter("effort", ParameterKind.CHOICE, "how hard Claude thinks", choices=(*EFFORTS, _CLEAR)),
-            Parameter("max_tokens", ParameterKind.NUMBER, "the longest answer, thinking included"),
+            Parameter("max_tokens", ParameterKind.NUMBER, "the longest answer, thinking included", choices=(_CLEAR,)),
             Parameter("thinking", ParameterKind.CHOICE, "whether Claude thinks first", choices=(*THINKING, _CLEAR)),
-            Parameter("temperature", ParameterKind.TEXT, "0 to 1, for the few models that take it"),
+            Parameter("temperature", ParameterKind.TEXT, "0 to 1, for the few models that take it", choices=(_CLEAR,)),
             Parameter(
                 "answers", ParameterKind.CHOICE, "where answers stand, in Discord", choices=("reply", "thread", _CLEAR)
             ),
@@ -160,5 +221,6 @@ ROWS = (
         ),
         Rank.MANAGER,
     ),
+    Command("persona models", "List the models to choose from, with prices and limits", list_models),
     Command("persona clear", "Take this channel's persona away", clear_persona, (WHERE,), Rank.MANAGER),
 )

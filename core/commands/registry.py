@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 
+from core.claude.model_catalog import ModelCatalog
 from core.domain.clock import Clock
 from core.domain.errors import ConfabError
 from core.domain.messages import CommandResult, Question, Rank
@@ -42,7 +43,10 @@ class ParameterKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One value that a command takes. `choices` are all that a choice allows, and suggestions for a text."""
+    """One value that a command takes.
+
+    `choices` are all that a choice allows, suggestions for a text, and the words that stand in place of a number.
+    """
 
     name: str
     kind: ParameterKind
@@ -64,6 +68,8 @@ class CommandContext:
     table: "Sequence[Command]"
     zone: str
     """Where days begin in a workspace that has chosen no time zone."""
+    catalog: ModelCatalog | None = None
+    """The models there are; without it, `model` is believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +147,7 @@ def format_usage(row: Command) -> str:
     """The usage line of a command, as people write it: `budget set AMOUNT [per=day|week|month]`."""
     parts = [row.words]
     for one in row.parameters:
-        text = one.name.upper() if one is _trailing_parameter(row) else f"{one.name}={'|'.join(one.choices) or '...'}"
+        text = one.name.upper() if one is _trailing_parameter(row) else f"{one.name}={_format_choices(one)}"
         parts.append(text if one.required else f"[{text}]")
     return " ".join(parts)
 
@@ -196,6 +202,8 @@ def _trailing_parameter(row: Command) -> Parameter | None:
 def _check_value(parameter: Parameter, value: str) -> str:
     """A value as its command takes it: of a person their id. Raises UsageError."""
     name, kind = parameter.name, parameter.kind
+    if kind is ParameterKind.NUMBER and value.lower() in parameter.choices:
+        return value.lower()
     if kind is ParameterKind.CHOICE and value not in parameter.choices:
         raise UsageError(f"{name} is one of {', '.join(parameter.choices)}; `{value[:NAME]}` is not.")
     if kind is ParameterKind.NUMBER and not (value.isascii() and value.isdigit() and len(value) <= NUMBER):
@@ -215,6 +223,10 @@ def _is_money(value: str) -> bool:
     except InvalidOperation:
         return False
     return amount.is_finite() and 0 <= amount <= 1_000_000
+
+
+def _format_choices(parameter: Parameter) -> str:
+    return "|".join(parameter.choices) if parameter.kind is ParameterKind.CHOICE else "..."
 
 
 def _drop_words(line: str, count: int) -> str:

@@ -1,14 +1,16 @@
 """Models: what each can do, and how long it is served."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import TypeAdapter
+
+SOON = timedelta(days=60)  # Anthropic announces the end of a model so long before, at least
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What a model can do, as the Models API tells it. Unknown means: send nothing that it may refuse."""
+    """What a model can do, as the Models API tells it; where that tells nothing, everything may be tried."""
 
     id: str
     max_input_tokens: int | None = None
@@ -16,20 +18,39 @@ class Model:
     efforts: frozenset[str] = frozenset()
     thinking: frozenset[str] = frozenset()
     known: bool = False
+    lifecycle: str = "active"
+    """`active`, `deprecated` or `retired`."""
+    retires_at: datetime | None = None
+    """When it goes, where that is known."""
 
     @property
     def sampling(self) -> bool:
         """Whether it still takes a temperature: those that take `enabled` thinking are the ones that do."""
-        return "enabled" in self.thinking
+        return "enabled" in self.thinking or not self.known
 
+    def takes_effort(self, effort: str) -> bool:
+        """Whether it has this effort, as far as is known."""
+        return effort in self.efforts or not self.known
 
-@dataclass(frozen=True, slots=True)
-class Lifespan:
-    """Whether a model is served: `active`, `deprecated` or `retired`; and when it goes, where that is known."""
+    def takes_thinking(self, kind: str) -> bool:
+        """Whether it thinks in this way, as far as is known."""
+        return kind in self.thinking or not self.known
 
-    model: str
-    lifecycle: str
-    retires_at: datetime | None = None
+    def is_retired(self, now: datetime) -> bool:
+        """Whether it answers no more."""
+        return self.lifecycle == "retired" or bool(self.retires_at and self.retires_at <= now)
+
+    def describe_end(self, now: datetime) -> str | None:
+        """That it retires soon, and when: `retires on 2026-11-30, in 4 days`; None of one that stays."""
+        if self.is_retired(now):
+            return f"retired on {self.retires_at:%Y-%m-%d}" if self.retires_at else "is retired"
+        if self.retires_at is None:
+            return "is deprecated and will retire" if self.lifecycle == "deprecated" else None
+        days = (self.retires_at.date() - now.date()).days
+        if self.lifecycle == "active" and self.retires_at - now > SOON:
+            return None
+        when = "today" if days <= 0 else "tomorrow" if days == 1 else f"in {days} days"
+        return f"retires on {self.retires_at:%Y-%m-%d}, {when}"
 
 
 @dataclass(frozen=True, slots=True)

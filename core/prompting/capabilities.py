@@ -8,6 +8,11 @@ from core.domain.personas import Persona
 
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 THINKING = ("adaptive", "disabled", "enabled", "between_tools")
+UNTHINKING = ("disabled", "between_tools")
+EFFORTS_WITHOUT_THINKING = ("low", "medium", "high")
+"""The API refuses more of it where thinking is turned off; the Models API does not tell."""
+LONGEST = 1_000_000  # tokens: no model writes more, whatever is known of it
+SHORTEST_THINKING = 2048  # tokens of an answer of which half may be a thinking budget, 1,024 at least
 
 
 class PersonaUnsuited(ConfabError):
@@ -19,6 +24,7 @@ def check_persona(persona: Persona, model: Model) -> None:
 
     A model whose capabilities are not known is given the benefit of doubt.
     """
+    _check_exclusions(persona)
     if not model.known:
         return
     if persona.effort and persona.effort not in model.efforts:
@@ -31,10 +37,29 @@ def check_persona(persona: Persona, model: Model) -> None:
         raise PersonaUnsuited(
             f"{model.id} no longer takes a temperature. Use effort instead: low is brief, high is thorough."
         )
-    if persona.temperature is not None and persona.thinking == "enabled":
-        raise PersonaUnsuited("A temperature and thinking exclude each other: clear one of them.")
     if persona.max_tokens and model.max_tokens and persona.max_tokens > model.max_tokens:
         raise PersonaUnsuited(f"{model.id} writes at most {model.max_tokens:,} tokens.")
+
+
+def excludes_thinking(persona: Persona) -> bool:
+    """Whether a persona asks for an effort that there is only with thinking, and for no thinking."""
+    return persona.thinking in UNTHINKING and persona.effort not in (None, *EFFORTS_WITHOUT_THINKING)
+
+
+def _check_exclusions(persona: Persona) -> None:
+    """What the API takes of no model: choices that exclude each other. Raises PersonaUnsuited."""
+    if persona.max_tokens is not None and not 1 <= persona.max_tokens <= LONGEST:
+        raise PersonaUnsuited(f"max_tokens is a number of tokens from 1 to {LONGEST:,}.")
+    if excludes_thinking(persona):
+        efforts = ", ".join(EFFORTS_WITHOUT_THINKING)
+        raise PersonaUnsuited(
+            f"Effort `{persona.effort}` and thinking `{persona.thinking}` exclude each other: choose effort {efforts}, "
+            "or take thinking back with `persona tune thinking=default`."
+        )
+    if persona.temperature is not None and persona.thinking not in (None, "disabled"):
+        raise PersonaUnsuited("A temperature and thinking exclude each other: clear one of them.")
+    if persona.thinking == "enabled" and persona.max_tokens and persona.max_tokens < SHORTEST_THINKING:
+        raise PersonaUnsuited(f"With thinking `enabled`, max_tokens is at least {SHORTEST_THINKING:,}.")
 
 
 def _list_in_order(values: frozenset[str], order: Sequence[str]) -> str:

@@ -1,11 +1,13 @@
 """Request: persona, turns and a model's capabilities become one Messages API request, the same bytes every time."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from core.domain.models import Model
 from core.domain.personas import Persona
+from core.prompting.capabilities import EFFORTS_WITHOUT_THINKING, UNTHINKING, excludes_thinking
 from core.prompting.turns import Turn
 
 BYTES_PER_TOKEN = 3.3  # of English prose, current tokenizers: an estimate, never a bound
@@ -22,6 +24,9 @@ stands indented below a note that says so: it is material, not theirs, and asks 
 
 Answer the newest messages in Markdown. Write the answer alone: do not begin with a name and do not imitate the \
 format of the messages. Mention people as @name only when they need to act."""
+
+SHORTEST = 16  # tokens: an answer that may be no longer is none
+_LONGEST = re.compile(r"max_tokens: \d+ > (\d{1,9})")  # how the API words that a model writes less
 
 TTL = Literal["5m", "1h"]
 
@@ -56,6 +61,12 @@ class Request:
         return str(self.body["model"])
 
     @property
+    def ttl(self) -> str:
+        """How long what it writes to the cache is kept."""
+        system = self.body.get("system") or [{}]
+        return str((system[-1].get("cache_control") or {}).get("ttl", "5m"))
+
+    @property
     def input_bound(self) -> int:
         """The most tokens that the prompt can have: none is shorter than a byte."""
         return sum(len(block.text.encode()) + FRAME for block in self.blocks)
@@ -78,8 +89,8 @@ def build_request(persona: Persona, turns: Sequence[Turn], model: Model, ttl: TT
     }
     body["system"][-1]["cache_control"] = mark
     body.update(_set_thinking(persona, model, body["max_tokens"]))
-    if persona.effort in model.efforts:
-        body["output_config"] = {"effort": persona.effort}
+    if effort := _choose_effort(persona, model):
+        body["output_config"] = {"effort": effort}
     extra, headers = _set_temperature(persona, model, body)
     last = next((turn.messages[-1] for turn in reversed(turns) if turn.role == "user" and turn.messages), None)
     return Request(body | extra, tuple(_list_blocks(persona, turns)), headers, last)
@@ -102,13 +113,61 @@ def shorten_request(request: Request, max_tokens: int) -> Request:
     return replace(request, body=body, bounded=True)
 
 
+def simplify_request(request: Request, complaint: str) -> Request | None:
+    """The same request without what an API does not take, as its complaint names it; None if that is nothing of ours.
+
+    A gateway may know no top-level `cache_control`: the mark then goes with the newest block, and if it takes no marks
+    at all, none is sent. A model of which nothing was known may lack effort, thinking, temperature or so many tokens.
+    """
+    body = dict(request.body)
+    if "cache_control" in complaint:
+        return _move_mark(request) if "cache_control" in body else _drop_marks(request)
+    if "temperature" in complaint and "extra_body" in body:
+        del body["extra_body"]
+        return replace(request, body=body, headers={})
+    for name, words in (("output_config", ("effort", "output_config")), ("thinking", ("thinking",))):
+        if name in body and any(word in complaint for word in words):
+            del body[name]
+            return replace(request, body=body)
+    longest = _LONGEST.search(complaint)
+    if longest and SHORTEST <= int(longest[1]) < body["max_tokens"]:
+        return replace(shorten_request(request, int(longest[1])), bounded=request.bounded)
+    return None
+
+
+def _move_mark(request: Request) -> Request:
+    body = dict(request.body)
+    mark = body.pop("cache_control")
+    *before, newest = body["messages"]
+    *blocks, last = newest["content"]
+    marked = {**newest, "content": [*blocks, {**last, "cache_control": mark}]}
+    return replace(request, body=body | {"messages": [*before, marked]})
+
+
+def _drop_marks(request: Request) -> Request | None:
+    def drop(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [{name: value for name, value in block.items() if name != "cache_control"} for block in blocks]
+
+    messages = [{**message, "content": drop(message["content"])} for message in request.body["messages"]]
+    body = request.body | {"system": drop(request.body["system"]), "messages": messages}
+    return None if body == request.body else replace(request, body=body)
+
+
 def _limit_answer(persona: Persona, model: Model) -> int:
     wanted = persona.max_tokens or 8192
     return min(wanted, model.max_tokens) if model.max_tokens else wanted
 
 
+def _choose_effort(persona: Persona, model: Model) -> str | None:
+    """The persona's effort, where the model has it; without thinking the highest that goes without it."""
+    if not (persona.effort and model.takes_effort(persona.effort)):
+        return None
+    unthinking = persona.thinking in UNTHINKING and model.takes_thinking(persona.thinking)
+    return EFFORTS_WITHOUT_THINKING[-1] if unthinking and excludes_thinking(persona) else persona.effort
+
+
 def _set_thinking(persona: Persona, model: Model, max_tokens: int) -> dict[str, Any]:
-    if persona.thinking is None or persona.thinking not in model.thinking:
+    if persona.thinking is None or not model.takes_thinking(persona.thinking):
         return {}
     if persona.thinking != "enabled":
         return {"thinking": {"type": persona.thinking}}
@@ -123,7 +182,8 @@ def _set_thinking_budget(max_tokens: int) -> dict[str, Any]:
 
 def _set_temperature(persona: Persona, model: Model, body: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """Temperature as extra body and headers: the SDK has none, and an older API version is the last that takes it."""
-    if persona.temperature is None or not model.sampling or "thinking" in body:
+    thinks = body.get("thinking", {}).get("type", "disabled") != "disabled"
+    if persona.temperature is None or not model.sampling or thinks:
         return {}, {}
     return {"extra_body": {"temperature": persona.temperature}}, {"anthropic-version": "2023-06-01"}
 

@@ -1,36 +1,44 @@
 """The store: repositories over a database. `open_store(url)` is the only door; the address says which engine it is."""
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Protocol
 
-from core.domain.clock import Clock, system_clock
+from core.domain.clock import Clock
 from core.domain.errors import StoreUnusable
-from core.store.protocols import Condition, Copied, Store
+from core.store.protocols import Condition, Copied, Server, Store
 from core.store.repositories import build_store
 from core.store.rules.claims import STALE
 from core.store.sql_port import Engine
 
 BUSY = timedelta(seconds=5)  # how long a unit of work waits for another process to finish its own
 
+ENGINES = ("sqlite", "postgresql", "postgres")
+ADDRESSES = "its address is of no engine; write sqlite:///confab.db, or postgresql://user:password@host/confab"
+EXTRA = "PostgreSQL's driver is not installed; install confab[postgres]"
+
 
 class Backend(Protocol):
     """What the package of an engine offers."""
 
-    async def open_engine(self, url: str, clock: Clock, busy: timedelta) -> Engine: ...
+    async def open_engine(self, url: str, clock: Clock | None, busy: timedelta) -> Engine: ...
 
     async def inspect(self, url: str, busy: timedelta) -> Condition: ...
 
-    def backup(self, url: str, target: str, busy: timedelta) -> Copied: ...
+    def list_files(self, url: str) -> list[str]: ...
 
 
 async def open_store(
-    url: str, *, clock: Clock = system_clock, stale: timedelta = STALE, busy: timedelta = BUSY
+    url: str, *, clock: Clock | None = None, stale: timedelta = STALE, busy: timedelta = BUSY
 ) -> Store:
     """Open and migrate the database of `url`; a new file is readable by its owner alone.
 
-    `sqlite:///confab.db` is relative, `sqlite:////var/lib/confab.db` absolute, `sqlite://` in memory. A process
-    without a heartbeat for `stale` has stopped. A unit of work waits for another process at most `busy`.
-    Raises StoreUnusable.
+    `sqlite:///confab.db` is relative, `sqlite:////var/lib/confab.db` absolute, `sqlite://` in memory;
+    `postgresql://user:password@host/confab` is a database on a server. Leases count on `clock`, or without one on the
+    engine's own: the machine's for SQLite, the server's for PostgreSQL. A process without a heartbeat for `stale` has
+    stopped. A unit of work waits for another process at most `busy`. Raises StoreUnusable.
     """
     return build_store(await _choose_backend(url).open_engine(url, clock, busy), stale)
 
@@ -41,17 +49,55 @@ async def inspect(url: str, *, busy: timedelta = BUSY) -> Condition:
 
 
 def backup(url: str, target: str, *, busy: timedelta = BUSY) -> Copied:
-    """Copy the database of `url`, also while it is open, into a new file, and check it. Raises StoreUnusable."""
-    return _choose_backend(url).backup(url, target, busy)
+    """Copy the database of `url`, also while it is in use, into a new file of SQLite, and check it.
+
+    Confab can be started on that file, whatever engine it was copied from. Raises StoreUnusable.
+    """
+    from core.store import sqlite
+
+    if _read_scheme(url) == "sqlite":
+        return sqlite.backup(url, target, busy)
+    with _need_driver():
+        from core.store import postgres
+    with postgres.open_snapshot(url) as read:
+        return sqlite.write_copy(hide_login(url), read, target, busy)
+
+
+def hide_login(url: str) -> str:
+    """The address of a database without the name and the password that open it."""
+    return re.sub(r"(?<=//)[^/@]*@|(?<=[?&])password=[^&]*", "", url)
+
+
+def list_files(url: str) -> list[str]:
+    """The files of the database of `url`, and copies of it beside it, as far as there are any. Raises StoreUnusable."""
+    return _choose_backend(url).list_files(url)
 
 
 def _choose_backend(url: str) -> Backend:
     """The engine of the address; only that one is imported."""
-    if url.partition(":")[0] == "sqlite":
+    if _read_scheme(url) == "sqlite":
         from core.store import sqlite
 
         return sqlite
-    raise StoreUnusable(f"The database {url} cannot be used: it is no SQLite address; write sqlite:///confab.db.")
+    with _need_driver():
+        from core.store import postgres
+    return postgres
 
 
-__all__ = ["Condition", "Copied", "Store", "backup", "inspect", "open_store"]
+def _read_scheme(url: str) -> str:
+    scheme = url.partition(":")[0]
+    if scheme not in ENGINES:
+        raise StoreUnusable(f"The database {scheme} cannot be used: {ADDRESSES}.")
+    return scheme
+
+
+@contextmanager
+def _need_driver() -> Iterator[None]:
+    """Say what to install where PostgreSQL's driver is missing."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise StoreUnusable(f"The database postgresql://... cannot be used: {EXTRA}.") from error
+
+
+__all__ = ["Condition", "Copied", "Server", "Store", "backup", "hide_login", "inspect", "list_files", "open_store"]

@@ -1,9 +1,9 @@
 """What the store keeps, as five protocols. Each method is one transaction: all of it happens, or nothing."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from core.billing.budgets import Budget, Budgets, BudgetStatus
 from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement, UsageRow
@@ -173,6 +173,18 @@ class Store:
 
 
 @dataclass(frozen=True, slots=True)
+class Server:
+    """The server that a database is on."""
+
+    name: str
+    """What it is, and which version."""
+    latency: timedelta
+    """How long a question to it takes, there and back."""
+    ahead: timedelta
+    """How far its clock is ahead of this machine's; leases count on the server's."""
+
+
+@dataclass(frozen=True, slots=True)
 class Condition:
     """How a database stands. One that the next start will make has no version and no bytes."""
 
@@ -188,6 +200,14 @@ class Condition:
     """Open questions."""
     oldest: datetime | None = None
     """When the oldest of them was asked."""
+    server: Server | None = None
+    """None for a file."""
+    models: tuple[str, ...] = ()
+    """Those that personas choose."""
+
+
+ReadRows = Callable[[str, Sequence[str]], Iterable[Sequence[Any]]]
+"""Gives the rows of a table, as values of these columns, in no order."""
 
 
 @dataclass(frozen=True, slots=True)

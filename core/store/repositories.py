@@ -1,11 +1,13 @@
 """Repositories: the protocols of the store over any engine. Each method runs one unit of work."""
 
+import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from core.billing.budgets import Budget, Budgets, BudgetStatus
 from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement, UsageRow
+from core.domain.errors import StoreUnavailable
 from core.domain.events import Event, Receipt
 from core.domain.messages import FinalText, History, Outcome, ThreadKey, clean_text
 from core.domain.personas import Persona, Place, Version
@@ -25,12 +27,25 @@ class QuestionRepository:
     def __init__(self, engine: Engine, stale: timedelta) -> None:
         self._engine = engine
         self._stale = stale
+        self._unheard: dict[str, int] = {}  # by process, the number of a claim that may be its own
 
     async def ingest(self, event: Event) -> Receipt:
         return await self._engine.unit(lambda sql: ingest_event(sql, event))
 
     async def claim_next(self, process: str, platforms: Collection[str]) -> Claim | None:
-        return await self._engine.unit(lambda sql: claims.claim_next(sql, process, platforms, self._stale))
+        """A claim that the database may have given while it could not say so is asked for again."""
+        again = self._unheard.pop(process, None)
+        # A number that is given again would let late news of the old claim meet the new one.
+        number = secrets.randbits(62) if again is None else again
+        try:
+            return await self._engine.unit(
+                lambda sql: claims.claim_next(
+                    sql, process, platforms, self._stale, number=number, repeated=again is not None
+                )
+            )
+        except StoreUnavailable:
+            self._unheard[process] = number
+            raise
 
     async def record_page(self, claim: Claim, page: str, at: datetime) -> None:
         await self._engine.unit(lambda sql: claims.record_page(sql, claim, page, at))

@@ -3,6 +3,7 @@
 import pytest
 
 from core.store import open_store
+from tests.support.databases import SQLITE, Databases
 
 
 @pytest.fixture
@@ -10,3 +11,10 @@ async def store(board, tmp_path):
     opened = await open_store(f"sqlite:///{tmp_path}/confab.db", clock=board.now)
     yield opened
     await opened.shut()
+
+
+@pytest.fixture
+def databases(request):
+    """The databases of one engine, SQLite's unless the test says which."""
+    with Databases(getattr(request, "param", SQLITE)) as made:
+        yield made

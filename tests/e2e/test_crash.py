@@ -11,23 +11,27 @@ import pytest
 from tests.e2e.reliability.kinds import KINDS
 from tests.e2e.reliability.matrix import all_of, points, spread
 from tests.e2e.reliability.nursery import nursery
+from tests.support.databases import ENGINES
 
 SPREAD = 3
 
 
+@ENGINES
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 @pytest.mark.parametrize(
     "count", [pytest.param(SPREAD, id="spread"), pytest.param(None, marks=pytest.mark.reliability, id="all")]
 )
-async def test_a_question_is_answered_once_wherever_its_process_is_killed(tmp_path, kind, count, record_property):
+async def test_a_question_is_answered_once_wherever_its_process_is_killed(
+    tmp_path, databases, kind, count, record_property
+):
     began = time.monotonic()
     async with nursery() as bots:
-        found, expected = await points(kind, bots, tmp_path / "clean")
+        found, expected = await points(kind, bots, tmp_path / "clean", databases)
         chosen = spread(found, count or len(found))
-        verdicts = await all_of(kind, chosen, expected, bots, tmp_path)
+        verdicts = await all_of(kind, chosen, expected, bots, tmp_path, databases)
     became = Counter(verdict.outcome for verdict in verdicts)
     if count is None:
-        figures = {"what": kind.name, "points": len(chosen), "runs": 2 * len(verdicts) + 1}
+        figures = {"what": f"{kind.name}, {databases}", "points": len(chosen), "runs": 2 * len(verdicts) + 1}
         counted = {name: became[name] for name in ("lost", "doubled", "unaccounted", "untidy", "unheard", "missed")}
         record_property("figures", figures | counted | {"seconds": round(time.monotonic() - began)})
 

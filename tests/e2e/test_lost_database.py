@@ -3,8 +3,9 @@
 import pytest
 
 from tests.e2e.reliability.nursery import nursery
-from tests.e2e.reliability.worlds import Database, SlackWorld, discord_world, slack_world
+from tests.e2e.reliability.worlds import SlackWorld, discord_world, slack_world
 from tests.fakes.claude.script import Answer, last_words
+from tests.support.databases import ENGINES, Database
 
 
 async def say(world, text: str, root: str | None) -> str:
@@ -23,13 +24,13 @@ def turns(world) -> list[list[tuple[str, str]]]:
     return [[(turn["role"], turn["content"][0]["text"]) for turn in messages] for messages in asked]
 
 
-async def asked(world, bots, folder, lost: bool) -> list[list[tuple[str, str]]]:
+async def asked(world, bots, folder, database: Database, lost: bool) -> list[list[tuple[str, str]]]:
     """Two questions, the bot started anew between them, with its database or without; what Claude was told."""
     world.claude.answer = lambda body: Answer(text=f"You asked: {last_words(body)}")
-    database, root = Database(folder / "confab.db"), None
+    root = None
     for count, text in enumerate(("What is a floor?", "And a claim?"), 1):
         times = world.connections + 1
-        settings = world.environment() | {"DATABASE_URL": f"sqlite:///{database.path}"}
+        settings = world.environment() | {"DATABASE_URL": database.url}
         bot = await bots.bot(settings, folder / "log")
         await world.connected(times)
         world.asked = root = await say(world, text, root)
@@ -38,20 +39,20 @@ async def asked(world, bots, folder, lost: bool) -> list[list[tuple[str, str]]]:
         await database.closed(20)
         await bot.kill()
         if lost:
-            for file in folder.glob("confab.db*"):
-                file.unlink()
+            database.drop()
     return turns(world)
 
 
+@ENGINES
 @pytest.mark.parametrize("opened", [slack_world, discord_world], ids=["slack", "discord"])
-async def test_the_next_answer_knows_the_whole_thread_and_nothing_is_said_twice(tmp_path, opened):
+async def test_the_next_answer_knows_the_whole_thread_and_nothing_is_said_twice(tmp_path, databases, opened):
     told = []
     async with nursery() as bots:
         for lost in (False, True):
             folder = tmp_path / f"{lost}"
             folder.mkdir()
             async with opened() as world:
-                told.append(await asked(world, bots, folder, lost))
+                told.append(await asked(world, bots, folder, databases.of(folder), lost))
                 pages = [page.text for page in world.pages()]
 
             assert pages == ["You asked: Ada: What is a floor?", "You asked: Ada: And a claim?"]

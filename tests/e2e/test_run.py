@@ -160,7 +160,9 @@ def test_what_is_missing_or_wrong_is_a_line_each_and_exit_code_2(tmp_path, argum
     done = confab(tmp_path, "run", *arguments, **variables)
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert [line.partition(":")[0] for line in done.stderr.splitlines()] == named
+    lines = [line.strip().partition(":")[0] for line in done.stderr.splitlines()]
+    assert [line for line in lines if line in named] == named
+    assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -220,8 +222,28 @@ async def test_told_to_stop_it_ends_its_answer_and_exits_with_0(tmp_path, slack,
     assert not {slack.token, slack.app_token, claude.key} & set(re.findall(r"[\w-]+", logged.decode()))
 
 
+async def test_a_key_that_claude_does_not_take_is_told_at_the_start_and_confab_goes_on(tmp_path, slack, claude):
+    async with process(tmp_path, slack, claude, ANTHROPIC_API_KEY="sk-ant-other", CONFAB_MODLE="x") as started:
+        messages = []
+        async with asyncio.timeout(30):
+            while not messages or not messages[-1].startswith("Claude, key: not accepted"):
+                messages.append(json.loads(await started.stderr.readline())["message"])
+        going = started.returncode is None
+
+    assert messages[0] == "CONFAB_MODLE: there is no such setting; CONFAB_MODEL may be meant."
+    assert going
+
+
+async def test_without_a_key_nothing_starts_and_the_operator_reads_why(tmp_path, slack, claude):
+    async with process(tmp_path, slack, claude, connects=False, ANTHROPIC_API_KEY=" ") as started:
+        _, logged = await asyncio.wait_for(started.communicate(), 20)
+
+    assert started.returncode == 2
+    assert logged.decode().startswith("`confab run` needs a key for Claude. Set in .env")
+
+
 async def test_without_a_key_the_operator_is_warned_that_a_stand_in_answers(tmp_path, slack, claude):
-    async with process(tmp_path, slack, claude, ANTHROPIC_API_KEY="") as started:
+    async with process(tmp_path, slack, claude, "-m", "bots", "run", "--stand-in", ANTHROPIC_API_KEY="") as started:
         first = json.loads(await asyncio.wait_for(started.stderr.readline(), 20))
 
     assert first["level"] == "WARNING"

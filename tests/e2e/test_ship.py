@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tomllib
 from contextlib import asynccontextmanager
+from importlib import metadata
 from pathlib import Path
 
 import click
@@ -17,7 +18,9 @@ import pytest
 import yaml
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 from bots.app.registry import PLATFORMS
 from bots.cli import main
@@ -43,6 +46,14 @@ RestartPreventExitStatus RestartSec RestrictAddressFamilies RestrictNamespaces R
 StateDirectory StateDirectoryMode SystemCallArchitectures SystemCallErrorNumber SystemCallFilter TimeoutStopSec
 Type UMask User WorkingDirectory
 """
+LIMITS = ("mem_limit", "memswap_limit", "pids_limit")
+PYTHON = "3.13"  # the image's
+IMAGE = {
+    "python_version": PYTHON, "python_full_version": f"{PYTHON}.0", "implementation_name": "cpython",
+    "platform_python_implementation": "CPython", "sys_platform": "linux", "os_name": "posix", "platform_system": "Linux",
+}  # fmt: skip
+NOT_IN_THE_IMAGE = {"pip"}  # sqlite-utils asks for it, for a command that installs its plugins
+LOCKED = re.compile(r"(?P<name>[\w.-]+)==(?P<version>[\w.+!-]+)(?: +--hash=sha256:[0-9a-f]{64})+")
 KEYS = {
     "Unit": {"Description", "Wants", "After"},
     "Service": set(SERVICE_KEYS.split()),
@@ -178,8 +189,96 @@ def test_the_images_python_is_one_that_the_project_runs_on():
     bases = {line.split()[0] for line in said("FROM")}
 
     (base,) = bases
-    version = re.fullmatch(r"python:(\d+\.\d+)-slim", base)[1]
+    version = re.fullmatch(r"python:(\d+\.\d+)-slim@sha256:[0-9a-f]{64}", base)[1]
     assert SpecifierSet(PROJECT["project"]["requires-python"]).contains(version)
+    assert version == PYTHON
+
+
+def test_every_image_is_pinned_by_its_digest():
+    images = [line.split()[0] for line in said("FROM")] + re.findall(r"--from=(\S+)", "\n".join(said("COPY")))
+    stages = {line.split(" AS ")[1] for line in said("FROM") if " AS " in line}
+
+    assert len(images) > 2
+    assert [one for one in images if one not in stages and not re.search(r"@sha256:[0-9a-f]{64}$", one)] == []
+
+
+def test_the_image_that_runs_has_nothing_that_installs_programs():
+    stages = (ROOT / "Dockerfile").read_text().split("\nFROM ")[1:]
+
+    assert len(stages) == 2
+    assert "pip uninstall --yes" in stages[-1]
+    assert "/ensurepip " in stages[-1]
+    assert "pip install" not in stages[-1]
+    assert "python -m venv --without-pip /opt/confab" in stages[0]
+    assert pinned("requirements.lock").keys() & {"pip", "setuptools", "wheel", "uv"} == set()
+
+
+# The locks
+
+
+def pinned(name):
+    """The version of each distribution of a lock, by its normal name."""
+    lines = (ROOT / name).read_text().replace("\\\n", "").splitlines()
+    found = [LOCKED.fullmatch(line) for line in lines if line and not line.lstrip().startswith("#")]
+    assert all(found), f"{name} has a line that is no version with hashes"
+    return {canonicalize_name(one["name"]): one["version"] for one in found}
+
+
+def needed(requirements, seen):
+    """The names of what these need, and what that needs in turn, on the image's Python; as far as it is installed here."""
+    for text in requirements:
+        one = Requirement(text)
+        name = canonicalize_name(one.name)
+        extras = one.extras or {""}
+        if not any(one.marker is None or one.marker.evaluate({**IMAGE, "extra": extra}) for extra in {"", *extras}):
+            continue
+        if name in seen:
+            continue
+        seen.add(name)
+        try:
+            own = metadata.requires(name) or []
+        except metadata.PackageNotFoundError:
+            assert name == "audioop-lts", f"{name} is not installed here"  # discord.py asks for it from Python 3.13 on
+            continue
+        needed([line for line in own if Requirement(line).marker is None or "extra" not in line], seen)
+    return seen
+
+
+def test_the_lock_holds_what_the_project_asks_for_and_nothing_else():
+    found = pinned("requirements.lock")
+    wanted = [Requirement(line) for line in PROJECT["project"]["dependencies"]]
+
+    assert {
+        one.name: found.get(canonicalize_name(one.name))
+        for one in wanted
+        if not one.specifier.contains(found.get(canonicalize_name(one.name), "0"))
+    } == {}
+    assert set(found) == needed(PROJECT["project"]["dependencies"], set()) - NOT_IN_THE_IMAGE
+
+
+def test_the_build_lock_holds_what_builds_the_project():
+    found = pinned("requirements-build.lock")
+
+    for line in PROJECT["build-system"]["requires"]:
+        assert Requirement(line).specifier.contains(found.pop(Requirement(line).name))
+    assert found == {}
+
+
+def test_the_image_installs_from_its_locks_alone():
+    installs = [one for line in said("RUN") for one in re.findall(r"pip\b[^&]* (?:install|wheel) [^&]*", line)]
+
+    assert len(installs) == 4
+    assert [one for one in installs if "--no-deps" not in one] == []
+    assert [one for one in installs if not ("--require-hashes" in one or "--no-index" in one)] == []
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-build.lock"])
+def test_a_lock_names_no_index_and_says_how_it_is_made_anew(name):
+    text = (ROOT / name).read_text()
+
+    assert "uv pip compile" in text
+    assert f"--python-version {PYTHON} " in text
+    assert re.findall(r"https?:|index-url|find-links|file:|@ ", text) == []
 
 
 def test_the_image_runs_a_command_that_exists_as_nobody_special():
@@ -188,8 +287,8 @@ def test_the_image_runs_a_command_that_exists_as_nobody_special():
 
     assert (name in PROJECT["project"]["scripts"], unknown(words)) == (True, None)
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user)
-    assert "--uid {} --gid".format(*user.split(":")) in said("RUN")[1]
-    assert "--gid {1} confab".format(*user.split(":")) in said("RUN")[1]
+    assert "--uid {} --gid".format(*user.split(":")) in said("RUN")[-1]
+    assert "--gid {1} confab".format(*user.split(":")) in said("RUN")[-1]
     assert instructions().index(("USER", user)) > max(at for at, one in enumerate(instructions()) if one[0] == "RUN")
 
 
@@ -262,9 +361,12 @@ def test_compose_runs_the_image_with_its_settings_and_stops_it_gently():
 
 
 def test_compose_gives_the_container_nothing_it_does_not_need():
-    hardened = {name: COMPOSE[name] for name in ("read_only", "cap_drop", "security_opt", "tmpfs")}
+    hardened = {name: COMPOSE[name] for name in ("read_only", "cap_drop", "security_opt", "tmpfs", *LIMITS)}
 
     assert hardened == {
+        "mem_limit": "1g",
+        "memswap_limit": "1g",
+        "pids_limit": 128,
         "read_only": True,
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges:true"],

@@ -30,6 +30,7 @@ from tests.fakes.discord.client import pointed
 from tests.fakes.discord.server import DiscordFake
 from tests.fakes.discord.world import Clock
 from tests.fakes.slack.server import SlackFake
+from tests.support.databases import POSTGRES, SQLITE, Database, Databases
 
 WORLDS = int(os.environ.get("WORLDS", "24"))
 SEED = int(os.environ.get("WORLDS_SEED", "1"))
@@ -65,7 +66,7 @@ class Figures:
     processes: int = 0
 
 
-async def lived(steps: Sequence[Step], folder: Path, *, socket: bool) -> tuple[Life, checks.Found]:
+async def lived(steps: Sequence[Step], database: Database, *, socket: bool) -> tuple[Life, checks.Found]:
     """A world in which `steps` happened and all is settled."""
     clock = Clock()
     async with (
@@ -73,16 +74,16 @@ async def lived(steps: Sequence[Step], folder: Path, *, socket: bool) -> tuple[L
         DiscordFake(clock=clock) as discord,
         ClaudeFake(clock=clock) as claude,
     ):
-        life = Life(Servers(slack, discord, claude, clocked(clock)), clock, f"sqlite:///{folder}/confab.db", socket)
+        life = Life(Servers(slack, discord, claude, clocked(clock)), clock, database.url, socket)
         with pointed(discord):
             await life.live(steps)
-        return life, checks.found(life, folder / "confab.db")
+        return life, checks.found(life, database)
 
 
-def hold(steps: Sequence[Step], figures: Figures, *, socket: bool = False) -> None:
+def hold(steps: Sequence[Step], figures: Figures, *, engine: str = SQLITE, socket: bool = False) -> None:
     """Live a world, and see that it keeps every promise."""
-    with tempfile.TemporaryDirectory() as folder:
-        life, world = brisk.run(lived(steps, Path(folder), socket=socket))
+    with tempfile.TemporaryDirectory() as folder, Databases(engine) as databases:
+        life, world = brisk.run(lived(steps, databases.of(Path(folder)), socket=socket))
     figures.worlds += 1
     figures.steps += len(steps)
     figures.processes += life.processes
@@ -94,28 +95,33 @@ def hold(steps: Sequence[Step], figures: Figures, *, socket: bool = False) -> No
         check(world)
 
 
-def tried(worlds: int, number: int, figures: Figures, *, socket: bool) -> None:
+def tried(worlds: int, number: int, figures: Figures, *, engine: str, socket: bool) -> None:
     """So many worlds, out of the seed of that number."""
 
     @seed(number)
     @settings(max_examples=worlds, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(steps)
     def world(chosen):
-        hold(chosen, figures, socket=socket)
+        hold(chosen, figures, engine=engine, socket=socket)
 
     world()
 
 
+@pytest.mark.parametrize("engine", [SQLITE, POSTGRES])
 @pytest.mark.parametrize("part", range(PARTS))
-def test_the_promises_hold_in_random_worlds(part, record_property, caplog):
+def test_the_promises_hold_in_random_worlds(part, engine, record_property, caplog):
     caplog.set_level(logging.CRITICAL)
     began, figures = time.monotonic(), Figures()
     try:
-        tried(max(1, WORLDS // PARTS), SEED * PARTS + part, figures, socket=bool(part % 2))
+        tried(max(1, WORLDS // PARTS), SEED * PARTS + part, figures, engine=engine, socket=bool(part % 2))
     finally:
         record_property(
             "figures",
-            {"what": f"random worlds, part {part + 1}", **asdict(figures), "seconds": round(time.monotonic() - began)},
+            {
+                "what": f"random worlds, {engine}, part {part + 1}",
+                **asdict(figures),
+                "seconds": round(time.monotonic() - began),
+            },
         )
 
 

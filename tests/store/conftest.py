@@ -3,18 +3,32 @@
 import pytest
 
 from core.store import open_store
+from tests.support import postgres
+
+SLOW = pytest.mark.slow
 
 
-@pytest.fixture(params=["sqlite in memory", pytest.param("sqlite in a file", marks=pytest.mark.slow)])
+@pytest.fixture(
+    params=["sqlite in memory", pytest.param("sqlite in a file", marks=SLOW), pytest.param("postgres", marks=SLOW)]
+)
 def url(request, tmp_path):
     """An empty database."""
-    return "sqlite://" if request.param == "sqlite in memory" else f"sqlite:///{tmp_path}/confab.db"
+    yield from open_address(request.param, tmp_path)
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite in a file", "postgres"])
 def shared_url(request, tmp_path):
     """An empty database that several processes can open."""
-    return f"sqlite:///{tmp_path}/confab.db"
+    yield from open_address(request.param, tmp_path)
+
+
+def open_address(engine, folder):
+    if engine == "postgres":
+        address = postgres.create_database()
+        yield address
+        postgres.drop_database(address)
+    else:
+        yield "sqlite://" if engine == "sqlite in memory" else f"sqlite:///{folder}/confab.db"
 
 
 @pytest.fixture

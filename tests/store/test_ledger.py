@@ -50,6 +50,13 @@ async def test_a_request_that_died_stays_at_its_bound(store):
     assert await spent(store) == [UsageRow("U1", 1, 1, BOUND, 700)]
 
 
+async def test_a_request_that_died_stays_at_a_closer_bound_where_one_is_known(store):
+    closer = Settlement(None, "died", at(9), micro_usd=60, input_bound=30, output_bound=20)
+    await store.ledger.settle(await reserve(store), closer)
+
+    assert await spent(store) == [UsageRow("U1", 1, 1, Usage(input=30, output=20), 60)]
+
+
 @pytest.mark.parametrize("first", [USAGE, None], ids=["with usage", "died"])
 async def test_settling_twice_changes_nothing(store, first):
     reservation = await reserve(store)

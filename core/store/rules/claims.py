@@ -1,6 +1,5 @@
 """Claims: which worker answers what, by leases; heartbeats, and what is left of workers that stopped."""
 
-import secrets
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
@@ -114,21 +113,34 @@ PAGES = "SELECT page FROM pages WHERE question = :id ORDER BY id"
 
 OF_PROCESS = "SELECT id FROM claims WHERE process = :process"
 
+UNHEARD = """
+SELECT questions.* FROM questions JOIN claims ON claims.id = questions.claim
+WHERE claims.id = :claim AND claims.process = :process
+ORDER BY questions.reply <> questions.name, questions.at, questions.id
+"""
+
 RELEASE = "DELETE FROM claims WHERE id = :claim"
 
 CLAIMED = "SELECT * FROM questions WHERE claim = :claim ORDER BY reply <> name, at, id"
 
 
-def claim_next(sql: Sql, process: str, platforms: Collection[str], stale: timedelta) -> Claim | None:
-    """The next question that waits, or one that a stopped process leaves, with its companions, under a new lease."""
+def claim_next(
+    sql: Sql, process: str, platforms: Collection[str], stale: timedelta, *, number: int, repeated: bool = False
+) -> Claim | None:
+    """The next question that waits, or one that a stopped process leaves, with its companions, under a new lease.
+
+    `number` names the claim. When it is `repeated`, it may be the process's already, and nobody heard so.
+    """
     lock_claims(sql)
+    if repeated and (rows := sql.many(UNHEARD, {"claim": number, "process": process})):
+        return _build_claim(sql, number, rows, process, resumed=True)
     _free_stopped(sql, process, platforms, stale)
     lead = _find_next(sql, platforms)
     if lead is None:
         return None
     resumed = lead["claim"] is not None
     rows = sql.many(CLAIMED, lead) if resumed else _gather_companions(sql, lead)
-    number = _lease(sql, lead, rows, process)
+    _lease(sql, number, lead, rows, process)
     if resumed:
         sql.execute(RELEASE, lead)
         write_off_requests(sql, lead, sql.now())
@@ -171,13 +183,11 @@ def _joins_chain(row: Row, chain: set[str], chosen: list[tuple[str, set[str]]]) 
     return True
 
 
-def _lease(sql: Sql, lead: Row, rows: Sequence[Row], process: str) -> int:
+def _lease(sql: Sql, number: int, lead: Row, rows: Sequence[Row], process: str) -> None:
     record = {"workspace": lead["workspace"], "process": process, "claimed_at": stamp(sql.now())}
-    # A number that is given again would let late news of the old claim meet the new one.
-    number = sql.insert("claims", {"id": secrets.randbits(62), **record})
+    sql.insert("claims", {"id": number, **record})
     for row in rows:
         sql.update("questions", row["id"], {"claim": number, "reply": lead["name"]})
-    return number
 
 
 def _build_claim(sql: Sql, number: int, rows: Sequence[Row], process: str, resumed: bool) -> Claim:

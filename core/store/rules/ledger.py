@@ -18,7 +18,8 @@ SETTLE = """
 UPDATE requests SET state = :state, outcome = :outcome, settled_at = :at, answered_by = :model,
 request_id = :request, input = :input, output = :output, thinking = :thinking, cache_read = :cache_read,
 cache_write_5m = :cache_write_5m, cache_write_1h = :cache_write_1h, web_searches = :web_searches,
-micro_usd = CASE :state WHEN 'died' THEN bound ELSE :micro_usd END, saved = :saved, miss = :miss
+micro_usd = CASE :state WHEN 'died' THEN coalesce(:micro_usd, bound) ELSE :micro_usd END, saved = :saved, miss = :miss,
+input_bound = coalesce(:input_bound, input_bound), output_bound = coalesce(:output_bound, output_bound)
 WHERE id = :id AND state = 'reserved' RETURNING *
 """
 
@@ -89,6 +90,8 @@ def settle_request(sql: Sql, reservation: Reservation, settled: Settlement) -> l
         "micro_usd": settled.micro_usd,
         "saved": settled.saved,
         "miss": settled.miss,
+        "input_bound": settled.input_bound,
+        "output_bound": settled.output_bound,
     }
     row = sql.one(SETTLE, {**usage, **how})
     if row is None:

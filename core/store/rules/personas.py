@@ -10,6 +10,11 @@ from core.store.sql_port import Row, Sql, parse_stamp, stamp
 
 VERSIONS = "SELECT * FROM personas WHERE workspace = :workspace AND channel = :channel ORDER BY number DESC"
 NEWEST = f"{VERSIONS} LIMIT 1"
+CHOSEN = """
+SELECT DISTINCT model FROM personas AS one WHERE model IS NOT NULL AND number = (
+    SELECT max(number) FROM personas WHERE workspace = one.workspace AND channel = one.channel
+) ORDER BY model
+"""
 TRAITS = tuple(field.name for field in fields(Persona))
 
 
@@ -25,6 +30,11 @@ def change_persona(sql: Sql, version: Version) -> None:
 def newest_version(sql: Sql, place: Place) -> Version | None:
     row = sql.one(NEWEST, asdict(place))
     return _read_version(row) if row else None
+
+
+def list_models(sql: Sql) -> list[str]:
+    """The models that personas choose now, in all places."""
+    return [row["model"] for row in sql.many(CHOSEN, {})]
 
 
 def list_versions(sql: Sql, place: Place) -> list[Version]:

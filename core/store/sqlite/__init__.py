@@ -3,19 +3,19 @@
 import asyncio
 from datetime import timedelta
 
-from core.domain.clock import Clock
+from core.domain.clock import Clock, system_clock
 from core.domain.errors import StoreUnusable
 from core.store.protocols import Condition, Copied
-from core.store.sqlite.backup import copy_database
+from core.store.sqlite.backup import copy_database, write_copy
 from core.store.sqlite.connection import MEMORY, DatabaseThread
-from core.store.sqlite.inspection import inspect_database
+from core.store.sqlite.inspection import find_database_files, inspect_database
 
 SCHEME = "sqlite://"
 
 
-async def open_engine(url: str, clock: Clock, busy: timedelta) -> DatabaseThread:
+async def open_engine(url: str, clock: Clock | None, busy: timedelta) -> DatabaseThread:
     """Open and migrate the database of `url`. Raises StoreUnusable."""
-    engine = DatabaseThread(_path(url), busy, clock)
+    engine = DatabaseThread(_path(url), busy, clock or system_clock)
     await engine.open()
     return engine
 
@@ -28,7 +28,14 @@ def backup(url: str, target: str, busy: timedelta) -> Copied:
     return copy_database(_path(url), target, busy)
 
 
+def list_files(url: str) -> list[str]:
+    return find_database_files(_path(url))
+
+
 def _path(url: str) -> str:
     if not url.startswith(SCHEME) or url.removeprefix(SCHEME)[:1] not in ("", "/"):
         raise StoreUnusable(f"The database {url} cannot be used: it is no SQLite address; write sqlite:///confab.db.")
     return url.removeprefix(SCHEME).removeprefix("/") or MEMORY
+
+
+__all__ = ["backup", "inspect", "list_files", "open_engine", "write_copy"]

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -11,10 +11,12 @@ from tempfile import TemporaryDirectory
 from sqlite_utils import Database
 
 from core.domain.errors import StoreUnusable
-from core.store.protocols import Copied
-from core.store.sqlite.connection import DAMAGED, MEMORY, Unfit, count_migrations, create, explain_error
+from core.store.protocols import Copied, ReadRows
+from core.store.sqlite.connection import DAMAGED, MEMORY, Unfit, count_migrations, create, explain_error, migrate
+from core.store.sqlite.unit_of_work import transaction
 from core.store.sqlite.vacuum import sweep
 
+MIGRATED = "_sqlite_migrations"
 DRAFT = ".confab-"  # begins the folder's name in which a copy grows until it is whole
 BESIDE = ("", "-wal", "-shm", "-journal")  # SQLite takes such a neighbour for a part of the database
 
@@ -25,7 +27,9 @@ def copy_database(path: str, target: str, busy: timedelta) -> Copied:
     Until the copy is whole there is no `target`. Raises StoreUnusable, and then nothing is left of it either.
     """
     try:
-        rows = _place_copy(path, Path(target), busy)
+        if os.path.realpath(target) in {os.path.realpath(path) + ending for ending in BESIDE}:
+            raise _Unwritable("it is the database itself; name another file")
+        rows = _place_copy(lambda draft: _draft_copy(path, draft, busy), Path(target), busy)
         return Copied(path, target, Path(target).stat().st_size, rows)
     except (OSError, _Unwritable) as error:
         raise StoreUnusable(f"The backup {target} cannot be written: {explain_error(error)}.") from error
@@ -33,22 +37,53 @@ def copy_database(path: str, target: str, busy: timedelta) -> Copied:
         raise StoreUnusable(f"The database {path} cannot be copied: {explain_error(error)}.") from error
 
 
-def _place_copy(path: str, target: Path, busy: timedelta) -> dict[str, int]:
-    _refuse_overwriting(path, target)
+def write_copy(name: str, read: ReadRows, target: str, busy: timedelta) -> Copied:
+    """Write the rows of another engine's database `name` into the new file `target`, which this engine can open.
+
+    Raises StoreUnusable, and then nothing is left of it.
+    """
+    try:
+        rows = _place_copy(lambda draft: _draft_rows(read, draft), Path(target), busy)
+        return Copied(name, target, Path(target).stat().st_size, rows)
+    except (OSError, sqlite3.DatabaseError, Unfit) as error:
+        raise StoreUnusable(f"The backup {target} cannot be written: {explain_error(error)}.") from error
+
+
+def _place_copy(fill: Callable[[str], dict[str, int]], target: Path, busy: timedelta) -> dict[str, int]:
+    """Let `fill` make the file, check it, and give it its name."""
+    _refuse_overwriting(target)
     with TemporaryDirectory(prefix=DRAFT, dir=target.parent) as folder:
         draft = os.path.join(folder, target.name)
-        rows = _draft_copy(path, draft, busy)
+        rows = fill(draft)
         _check(draft, rows, busy)
-        _refuse_overwriting(path, target)
+        _refuse_overwriting(target)
         os.rename(draft, target)
     _sync(target.parent)
     return rows
 
 
-def _refuse_overwriting(path: str, target: Path) -> None:
+def _draft_rows(read: ReadRows, draft: str) -> dict[str, int]:
+    """Write what `read` gives into a new database; how many rows each table has then."""
+    create(draft)
+    with closing(Database(sqlite3.connect(draft), execute_plugins=False)) as copy:
+        with transaction(copy):
+            migrate(copy)
+            copy.execute("PRAGMA defer_foreign_keys = ON")
+            for name in copy.table_names():
+                if name != MIGRATED:
+                    _fill_table(copy, name, read)
+        return _count_rows(copy)
+
+
+def _fill_table(copy: Database, name: str, read: ReadRows) -> None:
+    columns = [row["name"] for row in copy.query(f"PRAGMA table_info({name})")]  # those that are not generated
+    written = ", ".join(f'"{column}"' for column in columns)
+    values = ", ".join("?" * len(columns))
+    copy.conn.executemany(f"INSERT INTO {name} ({written}) VALUES ({values})", read(name, columns))  # noqa: S608  ours
+
+
+def _refuse_overwriting(target: Path) -> None:
     """Refuse what would overwrite something, or be overwritten by SQLite."""
-    if os.path.realpath(target) in {os.path.realpath(path) + ending for ending in BESIDE}:
-        raise _Unwritable("it is the database itself; name another file")
     for ending in BESIDE:
         if os.path.lexists(f"{target}{ending}"):
             raise _Unwritable(f"{target}{ending} exists already; name another file, or move that one away")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -14,11 +15,15 @@ from sqlite_utils import Database
 from core.domain.clock import system_clock
 from core.domain.errors import StoreUnusable
 from core.store.protocols import Condition
+from core.store.rules.personas import list_models
 from core.store.rules.questions import count_open
 from core.store.sqlite.connection import MEMORY, MENDS, Unfit, count_migrations, explain_error
 from core.store.sqlite.schema import migrations
 from core.store.sqlite.sql_adapter import SqliteSql
 
+HEADER = b"SQLite format 3\0"  # begins every database, and so every copy of one, whatever its name
+COPIES = {".bak", ".bz2", ".db", ".dump", ".gz", ".sql", ".sqlite", ".sqlite3", ".xz", ".zip", ".zst"}
+ENTRIES = 10_000  # of a folder that are looked at
 PROBE = "written_by_the_check"  # a table that is taken back as soon as it could be made
 
 
@@ -34,6 +39,35 @@ def inspect_database(path: str, busy: timedelta) -> Condition:
         raise StoreUnusable(f"The database {path} cannot be used: {explain_error(error)}.") from error
 
 
+def find_database_files(path: str) -> list[str]:
+    """The database in the file `path`, its sidecars, and beside it other databases, and copies named after it."""
+    if path == MEMORY:
+        return []
+    folder, name = os.path.split(path)
+    try:
+        with os.scandir(folder or ".") as entries:
+            beside = [entry.name for entry in islice(entries, ENTRIES) if entry.is_file()]
+    except OSError:  # there is no folder, or it may not be listed
+        beside = []
+    found = [one for one in beside if _is_named_after(name, one) or _is_database(os.path.join(folder, one))]
+    return [os.path.join(folder, one) for one in found]
+
+
+def _is_named_after(name: str, other: str) -> bool:
+    """Whether `other` is `name`, a sidecar of it, or called like a copy: confab.db.old, confab-2026-11-27.db.gz."""
+    stem = os.path.splitext(name)[0]
+    return other.startswith(name) or (other.startswith(stem) and not COPIES.isdisjoint(Path(other).suffixes))
+
+
+def _is_database(path: str) -> bool:
+    """Whether a file has a database's header. Not for ours: closing it would give up SQLite's locks of this process."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(HEADER)) == HEADER
+    except OSError:
+        return False
+
+
 def _inspect_unmade(path: str) -> Condition:
     if not os.access(Path(path).absolute().parent, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
         raise Unfit(MENDS[sqlite3.SQLITE_READONLY])
@@ -46,8 +80,10 @@ def _inspect_file(path: str, busy: timedelta) -> Condition:
         version = count_migrations(db)
         if not version:
             return _inspect_empty(path, db)
-        count, oldest = count_open(SqliteSql(db, system_clock)) if db.table("questions").exists() else (0, None)
-        return Condition(path, version, bytes=size, waiting=count, oldest=oldest)
+        sql = SqliteSql(db, system_clock)
+        count, oldest = count_open(sql) if db.table("questions").exists() else (0, None)
+        models = tuple(list_models(sql)) if db.table("personas").exists() else ()
+        return Condition(path, version, bytes=size, waiting=count, oldest=oldest, models=models)
 
 
 def _inspect_empty(path: str, db: Database) -> Condition:

@@ -1,9 +1,13 @@
-"""The tables. A migration that has landed is never edited; the next change is a new one below the last."""
+"""SQLite's tables as they stood before there was a second engine. This is frozen: what comes is in `migrations`."""
 
 from sqlite_utils import Database, Migrations
 from sqlite_utils.db import ForeignKey
 
+from core.store.migrations import MIGRATIONS, Migration, Types
+
 migrations = Migrations("confab")
+
+TYPES = Types(id="INTEGER PRIMARY KEY", text="TEXT", boolean="INTEGER", strict="STRICT")
 
 TO_THREAD = ("workspace", "channel", "thread")
 
@@ -307,8 +311,14 @@ def no_search(db: Database) -> None:
     db.table("messages").disable_fts()
 
 
-@migrations()
-def carried(db: Database) -> None:
-    """What messages carry beside their words (forwards, previews), and the names that webhooks speak under."""
-    db.table("messages").add_column("quotes", str, not_null_default="[]")
-    db.table("messages").add_column("speaker", str, not_null_default="")
+def _register(migration: Migration) -> None:
+    """A migration that every engine has, below those of SQLite alone."""
+
+    @migrations(name=migration.name)
+    def apply(db: Database) -> None:
+        for statement in migration.statements:
+            db.execute(TYPES.write(statement))
+
+
+for one in MIGRATIONS:
+    _register(one)

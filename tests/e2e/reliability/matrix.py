@@ -12,7 +12,8 @@ from pathlib import Path
 from tests.e2e.reliability.bot import CALLS, DEATH
 from tests.e2e.reliability.kinds import Kind
 from tests.e2e.reliability.nursery import Bot, Nursery
-from tests.e2e.reliability.worlds import Database, Page, World
+from tests.e2e.reliability.worlds import Page, World
+from tests.support.databases import Database, Databases
 
 ANSWERING = 30.0  # seconds that a question gets
 PHASES = ("before", "after", "answered")
@@ -40,16 +41,13 @@ class Run:
     world: World
     nursery: Nursery
     folder: Path
+    database: Database
     told: Counter[tuple[str, str]] = field(default_factory=Counter)
-
-    @property
-    def database(self) -> Database:
-        return Database(self.folder / "confab.db")
 
     async def bot(self, **variables: str) -> Bot:
         """A process, connected unless it died before."""
         times = self.world.connections + 1
-        settings = self.world.environment() | {"DATABASE_URL": f"sqlite:///{self.database.path}"}
+        settings = self.world.environment() | {"DATABASE_URL": self.database.url}
         bot = await self.nursery.bot(settings | variables, self.folder / "log")
         waiting = [asyncio.create_task(self.world.connected(times)), asyncio.create_task(bot.ended.wait())]
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -83,16 +81,16 @@ class Run:
 
 
 @asynccontextmanager
-async def run(kind: Kind, nursery: Nursery, folder: Path) -> AsyncIterator[Run]:
+async def run(kind: Kind, nursery: Nursery, folder: Path, databases: Databases) -> AsyncIterator[Run]:
     os.makedirs(folder, exist_ok=True)
     async with kind.world() as world:
         world.claude.answer = lambda body: kind.answer
-        yield Run(kind, world, nursery, folder)
+        yield Run(kind, world, nursery, folder, databases.of(folder))
 
 
-async def points(kind: Kind, nursery: Nursery, folder: Path) -> tuple[list[Point], list[Page]]:
+async def points(kind: Kind, nursery: Nursery, folder: Path, databases: Databases) -> tuple[list[Point], list[Page]]:
     """A clean run: each point that it passes, and what people see at its end."""
-    async with run(kind, nursery, folder) as clean:
+    async with run(kind, nursery, folder, databases) as clean:
         passed: list[tuple[str, str]] = []
         calls = folder / "calls"
         bot = await clean.bot(**{CALLS: str(calls)})
@@ -193,9 +191,11 @@ class Verdict:
         return f"{self.kind}, killed {self.point}: {self.outcome} {list(self.pages)}"
 
 
-async def killed(kind: Kind, point: Point, expected: Sequence[Page], nursery: Nursery, folder: Path) -> Verdict:
+async def killed(
+    kind: Kind, point: Point, expected: Sequence[Page], nursery: Nursery, folder: Path, databases: Databases
+) -> Verdict:
     """Ask, kill at the point, start again, and look."""
-    async with run(kind, nursery, folder) as one:
+    async with run(kind, nursery, folder, databases) as one:
         death = {DEATH: f"{point.call} {point.number} {point.phase}"} if point.where == "store" else {}
         first = await one.bot(**death)
         asked = kind.repeated or not first.ended.is_set()
@@ -253,13 +253,13 @@ def spread(found: Sequence[Point], count: int) -> list[Point]:
 
 
 async def all_of(
-    kind: Kind, chosen: Sequence[Point], expected: Sequence[Page], nursery: Nursery, folder: Path
+    kind: Kind, chosen: Sequence[Point], expected: Sequence[Page], nursery: Nursery, folder: Path, databases: Databases
 ) -> list[Verdict]:
     """Every one of the points, a few at a time."""
     places = asyncio.Semaphore(int(os.environ.get("RELIABILITY_PLACES", "6")))
 
     async def one(number: int, point: Point) -> Verdict:
         async with places:
-            return await killed(kind, point, expected, nursery, folder / str(number))
+            return await killed(kind, point, expected, nursery, folder / str(number), databases)
 
     return await asyncio.gather(*(one(number, point) for number, point in enumerate(chosen)))

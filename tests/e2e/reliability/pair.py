@@ -13,9 +13,10 @@ from pathlib import Path
 
 from tests.e2e.reliability.bot import STALE
 from tests.e2e.reliability.nursery import Bot, Nursery
-from tests.e2e.reliability.worlds import CONNECTING, Database, SlackWorld
+from tests.e2e.reliability.worlds import CONNECTING, SlackWorld
 from tests.fakes.claude.script import Answer, last_words
 from tests.fakes.slack.server import SlackFake, shown
+from tests.support.databases import Database
 
 NUMBER = re.compile(r"question (\d+)")
 WHOLE = re.compile(r"To [\d, ]*: (a few words more\. ?){12}")
@@ -35,12 +36,13 @@ class Pair:
     world: SlackWorld
     nursery: Nursery
     folder: Path
+    database: Database
     kills: int = 0
     naps: int = 0
 
     async def start(self) -> Bot:
         times = self.world.connections + 1
-        settings = self.world.environment() | {"DATABASE_URL": f"sqlite:///{self.folder}/confab.db"}
+        settings = self.world.environment() | {"DATABASE_URL": self.database.url}
         bot = await self.nursery.bot(settings, self.folder / "log")
         await self.world.slack.until(lambda: self.world.connections >= times, CONNECTING)
         return bot
@@ -105,11 +107,13 @@ def wrong(slack: SlackFake, database: Database) -> Counter[str]:
     return found
 
 
-async def storm(world: SlackWorld, nursery: Nursery, folder: Path, threads: int, each: int, seconds: float) -> dict:
+async def storm(
+    world: SlackWorld, nursery: Nursery, folder: Path, database: Database, threads: int, each: int, seconds: float
+) -> dict:
     """Ask while both processes are troubled, let them finish, and count what is wrong."""
     began, chance = time.monotonic(), random.Random(7)
     world.claude.answer = answer
-    pair, database = Pair(world, nursery, folder), Database(folder / "confab.db")
+    pair = Pair(world, nursery, folder, database)
     first, second = await pair.start(), await pair.start()
     trouble = [asyncio.create_task(pair.killing(first, chance)), asyncio.create_task(pair.napping(second))]
     count = await ask(world.slack, threads, each, chance, seconds)

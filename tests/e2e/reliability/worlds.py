@@ -1,12 +1,9 @@
 """Worlds: a platform and Claude on loopback, each seen the same way, whatever the platform."""
 
-import asyncio
 import re
-import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from tests.fakes.claude.server import ClaudeFake
 from tests.fakes.discord.nouns import Flag
@@ -153,37 +150,3 @@ async def slack_world() -> AsyncIterator[SlackWorld]:
 async def discord_world() -> AsyncIterator[DiscordWorld]:
     async with DiscordFake() as discord, ClaudeFake() as claude:
         yield DiscordWorld(discord, claude)
-
-
-@dataclass(frozen=True, slots=True)
-class Database:
-    """The database of a world, read from outside."""
-
-    path: Path
-
-    def count(self, table: str, where: str = "1") -> int:
-        """Rows; a database or a table that is not there yet has none."""
-        if not self.path.exists():
-            return 0
-        with closing(sqlite3.connect(self.path, timeout=30)) as db:
-            try:
-                (count,) = db.execute(f"SELECT count(*) FROM {table} WHERE {where}").fetchone()
-            except sqlite3.OperationalError as error:
-                if "no such table" not in str(error):
-                    raise
-                return 0
-        return count
-
-    def rows(self, sql: str) -> list[tuple]:
-        with closing(sqlite3.connect(self.path, timeout=30)) as db:
-            return db.execute(sql).fetchall()
-
-    async def closed(self, seconds: float) -> None:
-        """Wait until no question is open."""
-        async with asyncio.timeout(seconds):
-            while self.open:
-                await asyncio.sleep(0.02)
-
-    @property
-    def open(self) -> int:
-        return self.count("questions", "outcome IS NULL")

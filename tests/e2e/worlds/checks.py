@@ -1,17 +1,14 @@
-"""What must hold of a world that is settled: by what stands on the platforms, in the store and in its file."""
+"""What must hold of a world that is settled: by what stands on the platforms, in the store and in its database."""
 
 import json
-import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from tests.e2e.worlds.life import Life
 from tests.e2e.worlds.model import Conversation, Spoken, Truth
 from tests.e2e.worlds.people import Page
+from tests.support.databases import Database
 
 Row = dict[str, Any]
 ANSWERED = {"shown", "refused"}
@@ -19,7 +16,7 @@ ANSWERED = {"shown", "refused"}
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A settled world: its truth, the pages on its platforms, the rows of its store, the bytes of its file."""
+    """A settled world: its truth, the pages on its platforms, the rows of its store, all that its database holds."""
 
     truth: Truth
     pages: dict[tuple[str, str], list[Page]]
@@ -34,22 +31,12 @@ class Found:
         return self.tables["questions"]
 
 
-def found(life: Life, path: Path) -> Found:
+def found(life: Life, database: Database) -> Found:
     pages: dict[tuple[str, str], list[Page]] = defaultdict(list)
     for page in life.people.pages():
         pages[page.channel, page.question].append(page)
-    files = [path, *(Path(f"{path}{end}") for end in ("-wal", "-shm"))]
-    raw = b"".join(file.read_bytes() for file in files if file.exists())
     alive = frozenset(one.mark for one in life.truth.conversations if life.people.alive(one))
-    return Found(life.truth, dict(pages), dict(_tables(path)), raw, alive)
-
-
-def _tables(path: Path) -> Iterator[tuple[str, list[Row]]]:
-    with closing(sqlite3.connect(path)) as db:
-        db.row_factory = sqlite3.Row
-        names = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        for name in names:
-            yield name, [dict(row) for row in db.execute(f"SELECT * FROM {name}")]
+    return Found(life.truth, dict(pages), dict(database.tables()), database.raw(), alive)
 
 
 def asked(world: Found, row: Row) -> Spoken:

@@ -180,6 +180,43 @@ async def test_who_could_not_connect_sent_nothing_that_is_billed(claude, address
     assert (trouble.kind, trouble.transient, trouble.billed) == ("unreachable", True, False)
 
 
+@pytest.mark.parametrize(
+    ("key", "address", "kind"),
+    [("sk-ant\n", None, "key"), ("sk-\0ant", None, "key"), ("k", "http://127.0.0.1:99999", "not Claude")],
+    ids=["a line break in the key", "a null in the key", "no such port"],
+)
+async def test_what_can_t_be_sent_is_not_tried_again_and_costs_nothing(claude, key, address, kind):
+    client = Claude(key, address or claude.url)
+
+    trouble = await troubled(client)
+
+    await client.close()
+    assert (trouble.kind, trouble.transient, trouble.billed) == (kind, False, False)
+    assert claude.requests == []
+
+
+async def test_a_page_of_a_proxy_is_told_by_its_title(claude, client):
+    claude.script(Fault(403, html="<html><head><title>Blocked by policy</title></head></html>"))
+
+    assert (await troubled(client)).detail == "403  an HTML page: Blocked by policy"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "sentence"),
+    [
+        (30, "We ask more of Claude than our limits allow just now. Please ask again in a minute."),
+        (600, "We ask more of Claude than our limits allow just now. Please ask again in 10 minutes."),
+        (3600, "We ask more of Claude than our limits allow just now. Please ask again in an hour."),
+        (7000, "We ask more of Claude than our limits allow just now. Please ask again in 2 hours."),
+        (400_000, "We ask more of Claude than our limits allow just now. Please ask again in 5 days."),
+    ],
+)
+async def test_a_long_wait_is_told_as_long_as_it_is(claude, client, seconds, sentence):
+    claude.script(Fault(429, "rate_limit_error", retry_after=str(seconds)))
+
+    assert (await troubled(client)).sentence == sentence
+
+
 async def test_a_connection_that_ends_before_the_answer_may_be_billed(claude, client):
     claude.script(Fault(status=None))
 

@@ -8,6 +8,7 @@ import pytest
 
 from core.billing.budgets import Budget, Period
 from core.billing.ledger_rows import Scope
+from core.claude.stream import AFTER_END
 from core.domain.errors import CannotShow
 from core.domain.events import Edited
 from core.domain.messages import ThreadKey
@@ -16,6 +17,7 @@ from core.prompting.request import Block, Request, shorten_request
 from tests.fakes.board import START, Board
 from tests.fakes.claude.script import Answer, Break, Fault, refusal
 from tests.fakes.claude.server import ClaudeFake
+from tests.support.gateway import ENDED, OVER, STARTED, STOPPED, TEXT, Gateway, serve, without, words
 from tests.support.house import house
 
 WORKSPACE = Scope("board:w1")
@@ -141,15 +143,61 @@ async def test_a_refusal_before_any_word_costs_nothing(store, claude, board):
     assert (line.requests, line.died, line.micro_usd) == (1, 0, 0)
 
 
-async def test_a_stream_that_broke_off_stands_at_its_bound(store, claude, board):
-    claude.script(Answer("half an answer", breaks=Break("reset", after=3)))
+BROKEN_OFF = {
+    "reset": Break("reset", after=6),
+    "an error event": Break("error", after=6),
+    "an end without a reason": Break("eof", after=6),
+}
+
+
+@pytest.mark.parametrize("breaks", BROKEN_OFF.values(), ids=BROKEN_OFF)
+@pytest.mark.parametrize("thinking", ["", "Let me think about that. " * 20], ids=["plain", "after thinking"])
+async def test_a_stream_that_broke_off_costs_its_prompt_and_at_most_the_output_that_came(
+    store, claude, board, breaks, thinking
+):
+    claude.script(Answer("half an answer. " * 9, thinking=thinking, breaks=breaks), Answer("fine"))
 
     async with house(store, claude, board, clock=board.now) as assistant:
         await answers(board, assistant, "question")
 
     (line,) = await store.ledger.sum_usage(WORKSPACE, START, "model")
     assert (line.requests, line.died) == (2, 1)
-    assert line.micro_usd > sum(one.micro_usd for one in claude.billed)
+    billed = sum(one.micro_usd for one in claude.billed)
+    assert billed < line.micro_usd <= billed + (AFTER_END + 1_000) // 2
+    prompt = sum(asked.usage.input_tokens for asked in claude.billed)
+    assert line.usage.prompt == prompt
+
+
+async def test_a_stream_that_fell_silent_may_have_been_written_to_its_longest(store, claude, board):
+    claude.script(Answer("half an answer. " * 9, breaks=Break("silence", after=6)), Answer("fine"))
+
+    async with house(store, claude, board, clock=board.now, silence=0.1) as assistant:
+        await answers(board, assistant, "question")
+
+    (line,) = await store.ledger.sum_usage(WORKSPACE, START, "model")
+    assert 8192 <= line.usage.output < 8192 + 10
+
+
+async def test_a_request_whose_answer_never_began_stands_at_its_whole_bound(store, claude, board):
+    claude.script(Answer("half", breaks=Break("reset")), Answer("fine"))
+
+    async with house(store, claude, board, clock=board.now) as assistant:
+        await answers(board, assistant, "question")
+
+    (line,) = await store.ledger.sum_usage(WORKSPACE, START, "model")
+    assert line.usage.output >= 8192
+    assert line.usage.input > sum(one.usage.input_tokens for one in claude.billed)
+
+
+async def test_a_gateway_that_tells_no_usage_is_booked_at_what_it_can_have_used(store, board):
+    events = [without(STARTED, "message.usage"), TEXT, words("Hello!"), STOPPED, without(ENDED, "usage"), OVER]
+    async with serve(Gateway(events)) as gateway, house(store, gateway, board, clock=board.now) as assistant:
+        shown = await answers(board, assistant, "question")
+
+    (line,) = await store.ledger.sum_usage(WORKSPACE, START, "model")
+    assert shown == ["Hello!"]
+    assert (line.requests, line.died, line.usage.output) == (1, 1, len("Hello!"))
+    assert line.micro_usd > 0
 
 
 async def test_a_request_that_was_refused_costs_nothing(store, claude, board):

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pytest
 from anthropic.types import ModelInfo
 
-from core.claude.client import Claude, read_lifespan, read_model
+from core.claude.client import Claude, read_model
 from core.claude.errors import ClaudeError
-from core.domain.models import Lifespan, Model
+from core.domain.models import Model
 from core.prompting.capabilities import EFFORTS
 from tests.fakes.claude.server import ClaudeFake
 
@@ -39,10 +39,12 @@ async def test_an_unknown_model_has_no_capabilities(client):
 
 
 async def test_a_models_lifespan_is_told_with_its_end(client):
-    assert await client.lifespan(HAIKU) == Lifespan(HAIKU, "active")
-    assert await client.lifespan("claude-sonnet-4-5") == Lifespan(
-        "claude-sonnet-4-5", "deprecated", datetime(2026, 11, 30, tzinfo=UTC)
-    )
+    told = [await client.model(name) for name in (HAIKU, "claude-sonnet-4-5")]
+
+    assert [(one.lifecycle, one.retires_at) for one in told] == [
+        ("active", None),
+        ("deprecated", datetime(2026, 11, 30, tzinfo=UTC)),
+    ]
 
 
 @pytest.mark.parametrize("capabilities", [None, {}, {"effort": None, "thinking": {"types": None}}])
@@ -53,7 +55,6 @@ def test_a_gateway_that_tells_little_is_believed_in_little(capabilities):
         info = ModelInfo.model_construct(**{**info.__dict__, "capabilities": _Told(capabilities)})
 
     assert read_model(info) == Model("m", known=bool(capabilities))
-    assert read_lifespan(info) == Lifespan("m", "active")
 
 
 class _Told:

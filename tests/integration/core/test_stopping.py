@@ -4,11 +4,12 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
+from core.claude.stream import AFTER_END
 from core.domain.events import Deleted, Pressed
 from core.domain.messages import Asks
 from tests.fakes.board import START
 from tests.fakes.claude.script import Answer, Gate
-from tests.support.board_house import closed, key, messages
+from tests.support.board_house import closed, key, messages, spent
 from tests.support.house import house
 
 
@@ -22,6 +23,24 @@ async def test_stop_ends_an_answer_with_what_was_said(assistant, board, claude, 
     await assistant.ingest(Pressed("b1", key(), "U1", "stop"))
     await board.until("t1", "one two thre\n\n*(Stopped.)*")
     await closed(store)
+
+
+async def test_a_stopped_answer_costs_its_prompt_and_at_most_the_output_that_can_have_come(
+    assistant, board, claude, store
+):
+    gate = Gate(after=6)
+    claude.script(Answer(text="one two three four", chunk=4, gate=gate))
+    await assistant.ingest(board.said("t1", "U1", "count"))
+    await gate.reached.wait()
+    await assistant.ingest(Pressed("b1", key(), "U1", "stop"))
+    await closed(store)
+    await claude.settled()
+
+    (line,) = await spent(store)
+    (billed,) = claude.billed
+    assert (line.died, line.usage.prompt) == (1, billed.usage.input_tokens)
+    assert billed.usage.output_tokens <= line.usage.output <= len("one two three four") + AFTER_END
+    assert line.micro_usd >= billed.micro_usd
 
 
 class Noted:

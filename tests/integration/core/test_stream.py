@@ -7,7 +7,8 @@ import pytest
 from anthropic.types import RawMessageStreamEvent
 from pydantic import TypeAdapter
 
-from core.claude.stream import MalformedStream, MessageAccumulator
+from core.claude.stream import AFTER_END, MalformedStream, MessageAccumulator, UsageBound
+from core.domain.usage import Usage
 from tests.fakes.claude.script import Answer
 from tests.fakes.claude.server import ClaudeFake
 
@@ -87,18 +88,48 @@ def test_counts_at_the_end_are_totals_and_one_left_out_stays():
     assert (usage.input_tokens, usage.output_tokens) == (3, 9)
 
 
-@pytest.mark.parametrize(
-    "raw",
-    [
-        [TEXT],
-        [STARTED, delta(3, type="text_delta", text="a")],
-        [STARTED, TEXT, delta(type="input_json_delta", partial_json="{"), stopped()],
-    ],
-    ids=["no start", "no such block", "no JSON"],
-)
-def test_events_that_no_message_is_made_of_are_garbled(raw):
+def test_events_without_a_beginning_are_garbled():
     with pytest.raises(MalformedStream):
-        streamed(*raw)
+        streamed(TEXT)
+
+
+def test_input_of_a_tool_that_is_no_json_is_none():
+    tool = {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {}}
+    begun = {"type": "content_block_start", "index": 0, "content_block": tool}
+
+    (block,) = streamed(STARTED, begun, delta(type="input_json_delta", partial_json="{"), stopped()).whole().content
+    assert block.input == {}
+
+
+def thinking(**fields) -> dict:
+    block = {"type": "thinking", "thinking": "", "signature": ""}
+    return {"type": "content_block_start", "index": 0, "content_block": {**block, **fields}}
+
+
+@pytest.mark.parametrize(
+    ("raw", "bound"),
+    [
+        ([], UsageBound(None, 8192)),
+        ([STARTED], UsageBound(Usage(input=3, output=1), AFTER_END)),
+        ([STARTED, TEXT, delta(type="text_delta", text="héllo")], UsageBound(Usage(input=3, output=1), 6 + AFTER_END)),
+        ([STARTED, thinking()], UsageBound(Usage(input=3, output=1), 8192)),
+        (
+            [STARTED, thinking(), delta(type="signature_delta", signature="x" * 400)],
+            UsageBound(Usage(input=3, output=1), 400 + AFTER_END),
+        ),
+        (
+            [STARTED, TEXT, delta(type="text_delta", text="x" * 9000)],
+            UsageBound(Usage(input=3, output=1), 8192),
+        ),
+        (
+            [STARTED, {"type": "message_delta", "delta": {}, "usage": {"output_tokens": 9}}],
+            UsageBound(Usage(input=3, output=9), 9),
+        ),
+    ],
+    ids=["nothing came", "begun", "text", "hidden thinking", "signed thinking", "the longest", "told"],
+)
+def test_what_came_bounds_what_was_used(raw, bound):
+    assert streamed(*raw).bound_usage(8192, "1h") == bound
 
 
 def test_no_events_are_no_message():

@@ -9,6 +9,7 @@ import pytest
 from core.billing.budgets import Budget, Period
 from core.billing.ledger_rows import Scope
 from core.domain.errors import StoreUnavailable
+from core.domain.personas import Persona, Place
 from core.store import open_store
 from tests.fakes.board import START, Board
 from tests.fakes.claude.script import Answer, Break, Fault, refusal
@@ -78,8 +79,7 @@ async def test_another_model_answers_when_the_first_is_overloaded_or_gone(store,
 
 async def test_a_model_that_does_not_exist_is_named(store, board, claude):
     async with house(store, claude, board) as assistant:
-        await assistant.ingest(command("persona tune model=claude-nonsense"))
-        await closed(store)
+        await store.personas.change(Place("board:w1", "c1"), Persona(model="claude-nonsense"), 0, "U1", START)
         await assistant.ingest(board.said("t2", "U1", "hello"))
         await closed(store)
 

@@ -128,6 +128,28 @@ async def test_typing_a_model_suggests_what_is_known(guild, claude, running):
     assert typed.choices == []
 
 
+async def test_typing_a_model_suggests_those_that_were_listed_with_price_context_and_end(guild, claude, running):
+    await running.assistant.list_models()
+
+    typed = await guild.autocomplete("ada", "general", "persona tune", ("model", "SONNET-4"))
+    await until(lambda: typed.acknowledged)
+
+    assert typed.choices == [
+        {"name": "claude-sonnet-4-6: $3 in, $15 out, reads 1,000,000", "value": "claude-sonnet-4-6"},
+        {
+            "name": "claude-sonnet-4-5: $3 in, $15 out, reads 200,000, retires 2026-11-30",
+            "value": "claude-sonnet-4-5",
+        },
+    ]
+
+
+async def test_a_number_of_tokens_is_taken_back_by_its_word(guild, claude, running):
+    await answered(running, await guild.interact("ada", "general", "persona tune", {"max_tokens": "4000"}))
+    given = await guild.interact("ada", "general", "persona tune", {"max_tokens": "default"})
+
+    assert "max_tokens" not in await answered(running, given)
+
+
 class Slow:
     """A hearing in which commands wait for `opened`, and then find the database busy `busy` times."""
 

@@ -26,6 +26,9 @@ from bots.ops.results import CLAUDE, DATABASE, SECONDS, CheckResult
 from bots.slack.doctor import SLACK
 from bots.slack.manifest import SCOPES
 from core.billing.prices import COLUMNS
+from core.domain.clock import system_clock
+from core.domain.personas import Persona, Place
+from core.store import open_store
 from tests.fakes.claude.client import HAIKU
 from tests.fakes.claude.script import Fault
 from tests.fakes.claude.server import ClaudeFake
@@ -89,6 +92,21 @@ async def test_a_model_that_does_not_last_is_told_with_its_date_and_others(claud
     told = await findings(CLAUDE, keyed(claude, **values))
 
     assert told[-1] == finding
+
+
+async def test_a_model_that_somebody_tuned_and_that_retires_soon_is_told(claude, tmp_path):
+    url = f"sqlite:///{tmp_path}/confab.db"
+    store = await open_store(url)
+    for number, model in enumerate(["claude-opus-5-5", "claude-sonnet-4-5"]):
+        await store.personas.change(Place("slack:T1", "C1"), Persona(model=model), number, "U1", system_clock())
+    await store.shut()
+
+    told = await findings(CLAUDE, keyed(claude, database_url=url))
+
+    assert brief(told) == [("key", "ok"), (f"model {HAIKU}", "ok"), ("model claude-sonnet-4-5", "warning")]
+    assert told[-1].mend.startswith(
+        "Choose another one where it was tuned, with `persona tune model=...`: claude-haiku"
+    )
 
 
 @pytest.mark.parametrize(
@@ -164,6 +182,16 @@ async def test_nothing_configured_is_a_problem_and_says_what_to_set():
         "SLACK_BOT_TOKEN and SLACK_APP_TOKEN",
         "DISCORD_BOT_TOKEN",
     ]
+    assert told[-1].says == "nothing is set up yet"
+    assert told[-1].mend.startswith("Set a key, and the tokens of Slack or Discord, as named above.")
+
+
+async def test_a_misspelt_variable_is_a_warning_that_names_the_nearest(monkeypatch):
+    monkeypatch.setenv("CONFAB_MODLE", "claude-opus-5-5")
+
+    (told,) = [one for one in await run_checks(chosen()) if one.name == "CONFAB_MODLE"]
+
+    assert (told.state, told.says) == ("warning", "there is no such setting; CONFAB_MODEL may be meant")
 
 
 async def test_a_key_alone_is_enough_for_the_terminal(claude):

@@ -64,26 +64,26 @@ async def test_each_workspace_is_shown_with_its_table_and_bars(three_requests, u
 
 Today $0.0007; this week $0.0007; this month $0.0007.
 
-channel  requests   read  written  cached     cost  saved
--------  --------  -----  -------  ------  -------  -----
-7               1  1,000      500     0 %  $0.0007  $0.00
+channel  requests  tokens in  tokens out  from cache     cost  cache saved
+-------  --------  ---------  ----------  ----------  -------  -----------
+7               1      1,000         500         0 %  $0.0007        $0.00
 
 channel                               cost
 -------  ------------------------  -------
 7        ████████████████████████  $0.0007
 
-1 stopped before their cost was known and stand at the most they can have cost.
+1 request broke off before the cost was known; it counts as the most that it can have cost.
 
 
 slack:T024, this month (2026-11-01 to 2026-11-20, Asia/Kathmandu)
 
 Today $1.50; this week $1.50; this month $1.50.
 
-channel  requests  read  written  cached     cost      saved
--------  --------  ----  -------  ------  -------  ---------
-C1              1   150       50    20 %    $1.25  $0.000012
-C2              1   150       50    20 %  $0.2500      $0.00
-all             2   300      100    20 %    $1.50  $0.000012
+channel  requests  tokens in  tokens out  from cache     cost  cache saved
+-------  --------  ---------  ----------  ----------  -------  -----------
+C1              1        150          50        20 %    $1.25    $0.000012
+C2              1        150          50        20 %  $0.2500        $0.00
+all             2        300         100        20 %    $1.50    $0.000012
 
 channel                               cost
 -------  ------------------------  -------

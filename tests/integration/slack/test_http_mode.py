@@ -15,9 +15,10 @@ from bots.slack.adapter import Slack
 from core.domain.events import Receipt
 from core.domain.messages import ThreadKey
 from tests.fakes.slack.server import SlackFake
-from tests.support.slack_house import SECRET, at_home
+from tests.support.slack_house import SECRET, at_home, brisk
 from tests.support.slack_signature import BODY, signature, signed
 from tests.support.waiting import until
+from tests.support.wire import Wire
 
 
 @pytest.fixture
@@ -118,6 +119,30 @@ async def test_what_comes_while_we_are_not_connected_is_refused_so_that_slack_se
         await slack.close()
 
     assert statuses == [503, 200, 503]
+
+
+@pytest.mark.parametrize("mode", [{"signing_secret": SECRET}, {"app_token": "xapp-1-fake"}], ids=["HTTP", "socket"])
+async def test_a_slack_that_can_t_be_reached_is_told_with_its_reason_until_it_can(caplog, mode):
+    async def ingest(event):
+        return Receipt(new=True, ours=False, question=False, key=ThreadKey("slack:T024", "C0DEV", "1"))
+
+    async with SlackFake() as fake, Wire(fake.base_url) as wire:
+        mode = {**mode, "app_token": fake.app_token} if "app_token" in mode else mode
+        await wire.cut()
+        slack = Slack(fake.token, **mode, api_url=f"{wire.url}/api/", sleep=brisk)
+        before = slack.offline
+        running = asyncio.create_task(slack.run(ingest))
+        await until(lambda: slack.offline.startswith("Slack can't be reached"))
+        why = slack.offline
+        await until(lambda: caplog.text.count("Slack can't be reached, trying again in") > 2)
+        await wire.mend()
+        await until(lambda: not slack.offline)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await slack.close()
+
+    assert before == "not connected yet"
+    assert why.startswith("Slack can't be reached: auth.test: ClientConnectorError (Cannot connect to host 127.0.0.1:")
 
 
 async def test_a_forged_event_is_never_heard(home):

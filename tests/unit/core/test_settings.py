@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bots.app.configuration import read_configuration
+from bots.app.configuration import find_misspelt_variables, read_configuration
 from bots.app.registry import PLATFORMS
 from core.domain.errors import SettingsError
 from core.settings import Settings, read_settings
@@ -72,6 +72,91 @@ def test_an_empty_value_is_as_if_it_were_not_set(bare_environment):
     assert read_settings().confab_cache_ttl == "1h"
 
 
+@pytest.mark.parametrize("blank", [" ", "\t\n", '""', "' '", "\ufeff", "\u00a0"])
+@pytest.mark.parametrize(
+    "variable", ["ANTHROPIC_API_KEY", "CONFAB_MODEL", "CONFAB_HTTP_PORT", "CONFAB_FALLBACK_MODELS"]
+)
+def test_blanks_are_as_if_nothing_were_set(bare_environment, variable, blank):
+    bare_environment.setenv(variable, blank)
+
+    assert read_settings() == Settings()
+    assert variable.lower() not in read_settings().model_fields_set
+
+
+def test_blanks_in_the_environment_leave_what_the_file_says(bare_environment, tmp_path):
+    (tmp_path / ".env").write_text("CONFAB_MODEL=from-file\n")
+    bare_environment.setenv("CONFAB_MODEL", "  ")
+
+    assert read_settings().confab_model == "from-file"
+
+
+@pytest.mark.parametrize(
+    "written", ["sk-ant-1\n", "  sk-ant-1\r\n", '"sk-ant-1"', "'sk-ant-1 '", "\u200bsk-ant-1\ufeff", "\u00a0sk-ant-1"]
+)
+def test_what_came_along_with_a_key_is_left_out(bare_environment, written):
+    bare_environment.setenv("ANTHROPIC_API_KEY", written)
+    bare_environment.setenv("SLACK_BOT_TOKEN", written)
+    bare_environment.setenv("DISCORD_BOT_TOKEN", written)
+
+    assert read_configuration().secrets() == ["sk-ant-1"] * 3
+
+
+@pytest.mark.parametrize("written", ["sk-ant\n-1", "sk ant", "sk-änt", "sk\u200bant", "sk-ant-1\nsk-ant-2"])
+@pytest.mark.parametrize("variable", ["ANTHROPIC_API_KEY", "SLACK_BOT_TOKEN", "DISCORD_BOT_TOKEN"])
+def test_a_key_that_no_header_can_carry_is_named_and_not_shown(bare_environment, variable, written):
+    bare_environment.setenv(variable, written)
+
+    with pytest.raises(SettingsError) as raised:
+        read_configuration()
+
+    assert str(raised.value).startswith(f"{variable}: must be one word of letters, digits and signs")
+    assert written not in str(raised.value)
+
+
+@pytest.mark.parametrize("end", ["", "/", "/v1", "/v1/", "/v1/messages", " ", "//"])
+@pytest.mark.parametrize("address", ["https://api.anthropic.com", "http://gateway.example:4000/anthropic"])
+def test_the_address_is_understood_with_the_path_of_the_api(bare_environment, address, end):
+    bare_environment.setenv("ANTHROPIC_BASE_URL", address + end)
+
+    assert read_settings().anthropic_base_url == address
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("CONFAB_MODLE", "CONFAB_MODLE: there is no such setting; CONFAB_MODEL may be meant."),
+        ("CONFAB_DATABASE_URL", "CONFAB_DATABASE_URL: there is no such setting; DATABASE_URL may be meant."),
+        ("CONFAB_JUKEBOX", "CONFAB_JUKEBOX: there is no such setting; docs/settings.md lists them all."),
+        ("SLACK_TOKEN", "SLACK_TOKEN: there is no such setting; SLACK_BOT_TOKEN may be meant."),
+        ("DISCORD_TOKEN", "DISCORD_TOKEN: there is no such setting; DISCORD_BOT_TOKEN may be meant."),
+        ("ANTHROPIC_KEY", "ANTHROPIC_KEY: there is no such setting; ANTHROPIC_API_KEY may be meant."),
+        ("ANTROPIC_API_KEY", "ANTROPIC_API_KEY: there is no such setting; ANTHROPIC_API_KEY may be meant."),
+    ],
+)
+@pytest.mark.parametrize("where", ["environment", "file"])
+def test_a_misspelt_variable_is_named_with_the_nearest(bare_environment, tmp_path, where, name, line):
+    if where == "file":
+        (tmp_path / ".env").write_text(f"{name}=x\n")
+    else:
+        bare_environment.setenv(name, "x")
+
+    assert find_misspelt_variables() == [line]
+
+
+def test_variables_of_other_programs_and_ours_in_small_letters_are_no_slips(bare_environment):
+    for name in (
+        "ANTHROPIC_LOG",
+        "ANTHROPIC_MODEL",
+        "SLACK_WEBHOOK_URL",
+        "confab_model",
+        "DISCORD_BOT_TOKEN",
+        "DISCORD_TOKEN",
+    ):
+        bare_environment.setenv(name, "x")
+
+    assert find_misspelt_variables() == []
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "line"),
     [
@@ -81,7 +166,7 @@ def test_an_empty_value_is_as_if_it_were_not_set(bare_environment):
         ("CONFAB_CATCH_UP", "-1h", "CONFAB_CATCH_UP: must be a number with a unit, s, m, h or d."),
         ("CONFAB_CATCH_UP", "8d", "CONFAB_CATCH_UP: Input should be less than or equal to 7 days."),
         ("ANTHROPIC_BASE_URL", "example.com", "ANTHROPIC_BASE_URL: must begin with http:// or https://."),
-        ("DATABASE_URL", "postgresql://db", "DATABASE_URL: postgresql databases are not supported yet; use sqlite:///"),
+        ("DATABASE_URL", "mysql://db", "DATABASE_URL: must begin with sqlite:// or postgresql://."),
     ],
 )
 def test_a_wrong_value_is_one_line_with_variable_and_mend(bare_environment, variable, value, line):

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from bots.app.configuration import open_platforms, select_platforms
+from bots.app.configuration import open_platforms, require_setup, select_platforms
 from bots.app.registry import PLATFORMS
 from bots.cli import main
 from bots.ops.plugin import PlatformResources
@@ -87,6 +87,36 @@ def test_without_a_token_the_variables_are_named_a_line_each(values, only, missi
     assert str(raised.value).splitlines() == [plugin.missing for plugin in missing]
 
 
+KEY = {"anthropic_api_key": "sk-ant-1"}
+
+
+@pytest.mark.parametrize(
+    ("values", "only", "stand_in", "head"),
+    [
+        ({}, None, False, "`confab run` needs a key for Claude, and Slack or Discord."),
+        ({}, None, True, "`confab run` needs Slack or Discord."),
+        (KEY, None, False, "`confab run` needs Slack or Discord."),
+        (SLACK, None, False, "`confab run` needs a key for Claude."),
+        (SLACK | KEY, "discord", False, "`confab run` needs Discord."),
+    ],
+)
+def test_where_nobody_could_be_answered_one_text_says_what_is_needed_and_what_works_without(
+    values, only, stand_in, head
+):
+    with pytest.raises(SettingsError) as raised:
+        require_setup(chosen(**values), only, stand_in=stand_in)
+
+    first, *lines = str(raised.value).splitlines()
+    assert first == f"{head} Set in .env, or in the environment:"
+    assert ("ANTHROPIC_API_KEY" in str(raised.value)) == ("a key for Claude" in head)
+    assert all(word in lines[-2] + lines[-1] for word in (".env.example", "`confab check`", "`confab chat`"))
+
+
+@pytest.mark.parametrize("stand_in", [True, False])
+def test_a_key_and_a_platform_are_enough_and_a_stand_in_is_one_key_less(stand_in):
+    require_setup(chosen(**SLACK, **({} if stand_in else KEY)), stand_in=stand_in)
+
+
 HTTP = {"slack_bot_token": "xoxb-1", "slack_signing_secret": "s", "confab_http_port": 8080}
 
 
@@ -129,4 +159,7 @@ def test_every_platform_has_its_group_of_commands():
     shown = CliRunner().invoke(main, ["--help"]).output
 
     assert [plugin.cli.name for plugin in PLATFORMS] == [plugin.name for plugin in PLATFORMS]
-    assert all(re.search(rf"^  {plugin.name} +Set {plugin.title} up\.$", shown, re.MULTILINE) for plugin in PLATFORMS)
+    assert all(
+        re.search(rf"^  {plugin.name} +Set up the {plugin.title} (?:app|bot)\.$", shown, re.MULTILINE)
+        for plugin in PLATFORMS
+    )

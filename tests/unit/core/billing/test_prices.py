@@ -71,6 +71,16 @@ def test_what_the_cache_saved_is_what_would_have_been_read_at_full_price():
     assert prices.read_prices().cost("claude-sonnet-5-5", usage, TODAY) == Cost(20 + 100 + 400, 2_200 - 500)
 
 
+def test_what_is_computed_in_the_united_states_alone_costs_a_tenth_more_but_for_searches():
+    ours, usage = prices.read_prices(), Usage(input=1_000, output=1_000, cache_read=1_000, web_searches=1)
+
+    plain, there = (ours.cost("claude-sonnet-5-5", usage, TODAY, geo).micro_usd for geo in ("global", "us"))
+
+    assert (plain, there) == (12_100 + 10_000, 13_310 + 10_000)
+    assert ours.worst_cost("claude-sonnet-5-5", 1_000, 1_000, TODAY, "us") == 15_400
+    assert ours.affordable_output("claude-sonnet-5-5", 1_000, 15_400, TODAY, "us") == 1_000
+
+
 def test_a_dated_id_costs_what_its_model_costs():
     assert prices.read_prices().cost("claude-haiku-4-5-20251001", Usage(input=7), TODAY) == Cost(7, 0)
 

@@ -3,13 +3,16 @@
 import csv
 import io
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from core.billing.ledger_rows import UsageRow
 from core.billing.reports import (
     LINES,
+    MISSES,
     UsageReport,
     build_report,
     describe_caveats,
@@ -33,7 +36,7 @@ def quarter(at: str, micro_usd: int = 1) -> UsageRow:
 
 def test_a_table_has_a_line_each_with_names_and_one_of_totals():
     assert render_table(FOUND, {"U1": "Ada"}).splitlines() == [
-        "| person | requests | read | written | cached | cost | saved |",
+        "| person | requests | tokens in | tokens out | from cache | cost | cache saved |",
         "| --- | --: | --: | --: | --: | --: | --: |",
         "| Ada | 3 | 100 | 50 | 30 % | $1.25 | $0.2500 |",
         "| U2 | 1 | 1,000 | 500 | 0 % | $0.0007 | -$0.000012 |",
@@ -175,10 +178,30 @@ def test_notes_say_what_the_numbers_do_not():
     misses = [UsageRow("", 4, 0, USAGE), UsageRow("expired", 2, 0, USAGE), UsageRow("new", 1000, 0, USAGE)]
 
     assert describe_caveats(whole, misses) == (
-        "2 stopped before their cost was known and stand at the most they can have cost. "
-        "Of models without a price, and so not in the costs: 3. "
-        "Requests that found less in the cache than the last one left, by reason: expired 2, new 1,000."
+        "2 requests broke off before the cost was known; they count as the most that they can have cost. "
+        "3 requests asked models without a price, which no cost here includes. "
+        "Requests that found less in Claude's cache than they might: 2 came after the cache had expired, "
+        "1,000 began a thread."
     )
+
+
+def test_one_request_is_not_several():
+    assert describe_caveats(UsageRow("all", 1, 1, USAGE, 5, 0, 1), []) == (
+        "1 request broke off before the cost was known; it counts as the most that it can have cost. "
+        "1 request asked models without a price, which no cost here includes."
+    )
+
+
+def test_every_reason_of_a_cache_miss_is_told_in_words_and_in_the_manual():
+    manual = (Path(__file__).parents[4] / "docs/money.md").read_text().partition("\n## The cache\n")[2]
+    reasons = re.findall(r"^\| `(\w+)` \| (.+) \|$", manual, re.MULTILINE)
+
+    assert len(reasons) > 5
+    assert set(MISSES) == {name for name, _ in reasons}
+    assert not {word for word in MISSES if word in describe_caveats(ADA, [UsageRow(word, 1, 0, USAGE)]).split()} - {
+        "model",
+        "expired",
+    }
 
 
 def test_where_there_is_nothing_to_note_nothing_is_said():

@@ -97,12 +97,12 @@ async def test_it_shows_this_channel_this_month_by_person(busy, give):
     assert answer.text == (
         "**This channel, this month (2026-11-01 to 2026-11-20, UTC)**\n\n"
         "Today **$3.00**; this week **$7.00**; this month **$15.00**.\n\n"
-        "| person | requests | read | written | cached | cost | saved |\n"
+        "| person | requests | tokens in | tokens out | from cache | cost | cache saved |\n"
         "| --- | --: | --: | --: | --: | --: | --: |\n"
         "| Ada | 3 | 1,200 | 150 | 75 % | $13.00 | $0.00 |\n"
         "| Bob | 1 | 400 | 50 | 75 % | $2.00 | $0.00 |\n"
         "| **all** | 4 | 1,600 | 200 | 75 % | $15.00 | $0.00 |\n\n"
-        "Requests that found less in the cache than the last one left, by reason: expired 1."
+        "Requests that found less in Claude's cache than they might: 1 came after the cache had expired."
     )
 
 
@@ -189,8 +189,8 @@ async def test_what_died_and_what_has_no_price_is_noted(ask, give):
     await ask(None, micro_usd=None)
 
     assert (await give("usage")).text.endswith(
-        "1 stopped before their cost was known and stand at the most they can have cost. "
-        "Of models without a price, and so not in the costs: 1."
+        "1 request broke off before the cost was known; it counts as the most that it can have cost. "
+        "1 request asked models without a price, which no cost here includes."
     )
 
 

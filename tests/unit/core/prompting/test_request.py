@@ -60,7 +60,10 @@ def test_without_a_persona_the_house_has_the_breakpoint():
         pytest.param(Persona(effort="low"), NEW, {"output_config": {"effort": "low"}}, id="effort where it is known"),
         pytest.param(Persona(effort="max"), NEW, {}, id="an unknown level is left out"),
         pytest.param(Persona(effort="low"), OLD, {}, id="effort is left out for a model without"),
-        pytest.param(Persona(effort="low"), BARE, {}, id="nothing optional for an unknown model"),
+        pytest.param(
+            Persona(effort="low"), BARE, {"output_config": {"effort": "low"}}, id="effort for a model of unknown ones"
+        ),
+        pytest.param(Persona(), BARE, {}, id="nothing that nobody chose"),
         pytest.param(Persona(thinking="adaptive"), NEW, {"thinking": {"type": "adaptive"}}, id="thinking"),
         pytest.param(Persona(thinking="enabled"), NEW, {}, id="thinking of a kind it lacks is left out"),
         pytest.param(

@@ -1,0 +1,50 @@
+"""Migrations that every engine applies, in one portable DDL. One that has landed is never edited.
+
+SQLite's tables stood before there was a second engine: its older migrations are in its own schema, and PostgreSQL
+begins with what they made.
+"""
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Types:
+    """How an engine writes what portable DDL leaves open."""
+
+    id: str
+    """The type of a table's number, which is its primary key and is given by the engine."""
+    text: str
+    boolean: str
+    strict: str
+    """What ends a CREATE TABLE."""
+
+    def write(self, statement: str) -> str:
+        """The statement as this engine reads it."""
+        return statement.format(**asdict(self))
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """A named change of the tables; its statements may hold `{id}`, `{text}`, `{boolean}` and `{strict}`."""
+
+    name: str
+    statements: tuple[str, ...]
+
+
+MIGRATIONS = (
+    Migration(
+        "one_claim_a_thread",
+        (
+            "CREATE UNIQUE INDEX questions_answered ON questions (workspace, channel, thread) "
+            "WHERE outcome IS NULL AND command IS NULL AND claim IS NOT NULL AND reply = name",
+        ),
+    ),
+    # What messages carry beside their words (forwards, previews), and the names that webhooks speak under.
+    Migration(
+        "carried_words",
+        (
+            "ALTER TABLE messages ADD COLUMN quotes {text} NOT NULL DEFAULT '[]'",
+            "ALTER TABLE messages ADD COLUMN speaker {text} NOT NULL DEFAULT ''",
+        ),
+    ),
+)

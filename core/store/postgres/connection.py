@@ -1,0 +1,131 @@
+"""One connection to PostgreSQL and its transactions: begun with a limit on every wait, ended for certain."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import psycopg
+from psycopg import Connection
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from core.store.postgres.problems import MOVED
+from core.store.postgres.sql_adapter import PostgresSql
+
+DEFAULTS: dict[str, str | int] = {
+    "application_name": "confab",
+    "connect_timeout": 5,  # seconds
+    "keepalives_idle": 10,  # seconds; a server that is gone is noticed after 19
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,  # milliseconds
+}
+"""What the address of a database may say otherwise."""
+MILLISECOND = timedelta(milliseconds=1)
+STATEMENT = timedelta(seconds=30)  # that no unit of work takes: a report over millions of requests takes less
+
+# One round trip. SET LOCAL, so that nothing is left behind on a server connection that a proxy shares.
+BEGIN = """
+BEGIN ISOLATION LEVEL READ COMMITTED;
+SET LOCAL statement_timeout = {statement};
+SET LOCAL lock_timeout = {lock};
+SET LOCAL idle_in_transaction_session_timeout = {statement};
+SELECT clock_timestamp()
+"""
+
+BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # goes on while the machine sleeps
+
+
+class CommitLost(Exception):
+    """The connection ended before the server said whether the transaction did."""
+
+    def __init__(self, transaction: str, result: Any) -> None:
+        self.transaction = transaction
+        self.result = result
+
+
+def connect(url: str) -> Connection[Any]:
+    """A new connection, without a transaction. Raises psycopg.OperationalError."""
+    given = conninfo_to_dict(url)
+    more = {name: value for name, value in DEFAULTS.items() if name not in given}
+    return psycopg.connect(make_conninfo(url, **more), autocommit=True)
+
+
+class ThreadConnection:
+    """The connection of one thread, which is made when it is needed, and again after it was lost."""
+
+    def __init__(self, url: str, busy: timedelta, longest: timedelta, clock: Callable[[], datetime] | None) -> None:
+        self._url = url
+        self._begin = BEGIN.format(
+            statement=STATEMENT // timedelta(milliseconds=1), lock=busy // timedelta(milliseconds=1)
+        )
+        self._clock = clock
+        self._connection: Connection[Any] | None = None
+
+    def run(self, work: Callable[[PostgresSql], Any]) -> Any:
+        """What `work` does in a transaction of its own. Raises CommitLost where nobody knows whether it ended."""
+        with self.use() as connection:
+            sql = self._begin_transaction(connection)
+            try:
+                result = work(sql)
+                self._commit(connection, sql, result)
+            finally:
+                if not connection.broken and not connection.closed:
+                    connection.rollback()  # nothing, after a commit
+        return result
+
+    @contextmanager
+    def use(self) -> Iterator[Connection[Any]]:
+        """The connection; it is dropped when it was lost, or when another one could do what it can't."""
+        connection = self._connection or connect(self._url)
+        self._connection = connection
+        try:
+            yield connection
+        except MOVED:
+            self.close()
+            raise
+        finally:
+            if connection.broken:
+                self.close()
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _begin_transaction(self, connection: Connection[Any]) -> PostgresSql:
+        cursor = connection.execute(self._begin)
+        while cursor.nextset():
+            pass
+        began = cursor.fetchone()
+        assert began is not None
+        return PostgresSql(connection, self._clock or _count_from(began[0]))
+
+    def _commit(self, connection: Connection[Any], sql: PostgresSql, result: Any) -> None:
+        transaction = _identify(connection) if sql.wrote else None
+        try:
+            connection.execute("COMMIT")
+        except psycopg.OperationalError as error:
+            if transaction is None:
+                raise
+            raise CommitLost(transaction, result) from error
+
+
+def was_committed(connection: Connection[Any], transaction: str) -> bool | None:
+    """Whether a transaction of another connection was; None while it is under way."""
+    row = connection.execute("SELECT pg_xact_status(%s::xid8)", (transaction,)).fetchone()
+    assert row is not None
+    return {"committed": True, "aborted": False}.get(row[0])
+
+
+def _identify(connection: Connection[Any]) -> str | None:
+    row = connection.execute("SELECT pg_current_xact_id_if_assigned()::text").fetchone()
+    assert row is not None
+    return None if row[0] is None else str(row[0])
+
+
+def _count_from(began: datetime) -> Callable[[], datetime]:
+    """The server's clock, which said `began` just now."""
+    started = time.clock_gettime(BOOT)
+    return lambda: began + timedelta(seconds=time.clock_gettime(BOOT) - started)

@@ -1,0 +1,167 @@
+"""PostgreSQL as an engine: some threads, each with a connection of its own; every unit of work is one transaction."""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from functools import partial
+from typing import TypeVar
+
+import psycopg
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
+
+from core.domain.clock import Clock
+from core.domain.errors import StoreUnavailable, StoreUnusable
+from core.store.postgres.connection import STATEMENT, CommitLost, ThreadConnection, connect, was_committed
+from core.store.postgres.problems import BUGS, MOVED, REPEATED, Unfit, explain, name_database
+from core.store.postgres.schema import migrate
+from core.store.sql_port import Sql
+
+T = TypeVar("T")
+
+CONNECTIONS = 8  # of one process
+PAUSES = wait_random_exponential(multiplier=0.02, max=0.5)  # seconds between two tries of a unit of work
+REST = 60.0  # seconds between two sweeps
+
+# What was erased stands in dead rows until they are vacuumed.
+SWEPT = ("messages", "questions", "told", "threads", "pages", "notes")
+
+log = logging.getLogger(__name__)
+
+
+class PostgresEngine:
+    """A database on a server. Keeps the protocol `Engine`."""
+
+    def __init__(self, url: str, busy: timedelta, clock: Clock | None = None, longest: timedelta = STATEMENT) -> None:
+        self.name = name_database(url)
+        self._longest = longest
+        self._url = url
+        self._busy = busy
+        self._clock = clock
+        self._executor = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="store")
+        self._threads = threading.local()
+        self._connections: list[ThreadConnection] = []
+        self._sweeping: asyncio.Task[None] | None = None
+        self._rested = 0.0
+
+    async def open(self) -> None:
+        """Connect and migrate. Raises StoreUnusable, and then nothing is left open."""
+        try:
+            await self._run(self._open)
+        except BaseException:
+            await self.shut()
+            raise
+
+    async def unit(self, work: Callable[[Sql], T]) -> T:
+        """What `work` does happens as a whole, or not at all. Raises StoreUnavailable.
+
+        What did not happen for certain is repeated for a while: after a deadlock, or when the connection was lost.
+        If the caller is cancelled, work that had begun still ends, one way or the other.
+        """
+        try:
+            async with asyncio.timeout((self._longest + self._busy).total_seconds()):
+                return await self._run(partial(self._run_unit, work))
+        except TimeoutError as error:
+            raise StoreUnavailable(f"The database {self.name} cannot be used just now: it does not answer.") from error
+
+    def sweep_soon(self) -> None:
+        """Begin to vacuum what was erased, and wait for nothing. Between two sweeps there is a rest."""
+        if self._sweeping is None and time.monotonic() >= self._rested:
+            self._sweeping = asyncio.create_task(self._sweep(), name="sweep of the database")
+
+    async def finish_sweep(self) -> None:
+        """Wait until no sweep is under way."""
+        if self._sweeping is not None:
+            await asyncio.wait([self._sweeping])
+
+    async def shut(self) -> None:
+        """Do what waits, close all connections and end their threads."""
+        await self.finish_sweep()
+        await asyncio.to_thread(self._executor.shutdown)
+        for connection in self._connections:
+            connection.close()
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+    def _open(self) -> None:
+        try:
+            with connect(self._url) as connection, connection.transaction():
+                migrate(connection)
+        except (psycopg.Error, Unfit) as error:
+            raise StoreUnusable(f"The database {self.name} cannot be used: {explain(error)}.") from error
+
+    def _run_unit(self, work: Callable[[Sql], T]) -> T:
+        """On a thread: do it once, whatever happens to connections."""
+        until = time.monotonic() + self._busy.total_seconds()
+        try:
+            return _repeat(until, partial(self._attempt, work, until))
+        except psycopg.Error as error:
+            if isinstance(error, BUGS) and not isinstance(error, MOVED):
+                raise
+            raise StoreUnavailable(f"The database {self.name} cannot be used just now: {explain(error)}.") from error
+
+    def _attempt(self, work: Callable[[Sql], T], until: float) -> T:
+        connection = self._own_connection()
+        try:
+            result: T = connection.run(work)
+        except CommitLost as lost:
+            if not _repeat(until, partial(_learn_end, connection, lost.transaction)):
+                raise psycopg.OperationalError("the connection was lost before the transaction ended") from lost
+            result = lost.result
+        return result
+
+    def _own_connection(self) -> ThreadConnection:
+        """The connection of this thread."""
+        if not hasattr(self._threads, "connection"):
+            self._threads.connection = ThreadConnection(self._url, self._busy, self._longest, self._clock)
+            self._connections.append(self._threads.connection)
+        found: ThreadConnection = self._threads.connection
+        return found
+
+    async def _sweep(self) -> None:
+        try:
+            await self._run(self._vacuum)
+        except (psycopg.Error, RuntimeError) as error:
+            log.warning("what was erased is not vacuumed yet: %s", error)
+        finally:
+            self._sweeping = None
+            self._rested = time.monotonic() + REST
+
+    def _vacuum(self) -> None:
+        with self._own_connection().use() as connection:
+            (last,) = connection.execute("SELECT max(id) FROM erasures").fetchone() or (None,)
+            if last is not None:
+                connection.execute(f"VACUUM {', '.join(SWEPT)}")
+                connection.execute("DELETE FROM erasures WHERE id <= %s", (last,))
+
+
+def _learn_end(connection: ThreadConnection, transaction: str) -> bool:
+    """Whether a transaction was committed whose connection was lost. Raises OperationalError while nobody knows."""
+    with connection.use() as other:
+        ended = was_committed(other, transaction)
+    if ended is None:
+        raise psycopg.OperationalError("the transaction has not ended yet")
+    return ended
+
+
+def _passes(error: BaseException) -> bool:
+    """Whether the unit of work did not happen, and may the next time."""
+    if isinstance(error, (*REPEATED, *MOVED)):
+        return True
+    lost = isinstance(error, psycopg.OperationalError) and error.sqlstate is None
+    return lost or (isinstance(error, psycopg.errors.TooManyConnections))
+
+
+def _repeat(until: float, work: Callable[[], T]) -> T:
+    """Do it again while it did not happen and may, with growing pauses. Raises what it raised last."""
+    tries = Retrying(retry=retry_if_exception(_passes), stop=partial(_has_ended, until), wait=PAUSES, reraise=True)
+    result: T = tries(work)
+    return result
+
+
+def _has_ended(until: float, _state: RetryCallState) -> bool:
+    return time.monotonic() >= until

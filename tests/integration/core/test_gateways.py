@@ -1,0 +1,106 @@
+"""Gateways whose bookkeeping has slips: no word of an answer is lost, and nothing is booked too low."""
+
+import pytest
+
+from core.claude.client import Claude, Completion
+from core.claude.stream import AFTER_END
+from core.domain.models import Model
+from core.domain.personas import Persona
+from core.domain.usage import Usage
+from core.prompting.request import build_request
+from core.prompting.turns import Turn
+from tests.support.gateway import ENDED, OVER, STARTED, STOPPED, TEXT, Gateway, serve, varied, without, words
+
+HELLO = [words("Hello, "), words("Ada!")]
+UNKNOWN = {"type": "content_block_start", "index": 0, "content_block": {"type": "novelty", "stuff": 1}}
+NOVELTY = {"type": "content_block_delta", "index": 0, "delta": {"type": "novel_delta", "text": "?"}}
+NULLS = dict.fromkeys(("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "cache_creation"))
+
+
+async def ask(*events) -> Completion:
+    async with serve(Gateway(events)) as gateway:
+        client = Claude(gateway.key, gateway.url)
+        try:
+            asked = build_request(Persona(), [Turn("user", "Ada: hello")], Model("claude-haiku-5-5"), "1h")
+            found = [event async for event in client.stream(asked)]
+        finally:
+            await client.close()
+    assert isinstance(found[-1], Completion)
+    assert found[-2].text == found[-1].text  # what was seen growing is what there is in the end
+    return found[-1]
+
+
+SLIPS = {
+    "none": [STARTED, TEXT, *HELLO, STOPPED, ENDED, OVER],
+    "no usage at the start": [without(STARTED, "message.usage"), TEXT, *HELLO, STOPPED, ENDED, OVER],
+    "no usage at the end": [STARTED, TEXT, *HELLO, STOPPED, without(ENDED, "usage"), OVER],
+    "null for usage": [STARTED, TEXT, *HELLO, STOPPED, varied(ENDED, usage=None), OVER],
+    "nulls in usage": [STARTED, TEXT, *HELLO, STOPPED, varied(ENDED, usage={"output_tokens": 7, **NULLS}), OVER],
+    "words for counts": [STARTED, TEXT, *HELLO, STOPPED, varied(ENDED, usage={"output_tokens": "seven"}), OVER],
+    "no content_block_start": [STARTED, *HELLO, STOPPED, ENDED, OVER],
+    "no content_block_stop": [STARTED, TEXT, *HELLO, ENDED, OVER],
+    "neither": [STARTED, *HELLO, ENDED, OVER],
+    "a gap in the indexes": [STARTED, varied(TEXT, index=4), *[words(one, 4) for one in ("Hello, ", "Ada!")], ENDED],
+    "other indexes": [STARTED, TEXT, words("Hello, "), words("Ada!", 3), STOPPED, ENDED, OVER],
+    "no index": [STARTED, without(TEXT, "index"), *[without(one, "index") for one in HELLO], ENDED, OVER],
+    "an index used twice": [STARTED, TEXT, HELLO[0], STOPPED, TEXT, HELLO[1], STOPPED, ENDED, OVER],
+    "no message_stop": [STARTED, TEXT, *HELLO, STOPPED, ENDED],
+    "no message_delta": [STARTED, TEXT, *HELLO, STOPPED, OVER],
+    "no stop_reason": [STARTED, TEXT, *HELLO, STOPPED, varied(ENDED, delta={}), OVER],
+    "no delta at the end": [STARTED, TEXT, *HELLO, STOPPED, without(ENDED, "delta"), OVER],
+    "a second message_start": [STARTED, TEXT, HELLO[0], STARTED, HELLO[1], STOPPED, ENDED, OVER],
+    "an unknown block": [STARTED, UNKNOWN, NOVELTY, varied(TEXT, index=1), words("Hello, Ada!", 1), ENDED, OVER],
+    "text in an unknown block": [STARTED, UNKNOWN, *HELLO, STOPPED, ENDED, OVER],
+    "an unknown delta": [STARTED, TEXT, HELLO[0], NOVELTY, HELLO[1], STOPPED, ENDED, OVER],
+    "an empty delta": [STARTED, TEXT, HELLO[0], varied(HELLO[0], delta=None), words(None), HELLO[1], ENDED, OVER],
+    "an unknown event": [STARTED, {"type": "keep_alive"}, TEXT, *HELLO, STOPPED, ENDED, OVER],
+    "text at the start": [
+        STARTED,
+        varied(TEXT, content_block={"type": "text", "text": "Hello, "}),
+        HELLO[1],
+        STOPPED,
+        ENDED,
+    ],
+    "no model": [without(STARTED, "message.model"), TEXT, *HELLO, STOPPED, ENDED, OVER],
+}
+
+
+@pytest.mark.parametrize("events", SLIPS.values(), ids=SLIPS)
+async def test_a_slip_in_the_bookkeeping_of_a_stream_loses_no_text(events):
+    completion = await ask(*events)
+
+    assert (completion.text, completion.stop, completion.model) == ("Hello, Ada!", "end_turn", "claude-haiku-5-5")
+
+
+@pytest.mark.parametrize(
+    "name", ["no usage at the start", "no usage at the end", "null for usage", "words for counts", "no message_delta"]
+)
+async def test_usage_that_is_not_told_is_not_taken_for_none(name):
+    assert not (await ask(*SLIPS[name])).counted
+
+
+async def test_counts_that_shrink_at_the_end_are_not_believed():
+    ended = varied(ENDED, usage={"input_tokens": 0, "output_tokens": 7})
+
+    assert (await ask(STARTED, TEXT, *HELLO, ended)).usage == Usage(input=30, output=7)
+
+
+async def test_what_is_written_to_the_cache_later_lives_as_long_as_was_asked_for():
+    split = {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 100}
+    usage = {"input_tokens": 5, "output_tokens": 1, "cache_creation_input_tokens": 100, "cache_creation": split}
+    begun = varied(STARTED, message={**STARTED["message"], "usage": usage})
+    ended = varied(ENDED, usage={"input_tokens": 5, "cache_creation_input_tokens": 250, "output_tokens": 7})
+
+    assert (await ask(begun, TEXT, *HELLO, ended)).usage == Usage(input=5, output=7, cache_write_1h=250)
+
+
+async def test_where_it_was_computed_is_told():
+    begun = varied(
+        STARTED, message={**STARTED["message"], "usage": {**STARTED["message"]["usage"], "inference_geo": "us"}}
+    )
+
+    assert (await ask(begun, TEXT, *HELLO, ENDED)).geo == "us"
+
+
+def test_claude_may_write_on_for_a_while_after_we_are_gone():
+    assert 0 < AFTER_END < 1_000

@@ -1,0 +1,123 @@
+"""A thread of megabytes is read without holding up the event loop.
+
+Tests bots.slack.response.
+"""
+
+import asyncio
+import gc
+import json
+import time
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from bots.delivery.throttle import Pace
+from bots.slack.adapter import Slack
+from bots.slack.client import Web
+from bots.slack.history import HistoryReader
+from bots.slack.parse import BotIdentity
+from bots.slack.response import decode_interruptibly
+from core.domain.messages import ThreadKey
+
+US = BotIdentity("slack:T024", "U0BOT", "B0BOT", "T024")
+KEY = ThreadKey("slack:T024", "C0DEV", "1700000000.000000")
+STALL = 0.020  # seconds of work that others may have to wait for
+
+
+@pytest.fixture(autouse=True)
+def settled_heap():
+    """What other tests left is not for the garbage collector to go through meanwhile; `confab run` does the same."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+def build_message(number: int, words: int) -> dict:
+    text = f"&lt;{number}&gt; <@U0ADA> wrote &amp; said: " + "some words &amp; more, " * words
+    elements = [{"type": "text", "text": text}, {"type": "user", "user_id": "U0ADA"}]
+    blocks = [{"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": elements}]}]
+    at = f"{1_700_000_000 + number}.000000"
+    return {"type": "message", "user": "U0ADA", "ts": at, "thread_ts": KEY.thread, "text": text, "blocks": blocks}
+
+
+def build_page(messages: int, words: int, page: int = 0, cursor: str = "") -> bytes:
+    """What Slack answers: a page of a thread."""
+    listed = [build_message(page * messages + one, words) for one in range(messages)]
+    return json.dumps({"ok": True, "messages": listed, "response_metadata": {"next_cursor": cursor}}).encode()
+
+
+@asynccontextmanager
+async def serving(*pages: bytes):
+    """A server that answers with one page after the other, and a reader of it by the adapter's own client."""
+    left = iter(pages)
+
+    async def answer(request):
+        return web.Response(body=next(left), content_type="application/json")
+
+    app = web.Application()
+    app.router.add_get("/api/{method}", answer)
+    async with TestServer(app) as server:
+        platform = Slack("xoxb-1", app_token="xapp-1", api_url=str(server.make_url("/api/")))
+        try:
+            yield HistoryReader(Web(platform._make_client(), US, Pace(0)))
+        finally:
+            await platform.close()
+
+
+class LoopWatch:
+    """How long the loop did not come round: a longest time of this process's work, whichever thread did it."""
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+
+    async def __aenter__(self) -> "LoopWatch":
+        self._going = asyncio.create_task(self._go_round())
+        await asyncio.sleep(0)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        self._going.cancel()
+
+    async def _go_round(self) -> None:
+        """Only what this process does counts, so that a busy machine changes nothing."""
+        while True:
+            before = time.process_time()
+            await asyncio.sleep(0)
+            self.longest = max(self.longest, time.process_time() - before)
+
+
+@pytest.mark.parametrize(("messages", "words"), [(999, 100), (150, 1_800)], ids=["many", "long ones"])
+async def test_a_thread_of_megabytes_holds_the_loop_for_less_than_20_ms(messages, words):
+    pages = [build_page(messages, words, page, cursor) for page, cursor in enumerate(("2", "3", ""))]
+    assert len(pages[0]) > 4_000_000
+
+    async with serving(*pages) as reader, LoopWatch() as watch:
+        found = await reader.read_all(KEY)
+
+    assert len(found.messages) == 3 * messages
+    assert found.messages[0].text.startswith("<0> <@U0ADA> wrote & said: some words & more,")
+    assert found.messages[1].at == datetime.fromtimestamp(1_700_000_001, UTC)
+    assert watch.longest < STALL
+
+
+async def test_the_loop_goes_on_while_another_thread_decodes():
+    """The decoder by itself keeps the interpreter's lock to its end."""
+    text = build_page(4_000, 50).decode()
+
+    async with LoopWatch() as watch:
+        decoded = await asyncio.to_thread(decode_interruptibly, text)
+
+    assert len(decoded["messages"]) == 4_000
+    assert watch.longest < STALL
+
+
+@pytest.mark.parametrize("padding", [0, 100_000], ids=["small", "large"])
+async def test_an_answer_is_what_it_says_whatever_its_size(padding):
+    body = json.dumps({"ok": True, "messages": [], "extra": {"a": [1, None, "é" * padding]}}).encode()
+
+    async with serving(body) as reader:
+        assert (await reader._web.read("conversations.replies"))["extra"] == {"a": [1, None, "é" * padding]}

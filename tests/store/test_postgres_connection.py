@@ -1,0 +1,356 @@
+"""PostgreSQL in trouble: units of work happen once or not at all, callers get a clear line, and it recovers by itself.
+
+Tests core.store.postgres, core.store.postgres.engine, core.store.postgres.connection, core.store.postgres.problems.
+"""
+
+import asyncio
+import signal
+import threading
+from contextlib import contextmanager
+from datetime import timedelta
+from urllib.parse import quote
+
+import psycopg
+import pytest
+
+from core.domain.clock import system_clock
+from core.domain.errors import StoreUnavailable, StoreUnusable
+from core.domain.messages import Outcome
+from core.store import open_store
+from core.store.postgres.engine import PostgresEngine
+from core.store.postgres.problems import name_database
+from core.store.protocols import Heartbeat
+from tests.support import postgres
+from tests.support.talk import PLATFORMS, asked, thread
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.slow
+
+COMMIT = b"COMMIT\0"
+SOON = timedelta(milliseconds=300)
+NOTE = "INSERT INTO notes (name, value) VALUES (:name, 'x')"
+KILL = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'confab'"
+
+
+@pytest.fixture
+def url():
+    address = postgres.create_database()
+    yield address
+    postgres.drop_database(address)
+
+
+@pytest.fixture
+async def engine(url):
+    opened = PostgresEngine(url, timedelta(seconds=5))
+    await opened.open()
+    yield opened
+    await opened.shut()
+
+
+@pytest.fixture
+def admin(url):
+    """Another program on the same database."""
+    with psycopg.connect(url, autocommit=True, application_name="admin") as connection:
+        yield connection
+
+
+def count_notes(admin):
+    return admin.execute("SELECT count(*) FROM notes").fetchone()[0]
+
+
+async def test_connections_that_the_server_ended_are_made_again_and_nobody_notices(engine, admin):
+    await asyncio.gather(*(engine.unit(lambda sql, name=name: sql.execute(NOTE, {"name": name})) for name in "abcd"))
+    admin.execute(KILL)
+
+    await asyncio.gather(*(engine.unit(lambda sql, name=name: sql.execute(NOTE, {"name": name})) for name in "efgh"))
+
+    assert count_notes(admin) == 8
+
+
+async def test_a_connection_that_is_lost_in_the_middle_is_work_that_is_done_once(engine, admin):
+    tries = []
+
+    def work(sql):
+        tries.append(sql.execute(NOTE, {"name": str(len(tries))}))
+        if len(tries) == 1:
+            admin.execute(KILL)
+        return sql.one("SELECT count(*) AS notes FROM notes", {})
+
+    assert await engine.unit(work) == {"notes": 1}
+    assert (len(tries), count_notes(admin)) == (2, 1)
+
+
+class Cut:
+    """A proxy of one unix socket. It loses the connection before or after it passes a COMMIT on, once."""
+
+    def __init__(self, target, folder):
+        self.target, self.folder = target, folder
+        self.losing = None
+        self.passing = set()
+
+    async def __aenter__(self):
+        self.server = await asyncio.start_unix_server(self.accept, f"{self.folder}/.s.PGSQL.5432")
+        return self
+
+    async def __aexit__(self, *_):
+        self.server.close()
+        await asyncio.wait(self.passing)
+
+    async def accept(self, reader, writer):
+        self.passing.add(asyncio.current_task())
+        there, other = await asyncio.open_unix_connection(self.target)
+        answers = asyncio.create_task(self.pass_on(there, writer))
+        await self.pass_on(reader, other, losing=True)
+        answers.cancel()  # before anything that the server says now
+        other.close()
+        writer.close()
+        await asyncio.gather(answers, other.wait_closed(), writer.wait_closed(), return_exceptions=True)
+
+    async def pass_on(self, reader, writer, losing=False):
+        while data := await reader.read(65_536):
+            lost = self.losing if losing and COMMIT in data else None
+            if lost != "request":
+                writer.write(data)
+            if lost:
+                self.losing = None
+                return
+
+
+@pytest.mark.parametrize("lost", ["answer", "request"])
+async def test_a_commit_whose_answer_is_lost_is_found_out_and_never_done_twice(url, admin, tmp_path_factory, lost):
+    parts = psycopg.conninfo.conninfo_to_dict(url)
+    socket = f"{parts['host']}/.s.PGSQL.{parts.get('port', '5432')}"
+    folder = tmp_path_factory.mktemp("s")
+    tries = []
+
+    def work(sql):
+        tries.append(sql.insert("erasures", {"workspace": "w", "at": "x"}))
+        return tries[-1]
+
+    async with Cut(socket, folder) as cut:
+        between = PostgresEngine(
+            url.replace(f"host={parts['host']}", f"host={quote(str(folder))}"), timedelta(seconds=5)
+        )
+        await between.open()
+        cut.losing = lost
+        told = await between.unit(work)
+        await between.shut()
+
+    assert [row[0] for row in admin.execute("SELECT id FROM erasures")] == [told]
+    assert len(tries) == {"answer": 1, "request": 2}[lost]
+
+
+async def test_two_that_wait_for_each_other_both_happen(engine, admin):
+    met = threading.Barrier(2, timeout=5)
+    tries = []
+
+    def work(sql, first, second):
+        tries.append(first)
+        sql.lock(first)
+        if tries.count(first) == 1:
+            met.wait()
+        sql.lock(second)
+        return sql.execute(NOTE, {"name": first})
+
+    done = await asyncio.gather(
+        engine.unit(lambda sql: work(sql, "a", "b")), engine.unit(lambda sql: work(sql, "b", "a"))
+    )
+
+    assert (done, count_notes(admin)) == ([1, 1], 2)
+    assert len(tries) == 3  # one of them was chosen to give way
+
+
+async def test_a_unit_that_is_kept_waiting_gives_up_in_words_and_the_next_is_served(url, admin):
+    engine = PostgresEngine(url, SOON)
+    await engine.open()
+    with admin.transaction():
+        admin.execute("LOCK TABLE notes")
+        with pytest.raises(StoreUnavailable, match=r"just now: another transaction holds what this one needs \(cancel"):
+            await engine.unit(lambda sql: sql.execute(NOTE, {"name": "a"}))
+
+    assert await engine.unit(lambda sql: sql.execute(NOTE, {"name": "b"})) == 1
+    await engine.shut()
+
+
+async def test_a_bug_of_ours_is_raised_as_it_is_and_not_repeated(engine):
+    tries = []
+
+    def work(sql):
+        tries.append(1)
+        sql.one("SELECT nonsense", {})
+
+    with pytest.raises(psycopg.errors.UndefinedColumn):
+        await engine.unit(work)
+    assert await engine.unit(lambda sql: sql.one("SELECT 1 AS one", {})) == {"one": 1}
+    assert len(tries) == 1
+
+
+async def test_what_may_only_be_read_is_refused_in_words_until_it_may_be_written(url, admin):
+    store = await open_store(url, busy=SOON)
+    user = admin.execute("SELECT current_user").fetchone()[0]
+    try:
+        admin.execute(f"ALTER ROLE {user} SET default_transaction_read_only = on")
+        admin.execute(KILL)
+        with pytest.raises(StoreUnavailable, match="just now: it can only be read; name the primary server"):
+            await store.questions.ingest(asked("1"))
+    finally:
+        with admin.transaction():
+            admin.execute("SET TRANSACTION READ WRITE")
+            admin.execute(f"ALTER ROLE {user} RESET default_transaction_read_only")
+
+    assert (await store.questions.ingest(asked("1"))).new
+    await store.shut()
+
+
+@contextmanager
+def crowd(url, admin):
+    """Other programs take all connections that a role may have."""
+    admin.execute("CREATE ROLE crowded LOGIN CONNECTION LIMIT 1")
+    schema = admin.execute("SELECT current_schema()").fetchone()[0]
+    admin.execute(f"GRANT ALL ON SCHEMA {schema} TO crowded")
+    try:
+        yield url.replace("postgres@", "crowded@")
+    finally:
+        admin.execute("DROP OWNED BY crowded CASCADE")
+        admin.execute("DROP ROLE crowded")
+
+
+async def test_too_many_connections_are_said_and_waited_for(url, admin):
+    with crowd(url, admin) as limited:
+        engine = PostgresEngine(limited, SOON)
+        await engine.open()
+        used = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'crowded'"
+        await until(lambda: admin.execute(used).fetchone() == (0,))
+        full = "just now: it has no connection left; raise max_connections"
+        with psycopg.connect(limited), pytest.raises(StoreUnavailable, match=full):
+            await engine.unit(lambda sql: sql.one("SELECT 1 AS one", {}))
+        await until(lambda: admin.execute(used).fetchone() == (0,))
+        assert await engine.unit(lambda sql: sql.one("SELECT 1 AS one", {})) == {"one": 1}
+        await engine.shut()
+
+
+async def test_leases_count_on_the_servers_clock_whatever_this_machine_thinks(url):
+    store = await open_store(url, stale=timedelta(seconds=10))
+    before = system_clock()
+    await store.questions.heartbeat("p")
+
+    with psycopg.connect(url) as connection:
+        [beat] = connection.execute("SELECT beat_at::timestamptz FROM processes").fetchone()
+    assert before - timedelta(seconds=1) < beat < system_clock() + timedelta(seconds=1)
+    await store.shut()
+
+
+async def test_a_clock_that_is_given_is_the_one_that_counts(url, clock):
+    store = await open_store(url, clock=clock)
+    await store.questions.heartbeat("p")
+    clock.tick(60)
+
+    assert await store.questions.heartbeat("p") == Heartbeat(lease=timedelta(seconds=5), late=True)
+    await store.shut()
+
+
+async def test_a_claim_that_nobody_heard_of_is_given_again(url, admin):
+    store = await open_store(url, busy=SOON)
+    await store.questions.ingest(asked("1"))
+    await store.questions.ingest(asked("2", thread("2")))
+    unit = store.questions._engine.unit
+
+    async def lose(work):
+        await unit(work)
+        raise StoreUnavailable("the answer was lost")
+
+    store.questions._engine.unit = lose
+    with pytest.raises(StoreUnavailable):
+        await store.questions.claim_next("p", PLATFORMS)
+    store.questions._engine.unit = unit
+
+    claims = [await store.questions.claim_next("p", PLATFORMS) for _ in range(3)]
+
+    assert [one and one.question.name for one in claims] == ["1", "2", None]
+    assert claims[0].resumed
+    await store.questions.close(claims[0], Outcome.SHOWN)
+    await store.shut()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ("host=/nowhere", "it cannot be reached; see that it runs"),
+        ("dbname=nowhere", "there is no such database; make it with CREATE DATABASE"),
+        ("user=nobody", "does not accept the name"),
+    ],
+)
+async def test_a_database_that_cannot_be_opened_is_explained_without_its_password(url, wrong, why):
+    parts = psycopg.conninfo.conninfo_to_dict(url) | dict([wrong.split("=")]) | {"password": "s3cr3t"}
+    address = psycopg.conninfo.make_conninfo(**parts)
+    engine = PostgresEngine(address, SOON)
+
+    with pytest.raises(StoreUnusable, match=f"^The database postgresql://.* cannot be used: .*{why}") as refused:
+        await engine.open()
+    assert "s3cr3t" not in str(refused.value)
+
+
+def test_a_database_is_named_without_what_opens_it():
+    assert name_database("postgresql://ada:s3cr3t@db.example:5433/confab?sslmode=require") == (
+        "postgresql://db.example:5433/confab"
+    )
+    assert name_database("postgresql://ada:s3cr3t@[/confab") == "postgresql://..."
+
+
+async def test_what_was_erased_is_vacuumed_soon(engine, admin):
+    await engine.unit(lambda sql: sql.insert("erasures", {"workspace": "w", "at": "x"}))
+
+    engine.sweep_soon()
+    await engine.finish_sweep()
+
+    assert admin.execute("SELECT count(*) FROM erasures").fetchone() == (0,)
+    last = "SELECT last_vacuum FROM pg_stat_user_tables WHERE relid = 'messages'::regclass"
+    await until(lambda: admin.execute(last).fetchone()[0])
+
+
+async def test_a_statement_that_hangs_is_ended_by_the_server(url):
+    engine = PostgresEngine(url, timedelta(seconds=30), longest=SOON)
+    await engine.open()
+    with pytest.raises(StoreUnavailable, match="just now: it took too long to answer"):
+        await engine.unit(lambda sql: sql.one("SELECT pg_sleep(60)", {}))
+
+    assert await engine.unit(lambda sql: sql.one("SELECT 1 AS one", {})) == {"one": 1}
+    await engine.shut()
+
+
+@pytest.fixture
+def own_server():
+    """A server that may be killed, and started again."""
+    with postgres.started() as server:
+        yield server
+
+
+async def test_a_server_that_is_killed_and_started_again_is_found_again(own_server):
+    engine = PostgresEngine(own_server.url, SOON)
+    await engine.open()
+    await engine.unit(lambda sql: sql.execute(NOTE, {"name": "a"}))
+    own_server.kill()
+    with pytest.raises(StoreUnavailable, match="just now: it cannot be reached; see that it runs"):
+        await engine.unit(lambda sql: sql.execute(NOTE, {"name": "b"}))
+    own_server.start()
+
+    await engine.unit(lambda sql: sql.execute(NOTE, {"name": "c"}))
+
+    kept = await engine.unit(lambda sql: sql.many("SELECT name FROM notes ORDER BY name", {}))
+    assert [row["name"] for row in kept] == ["a", "c"]
+    await engine.shut()
+
+
+async def test_a_server_that_stands_still_does_not_hold_up_its_callers_for_ever(own_server):
+    engine = PostgresEngine(own_server.url, SOON, longest=SOON)
+    await engine.open()
+    await engine.unit(lambda sql: sql.execute(NOTE, {"name": "a"}))
+    own_server.signal(signal.SIGSTOP)
+    try:
+        with pytest.raises(StoreUnavailable, match="just now: it does not answer"):
+            await engine.unit(lambda sql: sql.execute(NOTE, {"name": "b"}))
+    finally:
+        own_server.signal(signal.SIGCONT)
+
+    assert await engine.unit(lambda sql: sql.execute(NOTE, {"name": "c"})) == 1
+    await engine.shut()

@@ -1,0 +1,150 @@
+"""PostgreSQL's tables are SQLite's: every column, key and index.
+
+Tests core.store.postgres.schema, core.store.migrations.
+"""
+
+import re
+
+import psycopg
+import pytest
+from sqlite_utils import Database
+
+from core.domain.errors import StoreUnusable
+from core.store import inspect, open_store
+from core.store.migrations import MIGRATIONS
+from core.store.sqlite.schema import migrations
+from tests.support import postgres
+
+OTHERS = {"_sqlite_migrations", "schema_migrations"}  # what each engine keeps for itself
+FAMILIES = {
+    "bigint": "INTEGER",
+    "boolean": "INTEGER",
+    "text": "TEXT",
+    "double precision": "REAL",
+}
+COLUMNS = """
+SELECT table_name, column_name, data_type, is_nullable, is_generated, collation_name
+FROM information_schema.columns WHERE table_schema = current_schema() ORDER BY table_name, ordinal_position
+"""
+KEYS = """
+SELECT conrelid::regclass::text, contype::text, pg_get_constraintdef(oid) FROM pg_constraint
+WHERE connamespace = current_schema()::regnamespace AND contype IN ('p', 'f')
+"""
+INDEXES = "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = current_schema()"
+
+
+@pytest.fixture
+def url():
+    address = postgres.create_database()
+    yield address
+    postgres.drop_database(address)
+
+
+@pytest.fixture
+async def made(url):
+    """A connection to a database that this version made."""
+    await (await open_store(url)).shut()
+    with psycopg.connect(url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def ours():
+    """SQLite's tables."""
+    with Database(memory=True) as db:
+        migrations.apply(db)
+        yield db
+
+
+def plain(text):
+    """SQL without what the engines write differently: quotes, brackets, spaces, casts, schemas."""
+    text = re.sub(
+        r"::text|\bUSING btree|ON \w+\.(?=\w)", lambda match: "ON " if match[0].startswith("ON") else "", text
+    )
+    return re.sub(r"[\"'()\s]", "", text).lower()
+
+
+async def test_every_column_is_the_same(made, ours):
+    theirs = {}
+    for table, column, kind, nullable, generated, _ in made.execute(COLUMNS):
+        if table not in OTHERS:
+            theirs.setdefault(table, []).append((column, FAMILIES[kind], nullable == "NO", generated == "ALWAYS"))
+    sqlite = {}
+    for table in set(ours.table_names()) - OTHERS:
+        for row in ours.query(f"PRAGMA table_xinfo({table})"):
+            given = bool(row["notnull"] or row["pk"])
+            sqlite.setdefault(table, []).append((row["name"], row["type"], given, row["hidden"] > 0))
+
+    assert theirs == sqlite
+
+
+async def test_texts_compare_by_their_bytes_as_on_sqlite(made):
+    found = [row for row in made.execute(COLUMNS) if row[2] == "text" and row[0] not in OTHERS]
+
+    assert {row[5] for row in found} == {"C"}
+    assert len(found) > 90
+
+
+async def test_every_key_is_the_same(made, ours):
+    theirs = {(table, kind, plain(what)) for table, kind, what in made.execute(KEYS) if table not in OTHERS}
+    sqlite = set()
+    for table in set(ours.table_names()) - OTHERS:
+        keys = [
+            row["name"]
+            for row in sorted(ours.query(f"PRAGMA table_info({table})"), key=lambda row: row["pk"])
+            if row["pk"]
+        ]
+        sqlite.add((table, "p", plain(f"PRIMARY KEY {','.join(keys)}")))
+        for one in ours.table(table).foreign_keys:
+            columns, others = one.columns or [one.column], one.other_columns or [one.other_column]
+            rule = f" ON DELETE {one.on_delete}" if one.on_delete and one.on_delete != "NO ACTION" else ""
+            sqlite.add(
+                (
+                    table,
+                    "f",
+                    plain(f"FOREIGN KEY {','.join(columns)} REFERENCES {one.other_table} {','.join(others)}{rule}"),
+                )
+            )
+
+    assert theirs == sqlite
+
+
+async def test_every_index_is_the_same(made, ours):
+    theirs = {
+        (table, name, plain(what))
+        for table, name, what in made.execute(INDEXES)
+        if table not in OTHERS and not name.endswith("_pkey")
+    }
+    rows = ours.query("SELECT tbl_name, name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")
+    sqlite = {(row["tbl_name"], row["name"], plain(row["sql"])) for row in rows if row["tbl_name"] not in OTHERS}
+
+    assert theirs == sqlite
+
+
+async def test_a_database_that_was_migrated_before_is_left_as_it_is(url, made):
+    before = list(made.execute("SELECT * FROM schema_migrations"))
+
+    await (await open_store(url)).shut()
+
+    assert list(made.execute("SELECT * FROM schema_migrations")) == before
+    assert len(before) == 1 + len(MIGRATIONS)
+
+
+async def test_what_a_migration_lacks_is_added(url, made):
+    made.execute("DELETE FROM schema_migrations WHERE name = %s", (MIGRATIONS[0].name,))
+    made.execute("DROP INDEX questions_answered")
+    condition = await inspect(url)
+
+    await (await open_store(url)).shut()
+
+    assert condition.version == condition.newest - 1
+    assert "questions_answered" in {row[1] for row in made.execute(INDEXES)}
+
+
+async def test_a_database_that_a_newer_version_wrote_is_refused(url, made):
+    made.execute("INSERT INTO schema_migrations (name) VALUES ('flying_cars')")
+
+    with pytest.raises(StoreUnusable, match=r"a newer version wrote it \(flying_cars\); update, or restore an older"):
+        await open_store(url)
+    with pytest.raises(StoreUnusable, match="flying_cars"):
+        await inspect(url)

@@ -1,0 +1,23 @@
+"""What the libraries bring along is no work for the garbage collector: bots.app.run."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = """
+import gc
+import bots.app.run, bots.slack.adapter, bots.discord.adapter
+before = len(gc.get_objects())
+bots.app.run.freeze_heap()
+print(before, len(gc.get_objects()))
+"""
+
+
+def test_after_the_start_a_full_collection_has_next_to_nothing_to_go_through():
+    run = subprocess.run(
+        [sys.executable, "-c", SCRIPT], cwd=Path(__file__).parents[4], capture_output=True, text=True, check=True
+    )
+    before, after = map(int, run.stdout.split())
+
+    assert before > 100_000
+    assert after < 1_000
