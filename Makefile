@@ -1,4 +1,3 @@
-PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -9,6 +8,7 @@ install: $(VENV)/demo
 demo: $(VENV)/demo
 	@$(BIN)/confab chat
 
+unit: export PYTHONDONTWRITEBYTECODE = # nothing: rewriting and compiling each test anew takes seconds
 unit: $(VENV)/test
 	$(BIN)/pytest -n 2 tests/unit tests/store -m 'not reliability and not slow'
 
@@ -30,8 +30,23 @@ soak: $(VENV)/test
 bench: $(VENV)/test
 	$(BIN)/python -m bench
 
+# A python that is new enough: PYTHON if it is given, else the first of these. What fails leaves no half of a $(VENV).
+PYTHONS = python3 python3.14 python3.13 python3.12 python3.11 python
+NEEDED = 3.11
+
 $(BIN)/pip:
-	$(PYTHON) -m venv $(VENV)
+	@for python in $(or $(PYTHON),$(PYTHONS)); do \
+	  if "$$python" -c 'import sys; sys.exit(sys.version_info < tuple(map(int, "$(NEEDED)".split("."))))' 2>/dev/null; then \
+	    "$$python" -m venv $(VENV) >&2 && exit 0; \
+	    rm -rf $(VENV); \
+	    echo "$$python can't make a virtual environment; where python has packages of its own, install python3-venv." >&2; \
+	    exit 1; \
+	  fi; \
+	done; \
+	python="$(firstword $(PYTHON) python3)"; \
+	found=$$("$$python" -c 'import sys; print("is %d.%d.%d" % sys.version_info[:3])' 2>/dev/null) || found="can't be run"; \
+	echo "Confab needs python $(NEEDED) or newer, and $$python $$found. Name another: make PYTHON=/path/to/python" >&2; \
+	exit 1
 
 $(VENV)/demo: pyproject.toml | $(BIN)/pip
 	@echo "Installing into $(VENV) ..." >&2

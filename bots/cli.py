@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from bots.app.registry import PLATFORMS
+from core.domain.control_characters import escape_controls
 from core.domain.errors import SettingsError, StoreUnusable, UnreadableFile
 
 SINCE, BY, KINDS = ("today", "week", "month"), ("person", "channel", "model", "day"), ("table", "csv", "json")
@@ -18,7 +19,7 @@ class Program(click.Group):
         try:
             return super().invoke(ctx)
         except (SettingsError, StoreUnusable, UnreadableFile) as error:
-            click.echo(str(error), err=True)
+            click.echo(escape_controls(str(error), "\n"), err=True)
             sys.exit(2)
 
 
@@ -131,7 +132,8 @@ def usage(context: click.Context, workspace: str, since: str, by: str, kind: str
     from core.domain.clock import system_clock
 
     settings = read_configuration().core
-    click.echo(asyncio.run(render_usage(settings, workspace, since, by, kind=kind, now=system_clock())))
+    shown = asyncio.run(render_usage(settings, workspace, since, by, kind=kind, now=system_clock()))
+    click.echo(escape_controls(shown, "\r\n"))
 
 
 @usage.command()
@@ -152,5 +154,5 @@ def reconcile(file: str, api_key: str) -> None:
 
     statement = reconciliation.read_statement(file, api_key)
     found = asyncio.run(compare_statement(read_configuration().core, statement))
-    click.echo(reconciliation.describe_comparisons(statement, found))
+    click.echo(escape_controls(reconciliation.describe_comparisons(statement, found), "\n"))
     sys.exit(0 if all(one.explained for one in found) else 1)

@@ -6,16 +6,25 @@ import re
 import string
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from core.domain import time_zones
 from core.domain.errors import SettingsError
+from core.domain.models import is_model_id
 
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -29,6 +38,13 @@ DURATION = re.compile(r"(\d{1,6})\s*([smhd]?)")
 def split_list(value: object) -> object:
     """Parse a comma-separated list; anything but text is left as it is."""
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def refuse_empty_list(value: object, why: str) -> object:
+    """Validate that an allow-list which was written names something: nothing would mean all. Raises ValueError."""
+    if isinstance(value, str) and value.strip() and not split_list(value):
+        raise ValueError(why)
+    return value
 
 
 def check_http_url(value: str) -> str:
@@ -107,6 +123,9 @@ class Settings(EnvironmentSettings):
     confab_fallback_models: Names = Field(
         default=(), description="Models that answer when that one is overloaded or gone, comma-separated, in order."
     )
+    confab_models: Names = Field(
+        default=(), description="Models that may be chosen, comma-separated, here and by personas; unset: any."
+    )
     confab_persona: str = Field(default="", description="The system prompt, where no persona is set.")
     confab_cache_ttl: Literal["5m", "1h"] = Field(default="1h", description="How long a prompt is cached: 5m or 1h.")
     confab_guests: bool = Field(default=False, description="Whether guests and people of other workspaces may ask.")
@@ -154,6 +173,19 @@ class Settings(EnvironmentSettings):
             raise ValueError("must be a number with a unit, s, m, h or d")
         return timedelta(**{UNITS[written[2]]: int(written[1])}) if written else value
 
+    @field_validator("confab_model", "confab_fallback_models", "confab_models")
+    @classmethod
+    def _check_model_ids(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        for one in (value,) if isinstance(value, str) else value:
+            if not is_model_id(one):
+                raise ValueError(f"{one[:40]!r} is no model's id, which has letters, digits and .-_:/@ alone")
+        return value
+
+    @field_validator("confab_models", mode="before")
+    @classmethod
+    def _check_named(cls, value: object) -> object:
+        return refuse_empty_list(value, "names no model; leave it out to allow any")
+
     @field_validator("confab_log_level", mode="before")
     @classmethod
     def _capitalize(cls, value: object) -> object:
@@ -172,6 +204,16 @@ class Settings(EnvironmentSettings):
         if value.partition(":")[0] not in ("sqlite", "postgresql", "postgres"):
             raise ValueError("must begin with sqlite:// or postgresql://")
         return value
+
+    @model_validator(mode="after")
+    def _check_allowed_models(self) -> Self:
+        """Defaults are bound to the allow-list like everybody's choice."""
+        named = {"CONFAB_MODEL": (self.confab_model,), "CONFAB_FALLBACK_MODELS": self.confab_fallback_models}
+        for variable, models in named.items():
+            if self.confab_models and (others := [one for one in models if one not in self.confab_models]):
+                allowed = ", ".join(self.confab_models)
+                raise ValueError(f"{variable}: {others[0]} is not among CONFAB_MODELS, which allows {allowed}")
+        return self
 
 
 def read_settings() -> Settings:
@@ -228,5 +270,7 @@ def _strip(value: Any) -> Any:
 
 def _explain(kind: type[EnvironmentSettings], place: tuple[int | str, ...], message: str) -> str:
     """A line for the operator: the variable, what is wrong with it, and what it is for."""
+    if not place:
+        return message.removeprefix("Value error, ") + "."
     name = str(place[0])
     return f"{name.upper()}: {message.removeprefix('Value error, ')}. {kind.model_fields[name].description}"

@@ -31,8 +31,10 @@ from core.billing import prices
 from core.claude.client import Claude
 from core.claude.errors import ClaudeError
 from core.domain.clock import system_clock
+from core.domain.control_characters import escape_controls
 from core.domain.errors import SettingsError, StoreUnusable
 from core.domain.models import Model
+from core.domain.wording import count_noun
 from core.settings import Settings
 from core.store import Condition, Server, inspect
 
@@ -87,7 +89,15 @@ async def run_checks(configuration: Configuration) -> list[CheckResult]:
     findings = [one async for one in run_concurrently(*(_run_check(service, check) for service, check in checks))]
     findings += _check_settings(findings)
     hidden = RedactingFormatter(configuration.secrets()).redact
-    return [replace(one, says=hidden(one.says), mend=hidden(one.mend)) for one in findings]
+    return [
+        replace(
+            one,
+            name=escape_controls(hidden(one.name)),
+            says=escape_controls(hidden(one.says)),
+            mend=escape_controls(hidden(one.mend)),
+        )
+        for one in findings
+    ]
 
 
 def _check_settings(findings: Sequence[CheckResult]) -> Iterator[CheckResult]:
@@ -104,7 +114,7 @@ def _check_settings(findings: Sequence[CheckResult]) -> Iterator[CheckResult]:
 def format_results(findings: Sequence[CheckResult]) -> str:
     """A line for each finding, its mend beneath; then how many there are of what is not ok."""
     counted = Counter(one.state for one in findings)
-    amiss = [_count(counted[state], state) for state in ("problem", "warning") if counted[state]]
+    amiss = [count_noun(counted[state], state) for state in ("problem", "warning") if counted[state]]
     return "\n".join([*(_format_result(one) for one in findings), "", ", ".join(amiss) or "no problem"])
 
 
@@ -112,10 +122,6 @@ def _format_result(finding: CheckResult) -> str:
     mark = click.style(f"{finding.state:<{MARK}}", fg=COLOURS[finding.state])
     line = f"{mark}{finding.service:<{SERVICE}}{finding.name}: {finding.says}"
     return f"{line}\n{' ' * (MARK + SERVICE)}{finding.mend}" if finding.mend else line
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 async def _run_check(service: Service, check: CheckResults) -> CheckResults:
@@ -148,7 +154,7 @@ async def check_claude(settings: Settings) -> CheckResults:
     client = Claude(settings.anthropic_api_key.get_secret_value(), settings.anthropic_base_url, silence=SECONDS)
     try:
         known = [model.id for model in await _limit_time(client.models())]
-        yield CLAUDE.ok("key", f"accepted, for {_count(len(known), 'model')}")
+        yield CLAUDE.ok("key", f"accepted, for {count_noun(len(known), 'model')}")
         wanted = await _list_models(settings)
         told = await asyncio.gather(*(_check_model(client, *one, known) for one in wanted.items()))
         usable = [model for model, one in zip(wanted, told, strict=True) if one.works]

@@ -68,6 +68,7 @@ def make_rules(settings: Settings) -> Rules:
         zone=settings.confab_time_zone,
         guests=settings.confab_guests,
         bots=settings.confab_bots,
+        models=settings.confab_models,
         catch_up=settings.confab_catch_up,
     )
 

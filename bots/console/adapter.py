@@ -102,6 +102,9 @@ class ConsoleSurface:
     async def rank(self, person: str) -> Rank:
         return Rank.OWNER
 
+    async def homes(self) -> tuple[str, ...] | None:
+        return None
+
     async def show(self, reply: ReplyView) -> None:
         await self._console.terminal.grow(reply.texts())
         for file in reply.files:

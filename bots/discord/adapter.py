@@ -18,6 +18,7 @@ from bots.delivery.backfill import Backfill
 from bots.delivery.fencing import fence_requests
 from bots.delivery.throttle import Pace
 from bots.discord import formatting
+from bots.discord.admission import Admission
 from bots.discord.backfill import BackfillSource
 from bots.discord.client import Rest
 from bots.discord.directory import Directory
@@ -25,14 +26,14 @@ from bots.discord.errors import translate_errors
 from bots.discord.gateway import SILENCE, Client
 from bots.discord.intake import Intake, identify_bot
 from bots.discord.interactions import DEFER, Interactions
-from bots.discord.invite import SWITCHES
+from bots.discord.invite import PUBLIC, SWITCHES
 from bots.discord.publisher import EDIT
 from bots.discord.settings import DiscordSettings
 from bots.discord.shielded_calls import Inflight
 from bots.discord.surface import DiscordSurface, SurfaceResources
 from bots.discord.tracing import trace_requests
 from core.commands import TABLE
-from core.domain.clock import Sleep
+from core.domain.clock import Sleep, system_clock
 from core.domain.errors import CannotConnect, CannotShow, RateLimited, Uncertain
 from core.domain.events import Ingest
 from core.domain.messages import Question
@@ -68,6 +69,7 @@ class Discord:
         gateway_url: str = GATEWAY,
         shards: tuple[Sequence[int] | None, int | None] = (None, None),
         managers: Collection[str] = (),
+        guilds: Collection[str] = (),
         emit: Emit = discard_event,
         quick: bool = False,
         silence: float = SILENCE,
@@ -87,7 +89,9 @@ class Discord:
         self._online = asyncio.Event()
         self._inflight = Inflight(api_url)
         self._rest = Rest(self._http, self._inflight, pause)
-        self._directory = Directory(self._rest, lambda: self._connected, frozenset(managers))
+        self._managers = frozenset(managers)
+        self._directory = Directory(self._rest, lambda: self._connected, self._managers)
+        self._admission = Admission(guilds, self._directory, self._list_servers)
         self._pace = Pace(edit)
 
     @classmethod
@@ -101,6 +105,7 @@ class Discord:
             gateway_url=settings.discord_gateway_url,
             shards=(settings.discord_shard_ids or None, settings.discord_shard_count),
             managers=core.confab_managers,
+            guilds=settings.discord_guilds,
             emit=emit,
         )
 
@@ -116,7 +121,7 @@ class Discord:
     async def run(self, ingest: Ingest) -> None:
         """Connect, and ingest events until cancelled; requests can be made until `close`. Raises CannotConnect."""
         self._point_library()
-        source = BackfillSource(self._rest, lambda: self._connected, self._pause)
+        source = BackfillSource(self._rest, lambda: self._connected, self._pause, self._admission)
         backfill = self._backfill = self._backfill or Backfill(ingest, source.fetch_missed, self._pause)
         try:
             while True:
@@ -141,8 +146,12 @@ class Discord:
 
     def make_client(self, ingest: Ingest) -> Client:
         """Make a client with our commands. Once it is logged in, requests go through it."""
-        self._interactions = Interactions(ingest, TABLE, self._defer, self._notes)
-        self._intake = self._intake or Intake(ingest, lambda: self._connected, self._directory, self._rest)
+        self._interactions = Interactions(
+            ingest, TABLE, self._admission, managers=self._managers, defer=self._defer, notes=self._notes
+        )
+        self._intake = self._intake or Intake(
+            ingest, lambda: self._connected, self._directory, self._rest, self._admission
+        )
         client = Client(
             self._intake.accept,
             self._notes,
@@ -159,15 +168,20 @@ class Discord:
         return client
 
     async def surface(self, question: Question) -> DiscordSurface:
+        """Make the surface of `question`. Raises CannotShow in a server that is not allowed."""
+        guild = question.key.workspace.partition(":")[2]
+        if guild.isdigit() and not self._admission.admits_server(guild):
+            raise CannotShow(f"DISCORD_GUILDS does not allow server {guild}")
         await self._online.wait()
         client = self._connected
-        guild = question.key.workspace.partition(":")[2]
         who = identify_bot(client, client.get_guild(int(guild)) if guild.isdigit() else None)
         first = await self._interactions.find_deferral(question.name) if self._interactions else None
         origin = urlsplit(self._api)
         resources = SurfaceResources(
             rest=self._rest,
             directory=self._directory,
+            admission=self._admission,
+            clock=system_clock,
             pace=self._pace,
             pause=self._pause,
             content=self._content,
@@ -216,6 +230,8 @@ class Discord:
         """Send requests through `client` from now on."""
         self._client = client
         self._online.set()
+        if client.application and client.application.bot_public and self._admission.admits_all:
+            log.warning(PUBLIC)
 
     def _do_without_content(self) -> None:
         """Without the intent Discord still shows us what mentions us, replies to us, or is said in direct messages."""
@@ -236,6 +252,9 @@ class Discord:
     def _connected(self) -> Client:
         assert self._client is not None
         return self._client
+
+    def _list_servers(self) -> list[str]:
+        return [str(guild.id) for guild in self._connected.guilds]
 
     def _http(self) -> HTTPClient:
         return self._connected.http

@@ -7,6 +7,7 @@ from functools import partial
 import discord
 
 from bots.discord import parse
+from bots.discord.admission import Admission
 from bots.discord.client import MOST, Rest
 from bots.discord.errors import retry_call
 from bots.discord.intake import build_place, identify_bot
@@ -27,13 +28,16 @@ log = logging.getLogger(__name__)
 class BackfillSource:
     """Reads what was missed, through the client that is connected then."""
 
-    def __init__(self, rest: Rest, client: Callable[[], discord.Client], pause: Sleep) -> None:
+    def __init__(self, rest: Rest, client: Callable[[], discord.Client], pause: Sleep, admission: Admission) -> None:
         self._rest = rest
+        self._admission = admission
         self._client = client
         self._pause = pause
 
     async def fetch_missed(self, missed: MissedRange) -> list[Posted]:
-        """Missed questions that we have not answered, oldest first."""
+        """Missed questions that we have not answered, oldest first; none from where we do not answer."""
+        if missed.workspace != DIRECT and not self._admission.admits_server(missed.workspace.partition(":")[2]):
+            return []
         since = discord.utils.time_snowflake(missed.since)
         server = None if missed.workspace == DIRECT else await self._wait_for_server(missed.workspace)
         ours = identify_bot(self._client(), server)
@@ -42,8 +46,9 @@ class BackfillSource:
             shown += [(where, payload) async for payload in self._list_messages(where, since)]
         answered = set(_find_answered(shown, ours))
         missing = [(where, payload) for where, payload in shown if payload["id"] not in answered]
-        completions = [event for where, payload in missing if (event := _parse_question(where, payload, ours))]
-        return sorted(completions, key=lambda event: int(event.message.id))
+        found = [event for where, payload in missing if (event := _parse_question(where, payload, ours))]
+        heard = [event for event in found if await self._is_heard(event)]
+        return sorted(heard, key=lambda event: int(event.message.id))
 
     async def _wait_for_server(self, workspace: str) -> discord.Guild | None:
         """A server, once the gateway has shown what is in it."""
@@ -55,6 +60,15 @@ class BackfillSource:
             await self._pause(1.0)
         log.warning("%s does not come, so what was missed in it is not found", workspace)
         return None
+
+    async def _is_heard(self, event: Posted) -> bool:
+        """Whether its author may ask us in direct messages; of servers we know that already."""
+        if event.key.workspace != DIRECT:
+            return True
+        why = await self._admission.explain_refusal(None, event.message.author)
+        if why:
+            log.warning("a direct message that was missed is left out: %s", why)
+        return not why
 
     async def _list_messages(self, where: ChannelPlace, since: int) -> AsyncIterator[Json]:
         """Messages of a place since then, oldest first, as far as we are shown them."""

@@ -14,7 +14,7 @@ import discord
 from cachetools import LRUCache, TTLCache
 
 from bots.discord.client import Rest
-from bots.discord.errors import retry_call, translate_errors
+from bots.discord.errors import retry_call, retry_passing, translate_errors
 from bots.discord.markup import read_name
 from bots.discord.parse import Json
 from core.domain.errors import CannotShow, RateLimited, Uncertain
@@ -29,8 +29,9 @@ SECONDS = 60.0  # that a rank is believed; a command carries what the server say
 class Directory:
     """Looks people up, once in a while. `client` is the one that is connected now.
 
-    Ranks are known from somebody's last message, else the server is asked, once a minute for each person in each
-    channel; a thread's ranks are its parent's. `managers` are owners everywhere.
+    Members are known from their last message, else the server is asked, once a minute; a rank is read anew from what
+    is known of a member, so that it is never older than a minute. Names have a cache of their own, so that many people
+    who are only named put out nobody's rank. A thread's ranks are its parent's. `managers` are owners everywhere.
     """
 
     def __init__(
@@ -47,9 +48,7 @@ class Directory:
         self._deadline = deadline
         self._names: LRUCache[tuple[str | None, str], str] = LRUCache(NAMES)
         self._members: TTLCache[tuple[str, str], Json] = TTLCache(math.inf, SECONDS, clock)
-        """Members by server and person, as their last message shows them."""
-        self._ranks: TTLCache[tuple[str, str, str], Rank] = TTLCache(math.inf, SECONDS, clock)
-        """Ranks by server, channel and person."""
+        """Members by server and person, as their last message or the server shows them; empty: no member."""
 
     def note(self, payload: Json) -> None:
         """Remember whom a message of the gateway shows: its author with their roles, and those it mentions."""
@@ -86,10 +85,14 @@ class Directory:
             return Rank.MANAGER
         if granted is not None:
             return read_rank(discord.Permissions(granted))
-        key = guild, channel, person
-        if (known := self._ranks.get(key)) is None:
-            known = self._ranks[key] = await self._fetch_rank(int(guild), int(channel), int(person))
-        return known
+        return await self._fetch_rank(guild, int(channel), person)
+
+    async def find_membership(self, guild: str, person: str) -> bool | None:
+        """Whether a person is a member of a server; None where Discord does not say."""
+        try:
+            return bool(await self._fetch_member(guild, person))
+        except (discord.HTTPException, RateLimited, Uncertain):
+            return None
 
     def _find_known_name(self, guild: str | None, person: str) -> str | None:
         """A name that the gateway has shown. Channels, `#ID`, are all known to it, but those that we may not see."""
@@ -110,16 +113,28 @@ class Directory:
             return None
         return read_name(found, {}) if guild is None else read_name(found["user"], found)
 
-    async def _fetch_rank(self, guild: int, channel: int, person: int) -> Rank:
+    async def _fetch_member(self, guild: str, person: str) -> Json:
+        """A member as the server shows them; empty for who is none. Raises what `translate_errors` does."""
+        key = guild, person
+        if (known := self._members.get(key)) is None:
+            try:
+                known = await translate_errors(self._rest.fetch_person(guild, person))
+            except (discord.NotFound, CannotShow):  # who is no member, or a server that we are not in
+                known = {}
+            self._members[key] = known
+        return known
+
+    async def _fetch_rank(self, guild: str, channel: int, person: str) -> Rank:
         client = self._client()
         await client.wait_until_ready()
-        server = client.get_guild(guild)
+        server = client.get_guild(int(guild))
         if server is None:
             return Rank.MEMBER
         try:
-            member = self._find_member(server, person)
-            if member is None:
-                member = await retry_call(lambda: self._rest.run(lambda: server.fetch_member(person)))
+            known_member = await retry_passing(lambda: self._fetch_member(guild, person), asyncio.sleep)
+            if not known_member:
+                return Rank.GUEST
+            member = discord.Member(data=known_member, guild=server, state=server._state)  # type: ignore[arg-type]  # as it came
             known = server.get_channel_or_thread(channel)
             if known is None:
                 known = await retry_call(lambda: self._rest.run(lambda: server.fetch_channel(channel)))
@@ -128,13 +143,6 @@ class Directory:
             return Rank.GUEST
         except (discord.DiscordException, CannotShow):
             return Rank.MEMBER
-
-    def _find_member(self, server: discord.Guild, person: int) -> discord.Member | None:
-        """Somebody as their last message shows them, if that is not long ago."""
-        member = self._members.get((str(server.id), str(person)))
-        if member is None:
-            return None
-        return discord.Member(data=member, guild=server, state=server._state)  # type: ignore[arg-type]  # as it came
 
 
 def read_rank(granted: discord.Permissions) -> Rank:

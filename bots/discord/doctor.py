@@ -1,7 +1,7 @@
 """Doctor of Discord: health checks of token, intents, permissions in each server, commands and connections."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection, Iterator, Mapping
 from typing import Any, TypeVar
 
 import aiohttp
@@ -16,17 +16,20 @@ from bots.discord.parse import Json
 from bots.discord.settings import DiscordSettings
 from bots.ops.results import SECONDS, CheckResult, CheckResults, Service, run_concurrently
 from core.commands import TABLE
+from core.domain.wording import count_noun
 
 DISCORD = Service("Discord")
 
 PAGE = 200  # servers that Discord lists at once
 SPARE = {"attach files", "create public threads"}  # answers come without these, as replies and in words
+FEW_NAMES = 5  # servers that a finding names
 FEW = 50  # of the 1,000 connections that Discord allows a bot in a day
 
 PORTAL = "https://discord.com/developers/applications"
 RESET = f"Reset it at {PORTAL} (Bot, Token), and set DISCORD_BOT_TOKEN to the new one."
 REACH = "See that this machine reaches DISCORD_API_URL. https://discordstatus.com says how Discord is."
 SWITCH = f"Switch on “{SWITCHES[0]}” at {PORTAL} (Bot), and restart."
+OPEN = f"Switch off “Public Bot” at {PORTAL} (Bot), or set DISCORD_GUILDS to the ids of your servers."
 CLEAR = f"Clear “Interactions Endpoint URL” at {PORTAL} (General Information)."
 
 T = TypeVar("T")
@@ -48,15 +51,22 @@ async def check(settings: DiscordSettings) -> CheckResults:
             yield _report_silence("token", silent)
         else:
             async for finding in run_concurrently(
-                _check_application(client), _check_servers(client), _check_commands(client), _check_connections(client)
+                _check_application(client, settings.discord_guilds),
+                _check_servers(client, settings.discord_guilds),
+                _check_commands(client),
+                _check_connections(client),
             ):
                 yield finding
 
 
-async def _check_application(client: discord.Client) -> CheckResults:
+async def _check_application(client: discord.Client, allowed: Collection[str]) -> CheckResults:
     application = _get_application(client)
     yield DISCORD.ok("token", f"accepted, for the application {application.name}")
     yield _check_content(application.flags)
+    if application.bot_public and not allowed:
+        yield DISCORD.warning(
+            "public bot", "anybody may add this bot to a server of theirs, and ask at your cost", OPEN
+        )
     if application.interactions_endpoint_url:
         yield DISCORD.problem("interactions", "Discord sends commands to a web address, not to us", CLEAR)
 
@@ -68,7 +78,7 @@ def _check_content(flags: ApplicationFlags) -> CheckResult:
     return DISCORD.warning("message content", says, SWITCH)
 
 
-async def _check_servers(client: discord.Client) -> CheckResults:
+async def _check_servers(client: discord.Client, allowed: Collection[str]) -> CheckResults:
     address = build_invite_url(str(_get_application(client).id))
     try:
         servers = await _list_servers(client)
@@ -77,6 +87,8 @@ async def _check_servers(client: discord.Client) -> CheckResults:
         return
     if not servers:
         yield DISCORD.warning("servers", "we are in none", f"Invite us: {address}")
+    for difference in _check_allowed({str(server["id"]): server["name"] for server in servers}, allowed):
+        yield difference
     hindered = [(server["name"], missing) for server in servers if (missing := _list_missing(server))]
     for name, missing in hindered:
         mend = f"Let our role do so in that server's settings, or invite us there again: {address}"
@@ -84,6 +96,16 @@ async def _check_servers(client: discord.Client) -> CheckResults:
         yield finding(f"server {name}", f"we may not {', '.join(missing)}", mend)
     if free := len(servers) - len(hindered):
         yield DISCORD.ok("servers", f"in {free} of {len(servers)} our roles may do all that answers need")
+
+
+def _check_allowed(names: Mapping[str, str], allowed: Collection[str]) -> Iterator[CheckResult]:
+    """Where the allow-list and the servers that we are in differ."""
+    if others := [names[one] for one in names if allowed and one not in allowed]:
+        says = f"we are in {len(others):,} that DISCORD_GUILDS does not allow: {', '.join(others[:FEW_NAMES])}"
+        yield DISCORD.warning("servers", says, "Nobody is answered there. Let us leave them, or allow them.")
+    if absent := sorted(one for one in allowed if one not in names):
+        says = f"DISCORD_GUILDS allows some that we are not in: {', '.join(absent[:FEW_NAMES])}"
+        yield DISCORD.warning("servers", says, "Invite us there, or take them out of DISCORD_GUILDS.")
 
 
 async def _list_servers(client: discord.Client) -> list[Json]:
@@ -145,7 +167,9 @@ async def _check_connections(client: discord.Client) -> CheckResults:
     if left > FEW:
         yield DISCORD.ok("connections", says)
         return
-    mend = f"Something starts us over and over; the log says what. Discord counts anew in {minutes:,} minutes."
+    mend = (
+        f"Something starts us over and over; the log says what. Discord counts anew in {count_noun(minutes, 'minute')}."
+    )
     yield DISCORD.warning("connections", says, mend) if left else DISCORD.problem("connections", says, mend)
 
 

@@ -1,8 +1,12 @@
 """Formatting of replies on Discord: limits, Markdown, and the marks by which our pages are read back. Pure."""
 
 import re
+from dataclasses import replace
 
 from core.rendering.dialect import Dialect
+from core.rendering.fences import PLAIN, Fence, break_runs, mend_runs, parse_opening
+from core.rendering.inline import Span, SpanKind, parse_spans, split_paragraphs
+from core.rendering.links import hides_address, show_address
 from core.rendering.paginator import Pager, pages
 from core.rendering.plain_pages import cut_by_length as cut
 from core.rendering.tables import draw_table
@@ -11,12 +15,17 @@ PAGE = 2000  # Discord refuses longer messages
 PIECE = 650  # characters, where they are not measured; with a quote and marks never 2000 units of two a character
 QUOTED = 300  # characters of a question that stand above its answer
 NOTICE = "-# "  # subtext: small and grey
-HEAD = "-# Confab\n"  # above a notice whose first line can't be subtext
+HEAD = "-# \u2026\n"  # above a page of a notice that begins with code
+OLD_HEAD = "-# Confab\n"  # as it was once
 
-_BLOCK = re.compile(r"```|~~~|[>|#]|[-*+] |\d+[.)] |$")
+_SMALL = re.compile(rf"^{NOTICE}", re.MULTILINE)
 _HEADING = re.compile(r"^#{4,6} ++(.+)$")
-_IMAGE = re.compile(r"!(\[(?:(?!!\[)[^\]\n])*+\]\([^()\s]+\))")
-_SUBTEXT = re.compile(r"^\s*(?:-# +)+")
+_SUBTEXT = re.compile(r"^([\s>]*(?:[-*+] )?)(?=-# )")
+_LONG_QUOTE = re.compile(r"^(\s*)(?=>>> )")
+_TIGHT_QUOTE = re.compile(r"^(\s*>)(?=[^\s>])")
+_SPOILER = re.compile(r"\|\|+")
+_TICKS = re.compile(r"`{3,}")
+ESCAPED = "|->"  # what `render_prose` may make longer, beside marks
 _ESCAPED = re.compile(r"\\([\\`*_~|<>#\[\]()@:-])")
 _SPECIAL = re.compile(r"[\\`*_~|<>#\[\]()@:-]")
 
@@ -26,12 +35,47 @@ def measure(text: str) -> int:
     return len(text.encode("utf-16-le")) // 2
 
 
-def render_line(line: str) -> str:
-    """A line of Claude's Markdown outside of code as Discord shows it: deep headings are bold, pictures are links.
+def render_prose(text: str) -> str:
+    """Claude's Markdown outside of fences as Discord shows it: deep headings are bold, pictures are links.
 
-    None is subtext: that is how notices are known.
+    What only Discord takes for markup is escaped: spoilers, and the marks of a quote without end and of small letters,
+    by which notices are known. Code and addresses stay as they are.
     """
-    return _SUBTEXT.sub("", _IMAGE.sub(r"\1", _HEADING.sub(_make_bold, line)))
+    lines = "\n".join(map(_render_beginning, text.split("\n")))
+    return "\n".join("".join(map(_render_span, parse_spans(one))) for one in split_paragraphs(lines))
+
+
+def _render_beginning(line: str) -> str:
+    """A line whose beginning means the same to Discord as to Markdown."""
+    line = _HEADING.sub(_make_bold, line)
+    line = _SUBTEXT.sub(r"\1\\", line)
+    return _TIGHT_QUOTE.sub(r"\1 ", _LONG_QUOTE.sub(r"\1\\", line))
+
+
+def _render_span(span: Span) -> str:
+    match span.kind:
+        case SpanKind.CODE:
+            return _render_code(span.text)
+        case SpanKind.LINK:
+            if "://" in span.label or hides_address(span.label, span.address):
+                return show_address(span.label, span.address)
+            return span.text.removeprefix("!")
+        case SpanKind.WORDS:
+            return _TICKS.sub(_escape_each, _SPOILER.sub(_escape_each, span.text))
+    return span.text
+
+
+def _escape_each(found: re.Match[str]) -> str:
+    return "".join(f"\\{one}" for one in found[0])
+
+
+def _render_code(code: str) -> str:
+    """A code span between one backtick or two: three open a block, wherever they stand."""
+    size = len(code) - len(code.lstrip("`"))
+    if size < len(PLAIN):
+        return code
+    inside = code[size:-size]
+    return f"``{break_runs(inside)}``" if "`" in inside else f"`{inside}`"
 
 
 def _make_bold(heading: re.Match[str]) -> str:
@@ -41,8 +85,13 @@ def _make_bold(heading: re.Match[str]) -> str:
 
 
 def mark_notice(page: str) -> str:
-    """A page that is not Claude's, marked so that everybody, and `split_page`, can tell."""
-    return (HEAD if _BLOCK.match(page) else NOTICE) + page
+    """A page that is not Claude's, in small letters but for its code: so everybody, and `split_page`, can tell."""
+    marked: list[str] = []
+    fence: Fence | None = None
+    for line in page.split("\n"):
+        within, fence = fence, (None if fence.closed_by(line) else fence) if fence else parse_opening(line)
+        marked.append(line if within or fence or not line.strip() else NOTICE + line)
+    return "\n".join(marked) if marked[0].startswith(NOTICE) else HEAD + "\n".join(marked)
 
 
 def render_pages(
@@ -55,8 +104,13 @@ def render_pages(
     if not notice_:
         return (pager or Pager(build_dialect(limit))).pages(place_below_quote(quote, text) if quote else text)
     room = limit - measure(HEAD) - measure(quote) - 2
-    marked = [mark_notice(page) for page in pages(text, build_dialect(room))]
+    marked = [mark_notice(page) for page in pages(text, replace(build_dialect(room), size=_measure_notice))]
     return [place_below_quote(quote, marked[0]), *marked[1:]] if quote and marked else marked
+
+
+def _measure_notice(text: str) -> int:
+    """How long `text` is once each of its lines is marked."""
+    return measure(text) + len(NOTICE) * text.count("\n")
 
 
 def cut_plainly(text: str, quote: str = "", notice_: bool = False) -> list[str]:
@@ -68,7 +122,7 @@ def cut_plainly(text: str, quote: str = "", notice_: bool = False) -> list[str]:
 
 def build_dialect(limit: int = PAGE) -> Dialect:
     """Discord's Markdown: no tables, no pictures, headings of three sizes."""
-    return Dialect(limit, measure, render_line, table=draw_table)
+    return Dialect(limit, measure, render_prose, table=draw_table, standalone=True, escaped=ESCAPED)
 
 
 def quote_question(question: str) -> str:
@@ -89,11 +143,9 @@ def split_page(page: str, quote: bool) -> tuple[str, str, bool]:
     if quote and page.startswith("> "):
         line, _, page = page.partition("\n")
         asked, page = _ESCAPED.sub(r"\1", line[2:]), page.lstrip("\n")
-    if page.startswith(HEAD):
-        return asked, page.removeprefix(HEAD), True
     if page.startswith(NOTICE):
-        return asked, page.removeprefix(NOTICE), True
-    return asked, page, False
+        return asked, _SMALL.sub("", page.removeprefix(HEAD).removeprefix(OLD_HEAD)), True
+    return asked, mend_runs(page), False
 
 
 def shorten(text: str, longest: int) -> str:

@@ -10,31 +10,45 @@ from functools import partial
 import discord
 
 from bots.delivery.at_least_once import persist
-from bots.discord import parse
+from bots.discord import formatting, parse
+from bots.discord.admission import Admission
 from bots.discord.client import Rest
 from bots.discord.directory import Directory
-from bots.discord.errors import retry_call
-from bots.discord.parse import DIRECT, BotIdentity, ChannelPlace, Json
+from bots.discord.errors import retry_call, translate_errors
+from bots.discord.parse import DIRECT, WORKSPACE, BotIdentity, ChannelPlace, Json
 from core.domain.clock import system_clock
-from core.domain.errors import CannotShow
-from core.domain.events import Event, Ingest, Missed
+from core.domain.errors import CannotShow, RateLimited, Uncertain
+from core.domain.events import Event, Ingest, Missed, WorkspaceEnded
+from core.domain.messages import Asks
 
 log = logging.getLogger(__name__)
 
-WORKSPACE = "discord:{}"
-EVENTS = {"READY", "MESSAGE_CREATE", "MESSAGE_UPDATE", "MESSAGE_DELETE", "MESSAGE_DELETE_BULK"}
+EVENTS = {"READY", "MESSAGE_CREATE", "MESSAGE_UPDATE", "MESSAGE_DELETE", "MESSAGE_DELETE_BULK", "GUILD_DELETE"}
 
 
 class Intake:
-    """Queue of gateway events, each stored in its turn. `client` is the one that is connected now."""
+    """Two queues of gateway events, each stored in its turn. `client` is the one that is connected now.
 
-    def __init__(self, ingest: Ingest, client: Callable[[], discord.Client], directory: Directory, rest: Rest) -> None:
+    Direct messages have a queue of their own: whether their authors share a server with us may have to be asked for,
+    and no server waits for that.
+    """
+
+    def __init__(
+        self,
+        ingest: Ingest,
+        client: Callable[[], discord.Client],
+        directory: Directory,
+        rest: Rest,
+        admission: Admission,
+    ) -> None:
         self._ingest = ingest
         self._client = client
         self._directory = directory
         self._rest = rest
-        self._waiting: deque[tuple[str, Json]] = deque()
-        self._draining: asyncio.Task[None] | None = None
+        self._admission = admission
+        self._queues: tuple[deque[tuple[str, Json]], ...] = (deque(), deque())
+        self._draining: list[asyncio.Task[None] | None] = [None, None]
+        self._declining: set[asyncio.Task[None]] = set()
 
     def accept(self, name: str, payload: Json) -> None:
         """Queue an event of the gateway."""
@@ -42,19 +56,22 @@ class Intake:
             return
         if name.startswith("MESSAGE"):  # the library takes members out of what it is shown, before we read it
             payload = copy.deepcopy(payload)
-        self._waiting.append((name, payload))
-        if self._draining is None or self._draining.done():
-            self._draining = asyncio.create_task(self._drain())
+        lane = int(name != "READY" and payload.get("guild_id") is None)
+        self._queues[lane].append((name, payload))
+        draining = self._draining[lane]
+        if draining is None or draining.done():
+            self._draining[lane] = asyncio.create_task(self._drain(self._queues[lane]))
 
     async def stop(self) -> None:
-        if self._draining:
-            self._draining.cancel()
-            await asyncio.gather(self._draining, return_exceptions=True)
+        running = [task for task in (*self._draining, *self._declining) if task]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
-    async def _drain(self) -> None:
+    async def _drain(self, waiting: deque[tuple[str, Json]]) -> None:
         """Store events until the queue is empty."""
-        while self._waiting:
-            name, payload = self._waiting.popleft()
+        while waiting:
+            name, payload = waiting.popleft()
             try:
                 for event in await self._parse(name, payload):
                     await persist(self._ingest, event)
@@ -65,16 +82,51 @@ class Intake:
 
     async def _parse(self, name: str, payload: Json) -> Iterable[Event]:
         if name == "READY":
-            return [_parse_gap(payload)]
-        place = await find_place(self._rest, self._client(), payload.get("guild_id"), payload["channel_id"])
+            return _parse_gap(payload, self._admission)
+        if name == "GUILD_DELETE":
+            return _parse_removal(payload)
         if name.startswith("MESSAGE_DELETE"):
-            return parse.parse_deletion(payload, place, system_clock())
+            return parse.parse_deletion(payload, await self._find_place(payload), system_clock())
+        if not await self._admit(name, payload):
+            return []
+        place = await self._find_place(payload)
         us = self._identify_bot(payload)
         self._directory.note(payload)
         event = (
             parse.parse_post(payload, place, us) if name == "MESSAGE_CREATE" else parse.parse_edit(payload, place, us)
         )
         return [event] if event else []
+
+    async def _find_place(self, payload: Json) -> ChannelPlace:
+        """Where a message stands. What is deleted where we do not answer is forgotten as well, without a request."""
+        guild, channel, client = payload.get("guild_id"), payload["channel_id"], self._client()
+        if guild is None or self._admission.admits_server(guild):
+            return await find_place(self._rest, client, guild, channel)
+        server = client.get_guild(int(guild))
+        return build_place(guild, channel, server.get_channel_or_thread(int(channel)) if server else None)
+
+    async def _admit(self, name: str, payload: Json) -> bool:
+        """Whether we listen there. A question that is not heard is declined, in one sentence a server or person."""
+        us, author = self._identify_bot(payload), payload["author"]
+        if author["id"] == us.id:
+            return payload.get("guild_id") is None or self._admission.admits_server(payload["guild_id"])
+        why = await self._admission.explain_refusal(payload.get("guild_id"), author["id"])
+        if not why:
+            return True
+        place = build_place(payload.get("guild_id") or "@me", payload["channel_id"], None)
+        asks = name == "MESSAGE_CREATE" and parse.classify_question(payload, place, us) is Asks.CERTAINLY
+        if asks and self._admission.is_untold(why, payload.get("guild_id") or author["id"]):
+            declining = asyncio.create_task(self._decline(payload, why))
+            self._declining.add(declining)
+            declining.add_done_callback(self._declining.discard)
+        return False
+
+    async def _decline(self, payload: Json, why: str) -> None:
+        text, message = formatting.mark_notice(why), payload["id"]
+        try:
+            await translate_errors(self._rest.post(payload["channel_id"], text, message, message))
+        except (discord.HTTPException, CannotShow, RateLimited, Uncertain) as error:
+            log.warning("where we do not answer that could not be said: %s", error)
 
     def _identify_bot(self, payload: Json) -> BotIdentity:
         client = self._client()
@@ -126,8 +178,15 @@ def _find_title(guild: discord.Guild | None, key: str) -> str:
     return f"# {thread.name}\n(tags: {tags})" if tags else f"# {thread.name}"
 
 
-def _parse_gap(payload: Json) -> Missed:
-    """A new session: what was said since the last one may be lost, in the servers of its shard."""
+def _parse_removal(payload: Json) -> list[Event]:
+    """We are no longer in a server, unless it is only out of reach for a while."""
+    server = WORKSPACE.format(payload["id"])
+    return [] if payload.get("unavailable") else [WorkspaceEnded(f"left {server}", server, system_clock())]
+
+
+def _parse_gap(payload: Json, admission: Admission) -> list[Missed]:
+    """A new session: what was said since the last one may be lost, in the allowed servers of its shard."""
     shard, _ = payload.get("shard") or (0, 1)
-    servers = {WORKSPACE.format(guild["id"]) for guild in payload["guilds"]} | ({DIRECT} if shard == 0 else set())
-    return Missed(payload["session_id"], "discord", frozenset(servers))
+    allowed = {WORKSPACE.format(one["id"]) for one in payload["guilds"] if admission.admits_server(one["id"])}
+    servers = frozenset(allowed | ({DIRECT} if shard == 0 else set()))
+    return [Missed(payload["session_id"], "discord", servers)] if servers else []  # none named would mean all

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import discord
 from discord.utils import snowflake_time
@@ -10,6 +10,8 @@ from discord.utils import snowflake_time
 from bots.delivery.at_least_once import persist
 from bots.discord import formatting, slash
 from bots.discord.address import DiscordAddress
+from bots.discord.admission import Admission
+from bots.discord.directory import read_rank
 from bots.discord.intake import build_place, identify_bot
 from bots.discord.markup import render_plain_text
 from bots.discord.parse import DIRECT, ChannelPlace
@@ -29,13 +31,25 @@ log = logging.getLogger(__name__)
 
 
 class Interactions:
-    """Takes what people command. `defer` is how many seconds the store gets before we defer all the same."""
+    """Takes what people command. `defer` is how many seconds the store gets before we defer all the same.
+
+    Who commands where we do not answer is told so alone, at once. `managers` may command everything.
+    """
 
     def __init__(
-        self, ingest: Ingest, table: Sequence[Command], defer: float = DEFER, notes: Notes | None = None
+        self,
+        ingest: Ingest,
+        table: Sequence[Command],
+        admission: Admission,
+        *,
+        managers: Collection[str] = (),
+        defer: float = DEFER,
+        notes: Notes | None = None,
     ) -> None:
         self._ingest = ingest
         self._table = table
+        self._admission = admission
+        self._managers = managers
         self._defer_after = defer
         self._notes = notes
         self._deferrals: dict[str, asyncio.Future[str | None]] = {}
@@ -64,6 +78,8 @@ class Interactions:
 
     async def ask(self, interaction: Interaction, prompt: str, private: bool) -> None:
         """`/ask`: a question with a place of its own."""
+        if await self._decline(interaction):
+            return
         name, where = str(interaction.id), _parse_place(interaction)
         at = snowflake_time(interaction.id)
         prompt = _render_text(interaction, prompt)
@@ -75,19 +91,48 @@ class Interactions:
 
     async def give(self, interaction: Interaction, row: Command, values: Mapping[str, str]) -> None:
         """A command. A long text that it still needs is asked for with a form."""
+        if await self._decline(interaction):
+            return
         needed = find_missing_text(self._table, row.words, values)
         if needed:
             await self._open_form(interaction, row, needed[1], values)
         else:
-            await self._store(interaction, _build_command(interaction, row, values))
+            await self._store(interaction, self._build_command(interaction, row, values))
 
     async def _open_form(
         self, interaction: Interaction, row: Command, needed: Parameter, values: Mapping[str, str]
     ) -> None:
         async def submit(submitted: Interaction, text: str) -> None:
-            await self._store(submitted, _build_command(submitted, row, {**values, needed.name: text}))
+            if not await self._decline(submitted):
+                await self._store(submitted, self._build_command(submitted, row, {**values, needed.name: text}))
 
         await interaction.response.send_modal(slash.TextForm(row, needed, submit))
+
+    async def _decline(self, interaction: Interaction) -> bool:
+        """Whether we do not answer there; then who commands is told so, and nothing is stored."""
+        why = await self._admission.explain_refusal(interaction.guild_id, str(interaction.user.id))
+        if why:
+            await interaction.response.send_message(formatting.mark_notice(why), ephemeral=True)
+        return bool(why)
+
+    def _build_command(self, interaction: Interaction, row: Command, values: Mapping[str, str]) -> Commanded:
+        """The command as an event. What its giver's rank will refuse is answered to them alone."""
+        where, name, person = _parse_place(interaction), str(interaction.id), str(interaction.user.id)
+        refused = (
+            interaction.guild_id is not None
+            and person not in self._managers
+            and row.is_above(read_rank(interaction.permissions), values)
+        )
+        return Commanded(
+            id=name,
+            key=where.key(name),
+            person=person,
+            line=row.words,
+            at=snowflake_time(interaction.id),
+            values={option: _render_text(interaction, value) for option, value in values.items()},
+            address=_build_address(interaction, where),
+            private=refused or row.whispers(values),
+        )
 
     async def _store(self, interaction: Interaction, event: Posted | Commanded) -> None:
         """Store it, then defer; if the store is slow, defer first and go on storing while the token lives."""
@@ -116,20 +161,6 @@ async def _defer(interaction: Interaction, private: bool) -> str | None:
         log.warning("interaction %s could not be deferred: %s", interaction.id, error)
         return None
     return str(shown.message_id) if shown and shown.message_id else None
-
-
-def _build_command(interaction: Interaction, row: Command, values: Mapping[str, str]) -> Commanded:
-    where, name = _parse_place(interaction), str(interaction.id)
-    return Commanded(
-        id=name,
-        key=where.key(name),
-        person=str(interaction.user.id),
-        line=row.words,
-        at=snowflake_time(interaction.id),
-        values={option: _render_text(interaction, value) for option, value in values.items()},
-        address=_build_address(interaction, where),
-        private=row.whispers(values),
-    )
 
 
 def _render_text(interaction: Interaction, text: str) -> str:

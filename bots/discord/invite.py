@@ -7,6 +7,11 @@ SCOPES = ("bot", "applications.commands")
 SWITCHES = ("Message Content Intent",)
 """What to tick under Bot, Privileged Gateway Intents. Without it Confab reads only what is addressed to it."""
 
+PUBLIC = (
+    "While “Public Bot” is on (Bot), anybody may add the bot to a server of theirs and ask at your cost: "
+    "switch it off, or set DISCORD_GUILDS to the ids of your servers."
+)
+
 
 def build_permissions() -> Permissions:
     """The least that answers need: to see, to answer in channels and threads, to open threads, to attach files."""

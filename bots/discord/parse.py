@@ -16,7 +16,8 @@ from core.prompting.names import replace_ids
 
 Json = dict[str, Any]
 
-DIRECT = "discord:@me"  # the workspace of direct messages
+WORKSPACE = "discord:{}"
+DIRECT = WORKSPACE.format("@me")  # the workspace of direct messages
 SPOKEN = {0, 19, 20, 23}  # types of messages in which somebody says something: plain, reply, slash, context menu
 ASKING = {0, 19}
 REPLY = 0  # type of a reference; a forward's is 1

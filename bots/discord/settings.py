@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
 from core.domain.errors import SettingsError
-from core.settings import CommaSeparated, EnvironmentSettings, HttpUrl
+from core.settings import CommaSeparated, EnvironmentSettings, HttpUrl, Ids, refuse_empty_list
 
 TOKEN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+")
 
@@ -19,10 +19,25 @@ class DiscordSettings(EnvironmentSettings):
     discord_bot_token: SecretStr | None = Field(default=None, description="The bot's token.")
     discord_api_url: HttpUrl = Field(default="https://discord.com/api/v10", description="Discord's REST API.")
     discord_gateway_url: str = Field(default="wss://gateway.discord.gg/", description="Discord's gateway.")
+    discord_guilds: Ids = Field(
+        default=frozenset(), description="Ids of the servers that are answered, comma-separated; unset: all."
+    )
     discord_shard_ids: Annotated[tuple[int, ...], NoDecode, CommaSeparated] = Field(
         default=(), description="Shards that this process runs, comma-separated; unset: all."
     )
     discord_shard_count: int | None = Field(default=None, ge=1, description="Shards in all; unset: as Discord advises.")
+
+    @field_validator("discord_guilds", mode="before")
+    @classmethod
+    def _check_named(cls, value: object) -> object:
+        return refuse_empty_list(value, "names no server; leave it out to answer in all")
+
+    @field_validator("discord_guilds")
+    @classmethod
+    def _check_servers(cls, value: frozenset[str]) -> frozenset[str]:
+        if wrong := sorted(one for one in value if not (one.isascii() and one.isdigit())):
+            raise ValueError(f"{wrong[0]!r} is no server's id, which is a number")
+        return value
 
     @field_validator("discord_gateway_url")
     @classmethod

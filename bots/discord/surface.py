@@ -8,14 +8,15 @@ import discord
 from bots.delivery.throttle import Pace
 from bots.discord import files, formatting
 from bots.discord.address import DiscordAddress
+from bots.discord.admission import Admission
 from bots.discord.client import Rest
-from bots.discord.directory import Directory
+from bots.discord.directory import SECONDS, Directory
 from bots.discord.errors import retry_call
 from bots.discord.history import HistoryReader
-from bots.discord.parse import DIRECT, BotIdentity, ChannelPlace
+from bots.discord.parse import DIRECT, WORKSPACE, BotIdentity, ChannelPlace
 from bots.discord.publisher import Publisher
 from bots.discord.targets import BySlash, InChannel, Privately, Target
-from core.domain.clock import Sleep
+from core.domain.clock import Clock, Sleep
 from core.domain.errors import CannotShow
 from core.domain.messages import Attachment, History, Question, Rank, Reach
 from core.domain.platform import ReplyView
@@ -28,6 +29,8 @@ class SurfaceResources:
 
     rest: Rest
     directory: Directory
+    admission: Admission
+    clock: Clock
     pace: Pace
     pause: Sleep
     content: bool
@@ -61,8 +64,14 @@ class DiscordSurface:
         return await files.fetch_file(resources.rest, attachment, resources.origin, resources.pause)
 
     async def rank(self, person: str) -> Rank:
-        granted = self._address.permissions if person == self._question.person else None
+        granted = self._address.permissions if person == self._question.person and self._is_new() else None
         return await self._resources.directory.fetch_rank(self._guild, self._place.at, person, granted)
+
+    async def homes(self) -> tuple[str, ...] | None:
+        if self._guild is not None:
+            return None
+        servers = await self._resources.admission.list_homes(self._question.person)
+        return tuple(WORKSPACE.format(server) for server in servers)
 
     async def show(self, reply: ReplyView) -> None:
         """Raises CannotShow where nothing can be shown, Rejected where Discord does not take the answer."""
@@ -98,6 +107,10 @@ class DiscordSurface:
     def _guild(self) -> str | None:
         workspace = self._question.key.workspace
         return None if workspace == DIRECT else workspace.partition(":")[2]
+
+    def _is_new(self) -> bool:
+        """Whether what the server said with the command may still be believed."""
+        return (self._resources.clock() - self._question.at).total_seconds() < SECONDS
 
     async def _choose_target(self, threaded: bool) -> Target:
         resources, name = self._resources, self._question.name

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Literal
 
+from core.domain.control_characters import escape_controls, escape_json_controls
 from core.telemetry import current_question
 
 TOKENS = re.compile(
@@ -16,6 +17,7 @@ TOKENS = re.compile(
     r"|commands/T\w+/[\w/]+|ticket=[\w-]+"  # the same, and to connect as us
 )
 HIDDEN = "[secret]"
+TAB = "\t"
 OURS = ("core", "bots")
 FIELDS = ("workspace", "channel", "question", "request")
 
@@ -23,19 +25,22 @@ Format = Literal["auto", "text", "json"]
 
 
 class RedactingFormatter(logging.Formatter):
-    """Formats a line with its fields, then hides in it (tracebacks too) whatever is or looks like a secret."""
+    """Formats a line with its fields, then hides in it (tracebacks too) whatever is or looks like a secret.
+
+    Control characters are escaped, and a traceback is indented: nobody's name makes a line of its own, or a colour.
+    """
 
     def __init__(self, secrets: Iterable[str]) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S%z")
         self._secrets = [secret for secret in secrets if secret]
 
     def format(self, record: logging.LogRecord) -> str:
-        return self.redact(super().format(record))
+        head, *traceback = self.redact(super().format(record)).split("\n")
+        return "\n".join([head, *(f"  {escape_controls(line, TAB)}" for line in traceback)])
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  the library's name
-        return " ".join(
-            [super().formatMessage(record), *(f"{name}={value}" for name, value in collect_fields(record).items())]
-        )
+        fields = (f"{name}={value}" for name, value in collect_fields(record).items())
+        return escape_controls(self.redact(" ".join([super().formatMessage(record), *fields])))
 
     def redact(self, text: str) -> str:
         """Replace whatever is or looks like a secret."""
@@ -53,7 +58,8 @@ class JsonFormatter(RedactingFormatter):
         line |= collect_fields(record)
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
-        return json.dumps({name: self.redact(value) for name, value in line.items()}, ensure_ascii=False)
+        hidden = {name: self.redact(value) for name, value in line.items()}
+        return escape_json_controls(json.dumps(hidden, ensure_ascii=False))
 
 
 def collect_fields(record: logging.LogRecord) -> dict[str, str]:

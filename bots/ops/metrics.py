@@ -1,6 +1,7 @@
 """Metrics: telemetry events counted for Prometheus, in a registry of its own."""
 
 import asyncio
+import re
 from dataclasses import asdict
 from datetime import datetime
 from functools import partial
@@ -15,6 +16,24 @@ from core.telemetry import AnswerBegun, PlatformCalled, QuestionClosed, RequestE
 KINDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
 SECONDS = (0.5, 1, 2, 3, 5, 8, 13, 20, 30, 60, 120, 300)
 """Bounds of the histograms' buckets: a first word takes seconds, a long answer minutes."""
+MODELS, OUTCOMES, METHODS = 50, 50, 200  # values that a label has at most; what is beyond counts as one more, `other`
+OTHER = "other"
+PLAIN = re.compile(r"[\w ./:@{}#-]{1,128}", re.ASCII)
+
+
+class BoundedLabel:
+    """Values of a label: the first `most` different ones, `other` for the rest, and for what is no plain word."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._known: set[str] = set()
+
+    def limit(self, value: str) -> str:
+        """The value, or `other`."""
+        if value not in self._known and (len(self._known) >= self._most or not PLAIN.fullmatch(value)):
+            return OTHER
+        self._known.add(value)
+        return value
 
 
 class Metrics:
@@ -40,6 +59,11 @@ class Metrics:
         self._tasks = gauge("confab_tasks", "Tasks that this process has under way.")
         self._connected = gauge("confab_connected", "Whether a platform is connected.", ["platform"])
         self._used = Usage()
+        self._models, self._outcomes, self._methods = (
+            BoundedLabel(MODELS),
+            BoundedLabel(OUTCOMES),
+            BoundedLabel(METHODS),
+        )
 
     def __call__(self, event: TelemetryEvent) -> None:
         match event:
@@ -48,10 +72,11 @@ class Metrics:
             case QuestionClosed(question, outcome):
                 self._close(question, outcome)
             case RequestEnded(model, outcome, usage, micro_usd):
-                self._requests.labels(model, outcome).inc()
-                self._spend(model, usage or Usage(), micro_usd or 0)
+                label = self._models.limit(model)
+                self._requests.labels(label, self._outcomes.limit(outcome)).inc()
+                self._spend(label, usage or Usage(), micro_usd or 0)
             case PlatformCalled(platform, method, outcome):
-                self._calls.labels(platform, method, outcome).inc()
+                self._calls.labels(platform, self._methods.limit(method), outcome).inc()
 
     def render(self, waiting: int, oldest: datetime | None, connected: dict[str, bool]) -> bytes:
         """All of it, with what is known only just now: the open questions and the platforms."""
@@ -67,7 +92,7 @@ class Metrics:
 
     def _close(self, question: Question, outcome: Outcome) -> None:
         platform = question.key.platform
-        command = question.command is not None and outcome is Outcome.REFUSED  # a command's answer is never Claude's
+        command = question.command is not None and outcome in (Outcome.CARRIED_OUT, Outcome.REFUSED)
         self._questions.labels(platform, "command" if command else outcome.value).inc()
         if outcome is Outcome.SHOWN:
             self._whole.labels(platform).observe(self._age(question))

@@ -12,11 +12,12 @@ from bots.slack.parse import BotIdentity, Raw
 from core.domain.errors import CannotAnswer, CannotShow, ConfabError, Rejected
 from core.domain.messages import Rank
 
-REMEMBERED = 10_000  # people, and as many channels
+REMEMBERED = 10_000  # names, and as many people with their rights, and as many channels
 LOOKUPS = 50  # people asked about for the names of one question; Slack allows 100 a minute, of all questions
 AT_ONCE = 8  # of them
 WAIT = 2.0  # seconds that a question waits for names
-SECONDS = 600.0  # that we believe what Slack said of them
+SECONDS = 600.0  # that we believe what Slack said of a name or a channel
+RANKED = 60.0  # seconds that a rank is believed: who is no admin any more is none for longer than that
 log = logging.getLogger(__name__)
 
 GROUPS = "usergroups.list"
@@ -24,7 +25,10 @@ UNKNOWN = {"user_not_found", "user_not_visible", "users_not_found", "bot_not_fou
 
 
 class Directory:
-    """Asks Slack who somebody is, once in a while. `managers` are owners everywhere."""
+    """Asks Slack who somebody is, once in a while. `managers` are owners everywhere.
+
+    Names, rights and channels have a cache each, so that many of one kind put out none of another.
+    """
 
     def __init__(
         self,
@@ -36,8 +40,10 @@ class Directory:
         self._web = web
         self._wait = wait
         self._managers = managers
-        self._people: TTLCache[str, Raw] = TTLCache(REMEMBERED, SECONDS, clock)
-        """People and bots, whose ids differ; without a word in it where Slack knows nobody."""
+        self._names: TTLCache[str, str] = TTLCache(REMEMBERED, SECONDS, clock)
+        """Of people and bots, whose ids differ; empty where Slack knows nobody."""
+        self._people: TTLCache[str, Raw] = TTLCache(REMEMBERED, RANKED, clock)
+        """Whoever's rank was asked for, with their rights; without a word in it where Slack knows nobody."""
         self._channels: TTLCache[str, Raw] = TTLCache(REMEMBERED, SECONDS, clock)
         self._groups: TTLCache[str, Mapping[str, str]] = TTLCache(1, SECONDS, clock)
         """The handles of all user groups, as one list; empty where we may not read it."""
@@ -83,27 +89,22 @@ class Directory:
                     await self._fetch_channel(person[1:])
                 elif _is_group(person):
                     await self._fetch_groups()
-                elif _is_bot(person):
-                    await self._fetch_person(person, "bots.info", "bot")
                 else:
-                    await self._fetch_person(person)
+                    self._names[person] = await self._fetch_name(person)
             except ConfabError as error:
                 log.warning("how %s is called is not known: %s", person, error)
 
     def _is_known(self, person: str) -> bool:
         if person.startswith("#"):
             return person[1:] in self._channels
-        return bool(self._groups) if _is_group(person) else person in self._people
+        return bool(self._groups) if _is_group(person) else person in self._names
 
     def _get_known_name(self, person: str) -> str:
         """The name; of a private channel none, for who reads it may not know of that."""
         if person.startswith("#"):
             channel = self._channels.get(person[1:]) or {}
             return "" if channel.get("is_private") else str(channel.get("name") or "")
-        if _is_group(person):
-            return self._groups.get(GROUPS, {}).get(person, "")
-        known = self._people.get(person) or {}
-        return str(known.get("name") or "") if _is_bot(person) else read_name(known)
+        return self._groups.get(GROUPS, {}).get(person, "") if _is_group(person) else self._names.get(person, "")
 
     async def _fetch_channel(self, channel: str) -> Raw:
         if (known := self._channels.get(channel)) is None:
@@ -119,9 +120,15 @@ class Directory:
         found = (one for one in answer.get("usergroups") or () if one.get("id"))
         self._groups[GROUPS] = {one["id"]: str(one.get("handle") or one.get("name") or "") for one in found}
 
-    async def _fetch_person(self, person: str, method: str = "users.info", noun: str = "user") -> Raw:
+    async def _fetch_name(self, person: str) -> str:
+        if _is_bot(person):
+            return str((await self._fetch("bots.info", "bot", person)).get("name") or "")
+        return read_name(self._people.get(person) or await self._fetch("users.info", "user", person))
+
+    async def _fetch_person(self, person: str) -> Raw:
         if (known := self._people.get(person)) is None:
-            known = self._people[person] = await self._fetch(method, noun, person)
+            known = self._people[person] = await self._fetch("users.info", "user", person)
+            self._names[person] = read_name(known)
         return known
 
     async def _fetch(self, method: str, noun: str, name: str) -> Raw:

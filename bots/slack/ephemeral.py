@@ -69,7 +69,8 @@ class Whisper:
 
     async def _whisper_page(self, page: str) -> None:
         key = self._question.key
-        place = {"channel": key.channel, "user": self._question.person, "thread_ts": key.thread or None}
+        thread = key.thread if key.thread != self._question.name else ""  # which is none yet, and would show nothing
+        place = {"channel": key.channel, "user": self._question.person, "thread_ts": thread or None}
         try:
             await self._post(**place, text=formatting.render_fallback_text(page), blocks=self._blocks(page))
         except Rejected as rejected:

@@ -1,10 +1,16 @@
 """Formatting of replies in Slack: dialect, blocks, and the fallback text for where blocks are not shown. Pure."""
 
 import re
+from collections.abc import Callable
+from itertools import chain, zip_longest
 from typing import Any
 
-from core.rendering.paginator import Dialect
+from core.rendering.dialect import Dialect
+from core.rendering.fences import mend_runs, parse_opening
+from core.rendering.inline import SpanKind, parse_spans, split_paragraphs
+from core.rendering.links import hides_address
 from core.rendering.plain_pages import cut_by_length as cut
+from core.rendering.strip_marks import strip_marks
 
 LIMIT = 9_500  # of a page, as `size` counts; a markdown block takes 12,000 characters, all blocks of a message 13,200
 LINE = 120  # that a line counts beside its characters: no page has 50 paragraphs, and Slack takes 50 blocks
@@ -12,20 +18,75 @@ TEXT = 3_800  # characters of plain text, escaped; chat.update refuses 4,000
 SECTION = 2_900  # characters; Slack allows 3,000
 CUT = " …"
 
-_PING = re.compile(
-    r"<(?=!(?:channel|here|everyone|group|subteam)\b|@[UW][A-Z0-9])|(?<!\w)@(?=(?:channel|here|everyone)\b)"
+_UNSEEN = r"[*_~\\\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]*"  # marks, and what has no width
+
+
+def _spell(word: str) -> str:
+    """A pattern of a word, whatever unseen stands between its letters."""
+    return _UNSEEN.join(word)
+
+
+_EVERYBODY = "|".join(map(_spell, ("channel", "here", "everyone")))
+_TOKEN = (
+    rf"{_UNSEEN}(?:!|&(?:excl|\#0*33|\#x0*21);){_UNSEEN}(?:{_EVERYBODY}|{_spell('group')}|{_spell('subteam')}|date\^)"
+    r"|[\ue000-\uf8ff]\||(?-i:@[UWB][A-Z0-9]|\#[CDG][A-Z0-9])|[a-z][a-z0-9+.-]*:[^\s<>|]*\|"
 )
-_HARMLESS = {"<": "\u2039", "@": "\uff20"}  # as long as what they stand for, and nearly alike
-_FENCE = re.compile(r"^ {0,3}+(?:`{3,}+|~{3,}+)[^\n`]*+$\n?", re.MULTILINE)
-_HEADING = re.compile(r"^ {0,3}#{1,6}\s+", re.MULTILINE)
-_STRONG = re.compile(r"(\*\*|__)(?=\S)")
-_CLOSING = {mark: re.compile(rf"(?<=\S){re.escape(mark)}") for mark in ("**", "__")}
-_LINK = re.compile(r"!?\[([^\[\]\n]*)\]\((https?://[^\s()]+)\)")
+_PING = re.compile(
+    rf"(?P<token>\\?<|&(?:lt|\#0*60|\#x0*3c);)(?={_TOKEN})"
+    r"|(?<![A-Za-z0-9])(?P<everybody>\\?[@\uff20\ufe6b]|&(?:commat|\#0*64|\#x0*40);)"
+    rf"(?={_UNSEEN}(?:{_EVERYBODY})(?![A-Za-z0-9]))",
+    re.IGNORECASE,
+)
+_HEADING = re.compile(r"^ {0,3}#{1,6}\s+")
+_QUOTE = re.compile(r"^[ \t]*(?:>[ \t]?)+")
+_BULLET = re.compile(r"^([ \t]*)[-*+](?=[ \t])")
+_RULE = re.compile(r"\s*+(?:(?=[^-]*---)[ \t:|-]++|(?:\*[ \t]*+){3,}+|(?:_[ \t]*+){3,}+)")
+_ROW = re.compile(r"^\s*\||(?<!\\)\|\s*$")
+LINE_BREAK = "\u2028"  # a line break inside a paragraph, while its marks are taken away
 
 
 def defuse_mentions(text: str) -> str:
     """Change what would notify somebody, into characters that look alike."""
-    return _PING.sub(lambda found: _HARMLESS[found[0]], text)
+    return _PING.sub(lambda found: "\u2039" if found["token"] else "\uff20", text)
+
+
+def _write_page(page: str, prose: Callable[[str], str], code: Callable[[str], str]) -> str:
+    """A page whose prose and whose lines of code are each written in their way."""
+    dialect, written, fence = Dialect(LIMIT, prose=prose, code=code), list[str](), None
+    texts: list[str] = []
+    for line in page.split("\n"):
+        within, fence = fence, (None if fence.closed_by(line) else fence) if fence else parse_opening(line)
+        if not (within or fence):
+            texts.append(line)
+            continue
+        written += [dialect.prose("\n".join(texts))] if texts else []
+        written.append(dialect.code(line))
+        texts = []
+    return "\n".join([*written, *([dialect.prose("\n".join(texts))] if texts else [])])
+
+
+def make_harmless(text: str) -> str:
+    """Prose that notifies nobody, and whose links do not hide where they lead; code and addresses stay as they are."""
+    kept: list[str] = []
+    parts: list[str] = []
+    sign = next(one for one in map(chr, range(0xE000, 0xF8FF)) if one not in text)
+    for paragraph in split_paragraphs(text):
+        for span in parse_spans(paragraph):
+            if span.kind is SpanKind.LINK and hides_address(span.label, span.address):
+                parts += [span.label, " (", sign, ")"]
+                kept.append(span.address)
+            elif span.kind is SpanKind.LINK:
+                _, _, rest = span.text.partition(f"[{span.label}]")
+                parts += [span.text.removesuffix(rest), sign]
+                kept.append(rest)
+            elif span.kind in (SpanKind.CODE, SpanKind.ADDRESS):
+                parts.append(sign)
+                kept.append(span.text)
+            else:
+                parts.append(span.text)
+        parts.append("\n")
+    written = defuse_mentions("".join(parts[:-1])).split(sign)
+    return "".join(chain.from_iterable(zip_longest(written, kept, fillvalue="")))
 
 
 def measure(text: str) -> int:
@@ -33,17 +94,17 @@ def measure(text: str) -> int:
     return len(text) + LINE * text.count("\n")
 
 
-DIALECT = Dialect(limit=LIMIT, size=measure)
+DIALECT = Dialect(limit=LIMIT, size=measure, standalone=True)
 
 
 def build_blocks(page: str) -> list[dict[str, Any]]:
     """Block Kit blocks of a page, in Markdown. They notify nobody."""
-    return [{"type": "markdown", "text": defuse_mentions(page)}]
+    return [{"type": "markdown", "text": _write_page(page, make_harmless, str)}]
 
 
 def build_sections(page: str) -> list[dict[str, Any]]:
     """Block Kit blocks of a page in plain text, for where Slack refuses its Markdown."""
-    page = defuse_mentions(page)
+    page = _write_page(page, make_harmless, str)
     parts = (page[at : at + SECTION] for at in range(0, len(page), SECTION))
     return [
         {"type": "section", "text": {"type": "plain_text", "text": part, "emoji": False}, "expand": True}
@@ -59,9 +120,7 @@ def cut_plainly(text: str) -> list[str]:
 
 def render_fallback_text(page: str) -> str:
     """The `text` beside blocks, for notifications, search and screen readers: no marks, escaped, cut if long."""
-    page = defuse_mentions(page)
-    words = _LINK.sub(r"\1 (\2)", _HEADING.sub("", _FENCE.sub("", page)))
-    words = "\n".join(map(_strip_strong_marks, words.split("\n"))).strip() or page
+    words = defuse_mentions(_write_page(page, _strip_prose, _strip_fence)).strip() or defuse_mentions(page)
     shown = escape(words)
     while len(shown) > TEXT:
         words = words[: len(words) - max(1, (len(shown) - TEXT) // 5)]
@@ -69,21 +128,27 @@ def render_fallback_text(page: str) -> str:
     return shown
 
 
-def _strip_strong_marks(line: str) -> str:
-    """`line` without the marks of strong words. A mark that nothing closes is looked for once, not at every opening."""
-    parts: list[str] = []
-    lost: set[str] = set()
-    at = begin = 0
-    while opening := _STRONG.search(line, begin):
-        mark = opening[1]
-        closing = None if mark in lost else _CLOSING[mark].search(line, opening.end() + 1)
-        if closing is None:
-            lost.add(mark)
-            begin = opening.start() + 1
-            continue
-        parts += [line[at : opening.start()], line[opening.end() : closing.start()]]
-        at = begin = closing.end()
-    return "".join([*parts, line[at:]])
+def _strip_prose(text: str) -> str:
+    """Prose without Markdown's marks."""
+    paragraphs = (_strip_paragraph(one) for one in split_paragraphs(text))
+    return "\n".join(one for one in paragraphs if one is not None)
+
+
+def _strip_paragraph(paragraph: str) -> str | None:
+    """A paragraph without marks; None if it is nothing but a rule."""
+    lines = [_strip_beginning(line) for line in paragraph.split("\n") if not _RULE.fullmatch(line)]
+    return strip_marks(LINE_BREAK.join(lines)).replace(LINE_BREAK, "\n") if lines else None
+
+
+def _strip_beginning(line: str) -> str:
+    """A line without what makes it a heading, a quote or a row of a table; items have a bullet."""
+    line = _BULLET.sub("\\1\u2022", _HEADING.sub("", _QUOTE.sub("", line)))
+    return _ROW.sub("", line).strip() if _ROW.search(line) else line
+
+
+def _strip_fence(line: str) -> str:
+    """A line of code; one that opens or closes a fence says nothing."""
+    return "" if line.lstrip(" \t>").startswith(("```", "~~~")) else mend_runs(line)
 
 
 def escape(text: str) -> str:

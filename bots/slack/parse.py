@@ -9,7 +9,7 @@ from typing import Any
 from bots.slack import carriers
 from core.commands import TABLE
 from core.commands.registry import UsageError, find_command, parse_options
-from core.domain.events import Commanded, Deleted, Edited, Event, Posted, Pressed
+from core.domain.events import Commanded, Deleted, Edited, Event, Posted, Pressed, WorkspaceEnded
 from core.domain.messages import Asks, Attachment, History, Message, Reach, ThreadKey
 from core.prompting.names import MENTION
 
@@ -50,7 +50,17 @@ def parse_event(body: Raw, us: BotIdentity) -> list[Event]:
         case "agent_session_stopped":
             key = ThreadKey(parse_workspace(body), event["channel"], event["thread_ts"])
             return [Pressed(body["event_id"], key, event["user"], "stop")]
+        case "app_uninstalled":
+            return [_parse_removal(body)]
+        case "tokens_revoked" if event["tokens"].get("bot"):  # else only people's tokens, of which we have none
+            return [_parse_removal(body)]
     return []
+
+
+def _parse_removal(body: Raw) -> WorkspaceEnded:
+    """The time of an event is in whole seconds; what was asked in the same one came before."""
+    until = datetime.fromtimestamp(body["event_time"] + 1, UTC)
+    return WorkspaceEnded(body["event_id"], parse_workspace(body), until)
 
 
 def parse_missed(channel: str, raws: Iterable[Raw], us: BotIdentity, oldest: str) -> list[Event]:

@@ -24,7 +24,8 @@ FROZEN = {  # the message stands; a workspace may forbid edits and deletions, at
     "compliance_exports_prevent_deletion",
     "edit_window_closed",
 }
-QUIET = {"unfurl_links": False, "unfurl_media": False, "link_names": False, "parse": "none"}
+PLAIN = {"link_names": False, "parse": "none"}  # what looks like a name or an address is left as it is
+QUIET = {"unfurl_links": False, "unfurl_media": False, **PLAIN}
 NOTICE = {"event_type": MARK, "event_payload": {"question": "", "page": 1, "notice": True}}  # that answers nobody
 
 log = logging.getLogger(__name__)
@@ -114,7 +115,7 @@ class SlackOutlet:
         if self.final:
             self._web.pace.book_turn("chat.update")
         number = list(self.list_pages()).index(page) + 1
-        await self._change_page("chat.update", page, **self._build_content(text, number))
+        await self._change_page("chat.update", page, **PLAIN, **self._build_content(text, number))
 
     async def delete(self, page: str) -> None:
         await self._change_page("chat.delete", page)

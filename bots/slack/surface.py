@@ -47,6 +47,10 @@ class SlackSurface:
     async def rank(self, person: str) -> Rank:
         return await self._directory.fetch_rank(person, self._question.key.channel)
 
+    async def homes(self) -> tuple[str, ...] | None:
+        key = self._question.key
+        return (key.workspace,) if key.channel.startswith("D") else None
+
     async def show(self, reply: ReplyView) -> None:
         """Show the reply until it is whole. Raises CannotShow where that is impossible, Rejected, CannotAnswer."""
         if reply.private:
@@ -89,7 +93,9 @@ class SlackSurface:
         posts = self._publish(reply)
         async with status(self._web, self._question.key, reply.status) as shown:
             async for text in reply.texts():
-                if reply.whole:
+                if reply.whole and reply.private and not reply.pages:
+                    await Whisper(self._web, self._question).say(text)
+                elif reply.whole:
                     await self._show_text(reply, shown, posts.settle(text))
                 elif self._grows and text.strip():
                     await self._show_text(reply, shown, posts.grow(text))
@@ -107,6 +113,9 @@ class SlackSurface:
     async def _answer_command(self, reply: ReplyView) -> None:
         """A command's answer stands in the channel, also where we may only respond to commands."""
         text, whisper = await _read_final_text(reply), Whisper(self._web, self._question)
+        if reply.private:
+            await whisper.say(text, reply.files)
+            return
         try:
             await self._publish(reply).settle(text)
         except (CannotShow, Rejected):

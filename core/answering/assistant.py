@@ -61,6 +61,8 @@ class Assistant:
             TABLE,
             rules.zone,
             completions.catalog,
+            guests=rules.guests,
+            models=rules.models,
         )
         policy, slots = Policy(rules, loop_guard, store.notes), semaphore or FairSemaphore()
         responder = Responder(

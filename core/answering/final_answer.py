@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from core.claude.client import Completion
 from core.claude.errors import ClaudeError
-from core.commands.registry import UsageError
+from core.commands.registry import RankTooLow, UsageError
 from core.domain.errors import CannotAnswer, CannotShow, LeaseLost, StoreUnavailable
 from core.domain.messages import File, FinalText, Outcome
+from core.rendering.reply_notes import append_note
 
 EMPTY = "Yes? Ask me something, and I answer here."
 
@@ -24,10 +25,12 @@ class Answer:
     after: str | None = None
     """The last message that Claude had read."""
     files: tuple[File, ...] = ()
+    whispered: bool = False
+    """Who asked is told it alone, where the platform can."""
 
     @property
     def notice(self) -> bool:
-        return self.outcome is Outcome.REFUSED
+        return self.outcome in (Outcome.CARRIED_OUT, Outcome.REFUSED)
 
     @property
     def final_text(self) -> FinalText:
@@ -35,14 +38,15 @@ class Answer:
         return FinalText(self.text, self.notice, self.after)
 
 
-def restore_answer(stored: FinalText) -> Answer:
-    """The answer whose text was stored before this process took it up."""
-    return Answer(stored.text, Outcome.REFUSED if stored.notice else Outcome.SHOWN, stored.after)
+def restore_answer(stored: FinalText, command: bool = False) -> Answer:
+    """The answer, to a command or not, whose text was stored before this process took it up."""
+    noticed = Outcome.CARRIED_OUT if command else Outcome.REFUSED
+    return Answer(stored.text, noticed if stored.notice else Outcome.SHOWN, stored.after)
 
 
-def refuse(sentence: str) -> Answer:
+def refuse(sentence: str, *, whispered: bool = False) -> Answer:
     """A visible refusal with its reason."""
-    return Answer(sentence, Outcome.REFUSED)
+    return Answer(sentence, Outcome.REFUSED, whispered=whispered)
 
 
 def explain_error(error: Exception) -> Answer:
@@ -50,6 +54,8 @@ def explain_error(error: Exception) -> Answer:
     match error:
         case StoreUnavailable() | CannotShow() | LeaseLost():
             raise error
+        case RankTooLow():
+            return refuse(str(error), whispered=True)
         case UsageError() | CannotAnswer():
             return refuse(str(error))
         case ClaudeError():
@@ -82,13 +88,12 @@ def conclude(text: str, completion: Completion) -> Answer:
 
 def cut_off(text: str, why: str) -> Answer:
     """What was said, and below it why there is no more."""
-    fence = "\n```" if text.count("```") % 2 else ""
-    return Answer(f"{text.rstrip()}{fence}\n\n*({why})*")
+    return Answer(append_note(text, why))
 
 
 def cut_short(text: str, visible: bool) -> Answer:
     """The answer that somebody stopped: what was said so far, if anything is `visible`; else nothing is said."""
-    return Answer(f"{text}\n\n*(Stopped.)*".strip() if visible else "", Outcome.WITHDRAWN)
+    return Answer(append_note(text, "Stopped.") if visible else "", Outcome.WITHDRAWN)
 
 
 def _conclude_longest(text: str, bounded: bool) -> Answer:

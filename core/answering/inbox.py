@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from core.answering.bot_loop_guard import BotLoopGuard
 from core.domain.clock import Clock
-from core.domain.events import Deleted, Event, MissedRange, Pressed, Receipt
+from core.domain.events import Deleted, Event, MissedRange, Pressed, Receipt, WorkspaceEnded
 from core.domain.messages import Asks
 from core.store.protocols import Questions
 from core.worker.worker import Worker
@@ -46,7 +46,7 @@ class Inbox:
         self._loop_guard.reset_after(event, receipt)
         if receipt.question and not certain:
             self._worker.wake()
-        if isinstance(event, Deleted | Pressed):
+        if isinstance(event, Deleted | Pressed | WorkspaceEnded):
             await self._worker.heartbeat()
         return replace(receipt, missed=self._limit_ranges(receipt.missed)) if receipt.missed else receipt
 

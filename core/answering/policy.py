@@ -6,14 +6,13 @@ from datetime import timedelta
 
 from core.answering.bot_loop_guard import STOPPED, BotLoopGuard, Verdict
 from core.answering.final_answer import Answer, refuse
+from core.commands.registry import MEMBERS_ONLY
 from core.domain.messages import Asks, Question, Rank
 from core.domain.personas import Persona
 from core.domain.platform import Surface
 from core.prompting.names import MENTION
 from core.prompting.request import TTL
 from core.store.protocols import Claim, Notes, Thread
-
-MEMBERS_ONLY = "Only members of this workspace can ask me. Whoever runs this bot can open it to guests."
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +28,8 @@ class Rules:
     """Where days begin, until a workspace has a time zone."""
     guests: bool = False
     """Whether people of other workspaces may ask."""
+    models: Sequence[str] = ()
+    """The models that a persona may name; none named: any."""
     bots: Collection[str] = ()
     """Ids of other bots that may ask."""
     catch_up: timedelta = timedelta(hours=1)
@@ -93,7 +94,7 @@ class Policy:
         if await self._notes.get(note) not in {None, question.name}:
             return Ignore()
         await self._notes.put(note, question.name)
-        return AnswerWith(refuse(MEMBERS_ONLY))
+        return AnswerWith(refuse(MEMBERS_ONLY, whispered=True))
 
 
 def is_for_us(claim: Claim, thread: Thread) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
 
 from core.domain.messages import File, Question
+from core.rendering.reply_notes import append_note
 
 
 async def always() -> None:
@@ -52,8 +53,9 @@ class Reply:
             self.note = note
             self._changed.set()
 
-    def finish(self, text: str, notice: bool = False, files: Sequence[File] = ()) -> None:
-        """The final text. What is said afterwards is ignored."""
+    def finish(self, text: str, notice: bool = False, files: Sequence[File] = (), *, whispered: bool = False) -> None:
+        """The final text; if it is `whispered`, only the asker may see it. What is said afterwards is ignored."""
+        self.private = self.private or whispered
         self.say(text)
         self.whole, self.notice, self.files = True, notice, files
         self._changed.set()
@@ -70,7 +72,7 @@ class Reply:
             self._changed.clear()
             await self.ensure_held()
             whole = self.whole
-            yield "\n\n".join(part for part in (self.text, self.note and f"*({self.note})*") if part)
+            yield append_note(self.text, self.note) if self.note else self.text
             if whole:
                 return
 

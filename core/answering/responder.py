@@ -22,6 +22,7 @@ from core.domain.errors import CannotAnswer, CannotShow, PlaceClosed
 from core.domain.messages import Outcome, Question
 from core.domain.personas import Persona
 from core.domain.platform import Platform, Surface
+from core.prompting.capabilities import refuse_model
 from core.prompting.request import build_request
 from core.store.persona_in_force import find_persona_in_force
 from core.store.protocols import Claim, Store, Thread
@@ -105,7 +106,7 @@ class AnswerTask:
     async def _decide(self) -> Decision:
         """The policy's decision; what hinders it is a refusal. What was decided and answered before is shown."""
         if self.claim.final_text:
-            return AnswerWith(restore_answer(self.claim.final_text))
+            return AnswerWith(restore_answer(self.claim.final_text, command=self.question.command is not None))
         try:
             return await self.responder.policy.decide(self.claim, self.thread, self.surface)
         except CannotAnswer as error:
@@ -121,14 +122,14 @@ class AnswerTask:
                 showing = group.create_task(self.responder.fallback.show(self.surface, self.reply, self.claim))
                 answer = await self._compose_unless_stopped(decision)
                 await self._store_final_text(answer)
-                self.reply.finish(answer.text, answer.notice, answer.files)
+                self.reply.finish(answer.text, answer.notice, answer.files, whispered=answer.whispered)
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
         return answer.outcome if showing.result() else Outcome.REFUSED
 
     async def _store_final_text(self, answer: Answer) -> None:
-        """On disk, and in the lease for another try, if the disk is full."""
-        if answer.text and not (self.claim.final_text or answer.files):
+        """On disk, and in the lease for another try, if the disk is full. What is whispered is decided anew."""
+        if answer.text and not (self.claim.final_text or answer.files or answer.whispered):
             self.lease.final_text = answer.final_text
         if self.lease.final_text is not None:
             await self.responder.store.questions.store_final_text(self.claim, self.lease.final_text)
@@ -175,14 +176,17 @@ class AnswerTask:
 
     async def _ask_claude(self) -> AsyncGenerator[TextSoFar | Waiting | Answer, None]:
         """The events of Claude's answer, which is asked for when the first one is. Raises CannotAnswer."""
-        responder = self.responder
+        responder, allowed = self.responder, self.responder.rules.models
+        if allowed and self.persona.model not in allowed:
+            raise CannotAnswer(refuse_model(self.persona.model or "", allowed))
         persona = await name_persona(responder.store.threads, self.thread, self.persona, self.surface)
         turns = await read_conversation(responder.store.threads, self.thread, self.question, self.surface)
         if not turns:
             raise CannotAnswer(EMPTY)
         models = [persona.model or "", *(model for model in responder.rules.fallbacks if model != persona.model)]
         build = partial(build_request, persona, turns, ttl=responder.rules.ttl)
-        return responder.completions.stream(self.question, self.version, models, build)
+        question = replace(self.question, homes=await self.surface.homes())
+        return responder.completions.stream(question, self.version, models, build)
 
     def _grow(self, text: str) -> None:
         if not self.reply.text:
@@ -194,7 +198,7 @@ class AnswerTask:
         values = registry.parse_values(command, rest, self.question.values)
         invocation = registry.Invocation(self.question, values, self.surface, self.responder.commands)
         result = await registry.run_command(command, invocation)
-        return Answer(result.text, Outcome.REFUSED, files=result.files)
+        return Answer(result.text, Outcome.CARRIED_OUT, files=result.files)
 
     async def _recover(self) -> None:
         """Refresh the thread, where our copy may be out of date, and adopt a predecessor's pages.

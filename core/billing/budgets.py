@@ -1,11 +1,12 @@
 """Budgets: limits on what may be spent in a place or by a person in each period, and the sentences about them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from zoneinfo import ZoneInfo
 
-from core.billing.ledger_rows import Scope
+from core.billing.ledger_rows import DIRECT, Scope
 
 WARN_AT = (75, 95)  # per cent of a budget, at which those who can raise it are told, once
 
@@ -26,11 +27,19 @@ class Budget:
     period: Period
     micro_usd: int | None
     zone: str
-    """The workspace's time zone from here on, as the tz database names it."""
+    """The workspace's time zone from here on, as the tz database names it; empty: as it is, or the default one."""
     author: str
     at: datetime
     number: int = 0
     """Counts all changes of budgets, of all workspaces."""
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneChange:
+    """A workspace's time zone, as it was chosen at a moment."""
+
+    at: datetime
+    zone: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +91,38 @@ def find_period_end(period: Period, now: datetime, zone: str) -> datetime:
     return beginning + timedelta(days=1 if period is Period.DAY else 7)
 
 
+def find_running_period(period: Period, now: datetime, changes: Sequence[ZoneChange]) -> tuple[datetime, datetime]:
+    """The beginning and the end of the period that runs at `now`, in UTC; `changes` of the time zone, oldest first.
+
+    A change of the zone never shortens the period that runs then: it ends when it would have ended, or a little later,
+    at the first midnight of the new zone, where the next period would else be shorter than half of one.
+    """
+    zone, kept = changes[0].zone, None
+    for change in changes[1:]:
+        if change.zone != zone and change.at <= now:
+            kept = _keep_running(period, _find_bounds(period, change.at, zone, kept), change.zone)
+            zone = change.zone
+    return _find_bounds(period, now, zone, kept)
+
+
+def _find_bounds(
+    period: Period, now: datetime, zone: str, kept: tuple[datetime, datetime] | None
+) -> tuple[datetime, datetime]:
+    """The period of a zone that `now` lies in. `kept` is one from before the zone: it runs on, and none overlaps it."""
+    if kept and now < kept[1]:
+        return kept
+    began = find_period_start(period, now, zone).astimezone(UTC)
+    return max(began, kept[1]) if kept else began, find_period_end(period, now, zone).astimezone(UTC)
+
+
+def _keep_running(period: Period, running: tuple[datetime, datetime], zone: str) -> tuple[datetime, datetime]:
+    """The running period as it goes on after a change to `zone`."""
+    began, end = running
+    whole = find_period_start(period, end, zone).astimezone(UTC), find_period_end(period, end, zone).astimezone(UTC)
+    rest = whole[1] - end
+    return (began, whole[1]) if rest * 2 < whole[1] - whole[0] else (began, end)
+
+
 def dollars(micro_usd: int) -> str:
     """An amount of money: `$12.50`; below a dollar with as many digits as say something: `$0.0042`, `$0.000015`."""
     amount = abs(micro_usd)
@@ -96,6 +137,8 @@ def describe_budget(budget: Budget, whose: str) -> str:
 
 def describe_budget_here(budget: Budget) -> str:
     """A budget in words, for those whom it limits: `this channel's budget of $5.00 a day`."""
+    if budget.scope.channel == DIRECT:
+        return describe_budget(budget, "your direct messages'")
     whose = "your" if budget.scope.person else "this channel's" if budget.scope.channel else "this workspace's"
     return describe_budget(budget, whose)
 
@@ -108,7 +151,7 @@ def describe_renewal(status: BudgetStatus) -> str:
 
 def name_managers(budget: Budget) -> str:
     """The people who may raise a budget, in words."""
-    channel = budget.scope.channel and not budget.scope.person
+    channel = budget.scope.channel not in (None, DIRECT) and not budget.scope.person
     return "Whoever manages this channel" if channel else "Whoever manages the whole workspace"
 
 

@@ -7,6 +7,9 @@ from datetime import datetime
 from core.domain.messages import ThreadKey
 from core.domain.usage import Usage
 
+DIRECT = "@direct"
+"""In a scope, the channel that stands for each person's direct messages, of one person at a time."""
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedRequest:
@@ -27,6 +30,8 @@ class PlannedRequest:
     at: datetime
     micro_usd: int | None = None
     """The most that it can cost; None if its model has no price."""
+    direct: bool = False
+    """It is asked in direct messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +104,8 @@ class Scope:
 
 
 Scopes = Sequence[Scope]
+
+
+def name_personal_workspace(workspace: str) -> str:
+    """The workspace of a platform's direct messages, where they belong to no other: `discord:@me`."""
+    return f"{workspace.partition(':')[0]}:@me"

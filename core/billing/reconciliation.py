@@ -14,6 +14,7 @@ from core.billing.ledger_rows import UsageRow
 from core.billing.prices import parse_count, strip_date
 from core.domain.errors import UnreadableFile
 from core.domain.usage import Usage
+from core.domain.wording import count_noun, describe_days
 from core.rendering.tables import draw_table
 
 DAY, MODEL, KEY = "usage_date_utc", "model_version", "api_key"
@@ -153,7 +154,7 @@ def describe_comparisons(statement: Statement, found: Sequence[Comparison]) -> s
     left_out = [kind for kind in COLUMNS.values() if kind not in statement.kinds]
     if left_out:
         parts.append(f"Not in the file, and so not compared: {', '.join(left_out)}.")
-    parts.append(f"{statement.first} to {statement.last} (UTC), days and models: {', '.join(counts)}.")
+    parts.append(f"{describe_days(statement.first, statement.last)} (UTC), days and models: {', '.join(counts)}.")
     return "\n".join(parts)
 
 
@@ -187,8 +188,7 @@ def _parse_row(row: Mapping[str, str], where: str) -> tuple[DayAndModel, Usage]:
 
 
 def _describe_one(one: Comparison) -> str:
-    requests = f"{one.requests:,} request{'' if one.requests == 1 else 's'}"
-    head = f"{one.day}  {one.model}  {one.verdict.value} ({requests})"
+    head = f"{one.day}  {one.model}  {one.verdict.value} ({count_noun(one.requests, 'request')})"
     if one.verdict is Agreement.EQUAL:
         return head
     ours, theirs = asdict(one.ours), asdict(one.theirs)
@@ -205,6 +205,7 @@ def _explain_difference(one: Comparison) -> str:
         return "The ledger has no such request: something else used Anthropic's account."
     if not one.died:
         return "No request died: something else may have used the account, or a request ran across midnight (UTC)."
-    most = f"{one.bound.input:,} tokens of prompt and {one.bound.output:,} of output"
-    died = f"{one.died:,} died before what they used was known; they stand at their bound, {most}."
+    most = f"{count_noun(one.bound.input, 'token')} of prompt and {one.bound.output:,} of output"
+    whose = "it used was known; it stands at its" if one.died == 1 else "they used was known; they stand at their"
+    died = f"{one.died:,} died before what {whose} bound, {most}."
     return f"{died} That {'explains it' if one.verdict is Agreement.EXPLAINED else 'is not all of it'}."

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -10,13 +11,15 @@ from zoneinfo import ZoneInfo
 
 from core.billing.budgets import dollars
 from core.billing.ledger_rows import UsageRow
+from core.domain.control_characters import escape_controls, escape_json_controls
 from core.domain.usage import Usage
+from core.domain.wording import count_noun
+from core.rendering.names import write_name
 from core.rendering.tables import draw_table
 
 LINES = 12  # of a table or a chart; the others are summed up in one more
 BAR = 24  # characters of the longest bar
 EIGHTHS = " ▏▎▍▌▋▊▉"
-OTHERS = "others"
 HEADINGS = ("requests", "tokens in", "tokens out", "from cache", "cost", "cache saved")
 MISSES = {
     "new": "began a thread",
@@ -28,7 +31,10 @@ MISSES = {
     "small": "had too short a prompt",
     "lost": "found nothing, for no reason of ours",
 }
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 FIELDS = ("requests", "died", "unpriced")
+FORMULA = re.compile(r"(^|[;,|\t\r\n])(\s*)(?=[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
+"""Where a spreadsheet would take the rest for a formula: at the beginning of a cell, of whichever separator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,7 @@ def shorten_report(found: UsageReport) -> UsageReport:
     """The report with few enough lines to be read: the dearest, and one that sums up the others."""
     if len(found.lines) <= LINES or found.by == "day":
         return found
-    others = replace(sum_rows(found.lines[LINES:]), group=f"{len(found.lines) - LINES} {OTHERS}")
+    others = replace(sum_rows(found.lines[LINES:]), group=count_noun(len(found.lines) - LINES, "other"))
     return replace(found, lines=(*found.lines[:LINES], others))
 
 
@@ -90,22 +96,23 @@ def render_bars(found: UsageReport, names: Mapping[str, str]) -> str:
 
 
 def export_csv(reports: Sequence[UsageReport]) -> bytes:
-    """The reports as CSV: a line for each group, by its id, which no spreadsheet takes for a formula.
+    """The reports as CSV: a line for each group, by its id. Dollars have six digits. All reports have the same `by`.
 
-    Dollars have six digits. All reports have the same `by`.
+    What a spreadsheet would take for a formula begins with an apostrophe, but for numbers.
     """
     file = io.StringIO()
     writer = csv.writer(file)
     for found in reports[:1]:
         writer.writerow(_export_row(found, found.total))
-    writer.writerows(_export_row(found, line).values() for found in reports for line in found.lines)
+    rows = (_export_row(found, line).values() for found in reports for line in found.lines)
+    writer.writerows([_defuse_cell(cell) for cell in row] for row in rows)
     return file.getvalue().encode()
 
 
 def export_json(reports: Sequence[UsageReport]) -> bytes:
     """The reports as a JSON list, each with its lines."""
     listed = [{"title": one.title, "lines": [_export_row(one, line) for line in one.lines]} for one in reports]
-    return json.dumps(listed, indent=1, ensure_ascii=False).encode()
+    return "\n".join(map(escape_json_controls, json.dumps(listed, indent=1, ensure_ascii=False).split("\n"))).encode()
 
 
 def describe_caveats(whole: UsageRow, misses: Iterable[UsageRow]) -> str:
@@ -113,23 +120,30 @@ def describe_caveats(whole: UsageRow, misses: Iterable[UsageRow]) -> str:
     said = []
     if whole.died:
         counted = "they count as the most that they" if whole.died > 1 else "it counts as the most that it"
-        said.append(f"{_count_requests(whole.died)} broke off before the cost was known; {counted} can have cost.")
+        said.append(
+            f"{count_noun(whole.died, 'request')} broke off before the cost was known; {counted} can have cost."
+        )
     if whole.unpriced:
-        said.append(f"{_count_requests(whole.unpriced)} asked models without a price, which no cost here includes.")
+        said.append(
+            f"{count_noun(whole.unpriced, 'request')} asked models without a price, which no cost here includes."
+        )
     reasons = [f"{miss.requests:,} {MISSES.get(miss.group, miss.group)}" for miss in misses if miss.group]
     if reasons:
         said.append(f"Requests that found less in Claude's cache than they might: {', '.join(reasons)}.")
     return " ".join(said)
 
 
-def _count_requests(number: int) -> str:
-    return f"{number:,} request" if number == 1 else f"{number:,} requests"
-
-
 def _export_row(found: UsageReport, line: UsageRow) -> dict[str, object]:
     usd = {"usd": f"{line.micro_usd / 1_000_000:.6f}", "saved_usd": f"{line.saved / 1_000_000:.6f}"}
     whose = {"workspace": found.workspace, found.by: line.group}
     return {**whose, **{name: getattr(line, name) for name in FIELDS}, **asdict(line.usage), **usd}
+
+
+def _defuse_cell(cell: object) -> object:
+    """A cell that no spreadsheet carries out; a number stays one, also below zero."""
+    if not isinstance(cell, str) or NUMBER.fullmatch(cell):
+        return cell
+    return escape_controls(FORMULA.sub(r"\1'\2", cell))
 
 
 def _render_row(line: UsageRow, name: str) -> list[str]:
@@ -141,7 +155,7 @@ def _render_row(line: UsageRow, name: str) -> list[str]:
 
 def _render_name(group: str, names: Mapping[str, str]) -> str:
     """As it may stand in a table's cell."""
-    return " ".join(names.get(group, group).replace("|", "/").replace("`", "'").split())
+    return write_name(names.get(group, group))
 
 
 def _render_bar(value: int, most: int) -> str:

@@ -1,5 +1,7 @@
 """Client of Claude's API: requests streamed as events, tokens counted, models described. Nothing is retried here."""
 
+import json
+import logging
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -7,6 +9,7 @@ from typing import Any
 
 import anthropic
 import httpx2
+from anthropic._streaming import ServerSentEvent, SSEDecoder
 from anthropic.types import ModelInfo
 
 from core.claude.errors import ClaudeError
@@ -16,6 +19,8 @@ from core.domain.models import Model
 from core.domain.usage import Usage
 from core.prompting.capabilities import EFFORTS, THINKING
 from core.prompting.request import Request
+
+log = logging.getLogger(__name__)
 
 SILENCE = 120.0  # seconds between two bytes of a stream; pings come more often than that
 CONNECT = 5.0  # seconds
@@ -59,7 +64,7 @@ class Claude:
         self, key: str, base_url: str, transport: httpx2.AsyncBaseTransport | None = None, silence: float = SILENCE
     ) -> None:
         timeout = anthropic.Timeout(silence, connect=CONNECT)
-        self._client = anthropic.AsyncAnthropic(
+        self._client = _Anthropic(
             api_key=key,
             base_url=base_url,
             max_retries=0,
@@ -80,38 +85,36 @@ class Claude:
 
         `accumulator` has what came so far, however this ends.
         """
-        accumulator = accumulator or MessageAccumulator()
+        accumulator, request_id = accumulator or MessageAccumulator(), None
         try:
             sent = self._client.messages.create(**request.body, extra_headers=request.headers, stream=True)
             async with await sent as stream:
+                request_id = stream.response.headers.get(REQUEST)
                 async for event in stream:
                     if accumulator.take(event):
                         yield TextSoFar(accumulator.text)
                 _check_end(accumulator, stream.response, request.model)
-            yield _read_completion(accumulator, request, stream.response.headers.get(REQUEST))
-        except anthropic.APIError as error:
-            raise classify_error(error, request.model) from error
-        except BROKEN as error:
-            raise classify_broken_stream(error, request.model) from error
+            yield _read_completion(accumulator, request, request_id)
+        except (anthropic.APIError, *BROKEN) as error:
+            if not accumulator.is_complete:
+                raise _classify(error, request.model) from error
+            log.info("the stream broke after its message was whole: %r", error)
+            yield _read_completion(accumulator, request, request_id)
 
     async def count(self, request: Request) -> int:
         """About how many tokens the prompt has; nothing is billed. Raises ClaudeError."""
         asked = {name: request.body[name] for name in COUNTED if name in request.body}
         try:
             return int((await self._client.messages.count_tokens(**asked)).input_tokens)
-        except anthropic.APIError as error:
-            raise classify_error(error, request.model) from error
-        except (*BROKEN, AttributeError, TypeError) as error:  # a gateway may answer anything
-            raise classify_broken_stream(error, request.model) from error
+        except (anthropic.APIError, *BROKEN, AttributeError, TypeError) as error:  # a gateway may answer anything
+            raise _classify(error, request.model) from error
 
     async def model(self, name: str) -> Model:
         """What a model can do and how long it is served. Raises ClaudeError, `no model` when there never was one."""
         try:
             return read_model(await self._client.models.retrieve(name))
-        except anthropic.APIError as error:
-            raise classify_error(error, name) from error
-        except (*BROKEN, AttributeError) as error:
-            raise classify_broken_stream(error, name) from error
+        except (anthropic.APIError, *BROKEN, AttributeError, TypeError) as error:
+            raise _classify(error, name) from error
         except ValueError as error:  # a name that no address can have
             raise ClaudeError("no model", name, str(error), billed=False) from error
 
@@ -119,10 +122,35 @@ class Claude:
         """All models that this key may use, newest first. Raises ClaudeError."""
         try:
             return [read_model(one) async for one in self._client.models.list(limit=100)]
-        except anthropic.APIError as error:
-            raise classify_error(error, "") from error
-        except (*BROKEN, AttributeError) as error:
-            raise classify_broken_stream(error, "") from error
+        except (anthropic.APIError, *BROKEN, AttributeError, TypeError) as error:
+            raise _classify(error, "") from error
+
+
+class _Anthropic(anthropic.AsyncAnthropic):
+    """The SDK's client, which also reads streams of gateways that leave out the lines `event: ...`."""
+
+    def _make_sse_decoder(self) -> SSEDecoder:
+        return _NamingDecoder()
+
+
+class _NamingDecoder(SSEDecoder):
+    """Names an event that has no name after the type in its data; the SDK leaves such events out."""
+
+    def decode(self, line: str) -> ServerSentEvent | None:
+        event = super().decode(line)
+        if event is None or event.event is not None:
+            return event
+        try:
+            named = json.loads(event.data)["type"]
+        except (ValueError, KeyError, TypeError):  # `[DONE]`, or nothing of Claude's
+            return event
+        return ServerSentEvent(event=str(named), data=event.data)
+
+
+def _classify(error: Exception, model: str) -> ClaudeError:
+    if isinstance(error, anthropic.APIError):
+        return classify_error(error, model)
+    return classify_broken_stream(error, model)
 
 
 def _aiohttp_client() -> httpx2.AsyncClient:

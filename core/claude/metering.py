@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from core.billing.budgets import BudgetStatus
-from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement
+from core.billing.ledger_rows import DIRECT, BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement
 from core.billing.prices import Prices
 from core.claude.client import Claude, Completion, TextSoFar
 from core.claude.errors import ClaudeError
@@ -16,6 +16,7 @@ from core.claude.stream import MessageAccumulator
 from core.domain.clock import Clock, Sleep
 from core.domain.errors import StoreUnavailable
 from core.domain.messages import Question
+from core.domain.models import is_model_id
 from core.domain.usage import Usage
 from core.prompting.request import Request, shorten_request
 from core.store.protocols import Ledger
@@ -40,8 +41,14 @@ class MeteredRequest:
     @property
     def scopes(self) -> Sequence[Scope]:
         """All whose budgets hold for it."""
-        key, person = self.question.key, self.question.person
-        return [Scope(key.workspace), Scope(key.workspace, key.channel), Scope(key.workspace, person=person)]
+        key, person, homes = self.question.key, self.question.person, self.question.homes
+        everywhere = [] if homes is None else [Scope(one, DIRECT) for one in dict.fromkeys((key.workspace, *homes))]
+        return [
+            Scope(key.workspace),
+            Scope(key.workspace, key.channel),
+            Scope(key.workspace, person=person),
+            *everywhere,
+        ]
 
 
 class Metering:
@@ -110,6 +117,7 @@ class Metering:
         planned = PlannedRequest(
             question.key, question.name, question.person, request.model, order.persona, bound, output, now, worst
         )
+        planned = replace(planned, direct=question.homes is not None)
         return await self._ledger.reserve(planned, order.scopes)
 
     async def _reserve_less(
@@ -153,17 +161,17 @@ class Metering:
 
         None where a gateway does not tell what it used.
         """
-        now = self._clock()
+        now, named = self._clock(), answer.model if is_model_id(answer.model) else order.request.model
         if answer.stop == "refusal" and not answer.content:
-            return Settlement(Usage(), answer.stop, now, answer.model, answer.request, 0)  # which is not billed
+            return Settlement(Usage(), answer.stop, now, named, answer.request, 0)  # which is not billed
         if not answer.counted:
             return None
         self._geo = answer.geo or self._geo
-        models = (answer.model, order.request.model)
+        models = (named, order.request.model)
         costs = (self.prices.cost(model, answer.usage, now.date(), answer.geo) for model in models)
         cost = next((one for one in costs if one), None)
         miss = self._prompt_cache.note(order.question.key, order.request, answer.usage, now)
-        settled = Settlement(answer.usage, answer.stop, now, answer.model, answer.request, miss=miss)
+        settled = Settlement(answer.usage, answer.stop, now, named, answer.request, miss=miss)
         return replace(settled, micro_usd=cost.micro_usd, saved=cost.saved) if cost else settled
 
     def _bound_settlement(

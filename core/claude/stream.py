@@ -88,10 +88,16 @@ class MessageAccumulator:
         message = self._find_message()
         for building in self._blocks:
             building.complete()
-        message.content = [building.block for building in self._blocks]
+        if self._blocks:  # else a gateway may have sent them all with the beginning
+            message.content = [building.block for building in self._blocks]
         if self._ended and _read(message, "stop_reason") is None:
             message.stop_reason = "end_turn"  # it ended as a message does; only the reason was left out
         return message
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all of the message is there; what comes after that may be missing."""
+        return self.message is not None and (self._ended or _read(self.message, "stop_reason") is not None)
 
     def bound_usage(self, max_tokens: int, ttl: str) -> UsageBound:
         """The most that the request has used, also where the stream broke off or was stopped.
@@ -111,7 +117,7 @@ class MessageAccumulator:
             return UsageBound(prompt, max_tokens)
         names = ("text", "thinking", "signature", "input")
         came = sum(len(one.join(name).encode()) for one in self._blocks for name in names)
-        later = 0 if self._ended or _read(self.message, "stop_reason") else AFTER_END
+        later = 0 if self.is_complete else AFTER_END
         return UsageBound(prompt, min(max_tokens, max(usage.output, came + later)))
 
     def _find_message(self) -> Message:

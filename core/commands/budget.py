@@ -4,33 +4,40 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from core.billing.budgets import Budget, Budgets, BudgetStatus, Period, describe_renewal, dollars, name_managers
-from core.billing.ledger_rows import Scope
-from core.commands.registry import Command, Invocation, Parameter, ParameterKind, UsageError
+from core.billing.ledger_rows import DIRECT, Scope
+from core.commands.registry import Command, Invocation, Parameter, ParameterKind, UsageError, name_giver
 from core.domain import time_zones
 from core.domain.errors import VersionConflict
 from core.domain.messages import CommandResult, Rank
+from core.rendering.names import write_name
 
 PER = Parameter("per", ParameterKind.CHOICE, "how often it renews; else a month", choices=("day", "week", "month"))
-OF = Parameter("of", ParameterKind.CHOICE, "this channel, or the whole workspace", choices=("channel", "workspace"))
+OF = Parameter(
+    "of",
+    ParameterKind.CHOICE,
+    "this channel, the whole workspace, or each person's direct messages",
+    choices=("channel", "workspace", "direct"),
+)
 PERSON = Parameter("person", ParameterKind.PERSON, "one person, in all channels")
 NEWEST = 5  # changes that are shown
+_SENTENCE = "Only those who manage the whole workspace can change that budget."
+_OWNERS = dict.fromkeys(("of=workspace", "of=direct", "person"), (Rank.OWNER, _SENTENCE))
+_ZONE = (Rank.OWNER, "Only those who manage the whole workspace can change its time zone.")
 
 
 async def show_budgets(call: Invocation) -> CommandResult:
-    held, key = await _load_budgets(call), call.question.key
+    held, mine = await _load_budgets(call), await _list_own_scopes(call)
     manages = await call.surface.rank(call.question.person) >= Rank.OWNER
-    mine = {
-        Scope(key.workspace),
-        Scope(key.workspace, key.channel),
-        Scope(key.workspace, person=call.question.person),
-    }
     statuses = [one for one in held.statuses if manages or one.budget.scope in mine]
+    statuses += await _load_elsewhere(call, mine)
     if not statuses:
         return CommandResult("No budget holds here. `budget set 25` gives this channel 25 US dollars a month.")
     changes = [change for change in held.changes if manages or change.scope in mine][:NEWEST]
     whose = await _prepare_names(call, [*(one.budget for one in statuses), *changes])
     lines = [f"- {whose(one.budget)}: {_describe_status(one)}" for one in statuses]
     names = await _load_names(call, {change.author for change in changes})
+    if not changes:
+        return CommandResult("\n".join(lines))
     history = [
         f"- {change.at:%Y-%m-%d %H:%M} UTC, {names[change.author]}: {whose(change)}, {_describe_limit(change)}"
         for change in changes
@@ -48,7 +55,7 @@ async def set_budget(call: Invocation) -> CommandResult:
     note = " Nobody can ask anything before that is raised." if not budget.micro_usd else ""
     return CommandResult(
         f"{whose(budget)} may now spend {_describe_limit(budget)}; days begin at midnight in {budget.zone}. "
-        f"What was spent before counts too.{note}"
+        f"What was spent before counts too.{note} Set by {await name_giver(call)}."
     )
 
 
@@ -60,42 +67,60 @@ async def clear_budget(call: Invocation) -> CommandResult:
         raise UsageError(f"There is no budget for a {period.value} to clear.{hint}")
     budget = await _change_budget(call, None, None)
     whose = await _prepare_names(call, [budget])
-    return CommandResult(f"{whose(budget)} has no budget for a {period.value} any more.")
+    return CommandResult(
+        f"{whose(budget)} has no budget for a {period.value} any more. Cleared by {await name_giver(call)}."
+    )
 
 
 async def _change_budget(call: Invocation, micro_usd: int | None, zone: str | None) -> Budget:
     """Store a change of a budget. Raises UsageError on a version conflict, when somebody else was faster."""
     held, scope, period = await _load_budgets(call), await _find_scope(call), Period(call.values.get("per", "month"))
     before = (change.number for change in held.changes if (change.scope, change.period) == (scope, period))
-    zone = zone or held.zone or call.context.zone
-    budget = Budget(scope, period, micro_usd, zone, call.question.person, call.context.clock())
+    budget = Budget(scope, period, micro_usd, zone or "", call.question.person, call.context.clock())
     try:
-        await call.context.store.ledger.allow(budget, next(before, 0))
+        return await call.context.store.ledger.allow(budget, next(before, 0), call.context.zone)
     except VersionConflict:
         raise UsageError(
             "Somebody else changed it in the same moment. Look with `budget show`, then try again."
         ) from None
-    return budget
 
 
 async def _find_scope(call: Invocation) -> Scope:
-    """The scope that the budget is for. Only owners may change a person's or the workspace's. Raises UsageError."""
-    key, person = call.question.key, call.values.get("person")
-    if not person and call.values.get("of") != "workspace":
-        return Scope(key.workspace, key.channel)
-    if await call.surface.rank(call.question.person) < Rank.OWNER:
-        raise UsageError("Only those who manage the whole workspace can change that budget.")
+    """The scope that the budget is for. Raises UsageError for a person whom nobody knows."""
+    key, person, of = call.question.key, call.values.get("person"), call.values.get("of")
+    if not person and of != "workspace":
+        return Scope(key.workspace, DIRECT if of == "direct" else key.channel)
     if person and not await call.surface.names({person}):
         raise UsageError(f"I know nobody of the id `{person[:40]}` here. Mention them: `person=@name`.")
     return Scope(key.workspace, person=person) if person else Scope(key.workspace)
 
 
+async def _list_own_scopes(call: Invocation) -> list[Scope]:
+    """The scopes whose budgets hold for who gave the command, where it was given."""
+    key, person, homes = call.question.key, call.question.person, await call.surface.homes()
+    mine = [Scope(key.workspace), Scope(key.workspace, key.channel), Scope(key.workspace, person=person)]
+    if homes is None:
+        return mine
+    theirs = (scope for home in homes for scope in (Scope(home, person=person), Scope(home, DIRECT)))
+    return [*mine, Scope(key.workspace, DIRECT), *theirs]
+
+
+async def _load_elsewhere(call: Invocation, mine: list[Scope]) -> list[BudgetStatus]:
+    """The budgets of other workspaces that hold in direct messages."""
+    person, now = call.question.person, call.context.clock()
+    others = dict.fromkeys(scope.workspace for scope in mine if scope.workspace != call.question.key.workspace)
+    found = [await call.context.store.ledger.budgets(workspace, now, person) for workspace in others]
+    return [status for held in found for status in held.statuses if status.budget.scope in mine]
+
+
 async def _load_budgets(call: Invocation) -> Budgets:
-    return await call.context.store.ledger.budgets(call.question.key.workspace, call.context.clock())
+    question = call.question
+    return await call.context.store.ledger.budgets(question.key.workspace, call.context.clock(), question.person)
 
 
 async def _load_names(call: Invocation, people: set[str]) -> dict[str, str]:
-    return {person: person for person in people} | await call.surface.names(people)
+    names = {person: person for person in people} | await call.surface.names(people)
+    return {person: write_name(name) for person, name in names.items()}
 
 
 async def _prepare_names(call: Invocation, budgets: list[Budget]) -> Callable[[Budget], str]:
@@ -107,17 +132,20 @@ async def _prepare_names(call: Invocation, budgets: list[Budget]) -> Callable[[B
 
     def whose(budget: Budget) -> str:
         person, channel = budget.scope.person, budget.scope.channel
+        if channel == DIRECT:
+            return "Each person's direct messages"
         if person or not channel:
             return names[person] if person else "This workspace"
         known = names[f"#{channel}"]
-        named = f"`{channel}`" if known.startswith("#") else f"#{known}"
+        named = f"`{channel}`" if channel in known else f"#{known}"
         return "This channel" if channel == here else f"The channel {named}"
 
     return whose
 
 
 def _describe_status(one: BudgetStatus) -> str:
-    of = f"{dollars(one.spent)} of {dollars(one.limit)} a {one.budget.period.value} ({one.percent} %)"
+    yours = "of yours " if one.budget.scope.channel == DIRECT else ""
+    of = f"{yours}{dollars(one.spent)} of {dollars(one.limit)} a {one.budget.period.value} ({one.percent} %)"
     return f"{of}; it renews on {describe_renewal(one)}; {name_managers(one.budget).lower()} can change it"
 
 
@@ -141,6 +169,7 @@ ROWS = (
             Parameter("zone", ParameterKind.TEXT, "the workspace's time zone, such as Europe/Berlin"),
         ),
         Rank.MANAGER,
+        stricter={**_OWNERS, "zone": _ZONE},
     ),
-    Command("budget clear", "Take a limit away", clear_budget, (PER, OF, PERSON), Rank.MANAGER),
+    Command("budget clear", "Take a limit away", clear_budget, (PER, OF, PERSON), Rank.MANAGER, stricter=_OWNERS),
 )

@@ -1,19 +1,52 @@
-"""The `forget` command: erase what Confab keeps of this thread."""
+"""The `forget` command: erase what Confab keeps of this thread, one's own words or everybody's."""
+
+import logging
 
 from core.billing.ledger_rows import Scope
-from core.commands.registry import Command, Invocation
-from core.domain.messages import CommandResult
+from core.commands.registry import Command, Invocation, Parameter, ParameterKind
+from core.domain.messages import CommandResult, Rank
+from core.domain.wording import count_noun
+
+OF = Parameter("of", ParameterKind.CHOICE, "your own words, or everybody's", choices=("me", "everybody"))
+_EVERYBODY = (
+    Rank.MANAGER,
+    "Only those who manage this channel can erase what others said. `forget of=me` erases yours.",
+)
+
+log = logging.getLogger(__name__)
 
 
 async def forget_thread(call: Invocation) -> CommandResult:
-    key = call.question.key
-    erased = await call.context.store.threads.forget(Scope(key.workspace, key.channel, key.thread))
+    """Erase a person's own words and the answers to them; for who manages the channel all there are."""
+    key, person = call.question.key, call.question.person
+    if "of" in call.values:
+        everybody = call.values["of"] == "everybody"
+    else:
+        everybody = await call.surface.rank(person) >= Rank.MANAGER
+    whose = None if everybody else person
+    erased = await call.context.store.threads.forget(Scope(key.workspace, key.channel, key.thread, whose))
+    words = "all words" if everybody else "own words"
+    log.info("%s erased %s of thread %s in %s of %s: %d", person, words, key.thread, key.channel, key.workspace, erased)
+    return CommandResult(_describe_erasure(erased, everybody=everybody))
+
+
+def _describe_erasure(erased: int, *, everybody: bool) -> str:
+    rest = "" if everybody else " What others said here can be erased by those who manage this channel."
     if not erased:
-        return CommandResult("Confab keeps nothing of this thread.")
-    kept = "message is" if erased == 1 else "messages are"
-    return CommandResult(
-        f"{erased:,} {kept} forgotten. They stay where they were posted; Claude is not told of them again."
-    )
+        return f"Confab keeps nothing of {'this thread' if everybody else 'you in this thread'}.{rest}"
+    one = erased == 1
+    whose = "" if everybody else ", yours and the answers to you"
+    posts = "It stays where it was" if one else "They stay where they were"
+    again = f"{posts} posted; Claude is not told of {'it' if one else 'them'} again."
+    return f"{count_noun(erased, 'message is', 'messages are')} forgotten{whose}. {again}{rest}"
 
 
-ROWS = (Command("forget", "Erase what Confab keeps of this thread", forget_thread),)
+ROWS = (
+    Command(
+        "forget",
+        "Erase what Confab keeps of this thread",
+        forget_thread,
+        (OF,),
+        stricter={"of=everybody": _EVERYBODY},
+    ),
+)

@@ -12,7 +12,9 @@ async def list_commands(call: Invocation) -> CommandResult:
 
 
 def _describe_rank(row: Command) -> str:
-    return {Rank.MEMBER: "", Rank.MANAGER: " (for who manages the channel)"}.get(row.rank, " (for who manages all)")
+    return {Rank.GUEST: "", Rank.MEMBER: "", Rank.MANAGER: " (for who manages the channel)"}.get(
+        row.rank, " (for who manages all)"
+    )
 
 
-ROWS = (Command("help", "Show what can be done here", list_commands, private=True),)
+ROWS = (Command("help", "Show what can be done here", list_commands, rank=Rank.GUEST, private=True),)

@@ -1,17 +1,18 @@
 """The `persona` commands: show, set, tune and clear how Claude behaves in a channel or a workspace."""
 
-import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from core.billing.prices import Price
 from core.claude.errors import ClaudeError
-from core.commands.registry import Command, Invocation, Parameter, ParameterKind, UsageError
+from core.commands.registry import Command, Invocation, Parameter, ParameterKind, UsageError, name_giver
 from core.domain.errors import VersionConflict
 from core.domain.messages import CommandResult, Rank
-from core.domain.models import Model
+from core.domain.models import Model, is_model_id
 from core.domain.personas import Persona, Place, Version, resolve_personas
-from core.prompting.capabilities import EFFORTS, THINKING, PersonaUnsuited, check_persona
+from core.prompting.capabilities import EFFORTS, THINKING, PersonaUnsuited, check_persona, refuse_model
 from core.prompting.names import clean_name, find_ids, replace_ids
+from core.rendering.names import write_name
 from core.store.persona_in_force import find_persona_in_force
 
 WHERE = Parameter(
@@ -21,18 +22,12 @@ _CLEAR = "default"
 MODELS_HEAD = "| model | input | output | reads | writes | retires |\n| --- | --: | --: | --: | --: | --- |"
 MODELS_NOTE = """Prices are US dollars for a million tokens; a model reads and writes at most so many tokens at once.
 Choose one with `persona tune model=...`."""
-_NAME = re.compile(r"[A-Za-z0-9][\w.:@/+-]{0,99}", re.ASCII)
+_OWNERS = {"where=workspace": (Rank.OWNER, "Only those who manage the whole workspace can set its persona.")}
 
 
 def _find_place(call: Invocation) -> Place:
     key = call.question.key
     return Place(key.workspace, "" if call.values.get("where") == "workspace" else key.channel)
-
-
-async def _require_rank(call: Invocation) -> None:
-    """Authorise a change: what holds in the whole workspace is for its owners. Raises UsageError."""
-    if call.values.get("where") == "workspace" and await call.surface.rank(call.question.person) < Rank.OWNER:
-        raise UsageError("Only those who manage the whole workspace can set its persona.")
 
 
 async def show_persona(call: Invocation) -> CommandResult:
@@ -47,7 +42,8 @@ async def set_persona(call: Invocation) -> CommandResult:
     before, version = await _change_persona(call, system=call.values["text"])
     again = " It was that already." if before == version.number else ""
     return CommandResult(
-        f"{_name_place(version)} has this persona from its next answer on.{again}\n\n"
+        f"{_name_place(version)} has this persona from its next answer on.{again} "
+        f"Set by {await name_giver(call)}.\n\n"
         f"{await _describe_persona(call, version.persona)}"
     )
 
@@ -60,7 +56,7 @@ async def tune_persona(call: Invocation) -> CommandResult:
     whole = resolve_personas([version.persona, call.context.defaults])
     caveat = await _describe_caveat(call, whole.model or "")
     return CommandResult(
-        f"{_name_place(version)} is tuned from its next answer on.{caveat}\n\n"
+        f"{_name_place(version)} is tuned from its next answer on.{caveat} Set by {await name_giver(call)}.\n\n"
         f"{await _describe_persona(call, version.persona)}"
     )
 
@@ -77,20 +73,21 @@ async def list_models(call: Invocation) -> CommandResult:
 
 
 async def clear_persona(call: Invocation) -> CommandResult:
-    await _require_rank(call)
     held = await call.context.store.personas.persona(_find_place(call))
     if held is None or held.persona == Persona():
         return CommandResult("There was no persona to clear.")
     version = await _store_version(call, Persona(), held)
-    return CommandResult(f"{_name_place(version)} has no persona of its own any more.")
+    return CommandResult(
+        f"{_name_place(version)} has no persona of its own any more. Cleared by {await name_giver(call)}."
+    )
 
 
 async def _change_persona(call: Invocation, **fields: object) -> tuple[int, Version]:
     """Set fields of the place's persona: the version number it had before, and the version that holds now."""
-    await _require_rank(call)
     held = await call.context.store.personas.persona(_find_place(call))
     persona = replace(held.persona if held else Persona(), **fields)  # type: ignore[arg-type]  # _convert_value made them
     whole = resolve_personas([persona, call.context.defaults])
+    _check_model(persona.model, call.context.models)
     model = await _find_model(call, whole.model or "") if fields.get("model") else None
     try:
         check_persona(whole, model or await call.context.model(whole.model or ""))
@@ -104,8 +101,6 @@ async def _change_persona(call: Invocation, **fields: object) -> tuple[int, Vers
 
 async def _find_model(call: Invocation, name: str) -> Model:
     """The model that somebody chooses. Raises UsageError for one that is not there."""
-    if not _NAME.fullmatch(name) or ".." in name:
-        raise UsageError("A model's id is one word, such as `claude-haiku-5-5`. `persona models` lists them all.")
     catalog = call.context.catalog
     if catalog is None:
         return await call.context.model(name)
@@ -144,6 +139,17 @@ async def _store_version(call: Invocation, persona: Persona, held: Version | Non
         ) from None
 
 
+def _check_model(model: str | None, allowed: Sequence[str]) -> None:
+    """Validate a model's name against the alphabet of such names, and the operator's list. Raises UsageError."""
+    if model is not None and not is_model_id(model):
+        raise UsageError(
+            "A model's id has letters, digits and `.-_:/@` alone, such as `claude-haiku-5-5`. "
+            "`persona models` lists them all."
+        )
+    if model is not None and allowed and model not in allowed:
+        raise UsageError(refuse_model(model, allowed))
+
+
 def _convert_value(name: str, value: str) -> object:
     if value.lower() == _CLEAR:
         return None
@@ -178,7 +184,7 @@ def _describe_origin(version: Version | None, author: str) -> str:
     if version is None:
         return "No persona is set here; these are the defaults."
     where = "this channel" if version.place.channel else "the whole workspace"
-    return f"Set for {where} by {author} on {version.at:%Y-%m-%d} (version {version.number})."
+    return f"Set for {where} by {write_name(author)} on {version.at:%Y-%m-%d} (version {version.number})."
 
 
 async def _describe_persona(call: Invocation, persona: Persona) -> str:
@@ -203,6 +209,7 @@ ROWS = (
         set_persona,
         (Parameter("text", ParameterKind.LONG, "the system prompt, in your own words", required=True), WHERE),
         Rank.MANAGER,
+        stricter=_OWNERS,
     ),
     Command(
         "persona tune",
@@ -220,7 +227,10 @@ ROWS = (
             WHERE,
         ),
         Rank.MANAGER,
+        stricter=_OWNERS,
+    ),
+    Command(
+        "persona clear", "Take this channel's persona away", clear_persona, (WHERE,), Rank.MANAGER, stricter=_OWNERS
     ),
     Command("persona models", "List the models to choose from, with prices and limits", list_models),
-    Command("persona clear", "Take this channel's persona away", clear_persona, (WHERE,), Rank.MANAGER),
 )

@@ -2,7 +2,9 @@
 
 from core.commands.registry import Command, Invocation
 from core.domain.messages import CommandResult
+from core.domain.wording import count_noun
 from core.prompting.request import Block, Request
+from core.rendering.tables import make_fence
 
 
 async def show_prompt(call: Invocation) -> CommandResult:
@@ -16,14 +18,16 @@ def _describe_request(request: Request) -> str:
     """A request in Markdown: each block's origin, its words, and where a cache breakpoint stands."""
     total = sum(block.tokens for block in request.blocks)
     settings = {name: value for name, value in request.body.items() if name not in ("system", "messages")}
-    head = f"The next request, about {total:,} tokens: {settings}"
+    head = f"The next request, about {count_noun(total, 'token')}: {settings}"
     return "\n\n".join([head, *(_describe_block(number, block) for number, block in enumerate(request.blocks, 1))])
 
 
 def _describe_block(number: int, block: Block) -> str:
-    fence = "`" * (3 + block.text.count("```"))
+    fence = make_fence([block.text])
     mark = "\ncache breakpoint" if block.breakpoint else ""
-    return f"**{number}. {block.origin}**, about {block.tokens:,} tokens\n{fence}\n{block.text}\n{fence}{mark}"
+    return (
+        f"**{number}. {block.origin}**, about {count_noun(block.tokens, 'token')}\n{fence}\n{block.text}\n{fence}{mark}"
+    )
 
 
 ROWS = (Command("prompt", "Show what Claude would be sent next in this thread", show_prompt, private=True),)

@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 
@@ -23,10 +23,15 @@ _OPTION = re.compile(
 )  # `++` and no blanks before: or a long word is read again and again
 NUMBER = 12  # digits of a whole number
 NAME = 40  # characters of a name that is looked for among ours
+MEMBERS_ONLY = "Only members of this workspace can ask me. Whoever runs this bot can open it to guests."
 
 
 class UsageError(ConfabError):
     """A command can't be used as a person gave it; the message says why and what would do."""
+
+
+class RankTooLow(UsageError):
+    """Who gave a command may not; nobody else need know."""
 
 
 class ParameterKind(Enum):
@@ -70,6 +75,10 @@ class CommandContext:
     """Where days begin in a workspace that has chosen no time zone."""
     catalog: ModelCatalog | None = None
     """The models there are; without it, `model` is believed."""
+    guests: bool = False
+    """Whether people of other workspaces may ask, and so give the commands of those who may."""
+    models: Sequence[str] = ()
+    """The models that may be chosen; none named: any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +96,7 @@ class Command:
     """A command: `words` name it, and `rank` is the least that may give it.
 
     `private` answers only the person; so do the values in `whispered`, written as people give them: `of=me`.
+    `stricter` are values that need a higher rank, or names of such with any value; each with what is said below it.
     """
 
     words: str
@@ -96,6 +106,18 @@ class Command:
     rank: Rank = Rank.MEMBER
     private: bool = False
     whispered: tuple[str, ...] = ()
+    stricter: Mapping[str, tuple[Rank, str]] = field(default_factory=dict)
+
+    def list_ranks(self, given: Mapping[str, str]) -> list[tuple[Rank, str]]:
+        """Every rank that it takes to give the command with these values, and what is said to who has not got it."""
+        who = "those who manage this channel" if self.rank is Rank.MANAGER else "those who manage the whole workspace"
+        own = MEMBERS_ONLY if self.rank <= Rank.MEMBER else f"Only {who} can use `{self.words}`."
+        keys = {key for name, value in given.items() if value.strip() for key in (name, f"{name}={value.strip()}")}
+        return [(self.rank, own), *(needed for key, needed in self.stricter.items() if key in keys)]
+
+    def is_above(self, rank: Rank, given: Mapping[str, str]) -> bool:
+        """Whether it takes a higher rank to give the command with these values."""
+        return any(rank < needed for needed, _ in self.list_ranks(given))
 
     def whispers(self, given: Mapping[str, str]) -> bool:
         """Whether only the person is answered, with these values."""
@@ -147,17 +169,32 @@ def format_usage(row: Command) -> str:
     """The usage line of a command, as people write it: `budget set AMOUNT [per=day|week|month]`."""
     parts = [row.words]
     for one in row.parameters:
-        text = one.name.upper() if one is _trailing_parameter(row) else f"{one.name}={_format_choices(one)}"
+        trailing = one is _trailing_parameter(row)
+        text = ("|".join(one.choices) or one.name.upper()) if trailing else f"{one.name}={_format_choices(one)}"
         parts.append(text if one.required else f"[{text}]")
     return " ".join(parts)
 
 
 async def run_command(row: Command, call: Invocation) -> CommandResult:
-    """Authorise and run a command. Raises UsageError when its giver's rank is too low."""
-    if row.rank > Rank.MEMBER and await call.surface.rank(call.question.person) < row.rank:
-        who = "those who manage this channel" if row.rank is Rank.MANAGER else "those who manage the whole workspace"
-        raise UsageError(f"Only {who} can use `{row.words}`.")
+    """Authorise and run a command. Raises RankTooLow.
+
+    The platform is asked for a rank only where it matters: who may ask may give what needs no rank.
+    """
+    ranks = row.list_ranks(call.values)
+    lowest = Rank.MEMBER if call.context.guests else Rank.GUEST
+    if any(needed > lowest for needed, _ in ranks):
+        rank = await call.surface.rank(call.question.person)
+        for needed, sentence in ranks:
+            if rank < needed > lowest:
+                raise RankTooLow(sentence)
     return await row.run(call)
+
+
+async def name_giver(call: Invocation) -> str:
+    """Who gave the command, as the platform shows them; a name that could be markup stands as code."""
+    person = call.question.person
+    name = " ".join((await call.surface.names({person})).get(person, person).replace("`", "'").split())
+    return name if all(letter.isalnum() or letter in " .'-" for letter in name) else f"`{name}`"
 
 
 def parse_options(row: Command, rest: str) -> dict[str, str]:

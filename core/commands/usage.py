@@ -9,8 +9,9 @@ from core.billing.budgets import Period, dollars, find_period_start
 from core.billing.ledger_rows import Scope
 from core.billing.png_chart import Bar, draw_chart
 from core.billing.reports import UsageReport
-from core.commands.registry import Command, Invocation, Parameter, ParameterKind, UsageError
+from core.commands.registry import Command, Invocation, Parameter, ParameterKind
 from core.domain.messages import CommandResult, File, Rank
+from core.domain.wording import count_noun, describe_days
 from core.store.protocols import Ledger
 
 SINCE = {"today": Period.DAY, "week": Period.WEEK, "month": Period.MONTH}
@@ -33,8 +34,8 @@ async def load_report(ledger: Ledger, wanted: UsageQuery, zone: str, now: dateti
     """Query the ledger for a report, in days of `zone`."""
     began_at = find_period_start(SINCE[wanted.since], now, zone)
     lines = await ledger.sum_usage(wanted.scope, began_at, "quarter" if wanted.by == "day" else wanted.by)
-    days = f"{began_at:%Y-%m-%d} to {now.astimezone(began_at.tzinfo):%Y-%m-%d}, {zone}"
-    title = f"{wanted.whose}, {SPANS[wanted.since]} ({days})"
+    days = describe_days(f"{began_at:%Y-%m-%d}", f"{now.astimezone(began_at.tzinfo):%Y-%m-%d}")
+    title = f"{wanted.whose}, {SPANS[wanted.since]} ({days}, {zone})"
     return reports.build_report(title, wanted.by, lines, zone, wanted.scope.workspace)
 
 
@@ -56,7 +57,7 @@ async def load_caveats(ledger: Ledger, wanted: UsageQuery, found: UsageReport, z
 
 async def show_usage(call: Invocation) -> CommandResult:
     of, since = call.values.get("of", "channel"), call.values.get("since", "month")
-    wanted = UsageQuery(await _find_scope(call, of), WHOSE[of], since, call.values.get("by", BY[of]))
+    wanted = UsageQuery(_find_scope(call, of), WHOSE[of], since, call.values.get("by", BY[of]))
     ledger, zone, now = call.context.store.ledger, await _find_zone(call), call.context.clock()
     found = await load_report(ledger, wanted, zone, now)
     kind = call.values.get("as", "table")
@@ -98,14 +99,14 @@ def _draw_report(found: UsageReport, names: dict[str, str]) -> File:
 def _export_report(found: UsageReport, kind: str) -> CommandResult:
     content = reports.export_csv([found]) if kind == "csv" else reports.export_json([found])
     mime = "text/csv" if kind == "csv" else "application/json"
-    return CommandResult(f"**{found.title}**, {len(found.lines):,} lines.", (File(f"usage.{kind}", mime, content),))
+    return CommandResult(
+        f"**{found.title}**, {count_noun(len(found.lines), 'line')}.", (File(f"usage.{kind}", mime, content),)
+    )
 
 
-async def _find_scope(call: Invocation, of: str) -> Scope:
-    """The scope that is asked for. Only owners may see the workspace's. Raises UsageError."""
+def _find_scope(call: Invocation, of: str) -> Scope:
+    """The scope that is asked for."""
     key, person = call.question.key, call.question.person
-    if of == "workspace" and await call.surface.rank(person) < Rank.OWNER:
-        raise UsageError("Only those who manage the whole workspace can see all of its usage. Try `usage of=me`.")
     scopes = {
         "me": Scope(key.workspace, person=person),
         "channel": Scope(key.workspace, key.channel),
@@ -131,5 +132,11 @@ ROWS = (
             Parameter("as", ParameterKind.CHOICE, "how it comes", choices=("table", "csv", "json")),
         ),
         whispered=("of=me", "of=workspace"),
+        stricter={
+            "of=workspace": (
+                Rank.OWNER,
+                "Only those who manage the whole workspace can see all of its usage. Try `usage of=me`.",
+            )
+        },
     ),
 )

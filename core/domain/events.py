@@ -81,7 +81,17 @@ class Backfilled:
     workspace: str
 
 
-Event = Posted | Edited | Deleted | Pressed | Commanded | Missed | Backfilled
+@dataclass(frozen=True, slots=True)
+class WorkspaceEnded:
+    """We were removed from a workspace: nothing can be said there any more, until we are installed again."""
+
+    id: str
+    workspace: str
+    at: datetime
+    """What is asked later came after a new installation."""
+
+
+Event = Posted | Edited | Deleted | Pressed | Commanded | Missed | Backfilled | WorkspaceEnded
 
 
 @dataclass(frozen=True, slots=True)

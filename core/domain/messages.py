@@ -126,12 +126,16 @@ class Question:
     """Only the asker sees the answer; nothing of it is kept afterwards."""
     command: str | None = None
     values: Mapping[str, str] = field(default_factory=dict)
+    homes: tuple[str, ...] | None = None
+    """Of direct messages, known when it is answered: the workspaces that the asker shares with us. Not stored."""
 
 
 class Outcome(Enum):
     """How a question was closed."""
 
     SHOWN = "shown"
+    CARRIED_OUT = "carried out"
+    """A command was: what it says is a notice."""
     REFUSED = "refused"
     """A notice was shown in place of an answer: an error, a budget."""
     NOT_FOR_US = "not for us"

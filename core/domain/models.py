@@ -1,11 +1,18 @@
 """Models: what each can do, and how long it is served."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pydantic import TypeAdapter
 
 SOON = timedelta(days=60)  # Anthropic announces the end of a model so long before, at least
+MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}")  # also as Bedrock, Vertex and gateways write them
+
+
+def is_model_id(name: str) -> bool:
+    """Whether this can be a model's id: letters, digits and a few marks, which are safe wherever they are shown."""
+    return MODEL_ID.fullmatch(name) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ class ReplyView(Protocol):
 
     @property
     def private(self) -> bool:
-        """Only the asker may see it."""
+        """Only the asker may see it; of some refusals this is known once they are whole."""
 
     @property
     def threaded(self) -> bool:
@@ -75,6 +75,9 @@ class Surface(Protocol):
 
     async def rank(self, person: str) -> Rank:
         """What `person` may do here, on the platform's word."""
+
+    async def homes(self) -> tuple[str, ...] | None:
+        """In direct messages the workspaces that the asker shares with us, whose budgets hold there; else None."""
 
     async def show(self, reply: ReplyView) -> None:
         """Make the platform's pages equal the reply's, until it is whole.

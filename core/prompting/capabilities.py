@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from core.domain.errors import ConfabError
 from core.domain.models import Model
 from core.domain.personas import Persona
+from core.domain.wording import count_noun
 
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 THINKING = ("adaptive", "disabled", "enabled", "between_tools")
@@ -13,6 +14,7 @@ EFFORTS_WITHOUT_THINKING = ("low", "medium", "high")
 """The API refuses more of it where thinking is turned off; the Models API does not tell."""
 LONGEST = 1_000_000  # tokens: no model writes more, whatever is known of it
 SHORTEST_THINKING = 2048  # tokens of an answer of which half may be a thinking budget, 1,024 at least
+NAME = 128  # characters of a model's name that are shown
 
 
 class PersonaUnsuited(ConfabError):
@@ -38,7 +40,7 @@ def check_persona(persona: Persona, model: Model) -> None:
             f"{model.id} no longer takes a temperature. Use effort instead: low is brief, high is thorough."
         )
     if persona.max_tokens and model.max_tokens and persona.max_tokens > model.max_tokens:
-        raise PersonaUnsuited(f"{model.id} writes at most {model.max_tokens:,} tokens.")
+        raise PersonaUnsuited(f"{model.id} writes at most {count_noun(model.max_tokens, 'token')}.")
 
 
 def excludes_thinking(persona: Persona) -> bool:
@@ -60,6 +62,15 @@ def _check_exclusions(persona: Persona) -> None:
         raise PersonaUnsuited("A temperature and thinking exclude each other: clear one of them.")
     if persona.thinking == "enabled" and persona.max_tokens and persona.max_tokens < SHORTEST_THINKING:
         raise PersonaUnsuited(f"With thinking `enabled`, max_tokens is at least {SHORTEST_THINKING:,}.")
+
+
+def refuse_model(model: str, allowed: Sequence[str]) -> str:
+    """Why a model may not be asked: the operator's list (allow-list) does not have it."""
+    named = ", ".join(f"`{one}`" for one in allowed)
+    return (
+        f"The model `{model[:NAME]}` may not be used here. These may: {named}. "
+        "Whoever manages this channel can choose one with `persona tune model=...`."
+    )
 
 
 def _list_in_order(values: frozenset[str], order: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from core.domain.messages import FinalText, Message
 from core.prompting.speakers import quote_message
+from core.rendering.reply_notes import remove_notes
 
 LIMIT = 300_000  # bytes of UTF-8 told of one thread, about 100,000 tokens
 
@@ -94,7 +95,7 @@ def _list_entries(
     for message in messages:
         if message.notice:
             continue
-        text = message.text.strip() if message.mine else quote_message(message, names)
+        text = remove_notes(message.text).strip() if message.mine else quote_message(message, names)
         if text:
             yield _Entry("assistant" if message.mine else "user", text, message.id)
 

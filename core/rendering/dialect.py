@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from core.rendering.fences import Fence, parse_opening
+from core.rendering.fences import Fence, break_runs, parse_opening, plain_mark, plain_opening
 from core.rendering.tables import split_cells
 
 
@@ -16,7 +16,8 @@ class Dialect:
     """How a platform measures and writes text.
 
     `prose` and `code` are given lines or parts of lines. They may not make a text larger than they make its characters
-    one by one, nor may `size` find it larger than them: so it is known how large a page becomes while its text grows.
+    one by one, and by one more for each of those that are `escaped` in prose, nor may `size` find it larger than them:
+    so it is known how large a page becomes while its text grows.
     The size of lines is the sum of theirs and of the line breaks between them.
     `table` is given rows of Markdown cells, header and rule first; what it draws is Markdown and written like the rest.
     """
@@ -29,6 +30,12 @@ class Dialect:
     table: Callable[[Sequence[Sequence[str]]], str] | None = None
     """None where the platform shows Markdown tables itself."""
 
+    standalone: bool = False
+    """Whether each page is to be understood without its neighbours, where only fences of three backticks are known:
+    what is open at its end is closed there, and opened again on the next one."""
+    escaped: str = ""
+    """Characters that `prose` may make one larger."""
+
     def draw_table(self, rows: Sequence[str]) -> str:
         """The lines of a table as the platform shows them."""
         lines = self.table([split_cells(row) for row in rows]).split("\n") if self.table else rows
@@ -39,20 +46,40 @@ class Dialect:
         written: list[str] = []
         for line in lines:
             within, fence = fence, (None if fence.closed_by(line) else fence) if fence else parse_opening(line)
-            written.append(self.code(line) if within or fence else self.prose(line))
+            if within and fence:
+                written.append(self.write_code(line))
+            elif fence:
+                written.append(self.write_opening(line))
+            elif within:
+                written.append(self.write_mark(line))
+            else:
+                written.append(self.prose(line))
         return written, fence
+
+    def write_code(self, line: str) -> str:
+        """A line of code, in which nothing closes its fence."""
+        return self.code(break_runs(line) if self.standalone else line)
+
+    def write_opening(self, line: str) -> str:
+        """A line that opens a fence; where that says more than a language, two lines."""
+        return "\n".join(map(self.code, (plain_opening(line) if self.standalone else line).split("\n")))
+
+    def write_mark(self, line: str) -> str:
+        """A line that opens a fence again, or closes it."""
+        return self.code(plain_mark(line) if self.standalone else line)
 
 
 class Costs(dict[str, int]):
-    """The most that each character adds to a page of a dialect."""
+    """The most that each character adds to a page of a dialect; those of `larger` may add one more."""
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: Dialect, larger: str = "") -> None:
         super().__init__()
-        self._dialect = dialect
+        self._dialect, self._larger = dialect, larger
 
     def __missing__(self, character: str) -> int:
         dialect = self._dialect
-        self[character] = max(dialect.size(write(character)) for write in (dialect.prose, dialect.code))
+        size = max(dialect.size(write(character)) for write in (dialect.prose, dialect.code))
+        self[character] = size + (character in self._larger)
         return self[character]
 
     def of(self, text: str) -> int:

@@ -9,13 +9,17 @@ from itertools import accumulate, chain, groupby
 from core.rendering.break_points import BreakKind, BreakRank, Line, find_break_inside, rank_breaks
 from core.rendering.dialect import Costs, Dialect
 from core.rendering.fences import Fence, find_marks, parse_opening
+from core.rendering.inline import begins_block, close_marks, continue_marks, find_open_marks, split_paragraphs
+from core.rendering.list_items import ListItem, reopen_items, track_items
 from core.rendering.table_growth import TableGrowth
 from core.rendering.tables import Table, parse_table_head
 
+SHARE = 4  # of a page that opening list items or marks again may take
 FAR = 4  # pages; so long a line is cut on this one, whatever it says further on
 
 _VISIBLE = re.compile(r"\S")
 _BLANK = re.compile(r"(?:[^\S\n]*\n)+")
+_QUOTE = re.compile(r"[ \t]*(?:>[ \t]?)+")
 _SPACES = re.compile(r"[^\S\n]*")
 
 
@@ -26,6 +30,14 @@ class Cursor:
     at: int
     open: Fence | Table | None = None
     amid: bool = False
+    continues: bool = False
+    """Whether the page goes on with a paragraph of prose."""
+    quote: str = ""
+    """What keeps the rest of a line of prose in its quote."""
+    items: tuple[ListItem, ...] = ()
+    """The list items that are open there."""
+    marks: tuple[str, ...] = ()
+    """The marks of emphasis and code that are open there."""
 
 
 def find_page_start(text: str, place: Cursor) -> Cursor:
@@ -33,7 +45,7 @@ def find_page_start(text: str, place: Cursor) -> Cursor:
     if not _VISIBLE.search(text, place.at):
         return Cursor(len(text))
     if blank := _BLANK.match(text, place.at):
-        return Cursor(blank.end(), place.open)
+        return replace(place, at=blank.end(), amid=False, continues=False, quote="", marks=())
     spaces = _SPACES.match(text, place.at) if place.amid else None
     return replace(place, at=spaces.end()) if spaces else place
 
@@ -48,12 +60,17 @@ class PageBuilder:
 
     def __init__(self, text: str, place: Cursor, dialect: Dialect, costs: Costs) -> None:
         self.text, self.place, self.dialect, self.costs = text, place, dialect, costs
+        self.code_costs = Costs(dialect, "`") if dialect.standalone else costs
         self.lines: list[Line] = []
         self.open = place.open
-        self.size = self._frame(place.open) if place.open else 0
+        self.size = self._frame(place.open) if place.open else self._measure_reopened(place)
         self.table = TableGrowth(dialect, place.open) if isinstance(place.open, Table) else None
         self.above = 0
         """The size of the page above `table`."""
+        self.continued = False
+        """Whether the next page goes on with a paragraph of this one."""
+        self.marks: tuple[str, ...] = ()
+        """What is open at the end of that paragraph, known once the page is rendered."""
 
     def fill(self) -> Cursor | None:
         """Take lines until the page is full, and say where it ends; None if all of the text has room."""
@@ -65,6 +82,11 @@ class PageBuilder:
                 return self._cut(at, at + full)
             at += len(line) + 1
         return None
+
+    def _measure_reopened(self, place: Cursor) -> int:
+        """The most that opening items and marks again takes, and closing the marks."""
+        heads = sum(len(f"{item.head}\n{item.number or ''}") for item in place.items)
+        return 3 * len("".join(place.marks)) + heads
 
     def _line(self, at: int) -> tuple[str, bool]:
         """The line at `at` and whether it is whole. One of many pages is seen only as far as it may matter here."""
@@ -82,10 +104,9 @@ class PageBuilder:
             self.lines.pop()
         if not self.lines:
             return ""
-        parts = [self.dialect.code(self.place.open.opening)] if isinstance(self.place.open, Fence) else []
-        for tabular, group in groupby(self.lines, lambda line: line.kind is BreakKind.ROW):
-            lines = list(group)
-            parts += [self._render_table(lines)] if tabular else map(self._render_line, lines)
+        parts = [self.dialect.write_mark(self.place.open.opening)] if isinstance(self.place.open, Fence) else []
+        for kind, group in groupby(self.lines, lambda line: line.kind):
+            parts += self._render_group(kind, list(group))
         page, last = "\n".join(parts).rstrip(), self.lines[-1]
         fence = (
             parse_opening(last.text)
@@ -94,10 +115,39 @@ class PageBuilder:
             if last.kind is BreakKind.CODE
             else None
         )
-        return f"{page}\n{self.dialect.code(fence.closing)}" if isinstance(fence, Fence) else page
+        return f"{page}\n{self.dialect.write_mark(fence.closing)}" if isinstance(fence, Fence) else page
 
-    def _render_line(self, line: Line) -> str:
-        return self.dialect.prose(line.text) if line.kind is BreakKind.TEXT else self.dialect.code(line.text)
+    def _render_group(self, kind: BreakKind, lines: Sequence[Line]) -> list[str]:
+        """Neighbouring lines of a kind."""
+        match kind:
+            case BreakKind.ROW:
+                return [self._render_table(lines)]
+            case BreakKind.TEXT:
+                completed = self._complete_prose(lines).split("\n")
+                prose = [_escape_fence(line) if parse_opening(line) else line for line in completed]
+                return [self.dialect.prose("\n".join(prose))]
+            case BreakKind.CODE:
+                return [self.dialect.write_code(line.text) for line in lines]
+            case BreakKind.OPENING:
+                return [self.dialect.write_opening(line.text) for line in lines]
+        return [self.dialect.write_mark(line.text) for line in lines]
+
+    def _complete_prose(self, lines: Sequence[Line]) -> str:
+        """Lines of prose, with what is open around them opened again, and closed at the page's end."""
+        texts, place = [line.text for line in lines], self.place
+        if not self.dialect.standalone:
+            return "\n".join(texts)
+        begins, ends = lines[0] is self.lines[0] and not place.open, lines[-1] is self.lines[-1]
+        if begins and place.marks:
+            texts = continue_marks("\n".join(texts), place.marks, ends and self.continued).split("\n")
+        if begins and place.items:
+            texts[:1] = reopen_items(place.items, texts[0], place.continues)
+        if not (ends and self.continued):
+            return "\n".join(texts)
+        prose = "\n".join(texts).rstrip()
+        marks = find_open_marks(split_paragraphs(prose)[-1])
+        self.marks = marks if len("".join(marks)) < self.dialect.limit / SHARE else ()
+        return prose + close_marks(marks)
 
     def _render_table(self, lines: Sequence[Line]) -> str:
         table = lines[0].open
@@ -110,8 +160,10 @@ class PageBuilder:
 
     @property
     def _quote(self) -> str:
-        """What keeps the rest of a line of code in the fence's quote."""
-        return self.open.quote if self._amid and isinstance(self.open, Fence) else ""
+        """What keeps the rest of a line in its quote, or in that of its fence."""
+        if self._amid:
+            return self.open.quote if isinstance(self.open, Fence) else self.place.quote
+        return ""
 
     @property
     def _base(self) -> int:
@@ -122,7 +174,8 @@ class PageBuilder:
     def _frame(self, around: Fence | Table) -> int:
         """The size of what a fence or a table takes on each of its pages."""
         if isinstance(around, Fence):
-            return self.costs.of(f"{around.opening}\n{around.closing}")
+            twice = f"\n{around.lead}" if self.dialect.standalone else ""
+            return self.costs.of(f"{around.opening}\n{around.closing}{twice}")
         return self.dialect.size(self.dialect.draw_table([around.header, around.rule]))
 
     def _bears(self, around: Fence | Table | None) -> bool:
@@ -165,7 +218,7 @@ class PageBuilder:
             self.size = self.lines.pop().size
         last = self.lines[-1]
         self.lines[-1] = replace(last, text=last.text.rstrip())
-        self.size -= self.costs.of(last.text[len(last.text.rstrip()) :])
+        self.size -= self.code_costs.of(last.text[len(last.text.rstrip()) :])
 
     def _escape_line(self, line: str, kind: BreakKind) -> str:
         """A line as it is written: what looks like a fence, only because the line was cut, is escaped."""
@@ -173,6 +226,8 @@ class PageBuilder:
             return _escape_fence(line) if kind is BreakKind.TEXT and parse_opening(line) else line
         if kind is BreakKind.CLOSING:
             return self.open.closing
+        if self.dialect.standalone:
+            return line
         return _escape_fence(line) if self.open.closed_by(line) else line
 
     def _measure_line(self, line: str, kind: BreakKind) -> int:
@@ -180,26 +235,35 @@ class PageBuilder:
         if kind is BreakKind.CLOSING:
             return self.size
         base = 0 if isinstance(self.open, Table) and not self.lines else self._base
+        if kind is BreakKind.CODE:
+            return base + self.code_costs.of(line)
         fence = parse_opening(line) if kind is BreakKind.OPENING else None
+        if fence and self.dialect.standalone:
+            return base + self._frame(fence)
         return base + self.costs.of(f"{line}\n{fence.closing}" if fence else line)
 
     def _overflow(self, line: str, kind: BreakKind) -> int | None:
         """The first visible character of `line`, while it is being written, that the page has no room for."""
         run, size, limit = slice(*find_marks(line)), self._base, self.dialect.limit
-        if kind is BreakKind.CLOSING or (not line[run] and len(line) <= limit and size + self.costs.of(line) <= limit):
+        costs = self._select_costs(kind)
+        if kind is BreakKind.CLOSING or (not line[run] and len(line) <= limit and size + costs.of(line) <= limit):
             return None
-        sizes = accumulate(self._growth(line, run), initial=size)
+        sizes = accumulate(self._growth(line, run, costs), initial=size)
         over = (at for at, size in enumerate(sizes, start=-1) if size > limit)
         return next((at for at in over if at >= 0 and not line[at].isspace()), None)
 
-    def _growth(self, line: str, run: slice) -> Iterable[int]:
+    def _select_costs(self, kind: BreakKind) -> Costs:
+        return self.code_costs if kind is BreakKind.CODE else self.costs
+
+    def _growth(self, line: str, run: slice, costs: Costs) -> Iterable[int]:
         """What each character adds to the page; marks may yet open a fence that has to be closed, or be escaped."""
-        costs = [self.costs[character] for character in line[: run.stop]]
-        for at in range(run.start, run.stop):
-            costs[at] *= 2
+        before = [costs[character] for character in line[: run.stop]]
+        if not self.dialect.standalone:
+            for at in range(run.start, run.stop):
+                before[at] *= 2
         if line[run]:
-            costs[run.start] += self.costs.of("\n" + line[: run.start])
-        return chain(costs, map(self.costs.__getitem__, line[run.stop :]))
+            before[run.start] += costs.of("\n" + line[: run.start]) * (1 + self.dialect.standalone)
+        return chain(before, map(costs.__getitem__, line[run.stop :]))
 
     def _find_table(self, rule: str) -> Table | None:
         """The table that the line above and its `rule` begin."""
@@ -262,21 +326,45 @@ class PageBuilder:
             return self._cut_inside(full, movable=bool(fair) and self.lines[fair[-1][1]] is self.lines[-1])
         _, index = max(roomy) if roomy else (fair or places)[-1]
         line, self.lines = self.lines[index], self.lines[:index]
-        return Cursor(line.start, line.open)
+        return self._end_before(line)
+
+    def _end_before(self, line: Line) -> Cursor:
+        """End the page before a line."""
+        above = self.lines[-1] if self.lines else None
+        self.continued = bool(
+            above and above.kind is line.kind is BreakKind.TEXT and not above.blank and not begins_block(line.text)
+        )
+        return Cursor(line.start, line.open, continues=self.continued, items=self._track_items())
+
+    def _track_items(self) -> tuple[ListItem, ...]:
+        """The list items that are open at the end of the page; none where that would take much of the next one."""
+        items, blank = self.place.items, False
+        if not self.dialect.standalone:
+            return ()
+        for number, line in enumerate(self.lines):
+            if line.kind in (BreakKind.TEXT, BreakKind.OPENING) and not (number == 0 and self.place.continues):
+                items = track_items(items, line.text, blank)
+            blank = line.blank
+        return items if sum(len(item.head) + 1 for item in items) < self.dialect.limit / SHARE else ()
 
     def _cut_inside(self, full: int, movable: bool) -> Cursor:
         """End the page amid its last line, or before that if it is `movable` and nothing of it can stay."""
         line = self.lines.pop()
-        sizes = list(accumulate(map(self.costs.__getitem__, line.text), initial=self._base))
+        costs = self._select_costs(line.kind)
+        sizes = list(accumulate(map(costs.__getitem__, line.text), initial=self._base))
         roomy = line.start + bisect_left(sizes, self.dialect.limit / 2)
         full = min(full, line.start + bisect_right(sizes, self.dialect.limit) - 1)
         at = find_break_inside(self.text, line.start, roomy, full, movable) if full > line.start else line.start
         if at == line.start:
-            return Cursor(at, line.open)
+            return self._end_before(line)
         kind = BreakKind.CODE if line.kind is BreakKind.CODE else BreakKind.TEXT
         text = self._quote + self._escape_line(self.text[line.start : at], kind)
         self.lines.append(replace(line, text=text, kind=kind))
-        return Cursor(at, line.open if isinstance(line.open, Fence) else None, amid=True)
+        if kind is BreakKind.CODE:
+            return Cursor(at, line.open, amid=True)
+        self.continued = True
+        quote = _QUOTE.match(text) if self.dialect.standalone else None
+        return Cursor(at, amid=True, continues=True, quote=quote[0] if quote else "", items=self._track_items())
 
 
 def _escape_fence(line: str) -> str:

@@ -3,13 +3,14 @@
 import asyncio
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.rendering.dialect import Costs, Dialect
 from core.rendering.page_builder import Cursor, PageBuilder, find_page_start
 
 __all__ = ["Delete", "Dialect", "Edit", "Pager", "Post", "PostedPage", "Step", "cut", "pages", "steps"]
 
+MARKS = "*_~`"  # that may have to be closed at the end of a page
 LONG = 2_000  # characters that are cut within milliseconds, whatever they say
 
 
@@ -31,7 +32,8 @@ class Pager:
     """Cuts a text that grows. It remembers the pages that no longer change, so the last one alone is cut again."""
 
     def __init__(self, dialect: Dialect) -> None:
-        self._dialect, self._costs = dialect, Costs(dialect)
+        self._dialect = dialect
+        self._costs = Costs(dialect, MARKS + dialect.escaped if dialect.standalone else dialect.escaped)
         self._text, self._end = "", Cursor(0)
         self._fixed: list[str] = []
 
@@ -46,9 +48,9 @@ class Pager:
             end = builder.fill()
             page = builder.render()
             if not end:
-                return [*self._fixed, page]
+                return [*self._fixed, *([page] if page else [])]
             self._fixed += [page] if page else []
-            self._end = end
+            self._end = replace(end, marks=builder.marks)
         return [*self._fixed]
 
 

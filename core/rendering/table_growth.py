@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from core.rendering.dialect import Dialect
-from core.rendering.fences import Fence
+from core.rendering.fences import PLAIN, Fence
 from core.rendering.strip_marks import strip_marks
 from core.rendering.tables import (
     NARROWEST,
@@ -51,8 +51,9 @@ class TableGrowth:
         if self._dialect.table is not draw_table:
             return self._dialect.size(self._dialect.draw_table([*self._rows, row]))
         drawn = self._with(split_cells(row))
-        around = f"{drawn.mark}\n{draw_rule(drawn.widths)}\n{drawn.mark}\n" if drawn.mark else ""
-        return drawn.size + self._measure([around]) - 2 * self._measure([""])
+        mark = PLAIN if drawn.mark and self._dialect.standalone else drawn.mark
+        around = f"{mark}\n{draw_rule(drawn.widths)}\n{mark}\n" if mark else ""
+        return drawn.size + self._dialect.size(self._dialect.code(around)) - self._measure([""])
 
     def add(self, row: str) -> None:
         """Take a row."""
@@ -94,4 +95,4 @@ class TableGrowth:
             yield max(before, measure_width(strip_marks(row[column])) if column < len(row) else 0)
 
     def _measure(self, lines: Iterable[str]) -> int:
-        return sum(self._dialect.size(f"{self._dialect.code(line)}\n") for line in lines)
+        return sum(self._dialect.size(f"{self._dialect.write_code(line)}\n") for line in lines)

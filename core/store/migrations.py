@@ -39,6 +39,13 @@ MIGRATIONS = (
             "WHERE outcome IS NULL AND command IS NULL AND claim IS NOT NULL AND reply = name",
         ),
     ),
+    Migration(
+        "direct_messages",  # have budgets of their own
+        (
+            "ALTER TABLE requests ADD COLUMN direct {boolean} NOT NULL DEFAULT FALSE",
+            "CREATE INDEX budgets_by_person ON budgets (person) WHERE person IS NOT NULL",
+        ),
+    ),
     # What messages carry beside their words (forwards, previews), and the names that webhooks speak under.
     Migration(
         "carried_words",

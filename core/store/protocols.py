@@ -132,11 +132,14 @@ class Ledger(Protocol):
     async def workspaces(self) -> list[str]:
         """Those that have requests, in the order of their names."""
 
-    async def budgets(self, workspace: str, now: datetime) -> Budgets:
-        """The budgets of a workspace as they stand, and all changes of them."""
+    async def budgets(self, workspace: str, now: datetime, person: str = "") -> Budgets:
+        """The budgets of a workspace as they stand, and all changes of them; of direct messages, `person`'s."""
 
-    async def allow(self, budget: Budget, expected: int) -> None:
-        """Change a budget; `expected` is the number of its last change, 0 if there was none. Raises VersionConflict."""
+    async def allow(self, budget: Budget, expected: int, zone: str = "UTC") -> Budget:
+        """Change a budget; `expected` is the number of its last change, 0 if there was none. Raises VersionConflict.
+
+        One without a zone leaves the workspace's as it is, which is `zone` as long as nobody has chosen any.
+        """
 
 
 class Personas(Protocol):

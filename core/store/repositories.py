@@ -109,11 +109,11 @@ class LedgerRepository:
     async def workspaces(self) -> list[str]:
         return await self._engine.unit(ledger.list_workspaces)
 
-    async def budgets(self, workspace: str, now: datetime) -> Budgets:
-        return await self._engine.unit(lambda sql: budgets.read_budgets(sql, workspace, now))
+    async def budgets(self, workspace: str, now: datetime, person: str = "") -> Budgets:
+        return await self._engine.unit(lambda sql: budgets.read_budgets(sql, workspace, now, person))
 
-    async def allow(self, budget: Budget, expected: int) -> None:
-        await self._engine.unit(lambda sql: budgets.change_budget(sql, budget, expected))
+    async def allow(self, budget: Budget, expected: int, zone: str = "UTC") -> Budget:
+        return await self._engine.unit(lambda sql: budgets.change_budget(sql, budget, expected, zone))
 
 
 class PersonaRepository:

@@ -42,7 +42,8 @@ def test_the_invitation_names_the_application_of_the_token(tmp_path):
     assert run.stdout.startswith(
         "https://discord.com/oauth2/authorize?client_id=4242&scope=bot+applications.commands&permissions="
     )
-    assert run.stderr == "In the developer portal, under Bot, switch on: Message Content Intent.\n"
+    assert run.stderr.startswith("In the developer portal, under Bot, switch on: Message Content Intent.\n")
+    assert "Public Bot" in run.stderr
 
 
 @pytest.mark.parametrize("token", ["", "nonsense"])

@@ -28,6 +28,10 @@ class Board:
         self.people = {"U1": "Ada", "U2": "Bob", "U3": "Cy"}
         self.ranks = {"U1": Rank.OWNER}
         self.calls: list[str] = []
+        self.homes: tuple[str, ...] | None = None
+        """Workspaces that who asks shares with us, where the board is all direct messages."""
+        self.whispered: list[str] = []
+        """Final texts that only their askers may see."""
         self.written: dict[ThreadKey, list[str]] = {}
         """Every other text that our pages had, in the order in which they had them."""
         self.closed: set[ThreadKey] = set()
@@ -120,6 +124,9 @@ class BoardSurface:
             raise CannotAnswer("The board does not tell me who you are.")
         return self._board.ranks.get(person, Rank.MEMBER)
 
+    async def homes(self) -> tuple[str, ...] | None:
+        return self._board.homes
+
     async def show(self, reply: ReplyView) -> None:
         async for text in reply.texts():
             if self._question.key in self._board.closed:
@@ -139,6 +146,8 @@ class BoardSurface:
         await reply.record_page(page.id, self._board.now())
 
     async def _write(self, reply: ReplyView, text: str) -> None:
+        if reply.private and reply.whole:
+            self._board.whispered.append(text)
         posts = self._board.posts.setdefault(self._question.key, [])
         if not reply.pages:
             page = Message(self._board.number(), US, "", START, mine=True, answers=self._question.name)

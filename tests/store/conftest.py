@@ -1,11 +1,15 @@
 """The databases that the conformance suite runs against: another engine is one more parameter in each fixture."""
 
+from datetime import timedelta
+
 import pytest
 
 from core.store import open_store
+from core.store.sqlite.connection import DatabaseThread
 from tests.support import postgres
 
 SLOW = pytest.mark.slow
+SOON = timedelta(milliseconds=50)  # for which a unit of work waits for another process
 
 
 @pytest.fixture(
@@ -34,5 +38,28 @@ def open_address(engine, folder):
 @pytest.fixture
 async def store(url, clock):
     store = await open_store(url, clock=clock)
+    yield store
+    await store.shut()
+
+
+@pytest.fixture
+def path(tmp_path):
+    """Where SQLite's own tests have their file."""
+    return tmp_path / "confab.db"
+
+
+@pytest.fixture
+async def connection(path):
+    """SQLite's engine over that file."""
+    connection = DatabaseThread(str(path), SOON)
+    await connection.open()
+    yield connection
+    await connection.shut()
+
+
+@pytest.fixture
+async def kept(path, clock):
+    """A store over that file."""
+    store = await open_store(f"sqlite:///{path}", clock=clock)
     yield store
     await store.shut()

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.billing.budgets import Budget, Budgets, BudgetStatus, Period
-from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement
+from core.billing.ledger_rows import DIRECT, BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement
 from core.domain.errors import VersionConflict
 from core.domain.usage import Usage
 from core.store import open_store
@@ -165,7 +165,7 @@ async def test_the_newest_zone_holds_for_all_budgets_of_a_workspace(store):
 
     found = await store.ledger.budgets("slack:T1", at(0))
 
-    tokyo = datetime.fromisoformat("2026-11-21T00:00+09:00")
+    tokyo = datetime.fromisoformat("2026-11-21T09:00+09:00")  # the day of UTC that has begun ends first
     kept = [budget(WORKSPACE, 7, zone="Asia/Tokyo", number=2), budget(CHANNEL, 5, number=1)]
     assert found == Budgets(
         (BudgetStatus(kept[0], 0, tokyo), BudgetStatus(replace(kept[1], zone="Asia/Tokyo"), 0, tokyo)), tuple(kept)
@@ -242,3 +242,84 @@ async def test_forgetting_a_channel_gives_no_money_back(store):
     await store.threads.forget(CHANNEL)
 
     assert isinstance(await reserve(store, 1), BudgetRefusal)
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago", "Asia/Kathmandu", "America/New_York"])
+@pytest.mark.parametrize("scope", [WORKSPACE, CHANNEL, PERSON], ids=["a workspace", "a channel", "a person"])
+@pytest.mark.parametrize("period", Period)
+async def test_a_new_zone_gives_nobody_a_new_budget(store, zone, scope, period):
+    await allow(store, budget(scope, period=period))
+    await reserve(store, 1000, at=at(-50))
+    before = (await store.ledger.budgets("slack:T1", at(0))).statuses[0]
+
+    await store.ledger.allow(replace(budget(Scope("slack:T1", "C9"), 1), zone=zone, at=at(0)), 0)
+
+    after = (await store.ledger.budgets("slack:T1", at(1))).statuses
+    kept = next(one for one in after if one.budget.scope == scope)
+    assert kept.renews >= before.renews
+    assert isinstance(await reserve(store, 1, at=before.renews - timedelta(seconds=1)), BudgetRefusal)
+
+
+async def test_a_change_without_a_zone_leaves_the_one_that_was_chosen_meanwhile(store):
+    await allow(store, budget(CHANNEL, zone="Asia/Tokyo"))
+
+    kept = await store.ledger.allow(budget(PERSON, zone=""), 0, "Europe/Berlin")
+    first = await store.ledger.allow(budget(Scope("slack:T2"), zone=""), 0, "Europe/Berlin")
+
+    assert (kept.zone, first.zone) == ("Asia/Tokyo", "Europe/Berlin")
+
+
+@pytest.mark.parametrize("change", ["forgotten", "cleared and set again", "set again", "another period beside it"])
+async def test_no_change_makes_what_was_spent_unspent(store, change):
+    await allow(store, budget())
+    await reserve(store, 1000)
+
+    match change:
+        case "forgotten":
+            await store.threads.forget(Scope("slack:T1"))
+            await store.threads.forget(Scope("slack:T1", person="U1"))
+        case "cleared and set again":
+            await allow(store, budget(micro_usd=None, number=1), budget(number=2))
+        case "set again":
+            await allow(store, budget(number=1))
+        case _:
+            await allow(store, budget(period=Period.MONTH, micro_usd=9_000_000))
+
+    assert isinstance(await reserve(store, 1), BudgetRefusal)
+
+
+async def test_a_persons_budget_counts_their_direct_messages_that_belong_to_no_workspace(store):
+    guild, direct = replace(KEY, workspace="discord:1"), replace(KEY, workspace="discord:@me")
+    await allow(store, budget(Scope("discord:1", person="U1")))
+
+    assert isinstance(await reserve(store, 600, key=direct, direct=True), Reservation)
+    assert isinstance(await reserve(store, 600, key=guild), BudgetRefusal)
+    assert isinstance(await reserve(store, 300, key=guild), Reservation)
+    assert isinstance(await reserve(store, 300, key=direct, direct=True), BudgetRefusal)
+    assert isinstance(await reserve(store, 300, key=direct, direct=True, person="U2"), Reservation)
+    assert isinstance(await reserve(store, 300, key=replace(KEY, workspace="slack:T9"), direct=True), Reservation)
+
+
+async def test_a_budget_for_direct_messages_is_each_persons_own(store):
+    await allow(store, budget(Scope("slack:T1", DIRECT)))
+    scopes = [Scope("slack:T1", DIRECT)]
+
+    async def ask(person: str, direct: bool = True):
+        return await store.ledger.reserve(replace(SPENDING, micro_usd=600, person=person, direct=direct), scopes)
+
+    assert isinstance(await ask("U1"), Reservation)
+    assert isinstance(await ask("U2"), Reservation)
+    refusal = await ask("U1")
+    assert isinstance(refusal, BudgetRefusal)
+    assert refusal.reason.startswith("I can't ask Claude just now: of your direct messages' budget of $0.0010 a day")
+    held = await store.ledger.budgets("slack:T1", at(1), "U2")
+    assert [one.spent for one in held.statuses] == [600]
+
+
+async def test_who_limited_a_person_is_told_of_what_they_spend_in_direct_messages(store):
+    await allow(store, budget(Scope("discord:1", person="U1")))
+    reserved = await reserve(store, 900, key=replace(KEY, workspace="discord:@me"), direct=True)
+
+    told = await settle(store, reserved, 900)
+
+    assert [one.budget.scope for one in told] == [Scope("discord:1", person="U1")]

@@ -25,26 +25,6 @@ from tests.support.talk import asked
 SOON = timedelta(milliseconds=50)
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "confab.db"
-
-
-@pytest.fixture
-async def connection(path):
-    connection = DatabaseThread(str(path), SOON)
-    await connection.open()
-    yield connection
-    await connection.shut()
-
-
-@pytest.fixture
-async def kept(path, clock):
-    store = await open_store(f"sqlite:///{path}", clock=clock)
-    yield store
-    await store.shut()
-
-
 def put(name):
     def work(sql) -> None:
         sql.execute("INSERT INTO notes (name, value) VALUES (:name, 'x')", {"name": name})

@@ -15,33 +15,12 @@ import pytest
 from core.billing.ledger_rows import Scope
 from core.domain.messages import FinalText as Final
 from core.domain.messages import History, Outcome
-from core.store import open_store
 from core.store.sqlite.connection import DatabaseThread
 from core.store.sqlite.unit_of_work import Unit
 from core.store.sqlite.vacuum import sweep as sweep_steps
 from tests.support.talk import KEY, PLATFORMS, asked, at, commanded, deleted, edited, message, said, thread
 
 SOON = timedelta(milliseconds=50)
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "confab.db"
-
-
-@pytest.fixture
-async def connection(path):
-    connection = DatabaseThread(str(path), SOON)
-    await connection.open()
-    yield connection
-    await connection.shut()
-
-
-@pytest.fixture
-async def kept(path, clock):
-    store = await open_store(f"sqlite:///{path}", clock=clock)
-    yield store
-    await store.shut()
 
 
 async def heartbeat(store):

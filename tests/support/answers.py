@@ -157,6 +157,8 @@ def dialects(limit: int) -> dict[str, Dialect]:
         "plain": Dialect(limit),
         "escaped": Dialect(limit, prose=mentioning, code=escaped),
         "drawn": Dialect(limit, size=utf16, table=draw_table),
+        "standalone": Dialect(limit, standalone=True),
+        "standalone and drawn": Dialect(limit, size=utf16, table=draw_table, standalone=True),
         "escaped and drawn": Dialect(limit, prose=escaped, code=escaped, table=draw_table),
     }
 

@@ -43,8 +43,9 @@ class Gateway:
 
     key = "sk-ant-gateway"
 
-    def __init__(self, events: Sequence[Record]) -> None:
+    def __init__(self, events: Sequence[Record], *, named: bool = True) -> None:
         self.events = events
+        self._named = named
         self.bodies: list[Record] = []
         self.billed: list[Bill] = []
         self.url = ""
@@ -67,8 +68,11 @@ class Gateway:
         response = web.StreamResponse(headers={"content-type": "text/event-stream"})
         await response.prepare(http)
         for event in self.events:
-            await response.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
+            name = f"event: {event['type']}\n" if self._named else ""
+            await response.write(f"{name}data: {json.dumps(event)}\n\n".encode())
         self.billed.append(Bill(micro_usd(BEGUN["model"], WHOLE)))
+        if not self._named:
+            await response.write(b"data: [DONE]\n\n")
         await response.write_eof()
         return response
 

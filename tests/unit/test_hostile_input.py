@@ -181,7 +181,7 @@ PARSERS: dict[str, Parser] = {
     "a page of Slack in words": slack_look.render_fallback_text,
     "a page of Slack that cannot be shown": slack_look.build_sections,
     "a message in Discord": discord,
-    "a line in Discord": discord_look.render_line,
+    "a line in Discord": discord_look.render_prose,
     "a notice in Discord": discord_look.mark_notice,
     "a question quoted in Discord": lambda text: discord_look.split_page(discord_look.quote_question(text), quote=True),
     "the title of a thread in Discord": lambda text: discord_look.shorten(text, 90),

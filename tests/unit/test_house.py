@@ -16,10 +16,17 @@ def parsed() -> dict[str, ast.Module]:
     return {str(path.relative_to(ROOT)): ast.parse(path.read_text()) for path in TESTS}
 
 
+@cache
+def walk(tree: ast.AST) -> tuple[ast.AST, ...]:
+    """All nodes: several tests look at each."""
+    kinds = (ast.Import, ast.ImportFrom, ast.Name, ast.Attribute)
+    return tuple(node for node in ast.walk(tree) if isinstance(node, kinds))
+
+
 def imports(tree: ast.AST) -> set[str]:
     """Every module and name that a file imports, with its dots."""
     found = set[str]()
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         if isinstance(node, ast.ImportFrom) and node.module:
@@ -29,10 +36,10 @@ def imports(tree: ast.AST) -> set[str]:
 
 def doubles(tree: ast.AST) -> set[str]:
     """What stands in for a real part: a mock, or an attribute that a test replaces."""
-    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} & DOUBLES
+    names = {node.id for node in walk(tree) if isinstance(node, ast.Name)} & DOUBLES
     names |= {name for name in imports(tree) if name.split(".")[0] == "mock" or name.startswith("unittest.mock")}
     replaced = {"setattr", "delattr", "setitem", "delitem"}
-    attributes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr in replaced]
+    attributes = [node for node in walk(tree) if isinstance(node, ast.Attribute) and node.attr in replaced]
     return names | {ast.unparse(one) for one in attributes if isinstance(one.value, ast.Name)}
 
 

@@ -1,7 +1,6 @@
 """The condition of a PostgreSQL database: what can be told of it without making or changing anything."""
 
 import time
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -55,6 +54,5 @@ def _inspect(name: str, connection: Connection[Any]) -> Condition:
     if had is None:
         return Condition(name, newest=len(NAMES), server=server)
     sql = PostgresSql(connection, system_clock)
-    count, oldest = count_open(sql)
-    condition = Condition(name, len(had), len(NAMES), bytes=size, waiting=count, oldest=oldest, server=server)
-    return replace(condition, models=tuple(list_models(sql)))
+    (count, oldest), models = count_open(sql), tuple(list_models(sql))
+    return Condition(name, len(had), len(NAMES), bytes=size, waiting=count, oldest=oldest, models=models, server=server)

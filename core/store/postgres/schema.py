@@ -3,6 +3,7 @@
 Names, ids and times compare by their bytes, as they do on SQLite.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from psycopg import Connection
@@ -197,13 +198,13 @@ RECORD = "CREATE TABLE schema_migrations (name TEXT PRIMARY KEY, applied_at TIME
 NAMES = (BASELINE, *(migration.name for migration in MIGRATIONS))
 
 
-def migrate(connection: Connection[Any]) -> None:
+def migrate(connection: Connection[Any], names: Sequence[str] = NAMES) -> None:
     """Bring the tables up to date, in the open transaction, one process at a time. Raises Unfit when they are ahead."""
     connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
     had = read_migrations(connection)
     if had is None:
         connection.execute(RECORD)
-    for name in NAMES[len(had or ()) :]:
+    for name in names[len(had or ()) :]:
         for statement in _list_statements(name):
             connection.execute(statement)
         connection.execute("INSERT INTO schema_migrations (name) VALUES (%s)", (name,))

@@ -1,8 +1,9 @@
 """Budgets as rows: every change is one, and the newest of a scope and period is in force."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from core.billing.budgets import (
     WARN_AT,
@@ -10,12 +11,12 @@ from core.billing.budgets import (
     Budgets,
     BudgetStatus,
     Period,
+    ZoneChange,
     explain_missing_price,
     explain_refusal,
-    find_period_end,
-    find_period_start,
+    find_running_period,
 )
-from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Scope
+from core.billing.ledger_rows import DIRECT, BudgetRefusal, PlannedRequest, Scope, name_personal_workspace
 from core.domain.errors import VersionConflict
 from core.store.rules.advisory_locks import lock_money
 from core.store.sql_port import Row, Sql, parse_stamp, stamp
@@ -32,42 +33,80 @@ SELECT CAST(coalesce(sum(micro_usd), 0) AS BIGINT) AS micro_usd FROM requests WH
 
 CHANGES = "SELECT * FROM budgets WHERE workspace = :workspace ORDER BY id DESC"
 
+LIMITING = "SELECT DISTINCT workspace FROM budgets WHERE person = :person ORDER BY workspace"
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetHistory:
+    """All changes of a workspace's budgets, newest first, and the budgets that are in force."""
+
+    changes: tuple[Budget, ...]
+    in_force: tuple[Budget, ...]
+
+    @property
+    def zones(self) -> list[ZoneChange]:
+        """Every choice of the time zone, oldest first."""
+        return [ZoneChange(one.at, one.zone) for one in reversed(self.changes)]
+
 
 def list_changes(sql: Sql, workspace: str) -> list[Budget]:
     """Every change there was, newest first."""
     return [_read_budget(row) for row in sql.many(CHANGES, {"workspace": workspace})]
 
 
-def list_in_force(sql: Sql, workspace: str) -> list[Budget]:
-    """The newest of each scope and period, unless it takes the budget away. All have the workspace's newest zone."""
+def read_history(sql: Sql, workspace: str) -> BudgetHistory:
+    """In force is the newest of each scope and period, unless it takes the budget away; all have the newest zone."""
     newest: dict[tuple[Scope, Period], Budget] = {}
     found = list_changes(sql, workspace)
     for budget in found:
         newest.setdefault((budget.scope, budget.period), budget)
-    return [replace(one, zone=found[0].zone) for one in newest.values() if one.micro_usd is not None]
+    held = (replace(one, zone=found[0].zone) for one in newest.values() if one.micro_usd is not None)
+    return BudgetHistory(tuple(found), tuple(held))
 
 
-def read_budgets(sql: Sql, workspace: str, now: datetime) -> Budgets:
-    statuses = [measure_budget(sql, budget, now) for budget in list_in_force(sql, workspace)]
-    return Budgets(tuple(statuses), tuple(list_changes(sql, workspace)))
+def read_budgets(sql: Sql, workspace: str, now: datetime, person: str) -> Budgets:
+    """Budgets as they stand; of one for everybody's direct messages, what `person` spent of theirs."""
+    history = read_history(sql, workspace)
+    statuses = [measure_budget(sql, budget, now, history.zones, person=person) for budget in history.in_force]
+    return Budgets(tuple(statuses), history.changes)
 
 
-def change_budget(sql: Sql, budget: Budget, expected: int) -> None:
-    """Keep a change, if `expected` is still the number of the newest one of its scope and period, or 0 for none."""
+def change_budget(sql: Sql, budget: Budget, expected: int, zone: str) -> Budget:
+    """Keep a change, if `expected` is still the number of the newest one of its scope and period, or 0 for none.
+
+    One that names no zone leaves the workspace's as it is, which is `zone` as long as nobody has chosen any.
+    """
     lock_money(sql, budget.scope.workspace)
-    held = (one for one in list_changes(sql, budget.scope.workspace) if one.scope == budget.scope)
-    newest = next((one for one in held if one.period is budget.period), None)
+    changes = list_changes(sql, budget.scope.workspace)
+    newest = next((one for one in changes if (one.scope, one.period) == (budget.scope, budget.period)), None)
     if (newest.number if newest else 0) != expected:
         raise VersionConflict(newest.number if newest else None)
-    sql.insert("budgets", _row_of(budget))
+    kept = replace(budget, zone=budget.zone or (changes[0].zone if changes else zone))
+    return replace(kept, number=sql.insert("budgets", _row_of(kept)))
 
 
-def measure_budget(sql: Sql, budget: Budget, now: datetime, statement: str = SPENT) -> BudgetStatus:
-    """How much of a budget is spent in the period of `now`."""
-    since = find_period_start(budget.period, now, budget.zone)
-    condition, values = within_scope(budget.scope)
+def measure_budget(
+    sql: Sql, budget: Budget, now: datetime, zones: Sequence[ZoneChange], *, person: str, statement: str = SPENT
+) -> BudgetStatus:
+    """How much of a budget is spent in the period that runs now; of direct messages, what `person` spent in theirs."""
+    since, renews = find_running_period(budget.period, now, zones)
+    condition, values = _within_budget(budget.scope, person)
     row = sql.one(statement.format(scope=condition), {**values, "since": stamp(since)})
-    return BudgetStatus(budget, row["micro_usd"] if row else 0, find_period_end(budget.period, now, budget.zone))
+    spent = row["micro_usd"] if row else 0
+    return BudgetStatus(budget, spent, renews.astimezone(ZoneInfo(budget.zone)))
+
+
+def _within_budget(scope: Scope, person: str) -> tuple[str, Row]:
+    """A condition on the columns of a request that a budget counts, and its parameters.
+
+    What is a person's counts in their direct messages too, where these belong to no workspace.
+    """
+    if scope.person is None and scope.channel != DIRECT:
+        return within_scope(scope)
+    personal = name_personal_workspace(scope.workspace)
+    values = {"workspace": scope.workspace, "personal": personal, "person": scope.person or person}
+    direct = " AND direct" if scope.channel == DIRECT else ""
+    return f"workspace IN (:workspace, :personal) AND person = :person{direct}", values
 
 
 def within_scope(scope: Scope) -> tuple[str, Row]:
@@ -76,12 +115,27 @@ def within_scope(scope: Scope) -> tuple[str, Row]:
     return " AND ".join(f"{name} = :{name}" for name in values), values
 
 
+def list_limiting_scopes(sql: Sql, planned: PlannedRequest, scopes: Sequence[Scope]) -> list[Scope]:
+    """These scopes, and of direct messages the person as each workspace of the platform limits them."""
+    everywhere = _list_limiting_workspaces(sql, planned.key.workspace, planned.person) if planned.direct else []
+    return [*scopes, *(Scope(workspace, person=planned.person) for workspace in everywhere)]
+
+
+def _list_limiting_workspaces(sql: Sql, workspace: str, person: str) -> list[str]:
+    """The workspaces of the same platform that ever limited a person."""
+    platform = workspace.partition(":")[0]
+    found = (row["workspace"] for row in sql.many(LIMITING, {"person": person}))
+    return [one for one in found if one.partition(":")[0] == platform]
+
+
 def refuse_request(sql: Sql, planned: PlannedRequest, scopes: Sequence[Scope]) -> BudgetRefusal | None:
     """The refusal of that budget of these scopes which has the least left, if it is too little."""
-    held = [budget for budget in list_in_force(sql, planned.key.workspace) if budget.scope in scopes]
-    if not held:
+    histories = [read_history(sql, workspace) for workspace in sorted({scope.workspace for scope in scopes})]
+    found = [(budget, history.zones) for history in histories for budget in history.in_force if budget.scope in scopes]
+    if not found:
         return None
-    tightest = min((measure_budget(sql, budget, planned.at) for budget in held), key=lambda one: one.left)
+    standing = [measure_budget(sql, budget, planned.at, zones, person=planned.person) for budget, zones in found]
+    tightest = min(standing, key=lambda one: one.left)
     if planned.micro_usd is None:
         return BudgetRefusal(explain_missing_price(tightest, planned.model))
     if planned.micro_usd <= tightest.left:
@@ -91,14 +145,26 @@ def refuse_request(sql: Sql, planned: PlannedRequest, scopes: Sequence[Scope]) -
 
 def warn_of_budgets(sql: Sql, request: Row, now: datetime) -> list[BudgetStatus]:
     """Budgets of which a settled request used more than those who can raise it know; from now on they do."""
+    workspace, person = request["workspace"], request["person"]
+    places = {workspace, *(_list_limiting_workspaces(sql, workspace, person) if request["direct"] else ())}
     found = []
-    for budget in list_in_force(sql, request["workspace"]):
-        scope = budget.scope
-        if scope.channel in (None, request["channel"]) and scope.person in (None, request["person"]):
-            one = measure_budget(sql, budget, now, SETTLED)
-            if _record_warnings(sql, one, find_period_start(budget.period, now, budget.zone)):
-                found.append(one)
+    for history in (read_history(sql, one) for one in sorted(places)):
+        for budget in history.in_force:
+            if _counts_request(budget.scope, request):
+                standing = measure_budget(sql, budget, now, history.zones, person=person, statement=SETTLED)
+                since, _ = find_running_period(budget.period, now, history.zones)
+                found += [standing] if _record_warnings(sql, standing, since) else []
     return found
+
+
+def _counts_request(scope: Scope, request: Row) -> bool:
+    """Whether whoever set a budget of this scope is warned of this request.
+
+    Nobody is told how each person's direct messages go.
+    """
+    if scope.person is not None:
+        return bool(scope.person == request["person"])
+    return scope.workspace == request["workspace"] and scope.channel in (None, request["channel"])
 
 
 def _record_warnings(sql: Sql, one: BudgetStatus, since: datetime) -> bool:

@@ -28,7 +28,7 @@ WHERE outcome IS NOT NULL AND {scope}
 HELD = """
 SELECT 1 AS held FROM questions
 WHERE outcome IS NOT NULL AND (coalesce(said, '') <> '' OR coalesce(command, '') <> '')
-AND coalesce(lower(trim(command)), '') <> 'forget' AND {scope} LIMIT 1
+AND coalesce(lower(trim(command)), '') NOT LIKE 'forget%' AND {scope} LIMIT 1
 """
 
 # A person's: with the answers that others were given together with that person.

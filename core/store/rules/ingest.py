@@ -13,6 +13,7 @@ from core.domain.events import (
     Posted,
     Pressed,
     Receipt,
+    WorkspaceEnded,
 )
 from core.domain.messages import Asks, Message, Question, ThreadKey
 from core.store.rules.advisory_locks import lock_channel, lock_gaps
@@ -26,7 +27,14 @@ from core.store.rules.messages import (
     tombstone_unknown,
     update_message,
 )
-from core.store.rules.questions import find_question, keep_question, stop_answer, thread_key, thread_values
+from core.store.rules.questions import (
+    find_question,
+    keep_question,
+    stop_answer,
+    thread_key,
+    thread_values,
+    withdraw_workspace,
+)
 from core.store.rules.threads import is_tracked, mark_stale, mark_workspaces_stale, track_thread
 from core.store.rules.watermarks import advance_watermark, begin_backfill, end_backfill
 from core.store.sql_port import Row, Sql, stamp
@@ -41,8 +49,8 @@ WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND (at
 
 
 def ingest_event(sql: Sql, event: Event) -> Receipt:
-    if isinstance(event, Missed | Backfilled):
-        return Receipt(new=True, ours=False, question=False, key=NOWHERE, missed=_list_missed(sql, event))
+    if isinstance(event, Missed | Backfilled | WorkspaceEnded):
+        return _ingest_of_workspace(sql, event)
     lock_channel(sql, event.key.workspace, event.key.channel)
     match event:
         case Posted():
@@ -55,6 +63,14 @@ def ingest_event(sql: Sql, event: Event) -> Receipt:
             return _ingest_command(sql, event)
         case Pressed():
             return _ingest_press(sql, event)
+
+
+def _ingest_of_workspace(sql: Sql, event: Missed | Backfilled | WorkspaceEnded) -> Receipt:
+    """What concerns no thread in particular."""
+    if isinstance(event, WorkspaceEnded):
+        new = withdraw_workspace(sql, event.workspace, event.at) > 0
+        return Receipt(new=new, ours=False, question=False, key=NOWHERE)
+    return Receipt(new=True, ours=False, question=False, key=NOWHERE, missed=_list_missed(sql, event))
 
 
 def _ingest_message(sql: Sql, event: Posted) -> Receipt:

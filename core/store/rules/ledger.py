@@ -8,7 +8,7 @@ from core.billing.budgets import BudgetStatus
 from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement, UsageRow
 from core.domain.usage import Usage
 from core.store.rules.advisory_locks import lock_money
-from core.store.rules.budgets import refuse_request, warn_of_budgets, within_scope
+from core.store.rules.budgets import list_limiting_scopes, refuse_request, warn_of_budgets, within_scope
 from core.store.rules.questions import thread_values
 from core.store.sql_port import Row, Sql, stamp
 
@@ -67,8 +67,10 @@ WORKSPACES = "SELECT DISTINCT workspace FROM requests ORDER BY workspace"
 
 def reserve_request(sql: Sql, planned: PlannedRequest, scopes: Sequence[Scope]) -> Reservation | BudgetRefusal:
     """Set the worst case aside, unless a budget forbids it."""
-    lock_money(sql, planned.key.workspace)
-    refusal = refuse_request(sql, planned, scopes)
+    limiting = list_limiting_scopes(sql, planned, scopes)
+    for workspace in sorted({planned.key.workspace, *(scope.workspace for scope in limiting)}):
+        lock_money(sql, workspace)
+    refusal = refuse_request(sql, planned, limiting)
     if refusal:
         return refusal
     same = (name for name in PlannedRequest.__slots__ if name not in ("key", "at", "micro_usd"))

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from core.domain.messages import Asks, FinalText, Outcome, Question, ThreadKey, clean_text
+from core.store.rules.advisory_locks import lock_channel, lock_claims
 from core.store.rules.erasures import Forgotten, record_erasure
 from core.store.sql_port import Row, Sql, parse_stamp, stamp
 
@@ -13,6 +14,10 @@ BY_NAME = "SELECT * FROM questions WHERE workspace = :workspace AND channel = :c
 OPEN_IN_THREAD = """
 SELECT * FROM questions
 WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND outcome IS NULL
+"""
+
+OPEN_IN_WORKSPACE = """
+SELECT * FROM questions WHERE workspace = :workspace AND outcome IS NULL AND at <= :at ORDER BY channel, id
 """
 
 OPEN = "SELECT count(*) AS count, min(at) AS oldest FROM questions WHERE outcome IS NULL"
@@ -96,6 +101,15 @@ def stop_answer(sql: Sql, key: ThreadKey, name: str | None) -> int:
         return 0
     rows = _list_open(sql, thread_key(row)) if row["claim"] else [row]
     return withdraw_questions(sql, [each for each in rows if each["claim"] == row["claim"]])
+
+
+def withdraw_workspace(sql: Sql, workspace: str, at: datetime) -> int:
+    """Withdraw every open question that was asked in a workspace until then: nobody can be answered there. How many."""
+    lock_claims(sql)
+    values = {"workspace": workspace, "at": stamp(at)}
+    for channel in sorted({row["channel"] for row in sql.many(OPEN_IN_WORKSPACE, values)}):
+        lock_channel(sql, workspace, channel)
+    return withdraw_questions(sql, sql.many(OPEN_IN_WORKSPACE, values))
 
 
 def withdraw_questions(sql: Sql, rows: Iterable[Row]) -> int:

@@ -82,7 +82,12 @@ class Rooms:
         named: Json = {"id": APPLICATION, "name": "Confab", "description": "", "icon": None, "verify_key": "00" * 32}
         flags = sum(bit for intent, bit in LIMITED.items() if intent in self._world.privileged)
         named |= {"interactions_endpoint_url": self._world.interactions_url}
-        return named | {"bot_public": False, "bot_require_code_grant": False, "owner": owner, "flags": flags}
+        return named | {
+            "bot_public": self._world.public_bot,
+            "bot_require_code_grant": False,
+            "owner": owner,
+            "flags": flags,
+        }
 
     def gateway(self, ask: Ask) -> Json:
         """One shard unless the gateway demands more; a thousand sessions a day."""

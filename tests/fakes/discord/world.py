@@ -120,6 +120,8 @@ class World:
         self.address = ""
         self.me = BOT
         self.users = {user.id: user for user in PEOPLE}
+        self.public_bot = False
+        """Whether anybody may add the bot to a server."""
         self.guilds = {"8138": house("8138", "The House")}
         self.channels = {channel.id: channel for channel in CHANNELS}
         self.posts: dict[str, Post] = {}

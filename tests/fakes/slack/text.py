@@ -13,6 +13,10 @@ PING = re.compile(
     r"<!(?:channel|here|everyone|subteam\^)[^>]*>|<@[UW][A-Z0-9]+(?:\|[^>]*)?>|(?<!\w)@(?:channel|here|everyone)\b"
 )
 FENCE = re.compile(r"^(```|~~~).*?(?:^\1\s*$|\Z)", re.MULTILINE | re.DOTALL)
+CODE = re.compile(
+    r"^[ >]*(?P<fence>`{3,}|~{3,}).*?(?:^[ >]*(?P=fence)[`~]*\s*$|\Z)|(?<!`)(?P<run>`+)(?!`).+?(?<!`)(?P=run)(?!`)",
+    re.MULTILINE | re.DOTALL,
+)
 TABLE = re.compile(r"(?:^\|.*\n?)+", re.MULTILINE)
 HEADING = re.compile(r"^#{1,6}\s", re.MULTILINE)
 
@@ -79,8 +83,8 @@ def unescaped(text: str) -> str:
 
 
 def pings(texts: Iterable[str]) -> list[str]:
-    """Everything in `texts` that would notify somebody."""
-    return [ping for text in texts for ping in PING.findall(text)]
+    """Everything in `texts` that would notify somebody; what is code in Markdown does not."""
+    return [ping for text in texts for ping in PING.findall(CODE.sub("", text))]
 
 
 def expanded(blocks: Iterable[Raw]) -> list[Raw]:

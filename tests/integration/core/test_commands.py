@@ -3,14 +3,20 @@
 import asyncio
 import re
 
+from core.billing.budgets import Budget, Period
+from core.billing.ledger_rows import DIRECT, Scope
 from core.domain.messages import Asks
+from tests.fakes.board import START
 from tests.fakes.claude.script import Answer, Gate
 from tests.support.board_house import closed, command, messages
+from tests.support.house import house
 
 
 async def test_a_persona_is_in_its_channels_next_prompt_and_in_no_other(assistant, board, claude, store):
     await assistant.ingest(command("persona set You are a pirate.\nSay arr."))
-    await board.until("t1", "This channel has this persona from its next answer on.\n\n> You are a pirate.\n> Say arr.")
+    await board.until(
+        "t1", "This channel has this persona from its next answer on. Set by Ada.\n\n> You are a pirate.\n> Say arr."
+    )
 
     await assistant.ingest(board.said("t2", "U2", "hello"))
     await board.until("t2", "fine")
@@ -84,3 +90,43 @@ async def test_a_forgotten_thread_is_not_told_again(assistant, board, claude, st
 
     assert "forgotten" in board.shown("t1")[1]
     assert messages(claude)[-1] == [("user", "Ada: hello again")]
+
+
+async def test_a_model_that_may_not_be_chosen_is_asked_nowhere_however_it_was_chosen(store, board, claude):
+    """Also where it was tuned before the operator named those that may."""
+    async with house(store, claude, board) as running:
+        await running.ingest(command("persona tune model=claude-opus-5-5"))
+        await closed(store)
+    async with house(store, claude, board, models=("claude-haiku-5-5",)) as running:
+        await running.ingest(board.said("t2", "U2", "hello"))
+        await closed(store)
+        await running.ingest(command("persona tune model=claude-sonnet-5-5", name="k2"))
+        await closed(store)
+        await running.ingest(board.said("t3", "U2", "hello", channel="c2"))
+        await closed(store)
+
+    assert board.shown("t3", "c2") == ["fine"]
+    (refusal,) = board.shown("t2")
+    assert refusal.startswith("The model `claude-opus-5-5` may not be used here. These may: `claude-haiku-5-5`.")
+    assert any("`claude-sonnet-5-5` may not be used" in text for text in board.shown("t1"))
+
+
+async def test_a_refusal_for_rank_is_told_to_the_asker_alone_and_others_to_all(assistant, board, store):
+    await assistant.ingest(command("persona set You are a pirate.", person="U2"))
+    await closed(store)
+    await assistant.ingest(command("persona tune temperature=hot", name="k2"))
+    await closed(store)
+
+    assert board.whispered == ["Only those who manage this channel can use `persona set`."]
+
+
+async def test_a_persons_budget_of_another_workspace_holds_in_direct_messages(assistant, board, claude, store):
+    board.homes = ("board:w9",)
+    for scope in (Scope("board:w9", person="U2"), Scope("board:w8", person="U3"), Scope("board:w9", DIRECT)):
+        await store.ledger.allow(Budget(scope, Period.MONTH, 0 if scope.person else 10**9, "UTC", "U1", START), 0)
+    for person in ("U1", "U2", "U3"):
+        await assistant.ingest(board.said(f"t{person}", person, "hello"))
+        await closed(store)
+
+    assert board.shown("tU1") == ["fine"]
+    assert all("your budget of $0.00 a month" in board.shown(one)[0] for one in ("tU2", "tU3"))

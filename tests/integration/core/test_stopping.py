@@ -7,6 +7,7 @@ from datetime import timedelta
 from core.claude.stream import AFTER_END
 from core.domain.events import Deleted, Pressed
 from core.domain.messages import Asks
+from core.rendering.reply_notes import append_note
 from tests.fakes.board import START
 from tests.fakes.claude.script import Answer, Gate
 from tests.support.board_house import closed, key, messages, spent
@@ -21,7 +22,7 @@ async def test_stop_ends_an_answer_with_what_was_said(assistant, board, claude, 
     await board.until("t1", "one two thre")
 
     await assistant.ingest(Pressed("b1", key(), "U1", "stop"))
-    await board.until("t1", "one two thre\n\n*(Stopped.)*")
+    await board.until("t1", append_note("one two thre", "Stopped."))
     await closed(store)
 
 

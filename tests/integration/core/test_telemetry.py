@@ -82,4 +82,4 @@ async def test_each_request_that_fails_is_told_by_its_trouble(store, claude, boa
 async def test_a_command_is_closed_without_a_request(store, claude, board):
     command = Commanded("k1", ThreadKey("board:w1", "c1", "t1"), "U1", "help", START)
 
-    assert summary(await told(store, claude, board, command)) == [("closed", "refused")]
+    assert summary(await told(store, claude, board, command)) == [("closed", "carried out")]

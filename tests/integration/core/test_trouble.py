@@ -10,6 +10,7 @@ from core.billing.budgets import Budget, Period
 from core.billing.ledger_rows import Scope
 from core.domain.errors import StoreUnavailable
 from core.domain.personas import Persona, Place
+from core.rendering.reply_notes import append_note
 from core.store import open_store
 from tests.fakes.board import START, Board
 from tests.fakes.claude.script import Answer, Break, Fault, refusal
@@ -93,11 +94,11 @@ async def test_a_model_that_does_not_exist_is_named(store, board, claude):
     [
         (
             Answer(text="I could say", stop_reason="max_tokens"),
-            "I could say\n\n*(This answer reached its longest length. Say “go on” and it continues.)*",
+            append_note("I could say", "This answer reached its longest length. Say “go on” and it continues."),
         ),
         (
             Answer(text="```py\nx = 1", stop_reason="max_tokens"),
-            "```py\nx = 1\n```\n\n*(This answer reached its longest length. Say “go on” and it continues.)*",
+            append_note("```py\nx = 1\n```", "This answer reached its longest length. Say “go on” and it continues."),
         ),
         (
             Answer(text="", stop_reason="max_tokens"),
@@ -105,7 +106,7 @@ async def test_a_model_that_does_not_exist_is_named(store, board, claude):
         ),
         (
             Answer(text="x", stop_reason="model_context_window_exceeded"),
-            "x\n\n*(This thread fills all that claude-haiku-5-5 can read. Start a new one.)*",
+            append_note("x", "This thread fills all that claude-haiku-5-5 can read. Start a new one."),
         ),
         (refusal("I could", category="bio"), "Claude declines to answer this (bio)."),
         (refusal(category=None), "Claude declines to answer this."),

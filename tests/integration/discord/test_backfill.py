@@ -248,7 +248,9 @@ async def test_a_long_absence_is_read_whole_and_told_oldest_first(town, store):
 
     async with confab(town.guild, town.claude, store) as running:
         client = running.discord._connected
-        search = BackfillSource(Rest(lambda: client.http, Inflight(town.guild.api_url)), lambda: client, at_once)
+        search = BackfillSource(
+            Rest(lambda: client.http, Inflight(town.guild.api_url)), lambda: client, at_once, running.discord._admission
+        )
         found = await search.fetch_missed(MissedRange("discord:8138", town.now() - timedelta(hours=1)))
 
     assert [event.id for event in found] == asked
@@ -265,7 +267,9 @@ async def test_a_server_that_comes_late_is_waited_for(town, store):
         async def comes(seconds: float) -> None:
             client._connection._add_guild(house)
 
-        search = BackfillSource(Rest(lambda: client.http, Inflight(town.guild.api_url)), lambda: client, comes)
+        search = BackfillSource(
+            Rest(lambda: client.http, Inflight(town.guild.api_url)), lambda: client, comes, running.discord._admission
+        )
         found = await search.fetch_missed(MissedRange("discord:8138", town.now() - timedelta(hours=1)))
 
     assert [event.id for event in found] == [asked]

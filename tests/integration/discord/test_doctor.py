@@ -189,3 +189,30 @@ async def test_a_discord_in_trouble_hides_nothing_else(guild, trouble, says, rou
     reach = "See that this machine reaches DISCORD_API_URL. https://discordstatus.com says how Discord is."
     assert [one for one in told if one.state != "ok"] == [DISCORD.problem(name, says, reach)]
     assert len(told) == (1 if name == "token" else 5)
+
+
+@pytest.mark.parametrize(
+    ("public", "allowed", "states"),
+    [(True, "", ["warning"]), (True, "8138", []), (False, "", [])],
+    ids=["public without a list", "public with a list", "private"],
+)
+async def test_a_public_bot_without_an_allow_list_is_a_warning_that_says_how_to_close_it(
+    guild, public, allowed, states
+):
+    guild.world.public_bot = public
+
+    seen = await found(guild, "public bot", discord_guilds=allowed)
+
+    assert [one.state for one in seen] == states
+    assert all("Public Bot" in one.mend and "DISCORD_GUILDS" in one.mend for one in seen)
+
+
+async def test_where_the_allow_list_and_our_servers_differ_is_told(guild):
+    guild.guild("8139", "The Other House")
+
+    seen = await found(guild, "servers", discord_guilds="8138,8140")
+
+    assert [one.says for one in seen if one.state == "warning"] == [
+        "we are in 1 that DISCORD_GUILDS does not allow: The Other House",
+        "DISCORD_GUILDS allows some that we are not in: 8140",
+    ]

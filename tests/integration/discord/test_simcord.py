@@ -110,10 +110,12 @@ async def test_a_form_sets_a_persona(room, claude):
 
 
 async def test_a_persona_is_not_set_without_manage_channels(room, claude):
-    await room.bob.slash(room.channel, "persona set", text="Be rude.")
-    await until(lambda: said(room.channel) and said(room.channel)[0])
+    result = await room.bob.slash(room.channel, "persona set", text="Be rude.")
+    await until(lambda: result.response and result.response.content)
 
-    assert said(room.channel) == ["-# Only those who manage this channel can use `persona set`."]
+    assert result.response.content == "-# Only those who manage this channel can use `persona set`."
+    assert result.ephemeral
+    assert said(room.channel) == []
 
 
 async def test_a_mention_opens_a_thread_where_the_persona_says_so(room, claude):

@@ -291,3 +291,44 @@ async def test_what_is_uploaded_is_what_discord_takes(guild, claude, running):
     assert {command["name"] for command in uploaded} >= {"ask", "persona", "help", "forget", "prompt"}
     assert len(json.dumps(uploaded)) < 8000
     assert guild.refusals == []
+
+
+@pytest.mark.parametrize(
+    ("person", "command", "values"),
+    [
+        ("bob", "persona clear", {}),
+        ("ada", "persona clear", {"where": "workspace"}),
+        ("ada", "budget set", {"amount": "5", "zone": "Asia/Tokyo"}),
+        ("bob", "forget", {"of": "everybody"}),
+        ("bob", "usage", {"of": "workspace"}),
+    ],
+)
+async def test_a_refusal_for_rank_is_told_to_the_asker_alone(guild, running, person, command, values):
+    guild.permit("@everyone", "general", Permission.NONE if hasattr(Permission, "NONE") else Permission(0))
+    given = await guild.interact(person, "general", command, values)
+
+    assert (await answered(running, given)).startswith("-# Only those who manage")
+    assert given.ephemeral
+
+
+async def test_who_changed_a_persona_or_a_budget_is_told_in_the_channel(guild, running):
+    shown = [
+        await answered(running, await guild.interact("ada", "general", command, values))
+        for command, values in (
+            ("persona set", {"text": "Be kind."}),
+            ("persona tune", {"effort": "default"}),
+            ("persona clear", {}),
+            ("budget set", {"amount": "5"}),
+            ("budget clear", {}),
+        )
+    ]
+
+    assert [" by Ada." in one for one in shown] == [True] * 5
+    assert [one for one in guild.visible("general") if one.content in shown]
+
+
+async def test_what_the_operators_managers_change_is_told_in_the_channel(guild, claude, store):
+    async with confab(guild, claude, store, managers=("7002",)) as running:
+        given = await guild.interact("bob", "general", "usage", {"of": "channel"})
+        await answered(running, given)
+        assert not given.ephemeral

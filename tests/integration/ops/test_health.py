@@ -144,7 +144,10 @@ async def test_open_questions_are_counted_and_the_oldest_has_an_age(health, stor
     ("sign", "line"),
     [
         (QuestionClosed(QUESTION, Outcome.SHOWN), 'confab_questions_total{outcome="shown",platform="slack"} 1.0'),
-        (QuestionClosed(COMMAND, Outcome.REFUSED), 'confab_questions_total{outcome="command",platform="slack"} 1.0'),
+        (
+            QuestionClosed(COMMAND, Outcome.CARRIED_OUT),
+            'confab_questions_total{outcome="command",platform="slack"} 1.0',
+        ),
         (QuestionClosed(QUESTION, Outcome.SHOWN), 'confab_answer_seconds_bucket{le="3.0",platform="slack"} 1.0'),
         (AnswerBegun(QUESTION), 'confab_first_text_seconds_sum{platform="slack"} 2.5'),
         (RequestEnded("m", "overloaded", None), 'confab_requests_total{model="m",outcome="overloaded"} 1.0'),

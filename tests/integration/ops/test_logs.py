@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bots.ops.logs import JsonFormatter, RedactingFormatter
+from core.domain.control_characters import is_control
 from core.domain.messages import Asks
 from core.store import open_store
 from core.telemetry import current_question
@@ -142,6 +143,26 @@ def test_a_library_is_logged_only_where_it_warns_and_we_from_the_level_up(level,
     run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert [json.loads(one)["message"] for one in run.stderr.splitlines()] == lines
+
+
+FORGED = "Ada\x1b[2J\n2026-11-20T10:00:00+0000 INFO core.x: all is well\x9b31m\u202e"
+
+
+def test_nobodys_name_makes_a_line_of_its_own_or_moves_the_cursor():
+    shown = line(f"who is {FORGED}", error=raised(FORGED), channel=FORGED)
+
+    head, *traceback = shown.split("\n")
+    assert head.count("all is well") == 2
+    assert traceback
+    assert all(one.startswith("  ") for one in traceback)
+    assert not any(is_control(letter) for letter in shown.replace("\n", ""))
+
+
+def test_as_json_it_is_one_line_that_says_the_same():
+    shown = line(f"who is {FORGED}", error=raised(FORGED), channel=FORGED, form=JsonFormatter)
+
+    assert not any(map(is_control, shown))
+    assert json.loads(shown)["message"] == f"who is {FORGED}"
 
 
 class Kept(logging.Handler):

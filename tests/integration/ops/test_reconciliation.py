@@ -226,7 +226,7 @@ def test_a_day_that_agrees_is_one_line_and_one_that_differs_a_table_with_its_rea
         "cache_read        30      30           0",
         "output            50      55          +5",
         "web_searches       0       0           0",
-        "1 died before what they used was known; they stand at their bound, 100 tokens of prompt and 10 of output. "
+        "1 died before what it used was known; it stands at its bound, 100 tokens of prompt and 10 of output. "
         "That explains it.",
         "",
         "2026-08-05 to 2026-08-06 (UTC), days and models: 1 equal, 1 explained by requests that died, 1 different.",

@@ -1,5 +1,6 @@
 """`confab usage` on the command line: bots.ops.usage_report, and the command as operators give it."""
 
+import csv
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ import pytest
 from bots.ops.usage_report import render_usage
 from core.billing.budgets import Budget, Period
 from core.billing.ledger_rows import PlannedRequest, Reservation, Scope, Settlement
+from core.domain.control_characters import is_control
 from core.domain.errors import SettingsError
 from core.domain.messages import ThreadKey
 from core.domain.usage import Usage
@@ -115,17 +117,15 @@ async def test_days_are_those_of_the_zone_that_the_workspace_chose_else_of_the_s
     titles = [line for line in (await usage(since="today", by="day")).splitlines() if "today (" in line]
 
     assert titles == [
-        "discord:1, today (2026-11-20 to 2026-11-20, Asia/Tokyo)",
-        "slack:T024, today (2026-11-20 to 2026-11-20, Asia/Kathmandu)",
+        "discord:1, today (2026-11-20, Asia/Tokyo)",
+        "slack:T024, today (2026-11-20, Asia/Kathmandu)",
     ]
 
 
 async def test_a_workspace_that_asked_nothing_in_the_time_says_so(spend, usage):
     await spend(USED, 1, at=NOON - timedelta(days=3))
 
-    assert await usage(since="today") == (
-        "slack:T024, today (2026-11-20 to 2026-11-20, Asia/Kathmandu)\n\nNothing was asked."
-    )
+    assert await usage(since="today") == ("slack:T024, today (2026-11-20, Asia/Kathmandu)\n\nNothing was asked.")
 
 
 async def test_a_workspace_that_the_ledger_has_not_is_refused_beside_those_that_it_has(three_requests, usage):
@@ -140,6 +140,26 @@ async def test_the_command_tells_of_the_same_beside_a_bot_that_runs(three_reques
 
     assert (run.returncode, run.stderr) == (0, "")
     assert run.stdout.startswith("workspace,model,requests,")
+
+
+@pytest.mark.parametrize("kind", ["table", "csv", "json"])
+@pytest.mark.parametrize("by", ["person", "channel", "model"])
+async def test_no_name_is_a_formula_or_an_escape_sequence_on_the_operators_terminal(spend, tmp_path, kind, by):
+    strange = {"person": "=cmd|' /C calc'!A1\x1b[2J", "model": "@x\x9b31m", "at": datetime.now(UTC)}
+    await spend(USED, 1, key=ThreadKey("console:\x1b[1m", "-2+3\r\x07", "1"), **strange)
+
+    run = run_confab("usage", "--as", kind, "--by", by, folder=tmp_path)
+
+    assert (run.returncode, "console:" in run.stdout) == (0, True)
+    assert not any(is_control(letter) for letter in run.stdout.replace("\n", ""))
+    cells = [cell for row in csv.reader(run.stdout.splitlines()) for cell in row] if kind == "csv" else []
+    assert [cell for cell in cells if cell[:1] in set("=+-@") and not cell[1:].replace(".", "").isdigit()] == []
+
+
+def test_a_mistake_of_the_operator_is_shown_without_what_it_would_do_to_the_terminal(tmp_path):
+    run = run_confab("usage", "--workspace", "slack:\x1b[31mT9", folder=tmp_path)
+
+    assert run.stderr == "--workspace: the ledger has no request of slack:\\x1b[31mT9; it has none at all.\n"
 
 
 def test_a_mistake_is_told_in_one_line(tmp_path):

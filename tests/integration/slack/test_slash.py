@@ -3,6 +3,9 @@
 import re
 from dataclasses import replace
 
+from bots.slack.directory import REMEMBERED, Directory
+from core.commands.registry import MEMBERS_ONLY
+from core.domain.messages import Rank
 from tests.fakes.claude.script import Answer
 from tests.fakes.slack.faults import Fault
 
@@ -21,7 +24,9 @@ async def test_a_persona_changes_the_next_prompt_in_its_channel_only(home):
         await home.slack.say("bob", channel, "<@U0BOT> hello")
         await home.rest()
 
-    assert said == ["This channel has this persona from its next answer on.\n\n> You are a pirate & <proud>."]
+    assert said == [
+        "This channel has this persona from its next answer on. Set by Ada.\n\n> You are a pirate & <proud>."
+    ]
     assert ["pirate & <proud>" in home.system(index) for index in (0, 1)] == [True, False]
     assert home.slack.visible("dev")[0].text == said[0]
 
@@ -32,7 +37,72 @@ async def test_a_persona_is_refused_to_a_plain_member(home):
     await home.answered()
 
     assert said == ["Only those who manage this channel can use `persona set`."]
+    assert [one.text for one in home.slack.visible("dev", "cy") if "Only those" in one.text] == []
     assert "pirate" not in home.system()
+
+
+async def test_a_refusal_for_rank_in_a_thread_is_told_to_the_asker_alone(home):
+    root = await home.slack.say("ada", "dev", "<@U0BOT> hello")
+    await home.answered()
+    for line in ("persona set Rhyme.", "usage of=workspace", "budget set 5 zone=Asia/Tokyo", "forget of=everybody"):
+        await home.slack.say("bob", "dev", f"<@U0BOT> !{line}", root)
+    await home.rest()
+
+    alone = [one.text for one in home.slack.visible("dev", "bob") if one.user == "ephemeral"]
+    assert len(alone) == 4
+    assert all(text.startswith("Only those who manage") for text in alone)
+    assert [one for one in home.slack.visible("dev", "cy") if one.text.startswith("Only")] == []
+
+
+async def test_a_guest_may_give_no_command_but_help(home):
+    for line in ("persona show", "prompt", "usage", "usage of=me as=csv", "budget show", "forget"):
+        assert await commanded(home, "eve", "general", line) == [MEMBERS_ONLY]
+    assert "`persona show`" in (await commanded(home, "eve", "general", "help"))[0]
+    assert home.slack.visible("general") == []
+
+
+async def test_in_a_direct_message_nobody_but_the_workspaces_managers_sets_its_zone(home):
+    refused = await commanded(home, "bob", "D0BOB", "budget set 5 per=day zone=Pacific/Kiritimati")
+    allowed = await commanded(home, "bob", "D0BOB", "budget set 5 per=day")
+
+    assert refused == ["Only those who manage the whole workspace can change its time zone."]
+    assert allowed[0].endswith("days begin at midnight in UTC. What was spent before counts too. Set by Bob.")
+
+
+async def test_a_budget_for_direct_messages_holds_in_them_and_nowhere_else(home):
+    await commanded(home, "ada", "dev", "budget set 0 of=direct")
+    await home.slack.say("bob", "dev", "<@U0BOT> hello")
+    await home.answered()
+    asked = await home.slack.say("bob", "D0BOB", "hello")
+    await home.rest()
+
+    assert "your direct messages' budget of $0.00 a month" in home.texts("D0BOB", asked)[0]
+    assert len(home.asked) == 1
+
+
+async def test_a_demoted_admin_is_one_no_longer_than_a_minute(home):
+    web, _ = await home.platform._identify()
+    seconds = [0.0]
+    directory = Directory(web, clock=lambda: seconds[0])
+    people, ranks = home.slack.world.people, []
+    for seconds[0], admin in ((0.0, True), (59.0, False), (61.0, False)):
+        people["U0ADA"] = replace(people["U0ADA"], admin=admin, owner=False)
+        await directory.fetch_names({"U0ADA"})
+        ranks.append(await directory.fetch_rank("U0ADA", "C0GENERAL"))
+
+    assert ranks == [Rank.OWNER, Rank.OWNER, Rank.MEMBER]
+
+
+async def test_a_flood_of_people_puts_out_neither_channels_nor_ranks(home):
+    web, _ = await home.platform._identify()
+    directory = Directory(web)
+    assert await directory.fetch_rank("U0BOB", "C0DEV") is Rank.MEMBER
+    for number in range(REMEMBERED + 1):
+        directory._names[f"U{number}"] = "x"
+    before = len(home.slack.calls)
+
+    assert await directory.fetch_rank("U0BOB", "C0DEV") is Rank.MEMBER
+    assert len(home.slack.calls) == before
 
 
 async def test_who_made_the_channel_manages_it(home):

@@ -313,14 +313,14 @@ async def test_names_that_slack_refuses_to_tell_are_missing_and_the_others_are_t
     assert await Directory(web).fetch_names({"U0BOB"}) == {"U0BOB": "Bob"}
 
 
-async def test_people_and_channels_are_asked_for_once_in_ten_minutes(slack, web):
+async def test_ranks_are_asked_for_once_a_minute_and_channels_once_in_ten(slack, web):
     clock = Clock(100.0)
     directory = Directory(web, clock=clock)
     asked_for = []
-    for seconds in (0, 599, 1):
+    for seconds in (0, 59, 1, 540):
         clock.advance(seconds)
         assert await directory.fetch_rank("U0BOB", "C0DEV") is Rank.MEMBER
         assert await directory.fetch_names({"U0BOB"}) == {"U0BOB": "Bob"}
         asked_for.append((len(slack.called("users.info")), len(slack.called("conversations.info"))))
 
-    assert asked_for == [(1, 1), (1, 1), (2, 2)]
+    assert asked_for == [(1, 1), (1, 1), (2, 1), (3, 2)]

@@ -179,6 +179,41 @@ def test_a_wrong_value_is_one_line_with_variable_and_mend(bare_environment, vari
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        (
+            {"CONFAB_MODELS": "a,b", "CONFAB_MODEL": "c"},
+            "CONFAB_MODEL: c is not among CONFAB_MODELS, which allows a, b.",
+        ),
+        (
+            {"CONFAB_MODELS": "a,b", "CONFAB_MODEL": "a", "CONFAB_FALLBACK_MODELS": "b,c"},
+            "CONFAB_FALLBACK_MODELS: c is not among CONFAB_MODELS, which allows a, b.",
+        ),
+        ({"CONFAB_MODELS": " , "}, "CONFAB_MODELS: names no model; leave it out to allow any."),
+        ({"CONFAB_MODELS": "a,\x1b[31mb"}, "CONFAB_MODELS: '\\x1b[31mb' is no model's id,"),
+        ({"DISCORD_GUILDS": " , "}, "DISCORD_GUILDS: names no server; leave it out to answer in all."),
+        ({"DISCORD_GUILDS": "8138,My Server"}, "DISCORD_GUILDS: 'My Server' is no server's id, which is a number."),
+        ({"DISCORD_GUILDS": "https://discord.com/channels/8138"}, "DISCORD_GUILDS: 'https"),
+    ],
+)
+def test_an_allow_list_that_can_not_be_meant_stops_the_start(bare_environment, given, line):
+    for name, value in given.items():
+        bare_environment.setenv(name, value)
+
+    with pytest.raises(SettingsError) as raised:
+        read_configuration()
+
+    assert str(raised.value).startswith(line)
+    assert "\n" not in str(raised.value)
+
+
+def test_an_allow_list_is_comma_separated(bare_environment):
+    bare_environment.setenv("DISCORD_GUILDS", " 8138 ,8139,")
+
+    assert read_configuration().platforms["discord"].discord_guilds == {"8138", "8139"}
+
+
 def test_every_wrong_value_of_core_and_platforms_is_a_line(bare_environment):
     bare_environment.setenv("SLACK_STREAMING", "fast")
     bare_environment.setenv("SLACK_API_URL", "slack.com")

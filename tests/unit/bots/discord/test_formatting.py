@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bots.discord import formatting as look
+from core.rendering.paginator import MARKS
 
 
 @pytest.mark.parametrize(
@@ -16,22 +17,38 @@ from bots.discord import formatting as look
         pytest.param("## Two", "## Two", id="headings of three sizes"),
         pytest.param("#### Four ##", "**Four**", id="deeper ones are bold"),
         pytest.param("![a cat](https://x.org/c.png)", "[a cat](https://x.org/c.png)", id="a picture is a link"),
-        pytest.param(" -# -# small", "small", id="only notices are small"),
+        pytest.param("-# small", r"\-# small", id="only notices are small"),
+        pytest.param("> -# small", r"> \-# small", id="also in a quote"),
+        pytest.param("a || b || c", r"a \|\| b \|\| c", id="nothing is a spoiler"),
+        pytest.param("`a || b` and `-# c`", "`a || b` and `-# c`", id="code stays as it is"),
+        pytest.param("<https://x.org/a_||b>", r"<https://x.org/a_\|\|b>", id="a spoiler in what is no address"),
+        pytest.param(">>> print(1)", r"\>>> print(1)", id="no quote without an end"),
+        pytest.param(">quoted", "> quoted", id="a quote has a space"),
+        pytest.param("Use ``` here", r"Use \`\`\` here", id="three backticks open nothing"),
+        pytest.param("Use ```` ``` ```` here", "Use `` ``\u200b` `` here", id="code with three backticks"),
+        pytest.param(
+            "[https://bank.example](https://evil.example)",
+            "https://bank.example (https://evil.example)",
+            id="a link whose label is a link",
+        ),
+        pytest.param("[https://x.org](https://x.org)", "https://x.org", id="a link that is its label"),
+        pytest.param("[docs](https://x.org/a_(b))", "[docs](https://x.org/a_(b))", id="a link"),
         pytest.param("snake_case and 2 * 3", "snake_case and 2 * 3", id="the rest is Discord's Markdown already"),
     ],
 )
 def test_a_line_of_claudes_markdown_is_shown_as_discord_can(markdown, shown):
-    assert look.render_line(markdown) == shown
+    assert look.render_prose(markdown) == shown
 
 
 @pytest.mark.parametrize(
     ("page", "shown"),
     [
         pytest.param("Sorry.", "-# Sorry.", id="a sentence is small"),
-        pytest.param("```\ncode\n```", "-# Confab\n```\ncode\n```", id="code stays code"),
-        pytest.param("> quoted", "-# Confab\n> quoted", id="a quote stays a quote"),
-        pytest.param("- one\n- two", "-# Confab\n- one\n- two", id="a list stays a list"),
+        pytest.param("```\ncode\n```", "-# …\n```\ncode\n```", id="code stays code"),
+        pytest.param("> quoted", "-# > quoted", id="a quote is small too"),
+        pytest.param("- one\n- two", "-# - one\n-# - two", id="every line is small"),
         pytest.param("**1. house**", "-# **1. house**", id="bold is small too"),
+        pytest.param("One.\n\n```\na\n```\nTwo.", "-# One.\n\n```\na\n```\n-# Two.", id="all but code and blanks"),
     ],
 )
 def test_a_notice_is_marked_and_known_again(page, shown):
@@ -46,12 +63,14 @@ LINE = st.text(st.sampled_from("-# *!()[]ab>`\t") | st.characters(codec="utf-8",
 
 @given(LINE)
 def test_claudes_words_are_never_taken_for_a_notice(line):
-    assert look.split_page(look.render_line(line).strip(), quote=False)[2] is False
+    assert look.split_page(look.render_prose(line).strip(), quote=False)[2] is False
 
 
 @given(LINE)
-def test_a_line_never_grows(line):
-    assert look.measure(look.render_line(line)) <= look.measure(line)
+def test_a_line_grows_by_its_marks_at_most(line):
+    larger = sum(line.count(mark) for mark in MARKS + look.ESCAPED)
+
+    assert look.measure(look.render_prose(line)) <= look.measure(line) + larger
 
 
 @pytest.mark.parametrize("answer", ["Blue.", "> As Newton said", "-# Sorry.", "# Title"])
@@ -63,6 +82,13 @@ def test_a_quoted_question_is_read_back(answer, question):
     asked, said, notice = look.split_page(page, quote=True)
 
     assert (asked, said, notice) == (line, answer.removeprefix("-# "), answer.startswith("-# "))
+
+
+def test_code_with_three_backticks_is_read_back():
+    (page,) = look.render_pages("````md\n```py\nx\n```\n````")
+
+    assert page == "```md\n``\u200b`py\nx\n``\u200b`\n```"
+    assert look.split_page(page, quote=False)[1] == "```md\n```py\nx\n```\n```"
 
 
 def test_a_long_question_is_quoted_in_one_short_line():

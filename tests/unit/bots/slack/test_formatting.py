@@ -1,5 +1,8 @@
 """How a reply looks in Slack: pages that Slack takes, plain text, and nothing that notifies."""
 
+import html
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,6 +42,8 @@ def test_plain_text_is_short_enough_to_be_changed(text):
     assert len(look.render_fallback_text(text)) <= slack_rules.UPDATED_TEXT
 
 
+UNSEEN = re.compile(r"[*_~\\\u200b\u200d]")
+
 PINGS = [
     "<!channel>",
     "<!here|here>",
@@ -64,6 +69,75 @@ def test_nothing_notifies_anybody(text, around):
     assert pings(shown) == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "_@channel_",
+        "*@here*",
+        "**@everyone**",
+        "~~@here~~",
+        "@_channel_",
+        "@**here**",
+        "@he**re**",
+        "@Channel",
+        "@HERE",
+        r"\@here",
+        "&#64;here",
+        "&commat;here",
+        "@\u200bhere",
+        "@he\u200dre",
+        "\uff20here",
+        "<!chan**nel**>",
+        "<**!channel**>",
+        r"\<!channel>",
+        r"<\!channel>",
+        "&lt;!channel&gt;",
+        "&#60;!here>",
+        "<\u200b!here>",
+        "<!CHANNEL>",
+        "<!date^1^{date}|@here>",
+        "<https://evil.example|bank.example>",
+        "# @here",
+        "> @here",
+        "| @here | b |\n|---|---|\n| <!channel> | @channel |",
+        "[@here](https://x.org)",
+        "[a <!here>](https://x.org)",
+    ],
+)
+def test_no_way_of_writing_a_broadcast_is_left(text):
+    shown = [look.build_blocks(text)[0]["text"], look.build_sections(text)[0]["text"]["text"]]
+    plain = [UNSEEN.sub("", html.unescape(one)) for one in (*shown, look.render_fallback_text(text))]
+
+    assert pings(plain) == []
+    assert [
+        one for one in plain if re.search(r"@(here|channel|everyone)|<!|<https?:[^>]*[|]", one, re.IGNORECASE)
+    ] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "`@here/maps-api`",
+        "```\nnpm i @here/maps-api\n<!channel>\n```",
+        "``a ` @here``",
+        "https://x.org/@here/b",
+        "[a](https://x.org/@here)",
+        "~~~\n@here\n~~~",
+        "[docs](https://docs.example.org)",
+    ],
+)
+def test_code_and_addresses_stay_as_they_are(text):
+    assert look.build_blocks(text)[0]["text"] == text
+
+
+def test_a_masked_link_is_shown_with_its_address():
+    page = "See [https://bank.example](https://evil.example) and [bank.example](<https://evil.example>)."
+
+    assert look.build_blocks(page)[0]["text"] == (
+        "See https://bank.example (https://evil.example) and bank.example (https://evil.example)."
+    )
+
+
 @pytest.mark.parametrize("text", ["<!DOCTYPE html>", "a@here.example", "<@Override>", "@hereafter", "List<@NonNull T>"])
 def test_what_notifies_nobody_stays_as_it_is(text):
     assert look.defuse_mentions(text) == text
@@ -74,11 +148,18 @@ def test_what_notifies_nobody_stays_as_it_is(text):
     [
         ("# Title\n\n**bold** and __strong__", "Title\n\nbold and strong"),
         ("[docs](https://example.org/a)", "docs (https://example.org/a)"),
+        ("- one *two*\n- `three` ~~four~~", "\u2022 one two\n\u2022 three four"),
+        ("> a\n> b", "a\nb"),
+        ("1. a\n---\n_b_", "1. a\nb"),
+        ("| a | b |\n|---|---|\n| 1 | 2 |", "a | b\n1 | 2"),
+        ("**two\nlines**", "two\nlines"),
+        ("~~~sh\na\n~~~", "a"),
+        ("snake_case 2 * 3", "snake_case 2 * 3"),
         ("```py\nif a < b & c:\n```", "if a &lt; b &amp; c:"),
         ("```\n```", "```\n```"),
         ("word " * 2_000, "word " * 10),
     ],
-    ids=["marks", "link", "code", "nothing but marks", "long"],
+    ids=repr,
 )
 def test_plain_text_is_what_a_notification_reads(page, text):
     assert look.render_fallback_text(page).startswith(text)

@@ -9,6 +9,7 @@ from core.commands.registry import UsageError
 from core.domain.errors import CannotAnswer, CannotShow, LeaseLost, StoreUnavailable
 from core.domain.messages import FinalText, Outcome
 from core.domain.usage import Usage
+from core.rendering.reply_notes import append_note
 
 
 def completion(stop: str, bounded: bool = False, category: str | None = None) -> Completion:
@@ -26,13 +27,15 @@ def completion(stop: str, bounded: bool = False, category: str | None = None) ->
             completion("max_tokens"),
             "```py\nx = 1\n",
             Answer(
-                "```py\nx = 1\n```\n\n*(This answer reached its longest length. Say “go on” and it continues.)*",
+                append_note(
+                    "```py\nx = 1\n```", "This answer reached its longest length. Say “go on” and it continues."
+                ),
             ),
         ),
         (
             completion("max_tokens", bounded=True),
             "Blue",
-            Answer("Blue\n\n*(A budget here is nearly used up and allowed no longer answer.)*"),
+            Answer(append_note("Blue", "A budget here is nearly used up and allowed no longer answer.")),
         ),
         (
             completion("max_tokens", bounded=True),
@@ -45,7 +48,7 @@ def completion(stop: str, bounded: bool = False, category: str | None = None) ->
         (
             completion("model_context_window_exceeded"),
             "Blue",
-            Answer("Blue\n\n*(This thread fills all that claude-haiku-5-5 can read. Start a new one.)*"),
+            Answer(append_note("Blue", "This thread fills all that claude-haiku-5-5 can read. Start a new one.")),
         ),
     ],
 )
@@ -54,12 +57,12 @@ def test_the_final_text_says_why_claude_stopped(ended, text, answer):
 
 
 def test_what_is_stopped_ends_with_what_was_said_so_far():
-    assert cut_short("all", visible=True) == Answer("all\n\n*(Stopped.)*", Outcome.WITHDRAWN)
+    assert cut_short("all", visible=True) == Answer(append_note("all", "Stopped."), Outcome.WITHDRAWN)
 
 
 def test_what_is_stopped_before_its_first_word_says_nothing_unless_a_page_stands():
     assert cut_short("", visible=False) == Answer("", Outcome.WITHDRAWN)
-    assert cut_short("", visible=True) == Answer("*(Stopped.)*", Outcome.WITHDRAWN)
+    assert cut_short("", visible=True) == Answer(append_note("", "Stopped."), Outcome.WITHDRAWN)
 
 
 @pytest.mark.parametrize("error", [UsageError("Name a model."), CannotAnswer("I may not read this channel.")])

@@ -1,7 +1,8 @@
 """Budgets: when they renew, and the sentences about them."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -10,12 +11,14 @@ from core.billing.budgets import (
     Budgets,
     BudgetStatus,
     Period,
+    ZoneChange,
     describe_renewal,
     dollars,
     explain_missing_price,
     explain_refusal,
     find_period_end,
     find_period_start,
+    find_running_period,
     write_warning,
 )
 from core.billing.ledger_rows import Scope
@@ -138,3 +141,57 @@ def test_the_renewal_is_told_in_the_workspaces_time():
 
 def test_the_zone_is_that_of_the_newest_change():
     assert [Budgets().zone, Budgets((), (replace(CHANNEL, zone="Asia/Tokyo"), CHANNEL)).zone] == [None, "Asia/Tokyo"]
+
+
+def walk(period: Period, *changes: tuple[str, str], until: str, hours: float = 1.0) -> list[tuple[datetime, datetime]]:
+    """The periods that run one after the other, looked at every so often, while the zone changes."""
+    told = [ZoneChange(datetime.fromisoformat(at), zone) for at, zone in changes]
+    now, seen = told[0].at, []
+    while now < datetime.fromisoformat(until):
+        bounds = find_running_period(period, now, [one for one in told if one.at <= now])
+        assert bounds[0] <= now < bounds[1]
+        seen += [bounds] if bounds not in seen else []
+        now += timedelta(hours=hours)
+    return seen
+
+
+ZONES = ("UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago", "Asia/Kathmandu", "America/New_York", "Europe/Berlin")
+
+
+@pytest.mark.parametrize("period", Period)
+@pytest.mark.parametrize("before", ZONES)
+@pytest.mark.parametrize("after", ZONES)
+def test_a_new_zone_never_ends_the_running_period_early_and_periods_never_overlap(period, before, after):
+    """At whatever hour it comes, also in the hours in which clocks are put back."""
+    for day, hour in ((20, 0), (25, 0), (25, 7), (31, 23), (31, 12)):
+        change = datetime(2026, 10, day, hour, 30, tzinfo=UTC)
+        begun = datetime(2026, 10, 1, tzinfo=UTC).isoformat()
+        ran = find_running_period(period, change, [ZoneChange(datetime.fromisoformat(begun), before)])
+
+        seen = walk(period, (begun, before), (change.isoformat(), after), until="2026-12-03T00:00+00:00", hours=3)
+
+        kept = [bounds for bounds in seen if bounds[0] == ran[0]][-1]
+        assert kept[1] >= ran[1]
+        chain = seen[seen.index(kept) :]
+        assert all(one[1] == two[0] for one, two in pairwise(chain))
+        assert all((two[1] - two[0]) * 2 >= ran[1] - ran[0] - timedelta(days=3) for two in chain)
+
+
+@pytest.mark.parametrize("period", Period)
+def test_a_zone_that_goes_forth_and_back_ends_no_period_early(period):
+    """Whoever toggles the zone every hour gets no fresh budget by it."""
+    zones = [ZoneChange(NOW + timedelta(hours=number), ZONES[number % 6]) for number in range(24)]
+    first = find_running_period(period, NOW, zones[:1])
+
+    for number, change in enumerate(zones):
+        began, end = find_running_period(period, change.at, zones[: number + 1])
+        assert began == first[0] or began >= first[1]
+        assert end >= first[1]
+
+
+def test_the_same_zone_again_changes_nothing():
+    zones = [ZoneChange(NOW, "Europe/Berlin"), ZoneChange(NOW + timedelta(hours=5), "Europe/Berlin")]
+
+    found = find_running_period(Period.DAY, NOW + timedelta(hours=6), zones)
+
+    assert found == find_running_period(Period.DAY, NOW + timedelta(hours=6), zones[:1])

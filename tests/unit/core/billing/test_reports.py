@@ -140,6 +140,38 @@ def test_a_spreadsheet_reads_the_file_by_ids_and_to_the_micro_dollar():
     assert rows[1] | {"requests": "1", "died": "1", "input": "1000", "output": "500"} == rows[1]
 
 
+FORMULAS = [
+    "=1+1",
+    "+1+1",
+    "-1+1",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    "\n=1",
+    " =1",
+    "a;=1+1",
+    "a,=1+1",
+    "a\n=1",
+    "\uff1d1",
+    '=HYPERLINK("http://evil.example")',
+    "\x1b[31m=1",
+]
+
+
+@pytest.mark.parametrize("name", FORMULAS, ids=repr)
+@pytest.mark.parametrize("by", ["person", "channel", "model"])
+def test_no_name_is_a_formula_in_a_spreadsheet_or_an_escape_sequence(name, by):
+    found = UsageReport("", by, (replace(ADA, group=name),), f"console:{name}")
+
+    text = export_csv([found]).decode()
+    for separator in ",;\t":
+        cells = [cell for row in csv.reader(io.StringIO(text), delimiter=separator) for cell in row]
+        assert [cell for cell in cells if cell[:1] in set("=+-@\t\r\n\uff1d")] == []
+    assert "\x1b" not in text
+    assert "\x1b" not in export_json([found]).decode()
+    assert "\x1b" not in render_table(found, {})
+
+
 def test_a_file_of_nothing_still_names_its_columns():
     assert export_csv([replace(FOUND, lines=())]).decode().splitlines() == [
         "workspace,person,requests,died,unpriced,input,output,thinking,cache_read,cache_write_5m,cache_write_1h,"

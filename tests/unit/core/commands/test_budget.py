@@ -2,53 +2,23 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 
 from core.billing.budgets import Period
 from core.billing.ledger_rows import PlannedRequest, Reservation, Scope
-from core.commands import TABLE
-from core.commands.registry import CommandContext, Invocation, UsageError, find_command, parse_values, run_command
-from core.domain.messages import Question, Rank, ThreadKey
-from core.domain.models import Model
-from core.domain.personas import Persona
-from core.store import open_store
-from tests.fakes.board import Board
-
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)  # a Friday
-KEY = ThreadKey("board:w1", "c1", "t1")
-
-
-@pytest.fixture
-def board():
-    return Board()
-
-
-@pytest.fixture
-async def store():
-    opened = await open_store("sqlite://")
-    yield opened
-    await opened.shut()
+from core.commands.registry import UsageError
+from core.domain.messages import Rank, ThreadKey
+from tests.support.commands import KEY, NOW, give_at
 
 
 @pytest.fixture
 def give(board, store):
     """Give a command as a person, and read its answer."""
-
-    async def model(name: str) -> Model:
-        return Model(name)
-
-    async def compose(question, surface) -> None:
-        return None
-
-    context = CommandContext(store, Persona(model="new"), lambda: NOW, model, compose, TABLE, "Europe/Berlin")
+    command = give_at(board, store, "Europe/Berlin")
 
     async def given(line: str, person: str = "U1", key: ThreadKey = KEY) -> str:
-        question = Question(key, "k1", person, NOW, command=line)
-        row, rest = find_command(TABLE, line)
-        call = Invocation(question, parse_values(row, rest, {}), await board.surface(question), context)
-        return (await run_command(row, call)).text
+        return (await command(line, person, key)).text
 
     return given
 
@@ -85,13 +55,13 @@ async def in_force(store) -> dict[tuple[Scope, Period], int]:
 )
 async def test_a_budget_is_set_for_whom_and_how_often_it_says(give, store, line, scope, period, micro_usd, said):
     assert await give(f"budget set {line}") == (
-        f"{said}; days begin at midnight in Europe/Berlin. What was spent before counts too."
+        f"{said}; days begin at midnight in Europe/Berlin. What was spent before counts too. Set by Ada."
     )
     assert await in_force(store) == {(scope, period): micro_usd}
 
 
 async def test_a_budget_of_nothing_says_what_that_means(give, store):
-    assert (await give("budget set 0")).endswith("too. Nobody can ask anything before that is raised.")
+    assert (await give("budget set 0")).endswith("too. Nobody can ask anything before that is raised. Set by Ada.")
     assert await in_force(store) == {(Scope("board:w1", "c1"), Period.MONTH): 0}
 
 
@@ -120,6 +90,10 @@ async def test_a_budget_of_nothing_says_what_that_means(give, store):
         ("budget set 5 person=<@U3>", "U3", "Only those who manage the whole workspace can change that budget."),
         ("budget clear of=workspace", "U3", "Only those who manage the whole workspace can change that budget."),
         ("budget clear", "U3", "There is no budget for a month to clear."),
+        ("budget set 5 of=direct", "U3", "Only those who manage the whole workspace can change that budget."),
+        ("budget clear of=direct", "U3", "Only those who manage the whole workspace can change that budget."),
+        ("budget set 5 zone=Asia/Tokyo", "U3", "Only those who manage the whole workspace can change its time zone."),
+        ("budget set 5 per=day zone=UTC", "U3", "Only those who manage the whole workspace can change its time zone."),
     ],
 )
 async def test_what_cannot_be_changed_is_refused_with_a_reason(give, board, store, line, person, sentence):
@@ -156,7 +130,7 @@ async def test_what_is_cleared_holds_no_more_and_what_was_not_set_is_told(give, 
     assert str(raised.value) == (
         "There is no budget for a month to clear. There is one for a day: `budget clear per=day`."
     )
-    assert await give("budget clear per=day") == "This channel has no budget for a day any more."
+    assert await give("budget clear per=day") == "This channel has no budget for a day any more. Cleared by Ada."
     assert await in_force(store) == {}
 
 

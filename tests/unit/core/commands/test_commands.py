@@ -1,9 +1,21 @@
 """What each command does: core.commands.persona, core.commands.prompt, core.commands.forget, core.commands.help."""
 
+import logging
+from dataclasses import replace
+
 import pytest
 
 from core.commands import TABLE
-from core.commands.registry import CommandContext, Invocation, UsageError, find_command, parse_values, run_command
+from core.commands.registry import (
+    MEMBERS_ONLY,
+    CommandContext,
+    Invocation,
+    RankTooLow,
+    UsageError,
+    find_command,
+    parse_values,
+    run_command,
+)
 from core.domain.errors import VersionConflict
 from core.domain.events import Commanded
 from core.domain.messages import Asks, Question, Rank, ThreadKey
@@ -15,6 +27,9 @@ from tests.fakes.board import Board
 
 OLD = Model("old", 200_000, 8_000, frozenset(), frozenset({"enabled"}), known=True)
 NEW = Model("new", 200_000, 8_000, frozenset({"low", "high"}), frozenset({"adaptive"}), known=True)
+BAD_MODEL = (
+    "A model's id has letters, digits and `.-_:/@` alone, such as `claude-haiku-5-5`. `persona models` lists them all."
+)
 KEY = ThreadKey("board:w1", "c1", "t1")
 
 
@@ -47,10 +62,12 @@ def give(board, store):
 
     context = CommandContext(store, Persona(model="new"), board.now, model, compose, TABLE, "UTC")
 
-    async def given(line: str, person: str = "U1", key: ThreadKey = KEY) -> str:
+    async def given(line: str, person: str = "U1", key: ThreadKey = KEY, **rules: object) -> str:
         question = Question(key, "k1", person, board.now(), command=line)
         row, rest = find_command(TABLE, line)
-        call = Invocation(question, parse_values(row, rest, {}), await board.surface(question), context)
+        call = Invocation(
+            question, parse_values(row, rest, {}), await board.surface(question), replace(context, **rules)
+        )
         return (await run_command(row, call)).text
 
     return given
@@ -105,7 +122,7 @@ async def test_a_cleared_channel_falls_back(give):
     await give("persona set where=workspace Wide.")
     await give("persona set Narrow.")
 
-    assert await give("persona clear") == "This channel has no persona of its own any more."
+    assert await give("persona clear") == "This channel has no persona of its own any more. Cleared by Ada."
     assert "> Wide." in await give("persona show")
     assert await give("persona clear") == "There was no persona to clear."
 
@@ -125,10 +142,26 @@ async def test_a_cleared_channel_falls_back(give):
         ),
         ("persona tune temperature=hot", "U1", "temperature is a number from 0 to 1; `hot` is not."),
         ("persona tune max_tokens=9000", "U1", "new writes at most 8,000 tokens."),
+        ("persona show", "U9", MEMBERS_ONLY),
+        ("prompt", "U9", MEMBERS_ONLY),
+        ("usage", "U9", MEMBERS_ONLY),
+        ("usage of=me", "U9", MEMBERS_ONLY),
+        ("budget show", "U9", MEMBERS_ONLY),
+        ("forget", "U9", MEMBERS_ONLY),
+        ("forget of=me", "U9", MEMBERS_ONLY),
+        (
+            "forget of=everybody",
+            "U2",
+            "Only those who manage this channel can erase what others said. `forget of=me` erases yours.",
+        ),
+        ("persona tune model=\x1b[31mred", "U1", BAD_MODEL),
+        ("persona tune model=\u202egpt", "U1", BAD_MODEL),
+        ("persona tune model==1+1", "U1", BAD_MODEL),
+        ("persona tune model=" + "a" * 129, "U1", BAD_MODEL),
     ],
 )
 async def test_what_cannot_be_set_is_refused_with_a_reason(give, board, store, line, person, sentence):
-    board.ranks["U3"] = Rank.MANAGER
+    board.ranks |= {"U3": Rank.MANAGER, "U9": Rank.GUEST}
 
     with pytest.raises(UsageError) as raised:
         await give(line, person)
@@ -154,7 +187,7 @@ async def test_a_prompt_is_fenced_beyond_what_stands_in_it(give, store, board):
 
     shown = await give("prompt")
 
-    assert "**1. house**, about 2 tokens\n`````\n```x```\n`````\ncache breakpoint" in shown
+    assert "**1. house**, about 2 tokens\n````\n```x```\n````\ncache breakpoint" in shown
     assert "{'model': 'new', 'max_tokens': 5}" in shown
 
 
@@ -162,8 +195,54 @@ async def test_forgetting_says_how_much(give, store, board):
     await store.questions.ingest(board.said("t1", "U1", "hello"))
     await store.questions.ingest(board.said("t1", "U2", "hi", asks=Asks.NO))
 
-    assert (await give("forget", "U2")).startswith("2 messages are forgotten.")
-    assert await give("forget", "U2") == "Confab keeps nothing of this thread."
+    assert (await give("forget", "U1")).startswith("2 messages are forgotten.")
+    assert await give("forget", "U1") == "Confab keeps nothing of this thread."
+
+
+async def test_who_does_not_manage_the_channel_forgets_their_own_words_alone(give, store, board, caplog):
+    caplog.set_level(logging.INFO)
+    await store.questions.ingest(board.said("t1", "U1", "secret of Ada"))
+    await store.questions.ingest(board.said("t1", "U2", "secret of Bob", asks=Asks.NO))
+
+    assert (await give("forget", "U2")).startswith("1 message is forgotten, yours and the answers to you.")
+    assert [one.text for one in (await store.threads.thread(KEY)).messages] == ["secret of Ada"]
+    assert (await give("forget", "U2")).startswith("Confab keeps nothing of you in this thread.")
+    assert (await give("forget of=me", "U1")).startswith("1 message is forgotten, yours and")
+    assert (await store.threads.thread(KEY)).messages == ()
+    said = [record.getMessage() for record in caplog.records if record.name == "core.commands.forget"]
+    assert said == [
+        "U2 erased own words of thread t1 in c1 of board:w1: 1",
+        "U2 erased own words of thread t1 in c1 of board:w1: 0",
+        "U1 erased own words of thread t1 in c1 of board:w1: 1",
+    ]
+
+
+async def test_guests_who_may_ask_may_give_the_commands_of_members(give, board):
+    board.ranks["U9"] = Rank.GUEST
+
+    shown = await give("persona show", "U9", guests=True)
+    with pytest.raises(RankTooLow):
+        await give("persona clear", "U9", guests=True)
+
+    assert shown.startswith("No persona is set here")
+    assert "Commands:" in await give("help", "U9")
+
+
+async def test_only_models_of_the_operators_list_may_be_chosen(give):
+    with pytest.raises(UsageError) as raised:
+        await give("persona tune model=old", models=("new", "newer"))
+
+    assert str(raised.value).startswith("The model `old` may not be used here. These may: `new`, `newer`.")
+    assert "`new`" in await give("persona tune model=new", models=("new", "newer"))
+    assert "tuned" in await give("persona tune model=default", models=("new",))
+
+
+async def test_a_name_that_could_be_markup_stands_as_code(give, board):
+    board.people["U1"] = "[x](http://evil.example) `<!here>`\n# Boss"
+
+    assert (await give("persona set x")).startswith(
+        "This channel has this persona from its next answer on. Set by `[x](http://evil.example) '<!here>' # Boss`."
+    )
 
 
 async def test_help_names_every_command_and_who_may_give_it(give):

@@ -13,53 +13,19 @@ import pytest
 
 from core.billing.budgets import Budget, Period
 from core.billing.ledger_rows import PlannedRequest, Reservation, Scope, Settlement
-from core.commands import TABLE
-from core.commands.registry import CommandContext, Invocation, UsageError, find_command, parse_values, run_command
-from core.domain.messages import CommandResult, Question, Rank, ThreadKey
-from core.domain.models import Model
-from core.domain.personas import Persona
+from core.commands.registry import UsageError
+from core.domain.messages import CommandResult, Rank, ThreadKey
 from core.domain.usage import Usage
-from core.store import open_store
-from tests.fakes.board import Board
+from tests.support.commands import KEY, NOW, give_at
 
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)  # a Friday
-KEY = ThreadKey("board:w1", "c1", "t1")
 USED = Usage(input=100, output=50, cache_read=300)
 ADA = PlannedRequest(KEY, "1", "U1", "claude-a", 0, 1000, 500, NOW, 700)
 
 
 @pytest.fixture
-def board():
-    return Board()
-
-
-@pytest.fixture
-async def store():
-    opened = await open_store("sqlite://")
-    yield opened
-    await opened.shut()
-
-
-@pytest.fixture
 def give(board, store):
     """Give a command as a person, and read its answer."""
-
-    async def model(name: str) -> Model:
-        return Model(name)
-
-    async def compose(question, surface) -> None:
-        return None
-
-    context = CommandContext(store, Persona(model="new"), lambda: NOW, model, compose, TABLE, "UTC")
-
-    async def given(line: str, person: str = "U1", key: ThreadKey = KEY) -> CommandResult:
-        question = Question(key, "k1", person, NOW, command=line)
-        row, rest = find_command(TABLE, line)
-        return await run_command(
-            row, Invocation(question, parse_values(row, rest, {}), await board.surface(question), context)
-        )
-
-    return given
+    return give_at(board, store, "UTC")
 
 
 @pytest.fixture
@@ -177,7 +143,7 @@ async def test_as_a_file_it_is_told_in_a_line_and_has_ids(busy, give, board, kin
 async def test_where_nothing_was_asked_it_says_so_without_a_picture(give):
     answer = await give("usage since=today")
 
-    assert answer == CommandResult("**This channel, today (2026-11-20 to 2026-11-20, UTC)**\n\nNothing was asked.")
+    assert answer == CommandResult("**This channel, today (2026-11-20, UTC)**\n\nNothing was asked.")
 
 
 async def test_a_file_of_nothing_has_no_lines(give):

@@ -7,7 +7,12 @@ import pkgutil
 import core
 from core.domain.errors import ConfabError
 
-DETAILS = {"core.claude.stream.MalformedStream", "core.store.sqlite.connection.Unfit"}
+DETAILS = {
+    "core.claude.stream.MalformedStream",
+    "core.store.sqlite.connection.Unfit",
+    "core.store.postgres.connection.CommitLost",
+    "core.store.postgres.problems.Unfit",
+}
 """They never leave the room that raises them, which turns them into an error of the tree."""
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from core.domain.messages import Attachment, FinalText, Message
 from core.prompting.speakers import LONGEST
 from core.prompting.turns import Turn, build_turns, select_trunk
+from core.rendering.reply_notes import append_note
 
 START = datetime(2026, 11, 21, 9, tzinfo=UTC)
 NAMES = {"U1": "Ada", "U2": "Bob", "B9": "Build"}
@@ -64,6 +65,30 @@ def spoken(messages, replies=None, names=NAMES, **options) -> list[tuple[str, st
             id="another bot says that it is one",
         ),
         pytest.param([said(1, "  "), said(2, "x")], {}, [("user", "Ada: x")], id="empty messages are not told"),
+        pytest.param(
+            [said(1, "a"), page(2, append_note("one", "Stopped."), "1"), said(3, "b")],
+            {"1": FinalText(append_note("one", "Stopped."))},
+            [("user", "Ada: a"), ("assistant", "one"), ("user", "Ada: b")],
+            id="a note of ours is not told",
+        ),
+        pytest.param(
+            [said(1, "a"), page(2, "one", "1"), page(3, append_note("", "Stopped."), "1"), said(4, "b")],
+            {},
+            [("user", "Ada: a"), ("assistant", "one"), ("user", "Ada: b")],
+            id="nor where only the pages are known",
+        ),
+        pytest.param(
+            [said(1, "a"), page(2, append_note("", "Stopped."), "1"), said(3, "b")],
+            {},
+            [("user", "Ada: a\nAda: b")],
+            id="nor where it stands alone",
+        ),
+        pytest.param(
+            [said(1, "a"), page(2, "one\n\n*(Stopped.)*", "1"), said(3, "b")],
+            {},
+            [("user", "Ada: a"), ("assistant", "one\n\n*(Stopped.)*"), ("user", "Ada: b")],
+            id="what Claude wrote like one is told",
+        ),
         pytest.param(
             [page(1, "hello", None), said(2, "x")],
             {},

@@ -1,0 +1,44 @@
+"""Masked links: labels that name another address than the one they lead to, and the link shown with its address."""
+
+import html
+import re
+import unicodedata
+from urllib.parse import urlsplit
+
+from core.rendering.strip_marks import strip_marks
+
+SCHEME = "://"
+
+_DOMAIN = re.compile(r"(?:[\w-]+\.)+[^\W\d_]{2,}(?![\w-])|\d{1,3}(?:\.\d{1,3}){3}")
+_DOTS = {ord(dot): "." for dot in "\u3002\uff0e\uff61\u2024"}
+
+
+def hides_address(label: str, address: str) -> bool:
+    """Whether a label looks like an address of another host than that of the link."""
+    words = _read_label(label)
+    hosts = _DOMAIN.findall(words)
+    if not hosts:
+        return SCHEME in words
+    host = _find_host(address)
+    return not all(host == one or host.endswith(f".{one}") or one == f"www.{host}" for one in hosts)
+
+
+def show_address(label: str, address: str) -> str:
+    """A link in words: its label and its address, or the address alone where that is its label."""
+    return address if label.strip() == address else f"{label} ({address})"
+
+
+def _read_label(label: str) -> str:
+    """What a reader takes a label for: without marks, entities, and characters of no width; in small letters."""
+    plain = unicodedata.normalize("NFKC", html.unescape(strip_marks(label)).translate(_DOTS))
+    return "".join(one for one in plain if unicodedata.category(one) != "Cf").casefold()
+
+
+def _find_host(address: str) -> str:
+    """The host that a browser opens, where a backslash is a slash."""
+    try:
+        parts = urlsplit(html.unescape(address).replace("\\", "/").strip())
+        host = parts.hostname or (parts.path.rpartition("@")[2] if parts.scheme == "mailto" else "")
+    except ValueError:
+        return ""
+    return unicodedata.normalize("NFKC", host).casefold()

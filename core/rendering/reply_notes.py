@@ -1,0 +1,44 @@
+"""Reply notes: sentences of ours below what Claude said, outside of all that it left open, and known again as ours.
+
+A note is a paragraph of its own, marked by two characters that nobody sees, also when it is read back from a platform.
+"""
+
+import re
+
+from core.rendering.fences import Fence, parse_opening
+from core.rendering.inline import close_marks, find_open_marks, split_paragraphs
+
+MARK = "\u2063\u00a0"  # an invisible separator, and a space that no platform takes away
+
+SHORTEST = 3  # marks of a fence; fewer may be the beginning of its end
+
+_NOTE = re.compile(rf"(?:\A|\n)\s*{MARK}[*_]\([^\n]*\)[*_](?=\s*(?:\n|\Z))")
+
+
+def append_note(text: str, note: str) -> str:
+    """`text` with a note below it."""
+    shown = f"{MARK}*({note})*"
+    return f"{close_text(text)}\n\n{shown}" if text.strip() else shown
+
+
+def remove_notes(text: str) -> str:
+    """What Claude said of a text, or a page, that has notes."""
+    return _NOTE.sub("", text) if MARK in text else text
+
+
+def close_text(text: str) -> str:
+    """`text`, wherever it was cut, with the fence, the code span and the emphasis closed that are open at its end."""
+    lines = text.rstrip().split("\n")
+    fence: Fence | None = None
+    within: Fence | None = None
+    begun = 0
+    for number, line in enumerate(lines):
+        within, fence = fence, (None if fence.closed_by(line) else fence) if fence else parse_opening(line)
+        if within or fence:
+            begun = number + 1
+    if fence is None:
+        paragraph = split_paragraphs("\n".join(lines[begun:]))[-1]
+        return "\n".join(lines) + close_marks(find_open_marks(paragraph))
+    if within and len(lines[-1].strip()) < SHORTEST and fence.closed_by(lines[-1], whole=False):
+        lines.pop()
+    return "\n".join([*lines, fence.closing])

@@ -1,0 +1,58 @@
+"""A note of ours stands below what Claude said, outside of all that is open, and is never taken for Claude's words.
+
+Tests core.rendering.reply_notes.
+"""
+
+import pytest
+
+from core.rendering.reply_notes import MARK, append_note, close_text, remove_notes
+
+NOTE = f"\n\n{MARK}*(Stopped.)*"
+
+
+@pytest.mark.parametrize(
+    ("text", "closed"),
+    [
+        ("Blue.", "Blue."),
+        ("Blue. \n\n", "Blue."),
+        ("```py\nx = 1", "```py\nx = 1\n```"),
+        ("```py\nx = 1\n``", "```py\nx = 1\n```"),
+        ("```py\nx = 1\n```", "```py\nx = 1\n```"),
+        ("~~~\nx\n```", "~~~\nx\n```\n~~~"),
+        ("````md\n```py\nx\n```", "````md\n```py\nx\n```\n````"),
+        ("1. one\n   ```py\n   x", "1. one\n   ```py\n   x\n   ```"),
+        ("- ```py\n  x", "- ```py\n  x\n  ```"),
+        ("> ```\n> x", "> ```\n> x\n> ```"),
+        ("> > ~~~\n> > x", "> > ~~~\n> > x\n> > ~~~"),
+        ("Say ```three``` and", "Say ```three``` and"),
+        ("a `b c", "a `b c`"),
+        ("a ``b ` c", "a ``b ` c``"),
+        ("**a _b", "**a _b_**"),
+        ("*open\n\nclosed", "*open\n\nclosed"),
+        ("2 * 3 and snake_case", "2 * 3 and snake_case"),
+        ("    indented = 1", "    indented = 1"),
+        ("```", "```\n```"),
+    ],
+)
+def test_a_note_stands_outside_of_what_is_open(text, closed):
+    assert close_text(text) == closed
+    assert append_note(text, "Stopped.") == closed + NOTE
+
+
+def test_a_note_alone_has_nothing_above_it():
+    assert append_note(" \n", "Stopped.") == NOTE.strip("\n")
+
+
+@pytest.mark.parametrize(
+    "text", ["Blue.", "```py\nx = 1\n```", "- item", "*(Stopped.)*", "Why?\n\n*(Stopped.)*", "(a)"]
+)
+def test_what_claude_said_is_read_back_without_the_note(text):
+    assert remove_notes(append_note(text, "A budget here is nearly used up.")) == text
+
+
+def test_a_note_that_stands_on_a_page_of_its_own_is_known():
+    assert remove_notes(append_note("", "Stopped.")) == ""
+
+
+def test_words_after_a_note_stay():
+    assert remove_notes(f"One.{NOTE}\n\nTwo.") == "One.\n\nTwo."
