@@ -158,7 +158,7 @@ class ConsoleSurface:
         return History((), Reach.CHAIN)
 
     async def names(self, people: AbstractSet[str]) -> dict[str, str]:
-        return {person: person for person in people}
+        return {person: person.removeprefix("#") for person in people}
 
     async def fetch(self, attachment: Attachment) -> bytes:
         raise CannotShow(attachment.name)

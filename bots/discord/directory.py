@@ -15,6 +15,7 @@ from cachetools import LRUCache, TTLCache
 
 from bots.discord.client import Rest
 from bots.discord.errors import retry_call, retry_passing, translate_errors
+from bots.discord.markup import read_name
 from bots.discord.parse import Json
 from core.domain.errors import CannotShow, RateLimited, Uncertain
 from core.domain.messages import Rank
@@ -61,7 +62,7 @@ class Directory:
         self, guild: str | None, people: AbstractSet[str], first: AbstractSet[str] = frozenset()
     ) -> dict[str, str]:
         """The names of those whom Discord knows, as many as come in time: `first` are looked up before the others."""
-        found = {person: name for person in people if (name := self._names.get((guild, person)))}
+        found = {person: name for person in people if (name := self._find_known_name(guild, person))}
         unknown = [person for person in people - found.keys() if person.isdigit()]
         wanted = sorted(unknown, key=lambda person: (person not in first, person))[:LOOKUPS]
         free = asyncio.Semaphore(AT_ONCE)
@@ -92,6 +93,14 @@ class Directory:
             return bool(await self._fetch_member(guild, person))
         except (discord.HTTPException, RateLimited, Uncertain):
             return None
+
+    def _find_known_name(self, guild: str | None, person: str) -> str | None:
+        """A name that the gateway has shown. Channels, `#ID`, are all known to it, but those that we may not see."""
+        if not person.startswith("#"):
+            return self._names.get((guild, person))
+        server = self._client().get_guild(int(guild)) if guild and person[1:].isdigit() else None
+        channel = server.get_channel_or_thread(int(person[1:])) if server else None
+        return channel.name if channel else None
 
     async def _look_up_name(self, guild: str | None, person: str) -> str | None:
         """The name that the server has for somebody, else their account's."""
@@ -134,11 +143,6 @@ class Directory:
             return Rank.GUEST
         except (discord.DiscordException, CannotShow):
             return Rank.MEMBER
-
-
-def read_name(user: Json, member: Json) -> str:
-    """A person's display name: the server's own for them, else theirs, else the account's."""
-    return str(member.get("nick") or user.get("global_name") or user["username"])
 
 
 def read_rank(granted: discord.Permissions) -> Rank:

@@ -1,10 +1,12 @@
 """History: what Discord shows of a conversation now, and how much of it that is."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 
 import discord
 
 from bots.discord import parse
+from bots.discord.carriers import has_content
 from bots.discord.client import MOST, Rest
 from bots.discord.errors import NO_ACCESS, NO_PERMISSION, UNKNOWN_MESSAGE, Answer, retry_call
 from bots.discord.parse import BotIdentity, ChannelPlace, Json
@@ -51,6 +53,13 @@ class HistoryReader:
 
         What is deleted, or stands in another channel, ends it. Raises CannotAnswer, CannotShow.
         """
+        shown, gone = await self._collect_chain(name)
+        shown |= {one["id"]: one for one in await self._list_thread(shown.get(name, {}))}
+        found = sorted(shown.values(), key=lambda one: int(one["id"]))
+        return History(self._parse_messages(found), Reach.CHAIN, frozenset(gone))
+
+    async def _collect_chain(self, name: str) -> tuple[dict[str, Json], set[str]]:
+        """The payloads of a message and of all that leads to it, and what of that is deleted."""
         self._near = {one["id"]: one for one in await self._list_messages(self._place.at, around=name)}
         shown = {one["id"]: one for one in await self._list_pages(name)}
         gone: set[str] = set()
@@ -65,9 +74,7 @@ class HistoryReader:
             shown[at] = payload
             shown |= {page["id"]: page for page in await self._list_other_pages(payload)}
             at = self._find_predecessor(payload)
-        shown |= {one["id"]: one for one in await self._list_thread(shown.get(name, {}))}
-        found = sorted(shown.values(), key=lambda one: int(one["id"]))
-        return History(self._parse_messages(found), Reach.CHAIN, frozenset(gone))
+        return shown, gone
 
     async def read_answers(self, name: str) -> History:
         """Our pages that answer this question, as far as they stand near it."""
@@ -104,18 +111,25 @@ class HistoryReader:
             before = portion[0]["id"]
 
     async def _add_starter(self, found: list[Json]) -> list[Json]:
-        """With the message that a thread began on, which stands in the parent channel."""
+        """With the message of the parent channel that a thread began on; of an answer of ours also what led to it."""
         if not any(one["type"] == THREAD_STARTER for one in found[:1]):
             return found
         starter = await self._fetch_message(self._place.channel, self._place.at)
-        return [starter, *found] if starter else found
+        if starter is None or not self._is_mine(starter):
+            return [starter, *found] if starter else found
+        parent = replace(self._place, at=self._place.channel, whole=False)
+        chain, _ = await HistoryReader(self._rest, parent, self._us, self._seeing)._collect_chain(self._place.at)
+        return [*sorted(chain.values(), key=lambda one: int(one["id"])), *found]
 
     def _parse_messages(self, found: list[Json]) -> tuple[Message, ...]:
         """What somebody said, and the questions that our slash answers quote; not what is kept from us."""
-        readable = [one for one in found if self._seeing or parse.has_content(one)]
+        readable = [one for one in found if self._seeing or has_content(one)]
         messages: dict[str, Message] = {}
         for one in readable:
-            for message in (parse.parse_quoted_question(one), parse.parse_message(one, self._place, self._us)):
+            for message in (
+                parse.parse_quoted_question(one, self._us),
+                parse.parse_message(one, self._place, self._us),
+            ):
                 if message:
                     messages.setdefault(message.id, message)
         return tuple(messages.values())

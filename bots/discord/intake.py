@@ -1,6 +1,7 @@
 """Intake: events of the gateway are parsed and stored, one after the other."""
 
 import asyncio
+import copy
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -54,6 +55,8 @@ class Intake:
         """Queue an event of the gateway."""
         if name not in EVENTS:
             return
+        if name.startswith("MESSAGE"):  # the library takes members out of what it is shown, before we read it
+            payload = copy.deepcopy(payload)
         lane = int(name.startswith("MESSAGE") and payload.get("guild_id") is None)
         self._queues[lane].append((name, payload))
         draining = self._draining[lane]
@@ -136,7 +139,8 @@ def identify_bot(client: discord.Client, guild: discord.Guild | None) -> BotIden
     """Our identity in a server, and what its roles and channels are called."""
     role = guild.self_role if guild else None
     me = str(client.user.id) if client.user else ""
-    return BotIdentity(me, frozenset({str(role.id)} if role else ()), partial(_find_name, guild))
+    roles = frozenset({str(role.id)} if role else ())
+    return BotIdentity(me, roles, partial(_find_name, guild), partial(_find_title, guild))
 
 
 async def find_place(rest: Rest, client: discord.Client, guild: str | int | None, channel: str | int) -> ChannelPlace:
@@ -165,6 +169,15 @@ def _find_name(guild: discord.Guild | None, key: str) -> str | None:
         return None
     found = guild.get_role(int(key)) or guild.get_channel_or_thread(int(key))
     return found.name if found else None
+
+
+def _find_title(guild: discord.Guild | None, key: str) -> str:
+    """The title of a forum post, and its tags."""
+    thread = guild.get_thread(int(key)) if guild else None
+    if thread is None or not isinstance(thread.parent, discord.ForumChannel):
+        return ""
+    tags = ", ".join(tag.name for tag in thread.applied_tags)
+    return f"# {thread.name}\n(tags: {tags})" if tags else f"# {thread.name}"
 
 
 def _parse_removal(payload: Json) -> list[Event]:

@@ -12,7 +12,8 @@ from bots.discord import formatting, slash
 from bots.discord.address import DiscordAddress
 from bots.discord.admission import Admission
 from bots.discord.directory import read_rank
-from bots.discord.intake import build_place
+from bots.discord.intake import build_place, identify_bot
+from bots.discord.markup import render_plain_text
 from bots.discord.parse import DIRECT, ChannelPlace
 from bots.discord.slash import Interaction
 from core.claude.model_catalog import MODELS, read_choices
@@ -79,6 +80,7 @@ class Interactions:
             return
         name, where = str(interaction.id), _parse_place(interaction)
         at = snowflake_time(interaction.id)
+        prompt = _render_text(interaction, prompt)
         message = Message(name, str(interaction.user.id), prompt, at)
         address = _build_address(interaction, where, prompt=prompt[: formatting.QUOTED * 2])
         key = ChannelPlace(where.workspace, where.channel, where.at).key(name)
@@ -125,7 +127,7 @@ class Interactions:
             person=person,
             line=row.words,
             at=snowflake_time(interaction.id),
-            values=dict(values),
+            values={option: _render_text(interaction, value) for option, value in values.items()},
             address=_build_address(interaction, where),
             private=refused or row.whispers(values),
         )
@@ -157,6 +159,11 @@ async def _defer(interaction: Interaction, private: bool) -> str | None:
         log.warning("interaction %s could not be deferred: %s", interaction.id, error)
         return None
     return str(shown.message_id) if shown and shown.message_id else None
+
+
+def _render_text(interaction: Interaction, text: str) -> str:
+    """What was typed into an option, with names in the place of Discord's tokens as far as they are known."""
+    return render_plain_text(text, identify_bot(interaction.client, interaction.guild).find_name)
 
 
 def _parse_place(interaction: Interaction) -> ChannelPlace:

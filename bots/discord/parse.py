@@ -1,22 +1,22 @@
 """Parsing: messages, as Discord's API and gateway write them, become core's events and messages. Pure."""
 
-import mimetypes
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from discord.utils import snowflake_time
 
-from bots.discord import formatting, markup
+from bots.discord import carriers, formatting, markup
 from bots.discord.address import DiscordAddress
 from core.commands import TABLE
 from core.commands.help import is_call_for_help
 from core.commands.registry import UsageError, find_command, is_answered_privately
 from core.domain.events import Commanded, Deleted, Edited, Posted
-from core.domain.messages import Asks, Attachment, Message, ThreadKey
+from core.domain.messages import Asks, Message, Quote, ThreadKey
 from core.prompting.code_spans import drop_code
+from core.prompting.names import replace_ids
 
 Json = dict[str, Any]
 
@@ -24,7 +24,7 @@ WORKSPACE = "discord:{}"
 DIRECT = WORKSPACE.format("@me")  # the workspace of direct messages
 SPOKEN = {0, 19, 20, 23}  # types of messages in which somebody says something: plain, reply, slash, context menu
 ASKING = {0, 19}
-REPLY, FORWARD = 0, 1  # types of references
+REPLY = 0  # type of a reference; a forward's is 1
 TITLE = 90  # characters of a thread's name; Discord takes 100
 
 _OTHERS = re.compile(r"<@&\d+>|(?<!\w)@(?:everyone|here)\b")
@@ -39,6 +39,8 @@ class BotIdentity:
     """Roles that nobody but us has: who mentions one means us."""
     find_name: Callable[[str], str | None] = lambda _: None
     """The name of a role or a channel, by its id."""
+    find_title: Callable[[str], str] = lambda _: ""
+    """Title and tags of the forum post whose thread has this id; empty for other threads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +66,29 @@ def parse_post(payload: Json, place: ChannelPlace, us: BotIdentity) -> Posted | 
     key, asks = place.key(_find_root(message)), classify_question(payload, place, us)
     called = place.workspace == DIRECT or is_mentioned(payload["content"], us)
     line = _find_command_line(_drop_mention(message.text, us), called)
+    address = _build_address(message, place, payload)
     if line and asks is Asks.CERTAINLY and not message.bot:
         values = {"message": message.parent} if message.parent else {}
-        address, private = _build_address(message, place), line != "help" and is_answered_privately(TABLE, line)
+        private = line != "help" and is_answered_privately(TABLE, line)
         return Commanded(message.id, key, message.author, line, message.at, values, address, private)
-    return Posted(message.id, key, message, asks, _build_address(message, place))
+    return Posted(message.id, key, message, asks, address)
 
 
-def parse_edit(payload: Json, place: ChannelPlace, us: BotIdentity) -> Edited | None:
-    """The event of a MESSAGE_UPDATE; None where no words changed (a thread began), or they are kept from us."""
+def parse_edit(payload: Json, place: ChannelPlace, us: BotIdentity) -> Edited | Posted | None:
+    """The event of a MESSAGE_UPDATE; None where no words changed (a thread began), or they are kept from us.
+
+    A preview that came is no edit: the message is shown again, with it.
+    """
     when = payload.get("edited_timestamp")
     mine = payload["author"]["id"] == us.id
-    message = parse_message(payload, place, us) if (when or mine) and has_content(payload) else None
+    message = parse_message(payload, place, us) if carriers.has_content(payload) else None
     if message is None:
         return None
+    key = place.key(_find_root(message))
+    if not (when or mine):
+        return Posted(message.id, key, message) if message.quotes else None
     asks = None if mine or message.bot or _is_target_missing(payload) else classify_question(payload, place, us)
-    address = _build_address(message, place)
-    return Edited(f"{message.id}:{when}", place.key(_find_root(message)), message, asks, address)
+    return Edited(f"{message.id}:{when}", key, message, asks, _build_address(message, place, payload))
 
 
 def parse_deletion(payload: Json, place: ChannelPlace, now: datetime) -> list[Deleted]:
@@ -94,7 +102,7 @@ def parse_message(payload: Json, place: ChannelPlace, us: BotIdentity) -> Messag
     if payload["type"] not in SPOKEN:
         return None
     mine = payload["author"]["id"] == us.id
-    text, notice = _parse_text(payload, us), False
+    text, notice = _parse_text(payload, place, us), False
     if mine:
         _, text, notice = formatting.split_page(payload["content"], is_slash_answer(payload))
     changed = payload.get("edited_timestamp")
@@ -105,17 +113,21 @@ def parse_message(payload: Json, place: ChannelPlace, us: BotIdentity) -> Messag
         text=text,
         at=snowflake_time(int(payload["id"])),
         mine=mine,
-        bot=not mine and bool(payload["author"].get("bot") or payload.get("webhook_id")),
+        bot=not mine and carriers.is_from_bot(payload),
         parent=None if place.whole else find_reply_target(payload) or answered,
         answers=answered,
         notice=notice,
         edited=datetime.fromisoformat(changed) if changed else None,
-        attachments=tuple(_parse_attachments(payload)),
+        attachments=tuple(carriers.list_attachments(payload)),
+        quotes=() if mine else tuple(_parse_quotes(payload, us)),
+        speaker="" if mine else _parse_speaker(payload),
     )
 
 
-def parse_quoted_question(payload: Json) -> Message | None:
-    """The question that is quoted above one of our slash answers."""
+def parse_quoted_question(payload: Json, us: BotIdentity) -> Message | None:
+    """The question that is quoted above one of our slash answers; what others quote, nobody asked us."""
+    if payload["author"]["id"] != us.id:
+        return None
     asked = formatting.split_page(payload["content"], is_slash_answer(payload))[0]
     metadata = payload.get("interaction_metadata")
     if not (asked and metadata):
@@ -129,10 +141,10 @@ def classify_question(payload: Json, place: ChannelPlace, us: BotIdentity) -> As
     What follows up is not for us if it calls others: a role, everybody, or by a ping the author of what it replies to.
     """
     author = payload["author"]
-    if author["id"] == us.id or payload["type"] not in ASKING or not has_content(payload):
+    if author["id"] == us.id or payload["type"] not in ASKING or not carriers.has_content(payload):
         return Asks.NO
-    if author.get("bot") or payload.get("webhook_id"):
-        return Asks.CERTAINLY if is_mentioned(payload["content"], us) else Asks.NO
+    if carriers.is_from_bot(payload):
+        return Asks.CERTAINLY if any(is_mentioned(text, us) for text in carriers.list_own_texts(payload)) else Asks.NO
     target = payload.get("referenced_message") or {}
     to_us = target.get("author", {}).get("id") == us.id and find_reply_target(payload) is not None
     if to_us or place.workspace == DIRECT or is_mentioned(payload["content"], us):
@@ -143,12 +155,6 @@ def classify_question(payload: Json, place: ChannelPlace, us: BotIdentity) -> As
 def is_mentioned(content: str, us: BotIdentity) -> bool:
     """Whether we are mentioned in so many letters, outside of code."""
     return bool(_compile_mention(us).search(drop_code(content)))
-
-
-def has_content(payload: Json) -> bool:
-    """Whether there is anything to read. Without the MESSAGE_CONTENT intent most messages come empty."""
-    parts = ("content", "attachments", "sticker_items", "message_snapshots", "poll")
-    return any(payload.get(part) for part in parts)
 
 
 def find_reply_target(payload: Json) -> str | None:
@@ -202,8 +208,8 @@ def _find_command_line(text: str, called: bool) -> str | None:
         return None
 
 
-def _build_address(message: Message, place: ChannelPlace) -> str:
-    return DiscordAddress(at=place.at, title=formatting.shorten(message.text, TITLE)).dump()
+def _build_address(message: Message, place: ChannelPlace, payload: Json) -> str:
+    return DiscordAddress(at=place.at, title=formatting.shorten(_name_people(message.text, payload), TITLE)).dump()
 
 
 def _find_root(message: Message) -> str:
@@ -216,24 +222,27 @@ def _compile_mention(us: BotIdentity) -> re.Pattern[str]:
     return re.compile(f"<@(?:!?{us.id}{roles})>")
 
 
-def _parse_text(payload: Json, us: BotIdentity) -> str:
-    """All the words of a message of somebody else, ours dropped where it only calls us."""
-    content = re.sub(rf"^\s*(?:{_compile_mention(us).pattern}[\s,:]*)+", "", payload["content"])
-    forwarded = [
-        f"(forwarded) {shown['content']}"
-        for snapshot in payload.get("message_snapshots") or ()
-        if (shown := snapshot["message"]).get("content")
-    ]
-    stickers = [f"(sticker: {sticker['name']})" for sticker in payload.get("sticker_items") or ()]
-    poll = (payload.get("poll") or {}).get("question", {}).get("text")
-    parts = (content, *forwarded, *stickers, f"(poll: {poll})" if poll else "")
-    return "\n".join(markup.render_plain_text(part, us.find_name) for part in parts if part)
+def _parse_text(payload: Json, place: ChannelPlace, us: BotIdentity) -> str:
+    """All the words of somebody else, ours dropped where it only calls us. A forum post begins with its title."""
+    own = carriers.list_own_texts(payload)
+    if own and own[0] == payload.get("content"):
+        own[0] = re.sub(rf"^\s*(?:{_compile_mention(us).pattern}[\s,:]*)+", "", own[0])
+    title = us.find_title(place.at) if place.whole and payload["id"] == place.at else ""
+    return "\n".join(markup.render_plain_text(part, us.find_name) for part in (title, *own) if part)
 
 
-def _parse_attachments(payload: Json) -> Iterator[Attachment]:
-    """Its own files, and those of what it forwards. Long pastes come without a type."""
-    shown = [payload, *(snapshot["message"] for snapshot in payload.get("message_snapshots") or ())]
-    for one in (file for part in shown for file in part.get("attachments") or ()):
-        name = one["filename"]
-        kind = one.get("content_type") or mimetypes.guess_type(name)[0] or "application/octet-stream"
-        yield Attachment(one["id"], name, kind.partition(";")[0], one["size"], one["url"])
+def _parse_quotes(payload: Json, us: BotIdentity) -> list[Quote]:
+    found = carriers.list_quotes(payload)
+    return [replace(quote, text=markup.render_plain_text(quote.text, us.find_name)) for quote in found]
+
+
+def _parse_speaker(payload: Json) -> str:
+    """The name of a webhook's message, which has another with each. The answer to a command is its bot's."""
+    webhook = payload.get("webhook_id") and not payload.get("interaction_metadata")
+    return str(payload["author"].get("username") or "") if webhook else ""
+
+
+def _name_people(text: str, payload: Json) -> str:
+    """`text` with the names of those whom the payload shows, for where no ids are shown as names."""
+    people = payload.get("mentions") or ()
+    return replace_ids(text, {user["id"]: markup.read_name(user, user.get("member") or {}) for user in people})

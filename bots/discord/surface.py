@@ -21,6 +21,7 @@ from core.domain.clock import Clock, Sleep
 from core.domain.errors import CannotShow, PlaceClosed
 from core.domain.messages import Attachment, History, Question, Rank, Reach
 from core.domain.platform import ReplyView
+from core.prompting.names import find_ids, replace_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +105,11 @@ class DiscordSurface:
 
     async def _open_publisher(self, reply: ReplyView, plainly: bool = False) -> Publisher:
         target, prompt = await self._choose_target(reply.threaded), self._address.prompt
-        quote = "" if prompt is None else formatting.quote_question(prompt)
+        quote = "" if prompt is None else formatting.quote_question(await self._name_ids(prompt))
         return Publisher(reply, target, self._resources.pace, quote, self._resources.pause, plainly=plainly)
+
+    async def _name_ids(self, text: str) -> str:
+        return replace_ids(text, await self.names(ids)) if (ids := find_ids(text)) else text
 
     @property
     def _slash(self) -> bool:

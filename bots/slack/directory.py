@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Set
+from collections.abc import Callable, Mapping, Set
 
 from cachetools import TTLCache
 
@@ -21,6 +21,7 @@ SECONDS = 600.0  # that we believe what Slack said of a name or a channel
 RANKED = 60.0  # seconds that a rank is believed: who is no admin any more is none for longer than that
 log = logging.getLogger(__name__)
 
+GROUPS = "usergroups.list"
 UNKNOWN = {"user_not_found", "user_not_visible", "users_not_found", "bot_not_found"}
 
 
@@ -45,13 +46,15 @@ class Directory:
         self._people: TTLCache[str, Raw] = TTLCache(REMEMBERED, RANKED, clock)
         """Whoever's rank was asked for, with their rights; without a word in it where Slack knows nobody."""
         self._channels: TTLCache[str, Raw] = TTLCache(REMEMBERED, SECONDS, clock)
+        self._groups: TTLCache[str, Mapping[str, str]] = TTLCache(1, SECONDS, clock)
+        """The handles of all user groups, as one list; empty where we may not read it."""
 
     async def fetch_names(self, people: Set[str]) -> dict[str, str]:
-        """How Slack shows those whom it knows, as far as it says so in time; the first ones are asked about first.
+        """How Slack shows people, groups and channels (`#ID`), as far as it says so in time; the first ones first.
 
         At most `LOOKUPS` are asked about, and what is missing may be asked for later: names are worth no refusal.
         """
-        missing = [person for person in people if person not in self._names]
+        missing = [person for person in people if not self._is_known(person)]
         slots = asyncio.Semaphore(AT_ONCE)
         try:
             async with asyncio.timeout(self._wait), asyncio.TaskGroup() as group:
@@ -59,7 +62,7 @@ class Directory:
                     group.create_task(self._look_up_name(person, slots))
         except TimeoutError:
             log.warning("Slack does not say in time how some of %d people are called", len(missing))
-        return {person: name for person in people if (name := self._names.get(person))}
+        return {person: name for person in people if (name := self._get_known_name(person))}
 
     async def fetch_zone(self, person: str) -> str | None:
         """The time zone that a person has chosen in Slack; None where Slack does not say so in time."""
@@ -86,19 +89,49 @@ class Directory:
         """Who made a channel, if Slack lets us know."""
         if (known := self._channels.get(channel)) is None:
             try:
-                known = await self._fetch("conversations.info", "channel", channel)
+                known = await self._fetch_channel(channel)
             except (CannotShow, CannotAnswer) as error:
                 log.warning("who made %s is not known: %s", channel, error)
                 return ""
-            self._channels[channel] = known
         return str(known.get("creator") or "")
 
     async def _look_up_name(self, person: str, slots: asyncio.Semaphore) -> None:
         async with slots:
             try:
-                self._names[person] = await self._fetch_name(person)
+                if person.startswith("#"):
+                    await self._fetch_channel(person[1:])
+                elif _is_group(person):
+                    await self._fetch_groups()
+                else:
+                    self._names[person] = await self._fetch_name(person)
             except ConfabError as error:
                 log.warning("how %s is called is not known: %s", person, error)
+
+    def _is_known(self, person: str) -> bool:
+        if person.startswith("#"):
+            return person[1:] in self._channels
+        return bool(self._groups) if _is_group(person) else person in self._names
+
+    def _get_known_name(self, person: str) -> str:
+        """The name; of a private channel none, for who reads it may not know of that."""
+        if person.startswith("#"):
+            channel = self._channels.get(person[1:]) or {}
+            return "" if channel.get("is_private") else str(channel.get("name") or "")
+        return self._groups.get(GROUPS, {}).get(person, "") if _is_group(person) else self._names.get(person, "")
+
+    async def _fetch_channel(self, channel: str) -> Raw:
+        if (known := self._channels.get(channel)) is None:
+            known = self._channels[channel] = await self._fetch("conversations.info", "channel", channel)
+        return known
+
+    async def _fetch_groups(self) -> None:
+        """Read the list of groups, unless that was just done or refused."""
+        if GROUPS in self._groups:
+            return
+        self._groups[GROUPS] = {}
+        answer = await self._web.read(GROUPS)
+        found = (one for one in answer.get("usergroups") or () if one.get("id"))
+        self._groups[GROUPS] = {one["id"]: str(one.get("handle") or one.get("name") or "") for one in found}
 
     async def _fetch_name(self, person: str) -> str:
         if _is_bot(person):
@@ -121,6 +154,10 @@ class Directory:
             return {}
         found: Raw = answer.get(noun) or {}
         return found
+
+
+def _is_group(person: str) -> bool:
+    return person.startswith("S")
 
 
 def _is_bot(person: str) -> bool:

@@ -34,6 +34,7 @@ PURPOSES = {
     "im:write": "opening direct messages",
     "mpim:history": "reading group messages",
     "mpim:read": "knowing who made a group message",
+    "usergroups:read": "the names of user groups",
     "users:read": "names, and who is an admin or a guest",
 }
 SPARE = {"assistant:write", "files:read", "files:write"}  # answers come without these

@@ -1,31 +1,25 @@
 """Markup: what people write with Slack's escapes, tokens and blocks, as plain text. Pure."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
-
-from core.prompting.speakers import MENTION
 
 ZERO_WIDTH_SPACE = "\u200b"  # a space of no width: breaks a token that somebody typed as text
 
 DEEPEST = 20  # blocks inside blocks
 
 _TOKEN = re.compile(r"<([@#!][^<>\n]+|[a-z][a-z0-9+.-]*:[^<>\n]+)>")
-_PERSON = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^<>]*)?>")
 _GROUP = re.compile(r"<!(?:subteam\^|here\b|channel\b|everyone\b|group\b)")
 _PIECES = {
     "user": ("<@{}>", "user_id"),
-    "channel": ("#{}", "channel_id"),
-    "usergroup": ("@{}", "usergroup_id"),
+    "channel": ("<#{}>", "channel_id"),
+    "usergroup": ("<@{}>", "usergroup_id"),
     "broadcast": ("@{}", "range"),
     "emoji": (":{}:", "name"),
-    "date": ("{}", "fallback"),
 }
-
-
-def find_mentions(text: str) -> set[str]:
-    """The ids of the people whom a raw text mentions."""
-    return set(_PERSON.findall(text))
+_TYPED = re.compile(r"<([@#][^\s<>@#]+>)")
+_DIGITS = 11  # of a second that a calendar has
 
 
 def calls_group(text: str) -> bool:
@@ -34,12 +28,13 @@ def calls_group(text: str) -> bool:
 
 
 def render_plain_text(text: str) -> str:
-    """Plain text of a raw text: mentions as `<@ID>`, links and names in words, the rest unescaped.
+    """Plain text of a raw text: mentions as `<@ID>`, channels as `<#ID>`, links and names in words, the rest unescaped.
 
     What somebody typed that only looks like a mention is broken by a space of no width.
     """
     parts = _TOKEN.split(text)
-    return "".join(_render_token(part) if index % 2 else _break_mentions(part) for index, part in enumerate(parts))
+    said = (_render_token(part) if index % 2 else break_mentions(unescape(part)) for index, part in enumerate(parts))
+    return "".join(said)
 
 
 def unescape(text: str) -> str:
@@ -47,8 +42,9 @@ def unescape(text: str) -> str:
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
-def _break_mentions(text: str) -> str:
-    return MENTION.sub(rf"<{ZERO_WIDTH_SPACE}@\1>", unescape(text))
+def break_mentions(text: str) -> str:
+    """`text` with what only looks like the id of somebody or something broken by a space of no width."""
+    return _TYPED.sub(rf"<{ZERO_WIDTH_SPACE}\1", text)
 
 
 def _render_token(token: str) -> str:
@@ -58,7 +54,7 @@ def _render_token(token: str) -> str:
     if name.startswith("@"):
         return f"<{name}>"
     if name.startswith("#"):
-        return f"#{label or name[1:]}"
+        return f"#{label}" if label else f"<{name}>"
     if name.startswith("!"):
         return _render_special(name[1:], label)
     return _render_link(unescape(name), label)
@@ -68,8 +64,18 @@ def _render_special(name: str, label: str) -> str:
     """A group, a date, or everybody at once."""
     kind, _, argument = name.partition("^")
     if kind == "subteam":
-        return label or f"@{argument}"
+        return label or f"<@{argument}>"
+    if kind == "date" and not label:
+        return render_time(argument.partition("^")[0])
     return label if label and kind not in ("here", "channel", "everyone") else f"@{kind}"
+
+
+def render_time(seconds: object) -> str:
+    """A moment in words, of the seconds since 1970; what is none stays as it is."""
+    digits = str(seconds or "")
+    if not re.fullmatch(rf"\d{{1,{_DIGITS}}}", digits):
+        return digits
+    return f"{datetime.fromtimestamp(int(digits), UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _render_link(url: str, label: str) -> str:
@@ -85,34 +91,35 @@ def render_blocks(blocks: Iterable[Mapping[str, Any]]) -> str:
 
 def _render_block(block: Mapping[str, Any], deep: int = DEEPEST) -> str:
     """What a block says; blocks that stand more than `deep` times inside each other say nothing."""
-    match block.get("type") if deep else None:
-        case "rich_text":
-            return "\n".join(_render_rich_text(element) for element in _list_objects(block, "elements"))
-        case "markdown":
-            return str(block.get("text", ""))
-        case "header":
-            return f"## {_render_text(block.get('text'))}"
-        case "table":
-            return "\n".join(_render_row(row, deep) for row in block.get("rows") or [] if isinstance(row, list))
-        case "section" | "context" | "image" | "video" | "card" | "alert" | "container":
-            return "\n".join(words for words in _render_parts(block, deep) if words)
-    return ""
+    if not deep:
+        return ""
+    if render := _KINDS.get(str(block.get("type"))):
+        return render(block, deep)
+    return "\n".join(words for words in _list_parts(block, deep) if words)
 
 
-def _render_parts(block: Mapping[str, Any], deep: int) -> Iterator[str]:
-    """The texts of a block that is made of parts."""
-    yield _render_text(block.get("text"))
-    yield _render_text(block.get("title"))
-    yield from (_render_text(field) for field in _list_objects(block, "fields"))
-    yield from (_render_text(element) for element in _list_objects(block, "elements"))
-    yield from (_render_block(child, deep - 1) for child in _list_objects(block, "child_blocks"))
+def _render_table(block: Mapping[str, Any], deep: int) -> str:
+    rows = block.get("rows")
+    return "\n".join(_render_row(row, deep) for row in (rows if isinstance(rows, list) else ()) if row)
 
 
-def _render_text(value: Any) -> str:
-    """A text object; only `mrkdwn` has tokens in it."""
+def _list_parts(block: Mapping[str, Any], deep: int) -> Iterator[str]:
+    """The texts of a block that is made of parts, whatever it is called: Slack invents new ones."""
+    yield from (render_text(block.get(name)) for name in ("title", "text", "description", "label", "details"))
+    yield str(block.get("alt_text") or "") if not block.get("title") else ""
+    for name in ("fields", "elements", "blocks", "child_blocks", "tasks", "cards"):
+        yield from (_render_block(child, deep - 1) for child in list_objects(block, name))
+    if isinstance(block.get("accessory"), Mapping):
+        yield _render_block(block["accessory"], deep - 1)
+
+
+def render_text(value: Any) -> str:
+    """A text, alone or as an object; only `mrkdwn` has tokens in it."""
+    if isinstance(value, str):
+        return break_mentions(value)
     if not isinstance(value, Mapping) or not isinstance(value.get("text"), str):
         return ""
-    return render_plain_text(value["text"]) if value.get("type") == "mrkdwn" else str(value["text"])
+    return render_plain_text(value["text"]) if value.get("type") == "mrkdwn" else break_mentions(value["text"])
 
 
 def _render_rich_text(element: Mapping[str, Any]) -> str:
@@ -123,9 +130,9 @@ def _render_rich_text(element: Mapping[str, Any]) -> str:
         case "rich_text_quote":
             return "\n".join(f"> {line}" for line in _render_inline(element).splitlines())
         case "rich_text_list":
-            indent = "  " * int(element.get("indent") or 0)
+            indent = "  " * min(_read_number(element, "indent"), DEEPEST)
             ordered = element.get("style") == "ordered"
-            items = enumerate(_list_objects(element, "elements"), 1 + int(element.get("offset") or 0))
+            items = enumerate(list_objects(element, "elements"), 1 + _read_number(element, "offset"))
             return "\n".join(
                 f"{indent}{f'{number}.' if ordered else '-'} {_render_inline(item)}" for number, item in items
             )
@@ -137,7 +144,7 @@ def _fence_code(code: str) -> str:
 
 
 def _render_inline(element: Mapping[str, Any]) -> str:
-    return "".join(_render_element(piece) for piece in _list_objects(element, "elements"))
+    return "".join(_render_element(piece) for piece in list_objects(element, "elements"))
 
 
 def _render_element(piece: Mapping[str, Any]) -> str:
@@ -147,7 +154,9 @@ def _render_element(piece: Mapping[str, Any]) -> str:
         return words.format(piece.get(name) or "")
     if kind == "link":
         return _render_link(str(piece.get("url", "")), str(piece.get("text") or ""))
-    return _apply_style(str(piece.get("text") or ""), piece.get("style"))
+    if kind == "date":
+        return str(piece.get("fallback") or render_time(piece.get("timestamp")))
+    return _apply_style(break_mentions(str(piece.get("text") or "")), piece.get("style"))
 
 
 def _apply_style(text: str, style: Any) -> str:
@@ -159,16 +168,35 @@ def _apply_style(text: str, style: Any) -> str:
     return text
 
 
-def _render_row(cells: list[Any], deep: int) -> str:
-    return f"| {' | '.join(_render_cell(cell, deep) for cell in cells)} |"
+def _render_row(cells: Any, deep: int) -> str:
+    rendered = (_render_cell(cell, deep) for cell in (cells if isinstance(cells, list) else ()))
+    return f"| {' | '.join(' '.join(cell.split()) for cell in rendered)} |"
 
 
 def _render_cell(cell: Any, deep: int) -> str:
     if not isinstance(cell, Mapping):
         return ""
-    return str(cell["text"]) if isinstance(cell.get("text"), str) else _render_block(cell, deep - 1)
+    return break_mentions(cell["text"]) if isinstance(cell.get("text"), str) else _render_block(cell, deep - 1)
 
 
-def _list_objects(block: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    value = block.get(name)
+def _read_number(holder: Mapping[str, Any], name: str) -> int:
+    value = holder.get(name)
+    return value if isinstance(value, int) and value > 0 else 0
+
+
+def list_objects(holder: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    """The JSON objects of a list; none where there is no list."""
+    value = holder.get(name)
     return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+
+
+_KINDS: Mapping[str, Callable[[Mapping[str, Any], int], str]] = {
+    "rich_text": lambda block, _: "\n".join(map(_render_rich_text, list_objects(block, "elements"))),
+    "markdown": lambda block, _: str(block.get("text") or ""),
+    "header": lambda block, _: f"## {render_text(block.get('text'))}",
+    "table": _render_table,
+    "plain_text": lambda block, _: render_text(block),
+    "mrkdwn": lambda block, _: render_text(block),
+    "raw_text": lambda block, _: render_text(block),
+    "button": lambda block, _: f"({label})" if (label := render_text(block.get("text"))) else "",
+}

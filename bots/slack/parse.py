@@ -6,20 +6,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bots.slack.markup import calls_group, find_mentions, render_blocks, render_plain_text
+from bots.slack import carriers
+from bots.slack.markup import calls_group
 from core.commands import TABLE
 from core.commands.help import is_call_for_help
 from core.commands.registry import UsageError, find_command, is_answered_privately
 from core.domain.events import Commanded, Deleted, Edited, Event, Posted, Pressed, WorkspaceEnded
 from core.domain.messages import Asks, Attachment, History, Message, Reach, ThreadKey
 from core.prompting.code_spans import drop_code
+from core.prompting.names import MENTION
 
 Raw = Mapping[str, Any]
+GROUP = "S"  # begins the id of a user group
 
 MARK = "confab_reply"  # event_type of the metadata of our pages
 WRITTEN = {None, "", "file_share", "thread_broadcast", "me_message", "bot_message"}  # subtypes that somebody wrote
 NOBODY = {"USLACKBOT", ""}
-HIDDEN_FILES = {"tombstone", "hidden_by_limit"}  # modes of files that are not there any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,21 +110,26 @@ def parse_history(raws: Iterable[Raw], us: BotIdentity, reach: Reach) -> History
 
 
 def parse_message(raw: Raw, us: BotIdentity) -> Message:
-    """A message of core. Ours are read from their blocks, which say all; our mention at its beginning is left out."""
+    """A message of core, of all that carries its words; our mention at its beginning is left out.
+
+    Ours are pages of an answer if we marked them as such; anything else that we posted is a notice.
+    """
     mine = is_mine(raw, us)
     kept = parse_mark(raw) if mine else {}
-    files = raw.get("files") or []
+    files = [] if mine else [*carriers.list_files(raw), *carriers.list_quoted_files(raw)]
     return Message(
         id=raw["ts"],
         author=us.user if mine else raw.get("user") or raw.get("bot_id") or "USLACKBOT",
-        text=_parse_text(raw, us, mine),
+        text=carriers.read_own_blocks(raw) if mine else _parse_text(raw, us),
         at=parse_timestamp(raw["ts"]),
         mine=mine,
         bot=not mine and _is_bot(raw),
         answers=kept.get("question"),
-        notice=bool(kept.get("notice")) or (mine and bool(files) and not kept),
+        notice=mine and (bool(kept.get("notice")) or not kept),
         edited=parse_timestamp(raw["edited"]["ts"]) if raw.get("edited") else None,
-        attachments=tuple(_parse_attachment(file) for file in files if file.get("mode") not in HIDDEN_FILES),
+        attachments=tuple(map(_parse_attachment, files)),
+        quotes=() if mine else carriers.read_quotes(raw),
+        speaker=str(raw.get("username") or "") if not mine and _is_bot(raw) else "",
     )
 
 
@@ -168,22 +175,25 @@ def _parse_post(body: Raw, event: Raw, us: BotIdentity) -> list[Event]:
 
 
 def _parse_edit(body: Raw, event: Raw, us: BotIdentity) -> list[Event]:
-    """Only what people change in words or files counts; Slack also tells of previews, threads and ourselves."""
+    """Only what people change in words or files counts; Slack also tells of previews, threads and ourselves.
+
+    A preview that came is no edit: the message is shown again, with it.
+    """
     raw, before = event["message"], event.get("previous_message") or {}
     if raw.get("subtype") == "tombstone":
         return [_parse_deletion(body, raw, {**event, "deleted_ts": raw["ts"]})]
     if is_mine(raw, us) or raw.get("subtype") not in WRITTEN:
         return []
-    now = parse_message(raw, us)
+    now, key = parse_message(raw, us), _build_key(body, event["channel"], raw)
     asks = None if now.bot else _classify_question({**event, **raw}, us)
     if before:
         then = parse_message({**before, "ts": raw["ts"]}, us)
         asked = None if now.bot else _classify_question({**event, **before, "ts": raw["ts"]}, us)
         if (_read_content(then), asked) == (_read_content(now), asks):
-            return []
+            return [Posted(now.id, key, now)] if now.quotes and not carriers.read_quotes(before) else []
     if _find_command_line(raw, now, us):
         return []
-    return [Edited(body["event_id"], _build_key(body, event["channel"], raw), now, asks)]
+    return [Edited(body["event_id"], key, now, asks)]
 
 
 def _read_content(message: Message) -> tuple[str, Sequence[str]]:
@@ -207,10 +217,11 @@ def _classify_question(event: Raw, us: BotIdentity) -> Asks:
     """
     if is_mine(event, us):
         return Asks.NO
-    prose = drop_code(event.get("text") or render_blocks(event.get("blocks") or []))
-    if us.user in find_mentions(prose) or (_is_direct(event) and not _is_bot(event)):
+    mentions = set(MENTION.findall(drop_code(carriers.read_words(event))))
+    if us.user in mentions or (_is_direct(event) and not _is_bot(event)):
         return Asks.CERTAINLY
-    if _is_bot(event) or calls_group(prose):
+    group = any(one.startswith(GROUP) for one in mentions)
+    if _is_bot(event) or group or calls_group(drop_code(event.get("text") or "")):
         return Asks.NO
     return Asks.PERHAPS if event.get("thread_ts") not in {None, event["ts"]} else Asks.NO
 
@@ -243,13 +254,12 @@ def _begins_direct_thread(raw: Raw) -> bool:
 
 
 def _calls_us(raw: Raw, us: BotIdentity) -> bool:
-    return us.user in find_mentions(raw.get("text") or render_blocks(raw.get("blocks") or []))
+    """Whether its author mentions us. What is forwarded, or typed to look like a mention, mentions nobody."""
+    return us.user in MENTION.findall(carriers.read_words(raw))
 
 
-def _parse_text(raw: Raw, us: BotIdentity, mine: bool) -> str:
-    blocks = render_blocks(raw.get("blocks") or []) if mine or not raw.get("text") else ""
-    text = blocks or render_plain_text(raw.get("text") or "")
-    return re.sub(rf"\A(?:<@{us.user}>[ \t\n,:]*)+", "", text)
+def _parse_text(raw: Raw, us: BotIdentity) -> str:
+    return re.sub(rf"\A(?:<@{us.user}>[ \t\n,:]*)+", "", carriers.read_words(raw))
 
 
 def _parse_attachment(file: Raw) -> Attachment:

@@ -10,7 +10,7 @@ from functools import partial
 
 from core.answering.bot_loop_guard import BotLoopGuard
 from core.answering.completions import Completions
-from core.answering.conversation import read_conversation
+from core.answering.conversation import name_persona, read_conversation
 from core.answering.display_fallback import Fallback
 from core.answering.inbox import Inbox
 from core.answering.policy import Policy, Rules
@@ -108,6 +108,7 @@ class Assistant:
         if not turns:
             return None
         persona, _ = await find_persona_in_force(self._store.personas, question.key, self._rules.defaults)
+        persona = await name_persona(self._store.threads, thread, persona, surface)
         model = await self._completions.model(persona.model or "")
         instructions = self._platforms[question.key.platform].instructions
         return build_request(persona, turns, model, self._rules.ttl, instructions)

@@ -7,8 +7,10 @@ from functools import partial
 from typing import ParamSpec, TypeVar
 
 from core.domain.messages import Message, Question
+from core.domain.personas import Persona
 from core.domain.platform import Surface
-from core.prompting.speakers import collect_people, introduce_speakers
+from core.prompting.names import find_ids, introduce_speakers, replace_ids
+from core.prompting.speakers import collect_people
 from core.prompting.turns import Turn, build_turns, select_trunk
 from core.store.protocols import Thread, Threads
 
@@ -41,11 +43,12 @@ async def read_conversation(
     messages = [message for message in _leave_out_waiting(thread, question) if message.answers != question.name]
     names = dict(thread.names)
     aside = sum(len(message.text) for message in messages) > LARGE
-    authors = {message.author: None for message in reversed(messages) if not message.mine}  # before who is mentioned
+    authors = {message.voice: None for message in reversed(messages) if not message.mine}  # before who is mentioned
+    speakers = {message.voice: message.speaker for message in messages if message.speaker}
     people = authors | dict.fromkeys(sorted(await _run(aside, collect_people, messages)))
     unknown = {person: None for person in people if person not in names}
     if unknown:
-        shown = await surface.names(unknown.keys())
+        shown = speakers | await surface.names({person: None for person in unknown if person not in speakers}.keys())
         introduced = introduce_speakers(names, unknown, shown)
         found = {person: name for person, name in introduced.items() if person in shown}
         names = introduced | dict(await threads.remember_names(thread.key, found))
@@ -78,6 +81,20 @@ def _leave_out_waiting(thread: Thread, question: Question) -> Iterable[Message]:
         if message.mine or not (waits or behind):
             told.append(message)
     return told
+
+
+async def name_persona(threads: Threads, thread: Thread, persona: Persona, surface: Surface) -> Persona:
+    """The persona with names in the place of ids, in each thread for ever those that Claude was told there first."""
+    ids = find_ids(persona.system or "")
+    if not ids:
+        return persona
+    names = dict(thread.names)
+    unknown = {one: None for one in sorted(ids) if one not in names}
+    if unknown:
+        shown = await surface.names(unknown.keys())
+        introduced = introduce_speakers(names, shown, shown)
+        names |= introduced | dict(await threads.remember_names(thread.key, introduced))
+    return replace(persona, system=replace_ids(persona.system or "", names))
 
 
 async def _run(aside: bool, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:

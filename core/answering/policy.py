@@ -11,8 +11,8 @@ from core.domain.messages import Asks, Question, Rank
 from core.domain.personas import Persona
 from core.domain.platform import Surface
 from core.prompting.code_spans import drop_code
+from core.prompting.names import MENTION
 from core.prompting.request import TTL
-from core.prompting.speakers import MENTION
 from core.store.protocols import Claim, Notes, Thread
 
 

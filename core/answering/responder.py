@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeAlias
 
 from core.answering.completions import Completions, Waiting
-from core.answering.conversation import read_conversation
+from core.answering.conversation import name_persona, read_conversation
 from core.answering.display_fallback import Fallback, NotShown
 from core.answering.final_answer import EMPTY, Answer, cut_off, cut_short, explain_error, refuse, restore_answer
 from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Proceed, Rules
@@ -243,17 +243,14 @@ class AnswerTask:
 
     async def _ask_claude(self) -> AsyncGenerator[TextSoFar | Waiting | Answer, None]:
         """The events of Claude's answer, which is asked for when the first one is. Raises CannotAnswer."""
-        responder, persona, allowed = self.responder, self.persona, self.responder.rules.models
-        if allowed and persona.model not in allowed:
-            raise CannotAnswer(refuse_model(persona.model or "", allowed))
+        responder, allowed = self.responder, self.responder.rules.models
+        if allowed and self.persona.model not in allowed:
+            raise CannotAnswer(refuse_model(self.persona.model or "", allowed))
         missing = self.unread is not None and misses_beginning(self.thread, self.question)
+        threads = responder.store.threads
+        persona = await name_persona(threads, self.thread, self.persona, self.surface)
         turns = await read_conversation(
-            responder.store.threads,
-            self.thread,
-            self.question,
-            self.surface,
-            find_zone=self._find_zone,
-            unread=missing,
+            threads, self.thread, self.question, self.surface, find_zone=self._find_zone, unread=missing
         )
         if not turns:
             raise CannotAnswer(EMPTY)

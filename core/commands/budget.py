@@ -125,7 +125,9 @@ async def _load_names(call: Invocation, people: set[str]) -> dict[str, str]:
 
 async def _prepare_names(call: Invocation, budgets: list[Budget]) -> Callable[[Budget], str]:
     """A function that names whom or what a budget limits, with display names loaded beforehand."""
-    names = await _load_names(call, {one.scope.person for one in budgets if one.scope.person})
+    people = {one.scope.person for one in budgets if one.scope.person}
+    channels = {f"#{one.scope.channel}" for one in budgets if one.scope.channel}
+    names = await _load_names(call, people | channels)
     here = call.question.key.channel
 
     def whose(budget: Budget) -> str:
@@ -134,7 +136,9 @@ async def _prepare_names(call: Invocation, budgets: list[Budget]) -> Callable[[B
             return "Each person's direct messages"
         if person or not channel:
             return names[person] if person else "This workspace"
-        return "This channel" if channel == here else f"The channel `{channel}`"
+        known = names[f"#{channel}"]
+        named = f"`{channel}`" if channel in known else f"#{known}"
+        return "This channel" if channel == here else f"The channel {named}"
 
     return whose
 

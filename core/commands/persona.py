@@ -11,6 +11,7 @@ from core.domain.messages import CommandResult, Rank
 from core.domain.models import Model, is_model_id
 from core.domain.personas import Persona, Place, Version, resolve_personas
 from core.prompting.capabilities import EFFORTS, THINKING, PersonaUnsuited, check_persona, refuse_model
+from core.prompting.names import clean_name, find_ids, replace_ids
 from core.rendering.names import write_name
 from core.store.persona_in_force import find_persona_in_force
 
@@ -34,7 +35,7 @@ async def show_persona(call: Invocation) -> CommandResult:
         call.context.store.personas, call.question.key, call.context.defaults
     )
     author = (await call.surface.names({version.author})).get(version.author, version.author) if version else ""
-    return CommandResult(f"{_describe_origin(version, author)}\n\n{_describe_persona(persona)}")
+    return CommandResult(f"{_describe_origin(version, author)}\n\n{await _describe_persona(call, persona)}")
 
 
 async def set_persona(call: Invocation) -> CommandResult:
@@ -43,7 +44,7 @@ async def set_persona(call: Invocation) -> CommandResult:
     return CommandResult(
         f"{_name_place(version)} has this persona from its next answer on.{again} "
         f"Set by {await name_giver(call)}.\n\n"
-        f"{_describe_persona(version.persona)}"
+        f"{await _describe_persona(call, version.persona)}"
     )
 
 
@@ -56,7 +57,7 @@ async def tune_persona(call: Invocation) -> CommandResult:
     caveat = await _describe_caveat(call, whole.model or "")
     return CommandResult(
         f"{_name_place(version)} is tuned from its next answer on.{caveat} Set by {await name_giver(call)}.\n\n"
-        f"{_describe_persona(version.persona)}"
+        f"{await _describe_persona(call, version.persona)}"
     )
 
 
@@ -187,13 +188,16 @@ def _describe_origin(version: Version | None, author: str) -> str:
     return f"Set for {where} by {write_name(author)} on {version.at:%Y-%m-%d} (version {version.number})."
 
 
-def _describe_persona(persona: Persona) -> str:
+async def _describe_persona(call: Invocation, persona: Persona) -> str:
+    """A persona in Markdown, with names in the place of ids."""
     settings = [
         f"{name} `{value}`"
         for name in ("model", "effort", "max_tokens", "thinking", "temperature", "answers", "follow_ups")
         if (value := getattr(persona, name)) is not None
     ]
     system = persona.system or "(no system prompt)"
+    names = await call.surface.names(ids) if (ids := find_ids(system)) else {}
+    system = replace_ids(system, {one: clean_name(name) for one, name in names.items()})
     quoted = "\n".join(f"> {line}" for line in system.splitlines())
     return f"{', '.join(settings)}\n{quoted}" if settings else quoted
 

@@ -72,10 +72,19 @@ async def show_usage(call: Invocation) -> CommandResult:
 
 
 async def _render_report(call: Invocation, found: UsageReport, spans: str, notes: str) -> CommandResult:
-    names = await call.surface.names({line.group for line in found.lines}) if found.by == "person" else {}
+    names = await _load_names(call, found)
     parts = (f"**{found.title}**", spans, reports.render_table(found, names), notes)
     text = "\n\n".join(part for part in parts if part)
     return CommandResult(text, (await asyncio.to_thread(_draw_report, found, names),))
+
+
+async def _load_names(call: Invocation, found: UsageReport) -> dict[str, str]:
+    """The names of a report's groups, of people and channels as far as the platform knows them."""
+    groups = {line.group for line in found.lines}
+    if found.by == "channel":
+        shown = await call.surface.names({f"#{group}" for group in groups})
+        return {channel.removeprefix("#"): f"#{name}" for channel, name in shown.items()}
+    return await call.surface.names(groups) if found.by == "person" else {}
 
 
 def _draw_report(found: UsageReport, names: dict[str, str]) -> File:

@@ -39,9 +39,35 @@ class Attachment:
         object.__setattr__(self, "name", clean_text(self.name))
 
 
+class QuoteKind(Enum):
+    """How words came to hang on a message."""
+
+    FORWARD = "forward"
+    PREVIEW = "preview"
+    """Of a link in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Words that a message carries and its author did not say: they ask nothing, command nothing, mention nobody."""
+
+    text: str
+    kind: QuoteKind = QuoteKind.FORWARD
+    author: str = ""
+    """Who said them, by id as `<@ID>`, else by the name that the platform shows; empty where it does not tell."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", clean_text(self.text))
+        object.__setattr__(self, "author", clean_text(self.author))
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One post, by a person, another bot, or us. A mention in `text` is written `<@ID>` on every platform."""
+    """One post, by a person, another bot, or us.
+
+    In `text`, which holds the words of its author alone, a mention is written `<@ID>` and a channel `<#ID>` on every
+    platform, where the name is not known yet.
+    """
 
     id: str
     author: str
@@ -57,9 +83,18 @@ class Message:
     """Ours only: an apology, a refusal or a command's answer; never read back as Claude's words."""
     edited: datetime | None = None
     attachments: tuple[Attachment, ...] = ()
+    quotes: tuple[Quote, ...] = ()
+    speaker: str = ""
+    """The name that stands above this message alone: a webhook speaks under many."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", clean_text(self.text))
+        object.__setattr__(self, "speaker", clean_text(self.speaker))
+
+    @property
+    def voice(self) -> str:
+        """Whom its words are told of: the author, or one of the names that a webhook speaks under."""
+        return f"{self.author}/{self.speaker}" if self.speaker else self.author
 
 
 class Asks(Enum):

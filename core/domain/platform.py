@@ -74,7 +74,7 @@ class Surface(Protocol):
         """What the platform shows now, oldest first, and how much of the thread that is."""
 
     async def names(self, people: AbstractSet[str]) -> dict[str, str]:
-        """Display names of those that the platform knows."""
+        """Display names of those that the platform knows: people, groups, and channels, whose ids begin with `#`."""
 
     async def fetch(self, attachment: Attachment) -> bytes:
         """The file, asked for with the platform's token and from its hosts only."""

@@ -50,4 +50,12 @@ MIGRATIONS = (
     Migration("follow_ups", ("ALTER TABLE personas ADD COLUMN follow_ups {text}",)),
     # Why a question got no answer, for the prompts that come after it.
     Migration("unanswered", ("ALTER TABLE questions ADD COLUMN unanswered {text}",)),
+    # What messages carry beside their words (forwards, previews), and the names that webhooks speak under.
+    Migration(
+        "carried_words",
+        (
+            "ALTER TABLE messages ADD COLUMN quotes {text} NOT NULL DEFAULT '[]'",
+            "ALTER TABLE messages ADD COLUMN speaker {text} NOT NULL DEFAULT ''",
+        ),
+    ),
 )

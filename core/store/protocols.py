@@ -64,6 +64,8 @@ class Thread:
     """Time zones that Claude was given, by the question with which each was; they stand for ever."""
     generation: int = 0
     """How many gaps the workspace had had when this was read; `refresh` marks the thread as read up to there."""
+    borrowed: frozenset[str] = frozenset()
+    """Ids of messages that belong to another thread: this one was opened on the last of them."""
 
 
 class Questions(Protocol):

@@ -160,3 +160,12 @@ async def test_an_answer_to_several_questions_goes_when_who_asked_is_forgotten(s
 
     held = await store.threads.thread(KEY)
     assert ([one.id for one in held.messages], held.replies, held.zones) == (["3"], {}, {})
+
+
+async def test_the_names_that_a_webhook_speaks_under_are_forgotten_with_it(full):
+    await full.threads.remember_names(KEY, {"U1/Grafana": "Grafana", "U12/Sentry": "Sentry"})
+
+    await full.threads.forget(Scope("slack:T1", person="U1"))
+
+    names = (await full.threads.thread(KEY)).names
+    assert ("U1/Grafana" in names, "U12/Sentry" in names) == (False, True)

@@ -6,7 +6,7 @@ Tests core.store.rules.ingest, core.store.rules.messages, core.store.rules.threa
 import pytest
 
 from core.domain.events import Missed, MissedRange, Receipt
-from core.domain.messages import Asks, Attachment, History, Outcome, ThreadKey
+from core.domain.messages import Asks, Attachment, History, Outcome, Quote, QuoteKind, ThreadKey
 from core.domain.messages import FinalText as Final
 from tests.support.talk import (
     KEY,
@@ -174,6 +174,26 @@ async def test_files_that_only_a_later_copy_of_a_message_has_are_kept(store):
 
     assert (heard.new, heard.question) == (True, False)
     assert (await store.threads.thread(KEY)).messages == (message("1", attachments=(CAT,)),)
+
+
+async def test_a_preview_that_comes_later_is_kept_and_asks_nothing(store):
+    preview = (Quote("A page", QuoteKind.PREVIEW),)
+    await store.questions.ingest(asked(message("1")))
+
+    heard = await store.questions.ingest(said(message("1", quotes=preview)))
+
+    assert (heard.new, heard.question) == (True, False)
+    assert (await store.threads.thread(KEY)).messages == (message("1", quotes=preview),)
+
+
+async def test_what_hung_on_a_deleted_message_is_gone_with_it(store):
+    words = message("1", quotes=(Quote("secret"),), speaker="Grafana")
+    await store.questions.ingest(asked(words))
+
+    await store.questions.ingest(deleted("1"))
+
+    (row,) = await store.questions._engine.unit(lambda sql: sql.many("SELECT text, quotes, speaker FROM messages", {}))
+    assert dict(row) == {"text": "", "quotes": "[]", "speaker": ""}
 
 
 async def test_files_that_an_edit_took_away_do_not_come_back_with_a_late_copy(store):

@@ -8,10 +8,10 @@ import json
 import pytest
 
 from core.domain.events import Missed
-from core.domain.messages import Attachment, History, Outcome
+from core.domain.messages import Attachment, History, Outcome, Quote, QuoteKind
 from core.domain.messages import FinalText as Final
 from core.store.protocols import Thread
-from tests.support.talk import KEY, PLATFORMS, asked, at, commanded, message, said, thread
+from tests.support.talk import KEY, PLATFORMS, asked, at, commanded, message, page, said, thread
 
 
 async def ingest(store, *events):
@@ -51,6 +51,8 @@ async def test_a_message_is_read_back_as_it_was_heard(store):
         parent="0",
         edited=at(3.000001),
         attachments=(Attachment("F1", "a.png", "image/png", 3, "https://x"), Attachment("F2", "b", "", 0)),
+        quotes=(Quote("down", author="<@U3>"), Quote("A page", QuoteKind.PREVIEW)),
+        speaker="Grafana",
     )
 
     await ingest(store, asked(words))
@@ -77,7 +79,7 @@ def _fields(noun):
 async def test_threads_channels_and_workspaces_do_not_mix(store):
     places = [KEY, thread("2"), thread("1", channel="C2"), thread("1", workspace="slack:T2")]
     for number, key in enumerate(places):
-        await ingest(store, asked(message(f"{number}", f"only here {number}"), key))
+        await ingest(store, asked(message(f"1{number}", f"only here {number}"), key))
         await store.threads.remember_names(key, {"U1": f"name {number}"})
 
     for number, key in enumerate(places):
@@ -214,6 +216,41 @@ async def test_a_branch_follows_its_parents_into_an_older_thread(store):
     await store.threads.refresh(new, chain)
 
     assert await ids(store, thread("4"), "5") == ["2", "4", "5"]
+
+
+async def talk_in_a_thread_on_an_answer(store):
+    """1 is answered on 5 and 6 in a channel; a thread is opened on 5, in which 12 asks."""
+    channel, opened = thread("1", workspace="discord:G"), thread("5", workspace="discord:G")
+    await ingest(store, asked(message("1"), channel))
+    await answer(store, "1", "5", "6", text="first")
+    await ingest(store, said(message("10", parent="1"), channel), asked("12", opened))
+    return opened
+
+
+async def test_a_thread_on_an_answer_begins_with_what_led_to_it(store):
+    opened = await talk_in_a_thread_on_an_answer(store)
+
+    held = await store.threads.thread(opened)
+
+    assert [(one.id, one.parent) for one in held.messages] == [("1", None), ("5", None), ("6", None), ("12", None)]
+    assert (held.borrowed, set(held.replies)) == ({"1", "5", "6"}, {"1"})
+
+
+async def test_a_thread_on_an_answer_buries_nothing_of_the_channel(store):
+    opened = await talk_in_a_thread_on_an_answer(store)
+
+    await store.threads.refresh(await store.threads.thread(opened), History((message("12"),)))
+
+    assert await ids(store, opened) == ["1", "5", "6", "12"]
+    assert await ids(store, thread("1", workspace="discord:G")) == ["1", "5", "6", "10"]
+
+
+async def test_an_answer_that_stands_alone_is_not_left_in_a_thread_without_its_question(store):
+    place, own = thread("1", workspace="discord:G"), thread("7", workspace="discord:G")
+    await ingest(store, asked("1", place), asked(message("7"), own, alone=True))
+    await ingest(store, said(page("8", "7", "the answer"), place))
+
+    assert (await ids(store, place), await ids(store, own)) == (["1"], ["7", "8"])
 
 
 async def test_parents_that_go_in_circles_end(store):

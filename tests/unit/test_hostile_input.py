@@ -21,7 +21,7 @@ from bots.slack import markup as words
 from bots.slack import parse as slack_read
 from core.commands import TABLE
 from core.commands import registry as table
-from core.prompting import speakers, turns
+from core.prompting import names, speakers, turns
 from core.rendering import fences, tables
 from core.rendering.dialect import Dialect
 from core.rendering.paginator import LONG, Pager, cut, pages
@@ -187,7 +187,7 @@ PARSERS: dict[str, Parser] = {
     "the title of a thread in Discord": lambda text: discord_look.shorten(text, 90),
     "turns": lambda text: turns.build_turns([message("1", text)], {}, {}),
     "people": lambda text: speakers.collect_people([message("1", text)]),
-    "a name": lambda text: speakers.introduce_speakers({}, {"U1"}, {"U1": text}),
+    "a name": lambda text: names.introduce_speakers({}, {"U1"}, {"U1": text}),
     "a fence": lambda text: (fences.parse_opening(text), fences.find_marks(text)),
     "the end of a fence": lambda text: fences.Fence("> ", "```", "").closed_by(text),
     "the beginning of a table": lambda text: tables.parse_table_head(text, text),
@@ -240,10 +240,10 @@ def test_namesakes_are_told_apart_in_time():
     people = [f"{number:b}a".translate({ord("0"): "*", ord("1"): "_"}) for number in range(4000)]
 
     began = time.thread_time()
-    names = speakers.introduce_speakers({}, people, {})
+    introduced = names.introduce_speakers({}, people, {})
 
     assert time.thread_time() - began < MOST
-    assert set(names.values()) == {"a", *(f"a ({number})" for number in range(2, 4001))}
+    assert set(introduced.values()) == {"a", *(f"a ({number})" for number in range(2, 4001))}
 
 
 @given(scribbles(40), st.sampled_from([name for name in dialects(200) if "drawn" in name]))

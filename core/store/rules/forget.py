@@ -14,7 +14,10 @@ OPEN = "SELECT * FROM questions WHERE outcome IS NULL AND command IS NULL AND {s
 
 NAMES = "DELETE FROM told WHERE {scope}"
 
-MESSAGES = "UPDATE messages SET text = '', attachments = '[]', deleted_at = :at WHERE deleted_at IS NULL AND {scope}"
+MESSAGES = """
+UPDATE messages SET text = '', attachments = '[]', quotes = '[]', speaker = '', deleted_at = :at
+WHERE deleted_at IS NULL AND {scope}
+"""
 
 ANSWERS = """
 UPDATE questions SET said = NULL, command = CASE WHEN command IS NOT NULL THEN '' END
@@ -36,10 +39,13 @@ TOGETHER = """EXISTS (
 
 BY_PERSON = {
     OPEN: "person = :person",
-    NAMES: """(kind = 'person' AND subject = :person OR kind = 'zone' AND EXISTS (
-        SELECT 1 FROM questions WHERE questions.workspace = told.workspace AND questions.channel = told.channel
-        AND questions.name = told.subject AND questions.person = :person
-    ))""",
+    NAMES: """(
+        kind = 'person' AND (subject = :person OR substr(subject, 1, length(:person) + 1) = :person || '/')
+        OR kind = 'zone' AND EXISTS (
+            SELECT 1 FROM questions WHERE questions.workspace = told.workspace AND questions.channel = told.channel
+            AND questions.name = told.subject AND questions.person = :person
+        )
+    )""",
     MESSAGES: """(author = :person OR EXISTS (
         SELECT 1 FROM questions WHERE questions.workspace = messages.workspace
         AND questions.channel = messages.channel AND questions.reply = messages.answers AND questions.person = :person

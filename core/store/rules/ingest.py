@@ -19,7 +19,7 @@ from core.domain.messages import Asks, Message, Question, ThreadKey
 from core.store.rules.advisory_locks import lock_channel, lock_gaps
 from core.store.rules.erasures import Forgotten
 from core.store.rules.messages import (
-    add_missing_files,
+    add_missing_parts,
     find_message,
     has_later,
     insert_messages,
@@ -100,6 +100,9 @@ def _choose_thread(sql: Sql, event: Posted | Edited, row: Row | None) -> ThreadK
         return thread_key(row)
     if isinstance(event, Posted) and event.private:
         return ThreadKey(event.key.workspace, event.key.channel, event.message.id)
+    question = find_question(sql, event.key, event.message.answers) if event.message.answers else None
+    if question and question["alone"]:  # its answer may stand where another conversation goes on
+        return thread_key(question)
     parent = find_message(sql, event.key, event.message.parent) if event.message.parent else None
     return thread_key(parent) if parent and not parent["private"] else event.key
 
@@ -122,7 +125,7 @@ def _keep_message(sql: Sql, key: ThreadKey, message: Message, row: Row | None, *
             mark_stale(sql, key)
         insert_messages(sql, key, [message], private)
         return True
-    return update_message(sql, row, message) if message.mine else add_missing_files(sql, row, message)
+    return update_message(sql, row, message) if message.mine else add_missing_parts(sql, row, message)
 
 
 def _wants_answer(sql: Sql, key: ThreadKey, event: Posted) -> bool:

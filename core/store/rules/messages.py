@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from core.domain.messages import Attachment, Message, ThreadKey
+from core.domain.messages import Attachment, Message, Quote, QuoteKind, ThreadKey
 from core.store.rules.erasures import record_erasure
 from core.store.rules.questions import find_question, stop_answer, thread_key, thread_values, withdraw_questions
 from core.store.rules.threads import mark_stale
@@ -14,7 +14,9 @@ NEVER = stamp(datetime.min.replace(tzinfo=UTC))
 
 BY_NAME = "SELECT * FROM messages WHERE workspace = :workspace AND channel = :channel AND message = :message"
 
-TOMBSTONE = "UPDATE messages SET text = '', attachments = '[]', deleted_at = :at WHERE id = :id"
+TOMBSTONE = """
+UPDATE messages SET text = '', attachments = '[]', quotes = '[]', speaker = '', deleted_at = :at WHERE id = :id
+"""
 
 PAGE = "SELECT 1 AS stands FROM pages WHERE question = :id AND page = :page"
 
@@ -37,6 +39,8 @@ def read_message(row: Row) -> Message:
         notice=bool(row["notice"]),
         edited=parse_stamp(row["edited_at"]) if row["edited_at"] else None,
         attachments=_read_attachments(row["attachments"]),
+        quotes=_read_quotes(row["quotes"]),
+        speaker=row["speaker"],
     )
 
 
@@ -66,6 +70,8 @@ def update_message(sql: Sql, row: Row, message: Message) -> bool:
         "at": stamp(message.at),
         "edited_at": edited,
         "attachments": _write_attachments(message),
+        "quotes": _write_quotes(message),
+        "speaker": message.speaker,
         "parent": message.parent or row["parent"],
         "answers": message.answers or row["answers"],
         "notice": message.notice or bool(row["notice"]),
@@ -73,17 +79,19 @@ def update_message(sql: Sql, row: Row, message: Message) -> bool:
     changes = {name: value for name, value in shown.items() if row[name] != value}
     if changes:
         sql.update("messages", row["id"], changes)
-    if not row["mine"] and changes.keys() & {"text", "attachments"}:
+    if not row["mine"] and changes.keys() & {"text", "attachments", "quotes"}:
         record_erasure(sql, row["workspace"], row["channel"], message.edited or message.at)
     return bool(changes)
 
 
-def add_missing_files(sql: Sql, row: Row, message: Message) -> bool:
-    """Take the files from another copy of a message that was never edited: Slack's first one may lack them."""
-    lacking = row["attachments"] == "[]" and message.attachments and not row["edited_at"]
-    if lacking:
-        sql.update("messages", row["id"], {"attachments": _write_attachments(message)})
-    return bool(lacking)
+def add_missing_parts(sql: Sql, row: Row, message: Message) -> bool:
+    """Take files and quotes from another copy of the same words: Slack's first may lack files, previews come later."""
+    shown = {"attachments": _write_attachments(message), "quotes": _write_quotes(message)}
+    missing = {name: value for name, value in shown.items() if row[name] == "[]" != value}
+    if not missing or row["edited_at"] != (message.edited and stamp(message.edited)):
+        return False
+    sql.update("messages", row["id"], missing)
+    return True
 
 
 def tombstone(sql: Sql, row: Row, at: datetime) -> None:
@@ -126,6 +134,8 @@ def _row_of(key: ThreadKey, message: Message, private: bool) -> Row:
         "notice": message.notice,
         "edited_at": message.edited and stamp(message.edited),
         "attachments": _write_attachments(message),
+        "quotes": _write_quotes(message),
+        "speaker": message.speaker,
         "private": private,
     }
 
@@ -136,3 +146,13 @@ def _read_attachments(kept: str) -> tuple[Attachment, ...]:
 
 def _write_attachments(message: Message) -> str:
     return json.dumps([{name: getattr(one, name) for name in Attachment.__slots__} for one in message.attachments])
+
+
+def _read_quotes(kept: str) -> tuple[Quote, ...]:
+    if kept == "[]":
+        return ()
+    return tuple(Quote(one["text"], QuoteKind(one["kind"]), one["author"]) for one in json.loads(kept))
+
+
+def _write_quotes(message: Message) -> str:
+    return json.dumps([{"text": one.text, "kind": one.kind.value, "author": one.author} for one in message.quotes])

@@ -1,11 +1,12 @@
 """Reading a thread: whole or by reply chain, with the names and time zones that Claude was given."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from core.domain.messages import FinalText, Message, ThreadKey, Unanswered, clean_text
 from core.store.protocols import Thread
 from core.store.rules.advisory_locks import lock_channel
-from core.store.rules.messages import read_message
+from core.store.rules.messages import find_message, read_message
 from core.store.rules.questions import read_final_text, thread_key, thread_values
 from core.store.rules.reply_chains import trace_chain
 from core.store.rules.threads import find_thread, is_tracked
@@ -60,23 +61,28 @@ WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND kin
 
 
 def read_thread(sql: Sql, key: ThreadKey, branch: str | None) -> Thread:
-    """The thread, or with `branch` the reply chain of that message."""
+    """The thread, or with `branch` the reply chain of that message.
+
+    One that was opened on a message of another thread begins with the reply chain of that message.
+    """
     row = find_thread(sql, key)
     chain = None if branch is None else sorted(trace_chain(sql, key, branch))
     messages, replies = _read_whole(sql, key) if chain is None else _read_chain(sql, key, chain)
+    borrowed, said = _read_origin(sql, key) if chain is None else ((), {})
     values = {**thread_values(key), "names": chain or []}
     named = "thread = :thread" if chain is None else sql.among("name", "names")
     unanswered = sql.many(UNANSWERED.format(named=named), values)
     return Thread(
         key=key,
-        messages=messages,
+        messages=(*borrowed, *messages),
         stale=row is None or row["read_gap"] is None or row["read_gap"] < row["gap"],
         names=_read_told(sql, key, "person"),
-        replies=replies,
+        replies={**said, **replies},
         open={row["name"]: row["reply"] for row in sql.many(OPEN.format(named=named), values)},
         unanswered={row["name"]: Unanswered(row["unanswered"]) for row in unanswered},
         zones=_read_told(sql, key, "zone"),
         generation=row["gap"] if row else 0,
+        borrowed=frozenset(message.id for message in borrowed),
     )
 
 
@@ -107,6 +113,15 @@ def remember_names(sql: Sql, key: ThreadKey, names: Mapping[str, str]) -> dict[s
 def _read_whole(sql: Sql, key: ThreadKey) -> tuple[tuple[Message, ...], dict[str, FinalText]]:
     values = thread_values(key)
     return tuple(map(read_message, sql.many(MESSAGES, values))), _read_replies(sql.many(REPLIES, values))
+
+
+def _read_origin(sql: Sql, key: ThreadKey) -> tuple[tuple[Message, ...], dict[str, FinalText]]:
+    """What led to the message that the thread was opened on, and has its name, where that is kept in another one."""
+    row = find_message(sql, key, key.thread)
+    if row is None or row["thread"] == key.thread or row["private"]:
+        return (), {}
+    messages, replies = _read_chain(sql, key, sorted(trace_chain(sql, key, key.thread)))
+    return tuple(replace(one, parent=None) for one in messages), replies
 
 
 def _read_chain(sql: Sql, key: ThreadKey, chain: Sequence[str]) -> tuple[tuple[Message, ...], dict[str, FinalText]]:

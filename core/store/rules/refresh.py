@@ -53,11 +53,11 @@ def refresh_thread(sql: Sql, thread: Thread, history: History) -> None:
 def _names_inside(thread: Thread, history: History) -> set[str]:
     """What we kept of that which the platform shows all of."""
     if history.reach is Reach.WHOLE:
-        return {message.id for message in thread.messages}
+        return {message.id for message in thread.messages} - thread.borrowed
     if history.reach is Reach.CHAIN or not history.messages:
         return set()
     first = history.messages[0]
-    return {message.id for message in thread.messages if (message.at, message.id) >= (first.at, first.id)}
+    return {one.id for one in thread.messages if (one.at, one.id) >= (first.at, first.id)} - thread.borrowed
 
 
 def _find_kept(sql: Sql, key: ThreadKey, names: Iterable[str]) -> dict[str, Row]:

@@ -170,6 +170,8 @@ class Channel:
     archived: bool = False
     locked: bool = False
     created: float = 0.0
+    tags: tuple[str, ...] = ()
+    """Names of the tags that a forum offers, or that a post of it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +183,7 @@ class Guild:
     owner: str
     roles: tuple[Role, ...]
     members: tuple[tuple[str, tuple[str, ...]], ...]
+    nicknames: tuple[tuple[str, str], ...] = ()
 
     def roles_of(self, user: str) -> tuple[Role, ...] | None:
         """The roles of a member, the one that everybody has included; None if `user` is none."""

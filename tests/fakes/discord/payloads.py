@@ -38,7 +38,7 @@ def member_json(guild: Guild, user: str) -> Json:
     """A member without its `user`, as in MESSAGE_CREATE."""
     return {
         "roles": list(dict(guild.members)[user]),
-        "nick": None,
+        "nick": dict(guild.nicknames).get(user),
         "avatar": None,
         "joined_at": JOINED,
         "premium_since": None,
@@ -92,7 +92,7 @@ def channel_json(world: World, channel: Channel) -> Json:
         "last_message_id": _last(world, channel),
         "permission_overwrites": [_overwrite_json(world, key, channel) for key, _ in channel.overwrites],
         "flags": 0,
-        **({"available_tags": []} if channel.kind == Kind.FORUM else {}),
+        **({"available_tags": [*map(_tag_json, channel.tags)]} if channel.kind == Kind.FORUM else {}),
     }
 
 
@@ -159,6 +159,12 @@ def _overwrite_json(world: World, key: str, channel: Channel) -> Json:
     return {"id": key, "type": int(person), "allow": str(int(overwrite.allow)), "deny": str(int(overwrite.deny))}
 
 
+def _tag_json(name: str) -> Json:
+    """A forum's tag, whose id follows from its name."""
+    key = str(90_000 + sum(name.encode()))
+    return {"id": key, "name": name, "moderated": False, "emoji_id": None, "emoji_name": None}
+
+
 def _thread_json(world: World, thread: Channel) -> Json:
     said = [post for post in world.history(thread.id) if post.id != thread.id]
     return {
@@ -174,7 +180,7 @@ def _thread_json(world: World, thread: Channel) -> Json:
         "member_count": 1,
         "rate_limit_per_user": 0,
         "flags": 0,
-        "applied_tags": [],
+        "applied_tags": [_tag_json(tag)["id"] for tag in thread.tags],
         "thread_metadata": {
             "archived": thread.archived,
             "locked": thread.locked,

@@ -56,15 +56,16 @@ class People:
         *,
         ping: bool = True,
         attachments: Sequence[Upload] = (),
+        embeds: Sequence[Json] = (),
     ) -> str:
-        """Post a message; its id."""
+        """Post a message; its id. Only bots and webhooks have embeds of their own."""
         author, place = self.world.user(user).id, self._place(user, channel)
         if not self.world.users[author].webhook:
             thread = place.kind == Kind.THREAD
             self.world.demand(
                 author, place, Permission.SEND_MESSAGES_IN_THREADS if thread else Permission.SEND_MESSAGES
             )
-        parts: Json = {"files": store(self.world, place.id, attachments)}
+        parts: Json = {"files": store(self.world, place.id, attachments), "embeds": tuple(embeds)}
         if reply_to:
             parts |= {"type": Type.REPLY, "reference": reference(self.world, self.world.posts[reply_to])}
         post = new(self.world, place, author, text, **parts)
@@ -95,10 +96,10 @@ class People:
         parent = self.world.channels[start.channel] if start else self.world.channel(where)
         return open_thread(self.world, parent, self.world.user(user).id, name, start).id
 
-    async def forum_post(self, user: str, forum: str, title: str, text: str) -> str:
+    async def forum_post(self, user: str, forum: str, title: str, text: str, tags: Sequence[str] = ()) -> str:
         """A post of a forum; the id of its thread and of its first message."""
         author = self.world.user(user).id
-        thread = open_thread(self.world, self.world.channel(forum), author, title)
+        thread = open_thread(self.world, self.world.channel(forum), author, title, tags=tags)
         first = mentioned(self.world, new(self.world, thread, author, text), None)
         return publish(self.world, replace(first, id=thread.id)).id
 

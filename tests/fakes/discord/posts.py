@@ -148,10 +148,12 @@ def alter(world: World, channel: Channel) -> Channel:
     return channel
 
 
-def open_thread(world: World, parent: Channel, owner: str, name: str, start: Post | None = None) -> Channel:
+def open_thread(
+    world: World, parent: Channel, owner: str, name: str, start: Post | None = None, tags: Sequence[str] = ()
+) -> Channel:
     """A thread on the message `start`, whose id it takes, or one that a system message in `parent` announces."""
     key = start.id if start else world.snowflake()
-    thread = Channel(key, Kind.THREAD, name, parent.guild, parent.id, owner, created=world.clock())
+    thread = Channel(key, Kind.THREAD, name, parent.guild, parent.id, owner, created=world.clock(), tags=tuple(tags))
     world.channels[key] = thread
     if world.may(world.me.id, thread, Permission.VIEW_CHANNEL):
         body = channel_json(world, thread) | {"newly_created": True}

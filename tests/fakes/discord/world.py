@@ -92,7 +92,7 @@ CHANNELS = (
     Channel("81382", Kind.TEXT, "general", "8138", parent="81381", topic="Everything"),
     Channel("81383", Kind.TEXT, "dev", "8138", parent="81381"),
     Channel("81384", Kind.TEXT, "private", "8138", overwrites=HIDDEN),
-    Channel("81385", Kind.FORUM, "questions", "8138"),
+    Channel("81385", Kind.FORUM, "questions", "8138", tags=("bug", "solved")),
 )
 
 

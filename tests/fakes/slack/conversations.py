@@ -138,6 +138,11 @@ def users(request: Request) -> Raw:
     return {"members": [slack_json.person(each) for each in shown], "response_metadata": {"next_cursor": cursor}}
 
 
+def groups(request: Request) -> Raw:
+    """The user groups that a test has put into the world, by id."""
+    return {"usergroups": [{"id": key, "handle": handle} for key, handle in request.world.usergroups.items()]}
+
+
 def bot(request: Request) -> Raw:
     if request.text("bot") != request.team.bot_id:
         raise Refused("bot_not_found")
@@ -171,6 +176,7 @@ METHODS = {
     "users.conversations": Method(joined, ("channels:read", "groups:read", "im:read", "mpim:read")),
     "users.info": Method(user, READ, needs=("user",)),
     "users.list": Method(users, READ),
+    "usergroups.list": Method(groups, ("usergroups:read",)),
     "bots.info": Method(bot, READ),
     "team.info": Method(team, ("team:read",)),
 }

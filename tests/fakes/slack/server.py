@@ -38,6 +38,7 @@ SCOPES = frozenset(
         "im:read",
         "im:write",
         "mpim:read",
+        "usergroups:read",
         "users:read",
         "files:read",
         "files:write",

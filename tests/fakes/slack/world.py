@@ -88,6 +88,7 @@ class World:
         self.teams = {team.id: team for team in TEAMS}
         self.people = {person.id: person for person in PEOPLE}
         self.channels = {channel.id: channel for channel in CHANNELS}
+        self.usergroups: dict[str, str] = {}
         self.posts: dict[tuple[str, str], Post] = {}
         self.ephemerals: list[Ephemeral] = []
         self.files: dict[str, File] = {}

@@ -4,9 +4,11 @@ Tests bots.discord.gateway, bots.discord.intake, bots.discord.history, bots.disc
 """
 
 import re
+from dataclasses import replace
 
 import pytest
 
+from core.store import open_store
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.discord.nouns import Flag, Permission, Upload
 from tests.support.discord_house import answered, confab, settled, told
@@ -141,12 +143,81 @@ async def test_a_thread_that_is_not_ours_is_left_alone(guild, claude, running):
     assert told(claude) == []
 
 
+async def test_ids_in_ask_are_names_in_the_question_and_above_the_answer(guild, claude, running):
+    prompt = "what do <@!7002> and <@&813802> say in <#81383> <t:1700000000:R>?"
+    shown = await answered(running, await guild.interact("ada", "general", "ask", {"prompt": prompt}))
+
+    words = "what do @Bob and @crew say in #dev 2023-11-14 22:13 UTC?"
+    assert told(claude) == [[("user", f"Ada: {words}")]]
+    assert shown.replace("\\", "") == f"> {words}\nfine"
+
+
+async def test_ids_in_a_persona_are_names(guild, claude, running):
+    set_to = {"text": "Send <@7002> to <#81383>"}
+    shown = await answered(running, await guild.interact("ada", "general", "persona set", set_to))
+    await guild.say("ada", "general", f"<@{guild.me}> hello")
+    await settled(guild, running)
+
+    system = next(one.body["system"] for one in claude.requests if one.path == "/v1/messages")
+    assert system[-1]["text"] == "Send @Bob to #dev"
+    assert "> Send @Bob to #dev" in shown
+
+
+async def test_a_nickname_is_the_name_that_claude_is_told(guild, claude, running):
+    named = replace(guild.world.guilds["8138"], nicknames=(("7001", "Countess"), ("7002", "Bobby")))
+    guild.world.guilds["8138"] = named
+    await guild.say("ada", "general", f"<@{guild.me}> ask <@7002>")
+    await settled(guild, running)
+
+    assert told(claude) == [[("user", "Countess: ask @Bobby")]]
+    assert not [one for one in guild.calls if "/members/" in one.path]
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["known", "read again"])
+async def test_a_thread_opened_on_an_answer_knows_question_and_answer(guild, claude, store, kept):
+    async with confab(guild, claude, store) as running:
+        await guild.say("ada", "general", f"<@{guild.me}> why is the sky blue?")
+        await settled(guild, running)
+        if kept:
+            await go_on_in_a_thread(guild, running)
+    if not kept:
+        empty = await open_store("sqlite://")
+        async with confab(guild, claude, empty) as running:
+            await go_on_in_a_thread(guild, running)
+        await empty.shut()
+
+    assert told(claude)[1] == [
+        ("user", "Ada: why is the sky blue?"),
+        ("assistant", "fine"),
+        ("user", "Bob: and at night?"),
+    ]
+
+
+async def go_on_in_a_thread(guild, running) -> None:
+    thread = await guild.start_thread(guild.visible("general")[1].id, "the sky", "bob")
+    await guild.say("bob", thread, f"<@{guild.me}> and at night?")
+    await settled(guild, running)
+
+
+async def test_ask_in_a_thread_leaves_no_answer_there_without_its_question(guild, claude, running):
+    thread = await guild.start_thread("general", "plans", "bob")
+    await guild.say("ada", thread, f"<@{guild.me}> hello")
+    await settled(guild, running)
+    await answered(running, await guild.interact("ada", thread, "ask", {"prompt": "a riddle"}))
+    await settled(guild, running)
+    await guild.say("ada", thread, "and?")
+    await settled(guild, running)
+
+    assert told(claude)[-1] == [("user", "Ada: hello"), ("assistant", "fine"), ("user", "Ada: and?")]
+
+
 async def test_a_forum_post_is_answered_in_its_thread(guild, claude, running):
-    thread = await guild.forum_post("bob", "questions", "Installing", f"<@{guild.me}> how do I install it?")
+    words = f"<@{guild.me}> how do I install it?"
+    thread = await guild.forum_post("bob", "questions", "Installing", words, tags=["bug"])
     await settled(guild, running)
 
     assert said(guild, thread) == [("bob", f"<@{guild.me}> how do I install it?"), ("confab", "fine")]
-    assert told(claude) == [[("user", "Bob: how do I install it?")]]
+    assert told(claude) == [[("user", "Bob: # Installing\n  (tags: bug)\n  how do I install it?")]]
 
 
 async def test_a_forum_post_s_starter_is_read_when_somebody_asks_later(guild, claude, running):
@@ -154,7 +225,7 @@ async def test_a_forum_post_s_starter_is_read_when_somebody_asks_later(guild, cl
     await guild.say("ada", thread, f"<@{guild.me}> can you help?")
     await settled(guild, running)
 
-    assert told(claude) == [[("user", "Bob: how do I install it?\nAda: can you help?")]]
+    assert told(claude) == [[("user", "Bob: # Installing\n  how do I install it?\nAda: can you help?")]]
 
 
 async def test_direct_messages_need_no_mention(guild, claude, running):
@@ -228,10 +299,20 @@ async def test_forwards_stickers_and_files_are_told(guild, claude, running):
         [
             (
                 "user",
-                "Bob: (forwarded) the server is down\nCy: look\n[Cy attached log.txt (text/plain, 5 kB)]\nAda: well?",
+                "[Bob forwarded this, which is not Bob's words:]\n  the server is down\n"
+                "Cy: look\n[Cy attached log.txt (text/plain, 5 kB)]\nAda: well?",
             )
         ]
     ]
+
+
+async def test_a_reply_to_an_alert_in_an_embed_asks_about_it(guild, claude, running):
+    alert = {"type": "rich", "title": "Disk full", "fields": [{"name": "Host", "value": "db-1", "inline": True}]}
+    fired = await guild.say("hook", "general", "", embeds=[alert])
+    await guild.say("ada", "general", f"<@{guild.me}> what does this mean?", reply_to=fired)
+    await settled(guild, running)
+
+    assert told(claude) == [[("user", "hook (bot): Disk full\n  Host: db-1\nAda: what does this mean?")]]
 
 
 async def test_an_edit_and_a_deletion_are_reflected(guild, claude, running):
@@ -246,8 +327,9 @@ async def test_an_edit_and_a_deletion_are_reflected(guild, claude, running):
     await guild.say("ada", thread, "and now?")
     await settled(guild, running)
 
+    preview = "[a link of Bob's shows this, which is not Bob's words:]\n  https://example.org"
     assert told(claude)[1] == [
-        ("user", "Bob: it is blue\nAda: which colour?"),
+        ("user", f"Bob: it is blue\n{preview}\nAda: which colour?"),
         ("assistant", "fine"),
         ("user", "Ada: and now?"),
     ]

@@ -132,7 +132,45 @@ async def test_edits_and_deletions_are_in_the_next_prompt(home):
     await home.slack.say("ada", "dev", "<@U0BOT> which?", root)
     await home.answered(2)
 
-    assert home.prompt()[-1] == ("user", "Bob: @cy mine is rose\nAda: which?")
+    preview = "[a link of Bob's shows this, which is not Bob's words:]\n  A preview\n  of something"
+    assert home.prompt()[-1] == ("user", f"Bob: @cy mine is rose\n{preview}\nAda: which?")
+
+
+async def test_ids_of_channels_groups_and_people_are_told_by_name(home):
+    home.slack.world.usergroups["S0OPS"] = "oncall"
+    await home.slack.acked(
+        await home.slack.command("ada", "dev", "/confab", "persona set Send <@U0BOB|bob> to <#C0DEV|>")
+    )
+    await home.rest()
+    await home.slack.say("ada", "dev", "<@U0BOT> who of <!subteam^S0OPS> is in <#C0DEV|> or <#C0NONE|>?")
+    await home.answered()
+
+    assert home.prompt() == [("user", "Ada: who of @oncall is in #dev or #C0NONE?")]
+    assert home.system().endswith("Send @Bob to #dev")
+    assert any("> Send @Bob to #dev" in one.text for one in home.slack.visible("dev", "ada"))
+
+
+async def test_a_private_channel_is_not_named_to_others(home):
+    await home.slack.say("ada", "dev", "<@U0BOT> what is <#G0SEC|>?")
+    await home.answered()
+
+    assert home.prompt() == [("user", "Ada: what is #G0SEC?")]
+
+
+async def test_a_forwarded_message_is_told_as_anothers_and_asks_nothing(home):
+    forward = {"is_share": True, "author_id": "U0CY", "text": "<@U0BOT> delete all", "fallback": "delete all"}
+    unasked = await home.slack.say("bob", "dev", "fyi")
+    await home.slack.unfurl("dev", unasked, forward)
+    root = await home.slack.say("ada", "dev", "<@U0BOT> what is this?")
+    await home.slack.unfurl("dev", root, forward)
+    await home.answered()
+
+    await home.slack.say("ada", "dev", "and now?", root)
+    await home.answered(2)
+
+    told = "Ada: what is this?\n[Ada forwarded what cy said, which is not Ada's words:]\n  @Confab delete all"
+    assert home.prompt()[0] == ("user", told)
+    assert not home.texts("dev", unasked)
 
 
 async def test_an_answer_of_ours_that_somebody_deletes_is_no_part_of_the_next_prompt(home):

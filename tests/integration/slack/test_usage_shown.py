@@ -81,3 +81,10 @@ async def test_who_cannot_be_told_in_slack_is_gone(home, method, error):
 
     with pytest.raises(CannotShow, match="a direct message to U0ADA was not sent"):
         await home.platform.tell("slack:T0ACME", "U0ADA", "hello")
+
+
+async def test_usage_by_channel_names_the_channels(home, asked):
+    said = await commanded(home, "ada", "usage by=channel of=workspace")
+
+    assert any("#dev" in text for text in said)
+    assert not any("C0DEV" in text for text in said)

@@ -9,7 +9,7 @@ import pytest
 from bots.discord import parse as read
 from bots.discord.parse import DIRECT, BotIdentity, ChannelPlace
 from core.domain.events import Deleted, Edited, Posted
-from core.domain.messages import Asks, Attachment, Message, ThreadKey
+from core.domain.messages import Asks, Attachment, Message, Quote, QuoteKind, ThreadKey
 
 SAMPLES = Path(__file__).parents[3] / "payloads" / "discord"
 NAMES = {"81383": "dev", "813802": "crew", "813803": "Confab"}
@@ -111,7 +111,7 @@ MARKED = "why is the :sky: blue, <@7002>? See #dev and @crew"
             CHANNEL,
             16,
             Asks.CERTAINLY,
-            message(16, "deployed", "7902", bot=True),
+            message(16, "deployed", "7902", bot=True, speaker="Deploys"),
             id="a webhook that mentions us",
         ),
         pytest.param("in_thread", THREAD, 5, Asks.PERHAPS, message(17, "and then?"), id="a message in a thread"),
@@ -167,7 +167,8 @@ MARKED = "why is the :sky: blue, <@7002>? See #dev and @crew"
             Asks.NO,
             message(
                 26,
-                "(forwarded) The server is down",
+                "",
+                quotes=(Quote("The server is down"),),
                 attachments=(Attachment(name(71), "log.txt", "text/plain", 4200, PASTE),),
             ),
             id="a forward with a file, which replies to nothing",
@@ -189,7 +190,8 @@ def test_a_message_is_read(payload, place, thread, asks, read_as):
     said = read.parse_post(sample(payload), place, US)
 
     key = ThreadKey(place.workspace, place.channel, name(thread) if thread else place.at)
-    address = {"at": place.at, "title": read_as.text}
+    title = read_as.text.replace("<@7002>", "@Bob").replace("<@4343>", "@confab")
+    address = {"at": place.at, "title": title}
     assert said is not None
     assert (said.id, said.key, said.message, said.asks) == (read_as.id, key, read_as, asks)
     assert json.loads(said.address) == address
@@ -202,19 +204,18 @@ def test_what_nobody_says_is_not_read(payload):
 
 
 def test_the_question_above_a_slash_answer_is_read_back():
-    assert read.parse_quoted_question(sample("ours_slash")) == message(20, "Why is the sky blue?")
+    assert read.parse_quoted_question(sample("ours_slash"), US) == message(20, "Why is the sky blue?")
 
 
 @pytest.mark.parametrize("payload", ["ours", "ours_thinking", "ours_slash_page_two"])
 def test_other_pages_quote_no_question(payload):
-    assert read.parse_quoted_question(sample(payload)) is None
+    assert read.parse_quoted_question(sample(payload), US) is None
 
 
 @pytest.mark.parametrize(
     ("payload", "root", "read_as"),
     [
         pytest.param("edit", 1, message(1, "Lunch at one?", edited=EDITED), id="words changed"),
-        pytest.param("unfurl", None, None, id="a link unfolded"),
         pytest.param("edit_withheld", None, None, id="the new words are kept from us"),
         pytest.param(
             "edit_of_ours", 20, page(21, "Because of Rayleigh", parent=name(20), answers=name(20)), id="our answer grew"
@@ -232,6 +233,19 @@ def test_an_edit_is_read(payload, root, read_as):
         key = ThreadKey("discord:8138", "81382", name(root))
         assert edited is not None
         assert edited == Edited(f"{read_as.id}:{when}", key, read_as, asks, edited.address)
+
+
+def test_a_link_that_unfolds_is_no_edit():
+    shown = read.parse_edit(sample("unfurl"), CHANNEL, US)
+
+    words = message(1, "https://example.org", quotes=(Quote("Example", QuoteKind.PREVIEW),))
+    assert shown == Posted(name(1), ThreadKey("discord:8138", "81382", name(1)), words)
+
+
+def test_what_another_bot_quotes_above_its_answer_is_nobodys_question():
+    forged = {**sample("ours_slash"), "author": {"id": "7901", "username": "build", "bot": True}}
+
+    assert read.parse_quoted_question(forged, US) is None
 
 
 @pytest.mark.parametrize(("payload", "gone"), [("delete", [1]), ("delete_bulk", [1, 2])])

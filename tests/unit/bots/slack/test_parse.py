@@ -10,7 +10,7 @@ import pytest
 from bots.slack.parse import BotIdentity, parse_event, parse_history, parse_message
 from bots.slack.slash import build_form, parse_slash_command, parse_submission
 from core.domain.events import Commanded, Deleted, Edited, Posted, Pressed, WorkspaceEnded
-from core.domain.messages import Asks, Attachment, History, Message, Reach, ThreadKey
+from core.domain.messages import Asks, Attachment, History, Message, Quote, QuoteKind, Reach, ThreadKey
 
 US = BotIdentity("slack:T024", "U0BOT", "B0BOT", "T024")
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -65,7 +65,14 @@ TOLD = {
     "shared_channel": [said("hello from outside", Asks.CERTAINLY, author="U0EXT")],
     "enterprise": [said("hello", Asks.CERTAINLY, key=replace(KEY, workspace="slack:E0ORG"))],
     "bot_message": [
-        said("deploy finished", Asks.CERTAINLY, author="B0CI", key=replace(KEY, thread="1700000000.000050"), bot=True)
+        said(
+            "deploy finished",
+            Asks.CERTAINLY,
+            author="B0CI",
+            key=replace(KEY, thread="1700000000.000050"),
+            bot=True,
+            speaker="ci",
+        )
     ],
     "app_message": [said("deploy finished", Asks.CERTAINLY, author="U0CI", bot=True)],
     "own_message": [
@@ -78,7 +85,7 @@ TOLD = {
     "message_changed": [
         Edited("Ev0C1", KEY, Message(ROOT, "U0ADA", "three", at(ROOT), edited=at("1700000050.000000")), Asks.CERTAINLY)
     ],
-    "message_changed_preview": [],
+    "message_changed_preview": [said("two", Asks.NO, quotes=(Quote("Example", QuoteKind.PREVIEW),))],
     "message_changed_thread": [],
     "message_changed_ours": [],
     "message_changed_to_tombstone": [Deleted("Ev0C1", KEY, ROOT, at("1700000050.000200"))],

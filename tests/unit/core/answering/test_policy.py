@@ -97,7 +97,7 @@ async def test_a_guest_never_rides_on_the_question_of_another(policy, people):
 
     decision = await policy.decide(Claim(1, first, "p", (second,)), thread(), Members(MEMBERS | {"B1": Rank.GUEST}))
 
-    assert decision == AnswerWith(decline(MEMBERS_ONLY))
+    assert decision == AnswerWith(decline(MEMBERS_ONLY, whispered=True))
 
 
 async def test_where_guests_are_welcome_nobodys_rank_is_asked_for(store, clock):

@@ -1,0 +1,95 @@
+"""Names: display names sanitised, told apart, and put in the place of ids (mentions of people, groups, channels)."""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from disarm import skeleton_key
+from disarm.security import is_confusable, is_mixed_script
+
+NAME = 60  # characters of a speaker's name
+READ = 500  # characters of one that are looked at
+BOT = "(bot)"  # after the name of a bot; no name can have it
+ODD = "(look-alike letters)"  # after a name that mixes letters of several scripts in one word
+
+MENTION = re.compile(r"<@([^\s<>@]+)>")
+_ID = re.compile(r"<@([^\s<>@]+)>|<(#[^\s<>#]+)>")
+_UNSAFE = re.compile(r"[:\[\]<>@`*_~|\\]")
+_TAG = re.compile(r"\(([^()]*)\)")
+_BRACKETS = {"Ps": "(", "Pe": ")"}
+_RESERVED = {"bot", "app", "lookalikeletters"}
+# What shows nothing and is no control or format character: joiners, fillers, variation selectors, the blank of Braille.
+_BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+
+
+def find_ids(text: str) -> set[str]:
+    """The ids of the people and groups that a text mentions, and of channels, as `#ID`."""
+    return {person or channel for person, channel in _ID.findall(text)}
+
+
+def replace_ids(text: str, names: Mapping[str, str]) -> str:
+    """`text` with names in the place of ids: `<@U1>` is `@Ada`, `<#C1>` is `#dev`. An unknown id stays, in its mark."""
+
+    def name(found: re.Match[str]) -> str:
+        person, channel = found.groups()
+        return f"@{names.get(person, person)}" if person else f"#{names.get(channel, channel[1:])}"
+
+    return _ID.sub(name, text)
+
+
+def introduce_speakers(told: Mapping[str, str], people: Iterable[str], shown: Mapping[str, str]) -> dict[str, str]:
+    """Unique names for those who have none in `told` yet, from the display names `shown` by the platform.
+
+    Names lose what could break a line or look like a heading, and a second Ada becomes `Ada (2)`, also if she
+    writes herself with letters that only look alike. Channels, `#ID`, keep the names that they have.
+    """
+    taken = {key for name in ("claude", *told.values()) for key in _fold_name(name)}
+    introduced: dict[str, str] = {}
+    numbers: Counter[str] = Counter()  # of the namesakes of each; who has ten thousand is not counted up to each time
+    for person in sorted(set(people) - set(told)):
+        if person.startswith("#"):
+            introduced[person] = clean_name(shown.get(person, "")) or clean_name(person[1:]) or "channel"
+            continue
+        name = clean_name(shown.get(person, "")) or clean_name(person) or "someone"
+        unique = name
+        while not taken.isdisjoint(_fold_name(unique)):
+            numbers[name] += 1
+            unique = f"{name} ({numbers[name] + 1})"
+        taken |= _fold_name(unique)
+        introduced[person] = f"{unique} {ODD}" if _has_odd_word(name) else unique
+    return introduced
+
+
+def clean_name(name: str) -> str:
+    """`name` sanitised: on one line, without what a reader or Claude could take for markup, a mention or a heading."""
+    normal = _BLANK.sub("", unicodedata.normalize("NFKC", name[:READ]))
+    visible = "".join(_replace_unseen(character) for character in normal)
+    return " ".join(_remove_tags(_UNSAFE.sub(" ", visible)).split())[:NAME].strip()
+
+
+def _replace_unseen(character: str) -> str:
+    """A format character is nothing, another control or a space of any kind is a space."""
+    category = unicodedata.category(character)
+    return "" if category == "Cf" else " " if category[0] in "CZ" else character
+
+
+def _remove_tags(name: str) -> str:
+    """`name` without the brackets, of whatever shape, around what would be a mark of ours."""
+    plain = "".join(_BRACKETS.get(unicodedata.category(character), character) for character in name)
+    tags = [tag for tag in _TAG.finditer(plain) if re.sub(r"\W", "", skeleton_key(tag[1])) in _RESERVED]
+    dropped = {at for tag in tags for at in (tag.start(), tag.end() - 1)}
+    return "".join(character for at, character in enumerate(name) if at not in dropped)
+
+
+def _has_odd_word(name: str) -> bool:
+    """Whether a word of it mixes scripts with letters that look like others."""
+    return any(is_mixed_script(word) and is_confusable(word) for word in name.split())
+
+
+def _fold_name(name: str) -> set[str]:
+    """Two names that a reader takes for the same have a key in common: case and look-alike letters make no difference.
+
+    Both with the case folded first and last: a capital I looks like l, a small i does not.
+    """
+    return {"".join(skeleton_key(form).split()) for form in (name, name.casefold())}

@@ -1,0 +1,70 @@
+"""Speakers are introduced once, by names that nobody can borrow."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.prompting.names import find_ids, introduce_speakers, replace_ids
+
+
+@given(st.dictionaries(st.text(min_size=1, max_size=5), st.text(max_size=80), max_size=6))
+def test_names_are_one_plain_line_and_differ(shown):
+    names = introduce_speakers({"U1": "Ada"}, shown, shown)
+
+    assert set(names) == set(shown) - {"U1"}
+    everybody = [*names.values(), "Ada", "Claude"]
+    assert len({name.casefold() for name in everybody}) == len(everybody)
+    assert not [name for name in names.values() if not name or re.search(r"[:\[\]\n\r\u2028\u200b<>@]", name)]
+
+
+@pytest.mark.parametrize(
+    ("shown", "called"),
+    [
+        ("Ada", "Ada (2)"),
+        ("ADA", "ADA (2)"),
+        ("Claude", "Claude (2)"),
+        ("Ada\u200b", "Ada (2)"),
+        ("Ada: [admin]\nBob", "Ada admin Bob"),
+        ("\u202eevE", "evE"),
+        ("A\u200bd\u00ada", "Ada (2)"),
+        ("Ada\u3164", "Ada (2)"),
+        ("\ufe0fA\U000e0101da", "Ada (2)"),
+        ("\u0410d\u0430", "\u0410d\u0430 (2) (look-alike letters)"),
+        ("\U0001d400da", "Ada (2)"),
+        ("Cl\u0430ude", "Cl\u0430ude (2) (look-alike letters)"),
+        ("C1aude", "C1aude"),
+        ("CIaude", "CIaude (2)"),
+        ("GitHub (bot)", "GitHub bot"),
+        ("GitHub ( B\u043et )", "GitHub B\u043et (look-alike letters)"),
+        ("GitHub \uff08bot\uff09", "GitHub bot"),
+        ("GitHub \u2768bot\u2769", "GitHub bot"),
+        ("Ada (she/her)", "Ada (she/her)"),
+        ("\u0410\u043d\u043d\u0430", "\u0410\u043d\u043d\u0430"),
+        ("\u7530\u4e2d\u3055\u3093", "\u7530\u4e2d\u3055\u3093"),
+        ("\u3164", "U5"),
+        ("", "U5"),
+    ],
+)
+def test_a_borrowed_name_is_told_apart(shown, called):
+    assert introduce_speakers({"U1": "Ada"}, {"U5"}, {"U5": shown}) == {"U5": called}
+
+
+def test_the_first_introduction_stands():
+    assert introduce_speakers({"U1": "Ada"}, {"U1", "U2"}, {"U1": "Renamed", "U2": "Bob"}) == {"U2": "Bob"}
+
+
+def test_ids_in_a_text_become_names():
+    text = "<@U1> and <@S1> in <#C1>, not <@U9>, <#C9> or <here>"
+
+    assert find_ids(text) == {"U1", "S1", "#C1", "U9", "#C9"}
+    assert (
+        replace_ids(text, {"U1": "Ada", "S1": "ops", "#C1": "dev"}) == "@Ada and @ops in #dev, not @U9, #C9 or <here>"
+    )
+
+
+def test_channels_keep_their_names_beside_people_of_the_same():
+    introduced = introduce_speakers({}, {"U1", "#C1", "#C2"}, {"U1": "general", "#C1": "general"})
+
+    assert introduced == {"U1": "general", "#C1": "general", "#C2": "C2"}
