@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
 from bots.console.escapes import neutralise_line
-from bots.console.place import MOVES, Place
+from bots.console.place import MOVES, ConsolePlace
 from bots.console.session_lock import hold_session
 from bots.console.terminal import Terminal
 from core.commands import TABLE
@@ -46,7 +46,7 @@ class Console:
         now = clock().astimezone()
         self._lock = hold_session(database_url)
         conversation = f"{now:%Y-%m-%d}" if self._lock is not None else f"{now:%Y-%m-%dT%H:%M:%S}"
-        self._place = Place(person or find_user(), conversation, lambda: clock().astimezone())
+        self._place = ConsolePlace(person or find_user(), conversation, lambda: clock().astimezone())
         self._answered: dict[str, asyncio.Event] = {}
         self._interrupts = 0
 

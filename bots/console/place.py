@@ -16,7 +16,7 @@ MOVES = {
 }
 
 
-class Place:
+class ConsolePlace:
     """A person in a conversation of a channel. `clock` is the time here, `day` names the first conversation."""
 
     def __init__(self, person: str, conversation: str, clock: Callable[[], datetime]) -> None:

@@ -20,7 +20,7 @@ from bots.delivery.throttle import Pace
 from bots.discord import formatting
 from bots.discord.admission import Admission
 from bots.discord.backfill import BackfillSource
-from bots.discord.client import Rest
+from bots.discord.client import Rest, trace_requests
 from bots.discord.directory import Directory
 from bots.discord.errors import translate_errors
 from bots.discord.gateway import SILENCE, Client
@@ -31,7 +31,6 @@ from bots.discord.publisher import EDIT
 from bots.discord.settings import DiscordSettings
 from bots.discord.shielded_calls import Inflight
 from bots.discord.surface import DiscordSurface, SurfaceResources
-from bots.discord.tracing import trace_requests
 from core.commands import TABLE
 from core.domain.clock import Sleep, system_clock
 from core.domain.errors import CannotConnect, CannotShow, RateLimited, Uncertain

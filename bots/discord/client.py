@@ -1,12 +1,18 @@
-"""REST client: one method for each request that we make. The library keeps the rate limits of single routes."""
+"""REST client: one method for each request that we make. The library keeps the rate limits of single routes.
+
+Each request is told to telemetry as it ends (tracing); those that the library repeats are each one call.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from io import BytesIO
-from typing import Any, TypeVar
+from types import SimpleNamespace
+from typing import Any, Literal, TypeVar
 
+import aiohttp
 import discord
 from discord.http import HTTPClient, MultipartParameters, Route, handle_message_parameters
+from yarl import URL
 
 from bots.discord.errors import EXPIRED, THREAD_EXISTS
 from bots.discord.outbound_budget import Urgency
@@ -15,11 +21,24 @@ from bots.discord.shielded_calls import Inflight, urgent
 from core.domain.clock import Sleep
 from core.domain.errors import CannotShow
 from core.domain.messages import File
+from core.telemetry import Emit, PlatformCalled
 
 ORIGINAL = "@original"
 MOST = 100  # messages that one request lists
 UNAUTHORIZED = 401
 AGAIN = 1.0  # seconds after which a request is sent again that was refused so
+
+WORDS = frozenset(
+    [
+        *("@me", "@original", "applications", "attachments", "bot", "callback", "channels", "commands", "gateway"),
+        *("guilds", "interactions", "members", "messages", "oauth2", "threads", "typing", "users", "webhooks"),
+    ]
+)
+"""Parts of a path that an event may name. The rest are ids, and the tokens of interactions."""
+
+SOCKETS = {"ws", "wss"}
+
+Outcome = Literal["ok", "limited", "failed"]
 
 Answer = TypeVar("Answer")
 
@@ -170,3 +189,37 @@ def _files(files: Sequence[File]) -> Any:
     if not files:
         return discord.utils.MISSING
     return [discord.File(BytesIO(file.content), file.name, description=file.alt or None) for file in files]
+
+
+def trace_requests(emit: Emit, api: str) -> aiohttp.TraceConfig:
+    """Hooks that emit an event for each request that a client's session makes, below the address `api` or of a file."""
+    base = URL(api).path
+
+    async def note_response(_session: object, _context: SimpleNamespace, params: aiohttp.TraceRequestEndParams) -> None:
+        emit_call(params.method, params.url, classify_status(params.response.status))
+
+    async def note_failure(
+        _session: object, _context: SimpleNamespace, params: aiohttp.TraceRequestExceptionParams
+    ) -> None:
+        emit_call(params.method, params.url, "failed")
+
+    def emit_call(verb: str, url: URL, outcome: Outcome) -> None:
+        if url.scheme not in SOCKETS:
+            emit(PlatformCalled("discord", format_route(verb, url.path.removeprefix(base)), outcome))
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_end.append(note_response)
+    trace.on_request_exception.append(note_failure)
+    return trace
+
+
+def format_route(verb: str, path: str) -> str:
+    """A request's route, one of a few: `POST /webhooks/{}/{}`."""
+    return f"{verb} {'/'.join(part if part in WORDS or not part else '{}' for part in path.split('/'))}"
+
+
+def classify_status(status: int) -> Outcome:
+    """What an answer's status comes to."""
+    if status == 429:
+        return "limited"
+    return "ok" if status < 400 else "failed"

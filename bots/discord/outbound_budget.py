@@ -1,15 +1,22 @@
-"""Outbound budget: a rate limit of Discord's REST, a sliding window with a priority queue, so that no 429 comes."""
+"""Outbound budget: a rate limit of Discord's REST, a sliding window with a priority queue, so that no 429 comes.
+
+And what the headers of a 429 say that came all the same, from Discord, Cloudflare, or a gateway in between.
+"""
 
 import asyncio
 import heapq
 import itertools
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from enum import IntEnum
 
 SLOTS = 48  # requests in a window; Discord takes 50 of a bot in a second, whatever their routes
 WINDOW = 1.0  # seconds
+LONGEST = 900.0  # seconds that we wait for a header; whatever names more is asked again after these
+UNNAMED = 1.0  # seconds to wait where nobody says how many
 ARRIVED = 5.0  # seconds after which a request has surely reached Discord, though no answer came
 
 
@@ -131,3 +138,29 @@ class OutboundBudget:
         self._out -= 1
         self._spent.append(asyncio.get_running_loop().time())
         self._grant()
+
+
+def read_retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float:
+    """The seconds that `Retry-After` names, as a number or as a date, from 0 to LONGEST; UNNAMED if it names none."""
+    named = headers.get("Retry-After", "").strip()
+    try:
+        seconds = float(named)
+    except ValueError:
+        seconds = _count_seconds(named, now or datetime.now(UTC))
+    if math.isnan(seconds):
+        return UNNAMED
+    return min(max(seconds, 0.0), LONGEST)
+
+
+def is_ban(headers: Mapping[str, str]) -> bool:
+    """Whether a 429 is Cloudflare's, which refuses all that an address sends: Discord's own says who sent it."""
+    return not any(name.lower() == "via" or name.lower().startswith("x-ratelimit-") for name in headers)
+
+
+def _count_seconds(date: str, now: datetime) -> float:
+    """The seconds until a date."""
+    try:
+        when = parsedate_to_datetime(date)
+    except ValueError:
+        return UNNAMED
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - now.timestamp()

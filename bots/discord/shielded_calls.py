@@ -18,8 +18,16 @@ import discord
 from discord.http import HTTPClient
 from yarl import URL
 
-from bots.discord.limit_headers import UNNAMED, is_ban, read_retry_after
-from bots.discord.outbound_budget import PATIENCE, Busy, OutboundBudget, Slot, Urgency
+from bots.discord.outbound_budget import (
+    PATIENCE,
+    UNNAMED,
+    Busy,
+    OutboundBudget,
+    Slot,
+    Urgency,
+    is_ban,
+    read_retry_after,
+)
 from core.domain.errors import LeaseLost
 
 SECONDS = 30.0  # that Discord gets to answer us

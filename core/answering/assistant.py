@@ -55,18 +55,7 @@ class Assistant:
         self._platforms = platforms
         loop_guard = BotLoopGuard(rules.bots, clock)
         fallback = Fallback(store.questions, platforms)
-        commands = registry.CommandContext(
-            store,
-            rules.defaults,
-            clock,
-            completions.model,
-            self.next_request,
-            TABLE,
-            rules.zone,
-            completions.catalog,
-            guests=rules.guests,
-            models=rules.models,
-        )
+        commands = self._build_command_context(clock)
         policy, slots = Policy(rules, loop_guard, store.notes), semaphore or FairSemaphore()
         responder = Responder(
             store, platforms, completions, policy, rules, fallback, slots, commands, clock, emit, self._heartbeat
@@ -82,6 +71,21 @@ class Assistant:
             emit=emit,
         )
         self._inbox = Inbox(store.questions, self.worker, loop_guard, clock, rules.catch_up)
+
+    def _build_command_context(self, clock: Clock) -> registry.CommandContext:
+        rules, completions = self._rules, self._completions
+        return registry.CommandContext(
+            self._store,
+            rules.defaults,
+            clock,
+            completions.model,
+            self.next_request,
+            TABLE,
+            rules.zone,
+            completions.catalog,
+            guests=rules.guests,
+            models=rules.models,
+        )
 
     async def _heartbeat(self) -> None:
         await self.worker.heartbeat()

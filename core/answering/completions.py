@@ -60,16 +60,14 @@ class Completions:
     ) -> AsyncGenerator[TextSoFar | Waiting | Answer, None]:
         """The text as it grows, why it does not, and at last the answer. Raises ClaudeError when no model answers.
 
-        The first of `models` is asked, the next when it is limited, in trouble or gone, or refuses, each with the
-        request that `build` makes for it; when none answers at once, the one that may soonest is waited for. Text may
-        begin again, with another model or after a stream that broke off.
+        Each of `models` is asked with what `build` makes for it, the next when one is limited, in trouble, gone, or
+        refuses; when none answers at once, the one that may soonest is waited for. Text may begin again.
         """
         failed: dict[str, ClaudeError | None] = {}
         refused: Answer | None = None
         for name, hurried in _plan_attempts(models, failed):
             if refused and not hurried:
                 break
-            declined: BudgetRefusal | None = None
             retry_policy = RetryPolicy(self._seconds, hurried)
             try:
                 if (error := failed.get(name)) and (pause := retry_policy.back_off(error)):
@@ -80,19 +78,17 @@ class Completions:
                 async with aclosing(self._stream_turns(order, retry_policy)) as events:
                     async for event in events:
                         if isinstance(event, BudgetRefusal):
-                            declined = event
-                            break
-                        if not isinstance(event, Answer):
+                            if not (hurried and failed):
+                                yield decline(event.reason)
+                                return
+                            log.warning("a budget has no room for %s: %s", name, event.reason)
+                        elif not isinstance(event, Answer):
                             yield event
-                            continue
-                        refused = replace(event, after=order.request.last)
-                        if not hurried or event.unanswered is not Unanswered.REFUSED:
-                            yield refused
+                        elif hurried and event.unanswered is Unanswered.REFUSED:
+                            refused = replace(event, after=order.request.last)
+                        else:
+                            yield replace(event, after=order.request.last)
                             return
-                if declined and not (hurried and failed):
-                    yield decline(declined.reason)
-                    return
-                log.warning("%s is not asked for this: %s", name, declined.reason if declined else "it refuses")
                 failed[name] = None
             except ClaudeError as error:
                 if not hurried or not (failed or error.other_model):

@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 from pydantic import TypeAdapter
 
 SOON = timedelta(days=60)  # Anthropic announces the end of a model so long before, at least
-MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}")  # also as Bedrock, Vertex and gateways write them
+MODEL_ID = re.compile(
+    r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}"
+)  # also as Bedrock, Vertex and gateways write them
 
 
 def is_model_id(name: str) -> bool:

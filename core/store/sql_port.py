@@ -67,6 +67,10 @@ class Engine(Protocol):
         """Do what waits and close the database."""
 
 
+class Unfit(Exception):
+    """A database that can be read and can't be used; says why, and what mends it."""
+
+
 def stamp(at: datetime) -> str:
     """Write a time as text of one width, in UTC, that sorts by time: `2026-11-20T10:00:00.000000+00:00`."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")

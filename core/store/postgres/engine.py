@@ -16,9 +16,9 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_e
 from core.domain.clock import Clock
 from core.domain.errors import StoreUnavailable, StoreUnusable
 from core.store.postgres.connection import STATEMENT, CommitLost, ThreadConnection, connect, was_committed
-from core.store.postgres.problems import BUGS, MOVED, REPEATED, Unfit, explain, name_database
+from core.store.postgres.problems import BUGS, MOVED, REPEATED, explain, name_database
 from core.store.postgres.schema import migrate
-from core.store.sql_port import Sql
+from core.store.sql_port import Sql, Unfit
 
 T = TypeVar("T")
 

@@ -10,12 +10,13 @@ from psycopg import Connection
 from core.domain.clock import system_clock
 from core.domain.errors import StoreUnusable
 from core.store.postgres.connection import connect
-from core.store.postgres.problems import Unfit, explain, name_database
+from core.store.postgres.problems import explain, name_database
 from core.store.postgres.schema import NAMES, read_migrations
 from core.store.postgres.sql_adapter import PostgresSql
 from core.store.protocols import Condition, Server
 from core.store.rules.personas import list_models
 from core.store.rules.questions import count_open
+from core.store.sql_port import Unfit
 
 OLDEST = 140000  # server_version_num of the first release that knows all that we ask
 

@@ -4,6 +4,8 @@ import psycopg
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
 
+from core.store.sql_port import Unfit
+
 REPEATED = (errors.SerializationFailure, errors.DeadlockDetected)
 """The transaction did not happen, and may happen when it is tried again at once."""
 
@@ -31,10 +33,6 @@ MENDS: dict[type[psycopg.Error], str] = {
     errors.FeatureNotSupported: "it is too old; PostgreSQL 14 or newer is needed",
 }
 UNREACHABLE = "it cannot be reached; see that it runs, and that the address in DATABASE_URL is right"
-
-
-class Unfit(Exception):
-    """A database that can be reached and can't be used; says why, and what mends it."""
 
 
 def name_database(url: str) -> str:

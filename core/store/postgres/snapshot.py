@@ -9,9 +9,10 @@ from psycopg import sql
 
 from core.domain.errors import StoreUnusable
 from core.store.postgres.connection import connect
-from core.store.postgres.problems import Unfit, explain, name_database
+from core.store.postgres.problems import explain, name_database
 from core.store.postgres.schema import read_migrations
 from core.store.protocols import ReadRows
+from core.store.sql_port import Unfit
 
 AT_ONCE = 2_000  # rows in memory
 ONE_MOMENT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"

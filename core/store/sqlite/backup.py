@@ -12,7 +12,8 @@ from sqlite_utils import Database
 
 from core.domain.errors import StoreUnusable
 from core.store.protocols import Copied, ReadRows
-from core.store.sqlite.connection import DAMAGED, MEMORY, Unfit, count_migrations, create, explain_error, migrate
+from core.store.sql_port import Unfit
+from core.store.sqlite.connection import DAMAGED, MEMORY, count_migrations, create, explain_error, migrate
 from core.store.sqlite.unit_of_work import transaction
 from core.store.sqlite.vacuum import sweep
 

@@ -16,7 +16,7 @@ from sqlite_utils import Database
 
 from core.domain.clock import Clock, system_clock
 from core.domain.errors import StoreUnavailable, StoreUnusable
-from core.store.sql_port import Sql
+from core.store.sql_port import Sql, Unfit
 from core.store.sqlite.schema import migrations
 from core.store.sqlite.sql_adapter import SqliteSql
 from core.store.sqlite.unit_of_work import Unit, transaction
@@ -231,10 +231,6 @@ def count_migrations(db: Database) -> int:
     if ahead := had - ours:
         raise Unfit(f"a newer version wrote it ({', '.join(sorted(ahead))}); update, or restore an older copy")
     return len(had)
-
-
-class Unfit(Exception):
-    """A file that SQLite can read and we can't use; says why, and what mends it."""
 
 
 def explain_error(error: Exception) -> str:

@@ -17,7 +17,8 @@ from core.domain.errors import StoreUnusable
 from core.store.protocols import Condition
 from core.store.rules.personas import list_models
 from core.store.rules.questions import count_open
-from core.store.sqlite.connection import MEMORY, MENDS, Unfit, count_migrations, explain_error
+from core.store.sql_port import Unfit
+from core.store.sqlite.connection import MEMORY, MENDS, count_migrations, explain_error
 from core.store.sqlite.schema import migrations
 from core.store.sqlite.sql_adapter import SqliteSql
 

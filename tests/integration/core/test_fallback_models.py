@@ -11,6 +11,7 @@ from core.domain.models import Model
 from core.domain.personas import Persona
 from core.prompting.request import build_request, simplify_request
 from core.prompting.turns import Turn
+from core.rendering.reply_notes import append_note
 from tests.fakes.board import START
 from tests.fakes.claude.script import Answer, Fault
 from tests.support.board_house import closed
@@ -82,8 +83,8 @@ async def test_where_all_are_limited_the_one_that_may_soonest_is_waited_for(stor
     troubled = Troubled(claude, claude_haiku_5_5=HOUR)
     troubled.faults[SONNET] = Fault(429, "rate_limit_error", retry_after="30")
     running = asyncio.create_task(shown_of(store, claude, board))
-    await board.until("t1", "*(We ask more of Claude than our limits allow just now. I keep trying, and answer here "
-                            "when that is over.)*")  # fmt: skip
+    waiting = "We ask more of Claude than our limits allow just now. I keep trying, and answer here when that is over."
+    await board.until("t1", append_note("", waiting))
     del troubled.faults[SONNET]
 
     assert await running == f"fine, says {SONNET}"

@@ -7,7 +7,7 @@ import pytest
 
 from bots.app.health import Health
 from bots.app.supervisor import Supervisor
-from bots.discord.tracing import WORDS, format_route
+from bots.discord.client import WORDS, format_route
 from bots.ops.http_server import HttpServer
 from core.domain.events import Posted
 from core.domain.messages import Question

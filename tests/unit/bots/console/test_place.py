@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bots.console.escapes import neutralise, neutralise_line
-from bots.console.place import Place
+from bots.console.place import ConsolePlace
 from bots.console.session_lock import hold_session
 from core.commands import TABLE
 from core.domain.messages import ThreadKey
@@ -17,7 +17,7 @@ from core.domain.messages import ThreadKey
 
 @pytest.fixture
 def place():
-    return Place("ada", "2026-01-01", lambda: datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC))
+    return ConsolePlace("ada", "2026-01-01", lambda: datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC))
 
 
 def test_two_conversations_that_begin_in_one_second_are_two(place):

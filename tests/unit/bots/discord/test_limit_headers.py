@@ -1,13 +1,13 @@
 """Retry-After of any kind.
 
-Tests bots.discord.limit_headers.
+Tests bots.discord.outbound_budget.
 """
 
 from datetime import UTC, datetime
 
 import pytest
 
-from bots.discord.limit_headers import LONGEST, UNNAMED, is_ban, read_retry_after
+from bots.discord.outbound_budget import LONGEST, UNNAMED, is_ban, read_retry_after
 
 NOW = datetime(2026, 11, 27, 12, 0, 0, tzinfo=UTC)
 

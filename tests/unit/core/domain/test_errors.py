@@ -9,9 +9,8 @@ from core.domain.errors import ConfabError
 
 DETAILS = {
     "core.claude.stream.MalformedStream",
-    "core.store.sqlite.connection.Unfit",
     "core.store.postgres.connection.CommitLost",
-    "core.store.postgres.problems.Unfit",
+    "core.store.sql_port.Unfit",
 }
 """They never leave the room that raises them, which turns them into an error of the tree."""
 
