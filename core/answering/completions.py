@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
 from core.answering.final_answer import Answer, conclude, cut_off, decline
 from core.billing.ledger_rows import BudgetRefusal
@@ -78,26 +79,25 @@ class Completions:
                 async with aclosing(self._stream_turns(order, retry_policy)) as events:
                     async for event in events:
                         if isinstance(event, BudgetRefusal):
-                            if not (hurried and failed):
-                                yield decline(event.reason)
-                                return
-                            log.warning("a budget has no room for %s: %s", name, event.reason)
+                            reason = event.reason
                         elif not isinstance(event, Answer):
                             yield event
                         elif hurried and event.unanswered is Unanswered.REFUSED:
-                            refused = replace(event, after=order.request.last)
+                            refused, reason = replace(event, after=order.request.last), "it refuses"
                         else:
                             yield replace(event, after=order.request.last)
                             return
+                if refused is None and not (hurried and failed):
+                    yield decline(reason)
+                    return
+                log.warning("%s does not answer this: %s", name, reason)
                 failed[name] = None
             except ClaudeError as error:
                 if not hurried or not (failed or error.other_model):
                     raise
                 log.warning("%s; asking another model instead", error)
                 failed[name] = error
-        if refused is None:
-            raise next(error for error in failed.values() if error)
-        yield refused
+        yield refused or _raise_first(failed)
 
     async def model(self, name: str) -> Model:
         """What a model can do: as last told by the Models API, also when that can't be asked just now."""
@@ -180,6 +180,10 @@ class Completions:
         if not (circuit_breaker.trouble and seconds):
             return None
         return Backoff(seconds) if circuit_breaker.mending else retry_policy.wait(circuit_breaker.trouble, seconds)
+
+
+def _raise_first(failed: Mapping[str, ClaudeError | None]) -> NoReturn:
+    raise next(error for error in failed.values() if error)
 
 
 def _plan_attempts(models: Sequence[str], failed: Mapping[str, ClaudeError | None]) -> Iterator[tuple[str, bool]]:

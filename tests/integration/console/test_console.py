@@ -194,6 +194,7 @@ async def test_a_database_that_cannot_be_used_is_one_clear_line(environment, tmp
     path = tmp_path / ("x.db" if contents else "missing/x.db")
     if contents:
         path.write_bytes(contents)
+        path.chmod(0o600)
     async with chat(environment | {"DATABASE_URL": f"sqlite:///{path}"}, tmp_path) as process:
         shown, complaints = await process.communicate(b"hello\n")
 
