@@ -136,7 +136,7 @@ def withdraw_questions(sql: Sql, rows: Iterable[Row]) -> int:
 def close_question(sql: Sql, row: Row, outcome: Outcome) -> None:
     """Close a question. Of a private one, or one that was forgotten meanwhile, only its name remains.
 
-    Of a command the words go, and an answer of Claude's stays. Its address may hold words that were deleted or changed meanwhile.
+    Of a command the words go, and an answer of Claude's stays. An address may hold words that were deleted meanwhile.
     """
     now = sql.now()
     sql.execute(CLOSE, {"id": row["id"], "outcome": outcome.value, "at": stamp(now)})
