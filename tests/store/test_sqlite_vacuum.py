@@ -4,9 +4,9 @@ Tests core.store.sqlite.vacuum.
 """
 
 import asyncio
-import itertools
 import random
 import sqlite3
+import time
 from contextlib import closing
 from datetime import timedelta
 
@@ -16,8 +16,6 @@ from core.billing.ledger_rows import Scope
 from core.domain.messages import FinalText as Final
 from core.domain.messages import History, Outcome
 from core.store.sqlite.connection import DatabaseThread
-from core.store.sqlite.unit_of_work import Unit
-from core.store.sqlite.vacuum import sweep as sweep_steps
 from tests.support.talk import KEY, PLATFORMS, asked, at, commanded, deleted, edited, message, said, thread
 
 SOON = timedelta(milliseconds=50)
@@ -40,6 +38,11 @@ def erase(sql):
 
 def count_erasures(sql):
     return sql.db.table("erasures").count
+
+
+def count_sweeps(statements):
+    """How many came to their end."""
+    return sum("DELETE FROM" in one and "erasures" in one for one in statements)
 
 
 async def trace_statements(store):
@@ -140,7 +143,7 @@ async def test_forgotten_names_are_swept(kept):
     await kept.threads.forget(Scope("slack:T1", person="U9"))
     await kept.threads._engine.finish_sweep()
 
-    assert sum("VACUUM" in one for one in statements) == 1
+    assert count_sweeps(statements) == 1
 
 
 async def test_a_private_question_is_gone_from_the_file_after_a_beat(kept, path):
@@ -261,7 +264,7 @@ async def test_forgetting_where_nothing_is_kept_sweeps_nothing(kept, clock):
         await kept.questions.close(claim, Outcome.REFUSED)
         await heartbeat(kept)
 
-    assert [one for one in statements if "VACUUM" in one] == []
+    assert count_sweeps(statements) == 0
     assert await kept.threads._engine.unit(count_erasures) == 0
     assert await kept.threads._engine.unit(lambda sql: sql.db.table("forgotten").count) == 1
 
@@ -279,10 +282,10 @@ async def test_many_things_forgotten_at_once_are_one_sweep(kept, clock):
     await kept.threads._engine.finish_sweep()
 
     assert counts == [1] * 40
-    assert sum("VACUUM" in one for one in statements) == 1
+    assert count_sweeps(statements) == 1
 
 
-async def test_a_sweep_under_way_is_ended_before_the_database_is_closed(path):
+async def test_a_sweep_under_way_is_ended_before_the_database_is_closed_and_done_after_the_next_start(path):
     connection = DatabaseThread(str(path), SOON)
     await connection.open()
     await connection.unit(erase)
@@ -290,33 +293,78 @@ async def test_a_sweep_under_way_is_ended_before_the_database_is_closed(path):
     connection.sweep_soon()
     await connection.shut()
 
-    with closing(sqlite3.connect(path)) as db:
-        assert db.execute("SELECT count(*) FROM erasures").fetchone() == (0,)
+    again = DatabaseThread(str(path), SOON)
+    await again.open()
+    assert await again.unit(count_erasures) == 1
+    await sweep(again)
+    assert await again.unit(count_erasures) == 0
+    await again.shut()
 
 
-@pytest.mark.parametrize(("looks", "left"), [(1, 1), (3, 1), (10**9, 0)], ids=["before", "amid", "never"])
-async def test_a_sweep_is_given_up_as_soon_as_somebody_waits(connection, looks, left):
-    """While SQLite rewrites so many notes, it looks often whether somebody waits."""
-    rows = [{"name": f"{number}", "value": "x"} for number in range(50_000)]
-    await connection.unit(lambda sql: sql.db.table("notes").insert_all(rows))
+async def fill(connection, count):
+    """So many messages of one thread, and as many closed questions."""
+
+    def insert(sql):
+        sql.execute("INSERT INTO workspaces (workspace) VALUES ('w')", {})
+        place = {"workspace": "w", "channel": "c", "thread": "t"}
+        sql.insert_new("threads", {**place, "begun_at": "x"})
+        many = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)"
+        sql.execute(
+            f"{many} INSERT INTO messages (workspace, channel, thread, message, author, text, at) "
+            "SELECT 'w', 'c', 't', 'm' || i, 'u', 'words of message ' || i, 'x' FROM n",
+            {"count": count},
+        )
+        sql.insert("erasures", {"workspace": "w", "at": "x"})
+
+    await connection.unit(insert)
+
+
+def texts(sql):
+    return [row["text"] for row in sql.many("SELECT text FROM messages ORDER BY id", {})]
+
+
+async def test_others_are_served_while_a_sweep_is_under_way_and_every_row_stays(connection):
+    await fill(connection, 2_000)
+    before, served = await connection.unit(texts), 0
+
+    connection.sweep_soon()
+    while connection._sweeping is not None:
+        await connection.unit(lambda sql: sql.one("SELECT 1 AS one", {}))
+        served += 1
+
+    assert served > 10
+    assert await connection.unit(texts) == before
+    assert await connection.unit(count_erasures) == 0
+
+
+async def test_the_pages_of_an_open_question_stay_its_own(connection, kept):
+    await kept.questions.ingest(asked("1"))
+    claim = await kept.questions.claim_next("p", PLATFORMS)
+    await kept.questions.record_page(claim, "5", at(5))
     await connection.unit(erase)
-    looking = itertools.count(1)
+    before = await connection.unit(lambda sql: sql.one("SELECT id FROM questions", {}))
 
-    await connection._run(lambda: list(sweep_steps(connection._db, SOON, lambda: next(looking) >= looks)))
+    await sweep(connection)
 
-    assert await connection.unit(count_erasures) == left
-    assert await connection.unit(lambda sql: sql.db.table("notes").count) == 50_000
+    assert await connection.unit(lambda sql: sql.one("SELECT id FROM questions", {})) != before
+    await kept.questions.record_page(claim, "6", at(6))
+    resumed = await connection.unit(
+        lambda sql: sql.many("SELECT page FROM pages JOIN questions ON questions.id = pages.question ORDER BY page", {})
+    )
+    assert [row["page"] for row in resumed] == ["5", "6"]
+    await kept.questions.close(claim, Outcome.SHOWN)
 
 
-async def test_a_sweep_that_is_overdue_gives_way_no_more():
-    waiting = Unit(lambda sql: None, asyncio.get_running_loop().create_future())
-    found = []
-    for overdue in (timedelta(minutes=10), timedelta()):
-        connection = DatabaseThread(":memory:", overdue=overdue)
-        found.append(connection._gives_way())
-        connection._waiting.append(waiting)
-        found.append(connection._gives_way())
-        connection._waiting.clear()
-        await connection.shut()
+@pytest.mark.reliability
+async def test_a_sweep_of_a_million_messages_holds_nobody_up(connection):
+    await fill(connection, 1_000_000)
+    longest = 0.0
 
-    assert found == [False, True, False, False]
+    connection.sweep_soon()
+    while connection._sweeping is not None:
+        began = time.monotonic()
+        await connection.unit(erase)
+        longest = max(longest, time.monotonic() - began)
+        await asyncio.sleep(0.01)
+
+    assert longest < 0.1

@@ -28,7 +28,6 @@ MEMORY = ":memory:"
 BUSY = timedelta(seconds=5)  # how long a unit waits for another process to finish its own
 TOGETHER = 0.005  # seconds after which a transaction takes no more units: who waits for the first waits for all
 REST = 20  # times as long as a sweep takes
-OVERDUE = timedelta(minutes=10)  # how long a sweep gives way to callers that wait
 EXHAUSTED = object()
 FULL = {errno.ENOSPC, errno.EDQUOT}
 KIND = 0xFF  # the part of SQLite's result codes that names the kind of error
@@ -49,20 +48,16 @@ ANYTHING = "SQLite could not read or write it; see that the disk is well"
 class DatabaseThread:
     """A database in the hands of its own thread. Keeps the protocol `Engine`."""
 
-    def __init__(
-        self, path: str, busy: timedelta = BUSY, clock: Clock = system_clock, overdue: timedelta = OVERDUE
-    ) -> None:
+    def __init__(self, path: str, busy: timedelta = BUSY, clock: Clock = system_clock) -> None:
         self.path = path
         self.busy = busy
         self._clock = clock
-        self._overdue = overdue.total_seconds()
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         self._db: Database | None = None
         self._sql: SqliteSql | None = None
         self._sweeping: asyncio.Task[None] | None = None
         self._rested = 0.0
-        self._disturbed_since: float | None = None
-        self._gave_way = False
+        self._ending = False
         self._waiting: deque[Unit] = deque()
         self._working = False
 
@@ -99,7 +94,8 @@ class DatabaseThread:
             await asyncio.wait([self._sweeping])
 
     async def shut(self) -> None:
-        """Do what waits, close the database and end its thread."""
+        """Do what waits, close the database and end its thread. A sweep goes on after the next start."""
+        self._ending = True
         await self.finish_sweep()
         waiting = list(self._waiting)  # the thread takes from it meanwhile
         if waiting:
@@ -164,14 +160,12 @@ class DatabaseThread:
 
     async def _sweep(self) -> None:
         """One step after the other; in between, others are served."""
-        steps, self._gave_way = sweep(self._require_open().db, self.busy, self._gives_way), False
+        steps = sweep(self._require_open().db, self.busy)
         try:
-            while await self._run(partial(self._step_sweep, steps)):
+            while not self._ending and await self._run(partial(self._step_sweep, steps)):
                 pass
         finally:
             self._sweeping = None
-        if not self._gave_way:
-            self._disturbed_since = None
 
     def _step_sweep(self, steps: Iterator[None]) -> bool:
         """On the thread: one step of a sweep. Whether there are more."""
@@ -180,15 +174,6 @@ class DatabaseThread:
         ended = time.monotonic()
         self._rested = max(self._rested, ended) + REST * (ended - began)
         return more
-
-    def _gives_way(self) -> bool:
-        """Whether a sweep has to give way to callers that wait. One that did so for long does not."""
-        if not self._waiting:
-            return False
-        if self._disturbed_since is None:
-            self._disturbed_since = time.monotonic()
-        self._gave_way = time.monotonic() - self._disturbed_since < self._overdue
-        return self._gave_way
 
     def _require_open(self) -> SqliteSql:
         if self._sql is None:
