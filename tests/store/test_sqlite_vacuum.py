@@ -42,7 +42,7 @@ def count_erasures(sql):
 
 def count_sweeps(statements):
     """How many came to their end."""
-    return sum("DELETE FROM" in one and "erasures" in one for one in statements)
+    return sum(one.lower().startswith("delete from") and "erasures" in one for one in statements)
 
 
 async def trace_statements(store):
