@@ -139,7 +139,7 @@ async def _check_commands(client: discord.Client) -> CheckResults:
     except _Silent as silent:
         yield _report_silence("commands", silent)
         return
-    behind = ", ".join(f"/{shape[0]}" for shape in wanted if shape not in known)
+    behind = ", ".join(_name_command(shape) for shape in wanted if shape not in known)
     if behind:
         says = f"Discord does not know these, or not as they are now: {behind}"
         yield DISCORD.warning("commands", says, "The next start of Confab tells Discord of them.")
@@ -147,12 +147,18 @@ async def _check_commands(client: discord.Client) -> CheckResults:
         yield DISCORD.ok("commands", f"Discord knows all {len(wanted)}")
 
 
+def _name_command(shape: tuple[Any, ...]) -> str:
+    """As people see it: a slash command, or an entry of a message's menu."""
+    name, kind, *_ = shape
+    return f"/{name}" if kind == discord.AppCommandType.chat_input.value else f"Apps > {name}"
+
+
 def _describe_command(command: Json) -> tuple[Any, ...]:
     """What people see of a command or an option, in whatever way it is written down; its name first."""
     choices = tuple(choice["value"] for choice in command.get("choices") or ())
     options = tuple(_describe_command(option) for option in command.get("options") or ())
     rest = (bool(command.get("required")), bool(command.get("autocomplete")), choices, options)
-    return command["name"], command.get("type", 1), command.get("description"), *rest
+    return command["name"], command.get("type", 1), command.get("description") or "", *rest
 
 
 async def _check_connections(client: discord.Client) -> CheckResults:

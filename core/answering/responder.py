@@ -32,6 +32,8 @@ from core.worker.fair_semaphore import FairSemaphore
 from core.worker.lease import QuestionLease
 
 Composing: TypeAlias = "asyncio.Task[Answer | None]"
+DECLINED = FinalText("", notice=True, unanswered=Unanswered.DECLINED)
+"""What is stored of a question that nobody but its asker heard a word about: later prompts have to know it."""
 BEGUN_AGAIN = 3  # times that an answer begins again because its question was added to or edited
 
 log = logging.getLogger(__name__)
@@ -127,8 +129,10 @@ class AnswerTask:
 
     async def _decide(self) -> Decision:
         """The policy's decision; what hinders it is a refusal. What was decided and answered before is shown."""
-        if self.claim.final_text:
-            return AnswerWith(restore_answer(self.claim.final_text, command=self.question.command is not None))
+        if final := self.claim.final_text:
+            if final == DECLINED:
+                return Ignore()
+            return AnswerWith(restore_answer(final, command=self.question.command is not None))
         try:
             return await self.responder.policy.decide(self.claim, self.thread, self.surface, self.persona)
         except CannotAnswer as error:
@@ -137,8 +141,7 @@ class AnswerTask:
     async def _ignore(self, decision: Ignore) -> Outcome:
         """Show nothing. Who may not ask gets no answer by somebody else's question either."""
         if decision.declined:
-            declined = FinalText("", notice=True, unanswered=Unanswered.DECLINED)
-            await self.responder.store.questions.store_final_text(self.claim, declined)
+            await self.responder.store.questions.store_final_text(self.claim, DECLINED)
         return Outcome.NOT_FOR_US
 
     async def _show(self, decision: Decision) -> Outcome:
@@ -154,6 +157,8 @@ class AnswerTask:
                 self.reply.finish(answer.text, answer.notice, answer.files, whispered=answer.whispered)
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
+        if answer.whispered and answer.unanswered is Unanswered.DECLINED:
+            await self.responder.store.questions.store_final_text(self.claim, DECLINED)
         return answer.outcome if showing.result() else Outcome.REFUSED
 
     async def _store_final_text(self, answer: Answer) -> None:

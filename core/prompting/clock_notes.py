@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+UTC_NAMES = ("UTC", "Etc/UTC", "Etc/UCT", "Zulu")
 PAUSE = timedelta(hours=1)  # after which the time is told again on the same day
 
 
@@ -14,5 +15,5 @@ def needs_time(before: datetime, at: datetime) -> bool:
 def describe_time(at: datetime, zone: str) -> str:
     """A moment as a note: `[Friday, 27 November 2026, 09:12, Europe/Berlin, UTC+01:00]`."""
     offset = f"{at:%z}"
-    where = zone if zone == "UTC" else f"{zone}, UTC{offset[:3]}:{offset[3:5]}"
+    where = "UTC" if zone in UTC_NAMES else f"{zone}, UTC{offset[:3]}:{offset[3:5]}"
     return f"[{at:%A}, {at.day} {at:%B %Y, %H:%M}, {where}]"

@@ -74,4 +74,4 @@ def test_a_setting_that_is_wrong_stops_the_program_with_its_line_and_code_2(tmp_
     run = run_confab("chat", folder=tmp_path, DATABASE_URL="mysql://x")
 
     assert (run.returncode, run.stdout) == (2, "")
-    assert re.fullmatch(r"DATABASE_URL: mysql databases are not supported yet.*\n", run.stderr)
+    assert re.fullmatch(r"DATABASE_URL: must begin with sqlite:// or postgresql://.*\n", run.stderr)

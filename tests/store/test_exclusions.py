@@ -121,7 +121,7 @@ async def test_an_event_is_kept_once(engine, locks):
 async def test_money_is_spent_once(engine, locks):
     scope = Scope(KEY.workspace)
     budget = Budget(scope, Period.MONTH, 10, "UTC", "U1", at(0), 0)
-    await engine.unit(lambda sql: budgets.change_budget(sql, budget, 0))
+    await engine.unit(lambda sql: budgets.change_budget(sql, budget, 0, "UTC"))
     planned = PlannedRequest(
         key=KEY, question="1", person="U1", at=at(1), model="m", persona=0, input_bound=1, output_bound=1, micro_usd=7
     )
@@ -144,7 +144,7 @@ async def test_a_persona_is_changed_once(engine, locks):
 async def test_a_budget_is_changed_once(engine, locks):
     budget = Budget(Scope(KEY.workspace), Period.MONTH, 10, "UTC", "U1", at(0), 0)
 
-    found = await overlap(engine, *both(lambda sql: budgets.change_budget(sql, budget, 0)), locks)
+    found = await overlap(engine, *both(lambda sql: budgets.change_budget(sql, budget, 0, "UTC")), locks)
 
     assert sum(isinstance(one, VersionConflict) for one in found) == (1 if locks else 0)
 

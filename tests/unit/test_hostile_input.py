@@ -31,6 +31,8 @@ from core.store import open_store
 from tests.support.answers import dialects, scribbles
 from tests.support.talk import PLATFORMS, asked, message
 
+pytestmark = pytest.mark.slow
+
 SMALL = 5_000  # characters; the other length is four times as many
 TIMES = 4
 GROWTH = 9.0  # times as long as the small one that the large one may take; what is quadratic takes 16 times as long

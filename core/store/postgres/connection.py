@@ -57,9 +57,7 @@ class ThreadConnection:
 
     def __init__(self, url: str, busy: timedelta, longest: timedelta, clock: Callable[[], datetime] | None) -> None:
         self._url = url
-        self._begin = BEGIN.format(
-            statement=STATEMENT // timedelta(milliseconds=1), lock=busy // timedelta(milliseconds=1)
-        )
+        self._begin = BEGIN.format(statement=longest // MILLISECOND, lock=busy // MILLISECOND)
         self._clock = clock
         self._connection: Connection[Any] | None = None
 

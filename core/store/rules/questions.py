@@ -37,6 +37,8 @@ AND (deleted_at IS NOT NULL OR edited_at IS NOT NULL)
 
 WIPE = "UPDATE questions SET said = NULL, command = CASE WHEN command IS NOT NULL THEN '' END WHERE id = :id"
 
+WIPE_COMMAND = "UPDATE questions SET command = '' WHERE id = :id"
+
 BRIEF = 80  # characters of a command and its values that are numbers and names; a longer one holds somebody's words
 
 REOPENED = {"reply": None, "outcome": None, "closed_at": None, "unanswered": None}
@@ -132,9 +134,9 @@ def withdraw_questions(sql: Sql, rows: Iterable[Row]) -> int:
 
 
 def close_question(sql: Sql, row: Row, outcome: Outcome) -> None:
-    """Close a question. Of a command, a private one, or one that was forgotten meanwhile, only its name remains.
+    """Close a question. Of a private one, or one that was forgotten meanwhile, only its name remains.
 
-    Its address may hold words that were deleted or changed meanwhile.
+    Of a command the words go, and an answer of Claude's stays. An address may hold words that were deleted meanwhile.
     """
     now = sql.now()
     sql.execute(CLOSE, {"id": row["id"], "outcome": outcome.value, "at": stamp(now)})
@@ -146,7 +148,7 @@ def close_question(sql: Sql, row: Row, outcome: Outcome) -> None:
         record_erasure(sql, row["workspace"], row["channel"], now)
         return
     if row["command"] is not None:
-        sql.execute(WIPE, row)
+        sql.execute(WIPE if row["notice"] else WIPE_COMMAND, row)
     if sql.one(TAKEN_BACK, row) or len(f"{row['command'] or ''}{row['options']}") > BRIEF:
         record_erasure(sql, row["workspace"], row["channel"], now)
 

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SCRIPT = """
 import gc
 import bots.app.run, bots.slack.adapter, bots.discord.adapter
@@ -13,6 +15,7 @@ print(before, len(gc.get_objects()))
 """
 
 
+@pytest.mark.slow
 def test_after_the_start_a_full_collection_has_next_to_nothing_to_go_through():
     run = subprocess.run(
         [sys.executable, "-c", SCRIPT], cwd=Path(__file__).parents[4], capture_output=True, text=True, check=True
