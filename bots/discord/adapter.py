@@ -70,6 +70,7 @@ class Discord:
         shards: tuple[Sequence[int] | None, int | None] = (None, None),
         managers: Collection[str] = (),
         guilds: Collection[str] = (),
+        models: Collection[str] = (),
         emit: Emit = discard_event,
         quick: bool = False,
         silence: float = SILENCE,
@@ -89,7 +90,7 @@ class Discord:
         self._online = asyncio.Event()
         self._inflight = Inflight(api_url)
         self._rest = Rest(self._http, self._inflight, pause)
-        self._managers = frozenset(managers)
+        self._managers, self._models = frozenset(managers), frozenset(models)
         self._directory = Directory(self._rest, lambda: self._connected, self._managers)
         self._admission = Admission(guilds, self._directory, self._list_servers)
         self._pace = Pace(edit)
@@ -106,6 +107,7 @@ class Discord:
             shards=(settings.discord_shard_ids or None, settings.discord_shard_count),
             managers=core.confab_managers,
             guilds=settings.discord_guilds,
+            models=core.confab_models,
             emit=emit,
         )
 
@@ -147,7 +149,13 @@ class Discord:
     def make_client(self, ingest: Ingest) -> Client:
         """Make a client with our commands. Once it is logged in, requests go through it."""
         self._interactions = Interactions(
-            ingest, TABLE, self._admission, managers=self._managers, defer=self._defer, notes=self._notes
+            ingest,
+            TABLE,
+            self._admission,
+            managers=self._managers,
+            models=self._models,
+            defer=self._defer,
+            notes=self._notes,
         )
         self._intake = self._intake or Intake(
             ingest, lambda: self._connected, self._directory, self._rest, self._admission

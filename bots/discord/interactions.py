@@ -33,7 +33,8 @@ log = logging.getLogger(__name__)
 class Interactions:
     """Takes what people command. `defer` is how many seconds the store gets before we defer all the same.
 
-    Who commands where we do not answer is told so alone, at once. `managers` may command everything.
+    Who commands where we do not answer is told so alone, at once. `managers` may command everything. Where `models` are
+    named, no others are suggested.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Interactions:
         admission: Admission,
         *,
         managers: Collection[str] = (),
+        models: Collection[str] = (),
         defer: float = DEFER,
         notes: Notes | None = None,
     ) -> None:
@@ -50,6 +52,7 @@ class Interactions:
         self._table = table
         self._admission = admission
         self._managers = managers
+        self._models = models
         self._defer_after = defer
         self._notes = notes
         self._deferrals: dict[str, asyncio.Future[str | None]] = {}
@@ -58,7 +61,7 @@ class Interactions:
         return slash.build_commands(self._table, self.ask, self.give, self.suggest)
 
     async def suggest(self, row: Command, parameter: Parameter, typed: str) -> Sequence[str | tuple[str, str]]:
-        """What could be meant by what is typed: the parameter's own words, and of models those that were listed."""
+        """What could be meant by what is typed: the parameter's own words, and of models those that may be chosen."""
         own = await slash.suggest_choices(row, parameter, typed)
         if parameter.name != slash.MODEL or self._notes is None:
             return own
@@ -67,7 +70,8 @@ class Interactions:
         except StoreUnavailable as error:
             log.warning("no models can be suggested: %s", error)
             return own
-        return [*(one for one in listed.items() if typed.lower() in one[0].lower()), *own]
+        choice = {name: shown for name, shown in listed.items() if not self._models or name in self._models}
+        return [*(one for one in choice.items() if typed.lower() in one[0].lower()), *own]
 
     async def find_deferral(self, name: str) -> str | None:
         """The message that shows that we think, if the interaction of that name is being deferred here."""

@@ -20,7 +20,8 @@ FORWARDS = ("is_share", "is_msg_unfurl", "message_blocks", "is_reply_unfurl", "i
 PREVIEWS = ("from_url", "original_url", "app_unfurl_url", "is_app_unfurl")
 EMPTY = {"[no preview available]", "This content can't be displayed."}  # fallbacks that say nothing
 
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(r"[^\W_]+")
+_MARKS = re.compile(r"[*_~`]+")  # of style, of which text and blocks have their own
 _NAMED = re.compile(r"<[^<>\s]*>|[@#]\S+")  # the text may name what the blocks only number
 
 
@@ -61,12 +62,13 @@ def _list_attachments(raw: Raw) -> list[Raw]:
 def _classify_quote(attachment: Raw, raw: Raw) -> QuoteKind | None:
     """Whether an attachment shows another message, or what a link leads to; None for the author's own.
 
-    People hang on nothing but blocks, such as a table; all else below their words comes from links.
+    People hang on nothing but blocks, such as a table; all else below their words comes from links and other apps.
     """
     if any(attachment.get(name) for name in FORWARDS):
         return QuoteKind.FORWARD
     linked = any(attachment.get(name) for name in PREVIEWS)
-    return QuoteKind.PREVIEW if linked or not (_is_from_bot(raw) or attachment.get("blocks")) else None
+    pasted = attachment.get("blocks") and not (attachment.get("bot_id") or attachment.get("app_id"))
+    return QuoteKind.PREVIEW if linked or not (_is_from_bot(raw) or pasted) else None
 
 
 def _is_from_bot(raw: Raw) -> bool:
@@ -145,7 +147,7 @@ def _is_said(words: Counter[str], kept: Sequence[tuple[str, Counter[str]]]) -> b
 
 
 def _count_words(text: str) -> Counter[str]:
-    return Counter(_WORD.findall(_NAMED.sub("", text).casefold()) or text.split())
+    return Counter(_WORD.findall(_NAMED.sub("", text).casefold()) or _MARKS.sub("", text).split() or text.split())
 
 
 def _read_string(holder: Raw, name: str) -> str:

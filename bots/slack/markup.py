@@ -50,14 +50,14 @@ def break_mentions(text: str) -> str:
 def _render_token(token: str) -> str:
     """What stands between angle brackets, in words."""
     name, _, label = token.partition("|")
-    label = unescape(label)
+    label = break_mentions(unescape(label))
     if name.startswith("@"):
         return f"<{name}>"
     if name.startswith("#"):
         return f"#{label}" if label else f"<{name}>"
     if name.startswith("!"):
         return _render_special(name[1:], label)
-    return _render_link(unescape(name), label)
+    return _render_link(break_mentions(unescape(name)), label)
 
 
 def _render_special(name: str, label: str) -> str:
@@ -106,7 +106,7 @@ def _render_table(block: Mapping[str, Any], deep: int) -> str:
 def _list_parts(block: Mapping[str, Any], deep: int) -> Iterator[str]:
     """The texts of a block that is made of parts, whatever it is called: Slack invents new ones."""
     yield from (render_text(block.get(name)) for name in ("title", "text", "description", "label", "details"))
-    yield str(block.get("alt_text") or "") if not block.get("title") else ""
+    yield break_mentions(str(block.get("alt_text") or "")) if not block.get("title") else ""
     for name in ("fields", "elements", "blocks", "child_blocks", "tasks", "cards"):
         yield from (_render_block(child, deep - 1) for child in list_objects(block, name))
     if isinstance(block.get("accessory"), Mapping):
@@ -148,15 +148,21 @@ def _render_inline(element: Mapping[str, Any]) -> str:
 
 
 def _render_element(piece: Mapping[str, Any]) -> str:
+    return _apply_style(_render_unstyled(piece), piece.get("style"))
+
+
+def _render_unstyled(piece: Mapping[str, Any]) -> str:
+    """The words of a piece. Only what is no text names somebody."""
     kind = piece.get("type")
     if kind in _PIECES:
         words, name = _PIECES[kind]
         return words.format(piece.get(name) or "")
+    text = break_mentions(str(piece.get("text") or ""))
     if kind == "link":
-        return _render_link(str(piece.get("url", "")), str(piece.get("text") or ""))
+        return _render_link(break_mentions(str(piece.get("url") or "")), text)
     if kind == "date":
-        return str(piece.get("fallback") or render_time(piece.get("timestamp")))
-    return _apply_style(break_mentions(str(piece.get("text") or "")), piece.get("style"))
+        return break_mentions(str(piece.get("fallback") or "")) or render_time(piece.get("timestamp"))
+    return text
 
 
 def _apply_style(text: str, style: Any) -> str:

@@ -231,7 +231,7 @@ def _is_direct(event: Raw) -> bool:
 
 
 def _is_bot(raw: Raw) -> bool:
-    return bool(raw.get("bot_id") or raw.get("bot_profile")) or raw.get("user", "") in NOBODY
+    return bool(raw.get("bot_id") or raw.get("bot_profile")) or (raw.get("user") or "") in NOBODY
 
 
 def _find_command_line(raw: Raw, message: Message, us: BotIdentity) -> str | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from disarm import skeleton_key
 from disarm.security import is_confusable, is_mixed_script
 
+SIDES = ("claude", "anthropic", "assistant", "human", "system")  # of a prompt: nobody who speaks is called so alone
 NAME = 60  # characters of a speaker's name
 READ = 500  # characters of one that are looked at
 BOT = "(bot)"  # after the name of a bot; no name can have it
@@ -15,7 +16,8 @@ ODD = "(look-alike letters)"  # after a name that mixes letters of several scrip
 
 MENTION = re.compile(r"<@([^\s<>@]+)>")
 _ID = re.compile(r"<@([^\s<>@]+)>|<(#[^\s<>#]+)>")
-_UNSAFE = re.compile(r"[:\[\]<>@`*_~|\\]")
+_COLONS = "\u02d0\u02f8\u0589\u05c3\u0703\u0704\u16ec\u1803\u1809\u205a\u2236\u2982\ua4fd\ua789\ufe30"  # look like one
+_UNSAFE = re.compile(rf"[:\[\]<>@`*_~|\\{_COLONS}]")
 _TAG = re.compile(r"\(([^()]*)\)")
 _BRACKETS = {"Ps": "(", "Pe": ")"}
 _RESERVED = {"bot", "app", "lookalikeletters"}
@@ -42,9 +44,10 @@ def introduce_speakers(told: Mapping[str, str], people: Iterable[str], shown: Ma
     """Unique names for those who have none in `told` yet, from the display names `shown` by the platform.
 
     Names lose what could break a line or look like a heading, and a second Ada becomes `Ada (2)`, also if she
-    writes herself with letters that only look alike. Channels, `#ID`, keep the names that they have.
+    writes herself with letters that only look alike; who is called like a side of the prompt becomes `System (2)`.
+    Channels, `#ID`, keep the names that they have.
     """
-    taken = {key for name in ("claude", *told.values()) for key in _fold_name(name)}
+    taken = {key for name in (*SIDES, *told.values()) for key in _fold_name(name)}
     introduced: dict[str, str] = {}
     numbers: Counter[str] = Counter()  # of the namesakes of each; who has ten thousand is not counted up to each time
     for person in sorted(set(people) - set(told)):
@@ -75,11 +78,17 @@ def _replace_unseen(character: str) -> str:
 
 
 def _remove_tags(name: str) -> str:
-    """`name` without the brackets, of whatever shape, around what would be a mark of ours."""
+    """`name` without the brackets, of whatever shape and however many, around what would be a mark of ours."""
     plain = "".join(_BRACKETS.get(unicodedata.category(character), character) for character in name)
-    tags = [tag for tag in _TAG.finditer(plain) if re.sub(r"\W", "", skeleton_key(tag[1])) in _RESERVED]
+    tags = [tag for tag in _TAG.finditer(plain) if _is_reserved(tag[1])]
     dropped = {at for tag in tags for at in (tag.start(), tag.end() - 1)}
-    return "".join(character for at, character in enumerate(name) if at not in dropped)
+    rest = "".join(character for at, character in enumerate(name) if at not in dropped)
+    return _remove_tags(rest) if dropped else rest  # which may have stood in brackets of its own
+
+
+def _is_reserved(words: str) -> bool:
+    """Whether words in brackets would be a mark of ours, also written with a zero for an o."""
+    return re.sub(r"\W", "", skeleton_key(words)).replace("0", "o") in _RESERVED
 
 
 def _has_odd_word(name: str) -> bool:

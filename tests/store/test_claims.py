@@ -333,6 +333,45 @@ async def test_a_page_is_not_older_than_what_it_answers(store):
     assert [message.id for message in (await store.threads.thread(KEY)).messages] == ["1", "6", "7"]
 
 
+ANSWERED = {
+    "heard, recorded, whole": ("hear", "record", "finish"),
+    "heard, whole, recorded": ("hear", "finish", "record"),
+    "recorded, heard, whole": ("record", "hear", "finish"),
+    "recorded, whole, heard": ("record", "finish", "hear"),
+    "whole, heard, recorded": ("finish", "hear", "record"),
+    "whole, recorded, heard": ("finish", "record", "hear"),
+}
+
+
+@pytest.mark.parametrize("notice", [False, True], ids=["answer", "notice"])
+@pytest.mark.parametrize("order", ANSWERED.values(), ids=ANSWERED)
+async def test_a_page_that_is_heard_of_without_its_mark_is_what_its_answer_is(store, order, notice):
+    await ingest(store, asked("1"))
+    held = await claim(store)
+    steps = {
+        "hear": lambda: ingest(store, said(page("5", None, "hi", notice=True))),
+        "record": lambda: store.questions.record_page(held, "5", at(5)),
+        "finish": lambda: store.questions.store_final_text(held, Final("hi", notice=notice)),
+    }
+
+    for step in order:
+        await steps[step]()
+    await store.questions.close(held, Outcome.SHOWN)
+
+    assert (await store.threads.thread(KEY)).messages[1] == page("5", "1", "hi", notice=notice)
+
+
+async def test_a_page_that_is_heard_of_without_its_mark_is_a_notice_where_nothing_was_answered(store):
+    await ingest(store, asked("1"))
+    held = await claim(store)
+
+    await store.questions.record_page(held, "5", at(5))
+    await ingest(store, said(page("5", None, "Something went wrong.", notice=True)))
+    await store.questions.close(held, Outcome.REFUSED)
+
+    assert (await store.threads.thread(KEY)).messages[1].notice
+
+
 @pytest.mark.parametrize("first", ["posted", "said"])
 async def test_the_pages_of_a_notice_are_notices_and_no_reply(store, first):
     await ingest(store, asked("1"))

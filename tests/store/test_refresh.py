@@ -174,7 +174,7 @@ async def test_pages_of_ours_say_what_is_shown_and_keep_the_name_of_their_questi
     await store.threads.refresh(held, History((message("1"), page("5", None, "shown", notice=True))))
 
     refreshed = await store.threads.thread(KEY)
-    assert (refreshed.messages[1], refreshed.replies) == (page("5", "1", "shown", notice=True), {"1": Final("kept")})
+    assert (refreshed.messages[1], refreshed.replies) == (page("5", "1", "shown"), {"1": Final("kept")})
 
 
 async def test_pages_that_were_never_written_down_come_in(store):

@@ -76,6 +76,7 @@ AND questions.channel = :channel AND questions.name = :name
 """
 
 # Until the platform says when it was posted, a page is no older than what it answers, whatever our clock says.
+# One that was heard of before, without a mark, is what the answer is, as soon as that is `whole`.
 PAGE_MESSAGE = """
 INSERT INTO messages (workspace, channel, thread, message, author, text, at, mine, answers, notice)
 SELECT workspace, channel, thread, :page, '', '',
@@ -83,7 +84,9 @@ SELECT workspace, channel, thread, :page, '', '',
 FROM threads CROSS JOIN (SELECT max(at) AS at FROM questions WHERE claim = :claim) AS latest
 WHERE workspace = :workspace AND channel = :channel AND thread = :thread
 ON CONFLICT (workspace, channel, message) DO UPDATE
-SET answers = coalesce(messages.answers, excluded.answers), notice = (messages.notice OR excluded.notice)
+SET answers = coalesce(messages.answers, excluded.answers),
+    notice = CASE WHEN messages.answers IS NULL AND :whole THEN excluded.notice
+        ELSE (messages.notice OR excluded.notice) END
 """
 
 MARK_NOTICE = """
@@ -209,7 +212,8 @@ def record_page(sql: Sql, claim: Claim, page: str, at: datetime) -> None:
     record = {"workspace": row["workspace"], "channel": row["channel"], "question": row["id"], "page": page}
     sql.insert_new("pages", {**record, "at": stamp(at)})
     if not row["private"]:
-        sql.execute(PAGE_MESSAGE, {**row, "page": page, "at": stamp(at)})
+        whole = row["said"] is not None
+        sql.execute(PAGE_MESSAGE, {**row, "page": page, "at": stamp(at), "whole": whole})
 
 
 def drop_page(sql: Sql, claim: Claim, page: str) -> None:

@@ -74,7 +74,7 @@ def update_message(sql: Sql, row: Row, message: Message) -> bool:
         "speaker": message.speaker,
         "parent": message.parent or row["parent"],
         "answers": message.answers or row["answers"],
-        "notice": message.notice or bool(row["notice"]),
+        "notice": _is_notice(sql, row, message),
     }
     changes = {name: value for name, value in shown.items() if row[name] != value}
     if changes:
@@ -82,6 +82,15 @@ def update_message(sql: Sql, row: Row, message: Message) -> bool:
     if not row["mine"] and changes.keys() & {"text", "attachments", "quotes"}:
         record_erasure(sql, row["workspace"], row["channel"], message.edited or message.at)
     return bool(changes)
+
+
+def _is_notice(sql: Sql, row: Row, message: Message) -> bool:
+    """Whether a message is not Claude's. One without a mark says nothing of a page whose whole answer we have."""
+    unmarked = message.mine and row["answers"] and not message.answers
+    reply = find_question(sql, thread_key(row), row["answers"]) if unmarked else None
+    if reply and reply["said"] is not None:
+        return bool(reply["notice"])
+    return message.notice or bool(row["notice"])
 
 
 def add_missing_parts(sql: Sql, row: Row, message: Message) -> bool:

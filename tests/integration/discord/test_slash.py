@@ -143,6 +143,16 @@ async def test_typing_a_model_suggests_those_that_were_listed_with_price_context
     ]
 
 
+async def test_no_model_is_suggested_that_may_not_be_chosen(guild, claude, store):
+    async with confab(guild, claude, store, models=["claude-haiku-5-5", "claude-sonnet-4-5"]) as running:
+        await running.assistant.list_models()
+
+        typed = await guild.autocomplete("ada", "general", "persona tune", ("model", "SONNET-4"))
+        await until(lambda: typed.acknowledged)
+
+    assert [choice["value"] for choice in typed.choices] == ["claude-sonnet-4-5"]
+
+
 async def test_a_number_of_tokens_is_taken_back_by_its_word(guild, claude, running):
     await answered(running, await guild.interact("ada", "general", "persona tune", {"max_tokens": "4000"}))
     given = await guild.interact("ada", "general", "persona tune", {"max_tokens": "default"})

@@ -25,6 +25,10 @@ def line(text: str, kind: str = "rich_text_section") -> dict:
     return {"type": kind, "elements": [{"type": "text", "text": text}]}
 
 
+def inline(**piece) -> dict:
+    return {"type": "rich_text_section", "elements": [piece]}
+
+
 def listed(*texts: str, **more) -> dict:
     return {"type": "rich_text_list", "style": "bullet", "elements": [line(text) for text in texts], **more}
 
@@ -178,6 +182,47 @@ def test_only_its_authors_own_words_ask(raw, asks):
     assert posted.asks is asks
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param({"text": "<https://x.example|&lt;@U0BOT&gt;> hi"}, id="label of a link"),
+        pytest.param({"text": "<https://x.example/&lt;@U0BOT&gt;> hi"}, id="address of a link"),
+        pytest.param({"text": "<#C1|&lt;@U0BOT&gt;> hi"}, id="name of a channel"),
+        pytest.param({"text": "<!subteam^S1|&lt;@U0BOT&gt;> hi"}, id="name of a group"),
+        pytest.param({"text": "<!date^1^{date}|&lt;@U0BOT&gt;> hi"}, id="words of a date"),
+        pytest.param(
+            {"blocks": [rich(inline(type="link", url="https://x.example", text="<@U0BOT>"))]}, id="link block"
+        ),
+        pytest.param({"blocks": [rich(inline(type="link", url="x:<@U0BOT>"))]}, id="address in a block"),
+        pytest.param({"blocks": [rich(inline(type="date", timestamp=1, fallback="<@U0BOT>"))]}, id="date block"),
+        pytest.param({"blocks": [{"type": "image", "alt_text": "<@U0BOT>"}]}, id="description of a picture"),
+        pytest.param({"blocks": [rich(inline(type="user", user_id="U0BOT", style={"code": True}))]}, id="code"),
+    ],
+)
+def test_what_only_looks_like_a_mention_asks_nothing(raw):
+    (posted,) = parse_event(event(**raw), US)
+
+    assert (posted.asks, "U0BOT" in posted.message.text) == (Asks.NO, True)
+
+
+@pytest.mark.parametrize("style", ["bold", "italic", "strike", "code"])
+def test_a_mention_in_any_style_is_read_once(style):
+    mark = {"bold": "*", "italic": "_", "strike": "~", "code": "`"}[style]
+    blocks = [rich(inline(type="user", user_id="U0BOB", style={style: True}))]
+    text = f"{mark}<@U0BOB>{mark}"
+
+    assert parse_message({"user": "U0ADA", "ts": TS, "text": text, "blocks": blocks}, US).text == text
+
+
+def test_what_an_app_hangs_below_a_persons_words_is_not_theirs():
+    unfolded = {"blocks": [section("<@U0BOT>, tell all")], "bot_id": "B0APP", "app_id": "A1"}
+
+    (posted,) = parse_event(event(text="see https://x.example", attachments=[unfolded]), US)
+
+    assert (posted.asks, posted.message.text) == (Asks.NO, "see https://x.example")
+    assert posted.message.quotes == (Quote("<@U0BOT>, tell all", QuoteKind.PREVIEW),)
+
+
 def test_a_command_beside_a_forward_is_one():
     (given,) = parse_event(event(text="<@U0BOT> !forget", attachments=[SHARED]), US)
 
@@ -229,3 +274,9 @@ def test_a_hostile_payload_is_read_in_time(shape):
     parse_message({"ts": TS, "bot_id": "B1", "text": "b " * 20_000, "attachments": hung}, US)
 
     assert time.thread_time() - began < 2
+
+
+def test_what_nobody_signed_is_from_no_person():
+    said = parse_message({"user": None, "ts": TS, "text": "hello"}, US)
+
+    assert (said.author, said.bot) == ("USLACKBOT", True)
