@@ -13,7 +13,7 @@ from core.answering.completions import Completions, Waiting
 from core.answering.conversation import name_persona, read_conversation
 from core.answering.display_fallback import Fallback, NotShown
 from core.answering.final_answer import EMPTY, Answer, cut_off, cut_short, explain_error, refuse, restore_answer
-from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Proceed, Rules
+from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Proceed, Rules, is_for_us
 from core.answering.recovery import PATIENCE, SILENT, find_orphaned_pages, misses_beginning, refresh_conversation
 from core.answering.reply import Reply
 from core.claude.client import TextSoFar
@@ -208,6 +208,8 @@ class AnswerTask:
         self.begun_again += 1
         log.info("begun again, for the question was added to or edited")
         self.thread = await self.responder.store.threads.thread(self.question.key)
+        if not is_for_us(self.claim, self.thread):  # an edit made it somebody else's
+            self.lease.stop.set()
         return asyncio.create_task(self._compose(decision))
 
     def _cut_short(self) -> Answer:

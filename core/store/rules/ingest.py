@@ -30,6 +30,7 @@ from core.store.rules.messages import (
 from core.store.rules.questions import (
     find_question,
     keep_question,
+    replace_question,
     stop_answer,
     take_back_command,
     thread_key,
@@ -182,7 +183,8 @@ def _is_older(message: Message, row: Row | None) -> bool:
 def _take_question_back(sql: Sql, key: ThreadKey, name: str) -> None:
     """Withdraw what an edit asks no more, unless a part of its answer is shown already."""
     row = find_question(sql, key, name)
-    if row and row["command"] is None and not sql.one(SHOWN, row):
+    if row and row["command"] is None and row["outcome"] is None and not sql.one(SHOWN, row):
+        sql.update("questions", row["id"], {"asks": Asks.NO.value})
         withdraw_questions(sql, [row])
 
 
@@ -213,8 +215,17 @@ def _ingest_command(sql: Sql, event: Commanded) -> Receipt:
         command=event.line,
         values=event.values,
     )
-    new = keep_question(sql, question)
+    new = _turn_into_command(sql, question) or keep_question(sql, question)
     return Receipt(new=new, ours=is_tracked(sql, key), question=new, key=key)
+
+
+def _turn_into_command(sql: Sql, command: Question) -> bool:
+    """Whether an edit made this command of a message that asked and was not answered. Claude is told of it no more."""
+    said, asked = find_message(sql, command.key, command.name), find_question(sql, command.key, command.name)
+    waits = asked is not None and asked["command"] is None and asked["outcome"] is None
+    if said and not said["deleted_at"]:
+        tombstone(sql, said, sql.now())
+    return bool(asked and waits and replace_question(sql, asked, command))
 
 
 def _ingest_press(sql: Sql, event: Pressed) -> Receipt:

@@ -39,7 +39,24 @@ WIPE = "UPDATE questions SET said = NULL, command = CASE WHEN command IS NOT NUL
 
 BRIEF = 80  # characters of a command and its values that are numbers and names; a longer one holds somebody's words
 
-REOPENED = {"reply": None, "outcome": None, "closed_at": None, "unanswered": None}
+ANSWERED = """
+SELECT 1 AS answered FROM messages
+WHERE workspace = :workspace AND channel = :channel AND answers = :name AND deleted_at IS NULL LIMIT 1
+"""
+
+FREE_COMPANIONS = "UPDATE questions SET claim = NULL, reply = NULL WHERE claim = :claim AND outcome IS NULL"
+
+RELEASE = "DELETE FROM claims WHERE id = :claim"
+
+REOPENED = {
+    "reply": None,
+    "outcome": None,
+    "closed_at": None,
+    "unanswered": None,
+    "claim": None,
+    "withdrawn_at": None,
+    "said": None,
+}
 
 
 def read_question(row: Row) -> Question:
@@ -79,7 +96,10 @@ def find_question(sql: Sql, key: ThreadKey, name: str) -> Row | None:
 
 
 def keep_question(sql: Sql, question: Question) -> bool:
-    """Keep a question, once. One that is asked for certain the second time is certain, and open unless answered."""
+    """Keep a question, once. One that is asked for certain the second time is certain, and open unless answered.
+
+    What an edit took back may be asked again.
+    """
     row = find_question(sql, question.key, question.name)
     if row is None:
         sql.insert("questions", _row_of(question))
@@ -89,7 +109,24 @@ def keep_question(sql: Sql, question: Question) -> bool:
     if question.asks is Asks.CERTAINLY and row["outcome"] == Outcome.NOT_FOR_US.value:
         sql.update("questions", row["id"], {**_row_of(question), **REOPENED})
         return True
+    if question.asks is Asks.CERTAINLY and row["asks"] == Asks.NO.value:
+        return replace_question(sql, row, question)
     return False
+
+
+def replace_question(sql: Sql, row: Row, question: Question) -> bool:
+    """Ask `question` in the place of what an edit of its message asks no more, unless that was answered. Whether so.
+
+    Who answers that finds its claim gone; what it would have answered together waits again.
+    """
+    if sql.one(ANSWERED, row):
+        return False
+    if row["claim"] is not None and row["reply"] == row["name"]:
+        sql.execute(FREE_COMPANIONS, row)
+        sql.execute(RELEASE, row)
+    sql.execute(DELETE_PAGES, row)
+    sql.update("questions", row["id"], {**_row_of(question), **REOPENED})
+    return True
 
 
 def count_open(sql: Sql) -> tuple[int, datetime | None]:
