@@ -202,13 +202,16 @@ class AnswerTask:
         return (self.claim.together, self.claim.edited) != (before.together, before.edited)
 
     async def _begin_again(self, composing: Composing, decision: Decision) -> Composing:
-        """Drop the request that is under way, which is settled, and compose the answer to all of the question."""
+        """Drop the request that is under way, which is settled, and compose the answer to all of the question.
+
+        An edit may have made it somebody else's; then it is answered no more.
+        """
         composing.cancel()
         await asyncio.gather(composing, return_exceptions=True)
         self.begun_again += 1
         log.info("begun again, for the question was added to or edited")
         self.thread = await self.responder.store.threads.thread(self.question.key)
-        if not is_for_us(self.claim, self.thread):  # an edit made it somebody else's
+        if not is_for_us(self.claim, self.thread, follow_ups=self.persona.follow_ups != "never"):
             self.lease.stop.set()
         return asyncio.create_task(self._compose(decision))
 

@@ -169,8 +169,8 @@ def _ingest_edit(sql: Sql, event: Edited) -> Receipt:
         changed = _keep_message(sql, key, event.message, None)
     else:
         changed = False
-    if tracked and event.asks is Asks.NO and not (row and _is_older(event.message, row)):
-        _take_question_back(sql, key, event.message.id)
+    if tracked and event.asks in {Asks.NO, Asks.PERHAPS} and not (row and _is_older(event.message, row)):
+        _take_question_back(sql, key, event.message.id, event.asks)
     question = asks and keep_question(sql, _build_late_question(key, event))
     return Receipt(new=changed or question, ours=tracked, question=question, key=key)
 
@@ -180,11 +180,17 @@ def _is_older(message: Message, row: Row | None) -> bool:
     return bool(row and row["edited_at"] and message.edited and stamp(message.edited) < row["edited_at"])
 
 
-def _take_question_back(sql: Sql, key: ThreadKey, name: str) -> None:
-    """Withdraw what an edit asks no more, unless a part of its answer is shown already."""
+def _take_question_back(sql: Sql, key: ThreadKey, name: str, asks: Asks) -> None:
+    """Withdraw what an edit asks no more, unless a part of its answer is shown already.
+
+    What still follows up in its thread is ours only if it calls nobody else, whatever it was before.
+    """
     row = find_question(sql, key, name)
-    if row and row["command"] is None and row["outcome"] is None and not sql.one(SHOWN, row):
-        sql.update("questions", row["id"], {"asks": Asks.NO.value})
+    if row is None or row["command"] is not None or row["outcome"] is not None or sql.one(SHOWN, row):
+        return
+    if row["withdrawn_at"] is None:
+        sql.update("questions", row["id"], {"asks": asks.value})
+    if asks is Asks.NO:
         withdraw_questions(sql, [row])
 
 

@@ -205,13 +205,14 @@ async def test_a_stopped_question_is_not_asked_again_by_an_edit(guild, claude, r
 
 
 @pytest.mark.parametrize("text", ["<@7002> what do you think?", "@here what do you think?"])
-async def test_a_follow_up_that_an_edit_makes_somebody_elses_is_not_answered(guild, claude, running, text):
+@pytest.mark.parametrize("before", ["what do you think?", "<@{me}> what do you think?"])
+async def test_a_reply_that_an_edit_makes_somebody_elses_is_not_answered(guild, claude, running, before, text):
     thread = await guild.start_thread("general", "plans", "bob")
     await guild.say("ada", thread, f"<@{guild.me}> hello")
     await settled(guild, running)
     gate = Gate()
     claude.script(Answer(text="never", gate=gate))
-    said = await guild.say("ada", thread, "what do you think?")
+    said = await guild.say("ada", thread, before.format(me=guild.me))
     await gate.reached.wait()
     await guild.edit(said, text)
     await settled(guild, running)

@@ -152,12 +152,13 @@ async def test_a_question_that_edits_take_back_and_ask_again_is_answered_once(ho
 
 
 @pytest.mark.parametrize("text", ["<@U0BOB> what?", "<!here> what?", "<!subteam^S0OPS|@ops> what?"])
-async def test_a_follow_up_that_an_edit_makes_somebody_elses_is_not_answered(home, text):
+@pytest.mark.parametrize("before", ["what?", "<@U0BOT> what?"])
+async def test_a_reply_that_an_edit_makes_somebody_elses_is_not_answered(home, before, text):
     root = await home.slack.say("ada", "dev", "<@U0BOT> hello")
     await home.answered()
     gate = Gate()
     home.claude.script(Answer(text="never", gate=gate))
-    reply = await home.slack.say("ada", "dev", "what?", root)
+    reply = await home.slack.say("ada", "dev", before, root)
     await gate.reached.wait()
     await home.slack.edit("ada", "dev", reply, text)
     await home.rest()
