@@ -149,6 +149,11 @@ def classify_question(payload: Json, place: ChannelPlace, us: BotIdentity) -> As
     return Asks.PERHAPS if place.whole and not _calls_others(payload, target) else Asks.NO
 
 
+def has_stopped_asking(payload: Json, place: ChannelPlace, us: BotIdentity) -> bool:
+    """Whether a message that somebody edited asks nothing now."""
+    return not _is_target_missing(payload) and classify_question(payload, place, us) is Asks.NO
+
+
 def is_mentioned(content: str, us: BotIdentity) -> bool:
     """Whether we are mentioned in so many letters, outside of code."""
     return bool(_compile_mention(us).search(drop_code(content)))

@@ -101,12 +101,18 @@ def _build_payload(channel: str, raw: Raw, us: BotIdentity) -> Raw:
     return {"event_id": f"{channel}:{raw['ts']}", "team_id": us.team, "enterprise_id": us.enterprise, "event": event}
 
 
-def parse_history(raws: Iterable[Raw], us: BotIdentity, reach: Reach) -> History:
+def parse_history(raws: Iterable[Raw], us: BotIdentity, reach: Reach, channel: str = "") -> History:
     """The history of a thread from `conversations.replies`, oldest first, without commands and their like."""
     ordered = sorted({raw["ts"]: raw for raw in raws}.values(), key=lambda raw: parse_timestamp(raw["ts"]))
     gone = frozenset(raw["ts"] for raw in ordered if raw.get("subtype") == "tombstone")
     written = [(raw, parse_message(raw, us)) for raw in ordered if raw.get("subtype") in WRITTEN]
-    return History(tuple(one for raw, one in written if one.mine or not _find_command_line(raw, one, us)), reach, gone)
+    said = tuple(one for raw, one in written if one.mine or not _find_command_line(raw, one, us))
+    unasked = (
+        one.id
+        for raw, one in written
+        if one.edited and not (one.mine or one.bot) and _classify_question({**raw, "channel": channel}, us) is Asks.NO
+    )
+    return History(said, reach, gone, frozenset(unasked))
 
 
 def parse_message(raw: Raw, us: BotIdentity) -> Message:

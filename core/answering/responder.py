@@ -307,6 +307,9 @@ class AnswerTask:
         for page in find_orphaned_pages(history, self.thread, self.question):
             self.visible = True
             await self.reply.record_page(page.id, page.at)
+        if self.question.command is None and not self.claim.final_text:  # an edit that was read now is no later one
+            self.claim = await responder.store.questions.join_waiting(self.claim)
+            self.thread = await threads.thread(self.question.key)
         await responder.heartbeat()
 
     async def _explain_unread(self, answer: Answer) -> Answer:

@@ -33,9 +33,9 @@ from core.store.rules.questions import (
     replace_question,
     stop_answer,
     take_back_command,
+    take_question_back,
     thread_key,
     thread_values,
-    withdraw_questions,
     withdraw_workspace,
 )
 from core.store.rules.threads import is_tracked, mark_stale, mark_workspaces_stale, track_thread
@@ -43,10 +43,6 @@ from core.store.rules.watermarks import advance_watermark, begin_backfill, end_b
 from core.store.sql_port import Row, Sql, stamp
 
 LATE = timedelta(seconds=5)  # that no event takes which is delivered the first time
-SHOWN = """
-SELECT 1 AS shown FROM pages JOIN questions ON questions.id = pages.question
-WHERE questions.workspace = :workspace AND questions.channel = :channel AND questions.name = :reply LIMIT 1
-"""
 
 NOWHERE = ThreadKey("", "", "")
 
@@ -170,7 +166,7 @@ def _ingest_edit(sql: Sql, event: Edited) -> Receipt:
     else:
         changed = False
     if tracked and event.asks in {Asks.NO, Asks.PERHAPS} and not (row and _is_older(event.message, row)):
-        _take_question_back(sql, key, event.message.id, event.asks)
+        take_question_back(sql, key, event.message.id, event.asks)
     question = asks and keep_question(sql, _build_late_question(key, event))
     return Receipt(new=changed or question, ours=tracked, question=question, key=key)
 
@@ -178,20 +174,6 @@ def _ingest_edit(sql: Sql, event: Edited) -> Receipt:
 def _is_older(message: Message, row: Row | None) -> bool:
     """Whether we know already what became of the message after this edit."""
     return bool(row and row["edited_at"] and message.edited and stamp(message.edited) < row["edited_at"])
-
-
-def _take_question_back(sql: Sql, key: ThreadKey, name: str, asks: Asks) -> None:
-    """Withdraw what an edit asks no more, unless a part of its answer is shown already.
-
-    What still follows up in its thread is ours only if it calls nobody else, whatever it was before.
-    """
-    row = find_question(sql, key, name)
-    if row is None or row["command"] is not None or row["outcome"] is not None or sql.one(SHOWN, row):
-        return
-    if row["withdrawn_at"] is None:
-        sql.update("questions", row["id"], {"asks": asks.value})
-    if asks is Asks.NO:
-        withdraw_questions(sql, [row])
 
 
 def _ingest_deletion(sql: Sql, event: Deleted) -> Receipt:

@@ -44,6 +44,11 @@ SELECT 1 AS answered FROM messages
 WHERE workspace = :workspace AND channel = :channel AND answers = :name AND deleted_at IS NULL LIMIT 1
 """
 
+SHOWN = """
+SELECT 1 AS shown FROM pages JOIN questions ON questions.id = pages.question
+WHERE questions.workspace = :workspace AND questions.channel = :channel AND questions.name = :reply LIMIT 1
+"""
+
 FREE_COMPANIONS = "UPDATE questions SET claim = NULL, reply = NULL WHERE claim = :claim AND outcome IS NULL"
 
 RELEASE = "DELETE FROM claims WHERE id = :claim"
@@ -197,6 +202,20 @@ def take_back_command(sql: Sql, key: ThreadKey, name: str, at: datetime) -> bool
     sql.execute(WIPE, row)
     record_erasure(sql, row["workspace"], row["channel"], at)
     return True
+
+
+def take_question_back(sql: Sql, key: ThreadKey, name: str, asks: Asks) -> None:
+    """Withdraw what an edit asks no more, unless a part of its answer is shown already.
+
+    What still follows up in its thread is ours only if it calls nobody else, whatever it was before.
+    """
+    row = find_question(sql, key, name)
+    if row is None or row["command"] is not None or row["outcome"] is not None or sql.one(SHOWN, row):
+        return
+    if row["withdrawn_at"] is None:
+        sql.update("questions", row["id"], {"asks": asks.value})
+    if asks is Asks.NO:
+        withdraw_questions(sql, [row])
 
 
 def _list_open(sql: Sql, key: ThreadKey) -> list[Row]:

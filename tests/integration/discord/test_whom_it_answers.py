@@ -219,3 +219,20 @@ async def test_a_reply_that_an_edit_makes_somebody_elses_is_not_answered(guild, 
 
     assert ours(guild, thread) == ["fine"]
     assert len(told(claude)) == 2
+
+
+@pytest.mark.parametrize(("text", "answers"), [("why?", 0), ("`<@{me}>` why?", 0), ("<@{me}> really?", 1)])
+async def test_a_question_that_an_edit_takes_back_while_we_are_away_is_not_answered(
+    guild, claude, store, text, answers
+):
+    gate = Gate()
+    claude.script(Answer(text="never", gate=gate))
+    async with confab(guild, claude, store) as running:
+        said = await guild.say("ada", "general", f"<@{guild.me}> why?")
+        await gate.reached.wait()
+    await guild.edit(said, text.format(me=guild.me))
+    async with confab(guild, claude, store, process="p2") as running:
+        await idle(running)
+
+    assert ours(guild, "general") == ["fine"] * answers
+    assert len(told(claude)) == 1 + answers
