@@ -154,6 +154,9 @@ class AnswerTask:
                 self.reply.finish(answer.text, answer.notice, answer.files, whispered=answer.whispered)
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
+        if answer.whispered and answer.unanswered:  # not before it was told: until then it is decided anew
+            declined = FinalText("", notice=True, unanswered=answer.unanswered)
+            await self.responder.store.questions.store_final_text(self.claim, declined)
         return answer.outcome if showing.result() else Outcome.REFUSED
 
     async def _store_final_text(self, answer: Answer) -> None:
