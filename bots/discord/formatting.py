@@ -78,9 +78,9 @@ def _escape_each(found: re.Match[str]) -> str:
 def _render_code(code: str) -> str:
     """A code span between one backtick or two: three open a block, wherever they stand."""
     size = len(code) - len(code.lstrip("`"))
-    if size < len(PLAIN):
-        return code
     inside = code[size:-size]
+    if size < len(PLAIN) and PLAIN not in inside:
+        return code
     return f"``{break_runs(inside)}``" if "`" in inside else f"`{inside}`"
 
 

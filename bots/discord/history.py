@@ -6,7 +6,7 @@ from dataclasses import replace
 import discord
 
 from bots.discord import parse
-from bots.discord.carriers import has_content
+from bots.discord.carriers import has_content, is_from_bot
 from bots.discord.client import MOST, Rest
 from bots.discord.errors import NO_ACCESS, NO_PERMISSION, UNKNOWN_MESSAGE, Answer, retry_call
 from bots.discord.parse import BotIdentity, ChannelPlace, Json
@@ -46,7 +46,7 @@ class HistoryReader:
         messages = self._parse_messages(found)
         if not self._seeing:
             return History(messages, Reach.CHAIN)
-        return History(messages, Reach.WHOLE if everything else Reach.TAIL)
+        return History(messages, Reach.WHOLE if everything else Reach.TAIL, unasked=self._find_unasked(found))
 
     async def read_chain(self, name: str) -> History:
         """A message in a channel, what it replies to, and so on, with all pages of our replies on the way.
@@ -56,7 +56,7 @@ class HistoryReader:
         shown, gone = await self._collect_chain(name)
         shown |= {one["id"]: one for one in await self._list_thread(shown.get(name, {}))}
         found = sorted(shown.values(), key=lambda one: int(one["id"]))
-        return History(self._parse_messages(found), Reach.CHAIN, frozenset(gone))
+        return History(self._parse_messages(found), Reach.CHAIN, frozenset(gone), self._find_unasked(found))
 
     async def _collect_chain(self, name: str) -> tuple[dict[str, Json], set[str]]:
         """The payloads of a message and of all that leads to it, and what of that is deleted."""
@@ -133,6 +133,11 @@ class HistoryReader:
                 if message:
                     messages.setdefault(message.id, message)
         return tuple(messages.values())
+
+    def _find_unasked(self, found: list[Json]) -> frozenset[str]:
+        """People's messages that were edited and ask nothing now, as far as all is shown that says so."""
+        edited = (one for one in found if one.get("edited_timestamp") and has_content(one) and not is_from_bot(one))
+        return frozenset(one["id"] for one in edited if parse.has_stopped_asking(one, self._place, self._us))
 
     def _is_mine(self, payload: Json) -> bool:
         return bool(payload["author"]["id"] == self._us.id)

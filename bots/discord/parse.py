@@ -63,21 +63,16 @@ def parse_post(payload: Json, place: ChannelPlace, us: BotIdentity) -> Posted | 
     message = parse_message(payload, place, us)
     if message is None:
         return None
-    key, asks = place.key(_find_root(message)), classify_question(payload, place, us)
-    called = place.workspace == DIRECT or is_mentioned(payload["content"], us)
-    line = _find_command_line(_drop_mention(message.text, us), called)
-    address = _build_address(message, place, payload)
-    if line and asks is Asks.CERTAINLY and not message.bot:
-        values = {"message": message.parent} if message.parent else {}
-        private = line != "help" and is_answered_privately(TABLE, line)
-        return Commanded(message.id, key, message.author, line, message.at, values, address, private)
-    return Posted(message.id, key, message, asks, address)
+    asks = classify_question(payload, place, us)
+    if asks is Asks.CERTAINLY and (command := _parse_command(message, payload, place, us)):
+        return command
+    return Posted(message.id, place.key(_find_root(message)), message, asks, _build_address(message, place, payload))
 
 
-def parse_edit(payload: Json, place: ChannelPlace, us: BotIdentity) -> Edited | Posted | None:
+def parse_edit(payload: Json, place: ChannelPlace, us: BotIdentity) -> Edited | Posted | Commanded | None:
     """The event of a MESSAGE_UPDATE; None where no words changed (a thread began), or they are kept from us.
 
-    A preview that came is no edit: the message is shown again, with it.
+    A preview that came is no edit: the message is shown again, with it. An edit may make a command of a message.
     """
     when = payload.get("edited_timestamp")
     mine = payload["author"]["id"] == us.id
@@ -88,6 +83,8 @@ def parse_edit(payload: Json, place: ChannelPlace, us: BotIdentity) -> Edited | 
     if not (when or mine):
         return Posted(message.id, key, message) if message.quotes else None
     asks = None if mine or message.bot or _is_target_missing(payload) else classify_question(payload, place, us)
+    if asks is Asks.CERTAINLY and (command := _parse_command(message, payload, place, us)):
+        return command
     return Edited(f"{message.id}:{when}", key, message, asks, _build_address(message, place, payload))
 
 
@@ -152,6 +149,11 @@ def classify_question(payload: Json, place: ChannelPlace, us: BotIdentity) -> As
     return Asks.PERHAPS if place.whole and not _calls_others(payload, target) else Asks.NO
 
 
+def has_stopped_asking(payload: Json, place: ChannelPlace, us: BotIdentity) -> bool:
+    """Whether a message that somebody edited asks nothing now."""
+    return not _is_target_missing(payload) and classify_question(payload, place, us) is Asks.NO
+
+
 def is_mentioned(content: str, us: BotIdentity) -> bool:
     """Whether we are mentioned in so many letters, outside of code."""
     return bool(_compile_mention(us).search(drop_code(content)))
@@ -180,6 +182,17 @@ def find_answered_question(payload: Json) -> str | None:
     if target.get("author", {}).get("id") == payload["author"]["id"]:
         return find_answered_question(target) or find_reply_target(payload)
     return find_reply_target(payload)
+
+
+def _parse_command(message: Message, payload: Json, place: ChannelPlace, us: BotIdentity) -> Commanded | None:
+    """The command that a message gives in words, if it does. Bots give none."""
+    called = place.workspace == DIRECT or is_mentioned(payload["content"], us)
+    line = None if message.bot else _find_command_line(_drop_mention(message.text, us), called)
+    if line is None:
+        return None
+    key, values = place.key(_find_root(message)), {"message": message.parent} if message.parent else {}
+    address, private = _build_address(message, place, payload), line != "help" and is_answered_privately(TABLE, line)
+    return Commanded(message.id, key, message.author, line, message.at, values, address, private)
 
 
 def _calls_others(payload: Json, target: Json) -> bool:

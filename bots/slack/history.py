@@ -37,7 +37,7 @@ class HistoryReader:
             raise CannotAnswer("Slack shows me nothing of this thread.")
         if reach is Reach.TAIL:  # Slack repeats the root on each page, and what comes after it is not here
             raws = [raw for raw in raws if raw["ts"] != key.thread]
-        return await asyncio.to_thread(parse.parse_history, raws, self._web.us, reach)
+        return await asyncio.to_thread(parse.parse_history, raws, self._web.us, reach, key.channel)
 
     async def read_answers(self, question: Question) -> History:
         """Our pages that stand in the channel as an answer to this question."""
@@ -46,4 +46,4 @@ class HistoryReader:
         with suppress(CannotShow):  # commands are also given where we are not
             async for page in self._web.read_messages(question.key, oldest):
                 found += [raw for raw in page if parse.parse_mark(raw).get("question") == question.name]
-        return await asyncio.to_thread(parse.parse_history, found, self._web.us, Reach.CHAIN)
+        return await asyncio.to_thread(parse.parse_history, found, self._web.us, Reach.CHAIN, question.key.channel)

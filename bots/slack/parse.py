@@ -101,12 +101,18 @@ def _build_payload(channel: str, raw: Raw, us: BotIdentity) -> Raw:
     return {"event_id": f"{channel}:{raw['ts']}", "team_id": us.team, "enterprise_id": us.enterprise, "event": event}
 
 
-def parse_history(raws: Iterable[Raw], us: BotIdentity, reach: Reach) -> History:
+def parse_history(raws: Iterable[Raw], us: BotIdentity, reach: Reach, channel: str = "") -> History:
     """The history of a thread from `conversations.replies`, oldest first, without commands and their like."""
     ordered = sorted({raw["ts"]: raw for raw in raws}.values(), key=lambda raw: parse_timestamp(raw["ts"]))
     gone = frozenset(raw["ts"] for raw in ordered if raw.get("subtype") == "tombstone")
     written = [(raw, parse_message(raw, us)) for raw in ordered if raw.get("subtype") in WRITTEN]
-    return History(tuple(one for raw, one in written if one.mine or not _find_command_line(raw, one, us)), reach, gone)
+    said = tuple(one for raw, one in written if one.mine or not _find_command_line(raw, one, us))
+    unasked = (
+        one.id
+        for raw, one in written
+        if one.edited and not (one.mine or one.bot) and _classify_question({**raw, "channel": channel}, us) is Asks.NO
+    )
+    return History(said, reach, gone, frozenset(unasked))
 
 
 def parse_message(raw: Raw, us: BotIdentity) -> Message:
@@ -166,18 +172,18 @@ def _parse_post(body: Raw, event: Raw, us: BotIdentity) -> list[Event]:
     key = _build_key(body, event["channel"], event)
     asks = _classify_question(event, us)
     if asks is Asks.CERTAINLY and (line := _find_command_line(event, said, us)):
-        return (
-            []
-            if said.bot
-            else [Commanded(said.id, key, said.author, line, said.at, private=is_answered_privately(TABLE, line))]
-        )
+        return [] if said.bot else [_build_command(key, said, line)]
     return [Posted(said.id, key, said, asks)]
+
+
+def _build_command(key: ThreadKey, said: Message, line: str) -> Commanded:
+    return Commanded(said.id, key, said.author, line, said.at, private=is_answered_privately(TABLE, line))
 
 
 def _parse_edit(body: Raw, event: Raw, us: BotIdentity) -> list[Event]:
     """Only what people change in words or files counts; Slack also tells of previews, threads and ourselves.
 
-    A preview that came is no edit: the message is shown again, with it.
+    A preview that came is no edit: the message is shown again, with it. An edit may make a command of a message.
     """
     raw, before = event["message"], event.get("previous_message") or {}
     if raw.get("subtype") == "tombstone":
@@ -191,8 +197,8 @@ def _parse_edit(body: Raw, event: Raw, us: BotIdentity) -> list[Event]:
         asked = None if now.bot else _classify_question({**event, **before, "ts": raw["ts"]}, us)
         if (_read_content(then), asked) == (_read_content(now), asks):
             return [Posted(now.id, key, now)] if now.quotes and not carriers.read_quotes(before) else []
-    if _find_command_line(raw, now, us):
-        return []
+    if asks is Asks.CERTAINLY and (line := _find_command_line({**event, **raw}, now, us)):
+        return [_build_command(key, now, line)]
     return [Edited(body["event_id"], key, now, asks)]
 
 
@@ -242,9 +248,9 @@ def _find_command_line(raw: Raw, message: Message, us: BotIdentity) -> str | Non
     words = message.text.replace(f"<@{us.user}>", "")
     if is_call_for_help(words) and (words.startswith("!") or _calls_us(raw, us) or _begins_direct_thread(raw)):
         return "help"
-    line = message.text[1:].strip()
+    line = words.strip()[1:].strip()
     try:
-        return line if message.text.startswith("!") and find_command(TABLE, line) else None
+        return line if words.strip().startswith("!") and find_command(TABLE, line) else None
     except UsageError:
         return None
 

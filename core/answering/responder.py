@@ -13,7 +13,7 @@ from core.answering.completions import Completions, Waiting
 from core.answering.conversation import name_persona, read_conversation
 from core.answering.display_fallback import Fallback, NotShown
 from core.answering.final_answer import EMPTY, Answer, cut_off, cut_short, explain_error, refuse, restore_answer
-from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Proceed, Rules
+from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Proceed, Rules, is_for_us
 from core.answering.recovery import PATIENCE, SILENT, find_orphaned_pages, misses_beginning, refresh_conversation
 from core.answering.reply import Reply
 from core.claude.client import TextSoFar
@@ -207,12 +207,17 @@ class AnswerTask:
         return (self.claim.together, self.claim.edited) != (before.together, before.edited)
 
     async def _begin_again(self, composing: Composing, decision: Decision) -> Composing:
-        """Drop the request that is under way, which is settled, and compose the answer to all of the question."""
+        """Drop the request that is under way, which is settled, and compose the answer to all of the question.
+
+        An edit may have made it somebody else's; then it is answered no more.
+        """
         composing.cancel()
         await asyncio.gather(composing, return_exceptions=True)
         self.begun_again += 1
         log.info("begun again, for the question was added to or edited")
         self.thread = await self.responder.store.threads.thread(self.question.key)
+        if not is_for_us(self.claim, self.thread, follow_ups=self.persona.follow_ups != "never"):
+            self.lease.stop.set()
         return asyncio.create_task(self._compose(decision))
 
     def _cut_short(self) -> Answer:
@@ -307,6 +312,9 @@ class AnswerTask:
         for page in find_orphaned_pages(history, self.thread, self.question):
             self.visible = True
             await self.reply.record_page(page.id, page.at)
+        if self.question.command is None and not self.claim.final_text:  # an edit that was read now is no later one
+            self.claim = await responder.store.questions.join_waiting(self.claim)
+            self.thread = await threads.thread(self.question.key)
         await responder.heartbeat()
 
     async def _explain_unread(self, answer: Answer) -> Answer:

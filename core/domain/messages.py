@@ -211,8 +211,12 @@ class Reach(Enum):
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What the platform shows now, oldest first. `gone` are ids that it says are deleted."""
+    """What the platform shows now, oldest first.
+
+    `gone` are ids that it says are deleted, `unasked` those of messages that ask nothing since they were edited.
+    """
 
     messages: tuple[Message, ...]
     reach: Reach = Reach.WHOLE
     gone: frozenset[str] = frozenset()
+    unasked: frozenset[str] = frozenset()

@@ -85,7 +85,7 @@ class PageBuilder:
 
     def _measure_reopened(self, place: Cursor) -> int:
         """The most that opening items and marks again takes, and closing the marks."""
-        heads = sum(len(f"{item.head}\n{item.number or ''}") for item in place.items)
+        heads = sum(self.costs.of(f"{item.head}\n{item.number or ''}") for item in place.items)
         return 3 * len("".join(place.marks)) + heads
 
     def _line(self, at: int) -> tuple[str, bool]:

@@ -30,11 +30,12 @@ from core.store.rules.messages import (
 from core.store.rules.questions import (
     find_question,
     keep_question,
+    replace_question,
     stop_answer,
     take_back_command,
+    take_question_back,
     thread_key,
     thread_values,
-    withdraw_questions,
     withdraw_workspace,
 )
 from core.store.rules.threads import is_tracked, mark_stale, mark_workspaces_stale, track_thread
@@ -42,10 +43,6 @@ from core.store.rules.watermarks import advance_watermark, begin_backfill, end_b
 from core.store.sql_port import Row, Sql, stamp
 
 LATE = timedelta(seconds=5)  # that no event takes which is delivered the first time
-SHOWN = """
-SELECT 1 AS shown FROM pages JOIN questions ON questions.id = pages.question
-WHERE questions.workspace = :workspace AND questions.channel = :channel AND questions.name = :reply LIMIT 1
-"""
 
 NOWHERE = ThreadKey("", "", "")
 
@@ -168,8 +165,8 @@ def _ingest_edit(sql: Sql, event: Edited) -> Receipt:
         changed = _keep_message(sql, key, event.message, None)
     else:
         changed = False
-    if tracked and event.asks is Asks.NO and not (row and _is_older(event.message, row)):
-        _take_question_back(sql, key, event.message.id)
+    if tracked and event.asks in {Asks.NO, Asks.PERHAPS} and not (row and _is_older(event.message, row)):
+        take_question_back(sql, key, event.message.id, event.asks)
     question = asks and keep_question(sql, _build_late_question(key, event))
     return Receipt(new=changed or question, ours=tracked, question=question, key=key)
 
@@ -177,13 +174,6 @@ def _ingest_edit(sql: Sql, event: Edited) -> Receipt:
 def _is_older(message: Message, row: Row | None) -> bool:
     """Whether we know already what became of the message after this edit."""
     return bool(row and row["edited_at"] and message.edited and stamp(message.edited) < row["edited_at"])
-
-
-def _take_question_back(sql: Sql, key: ThreadKey, name: str) -> None:
-    """Withdraw what an edit asks no more, unless a part of its answer is shown already."""
-    row = find_question(sql, key, name)
-    if row and row["command"] is None and not sql.one(SHOWN, row):
-        withdraw_questions(sql, [row])
 
 
 def _ingest_deletion(sql: Sql, event: Deleted) -> Receipt:
@@ -213,8 +203,17 @@ def _ingest_command(sql: Sql, event: Commanded) -> Receipt:
         command=event.line,
         values=event.values,
     )
-    new = keep_question(sql, question)
+    new = _turn_into_command(sql, question) or keep_question(sql, question)
     return Receipt(new=new, ours=is_tracked(sql, key), question=new, key=key)
+
+
+def _turn_into_command(sql: Sql, command: Question) -> bool:
+    """Whether an edit made this command of a message that asked and was not answered. Claude is told of it no more."""
+    said, asked = find_message(sql, command.key, command.name), find_question(sql, command.key, command.name)
+    waits = asked is not None and asked["command"] is None and asked["outcome"] is None
+    if said and not said["deleted_at"]:
+        tombstone(sql, said, sql.now())
+    return bool(asked and waits and replace_question(sql, asked, command))
 
 
 def _ingest_press(sql: Sql, event: Pressed) -> Receipt:

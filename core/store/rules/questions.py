@@ -41,7 +41,29 @@ WIPE_COMMAND = "UPDATE questions SET command = '' WHERE id = :id"
 
 BRIEF = 80  # characters of a command and its values that are numbers and names; a longer one holds somebody's words
 
-REOPENED = {"reply": None, "outcome": None, "closed_at": None, "unanswered": None}
+ANSWERED = """
+SELECT 1 AS answered FROM messages
+WHERE workspace = :workspace AND channel = :channel AND answers = :name AND deleted_at IS NULL LIMIT 1
+"""
+
+SHOWN = """
+SELECT 1 AS shown FROM pages JOIN questions ON questions.id = pages.question
+WHERE questions.workspace = :workspace AND questions.channel = :channel AND questions.name = :reply LIMIT 1
+"""
+
+FREE_COMPANIONS = "UPDATE questions SET claim = NULL, reply = NULL WHERE claim = :claim AND outcome IS NULL"
+
+RELEASE = "DELETE FROM claims WHERE id = :claim"
+
+REOPENED = {
+    "reply": None,
+    "outcome": None,
+    "closed_at": None,
+    "unanswered": None,
+    "claim": None,
+    "withdrawn_at": None,
+    "said": None,
+}
 
 
 def read_question(row: Row) -> Question:
@@ -81,7 +103,10 @@ def find_question(sql: Sql, key: ThreadKey, name: str) -> Row | None:
 
 
 def keep_question(sql: Sql, question: Question) -> bool:
-    """Keep a question, once. One that is asked for certain the second time is certain, and open unless answered."""
+    """Keep a question, once. One that is asked for certain the second time is certain, and open unless answered.
+
+    What an edit took back may be asked again.
+    """
     row = find_question(sql, question.key, question.name)
     if row is None:
         sql.insert("questions", _row_of(question))
@@ -91,7 +116,24 @@ def keep_question(sql: Sql, question: Question) -> bool:
     if question.asks is Asks.CERTAINLY and row["outcome"] == Outcome.NOT_FOR_US.value:
         sql.update("questions", row["id"], {**_row_of(question), **REOPENED})
         return True
+    if question.asks is Asks.CERTAINLY and row["asks"] == Asks.NO.value:
+        return replace_question(sql, row, question)
     return False
+
+
+def replace_question(sql: Sql, row: Row, question: Question) -> bool:
+    """Ask `question` in the place of what an edit of its message asks no more, unless that was answered. Whether so.
+
+    Who answers that finds its claim gone; what it would have answered together waits again.
+    """
+    if sql.one(ANSWERED, row):
+        return False
+    if row["claim"] is not None and row["reply"] == row["name"]:
+        sql.execute(FREE_COMPANIONS, row)
+        sql.execute(RELEASE, row)
+    sql.execute(DELETE_PAGES, row)
+    sql.update("questions", row["id"], {**_row_of(question), **REOPENED})
+    return True
 
 
 def count_open(sql: Sql) -> tuple[int, datetime | None]:
@@ -162,6 +204,20 @@ def take_back_command(sql: Sql, key: ThreadKey, name: str, at: datetime) -> bool
     sql.execute(WIPE, row)
     record_erasure(sql, row["workspace"], row["channel"], at)
     return True
+
+
+def take_question_back(sql: Sql, key: ThreadKey, name: str, asks: Asks) -> None:
+    """Withdraw what an edit asks no more, unless a part of its answer is shown already.
+
+    What still follows up in its thread is ours only if it calls nobody else, whatever it was before.
+    """
+    row = find_question(sql, key, name)
+    if row is None or row["command"] is not None or row["outcome"] is not None or sql.one(SHOWN, row):
+        return
+    if row["withdrawn_at"] is None:
+        sql.update("questions", row["id"], {"asks": asks.value})
+    if asks is Asks.NO:
+        withdraw_questions(sql, [row])
 
 
 def _list_open(sql: Sql, key: ThreadKey) -> list[Row]:

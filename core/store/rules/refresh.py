@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable
 
-from core.domain.messages import History, Reach, ThreadKey
+from core.domain.messages import Asks, History, Message, Reach, ThreadKey
 from core.store.protocols import Thread
 from core.store.rules.advisory_locks import lock_channel
 from core.store.rules.erasures import Forgotten
 from core.store.rules.messages import insert_messages, tombstone, update_message
-from core.store.rules.questions import thread_values
+from core.store.rules.questions import take_question_back, thread_values
 from core.store.rules.threads import find_thread, mark_fresh
-from core.store.sql_port import Row, Sql
+from core.store.sql_port import Row, Sql, stamp
 
 # The words of a question that has a place of its own may be no message of the platform's.
 KEPT = """
@@ -43,11 +43,18 @@ def refresh_thread(sql: Sql, thread: Thread, history: History) -> None:
     insert_messages(sql, thread.key, list(new), bool(row["private"]))
     for name, message in kept.items():
         if name in shown:
+            if name in history.unasked and not _is_older(shown[name], message):
+                take_question_back(sql, thread.key, name, Asks.NO)
             update_message(sql, message, shown[name])
         elif not message["deleted_at"] and (name in history.gone or not message["alone"]):
             tombstone(sql, message, sql.now())
     if not _has_unseen(sql, thread, shown):
         mark_fresh(sql, thread.key, thread.generation)
+
+
+def _is_older(message: Message, row: Row) -> bool:
+    """Whether a later edit of it is kept already."""
+    return bool(row["edited_at"] and message.edited and stamp(message.edited) < row["edited_at"])
 
 
 def _names_inside(thread: Thread, history: History) -> set[str]:

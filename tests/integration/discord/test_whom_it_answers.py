@@ -5,8 +5,11 @@ Tests bots.discord.parse, core.answering.policy, core.store.rules.ingest.
 
 import pytest
 
+from core.domain.events import Pressed
 from tests.fakes.claude.script import Answer, Gate
 from tests.support.discord_house import confab, idle, settled, told
+
+ADA = "7001"
 
 
 def ours(guild, channel: str) -> list[str]:
@@ -140,3 +143,96 @@ async def test_follow_ups_are_answered_only_where_the_channel_wants_that(guild, 
     await guild.say("ada", thread, "and now?")
     await settled(guild, running)
     assert len(ours(guild, thread)) == 3
+
+
+@pytest.mark.parametrize(("text", "shown"), [("help", "Commands"), ("!persona show", "No persona is set here")])
+async def test_an_edit_that_makes_a_command_of_a_message_is_carried_out_once(guild, claude, running, text, shown):
+    said = await guild.say("ada", "general", "hello?")
+    await settled(guild, running)
+    await guild.edit(said, f"<@{guild.me}> {text}")
+    await settled(guild, running)
+    await guild.edit(said, f"<@{guild.me}> {text}!")
+    await settled(guild, running)
+
+    (answer,) = ours(guild, "general")
+    assert shown in answer
+    assert told(claude) == []
+
+
+async def test_a_question_that_an_edit_makes_a_command_is_not_answered_beside_it(guild, claude, running):
+    gate = Gate()
+    claude.script(Answer(text="never", gate=gate))
+    said = await guild.say("ada", "general", f"<@{guild.me}> tell me")
+    await gate.reached.wait()
+    await guild.edit(said, f"<@{guild.me}> help")
+    await settled(guild, running)
+
+    (answer,) = ours(guild, "general")
+    assert "Commands" in answer
+    assert len(told(claude)) == 1
+
+
+@pytest.mark.parametrize("waits", [True, False], ids=["when it was taken back", "at once"])
+async def test_a_question_that_edits_take_back_and_ask_again_is_answered_once(guild, claude, running, waits):
+    gate = Gate()
+    claude.script(Answer(text="never", gate=gate))
+    said = await guild.say("ada", "general", f"<@{guild.me}> why?")
+    await gate.reached.wait()
+    await guild.edit(said, "why?")
+    if waits:
+        await settled(guild, running)
+    await guild.edit(said, f"<@{guild.me}> why really?")
+    await settled(guild, running)
+    await guild.edit(said, "never mind")
+    await guild.edit(said, f"<@{guild.me}> and why?")
+    await settled(guild, running)
+
+    assert ours(guild, "general") == ["fine"]
+    assert told(claude)[-1] == [("user", "Ada: why really?")]
+
+
+async def test_a_stopped_question_is_not_asked_again_by_an_edit(guild, claude, running):
+    gate = Gate()
+    claude.script(Answer(text="never", gate=gate))
+    said = await guild.say("ada", "general", f"<@{guild.me}> why?")
+    await gate.reached.wait()
+    await running.ingest(Pressed("p1", running.heard[-1].key, ADA, "stop"))
+    await idle(running)
+    await guild.edit(said, f"<@{guild.me}> why really?")
+    await settled(guild, running)
+
+    assert ours(guild, "general") == []
+
+
+@pytest.mark.parametrize("text", ["<@7002> what do you think?", "@here what do you think?"])
+@pytest.mark.parametrize("before", ["what do you think?", "<@{me}> what do you think?"])
+async def test_a_reply_that_an_edit_makes_somebody_elses_is_not_answered(guild, claude, running, before, text):
+    thread = await guild.start_thread("general", "plans", "bob")
+    await guild.say("ada", thread, f"<@{guild.me}> hello")
+    await settled(guild, running)
+    gate = Gate()
+    claude.script(Answer(text="never", gate=gate))
+    said = await guild.say("ada", thread, before.format(me=guild.me))
+    await gate.reached.wait()
+    await guild.edit(said, text)
+    await settled(guild, running)
+
+    assert ours(guild, thread) == ["fine"]
+    assert len(told(claude)) == 2
+
+
+@pytest.mark.parametrize(("text", "answers"), [("why?", 0), ("`<@{me}>` why?", 0), ("<@{me}> really?", 1)])
+async def test_a_question_that_an_edit_takes_back_while_we_are_away_is_not_answered(
+    guild, claude, store, text, answers
+):
+    gate = Gate()
+    claude.script(Answer(text="never", gate=gate))
+    async with confab(guild, claude, store) as running:
+        said = await guild.say("ada", "general", f"<@{guild.me}> why?")
+        await gate.reached.wait()
+    await guild.edit(said, text.format(me=guild.me))
+    async with confab(guild, claude, store, process="p2") as running:
+        await idle(running)
+
+    assert ours(guild, "general") == ["fine"] * answers
+    assert len(told(claude)) == 1 + answers

@@ -106,3 +106,68 @@ async def test_an_edit_while_we_were_away_is_found(tmp_path):
         assert len(home.texts("dev", root)) == 1
         assert len(home.texts("dev", other)) == 2
     await store.shut()
+
+
+@pytest.mark.parametrize(("text", "shown"), [("help", "Commands"), ("!persona show", "No persona is set here")])
+async def test_an_edit_that_makes_a_command_of_a_message_is_carried_out_once(home, text, shown):
+    root = await home.slack.say("ada", "dev", "hello?")
+    await home.rest()
+    await home.slack.edit("ada", "dev", root, f"<@U0BOT> {text}")
+    await home.rest()
+    await home.slack.edit("ada", "dev", root, f"<@U0BOT> {text}!")
+    await home.rest()
+
+    _, answer = home.slack.visible("dev", "ada")
+    assert shown in answer.text
+    assert home.asked == []
+
+
+async def test_a_question_that_an_edit_makes_a_command_is_not_answered_beside_it(home):
+    gate = Gate()
+    home.claude.script(Answer(text="never", gate=gate))
+    root = await home.slack.say("ada", "dev", "<@U0BOT> tell me")
+    await gate.reached.wait()
+    await home.slack.edit("ada", "dev", root, "<@U0BOT> help")
+    await home.rest()
+
+    _, answer = home.slack.visible("dev", "ada")
+    assert "Commands" in answer.text
+    assert len(home.asked) == 1
+
+
+async def test_a_question_that_edits_take_back_and_ask_again_is_answered_once(home):
+    gate = Gate()
+    home.claude.script(Answer(text="never", gate=gate))
+    root = await home.slack.say("ada", "dev", "<@U0BOT> why?")
+    await gate.reached.wait()
+    await home.slack.edit("ada", "dev", root, "why?")
+    await home.slack.edit("ada", "dev", root, "<@U0BOT> why really?")
+    await home.rest()
+    await home.slack.edit("ada", "dev", root, "never mind")
+    await home.slack.edit("ada", "dev", root, "<@U0BOT> and why?")
+    await home.rest()
+
+    assert len(home.texts("dev", root)) == 1
+    assert home.prompt() == [("user", "Ada: why really?")]
+
+
+@pytest.mark.parametrize("text", ["<@U0BOB> what?", "<!here> what?", "<!subteam^S0OPS|@ops> what?"])
+@pytest.mark.parametrize("before", ["what?", "<@U0BOT> what?"])
+async def test_a_reply_that_an_edit_makes_somebody_elses_is_not_answered(home, before, text):
+    root = await home.slack.say("ada", "dev", "<@U0BOT> hello")
+    await home.answered()
+    gate = Gate()
+    home.claude.script(Answer(text="never", gate=gate))
+    reply = await home.slack.say("ada", "dev", before, root)
+    await gate.reached.wait()
+    await home.slack.edit("ada", "dev", reply, text)
+    await home.rest()
+
+    assert len(home.texts("dev", root)) == 1
+
+
+async def test_a_command_may_mention_us_behind_it(home):
+    await home.slack.say("ada", "dev", "!persona show <@U0BOT>")
+    await home.rest()
+
+    assert "No persona is set here" in home.slack.visible("dev", "ada")[-1].text

@@ -26,6 +26,7 @@ from core.rendering.paginator import MARKS
         pytest.param(">quoted", "> quoted", id="a quote has a space"),
         pytest.param("Use ``` here", r"Use \`\`\` here", id="three backticks open nothing"),
         pytest.param("Use ```` ``` ```` here", "Use `` ``\u200b` `` here", id="code with three backticks"),
+        pytest.param("``a ` b````c``", "``a ` b``\u200b``c``", id="code with four of them between two"),
         pytest.param(
             "[https://bank.example](https://evil.example)",
             "https://bank.example (https://evil.example)",

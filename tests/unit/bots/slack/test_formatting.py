@@ -2,6 +2,7 @@
 
 import html
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -232,3 +233,12 @@ def test_escapes_and_tokens_become_words(raw, text):
     assert render_plain_text(raw) == text.replace(
         "https://example.org", "example.org" if "|" in raw else "https://example.org"
     )
+
+
+@pytest.mark.parametrize("room", range(0, 1400, 50))
+def test_items_that_are_opened_again_count_as_the_lines_that_they_are(room):
+    items = "- one\n  - two\n    - three\n      - four\n        - five " + "with many words " * 90
+    shown = pages("word " * (room // 5) + "\n" + items, replace(look.DIALECT, limit=1000))
+
+    assert len(shown) > 1
+    assert max(map(look.measure, shown)) <= 1000

@@ -190,3 +190,13 @@ def test_a_file_that_we_posted_is_no_page_of_a_reply():
     raw = {"ts": ROOT, "user": "U0BOT", "bot_id": "B0BOT", "text": "", "files": [{"id": "F1", "name": "usage.csv"}]}
 
     assert parse_message(raw, US).notice is True
+
+
+def test_a_history_tells_which_messages_ask_nothing_since_they_were_edited():
+    asked = {"ts": "1.000000", "user": "UADA", "text": "why?", "edited": {"ts": "5.000000"}}
+    still = {"ts": "2.000000", "user": "UADA", "text": f"<@{US.user}> why?", "edited": {"ts": "5.000000"}}
+    never = {"ts": "3.000000", "user": "UADA", "text": "why?"}
+    bot = {"ts": "4.000000", "bot_id": "BOTHER", "text": "why?", "edited": {"ts": "5.000000"}}
+
+    assert parse_history([asked, still, never, bot], US, Reach.WHOLE, "C1").unasked == {"1.000000"}
+    assert parse_history([asked, still, never, bot], US, Reach.WHOLE, "D1").unasked == set()
