@@ -25,6 +25,7 @@ SPARE = {"attach files", "create public threads"}  # answers come without these,
 FEW_NAMES = 5  # servers that a finding names
 FEW = 50  # of the 1,000 connections that Discord allows a bot in a day
 
+SLASH = 1  # the type of commands that are typed; others stand in menus
 PORTAL = "https://discord.com/developers/applications"
 RESET = f"Reset it at {PORTAL} (Bot, Token), and set DISCORD_BOT_TOKEN to the new one."
 REACH = "See that this machine reaches DISCORD_API_URL. https://discordstatus.com says how Discord is."
@@ -139,7 +140,8 @@ async def _check_commands(client: discord.Client) -> CheckResults:
     except _Silent as silent:
         yield _report_silence("commands", silent)
         return
-    behind = ", ".join(f"/{shape[0]}" for shape in wanted if shape not in known)
+    missing = [shape for shape in wanted if shape not in known]
+    behind = ", ".join(f"/{name}" if kind == SLASH else f"“{name}”" for name, kind, *_ in missing)
     if behind:
         says = f"Discord does not know these, or not as they are now: {behind}"
         yield DISCORD.warning("commands", says, "The next start of Confab tells Discord of them.")
@@ -152,7 +154,7 @@ def _describe_command(command: Json) -> tuple[Any, ...]:
     choices = tuple(choice["value"] for choice in command.get("choices") or ())
     options = tuple(_describe_command(option) for option in command.get("options") or ())
     rest = (bool(command.get("required")), bool(command.get("autocomplete")), choices, options)
-    return command["name"], command.get("type", 1), command.get("description"), *rest
+    return command["name"], command.get("type", 1), command.get("description") or "", *rest
 
 
 async def _check_connections(client: discord.Client) -> CheckResults:

@@ -143,8 +143,8 @@ async def test_more_servers_than_a_page_are_all_looked_at(guild):
 async def test_commands_that_discord_does_not_know_are_named(guild):
     [told] = await found(guild, "commands")
 
-    names = ", ".join(sorted({f"/{row.words.split()[0]}" for row in TABLE} | {"/ask"}))
-    assert sorted(told.says.partition(": ")[2].split(", ")) == names.split(", ")
+    names = {f"/{row.words.split()[0]}" for row in TABLE} | {"/ask", "“Show the prompt”", "“Forget this conversation”"}
+    assert sorted(told.says.partition(": ")[2].split(", ")) == sorted(names)
     assert (told.state, told.mend) == ("warning", "The next start of Confab tells Discord of them.")
 
 
