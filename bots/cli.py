@@ -1,5 +1,7 @@
 """The command line: `confab`, the same as `python -m bots`."""
 
+import errno
+import os
 import sys
 from typing import Any
 
@@ -8,6 +10,8 @@ import click
 from bots.app.registry import PLATFORMS
 from core.domain.control_characters import escape_controls
 from core.domain.errors import SettingsError, StoreUnusable, UnreadableFile
+
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # what a full or broken disk answers
 
 SINCE, BY, KINDS = ("today", "week", "month"), ("person", "channel", "model", "day"), ("table", "csv", "json")
 
@@ -21,6 +25,17 @@ class Program(click.Group):
         except (SettingsError, StoreUnusable, UnreadableFile) as error:
             click.echo(escape_controls(str(error), "\n"), err=True)
             sys.exit(2)
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a command; say in one line where what it prints can't be written."""
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:
+            if error.errno not in UNWRITABLE or error.filename is not None:
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in its buffer goes nowhere
+            click.echo(f"What is printed cannot be written: {error.strerror}.", err=True)
+            sys.exit(1)
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})

@@ -31,6 +31,7 @@ UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days
 OURS = "CONFAB_"
 NEARLY, SAME = 0.8, 0.9  # how alike two names are of which one is a slip of the other; so much more without its prefix
 BLANKS = f"{string.whitespace}\u00a0\u200b\u200c\u200d\u2060\ufeff"  # what a copy brings along unseen
+DATABASE = re.compile(r"sqlite://(?:/|$)|postgres(?:ql)?://")
 WORD = re.compile(r"[!-~]+")
 DURATION = re.compile(r"(\d{1,6})\s*([smhd]?)")
 
@@ -201,8 +202,8 @@ class Settings(EnvironmentSettings):
     @field_validator("database_url")
     @classmethod
     def _check_scheme(cls, value: str) -> str:
-        if value.partition(":")[0] not in ("sqlite", "postgresql", "postgres"):
-            raise ValueError("must begin with sqlite:// or postgresql://")
+        if not DATABASE.match(value):
+            raise ValueError("must begin with sqlite:/// or postgresql://")
         return value
 
     @model_validator(mode="after")

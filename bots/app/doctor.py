@@ -87,7 +87,7 @@ async def run_checks(configuration: Configuration) -> list[CheckResult]:
     checks += [(Service(plugin.title), _check_platform(plugin, configuration)) for plugin in PLATFORMS]
     checks += [(DATABASE, _check_database(settings.database_url, system_clock())), (FILES, _check_files(settings))]
     findings = [one async for one in run_concurrently(*(_run_check(service, check) for service, check in checks))]
-    findings += _check_settings(findings)
+    findings += list(_check_settings(findings))
     hidden = RedactingFormatter(configuration.secrets()).redact
     return [
         replace(
@@ -148,17 +148,26 @@ async def _report_off(service: Service, mend: str) -> CheckResults:
 
 async def check_claude(settings: Settings) -> CheckResults:
     """Check the key, and each model that may be asked: whether it is there, how long, and whether it has a price."""
+    usable: list[str] = []
     if settings.anthropic_api_key is None:
         yield CLAUDE.off(UNSET)
-        return
-    client = Claude(settings.anthropic_api_key.get_secret_value(), settings.anthropic_base_url, silence=SECONDS)
+    else:
+        async for finding in _check_key(settings, settings.anthropic_api_key.get_secret_value(), usable):
+            yield finding
+    for finding in check_prices(settings.confab_prices, usable):
+        yield finding
+
+
+async def _check_key(settings: Settings, key: str, usable: list[str]) -> CheckResults:
+    """Check the key and the models; the ids of those that work are added to `usable`."""
+    client = Claude(key, settings.anthropic_base_url, silence=SECONDS)
     try:
         known = [model.id for model in await _limit_time(client.models())]
         yield CLAUDE.ok("key", f"accepted, for {count_noun(len(known), 'model')}")
         wanted = await _list_models(settings)
         told = await asyncio.gather(*(_check_model(client, *one, known) for one in wanted.items()))
-        usable = [model for model, one in zip(wanted, told, strict=True) if one.works]
-        for finding in (*told, *check_prices(settings.confab_prices, usable)):
+        usable += [model for model, one in zip(wanted, told, strict=True) if one.works]
+        for finding in told:
             yield finding
     except ClaudeError as trouble:
         yield _explain_trouble("key", trouble)

@@ -25,6 +25,7 @@ SPARE = {"attach files", "create public threads"}  # answers come without these,
 FEW_NAMES = 5  # servers that a finding names
 FEW = 50  # of the 1,000 connections that Discord allows a bot in a day
 
+SLASH = 1  # the type of commands that are typed; others stand in menus
 PORTAL = "https://discord.com/developers/applications"
 RESET = f"Reset it at {PORTAL} (Bot, Token), and set DISCORD_BOT_TOKEN to the new one."
 REACH = "See that this machine reaches DISCORD_API_URL. https://discordstatus.com says how Discord is."
@@ -150,7 +151,7 @@ async def _check_commands(client: discord.Client) -> CheckResults:
 def _name_command(shape: tuple[Any, ...]) -> str:
     """As people see it: a slash command, or an entry of a message's menu."""
     name, kind, *_ = shape
-    return f"/{name}" if kind == discord.AppCommandType.chat_input.value else f"Apps > {name}"
+    return f"/{name}" if kind == SLASH else f"Apps > {name}"
 
 
 def _describe_command(command: Json) -> tuple[Any, ...]:

@@ -74,4 +74,15 @@ def test_a_setting_that_is_wrong_stops_the_program_with_its_line_and_code_2(tmp_
     run = run_confab("chat", folder=tmp_path, DATABASE_URL="mysql://x")
 
     assert (run.returncode, run.stdout) == (2, "")
-    assert re.fullmatch(r"DATABASE_URL: must begin with sqlite:// or postgresql://.*\n", run.stderr)
+    assert re.fullmatch(r"DATABASE_URL: must begin with sqlite:/// or postgresql://.*\n", run.stderr)
+
+
+@pytest.mark.parametrize("arguments", ["--help", "chat --help", "usage", "usage --as json", "check", "slack manifest"])
+def test_what_a_full_disk_does_not_take_is_one_line(tmp_path, arguments):
+    with open("/dev/full", "w") as full:
+        run = subprocess.run(
+            [sys.executable, "-m", "bots", *arguments.split()], cwd=tmp_path, text=True, check=False,
+            stdout=full, stderr=subprocess.PIPE, env={"PYTHONPATH": str(ROOT), "HOME": str(tmp_path)},
+        )  # fmt: skip
+
+    assert (run.returncode, run.stderr) == (1, "What is printed cannot be written: No space left on device.\n")

@@ -16,7 +16,8 @@ import pytest
 from core.domain.clock import system_clock
 from core.domain.errors import StoreUnavailable, StoreUnusable
 from core.domain.messages import Outcome
-from core.store import open_store
+from core.store import backup, inspect, open_store
+from core.store.postgres.connection import STATEMENT
 from core.store.postgres.engine import PostgresEngine
 from core.store.postgres.problems import name_database
 from core.store.protocols import Heartbeat
@@ -297,6 +298,22 @@ def test_a_database_is_named_without_what_opens_it():
     assert name_database("postgresql://ada:s3cr3t@[/confab") == "postgresql://..."
 
 
+@pytest.mark.parametrize(
+    "login",
+    ["ada:s3cr3t%2", "ada:s3cr3t%", "ada:4@s3cr3t", "ada:s3cr3t/1", "ada:5432/s3cr3t", "ada:[s3cr3t]/", "s3cr3t@ada:x"],
+)
+async def test_a_password_that_breaks_its_address_is_not_shown(login):
+    address = f"postgresql://{login}@db.example/confab"
+
+    with pytest.raises(StoreUnusable, match="DATABASE_URL cannot be read; write %40 for @") as refused:
+        await inspect(address)
+    with pytest.raises(StoreUnusable) as other:
+        backup(address, "nowhere.db")
+
+    assert name_database(address) == "postgresql://..."
+    assert "s3cr3t" not in f"{refused.value!r} {other.value!r} {refused.value.__cause__!r}"
+
+
 async def test_what_was_erased_is_vacuumed_soon(engine, admin):
     await engine.unit(lambda sql: sql.insert("erasures", {"workspace": "w", "at": "x"}))
 
@@ -311,8 +328,9 @@ async def test_what_was_erased_is_vacuumed_soon(engine, admin):
 async def test_a_statement_that_hangs_is_ended_by_the_server(url):
     engine = PostgresEngine(url, timedelta(seconds=30), longest=SOON)
     await engine.open()
-    with pytest.raises(StoreUnavailable, match="just now: it took too long to answer"):
-        await engine.unit(lambda sql: sql.one("SELECT pg_sleep(60)", {}))
+    async with asyncio.timeout(STATEMENT.total_seconds() / 2):
+        with pytest.raises(StoreUnavailable, match="just now: it took too long to answer"):
+            await engine.unit(lambda sql: sql.one("SELECT pg_sleep(60)", {}))
 
     assert await engine.unit(lambda sql: sql.one("SELECT 1 AS one", {})) == {"one": 1}
     await engine.shut()

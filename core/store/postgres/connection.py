@@ -8,9 +8,9 @@ from typing import Any
 
 import psycopg
 from psycopg import Connection
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 
-from core.store.postgres.problems import MOVED
+from core.store.postgres.problems import MOVED, read_address
 from core.store.postgres.sql_adapter import PostgresSql
 
 DEFAULTS: dict[str, str | int] = {
@@ -46,8 +46,8 @@ class CommitLost(Exception):
 
 
 def connect(url: str) -> Connection[Any]:
-    """A new connection, without a transaction. Raises psycopg.OperationalError."""
-    given = conninfo_to_dict(url)
+    """A new connection, without a transaction. Raises psycopg.OperationalError, and Unfit for an unreadable address."""
+    given = read_address(url)
     more = {name: value for name, value in DEFAULTS.items() if name not in given}
     return psycopg.connect(make_conninfo(url, **more), autocommit=True)
 

@@ -1,5 +1,8 @@
 """What PostgreSQL refuses: which of it passes, which is a bug of ours, and the sentence that names cause and mend."""
 
+import re
+from typing import Any
+
 import psycopg
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
@@ -32,14 +35,29 @@ MENDS: dict[type[psycopg.Error], str] = {
     errors.DiskFull: "its disk is full; make room",
     errors.FeatureNotSupported: "it is too old; PostgreSQL 14 or newer is needed",
 }
+URI = re.compile(r"\w+://(?:[^@/]*@)?[^@?]*(?:\?.*)?", re.DOTALL)  # a password that holds @ or / is no such thing
+UNREADABLE = (
+    "DATABASE_URL cannot be read; write %40 for @, %2F for / and %25 for % in its name and password, "
+    "and let it look like postgresql://user:password@host/confab"
+)
 UNREACHABLE = "it cannot be reached; see that it runs, and that the address in DATABASE_URL is right"
+
+
+def read_address(url: str) -> dict[str, Any]:
+    """The parts of a database's address. Raises Unfit, which repeats nothing of it: a piece of a password may be it."""
+    if "://" in url and not URI.fullmatch(url):
+        raise Unfit(UNREADABLE)
+    try:
+        return conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        raise Unfit(UNREADABLE) from None
 
 
 def name_database(url: str) -> str:
     """The database as operators know it, without its password: `postgresql://host:5432/confab`."""
     try:
-        parts = conninfo_to_dict(url)
-    except psycopg.ProgrammingError:
+        parts = read_address(url)
+    except Unfit:
         return "postgresql://..."
     host, port = parts.get("host", ""), parts.get("port", "")
     return f"postgresql://{host}{port and f':{port}'}/{parts.get('dbname', '')}"

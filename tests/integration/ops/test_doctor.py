@@ -194,6 +194,28 @@ async def test_a_misspelt_variable_is_a_warning_that_names_the_nearest(monkeypat
     assert (told.state, told.says) == ("warning", "there is no such setting; CONFAB_MODEL may be meant")
 
 
+async def test_a_misspelt_variable_does_not_hide_that_nothing_is_set_up(monkeypatch):
+    monkeypatch.setenv("ANTHROPIC_APIKEY", "sk-ant-x")
+    told = await run_checks(chosen())
+
+    assert [(one.name, one.state) for one in told if one.service == "Confab"] == [
+        ("ANTHROPIC_APIKEY", "warning"),
+        ("settings", "problem"),
+    ]
+
+
+@pytest.mark.parametrize("key", ["", "sk-ant-other"], ids=["without a key", "with a wrong key"])
+async def test_a_price_list_that_cannot_be_read_is_found_without_claude(claude, key):
+    settings = (
+        keyed(claude, anthropic_api_key=key, confab_prices="nowhere.csv")
+        if key
+        else chosen(confab_prices="nowhere.csv")
+    )
+    told = await run_checks(settings)
+
+    assert [one.state for one in told if one.name == "prices"] == ["problem"]
+
+
 async def test_a_key_alone_is_enough_for_the_terminal(claude):
     told = await run_checks(keyed(claude))
 

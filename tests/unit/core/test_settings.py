@@ -166,7 +166,11 @@ def test_variables_of_other_programs_and_ours_in_small_letters_are_no_slips(bare
         ("CONFAB_CATCH_UP", "-1h", "CONFAB_CATCH_UP: must be a number with a unit, s, m, h or d."),
         ("CONFAB_CATCH_UP", "8d", "CONFAB_CATCH_UP: Input should be less than or equal to 7 days."),
         ("ANTHROPIC_BASE_URL", "example.com", "ANTHROPIC_BASE_URL: must begin with http:// or https://."),
-        ("DATABASE_URL", "mysql://db", "DATABASE_URL: must begin with sqlite:// or postgresql://."),
+        ("DATABASE_URL", "mysql://db", "DATABASE_URL: must begin with sqlite:/// or postgresql://."),
+        ("DATABASE_URL", "sqlite:confab.db", "DATABASE_URL: must begin with sqlite:/// or postgresql://."),
+        ("DATABASE_URL", "sqlite:/confab.db", "DATABASE_URL: must begin with sqlite:/// or postgresql://."),
+        ("DATABASE_URL", "sqlite://confab.db", "DATABASE_URL: must begin with sqlite:/// or postgresql://."),
+        ("DATABASE_URL", "postgres:confab", "DATABASE_URL: must begin with sqlite:/// or postgresql://."),
     ],
 )
 def test_a_wrong_value_is_one_line_with_variable_and_mend(bare_environment, variable, value, line):
