@@ -274,7 +274,7 @@ def describe_server(condition: Condition, server: Server) -> CheckResult:
     milliseconds = server.latency / timedelta(milliseconds=1)
     says = f"{condition.path} can be written; {how}; {server.name}, {milliseconds:.1f} ms away"
     if server.latency > FAR:
-        mend = "Put the database near: each question waits for it some seventy times."
+        mend = "Put the database near: each question waits for it some fifty times."
         return DATABASE.warning("server", says, mend)
     return DATABASE.ok("server", says)
 

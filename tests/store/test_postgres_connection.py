@@ -148,6 +148,7 @@ async def test_two_that_wait_for_each_other_both_happen(engine, admin):
     def work(sql, first, second):
         tries.append(first)
         sql.lock(first)
+        sql.now()  # locks are taken when something is asked
         if tries.count(first) == 1:
             met.wait()
         sql.lock(second)

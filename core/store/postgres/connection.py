@@ -1,6 +1,5 @@
 """One connection to PostgreSQL and its transactions: begun with a limit on every wait, ended for certain."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -25,16 +24,11 @@ DEFAULTS: dict[str, str | int] = {
 MILLISECOND = timedelta(milliseconds=1)
 STATEMENT = timedelta(seconds=30)  # that no unit of work takes: a report over millions of requests takes less
 
-# One round trip. SET LOCAL, so that nothing is left behind on a server connection that a proxy shares.
-BEGIN = """
-BEGIN ISOLATION LEVEL READ COMMITTED;
-SET LOCAL statement_timeout = {statement};
-SET LOCAL lock_timeout = {lock};
-SET LOCAL idle_in_transaction_session_timeout = {statement};
-SELECT clock_timestamp()
-"""
-
-BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # goes on while the machine sleeps
+# For this transaction alone, so that nothing is left behind on a server connection that a proxy shares.
+LIMITS = (
+    "SELECT set_config('statement_timeout', '{statement}', true), set_config('lock_timeout', '{lock}', true), "
+    "set_config('idle_in_transaction_session_timeout', '{statement}', true)"
+)
 
 
 class CommitLost(Exception):
@@ -57,14 +51,15 @@ class ThreadConnection:
 
     def __init__(self, url: str, busy: timedelta, longest: timedelta, clock: Callable[[], datetime] | None) -> None:
         self._url = url
-        self._begin = BEGIN.format(statement=longest // MILLISECOND, lock=busy // MILLISECOND)
+        limits = LIMITS.format(statement=longest // MILLISECOND, lock=busy // MILLISECOND)
+        self._begin = ("BEGIN ISOLATION LEVEL READ COMMITTED", limits)
         self._clock = clock
         self._connection: Connection[Any] | None = None
 
     def run(self, work: Callable[[PostgresSql], Any]) -> Any:
         """What `work` does in a transaction of its own. Raises CommitLost where nobody knows whether it ended."""
         with self.use() as connection:
-            sql = self._begin_transaction(connection)
+            sql = PostgresSql(connection, self._clock, self._begin)
             try:
                 result = work(sql)
                 self._commit(connection, sql, result)
@@ -92,16 +87,10 @@ class ThreadConnection:
             self._connection.close()
             self._connection = None
 
-    def _begin_transaction(self, connection: Connection[Any]) -> PostgresSql:
-        cursor = connection.execute(self._begin)
-        while cursor.nextset():
-            pass
-        began = cursor.fetchone()
-        assert began is not None
-        return PostgresSql(connection, self._clock or _count_from(began[0]))
-
     def _commit(self, connection: Connection[Any], sql: PostgresSql, result: Any) -> None:
-        transaction = _identify(connection) if sql.wrote else None
+        if not sql.begun:
+            return
+        transaction = (sql.transaction or _identify(connection)) if sql.wrote else None
         try:
             connection.execute("COMMIT")
         except psycopg.OperationalError as error:
@@ -121,9 +110,3 @@ def _identify(connection: Connection[Any]) -> str | None:
     row = connection.execute("SELECT pg_current_xact_id_if_assigned()::text").fetchone()
     assert row is not None
     return None if row[0] is None else str(row[0])
-
-
-def _count_from(began: datetime) -> Callable[[], datetime]:
-    """The server's clock, which said `began` just now."""
-    started = time.clock_gettime(BOOT)
-    return lambda: began + timedelta(seconds=time.clock_gettime(BOOT) - started)

@@ -110,7 +110,7 @@ def test_a_server_far_away_is_a_warning():
     ) == DATABASE.warning(
         "server",
         "postgresql://db/confab can be written; version 2; 9.0 MB; PostgreSQL 18.1, 45.0 ms away",
-        "Put the database near: each question waits for it some seventy times.",
+        "Put the database near: each question waits for it some fifty times.",
     )
 
 
