@@ -69,6 +69,7 @@ class Halting:
 
     def _halt(self):
         if self._reached and not self._reached.is_set():
+            self._sql.now()  # locks are taken when something is asked
             self._reached.set()
             assert self._go_on.wait(10)
 
