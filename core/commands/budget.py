@@ -88,6 +88,8 @@ async def _change_budget(call: Invocation, micro_usd: int | None, zone: str | No
 async def _find_scope(call: Invocation) -> Scope:
     """The scope that the budget is for. Raises UsageError for a person whom nobody knows."""
     key, person, of = call.question.key, call.values.get("person"), call.values.get("of")
+    if person and of == "direct":
+        raise UsageError("A person's budget counts their direct messages as well: leave `of=direct` out.")
     if not person and of != "workspace":
         return Scope(key.workspace, DIRECT if of == "direct" else key.channel)
     if person and not await call.surface.names({person}):

@@ -58,4 +58,14 @@ MIGRATIONS = (
             "ALTER TABLE messages ADD COLUMN speaker {text} NOT NULL DEFAULT ''",
         ),
     ),
+    # Pages of whole answers that a late event of the platform had taken for notices are Claude's words again.
+    Migration(
+        "answers_are_no_notices",
+        (
+            "UPDATE messages SET notice = FALSE WHERE mine AND notice AND EXISTS ("
+            "SELECT 1 FROM questions WHERE questions.workspace = messages.workspace "
+            "AND questions.channel = messages.channel AND questions.name = messages.answers "
+            "AND questions.said IS NOT NULL AND NOT questions.notice)",
+        ),
+    ),
 )

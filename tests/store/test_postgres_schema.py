@@ -150,3 +150,26 @@ async def test_a_database_that_a_newer_version_wrote_is_refused(url, made):
         await open_store(url)
     with pytest.raises(StoreUnusable, match="flying_cars"):
         await inspect(url)
+
+
+MISTAKEN = """
+INSERT INTO workspaces (workspace) VALUES ('w');
+INSERT INTO threads (workspace, channel, thread, begun_at) VALUES ('w', 'c', 't', 'x');
+INSERT INTO questions (workspace, channel, thread, name, person, at, asks, alone, private, said, notice)
+    VALUES ('w', 'c', 't', 'q1', 'u', 'x', 'certainly', FALSE, FALSE, 'words', FALSE),
+           ('w', 'c', 't', 'q2', 'u', 'x', 'certainly', FALSE, FALSE, 'refused', TRUE);
+INSERT INTO messages (workspace, channel, thread, message, author, text, at, mine, answers, notice)
+    VALUES ('w', 'c', 't', 'm1', 'b', 'words', 'x', TRUE, 'q1', TRUE),
+           ('w', 'c', 't', 'm2', 'b', 'refused', 'x', TRUE, 'q2', TRUE)
+"""
+
+
+def test_pages_that_were_taken_for_notices_are_answers_again(url):
+    at = NAMES.index("answers_are_no_notices")
+    with psycopg.connect(url) as connection:
+        migrate(connection, NAMES[:at])
+        connection.execute(MISTAKEN)
+        migrate(connection)
+
+        rows = connection.execute("SELECT message, notice FROM messages ORDER BY message").fetchall()
+    assert rows == [("m1", False), ("m2", True)]

@@ -90,6 +90,11 @@ async def test_a_budget_of_nothing_says_what_that_means(give, store):
         ("budget set 5 person=<@U3>", "U3", "Only those who manage the whole workspace can change that budget."),
         ("budget clear of=workspace", "U3", "Only those who manage the whole workspace can change that budget."),
         ("budget clear", "U3", "There is no budget for a month to clear."),
+        (
+            "budget set 5 of=direct person=U2",
+            "U1",
+            "A person's budget counts their direct messages as well: leave `of=direct` out.",
+        ),
         ("budget set 5 of=direct", "U3", "Only those who manage the whole workspace can change that budget."),
         ("budget clear of=direct", "U3", "Only those who manage the whole workspace can change that budget."),
         ("budget set 5 zone=Asia/Tokyo", "U3", "Only those who manage the whole workspace can change its time zone."),
