@@ -537,3 +537,14 @@ async def test_many_questions_of_one_person_leave_room_for_others_in_the_channel
     claims = [await store.questions.claim_next("p", PLATFORMS) for _ in range(3)]
 
     assert [claim.question.name for claim in claims] == ["1", "9", "2"]
+
+
+async def test_what_comes_behind_does_not_overtake_what_was_asked_before_and_heard_late(store):
+    await ingest(store, asked("2"))
+    held = await claim(store)
+    await ingest(store, asked("1"), asked("3"))
+
+    joined = await store.questions.join_waiting(held)
+    await store.questions.close(joined, Outcome.SHOWN)
+
+    assert (names(joined), names(await claim(store))) == (["2"], ["1", "3"])

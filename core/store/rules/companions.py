@@ -41,6 +41,9 @@ def find_additions(sql: Sql, rows: Sequence[Row]) -> list[Row]:
     lead = rows[0]
     if lead["alone"] or lead["private"] or lead["command"] is not None:
         return []
+    oldest = sql.one(OLDEST, lead)
+    if oldest and (oldest["at"], oldest["id"]) < (lead["at"], lead["id"]):  # heard late: nothing overtakes it
+        return []
     behind = sql.many(WAITING, {**lead, "most": TOGETHER - len(rows)})
     same = [row for row in takewhile(lambda row: row["person"] == lead["person"], behind) if not row["alone"]]
     chains = WaitingChains(sql)
