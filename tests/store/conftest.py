@@ -26,6 +26,12 @@ def shared_url(request, tmp_path):
     yield from open_address(request.param, tmp_path)
 
 
+@pytest.fixture
+def postgres_url():
+    """An empty database of PostgreSQL."""
+    yield from open_address("postgres", None)
+
+
 def open_address(engine, folder):
     if engine == "postgres":
         address = postgres.create_database()

@@ -21,6 +21,8 @@ from core.store.postgres.connection import STATEMENT
 from core.store.postgres.engine import PostgresEngine
 from core.store.postgres.problems import name_database
 from core.store.protocols import Heartbeat
+from core.store.repositories import build_store
+from core.store.rules.claims import STALE
 from tests.support import postgres
 from tests.support.talk import PLATFORMS, asked, thread
 from tests.support.waiting import until
@@ -34,24 +36,17 @@ KILL = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE appli
 
 
 @pytest.fixture
-def url():
-    address = postgres.create_database()
-    yield address
-    postgres.drop_database(address)
-
-
-@pytest.fixture
-async def engine(url):
-    opened = PostgresEngine(url, timedelta(seconds=5))
+async def engine(postgres_url):
+    opened = PostgresEngine(postgres_url, timedelta(seconds=5))
     await opened.open()
     yield opened
     await opened.shut()
 
 
 @pytest.fixture
-def admin(url):
+def admin(postgres_url):
     """Another program on the same database."""
-    with psycopg.connect(url, autocommit=True, application_name="admin") as connection:
+    with psycopg.connect(postgres_url, autocommit=True, application_name="admin") as connection:
         yield connection
 
 
@@ -118,8 +113,10 @@ class Cut:
 
 
 @pytest.mark.parametrize("lost", ["answer", "request"])
-async def test_a_commit_whose_answer_is_lost_is_found_out_and_never_done_twice(url, admin, tmp_path_factory, lost):
-    parts = psycopg.conninfo.conninfo_to_dict(url)
+async def test_a_commit_whose_answer_is_lost_is_found_out_and_never_done_twice(
+    postgres_url, admin, tmp_path_factory, lost
+):
+    parts = psycopg.conninfo.conninfo_to_dict(postgres_url)
     socket = f"{parts['host']}/.s.PGSQL.{parts.get('port', '5432')}"
     folder = tmp_path_factory.mktemp("s")
     tries = []
@@ -130,7 +127,7 @@ async def test_a_commit_whose_answer_is_lost_is_found_out_and_never_done_twice(u
 
     async with Cut(socket, folder) as cut:
         between = PostgresEngine(
-            url.replace(f"host={parts['host']}", f"host={quote(str(folder))}"), timedelta(seconds=5)
+            postgres_url.replace(f"host={parts['host']}", f"host={quote(str(folder))}"), timedelta(seconds=5)
         )
         await between.open()
         cut.losing = lost
@@ -162,8 +159,8 @@ async def test_two_that_wait_for_each_other_both_happen(engine, admin):
     assert len(tries) == 3  # one of them was chosen to give way
 
 
-async def test_a_unit_that_is_kept_waiting_gives_up_in_words_and_the_next_is_served(url, admin):
-    engine = PostgresEngine(url, SOON)
+async def test_a_unit_that_is_kept_waiting_gives_up_in_words_and_the_next_is_served(postgres_url, admin):
+    engine = PostgresEngine(postgres_url, SOON)
     await engine.open()
     with admin.transaction():
         admin.execute("LOCK TABLE notes")
@@ -187,8 +184,8 @@ async def test_a_bug_of_ours_is_raised_as_it_is_and_not_repeated(engine):
     assert len(tries) == 1
 
 
-async def test_what_may_only_be_read_is_refused_in_words_until_it_may_be_written(url, admin):
-    store = await open_store(url, busy=SOON)
+async def test_what_may_only_be_read_is_refused_in_words_until_it_may_be_written(postgres_url, admin):
+    store = await open_store(postgres_url, busy=SOON)
     user = admin.execute("SELECT current_user").fetchone()[0]
     try:
         admin.execute(f"ALTER ROLE {user} SET default_transaction_read_only = on")
@@ -205,20 +202,20 @@ async def test_what_may_only_be_read_is_refused_in_words_until_it_may_be_written
 
 
 @contextmanager
-def crowd(url, admin):
+def crowd(postgres_url, admin):
     """Other programs take all connections that a role may have."""
     admin.execute("CREATE ROLE crowded LOGIN CONNECTION LIMIT 1")
     schema = admin.execute("SELECT current_schema()").fetchone()[0]
     admin.execute(f"GRANT ALL ON SCHEMA {schema} TO crowded")
     try:
-        yield url.replace("postgres@", "crowded@")
+        yield postgres_url.replace("postgres@", "crowded@")
     finally:
         admin.execute("DROP OWNED BY crowded CASCADE")
         admin.execute("DROP ROLE crowded")
 
 
-async def test_too_many_connections_are_said_and_waited_for(url, admin):
-    with crowd(url, admin) as limited:
+async def test_too_many_connections_are_said_and_waited_for(postgres_url, admin):
+    with crowd(postgres_url, admin) as limited:
         engine = PostgresEngine(limited, SOON)
         await engine.open()
         used = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'crowded'"
@@ -231,19 +228,19 @@ async def test_too_many_connections_are_said_and_waited_for(url, admin):
         await engine.shut()
 
 
-async def test_leases_count_on_the_servers_clock_whatever_this_machine_thinks(url):
-    store = await open_store(url, stale=timedelta(seconds=10))
+async def test_leases_count_on_the_servers_clock_whatever_this_machine_thinks(postgres_url):
+    store = await open_store(postgres_url, stale=timedelta(seconds=10))
     before = system_clock()
     await store.questions.heartbeat("p")
 
-    with psycopg.connect(url) as connection:
+    with psycopg.connect(postgres_url) as connection:
         [beat] = connection.execute("SELECT beat_at::timestamptz FROM processes").fetchone()
     assert before - timedelta(seconds=1) < beat < system_clock() + timedelta(seconds=1)
     await store.shut()
 
 
-async def test_a_clock_that_is_given_is_the_one_that_counts(url, clock):
-    store = await open_store(url, clock=clock)
+async def test_a_clock_that_is_given_is_the_one_that_counts(postgres_url, clock):
+    store = await open_store(postgres_url, clock=clock)
     await store.questions.heartbeat("p")
     clock.tick(60)
 
@@ -251,27 +248,36 @@ async def test_a_clock_that_is_given_is_the_one_that_counts(url, clock):
     await store.shut()
 
 
-async def test_a_claim_that_nobody_heard_of_is_given_again(url, admin):
-    store = await open_store(url, busy=SOON)
+class Forgetful:
+    """An engine that does the next unit of work and loses the answer, as often as it is told."""
+
+    def __init__(self, engine):
+        self._engine = engine
+        self.shut = engine.shut
+        self.losing = 0
+
+    async def unit(self, work):
+        result = await self._engine.unit(work)
+        if self.losing:
+            self.losing -= 1
+            raise StoreUnavailable("the answer was lost")
+        return result
+
+
+async def test_a_claim_that_nobody_heard_of_is_given_again(engine):
+    forgetful = Forgetful(engine)
+    store = build_store(forgetful, STALE)
     await store.questions.ingest(asked("1"))
     await store.questions.ingest(asked("2", thread("2")))
-    unit = store.questions._engine.unit
-
-    async def lose(work):
-        await unit(work)
-        raise StoreUnavailable("the answer was lost")
-
-    store.questions._engine.unit = lose
+    forgetful.losing = 1
     with pytest.raises(StoreUnavailable):
         await store.questions.claim_next("p", PLATFORMS)
-    store.questions._engine.unit = unit
 
     claims = [await store.questions.claim_next("p", PLATFORMS) for _ in range(3)]
 
     assert [one and one.question.name for one in claims] == ["1", "2", None]
     assert claims[0].resumed
     await store.questions.close(claims[0], Outcome.SHOWN)
-    await store.shut()
 
 
 @pytest.mark.parametrize(
@@ -282,8 +288,8 @@ async def test_a_claim_that_nobody_heard_of_is_given_again(url, admin):
         ("user=nobody", "does not accept the name"),
     ],
 )
-async def test_a_database_that_cannot_be_opened_is_explained_without_its_password(url, wrong, why):
-    parts = psycopg.conninfo.conninfo_to_dict(url) | dict([wrong.split("=")]) | {"password": "s3cr3t"}
+async def test_a_database_that_cannot_be_opened_is_explained_without_its_password(postgres_url, wrong, why):
+    parts = psycopg.conninfo.conninfo_to_dict(postgres_url) | dict([wrong.split("=")]) | {"password": "s3cr3t"}
     address = psycopg.conninfo.make_conninfo(**parts)
     engine = PostgresEngine(address, SOON)
 
@@ -326,8 +332,8 @@ async def test_what_was_erased_is_vacuumed_soon(engine, admin):
     await until(lambda: admin.execute(last).fetchone()[0])
 
 
-async def test_a_statement_that_hangs_is_ended_by_the_server(url):
-    engine = PostgresEngine(url, timedelta(seconds=30), longest=SOON)
+async def test_a_statement_that_hangs_is_ended_by_the_server(postgres_url):
+    engine = PostgresEngine(postgres_url, timedelta(seconds=30), longest=SOON)
     await engine.open()
     async with asyncio.timeout(STATEMENT.total_seconds() / 2):
         with pytest.raises(StoreUnavailable, match="just now: it took too long to answer"):

@@ -14,7 +14,6 @@ from core.store import inspect, open_store
 from core.store.migrations import MIGRATIONS
 from core.store.postgres.schema import NAMES, migrate, read_migrations
 from core.store.sqlite.schema import migrations
-from tests.support import postgres
 
 OTHERS = {"_sqlite_migrations", "schema_migrations"}  # what each engine keeps for itself
 FAMILIES = {
@@ -35,17 +34,10 @@ INDEXES = "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemanam
 
 
 @pytest.fixture
-def url():
-    address = postgres.create_database()
-    yield address
-    postgres.drop_database(address)
-
-
-@pytest.fixture
-async def made(url):
+async def made(postgres_url):
     """A connection to a database that this version made."""
-    await (await open_store(url)).shut()
-    with psycopg.connect(url, autocommit=True) as connection:
+    await (await open_store(postgres_url)).shut()
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
         yield connection
 
 
@@ -122,34 +114,34 @@ async def test_every_index_is_the_same(made, ours):
     assert theirs == sqlite
 
 
-async def test_a_database_that_was_migrated_before_is_left_as_it_is(url, made):
+async def test_a_database_that_was_migrated_before_is_left_as_it_is(postgres_url, made):
     before = list(made.execute("SELECT * FROM schema_migrations"))
 
-    await (await open_store(url)).shut()
+    await (await open_store(postgres_url)).shut()
 
     assert list(made.execute("SELECT * FROM schema_migrations")) == before
     assert len(before) == 1 + len(MIGRATIONS)
 
 
-async def test_what_an_older_database_lacks_is_added(url):
-    with psycopg.connect(url) as connection:
+async def test_what_an_older_database_lacks_is_added(postgres_url):
+    with psycopg.connect(postgres_url) as connection:
         migrate(connection, NAMES[:1])
-    condition = await inspect(url)
-    await (await open_store(url)).shut()
+    condition = await inspect(postgres_url)
+    await (await open_store(postgres_url)).shut()
 
     assert (condition.version, condition.newest) == (1, len(NAMES))
-    with psycopg.connect(url) as connection:
+    with psycopg.connect(postgres_url) as connection:
         assert read_migrations(connection) == NAMES
         assert "questions_answered" in {row[1] for row in connection.execute(INDEXES)}
 
 
-async def test_a_database_that_a_newer_version_wrote_is_refused(url, made):
+async def test_a_database_that_a_newer_version_wrote_is_refused(postgres_url, made):
     made.execute("INSERT INTO schema_migrations (name) VALUES ('flying_cars')")
 
     with pytest.raises(StoreUnusable, match=r"a newer version wrote it \(flying_cars\); update, or restore an older"):
-        await open_store(url)
+        await open_store(postgres_url)
     with pytest.raises(StoreUnusable, match="flying_cars"):
-        await inspect(url)
+        await inspect(postgres_url)
 
 
 MISTAKEN = """
@@ -164,9 +156,9 @@ INSERT INTO messages (workspace, channel, thread, message, author, text, at, min
 """
 
 
-def test_pages_that_were_taken_for_notices_are_answers_again(url):
+def test_pages_that_were_taken_for_notices_are_answers_again(postgres_url):
     at = NAMES.index("answers_are_no_notices")
-    with psycopg.connect(url) as connection:
+    with psycopg.connect(postgres_url) as connection:
         migrate(connection, NAMES[:at])
         connection.execute(MISTAKEN)
         migrate(connection)
