@@ -105,8 +105,9 @@ async def _list_own_scopes(call: Invocation) -> list[Scope]:
     mine = [Scope(key.workspace), Scope(key.workspace, key.channel), Scope(key.workspace, person=person)]
     if homes is None:
         return mine
-    theirs = (scope for home in homes for scope in (Scope(home, person=person), Scope(home, DIRECT)))
-    return [*mine, Scope(key.workspace, DIRECT), *theirs]
+    limiting = await call.context.store.ledger.list_limiting(key.workspace, person)
+    everywhere = (Scope(workspace, person=person) for workspace in dict.fromkeys((*homes, *limiting)))
+    return [*mine, Scope(key.workspace, DIRECT), *everywhere, *(Scope(home, DIRECT) for home in homes)]
 
 
 async def _load_elsewhere(call: Invocation, mine: list[Scope]) -> list[BudgetStatus]:

@@ -130,3 +130,14 @@ async def test_a_persons_budget_of_another_workspace_holds_in_direct_messages(as
 
     assert board.shown("tU1") == ["fine"]
     assert all("your budget of $0.00 a month" in board.shown(one)[0] for one in ("tU2", "tU3"))
+
+
+async def test_budget_show_lists_every_budget_that_refuses_a_direct_message(assistant, board, store):
+    board.homes = ("board:w9",)
+    for scope in (Scope("board:w8", person="U3"), Scope("board:w8"), Scope("board:w8", person="U2")):
+        await store.ledger.allow(Budget(scope, Period.MONTH, 0, "UTC", "U1", START), 0)
+
+    await assistant.ingest(command("budget show", person="U3", private=True))
+    await closed(store)
+
+    assert [text.partition(";")[0] for text in board.whispered] == ["- Cy: $0.00 of $0.00 a month (100 %)"]
