@@ -83,6 +83,8 @@ class CommandContext:
     """Whether people of other workspaces may ask, and so give the commands of those who may."""
     models: Sequence[str] = ()
     """The models that may be chosen; none named: any."""
+    heartbeat: Callable[[], Awaitable[None]] | None = None
+    """Learns at once which questions were withdrawn."""
 
 
 @dataclass(frozen=True, slots=True)

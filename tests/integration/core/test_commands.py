@@ -6,6 +6,7 @@ import re
 from core.billing.budgets import Budget, Period
 from core.billing.ledger_rows import DIRECT, Scope
 from core.domain.messages import Asks
+from core.telemetry import AnswerBegun, HeartbeatSent, QuestionClosed
 from tests.fakes.board import START
 from tests.fakes.claude.script import Answer, Gate
 from tests.support.board_house import closed, command, messages
@@ -90,6 +91,27 @@ async def test_a_forgotten_thread_is_not_told_again(assistant, board, claude, st
 
     assert "forgotten" in board.shown("t1")[1]
     assert messages(claude)[-1] == [("user", "Ada: hello again")]
+
+
+async def test_an_answer_under_way_to_what_was_forgotten_ends_before_forget_answers(store, board, claude):
+    signs: list[object] = []
+    gate = Gate(after=4)
+    claude.script(Answer(text="slow answer", gate=gate))
+    async with house(store, claude, board, emit=signs.append) as assistant:
+        await assistant.ingest(board.said("t1", "U2", "my secret"))
+        await gate.reached.wait()
+        await board.until("t1", "slow ")
+
+        await assistant.ingest(command("forget", person="U2"))
+        await closed(store)
+        gate.opened.set()
+
+    kinds = [type(one) for one in signs]
+    command_closed = next(
+        at for at, one in enumerate(signs) if isinstance(one, QuestionClosed) and one.question.command
+    )
+    assert HeartbeatSent in kinds[kinds.index(AnswerBegun) : command_closed]
+    assert not any("slow answer" in text for text in board.shown("t1"))
 
 
 async def test_a_model_that_may_not_be_chosen_is_asked_nowhere_however_it_was_chosen(store, board, claude):
