@@ -85,6 +85,7 @@ class Assistant:
             completions.catalog,
             guests=rules.guests,
             models=rules.models,
+            heartbeat=self._heartbeat,
         )
 
     async def _heartbeat(self) -> None:

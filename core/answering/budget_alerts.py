@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.billing.budgets import BudgetStatus, write_warning
-from core.domain.errors import CannotShow
+from core.domain.errors import CannotShow, LeaseLost
 from core.domain.platform import Platform
 
 PATIENCE = 5.0  # seconds that an answer waits for the warning that it caused
@@ -29,3 +29,7 @@ class BudgetAlerts:
                 await platform.tell(budget.scope.workspace, budget.author, write_warning(standing))
         except (CannotShow, TimeoutError) as error:
             log.warning("who set budget %d could not be told: %s", budget.number, error)
+        except LeaseLost:
+            raise
+        except Exception:  # a bug there loses no answer, which is paid for
+            log.exception("who set budget %d could not be told", budget.number)

@@ -94,14 +94,13 @@ def find_period_end(period: Period, now: datetime, zone: str) -> datetime:
 def find_running_period(period: Period, now: datetime, changes: Sequence[ZoneChange]) -> tuple[datetime, datetime]:
     """The beginning and the end of the period that runs at `now`, in UTC; `changes` of the time zone, oldest first.
 
-    A change of the zone never shortens the period that runs then: it ends when it would have ended, or a little later,
-    at the first midnight of the new zone, where the next period would else be shorter than half of one.
+    A change of the zone leaves the period that runs then as it is, however often the zone is changed. The next one ends
+    at the first midnight of the new zone that comes after half a period.
     """
     zone, kept = changes[0].zone, None
     for change in changes[1:]:
         if change.zone != zone and change.at <= now:
-            kept = _keep_running(period, _find_bounds(period, change.at, zone, kept), change.zone)
-            zone = change.zone
+            kept, zone = _find_bounds(period, change.at, zone, kept), change.zone
     return _find_bounds(period, now, zone, kept)
 
 
@@ -111,16 +110,18 @@ def _find_bounds(
     """The period of a zone that `now` lies in. `kept` is one from before the zone: it runs on, and none overlaps it."""
     if kept and now < kept[1]:
         return kept
-    began = find_period_start(period, now, zone).astimezone(UTC)
-    return max(began, kept[1]) if kept else began, find_period_end(period, now, zone).astimezone(UTC)
+    if kept and now < (end := _find_end_after_change(period, kept[1], zone)):
+        return kept[1], end
+    return find_period_start(period, now, zone).astimezone(UTC), find_period_end(period, now, zone).astimezone(UTC)
 
 
-def _keep_running(period: Period, running: tuple[datetime, datetime], zone: str) -> tuple[datetime, datetime]:
-    """The running period as it goes on after a change to `zone`."""
-    began, end = running
-    whole = find_period_start(period, end, zone).astimezone(UTC), find_period_end(period, end, zone).astimezone(UTC)
-    rest = whole[1] - end
-    return (began, whole[1]) if rest * 2 < whole[1] - whole[0] else (began, end)
+def _find_end_after_change(period: Period, began: datetime, zone: str) -> datetime:
+    """The end of a period that begins at no midnight of its zone: it has at least half of the usual length."""
+    start = find_period_start(period, began, zone).astimezone(UTC)
+    end = find_period_end(period, began, zone).astimezone(UTC)
+    if (end - began) * 2 < end - start:
+        end = find_period_end(period, end, zone).astimezone(UTC)
+    return end
 
 
 def dollars(micro_usd: int) -> str:

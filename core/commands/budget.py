@@ -46,13 +46,13 @@ async def show_budgets(call: Invocation) -> CommandResult:
 
 
 async def set_budget(call: Invocation) -> CommandResult:
-    amount = Decimal(call.values["amount"].removeprefix("$"))
+    amount = Decimal(call.values["amount"])
     zone = call.values.get("zone")
     if zone and not time_zones.is_time_zone(zone):
         raise UsageError(f"There is no time zone `{zone[:40]}`. They are written like `Europe/Berlin`.")
     budget = await _change_budget(call, int(amount * 1_000_000), zone)
     whose = await _prepare_names(call, [budget])
-    note = " Nobody can ask anything before that is raised." if not budget.micro_usd else ""
+    note = f" {_describe_nothing(budget.scope)} before that is raised." if not budget.micro_usd else ""
     return CommandResult(
         f"{whose(budget)} may now spend {_describe_limit(budget)}; days begin at midnight in {budget.zone}. "
         f"What was spent before counts too.{note} Set by {await name_giver(call)}."
@@ -90,6 +90,8 @@ async def _find_scope(call: Invocation) -> Scope:
     key, person, of = call.question.key, call.values.get("person"), call.values.get("of")
     if person and of == "direct":
         raise UsageError("A person's budget counts their direct messages as well: leave `of=direct` out.")
+    if person and of:
+        raise UsageError(f"A person's budget holds in all channels: leave `of={of}` out.")
     if not person and of != "workspace":
         return Scope(key.workspace, DIRECT if of == "direct" else key.channel)
     if person and not await call.surface.names({person}):
@@ -103,8 +105,9 @@ async def _list_own_scopes(call: Invocation) -> list[Scope]:
     mine = [Scope(key.workspace), Scope(key.workspace, key.channel), Scope(key.workspace, person=person)]
     if homes is None:
         return mine
-    theirs = (scope for home in homes for scope in (Scope(home, person=person), Scope(home, DIRECT)))
-    return [*mine, Scope(key.workspace, DIRECT), *theirs]
+    limiting = await call.context.store.ledger.list_limiting(key.workspace, person)
+    everywhere = (Scope(workspace, person=person) for workspace in dict.fromkeys((*homes, *limiting)))
+    return [*mine, Scope(key.workspace, DIRECT), *everywhere, *(Scope(home, DIRECT) for home in homes)]
 
 
 async def _load_elsewhere(call: Invocation, mine: list[Scope]) -> list[BudgetStatus]:
@@ -149,6 +152,13 @@ def _describe_status(one: BudgetStatus) -> str:
     yours = "of yours " if one.budget.scope.channel == DIRECT else ""
     of = f"{yours}{dollars(one.spent)} of {dollars(one.limit)} a {one.budget.period.value} ({one.percent} %)"
     return f"{of}; it renews on {describe_renewal(one)}; {name_managers(one.budget).lower()} can change it"
+
+
+def _describe_nothing(scope: Scope) -> str:
+    """What a budget of nothing means."""
+    if scope.person:
+        return "They can ask nothing"
+    return f"Nobody can ask anything{' in direct messages' if scope.channel == DIRECT else ''}"
 
 
 def _describe_limit(budget: Budget) -> str:

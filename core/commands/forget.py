@@ -1,6 +1,7 @@
 """The `forget` command: erase what Confab keeps of this thread, one's own words or everybody's."""
 
 import logging
+from contextlib import suppress
 
 from core.billing.ledger_rows import Scope
 from core.commands.registry import (
@@ -11,6 +12,7 @@ from core.commands.registry import (
     explain_place,
     stands_nowhere,
 )
+from core.domain.errors import StoreUnavailable
 from core.domain.messages import CommandResult, Rank
 from core.domain.wording import count_noun
 
@@ -36,6 +38,9 @@ async def forget_thread(call: Invocation) -> CommandResult:
     else:
         everybody = await call.surface.rank(person) >= Rank.MANAGER
     erased = await _erase(call, message, None if everybody else person)
+    if call.context.heartbeat is not None:
+        with suppress(StoreUnavailable):  # an answer under way to what was erased ends now, else with the next one
+            await call.context.heartbeat()
     words = "all words" if everybody else "own words"
     log.info("%s erased %s of thread %s in %s of %s: %d", person, words, key.thread, key.channel, key.workspace, erased)
     return CommandResult(_describe_erasure(erased, everybody=everybody))

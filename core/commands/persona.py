@@ -1,5 +1,6 @@
 """The `persona` commands: show, set, tune and clear how Claude behaves in a channel or a workspace."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -19,6 +20,7 @@ WHERE = Parameter(
     "where", ParameterKind.CHOICE, "this channel, or the whole workspace", choices=("channel", "workspace")
 )
 _CLEAR = "default"
+_TEMPERATURE = re.compile(r"\d{1,9}(\.\d{0,9})?|\.\d{1,9}", re.ASCII)
 MODELS_HEAD = "| model | input | output | reads | writes | retires |\n| --- | --: | --: | --: | --: | --- |"
 MODELS_NOTE = """Prices are US dollars for a million tokens; a model reads and writes at most so many tokens at once.
 Choose one with `persona tune model=...`."""
@@ -168,13 +170,9 @@ def _describe_model(model: Model, price: Price | None) -> str:
 
 
 def _parse_temperature(value: str) -> float:
-    try:
-        number = float(value)
-    except ValueError:
-        number = -1
-    if not 0 <= number <= 1:
+    if not _TEMPERATURE.fullmatch(value) or float(value) > 1:
         raise UsageError(f"temperature is a number from 0 to 1; `{value[:40]}` is not.")
-    return number
+    return float(value)
 
 
 def _name_place(version: Version) -> str:

@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import Enum
 
 from core.claude.model_catalog import ModelCatalog
@@ -21,7 +21,11 @@ _PERSON = re.compile(r"<@!?(\w+)(?:\|[^<>]*)?>|(\w+)")
 _OPTION = re.compile(
     r"(?<!\w)(\w++)=(\"[^\"]*\"|\S*)"
 )  # `++` and no blanks before: or a long word is read again and again
+_MONEY = re.compile(
+    r"(?:\$\s?)?(\d{1,7}(?:\.\d{0,6})?|\.\d{1,6})", re.ASCII
+)  # whole micro-dollars, so that none is lost
 NUMBER = 12  # digits of a whole number
+DEAREST = 1_000_000  # dollars: an amount above it is a slip
 NAME = 40  # characters of a name that is looked for among ours
 MEMBERS_ONLY = "Only members of this workspace can ask me. Whoever runs this bot can open it to guests."
 
@@ -79,6 +83,8 @@ class CommandContext:
     """Whether people of other workspaces may ask, and so give the commands of those who may."""
     models: Sequence[str] = ()
     """The models that may be chosen; none named: any."""
+    heartbeat: Callable[[], Awaitable[None]] | None = None
+    """Learns at once which questions were withdrawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,13 +235,17 @@ def parse_options(row: Command, rest: str) -> dict[str, str]:
     trailing = _trailing_parameter(row)
     long = trailing is not None and trailing.kind is ParameterKind.LONG
     found, between, at = {}, [], 0
+    twice = ""
     for option in _find_leading_options(row, rest) if long else _find_options(row, rest):
+        twice = twice or (option[1] if option[1] in found else "")
         found[option[1]] = option[2].strip('"')
         between.append(rest[at : option.start()].rstrip())
         at = option.end()
     text = "".join([*between, rest[at:]]).strip()
     if text and trailing is None:
         raise UsageError(f"`{row.words}` does not take `{text[:NAME]}`. Like this: `{format_usage(row)}`")
+    if twice:
+        raise UsageError(f"{twice} is given more than once. Like this: `{format_usage(row)}`")
     return found | ({trailing.name: text} if text and trailing else {})
 
 
@@ -269,8 +279,8 @@ def _check_value(parameter: Parameter, value: str) -> str:
         raise UsageError(f"{name} is one of {', '.join(parameter.choices)}; `{value[:NAME]}` is not.")
     if kind is ParameterKind.NUMBER and not (value.isascii() and value.isdigit() and len(value) <= NUMBER):
         raise UsageError(f"{name} is a whole number; `{value[:NAME]}` is not.")
-    if kind is ParameterKind.MONEY and not _is_money(value):
-        raise UsageError(f"{name} is an amount of US dollars such as 25 or 12.50; `{value[:NAME]}` is not.")
+    if kind is ParameterKind.MONEY:
+        return _check_money(name, value)
     if kind is not ParameterKind.PERSON:
         return value
     if not (person := _PERSON.fullmatch(value)):
@@ -278,12 +288,12 @@ def _check_value(parameter: Parameter, value: str) -> str:
     return person[1] or person[2]
 
 
-def _is_money(value: str) -> bool:
-    try:
-        amount = Decimal(value.removeprefix("$"))
-    except InvalidOperation:
-        return False
-    return amount.is_finite() and 0 <= amount <= 1_000_000
+def _check_money(name: str, value: str) -> str:
+    """An amount of dollars, without its sign. Raises UsageError."""
+    amount = _MONEY.fullmatch(value)
+    if amount is None or Decimal(amount[1]) > DEAREST:
+        raise UsageError(f"{name} is an amount of US dollars such as 25 or 12.50; `{value[:NAME]}` is not.")
+    return amount[1]
 
 
 def _format_choices(parameter: Parameter) -> str:

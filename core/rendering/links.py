@@ -9,14 +9,16 @@ from core.rendering.strip_marks import strip_marks
 
 SCHEME = "://"
 
-_DOMAIN = re.compile(r"(?:[\w-]+\.)+[^\W\d_]{2,}(?![\w-])|\d{1,3}(?:\.\d{1,3}){3}")
+_WORD = re.compile(r"(?<![\w-])[\w-]++(?:\.[\w-]++)++")  # parts between dots, read once: a label may be of any length
+_TOP = re.compile(r"[^\W\d_]{2,}")  # the last part of a name of the DNS
+_NUMBERS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _DOTS = {ord(dot): "." for dot in "\u3002\uff0e\uff61\u2024"}
 
 
 def hides_address(label: str, address: str) -> bool:
     """Whether a label looks like an address of another host than that of the link."""
     words = _read_label(label)
-    hosts = _DOMAIN.findall(words)
+    hosts = [host for word in _WORD.findall(words) for host in _find_hosts_in(word)]
     if not hosts:
         return SCHEME in words
     host = _find_host(address)
@@ -26,6 +28,13 @@ def hides_address(label: str, address: str) -> bool:
 def show_address(label: str, address: str) -> str:
     """A link in words: its label and its address, or the address alone where that is its label."""
     return address if label.strip() == address else f"{label} ({address})"
+
+
+def _find_hosts_in(word: str) -> list[str]:
+    """The hosts that a word with dots names: all of it up to the last part that may end one, else numbers."""
+    parts = word.split(".")
+    last = next((at for at in range(len(parts) - 1, 0, -1) if _TOP.fullmatch(parts[at])), None)
+    return _NUMBERS.findall(word) if last is None else [".".join(parts[: last + 1])]
 
 
 def _read_label(label: str) -> str:

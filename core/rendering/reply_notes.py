@@ -12,7 +12,7 @@ MARK = "\u2063\u00a0"  # an invisible separator, and a space that no platform ta
 
 SHORTEST = 3  # marks of a fence; fewer may be the beginning of its end
 
-_NOTE = re.compile(rf"(?:\A|\n)\s*{MARK}[*_]\([^\n]*\)[*_](?=\s*(?:\n|\Z))")
+_NOTE = re.compile(rf"(?:\A|(?<!\s)[^\S\n]*+\n)\s*+{MARK}[*_]\([^\n]*\)[*_](?=[^\S\n]*+(?:\n|\Z))")
 
 
 def append_note(text: str, note: str) -> str:

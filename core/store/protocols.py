@@ -163,6 +163,9 @@ class Ledger(Protocol):
     async def budgets(self, workspace: str, now: datetime, person: str = "") -> Budgets:
         """The budgets of a workspace as they stand, and all changes of them; of direct messages, `person`'s."""
 
+    async def list_limiting(self, workspace: str, person: str) -> list[str]:
+        """The workspaces of the same platform that ever limited a person, whose direct messages they limit too."""
+
     async def allow(self, budget: Budget, expected: int, zone: str = "UTC") -> Budget:
         """Change a budget; `expected` is the number of its last change, 0 if there was none. Raises VersionConflict.
 

@@ -128,6 +128,9 @@ class LedgerRepository:
     async def budgets(self, workspace: str, now: datetime, person: str = "") -> Budgets:
         return await self._engine.unit(lambda sql: budgets.read_budgets(sql, workspace, now, person))
 
+    async def list_limiting(self, workspace: str, person: str) -> list[str]:
+        return await self._engine.unit(lambda sql: budgets.list_limiting_workspaces(sql, workspace, person))
+
     async def allow(self, budget: Budget, expected: int, zone: str = "UTC") -> Budget:
         return await self._engine.unit(lambda sql: budgets.change_budget(sql, budget, expected, zone))
 

@@ -6,6 +6,7 @@ fails no test.
 """
 
 import gc
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -16,13 +17,18 @@ from hypothesis import strategies as st
 
 from bots.discord import formatting as discord_look
 from bots.discord import parse as discord_read
+from bots.ops.logs import RedactingFormatter
 from bots.slack import formatting as slack_look
 from bots.slack import markup as words
 from bots.slack import parse as slack_read
+from core.billing import reports
+from core.billing.ledger_rows import UsageRow
 from core.commands import TABLE
 from core.commands import registry as table
+from core.domain.time_zones import is_time_zone
+from core.domain.usage import Usage
 from core.prompting import names, speakers, turns
-from core.rendering import fences, tables
+from core.rendering import fences, links, reply_notes, tables
 from core.rendering.dialect import Dialect
 from core.rendering.paginator import LONG, Pager, cut, pages
 from core.rendering.strip_marks import strip_marks
@@ -53,6 +59,10 @@ HOSTILE = {
     "unknown options": ("", "zz=1 of=me ", '"'),
     "quotes left open": ("", 'x="', ""),
     "digits": ("", "1", ""),
+    "parts between dots": ("", ".a", ""),
+    "hyphens": ("", "a-", ""),
+    "separators of cells": ("", ";\t \n", "x"),
+    "names of secrets": ("", "commands/T1/webhooks/1/", ""),
     "underscores": ("", "_", "a"),
     "brackets": ("", "[", ""),
     "links left open": ("", "[a](b", ""),
@@ -164,6 +174,13 @@ def discord(text: str) -> object:
     )
 
 
+LOGGED = RedactingFormatter(["secret"])
+
+
+def report(group: str) -> reports.UsageReport:
+    return reports.UsageReport("All", "person", (UsageRow(group, 1, 0, Usage()),))
+
+
 def growing(dialect: Dialect) -> Parser:
     def grow(text: str) -> None:
         pager = Pager(dialect)
@@ -196,6 +213,11 @@ PARSERS: dict[str, Parser] = {
     "a row of a table": lambda text: tables.Table("|a|b|", "|-|-|").row(text),
     "a drawn table": lambda text: tables.draw_table([["a"], ["-"], *([line] for line in text.split("\n"))]),
     "marks": strip_marks,
+    "a label of a link": lambda text: links.hides_address(text, "https://example.org"),
+    "notes of ours": lambda text: reply_notes.remove_notes(f"{text}{reply_notes.MARK}"),
+    "a line of the log": lambda text: LOGGED.format(logging.makeLogRecord({"msg": text})),
+    "a cell of an export": lambda text: reports.export_csv([report(text)]),
+    "a time zone": is_time_zone,
 }
 PAGED = {
     "pages in Slack": growing(slack_look.DIALECT),

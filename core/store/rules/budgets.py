@@ -122,11 +122,11 @@ def within_scope(scope: Scope) -> tuple[str, Row]:
 
 def list_limiting_scopes(sql: Sql, planned: PlannedRequest, scopes: Sequence[Scope]) -> list[Scope]:
     """These scopes, and of direct messages the person as each workspace of the platform limits them."""
-    everywhere = _list_limiting_workspaces(sql, planned.key.workspace, planned.person) if planned.direct else []
+    everywhere = list_limiting_workspaces(sql, planned.key.workspace, planned.person) if planned.direct else []
     return [*scopes, *(Scope(workspace, person=planned.person) for workspace in everywhere)]
 
 
-def _list_limiting_workspaces(sql: Sql, workspace: str, person: str) -> list[str]:
+def list_limiting_workspaces(sql: Sql, workspace: str, person: str) -> list[str]:
     """The workspaces of the same platform that ever limited a person."""
     platform = workspace.partition(":")[0]
     found = (row["workspace"] for row in sql.many(LIMITING, {"person": person}))
@@ -151,7 +151,7 @@ def refuse_request(sql: Sql, planned: PlannedRequest, scopes: Sequence[Scope]) -
 def warn_of_budgets(sql: Sql, request: Row, now: datetime) -> list[BudgetStatus]:
     """Budgets of which a settled request used more than those who can raise it know; from now on they do."""
     workspace, person = request["workspace"], request["person"]
-    places = {workspace, *(_list_limiting_workspaces(sql, workspace, person) if request["direct"] else ())}
+    places = {workspace, *(list_limiting_workspaces(sql, workspace, person) if request["direct"] else ())}
     found = []
     for history in (read_history(sql, one) for one in sorted(places)):
         for budget in history.in_force:

@@ -6,6 +6,7 @@ import re
 from core.billing.budgets import Budget, Period
 from core.billing.ledger_rows import DIRECT, Scope
 from core.domain.messages import Asks
+from core.telemetry import AnswerBegun, HeartbeatSent, QuestionClosed
 from tests.fakes.board import START
 from tests.fakes.claude.script import Answer, Gate
 from tests.support.board_house import closed, command, messages
@@ -92,6 +93,27 @@ async def test_a_forgotten_thread_is_not_told_again(assistant, board, claude, st
     assert messages(claude)[-1] == [("user", "Ada: hello again")]
 
 
+async def test_an_answer_under_way_to_what_was_forgotten_ends_before_forget_answers(store, board, claude):
+    signs: list[object] = []
+    gate = Gate(after=4)
+    claude.script(Answer(text="slow answer", gate=gate))
+    async with house(store, claude, board, emit=signs.append) as assistant:
+        await assistant.ingest(board.said("t1", "U2", "my secret"))
+        await gate.reached.wait()
+        await board.until("t1", "slow ")
+
+        await assistant.ingest(command("forget", person="U2"))
+        await closed(store)
+        gate.opened.set()
+
+    kinds = [type(one) for one in signs]
+    command_closed = next(
+        at for at, one in enumerate(signs) if isinstance(one, QuestionClosed) and one.question.command
+    )
+    assert HeartbeatSent in kinds[kinds.index(AnswerBegun) : command_closed]
+    assert not any("slow answer" in text for text in board.shown("t1"))
+
+
 async def test_a_model_that_may_not_be_chosen_is_asked_nowhere_however_it_was_chosen(store, board, claude):
     """Also where it was tuned before the operator named those that may."""
     async with house(store, claude, board) as running:
@@ -130,3 +152,14 @@ async def test_a_persons_budget_of_another_workspace_holds_in_direct_messages(as
 
     assert board.shown("tU1") == ["fine"]
     assert all("your budget of $0.00 a month" in board.shown(one)[0] for one in ("tU2", "tU3"))
+
+
+async def test_budget_show_lists_every_budget_that_refuses_a_direct_message(assistant, board, store):
+    board.homes = ("board:w9",)
+    for scope in (Scope("board:w8", person="U3"), Scope("board:w8"), Scope("board:w8", person="U2")):
+        await store.ledger.allow(Budget(scope, Period.MONTH, 0, "UTC", "U1", START), 0)
+
+    await assistant.ingest(command("budget show", person="U3", private=True))
+    await closed(store)
+
+    assert [text.partition(";")[0] for text in board.whispered] == ["- Cy: $0.00 of $0.00 a month (100 %)"]

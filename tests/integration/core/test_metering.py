@@ -226,6 +226,25 @@ async def test_whoever_set_a_budget_is_told_when_it_is_nearly_used_up(store, cla
     assert "% of <#c1>'s budget of $0.0060 a day is used: $" in board.told[0][2]
 
 
+class Broken(Board):
+    """Telling somebody alone is a bug."""
+
+    async def tell(self, workspace: str, person: str, text: str) -> None:
+        raise KeyError("channel")
+
+
+async def test_a_warning_that_breaks_loses_no_answer(store, claude, caplog):
+    await allow(store, 6_000, Scope("board:w1", "c1"), Period.DAY)
+    claude.answer = lambda body: Answer("word " * 8_000)
+    board = Broken()
+
+    async with house(store, claude, board, clock=board.now) as assistant:
+        shown = [await answers(board, assistant, "question", thread=thread) for thread in ("t1", "t2")]
+
+    assert [text.startswith("word word") for (text,) in shown] == [True, True]
+    assert "who set budget 1 could not be told" in caplog.text
+
+
 class Deaf(Board):
     """Nobody takes direct messages."""
 

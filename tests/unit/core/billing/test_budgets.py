@@ -189,6 +189,26 @@ def test_a_zone_that_goes_forth_and_back_ends_no_period_early(period):
         assert end >= first[1]
 
 
+@pytest.mark.parametrize("period", Period)
+def test_however_often_the_zone_is_changed_a_period_is_no_longer_than_one_and_a_half(period):
+    """Whoever changes the zone again and again keeps nobody's budget from its renewal."""
+    began, days = NOW, {Period.DAY: 12, Period.WEEK: 40, Period.MONTH: 150}[period]
+    zones = [ZoneChange(began + timedelta(hours=5 * n), ZONES[n * n % 6]) for n in range(days * 24 // 5)]
+
+    seen = walk(period, *((one.at.isoformat(), one.zone) for one in zones), until=f"{zones[-1].at}", hours=5)
+
+    usual = {Period.DAY: timedelta(days=1), Period.WEEK: timedelta(days=7), Period.MONTH: timedelta(days=31)}[period]
+    assert len(seen) > 3
+    assert all(one[1] == two[0] for one, two in pairwise(seen))
+    assert all(usual * 0.4 <= two[1] - two[0] <= usual * 1.6 for two in seen)
+
+
+def test_a_change_of_the_zone_leaves_the_end_of_the_period_that_runs():
+    zones = [ZoneChange(NOW, "Europe/Berlin"), *(ZoneChange(NOW, zone) for zone in ZONES)]
+
+    assert find_running_period(Period.DAY, NOW, zones) == find_running_period(Period.DAY, NOW, zones[:1])
+
+
 def test_the_same_zone_again_changes_nothing():
     zones = [ZoneChange(NOW, "Europe/Berlin"), ZoneChange(NOW + timedelta(hours=5), "Europe/Berlin")]
 

@@ -60,8 +60,24 @@ async def test_a_budget_is_set_for_whom_and_how_often_it_says(give, store, line,
     assert await in_force(store) == {(scope, period): micro_usd}
 
 
-async def test_a_budget_of_nothing_says_what_that_means(give, store):
-    assert (await give("budget set 0")).endswith("too. Nobody can ask anything before that is raised. Set by Ada.")
+@pytest.mark.parametrize(
+    ("whose", "means"),
+    [
+        ("", "Nobody can ask anything"),
+        ("of=workspace", "Nobody can ask anything"),
+        ("of=direct", "Nobody can ask anything in direct messages"),
+        ("person=<@U2>", "They can ask nothing"),
+    ],
+)
+async def test_a_budget_of_nothing_says_what_that_means(give, whose, means):
+    said = await give(f"budget set 0 {whose}")
+
+    assert said.endswith(f"What was spent before counts too. {means} before that is raised. Set by Ada.")
+
+
+async def test_a_budget_of_nothing_holds(give, store):
+    await give("budget set 0")
+
     assert await in_force(store) == {(Scope("board:w1", "c1"), Period.MONTH): 0}
 
 
@@ -94,6 +110,22 @@ async def test_a_budget_of_nothing_says_what_that_means(give, store):
             "budget set 5 of=direct person=U2",
             "U1",
             "A person's budget counts their direct messages as well: leave `of=direct` out.",
+        ),
+        (
+            "budget set 5 of=channel person=U2",
+            "U1",
+            "A person's budget holds in all channels: leave `of=channel` out.",
+        ),
+        (
+            "budget clear of=workspace person=U2",
+            "U1",
+            "A person's budget holds in all channels: leave `of=workspace` out.",
+        ),
+        (
+            "budget set 5 person=U2 person=U3",
+            "U1",
+            "person is given more than once. Like this: `budget set AMOUNT [per=day|week|month] "
+            "[of=channel|workspace|direct] [person=...] [zone=...]`",
         ),
         ("budget set 5 of=direct", "U3", "Only those who manage the whole workspace can change that budget."),
         ("budget clear of=direct", "U3", "Only those who manage the whole workspace can change that budget."),

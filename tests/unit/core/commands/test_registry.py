@@ -1,6 +1,7 @@
 """Commands: how they are found, read and refused."""
 
 import re
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,11 @@ def test_values_are_named_first_and_the_rest_is_the_text(rest, read):
     assert parse_values(ROW, rest, {}) == read
 
 
+@pytest.mark.parametrize("text", ["5", "5.", "5.0", "05.00", "$5", "$ 5", "5.000000", "$5."])
+def test_an_amount_of_money_is_dollars_with_up_to_six_digits_after_the_point(text):
+    assert Decimal(parse_values(ROW, text, {})["amount"]) == 5
+
+
 def test_values_given_by_a_form_are_taken_as_they_are():
     assert parse_values(ROW, "", {"amount": " 5 ", "per": ""}) == {"amount": "5"}
 
@@ -114,6 +120,19 @@ def test_a_system_prompt_may_hold_equal_signs_and_quotes():
         ("-5", "amount is an amount of US dollars such as 25 or 12.50; `-5` is not."),
         ("NaN", "amount is an amount of US dollars such as 25 or 12.50; `NaN` is not."),
         ("1e9", "amount is an amount of US dollars such as 25 or 12.50; `1e9` is not."),
+        ("1e3", "amount is an amount of US dollars such as 25 or 12.50; `1e3` is not."),
+        ("1e-9", "amount is an amount of US dollars such as 25 or 12.50; `1e-9` is not."),
+        ("0.0000001", "amount is an amount of US dollars such as 25 or 12.50; `0.0000001` is not."),
+        ("1_000", "amount is an amount of US dollars such as 25 or 12.50; `1_000` is not."),
+        ("\u0661\u0662", "amount is an amount of US dollars such as 25 or 12.50; `\u0661\u0662` is not."),
+        ("\uff15", "amount is an amount of US dollars such as 25 or 12.50; `\uff15` is not."),
+        ("-0", "amount is an amount of US dollars such as 25 or 12.50; `-0` is not."),
+        (".", "amount is an amount of US dollars such as 25 or 12.50; `.` is not."),
+        ("$", "amount is an amount of US dollars such as 25 or 12.50; `$` is not."),
+        (
+            "5 per=day per=week",
+            "per is given more than once. Like this: `budget set AMOUNT [per=day|week] [days=...] [since=...]`",
+        ),
         ("per=year 5", "per is one of day, week; `year` is not."),
         ("days=-1 5", "days is a whole number; `-1` is not."),
         ("days=٣ 5", "days is a whole number; `٣` is not."),

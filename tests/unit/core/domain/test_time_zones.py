@@ -16,3 +16,8 @@ def test_a_time_zone_of_the_tz_database_is_known(name):
 )
 def test_what_is_no_time_zone_is_not_known(name):
     assert not is_time_zone(name)
+
+
+@pytest.mark.parametrize("name", ["localtime", "posixrules", "Factory", "right/UTC", "posix/Europe/Berlin"])
+def test_what_only_this_machine_may_have_is_no_time_zone(name):
+    assert not is_time_zone(name)
