@@ -15,7 +15,7 @@ from tests.fakes.claude.server import ClaudeFake
 from tests.support.claude_faults import BEFORE, DURING
 from tests.support.house import Haste, house
 
-HASTE = Haste(150)  # a minute in 0.4 seconds
+HASTE = Haste(100)  # a minute in 0.6 seconds
 SLOWLY = Haste(20)
 OVERLOAD = Fault(529)
 WAITING = append_note("", NOTES["overloaded"])
@@ -61,20 +61,20 @@ async def closed(store) -> None:
     ],
     ids=["overload", "failures", "limits for a minute"],
 )
-async def test_after_ten_minutes_all_who_waited_were_told_once_and_are_answered_in_the_same_place(
+async def test_after_eight_minutes_all_who_waited_were_told_once_and_are_answered_in_the_same_place(
     store, board, claude, fault, kind
 ):
     storm, threads = Storm(claude, fault), [f"t{number}" for number in range(20)]
     async with house(store, claude, board, haste=HASTE) as assistant:
         for thread in threads:
             await assistant.ingest(board.said(thread, "U1", "hello"))
-        await storm.last(600)
+        await storm.last(480)  # a busy machine has long enough to answer within the bound
         await closed(store)
 
     told = [append_note("", NOTES[kind]), "fine"]
     assert {thread: board.written[key(thread)] for thread in threads} == dict.fromkeys(threads, told)
     assert [board.shown(thread) for thread in threads] == [["fine"]] * len(threads)
-    assert storm.requests < len(threads) + 600 / LONGEST + len(threads)
+    assert storm.requests < len(threads) + 480 / LONGEST + len(threads)
 
 
 async def test_when_it_lasts_longer_people_are_told_the_reason_in_the_same_place(store, board, claude):
