@@ -2,7 +2,8 @@
 
 import json
 import logging
-from collections.abc import AsyncGenerator, Mapping
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -23,6 +24,7 @@ from core.prompting.request import Request
 log = logging.getLogger(__name__)
 
 SILENCE = 120.0  # seconds between two bytes of a stream; pings come more often than that
+PINGING = 3600.0  # seconds of nothing but pings: the SDK takes no answer for longer than an hour
 CONNECT = 5.0  # seconds
 REQUEST = "request-id"  # the header that names a request
 
@@ -61,10 +63,16 @@ class Claude:
     """A client of the Messages API. Nothing is retried here: each call is one request."""
 
     def __init__(
-        self, key: str, base_url: str, transport: httpx2.AsyncBaseTransport | None = None, silence: float = SILENCE
+        self,
+        key: str,
+        base_url: str,
+        transport: httpx2.AsyncBaseTransport | None = None,
+        silence: float = SILENCE,
+        pinging: float = PINGING,
     ) -> None:
         timeout = anthropic.Timeout(silence, connect=CONNECT)
         self._client = _Anthropic(
+            pinging,
             api_key=key,
             base_url=base_url,
             max_retries=0,
@@ -127,14 +135,36 @@ class Claude:
 
 
 class _Anthropic(anthropic.AsyncAnthropic):
-    """The SDK's client, which also reads streams of gateways that leave out the lines `event: ...`."""
+    """The SDK's client, which also reads what gateways send that are less strict than Claude."""
+
+    def __init__(self, pinging: float, **named: Any) -> None:
+        super().__init__(**named)
+        self._pinging = pinging
 
     def _make_sse_decoder(self) -> SSEDecoder:
-        return _NamingDecoder()
+        return _LenientDecoder(self._pinging)
 
 
-class _NamingDecoder(SSEDecoder):
-    """Names an event that has no name after the type in its data; the SDK leaves such events out."""
+class _LenientDecoder(SSEDecoder):
+    """Decodes streams without the lines `event: ...`, and with bytes that are no UTF-8.
+
+    It names an event that has no name after the type in its data; the SDK leaves such events out. After `pinging`
+    seconds of nothing but pings and comments it raises ReadTimeout, for these keep a connection from being silent.
+    """
+
+    def __init__(self, pinging: float) -> None:
+        super().__init__()
+        self._pinging = pinging
+        self._heard = time.monotonic()
+
+    async def aiter_bytes(self, iterator: AsyncIterator[bytes]) -> AsyncIterator[ServerSentEvent]:
+        async for chunk in self._aiter_chunks(iterator):
+            for line in chunk.splitlines():
+                if event := self.decode(line.decode(errors="replace")):
+                    self._heard = self._heard if event.event == "ping" else time.monotonic()
+                    yield event
+            if time.monotonic() - self._heard > self._pinging:
+                raise httpx2.ReadTimeout(f"nothing but pings for {self._pinging:g} seconds")
 
     def decode(self, line: str) -> ServerSentEvent | None:
         event = super().decode(line)
