@@ -193,7 +193,7 @@ def test_a_wrong_value_is_one_line_with_variable_and_mend(bare_environment, vari
     bare_environment.setenv(variable, value)
 
     with pytest.raises(SettingsError) as raised:
-        read_settings()
+        read_configuration()
 
     assert str(raised.value).startswith(line)
     assert "\n" not in str(raised.value)
