@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from core.domain import time_zones
@@ -30,6 +31,15 @@ Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 OURS = "CONFAB_"
 NEARLY, SAME = 0.8, 0.9  # how alike two names are of which one is a slip of the other; so much more without its prefix
+SENTENCES = {
+    "int_parsing": "must be a whole number",
+    "bool_parsing": "must be true or false",
+    "literal_error": "must be {expected}",
+    "less_than_equal": "must be at most {le}",
+    "greater_than_equal": "must be at least {ge}",
+}
+"""What pydantic's kinds of errors are to an operator."""
+QUOTES = ('""', "''", "\u201c\u201d", "\u2018\u2019", "\u201e\u201c")  # also as a text processor writes them
 BLANKS = f"{string.whitespace}\u00a0\u200b\u200c\u200d\u2060\ufeff"  # what a copy brings along unseen
 DATABASE = re.compile(r"sqlite://(?:/|$)|postgres(?:ql)?://")
 WORD = re.compile(r"[!-~]+")
@@ -52,6 +62,12 @@ def check_http_url(value: str) -> str:
     """Validate an address of HTTP. Raises ValueError."""
     if not value.startswith(("http://", "https://")):
         raise ValueError("must begin with http:// or https://")
+    try:
+        host = urlsplit(value).hostname
+    except ValueError:
+        host = None
+    if not host or re.search(r"\s", value):
+        raise ValueError("must name a host, and have no blanks in it")
     return value
 
 
@@ -232,7 +248,7 @@ def read_all(kinds: Iterable[type[EnvironmentSettings]]) -> Sequence[Environment
         try:
             found.append(kind())
         except ValidationError as error:
-            lines += [_explain(kind, problem["loc"], problem["msg"]) for problem in error.errors()]
+            lines += dict.fromkeys(_explain(kind, problem) for problem in error.errors())
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(
                 f".env: can't be read ({error}). Let this user read it, as UTF-8, or move it away."
@@ -265,13 +281,14 @@ def _strip(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     bare = value.strip(BLANKS)
-    quoted = len(bare) > 1 and bare[0] == bare[-1] and bare[0] in "\"'"
+    quoted = len(bare) > 1 and f"{bare[0]}{bare[-1]}" in QUOTES
     return bare[1:-1].strip(BLANKS) if quoted else bare
 
 
-def _explain(kind: type[EnvironmentSettings], place: tuple[int | str, ...], message: str) -> str:
+def _explain(kind: type[EnvironmentSettings], problem: ErrorDetails) -> str:
     """A line for the operator: the variable, what is wrong with it, and what it is for."""
-    if not place:
+    message = SENTENCES.get(problem["type"], problem["msg"]).format(**problem.get("ctx", {}))
+    if not problem["loc"]:
         return message.removeprefix("Value error, ") + "."
-    name = str(place[0])
+    name = str(problem["loc"][0])
     return f"{name.upper()}: {message.removeprefix('Value error, ')}. {kind.model_fields[name].description}"

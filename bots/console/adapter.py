@@ -3,11 +3,12 @@
 import asyncio
 import getpass
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from collections.abc import Set as AbstractSet
 
 from bots.console.escapes import neutralise_line
-from bots.console.place import MOVES, ConsolePlace
+from bots.console.hints import add_slashes
+from bots.console.place import LEAVES, MOVES, ConsolePlace
 from bots.console.session_lock import hold_session
 from bots.console.terminal import Terminal
 from core.commands import TABLE
@@ -26,6 +27,8 @@ SECOND = "Another terminal has today's conversation open, so this one begins its
 AGAIN = "Ctrl-C once more, or Ctrl-D, leaves."
 ELSEWHERE = "Another terminal has taken this answer over."
 STOPPED = "*(Stopped.)*"
+HELP = "/help"
+BARE_LEAVES = tuple(one.removeprefix("/") for one in LEAVES)
 STOPPING = 5.0  # seconds that a stopped answer has to end; it is shown above the prompt if it ends later
 
 INSTRUCTIONS = """\
@@ -54,9 +57,9 @@ class Console:
         with self.terminal.open(lambda line: self._place.complete_line(line, TABLE)):
             if self.terminal.screen:
                 self.terminal.write(WELCOME if self._lock is not None else f"{WELCOME}\n\n{SECOND}")
-            while (line := await self._ask(self._place.prompt)) is not None:
+            while (line := await self._ask(self._place.prompt)) is not None and not self._leaves(line):
                 if line and not self._apply_move(line):
-                    await self._ingest_line(line, ingest)
+                    await self._ingest_line(HELP if line == "/?" else line, ingest)
 
     async def surface(self, question: Question) -> "ConsoleSurface":
         return ConsoleSurface(self, question)
@@ -89,6 +92,10 @@ class Console:
                 self._interrupts = 0
                 return line and line.strip()
 
+    def _leaves(self, line: str) -> bool:
+        """Whether a line ends the conversation. What is read from a pipe may be a word for Claude."""
+        return line.lower() in LEAVES or (self.terminal.attended and line.lower() in BARE_LEAVES)
+
     def _apply_move(self, line: str) -> bool:
         """Take up who speaks, and where; whether the line only said that."""
         said = self._place.apply_move(line)
@@ -108,7 +115,7 @@ class Console:
         self._answered[name] = asyncio.Event()
         await ingest(event)
         await self._wait(name, ingest)
-        if line.lower() == "/help":
+        if line.lower() == HELP:
             self.terminal.write("\n".join(["In this terminal also:", "", *describe_moves()]))
 
     async def _wait(self, name: str, ingest: Ingest) -> None:
@@ -175,7 +182,7 @@ class ConsoleSurface:
     async def show(self, reply: ReplyView) -> None:
         terminal, name = self._console.terminal, self._question.name
         try:
-            text = await terminal.grow(reply.texts(), reply.status, self._heading)
+            text = await terminal.grow(_write_hints(reply), reply.status, self._heading)
         except LeaseLost:
             if self._console.is_ours(name):
                 terminal.write(ELSEWHERE)
@@ -207,6 +214,12 @@ class ConsoleSurface:
         return f"(The answer to {person} in #{channel})"
 
 
+async def _write_hints(reply: ReplyView) -> AsyncIterator[str]:
+    """The texts of a reply; what is ours and not Claude's names commands as they are given here."""
+    async for text in reply.texts():
+        yield add_slashes(text, TABLE) if reply.notice else text
+
+
 def is_command(line: str) -> bool:
     """Whether a line is a command; `/etc/hosts` is none."""
     word = line.split(maxsplit=1)[0]
@@ -215,7 +228,7 @@ def is_command(line: str) -> bool:
 
 def describe_moves() -> Iterator[str]:
     """A line of Markdown for each move."""
-    return (f"- `{words}`: {about}" for words, about in MOVES.items())
+    return (f"- `/{words}`: {about}" for words, about in MOVES.items())
 
 
 def find_user() -> str:

@@ -13,7 +13,9 @@ MOVES = {
     "channel NAME": "Go to another channel",
     "new": "Begin another conversation in this channel",
     "threads [NUMBER]": "Show the conversations of this terminal; go to one of them",
+    "quit": "Leave, as `/exit`, `exit` and Ctrl-D do",
 }
+LEAVES = ("/quit", "/exit")
 
 
 class ConsolePlace:
@@ -75,6 +77,8 @@ class ConsolePlace:
     def _enter(self, channel: str) -> str:
         if not channel:
             return f"`/channel NAME`: you are in #{self._channel}."
+        if " " in channel:
+            return f"The name of a channel is one word, such as `/channel {'-'.join(channel.split())[:40]}`."
         self._channel = channel
         self._arrive()
         return ""

@@ -14,7 +14,7 @@ FOLDED = 8  # columns below which a column of words is not folded
 def draw_table(lines: Sequence[str], columns: int) -> list[str] | None:
     """The table that `lines` are, at most `columns` wide; None if they are none.
 
-    Where not even folded cells fit, each row is a paragraph with a line `header: value` for each cell.
+    Where not even folded cells fit, each row is a paragraph, with a line `header: value` for each cell that has words.
     """
     if len(lines) < 2 or parse_table_head(lines[0], lines[1]) is None:
         return None
@@ -54,7 +54,8 @@ def _list_rows(rows: Sequence[Sequence[str]], columns: int) -> list[str]:
     header, *body = rows
     lines: list[str] = []
     for row in body or [[""] * len(header)]:
-        pairs = (f"{name}: {value}".strip() if name else value for name, value in zip(header, row, strict=True))
+        cells = zip(header, row, strict=True)
+        pairs = (f"{name}: {value}" if name and value else name or value for name, value in cells if value or not body)
         lines += ["", *(line for pair in pairs for line in _fold(pair, columns))]
     return lines[1:]
 

@@ -22,6 +22,7 @@ from core.domain.clock import Clock, Sleep
 from core.domain.errors import CannotAnswer, StoreUnavailable
 from core.domain.events import Event, Receipt
 from core.domain.messages import Question
+from core.domain.models import Model
 from core.domain.platform import Platform, Surface
 from core.prompting.request import Request, build_request
 from core.store.persona_in_force import find_persona_in_force
@@ -114,9 +115,11 @@ class Assistant:
             return None
         persona, _ = await find_persona_in_force(self._store.personas, question.key, self._rules.defaults)
         persona = await name_persona(self._store.threads, thread, persona, surface)
-        model = await self._completions.model(persona.model or "")
         instructions = self._platforms[question.key.platform].instructions
-        return build_request(persona, turns, model, self._rules.ttl, instructions)
+        build = partial(build_request, persona, turns, ttl=self._rules.ttl, instructions=instructions)
+        models = [persona.model or "", *self._rules.fallbacks]
+        first, *_ = self._completions.refused_prompts.order_models(models, build(Model(models[0])))
+        return build(await self._completions.model(first))
 
 
 def _list_connected(platforms: Mapping[str, Platform]) -> list[str]:

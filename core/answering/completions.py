@@ -16,6 +16,7 @@ from core.claude.client import Claude, Completion, TextSoFar
 from core.claude.errors import ClaudeError
 from core.claude.metering import MeteredRequest, Metering
 from core.claude.model_catalog import ModelCatalog
+from core.claude.refused_prompts import RefusedPrompts
 from core.claude.retry import Backoff, RetryPolicy
 from core.domain.clock import Clock, Sleep
 from core.domain.messages import Question, Unanswered
@@ -54,6 +55,7 @@ class Completions:
         self.catalog = ModelCatalog(claude, notes, clock, metering.prices)
         self._complaints: defaultdict[str, list[str]] = defaultdict(list)
         """Of models whose gateway does not take cache marks as we set them: what it says of them."""
+        self.refused_prompts = RefusedPrompts()
         self._circuit_breakers: defaultdict[str, CircuitBreaker] = defaultdict(CircuitBreaker)
 
     async def stream(
@@ -62,13 +64,13 @@ class Completions:
         """The text as it grows, why it does not, and at last the answer. Raises ClaudeError when no model answers.
 
         Each of `models` is asked with what `build` makes for it, the next when one is limited, in trouble, gone, or
-        refuses; when none answers at once, the one that may soonest is waited for. Text may begin again.
+        refuses; when none answers at once, the one that may soonest is waited for. Text may begin again. What refused
+        the beginning of this conversation is asked last.
         """
         failed: dict[str, ClaudeError | None] = {}
         refused: Answer | None = None
+        models = self.refused_prompts.order_models(models, build(Model(models[0])))
         for name, hurried in _plan_attempts(models, failed):
-            if refused and not hurried:
-                break
             retry_policy = RetryPolicy(self._seconds, hurried)
             try:
                 if (error := failed.get(name)) and (pause := retry_policy.back_off(error)):
@@ -93,7 +95,7 @@ class Completions:
                 log.warning("%s does not answer this: %s", name, reason)
                 failed[name] = None
             except ClaudeError as error:
-                if not hurried or not (failed or error.other_model):
+                if refused is None and not (hurried and (failed or error.other_model)):
                     raise
                 log.warning("%s; asking another model instead", error)
                 failed[name] = error
@@ -106,24 +108,34 @@ class Completions:
     async def _stream_turns(
         self, order: MeteredRequest, retry_policy: RetryPolicy
     ) -> AsyncGenerator[TextSoFar | Waiting | Answer | BudgetRefusal, None]:
-        """One answer of a model, or why a budget forbids it; when Claude pauses its turn, it is asked to go on."""
-        said = ""
+        """One answer of a model, or why a budget forbids it; when Claude pauses its turn, it is asked to go on.
+
+        A refusal is remembered, whether it comes as an answer or as an error.
+        """
+        asked, said = order.request, ""
         for _ in range(PAUSES):
             completion: Completion | None = None
-            async with aclosing(self._stream_with_retries(order, retry_policy)) as events:
-                async for event in events:
-                    match event:
-                        case TextSoFar(text):
-                            yield TextSoFar(said + text) if said else event
-                        case BudgetRefusal():
-                            yield event
-                            return
-                        case Completion():
-                            completion = event
-                        case Waiting():
-                            yield event
+            try:
+                async with aclosing(self._stream_with_retries(order, retry_policy)) as events:
+                    async for event in events:
+                        match event:
+                            case TextSoFar(text):
+                                yield TextSoFar(said + text) if said else event
+                            case BudgetRefusal():
+                                yield event
+                                return
+                            case Completion():
+                                completion = event
+                            case Waiting():
+                                yield event
+            except ClaudeError as error:
+                if error.kind == "refused":
+                    self.refused_prompts.record(asked)
+                raise
             assert completion is not None
             said += completion.text
+            if completion.stop == "refusal":
+                self.refused_prompts.record(asked)
             if completion.stop != "pause_turn":
                 yield conclude(said, completion)
                 return
@@ -194,7 +206,7 @@ def _plan_attempts(models: Sequence[str], failed: Mapping[str, ClaudeError | Non
     """
     if len(models) > 1:
         yield from ((name, True) for name in models)
-    passing = {name: error for name, error in failed.items() if error and error.transient}
+    passing = {name: error for name, error in failed.items() if error and error.passing}
     if failed and not passing:
         return
     yield min(passing, key=lambda name: passing[name].retry_after or 0) if failed else models[0], False

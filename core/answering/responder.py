@@ -264,7 +264,7 @@ class AnswerTask:
         )
         if not turns:
             raise CannotAnswer(EMPTY)
-        models = [persona.model or "", *(model for model in responder.rules.fallbacks if model != persona.model)]
+        models = list(dict.fromkeys([persona.model or "", *responder.rules.fallbacks]))
         instructions = responder.platforms[self.question.key.platform].instructions
         build = partial(build_request, persona, turns, ttl=responder.rules.ttl, instructions=instructions)
         question = replace(self.question, homes=await self.surface.homes())

@@ -2,7 +2,8 @@
 
 import json
 import logging
-from collections.abc import AsyncGenerator, Mapping
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -14,8 +15,8 @@ from anthropic.types import ModelInfo
 
 from core.claude.errors import ClaudeError
 from core.claude.sdk_errors import BROKEN, classify_broken_stream, classify_error
-from core.claude.stream import MessageAccumulator, read_usage
-from core.domain.models import Model
+from core.claude.stream import MessageAccumulator, count_tokens, read_field, read_usage
+from core.domain.models import Model, is_model_id
 from core.domain.usage import Usage
 from core.prompting.capabilities import EFFORTS, THINKING
 from core.prompting.request import Request
@@ -23,6 +24,7 @@ from core.prompting.request import Request
 log = logging.getLogger(__name__)
 
 SILENCE = 120.0  # seconds between two bytes of a stream; pings come more often than that
+PINGING = 3600.0  # seconds of nothing but pings: the SDK takes no answer for longer than an hour
 CONNECT = 5.0  # seconds
 REQUEST = "request-id"  # the header that names a request
 
@@ -61,10 +63,16 @@ class Claude:
     """A client of the Messages API. Nothing is retried here: each call is one request."""
 
     def __init__(
-        self, key: str, base_url: str, transport: httpx2.AsyncBaseTransport | None = None, silence: float = SILENCE
+        self,
+        key: str,
+        base_url: str,
+        transport: httpx2.AsyncBaseTransport | None = None,
+        silence: float = SILENCE,
+        pinging: float = PINGING,
     ) -> None:
         timeout = anthropic.Timeout(silence, connect=CONNECT)
         self._client = _Anthropic(
+            pinging,
             api_key=key,
             base_url=base_url,
             max_retries=0,
@@ -119,22 +127,51 @@ class Claude:
             raise ClaudeError("no model", name, str(error), billed=False) from error
 
     async def models(self) -> list[Model]:
-        """All models that this key may use, newest first. Raises ClaudeError."""
+        """All models that this key may use, newest first; what has no model's id is none. Raises ClaudeError."""
+        found: dict[str, Model] = {}
         try:
-            return [read_model(one) async for one in self._client.models.list(limit=100)]
+            async for one in self._client.models.list(limit=100):
+                name: object = read_field(one, "id")
+                if name in found:  # a gateway that always answers the same page
+                    break
+                if isinstance(name, str) and is_model_id(name):
+                    found[name] = read_model(one)
+            return list(found.values())
         except (anthropic.APIError, *BROKEN, AttributeError, TypeError) as error:
             raise _classify(error, "") from error
 
 
 class _Anthropic(anthropic.AsyncAnthropic):
-    """The SDK's client, which also reads streams of gateways that leave out the lines `event: ...`."""
+    """The SDK's client, which also reads what gateways send that are less strict than Claude."""
+
+    def __init__(self, pinging: float, **named: Any) -> None:
+        super().__init__(**named)
+        self._pinging = pinging
 
     def _make_sse_decoder(self) -> SSEDecoder:
-        return _NamingDecoder()
+        return _LenientDecoder(self._pinging)
 
 
-class _NamingDecoder(SSEDecoder):
-    """Names an event that has no name after the type in its data; the SDK leaves such events out."""
+class _LenientDecoder(SSEDecoder):
+    """Decodes streams without the lines `event: ...`, and with bytes that are no UTF-8.
+
+    It names an event that has no name after the type in its data; the SDK leaves such events out. After `pinging`
+    seconds of nothing but pings and comments it raises ReadTimeout, for these keep a connection from being silent.
+    """
+
+    def __init__(self, pinging: float) -> None:
+        super().__init__()
+        self._pinging = pinging
+        self._heard = time.monotonic()
+
+    async def aiter_bytes(self, iterator: AsyncIterator[bytes]) -> AsyncIterator[ServerSentEvent]:
+        async for chunk in self._aiter_chunks(iterator):
+            for line in chunk.splitlines():
+                if event := self.decode(line.decode(errors="replace")):
+                    self._heard = self._heard if event.event == "ping" else time.monotonic()
+                    yield event
+            if time.monotonic() - self._heard > self._pinging:
+                raise httpx2.ReadTimeout(f"nothing but pings for {self._pinging:g} seconds")
 
     def decode(self, line: str) -> ServerSentEvent | None:
         event = super().decode(line)
@@ -187,16 +224,17 @@ def _read_completion(streamed: MessageAccumulator, asked: Request, request: str 
 
 
 def read_model(info: ModelInfo) -> Model:
-    """What a model can do, and how long it is served. A gateway may tell nothing of it."""
-    known: dict[str, Any] = info.capabilities.to_dict() if info.capabilities else {}
-    thinking = (known.get("thinking") or {}).get("types") or {}
+    """What a model can do, and how long it is served. A gateway may tell nothing of it, or anything."""
+    capabilities = read_field(info, "capabilities")
+    effort, thinking = read_field(capabilities, "effort"), read_field(capabilities, "thinking")
+    types = read_field(thinking, "types")
     return Model(
         info.id,
-        info.max_input_tokens,
-        info.max_tokens,
-        frozenset(level for level in EFFORTS if _is_supported(known.get("effort") or {}, level)),
-        frozenset(kind for kind in THINKING if _is_supported(thinking, kind)),
-        known=bool(known),
+        count_tokens(info, "max_input_tokens") or None,
+        count_tokens(info, "max_tokens") or None,
+        frozenset(level for level in EFFORTS if _is_supported(effort, level)),
+        frozenset(kind for kind in THINKING if _is_supported(types, kind)),
+        known=effort is not None or thinking is not None,
         lifecycle=getattr(info, "lifecycle", None) or "active",
         retires_at=_read_date(getattr(info, "retires_at", None)),
     )
@@ -211,5 +249,4 @@ def _read_date(value: object) -> datetime | None:
 
 def _is_supported(capabilities: object, name: str) -> bool:
     """Whether a capability is there; a gateway may leave any of them out."""
-    value = capabilities.get(name) if isinstance(capabilities, Mapping) else None
-    return bool(value.get("supported")) if isinstance(value, Mapping) else False
+    return read_field(read_field(capabilities, name), "supported") is True

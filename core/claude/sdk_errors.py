@@ -1,8 +1,10 @@
 """Errors of Anthropic's SDK and of its streams, classified as `ClaudeError`."""
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 import anthropic
@@ -23,6 +25,8 @@ _BY_TYPE = {
     "not_found_error": "no model",
     "request_too_large": "too large",
     "conflict_error": "failing",
+    "budget_exceeded": "spent",
+    "insufficient_quota": "no credit",
 }
 _BY_STATUS = {401: "key", 402: "unpaid", 403: "forbidden", 404: "no model", 408: "failing", 409: "failing"}
 _BY_STATUS |= {407: "not Claude", 413: "too large", 429: "limited", 529: "overloaded"}
@@ -31,6 +35,7 @@ _PAGE = re.compile(r"<(?:!doctype|html|head|title)\b", re.IGNORECASE)
 _TITLE = re.compile(r"<title>\s*([^<]{1,200})", re.IGNORECASE)
 _UNSENT = (httpx2.ProxyError, httpx2.ConnectTimeout)
 """Errors that come before the first byte has left: there was no way to the address."""
+LONGEST_WAIT = 30 * 24 * 3600.0  # seconds of retry-after, at most: no limit of Claude's lasts longer than its month
 CONTENT = ("content filter", "content policy", "usage policy", "usage policies")
 """Words of a 400 for what was said, and not for how it was sent."""
 BROKEN = (httpx2.HTTPError, httpx2.StreamError, json.JSONDecodeError, MalformedStream)
@@ -53,7 +58,7 @@ def classify_error(error: anthropic.APIError, model: str) -> ClaudeError:
         error.request_id,
         _retry_after(error.response.headers),
         transient=kind in TRANSIENT if advice not in ("true", "false") else advice == "true",
-        billed=error.status_code < 400,
+        billed=error.status_code < 300,
     )
 
 
@@ -64,13 +69,16 @@ def _kind_of(error: anthropic.APIStatusError) -> str:
         return "disabled"
     if "credit balance" in words:
         return "no credit"
-    if _is_page(error) and 400 <= error.status_code < 500 and error.status_code not in _ASIDE:
+    page = _is_page(error) and 400 <= error.status_code < 500 and error.status_code not in _ASIDE
+    if page or 300 <= error.status_code < 400:
         return "not Claude"
     if error.error_code and "spend" in error.error_code:
         return "spent"
     if error.type == "invalid_request_error" and error.status_code == 400:
         return _classify_rejection(error.api_message or "")
-    by_status = _BY_STATUS.get(error.status_code, "failing" if error.status_code >= 500 else "rejected")
+    amid = error.status_code < 300 and error.type is None  # an event of an answer under way that names no reason
+    others = "failing" if error.status_code >= 500 else "broken off" if amid else "rejected"
+    by_status = _BY_STATUS.get(error.status_code, others)
     return _BY_TYPE.get(error.type or "", by_status)
 
 
@@ -96,7 +104,7 @@ def _classify_no_answer(error: anthropic.APIError, model: str) -> ClaudeError:
     if isinstance(error, anthropic.APIConnectionError):
         causes = list(_walk_causes(error))
         detail = f"{_first_line(error.message)} {error.__cause__!r}"
-        if any(isinstance(one, httpx2.UnsupportedProtocol) for one in causes):
+        if any(isinstance(one, httpx2.UnsupportedProtocol | httpx2.TooManyRedirects) for one in causes):
             return ClaudeError("not Claude", model, detail, billed=False)
         if causes and isinstance(causes[0], ValueError):
             return ClaudeError("key", model, f"it can't be sent in a header: {detail}", billed=False)
@@ -122,21 +130,31 @@ def classify_broken_stream(error: Exception, model: str) -> ClaudeError:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """What retry-after says, in milliseconds, in seconds, or as a date."""
-    milliseconds, after = headers.get("retry-after-ms"), headers.get("retry-after")
+    """The seconds that retry-after says, in milliseconds, in seconds, or as a date; None where it names no moment."""
+    milliseconds = _read_number(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    after = headers.get("retry-after")
+    seconds = _read_number(after)
+    return _seconds_until(after) if seconds is None else seconds
+
+
+def _read_number(text: str | None) -> float | None:
+    """The number that a header has, at most LONGEST_WAIT; a gateway may write anything there."""
     try:
-        if milliseconds is not None:
-            return float(milliseconds) / 1000
-        return float(after) if after is not None else None
+        number = float(text or "")
     except ValueError:
-        return _seconds_until(after)
+        return None
+    return None if math.isnan(number) else min(number, LONGEST_WAIT)
 
 
 def _seconds_until(date: str | None) -> float | None:
     try:
-        return (parsedate_to_datetime(date or "") - system_clock()).total_seconds()
+        named = parsedate_to_datetime(date or "")
     except ValueError:
         return None
+    moment = named if named.tzinfo else named.replace(tzinfo=UTC)
+    return min((moment - system_clock()).total_seconds(), LONGEST_WAIT)
 
 
 def _first_line(text: str) -> str:

@@ -44,11 +44,11 @@ class _Building:
 
     @property
     def kind(self) -> str:
-        return str(_read(self.block, "type"))
+        return str(read_field(self.block, "type"))
 
     def join(self, name: str) -> str:
         """The words of that name so far."""
-        return str(_read(self.block, name) or "") + "".join(self.pieces[name])
+        return str(read_field(self.block, name) or "") + "".join(self.pieces[name])
 
     def complete(self) -> None:
         """Put all its pieces together. Input that is no JSON is none: it holds no words of Claude's."""
@@ -90,14 +90,14 @@ class MessageAccumulator:
             building.complete()
         if self._blocks:  # else a gateway may have sent them all with the beginning
             message.content = [building.block for building in self._blocks]
-        if self._ended and _read(message, "stop_reason") is None:
+        if self._ended and read_field(message, "stop_reason") is None:
             message.stop_reason = "end_turn"  # it ended as a message does; only the reason was left out
         return message
 
     @property
     def is_complete(self) -> bool:
         """Whether all of the message is there; what comes after that may be missing."""
-        return self.message is not None and (self._ended or _read(self.message, "stop_reason") is not None)
+        return self.message is not None and (self._ended or read_field(self.message, "stop_reason") is not None)
 
     def bound_usage(self, max_tokens: int, ttl: str) -> UsageBound:
         """The most that the request has used, also where the stream broke off or was stopped.
@@ -127,13 +127,13 @@ class MessageAccumulator:
 
     def _continue(self, event: RawMessageStreamEvent) -> bool:
         raw: Any = event
-        kind = _read(raw, "type")
+        kind = read_field(raw, "type")
         if kind == "message_start":
             self._begin(raw.message)
         elif kind == "content_block_start":
-            return self._begin_block(_read(raw, "index"), _read(raw, "content_block"))
+            return self._begin_block(read_field(raw, "index"), read_field(raw, "content_block"))
         elif kind == "content_block_delta":
-            return self._grow(_read(raw, "index"), _read(raw, "delta"))
+            return self._grow(read_field(raw, "index"), read_field(raw, "delta"))
         elif kind == "message_delta":
             self._close(raw)
         elif kind == "message_stop":
@@ -143,9 +143,9 @@ class MessageAccumulator:
     def _begin(self, message: Message) -> None:
         """A second beginning takes nothing away from the first one."""
         if self.message is not None:
-            _add_counts(self.message.usage, _read(message, "usage"))
+            _add_counts(self.message.usage, read_field(message, "usage"))
             return
-        if not isinstance(_read(message, "usage"), Billed):
+        if not isinstance(read_field(message, "usage"), Billed):
             message.usage = Billed.construct()
         self.message = message
 
@@ -161,13 +161,13 @@ class MessageAccumulator:
 
     def _grow(self, index: object, delta: Any) -> bool:
         self._find_message()
-        kind = _read(delta, "type")
+        kind = read_field(delta, "type")
         if kind == "citations_delta":
             self._cite(index, delta)
         if kind not in GROWING:
             return False
         name, told_as = GROWING[kind]
-        words = _read(delta, told_as)
+        words = read_field(delta, told_as)
         if not words or (name == "input" and index not in self._open):
             return False
         if index not in self._open or (kind == "text_delta" and self._open[index].kind != "text"):
@@ -181,16 +181,16 @@ class MessageAccumulator:
     def _cite(self, index: object, delta: Any) -> None:
         building = self._open.get(index)
         if building and building.kind == "text":
-            building.block.citations = [*(_read(building.block, "citations") or []), delta.citation]
+            building.block.citations = [*(read_field(building.block, "citations") or []), delta.citation]
 
     def _close(self, event: Any) -> None:
         """How it ended. Counts are totals; one that is left out, or less than before, stays as it was."""
-        message, delta, usage = self._find_message(), _read(event, "delta"), _read(event, "usage")
+        message, delta, usage = self._find_message(), read_field(event, "delta"), read_field(event, "usage")
         for name in ("stop_reason", "stop_sequence", "stop_details"):
-            if (value := _read(delta, name)) is not None:
+            if (value := read_field(delta, name)) is not None:
                 setattr(message, name, value)
         _add_counts(message.usage, usage)
-        output = _read(usage, "output_tokens")
+        output = read_field(usage, "output_tokens")
         self.output_told = self.output_told or (isinstance(output, int) and (output > 0 or not self.text))
 
 
@@ -200,10 +200,10 @@ def read_usage(billed: object, ttl: str) -> Usage:
     The beginning of a stream tells what was written to the cache for how long; of what is written later only the sum
     is told, and it lives as long as was asked for: `ttl`.
     """
-    written, split = count_tokens(billed, "cache_creation_input_tokens"), _read(billed, "cache_creation")
+    written, split = count_tokens(billed, "cache_creation_input_tokens"), read_field(billed, "cache_creation")
     minutes, hour = count_tokens(split, "ephemeral_5m_input_tokens"), count_tokens(split, "ephemeral_1h_input_tokens")
     later = max(0, written - minutes - hour)
-    details, tools = _read(billed, "output_tokens_details"), _read(billed, "server_tool_use")
+    details, tools = read_field(billed, "output_tokens_details"), read_field(billed, "server_tool_use")
     return Usage(
         input=count_tokens(billed, "input_tokens"),
         output=count_tokens(billed, "output_tokens"),
@@ -217,7 +217,7 @@ def read_usage(billed: object, ttl: str) -> Usage:
 
 def count_tokens(counts: object, name: str) -> int:
     """A count of that name; 0 for one that is missing, or no count."""
-    value = _read(counts, name)
+    value = read_field(counts, name)
     return value if isinstance(value, int) and value > 0 else 0
 
 
@@ -225,7 +225,7 @@ def _add_counts(counts: Billed, more: object) -> None:
     """Take over what is told later, where it is more."""
     names = more.model_fields_set if hasattr(more, "model_fields_set") else more if isinstance(more, Mapping) else ()
     for name in names:
-        value = _read(more, name)
+        value = read_field(more, name)
         if isinstance(value, int):
             value = max(value, count_tokens(counts, name))
         if value is not None:
@@ -247,6 +247,6 @@ def _parse_input(pieces: str) -> object:
         return {}
 
 
-def _read(thing: object, name: str) -> Any:
+def read_field(thing: object, name: str) -> Any:
     """A field of an event, which may be missing, or of a shape that the SDK does not know."""
     return thing.get(name) if isinstance(thing, Mapping) else getattr(thing, name, None)

@@ -102,14 +102,14 @@ async def test_prompt_and_help_show_what_they_promise(environment, tmp_path):
     shown = await said(environment, tmp_path, "hello", "/prompt", "/help", "/nonsense")
 
     assert re.search(r"\*\*2\. user\*\*, about \d+ tokens\n```\n\[.+\]\nada: hello\n```", shown)
-    assert "- `persona set TEXT [where=channel|workspace]`" in shown
+    assert "- `/persona set TEXT [where=channel|workspace]`" in shown
     assert "There is no command `nonsense`." in shown
 
 
 async def test_in_a_pipe_a_command_without_its_text_takes_no_other_line_for_it(environment, tmp_path):
     shown = await said(environment, tmp_path, "/persona set", "You are a pirate.", "/persona show")
 
-    assert "`persona set` needs text" in shown
+    assert "`/persona set` needs text" in shown
     assert "> ada: You are a pirate." in shown
     assert "There is no persona" in shown or "No persona" in shown
 
@@ -119,6 +119,11 @@ async def test_in_a_pipe_a_command_without_its_text_takes_no_other_line_for_it(e
     [
         ("/as", "`/as NAME`: you are ada."),
         ("/channel", "`/channel NAME`: you are in #general."),
+        ("/channel x y", "The name of a channel is one word, such as `/channel x-y`."),
+        ("/nonsense", "There is no command `nonsense`. `/help` lists them all."),
+        ("/?", "- `/help`: Show what can be done here"),
+        ("/help", "- `/quit`: Leave, as `/exit`, `exit` and Ctrl-D do"),
+        ("exit", "> ada: exit"),
         ("/new", "A new conversation in #general. `/threads` lists those of this terminal."),
         ("/threads 9", "There is no conversation `9`. `/threads` lists them."),
         ("/etc/hosts is a file", "> ada: /etc/hosts is a file"),
@@ -128,6 +133,11 @@ async def test_moves_say_where_one_is(environment, tmp_path, line, words):
     shown = await said(environment, tmp_path, line)
 
     assert words in shown.splitlines()
+
+
+@pytest.mark.parametrize("line", ["/quit", "/EXIT"])
+async def test_nothing_is_read_behind_a_line_that_leaves(environment, tmp_path, line):
+    assert await said(environment, tmp_path, line, "hello") == ""
 
 
 async def test_control_characters_are_harmless_in_a_pipe_too(environment, tmp_path):

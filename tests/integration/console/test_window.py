@@ -330,7 +330,7 @@ async def test_help_lists_the_moves_and_tab_completes(environment, tmp_path):
         window.type("/persona se\twhere=w\t")
         await window.shows("/persona set where=workspace")
 
-        assert {"• as NAME: Be somebody else", "• channel NAME: Go to another channel"} <= set(window.lines)
+        assert {"• /as NAME: Be somebody else", "• /channel NAME: Go to another channel"} <= set(window.lines)
 
 
 async def test_a_long_text_that_a_command_needs_is_asked_for(environment, tmp_path):
@@ -359,3 +359,11 @@ async def test_a_line_of_history_comes_back_and_is_edited(environment, tmp_path,
         await window.shows(asked(2))
         window.type("\x1b[A\x01the \r")
         await window.shows(lambda text: "the first" in text and text.endswith(PROMPT))
+
+
+@pytest.mark.parametrize("line", ["/quit", "exit"])
+async def test_a_person_leaves_by_a_word(environment, tmp_path, line):
+    async with chat(environment, tmp_path) as window:
+        window.type(f"{line}\r")
+
+        assert await window.end() == 0

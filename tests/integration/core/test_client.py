@@ -6,6 +6,7 @@ import pytest
 
 from core.claude.client import Claude, Completion
 from core.claude.errors import SENTENCES, ClaudeError
+from core.claude.sdk_errors import LONGEST_WAIT
 from core.domain.models import Model
 from core.domain.personas import Persona
 from core.domain.usage import Usage
@@ -243,6 +244,10 @@ async def test_the_operator_reads_the_cause_and_the_request_id(claude, client):
         (status(529, "overloaded_error", retry_after_ms=1500), 1.5),
         (status(529, "overloaded_error"), None),
         (status(529, "overloaded_error", retry_after="soon"), None),
+        (status(529, "overloaded_error", retry_after="nan"), None),
+        (status(529, "overloaded_error", retry_after="inf"), LONGEST_WAIT),
+        (status(529, "overloaded_error", retry_after="1e308"), LONGEST_WAIT),
+        (status(529, "overloaded_error", retry_after="Wed, 21 Oct 9999 07:28:00 GMT"), LONGEST_WAIT),
     ],
 )
 async def test_how_long_to_wait_is_read(claude, client, fault, seconds):
@@ -251,10 +256,22 @@ async def test_how_long_to_wait_is_read(claude, client, fault, seconds):
     assert (await troubled(client)).retry_after == seconds
 
 
-async def test_a_date_to_wait_for_is_read_as_seconds(claude, client):
-    claude.script(status(429, "rate_limit_error", retry_after="Wed, 21 Oct 2015 07:28:00 GMT"))
+@pytest.mark.parametrize("zone", ["GMT", "-0000"])
+async def test_a_date_to_wait_for_is_read_as_seconds(claude, client, zone):
+    claude.script(status(429, "rate_limit_error", retry_after=f"Wed, 21 Oct 2015 07:28:00 {zone}"))
 
     seconds = (await troubled(client)).retry_after
 
     assert seconds is not None
     assert seconds < 0
+
+
+ODD = 'event: error\ndata: {"error": "Overloaded"}\n\n'
+
+
+async def test_an_error_without_a_type_amid_an_answer_may_pass(claude, client):
+    claude.script(Answer(text="Hello, Ada!", breaks=Break("garbage", 3, line=ODD)))
+
+    trouble = await troubled(client)
+
+    assert (trouble.kind, trouble.transient) == ("broken off", True)

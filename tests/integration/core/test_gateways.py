@@ -1,8 +1,14 @@
 """Gateways whose bookkeeping has slips: no word of an answer is lost, and nothing is booked too low."""
 
+import asyncio
+import json
+from typing import Any
+
 import pytest
+from aiohttp import web
 
 from core.claude.client import Claude, Completion
+from core.claude.errors import ClaudeError
 from core.claude.stream import AFTER_END
 from core.domain.models import Model
 from core.domain.personas import Persona
@@ -18,8 +24,12 @@ NULLS = dict.fromkeys(("input_tokens", "cache_creation_input_tokens", "cache_rea
 
 
 async def ask(*events, named: bool = True) -> Completion:
-    async with serve(Gateway(events, named=named)) as gateway:
-        client = Claude(gateway.key, gateway.url)
+    return await ask_at(Gateway(events, named=named))
+
+
+async def ask_at(gateway: Gateway, **client_settings: float) -> Completion:
+    async with serve(gateway):
+        client = Claude(gateway.key, gateway.url, **client_settings)
         try:
             asked = build_request(Persona(), [Turn("user", "Ada: hello")], Model("claude-haiku-5-5"), "1h")
             found = [event async for event in client.stream(asked)]
@@ -80,6 +90,53 @@ async def test_a_slip_in_the_bookkeeping_of_a_stream_loses_no_text(events):
 
 async def test_a_stream_without_the_names_of_its_events_loses_no_text():
     assert (await ask(*SLIPS["none"], named=False)).text == "Hello, Ada!"
+
+
+class Raw(Gateway):
+    """A gateway that answers with these bytes, again and again while `endless`."""
+
+    def __init__(self, stream: bytes, *, endless: bool = False, **response: Any) -> None:
+        super().__init__([])
+        self._stream, self._endless = stream, endless
+        self._response = {"status": 200, "headers": {}, **response}
+
+    async def answer(self, http: web.Request) -> web.StreamResponse:
+        headers = {"content-type": "text/event-stream", **self._response["headers"]}
+        response = web.StreamResponse(status=self._response["status"], headers=headers)
+        await response.prepare(http)
+        await response.write(self._stream)
+        while self._endless:
+            await asyncio.sleep(0.005)
+            await response.write(self._stream)
+        return response
+
+
+async def fail(gateway: Gateway, **client: float) -> ClaudeError:
+    with pytest.raises(ClaudeError) as raised:
+        await ask_at(gateway, **client)
+    return raised.value
+
+
+async def test_bytes_that_are_no_utf_8_lose_no_other_letter():
+    stream = "".join(f"data: {json.dumps(one)}\n\n" for one in SLIPS["none"]).encode()
+
+    completion = await ask_at(Raw(stream.replace(b"Ada", b"A\xffa")))
+
+    assert completion.text == "Hello, A\N{REPLACEMENT CHARACTER}a!"
+
+
+@pytest.mark.parametrize("stream", [b'event: ping\ndata: {"type": "ping"}\n\n', b": keep-alive\n\n"])
+async def test_a_stream_of_nothing_but_pings_ends(stream):
+    trouble = await fail(Raw(stream, endless=True), pinging=0.05)
+
+    assert (trouble.kind, trouble.transient, trouble.silent) == ("broken off", True, True)
+
+
+@pytest.mark.parametrize("headers", [{"location": "/v1/messages"}, {}], ids=["in circles", "nowhere"])
+async def test_an_address_that_only_redirects_is_not_claude_and_costs_nothing(headers):
+    trouble = await fail(Raw(b"", status=308, headers=headers))
+
+    assert (trouble.kind, trouble.transient, trouble.billed) == ("not Claude", False, False)
 
 
 @pytest.mark.parametrize(

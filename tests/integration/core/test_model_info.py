@@ -1,8 +1,10 @@
 """Models: what the Models API tells, as we understand it, also where it tells little."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from aiohttp import web
 from anthropic.types import ModelInfo
 
 from core.claude.client import Claude, read_model
@@ -10,6 +12,7 @@ from core.claude.errors import ClaudeError
 from core.domain.models import Model
 from core.prompting.capabilities import EFFORTS
 from tests.fakes.claude.server import ClaudeFake
+from tests.support.gateway import Gateway, serve
 
 HAIKU = "claude-haiku-5-5"
 
@@ -47,21 +50,41 @@ async def test_a_models_lifespan_is_told_with_its_end(client):
     ]
 
 
-@pytest.mark.parametrize("capabilities", [None, {}, {"effort": None, "thinking": {"types": None}}])
+LITTLE = [None, {}, [], ["vision"], {"vision": True}, "all"]
+
+
+@pytest.mark.parametrize("capabilities", [*LITTLE, {"effort": True}, {"effort": None, "thinking": {"types": None}}])
 def test_a_gateway_that_tells_little_is_believed_in_little(capabilities):
-    told = {"id": "m", "type": "model", "display_name": "m", "created_at": "1970-01-01T00:00:00Z"}
-    info = ModelInfo.construct(**told, capabilities=None, max_input_tokens=None, max_tokens=None)
-    if capabilities is not None:
-        info = ModelInfo.model_construct(**{**info.__dict__, "capabilities": _Told(capabilities)})
+    told = {"id": "m", "max_input_tokens": None, "max_tokens": -1, "capabilities": capabilities}
 
-    assert read_model(info) == Model("m", known=bool(capabilities))
+    assert read_model(ModelInfo.model_construct(**told)) == Model("m", known=capabilities not in LITTLE)
 
 
-class _Told:
-    """Capabilities as a gateway sends them."""
+class Listing(Gateway):
+    """A gateway whose Models API answers every request with the same page."""
 
-    def __init__(self, values):
-        self.values = values
+    def __init__(self, page: Any) -> None:
+        super().__init__([])
+        self._page = page
 
-    def to_dict(self):
-        return self.values
+    async def answer(self, http: web.Request) -> web.StreamResponse:
+        return web.json_response(self._page)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        {"object": "list", "data": [{"id": HAIKU, "object": "model", "created": 1}]},
+        {"data": [{"id": HAIKU}], "has_more": True, "first_id": HAIKU, "last_id": HAIKU},
+        {"data": [{"type": "model"}, {"id": None}, {"id": 5}, "words", None, {"id": "a|b\n@here"}, {"id": HAIKU}]},
+        {"data": [{"id": HAIKU, "capabilities": ["vision"], "max_tokens": "many"}]},
+    ],
+    ids=["another maker's list", "the same page again", "what are no models", "odd capabilities"],
+)
+async def test_a_gateways_list_is_read_as_far_as_it_is_one(page):
+    async with serve(Listing(page)) as gateway:
+        client = Claude(gateway.key, gateway.url)
+        models = await client.models()
+        await client.close()
+
+    assert [one.id for one in models] == [HAIKU]

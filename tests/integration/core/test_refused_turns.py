@@ -3,13 +3,16 @@
 Tests core.answering.completions, core.answering.final_answer, core.claude.sdk_errors and core.prompting.turns.
 """
 
+from dataclasses import replace
+
 import pytest
 
+from core.domain.events import Edited
 from core.domain.messages import FinalText, Question, Unanswered
 from core.store.rules.claims import STALE
 from tests.fakes.board import START, Board
 from tests.fakes.claude.script import Answer, Fault, last_words, refusal
-from tests.support.board_house import closed, messages, spent
+from tests.support.board_house import closed, command, messages, spent
 from tests.support.house import house
 
 LEFT_OUT = "[What was said here was declined for its content, and is left out.]"
@@ -97,9 +100,54 @@ async def test_a_fallback_model_is_asked_what_the_first_refused(store, board, cl
         await closed(store)
 
     models = [one.body["model"] for one in claude.requests if one.path == "/v1/messages"]
-    assert models == ["claude-haiku-5-5", "claude-sonnet-5-5", "claude-haiku-5-5"]
+    assert models == ["claude-haiku-5-5", "claude-sonnet-5-5", "claude-sonnet-5-5"]
     assert board.shown("t1") == ["fine", "fine"]
     assert messages(claude)[-1] == [("user", "Ada: hard"), ("assistant", "fine"), ("user", "Ada: next")]
+
+
+async def test_the_model_that_answered_goes_on_until_what_the_first_refused_is_gone(store, board, claude):
+    claude.answer = lambda body: refusal() if "haiku" in body["model"] and "virus" in str(body) else Answer("fine")
+    async with house(store, claude, board, clock=board.now, fallbacks=("claude-sonnet-5-5",)) as assistant:
+        asked = board.said("t1", "U1", "a virus")
+        await assistant.ingest(asked)
+        await closed(store)
+        for text in ("one", "two"):
+            await assistant.ingest(board.said("t1", "U1", text))
+            await closed(store)
+        await assistant.ingest(command("prompt", name="k1"))
+        await closed(store)
+        shown = board.shown("t1")[-1]
+        await assistant.ingest(Edited("x1", asked.key, replace(asked.message, text="a flower", edited=board.now())))
+        await assistant.ingest(board.said("t1", "U1", "three"))
+        await closed(store)
+
+    models = [one.body["model"] for one in claude.requests if one.path == "/v1/messages"]
+    assert models == ["claude-haiku-5-5", *["claude-sonnet-5-5"] * 3, "claude-haiku-5-5"]
+    assert "'model': 'claude-sonnet-5-5'" in shown
+
+
+@pytest.mark.parametrize("refusing", ["claude-haiku-5-5", "claude-sonnet-5-5"], ids=["the first", "the fallback"])
+async def test_a_model_whose_trouble_passes_is_waited_for_where_the_other_refuses(store, board, claude, refusing):
+    overloaded = [Fault(529)] * 3
+
+    def answer(body):
+        return refusal() if body["model"] == refusing else overloaded.pop() if overloaded else Answer("fine")
+
+    claude.answer = answer
+    async with house(store, claude, board, clock=board.now, fallbacks=("claude-sonnet-5-5",)) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "hard"))
+        await closed(store)
+
+    assert board.shown("t1") == ["fine"]
+
+
+async def test_a_refusal_stands_where_the_other_models_trouble_does_not_pass(store, board, claude):
+    claude.answer = lambda body: refusal() if "haiku" in body["model"] else Fault(529)
+    async with house(store, claude, board, clock=board.now, fallbacks=("claude-sonnet-5-5",)) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "hard"))
+        await closed(store)
+
+    assert board.shown("t1") == ["Claude declines to answer this (cyber)."]
 
 
 async def test_what_every_model_refuses_is_refused_once(store, board, claude):

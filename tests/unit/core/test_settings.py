@@ -91,7 +91,16 @@ def test_blanks_in_the_environment_leave_what_the_file_says(bare_environment, tm
 
 
 @pytest.mark.parametrize(
-    "written", ["sk-ant-1\n", "  sk-ant-1\r\n", '"sk-ant-1"', "'sk-ant-1 '", "\u200bsk-ant-1\ufeff", "\u00a0sk-ant-1"]
+    "written",
+    [
+        "sk-ant-1\n",
+        "  sk-ant-1\r\n",
+        '"sk-ant-1"',
+        "'sk-ant-1 '",
+        "\u200bsk-ant-1\ufeff",
+        "\u00a0sk-ant-1",
+        "\u201csk-ant-1\u201d",
+    ],
 )
 def test_what_came_along_with_a_key_is_left_out(bare_environment, written):
     bare_environment.setenv("ANTHROPIC_API_KEY", written)
@@ -160,12 +169,19 @@ def test_variables_of_other_programs_and_ours_in_small_letters_are_no_slips(bare
 @pytest.mark.parametrize(
     ("variable", "value", "line"),
     [
-        ("CONFAB_CACHE_TTL", "2h", "CONFAB_CACHE_TTL: Input should be '5m' or '1h'."),
-        ("CONFAB_LOG_LEVEL", "loud", "CONFAB_LOG_LEVEL: Input should be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'."),
+        ("CONFAB_CACHE_TTL", "2h", "CONFAB_CACHE_TTL: must be '5m' or '1h'."),
+        ("CONFAB_LOG_LEVEL", "loud", "CONFAB_LOG_LEVEL: must be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'."),
         ("CONFAB_CATCH_UP", "an hour", "CONFAB_CATCH_UP: must be a number with a unit, s, m, h or d."),
         ("CONFAB_CATCH_UP", "-1h", "CONFAB_CATCH_UP: must be a number with a unit, s, m, h or d."),
-        ("CONFAB_CATCH_UP", "8d", "CONFAB_CATCH_UP: Input should be less than or equal to 7 days."),
+        ("CONFAB_CATCH_UP", "8d", "CONFAB_CATCH_UP: must be at most 7 days."),
         ("ANTHROPIC_BASE_URL", "example.com", "ANTHROPIC_BASE_URL: must begin with http:// or https://."),
+        ("ANTHROPIC_BASE_URL", "http://", "ANTHROPIC_BASE_URL: must name a host, and have no blanks in it."),
+        ("ANTHROPIC_BASE_URL", "http://[::1", "ANTHROPIC_BASE_URL: must name a host, and have no blanks in it."),
+        ("ANTHROPIC_BASE_URL", "http://a b/", "ANTHROPIC_BASE_URL: must name a host, and have no blanks in it."),
+        ("CONFAB_HTTP_PORT", "http", "CONFAB_HTTP_PORT: must be a whole number."),
+        ("CONFAB_HTTP_PORT", "0", "CONFAB_HTTP_PORT: must be at least 1."),
+        ("CONFAB_GUESTS", "maybe", "CONFAB_GUESTS: must be true or false."),
+        ("DISCORD_SHARD_IDS", "a,b,c", "DISCORD_SHARD_IDS: must be a whole number."),
         ("DATABASE_URL", "mysql://db", "DATABASE_URL: must begin with sqlite:/// or postgresql://."),
         ("DATABASE_URL", "sqlite:confab.db", "DATABASE_URL: must begin with sqlite:/// or postgresql://."),
         ("DATABASE_URL", "sqlite:/confab.db", "DATABASE_URL: must begin with sqlite:/// or postgresql://."),
@@ -177,7 +193,7 @@ def test_a_wrong_value_is_one_line_with_variable_and_mend(bare_environment, vari
     bare_environment.setenv(variable, value)
 
     with pytest.raises(SettingsError) as raised:
-        read_settings()
+        read_configuration()
 
     assert str(raised.value).startswith(line)
     assert "\n" not in str(raised.value)
@@ -229,13 +245,12 @@ def test_every_wrong_value_of_core_and_platforms_is_a_line(bare_environment):
         read_configuration()
 
     assert str(raised.value).splitlines() == [
-        "CONFAB_CACHE_TTL: Input should be '5m' or '1h'. How long a prompt is cached: 5m or 1h.",
+        "CONFAB_CACHE_TTL: must be '5m' or '1h'. How long a prompt is cached: 5m or 1h.",
         "SLACK_API_URL: must begin with http:// or https://. Slack's Web API.",
-        "SLACK_STREAMING: Input should be 'auto', 'edit' or 'final'. "
+        "SLACK_STREAMING: must be 'auto', 'edit' or 'final'. "
         "auto or edit: answers grow while Claude writes; final: they come whole.",
         "DISCORD_GATEWAY_URL: must begin with ws:// or wss://. Discord's gateway.",
-        "DISCORD_SHARD_IDS: Input should be a valid integer, unable to parse string as an integer. "
-        "Shards that this process runs, comma-separated; unset: all.",
+        "DISCORD_SHARD_IDS: must be a whole number. Shards that this process runs, comma-separated; unset: all.",
     ]
 
 

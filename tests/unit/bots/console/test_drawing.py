@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bots.console.drawing import Drawing, Glyphs
+from bots.console.table import draw_table
 from core.rendering.tables import measure_width
 
 PIECES = ["a ", "word", "**", "*", "_", "`", "```", "~~", "\n", "\n\n", "- ", "1. ", "> ", "# ", "[x](", "http://y", ")", "|a|b|", "\n|-|-|\n", "日本", "👩‍👩‍👧", "e\u0301", "    ", "---", "\\", "!", "\t"]  # fmt: skip
@@ -95,3 +96,14 @@ def test_hostile_texts_take_a_time_that_grows_as_their_length(text):
     draw(text)
 
     assert time.process_time() - begun < 5
+
+
+def test_where_a_table_has_no_room_an_empty_cell_has_no_line():
+    table = ["| model | retires | reads |", "|---|---|---|", "| claude-haiku-5-5 | | 200,000 |", "| b | soon | |"]
+
+    assert draw_table(table, 24) == [
+        *("model: claude-haiku-5-5", "reads: 200,000"),
+        "",
+        *("model: b", "retires: soon"),
+    ]
+    assert draw_table(table[:2], 8) == ["model", "retires", "reads"]
