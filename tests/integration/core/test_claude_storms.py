@@ -94,7 +94,7 @@ async def test_when_it_lasts_longer_people_are_told_the_reason_in_the_same_place
 
 async def test_a_short_overload_is_not_told(store, board, claude):
     claude.script(OVERLOAD, OVERLOAD)
-    async with house(store, claude, board, haste=SLOWLY) as assistant:
+    async with house(store, claude, board, haste=Haste(2)) as assistant:
         await assistant.ingest(board.said("t1", "U1", "hello"))
         await closed(store)
 
