@@ -82,7 +82,9 @@ def parse_edit(payload: Json, place: ChannelPlace, us: BotIdentity) -> Edited | 
     key = place.key(_find_root(message))
     if not (when or mine):
         return Posted(message.id, key, message) if message.quotes else None
-    asks = None if mine or message.bot or _is_target_missing(payload) else classify_question(payload, place, us)
+    asks = None if mine or _is_target_missing(payload) else classify_question(payload, place, us)
+    if message.bot and asks is not Asks.CERTAINLY:  # it may add a mention, and takes no question back
+        asks = None
     if asks is Asks.CERTAINLY and (command := _parse_command(message, payload, place, us)):
         return command
     return Edited(f"{message.id}:{when}", key, message, asks, _build_address(message, place, payload))
