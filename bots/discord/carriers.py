@@ -51,11 +51,22 @@ def has_content(payload: Json) -> bool:
     return any(payload.get(part) for part in parts)
 
 
-def _list_shown_texts(shown: Json) -> list[str]:
-    """All the words of a message that is forwarded."""
+def read_poll_result(payload: Json) -> str:
+    """What Discord says below a poll that has ended."""
+    embed = next(iter(_list(payload, "embeds")), {})
+    said = {_text(field, "name"): _text(field, "value") for field in _list(embed, "fields")}
+    winner = " ".join(filter(None, (said.get("victor_answer_emoji_name"), said.get("victor_answer_text"))))
+    votes = f"{said.get('victor_answer_votes') or 0} of {said.get('total_votes') or 0} votes"
+    ended = f"poll ended: {said.get('poll_question_text') or '?'}"
+    return f"({ended} {winner} won with {votes})" if winner else f"({ended} nothing won, with {votes})"
+
+
+def _list_shown_texts(shown: Json, deep: int = DEEPEST) -> list[str]:
+    """All the words of a message that is forwarded, which may forward another."""
     embeds = map(_read_embed, _list(shown, "embeds"))
+    inner = (text for one in _list_snapshots(shown) for text in _list_shown_texts(one, deep - 1)) if deep else ()
     texts = (_text(shown, "content"), *embeds, _read_components(shown), *_list_stickers(shown), _read_poll(shown))
-    return [text for text in texts if text]
+    return [text for text in (*texts, *inner) if text]
 
 
 def _is_made(embed: Json) -> bool:

@@ -4,15 +4,16 @@ Most of it is what the gateway shows in passing; the rest is asked for.
 """
 
 import asyncio
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
-from contextlib import suppress
 
 import discord
 from cachetools import LRUCache, TTLCache
 
+from bots.delivery.lookups import WAIT, look_up
 from bots.discord.client import Rest
 from bots.discord.errors import retry_call, retry_passing, translate_errors
 from bots.discord.markup import read_name
@@ -21,9 +22,9 @@ from core.domain.errors import CannotShow, RateLimited, Uncertain
 from core.domain.messages import Rank
 
 NAMES = 10_000  # that we remember
-LOOKUPS, AT_ONCE = 50, 8  # people whom one question looks up, in all and at the same time
-DEADLINE = 2.0  # seconds that all names of a question may take; an answer can do without them
 SECONDS = 60.0  # that a rank is believed; a command carries what the server says just now
+
+log = logging.getLogger(__name__)
 
 
 class Directory:
@@ -40,7 +41,7 @@ class Directory:
         client: Callable[[], discord.Client],
         managers: frozenset[str] = frozenset(),
         clock: Callable[[], float] = time.monotonic,
-        deadline: float = DEADLINE,
+        deadline: float = WAIT,
     ) -> None:
         self._rest = rest
         self._client = client
@@ -64,17 +65,14 @@ class Directory:
         """The names of those whom Discord knows, as many as come in time: `first` are looked up before the others."""
         found = {person: name for person in people if (name := self._find_known_name(guild, person))}
         unknown = [person for person in people - found.keys() if person.isdigit()]
-        wanted = sorted(unknown, key=lambda person: (person not in first, person))[:LOOKUPS]
-        free = asyncio.Semaphore(AT_ONCE)
 
-        async def look_up(person: str) -> None:
-            async with free:
-                if name := await self._look_up_name(guild, person):
-                    found[person] = self._names[guild, person] = name
+        async def find_name(person: str) -> None:
+            if name := await self._look_up_name(guild, person):
+                found[person] = self._names[guild, person] = name
 
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._deadline):
-                await asyncio.gather(*map(look_up, wanted))
+        wanted = sorted(unknown, key=lambda person: (person not in first, person))
+        if not await look_up(wanted, find_name, self._deadline):
+            log.warning("Discord does not say in time how some of %d people are called", len(wanted))
         return found
 
     async def fetch_rank(self, guild: str | None, channel: str, person: str, granted: int | None = None) -> Rank:

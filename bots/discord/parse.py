@@ -22,7 +22,8 @@ Json = dict[str, Any]
 
 WORKSPACE = "discord:{}"
 DIRECT = WORKSPACE.format("@me")  # the workspace of direct messages
-SPOKEN = {0, 19, 20, 23}  # types of messages in which somebody says something: plain, reply, slash, context menu
+SPOKEN = {0, 19, 20, 23, 46}  # types of messages that say something: plain, reply, slash, context menu, a poll's result
+POLL_RESULT = 46
 ASKING = {0, 19}
 REPLY = 0  # type of a reference; a forward's is 1
 TITLE = 90  # characters of a thread's name; Discord takes 100
@@ -82,10 +83,17 @@ def parse_edit(payload: Json, place: ChannelPlace, us: BotIdentity) -> Edited | 
     key = place.key(_find_root(message))
     if not (when or mine):
         return Posted(message.id, key, message) if message.quotes else None
-    asks = None if mine or message.bot or _is_target_missing(payload) else classify_question(payload, place, us)
+    asks = None if mine or _is_target_missing(payload) else classify_question(payload, place, us)
+    if message.bot and asks is not Asks.CERTAINLY:  # it may add a mention, and takes no question back
+        asks = None
     if asks is Asks.CERTAINLY and (command := _parse_command(message, payload, place, us)):
         return command
     return Edited(f"{message.id}:{when}", key, message, asks, _build_address(message, place, payload))
+
+
+def is_whole(payload: Json) -> bool:
+    """Whether a MESSAGE_UPDATE shows the message. One without its words says only what else of it has changed."""
+    return all(part in payload for part in ("author", "type", "content"))
 
 
 def parse_deletion(payload: Json, place: ChannelPlace, now: datetime) -> list[Deleted]:
@@ -238,6 +246,8 @@ def _compile_mention(us: BotIdentity) -> re.Pattern[str]:
 def _parse_text(payload: Json, place: ChannelPlace, us: BotIdentity) -> str:
     """All the words of somebody else, ours dropped where it only calls us. A forum post begins with its title."""
     own = carriers.list_own_texts(payload)
+    if payload["type"] == POLL_RESULT:
+        own = [carriers.read_poll_result(payload)]
     if own and own[0] == payload.get("content"):
         own[0] = re.sub(rf"^\s*(?:{_compile_mention(us).pattern}[\s,:]*)+", "", own[0])
     title = us.find_title(place.at) if place.whole and payload["id"] == place.at else ""
@@ -245,7 +255,7 @@ def _parse_text(payload: Json, place: ChannelPlace, us: BotIdentity) -> str:
 
 
 def _parse_quotes(payload: Json, us: BotIdentity) -> list[Quote]:
-    found = carriers.list_quotes(payload)
+    found = [] if payload["type"] == POLL_RESULT else carriers.list_quotes(payload)
     return [replace(quote, text=markup.render_plain_text(quote.text, us.find_name)) for quote in found]
 
 

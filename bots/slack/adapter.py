@@ -29,6 +29,7 @@ from core.domain.errors import (
     CannotAnswer,
     CannotConnect,
     CannotShow,
+    PlaceClosed,
     RateLimited,
     Rejected,
     TokenRefused,
@@ -150,7 +151,7 @@ class Slack:
             await web.call_once(
                 "chat.postMessage", channel=opened["channel"]["id"], text=text, **QUIET, metadata=NOTICE
             )
-        except (CannotConnect, Rejected, CannotAnswer, RateLimited, Uncertain) as error:
+        except (CannotConnect, PlaceClosed, Rejected, CannotAnswer, RateLimited, Uncertain) as error:
             raise CannotShow(f"a direct message to {person} was not sent: {error}") from None
 
     def _set_offline(self, offline: str) -> None:

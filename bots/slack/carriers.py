@@ -6,9 +6,18 @@ Its author's own words and files are one thing; what it forwards or previews is 
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
-from bots.slack.markup import list_objects, render_blocks, render_plain_text, render_text
+from bots.slack.markup import (
+    break_mentions,
+    fence_code,
+    list_objects,
+    render_blocks,
+    render_plain_text,
+    render_text,
+    unescape,
+)
 from core.domain.messages import Quote, QuoteKind
 
 Raw = Mapping[str, Any]
@@ -28,9 +37,8 @@ _NAMED = re.compile(r"<[^<>\s]*>|[@#]\S+")  # the text may name what the blocks 
 def read_words(raw: Raw) -> str:
     """What its author says: the text, the blocks and the attachments that are its own, each told once."""
     attached = (_render_attachment(one) for one in _list_attachments(raw) if not _classify_quote(one, raw))
-    return _join_once(
-        [render_plain_text(_read_string(raw, "text")), render_blocks(list_objects(raw, "blocks"))], attached
-    )
+    words = [render_plain_text(_read_string(raw, "text")), render_blocks(list_objects(raw, "blocks"))]
+    return _join_once(words, chain(attached, map(_render_file, list_files(raw))))
 
 
 def read_own_blocks(raw: Raw) -> str:
@@ -41,13 +49,36 @@ def read_own_blocks(raw: Raw) -> str:
 def read_quotes(raw: Raw) -> tuple[Quote, ...]:
     """What it forwards, and what its links show."""
     found = ((kind, one) for one in _list_attachments(raw) if (kind := _classify_quote(one, raw)))
-    quotes = (Quote(_render_quote(one), kind, _read_author(one, kind)) for kind, one in found)
-    return tuple(quote for quote in quotes if quote.text)
+    quotes = [Quote(_render_quote(one), kind, _read_author(one, kind)) for kind, one in found]
+    mails = [_quote_mail(file) for file in list_files(raw) if file.get("mode") == "email"]
+    return tuple(quote for quote in (*quotes, *mails) if quote.text)
 
 
 def list_files(raw: Raw) -> list[Raw]:
     """Its own files, without those that are not there any more."""
     return [file for file in list_objects(raw, "files") if file.get("id") and file.get("mode") not in HIDDEN_FILES]
+
+
+def _render_file(file: Raw) -> str:
+    """What Slack shows of a file below a message: what was said in a clip, and how a snippet begins."""
+    transcript = file.get("transcription")
+    shown = transcript.get("preview") if isinstance(transcript, Mapping) else None
+    if isinstance(shown, Mapping) and (spoken := _read_string(shown, "content")):
+        return break_mentions(f"(spoken: {spoken}{' …' if shown.get('has_more') else ''})")
+    if file.get("mode") != "snippet" or not (preview := unescape(_read_string(file, "preview"))):
+        return ""
+    return f"{fence_code(break_mentions(preview))}{' …' if file.get('preview_is_truncated') else ''}"
+
+
+def _quote_mail(file: Raw) -> Quote:
+    """A mail that was sent into a channel, or shared there."""
+    sender = next(iter(list_objects(file, "from")), {})
+    words = (
+        _read_string(file, "plain_text") or _read_string(file, "preview_plain_text") or _read_string(file, "preview")
+    )
+    subject = _read_string(file, "subject") or _read_string(file, "title")
+    text = break_mentions(f"{subject}\n{words}".strip())
+    return Quote(text, QuoteKind.FORWARD, _read_string(sender, "original") or _read_string(sender, "address"))
 
 
 def list_quoted_files(raw: Raw) -> list[Raw]:

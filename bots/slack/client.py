@@ -49,6 +49,7 @@ GONE = {
     "user_not_in_channel": "the person is not in the channel",
 }
 BARRED = {"channel_not_found", "is_archived", "not_in_channel", "user_not_in_channel"}
+RESTRICTED = "restricted_action"  # begins Slack's words for channels, threads and people that may not be posted to
 TOKEN = {"account_inactive", "invalid_auth", "not_authed", "token_expired", "token_revoked"}
 PASSING = {"fatal_error", "internal_error", "request_timeout", "service_unavailable", "team_added_to_org"}
 
@@ -89,6 +90,8 @@ class Web:
         self.pace = pace
         self.silent: set[str] = set()
         """Kinds of channels (C, D, G) that show no status."""
+        self.closed: set[str] = set()
+        """Channels that took no post of ours the last time: only some may post there."""
         self._sleep = sleep
         self._batch = batch
         self._leisure = leisure
@@ -182,6 +185,8 @@ def classify_error(method: str, error: SlackApiError) -> ConfabError:
         return Uncertain(f"{method}: {word or status}")
     if word in GONE:
         return _choose_kind(word)(f"{GONE[word]} ({method}: {word})")
+    if word.startswith(RESTRICTED):
+        return PlaceClosed(f"only some may post there ({method}: {word})")
     if word == "missing_scope":
         return CannotAnswer(_explain_missing_scope(method, str(said.get("needed") or "")))
     return Rejected(word or f"HTTP {status}", method)

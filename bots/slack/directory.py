@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Set
 
 from cachetools import TTLCache
 
+from bots.delivery.lookups import WAIT, look_up
 from bots.slack.client import Web
 from bots.slack.parse import BotIdentity, Raw
 from core.domain.errors import CannotAnswer, CannotShow, ConfabError, Rejected
@@ -14,9 +15,6 @@ from core.domain.messages import Rank
 from core.domain.time_zones import is_time_zone
 
 REMEMBERED = 10_000  # names, and as many people with their rights, and as many channels
-LOOKUPS = 50  # people asked about for the names of one question; Slack allows 100 a minute, of all questions
-AT_ONCE = 8  # of them
-WAIT = 2.0  # seconds that a question waits for names
 SECONDS = 600.0  # that we believe what Slack said of a name or a channel
 RANKED = 60.0  # seconds that a rank is believed: who is no admin any more is none for longer than that
 log = logging.getLogger(__name__)
@@ -52,15 +50,10 @@ class Directory:
     async def fetch_names(self, people: Set[str]) -> dict[str, str]:
         """How Slack shows people, groups and channels (`#ID`), as far as it says so in time; the first ones first.
 
-        At most `LOOKUPS` are asked about, and what is missing may be asked for later: names are worth no refusal.
+        No more than some are asked about, and what is missing may be asked for later: names are worth no refusal.
         """
         missing = [person for person in people if not self._is_known(person)]
-        slots = asyncio.Semaphore(AT_ONCE)
-        try:
-            async with asyncio.timeout(self._wait), asyncio.TaskGroup() as group:
-                for person in missing[:LOOKUPS]:
-                    group.create_task(self._look_up_name(person, slots))
-        except TimeoutError:
+        if not await look_up(missing, self._look_up_name, self._wait):
             log.warning("Slack does not say in time how some of %d people are called", len(missing))
         return {person: name for person in people if (name := self._get_known_name(person))}
 
@@ -95,17 +88,16 @@ class Directory:
                 return ""
         return str(known.get("creator") or "")
 
-    async def _look_up_name(self, person: str, slots: asyncio.Semaphore) -> None:
-        async with slots:
-            try:
-                if person.startswith("#"):
-                    await self._fetch_channel(person[1:])
-                elif _is_group(person):
-                    await self._fetch_groups()
-                else:
-                    self._names[person] = await self._fetch_name(person)
-            except ConfabError as error:
-                log.warning("how %s is called is not known: %s", person, error)
+    async def _look_up_name(self, person: str) -> None:
+        try:
+            if person.startswith("#"):
+                await self._fetch_channel(person[1:])
+            elif _is_group(person):
+                await self._fetch_groups()
+            else:
+                self._names[person] = await self._fetch_name(person)
+        except ConfabError as error:
+            log.warning("how %s is called is not known: %s", person, error)
 
     def _is_known(self, person: str) -> bool:
         if person.startswith("#"):

@@ -27,10 +27,8 @@ SCOPES = (
 )
 EVENTS = (
     "agent_session_stopped",
-    "app_home_opened",
     "app_mention",
     "app_uninstalled",
-    "member_joined_channel",
     "message.channels",
     "message.groups",
     "message.im",

@@ -7,6 +7,7 @@ from typing import Any
 
 ZERO_WIDTH_SPACE = "\u200b"  # a space of no width: breaks a token that somebody typed as text
 
+SEEN_BAR = "\\|"  # a bar inside a cell, which begins no other one
 DEEPEST = 20  # blocks inside blocks
 
 _TOKEN = re.compile(r"<([@#!][^<>\n]+|[a-z][a-z0-9+.-]*:[^<>\n]+)>")
@@ -105,7 +106,9 @@ def _render_table(block: Mapping[str, Any], deep: int) -> str:
 
 def _list_parts(block: Mapping[str, Any], deep: int) -> Iterator[str]:
     """The texts of a block that is made of parts, whatever it is called: Slack invents new ones."""
-    yield from (render_text(block.get(name)) for name in ("title", "text", "description", "label", "details"))
+    yield from (
+        render_text(block.get(name)) for name in ("title", "text", "description", "label", "placeholder", "details")
+    )
     yield break_mentions(str(block.get("alt_text") or "")) if not block.get("title") else ""
     for name in ("fields", "elements", "blocks", "child_blocks", "tasks", "cards"):
         yield from (_render_block(child, deep - 1) for child in list_objects(block, name))
@@ -122,11 +125,20 @@ def render_text(value: Any) -> str:
     return render_plain_text(value["text"]) if value.get("type") == "mrkdwn" else break_mentions(value["text"])
 
 
+def _join_elements(elements: Iterable[Mapping[str, Any]]) -> str:
+    """The parts of rich text; below a quote stands an empty line, or what follows would be a part of it."""
+    said = ""
+    for element in elements:
+        said += f"{_render_rich_text(element)}\n"
+        said += "\n" if element.get("type") == "rich_text_quote" else ""
+    return said.rstrip("\n")
+
+
 def _render_rich_text(element: Mapping[str, Any]) -> str:
     """A section, a list, a quote or a preformatted part of rich text."""
     match element.get("type"):
         case "rich_text_preformatted":
-            return _fence_code(_render_inline(element))
+            return fence_code(_render_inline(element))
         case "rich_text_quote":
             return "\n".join(f"> {line}" for line in _render_inline(element).splitlines())
         case "rich_text_list":
@@ -139,7 +151,8 @@ def _render_rich_text(element: Mapping[str, Any]) -> str:
     return _render_inline(element)
 
 
-def _fence_code(code: str) -> str:
+def fence_code(code: str) -> str:
+    """Code in a fence, unless it has one."""
     return code if code.startswith("```") else f"```\n{code}\n```"
 
 
@@ -162,7 +175,7 @@ def _render_unstyled(piece: Mapping[str, Any]) -> str:
         return _render_link(break_mentions(str(piece.get("url") or "")), text)
     if kind == "date":
         return break_mentions(str(piece.get("fallback") or "")) or render_time(piece.get("timestamp"))
-    return text
+    return text or break_mentions(str(piece.get("value") or piece.get("fallback") or ""))
 
 
 def _apply_style(text: str, style: Any) -> str:
@@ -176,12 +189,14 @@ def _apply_style(text: str, style: Any) -> str:
 
 def _render_row(cells: Any, deep: int) -> str:
     rendered = (_render_cell(cell, deep) for cell in (cells if isinstance(cells, list) else ()))
-    return f"| {' | '.join(' '.join(cell.split()) for cell in rendered)} |"
+    return f"| {' | '.join(' '.join(cell.split()).replace('|', SEEN_BAR) for cell in rendered)} |"
 
 
 def _render_cell(cell: Any, deep: int) -> str:
     if not isinstance(cell, Mapping):
         return ""
+    if isinstance(cell.get("value"), int | float):
+        return str(cell.get("text") or cell["value"])
     return break_mentions(cell["text"]) if isinstance(cell.get("text"), str) else _render_block(cell, deep - 1)
 
 
@@ -197,7 +212,7 @@ def list_objects(holder: Mapping[str, Any], name: str) -> list[Mapping[str, Any]
 
 
 _KINDS: Mapping[str, Callable[[Mapping[str, Any], int], str]] = {
-    "rich_text": lambda block, _: "\n".join(map(_render_rich_text, list_objects(block, "elements"))),
+    "rich_text": lambda block, _: _join_elements(list_objects(block, "elements")),
     "markdown": lambda block, _: str(block.get("text") or ""),
     "header": lambda block, _: f"## {render_text(block.get('text'))}",
     "table": _render_table,

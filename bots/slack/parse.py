@@ -173,7 +173,7 @@ def _parse_post(body: Raw, event: Raw, us: BotIdentity) -> list[Event]:
     asks = _classify_question(event, us)
     if asks is Asks.CERTAINLY and (line := _find_command_line(event, said, us)):
         return [] if said.bot else [_build_command(key, said, line)]
-    return [Posted(said.id, key, said, asks)]
+    return [Posted(said.id, key, said, asks, may_add=asks is Asks.CERTAINLY and _begins_direct_thread(event))]
 
 
 def _build_command(key: ThreadKey, said: Message, line: str) -> Commanded:
@@ -191,15 +191,21 @@ def _parse_edit(body: Raw, event: Raw, us: BotIdentity) -> list[Event]:
     if is_mine(raw, us) or raw.get("subtype") not in WRITTEN:
         return []
     now, key = parse_message(raw, us), _build_key(body, event["channel"], raw)
-    asks = None if now.bot else _classify_question({**event, **raw}, us)
+    asks = _classify_edit({**event, **raw}, us)
     if before:
         then = parse_message({**before, "ts": raw["ts"]}, us)
-        asked = None if now.bot else _classify_question({**event, **before, "ts": raw["ts"]}, us)
+        asked = _classify_edit({**event, **before, "ts": raw["ts"]}, us)
         if (_read_content(then), asked) == (_read_content(now), asks):
             return [Posted(now.id, key, now)] if now.quotes and not carriers.read_quotes(before) else []
-    if asks is Asks.CERTAINLY and (line := _find_command_line({**event, **raw}, now, us)):
+    if asks is Asks.CERTAINLY and not now.bot and (line := _find_command_line({**event, **raw}, now, us)):
         return [_build_command(key, now, line)]
     return [Edited(body["event_id"], key, now, asks)]
+
+
+def _classify_edit(event: Raw, us: BotIdentity) -> Asks | None:
+    """What an edited message asks; a bot's edit may add a mention, and takes no question back."""
+    asks = _classify_question(event, us)
+    return None if _is_bot(event) and asks is not Asks.CERTAINLY else asks
 
 
 def _read_content(message: Message) -> tuple[str, Sequence[str]]:

@@ -33,6 +33,7 @@ FROZEN = {  # the message stands; a workspace may forbid edits and deletions, at
     "compliance_exports_prevent_deletion",
     "edit_window_closed",
 }
+PROBE = "…"  # the first page where a post was refused before
 PLAIN = {"link_names": False, "parse": "none"}  # what looks like a name or an address is left as it is
 QUIET = {"unfurl_links": False, "unfurl_media": False, **PLAIN}
 NOTICE = {"event_type": MARK, "event_payload": {"question": "", "page": 1, "notice": True}}  # that answers nobody
@@ -56,6 +57,15 @@ class Publisher:
             await self._converge(text, final=False)
         except (RateLimited, Uncertain) as error:
             log.info("an edit is left out: %s", error)
+
+    async def probe(self) -> None:
+        """Post a first page before Claude is paid, where the last post was refused. Raises CannotShow, Rejected."""
+        if self.reply.question.key.channel in self._web.closed and not self.reply.pages:
+            self.reply.hold_request()
+            try:
+                await self.grow(PROBE)
+            finally:
+                self.reply.release_request()
 
     async def settle(self, text: str) -> None:
         """Show the final text, however long it takes. Raises CannotShow, Rejected."""
@@ -115,12 +125,22 @@ class SlackOutlet:
 
     async def post(self, text: str) -> str:
         key, number = self._reply.question.key, len(self.list_pages()) + 1
-        place = {"channel": key.channel, "thread_ts": key.thread or None}
-        answer = await self._web.call_once("chat.postMessage", **place, **QUIET, **self._build_content(text, number))
+        content = {"thread_ts": key.thread or None, **QUIET, **self._build_content(text, number)}
+        answer = await self._call_post(key.channel, content)
         shown = answer.get("message")
         if key.thread and shown and shown.get("thread_ts") != key.thread:
             await self._take_away(str(answer["ts"]))
         return str(answer["ts"])
+
+    async def _call_post(self, channel: str, content: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Post, and remember of the channel whether it takes our posts."""
+        try:
+            answer = await self._web.call_once("chat.postMessage", channel=channel, **content)
+        except PlaceClosed:
+            self._web.closed.add(channel)
+            raise
+        self._web.closed.discard(channel)
+        return answer
 
     async def _take_away(self, stray: str) -> None:
         """Delete a reply that Slack put into the channel, for its thread is gone. Raises NoThread."""

@@ -39,11 +39,9 @@ class BotLoopGuard:
 
     def admit(self, event: Event) -> Event:
         """An event as it counts: what a bot says asks nothing, unless it is one of those that may ask."""
-        if isinstance(event, Posted) and event.message.bot and event.message.author not in self._bots:
-            return replace(event, asks=Asks.NO)
-        if isinstance(event, Edited) and event.message.bot:  # a text that grows is no question
-            return replace(event, asks=None)
-        return event
+        if not isinstance(event, Posted | Edited) or not event.message.bot or event.message.author in self._bots:
+            return event
+        return replace(event, asks=Asks.NO) if isinstance(event, Posted) else replace(event, asks=None)
 
     def reset_after(self, event: Event, heard: Receipt) -> None:
         """A person who writes in a thread of ours lets bots be answered again in that channel."""

@@ -49,6 +49,8 @@ class Reply:
         self._stop = stop
         self._changed = asyncio.Event()
         self._ended = asyncio.Event()
+        self._showable = asyncio.Event()
+        self._showable.set()
 
     def say(self, text: str) -> None:
         """The text so far, whole; it may be shorter than before, or another."""
@@ -69,6 +71,17 @@ class Reply:
         self.whole, self.notice, self.files = True, notice, files
         self._changed.set()
         self._ended.set()
+
+    def hold_request(self) -> None:
+        """Let Claude not be asked until `release_request`: whether an answer can be shown is tried first."""
+        self._showable.clear()
+
+    def release_request(self) -> None:
+        self._showable.set()
+
+    async def wait_until_showable(self) -> None:
+        """Wait while the platform holds the request."""
+        await self._showable.wait()
 
     async def ensure_held(self) -> None:
         """Return while it is ours to show. Raises LeaseLost."""

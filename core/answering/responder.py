@@ -236,6 +236,7 @@ class AnswerTask:
             return decision.answer
         if self.question.command is not None:
             return await self._run_command(self.question.command)
+        await self.reply.wait_until_showable()
         async with (
             self.responder.semaphore.slot(self.question.key, self.question.person, self.reply.wait),
             aclosing(await self._ask_claude()) as events,

@@ -18,6 +18,8 @@ class Posted:
     address: str = "{}"
     alone: bool = False
     private: bool = False
+    may_add: bool = False
+    """It begins a conversation only where it adds nothing to what its author just asked in the same place."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,12 @@ class ReplyView(Protocol):
     async def drop_page(self, page: str) -> None:
         """Write down that we take a page away, before we do: one that others take away stops the reply."""
 
+    def hold_request(self) -> None:
+        """Let Claude not be asked yet: whether anything can be shown is tried first. Call it before any await."""
+
+    def release_request(self) -> None:
+        """Let Claude be asked."""
+
     def stop(self) -> None:
         """End the reply with what was said: somebody took a page of it away."""
 

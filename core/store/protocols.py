@@ -65,7 +65,8 @@ class Thread:
     generation: int = 0
     """How many gaps the workspace had had when this was read; `refresh` marks the thread as read up to there."""
     borrowed: frozenset[str] = frozenset()
-    """Ids of messages that belong to another thread: this one was opened on the last of them."""
+    """Ids of messages that the platform shows elsewhere: in the thread on whose message this one was opened, or beside
+    it, as pieces of a question."""
 
 
 class Questions(Protocol):

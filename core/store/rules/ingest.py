@@ -27,6 +27,7 @@ from core.store.rules.messages import (
     tombstone_unknown,
     update_message,
 )
+from core.store.rules.pieces import find_conversation, note_piece
 from core.store.rules.questions import (
     find_question,
     keep_question,
@@ -87,6 +88,8 @@ def _ingest_message(sql: Sql, event: Posted) -> Receipt:
     if not tracked:
         track_thread(sql, key, event.private)
     new = _keep_message(sql, key, event.message, row, private=event.private)
+    if event.may_add and key != event.key:
+        note_piece(sql, key, event.message.id)
     question = _wants_answer(sql, key, event) and keep_question(sql, _build_question(key, event))
     return Receipt(new=new or question, ours=True, question=question, key=key)
 
@@ -97,6 +100,8 @@ def _choose_thread(sql: Sql, event: Posted | Edited, row: Row | None) -> ThreadK
         return thread_key(row)
     if isinstance(event, Posted) and event.private:
         return ThreadKey(event.key.workspace, event.key.channel, event.message.id)
+    if isinstance(event, Posted) and (added := find_conversation(sql, event)):
+        return added
     question = find_question(sql, event.key, event.message.answers) if event.message.answers else None
     if question and question["alone"]:  # its answer may stand where another conversation goes on
         return thread_key(question)

@@ -7,6 +7,7 @@ from core.domain.messages import FinalText, Message, ThreadKey, Unanswered, clea
 from core.store.protocols import Thread
 from core.store.rules.advisory_locks import lock_channel
 from core.store.rules.messages import find_message, read_message
+from core.store.rules.pieces import PIECE
 from core.store.rules.questions import read_final_text, thread_key, thread_values
 from core.store.rules.reply_chains import trace_chain
 from core.store.rules.threads import find_thread, is_tracked
@@ -82,7 +83,7 @@ def read_thread(sql: Sql, key: ThreadKey, branch: str | None) -> Thread:
         unanswered={row["name"]: Unanswered(row["unanswered"]) for row in unanswered},
         zones=_read_told(sql, key, "zone"),
         generation=row["gap"] if row else 0,
-        borrowed=frozenset(message.id for message in borrowed),
+        borrowed=frozenset(message.id for message in borrowed) | _read_told(sql, key, PIECE).keys(),
     )
 
 

@@ -114,7 +114,8 @@ def _closed_well(world: Found, row: Row) -> None:
         assert pages, f"not answered: {spoken}"
         assert _whole(world, text), f"not one whole answer: {spoken} {text[:300]}"
     elif row["outcome"] in ANSWERED or row["outcome"] == "withdrawn":
-        assert row["outcome"] in ANSWERED or spoken.deleted or stopped, f"withdrawn by nobody: {spoken}"
+        taken_away = lead in world.truth.removed  # who deletes a page stops its answer
+        assert row["outcome"] in ANSWERED or spoken.deleted or stopped or taken_away, f"withdrawn by nobody: {spoken}"
         assert len({one.answer for one in world.truth.asked if one.answer.split()[0] in text}) <= 1, text
     else:
         assert not pages, f"{row['outcome']}, and yet answered: {spoken}"

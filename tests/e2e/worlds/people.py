@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from core.domain.messages import ThreadKey
+from core.store.rules.pieces import WITHIN
 from tests.e2e.worlds.model import Conversation, Room, Spoken, Truth
 from tests.e2e.worlds.process import Servers
 from tests.e2e.worlds.steps import Say
@@ -90,6 +91,8 @@ class People:
         if conversation.room.platform == "slack":
             files = [File("", spoken.file, "text/plain", b"hello", "")] if spoken.file else []
             thread = None if target is None else conversation.root
+            if conversation.room.direct and thread is None:  # or it would add to what was said before
+                self._slack.world.pass_time(2 * WITHIN.total_seconds())
             spoken.id = await self._slack.say(spoken.person, conversation.room.name, spoken.text, thread, files=files)
         else:
             await self._say_in_discord(spoken, None if target is None else self._target(conversation, target))

@@ -117,6 +117,10 @@ class World:
         self._last = max(self._last + STEP, int(self.clock() * 1_000_000) // STEP * STEP + STEP)
         return f"{self._last // 1_000_000}.{self._last % 1_000_000:06d}"
 
+    def pass_time(self, seconds: float) -> None:
+        """Let later messages be so much later."""
+        self._last += int(seconds * 1_000_000)
+
     def name(self, prefix: str) -> str:
         """An id that nothing has yet."""
         self._named += 1

@@ -33,11 +33,18 @@ async def test_nothing_else_of_a_bot_asks(guild, claude, process):
     await settled(guild, process)
     await guild.say("robot", thread, "a follow-up without a mention")
     await guild.say("robot", thread, "a reply with a ping", guild.visible(thread)[-2].id)
-    posted = await guild.say("robot", "general", "no mention yet")
-    await guild.edit(posted, f"<@{guild.me}> now")
     await settled(guild, process)
 
     assert len(told(claude)) == 1
+
+
+async def test_a_mention_that_a_bots_edit_adds_asks_once_and_commands_nothing(guild, claude, process, may):
+    posted = await guild.say("robot", "general", "build 7 runs")
+    for text in ("build 7 failed, why?", "build 7 failed, why? And when?", "!forget"):
+        await guild.edit(posted, f"<@{guild.me}> {text}")
+        await settled(guild, process)
+
+    assert [one.content for one in guild.visible("general")[1:]] == ["fine"] * may
 
 
 async def test_a_bots_message_that_unfolds_is_answered_once(guild, claude, process, may):

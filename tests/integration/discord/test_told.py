@@ -7,6 +7,7 @@ import re
 
 from core.domain.events import Posted
 from tests.fakes.claude.script import Answer, Gate
+from tests.fakes.discord.world import Event, Intent
 from tests.support.discord_house import settled, told
 from tests.support.waiting import until
 
@@ -22,6 +23,19 @@ async def test_claude_is_told_what_discord_draws_and_that_a_name_notifies_nobody
     assert "@name in your answer notifies nobody" in system
     assert "Slack" not in system
     assert re.match(r"\[\w+day, .*, UTC\]\nAda: hello", body["messages"][0]["content"][0]["text"])
+
+
+async def test_an_update_without_the_words_takes_none_away(guild, claude, running):
+    asked = guild.world.posts[await guild.say("ada", "dm", "what is two?")]
+    await settled(guild, running)
+    author = {"id": "7001", "username": "ada"}
+    place = {"id": asked.id, "channel_id": asked.channel, "type": 0, "author": author}
+    edited = {**place, "edited_timestamp": "2030-01-01T00:00:00+00:00", "embeds": [{"type": "link", "title": "x"}]}
+    guild.world.tell(Event("MESSAGE_UPDATE", edited, None, Intent.DIRECT_MESSAGES))
+    await guild.say("ada", "dm", "and three?")
+    await settled(guild, running)
+
+    assert told(claude)[-1] == [("user", "Ada: what is two?"), ("assistant", "fine"), ("user", "Ada: and three?")]
 
 
 async def test_a_paste_that_was_cut_in_two_is_one_question(guild, claude, running):

@@ -228,12 +228,13 @@ async def test_a_channel_that_closed_keeps_nothing_from_being_found_elsewhere(to
 
 async def test_many_questions_are_each_answered_once(town):
     await town.begun()
-    places = ["dev", "general", "G0SEC", "D0ADA"]
+    places = ["dev", "general", "G0SEC"]
     asked = [(place, await town.slack.say("ada", place, f"<@U0BOT> {n}")) for n in range(6) for place in places]
+    asked.append(("D0ADA", await town.slack.say("ada", "D0ADA", "hello")))
     await town.lived()
     await town.lived()
 
-    assert [town.answers(*each) for each in asked] == [1] * 24
+    assert [town.answers(*each) for each in asked] == [1] * 19
 
 
 @asynccontextmanager

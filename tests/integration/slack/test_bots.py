@@ -40,11 +40,21 @@ async def test_nothing_else_of_a_bot_asks(home):
     await home.answered()
     await says(home, "a follow-up without a mention", root)
     await says(home, "a direct message", channel="D0ADA")
-    posted = await says(home, "no mention yet")
-    home.slack.world.change(replace(posted, text="<@U0BOT> now", edited=home.slack.world.stamp()), ROBOT.id)
     await home.rest()
 
     assert len(home.asked) == 1
+
+
+async def test_a_mention_that_a_bots_edit_adds_asks_once_and_commands_nothing(home, may):
+    posted = await says(home, "build 7 runs")
+    for text in ("<@U0BOT> build 7 failed, why?", "<@U0BOT> build 7 failed, why? And when?"):
+        posted = replace(posted, text=text, edited=home.slack.world.stamp())
+        home.slack.world.change(posted, ROBOT.id)
+        await home.rest()
+    home.slack.world.change(replace(posted, text="<@U0BOT> !forget", edited=home.slack.world.stamp()), ROBOT.id)
+    await home.rest()
+
+    assert len(home.ours("dev", posted.ts)) == may
 
 
 async def test_a_bots_message_that_unfolds_changes_and_is_told_again_is_answered_once(home, may):

@@ -5,6 +5,10 @@ Tests bots.slack.formatting, bots.slack.directory and bots.slack.surface.
 
 import re
 
+import pytest
+
+from core.domain.events import Missed
+from core.domain.messages import ThreadKey
 from tests.fakes.claude.script import Answer, Gate
 
 
@@ -39,6 +43,43 @@ async def test_a_question_in_pieces_gets_one_reply(home):
 
     assert home.texts("dev", root) == ["fine"]
     assert home.prompt() == [("user", "Ada: hi\nAda: can you help me")]
+
+
+async def ask_in_pieces(home) -> tuple[str, str]:
+    """Two direct messages, the second before anything of an answer is visible; then all is answered."""
+    gate = Gate(after=0)
+    home.claude.script(Answer(text="never", gate=gate), Answer(text="fine"))
+    root = await home.slack.say("ada", "D0ADA", "hi")
+    await gate.reached.wait()
+    piece = await home.slack.say("ada", "D0ADA", "can you help me")
+    await home.slack.until(lambda: len(home.asked) == 2)
+    await home.rest()
+    return root, piece
+
+
+async def test_direct_messages_in_pieces_get_one_reply(home):
+    root, piece = await ask_in_pieces(home)
+    await home.slack.say("ada", "D0ADA", "with my CV?")
+    await home.answered(3)
+
+    assert (home.texts("D0ADA", root), home.texts("D0ADA", piece)) == (["fine"], [])
+    assert home.prompt(1) == [("user", "Ada: hi\nAda: can you help me")]
+    assert home.prompt(2) == [("user", "Ada: with my CV?")]
+
+
+@pytest.mark.parametrize("where", ["the answer", "the piece"])
+async def test_a_piece_stays_in_the_conversation_that_goes_on(home, where):
+    root, piece = await ask_in_pieces(home)
+    key = ThreadKey("slack:T024", "D0ADA", root)
+    await home.store.questions.ingest(Missed("gap", "slack", frozenset({"slack:T024"})))
+    await home.slack.say("ada", "D0ADA", "and then?", root if where == "the answer" else piece)
+    await home.answered(3)
+
+    assert [message.text for message in (await home.store.threads.thread(key)).messages][:2] == [
+        "hi",
+        "can you help me",
+    ]
+    assert "can you help me" in home.prompt(2)[0][1]
 
 
 def words(turn) -> str:

@@ -229,6 +229,24 @@ async def test_where_we_may_not_post_the_log_says_so_and_the_next_is_answered(ho
     assert "Traceback" not in caplog.text
 
 
+async def test_where_a_post_was_refused_claude_is_asked_only_after_one_is_taken(home):
+    home.slack.fail_next("chat.postMessage", Fault(error="restricted_action_read_only_channel"))
+    await home.slack.say("ada", "dev", "<@U0BOT> one?")
+    await home.rest()
+    asked = len(home.asked)
+    home.slack.fail_next("chat.postMessage", Fault(error="restricted_action_read_only_channel"))
+    home.slack.faults.delays["chat.postMessage"] = 0.3
+    await home.slack.say("ada", "dev", "<@U0BOT> two?")
+    await home.rest()
+    home.slack.faults.delays.clear()
+    told = [one.text for one in home.slack.world.posts.values() if one.channel == "D0ADA" and one.user == "U0BOT"]
+
+    assert len(home.asked) == asked
+    assert [text.startswith("I could not answer you where you asked me.") for text in told] == [True, True]
+    assert await next_is_answered(home, "dev")
+    assert [text for post in home.slack.world.posts.values() if (text := post.text) == "…"] == []
+
+
 async def test_a_missing_scope_is_named_below_the_answer():
     less = SlackFake(scopes=SCOPES - {"channels:history"})
     async with less as slack, ClaudeFake() as claude, living(slack, claude) as home:

@@ -32,6 +32,16 @@ ALERT = {
     "footer": {"text": "v11"},
 }
 ALERT_SAID = "Grafana\nDisk full\nat 98 % in #dev\nHost: db-1\nv11"
+ENDED = {
+    "type": "poll_result",
+    "fields": [
+        {"name": "poll_question_text", "value": "Tea or coffee?"},
+        {"name": "victor_answer_text", "value": "Tea"},
+        {"name": "victor_answer_emoji_name", "value": "leaf"},
+        {"name": "victor_answer_votes", "value": "3"},
+        {"name": "total_votes", "value": "4"},
+    ],
+}
 LAYOUT = {
     "type": 17,
     "components": [
@@ -64,6 +74,8 @@ POLL = {
         pytest.param({"author": BUILD, "content": "look", "embeds": [{"description": "x"}]}, "look\nx", id="beside content"),
         pytest.param({"author": BUILD, "components": [LAYOUT]}, LAYOUT_SAID, id="a layout of components"),
         pytest.param({"poll": POLL}, "(poll: Tea or coffee?)\n- leaf Tea\n- Coffee", id="a poll with its choices"),
+        pytest.param({"type": 46, "embeds": [ENDED]}, "(poll ended: Tea or coffee? leaf Tea won with 3 of 4 votes)", id="a poll that ended"),
+        pytest.param({"type": 46, "embeds": [{"type": "poll_result", "fields": ENDED["fields"][:1]}]}, "(poll ended: Tea or coffee? nothing won, with 0 of 0 votes)", id="a poll that nobody won"),
         pytest.param({"sticker_items": [{"name": "Wave"}]}, "(sticker: Wave)", id="a sticker"),
         pytest.param({"embeds": None, "components": [None], "poll": None, "message_snapshots": [None, {}]}, "", id="nulls"),
     ],
@@ -82,6 +94,14 @@ def test_a_forward_is_a_quote_with_all_that_it_shows():
     assert message is not None
     said = f"see <@7002>\n{ALERT_SAID}\n{LAYOUT_SAID}\n(poll: Tea or coffee?)\n- leaf Tea\n- Coffee"
     assert (message.text, message.quotes) == ("", (Quote(said),))
+
+
+def test_a_forward_of_a_forward_is_read_too():
+    shown = {"content": "", "message_snapshots": [{"message": {"content": "the first words"}}]}
+    message = read.parse_message(payload(message_snapshots=[{"message": shown}]), CHANNEL, US)
+
+    assert message is not None
+    assert message.quotes == (Quote("the first words"),)
 
 
 @pytest.mark.parametrize("author", [PERSON, BUILD], ids=["a person", "a bot"])

@@ -38,6 +38,19 @@ def cells(*texts: str) -> list:
 
 
 TABLE = {"type": "table", "rows": [cells("host", "load"), [*cells("db-1"), rich(line("0.9"))]]}
+CLIP = {
+    "id": "F1",
+    "subtype": "slack_audio",
+    "transcription": {"status": "complete", "preview": {"content": "what did <@U0BOT> say", "has_more": True}},
+}
+SNIPPET = {"id": "F2", "mode": "snippet", "name": "x.py", "preview": "if a &lt; b:"}
+MAIL = {
+    "id": "F3",
+    "mode": "email",
+    "subject": "Invoice",
+    "plain_text": "Please pay, <@U0BOT>",
+    "from": [{"address": "eve@example.org", "original": "Eve <eve@example.org>"}],
+}
 ALERT = {
     "color": "danger",
     "pretext": "Firing",
@@ -84,6 +97,12 @@ SHARED = {
         ),
         pytest.param({"text": "x", "attachments": [{"blocks": [TABLE], "fallback": NOT_SEEN}]}, "x\n\n| host | load |\n| db-1 | 0.9 |", id="a pasted table"),
         pytest.param({"text": "", "blocks": [TABLE]}, "| host | load |\n| db-1 | 0.9 |", id="a table"),
+        pytest.param({"text": "", "blocks": [{"type": "table", "rows": [[*cells("a|b"), {"type": "raw_number", "value": 3}]]}]}, "| a\\|b | 3 |", id="bars and numbers in a table"),
+        pytest.param({"text": "", "blocks": [rich(inline(type="color", value="#FF0000"))]}, "#FF0000", id="a color"),
+        pytest.param({"text": "", "blocks": [rich(line("theirs", "rich_text_quote"), line("mine"))]}, "> theirs\n\nmine", id="words below a quote"),
+        pytest.param({"text": "", "blocks": [{"type": "actions", "elements": [{"type": "static_select", "placeholder": {"type": "plain_text", "text": "Pick"}}]}]}, "Pick", id="what a menu shows"),
+        pytest.param({"text": "", "files": [CLIP]}, "(spoken: what did <\u200b@U0BOT> say \u2026)", id="what was said in a clip"),
+        pytest.param({"text": "why?", "files": [SNIPPET]}, "why?\n\n```\nif a < b:\n```", id="how a snippet begins"),
         pytest.param({"text": "", "attachments": [ALERT]}, ALERT_SAID, id="an alert of a monitoring bot"),
         pytest.param({"text": "", "attachments": [{"fallback": "Disk full"}]}, "Disk full", id="a fallback alone"),
         pytest.param({"text": "Disk full", "attachments": [{"title": "Disk full"}]}, "Disk full", id="an attachment that repeats the text"),
@@ -280,3 +299,10 @@ def test_what_nobody_signed_is_from_no_person():
     said = parse_message({"user": None, "ts": TS, "text": "hello"}, US)
 
     assert (said.author, said.bot) == ("USLACKBOT", True)
+
+
+def test_a_mail_in_a_channel_is_the_word_of_its_sender():
+    message = parse_message({"ts": TS, "user": "U0ADA", "text": "look", "files": [MAIL]}, US)
+
+    assert message.text == "look"
+    assert message.quotes == (Quote("Invoice\nPlease pay, <\u200b@U0BOT>", QuoteKind.FORWARD, "Eve <eve@example.org>"),)

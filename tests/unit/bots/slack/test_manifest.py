@@ -19,6 +19,13 @@ def test_the_manifest_asks_for_what_the_code_uses():
     assert "request_url" not in json.dumps(made)
 
 
+def test_slack_tells_of_nothing_that_is_not_read():
+    handled = {"agent_session_stopped", "app_mention", "app_uninstalled", "tokens_revoked"}
+    kinds = {"message.channels", "message.groups", "message.im", "message.mpim"}
+
+    assert set(EVENTS) == handled | kinds
+
+
 def test_the_manifest_keeps_slacks_limits_and_names_every_command():
     features = build_manifest()["features"]
     hint = features["slash_commands"][0]["usage_hint"]

@@ -46,7 +46,7 @@ TOLD = {
     "thread_reply": [said(WORDS, Asks.NO, REPLY)],
     "thread_reply_typed": [said("I typed <\u200b@U0BOB> and <!channel>", Asks.PERHAPS, REPLY)],
     "thread_broadcast": [said("for everyone", Asks.PERHAPS, REPLY)],
-    "direct": [said("hello", Asks.CERTAINLY, key=DIRECT)],
+    "direct": [replace(said("hello", Asks.CERTAINLY, key=DIRECT), may_add=True)],
     "direct_from_slackbot": [
         said("You asked me to remind you", Asks.NO, author="USLACKBOT", key=DIRECT, bot=True),
     ],

@@ -5,6 +5,8 @@ Tests core.rendering.reply_notes.
 
 import pytest
 
+from bots.discord.formatting import build_dialect
+from core.rendering.paginator import pages
 from core.rendering.reply_notes import MARK, append_note, close_text, remove_notes
 
 NOTE = f"\n\n{MARK}*(Stopped.)*"
@@ -37,6 +39,16 @@ NOTE = f"\n\n{MARK}*(Stopped.)*"
 def test_a_note_stands_outside_of_what_is_open(text, closed):
     assert close_text(text) == closed
     assert append_note(text, "Stopped.") == closed + NOTE
+
+
+@pytest.mark.parametrize("mark", ["```", "~~~", "````"])
+@pytest.mark.parametrize("body", ["", "\ncode", "\ncode\n{}\nprose"], ids=["open line", "open", "closed"])
+def test_a_note_stands_outside_of_code_whose_opening_line_is_longer_than_half_a_page(mark, body):
+    text = append_note(f"Look:\n{mark} {'word ' * 300}{body.format(mark)}", "Stopped.")
+
+    last = pages(text, build_dialect(2000))[-1]
+    assert last.endswith(NOTE.strip())
+    assert last.count("\n```") % 2 == 0
 
 
 def test_a_note_alone_has_nothing_above_it():

@@ -1,0 +1,28 @@
+"""Bounded look-up: names and their like, which an answer can do without, are asked for a few at a time and not long."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+LOOKUPS = 50  # people whom one question looks up; Slack allows 100 a minute, of all questions
+AT_ONCE = 8  # of them
+WAIT = 2.0  # seconds that all look-ups of a question may take
+
+
+async def look_up(wanted: Sequence[str], ask: Callable[[str], Awaitable[object]], wait: float = WAIT) -> bool:
+    """Ask about the first `LOOKUPS` of what is wanted; whether all of them were answered in time.
+
+    What `ask` has not answered then is cancelled.
+    """
+    free = asyncio.Semaphore(AT_ONCE)
+
+    async def ask_in_turn(one: str) -> None:
+        async with free:
+            await ask(one)
+
+    try:
+        async with asyncio.timeout(wait), asyncio.TaskGroup() as group:
+            for one in wanted[:LOOKUPS]:
+                group.create_task(ask_in_turn(one))
+    except TimeoutError:
+        return False
+    return True
