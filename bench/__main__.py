@@ -10,6 +10,7 @@ from pathlib import Path
 from bench import report
 from bench.calls import calls
 from bench.cost import cost
+from bench.engines import engines
 from bench.figures import Figure
 from bench.growth import growth
 from bench.overhead import QUESTIONS, overhead
@@ -48,6 +49,8 @@ async def measured(part: str, folder: Path) -> AsyncIterator[Sequence[Figure]]:
             yield await cost()
         case "growth":
             yield await growth(folder)
+        case "engines":
+            yield await engines(folder)
         case "start":
             for platform in PLATFORMS:
                 yield await start(platform, folder / platform)

@@ -8,12 +8,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bench.figures import Figure, at
-from bench.sides import MESSAGE, Side, side
+from bench.sides import MESSAGE, side, take_in_turn
 from core.store import open_store
 
 THREADS, EACH = 10_000, 100
 QUESTIONS = 60
-TOGETHER = 4  # threads asked in turn
 GOAL = 1.2
 BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
 PLACE = "workspace, channel, thread"
@@ -28,7 +27,7 @@ async def growth(folder: Path, threads: int = THREADS, each: int = EACH, questio
         side("slack", "confab", folder / "empty") as empty,
         side("slack", "confab", folder / "full") as full,
     ):
-        taken = await _taken((empty, full), questions)
+        taken = await take_in_turn((empty, full), questions)
         sizes = [(folder / name / "confab.db").stat().st_size / 1e6 for name in ("empty", "full")]
         memory = [one.process.peak() for one in (empty, full)]
     case = f"{threads * each:,} messages in {threads:,} threads"
@@ -40,18 +39,6 @@ async def growth(folder: Path, threads: int = THREADS, each: int = EACH, questio
         ("database", "MB", sizes, None),
     )
     return [Figure("growth", case, name, unit, *values, goal) for name, unit, values, goal in rows]
-
-
-async def _taken(sides: tuple[Side, Side], questions: int) -> list[list[float]]:
-    """Milliseconds from question to final text, without Claude's own."""
-    threads = [[await one.warm(20) for _ in range(TOGETHER)] for one in sides]
-    taken: list[list[float]] = [[], []]
-    for number in range(questions):
-        for which, one in enumerate(sides):
-            asked = await one.ask(threads[which][number % TOGETHER])
-            claude = asked.last_token - asked.requested
-            taken[which].append(1000 * (asked.last_shown - asked.asked - claude))
-    return taken
 
 
 async def fill(path: Path, threads: int, each: int) -> None:

@@ -18,9 +18,10 @@ HEADINGS = {
     "calls": "Platform calls a question",
     "cost": "Cost over the least possible",
     "growth": "Growth",
+    "engines": "PostgreSQL",
     "start": "Start",
 }
-LIMITS = {"cost": "least possible", "growth": "empty database"}
+LIMITS = {"cost": "least possible", "growth": "empty database", "engines": "SQLite"}
 """What stands on the limit's side where it is not the shortest bot."""
 COLOURS = {"limit": "#9aa5b1", "confab": "#c4622d"}
 PHASES = ("question to request, p50", "first token to first text, p50", "last token to final text, p50")

@@ -3,10 +3,11 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, Protocol
 
 from bench.asked import Asked, Questions, answered
@@ -26,6 +27,7 @@ Bot = Literal["limit", "confab"]
 BOTS: tuple[Bot, ...] = ("limit", "confab")
 MESSAGE = "A message of about eighty characters, as people write them in their channels. "
 READY = 30.0  # seconds that a bot may take to connect
+TOGETHER = 4  # threads asked in turn
 ALWAYS = 5000  # calls, more than any bench makes
 ROUTES = (
     "POST /channels/{channel}/messages",
@@ -183,8 +185,10 @@ class Side:
 
 
 @asynccontextmanager
-async def side(platform: str, bot: Bot, folder: Path) -> AsyncIterator[Side]:
-    """A bot on a platform of its own; its database is in `folder`."""
+async def side(
+    platform: str, bot: Bot, folder: Path, more: Mapping[str, str] = MappingProxyType({})
+) -> AsyncIterator[Side]:
+    """A bot on a platform of its own; its database is in `folder`, unless a setting of `more` says otherwise."""
     fake = SlackFake() if platform == "slack" else DiscordFake()
     opened: dict[str, Asked] = {}
 
@@ -194,7 +198,7 @@ async def side(platform: str, bot: Bot, folder: Path) -> AsyncIterator[Side]:
 
     async with fake, ClaudeFake() as claude:
         stage = SlackStage(fake, shown) if isinstance(fake, SlackFake) else DiscordStage(fake, shown)
-        settings = {"ANTHROPIC_API_KEY": claude.key, "ANTHROPIC_BASE_URL": claude.url, **stage.settings()}
+        settings = {"ANTHROPIC_API_KEY": claude.key, "ANTHROPIC_BASE_URL": claude.url, **stage.settings(), **more}
         program = OURS if bot == "confab" else (f"bench.limit_{platform}",)
         began = time.perf_counter()
         async with process(program, settings, folder) as running:
@@ -212,3 +216,15 @@ async def both(platform: str, folder: Path) -> AsyncIterator[tuple[Side, Side]]:
         side(platform, "confab", folder / "confab") as confab,
     ):
         yield limit, confab
+
+
+async def take_in_turn(sides: tuple[Side, Side], questions: int) -> list[list[float]]:
+    """Milliseconds of both from question to final text, without Claude's own, in a few warm threads."""
+    threads = [[await one.warm(20) for _ in range(TOGETHER)] for one in sides]
+    taken: list[list[float]] = [[], []]
+    for number in range(questions):
+        for which, one in enumerate(sides):
+            asked = await one.ask(threads[which][number % TOGETHER])
+            claude = asked.last_token - asked.requested
+            taken[which].append(1000 * (asked.last_shown - asked.asked - claude))
+    return taken

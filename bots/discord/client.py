@@ -79,8 +79,8 @@ class Rest:
     async def post(self, channel: str, content: str, nonce: str, reply_to: str | None = None) -> str:
         """Post a message, at most once in the minutes in which Discord remembers the nonce; its id.
 
-        With `reply_to` it is a reply. If that message is gone, Discord makes it none: it is taken away again, and
-        raises CannotShow.
+        What an earlier try posted, whose answer was lost, says `content` from now on. With `reply_to` it is a reply.
+        If that message is gone, Discord makes it none: it is taken away again, and raises CannotShow.
         """
         reference: Any = discord.utils.MISSING
         if reply_to:
@@ -90,6 +90,8 @@ class Rest:
         if reply_to and not found.get("message_reference"):
             await self.delete(channel, found["id"])
             raise CannotShow("what we would reply to is deleted")
+        if found["content"].strip() != content.strip():
+            await self.edit(channel, found["id"], content)
         return str(found["id"])
 
     async def edit(self, channel: str, message: str, content: str, files: Sequence[File] = ()) -> None:

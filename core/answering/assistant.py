@@ -106,7 +106,7 @@ class Assistant:
         thread = await self._store.threads.thread(question.key)
         if thread.messages and thread.stale:
             with suppress(CannotAnswer):  # an answer would not wait for it either
-                thread, _ = await refresh_thread(self._store.threads, thread, surface)
+                thread, _ = await refresh_thread(self._store.threads, thread, surface, self._rules.patience)
         about = replace(question, name=question.values.get("message", question.name))
         turns = await read_conversation(self._store.threads, thread, about, surface)
         if not turns:

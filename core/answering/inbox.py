@@ -37,14 +37,13 @@ class Inbox:
         After a gap it says where to look for what was missed, as far back as `backfill`.
         """
         admitted = self._loop_guard.admit(event)
-        certain = getattr(admitted, "asks", None) is Asks.CERTAINLY
-        if (
-            certain
-        ):  # the worker's look waits behind this unit, and claims the question in the transaction that keeps it
+        asks = getattr(admitted, "asks", None) is Asks.CERTAINLY
+        early = asks and self._questions.in_order  # the claim follows at once, in the transaction that keeps the question
+        if early:
             self._worker.wake()
         receipt = await self._questions.ingest(admitted)
         self._loop_guard.reset_after(event, receipt)
-        if receipt.question and not certain:
+        if receipt.question and not early:
             self._worker.wake()
         taken_back = isinstance(event, Edited) and event.asks is Asks.NO and receipt.ours
         if taken_back or isinstance(event, Deleted | Pressed | WorkspaceEnded):

@@ -35,6 +35,8 @@ class Rules:
     """Ids of other bots that may ask."""
     catch_up: timedelta = timedelta(hours=1)
     """How far back we look for what was missed."""
+    patience: float = 2.0
+    """Seconds that an answer waits for a history; then it is given from what was heard."""
 
 
 @dataclass(frozen=True, slots=True)

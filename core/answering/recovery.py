@@ -9,13 +9,11 @@ from core.domain.messages import History, Message, Question, Reach
 from core.domain.platform import Platform, Surface
 from core.store.protocols import Thread, Threads
 
-PATIENCE = 2.0  # seconds that an answer waits for a history; then it is given from what was heard
-
 SILENT = "The earlier messages here could not be read just now, so I answered from what I had heard."
 
 
 async def refresh_thread(
-    threads: Threads, thread: Thread, surface: Surface, patience: float | None = PATIENCE
+    threads: Threads, thread: Thread, surface: Surface, patience: float | None
 ) -> tuple[Thread, History]:
     """The thread made equal to what the platform shows now, if it says so in time.
 
@@ -37,7 +35,7 @@ async def refresh_conversation(
     together: Sequence[Question],
     platforms: Mapping[str, Platform],
     *,
-    patience: float | None = PATIENCE,
+    patience: float | None,
 ) -> tuple[Thread, History]:
     """The thread refreshed with all that is answered together.
 

@@ -14,7 +14,7 @@ from core.answering.conversation import name_persona, read_conversation
 from core.answering.display_fallback import Fallback, NotShown
 from core.answering.final_answer import EMPTY, Answer, cut_off, cut_short, explain_error, refuse, restore_answer
 from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Proceed, Rules, is_for_us
-from core.answering.recovery import PATIENCE, SILENT, find_orphaned_pages, misses_beginning, refresh_conversation
+from core.answering.recovery import SILENT, find_orphaned_pages, misses_beginning, refresh_conversation
 from core.answering.reply import Reply
 from core.claude.client import TextSoFar
 from core.commands import TABLE, registry
@@ -297,7 +297,8 @@ class AnswerTask:
         The question may turn out to be deleted, or was withdrawn while nobody answered it. A history that can't be
         read holds up no answer, unless a predecessor's pages may stand in it and the platform may show them later.
         """
-        responder, patience = self.responder, None if self.claim.resumed else PATIENCE
+        responder = self.responder
+        patience = None if self.claim.resumed else responder.rules.patience
         threads, together = responder.store.threads, self.claim.together
         try:
             self.thread, history = await refresh_conversation(

@@ -71,6 +71,10 @@ class Thread:
 class Questions(Protocol):
     """What was asked, and who answers it."""
 
+    @property
+    def in_order(self) -> bool:
+        """Whether a claim that is asked for while a question is ingested sees that question."""
+
     async def ingest(self, event: Event) -> Receipt:
         """Keep an event, once.
 

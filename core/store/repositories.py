@@ -29,6 +29,10 @@ class QuestionRepository:
         self._stale = stale
         self._unheard: dict[str, int] = {}  # by process, the number of a claim that may be its own
 
+    @property
+    def in_order(self) -> bool:
+        return self._engine.in_order
+
     async def ingest(self, event: Event) -> Receipt:
         return await self._engine.unit(lambda sql: ingest_event(sql, event))
 

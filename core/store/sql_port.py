@@ -54,6 +54,9 @@ class Sql(Protocol):
 class Engine(Protocol):
     """An open database."""
 
+    in_order: bool
+    """Whether a unit of work sees all that was asked for before it: they are done one after another."""
+
     async def unit(self, work: Callable[[Sql], T]) -> T:
         """What `work` does happens as a whole, or not at all. Raises StoreUnavailable."""
 

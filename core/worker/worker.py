@@ -48,6 +48,7 @@ class Worker:
         *,
         give_up: GiveUp = say_nothing,
         slots: int = SLOTS,
+        poll: float = POLL,
         clock: Clock = system_clock,
         sleep: Sleep = asyncio.sleep,
         emit: Emit = discard_event,
@@ -59,6 +60,7 @@ class Worker:
         self._platforms = platforms
         self._sleep = sleep
         self._slots = asyncio.Semaphore(slots)
+        self._poll = poll
         self._emit = emit
         self._woken = asyncio.Event()
         self._open = True
@@ -145,7 +147,7 @@ class Worker:
 
     async def _rest(self) -> None:
         try:
-            async with asyncio.timeout(POLL):
+            async with asyncio.timeout(self._poll):
                 await self._woken.wait()
         except TimeoutError:
             pass

@@ -7,6 +7,7 @@ from bench.__main__ import REASONS
 from bench.asked import Asked, Speech
 from bench.calls import calls
 from bench.cost import cost
+from bench.engines import engines
 from bench.figures import Figure, at
 from bench.growth import growth
 from bench.overhead import overhead
@@ -58,6 +59,13 @@ async def test_a_full_database_is_measured_beside_an_empty_one(tmp_path):
 
     sizes = next(one for one in figures if one.measure == "database")
     assert sizes.confab > sizes.limit > 0
+
+
+async def test_postgres_is_measured_beside_sqlite(tmp_path):
+    figures = await engines(tmp_path, questions=2)
+
+    assert measures(figures) == {"a question, p50", "a question, p99", "processor time a question"}
+    assert all(one.limit > 0 and one.confab > 0 for one in figures)
 
 
 async def test_a_start_is_measured_of_both_sides(tmp_path):

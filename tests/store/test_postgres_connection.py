@@ -277,6 +277,7 @@ class Forgetful:
 
     def __init__(self, engine):
         self._engine = engine
+        self.in_order = engine.in_order
         self.shut = engine.shut
         self.losing = 0
 

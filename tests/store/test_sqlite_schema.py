@@ -93,6 +93,7 @@ class Recorder:
 
     def __init__(self, engine):
         self.engine = engine
+        self.in_order = engine.in_order
         self.statements = {}
         self.locks = []
 

@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 class PostgresEngine:
     """A database on a server. Keeps the protocol `Engine`."""
 
+    in_order = False
+
     def __init__(self, url: str, busy: timedelta, clock: Clock | None = None, longest: timedelta = STATEMENT) -> None:
         self.name = name_database(url)
         self._longest = longest

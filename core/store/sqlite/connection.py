@@ -48,6 +48,8 @@ ANYTHING = "SQLite could not read or write it; see that the disk is well"
 class DatabaseThread:
     """A database in the hands of its own thread. Keeps the protocol `Engine`."""
 
+    in_order = True
+
     def __init__(self, path: str, busy: timedelta = BUSY, clock: Clock = system_clock) -> None:
         self.path = path
         self.busy = busy

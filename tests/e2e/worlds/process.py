@@ -26,6 +26,7 @@ from tests.support.discord_house import MODEL
 from tests.support.house import Haste, at_once
 from tests.support.slack_house import SECRET, brisk
 
+PATIENCE = 30.0  # seconds of the brisk loop's: no history that comes late on a busy machine is given up
 HASTE = Haste()  # in which Claude is waited for
 
 Told = Callable[[Event, Receipt], None]
@@ -78,7 +79,7 @@ async def begun(servers: Servers, url: str, name: str, told: Told, socket: bool)
         store,
         completions=Completions(claude, metering, store.notes, servers.clock, sleep=HASTE.sleep, seconds=HASTE.seconds),
         platforms=platforms,
-        rules=Rules(Persona(model=MODEL)),
+        rules=Rules(Persona(model=MODEL), patience=PATIENCE),
         clock=servers.clock,
         process=name,
     )

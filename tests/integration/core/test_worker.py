@@ -2,14 +2,19 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import pytest
 
+from core.answering.bot_loop_guard import BotLoopGuard
+from core.answering.inbox import Inbox
 from core.domain.errors import LeaseLost, StoreUnavailable
 from core.domain.events import Pressed
 from core.domain.messages import Outcome, ThreadKey
+from core.store import open_store
 from core.telemetry import QuestionClosed
 from core.worker.worker import Worker
+from tests.support import postgres
 from tests.support.house import at_once
 
 
@@ -82,6 +87,40 @@ async def test_a_question_that_nobody_told_of_is_found(store, board, speaker):
         await worker.idle()
 
     assert speaker.spoken == [name]
+
+
+@pytest.fixture
+async def on_postgres(board):
+    url = postgres.create_database()
+    opened = await open_store(url, clock=board.now)
+    yield opened
+    await opened.shut()
+    postgres.drop_database(url)
+
+
+class SlowToIngest:
+    """Questions, each of which is kept only after others have tried to claim one `looks` times."""
+
+    def __init__(self, questions, looks):
+        self._questions, self._looks = questions, looks
+        self.in_order = questions.in_order
+
+    async def ingest(self, event):
+        for _ in range(self._looks):
+            assert await self._questions.claim_next("another process", ["board"]) is None
+        return await self._questions.ingest(event)
+
+
+async def test_a_question_that_is_ingested_slowly_is_answered_as_soon_as_it_is_kept(on_postgres, board):
+    speaker, looks = Speaker(on_postgres), 20  # of another's, in which ours has long looked too
+    async with open_floor(on_postgres, speaker, poll=3600) as worker:
+        guard = BotLoopGuard((), board.now)
+        inbox = Inbox(SlowToIngest(on_postgres.questions, looks), worker, guard, board.now, timedelta())
+        event = board.said("t1", "U1", "hello")
+        await inbox.ingest(event)
+
+        assert await heard(speaker, 1) == [event.message.id]
+        await worker.idle()
 
 
 async def test_no_more_than_its_places_speak_at_once(store, board, speaker):

@@ -13,7 +13,7 @@ from bots.delivery.throttle import Pace
 from bots.discord import formatting as look
 from bots.discord.directory import Directory
 from bots.discord.errors import translate_errors
-from core.domain.errors import CannotAnswer, CannotShow
+from core.domain.errors import CannotAnswer, CannotShow, Uncertain
 from core.domain.messages import Attachment, File, Question, Rank, ThreadKey
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.discord.limits import Answer as Served
@@ -454,6 +454,18 @@ async def test_a_file_is_whole_when_its_request_was_refused_once_with_401(guild,
     await rest.edit("81382", page, "a table", [file])
 
     assert [one.upload.content for one in guild.world.files.values()] == [file.content]
+
+
+async def test_what_an_earlier_try_posted_says_what_the_later_one_means(guild, running):
+    await settled(guild, running)
+    guild.fault(POST, Fault.LOSE)
+    rest = running.discord._rest
+    with pytest.raises(Uncertain):
+        await translate_errors(rest.post("81382", "what was known by then", "nonce"))
+
+    await rest.post("81382", "all of it", "nonce")
+
+    assert ours(guild) == ["all of it"]
 
 
 async def test_a_401_that_comes_again_is_the_end_of_the_token(guild, running):
