@@ -24,7 +24,7 @@ from core.telemetry import Emit, RequestEnded, discard_event
 
 SHORTEST = 1000  # tokens: an answer for which less is left is refused
 TRIES = 3  # times that a smaller request is tried, while others spend the same budget
-PAUSES = (0.5, 2.0, 8.0)  # seconds between tries to settle a request
+PAUSES = (0.5, 2.0, *(8.0 for _ in range(60)))  # seconds between tries to settle a request: an answer waits as long
 ESTIMATE = 1.05  # times what count_tokens says: it is an estimate
 
 log = logging.getLogger(__name__)
@@ -147,7 +147,7 @@ class Metering:
             return None
 
     async def _write_settlement(self, reservation: Reservation, settled: Settlement) -> list[BudgetStatus]:
-        """Settle the row; while the database can't be written, try again a few times. Raises StoreUnavailable."""
+        """Settle the row; while the database can't be written, try again for minutes. Raises StoreUnavailable."""
         for seconds in PAUSES:
             try:
                 return await self._ledger.settle(reservation, settled)
