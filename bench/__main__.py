@@ -4,7 +4,8 @@ import asyncio
 import logging
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from itertools import product
 from pathlib import Path
 
 from bench import report
@@ -19,6 +20,11 @@ from bench.start import helped, start
 from bench.throughput import throughput
 
 PLATFORMS = ("slack", "discord")
+OF_A_PLATFORM: dict[str, Callable[[str, Path], Awaitable[list[Figure]]]] = {
+    "throughput": throughput,
+    "calls": calls,
+    "start": start,
+}
 REASONS: dict[str, str] = {
     "overhead: question to request, p50": (
         "Before Claude is asked, a question is kept and claimed, and its worst cost is set aside: two writes that are "
@@ -36,25 +42,17 @@ async def measured(part: str, folder: Path) -> AsyncIterator[Sequence[Figure]]:
     """The figures of one part, as they come."""
     match part:
         case "overhead":
+            for platform, latency in product(PLATFORMS, QUESTIONS):
+                yield await overhead(platform, latency, folder / f"{platform}-{latency}")
+        case "throughput" | "calls" | "start":
             for platform in PLATFORMS:
-                for latency in QUESTIONS:
-                    yield await overhead(platform, latency, folder / f"{platform}-{latency}")
-        case "throughput":
-            for platform in PLATFORMS:
-                yield await throughput(platform, folder / platform)
-        case "calls":
-            for platform in PLATFORMS:
-                yield await calls(platform, folder / platform)
+                yield await OF_A_PLATFORM[part](platform, folder / platform)
+            if part == "start":
+                yield helped()
+        case "growth" | "engines":
+            yield await (growth if part == "growth" else engines)(folder)
         case "cost":
             yield await cost()
-        case "growth":
-            yield await growth(folder)
-        case "engines":
-            yield await engines(folder)
-        case "start":
-            for platform in PLATFORMS:
-                yield await start(platform, folder / platform)
-            yield helped()
         case _:
             sys.exit(f"there is no part {part}; there are {', '.join(report.HEADINGS)}")
 

@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from bots.delivery import backoff
+from core.domain import backoff
 from core.domain.clock import Sleep
 from core.domain.errors import CannotConnect
 from core.domain.events import Ingest

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-from bots.delivery import backoff
+from core.domain import backoff
 from core.domain.clock import Sleep
 from core.domain.errors import StoreUnavailable
 from core.domain.events import Commanded, Event, Ingest, Pressed, Receipt

@@ -8,8 +8,8 @@ from typing import TypeVar
 import aiohttp
 import discord
 
-from bots.delivery import backoff
 from bots.discord.outbound_budget import Busy
+from core.domain import backoff
 from core.domain.clock import Sleep
 from core.domain.errors import CannotShow, PageGone, PlaceClosed, RateLimited, Rejected, TokenRefused, Uncertain
 

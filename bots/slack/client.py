@@ -11,10 +11,10 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.delivery import backoff
 from bots.delivery.throttle import Pace
 from bots.slack.parse import BotIdentity, Raw
 from bots.slack.throttle import Leisure
+from core.domain import backoff
 from core.domain.clock import Sleep
 from core.domain.errors import (
     CannotAnswer,

@@ -14,8 +14,8 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.delivery import backoff
 from bots.slack.client import classify_error, describe_failure
+from core.domain import backoff
 from core.domain.clock import Sleep
 from core.domain.errors import CannotConnect, RateLimited, StoreUnavailable, Uncertain
 from core.domain.events import Ingest, Missed

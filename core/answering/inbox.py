@@ -38,7 +38,9 @@ class Inbox:
         """
         admitted = self._loop_guard.admit(event)
         asks = getattr(admitted, "asks", None) is Asks.CERTAINLY
-        early = asks and self._questions.in_order  # the claim follows at once, in the transaction that keeps the question
+        early = (
+            asks and self._questions.in_order
+        )  # the claim follows at once, in the transaction that keeps the question
         if early:
             self._worker.wake()
         receipt = await self._questions.ingest(admitted)

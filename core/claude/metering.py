@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 
 from core.billing.budgets import BudgetStatus
 from core.billing.ledger_rows import DIRECT, BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement
@@ -13,6 +14,7 @@ from core.claude.client import Claude, Completion, TextSoFar
 from core.claude.errors import ClaudeError
 from core.claude.prompt_cache_tracker import PromptCacheTracker
 from core.claude.stream import MessageAccumulator
+from core.domain import backoff
 from core.domain.clock import Clock, Sleep
 from core.domain.errors import StoreUnavailable
 from core.domain.messages import Question
@@ -24,7 +26,7 @@ from core.telemetry import Emit, RequestEnded, discard_event
 
 SHORTEST = 1000  # tokens: an answer for which less is left is refused
 TRIES = 3  # times that a smaller request is tried, while others spend the same budget
-PAUSES = (0.5, 2.0, *(8.0 for _ in range(60)))  # seconds between tries to settle a request: an answer waits as long
+SETTLES, SETTLING = 60, 8.0  # times that a request is tried to be settled, over minutes; seconds between two at most
 ESTIMATE = 1.05  # times what count_tokens says: it is an estimate
 
 log = logging.getLogger(__name__)
@@ -148,13 +150,9 @@ class Metering:
 
     async def _write_settlement(self, reservation: Reservation, settled: Settlement) -> list[BudgetStatus]:
         """Settle the row; while the database can't be written, try again for minutes. Raises StoreUnavailable."""
-        for seconds in PAUSES:
-            try:
-                return await self._ledger.settle(reservation, settled)
-            except StoreUnavailable as error:
-                log.error("a request could not be settled, trying again in %g s: %s", seconds, error)
-            await self._sleep(seconds)
-        return await self._ledger.settle(reservation, settled)
+        settle = partial(self._ledger.settle, reservation, settled)
+        again = partial(backoff.retry, settle, StoreUnavailable, self._sleep, report=_report_unsettled)
+        return await again(longest=SETTLING, tries=SETTLES)
 
     def _settlement_of(self, order: MeteredRequest, answer: Completion) -> Settlement | None:
         """What an answer cost, by the prices of the model that gave it, else of the one that was asked.
@@ -211,3 +209,7 @@ class Metering:
         for status in nearly:
             if self.warn is not None:
                 await self.warn(status)
+
+
+def _report_unsettled(error: BaseException, seconds: float) -> None:
+    log.error("a request could not be settled, trying again in %.1f s: %s", seconds, error)

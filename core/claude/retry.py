@@ -1,16 +1,16 @@
 """Retry policy: how long one question waits for Claude between requests, and what may be billed meanwhile."""
 
-import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from core.claude.errors import ClaudeError
+from core.domain import backoff
 
 BOUND = 720.0  # seconds: Discord takes a private answer for 900, and the answer takes its time too
 COSTLY = 4  # requests for the same thing, where each may have been billed
 BEFORE_ANOTHER = 2  # requests, where another model could answer; one, where the API says that it will take longer
 SILENT = 5.0  # seconds that people wait without being told
-LONGEST = 30.0  # seconds between two requests
+SHORTEST, LONGEST = 1.0, 30.0  # seconds between two requests
 KEEP = "I keep trying, and answer here when that is over."
 
 NOTES = {
@@ -50,8 +50,8 @@ class RetryPolicy:
         elsewhere = self._another and error.other_model and not soon
         if not error.transient or self._costly >= COSTLY or elsewhere:
             raise error
-        longer = min(2.0 ** (self._failures - 1), LONGEST) + random.uniform(0, 0.5)  # noqa: S311  no secret
-        return self._bound(error, max(longer, error.retry_after or 0))
+        pause = backoff.grow_pause(self._failures, SHORTEST, LONGEST)
+        return self._bound(error, max(pause, error.retry_after or 0))
 
     def wait(self, error: ClaudeError, seconds: float) -> Backoff:
         """A pause of `seconds`, while other requests probe the model. Raises the error, if that is of no use."""

@@ -1,7 +1,8 @@
 """The port to a database engine: transactions in which units of work ask in SQL that every engine understands.
 
 A unit of work is a plain function over `Sql`. It knows no driver, and may be repeated by its engine when the
-transaction could not end. Statements name their parameters, as in `:name`. A list as a parameter is for `among` alone.
+transaction could not end. What returns nothing may be sent with the next statement that returns rows, and fail with it.
+Statements name their parameters, as in `:name`. A list as a parameter is for `among` alone.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,14 +23,20 @@ class Sql(Protocol):
     def many(self, statement: str, values: Values) -> list[Row]:
         """All rows."""
 
-    def execute(self, statement: str, values: Values) -> int:
+    def execute(self, statement: str, values: Values) -> None:
+        """Change rows."""
+
+    def count_changes(self, statement: str, values: Values) -> int:
         """Change rows. How many there were."""
 
-    def insert(self, table: str, row: Values) -> int:
+    def insert(self, table: str, row: Values) -> None:
+        """Add a row."""
+
+    def insert_numbered(self, table: str, row: Values) -> int:
         """Add a row to a table whose primary key is `id`; its id."""
 
-    def insert_new(self, table: str, row: Values) -> bool:
-        """Add a row, unless one with a key of its own is there already. Whether it was added."""
+    def insert_new(self, table: str, row: Values) -> None:
+        """Add a row, unless one with a key of its own is there already."""
 
     def update(self, table: str, number: int, changes: Values) -> None:
         """Change the row with the id `number`."""

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 
+from core.domain import backoff
 from core.domain.clock import Clock, Sleep, system_clock
 from core.domain.errors import LeaseLost, StoreUnavailable, TokenRefused
 from core.domain.messages import Outcome, ThreadKey
@@ -18,7 +19,7 @@ GLANCE = 0.01  # seconds between two looks whether all is answered
 POLL = 1.0  # seconds after which the queue is polled for questions that nobody told us of
 SLOTS = 256  # questions claimed at the same time: Discord may be told 50 times a second that we write, each 8 s
 TRIES = 3  # times that a question is begun again after a bug
-LONGEST_PAUSE = 30.0  # seconds between two tries
+SHORTEST_PAUSE, LONGEST_PAUSE = 2.0, 30.0  # seconds between two tries
 GRACE = 20.0  # seconds that answers under way get when we drain
 
 log = logging.getLogger(__name__)
@@ -190,7 +191,7 @@ class Worker:
                 log.exception("could not be answered")
                 if attempt >= TRIES and await self._close_unanswered(claim, error):
                     return
-            await self._sleep(min(2.0**attempt, LONGEST_PAUSE))
+            await self._sleep(backoff.grow_pause(attempt, SHORTEST_PAUSE, LONGEST_PAUSE))
             claim = replace(claim, resumed=True)
 
     async def _close_unanswered(self, claim: Claim, error: BaseException) -> bool:

@@ -52,11 +52,15 @@ class Halting:
 
     def insert(self, table, row):
         self._halt()
-        return self._sql.insert(table, row)
+        self._sql.insert(table, row)
+
+    def insert_numbered(self, table, row):
+        self._halt()
+        return self._sql.insert_numbered(table, row)
 
     def insert_new(self, table, row):
         self._halt()
-        return self._sql.insert_new(table, row)
+        self._sql.insert_new(table, row)
 
     def update(self, table, number, changes):
         self._halt()
@@ -65,11 +69,11 @@ class Halting:
     def execute(self, statement, values):
         if "claims SET process" not in statement:  # which changes nothing here
             self._halt()
-        return self._sql.execute(statement, values)
+        self._sql.execute(statement, values)
 
     def _halt(self):
         if self._reached and not self._reached.is_set():
-            self._sql.now()  # locks are taken when something is asked
+            self._sql.one("SELECT 1", {})  # locks are taken when something is asked
             self._reached.set()
             assert self._go_on.wait(10)
 

@@ -55,10 +55,14 @@ def count_notes(admin):
 
 
 async def test_connections_that_the_server_ended_are_made_again_and_nobody_notices(engine, admin):
-    await asyncio.gather(*(engine.unit(lambda sql, name=name: sql.execute(NOTE, {"name": name})) for name in "abcd"))
+    await asyncio.gather(
+        *(engine.unit(lambda sql, name=name: sql.count_changes(NOTE, {"name": name})) for name in "abcd")
+    )
     admin.execute(KILL)
 
-    await asyncio.gather(*(engine.unit(lambda sql, name=name: sql.execute(NOTE, {"name": name})) for name in "efgh"))
+    await asyncio.gather(
+        *(engine.unit(lambda sql, name=name: sql.count_changes(NOTE, {"name": name})) for name in "efgh")
+    )
 
     assert count_notes(admin) == 8
 
@@ -67,7 +71,7 @@ async def test_a_connection_that_is_lost_in_the_middle_is_work_that_is_done_once
     tries = []
 
     def work(sql):
-        tries.append(sql.execute(NOTE, {"name": str(len(tries))}))
+        tries.append(sql.count_changes(NOTE, {"name": str(len(tries))}))
         if len(tries) == 1:
             admin.execute(KILL)
         return sql.one("SELECT count(*) AS notes FROM notes", {})
@@ -112,9 +116,21 @@ class Cut:
                 return
 
 
+def insert_at_once(sql):
+    return sql.insert_numbered("erasures", {"workspace": "w", "at": "x"})
+
+
+def insert_with_the_commit(sql):
+    sql.lock("money w")
+    there = sql.one("SELECT count(*) AS there FROM erasures", {})["there"]
+    sql.insert("erasures", {"workspace": "w", "at": "x"})
+    return there + 1
+
+
+@pytest.mark.parametrize("insert", [insert_at_once, insert_with_the_commit])
 @pytest.mark.parametrize("lost", ["answer", "request"])
 async def test_a_commit_whose_answer_is_lost_is_found_out_and_never_done_twice(
-    postgres_url, admin, tmp_path_factory, lost
+    postgres_url, admin, tmp_path_factory, lost, insert
 ):
     parts = psycopg.conninfo.conninfo_to_dict(postgres_url)
     socket = f"{parts['host']}/.s.PGSQL.{parts.get('port', '5432')}"
@@ -122,7 +138,7 @@ async def test_a_commit_whose_answer_is_lost_is_found_out_and_never_done_twice(
     tries = []
 
     def work(sql):
-        tries.append(sql.insert("erasures", {"workspace": "w", "at": "x"}))
+        tries.append(insert(sql))
         return tries[-1]
 
     async with Cut(socket, folder) as cut:
@@ -134,7 +150,8 @@ async def test_a_commit_whose_answer_is_lost_is_found_out_and_never_done_twice(
         told = await between.unit(work)
         await between.shut()
 
-    assert [row[0] for row in admin.execute("SELECT id FROM erasures")] == [told]
+    assert told == tries[-1]
+    assert admin.execute("SELECT count(*) FROM erasures").fetchone() == (1,)
     assert len(tries) == {"answer": 1, "request": 2}[lost]
 
 
@@ -149,7 +166,7 @@ async def test_two_that_wait_for_each_other_both_happen(engine, admin):
         if tries.count(first) == 1:
             met.wait()
         sql.lock(second)
-        return sql.execute(NOTE, {"name": first})
+        return sql.count_changes(NOTE, {"name": first})
 
     done = await asyncio.gather(
         engine.unit(lambda sql: work(sql, "a", "b")), engine.unit(lambda sql: work(sql, "b", "a"))
@@ -165,9 +182,9 @@ async def test_a_unit_that_is_kept_waiting_gives_up_in_words_and_the_next_is_ser
     with admin.transaction():
         admin.execute("LOCK TABLE notes")
         with pytest.raises(StoreUnavailable, match=r"just now: another transaction holds what this one needs \(cancel"):
-            await engine.unit(lambda sql: sql.execute(NOTE, {"name": "a"}))
+            await engine.unit(lambda sql: sql.count_changes(NOTE, {"name": "a"}))
 
-    assert await engine.unit(lambda sql: sql.execute(NOTE, {"name": "b"})) == 1
+    assert await engine.unit(lambda sql: sql.count_changes(NOTE, {"name": "b"})) == 1
     await engine.shut()
 
 
@@ -378,13 +395,13 @@ def own_server():
 async def test_a_server_that_is_killed_and_started_again_is_found_again(own_server):
     engine = PostgresEngine(own_server.url, SOON)
     await engine.open()
-    await engine.unit(lambda sql: sql.execute(NOTE, {"name": "a"}))
+    await engine.unit(lambda sql: sql.count_changes(NOTE, {"name": "a"}))
     own_server.kill()
     with pytest.raises(StoreUnavailable, match="just now: it cannot be reached .*; see that it runs"):
-        await engine.unit(lambda sql: sql.execute(NOTE, {"name": "b"}))
+        await engine.unit(lambda sql: sql.count_changes(NOTE, {"name": "b"}))
     own_server.start()
 
-    await engine.unit(lambda sql: sql.execute(NOTE, {"name": "c"}))
+    await engine.unit(lambda sql: sql.count_changes(NOTE, {"name": "c"}))
 
     kept = await engine.unit(lambda sql: sql.many("SELECT name FROM notes ORDER BY name", {}))
     assert [row["name"] for row in kept] == ["a", "c"]
@@ -394,13 +411,13 @@ async def test_a_server_that_is_killed_and_started_again_is_found_again(own_serv
 async def test_a_server_that_stands_still_does_not_hold_up_its_callers_for_ever(own_server):
     engine = PostgresEngine(own_server.url, SOON, longest=SOON)
     await engine.open()
-    await engine.unit(lambda sql: sql.execute(NOTE, {"name": "a"}))
+    await engine.unit(lambda sql: sql.count_changes(NOTE, {"name": "a"}))
     own_server.signal(signal.SIGSTOP)
     try:
         with pytest.raises(StoreUnavailable, match="just now: it does not answer"):
-            await engine.unit(lambda sql: sql.execute(NOTE, {"name": "b"}))
+            await engine.unit(lambda sql: sql.count_changes(NOTE, {"name": "b"}))
     finally:
         own_server.signal(signal.SIGCONT)
 
-    assert await engine.unit(lambda sql: sql.execute(NOTE, {"name": "c"})) == 1
+    assert await engine.unit(lambda sql: sql.count_changes(NOTE, {"name": "c"})) == 1
     await engine.shut()

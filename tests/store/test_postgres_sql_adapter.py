@@ -30,23 +30,24 @@ def sql():
 
 
 def test_a_row_is_added_and_its_id_is_told(sql):
-    assert [sql.insert("pages", {"page": page}) for page in ("a", "b")] == [1, 2]
+    assert [sql.insert_numbered("pages", {"page": page}) for page in ("a", "b")] == [1, 2]
 
     assert sql.many(ALL, {}) == [{"id": 1, "page": "a", "after": None}, {"id": 2, "page": "b", "after": None}]
     assert sql.one("SELECT id FROM pages WHERE page = :page", {"page": "c"}) is None
 
 
 def test_a_row_that_is_there_stays_as_it_is(sql):
-    added = [sql.insert_new("pages", {"page": "a", "after": after}) for after in ("x", "y")]
+    for after in ("x", "y"):
+        sql.insert_new("pages", {"page": "a", "after": after})
 
-    assert (added, sql.one("SELECT after FROM pages", {})) == ([True, False], {"after": "x"})
+    assert sql.many("SELECT after FROM pages", {}) == [{"after": "x"}]
 
 
 def test_a_change_is_of_one_row_and_told_as_a_number(sql):
-    first, second = (sql.insert("pages", {"page": page}) for page in ("a", "b"))
+    first, second = (sql.insert_numbered("pages", {"page": page}) for page in ("a", "b"))
     sql.update("pages", second, {"after": "a", "page": "c"})
 
-    assert sql.execute("UPDATE pages SET after = :x WHERE page IN ('a', 'c')", {"x": "z"}) == 2
+    assert sql.count_changes("UPDATE pages SET after = :x WHERE page IN ('a', 'c')", {"x": "z"}) == 2
     assert [row["page"] for row in sql.many(ALL, {})] == ["a", "c"]
     assert first == 1
 
@@ -73,11 +74,14 @@ def test_a_recursion_follows_all_its_steps_and_no_further_than_it_may(sql):
 
 
 def test_it_knows_whether_anything_was_written(sql):
+    sql.insert("pages", {"page": "a"})
+    sql = PostgresSql(sql._connection)
     sql.many(ALL, {})
-    read = sql.wrote
-    sql.one("UPDATE pages SET after = 'x' WHERE id = :id RETURNING *", {"id": 1})
+    read = sql.identify()
+    sql.one("UPDATE pages SET after = 'x' WHERE page = :page RETURNING *", {"page": "a"})
+    (current,) = sql._connection.execute("SELECT pg_current_xact_id()::text").fetchone()
 
-    assert (read, sql.wrote) == (False, True)
+    assert (read, sql.identify()) == (None, current)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ STATEMENT = timedelta(seconds=30)  # that no unit of work takes: a report over m
 
 # For this transaction alone, so that nothing is left behind on a server connection that a proxy shares.
 LIMITS = (
-    "SELECT set_config('statement_timeout', '{statement}', true), set_config('lock_timeout', '{lock}', true), "
+    "set_config('statement_timeout', '{statement}', true), set_config('lock_timeout', '{lock}', true), "
     "set_config('idle_in_transaction_session_timeout', '{statement}', true)"
 )
 
@@ -65,12 +65,10 @@ class ThreadConnection:
         with self.use() as connection:
             sql = PostgresSql(connection, self._clock, self._begin)
             try:
-                result = work(sql)
-                self._commit(connection, sql, result)
+                return _run_in_pipeline(connection, sql, work)
             finally:
                 if not connection.broken and not connection.closed:
                     connection.rollback()  # nothing, after a commit
-        return result
 
     @contextmanager
     def use(self) -> Iterator[Connection[Any]]:
@@ -91,16 +89,22 @@ class ThreadConnection:
             self._connection.close()
             self._connection = None
 
-    def _commit(self, connection: Connection[Any], sql: PostgresSql, result: Any) -> None:
-        if not sql.begun:
-            return
-        transaction = (sql.transaction or _identify(connection)) if sql.wrote else None
-        try:
-            connection.execute("COMMIT")
-        except psycopg.OperationalError as error:
-            if transaction is None:
-                raise
-            raise CommitLost(transaction, result) from error
+
+def _run_in_pipeline(connection: Connection[Any], sql: PostgresSql, work: Callable[[PostgresSql], Any]) -> Any:
+    """Work and commit; the commit goes along with what was not sent before."""
+    result, transaction = None, None
+    try:
+        with connection.pipeline():
+            result = work(sql)
+            transaction = sql.identify()
+            if sql.begun:
+                connection.execute("COMMIT")
+    except psycopg.OperationalError as error:
+        told = error.sqlstate is not None and not connection.broken  # by the server, of a statement that failed
+        if transaction is None or told:
+            raise
+        raise CommitLost(transaction, result) from error
+    return result
 
 
 def was_committed(connection: Connection[Any], transaction: str) -> bool | None:
@@ -108,9 +112,3 @@ def was_committed(connection: Connection[Any], transaction: str) -> bool | None:
     row = connection.execute("SELECT pg_xact_status(%s::xid8)", (transaction,)).fetchone()
     assert row is not None
     return {"committed": True, "aborted": False}.get(row[0])
-
-
-def _identify(connection: Connection[Any]) -> str | None:
-    row = connection.execute("SELECT pg_current_xact_id_if_assigned()::text").fetchone()
-    assert row is not None
-    return None if row[0] is None else str(row[0])

@@ -1,7 +1,7 @@
 """The port `Sql` over a PostgreSQL connection, and what PostgreSQL writes differently.
 
-Round trips are what a unit of work costs, so the beginning of a transaction and its locks go together, right before the
-first statement that needs them.
+Round trips are what a unit of work costs. So the beginning of a transaction, its locks, and what returns nothing go
+together with the next statement whose rows are needed.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from psycopg import Connection
+from psycopg import Connection, Cursor
 from psycopg.rows import dict_row
 
 from core.store.sql_port import Row, Values
@@ -22,63 +22,79 @@ NAMED = re.compile(r"'[^']*'|%|(?<!:):(\w+)")  # a text, a percent sign, or a pa
 
 
 class PostgresSql:
-    """Keeps the protocol `Sql` in the open transaction of a connection."""
+    """Keeps the protocol `Sql` in a transaction of a connection, best in its pipeline mode: there nothing waits for
+    what a statement returns but what needs it.
+    """
 
     def __init__(
         self, connection: Connection[Any], clock: Callable[[], datetime] | None = None, begin: Sequence[str] = ()
     ) -> None:
-        """`begin` begins the transaction, where that is to be done; `clock` counts in the place of the server's."""
+        """`begin` is what begins the transaction, and what is selected first in it; none where it has begun already.
+
+        `clock` counts in the place of the server's.
+        """
         self._connection = connection
         self._clock = clock
-        self._pending = list(begin)
-        self._beginning = bool(begin)
-        self.wrote = False
-        """Whether a row may have been changed, so that the end of the transaction matters."""
-        self.transaction: str | None = None
-        """Its id, if that is known already."""
+        self._begin = begin
+        self._locks: list[int] = []
+        self._begun: Cursor[Any] | None = None
+        self._transaction: str | None = None
+        self._wrote = False
 
     @property
     def begun(self) -> bool:
-        return not self._beginning
+        return not self._begin
 
     def now(self) -> datetime:
-        self._send()
+        self._send_locks()
+        self._learn_beginning()
         assert self._clock is not None
         return self._clock()
 
     def one(self, statement: str, values: Values) -> Row | None:
-        self._send()
-        with self._connection.cursor(row_factory=dict_row) as cursor:
-            self._note_write(statement)
-            return cursor.execute(translate(statement), values).fetchone()
+        row: Row | None = self._ask(statement, values).fetchone()
+        self._learn_beginning()
+        return row
 
     def many(self, statement: str, values: Values) -> list[Row]:
-        self._send()
-        with self._connection.cursor(row_factory=dict_row) as cursor:
-            self._note_write(statement)
-            return cursor.execute(translate(statement), values).fetchall()
+        rows: list[Row] = self._ask(statement, values).fetchall()
+        self._learn_beginning()
+        return rows
 
-    def execute(self, statement: str, values: Values) -> int:
-        self._begin_write()
-        return self._connection.execute(translate(statement), values).rowcount
+    def execute(self, statement: str, values: Values) -> None:
+        self._send_locks()
+        self._wrote = True
+        self._connection.execute(translate(statement), values)
 
-    def insert(self, table: str, row: Values) -> int:
-        self._begin_write()
-        found = self._connection.execute(f"{_insertion(table, tuple(row))} RETURNING id", row).fetchone()
+    def count_changes(self, statement: str, values: Values) -> int:
+        """PostgreSQL counts what is returned."""
+        return len(self.many(f"{statement} RETURNING 1 AS changed", values))
+
+    def insert(self, table: str, row: Values) -> None:
+        self.execute(_insertion(table, tuple(row)), row)
+
+    def insert_numbered(self, table: str, row: Values) -> int:
+        found = self.one(f"{_insertion(table, tuple(row))} RETURNING id", row)
         assert found is not None
-        return int(found[0])
+        return int(found["id"])
 
-    def insert_new(self, table: str, row: Values) -> bool:
-        self._begin_write()
-        return self._connection.execute(f"{_insertion(table, tuple(row))} ON CONFLICT DO NOTHING", row).rowcount > 0
+    def insert_new(self, table: str, row: Values) -> None:
+        self.execute(f"{_insertion(table, tuple(row))} ON CONFLICT DO NOTHING", row)
 
     def update(self, table: str, number: int, changes: Values) -> None:
-        self._begin_write()
-        sets = ", ".join(f'"{name}" = %({name})s' for name in changes)
-        self._connection.execute(f"UPDATE {table} SET {sets} WHERE id = %(_id)s", {**changes, "_id": number})  # noqa: S608  columns
+        sets = ", ".join(f'"{name}" = :{name}' for name in changes)
+        self.execute(f"UPDATE {table} SET {sets} WHERE id = :_id", {**changes, "_id": number})  # noqa: S608  columns
 
     def lock(self, name: str) -> None:
-        self._pending.append(f"SELECT pg_advisory_xact_lock({_hash_name(name)})")
+        """It is taken right before the next statement, which sees what others did before."""
+        self._locks.append(_hash_name(name))
+
+    def identify(self) -> str | None:
+        """The id of the transaction, if it may have written: whether it ended can be asked for by that."""
+        if self._wrote and not self._transaction:
+            row = self.one("SELECT pg_current_xact_id_if_assigned()::text AS id", {})
+            self._transaction = row["id"] if row else None
+        return self._transaction if self._wrote else None
 
     def among(self, column: str, names: str) -> str:
         return f"{column} = ANY(:{names})"
@@ -89,28 +105,31 @@ class PostgresSql:
         grown = f"SELECT grown.value FROM {name} CROSS JOIN LATERAL ({arms}) AS grown (value)"  # noqa: S608
         return f"WITH RECURSIVE {name} ({column}) AS ({seed} UNION {grown}) SELECT {column} FROM {name} LIMIT :{most}"  # noqa: S608
 
-    def _begin_write(self) -> None:
-        self._send()
-        self.wrote = True
+    def _ask(self, statement: str, values: Values) -> Cursor[Row]:
+        self._send_locks()
+        self._wrote = self._wrote or " RETURNING " in statement
+        return self._connection.cursor(row_factory=dict_row).execute(translate(statement), values)
 
-    def _send(self) -> None:
-        """Begin, if that is still to be done, and take the locks; what is asked next sees what others did before."""
-        if not self._pending:
-            return
-        pending, self._pending = self._pending, []
-        if self._beginning:
-            writes = any("pg_advisory" in one for one in pending)  # who locks will write
-            pending.append(f"SELECT clock_timestamp(), {'pg_current_xact_id()::text' if writes else 'NULL'}")
-        cursor = self._connection.execute(";".join(pending))
-        while cursor.nextset():
-            pass
-        if self._beginning:
-            self._beginning = False
-            at, self.transaction = cursor.fetchone() or (None, None)
-            self._clock = self._clock or _count_from(at)
+    def _send_locks(self) -> None:
+        """Begin, if that is still to be done, and take the locks."""
+        locks, self._locks = self._locks, []
+        wanted = ["pg_advisory_xact_lock(%s)"] * len(locks)
+        if self._begin:
+            (begin, first), self._begin = self._begin, ()
+            self._connection.execute(begin)
+            identity = "pg_current_xact_id()::text" if locks else "NULL"  # who locks will write
+            chosen = ", ".join([first, *wanted, "clock_timestamp() AS at", f"{identity} AS id"])
+            self._begun = self._connection.cursor(row_factory=dict_row).execute(f"SELECT {chosen}", locks)
+        elif locks:
+            self._connection.execute(f"SELECT {', '.join(wanted)}", locks)
 
-    def _note_write(self, statement: str) -> None:
-        self.wrote = self.wrote or " RETURNING " in statement
+    def _learn_beginning(self) -> None:
+        """What the server said of the time, right after it is here, and of the transaction."""
+        if self._begun is not None:
+            row, self._begun = self._begun.fetchone(), None
+            assert row is not None
+            self._transaction = row["id"]
+            self._clock = self._clock or _count_from(row["at"])
 
 
 def _hash_name(name: str) -> int:
@@ -139,5 +158,5 @@ def translate(statement: str) -> str:
 
 @lru_cache(maxsize=128)
 def _insertion(table: str, names: tuple[str, ...]) -> str:
-    columns, values = ", ".join(f'"{name}"' for name in names), ", ".join(f"%({name})s" for name in names)
+    columns, values = ", ".join(f'"{name}"' for name in names), ", ".join(f":{name}" for name in names)
     return f"INSERT INTO {table} ({columns}) VALUES ({values})"  # noqa: S608  columns

@@ -33,6 +33,11 @@ SELECT CAST(coalesce(sum(micro_usd), 0) AS BIGINT) AS micro_usd FROM requests WH
 
 CHANGES = "SELECT * FROM budgets WHERE workspace = :workspace ORDER BY id DESC"
 
+WARN = """
+INSERT INTO warnings (workspace, budget, since, percent) VALUES (:workspace, :budget, :since, :percent)
+ON CONFLICT DO NOTHING
+"""
+
 LIMITING = "SELECT DISTINCT workspace FROM budgets WHERE person = :person ORDER BY workspace"
 
 
@@ -82,7 +87,7 @@ def change_budget(sql: Sql, budget: Budget, expected: int, zone: str) -> Budget:
     if (newest.number if newest else 0) != expected:
         raise VersionConflict(newest.number if newest else None)
     kept = replace(budget, zone=budget.zone or (changes[0].zone if changes else zone))
-    return replace(kept, number=sql.insert("budgets", _row_of(kept)))
+    return replace(kept, number=sql.insert_numbered("budgets", _row_of(kept)))
 
 
 def measure_budget(
@@ -170,7 +175,7 @@ def _counts_request(scope: Scope, request: Row) -> bool:
 def _record_warnings(sql: Sql, one: BudgetStatus, since: datetime) -> bool:
     """Whether a threshold is reached for the first time since the budget renewed or was changed."""
     row = {"workspace": one.budget.scope.workspace, "budget": one.budget.number, "since": stamp(since)}
-    return sum(sql.insert_new("warnings", {**row, "percent": at}) for at in WARN_AT if one.percent >= at) > 0
+    return sum(sql.count_changes(WARN, {**row, "percent": at}) for at in WARN_AT if one.percent >= at) > 0
 
 
 def _read_budget(row: Row) -> Budget:

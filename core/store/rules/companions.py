@@ -32,17 +32,23 @@ def find_oldest(sql: Sql, row: Row) -> Row:
 
 
 def gather_companions(sql: Sql, lead: Row) -> list[Row]:
-    """The question and those that the same person asked behind it, in its reply chain, until somebody else asked."""
-    return [lead, *find_additions(sql, [lead])]
+    """The oldest question of its thread and those that the same person asked behind it, in its reply chain, until
+    somebody else asked.
+    """
+    return [lead, *_find_behind(sql, [lead])]
 
 
 def find_additions(sql: Sql, rows: Sequence[Row]) -> list[Row]:
-    """What waits behind these questions, the first of which leads, and is to be answered with them."""
+    """What has come behind these questions, the first of which leads, and is to be answered with them."""
+    oldest = sql.one(OLDEST, rows[0])
+    if oldest and (oldest["at"], oldest["id"]) < (rows[0]["at"], rows[0]["id"]):  # heard late: nothing overtakes it
+        return []
+    return _find_behind(sql, rows)
+
+
+def _find_behind(sql: Sql, rows: Sequence[Row]) -> list[Row]:
     lead = rows[0]
     if lead["alone"] or lead["private"] or lead["command"] is not None:
-        return []
-    oldest = sql.one(OLDEST, lead)
-    if oldest and (oldest["at"], oldest["id"]) < (lead["at"], lead["id"]):  # heard late: nothing overtakes it
         return []
     behind = sql.many(WAITING, {**lead, "most": TOGETHER - len(rows)})
     same = [row for row in takewhile(lambda row: row["person"] == lead["person"], behind) if not row["alone"]]

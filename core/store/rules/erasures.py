@@ -39,7 +39,7 @@ def record_forgotten(sql: Sql, scope: Scope, at: datetime) -> None:
         "person": scope.person,
         "at": stamp(at),
     }
-    if not sql.execute(AGAIN, row):
+    if not sql.count_changes(AGAIN, row):
         sql.insert("forgotten", row)
 
 

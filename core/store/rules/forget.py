@@ -65,8 +65,8 @@ def forget(sql: Sql, scope: Scope) -> int:
     values = {**asdict(scope), "at": stamp(now)}
     record_forgotten(sql, scope, now)
     withdrawn = withdraw_questions(sql, sql.many(_within(OPEN, scope), values))
-    names = sql.execute(_within(NAMES, scope), values)
-    count = sql.execute(_within(MESSAGES, scope), values)
+    names = sql.count_changes(_within(NAMES, scope), values)
+    count = sql.count_changes(_within(MESSAGES, scope), values)
     held = sql.one(_within(HELD, scope), values)
     sql.execute(_within(ANSWERS, scope), values)
     if withdrawn or names or count or held:

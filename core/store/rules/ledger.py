@@ -76,7 +76,7 @@ def reserve_request(sql: Sql, planned: PlannedRequest, scopes: Sequence[Scope]) 
     same = (name for name in PlannedRequest.__slots__ if name not in ("key", "at", "micro_usd"))
     record = {name: getattr(planned, name) for name in same}
     more = {"at": stamp(planned.at), "bound": planned.micro_usd, "state": "reserved"}
-    return Reservation(sql.insert("requests", {**thread_values(planned.key), **record, **more}))
+    return Reservation(sql.insert_numbered("requests", {**thread_values(planned.key), **record, **more}))
 
 
 def settle_request(sql: Sql, reservation: Reservation, settled: Settlement) -> list[BudgetStatus]:

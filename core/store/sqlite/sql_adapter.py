@@ -32,14 +32,20 @@ class SqliteSql:
         names = [column[0] for column in found.description]
         return [dict(zip(names, row, strict=True)) for row in found]
 
-    def execute(self, statement: str, values: Values) -> int:
+    def execute(self, statement: str, values: Values) -> None:
+        self._run(statement, values)
+
+    def count_changes(self, statement: str, values: Values) -> int:
         return self._run(statement, values).rowcount
 
-    def insert(self, table: str, row: Values) -> int:
+    def insert(self, table: str, row: Values) -> None:
+        self._run(_insertion(table, row), row)
+
+    def insert_numbered(self, table: str, row: Values) -> int:
         return int(self._run(_insertion(table, row), row).lastrowid or 0)
 
-    def insert_new(self, table: str, row: Values) -> bool:
-        return self._run(f"{_insertion(table, row)} ON CONFLICT DO NOTHING", row).rowcount > 0
+    def insert_new(self, table: str, row: Values) -> None:
+        self._run(f"{_insertion(table, row)} ON CONFLICT DO NOTHING", row)
 
     def update(self, table: str, number: int, changes: Values) -> None:
         sets = ", ".join(f'"{name}" = :{name}' for name in changes)

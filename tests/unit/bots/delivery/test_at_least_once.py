@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bots.delivery.at_least_once import Redelivery, persist
-from bots.delivery.backoff import FIRST, JITTER
+from core.domain.backoff import FIRST, JITTER
 from core.domain.errors import StoreUnavailable
 from core.domain.events import Receipt
 from core.domain.messages import ThreadKey

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from bots.delivery.backfill import BETWEEN, ROUND, SETTLE, TRIES, Backfill
-from bots.delivery.backoff import FIRST, JITTER
+from core.domain.backoff import FIRST, JITTER
 from core.domain.errors import StoreUnavailable
 from core.domain.events import Backfilled, Missed, MissedRange, Posted, Receipt
 from core.domain.messages import ThreadKey

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bots.delivery.backoff import FIRST, JITTER, LONGEST, retry
+from core.domain.backoff import FIRST, JITTER, LONGEST, retry
 from core.domain.errors import RateLimited, Uncertain
 
 

@@ -1,5 +1,6 @@
-"""Retry with exponential backoff and jitter: how every adapter waits between two tries of what may succeed later."""
+"""Retry with exponential backoff and jitter: how long it is waited before the next try of what may succeed later."""
 
+import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -9,8 +10,6 @@ from tenacity import (
     retry_if_exception_type,
     stop_after_attempt,
     stop_never,
-    wait_exponential,
-    wait_random,
 )
 
 from core.domain.clock import Sleep
@@ -19,8 +18,16 @@ from core.domain.errors import RateLimited
 FIRST, LONGEST = 0.5, 30.0  # seconds between two tries, the first and at most
 JITTER = 0.5  # of the first pause, added at random, so that those who failed together don't try again together
 
+MOST = 30  # doublings, beyond which every pause is the longest
+
 Result = TypeVar("Result")
 Errors = type[Exception] | tuple[type[Exception], ...]
+
+
+def grow_pause(failures: int, first: float = FIRST, longest: float = LONGEST) -> float:
+    """Seconds before the next try after so many that failed: they double, with jitter, up to the longest."""
+    doublings = min(failures - 1, MOST)
+    return min(first * (2.0**doublings + random.uniform(0, JITTER)), longest)  # noqa: S311  no secret
 
 
 def get_named_pause(error: BaseException) -> float | None:
@@ -49,7 +56,7 @@ async def retry(
         named = named_pause(_get_error(state))
         if named is not None:
             return named
-        return min((wait_exponential(multiplier=first, max=longest) + wait_random(0, first * JITTER))(state), longest)
+        return grow_pause(state.attempt_number, first, longest)
 
     def before_sleep(state: RetryCallState) -> None:
         if report is not None:
