@@ -7,7 +7,7 @@ import string
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 from dotenv import dotenv_values
 from pydantic import (
@@ -42,6 +42,8 @@ SENTENCES = {
 QUOTES = ('""', "''", "\u201c\u201d", "\u2018\u2019", "\u201e\u201c")  # also as a text processor writes them
 BLANKS = f"{string.whitespace}\u00a0\u200b\u200c\u200d\u2060\ufeff"  # what a copy brings along unseen
 DATABASE = re.compile(r"sqlite://(?:/|$)|postgres(?:ql)?://")
+LOGIN = re.compile(r"postgres\w*://(?:(?P<login>[^/@]*)@[^@?]*(?:\?.*)?|(?P<unreadable>.*)@[^@]*)", re.DOTALL)
+PASSWORDS = re.compile(r"[?&](?:password|sslpassword|oauth_client_secret)=([^&]*)")
 WORD = re.compile(r"[!-~]+")
 DURATION = re.compile(r"(\d{1,6})\s*([smhd]?)")
 
@@ -74,6 +76,13 @@ def check_http_url(value: str) -> str:
 def strip_api_path(value: str) -> str:
     """The address without the path that the SDK adds by itself: people copy it with `/v1` or `/v1/messages`."""
     return re.sub(r"(?:/v1(?:/messages)?)?/*$", "", value)
+
+
+def find_passwords(url: str) -> list[str]:
+    """The passwords in the address of a database, as they stand there; also where nobody can read that address."""
+    found = LOGIN.fullmatch(url)
+    login = (found["login"] or found["unreadable"] or "") if found else ""
+    return [one for one in (login.partition(":")[2], *PASSWORDS.findall(url)) if one]
 
 
 CommaSeparated = BeforeValidator(split_list)
@@ -177,8 +186,7 @@ class Settings(EnvironmentSettings):
 
     def secrets(self) -> list[str]:
         """Return the values that must never be seen; the password of the database's address is one."""
-        address = urlsplit(self.database_url)
-        given = [address.password or "", *parse_qs(address.query).get("password", ())]
+        given = find_passwords(self.database_url)
         passwords = {form for one in given for form in (one, unquote(one), quote(unquote(one))) if form}
         return [*super().secrets(), *sorted(passwords)]
 

@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
 
@@ -35,6 +35,7 @@ from core.billing import prices
 from core.claude.client import Claude
 from core.claude.metering import Metering
 from core.domain.clock import system_clock
+from core.domain.errors import StoreNotReady
 from core.domain.events import Ingest
 from core.domain.personas import Persona
 from core.domain.platform import Platform
@@ -45,6 +46,7 @@ from core.telemetry import Emit, discard_event
 from core.worker.worker import GRACE
 
 CHAT_STALE = timedelta(seconds=3)  # who killed a chat and starts another does not want to wait
+RETRY = 5.0  # seconds between two tries to open the database
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 log = logging.getLogger(__name__)
@@ -130,7 +132,8 @@ async def chat(settings: Settings, platform: Platform) -> None:
 async def serve(configuration: Configuration, only: str | None = None, *, stand_in: bool = False) -> None:
     """Answer on every platform whose tokens are set, or on `only` one, until a signal.
 
-    Without a key nobody answers, unless a `stand_in` for Claude may. Raises SettingsError, StoreUnusable.
+    Without a key nobody answers, unless a `stand_in` for Claude may. The database's server is waited for.
+    Raises SettingsError, StoreUnusable.
     """
     require_setup(configuration, only, stand_in=stand_in)
     plugins, settings = select_platforms(configuration, only), configuration.core
@@ -140,7 +143,9 @@ async def serve(configuration: Configuration, only: str | None = None, *, stand_
     if settings.anthropic_api_key is None:
         log.warning("ANTHROPIC_API_KEY: not set, so a stand-in answers in Claude's place, and says so")
     await asyncio.to_thread(warn_of_exposed, settings)
-    store = await open_store(settings.database_url)
+    store = await open_when_ready(settings.database_url, stop)
+    if store is None:
+        return
     try:
         health = Health(store.questions)
         opened = open_platforms(plugins, configuration, PlatformResources(settings, store.notes, health))
@@ -150,6 +155,21 @@ async def serve(configuration: Configuration, only: str | None = None, *, stand_
             await answer(settings, platforms, store, health=health, routes=routes, stop=stop)
     finally:
         await store.shut()
+
+
+async def open_when_ready(url: str, stop: asyncio.Event, seconds: float = RETRY) -> Store | None:
+    """Open the database, as soon as its server lets us; None when `stop` comes first. Raises StoreUnusable.
+
+    After a machine's start, or an upgrade, the server or another program may need longer than we do.
+    """
+    while not stop.is_set():
+        try:
+            return await open_store(url)
+        except StoreNotReady as error:
+            log.error("waits for the database: %s", error)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), seconds)
+    return None
 
 
 @asynccontextmanager

@@ -26,7 +26,7 @@ from core.telemetry import Emit, RequestEnded, discard_event
 
 SHORTEST = 1000  # tokens: an answer for which less is left is refused
 TRIES = 3  # times that a smaller request is tried, while others spend the same budget
-SETTLES = 5  # times that a request is tried to be settled, within 8 s
+SETTLES, SETTLING = 60, 8.0  # times that a request is tried to be settled, over minutes; seconds between two at most
 ESTIMATE = 1.05  # times what count_tokens says: it is an estimate
 
 log = logging.getLogger(__name__)
@@ -149,9 +149,10 @@ class Metering:
             return None
 
     async def _write_settlement(self, reservation: Reservation, settled: Settlement) -> list[BudgetStatus]:
-        """Settle the row; while the database can't be written, try again a few times. Raises StoreUnavailable."""
+        """Settle the row; while the database can't be written, try again for minutes. Raises StoreUnavailable."""
         settle = partial(self._ledger.settle, reservation, settled)
-        return await backoff.retry(settle, StoreUnavailable, self._sleep, report=_report_unsettled, tries=SETTLES)
+        again = partial(backoff.retry, settle, StoreUnavailable, self._sleep, report=_report_unsettled)
+        return await again(longest=SETTLING, tries=SETTLES)
 
     def _settlement_of(self, order: MeteredRequest, answer: Completion) -> Settlement | None:
         """What an answer cost, by the prices of the model that gave it, else of the one that was asked.

@@ -4,6 +4,7 @@
     ├── SettingsError      the operator, before the start
     ├── UnreadableFile     the operator: a file that was named on the command line
     ├── StoreUnusable      the operator: the database can't be opened
+    │   └── StoreNotReady  the operator: its server can't be used just now; it may be opened later
     ├── CannotConnect      the operator: a platform refuses us for good
     ├── CannotAnswer       the person: something that an answer needs is forbidden
     │   └── NoAnswer       the person: the platform does not say just now; it may later
@@ -42,6 +43,10 @@ class UnreadableFile(ConfabError):
 
 class StoreUnusable(ConfabError):
     """The store can't be opened or copied; one sentence names it, the cause and what mends it."""
+
+
+class StoreNotReady(StoreUnusable):
+    """The store can't be opened just now: its server is away, starts, is full, or somebody holds its tables."""
 
 
 class CannotConnect(ConfabError):

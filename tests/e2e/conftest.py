@@ -1,4 +1,4 @@
-"""A store in a file whose clock is the board's."""
+"""The databases of an engine, and a store in one of them whose clock is the board's."""
 
 import pytest
 
@@ -7,8 +7,8 @@ from tests.support.databases import SQLITE, Databases
 
 
 @pytest.fixture
-async def store(board, tmp_path):
-    opened = await open_store(f"sqlite:///{tmp_path}/confab.db", clock=board.now)
+async def store(board, databases, tmp_path):
+    opened = await open_store(databases.of(tmp_path).url, clock=board.now)
     yield opened
     await opened.shut()
 

@@ -6,11 +6,13 @@ import resource
 import sqlite3
 from contextlib import asynccontextmanager, closing, contextmanager
 
+import psycopg
 import pytest
 
 from core.domain.errors import StoreUnavailable
 from core.store import open_store
 from tests.fakes.claude.script import Answer, Gate
+from tests.support import postgres
 from tests.support.deployment import running, world
 from tests.support.house import house
 from tests.support.waiting import until
@@ -63,6 +65,55 @@ async def test_a_bot_whose_database_cannot_be_used_answers_everything_once_when_
         assert everything.posts() == len(everything.asked)
         assert process.returncode is None
         assert "Traceback" not in everything.log
+
+
+@contextmanager
+def killed(server):
+    """The server's machine has no power."""
+    server.kill()
+    yield
+    server.start()
+
+
+@contextmanager
+def without_tables(server):
+    """Another, empty database is at the address."""
+    swap = "ALTER SCHEMA public RENAME TO {}; ALTER SCHEMA {} RENAME TO public"
+    with psycopg.connect(server.url, autocommit=True) as admin:
+        admin.execute("CREATE SCHEMA empty")
+        admin.execute(swap.format("kept", "empty"))
+        yield
+        admin.execute(swap.format("empty", "kept"))
+
+
+@pytest.mark.parametrize(
+    ("trouble", "cause"),
+    [(killed, "cannot be reached"), (without_tables, "its tables are gone")],
+    ids=["killed", "replaced by an empty one"],
+)
+async def test_a_bot_whose_server_is_gone_lives_on_and_answers_everything_once_when_it_is_back(
+    tmp_path, trouble, cause
+):
+    with postgres.started() as server:
+        async with world(tmp_path) as everything, running(everything, server.url) as process:
+            gates = [Gate(after=4) for _ in PLATFORMS]
+            for platform, gate in zip(PLATFORMS, gates, strict=True):
+                await everything.ask(platform, gate)
+                await gate.reached.wait()
+            with trouble(server):
+                later = [await everything.ask(platform) for platform in PLATFORMS]
+                await until(lambda: everything.log.count(f"{cause} (") + everything.log.count(f"{cause};") > 1, 20)
+                await until(lambda: any(one.attempt for one in everything.slack.outbox.deliveries))
+                assert all(not everything.answers(one) for one in later)
+            for gate in gates:
+                gate.opened.set()
+            with contextlib.suppress(TimeoutError):
+                await until(lambda: not everything.unanswered(), 20)
+            assert everything.unanswered() == {}
+
+            assert everything.posts() == len(everything.asked)
+            assert process.returncode is None
+            assert "Traceback" not in everything.log
 
 
 # The house alone, on a board

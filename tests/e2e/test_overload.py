@@ -14,6 +14,7 @@ from core.worker.fair_semaphore import FairSemaphore
 from core.worker.worker import SLOTS as TAKEN
 from tests.fakes.board import START, Board, Message
 from tests.fakes.claude.script import Answer, Gate
+from tests.support.databases import ENGINES
 from tests.support.house import house
 
 QUESTIONS = int(os.environ.get("QUESTIONS", "200"))
@@ -40,7 +41,8 @@ async def closed(store, seconds: float = 300) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_all_who_ask_at_once_are_answered_a_bounded_number_at_a_time(store, board, claude, capsys):
+@ENGINES
+async def test_all_who_ask_at_once_are_answered_a_bounded_number_at_a_time(store, databases, board, claude, capsys):
     before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
     events = [asked(board, key) for key in places()]
     for event in events:
@@ -63,12 +65,13 @@ async def test_all_who_ask_at_once_are_answered_a_bounded_number_at_a_time(store
     with capsys.disabled():
         whole = time.perf_counter() - began
         print(
-            f"\noverload: {QUESTIONS} questions in {len(told)} threads, 0 lost, 0 doubled, heard in {heard:.1f} s, "
+            f"\noverload, {databases}: {QUESTIONS} questions in {len(told)} threads, 0 lost, 0 doubled, heard in {heard:.1f} s, "
             f"answered in {whole:.1f} s, at most {tasks} at a time, {grown:.0f} MB more (with the servers)"
         )
     assert grown < 100
 
 
+@ENGINES
 async def test_no_more_than_its_places_are_with_claude_at_a_time(store, board, claude):
     gates = [Gate(after=1) for _ in range(3)]
     claude.script(*[Answer(text="fine", gate=gate) for gate in gates])
@@ -83,6 +86,7 @@ async def test_no_more_than_its_places_are_with_claude_at_a_time(store, board, c
         await closed(store)
 
 
+@ENGINES
 async def test_a_question_elsewhere_is_answered_while_a_flood_in_one_channel_waits(store, board, claude):
     flood = [ThreadKey("board:w1", "c1", f"t{number}") for number in range(60)]
     alone = ThreadKey("board:w2", "c9", "alone")
@@ -102,6 +106,7 @@ async def test_a_question_elsewhere_is_answered_while_a_flood_in_one_channel_wai
     assert list(board.written).index(alone) < 5
 
 
+@ENGINES
 async def test_who_waits_for_a_place_is_told_and_answered_in_the_same_place(store, board, claude):
     gate = Gate(after=1)
     claude.script(Answer(text="fine", gate=gate))

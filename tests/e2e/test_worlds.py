@@ -80,7 +80,7 @@ async def lived(steps: Sequence[Step], database: Database, *, socket: bool) -> t
         return life, checks.found(life, database)
 
 
-def hold(steps: Sequence[Step], figures: Figures, *, engine: str = SQLITE, socket: bool = False) -> None:
+def hold(steps: Sequence[Step], figures: Figures, *, engine: str, socket: bool = False) -> None:
     """Live a world, and see that it keeps every promise."""
     with tempfile.TemporaryDirectory() as folder, Databases(engine) as databases:
         life, world = brisk.run(lived(steps, databases.of(Path(folder)), socket=socket))
@@ -125,9 +125,10 @@ def test_the_promises_hold_in_random_worlds(part, engine, record_property, caplo
         )
 
 
+@pytest.mark.parametrize("engine", [SQLITE, POSTGRES])
 @pytest.mark.parametrize("socket", [False, True], ids=["http", "socket"])
 @pytest.mark.parametrize("steps", FOUND.values(), ids=FOUND)
-def test_the_promises_hold_where_they_were_once_broken(steps, socket, caplog):
+def test_the_promises_hold_where_they_were_once_broken(steps, socket, engine, caplog):
     caplog.set_level(logging.CRITICAL)
 
-    hold(steps, Figures(), socket=socket)
+    hold(steps, Figures(), engine=engine, socket=socket)

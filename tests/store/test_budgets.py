@@ -105,9 +105,9 @@ async def test_fifty_at_once_on_a_nearly_empty_budget_never_go_over(store):
     assert sum(isinstance(one, Reservation) for one in found) == 7
 
 
-async def test_fifty_at_once_in_two_processes_never_go_over(tmp_path):
-    url = f"sqlite:///{tmp_path}/confab.db"
-    stores = [await open_store(url), await open_store(url)]
+@pytest.mark.slow
+async def test_fifty_at_once_in_two_processes_never_go_over(shared_url):
+    stores = [await open_store(shared_url), await open_store(shared_url)]
     await allow(stores[0], budget())
 
     found = await asyncio.gather(*(reserve(stores[number % 2], 130) for number in range(50)))

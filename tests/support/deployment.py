@@ -141,7 +141,7 @@ def filled(example: str, values: Mapping[str, str]) -> str:
 
 
 @asynccontextmanager
-async def running(world: World) -> AsyncIterator[asyncio.subprocess.Process]:
+async def running(world: World, database: str = "sqlite:///confab.db") -> AsyncIterator[asyncio.subprocess.Process]:
     """`confab run`, connected to both; it must not outlive this."""
     values = {
         "ANTHROPIC_API_KEY": world.claude.key,
@@ -153,6 +153,7 @@ async def running(world: World) -> AsyncIterator[asyncio.subprocess.Process]:
         "DISCORD_API_URL": world.discord.api_url,
         "DISCORD_GATEWAY_URL": world.discord.gateway_url,
         "CONFAB_HTTP_PORT": str(world.port),
+        "DATABASE_URL": database,
     }
     (world.folder / ".env").write_text(filled((ROOT / ".env.example").read_text(), values))
     before = world.slack.sockets.connections

@@ -21,6 +21,7 @@ DEFAULTS: dict[str, str | int] = {
     "tcp_user_timeout": 10_000,  # milliseconds
 }
 """What the address of a database may say otherwise."""
+ISO = "ISO"  # the only style in which psycopg reads times
 MILLISECOND = timedelta(milliseconds=1)
 STATEMENT = timedelta(seconds=30)  # that no unit of work takes: a report over millions of requests takes less
 
@@ -43,7 +44,10 @@ def connect(url: str) -> Connection[Any]:
     """A new connection, without a transaction. Raises psycopg.OperationalError, and Unfit for an unreadable address."""
     given = read_address(url)
     more = {name: value for name, value in DEFAULTS.items() if name not in given}
-    return psycopg.connect(make_conninfo(url, **more), autocommit=True)
+    connection = psycopg.connect(make_conninfo(url, **more, client_encoding="UTF8"), autocommit=True)
+    if not (connection.info.parameter_status("DateStyle") or ISO).startswith(ISO):
+        connection.execute("SET datestyle = ISO")
+    return connection
 
 
 class ThreadConnection:

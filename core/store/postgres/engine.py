@@ -14,9 +14,9 @@ import psycopg
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
 from core.domain.clock import Clock
-from core.domain.errors import StoreUnavailable, StoreUnusable
+from core.domain.errors import StoreNotReady, StoreUnavailable, StoreUnusable
 from core.store.postgres.connection import STATEMENT, CommitLost, ThreadConnection, connect, was_committed
-from core.store.postgres.problems import BUGS, MOVED, REPEATED, explain, name_database
+from core.store.postgres.problems import MOVED, REPEATED, explain, is_bug, is_stale_plan, name_database, passes
 from core.store.postgres.schema import migrate
 from core.store.sql_port import Sql, Unfit
 
@@ -94,7 +94,8 @@ class PostgresEngine:
             with connect(self._url) as connection, connection.transaction():
                 migrate(connection)
         except (psycopg.Error, Unfit) as error:
-            raise StoreUnusable(f"The database {self.name} cannot be used: {explain(error)}.") from error
+            kind = StoreNotReady if passes(error) else StoreUnusable
+            raise kind(f"The database {self.name} cannot be used: {explain(error)}.") from error
 
     def _run_unit(self, work: Callable[[Sql], T]) -> T:
         """On a thread: do it once, whatever happens to connections."""
@@ -102,7 +103,7 @@ class PostgresEngine:
         try:
             return _repeat(until, partial(self._attempt, work, until))
         except psycopg.Error as error:
-            if isinstance(error, BUGS) and not isinstance(error, MOVED):
+            if is_bug(error):
                 raise
             raise StoreUnavailable(f"The database {self.name} cannot be used just now: {explain(error)}.") from error
 
@@ -155,7 +156,7 @@ def _passes(error: BaseException) -> bool:
     if isinstance(error, (*REPEATED, *MOVED)):
         return True
     lost = isinstance(error, psycopg.OperationalError) and error.sqlstate is None
-    return lost or (isinstance(error, psycopg.errors.TooManyConnections))
+    return lost or isinstance(error, psycopg.errors.TooManyConnections) or is_stale_plan(error)
 
 
 def _repeat(until: float, work: Callable[[], T]) -> T:

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import psycopg
-from psycopg import errors
+from psycopg import errors, pq
 from psycopg.conninfo import conninfo_to_dict
 
 from core.store.sql_port import Unfit
@@ -15,6 +15,9 @@ REPEATED = (errors.SerializationFailure, errors.DeadlockDetected)
 MOVED = (errors.ReadOnlySqlTransaction, errors.AdminShutdown, errors.CrashShutdown, errors.CannotConnectNow)
 """This connection is of no more use; another one may be."""
 
+GONE = (errors.UndefinedTable, errors.InvalidSchemaName)
+"""The tables were there at the start, and are not any more: they were dropped, or the server was replaced."""
+
 BUGS = (
     psycopg.ProgrammingError,
     psycopg.IntegrityError,
@@ -23,6 +26,7 @@ BUGS = (
     psycopg.InterfaceError,
 )
 
+FOREIGN = "it has tables of another program; give Confab a database or a schema of its own"
 MENDS: dict[type[psycopg.Error], str] = {
     errors.InvalidPassword: "it does not accept the name or the password of DATABASE_URL",
     errors.InvalidAuthorizationSpecification: "it does not let this user in; see DATABASE_URL and pg_hba.conf",
@@ -33,14 +37,21 @@ MENDS: dict[type[psycopg.Error], str] = {
     errors.QueryCanceled: "it took too long to answer",
     errors.LockNotAvailable: "another transaction holds what this one needs",
     errors.DiskFull: "its disk is full; make room",
+    errors.UndefinedTable: "its tables are gone; bring them back, or start Confab anew, which makes empty ones",
+    errors.InvalidSchemaName: "no schema of its search_path is there; make it with CREATE SCHEMA, or name another",
+    errors.DuplicateTable: FOREIGN,
+    errors.UndefinedColumn: FOREIGN,
     errors.FeatureNotSupported: "it is too old; PostgreSQL 14 or newer is needed",
 }
 URI = re.compile(r"\w+://(?:[^@/]*@)?[^@?]*(?:\?.*)?", re.DOTALL)  # a password that holds @ or / is no such thing
+PASSING = re.compile(r"failed: |resolve host|translate host name|too many c|remaining connection slots")
+LASTING = re.compile(r'password|pg_hba\.conf|FATAL:  (?:role|database) "|unrecognized|SSL|certificate')
 UNREADABLE = (
     "DATABASE_URL cannot be read; write %40 for @, %2F for / and %25 for % in its name and password, "
     "and let it look like postgresql://user:password@host/confab"
 )
-UNREACHABLE = "it cannot be reached; see that it runs, and that the address in DATABASE_URL is right"
+UNKNOWN = "DATABASE_URL has a parameter that PostgreSQL does not know: {}; see that it is spelt right"
+UNREACHABLE = "it cannot be reached ({}); see that it runs, and that the address in DATABASE_URL is right"
 
 
 def read_address(url: str) -> dict[str, Any]:
@@ -48,9 +59,22 @@ def read_address(url: str) -> dict[str, Any]:
     if "://" in url and not URI.fullmatch(url):
         raise Unfit(UNREADABLE)
     try:
-        return conninfo_to_dict(url)
+        parts = conninfo_to_dict(url)
     except psycopg.ProgrammingError:
-        raise Unfit(UNREADABLE) from None
+        unknown = _find_unknown_parameter(url)
+        raise Unfit(UNKNOWN.format(unknown) if unknown else UNREADABLE) from None
+    if not re.fullmatch(r"[\d,]*", str(parts.get("port", ""))):  # it may be a password whose host is missing
+        raise Unfit(UNREADABLE)
+    return parts
+
+
+def _find_unknown_parameter(url: str) -> str | None:
+    """A name after the question mark, if that is surely not a part of a password."""
+    query = url.partition("?")[2]
+    if "@" in query:
+        return None
+    known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
+    return next((name for name in re.findall(r"(?:^|&)([a-z_]+)=", query) if name not in known), None)
 
 
 def name_database(url: str) -> str:
@@ -59,8 +83,31 @@ def name_database(url: str) -> str:
         parts = read_address(url)
     except Unfit:
         return "postgresql://..."
-    host, port = parts.get("host", ""), parts.get("port", "")
-    return f"postgresql://{host}{port and f':{port}'}/{parts.get('dbname', '')}"
+    hosts, ports = parts.get("host", "").split(","), parts.get("port", "").split(",")
+    ports = ports if len(ports) == len(hosts) else ports * len(hosts)
+    bare = [f"[{host}]" if ":" in host else host for host in hosts]
+    places = ",".join(f"{host}:{port}" if port else host for host, port in zip(bare, ports, strict=False))
+    service = f"?service={parts['service']}" if "service" in parts else ""
+    return f"postgresql://{places}/{parts.get('dbname', '')}{service}"
+
+
+def passes(error: BaseException) -> bool:
+    """Whether a database that cannot be opened now may be opened later, though nobody mends the settings."""
+    if isinstance(error, (*REPEATED, *MOVED, errors.LockNotAvailable, errors.QueryCanceled, errors.DiskFull)):
+        return True
+    if not isinstance(error, psycopg.OperationalError) or error.sqlstate is not None:
+        return isinstance(error, errors.TooManyConnections)
+    return bool(PASSING.search(str(error))) and not LASTING.search(str(error))
+
+
+def is_bug(error: psycopg.Error) -> bool:
+    """Whether it is our mistake, and no trouble of the server's."""
+    return isinstance(error, BUGS) and not isinstance(error, (*MOVED, *GONE))
+
+
+def is_stale_plan(error: BaseException) -> bool:
+    """Whether a table changed under a prepared statement, which is forgotten now: the unit of work may be repeated."""
+    return isinstance(error, errors.FeatureNotSupported) and "cached plan" in str(error)
 
 
 def explain(error: Exception) -> str:
@@ -81,14 +128,18 @@ def _explain_connection(text: str) -> str:
         ("password authentication failed", errors.InvalidPassword),
         ("too many connections", errors.TooManyConnections),
         ('role "', errors.InvalidPassword),
-        ("no pg_hba.conf entry", errors.InvalidAuthorizationSpecification),
-        ("does not exist", errors.InvalidCatalogName),
+        ("no password supplied", errors.InvalidPassword),
+        ("pg_hba.conf", errors.InvalidAuthorizationSpecification),
+        ("FATAL:  database", errors.InvalidCatalogName),
         ("too many clients", errors.TooManyConnections),
         ("remaining connection slots", errors.TooManyConnections),
     ):
         if words in text:
             return MENDS[kind]
-    return UNREACHABLE
+    causes = re.findall(r".*failed: (?:FATAL: +)?(.+)", text) or [
+        text.partition("\n")[0].removeprefix("connection is bad: ")
+    ]
+    return UNREACHABLE.format(", ".join(dict.fromkeys(cause.strip() for cause in causes)))
 
 
 def _first_line(error: Exception) -> str:

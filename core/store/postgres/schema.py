@@ -198,8 +198,27 @@ RECORD = "CREATE TABLE schema_migrations (name TEXT PRIMARY KEY, applied_at TIME
 NAMES = (BASELINE, *(migration.name for migration in MIGRATIONS))
 
 
+# A migration may take its time. But what waits for a table keeps all others waiting who come after it.
+PATIENCE = (
+    "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL lock_timeout = 2000"
+)
+OLDEST = 140000  # server_version of the first release that knows all that we ask
+OLD = "it is PostgreSQL {}; 14 or newer is needed"
+ENCODED = "its encoding is {}; make it anew, with CREATE DATABASE confab ENCODING 'UTF8' TEMPLATE template0"
+
+
+def ensure_fit(connection: Connection[Any]) -> None:
+    """See that the server is new enough, and that the database can hold every character. Raises Unfit."""
+    if (version := connection.info.server_version) < OLDEST:
+        raise Unfit(OLD.format(f"{version // 10000}.{version % 10000}"))
+    if (encoding := connection.info.parameter_status("server_encoding")) not in {None, "UTF8"}:
+        raise Unfit(ENCODED.format(encoding))
+
+
 def migrate(connection: Connection[Any], names: Sequence[str] = NAMES) -> None:
     """Bring the tables up to date, in the open transaction, one process at a time. Raises Unfit when they are ahead."""
+    ensure_fit(connection)
+    connection.execute(PATIENCE)
     connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
     had = read_migrations(connection)
     if had is None:

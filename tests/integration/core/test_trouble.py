@@ -190,14 +190,16 @@ class Unsettled:
 
 
 async def test_a_disk_that_is_full_when_a_request_is_settled_is_waited_for(store, board, claude):
-    ledger = Unsettled(store.ledger, [StoreUnavailable("the disk is full")] * 3)
+    ledger = Unsettled(store.ledger, [StoreUnavailable("the disk is full")] * 40)
     async with house(replace(store, ledger=ledger), claude, board) as assistant:
         await assistant.ingest(board.said("t1", "U1", "hello"))
         await closed(store)
+        (row,) = await spent(store)
 
     assert board.shown("t1") == ["fine"]
-    assert len(claude.billed) == 1
+    assert [one.micro_usd for one in claude.billed] == [row.micro_usd]
     assert ledger.errors == []
+    assert (row.requests, row.died) == (1, 0)
 
 
 async def test_a_request_that_can_not_be_settled_loses_no_answer_and_stands_at_its_bound(store, board, claude, caplog):

@@ -3,14 +3,18 @@
 Tests core.store.postgres.inspection, core.store.postgres.snapshot.
 """
 
+import asyncio
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 import pytest
 
+from bots.app import run
 from bots.app.doctor import describe_clock, describe_server
 from bots.ops.results import DATABASE
 from bots.ops.usage_report import render_usage
@@ -21,10 +25,14 @@ from core.domain.personas import Persona, Place
 from core.domain.usage import Usage
 from core.settings import Settings
 from core.store import Condition, Server, backup, hide_login, inspect, open_store
+from core.store.postgres.engine import PostgresEngine
+from core.store.postgres.problems import name_database
+from core.store.postgres.schema import LOCK
 from tests.support import postgres
 from tests.support.databases import Database
 from tests.support.doctor import brief, chosen, findings
 from tests.support.talk import KEY, NOON, PLATFORMS, asked, at, commanded, said
+from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[3]
 
@@ -80,7 +88,7 @@ async def test_a_server_that_is_not_there_is_a_problem_with_its_mend():
     assert (told.name, told.state, told.says) == (
         "server",
         "problem",
-        "postgresql://127.0.0.1:9/confab: it cannot be reached",
+        "postgresql://127.0.0.1:9/confab: it cannot be reached (Connection refused)",
     )
     assert told.mend == "See that it runs, and that the address in DATABASE_URL is right."
 
@@ -98,7 +106,7 @@ async def test_a_user_who_may_not_create_tables_is_told_so(kept):
 
     assert (told.state, told.mend) == (
         "problem",
-        "Name the primary server, and let this user create tables in its schema.",
+        "Let it create tables in its schema, and use them.",
     )
 
 
@@ -205,6 +213,132 @@ def test_the_password_is_a_secret():
     settings = Settings(_env_file=None, database_url="postgresql://ada:s3%23cret@db/confab?password=other")
 
     assert settings.secrets() == ["other", "s3#cret", "s3%23cret"]
+
+
+@pytest.mark.parametrize(
+    ("login", "password"),
+    [
+        ("ada:s3[cret", "s3[cret"),
+        ("ada:s3#cret", "s3#cret"),
+        ("ada:s3?cret", "s3?cret"),
+        ("ada:s@3/c:ret", "s@3/c:ret"),
+        ("ada", None),
+    ],
+)
+def test_a_password_is_a_secret_however_it_stands_in_the_address(login, password):
+    settings = Settings(_env_file=None, database_url=f"postgresql://{login}@db/confab?sslmode=require")
+
+    assert settings.secrets()[:1] == ([] if password is None else sorted({password, quote(password)})[:1])
+    assert password is None or password in settings.secrets()
+
+
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        (
+            "postgresql://ada@127.0.0.1:9/confab?sslmod=x",
+            "DATABASE_URL has a parameter that PostgreSQL does not know: sslmod",
+        ),
+        ("postgresql://ada:s3cr3t/confab", "DATABASE_URL cannot be read"),
+        ("postgresql://ada:s3cr3t?y=1@db/confab?sslmod=x", "DATABASE_URL cannot be read"),
+        ("postgresql://ada@127.0.0.1:9/confab?sslmode=x", 'it cannot be reached (invalid sslmode value: "x")'),
+        ("postgresql:///?service=nowhere", "it cannot be reached (definition of service"),
+    ],
+)
+async def test_what_is_wrong_with_an_address_is_said_and_not_waited_for(address, says):
+    with pytest.raises(StoreUnusable) as refused:
+        await open_store(address)
+
+    assert says in str(refused.value)
+    assert "s3cr3t" not in str(refused.value)
+    assert type(refused.value) is StoreUnusable
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("postgresql://[::1]:5433/confab", "postgresql://[::1]:5433/confab"),
+        ("postgresql://db1:5433,db2:5434/confab", "postgresql://db1:5433,db2:5434/confab"),
+        ("postgresql://db1,db2/confab?port=5433", "postgresql://db1:5433,db2:5433/confab"),
+        ("postgresql:///?service=ours", "postgresql:///?service=ours"),
+    ],
+)
+def test_a_database_is_named_as_it_is_addressed(address, name):
+    assert name_database(address) == name
+
+
+@pytest.mark.parametrize(
+    ("more", "spoil", "says"),
+    [
+        ("", "CREATE TABLE messages (x INT)", "it has tables of another program"),
+        ("", "CREATE TABLE schema_migrations (version TEXT)", "it has tables of another program"),
+        ("nowhere", "", "no schema of its search_path is there; make it with CREATE SCHEMA"),
+    ],
+)
+async def test_a_schema_that_is_not_ours_is_refused_alike_by_the_check_and_the_start(url, more, spoil, says):
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute(spoil)
+    address = f"{url}{more}"
+
+    for opening in (inspect(address), open_store(address)):
+        with pytest.raises(StoreUnusable, match=says):
+            await opening
+
+
+async def test_a_database_that_cannot_hold_every_character_is_refused():
+    server = psycopg.conninfo.conninfo_to_dict(postgres.server())
+    address = psycopg.conninfo.make_conninfo(**{**server, "dbname": "confab_latin"})
+    with psycopg.connect(postgres.server(), autocommit=True) as admin:
+        admin.execute("DROP DATABASE IF EXISTS confab_latin")
+        admin.execute("CREATE DATABASE confab_latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+        try:
+            with pytest.raises(StoreUnusable, match="its encoding is LATIN1; make it anew, with CREATE DATABASE"):
+                await PostgresEngine(address, timedelta(seconds=1)).open()
+        finally:
+            admin.execute("DROP DATABASE confab_latin")
+
+
+async def test_how_a_role_writes_times_and_letters_changes_nothing(url):
+    store = await open_store(f"{url}%20-cDateStyle%3DGerman&client_encoding=latin1")
+    await store.questions.ingest(replace(asked("1"), message=replace(asked("1").message, text="→ ключ")))
+    await store.questions.heartbeat("p")
+    thread = await store.threads.thread(KEY)
+    await store.shut()
+
+    assert [one.text for one in thread.messages] == ["→ ключ"]
+
+
+async def test_a_server_that_is_not_there_yet_is_waited_for(caplog):
+    with postgres.started() as server:
+        server.kill()
+        opening = asyncio.create_task(run.open_when_ready(server.url, asyncio.Event(), 0.05))
+        await until(lambda: "waits for the database: The database postgresql://" in caplog.text)
+        server.start()
+        store = await opening
+
+        assert store
+        await store.shut()
+
+
+async def test_tables_that_somebody_holds_are_waited_for_and_others_may_use_them_meanwhile(url, caplog):
+    with psycopg.connect(url) as admin:
+        admin.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+        opening = asyncio.create_task(run.open_when_ready(url, asyncio.Event(), 0.05))
+        await until(lambda: "another transaction holds what this one needs" in caplog.text)
+        admin.rollback()
+
+    store = await opening
+    assert store
+    await store.shut()
+
+
+async def test_who_waits_for_a_server_can_be_told_to_stop(caplog):
+    stop = asyncio.Event()
+    opening = asyncio.create_task(run.open_when_ready("postgresql://ada@127.0.0.1:9/confab", stop))
+    await until(lambda: "waits for the database" in caplog.text)
+    stop.set()
+
+    assert await opening is None
 
 
 def test_without_the_driver_it_is_said_what_to_install(tmp_path):
