@@ -13,7 +13,7 @@ import click
 
 from bots.app.configuration import KEYS, Configuration, find_misspelt_variables
 from bots.app.registry import PLATFORMS
-from bots.ops.file_permissions import find_exposed
+from bots.ops.exposed_files import find_exposed
 from bots.ops.logs import RedactingFormatter
 from bots.ops.plugin import PlatformPlugin
 from bots.ops.results import (

@@ -24,7 +24,7 @@ from bots.app.configuration import (
 from bots.app.doctor import check_claude
 from bots.app.health import Health
 from bots.app.supervisor import Supervisor
-from bots.ops.file_permissions import warn_of_exposed
+from bots.ops.exposed_files import warn_of_exposed
 from bots.ops.http_server import HttpServer
 from bots.ops.plugin import PlatformResources
 from core.answering.assistant import Assistant

@@ -6,8 +6,8 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from collections.abc import Set as AbstractSet
 
+from bots.console.command_slashes import add_slashes
 from bots.console.escapes import neutralise_line
-from bots.console.hints import add_slashes
 from bots.console.place import LEAVES, MOVES, ConsolePlace
 from bots.console.session_lock import hold_session
 from bots.console.terminal import Terminal

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from bots.console.drawing import Drawing, Glyphs
 from bots.console.escapes import neutralise
-from bots.console.log_lines import LogLines
+from bots.console.log_stream import LogLines
 from bots.console.status_row import StatusRow
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Terminal:
         """Whether a text has begun that is not whole."""
         self._blocks: deque[str] = deque()
         """What is to be printed as soon as it does not land in something else."""
-        self._log_lines = LogLines(self.post)
+        self._log_stream = LogLines(self.post)
         self._status = StatusRow(self._put, self._columns)
         unicode = (sys.stdout.encoding or "").lower().startswith("utf")
         self._glyphs = Glyphs(self._smart) if unicode else Glyphs(self._smart, "-", "|", "-")
@@ -63,7 +63,7 @@ class Terminal:
             from bots.console.live_input import LiveInput  # noqa: PLC0415  a pipe needs no line editor
 
             self._live = LiveInput(complete)
-        self._log_lines.loop = asyncio.get_running_loop()
+        self._log_stream.loop = asyncio.get_running_loop()
         with self._live.open() if self._live else nullcontext():
             if self._smart:
                 self._put(" " * self._columns() + "\r\x1b[K")  # to a row of our own, if the cursor is amid one
@@ -71,7 +71,7 @@ class Terminal:
 
     def log_stream(self) -> TextIO | LogLines:
         """Where log lines go: to stderr, or beside the conversation if stderr is the same screen."""
-        return self._log_lines if self.attended and sys.stderr.isatty() else sys.stderr
+        return self._log_stream if self.attended and sys.stderr.isatty() else sys.stderr
 
     def write(self, text: str, heading: str = "") -> None:
         """Markdown: drawn on a screen, as it is in a pipe. On a screen `heading` stands above it."""

@@ -16,7 +16,7 @@ from discord.http import HTTPClient, Route
 
 from bots.delivery.backfill import Backfill
 from bots.delivery.fencing import fence_requests
-from bots.delivery.throttle import Pace
+from bots.delivery.pace import Pace
 from bots.discord import formatting
 from bots.discord.admission import Admission
 from bots.discord.backfill import BackfillSource

@@ -11,7 +11,7 @@ from discord.utils import snowflake_time
 
 from bots.delivery.activity import repeat_activity
 from bots.delivery.converge import PostedPages
-from bots.delivery.throttle import Pace
+from bots.delivery.pace import Pace
 from bots.discord import formatting
 from bots.discord.errors import INVALID_FORM, retry_passing, translate_refusals
 from bots.discord.outbound_budget import Busy, Urgency

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import discord
 
-from bots.delivery.throttle import Pace
+from bots.delivery.pace import Pace
 from bots.discord import files, formatting
 from bots.discord.address import DiscordAddress
 from bots.discord.admission import Admission

@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bots.delivery.at_least_once import persist
 from bots.delivery.backfill import Backfill
 from bots.delivery.fencing import fence_requests
-from bots.delivery.throttle import Pace
+from bots.delivery.pace import Pace
 from bots.slack import bolt_app, formatting, http_mode, parse
 from bots.slack.backfill import BackfillSource
 from bots.slack.client import SDK_LOG, Web

@@ -11,7 +11,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.delivery.throttle import Pace
+from bots.delivery.pace import Pace
 from bots.slack.parse import BotIdentity, Raw
 from bots.slack.throttle import Leisure
 from core.domain import backoff

@@ -23,7 +23,7 @@ from core.domain.errors import CannotAnswer, CannotShow, NoAnswer, PlaceClosed, 
 from core.domain.messages import FinalText, Outcome, Question, Unanswered
 from core.domain.personas import Persona
 from core.domain.platform import Platform, Surface
-from core.prompting.capabilities import refuse_model
+from core.prompting.persona_check import refuse_model
 from core.prompting.request import build_request
 from core.store.persona_in_force import find_persona_in_force
 from core.store.protocols import Claim, Store, Thread

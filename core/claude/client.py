@@ -18,7 +18,7 @@ from core.claude.sdk_errors import BROKEN, classify_broken_stream, classify_erro
 from core.claude.stream import MessageAccumulator, count_tokens, read_field, read_usage
 from core.domain.models import Model, is_model_id
 from core.domain.usage import Usage
-from core.prompting.capabilities import EFFORTS, THINKING
+from core.prompting.persona_check import EFFORTS, THINKING
 from core.prompting.request import Request
 
 log = logging.getLogger(__name__)

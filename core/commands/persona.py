@@ -11,8 +11,8 @@ from core.domain.errors import VersionConflict
 from core.domain.messages import CommandResult, Rank
 from core.domain.models import Model, is_model_id
 from core.domain.personas import Persona, Place, Version, resolve_personas
-from core.prompting.capabilities import EFFORTS, THINKING, PersonaUnsuited, check_persona, refuse_model
 from core.prompting.names import clean_name, find_ids, replace_ids
+from core.prompting.persona_check import EFFORTS, THINKING, PersonaUnsuited, check_persona, refuse_model
 from core.rendering.names import write_name
 from core.store.persona_in_force import find_persona_in_force
 

@@ -21,7 +21,7 @@
     ├── VersionConflict    the caller: somebody else was faster
     │
     ├── UsageError            the person: a command can't be used as it was given (core.commands.registry)
-    ├── PersonaUnsuited       the person: a persona asks for what its model has not (core.prompting.capabilities)
+    ├── PersonaUnsuited       the person: a persona asks for what its model has not (core.prompting.persona_check)
     ├── ClaudeError           the person and the operator: a request to Claude failed (core.claude.errors)
     └── StatementUnreadable   the operator: a file is no statement of usage (core.billing.reconciliation)
 

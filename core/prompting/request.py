@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from core.domain.models import Model
 from core.domain.personas import Persona
-from core.prompting.capabilities import EFFORTS_WITHOUT_THINKING, UNTHINKING, excludes_thinking
+from core.prompting.persona_check import EFFORTS_WITHOUT_THINKING, UNTHINKING, excludes_thinking
 from core.prompting.turns import Turn
 
 BYTES_PER_TOKEN = 3.3  # of English prose, current tokenizers: an estimate, never a bound

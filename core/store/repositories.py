@@ -12,7 +12,7 @@ from core.domain.events import Event, Receipt
 from core.domain.messages import FinalText, History, Outcome, ThreadKey, clean_text
 from core.domain.personas import Persona, Place, Version
 from core.store.protocols import Claim, Heartbeat, Store, Thread
-from core.store.rules import budgets, claims, ledger, notes, personas
+from core.store.rules import budgets, claims, key_values, ledger, personas
 from core.store.rules.forget import forget
 from core.store.rules.ingest import ingest_event
 from core.store.rules.questions import count_open
@@ -160,10 +160,10 @@ class NoteRepository:
         self._engine = engine
 
     async def get(self, name: str) -> str | None:
-        return await self._engine.unit(lambda sql: notes.get_note(sql, name))
+        return await self._engine.unit(lambda sql: key_values.get_note(sql, name))
 
     async def put(self, name: str, value: str) -> None:
-        await self._engine.unit(lambda sql: notes.put_note(sql, name, clean_text(value)))
+        await self._engine.unit(lambda sql: key_values.put_note(sql, name, clean_text(value)))
 
 
 def build_store(engine: Engine, stale: timedelta) -> Store:

@@ -1,5 +1,6 @@
 """Reading a thread: whole or by reply chain, with the names and time zones that Claude was given."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -12,6 +13,8 @@ from core.store.rules.questions import read_final_text, thread_key, thread_value
 from core.store.rules.reply_chains import trace_chain
 from core.store.rules.threads import find_thread, is_tracked
 from core.store.sql_port import Row, Sql
+
+PERSON, ZONE = "person", "zone"  # kinds of words about a thread: a name, and the time zone of a question
 
 MESSAGES = """
 SELECT * FROM messages
@@ -56,8 +59,7 @@ WHERE workspace = :workspace AND channel = :channel AND {named} AND unanswered I
 """
 
 TOLD = """
-SELECT subject, words FROM told
-WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND kind = :kind
+SELECT kind, subject, words FROM told WHERE workspace = :workspace AND channel = :channel AND thread = :thread
 """
 
 
@@ -72,18 +74,18 @@ def read_thread(sql: Sql, key: ThreadKey, branch: str | None) -> Thread:
     borrowed, said = _read_origin(sql, key) if chain is None else ((), {})
     values = {**thread_values(key), "names": chain or []}
     named = "thread = :thread" if chain is None else sql.among("name", "names")
-    unanswered = sql.many(UNANSWERED.format(named=named), values)
+    unanswered, told = sql.many(UNANSWERED.format(named=named), values), _read_told(sql, key)
     return Thread(
         key=key,
         messages=(*borrowed, *messages),
         stale=row is None or row["read_gap"] is None or row["read_gap"] < row["gap"],
-        names=_read_told(sql, key, "person"),
+        names=told[PERSON],
         replies={**said, **replies},
         open={row["name"]: row["reply"] for row in sql.many(OPEN.format(named=named), values)},
         unanswered={row["name"]: Unanswered(row["unanswered"]) for row in unanswered},
-        zones=_read_told(sql, key, "zone"),
+        zones=told[ZONE],
         generation=row["gap"] if row else 0,
-        borrowed=frozenset(message.id for message in borrowed) | _read_told(sql, key, PIECE).keys(),
+        borrowed=frozenset(message.id for message in borrowed) | told[PIECE].keys(),
     )
 
 
@@ -97,8 +99,8 @@ def remember_zone(sql: Sql, key: ThreadKey, question: str, zone: str) -> dict[st
     """Keep the time zone that was told with a question of a tracked thread; what was kept before wins."""
     lock_channel(sql, key.workspace, key.channel)
     if is_tracked(sql, key):
-        sql.insert_new("told", {**thread_values(key), "kind": "zone", "subject": question, "words": zone})
-    return _read_told(sql, key, "zone")
+        sql.insert_new("told", {**thread_values(key), "kind": ZONE, "subject": question, "words": zone})
+    return _read_told(sql, key)[ZONE]
 
 
 def remember_names(sql: Sql, key: ThreadKey, names: Mapping[str, str]) -> dict[str, str]:
@@ -106,9 +108,9 @@ def remember_names(sql: Sql, key: ThreadKey, names: Mapping[str, str]) -> dict[s
     lock_channel(sql, key.workspace, key.channel)
     if is_tracked(sql, key):
         for person, name in names.items():
-            words = {"kind": "person", "subject": person, "words": clean_text(name)}
+            words = {"kind": PERSON, "subject": person, "words": clean_text(name)}
             sql.insert_new("told", {**thread_values(key), **words})
-    return _read_told(sql, key, "person")
+    return _read_told(sql, key)[PERSON]
 
 
 def _read_whole(sql: Sql, key: ThreadKey) -> tuple[tuple[Message, ...], dict[str, FinalText]]:
@@ -137,5 +139,9 @@ def _read_replies(rows: Iterable[Row]) -> dict[str, FinalText]:
     return {row["name"]: final for row in rows if (final := read_final_text(row))}
 
 
-def _read_told(sql: Sql, key: ThreadKey, kind: str) -> dict[str, str]:
-    return {row["subject"]: row["words"] for row in sql.many(TOLD, {**thread_values(key), "kind": kind})}
+def _read_told(sql: Sql, key: ThreadKey) -> Mapping[str, dict[str, str]]:
+    """By kind and subject, the words that are kept about a thread."""
+    found: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for row in sql.many(TOLD, thread_values(key)):
+        found[row["kind"]][row["subject"]] = row["words"]
+    return found

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bots.delivery.throttle import Pace
+from bots.delivery.pace import Pace
 from bots.discord import formatting as look
 from bots.discord.directory import Directory
 from bots.discord.errors import translate_errors

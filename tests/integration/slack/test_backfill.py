@@ -13,7 +13,7 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.delivery.backfill import BETWEEN
-from bots.delivery.throttle import Pace
+from bots.delivery.pace import Pace
 from bots.slack.backfill import BackfillSource
 from bots.slack.client import Web
 from bots.slack.parse import BotIdentity

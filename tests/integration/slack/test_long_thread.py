@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from bots.delivery.throttle import Pace
+from bots.delivery.pace import Pace
 from bots.slack.adapter import Slack
 from bots.slack.client import Web
 from bots.slack.history import HistoryReader

@@ -207,6 +207,7 @@ async def test_an_answer_of_15000_characters_is_whole_across_messages(home):
 
 async def test_a_direct_message_is_answered_in_a_thread_of_its_own_and_so_is_a_reply_to_it(home):
     first = await home.slack.say("ada", "D0ADA", "hello")
+    await home.answered(1)
     second = await home.slack.say("ada", "D0ADA", "something else")
     await home.answered(2)
     await home.slack.say("ada", "D0ADA", "go on", first)

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.delivery.throttle import Pace
+from bots.delivery.pace import Pace
 from bots.slack.adapter import Slack
 from bots.slack.client import Web
 from bots.slack.directory import Directory

@@ -3,7 +3,7 @@
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.delivery.throttle import Pace
+from bots.delivery.pace import Pace
 from bots.slack.client import Web
 from bots.slack.parse import BotIdentity
 

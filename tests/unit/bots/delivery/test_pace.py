@@ -1,6 +1,6 @@
 """Pace: each key's turns come one after the other, for all who share it."""
 
-from bots.delivery.throttle import Pace
+from bots.delivery.pace import Pace
 from tests.fakes.slack.nouns import Clock
 
 

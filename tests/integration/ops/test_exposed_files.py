@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bots.app import run
-from bots.ops.file_permissions import find_exposed
+from bots.ops.exposed_files import find_exposed
 from bots.ops.results import FILES
 from core import store
 from core.settings import Settings
@@ -105,7 +105,7 @@ async def test_the_start_tells_of_each_in_one_line(folder, caplog):
     os.chmod("confab.db", 0o644)
     await run.chat(settings(), Speechless())
 
-    assert [line.getMessage() for line in caplog.records if line.name == "bots.ops.file_permissions"] == [
+    assert [line.getMessage() for line in caplog.records if line.name == "bots.ops.exposed_files"] == [
         ".env: its mode is 0644, so everybody on this machine may read it; chmod 600 .env",
         "confab.db: its mode is 0644, so everybody on this machine may read it; chmod 600 confab.db",
     ]
