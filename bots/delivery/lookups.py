@@ -1,11 +1,18 @@
-"""Bounded look-up: names and their like, which an answer can do without, are asked for a few at a time and not long."""
+"""Bounded look-up: names and their like, which an answer can do without, are asked for a few at a time and not long.
+
+A rank, without which nothing can be decided, is waited for longer; then who asks is told.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
+from core.domain.errors import NoAnswer
+from core.domain.messages import Rank
+
 LOOKUPS = 50  # people whom one question looks up; Slack allows 100 a minute, of all questions
 AT_ONCE = 8  # of them
 WAIT = 2.0  # seconds that all look-ups of a question may take
+RANK_WAIT = 30.0  # seconds that a rank may take: a limit that lasts longer would be a silence
 
 
 async def look_up(wanted: Sequence[str], ask: Callable[[str], Awaitable[object]], wait: float = WAIT) -> bool:
@@ -26,3 +33,12 @@ async def look_up(wanted: Sequence[str], ask: Callable[[str], Awaitable[object]]
     except TimeoutError:
         return False
     return True
+
+
+async def wait_for_rank(asking: Awaitable[Rank], platform: str, wait: float = RANK_WAIT) -> Rank:
+    """The rank that is asked for. Raises NoAnswer, a sentence for the person, if it does not come in time."""
+    try:
+        async with asyncio.timeout(wait):
+            return await asking
+    except TimeoutError:
+        raise NoAnswer(f"{platform} does not tell me just now what you may do. Please ask again in a minute.") from None

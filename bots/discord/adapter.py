@@ -25,7 +25,7 @@ from bots.discord.directory import Directory
 from bots.discord.errors import translate_errors
 from bots.discord.gateway import SILENCE, Client
 from bots.discord.intake import Intake, identify_bot
-from bots.discord.interactions import DEFER, Interactions
+from bots.discord.interactions import DEFER, DEFERRED, Interactions
 from bots.discord.invite import PUBLIC, SWITCHES
 from bots.discord.publisher import EDIT
 from bots.discord.settings import DiscordSettings
@@ -76,12 +76,13 @@ class Discord:
         silence: float = SILENCE,
         edit: float = EDIT,
         defer: float = DEFER,
+        deferred: float = DEFERRED,
         pause: Sleep = asyncio.sleep,
     ) -> None:
         self._token, self._notes, self._emit = token, notes, emit
         self._api, self._gateway = api_url, gateway_url
         self._shards = shards
-        self._quick, self._silence, self._defer, self._pause = quick, silence, defer, pause
+        self._quick, self._silence, self._defer, self._deferred, self._pause = quick, silence, defer, deferred, pause
         self._content = True
         self._client: Client | None = None
         self._intake: Intake | None = None
@@ -155,6 +156,7 @@ class Discord:
             managers=self._managers,
             models=self._models,
             defer=self._defer,
+            deferred=self._deferred,
             notes=self._notes,
         )
         self._intake = self._intake or Intake(

@@ -13,7 +13,7 @@ from collections.abc import Set as AbstractSet
 import discord
 from cachetools import LRUCache, TTLCache
 
-from bots.delivery.lookups import WAIT, look_up
+from bots.delivery.lookups import RANK_WAIT, WAIT, look_up, wait_for_rank
 from bots.discord.client import Rest
 from bots.discord.errors import retry_call, retry_passing, translate_errors
 from bots.discord.markup import read_name
@@ -41,12 +41,15 @@ class Directory:
         client: Callable[[], discord.Client],
         managers: frozenset[str] = frozenset(),
         clock: Callable[[], float] = time.monotonic,
+        *,
         deadline: float = WAIT,
+        rank_deadline: float = RANK_WAIT,
     ) -> None:
         self._rest = rest
         self._client = client
         self._managers = managers
         self._deadline = deadline
+        self._rank_deadline = rank_deadline
         self._names: LRUCache[tuple[str | None, str], str] = LRUCache(NAMES)
         self._members: TTLCache[tuple[str, str], Json] = TTLCache(math.inf, SECONDS, clock)
         """Members by server and person, as their last message or the server shows them; empty: no member."""
@@ -76,14 +79,17 @@ class Directory:
         return found
 
     async def fetch_rank(self, guild: str | None, channel: str, person: str, granted: int | None = None) -> Rank:
-        """What `person` may do in `channel`. `granted` are their permissions, where the server has just told them."""
+        """What `person` may do in `channel`. `granted` are their permissions, where the server has just told them.
+
+        Raises NoAnswer where Discord does not say in time.
+        """
         if person in self._managers:
             return Rank.OWNER
         if guild is None:
             return Rank.MANAGER
         if granted is not None:
             return read_rank(discord.Permissions(granted))
-        return await self._fetch_rank(guild, int(channel), person)
+        return await wait_for_rank(self._fetch_rank(guild, int(channel), person), "Discord", self._rank_deadline)
 
     async def find_membership(self, guild: str, person: str) -> bool | None:
         """Whether a person is a member of a server; None where Discord does not say."""

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Collection, Mapping, Sequence
 
+import aiohttp
 import discord
 from discord.utils import snowflake_time
 
@@ -24,14 +25,22 @@ from core.domain.messages import Asks, Message
 from core.store.protocols import Notes
 
 DEFER = 2.0  # seconds that the store gets first; Discord takes 3 from the command to the deferral
+DEFERRED = 5.0  # seconds that we wait for the answer to a deferral; Discord takes none that is later than 3
 KEPT = 14 * 60.0  # seconds that a token is good for something
 SHOWN = 60.0  # seconds in which an answer is begun by the process that deferred it
+
+UNDEFERRED = (
+    *(discord.DiscordException, aiohttp.ClientError, OSError),
+    *(KeyError, TypeError, ValueError),  # the library could not read the answer
+)
 
 log = logging.getLogger(__name__)
 
 
 class Interactions:
     """Takes what people command. `defer` is how many seconds the store gets before we defer all the same.
+
+    The answer to a deferral is waited for `deferred` seconds, whatever Discord says of its limits.
 
     Who commands where we do not answer is told so alone, at once. `managers` may command everything. Where `models` are
     named, no others are suggested.
@@ -46,6 +55,7 @@ class Interactions:
         managers: Collection[str] = (),
         models: Collection[str] = (),
         defer: float = DEFER,
+        deferred: float = DEFERRED,
         notes: Notes | None = None,
     ) -> None:
         self._ingest = ingest
@@ -54,6 +64,7 @@ class Interactions:
         self._managers = managers
         self._models = models
         self._defer_after = defer
+        self._defer_for = deferred
         self._notes = notes
         self._deferrals: dict[str, asyncio.Future[str | None]] = {}
 
@@ -146,7 +157,7 @@ class Interactions:
         await asyncio.wait({storing}, timeout=self._defer_after)
         shown: str | None = None
         try:
-            shown = await _defer(interaction, event.private)
+            shown = await _defer(interaction, event.private, self._defer_for)
         finally:
             deferred.set_result(shown)  # a cancelled one would cancel who waits for it
         try:
@@ -155,12 +166,16 @@ class Interactions:
             await interaction.edit_original_response(content="-# I could not keep your question. Please ask again.")
 
 
-async def _defer(interaction: Interaction, private: bool) -> str | None:
-    """Show that we think; the id of the message for it. None if Discord refuses, and says so to the person."""
+async def _defer(interaction: Interaction, private: bool, seconds: float) -> str | None:
+    """Show that we think; the id of the message for it. None if Discord refuses, or does not say in so many seconds.
+
+    The library locks only requests by the same token, so who is cancelled here holds up nobody.
+    """
     try:
-        shown = await interaction.response.defer(thinking=True, ephemeral=private)
-    except (discord.DiscordException, OSError) as error:
-        log.warning("interaction %s could not be deferred: %s", interaction.id, error)
+        async with asyncio.timeout(seconds):
+            shown = await interaction.response.defer(thinking=True, ephemeral=private)
+    except UNDEFERRED as error:
+        log.warning("interaction %s could not be deferred: %r", interaction.id, error)
         return None
     return str(shown.message_id) if shown and shown.message_id else None
 

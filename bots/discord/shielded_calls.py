@@ -43,23 +43,28 @@ class GlobalLimit(asyncio.Event):
     """The library's event "no global 429 lasts", which knows the calls that wait until theirs is over.
 
     The library's own stays closed for ever if a 429 names no number of seconds: it closes it, and fails before it
-    opens it again.
+    opens it again. A task that ends, ours or one in which the library asks by itself, waits no more.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._holders: set[asyncio.Task[Any] | None] = set()
+        self._holders: set[asyncio.Task[Any]] = set()
         super().set()
 
     def clear(self) -> None:
-        self._holders.add(asyncio.current_task())
+        holder = asyncio.current_task()
+        if holder not in self._holders and holder is not None:
+            self._holders.add(holder)
+            holder.add_done_callback(self.release)
         super().clear()
 
     def set(self) -> None:
-        self.release(asyncio.current_task())
+        if holder := asyncio.current_task():
+            holder.remove_done_callback(self.release)
+            self.release(holder)
 
-    def release(self, holder: asyncio.Task[Any] | None) -> None:
-        """This call waits no more, or has ended. Open if no other waits."""
+    def release(self, holder: asyncio.Task[Any]) -> None:
+        """This task waits no more, or has ended. Open if no other waits."""
         self._holders.discard(holder)
         if not self._holders:
             super().set()
@@ -258,7 +263,6 @@ class Inflight:
 
     def _forget_call(self, task: asyncio.Task[Any]) -> None:
         call = self._calls.pop(task)
-        self._limit.release(task)
         error = None if task.cancelled() else task.exception()
         if call.abandoned and error and not isinstance(error, Busy | LeaseLost):
             log.warning("a request that nobody waited for any more ended with %s", type(error).__name__)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Set
 
 from cachetools import TTLCache
 
-from bots.delivery.lookups import WAIT, look_up
+from bots.delivery.lookups import RANK_WAIT, WAIT, look_up, wait_for_rank
 from bots.slack.client import Web
 from bots.slack.parse import BotIdentity, Raw
 from core.domain.errors import CannotAnswer, CannotShow, ConfabError, Rejected
@@ -35,9 +35,11 @@ class Directory:
         managers: frozenset[str] = frozenset(),
         clock: Callable[[], float] = time.monotonic,
         wait: float = WAIT,
+        rank_wait: float = RANK_WAIT,
     ) -> None:
         self._web = web
         self._wait = wait
+        self._rank_wait = rank_wait
         self._managers = managers
         self._names: TTLCache[str, str] = TTLCache(REMEMBERED, SECONDS, clock)
         """Of people and bots, whose ids differ; empty where Slack knows nobody."""
@@ -70,9 +72,15 @@ class Directory:
         return zone if is_time_zone(zone) else None
 
     async def fetch_rank(self, person: str, channel: str) -> Rank:
-        """What `person` may do in `channel`. Who can't be asked about is a plain member nowhere: a guest."""
+        """What `person` may do in `channel`. Who can't be asked about is a plain member nowhere: a guest.
+
+        Raises NoAnswer where Slack does not say in time.
+        """
         if person in self._managers:
             return Rank.OWNER
+        return await wait_for_rank(self._fetch_rank(person, channel), "Slack", self._rank_wait)
+
+    async def _fetch_rank(self, person: str, channel: str) -> Rank:
         user = await self._fetch_person(person)
         if channel.startswith("D") or read_rank(user, self._web.us) is not Rank.MEMBER:
             return read_rank(user, self._web.us, direct=channel.startswith("D"))

@@ -11,6 +11,7 @@ from bots.slack.client import Web
 from core.domain.errors import CannotAnswer, CannotShow, RateLimited, Rejected, Uncertain
 from core.domain.messages import ThreadKey
 
+CLEARING = 2.0  # seconds that Slack gets to take a status away: what is asked next in the thread waits for it
 SECONDS = 90.0  # until it is said again; Slack forgets it after two minutes
 LOADING = ["Reading the thread…", "Thinking…", "Looking for the right words…"]
 
@@ -20,9 +21,10 @@ log = logging.getLogger(__name__)
 class Status:
     """One thread's status. Slack has none in some places and plans, so that it is tried, and nothing depends on it."""
 
-    def __init__(self, web: Web, key: ThreadKey) -> None:
+    def __init__(self, web: Web, key: ThreadKey, clearing: float = CLEARING) -> None:
         self._web = web
         self._key = key
+        self._clearing = clearing
         self._saying: asyncio.Task[None] | None = None
         self._said = False
         self._calling = False
@@ -45,13 +47,17 @@ class Status:
         self._said = self._said and self._late
 
     async def end(self) -> None:
-        """Leave no status behind."""
+        """Leave no status behind, as far as Slack says in time that it is gone."""
         if self._saying is None:
             return
         self._saying.cancel()
         await asyncio.gather(self._saying, return_exceptions=True)
         if self._said and self._kind not in self._web.silent:
-            await self._say("")
+            try:
+                async with asyncio.timeout(self._clearing):
+                    await self._say("")
+            except TimeoutError:
+                log.info("whether a status was taken away is not known")
 
     async def _show_word(self, status: str) -> bool:
         """Say it; whether that kind of channel shows a status at all."""

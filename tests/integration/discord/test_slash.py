@@ -7,11 +7,13 @@ import pytest
 
 from core.domain.errors import StoreUnavailable
 from tests.fakes.claude.script import Answer, Gate
+from tests.fakes.discord.limits import VIA, Fault, error, limited, shared
 from tests.fakes.discord.limits import Answer as Served
-from tests.fakes.discord.limits import error
 from tests.fakes.discord.nouns import Flag, Permission
 from tests.support.discord_house import answered, confab, idle, settled, told
 from tests.support.waiting import until
+
+CALLBACK = "POST /interactions/{webhook}/{token}/callback"
 
 
 def systems(claude) -> list[str]:
@@ -220,13 +222,35 @@ async def test_a_question_whose_deferral_came_too_late_is_answered_in_the_channe
 
 
 async def test_a_question_whose_deferral_is_answered_by_nonsense_is_answered_in_the_channel(guild, claude, running):
-    guild.fault("POST /interactions/{webhook}/{token}/callback", Served(200, {}))
+    guild.fault(CALLBACK, Served(200, {}))
     await guild.interact("ada", "general", "ask", {"prompt": "why?"})
     await until(lambda: guild.visible("general"))
     await idle(running)
 
     assert [one.content for one in guild.visible("general")] == ["> why?\nfine"]
     assert len(told(claude)) == 1
+
+
+@pytest.mark.parametrize("private", [False, True])
+@pytest.mark.parametrize(
+    "trouble",
+    [Fault.HANG, Fault.DROP, limited(60), shared(60), Served(429, {}, VIA), Served(429, {"retry_after": "x"}, VIA)],
+    ids=["no answer", "cut", "429 of a minute", "429 of what is shared", "429 without seconds", "429 with a word"],
+)
+async def test_a_question_whose_deferral_is_not_answered_does_not_wait_for_it(
+    guild, claude, store, caplog, trouble, private
+):
+    async with confab(guild, claude, store, deferred=0.2) as running:
+        guild.fault(CALLBACK, trouble)
+        async with asyncio.timeout(10):
+            asked = await guild.interact("ada", "general", "ask", {"prompt": "hello?", "private": private})
+            await until(lambda: any(event.id == asked.id for event in running.heard))
+            await idle(running)
+        places = [guild.world.dm("7001").id] if private else ["general"]
+
+        assert [one.content for place in places for one in guild.visible(place) if one.author == "confab"] != []
+        assert "could not be deferred" in caplog.text
+        assert "Ignoring exception" not in caplog.text
 
 
 async def test_a_private_question_whose_deferral_came_too_late_is_given_up(guild, claude, store, caplog):

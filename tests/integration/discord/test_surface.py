@@ -13,7 +13,7 @@ from bots.delivery.pace import Pace
 from bots.discord import formatting as look
 from bots.discord.directory import Directory
 from bots.discord.errors import translate_errors
-from core.domain.errors import CannotAnswer, CannotShow, Uncertain
+from core.domain.errors import CannotAnswer, CannotShow, NoAnswer, Uncertain
 from core.domain.messages import Attachment, File, Question, Rank, ThreadKey
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.discord.limits import Answer as Served
@@ -494,6 +494,16 @@ async def test_names_that_do_not_come_in_time_are_done_without(guild, running):
         names = await directory.fetch_names("8138", {"1", "7001", "7002", "a webhook"}, {"7001", "7002"})
 
     assert names == {"7001": "Ada", "7002": "Bob"}
+
+
+@pytest.mark.parametrize("trouble", [Fault.HANG, limited(60), error(500)], ids=["no answer", "429", "500"])
+async def test_a_rank_that_does_not_come_in_time_is_said_to_whoever_needs_it(guild, running, trouble):
+    await settled(guild, running)
+    directory = Directory(running.discord._rest, lambda: running.discord._connected, rank_deadline=0.1)
+    guild.fault(MEMBER, trouble)
+    async with asyncio.timeout(5):
+        with pytest.raises(NoAnswer, match="Discord does not tell me just now what you may do"):
+            await directory.fetch_rank("8138", "81382", "7002")
 
 
 async def test_eight_names_are_looked_up_at_once(guild, running):

@@ -18,10 +18,10 @@ from bots.slack.directory import Directory
 from bots.slack.ephemeral import Whisper
 from bots.slack.files import fetch_file
 from bots.slack.parse import BotIdentity
-from bots.slack.status import status
+from bots.slack.status import Status, status
 from bots.slack.surface import SlackSurface
 from core.answering.reply import Reply
-from core.domain.errors import CannotAnswer, CannotShow
+from core.domain.errors import CannotAnswer, CannotShow, NoAnswer
 from core.domain.messages import Attachment, File, History, Question, Rank, Reach, ThreadKey
 from tests.fakes.slack.faults import Fault
 from tests.fakes.slack.nouns import BOT, BOT_ID, TEAM, Clock
@@ -285,6 +285,18 @@ async def test_a_status_that_arrives_after_the_message_is_taken_away(slack, web)
     assert slack.world.statuses == {}
 
 
+async def test_a_status_that_slack_does_not_take_away_in_time_holds_nobody_up(slack, web):
+    root = await slack.say("ada", "dev", "hello")
+    slack.fail_next("assistant.threads.setStatus", Fault(hangs=True), 2)
+    shown = Status(web, asked(root).key, clearing=0.1)
+    shown.begin("thinking")
+    await slack.until(lambda: slack.called("assistant.threads.setStatus"))
+    async with asyncio.timeout(5):
+        await shown.end()
+
+    assert len(slack.called("assistant.threads.setStatus")) == 2
+
+
 async def test_of_thousands_of_names_the_first_are_asked_for_and_the_others_at_the_next_questions(slack, web):
     directory = Directory(web)
     people = dict.fromkeys(["U0BOB", *(f"U{number:07}" for number in range(3_300)), "U0ADA"])
@@ -301,6 +313,16 @@ async def test_names_that_slack_does_not_tell_in_time_are_missing_and_asked_for_
 
     assert await directory.fetch_names({"U0BOB"}) == {}
     assert await directory.fetch_names({"U0BOB"}) == {"U0BOB": "Bob"}
+
+
+@pytest.mark.parametrize("fault", [Fault(hangs=True), Fault(status=429, retry_after=600)], ids=["no answer", "429"])
+async def test_a_rank_that_does_not_come_in_time_is_said_to_whoever_needs_it(slack, web, fault):
+    directory = Directory(web, rank_wait=0.1)
+    slack.fail_next("users.info", fault)
+
+    async with asyncio.timeout(5):
+        with pytest.raises(NoAnswer, match="Slack does not tell me just now what you may do"):
+            await directory.fetch_rank("U0BOB", "C0DEV")
 
 
 @pytest.mark.parametrize(
