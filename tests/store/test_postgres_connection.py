@@ -80,6 +80,31 @@ async def test_a_connection_that_is_lost_in_the_middle_is_work_that_is_done_once
     assert (len(tries), count_notes(admin)) == (2, 1)
 
 
+async def test_who_is_stopped_in_a_transaction_holds_nobody_up_for_long(engine, admin):
+    stopped, go_on = threading.Event(), threading.Event()
+    tries = []
+
+    def stop(sql):
+        sql.lock("claims")
+        tries.append(sql.one("SELECT 1 AS there", {}))
+        if len(tries) == 1:
+            stopped.set()
+            go_on.wait(30)
+        return sql.count_changes(NOTE, {"name": "stopped"})
+
+    def wait(sql):
+        sql.lock("claims")
+        return sql.count_changes(NOTE, {"name": "waited"})
+
+    holding = asyncio.create_task(engine.unit(stop))
+    await asyncio.to_thread(stopped.wait)
+    assert await engine.unit(wait) == 1
+    go_on.set()
+
+    assert await holding == 1
+    assert (len(tries), count_notes(admin)) == (2, 2)
+
+
 class Cut:
     """A proxy of one unix socket. It loses the connection before or after it passes a COMMIT on, once."""
 

@@ -25,10 +25,11 @@ ISO = "ISO"  # the only style in which psycopg reads times
 MILLISECOND = timedelta(milliseconds=1)
 STATEMENT = timedelta(seconds=30)  # that no unit of work takes: a report over millions of requests takes less
 
-# For this transaction alone, so that nothing is left behind on a server connection that a proxy shares.
+# For this transaction alone, so that nothing is left behind on a server connection that a proxy shares. A process that
+# is stopped in a transaction loses its locks before those who wait for them give up.
 LIMITS = (
     "set_config('statement_timeout', '{statement}', true), set_config('lock_timeout', '{lock}', true), "
-    "set_config('idle_in_transaction_session_timeout', '{statement}', true)"
+    "set_config('idle_in_transaction_session_timeout', '{idle}', true)"
 )
 
 
@@ -55,7 +56,9 @@ class ThreadConnection:
 
     def __init__(self, url: str, busy: timedelta, longest: timedelta, clock: Callable[[], datetime] | None) -> None:
         self._url = url
-        limits = LIMITS.format(statement=longest // MILLISECOND, lock=busy // MILLISECOND)
+        limits = LIMITS.format(
+            statement=longest // MILLISECOND, lock=busy // MILLISECOND, idle=busy // MILLISECOND // 2
+        )
         self._begin = ("BEGIN ISOLATION LEVEL READ COMMITTED", limits)
         self._clock = clock
         self._connection: Connection[Any] | None = None
@@ -94,7 +97,8 @@ def _run_in_pipeline(connection: Connection[Any], sql: PostgresSql, work: Callab
     """Work and commit; the commit goes along with what was not sent before."""
     result, transaction = None, None
     try:
-        with connection.pipeline():
+        with connection.pipeline() as pipeline:
+            sql.sync = pipeline.sync
             result = work(sql)
             transaction = sql.identify()
             if sql.begun:

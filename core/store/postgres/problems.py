@@ -12,7 +12,10 @@ from core.store.sql_port import Unfit
 REPEATED = (errors.SerializationFailure, errors.DeadlockDetected)
 """The transaction did not happen, and may happen when it is tried again at once."""
 
-MOVED = (errors.ReadOnlySqlTransaction, errors.AdminShutdown, errors.CrashShutdown, errors.CannotConnectNow)
+MOVED = (
+    *(errors.ReadOnlySqlTransaction, errors.AdminShutdown, errors.CrashShutdown, errors.CannotConnectNow),
+    errors.IdleInTransactionSessionTimeout,  # we were stopped in the middle, for long
+)
 """This connection is of no more use; another one may be."""
 
 GONE = (errors.UndefinedTable, errors.InvalidSchemaName)

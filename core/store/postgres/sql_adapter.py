@@ -33,6 +33,8 @@ class PostgresSql:
 
         `clock` counts in the place of the server's.
         """
+        self.sync: Callable[[], None] | None = None
+        """In pipeline mode, sends all that was not sent and waits for its end; the server then counts idle seconds."""
         self._connection = connection
         self._clock = clock
         self._begin = begin
@@ -108,7 +110,10 @@ class PostgresSql:
     def _ask(self, statement: str, values: Values) -> Cursor[Row]:
         self._send_locks()
         self._wrote = self._wrote or " RETURNING " in statement
-        return self._connection.cursor(row_factory=dict_row).execute(translate(statement), values)
+        cursor = self._connection.cursor(row_factory=dict_row).execute(translate(statement), values)
+        if self.sync is not None:
+            self.sync()
+        return cursor
 
     def _send_locks(self) -> None:
         """Begin, if that is still to be done, and take the locks."""
@@ -126,6 +131,8 @@ class PostgresSql:
     def _learn_beginning(self) -> None:
         """What the server said of the time, right after it is here, and of the transaction."""
         if self._begun is not None:
+            if self.sync is not None:
+                self.sync()
             row, self._begun = self._begun.fetchone(), None
             assert row is not None
             self._transaction = row["id"]
