@@ -20,6 +20,25 @@ from tests.support.waiting import until
 PLATFORMS = ("slack", "discord")
 
 
+async def begin_answers(everything):
+    """An answer on each platform that has begun, and the gate at which it stands."""
+    gates = [Gate(after=4) for _ in PLATFORMS]
+    for platform, gate in zip(PLATFORMS, gates, strict=True):
+        await everything.ask(platform, gate)
+        await gate.reached.wait()
+    return gates
+
+
+async def see_all_answered_once(everything, process):
+    with contextlib.suppress(TimeoutError):
+        await until(lambda: not everything.unanswered(), 20)
+    assert everything.unanswered() == {}
+
+    assert everything.posts() == len(everything.asked)
+    assert process.returncode is None
+    assert "Traceback" not in everything.log
+
+
 @contextmanager
 def locked(path, process):
     """Another program writes, as long as this lasts."""
@@ -47,10 +66,7 @@ def full(path, process):
 )
 async def test_a_bot_whose_database_cannot_be_used_answers_everything_once_when_it_can(tmp_path, trouble, cause):
     async with world(tmp_path) as everything, running(everything) as process:
-        gates = [Gate(after=4) for _ in PLATFORMS]
-        for platform, gate in zip(PLATFORMS, gates, strict=True):
-            await everything.ask(platform, gate)
-            await gate.reached.wait()
+        gates = await begin_answers(everything)
         with trouble(tmp_path / "confab.db", process):
             for gate in gates:
                 gate.opened.set()
@@ -58,13 +74,7 @@ async def test_a_bot_whose_database_cannot_be_used_answers_everything_once_when_
             await until(lambda: everything.log.count(cause) > 1)
             await until(lambda: any(one.attempt for one in everything.slack.outbox.deliveries))
             assert all(not everything.answers(one) for one in later)
-        with contextlib.suppress(TimeoutError):
-            await until(lambda: not everything.unanswered(), 20)
-        assert everything.unanswered() == {}
-
-        assert everything.posts() == len(everything.asked)
-        assert process.returncode is None
-        assert "Traceback" not in everything.log
+        await see_all_answered_once(everything, process)
 
 
 @contextmanager
@@ -96,10 +106,7 @@ async def test_a_bot_whose_server_is_gone_lives_on_and_answers_everything_once_w
 ):
     with postgres.started() as server:
         async with world(tmp_path) as everything, running(everything, server.url) as process:
-            gates = [Gate(after=4) for _ in PLATFORMS]
-            for platform, gate in zip(PLATFORMS, gates, strict=True):
-                await everything.ask(platform, gate)
-                await gate.reached.wait()
+            gates = await begin_answers(everything)
             with trouble(server):
                 later = [await everything.ask(platform) for platform in PLATFORMS]
                 await until(lambda: everything.log.count(f"{cause} (") + everything.log.count(f"{cause};") > 1, 20)
@@ -107,13 +114,7 @@ async def test_a_bot_whose_server_is_gone_lives_on_and_answers_everything_once_w
                 assert all(not everything.answers(one) for one in later)
             for gate in gates:
                 gate.opened.set()
-            with contextlib.suppress(TimeoutError):
-                await until(lambda: not everything.unanswered(), 20)
-            assert everything.unanswered() == {}
-
-            assert everything.posts() == len(everything.asked)
-            assert process.returncode is None
-            assert "Traceback" not in everything.log
+            await see_all_answered_once(everything, process)
 
 
 # The house alone, on a board

@@ -6,6 +6,7 @@ import re
 import signal
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import combinations
@@ -66,6 +67,19 @@ class Pair:
             finally:
                 bot.signal(signal.SIGCONT)
 
+    async def let_finish(self, trouble: Sequence[asyncio.Task[None]]) -> Bot:
+        """End the trouble, and wait until all is answered, two minutes at most. The bot that nobody troubled."""
+        for task in trouble:
+            assert not task.done(), task
+            task.cancel()
+        await asyncio.gather(*trouble, return_exceptions=True)
+        calm = await self.start()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(120):
+                while self.world.slack.unacked or self.database.open:
+                    await asyncio.sleep(0.1)
+        return calm
+
 
 def answer(body) -> Answer:
     """Claude names the questions that were asked last, in words enough to be shown growing."""
@@ -117,15 +131,7 @@ async def storm(
     first, second = await pair.start(), await pair.start()
     trouble = [asyncio.create_task(pair.killing(first, chance)), asyncio.create_task(pair.napping(second))]
     count = await ask(world.slack, threads, each, chance, seconds)
-    for task in trouble:
-        assert not task.done(), task
-        task.cancel()
-    await asyncio.gather(*trouble, return_exceptions=True)
-    calm = await pair.start()
-    with suppress(TimeoutError):
-        async with asyncio.timeout(120):
-            while world.slack.unacked or database.open:
-                await asyncio.sleep(0.1)
+    calm = await pair.let_finish(trouble)
     await calm.kill()
     found = wrong(world.slack, database)
     requests = [one for one in world.claude.requests if one.path == "/v1/messages"]

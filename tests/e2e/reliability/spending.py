@@ -7,7 +7,6 @@ import asyncio
 import random
 import time
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,15 +95,7 @@ async def spend(world: SlackWorld, bots: Nursery, folder: Path, database: Databa
         await purse.fill()
         await ask(world.slack, RUSH, 1, chance, 0)
         await asyncio.sleep(1)
-    for task in trouble:
-        assert not task.done(), task
-        task.cancel()
-    await asyncio.gather(*trouble, return_exceptions=True)
-    calm = await pair.start()
-    with suppress(TimeoutError):
-        async with asyncio.timeout(120):
-            while world.slack.unacked or database.open:
-                await asyncio.sleep(0.1)
+    calm = await pair.let_finish(trouble)
     assert not watching.done(), watching
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)

@@ -17,6 +17,7 @@ from tests.support.house import Haste, house
 
 HASTE = Haste(100)  # a minute in 0.6 seconds
 SLOWLY = Haste(20)
+PATIENTLY = Haste(40)  # a busy machine has seconds between the end of a storm and the bound
 OVERLOAD = Fault(529)
 WAITING = append_note("", NOTES["overloaded"])
 LONG = Answer(text="Hello, this is long enough.", thinking="Hm.")
@@ -27,8 +28,9 @@ REASON = r"[A-Z].*\. \(reference [0-9A-F]{6}\)"
 class Storm:
     """Claude that fails every request with `fault` while it lasts."""
 
-    def __init__(self, claude: ClaudeFake, fault: Fault = OVERLOAD) -> None:
+    def __init__(self, claude: ClaudeFake, fault: Fault = OVERLOAD, haste: Haste = HASTE) -> None:
         self.fault = fault
+        self.haste = haste
         self.over = False
         self.requests = 0
         claude.answer = self.answer
@@ -38,7 +40,7 @@ class Storm:
         return Answer(text="fine") if self.over else self.fault
 
     async def last(self, seconds: float) -> None:
-        await HASTE.sleep(seconds)
+        await self.haste.sleep(seconds)
         self.over = True
 
 
@@ -61,20 +63,20 @@ async def closed(store) -> None:
     ],
     ids=["overload", "failures", "limits for a minute"],
 )
-async def test_after_eight_minutes_all_who_waited_were_told_once_and_are_answered_in_the_same_place(
+async def test_after_ten_minutes_all_who_waited_were_told_once_and_are_answered_in_the_same_place(
     store, board, claude, fault, kind
 ):
-    storm, threads = Storm(claude, fault), [f"t{number}" for number in range(20)]
-    async with house(store, claude, board, haste=HASTE) as assistant:
+    storm, threads = Storm(claude, fault, PATIENTLY), [f"t{number}" for number in range(20)]
+    async with house(store, claude, board, haste=PATIENTLY) as assistant:
         for thread in threads:
             await assistant.ingest(board.said(thread, "U1", "hello"))
-        await storm.last(480)  # a busy machine has long enough to answer within the bound
+        await storm.last(600)
         await closed(store)
 
     told = [append_note("", NOTES[kind]), "fine"]
     assert {thread: board.written[key(thread)] for thread in threads} == dict.fromkeys(threads, told)
     assert [board.shown(thread) for thread in threads] == [["fine"]] * len(threads)
-    assert storm.requests < len(threads) + 480 / LONGEST + len(threads)
+    assert storm.requests < len(threads) + 600 / LONGEST + len(threads)
 
 
 async def test_when_it_lasts_longer_people_are_told_the_reason_in_the_same_place(store, board, claude):
