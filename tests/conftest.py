@@ -1,5 +1,7 @@
 """For every test: no secret may leak; and the fixtures that mean the same everywhere."""
 
+import signal
+
 import pytest
 
 from tests.fakes.board import Board
@@ -9,6 +11,9 @@ from tests.support.clock import ManualClock
 from tests.support.leaks import Lines, leaks, written
 
 LINES = Lines()
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what is in its background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)

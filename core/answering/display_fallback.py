@@ -49,7 +49,7 @@ class Fallback:
         except (*OTHERS, CannotShow):
             raise
         except (Exception, asyncio.CancelledError) as error:
-            if isinstance(error, asyncio.CancelledError) and is_cancelled():
+            if is_cancelled():
                 raise
             reference = _log_error("an answer is shown plainly, for it could not be shown as it should", error)
         text = await reply.end()

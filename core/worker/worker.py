@@ -186,8 +186,8 @@ class Worker:
             except TokenRefused as error:
                 log.error("waits for a token that works: %s", error)
             except (Exception, asyncio.CancelledError) as error:
-                if isinstance(error, asyncio.CancelledError) and is_cancelled():
-                    raise
+                if is_cancelled():  # what came up while it ended is no bug of the answer's, and no reason to go on
+                    raise asyncio.CancelledError from error
                 log.exception("could not be answered")
                 if attempt >= TRIES and await self._close_unanswered(claim, error):
                     return

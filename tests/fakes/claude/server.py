@@ -30,6 +30,7 @@ from tests.fakes.claude.rules import check_prompt, check_request
 from tests.fakes.claude.script import Answer, Fault, echo
 from tests.fakes.claude.tokens import Usage
 from tests.fakes.claude.wire import Sending, error_body, reset
+from tests.fakes.departures import forgive_departure
 
 HOST = "127.0.0.1"
 KEY = "sk-ant-test"
@@ -130,7 +131,7 @@ class ClaudeFake:
             await self._idle.wait()
 
     async def __aenter__(self) -> Self:
-        app = web.Application(client_max_size=0)
+        app = web.Application(middlewares=[forgive_departure], client_max_size=0)
         app.router.add_route("*", "/{path:.*}", self._counted)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=GRACE, access_log=None)
         await self._runner.setup()

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from aiohttp import BodyPartReader, web
 
+from tests.fakes.departures import forgive_departure
 from tests.fakes.discord.limits import Answer, Delay, Fault, Limits, error, limited
 from tests.fakes.discord.nouns import Json, Upload
 from tests.fakes.discord.refusals import Refused, refused
@@ -73,7 +74,7 @@ class Rest:
 
     def application(self) -> web.Application:
         """Every route, and 404 for the rest."""
-        served = web.Application(client_max_size=64 * 1024 * 1024)
+        served = web.Application(middlewares=[forgive_departure], client_max_size=64 * 1024 * 1024)
         for route in self._routes:
             method, path = route.split(" ", 1)
             served.router.add_route(method, API + path, self._serve)

@@ -9,6 +9,7 @@ from typing import Self
 
 from aiohttp import web
 
+from tests.fakes.departures import forgive_departure
 from tests.fakes.slack import answers as slack_answers
 from tests.fakes.slack import events as slack_events
 from tests.fakes.slack import files as slack_files
@@ -85,7 +86,7 @@ class SlackFake(People):
         self.port = port
 
     async def __aenter__(self) -> Self:
-        app = web.Application(client_max_size=64 * 1024 * 1024)
+        app = web.Application(middlewares=[forgive_departure], client_max_size=64 * 1024 * 1024)
         self._route(app.router)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()

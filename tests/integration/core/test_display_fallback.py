@@ -12,13 +12,16 @@ import pytest
 
 from bots.discord.formatting import PIECE
 from bots.slack.publisher import UNSUITED
+from core.answering.display_fallback import Fallback
+from core.answering.reply import Reply, forget_page
 from core.domain.errors import PlaceClosed, Rejected, StoreUnavailable
+from core.domain.messages import Question
 from core.rendering.plain_pages import cut_by_length
 from core.store import open_store
 from tests.fakes.board import Board
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.claude.server import ClaudeFake
-from tests.fakes.discord.limits import Answer as Reply
+from tests.fakes.discord.limits import Answer as RestAnswer
 from tests.fakes.discord.server import DiscordFake
 from tests.fakes.slack.faults import Fault
 from tests.support.discord_house import confab, idle
@@ -81,6 +84,37 @@ BUGS = [
     Rejected("no"),
     asyncio.CancelledError(),
 ]
+
+
+class Fragile:
+    """A surface of which something breaks when it is told to end."""
+
+    def __init__(self) -> None:
+        self.growing, self.plain = asyncio.Event(), False
+
+    async def show(self, reply) -> None:
+        try:
+            async for _ in reply.texts():
+                self.growing.set()
+        finally:
+            raise ValueError("while it ended")
+
+    async def show_plainly(self, reply, text) -> None:
+        self.plain = True
+
+
+async def test_what_breaks_while_an_answer_is_being_ended_is_shown_no_other_way(board, kept, caplog):
+    surface, event = Fragile(), board.said("t1", "U1", "hello")
+    reply = Reply(Question(event.key, event.message.id, "U1", event.message.at), forget_page)
+    await kept.questions.ingest(event)
+    claim = await kept.questions.claim_next("p1", ["board"])
+    showing = asyncio.create_task(Fallback(kept.questions, {"board": board}).show(surface, reply, claim))
+    reply.say("An answer")
+    await surface.growing.wait()
+    showing.cancel()
+    done, _ = await asyncio.wait({showing}, timeout=5)
+
+    assert (done, surface.plain, caplog.text) == ({showing}, False, "")
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: type(bug).__name__)
@@ -301,7 +335,7 @@ async def running(fake, claude, kept):
 
 def refusal(code: int) -> Reply:
     """What Discord says, as it says it."""
-    return Reply(400, {"message": "Message was blocked by automatic moderation", "code": code})
+    return RestAnswer(400, {"message": "Message was blocked by automatic moderation", "code": code})
 
 
 async def mentioned(fake: DiscordFake, running, claude: ClaudeFake) -> None:
@@ -336,7 +370,7 @@ async def test_what_discord_refuses_once_is_shown_plainly(fake, claude, running,
 
 @pytest.mark.parametrize("body", [{}, [], "<html>"], ids=["no id", "a list", "no JSON"])
 async def test_an_answer_of_discord_s_that_can_t_be_parsed_is_survived(fake, claude, running, body):
-    fake.fault(POST, Reply(200, body))
+    fake.fault(POST, RestAnswer(200, body))
     await mentioned(fake, running, claude)
 
     assert words(ours(fake)) == words([LONG])

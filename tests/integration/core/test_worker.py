@@ -28,6 +28,7 @@ class Speaker:
         self.stopped: list[str] = []
         self.held = False
         self.trouble: list[Exception] = []
+        self.trouble_at_end: Exception | None = None
         self.let_go = asyncio.Event()
 
     async def __call__(self, claim, lease) -> None:
@@ -42,6 +43,9 @@ class Speaker:
             finally:
                 for task in waiting:
                     task.cancel()
+                if trouble := self.trouble_at_end:
+                    self.trouble_at_end = None
+                    raise trouble
         if lease.stop.is_set():
             self.stopped.append(claim.question.name)
         await self.store.questions.close(claim, Outcome.SHOWN)
@@ -208,6 +212,19 @@ async def test_what_drains_too_long_is_left_to_the_next_process_at_once(store, b
         await worker.idle()
 
     assert (speaker.spoken, second.spoken) == ([], [name])
+
+
+async def test_what_goes_wrong_while_an_answer_is_being_ended_keeps_it_no_longer(store, board, speaker, caplog):
+    speaker.held = True
+    speaker.trouble_at_end = ValueError("while it ended")
+    (name,) = await ask(store, board, "t1")
+    async with open_floor(store, speaker) as worker:
+        await heard(speaker, 1)
+        async with asyncio.timeout(5):
+            await worker.drain(0)
+
+    assert (speaker.spoken, speaker.began.qsize(), "could not be answered" in caplog.text) == ([], 0, False)
+    assert (await store.questions.claim_next("p2", ["board"])).question.name == name
 
 
 async def test_a_bug_is_tried_three_times_and_then_the_question_is_closed(store, board, speaker, caplog):

@@ -75,3 +75,28 @@ async def test_a_hook_sees_every_phase_and_may_cut(slack: SlackFake, cut: str, t
 
     assert [shown.text for shown in slack.visible("dev")] == texts
     assert seen == [(0, POST, phase) for phase in ("before", "after", "answered")[: len(seen)]]
+
+
+async def test_who_hangs_up_before_the_answer_leaves_no_trace(
+    slack: SlackFake, caplog: pytest.LogCaptureFixture
+) -> None:
+    called, going, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def hold(_index: int, _method: str, phase: str) -> None:
+        if phase == "after":
+            called.set()
+            await going.wait()
+            asyncio.get_running_loop().call_soon(ended.set)
+
+    slack.on_request(hold)
+    url = f"{slack.base_url}{POST}"
+    async with aiohttp.ClientSession() as session:
+        calling = asyncio.create_task(session.post(url, data={"token": slack.token, "channel": "C0DEV", "text": "x"}))
+        await called.wait()
+        calling.cancel()
+        await asyncio.wait({calling})
+    going.set()
+    await ended.wait()
+    await asyncio.sleep(0)
+
+    assert caplog.text == ""
