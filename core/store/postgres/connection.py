@@ -51,8 +51,8 @@ def connect(url: str) -> Connection[Any]:
     return connection
 
 
-class ThreadConnection:
-    """The connection of one thread, which is made when it is needed, and again after it was lost."""
+class LastingConnection:
+    """A connection for one thread at a time, which is made when it is needed, and again after it was lost."""
 
     def __init__(self, url: str, busy: timedelta, longest: timedelta, clock: Callable[[], datetime] | None) -> None:
         self._url = url

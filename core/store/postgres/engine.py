@@ -1,11 +1,11 @@
-"""PostgreSQL as an engine: some threads, each with a connection of its own; every unit of work is one transaction."""
+"""PostgreSQL as an engine: some threads and connections; every unit of work is one transaction of one of them."""
 
 import asyncio
 import logging
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from typing import TypeVar
@@ -15,7 +15,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_e
 
 from core.domain.clock import Clock
 from core.domain.errors import StoreNotReady, StoreUnavailable, StoreUnusable
-from core.store.postgres.connection import STATEMENT, CommitLost, ThreadConnection, connect, was_committed
+from core.store.postgres.connection import STATEMENT, CommitLost, LastingConnection, connect, was_committed
 from core.store.postgres.problems import MOVED, REPEATED, explain, is_bug, is_stale_plan, name_database, passes
 from core.store.postgres.schema import migrate
 from core.store.sql_port import Sql, Unfit
@@ -44,8 +44,7 @@ class PostgresEngine:
         self._busy = busy
         self._clock = clock
         self._executor = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="store")
-        self._threads = threading.local()
-        self._connections: list[ThreadConnection] = []
+        self._idle: list[LastingConnection] = []
         self._sweeping: asyncio.Task[None] | None = None
         self._rested = 0.0
 
@@ -83,7 +82,7 @@ class PostgresEngine:
         """Do what waits, close all connections and end their threads."""
         await self.finish_sweep()
         await asyncio.to_thread(self._executor.shutdown)
-        for connection in self._connections:
+        for connection in self._idle:
             connection.close()
 
     async def _run(self, work: Callable[[], T]) -> T:
@@ -108,22 +107,28 @@ class PostgresEngine:
             raise StoreUnavailable(f"The database {self.name} cannot be used just now: {explain(error)}.") from error
 
     def _attempt(self, work: Callable[[Sql], T], until: float) -> T:
-        connection = self._own_connection()
-        try:
-            result: T = connection.run(work)
-        except CommitLost as lost:
-            if not _repeat(until, partial(_learn_end, connection, lost.transaction)):
-                raise psycopg.OperationalError("the connection was lost before the transaction ended") from lost
-            result = lost.result
+        with self._take_connection() as connection:
+            try:
+                result: T = connection.run(work)
+            except CommitLost as lost:
+                if not _repeat(until, partial(_learn_end, connection, lost.transaction)):
+                    raise psycopg.OperationalError("the connection was lost before the transaction ended") from lost
+                result = lost.result
         return result
 
-    def _own_connection(self) -> ThreadConnection:
-        """The connection of this thread."""
-        if not hasattr(self._threads, "connection"):
-            self._threads.connection = ThreadConnection(self._url, self._busy, self._longest, self._clock)
-            self._connections.append(self._threads.connection)
-        found: ThreadConnection = self._threads.connection
-        return found
+    @contextmanager
+    def _take_connection(self) -> Iterator[LastingConnection]:
+        """A connection for the use of this thread alone: the one that was used last, whose server process and plans
+        are warm. A list's `pop` and `append` are safe between threads.
+        """
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = LastingConnection(self._url, self._busy, self._longest, self._clock)
+        try:
+            yield connection
+        finally:
+            self._idle.append(connection)
 
     async def _sweep(self) -> None:
         try:
@@ -135,14 +140,14 @@ class PostgresEngine:
             self._rested = time.monotonic() + REST
 
     def _vacuum(self) -> None:
-        with self._own_connection().use() as connection:
+        with self._take_connection() as lasting, lasting.use() as connection:
             (last,) = connection.execute("SELECT max(id) FROM erasures").fetchone() or (None,)
             if last is not None:
                 connection.execute(f"VACUUM {', '.join(SWEPT)}")
                 connection.execute("DELETE FROM erasures WHERE id <= %s", (last,))
 
 
-def _learn_end(connection: ThreadConnection, transaction: str) -> bool:
+def _learn_end(connection: LastingConnection, transaction: str) -> bool:
     """Whether a transaction was committed whose connection was lost. Raises OperationalError while nobody knows."""
     with connection.use() as other:
         ended = was_committed(other, transaction)
