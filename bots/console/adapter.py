@@ -64,8 +64,8 @@ class Console:
     async def surface(self, question: Question) -> "ConsoleSurface":
         return ConsoleSurface(self, question)
 
-    async def tell(self, workspace: str, person: str, text: str) -> None:
-        self.terminal.write(text)
+    async def tell(self, workspace: str, person: str, text: str, answer: str = "") -> None:
+        self.terminal.write(f"{text}\n\n{answer}" if answer else text)
 
     async def close(self) -> None:
         """The terminal is not ours to close."""

@@ -36,6 +36,7 @@ from core.domain.clock import Sleep, system_clock
 from core.domain.errors import CannotConnect, CannotShow, RateLimited, Uncertain
 from core.domain.events import Ingest
 from core.domain.messages import Question
+from core.rendering.paginator import cut
 from core.settings import Settings
 from core.store.protocols import Notes
 from core.telemetry import Emit, discard_event
@@ -139,11 +140,16 @@ class Discord:
         if self._client is not None:
             await self._client.close()
 
-    async def tell(self, workspace: str, person: str, text: str) -> None:
-        """Send a direct message. Raises CannotShow."""
+    async def tell(self, workspace: str, person: str, text: str, answer: str = "") -> None:
+        """Send a direct message, all of it marked as a notice: no page answers what was asked there.
+
+        Raises CannotShow.
+        """
         try:
             channel = await translate_errors(self._rest.open_direct_channel(person))
-            await translate_errors(self._rest.post(channel, formatting.mark_notice(text), secrets.token_hex(8)))
+            pages = await cut(answer, partial(formatting.render_pages, answer, notice_=True))
+            for page in [formatting.mark_notice(text), *pages]:
+                await translate_errors(self._rest.post(channel, page, secrets.token_hex(8)))
         except (RateLimited, Uncertain, discord.HTTPException) as error:
             raise CannotShow(f"a direct message to {person} was not sent: {error}") from None
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from functools import partial
 from typing import Any, Self
 
 import aiohttp
@@ -37,6 +38,7 @@ from core.domain.errors import (
 )
 from core.domain.events import Ingest
 from core.domain.messages import Question
+from core.rendering.paginator import cut
 from core.settings import Settings
 from core.telemetry import Emit, discard_event
 
@@ -143,14 +145,21 @@ class Slack:
         finally:
             self._app = None
 
-    async def tell(self, workspace: str, person: str, text: str) -> None:
-        """Send a direct message. Raises CannotShow."""
+    async def tell(self, workspace: str, person: str, text: str, answer: str = "") -> None:
+        """Send a direct message, all of it marked as a notice: no page answers what was asked there.
+
+        Raises CannotShow.
+        """
         try:
             web, _ = await self._identify()
             opened = await web.call_until_done("conversations.open", users=person)
-            await web.call_once(
-                "chat.postMessage", channel=opened["channel"]["id"], text=text, **QUIET, metadata=NOTICE
-            )
+            post = partial(web.call_once, "chat.postMessage", channel=opened["channel"]["id"], metadata=NOTICE, **QUIET)
+            await post(text=text)
+            for page in await cut(answer, partial(formatting.cut_plainly, answer)):
+                blocks = formatting.build_sections(page)
+                await web.retry(
+                    partial(post, text=formatting.render_fallback_text(page), blocks=blocks), on=(RateLimited,)
+                )
         except (CannotConnect, PlaceClosed, Rejected, CannotAnswer, RateLimited, Uncertain) as error:
             raise CannotShow(f"a direct message to {person} was not sent: {error}") from None
 

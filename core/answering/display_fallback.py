@@ -46,6 +46,10 @@ class Fallback:
         except TokenRefused:  # it is shown later, and Claude is asked for it once
             await reply.end()
             raise
+        except PlaceClosed:  # who asked is sent what Claude has begun to say, or said before a restart
+            if reply.text or claim.final_text:
+                await reply.end()
+            raise
         except (*OTHERS, CannotShow):
             raise
         except (Exception, asyncio.CancelledError) as error:
@@ -85,12 +89,13 @@ class Fallback:
             return False
         return True
 
-    async def notify_asker(self, question: Question, error: PlaceClosed) -> bool:
-        """Whether who asked could be told alone that their place is closed to us."""
+    async def notify_asker(self, question: Question, error: PlaceClosed, answer: str) -> bool:
+        """Whether who asked could be told alone that their place is closed to us, with the answer if there is one."""
         reference = secrets.token_hex(3).upper()
         log.warning("reference %s: can't be shown an answer: %s", reference, error)
         try:
-            await self._tell(question, f"I could not answer you where you asked me. (reference {reference})")
+            notice = f"I could not answer you where you asked me. (reference {reference})"
+            await self._tell(question, f"{notice} My answer:" if answer else notice, answer)
         except NotShown as unseen:
             log.warning("reference %s: %s", reference, unseen)
             return False
@@ -107,9 +112,10 @@ class Fallback:
             _log_error("not even a notice could be shown", error, reference)
         await self._tell(reply.question, notice)
 
-    async def _tell(self, question: Question, notice: str) -> None:
+    async def _tell(self, question: Question, notice: str, answer: str = "") -> None:
+        platform, workspace = self._platforms[question.key.platform], question.key.workspace
         try:
-            await self._platforms[question.key.platform].tell(question.key.workspace, question.person, notice)
+            await platform.tell(workspace, question.person, notice, answer)
         except OTHERS:
             raise
         except Exception as error:

@@ -92,7 +92,10 @@ class AnswerTask:
         except TokenRefused:  # it stays open until a token works
             raise
         except PlaceClosed as error:
-            if not self.lease.stop.is_set() and await self.responder.fallback.notify_asker(self.question, error):
+            answer = self.reply.text if self.reply.whole else ""
+            if not self.lease.stop.is_set() and await self.responder.fallback.notify_asker(
+                self.question, error, answer
+            ):
                 outcome = Outcome.REFUSED
         except (CannotShow, NotShown) as error:
             log.warning("can't be shown an answer: %s", error)

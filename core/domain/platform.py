@@ -134,8 +134,11 @@ class Platform(Protocol):
     async def surface(self, question: Question) -> Surface:
         """The thread of `question`, from its key and address alone, so also after a restart."""
 
-    async def tell(self, workspace: str, person: str, text: str) -> None:
-        """Say something to one person alone, once; `<@ID>`, `<#ID>` are shown as names. Raises CannotShow."""
+    async def tell(self, workspace: str, person: str, text: str, answer: str = "") -> None:
+        """Say something to one person alone, once; `<@ID>`, `<#ID>` are shown as names. Raises CannotShow.
+
+        Below it stands an `answer`, Markdown of any length, that could not be shown where it belongs.
+        """
 
     async def close(self) -> None:
         """Let go of the network. Answers that are still shown need it, so it outlives `run`."""

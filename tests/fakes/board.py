@@ -57,10 +57,10 @@ class Board:
     async def surface(self, question: Question) -> "BoardSurface":
         return BoardSurface(self, question)
 
-    async def tell(self, workspace: str, person: str, text: str) -> None:
+    async def tell(self, workspace: str, person: str, text: str, answer: str = "") -> None:
         if self.deaf:
             raise CannotShow("nobody takes direct messages")
-        self.told.append((workspace, person, text))
+        self.told.append((workspace, person, f"{text}\n\n{answer}" if answer else text))
 
     async def close(self) -> None:
         self.offline = "closed"

@@ -10,12 +10,12 @@ from dataclasses import replace
 
 import pytest
 
-from bots.discord.formatting import PIECE
+from bots.discord.formatting import PIECE, split_page
 from bots.slack.publisher import UNSUITED
 from core.answering.display_fallback import Fallback
 from core.answering.reply import Reply, forget_page
 from core.domain.errors import PlaceClosed, Rejected, StoreUnavailable
-from core.domain.messages import Question
+from core.domain.messages import FinalText, Question
 from core.rendering.plain_pages import cut_by_length
 from core.store import open_store
 from tests.fakes.board import Board
@@ -32,7 +32,7 @@ from tests.support.waiting import until
 LONG = "\n\n".join(f"Paragraph {number} of **many** words. " + "word " * 60 for number in range(60))
 REFERENCE = re.compile(r"\(reference ([0-9A-F]{6})\)")
 """Of every notice."""
-POST = "POST /channels/{channel}/messages"
+POST, EDIT = "POST /channels/{channel}/messages", "PATCH /channels/{channel}/messages/{message}"
 
 
 def referenced(notice: str, log: str) -> bool:
@@ -146,6 +146,36 @@ async def test_where_nothing_can_be_shown_who_asked_is_told_alone(board, kept, c
     ((workspace, person, notice),) = board.told
     assert (workspace, person) == ("board:w1", "U1")
     assert referenced(notice, caplog.text)
+
+
+class Shut:
+    """A surface of a place that is closed before there are words."""
+
+    async def show(self, reply) -> None:
+        raise PlaceClosed("a closed room")
+
+
+async def test_the_words_of_an_answer_of_before_a_restart_are_waited_for_where_its_place_is_closed(board, kept):
+    event = board.said("t1", "U1", "hello")
+    reply = Reply(Question(event.key, event.message.id, "U1", event.message.at), forget_page)
+    await kept.questions.ingest(event)
+    claim = replace(await kept.questions.claim_next("p1", ["board"]), final_text=FinalText("An answer"))
+    showing = asyncio.create_task(Fallback(kept.questions, {"board": board}).show(Shut(), reply, claim))
+    done, _ = await asyncio.wait({showing}, timeout=0.05)
+    reply.finish("An answer")
+
+    with pytest.raises(PlaceClosed):
+        await showing
+    assert done == set()
+
+
+async def test_where_a_place_is_closed_as_an_answer_begins_who_asked_is_told_it_alone(board, kept, claude):
+    board.troubles = [PlaceClosed("a closed room")]
+
+    assert await board_answers(board, kept, claude) == []
+    ((_, _, told),) = board.told
+    assert told.endswith("My answer:\n\nAn answer of some words.")
+    assert len(claude.billed) == 1
 
 
 async def test_a_question_is_closed_where_nobody_can_be_told_anything(board, kept, claude, caplog):
@@ -312,9 +342,27 @@ async def test_a_channel_we_were_put_out_of_is_told_in_a_direct_message(home, ca
     await home.slack.say("ada", "dev", "<@U0BOT> go")
     await home.rest()
 
-    (sent,) = home.slack.called("chat.postMessage")[1:]
+    _, sent, *_pages = home.slack.called("chat.postMessage")
     assert "I could not answer you where you asked me." in str(sent["text"])
     assert referenced(str(sent["text"]), caplog.text)
+
+
+async def test_an_answer_that_slack_takes_no_further_is_sent_whole_to_who_asked(home, caplog):
+    gate = Gate(after=6)
+    home.claude.answer = lambda body: Answer(text=LONG, chunk=500, gate=gate)
+    root = await home.slack.say("ada", "dev", "<@U0BOT> go")
+    await gate.reached.wait()
+    await home.slack.until(lambda: home.ours("dev", root))
+    home.slack.fail_next("chat.update", Fault(error="not_in_channel"))
+    gate.opened.set()
+    await home.answered()
+
+    direct = [post for post in home.slack.world.posts.values() if post.channel == "D0ADA"]
+    drawn = ["".join(part["text"]["text"] for part in post.blocks) for post in direct[1:]]
+    assert referenced(direct[0].text, caplog.text)
+    assert [post.metadata["event_payload"]["notice"] for post in direct] == [True] * len(direct)
+    assert words(drawn) == words([LONG])
+    assert len(home.claude.billed) == 1
 
 
 # Discord.
@@ -406,6 +454,24 @@ async def test_where_discord_takes_nothing_who_asked_gets_a_direct_message(fake,
         call.json["content"] for call in fake.calls if call.method == "POST" and call.path.endswith("/messages")
     ][3:]
     assert referenced(sent, caplog.text)
+    assert len(claude.billed) == 1
+
+
+@pytest.mark.parametrize("code", [50001, 50013], ids=["no access any more", "no permission any more"])
+async def test_an_answer_that_discord_takes_no_further_is_sent_whole_to_who_asked(fake, claude, running, code, caplog):
+    gate = Gate(after=6)
+    claude.answer = lambda body: Answer(text=LONG, chunk=500, gate=gate)
+    await fake.say("ada", "general", f"<@{fake.me}> go")
+    await gate.reached.wait()
+    await until(lambda: ours(fake))
+    fake.fault(EDIT, RestAnswer(403, {"message": "Missing", "code": code}))
+    gate.opened.set()
+    await idle(running)
+
+    notice, *pages = [post.content for post in fake.visible("@ada")]
+    assert referenced(notice, caplog.text)
+    assert words([split_page(page, quote=False)[1] for page in pages]) == words([LONG])
+    assert [split_page(page, quote=False)[2] for page in pages] == [True] * len(pages)
     assert len(claude.billed) == 1
 
 
