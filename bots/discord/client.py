@@ -14,6 +14,7 @@ import discord
 from discord.http import HTTPClient, MultipartParameters, Route, handle_message_parameters
 from yarl import URL
 
+from bots.discord.answers import read_id, read_message, read_messages, read_object, read_person
 from bots.discord.errors import EXPIRED, THREAD_EXISTS
 from bots.discord.outbound_budget import Urgency
 from bots.discord.parse import Json
@@ -59,13 +60,11 @@ class Rest:
         """Up to 100 messages, oldest first: the newest, or those right `before`, `after` or `around` one."""
         query = {"limit": MOST, **where}
         found = await self._request("GET", "/channels/{channel_id}/messages", channel_id=channel, params=query)
-        return sorted(found, key=lambda one: int(one["id"]))
+        return sorted(read_messages(found), key=lambda one: int(one["id"]))
 
     async def fetch_message(self, channel: str, message: str) -> Json:
-        found: Json = await self._request(
-            "GET", "/channels/{channel_id}/messages/{message_id}", channel_id=channel, message_id=message
-        )
-        return found
+        path = "/channels/{channel_id}/messages/{message_id}"
+        return read_message(await self._request("GET", path, channel_id=channel, message_id=message))
 
     async def fetch_person(self, guild: str | None, person: str) -> Json:
         """A member of a server, or an account."""
@@ -73,8 +72,8 @@ class Rest:
             route = Route("GET", "/users/{user_id}", user_id=person)
         else:
             route = Route("GET", "/guilds/{guild_id}/members/{user_id}", guild_id=guild, user_id=person)
-        found: Json = await self._inflight.run(lambda: self._http().request(route), Urgency.LOOKUP)
-        return found
+        found = await self._inflight.run(lambda: self._http().request(route), Urgency.LOOKUP)
+        return read_person(found, member=guild is not None)
 
     async def post(self, channel: str, content: str, nonce: str, reply_to: str | None = None) -> str:
         """Post a message, at most once in the minutes in which Discord remembers the nonce; its id.
@@ -86,7 +85,7 @@ class Rest:
         if reply_to:
             reference = {"message_id": reply_to, "channel_id": channel, "fail_if_not_exists": False}
         body = _body(content, nonce=nonce, message_reference=reference)
-        found = await self._request("POST", "/channels/{channel_id}/messages", body, channel_id=channel)
+        found = read_message(await self._request("POST", "/channels/{channel_id}/messages", body, channel_id=channel))
         if reply_to and not found.get("message_reference"):
             await self.delete(channel, found["id"])
             raise CannotShow("what we would reply to is deleted")
@@ -97,14 +96,14 @@ class Rest:
     async def edit(self, channel: str, message: str, content: str, files: Sequence[File] = ()) -> None:
         body = _body(content, attachments=_files(files))
         path = "/channels/{channel_id}/messages/{message_id}"
-        await self._request("PATCH", path, body, channel_id=channel, message_id=message)
+        read_object(await self._request("PATCH", path, body, channel_id=channel, message_id=message))
 
     async def delete(self, channel: str, message: str) -> None:
         await self._inflight.run(lambda: self._http().delete_message(int(channel), int(message)))
 
     async def open_direct_channel(self, person: str) -> str:
         """The channel of direct messages with a person, opened if there is none."""
-        return str((await self._request("POST", "/users/@me/channels", json={"recipient_id": person}))["id"])
+        return read_id(await self._request("POST", "/users/@me/channels", json={"recipient_id": person}))
 
     async def show_typing(self, channel: str) -> None:
         await self._inflight.run(lambda: self._http().send_typing(int(channel)), Urgency.TYPING)
@@ -113,23 +112,23 @@ class Rest:
         """Open a thread on a message, if it has none yet. The thread takes the message's id."""
         route = "/channels/{channel_id}/messages/{message_id}/threads"
         try:
-            await self._request("POST", route, channel_id=channel, message_id=message, json={"name": name})
+            read_object(await self._request("POST", route, channel_id=channel, message_id=message, json={"name": name}))
         except discord.HTTPException as error:
             if error.code != THREAD_EXISTS:
                 raise
 
     async def unarchive(self, thread: str) -> None:
-        await self._request("PATCH", "/channels/{channel_id}", channel_id=thread, json={"archived": False})
+        read_object(await self._request("PATCH", "/channels/{channel_id}", channel_id=thread, json={"archived": False}))
 
-    async def fetch_answer(self, application: str, token: str) -> Json:
-        """The first answer to an interaction."""
-        found: Json = await self._by_token("GET", application, token, ORIGINAL)
-        return found
+    async def fetch_answer(self, application: str, token: str) -> str:
+        """The first answer to an interaction; its id."""
+        return read_id(await self._by_token("GET", application, token, ORIGINAL))
 
     async def edit_answer(
         self, application: str, token: str, message: str, content: str, files: Sequence[File] = ()
     ) -> None:
-        await self._by_token("PATCH", application, token, message, _body(content, attachments=_files(files)))
+        body = _body(content, attachments=_files(files))
+        read_object(await self._by_token("PATCH", application, token, message, body))
 
     async def delete_answer(self, application: str, token: str, message: str) -> None:
         await self._by_token("DELETE", application, token, message)
@@ -139,8 +138,7 @@ class Rest:
         body = _body(content, flags=discord.MessageFlags(ephemeral=private, suppress_embeds=True))
         path = "/webhooks/{webhook_id}/{webhook_token}"
         with urgent(Urgency.FINAL):
-            found = await self._request("POST", path, body, webhook_id=application, webhook_token=token)
-        return str(found["id"])
+            return read_id(await self._request("POST", path, body, webhook_id=application, webhook_token=token))
 
     async def download_file(self, url: str) -> bytes:
         """A file from the CDN, which is not shown our token."""

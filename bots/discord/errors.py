@@ -38,6 +38,12 @@ CLOSED_TO_MESSAGES = BARRED | {UNKNOWN_CHANNEL}  # while an interaction may stil
 CLOSED = "Session is closed"  # aiohttp's words, which has no class for it
 
 Answer = TypeVar("Answer")
+
+
+class UnreadableAnswer(aiohttp.ClientError):
+    """An answer that is no refusal, and not what Discord promises: a proxy's page, or a Discord in trouble."""
+
+
 Unanswered = (aiohttp.ClientError, OSError, TimeoutError)
 """What is no answer of Discord's."""
 

@@ -18,6 +18,7 @@ import discord
 from discord.http import HTTPClient
 from yarl import URL
 
+from bots.discord.errors import UnreadableAnswer
 from bots.discord.outbound_budget import (
     PATIENCE,
     UNNAMED,
@@ -33,6 +34,9 @@ from core.domain.errors import LeaseLost
 SECONDS = 30.0  # that Discord gets to answer us
 PARTING = 1.0  # seconds that sent requests get to end when we leave
 EXEMPT = ("/interactions/", "/webhooks/")  # Discord does not count them among a bot's 50 a second
+
+UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)
+"""What the library raises where an answer is not what it takes it for, a 429 as well."""
 
 Answer = TypeVar("Answer")
 
@@ -99,10 +103,10 @@ class Call:
             return await work()
         except asyncio.CancelledError:  # never asked for by whoever waits for this, and not to be taken for theirs
             raise self._error or aiohttp.ClientConnectionError("cancelled") from None
-        except (KeyError, TypeError, ValueError) as error:
+        except UNREADABLE as error:
             if self._limited is None:
-                raise
-            raise discord.RateLimited(self._limited) from error  # the library could not read the 429
+                raise UnreadableAnswer(f"{type(error).__name__}: {error}") from error
+            raise discord.RateLimited(self._limited) from error
         finally:
             self.settle()
 

@@ -128,7 +128,7 @@ class BySlash:
         self.first = min(known, key=int) if known else self.first
         if self.first is None:
             try:
-                self.first = (await self.rest.fetch_answer(self.application, self.token))["id"]
+                self.first = await self.rest.fetch_answer(self.application, self.token)
             except discord.HTTPException as error:
                 if error.code not in {*EXPIRED, UNKNOWN_MESSAGE}:
                     raise
@@ -204,7 +204,7 @@ class Privately:
     async def find_first_page(self, known: Sequence[str]) -> str | None:
         self.first = min(known, key=int) if known else self.first
         if self.first is None:
-            self.first = (await self._call_while_alive(self.rest.fetch_answer(self.application, self.token)))["id"]
+            self.first = await self._call_while_alive(self.rest.fetch_answer(self.application, self.token))
         return self.first
 
     async def post(self, content: str, number: int) -> str:

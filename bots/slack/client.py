@@ -53,6 +53,21 @@ RESTRICTED = "restricted_action"  # begins Slack's words for channels, threads a
 TOKEN = {"account_inactive", "invalid_auth", "not_authed", "token_expired", "token_revoked"}
 PASSING = {"fatal_error", "internal_error", "request_timeout", "service_unavailable", "team_added_to_org"}
 
+PROMISED = {
+    "auth.test": ("user_id", str),
+    "bots.info": ("bot", dict),
+    "chat.postMessage": ("ts", str),
+    "conversations.history": ("messages", list),
+    "conversations.info": ("channel", dict),
+    "conversations.open": ("channel", dict),
+    "conversations.replies": ("messages", list),
+    "files.info": ("file", dict),
+    "usergroups.list": ("usergroups", list),
+    "users.conversations": ("channels", list),
+    "users.info": ("user", dict),
+}
+"""What an answer that says ok must hold, by method: one without it comes from elsewhere, or from a Slack in trouble."""
+
 _WORD = re.compile(r"[a-z0-9_]{1,60}")
 _HOST = re.compile(r"[A-Za-z0-9.-]+(?::\d+)?")
 
@@ -150,7 +165,7 @@ class Web:
     async def _call(self, method: str, **arguments: Any) -> Raw:
         outcome: Literal["ok", "limited", "failed"] = "failed"
         try:
-            response = await self.client.api_call(method, **arguments)
+            answer = read_answer(method, (await self.client.api_call(method, **arguments)).data)
             outcome = "ok"
         except SlackApiError as error:
             failure = classify_error(method, error)
@@ -160,10 +175,21 @@ class Web:
             raise failure from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Uncertain(f"{method}: {describe_failure(error)}") from None
+        except (AttributeError, UnicodeDecodeError) as error:  # the SDK takes every body for an object
+            raise Uncertain(f"{method}: an answer that can't be read") from error
         finally:
             self._emit(PlatformCalled("slack", method, outcome))
-        answer: Raw = response.data if isinstance(response.data, dict) else {}
         return answer
+
+
+def read_answer(method: str, body: object) -> Raw:
+    """An answer that holds what Slack promises of that method. Raises Uncertain."""
+    field, kind = PROMISED.get(method, ("ok", bool))
+    found = body.get(field) if isinstance(body, dict) else None
+    members = found if isinstance(found, list) else []
+    if isinstance(body, dict) and isinstance(found, kind) and all(isinstance(one, dict) for one in members):
+        return body
+    raise Uncertain(f"{method}: an answer without {field}")
 
 
 def describe_failure(error: Exception) -> str:

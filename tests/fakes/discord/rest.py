@@ -189,7 +189,7 @@ def _response(status: int, body: Any, headers: dict[str, str]) -> web.Response:
     if status == 204:
         return web.Response(status=204, headers=headers)
     if isinstance(body, str):
-        return web.Response(status=status, text=body, content_type="text/html", headers=headers)
+        return web.Response(status=status, body=body.encode(), headers={"Content-Type": "text/html", **headers})
     return web.Response(status=status, body=json.dumps(body).encode(), content_type="application/json", headers=headers)
 
 

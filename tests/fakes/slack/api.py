@@ -130,6 +130,8 @@ def failed(fault: Fault) -> web.Response:
     if fault.error or fault.status == 429:
         answer: Raw = {"ok": False, "error": fault.error or "ratelimited"}
         return web.json_response(answer, status=fault.status, headers=headers)
+    if fault.body is not None:
+        return web.Response(status=fault.status, body=fault.body, content_type="application/json", headers=headers)
     return web.Response(status=fault.status, text="upstream trouble", content_type="text/html", headers=headers)
 
 

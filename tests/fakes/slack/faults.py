@@ -19,7 +19,10 @@ class Cut(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What becomes of one request. `lost`: it happens, unanswered. `dropped`: neither. `hangs`: no answer, ever."""
+    """What becomes of one request. `lost`: it happens, unanswered. `dropped`: neither. `hangs`: no answer, ever.
+
+    A `body` is answered in place of the true one, as JSON whatever it is, and nothing happens.
+    """
 
     status: int = 200
     error: str = ""
@@ -27,10 +30,11 @@ class Fault:
     lost: bool = False
     dropped: bool = False
     hangs: bool = False
+    body: bytes | None = None
 
     @property
     def performed(self) -> bool:
-        return self.status == 200 and not (self.error or self.dropped or self.hangs)
+        return self.status == 200 and not (self.error or self.dropped or self.hangs or self.body is not None)
 
 
 @dataclass(frozen=True, slots=True)

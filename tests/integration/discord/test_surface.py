@@ -1,9 +1,10 @@
 """How answers are shown on Discord, whatever it refuses, loses or forbids on the way.
 
-Tests bots.discord.address, bots.discord.directory, bots.discord.files, bots.discord.errors, bots.discord.client, bots.discord.surface.
+Tests bots.discord.address, bots.discord.answers, bots.discord.directory, bots.discord.files, bots.discord.errors, bots.discord.client, bots.discord.surface.
 """
 
 import asyncio
+import json
 from collections import Counter
 from datetime import UTC, datetime
 
@@ -478,6 +479,7 @@ async def test_a_401_that_comes_again_is_the_end_of_the_token(guild, running):
 
 
 MEMBER = "GET /guilds/{guild}/members/{user}"
+LIST, FETCH = "GET /channels/{channel}/messages", "GET /channels/{channel}/messages/{message}"
 
 
 def looked_up(guild) -> list[str]:
@@ -504,6 +506,59 @@ async def test_a_rank_that_does_not_come_in_time_is_said_to_whoever_needs_it(gui
     async with asyncio.timeout(5):
         with pytest.raises(NoAnswer, match="Discord does not tell me just now what you may do"):
             await directory.fetch_rank("8138", "81382", "7002")
+
+
+USER = {"id": "7002", "username": "bob", "discriminator": "0", "avatar": None}
+UNREADABLE = {
+    "HTML": "<html>incident</html>",
+    "a list": [{"user": USER, "roles": [], "flags": 0}],
+    "a text": json.dumps("ok"),
+    "null": None,
+    "nothing in it": {},
+    "fields of null": {"user": None, "roles": None, "id": None, "content": None, "author": None, "flags": None},
+    "fields of other kinds": {"user": [], "roles": {}, "id": 7, "content": [], "author": "x", "type": "0"},
+    "an id that is none": {"user": {**USER, "id": "bob"}, "roles": [], "flags": 0},
+    "roles of null": {"user": USER, "roles": [None], "flags": 0},
+    "an account without a name": {"user": {"id": "7002"}, "roles": [], "flags": 0},
+}
+
+
+@pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE.keys())
+async def test_an_answer_of_discord_s_that_can_t_be_read_is_none(guild, running, body, caplog):
+    await settled(guild, running)
+    rest, client = running.discord._rest, running.discord._connected
+    directory = Directory(rest, lambda: client, rank_deadline=0.1)
+    guild.fault(MEMBER, Served(200, body), 2)
+    guild.fault("GET /users/{user}", Served(200, body))
+    for route in (LIST, FETCH, "POST /users/@me/channels"):
+        guild.fault(route, Served(200, body))
+
+    assert await directory.fetch_names("8138", {"7002"}) == {}
+    with pytest.raises(NoAnswer):
+        await directory.fetch_rank("8138", "81382", "7002")
+    for call in (rest.list_messages("81382"), rest.fetch_message("81382", "1"), rest.open_direct_channel("7001")):
+        with pytest.raises(Uncertain):
+            await translate_errors(call)
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize("body", ["<html>", "", "{", "[]"], ids=["HTML", "empty", "half an object", "a list"])
+async def test_an_answer_of_discord_s_that_is_no_json_though_it_says_so_is_none(guild, running, body):
+    await settled(guild, running)
+    directory = Directory(running.discord._rest, lambda: running.discord._connected)
+    guild.fault(MEMBER, Served(200, body, {"Content-Type": "application/json"}))
+    guild.fault("GET /users/{user}", Served(200, body, {"Content-Type": "application/json"}))
+
+    assert await directory.fetch_names("8138", {"7002"}) == {}
+
+
+async def test_a_history_that_comes_as_html_is_asked_for_again(guild, claude, running):
+    guild.fault(LIST, Served(200, "<html>incident</html>"))
+    thread = await guild.start_thread("general", "plans", "bob")
+    await ask(guild, thread)
+    await settled(guild, running)
+
+    assert ours(guild, thread) == ["fine"]
 
 
 async def test_eight_names_are_looked_up_at_once(guild, running):

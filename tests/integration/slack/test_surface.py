@@ -13,7 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.delivery.pace import Pace
 from bots.slack.adapter import Slack
-from bots.slack.client import Web
+from bots.slack.client import TRIES, Web
 from bots.slack.directory import Directory
 from bots.slack.ephemeral import Whisper
 from bots.slack.files import fetch_file
@@ -323,6 +323,32 @@ async def test_a_rank_that_does_not_come_in_time_is_said_to_whoever_needs_it(sla
     async with asyncio.timeout(5):
         with pytest.raises(NoAnswer, match="Slack does not tell me just now what you may do"):
             await directory.fetch_rank("U0BOB", "C0DEV")
+
+
+UNREADABLE = {
+    "HTML": b"<html>incident</html>",
+    "an empty body": b"",
+    "a list": b'[{"ok": true}]',
+    "a text": b'"ok"',
+    "no UTF-8": b'{"ok": true, "user": "\xff"}',
+    "nothing in it": b'{"ok": true}',
+    "null": b'{"ok": true, "user": null, "channel": null, "messages": null}',
+    "other kinds": b'{"ok": true, "user": [], "channel": "C0DEV", "messages": {}}',
+    "a list of null": b'{"ok": true, "user": 7, "channel": 7, "messages": [null]}',
+}
+
+
+@pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE.keys())
+async def test_an_answer_of_slack_s_that_can_t_be_read_is_none(slack, web, body):
+    root = await slack.say("ada", "dev", "hello")
+    for method in ("users.info", "conversations.info", "conversations.replies"):
+        slack.fail_next(method, Fault(body=body), TRIES)
+
+    assert await Directory(web).fetch_names({"U0BOB"}) == {}
+    with pytest.raises(NoAnswer):
+        await SlackSurface(web, Directory(web), asked(root)).history()
+    slack.fail_next("users.info", Fault(body=body), 2)
+    assert await Directory(web).fetch_rank("U0BOB", "C0DEV") is Rank.MEMBER
 
 
 @pytest.mark.parametrize(
