@@ -1,6 +1,7 @@
 """REST client: one method for each request that we make. The library keeps the rate limits of single routes.
 
-Each request is told to telemetry as it ends (tracing); those that the library repeats are each one call.
+Each request is told to telemetry as it ends (tracing); those that the library repeats are each one call. What they
+answer is checked for what is read of it: a proxy's page is none, nor is less than Discord promises.
 """
 
 import asyncio
@@ -14,8 +15,7 @@ import discord
 from discord.http import HTTPClient, MultipartParameters, Route, handle_message_parameters
 from yarl import URL
 
-from bots.discord.answers import read_id, read_message, read_messages, read_object, read_person
-from bots.discord.errors import EXPIRED, THREAD_EXISTS
+from bots.discord.errors import EXPIRED, THREAD_EXISTS, UnreadableAnswer
 from bots.discord.outbound_budget import Urgency
 from bots.discord.parse import Json
 from bots.discord.shielded_calls import Inflight, urgent
@@ -176,6 +176,58 @@ class Rest:
         for file in sent.get("files", ()):
             file.reset()
         return await self._http().request(route, **sent)
+
+
+def read_object(found: Any) -> Json:
+    """An object that has an id, as all have. Raises UnreadableAnswer."""
+    _ensure(isinstance(found, dict) and _is_id(found.get("id")), "no object with an id")
+    return dict(found)
+
+
+def read_id(found: Any) -> str:
+    """The id of what was asked for or made. Raises UnreadableAnswer."""
+    return str(read_object(found)["id"])
+
+
+def read_message(found: Any) -> Json:
+    """A message. Raises UnreadableAnswer."""
+    message = read_object(found)
+    written = isinstance(message.get("content"), str) and isinstance(message.get("type"), int)
+    _ensure(written and _is_user(message.get("author")), "no message")
+    return message
+
+
+def read_messages(found: Any) -> list[Json]:
+    """A list of messages. Raises UnreadableAnswer."""
+    _ensure(isinstance(found, list), "no list")
+    return [read_message(one) for one in found]
+
+
+def read_person(found: Any, *, member: bool) -> Json:
+    """An account, or a member of a server with all that the library takes a member for. Raises UnreadableAnswer."""
+    _ensure(isinstance(found, dict), "no object")
+    user = found.get("user") if member else found
+    _ensure(_is_user(user), "nobody")
+    if member:
+        roles = found.get("roles")
+        listed = isinstance(roles, list) and all(map(_is_id, roles))
+        _ensure(
+            listed and isinstance(found.get("flags"), int) and user.keys() >= {"avatar", "discriminator"}, "no member"
+        )
+    return dict(found)
+
+
+def _ensure(readable: bool, instead: str) -> None:
+    if not readable:
+        raise UnreadableAnswer(instead)
+
+
+def _is_user(found: Any) -> bool:
+    return isinstance(found, dict) and _is_id(found.get("id")) and isinstance(found.get("username"), str)
+
+
+def _is_id(found: Any) -> bool:
+    return isinstance(found, str) and found.isdecimal()
 
 
 def _body(content: str, **options: Any) -> MultipartParameters:

@@ -1,11 +1,12 @@
 """Outbound budget: a rate limit of Discord's REST, a sliding window with a priority queue, so that no 429 comes.
 
-And what the headers of a 429 say that came all the same, from Discord, Cloudflare, or a gateway in between.
+And what a 429 says that came all the same, from Discord, Cloudflare, or a gateway in between.
 """
 
 import asyncio
 import heapq
 import itertools
+import json
 import math
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -150,6 +151,15 @@ def read_retry_after(headers: Mapping[str, str], now: datetime | None = None) ->
     if math.isnan(seconds):
         return UNNAMED
     return min(max(seconds, 0.0), LONGEST)
+
+
+def is_pause(body: bytes) -> bool:
+    """Whether the body of a 429 names seconds for which the library can wait: it waits for any number, however odd."""
+    try:
+        seconds = json.loads(body)["retry_after"]
+    except (KeyError, TypeError, ValueError):
+        return False
+    return isinstance(seconds, int | float) and 0 < seconds <= LONGEST
 
 
 def is_ban(headers: Mapping[str, str]) -> bool:

@@ -27,16 +27,18 @@ from bots.discord.outbound_budget import (
     Slot,
     Urgency,
     is_ban,
+    is_pause,
     read_retry_after,
 )
 from core.domain.errors import LeaseLost
 
 SECONDS = 30.0  # that Discord gets to answer us
 PARTING = 1.0  # seconds that sent requests get to end when we leave
+JSON = "application/json"
 EXEMPT = ("/interactions/", "/webhooks/")  # Discord does not count them among a bot's 50 a second
 
 UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)
-"""What the library raises where an answer is not what it takes it for, a 429 as well."""
+"""What the library raises where an answer is not what it takes it for."""
 
 Answer = TypeVar("Answer")
 
@@ -89,7 +91,6 @@ class Call:
         self._deadline: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[Any] | None = None
         self._error: Exception | None = None
-        self._limited: float | None = None
 
     @property
     def owed(self) -> bool:
@@ -104,9 +105,7 @@ class Call:
         except asyncio.CancelledError:  # never asked for by whoever waits for this, and not to be taken for theirs
             raise self._error or aiohttp.ClientConnectionError("cancelled") from None
         except UNREADABLE as error:
-            if self._limited is None:
-                raise UnreadableAnswer(f"{type(error).__name__}: {error}") from error
-            raise discord.RateLimited(self._limited) from error
+            raise UnreadableAnswer(f"{type(error).__name__}: {error}") from error
         finally:
             self.settle()
 
@@ -127,11 +126,6 @@ class Call:
         self._sent = True
         self._deadline = asyncio.get_running_loop().call_later(seconds, self._end, TimeoutError())
         return slot
-
-    def note_answer(self, response: aiohttp.ClientResponse) -> None:
-        """Remember whether the newest answer is a 429, and how many seconds its headers name."""
-        limited = response.status == 429
-        self._limited = max(UNNAMED, read_retry_after(response.headers)) if limited else None
 
     def settle(self) -> None:
         """The answer is there, or none will come."""
@@ -237,15 +231,18 @@ class Inflight:
             context.slot = await budget.take(Urgency.NEEDED) if budget else None
 
     async def _answer(self, _session: object, context: SimpleNamespace, told: aiohttp.TraceRequestEndParams) -> None:
-        """Nobody sends while everything is refused, also who is past the library's lock."""
+        """Nobody sends while everything is refused, also who is past the library's lock.
+
+        A 429 whose body names no seconds, or more than we wait, ends the request: the library would wait for those.
+        """
         _release(context)
         response = told.response
-        if call := _calling.get():
-            call.note_answer(response)
         if response.status == 429 and response.headers.get("X-RateLimit-Global"):
             self._budget.close(read_retry_after(response.headers))
         elif response.status == 429 and self._is_below(response.url) and is_ban(response.headers):
             self._note_ban(read_retry_after(response.headers))
+        if response.status == 429 and response.content_type == JSON and not is_pause(await response.read()):
+            raise discord.RateLimited(max(UNNAMED, read_retry_after(response.headers)))
 
     def _note_ban(self, seconds: float) -> None:
         """Send nothing for so long: each request meanwhile counts towards a longer ban."""

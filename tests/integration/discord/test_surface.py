@@ -1,6 +1,6 @@
 """How answers are shown on Discord, whatever it refuses, loses or forbids on the way.
 
-Tests bots.discord.address, bots.discord.answers, bots.discord.directory, bots.discord.files, bots.discord.errors, bots.discord.client, bots.discord.surface.
+Tests bots.discord.address, bots.discord.directory, bots.discord.files, bots.discord.errors, bots.discord.client, bots.discord.surface.
 """
 
 import asyncio

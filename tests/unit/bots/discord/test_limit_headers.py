@@ -1,4 +1,4 @@
-"""Retry-After of any kind.
+"""Retry-After of any kind, in a header or a body.
 
 Tests bots.discord.outbound_budget.
 """
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bots.discord.outbound_budget import LONGEST, UNNAMED, is_ban, read_retry_after
+from bots.discord.outbound_budget import LONGEST, UNNAMED, is_ban, is_pause, read_retry_after
 
 NOW = datetime(2026, 11, 27, 12, 0, 0, tzinfo=UTC)
 
@@ -32,6 +32,17 @@ NOW = datetime(2026, 11, 27, 12, 0, 0, tzinfo=UTC)
 )
 def test_a_retry_after_of_any_kind_is_a_bounded_number_of_seconds(named, seconds):
     assert read_retry_after({"Retry-After": named}, NOW) == seconds
+
+
+@pytest.mark.parametrize("named", ["0.001", "1", "900"])
+def test_a_429_s_body_may_name_seconds(named):
+    assert is_pause(f'{{"retry_after": {named}}}'.encode())
+
+
+@pytest.mark.parametrize("named", ["0", "-1", "901", "1e9", "1e999", "NaN", "Infinity", "null", '"1"', "[1]", "{", ""])
+def test_what_is_no_pause_that_the_library_could_wait_for(named):
+    assert not is_pause(f'{{"retry_after": {named}}}'.encode())
+    assert not is_pause(named.encode())
 
 
 def test_no_retry_after_is_a_second():
