@@ -22,6 +22,7 @@ from core.store.protocols import Notes
 
 SILENCE = 60.0  # seconds; the gateway wants a heartbeat every 41
 RESUMABLE = 300.0  # seconds that we try; Discord says only that a session is kept "for a while"
+OURS = {"MESSAGE_UPDATE"}  # the library needs none of it, and can't read one that tells a part of a message
 NOTE = "discord:commands:{}"
 
 Accept = Callable[[str, Json], None]
@@ -77,7 +78,8 @@ class Client(discord.AutoShardedClient):
         """
         parsers = self._connection.parsers
         for name, parse in list(parsers.items()):
-            parsers[name] = partial(_run_guarded, name, (partial(accept, name), parse))
+            theirs = () if name in OURS else (parse,)
+            parsers[name] = partial(_run_guarded, name, (partial(accept, name), *theirs))
 
     async def setup_hook(self) -> None:
         """Commands are synced here, once a connection: `on_ready` comes again with each new session."""

@@ -88,6 +88,7 @@ class Intake:
             return _parse_removal(payload)
         if name.startswith("MESSAGE_DELETE"):
             return parse.parse_deletion(payload, await self._find_place(payload), system_clock())
+        payload.setdefault("type", parse.PLAIN)  # of an update that tells the words of a message, and not all else
         if not (parse.is_whole(payload) and await self._admit(name, payload)):
             return []
         place = await self._find_place(payload)

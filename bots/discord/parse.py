@@ -22,9 +22,16 @@ Json = dict[str, Any]
 
 WORKSPACE = "discord:{}"
 DIRECT = WORKSPACE.format("@me")  # the workspace of direct messages
-SPOKEN = {0, 19, 20, 23, 46}  # types of messages that say something: plain, reply, slash, context menu, a poll's result
+PLAIN = 0  # type of a message that somebody just says
+SPOKEN = {
+    PLAIN,
+    19,
+    20,
+    23,
+    46,
+}  # types that say something: plain, reply, slash, context menu, a poll's result
 POLL_RESULT = 46
-ASKING = {0, 19}
+ASKING = {PLAIN, 19}
 REPLY = 0  # type of a reference; a forward's is 1
 TITLE = 90  # characters of a thread's name; Discord takes 100
 
@@ -93,7 +100,7 @@ def parse_edit(payload: Json, place: ChannelPlace, us: BotIdentity) -> Edited | 
 
 def is_whole(payload: Json) -> bool:
     """Whether a MESSAGE_UPDATE shows the message. One without its words says only what else of it has changed."""
-    return all(part in payload for part in ("author", "type", "content"))
+    return all(part in payload for part in ("author", "content"))
 
 
 def parse_deletion(payload: Json, place: ChannelPlace, now: datetime) -> list[Deleted]:

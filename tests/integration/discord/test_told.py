@@ -3,7 +3,10 @@
 Tests bots.discord.formatting and bots.discord.surface.
 """
 
+import logging
 import re
+
+import pytest
 
 from core.domain.events import Posted
 from tests.fakes.claude.script import Answer, Gate
@@ -36,6 +39,23 @@ async def test_an_update_without_the_words_takes_none_away(guild, claude, runnin
     await settled(guild, running)
 
     assert told(claude)[-1] == [("user", "Ada: what is two?"), ("assistant", "fine"), ("user", "Ada: and three?")]
+
+
+@pytest.mark.parametrize("missing", [["content"], ["type"], ["content", "type"], ["author", "content", "type"]])
+async def test_an_update_of_a_part_of_a_message_is_taken_quietly(guild, claude, running, caplog, missing):
+    asked = guild.world.posts[await guild.say("ada", "dm", "what is two?")]
+    await settled(guild, running)
+    author = {"id": "7001", "username": "ada", "discriminator": "0", "avatar": None}
+    whole = {"id": asked.id, "channel_id": asked.channel, "type": 0, "author": author, "content": "what is three?"}
+    edited = {**whole, "edited_timestamp": "2030-01-01T00:00:00+00:00", "embeds": []}
+    part = {name: value for name, value in edited.items() if name not in missing}
+    guild.world.tell(Event("MESSAGE_UPDATE", part, None, Intent.DIRECT_MESSAGES))
+    await guild.say("ada", "dm", "and four?")
+    await settled(guild, running)
+
+    kept = "Ada: what is two?" if "content" in missing else "Ada: what is three?"
+    assert told(claude)[-1] == [("user", kept), ("assistant", "fine"), ("user", "Ada: and four?")]
+    assert [record for record in caplog.records if record.levelno > logging.WARNING] == []
 
 
 async def test_a_paste_that_was_cut_in_two_is_one_question(guild, claude, running):
