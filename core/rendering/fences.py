@@ -4,12 +4,11 @@ import re
 from dataclasses import dataclass
 
 PLAIN = "```"
-LONGEST_OPENING = 200  # characters of a line that opens a fence: what says more than a language is no such line
 BROKEN = "\u200b"  # a space of no width
 
 _LEAD = r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?"
 _OPENING = re.compile(rf"(?P<lead>{_LEAD})(?P<mark>`{{3,}}+(?![^`]*`)|~{{3,}}+)(?P<info>.*)", re.DOTALL)
-_LANGUAGE = re.compile(r"[\w+#.-]+")
+_LANGUAGE = re.compile(r"[\w+#.-]{1,40}(?![\w+#.-])")  # what is longer is none, and would be repeated on each page
 _RUN = re.compile(r"`{3,}")
 _MARKS = re.compile(rf"{_LEAD}(?P<marks>`+|~+)")
 
@@ -67,15 +66,6 @@ def plain_opening(line: str) -> str:
     rest = break_runs(info[language.end() if language else 0 :].strip())
     lead = re.sub(r"[^\s>]", " ", match["lead"])
     return plain_mark(line) + (f"\n{lead}{rest}" if rest else "")
-
-
-def shorten_opening(line: str) -> str:
-    """A line that opens a fence; where it is too long to be repeated on each page, what it says is its first code."""
-    match = _OPENING.fullmatch(line) if len(line) > LONGEST_OPENING else None
-    if not match:
-        return line
-    lead = re.sub(r"[^\s>]", " ", match["lead"])
-    return f"{match['lead']}{match['mark']}\n{lead}{break_runs(match['info'].strip())}"
 
 
 def break_runs(line: str) -> str:

@@ -8,7 +8,7 @@ from itertools import accumulate, chain, groupby
 
 from core.rendering.break_points import BreakKind, BreakRank, Line, find_break_inside, rank_breaks
 from core.rendering.dialect import Costs, Dialect
-from core.rendering.fences import Fence, find_marks, parse_opening
+from core.rendering.fences import Fence, find_marks, parse_opening, plain_mark
 from core.rendering.inline import begins_block, close_marks, continue_marks, find_open_marks, split_paragraphs
 from core.rendering.list_items import ListItem, reopen_items, track_items
 from core.rendering.table_growth import TableGrowth
@@ -175,7 +175,8 @@ class PageBuilder:
         """The size of what a fence or a table takes on each of its pages."""
         if isinstance(around, Fence):
             twice = f"\n{around.lead}" if self.dialect.standalone else ""
-            return self.costs.of(f"{around.opening}\n{around.closing}{twice}")
+            opening = plain_mark(around.opening) if self.dialect.standalone else around.opening
+            return self.costs.of(f"{opening}\n{around.closing}{twice}")
         return self.dialect.size(self.dialect.draw_table([around.header, around.rule]))
 
     def _bears(self, around: Fence | Table | None) -> bool:
@@ -239,7 +240,7 @@ class PageBuilder:
             return base + self.code_costs.of(line)
         fence = parse_opening(line) if kind is BreakKind.OPENING else None
         if fence and self.dialect.standalone:
-            return base + self._frame(fence)
+            return base + self.costs.of(f"{line}\n{fence.closing}\n{fence.lead}")
         return base + self.costs.of(f"{line}\n{fence.closing}" if fence else line)
 
     def _overflow(self, line: str, kind: BreakKind) -> int | None:
@@ -322,7 +323,7 @@ class PageBuilder:
         places = rank_breaks(self.lines)
         fair = [place for place in places if place[0] > BreakRank.GLUED]
         roomy = [place for place in fair if self.lines[place[1]].size >= self.dialect.limit / 2]
-        if not roomy and (not self.lines[-1].uncuttable or not (fair or kind is BreakKind.OPENING)):
+        if not roomy and (not self.lines[-1].uncuttable or not (fair or kind is BreakKind.OPENING) or not places):
             return self._cut_inside(full, movable=bool(fair) and self.lines[fair[-1][1]] is self.lines[-1])
         _, index = max(roomy) if roomy else (fair or places)[-1]
         line, self.lines = self.lines[index], self.lines[:index]
@@ -357,11 +358,12 @@ class PageBuilder:
         at = find_break_inside(self.text, line.start, roomy, full, movable) if full > line.start else line.start
         if at == line.start:
             return self._end_before(line)
-        kind = BreakKind.CODE if line.kind is BreakKind.CODE else BreakKind.TEXT
+        fence = parse_opening(self.text[line.start : at]) if line.kind is BreakKind.OPENING else line.open
+        kind = line.kind if isinstance(fence, Fence) else BreakKind.TEXT
         text = self._quote + self._escape_line(self.text[line.start : at], kind)
         self.lines.append(replace(line, text=text, kind=kind))
-        if kind is BreakKind.CODE:
-            return Cursor(at, line.open, amid=True)
+        if isinstance(fence, Fence):  # what is too long beside a language goes on as code
+            return Cursor(at, fence, amid=True)
         self.continued = True
         quote = _QUOTE.match(text) if self.dialect.standalone else None
         return Cursor(at, amid=True, continues=True, quote=quote[0] if quote else "", items=self._track_items())

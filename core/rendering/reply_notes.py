@@ -5,7 +5,7 @@ A note is a paragraph of its own, marked by two characters that nobody sees, als
 
 import re
 
-from core.rendering.fences import Fence, parse_opening, shorten_opening
+from core.rendering.fences import Fence, parse_opening
 from core.rendering.inline import close_marks, find_open_marks, split_paragraphs
 
 MARK = "\u2063\u00a0"  # an invisible separator, and a space that no platform takes away
@@ -36,8 +36,6 @@ def close_text(text: str) -> str:
         within, fence = fence, (None if fence.closed_by(line) else fence) if fence else parse_opening(line)
         if within or fence:
             begun = number + 1
-        if fence and not within:
-            lines[number] = shorten_opening(line)
     if fence is None:
         paragraph = split_paragraphs("\n".join(lines[begun:]))[-1]
         return "\n".join(lines) + close_marks(find_open_marks(paragraph))

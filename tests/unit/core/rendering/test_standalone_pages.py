@@ -95,6 +95,25 @@ def test_a_long_fence_is_reopened_as_a_plain_one():
     assert shown == ["```md\n" + "line of it\n" * 2 + "```"] * 3
 
 
+@pytest.mark.parametrize("size", [100, 140, 200, 290, 400, 1200])
+@pytest.mark.parametrize("before", ["", "Some words before.\n\n", "# Heading\n"])
+@pytest.mark.parametrize("mark", ["```", "~~~"])
+@pytest.mark.parametrize("language", ["py ", "", "p" * 60 + " "], ids=["py", "none", "a long word"])
+def test_a_fence_whose_opening_line_is_long_ends_where_it_is_closed(size, before, mark, language):
+    info = " ".join(f"<{number:03}>" for number in range(size // 6))
+    text = f"{before}{mark}{language}{info}\ncode\n{mark}\nprose **and** prose\n" * 2
+    shown = pages(text, Dialect(300, standalone=True))
+
+    assert [page for page in shown if len(page) > 300] == []
+    assert [page for page in shown if page.count("```") % 2] == []
+    outside = [part for page in shown for part in page.split("```")[::2]]
+    inside = [part for page in shown for part in page.split("```")[1::2]]
+    assert "".join(outside).count("prose **and** prose") == 2
+    assert ["prose" in part for part in inside] == [False] * len(inside)
+    assert "".join("".join(inside).split()).count("code") == 2
+    assert sum(part.count(f"<{number:03}>") for part in inside for number in range(size // 6)) == 2 * (size // 6)
+
+
 @pytest.mark.parametrize("code", ["```", "a````b", "``````", "`", "``", "no"])
 def test_runs_of_backticks_are_read_back(code):
     assert "```" not in break_runs(code)
