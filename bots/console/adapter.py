@@ -161,7 +161,7 @@ class ConsoleSurface:
         self._console = console
         self._question = question
 
-    async def history(self) -> History:
+    async def history(self, beside: AbstractSet[str] = frozenset()) -> History:
         return History((), Reach.CHAIN)
 
     async def names(self, people: AbstractSet[str]) -> dict[str, str]:

@@ -54,7 +54,7 @@ class DiscordSurface:
         self._address = DiscordAddress.parse(question.address)
         self._place = _find_place(question, self._address)
 
-    async def history(self) -> History:
+    async def history(self, beside: AbstractSet[str] = frozenset()) -> History:
         history = await self._read_history()
         self._authors |= {message.author for message in history.messages}
         return history

@@ -132,16 +132,21 @@ class Web:
         """Change what may be changed twice, however long it takes. Raises Rejected, CannotShow, CannotAnswer."""
         return await self.retry(lambda: self.call_once(method, **arguments))
 
-    async def read_messages(self, key: ThreadKey, oldest: str | None = None) -> AsyncIterator[list[Raw]]:
-        """The messages of a thread, or of a channel that a command was given in, since `oldest`, a page at a time.
+    async def read_messages(
+        self, key: ThreadKey, oldest: str | None = None, latest: str | None = None
+    ) -> AsyncIterator[list[Raw]]:
+        """The messages of a thread, or of a channel, from `oldest` to `latest`, a page at a time.
 
         A thread comes oldest first, and Slack may repeat its root on each page.
         """
         method = "conversations.replies" if key.thread else "conversations.history"
         cursor = None
         while cursor != "":
-            place = {"channel": key.channel, "ts": key.thread or None, "oldest": oldest, "cursor": cursor}
-            answer = await self.read(method, **place, limit=self._batch, include_all_metadata=True, inclusive=True)
+            place = {"channel": key.channel, "ts": key.thread or None, "cursor": cursor}
+            when = {"oldest": oldest, "latest": latest}
+            answer = await self.read(
+                method, **place, **when, limit=self._batch, include_all_metadata=True, inclusive=True
+            )
             yield answer["messages"]
             cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
 

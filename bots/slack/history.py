@@ -2,12 +2,14 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Set
 from contextlib import suppress
+from dataclasses import replace
 
 from bots.slack import parse
 from bots.slack.client import NoThread, Web
 from core.domain.errors import CannotAnswer, CannotShow, Rejected
-from core.domain.messages import History, Question, Reach, ThreadKey
+from core.domain.messages import History, Message, Question, Reach, ThreadKey
 
 NEWEST = 20  # pages of history that we keep of a very long thread: 20,000 messages
 
@@ -38,6 +40,18 @@ class HistoryReader:
         if reach is Reach.TAIL:  # Slack repeats the root on each page, and what comes after it is not here
             raws = [raw for raw in raws if raw["ts"] != key.thread]
         return await asyncio.to_thread(parse.parse_history, raws, self._web.us, reach, key.channel)
+
+    async def read_beside(self, key: ThreadKey, names: Set[str]) -> tuple[tuple[Message, ...], frozenset[str]]:
+        """Messages of a thread's channel that have these names, and which of them are deleted. Raises as `read_all`."""
+        ends = sorted(names, key=parse.parse_timestamp)
+        found: list[parse.Raw] = []
+        try:
+            async for page in self._web.read_messages(replace(key, thread=""), ends[0], ends[-1]):
+                found += [raw for raw in page if raw["ts"] in names]
+        except Rejected as refused:
+            raise CannotAnswer(f"Slack does not show me this conversation ({refused.reason}).") from None
+        shown = parse.parse_history(found, self._web.us, Reach.CHAIN, key.channel).messages
+        return shown, frozenset(names - {message.id for message in shown})
 
     async def read_answers(self, question: Question) -> History:
         """Our pages that stand in the channel as an answer to this question."""

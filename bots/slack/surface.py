@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Awaitable
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 
 from bots.slack import files
 from bots.slack.client import Web
@@ -33,12 +34,16 @@ class SlackSurface:
         self._newest = newest
         self._publisher: Publisher | None = None
 
-    async def history(self) -> History:
+    async def history(self, beside: AbstractSet[str] = frozenset()) -> History:
         """The thread; of a slash command's place, which is none, only what answers the command."""
         reader = HistoryReader(self._web, self._newest)
         if self._question.key.thread:
             try:
-                return await reader.read_all(self._question.key)
+                history = await reader.read_all(self._question.key)
+                if not beside:
+                    return history
+                shown, gone = await reader.read_beside(self._question.key, beside)
+                return replace(history, beside=shown, gone=history.gone | gone)
             except PlaceClosed as closed:
                 if not await self._may_be_member():
                     raise

@@ -21,7 +21,7 @@ async def refresh_thread(
     """
     try:
         async with asyncio.timeout(patience):
-            history = await surface.history()
+            history = await surface.history(thread.pieces)
     except TimeoutError:
         raise NoAnswer(SILENT) from None
     await threads.refresh(thread, history)

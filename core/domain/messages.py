@@ -213,10 +213,12 @@ class Reach(Enum):
 class History:
     """What the platform shows now, oldest first.
 
-    `gone` are ids that it says are deleted, `unasked` those of messages that ask nothing since they were edited.
+    `gone` are ids that it says are deleted, `unasked` those of messages that ask nothing since they were edited;
+    `beside` are messages that it shows elsewhere, as far as they were asked for.
     """
 
     messages: tuple[Message, ...]
     reach: Reach = Reach.WHOLE
     gone: frozenset[str] = frozenset()
     unasked: frozenset[str] = frozenset()
+    beside: tuple[Message, ...] = ()

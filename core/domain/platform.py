@@ -76,8 +76,11 @@ class ReplyView(Protocol):
 class Surface(Protocol):
     """One thread, as its adapter shows it."""
 
-    async def history(self) -> History:
-        """What the platform shows now, oldest first, and how much of the thread that is."""
+    async def history(self, beside: AbstractSet[str] = frozenset()) -> History:
+        """What the platform shows now, oldest first, and how much of the thread that is.
+
+        And what became of messages that stand `beside` it, where each message begins a thread.
+        """
 
     async def names(self, people: AbstractSet[str]) -> dict[str, str]:
         """Display names of those that the platform knows: people, groups, and channels, whose ids begin with `#`."""

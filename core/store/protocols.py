@@ -65,8 +65,9 @@ class Thread:
     generation: int = 0
     """How many gaps the workspace had had when this was read; `refresh` marks the thread as read up to there."""
     borrowed: frozenset[str] = frozenset()
-    """Ids of messages that the platform shows elsewhere: in the thread on whose message this one was opened, or beside
-    it, as pieces of a question."""
+    """Ids of messages that the platform shows in the thread on whose message this one was opened."""
+    pieces: frozenset[str] = frozenset()
+    """Ids of messages that the platform shows beside the thread: they add to a question."""
 
 
 class Questions(Protocol):

@@ -110,7 +110,7 @@ class BoardSurface:
         self._board = board
         self._question = question
 
-    async def history(self) -> History:
+    async def history(self, beside: AbstractSet[str] = frozenset()) -> History:
         self._board.calls.append("history")
         return History(tuple(self._board.posts.get(self._question.key, [])), self._board.reach)
 

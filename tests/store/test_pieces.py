@@ -3,6 +3,9 @@
 Tests core.store.rules.pieces.
 """
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
 from core.domain.messages import FinalText, History, Reach
@@ -58,6 +61,19 @@ async def test_a_piece_is_answered_with_the_question_and_not_taken_for_deleted(s
 
     assert [one.name for one in (joined.question, *joined.together)] == ["1", "2"]
     assert [one.id for one in (await store.threads.thread(KEY)).messages] == ["1", "2"]
+
+
+async def test_what_the_platform_says_of_a_piece_holds(store):
+    await store.questions.ingest(asked("1"))
+    await store.questions.ingest(PIECE)
+    now = replace(PIECE.message, text="better", edited=NOON + timedelta(seconds=9))
+    await store.threads.refresh(await store.threads.thread(KEY), History((message("1"),), beside=(now,)))
+    better = await store.threads.thread(KEY)
+    await store.threads.refresh(better, History((message("1"),), gone=frozenset({"2"})))
+
+    assert better.pieces == {"2"}
+    assert [one.text for one in better.messages] == ["words 1", "better"]
+    assert [one.id for one in (await store.threads.thread(KEY)).messages] == ["1"]
 
 
 async def test_a_piece_is_edited_and_deleted_where_it_is_kept(store):

@@ -85,7 +85,8 @@ def read_thread(sql: Sql, key: ThreadKey, branch: str | None) -> Thread:
         unanswered={row["name"]: Unanswered(row["unanswered"]) for row in unanswered},
         zones=told[ZONE],
         generation=row["gap"] if row else 0,
-        borrowed=frozenset(message.id for message in borrowed) | told[PIECE].keys(),
+        borrowed=frozenset(message.id for message in borrowed),
+        pieces=frozenset(told[PIECE]),
     )
 
 

@@ -35,7 +35,7 @@ def refresh_thread(sql: Sql, thread: Thread, history: History) -> None:
     row = find_thread(sql, thread.key)
     if row is None:
         return
-    shown = {message.id: message for message in history.messages}
+    shown = {message.id: message for message in (*history.messages, *history.beside)}
     missing = _names_inside(thread, history) - set(shown)
     kept = _find_kept(sql, thread.key, {*shown, *missing, *history.gone})
     forgotten = Forgotten(sql, thread.key)
@@ -59,12 +59,13 @@ def _is_older(message: Message, row: Row) -> bool:
 
 def _names_inside(thread: Thread, history: History) -> set[str]:
     """What we kept of that which the platform shows all of."""
+    elsewhere = thread.borrowed | thread.pieces
     if history.reach is Reach.WHOLE:
-        return {message.id for message in thread.messages} - thread.borrowed
+        return {message.id for message in thread.messages} - elsewhere
     if history.reach is Reach.CHAIN or not history.messages:
         return set()
     first = history.messages[0]
-    return {one.id for one in thread.messages if (one.at, one.id) >= (first.at, first.id)} - thread.borrowed
+    return {one.id for one in thread.messages if (one.at, one.id) >= (first.at, first.id)} - elsewhere
 
 
 def _find_kept(sql: Sql, key: ThreadKey, names: Iterable[str]) -> dict[str, Row]:

@@ -4,6 +4,7 @@ Tests bots.slack.formatting, bots.slack.directory and bots.slack.surface.
 """
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -80,6 +81,34 @@ async def test_a_piece_stays_in_the_conversation_that_goes_on(home, where):
         "can you help me",
     ]
     assert "can you help me" in home.prompt(2)[0][1]
+
+
+@pytest.mark.parametrize("words_now", ["", "can anybody help me"], ids=["deleted", "edited"])
+async def test_what_became_of_a_piece_in_a_gap_is_told(home, words_now):
+    root, piece = await ask_in_pieces(home)
+    posts = home.slack.world.posts
+    await home.store.questions.ingest(Missed("gap", "slack", frozenset({"slack:T024"})))
+    post = posts.pop(("D0ADA", piece))
+    if words_now:
+        posts["D0ADA", piece] = replace(post, text=words_now, blocks=(), edited=f"{float(piece) + 1:.6f}")
+    await home.slack.say("ada", "D0ADA", "and then?", root)
+    await home.answered(3)
+
+    first = home.prompt(2)[0][1]
+    assert "can you help me" not in first
+    assert words_now in first
+    assert len(home.slack.called("conversations.history")) == 1
+
+
+async def test_a_thread_without_pieces_costs_no_call_for_them(home):
+    root = await home.slack.say("ada", "D0ADA", "hi")
+    await home.answered()
+    await home.store.questions.ingest(Missed("gap", "slack", frozenset({"slack:T024"})))
+    await home.slack.say("ada", "D0ADA", "and then?", root)
+    await home.answered(2)
+
+    assert len(home.slack.called("conversations.replies")) == 2
+    assert home.slack.called("conversations.history") == []
 
 
 def words(turn) -> str:
