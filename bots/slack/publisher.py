@@ -67,6 +67,10 @@ class Publisher:
             finally:
                 self.reply.release_request()
 
+    async def take_away(self) -> None:
+        """Delete what stands, the probe for example: what is whole is for one person alone. Raises CannotShow."""
+        await self._web.retry(partial(self._take_over_pages().converge, ()))
+
     async def settle(self, text: str) -> None:
         """Show the final text, however long it takes. Raises CannotShow, Rejected."""
         if self.reply.notice and self._pages:

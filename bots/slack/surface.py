@@ -121,7 +121,8 @@ class SlackSurface:
         await posts.probe()
         async with status(self._web, self._question.key, reply.status) as shown:
             async for text in reply.texts():
-                if reply.whole and reply.private and not reply.pages:
+                if reply.whole and reply.private:
+                    await posts.take_away()
                     await Whisper(self._web, self._question).say(text)
                 elif reply.whole:
                     await self._show_text(reply, shown, posts.settle(text))

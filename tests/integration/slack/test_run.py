@@ -8,6 +8,7 @@ import pytest
 from core.answering.policy import MEMBERS_ONLY
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.claude.server import ClaudeFake
+from tests.fakes.slack.faults import Fault
 from tests.fakes.slack.nouns import BOT, File
 from tests.fakes.slack.server import SlackFake
 from tests.support.slack_house import at_home, living
@@ -320,6 +321,19 @@ async def test_final_streaming_posts_only_what_is_whole():
 
         assert home.texts("dev", root) == ["One two three four five."]
         assert home.slack.called("chat.update") == []
+
+
+async def test_a_refusal_for_one_person_alone_stands_on_no_page_that_was_posted_to_try(home):
+    home.slack.fail_next("chat.postMessage", Fault(error="restricted_action_read_only_channel"))
+    await home.slack.say("bob", "general", "<@U0BOT> hello")
+    await home.rest()
+    root = await home.slack.say("eve", "general", "<@U0BOT> hello")
+    await home.rest()
+
+    alone = [one.text for one in home.slack.visible("general", "eve") if one.user == "ephemeral"]
+    assert alone == [MEMBERS_ONLY]
+    assert [call["text"] for call in home.slack.called("chat.postMessage")][-1] == "…"
+    assert home.ours("general", root) == []
 
 
 @pytest.mark.parametrize(("person", "channel"), [("eve", "general"), ("xan", "shared")], ids=["guest", "connect"])
