@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from core.domain.messages import Attachment, Quote, QuoteKind
+from core.domain.wording import list_some
 
 Json = dict[str, Any]
 
 DEEPEST = 10  # components inside components; Discord has three
+BREAK = "\u200b"  # a space of no width
 MADE = "rich"  # type of an embed that a bot or a webhook wrote; links make the others
 
 
@@ -19,7 +21,8 @@ def list_own_texts(payload: Json) -> list[str]:
     """What its author says, in Discord's markup: the content, and of bots their embeds and components."""
     made = [_read_embed(one) for one in _list(payload, "embeds") if _is_made(one)]
     blocks = [*made, _read_components(payload)] if is_from_bot(payload) else []
-    texts = (_text(payload, "content"), *blocks, *_list_stickers(payload), _read_poll(payload))
+    files = map(_describe_file, _list(payload, "attachments"))
+    texts = (_text(payload, "content"), *blocks, *files, *_list_stickers(payload), _read_poll(payload))
     return [text for text in texts if text]
 
 
@@ -65,7 +68,9 @@ def _list_shown_texts(shown: Json, deep: int = DEEPEST) -> list[str]:
     """All the words of a message that is forwarded, which may forward another."""
     embeds = map(_read_embed, _list(shown, "embeds"))
     inner = (text for one in _list_snapshots(shown) for text in _list_shown_texts(one, deep - 1)) if deep else ()
-    texts = (_text(shown, "content"), *embeds, _read_components(shown), *_list_stickers(shown), _read_poll(shown))
+    files = map(_describe_file, _list(shown, "attachments"))
+    parts = (*embeds, _read_components(shown), *files, *_list_stickers(shown), _read_poll(shown))
+    texts = (_text(shown, "content"), *parts)
     return [text for text in (*texts, *inner) if text]
 
 
@@ -90,10 +95,18 @@ def _list_component_texts(component: Json, deep: int) -> Iterator[str]:
     if deep:
         yield _text(component, "content")
         yield f"({label})" if (label := _text(component, "label") or _text(component, "placeholder")) else ""
+        labels = [label for option in _list(component, "options") if (label := _text(option, "label"))]
+        yield f"(choices: {list_some(labels)})" if labels else ""
         yield from (_text(item, "description") for item in _list(component, "items"))
         yield _text(component, "description")
         yield _read_components(component, deep - 1)
         yield from _list_component_texts(_inner(component, "accessory"), deep - 1)
+
+
+def _describe_file(file: Json) -> str:
+    """What is seen in a picture, as its author describes it; whom that names is not asked."""
+    seen = _text(file, "description").replace("<@", f"<{BREAK}@")
+    return f"({_text(file, 'filename') or 'picture'} shows: {seen})" if seen.strip() else ""
 
 
 def _read_poll(holder: Json) -> str:

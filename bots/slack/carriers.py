@@ -38,7 +38,8 @@ def read_words(raw: Raw) -> str:
     """What its author says: the text, the blocks and the attachments that are its own, each told once."""
     attached = (_render_attachment(one) for one in _list_attachments(raw) if not _classify_quote(one, raw))
     words = [render_plain_text(_read_string(raw, "text")), render_blocks(list_objects(raw, "blocks"))]
-    return _join_once(words, chain(attached, map(_render_file, list_files(raw))))
+    files = list_files(raw)
+    return _join_once(words, chain(attached, map(_render_file, files), map(_describe_file, files)))
 
 
 def read_own_blocks(raw: Raw) -> str:
@@ -68,6 +69,12 @@ def _render_file(file: Raw) -> str:
     if file.get("mode") != "snippet" or not (preview := unescape(_read_string(file, "preview"))):
         return ""
     return f"{fence_code(break_mentions(preview))}{' …' if file.get('preview_is_truncated') else ''}"
+
+
+def _describe_file(file: Raw) -> str:
+    """What is seen in a picture, as its author describes it."""
+    seen = break_mentions(_read_string(file, "alt_txt"))
+    return f"({break_mentions(_read_string(file, 'name')) or 'picture'} shows: {seen})" if seen else ""
 
 
 def _quote_mail(file: Raw) -> Quote:

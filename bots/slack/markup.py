@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from core.domain.wording import list_some
+
 ZERO_WIDTH_SPACE = "\u200b"  # a space of no width: breaks a token that somebody typed as text
 
 SEEN_BAR = "\\|"  # a bar inside a cell, which begins no other one
@@ -109,11 +111,21 @@ def _list_parts(block: Mapping[str, Any], deep: int) -> Iterator[str]:
     yield from (
         render_text(block.get(name)) for name in ("title", "text", "description", "label", "placeholder", "details")
     )
-    yield break_mentions(str(block.get("alt_text") or "")) if not block.get("title") else ""
+    seen = break_mentions(str(block.get("alt_text") or ""))
+    yield seen if seen != render_text(block.get("title")) else ""
+    yield _list_options(block)
     for name in ("fields", "elements", "blocks", "child_blocks", "tasks", "cards"):
         yield from (_render_block(child, deep - 1) for child in list_objects(block, name))
     if isinstance(block.get("accessory"), Mapping):
         yield _render_block(block["accessory"], deep - 1)
+
+
+def _list_options(block: Mapping[str, Any]) -> str:
+    """What may be chosen of a menu, of buttons or boxes."""
+    groups = list_objects(block, "option_groups")
+    options = (option for holder in (block, *groups) for option in list_objects(holder, "options"))
+    labels = [label for option in options if (label := render_text(option.get("text")))]
+    return f"(choices: {list_some(labels)})" if labels else ""
 
 
 def render_text(value: Any) -> str:

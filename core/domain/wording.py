@@ -1,4 +1,8 @@
-"""Wording: numbers and days in sentences, in the singular and the plural of English."""
+"""Wording: numbers, days and lists in sentences, in the singular and the plural of English."""
+
+from collections.abc import Sequence
+
+LISTED = 10  # things that a sentence names
 
 
 def count_noun(number: int, noun: str, plural: str = "") -> str:
@@ -9,3 +13,9 @@ def count_noun(number: int, noun: str, plural: str = "") -> str:
 def describe_days(first: str, last: str) -> str:
     """A span of days: `2026-11-01 to 2026-11-20`, or the day alone where it is one."""
     return first if first == last else f"{first} to {last}"
+
+
+def list_some(names: Sequence[str], most: int = LISTED) -> str:
+    """The first of some names, and how many there are besides: `one, two, and 3 more`."""
+    rest = f", and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + rest

@@ -58,6 +58,8 @@ LAYOUT = {
     ],
 }
 LAYOUT_SAID = "# Deploy\nto prod\n(Open)\na graph\n(Choose one)"
+MENU = {"type": 3, "placeholder": "Pick", "options": [*({"label": f"c{n}", "value": "x"} for n in range(12)), None]}
+PICTURE = {"id": "1", "filename": "a.png", "size": 3, "url": "x", "description": "a cat, <@4343>"}
 POLL = {
     "question": {"text": "Tea or coffee?"},
     "answers": [
@@ -76,6 +78,8 @@ POLL = {
         pytest.param({"poll": POLL}, "(poll: Tea or coffee?)\n- leaf Tea\n- Coffee", id="a poll with its choices"),
         pytest.param({"type": 46, "embeds": [ENDED]}, "(poll ended: Tea or coffee? leaf Tea won with 3 of 4 votes)", id="a poll that ended"),
         pytest.param({"type": 46, "embeds": [{"type": "poll_result", "fields": ENDED["fields"][:1]}]}, "(poll ended: Tea or coffee? nothing won, with 0 of 0 votes)", id="a poll that nobody won"),
+        pytest.param({"author": BUILD, "components": [{"type": 1, "components": [MENU]}]}, "(Pick)\n(choices: c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, and 2 more)", id="what a menu offers"),
+        pytest.param({"content": "look", "attachments": [PICTURE]}, "look\n(a.png shows: a cat, <\u200b@4343>)", id="what a picture shows"),
         pytest.param({"sticker_items": [{"name": "Wave"}]}, "(sticker: Wave)", id="a sticker"),
         pytest.param({"embeds": None, "components": [None], "poll": None, "message_snapshots": [None, {}]}, "", id="nulls"),
     ],
@@ -94,6 +98,20 @@ def test_a_forward_is_a_quote_with_all_that_it_shows():
     assert message is not None
     said = f"see <@7002>\n{ALERT_SAID}\n{LAYOUT_SAID}\n(poll: Tea or coffee?)\n- leaf Tea\n- Coffee"
     assert (message.text, message.quotes) == ("", (Quote(said),))
+
+
+def test_what_a_forwarded_picture_shows_is_quoted():
+    message = read.parse_message(payload(message_snapshots=[{"message": {"attachments": [PICTURE]}}]), CHANNEL, US)
+
+    assert message is not None
+    assert message.quotes == (Quote("(a.png shows: a cat, <\u200b@4343>)"),)
+
+
+def test_whom_a_picture_s_description_names_is_not_asked():
+    event = read.parse_post(payload(BUILD, attachments=[{**PICTURE, "description": "<@4343> why?"}]), CHANNEL, US)
+
+    assert event is not None
+    assert event.asks is Asks.NO
 
 
 def test_a_forward_of_a_forward_is_read_too():

@@ -82,6 +82,17 @@ SHARED = {
 }
 
 
+def choice(text: str) -> dict:
+    return {"type": "plain_text", "text": text}
+
+
+MENU = {
+    "type": "static_select",
+    "placeholder": choice("Pick"),
+    "options": [{"text": choice(f"c{number}"), "value": "x"} for number in range(12)],
+}
+
+
 @pytest.mark.parametrize(
     ("raw", "text"),
     [
@@ -101,6 +112,11 @@ SHARED = {
         pytest.param({"text": "", "blocks": [rich(inline(type="color", value="#FF0000"))]}, "#FF0000", id="a color"),
         pytest.param({"text": "", "blocks": [rich(line("theirs", "rich_text_quote"), line("mine"))]}, "> theirs\n\nmine", id="words below a quote"),
         pytest.param({"text": "", "blocks": [{"type": "actions", "elements": [{"type": "static_select", "placeholder": {"type": "plain_text", "text": "Pick"}}]}]}, "Pick", id="what a menu shows"),
+        pytest.param({"text": "", "blocks": [{"type": "actions", "elements": [MENU]}]}, "Pick\n(choices: c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, and 2 more)", id="what a menu offers"),
+        pytest.param({"text": "", "blocks": [{"type": "input", "label": choice("Size"), "element": {}, "accessory": {"type": "radio_buttons", "options": [{"text": choice("S <@U0BOT>")}, {"text": None}, None]}}]}, "Size\n(choices: S <\u200b@U0BOT>)", id="what buttons offer"),
+        pytest.param({"text": "", "blocks": [{"type": "actions", "elements": [{"type": "multi_static_select", "option_groups": [{"label": choice("A"), "options": [{"text": choice("a1")}]}, {"options": [{"text": choice("b1")}]}]}]}]}, "(choices: a1, b1)", id="what a menu of groups offers"),
+        pytest.param({"text": "", "blocks": [{"type": "image", "title": choice("Load"), "alt_text": "a line that goes up", "image_url": "x"}]}, "Load\na line that goes up", id="a picture with a title"),
+        pytest.param({"text": "look", "files": [{"id": "F1", "name": "a.png", "alt_txt": "a cat, <@U0BOT>"}]}, "look\n\n(a.png shows: a cat, <\u200b@U0BOT>)", id="what a file shows"),
         pytest.param({"text": "", "files": [CLIP]}, "(spoken: what did <\u200b@U0BOT> say \u2026)", id="what was said in a clip"),
         pytest.param({"text": "why?", "files": [SNIPPET]}, "why?\n\n```\nif a < b:\n```", id="how a snippet begins"),
         pytest.param({"text": "", "attachments": [ALERT]}, ALERT_SAID, id="an alert of a monitoring bot"),

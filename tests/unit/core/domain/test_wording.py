@@ -5,7 +5,7 @@ Tests core.domain.wording.
 
 import pytest
 
-from core.domain.wording import count_noun, describe_days
+from core.domain.wording import count_noun, describe_days, list_some
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,11 @@ def test_a_plural_may_be_named():
 def test_a_span_of_one_day_is_that_day():
     assert describe_days("2026-11-26", "2026-11-26") == "2026-11-26"
     assert describe_days("2026-11-25", "2026-11-26") == "2026-11-25 to 2026-11-26"
+
+
+def test_a_list_names_ten_and_counts_the_others():
+    names = [f"n{number}" for number in range(12)]
+
+    assert list_some(names[:2]) == "n0, n1"
+    assert list_some(names[:10]).endswith("n8, n9")
+    assert list_some(names).endswith("n8, n9, and 2 more")
