@@ -17,6 +17,7 @@ from bots.ops.rate_limited_log import Tally
 
 FULL = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+SLICE = 2_048  # bytes that are parsed before it is looked whether they are wanted; a chunk has six at least
 THEIRS = (HttpProcessingError, web.RequestPayloadError, ConnectionError)  # faults of a peer's, and not ours
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -105,6 +106,8 @@ class Peer(web.RequestHandler):
         self._alarm: asyncio.TimerHandle | None = None
         self._content: StreamReader | None = None
         self._answering = False
+        self._dropping = False
+        """Whether a body is refused: what comes of it is not even parsed."""
         self._head = self._reserved = 0
         self.waits_since: float | None = None
         """When it began to wait for the peer's next byte; None while an answer is being made."""
@@ -122,12 +125,19 @@ class Peer(web.RequestHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser. What comes before the end of the headers is counted and timed."""
+        """Feed the parser. What comes before the end of the headers is counted and timed.
+
+        It is fed little by little: a body in chunks, which is refused, is to cost no more than its first few.
+        """
         heading = not self._answering and (self._content is None or self._content.is_eof())
         if heading and self._alarm is None:
             self._wait(self._limits.head_seconds)
         before = self._request_count
-        super().data_received(data)
+        for at in range(0, max(1, len(data)), SLICE):  # nothing lets a paused parser go on
+            if self._dropping:
+                break
+            super().data_received(data[at : at + SLICE])
+            self._dropping = any(getattr(message, "chunked", False) for message, _ in self._messages)
         if self._request_count > before:
             self._answering, self._head = True, 0
         elif heading:
@@ -143,6 +153,7 @@ class Peer(web.RequestHandler):
     async def read(self, content: StreamReader, size: int | None) -> bytes:
         """A body of `size` bytes. Raises the HTTPException that refuses it."""
         if size is None or size > self._limits.body:
+            self._dropping = True
             raise web.HTTPRequestEntityTooLarge(self._limits.body, size or 0)
         self._reserved += self._peers.reserve(size)
         self.waits_since = self._loop.time()

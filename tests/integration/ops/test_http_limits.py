@@ -16,6 +16,7 @@ import pytest
 from aiohttp import web
 from slack_bolt.async_app import AsyncApp
 
+from bots.ops.http_connections import SLICE
 from bots.ops.http_limits import Limits, read_limits
 from bots.ops.http_server import HttpServer
 from bots.ops.rate_limited_log import Tally
@@ -259,6 +260,44 @@ async def test_junk_is_refused_without_a_word_of_ours(request_, caplog):
     assert status in {400, 401, 404, 413}
     assert b"\r\nserver:" not in answer.lower()
     assert [record.exc_info for record in caplog.records if record.exc_info] == []
+
+
+CHUNKS = HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 40_000
+FIRST = HEAD + b"Content-Length: 1\r\n\r\nx"
+
+
+@pytest.mark.parametrize("before", [b"", FIRST], ids=["alone", "behind another request"])
+async def test_of_a_body_in_chunks_no_more_is_parsed_than_its_first_few(before):
+    parsed = []
+
+    async def count(request):
+        await asyncio.sleep(0.05)
+        parsed.append(request.content.total_bytes)
+        return web.Response()
+
+    server = HttpServer([web.post("/slack/events", count)], QUICK)
+    async with server.serve(HOST, 0) as port, connected(port) as (reader, writer):
+        writer.write(before + CHUNKS)
+        answer = await left(reader)
+
+    assert answer.count(b"HTTP/1.1 200 OK") == len(parsed) == (2 if before else 1)
+    assert 0 <= parsed[-1] < SLICE
+
+
+@pytest.mark.parametrize("size", [5_000, 70_000, 900_000])
+async def test_a_body_of_a_known_size_is_read_whole_however_it_comes(size):
+    body = b"x" * size
+
+    async def echo(request):
+        return web.Response(text=str(len(await request.read())))
+
+    server = HttpServer([web.post("/slack/events", echo)], QUICK)
+    async with server.serve(HOST, 0) as port, connected(port) as (reader, writer):
+        writer.write(HEAD + f"Content-Length: {size}\r\n\r\n".encode() + body)
+        async with asyncio.timeout(3):
+            answer = await reader.readuntil(str(size).encode())
+
+    assert answer.startswith(b"HTTP/1.1 200 OK")
 
 
 async def test_a_flood_of_junk_is_counted_and_logged_in_two_lines(caplog):
