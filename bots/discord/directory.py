@@ -100,10 +100,14 @@ class Directory:
 
     def _find_known_name(self, guild: str | None, person: str) -> str | None:
         """A name that the gateway has shown. Channels, `#ID`, are all known to it, but those that we may not see."""
+        client = self._client()
+        server = client.get_guild(int(guild)) if guild else None
+        us = (server and server.me) or client.user
+        if us and person == str(us.id):
+            return us.display_name
         if not person.startswith("#"):
             return self._names.get((guild, person))
-        server = self._client().get_guild(int(guild)) if guild and person[1:].isdigit() else None
-        channel = server.get_channel_or_thread(int(person[1:])) if server else None
+        channel = server.get_channel_or_thread(int(person[1:])) if server and person[1:].isdigit() else None
         return channel.name if channel else None
 
     async def _look_up_name(self, guild: str | None, person: str) -> str | None:

@@ -259,9 +259,9 @@ class AnswerTask:
             raise CannotAnswer(refuse_model(self.persona.model or "", allowed))
         missing = self.unread is not None and misses_beginning(self.thread, self.question)
         threads = responder.store.threads
-        persona = await name_persona(threads, self.thread, self.persona, self.surface)
+        persona, thread = await name_persona(threads, self.thread, self.persona, self.surface)
         turns = await read_conversation(
-            threads, self.thread, self.question, self.surface, find_zone=self._find_zone, unread=missing
+            threads, thread, self.question, self.surface, find_zone=self._find_zone, unread=missing
         )
         if not turns:
             raise CannotAnswer(EMPTY)
