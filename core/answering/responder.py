@@ -153,6 +153,8 @@ class AnswerTask:
             async with asyncio.TaskGroup() as group:
                 showing = group.create_task(self.responder.fallback.show(self.surface, self.reply, self.claim))
                 answer = await self._compose_unless_stopped(decision)
+                if self.visible or self.reply.pages:  # what stands there already is replaced for everybody
+                    answer = replace(answer, whispered=False)
                 await self._store_final_text(answer)
                 self.reply.finish(answer.text, answer.notice, answer.files, whispered=answer.whispered)
         except ExceptionGroup as errors:

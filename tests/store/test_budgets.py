@@ -75,6 +75,7 @@ async def test_the_tightest_of_all_budgets_decides_and_is_named(store):
         "It renews on Saturday, 21 November, 00:00 (UTC). "
         "Whoever manages the whole workspace can raise it with `budget set`.",
         200,
+        personal=True,
     )
 
 
@@ -88,6 +89,21 @@ async def test_a_budget_that_never_has_so_much_is_named_before_one_that_is_tight
     assert refusal.left == 200
     assert "it may cost $0.0003, more than all of this channel's budget of $0.0003 a day" in refusal.reason
     assert "renews" not in refusal.reason
+
+
+@pytest.mark.parametrize(
+    ("scope", "personal"),
+    [(WORKSPACE, False), (CHANNEL, False), (PERSON, True), (Scope("slack:T1", DIRECT), True)],
+    ids=["the workspace's", "the channel's", "the person's", "their direct messages'"],
+)
+@pytest.mark.parametrize("cost", [300, None], ids=["too dear", "without a price"])
+async def test_a_refusal_says_whether_it_concerns_who_asks_alone(store, scope, personal, cost):
+    await allow(store, budget(scope, 100))
+
+    refusal = await store.ledger.reserve(replace(SPENDING, micro_usd=cost), [scope])
+
+    assert isinstance(refusal, BudgetRefusal)
+    assert refusal.personal is personal
 
 
 async def test_settling_gives_back_what_was_not_needed(store):

@@ -145,12 +145,12 @@ def refuse_request(sql: Sql, planned: PlannedRequest, scopes: Sequence[Scope]) -
     standing = [measure_budget(sql, budget, planned.at, zones, person=planned.person) for budget, zones in found]
     tightest = min(standing, key=lambda one: one.left)
     if planned.micro_usd is None:
-        return BudgetRefusal(explain_missing_price(tightest, planned.model))
+        return BudgetRefusal(explain_missing_price(tightest, planned.model), personal=tightest.budget.scope.personal)
     if planned.micro_usd <= tightest.left:
         return None
     smallest = min(standing, key=lambda one: one.limit)
     named = smallest if planned.micro_usd > smallest.limit else tightest
-    return BudgetRefusal(explain_refusal(named, planned.micro_usd), tightest.left)
+    return BudgetRefusal(explain_refusal(named, planned.micro_usd), tightest.left, named.budget.scope.personal)
 
 
 def warn_of_budgets(sql: Sql, request: Row, now: datetime) -> list[BudgetStatus]:

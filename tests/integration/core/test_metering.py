@@ -97,6 +97,20 @@ async def test_too_little_left_for_a_thousand_tokens_is_refused_until_the_budget
     assert len(bodies(claude)) == 1
 
 
+async def test_a_persons_budget_that_ends_in_the_middle_of_an_answer_says_so_where_the_answer_stood(
+    store, claude, board
+):
+    await allow(store, 1_500, Scope("board:w1", person="U2"))
+    claude.answer = lambda body: Answer("word " * 1_500, stop_reason="pause_turn")
+
+    async with house(store, claude, board, clock=board.now) as assistant:
+        shown = await answers(board, assistant, "question")
+
+    assert len(bodies(claude)) == 1
+    assert "of your budget of $0.0015 a month" in shown[0]
+    assert board.whispered == []
+
+
 async def test_what_can_t_be_counted_is_bounded_by_its_bytes(store, claude, board):
     await allow(store, 450)
     claude.script(Fault(status=500, type="api_error"), path="/v1/messages/count_tokens")

@@ -77,8 +77,32 @@ async def test_a_budget_for_direct_messages_holds_in_them_and_nowhere_else(home)
     asked = await home.slack.say("bob", "D0BOB", "hello")
     await home.rest()
 
-    assert "your direct messages' budget of $0.00 a month" in home.texts("D0BOB", asked)[0]
+    (alone,) = [one.text for one in home.slack.visible("D0BOB", "bob") if one.user == "ephemeral"]
+    assert "your direct messages' budget of $0.00 a month" in alone
+    assert home.texts("D0BOB", asked) == []
     assert len(home.asked) == 1
+
+
+async def test_a_persons_budget_is_nobody_elses_business(home):
+    await commanded(home, "ada", "dev", "budget set 0 person=<@U0BOB>")
+    root = await home.slack.say("bob", "dev", "<@U0BOT> hello")
+    await home.rest()
+    await home.slack.say("cy", "dev", "<@U0BOT> and me?", root)
+    await home.answered()
+
+    (alone,) = [one.text for one in home.slack.visible("dev", "bob") if one.user == "ephemeral"]
+    assert "more than all of your budget of $0.00 a month" in alone
+    assert [one.text for one in home.slack.visible("dev", "cy") if "your budget" in one.text] == []
+    assert len(home.texts("dev", root)) == 1
+    assert "[Confab did not answer this" in str(home.prompt())
+
+
+async def test_a_channels_budget_is_told_to_all(home):
+    await commanded(home, "ada", "dev", "budget set 0")
+    root = await home.slack.say("bob", "dev", "<@U0BOT> hello")
+    await home.rest()
+
+    assert "more than all of this channel's budget of $0.00 a month" in home.texts("dev", root)[0]
 
 
 async def test_a_demoted_admin_is_one_no_longer_than_a_minute(home):
