@@ -43,8 +43,9 @@ T = TypeVar("T")
 CONFAB = Service("Confab")
 
 UNSET = f"ANTHROPIC_API_KEY: not set. Until it is, only a stand-in answers, in `confab chat`. Make a key at {KEYS}."
+NOT_ACCEPTED = "not accepted"
 TROUBLES = {
-    "key": ("not accepted", f"Make a key at {KEYS} and set ANTHROPIC_API_KEY to it."),
+    "key": (NOT_ACCEPTED, f"Make a key at {KEYS} and set ANTHROPIC_API_KEY to it."),
     "forbidden": ("not allowed", "Let this key use the Models API, or set ANTHROPIC_API_KEY to one that may."),
     "unreachable": (
         "no answer",

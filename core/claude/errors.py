@@ -15,7 +15,7 @@ SENTENCES = {
     "no credit": "The credit for Claude is used up. Whoever runs this bot can buy more.",
     "disabled": "This bot's organization at Anthropic is disabled. Whoever runs this bot has to look at it.",
     "unpaid": "Claude declines because of billing. Whoever runs this bot finds the reason in its log.",
-    "key": "Claude does not accept this bot's key. Whoever runs this bot has to look at it.",
+    "key": "Claude does not accept this bot's key. Whoever runs this bot has to set one that works.",
     "forbidden": "This bot's key may not do that. Whoever runs this bot finds the reason in its log.",
     "no model": "There is no model `{model}` (any more). Choose another with `persona tune model=...`.",
     "too long": "This thread is too long for `{model}`. Start a new one, or choose a model that reads more.",

@@ -101,7 +101,8 @@ class Metering:
                     else:
                         yield event
         except ClaudeError as error:
-            log.warning("%s", error, extra={"request": error.request})
+            level = logging.INFO if error.kind == "key" else logging.WARNING  # which every question meets
+            log.log(level, "%s", error, extra={"request": error.request})
             ended, silent = error.kind, error.silent
             if not error.billed:
                 settlement = Settlement(Usage(), ended, self._clock(), None, error.request, 0)
