@@ -118,6 +118,33 @@ async def test_a_demoted_admin_is_one_no_longer_than_a_minute(home):
     assert ranks == [Rank.OWNER, Rank.OWNER, Rank.MEMBER]
 
 
+async def test_a_name_is_believed_for_ten_minutes(home):
+    web, _ = await home.platform._identify()
+    seconds = [0.0]
+    directory = Directory(web, clock=lambda: seconds[0])
+    people, names = home.slack.world.people, []
+    for seconds[0], display in ((0.0, "Bob"), (599.0, "Robert"), (601.0, "Robert")):
+        people["U0BOB"] = replace(people["U0BOB"], display=display)
+        names += (await directory.fetch_names({"U0BOB"})).values()
+
+    assert names == ["Bob", "Bob", "Robert"]
+
+
+async def test_a_renamed_person_keeps_the_name_in_a_thread_and_has_the_new_one_in_the_next(home):
+    root = await home.slack.say("bob", "dev", "<@U0BOT> hello")
+    await home.answered()
+    people, (_, directory) = home.slack.world.people, await home.platform._identify()
+    people["U0BOB"] = replace(people["U0BOB"], display="Robert")
+    directory._names.clear()  # as it is after ten minutes
+    directory._people.clear()
+    await home.slack.say("bob", "dev", "and now?", root)
+    await home.answered(2)
+    await home.slack.say("bob", "dev", "<@U0BOT> hello")
+    await home.answered(3)
+
+    assert [home.prompt(at)[-1][1] for at in range(3)] == ["Bob: hello", "Bob: and now?", "Robert: hello"]
+
+
 async def test_a_flood_of_people_puts_out_neither_channels_nor_ranks(home):
     web, _ = await home.platform._identify()
     directory = Directory(web)
