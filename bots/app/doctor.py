@@ -51,6 +51,10 @@ TROUBLES = {
         "no answer",
         "See that this machine reaches ANTHROPIC_BASE_URL, by HTTPS_PROXY if that is the way.",
     ),
+    "proxy": (
+        "the proxy does not let us through",
+        "Set HTTPS_PROXY to a proxy that does, with user and password if it wants them, or unset it.",
+    ),
     "not Claude": ("not Claude", "Set ANTHROPIC_BASE_URL to Claude's address or a gateway's, or unset it."),
     "disabled": ("the organization is disabled", "Ask Anthropic's support, or set ANTHROPIC_API_KEY to another's key."),
     "no credit": ("the credit is used up", "Buy more at https://platform.claude.com/settings/billing."),
