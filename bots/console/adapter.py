@@ -161,6 +161,10 @@ class ConsoleSurface:
         self._console = console
         self._question = question
 
+    @property
+    def us(self) -> str:
+        return ""
+
     async def history(self, beside: AbstractSet[str] = frozenset()) -> History:
         return History((), Reach.CHAIN)
 
