@@ -64,7 +64,7 @@ class Health:
         told: dict[str, object] = {"ready": not any(offline.values())}
         told["platforms"] = {name: why or "connected" for name, why in offline.items()}
         if self._claude is not None and self._claude.refused:
-            told |= {"ready": False, "claude": "does not accept ANTHROPIC_API_KEY"}
+            told["claude"] = "does not accept ANTHROPIC_API_KEY"  # who asks is told so: events are welcome
         try:
             waiting, oldest = await self._questions.count_open()
             age = (self._clock() - oldest).total_seconds() if oldest else 0.0

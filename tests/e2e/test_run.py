@@ -134,7 +134,7 @@ async def test_a_key_that_is_revoked_while_it_runs_is_logged_once_and_the_next_o
             await talking.until(thread, refused)
         gate.opened.set()
         await talking.until("t1", "one two three")
-        await until_ready(503, "does not accept ANTHROPIC_API_KEY")
+        await until_ready(200, "does not accept ANTHROPIC_API_KEY")
         claude.key = key
         await talking.ingest(talking.said("t3", "U1", "and now?"))
         await talking.until("t3", refused, "fine")
