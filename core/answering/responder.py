@@ -155,7 +155,7 @@ class AnswerTask:
         showing = asyncio.create_task(self.responder.fallback.show(self.surface, self.reply, self.claim))
         try:
             answer = await self._compose_unless_stopped(decision, showing)
-            if self.visible or self.reply.pages:  # what stands there already is replaced for everybody
+            if self.visible:  # words that stand there already are replaced for everybody
                 answer = replace(answer, whispered=False)
             if not has_failed(showing):
                 await self._store_final_text(answer)
@@ -321,7 +321,7 @@ class AnswerTask:
             self.unread = error
             return
         for page in find_orphaned_pages(history, self.thread, self.question):
-            self.visible = True
+            self.visible = self.visible or page.id not in self.reply.pages  # ours may be one that was posted to try
             await self.reply.record_page(page.id, page.at)
         if self.question.command is None and not self.claim.final_text:  # an edit that was read now is no later one
             self.claim = await responder.store.questions.join_waiting(self.claim)
