@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +15,7 @@ from anthropic.types import ModelInfo
 
 from core.claude.errors import ClaudeError
 from core.claude.sdk_errors import BROKEN, classify_broken_stream, classify_error
-from core.claude.stream import MessageAccumulator, count_tokens, read_field, read_usage
+from core.claude.stream import ENDINGS, MessageAccumulator, count_tokens, read_field, read_usage
 from core.domain.models import Model, is_model_id
 from core.domain.usage import Usage
 from core.prompting.persona_check import EFFORTS, THINKING
@@ -151,9 +151,15 @@ class _Anthropic(anthropic.AsyncAnthropic):
     def _make_sse_decoder(self) -> SSEDecoder:
         return _LenientDecoder(self._pinging)
 
+    def _process_response_data(self, *, data: object, cast_to: type[Any], response: httpx2.Response) -> Any:
+        """An error is one also with status 200, and in an event of any name. Raises APIStatusError for it."""
+        if _name_event(data) == "error":
+            raise self._make_status_error(str(data), body=data, response=response)
+        return super()._process_response_data(data=data, cast_to=cast_to, response=response)
+
 
 class _LenientDecoder(SSEDecoder):
-    """Decodes streams without the lines `event: ...`, and with bytes that are no UTF-8.
+    """Decodes streams without the lines `event: ...`, with bytes that are no UTF-8, and whole messages in their place.
 
     It names an event that has no name after the type in its data; the SDK leaves such events out. After `pinging`
     seconds of nothing but pings and comments it raises ReadTimeout, for these keep a connection from being silent.
@@ -165,23 +171,54 @@ class _LenientDecoder(SSEDecoder):
         self._heard = time.monotonic()
 
     async def aiter_bytes(self, iterator: AsyncIterator[bytes]) -> AsyncIterator[ServerSentEvent]:
+        whole = b""
         async for chunk in self._aiter_chunks(iterator):
+            if whole or chunk.lstrip().startswith(b"{"):  # no line of an event begins so, but JSON does
+                whole += chunk
+                continue
             for line in chunk.splitlines():
                 if event := self.decode(line.decode(errors="replace")):
                     self._heard = self._heard if event.event == "ping" else time.monotonic()
                     yield event
             if time.monotonic() - self._heard > self._pinging:
                 raise httpx2.ReadTimeout(f"nothing but pings for {self._pinging:g} seconds")
+        for event in _read_whole(whole) if whole else ():
+            yield event
 
     def decode(self, line: str) -> ServerSentEvent | None:
         event = super().decode(line)
         if event is None or event.event is not None:
             return event
         try:
-            named = json.loads(event.data)["type"]
-        except (ValueError, KeyError, TypeError):  # `[DONE]`, or nothing of Claude's
+            return ServerSentEvent(event=_name_event(event.json()), data=event.data)
+        except ValueError:  # `[DONE]`, or nothing of Claude's
             return event
-        return ServerSentEvent(event=str(named), data=event.data)
+
+
+def _name_event(data: object) -> str | None:
+    """The type that an event tells of itself; gateways may leave it out of an error."""
+    if not isinstance(data, Mapping):
+        return None
+    return "error" if data.get("error") else data.get("type")
+
+
+def _read_whole(body: bytes) -> Iterator[ServerSentEvent]:
+    """The events that a message would have come with that a gateway answers whole; of all else, itself."""
+    message = json.loads(body.decode(errors="replace"))
+    blocks = message.get("content")
+    if not isinstance(blocks, list):
+        yield _make_event(message)
+        return
+    yield _make_event({"type": "message_start", "message": {**message, "content": []}})
+    for index, block in enumerate(blocks):
+        yield _make_event({"type": "content_block_start", "index": index, "content_block": block})
+    ended = {name: message.get(name) for name in ENDINGS}
+    yield _make_event({"type": "message_delta", "delta": ended, "usage": message.get("usage")})
+    yield _make_event({"type": "message_stop"})
+
+
+def _make_event(data: Mapping[str, Any]) -> ServerSentEvent:
+    return ServerSentEvent(event=_name_event(data) or "message", data=json.dumps(data))
 
 
 def _classify(error: Exception, model: str) -> ClaudeError:

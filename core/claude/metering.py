@@ -103,7 +103,7 @@ class Metering:
         except ClaudeError as error:
             log.warning("%s", error, extra={"request": error.request})
             ended, silent = error.kind, error.silent
-            if not error.billed:
+            if not (error.billed or accumulator.message):
                 settlement = Settlement(Usage(), ended, self._clock(), None, error.request, 0)
             raise
         finally:

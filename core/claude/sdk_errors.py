@@ -48,7 +48,7 @@ def classify_error(error: anthropic.APIError, model: str) -> ClaudeError:
         return _classify_no_answer(error, model)
     kind, detail = _kind_of(error), error.api_message or _first_line(error.message)
     if _is_page(error):
-        title = _TITLE.search(error.response.text)
+        title = _TITLE.search(error.message)
         detail = f"an HTML page{f': {title[1].strip()}' if title else ''}"
     advice = error.response.headers.get("x-should-retry")
     return ClaudeError(
@@ -58,7 +58,7 @@ def classify_error(error: anthropic.APIError, model: str) -> ClaudeError:
         error.request_id,
         _retry_after(error.response.headers),
         transient=kind in TRANSIENT if advice not in ("true", "false") else advice == "true",
-        billed=error.status_code < 300,
+        billed=_is_streamed(error),
     )
 
 
@@ -69,17 +69,29 @@ def _kind_of(error: anthropic.APIStatusError) -> str:
         return "disabled"
     if "credit balance" in words:
         return "no credit"
-    page = _is_page(error) and 400 <= error.status_code < 500 and error.status_code not in _ASIDE
-    if page or 300 <= error.status_code < 400:
+    status = _read_status(error)
+    page = _is_page(error) and 400 <= status < 500 and status not in _ASIDE
+    if page or 300 <= status < 400:
         return "not Claude"
     if error.error_code and "spend" in error.error_code:
         return "spent"
-    if error.type == "invalid_request_error" and error.status_code == 400:
+    if error.type == "invalid_request_error" and (status == 400 or status < 300):
         return _classify_rejection(error.api_message or "")
-    amid = error.status_code < 300 and error.type is None  # an event of an answer under way that names no reason
-    others = "failing" if error.status_code >= 500 else "broken off" if amid else "rejected"
-    by_status = _BY_STATUS.get(error.status_code, others)
-    return _BY_TYPE.get(error.type or "", by_status)
+    amid = status < 300 and _is_streamed(error) and error.type is None  # it names no reason
+    others = "failing" if status >= 500 else "broken off" if amid else "rejected"
+    return _BY_TYPE.get(error.type or "", _BY_STATUS.get(status, others))
+
+
+def _is_streamed(error: anthropic.APIStatusError) -> bool:
+    """Whether it is an event of an answer under way, and not a whole response."""
+    return error.status_code < 300 and "json" not in error.response.headers.get("content-type", "")
+
+
+def _read_status(error: anthropic.APIStatusError) -> int:
+    """The status, which a gateway whose answer has begun tells in the error's code."""
+    named = error.body.get("error") if isinstance(error.body, dict) else None
+    code = str(named.get("code")) if isinstance(named, dict) else ""
+    return int(code) if error.status_code < 300 and re.fullmatch("[45][0-9]{2}", code) else error.status_code
 
 
 def _classify_rejection(message: str) -> str:
