@@ -59,6 +59,12 @@ class Completion:
     """Its usage was told; a gateway may leave it out."""
 
 
+class StandInTransport(httpx2.AsyncBaseTransport):
+    """Answers requests in Claude's place, on this machine; `name` is the model that it answers as, and its price's."""
+
+    name: str
+
+
 class Claude:
     """A client of the Messages API. Nothing is retried here: each call is one request."""
 
@@ -66,10 +72,11 @@ class Claude:
         self,
         key: str,
         base_url: str,
-        transport: httpx2.AsyncBaseTransport | None = None,
+        transport: StandInTransport | None = None,
         silence: float = SILENCE,
         pinging: float = PINGING,
     ) -> None:
+        self._stand_in = transport.name if transport else None
         timeout = anthropic.Timeout(silence, connect=CONNECT)
         self._client = _Anthropic(
             pinging,
@@ -85,6 +92,10 @@ class Claude:
 
     async def close(self) -> None:
         await self._client.close()
+
+    def name_priced_model(self, request: Request) -> str:
+        """The model whose price a request has: that which is asked, unless a stand-in answers for it."""
+        return self._stand_in or request.model
 
     async def stream(
         self, request: Request, accumulator: MessageAccumulator | None = None
