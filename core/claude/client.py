@@ -3,6 +3,7 @@
 import json
 import logging
 import time
+from codecs import BOM_UTF8
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from anthropic.types import ModelInfo
 
 from core.claude.errors import ClaudeError
 from core.claude.sdk_errors import BROKEN, classify_broken_stream, classify_error
-from core.claude.stream import ENDINGS, MessageAccumulator, count_tokens, read_field, read_usage
+from core.claude.stream import ENDINGS, MessageAccumulator, count_tokens, read_field, read_usage, read_word
 from core.domain.models import Model, is_model_id
 from core.domain.usage import Usage
 from core.prompting.persona_check import EFFORTS, THINKING
@@ -114,7 +115,7 @@ class Claude:
                         yield TextSoFar(accumulator.text)
                 _check_end(accumulator, stream.response, request.model)
             yield _read_completion(accumulator, request, request_id)
-        except (anthropic.APIError, *BROKEN) as error:
+        except (anthropic.APIError, *BROKEN, ValueError) as error:
             if not accumulator.is_complete:
                 raise _classify(error, request.model) from error
             log.info("the stream broke after its message was whole: %r", error)
@@ -125,7 +126,13 @@ class Claude:
         asked = {name: request.body[name] for name in COUNTED if name in request.body}
         try:
             return int((await self._client.messages.count_tokens(**asked)).input_tokens)
-        except (anthropic.APIError, *BROKEN, AttributeError, TypeError) as error:  # a gateway may answer anything
+        except (
+            anthropic.APIError,
+            *BROKEN,
+            AttributeError,
+            TypeError,
+            ValueError,
+        ) as error:  # a gateway may answer anything
             raise _classify(error, request.model) from error
 
     async def model(self, name: str) -> Model:
@@ -148,7 +155,7 @@ class Claude:
                 if isinstance(name, str) and is_model_id(name):
                     found[name] = read_model(one)
             return list(found.values())
-        except (anthropic.APIError, *BROKEN, AttributeError, TypeError) as error:
+        except (anthropic.APIError, *BROKEN, AttributeError, TypeError, ValueError) as error:
             raise _classify(error, "") from error
 
 
@@ -183,18 +190,22 @@ class _LenientDecoder(SSEDecoder):
 
     async def aiter_bytes(self, iterator: AsyncIterator[bytes]) -> AsyncIterator[ServerSentEvent]:
         whole = b""
-        async for chunk in self._aiter_chunks(iterator):
+        async for marked in self._aiter_chunks(iterator):
+            chunk = marked.removeprefix(BOM_UTF8)
             if whole or chunk.lstrip().startswith(b"{"):  # no line of an event begins so, but JSON does
                 whole += chunk
                 continue
             for line in chunk.splitlines():
                 if event := self.decode(line.decode(errors="replace")):
                     self._heard = self._heard if event.event == "ping" else time.monotonic()
-                    yield event
+                    for one in _unfold(event):
+                        yield one
             if time.monotonic() - self._heard > self._pinging:
                 raise httpx2.ReadTimeout(f"nothing but pings for {self._pinging:g} seconds")
-        for event in _read_whole(whole) if whole else ():
-            yield event
+        if whole:
+            text = whole.decode(errors="replace")
+            for one in _unfold(ServerSentEvent(event=_name_event(json.loads(text)) or "message", data=text)):
+                yield one
 
     def decode(self, line: str) -> ServerSentEvent | None:
         event = super().decode(line)
@@ -213,12 +224,11 @@ def _name_event(data: object) -> str | None:
     return "error" if data.get("error") else data.get("type")
 
 
-def _read_whole(body: bytes) -> Iterator[ServerSentEvent]:
+def _unfold(event: ServerSentEvent) -> Iterator[ServerSentEvent]:
     """The events that a message would have come with that a gateway answers whole; of all else, itself."""
-    message = json.loads(body.decode(errors="replace"))
-    blocks = message.get("content")
-    if not isinstance(blocks, list):
-        yield _make_event(message)
+    message = event.json() if event.event == "message" else None
+    if not (isinstance(message, Mapping) and isinstance(blocks := message.get("content"), list)):
+        yield event
         return
     yield _make_event({"type": "message_start", "message": {**message, "content": []}})
     for index, block in enumerate(blocks):
@@ -229,7 +239,7 @@ def _read_whole(body: bytes) -> Iterator[ServerSentEvent]:
 
 
 def _make_event(data: Mapping[str, Any]) -> ServerSentEvent:
-    return ServerSentEvent(event=_name_event(data) or "message", data=json.dumps(data))
+    return ServerSentEvent(event=data["type"], data=json.dumps(data))
 
 
 def _classify(error: Exception, model: str) -> ClaudeError:
@@ -258,15 +268,16 @@ def _read_completion(streamed: MessageAccumulator, asked: Request, request: str 
         detail = "the stream ended without a stop_reason"
         raise ClaudeError("broken off", asked.model, detail, request, transient=True)
     usage = read_usage(message.usage, asked.ttl)
+    blocks = [block for block in message.content or [] if isinstance(block, anthropic.BaseModel)]
     return Completion(
-        text="".join(block.text for block in message.content if block.type == "text"),
-        stop=message.stop_reason,
+        text="".join(str(read_field(block, "text") or "") for block in blocks if block.type == "text"),
+        stop=str(message.stop_reason),
         usage=usage,
-        model=getattr(message, "model", None) or asked.model,
+        model=read_word(message, "model") or asked.model,
         request=request,
-        content=[block.model_dump(exclude_none=True, mode="json") for block in message.content],
-        category=getattr(getattr(message, "stop_details", None), "category", None),
-        geo=getattr(message.usage, "inference_geo", None),
+        content=[block.model_dump(exclude_none=True, mode="json") for block in blocks],
+        category=read_word(read_field(message, "stop_details"), "category"),
+        geo=read_word(message.usage, "inference_geo"),
         counted=bool(usage.prompt and streamed.output_told),
     )
 

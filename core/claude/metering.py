@@ -13,7 +13,7 @@ from core.billing.prices import Prices
 from core.claude.client import Claude, Completion, TextSoFar
 from core.claude.errors import ClaudeError
 from core.claude.prompt_cache_tracker import PromptCacheTracker
-from core.claude.stream import MessageAccumulator
+from core.claude.stream import MessageAccumulator, read_field, read_word
 from core.domain import backoff
 from core.domain.clock import Clock, Sleep
 from core.domain.errors import StoreUnavailable
@@ -184,12 +184,12 @@ class Metering:
         longest = int(request.body["max_tokens"])
         most = came.bound_usage(longest, request.ttl)
         output = longest if silent else most.output
-        answered = getattr(came.message, "model", None)
+        answered = read_word(came.message, "model")
         model = answered if answered and self.prices.has_price(answered) else self._claude.name_priced_model(request)
         if most.prompt is None:
             micro_usd, prompt = self.prices.worst_cost(model, bound, output, day, self._geo), bound
         else:
-            geo = getattr(getattr(came.message, "usage", None), "inference_geo", None) or self._geo
+            geo = read_word(read_field(came.message, "usage"), "inference_geo") or self._geo
             cost = self.prices.cost(model, replace(most.prompt, output=output), day, geo)
             micro_usd, prompt = cost.micro_usd if cost else None, most.prompt.prompt
         return Settlement(

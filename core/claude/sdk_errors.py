@@ -11,7 +11,7 @@ import anthropic
 import httpx2
 
 from core.claude.errors import TRANSIENT, ClaudeError
-from core.claude.stream import MalformedStream
+from core.claude.stream import MalformedStream, read_word
 from core.domain.clock import system_clock
 
 _BY_TYPE = {
@@ -38,7 +38,7 @@ _UNSENT = (httpx2.ProxyError, httpx2.ConnectTimeout)
 LONGEST_WAIT = 30 * 24 * 3600.0  # seconds of retry-after, at most: no limit of Claude's lasts longer than its month
 CONTENT = ("content filter", "content policy", "usage policy", "usage policies")
 """Words of a 400 for what was said, and not for how it was sent."""
-BROKEN = (httpx2.HTTPError, httpx2.StreamError, json.JSONDecodeError, MalformedStream)
+BROKEN = (httpx2.HTTPError, httpx2.StreamError, json.JSONDecodeError, RecursionError, MalformedStream)
 """What a stream raises that breaks off, or that is none of Claude's."""
 
 
@@ -46,7 +46,7 @@ def classify_error(error: anthropic.APIError, model: str) -> ClaudeError:
     """The kind of an SDK error, raised before a stream or in it."""
     if not isinstance(error, anthropic.APIStatusError):
         return _classify_no_answer(error, model)
-    kind, detail = _kind_of(error), error.api_message or _first_line(error.message)
+    kind, detail = _kind_of(error), read_word(error, "api_message") or _first_line(error.message)
     if _is_page(error):
         title = _TITLE.search(error.message)
         detail = f"an HTML page{f': {title[1].strip()}' if title else ''}"
@@ -54,7 +54,7 @@ def classify_error(error: anthropic.APIError, model: str) -> ClaudeError:
     return ClaudeError(
         kind,
         model,
-        f"{error.status_code} {error.type or ''} {detail}",
+        f"{error.status_code} {read_word(error, 'type') or ''} {detail}",
         error.request_id,
         _retry_after(error.response.headers),
         transient=kind in TRANSIENT if advice not in ("true", "false") else advice == "true",
@@ -64,7 +64,7 @@ def classify_error(error: anthropic.APIError, model: str) -> ClaudeError:
 
 def _kind_of(error: anthropic.APIStatusError) -> str:
     """By the API's word for it, else by the status. A page of HTML comes from something in between."""
-    words = (error.api_message or "").lower()
+    words, named = (read_word(error, "api_message") or "").lower(), read_word(error, "type")
     if "organization has been disabled" in words or "account has been disabled" in words:
         return "disabled"
     if "credit balance" in words:
@@ -75,11 +75,11 @@ def _kind_of(error: anthropic.APIStatusError) -> str:
         return "not Claude"
     if error.error_code and "spend" in error.error_code:
         return "spent"
-    if error.type == "invalid_request_error" and (status == 400 or status < 300):
-        return _classify_rejection(error.api_message or "")
-    amid = status < 300 and _is_streamed(error) and error.type is None  # it names no reason
+    if named == "invalid_request_error" and (status == 400 or status < 300):
+        return _classify_rejection(words)
+    amid = status < 300 and _is_streamed(error) and named is None  # it tells no reason
     others = "failing" if status >= 500 else "broken off" if amid else "rejected"
-    return _BY_TYPE.get(error.type or "", _BY_STATUS.get(status, others))
+    return _BY_TYPE.get(named or "", _BY_STATUS.get(status, others))
 
 
 def _is_streamed(error: anthropic.APIStatusError) -> bool:
@@ -94,9 +94,8 @@ def _read_status(error: anthropic.APIStatusError) -> int:
     return int(code) if error.status_code < 300 and re.fullmatch("[45][0-9]{2}", code) else error.status_code
 
 
-def _classify_rejection(message: str) -> str:
+def _classify_rejection(words: str) -> str:
     """What kind of 400 it is; the API gives its own spend limit and a too long prompt no type of their own."""
-    words = message.lower()
     if "too long" in words or any(f"context {end}" in words for end in ("window", "length", "limit")):
         return "too long"
     if any(sign in words for sign in CONTENT):

@@ -252,3 +252,9 @@ def _parse_input(pieces: str) -> object:
 def read_field(thing: object, name: str) -> Any:
     """A field of an event, which may be missing, or of a shape that the SDK does not know."""
     return thing.get(name) if isinstance(thing, Mapping) else getattr(thing, name, None)
+
+
+def read_word(thing: object, name: str) -> str | None:
+    """A field that is text; None for what is missing, or anything else."""
+    value = read_field(thing, name)
+    return value if isinstance(value, str) else None

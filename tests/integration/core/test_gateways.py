@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import Any
+from codecs import BOM_UTF8
 
 import pytest
 
@@ -15,8 +15,8 @@ from core.domain.usage import Usage
 from core.prompting.request import build_request
 from core.prompting.turns import Turn
 from tests.support.gateway import (
-    BEGUN,
     ENDED,
+    JSON,
     OVER,
     STARTED,
     STOPPED,
@@ -25,6 +25,7 @@ from tests.support.gateway import (
     Raw,
     serve,
     varied,
+    whole_message,
     without,
     words,
 )
@@ -33,6 +34,9 @@ HELLO = [words("Hello, "), words("Ada!")]
 UNKNOWN = {"type": "content_block_start", "index": 0, "content_block": {"type": "novelty", "stuff": 1}}
 NOVELTY = {"type": "content_block_delta", "index": 0, "delta": {"type": "novel_delta", "text": "?"}}
 NULLS = dict.fromkeys(("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "cache_creation"))
+
+
+EVENTS = {"content-type": "text/event-stream"}
 
 
 async def ask(*events, named: bool = True) -> Completion:
@@ -166,32 +170,25 @@ def test_claude_may_write_on_for_a_while_after_we_are_gone():
     assert 0 < AFTER_END < 1_000
 
 
-def answered_whole(**fields: Any) -> bytes:
-    """The message of a gateway that does not stream."""
-    text = [{"type": "text", "text": "Hello, "}, {"type": "text", "text": "Ada!"}]
-    usage = {"input_tokens": 30, "output_tokens": 7}
-    message = {**BEGUN, "content": text, "stop_reason": "end_turn", "stop_sequence": None, "usage": usage, **fields}
-    return json.dumps(message).encode()
-
-
-JSON = {"content-type": "application/json"}
-
-
 @pytest.mark.parametrize(
     ("stream", "headers"),
     [
-        (answered_whole(), JSON),
-        (b"\n\n " + json.dumps(json.loads(answered_whole()), indent=1).replace("\n", "\r\n\r\n").encode(), JSON),
-        (answered_whole(stop_reason=None), JSON),
-        (answered_whole(), {"content-type": "text/event-stream"}),
-        (answered_whole(), {"content-type": "text/plain"}),
+        (whole_message(), JSON),
+        (b"\n\n " + json.dumps(json.loads(whole_message()), indent=1).replace("\n", "\r\n\r\n").encode(), JSON),
+        (whole_message(stop_reason=None), JSON),
+        (whole_message(), EVENTS),
+        (whole_message(), {"content-type": "text/plain"}),
+        (BOM_UTF8 + whole_message(), JSON),
+        (b"data: " + whole_message() + b"\n\ndata: [DONE]\n\n", EVENTS),
+        (whole_message(stop_reason={"odd": 1}, model=5), JSON),
     ],
-    ids=["as json", "with empty lines", "no stop_reason", "as events", "as plain text"],
+    ids=["json", "empty lines", "no stop_reason", "events", "plain text", "a mark", "one event", "odd fields"],
 )
 async def test_a_message_that_comes_whole_in_place_of_a_stream_is_an_answer(stream, headers):
     completion = await ask_at(Raw(stream, headers=headers))
 
-    assert (completion.text, completion.stop, completion.model) == ("Hello, Ada!", "end_turn", "claude-haiku-5-5")
+    assert (completion.text, completion.model) == ("Hello, Ada!", "claude-haiku-5-5")
+    assert completion.stop in ("end_turn", "{'odd': 1}")
     assert (completion.usage, completion.counted) == (Usage(input=30, output=7), True)
 
 
@@ -200,7 +197,7 @@ async def test_a_whole_message_tells_why_it_was_refused_and_keeps_its_thoughts()
     details = {"type": "refusal", "category": "bio", "explanation": None}
 
     completion = await ask_at(
-        Raw(answered_whole(content=[thought], stop_reason="refusal", stop_details=details), headers=JSON)
+        Raw(whole_message(content=[thought], stop_reason="refusal", stop_details=details), headers=JSON)
     )
 
     assert (completion.text, completion.stop, completion.category) == ("", "refusal", "bio")
@@ -208,11 +205,21 @@ async def test_a_whole_message_tells_why_it_was_refused_and_keeps_its_thoughts()
 
 
 async def test_usage_that_a_whole_message_leaves_out_is_not_taken_for_none():
-    assert not (await ask_at(Raw(answered_whole(usage=None), headers=JSON))).counted
+    assert not (await ask_at(Raw(whole_message(usage=None), headers=JSON))).counted
 
 
 @pytest.mark.parametrize(
-    "body", [b'{"choices": [{"message": {"content": "Hello"}}]}', b"{}", b'{"content": [', b'["Hello"]', b"{Hello"]
+    "body",
+    [
+        b'{"choices": [{"message": {"content": "Hello"}}]}',
+        b"{}",
+        b'{"content": [',
+        b'["Hello"]',
+        b"{Hello",
+        b'{"content": ' + b"[" * 100_000,
+        b'{"content": ' + b"9" * 5_000 + b"}",
+    ],
+    ids=["another API's", "nothing", "cut", "a list", "garbage", "too deep", "too long a number"],
 )
 async def test_other_json_in_place_of_a_stream_is_not_claude(body):
     assert (await fail(Raw(body, headers=JSON))).kind == "not Claude"
@@ -247,6 +254,20 @@ async def test_an_error_in_a_stream_is_told_whatever_its_event_is_called(error, 
     trouble = await fail(Raw(f"{begun}{name}data: {json.dumps({'error': error})}\n\n".encode()))
 
     assert (trouble.kind, trouble.transient, trouble.billed) == (kind, transient, True)
+
+
+@pytest.mark.parametrize("odd", ["no worker", ["odd"], {"type": 5, "message": ["odd"], "code": [429]}])
+async def test_an_error_of_any_shape_is_one(odd):
+    trouble = await fail(Raw(json.dumps({"error": odd}).encode(), headers=JSON))
+
+    assert (trouble.kind, trouble.billed) == ("rejected", False)
+
+
+@pytest.mark.parametrize("block", [None, "odd", 5, {"type": "text", "text": None}, {"text": "odd"}])
+async def test_a_block_of_any_shape_takes_no_other_away(block):
+    blocks = [block, {"type": "text", "text": "Hello, Ada!"}]
+
+    assert (await ask_at(Raw(whole_message(content=blocks), headers=JSON))).text == "Hello, Ada!"
 
 
 async def test_an_error_in_bare_json_after_the_beginning_is_told():
