@@ -30,6 +30,7 @@ from core.store.protocols import Claim, Store, Thread
 from core.telemetry import AnswerBegun, Emit, QuestionClosed
 from core.worker.fair_semaphore import FairSemaphore
 from core.worker.lease import QuestionLease
+from core.worker.worker import is_cancelled
 
 Composing: TypeAlias = "asyncio.Task[Answer | None]"
 DECLINED = FinalText("", notice=True, unanswered=Unanswered.DECLINED)
@@ -158,6 +159,8 @@ class AnswerTask:
                 await self._store_final_text(answer)
                 self.reply.finish(answer.text, answer.notice, answer.files, whispered=answer.whispered)
         except ExceptionGroup as errors:
+            if is_cancelled():  # the group tells only of errors, though what ended it was the cancellation
+                raise asyncio.CancelledError from errors
             raise errors.exceptions[0] from None
         if answer.whispered and answer.unanswered is Unanswered.DECLINED:
             await self.responder.store.questions.store_final_text(self.claim, DECLINED)

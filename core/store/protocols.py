@@ -179,6 +179,9 @@ class Personas(Protocol):
 
     async def persona(self, place: Place) -> Version | None: ...
 
+    async def newest(self, places: Sequence[Place]) -> list[Version | None]:
+        """The newest version of each, as they stand together."""
+
     async def versions(self, place: Place) -> list[Version]:
         """All there were, newest first."""
 

@@ -142,7 +142,11 @@ class PersonaRepository:
         self._engine = engine
 
     async def persona(self, place: Place) -> Version | None:
-        return await self._engine.unit(lambda sql: personas.newest_version(sql, place))
+        (version,) = await self.newest([place])
+        return version
+
+    async def newest(self, places: Sequence[Place]) -> list[Version | None]:
+        return await self._engine.unit(lambda sql: [personas.newest_version(sql, place) for place in places])
 
     async def versions(self, place: Place) -> list[Version]:
         return await self._engine.unit(lambda sql: personas.list_versions(sql, place))

@@ -17,6 +17,7 @@ from core.domain.events import Missed
 from core.domain.personas import Persona, Place, Version
 from core.store.postgres.engine import PostgresEngine
 from core.store.rules import budgets, claims, ingest, ledger, personas
+from core.store.rules.advisory_locks import lock_claims
 from tests.support import postgres
 from tests.support.talk import KEY, PLATFORMS, asked, at, thread
 
@@ -108,6 +109,23 @@ async def test_a_question_is_claimed_once(engine, locks):
         assert [one and one.process for one in found] == ["p1", None]
     else:  # the first comes too late for what the second has, and the index of claims says so
         assert [type(one).__name__ for one in found] in (["Claim", "Claim"], ["UniqueViolation", "Claim"])
+
+
+async def test_who_looks_for_a_question_where_there_is_none_waits_for_nobody_who_claims(engine):
+    reached, go_on = threading.Event(), threading.Event()
+
+    def hold(sql):
+        lock_claims(sql)
+        sql.one("SELECT 1", {})
+        reached.set()
+        assert go_on.wait(10)
+
+    holding = asyncio.create_task(engine.unit(hold))
+    await asyncio.to_thread(reached.wait, 10)
+    async with asyncio.timeout(5):
+        assert await engine.unit(claim("p1", 1)) is None
+    go_on.set()
+    await holding
 
 
 @pytest.mark.parametrize("locks", [True, False], ids=["locked", "not locked"])

@@ -54,6 +54,17 @@ def count_notes(admin):
     return admin.execute("SELECT count(*) FROM notes").fetchone()[0]
 
 
+async def test_work_that_comes_one_by_one_goes_through_one_connection_and_meets_its_plans(engine):
+    def find_server_process(sql):
+        return sql.one("SELECT pg_backend_pid() AS pid", {})["pid"]
+
+    meet = threading.Barrier(3, timeout=10)
+    together = [engine.unit(lambda sql: (meet.wait(), find_server_process(sql))[1]) for _ in range(3)]
+
+    assert len(set(await asyncio.gather(*together))) == 3
+    assert len({await engine.unit(find_server_process) for _ in range(20)}) == 1
+
+
 async def test_connections_that_the_server_ended_are_made_again_and_nobody_notices(engine, admin):
     await asyncio.gather(
         *(engine.unit(lambda sql, name=name: sql.count_changes(NOTE, {"name": name})) for name in "abcd")

@@ -57,6 +57,13 @@ ORDER BY questions.command IS NULL, coalesce(workspaces.places, 0), coalesce(cha
     coalesce(people.places, 0), questions.at, questions.id LIMIT 1
 """
 
+# Looked at without a lock, for most looks find nothing.
+WAITS = """
+SELECT 1 AS waits FROM questions LEFT JOIN claims ON claims.id = questions.claim
+WHERE questions.outcome IS NULL AND {platforms}
+AND (questions.claim IS NULL OR claims.process IS DISTINCT FROM :process) LIMIT 1
+"""
+
 # A process that is late learns so with its next heartbeat, and drops what it answers before it claims that again.
 FREE_STOPPED = """
 UPDATE claims SET process = NULL WHERE process <> :process AND {platforms}
@@ -136,6 +143,8 @@ def claim_next(
 
     `number` names the claim. When it is `repeated`, it may be the process's already, and nobody heard so.
     """
+    if not (repeated or _may_wait(sql, process, platforms)):
+        return None
     lock_claims(sql)
     if repeated and (rows := sql.many(UNHEARD, {"claim": number, "process": process})):
         return _build_claim(sql, number, rows, process, resumed=True)
@@ -162,6 +171,12 @@ def join_waiting(sql: Sql, claim: Claim) -> Claim:
         for row in find_additions(sql, rows):
             sql.update("questions", row["id"], {"claim": claim.id, "reply": lead["name"]})
     return _build_claim(sql, claim.id, sql.many(CLAIMED, lead), claim.process, claim.resumed)
+
+
+def _may_wait(sql: Sql, process: str, platforms: Collection[str]) -> bool:
+    """Whether a question is open that this process is not answering."""
+    values = {"process": process, "platforms": sorted(platforms)}
+    return sql.one(WAITS.format(platforms=sql.among("questions.platform", "platforms")), values) is not None
 
 
 def _free_stopped(sql: Sql, process: str, platforms: Collection[str], stale: timedelta) -> None:

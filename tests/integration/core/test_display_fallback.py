@@ -14,11 +14,11 @@ from bots.discord.formatting import PIECE
 from bots.slack.publisher import UNSUITED
 from core.answering.display_fallback import Fallback
 from core.answering.reply import Reply, forget_page
-from core.domain.errors import PlaceClosed, Rejected, StoreUnavailable
+from core.domain.errors import CannotShow, PlaceClosed, Rejected, StoreUnavailable
 from core.domain.messages import Question
 from core.rendering.plain_pages import cut_by_length
 from core.store import open_store
-from tests.fakes.board import Board
+from tests.fakes.board import Board, BoardSurface
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.claude.server import ClaudeFake
 from tests.fakes.discord.limits import Answer as RestAnswer
@@ -86,26 +86,36 @@ BUGS = [
 ]
 
 
-class Fragile:
-    """A surface of which something breaks when it is told to end."""
+class Fragile(BoardSurface):
+    """Breaks when it is told to end."""
 
-    def __init__(self) -> None:
-        self.growing, self.plain = asyncio.Event(), False
+    def __init__(self, board: Board, question: Question, trouble: Exception) -> None:
+        super().__init__(board, question)
+        self._trouble, self.growing, self.plain = trouble, asyncio.Event(), False
 
     async def show(self, reply) -> None:
         try:
             async for _ in reply.texts():
                 self.growing.set()
         finally:
-            raise ValueError("while it ended")
+            raise self._trouble
 
     async def show_plainly(self, reply, text) -> None:
         self.plain = True
 
 
+class FragileBoard(Board):
+    """The board, whose surface can't be shown anything when it is told to end."""
+
+    async def surface(self, question):
+        self.surfaced = Fragile(self, question, CannotShow("it ended"))
+        return self.surfaced
+
+
 async def test_what_breaks_while_an_answer_is_being_ended_is_shown_no_other_way(board, kept, caplog):
-    surface, event = Fragile(), board.said("t1", "U1", "hello")
-    reply = Reply(Question(event.key, event.message.id, "U1", event.message.at), forget_page)
+    event = board.said("t1", "U1", "hello")
+    question = Question(event.key, event.message.id, "U1", event.message.at)
+    surface, reply = Fragile(board, question, ValueError("while it ended")), Reply(question, forget_page)
     await kept.questions.ingest(event)
     claim = await kept.questions.claim_next("p1", ["board"])
     showing = asyncio.create_task(Fallback(kept.questions, {"board": board}).show(surface, reply, claim))
@@ -115,6 +125,19 @@ async def test_what_breaks_while_an_answer_is_being_ended_is_shown_no_other_way(
     done, _ = await asyncio.wait({showing}, timeout=5)
 
     assert (done, surface.plain, caplog.text) == ({showing}, False, "")
+
+
+async def test_what_breaks_while_a_process_ends_closes_no_question(kept, claude):
+    board, gate = FragileBoard(), Gate(after=5)
+    claude.answer = lambda body: Answer(text="one two three", gate=gate)
+    event = board.said("t1", "U1", "hello")
+    async with house(kept, claude, board) as assistant:
+        await assistant.ingest(event)
+        async with asyncio.timeout(30):
+            await gate.reached.wait()
+            await board.surfaced.growing.wait()
+
+    assert (await kept.questions.claim_next("p2", ["board"])).question.name == event.message.id
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: type(bug).__name__)
