@@ -30,7 +30,6 @@ from core.store.protocols import Claim, Store, Thread
 from core.telemetry import AnswerBegun, Emit, QuestionClosed
 from core.worker.fair_semaphore import FairSemaphore
 from core.worker.lease import QuestionLease
-from core.worker.worker import is_cancelled
 
 Composing: TypeAlias = "asyncio.Task[Answer | None]"
 DECLINED = FinalText("", notice=True, unanswered=Unanswered.DECLINED)
@@ -152,19 +151,19 @@ class AnswerTask:
 
         What the platform does not take is shown in a simpler way; another error on either side ends both, raised.
         """
+        showing = asyncio.create_task(self.responder.fallback.show(self.surface, self.reply, self.claim))
         try:
-            async with asyncio.TaskGroup() as group:
-                showing = group.create_task(self.responder.fallback.show(self.surface, self.reply, self.claim))
-                answer = await self._compose_unless_stopped(decision)
+            answer = await self._compose_unless_stopped(decision, showing)
+            if not has_failed(showing):
                 await self._store_final_text(answer)
                 self.reply.finish(answer.text, answer.notice, answer.files, whispered=answer.whispered)
-        except ExceptionGroup as errors:
-            if is_cancelled():  # the group tells only of errors, though what ended it was the cancellation
-                raise asyncio.CancelledError from errors
-            raise errors.exceptions[0] from None
+            shown = await showing
+        finally:
+            showing.cancel()
+            await asyncio.gather(showing, return_exceptions=True)
         if answer.whispered and answer.unanswered is Unanswered.DECLINED:
             await self.responder.store.questions.store_final_text(self.claim, DECLINED)
-        return answer.outcome if showing.result() else Outcome.REFUSED
+        return answer.outcome if shown else Outcome.REFUSED
 
     async def _store_final_text(self, answer: Answer) -> None:
         """On disk, and in the lease for another try, if the disk is full. What is whispered is decided anew."""
@@ -173,20 +172,22 @@ class AnswerTask:
         if self.lease.final_text is not None:
             await self.responder.store.questions.store_final_text(self.claim, self.lease.final_text)
 
-    async def _compose_unless_stopped(self, decision: Decision) -> Answer:
+    async def _compose_unless_stopped(self, decision: Decision, showing: "asyncio.Task[bool]") -> Answer:
         """The answer, whatever happens: an error is told in a sentence, and a stop ends it with what there is.
 
-        While nothing of it is visible it begins again when its question is added to or edited.
+        So does `showing` where it fails: nobody would see what comes. While nothing of the answer is visible it begins
+        again when its question is added to or edited.
         """
         stop, changed = self.lease.stop, self.lease.changed
         composing, stopping = asyncio.create_task(self._compose(decision)), asyncio.create_task(stop.wait())
         changing = asyncio.create_task(changed.wait())
         try:
             while True:
-                await asyncio.wait({composing, stopping, changing}, return_when=asyncio.FIRST_COMPLETED)
+                watched = {composing, stopping, changing, *([] if showing.done() else [showing])}
+                await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
                 if composing.done() and (answer := composing.result()) is not None:
                     return answer
-                if stop.is_set():
+                if stop.is_set() or has_failed(showing):
                     return self._cut_short()
                 if changing.done():
                     changed.clear()
@@ -343,3 +344,8 @@ class AnswerTask:
 
     async def _record_page(self, page: str, at: datetime | None) -> None:
         await self.responder.store.questions.record_page(self.claim, page, at or self.responder.clock())
+
+
+def has_failed(task: "asyncio.Task[bool]") -> bool:
+    """Whether a task ended without a result."""
+    return task.done() and (task.cancelled() or task.exception() is not None)

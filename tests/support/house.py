@@ -55,9 +55,10 @@ async def house(
     haste: Haste = Haste(),  # noqa: B008  keeps nothing
     silence: float = SILENCE,
     semaphore: FairSemaphore | None = None,
+    patience: float = 30.0,
     **rules: object,
 ) -> AsyncIterator[Assistant]:
-    """An assistant that answers while this lasts. Claude is waited for in haste.
+    """An assistant that answers while this lasts. Claude is waited for in haste, histories with patience.
 
     At the end the ledger must hold, to the micro-dollar, what was billed; of requests that died, at least that.
     """
@@ -78,7 +79,7 @@ async def house(
         store,
         completions=completions,
         platforms=named,
-        rules=Rules(persona, **rules),  # type: ignore[arg-type]  # their own
+        rules=Rules(persona, patience=patience, **rules),  # type: ignore[arg-type]  # their own
         clock=clock,
         process=process,
         semaphore=semaphore,

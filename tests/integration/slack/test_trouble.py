@@ -273,17 +273,21 @@ async def test_a_name_that_slack_does_not_tell_is_an_id_for_once_and_refuses_no_
 
 
 @pytest.mark.parametrize("fault", [Fault(status=500), Fault(hangs=True)], ids=["500", "hangs"])
-async def test_a_failing_history_holds_up_no_answer_and_is_read_later(home, fault):
-    root = await home.slack.say("ada", "dev", "The build is red.")
-    await home.rest()
-    home.slack.fail_next("conversations.replies", fault, 5)
+async def test_a_failing_history_holds_up_no_answer_and_is_read_later(fault):
+    store = await open_store("sqlite://")
+    async with SlackFake() as slack, ClaudeFake() as claude:
+        async with living(slack, claude, store, rules={"patience": 1.0}) as home:
+            root = await slack.say("ada", "dev", "The build is red.")
+            await home.rest()
+            slack.fail_next("conversations.replies", fault, 5)
+            await slack.say("bob", "dev", "<@U0BOT> why?", root)
+            await home.answered()
+        slack.faults._next["conversations.replies"].clear()
+        async with living(slack, claude, store, rules={"patience": 30.0}) as home:
+            await slack.say("bob", "dev", "<@U0BOT> and now?", root)
+            await home.answered(2)
 
-    await home.slack.say("bob", "dev", "<@U0BOT> why?", root)
-    await home.answered()
-    home.slack.faults._next["conversations.replies"].clear()
-    await home.slack.say("bob", "dev", "<@U0BOT> and now?", root)
-    await home.answered(2)
-
+    await store.shut()
     first, second = home.texts("dev", root)
     assert SILENT in first
     assert SILENT not in second
