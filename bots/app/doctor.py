@@ -43,12 +43,17 @@ T = TypeVar("T")
 CONFAB = Service("Confab")
 
 UNSET = f"ANTHROPIC_API_KEY: not set. Until it is, only a stand-in answers, in `confab chat`. Make a key at {KEYS}."
+NOT_ACCEPTED = "not accepted"
 TROUBLES = {
-    "key": ("not accepted", f"Make a key at {KEYS} and set ANTHROPIC_API_KEY to it."),
+    "key": (NOT_ACCEPTED, f"Make a key at {KEYS} and set ANTHROPIC_API_KEY to it."),
     "forbidden": ("not allowed", "Let this key use the Models API, or set ANTHROPIC_API_KEY to one that may."),
     "unreachable": (
         "no answer",
         "See that this machine reaches ANTHROPIC_BASE_URL, by HTTPS_PROXY if that is the way.",
+    ),
+    "proxy": (
+        "the proxy does not let us through",
+        "Set HTTPS_PROXY to a proxy that does, with user and password if it wants them, or unset it.",
     ),
     "not Claude": ("not Claude", "Set ANTHROPIC_BASE_URL to Claude's address or a gateway's, or unset it."),
     "disabled": ("the organization is disabled", "Ask Anthropic's support, or set ANTHROPIC_API_KEY to another's key."),

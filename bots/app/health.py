@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from bots.app.claude_watch import ClaudeWatch
 from bots.app.supervisor import Supervisor
 from bots.ops.metrics import Metrics
 from core.domain.clock import Clock, system_clock
@@ -23,11 +24,16 @@ class Health:
     """
 
     def __init__(
-        self, questions: Questions, seconds: Callable[[], float] = time.monotonic, clock: Clock = system_clock
+        self,
+        questions: Questions,
+        seconds: Callable[[], float] = time.monotonic,
+        clock: Clock = system_clock,
+        claude: ClaudeWatch | None = None,
     ) -> None:
         self._questions = questions
         self._seconds = seconds
         self._clock = clock
+        self._claude = claude
         self._beat_at = seconds()
         self._metrics = Metrics(clock)
         self._supervisors: Sequence[Supervisor] = ()
@@ -35,6 +41,8 @@ class Health:
     def __call__(self, event: TelemetryEvent) -> None:
         if isinstance(event, HeartbeatSent):
             self._beat_at = self._seconds()
+        if self._claude is not None:
+            self._claude(event)
         self._metrics(event)
 
     def routes(self, supervisors: Sequence[Supervisor]) -> list[web.RouteDef]:
@@ -55,6 +63,8 @@ class Health:
         offline = {one.platform.name: one.offline for one in self._supervisors}
         told: dict[str, object] = {"ready": not any(offline.values())}
         told["platforms"] = {name: why or "connected" for name, why in offline.items()}
+        if self._claude is not None and self._claude.refused:
+            told["claude"] = "does not accept ANTHROPIC_API_KEY"  # who asks is told so: events are welcome
         try:
             waiting, oldest = await self._questions.count_open()
             age = (self._clock() - oldest).total_seconds() if oldest else 0.0

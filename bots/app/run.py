@@ -147,11 +147,12 @@ async def serve(configuration: Configuration, only: str | None = None, *, stand_
     if store is None:
         return
     try:
-        health = Health(store.questions)
+        claude = ClaudeWatch(partial(check_claude, settings))
+        health = Health(store.questions, claude=claude)
         opened = open_platforms(plugins, configuration, PlatformResources(settings, store.notes, health))
         freeze_heap()
         platforms, routes = [one.platform for one in opened], [route for one in opened for route in one.routes]
-        async with watch_claude(settings):
+        async with watch_claude(claude):
             await answer(settings, platforms, store, health=health, routes=routes, stop=stop)
     finally:
         await store.shut()
@@ -173,9 +174,9 @@ async def open_when_ready(url: str, stop: asyncio.Event, seconds: float = RETRY)
 
 
 @asynccontextmanager
-async def watch_claude(settings: Settings) -> AsyncIterator[None]:
+async def watch_claude(watch: ClaudeWatch) -> AsyncIterator[None]:
     """Say in the log what does not work at Claude, at the start and whenever it changes, while this lasts."""
-    watching = asyncio.create_task(ClaudeWatch(partial(check_claude, settings)).run())
+    watching = asyncio.create_task(watch.run())
     try:
         yield
     finally:

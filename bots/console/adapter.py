@@ -163,6 +163,10 @@ class ConsoleSurface:
         self._console = console
         self._question = question
 
+    @property
+    def us(self) -> str:
+        return ""
+
     async def history(self) -> History:
         return History((), Reach.CHAIN)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 
 import discord
-from cachetools import LRUCache, TTLCache
+from cachetools import TTLCache
 
 from bots.delivery.lookups import RANK_WAIT, WAIT, look_up, wait_for_rank
 from bots.discord.client import Rest
@@ -22,6 +22,7 @@ from core.domain.errors import CannotShow, RateLimited, Uncertain
 from core.domain.messages import Rank
 
 NAMES = 10_000  # that we remember
+NAMED = 600.0  # seconds that a name is believed which no message has shown again
 SECONDS = 60.0  # that a rank is believed; a command carries what the server says just now
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ class Directory:
         self._managers = managers
         self._deadline = deadline
         self._rank_deadline = rank_deadline
-        self._names: LRUCache[tuple[str | None, str], str] = LRUCache(NAMES)
+        self._names: TTLCache[tuple[str | None, str], str] = TTLCache(NAMES, NAMED, clock)
         self._members: TTLCache[tuple[str, str], Json] = TTLCache(math.inf, SECONDS, clock)
         """Members by server and person, as their last message or the server shows them; empty: no member."""
 
@@ -100,10 +101,14 @@ class Directory:
 
     def _find_known_name(self, guild: str | None, person: str) -> str | None:
         """A name that the gateway has shown. Channels, `#ID`, are all known to it, but those that we may not see."""
+        client = self._client()
+        server = client.get_guild(int(guild)) if guild else None
+        us = (server and server.me) or client.user
+        if us and person == str(us.id):
+            return us.display_name
         if not person.startswith("#"):
             return self._names.get((guild, person))
-        server = self._client().get_guild(int(guild)) if guild and person[1:].isdigit() else None
-        channel = server.get_channel_or_thread(int(person[1:])) if server else None
+        channel = server.get_channel_or_thread(int(person[1:])) if server and person[1:].isdigit() else None
         return channel.name if channel else None
 
     async def _look_up_name(self, guild: str | None, person: str) -> str | None:

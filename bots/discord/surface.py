@@ -54,6 +54,10 @@ class DiscordSurface:
         self._address = DiscordAddress.parse(question.address)
         self._place = _find_place(question, self._address)
 
+    @property
+    def us(self) -> str:
+        return self._us.id
+
     async def history(self) -> History:
         history = await self._read_history()
         self._authors |= {message.author for message in history.messages}

@@ -58,6 +58,8 @@ _HOST = re.compile(r"[A-Za-z0-9.-]+(?::\d+)?")
 
 Result = TypeVar("Result")
 
+PROXY = "the proxy that HTTPS_PROXY or HTTP_PROXY names does not let us through"
+
 SDK_LOG = logging.getLogger("slack_sdk.web")
 SDK_LOG.setLevel(logging.INFO)  # where none is set, the SDK makes a line of each whole answer, which nobody is shown
 
@@ -169,6 +171,10 @@ class Web:
 def describe_failure(error: Exception) -> str:
     """Why Slack could not be asked, for the operator; where we could not connect, with the host and the reason."""
     name = type(error).__name__
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"{PROXY} ({error.status} {error.message})"
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        return f"{PROXY} ({error})"
     return f"{name} ({error})" if isinstance(error, aiohttp.ClientConnectorError) else name
 
 
@@ -181,8 +187,8 @@ def classify_error(method: str, error: SlackApiError) -> ConfabError:
     status: int = getattr(response, "status_code", None) or getattr(response, "status", None) or 0
     if status == 429 or word in {"ratelimited", "rate_limited"}:
         return RateLimited(_parse_retry_after(response.headers.get("Retry-After")), method)
-    if status >= 500 or word in PASSING or (status == 200 and not word):
-        return Uncertain(f"{method}: {word or status}")
+    if status >= 500 or status == 407 or word in PASSING or (status == 200 and not word):
+        return Uncertain(f"{method}: {PROXY if status == 407 else word or status}")
     if word in GONE:
         return _choose_kind(word)(f"{GONE[word]} ({method}: {word})")
     if word.startswith(RESTRICTED):

@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bots.ops.results import SECONDS, CheckResult, CheckResults, Service, run_concurrently
-from bots.slack.client import PASSING
+from bots.slack.client import PASSING, PROXY, describe_failure
 from bots.slack.manifest import PATH, SCOPES
 from bots.slack.settings import SlackSettings
 from core.domain.errors import SettingsError
@@ -148,7 +148,7 @@ async def _call(client: AsyncWebClient, method: str, **arguments: str) -> AsyncS
     except TimeoutError:
         raise _Silent(f"no answer in {SECONDS:g} seconds") from None
     except (aiohttp.ClientError, OSError) as error:
-        raise _Silent(type(error).__name__) from None
+        raise _Silent(describe_failure(error)) from None
 
 
 def _classify(error: SlackApiError) -> _Refused:
@@ -156,6 +156,8 @@ def _classify(error: SlackApiError) -> _Refused:
     response: Any = error.response
     said = getattr(response, "data", None)
     word = said.get("error") if isinstance(said, dict) else None
+    if getattr(response, "status_code", None) == 407:
+        return _Silent(f"{PROXY} (407)")
     if word and word not in PASSING | {"ratelimited"}:
         return _Refused(word)
     return _Silent(word or f"HTTP {getattr(response, 'status_code', None) or getattr(response, 'status', '')}")

@@ -24,7 +24,7 @@ async def fetch_file(web: Web, attachment: Attachment, most: int = FETCHED) -> b
     assert session is not None
     headers = {"Authorization": f"Bearer {web.client.token}"}
     try:
-        async with session.get(url, headers=headers, allow_redirects=False) as response:
+        async with session.get(url, headers=headers, allow_redirects=False, proxy=web.client.proxy) as response:
             if response.status != 200 or response.content_type == "text/html":
                 raise CannotAnswer(
                     f"Slack does not give me {attachment.name}: the app may need the scope `files:read`."

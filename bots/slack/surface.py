@@ -57,6 +57,10 @@ class SlackSurface:
         inside = channel.get("is_member") or channel.get("is_im") or channel.get("is_mpim")
         return bool(inside and not channel.get("is_archived"))
 
+    @property
+    def us(self) -> str:
+        return self._web.us.user
+
     async def names(self, people: AbstractSet[str]) -> dict[str, str]:
         return await self._directory.fetch_names(people)
 

@@ -110,11 +110,11 @@ class Assistant:
             with suppress(CannotAnswer):  # an answer would not wait for it either
                 thread, _ = await refresh_thread(self._store.threads, thread, surface, self._rules.patience)
         about = replace(question, name=question.values.get("message", question.name))
+        persona, _ = await find_persona_in_force(self._store.personas, question.key, self._rules.defaults)
+        persona, thread = await name_persona(self._store.threads, thread, persona, surface)
         turns = await read_conversation(self._store.threads, thread, about, surface)
         if not turns:
             return None
-        persona, _ = await find_persona_in_force(self._store.personas, question.key, self._rules.defaults)
-        persona = await name_persona(self._store.threads, thread, persona, surface)
         instructions = self._platforms[question.key.platform].instructions
         build = partial(build_request, persona, turns, ttl=self._rules.ttl, instructions=instructions)
         models = [persona.model or "", *self._rules.fallbacks]

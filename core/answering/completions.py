@@ -86,7 +86,7 @@ class Completions:
                 async with aclosing(self._stream_turns(order, retry_policy)) as events:
                     async for event in events:
                         if isinstance(event, BudgetRefusal):
-                            reason = event.reason
+                            reason, personal = event.reason, event.personal
                         elif not isinstance(event, Answer):
                             yield event
                         elif hurried and event.unanswered is Unanswered.REFUSED:
@@ -95,7 +95,7 @@ class Completions:
                             yield replace(event, after=order.request.last)
                             return
                 if refused is None and not (hurried and failed):
-                    yield decline(reason)
+                    yield decline(reason, whispered=personal)
                     return
                 log.warning("%s does not answer this: %s", name, reason)
                 failed[name] = None

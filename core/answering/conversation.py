@@ -11,7 +11,7 @@ from core.domain.personas import Persona
 from core.domain.platform import Surface
 from core.prompting.names import find_ids, introduce_speakers, replace_ids
 from core.prompting.speakers import collect_people
-from core.prompting.turns import Turn, build_turns, select_trunk
+from core.prompting.turns import NOTHING, Turn, build_turns, select_trunk
 from core.store.protocols import Thread, Threads
 
 UNREAD = "[Earlier messages of this conversation could not be read just now.]"
@@ -41,19 +41,13 @@ async def read_conversation(
     if find_zone is not None:
         thread = replace(thread, zones=await _remember_zone(threads, thread, question, await find_zone()))
     messages = [message for message in _leave_out_waiting(thread, question) if message.answers != question.name]
-    names = dict(thread.names)
     aside = sum(len(message.text) for message in messages) > LARGE
     authors = {message.voice: None for message in reversed(messages) if not message.mine}  # before who is mentioned
     speakers = {message.voice: message.speaker for message in messages if message.speaker}
     people = authors | dict.fromkeys(sorted(await _run(aside, collect_people, messages)))
-    unknown = {person: None for person in people if person not in names}
-    if unknown:
-        shown = speakers | await surface.names({person: None for person in unknown if person not in speakers}.keys())
-        introduced = introduce_speakers(names, unknown, shown)
-        found = {person: name for person, name in introduced.items() if person in shown}
-        names = introduced | dict(await threads.remember_names(thread.key, found))
+    thread = await _introduce_unknown(threads, thread, people, surface, speakers)
     build = partial(build_turns, zones=thread.zones, unanswered=thread.unanswered, pending=question.command is None)
-    turns = await _run(aside, build, messages, thread.replies, names)
+    turns = await _run(aside, build, messages, thread.replies, thread.names)
     if unread and turns:
         turns[0] = replace(turns[0], text=f"{UNREAD}\n{turns[0].text}")
     return turns
@@ -83,18 +77,33 @@ def _leave_out_waiting(thread: Thread, question: Question) -> Iterable[Message]:
     return told
 
 
-async def name_persona(threads: Threads, thread: Thread, persona: Persona, surface: Surface) -> Persona:
-    """The persona with names in the place of ids, in each thread for ever those that Claude was told there first."""
+async def name_persona(threads: Threads, thread: Thread, persona: Persona, surface: Surface) -> tuple[Persona, Thread]:
+    """The persona with names in the place of ids, in each thread for ever those that Claude was told there first.
+
+    The thread with those names comes beside it.
+    """
     ids = find_ids(persona.system or "")
     if not ids:
-        return persona
-    names = dict(thread.names)
-    unknown = {one: None for one in sorted(ids) if one not in names}
-    if unknown:
-        shown = await surface.names(unknown.keys())
-        introduced = introduce_speakers(names, shown, shown)
-        names |= introduced | dict(await threads.remember_names(thread.key, introduced))
-    return replace(persona, system=replace_ids(persona.system or "", names))
+        return persona, thread
+    thread = await _introduce_unknown(threads, thread, sorted(ids), surface)
+    return replace(persona, system=replace_ids(persona.system or "", thread.names)), thread
+
+
+async def _introduce_unknown(
+    threads: Threads, thread: Thread, people: Iterable[str], surface: Surface, speakers: Mapping[str, str] = NOTHING
+) -> Thread:
+    """The thread with names for all of `people`, and for us, so that nobody in it can have our name.
+
+    Those that the platform shows, or that stand above a message (`speakers`), are kept.
+    """
+    unknown = {one: None for one in (surface.us, *people) if one and one not in thread.names}
+    if not unknown:
+        return thread
+    shown = {**speakers, **await surface.names({one: None for one in unknown if one not in speakers}.keys())}
+    introduced = introduce_speakers(thread.names, unknown, shown, surface.us)
+    found = {one: name for one, name in introduced.items() if one in shown}
+    kept = await threads.remember_names(thread.key, found)
+    return replace(thread, names={**thread.names, **introduced, **kept})
 
 
 async def _run(aside: bool, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:

@@ -66,6 +66,8 @@ def explain_error(error: Exception) -> Answer:
             return refuse(str(error), whispered=True)
         case UsageError() | CannotAnswer():
             return refuse(str(error))
+        case ClaudeError(kind="key"):  # the log says it once, for all questions
+            return refuse(error.sentence)
         case ClaudeError():
             refused = Unanswered.REFUSED if error.kind == "refused" else None
             return replace(apologize(error.sentence, error), unanswered=refused)

@@ -154,6 +154,8 @@ class AnswerTask:
         showing = asyncio.create_task(self.responder.fallback.show(self.surface, self.reply, self.claim))
         try:
             answer = await self._compose_unless_stopped(decision, showing)
+            if self.visible or self.reply.pages:  # what stands there already is replaced for everybody
+                answer = replace(answer, whispered=False)
             if not has_failed(showing):
                 await self._store_final_text(answer)
                 self.reply.finish(answer.text, answer.notice, answer.files, whispered=answer.whispered)
@@ -267,9 +269,9 @@ class AnswerTask:
             raise CannotAnswer(refuse_model(self.persona.model or "", allowed))
         missing = self.unread is not None and misses_beginning(self.thread, self.question)
         threads = responder.store.threads
-        persona = await name_persona(threads, self.thread, self.persona, self.surface)
+        persona, thread = await name_persona(threads, self.thread, self.persona, self.surface)
         turns = await read_conversation(
-            threads, self.thread, self.question, self.surface, find_zone=self._find_zone, unread=missing
+            threads, thread, self.question, self.surface, find_zone=self._find_zone, unread=missing
         )
         if not turns:
             raise CannotAnswer(EMPTY)

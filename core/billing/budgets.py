@@ -10,6 +10,8 @@ from core.billing.ledger_rows import DIRECT, Scope
 
 WARN_AT = (75, 95)  # per cent of a budget, at which those who can raise it are told, once
 
+_CHEAPER = "A shorter thread costs less, and so does `persona tune` with a smaller `model=` or `max_tokens=`. "
+
 
 class Period(Enum):
     """How often a budget renews; a week begins on Monday."""
@@ -157,12 +159,21 @@ def name_managers(budget: Budget) -> str:
 
 
 def explain_refusal(status: BudgetStatus, wanted: int) -> str:
-    """Why a request that may cost `wanted` micro-dollars is not sent: which budget, what is left, until when."""
+    """Why a request that may cost `wanted` micro-dollars is not sent: which budget, what is left, until when.
+
+    Where it is dearer than all of the budget, so that waiting does not help: what does.
+    """
+    whose, raised = (
+        describe_budget_here(status.budget),
+        f"{name_managers(status.budget)} can raise it with `budget set`.",
+    )
+    if wanted > status.limit:
+        cheaper = _CHEAPER if status.limit else ""
+        return f"I can't ask Claude this: it may cost {dollars(wanted)}, more than all of {whose}. {cheaper}{raised}"
     left = f"{dollars(status.left)} is left" if status.left else "nothing is left"
     return (
-        f"I can't ask Claude just now: of {describe_budget_here(status.budget)} {left}, "
-        f"and this may cost {dollars(wanted)}. "
-        f"It renews on {describe_renewal(status)}. {name_managers(status.budget)} can raise it with `budget set`."
+        f"I can't ask Claude just now: of {whose} {left}, and this may cost {dollars(wanted)}. "
+        f"It renews on {describe_renewal(status)}. {raised}"
     )
 
 

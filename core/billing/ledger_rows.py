@@ -48,6 +48,8 @@ class BudgetRefusal:
     reason: str
     left: int | None = None
     """Micro-dollars that a smaller request could still have; None if no size would do."""
+    personal: bool = False
+    """The budget is that of who asks alone, and concerns nobody else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,11 @@ class Scope:
     channel: str | None = None
     thread: str | None = None
     person: str | None = None
+
+    @property
+    def personal(self) -> bool:
+        """It is one person's at a time."""
+        return self.person is not None or self.channel == DIRECT
 
 
 Scopes = Sequence[Scope]

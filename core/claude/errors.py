@@ -7,6 +7,7 @@ from core.domain.errors import ConfabError
 
 SENTENCES = {
     "unreachable": "I can't reach Claude just now. Please ask again in a few minutes.",
+    "proxy": "The proxy on the way to Claude does not let me through. Whoever runs this bot has to look at it.",
     "overloaded": "Claude is overloaded just now. Please ask again in a few minutes.",
     "limited": "We ask more of Claude than our limits allow just now. Please ask again in a minute.",
     "failing": "Claude has a problem on its side just now. Please ask again in a few minutes.",
@@ -15,7 +16,7 @@ SENTENCES = {
     "no credit": "The credit for Claude is used up. Whoever runs this bot can buy more.",
     "disabled": "This bot's organization at Anthropic is disabled. Whoever runs this bot has to look at it.",
     "unpaid": "Claude declines because of billing. Whoever runs this bot finds the reason in its log.",
-    "key": "Claude does not accept this bot's key. Whoever runs this bot has to look at it.",
+    "key": "Claude does not accept this bot's key. Whoever runs this bot has to set one that works.",
     "forbidden": "This bot's key may not do that. Whoever runs this bot finds the reason in its log.",
     "no model": "There is no model `{model}` (any more). Choose another with `persona tune model=...`.",
     "too long": "This thread is too long for `{model}`. Start a new one, or choose a model that reads more.",
@@ -24,7 +25,7 @@ SENTENCES = {
     "rejected": "Claude could not take this request. Whoever runs this bot finds the reason in its log.",
     "not Claude": "What answers at Claude's address is not Claude. Whoever runs this bot has to look at it.",
 }
-TRANSIENT = frozenset({"unreachable", "overloaded", "limited", "failing", "broken off"})
+TRANSIENT = frozenset({"unreachable", "proxy", "overloaded", "limited", "failing", "broken off"})
 PASSING = TRANSIENT - {"broken off"}
 OTHER_MODEL = frozenset({"overloaded", "limited", "failing", "no model", "forbidden", "too long", "refused"})
 """What one model may have and another not: limits, incidents, permissions and scruples are a model's own."""

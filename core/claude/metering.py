@@ -101,7 +101,8 @@ class Metering:
                     else:
                         yield event
         except ClaudeError as error:
-            log.warning("%s", error, extra={"request": error.request})
+            level = logging.INFO if error.kind == "key" else logging.WARNING  # which every question meets
+            log.log(level, "%s", error, extra={"request": error.request})
             ended, silent = error.kind, error.silent
             if not (error.billed or accumulator.message):
                 settlement = Settlement(Usage(), ended, self._clock(), None, error.request, 0)
@@ -125,19 +126,23 @@ class Metering:
     async def _reserve_less(
         self, order: MeteredRequest, bound: int, refusal: BudgetRefusal
     ) -> tuple[MeteredRequest, Reservation | BudgetRefusal]:
-        """The same request with a closer bound and a shorter answer, if that fits into what is left."""
+        """The same request with a closer bound and a shorter answer, if that fits into what is left.
+
+        Else the refusal of the shortest: what that costs is what has to be free.
+        """
         bound = min(bound, await self._count(order.request) or bound)
         whole = int(order.request.body["max_tokens"])
+        least = min(SHORTEST, whole)
         found: Reservation | BudgetRefusal = refusal
         for _ in range(TRIES):
             if isinstance(found, Reservation) or found.left is None:
                 break
             model, today = self._claude.name_priced_model(order.request), self._clock().date()
             room = self.prices.affordable_output(model, bound, found.left, today, self._geo)
-            if room < min(SHORTEST, whole):
-                break
-            order = replace(order, request=shorten_request(order.request, min(whole, room)))
+            order = replace(order, request=shorten_request(order.request, max(least, min(whole, room))))
             found = await self._reserve(order, bound)
+            if room < least:
+                break
         return order, found
 
     async def _count(self, request: Request) -> int | None:

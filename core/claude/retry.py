@@ -18,6 +18,7 @@ NOTES = {
     "limited": f"We ask more of Claude than our limits allow just now. {KEEP}",
     "failing": f"Claude has a problem on its side just now. {KEEP}",
     "unreachable": f"I can't reach Claude just now. {KEEP}",
+    "proxy": f"The proxy on the way to Claude does not let me through. {KEEP}",
 }
 
 

@@ -29,12 +29,14 @@ _BY_TYPE = {
     "insufficient_quota": "no credit",
 }
 _BY_STATUS = {401: "key", 402: "unpaid", 403: "forbidden", 404: "no model", 408: "failing", 409: "failing"}
-_BY_STATUS |= {407: "not Claude", 413: "too large", 429: "limited", 529: "overloaded"}
-_ASIDE = frozenset({408, 409, 413, 429})  # what a gateway's page tells as well as Claude would
+_BY_STATUS |= {407: "proxy", 413: "too large", 429: "limited", 529: "overloaded"}
+_ASIDE = frozenset({407, 408, 409, 413, 429})  # what a gateway's page tells as well as Claude would
 _PAGE = re.compile(r"<(?:!doctype|html|head|title)\b", re.IGNORECASE)
 _TITLE = re.compile(r"<title>\s*([^<]{1,200})", re.IGNORECASE)
-_UNSENT = (httpx2.ProxyError, httpx2.ConnectTimeout)
-"""Errors that come before the first byte has left: there was no way to the address."""
+_UNSENT = httpx2.ConnectTimeout
+"""An error that comes before the first byte has left: there was no way to the address."""
+_PROXY = "Proxy"
+"""In the names of errors, httpx2's and aiohttp's, of a proxy that lets nothing through: no byte reached the address."""
 LONGEST_WAIT = 30 * 24 * 3600.0  # seconds of retry-after, at most: no limit of Claude's lasts longer than its month
 CONTENT = ("content filter", "content policy", "usage policy", "usage policies")
 """Words of a 400 for what was said, and not for how it was sent."""
@@ -119,6 +121,8 @@ def _classify_no_answer(error: anthropic.APIError, model: str) -> ClaudeError:
             return ClaudeError("not Claude", model, detail, billed=False)
         if causes and isinstance(causes[0], ValueError):
             return ClaudeError("key", model, f"it can't be sent in a header: {detail}", billed=False)
+        if any(_PROXY in type(one).__name__ for one in causes):
+            return ClaudeError("proxy", model, detail, transient=True, billed=False)
         before = any(isinstance(one, _UNSENT) or hasattr(one, "os_error") for one in causes)
         return ClaudeError("unreachable", model, detail, transient=True, billed=not before)
     return ClaudeError("not Claude", model, _first_line(error.message))

@@ -76,6 +76,10 @@ class ReplyView(Protocol):
 class Surface(Protocol):
     """One thread, as its adapter shows it."""
 
+    @property
+    def us(self) -> str:
+        """Our own id here, by which people mention us; empty where nobody can."""
+
     async def history(self) -> History:
         """What the platform shows now, oldest first, and how much of the thread that is."""
 

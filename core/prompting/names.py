@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from disarm import skeleton_key
 from disarm.security import is_confusable, is_mixed_script
 
-SIDES = ("claude", "anthropic", "assistant", "human", "system")  # of a prompt: nobody who speaks is called so alone
+SIDES = ("claude", "confab", "anthropic", "assistant", "human", "system")  # of a prompt: no person is called so alone
+OURS = "Claude"  # as long as the platform does not say how we are shown
 NAME = 60  # characters of a speaker's name
 READ = 500  # characters of one that are looked at
 BOT = "(bot)"  # after the name of a bot; no name can have it
@@ -40,17 +41,20 @@ def replace_ids(text: str, names: Mapping[str, str]) -> str:
     return _ID.sub(name, text)
 
 
-def introduce_speakers(told: Mapping[str, str], people: Iterable[str], shown: Mapping[str, str]) -> dict[str, str]:
+def introduce_speakers(
+    told: Mapping[str, str], people: Iterable[str], shown: Mapping[str, str], us: str = ""
+) -> dict[str, str]:
     """Unique names for those who have none in `told` yet, from the display names `shown` by the platform.
 
     Names lose what could break a line or look like a heading, and a second Ada becomes `Ada (2)`, also if she
     writes herself with letters that only look alike; who is called like a side of the prompt becomes `System (2)`.
-    Channels, `#ID`, keep the names that they have.
+    `us` is our own id among `people`: we keep our name, and no person can have it. Channels, `#ID`, keep theirs too.
     """
-    taken = {key for name in (*SIDES, *told.values()) for key in _fold_name(name)}
-    introduced: dict[str, str] = {}
+    unknown = set(people) - set(told)
+    introduced = {us: clean_name(shown.get(us, "")) or OURS} if us in unknown else {}
+    taken = {key for name in (*SIDES, *told.values(), *introduced.values()) for key in _fold_name(name)}
     numbers: Counter[str] = Counter()  # of the namesakes of each; who has ten thousand is not counted up to each time
-    for person in sorted(set(people) - set(told)):
+    for person in sorted(unknown - introduced.keys()):
         if person.startswith("#"):
             introduced[person] = clean_name(shown.get(person, "")) or clean_name(person[1:]) or "channel"
             continue

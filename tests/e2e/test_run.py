@@ -5,6 +5,7 @@ Tests bots.app.registry, bots.app.configuration.
 
 import asyncio
 import json
+import logging
 import os
 import re
 import signal
@@ -12,12 +13,15 @@ import subprocess
 import sys
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import aiohttp
 import pytest
 
 from bots.app import run
+from bots.app.claude_watch import ClaudeWatch
+from bots.app.doctor import check_claude
 from bots.app.health import Health
 from core.settings import Settings
 from core.store import open_store
@@ -26,6 +30,7 @@ from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.claude.server import ClaudeFake
 from tests.fakes.slack.app import SECRET
 from tests.fakes.slack.server import SlackFake
+from tests.support.waiting import until
 from tests.support.wire import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -72,12 +77,14 @@ def settings(claude, tmp_path):
 async def running(settings: Settings, *platforms: Board, grace: float = 5):
     """`confab run` over these platforms; leaving it is a signal, and is waited for."""
     store, stop = await open_store(settings.database_url), asyncio.Event()
-    health = Health(store.questions)
+    watch = ClaudeWatch(partial(check_claude, settings))
+    health = Health(store.questions, claude=watch)
     serving = asyncio.create_task(run.answer(settings, platforms, store, health=health, stop=stop, grace=grace))
     try:
-        yield stop
-        stop.set()
-        await asyncio.wait_for(serving, 30)
+        async with run.watch_claude(watch):
+            yield stop
+            stop.set()
+            await asyncio.wait_for(serving, 30)
     finally:
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
@@ -100,6 +107,44 @@ async def test_a_platform_that_fails_does_not_take_the_other_down(settings):
 
         await talking.ingest(talking.said("t1", "U1", "hello"))
         await talking.until("t1", "fine")
+
+
+async def test_a_key_that_is_revoked_while_it_runs_is_logged_once_and_the_next_one_that_works_answers(
+    settings, claude, caplog
+):
+    port, talking, gate = free_port(), Talking(), Gate(after=3)
+    claude.script(Answer(text="one two three", gate=gate))
+    served = settings.model_copy(update={"confab_http_port": port})
+    refused = "Claude does not accept this bot's key. Whoever runs this bot has to set one that works."
+    async with running(served, talking), aiohttp.ClientSession() as session:
+
+        async def until_ready(*wanted: int | str | None) -> None:
+            found: tuple[int | str | None, ...] = ()
+            async with asyncio.timeout(20):
+                while found != wanted:
+                    async with session.get(f"http://127.0.0.1:{port}/readyz") as answer:
+                        found = answer.status, (await answer.json()).get("claude")
+
+        await talking.listening.wait()
+        await talking.ingest(talking.said("t1", "U1", "count"))
+        await gate.reached.wait()
+        claude.key, key = "another", claude.key
+        for thread in ("t2", "t3", "t4"):
+            await talking.ingest(talking.said(thread, "U1", "hello"))
+            await talking.until(thread, refused)
+        gate.opened.set()
+        await talking.until("t1", "one two three")
+        await until_ready(200, "does not accept ANTHROPIC_API_KEY")
+        claude.key = key
+        await talking.ingest(talking.said("t3", "U1", "and now?"))
+        await talking.until("t3", refused, "fine")
+        await until_ready(200, None)
+        await until(lambda: "Claude: all works now" in caplog.text)
+
+    assert [one.getMessage().partition(" (")[0] for one in caplog.records if one.levelno >= logging.WARNING] == [
+        "Claude, key: not accepted"
+    ]
+    assert key not in caplog.text
 
 
 async def test_an_answer_under_way_ends_before_we_leave_and_what_is_asked_meanwhile_waits(settings, claude):

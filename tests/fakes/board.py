@@ -26,7 +26,7 @@ class Board:
         self.mute = False
         """Whether it tells nobody's rank."""
         self.posts: dict[ThreadKey, list[Message]] = {}
-        self.people = {"U1": "Ada", "U2": "Bob", "U3": "Cy"}
+        self.people = {US: "Claude", "U1": "Ada", "U2": "Bob", "U3": "Cy"}
         self.ranks = {"U1": Rank.OWNER}
         self.zones: dict[str, str] = {}
         """The time zones that it knows of people."""
@@ -109,6 +109,10 @@ class BoardSurface:
     def __init__(self, board: Board, question: Question) -> None:
         self._board = board
         self._question = question
+
+    @property
+    def us(self) -> str:
+        return US
 
     async def history(self) -> History:
         self._board.calls.append("history")

@@ -65,16 +65,45 @@ async def test_what_others_may_spend_forbids_nothing(store, scope):
 
 
 async def test_the_tightest_of_all_budgets_decides_and_is_named(store):
-    await allow(store, budget(WORKSPACE, 10_000_000), budget(PERSON, 100), budget(CHANNEL, 200))
+    await allow(store, budget(WORKSPACE, 10_000_000), budget(PERSON, 500), budget(CHANNEL, 400))
+    await reserve(store, key=replace(KEY, channel="C9"))
 
     refusal = await reserve(store)
 
     assert refusal == BudgetRefusal(
-        "I can't ask Claude just now: of your budget of $0.0001 a day $0.0001 is left, and this may cost $0.0003. "
+        "I can't ask Claude just now: of your budget of $0.0005 a day $0.0002 is left, and this may cost $0.0003. "
         "It renews on Saturday, 21 November, 00:00 (UTC). "
         "Whoever manages the whole workspace can raise it with `budget set`.",
-        100,
+        200,
+        personal=True,
     )
+
+
+async def test_a_budget_that_never_has_so_much_is_named_before_one_that_is_tighter_now(store):
+    await allow(store, budget(PERSON, 500), budget(CHANNEL, 250))
+    await reserve(store, key=replace(KEY, channel="C9"))
+
+    refusal = await reserve(store)
+
+    assert isinstance(refusal, BudgetRefusal)
+    assert refusal.left == 200
+    assert "it may cost $0.0003, more than all of this channel's budget of $0.0003 a day" in refusal.reason
+    assert "renews" not in refusal.reason
+
+
+@pytest.mark.parametrize(
+    ("scope", "personal"),
+    [(WORKSPACE, False), (CHANNEL, False), (PERSON, True), (Scope("slack:T1", DIRECT), True)],
+    ids=["the workspace's", "the channel's", "the person's", "their direct messages'"],
+)
+@pytest.mark.parametrize("cost", [300, None], ids=["too dear", "without a price"])
+async def test_a_refusal_says_whether_it_concerns_who_asks_alone(store, scope, personal, cost):
+    await allow(store, budget(scope, 100))
+
+    refusal = await store.ledger.reserve(replace(SPENDING, micro_usd=cost), [scope])
+
+    assert isinstance(refusal, BudgetRefusal)
+    assert refusal.personal is personal
 
 
 async def test_settling_gives_back_what_was_not_needed(store):

@@ -32,7 +32,7 @@ BEFORE = [
     ),
     ("a proxy that forbids", Fault(403, html="<html><title>Blocked</title></html>"), "not Claude", False),
     ("a proxy that knows no such page", Fault(404, html="<!DOCTYPE html><h1>Not Found</h1>"), "not Claude", False),
-    ("a proxy that wants a password", Fault(407, html="<html>407</html>"), "not Claude", False),
+    ("a proxy that wants a password", Fault(407, html="<html>407</html>"), "proxy", True),
     ("a portal that wants a login", Fault(401, html="<html>Log in</html>"), "not Claude", False),
     (
         "a prompt too long",

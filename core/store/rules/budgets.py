@@ -134,7 +134,10 @@ def list_limiting_workspaces(sql: Sql, workspace: str, person: str) -> list[str]
 
 
 def refuse_request(sql: Sql, planned: PlannedRequest, scopes: Sequence[Scope]) -> BudgetRefusal | None:
-    """The refusal of that budget of these scopes which has the least left, if it is too little."""
+    """The refusal of that budget of these scopes which has the least left, if it is too little.
+
+    One that is too small for this request, however much is left of it, is named before others: none of them renews it.
+    """
     histories = [read_history(sql, workspace) for workspace in sorted({scope.workspace for scope in scopes})]
     found = [(budget, history.zones) for history in histories for budget in history.in_force if budget.scope in scopes]
     if not found:
@@ -142,10 +145,12 @@ def refuse_request(sql: Sql, planned: PlannedRequest, scopes: Sequence[Scope]) -
     standing = [measure_budget(sql, budget, planned.at, zones, person=planned.person) for budget, zones in found]
     tightest = min(standing, key=lambda one: one.left)
     if planned.micro_usd is None:
-        return BudgetRefusal(explain_missing_price(tightest, planned.model))
+        return BudgetRefusal(explain_missing_price(tightest, planned.model), personal=tightest.budget.scope.personal)
     if planned.micro_usd <= tightest.left:
         return None
-    return BudgetRefusal(explain_refusal(tightest, planned.micro_usd), tightest.left)
+    smallest = min(standing, key=lambda one: one.limit)
+    named = smallest if planned.micro_usd > smallest.limit else tightest
+    return BudgetRefusal(explain_refusal(named, planned.micro_usd), tightest.left, named.budget.scope.personal)
 
 
 def warn_of_budgets(sql: Sql, request: Row, now: datetime) -> list[BudgetStatus]:

@@ -16,7 +16,7 @@ from core.domain.events import Deleted, Edited, Missed
 from core.domain.messages import Asks, Message, Rank, Reach
 from tests.fakes.board import START
 from tests.fakes.claude.script import Answer, Gate
-from tests.support.board_house import closed, key, messages, spent
+from tests.support.board_house import closed, command, key, messages, spent
 from tests.support.house import house
 
 MODEL = "claude-haiku-5-5"
@@ -302,3 +302,15 @@ async def test_the_database_reads_well(assistant, board, store, tmp_path, claude
 def test_rank_orders_people():
     assert Rank.GUEST < Rank.MEMBER < Rank.MANAGER < Rank.OWNER
     logging.getLogger("core").debug("ranks are ordered")
+
+
+async def test_a_namesake_of_somebody_in_the_persona_is_told_apart(assistant, board, claude, store):
+    board.people |= {"U8": "Ada"}
+    await assistant.ingest(command("persona set <@U8> leads, with <@U0>."))
+    await board.until("t1", *board.shown("t1"))
+    await closed(store)
+    await assistant.ingest(board.said("t2", "U1", "who leads, <@U0>?"))
+    await closed(store)
+
+    assert "@Ada leads, with @Claude." in str(claude.requests[-1].body["system"])
+    assert messages(claude)[-1] == [("user", "Ada (2): who leads, @Claude?")]

@@ -22,7 +22,7 @@ OVERLOAD = Fault(529)
 WAITING = append_note("", NOTES["overloaded"])
 LONG = Answer(text="Hello, this is long enough.", thinking="Hm.")
 EVENTS = 15  # of LONG, from message_start to message_stop
-REASON = r"[A-Z].*\. \(reference [0-9A-F]{6}\)"
+REASON = r"[A-Z].*\.( \(reference [0-9A-F]{6}\))?"  # of a key that is not accepted there is none
 
 
 class Storm:

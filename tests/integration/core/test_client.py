@@ -14,6 +14,7 @@ from core.prompting.request import HOUSE, build_request
 from core.prompting.turns import Turn
 from tests.fakes.claude.script import Answer, Break, Fault, refusal
 from tests.support.claude_faults import BEFORE, DURING, status
+from tests.support.proxy import refusing_proxy
 
 HAIKU = "claude-haiku-5-5"
 
@@ -194,6 +195,27 @@ async def test_what_can_t_be_sent_is_not_tried_again_and_costs_nothing(claude, k
     await client.close()
     assert (trouble.kind, trouble.transient, trouble.billed) == (kind, False, False)
     assert claude.requests == []
+
+
+@pytest.mark.parametrize("status", ["", "407 Proxy Authentication Required", "403 Forbidden", "502 Bad Gateway"])
+async def test_a_proxy_that_lets_nothing_through_is_named(monkeypatch, status):
+    async with refusing_proxy(monkeypatch, status):
+        client = Claude("k", "https://nowhere.invalid")
+        trouble = await troubled(client)
+        await client.close()
+
+    assert (trouble.kind, trouble.transient, trouble.billed) == ("proxy", True, False)
+    assert trouble.sentence.startswith("The proxy on the way to Claude does not let me through.")
+
+
+async def test_no_proxy_is_honoured(monkeypatch, claude):
+    async with refusing_proxy(monkeypatch, "403 Forbidden"):
+        monkeypatch.setenv("NO_PROXY", "localhost,127.0.0.1")
+        client = Claude(claude.key, claude.url)
+        models = await client.models()
+        await client.close()
+
+    assert models
 
 
 async def test_a_page_of_a_proxy_is_told_by_its_title(claude, client):

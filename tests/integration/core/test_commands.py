@@ -152,6 +152,7 @@ async def test_a_persons_budget_of_another_workspace_holds_in_direct_messages(as
 
     assert board.shown("tU1") == ["fine"]
     assert all("your budget of $0.00 a month" in board.shown(one)[0] for one in ("tU2", "tU3"))
+    assert board.whispered == [board.shown(one)[0] for one in ("tU2", "tU3")]
 
 
 async def test_budget_show_lists_every_budget_that_refuses_a_direct_message(assistant, board, store):

@@ -84,18 +84,46 @@ async def test_where_it_does_not_the_prompt_is_counted_and_the_answer_may_be_as_
     assert claude.billed[0].micro_usd <= 1_500
 
 
-async def test_too_little_for_a_thousand_tokens_is_refused_and_says_why(store, claude, board):
+async def test_a_budget_that_is_too_small_for_a_thousand_tokens_says_what_helps_and_not_when_it_renews(
+    store, claude, board
+):
     await allow(store, 450)
 
     async with house(store, claude, board, clock=board.now) as assistant:
         shown = await answers(board, assistant, "question")
 
     assert shown == [
-        "I can't ask Claude just now: of this workspace's budget of $0.0004 a month $0.0004 is left, and this may "
-        "cost $0.0043. It renews on Sunday, 1 February, 00:00 (UTC). "
+        "I can't ask Claude this: it may cost $0.0006, more than all of this workspace's budget of $0.0004 a month. A "
+        "shorter thread costs less, and so does `persona tune` with a smaller `model=` or `max_tokens=`. "
         "Whoever manages the whole workspace can raise it with `budget set`."
     ]
     assert bodies(claude) == []
+
+
+async def test_too_little_left_for_a_thousand_tokens_is_refused_until_the_budget_renews(store, claude, board):
+    await allow(store, 1_500)
+    claude.answer = lambda body: Answer("word " * 2_000)
+
+    async with house(store, claude, board, clock=board.now) as assistant:
+        shown = await answers(board, assistant, "question", "and this?")
+
+    assert "of this workspace's budget of $0.0015 a month $0.00" in shown[-1]
+    assert "It renews on Sunday, 1 February, 00:00 (UTC)." in shown[-1]
+    assert len(bodies(claude)) == 1
+
+
+async def test_a_persons_budget_that_ends_in_the_middle_of_an_answer_says_so_where_the_answer_stood(
+    store, claude, board
+):
+    await allow(store, 1_500, Scope("board:w1", person="U2"))
+    claude.answer = lambda body: Answer("word " * 1_500, stop_reason="pause_turn")
+
+    async with house(store, claude, board, clock=board.now) as assistant:
+        shown = await answers(board, assistant, "question")
+
+    assert len(bodies(claude)) == 1
+    assert "of your budget of $0.0015 a month" in shown[0]
+    assert board.whispered == []
 
 
 async def test_what_can_t_be_counted_is_bounded_by_its_bytes(store, claude, board):
@@ -106,7 +134,7 @@ async def test_what_can_t_be_counted_is_bounded_by_its_bytes(store, claude, boar
         shown = await answers(board, assistant, "question")
 
     assert (counts(claude), len(bodies(claude))) == (1, 0)
-    assert shown[0].startswith("I can't ask Claude just now")
+    assert shown[0].startswith("I can't ask Claude this")
 
 
 async def test_a_model_without_a_price_is_not_used_where_a_budget_holds(store, claude, board):

@@ -1,6 +1,7 @@
 """Trouble with Claude, told where it was asked: calm sentences, retries, other models, every way to stop."""
 
 import asyncio
+import logging
 import re
 from dataclasses import replace
 
@@ -26,11 +27,11 @@ TROUBLE = r"[A-Z].*\. \(reference [0-9A-F]{6}\)"
 @pytest.mark.parametrize(
     ("fault", "requests"),
     [
-        (Fault(401, "authentication_error", "secret detail"), 1),
+        (Fault(403, "permission_error", "secret detail"), 1),
         (Fault(429, "rate_limit_error", "secret detail", retry_after="3600"), 1),
         (Answer(text="Half an", breaks=Break("reset", 4)), 4),
     ],
-    ids=["a wrong key", "a wait too long", "a broken stream"],
+    ids=["a forbidden request", "a wait too long", "a broken stream"],
 )
 async def test_trouble_is_told_in_a_calm_sentence(assistant, board, claude, store, caplog, fault, requests):
     claude.script(*[fault] * 9)
@@ -45,6 +46,23 @@ async def test_trouble_is_told_in_a_calm_sentence(assistant, board, claude, stor
     assert "request req_" in line or "broken off" in line
     assert len(messages(claude)) == requests
     assert sum(one.requests for one in await spent(store)) == requests
+
+
+async def test_a_key_that_is_not_accepted_is_told_without_a_reference_or_a_line_for_each_question(
+    assistant, board, claude, store, caplog
+):
+    claude.script(Fault(401, "authentication_error", "secret detail"))
+    await assistant.ingest(board.said("t1", "U1", "hello"))
+    await closed(store)
+    await assistant.ingest(board.said("t2", "U1", "hello"))
+    await closed(store)
+
+    assert board.shown("t1") == [
+        "Claude does not accept this bot's key. Whoever runs this bot has to set one that works."
+    ]
+    assert board.shown("t2") == ["fine"]
+    assert [one for one in caplog.records if one.levelno >= logging.WARNING] == []
+    assert len(messages(claude)) == 2
 
 
 async def test_trouble_is_not_read_back_as_words_of_claude(assistant, board, claude, store):

@@ -180,7 +180,7 @@ async def test_a_servers_budget_holds_in_direct_messages(town, claude, store, ki
         await town.until(lambda: notices(town, place))
         await idle(running)
 
-    assert "budget of $0.00 a month nothing is left" in notices(town, place)[0]
+    assert "budget of $0.00 a month" in notices(town, place)[0]
     assert told(claude) == []
 
 

@@ -5,6 +5,7 @@ Tests bots.discord.address, bots.discord.directory, bots.discord.files, bots.dis
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -430,6 +431,32 @@ async def test_what_a_message_shows_of_its_author_is_believed_for_a_minute(guild
 
     assert asked == [0, 1]
     assert await directory.fetch_names("8138", {"7002"}) == {"7002": "Bob"}
+
+
+async def test_a_name_that_no_message_shows_again_is_believed_for_ten_minutes(guild, running):
+    await settled(guild, running)
+    seconds = [0.0]
+    directory = Directory(running.discord._rest, lambda: running.discord._connected, clock=lambda: seconds[0])
+    people, names = guild.world.users, []
+    for seconds[0], display in ((0.0, "Bob"), (599.0, "Robert"), (601.0, "Robert")):
+        people["7002"] = replace(people["7002"], display=display)
+        names += (await directory.fetch_names("8138", {"7002"})).values()
+
+    assert names == ["Bob", "Bob", "Robert"]
+
+
+async def test_a_renamed_person_keeps_the_name_in_a_thread_and_has_the_new_one_in_the_next(guild, claude, running):
+    people = guild.world.users
+    thread = await guild.start_thread("general", "plans", "bob")
+    await guild.say("bob", thread, f"<@{guild.me}> hello")
+    await settled(guild, running)
+    people["7002"] = replace(people["7002"], display="Robert")
+    await guild.say("bob", thread, "and now?")
+    await settled(guild, running)
+    await guild.say("bob", "general", f"<@{guild.me}> hello")
+    await settled(guild, running)
+
+    assert [turns[-1][1] for turns in told(claude)] == ["Bob: hello", "Bob: and now?", "Robert: hello"]
 
 
 REFUSED = Served(401, {"message": "401: Unauthorized", "code": 0})

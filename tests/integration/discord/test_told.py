@@ -4,11 +4,14 @@ Tests bots.discord.formatting and bots.discord.surface.
 """
 
 import re
+from dataclasses import replace
+
+import pytest
 
 from core.domain.events import Posted
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.discord.world import Event, Intent
-from tests.support.discord_house import settled, told
+from tests.support.discord_house import confab, settled, told
 from tests.support.waiting import until
 
 
@@ -23,6 +26,19 @@ async def test_claude_is_told_what_discord_draws_and_that_a_name_notifies_nobody
     assert "@name in your answer notifies nobody" in system
     assert "Slack" not in system
     assert re.match(r"\[\w+day, .*, UTC\]\nAda: hello", body["messages"][0]["content"][0]["text"])
+
+
+@pytest.mark.parametrize("shown", ["Claude", "Confab", "Helper"])
+@pytest.mark.parametrize("where", ["general", "dm"])
+async def test_a_person_with_our_name_is_told_apart_from_us(guild, claude, store, shown, where):
+    world = guild.world
+    world.me = replace(world.me, name=shown)
+    world.users |= {world.me.id: world.me, "7001": replace(world.users["7001"], display=shown)}
+    async with confab(guild, claude, store) as running:
+        await guild.say("ada", where, f"<@{guild.me}> Did <@7001> ask you, <@{guild.me}>?")
+        await settled(guild, running)
+
+    assert told(claude)[-1] == [("user", f"{shown} (2): Did @{shown} (2) ask you, @{shown}?")]
 
 
 async def test_an_update_without_the_words_takes_none_away(guild, claude, running):

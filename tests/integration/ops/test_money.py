@@ -130,6 +130,7 @@ def test_refusals_and_warnings_are_worded_as_the_manual_shows_them():
 
     told = [
         explain_refusal(tight, 42_500),
+        explain_refusal(tight, 26_400_000),
         explain_missing_price(tight, "claude-next-6"),
         warned.replace("<#C0DEV>", "#dev"),
     ]

@@ -8,6 +8,7 @@ from tests.fakes.slack.faults import Fault
 from tests.fakes.slack.nouns import TEAM, Grant
 from tests.fakes.slack.server import SlackFake
 from tests.support.doctor import brief, chosen, findings
+from tests.support.proxy import refusing_proxy
 
 ADD = "Add it (OAuth & Permissions, Bot Token Scopes), or paste the manifest again; then reinstall the app."
 SECRET = "8f742231b10e8888abcd99edf12085a5"
@@ -146,3 +147,19 @@ async def test_a_slack_in_trouble_is_not_taken_for_a_wrong_token(slack, fault, s
 
     reach = "See that this machine reaches SLACK_API_URL. https://slack-status.com says how Slack is."
     assert told == [SLACK.problem("bot token", says, reach), SOCKET]
+
+
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [
+        ("", "Cannot connect to host 127.0.0.1:"),
+        ("407 Proxy Authentication Required", "407)"),
+    ],
+)
+async def test_a_proxy_that_lets_nothing_through_is_named(monkeypatch, slack, status, says):
+    async with refusing_proxy(monkeypatch, status):
+        told = await findings(SLACK, settings(slack))
+
+    assert [one.name for one in told] == ["bot token", "app token"]
+    assert all("the proxy that HTTPS_PROXY or HTTP_PROXY names does not let us through (" in one.says for one in told)
+    assert all(says in one.says for one in told)

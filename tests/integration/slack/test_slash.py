@@ -77,8 +77,32 @@ async def test_a_budget_for_direct_messages_holds_in_them_and_nowhere_else(home)
     asked = await home.slack.say("bob", "D0BOB", "hello")
     await home.rest()
 
-    assert "your direct messages' budget of $0.00 a month" in home.texts("D0BOB", asked)[0]
+    (alone,) = [one.text for one in home.slack.visible("D0BOB", "bob") if one.user == "ephemeral"]
+    assert "your direct messages' budget of $0.00 a month" in alone
+    assert home.texts("D0BOB", asked) == []
     assert len(home.asked) == 1
+
+
+async def test_a_persons_budget_is_nobody_elses_business(home):
+    await commanded(home, "ada", "dev", "budget set 0 person=<@U0BOB>")
+    root = await home.slack.say("bob", "dev", "<@U0BOT> hello")
+    await home.rest()
+    await home.slack.say("cy", "dev", "<@U0BOT> and me?", root)
+    await home.answered()
+
+    (alone,) = [one.text for one in home.slack.visible("dev", "bob") if one.user == "ephemeral"]
+    assert "more than all of your budget of $0.00 a month" in alone
+    assert [one.text for one in home.slack.visible("dev", "cy") if "your budget" in one.text] == []
+    assert len(home.texts("dev", root)) == 1
+    assert "[Confab did not answer this" in str(home.prompt())
+
+
+async def test_a_channels_budget_is_told_to_all(home):
+    await commanded(home, "ada", "dev", "budget set 0")
+    root = await home.slack.say("bob", "dev", "<@U0BOT> hello")
+    await home.rest()
+
+    assert "more than all of this channel's budget of $0.00 a month" in home.texts("dev", root)[0]
 
 
 async def test_a_demoted_admin_is_one_no_longer_than_a_minute(home):
@@ -92,6 +116,33 @@ async def test_a_demoted_admin_is_one_no_longer_than_a_minute(home):
         ranks.append(await directory.fetch_rank("U0ADA", "C0GENERAL"))
 
     assert ranks == [Rank.OWNER, Rank.OWNER, Rank.MEMBER]
+
+
+async def test_a_name_is_believed_for_ten_minutes(home):
+    web, _ = await home.platform._identify()
+    seconds = [0.0]
+    directory = Directory(web, clock=lambda: seconds[0])
+    people, names = home.slack.world.people, []
+    for seconds[0], display in ((0.0, "Bob"), (599.0, "Robert"), (601.0, "Robert")):
+        people["U0BOB"] = replace(people["U0BOB"], display=display)
+        names += (await directory.fetch_names({"U0BOB"})).values()
+
+    assert names == ["Bob", "Bob", "Robert"]
+
+
+async def test_a_renamed_person_keeps_the_name_in_a_thread_and_has_the_new_one_in_the_next(home):
+    root = await home.slack.say("bob", "dev", "<@U0BOT> hello")
+    await home.answered()
+    people, (_, directory) = home.slack.world.people, await home.platform._identify()
+    people["U0BOB"] = replace(people["U0BOB"], display="Robert")
+    directory._names.clear()  # as it is after ten minutes
+    directory._people.clear()
+    await home.slack.say("bob", "dev", "and now?", root)
+    await home.answered(2)
+    await home.slack.say("bob", "dev", "<@U0BOT> hello")
+    await home.answered(3)
+
+    assert [home.prompt(at)[-1][1] for at in range(3)] == ["Bob: hello", "Bob: and now?", "Robert: hello"]
 
 
 async def test_a_flood_of_people_puts_out_neither_channels_nor_ranks(home):

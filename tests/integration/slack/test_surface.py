@@ -27,6 +27,7 @@ from tests.fakes.slack.faults import Fault
 from tests.fakes.slack.nouns import BOT, BOT_ID, TEAM, Clock
 from tests.fakes.slack.nouns import File as Uploaded
 from tests.fakes.slack.server import SCOPES, SlackFake
+from tests.support.proxy import refusing_proxy
 from tests.support.slack_house import brisk
 
 
@@ -133,6 +134,16 @@ async def test_a_file_is_fetched_with_our_token(slack, platform):
 
     assert await surface.fetch(Attachment(file.id, "a.csv", "text/csv", 3, file.url)) == b"a,b"
     assert await surface.fetch(Attachment(file.id, "", "", 0)) == b"a,b"
+
+
+async def test_a_file_is_fetched_by_the_proxy_that_everything_else_goes_by(monkeypatch, slack):
+    file = slack.upload(Uploaded("", "a.csv", "text/csv", b"a,b", "U0ADA"), slack.person("ada"))
+    async with refusing_proxy(monkeypatch, ""), aiohttp.ClientSession() as session:
+        client = AsyncWebClient(slack.token, slack.base_url, session=session, retry_handlers=[])
+        web = Web(client, BotIdentity("slack:T024", BOT, BOT_ID, TEAM), Pace(0), brisk)
+
+        with pytest.raises(CannotAnswer, match=r"does not give me a\.csv just now"):
+            await fetch_file(web, Attachment(file.id, "a.csv", "text/csv", 3, file.url))
 
 
 async def test_a_file_elsewhere_is_not_fetched(slack, platform):

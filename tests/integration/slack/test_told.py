@@ -4,12 +4,14 @@ Tests bots.slack.formatting, bots.slack.directory and bots.slack.surface.
 """
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from core.domain.events import Missed
 from core.domain.messages import ThreadKey
 from tests.fakes.claude.script import Answer, Gate
+from tests.fakes.slack.nouns import BOT
 
 
 async def test_claude_is_told_what_slack_draws_and_that_a_name_notifies_nobody(home):
@@ -30,6 +32,17 @@ async def test_the_time_is_told_in_the_zone_that_the_asker_has_in_slack(home):
     (first,) = home.asked[0]["messages"]
     assert re.match(r"\[\w+day, \d+ \w+ \d{4}, \d\d:\d\d, Europe/London, UTC\+0[01]:00\]\nAda: hello", words(first))
     assert not re.search(r"\d{4}, \d\d:\d\d", home.system())
+
+
+@pytest.mark.parametrize("shown", ["Claude", "Confab", "Helper"])
+async def test_a_person_with_our_name_is_told_apart_from_us(home, shown):
+    people = home.slack.world.people
+    people |= {BOT: replace(people[BOT], display=shown), "U0BOB": replace(people["U0BOB"], display=shown)}
+    root = await home.slack.say("bob", "dev", "I decide here.")
+    await home.slack.say("ada", "dev", "Did <@U0BOB> ask you, <@U0BOT>?", root)
+    await home.answered()
+
+    assert home.prompt() == [("user", f"{shown} (2): I decide here.\nAda: Did @{shown} (2) ask you, @{shown}?")]
 
 
 async def test_a_question_in_pieces_gets_one_reply(home):

@@ -5,6 +5,8 @@ import logging
 
 from bots.app.claude_watch import LATEST, REST, SOON, ClaudeWatch
 from bots.ops.results import CLAUDE
+from core.domain.usage import Usage
+from core.telemetry import RequestEnded
 
 OK = CLAUDE.ok("key", "accepted, for 6 models")
 KEY = CLAUDE.problem("key", "not accepted", "Make another.")
@@ -58,6 +60,67 @@ async def test_a_problem_is_looked_at_again_soon_and_a_warning_in_hours():
     await checks.run()
 
     assert checks.pauses == [SOON, 60, 120, 240, 480, LATEST, LATEST, REST, SOON, REST]
+
+
+REFUSED, ANSWERED = (RequestEnded("m", *ended) for ended in (("key", None), ("end_turn", Usage(1))))
+
+
+async def watched(*said, rounds) -> tuple[list[bool], int]:
+    """Whether the key was refused after each check; events are told one after the other, each while it rests."""
+    waiting, states, checks = list(said), [], list(rounds)
+
+    async def check():
+        for one in checks.pop(0):
+            yield one
+
+    async def sleep(seconds: float) -> None:
+        states.append(watch.refused)
+        if not checks:
+            raise asyncio.CancelledError
+        if waiting:
+            watch(waiting.pop(0))
+            await asyncio.Event().wait()
+
+    watch = ClaudeWatch(check, sleep)
+    async with asyncio.timeout(5):
+        await asyncio.gather(watch.run(), return_exceptions=True)
+    return states, len(checks)
+
+
+async def test_a_refused_request_is_a_reason_to_check_and_so_is_one_that_is_answered_again(caplog):
+    with caplog.at_level(logging.INFO):
+        states = await watched(REFUSED, ANSWERED, rounds=[[OK], [KEY], [OK]])
+
+    assert states == ([False, True, False], 0)
+    assert [one.getMessage() for one in caplog.records] == [
+        "Claude, key: not accepted. Make another.",
+        "Claude: all works now",
+    ]
+
+
+async def test_a_key_that_works_again_is_found_without_a_question():
+    assert await watched(REFUSED, rounds=[[OK], [KEY], [KEY], [OK]]) == ([False, True, True, False], 0)
+
+
+async def test_what_is_known_of_the_key_is_not_told_again_by_a_request():
+    watch = ClaudeWatch(Checks().check)
+    for event in (REFUSED, REFUSED, ANSWERED, ANSWERED, RequestEnded("m", "overloaded", None)):
+        watch(event)
+
+    assert watch.refused is False
+
+
+async def test_a_check_that_gets_no_answer_changes_nothing_about_a_refused_key():
+    away = CLAUDE.problem("key", "no answer (timeout)", "Wait.")
+
+    assert await watched(REFUSED, rounds=[[OK], [away], [KEY], [away]]) == ([False, True, True, True], 0)
+
+
+async def test_a_key_that_only_lists_models_is_told(caplog):
+    await watched(REFUSED, rounds=[[OK], [OK]])
+
+    assert [one.levelname for one in caplog.records] == ["ERROR"]
+    assert "accepted for the list of models, and not for an answer" in caplog.text
 
 
 async def test_a_check_that_breaks_ends_nothing(caplog):

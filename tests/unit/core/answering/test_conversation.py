@@ -15,6 +15,8 @@ from tests.support.talk import KEY, at, message
 class Names:
     """A surface that calls everybody by their id."""
 
+    us = ""
+
     async def names(self, people):
         return {person: person for person in people}
 

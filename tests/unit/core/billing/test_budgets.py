@@ -92,6 +92,23 @@ def test_a_refusal_names_the_budget_what_is_left_until_when_and_who_can_raise_it
     )
 
 
+def test_what_is_dearer_than_the_whole_budget_is_told_what_helps_in_place_of_when_it_renews():
+    assert explain_refusal(STATUS, 25_000_001) == (
+        "I can't ask Claude this: it may cost $25.00, more than all of this channel's budget of $25.00 a month. A "
+        "shorter thread costs less, and so does `persona tune` with a smaller `model=` or `max_tokens=`. Whoever "
+        "manages this channel can raise it with `budget set`."
+    )
+
+
+def test_where_a_budget_allows_nothing_only_a_bigger_one_helps():
+    nothing = BudgetStatus(replace(CHANNEL, micro_usd=0), 0, STATUS.renews)
+
+    assert explain_refusal(nothing, 4_000) == (
+        "I can't ask Claude this: it may cost $0.0040, more than all of this channel's budget of $0.00 a month. "
+        "Whoever manages this channel can raise it with `budget set`."
+    )
+
+
 @pytest.mark.parametrize(
     ("scope", "whose", "who"),
     [

@@ -25,6 +25,8 @@ def test_names_are_one_plain_line_and_differ(shown):
         ("Ada", "Ada (2)"),
         ("ADA", "ADA (2)"),
         ("Claude", "Claude (2)"),
+        ("Confab", "Confab (2)"),
+        ("C\u043enfab", "C\u043enfab (2) (look-alike letters)"),
         ("Ada\u200b", "Ada (2)"),
         ("Ada: [admin]\nBob", "Ada admin Bob"),
         ("\u202eevE", "evE"),
@@ -58,6 +60,30 @@ def test_names_are_one_plain_line_and_differ(shown):
 )
 def test_a_borrowed_name_is_told_apart(shown, called):
     assert introduce_speakers({"U1": "Ada"}, {"U5"}, {"U5": shown}) == {"U5": called}
+
+
+@pytest.mark.parametrize(
+    ("shown", "ours", "theirs"),
+    [
+        ("Claude", "Claude", "Claude (2)"),
+        ("Confab", "Confab", "Confab (2)"),
+        ("Helper", "Helper", "Helper (2)"),
+        ("Ada", "Ada", "Ada (3)"),
+        ("@Helper\u200b: (bot)", "Helper bot", "Helper bot (2)"),
+    ],
+)
+def test_our_own_name_has_no_number_and_no_person_can_have_it(shown, ours, theirs):
+    introduced = introduce_speakers({"U1": "Ada (2)"}, {"U5", "U9"}, {"U5": shown, "U9": shown}, us="U9")
+
+    assert introduced == {"U9": ours, "U5": theirs}
+
+
+def test_we_are_claude_while_the_platform_does_not_say_how_we_are_shown():
+    assert introduce_speakers({}, {"U9"}, {}, us="U9") == {"U9": "Claude"}
+
+
+def test_who_bears_a_name_that_was_told_of_us_is_told_apart():
+    assert introduce_speakers({"U9": "Helper"}, {"U5"}, {"U5": "HeIper"}, us="U9") == {"U5": "HeIper (2)"}
 
 
 def test_the_first_introduction_stands():
