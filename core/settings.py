@@ -45,6 +45,19 @@ DATABASE = re.compile(r"sqlite://(?:/|$)|postgres(?:ql)?://")
 LOGIN = re.compile(r"postgres\w*://(?:(?P<login>[^/@]*)@[^@?]*(?:\?.*)?|(?P<unreadable>.*)@[^@]*)", re.DOTALL)
 PASSWORDS = re.compile(r"[?&](?:password|sslpassword|oauth_client_secret)=([^&]*)")
 WORD = re.compile(r"[!-~]+")
+SLIPS = {
+    r"(?:export\s+)?[A-Z][A-Z0-9]*_[A-Z0-9_]*\s*[=:](?!=).+": "begins with a variable's name; keep what follows it",
+    r"(?i:(?:[\w-]+:\s*)?(?:bearer|bot|basic|token)\s.+|(?:authorization|x-api-key):.+)": (
+        "begins with words of a header; keep only what follows them"
+    ),
+    r"\$\w+|\$\{.*\}|\$\(.*\)|%\w+%|\{\{.*\}\}": "names another variable, which nothing replaces here; write its value",
+    r"(?:~|\.{1,2})/.+|/[\w.-]+(?:/[\w.-]+)+|[A-Za-z]:\\.+|file:.+|\S+\.(?:txt|key|pem|env|json)": (
+        "is the path of a file; write what stands in that file"
+    ),
+    r"<.*>|.*(?:\.\.\.|\u2026).*": "is an example's; write the one that was made for you",
+    r"""["'`].*|.*["'`]""": "has a quote at one end; leave the quotes out",
+}
+"""What is written in place of a secret by mistake, and how to mend it. None of these holds a word of the secret."""
 DURATION = re.compile(r"(\d{1,6})\s*([smhd]?)")
 
 
@@ -83,6 +96,16 @@ def find_passwords(url: str) -> list[str]:
     found = LOGIN.fullmatch(url)
     login = (found["login"] or found["unreadable"] or "") if found else ""
     return [one for one in (login.partition(":")[2], *PASSWORDS.findall(url)) if one]
+
+
+def explain_secret(value: str) -> str | None:
+    """What is wrong with a key or token, and the mend, without a character of it; None if it may be one."""
+    for slip, sentence in SLIPS.items():
+        if re.fullmatch(slip, value):
+            return sentence
+    if not WORD.fullmatch(value):
+        return "must be one word of letters, digits and signs, without blanks or line breaks in it"
+    return None
 
 
 CommaSeparated = BeforeValidator(split_list)
@@ -126,8 +149,8 @@ class EnvironmentSettings(BaseSettings):
     @field_validator("*", mode="after")
     @classmethod
     def _check_secret(cls, value: object) -> object:
-        if isinstance(value, SecretStr) and not WORD.fullmatch(value.get_secret_value()):
-            raise ValueError("must be one word of letters, digits and signs, without blanks or line breaks in it")
+        if isinstance(value, SecretStr) and (wrong := explain_secret(value.get_secret_value())):
+            raise ValueError(wrong)
         return value
 
     def secrets(self) -> list[str]:

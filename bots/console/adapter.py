@@ -12,6 +12,7 @@ from bots.console.place import LEAVES, MOVES, ConsolePlace
 from bots.console.session_lock import hold_session
 from bots.console.terminal import Terminal
 from core.commands import TABLE
+from core.commands.help import HOW_TO_ASK
 from core.commands.registry import find_missing_text
 from core.domain.clock import Clock, find_local_zone, system_clock
 from core.domain.errors import CannotShow, LeaseLost
@@ -28,6 +29,7 @@ AGAIN = "Ctrl-C once more, or Ctrl-D, leaves."
 ELSEWHERE = "Another terminal has taken this answer over."
 STOPPED = "*(Stopped.)*"
 HELP = "/help"
+TYPE_HERE = "Type a line, and Claude answers below it; Ctrl-C stops an answer."
 BARE_LEAVES = tuple(one.removeprefix("/") for one in LEAVES)
 STOPPING = 5.0  # seconds that a stopped answer has to end; it is shown above the prompt if it ends later
 
@@ -219,9 +221,9 @@ class ConsoleSurface:
 
 
 async def _write_hints(reply: ReplyView) -> AsyncIterator[str]:
-    """The texts of a reply; what is ours and not Claude's names commands as they are given here."""
+    """The texts of a reply; what is ours and not Claude's names commands, and how to ask, as it is done here."""
     async for text in reply.texts():
-        yield add_slashes(text, TABLE) if reply.notice else text
+        yield add_slashes(text.replace(HOW_TO_ASK, TYPE_HERE), TABLE) if reply.notice else text
 
 
 def is_command(line: str) -> bool:

@@ -1,7 +1,8 @@
 """Drawing of Markdown in a terminal while it grows: append-only, so what stands is never drawn again. Pure.
 
-Each line of the source is a line of the screen, folded between words. A row is never rewritten, therefore nothing can
-be printed twice, cut or overwritten, however the window is resized meanwhile.
+Each line of the source is a line of the screen, folded between words; code in a language is not, so that it is copied
+as it is. A row is never rewritten, therefore nothing can be printed twice, cut or overwritten, however the window is
+resized meanwhile.
 """
 
 import re
@@ -16,6 +17,7 @@ from core.rendering.fences import Fence, parse_opening
 from core.rendering.tables import measure_width
 
 DIM = "2"
+PLAIN = ("", "text")  # languages of fences whose lines are folded like prose
 INDENTED = 4  # blanks that make a line a line of code, after an empty one
 
 _LEAD = re.compile(
@@ -164,7 +166,7 @@ class Drawing:
         self._reader = LineReader(lead.end(), BOLD if lead["heading"] else "")
 
     def _draw_code(self, line: str, fence: Fence, complete: bool) -> bool:
-        """Draw a line inside a fence, as it is, also while it grows."""
+        """Draw a line inside a fence, also while it grows."""
         if not complete and fence.closed_by(line, whole=False):
             return False
         if complete and fence.closed_by(line):
@@ -173,7 +175,8 @@ class Drawing:
             return True
         if not self._code_at:
             self._draw_gap()
-        self._rows.put_as_is(line[self._code_at :], CODE)
+        put = self._rows.put if fence.info.strip() in PLAIN else self._rows.put_as_is
+        put(line[self._code_at :], CODE)
         self._code_at = 0 if complete else len(line)
         if complete:
             self._rows.end_row(always=True)

@@ -36,6 +36,11 @@ class Waiting:
     note: str
 
 
+@dataclass(frozen=True, slots=True)
+class Retraction:
+    """The text so far is taken back: Claude refused after it, and no part of it is an answer."""
+
+
 class Completions:
     """Asks Claude on behalf of a question. `sleep` waits seconds, and `seconds` counts them."""
 
@@ -60,7 +65,7 @@ class Completions:
 
     async def stream(
         self, question: Question, persona: int, models: Sequence[str], build: Callable[[Model], Request]
-    ) -> AsyncGenerator[TextSoFar | Waiting | Answer, None]:
+    ) -> AsyncGenerator[TextSoFar | Waiting | Retraction | Answer, None]:
         """The text as it grows, why it does not, and at last the answer. Raises ClaudeError when no model answers.
 
         Each of `models` is asked with what `build` makes for it, the next when one is limited, in trouble, gone, or
@@ -107,7 +112,7 @@ class Completions:
 
     async def _stream_turns(
         self, order: MeteredRequest, retry_policy: RetryPolicy
-    ) -> AsyncGenerator[TextSoFar | Waiting | Answer | BudgetRefusal, None]:
+    ) -> AsyncGenerator[TextSoFar | Waiting | Retraction | Answer | BudgetRefusal, None]:
         """One answer of a model, or why a budget forbids it; when Claude pauses its turn, it is asked to go on.
 
         A refusal is remembered, whether it comes as an answer or as an error.
@@ -131,11 +136,13 @@ class Completions:
             except ClaudeError as error:
                 if error.kind == "refused":
                     self.refused_prompts.record(asked)
+                    yield Retraction()
                 raise
             assert completion is not None
             said += completion.text
             if completion.stop == "refusal":
                 self.refused_prompts.record(asked)
+                yield Retraction()
             if completion.stop != "pause_turn":
                 yield conclude(said, completion)
                 return

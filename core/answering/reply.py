@@ -58,6 +58,11 @@ class Reply:
             self.text, self.note = text, ""
             self._changed.set()
 
+    def take_back(self) -> None:
+        """The text so far is no part of the answer; it stands until there is another to show in its place."""
+        if not self.whole:
+            self.text = ""
+
     def wait(self, note: str) -> None:
         """Why the text does not go on. It stands below the text until there is more to say, and is no part of it."""
         if not self.whole and note != self.note:
@@ -93,8 +98,9 @@ class Reply:
             await self._changed.wait()
             self._changed.clear()
             await self.ensure_held()
-            whole = self.whole
-            yield append_note(self.text, self.note) if self.note else self.text
+            whole, text = self.whole, append_note(self.text, self.note) if self.note else self.text
+            if whole or text:
+                yield text
             if whole:
                 return
 

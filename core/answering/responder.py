@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import TypeAlias
 
-from core.answering.completions import Completions, Waiting
+from core.answering.completions import Completions, Retraction, Waiting
 from core.answering.conversation import name_persona, read_conversation
 from core.answering.display_fallback import Fallback, NotShown
 from core.answering.final_answer import EMPTY, Answer, cut_off, cut_short, explain_error, refuse, restore_answer
@@ -79,6 +79,8 @@ class AnswerTask:
     unread: CannotAnswer | None = field(init=False, default=None)
     """Why the thread's history could not be read, if it could not."""
     begun_again: int = field(init=False, default=0)
+    begun: bool = field(init=False, default=False)
+    """Whether words of Claude's have come, also such as it took back."""
     visible: bool = field(init=False, default=False)
     """Whether words of the answer may be on the platform, ours or those of a process that answered before."""
 
@@ -257,11 +259,13 @@ class AnswerTask:
                     self._grow(event.text)
                 elif isinstance(event, Waiting):
                     self.reply.wait(event.note)
+                elif isinstance(event, Retraction):
+                    self.reply.take_back()
                 else:
                     answer = event
         return await self._explain_unread(answer)
 
-    async def _ask_claude(self) -> AsyncGenerator[TextSoFar | Waiting | Answer, None]:
+    async def _ask_claude(self) -> AsyncGenerator[TextSoFar | Waiting | Retraction | Answer, None]:
         """The events of Claude's answer, which is asked for when the first one is. Raises CannotAnswer."""
         responder, allowed = self.responder, self.responder.rules.models
         if allowed and self.persona.model not in allowed:
@@ -289,9 +293,9 @@ class AnswerTask:
         return budgets.zone or responder.rules.zone
 
     def _grow(self, text: str) -> None:
-        if not self.reply.text:
+        if not self.begun:
             self.responder.emit(AnswerBegun(self.question))
-        self.visible = True
+        self.begun = self.visible = True
         self.reply.say(text)
 
     async def _run_command(self, line: str) -> Answer:

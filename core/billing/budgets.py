@@ -163,10 +163,8 @@ def explain_refusal(status: BudgetStatus, wanted: int) -> str:
 
     Where it is dearer than all of the budget, so that waiting does not help: what does.
     """
-    whose, raised = (
-        describe_budget_here(status.budget),
-        f"{name_managers(status.budget)} can raise it with `budget set`.",
-    )
+    whose = describe_budget_here(status.budget)
+    raised = f"{name_managers(status.budget)} can raise it with `budget set`."
     if wanted > status.limit:
         cheaper = _CHEAPER if status.limit else ""
         return f"I can't ask Claude this: it may cost {dollars(wanted)}, more than all of {whose}. {cheaper}{raised}"

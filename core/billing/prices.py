@@ -15,6 +15,7 @@ from core.domain.errors import SettingsError
 from core.domain.usage import Usage
 
 OURS = Path(__file__).with_name("prices.csv")
+DIGITS = 15  # of a count of tokens, at most: nobody ever used a quadrillion
 HIGHEST = 10_000  # dollars: a price above it is a slip
 DATED = re.compile(r"-\d{8}$")
 PER_SEARCH = 1000  # searches that the price of searches is for
@@ -29,9 +30,12 @@ AMOUNT_RULE = "{column} is an amount of US dollars such as 2.50; `{text}` is not
 
 
 def parse_count(text: str) -> int:
-    """A whole number in the digits 0 to 9 alone: `int` also takes signs, underscores and other alphabets' digits."""
-    if not (text.isascii() and text.isdigit()):
-        raise ValueError("no whole number")
+    """A whole number in at most DIGITS of the digits 0 to 9: `int` also takes signs, underscores and other alphabets'.
+
+    Python writes no number of more than 4,300 digits, so what is added up must stay far below that.
+    """
+    if not (text.isascii() and text.isdigit() and len(text) <= DIGITS):
+        raise ValueError("no count")
     return int(text)
 
 

@@ -11,13 +11,15 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from core.billing.ledger_rows import UsageRow
-from core.billing.prices import parse_count, strip_date
+from core.billing.prices import DIGITS, parse_count, strip_date
+from core.domain.control_characters import escape_controls
 from core.domain.errors import UnreadableFile
 from core.domain.usage import Usage
 from core.domain.wording import count_noun, describe_days
 from core.rendering.tables import draw_table
 
 DAY, MODEL, KEY = "usage_date_utc", "model_version", "api_key"
+SHOWN = 40  # characters of a wrong value that are repeated
 NOT_SENT = "stand-in"  # the model of what never left this machine
 
 DayAndModel = tuple[str, str]
@@ -45,7 +47,7 @@ def _parse_day(text: str) -> date:
 
 
 def _parse_count(text: str) -> int:
-    """A whole number; an empty cell is 0."""
+    """A count; an empty cell is 0."""
     return parse_count(text.strip() or "0")
 
 
@@ -182,13 +184,14 @@ def _parse_row(row: Mapping[str, str], where: str) -> tuple[DayAndModel, Usage]:
         parsed = StatementRow.model_validate(row)
     except ValidationError as error:
         column = str(error.errors()[0]["loc"][0])
-        rule = "a day such as 2026-08-05" if column == DAY else "a whole number"
-        raise UnreadableFile(f"{where}: {column} is {rule}; `{row[column].strip()}` is not.") from None
+        rule = "a day such as 2026-08-05" if column == DAY else f"a whole number of at most {DIGITS} digits"
+        found = escape_controls(row[column].strip()[:SHOWN])
+        raise UnreadableFile(f"{where}: {column} is {rule}; `{found}` is not.") from None
     return (parsed.day.isoformat(), strip_date(parsed.model.strip())), parsed.usage
 
 
 def _describe_one(one: Comparison) -> str:
-    head = f"{one.day}  {one.model}  {one.verdict.value} ({count_noun(one.requests, 'request')})"
+    head = f"{one.day}  {escape_controls(one.model)}  {one.verdict.value} ({count_noun(one.requests, 'request')})"
     if one.verdict is Agreement.EQUAL:
         return head
     ours, theirs = asdict(one.ours), asdict(one.theirs)

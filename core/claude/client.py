@@ -3,7 +3,8 @@
 import json
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from codecs import BOM_UTF8
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +16,7 @@ from anthropic.types import ModelInfo
 
 from core.claude.errors import ClaudeError
 from core.claude.sdk_errors import BROKEN, classify_broken_stream, classify_error
-from core.claude.stream import MessageAccumulator, count_tokens, read_field, read_usage
+from core.claude.stream import ENDINGS, MessageAccumulator, count_tokens, read_field, read_usage, read_word
 from core.domain.models import Model, is_model_id
 from core.domain.usage import Usage
 from core.prompting.persona_check import EFFORTS, THINKING
@@ -59,6 +60,12 @@ class Completion:
     """Its usage was told; a gateway may leave it out."""
 
 
+class StandInTransport(httpx2.AsyncBaseTransport):
+    """Answers requests in Claude's place, on this machine; `name` is the model that it answers as, and its price's."""
+
+    name: str
+
+
 class Claude:
     """A client of the Messages API. Nothing is retried here: each call is one request."""
 
@@ -66,10 +73,11 @@ class Claude:
         self,
         key: str,
         base_url: str,
-        transport: httpx2.AsyncBaseTransport | None = None,
+        transport: StandInTransport | None = None,
         silence: float = SILENCE,
         pinging: float = PINGING,
     ) -> None:
+        self._stand_in = transport.name if transport else None
         timeout = anthropic.Timeout(silence, connect=CONNECT)
         self._client = _Anthropic(
             pinging,
@@ -85,6 +93,10 @@ class Claude:
 
     async def close(self) -> None:
         await self._client.close()
+
+    def name_priced_model(self, request: Request) -> str:
+        """The model whose price a request has: that which is asked, unless a stand-in answers for it."""
+        return self._stand_in or request.model
 
     async def stream(
         self, request: Request, accumulator: MessageAccumulator | None = None
@@ -103,7 +115,7 @@ class Claude:
                         yield TextSoFar(accumulator.text)
                 _check_end(accumulator, stream.response, request.model)
             yield _read_completion(accumulator, request, request_id)
-        except (anthropic.APIError, *BROKEN) as error:
+        except (anthropic.APIError, *BROKEN, ValueError) as error:
             if not accumulator.is_complete:
                 raise _classify(error, request.model) from error
             log.info("the stream broke after its message was whole: %r", error)
@@ -114,7 +126,13 @@ class Claude:
         asked = {name: request.body[name] for name in COUNTED if name in request.body}
         try:
             return int((await self._client.messages.count_tokens(**asked)).input_tokens)
-        except (anthropic.APIError, *BROKEN, AttributeError, TypeError) as error:  # a gateway may answer anything
+        except (
+            anthropic.APIError,
+            *BROKEN,
+            AttributeError,
+            TypeError,
+            ValueError,
+        ) as error:  # a gateway may answer anything
             raise _classify(error, request.model) from error
 
     async def model(self, name: str) -> Model:
@@ -137,7 +155,7 @@ class Claude:
                 if isinstance(name, str) and is_model_id(name):
                     found[name] = read_model(one)
             return list(found.values())
-        except (anthropic.APIError, *BROKEN, AttributeError, TypeError) as error:
+        except (anthropic.APIError, *BROKEN, AttributeError, TypeError, ValueError) as error:
             raise _classify(error, "") from error
 
 
@@ -151,9 +169,15 @@ class _Anthropic(anthropic.AsyncAnthropic):
     def _make_sse_decoder(self) -> SSEDecoder:
         return _LenientDecoder(self._pinging)
 
+    def _process_response_data(self, *, data: object, cast_to: type[Any], response: httpx2.Response) -> Any:
+        """An error is one also with status 200, and in an event of any name. Raises APIStatusError for it."""
+        if _name_event(data) == "error":
+            raise self._make_status_error(str(data), body=data, response=response)
+        return super()._process_response_data(data=data, cast_to=cast_to, response=response)
+
 
 class _LenientDecoder(SSEDecoder):
-    """Decodes streams without the lines `event: ...`, and with bytes that are no UTF-8.
+    """Decodes streams without the lines `event: ...`, with bytes that are no UTF-8, and whole messages in their place.
 
     It names an event that has no name after the type in its data; the SDK leaves such events out. After `pinging`
     seconds of nothing but pings and comments it raises ReadTimeout, for these keep a connection from being silent.
@@ -165,23 +189,57 @@ class _LenientDecoder(SSEDecoder):
         self._heard = time.monotonic()
 
     async def aiter_bytes(self, iterator: AsyncIterator[bytes]) -> AsyncIterator[ServerSentEvent]:
-        async for chunk in self._aiter_chunks(iterator):
+        whole = b""
+        async for marked in self._aiter_chunks(iterator):
+            chunk = marked.removeprefix(BOM_UTF8)
+            if whole or chunk.lstrip().startswith(b"{"):  # no line of an event begins so, but JSON does
+                whole += chunk
+                continue
             for line in chunk.splitlines():
                 if event := self.decode(line.decode(errors="replace")):
                     self._heard = self._heard if event.event == "ping" else time.monotonic()
-                    yield event
+                    for one in _unfold(event):
+                        yield one
             if time.monotonic() - self._heard > self._pinging:
                 raise httpx2.ReadTimeout(f"nothing but pings for {self._pinging:g} seconds")
+        if whole:
+            text = whole.decode(errors="replace")
+            for one in _unfold(ServerSentEvent(event=_name_event(json.loads(text)) or "message", data=text)):
+                yield one
 
     def decode(self, line: str) -> ServerSentEvent | None:
         event = super().decode(line)
         if event is None or event.event is not None:
             return event
         try:
-            named = json.loads(event.data)["type"]
-        except (ValueError, KeyError, TypeError):  # `[DONE]`, or nothing of Claude's
+            return ServerSentEvent(event=_name_event(event.json()), data=event.data)
+        except ValueError:  # `[DONE]`, or nothing of Claude's
             return event
-        return ServerSentEvent(event=str(named), data=event.data)
+
+
+def _name_event(data: object) -> str | None:
+    """The type that an event tells of itself; gateways may leave it out of an error."""
+    if not isinstance(data, Mapping):
+        return None
+    return "error" if data.get("error") else data.get("type")
+
+
+def _unfold(event: ServerSentEvent) -> Iterator[ServerSentEvent]:
+    """The events that a message would have come with that a gateway answers whole; of all else, itself."""
+    message = event.json() if event.event == "message" else None
+    if not (isinstance(message, Mapping) and isinstance(blocks := message.get("content"), list)):
+        yield event
+        return
+    yield _make_event({"type": "message_start", "message": {**message, "content": []}})
+    for index, block in enumerate(blocks):
+        yield _make_event({"type": "content_block_start", "index": index, "content_block": block})
+    ended = {name: message.get(name) for name in ENDINGS}
+    yield _make_event({"type": "message_delta", "delta": ended, "usage": message.get("usage")})
+    yield _make_event({"type": "message_stop"})
+
+
+def _make_event(data: Mapping[str, Any]) -> ServerSentEvent:
+    return ServerSentEvent(event=data["type"], data=json.dumps(data))
 
 
 def _classify(error: Exception, model: str) -> ClaudeError:
@@ -210,15 +268,16 @@ def _read_completion(streamed: MessageAccumulator, asked: Request, request: str 
         detail = "the stream ended without a stop_reason"
         raise ClaudeError("broken off", asked.model, detail, request, transient=True)
     usage = read_usage(message.usage, asked.ttl)
+    blocks = [block for block in message.content or [] if isinstance(block, anthropic.BaseModel)]
     return Completion(
-        text="".join(block.text for block in message.content if block.type == "text"),
-        stop=message.stop_reason,
+        text="".join(str(read_field(block, "text") or "") for block in blocks if block.type == "text"),
+        stop=str(message.stop_reason),
         usage=usage,
-        model=getattr(message, "model", None) or asked.model,
+        model=read_word(message, "model") or asked.model,
         request=request,
-        content=[block.model_dump(exclude_none=True, mode="json") for block in message.content],
-        category=getattr(getattr(message, "stop_details", None), "category", None),
-        geo=getattr(message.usage, "inference_geo", None),
+        content=[block.model_dump(exclude_none=True, mode="json") for block in blocks],
+        category=read_word(read_field(message, "stop_details"), "category"),
+        geo=read_word(message.usage, "inference_geo"),
         counted=bool(usage.prompt and streamed.output_told),
     )
 

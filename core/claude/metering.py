@@ -13,7 +13,7 @@ from core.billing.prices import Prices
 from core.claude.client import Claude, Completion, TextSoFar
 from core.claude.errors import ClaudeError
 from core.claude.prompt_cache_tracker import PromptCacheTracker
-from core.claude.stream import MessageAccumulator
+from core.claude.stream import MessageAccumulator, read_field, read_word
 from core.domain import backoff
 from core.domain.clock import Clock, Sleep
 from core.domain.errors import StoreUnavailable
@@ -104,21 +104,21 @@ class Metering:
             level = logging.INFO if error.kind == "key" else logging.WARNING  # which every question meets
             log.log(level, "%s", error, extra={"request": error.request})
             ended, silent = error.kind, error.silent
-            if not error.billed:
+            if not (error.billed or accumulator.message):
                 settlement = Settlement(Usage(), ended, self._clock(), None, error.request, 0)
             raise
         finally:
             settlement = settlement or self._bound_settlement(order, bound, accumulator, ended, silent=silent)
-            await self._settle(reserved, replace(settlement, at=self._clock()), order.request.model)
+            await self._settle(reserved, replace(settlement, at=self._clock()), order.request)
         if completion:
             yield completion
 
     async def _reserve(self, order: MeteredRequest, bound: int) -> Reservation | BudgetRefusal:
-        question, request, now = order.question, order.request, self._clock()
-        output = int(request.body["max_tokens"])
-        worst = self.prices.worst_cost(request.model, bound, output, now.date(), self._geo)
+        question, model, now = order.question, self._claude.name_priced_model(order.request), self._clock()
+        output = int(order.request.body["max_tokens"])
+        worst = self.prices.worst_cost(model, bound, output, now.date(), self._geo)
         planned = PlannedRequest(
-            question.key, question.name, question.person, request.model, order.persona, bound, output, now, worst
+            question.key, question.name, question.person, model, order.persona, bound, output, now, worst
         )
         planned = replace(planned, direct=question.homes is not None)
         return await self._ledger.reserve(planned, order.scopes)
@@ -137,8 +137,8 @@ class Metering:
         for _ in range(TRIES):
             if isinstance(found, Reservation) or found.left is None:
                 break
-            today = self._clock().date()
-            room = self.prices.affordable_output(order.request.model, bound, found.left, today, self._geo)
+            model, today = self._claude.name_priced_model(order.request), self._clock().date()
+            room = self.prices.affordable_output(model, bound, found.left, today, self._geo)
             order = replace(order, request=shorten_request(order.request, max(least, min(whole, room))))
             found = await self._reserve(order, bound)
             if room < least:
@@ -164,14 +164,14 @@ class Metering:
 
         None where a gateway does not tell what it used.
         """
-        now, named = self._clock(), answer.model if is_model_id(answer.model) else order.request.model
+        now, asked = self._clock(), self._claude.name_priced_model(order.request)
+        named = answer.model if is_model_id(answer.model) else asked
         if answer.stop == "refusal" and not answer.content:
             return Settlement(Usage(), answer.stop, now, named, answer.request, 0)  # which is not billed
         if not answer.counted:
             return None
         self._geo = answer.geo or self._geo
-        models = (named, order.request.model)
-        costs = (self.prices.cost(model, answer.usage, now.date(), answer.geo) for model in models)
+        costs = (self.prices.cost(model, answer.usage, now.date(), answer.geo) for model in (named, asked))
         cost = next((one for one in costs if one), None)
         miss = self._prompt_cache.note(order.question.key, order.request, answer.usage, now)
         settled = Settlement(answer.usage, answer.stop, now, named, answer.request, miss=miss)
@@ -189,26 +189,26 @@ class Metering:
         longest = int(request.body["max_tokens"])
         most = came.bound_usage(longest, request.ttl)
         output = longest if silent else most.output
-        answered = getattr(came.message, "model", None)
-        model = answered if answered and self.prices.has_price(answered) else request.model
+        answered = read_word(came.message, "model")
+        model = answered if answered and self.prices.has_price(answered) else self._claude.name_priced_model(request)
         if most.prompt is None:
             micro_usd, prompt = self.prices.worst_cost(model, bound, output, day, self._geo), bound
         else:
-            geo = getattr(getattr(came.message, "usage", None), "inference_geo", None) or self._geo
+            geo = read_word(read_field(came.message, "usage"), "inference_geo") or self._geo
             cost = self.prices.cost(model, replace(most.prompt, output=output), day, geo)
             micro_usd, prompt = cost.micro_usd if cost else None, most.prompt.prompt
         return Settlement(
             None, ended, self._clock(), answered, micro_usd=micro_usd, input_bound=prompt, output_bound=output
         )
 
-    async def _settle(self, reservation: Reservation, settled: Settlement, asked: str) -> None:
+    async def _settle(self, reservation: Reservation, settled: Settlement, asked: Request) -> None:
         """Write down what a request came to. Trouble with that loses no answer: the row then stands at its bound."""
         nearly: list[BudgetStatus] = []
         try:
             nearly = await self._write_settlement(reservation, settled)
         except Exception:
             log.exception("row %d of the ledger stands at its bound", reservation.id)
-        model = settled.model or asked
+        model = settled.model or self._claude.name_priced_model(asked)
         self._emit(RequestEnded(model, settled.outcome, settled.usage, settled.micro_usd))
         log.info("asked %s: %s", model, settled.outcome, extra={"request": settled.request})
         for status in nearly:

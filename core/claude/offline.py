@@ -9,14 +9,17 @@ from typing import Any
 import httpx2
 
 from core.billing.prices import read_prices, strip_date
+from core.claude.client import StandInTransport
 
 NAME = "stand-in"
 PAUSE = 0.04  # seconds a word: slow enough to be watched, and killed
 BYTES_PER_TOKEN = 4
 
 
-class OfflineTransport(httpx2.AsyncBaseTransport):
+class OfflineTransport(StandInTransport):
     """A transport that answers the Messages API's requests itself, with the events that the API streams."""
+
+    name = NAME
 
     def __init__(self, pause: float = PAUSE) -> None:
         self._pause = pause

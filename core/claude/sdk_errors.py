@@ -11,7 +11,7 @@ import anthropic
 import httpx2
 
 from core.claude.errors import TRANSIENT, ClaudeError
-from core.claude.stream import MalformedStream
+from core.claude.stream import MalformedStream, read_word
 from core.domain.clock import system_clock
 
 _BY_TYPE = {
@@ -40,7 +40,7 @@ _PROXY = "Proxy"
 LONGEST_WAIT = 30 * 24 * 3600.0  # seconds of retry-after, at most: no limit of Claude's lasts longer than its month
 CONTENT = ("content filter", "content policy", "usage policy", "usage policies")
 """Words of a 400 for what was said, and not for how it was sent."""
-BROKEN = (httpx2.HTTPError, httpx2.StreamError, json.JSONDecodeError, MalformedStream)
+BROKEN = (httpx2.HTTPError, httpx2.StreamError, json.JSONDecodeError, RecursionError, MalformedStream)
 """What a stream raises that breaks off, or that is none of Claude's."""
 
 
@@ -48,45 +48,56 @@ def classify_error(error: anthropic.APIError, model: str) -> ClaudeError:
     """The kind of an SDK error, raised before a stream or in it."""
     if not isinstance(error, anthropic.APIStatusError):
         return _classify_no_answer(error, model)
-    kind, detail = _kind_of(error), error.api_message or _first_line(error.message)
+    kind, detail = _kind_of(error), read_word(error, "api_message") or _first_line(error.message)
     if _is_page(error):
-        title = _TITLE.search(error.response.text)
+        title = _TITLE.search(error.message)
         detail = f"an HTML page{f': {title[1].strip()}' if title else ''}"
     advice = error.response.headers.get("x-should-retry")
     return ClaudeError(
         kind,
         model,
-        f"{error.status_code} {error.type or ''} {detail}",
+        f"{error.status_code} {read_word(error, 'type') or ''} {detail}",
         error.request_id,
         _retry_after(error.response.headers),
         transient=kind in TRANSIENT if advice not in ("true", "false") else advice == "true",
-        billed=error.status_code < 300,
+        billed=_is_streamed(error),
     )
 
 
 def _kind_of(error: anthropic.APIStatusError) -> str:
     """By the API's word for it, else by the status. A page of HTML comes from something in between."""
-    words = (error.api_message or "").lower()
+    words, named = (read_word(error, "api_message") or "").lower(), read_word(error, "type")
     if "organization has been disabled" in words or "account has been disabled" in words:
         return "disabled"
     if "credit balance" in words:
         return "no credit"
-    page = _is_page(error) and 400 <= error.status_code < 500 and error.status_code not in _ASIDE
-    if page or 300 <= error.status_code < 400:
+    status = _read_status(error)
+    page = _is_page(error) and 400 <= status < 500 and status not in _ASIDE
+    if page or 300 <= status < 400:
         return "not Claude"
     if error.error_code and "spend" in error.error_code:
         return "spent"
-    if error.type == "invalid_request_error" and error.status_code == 400:
-        return _classify_rejection(error.api_message or "")
-    amid = error.status_code < 300 and error.type is None  # an event of an answer under way that names no reason
-    others = "failing" if error.status_code >= 500 else "broken off" if amid else "rejected"
-    by_status = _BY_STATUS.get(error.status_code, others)
-    return _BY_TYPE.get(error.type or "", by_status)
+    if named == "invalid_request_error" and (status == 400 or status < 300):
+        return _classify_rejection(words)
+    amid = status < 300 and _is_streamed(error) and named is None  # it tells no reason
+    others = "failing" if status >= 500 else "broken off" if amid else "rejected"
+    return _BY_TYPE.get(named or "", _BY_STATUS.get(status, others))
 
 
-def _classify_rejection(message: str) -> str:
+def _is_streamed(error: anthropic.APIStatusError) -> bool:
+    """Whether it is an event of an answer under way, and not a whole response."""
+    return error.status_code < 300 and "json" not in error.response.headers.get("content-type", "")
+
+
+def _read_status(error: anthropic.APIStatusError) -> int:
+    """The status, which a gateway whose answer has begun tells in the error's code."""
+    named = error.body.get("error") if isinstance(error.body, dict) else None
+    code = str(named.get("code")) if isinstance(named, dict) else ""
+    return int(code) if error.status_code < 300 and re.fullmatch("[45][0-9]{2}", code) else error.status_code
+
+
+def _classify_rejection(words: str) -> str:
     """What kind of 400 it is; the API gives its own spend limit and a too long prompt no type of their own."""
-    words = message.lower()
     if "too long" in words or any(f"context {end}" in words for end in ("window", "length", "limit")):
         return "too long"
     if any(sign in words for sign in CONTENT):

@@ -18,6 +18,8 @@ GROWING = {
     "input_json_delta": ("input", "partial_json"),
 }
 """Which words of its block each kind of delta adds to, and under which name it has them."""
+ENDINGS = ("stop_reason", "stop_sequence", "stop_details")
+"""What the end of a message tells of why it ended."""
 BOUNDED = ("text", "thinking", "tool_use", "server_tool_use")
 """Kinds of blocks all of whose words come through the stream."""
 AFTER_END = 500  # tokens that Claude may still write, and bill, before it notices that nobody listens any more
@@ -186,7 +188,7 @@ class MessageAccumulator:
     def _close(self, event: Any) -> None:
         """How it ended. Counts are totals; one that is left out, or less than before, stays as it was."""
         message, delta, usage = self._find_message(), read_field(event, "delta"), read_field(event, "usage")
-        for name in ("stop_reason", "stop_sequence", "stop_details"):
+        for name in ENDINGS:
             if (value := read_field(delta, name)) is not None:
                 setattr(message, name, value)
         _add_counts(message.usage, usage)
@@ -250,3 +252,9 @@ def _parse_input(pieces: str) -> object:
 def read_field(thing: object, name: str) -> Any:
     """A field of an event, which may be missing, or of a shape that the SDK does not know."""
     return thing.get(name) if isinstance(thing, Mapping) else getattr(thing, name, None)
+
+
+def read_word(thing: object, name: str) -> str | None:
+    """A field that is text; None for what is missing, or anything else."""
+    value = read_field(thing, name)
+    return value if isinstance(value, str) else None

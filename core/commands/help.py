@@ -5,6 +5,7 @@ import re
 from core.commands.registry import Command, Invocation, format_usage
 from core.domain.messages import CommandResult, Rank
 
+HOW_TO_ASK = "Mention me, or write to me directly, and Claude answers in the thread."
 _CALL = re.compile(r"[\W_]{0,20}help[\W_]{0,20}", re.IGNORECASE)
 
 
@@ -15,9 +16,7 @@ def is_call_for_help(text: str) -> bool:
 
 async def list_commands(call: Invocation) -> CommandResult:
     lines = [f"- `{format_usage(row)}`: {row.about}{_describe_rank(row)}" for row in call.context.table]
-    return CommandResult(
-        "Mention me, or write to me directly, and Claude answers in the thread. Commands:\n\n" + "\n".join(lines)
-    )
+    return CommandResult("\n".join([f"{HOW_TO_ASK} Commands:", "", *lines]))
 
 
 def _describe_rank(row: Command) -> str:

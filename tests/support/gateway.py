@@ -1,5 +1,6 @@
 """A gateway between Confab and Claude, whose streams are as its test writes them, slips included."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -23,12 +24,21 @@ ENDED = {
     "usage": {"output_tokens": 7},
 }
 OVER = {"type": "message_stop"}
+JSON = {"content-type": "application/json"}
 
 Record = dict[str, Any]
 
 
 def words(text: str, index: Any = 0) -> Record:
     return {"type": "content_block_delta", "index": index, "delta": {"type": "text_delta", "text": text}}
+
+
+def whole_message(**fields: Any) -> bytes:
+    """The message of a gateway that does not stream."""
+    text = [{"type": "text", "text": "Hello, "}, {"type": "text", "text": "Ada!"}]
+    usage = {"input_tokens": 30, "output_tokens": 7}
+    message = {**BEGUN, "content": text, "stop_reason": "end_turn", "stop_sequence": None, "usage": usage, **fields}
+    return json.dumps(message).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +67,10 @@ class Gateway:
     async def settled(self) -> None:
         """Nothing is being answered: what it answers is answered whole at once."""
 
+    def bill(self) -> None:
+        """Bill one whole answer."""
+        self.billed.append(Bill(micro_usd(BEGUN["model"], WHOLE)))
+
     async def answer(self, http: web.Request) -> web.StreamResponse:
         if http.path != "/v1/messages":
             raise web.HTTPNotFound
@@ -70,10 +84,29 @@ class Gateway:
         for event in self.events:
             name = f"event: {event['type']}\n" if self._named else ""
             await response.write(f"{name}data: {json.dumps(event)}\n\n".encode())
-        self.billed.append(Bill(micro_usd(BEGUN["model"], WHOLE)))
+        self.bill()
         if not self._named:
             await response.write(b"data: [DONE]\n\n")
         await response.write_eof()
+        return response
+
+
+class Raw(Gateway):
+    """A gateway that answers with these bytes, again and again while `endless`."""
+
+    def __init__(self, stream: bytes, *, endless: bool = False, **response: Any) -> None:
+        super().__init__([])
+        self._stream, self._endless = stream, endless
+        self._response = {"status": 200, "headers": {}, **response}
+
+    async def answer(self, http: web.Request) -> web.StreamResponse:
+        headers = {"content-type": "text/event-stream", **self._response["headers"]}
+        response = web.StreamResponse(status=self._response["status"], headers=headers)
+        await response.prepare(http)
+        await response.write(self._stream)
+        while self._endless:
+            await asyncio.sleep(0.005)
+            await response.write(self._stream)
         return response
 
 

@@ -63,6 +63,15 @@ async def test_without_a_key_a_stand_in_answers_and_says_so(environment, tmp_pat
     assert "> ada: hello" in shown
 
 
+async def test_the_stand_in_costs_nothing_whatever_a_budget_has_left(environment, tmp_path):
+    lines = ["/budget set 0.0001", "/persona tune model=claude-opus-5-5", "hello", "/usage"]
+
+    shown = await said(environment, tmp_path, *lines)
+
+    assert "With a key, `claude-opus-5-5` would have been sent 1 turn" in shown
+    assert re.search(r"\$0\.00\b", shown)
+
+
 async def test_several_people_speak_in_several_channels_with_a_persona(environment, tmp_path):
     async with ClaudeFake() as claude:
         claude.answer = lambda body: Answer(text=f"{len(body['system'])} system, {len(body['messages'])} turns")

@@ -330,7 +330,25 @@ async def test_help_lists_the_moves_and_tab_completes(environment, tmp_path):
         window.type("/persona se\twhere=w\t")
         await window.shows("/persona set where=workspace")
 
+        assert "Type a line, and Claude answers below it; Ctrl-C stops an answer. Commands:" in window.lines
+        assert "Mention me" not in window.text
         assert {"• /as NAME: Be somebody else", "• /channel NAME: Go to another channel"} <= set(window.lines)
+
+
+@WINDOWS
+async def test_a_prompt_is_shown_without_a_word_cut_in_two(environment, tmp_path, columns, rows):
+    persona = " ".join(f"word{at}" for at in range(60))
+    async with chat(environment, tmp_path, columns, rows) as window:
+        window.type(f"/persona set {persona}\r")
+        await window.shows(asked(2))
+        window.type("hello\r")
+        await window.shows(asked(3))
+        window.type("/prompt\r")
+        await window.shows(asked(4))
+
+        shown = window.lines[window.lines.index(f"{PROMPT} /prompt") :]
+        words = [word.strip("*") for row in shown for word in row.split()]
+        assert [word for word in words if word.startswith("word")] == persona.split() * 2  # the stand-in quotes it
 
 
 async def test_a_long_text_that_a_command_needs_is_asked_for(environment, tmp_path):

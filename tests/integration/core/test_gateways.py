@@ -1,11 +1,10 @@
 """Gateways whose bookkeeping has slips: no word of an answer is lost, and nothing is booked too low."""
 
-import asyncio
 import json
-from typing import Any
+import re
+from codecs import BOM_UTF8
 
 import pytest
-from aiohttp import web
 
 from core.claude.client import Claude, Completion
 from core.claude.errors import ClaudeError
@@ -15,12 +14,29 @@ from core.domain.personas import Persona
 from core.domain.usage import Usage
 from core.prompting.request import build_request
 from core.prompting.turns import Turn
-from tests.support.gateway import ENDED, OVER, STARTED, STOPPED, TEXT, Gateway, serve, varied, without, words
+from tests.support.gateway import (
+    ENDED,
+    JSON,
+    OVER,
+    STARTED,
+    STOPPED,
+    TEXT,
+    Gateway,
+    Raw,
+    serve,
+    varied,
+    whole_message,
+    without,
+    words,
+)
 
 HELLO = [words("Hello, "), words("Ada!")]
 UNKNOWN = {"type": "content_block_start", "index": 0, "content_block": {"type": "novelty", "stuff": 1}}
 NOVELTY = {"type": "content_block_delta", "index": 0, "delta": {"type": "novel_delta", "text": "?"}}
 NULLS = dict.fromkeys(("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "cache_creation"))
+
+
+EVENTS = {"content-type": "text/event-stream"}
 
 
 async def ask(*events, named: bool = True) -> Completion:
@@ -92,25 +108,6 @@ async def test_a_stream_without_the_names_of_its_events_loses_no_text():
     assert (await ask(*SLIPS["none"], named=False)).text == "Hello, Ada!"
 
 
-class Raw(Gateway):
-    """A gateway that answers with these bytes, again and again while `endless`."""
-
-    def __init__(self, stream: bytes, *, endless: bool = False, **response: Any) -> None:
-        super().__init__([])
-        self._stream, self._endless = stream, endless
-        self._response = {"status": 200, "headers": {}, **response}
-
-    async def answer(self, http: web.Request) -> web.StreamResponse:
-        headers = {"content-type": "text/event-stream", **self._response["headers"]}
-        response = web.StreamResponse(status=self._response["status"], headers=headers)
-        await response.prepare(http)
-        await response.write(self._stream)
-        while self._endless:
-            await asyncio.sleep(0.005)
-            await response.write(self._stream)
-        return response
-
-
 async def fail(gateway: Gateway, **client: float) -> ClaudeError:
     with pytest.raises(ClaudeError) as raised:
         await ask_at(gateway, **client)
@@ -171,3 +168,126 @@ async def test_where_it_was_computed_is_told():
 
 def test_claude_may_write_on_for_a_while_after_we_are_gone():
     assert 0 < AFTER_END < 1_000
+
+
+@pytest.mark.parametrize(
+    ("stream", "headers"),
+    [
+        (whole_message(), JSON),
+        (b"\n\n " + json.dumps(json.loads(whole_message()), indent=1).replace("\n", "\r\n\r\n").encode(), JSON),
+        (whole_message(stop_reason=None), JSON),
+        (whole_message(), EVENTS),
+        (whole_message(), {"content-type": "text/plain"}),
+        (BOM_UTF8 + whole_message(), JSON),
+        (b"data: " + whole_message() + b"\n\ndata: [DONE]\n\n", EVENTS),
+        (whole_message(stop_reason={"odd": 1}, model=5), JSON),
+    ],
+    ids=["json", "empty lines", "no stop_reason", "events", "plain text", "a mark", "one event", "odd fields"],
+)
+async def test_a_message_that_comes_whole_in_place_of_a_stream_is_an_answer(stream, headers):
+    completion = await ask_at(Raw(stream, headers=headers))
+
+    assert (completion.text, completion.model) == ("Hello, Ada!", "claude-haiku-5-5")
+    assert completion.stop in ("end_turn", "{'odd': 1}")
+    assert (completion.usage, completion.counted) == (Usage(input=30, output=7), True)
+
+
+async def test_a_whole_message_tells_why_it_was_refused_and_keeps_its_thoughts():
+    thought = {"type": "thinking", "thinking": "Hm", "signature": "s"}
+    details = {"type": "refusal", "category": "bio", "explanation": None}
+
+    completion = await ask_at(
+        Raw(whole_message(content=[thought], stop_reason="refusal", stop_details=details), headers=JSON)
+    )
+
+    assert (completion.text, completion.stop, completion.category) == ("", "refusal", "bio")
+    assert completion.content == [thought]
+
+
+async def test_usage_that_a_whole_message_leaves_out_is_not_taken_for_none():
+    assert not (await ask_at(Raw(whole_message(usage=None), headers=JSON))).counted
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"choices": [{"message": {"content": "Hello"}}]}',
+        b"{}",
+        b'{"content": [',
+        b'["Hello"]',
+        b"{Hello",
+        b'{"content": ' + b"[" * 100_000,
+        b'{"content": ' + b"9" * 5_000 + b"}",
+    ],
+    ids=["another API's", "nothing", "cut", "a list", "garbage", "too deep", "too long a number"],
+)
+async def test_other_json_in_place_of_a_stream_is_not_claude(body):
+    assert (await fail(Raw(body, headers=JSON))).kind == "not Claude"
+
+
+ERRORS = {
+    "overload": ({"type": "overloaded_error", "message": "Overloaded"}, "overloaded", True),
+    "a wrong key": ({"type": "authentication_error", "message": "invalid key"}, "key", False),
+    "a prompt too long": ({"type": "invalid_request_error", "message": "prompt is too long: 9 > 8"}, "too long", False),
+    "a code": ({"message": "litellm.RateLimitError", "type": "None", "code": "429"}, "limited", True),
+    "a page in it": ({"message": "<html><title>Bad Gateway</title></html>", "code": 502}, "failing", True),
+    "a code of the server's": ({"message": "no worker", "code": 503}, "failing", True),
+}
+
+
+@pytest.mark.parametrize(("error", "kind", "transient"), ERRORS.values(), ids=ERRORS)
+@pytest.mark.parametrize("typed", [True, False], ids=["typed", "without a type"])
+async def test_an_error_that_comes_whole_with_status_200_is_told_as_that_error(error, kind, transient, typed):
+    body = {"type": "error", "error": error} if typed else {"error": error}
+
+    trouble = await fail(Raw(json.dumps(body).encode(), headers=JSON))
+
+    assert (trouble.kind, trouble.transient, trouble.billed) == (kind, transient, False)
+    assert re.sub("<.*?>", "", error["message"]) in trouble.detail
+
+
+@pytest.mark.parametrize(("error", "kind", "transient"), ERRORS.values(), ids=ERRORS)
+@pytest.mark.parametrize("name", ["", "event: message\n", "event: error\n"], ids=["unnamed", "misnamed", "named"])
+async def test_an_error_in_a_stream_is_told_whatever_its_event_is_called(error, kind, transient, name):
+    begun = "".join(f"data: {json.dumps(one)}\n\n" for one in (STARTED, TEXT, *HELLO))
+
+    trouble = await fail(Raw(f"{begun}{name}data: {json.dumps({'error': error})}\n\n".encode()))
+
+    assert (trouble.kind, trouble.transient, trouble.billed) == (kind, transient, True)
+
+
+@pytest.mark.parametrize("odd", ["no worker", ["odd"], {"type": 5, "message": ["odd"], "code": [429]}])
+async def test_an_error_of_any_shape_is_one(odd):
+    trouble = await fail(Raw(json.dumps({"error": odd}).encode(), headers=JSON))
+
+    assert (trouble.kind, trouble.billed) == ("rejected", False)
+
+
+@pytest.mark.parametrize("block", [None, "odd", 5, {"type": "text", "text": None}, {"text": "odd"}])
+async def test_a_block_of_any_shape_takes_no_other_away(block):
+    blocks = [block, {"type": "text", "text": "Hello, Ada!"}]
+
+    assert (await ask_at(Raw(whole_message(content=blocks), headers=JSON))).text == "Hello, Ada!"
+
+
+async def test_an_error_in_bare_json_after_the_beginning_is_told():
+    begun = "".join(f"data: {json.dumps(one)}\n\n" for one in (STARTED, TEXT, *HELLO))
+
+    trouble = await fail(Raw(begun.encode() + b'{"error": {"type": "overloaded_error", "message": "Overloaded"}}'))
+
+    assert (trouble.kind, trouble.billed) == ("overloaded", True)
+
+
+async def test_an_error_with_status_200_is_told_where_nothing_is_streamed():
+    gateway = Raw(b'{"type": "error", "error": {"type": "authentication_error", "message": "no"}}', headers=JSON)
+    async with serve(gateway):
+        client = Claude(gateway.key, gateway.url)
+        asked = build_request(Persona(), [Turn("user", "Ada: hello")], Model("claude-haiku-5-5"), "1h")
+        kinds = []
+        for call in (client.count(asked), client.model("claude-haiku-5-5"), client.models()):
+            with pytest.raises(ClaudeError) as raised:
+                await call
+            kinds.append(raised.value.kind)
+        await client.close()
+
+    assert kinds == ["key"] * 3

@@ -1,6 +1,7 @@
 """The purse: no money is spent that a budget forbids, and each request is paid for to the micro-dollar."""
 
 import asyncio
+import json
 import logging
 from dataclasses import replace
 
@@ -13,11 +14,25 @@ from core.domain.errors import CannotShow
 from core.domain.events import Edited
 from core.domain.messages import ThreadKey
 from core.domain.personas import Persona, Place
+from core.domain.usage import Usage
 from core.prompting.request import Block, Request, shorten_request
 from tests.fakes.board import START, Board
 from tests.fakes.claude.script import Answer, Break, Fault, refusal
 from tests.fakes.claude.server import ClaudeFake
-from tests.support.gateway import ENDED, OVER, STARTED, STOPPED, TEXT, Gateway, serve, without, words
+from tests.support.gateway import (
+    ENDED,
+    JSON,
+    OVER,
+    STARTED,
+    STOPPED,
+    TEXT,
+    Gateway,
+    Raw,
+    serve,
+    whole_message,
+    without,
+    words,
+)
 from tests.support.house import house
 
 WORKSPACE = Scope("board:w1")
@@ -226,6 +241,40 @@ async def test_a_gateway_that_tells_no_usage_is_booked_at_what_it_can_have_used(
     assert shown == ["Hello!"]
     assert (line.requests, line.died, line.usage.output) == (1, 1, len("Hello!"))
     assert line.micro_usd > 0
+
+
+async def test_a_message_that_a_gateway_answers_whole_is_shown_and_booked(store, board):
+    async with (
+        serve(Raw(whole_message(), headers=JSON)) as gateway,
+        house(store, gateway, board, clock=board.now) as assistant,
+    ):
+        shown = await answers(board, assistant, "question")
+        gateway.bill()
+
+    (line,) = await store.ledger.sum_usage(WORKSPACE, START, "model")
+    assert shown == ["Hello, Ada!"]
+    assert (line.requests, line.died, line.usage) == (1, 0, Usage(input=30, output=7))
+
+
+ERROR = {"type": "error", "error": {"type": "authentication_error", "message": "no"}}
+BEGUN_ERROR = [STARTED, TEXT, words("Hello!"), ERROR]
+
+
+@pytest.mark.parametrize(
+    ("stream", "costs"),
+    [(json.dumps(ERROR), False), ("".join(f"data: {json.dumps(one)}\n\n" for one in BEGUN_ERROR), True)],
+    ids=["in place of an answer", "amid an answer that calls itself json"],
+)
+async def test_an_error_with_status_200_costs_something_where_an_answer_had_begun(store, board, stream, costs):
+    async with (
+        serve(Raw(stream.encode(), headers=JSON)) as gateway,
+        house(store, gateway, board, clock=board.now) as assistant,
+    ):
+        (shown,) = await answers(board, assistant, "question")
+
+    (line,) = await store.ledger.sum_usage(WORKSPACE, START, "model")
+    assert shown.startswith("Claude does not accept this bot's key.")
+    assert (line.requests, line.micro_usd > 0) == (1, costs)
 
 
 async def test_a_request_that_was_refused_costs_nothing(store, claude, board):

@@ -7,12 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from core.domain.events import Edited
+from core.domain.events import Edited, Pressed
 from core.domain.messages import FinalText, Question, Unanswered
+from core.rendering.reply_notes import append_note
 from core.store.rules.claims import STALE
+from core.telemetry import AnswerBegun
 from tests.fakes.board import START, Board
-from tests.fakes.claude.script import Answer, Fault, last_words, refusal
-from tests.support.board_house import closed, command, messages, spent
+from tests.fakes.claude.script import Answer, Break, Fault, Gate, last_words, refusal
+from tests.support.board_house import closed, command, key, messages, spent
 from tests.support.house import house
 
 LEFT_OUT = "[What was said here was declined for its content, and is left out.]"
@@ -103,6 +105,40 @@ async def test_a_fallback_model_is_asked_what_the_first_refused(store, board, cl
     assert models == ["claude-haiku-5-5", "claude-sonnet-5-5", "claude-sonnet-5-5"]
     assert board.shown("t1") == ["fine", "fine"]
     assert messages(claude)[-1] == [("user", "Ada: hard"), ("assistant", "fine"), ("user", "Ada: next")]
+
+
+BROKEN_OFF = Answer("I can do", breaks=Break("error", 5, "invalid_request_error", "Output blocked by content filter"))
+
+
+@pytest.mark.parametrize("first", [refusal("I can do"), BROKEN_OFF], ids=["as an answer", "as an error"])
+async def test_words_that_were_refused_are_no_part_of_an_answer_that_is_stopped_before_another_model_begins(
+    store, board, claude, first
+):
+    gate = Gate()
+    claude.script(first, Answer("fine", gate=gate))
+    async with house(store, claude, board, clock=board.now, fallbacks=("claude-sonnet-5-5",)) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "hard"))
+        await board.until("t1", "I can do")
+        await gate.reached.wait()
+        assert board.shown("t1") == ["I can do"]  # which stands until there is something else to show
+
+        await assistant.ingest(Pressed("b1", key(), "U1", "stop"))
+        await closed(store)
+        await assistant.ingest(board.said("t1", "U1", "next"))
+        await closed(store)
+
+    assert board.shown("t1") == [append_note("", "Stopped."), "fine"]
+    assert "I can do" not in str(messages(claude))
+
+
+async def test_an_answer_whose_first_words_were_refused_begins_once(store, board, claude):
+    signs = []
+    claude.script(refusal("I can do"), Answer("fine"))
+    async with house(store, claude, board, fallbacks=("claude-sonnet-5-5",), emit=signs.append) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "hard"))
+        await closed(store)
+
+    assert sum(isinstance(one, AnswerBegun) for one in signs) == 1
 
 
 async def test_the_model_that_answered_goes_on_until_what_the_first_refused_is_gone(store, board, claude):

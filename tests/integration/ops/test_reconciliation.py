@@ -81,16 +81,20 @@ def test_columns_are_found_by_name_in_any_order_and_blanks_are_none(export):
         ("usage_date_utc,model_version\n", "", "it has no column usage_input_tokens_no_cache or usage_input_tokens"),
         (HEADER, "", " has no line; there is nothing to compare."),
         (HEADER, line(day="5 August"), ", line 2: usage_date_utc is a day such as 2026-08-05; `5 August` is not."),
-        (HEADER, line() + line(Usage(-1)), ", line 3: usage_input_tokens_no_cache is a whole number; `-1` is not."),
+        (
+            HEADER,
+            line() + line(Usage(-1)),
+            ", line 3: usage_input_tokens_no_cache is a whole number of at most 15 digits; `-1` is not.",
+        ),
         (
             HEADER,
             line().replace("100", "1e9"),
-            ", line 2: usage_input_tokens_no_cache is a whole number; `1e9` is not.",
+            ", line 2: usage_input_tokens_no_cache is a whole number of at most 15 digits; `1e9` is not.",
         ),
         (
             HEADER,
             line().replace("100", "\u0661"),
-            ", line 2: usage_input_tokens_no_cache is a whole number; `\u0661` is not.",
+            ", line 2: usage_input_tokens_no_cache is a whole number of at most 15 digits; `\u0661` is not.",
         ),
         (
             HEADER,
@@ -99,8 +103,8 @@ def test_columns_are_found_by_name_in_any_order_and_blanks_are_none(export):
         ),
         (
             HEADER,
-            line().replace("100", "9" * 5000),
-            ", line 2: usage_input_tokens_no_cache is a whole number; `999",
+            line().replace("100", "\x1b[31mx"),
+            ", line 2: usage_input_tokens_no_cache is a whole number of at most 15 digits; `\\x1b[31mx` is not.",
         ),
         (HEADER, f"{DAY},{MODEL}\n", ", line 2: it has not as many values as there are columns."),
         (HEADER, line().strip() + ",more\n", ", line 2: it has not as many values as there are columns."),
@@ -115,6 +119,31 @@ def test_a_file_that_is_no_statement_is_named_with_its_line(export, header, line
 
     assert str(raised.value).startswith(path)
     assert sentence in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "count", ["9" * 16, "9" * 4300, "9" * 5000, "nan", "-1", "1e999", "inf", "1_000", "0x10", "+1"]
+)
+def test_a_count_that_can_not_be_is_named_with_file_and_line_and_not_repeated_for_pages(export, count):
+    path = export(line(), line().replace("100", count))
+
+    with pytest.raises(UnreadableFile) as raised:
+        read_statement(path)
+
+    rule = "usage_input_tokens_no_cache is a whole number of at most 15 digits"
+    assert str(raised.value) == f"{path}, line 3: {rule}; `{count[:40]}` is not."
+
+
+def test_the_most_that_a_file_can_tell_is_added_up_and_written(export):
+    statement = read_statement(export(*[line(Usage(10**15 - 1))] * 3))
+
+    assert "2,999,999,999,999,997" in describe_comparisons(statement, compare_statement(statement, []))
+
+
+def test_a_model_of_the_file_changes_nothing_on_the_screen(export):
+    statement = read_statement(export(line(model="\x1b[2Jx")))
+
+    assert "  \\x1b[2Jx  different" in describe_comparisons(statement, compare_statement(statement, []))
 
 
 def test_a_file_that_is_missing_or_no_text_is_unreadable(tmp_path):

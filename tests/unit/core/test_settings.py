@@ -122,6 +122,76 @@ def test_a_key_that_no_header_can_carry_is_named_and_not_shown(bare_environment,
     assert written not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("written", "sentence"),
+    [
+        ("$KEY", "names another variable, which nothing replaces here; write its value"),
+        ("${MY_KEY:-none}", "names another variable"),
+        ("$(cat key)", "names another variable"),
+        ("%KEY%", "names another variable"),
+        ("{{ secrets.key }}", "names another variable"),
+        ("/run/secrets/key", "is the path of a file; write what stands in that file"),
+        ("./key", "is the path of a file"),
+        ("~/.config/key", "is the path of a file"),
+        ("C:\\keys\\claude", "is the path of a file"),
+        ("secrets/key.txt", "is the path of a file"),
+        ("file:///run/key", "is the path of a file"),
+        ("Bearer hunter2", "begins with words of a header; keep only what follows them"),
+        ("Bot hunter2", "begins with words of a header"),
+        ("Authorization: Bearer hunter2", "begins with words of a header"),
+        ("x-api-key:hunter2", "begins with words of a header"),
+        ("ANTHROPIC_API_KEY=hunter2", "begins with a variable's name; keep what follows it"),
+        ("export DISCORD_BOT_TOKEN='hunter2'", "begins with a variable's name"),
+        ("SLACK_BOT_TOKEN: hunter2", "begins with a variable's name"),
+        ("'\"hunter2\"'", "has a quote at one end; leave the quotes out"),
+        ("hunter2'", "has a quote at one end"),
+        ("xoxb-...", "is an example's; write the one that was made for you"),
+        ("<hunter2>", "is an example's"),
+    ],
+)
+@pytest.mark.parametrize(
+    "variable",
+    ["ANTHROPIC_API_KEY", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "DISCORD_BOT_TOKEN"],
+)
+def test_what_is_written_in_place_of_a_secret_is_named_with_its_mend(bare_environment, variable, written, sentence):
+    bare_environment.setenv(variable, written)
+
+    with pytest.raises(SettingsError) as raised:
+        read_configuration()
+
+    assert str(raised.value).startswith(f"{variable}: {sentence}")
+    assert "\n" not in str(raised.value)
+    assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "sk-ant-api03-Ab_1-x",
+        "xoxb-1-2-Ab",
+        "xapp-1-A-2-f",
+        "MTIz.GabcDE.secret-part",
+        "8f742231b10e8888abcd99yyyzzz85a5",
+        "sk-1234",
+        "eyJhbGciOi.eyJzdWIiOi.SflKxw",
+        "a+b/c==",
+        "/a+b/c==",
+        "$2b!x",
+        "Bearer",
+        "bot_1",
+        "KEY=",
+        "arn:aws:x",
+        "team_a:x",
+        "A_B==",
+        "/abcd",
+    ],
+)
+def test_what_may_be_a_key_is_taken_as_it_is(bare_environment, key):
+    bare_environment.setenv("ANTHROPIC_API_KEY", key)
+
+    assert read_settings().secrets() == [key]
+
+
 @pytest.mark.parametrize("end", ["", "/", "/v1", "/v1/", "/v1/messages", " ", "//"])
 @pytest.mark.parametrize("address", ["https://api.anthropic.com", "http://gateway.example:4000/anthropic"])
 def test_the_address_is_understood_with_the_path_of_the_api(bare_environment, address, end):

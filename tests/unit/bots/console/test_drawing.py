@@ -71,8 +71,16 @@ def test_words_are_drawn_as_soon_as_they_are_final():
     ]
 
 
-def test_a_line_of_code_longer_than_the_window_is_not_folded():
-    assert draw(f"```\n{'x ' * 100}y\n```", 20) == f"```\n{'x ' * 100}y\n```\n"
+def test_a_line_of_code_in_a_language_is_not_folded():
+    assert draw(f"```sh\n{'x ' * 100}y\n```", 20) == f"```sh\n{'x ' * 100}y\n```\n"
+
+
+@pytest.mark.parametrize("language", ["", "text"])
+def test_a_line_in_a_fence_without_a_language_is_folded_between_words(language):
+    text = f"```{language}\n  one  two three four\n\n\nfive\n{'x' * 30} y\n```"
+
+    drawn = f"```{language}\n  one  two\nthree four\n\n\nfive\n{'x' * 11}\n{'x' * 11}\n{'x' * 8} y\n```\n"
+    assert draw(text, 12) == drawn
 
 
 def test_folded_items_and_quotes_hang_below_their_words():

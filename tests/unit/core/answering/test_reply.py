@@ -59,6 +59,21 @@ async def test_an_empty_reply_ends_too(reply):
     assert [text async for text in reply.texts()] == [""]
 
 
+async def test_a_text_that_is_taken_back_is_shown_until_there_is_another(reply):
+    texts = reply.texts()
+    reply.say("refused")
+    assert await anext(texts) == "refused"
+
+    reply.say("refused words")
+    reply.take_back()
+    watching = asyncio.ensure_future(anext(texts))
+    await asyncio.sleep(0)
+    assert (watching.done(), reply.text) == (False, "")
+
+    reply.say("another")
+    assert await watching == "another"
+
+
 async def test_pages_are_written_down_once_known(reply, recorded):
     at = QUESTION.at
     await reply.record_page("p2", at)
