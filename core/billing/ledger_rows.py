@@ -39,6 +39,7 @@ class Reservation:
     """A row of the ledger that waits to be settled."""
 
     id: int
+    workspace: str
 
 
 @dataclass(frozen=True, slots=True)

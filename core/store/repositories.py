@@ -146,7 +146,7 @@ class PersonaRepository:
         return version
 
     async def newest(self, places: Sequence[Place]) -> list[Version | None]:
-        return await self._engine.unit(lambda sql: [personas.newest_version(sql, place) for place in places])
+        return await self._engine.unit(lambda sql: personas.newest_versions(sql, places))
 
     async def versions(self, place: Place) -> list[Version]:
         return await self._engine.unit(lambda sql: personas.list_versions(sql, place))

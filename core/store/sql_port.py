@@ -23,6 +23,9 @@ class Sql(Protocol):
     def many(self, statement: str, values: Values) -> list[Row]:
         """All rows."""
 
+    def many_each(self, *asked: tuple[str, Values]) -> list[list[Row]]:
+        """All rows of each of several statements: none needs what another returns, so they are sent together."""
+
     def execute(self, statement: str, values: Values) -> None:
         """Change rows."""
 

@@ -3,9 +3,12 @@
 Tests core.store.postgres.sql_adapter.
 """
 
+from contextlib import contextmanager
+
 import psycopg
 import pytest
 
+from core.domain.clock import system_clock
 from core.store.postgres.sql_adapter import PostgresSql, translate
 from tests.support import postgres
 from tests.support.talk import NOON
@@ -34,6 +37,46 @@ def test_a_row_is_added_and_its_id_is_told(sql):
 
     assert sql.many(ALL, {}) == [{"id": 1, "page": "a", "after": None}, {"id": 2, "page": "b", "after": None}]
     assert sql.one("SELECT id FROM pages WHERE page = :page", {"page": "c"}) is None
+
+
+@contextmanager
+def count_round_trips(sql):
+    """A list that grows with each round trip of the port."""
+    trips = []
+    with sql._connection.pipeline() as pipeline:
+
+        def sync():
+            trips.append(1)
+            pipeline.sync()
+
+        sql.sync = sync
+        yield trips
+
+
+def test_reads_that_need_nothing_of_each_other_take_one_round_trip(sql):
+    sql.insert("pages", {"page": "a"})
+
+    with count_round_trips(sql) as trips:
+        found = sql.many_each((ALL, {}), ("SELECT page FROM pages WHERE page = :page", {"page": "b"}), (ALL, {}))
+
+    assert found == [[{"id": 1, "page": "a", "after": None}], [], [{"id": 1, "page": "a", "after": None}]]
+    assert len(trips) == 1
+
+
+def test_the_beginning_its_locks_and_what_was_written_go_along_with_the_first_read(sql):
+    sql._connection.commit()
+    sql._connection.autocommit = True
+    sql = PostgresSql(sql._connection, None, ("BEGIN", "NULL"))
+
+    with count_round_trips(sql) as trips:
+        sql.lock("pages")
+        sql.insert("pages", {"page": "a"})
+        found = sql.many(ALL, {})
+        told = sql.identify(), sql.now()
+
+    assert ([row["page"] for row in found], len(trips)) == (["a"], 1)
+    assert told[0] is not None
+    assert abs((told[1] - system_clock()).total_seconds()) < 60
 
 
 def test_a_row_that_is_there_stays_as_it_is(sql):

@@ -29,6 +29,13 @@ def test_a_row_is_added_and_its_id_is_told(sql):
     assert sql.one("SELECT id FROM pages WHERE page = :page", {"page": "c"}) is None
 
 
+def test_several_reads_are_told_each(sql):
+    sql.insert("pages", {"page": "a"})
+    named = "SELECT page FROM pages WHERE page = :page"
+
+    assert sql.many_each((named, {"page": "a"}), (named, {"page": "b"})) == [[{"page": "a"}], []]
+
+
 def test_a_row_that_is_there_stays_as_it_is(sql):
     for after in ("x", "y"):
         sql.insert_new("pages", {"page": "a", "after": after})

@@ -49,19 +49,22 @@ class PostgresSql:
 
     def now(self) -> datetime:
         self._send_locks()
+        if self._begun is not None and self.sync is not None:
+            self.sync()
         self._learn_beginning()
         assert self._clock is not None
         return self._clock()
 
     def one(self, statement: str, values: Values) -> Row | None:
-        row: Row | None = self._ask(statement, values).fetchone()
-        self._learn_beginning()
-        return row
+        (cursor,) = self._ask((statement, values))
+        return cursor.fetchone()
 
     def many(self, statement: str, values: Values) -> list[Row]:
-        rows: list[Row] = self._ask(statement, values).fetchall()
-        self._learn_beginning()
+        (rows,) = self.many_each((statement, values))
         return rows
+
+    def many_each(self, *asked: tuple[str, Values]) -> list[list[Row]]:
+        return [cursor.fetchall() for cursor in self._ask(*asked)]
 
     def execute(self, statement: str, values: Values) -> None:
         self._send_locks()
@@ -107,13 +110,17 @@ class PostgresSql:
         grown = f"SELECT grown.value FROM {name} CROSS JOIN LATERAL ({arms}) AS grown (value)"  # noqa: S608
         return f"WITH RECURSIVE {name} ({column}) AS ({seed} UNION {grown}) SELECT {column} FROM {name} LIMIT :{most}"  # noqa: S608
 
-    def _ask(self, statement: str, values: Values) -> Cursor[Row]:
+    def _ask(self, *asked: tuple[str, Values]) -> list[Cursor[Row]]:
+        """Send all that waits and these, in one round trip. Their rows are here, and what the server said first."""
         self._send_locks()
-        self._wrote = self._wrote or " RETURNING " in statement
-        cursor = self._connection.cursor(row_factory=dict_row).execute(translate(statement), values)
+        cursors = []
+        for statement, values in asked:
+            self._wrote = self._wrote or " RETURNING " in statement
+            cursors.append(self._connection.cursor(row_factory=dict_row).execute(translate(statement), values))
         if self.sync is not None:
             self.sync()
-        return cursor
+        self._learn_beginning()
+        return cursors
 
     def _send_locks(self) -> None:
         """Begin, if that is still to be done, and take the locks."""
@@ -131,8 +138,6 @@ class PostgresSql:
     def _learn_beginning(self) -> None:
         """What the server said of the time, right after it is here, and of the transaction."""
         if self._begun is not None:
-            if self.sync is not None:
-                self.sync()
             row, self._begun = self._begun.fetchone(), None
             assert row is not None
             self._transaction = row["id"]

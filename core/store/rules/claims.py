@@ -7,14 +7,12 @@ from core.domain.errors import LeaseLost
 from core.domain.messages import Asks, FinalText, Outcome, Question
 from core.store.protocols import Claim, Heartbeat
 from core.store.rules.advisory_locks import lock_channel, lock_claims
-from core.store.rules.companions import find_additions, find_oldest, gather_companions
+from core.store.rules.companions import find_additions, gather_companions
 from core.store.rules.ledger import write_off_requests
 from core.store.rules.questions import (
     close_question,
-    find_question,
     read_final_text,
     read_question,
-    thread_key,
     thread_values,
 )
 from core.store.sql_port import Row, Sql, parse_stamp, stamp
@@ -125,7 +123,7 @@ DROP_PAGE = "DELETE FROM pages WHERE question = :id AND page = :page"
 
 OF_PROCESS = "SELECT id FROM claims WHERE process = :process"
 
-UNHEARD = """
+HELD = """
 SELECT questions.* FROM questions JOIN claims ON claims.id = questions.claim
 WHERE claims.id = :claim AND claims.process = :process
 ORDER BY questions.reply <> questions.name, questions.at, questions.id
@@ -146,14 +144,14 @@ def claim_next(
     if not (repeated or _may_wait(sql, process, platforms)):
         return None
     lock_claims(sql)
-    if repeated and (rows := sql.many(UNHEARD, {"claim": number, "process": process})):
+    if repeated and (rows := sql.many(HELD, {"claim": number, "process": process})):
         return _build_claim(sql, number, rows, process, resumed=True)
     _free_stopped(sql, process, platforms, stale)
-    lead = _find_next(sql, platforms)
-    if lead is None:
+    rows = _find_next(sql, platforms)
+    if not rows:
         return None
+    lead = rows[0]
     if lead["claim"] is None:
-        rows = gather_companions(sql, lead)
         _lease(sql, number, rows, process)
         return _build_claim(sql, number, rows, process)
     rows = sql.many(CLAIMED, lead)
@@ -165,12 +163,12 @@ def claim_next(
 
 def join_waiting(sql: Sql, claim: Claim) -> Claim:
     """The claim as it is now, with what its person asked behind it since, unless Claude has ended. Raises LeaseLost."""
-    lead = _fence(sql, claim)
-    if lead["said"] is None and lead["withdrawn_at"] is None:
-        rows = sql.many(CLAIMED, lead)
-        for row in find_additions(sql, rows):
-            sql.update("questions", row["id"], {"claim": claim.id, "reply": lead["name"]})
-    return _build_claim(sql, claim.id, sql.many(CLAIMED, lead), claim.process, claim.resumed)
+    rows = _fence_all(sql, claim)
+    lead = rows[0]
+    additions = find_additions(sql, rows) if lead["said"] is None and lead["withdrawn_at"] is None else []
+    for row in additions:
+        sql.update("questions", row["id"], {"claim": claim.id, "reply": lead["name"]})
+    return _build_claim(sql, claim.id, sql.many(CLAIMED, lead) if additions else rows, claim.process, claim.resumed)
 
 
 def _may_wait(sql: Sql, process: str, platforms: Collection[str]) -> bool:
@@ -184,18 +182,17 @@ def _free_stopped(sql: Sql, process: str, platforms: Collection[str], stale: tim
     sql.execute(FREE_STOPPED.format(platforms=sql.among("platform", "platforms")), values)
 
 
-def _find_next(sql: Sql, platforms: Collection[str]) -> Row | None:
-    """The next question, its channel locked. One that was withdrawn before the lock is passed over.
+def _find_next(sql: Sql, platforms: Collection[str]) -> list[Row]:
+    """The next question with its companions, its channel locked. One that was withdrawn before the lock is passed over.
 
     Where somebody asked before in the same thread, and waits, that question is the next one.
     """
     statement = NEXT.format(platforms=sql.among("questions.platform", "platforms"))
     while lead := sql.one(statement, {"platforms": sorted(platforms), "commands": COMMANDS}):
         lock_channel(sql, lead["workspace"], lead["channel"])
-        again = find_question(sql, thread_key(lead), lead["name"])
-        if again and again["outcome"] is None:
-            return find_oldest(sql, again)
-    return None
+        if rows := gather_companions(sql, lead):
+            return rows
+    return []
 
 
 def _lease(sql: Sql, number: int, rows: Sequence[Row], process: str) -> None:
@@ -208,16 +205,16 @@ def _lease(sql: Sql, number: int, rows: Sequence[Row], process: str) -> None:
 
 def _build_claim(sql: Sql, number: int, rows: Sequence[Row], process: str, resumed: bool = False) -> Claim:
     lead, *others = rows
-    edit = sql.one(NEWEST_EDIT, {"claim": number})
+    edits, pages = sql.many_each((NEWEST_EDIT, {"claim": number}), (PAGES, lead))
     return Claim(
         id=number,
         question=read_question(lead),
         process=process,
         together=tuple(map(read_question, others)),
-        pages=tuple(row["page"] for row in sql.many(PAGES, lead)),
+        pages=tuple(row["page"] for row in pages),
         final_text=read_final_text(lead),
         resumed=resumed,
-        edited=edit["at"] if edit else None,
+        edited=edits[0]["at"],
     )
 
 
@@ -247,9 +244,9 @@ def store_final_text(sql: Sql, claim: Claim, final: FinalText) -> None:
 
 def close_claim(sql: Sql, claim: Claim, outcome: Outcome) -> None:
     """Close what was answered; what needs an answer of its own waits again. Raises LeaseLost."""
-    _fence(sql, claim)
+    rows = _fence_all(sql, claim)
     asked = {question.name: question for question in (claim.question, *claim.together)}
-    for row in sql.many(CLAIMED, {"claim": claim.id}):
+    for row in rows:
         if _stays_open(row, asked.get(row["name"]), outcome):
             sql.update("questions", row["id"], {"claim": None, "reply": None})
         else:
@@ -271,13 +268,27 @@ def _stays_open(row: Row, asked: Question | None, outcome: Outcome) -> bool:
 
 def _fence(sql: Sql, claim: Claim) -> Row:
     """The question of the claim, if the claim is still this process's. Raises LeaseLost."""
-    lock_claims(sql)
-    lock_channel(sql, claim.question.key.workspace, claim.question.key.channel)
+    _lock_claim(sql, claim)
     named = {**thread_values(claim.question.key), "name": claim.question.name}
     row = sql.one(OWNED, {**named, "claim": claim.id, "process": claim.process})
-    if row is None:
+    return _ensure_held([row] if row else [], claim)[0]
+
+
+def _fence_all(sql: Sql, claim: Claim) -> list[Row]:
+    """The question of the claim and its companions, if the claim is still this process's. Raises LeaseLost."""
+    _lock_claim(sql, claim)
+    return _ensure_held(sql.many(HELD, {"claim": claim.id, "process": claim.process}), claim)
+
+
+def _lock_claim(sql: Sql, claim: Claim) -> None:
+    lock_claims(sql)
+    lock_channel(sql, claim.question.key.workspace, claim.question.key.channel)
+
+
+def _ensure_held(rows: list[Row], claim: Claim) -> list[Row]:
+    if not rows or rows[0]["name"] != claim.question.name:
         raise LeaseLost(f"the claim of question {claim.question.name} is no longer of {claim.process}")
-    return row
+    return rows
 
 
 def heartbeat(sql: Sql, process: str, leaving: bool, stale: timedelta) -> Heartbeat:

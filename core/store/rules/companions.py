@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import takewhile
 
+from core.store.rules.questions import find_question, thread_key
 from core.store.rules.reply_chains import WaitingChains
 from core.store.sql_port import Row, Sql
 
@@ -12,46 +13,37 @@ TOGETHER = 256  # questions that one answer answers; more wait for the next one
 WAITING = """
 SELECT * FROM questions
 WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND outcome IS NULL
-AND claim IS NULL AND command IS NULL AND NOT private AND (at, id) > (:at, :id)
+AND claim IS NULL AND command IS NULL AND NOT private
 ORDER BY at, id LIMIT :most
 """
 
-OLDEST = """
-SELECT * FROM questions
-WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND outcome IS NULL
-AND claim IS NULL AND command IS NULL AND NOT private
-ORDER BY at, id LIMIT 1
-"""
-
-
-def find_oldest(sql: Sql, row: Row) -> Row:
-    """The oldest question that waits in the thread of `row`; `row` itself where it waits for no other."""
-    if row["claim"] is not None or row["command"] is not None or row["private"]:
-        return row
-    return sql.one(OLDEST, row) or row
-
 
 def gather_companions(sql: Sql, lead: Row) -> list[Row]:
-    """The oldest question of its thread and those that the same person asked behind it, in its reply chain, until
-    somebody else asked.
+    """The oldest question that waits in the thread of `lead` and those that the same person asked behind it, in its
+    reply chain, until somebody else asked; `lead` alone where it waits for no other. None where nothing waits any more.
     """
-    return [lead, *_find_behind(sql, [lead])]
+    if lead["claim"] is not None or lead["command"] is not None or lead["private"]:
+        again = find_question(sql, thread_key(lead), lead["name"])
+        return [again] if again and again["outcome"] is None else []
+    waiting = sql.many(WAITING, {**lead, "most": TOGETHER})
+    return [*waiting[:1], *_choose_behind(sql, waiting[:1], waiting[1:])]
 
 
 def find_additions(sql: Sql, rows: Sequence[Row]) -> list[Row]:
     """What has come behind these questions, the first of which leads, and is to be answered with them."""
-    oldest = sql.one(OLDEST, rows[0])
-    if oldest and (oldest["at"], oldest["id"]) < (rows[0]["at"], rows[0]["id"]):  # heard late: nothing overtakes it
-        return []
-    return _find_behind(sql, rows)
-
-
-def _find_behind(sql: Sql, rows: Sequence[Row]) -> list[Row]:
     lead = rows[0]
-    if lead["alone"] or lead["private"] or lead["command"] is not None:
+    if lead["command"] is not None or lead["private"]:
         return []
-    behind = sql.many(WAITING, {**lead, "most": TOGETHER - len(rows)})
-    same = [row for row in takewhile(lambda row: row["person"] == lead["person"], behind) if not row["alone"]]
+    waiting = sql.many(WAITING, {**lead, "most": TOGETHER - len(rows)})
+    if waiting and (waiting[0]["at"], waiting[0]["id"]) < (lead["at"], lead["id"]):  # heard late: nothing overtakes it
+        return []
+    return _choose_behind(sql, rows, waiting)
+
+
+def _choose_behind(sql: Sql, rows: Sequence[Row], behind: Sequence[Row]) -> list[Row]:
+    same = [row for row in takewhile(lambda row: row["person"] == rows[0]["person"], behind) if not row["alone"]]
+    if not same or rows[0]["alone"]:
+        return []
     chains = WaitingChains(sql)
     if not any(chains.find_parent(row) for row in (*rows, *same)):
         return same

@@ -1,10 +1,11 @@
 """Erasures: what must not come back, and what was erased but is not cleared out of the database's files yet."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from core.billing.ledger_rows import Scope
 from core.domain.messages import ThreadKey
-from core.store.sql_port import Sql, stamp
+from core.store.sql_port import Row, Sql, Values, stamp
 
 CONCERNS = """
 SELECT person, at FROM forgotten
@@ -19,15 +20,23 @@ AND person IS NOT DISTINCT FROM :person
 
 
 class Forgotten:
-    """What was forgotten of one thread."""
+    """What was forgotten of one thread, out of the rows that `build_forgotten_query` finds."""
 
-    def __init__(self, sql: Sql, key: ThreadKey) -> None:
-        place = {"workspace": key.workspace, "channel": key.channel, "thread": key.thread}
-        self._until = [(row["person"], row["at"]) for row in sql.many(CONCERNS, place)]
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self._until = [(row["person"], row["at"]) for row in rows]
 
     def covers(self, person: str, at: datetime) -> bool:
         """Whether what `person` said at that time must not be kept."""
         return any(author in (None, person) and stamp(at) <= until for author, until in self._until)
+
+
+def find_forgotten(sql: Sql, key: ThreadKey) -> Forgotten:
+    return Forgotten(sql.many(*build_forgotten_query(key)))
+
+
+def build_forgotten_query(key: ThreadKey) -> tuple[str, Values]:
+    """What `find_forgotten` asks."""
+    return CONCERNS, {"workspace": key.workspace, "channel": key.channel, "thread": key.thread}
 
 
 def record_forgotten(sql: Sql, scope: Scope, at: datetime) -> None:

@@ -17,9 +17,10 @@ from core.domain.events import (
 )
 from core.domain.messages import Asks, Message, Question, ThreadKey
 from core.store.rules.advisory_locks import lock_channel, lock_gaps
-from core.store.rules.erasures import Forgotten
+from core.store.rules.erasures import Forgotten, build_forgotten_query, find_forgotten
 from core.store.rules.messages import (
     add_missing_parts,
+    build_message_query,
     find_message,
     has_later,
     insert_messages,
@@ -29,6 +30,7 @@ from core.store.rules.messages import (
 )
 from core.store.rules.pieces import find_conversation, note_piece
 from core.store.rules.questions import (
+    build_question_query,
     find_question,
     keep_question,
     replace_question,
@@ -40,7 +42,7 @@ from core.store.rules.questions import (
     withdraw_workspace,
 )
 from core.store.rules.threads import is_tracked, mark_stale, mark_workspaces_stale, track_thread
-from core.store.rules.watermarks import advance_watermark, begin_backfill, end_backfill
+from core.store.rules.watermarks import begin_backfill, build_watermark_query, end_backfill, move_watermark
 from core.store.sql_port import Row, Sql, stamp
 
 LATE = timedelta(seconds=5)  # that no event takes which is delivered the first time
@@ -79,8 +81,11 @@ def _ingest_of_workspace(sql: Sql, event: Missed | Backfilled | WorkspaceEnded) 
 
 
 def _ingest_message(sql: Sql, event: Posted) -> Receipt:
-    advance_watermark(sql, event.key.workspace, event.message.at)
-    row = find_message(sql, event.key, event.message.id)
+    workspace, at = event.key.workspace, event.message.at
+    heard, found = sql.many_each(build_watermark_query(workspace, at), build_message_query(event.key, event.message.id))
+    if not heard:
+        move_watermark(sql, workspace, at)
+    row = next(iter(found), None)
     key = _choose_thread(sql, event, row)
     tracked = is_tracked(sql, key)
     if not (tracked or event.asks is Asks.CERTAINLY) or _is_gone(sql, event, key, row):
@@ -113,8 +118,8 @@ def _is_gone(sql: Sql, event: Posted | Edited, key: ThreadKey, row: Row | None) 
     """Whether the message must not rise: it was deleted, it was forgotten, or it was private and is answered."""
     if row:
         return row["deleted_at"] is not None
-    answered = find_question(sql, key, event.message.id) is not None
-    return answered or Forgotten(sql, key).covers(event.message.author, event.message.at)
+    answered, forgotten = sql.many_each(build_question_query(key, event.message.id), build_forgotten_query(key))
+    return bool(answered) or Forgotten(forgotten).covers(event.message.author, event.message.at)
 
 
 def _keep_message(sql: Sql, key: ThreadKey, message: Message, row: Row | None, *, private: bool = False) -> bool:
@@ -166,7 +171,7 @@ def _ingest_edit(sql: Sql, event: Edited) -> Receipt:
     tracked = is_tracked(sql, key)
     if row:
         changed = update_message(sql, row, event.message)
-    elif tracked and not Forgotten(sql, key).covers(event.message.author, event.message.at):
+    elif tracked and not find_forgotten(sql, key).covers(event.message.author, event.message.at):
         changed = _keep_message(sql, key, event.message, None)
     else:
         changed = False

@@ -76,7 +76,8 @@ def reserve_request(sql: Sql, planned: PlannedRequest, scopes: Sequence[Scope]) 
     same = (name for name in PlannedRequest.__slots__ if name not in ("key", "at", "micro_usd"))
     record = {name: getattr(planned, name) for name in same}
     more = {"at": stamp(planned.at), "bound": planned.micro_usd, "state": "reserved"}
-    return Reservation(sql.insert_numbered("requests", {**thread_values(planned.key), **record, **more}))
+    number = sql.insert_numbered("requests", {**thread_values(planned.key), **record, **more})
+    return Reservation(number, planned.key.workspace)
 
 
 def settle_request(sql: Sql, reservation: Reservation, settled: Settlement) -> list[BudgetStatus]:
@@ -95,11 +96,9 @@ def settle_request(sql: Sql, reservation: Reservation, settled: Settlement) -> l
         "input_bound": settled.input_bound,
         "output_bound": settled.output_bound,
     }
+    lock_money(sql, reservation.workspace)
     row = sql.one(SETTLE, {**usage, **how})
-    if row is None:
-        return []
-    lock_money(sql, row["workspace"])
-    return warn_of_budgets(sql, row, settled.at)
+    return warn_of_budgets(sql, row, settled.at) if row else []
 
 
 def write_off_requests(sql: Sql, question: Row, at: datetime) -> None:

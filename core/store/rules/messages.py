@@ -8,7 +8,7 @@ from core.domain.messages import Attachment, Message, Quote, QuoteKind, ThreadKe
 from core.store.rules.erasures import record_erasure
 from core.store.rules.questions import find_question, stop_answer, thread_key, thread_values, withdraw_questions
 from core.store.rules.threads import mark_stale
-from core.store.sql_port import Row, Sql, parse_stamp, stamp
+from core.store.sql_port import Row, Sql, Values, parse_stamp, stamp
 
 NEVER = stamp(datetime.min.replace(tzinfo=UTC))
 
@@ -46,7 +46,12 @@ def read_message(row: Row) -> Message:
 
 def find_message(sql: Sql, key: ThreadKey, name: str) -> Row | None:
     """The message of that name in the channel, or its tombstone, whatever thread it is in."""
-    return sql.one(BY_NAME, {**thread_values(key), "message": name})
+    return sql.one(*build_message_query(key, name))
+
+
+def build_message_query(key: ThreadKey, name: str) -> tuple[str, Values]:
+    """What `find_message` asks."""
+    return BY_NAME, {**thread_values(key), "message": name}
 
 
 def has_later(sql: Sql, key: ThreadKey, message: Message) -> bool:

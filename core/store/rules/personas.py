@@ -1,5 +1,6 @@
 """Personas: every version of every place's, changed under optimistic locking."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 
 from core.domain.errors import VersionConflict
@@ -21,15 +22,15 @@ TRAITS = tuple(field.name for field in fields(Persona))
 def change_persona(sql: Sql, version: Version) -> None:
     """Add a version, if its number follows the newest one's. Raises VersionConflict."""
     lock_personas(sql, version.place.workspace)
-    newest = newest_version(sql, version.place)
+    (newest,) = newest_versions(sql, [version.place])
     if (newest.number if newest else 0) != version.number - 1:
         raise VersionConflict(newest.number if newest else None)
     sql.insert_new("personas", _row_of(version))
 
 
-def newest_version(sql: Sql, place: Place) -> Version | None:
-    row = sql.one(NEWEST, asdict(place))
-    return _read_version(row) if row else None
+def newest_versions(sql: Sql, places: Sequence[Place]) -> list[Version | None]:
+    found = sql.many_each(*((NEWEST, asdict(place)) for place in places))
+    return [_read_version(rows[0]) if rows else None for rows in found]
 
 
 def list_models(sql: Sql) -> list[str]:

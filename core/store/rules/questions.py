@@ -6,8 +6,8 @@ from datetime import datetime
 
 from core.domain.messages import Asks, FinalText, Outcome, Question, ThreadKey, Unanswered, clean_text
 from core.store.rules.advisory_locks import lock_channel, lock_claims
-from core.store.rules.erasures import Forgotten, record_erasure
-from core.store.sql_port import Row, Sql, parse_stamp, stamp
+from core.store.rules.erasures import Forgotten, build_forgotten_query, record_erasure
+from core.store.sql_port import Row, Sql, Values, parse_stamp, stamp
 
 BY_NAME = "SELECT * FROM questions WHERE workspace = :workspace AND channel = :channel AND name = :name"
 
@@ -99,7 +99,12 @@ def thread_values(key: ThreadKey) -> Row:
 
 def find_question(sql: Sql, key: ThreadKey, name: str) -> Row | None:
     """The question of that name in the channel, whatever thread it is in."""
-    return sql.one(BY_NAME, {**thread_values(key), "name": name})
+    return sql.one(*build_question_query(key, name))
+
+
+def build_question_query(key: ThreadKey, name: str) -> tuple[str, Values]:
+    """What `find_question` asks."""
+    return BY_NAME, {**thread_values(key), "name": name}
 
 
 def keep_question(sql: Sql, question: Question) -> bool:
@@ -185,13 +190,14 @@ def close_question(sql: Sql, row: Row, outcome: Outcome) -> None:
     sql.execute(DELETE_PAGES, row)
     if row["private"] and row["command"] is None:
         sql.execute(DELETE_THREAD, row)
-    if row["private"] or Forgotten(sql, thread_key(row)).covers(row["person"], parse_stamp(row["at"])):
+    forgotten, taken_back = sql.many_each(build_forgotten_query(thread_key(row)), (TAKEN_BACK, row))
+    if row["private"] or Forgotten(forgotten).covers(row["person"], parse_stamp(row["at"])):
         sql.execute(WIPE, row)
         record_erasure(sql, row["workspace"], row["channel"], now)
         return
     if row["command"] is not None:
         sql.execute(WIPE if row["notice"] else WIPE_COMMAND, row)
-    if sql.one(TAKEN_BACK, row) or len(f"{row['command'] or ''}{row['options']}") > BRIEF:
+    if taken_back or len(f"{row['command'] or ''}{row['options']}") > BRIEF:
         record_erasure(sql, row["workspace"], row["channel"], now)
 
 

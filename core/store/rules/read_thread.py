@@ -1,7 +1,7 @@
 """Reading a thread: whole or by reply chain, with the names and time zones that Claude was given."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from core.domain.messages import FinalText, Message, ThreadKey, Unanswered, clean_text
@@ -11,7 +11,7 @@ from core.store.rules.messages import find_message, read_message
 from core.store.rules.pieces import PIECE
 from core.store.rules.questions import read_final_text, thread_key, thread_values
 from core.store.rules.reply_chains import trace_chain
-from core.store.rules.threads import find_thread, is_tracked
+from core.store.rules.threads import ROW, is_tracked
 from core.store.sql_port import Row, Sql
 
 PERSON, ZONE = "person", "zone"  # kinds of words about a thread: a name, and the time zone of a question
@@ -68,20 +68,22 @@ def read_thread(sql: Sql, key: ThreadKey, branch: str | None) -> Thread:
 
     One that was opened on a message of another thread begins with the reply chain of that message.
     """
-    row = find_thread(sql, key)
     chain = None if branch is None else sorted(trace_chain(sql, key, branch))
-    messages, replies = _read_whole(sql, key) if chain is None else _read_chain(sql, key, chain)
-    borrowed, said = _read_origin(sql, key) if chain is None else ((), {})
     values = {**thread_values(key), "names": chain or []}
     named = "thread = :thread" if chain is None else sql.among("name", "names")
-    unanswered, told = sql.many(UNANSWERED.format(named=named), values), _read_told(sql, key)
+    said = (MESSAGES, REPLIES) if chain is None else _write_chain(sql)
+    statements = (ROW, *said, OPEN.format(named=named), UNANSWERED.format(named=named), TOLD)
+    tracked, rows, final, waiting, unanswered, words = sql.many_each(*((one, values) for one in statements))
+    messages, replies = tuple(map(read_message, rows)), _read_replies(final)
+    borrowed, earlier = _read_origin(sql, key, messages) if chain is None else ((), {})
+    row, told = next(iter(tracked), None), _sort_told(words)
     return Thread(
         key=key,
         messages=(*borrowed, *messages),
         stale=row is None or row["read_gap"] is None or row["read_gap"] < row["gap"],
         names=told[PERSON],
-        replies={**said, **replies},
-        open={row["name"]: row["reply"] for row in sql.many(OPEN.format(named=named), values)},
+        replies=earlier | (replies if chain is None else _select_replies(replies, messages)),
+        open={row["name"]: row["reply"] for row in waiting},
         unanswered={row["name"]: Unanswered(row["unanswered"]) for row in unanswered},
         zones=told[ZONE],
         generation=row["gap"] if row else 0,
@@ -114,26 +116,31 @@ def remember_names(sql: Sql, key: ThreadKey, names: Mapping[str, str]) -> dict[s
     return _read_told(sql, key)[PERSON]
 
 
-def _read_whole(sql: Sql, key: ThreadKey) -> tuple[tuple[Message, ...], dict[str, FinalText]]:
-    values = thread_values(key)
-    return tuple(map(read_message, sql.many(MESSAGES, values))), _read_replies(sql.many(REPLIES, values))
-
-
-def _read_origin(sql: Sql, key: ThreadKey) -> tuple[tuple[Message, ...], dict[str, FinalText]]:
+def _read_origin(
+    sql: Sql, key: ThreadKey, messages: Iterable[Message]
+) -> tuple[tuple[Message, ...], dict[str, FinalText]]:
     """What led to the message that the thread was opened on, and has its name, where that is kept in another one."""
+    if any(message.id == key.thread for message in messages):
+        return (), {}
     row = find_message(sql, key, key.thread)
     if row is None or row["thread"] == key.thread or row["private"]:
         return (), {}
-    messages, replies = _read_chain(sql, key, sorted(trace_chain(sql, key, key.thread)))
-    return tuple(replace(one, parent=None) for one in messages), replies
+    values = {**thread_values(key), "names": sorted(trace_chain(sql, key, key.thread))}
+    rows, replies = sql.many_each(*((one, values) for one in _write_chain(sql)))
+    led = tuple(map(read_message, rows))
+    return tuple(replace(one, parent=None) for one in led), _select_replies(_read_replies(replies), led)
 
 
-def _read_chain(sql: Sql, key: ThreadKey, chain: Sequence[str]) -> tuple[tuple[Message, ...], dict[str, FinalText]]:
-    values = {**thread_values(key), "names": chain}
-    messages = tuple(map(read_message, sql.many(CHAIN_MESSAGES.format(named=sql.among("message", "names")), values)))
-    replies = sql.many(CHAIN_REPLIES.format(named=sql.among("name", "names")), values)
+def _write_chain(sql: Sql) -> tuple[str, str]:
+    """The statements for the messages of a chain and for the answers to its questions."""
+    messages = CHAIN_MESSAGES.format(named=sql.among("message", "names"))
+    return messages, CHAIN_REPLIES.format(named=sql.among("name", "names"))
+
+
+def _select_replies(replies: Mapping[str, FinalText], messages: Iterable[Message]) -> dict[str, FinalText]:
+    """Those of which a page is among the messages."""
     answered = {message.answers for message in messages}
-    return messages, _read_replies(row for row in replies if row["name"] in answered)
+    return {name: final for name, final in replies.items() if name in answered}
 
 
 def _read_replies(rows: Iterable[Row]) -> dict[str, FinalText]:
@@ -141,8 +148,12 @@ def _read_replies(rows: Iterable[Row]) -> dict[str, FinalText]:
 
 
 def _read_told(sql: Sql, key: ThreadKey) -> Mapping[str, dict[str, str]]:
+    return _sort_told(sql.many(TOLD, thread_values(key)))
+
+
+def _sort_told(rows: Iterable[Row]) -> Mapping[str, dict[str, str]]:
     """By kind and subject, the words that are kept about a thread."""
     found: defaultdict[str, dict[str, str]] = defaultdict(dict)
-    for row in sql.many(TOLD, thread_values(key)):
+    for row in rows:
         found[row["kind"]][row["subject"]] = row["words"]
     return found

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from core.domain.messages import Asks, History, Message, Reach, ThreadKey
 from core.store.protocols import Thread
 from core.store.rules.advisory_locks import lock_channel
-from core.store.rules.erasures import Forgotten
+from core.store.rules.erasures import find_forgotten
 from core.store.rules.messages import insert_messages, tombstone, update_message
 from core.store.rules.questions import take_question_back, thread_values
 from core.store.rules.threads import find_thread, mark_fresh
@@ -38,7 +38,7 @@ def refresh_thread(sql: Sql, thread: Thread, history: History) -> None:
     shown = {message.id: message for message in (*history.messages, *history.beside)}
     missing = _names_inside(thread, history) - set(shown)
     kept = _find_kept(sql, thread.key, {*shown, *missing, *history.gone})
-    forgotten = Forgotten(sql, thread.key)
+    forgotten = find_forgotten(sql, thread.key)
     new = (each for each in shown.values() if each.id not in kept and not forgotten.covers(each.author, each.at))
     insert_messages(sql, thread.key, list(new), bool(row["private"]))
     for name, message in kept.items():

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from core.domain.events import MissedRange
 from core.store.rules.questions import thread_key
-from core.store.sql_port import Row, Sql, parse_stamp, stamp
+from core.store.sql_port import Row, Sql, Values, parse_stamp, stamp
 
 STEP = timedelta(seconds=5)  # a watermark is moved no more often, so that events cost no write of their own
 MOST = 100  # threads of a workspace that are looked through
@@ -41,9 +41,18 @@ def advance_watermark(sql: Sql, workspace: str, at: datetime) -> None:
 
     Looked at before it is moved: a move that changes nothing would still keep others from the row.
     """
-    values = {"workspace": workspace, "at": stamp(at), "before": stamp(at - STEP)}
-    if sql.one(HEARD, values) is None:
-        sql.execute(ADVANCE, values)
+    (heard,) = sql.many_each(build_watermark_query(workspace, at))
+    if not heard:
+        move_watermark(sql, workspace, at)
+
+
+def build_watermark_query(workspace: str, at: datetime) -> tuple[str, Values]:
+    """The question whether the watermark is at least about there."""
+    return HEARD, {"workspace": workspace, "before": stamp(at - STEP)}
+
+
+def move_watermark(sql: Sql, workspace: str, at: datetime) -> None:
+    sql.execute(ADVANCE, {"workspace": workspace, "at": stamp(at), "before": stamp(at - STEP)})
 
 
 def begin_backfill(sql: Sql, platform: str, workspaces: Iterable[str]) -> tuple[MissedRange, ...]:

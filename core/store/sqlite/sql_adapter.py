@@ -32,6 +32,9 @@ class SqliteSql:
         names = [column[0] for column in found.description]
         return [dict(zip(names, row, strict=True)) for row in found]
 
+    def many_each(self, *asked: tuple[str, Values]) -> list[list[Row]]:
+        return [self.many(*one) for one in asked]
+
     def execute(self, statement: str, values: Values) -> None:
         self._run(statement, values)
 
