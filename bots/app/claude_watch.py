@@ -47,7 +47,8 @@ class ClaudeWatch:
             self._report([one for one in amiss if one not in before])
             if before and not amiss:
                 log.info("Claude: all works now")
-            self._learn(found, before)
+            if not self._woken.is_set():  # else a request knows better than a check that began before it
+                self._learn(found, before)
             broken = any(one.state == "problem" for one in amiss)
             await self._rest(pause if broken else REST)
             before, pause = amiss, min(pause * 2, LATEST) if broken else SOON

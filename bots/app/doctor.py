@@ -168,9 +168,9 @@ async def _check_key(settings: Settings, key: str, usable: list[str]) -> CheckRe
     client = Claude(key, settings.anthropic_base_url, silence=SECONDS)
     try:
         known = [model.id for model in await _limit_time(client.models())]
-        yield CLAUDE.ok("key", f"accepted, for {count_noun(len(known), 'model')}")
         wanted = await _list_models(settings)
         told = await asyncio.gather(*(_check_model(client, *one, known) for one in wanted.items()))
+        yield CLAUDE.ok("key", f"accepted, for {count_noun(len(known), 'model')}")
         usable += [model for model, one in zip(wanted, told, strict=True) if one.works]
         for finding in told:
             yield finding
@@ -206,12 +206,15 @@ async def _list_models(settings: Settings) -> dict[str, str]:
 
 
 async def _check_model(client: Claude, model: str, how: str, known: Sequence[str]) -> CheckResult:
+    """Check one model. Raises ClaudeError where it is the key that is not accepted, which may be revoked meanwhile."""
     name = f"model {model}"
     others = ", ".join([one for one in known if one != model][:NAMED]) or "none is listed"
     mend = f"{how}: {others}."
     try:
         return _describe_lifespan(name, await _limit_time(client.model(model)), mend, system_clock())
     except ClaudeError as trouble:
+        if trouble.kind == "key":
+            raise
         if trouble.kind == "no model":
             return CLAUDE.problem(name, "there is none of that name for this key", mend)
         return _explain_trouble(name, trouble)

@@ -166,6 +166,17 @@ async def test_a_wrong_key_is_one_problem_however_many_models_there_are(claude):
     assert told == [CLAUDE.problem("key", "not accepted (401 authentication_error Invalid API key)", KEY)]
 
 
+async def test_a_key_that_is_revoked_between_two_requests_is_one_problem_and_not_the_models(claude):
+    async def revoke(index: int) -> None:
+        if index == 1:
+            claude.key = "sk-ant-other"
+
+    claude.on_request(revoke)
+    told = await findings(CLAUDE, keyed(claude, confab_fallback_models=("claude-opus-5-5",)))
+
+    assert told == [CLAUDE.problem("key", "not accepted (401 authentication_error Invalid API key)", KEY)]
+
+
 async def test_nothing_configured_is_a_problem_and_says_what_to_set():
     told = await run_checks(chosen())
 

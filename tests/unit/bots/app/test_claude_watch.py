@@ -116,6 +116,28 @@ async def test_a_check_that_gets_no_answer_changes_nothing_about_a_refused_key()
     assert await watched(REFUSED, rounds=[[OK], [away], [KEY], [away]]) == ([False, True, True, True], 0)
 
 
+async def test_a_check_that_began_before_a_request_was_refused_says_nothing_of_the_key(caplog):
+    states, rounds = [], [[OK], [KEY]]
+
+    async def check():
+        for one in rounds.pop(0):
+            if one is OK:
+                watch(REFUSED)
+            yield one
+
+    async def sleep(seconds: float) -> None:
+        states.append(watch.refused)
+        await (asyncio.Event().wait() if rounds else asyncio.sleep(0))
+        if not rounds and len(states) == 2:
+            raise asyncio.CancelledError
+
+    watch = ClaudeWatch(check, sleep)
+    await asyncio.gather(watch.run(), return_exceptions=True)
+
+    assert states == [True, True]
+    assert [one.getMessage() for one in caplog.records] == ["Claude, key: not accepted. Make another."]
+
+
 async def test_a_key_that_only_lists_models_is_told(caplog):
     await watched(REFUSED, rounds=[[OK], [OK]])
 
