@@ -7,7 +7,7 @@ from core.domain.errors import LeaseLost
 from core.domain.messages import Asks, FinalText, Outcome, Question
 from core.store.protocols import Claim, Heartbeat
 from core.store.rules.advisory_locks import lock_channel, lock_claims
-from core.store.rules.companions import find_additions, gather_companions
+from core.store.rules.companions import build_waiting_query, choose_additions, gather_companions
 from core.store.rules.ledger import write_off_requests
 from core.store.rules.questions import (
     close_question,
@@ -117,7 +117,10 @@ SELECT claims.id FROM claims JOIN questions ON questions.claim = claims.id AND q
 WHERE claims.process = :process AND questions.withdrawn_at IS NOT NULL
 """
 
-PAGES = "SELECT page FROM pages WHERE question = :id ORDER BY id"
+PAGES = """
+SELECT page FROM pages JOIN questions ON questions.id = pages.question
+WHERE questions.claim = :claim AND questions.reply = questions.name ORDER BY pages.id
+"""
 
 DROP_PAGE = "DELETE FROM pages WHERE question = :id AND page = :page"
 
@@ -145,7 +148,7 @@ def claim_next(
         return None
     lock_claims(sql)
     if repeated and (rows := sql.many(HELD, {"claim": number, "process": process})):
-        return _build_claim(sql, number, rows, process, resumed=True)
+        return _read_claim(sql, number, rows, process, resumed=True)
     _free_stopped(sql, process, platforms, stale)
     rows = _find_next(sql, platforms)
     if not rows:
@@ -153,22 +156,28 @@ def claim_next(
     lead = rows[0]
     if lead["claim"] is None:
         _lease(sql, number, rows, process)
-        return _build_claim(sql, number, rows, process)
+        return _read_claim(sql, number, rows, process)
     rows = sql.many(CLAIMED, lead)
     _lease(sql, number, rows, process)
     sql.execute(RELEASE, lead)
     write_off_requests(sql, lead, sql.now())
-    return _build_claim(sql, number, rows, process, resumed=True)
+    return _read_claim(sql, number, rows, process, resumed=True)
 
 
 def join_waiting(sql: Sql, claim: Claim) -> Claim:
     """The claim as it is now, with what its person asked behind it since, unless Claude has ended. Raises LeaseLost."""
-    rows = _fence_all(sql, claim)
+    _lock_claim(sql, claim)
+    values = {"claim": claim.id, "process": claim.process}
+    waits = build_waiting_query(claim.question.key)
+    held, waiting, *read = sql.many_each((HELD, values), waits, (NEWEST_EDIT, values), (PAGES, values))
+    rows = _ensure_held(held, claim)
     lead = rows[0]
-    additions = find_additions(sql, rows) if lead["said"] is None and lead["withdrawn_at"] is None else []
-    for row in additions:
-        sql.update("questions", row["id"], {"claim": claim.id, "reply": lead["name"]})
-    return _build_claim(sql, claim.id, sql.many(CLAIMED, lead) if additions else rows, claim.process, claim.resumed)
+    additions = choose_additions(sql, rows, waiting) if lead["said"] is None and lead["withdrawn_at"] is None else []
+    if additions:
+        for row in additions:
+            sql.update("questions", row["id"], {"claim": claim.id, "reply": lead["name"]})
+        rows, *read = sql.many_each((CLAIMED, values), (NEWEST_EDIT, values), (PAGES, values))
+    return _build_claim(claim.id, rows, claim.process, *read, resumed=claim.resumed)
 
 
 def _may_wait(sql: Sql, process: str, platforms: Collection[str]) -> bool:
@@ -203,9 +212,15 @@ def _lease(sql: Sql, number: int, rows: Sequence[Row], process: str) -> None:
         sql.update("questions", row["id"], {"claim": number, "reply": lead["name"]})
 
 
-def _build_claim(sql: Sql, number: int, rows: Sequence[Row], process: str, resumed: bool = False) -> Claim:
+def _read_claim(sql: Sql, number: int, rows: Sequence[Row], process: str, resumed: bool = False) -> Claim:
+    edits, pages = sql.many_each((NEWEST_EDIT, {"claim": number}), (PAGES, {"claim": number}))
+    return _build_claim(number, rows, process, edits, pages, resumed=resumed)
+
+
+def _build_claim(
+    number: int, rows: Sequence[Row], process: str, edits: Sequence[Row], pages: Sequence[Row], *, resumed: bool
+) -> Claim:
     lead, *others = rows
-    edits, pages = sql.many_each((NEWEST_EDIT, {"claim": number}), (PAGES, lead))
     return Claim(
         id=number,
         question=read_question(lead),
@@ -244,7 +259,8 @@ def store_final_text(sql: Sql, claim: Claim, final: FinalText) -> None:
 
 def close_claim(sql: Sql, claim: Claim, outcome: Outcome) -> None:
     """Close what was answered; what needs an answer of its own waits again. Raises LeaseLost."""
-    rows = _fence_all(sql, claim)
+    _lock_claim(sql, claim)
+    rows = _ensure_held(sql.many(HELD, {"claim": claim.id, "process": claim.process}), claim)
     asked = {question.name: question for question in (claim.question, *claim.together)}
     for row in rows:
         if _stays_open(row, asked.get(row["name"]), outcome):
@@ -272,12 +288,6 @@ def _fence(sql: Sql, claim: Claim) -> Row:
     named = {**thread_values(claim.question.key), "name": claim.question.name}
     row = sql.one(OWNED, {**named, "claim": claim.id, "process": claim.process})
     return _ensure_held([row] if row else [], claim)[0]
-
-
-def _fence_all(sql: Sql, claim: Claim) -> list[Row]:
-    """The question of the claim and its companions, if the claim is still this process's. Raises LeaseLost."""
-    _lock_claim(sql, claim)
-    return _ensure_held(sql.many(HELD, {"claim": claim.id, "process": claim.process}), claim)
 
 
 def _lock_claim(sql: Sql, claim: Claim) -> None:

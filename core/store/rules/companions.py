@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from itertools import takewhile
 
-from core.store.rules.questions import find_question, thread_key
+from core.domain.messages import ThreadKey
+from core.store.rules.questions import find_question, thread_key, thread_values
 from core.store.rules.reply_chains import WaitingChains
-from core.store.sql_port import Row, Sql
+from core.store.sql_port import Row, Sql, Values
 
 TOGETHER = 256  # questions that one answer answers; more wait for the next one
 
@@ -25,19 +26,25 @@ def gather_companions(sql: Sql, lead: Row) -> list[Row]:
     if lead["claim"] is not None or lead["command"] is not None or lead["private"]:
         again = find_question(sql, thread_key(lead), lead["name"])
         return [again] if again and again["outcome"] is None else []
-    waiting = sql.many(WAITING, {**lead, "most": TOGETHER})
+    waiting = sql.many(*build_waiting_query(thread_key(lead)))
     return [*waiting[:1], *_choose_behind(sql, waiting[:1], waiting[1:])]
 
 
-def find_additions(sql: Sql, rows: Sequence[Row]) -> list[Row]:
-    """What has come behind these questions, the first of which leads, and is to be answered with them."""
+def build_waiting_query(key: ThreadKey) -> tuple[str, Values]:
+    """What waits in a thread, in order."""
+    return WAITING, {**thread_values(key), "most": TOGETHER}
+
+
+def choose_additions(sql: Sql, rows: Sequence[Row], waiting: Sequence[Row]) -> list[Row]:
+    """Of what waits in their thread, what has come behind these questions, the first of which leads, and is to be
+    answered with them.
+    """
     lead = rows[0]
     if lead["command"] is not None or lead["private"]:
         return []
-    waiting = sql.many(WAITING, {**lead, "most": TOGETHER - len(rows)})
     if waiting and (waiting[0]["at"], waiting[0]["id"]) < (lead["at"], lead["id"]):  # heard late: nothing overtakes it
         return []
-    return _choose_behind(sql, rows, waiting)
+    return _choose_behind(sql, rows, waiting[: TOGETHER - len(rows)])
 
 
 def _choose_behind(sql: Sql, rows: Sequence[Row], behind: Sequence[Row]) -> list[Row]:
