@@ -56,7 +56,10 @@ PASSING = {"fatal_error", "internal_error", "request_timeout", "service_unavaila
 PROMISED = {
     "auth.test": ("user_id", str),
     "bots.info": ("bot", dict),
+    "chat.delete": ("ts", str),
+    "chat.postEphemeral": ("message_ts", str),
     "chat.postMessage": ("ts", str),
+    "chat.update": ("ts", str),
     "conversations.history": ("messages", list),
     "conversations.info": ("channel", dict),
     "conversations.open": ("channel", dict),

@@ -94,10 +94,8 @@ class AnswerTask:
         except TokenRefused:  # it stays open until a token works
             raise
         except PlaceClosed as error:
-            answer = self.reply.text if self.reply.whole else ""
-            if not self.lease.stop.is_set() and await self.responder.fallback.notify_asker(
-                self.question, error, answer
-            ):
+            fallback, answer = self.responder.fallback, self._find_whole_text()
+            if not self.lease.stop.is_set() and await fallback.notify_asker(self.question, error, answer):
                 outcome = Outcome.REFUSED
         except (CannotShow, NotShown) as error:
             log.warning("can't be shown an answer: %s", error)
@@ -108,6 +106,11 @@ class AnswerTask:
     @property
     def question(self) -> Question:
         return self.claim.question
+
+    def _find_whole_text(self) -> str:
+        """The answer where it is whole: as it was stored, also before a restart, or as it was to be shown."""
+        final = self.claim.final_text or self.lease.final_text
+        return final.text if final else self.reply.text if self.reply.whole else ""
 
     async def _open(self) -> None:
         """All that an answer begins with, asked for at once."""

@@ -192,6 +192,35 @@ async def test_the_words_of_an_answer_of_before_a_restart_are_waited_for_where_i
     assert done == set()
 
 
+class Walled(BoardSurface):
+    """A surface of a place that shows us nothing any more."""
+
+    async def history(self, beside=frozenset()):
+        raise PlaceClosed("a closed room")
+
+
+class WalledBoard(Board):
+    async def surface(self, question):
+        return Walled(self, question)
+
+
+async def test_an_answer_that_was_stored_before_a_restart_is_sent_to_who_asked_where_its_place_closed_since(
+    kept, claude
+):
+    board = WalledBoard()
+    event = board.said("t1", "U1", "hello")
+    await kept.questions.ingest(event)
+    claim = await kept.questions.claim_next("p0", ["board"])
+    await kept.questions.store_final_text(claim, FinalText("An answer"))
+    await kept.questions.heartbeat("p0", leaving=True)
+    async with house(kept, claude, board) as assistant, asyncio.timeout(20):
+        await assistant.worker.idle()
+
+    ((_, _, told),) = board.told
+    assert told.endswith("My answer:\n\nAn answer")
+    assert claude.billed == []
+
+
 async def test_where_a_place_is_closed_as_an_answer_begins_who_asked_is_told_it_alone(board, kept, claude):
     board.troubles = [PlaceClosed("a closed room")]
 

@@ -349,6 +349,16 @@ UNREADABLE = {
 }
 
 
+@pytest.mark.parametrize("body", [b'{"ok": true}', b'{"ok": true, "ts": null}', b'{"ok": true, "channel": []}'])
+async def test_an_edit_whose_answer_names_no_message_is_made_again(slack, web, body):
+    posted = await web.call_once("chat.postMessage", channel="C0DEV", text="One two")
+    slack.fail_next("chat.update", Fault(body=body), 2)
+
+    await web.call_until_done("chat.update", channel="C0DEV", ts=posted["ts"], text="One two three")
+
+    assert [one.text for one in slack.visible("dev")] == ["One two three"]
+
+
 @pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE.keys())
 async def test_an_answer_of_slack_s_that_can_t_be_read_is_none(slack, web, body):
     root = await slack.say("ada", "dev", "hello")
