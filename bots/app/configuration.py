@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bots.app.registry import PLATFORMS
+from bots.ops.logs import RedactingFormatter
 from bots.ops.plugin import OpenedPlatform, PlatformPlugin, PlatformResources
 from core.domain.errors import SettingsError
 from core.settings import EnvironmentSettings, Settings, find_misspelt, read_all
@@ -33,7 +34,10 @@ class Configuration:
 
 def read_configuration() -> Configuration:
     """Read every setting. Raises SettingsError with a line for each wrong one."""
-    core, *own = read_all([Settings, *(plugin.settings() for plugin in PLATFORMS)])
+    try:
+        core, *own = read_all([Settings, *(plugin.settings() for plugin in PLATFORMS)])
+    except SettingsError as error:  # which may name a token that is in another variable's place
+        raise SettingsError(RedactingFormatter(()).redact(str(error))) from None
     assert isinstance(core, Settings)
     return Configuration(core, {plugin.name: one for plugin, one in zip(PLATFORMS, own, strict=True)})
 
