@@ -175,7 +175,7 @@ async def test_another_model_answers_at_once_while_the_first_ones_circuit_is_ope
         return OVERLOAD if body["model"] == "claude-haiku-5-5" else Answer(text="fine")
 
     claude.answer = answer
-    async with house(store, claude, board, haste=SLOWLY, fallbacks=["claude-sonnet-5-5"]) as assistant:
+    async with house(store, claude, board, haste=Haste(1), fallbacks=["claude-sonnet-5-5"]) as assistant:
         for number in range(8):
             await assistant.ingest(board.said(f"t{number}", "U1", "hello"))
             await board.until(f"t{number}", "fine")
