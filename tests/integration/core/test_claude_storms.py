@@ -16,7 +16,6 @@ from tests.support.claude_faults import BEFORE, DURING
 from tests.support.house import Haste, house
 
 HASTE = Haste(100)  # a minute in 0.6 seconds
-SLOWLY = Haste(20)
 PATIENTLY = Haste(40)  # a busy machine has seconds between the end of a storm and the bound
 OVERLOAD = Fault(529)
 WAITING = append_note("", NOTES["overloaded"])
