@@ -5,7 +5,7 @@ import logging
 import time
 from codecs import BOM_UTF8
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -117,7 +117,7 @@ class Claude:
             yield _read_completion(accumulator, request, request_id)
         except (anthropic.APIError, *BROKEN, ValueError) as error:
             if not accumulator.is_complete:
-                raise _classify(error, request.model) from error
+                raise _classify(error, request.model, begun=accumulator.message is not None) from error
             log.info("the stream broke after its message was whole: %r", error)
             yield _read_completion(accumulator, request, request_id)
 
@@ -242,10 +242,13 @@ def _make_event(data: Mapping[str, Any]) -> ServerSentEvent:
     return ServerSentEvent(event=data["type"], data=json.dumps(data))
 
 
-def _classify(error: Exception, model: str) -> ClaudeError:
+def _classify(error: Exception, model: str, *, begun: bool = False) -> ClaudeError:
+    """An error of the SDK's or of a stream's; after message_start (`begun`) its tokens are billed, whatever it is."""
     if isinstance(error, anthropic.APIError):
-        return classify_error(error, model)
-    return classify_broken_stream(error, model)
+        found = classify_error(error, model)
+    else:
+        found = classify_broken_stream(error, model)
+    return replace(found, billed=found.billed or begun)
 
 
 def _aiohttp_client() -> httpx2.AsyncClient:

@@ -104,7 +104,7 @@ class Metering:
             level = logging.INFO if error.kind == "key" else logging.WARNING  # which every question meets
             log.log(level, "%s", error, extra={"request": error.request})
             ended, silent = error.kind, error.silent
-            if not (error.billed or accumulator.message):
+            if not error.billed:
                 settlement = Settlement(Usage(), ended, self._clock(), None, error.request, 0)
             raise
         finally:

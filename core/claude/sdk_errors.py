@@ -45,7 +45,10 @@ BROKEN = (httpx2.HTTPError, httpx2.StreamError, json.JSONDecodeError, RecursionE
 
 
 def classify_error(error: anthropic.APIError, model: str) -> ClaudeError:
-    """The kind of an SDK error, raised before a stream or in it."""
+    """The kind of an SDK error, raised before a stream or in it before message_start.
+
+    Until then nothing was generated, and no error is billed that the API tells; one that tells no reason may be.
+    """
     if not isinstance(error, anthropic.APIStatusError):
         return _classify_no_answer(error, model)
     kind, detail = _kind_of(error), read_word(error, "api_message") or _first_line(error.message)
@@ -60,7 +63,7 @@ def classify_error(error: anthropic.APIError, model: str) -> ClaudeError:
         error.request_id,
         _retry_after(error.response.headers),
         transient=kind in TRANSIENT if advice not in ("true", "false") else advice == "true",
-        billed=_is_streamed(error),
+        billed=kind == "broken off",
     )
 
 

@@ -256,6 +256,27 @@ async def test_an_error_in_a_stream_is_told_whatever_its_event_is_called(error, 
     assert (trouble.kind, trouble.transient, trouble.billed) == (kind, transient, True)
 
 
+PING = 'event: ping\ndata: {"type": "ping"}\n\n'
+
+
+@pytest.mark.parametrize(("error", "kind", "transient"), ERRORS.values(), ids=ERRORS)
+@pytest.mark.parametrize(
+    "first", ["", PING, ": keep-alive\n\n", PING * 3], ids=["alone", "a ping", "a comment", "pings"]
+)
+@pytest.mark.parametrize("name", ["", "event: error\n"], ids=["unnamed", "named"])
+async def test_an_error_in_a_stream_before_its_beginning_is_told_and_costs_nothing(first, name, error, kind, transient):
+    trouble = await fail(Raw(f"{first}{name}data: {json.dumps({'error': error})}\n\n".encode()))
+
+    assert (trouble.kind, trouble.transient, trouble.billed) == (kind, transient, False)
+
+
+@pytest.mark.parametrize("told", ["", "no worker", '{"error": {"message": "no worker"}}', '{"error": {"code": 7}}'])
+async def test_an_error_in_a_stream_that_tells_no_reason_may_be_billed(told):
+    trouble = await fail(Raw(f"event: error\ndata: {told}\n\n".encode()))
+
+    assert (trouble.kind, trouble.billed) == ("broken off", True)
+
+
 @pytest.mark.parametrize("odd", ["no worker", ["odd"], {"type": 5, "message": ["odd"], "code": [429]}])
 async def test_an_error_of_any_shape_is_one(odd):
     trouble = await fail(Raw(json.dumps({"error": odd}).encode(), headers=JSON))

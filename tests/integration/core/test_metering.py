@@ -258,23 +258,42 @@ async def test_a_message_that_a_gateway_answers_whole_is_shown_and_booked(store,
 
 ERROR = {"type": "error", "error": {"type": "authentication_error", "message": "no"}}
 BEGUN_ERROR = [STARTED, TEXT, words("Hello!"), ERROR]
+EVENTS = {"content-type": "text/event-stream"}
+
+
+def stream_of(*events: dict) -> str:
+    return "".join(f"event: {one['type']}\ndata: {json.dumps(one)}\n\n" for one in events)
 
 
 @pytest.mark.parametrize(
-    ("stream", "costs"),
-    [(json.dumps(ERROR), False), ("".join(f"data: {json.dumps(one)}\n\n" for one in BEGUN_ERROR), True)],
-    ids=["in place of an answer", "amid an answer that calls itself json"],
+    ("stream", "headers", "costs"),
+    [
+        (json.dumps(ERROR), JSON, False),
+        (stream_of(ERROR), EVENTS, False),
+        (stream_of({"type": "ping"}, ERROR), EVENTS, False),
+        (stream_of(STARTED, ERROR), EVENTS, True),
+        (stream_of(*BEGUN_ERROR), EVENTS, True),
+        (stream_of(*BEGUN_ERROR), JSON, True),
+    ],
+    ids=[
+        "in place of an answer",
+        "in its first event",
+        "after a ping",
+        "after its beginning",
+        "amid it",
+        "amid an answer that calls itself json",
+    ],
 )
-async def test_an_error_with_status_200_costs_something_where_an_answer_had_begun(store, board, stream, costs):
+async def test_an_error_with_status_200_costs_something_where_an_answer_had_begun(store, board, stream, headers, costs):
     async with (
-        serve(Raw(stream.encode(), headers=JSON)) as gateway,
+        serve(Raw(stream.encode(), headers=headers)) as gateway,
         house(store, gateway, board, clock=board.now) as assistant,
     ):
         (shown,) = await answers(board, assistant, "question")
 
     (line,) = await store.ledger.sum_usage(WORKSPACE, START, "model")
     assert shown.startswith("Claude does not accept this bot's key.")
-    assert (line.requests, line.micro_usd > 0) == (1, costs)
+    assert (line.requests, line.died, line.micro_usd > 0) == (1, int(costs), costs)
 
 
 async def test_a_request_that_was_refused_costs_nothing(store, claude, board):
