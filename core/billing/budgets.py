@@ -52,6 +52,8 @@ class BudgetStatus:
     spent: int
     renews: datetime
     """In the workspace's time zone."""
+    reserved: int = 0
+    """The part of `spent` that is set aside for answers under way; most of it is free again when they have ended."""
 
     @property
     def limit(self) -> int:
@@ -60,6 +62,11 @@ class BudgetStatus:
     @property
     def left(self) -> int:
         return max(0, self.limit - self.spent)
+
+    @property
+    def unspent(self) -> int:
+        """What is left, and what is only set aside."""
+        return max(0, self.limit - self.spent + self.reserved)
 
     @property
     def percent(self) -> int:
@@ -161,14 +168,21 @@ def name_managers(budget: Budget) -> str:
 def explain_refusal(status: BudgetStatus, wanted: int) -> str:
     """Why a request that may cost `wanted` micro-dollars is not sent: which budget, what is left, until when.
 
-    Where it is dearer than all of the budget, so that waiting does not help: what does.
+    Where it is dearer than all of the budget, so that waiting does not help: what does. Where only answers under way
+    are in its way, these are waited for, and not the day on which the budget renews.
     """
     whose = describe_budget_here(status.budget)
     raised = f"{name_managers(status.budget)} can raise it with `budget set`."
     if wanted > status.limit:
         cheaper = _CHEAPER if status.limit else ""
         return f"I can't ask Claude this: it may cost {dollars(wanted)}, more than all of {whose}. {cheaper}{raised}"
-    left = f"{dollars(status.left)} is left" if status.left else "nothing is left"
+    if wanted <= status.unspent:
+        free = f"{dollars(status.left)} is free" if status.left else "nothing is free"
+        return (
+            f"I can't ask Claude just now: of {whose} {dollars(status.reserved)} is set aside for answers that are "
+            f"being written and {free}, and this may cost {dollars(wanted)}. Please ask again in a moment."
+        )
+    left = f"{dollars(status.unspent)} is left" if status.unspent else "nothing is left"
     return (
         f"I can't ask Claude just now: of {whose} {left}, and this may cost {dollars(wanted)}. "
         f"It renews on {describe_renewal(status)}. {raised}"

@@ -66,7 +66,7 @@ async def test_what_others_may_spend_forbids_nothing(store, scope):
 
 async def test_the_tightest_of_all_budgets_decides_and_is_named(store):
     await allow(store, budget(WORKSPACE, 10_000_000), budget(PERSON, 500), budget(CHANNEL, 400))
-    await reserve(store, key=replace(KEY, channel="C9"))
+    await settle(store, await reserve(store, key=replace(KEY, channel="C9")), 300)
 
     refusal = await reserve(store)
 
@@ -89,6 +89,32 @@ async def test_a_budget_that_never_has_so_much_is_named_before_one_that_is_tight
     assert refusal.left == 200
     assert "it may cost $0.0003, more than all of this channel's budget of $0.0003 a day" in refusal.reason
     assert "renews" not in refusal.reason
+
+
+@pytest.mark.parametrize("scope", [WORKSPACE, CHANNEL, PERSON], ids=["a workspace", "a channel", "a person"])
+async def test_what_is_only_set_aside_is_waited_for_and_not_the_day_on_which_it_renews(store, scope):
+    await allow(store, budget(scope))
+    await settle(store, await reserve(store, 300), 100)
+    await reserve(store, 700)
+
+    waits, lasts = await reserve(store, 900), await reserve(store, 901)
+
+    assert "$0.0007 is set aside for answers that are being written and $0.0002 is free, and" in waits.reason
+    assert waits.reason.endswith("this may cost $0.0009. Please ask again in a moment.")
+    assert "$0.0009 is left, and this may cost $0.0009. It renews on Saturday" in lasts.reason
+    assert (waits.left, lasts.left) == (200, 200)
+
+
+async def test_a_budget_that_is_used_up_is_named_before_one_that_is_only_set_aside(store):
+    await allow(store, budget(PERSON, 1000), budget(CHANNEL, 500))
+    await settle(store, await reserve(store, 900, key=replace(KEY, channel="C9")), 900)
+    await reserve(store, 500, person="U2")
+
+    refusal = await reserve(store)
+
+    assert isinstance(refusal, BudgetRefusal)
+    assert (refusal.left, refusal.personal) == (0, True)
+    assert "of your budget of $0.0010 a day $0.0001 is left, and this may cost $0.0003. It renews" in refusal.reason
 
 
 @pytest.mark.parametrize(
@@ -340,7 +366,9 @@ async def test_a_budget_for_direct_messages_is_each_persons_own(store):
     assert isinstance(await ask("U2"), Reservation)
     refusal = await ask("U1")
     assert isinstance(refusal, BudgetRefusal)
-    assert refusal.reason.startswith("I can't ask Claude just now: of your direct messages' budget of $0.0010 a day")
+    assert refusal.reason.startswith(
+        "I can't ask Claude just now: of your direct messages' budget of $0.0010 a day $0.0006 is set aside"
+    )
     held = await store.ledger.budgets("slack:T1", at(1), "U2")
     assert [one.spent for one in held.statuses] == [600]
 

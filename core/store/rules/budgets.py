@@ -23,12 +23,9 @@ from core.store.sql_port import Row, Sql, parse_stamp, stamp
 
 # What is reserved counts with its bound, so that those under way can't spend the same money.
 SPENT = """
-SELECT CAST(coalesce(sum(coalesce(micro_usd, bound)), 0) AS BIGINT) AS micro_usd FROM requests
-WHERE {scope} AND at >= :since
-"""
-
-SETTLED = """
-SELECT CAST(coalesce(sum(micro_usd), 0) AS BIGINT) AS micro_usd FROM requests WHERE {scope} AND at >= :since
+SELECT CAST(coalesce(sum(coalesce(micro_usd, bound)), 0) AS BIGINT) AS spent,
+    CAST(coalesce(sum(bound) FILTER (WHERE state = 'reserved'), 0) AS BIGINT) AS reserved
+FROM requests WHERE {scope} AND at >= :since
 """
 
 CHANGES = "SELECT * FROM budgets WHERE workspace = :workspace ORDER BY id DESC"
@@ -91,14 +88,13 @@ def change_budget(sql: Sql, budget: Budget, expected: int, zone: str) -> Budget:
 
 
 def measure_budget(
-    sql: Sql, budget: Budget, now: datetime, zones: Sequence[ZoneChange], *, person: str, statement: str = SPENT
+    sql: Sql, budget: Budget, now: datetime, zones: Sequence[ZoneChange], *, person: str
 ) -> BudgetStatus:
     """How much of a budget is spent in the period that runs now; of direct messages, what `person` spent in theirs."""
     since, renews = find_running_period(budget.period, now, zones)
     condition, values = _within_budget(budget.scope, person)
-    row = sql.one(statement.format(scope=condition), {**values, "since": stamp(since)})
-    spent = row["micro_usd"] if row else 0
-    return BudgetStatus(budget, spent, renews.astimezone(ZoneInfo(budget.zone)))
+    row = sql.one(SPENT.format(scope=condition), {**values, "since": stamp(since)}) or {"spent": 0, "reserved": 0}
+    return BudgetStatus(budget, row["spent"], renews.astimezone(ZoneInfo(budget.zone)), row["reserved"])
 
 
 def _within_budget(scope: Scope, person: str) -> tuple[str, Row]:
@@ -136,7 +132,8 @@ def list_limiting_workspaces(sql: Sql, workspace: str, person: str) -> list[str]
 def refuse_request(sql: Sql, planned: PlannedRequest, scopes: Sequence[Scope]) -> BudgetRefusal | None:
     """The refusal of that budget of these scopes which has the least left, if it is too little.
 
-    One that is too small for this request, however much is left of it, is named before others: none of them renews it.
+    Of several the one is named whose hindrance lasts longest: it is too small for this request, however much is left of
+    it; it is used up until it renews; it is set aside for answers under way.
     """
     histories = [read_history(sql, workspace) for workspace in sorted({scope.workspace for scope in scopes})]
     found = [(budget, history.zones) for history in histories for budget in history.in_force if budget.scope in scopes]
@@ -148,8 +145,9 @@ def refuse_request(sql: Sql, planned: PlannedRequest, scopes: Sequence[Scope]) -
         return BudgetRefusal(explain_missing_price(tightest, planned.model), personal=tightest.budget.scope.personal)
     if planned.micro_usd <= tightest.left:
         return None
-    smallest = min(standing, key=lambda one: one.limit)
-    named = smallest if planned.micro_usd > smallest.limit else tightest
+    smallest, emptiest = min(standing, key=lambda one: one.limit), min(standing, key=lambda one: one.unspent)
+    lasting = emptiest if planned.micro_usd > emptiest.unspent else tightest
+    named = smallest if planned.micro_usd > smallest.limit else lasting
     return BudgetRefusal(explain_refusal(named, planned.micro_usd), tightest.left, named.budget.scope.personal)
 
 
@@ -161,7 +159,8 @@ def warn_of_budgets(sql: Sql, request: Row, now: datetime) -> list[BudgetStatus]
     for history in (read_history(sql, one) for one in sorted(places)):
         for budget in history.in_force:
             if _counts_request(budget.scope, request):
-                standing = measure_budget(sql, budget, now, history.zones, person=person, statement=SETTLED)
+                standing = measure_budget(sql, budget, now, history.zones, person=person)
+                standing = replace(standing, spent=standing.spent - standing.reserved, reserved=0)
                 since, _ = find_running_period(budget.period, now, history.zones)
                 found += [standing] if _record_warnings(sql, standing, since) else []
     return found

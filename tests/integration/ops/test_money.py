@@ -1,6 +1,7 @@
 """docs/money.md shows what the code says: its samples are made again here, of three weeks of a small team."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -130,6 +131,7 @@ def test_refusals_and_warnings_are_worded_as_the_manual_shows_them():
 
     told = [
         explain_refusal(tight, 42_500),
+        explain_refusal(replace(tight, reserved=1_200_000), 42_500),
         explain_refusal(tight, 26_400_000),
         explain_missing_price(tight, "claude-next-6"),
         warned.replace("<#C0DEV>", "#dev"),

@@ -92,6 +92,20 @@ def test_a_refusal_names_the_budget_what_is_left_until_when_and_who_can_raise_it
     )
 
 
+@pytest.mark.parametrize(("spent", "free"), [(24_000_000, "$1.00"), (25_000_000, "nothing")])
+def test_where_only_answers_under_way_are_in_its_way_a_refusal_asks_to_wait_for_them(spent, free):
+    assert explain_refusal(replace(STATUS, spent=spent, reserved=1_500_000), 1_500_000) == (
+        "I can't ask Claude just now: of this channel's budget of $25.00 a month $1.50 is set aside for answers that are "
+        f"being written and {free} is free, and this may cost $1.50. Please ask again in a moment."
+    )
+
+
+def test_where_waiting_for_answers_under_way_frees_too_little_a_refusal_names_what_is_not_spent():
+    assert "month $2.00 is left, and this may cost $2.50. It renews on" in explain_refusal(
+        replace(STATUS, reserved=1_000_000), 2_500_000
+    )
+
+
 def test_what_is_dearer_than_the_whole_budget_is_told_what_helps_in_place_of_when_it_renews():
     assert explain_refusal(STATUS, 25_000_001) == (
         "I can't ask Claude this: it may cost $25.00, more than all of this channel's budget of $25.00 a month. A "
