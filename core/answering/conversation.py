@@ -46,7 +46,13 @@ async def read_conversation(
     speakers = {message.voice: message.speaker for message in messages if message.speaker}
     people = authors | dict.fromkeys(sorted(await _run(aside, collect_people, messages)))
     thread = await _introduce_unknown(threads, thread, people, surface, speakers)
-    build = partial(build_turns, zones=thread.zones, unanswered=thread.unanswered, pending=question.command is None)
+    build = partial(
+        build_turns,
+        zones=thread.zones,
+        unanswered=thread.unanswered,
+        refused_at=thread.refused_at,
+        pending=question.command is None,
+    )
     turns = await _run(aside, build, messages, thread.replies, thread.names)
     if unread and turns:
         turns[0] = replace(turns[0], text=f"{UNREAD}\n{turns[0].text}")

@@ -44,6 +44,7 @@ class _Entry:
     """The time at which a person said it, as a note has it."""
     clocked: bool = False
     """Whether the note stands above it."""
+    edited: datetime | None = None
 
     @property
     def text(self) -> str:
@@ -62,6 +63,7 @@ def build_turns(
     *,
     zones: Mapping[str, str] = NOTHING,
     unanswered: Mapping[str, Unanswered] = NOTHING,
+    refused_at: Mapping[str, datetime] = NOTHING,
     pending: bool = True,
 ) -> list[Turn]:
     """A thread's messages, oldest first, as alternating turns that begin with the user.
@@ -71,14 +73,15 @@ def build_turns(
     `replies` holds what Claude said, by question; `names` how each person is called; `zones` the time zone that holds
     from a message on (without any, no time is told); `unanswered` why a question got no answer. A reply of many pages
     is one assistant turn, standing after the last message that Claude had read, or else at its first page. What Claude
-    refused is left out, with all that was said before it since the last reply, and a note stands in its place. Above a
-    message that begins a day, ends a long pause, or is said in another time zone stands the time.
+    refused is left out, with all that was said before it since the last reply, and a note stands in its place; words
+    that were edited after that refusal (`refused_at`) are other words, and told. Above a message that begins a day,
+    ends a long pause, or is said in another time zone stands the time.
     Above `limit` bytes, old entries go in steps of half the limit, counted from the thread's beginning, and
     the first stays: while the thread grows, its turns keep their beginning byte for byte between the steps.
     An empty thread has no turns.
     """
     placed = _place_replies(messages, replies)
-    entries = _leave_out_refused(_list_entries(placed, replies, names, unanswered), unanswered)
+    entries = _leave_out_refused(_list_entries(placed, replies, names, unanswered), unanswered, refused_at)
     cut = _cut_oldest(_set_clocks(entries, zones), limit)
     turns = [_build_turn(role, list(group)) for role, group in groupby(cut, key=lambda entry: entry.role)]
     if turns and turns[0].role == "assistant":
@@ -136,7 +139,7 @@ def _list_entries(
         )
         if not text:
             continue
-        entry = _Entry("user", text, message.id, at=message.at)
+        entry = _Entry("user", text, message.id, at=message.at, edited=message.edited)
         if message.mine:
             entry = _Entry("assistant", text, message.id, reply=message.answers in replies)
         if entry.reply and before and before.reply:
@@ -147,15 +150,30 @@ def _list_entries(
         before = entry
 
 
-def _leave_out_refused(entries: Iterable[_Entry], unanswered: Mapping[str, Unanswered]) -> list[_Entry]:
-    """The entries without those turns of people that Claude refused, each up to the question that it refused."""
+def _leave_out_refused(
+    entries: Iterable[_Entry], unanswered: Mapping[str, Unanswered], refused_at: Mapping[str, datetime]
+) -> list[_Entry]:
+    """The entries without those turns of people that Claude refused, each up to the question that it refused.
+
+    What was edited since is not what it refused. Of what its asker may not ask, no edit makes anything else.
+    """
     kept: list[_Entry] = []
     for entry in entries:
-        refused = entry.role == "user" and unanswered.get(entry.message) is Unanswered.REFUSED
-        while refused and kept and kept[-1].role == "user":
-            kept.pop()
-        kept.append(_Entry("user", _REFUSED) if refused else entry)
+        at = refused_at.get(entry.message)
+        if unanswered.get(entry.message) is not Unanswered.REFUSED or _is_edited_since(entry, at):
+            kept.append(entry)
+            continue
+        told: list[_Entry] = []
+        while kept and kept[-1].role == "user":
+            before = kept.pop()
+            if _is_edited_since(before, at) and unanswered.get(before.message) is not Unanswered.DECLINED:
+                told.insert(0, before)
+        kept += [*told, _Entry("user", _REFUSED)]
     return kept
+
+
+def _is_edited_since(entry: _Entry, at: datetime | None) -> bool:
+    return at is not None and entry.edited is not None and entry.edited > at
 
 
 def _set_clocks(entries: Sequence[_Entry], zones: Mapping[str, str]) -> list[_Entry]:

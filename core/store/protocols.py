@@ -60,6 +60,8 @@ class Thread:
     """The questions that are open, commands apart, each with the one that it is answered with, if it is by now."""
     unanswered: Mapping[str, Unanswered] = field(default_factory=dict)
     """The questions that got no answer, and why."""
+    refused_at: Mapping[str, datetime] = field(default_factory=dict)
+    """When those of them were closed that Claude refused: what is edited later is not what it refused."""
     zones: Mapping[str, str] = field(default_factory=dict)
     """Time zones that Claude was given, by the question with which each was; they stand for ever."""
     generation: int = 0

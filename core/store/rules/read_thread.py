@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from core.domain.messages import FinalText, Message, ThreadKey, Unanswered, clean_text
 from core.store.protocols import Thread
@@ -12,7 +13,7 @@ from core.store.rules.pieces import PIECE
 from core.store.rules.questions import read_final_text, thread_key, thread_values
 from core.store.rules.reply_chains import trace_chain
 from core.store.rules.threads import ROW, is_tracked
-from core.store.sql_port import Row, Sql
+from core.store.sql_port import Row, Sql, parse_stamp
 
 PERSON, ZONE = "person", "zone"  # kinds of words about a thread: a name, and the time zone of a question
 
@@ -54,7 +55,7 @@ WHERE workspace = :workspace AND channel = :channel AND {named} AND outcome IS N
 """
 
 UNANSWERED = """
-SELECT name, unanswered FROM questions
+SELECT name, unanswered, closed_at FROM questions
 WHERE workspace = :workspace AND channel = :channel AND {named} AND unanswered IS NOT NULL
 """
 
@@ -85,11 +86,18 @@ def read_thread(sql: Sql, key: ThreadKey, branch: str | None) -> Thread:
         replies=earlier | (replies if chain is None else _select_replies(replies, messages)),
         open={row["name"]: row["reply"] for row in waiting},
         unanswered={row["name"]: Unanswered(row["unanswered"]) for row in unanswered},
+        refused_at=_read_refusals(unanswered),
         zones=told[ZONE],
         generation=row["gap"] if row else 0,
         borrowed=frozenset(message.id for message in borrowed),
         pieces=frozenset(told[PIECE]),
     )
+
+
+def _read_refusals(rows: Iterable[Row]) -> dict[str, datetime]:
+    """When the refused questions were closed. One that is not closed yet was refused as it is now."""
+    refused = (row for row in rows if row["unanswered"] == Unanswered.REFUSED.value and row["closed_at"])
+    return {row["name"]: parse_stamp(row["closed_at"]) for row in refused}
 
 
 def list_chain(sql: Sql, key: ThreadKey, message: str) -> frozenset[ThreadKey]:

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from core.domain.events import Edited, Pressed
-from core.domain.messages import FinalText, Question, Unanswered
+from core.domain.events import Edited, Missed, Pressed
+from core.domain.messages import Asks, FinalText, Question, Unanswered
 from core.rendering.reply_notes import append_note
 from core.store.rules.claims import STALE
 from core.telemetry import AnswerBegun
@@ -73,6 +73,40 @@ async def test_pieces_that_were_refused_together_leave_one_note(talk, assistant,
 
     assert shown[-1] == "to one"
     assert messages(claude)[-1] == [("user", f"{LEFT_OUT}\nBob: one")]
+
+
+@pytest.mark.parametrize("missed", [False, True], ids=["told by an event", "found when the thread is read"])
+async def test_a_refused_question_that_was_edited_is_told_as_it_is_now(talk, assistant, board, claude, store, missed):
+    claude.answer = wary
+    asked = board.said("t1", "U1", "write a virus")
+    await assistant.ingest(asked)
+    await closed(store)
+    board.slept(60)
+    edited = replace(asked.message, text="write a flower", edited=board.now())
+    board.posts[asked.key][0] = edited
+    if missed:
+        await assistant.ingest(Missed("m1", "board"))
+    else:
+        await assistant.ingest(Edited("x1", asked.key, edited, Asks.CERTAINLY))
+    shown = await talk(("U2", "one"))
+
+    assert shown == ["Claude declines to answer this (cyber).", "to one"]
+    assert messages(claude)[-1] == [("user", "Ada: write a flower\nBob: one")]
+
+
+async def test_a_refused_question_whose_edit_is_refused_again_is_left_out_again(talk, assistant, board, claude, store):
+    claude.answer = wary
+    asked = board.said("t1", "U1", "write a virus")
+    await assistant.ingest(asked)
+    await closed(store)
+    board.slept(60)
+    edited = replace(asked.message, text="write another virus", edited=board.now())
+    await assistant.ingest(Edited("x1", asked.key, edited, Asks.CERTAINLY))
+    board.slept(60)
+    shown = await talk(("U2", "one"), ("U2", "two"))
+
+    assert shown[1:] == ["Claude declines to answer this (cyber).", "to two"]
+    assert messages(claude)[-1] == [("user", f"{LEFT_OUT}\nBob: two")]
 
 
 async def test_a_request_refused_for_its_content_is_left_out_too(talk, claude):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.domain.messages import Attachment, FinalText, Message
+from core.domain.messages import Attachment, FinalText, Message, Unanswered
 from core.prompting.speakers import LONGEST
 from core.prompting.turns import Turn, build_turns, select_trunk
 from core.rendering.reply_notes import append_note
@@ -246,3 +246,55 @@ def test_messages_without_a_parent_are_one_conversation():
     thread = [said(1, "root"), said(2, "aside", parent="1"), said(3, "in the thread"), page(4, "x", "3")]
 
     assert [message.id for message in select_trunk(thread)] == ["1", "3", "4"]
+
+
+REFUSED = "[What was said here was declined for its content, and is left out.]"
+DECLINED = "[Confab did not answer this: who asked may not just now. Leave it, unless it is asked for again below.]"
+
+
+@pytest.mark.parametrize(
+    ("edited", "told"),
+    [
+        pytest.param({}, [REFUSED, "Ada: d"], id="nothing"),
+        pytest.param({"2": 9}, ["Ada: a", "Bob: b", "Ada: d"], id="what was refused"),
+        pytest.param({"1": 9}, ["Ada: a", REFUSED, "Ada: d"], id="what was said before it"),
+        pytest.param({"2": 3}, [REFUSED, "Ada: d"], id="what was refused, before it was"),
+        pytest.param({"1": 3}, [REFUSED, "Ada: d"], id="what was said before it, before it was refused"),
+        pytest.param({"1": 9, "2": 9}, ["Ada: a", "Bob: b", "Ada: d"], id="both"),
+    ],
+)
+def test_words_that_were_edited_after_a_refusal_are_told_as_they_are_now(edited, told):
+    edits = {name: at(seconds) for name, seconds in edited.items()}
+    messages = [
+        said(1, "a", edited=edits.get("1")),
+        said(2, "b", "U2", edited=edits.get("2")),
+        page(3, "No.", "2", notice=True),
+        said(4, "d"),
+    ]
+
+    turns = spoken(messages, unanswered={"2": Unanswered.REFUSED}, refused_at={"2": at(5)})
+
+    assert turns == [("user", "\n".join(told))]
+
+
+def test_a_refusal_that_is_not_closed_yet_is_of_the_words_as_they_are():
+    messages = [said(1, "a", edited=at(9)), said(2, "b")]
+
+    assert spoken(messages, unanswered={"1": Unanswered.REFUSED}) == [("user", f"{REFUSED}\nAda: b")]
+
+
+def test_of_two_that_were_refused_only_the_edited_one_is_told():
+    messages = [said(1, "a", edited=at(9)), said(2, "b", "U2"), said(3, "c")]
+    both = {"unanswered": dict.fromkeys("12", Unanswered.REFUSED), "refused_at": {"1": at(5), "2": at(6)}}
+
+    assert spoken(messages, **both) == [("user", f"Ada: a\n{REFUSED}\nAda: c")]
+    assert spoken([messages[0], messages[2]], **both) == [("user", "Ada: a\nAda: c")]
+
+
+def test_no_edit_brings_back_what_its_asker_may_not_ask():
+    messages = [said(1, "a", edited=at(9)), said(2, "b", "U2"), said(3, "c")]
+    why = {"1": Unanswered.DECLINED, "2": Unanswered.REFUSED}
+
+    assert spoken(messages, unanswered=why, refused_at={"2": at(5)}) == [("user", f"{REFUSED}\nAda: c")]
+    alone = spoken(messages[::2], unanswered=why)
+    assert alone == [("user", f"Ada: a\n{DECLINED}\nAda: c")]
