@@ -8,12 +8,20 @@ from collections.abc import Iterable, Mapping
 from disarm import skeleton_key
 from disarm.security import is_confusable, is_mixed_script
 
-SIDES = ("claude", "confab", "anthropic", "assistant", "human", "system")  # of a prompt: no person is called so alone
+SIDES = (
+    "claude",
+    "confab",
+    "anthropic",
+    "assistant",
+    "human",
+    "system",
+    "user",
+)  # of a prompt: no person is called so alone
 OURS = "Claude"  # as long as the platform does not say how we are shown
 NAME = 60  # characters of a speaker's name
 READ = 500  # characters of one that are looked at
 BOT = "(bot)"  # after the name of a bot; no name can have it
-ODD = "(look-alike letters)"  # after a name that mixes letters of several scripts in one word
+ODD = "(look-alike letters)"  # after a name that mixes scripts in one word, or looks like another only by its letters
 
 MENTION = re.compile(r"<@([^\s<>@]+)>")
 _ID = re.compile(r"<@([^\s<>@]+)>|<(#[^\s<>#]+)>")
@@ -52,7 +60,9 @@ def introduce_speakers(
     """
     unknown = set(people) - set(told)
     introduced = {us: clean_name(shown.get(us, "")) or OURS} if us in unknown else {}
-    taken = {key for name in (*SIDES, *told.values(), *introduced.values()) for key in _fold_name(name)}
+    known = [*SIDES, *(name.removesuffix(f" {ODD}") for name in told.values()), *introduced.values()]
+    taken = {key for name in known for key in _fold_name(name)}
+    plain = {name.casefold() for name in (*SIDES, *told.values(), *introduced.values())}
     numbers: Counter[str] = Counter()  # of the namesakes of each; who has ten thousand is not counted up to each time
     for person in sorted(unknown - introduced.keys()):
         if person.startswith("#"):
@@ -64,7 +74,10 @@ def introduce_speakers(
             numbers[name] += 1
             unique = f"{name} ({numbers[name] + 1})"
         taken |= _fold_name(unique)
-        introduced[person] = f"{unique} {ODD}" if _has_odd_word(name) else unique
+        borrowed = unique != name and is_confusable(name) and name.casefold() not in plain
+        odd = borrowed or _has_odd_word(name)
+        introduced[person] = f"{unique} {ODD}" if odd else unique
+        plain.add(introduced[person].casefold())
     return introduced
 
 

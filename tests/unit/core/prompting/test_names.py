@@ -51,6 +51,13 @@ def test_names_are_one_plain_line_and_differ(shown):
         ("System", "System (2)"),
         ("\u200bhuman", "human (2)"),
         ("Assistant:", "Assistant (2)"),
+        ("user", "user (2)"),
+        ("USER", "USER (2)"),
+        ("Use\u0433", "Use\u0433 (2) (look-alike letters)"),
+        ("\u1d04laude", "\u1d04laude (2) (look-alike letters)"),
+        ("\u1d00da", "\u1d00da (2) (look-alike letters)"),
+        ("\u1d0a\u1d0f\u029c\u0274", "\u1d0a\u1d0f\u029c\u0274"),
+        ("\u0141ukasz", "\u0141ukasz"),
         ("Ada (she/her)", "Ada (she/her)"),
         ("\u0410\u043d\u043d\u0430", "\u0410\u043d\u043d\u0430"),
         ("\u7530\u4e2d\u3055\u3093", "\u7530\u4e2d\u3055\u3093"),
@@ -88,6 +95,33 @@ def test_who_bears_a_name_that_was_told_of_us_is_told_apart():
 
 def test_the_first_introduction_stands():
     assert introduce_speakers({"U1": "Ada"}, {"U1", "U2"}, {"U1": "Renamed", "U2": "Bob"}) == {"U2": "Bob"}
+
+
+def introduce_one_by_one(*shown: str) -> list[str]:
+    """The names of these people, each introduced to a thread that knows those before."""
+    told: dict[str, str] = {}
+    for number, name in enumerate(shown, 1):
+        told |= introduce_speakers(told, {f"U{number}"}, {f"U{number}": name})
+    return list(told.values())
+
+
+@pytest.mark.parametrize(
+    ("shown", "called"),
+    [
+        (["Ada", "\u0410da", "Ada"], ["Ada", "\u0410da (2) (look-alike letters)", "Ada (3)"]),
+        (["\u0410da", "Ada"], ["\u0410da (look-alike letters)", "Ada (2)"]),
+        (["\u1d04laude"] * 2, ["\u1d04laude (2) (look-alike letters)", "\u1d04laude (3) (look-alike letters)"]),
+        (["\u1d04laude", "claude"], ["\u1d04laude (2) (look-alike letters)", "claude (3)"]),
+        (["\u0414\u0438\u043c\u0430"] * 2, ["\u0414\u0438\u043c\u0430", "\u0414\u0438\u043c\u0430 (2)"]),
+        (["\u0141ukasz"] * 3, ["\u0141ukasz", "\u0141ukasz (2)", "\u0141ukasz (3)"]),
+        (["user", "User"], ["user (2)", "User (3)"]),
+    ],
+)
+def test_no_two_look_alikes_have_one_number_and_who_borrows_letters_is_marked(shown, called):
+    assert introduce_one_by_one(*shown) == called
+
+    people = {f"U{number}": name for number, name in enumerate(shown)}
+    assert list(introduce_speakers({}, people, people).values()) == called
 
 
 def test_ids_in_a_text_become_names():
