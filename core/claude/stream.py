@@ -74,7 +74,10 @@ class MessageAccumulator:
         self.text = ""
         self.output_told = False
         """The stream's end told the tokens of output; its beginning only says that there are some."""
+        self._closed = False
+        """A message_delta told why it ended."""
         self._ended = False
+        """All its words are there: what begins behind that is the same message once more, or none of it."""
         self._blocks: list[_Building] = []
         self._open: dict[object, _Building] = {}
 
@@ -132,6 +135,8 @@ class MessageAccumulator:
         kind = read_field(raw, "type")
         if kind == "message_start":
             self._begin(raw.message)
+        elif self._ended and kind in ("content_block_start", "content_block_delta"):
+            return False
         elif kind == "content_block_start":
             return self._begin_block(read_field(raw, "index"), read_field(raw, "content_block"))
         elif kind == "content_block_delta":
@@ -143,8 +148,9 @@ class MessageAccumulator:
         return False
 
     def _begin(self, message: Message) -> None:
-        """A second beginning takes nothing away from the first one."""
+        """A second beginning takes nothing away from the first one, and adds no words where that has an end."""
         if self.message is not None:
+            self._ended = self._ended or self._closed
             _add_counts(self.message.usage, read_field(message, "usage"))
             return
         if not isinstance(read_field(message, "usage"), Billed):
@@ -191,6 +197,7 @@ class MessageAccumulator:
         for name in ENDINGS:
             if (value := read_field(delta, name)) is not None:
                 setattr(message, name, value)
+        self._closed = self._closed or read_field(delta, "stop_reason") is not None
         _add_counts(message.usage, usage)
         output = read_field(usage, "output_tokens")
         self.output_told = self.output_told or (isinstance(output, int) and (output > 0 or not self.text))

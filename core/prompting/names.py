@@ -8,15 +8,8 @@ from collections.abc import Iterable, Mapping
 from disarm import skeleton_key
 from disarm.security import is_confusable, is_mixed_script
 
-SIDES = (
-    "claude",
-    "confab",
-    "anthropic",
-    "assistant",
-    "human",
-    "system",
-    "user",
-)  # of a prompt: no person is called so alone
+# Sides of a prompt: no person is called so alone.
+SIDES = ("claude", "confab", "anthropic", "assistant", "human", "system", "user")
 OURS = "Claude"  # as long as the platform does not say how we are shown
 NAME = 60  # characters of a speaker's name
 READ = 500  # characters of one that are looked at

@@ -93,6 +93,10 @@ SLIPS = {
         ENDED,
         OVER,
     ],
+    "a second stream": [STARTED, TEXT, *HELLO, STOPPED, ENDED, OVER] * 2,
+    "a second stream, and no end of the first": [*[STARTED, TEXT, *HELLO, STOPPED, ENDED] * 2, OVER],
+    "words behind the end": [STARTED, TEXT, *HELLO, STOPPED, ENDED, OVER, TEXT, *HELLO, words("!"), STOPPED],
+    "usage behind the end": [STARTED, TEXT, *HELLO, STOPPED, without(ENDED, "usage"), OVER, ENDED],
     "no model": [without(STARTED, "message.model"), TEXT, *HELLO, STOPPED, ENDED, OVER],
 }
 
@@ -189,6 +193,19 @@ async def test_a_message_that_comes_whole_in_place_of_a_stream_is_an_answer(stre
 
     assert (completion.text, completion.model) == ("Hello, Ada!", "claude-haiku-5-5")
     assert completion.stop in ("end_turn", "{'odd': 1}")
+    assert (completion.usage, completion.counted) == (Usage(input=30, output=7), True)
+
+
+@pytest.mark.parametrize("first", ["none", "no message_stop", "no usage at the end"])
+@pytest.mark.parametrize(
+    "again", [whole_message(), b"data: " + whole_message() + b"\n\n"], ids=["bare json", "one event"]
+)
+async def test_a_message_that_comes_whole_behind_its_stream_is_read_once(first, again):
+    stream = "".join(f"data: {json.dumps(one)}\n\n" for one in SLIPS[first]).encode()
+
+    completion = await ask_at(Raw(stream + again))
+
+    assert (completion.text, completion.stop) == ("Hello, Ada!", "end_turn")
     assert (completion.usage, completion.counted) == (Usage(input=30, output=7), True)
 
 
