@@ -241,7 +241,7 @@ class ClaudeFake:
             ended = "broken" if sending.broken else "whole"
             return response
         finally:
-            if answer.stop_reason != "refusal" or found:
+            if not sending.refused and (answer.stop_reason != "refusal" or found):
                 self.billed.append(Billed(call.id, model.id, sending.cost(plan.usage), ended))
 
     def _headers(self, call: Call) -> dict[str, str]:

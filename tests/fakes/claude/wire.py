@@ -45,6 +45,12 @@ class Sending:
     sent: int = 0
     broken: bool = False
 
+    @property
+    def refused(self) -> bool:
+        """An error was told in the place of message_start: nothing was generated, and nothing is billed."""
+        breaks = self.answer.breaks
+        return self.broken and not self.sent and breaks is not None and breaks.how == "error"
+
     def cost(self, asked: Usage) -> Usage:
         """`asked`, and the output that is out so far."""
         if not self.sent:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import anthropic
 import httpx2
@@ -186,6 +187,17 @@ async def test_a_broken_stream_costs_what_was_sent(claude, sdk):
 
     [billed] = claude.billed
     assert billed == Billed(billed.request_id, HAIKU, Usage(input_tokens=2, output_tokens=2), "broken")
+
+
+@pytest.mark.parametrize(("how", "bills"), [("error", 0), ("reset", 1), ("close", 1), ("eof", 1)])
+async def test_an_error_in_place_of_the_first_event_is_not_billed(claude, sdk, how, bills):
+    claude.script(Answer(text="Hello", breaks=Break(how)))
+
+    with suppress(anthropic.APIStatusError, httpx2.HTTPError):
+        await streamed(sdk)
+    await claude.settled()
+
+    assert len(claude.billed) == bills
 
 
 async def test_a_client_that_goes_away_pays_for_what_was_produced(claude, sdk):
