@@ -34,6 +34,7 @@ from core.domain.clock import system_clock
 from core.domain.control_characters import escape_controls
 from core.domain.errors import SettingsError, StoreUnusable
 from core.domain.models import Model
+from core.domain.secret_shapes import shorten_secrets
 from core.domain.wording import count_noun
 from core.settings import Settings
 from core.store import Condition, Server, inspect
@@ -207,7 +208,7 @@ async def _list_models(settings: Settings) -> dict[str, str]:
 
 async def _check_model(client: Claude, model: str, how: str, known: Sequence[str]) -> CheckResult:
     """Check one model. Raises ClaudeError where it is the key that is not accepted, which may be revoked meanwhile."""
-    name = f"model {model}"
+    name = f"model {shorten_secrets(model)}"
     others = ", ".join([one for one in known if one != model][:NAMED]) or "none is listed"
     mend = f"{how}: {others}."
     try:

@@ -70,6 +70,14 @@ async def test_a_key_and_models_that_are_active_are_ok_and_cost_nothing(claude):
             ),
         ),
         (
+            {"confab_model": "gw_live_9f8aKq27Zr1bXc4d"},
+            CLAUDE.problem(
+                "model gw_l… (24 characters)",
+                "there is none of that name for this key",
+                f"Set CONFAB_MODEL to another one: {FIRST}",
+            ),
+        ),
+        (
             {"confab_fallback_models": ("claude-3-7-sonnet-20250219",)},
             CLAUDE.problem(
                 "model claude-3-7-sonnet-20250219",
@@ -86,7 +94,7 @@ async def test_a_key_and_models_that_are_active_are_ok_and_cost_nothing(claude):
             ),
         ),
     ],
-    ids=["unknown", "retired", "deprecated"],
+    ids=["unknown", "a key", "retired", "deprecated"],
 )
 async def test_a_model_that_does_not_last_is_told_with_its_date_and_others(claude, values, finding):
     told = await findings(CLAUDE, keyed(claude, **values))

@@ -122,10 +122,19 @@ def test_a_key_that_no_header_can_carry_is_named_and_not_shown(bare_environment,
     assert written not in str(raised.value)
 
 
-@pytest.mark.parametrize("token", ["sk-ant-api03-Zq8vAbCd1234", "xoxb-12345678-abcdefgh"])
-@pytest.mark.parametrize("variable", ["CONFAB_TIME_ZONE", "DISCORD_GUILDS"])
+@pytest.mark.parametrize(
+    "token",
+    [
+        "sk-ant-api03-Zq8vAbCd1234",
+        "xoxb-12345678-abcdefgh",
+        "gw_live_9f8aKq27Zr1bXc4d",
+        "8f742231b10e8888abcd99aa11bb85a5",
+    ],
+)
+@pytest.mark.parametrize("variable", ["CONFAB_TIME_ZONE", "CONFAB_FALLBACK_MODELS", "DISCORD_GUILDS"])
 def test_a_token_in_another_variable_s_place_is_not_shown(bare_environment, variable, token):
     bare_environment.setenv(variable, token)
+    bare_environment.setenv("CONFAB_MODELS", "claude-haiku-5-5")
 
     with pytest.raises(SettingsError) as raised:
         read_configuration()
