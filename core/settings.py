@@ -4,7 +4,7 @@ import difflib
 import os
 import re
 import string
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote, unquote, urlsplit
@@ -58,6 +58,8 @@ SLIPS = {
     r"""["'`].*|.*["'`]""": "has a quote at one end; leave the quotes out",
 }
 """What is written in place of a secret by mistake, and how to mend it. None of these holds a word of the secret."""
+PROXIES = ("http_proxy", "https_proxy", "all_proxy")  # in large letters too
+PROXY_EXAMPLE = "http://proxy.example:3128, or http://user:password@proxy.example:3128 with %23 for # and the like"
 DURATION = re.compile(r"(\d{1,6})\s*([smhd]?)")
 
 
@@ -74,16 +76,39 @@ def refuse_empty_list(value: object, why: str) -> object:
 
 
 def check_http_url(value: str) -> str:
-    """Validate an address of HTTP. Raises ValueError."""
-    if not value.startswith(("http://", "https://")):
+    """Validate an address of HTTP. Raises ValueError, without a character of it."""
+    if not value.lower().startswith(("http://", "https://")):
         raise ValueError("must begin with http:// or https://")
     try:
-        host = urlsplit(value).hostname
+        address = urlsplit(value)
     except ValueError:
-        host = None
-    if not host or re.search(r"\s", value):
+        address = None
+    if not (address and address.hostname) or re.search(r"\s", value):
         raise ValueError("must name a host, and have no blanks in it")
+    try:
+        _ = address.port
+    except ValueError:
+        raise ValueError("must have a number of at most 65535 as its port, where it has one") from None
     return value
+
+
+def refuse_login(value: str) -> str:
+    """Validate that an address has no login: beside a key or token the SDKs can send none. Raises ValueError."""
+    if "@" in urlsplit(value).netloc:
+        raise ValueError("must have no user and password before its host, which can't be sent beside a key or token")
+    return value
+
+
+def check_proxies(environment: Mapping[str, str]) -> list[str]:
+    """Describe the proxy variables that no client of ours can use, each in a line without a character of its value."""
+    lines = []
+    for name, value in environment.items():
+        try:
+            if value and name.lower() in PROXIES:
+                check_http_url(value)
+        except ValueError as error:
+            lines.append(f"{name}: {error}. Write {PROXY_EXAMPLE}, or unset it for Confab.")
+    return lines
 
 
 def strip_api_path(value: str) -> str:
@@ -109,7 +134,7 @@ def explain_secret(value: str) -> str | None:
 
 
 CommaSeparated = BeforeValidator(split_list)
-HttpUrl = Annotated[str, AfterValidator(check_http_url)]
+HttpUrl = Annotated[str, AfterValidator(check_http_url), AfterValidator(refuse_login)]
 Names = Annotated[tuple[str, ...], NoDecode, CommaSeparated]
 Ids = Annotated[frozenset[str], NoDecode, CommaSeparated]
 
@@ -274,7 +299,7 @@ def read_settings() -> Settings:
 def read_all(kinds: Iterable[type[EnvironmentSettings]]) -> Sequence[EnvironmentSettings]:
     """Read settings of several classes, in their order. Raises SettingsError with a line for each wrong one of all."""
     found: list[EnvironmentSettings] = []
-    lines: list[str] = []
+    lines = check_proxies(os.environ)
     for kind in kinds:
         try:
             found.append(kind())

@@ -269,6 +269,10 @@ def test_variables_of_other_programs_and_ours_in_small_letters_are_no_slips(bare
         ("ANTHROPIC_BASE_URL", "http://", "ANTHROPIC_BASE_URL: must name a host, and have no blanks in it."),
         ("ANTHROPIC_BASE_URL", "http://[::1", "ANTHROPIC_BASE_URL: must name a host, and have no blanks in it."),
         ("ANTHROPIC_BASE_URL", "http://a b/", "ANTHROPIC_BASE_URL: must name a host, and have no blanks in it."),
+        ("ANTHROPIC_BASE_URL", "http://a:b/", "ANTHROPIC_BASE_URL: must have a number of at most 65535 as its port"),
+        ("ANTHROPIC_BASE_URL", "https://u:pw@a", "ANTHROPIC_BASE_URL: must have no user and password before its host"),
+        ("SLACK_API_URL", "https://u@slack.com", "SLACK_API_URL: must have no user and password before its host"),
+        ("DISCORD_API_URL", "http://u:p@a", "DISCORD_API_URL: must have no user and password before its host"),
         ("CONFAB_HTTP_PORT", "http", "CONFAB_HTTP_PORT: must be a whole number."),
         ("CONFAB_HTTP_PORT", "0", "CONFAB_HTTP_PORT: must be at least 1."),
         ("CONFAB_GUESTS", "maybe", "CONFAB_GUESTS: must be true or false."),
@@ -288,6 +292,40 @@ def test_a_wrong_value_is_one_line_with_variable_and_mend(bare_environment, vari
 
     assert str(raised.value).startswith(line)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "cause"),
+    [
+        ("socks5://user:hunter2@proxy.corp:1080", "must begin with http:// or https://"),
+        ("foo://proxy.corp", "must begin with http:// or https://"),
+        ("proxy.corp:3128", "must begin with http:// or https://"),
+        (" http://proxy.corp:3128", "must begin with http:// or https://"),
+        ("http://:3128", "must name a host, and have no blanks in it"),
+        ("http://user:hunter2@proxy.corp:http", "must have a number of at most 65535 as its port, where it has one"),
+        ("http://proxy.corp:99999", "must have a number of at most 65535 as its port, where it has one"),
+        ("http://user:hun#ter2@proxy.corp:3128", "must have a number of at most 65535 as its port, where it has one"),
+    ],
+)
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy", "all_proxy"])
+def test_a_proxy_that_no_client_can_use_is_one_line_without_its_password(bare_environment, name, value, cause):
+    bare_environment.setenv(name, value)
+
+    with pytest.raises(SettingsError) as raised:
+        read_configuration()
+
+    assert str(raised.value).startswith(f"{name}: {cause}. Write http://proxy.example:3128, or ")
+    assert "\n" not in str(raised.value)
+    assert value not in str(raised.value)
+    assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize("value", ["", "http://proxy.corp:3128", "HTTP://proxy.corp", "https://u:p%40@[::1]:3128/"])
+def test_a_proxy_that_may_work_is_taken(bare_environment, value):
+    bare_environment.setenv("HTTPS_PROXY", value)
+    bare_environment.setenv("FTP_PROXY", "socks5://proxy.corp")
+
+    assert read_settings() == Settings()
 
 
 @pytest.mark.parametrize(
