@@ -163,7 +163,7 @@ async def test_absurd_counts_take_no_earlier_ones_away():
     assert (await ask(STARTED, TEXT, *HELLO, ended)).usage == Usage(input=30, output=7)
 
 
-@pytest.mark.parametrize("count", [10**400, 0, -1, "12", None])
+@pytest.mark.parametrize("count", [10**400, 0, -1, "12", None], ids=["huge", "none", "less", "words", "null"])
 async def test_a_count_of_a_prompt_that_is_none_is_not_claude_s(count):
     gateway = Raw(json.dumps({"input_tokens": count}).encode(), headers=JSON)
     async with serve(gateway):

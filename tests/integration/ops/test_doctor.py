@@ -213,6 +213,19 @@ async def test_a_misspelt_variable_is_a_warning_that_names_the_nearest(monkeypat
     assert (told.state, told.says) == ("warning", "there is no such setting; CONFAB_MODEL may be meant")
 
 
+async def test_a_key_that_may_be_an_example_is_tried_and_told(claude):
+    told = await run_checks(keyed(claude, anthropic_api_key="your-key-here"))
+
+    assert [(one.name, one.state) for one in told if one.service == "Claude"] == [("key", "problem")]
+    (hint,) = [one for one in told if one.service == "Confab"]
+    assert (hint.name, hint.state, hint.says, hint.mend) == (
+        "ANTHROPIC_API_KEY",
+        "warning",
+        "looks like an example's",
+        "Write the one that was made for you.",
+    )
+
+
 async def test_a_misspelt_variable_does_not_hide_that_nothing_is_set_up(monkeypatch):
     monkeypatch.setenv("ANTHROPIC_APIKEY", "sk-ant-x")
     told = await run_checks(chosen())

@@ -168,6 +168,11 @@ def test_a_token_in_another_variable_s_place_is_not_shown(bare_environment, vari
         ("hunter2'", "has a quote at one end"),
         ("xoxb-...", "is an example's; write the one that was made for you"),
         ("<hunter2>", "is an example's"),
+        ("@/run/key", "is the path of a file"),
+        ("@./key", "is the path of a file"),
+        ("secrets/claude.key", "is the path of a file"),
+        ("hunter2,", "ends with a comma or semicolon; leave it out"),
+        ("hunter2;", "ends with a comma or semicolon; leave it out"),
     ],
 )
 @pytest.mark.parametrize(
@@ -205,12 +210,44 @@ def test_what_is_written_in_place_of_a_secret_is_named_with_its_mend(bare_enviro
         "team_a:x",
         "A_B==",
         "/abcd",
+        "dummy",
     ],
 )
 def test_what_may_be_a_key_is_taken_as_it_is(bare_environment, key):
     bare_environment.setenv("ANTHROPIC_API_KEY", key)
 
     assert read_settings().secrets() == [key]
+    assert read_settings().doubt_secrets() == []
+
+
+@pytest.mark.parametrize(
+    ("written", "sentence"),
+    [
+        ("changeme", "looks like an example's; write the one that was made for you."),
+        ("CHANGE_ME", "looks like an example's"),
+        ("your-api-key-here", "looks like an example's"),
+        ("YOUR_API_KEY", "looks like an example's"),
+        ("sk-ant-api03-xxxx", "looks like an example's"),
+        ("xoxb-your-token", "looks like an example's"),
+        ("xoxb-paste-it-here", "looks like an example's"),
+        ("abc...def", "looks shortened in its middle, as a page shows it; copy the whole one."),
+        ("sk-ant-api03-Abc***xyZ", "looks shortened in its middle"),
+        ("abcdefg.key", "looks like the name of a file; write what stands in that file."),
+        ("sk-ant-1Absk-ant-1Ab", "stands there twice, one behind the other; keep one."),
+    ],
+)
+@pytest.mark.parametrize(
+    "variable",
+    ["ANTHROPIC_API_KEY", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "DISCORD_BOT_TOKEN"],
+)
+def test_what_may_be_no_secret_is_told_and_tried(bare_environment, variable, written, sentence):
+    bare_environment.setenv(variable, written)
+    chosen = read_configuration()
+
+    assert chosen.secrets() == [written]
+    (line,) = chosen.doubt_secrets()
+    assert line.startswith(f"{variable}: {sentence}")
+    assert written not in line
 
 
 @pytest.mark.parametrize("end", ["", "/", "/v1", "/v1/", "/v1/messages", " ", "//"])
@@ -397,6 +434,20 @@ def test_a_file_that_is_no_text_is_one_line(bare_environment, tmp_path):
 
     with pytest.raises(SettingsError, match="^.env: can't be read .* as UTF-8, or move it away.$"):
         read_settings()
+
+
+def test_lines_of_the_file_that_are_no_settings_are_named_by_their_number_alone(bare_environment, tmp_path, capfd):
+    (tmp_path / ".env").write_text('A=1\n\n# B\n\nhunter2 C\nD="1\n2"\n\n\nE="hunter2\nCONFAB_CACHE_TTL=2h\n=hunter2\n')
+
+    with pytest.raises(SettingsError) as raised:
+        read_configuration()
+
+    mend = "must be NAME=value, with quotes at both ends of the value or at none; or put # before it."
+    assert str(raised.value).splitlines() == [
+        *(f".env, line {number}: {mend}" for number in (5, 10, 12)),
+        "CONFAB_CACHE_TTL: must be '5m' or '1h'. How long a prompt is cached: 5m or 1h.",
+    ]
+    assert capfd.readouterr() == ("", "")
 
 
 def test_secrets_are_known_and_never_shown(bare_environment):
