@@ -159,7 +159,10 @@ class Claude:
         """All models that this key may use, newest first; what has no model's id is none. Raises ClaudeError."""
         found: dict[str, Model] = {}
         try:
-            async for one in self._client.models.list(limit=100):
+            pages = await self._client.models.list(limit=100)
+            if not isinstance(read_field(pages, "data"), list):
+                raise MalformedStream("no list of models")
+            async for one in pages:
                 name: object = read_field(one, "id")
                 if name in found:  # a gateway that always answers the same page
                     break

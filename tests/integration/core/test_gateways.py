@@ -175,6 +175,18 @@ async def test_a_count_of_a_prompt_that_is_none_is_not_claude_s(count):
     assert raised.value.kind == "not Claude"
 
 
+@pytest.mark.parametrize("body", [b"{}", b"[]", b'{"data": {}}', b'{"ok": true}', b"<html>Log in</html>"])
+async def test_a_list_of_models_that_is_none_is_not_claude_s(body):
+    gateway = Raw(body, headers=JSON)
+    async with serve(gateway):
+        client = Claude(gateway.key, gateway.url)
+        with pytest.raises(ClaudeError) as raised:
+            await client.models()
+        await client.close()
+
+    assert raised.value.kind == "not Claude"
+
+
 async def test_counts_that_shrink_at_the_end_are_not_believed():
     ended = varied(ENDED, usage={"input_tokens": 0, "output_tokens": 7})
 
