@@ -175,8 +175,17 @@ async def test_a_count_of_a_prompt_that_is_none_is_not_claude_s(count):
     assert raised.value.kind == "not Claude"
 
 
-@pytest.mark.parametrize("body", [b"{}", b"[]", b'{"data": {}}', b'{"ok": true}', b"<html>Log in</html>"])
-async def test_a_list_of_models_that_is_none_is_not_claude_s(body):
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        (b"{}", "MalformedStream: no list of models"),
+        (b'{"data": {}}', "MalformedStream: no list of models"),
+        (b'{"ok": true}', "MalformedStream: no list of models"),
+        (b"[]", "an answer that can't be read: AttributeError"),
+        (b"<html>Log in</html>", "JSONDecodeError: Expecting value: line 1 column 1 (char 0)"),
+    ],
+)
+async def test_a_list_of_models_that_is_none_is_not_claude_s(body, detail):
     gateway = Raw(body, headers=JSON)
     async with serve(gateway):
         client = Claude(gateway.key, gateway.url)
@@ -184,7 +193,7 @@ async def test_a_list_of_models_that_is_none_is_not_claude_s(body):
             await client.models()
         await client.close()
 
-    assert raised.value.kind == "not Claude"
+    assert (raised.value.kind, raised.value.detail) == ("not Claude", detail)
 
 
 async def test_counts_that_shrink_at_the_end_are_not_believed():
