@@ -26,13 +26,18 @@ async def look_up(wanted: Sequence[str], ask: Callable[[str], Awaitable[object]]
         async with free:
             await ask(one)
 
+    asking = [asyncio.create_task(ask_in_turn(one)) for one in wanted[:LOOKUPS]]
+    if not asking:
+        return True
     try:
-        async with asyncio.timeout(wait), asyncio.TaskGroup() as group:
-            for one in wanted[:LOOKUPS]:
-                group.create_task(ask_in_turn(one))
-    except TimeoutError:
-        return False
-    return True
+        done, late = await asyncio.wait(asking, timeout=wait, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        for task in asking:
+            task.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+    for task in done:
+        task.result()
+    return not late
 
 
 async def wait_for_rank(asking: Awaitable[Rank], platform: str, wait: float = RANK_WAIT) -> Rank:

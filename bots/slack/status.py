@@ -46,6 +46,11 @@ class Status:
         """A message of ours arrived, and with it Slack took the status away, unless that was still on its way."""
         self._said = self._said and self._late
 
+    async def clear(self) -> None:
+        """Take the status away, also one that a killed process left: an ephemeral message takes none with it."""
+        self._said = True
+        await self.end()
+
     async def end(self) -> None:
         """Leave no status behind, as far as Slack says in time that it is gone."""
         if self._saying is None:
@@ -58,6 +63,7 @@ class Status:
                     await self._say("")
             except TimeoutError:
                 log.info("whether a status was taken away is not known")
+        self._said = False
 
     async def _show_word(self, status: str) -> bool:
         """Say it; whether that kind of channel shows a status at all."""

@@ -84,7 +84,7 @@ class SlackSurface:
 
     async def show(self, reply: ReplyView) -> None:
         """Show the reply until it is whole. Raises CannotShow where that is impossible, Rejected, CannotAnswer."""
-        if reply.private:
+        if self._question.private:
             await Whisper(self._web, self._question).say(await _read_final_text(reply), reply.files)
         elif self._question.command is not None:
             await self._answer_command(reply)
@@ -127,14 +127,16 @@ class SlackSurface:
             async for text in reply.texts():
                 if reply.whole and reply.private:
                     await posts.take_away()
-                    await Whisper(self._web, self._question).say(text)
+                    await shown.clear()  # first, so that nothing lies between the whisper and its being written down
+                    await Whisper(self._web, self._question).say(text, reply.files)
                 elif reply.whole:
                     await self._show_text(reply, shown, posts.settle(text))
                 elif self._grows and text.strip():
                     await self._show_text(reply, shown, posts.grow(text))
                     self._web.pace.book_turn("chat.update")
                     await reply.wait_until_whole(self._web.pace.seconds_until_free("chat.update"))
-        await self._post_files(reply)
+        if not reply.private:
+            await self._post_files(reply)
 
     async def _show_text(self, reply: ReplyView, shown: Status, posting: Awaitable[None]) -> None:
         before = len(reply.pages)

@@ -14,6 +14,7 @@ from tests.e2e.reliability.nursery import nursery
 from tests.support.databases import ENGINES
 
 SPREAD = 3
+COUNTED = ("lost", "doubled", "unaccounted", "untidy", "repeated", "unheard", "missed")
 
 
 @ENGINES
@@ -32,7 +33,7 @@ async def test_a_question_is_answered_once_wherever_its_process_is_killed(
     became = Counter(verdict.outcome for verdict in verdicts)
     if count is None:
         figures = {"what": f"{kind.name}, {databases}", "points": len(chosen), "runs": 2 * len(verdicts) + 1}
-        counted = {name: became[name] for name in ("lost", "doubled", "unaccounted", "untidy", "unheard", "missed")}
+        counted = {name: became[name] for name in COUNTED}
         record_property("figures", figures | counted | {"seconds": round(time.monotonic() - began)})
 
     assert [str(verdict) for verdict in verdicts if not verdict.right] == []

@@ -248,6 +248,21 @@ async def test_a_status_that_no_message_took_away_is_taken_away(slack, web):
     assert slack.world.statuses == {}
 
 
+async def test_a_whisper_takes_away_the_status_that_a_killed_process_left_and_nothing_comes_after_it(
+    slack, web, platform
+):
+    root = await slack.say("ada", "dev", "hello")
+    await web.call_once("assistant.threads.setStatus", channel_id="C0DEV", thread_ts=root, status="is thinking…")
+    reply = Reply(asked(root), keep)
+    reply.finish("Not here.", notice=True, whispered=True)
+
+    await (await platform.surface(reply.question)).show(reply)
+
+    assert slack.world.statuses == {}
+    assert [one.text for one in slack.world.ephemerals] == ["Not here."]
+    assert slack.calls[-1].method == "chat.postEphemeral"
+
+
 async def test_what_is_answered_at_once_never_has_a_status(slack, web):
     root = await slack.say("ada", "dev", "hello")
 

@@ -38,3 +38,21 @@ async def test_what_is_not_answered_in_time_is_given_up_and_the_rest_is_kept():
 
     assert not await look_up(["quick", "slow"], ask, wait=0.01)
     assert (told, given_up) == (["quick"], ["slow"])
+
+
+async def test_whoever_is_cancelled_is_cancelled_also_where_a_question_fails_at_that_moment():
+    asked = asyncio.Event()
+
+    async def ask(one: str) -> None:
+        asked.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise ValueError(one) from None
+
+    asking = asyncio.create_task(look_up(["one", "two"], ask))
+    await asked.wait()
+    asking.cancel()
+
+    (outcome,) = await asyncio.gather(asking, return_exceptions=True)
+    assert isinstance(outcome, asyncio.CancelledError)
