@@ -1,15 +1,18 @@
 """Settings: environment variables and `.env`, parsed and validated once at the start; core's are here."""
 
 import difflib
+import logging
 import os
 import re
 import string
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote, unquote, urlsplit
 
 from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -26,10 +29,13 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from core.domain import time_zones
 from core.domain.errors import SettingsError
 from core.domain.models import is_model_id
+from core.domain.secret_shapes import doubt_secret, explain_secret
 
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 OURS = "CONFAB_"
+ENV_FILE = ".env"
+UNPARSABLE = "must be NAME=value, with quotes at both ends of the value or at none; or put # before it."
 NEARLY, SAME = 0.8, 0.9  # how alike two names are of which one is a slip of the other; so much more without its prefix
 SENTENCES = {
     "int_parsing": "must be a whole number",
@@ -44,20 +50,9 @@ BLANKS = f"{string.whitespace}\u00a0\u200b\u200c\u200d\u2060\ufeff"  # what a co
 DATABASE = re.compile(r"sqlite://(?:/|$)|postgres(?:ql)?://")
 LOGIN = re.compile(r"postgres\w*://(?:(?P<login>[^/@]*)@[^@?]*(?:\?.*)?|(?P<unreadable>.*)@[^@]*)", re.DOTALL)
 PASSWORDS = re.compile(r"[?&](?:password|sslpassword|oauth_client_secret)=([^&]*)")
-WORD = re.compile(r"[!-~]+")
-SLIPS = {
-    r"(?:export\s+)?[A-Z][A-Z0-9]*_[A-Z0-9_]*\s*[=:](?!=).+": "begins with a variable's name; keep what follows it",
-    r"(?i:(?:[\w-]+:\s*)?(?:bearer|bot|basic|token)\s.+|(?:authorization|x-api-key):.+)": (
-        "begins with words of a header; keep only what follows them"
-    ),
-    r"\$\w+|\$\{.*\}|\$\(.*\)|%\w+%|\{\{.*\}\}": "names another variable, which nothing replaces here; write its value",
-    r"(?:~|\.{1,2})/.+|/[\w.-]+(?:/[\w.-]+)+|[A-Za-z]:\\.+|file:.+|\S+\.(?:txt|key|pem|env|json)": (
-        "is the path of a file; write what stands in that file"
-    ),
-    r"<.*>|.*(?:\.\.\.|\u2026).*": "is an example's; write the one that was made for you",
-    r"""["'`].*|.*["'`]""": "has a quote at one end; leave the quotes out",
-}
-"""What is written in place of a secret by mistake, and how to mend it. None of these holds a word of the secret."""
+PROXIES = ("http_proxy", "https_proxy", "all_proxy")  # in large letters too
+PROXY_EXAMPLE = "http://proxy.example:3128, or http://user:password@proxy.example:3128 with %23 for # and the like"
+logging.getLogger("dotenv.main").setLevel(logging.ERROR)  # of lines that it can't parse we tell by ourselves
 DURATION = re.compile(r"(\d{1,6})\s*([smhd]?)")
 
 
@@ -74,16 +69,39 @@ def refuse_empty_list(value: object, why: str) -> object:
 
 
 def check_http_url(value: str) -> str:
-    """Validate an address of HTTP. Raises ValueError."""
-    if not value.startswith(("http://", "https://")):
+    """Validate an address of HTTP. Raises ValueError, without a character of it."""
+    if not value.lower().startswith(("http://", "https://")):
         raise ValueError("must begin with http:// or https://")
     try:
-        host = urlsplit(value).hostname
+        address = urlsplit(value)
     except ValueError:
-        host = None
-    if not host or re.search(r"\s", value):
+        address = None
+    if not (address and address.hostname) or re.search(r"\s", value):
         raise ValueError("must name a host, and have no blanks in it")
+    try:
+        _ = address.port
+    except ValueError:
+        raise ValueError("must have a number of at most 65535 as its port, where it has one") from None
     return value
+
+
+def refuse_login(value: str) -> str:
+    """Validate that an address has no login: beside a key or token the SDKs can send none. Raises ValueError."""
+    if "@" in urlsplit(value).netloc:
+        raise ValueError("must have no user and password before its host, which can't be sent beside a key or token")
+    return value
+
+
+def check_proxies(environment: Mapping[str, str]) -> list[str]:
+    """Describe the proxy variables that no client of ours can use, each in a line without a character of its value."""
+    lines = []
+    for name, value in environment.items():
+        try:
+            if value and name.lower() in PROXIES:
+                check_http_url(value)
+        except ValueError as error:
+            lines.append(f"{name}: {error}. Write {PROXY_EXAMPLE}, or unset it for Confab.")
+    return lines
 
 
 def strip_api_path(value: str) -> str:
@@ -98,18 +116,8 @@ def find_passwords(url: str) -> list[str]:
     return [one for one in (login.partition(":")[2], *PASSWORDS.findall(url)) if one]
 
 
-def explain_secret(value: str) -> str | None:
-    """What is wrong with a key or token, and the mend, without a character of it; None if it may be one."""
-    for slip, sentence in SLIPS.items():
-        if re.fullmatch(slip, value):
-            return sentence
-    if not WORD.fullmatch(value):
-        return "must be one word of letters, digits and signs, without blanks or line breaks in it"
-    return None
-
-
 CommaSeparated = BeforeValidator(split_list)
-HttpUrl = Annotated[str, AfterValidator(check_http_url)]
+HttpUrl = Annotated[str, AfterValidator(check_http_url), AfterValidator(refuse_login)]
 Names = Annotated[tuple[str, ...], NoDecode, CommaSeparated]
 Ids = Annotated[frozenset[str], NoDecode, CommaSeparated]
 
@@ -132,7 +140,7 @@ class StrippedSource(PydanticBaseSettingsSource):
 class EnvironmentSettings(BaseSettings):
     """Base class of settings: a field's variable is its name in capitals, and an empty value counts as not set."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", frozen=True)
 
     @classmethod
     def settings_customise_sources(
@@ -157,6 +165,12 @@ class EnvironmentSettings(BaseSettings):
         """Return the values that must never be seen."""
         values = (getattr(self, name) for name in type(self).model_fields)
         return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+
+    def doubt_secrets(self) -> list[str]:
+        """Describe keys and tokens that may be something else by mistake, each in a line; they are tried."""
+        values = ((name.upper(), getattr(self, name)) for name in type(self).model_fields)
+        given = ((name, value.get_secret_value()) for name, value in values if isinstance(value, SecretStr))
+        return [f"{name}: {doubt}." for name, secret in given if (doubt := doubt_secret(secret))]
 
 
 class Settings(EnvironmentSettings):
@@ -264,6 +278,16 @@ class Settings(EnvironmentSettings):
         return self
 
 
+def check_env_file() -> list[str]:
+    """Describe the lines of `.env` that are none of settings, without a character of them. Raises OSError."""
+    if not Path(ENV_FILE).is_file():
+        return []
+    with open(ENV_FILE, encoding="utf-8") as file:
+        broken = [one.original for one in parse_stream(file) if one.error]
+    blank = [one.string.removesuffix(one.string.lstrip()).count("\n") for one in broken]  # lines before it
+    return [f"{ENV_FILE}, line {one.line + more}: {UNPARSABLE}" for one, more in zip(broken, blank, strict=True)]
+
+
 def read_settings() -> Settings:
     """Read core's settings. Raises SettingsError with a line for each wrong one."""
     (settings,) = read_all([Settings])
@@ -274,16 +298,18 @@ def read_settings() -> Settings:
 def read_all(kinds: Iterable[type[EnvironmentSettings]]) -> Sequence[EnvironmentSettings]:
     """Read settings of several classes, in their order. Raises SettingsError with a line for each wrong one of all."""
     found: list[EnvironmentSettings] = []
-    lines: list[str] = []
-    for kind in kinds:
-        try:
-            found.append(kind())
-        except ValidationError as error:
-            lines += dict.fromkeys(_explain(kind, problem) for problem in error.errors())
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(
-                f".env: can't be read ({error}). Let this user read it, as UTF-8, or move it away."
-            ) from None
+    lines = check_proxies(os.environ)
+    try:
+        lines += check_env_file()
+        for kind in kinds:
+            try:
+                found.append(kind())
+            except ValidationError as error:
+                lines += dict.fromkeys(_explain(kind, problem) for problem in error.errors())
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"{ENV_FILE}: can't be read ({error}). Let this user read it, as UTF-8, or move it away."
+        ) from None
     if lines:
         raise SettingsError("\n".join(lines))
     return found
@@ -297,7 +323,7 @@ def find_misspelt(kinds: Iterable[type[EnvironmentSettings]]) -> list[str]:
     """
     known = sorted({name.upper() for kind in kinds for name in kind.model_fields})
     prefixes = tuple({f"{name.partition('_')[0]}_" for name in known})
-    present = {name.upper() for name in (*os.environ, *dotenv_values(".env"))}
+    present = {name.upper() for name in (*os.environ, *dotenv_values(ENV_FILE))}
     lines = []
     for name in sorted(present - set(known)):
         bare, alike = name.removeprefix(OURS), NEARLY if name.startswith(prefixes) else SAME

@@ -31,6 +31,10 @@ class Configuration:
         """Return the values that must never be seen."""
         return [secret for one in (self.core, *self.platforms.values()) for secret in one.secrets()]
 
+    def doubt_secrets(self) -> list[str]:
+        """Describe keys and tokens that may be something else by mistake, a line each."""
+        return [line for one in (self.core, *self.platforms.values()) for line in one.doubt_secrets()]
+
 
 def read_configuration() -> Configuration:
     """Read every setting. Raises SettingsError with a line for each wrong one."""

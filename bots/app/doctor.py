@@ -34,6 +34,7 @@ from core.domain.clock import system_clock
 from core.domain.control_characters import escape_controls
 from core.domain.errors import SettingsError, StoreUnusable
 from core.domain.models import Model
+from core.domain.secret_shapes import shorten_secrets
 from core.domain.wording import count_noun
 from core.settings import Settings
 from core.store import Condition, Server, inspect
@@ -92,7 +93,7 @@ async def run_checks(configuration: Configuration) -> list[CheckResult]:
     checks += [(Service(plugin.title), _check_platform(plugin, configuration)) for plugin in PLATFORMS]
     checks += [(DATABASE, _check_database(settings.database_url, system_clock())), (FILES, _check_files(settings))]
     findings = [one async for one in run_concurrently(*(_run_check(service, check) for service, check in checks))]
-    findings += list(_check_settings(findings))
+    findings += list(_check_settings(configuration, findings))
     hidden = RedactingFormatter(configuration.secrets()).redact
     return [
         replace(
@@ -105,11 +106,15 @@ async def run_checks(configuration: Configuration) -> list[CheckResult]:
     ]
 
 
-def _check_settings(findings: Sequence[CheckResult]) -> Iterator[CheckResult]:
-    """What is wrong with the settings as a whole: slips in their names, and too few of them to answer anybody."""
+def _check_settings(configuration: Configuration, findings: Sequence[CheckResult]) -> Iterator[CheckResult]:
+    """What is wrong with the settings as a whole: slips in names and secrets, and too few of them to answer anybody."""
     for line in find_misspelt_variables():
         name, _, says = line.partition(": ")
         yield CONFAB.warning(name, says.rstrip("."), "Mend its name in .env or in the environment, or take it away.")
+    for line in configuration.doubt_secrets():
+        name, _, says = line.partition(": ")
+        cause, _, mend = says.partition("; ")
+        yield CONFAB.warning(name, cause, _sentence(mend))
     titles = " or ".join(plugin.title for plugin in PLATFORMS)
     if all(one.state == "off" for one in findings if one.service not in LOCAL):
         mend = f"Set a key, and the tokens of {titles}, as named above. `confab chat` works without."
@@ -207,7 +212,7 @@ async def _list_models(settings: Settings) -> dict[str, str]:
 
 async def _check_model(client: Claude, model: str, how: str, known: Sequence[str]) -> CheckResult:
     """Check one model. Raises ClaudeError where it is the key that is not accepted, which may be revoked meanwhile."""
-    name = f"model {model}"
+    name = f"model {shorten_secrets(model)}"
     others = ", ".join([one for one in known if one != model][:NAMED]) or "none is listed"
     mend = f"{how}: {others}."
     try:

@@ -138,7 +138,7 @@ async def serve(configuration: Configuration, only: str | None = None, *, stand_
     require_setup(configuration, only, stand_in=stand_in)
     plugins, settings = select_platforms(configuration, only), configuration.core
     stop = catch_signals()
-    for line in find_misspelt_variables():
+    for line in (*find_misspelt_variables(), *configuration.doubt_secrets()):
         log.warning(line)
     if settings.anthropic_api_key is None:
         log.warning("ANTHROPIC_API_KEY: not set, so a stand-in answers in Claude's place, and says so")

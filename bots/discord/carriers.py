@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from core.domain.messages import Attachment, Quote, QuoteKind
-from core.domain.wording import list_some
+from core.domain.wording import fold_lines, list_some
 
 Json = dict[str, Any]
 
@@ -61,7 +61,7 @@ def read_poll_result(payload: Json) -> str:
     winner = " ".join(filter(None, (said.get("victor_answer_emoji_name"), said.get("victor_answer_text"))))
     votes = f"{said.get('victor_answer_votes') or 0} of {said.get('total_votes') or 0} votes"
     ended = f"poll ended: {said.get('poll_question_text') or '?'}"
-    return f"({ended} {winner} won with {votes})" if winner else f"({ended} nothing won, with {votes})"
+    return fold_lines(f"({ended} {winner} won with {votes})" if winner else f"({ended} nothing won, with {votes})")
 
 
 def _list_shown_texts(shown: Json, deep: int = DEEPEST) -> list[str]:
@@ -94,32 +94,35 @@ def _read_components(holder: Json, deep: int = DEEPEST) -> str:
 def _list_component_texts(component: Json, deep: int) -> Iterator[str]:
     if deep:
         yield _text(component, "content")
-        yield f"({label})" if (label := _text(component, "label") or _text(component, "placeholder")) else ""
+        label = fold_lines(_text(component, "label") or _text(component, "placeholder"))
+        yield f"({label})" if label else ""
         labels = [label for option in _list(component, "options") if (label := _text(option, "label"))]
         yield f"(choices: {list_some(labels)})" if labels else ""
-        yield from (_text(item, "description") for item in _list(component, "items"))
-        yield _text(component, "description")
+        yield from (fold_lines(_text(item, "description")) for item in _list(component, "items"))
+        yield fold_lines(_text(component, "description"))
         yield _read_components(component, deep - 1)
         yield from _list_component_texts(_inner(component, "accessory"), deep - 1)
 
 
 def _describe_file(file: Json) -> str:
     """What is seen in a picture, as its author describes it; whom that names is not asked."""
-    seen = _text(file, "description").replace("<@", f"<{BREAK}@")
-    return f"({_text(file, 'filename') or 'picture'} shows: {seen})" if seen.strip() else ""
+    seen, name = fold_lines(_text(file, "description")).replace("<@", f"<{BREAK}@"), fold_lines(_text(file, "filename"))
+    return f"({name or 'picture'} shows: {seen})" if seen else ""
 
 
 def _read_poll(holder: Json) -> str:
     """The question of a poll, and its choices."""
     poll = _inner(holder, "poll")
-    question = _text(_inner(poll, "question"), "text")
+    question = fold_lines(_text(_inner(poll, "question"), "text"))
     choices = (_inner(answer, "poll_media") for answer in _list(poll, "answers"))
-    listed = (" ".join(filter(None, (_text(_inner(one, "emoji"), "name"), _text(one, "text")))) for one in choices)
+    listed = (
+        " ".join(filter(None, (_text(_inner(one, "emoji"), "name"), fold_lines(_text(one, "text"))))) for one in choices
+    )
     return "\n".join((f"(poll: {question})", *(f"- {choice}" for choice in listed))) if question else ""
 
 
 def _list_stickers(holder: Json) -> Iterator[str]:
-    return (f"(sticker: {_text(sticker, 'name')})" for sticker in _list(holder, "sticker_items"))
+    return (f"(sticker: {fold_lines(_text(sticker, 'name'))})" for sticker in _list(holder, "sticker_items"))
 
 
 def _list_snapshots(payload: Json) -> list[Json]:

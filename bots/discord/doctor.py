@@ -29,6 +29,9 @@ SLASH = 1  # the type of commands that are typed; others stand in menus
 PORTAL = "https://discord.com/developers/applications"
 RESET = f"Reset it at {PORTAL} (Bot, Token), and set DISCORD_BOT_TOKEN to the new one."
 REACH = "See that this machine reaches DISCORD_API_URL. https://discordstatus.com says how Discord is."
+FOREIGN = (
+    "Unset DISCORD_API_URL, or set it to Discord's address. A proxy or a login page may answer in Discord's place."
+)
 SWITCH = f"Switch on “{SWITCHES[0]}” at {PORTAL} (Bot), and restart."
 OPEN = f"Switch off “Public Bot” at {PORTAL} (Bot), or set DISCORD_GUILDS to the ids of your servers."
 CLEAR = f"Clear “Interactions Endpoint URL” at {PORTAL} (General Information)."
@@ -38,6 +41,10 @@ T = TypeVar("T")
 
 class _Silent(Exception):
     """Discord gives no answer that says anything."""
+
+
+class _Foreign(_Silent):
+    """What answers is not Discord."""
 
 
 async def check(settings: DiscordSettings) -> CheckResults:
@@ -113,8 +120,8 @@ async def _list_servers(client: discord.Client) -> list[Json]:
     servers: list[Json] = []
     while True:
         last = servers[-1]["id"] if servers else None
-        page = await _call(client.http.get_guilds(PAGE, after=last, with_counts=False))
-        servers += [dict(server) for server in page]
+        page = _read_objects(await _call(client.http.get_guilds(PAGE, after=last, with_counts=False)))
+        servers += page
         if len(page) < PAGE:
             return servers
 
@@ -133,10 +140,8 @@ async def _check_commands(client: discord.Client) -> CheckResults:
         _describe_command(command.to_dict(tree)) for command in slash.build_commands(TABLE, _never, _never, _never)
     ]
     try:
-        known = [
-            _describe_command(dict(one))
-            for one in await _call(client.http.get_global_commands(_get_application(client).id))
-        ]
+        listed = await _call(client.http.get_global_commands(_get_application(client).id))
+        known = [_describe_command(one) for one in _read_objects(listed)]
     except _Silent as silent:
         yield _report_silence("commands", silent)
         return
@@ -165,10 +170,10 @@ def _describe_command(command: Json) -> tuple[Any, ...]:
 async def _check_connections(client: discord.Client) -> CheckResults:
     try:
         answer: Json = await _call(client.http.request(Route("GET", "/gateway/bot")))
+        limit = _read_object(answer, "session_start_limit")
     except _Silent as silent:
         yield _report_silence("connections", silent)
         return
-    limit = answer["session_start_limit"]
     left, minutes = limit["remaining"], limit["reset_after"] // 60_000
     says = f"{left:,} of {limit['total']:,} are left for today; a start takes {answer['shards']}"
     if left > FEW:
@@ -202,7 +207,26 @@ async def _call(call: Awaitable[T]) -> T:
         raise _Silent(f"HTTP {error.status}") from None
     except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
         raise _Silent(type(error).__name__) from None
+    except (AttributeError, LookupError, TypeError, ValueError) as error:  # the library takes any body for Discord's
+        raise _Foreign(f"an answer that can't be read: {type(error).__name__}") from None
+
+
+def _read_objects(found: object) -> list[Json]:
+    """A list of objects. Raises _Foreign."""
+    if not (isinstance(found, list) and all(isinstance(one, dict) for one in found)):
+        raise _Foreign("an answer that is no list")
+    return found
+
+
+def _read_object(found: object, name: str) -> Json:
+    """An object of that name in another. Raises _Foreign."""
+    inner = found.get(name) if isinstance(found, dict) else None
+    if not isinstance(inner, dict):
+        raise _Foreign(f"an answer without {name}")
+    return inner
 
 
 def _report_silence(name: str, silent: _Silent) -> CheckResult:
+    if isinstance(silent, _Foreign):
+        return DISCORD.problem(name, f"what answers is not Discord ({silent})", FOREIGN)
     return DISCORD.problem(name, f"Discord does not answer ({silent})", REACH)

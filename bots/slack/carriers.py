@@ -19,6 +19,7 @@ from bots.slack.markup import (
     unescape,
 )
 from core.domain.messages import Quote, QuoteKind
+from core.domain.wording import fold_lines
 
 Raw = Mapping[str, Any]
 
@@ -73,8 +74,8 @@ def _render_file(file: Raw) -> str:
 
 def _describe_file(file: Raw) -> str:
     """What is seen in a picture, as its author describes it."""
-    seen = break_mentions(_read_string(file, "alt_txt"))
-    return f"({break_mentions(_read_string(file, 'name')) or 'picture'} shows: {seen})" if seen else ""
+    seen, name = (fold_lines(break_mentions(_read_string(file, one))) for one in ("alt_txt", "name"))
+    return f"({name or 'picture'} shows: {seen})" if seen else ""
 
 
 def _quote_mail(file: Raw) -> Quote:
@@ -154,7 +155,7 @@ def _list_lines(attachment: Raw) -> Iterator[str]:
     for field in list_objects(attachment, "fields"):
         yield ": ".join(part for part in (_render_part(field, "title"), _render_part(field, "value")) if part)
     for action in list_objects(attachment, "actions"):
-        yield f"({label})" if (label := _render_part(action, "text")) else ""
+        yield f"({label})" if (label := fold_lines(_render_part(action, "text"))) else ""
     yield _render_part(attachment, "footer")
 
 

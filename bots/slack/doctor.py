@@ -10,10 +10,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bots.ops.results import SECONDS, CheckResult, CheckResults, Service, run_concurrently
-from bots.slack.client import PASSING, PROXY, describe_failure
+from bots.slack.client import PASSING, PROXY, describe_failure, read_answer
 from bots.slack.manifest import PATH, SCOPES
 from bots.slack.settings import SlackSettings
-from core.domain.errors import SettingsError
+from core.domain.errors import SettingsError, Uncertain
 from core.settings import Settings
 
 SLACK = Service("Slack")
@@ -56,6 +56,7 @@ INSTALL = "Install the app again (Install App), and set SLACK_BOT_TOKEN to the t
 ADD = "Add it (OAuth & Permissions, Bot Token Scopes), or paste the manifest again; then reinstall the app."
 GENERATE = "Generate one with connections:write (Basic Information, App-Level Tokens); set SLACK_APP_TOKEN to it."
 REACH = "See that this machine reaches SLACK_API_URL. https://slack-status.com says how Slack is."
+FOREIGN = "Unset SLACK_API_URL, or set it to Slack's address. A proxy or a login page may answer in Slack's place."
 PLAN = "Answers come all the same. For it Slack wants assistant:write, and a plan with agents."
 
 
@@ -65,6 +66,10 @@ class _Refused(Exception):
 
 class _Silent(_Refused):
     """Slack gives no answer of its own."""
+
+
+class _Foreign(_Refused):
+    """What answers is not Slack."""
 
 
 async def check(settings: SlackSettings, core: Settings) -> CheckResults:
@@ -142,9 +147,15 @@ def _make_client(token: str, settings: SlackSettings) -> AsyncWebClient:
 async def _call(client: AsyncWebClient, method: str, **arguments: str) -> AsyncSlackResponse:
     try:
         async with asyncio.timeout(SECONDS):
-            return await client.api_call(method, json=arguments)
+            answer = await client.api_call(method, json=arguments)
+        read_answer(method, answer.data)
+        return answer
     except SlackApiError as error:
         raise _classify(error) from None
+    except Uncertain as error:
+        raise _Foreign(str(error)) from None
+    except (AttributeError, UnicodeDecodeError):  # the SDK takes every body for an object
+        raise _Foreign(f"{method}: an answer that can't be read") from None
     except TimeoutError:
         raise _Silent(f"no answer in {SECONDS:g} seconds") from None
     except (aiohttp.ClientError, OSError) as error:
@@ -156,15 +167,20 @@ def _classify(error: SlackApiError) -> _Refused:
     response: Any = error.response
     said = getattr(response, "data", None)
     word = said.get("error") if isinstance(said, dict) else None
-    if getattr(response, "status_code", None) == 407:
+    status = getattr(response, "status_code", None) or getattr(response, "status", "")
+    if status == 407:
         return _Silent(f"{PROXY} (407)")
     if word and word not in PASSING | {"ratelimited"}:
         return _Refused(word)
-    return _Silent(word or f"HTTP {getattr(response, 'status_code', None) or getattr(response, 'status', '')}")
+    if status == 200 and not word:
+        return _Foreign("an answer that says neither ok nor why")
+    return _Silent(word or f"HTTP {status}")
 
 
 def _report_refusal(name: str, refused: _Refused, mend: str) -> CheckResult:
     word = str(refused)
     if isinstance(refused, _Silent):
         return SLACK.problem(name, f"Slack does not answer ({word})", REACH)
+    if isinstance(refused, _Foreign):
+        return SLACK.problem(name, f"what answers is not Slack ({word})", FOREIGN)
     return SLACK.problem(name, f"not accepted: {WORDS[word]} ({word})" if word in WORDS else f"refused ({word})", mend)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from core.domain.wording import list_some
+from core.domain.wording import fold_lines, list_some
 
 ZERO_WIDTH_SPACE = "\u200b"  # a space of no width: breaks a token that somebody typed as text
 
@@ -111,8 +111,8 @@ def _list_parts(block: Mapping[str, Any], deep: int) -> Iterator[str]:
     yield from (
         render_text(block.get(name)) for name in ("title", "text", "description", "label", "placeholder", "details")
     )
-    seen = break_mentions(str(block.get("alt_text") or ""))
-    yield seen if seen != render_text(block.get("title")) else ""
+    seen = fold_lines(break_mentions(str(block.get("alt_text") or "")))
+    yield seen if seen != fold_lines(render_text(block.get("title"))) else ""
     yield _list_options(block)
     for name in ("fields", "elements", "blocks", "child_blocks", "tasks", "cards"):
         yield from (_render_block(child, deep - 1) for child in list_objects(block, name))
@@ -231,5 +231,5 @@ _KINDS: Mapping[str, Callable[[Mapping[str, Any], int], str]] = {
     "plain_text": lambda block, _: render_text(block),
     "mrkdwn": lambda block, _: render_text(block),
     "raw_text": lambda block, _: render_text(block),
-    "button": lambda block, _: f"({label})" if (label := render_text(block.get("text"))) else "",
+    "button": lambda block, _: f"({label})" if (label := fold_lines(render_text(block.get("text")))) else "",
 }

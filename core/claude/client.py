@@ -16,7 +16,15 @@ from anthropic.types import ModelInfo
 
 from core.claude.errors import ClaudeError
 from core.claude.sdk_errors import BROKEN, classify_broken_stream, classify_error
-from core.claude.stream import ENDINGS, MessageAccumulator, count_tokens, read_field, read_usage, read_word
+from core.claude.stream import (
+    ENDINGS,
+    MalformedStream,
+    MessageAccumulator,
+    count_tokens,
+    read_field,
+    read_usage,
+    read_word,
+)
 from core.domain.models import Model, is_model_id
 from core.domain.usage import Usage
 from core.prompting.persona_check import EFFORTS, THINKING
@@ -125,7 +133,10 @@ class Claude:
         """About how many tokens the prompt has; nothing is billed. Raises ClaudeError."""
         asked = {name: request.body[name] for name in COUNTED if name in request.body}
         try:
-            return int((await self._client.messages.count_tokens(**asked)).input_tokens)
+            counted = await self._client.messages.count_tokens(**asked)
+            if tokens := count_tokens(counted, "input_tokens"):
+                return tokens
+            raise MalformedStream("no count of tokens")
         except (
             anthropic.APIError,
             *BROKEN,
@@ -148,7 +159,10 @@ class Claude:
         """All models that this key may use, newest first; what has no model's id is none. Raises ClaudeError."""
         found: dict[str, Model] = {}
         try:
-            async for one in self._client.models.list(limit=100):
+            pages = await self._client.models.list(limit=100)
+            if not isinstance(read_field(pages, "data"), list):
+                raise MalformedStream("no list of models")
+            async for one in pages:
                 name: object = read_field(one, "id")
                 if name in found:  # a gateway that always answers the same page
                     break

@@ -144,6 +144,8 @@ def classify_broken_stream(error: Exception, model: str) -> ClaudeError:
     if isinstance(error, httpx2.HTTPError | httpx2.StreamError):
         silent = isinstance(error, httpx2.TimeoutException)
         return ClaudeError("broken off", model, repr(error), transient=True, silent=silent)
+    if isinstance(error, AttributeError | TypeError):  # the SDK takes every body for an object of Claude's
+        return ClaudeError("not Claude", model, f"an answer that can't be read: {type(error).__name__}")
     return ClaudeError("not Claude", model, f"{type(error).__name__}: {_first_line(str(error))}")
 
 

@@ -22,6 +22,7 @@ ENDINGS = ("stop_reason", "stop_sequence", "stop_details")
 """What the end of a message tells of why it ended."""
 BOUNDED = ("text", "thinking", "tool_use", "server_tool_use")
 """Kinds of blocks all of whose words come through the stream."""
+MOST_TOKENS = 100_000_000  # a hundred times what a model reads at once; a gateway's larger count is none
 AFTER_END = 500  # tokens that Claude may still write, and bill, before it notices that nobody listens any more
 
 
@@ -199,8 +200,8 @@ class MessageAccumulator:
                 setattr(message, name, value)
         self._closed = self._closed or read_field(delta, "stop_reason") is not None
         _add_counts(message.usage, usage)
-        output = read_field(usage, "output_tokens")
-        self.output_told = self.output_told or (isinstance(output, int) and (output > 0 or not self.text))
+        none = read_field(usage, "output_tokens") == 0 and not self.text
+        self.output_told = self.output_told or none or count_tokens(usage, "output_tokens") > 0
 
 
 def read_usage(billed: object, ttl: str) -> Usage:
@@ -227,7 +228,7 @@ def read_usage(billed: object, ttl: str) -> Usage:
 def count_tokens(counts: object, name: str) -> int:
     """A count of that name; 0 for one that is missing, or no count."""
     value = read_field(counts, name)
-    return value if isinstance(value, int) and value > 0 else 0
+    return value if isinstance(value, int) and 0 < value <= MOST_TOKENS else 0
 
 
 def _add_counts(counts: Billed, more: object) -> None:
@@ -236,7 +237,7 @@ def _add_counts(counts: Billed, more: object) -> None:
     for name in names:
         value = read_field(more, name)
         if isinstance(value, int):
-            value = max(value, count_tokens(counts, name))
+            value = max(count_tokens(more, name), count_tokens(counts, name))
         if value is not None:
             setattr(counts, name, value)
 

@@ -1,6 +1,6 @@
 """The `budget` commands: show, set and clear limits on what may be spent."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from core.billing.budgets import Budget, Budgets, BudgetStatus, Period, describe_renewal, dollars, name_managers
@@ -38,8 +38,10 @@ async def show_budgets(call: Invocation) -> CommandResult:
     names = await _load_names(call, {change.author for change in changes})
     if not changes:
         return CommandResult("\n".join(lines))
+    zones = _describe_zones(held.changes, call.context.zone)
     history = [
         f"- {change.at:%Y-%m-%d %H:%M} UTC, {names[change.author]}: {whose(change)}, {_describe_limit(change)}"
+        f"{zones.get(change.number, '')}"
         for change in changes
     ]
     return CommandResult("\n".join([*lines, "", "Newest changes:", "", *history]))
@@ -159,6 +161,13 @@ def _describe_nothing(scope: Scope) -> str:
     if scope.person:
         return "They can ask nothing"
     return f"Nobody can ask anything{' in direct messages' if scope.channel == DIRECT else ''}"
+
+
+def _describe_zones(changes: Sequence[Budget], default: str) -> dict[int, str]:
+    """The time zones that were chosen, by the number of the change; `changes` are all there were, newest first."""
+    before = [*(one.zone for one in changes), default][1:]
+    chosen = ((one.number, one.zone) for one, zone in zip(changes, before, strict=True) if one.zone != zone)
+    return {number: f"; days begin at midnight in {zone}" for number, zone in chosen}
 
 
 def _describe_limit(budget: Budget) -> str:

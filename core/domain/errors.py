@@ -28,13 +28,18 @@
 The last four stand beside what raises them.
 """
 
+from core.domain.secret_shapes import shorten_secrets
+
 
 class ConfabError(Exception):
     """What is expected to go wrong; everything else that is raised is a bug."""
 
 
 class SettingsError(ConfabError):
-    """A setting has a wrong value; each line names a variable and the mend."""
+    """A setting has a wrong value; each line names a variable and the mend. What may be a secret is shortened."""
+
+    def __init__(self, lines: str) -> None:
+        super().__init__(shorten_secrets(lines))
 
 
 class UnreadableFile(ConfabError):

@@ -16,6 +16,11 @@ def describe_days(first: str, last: str) -> str:
 
 
 def list_some(names: Sequence[str], most: int = LISTED) -> str:
-    """The first of some names, and how many there are besides: `one, two, and 3 more`."""
+    """The first of some names, each on one line, and how many there are besides: `one, two, and 3 more`."""
     rest = f", and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + rest
+    return ", ".join(map(fold_lines, names[:most])) + rest
+
+
+def fold_lines(text: str) -> str:
+    """A text on one line, for where it stands in a sentence of ours and a line of its own would leave that."""
+    return " ".join(text.split())

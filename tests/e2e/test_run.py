@@ -268,14 +268,17 @@ async def test_told_to_stop_it_ends_its_answer_and_exits_with_0(tmp_path, slack,
 
 
 async def test_a_key_that_claude_does_not_take_is_told_at_the_start_and_confab_goes_on(tmp_path, slack, claude):
-    async with process(tmp_path, slack, claude, ANTHROPIC_API_KEY="sk-ant-other", CONFAB_MODLE="x") as started:
+    async with process(tmp_path, slack, claude, ANTHROPIC_API_KEY="sk-ant-xxxx", CONFAB_MODLE="x") as started:
         messages = []
         async with asyncio.timeout(30):
             while not messages or not messages[-1].startswith("Claude, key: not accepted"):
                 messages.append(json.loads(await started.stderr.readline())["message"])
         going = started.returncode is None
 
-    assert messages[0] == "CONFAB_MODLE: there is no such setting; CONFAB_MODEL may be meant."
+    assert messages[:2] == [
+        "CONFAB_MODLE: there is no such setting; CONFAB_MODEL may be meant.",
+        "ANTHROPIC_API_KEY: looks like an example's; write the one that was made for you.",
+    ]
     assert going
 
 

@@ -64,6 +64,11 @@ SLIPS = {
     "null for usage": [STARTED, TEXT, *HELLO, STOPPED, varied(ENDED, usage=None), OVER],
     "nulls in usage": [STARTED, TEXT, *HELLO, STOPPED, varied(ENDED, usage={"output_tokens": 7, **NULLS}), OVER],
     "words for counts": [STARTED, TEXT, *HELLO, STOPPED, varied(ENDED, usage={"output_tokens": "seven"}), OVER],
+    "absurd counts at the start": [
+        varied(STARTED, message={**STARTED["message"], "usage": {"input_tokens": 10**30, "output_tokens": 1}}),
+        *[TEXT, *HELLO, STOPPED, ENDED, OVER],
+    ],
+    "absurd counts at the end": [STARTED, TEXT, *HELLO, STOPPED, varied(ENDED, usage={"output_tokens": 10**30}), OVER],
     "no content_block_start": [STARTED, *HELLO, STOPPED, ENDED, OVER],
     "no content_block_stop": [STARTED, TEXT, *HELLO, ENDED, OVER],
     "neither": [STARTED, *HELLO, ENDED, OVER],
@@ -141,10 +146,58 @@ async def test_an_address_that_only_redirects_is_not_claude_and_costs_nothing(he
 
 
 @pytest.mark.parametrize(
-    "name", ["no usage at the start", "no usage at the end", "null for usage", "words for counts", "no message_delta"]
+    "name",
+    [
+        "no usage at the start",
+        "no usage at the end",
+        "null for usage",
+        "words for counts",
+        "absurd counts at the start",
+        "absurd counts at the end",
+        "no message_delta",
+    ],
 )
 async def test_usage_that_is_not_told_is_not_taken_for_none(name):
     assert not (await ask(*SLIPS[name])).counted
+
+
+async def test_absurd_counts_take_no_earlier_ones_away():
+    ended = varied(ENDED, usage={"input_tokens": 10**30, "output_tokens": 7})
+
+    assert (await ask(STARTED, TEXT, *HELLO, ended)).usage == Usage(input=30, output=7)
+
+
+@pytest.mark.parametrize("count", [10**400, 0, -1, "12", None], ids=["huge", "none", "less", "words", "null"])
+async def test_a_count_of_a_prompt_that_is_none_is_not_claude_s(count):
+    gateway = Raw(json.dumps({"input_tokens": count}).encode(), headers=JSON)
+    async with serve(gateway):
+        client = Claude(gateway.key, gateway.url)
+        with pytest.raises(ClaudeError) as raised:
+            await client.count(build_request(Persona(), [Turn("user", "Ada: hello")], Model("claude-haiku-5-5"), "1h"))
+        await client.close()
+
+    assert raised.value.kind == "not Claude"
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        (b"{}", "MalformedStream: no list of models"),
+        (b'{"data": {}}', "MalformedStream: no list of models"),
+        (b'{"ok": true}', "MalformedStream: no list of models"),
+        (b"[]", "an answer that can't be read: AttributeError"),
+        (b"<html>Log in</html>", "JSONDecodeError: Expecting value: line 1 column 1 (char 0)"),
+    ],
+)
+async def test_a_list_of_models_that_is_none_is_not_claude_s(body, detail):
+    gateway = Raw(body, headers=JSON)
+    async with serve(gateway):
+        client = Claude(gateway.key, gateway.url)
+        with pytest.raises(ClaudeError) as raised:
+            await client.models()
+        await client.close()
+
+    assert (raised.value.kind, raised.value.detail) == ("not Claude", detail)
 
 
 async def test_counts_that_shrink_at_the_end_are_not_believed():

@@ -191,6 +191,28 @@ async def test_a_discord_in_trouble_hides_nothing_else(guild, trouble, says, rou
     assert len(told) == (1 if name == "token" else 5)
 
 
+@pytest.mark.parametrize("body", ["<html>Log in</html>", {}, ["odd"], 5, None], ids=repr)
+@pytest.mark.parametrize(
+    ("route", "name"),
+    [
+        ("GET /users/@me", "token"),
+        ("GET /users/@me/guilds", "servers"),
+        ("GET /applications/{application}/commands", "commands"),
+        ("GET /gateway/bot", "connections"),
+    ],
+)
+async def test_what_answers_in_discord_s_place_is_told_and_hides_nothing_else(guild, body, route, name):
+    await registered(guild)
+    guild.fault(route, Answer(200, body))
+    told = await findings(DISCORD, settings(guild))
+
+    (amiss,) = [one for one in told if one.state != "ok"]
+    assert (amiss.name, amiss.state) == (name, "problem")
+    assert amiss.says.startswith("what answers is not Discord (an answer ")
+    assert amiss.mend.startswith("Unset DISCORD_API_URL, or set it to Discord's address.")
+    assert len(told) == (1 if name == "token" else 5)
+
+
 @pytest.mark.parametrize(
     ("public", "allowed", "states"),
     [(True, "", ["warning"]), (True, "8138", []), (False, "", [])],

@@ -70,6 +70,14 @@ async def test_a_key_and_models_that_are_active_are_ok_and_cost_nothing(claude):
             ),
         ),
         (
+            {"confab_model": "gw_live_9f8aKq27Zr1bXc4d"},
+            CLAUDE.problem(
+                "model gw_l… (24 characters)",
+                "there is none of that name for this key",
+                f"Set CONFAB_MODEL to another one: {FIRST}",
+            ),
+        ),
+        (
             {"confab_fallback_models": ("claude-3-7-sonnet-20250219",)},
             CLAUDE.problem(
                 "model claude-3-7-sonnet-20250219",
@@ -86,7 +94,7 @@ async def test_a_key_and_models_that_are_active_are_ok_and_cost_nothing(claude):
             ),
         ),
     ],
-    ids=["unknown", "retired", "deprecated"],
+    ids=["unknown", "a key", "retired", "deprecated"],
 )
 async def test_a_model_that_does_not_last_is_told_with_its_date_and_others(claude, values, finding):
     told = await findings(CLAUDE, keyed(claude, **values))
@@ -203,6 +211,19 @@ async def test_a_misspelt_variable_is_a_warning_that_names_the_nearest(monkeypat
     (told,) = [one for one in await run_checks(chosen()) if one.name == "CONFAB_MODLE"]
 
     assert (told.state, told.says) == ("warning", "there is no such setting; CONFAB_MODEL may be meant")
+
+
+async def test_a_key_that_may_be_an_example_is_tried_and_told(claude):
+    told = await run_checks(keyed(claude, anthropic_api_key="your-key-here"))
+
+    assert [(one.name, one.state) for one in told if one.service == "Claude"] == [("key", "problem")]
+    (hint,) = [one for one in told if one.service == "Confab"]
+    assert (hint.name, hint.state, hint.says, hint.mend) == (
+        "ANTHROPIC_API_KEY",
+        "warning",
+        "looks like an example's",
+        "Write the one that was made for you.",
+    )
 
 
 async def test_a_misspelt_variable_does_not_hide_that_nothing_is_set_up(monkeypatch):

@@ -149,6 +149,28 @@ async def test_a_slack_in_trouble_is_not_taken_for_a_wrong_token(slack, fault, s
     assert told == [SLACK.problem("bot token", says, reach), SOCKET]
 
 
+FOREIGN = "Unset SLACK_API_URL, or set it to Slack's address. A proxy or a login page may answer in Slack's place."
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b"<html>Log in</html>", "an answer that says neither ok nor why"),
+        (b"[]", "an answer that says neither ok nor why"),
+        (b"{}", "an answer that says neither ok nor why"),
+        (b'{"ok": true}', "auth.test: an answer without user_id"),
+        (b'["odd"]', "auth.test: an answer that can't be read"),
+        (b"5", "auth.test: an answer that can't be read"),
+        (b"\xff{", "auth.test: an answer that can't be read"),
+    ],
+)
+async def test_what_answers_in_slack_s_place_is_told_and_the_other_token_is_still_asked(slack, body, says):
+    slack.fail_next("auth.test", Fault(body=body))
+    told = await findings(SLACK, settings(slack))
+
+    assert told == [SLACK.problem("bot token", f"what answers is not Slack ({says})", FOREIGN), SOCKET]
+
+
 @pytest.mark.parametrize(
     ("status", "says"),
     [

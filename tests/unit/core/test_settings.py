@@ -122,10 +122,19 @@ def test_a_key_that_no_header_can_carry_is_named_and_not_shown(bare_environment,
     assert written not in str(raised.value)
 
 
-@pytest.mark.parametrize("token", ["sk-ant-api03-Zq8vAbCd1234", "xoxb-12345678-abcdefgh"])
-@pytest.mark.parametrize("variable", ["CONFAB_TIME_ZONE", "DISCORD_GUILDS"])
+@pytest.mark.parametrize(
+    "token",
+    [
+        "sk-ant-api03-Zq8vAbCd1234",
+        "xoxb-12345678-abcdefgh",
+        "gw_live_9f8aKq27Zr1bXc4d",
+        "8f742231b10e8888abcd99aa11bb85a5",
+    ],
+)
+@pytest.mark.parametrize("variable", ["CONFAB_TIME_ZONE", "CONFAB_FALLBACK_MODELS", "DISCORD_GUILDS"])
 def test_a_token_in_another_variable_s_place_is_not_shown(bare_environment, variable, token):
     bare_environment.setenv(variable, token)
+    bare_environment.setenv("CONFAB_MODELS", "claude-haiku-5-5")
 
     with pytest.raises(SettingsError) as raised:
         read_configuration()
@@ -159,6 +168,11 @@ def test_a_token_in_another_variable_s_place_is_not_shown(bare_environment, vari
         ("hunter2'", "has a quote at one end"),
         ("xoxb-...", "is an example's; write the one that was made for you"),
         ("<hunter2>", "is an example's"),
+        ("@/run/key", "is the path of a file"),
+        ("@./key", "is the path of a file"),
+        ("secrets/claude.key", "is the path of a file"),
+        ("hunter2,", "ends with a comma or semicolon; leave it out"),
+        ("hunter2;", "ends with a comma or semicolon; leave it out"),
     ],
 )
 @pytest.mark.parametrize(
@@ -196,12 +210,44 @@ def test_what_is_written_in_place_of_a_secret_is_named_with_its_mend(bare_enviro
         "team_a:x",
         "A_B==",
         "/abcd",
+        "dummy",
     ],
 )
 def test_what_may_be_a_key_is_taken_as_it_is(bare_environment, key):
     bare_environment.setenv("ANTHROPIC_API_KEY", key)
 
     assert read_settings().secrets() == [key]
+    assert read_settings().doubt_secrets() == []
+
+
+@pytest.mark.parametrize(
+    ("written", "sentence"),
+    [
+        ("changeme", "looks like an example's; write the one that was made for you."),
+        ("CHANGE_ME", "looks like an example's"),
+        ("your-api-key-here", "looks like an example's"),
+        ("YOUR_API_KEY", "looks like an example's"),
+        ("sk-ant-api03-xxxx", "looks like an example's"),
+        ("xoxb-your-token", "looks like an example's"),
+        ("xoxb-paste-it-here", "looks like an example's"),
+        ("abc...def", "looks shortened in its middle, as a page shows it; copy the whole one."),
+        ("sk-ant-api03-Abc***xyZ", "looks shortened in its middle"),
+        ("abcdefg.key", "looks like the name of a file; write what stands in that file."),
+        ("sk-ant-1Absk-ant-1Ab", "stands there twice, one behind the other; keep one."),
+    ],
+)
+@pytest.mark.parametrize(
+    "variable",
+    ["ANTHROPIC_API_KEY", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "DISCORD_BOT_TOKEN"],
+)
+def test_what_may_be_no_secret_is_told_and_tried(bare_environment, variable, written, sentence):
+    bare_environment.setenv(variable, written)
+    chosen = read_configuration()
+
+    assert chosen.secrets() == [written]
+    (line,) = chosen.doubt_secrets()
+    assert line.startswith(f"{variable}: {sentence}")
+    assert written not in line
 
 
 @pytest.mark.parametrize("end", ["", "/", "/v1", "/v1/", "/v1/messages", " ", "//"])
@@ -260,6 +306,10 @@ def test_variables_of_other_programs_and_ours_in_small_letters_are_no_slips(bare
         ("ANTHROPIC_BASE_URL", "http://", "ANTHROPIC_BASE_URL: must name a host, and have no blanks in it."),
         ("ANTHROPIC_BASE_URL", "http://[::1", "ANTHROPIC_BASE_URL: must name a host, and have no blanks in it."),
         ("ANTHROPIC_BASE_URL", "http://a b/", "ANTHROPIC_BASE_URL: must name a host, and have no blanks in it."),
+        ("ANTHROPIC_BASE_URL", "http://a:b/", "ANTHROPIC_BASE_URL: must have a number of at most 65535 as its port"),
+        ("ANTHROPIC_BASE_URL", "https://u:pw@a", "ANTHROPIC_BASE_URL: must have no user and password before its host"),
+        ("SLACK_API_URL", "https://u@slack.com", "SLACK_API_URL: must have no user and password before its host"),
+        ("DISCORD_API_URL", "http://u:p@a", "DISCORD_API_URL: must have no user and password before its host"),
         ("CONFAB_HTTP_PORT", "http", "CONFAB_HTTP_PORT: must be a whole number."),
         ("CONFAB_HTTP_PORT", "0", "CONFAB_HTTP_PORT: must be at least 1."),
         ("CONFAB_GUESTS", "maybe", "CONFAB_GUESTS: must be true or false."),
@@ -279,6 +329,40 @@ def test_a_wrong_value_is_one_line_with_variable_and_mend(bare_environment, vari
 
     assert str(raised.value).startswith(line)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "cause"),
+    [
+        ("socks5://user:hunter2@proxy.corp:1080", "must begin with http:// or https://"),
+        ("foo://proxy.corp", "must begin with http:// or https://"),
+        ("proxy.corp:3128", "must begin with http:// or https://"),
+        (" http://proxy.corp:3128", "must begin with http:// or https://"),
+        ("http://:3128", "must name a host, and have no blanks in it"),
+        ("http://user:hunter2@proxy.corp:http", "must have a number of at most 65535 as its port, where it has one"),
+        ("http://proxy.corp:99999", "must have a number of at most 65535 as its port, where it has one"),
+        ("http://user:hun#ter2@proxy.corp:3128", "must have a number of at most 65535 as its port, where it has one"),
+    ],
+)
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy", "all_proxy"])
+def test_a_proxy_that_no_client_can_use_is_one_line_without_its_password(bare_environment, name, value, cause):
+    bare_environment.setenv(name, value)
+
+    with pytest.raises(SettingsError) as raised:
+        read_configuration()
+
+    assert str(raised.value).startswith(f"{name}: {cause}. Write http://proxy.example:3128, or ")
+    assert "\n" not in str(raised.value)
+    assert value not in str(raised.value)
+    assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize("value", ["", "http://proxy.corp:3128", "HTTP://proxy.corp", "https://u:p%40@[::1]:3128/"])
+def test_a_proxy_that_may_work_is_taken(bare_environment, value):
+    bare_environment.setenv("HTTPS_PROXY", value)
+    bare_environment.setenv("FTP_PROXY", "socks5://proxy.corp")
+
+    assert read_settings() == Settings()
 
 
 @pytest.mark.parametrize(
@@ -350,6 +434,20 @@ def test_a_file_that_is_no_text_is_one_line(bare_environment, tmp_path):
 
     with pytest.raises(SettingsError, match="^.env: can't be read .* as UTF-8, or move it away.$"):
         read_settings()
+
+
+def test_lines_of_the_file_that_are_no_settings_are_named_by_their_number_alone(bare_environment, tmp_path, capfd):
+    (tmp_path / ".env").write_text('A=1\n\n# B\n\nhunter2 C\nD="1\n2"\n\n\nE="hunter2\nCONFAB_CACHE_TTL=2h\n=hunter2\n')
+
+    with pytest.raises(SettingsError) as raised:
+        read_configuration()
+
+    mend = "must be NAME=value, with quotes at both ends of the value or at none; or put # before it."
+    assert str(raised.value).splitlines() == [
+        *(f".env, line {number}: {mend}" for number in (5, 10, 12)),
+        "CONFAB_CACHE_TTL: must be '5m' or '1h'. How long a prompt is cached: 5m or 1h.",
+    ]
+    assert capfd.readouterr() == ("", "")
 
 
 def test_secrets_are_known_and_never_shown(bare_environment):

@@ -229,6 +229,18 @@ async def test_nobody_is_shown_anothers_budget_or_another_channels_but_who_manag
     ]
 
 
+async def test_a_change_of_the_time_zone_alone_is_told_among_the_changes(give):
+    await give("budget set 5")
+    await give("budget set 5 zone=Asia/Tokyo")
+    await give("budget set 5")
+
+    assert (await give("budget show")).partition("Newest changes:\n\n")[2].splitlines() == [
+        "- 2026-11-20 12:00 UTC, Ada: This channel, $5.00 a month",
+        "- 2026-11-20 12:00 UTC, Ada: This channel, $5.00 a month; days begin at midnight in Asia/Tokyo",
+        "- 2026-11-20 12:00 UTC, Ada: This channel, $5.00 a month",
+    ]
+
+
 async def test_what_was_taken_away_stays_among_the_changes(busy, give):
     await give("budget clear per=day", "U3")
 

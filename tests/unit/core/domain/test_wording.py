@@ -30,3 +30,7 @@ def test_a_list_names_ten_and_counts_the_others():
     assert list_some(names[:2]) == "n0, n1"
     assert list_some(names[:10]).endswith("n8, n9")
     assert list_some(names).endswith("n8, n9, and 2 more")
+
+
+def test_what_a_list_names_stands_on_one_line():
+    assert list_some(["one\n\n- two", " three\r\nfour ", "a\u2028b"]) == "one - two, three four, a b"
