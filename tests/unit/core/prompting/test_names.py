@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from core.prompting.names import find_ids, introduce_speakers, replace_ids
 
-
 PEOPLE = st.text(min_size=1, max_size=5).filter(lambda person: not person.startswith("#"))  # which channels do
 
 
