@@ -5,6 +5,7 @@ import getpass
 import time
 from collections.abc import AsyncIterator, Iterator
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 
 from bots.console.command_slashes import add_slashes
 from bots.console.escapes import neutralise_line
@@ -13,7 +14,7 @@ from bots.console.session_lock import hold_session
 from bots.console.terminal import Terminal
 from core.commands import TABLE
 from core.commands.help import HOW_TO_ASK
-from core.commands.registry import find_missing_text
+from core.commands.registry import Parameter, find_missing_text
 from core.domain.clock import Clock, find_local_zone, system_clock
 from core.domain.errors import CannotShow, LeaseLost
 from core.domain.events import Commanded, Ingest, Posted, Pressed
@@ -38,6 +39,10 @@ Your answer is shown in a terminal. Headings, lists, tables and code blocks are 
 <br>, footnotes and task lists are not. Keep the lines of tables and code blocks short."""
 
 
+class PersonLeft(Exception):
+    """Who was asked for more ends the conversation."""
+
+
 class Console:
     """Reads lines from stdin until its end; several people and channels live in one terminal."""
 
@@ -59,9 +64,10 @@ class Console:
         with self.terminal.open(lambda line: self._place.complete_line(line, TABLE)):
             if self.terminal.screen:
                 self.terminal.write(WELCOME if self._lock is not None else f"{WELCOME}\n\n{SECOND}")
-            while (line := await self._ask(self._place.prompt)) is not None and not self._leaves(line):
-                if line and not self._apply_move(line):
-                    await self._ingest_line(HELP if line == "/?" else line, ingest)
+            with suppress(PersonLeft):
+                while (line := await self._ask(self._place.prompt)) is not None and not self._leaves(line):
+                    if line and not self._apply_move(line):
+                        await self._ingest_line(HELP if line == "/?" else line, ingest)
 
     async def surface(self, question: Question) -> "ConsoleSurface":
         return ConsoleSurface(self, question)
@@ -112,13 +118,20 @@ class Console:
             event: Posted | Commanded = Posted(name, key, Message(name, person, line, at), Asks.CERTAINLY)
         else:
             needed = find_missing_text(TABLE, line[1:], {}) if self.terminal.attended else None
-            text = {needed[1].name: await self._ask(f"{needed[1].about}: ") or ""} if needed else {}
+            text = {needed[1].name: await self._ask_text(needed[1])} if needed else {}
             event = Commanded(name, key, person, line[1:], at, text)
         self._answered[name] = asyncio.Event()
         await ingest(event)
         await self._wait(name, ingest)
         if line.lower() == HELP:
             self.terminal.write("\n".join(["In this terminal also:", "", *describe_moves()]))
+
+    async def _ask_text(self, parameter: Parameter) -> str:
+        """A long text that a command needs. Raises PersonLeft where who is asked leaves instead."""
+        text = await self._ask(f"{parameter.about}: ")
+        if text is None or text.lower() in LEAVES:
+            raise PersonLeft
+        return text
 
     async def _wait(self, name: str, ingest: Ingest) -> None:
         """Wait for an answer. An interrupt stops it, a second one leaves: raises KeyboardInterrupt."""
@@ -143,6 +156,7 @@ class Console:
             await asyncio.gather(*waiting, *stopping, return_exceptions=True)
         if left.is_set() and not answered.is_set():
             raise KeyboardInterrupt
+        self._interrupts = 0  # at the prompt it counts anew
 
     async def _stop(self, name: str, ingest: Ingest) -> None:
         """Stop the answer, and wait no longer for one that nobody has begun."""

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import aiohttp
 import discord
@@ -33,6 +34,8 @@ UNDEFERRED = (
     *(discord.DiscordException, aiohttp.ClientError, OSError),
     *(KeyError, TypeError, ValueError),  # the library could not read the answer
 )
+
+ACKNOWLEDGED = 40060  # what Discord says of an interaction that was responded to before
 
 log = logging.getLogger(__name__)
 
@@ -119,13 +122,15 @@ class Interactions:
             if not await self._decline(submitted):
                 await self._store(submitted, self._build_command(submitted, row, {**values, needed.name: text}))
 
-        await interaction.response.send_modal(slash.TextForm(row, needed, submit))
+        with _leave_to_others(interaction):
+            await interaction.response.send_modal(slash.TextForm(row, needed, submit))
 
     async def _decline(self, interaction: Interaction) -> bool:
         """Whether we do not answer there; then who commands is told so, and nothing is stored."""
         why = await self._admission.explain_refusal(interaction.guild_id, str(interaction.user.id))
         if why:
-            await interaction.response.send_message(formatting.mark_notice(why), ephemeral=True)
+            with _leave_to_others(interaction):
+                await interaction.response.send_message(formatting.mark_notice(why), ephemeral=True)
         return bool(why)
 
     def _build_command(self, interaction: Interaction, row: Command, values: Mapping[str, str]) -> Commanded:
@@ -166,14 +171,27 @@ class Interactions:
             await interaction.edit_original_response(content="-# I could not keep your question. Please ask again.")
 
 
+@contextmanager
+def _leave_to_others(interaction: Interaction) -> Iterator[None]:
+    """Where several processes share a shard each is told of it, and Discord takes the first response alone."""
+    try:
+        yield
+    except discord.HTTPException as error:
+        if error.code != ACKNOWLEDGED:
+            raise
+        log.debug("interaction %s is another process's", interaction.id)
+
+
 async def _defer(interaction: Interaction, private: bool, seconds: float) -> str | None:
     """Show that we think; the id of the message for it. None if Discord refuses, or does not say in so many seconds.
 
     The library locks only requests by the same token, so who is cancelled here holds up nobody.
     """
+    shown = None
     try:
         async with asyncio.timeout(seconds):
-            shown = await interaction.response.defer(thinking=True, ephemeral=private)
+            with _leave_to_others(interaction):
+                shown = await interaction.response.defer(thinking=True, ephemeral=private)
     except UNDEFERRED as error:
         log.warning("interaction %s could not be deferred: %r", interaction.id, error)
         return None

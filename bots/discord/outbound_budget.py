@@ -11,8 +11,9 @@ import math
 from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from enum import IntEnum
+
+from core.domain.backoff import parse_retry_after
 
 SLOTS = 48  # requests in a window; Discord takes 50 of a bot in a second, whatever their routes
 WINDOW = 1.0  # seconds
@@ -143,14 +144,8 @@ class OutboundBudget:
 
 def read_retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float:
     """The seconds that `Retry-After` names, as a number or as a date, from 0 to LONGEST; UNNAMED if it names none."""
-    named = headers.get("Retry-After", "").strip()
-    try:
-        seconds = float(named)
-    except ValueError:
-        seconds = _count_seconds(named, now or datetime.now(UTC))
-    if math.isnan(seconds):
-        return UNNAMED
-    return min(max(seconds, 0.0), LONGEST)
+    seconds = parse_retry_after(headers.get("Retry-After"), now or datetime.now(UTC), LONGEST)
+    return UNNAMED if seconds is None else max(seconds, 0.0)
 
 
 def is_pause(body: bytes) -> bool:
@@ -165,12 +160,3 @@ def is_pause(body: bytes) -> bool:
 def is_ban(headers: Mapping[str, str]) -> bool:
     """Whether a 429 is Cloudflare's, which refuses all that an address sends: Discord's own says who sent it."""
     return not any(name.lower() == "via" or name.lower().startswith("x-ratelimit-") for name in headers)
-
-
-def _count_seconds(date: str, now: datetime) -> float:
-    """The seconds until a date."""
-    try:
-        when = parsedate_to_datetime(date)
-    except ValueError:
-        return UNNAMED
-    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - now.timestamp()

@@ -15,7 +15,7 @@ from bots.delivery.pace import Pace
 from bots.slack.parse import BotIdentity, Raw
 from bots.slack.throttle import Leisure
 from core.domain import backoff
-from core.domain.clock import Sleep
+from core.domain.clock import Sleep, system_clock
 from core.domain.errors import (
     CannotAnswer,
     CannotShow,
@@ -34,6 +34,7 @@ BATCH = 999  # messages of one page of history; Slack gives no more
 TRIES = 5  # times that a question to Slack is asked, before a person is told that Slack does not answer
 FIRST_PAUSE = 1.0  # seconds between two tries, where Slack names no time; it doubles
 UNNAMED = 1.0  # seconds to wait where Slack limits us and does not say for how long
+LONGEST = 900.0  # seconds that it is believed; then it is asked again
 
 GONE = {
     "account_inactive": "the app's account is switched off",
@@ -220,7 +221,7 @@ def classify_error(method: str, error: SlackApiError) -> ConfabError:
     word = _word(said.get("error"))
     status: int = getattr(response, "status_code", None) or getattr(response, "status", None) or 0
     if status == 429 or word in {"ratelimited", "rate_limited"}:
-        return RateLimited(_parse_retry_after(response.headers.get("Retry-After")), method)
+        return RateLimited(_read_retry_after(response.headers.get("Retry-After")), method)
     if status >= 500 or status == 407 or word in PASSING or (status == 200 and not word):
         return Uncertain(f"{method}: {PROXY if status == 407 else word or status}")
     if word in GONE:
@@ -251,11 +252,10 @@ def _explain_missing_scope(method: str, needed: str) -> str:
     return f"I may not do this here: the Slack app needs the scope {scopes} for {method}. Whoever runs me can add it."
 
 
-def _parse_retry_after(retry_after: str | None) -> float:
-    try:
-        return max(0.0, float(retry_after or UNNAMED))
-    except ValueError:
-        return UNNAMED
+def _read_retry_after(named: str | None) -> float:
+    """Seconds, never none: a pause of nothing would ask again and again."""
+    seconds = backoff.parse_retry_after(named, system_clock(), LONGEST)
+    return seconds if seconds and seconds > 0 else UNNAMED
 
 
 def _report(error: BaseException, seconds: float) -> None:

@@ -94,12 +94,19 @@ class Policy:
         return min([await surface.rank(person) for person in sorted(people)]) > Rank.GUEST
 
     async def _decline_guest(self, question: Question) -> Decision:
-        """Say it once: the note names the question after which it was said, which may have to be answered again."""
-        note = f"declined:{question.key.workspace}:{question.key.channel}:{question.person}"
-        if await self._notes.get(note) not in {None, question.name}:
+        """Say it, unless it was said: the note names the question after which it was."""
+        if await self._notes.get(_name_note(question)) not in {None, question.name}:
             return Ignore(declined=True)
-        await self._notes.put(note, question.name)
         return AnswerWith(decline(MEMBERS_ONLY, whispered=True))
+
+    async def note_told(self, question: Question, answer: Answer) -> None:
+        """Write down that a guest was shown why they get no answer: from now on they are told it no more."""
+        if answer.text == MEMBERS_ONLY:
+            await self._notes.put(_name_note(question), question.name)
+
+
+def _name_note(question: Question) -> str:
+    return f"declined:{question.key.workspace}:{question.key.channel}:{question.person}"
 
 
 def is_for_us(claim: Claim, thread: Thread, follow_ups: bool = True) -> bool:

@@ -171,6 +171,8 @@ class AnswerTask:
             await asyncio.gather(showing, return_exceptions=True)
         if answer.whispered and answer.unanswered is Unanswered.DECLINED:
             await self.responder.store.questions.store_final_text(self.claim, DECLINED)
+            if shown:
+                await self.responder.policy.note_told(self.question, answer)
         return answer.outcome if shown else Outcome.REFUSED
 
     async def _store_final_text(self, answer: Answer) -> None:

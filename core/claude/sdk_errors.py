@@ -1,17 +1,15 @@
 """Errors of Anthropic's SDK and of its streams, classified as `ClaudeError`."""
 
 import json
-import math
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 
 import anthropic
 import httpx2
 
 from core.claude.errors import TRANSIENT, ClaudeError
 from core.claude.stream import MalformedStream, read_word
+from core.domain.backoff import parse_retry_after
 from core.domain.clock import system_clock
 
 _BY_TYPE = {
@@ -151,30 +149,11 @@ def classify_broken_stream(error: Exception, model: str) -> ClaudeError:
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     """The seconds that retry-after says, in milliseconds, in seconds, or as a date; None where it names no moment."""
-    milliseconds = _read_number(headers.get("retry-after-ms"))
+    now = system_clock()
+    milliseconds = parse_retry_after(headers.get("retry-after-ms"), now, LONGEST_WAIT * 1000)
     if milliseconds is not None:
         return milliseconds / 1000
-    after = headers.get("retry-after")
-    seconds = _read_number(after)
-    return _seconds_until(after) if seconds is None else seconds
-
-
-def _read_number(text: str | None) -> float | None:
-    """The number that a header has, at most LONGEST_WAIT; a gateway may write anything there."""
-    try:
-        number = float(text or "")
-    except ValueError:
-        return None
-    return None if math.isnan(number) else min(number, LONGEST_WAIT)
-
-
-def _seconds_until(date: str | None) -> float | None:
-    try:
-        named = parsedate_to_datetime(date or "")
-    except ValueError:
-        return None
-    moment = named if named.tzinfo else named.replace(tzinfo=UTC)
-    return min((moment - system_clock()).total_seconds(), LONGEST_WAIT)
+    return parse_retry_after(headers.get("retry-after"), now, LONGEST_WAIT)
 
 
 def _first_line(text: str) -> str:

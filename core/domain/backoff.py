@@ -1,7 +1,10 @@
 """Retry with exponential backoff and jitter: how long it is waited before the next try of what may succeed later."""
 
+import math
 import random
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 from tenacity import (
@@ -33,6 +36,26 @@ def grow_pause(failures: int, first: float = FIRST, longest: float = LONGEST) ->
 def get_named_pause(error: BaseException) -> float | None:
     """The pause that the error itself names, in seconds."""
     return error.seconds if isinstance(error, RateLimited) else None
+
+
+def parse_retry_after(named: str | None, now: datetime, longest: float) -> float | None:
+    """The seconds that a Retry-After header names, as a number or as a date, at most `longest`; not above 0 if past.
+
+    None where it names no moment: whoever answers may write anything there.
+    """
+    try:
+        seconds = float(named or "")
+    except ValueError:
+        seconds = _count_seconds(named or "", now)
+    return None if math.isnan(seconds) else min(seconds, longest)
+
+
+def _count_seconds(date: str, now: datetime) -> float:
+    try:
+        moment = parsedate_to_datetime(date)
+        return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now).total_seconds()
+    except (ValueError, OverflowError):
+        return math.nan
 
 
 async def retry(
