@@ -164,6 +164,20 @@ async def test_ctrl_c_before_the_first_word_says_that_it_stopped(environment, tm
         assert window.lines == [*WELCOME[80], f"{PROMPT} count", "(Stopped.)", "", PROMPT]
 
 
+async def test_a_ctrl_c_that_stopped_an_answer_does_not_count_at_the_prompt(environment, tmp_path, claude):
+    claude.script(Answer(text="one two three four", chunk=4, gate=Gate(after=6)))
+    async with chat(environment, tmp_path) as window:
+        window.type("count\r")
+        await window.shows("one two")
+        window.type("\x03")
+        await window.shows(asked(2))
+        window.type("\x03")
+        await window.shows("Ctrl-C once more, or Ctrl-D, leaves.")
+        window.type("\x03")
+
+        assert await window.end() == 0
+
+
 async def test_ctrl_c_twice_leaves_in_the_middle_of_an_answer(environment, tmp_path, claude):
     claude.script(Answer(text="one two three four", chunk=4, gate=Gate(after=6)))
     async with chat(environment, tmp_path) as window:
@@ -357,6 +371,18 @@ async def test_a_long_text_that_a_command_needs_is_asked_for(environment, tmp_pa
         await window.shows(lambda text: text.endswith(":"))
         window.type("You are a pirate.\r")
         await window.shows("▌ You are a pirate.")
+
+
+@pytest.mark.parametrize("keys", ["\x04", "\x03\x03", "/quit\r"])
+async def test_who_is_asked_for_a_long_text_leaves_as_everywhere(environment, tmp_path, keys):
+    async with chat(environment, tmp_path) as window:
+        window.type("/persona set\r")
+        await window.shows(lambda text: text.endswith(":"))
+        window.type(keys)
+
+        assert await window.end() == 0
+        assert "needs text" not in window.text
+        assert "▌" not in window.text
 
 
 async def test_threads_lists_conversations_and_goes_back(environment, tmp_path):

@@ -68,6 +68,17 @@ async def test_a_persona_is_not_set_without_manage_channels(guild, claude, runni
     assert systems(claude) == [""]
 
 
+@pytest.mark.parametrize("allowed", [True, False], ids=["a form", "a server that is not allowed"])
+async def test_of_two_processes_on_a_shard_one_responds_and_neither_complains(guild, claude, store, caplog, allowed):
+    servers = {} if allowed else {"guilds": frozenset({"1"})}
+    caplog.set_level("DEBUG", "bots.discord.interactions")
+    async with confab(guild, claude, store, **servers), confab(guild, claude, store, process="p2", **servers):
+        await guild.interact("ada", "general", "persona set", {})
+        await until(lambda: "is another process's" in caplog.text)
+
+    assert [record for record in caplog.records if record.levelname in {"WARNING", "ERROR"}] == []
+
+
 async def test_manage_channels_counts_where_the_command_is_given(guild, claude, running):
     guild.permit("ada", "dev", deny=Permission.MANAGE_CHANNELS)
     guild.permit("bob", "dev", allow=Permission.MANAGE_CHANNELS)

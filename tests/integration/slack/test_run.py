@@ -336,6 +336,18 @@ async def test_a_refusal_for_one_person_alone_stands_on_no_page_that_was_posted_
     assert home.ours("general", root) == []
 
 
+async def test_a_guest_who_was_not_shown_why_is_told_the_next_time(home):
+    home.slack.fail_next("chat.postEphemeral", Fault(error="messages_tab_disabled"), 3)
+    await home.slack.say("eve", "general", "<@U0BOT> hello")
+    await home.rest()
+    for _ in range(2):
+        await home.slack.say("eve", "general", "<@U0BOT> hello?")
+        await home.rest()
+
+    alone = [one.text for one in home.slack.visible("general", "eve") if one.user == "ephemeral"]
+    assert alone == [MEMBERS_ONLY]
+
+
 @pytest.mark.parametrize(("person", "channel"), [("eve", "general"), ("xan", "shared")], ids=["guest", "connect"])
 async def test_guests_and_people_from_elsewhere_are_told_once_that_members_ask(home, person, channel):
     first = await home.slack.say(person, channel, "<@U0BOT> hello")

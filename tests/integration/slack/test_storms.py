@@ -2,12 +2,14 @@
 
 import asyncio
 import itertools
+import math
 import random
 from contextlib import asynccontextmanager
 from time import monotonic
 
 import pytest
 
+from bots.slack.client import LONGEST, UNNAMED
 from bots.slack.socket_mode import ReconnectPolicy
 from core.store import open_store
 from tests.fakes.claude.script import Answer
@@ -170,3 +172,25 @@ async def test_a_connection_that_is_silently_dead_is_made_anew_within_a_minute()
             took.append((monotonic() - began) / SECOND)
 
     assert min(took) < 60
+
+
+@pytest.mark.parametrize("seconds", [1e9, math.inf, math.nan, 0.0, -5.0])
+@pytest.mark.parametrize("method", ["chat.postMessage", "chat.update", "conversations.replies", "users.info"])
+async def test_however_odd_the_pause_is_that_slack_names_it_is_neither_endless_nor_none(method, seconds):
+    pauses: list[float] = []
+
+    async def pause(asked: float) -> None:
+        pauses.append(asked)
+        await asyncio.sleep(0)
+
+    async with SlackFake() as slack, ClaudeFake() as claude, living(slack, claude, sleep=pause) as home:
+        slack.fail_next(method, Fault(429, retry_after=seconds), 3)
+        grows = method == "chat.update"
+        claude.script(Answer(text="word " * 100, chunk=50 if grows else 500, delay=0.001))
+        root = await slack.say("ada", "dev", "<@U0BOT> hello")
+        await until(lambda: home.texts("dev", root) and home.texts("dev", root)[-1].count("word") == 100)
+        await home.rest()
+
+    assert (LONGEST if seconds > LONGEST else UNNAMED) in pauses
+    assert max(pauses) <= LONGEST
+    assert 0.0 not in pauses

@@ -1,9 +1,12 @@
 """Backoff: what may succeed later is tried again, after pauses that double, with jitter."""
 
+import math
+
 import pytest
 
-from core.domain.backoff import FIRST, JITTER, LONGEST, retry
+from core.domain.backoff import FIRST, JITTER, LONGEST, parse_retry_after, retry
 from core.domain.errors import RateLimited, Uncertain
+from tests.support.talk import at
 
 
 class Failing:
@@ -88,3 +91,31 @@ async def test_a_pause_that_the_caller_names_comes_before_the_doubling():
 
     assert 8.0 <= failing.pauses[0] <= 9.0
     assert failing.pauses[1] == 60.0
+
+
+@pytest.mark.parametrize(
+    ("named", "seconds"),
+    [
+        ("7", 7.0),
+        (" 0.5 ", 0.5),
+        ("0", 0.0),
+        ("-5", -5.0),
+        ("1e9", 900.0),
+        ("inf", 900.0),
+        ("-inf", -math.inf),
+        ("nan", None),
+        ("soon", None),
+        ("", None),
+        (None, None),
+        ("Fri, 20 Nov 2026 12:00:30 GMT", 30.0),
+        ("Fri, 20 Nov 2026 13:00:30 +0100", 30.0),
+        ("Fri, 20 Nov 2026 12:00:30 -0000", 30.0),
+        ("Fri, 20 Nov 2026 11:59:30 GMT", -30.0),
+        ("Fri, 20 Nov 3026 12:00:00 GMT", 900.0),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", 900.0),
+        ("Fri, 20 Nov 2026 12:00:00 +99999999999999", None),
+        ("Sun, 99 Foo 99999 99:99:99", None),
+    ],
+)
+def test_a_retry_after_is_a_number_or_a_date_within_bounds_or_nothing(named, seconds):
+    assert parse_retry_after(named, at(0), longest=900.0) == seconds
