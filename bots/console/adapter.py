@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 
-from bots.console.command_slashes import add_slashes
 from bots.console.escapes import neutralise_line
 from bots.console.place import LEAVES, MOVES, ConsolePlace
 from bots.console.session_lock import hold_session
+from bots.console.slash_hints import add_slashes
 from bots.console.terminal import Terminal
 from core.commands import TABLE
 from core.commands.help import HOW_TO_ASK

@@ -13,7 +13,7 @@ from collections.abc import Set as AbstractSet
 import discord
 from cachetools import TTLCache
 
-from bots.delivery.lookups import RANK_WAIT, WAIT, look_up, wait_for_rank
+from bots.delivery.bounded_lookups import RANK_WAIT, WAIT, look_up, wait_for_rank
 from bots.discord.client import Rest
 from bots.discord.errors import retry_call, retry_passing, translate_errors
 from bots.discord.markup import read_name

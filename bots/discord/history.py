@@ -6,9 +6,9 @@ from dataclasses import replace
 import discord
 
 from bots.discord import parse
-from bots.discord.carriers import has_content, is_from_bot
 from bots.discord.client import MOST, Rest
 from bots.discord.errors import NO_ACCESS, NO_PERMISSION, UNKNOWN_MESSAGE, Answer, retry_call
+from bots.discord.message_content import has_content, is_from_bot
 from bots.discord.parse import BotIdentity, ChannelPlace, Json
 from core.domain.errors import CannotAnswer, CannotShow
 from core.domain.messages import History, Message, Reach

@@ -8,7 +8,7 @@ from typing import Any
 
 from discord.utils import snowflake_time
 
-from bots.discord import carriers, formatting, markup
+from bots.discord import formatting, markup, message_content
 from bots.discord.address import DiscordAddress
 from core.commands import TABLE
 from core.commands.help import is_call_for_help
@@ -84,7 +84,7 @@ def parse_edit(payload: Json, place: ChannelPlace, us: BotIdentity) -> Edited | 
     """
     when = payload.get("edited_timestamp")
     mine = payload["author"]["id"] == us.id
-    message = parse_message(payload, place, us) if carriers.has_content(payload) else None
+    message = parse_message(payload, place, us) if message_content.has_content(payload) else None
     if message is None:
         return None
     key = place.key(_find_root(message))
@@ -125,12 +125,12 @@ def parse_message(payload: Json, place: ChannelPlace, us: BotIdentity) -> Messag
         text=text,
         at=snowflake_time(int(payload["id"])),
         mine=mine,
-        bot=not mine and carriers.is_from_bot(payload),
+        bot=not mine and message_content.is_from_bot(payload),
         parent=None if place.whole else find_reply_target(payload) or answered,
         answers=answered,
         notice=notice,
         edited=datetime.fromisoformat(changed) if changed else None,
-        attachments=tuple(carriers.list_attachments(payload)),
+        attachments=tuple(message_content.list_attachments(payload)),
         quotes=() if mine else tuple(_parse_quotes(payload, us)),
         speaker="" if mine else _parse_speaker(payload),
     )
@@ -153,10 +153,14 @@ def classify_question(payload: Json, place: ChannelPlace, us: BotIdentity) -> As
     What follows up is not for us if it calls others: a role, everybody, or by a ping the author of what it replies to.
     """
     author = payload["author"]
-    if author["id"] == us.id or payload["type"] not in ASKING or not carriers.has_content(payload):
+    if author["id"] == us.id or payload["type"] not in ASKING or not message_content.has_content(payload):
         return Asks.NO
-    if carriers.is_from_bot(payload):
-        return Asks.CERTAINLY if any(is_mentioned(text, us) for text in carriers.list_own_texts(payload)) else Asks.NO
+    if message_content.is_from_bot(payload):
+        return (
+            Asks.CERTAINLY
+            if any(is_mentioned(text, us) for text in message_content.list_own_texts(payload))
+            else Asks.NO
+        )
     target = payload.get("referenced_message") or {}
     to_us = target.get("author", {}).get("id") == us.id and find_reply_target(payload) is not None
     if to_us or place.workspace == DIRECT or is_mentioned(payload["content"], us):
@@ -252,9 +256,9 @@ def _compile_mention(us: BotIdentity) -> re.Pattern[str]:
 
 def _parse_text(payload: Json, place: ChannelPlace, us: BotIdentity) -> str:
     """All the words of somebody else, ours dropped where it only calls us. A forum post begins with its title."""
-    own = carriers.list_own_texts(payload)
+    own = message_content.list_own_texts(payload)
     if payload["type"] == POLL_RESULT:
-        own = [carriers.read_poll_result(payload)]
+        own = [message_content.read_poll_result(payload)]
     if own and own[0] == payload.get("content"):
         own[0] = re.sub(rf"^\s*(?:{_compile_mention(us).pattern}[\s,:]*)+", "", own[0])
     title = us.find_title(place.at) if place.whole and payload["id"] == place.at else ""
@@ -262,7 +266,7 @@ def _parse_text(payload: Json, place: ChannelPlace, us: BotIdentity) -> str:
 
 
 def _parse_quotes(payload: Json, us: BotIdentity) -> list[Quote]:
-    found = [] if payload["type"] == POLL_RESULT else carriers.list_quotes(payload)
+    found = [] if payload["type"] == POLL_RESULT else message_content.list_quotes(payload)
     return [replace(quote, text=markup.render_plain_text(quote.text, us.find_name)) for quote in found]
 
 

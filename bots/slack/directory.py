@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Set
 
 from cachetools import TTLCache
 
-from bots.delivery.lookups import RANK_WAIT, WAIT, look_up, wait_for_rank
+from bots.delivery.bounded_lookups import RANK_WAIT, WAIT, look_up, wait_for_rank
 from bots.slack.client import Web
 from bots.slack.parse import BotIdentity, Raw
 from core.domain.errors import CannotAnswer, CannotShow, ConfabError, Rejected

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bots.slack import carriers
+from bots.slack import message_content
 from bots.slack.markup import calls_group
 from core.commands import TABLE
 from core.commands.help import is_call_for_help
@@ -122,11 +122,11 @@ def parse_message(raw: Raw, us: BotIdentity) -> Message:
     """
     mine = is_mine(raw, us)
     kept = parse_mark(raw) if mine else {}
-    files = [] if mine else [*carriers.list_files(raw), *carriers.list_quoted_files(raw)]
+    files = [] if mine else [*message_content.list_files(raw), *message_content.list_quoted_files(raw)]
     return Message(
         id=raw["ts"],
         author=us.user if mine else raw.get("user") or raw.get("bot_id") or "USLACKBOT",
-        text=carriers.read_own_blocks(raw) if mine else _parse_text(raw, us),
+        text=message_content.read_own_blocks(raw) if mine else _parse_text(raw, us),
         at=parse_timestamp(raw["ts"]),
         mine=mine,
         bot=not mine and _is_bot(raw),
@@ -134,7 +134,7 @@ def parse_message(raw: Raw, us: BotIdentity) -> Message:
         notice=mine and (bool(kept.get("notice")) or not kept),
         edited=parse_timestamp(raw["edited"]["ts"]) if raw.get("edited") else None,
         attachments=tuple(map(_parse_attachment, files)),
-        quotes=() if mine else carriers.read_quotes(raw),
+        quotes=() if mine else message_content.read_quotes(raw),
         speaker=str(raw.get("username") or "") if not mine and _is_bot(raw) else "",
     )
 
@@ -196,7 +196,7 @@ def _parse_edit(body: Raw, event: Raw, us: BotIdentity) -> list[Event]:
         then = parse_message({**before, "ts": raw["ts"]}, us)
         asked = _classify_edit({**event, **before, "ts": raw["ts"]}, us)
         if (_read_content(then), asked) == (_read_content(now), asks):
-            return [Posted(now.id, key, now)] if now.quotes and not carriers.read_quotes(before) else []
+            return [Posted(now.id, key, now)] if now.quotes and not message_content.read_quotes(before) else []
     if asks is Asks.CERTAINLY and not now.bot and (line := _find_command_line({**event, **raw}, now, us)):
         return [_build_command(key, now, line)]
     return [Edited(body["event_id"], key, now, asks)]
@@ -229,7 +229,7 @@ def _classify_question(event: Raw, us: BotIdentity) -> Asks:
     """
     if is_mine(event, us):
         return Asks.NO
-    mentions = set(MENTION.findall(drop_code(carriers.read_words(event))))
+    mentions = set(MENTION.findall(drop_code(message_content.read_words(event))))
     if us.user in mentions or (_is_direct(event) and not _is_bot(event)):
         return Asks.CERTAINLY
     group = any(one.startswith(GROUP) for one in mentions)
@@ -267,11 +267,11 @@ def _begins_direct_thread(raw: Raw) -> bool:
 
 def _calls_us(raw: Raw, us: BotIdentity) -> bool:
     """Whether its author mentions us. What is forwarded, or typed to look like a mention, mentions nobody."""
-    return us.user in MENTION.findall(carriers.read_words(raw))
+    return us.user in MENTION.findall(message_content.read_words(raw))
 
 
 def _parse_text(raw: Raw, us: BotIdentity) -> str:
-    return re.sub(rf"\A(?:<@{us.user}>[ \t\n,:]*)+", "", carriers.read_words(raw))
+    return re.sub(rf"\A(?:<@{us.user}>[ \t\n,:]*)+", "", message_content.read_words(raw))
 
 
 def _parse_attachment(file: Raw) -> Attachment:

@@ -28,7 +28,6 @@ from core.store.rules.messages import (
     tombstone_unknown,
     update_message,
 )
-from core.store.rules.pieces import find_conversation, note_piece
 from core.store.rules.questions import (
     build_question_query,
     find_question,
@@ -41,6 +40,7 @@ from core.store.rules.questions import (
     thread_values,
     withdraw_workspace,
 )
+from core.store.rules.split_questions import find_conversation, note_piece
 from core.store.rules.threads import is_tracked, mark_stale, mark_workspaces_stale, track_thread
 from core.store.rules.watermarks import begin_backfill, build_watermark_query, end_backfill, move_watermark
 from core.store.sql_port import Row, Sql, stamp

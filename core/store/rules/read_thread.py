@@ -9,9 +9,9 @@ from core.domain.messages import FinalText, Message, ThreadKey, Unanswered, clea
 from core.store.protocols import Thread
 from core.store.rules.advisory_locks import lock_channel
 from core.store.rules.messages import find_message, read_message
-from core.store.rules.pieces import PIECE
 from core.store.rules.questions import read_final_text, thread_key, thread_values
 from core.store.rules.reply_chains import trace_chain
+from core.store.rules.split_questions import PIECE
 from core.store.rules.threads import ROW, is_tracked
 from core.store.sql_port import Row, Sql, parse_stamp
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from core.domain.messages import ThreadKey
-from core.store.rules.pieces import WITHIN
+from core.store.rules.split_questions import WITHIN
 from tests.e2e.worlds.model import Conversation, Room, Spoken, Truth
 from tests.e2e.worlds.process import Servers
 from tests.e2e.worlds.steps import Say

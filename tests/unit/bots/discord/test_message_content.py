@@ -1,4 +1,4 @@
-"""What people see of a Discord message is what is read of it. Tests bots.discord.carriers."""
+"""What people see of a Discord message is what is read of it. Tests bots.discord.message_content."""
 
 import json
 import time

@@ -1,6 +1,6 @@
 """Pieces: a message of its own adds to what its author asked just before, while nothing of the answer is visible.
 
-Tests core.store.rules.pieces.
+Tests core.store.rules.split_questions.
 """
 
 from dataclasses import replace

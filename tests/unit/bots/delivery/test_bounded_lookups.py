@@ -1,8 +1,8 @@
-"""What an answer can do without is asked for a few at a time and not long. Tests bots.delivery.lookups."""
+"""What an answer can do without is asked for a few at a time and not long. Tests bots.delivery.bounded_lookups."""
 
 import asyncio
 
-from bots.delivery.lookups import AT_ONCE, LOOKUPS, look_up
+from bots.delivery.bounded_lookups import AT_ONCE, LOOKUPS, look_up
 
 
 async def test_no_more_than_a_few_are_asked_at_the_same_time_and_no_more_than_some_in_all():

@@ -1,4 +1,4 @@
-"""Hints: commands that a notice of ours names are written with the slash that they have in the terminal. Pure."""
+"""Slash hints: commands that a notice of ours names are written with the slash that they have in the terminal. Pure."""
 
 import re
 from collections.abc import Sequence

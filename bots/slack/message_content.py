@@ -1,4 +1,4 @@
-"""Carriers: all that a Slack message shows, in text, blocks, attachments and files. Pure.
+"""Message content: all that a Slack message shows, in text, blocks, attachments and files. Pure.
 
 Its author's own words and files are one thing; what it forwards or previews is another's, and becomes quotes.
 """

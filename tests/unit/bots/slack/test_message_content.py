@@ -1,4 +1,4 @@
-"""What people see of a Slack message is what is read of it, once. Tests bots.slack.carriers and bots.slack.markup."""
+"""What people see of a Slack message is what is read of it, once. Tests bots.slack.message_content and bots.slack.markup."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Carriers: all that a Discord message shows, in content, embeds, components, polls, stickers and forwards. Pure.
+"""Message content: all that a Discord message shows, in text, embeds, components, polls, stickers, forwards. Pure.
 
 Its author's own words and files are one thing; what it forwards or previews is another's, and becomes quotes.
 """
