@@ -1,4 +1,4 @@
-"""Pieces: messages that add to the question of their author, in places where each message begins a conversation."""
+"""Split questions: messages that add to the question of their author, in places where each message begins a conversation."""
 
 from datetime import timedelta
 
