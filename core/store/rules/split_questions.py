@@ -1,4 +1,4 @@
-"""Split questions: messages that add to the question of their author, in places where each message begins a conversation."""
+"""Split questions: messages that add to a question of their author, where each message begins a conversation."""
 
 from datetime import timedelta
 
