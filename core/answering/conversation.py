@@ -51,6 +51,7 @@ async def read_conversation(
         zones=thread.zones,
         unanswered=thread.unanswered,
         refused_at=thread.refused_at,
+        asked=thread.open,
         pending=question.command is None,
     )
     turns = await _run(aside, build, messages, thread.replies, thread.names)

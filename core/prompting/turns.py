@@ -1,6 +1,6 @@
 """Turns: a thread's messages as the alternating user and assistant turns of the Messages API."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
@@ -64,6 +64,7 @@ def build_turns(
     zones: Mapping[str, str] = NOTHING,
     unanswered: Mapping[str, Unanswered] = NOTHING,
     refused_at: Mapping[str, datetime] = NOTHING,
+    asked: Collection[str] = (),
     pending: bool = True,
 ) -> list[Turn]:
     """A thread's messages, oldest first, as alternating turns that begin with the user.
@@ -74,14 +75,16 @@ def build_turns(
     from a message on (without any, no time is told); `unanswered` why a question got no answer. A reply of many pages
     is one assistant turn, standing after the last message that Claude had read, or else at its first page. What Claude
     refused is left out, with all that was said before it since the last reply, and a note stands in its place; words
-    that were edited after that refusal (`refused_at`) are other words, and told. Above a message that begins a day,
+    that were edited after that refusal (`refused_at`) are other words, and told. So is a question of before that came
+    later, and is `asked` now or has a reply of its own. Above a message that begins a day,
     ends a long pause, or is said in another time zone stands the time.
     Above `limit` bytes, old entries go in steps of half the limit, counted from the thread's beginning, and
     the first stays: while the thread grows, its turns keep their beginning byte for byte between the steps.
     An empty thread has no turns.
     """
     placed = _place_replies(messages, replies)
-    entries = _leave_out_refused(_list_entries(placed, replies, names, unanswered), unanswered, refused_at)
+    apart = {name for name, said in replies.items() if not said.notice}.union(asked)
+    entries = _leave_out_refused(_list_entries(placed, replies, names, unanswered), unanswered, refused_at, apart)
     cut = _cut_oldest(_set_clocks(entries, zones), limit)
     turns = [_build_turn(role, list(group)) for role, group in groupby(cut, key=lambda entry: entry.role)]
     if turns and turns[0].role == "assistant":
@@ -151,11 +154,15 @@ def _list_entries(
 
 
 def _leave_out_refused(
-    entries: Iterable[_Entry], unanswered: Mapping[str, Unanswered], refused_at: Mapping[str, datetime]
+    entries: Iterable[_Entry],
+    unanswered: Mapping[str, Unanswered],
+    refused_at: Mapping[str, datetime],
+    apart: Collection[str],
 ) -> list[_Entry]:
     """The entries without those turns of people that Claude refused, each up to the question that it refused.
 
-    What was edited since is not what it refused. Of what its asker may not ask, no edit makes anything else.
+    What was edited since is not what it refused, nor is a question that is answered `apart`, for it came later. Of what
+    its asker may not ask, no edit makes anything else.
     """
     kept: list[_Entry] = []
     for entry in entries:
@@ -166,9 +173,10 @@ def _leave_out_refused(
         told: list[_Entry] = []
         while kept and kept[-1].role == "user":
             before = kept.pop()
-            if _is_edited_since(before, at) and unanswered.get(before.message) is not Unanswered.DECLINED:
+            edited = _is_edited_since(before, at) and unanswered.get(before.message) is not Unanswered.DECLINED
+            if edited or before.message in apart:
                 told.insert(0, before)
-        kept += [*told, _Entry("user", _REFUSED)]
+        kept += [*told, _Entry("user", _REFUSED, entry.message)]
     return kept
 
 

@@ -20,8 +20,12 @@ from tests.e2e.worlds.process import Servers
 from tests.e2e.worlds.steps import (
     Delete,
     Fate,
+    Feel,
+    Kill,
+    Mood,
     Release,
     Say,
+    Settle,
     Step,
     steps,
 )
@@ -49,6 +53,14 @@ FOUND: dict[str, Sequence[Step]] = {
         Say(5, fate=Fate.HELD),
         Delete(1),
         Release(backwards=True),
+    ],
+    "a direct message in Discord that is missed until Claude refused a later one": [
+        Kill(),
+        Say(6),
+        Settle(),
+        Say(5, fate=Fate.LOST),
+        Feel(Mood.REFUSING, 2),
+        Say(6, fate=Fate.SOON),
     ],
 }
 

@@ -298,3 +298,29 @@ def test_no_edit_brings_back_what_its_asker_may_not_ask():
     assert spoken(messages, unanswered=why, refused_at={"2": at(5)}) == [("user", f"{REFUSED}\nAda: c")]
     alone = spoken(messages[::2], unanswered=why)
     assert alone == [("user", f"Ada: a\n{DECLINED}\nAda: c")]
+
+
+LATE = [said(1, "late"), said(2, "bad"), page(3, "No.", "2", notice=True)]
+WHY = {"unanswered": {"2": Unanswered.REFUSED}, "refused_at": {"2": at(5)}}
+
+
+def test_a_question_that_came_after_a_later_one_was_refused_is_told():
+    assert spoken(LATE, **WHY) == [("user", REFUSED)]
+    assert spoken(LATE, asked={"1": None}, **WHY) == [("user", f"Ada: late\n{REFUSED}")]
+
+
+def test_and_it_is_told_for_as_long_as_its_reply():
+    messages = [*LATE, page(4, "Yes.", "1"), said(6, "and?")]
+
+    assert spoken(messages, {"1": FinalText("Yes.")}, **WHY) == [
+        ("user", f"Ada: late\n{REFUSED}"),
+        ("assistant", "Yes."),
+        ("user", "Ada: and?"),
+    ]
+    assert spoken(messages[:3], {"1": FinalText("Sorry.", notice=True)}, **WHY) == [("user", REFUSED)]
+
+
+def test_the_time_is_told_also_where_the_question_with_which_it_was_told_is_left_out():
+    told = spoken([*LATE[1:], said(6, "and?")], zones={"2": "UTC"}, **WHY)
+
+    assert told == [("user", f"{REFUSED}\n[Saturday, 21 November 2026, 09:00, UTC]\nAda: and?")]
