@@ -20,7 +20,7 @@ from bots.discord.outbound_budget import Urgency
 from bots.discord.parse import Json
 from bots.discord.shielded_calls import Inflight, urgent
 from core.domain.clock import Sleep
-from core.domain.errors import CannotShow
+from core.domain.errors import QuestionDeleted
 from core.domain.messages import File
 from core.telemetry import Emit, PlatformCalled
 
@@ -79,7 +79,7 @@ class Rest:
         """Post a message, at most once in the minutes in which Discord remembers the nonce; its id.
 
         What an earlier try posted, whose answer was lost, says `content` from now on. With `reply_to` it is a reply.
-        If that message is gone, Discord makes it none: it is taken away again, and raises CannotShow.
+        If that message is gone, Discord makes it none: it is taken away again, and raises QuestionDeleted.
         """
         reference: Any = discord.utils.MISSING
         if reply_to:
@@ -88,7 +88,7 @@ class Rest:
         found = read_message(await self._request("POST", "/channels/{channel_id}/messages", body, channel_id=channel))
         if reply_to and not found.get("message_reference"):
             await self.delete(channel, found["id"])
-            raise CannotShow("what we would reply to is deleted")
+            raise QuestionDeleted("what we would reply to is deleted")
         if found["content"].strip() != content.strip():
             await self.edit(channel, found["id"], content)
         return str(found["id"])

@@ -4,14 +4,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from cachetools import TTLCache
+
 from core.answering.bot_loop_guard import BotLoopGuard
 from core.domain.clock import Clock
-from core.domain.events import Deleted, Edited, Event, MissedRange, Pressed, Receipt, WorkspaceEnded
+from core.domain.events import Deleted, Edited, Event, MissedRange, Posted, Pressed, Receipt, WorkspaceEnded
 from core.domain.messages import Asks
 from core.store.protocols import Questions
 from core.worker.worker import Worker
 
 LATE = timedelta(minutes=10)  # by which an event may come after one that was said later; Slack tries for six
+REMEMBERED = 10_000  # deletions
 
 
 class Inbox:
@@ -30,12 +33,18 @@ class Inbox:
         self._loop_guard = loop_guard
         self._clock = clock
         self._backfill = backfill
+        self._deleted: TTLCache[tuple[str, str, str], None] = TTLCache(
+            REMEMBERED, LATE.total_seconds(), lambda: clock().timestamp()
+        )
+        """Messages that were deleted before they came: the store keeps nothing of a thread that it does not hold."""
 
     async def ingest(self, event: Event) -> Receipt:
         """Store an event: when this returns it is safe on disk, and may be acknowledged. Raises StoreUnavailable.
 
         After a gap it says where to look for what was missed, as far back as `backfill`.
         """
+        if isinstance(event, Posted | Edited) and self._locate(event) in self._deleted:
+            return Receipt(new=False, ours=False, question=False, key=event.key)
         admitted = self._loop_guard.admit(event)
         asks = getattr(admitted, "asks", None) is Asks.CERTAINLY
         early = (
@@ -45,6 +54,8 @@ class Inbox:
             self._worker.wake()
         receipt = await self._questions.ingest(admitted)
         self._loop_guard.reset_after(event, receipt)
+        if isinstance(event, Deleted) and not receipt.ours:
+            self._deleted[self._locate(event)] = None
         if receipt.question and not early:
             self._worker.wake()
         taken_back = isinstance(event, Edited) and event.asks is Asks.NO and receipt.ours
@@ -53,6 +64,10 @@ class Inbox:
         if receipt.question or (receipt.new and isinstance(event, Edited | Deleted)):
             self._worker.note_change(receipt.key)
         return replace(receipt, missed=self._limit_ranges(receipt.missed)) if receipt.missed else receipt
+
+    def _locate(self, event: Posted | Edited | Deleted) -> tuple[str, str, str]:
+        name = event.message if isinstance(event, Deleted) else event.message.id
+        return event.key.workspace, event.key.channel, name
 
     def _limit_ranges(self, missed: Sequence[MissedRange]) -> tuple[MissedRange, ...]:
         """Since a while before the last event, for they come in any order, but no longer ago than `backfill`."""

@@ -19,7 +19,7 @@ from core.answering.reply import Reply
 from core.claude.client import TextSoFar
 from core.commands import TABLE, registry
 from core.domain.clock import Clock
-from core.domain.errors import CannotAnswer, CannotShow, NoAnswer, PlaceClosed, TokenRefused
+from core.domain.errors import CannotAnswer, CannotShow, NoAnswer, PlaceClosed, QuestionDeleted, TokenRefused
 from core.domain.messages import FinalText, Outcome, Question, Unanswered
 from core.domain.personas import Persona
 from core.domain.platform import Platform, Surface
@@ -97,6 +97,8 @@ class AnswerTask:
             fallback, answer = self.responder.fallback, self._find_whole_text()
             if not self.lease.stop.is_set() and await fallback.notify_asker(self.question, error, answer):
                 outcome = Outcome.REFUSED
+        except QuestionDeleted:
+            outcome = Outcome.WITHDRAWN
         except (CannotShow, NotShown) as error:
             log.warning("can't be shown an answer: %s", error)
         await self.responder.store.questions.close(self.claim, outcome)

@@ -9,6 +9,7 @@
     ├── CannotAnswer       the person: something that an answer needs is forbidden
     │   └── NoAnswer       the person: the platform does not say just now; it may later
     ├── CannotShow         nobody: the place of the reply is gone
+    │   ├── QuestionDeleted nobody: the message that the reply answers is gone
     │   ├── PlaceClosed    the person, elsewhere: the place is there, and closed to us
     │   └── TokenRefused   the operator: the platform does not take our token; it may be shown later
     ├── Rejected           the operator: the platform refuses this request, and would take others
@@ -68,6 +69,10 @@ class NoAnswer(CannotAnswer):
 
 class CannotShow(ConfabError):
     """Where the reply belongs it can't be shown any more: a channel is gone, a token has run out."""
+
+
+class QuestionDeleted(CannotShow):
+    """The message that is answered is gone, and nobody told us: what was asked with it waits for its own answer."""
 
 
 class PlaceClosed(CannotShow):

@@ -26,7 +26,9 @@ from tests.e2e.worlds.steps import (
     Release,
     Say,
     Settle,
+    Start,
     Step,
+    Stop,
     steps,
 )
 from tests.fakes.claude.server import ClaudeFake
@@ -61,6 +63,22 @@ FOUND: dict[str, Sequence[Step]] = {
         Say(5, fate=Fate.LOST),
         Feel(Mood.REFUSING, 2),
         Say(6, fate=Fate.SOON),
+    ],
+    "a direct message in Discord that is answered with an earlier one whose deletion nobody told": [
+        Say(6, where=2, mention=False, person=1),
+        Say(4, where=3, target=3, fate=Fate.HELD),
+        Say(6, where=2, person=2, target=1, fate=Fate.SOON),
+        Say(5, where=1, person=2, target=3, fate=Fate.LOST),
+        Delete(3, fate=Fate.LOST),
+    ],
+    "a direct message in Slack that is told after its deletion, where an earlier one was missed": [
+        Kill(),
+        Say(0, where=1, mention=False, person=3, fate=Fate.TWICE),
+        Stop(1),
+        Say(4, where=3, other=True, target=1, file=True, fate=Fate.HELD),
+        Say(4, where=1, person=1, target=1, file=True, fate=Fate.TWICE),
+        Start(),
+        Delete(0),
     ],
 }
 

@@ -264,6 +264,8 @@ class Life:
                 self.truth.heard.append((event.key.channel, event.message.id, heard.ours, heard.question))
             case Edited():
                 self.truth.changed(event.message.id, event.message.text)
+                if heard.question:  # what was lost asks by its edit
+                    self.truth.heard.append((event.key.channel, event.message.id, heard.ours, heard.question))
             case Deleted():
                 self.truth.deleted(event.message)
             case Missed():

@@ -12,7 +12,7 @@ from time import monotonic
 
 import pytest
 
-from core.domain.events import Deleted, Edited, Missed
+from core.domain.events import Deleted, Edited, Missed, Posted
 from core.domain.messages import Asks, Message, Rank, Reach
 from tests.fakes.board import START
 from tests.fakes.claude.script import Answer, Gate
@@ -91,6 +91,19 @@ async def test_an_event_delivered_twice_is_answered_once(assistant, board, claud
     await asyncio.sleep(0.02)
 
     assert (again.new, again.question) == (False, False)
+    assert len(messages(claude)) == 1
+
+
+@pytest.mark.parametrize("change", [Posted, Edited])
+async def test_what_was_deleted_before_it_came_asks_nothing(assistant, board, claude, store, change):
+    event = board.said("t1", "U1", "hello")
+    await assistant.ingest(Deleted("d1", event.key, event.message.id, board.now()))
+    late = event if change is Posted else Edited("e1", event.key, event.message, Asks.CERTAINLY)
+    heard = await assistant.ingest(late)
+    other = await assistant.ingest(board.said("t2", "U1", "hello"))
+    await closed(store)
+
+    assert (heard.new, heard.question, other.question) == (False, False, True)
     assert len(messages(claude)) == 1
 
 
