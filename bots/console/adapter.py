@@ -187,7 +187,7 @@ class ConsoleSurface:
     async def names(self, people: AbstractSet[str]) -> dict[str, str]:
         return {person: person.removeprefix("#") for person in people}
 
-    async def fetch(self, attachment: Attachment) -> bytes:
+    async def fetch(self, attachment: Attachment, message: str) -> bytes:
         raise CannotShow(attachment.name)
 
     async def rank(self, person: str) -> Rank:

@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Self
-from urllib.parse import urlsplit
 
 import aiohttp
 import discord
@@ -23,6 +22,7 @@ from bots.discord.backfill import BackfillSource
 from bots.discord.client import Rest, trace_requests
 from bots.discord.directory import Directory
 from bots.discord.errors import translate_errors
+from bots.discord.files import FileSource
 from bots.discord.gateway import SILENCE, Client
 from bots.discord.intake import Intake, identify_bot
 from bots.discord.interactions import DEFER, DEFERRED, Interactions
@@ -92,6 +92,8 @@ class Discord:
         self._online = asyncio.Event()
         self._inflight = Inflight(api_url)
         self._rest = Rest(self._http, self._inflight, pause)
+        hooks = fence_requests(trace_requests(emit, api_url))
+        self._files = FileSource(self._rest, str(yarl.URL(api_url).origin()), pause, hooks)
         self._managers, self._models = frozenset(managers), frozenset(models)
         self._directory = Directory(self._rest, lambda: self._connected, self._managers)
         self._admission = Admission(guilds, self._directory, self._list_servers)
@@ -192,7 +194,6 @@ class Discord:
         client = self._connected
         who = identify_bot(client, client.get_guild(int(guild)) if guild.isdigit() else None)
         first = await self._interactions.find_deferral(question.name) if self._interactions else None
-        origin = urlsplit(self._api)
         resources = SurfaceResources(
             rest=self._rest,
             directory=self._directory,
@@ -201,7 +202,7 @@ class Discord:
             pace=self._pace,
             pause=self._pause,
             content=self._content,
-            origin=f"{origin.scheme}://{origin.netloc}",
+            files=self._files,
             may_write=self._may_write,
         )
         return DiscordSurface(resources, who, question, first)

@@ -140,10 +140,6 @@ class Rest:
         with urgent(Urgency.FINAL):
             return read_id(await self._request("POST", path, body, webhook_id=application, webhook_token=token))
 
-    async def download_file(self, url: str) -> bytes:
-        """A file from the CDN, which is not shown our token."""
-        return await self._inflight.run(lambda: self._http().get_from_cdn(url))
-
     async def _by_token(
         self, method: str, application: str, token: str, message: str, body: MultipartParameters | None = None
     ) -> Any:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import discord
 
 from bots.delivery.pace import Pace
-from bots.discord import files, formatting
+from bots.discord import formatting
 from bots.discord.address import DiscordAddress
 from bots.discord.admission import Admission
 from bots.discord.client import Rest
 from bots.discord.directory import SECONDS, Directory
 from bots.discord.errors import retry_call, translate_errors
+from bots.discord.files import FileSource
 from bots.discord.history import HistoryReader
 from bots.discord.parse import DIRECT, WORKSPACE, BotIdentity, ChannelPlace
 from bots.discord.publisher import Publisher
@@ -26,7 +27,7 @@ from core.prompting.names import find_ids, replace_ids
 
 @dataclass(frozen=True, slots=True)
 class SurfaceResources:
-    """What all surfaces share. `content` is whether Discord shows us everybody's words; `origin` is its API's."""
+    """What all surfaces share. `content` is whether Discord shows us everybody's words."""
 
     rest: Rest
     directory: Directory
@@ -35,7 +36,7 @@ class SurfaceResources:
     pace: Pace
     pause: Sleep
     content: bool
-    origin: str
+    files: FileSource
     may_write: Callable[[str | None, str], bool] = lambda _guild, _channel: True
     """Whether we may post in a channel of a server, as far as the gateway has told."""
 
@@ -66,9 +67,10 @@ class DiscordSurface:
     async def names(self, people: AbstractSet[str]) -> dict[str, str]:
         return await self._resources.directory.fetch_names(self._guild, people, self._authors)
 
-    async def fetch(self, attachment: Attachment) -> bytes:
-        resources = self._resources
-        return await files.fetch_file(resources.rest, attachment, resources.origin, resources.pause)
+    async def fetch(self, attachment: Attachment, message: str) -> bytes:
+        at = self._place.at
+        channel = self._question.key.channel if message == at else at  # what a thread was opened on stands above it
+        return await self._resources.files.fetch(attachment, channel, message)
 
     async def rank(self, person: str) -> Rank:
         granted = self._address.permissions if person == self._question.person and self._is_new() else None

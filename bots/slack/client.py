@@ -113,7 +113,7 @@ class Web:
         """Kinds of channels (C, D, G) that show no status."""
         self.closed: set[str] = set()
         """Channels that took no post of ours the last time: only some may post there."""
-        self._sleep = sleep
+        self.sleep = sleep
         self._batch = batch
         self._leisure = leisure
         self._emit = emit
@@ -122,7 +122,7 @@ class Web:
         """Ask Slack, with patience. Raises CannotShow, Rejected, CannotAnswer, NoAnswer."""
         params = {name: value for name, value in arguments.items() if value is not None}
         if self._leisure:
-            await self._sleep(self._leisure.turn(method))
+            await self.sleep(self._leisure.turn(method))
         tries = None if self._leisure else TRIES
         try:
             return await self.retry(lambda: self._call(method, http_verb="GET", params=params), tries)
@@ -158,7 +158,10 @@ class Web:
 
     def is_slack_url(self, url: str) -> bool:
         """Whether `url` is Slack's: of the API's host, or of one below it. Only there our token goes."""
-        api, asked = urlsplit(self.client.base_url), urlsplit(url)
+        try:
+            api, asked = urlsplit(self.client.base_url), urlsplit(url)
+        except ValueError:  # brackets that hold no address: a remote file's link is written by whoever adds it
+            return False
         if asked.scheme != api.scheme or not _HOST.fullmatch(asked.netloc):
             return False
         return asked.netloc == api.netloc or asked.netloc.endswith(f".{api.netloc}")
@@ -171,7 +174,7 @@ class Web:
         report: Callable[[BaseException, float], None] | None = None,
     ) -> Result:
         """Retry `work` while Slack limits us or is in trouble, as soon as it allows; `report` is told of each pause."""
-        return await backoff.retry(work, on, self._sleep, report=report or _report, first=FIRST_PAUSE, tries=tries)
+        return await backoff.retry(work, on, self.sleep, report=report or _report, first=FIRST_PAUSE, tries=tries)
 
     async def _call(self, method: str, **arguments: Any) -> Raw:
         outcome: Literal["ok", "limited", "failed"] = "failed"

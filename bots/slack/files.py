@@ -5,52 +5,59 @@ import logging
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 
+from bots.delivery.downloads import GONE, LARGEST, LATER, TOO_LARGE, download_file
 from bots.slack.client import Web, classify_error
-from core.domain.errors import CannotAnswer, CannotShow, Rejected
+from bots.slack.parse import parse_attachment
+from core.domain.errors import CannotAnswer, NoAnswer, Rejected
 from core.domain.messages import Attachment, File, ThreadKey
 
-FETCHED = 32_000_000  # bytes; no request to Claude may be larger
-CHUNK = 65_536
+HTML = "text/html"
+MISSING = {"file_deleted", "file_not_found"}
+
+NO_SCOPE = "the Slack app lacks the scope `files:read`, which whoever runs me can add"
+WITHHELD = "Slack does not give it to me; paste its text, or attach it here anew"
+ELSEWHERE = "it is kept elsewhere, not by Slack; paste its text"
+"""Reasons for the person, as those in bots.delivery.downloads."""
 
 log = logging.getLogger(__name__)
 
 
-async def fetch_file(web: Web, attachment: Attachment, most: int = FETCHED) -> bytes:
-    """The file, of `most` bytes. Raises CannotAnswer where Slack refuses it, CannotShow where it has none."""
-    url = attachment.url or await _find_url(web, attachment)
-    if not web.is_slack_url(url):
-        raise CannotAnswer(f"I may not fetch {attachment.name or 'this file'}: it is not kept by Slack.")
+async def fetch_file(web: Web, attachment: Attachment) -> bytes:
+    """The file that hangs on a message. Raises CannotAnswer, whose words are a reason for the person, or CannotShow.
+
+    Slack answers with its login page where the scope is missing. Of a web page of somebody's own that is told apart
+    by nothing in the answer, so that Slack is asked about the file first.
+    """
+    file = attachment if attachment.url and attachment.type != HTML else await _look_up_file(web, attachment)
+    if file.size > LARGEST:
+        raise CannotAnswer(TOO_LARGE)
+    if not web.is_slack_url(file.url):
+        raise CannotAnswer(ELSEWHERE if file.url else WITHHELD)
     session = web.client.session
     assert session is not None
     headers = {"Authorization": f"Bearer {web.client.token}"}
-    try:
-        async with session.get(url, headers=headers, allow_redirects=False, proxy=web.client.proxy) as response:
-            if response.status != 200 or response.content_type == "text/html":
-                raise CannotAnswer(
-                    f"Slack does not give me {attachment.name}: the app may need the scope `files:read`."
-                )
-            return await _read_bytes(response, attachment, most)
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise CannotAnswer(f"Slack does not give me {attachment.name} just now. Please ask again.") from error
+    found = await download_file(session, file.url, web.sleep, headers=headers, proxy=web.client.proxy)
+    if found.status in {404, 410}:
+        raise CannotAnswer(GONE)
+    if found.status != 200 or (found.type == HTML and file.type != HTML):
+        log.warning("Slack answers %s (%s) in place of a file", found.status, found.type)
+        await _look_up_file(web, attachment)  # raises if it is the scope that is missing
+        raise CannotAnswer(WITHHELD)
+    return found.content
 
 
-async def _read_bytes(response: aiohttp.ClientResponse, attachment: Attachment, most: int) -> bytes:
-    content = bytearray()
-    async for chunk in response.content.iter_chunked(CHUNK):
-        content += chunk
-        if len(content) > most:
-            raise CannotAnswer(f"{attachment.name} is too large for me: I read up to {most / 1_000_000:g} MB.")
-    return bytes(content)
-
-
-async def _find_url(web: Web, attachment: Attachment) -> str:
-    """Where a file is that came with no more than its id."""
+async def _look_up_file(web: Web, attachment: Attachment) -> Attachment:
+    """The file as Slack knows it now: some come with no more than their id."""
     try:
         answer = await web.read("files.info", file=attachment.id)
+    except NoAnswer as error:
+        raise NoAnswer(LATER) from error
+    except CannotAnswer as error:
+        raise CannotAnswer(NO_SCOPE) from error
     except Rejected as rejected:
-        raise CannotShow(str(rejected)) from None
-    file = answer.get("file") or {}
-    return str(file.get("url_private_download") or file.get("url_private") or "")
+        log.warning("Slack tells nothing of a file: %s", rejected)
+        raise CannotAnswer(GONE if rejected.reason in MISSING else WITHHELD) from rejected
+    return parse_attachment({**answer["file"], "id": attachment.id})
 
 
 async def upload_file(web: Web, key: ThreadKey, file: File) -> None:

@@ -11,12 +11,10 @@ from typing import Any
 
 from bots.slack.markup import (
     break_mentions,
-    fence_code,
     list_objects,
     render_blocks,
     render_plain_text,
     render_text,
-    unescape,
 )
 from core.domain.messages import Quote, QuoteKind
 from core.domain.wording import fold_lines
@@ -40,7 +38,7 @@ def read_words(raw: Raw) -> str:
     attached = (_render_attachment(one) for one in _list_attachments(raw) if not _classify_quote(one, raw))
     words = [render_plain_text(_read_string(raw, "text")), render_blocks(list_objects(raw, "blocks"))]
     files = list_files(raw)
-    return _join_once(words, chain(attached, map(_render_file, files), map(_describe_file, files)))
+    return _join_once(words, chain(attached, map(_render_transcript, files), map(_describe_file, files)))
 
 
 def read_own_blocks(raw: Raw) -> str:
@@ -61,15 +59,19 @@ def list_files(raw: Raw) -> list[Raw]:
     return [file for file in list_objects(raw, "files") if file.get("id") and file.get("mode") not in HIDDEN_FILES]
 
 
-def _render_file(file: Raw) -> str:
-    """What Slack shows of a file below a message: what was said in a clip, and how a snippet begins."""
+def list_attached_files(raw: Raw) -> list[Raw]:
+    """Its own files and those of what it forwards, to be read; not the mails whose words are told as a quote."""
+    own = [file for file in list_files(raw) if file.get("mode") != "email" or not _read_string(file, "plain_text")]
+    return own + [file for one in _list_attachments(raw) if _classify_quote(one, raw) for file in list_files(one)]
+
+
+def _render_transcript(file: Raw) -> str:
+    """What was said in a clip, as Slack shows it below a message. Of other files the content is read, so no preview."""
     transcript = file.get("transcription")
     shown = transcript.get("preview") if isinstance(transcript, Mapping) else None
     if isinstance(shown, Mapping) and (spoken := _read_string(shown, "content")):
         return break_mentions(f"(spoken: {spoken}{' …' if shown.get('has_more') else ''})")
-    if file.get("mode") != "snippet" or not (preview := unescape(_read_string(file, "preview"))):
-        return ""
-    return f"{fence_code(break_mentions(preview))}{' …' if file.get('preview_is_truncated') else ''}"
+    return ""
 
 
 def _describe_file(file: Raw) -> str:
@@ -87,11 +89,6 @@ def _quote_mail(file: Raw) -> Quote:
     subject = _read_string(file, "subject") or _read_string(file, "title")
     text = break_mentions(f"{subject}\n{words}".strip())
     return Quote(text, QuoteKind.FORWARD, _read_string(sender, "original") or _read_string(sender, "address"))
-
-
-def list_quoted_files(raw: Raw) -> list[Raw]:
-    """The files of what it forwards."""
-    return [file for one in _list_attachments(raw) if _classify_quote(one, raw) for file in list_files(one)]
 
 
 def _list_attachments(raw: Raw) -> list[Raw]:

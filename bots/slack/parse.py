@@ -122,7 +122,7 @@ def parse_message(raw: Raw, us: BotIdentity) -> Message:
     """
     mine = is_mine(raw, us)
     kept = parse_mark(raw) if mine else {}
-    files = [] if mine else [*message_content.list_files(raw), *message_content.list_quoted_files(raw)]
+    files = [] if mine else message_content.list_attached_files(raw)
     return Message(
         id=raw["ts"],
         author=us.user if mine else raw.get("user") or raw.get("bot_id") or "USLACKBOT",
@@ -133,7 +133,7 @@ def parse_message(raw: Raw, us: BotIdentity) -> Message:
         answers=kept.get("question"),
         notice=mine and (bool(kept.get("notice")) or not kept),
         edited=parse_timestamp(raw["edited"]["ts"]) if raw.get("edited") else None,
-        attachments=tuple(map(_parse_attachment, files)),
+        attachments=tuple(map(parse_attachment, files)),
         quotes=() if mine else message_content.read_quotes(raw),
         speaker=str(raw.get("username") or "") if not mine and _is_bot(raw) else "",
     )
@@ -274,7 +274,7 @@ def _parse_text(raw: Raw, us: BotIdentity) -> str:
     return re.sub(rf"\A(?:<@{us.user}>[ \t\n,:]*)+", "", message_content.read_words(raw))
 
 
-def _parse_attachment(file: Raw) -> Attachment:
+def parse_attachment(file: Raw) -> Attachment:
     """A file; one from another team comes with no more than its id."""
     return Attachment(
         id=file["id"],

@@ -69,7 +69,7 @@ class SlackSurface:
     async def names(self, people: AbstractSet[str]) -> dict[str, str]:
         return await self._directory.fetch_names(people)
 
-    async def fetch(self, attachment: Attachment) -> bytes:
+    async def fetch(self, attachment: Attachment, message: str) -> bytes:
         return await files.fetch_file(self._web, attachment)
 
     async def rank(self, person: str) -> Rank:

@@ -61,6 +61,7 @@ class Assistant:
         responder = Responder(
             store, platforms, completions, policy, rules, fallback, slots, commands, clock, emit, self._heartbeat
         )
+        self._files = responder.files
         self.worker = Worker(
             store.questions,
             responder.answer,
@@ -112,11 +113,11 @@ class Assistant:
         about = replace(question, name=question.values.get("message", question.name))
         persona, _ = await find_persona_in_force(self._store.personas, question.key, self._rules.defaults)
         persona, thread = await name_persona(self._store.threads, thread, persona, surface)
-        turns = await read_conversation(self._store.threads, thread, about, surface)
-        if not turns:
+        conversation = await read_conversation(self._store.threads, thread, about, surface, self._files)
+        if not conversation.turns:
             return None
         instructions = self._platforms[question.key.platform].instructions
-        build = partial(build_request, persona, turns, ttl=self._rules.ttl, instructions=instructions)
+        build = partial(build_request, persona, conversation.turns, ttl=self._rules.ttl, instructions=instructions)
         models = [persona.model or "", *self._rules.fallbacks]
         first, *_ = self._completions.refused_prompts.order_models(models, build(Model(models[0])))
         return build(await self._completions.model(first))

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
 from core.answering.final_answer import Answer, conclude, cut_off, decline
 from core.billing.ledger_rows import BudgetRefusal
@@ -24,6 +24,7 @@ from core.domain.models import Model
 from core.prompting.request import Request, continue_request, simplify_request
 from core.store.protocols import Notes
 
+COMPLAINTS = ("rejected", "too large")  # errors that name what an API does not take
 PAUSES = 10  # times that Claude may pause in one answer
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,20 @@ class Waiting:
 @dataclass(frozen=True, slots=True)
 class Retraction:
     """The text so far is taken back: Claude refused after it, and no part of it is an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What Claude is not shown of the conversation's files, `image` or `document`: the model that is asked reads none.
+
+    Where its API has `refused` them, it is these besides.
+    """
+
+    kinds: frozenset[str]
+    refused: bool = False
+
+
+Event: TypeAlias = TextSoFar | Waiting | Retraction | LeftOut | Answer
 
 
 class Completions:
@@ -65,8 +80,10 @@ class Completions:
 
     async def stream(
         self, question: Question, persona: int, models: Sequence[str], build: Callable[[Model], Request]
-    ) -> AsyncGenerator[TextSoFar | Waiting | Retraction | Answer, None]:
-        """The text as it grows, why it does not, and at last the answer. Raises ClaudeError when no model answers.
+    ) -> AsyncGenerator[Event, None]:
+        """The text as it grows, why it does not, what Claude is not shown, and at last the answer.
+
+        Raises ClaudeError when no model answers.
 
         Each of `models` is asked with what `build` makes for it, the next when one is limited, in trouble, gone, or
         refuses; when none answers at once, the one that may soonest is waited for. Text may begin again. What refused
@@ -83,6 +100,8 @@ class Completions:
                         yield Waiting(pause.note)
                     await self._sleep(pause.seconds)
                 order = self._simplify(MeteredRequest(question, persona, build(await self.catalog.describe(name))))
+                if order.request.left_out or failed:
+                    yield LeftOut(order.request.left_out)
                 async with aclosing(self._stream_turns(order, retry_policy)) as events:
                     async for event in events:
                         if isinstance(event, BudgetRefusal):
@@ -112,7 +131,7 @@ class Completions:
 
     async def _stream_turns(
         self, order: MeteredRequest, retry_policy: RetryPolicy
-    ) -> AsyncGenerator[TextSoFar | Waiting | Retraction | Answer | BudgetRefusal, None]:
+    ) -> AsyncGenerator[Event | BudgetRefusal, None]:
         """One answer of a model, or why a budget forbids it; when Claude pauses its turn, it is asked to go on.
 
         A refusal is remembered, whether it comes as an answer or as an error.
@@ -131,7 +150,7 @@ class Completions:
                                 return
                             case Completion():
                                 completion = event
-                            case Waiting():
+                            case Waiting() | LeftOut():
                                 yield event
             except ClaudeError as error:
                 if error.kind == "refused":
@@ -151,7 +170,7 @@ class Completions:
 
     async def _stream_with_retries(
         self, order: MeteredRequest, retry_policy: RetryPolicy
-    ) -> AsyncGenerator[TextSoFar | Waiting | Completion | BudgetRefusal, None]:
+    ) -> AsyncGenerator[TextSoFar | Waiting | LeftOut | Completion | BudgetRefusal, None]:
         """The same request again while its error may pass, and none while the model's circuit breaker is open."""
         circuit_breaker = self._circuit_breakers[order.request.model]
         while True:
@@ -169,6 +188,8 @@ class Completions:
                 return
             except ClaudeError as error:
                 if plainer := self._take_complaint(order.request, error):
+                    if kinds := plainer.left_out - order.request.left_out:
+                        yield LeftOut(kinds, refused=True)
                     order = replace(order, request=plainer)
                     continue
                 pause = retry_policy.back_off(error)
@@ -178,7 +199,7 @@ class Completions:
 
     def _take_complaint(self, request: Request, error: ClaudeError) -> Request | None:
         """The request without what the API named as what it does not take; None where that is nothing of ours."""
-        plainer = simplify_request(request, error.detail) if error.kind == "rejected" else None
+        plainer = simplify_request(request, error.detail) if error.kind in COMPLAINTS else None
         if plainer is not None:
             log.warning("%s; asking again without it", error)
             complaints = self._complaints[request.model]

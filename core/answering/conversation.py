@@ -1,25 +1,39 @@
-"""Conversation: the turns that Claude is told of the part of a thread to which a question belongs."""
+"""Conversation: what Claude is told of the part of a thread to which a question belongs, with its files."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ParamSpec, TypeVar
 
+from core.domain.content import FileContent, Files, Text
 from core.domain.messages import Message, Question
 from core.domain.personas import Persona
 from core.domain.platform import Surface
-from core.prompting.names import find_ids, introduce_speakers, replace_ids
+from core.domain.wording import count_noun, list_some
+from core.files.reader import FileReader
+from core.prompting.names import NAME, find_ids, introduce_speakers, replace_ids
 from core.prompting.speakers import collect_people
 from core.prompting.turns import NOTHING, Turn, build_turns, select_trunk
 from core.store.protocols import Thread, Threads
 
 UNREAD = "[Earlier messages of this conversation could not be read just now.]"
 
+BLIND = "the model that answers here is not shown such files; another one may be"
+NOT_TAKEN = "Claude's API did not take it; save it anew, or smaller, and attach that"
+TOLD = 5  # files that could not be read, each in a sentence
 LARGE = 100_000  # characters of a thread that are read within some milliseconds
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """The turns, none where nothing is kept; and what each file holds that hangs on them."""
+
+    turns: list[Turn]
+    files: Files
 
 
 async def read_conversation(
@@ -27,11 +41,12 @@ async def read_conversation(
     thread: Thread,
     question: Question,
     surface: Surface,
+    files: FileReader,
     *,
     find_zone: Callable[[], Awaitable[str]] | None = None,
     unread: bool = False,
-) -> list[Turn]:
-    """The turns of the question's conversation; a speaker's name is asked for until it is known, then kept for ever.
+) -> Conversation:
+    """The question's conversation; a speaker's name is asked for until it is known, then kept for ever.
 
     What others ask meanwhile, and all that is said behind that, is not told yet. A command is told everything.
     `find_zone` tells the asker's time zone now; where it is another than the one told last, it is told from here on.
@@ -46,18 +61,50 @@ async def read_conversation(
     speakers = {message.voice: message.speaker for message in messages if message.speaker}
     people = authors | dict.fromkeys(sorted(await _run(aside, collect_people, messages)))
     thread = await _introduce_unknown(threads, thread, people, surface, speakers)
+    read = await files.read_files(thread.key, messages, surface)
     build = partial(
         build_turns,
         zones=thread.zones,
         unanswered=thread.unanswered,
         refused_at=thread.refused_at,
         asked=thread.open,
+        files=read,
         pending=question.command is None,
     )
     turns = await _run(aside, build, messages, thread.replies, thread.names)
     if unread and turns:
-        turns[0] = replace(turns[0], text=f"{UNREAD}\n{turns[0].text}")
-    return turns
+        turns[0] = replace(turns[0], content=(Text(UNREAD), *turns[0].content))
+    return Conversation(turns, read)
+
+
+def leave_out_files(files: Files, kinds: Collection[str], problem: str) -> Files:
+    """The files where those that are shown as one of `kinds` are not, for this problem."""
+    left = {name for (_, name), read in files.items() if read.shown and read.shown.kind in kinds}
+    return {place: FileContent(problem=problem) if place[1] in left else read for place, read in files.items()}
+
+
+def describe_problems(messages: Iterable[Message], files: Files) -> list[str]:
+    """Sentences on the files of these messages that were not read whole, for who attached them; of very many a few."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for place, name in {(message.id, one.id): one.name for message in messages for one in message.attachments}.items():
+        if place in files and (sentence := _explain_file(files[place])):
+            names.setdefault(sentence, []).append(_name_file(name))
+    more = sum(map(len, list(names.values())[TOLD:]))
+    rest = [f"Nor could I read {count_noun(more, 'more file')}."] if more else []
+    return [f"{begins} {list_some(each, TOLD)}{ends}" for (begins, ends), each in list(names.items())[:TOLD]] + rest
+
+
+def _explain_file(read: FileContent) -> tuple[str, str] | None:
+    """What is said before and behind the name of a file that was not read whole."""
+    if read.problem:
+        return "I could not read", f": {read.problem}."
+    return ("I read only the beginning and the end of", ": send the part that matters.") if read.cut else None
+
+
+def _name_file(name: str) -> str:
+    """The name of a file as it is, in a code span, where it is no markup and mentions nobody."""
+    shown = "".join(one for one in name[:NAME] if one.isprintable() and one not in "`<>@").strip()
+    return f"`{shown}`" if shown else "a file"
 
 
 async def _remember_zone(threads: Threads, thread: Thread, question: Question, zone: str) -> Mapping[str, str]:

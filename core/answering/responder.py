@@ -9,8 +9,15 @@ from datetime import datetime
 from functools import partial
 from typing import TypeAlias
 
-from core.answering.completions import Completions, Retraction, Waiting
-from core.answering.conversation import name_persona, read_conversation
+from core.answering.completions import Completions, Event, LeftOut, Retraction, Waiting
+from core.answering.conversation import (
+    BLIND,
+    NOT_TAKEN,
+    describe_problems,
+    leave_out_files,
+    name_persona,
+    read_conversation,
+)
 from core.answering.display_fallback import Fallback, NotShown
 from core.answering.final_answer import EMPTY, Answer, cut_off, cut_short, explain_error, refuse, restore_answer
 from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Proceed, Rules, is_for_us
@@ -19,10 +26,12 @@ from core.answering.reply import Reply
 from core.claude.client import TextSoFar
 from core.commands import TABLE, registry
 from core.domain.clock import Clock
+from core.domain.content import Files
 from core.domain.errors import CannotAnswer, CannotShow, NoAnswer, PlaceClosed, QuestionDeleted, TokenRefused
 from core.domain.messages import FinalText, Outcome, Question, Unanswered
 from core.domain.personas import Persona
 from core.domain.platform import Platform, Surface
+from core.files.reader import FileReader
 from core.prompting.persona_check import refuse_model
 from core.prompting.request import build_request
 from core.store.persona_in_force import find_persona_in_force
@@ -54,6 +63,7 @@ class Responder:
     clock: Clock
     emit: Emit
     heartbeat: Callable[[], Awaitable[None]]
+    files: FileReader = field(default_factory=FileReader)
 
     def answer(self, claim: Claim, lease: QuestionLease) -> Coroutine[None, None, None]:
         """Answer one claimed question visibly, and close it."""
@@ -78,6 +88,10 @@ class AnswerTask:
     reply: Reply = field(init=False)
     unread: CannotAnswer | None = field(init=False, default=None)
     """Why the thread's history could not be read, if it could not."""
+    files: Files = field(init=False, default_factory=dict)
+    """What was read of the conversation's files."""
+    shown: Files = field(init=False, default_factory=dict)
+    """The same without what Claude was not shown of it."""
     begun_again: int = field(init=False, default=0)
     begun: bool = field(init=False, default=False)
     """Whether words of Claude's have come, also such as it took back."""
@@ -266,13 +280,25 @@ class AnswerTask:
                     self._grow(event.text)
                 elif isinstance(event, Waiting):
                     self.reply.wait(event.note)
+                elif isinstance(event, LeftOut):
+                    self._leave_out(event)
                 elif isinstance(event, Retraction):
                     self.reply.take_back()
                 else:
                     answer = event
         return await self._explain_unread(answer)
 
-    async def _ask_claude(self) -> AsyncGenerator[TextSoFar | Waiting | Retraction | Answer, None]:
+    def _leave_out(self, left_out: LeftOut) -> None:
+        """Note which files Claude was not shown; what its API refused is not sent again."""
+        if not left_out.refused:
+            self.shown = leave_out_files(self.files, left_out.kinds, BLIND)
+            return
+        refused = leave_out_files(self.shown, left_out.kinds, NOT_TAKEN)
+        names = [place[1] for place, read in refused.items() if read is not self.shown[place]]
+        self.responder.files.refuse(self.question.key, names, NOT_TAKEN)
+        self.shown = refused
+
+    async def _ask_claude(self) -> AsyncGenerator[Event, None]:
         """The events of Claude's answer, which is asked for when the first one is. Raises CannotAnswer."""
         responder, allowed = self.responder, self.responder.rules.models
         if allowed and self.persona.model not in allowed:
@@ -280,14 +306,15 @@ class AnswerTask:
         missing = self.unread is not None and misses_beginning(self.thread, self.question)
         threads = responder.store.threads
         persona, thread = await name_persona(threads, self.thread, self.persona, self.surface)
-        turns = await read_conversation(
-            threads, thread, self.question, self.surface, find_zone=self._find_zone, unread=missing
+        conversation = await read_conversation(
+            threads, thread, self.question, self.surface, responder.files, find_zone=self._find_zone, unread=missing
         )
-        if not turns:
+        if not conversation.turns:
             raise CannotAnswer(EMPTY)
+        self.files = self.shown = conversation.files
         models = list(dict.fromkeys([persona.model or "", *responder.rules.fallbacks]))
         instructions = responder.platforms[self.question.key.platform].instructions
-        build = partial(build_request, persona, turns, ttl=responder.rules.ttl, instructions=instructions)
+        build = partial(build_request, persona, conversation.turns, ttl=responder.rules.ttl, instructions=instructions)
         question = replace(self.question, homes=await self.surface.homes())
         return responder.completions.stream(question, self.version, models, build)
 
@@ -340,19 +367,26 @@ class AnswerTask:
         await responder.heartbeat()
 
     async def _explain_unread(self, answer: Answer) -> Answer:
-        """Say below the answer what could not be read: what is forbidden once in a channel, else if it matters."""
-        if self.unread is None or self.question.alone or answer.outcome is not Outcome.SHOWN:
+        """Say below the answer what could not be read: files of the question, and messages before it."""
+        if answer.outcome is not Outcome.SHOWN:
             return answer
+        asked = {one.name for one in (self.question, *self.claim.together)}
+        files = describe_problems([one for one in self.thread.messages if one.id in asked], self.shown)
+        sentences = [*files, *await self._explain_unread_messages()]
+        return replace(answer, text=cut_off(answer.text, " ".join(sentences)).text) if sentences else answer
+
+    async def _explain_unread_messages(self) -> list[str]:
+        """What is forbidden is told once in a channel; what did not come, if it matters."""
+        if self.unread is None or self.question.alone:
+            return []
         if isinstance(self.unread, NoAnswer):
-            if not misses_beginning(self.thread, self.question):
-                return answer
-            return replace(answer, text=cut_off(answer.text, SILENT).text)
+            return [SILENT] if misses_beginning(self.thread, self.question) else []
         notes, key = self.responder.store.notes, self.question.key
         note = f"unread:{key.workspace}:{key.channel}"
         if await notes.get(note) not in {None, self.question.name}:
-            return answer
+            return []
         await notes.put(note, self.question.name)
-        return replace(answer, text=cut_off(answer.text, f"{self.unread} I answered from what I had heard.").text)
+        return [f"{self.unread} I answered from what I had heard."]
 
     async def _record_page(self, page: str, at: datetime | None) -> None:
         await self.responder.store.questions.record_page(self.claim, page, at or self.responder.clock())

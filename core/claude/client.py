@@ -37,6 +37,7 @@ PINGING = 3600.0  # seconds of nothing but pings: the SDK takes no answer for lo
 CONNECT = 5.0  # seconds
 REQUEST = "request-id"  # the header that names a request
 
+INPUTS = {"image": "image_input", "document": "pdf_input"}  # what a model may be shown, and the capability for it
 COUNTED = ("model", "system", "messages", "thinking", "output_config", "cache_control")  # what a count depends on
 
 
@@ -311,6 +312,7 @@ def read_model(info: ModelInfo) -> Model:
         frozenset(level for level in EFFORTS if _is_supported(effort, level)),
         frozenset(kind for kind in THINKING if _is_supported(types, kind)),
         known=effort is not None or thinking is not None,
+        blind=frozenset(kind for kind, name in INPUTS.items() if _read_supported(capabilities, name) is False),
         lifecycle=getattr(info, "lifecycle", None) or "active",
         retires_at=_read_date(getattr(info, "retires_at", None)),
     )
@@ -325,4 +327,10 @@ def _read_date(value: object) -> datetime | None:
 
 def _is_supported(capabilities: object, name: str) -> bool:
     """Whether a capability is there; a gateway may leave any of them out."""
-    return read_field(read_field(capabilities, name), "supported") is True
+    return _read_supported(capabilities, name) is True
+
+
+def _read_supported(capabilities: object, name: str) -> bool | None:
+    """Whether a capability is there; None where that is not told."""
+    supported = read_field(read_field(capabilities, name), "supported")
+    return supported if isinstance(supported, bool) else None

@@ -10,6 +10,7 @@ import httpx2
 
 from core.billing.prices import read_prices, strip_date
 from core.claude.client import StandInTransport
+from core.domain.content import IMAGE_TOKENS
 
 NAME = "stand-in"
 PAUSE = 0.04  # seconds a word: slow enough to be watched, and killed
@@ -57,7 +58,7 @@ class _Events(httpx2.AsyncByteStream):
 def compose_text(body: dict[str, Any]) -> str:
     """What the stand-in says to a request: that it is none, and what it was sent."""
     messages = body["messages"]
-    newest = messages[-1]["content"][-1]["text"]
+    newest = "\n".join(block["text"] for block in messages[-1]["content"] if block["type"] == "text")
     persona = body["system"][1]["text"] if len(body["system"]) > 1 else None
     turns = "1 turn" if len(messages) == 1 else f"{len(messages)} turns"
     return "\n\n".join(
@@ -73,7 +74,9 @@ def compose_text(body: dict[str, Any]) -> str:
 
 def _tokens(body: dict[str, Any]) -> int:
     """About how many a prompt has."""
-    return len(json.dumps(body)) // BYTES_PER_TOKEN
+    shown = [block for turn in body["messages"] for block in turn["content"] if block["type"] != "text"]
+    words = len(json.dumps(body)) - sum(len(json.dumps(block)) for block in shown)
+    return words // BYTES_PER_TOKEN + IMAGE_TOKENS * len(shown)
 
 
 def _answer_models(name: str) -> httpx2.Response:

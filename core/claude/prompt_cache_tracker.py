@@ -8,7 +8,7 @@ from cachetools import LRUCache
 
 from core.domain.messages import ThreadKey
 from core.domain.usage import Usage
-from core.prompting.request import FRAME, Block, Request
+from core.prompting.request import Block, Request
 
 REMEMBERED = 10_000  # threads
 TTL = {"5m": timedelta(minutes=5), "1h": timedelta(hours=1)}
@@ -27,6 +27,8 @@ class Past:
     cached: int
     """Tokens of it that stand in the cache."""
     at: datetime
+    files: int = 0
+    """Images and documents in it: with another number of them Anthropic finds nothing of the messages in its cache."""
 
 
 class PromptCacheTracker:
@@ -38,25 +40,27 @@ class PromptCacheTracker:
     def bound(self, key: ThreadKey, request: Request) -> int:
         """The most tokens that the prompt can have.
 
-        What was sent before is known to the token; of what is new, no token is shorter than a byte.
+        What was sent before is known to the token; what is new has its own bound.
         """
         past = self._past.get(key)
         if past is None or not _continues(past, request):
             return request.input_bound
         new = _turns(request)[len(past.turns) :]
-        return min(request.input_bound, past.tokens + sum(len(block.text.encode()) + FRAME for block in new))
+        return min(request.input_bound, past.tokens + sum(block.content.tokens_bound for block in new))
 
     def note(self, key: ThreadKey, request: Request, usage: Usage, at: datetime) -> str | None:
         """Remember a request that was answered. Why the cache did not have all that the last one left there, or None.
 
-        `new`: there was none before; `model`, `system`, `settings`, `history`: these changed; `expired`: it came too
-        late; `small`: nothing was cached, because the prompt was too short for it; `lost`: no reason of ours.
+        `new`: there was none before; `model`, `system`, `settings`, `history`: these changed; `files`: there are more
+        or fewer pictures and documents; `expired`: it came too late; `small`: nothing was cached, because the prompt
+        was too short for it; `lost`: no reason of ours.
         """
         past = self._past.get(key)
-        blocks = tuple(hash(block.text) for block in _turns(request))
+        blocks = tuple(hash(block.content) for block in _turns(request))
         cached = usage.cache_read + usage.cache_write_5m + usage.cache_write_1h
         system = _system(request)
-        self._past[key] = Past(request.model, system, _settings(request), blocks, usage.prompt, cached, at)
+        settings, files = _settings(request), _count_files(request)
+        self._past[key] = Past(request.model, system, settings, blocks, usage.prompt, cached, at, files)
         return _explain_miss(past, request, usage, at)
 
 
@@ -71,6 +75,7 @@ def _explain_miss(past: Past | None, request: Request, usage: Usage, at: datetim
         "system": past.system != _system(request),
         "settings": past.settings != _settings(request),
         "history": not _continues(past, request),
+        "files": past.files != _count_files(request),
         "expired": at - past.at >= ttl,
         "small": not past.cached,
     }
@@ -81,15 +86,19 @@ def _continues(past: Past, request: Request) -> bool:
     """Whether a prompt begins with all of the one before."""
     same = (past.model, past.system, past.settings) == (request.model, _system(request), _settings(request))
     begun = _turns(request)[: len(past.turns)]
-    return same and tuple(hash(block.text) for block in begun) == past.turns
+    return same and tuple(hash(block.content) for block in begun) == past.turns
 
 
 def _turns(request: Request) -> Sequence[Block]:
     return [block for block in request.blocks if block.origin not in SYSTEM]
 
 
+def _count_files(request: Request) -> int:
+    return sum(block.content.kind != "text" for block in request.blocks)
+
+
 def _system(request: Request) -> tuple[int, ...]:
-    return tuple(hash(block.text) for block in request.blocks if block.origin in SYSTEM)
+    return tuple(hash(block.content) for block in request.blocks if block.origin in SYSTEM)
 
 
 def _settings(request: Request) -> str:

@@ -41,14 +41,14 @@ class RefusedPrompts:
 def _digest_beginnings(request: Request, model: str) -> Iterator[bytes]:
     """A digest of each beginning of a prompt, the whole one last, with the system prompt and a model."""
     digest = hashlib.sha256(model.encode())
-    _add_texts(digest, request.body["system"])
+    _add_blocks(digest, request.body["system"])
     for message in request.body["messages"]:
         digest.update(message["role"].encode())
-        _add_texts(digest, message["content"])
+        _add_blocks(digest, message["content"])
         yield digest.digest()
 
 
-def _add_texts(digest: "hashlib._Hash", blocks: Sequence[dict[str, Any]]) -> None:
+def _add_blocks(digest: "hashlib._Hash", blocks: Sequence[dict[str, Any]]) -> None:
     for block in blocks:
-        text = block["text"].encode()
-        digest.update(b"%d:%b" % (len(text), text))
+        told = (block["text"] if block["type"] == "text" else block["source"]["data"]).encode()
+        digest.update(b"%d:%b" % (len(told), told))

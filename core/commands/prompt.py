@@ -25,11 +25,10 @@ def _describe_request(request: Request) -> str:
 
 
 def _describe_block(number: int, block: Block) -> str:
-    fence = make_fence([block.text])
+    words = block.content.words
+    fence = make_fence([words])
     mark = "\ncache breakpoint" if block.breakpoint else ""
-    return (
-        f"**{number}. {block.origin}**, about {count_noun(block.tokens, 'token')}\n{fence}\n{block.text}\n{fence}{mark}"
-    )
+    return f"**{number}. {block.origin}**, about {count_noun(block.tokens, 'token')}\n{fence}\n{words}\n{fence}{mark}"
 
 
 ROWS = (

@@ -27,6 +27,8 @@ class Model:
     efforts: frozenset[str] = frozenset()
     thinking: frozenset[str] = frozenset()
     known: bool = False
+    blind: frozenset[str] = frozenset()
+    """What it does not read, of images and documents, as far as is known."""
     lifecycle: str = "active"
     """`active`, `deprecated` or `retired`."""
     retires_at: datetime | None = None
@@ -36,6 +38,10 @@ class Model:
     def sampling(self) -> bool:
         """Whether it still takes a temperature: those that take `enabled` thinking are the ones that do."""
         return "enabled" in self.thinking or not self.known
+
+    def reads(self, kind: str) -> bool:
+        """Whether it may be shown an `image` or a `document`."""
+        return kind not in self.blind
 
     def takes_effort(self, effort: str) -> bool:
         """Whether it has this effort, as far as is known."""

@@ -89,8 +89,11 @@ class Surface(Protocol):
     async def names(self, people: AbstractSet[str]) -> dict[str, str]:
         """Display names of those that the platform knows: people, groups, and channels, whose ids begin with `#`."""
 
-    async def fetch(self, attachment: Attachment) -> bytes:
-        """The file, asked for with the platform's token and from its hosts only."""
+    async def fetch(self, attachment: Attachment, message: str) -> bytes:
+        """The file that hangs on a message, asked for with the platform's token and from its hosts only.
+
+        Raises CannotAnswer, a sentence for the person, or CannotShow where it is no longer there.
+        """
 
     async def rank(self, person: str) -> Rank:
         """What `person` may do here, on the platform's word."""

@@ -1,13 +1,17 @@
 """Speakers: people's messages as a prompt has them, quoted against impersonation."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 
+from core.domain.content import FileContent, Files
 from core.domain.messages import Attachment, Message, Quote, QuoteKind
 from core.prompting.names import BOT, clean_name, find_ids, replace_ids
 
 LONGEST = 250_000  # bytes told of one message
 QUOTED = 25_000  # bytes told of one of its quotes
 QUOTES = 10  # of one message
+
+NO_FILES: Files = MappingProxyType({})
 
 _CUT = "\n[... {} characters are left out here ...]\n"
 _CARRIES = {QuoteKind.FORWARD: "{} forwarded {}", QuoteKind.PREVIEW: "a link of {}'s shows {}"}
@@ -24,16 +28,18 @@ def collect_people(messages: Iterable[Message]) -> set[str]:
     return found
 
 
-def quote_message(message: Message, names: Mapping[str, str]) -> str:
+def quote_message(message: Message, names: Mapping[str, str], files: Files = NO_FILES) -> str:
     """A person's message as a prompt has it: their name, a colon, their words, and a note for each attachment.
 
-    Further lines are indented, so none can be another's. What was forwarded stands below a note of its own.
+    Further lines are indented, so none can be another's. What was forwarded stands below a note of its own, and so
+    does the text of a file; what is shown of files stands below all of it.
     """
     name = names.get(message.voice) or clean_name(message.speaker or message.author) or "someone"
-    words = _indent(replace_ids(_leave_out_middle(message.text, LONGEST), names))
+    words = indent(replace_ids(leave_out_middle(message.text, LONGEST), names))
     said = [f"{name} {BOT}: {words}" if message.bot else f"{name}: {words}"] if words else []
     carried = [line for quote in message.quotes[:QUOTES] for line in _tell_quote(name, quote, names)]
-    attached = [f"[{name} attached {describe_attachment(attachment)}]" for attachment in message.attachments]
+    different = {one.id: one for one in message.attachments}.values()
+    attached = [_tell_attachment(name, one, files.get((message.id, one.id))) for one in different]
     return "\n".join(said + carried + attached)
 
 
@@ -41,10 +47,25 @@ def _tell_quote(name: str, quote: Quote, names: Mapping[str, str]) -> Iterator[s
     """A note that says whose words follow, and the words, indented like all that somebody said."""
     author = clean_name(replace_ids(quote.author, names))
     what = f"what {author} said" if author else "this"
-    words = _indent(replace_ids(_leave_out_middle(quote.text, QUOTED), names))
+    words = indent(replace_ids(leave_out_middle(quote.text, QUOTED), names))
     if words:
         yield f"[{_CARRIES[quote.kind].format(name, what)}, which is not {name}'s words:]"
         yield f"  {words}"
+
+
+def _tell_attachment(name: str, attachment: Attachment, read: FileContent | None) -> str:
+    """A note that says what was attached, and whether it follows; below it the words of a text."""
+    note = f"{name} attached {describe_attachment(attachment)}"
+    if read is None:
+        return f"[{note}]"
+    if read.again:
+        return f"[{note}, which is told above]"
+    if read.shown is not None:
+        return f"[{note}, shown below]"
+    if read.problem:
+        return f"[{note}, which Confab could not read: {read.problem}]"
+    encoding = f"read as {read.encoding}, " if read.encoding else ""
+    return f"[{note}, {encoding}which says:]\n  {indent(read.text)}"
 
 
 def describe_attachment(attachment: Attachment) -> str:
@@ -55,11 +76,12 @@ def describe_attachment(attachment: Attachment) -> str:
     )
 
 
-def _indent(text: str) -> str:
+def indent(text: str) -> str:
+    """A text as it is told within what somebody said: each further line indented."""
     return "\n  ".join(text.strip().splitlines())
 
 
-def _leave_out_middle(text: str, limit: int) -> str:
+def leave_out_middle(text: str, limit: int) -> str:
     """`text` with its middle left out where it is too long to be told whole."""
     if len(text.encode()) <= limit:
         return text

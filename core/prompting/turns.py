@@ -8,9 +8,10 @@ from types import MappingProxyType
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+from core.domain.content import Content, Document, Files, Image, Text
 from core.domain.messages import FinalText, Message, Unanswered
 from core.prompting.clock_notes import describe_time, needs_time
-from core.prompting.speakers import quote_message
+from core.prompting.speakers import NO_FILES, quote_message
 from core.rendering.reply_notes import remove_notes
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -28,8 +29,13 @@ class Turn:
     """What one side says until the other speaks. `messages` are the ids it was made of."""
 
     role: Literal["user", "assistant"]
-    text: str
+    content: tuple[Content, ...]
     messages: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """All of it as a person reads it."""
+        return "\n".join(part.words for part in self.content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,8 @@ class _Entry:
     clocked: bool = False
     """Whether the note stands above it."""
     edited: datetime | None = None
+    shown: tuple[Image | Document, ...] = ()
+    """They stand below the words."""
 
     @property
     def text(self) -> str:
@@ -52,7 +60,7 @@ class _Entry:
 
     @property
     def size(self) -> int:
-        return len(self.text.encode()) + 1
+        return len(self.text.encode()) + 1 + sum(one.size for one in self.shown)
 
 
 def build_turns(
@@ -65,6 +73,7 @@ def build_turns(
     unanswered: Mapping[str, Unanswered] = NOTHING,
     refused_at: Mapping[str, datetime] = NOTHING,
     asked: Collection[str] = (),
+    files: Files = NO_FILES,
     pending: bool = True,
 ) -> list[Turn]:
     """A thread's messages, oldest first, as alternating turns that begin with the user.
@@ -72,7 +81,8 @@ def build_turns(
     While a question is `pending` they also end with the user: what Claude's last words did not answer stands above.
 
     `replies` holds what Claude said, by question; `names` how each person is called; `zones` the time zone that holds
-    from a message on (without any, no time is told); `unanswered` why a question got no answer. A reply of many pages
+    from a message on (without any, no time is told); `unanswered` why a question got no answer; `files`
+    what attachments hold, by the ids of messages and their own. A reply of many pages
     is one assistant turn, standing after the last message that Claude had read, or else at its first page. What Claude
     refused is left out, with all that was said before it since the last reply, and a note stands in its place; words
     that were edited after that refusal (`refused_at`) are other words, and told. So is a question of before that came
@@ -84,13 +94,14 @@ def build_turns(
     """
     placed = _place_replies(messages, replies)
     apart = {name for name, said in replies.items() if not said.notice}.union(asked)
-    entries = _leave_out_refused(_list_entries(placed, replies, names, unanswered), unanswered, refused_at, apart)
-    cut = _cut_oldest(_set_clocks(entries, zones), limit)
+    entries = _list_entries(placed, replies, names, unanswered, files)
+    told = _leave_out_refused(entries, unanswered, refused_at, apart)
+    cut = _cut_oldest(_set_clocks(told, zones), limit)
     turns = [_build_turn(role, list(group)) for role, group in groupby(cut, key=lambda entry: entry.role)]
     if turns and turns[0].role == "assistant":
-        turns.insert(0, Turn("user", _OPENING))
+        turns.insert(0, Turn("user", (Text(_OPENING),)))
     if pending and turns and turns[-1].role == "assistant":
-        turns.append(Turn("user", _WAITING))
+        turns.append(Turn("user", (Text(_WAITING),)))
     return turns
 
 
@@ -130,6 +141,7 @@ def _list_entries(
     replies: Mapping[str, FinalText],
     names: Mapping[str, str],
     unanswered: Mapping[str, Unanswered],
+    files: Files,
 ) -> Iterator[_Entry]:
     before: _Entry | None = None
     for message in messages:
@@ -138,11 +150,13 @@ def _list_entries(
             if message.notice
             else remove_notes(message.text).strip()
             if message.mine
-            else quote_message(message, names)
+            else quote_message(message, names, files)
         )
         if not text:
             continue
-        entry = _Entry("user", text, message.id, at=message.at, edited=message.edited)
+        attached = dict.fromkeys((message.id, one.id) for one in message.attachments)
+        shown = tuple(part for place in attached if place in files and (part := files[place].shown))
+        entry = _Entry("user", text, message.id, at=message.at, shown=shown, edited=message.edited)
         if message.mine:
             entry = _Entry("assistant", text, message.id, reply=message.answers in replies)
         if entry.reply and before and before.reply:
@@ -221,4 +235,12 @@ def _cut_oldest(entries: list[_Entry], limit: int) -> list[_Entry]:
 
 def _build_turn(role: Literal["user", "assistant"], entries: list[_Entry]) -> Turn:
     between = "\n" if role == "user" else "\n\n"
-    return Turn(role, between.join(e.text for e in entries), tuple(e.message for e in entries if e.message))
+    parts: list[Content] = []
+    words: list[str] = []
+    for entry in entries:
+        words.append(entry.text)
+        if entry.shown:
+            parts += [Text(between.join(words)), *entry.shown]
+            words = []
+    parts += [Text(between.join(words))] if words else []
+    return Turn(role, tuple(parts), tuple(e.message for e in entries if e.message))

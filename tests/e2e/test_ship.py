@@ -40,7 +40,7 @@ SECONDS = {"s": 1, "m": 60}
 
 SERVICE_KEYS = """
 CapabilityBoundingSet Environment EnvironmentFile ExecStart LockPersonality MemoryDenyWriteExecute MemoryMax
-NoNewPrivileges PrivateDevices PrivateTmp ProtectClock ProtectControlGroups ProtectHome ProtectHostname
+NoNewPrivileges OOMPolicy PrivateDevices PrivateTmp ProtectClock ProtectControlGroups ProtectHome ProtectHostname
 ProtectKernelLogs ProtectKernelModules ProtectKernelTunables ProtectProc ProtectSystem Restart
 RestartPreventExitStatus RestartSec RestrictAddressFamilies RestrictNamespaces RestrictRealtime RestrictSUIDSGID
 StateDirectory StateDirectoryMode SystemCallArchitectures SystemCallErrorNumber SystemCallFilter TimeoutStopSec

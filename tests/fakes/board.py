@@ -30,6 +30,8 @@ class Board:
         self.ranks = {"U1": Rank.OWNER}
         self.zones: dict[str, str] = {}
         """The time zones that it knows of people."""
+        self.files: dict[str, bytes] = {}
+        """What hangs on messages, by the ids of attachments."""
         self.calls: list[str] = []
         self.homes: tuple[str, ...] | None = None
         """Workspaces that who asks shares with us, where the board is all direct messages."""
@@ -70,10 +72,18 @@ class Board:
         if self.troubles:
             raise self.troubles.pop(0)
 
-    def said(self, thread: str, person: str, text: str, channel: str = "c1", asks: Asks = Asks.CERTAINLY) -> Posted:
+    def said(
+        self,
+        thread: str,
+        person: str,
+        text: str,
+        channel: str = "c1",
+        asks: Asks = Asks.CERTAINLY,
+        attachments: tuple[Attachment, ...] = (),
+    ) -> Posted:
         """Post as a person, and the event that tells of it."""
         key = ThreadKey("board:w1", channel, thread)
-        message = self.post(key, Message(self.number(), person, text, START))
+        message = self.post(key, Message(self.number(), person, text, START, attachments=attachments))
         return Posted(f"e{message.id}", key, message, asks)
 
     def post(self, key: ThreadKey, message: Message) -> Message:
@@ -122,8 +132,11 @@ class BoardSurface:
         self._board.calls.append("names")
         return {person: name for person, name in self._board.people.items() if person in people}
 
-    async def fetch(self, attachment: Attachment) -> bytes:
-        raise CannotShow(attachment.name)
+    async def fetch(self, attachment: Attachment, message: str) -> bytes:
+        self._board.calls.append("fetch")
+        if attachment.id not in self._board.files:
+            raise CannotShow(attachment.name)
+        return self._board.files[attachment.id]
 
     async def rank(self, person: str) -> Rank:
         self._board.calls.append("rank")

@@ -69,7 +69,9 @@ class House:
 
 
 def words(content: Any) -> str:
-    return content if isinstance(content, str) else "\n".join(block["text"] for block in content)
+    return (
+        content if isinstance(content, str) else "\n".join(block.get("text", f"[{block['type']}]") for block in content)
+    )
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ import pytest
 from core.claude.client import Claude, Completion
 from core.claude.errors import SENTENCES, ClaudeError
 from core.claude.sdk_errors import LONGEST_WAIT
+from core.domain.content import Text
 from core.domain.models import Model
 from core.domain.personas import Persona
 from core.domain.usage import Usage
@@ -28,7 +29,7 @@ async def client(claude):
 
 async def ask(client: Claude, persona=Persona(), model=Model(HAIKU)) -> tuple[Completion, list[str]]:  # noqa: B008
     heard: list[str] = []
-    asked = build_request(persona, [Turn("user", "Ada: hello")], model, "1h")
+    asked = build_request(persona, [Turn("user", (Text("Ada: hello"),))], model, "1h")
     async for event in client.stream(asked):
         if isinstance(event, Completion):
             return event, heard

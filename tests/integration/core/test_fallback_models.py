@@ -7,6 +7,7 @@ import pytest
 
 from core.billing.budgets import Budget, Period
 from core.billing.ledger_rows import Scope
+from core.domain.content import Text
 from core.domain.models import Model
 from core.domain.personas import Persona
 from core.prompting.request import build_request, simplify_request
@@ -189,7 +190,7 @@ async def test_a_gateway_that_takes_no_cache_control_there_is_asked_without_it_f
 
 
 def test_a_complaint_of_nothing_that_was_sent_changes_nothing():
-    request = build_request(Persona(), [Turn("user", "Ada: hello")], Model(HAIKU), "1h")
+    request = build_request(Persona(), [Turn("user", (Text("Ada: hello"),))], Model(HAIKU), "1h")
 
     for complaint in ("messages: too many", "temperature is not supported", "thinking", "max_tokens: 5 > 9000"):
         assert simplify_request(request, complaint) is None

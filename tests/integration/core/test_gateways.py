@@ -9,6 +9,7 @@ import pytest
 from core.claude.client import Claude, Completion
 from core.claude.errors import ClaudeError
 from core.claude.stream import AFTER_END
+from core.domain.content import Text
 from core.domain.models import Model
 from core.domain.personas import Persona
 from core.domain.usage import Usage
@@ -47,7 +48,7 @@ async def ask_at(gateway: Gateway, **client_settings: float) -> Completion:
     async with serve(gateway):
         client = Claude(gateway.key, gateway.url, **client_settings)
         try:
-            asked = build_request(Persona(), [Turn("user", "Ada: hello")], Model("claude-haiku-5-5"), "1h")
+            asked = build_request(Persona(), [Turn("user", (Text("Ada: hello"),))], Model("claude-haiku-5-5"), "1h")
             found = [event async for event in client.stream(asked)]
         finally:
             await client.close()
@@ -373,7 +374,7 @@ async def test_an_error_with_status_200_is_told_where_nothing_is_streamed():
     gateway = Raw(b'{"type": "error", "error": {"type": "authentication_error", "message": "no"}}', headers=JSON)
     async with serve(gateway):
         client = Claude(gateway.key, gateway.url)
-        asked = build_request(Persona(), [Turn("user", "Ada: hello")], Model("claude-haiku-5-5"), "1h")
+        asked = build_request(Persona(), [Turn("user", (Text("Ada: hello"),))], Model("claude-haiku-5-5"), "1h")
         kinds = []
         for call in (client.count(asked), client.model("claude-haiku-5-5"), client.models()):
             with pytest.raises(ClaudeError) as raised:

@@ -10,15 +10,17 @@ import pytest
 from core.billing.budgets import Budget, Period
 from core.billing.ledger_rows import Scope
 from core.claude.stream import AFTER_END
+from core.domain.content import Text
 from core.domain.errors import CannotShow
 from core.domain.events import Edited
-from core.domain.messages import ThreadKey
+from core.domain.messages import Attachment, ThreadKey
 from core.domain.personas import Persona, Place
 from core.domain.usage import Usage
 from core.prompting.request import Block, Request, shorten_request
 from tests.fakes.board import START, Board
 from tests.fakes.claude.script import Answer, Break, Fault, refusal
 from tests.fakes.claude.server import ClaudeFake
+from tests.support.drawings import draw
 from tests.support.gateway import (
     ENDED,
     JSON,
@@ -161,6 +163,22 @@ async def test_fifty_questions_at_once_on_a_nearly_empty_budget_never_go_over(st
     shown = [board.shown(f"t{number}") for number in range(50)]
     refused = sum(pages[0].startswith("I can't ask Claude just now") for pages in shown)
     assert 0 < len(claude.billed) == 50 - refused
+    assert sum(one.micro_usd for one in claude.billed) <= 20_000
+
+
+async def test_pictures_asked_about_at_once_on_a_nearly_empty_budget_never_go_over(store, claude, board):
+    await allow(store, 20_000)
+    board.files["F1"] = draw()
+    attached = (Attachment("F1", "plan.png", "image/png", 100),)
+    claude.answer = lambda body: Answer("word " * 2_000)
+
+    async with house(store, claude, board, clock=board.now) as assistant:
+        events = [board.said(f"t{number}", "U2", "what is this?", attachments=attached) for number in range(20)]
+        await asyncio.gather(*map(assistant.ingest, events))
+        async with asyncio.timeout(60):
+            await assistant.worker.idle()
+
+    assert claude.billed
     assert sum(one.micro_usd for one in claude.billed) <= 20_000
 
 
@@ -424,7 +442,7 @@ async def test_an_edit_of_what_was_said_before_is_why_the_cache_missed(store, cl
 
 def test_a_shortened_request_thinks_no_longer_than_it_may():
     body = {"model": "m", "max_tokens": 8192, "thinking": {"type": "enabled", "budget_tokens": 4096}}
-    request = Request(body, (Block("house", "x"),))
+    request = Request(body, (Block("house", Text("x")),))
 
     assert shorten_request(request, 8192) is request
     assert shorten_request(request, 4000).body["thinking"] == {"type": "enabled", "budget_tokens": 2000}

@@ -10,6 +10,7 @@ from core.billing.prices import read_prices
 from core.claude.client import Claude, Completion
 from core.claude.metering import MeteredRequest, Metering
 from core.claude.offline import OfflineTransport, compose_text
+from core.domain.content import Text
 from core.domain.messages import Question
 from core.domain.models import Model
 from core.domain.personas import Persona
@@ -24,7 +25,7 @@ WORKSPACE = Scope(KEY.workspace)
 async def test_it_streams_what_it_was_sent_and_says_what_it_is():
     claude = Claude("none", "https://api.anthropic.com", OfflineTransport(pause=0))
     asked = build_request(
-        Persona(system="Be brief."), [Turn("user", "Ada: hello\nBob: hi")], Model("claude-haiku-5-5"), "1h"
+        Persona(system="Be brief."), [Turn("user", (Text("Ada: hello\nBob: hi"),))], Model("claude-haiku-5-5"), "1h"
     )
 
     *grown, completion = [event async for event in claude.stream(asked)]
@@ -50,7 +51,7 @@ async def metering(store):
 
 
 def order(model: str) -> MeteredRequest:
-    turns = [Turn("user", "Ada: hello")]
+    turns = [Turn("user", (Text("Ada: hello"),))]
     question = Question(KEY, "1", "U1", at(0))
     return MeteredRequest(question, 0, build_request(Persona(), turns, Model(model), "1h"))
 

@@ -291,7 +291,7 @@ async def test_forwards_stickers_and_files_are_told(guild, claude, running):
     secret = await guild.say("bob", "dev", "the server is down")
     thread = await guild.start_thread("general", "plans", "bob")
     await guild.forward("bob", secret, thread)
-    await guild.say("cy", thread, "look", attachments=[Upload("log.txt", b"x" * 5000, None)])
+    await guild.say("cy", thread, "look", attachments=[Upload("log.bin", b"\0" * 5000, None)])
     await guild.say("ada", thread, f"<@{guild.me}> well?")
     await settled(guild, running)
 
@@ -300,7 +300,8 @@ async def test_forwards_stickers_and_files_are_told(guild, claude, running):
             (
                 "user",
                 "[Bob forwarded this, which is not Bob's words:]\n  the server is down\n"
-                "Cy: look\n[Cy attached log.txt (text/plain, 5 kB)]\nAda: well?",
+                "Cy: look\n[Cy attached log.bin (application/octet-stream, 5 kB), which Confab could not read: "
+                "it is neither a picture nor a text that I can read, or it is broken]\nAda: well?",
             )
         ]
     ]

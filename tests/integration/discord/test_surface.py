@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from bots.delivery.downloads import LARGEST
 from bots.delivery.pace import Pace
 from bots.discord import formatting as look
 from bots.discord.directory import Directory
@@ -627,16 +628,39 @@ async def test_the_name_of_who_wrote_comes_before_hundreds_of_mentions(guild, ru
 async def test_a_file_is_fetched_from_discord_only(guild, claude, running):
     await guild.say("ada", "general", f"<@{guild.me}> read", attachments=[Upload("a.txt", b"hello")])
     await settled(guild, running)
-    (file,) = next(event for event in running.heard if hasattr(event, "message")).message.attachments
+    said = next(event for event in running.heard if hasattr(event, "message")).message
+    (file,) = said.attachments
     place = await surface(running)
 
-    assert await place.fetch(file) == b"hello"
-    with pytest.raises(CannotShow, match="not at Discord"):
-        await place.fetch(Attachment("1", "a.txt", "text/plain", 5, "https://evil.example/a.txt"))
-    with pytest.raises(CannotShow, match="no longer there"):
-        await place.fetch(Attachment("1", "a.txt", "text/plain", 5, file.url.partition("?")[0]))
-    with pytest.raises(CannotAnswer, match="larger than the 25 MiB"):
-        await place.fetch(Attachment("1", "a.txt", "text/plain", 26 * 2**20, file.url))
+    assert await place.fetch(file, said.id) == b"hello"
+    guild.clock.forward(2 * 86_400)  # its link has run out
+    assert await place.fetch(file, said.id) == b"hello"
+    with pytest.raises(CannotAnswer, match="no longer there"):
+        await place.fetch(Attachment("1", "a.txt", "text/plain", 5, file.url.partition("?")[0]), said.id)
+    with pytest.raises(CannotAnswer, match="no longer there"):
+        await place.fetch(replace(file, url=file.url.partition("?")[0]), "1")
+    with pytest.raises(CannotAnswer, match="larger than the 20 MB"):
+        await place.fetch(replace(file, size=LARGEST + 1), said.id)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "http://cdn.discordapp.com",
+        "https://cdn.discordapp.com:8443",
+        "https://ada@cdn.discordapp.com",
+        "https://cdn.discordapp.com.evil.example",
+        "https://evil.example",
+        "http://127.0.0.1:1",
+        "",
+    ],
+)
+async def test_no_file_is_fetched_from_elsewhere(guild, running, origin):
+    await settled(guild, running)
+    name = "a\n<@7001> `b`.txt"
+
+    with pytest.raises(CannotAnswer, match="^it is kept elsewhere, not by Discord; paste its text$"):
+        await (await surface(running)).fetch(Attachment("1", name, "text/plain", 5, f"{origin}/attachments/1"), "1")
 
 
 async def test_a_long_thread_is_read_from_its_end(guild, claude, running):

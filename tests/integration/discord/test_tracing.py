@@ -72,7 +72,7 @@ async def test_a_file_that_is_fetched_is_counted_and_the_gateway_is_not(guild, c
         await settled(guild, running)
         (said,) = [event for event in running.heard if isinstance(event, Posted) and event.message.attachments]
         surface = await running.discord.surface(Question(said.key, said.id, said.message.author, said.message.at))
-        assert await surface.fetch(said.message.attachments[0]) == b"one, two"
+        assert await surface.fetch(said.message.attachments[0], said.message.id) == b"one, two"
 
     assert PlatformCalled("discord", "GET /attachments/{}/{}/{}", "ok") in told
     assert Counter(sign.method for sign in told)["GET /{}"] == 0

@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.delivery.downloads import LARGEST
 from bots.delivery.pace import Pace
 from bots.slack.adapter import Slack
 from bots.slack.client import TRIES, Web
@@ -132,8 +133,8 @@ async def test_a_file_is_fetched_with_our_token(slack, platform):
     file = slack.upload(Uploaded("", "a.csv", "text/csv", b"a,b", "U0ADA"), slack.person("ada"))
     surface = await platform.surface(asked("1"))
 
-    assert await surface.fetch(Attachment(file.id, "a.csv", "text/csv", 3, file.url)) == b"a,b"
-    assert await surface.fetch(Attachment(file.id, "", "", 0)) == b"a,b"
+    assert await surface.fetch(Attachment(file.id, "a.csv", "text/csv", 3, file.url), "1") == b"a,b"
+    assert await surface.fetch(Attachment(file.id, "", "", 0), "1") == b"a,b"
 
 
 async def test_a_file_is_fetched_by_the_proxy_that_everything_else_goes_by(monkeypatch, slack):
@@ -142,32 +143,78 @@ async def test_a_file_is_fetched_by_the_proxy_that_everything_else_goes_by(monke
         client = AsyncWebClient(slack.token, slack.base_url, session=session, retry_handlers=[])
         web = Web(client, BotIdentity("slack:T024", BOT, BOT_ID, TEAM), Pace(0), brisk)
 
-        with pytest.raises(CannotAnswer, match=r"does not give me a\.csv just now"):
+        with pytest.raises(NoAnswer, match="can't be had just now; ask again"):
             await fetch_file(web, Attachment(file.id, "a.csv", "text/csv", 3, file.url))
 
 
 async def test_a_file_elsewhere_is_not_fetched(slack, platform):
     surface = await platform.surface(asked("1"))
 
-    with pytest.raises(CannotAnswer, match="not kept by Slack"):
-        await surface.fetch(Attachment("F1", "a.csv", "text/csv", 3, "https://example.org/a.csv"))
+    with pytest.raises(CannotAnswer, match="it is kept elsewhere, not by Slack"):
+        await surface.fetch(Attachment("F1", "a.csv", "text/csv", 3, "https://example.org/a.csv"), "1")
 
 
-async def test_a_login_page_is_no_file():
+@pytest.mark.parametrize("kind", ["text/csv", "text/html"])
+async def test_a_login_page_is_no_file(kind):
     async with SlackFake(scopes=SCOPES - {"files:read"}) as slack:
         platform = Slack(slack.token, app_token="xapp-1", api_url=slack.base_url)
-        file = slack.upload(Uploaded("", "a.csv", "text/csv", b"a,b", "U0ADA"), slack.person("ada"))
+        file = slack.upload(Uploaded("", "a.csv", kind, b"a,b", "U0ADA"), slack.person("ada"))
 
-        with pytest.raises(CannotAnswer, match="files:read"):
-            await (await platform.surface(asked("1"))).fetch(Attachment(file.id, "a.csv", "text/csv", 3, file.url))
+        with pytest.raises(CannotAnswer, match="lacks the scope `files:read`"):
+            await (await platform.surface(asked("1"))).fetch(Attachment(file.id, "a.csv", kind, 3, file.url), "1")
         await platform.close()
 
 
-async def test_a_file_that_is_too_large_is_refused(slack, web):
-    file = slack.upload(Uploaded("", "a.csv", "text/csv", b"a,b", "U0ADA"), slack.person("ada"))
+async def test_a_web_page_of_somebodys_own_is_a_file(slack, web):
+    page = b"<h1>Plan</h1>"
+    file = slack.upload(Uploaded("", "page.html", "text/html", page, "U0ADA"), slack.person("ada"))
 
-    with pytest.raises(CannotAnswer, match="too large"):
-        await fetch_file(web, Attachment(file.id, "a.csv", "text/csv", 3, file.url), most=2)
+    assert await fetch_file(web, Attachment(file.id, "page.html", "text/html", len(page), file.url)) == page
+    assert await fetch_file(web, Attachment(file.id, "", "", 0)) == page
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (302, "Slack does not give it to me"),
+        (400, "Slack does not give it to me"),
+        (403, "Slack does not give it to me"),
+        (404, "it is no longer there"),
+        (410, "it is no longer there"),
+        (429, "it can't be had just now; ask again"),
+        (503, "it can't be had just now; ask again"),
+    ],
+)
+async def test_a_refusal_is_told_as_what_it_is_and_names_nobodys_words(slack, web, status, reason):
+    name = "a\n<!channel> `b`.csv"
+    file = slack.upload(Uploaded("", name, "text/csv", b"a,b", "U0ADA"), slack.person("ada"))
+    slack.fail_next("download", Fault(status), times=3)
+
+    with pytest.raises(CannotAnswer) as caught:
+        await fetch_file(web, Attachment(file.id, name, "text/csv", 3, file.url))
+
+    assert str(caught.value).startswith(reason)
+    assert "channel" not in str(caught.value)
+    assert "files:read" not in str(caught.value)
+
+
+@pytest.mark.parametrize("fault", [Fault(429, retry_after=3), Fault(503), Fault(dropped=True)], ids=repr)
+async def test_a_file_is_asked_for_again_where_slack_has_trouble(slack, web, fault):
+    file = slack.upload(Uploaded("", "a.csv", "text/csv", b"a,b", "U0ADA"), slack.person("ada"))
+    slack.fail_next("download", fault, times=2)
+
+    assert await fetch_file(web, Attachment(file.id, "a.csv", "text/csv", 3, file.url)) == b"a,b"
+
+
+async def test_a_file_known_by_its_id_alone_is_weighed_before_it_is_fetched(slack, web):
+    large = b"a" * (LARGEST + 1)
+    file = slack.upload(Uploaded("", "a.csv", "text/csv", large, "U0ADA"), slack.person("ada"))
+
+    with pytest.raises(CannotAnswer, match="larger than the 20 MB"):
+        await fetch_file(web, Attachment(file.id, "", "", 0))
+    with pytest.raises(CannotAnswer, match="no longer there"):
+        await fetch_file(web, Attachment("F0NONE", "", "", 0))
+    assert not slack.called("download")
 
 
 async def test_files_of_an_answer_are_posted_in_its_thread(slack, platform):

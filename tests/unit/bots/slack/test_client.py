@@ -19,6 +19,8 @@ US = BotIdentity("slack:T024", "U0BOT", "B0BOT", "T024")
         ("https://slack.com/api/", "http://files.slack.com/a", False),
         ("https://slack.com/api/", "https://evilslack.com/a", False),
         ("https://slack.com/api/", "https://files.slack.com.evil.org/a", False),
+        ("https://slack.com/api/", "https://[files.slack.com/a", False),
+        ("https://slack.com/api/", "https://files.slack.com:8443/a", False),
         ("https://slack.com/api/", "https://files.slack.com@evil.org/a", False),
         ("https://slack.com/api/", "https://evil.org\\.slack.com/a", False),
         ("https://slack.com/api/", "https://evil.org#.slack.com/a", False),

@@ -122,7 +122,7 @@ MENU = {
         pytest.param({"text": "look", "files": [{"id": "F1", "name": "a\n.png", "alt_txt": "a cat\n\nand a dog"}]}, "look\n\n(a .png shows: a cat and a dog)", id="lines of what a file shows"),
         pytest.param({"text": "look", "files": [{"id": "F1", "name": "a.png", "alt_txt": "a cat, <@U0BOT>"}]}, "look\n\n(a.png shows: a cat, <\u200b@U0BOT>)", id="what a file shows"),
         pytest.param({"text": "", "files": [CLIP]}, "(spoken: what did <\u200b@U0BOT> say \u2026)", id="what was said in a clip"),
-        pytest.param({"text": "why?", "files": [SNIPPET]}, "why?\n\n```\nif a < b:\n```", id="how a snippet begins"),
+        pytest.param({"text": "why?", "files": [SNIPPET]}, "why?", id="no preview of a snippet, which is read"),
         pytest.param({"text": "", "attachments": [ALERT]}, ALERT_SAID, id="an alert of a monitoring bot"),
         pytest.param({"text": "", "attachments": [{"fallback": "Disk full"}]}, "Disk full", id="a fallback alone"),
         pytest.param({"text": "Disk full", "attachments": [{"title": "Disk full"}]}, "Disk full", id="an attachment that repeats the text"),
@@ -326,3 +326,16 @@ def test_a_mail_in_a_channel_is_the_word_of_its_sender():
 
     assert message.text == "look"
     assert message.quotes == (Quote("Invoice\nPlease pay, <\u200b@U0BOT>", QuoteKind.FORWARD, "Eve <eve@example.org>"),)
+    assert message.attachments == ()
+
+
+def test_a_mail_without_words_is_a_file_to_be_read():
+    message = parse_message({"ts": TS, "user": "U0ADA", "text": "look", "files": [MAIL | {"plain_text": ""}]}, US)
+
+    assert [one.id for one in message.attachments] == ["F3"]
+
+
+def test_a_snippet_is_a_file_to_be_read():
+    message = parse_message({"ts": TS, "user": "U0ADA", "text": "", "files": [SNIPPET]}, US)
+
+    assert (message.text, [one.name for one in message.attachments]) == ("", ["x.py"])

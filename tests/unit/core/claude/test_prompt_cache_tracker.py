@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 
 from core.claude.prompt_cache_tracker import PromptCacheTracker
+from core.domain.content import FRAME, Image, Text
 from core.domain.models import Model
 from core.domain.personas import Persona
 from core.domain.usage import Usage
-from core.prompting.request import FRAME, Request, build_request
+from core.prompting.request import Request, build_request
 from core.prompting.turns import Turn
 from tests.support.talk import KEY, at, thread
 
@@ -20,7 +21,7 @@ WRITTEN = Usage(input=5, cache_write_1h=600)
 
 def completions(*texts: str, persona: Persona = PERSONA, model: Model = MODEL) -> Request:
     """A request whose turns alternate."""
-    turns = [Turn(("assistant" if number % 2 else "user"), text, ()) for number, text in enumerate(texts)]
+    turns = [Turn(("assistant" if number % 2 else "user"), (Text(text),), ()) for number, text in enumerate(texts)]
     return build_request(persona, turns, model, "1h")
 
 
@@ -109,3 +110,12 @@ def test_only_so_many_threads_are_remembered():
 
     assert known.bound(thread("1"), NEXT) == NEXT.input_bound
     assert known.bound(thread("2"), NEXT) < NEXT.input_bound
+
+
+def test_another_number_of_pictures_is_why_a_cache_missed(known):
+    picture = Turn("user", (Text("three"), Image("plan.png", "image/png", 40, 30, "AAAA")))
+    turns = [Turn("user", (Text("one"),)), Turn("assistant", (Text("two"),)), picture]
+
+    assert known.note(KEY, build_request(PERSONA, turns, MODEL, "1h"), Usage(), at(60)) == "files"
+    turns += [Turn("assistant", (Text("four"),)), Turn("user", (Text("five"),))]
+    assert known.note(KEY, build_request(PERSONA, turns, MODEL, "1h"), Usage(), at(90)) != "files"

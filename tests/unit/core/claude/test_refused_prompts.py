@@ -1,6 +1,7 @@
 """Refused prompts: a model that refused the beginning of a conversation is asked last as long as that stands there."""
 
 from core.claude.refused_prompts import RefusedPrompts
+from core.domain.content import Text
 from core.domain.models import Model
 from core.domain.personas import Persona
 from core.prompting.request import Request, build_request
@@ -13,7 +14,7 @@ ANSWERED = [*HARD, "fine", "Ada: next"]
 
 
 def request(texts: list[str], model: str = HAIKU, system: str | None = None) -> Request:
-    turns = [Turn("assistant" if at % 2 else "user", text) for at, text in enumerate(texts)]
+    turns = [Turn("assistant" if at % 2 else "user", (Text(text),)) for at, text in enumerate(texts)]
     return build_request(Persona(system=system), turns, Model(model), "1h")
 
 

@@ -16,6 +16,7 @@ from core.commands.registry import (
     parse_values,
     run_command,
 )
+from core.domain.content import Text
 from core.domain.errors import VersionConflict
 from core.domain.events import Commanded
 from core.domain.messages import Asks, Question, Rank, ThreadKey
@@ -55,7 +56,7 @@ def give(board, store):
     async def compose(question, surface) -> Request | None:
         thread = await store.threads.thread(question.key)
         return (
-            Request({"model": "new", "max_tokens": 5}, (Block("house", "```x```", breakpoint=True),))
+            Request({"model": "new", "max_tokens": 5}, (Block("house", Text("```x```"), breakpoint=True),))
             if thread.messages
             else None
         )

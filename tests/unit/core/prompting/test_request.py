@@ -1,17 +1,23 @@
 """One Messages API request out of persona, turns and a model's capabilities."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.domain.content import FRAME, IMAGE_TOKENS, Document, Image, Text
 from core.domain.models import Model
 from core.domain.personas import Persona
-from core.prompting.request import HOUSE, Block, build_request, continue_request
+from core.prompting.request import HOUSE, Block, build_request, continue_request, simplify_request
 from core.prompting.turns import Turn
 
-TURNS = [Turn("user", "Ada: a", ("1",)), Turn("assistant", "x", ("2",)), Turn("user", "Bob: b", ("3",))]
+TURNS = [
+    Turn("user", (Text("Ada: a"),), ("1",)),
+    Turn("assistant", (Text("x"),), ("2",)),
+    Turn("user", (Text("Bob: b"),), ("3",)),
+]
 NEW = Model("new", 1_000_000, 128_000, frozenset({"low", "high"}), frozenset({"adaptive", "disabled"}), known=True)
 OLD = Model("old", 200_000, 64_000, frozenset(), frozenset({"enabled"}), known=True)
 BARE = Model("bare")
@@ -38,11 +44,11 @@ def test_a_request_is_system_prompt_turns_and_two_breakpoints():
     assert made.headers == {}
     assert made.last == "3"
     assert made.blocks == (
-        Block("house", HOUSE),
-        Block("persona", "Be brief.", breakpoint=True),
-        Block("user", "Ada: a"),
-        Block("assistant", "x"),
-        Block("user", "Bob: b", breakpoint=True),
+        Block("house", Text(HOUSE)),
+        Block("persona", Text("Be brief."), breakpoint=True),
+        Block("user", Text("Ada: a")),
+        Block("assistant", Text("x")),
+        Block("user", Text("Bob: b"), breakpoint=True),
     )
 
 
@@ -51,7 +57,7 @@ def test_without_a_persona_the_house_has_the_breakpoint():
 
     mark = {"type": "ephemeral", "ttl": "5m"}
     assert made.body["system"] == [{"type": "text", "text": HOUSE, "cache_control": mark}]
-    assert made.blocks[0] == Block("house", HOUSE, breakpoint=True)
+    assert made.blocks[0] == Block("house", Text(HOUSE), breakpoint=True)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +114,7 @@ def test_after_a_pause_what_came_goes_back_as_it_was():
 
 @given(st.lists(st.text(min_size=1, max_size=50), min_size=1, max_size=9), st.text(max_size=50))
 def test_the_bound_is_never_below_the_bytes_sent(texts, system):
-    made = build_request(Persona(system=system), [Turn("user", text) for text in texts], NEW, "1h")
+    made = build_request(Persona(system=system), [Turn("user", (Text(text),)) for text in texts], NEW, "1h")
 
     assert made.input_bound >= sum(len(text.encode()) for text in (*texts, system, HOUSE))
 
@@ -117,3 +123,100 @@ def test_the_same_thread_makes_the_same_bytes():
     bodies = {json.dumps(build_request(Persona(system="s"), TURNS, NEW, "1h").body) for _ in range(3)}
 
     assert len(bodies) == 1
+
+
+PICTURE = Image("plan.png", "image/png", 40, 30, "AAAA")
+SEEN = [Turn("user", (Text("Ada: look"), PICTURE, Text("Bob: and?")), ("1", "2"))]
+BLOCK = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}
+
+
+def test_a_picture_stands_where_it_was_shown_and_is_bounded_by_what_it_can_cost():
+    made, without = (
+        build_request(Persona(), turns, NEW, "1h") for turns in (SEEN, [Turn("user", SEEN[0].content[::2])])
+    )
+
+    assert made.body["messages"] == [
+        {
+            "role": "user",
+            "content": [{"type": "text", "text": "Ada: look"}, BLOCK, {"type": "text", "text": "Bob: and?"}],
+        }
+    ]
+    assert made.input_bound == without.input_bound + IMAGE_TOKENS + FRAME
+    assert [block.breakpoint for block in made.blocks] == [True, False, False, True]
+
+
+def test_a_picture_is_shown_in_words_and_never_in_bytes():
+    made = build_request(Persona(), SEEN, NEW, "1h")
+
+    assert made.blocks[2].content.words == "[plan.png, image/png, 40 x 30 pixels, 3 bytes]"
+    assert "AAAA" not in repr(made.blocks)
+
+
+@pytest.mark.parametrize("images", [True, False])
+def test_a_model_that_reads_no_images_is_told_that_there_was_one(images):
+    made = build_request(Persona(), SEEN, replace(NEW, blind=frozenset() if images else frozenset({"image"})), "1h")
+
+    kinds = [block["type"] for block in made.body["messages"][0]["content"]]
+    assert kinds == (["text", "image", "text"] if images else ["text"] * 3)
+    assert all(isinstance(block.content, Text) for block in made.blocks) != images
+
+
+@pytest.mark.parametrize(
+    "complaint", ["messages.0.content.1.image.source: Could not process image", "At least one of the Image dimensions"]
+)
+def test_pictures_that_are_not_taken_are_left_out_once(complaint):
+    made = build_request(Persona(), SEEN, NEW, "1h")
+
+    plainer = simplify_request(made, complaint)
+    assert plainer is not None
+    assert [block["type"] for block in plainer.body["messages"][0]["content"]] == ["text"] * 3
+    assert "left out" in plainer.body["messages"][0]["content"][1]["text"]
+    assert plainer.input_bound < made.input_bound
+    assert simplify_request(plainer, complaint) is None
+
+
+def test_the_mark_of_the_cache_stays_where_a_picture_is_left_out():
+    moved = simplify_request(build_request(Persona(), [Turn("user", SEEN[0].content[:2])], NEW, "1h"), "cache_control")
+    assert moved is not None
+
+    plainer = simplify_request(moved, "Could not process image")
+    assert plainer is not None
+    assert plainer.body["messages"][0]["content"][1]["cache_control"] == {"type": "ephemeral", "ttl": "1h"}
+
+
+PLAN = Document("plan.pdf", 1, 5, "BBBB")
+
+
+@pytest.mark.parametrize(
+    "complaint",
+    [
+        "413 request_too_large Request exceeds the maximum size",
+        "413 None an HTML page: 413 Request Entity Too Large",
+    ],
+)
+def test_of_a_request_that_is_too_large_all_that_is_shown_is_left_out(complaint):
+    made = build_request(Persona(), [Turn("user", (Text("Ada: look"), PICTURE, PLAN))], NEW, "1h")
+
+    plainer = simplify_request(made, complaint)
+
+    assert plainer is not None
+    assert [block["type"] for block in plainer.body["messages"][0]["content"]] == ["text"] * 3
+    assert plainer.left_out == {"image", "document"}
+    assert simplify_request(plainer, complaint) is None
+
+
+def test_a_pdf_that_is_not_taken_is_left_out_and_pictures_stay():
+    made = build_request(Persona(), [Turn("user", (Text("Ada: look"), PICTURE, PLAN))], NEW, "1h")
+
+    plainer = simplify_request(made, "messages.0.content.2.pdf.source.base64.data: The PDF specified was not valid.")
+
+    assert plainer is not None
+    assert [block["type"] for block in plainer.body["messages"][0]["content"]] == ["text", "image", "text"]
+    assert plainer.left_out == {"document"}
+
+
+@pytest.mark.parametrize(("size", "tokens"), [((750, 1), 1), ((1_024, 1_024), 1_399), ((4_000, 4_000), IMAGE_TOKENS)])
+def test_about_how_many_tokens_a_picture_has_is_told_by_its_pixels(size, tokens):
+    made = build_request(Persona(), [Turn("user", (Image("a", "image/png", *size, "AAAA"),))], NEW, "1h")
+
+    assert made.blocks[-1].tokens == tokens

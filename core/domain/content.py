@@ -1,0 +1,151 @@
+"""Content: what a turn is made of: text, images, documents. Each kind knows its words, its API form and its bound."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeAlias
+
+from core.domain.wording import count_noun, fold_lines
+
+FRAME = 16  # tokens of one block, at most, that the API's own framing takes
+IMAGE_TOKENS = 4_800  # of one image, at most: 4,005 were measured for a photo of twelve megapixels
+PAGE_TOKENS = 2_400  # of a page of a PDF, about: 2,350 were measured for a page of text
+BYTES_PER_TOKEN = 3.3  # of English prose, current tokenizers: an estimate, never a bound
+PIXELS_PER_TOKEN = 750
+CLAUSE = 300  # characters of a problem
+
+_MARKUP = re.compile(r"[\[\]<>@]")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Words."""
+
+    kind: ClassVar = "text"
+    text: str
+
+    @property
+    def words(self) -> str:
+        """What a person reads of it."""
+        return self.text
+
+    @property
+    def size(self) -> int:
+        """Bytes of UTF-8."""
+        return len(self.text.encode())
+
+    @property
+    def tokens_bound(self) -> int:
+        """The most tokens that it can have: none is shorter than a byte."""
+        return self.size + FRAME
+
+    @property
+    def tokens(self) -> int:
+        """About how many it has."""
+        return round(self.size / BYTES_PER_TOKEN)
+
+    def build_block(self) -> dict[str, Any]:
+        """Its form in the Messages API."""
+        return {"type": "text", "text": self.text}
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture as the API takes it: JPEG, PNG, GIF or WebP."""
+
+    kind: ClassVar = "image"
+    name: str
+    type: str
+    """Its media type, which is what its bytes are."""
+    width: int
+    height: int
+    """In pixels."""
+    data: str = field(repr=False)
+    """Its bytes in base64."""
+
+    @property
+    def words(self) -> str:
+        return f"[{self.name}, {self.type}, {self.width} x {self.height} pixels, {len(self.data) * 3 // 4:,} bytes]"
+
+    @property
+    def size(self) -> int:
+        """As many bytes as text of so many tokens may have, to be weighed against it."""
+        return 3 * IMAGE_TOKENS
+
+    @property
+    def tokens_bound(self) -> int:
+        return IMAGE_TOKENS + FRAME
+
+    @property
+    def tokens(self) -> int:
+        return min(IMAGE_TOKENS, -(-self.width * self.height // PIXELS_PER_TOKEN))
+
+    def build_block(self) -> dict[str, Any]:
+        return {"type": "image", "source": {"type": "base64", "media_type": self.type, "data": self.data}}
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A PDF."""
+
+    kind: ClassVar = "document"
+    name: str
+    pages: int
+    text: int
+    """Bytes of UTF-8 that its pages say."""
+    data: str = field(repr=False)
+    """Its bytes in base64."""
+
+    @property
+    def words(self) -> str:
+        pages = count_noun(self.pages, "page")
+        return f"[{self.name}, application/pdf, {pages}, {len(self.data) * 3 // 4:,} bytes]"
+
+    @property
+    def size(self) -> int:
+        """As many bytes as text of so many tokens may have, to be weighed against it."""
+        return 3 * PAGE_TOKENS * self.pages
+
+    @property
+    def tokens_bound(self) -> int:
+        """Each page is shown as an image, and its text is told beside it."""
+        return self.pages * IMAGE_TOKENS + self.text + FRAME
+
+    @property
+    def tokens(self) -> int:
+        return self.pages * PAGE_TOKENS
+
+    def build_block(self) -> dict[str, Any]:
+        source = {"type": "base64", "media_type": "application/pdf", "data": self.data}
+        return {"type": "document", "source": source, "title": self.name}
+
+
+Content: TypeAlias = Text | Image | Document
+
+
+@dataclass(frozen=True, slots=True)
+class FileContent:
+    """An attachment as Claude is told it: it is shown, or the words of a text; else the problem that it has."""
+
+    shown: Image | Document | None = None
+    text: str = ""
+    problem: str = ""
+    """Why it can't be read, and what would help: a clause for the person and for Claude."""
+    passing: bool = False
+    """The problem is one of the moment, not of the file."""
+    cut: bool = False
+    """The middle of the text is left out."""
+    encoding: str = ""
+    """What the text was taken for, where it does not say so itself."""
+    again: bool = False
+    """It was told with an earlier message."""
+
+    def __post_init__(self) -> None:
+        """A problem may quote what others wrote: it stays in its line, and holds no markup and no mention."""
+        if self.problem:
+            shown = "".join(one if one.isprintable() else " " for one in _MARKUP.sub(" ", self.problem))
+            object.__setattr__(self, "problem", fold_lines(shown)[:CLAUSE])
+
+
+Files: TypeAlias = Mapping[tuple[str, str], FileContent]
+"""What attachments hold, by the ids of their message and of themselves."""

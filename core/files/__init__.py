@@ -1,0 +1,1 @@
+"""Files: what hangs on messages becomes content that Claude can be told."""

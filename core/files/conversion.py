@@ -1,0 +1,69 @@
+"""File conversion: hands a file to a process of its own, and waits for it no longer than it may take."""
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+
+from core.domain.content import Document, FileContent, Image
+
+SECONDS = 15.0  # that one file may take
+BROKEN = FileContent(problem="the program that reads it broke; ask again, or save it anew", passing=True)
+COMPLEX = FileContent(problem="it takes too long to read; a smaller one may not")
+SLOW = FileContent(problem="it took too long to read just now; ask again", passing=True)
+UNSTARTED = FileContent(problem="this machine is too busy to read it just now; ask again", passing=True)
+WORKER = ("-I", "-m", "core.files.worker")
+INHERITED = ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH")  # what a process needs to start: no key and no token
+OUT_OF_TIME = getattr(signal, "SIGXCPU", 0)  # which Windows does not have
+
+log = logging.getLogger(__name__)
+
+
+async def convert_file(
+    name: str,
+    content: bytes,
+    seconds: float = SECONDS,
+    worker: Sequence[str] = WORKER,
+    executable: str = sys.executable,
+) -> FileContent:
+    """A picture or a PDF as Claude is shown it, or why it is not. The process is gone when this returns."""
+    environment = {one: os.environ[one] for one in INHERITED if one in os.environ}
+    pipe = asyncio.subprocess.PIPE
+    try:
+        process = await asyncio.create_subprocess_exec(
+            executable, *worker, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.DEVNULL, env=environment
+        )
+    except OSError as error:  # no memory, no process and no file descriptor is left
+        log.warning("no process can be started to read a file: %s", error)
+        return UNSTARTED
+    try:
+        async with asyncio.timeout(seconds):
+            written, _ = await process.communicate(content)
+    except TimeoutError:
+        return SLOW
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):  # it ended just now
+                process.kill()
+            await process.wait()
+    if process.returncode == -OUT_OF_TIME:
+        return COMPLEX
+    if process.returncode:
+        log.warning("a file broke the process that read it: status %d", process.returncode)
+        return BROKEN
+    return _read_answer(name, written)
+
+
+def _read_answer(name: str, written: bytes) -> FileContent:
+    line, _, content = written.partition(b"\n")
+    told = json.loads(line)
+    if problem := told.get("problem"):
+        return FileContent(problem=problem)
+    data = content.decode()
+    if pages := told.get("pages"):
+        return FileContent(Document(name, pages, told["text"], data))
+    return FileContent(Image(name, told["type"], told["width"], told["height"], data))

@@ -1,0 +1,144 @@
+"""File reader: fetches a conversation's attachments, recognises them by their bytes, remembers what they hold."""
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TypeAlias
+
+from cachetools import LRUCache
+
+from core.domain.content import FileContent, Files
+from core.domain.errors import CannotAnswer, CannotShow, ConfabError, RateLimited, Rejected, Uncertain
+from core.domain.messages import Attachment, Message, ThreadKey
+from core.domain.platform import Surface
+from core.files.bounds import bound_files
+from core.files.conversion import convert_file
+from core.files.texts import read_text
+from core.worker.fair_semaphore import FairSemaphore
+
+FILES, STEP = 12, 6  # attachments of one conversation that are read; the oldest are left out so many at a time
+AT_ONCE = 4  # files fetched side by side
+CONVERSIONS = 1  # files converted at a time, of all conversations: a picture may need 700 MB
+WAIT = 30.0  # seconds that all files of a question may take
+LARGEST = 20_000_000  # bytes of a file
+UNFETCHED = 1_000_000  # bytes of what calls itself sound or video, from which on it is believed
+MEMORY = 64_000_000  # bytes of content that is remembered
+
+SHOWABLE = re.compile(rb"%PDF|\x89PNG|\xff\xd8\xff")  # what passes for a text where it is broken
+RECORDED = ("audio/", "video/")
+RECORDING = "I read pictures, PDFs and text, no sound and no video; attach what was said, or a still"
+KNOWN = {
+    rb"PK\x03\x04": "I read pictures, PDFs and text, no archives and Office files; save it as PDF",
+    rb"\xd0\xcf\x11\xe0": "I read pictures, PDFs and text, no old Office files; save it as PDF",
+    rb"\x1f\x8b|7z\xbc\xaf|Rar!": "I read pictures, PDFs and text, no archives; attach what is in it",
+    rb".{4}ftyp(hei|hev|mif1|msf1)": "it is a HEIC picture; save it as JPEG",
+    rb".{4}ftypavi": "it is an AVIF picture; save it as JPEG",
+    rb"ID3|OggS|fLaC|RIFF.{4}(WAVE|AVI )|.{4}ftyp|\x1a\x45\xdf\xa3": RECORDING,
+}
+"""The beginnings of files that people attach and we don't read, with what would help."""
+
+OLDER = FileContent(problem=f"I read the {FILES} newest files of a conversation at most; attach it again if it matters")
+LATE = FileContent(problem="it did not come in time; ask again to have it read", passing=True)
+UNAVAILABLE = (CannotAnswer, CannotShow, RateLimited, Rejected, Uncertain)
+
+Convert: TypeAlias = Callable[[str, bytes], Awaitable[FileContent]]
+
+log = logging.getLogger(__name__)
+
+
+class FileReader:
+    """Reads files for all conversations. What could not be had just now is fetched again with the next question."""
+
+    def __init__(self, convert: Convert = convert_file, wait: float = WAIT, memory: int = MEMORY) -> None:
+        self._convert = convert
+        self._wait = wait
+        self._slots = FairSemaphore(CONVERSIONS)
+        self._read: LRUCache[tuple[ThreadKey, str], FileContent] = LRUCache(memory, _measure)
+
+    async def read_files(self, key: ThreadKey, messages: Sequence[Message], surface: Surface) -> Files:
+        """What hangs on these messages, by the ids of messages and attachments; of very many the newest alone."""
+        found = {(message.id, one.id): one for message in messages if not message.mine for one in message.attachments}
+        start = choose_start(len(found))
+        chosen = list(found)[start:]
+        first: dict[str, tuple[str, Attachment]] = {}
+        for message, name in chosen:
+            first.setdefault(name, (message, found[message, name]))
+        known = {name: self._read[key, name] for name in first if (key, name) in self._read}
+        missing = [place for name, place in first.items() if name not in known]
+        read = known | await self._read_missing(key, missing, surface) if missing else known
+        told = bound_files({(message, name): read[name] for message, name in chosen})
+        return dict.fromkeys(list(found)[:start], OLDER) | dict(told)
+
+    def refuse(self, key: ThreadKey, names: Iterable[str], problem: str) -> None:
+        """Remember that Claude's API does not take these attachments, so that they are not sent again."""
+        for name in names:
+            self._read[key, name] = FileContent(problem=problem)
+
+    async def _read_missing(
+        self, key: ThreadKey, missing: Sequence[tuple[str, Attachment]], surface: Surface
+    ) -> dict[str, FileContent]:
+        """Fetch and read side by side, and remember what was there."""
+        free = asyncio.Semaphore(AT_ONCE)
+
+        async def read(message: str, one: Attachment) -> FileContent:
+            async with free:
+                try:
+                    content = await self._read_file(key, message, one, surface)
+                except UNAVAILABLE as error:
+                    log.info("a file can't be fetched: %s", error)
+                    return FileContent(problem=_explain(error), passing=True)
+                if not content.passing:
+                    self._read[key, one.id] = content
+                return content
+
+        reading = {one.id: asyncio.create_task(read(message, one)) for message, one in missing}
+        try:
+            await asyncio.wait(reading.values(), timeout=self._wait)
+        finally:
+            for task in reading.values():
+                task.cancel()
+            await asyncio.gather(*reading.values(), return_exceptions=True)
+        return {name: LATE if task.cancelled() else task.result() for name, task in reading.items()}
+
+    async def _read_file(self, key: ThreadKey, message: str, attachment: Attachment, surface: Surface) -> FileContent:
+        recorded = attachment.type.startswith(RECORDED)
+        if recorded and attachment.size > UNFETCHED:
+            return FileContent(problem=RECORDING)
+        if attachment.size > LARGEST:
+            return FileContent(
+                problem=f"it is larger than the {LARGEST // 1_000_000} MB that I read; send a part of it"
+            )
+        content = await surface.fetch(attachment, message)
+        if not content:
+            return FileContent(problem="it is empty")
+        if not SHOWABLE.match(content) and (text := read_text(content)) is not None:
+            return text
+        if problem := recognise_unread(content):
+            return FileContent(problem=problem)
+        async with self._slots.slot(key, key.thread, _tell_nobody):
+            read = await self._convert(attachment.name, content)
+        return FileContent(problem=RECORDING) if recorded and read.problem and not read.passing else read
+
+
+def recognise_unread(content: bytes) -> str:
+    """Why a file is not read that is known by its beginning, and what would help; empty for all others."""
+    return next((problem for begins, problem in KNOWN.items() if re.match(begins, content, re.DOTALL)), "")
+
+
+def choose_start(count: int) -> int:
+    """The first of `count` files that is read. It moves in steps, so that a prompt keeps its beginning between them."""
+    return 0 if count <= FILES else -(-(count - FILES) // STEP) * STEP
+
+
+def _explain(error: ConfabError) -> str:
+    """Why it is not there, for the person: what is for the operator is not told."""
+    return str(error).rstrip(".") if isinstance(error, CannotAnswer) else "it is no longer there, or not just now"
+
+
+def _tell_nobody(note: str) -> None:
+    """A file that waits is part of an answer that waits."""
+
+
+def _measure(content: FileContent) -> int:
+    return 1_000 + len(content.text) + (len(content.shown.data) if content.shown else 0)

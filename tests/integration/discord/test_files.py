@@ -1,0 +1,68 @@
+"""What people attach in Discord is read: pictures, texts and long pastes. Tests core.files.reader, bots.discord.files."""
+
+import pytest
+
+from tests.fakes.claude.script import Answer
+from tests.fakes.discord.nouns import Upload
+from tests.support.discord_house import confab, settled, told
+from tests.support.drawings import draw
+
+pytestmark = pytest.mark.slow
+
+
+def list_images(claude) -> list[list[str]]:
+    """The media types of the images in each request."""
+    bodies = [one.body for one in claude.requests if one.path == "/v1/messages"]
+    blocks = [[block for turn in body["messages"] for block in turn["content"]] for body in bodies]
+    return [[one["source"]["media_type"] for one in found if one["type"] == "image"] for found in blocks]
+
+
+async def test_a_picture_stands_in_every_prompt_also_when_its_link_has_run_out(guild, claude, store):
+    async with confab(guild, claude, store) as running:
+        picture = Upload("plan.jpg", draw(kind="JPEG"), "image/jpeg")
+        thread = await guild.start_thread("general", "plans", "ada")
+        await guild.say("ada", thread, f"<@{guild.me}> what is this?", attachments=[picture])
+        await settled(guild, running)
+    guild.clock.forward(2 * 86_400)
+    async with confab(guild, claude, store, process="p2") as running:  # which remembers nothing
+        await guild.say("ada", thread, f"<@{guild.me}> are you sure?")
+        await settled(guild, running)
+
+    assert list_images(claude) == [["image/jpeg"], ["image/jpeg"]]
+    first, second = [one.body["messages"][0] for one in claude.requests if one.path == "/v1/messages"]
+    assert first == second
+
+
+async def test_a_paste_that_discord_made_a_file_of_is_told_as_words(guild, claude, running):
+    await guild.say(
+        "ada", "general", f"<@{guild.me}> why?", attachments=[Upload("message.txt", b"Error: x\n at y", None)]
+    )
+    await settled(guild, running)
+
+    assert told(claude) == [
+        [("user", "Ada: why?\n[Ada attached message.txt (text/plain, 1 kB), which says:]\n  Error: x\n   at y")]
+    ]
+
+
+async def test_a_picture_in_what_is_forwarded_is_seen(guild, claude, running):
+    secret = await guild.say("bob", "dev", "look", attachments=[Upload("plan.png", draw(), "image/png")])
+    thread = await guild.start_thread("general", "plans", "bob")
+    await guild.forward("bob", secret, thread)
+    await guild.say("ada", thread, f"<@{guild.me}> what is that?")
+    await settled(guild, running)
+
+    assert list_images(claude) == [["image/png"]]
+
+
+async def test_what_cannot_be_read_is_said_beside_the_answer(guild, claude, running):
+    claude.script(Answer(text="Well."))
+    files = [
+        Upload("talk.mp3", b"\xff\xfb\x00", "audio/mpeg"),
+        Upload("plan.png", b"\x89PNG\r\n\x1a\nbroken", "image/png"),
+    ]
+    await guild.say("ada", "general", f"<@{guild.me}> listen", attachments=files)
+    await settled(guild, running)
+
+    (answer,) = [one.content for one in guild.visible("general") if "Well." in one.content]
+    assert "I could not read `talk.mp3`: I read pictures, PDFs and text, no sound and no video;" in answer
+    assert "I could not read `plan.png`: it is neither a picture nor a text that I can read, or it is broken." in answer

@@ -1,0 +1,24 @@
+"""Pictures of one colour and PDFs of blank pages, as people attach them."""
+
+import io
+
+from PIL import Image
+from pypdf import PdfWriter
+
+
+def draw(colour: str = "red", kind: str = "PNG", size: tuple[int, int] = (40, 30)) -> bytes:
+    written = io.BytesIO()
+    Image.new("RGB", size, colour).save(written, kind)
+    return written.getvalue()
+
+
+def print_pages(count: int, password: str = "") -> bytes:
+    """A PDF of blank pages."""
+    writer = PdfWriter()
+    for _ in range(count):
+        writer.add_blank_page(200, 200)
+    if password:
+        writer.encrypt(password, algorithm="RC4-128")
+    written = io.BytesIO()
+    writer.write(written)
+    return written.getvalue()

@@ -1,0 +1,225 @@
+"""Attachments are fetched once, recognised by their bytes, and remembered. Tests core.files.reader."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from core.domain.content import FileContent, Image
+from core.domain.errors import CannotAnswer, CannotShow, Rejected
+from core.domain.messages import Attachment, ThreadKey
+from core.files.reader import AT_ONCE, FILES, LARGEST, STEP, UNFETCHED, FileReader, choose_start
+from tests.support import talk
+
+KEY = ThreadKey("paper:P", "C1", "1")
+SHOWN = Image("plan.png", "image/png", 40, 30, "AAAA")
+
+
+class Shelf:
+    """A surface that has files, by their ids; an error in the place of one is raised."""
+
+    def __init__(self, **files: bytes | Exception) -> None:
+        self.files = dict(files)
+        self.fetched: list[tuple[str, str]] = []
+        self.running = self.most = 0
+
+    async def fetch(self, attachment: Attachment, message: str) -> bytes:
+        self.fetched.append((message, attachment.id))
+        self.running += 1
+        self.most = max(self.most, self.running)
+        await asyncio.sleep(0)
+        self.running -= 1
+        found = self.files[attachment.id]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
+async def shows(name: str, content: bytes) -> FileContent:
+    return FileContent(replace(SHOWN, name=name))
+
+
+def file(key: str, name: str = "plan.png", kind: str = "image/png", size: int = 3) -> Attachment:
+    return Attachment(key, name, kind, size)
+
+
+def message(name: str, *attachments: Attachment, **more):
+    return talk.message(name, "look", attachments=attachments, **more)
+
+
+async def test_a_picture_and_a_text_are_read_whatever_their_names_say():
+    shelf = Shelf(A=b"\x89PNG\r\n\x1a\n", B=b"a,b\n1,2")
+    messages = [message("1", file("A", "notes.txt", "text/plain")), message("2", file("B", "plan.png", "image/png"))]
+
+    read = await FileReader(shows).read_files(KEY, messages, shelf)
+
+    assert read == {
+        ("1", "A"): FileContent(replace(SHOWN, name="notes.txt")),
+        ("2", "B"): FileContent(text="a,b\n1,2"),
+    }
+    assert shelf.fetched == [("1", "A"), ("2", "B")]
+
+
+async def test_what_was_read_is_not_fetched_again_and_not_told_to_another_thread():
+    shelf, reader = Shelf(A=b"words"), FileReader(shows)
+    for _ in range(3):
+        await reader.read_files(KEY, [message("1", file("A"))], shelf)
+    assert len(shelf.fetched) == 1
+
+    await reader.read_files(replace(KEY, channel="C2"), [message("1", file("A"))], shelf)
+    assert len(shelf.fetched) == 2
+
+
+async def test_our_own_files_are_not_read():
+    assert await FileReader(shows).read_files(KEY, [message("1", file("A"), mine=True)], Shelf()) == {}
+
+
+@pytest.mark.parametrize(
+    ("attachment", "content", "problem"),
+    [
+        (file("A", "talk.mp3", "audio/mpeg"), b"ID3\x04\x00\xff", "no sound and no video"),
+        (file("A", "film.mp4", "video/mp4", size=UNFETCHED + 1), b"", "no sound and no video"),
+        (file("A", size=LARGEST + 1), b"", "larger than the 20 MB"),
+        (file("A"), b"", "it is empty"),
+        (file("A", "plan.heic"), b"\0\0\0\x18ftypheic\0\xff", "it is a HEIC picture; save it as JPEG"),
+        (file("A", "plan.doc"), b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "save it as PDF"),
+        (file("A", "plan.png"), b"PK\x03\x04\x00\xff", "no archives and Office files"),
+        (file("A"), CannotAnswer("The app may need the scope `files:read`."), "may need the scope `files:read`"),
+        (file("A"), CannotShow("message_not_found"), "no longer there"),
+        (file("A"), Rejected("secret_code", "files.info"), "no longer there, or not just now"),
+    ],
+)
+async def test_what_cannot_be_read_says_why(attachment, content, problem):
+    read = await FileReader(shows).read_files(KEY, [message("1", attachment)], Shelf(A=content))
+
+    assert problem in read["1", "A"].problem
+    assert "secret_code" not in read["1", "A"].problem
+    assert not read["1", "A"].problem.endswith(".")
+
+
+async def test_what_could_not_be_fetched_is_fetched_again_with_the_next_question():
+    shelf, reader = Shelf(A=CannotAnswer("Not now.")), FileReader(shows)
+    assert (await reader.read_files(KEY, [message("1", file("A"))], shelf))["1", "A"].problem == "Not now"
+
+    shelf.files["A"] = b"words"
+    assert (await reader.read_files(KEY, [message("1", file("A"))], shelf))["1", "A"].text == "words"
+
+
+async def test_files_are_fetched_side_by_side_and_not_all_at_once():
+    names = [f"F{number}" for number in range(FILES)]
+    shelf = Shelf(**dict.fromkeys(names, b"words"))
+
+    read = await FileReader(shows).read_files(KEY, [message("1", *map(file, names))], shelf)
+
+    assert list(read) == [("1", name) for name in names]
+    assert shelf.most == AT_ONCE
+
+
+async def test_a_file_that_does_not_come_holds_no_answer_for_long():
+    class Silent(Shelf):
+        async def fetch(self, attachment: Attachment, message: str) -> bytes:
+            if attachment.id == "B":
+                await asyncio.Event().wait()
+            return await super().fetch(attachment, message)
+
+    messages = [message("1", file("A"), file("B"))]
+    read = await FileReader(shows, wait=0.05).read_files(KEY, messages, Silent(A=b"words"))
+
+    assert read["1", "A"].text == "words"
+    assert "did not come in time" in read["1", "B"].problem
+
+
+async def test_a_bug_in_reading_is_not_hidden():
+    async def breaks(name: str, content: bytes) -> FileContent:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await FileReader(breaks).read_files(KEY, [message("1", file("A"))], Shelf(A=b"\xff\xd8\x00"))
+
+
+async def test_memory_is_bounded():
+    async def large(name: str, content: bytes) -> FileContent:
+        return FileContent(replace(SHOWN, data="A" * 4_000))
+
+    shelf, reader = Shelf(A=b"\xff\x00", B=b"\xff\x00"), FileReader(large, memory=9_000)
+    for name in "ABA":
+        await reader.read_files(KEY, [message("1", file(name))], shelf)
+    assert len(shelf.fetched) == 3
+
+
+@pytest.mark.parametrize("count", range(1, 60))
+def test_the_oldest_files_are_left_out_in_steps(count):
+    start = choose_start(count)
+
+    assert start % STEP == 0
+    assert FILES - STEP < count - start <= FILES or start == 0
+    assert choose_start(count + 1) in (start, start + STEP)
+
+
+async def test_what_calls_itself_a_recording_and_is_a_text_is_read():
+    shelf = Shelf(A=b"export const a = 1")
+
+    read = await FileReader(shows).read_files(KEY, [message("1", file("A", "a.ts", "video/mp2t"))], shelf)
+
+    assert read["1", "A"].text == "export const a = 1"
+
+
+async def test_a_file_on_several_messages_is_fetched_once_and_told_at_the_first():
+    shelf = Shelf(A=b"words")
+    messages = [message(name, file("A")) for name in "123"]
+
+    read = await FileReader(shows).read_files(KEY, messages, shelf)
+
+    assert shelf.fetched == [("1", "A")]
+    assert [read[name, "A"] for name in "123"] == [FileContent(text="words"), *[FileContent(again=True)] * 2]
+
+
+async def test_files_beyond_the_newest_are_said_to_be_left_out():
+    names = [f"F{number}" for number in range(FILES + 1)]
+
+    read = await FileReader(shows).read_files(
+        KEY, [message("1", *map(file, names))], Shelf(**dict.fromkeys(names, b"words"))
+    )
+
+    assert [bool(one.problem) for one in read.values()] == [True] * STEP + [False] * (FILES + 1 - STEP)
+    assert "12 newest" in read["1", "F0"].problem
+
+
+async def test_a_problem_of_the_moment_is_not_remembered():
+    async def breaks(name: str, content: bytes) -> FileContent:
+        return FileContent(problem="it took too long", passing=True)
+
+    shelf, reader = Shelf(A=b"\xff\x00"), FileReader(breaks)
+    for _ in range(2):
+        await reader.read_files(KEY, [message("1", file("A"))], shelf)
+
+    assert len(shelf.fetched) == 2
+
+
+async def test_a_file_that_the_api_refused_is_not_sent_again():
+    shelf, reader = Shelf(A=b"\xff\x00"), FileReader(shows)
+    await reader.read_files(KEY, [message("1", file("A"))], shelf)
+    reader.refuse(KEY, ["A"], "Claude's API does not take it")
+
+    read = await reader.read_files(KEY, [message("1", file("A"))], shelf)
+
+    assert read["1", "A"] == FileContent(problem="Claude's API does not take it")
+    assert len(shelf.fetched) == 1
+
+
+async def test_conversations_take_turns_in_converting():
+    order: list[str] = []
+
+    async def converts(name: str, content: bytes) -> FileContent:
+        await asyncio.sleep(0)
+        order.append(name)
+        return FileContent(problem="it is broken")
+
+    reader = FileReader(converts)
+    names = ["A1", "A2", "A3", "A4"]
+    shelf = Shelf(**dict.fromkeys([*names, "B"], b"\xff\x00"))
+    many = reader.read_files(KEY, [message("1", *(file(one, one) for one in names))], shelf)
+    one = reader.read_files(replace(KEY, thread="2"), [message("1", file("B", "B"))], shelf)
+    await asyncio.gather(many, one)
+
+    assert order.index("B") <= 1
