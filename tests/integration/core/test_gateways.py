@@ -174,7 +174,8 @@ async def test_a_count_of_a_prompt_that_is_none_is_not_claude_s(count):
     async with serve(gateway):
         client = Claude(gateway.key, gateway.url)
         with pytest.raises(ClaudeError) as raised:
-            await client.count(build_request(Persona(), [Turn("user", "Ada: hello")], Model("claude-haiku-5-5"), "1h"))
+            turns = [Turn("user", (Text("Ada: hello"),))]
+            await client.count(build_request(Persona(), turns, Model("claude-haiku-5-5"), "1h"))
         await client.close()
 
     assert raised.value.kind == "not Claude"
