@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
+from yarl import URL
 
 from bots.delivery.pace import Pace
 from bots.slack.parse import BotIdentity, Raw
@@ -165,6 +166,11 @@ class Web:
         if asked.scheme != api.scheme or not _HOST.fullmatch(asked.netloc):
             return False
         return asked.netloc == api.netloc or asked.netloc.endswith(f".{api.netloc}")
+
+    def is_file_url(self, url: str) -> bool:
+        """Whether `url` is a file's that Slack keeps. Nothing else is fetched with our token, least of all its API."""
+        path = URL(url).raw_path if self.is_slack_url(url) else ""  # as aiohttp asks for it, without any `..`
+        return path.startswith("/files-")
 
     async def retry(
         self,

@@ -31,7 +31,7 @@ async def fetch_file(web: Web, attachment: Attachment) -> bytes:
     file = attachment if attachment.url and attachment.type != HTML else await _look_up_file(web, attachment)
     if file.size > LARGEST:
         raise CannotAnswer(TOO_LARGE)
-    if not web.is_slack_url(file.url):
+    if not web.is_file_url(file.url):
         raise CannotAnswer(ELSEWHERE if file.url else WITHHELD)
     session = web.client.session
     assert session is not None

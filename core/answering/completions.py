@@ -21,10 +21,10 @@ from core.claude.retry import Backoff, RetryPolicy
 from core.domain.clock import Clock, Sleep
 from core.domain.messages import Question, Unanswered
 from core.domain.models import Model
-from core.prompting.request import Request, continue_request, simplify_request
+from core.prompting.request import Request, continue_request, leave_out_files, simplify_request
 from core.store.protocols import Notes
 
-COMPLAINTS = ("rejected", "too large")  # errors that name what an API does not take
+TOO_MUCH = ("too large", "too long")  # errors that files may be to blame for
 PAUSES = 10  # times that Claude may pause in one answer
 
 log = logging.getLogger(__name__)
@@ -199,7 +199,8 @@ class Completions:
 
     def _take_complaint(self, request: Request, error: ClaudeError) -> Request | None:
         """The request without what the API named as what it does not take; None where that is nothing of ours."""
-        plainer = simplify_request(request, error.detail) if error.kind in COMPLAINTS else None
+        plainer = simplify_request(request, error.detail) if error.kind == "rejected" else None
+        plainer = leave_out_files(request) if error.kind in TOO_MUCH else plainer
         if plainer is not None:
             log.warning("%s; asking again without it", error)
             complaints = self._complaints[request.model]

@@ -73,7 +73,8 @@ async def read_conversation(
     )
     turns = await _run(aside, build, messages, thread.replies, thread.names)
     if unread and turns:
-        turns[0] = replace(turns[0], content=(Text(UNREAD), *turns[0].content))
+        begins, *rest = turns[0].content
+        turns[0] = replace(turns[0], content=(Text(f"{UNREAD}\n{begins.words}"), *rest))
     return Conversation(turns, read)
 
 

@@ -51,8 +51,9 @@ def _bound_newest(read: Mapping[tuple[str, str], FileContent]) -> dict[tuple[str
     bounded: dict[tuple[str, str], FileContent] = {}
     shown = texts = 0
     for place, content in reversed(list(read.items())):
-        shown += len(content.shown.data) if content.shown else 0
-        texts += len(indent(content.text).encode()) if content.text else 0
-        full = (content.shown and shown > SHOWN) or (content.text and texts > TEXTS)
+        data = len(content.shown.data) if content.shown else 0
+        words = len(indent(content.text).encode()) if content.text else 0
+        full = bool(data and shown + data > SHOWN) or bool(words and texts + words > TEXTS)
         bounded[place] = FULL if full else content
+        shown, texts = (shown, texts) if full else (shown + data, texts + words)
     return {place: bounded[place] for place in read}

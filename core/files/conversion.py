@@ -64,6 +64,6 @@ def _read_answer(name: str, written: bytes) -> FileContent:
     if problem := told.get("problem"):
         return FileContent(problem=problem)
     data = content.decode()
-    if pages := told.get("pages"):
-        return FileContent(Document(name, pages, told["text"], data))
+    if "pages" in told:
+        return FileContent(Document(name, told["pages"], told["text"], data))
     return FileContent(Image(name, told["type"], told["width"], told["height"], data))

@@ -6,7 +6,7 @@ from pypdf import PdfReader
 from pypdf.errors import PyPdfError
 
 PAGES = 100  # of one document: no model takes fewer
-LARGEST = 10_000_000  # bytes of one that is sent
+LARGEST = 9_000_000  # bytes of one that is sent: in base64 all that a prompt shows
 
 
 def inspect_document(content: bytes) -> tuple[dict[str, object], bytes]:
@@ -19,6 +19,8 @@ def inspect_document(content: bytes) -> tuple[dict[str, object], bytes]:
             return {"problem": "it has a password; save it without one"}, b""
         if (pages := len(reader.pages)) > PAGES:
             return {"problem": f"it has {pages:,} pages, and I read up to {PAGES}; send those that matter"}, b""
+        if not pages:
+            return {"problem": "it has no pages"}, b""
         text = sum(len(page.extract_text().encode(errors="replace")) for page in reader.pages)
     except (PyPdfError, ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError):
         return {"problem": "it is a broken PDF; save it anew"}, b""  # the library raises any of these for one

@@ -15,6 +15,7 @@ from core.domain.platform import Surface
 from core.files.bounds import bound_files
 from core.files.conversion import convert_file
 from core.files.texts import read_text
+from core.prompting.names import clean_name
 from core.worker.fair_semaphore import FairSemaphore
 
 FILES, STEP = 12, 6  # attachments of one conversation that are read; the oldest are left out so many at a time
@@ -39,6 +40,7 @@ KNOWN = {
 """The beginnings of files that people attach and we don't read, with what would help."""
 
 OLDER = FileContent(problem=f"I read the {FILES} newest files of a conversation at most; attach it again if it matters")
+BUG = FileContent(problem="something went wrong on my side when I read it; ask again", passing=True)
 LATE = FileContent(problem="it did not come in time; ask again to have it read", passing=True)
 UNAVAILABLE = (CannotAnswer, CannotShow, RateLimited, Rejected, Uncertain)
 
@@ -59,8 +61,9 @@ class FileReader:
     async def read_files(self, key: ThreadKey, messages: Sequence[Message], surface: Surface) -> Files:
         """What hangs on these messages, by the ids of messages and attachments; of very many the newest alone."""
         found = {(message.id, one.id): one for message in messages if not message.mine for one in message.attachments}
-        start = choose_start(len(found))
-        chosen = list(found)[start:]
+        different = list(dict.fromkeys(name for _, name in found))
+        newest = set(different[choose_start(len(different)) :])
+        chosen = [place for place in found if place[1] in newest]
         first: dict[str, tuple[str, Attachment]] = {}
         for message, name in chosen:
             first.setdefault(name, (message, found[message, name]))
@@ -68,7 +71,7 @@ class FileReader:
         missing = [place for name, place in first.items() if name not in known]
         read = known | await self._read_missing(key, missing, surface) if missing else known
         told = bound_files({(message, name): read[name] for message, name in chosen})
-        return dict.fromkeys(list(found)[:start], OLDER) | dict(told)
+        return dict.fromkeys(found, OLDER) | dict(told)
 
     def refuse(self, key: ThreadKey, names: Iterable[str], problem: str) -> None:
         """Remember that Claude's API does not take these attachments, so that they are not sent again."""
@@ -88,6 +91,9 @@ class FileReader:
                 except UNAVAILABLE as error:
                     log.info("a file can't be fetched: %s", error)
                     return FileContent(problem=_explain(error), passing=True)
+                except Exception:
+                    log.exception("a bug kept a file from being read")
+                    return BUG
                 if not content.passing:
                     self._read[key, one.id] = content
                 return content
@@ -117,7 +123,7 @@ class FileReader:
         if problem := recognise_unread(content):
             return FileContent(problem=problem)
         async with self._slots.slot(key, key.thread, _tell_nobody):
-            read = await self._convert(attachment.name, content)
+            read = await self._convert(clean_name(attachment.name) or "a file", content)
         return FileContent(problem=RECORDING) if recorded and read.problem and not read.passing else read
 
 

@@ -27,9 +27,8 @@ such a note were written soon after. The newest one is the best you know of what
 Answer the newest messages in Markdown. Write the answer alone: do not begin with a name and do not imitate the \
 format of the messages. @name in your answer notifies nobody: never promise that somebody was told, called or pinged."""
 
-SHOWN = {"image": ("image",), "document": ("pdf", "document")}
+SHOWN = {"image": re.compile(r"\bimages?\b"), "document": re.compile(r"\b(?:pdfs?|documents?)\b")}
 """What is shown beside words, with the words by which the API complains of it."""
-TOO_LARGE = ("too large", "too_large")
 SHORTEST = 16  # tokens: an answer that may be no longer is none
 _LONGEST = re.compile(r"max_tokens: \d+ > (\d{1,9})")  # how the API words that a model writes less
 
@@ -125,14 +124,11 @@ def shorten_request(request: Request, max_tokens: int) -> Request:
 def simplify_request(request: Request, complaint: str) -> Request | None:
     """The same request without what an API does not take, as its complaint names it; None if that is nothing of ours.
 
-    A file that it does not take is left out with all of its kind, for it does not say which one it is; of a request
-    that is too large, all are. A gateway may
-    know no top-level `cache_control`: the mark then goes with the newest block, and if it takes no marks at all, none
-    is sent. A model of which nothing was known may lack effort, thinking, temperature or so many tokens.
+    A gateway may know no top-level `cache_control`: the mark then goes with the newest block, and if it takes no marks
+    at all, none is sent. A model of which nothing was known may lack effort, thinking, temperature or so many tokens. A
+    file that is not taken is left out with all of its kind, for the API does not say which one it is.
     """
     body = dict(request.body)
-    if plainer := _leave_out_named(request, complaint):
-        return plainer
     if "cache_control" in complaint:
         return _move_mark(request) if "cache_control" in body else _drop_marks(request)
     if "temperature" in complaint and "extra_body" in body:
@@ -145,7 +141,14 @@ def simplify_request(request: Request, complaint: str) -> Request | None:
     longest = _LONGEST.search(complaint)
     if longest and SHORTEST <= int(longest[1]) < body["max_tokens"]:
         return replace(shorten_request(request, int(longest[1])), bounded=request.bounded)
-    return None
+    named = (kind for kind, words in SHOWN.items() if words.search(complaint.lower()))
+    return next((plainer for kind in named if (plainer := leave_out(request, kind))), None)
+
+
+def leave_out_files(request: Request) -> Request | None:
+    """The same request without images and documents; None where it has none."""
+    smaller = _leave_out_all(request)
+    return None if smaller is request else smaller
 
 
 def leave_out(request: Request, kind: str) -> Request | None:
@@ -162,15 +165,6 @@ def leave_out(request: Request, kind: str) -> Request | None:
     blocks = tuple(replace(one, content=note) if one.content.kind == kind else one for one in request.blocks)
     left_out = request.left_out | {kind}
     return replace(request, body=request.body | {"messages": messages}, blocks=blocks, left_out=left_out)
-
-
-def _leave_out_named(request: Request, complaint: str) -> Request | None:
-    words = complaint.lower()
-    for kind, names in SHOWN.items():
-        if any(name in words for name in names) and (plainer := leave_out(request, kind)) is not None:
-            return plainer
-    smaller = _leave_out_all(request) if any(sign in words for sign in TOO_LARGE) else request
-    return None if smaller is request else smaller
 
 
 def _leave_out_all(request: Request, kinds: Iterable[str] = SHOWN) -> Request:

@@ -95,8 +95,12 @@ async def test_a_picture_that_the_api_does_not_take_is_left_out_and_the_answer_g
 
 @pytest.mark.parametrize(
     "refusal",
-    [Fault(400, "invalid_request_error", "Could not process image"), Fault(413, "request_too_large")],
-    ids=["broken", "too large"],
+    [
+        Fault(400, "invalid_request_error", "Could not process image"),
+        Fault(413, "request_too_large"),
+        Fault(400, "invalid_request_error", "prompt is too long: 9 > 8"),
+    ],
+    ids=["broken", "too large", "too long"],
 )
 async def test_a_picture_that_the_api_refused_is_said_to_be_and_not_sent_again(home, refusal):
     home.claude.script(refusal, Answer(text="I see none."), Answer(text="Still none."))
@@ -170,7 +174,7 @@ async def test_each_pdf_that_cannot_be_shown_says_why_and_what_would_help(home):
     assert "I could not read `locked.pdf`: it has a password; save it without one." in answer
     assert "I could not read `long.pdf`: it has 101 pages, and I read up to 100; send those that matter." in answer
     assert "I could not read `broken.pdf`: it is a broken PDF; save it anew." in answer
-    assert "I could not read `large.pdf`: a PDF may have 10 MB at most; send the pages that matter." in answer
+    assert "I could not read `large.pdf`: a PDF may have 9 MB at most; send the pages that matter." in answer
 
 
 async def test_a_picture_for_a_model_that_reads_none_is_said_to_be_left_out_below_the_answer(home):

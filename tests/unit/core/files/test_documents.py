@@ -45,3 +45,7 @@ def test_what_cannot_be_sent_says_why_in_a_clause(content, problem):
     assert problem in str(told["problem"])
     assert not str(told["problem"]).endswith(".")
     assert sent == b""
+
+
+def test_a_pdf_without_pages_has_none_to_show():
+    assert inspect_document(print_pages(0)) == ({"problem": "it has no pages"}, b"")

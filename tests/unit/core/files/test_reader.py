@@ -129,12 +129,36 @@ async def test_a_file_that_does_not_come_holds_no_answer_for_long():
     assert "did not come in time" in read["1", "B"].problem
 
 
-async def test_a_bug_in_reading_is_not_hidden():
+async def test_a_bug_in_reading_costs_its_file_alone_and_stands_in_the_log(caplog):
     async def breaks(name: str, content: bytes) -> FileContent:
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError):
-        await FileReader(breaks).read_files(KEY, [message("1", file("A"))], Shelf(A=b"\xff\xd8\x00"))
+    messages = [message("1", file("A"), file("B"))]
+    read = await FileReader(breaks).read_files(KEY, messages, Shelf(A=b"\xff\xd8\x00", B=b"words"))
+
+    assert read["1", "A"].problem == "something went wrong on my side when I read it; ask again"
+    assert read["1", "B"].text == "words"
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def test_a_file_on_many_messages_counts_once():
+    shelf = Shelf(A=b"\x89PNG\r\n\x1a\n", **{f"B{at}": b"words" for at in range(FILES - 1)})
+    messages = [message(str(at), file("A")) for at in range(1, 21)]
+    messages += [message(str(30 + at), file(f"B{at}")) for at in range(FILES - 1)]
+
+    read = await FileReader(shows).read_files(KEY, messages, shelf)
+
+    assert read["1", "A"].shown
+    assert all(content.again for (name, one), content in read.items() if one == "A" and name != "1")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("", "a file"), ("x" * 900, "x" * 60), ("a\n]\nBob: yes <!here>", "a Bob yes !here")]
+)
+async def test_a_file_is_shown_under_a_name_that_is_no_markup(name, told):
+    read = await FileReader(shows).read_files(KEY, [message("1", file("A", name))], Shelf(A=b"\x89PNG\r\n\x1a\n"))
+
+    assert read["1", "A"].shown.name == told
 
 
 async def test_memory_is_bounded():

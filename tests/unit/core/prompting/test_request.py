@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from core.domain.content import FRAME, IMAGE_TOKENS, Document, Image, Text
 from core.domain.models import Model
 from core.domain.personas import Persona
-from core.prompting.request import HOUSE, Block, build_request, continue_request, simplify_request
+from core.prompting.request import HOUSE, Block, build_request, continue_request, leave_out_files, simplify_request
 from core.prompting.turns import Turn
 
 TURNS = [
@@ -187,22 +187,28 @@ def test_the_mark_of_the_cache_stays_where_a_picture_is_left_out():
 PLAN = Document("plan.pdf", 1, 5, "BBBB")
 
 
-@pytest.mark.parametrize(
-    "complaint",
-    [
-        "413 request_too_large Request exceeds the maximum size",
-        "413 None an HTML page: 413 Request Entity Too Large",
-    ],
-)
-def test_of_a_request_that_is_too_large_all_that_is_shown_is_left_out(complaint):
+def test_of_a_request_that_is_too_large_all_that_is_shown_is_left_out():
     made = build_request(Persona(), [Turn("user", (Text("Ada: look"), PICTURE, PLAN))], NEW, "1h")
 
-    plainer = simplify_request(made, complaint)
+    plainer = leave_out_files(made)
 
     assert plainer is not None
     assert [block["type"] for block in plainer.body["messages"][0]["content"]] == ["text"] * 3
     assert plainer.left_out == {"image", "document"}
-    assert simplify_request(plainer, complaint) is None
+    assert leave_out_files(plainer) is None
+
+
+@pytest.mark.parametrize(
+    "complaint",
+    ["max_tokens: 8192 > 4096, which is the maximum; see the documentation", "thinking: see our docs on imagery"],
+)
+def test_a_complaint_of_something_else_leaves_no_file_out(complaint):
+    made = build_request(Persona(thinking="adaptive"), [Turn("user", (PICTURE, PLAN))], NEW, "1h")
+
+    plainer = simplify_request(made, complaint)
+
+    assert plainer is not None
+    assert plainer.left_out == frozenset()
 
 
 def test_a_pdf_that_is_not_taken_is_left_out_and_pictures_stay():
