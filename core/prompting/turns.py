@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from core.domain.content import Content, Document, Files, Image, Text
+from core.domain.content import Content, Document, FileContent, Files, Image, Text
 from core.domain.messages import FinalText, Message, Unanswered
 from core.prompting.clock_notes import describe_time, needs_time
 from core.prompting.speakers import NO_FILES, quote_message
@@ -94,15 +94,33 @@ def build_turns(
     """
     placed = _place_replies(messages, replies)
     apart = {name for name, said in replies.items() if not said.notice}.union(asked)
-    entries = _list_entries(placed, replies, names, unanswered, files)
-    told = _leave_out_refused(entries, unanswered, refused_at, apart)
-    cut = _cut_oldest(_set_clocks(told, zones), limit)
+
+    def choose(files: Files) -> list[_Entry]:
+        entries = _list_entries(placed, replies, names, unanswered, files)
+        told = _leave_out_refused(entries, unanswered, refused_at, apart)
+        return _cut_oldest(_set_clocks(told, zones), limit)
+
+    cut = choose(files)
+    if (moved := _move_files(files, {entry.message for entry in cut if entry.words != _REFUSED})) is not files:
+        cut = choose(moved)
     turns = [_build_turn(role, list(group)) for role, group in groupby(cut, key=lambda entry: entry.role)]
     if turns and turns[0].role == "assistant":
         turns.insert(0, Turn("user", (Text(_OPENING),)))
     if pending and turns and turns[-1].role == "assistant":
         turns.append(Turn("user", (Text(_WAITING),)))
     return turns
+
+
+def _move_files(files: Files, told: Collection[str]) -> Files:
+    """The files, where those whose message is not told any more stand with the first of the later ones that is."""
+    held = {name: content for (_, name), content in files.items() if not content.again}
+    standing = {name for (message, name), content in files.items() if message in told and not content.again}
+    moved: dict[tuple[str, str], FileContent] = {}
+    for (message, name), content in files.items():
+        if content.again and message in told and name in held and name not in standing:
+            standing.add(name)
+            moved[message, name] = held[name]
+    return {**files, **moved} if moved else files
 
 
 def select_trunk(messages: Iterable[Message]) -> list[Message]:

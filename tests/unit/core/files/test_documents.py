@@ -34,7 +34,7 @@ def test_the_bytes_of_its_text_are_counted():
         (print_pages(PAGES + 1), f"it has {PAGES + 1} pages"),
         (b"%PDF-1.7 and nothing behind it", "broken PDF"),
         (print_pages(1)[:200], "broken PDF"),
-        (b"%PDF-1.7" + bytes(LARGEST), "10 MB at most"),
+        (b"%PDF-1.7" + bytes(LARGEST), "9 MB at most"),
         (b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 1 0 R/Kids[1 0 R]/Count 1>>endobj\ntrailer<</Root 1 0 R>>", "PDF"),
     ],
     ids=["password", "pages", "words", "cut", "large", "loop"],

@@ -401,3 +401,38 @@ def test_a_file_that_was_told_before_or_says_no_encoding_is_told_so():
     assert tell(FileContent(again=True)) == "[Ada attached data.csv (text/csv, 1 kB), which is told above]"
     read = FileContent(text="a", encoding="Windows-1252")
     assert tell(read) == "[Ada attached data.csv (text/csv, 1 kB), read as Windows-1252, which says:]\n  a"
+
+
+PLAN = Attachment("F1", "plan.png", "image/png", 1_000)
+SHARED = {("1", "F1"): shown("plan.png"), ("3", "F1"): FileContent(again=True), ("4", "F1"): FileContent(again=True)}
+
+
+def list_shown(turns) -> list[str]:
+    return [part.kind if isinstance(part, Image) else part.words for turn in turns for part in turn.content]
+
+
+def test_a_picture_whose_first_message_was_refused_is_shown_with_the_next_that_has_it():
+    messages = [said(1, "bad", attachments=(PLAN,)), page(2, "No.", "1", notice=True)]
+    messages += [said(3, "this", attachments=(PLAN,)), said(4, "and this", attachments=(PLAN,))]
+
+    turns = build_turns(
+        messages, {}, NAMES, files=SHARED, unanswered={"1": Unanswered.REFUSED}, refused_at={"1": at(2)}
+    )
+
+    note = "[Ada attached plan.png (image/png, 1 kB)"
+    assert list_shown(turns) == [
+        f"{REFUSED}\nAda: this\n{note}, shown below]",
+        "image",
+        f"Ada: and this\n{note}, which is told above]",
+    ]
+
+
+def test_a_picture_whose_first_message_is_cut_is_shown_with_the_next_that_has_it():
+    messages = [said(0, "first"), said(1, "look", attachments=(PLAN,)), said(2, "x" * 60_000)]
+    messages += [said(3, "again", attachments=(PLAN,)), said(4, "more", attachments=(PLAN,))]
+
+    turns = build_turns(messages, {}, NAMES, 50_000, files=SHARED)
+
+    assert list_shown(turns).count("image") == 1
+    assert "shown below" in turns[0].content[0].words
+    assert "look" not in turns[0].words
