@@ -84,6 +84,7 @@ def test_of_a_moving_picture_the_first_frame_is_shown():
     assert reread(content).convert("RGB").getpixel((5, 5)) == (255, 0, 0)
 
 
+@pytest.mark.slow
 def test_a_drawing_that_stays_too_large_becomes_a_photo_on_white():
     noise = Image.effect_noise((1_500, 1_500), 100).convert("RGBA")
     noise.putpixel((0, 0), (0, 0, 0, 0))
@@ -132,6 +133,7 @@ def test_what_is_no_picture_says_so(content):
     assert written == b""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_the_bytes_that_are_shown_are_bounded_whatever_the_picture_is(kind):
     noise = Image.merge("RGB", [Image.effect_noise((2_000, 2_000), 200) for _ in range(3)])
