@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from bots.delivery.at_least_once import persist
 from core.domain.clock import Sleep
-from core.domain.events import Backfilled, Deleted, Edited, Event, Ingest, MissedRange, Posted, Receipt
+from core.domain.events import Backfilled, Deleted, Edited, Event, Ingest, MissedRange, Posted, Receipt, locate_message
 
 SETTLE = 3.0  # seconds in which a platform sends by itself what it kept for us
 BETWEEN = 0.5  # seconds between two questions that are found, so that those of now find a free slot
@@ -92,7 +92,7 @@ class Backfill:
 
     def _note_change(self, event: Edited | Deleted) -> None:
         """Remember, while we look, what became of a message. What is deleted says nothing any more."""
-        place = _locate_message(event)
+        place = locate_message(event)
         if self._changes is not None and not isinstance(self._changes.get(place), Deleted):
             self._changes[place] = event
 
@@ -110,9 +110,4 @@ class Backfill:
         return receipt.question
 
     def _change(self, event: Event) -> Edited | Deleted | None:
-        return self._changes.get(_locate_message(event)) if self._changes and isinstance(event, Posted) else None
-
-
-def _locate_message(event: Posted | Edited | Deleted) -> Place:
-    name = event.message if isinstance(event, Deleted) else event.message.id
-    return event.key.workspace, event.key.channel, name
+        return self._changes.get(locate_message(event)) if self._changes and isinstance(event, Posted) else None

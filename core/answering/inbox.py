@@ -8,7 +8,17 @@ from cachetools import TTLCache
 
 from core.answering.bot_loop_guard import BotLoopGuard
 from core.domain.clock import Clock
-from core.domain.events import Deleted, Edited, Event, MissedRange, Posted, Pressed, Receipt, WorkspaceEnded
+from core.domain.events import (
+    Deleted,
+    Edited,
+    Event,
+    MissedRange,
+    Posted,
+    Pressed,
+    Receipt,
+    WorkspaceEnded,
+    locate_message,
+)
 from core.domain.messages import Asks
 from core.store.protocols import Questions
 from core.worker.worker import Worker
@@ -43,7 +53,7 @@ class Inbox:
 
         After a gap it says where to look for what was missed, as far back as `backfill`.
         """
-        if isinstance(event, Posted | Edited) and self._locate(event) in self._deleted:
+        if isinstance(event, Posted | Edited) and locate_message(event) in self._deleted:
             return Receipt(new=False, ours=False, question=False, key=event.key)
         admitted = self._loop_guard.admit(event)
         asks = getattr(admitted, "asks", None) is Asks.CERTAINLY
@@ -55,7 +65,7 @@ class Inbox:
         receipt = await self._questions.ingest(admitted)
         self._loop_guard.reset_after(event, receipt)
         if isinstance(event, Deleted) and not receipt.ours:
-            self._deleted[self._locate(event)] = None
+            self._deleted[locate_message(event)] = None
         if receipt.question and not early:
             self._worker.wake()
         taken_back = isinstance(event, Edited) and event.asks is Asks.NO and receipt.ours
@@ -64,10 +74,6 @@ class Inbox:
         if receipt.question or (receipt.new and isinstance(event, Edited | Deleted)):
             self._worker.note_change(receipt.key)
         return replace(receipt, missed=self._limit_ranges(receipt.missed)) if receipt.missed else receipt
-
-    def _locate(self, event: Posted | Edited | Deleted) -> tuple[str, str, str]:
-        name = event.message if isinstance(event, Deleted) else event.message.id
-        return event.key.workspace, event.key.channel, name
 
     def _limit_ranges(self, missed: Sequence[MissedRange]) -> tuple[MissedRange, ...]:
         """Since a while before the last event, for they come in any order, but no longer ago than `backfill`."""

@@ -123,3 +123,9 @@ class Receipt:
 
 
 Ingest = Callable[[Event], Awaitable[Receipt]]
+
+
+def locate_message(event: Posted | Edited | Deleted) -> tuple[str, str, str]:
+    """Which message an event tells of: workspace, channel and id."""
+    name = event.message if isinstance(event, Deleted) else event.message.id
+    return event.key.workspace, event.key.channel, name

@@ -11,6 +11,7 @@ from PIL import Image
 
 from core.files import conversion
 from core.files.conversion import BROKEN, COMPLEX, SLOW, UNSTARTED, convert_file
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -19,14 +20,6 @@ def drawn(size=(40, 30)) -> bytes:
     written = io.BytesIO()
     Image.new("RGB", size, "red").save(written, "PNG")
     return written.getvalue()
-
-
-def has_children() -> bool:
-    try:
-        os.waitpid(-1, os.WNOHANG)
-    except ChildProcessError:
-        return False
-    return True
 
 
 async def test_a_picture_comes_back_as_claude_is_shown_it():
@@ -51,13 +44,18 @@ async def test_a_file_that_takes_too_long_costs_itself_alone():
     assert time.monotonic() - began < 5
 
 
-async def test_whoever_is_cancelled_leaves_no_process():
-    reading = asyncio.create_task(convert_file("plan.png", drawn()))
-    await asyncio.sleep(0.05)
+async def test_whoever_is_cancelled_leaves_no_process(tmp_path):
+    written = tmp_path / "pid"
+    sleeps = (
+        f"import os, pathlib, time; pathlib.Path({str(written)!r}).write_text(f'{{os.getpid()}}.'); time.sleep(600)"
+    )
+    reading = asyncio.create_task(convert_file("plan.png", drawn(), worker=("-c", sleeps)))
+    await until(lambda: written.exists() and written.read_text().endswith("."))
     reading.cancel()
     await asyncio.gather(reading, return_exceptions=True)
 
-    assert not has_children()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(written.read_text().rstrip(".")), 0)
 
 
 async def test_a_process_that_breaks_costs_its_file_alone(caplog):
