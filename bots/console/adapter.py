@@ -16,6 +16,7 @@ from core.commands import TABLE
 from core.commands.help import HOW_TO_ASK
 from core.commands.registry import Parameter, find_missing_text
 from core.domain.clock import Clock, find_local_zone, system_clock
+from core.domain.controls import Control
 from core.domain.errors import CannotShow, LeaseLost
 from core.domain.events import Commanded, Ingest, Posted, Pressed
 from core.domain.messages import Asks, Attachment, History, Message, Question, Rank, Reach
@@ -161,7 +162,7 @@ class Console:
     async def _stop(self, name: str, ingest: Ingest) -> None:
         """Stop the answer, and wait no longer for one that nobody has begun."""
         answered = self._answered[name]
-        await ingest(Pressed(f"stop {name}", self._place.key, self._place.person, "stop", name))
+        await ingest(Pressed(f"stop {name}", self._place.key, self._place.person, Control.STOP, name))
         try:
             async with asyncio.timeout(STOPPING):
                 await answered.wait()
@@ -202,7 +203,7 @@ class ConsoleSurface:
     async def show(self, reply: ReplyView) -> None:
         terminal, name = self._console.terminal, self._question.name
         try:
-            text = await terminal.grow(_write_hints(reply), reply.status, self._heading)
+            text = await terminal.grow(_write_hints(reply), reply.activity, self._heading)
         except LeaseLost:
             if self._console.is_ours(name):
                 terminal.write(ELSEWHERE)

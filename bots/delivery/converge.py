@@ -9,7 +9,7 @@ from typing import Protocol
 
 from core.domain.errors import PageFrozen, PageGone, Uncertain
 from core.domain.platform import ReplyView
-from core.rendering.paginator import Delete, Edit, Post, PostedPage, Step, steps
+from core.rendering.paginator import Delete, Edit, Page, Post, PostedPage, Step, steps
 
 UNKNOWN = ""  # the id of a page that may stand there, where nobody can look
 
@@ -24,13 +24,13 @@ class Outlet(Protocol):
     nothing can be shown there any more.
     """
 
-    async def post(self, text: str) -> str:
+    async def post(self, page: Page) -> str:
         """Post one more page; its id."""
 
-    async def edit(self, page: str, text: str) -> None:
-        """Give a page another text."""
+    async def edit(self, page_id: str, page: Page) -> None:
+        """Let something else stand on a page."""
 
-    async def delete(self, page: str) -> None: ...
+    async def delete(self, page_id: str) -> None: ...
 
     async def strays(self, known: Collection[str]) -> list[str] | None:
         """Pages of this reply that stand there and are not `known`, oldest first: the answer to their post was lost.
@@ -59,15 +59,15 @@ class PostedPages:
         """Pages that somebody deleted."""
         self._frozen = False
         """Whether an edit was refused for good."""
-        self._uncertain: str | None = None
-        """The text of a page that may stand there, and whose id we do not know."""
+        self._uncertain: Page | None = None
+        """A page that may stand there, and whose id we do not know."""
 
     @property
     def ids(self) -> list[str]:
         """The pages that stand, oldest first."""
         return [page.id for page in self._posted]
 
-    async def converge(self, wanted: Sequence[str], replace_frozen: bool = True) -> None:
+    async def converge(self, wanted: Sequence[Page], replace_frozen: bool = True) -> None:
         """Take steps until the pages say what is `wanted`. Raises what the outlet does.
 
         Where a page can't be edited any more, its replacement is posted, or nothing happens if not `replace_frozen`.
@@ -79,11 +79,11 @@ class PostedPages:
                 return
             await self._take_step(todo[0])
 
-    async def append_page(self, text: str) -> None:
+    async def append_page(self, page: Page) -> None:
         """Post a page below those that stand; if the last try may have posted the same, adopt that instead."""
-        posted = self._uncertain == text
+        posted = self._uncertain == page
         if not (await self._adopt_uncertain_page() and posted):
-            await self._post_page(text)
+            await self._post_page(page)
 
     def forget_texts(self) -> None:
         """Edit every page once more, also those whose text stays, as far as any can be edited: their marks change."""
@@ -95,22 +95,22 @@ class PostedPages:
         if self._uncertain is None:
             return False
         found = await self._outlet.strays(self._reply.pages)
-        text, self._uncertain = self._uncertain, None
+        uncertain, self._uncertain = self._uncertain, None
         if found is None:
-            self._posted.append(PostedPage(UNKNOWN, text))
+            self._posted.append(PostedPage(UNKNOWN, uncertain))
             self._frozen = True
             return True
-        for page in found:
-            await self._add_page(PostedPage(page, None))
+        for page_id in found:
+            await self._add_page(PostedPage(page_id, None))
         return bool(found)
 
-    async def _post_page(self, text: str) -> None:
+    async def _post_page(self, page: Page) -> None:
         try:
-            page = await self._outlet.post(text)
+            page_id = await self._outlet.post(page)
         except (Uncertain, asyncio.CancelledError):
-            self._uncertain = text
+            self._uncertain = page
             raise
-        await self._add_page(PostedPage(page, text))
+        await self._add_page(PostedPage(page_id, page))
 
     async def _add_page(self, page: PostedPage) -> None:
         self._posted.append(page)
@@ -118,31 +118,31 @@ class PostedPages:
 
     async def _take_step(self, step: Step) -> None:
         match step:
-            case Post(text=text):
+            case Post(page=page):
                 if not await self._adopt_uncertain_page():
-                    await self._post_page(text)
-            case Edit(id=page, text=text):
-                index = self.ids.index(page)
-                await (self._withdraw_pages(index) if self._frozen else self._edit_page(index, text))
+                    await self._post_page(page)
+            case Edit(page_id, page):
+                index = self.ids.index(page_id)
+                await (self._withdraw_pages(index) if self._frozen else self._edit_page(index, page))
             case Delete():
                 await self._delete_last_page()
 
-    async def _edit_page(self, index: int, text: str) -> None:
-        page = self._posted[index].id
+    async def _edit_page(self, index: int, page: Page) -> None:
+        page_id = self._posted[index].id
         try:
-            if page not in self._gone:
-                await self._outlet.edit(page, text)
+            if page_id not in self._gone:
+                await self._outlet.edit(page_id, page)
         except Uncertain:
-            self._posted[index] = PostedPage(page, None)
+            self._posted[index] = PostedPage(page_id, None)
             raise
         except PageFrozen as refused:
             log.warning("pages are edited no more: %s", refused)
             self._frozen = True
             return
         except PageGone:
-            self._gone.add(page)
+            self._gone.add(page_id)
             self._reply.stop()
-        self._posted[index] = PostedPage(page, text)
+        self._posted[index] = PostedPage(page_id, page)
 
     async def _withdraw_pages(self, index: int) -> None:
         """Delete the pages from `index` on: the next steps post them anew, in their order."""

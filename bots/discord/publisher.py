@@ -21,7 +21,7 @@ from core.domain.clock import Sleep
 from core.domain.errors import RateLimited, Rejected, Uncertain
 from core.domain.messages import File
 from core.domain.platform import ReplyView
-from core.rendering.paginator import Pager, cut
+from core.rendering.paginator import Page, Pager, cut, list_pages
 
 EDIT = 1.2  # seconds between two edits in a channel; Discord publishes no number, 5 in 5 s are safe
 TYPING = 8.0  # seconds after which we say again that we write; Discord shows it for 10
@@ -90,7 +90,7 @@ class Publisher:
 
     async def _post_notice(self, page: str) -> None:
         if len(self._reply.pages) == 1 and self._target.deferred:
-            await self._outlet.edit(self._reply.pages[0], page)
+            await self._outlet.edit(self._reply.pages[0], Page(page))
             return
         posted = await self._outlet.post_notice(page)
         await self._reply.record_page(posted, _posted_at(posted))
@@ -111,7 +111,7 @@ class Publisher:
         """Make the pages equal `text`, smaller ones where Discord finds them too long, with files on the last."""
         self._pages = self._pages or PostedPages(self._reply, self._outlet, _posted_at)
         while True:
-            wanted = await cut(text, partial(self._cut_pages, text, whole and self._reply.notice))
+            wanted = list_pages(await cut(text, partial(self._cut_pages, text, whole and self._reply.notice)))
             try:
                 await self._pages.converge(wanted)
                 break
@@ -157,20 +157,20 @@ class DiscordOutlet:
         """The page that is there before there is text, if there is one."""
         return await translate_refusals(self._target.find_first_page(self._reply.pages))
 
-    async def post(self, text: str) -> str:
-        return await translate_refusals(self._target.post(text, len(self._reply.pages) + 1))
+    async def post(self, page: Page) -> str:
+        return await translate_refusals(self._target.post(page.text, len(self._reply.pages) + 1))
 
     async def post_notice(self, text: str) -> str:
         return await translate_refusals(self._target.post(text, EXCUSE))
 
-    async def edit(self, page: str, text: str) -> None:
-        await translate_refusals(self._target.edit(page, text))
+    async def edit(self, page_id: str, page: Page) -> None:
+        await translate_refusals(self._target.edit(page_id, page.text))
 
-    async def attach_files(self, page: str, text: str, files: Sequence[File]) -> None:
-        await translate_refusals(self._target.edit(page, text, files))
+    async def attach_files(self, page_id: str, page: Page, files: Sequence[File]) -> None:
+        await translate_refusals(self._target.edit(page_id, page.text, files))
 
-    async def delete(self, page: str) -> None:
-        await translate_refusals(self._target.delete(page))
+    async def delete(self, page_id: str) -> None:
+        await translate_refusals(self._target.delete(page_id))
 
     async def strays(self, known: Collection[str]) -> list[str] | None:
         return await translate_refusals(self._target.list_strays(known))

@@ -11,6 +11,7 @@ from bots.slack.markup import calls_group
 from core.commands import TABLE
 from core.commands.help import is_call_for_help
 from core.commands.registry import UsageError, find_command, is_answered_privately
+from core.domain.controls import Control
 from core.domain.events import Commanded, Deleted, Edited, Event, Posted, Pressed, WorkspaceEnded
 from core.domain.messages import Asks, Attachment, History, Message, Reach, ThreadKey
 from core.prompting.code_spans import drop_code
@@ -53,7 +54,7 @@ def parse_event(body: Raw, us: BotIdentity) -> list[Event]:
             return _parse_message_event(body, event, us)
         case "agent_session_stopped":
             key = ThreadKey(parse_workspace(body), event["channel"], event["thread_ts"])
-            return [Pressed(body["event_id"], key, event["user"], "stop")]
+            return [Pressed(body["event_id"], key, event["user"], Control.STOP)]
         case "app_uninstalled":
             return [_parse_removal(body)]
         case "tokens_revoked" if event["tokens"].get("bot"):  # else only people's tokens, of which we have none

@@ -21,7 +21,7 @@ from core.domain.errors import (
     Uncertain,
 )
 from core.domain.platform import ReplyView
-from core.rendering.paginator import Pager, cut
+from core.rendering.paginator import Page, Pager, cut, list_pages
 
 SKEW = timedelta(minutes=2)  # that Slack's clock and ours may differ
 
@@ -85,7 +85,7 @@ class Publisher:
     async def show_notice(self, notice: str) -> None:
         """Post a notice below the pages that stand. Raises CannotShow, Rejected."""
         self._outlet.posts_notice = self._outlet.plainly = True
-        await self._web.retry(partial(self._take_over_pages().append_page, notice))
+        await self._web.retry(partial(self._take_over_pages().append_page, Page(notice)))
 
     def _take_over_pages(self) -> PostedPages:
         """The pages as they stand, those of a predecessor at first."""
@@ -101,7 +101,7 @@ class Publisher:
         """
         pages = self._take_over_pages()
         self._outlet.final = final
-        wanted = await cut(text, partial(self._cut, text))
+        wanted = list_pages(await cut(text, partial(self._cut, text)))
         try:
             await pages.converge(wanted, replace_frozen=final)
         except Rejected as rejected:
@@ -127,9 +127,9 @@ class SlackOutlet:
         self._web = web
         self._reply = reply
 
-    async def post(self, text: str) -> str:
+    async def post(self, page: Page) -> str:
         key, number = self._reply.question.key, len(self.list_pages()) + 1
-        content = {"thread_ts": key.thread or None, **QUIET, **self._build_content(text, number)}
+        content = {"thread_ts": key.thread or None, **QUIET, **self._build_content(page.text, number)}
         answer = await self._call_post(key.channel, content)
         shown = answer.get("message")
         if key.thread and shown and shown.get("thread_ts") != key.thread:
@@ -154,14 +154,14 @@ class SlackOutlet:
             log.error("a reply stands in a channel, for its thread is gone, and can't be deleted: %s", refused)
         raise NoThread("there is no thread any more: a reply landed in the channel")
 
-    async def edit(self, page: str, text: str) -> None:
+    async def edit(self, page_id: str, page: Page) -> None:
         if self.final:
             self._web.pace.book_turn("chat.update")
-        number = list(self.list_pages()).index(page) + 1
-        await self._change_page("chat.update", page, **PLAIN, **self._build_content(text, number))
+        number = list(self.list_pages()).index(page_id) + 1
+        await self._change_page("chat.update", page_id, **PLAIN, **self._build_content(page.text, number))
 
-    async def delete(self, page: str) -> None:
-        await self._change_page("chat.delete", page)
+    async def delete(self, page_id: str) -> None:
+        await self._change_page("chat.delete", page_id)
 
     async def strays(self, known: Collection[str]) -> list[str] | None:
         try:

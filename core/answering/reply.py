@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 
+from core.domain.controls import Control
 from core.domain.messages import File, Question
 from core.rendering.reply_notes import append_note
 
@@ -37,7 +39,8 @@ class Reply:
         self.pages: list[str] = list(pages)
         self.private = question.private
         self.threaded = threaded
-        self.status = "thinking"
+        self.activity = "thinking"
+        self.controls: Sequence[Control] = (Control.STOP,)
         self.text = ""
         self.note = ""
         self.whole = False
@@ -49,6 +52,7 @@ class Reply:
         self._stop = stop
         self._changed = asyncio.Event()
         self._ended = asyncio.Event()
+        self._acting = asyncio.Event()
         self._showable = asyncio.Event()
         self._showable.set()
 
@@ -69,8 +73,32 @@ class Reply:
             self.note = note
             self._changed.set()
 
-    def finish(self, text: str, notice: bool = False, files: Sequence[File] = (), *, whispered: bool = False) -> None:
+    def act(self, activity: str) -> None:
+        """What is going on now, while there is no text."""
+        if activity != self.activity:
+            self.activity = activity
+            self._acting.set()
+
+    async def wait_for_activity(self, known: str, seconds: float) -> str:
+        """Wait until something else than what is `known` goes on, at most `seconds`; what goes on then."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.activity == known:
+                    self._acting.clear()
+                    await self._acting.wait()
+        return self.activity
+
+    def finish(
+        self,
+        text: str,
+        notice: bool = False,
+        files: Sequence[File] = (),
+        *,
+        whispered: bool = False,
+        controls: Sequence[Control] = (),
+    ) -> None:
         """The final text; if it is `whispered`, only the asker may see it. What is said afterwards is ignored."""
+        self.controls = controls
         self.private = self.private or whispered
         self.say(text)
         self.whole, self.notice, self.files = True, notice, files

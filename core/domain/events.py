@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from core.domain.controls import Control
 from core.domain.messages import Asks, Message, ThreadKey
 
 
@@ -48,13 +49,18 @@ class Deleted:
 
 @dataclass(frozen=True, slots=True)
 class Pressed:
-    """A person pressed a button. `stop` ends the reply to `question` (or every one in the thread)."""
+    """A person used a control of the reply to `question`; without a question STOP ends every one in the thread.
+
+    `address` is what it takes to answer the press, and to show the reply again.
+    """
 
     id: str
     key: ThreadKey
     person: str
-    button: str
+    control: Control
     question: str | None = None
+    at: datetime | None = None
+    address: str = "{}"
 
 
 @dataclass(frozen=True, slots=True)

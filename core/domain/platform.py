@@ -5,6 +5,7 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Protocol
 
+from core.domain.controls import Control
 from core.domain.events import Ingest
 from core.domain.messages import Attachment, File, History, Question, Rank
 
@@ -19,8 +20,12 @@ class ReplyView(Protocol):
         """Ids of the pages already posted, also by a predecessor that died."""
 
     @property
-    def status(self) -> str:
-        """A word for what is going on before there is text: `thinking`."""
+    def activity(self) -> str:
+        """What is going on before there is text: `thinking`, `reading plan.pdf`. It changes."""
+
+    @property
+    def controls(self) -> Sequence[Control]:
+        """The buttons that stand below its last page now: others when it is whole."""
 
     @property
     def whole(self) -> bool:
@@ -41,6 +46,9 @@ class ReplyView(Protocol):
     @property
     def files(self) -> Sequence[File]:
         """Posted once, with the final text."""
+
+    async def wait_for_activity(self, known: str, seconds: float) -> str:
+        """Wait until something else than what is `known` goes on, at most `seconds`; what goes on then."""
 
     def texts(self) -> AsyncIterator[str]:
         """The newest whole text, each time it changed since the last look; the last one is final.

@@ -5,10 +5,9 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from core.domain.controls import Control
 from core.rendering.dialect import Costs, Dialect
 from core.rendering.page_builder import Cursor, PageBuilder, find_page_start
-
-__all__ = ["Delete", "Dialect", "Edit", "Pager", "Post", "PostedPage", "Step", "cut", "pages", "steps"]
 
 MARKS = "*_~`"  # that may have to be closed at the end of a page
 LONG = 2_000  # characters that are cut within milliseconds, whatever they say
@@ -55,19 +54,32 @@ class Pager:
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """What stands on a page: its text, and the buttons below it."""
+
+    text: str
+    controls: tuple[Control, ...] = ()
+
+
+def list_pages(texts: Sequence[str], controls: Sequence[Control] = ()) -> list[Page]:
+    """Pages of these texts; the buttons stand below the last."""
+    return [*map(Page, texts[:-1]), *(Page(text, tuple(controls)) for text in texts[-1:])]
+
+
+@dataclass(frozen=True, slots=True)
 class PostedPage:
-    """A page that exists on the platform. `text` is None if it is not known, as with one adopted from a predecessor."""
+    """A page that exists on the platform; `page` is None if it is not known, as with one adopted from a predecessor."""
 
     id: str
-    text: str | None
+    page: Page | None
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Give the page `id` another text."""
+    """Let something else stand on the page `id`."""
 
     id: str
-    text: str
+    page: Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +87,7 @@ class Post:
     """Post a page after those that exist. `number` counts the reply's pages from 0."""
 
     number: int
-    text: str
+    page: Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +100,13 @@ class Delete:
 Step = Edit | Post | Delete
 
 
-def steps(posted: Sequence[PostedPage], wanted: Sequence[str]) -> list[Step]:
+def steps(posted: Sequence[PostedPage], wanted: Sequence[Page]) -> list[Step]:
     """The fewest steps after which the `posted` pages, oldest first, say what is `wanted`.
 
     Edits come first, then posts in order, or deletions from the end. So whatever was done of them before a process
     died, the steps from what then exists lead to the same pages.
     """
-    edits = [Edit(page.id, text) for page, text in zip(posted, wanted, strict=False) if page.text != text]
-    posts = [Post(number, text) for number, text in enumerate(wanted) if number >= len(posted)]
+    edits = [Edit(old.id, new) for old, new in zip(posted, wanted, strict=False) if old.page != new]
+    posts = [Post(number, page) for number, page in enumerate(wanted) if number >= len(posted)]
     deletions = [Delete(page.id) for page in reversed(posted[len(wanted) :])]
     return [*edits, *posts, *deletions]

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from core.domain.controls import Control
 from core.domain.events import Commanded, Deleted, Edited, Posted, Pressed
 from core.domain.messages import Asks, Message, ThreadKey
 
@@ -55,7 +56,7 @@ def commanded(name: str, line: str = "usage", key: ThreadKey = KEY, **more) -> C
 
 
 def stopped(question: str | None = None, key: ThreadKey = KEY) -> Pressed:
-    return Pressed("press", key, "U1", "stop", question)
+    return Pressed("press", key, "U1", Control.STOP, question)
 
 
 def elsewhere(key: ThreadKey, **changes: str) -> ThreadKey:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from core.domain.controls import Control
 from core.domain.events import (
     Backfilled,
     Commanded,
@@ -227,7 +228,7 @@ def _turn_into_command(sql: Sql, command: Question) -> bool:
 
 
 def _ingest_press(sql: Sql, event: Pressed) -> Receipt:
-    new = event.button == "stop" and stop_answer(sql, event.key, event.question) > 0
+    new = event.control is Control.STOP and stop_answer(sql, event.key, event.question) > 0
     return Receipt(new=new, ours=is_tracked(sql, event.key), question=False, key=event.key)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from core.claude.circuit_breaker import LONGEST
 from core.claude.retry import BOUND, NOTES
+from core.domain.controls import Control
 from core.domain.events import Deleted, Pressed
 from core.domain.messages import ThreadKey
 from core.rendering.reply_notes import append_note
@@ -125,7 +126,7 @@ async def test_who_stops_while_it_lasts_is_heard(store, board, claude, how):
         event = board.said("t1", "U1", "hello")
         await assistant.ingest(event)
         await board.until("t1", WAITING)
-        pressed = Pressed("b1", key(), "U1", "stop")
+        pressed = Pressed("b1", key(), "U1", Control.STOP)
         await assistant.ingest(pressed if how == "the button" else Deleted("e9", key(), event.message.id, board.now()))
         await board.until("t1", append_note("", "Stopped."))
         storm.over = True

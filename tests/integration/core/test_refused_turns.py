@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from core.domain.controls import Control
 from core.domain.events import Edited, Missed, Pressed
 from core.domain.messages import Asks, FinalText, Question, Unanswered
 from core.rendering.reply_notes import append_note
@@ -156,7 +157,7 @@ async def test_words_that_were_refused_are_no_part_of_an_answer_that_is_stopped_
         await gate.reached.wait()
         assert board.shown("t1") == ["I can do"]  # which stands until there is something else to show
 
-        await assistant.ingest(Pressed("b1", key(), "U1", "stop"))
+        await assistant.ingest(Pressed("b1", key(), "U1", Control.STOP))
         await closed(store)
         await assistant.ingest(board.said("t1", "U1", "next"))
         await closed(store)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from core.claude.stream import AFTER_END
+from core.domain.controls import Control
 from core.domain.events import Deleted, Pressed
 from core.domain.messages import Asks
 from core.rendering.reply_notes import append_note
@@ -21,7 +22,7 @@ async def test_stop_ends_an_answer_with_what_was_said(assistant, board, claude, 
     await gate.reached.wait()
     await board.until("t1", "one two thre")
 
-    await assistant.ingest(Pressed("b1", key(), "U1", "stop"))
+    await assistant.ingest(Pressed("b1", key(), "U1", Control.STOP))
     await board.until("t1", append_note("one two thre", "Stopped."))
     await closed(store)
 
@@ -33,7 +34,7 @@ async def test_a_stopped_answer_costs_its_prompt_and_at_most_the_output_that_can
     claude.script(Answer(text="one two three four", chunk=4, gate=gate))
     await assistant.ingest(board.said("t1", "U1", "count"))
     await gate.reached.wait()
-    await assistant.ingest(Pressed("b1", key(), "U1", "stop"))
+    await assistant.ingest(Pressed("b1", key(), "U1", Control.STOP))
     await closed(store)
     await claude.settled()
 
@@ -70,7 +71,7 @@ async def test_a_stopped_request_is_settled_before_its_question_is_closed(store,
     async with house(replace(store, ledger=ledger, questions=questions), claude, board) as assistant:
         await assistant.ingest(board.said("t1", "U1", "count"))
         await gate.reached.wait()
-        await assistant.ingest(Pressed("b1", key(), "U1", "stop"))
+        await assistant.ingest(Pressed("b1", key(), "U1", Control.STOP))
         await closed(store)
 
     assert calls == ["settle", "close"]
@@ -95,7 +96,7 @@ async def test_a_question_stopped_before_its_first_word_leaves_no_page(assistant
     await assistant.ingest(board.said("t1", "U1", "count"))
     await gate.reached.wait()
 
-    await assistant.ingest(Pressed("b1", key(), "U1", "stop"))
+    await assistant.ingest(Pressed("b1", key(), "U1", Control.STOP))
     await closed(store)
 
     assert board.shown("t1") == []

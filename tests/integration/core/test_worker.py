@@ -8,6 +8,7 @@ import pytest
 
 from core.answering.bot_loop_guard import BotLoopGuard
 from core.answering.inbox import Inbox
+from core.domain.controls import Control
 from core.domain.errors import LeaseLost, StoreUnavailable
 from core.domain.events import Pressed
 from core.domain.messages import Outcome, ThreadKey
@@ -271,7 +272,7 @@ async def test_what_was_withdrawn_is_told_to_stop(store, board, speaker):
 
     async with open_floor(store, speaker) as worker:
         await heard(speaker, 1)
-        await store.questions.ingest(Pressed("b", ThreadKey("board:w1", "c1", "t1"), "U1", "stop"))
+        await store.questions.ingest(Pressed("b", ThreadKey("board:w1", "c1", "t1"), "U1", Control.STOP))
         await worker.heartbeat()
         await worker.idle()
 

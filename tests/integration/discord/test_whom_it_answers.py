@@ -5,6 +5,7 @@ Tests bots.discord.parse, core.answering.policy, core.store.rules.ingest.
 
 import pytest
 
+from core.domain.controls import Control
 from core.domain.events import Pressed
 from tests.fakes.claude.script import Answer, Gate
 from tests.support.discord_house import confab, idle, settled, told
@@ -196,7 +197,7 @@ async def test_a_stopped_question_is_not_asked_again_by_an_edit(guild, claude, r
     claude.script(Answer(text="never", gate=gate))
     said = await guild.say("ada", "general", f"<@{guild.me}> why?")
     await gate.reached.wait()
-    await running.ingest(Pressed("p1", running.heard[-1].key, ADA, "stop"))
+    await running.ingest(Pressed("p1", running.heard[-1].key, ADA, Control.STOP))
     await idle(running)
     await guild.edit(said, f"<@{guild.me}> why really?")
     await settled(guild, running)

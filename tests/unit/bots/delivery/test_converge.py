@@ -7,8 +7,10 @@ import pytest
 
 from bots.delivery.converge import PostedPages
 from core.answering.reply import Reply
+from core.domain.controls import Control
 from core.domain.errors import CannotShow, LeaseLost, PageFrozen, PageGone, RateLimited, Rejected, Uncertain
 from core.domain.messages import Question, ThreadKey
+from core.rendering.paginator import Page, list_pages
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 QUESTION = Question(ThreadKey("slack:T1", "C1", "1"), "1", "U1", NOW)
@@ -42,19 +44,19 @@ class Wall:
             raise fault
         return fault
 
-    async def post(self, text: str) -> str:
-        fault = self._begin(f"post {text}")
-        page, self._next = str(self._next), self._next + 1
-        self.pages[page] = text
+    async def post(self, page: Page) -> str:
+        fault = self._begin(f"post {page.text}")
+        page_id, self._next = str(self._next), self._next + 1
+        self.pages[page_id] = page.text
         if fault:
             raise fault
-        return page
+        return page_id
 
-    async def edit(self, page: str, text: str) -> None:
-        fault = self._begin(f"edit {page} {text}")
-        if page not in self.pages:
+    async def edit(self, page_id: str, page: Page) -> None:
+        fault = self._begin(f"edit {page_id} {page.text}")
+        if page_id not in self.pages:
             raise PageGone("message_not_found")
-        self.pages[page] = text
+        self.pages[page_id] = page.text
         if fault:
             raise fault
 
@@ -94,7 +96,7 @@ class Home:
         """Converge until it is done; how many tries it took."""
         for tries in range(1, 10):
             try:
-                await self.posted.converge(wanted)
+                await self.posted.converge(list_pages(wanted))
             except (Uncertain, RateLimited):
                 continue
             return tries
@@ -107,7 +109,7 @@ def home():
 
 
 async def test_pages_are_posted_in_order_and_each_is_written_down_with_its_time(home):
-    await home.posted.converge(["one", "two"])
+    await home.posted.converge(list_pages(["one", "two"]))
 
     assert home.wall.shown() == ["one", "two"]
     assert home.recorded == [("1", posted_at("1")), ("2", posted_at("2"))]
@@ -116,14 +118,14 @@ async def test_pages_are_posted_in_order_and_each_is_written_down_with_its_time(
 
 async def test_growing_text_changes_its_last_page_alone(home):
     for wanted in (["one"], ["one", "tw"], ["one", "two"], ["one", "two"]):
-        await home.posted.converge(wanted)
+        await home.posted.converge(list_pages(wanted))
 
     assert home.wall.calls == ["post one", "post tw", "edit 2 two"]
 
 
 async def test_shrinking_text_deletes_pages_from_the_end(home):
-    await home.posted.converge(["one", "two", "three"])
-    await home.posted.converge(["uno"])
+    await home.posted.converge(list_pages(["one", "two", "three"]))
+    await home.posted.converge(list_pages(["uno"]))
 
     assert home.wall.shown() == ["uno"]
     assert home.wall.calls[3:] == ["edit 1 uno", "delete 3", "delete 2"]
@@ -134,7 +136,7 @@ async def test_a_predecessors_pages_are_taken_over_by_age_and_edited():
     home = Home("10", "9")
     home.wall.pages = {"9": "half", "10": "of it"}
 
-    await home.posted.converge(["one", "two"])
+    await home.posted.converge(list_pages(["one", "two"]))
 
     assert home.wall.calls == ["edit 9 one", "edit 10 two"]
     assert home.recorded == []
@@ -151,9 +153,9 @@ async def test_a_post_whose_answer_was_lost_is_adopted_not_posted_again(home):
 async def test_an_adopted_stray_is_edited_to_the_newest_text(home):
     home.wall.faults = [lost(carried_out=True)]
     with pytest.raises(Uncertain):
-        await home.posted.converge(["on"])
+        await home.posted.converge(list_pages(["on"]))
 
-    await home.posted.converge(["one", "two"])
+    await home.posted.converge(list_pages(["one", "two"]))
 
     assert home.wall.calls == ["post on", "strays", "edit 1 one", "post two"]
 
@@ -189,12 +191,12 @@ async def test_what_was_limited_did_not_happen_and_is_not_looked_for(home):
 
 @pytest.mark.parametrize("carried_out", [True, False])
 async def test_an_edit_whose_answer_was_lost_is_made_again_also_with_the_old_text(home, carried_out):
-    await home.posted.converge(["one"])
+    await home.posted.converge(list_pages(["one"]))
     home.wall.faults = [lost(carried_out)]
     with pytest.raises(Uncertain):
-        await home.posted.converge(["uno"])
+        await home.posted.converge(list_pages(["uno"]))
 
-    await home.posted.converge(["one"])
+    await home.posted.converge(list_pages(["one"]))
 
     assert home.wall.shown() == ["one"]
     assert home.wall.calls == ["post one", "edit 1 uno", "edit 1 one"]
@@ -202,7 +204,7 @@ async def test_an_edit_whose_answer_was_lost_is_made_again_also_with_the_old_tex
 
 @pytest.mark.parametrize("carried_out", [True, False])
 async def test_a_deletion_whose_answer_was_lost_is_made_again(home, carried_out):
-    await home.posted.converge(["one", "two"])
+    await home.posted.converge(list_pages(["one", "two"]))
     home.wall.faults = [lost(carried_out)]
 
     assert await home.insist(["one"]) == 2
@@ -211,11 +213,11 @@ async def test_a_deletion_whose_answer_was_lost_is_made_again(home, carried_out)
 
 
 async def test_a_page_that_somebody_deleted_stays_deleted_and_is_asked_about_once(home):
-    await home.posted.converge(["one", "tw"])
+    await home.posted.converge(list_pages(["one", "tw"]))
     del home.wall.pages["1"]
 
-    await home.posted.converge(["uno", "two"])
-    await home.posted.converge(["due", "three"])
+    await home.posted.converge(list_pages(["uno", "two"]))
+    await home.posted.converge(list_pages(["due", "three"]))
 
     assert home.wall.shown() == ["three"]
     assert home.posted.ids == ["1", "2"]
@@ -225,28 +227,28 @@ async def test_a_page_that_somebody_deleted_stays_deleted_and_is_asked_about_onc
 async def test_an_uncertain_page_of_a_text_that_is_taken_back_is_deleted(home):
     home.wall.faults = [lost(carried_out=True)]
     with pytest.raises(Uncertain):
-        await home.posted.converge(["one"])
+        await home.posted.converge(list_pages(["one"]))
 
-    await home.posted.converge([])
+    await home.posted.converge(list_pages([]))
 
     assert home.wall.shown() == []
 
 
 async def test_pages_that_can_t_be_edited_any_more_do_not_grow_and_are_replaced_at_the_end(home):
-    await home.posted.converge(["one", "tw"])
+    await home.posted.converge(list_pages(["one", "tw"]))
     home.wall.faults = [PageFrozen("edit_window_closed")]
 
     for grown in (["one", "two"], ["one", "two", "three"]):
-        await home.posted.converge(grown, replace_frozen=False)
+        await home.posted.converge(list_pages(grown), replace_frozen=False)
     assert home.wall.shown() == ["one", "tw"]
-    await home.posted.converge(["one", "two", "three", "four"])
+    await home.posted.converge(list_pages(["one", "two", "three", "four"]))
 
     assert home.wall.shown() == ["one", "two", "three", "four"]
     assert home.wall.calls[2:] == ["edit 2 two", "delete 2", "post two", "post three", "post four"]
 
 
 async def test_pages_that_can_t_be_deleted_either_stand_above_their_replacements(home):
-    await home.posted.converge(["on", "two"])
+    await home.posted.converge(list_pages(["on", "two"]))
     home.wall.faults = [PageFrozen("cant_update_message"), *[PageFrozen("cant_delete_message")] * 2]
 
     await home.insist(["one", "two"])
@@ -255,7 +257,7 @@ async def test_pages_that_can_t_be_deleted_either_stand_above_their_replacements
 
 
 async def test_replacing_goes_on_where_it_was_interrupted(home):
-    await home.posted.converge(["on", "two"])
+    await home.posted.converge(list_pages(["on", "two"]))
     home.wall.faults = [PageFrozen("cant_update_message"), lost(carried_out=True), None, None, lost(carried_out=True)]
 
     await home.insist(["one", "two"])
@@ -274,11 +276,11 @@ async def test_a_page_whose_post_is_uncertain_is_taken_for_posted_where_nobody_c
 async def test_first_words_whose_post_is_uncertain_stand_above_the_whole_text_where_nobody_can_look(home):
     home.wall.hidden, home.wall.faults = True, [lost(carried_out=True)]
     with pytest.raises(Uncertain):
-        await home.posted.converge(["on"], replace_frozen=False)
+        await home.posted.converge(list_pages(["on"]), replace_frozen=False)
 
     for grown in (["one"], ["one", "tw"]):
-        await home.posted.converge(grown, replace_frozen=False)
-    await home.posted.converge(["one", "two"])
+        await home.posted.converge(list_pages(grown), replace_frozen=False)
+    await home.posted.converge(list_pages(["one", "two"]))
 
     assert home.wall.shown() == ["on", "one", "two"]
 
@@ -287,18 +289,18 @@ async def test_first_words_whose_post_is_uncertain_stand_above_the_whole_text_wh
 async def test_a_notice_is_posted_once_after_an_uncertain_post(home, lost_text):
     home.wall.faults = [lost(carried_out=True)]
     with pytest.raises(Uncertain):
-        await home.posted.append_page(lost_text)
+        await home.posted.append_page(Page(lost_text))
 
-    await home.posted.append_page("notice")
+    await home.posted.append_page(Page("notice"))
 
     assert home.wall.shown() == (["notice"] if lost_text == "notice" else ["answer", "notice"])
 
 
 async def test_a_surplus_page_that_somebody_deleted_is_gone(home):
-    await home.posted.converge(["one", "two"])
+    await home.posted.converge(list_pages(["one", "two"]))
     del home.wall.pages["2"]
 
-    await home.posted.converge(["one"])
+    await home.posted.converge(list_pages(["one"]))
 
     assert home.posted.ids == ["1"]
 
@@ -307,17 +309,17 @@ async def test_a_surplus_page_that_somebody_deleted_is_gone(home):
 async def test_what_the_platform_refuses_is_raised_and_the_loop_goes_on_from_there(home, error):
     home.wall.faults = [None, error]
     with pytest.raises(type(error)):
-        await home.posted.converge(["one", "two"])
+        await home.posted.converge(list_pages(["one", "two"]))
 
-    await home.posted.converge(["one", "two smaller"])
+    await home.posted.converge(list_pages(["one", "two smaller"]))
 
     assert home.wall.calls == ["post one", "post two", "post two smaller"]
 
 
 async def test_forgotten_texts_are_edited_though_they_stay(home):
-    await home.posted.converge(["one"])
+    await home.posted.converge(list_pages(["one"]))
     home.posted.forget_texts()
-    await home.posted.converge(["one"])
+    await home.posted.converge(list_pages(["one"]))
 
     assert home.wall.calls == ["post one", "edit 1 one"]
 
@@ -327,9 +329,19 @@ async def test_a_notice_is_appended_once_below_what_stands():
     home.wall.pages, home.wall._next = {"1": "half"}, 2
     home.wall.faults = [lost(carried_out=True)]
     with pytest.raises(Uncertain):
-        await home.posted.append_page("sorry")
+        await home.posted.append_page(Page("sorry"))
 
-    await home.posted.append_page("sorry")
+    await home.posted.append_page(Page("sorry"))
 
     assert home.wall.shown() == ["half", "sorry"]
     assert home.recorded == [("2", posted_at("2"))]
+
+
+async def test_buttons_stand_below_the_last_page_alone(home):
+    await home.posted.converge(list_pages(["one"], [Control.STOP]))
+    home.wall.calls.clear()
+
+    await home.posted.converge(list_pages(["one", "two"], [Control.STOP]))
+    await home.posted.converge(list_pages(["one", "two"], [Control.RETRY]))
+
+    assert home.wall.calls == ["edit 1 one", "post two", "edit 2 two"]

@@ -9,6 +9,7 @@ import pytest
 
 from bots.slack.parse import BotIdentity, parse_event, parse_history, parse_message
 from bots.slack.slash import build_form, parse_slash_command, parse_submission
+from core.domain.controls import Control
 from core.domain.events import Commanded, Deleted, Edited, Posted, Pressed, WorkspaceEnded
 from core.domain.messages import Asks, Attachment, History, Message, Quote, QuoteKind, Reach, ThreadKey
 
@@ -94,7 +95,7 @@ TOLD = {
         Commanded(REPLY, KEY, "U0ADA", "persona set Be brief (https://example.org) & kind", at(REPLY), private=False)
     ],
     "verb_direct": [Commanded(ROOT, DIRECT, "U0ADA", "help", at(ROOT), private=True)],
-    "agent_session_stopped": [Pressed("Ev0S1", DIRECT, "U0ADA", "stop")],
+    "agent_session_stopped": [Pressed("Ev0S1", DIRECT, "U0ADA", Control.STOP)],
     "app_home_opened": [],
     "app_uninstalled": [WorkspaceEnded("Ev0UNINSTALLED", "slack:T024", at("1700000011.000000"))],
     "tokens_revoked": [WorkspaceEnded("Ev0REVOKED", "slack:T024", at("1700000012.000000"))],

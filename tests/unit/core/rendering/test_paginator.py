@@ -325,7 +325,7 @@ def test_steps_are_as_few_as_can_be(was, wanted):
     todo = steps(posted, wanted)
 
     assert len(todo) == differing + abs(len(was) - len(wanted))
-    assert [page.text for page in walked(posted, todo)] == wanted
+    assert [page.page for page in walked(posted, todo)] == wanted
 
 
 @settings(max_examples=300)
@@ -338,7 +338,7 @@ def test_killed_after_any_step_and_resumed_pages_come_to_what_is_wanted(was, wan
         done = len(todo) if wanted is wants[-1] else data.draw(st.integers(0, len(todo)))
         shown = walked(shown, todo[:done])
 
-    assert [page.text for page in shown] == wants[-1]
+    assert [page.page for page in shown] == wants[-1]
     assert steps(shown, wants[-1]) == []
 
 
