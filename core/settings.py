@@ -26,7 +26,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from core.domain import time_zones
+from core.domain.clock import is_time_zone
 from core.domain.errors import SettingsError
 from core.domain.models import is_model_id
 from core.domain.secret_shapes import doubt_secret, explain_secret
@@ -256,7 +256,7 @@ class Settings(EnvironmentSettings):
     @field_validator("confab_time_zone")
     @classmethod
     def _check_zone(cls, value: str) -> str:
-        if not time_zones.is_time_zone(value):
+        if not is_time_zone(value):
             raise ValueError(f"there is no time zone {value}")
         return value
 

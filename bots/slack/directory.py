@@ -10,9 +10,9 @@ from cachetools import TTLCache
 from bots.delivery.bounded_lookups import RANK_WAIT, WAIT, look_up, wait_for_rank
 from bots.slack.client import Web
 from bots.slack.parse import BotIdentity, Raw
+from core.domain.clock import is_time_zone
 from core.domain.errors import CannotAnswer, CannotShow, ConfabError, Rejected
 from core.domain.messages import Rank
-from core.domain.time_zones import is_time_zone
 
 REMEMBERED = 10_000  # names, and as many people with their rights, and as many channels
 SECONDS = 600.0  # that we believe what Slack said of a name or a channel

@@ -10,6 +10,7 @@ from functools import partial
 
 from core.answering.bot_loop_guard import BotLoopGuard
 from core.answering.completions import Completions
+from core.answering.composition import Composer
 from core.answering.conversation import name_persona, read_conversation
 from core.answering.display_fallback import Fallback
 from core.answering.inbox import Inbox
@@ -58,10 +59,8 @@ class Assistant:
         fallback = Fallback(store.questions, platforms)
         commands = self._build_command_context(clock)
         policy, slots = Policy(rules, loop_guard, store.notes), semaphore or FairSemaphore()
-        responder = Responder(
-            store, platforms, completions, policy, rules, fallback, slots, commands, clock, emit, self._heartbeat
-        )
-        self._files = responder.files
+        self._composer = Composer(store, platforms, completions, rules, clock)
+        responder = Responder(self._composer, policy, fallback, slots, commands, emit, self._heartbeat)
         self.worker = Worker(
             store.questions,
             responder.answer,
@@ -113,7 +112,7 @@ class Assistant:
         about = replace(question, name=question.values.get("message", question.name))
         persona, _ = await find_persona_in_force(self._store.personas, question.key, self._rules.defaults)
         persona, thread = await name_persona(self._store.threads, thread, persona, surface)
-        conversation = await read_conversation(self._store.threads, thread, about, surface, self._files)
+        conversation = await read_conversation(self._store.threads, thread, about, surface, self._composer.files)
         if not conversation.turns:
             return None
         instructions = self._platforms[question.key.platform].instructions

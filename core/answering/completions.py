@@ -12,7 +12,7 @@ from typing import NoReturn, TypeAlias
 from core.answering.final_answer import Answer, conclude, cut_off, decline
 from core.billing.ledger_rows import BudgetRefusal
 from core.claude.circuit_breaker import CircuitBreaker
-from core.claude.client import Claude, Completion, TextSoFar
+from core.claude.client import Claude, Completion, TextSoFar, dump_completion
 from core.claude.errors import ClaudeError
 from core.claude.metering import MeteredRequest, Metering
 from core.claude.model_catalog import ModelCatalog
@@ -22,7 +22,7 @@ from core.domain.clock import Clock, Sleep
 from core.domain.messages import Question, Unanswered
 from core.domain.models import Model
 from core.prompting.request import Request, continue_request, leave_out_files, simplify_request
-from core.store.protocols import Notes
+from core.store.protocols import Claim, Notes, Step, StepEnd
 
 TOO_MUCH = ("too large", "too long")  # errors that files may be to blame for
 PAUSES = 10  # times that Claude may pause in one answer
@@ -56,6 +56,15 @@ class LeftOut:
 Event: TypeAlias = TextSoFar | Waiting | Retraction | LeftOut | Answer
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The steps of an answer, which are stored: those that are done, and what the last one becomes for people."""
+
+    claim: Claim
+    steps: Mapping[str, Step]
+    finish: Callable[[Answer], Answer]
+
+
 class Completions:
     """Asks Claude on behalf of a question. `sleep` waits seconds, and `seconds` counts them."""
 
@@ -79,7 +88,7 @@ class Completions:
         self._circuit_breakers: defaultdict[str, CircuitBreaker] = defaultdict(CircuitBreaker)
 
     async def stream(
-        self, question: Question, persona: int, models: Sequence[str], build: Callable[[Model], Request]
+        self, question: Question, persona: int, models: Sequence[str], build: Callable[[Model], Request], run: Run
     ) -> AsyncGenerator[Event, None]:
         """The text as it grows, why it does not, what Claude is not shown, and at last the answer.
 
@@ -99,19 +108,20 @@ class Completions:
                     if pause.note:
                         yield Waiting(pause.note)
                     await self._sleep(pause.seconds)
-                order = self._simplify(MeteredRequest(question, persona, build(await self.catalog.describe(name))))
+                request = build(await self.catalog.describe(name))
+                order = self._simplify(MeteredRequest(question, persona, request, run.steps))
                 if order.request.left_out or failed:
                     yield LeftOut(order.request.left_out)
-                async with aclosing(self._stream_turns(order, retry_policy)) as events:
+                async with aclosing(self._stream_turns(order, retry_policy, run, hurried)) as events:
                     async for event in events:
                         if isinstance(event, BudgetRefusal):
                             reason, personal = event.reason, event.personal
                         elif not isinstance(event, Answer):
                             yield event
-                        elif hurried and event.unanswered is Unanswered.REFUSED:
-                            refused, reason = replace(event, after=order.request.last), "it refuses"
+                        elif is_passed_on(event, hurried):
+                            refused, reason = event, "it refuses"
                         else:
-                            yield replace(event, after=order.request.last)
+                            yield event
                             return
                 if refused is None and not (hurried and failed):
                     yield decline(reason, whispered=personal)
@@ -130,7 +140,7 @@ class Completions:
         return await self.catalog.describe(name)
 
     async def _stream_turns(
-        self, order: MeteredRequest, retry_policy: RetryPolicy
+        self, order: MeteredRequest, retry_policy: RetryPolicy, run: Run, hurried: bool
     ) -> AsyncGenerator[Event | BudgetRefusal, None]:
         """One answer of a model, or why a budget forbids it; when Claude pauses its turn, it is asked to go on.
 
@@ -139,6 +149,8 @@ class Completions:
         asked, said = order.request, ""
         for _ in range(PAUSES):
             completion: Completion | None = None
+            ends = _TurnEnd(run, said, asked.last, hurried)
+            order = replace(order, end=ends.store)
             try:
                 async with aclosing(self._stream_with_retries(order, retry_policy)) as events:
                     async for event in events:
@@ -158,15 +170,15 @@ class Completions:
                     yield Retraction()
                 raise
             assert completion is not None
-            said += completion.text
             if completion.stop == "refusal":
                 self.refused_prompts.record(asked)
                 yield Retraction()
-            if completion.stop != "pause_turn":
-                yield conclude(said, completion)
+            if (answer := ends.conclude(completion)) is not None:
+                yield answer
                 return
+            said += completion.text
             order = replace(order, request=continue_request(order.request, completion.content))
-        yield cut_off(said, "Claude paused too often here. Say “go on” and it continues.")
+        yield run.finish(cut_off(said, "Claude paused too often here. Say “go on” and it continues."))
 
     async def _stream_with_retries(
         self, order: MeteredRequest, retry_policy: RetryPolicy
@@ -221,6 +233,35 @@ class Completions:
         if not (circuit_breaker.trouble and seconds):
             return None
         return Backoff(seconds) if circuit_breaker.mending else retry_policy.wait(circuit_breaker.trouble, seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class _TurnEnd:
+    """What the end of a request means for the answer of which `said` came before."""
+
+    run: Run
+    said: str
+    last: str | None
+    hurried: bool
+
+    def conclude(self, completion: Completion) -> Answer | None:
+        """The answer, if this is its end."""
+        if completion.stop == "pause_turn":
+            return None
+        answer = self.run.finish(conclude(self.said + completion.text, completion))
+        return replace(answer, after=self.last, stored=completion.stored)
+
+    def store(self, completion: Completion) -> StepEnd:
+        """What is stored of it: the final text, unless it is not the end or another model is asked."""
+        answer = self.conclude(completion)
+        if answer is None or is_passed_on(answer, self.hurried):
+            return StepEnd(self.run.claim, content=dump_completion(completion))
+        return StepEnd(self.run.claim, answer.final_text)
+
+
+def is_passed_on(answer: Answer, hurried: bool) -> bool:
+    """Whether another model is asked in the place of one that refused, because another could answer."""
+    return hurried and answer.unanswered is Unanswered.REFUSED
 
 
 def _raise_first(failed: Mapping[str, ClaudeError | None]) -> NoReturn:

@@ -29,6 +29,8 @@ class Answer:
     """Who asked is told it alone, where the platform can."""
     unanswered: Unanswered | None = None
     """Why the question got no answer, where later prompts have to know it."""
+    stored: bool = False
+    """Its final text is on disk."""
 
     @property
     def notice(self) -> bool:

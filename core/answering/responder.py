@@ -2,38 +2,26 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import TypeAlias
 
-from core.answering.completions import Completions, Event, LeftOut, Retraction, Waiting
-from core.answering.conversation import (
-    BLIND,
-    NOT_TAKEN,
-    describe_problems,
-    leave_out_files,
-    name_persona,
-    read_conversation,
-)
+from core.answering.completions import LeftOut, Retraction, Waiting
+from core.answering.composition import Composer, Composition
 from core.answering.display_fallback import Fallback, NotShown
-from core.answering.final_answer import EMPTY, Answer, cut_off, cut_short, explain_error, refuse, restore_answer
+from core.answering.final_answer import Answer, cut_short, explain_error, refuse, restore_answer
 from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Proceed, Rules, is_for_us
-from core.answering.recovery import SILENT, find_orphaned_pages, misses_beginning, refresh_conversation
+from core.answering.recovery import find_orphaned_pages, refresh_conversation
 from core.answering.reply import Reply
 from core.claude.client import TextSoFar
 from core.commands import TABLE, registry
-from core.domain.clock import Clock
-from core.domain.content import Files
 from core.domain.errors import CannotAnswer, CannotShow, NoAnswer, PlaceClosed, QuestionDeleted, TokenRefused
 from core.domain.messages import FinalText, Outcome, Question, Unanswered
 from core.domain.personas import Persona
 from core.domain.platform import Platform, Surface
-from core.files.reader import FileReader
-from core.prompting.persona_check import refuse_model
-from core.prompting.request import build_request
 from core.store.persona_in_force import find_persona_in_force
 from core.store.protocols import Claim, Store, Thread
 from core.telemetry import AnswerBegun, Emit, QuestionClosed
@@ -52,18 +40,25 @@ log = logging.getLogger(__name__)
 class Responder:
     """What every answer is made with. `heartbeat` learns at once which claims were withdrawn."""
 
-    store: Store
-    platforms: Mapping[str, Platform]
-    completions: Completions
+    composer: Composer
     policy: Policy
-    rules: Rules
     fallback: Fallback
     semaphore: FairSemaphore
     commands: registry.CommandContext
-    clock: Clock
     emit: Emit
     heartbeat: Callable[[], Awaitable[None]]
-    files: FileReader = field(default_factory=FileReader)
+
+    @property
+    def store(self) -> Store:
+        return self.composer.store
+
+    @property
+    def platforms(self) -> Mapping[str, Platform]:
+        return self.composer.platforms
+
+    @property
+    def rules(self) -> Rules:
+        return self.composer.rules
 
     def answer(self, claim: Claim, lease: QuestionLease) -> Coroutine[None, None, None]:
         """Answer one claimed question visibly, and close it."""
@@ -88,10 +83,6 @@ class AnswerTask:
     reply: Reply = field(init=False)
     unread: CannotAnswer | None = field(init=False, default=None)
     """Why the thread's history could not be read, if it could not."""
-    files: Files = field(init=False, default_factory=dict)
-    """What was read of the conversation's files."""
-    shown: Files = field(init=False, default_factory=dict)
-    """The same without what Claude was not shown of it."""
     begun_again: int = field(init=False, default=0)
     begun: bool = field(init=False, default=False)
     """Whether words of Claude's have come, also such as it took back."""
@@ -195,7 +186,7 @@ class AnswerTask:
         """On disk, and in the lease for another try, if the disk is full. What is whispered is decided anew."""
         if answer.text and not (self.claim.final_text or answer.files or answer.whispered):
             self.lease.final_text = answer.final_text
-        if self.lease.final_text is not None:
+        if self.lease.final_text is not None and not answer.stored:
             await self.responder.store.questions.store_final_text(self.claim, self.lease.final_text)
 
     async def _compose_unless_stopped(self, decision: Decision, showing: "asyncio.Task[bool]") -> Answer:
@@ -269,9 +260,18 @@ class AnswerTask:
         if self.question.command is not None:
             return await self._run_command(self.question.command)
         await self.reply.wait_until_showable()
+        composition = Composition(
+            self.responder.composer,
+            self.claim,
+            self.thread,
+            self.surface,
+            self.persona,
+            self.version,
+            self.unread,
+        )
         async with (
             self.responder.semaphore.slot(self.question.key, self.question.person, self.reply.wait),
-            aclosing(await self._ask_claude()) as events,
+            aclosing(await composition.ask()) as events,
         ):
             async for event in events:
                 if isinstance(event, TextSoFar):
@@ -280,51 +280,13 @@ class AnswerTask:
                     self._grow(event.text)
                 elif isinstance(event, Waiting):
                     self.reply.wait(event.note)
-                elif isinstance(event, LeftOut):
-                    self._leave_out(event)
                 elif isinstance(event, Retraction):
                     self.reply.take_back()
+                elif isinstance(event, LeftOut):
+                    composition.leave_out(event)
                 else:
                     answer = event
-        return await self._explain_unread(answer)
-
-    def _leave_out(self, left_out: LeftOut) -> None:
-        """Note which files Claude was not shown; what its API refused is not sent again."""
-        if not left_out.refused:
-            self.shown = leave_out_files(self.files, left_out.kinds, BLIND)
-            return
-        refused = leave_out_files(self.shown, left_out.kinds, NOT_TAKEN)
-        names = [place[1] for place, read in refused.items() if read is not self.shown[place]]
-        self.responder.files.refuse(self.question.key, names, NOT_TAKEN)
-        self.shown = refused
-
-    async def _ask_claude(self) -> AsyncGenerator[Event, None]:
-        """The events of Claude's answer, which is asked for when the first one is. Raises CannotAnswer."""
-        responder, allowed = self.responder, self.responder.rules.models
-        if allowed and self.persona.model not in allowed:
-            raise CannotAnswer(refuse_model(self.persona.model or "", allowed))
-        missing = self.unread is not None and misses_beginning(self.thread, self.question)
-        threads = responder.store.threads
-        persona, thread = await name_persona(threads, self.thread, self.persona, self.surface)
-        conversation = await read_conversation(
-            threads, thread, self.question, self.surface, responder.files, find_zone=self._find_zone, unread=missing
-        )
-        if not conversation.turns:
-            raise CannotAnswer(EMPTY)
-        self.files = self.shown = conversation.files
-        models = list(dict.fromkeys([persona.model or "", *responder.rules.fallbacks]))
-        instructions = responder.platforms[self.question.key.platform].instructions
-        build = partial(build_request, persona, conversation.turns, ttl=responder.rules.ttl, instructions=instructions)
-        question = replace(self.question, homes=await self.surface.homes())
-        return responder.completions.stream(question, self.version, models, build)
-
-    async def _find_zone(self) -> str:
-        """The asker's time zone, else the workspace's, else the operator's."""
-        responder, question = self.responder, self.question
-        if zone := await self.surface.zone(question.person):
-            return zone
-        budgets = await responder.store.ledger.budgets(question.key.workspace, responder.clock())
-        return budgets.zone or responder.rules.zone
+        return await composition.conclude(answer)
 
     def _grow(self, text: str) -> None:
         if not self.begun:
@@ -366,30 +328,8 @@ class AnswerTask:
             self.thread = await threads.thread(self.question.key)
         await responder.heartbeat()
 
-    async def _explain_unread(self, answer: Answer) -> Answer:
-        """Say below the answer what could not be read: files of the question, and messages before it."""
-        if answer.outcome is not Outcome.SHOWN:
-            return answer
-        asked = {one.name for one in (self.question, *self.claim.together)}
-        files = describe_problems([one for one in self.thread.messages if one.id in asked], self.shown)
-        sentences = [*files, *await self._explain_unread_messages()]
-        return replace(answer, text=cut_off(answer.text, " ".join(sentences)).text) if sentences else answer
-
-    async def _explain_unread_messages(self) -> list[str]:
-        """What is forbidden is told once in a channel; what did not come, if it matters."""
-        if self.unread is None or self.question.alone:
-            return []
-        if isinstance(self.unread, NoAnswer):
-            return [SILENT] if misses_beginning(self.thread, self.question) else []
-        notes, key = self.responder.store.notes, self.question.key
-        note = f"unread:{key.workspace}:{key.channel}"
-        if await notes.get(note) not in {None, self.question.name}:
-            return []
-        await notes.put(note, self.question.name)
-        return [f"{self.unread} I answered from what I had heard."]
-
     async def _record_page(self, page: str, at: datetime | None) -> None:
-        await self.responder.store.questions.record_page(self.claim, page, at or self.responder.clock())
+        await self.responder.store.questions.record_page(self.claim, page, at or self.responder.composer.clock())
 
 
 def has_failed(task: "asyncio.Task[bool]") -> bool:

@@ -32,6 +32,8 @@ class PlannedRequest:
     """The most that it can cost; None if its model has no price."""
     direct: bool = False
     """It is asked in direct messages."""
+    step: str | None = None
+    """Which step of an answer it is: the digest of what is asked."""
 
 
 @dataclass(frozen=True, slots=True)

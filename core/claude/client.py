@@ -67,6 +67,19 @@ class Completion:
     """Where it was computed, in the API's word."""
     counted: bool = True
     """Its usage was told; a gateway may leave it out."""
+    stored: bool = False
+    """It was the last step, and the final text is stored."""
+
+
+def dump_completion(completion: Completion) -> str:
+    """What the answer needs of a completion to go on from there, as JSON; its usage is in the ledger."""
+    kept = ("text", "stop", "model", "request", "content", "category", "bounded")
+    return json.dumps({name: getattr(completion, name) for name in kept})
+
+
+def restore_completion(dumped: str) -> Completion:
+    """A completion of which `dump_completion` kept what an answer needs."""
+    return Completion(usage=Usage(), **json.loads(dumped))
 
 
 class StandInTransport(httpx2.AsyncBaseTransport):

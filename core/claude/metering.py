@@ -2,34 +2,41 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from core.billing.budgets import BudgetStatus
 from core.billing.ledger_rows import DIRECT, BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement
 from core.billing.prices import Prices
-from core.claude.client import Claude, Completion, TextSoFar
+from core.claude.client import Claude, Completion, TextSoFar, restore_completion
 from core.claude.errors import ClaudeError
 from core.claude.prompt_cache_tracker import PromptCacheTracker
 from core.claude.stream import MessageAccumulator, read_field, read_word
 from core.domain import backoff
 from core.domain.clock import Clock, Sleep
-from core.domain.errors import StoreUnavailable
+from core.domain.errors import CannotAnswer, StoreUnavailable
 from core.domain.messages import Question
 from core.domain.models import is_model_id
 from core.domain.usage import Usage
 from core.prompting.request import Request, shorten_request
-from core.store.protocols import Ledger
+from core.store.protocols import Ledger, Settled, Step, StepEnd
 from core.telemetry import Emit, RequestEnded, discard_event
 
 SHORTEST = 1000  # tokens: an answer for which less is left is refused
 TRIES = 3  # times that a smaller request is tried, while others spend the same budget
 SETTLES, SETTLING = 60, 8.0  # times that a request is tried to be settled, over minutes; seconds between two at most
 ESTIMATE = 1.05  # times what count_tokens says: it is an estimate
+ATTEMPTS = 3  # processes that may die over the same request
+BROKE = "Something broke three times while I worked on this, so I stopped. A smaller question may work."
+UNTRIED = Step()
 
 log = logging.getLogger(__name__)
+
+
+def keep_nothing(_completion: Completion) -> None:
+    """Nothing is stored of what a request brings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,10 @@ class MeteredRequest:
     question: Question
     persona: int
     request: Request
+    steps: Mapping[str, Step] = field(default_factory=dict)
+    """What processes before this one did for the same question."""
+    end: Callable[[Completion], StepEnd | None] = keep_nothing
+    """What is stored with its settlement."""
 
     @property
     def scopes(self) -> Sequence[Scope]:
@@ -51,6 +62,10 @@ class MeteredRequest:
             Scope(key.workspace, person=person),
             *everywhere,
         ]
+
+
+class TriedTooOften(CannotAnswer):
+    """What a question asks of Claude has ended every process that tried."""
 
 
 class Metering:
@@ -81,8 +96,15 @@ class Metering:
     async def stream(self, order: MeteredRequest) -> AsyncGenerator[TextSoFar | Completion | BudgetRefusal, None]:
         """Send one request if no budget forbids it, and settle it whatever becomes of it. Raises ClaudeError.
 
-        Its text as it grows; at last its completion, once it is settled, or the refusal of a budget in its place.
+        Its text as it grows; at last its completion, once it is settled, or the refusal of a budget in its place. What
+        came of it before a restart is not asked again; what ended so many processes raises TriedTooOften.
         """
+        done = order.steps.get(order.request.digest, UNTRIED) if order.steps else UNTRIED
+        if done.content is not None:
+            yield restore_completion(done.content)
+            return
+        if done.attempts >= ATTEMPTS:
+            raise TriedTooOften(BROKE)
         bound = self._prompt_cache.bound(order.question.key, order.request)
         reserved = await self._reserve(order, bound)
         if isinstance(reserved, BudgetRefusal) and reserved.left is not None:
@@ -90,14 +112,15 @@ class Metering:
         if isinstance(reserved, BudgetRefusal):
             yield reserved
             return
-        accumulator, ended, silent, completion = MessageAccumulator(), "died", False, None
+        accumulator, ended, silent, completion = MessageAccumulator(), "cancelled", False, None
         settlement: Settlement | None = None
+        end: StepEnd | None = None
         try:
             async with aclosing(self._claude.stream(order.request, accumulator)) as events:
                 async for event in events:
                     if isinstance(event, Completion):
                         ended, completion = event.stop, replace(event, bounded=order.request.bounded)
-                        settlement = self._settlement_of(order, event)
+                        settlement, end = self._settlement_of(order, event), order.end(completion)
                     else:
                         yield event
         except ClaudeError as error:
@@ -109,9 +132,9 @@ class Metering:
             raise
         finally:
             settlement = settlement or self._bound_settlement(order, bound, accumulator, ended, silent=silent)
-            await self._settle(reserved, replace(settlement, at=self._clock()), order.request)
+            stored = await self._settle(reserved, replace(settlement, at=self._clock()), order.request, end)
         if completion:
-            yield completion
+            yield replace(completion, stored=stored)
 
     async def _reserve(self, order: MeteredRequest, bound: int) -> Reservation | BudgetRefusal:
         question, model, now = order.question, self._claude.name_priced_model(order.request), self._clock()
@@ -120,7 +143,7 @@ class Metering:
         planned = PlannedRequest(
             question.key, question.name, question.person, model, order.persona, bound, output, now, worst
         )
-        planned = replace(planned, direct=question.homes is not None)
+        planned = replace(planned, direct=question.homes is not None, step=order.request.digest)
         return await self._ledger.reserve(planned, order.scopes)
 
     async def _reserve_less(
@@ -153,9 +176,9 @@ class Metering:
             log.warning("the prompt could not be counted: %s", error)
             return None
 
-    async def _write_settlement(self, reservation: Reservation, settled: Settlement) -> list[BudgetStatus]:
+    async def _write_settlement(self, reservation: Reservation, settled: Settlement, end: StepEnd | None) -> Settled:
         """Settle the row; while the database can't be written, try again for minutes. Raises StoreUnavailable."""
-        settle = partial(self._ledger.settle, reservation, settled)
+        settle = partial(self._ledger.settle, reservation, settled, end)
         again = partial(backoff.retry, settle, StoreUnavailable, self._sleep, report=_report_unsettled)
         return await again(longest=SETTLING, tries=SETTLES)
 
@@ -201,19 +224,23 @@ class Metering:
             None, ended, self._clock(), answered, micro_usd=micro_usd, input_bound=prompt, output_bound=output
         )
 
-    async def _settle(self, reservation: Reservation, settled: Settlement, asked: Request) -> None:
-        """Write down what a request came to. Trouble with that loses no answer: the row then stands at its bound."""
-        nearly: list[BudgetStatus] = []
+    async def _settle(self, reservation: Reservation, settled: Settlement, asked: Request, end: StepEnd | None) -> bool:
+        """Write down what a request came to. Trouble with that loses no answer: the row then stands at its bound.
+
+        Whether the final text is stored with it.
+        """
+        written = Settled()
         try:
-            nearly = await self._write_settlement(reservation, settled)
+            written = await self._write_settlement(reservation, settled, end)
         except Exception:
             log.exception("row %d of the ledger stands at its bound", reservation.id)
         model = settled.model or self._claude.name_priced_model(asked)
         self._emit(RequestEnded(model, settled.outcome, settled.usage, settled.micro_usd))
         log.info("asked %s: %s", model, settled.outcome, extra={"request": settled.request})
-        for status in nearly:
+        for status in written.nearly:
             if self.warn is not None:
                 await self.warn(status)
+        return written.stored
 
 
 def _report_unsettled(error: BaseException, seconds: float) -> None:

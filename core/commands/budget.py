@@ -6,7 +6,7 @@ from decimal import Decimal
 from core.billing.budgets import Budget, Budgets, BudgetStatus, Period, describe_renewal, dollars, name_managers
 from core.billing.ledger_rows import DIRECT, Scope
 from core.commands.registry import Command, Invocation, Parameter, ParameterKind, UsageError, name_giver
-from core.domain import time_zones
+from core.domain.clock import is_time_zone
 from core.domain.errors import VersionConflict
 from core.domain.messages import CommandResult, Rank
 from core.rendering.names import write_name
@@ -50,7 +50,7 @@ async def show_budgets(call: Invocation) -> CommandResult:
 async def set_budget(call: Invocation) -> CommandResult:
     amount = Decimal(call.values["amount"])
     zone = call.values.get("zone")
-    if zone and not time_zones.is_time_zone(zone):
+    if zone and not is_time_zone(zone):
         raise UsageError(f"There is no time zone `{zone[:40]}`. They are written like `Europe/Berlin`.")
     budget = await _change_budget(call, int(amount * 1_000_000), zone)
     whose = await _prepare_names(call, [budget])

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import Any, Literal
 
 from core.domain.content import Content, Text
@@ -29,6 +30,7 @@ format of the messages. @name in your answer notifies nobody: never promise that
 
 SHOWN = {"image": re.compile(r"\bimages?\b"), "document": re.compile(r"\b(?:pdfs?|documents?)\b")}
 """What is shown beside words, with the words by which the API complains of it."""
+DIGEST = 32  # characters: two prompts do not have the same by chance
 SHORTEST = 16  # tokens: an answer that may be no longer is none
 _LONGEST = re.compile(r"max_tokens: \d+ > (\d{1,9})")  # how the API words that a model writes less
 
@@ -71,6 +73,14 @@ class Request:
         """How long what it writes to the cache is kept."""
         system = self.body.get("system") or [{}]
         return str((system[-1].get("cache_control") or {}).get("ttl", "5m"))
+
+    @property
+    def digest(self) -> str:
+        """What is asked, in few characters: the same for the same prompt of the same model, in any process."""
+        told = sha256(f"{self.model} {self.body.get('thinking')} {self.body.get('output_config')}".encode())
+        for block in self.blocks:
+            told.update(f"\n{block.origin} {block.content.words}".encode())
+        return told.hexdigest()[:DIGEST]
 
     @property
     def input_bound(self) -> int:

@@ -68,4 +68,14 @@ MIGRATIONS = (
             "AND questions.said IS NOT NULL AND NOT questions.notice)",
         ),
     ),
+    # A request is a step of an open question's answer: what is asked, by its digest, and what came of it where the
+    # answer goes on from there. Both are wiped when the question closes.
+    Migration(
+        "steps",
+        (
+            "ALTER TABLE requests ADD COLUMN step {text}",
+            "ALTER TABLE requests ADD COLUMN content {text}",
+            "CREATE INDEX requests_steps ON requests (workspace, channel, question) WHERE step IS NOT NULL",
+        ),
+    ),
 )

@@ -29,6 +29,36 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """A step of an open question's answer: one thing that Claude is asked, however often it is."""
+
+    attempts: int = 0
+    """How many processes died while they asked it."""
+    content: str | None = None
+    """What came of it, where the answer goes on from there."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepEnd:
+    """What is stored in the unit of work that settles a step: the final text if it is the last one, else its content.
+
+    A final text is stored while the claim is held.
+    """
+
+    claim: Claim
+    final_text: FinalText | None = None
+    content: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a settlement brought about: budgets of which people must be told, and whether the final text is stored."""
+
+    nearly: Sequence[BudgetStatus] = ()
+    stored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Heartbeat:
     """What a process learns from its heartbeat."""
 
@@ -148,11 +178,14 @@ class Ledger(Protocol):
     async def reserve(self, spending: PlannedRequest, scopes: Sequence[Scope]) -> Reservation | BudgetRefusal:
         """Set the worst case aside, in every budget that holds for `scopes`, or in none."""
 
-    async def settle(self, reservation: Reservation, settled: Settlement) -> list[BudgetStatus]:
+    async def settle(self, reservation: Reservation, settled: Settlement, end: StepEnd | None = None) -> Settled:
         """What it really was; settling twice changes nothing. The budgets now so far used that it must be told.
 
-        Each threshold of a budget is returned once a period.
+        Each threshold of a budget is returned once a period. What a step of an answer ends with is stored beside it.
         """
+
+    async def list_steps(self, key: ThreadKey, question: str) -> Mapping[str, Step]:
+        """The steps of an open question's answer, by the digest of what was asked."""
 
     async def sum_usage(self, scope: Scope, since: datetime, by: str) -> list[UsageRow]:
         """What was used since then, by `person`, `channel`, `model`, `thread`, `miss`, `day`, `quarter` or `bill`.

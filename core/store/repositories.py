@@ -5,14 +5,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from core.billing.budgets import Budget, Budgets, BudgetStatus
+from core.billing.budgets import Budget, Budgets
 from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement, UsageRow
 from core.domain.errors import StoreUnavailable
 from core.domain.events import Event, Receipt
 from core.domain.messages import FinalText, History, Outcome, ThreadKey, clean_text
 from core.domain.personas import Persona, Place, Version
-from core.store.protocols import Claim, Heartbeat, Store, Thread
-from core.store.rules import budgets, claims, key_values, ledger, personas
+from core.store.protocols import Claim, Heartbeat, Settled, Step, StepEnd, Store, Thread
+from core.store.rules import budgets, claims, key_values, ledger, personas, steps
 from core.store.rules.forget import forget
 from core.store.rules.ingest import ingest_event
 from core.store.rules.questions import count_open
@@ -61,8 +61,7 @@ class QuestionRepository:
         await self._engine.unit(lambda sql: claims.drop_page(sql, claim, page))
 
     async def store_final_text(self, claim: Claim, final: FinalText) -> None:
-        cleaned = replace(final, text=clean_text(final.text))
-        await self._engine.unit(lambda sql: claims.store_final_text(sql, claim, cleaned))
+        await self._engine.unit(lambda sql: claims.store_final_text(sql, claim, _clean(final)))
 
     async def close(self, claim: Claim, outcome: Outcome) -> None:
         await self._engine.unit(lambda sql: claims.close_claim(sql, claim, outcome))
@@ -113,8 +112,12 @@ class LedgerRepository:
     async def reserve(self, spending: PlannedRequest, scopes: Sequence[Scope]) -> Reservation | BudgetRefusal:
         return await self._engine.unit(lambda sql: ledger.reserve_request(sql, spending, scopes))
 
-    async def settle(self, reservation: Reservation, settled: Settlement) -> list[BudgetStatus]:
-        return await self._engine.unit(lambda sql: ledger.settle_request(sql, reservation, settled))
+    async def settle(self, reservation: Reservation, settled: Settlement, end: StepEnd | None = None) -> Settled:
+        cleaned = end and replace(end, final_text=end.final_text and _clean(end.final_text))
+        return await self._engine.unit(lambda sql: steps.settle_step(sql, reservation, settled, cleaned))
+
+    async def list_steps(self, key: ThreadKey, question: str) -> Mapping[str, Step]:
+        return await self._engine.unit(lambda sql: steps.list_steps(sql, key, question))
 
     async def sum_usage(self, scope: Scope, since: datetime, by: str) -> list[UsageRow]:
         """Lines by group, in the order of their names."""
@@ -168,6 +171,10 @@ class NoteRepository:
 
     async def put(self, name: str, value: str) -> None:
         await self._engine.unit(lambda sql: key_values.put_note(sql, name, clean_text(value)))
+
+
+def _clean(final: FinalText) -> FinalText:
+    return replace(final, text=clean_text(final.text))
 
 
 def build_store(engine: Engine, stale: timedelta) -> Store:

@@ -40,7 +40,8 @@ async def reserve(store, micro_usd=300, **changes) -> Reservation | BudgetRefusa
 
 
 async def settle(store, reservation, micro_usd, seconds=1):
-    return await store.ledger.settle(reservation, Settlement(Usage(1), "end_turn", at(seconds), micro_usd=micro_usd))
+    settled = await store.ledger.settle(reservation, Settlement(Usage(1), "end_turn", at(seconds), micro_usd=micro_usd))
+    return settled.nearly
 
 
 @pytest.mark.parametrize("scope", [WORKSPACE, CHANNEL, PERSON], ids=["a workspace", "a channel", "a person"])

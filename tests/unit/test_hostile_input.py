@@ -25,7 +25,7 @@ from core.billing import reports
 from core.billing.ledger_rows import UsageRow
 from core.commands import TABLE
 from core.commands import registry as table
-from core.domain.time_zones import is_time_zone
+from core.domain.clock import is_time_zone
 from core.domain.usage import Usage
 from core.prompting import names, speakers, turns
 from core.rendering import fences, links, reply_notes, tables

@@ -235,7 +235,7 @@ def _build_claim(
 
 def record_page(sql: Sql, claim: Claim, page: str, at: datetime) -> None:
     """A page of the reply exists. Raises LeaseLost."""
-    row = _fence(sql, claim)
+    row = fence_claim(sql, claim)
     record = {"workspace": row["workspace"], "channel": row["channel"], "question": row["id"], "page": page}
     sql.insert_new("pages", {**record, "at": stamp(at)})
     if not row["private"]:
@@ -245,12 +245,16 @@ def record_page(sql: Sql, claim: Claim, page: str, at: datetime) -> None:
 
 def drop_page(sql: Sql, claim: Claim, page: str) -> None:
     """We take a page of the reply away. Raises LeaseLost."""
-    sql.execute(DROP_PAGE, {"id": _fence(sql, claim)["id"], "page": page})
+    sql.execute(DROP_PAGE, {"id": fence_claim(sql, claim)["id"], "page": page})
 
 
 def store_final_text(sql: Sql, claim: Claim, final: FinalText) -> None:
     """Claude has ended. Raises LeaseLost."""
-    row = _fence(sql, claim)
+    keep_final_text(sql, fence_claim(sql, claim), claim, final)
+
+
+def keep_final_text(sql: Sql, row: Row, claim: Claim, final: FinalText) -> None:
+    """The final text of a claim's question, whose row this is."""
     sql.update("questions", row["id"], {"said": final.text, "notice": final.notice, "after": final.after})
     if final.unanswered:
         sql.execute(MARK_UNANSWERED, {"claim": claim.id, "why": final.unanswered.value})
@@ -282,7 +286,7 @@ def _stays_open(row: Row, asked: Question | None, outcome: Outcome) -> bool:
     return outcome is Outcome.NOT_FOR_US and asked.asks is Asks.PERHAPS and row["asks"] == Asks.CERTAINLY.value
 
 
-def _fence(sql: Sql, claim: Claim) -> Row:
+def fence_claim(sql: Sql, claim: Claim) -> Row:
     """The question of the claim, if the claim is still this process's. Raises LeaseLost."""
     _lock_claim(sql, claim)
     named = {**thread_values(claim.question.key), "name": claim.question.name}

@@ -53,6 +53,11 @@ WHERE questions.workspace = :workspace AND questions.channel = :channel AND ques
 
 FREE_COMPANIONS = "UPDATE questions SET claim = NULL, reply = NULL WHERE claim = :claim AND outcome IS NULL"
 
+WIPE_STEPS = """
+UPDATE requests SET step = NULL, content = NULL
+WHERE workspace = :workspace AND channel = :channel AND question = :name AND step IS NOT NULL
+"""
+
 RELEASE = "DELETE FROM claims WHERE id = :claim"
 
 REOPENED = {
@@ -188,6 +193,7 @@ def close_question(sql: Sql, row: Row, outcome: Outcome) -> None:
     now = sql.now()
     sql.execute(CLOSE, {"id": row["id"], "outcome": outcome.value, "at": stamp(now)})
     sql.execute(DELETE_PAGES, row)
+    sql.execute(WIPE_STEPS, row)
     if row["private"] and row["command"] is None:
         sql.execute(DELETE_THREAD, row)
     forgotten, taken_back = sql.many_each(build_forgotten_query(thread_key(row)), (TAKEN_BACK, row))

@@ -13,6 +13,7 @@ LONG = "\n\n".join(f"Paragraph {number}: " + "words of some length, " * 20 + "en
 LESS = "\n\n".join(LONG.split("\n\n")[:11])  # three pages of Discord's
 DECLINED = "Claude could not take this request. Whoever runs this bot finds the reason in its log."
 PERSONA = "No persona is set here"
+SEARCH = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "x"}}
 BRIEF = Answer(text=SHORT, chunk=20, delay=0.02)
 
 
@@ -24,7 +25,8 @@ class Kind:
     world: Callable[[], Any]
     ask: Callable[[Any], Awaitable[None]]
     shown: Callable[[list[Page]], bool]
-    answer: Answer | Fault = BRIEF
+    answer: Answer | Fault | Callable[[Any], Answer] = BRIEF
+    """What Claude answers, or how it is chosen for a request's body."""
     repeated: bool = False
     """The platform tells again what we did not acknowledge."""
 
@@ -74,6 +76,14 @@ def growing(text: str) -> Answer:
     return Answer(text=text, chunk=len(text) // 3, delay=0.02)
 
 
+def pausing(body: Any) -> Answer:
+    """An answer in two requests: Claude pauses after it has searched."""
+    half = len(SHORT) // 2
+    if body["messages"][-1]["role"] == "user":
+        return Answer(text=SHORT[:half], blocks=(SEARCH,), stop_reason="pause_turn", chunk=20)
+    return Answer(text=SHORT[half:], chunk=20)
+
+
 BENEATH = "beneath the question"
 REFUSED = Fault(400, "invalid_request_error", "no")
 
@@ -82,6 +92,7 @@ KINDS = [
     Kind("slack direct message", slack_world, direct, says(SHORT, place=BENEATH), repeated=True),
     Kind("slack three pages", slack_world, mention("q"), whole(LONG, 3), growing(LONG), repeated=True),
     Kind("slack refused", slack_world, mention("q"), says(DECLINED, place=BENEATH), REFUSED, repeated=True),
+    Kind("slack paused", slack_world, mention("q"), says(SHORT, place=BENEATH), pausing, repeated=True),
     Kind("slack guest", slack_world, mention("q", "eve", "general"), says(MEMBERS_ONLY), repeated=True),
     Kind("slack command", slack_world, mention("!persona show"), says(PERSONA, place=BENEATH), repeated=True),
     Kind("slack slash command", slack_world, slashed, says(PERSONA, place="C0DEV")),

@@ -9,10 +9,9 @@ from itertools import pairwise
 
 from core.billing.budgets import Budget, Period
 from core.billing.ledger_rows import Scope
-from core.domain.clock import find_local_zone
+from core.domain.clock import find_local_zone, is_time_zone
 from core.domain.events import Edited, Missed
 from core.domain.messages import Message, ThreadKey
-from core.domain.time_zones import is_time_zone
 from core.store import open_store
 from tests.fakes.board import START
 from tests.support.board_house import closed, timed_messages

@@ -257,6 +257,19 @@ class Failing:
         await self._within.store_final_text(claim, said)
 
 
+class Unkept:
+    """A ledger that keeps no final text with a settlement, as when the claim was lost for a moment."""
+
+    def __init__(self, within) -> None:
+        self._within = within
+
+    def __getattr__(self, name: str):
+        return getattr(self._within, name)
+
+    async def settle(self, reservation, settled, _end=None):
+        return await self._within.settle(reservation, settled)
+
+
 @pytest.mark.parametrize(
     "failing",
     [
@@ -267,7 +280,7 @@ class Failing:
     ids=["a bug at the end", "a full disk", "a bug before the words are kept"],
 )
 async def test_a_second_try_shows_what_claude_said_the_first_time(board, kept, claude, failing):
-    store = replace(kept, questions=Failing(kept.questions, **failing))
+    store = replace(kept, questions=Failing(kept.questions, **failing), ledger=Unkept(kept.ledger))
 
     assert await board_answers(board, store, claude, sleep=at_once) == ["An answer of some words."]
     assert len(claude.billed) == 1
@@ -278,7 +291,7 @@ async def test_a_bug_that_no_try_overcomes_is_told_with_a_reference(board, kept,
         async def store_final_text(self, claim, said):
             raise ValueError("bug")
 
-    store = replace(kept, questions=Broken(kept.questions))
+    store = replace(kept, questions=Broken(kept.questions), ledger=Unkept(kept.ledger))
 
     shown = await board_answers(board, store, claude, sleep=at_once)
 

@@ -48,7 +48,7 @@ async def test_a_page_that_was_never_written_down_is_adopted(store, claude, boar
     assert {message.answers for message in thread.messages if message.mine} == {"0001"}
 
 
-@pytest.mark.parametrize("method", ["record_page", "store_final_text"])
+@pytest.mark.parametrize("method", ["record_page", "close"])
 async def test_a_disk_that_is_full_in_the_middle_of_an_answer_is_waited_for(store, claude, board, caplog, method):
     class Full:
         """A store whose disk is full for a while."""

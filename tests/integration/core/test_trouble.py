@@ -201,10 +201,10 @@ class Unsettled:
     def __getattr__(self, name):
         return getattr(self._within, name)
 
-    async def settle(self, reservation, settled):
+    async def settle(self, reservation, settled, end=None):
         if self.errors:
             raise self.errors.pop(0)
-        return await self._within.settle(reservation, settled)
+        return await self._within.settle(reservation, settled, end)
 
 
 async def test_a_disk_that_is_full_when_a_request_is_settled_is_waited_for(store, board, claude):

@@ -1,8 +1,8 @@
-"""Names of time zones."""
+"""Clock: the names of time zones."""
 
 import pytest
 
-from core.domain.time_zones import is_time_zone
+from core.domain.clock import is_time_zone
 
 
 @pytest.mark.parametrize("name", ["UTC", "Europe/Berlin", "Asia/Kathmandu", "America/Argentina/Buenos_Aires"])

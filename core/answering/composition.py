@@ -1,0 +1,145 @@
+"""Composition: what Claude is told for one claim, and what becomes of what it answers."""
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from core.answering.completions import Completions, Event, LeftOut, Run
+from core.answering.conversation import (
+    BLIND,
+    NOT_TAKEN,
+    describe_problems,
+    leave_out_files,
+    name_persona,
+    read_conversation,
+)
+from core.answering.final_answer import EMPTY, Answer, cut_off
+from core.answering.policy import Rules
+from core.answering.recovery import SILENT, misses_beginning
+from core.domain.clock import Clock
+from core.domain.content import Files
+from core.domain.errors import CannotAnswer, NoAnswer
+from core.domain.messages import Outcome
+from core.domain.models import Model
+from core.domain.personas import Persona
+from core.domain.platform import Platform, Surface
+from core.files.reader import FileReader
+from core.prompting.persona_check import refuse_model
+from core.prompting.request import Request, build_request
+from core.store.protocols import Claim, Step, Store, Thread
+
+
+@dataclass(frozen=True, slots=True)
+class Composer:
+    """What every answer of Claude's is composed with."""
+
+    store: Store
+    platforms: Mapping[str, Platform]
+    completions: Completions
+    rules: Rules
+    clock: Clock
+    files: FileReader = field(default_factory=FileReader)
+
+
+@dataclass(slots=True)
+class Composition:
+    """One answer of Claude's: asked for with all of a thread, and finished with what could not be read of it."""
+
+    composer: Composer
+    claim: Claim
+    thread: Thread
+    surface: Surface
+    persona: Persona
+    version: int
+    unread: CannotAnswer | None
+    """Why the thread's history could not be read, if it could not."""
+    files: Files = field(init=False, default_factory=dict)
+    """What was read of the conversation's files."""
+    shown: Files = field(init=False, default_factory=dict)
+    """The same without what Claude was not shown of it."""
+    unread_note: str = field(init=False, default="")
+    """What people are told of messages that could not be read."""
+
+    async def ask(self) -> AsyncGenerator[Event, None]:
+        """The events of Claude's answer, which is asked for when the first one is. Raises CannotAnswer."""
+        composer = self.composer
+        models, build = await self._prepare()
+        question = replace(self.claim.question, homes=await self.surface.homes())
+        steps: Mapping[str, Step] = {}
+        if self.claim.resumed:
+            steps = await composer.store.ledger.list_steps(question.key, question.name)
+        run = Run(self.claim, steps, self.finish)
+        return composer.completions.stream(question, self.version, models, build, run)
+
+    async def conclude(self, answer: Answer) -> Answer:
+        """The answer, once it is known. What is told once in a channel is noted as told."""
+        if answer.outcome is Outcome.SHOWN and self.unread_note:
+            await self.composer.store.notes.put(self._unread_note_name, self.claim.question.name)
+        return answer
+
+    async def _prepare(self) -> tuple[list[str], Callable[[Model], Request]]:
+        """The models that may answer, and how the request for one is made."""
+        composer, key, rules = self.composer, self.claim.question.key, self.composer.rules
+        if rules.models and self.persona.model not in rules.models:
+            raise CannotAnswer(refuse_model(self.persona.model or "", rules.models))
+        missing = self.unread is not None and misses_beginning(self.thread, self.claim.question)
+        threads = composer.store.threads
+        persona, thread = await name_persona(threads, self.thread, self.persona, self.surface)
+        conversation = await read_conversation(
+            threads,
+            thread,
+            self.claim.question,
+            self.surface,
+            composer.files,
+            find_zone=self._find_zone,
+            unread=missing,
+        )
+        if not conversation.turns:
+            raise CannotAnswer(EMPTY)
+        self.files = self.shown = conversation.files
+        self.unread_note = await self.explain_unread()
+        instructions = composer.platforms[key.platform].instructions
+        build = partial(build_request, persona, conversation.turns, ttl=rules.ttl, instructions=instructions)
+        return list(dict.fromkeys([persona.model or "", *rules.fallbacks])), build
+
+    async def _find_zone(self) -> str:
+        """The asker's time zone, else the workspace's, else the operator's."""
+        composer, question = self.composer, self.claim.question
+        if zone := await self.surface.zone(question.person):
+            return zone
+        budgets = await composer.store.ledger.budgets(question.key.workspace, composer.clock())
+        return budgets.zone or composer.rules.zone
+
+    def leave_out(self, left_out: LeftOut) -> None:
+        """Note which files Claude was not shown; what its API refused is not sent again."""
+        if not left_out.refused:
+            self.shown = leave_out_files(self.files, left_out.kinds, BLIND)
+            return
+        refused = leave_out_files(self.shown, left_out.kinds, NOT_TAKEN)
+        names = [place[1] for place, read in refused.items() if read is not self.shown[place]]
+        self.composer.files.refuse(self.claim.question.key, names, NOT_TAKEN)
+        self.shown = refused
+
+    def finish(self, answer: Answer) -> Answer:
+        """Say below the answer what could not be read: files of the question, and messages before it."""
+        if answer.outcome is not Outcome.SHOWN:
+            return answer
+        asked = {one.name for one in (self.claim.question, *self.claim.together)}
+        files = describe_problems([one for one in self.thread.messages if one.id in asked], self.shown)
+        sentences = [*files, *([self.unread_note] if self.unread_note else [])]
+        return replace(answer, text=cut_off(answer.text, " ".join(sentences)).text) if sentences else answer
+
+    async def explain_unread(self) -> str:
+        """What is forbidden is told once in a channel; what did not come, if it matters."""
+        question = self.claim.question
+        if self.unread is None or question.alone:
+            return ""
+        if isinstance(self.unread, NoAnswer):
+            return SILENT if misses_beginning(self.thread, question) else ""
+        told = await self.composer.store.notes.get(self._unread_note_name)
+        return "" if told not in {None, question.name} else f"{self.unread} I answered from what I had heard."
+
+    @property
+    def _unread_note_name(self) -> str:
+        key = self.claim.question.key
+        return f"unread:{key.workspace}:{key.channel}"

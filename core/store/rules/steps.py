@@ -1,0 +1,46 @@
+"""Steps: the requests of an open question's answer; what one brought is stored in the unit that settles it."""
+
+from collections.abc import Mapping
+
+from core.billing.ledger_rows import Reservation, Settlement
+from core.domain.errors import LeaseLost
+from core.domain.messages import ThreadKey
+from core.store.protocols import Claim, Settled, Step, StepEnd
+from core.store.rules.claims import fence_claim, keep_final_text
+from core.store.rules.ledger import settle_request
+from core.store.rules.questions import thread_values
+from core.store.sql_port import Row, Sql
+
+STEPS = """
+SELECT step, count(*) FILTER (WHERE outcome = 'died') AS attempts, max(content) AS content FROM requests
+WHERE workspace = :workspace AND channel = :channel AND question = :question AND step IS NOT NULL GROUP BY step
+"""
+
+KEEP_CONTENT = "UPDATE requests SET content = :content WHERE id = :id AND step IS NOT NULL"
+
+
+def settle_step(sql: Sql, reservation: Reservation, settled: Settlement, end: StepEnd | None) -> Settled:
+    """Settle a request and store what its step ends with; the money is settled also where the claim is lost."""
+    question = _find_claimed(sql, end.claim) if end else None
+    nearly = settle_request(sql, reservation, settled)
+    if question is None or end is None:
+        return Settled(nearly)
+    if end.final_text is not None:
+        keep_final_text(sql, question, end.claim, end.final_text)
+    if end.content is not None:
+        sql.execute(KEEP_CONTENT, {"id": reservation.id, "content": end.content})
+    return Settled(nearly, stored=end.final_text is not None)
+
+
+def _find_claimed(sql: Sql, claim: Claim) -> Row | None:
+    """The question of a claim that is still held."""
+    try:
+        return fence_claim(sql, claim)
+    except LeaseLost:
+        return None
+
+
+def list_steps(sql: Sql, key: ThreadKey, question: str) -> Mapping[str, Step]:
+    """The steps of a question by the digest of what was asked."""
+    rows = sql.many(STEPS, {**thread_values(key), "question": question})
+    return {row["step"]: Step(row["attempts"], row["content"]) for row in rows}
