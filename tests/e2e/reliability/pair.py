@@ -16,6 +16,7 @@ from tests.e2e.reliability.bot import STALE
 from tests.e2e.reliability.nursery import Bot, Nursery
 from tests.e2e.reliability.worlds import CONNECTING, SlackWorld
 from tests.fakes.claude.script import Answer, last_words
+from tests.fakes.slack.nouns import File
 from tests.fakes.slack.server import SlackFake, shown
 from tests.support.databases import Database
 
@@ -87,14 +88,19 @@ def answer(body) -> Answer:
     return Answer(text=f"To {', '.join(asked)}: " + "a few words more. " * 12, chunk=40, delay=0.05)
 
 
-async def ask(slack: SlackFake, threads: int, each: int, chance: random.Random, seconds: float) -> int:
-    """So many questions in each of so many threads, spread over `seconds`, in an order of chance. How many."""
+async def ask(
+    slack: SlackFake, threads: int, each: int, chance: random.Random, seconds: float, files: Sequence[list[File]] = ()
+) -> int:
+    """So many questions in each of so many threads, spread over `seconds`, in an order of chance. How many.
+
+    With each come some of `files`, or nothing.
+    """
     roots: dict[int, str] = {}
     order = [thread for thread in range(threads) for _ in range(each)]
     chance.shuffle(order)
     for number, thread in enumerate(order):
-        text = f"<@U0BOT> question {number}"
-        ts = await slack.say(chance.choice(["ada", "bob", "cy"]), "dev", text, roots.get(thread))
+        text, attached = f"<@U0BOT> question {number}", chance.choice([[], *files])
+        ts = await slack.say(chance.choice(["ada", "bob", "cy"]), "dev", text, roots.get(thread), files=attached)
         roots.setdefault(thread, ts)
         await asyncio.sleep(seconds / len(order))
     return len(order)

@@ -17,12 +17,18 @@ from core.store import open_store
 from tests.e2e.reliability.nursery import Nursery
 from tests.e2e.reliability.pair import Pair, answer, ask
 from tests.e2e.reliability.worlds import SlackWorld
+from tests.fakes.slack.nouns import File
 from tests.fakes.slack.server import shown
 from tests.support.databases import Database
+from tests.support.drawings import draw, print_pages
 
 SPENT = "SELECT coalesce(sum(coalesce(micro_usd, bound)), 0) FROM requests"
 """What was paid, and what is set aside, at one moment."""
 PAID = "SELECT request_id, micro_usd FROM requests WHERE state = 'settled' AND request_id IS NOT NULL"
+FILES = [
+    [File("", f"{number}.png", "image/png", draw(size=(1500, 1500 + number)), "U0ADA") for number in range(3)],
+    [File("", "plan.pdf", "application/pdf", print_pages(2), "U0ADA")],
+]
 RUSH = 20  # questions at once
 ENOUGH = 20_000  # micro-dollars: what one request at its worst takes, so that many want the last of it
 REFUSED = "I can't ask Claude just now: of this workspace's budget"
@@ -93,7 +99,7 @@ async def spend(world: SlackWorld, bots: Nursery, folder: Path, database: Databa
     trouble = [asyncio.create_task(pair.killing(first, chance)), asyncio.create_task(pair.napping(second))]
     for _ in range(rushes):
         await purse.fill()
-        await ask(world.slack, RUSH, 1, chance, 0)
+        await ask(world.slack, RUSH, 1, chance, 0, FILES)
         await asyncio.sleep(1)
     calm = await pair.let_finish(trouble)
     assert not watching.done(), watching
