@@ -211,14 +211,14 @@ class ConsoleSurface:
             raise
         if not text and self._console.is_ours(name):
             terminal.write(STOPPED)
-        for file in reply.files:
-            terminal.verbatim(file.words)
+        for words in filter(None, (file.words for file in reply.files)):
+            terminal.verbatim(words)
         await reply.record_page(f"{name}.1")
         self._console.mark_answered(name)
 
     async def show_plainly(self, reply: ReplyView, text: str) -> None:
         """The words as they are, not drawn."""
-        self._console.terminal.verbatim("\n\n".join([text, *(file.words for file in reply.files)]))
+        self._console.terminal.verbatim("\n\n".join([text, *(file.words for file in reply.files if file.words)]))
         await reply.record_page(f"{self._question.name}.1")
         self._console.mark_answered(self._question.name)
 

@@ -35,6 +35,7 @@ FORBIDDEN = {
 }
 BARRED = {NO_ACCESS, NOT_TEXT, NO_PERMISSION, LOCKED}  # of a place that is there
 CLOSED_TO_MESSAGES = BARRED | {UNKNOWN_CHANNEL}  # while an interaction may still be answered there
+TOO_LARGE = 40005
 CLOSED = "Session is closed"  # aiohttp's words, which has no class for it
 
 Answer = TypeVar("Answer")
@@ -93,9 +94,21 @@ async def retry_call(call: Callable[[], Awaitable[Answer]], pause: Sleep = async
     return await retry_passing(lambda: translate_errors(call()), pause)
 
 
-async def retry_passing(work: Callable[[], Awaitable[Answer]], pause: Sleep) -> Answer:
-    """Retry `work` while Discord does not answer or limits us."""
-    return await backoff.retry(work, (RateLimited, Uncertain), pause, report=_report)
+async def retry_passing(work: Callable[[], Awaitable[Answer]], pause: Sleep, tries: int | None = None) -> Answer:
+    """Retry `work` while Discord does not answer or limits us, at most so many `tries`."""
+    return await backoff.retry(work, (RateLimited, Uncertain), pause, report=_report, tries=tries)
+
+
+def explain_unattached_files(error: Exception) -> str:
+    """Why files could not be attached, for the person, and who can mend it."""
+    match error:
+        case Rejected(reason=reason) if reason == str(TOO_LARGE):
+            return "Discord takes no files that large here"
+        case Rejected(reason=reason):
+            return f"Discord does not take it ({reason})"
+        case CannotShow():
+            return "I lack the permission “Attach Files”, which whoever manages this channel can give me"
+    return "Discord takes no files just now"
 
 
 def _report(error: BaseException, seconds: float) -> None:

@@ -11,14 +11,15 @@ from discord.utils import snowflake_time
 
 from bots.delivery.activity import repeat_activity
 from bots.delivery.converge import PostedPages
+from bots.delivery.long_answers import SHOWN, explain_unattached, list_files, shorten_answer
 from bots.delivery.pace import Pace
 from bots.discord import formatting
-from bots.discord.errors import INVALID_FORM, retry_passing, translate_refusals
+from bots.discord.errors import INVALID_FORM, explain_unattached_files, retry_passing, translate_refusals
 from bots.discord.outbound_budget import Busy, Urgency
 from bots.discord.shielded_calls import urgent
 from bots.discord.targets import Target
 from core.domain.clock import Sleep
-from core.domain.errors import RateLimited, Rejected, Uncertain
+from core.domain.errors import CannotShow, RateLimited, Rejected, TokenRefused, Uncertain
 from core.domain.messages import File
 from core.domain.platform import ReplyView
 from core.rendering.paginator import Page, Pager, cut, list_pages
@@ -27,6 +28,7 @@ EDIT = 1.2  # seconds between two edits in a channel; Discord publishes no numbe
 TYPING = 8.0  # seconds after which we say again that we write; Discord shows it for 10
 TIGHTER = 200  # characters that a page gives up when Discord finds it too long
 LEAST = 1000
+TRIES = 5  # times that files are attached, before a person is told that Discord does not take them
 EXCUSE = 0  # the number of a notice that stands for pages, which count from 1
 
 log = logging.getLogger(__name__)
@@ -50,11 +52,16 @@ class Publisher:
         self._target = target
         self._outlet = DiscordOutlet(reply, target)
         self._pages: PostedPages | None = None
+        self._wanted: Sequence[Page] = ()
         self._pace = pace
         self._quote = quote
         self._pause = pause
         self._every = typing
         self._plainly = plainly
+        self._shortened = False
+        """Whether the pages that are wanted end before the answer does, and a file has all of it."""
+        self._unattached = False
+        """Whether Discord took no files: then all is said on pages."""
         self._limit = formatting.PAGE
         self._pager = Pager(formatting.build_dialect(self._limit))
 
@@ -69,6 +76,7 @@ class Publisher:
                     self._pace.book_turn(self._target.channel)
                     with urgent(Urgency.FINAL):
                         await self._retry(partial(self._converge, text, whole=True))
+                        await self._attach(text)
                 elif not await self._reply.wait_until_whole(self._pace.book_turn(self._target.channel)):
                     await self._grow(text)
                     if self._pages and self._pages.ids:
@@ -79,7 +87,8 @@ class Publisher:
 
     async def settle(self, text: str) -> None:
         """Show a whole text, with files in words. Raises CannotShow, Rejected."""
-        whole = "\n\n".join([text, *(f"```\n{file.words.rstrip()}\n```" for file in self._reply.files)])
+        words = [f"```\n{file.words.rstrip()}\n```" for file in self._reply.files if file.words]
+        whole = "\n\n".join([text, *words])
         await self._retry(self._record_first_page)
         await self._retry(partial(self._converge, whole, whole=True))
 
@@ -108,23 +117,48 @@ class Publisher:
         await self._reply.wait_until_whole(self._pace.seconds_until_free(self._target.channel))
 
     async def _converge(self, text: str, whole: bool) -> None:
-        """Make the pages equal `text`, smaller ones where Discord finds them too long, with files on the last."""
+        """Make the pages equal `text`, smaller ones where Discord finds them too long."""
         self._pages = self._pages or PostedPages(self._reply, self._outlet, _posted_at)
         while True:
-            wanted = list_pages(await cut(text, partial(self._cut_pages, text, whole and self._reply.notice)))
+            self._wanted = list_pages(await cut(text, partial(self._cut_pages, text, whole)))
             try:
-                await self._pages.converge(wanted)
-                break
+                await self._pages.converge(self._wanted)
+                return
             except Rejected as rejected:
                 if not self._shrink_pages(rejected):
                     raise
-        if whole and self._reply.files and wanted and not self._plainly:
-            await self._outlet.attach_files(self._pages.ids[-1], wanted[-1], self._reply.files)
 
-    def _cut_pages(self, text: str, notice: bool) -> list[str]:
+    async def _attach(self, text: str) -> None:
+        """Attach the files of a whole text to its last page, in place of all that hangs there, so they hang there once.
+
+        Where Discord takes none, a note below the text says why.
+        """
+        files = list_files(text, self._reply.files, self._shortened)
+        if not (files and self._pages and self._pages.ids and self._wanted):
+            return
+        attach = partial(self._outlet.attach_files, self._pages.ids[-1], self._wanted[-1], files)
+        try:
+            await retry_passing(attach, self._pause, TRIES)
+        except TokenRefused:
+            raise
+        except (CannotShow, Rejected, RateLimited, Uncertain) as error:
+            log.error("files could not be attached: %s", error)
+            self._unattached = True
+            whole = explain_unattached(text, files, explain_unattached_files(error))
+            await self._retry(partial(self._converge, whole, whole=True))
+
+    def _cut_pages(self, text: str, whole: bool) -> list[str]:
+        """The pages of a text; of a long one that is to be in a file the first ones."""
+        notice = whole and self._reply.notice
         if self._plainly:
             return formatting.cut_plainly(text, self._quote, notice)
-        return formatting.render_pages(text, self._quote, notice, self._limit, self._pager)
+        found = formatting.render_pages(text, self._quote, notice, self._limit, self._pager)
+        brief = self._reply.brief and not (self._reply.notice or self._unattached)
+        self._shortened = brief and len(found) > SHOWN
+        if not self._shortened:
+            return found
+        render = partial(formatting.render_pages, quote=self._quote, limit=self._limit)
+        return shorten_answer(text, render) if whole else found[:SHOWN]
 
     def _shrink_pages(self, rejected: Rejected) -> bool:
         """Make all pages smaller after Discord found one too long, against our own count; False if that can't help."""

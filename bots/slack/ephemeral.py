@@ -91,5 +91,5 @@ class Whisper:
 
 
 def with_files(text: str, files: Sequence[File]) -> str:
-    """A text, and files in words below it."""
-    return "\n\n".join([text, *(f"```\n{file.words.rstrip()}\n```" for file in files)])
+    """A text, and below it in words the files that it does not tell."""
+    return "\n\n".join([text, *(f"```\n{file.words.rstrip()}\n```" for file in files if file.words)])

@@ -1,15 +1,29 @@
-"""Files: those that hang on messages are fetched, those of an answer are posted below it."""
+"""Files: those that hang on messages are fetched, those of a reply are posted below its pages in one message, once.
 
+Slack gives that message no mark of ours. It is known by its files, as the only one with these that stands below the
+reply's first page: in a thread one question is answered at a time.
+"""
+
+import json
 import logging
-
-import aiohttp
-from slack_sdk.errors import SlackApiError, SlackClientError
+from collections.abc import Sequence
+from functools import partial
 
 from bots.delivery.downloads import GONE, LARGEST, LATER, TOO_LARGE, download_file
-from bots.slack.client import Web, classify_error
-from bots.slack.parse import parse_attachment
-from core.domain.errors import CannotAnswer, NoAnswer, Rejected
-from core.domain.messages import Attachment, File, ThreadKey
+from bots.slack.client import TRIES, Web
+from bots.slack.parse import Raw, is_mine, parse_attachment, parse_timestamp
+from core.domain.errors import (
+    CannotAnswer,
+    CannotShow,
+    ConfabError,
+    NoAnswer,
+    PlaceClosed,
+    RateLimited,
+    Rejected,
+    Uncertain,
+)
+from core.domain.messages import Attachment, File
+from core.domain.platform import ReplyView
 
 HTML = "text/html"
 MISSING = {"file_deleted", "file_not_found"}
@@ -18,6 +32,19 @@ NO_SCOPE = "the Slack app lacks the scope `files:read`, which whoever runs me ca
 WITHHELD = "Slack does not give it to me; paste its text, or attach it here anew"
 ELSEWHERE = "it is kept elsewhere, not by Slack; paste its text"
 """Reasons for the person, as those in bots.delivery.downloads."""
+
+UNSCOPED = "the Slack app lacks the scope `files:write`, which whoever runs me can add"
+CLOSED = "I may not post files here, which whoever manages this channel can allow"
+BUSY = "Slack takes no files just now"
+REFUSALS = (CannotAnswer, CannotShow, Rejected, RateLimited, Uncertain)
+REASONS = {
+    "blocked_file_type": "this workspace allows no files of that type",
+    "file_type_not_allowed": "this workspace allows no files of that type",
+    "file_upload_size_restricted": "this workspace allows no files that large",
+    "file_uploads_disabled": "files are switched off in this workspace, which its owners can change",
+    "file_uploads_except_images_disabled": "this workspace allows pictures alone, which its owners can change",
+    "storage_limit_reached": "this workspace has no room left for files",
+}
 
 log = logging.getLogger(__name__)
 
@@ -60,18 +87,68 @@ async def _look_up_file(web: Web, attachment: Attachment) -> Attachment:
     return parse_attachment({**answer["file"], "id": attachment.id})
 
 
-async def upload_file(web: Web, key: ThreadKey, file: File) -> None:
-    """Post a file into the thread. One that Slack does not take is missed, and logged."""
-    try:
-        await web.client.files_upload_v2(
-            filename=file.name,
-            content=file.content,
-            title=file.name,
-            alt_txt=file.alt or None,
-            channel=key.channel,
-            thread_ts=key.thread or None,
-        )
-    except SlackApiError as error:
-        log.error("a file could not be posted: %s", classify_error("files.upload", error))
-    except (SlackClientError, aiohttp.ClientError, TimeoutError, OSError) as error:
-        log.error("a file could not be posted: %s", type(error).__name__)
+class Uploads:
+    """Posts the files of one reply. `uncertain` is whether a message with them may stand there already."""
+
+    def __init__(self, web: Web, reply: ReplyView, *, uncertain: bool) -> None:
+        self._web = web
+        self._reply = reply
+        self._uncertain = uncertain
+
+    async def post(self, files: Sequence[File]) -> None:
+        """Post them, unless they stand there. Raises Rejected, CannotShow, CannotAnswer, RateLimited, Uncertain."""
+        try:
+            await self._web.retry(partial(self._post_unless_there, files), TRIES)
+        except Uncertain:
+            if not (self._uncertain and await self._stands_there(files)):
+                raise
+
+    async def _post_unless_there(self, files: Sequence[File]) -> None:
+        if self._uncertain and await self._stands_there(files):
+            return
+        shared = [{"id": await self._upload(file), "title": file.name} for file in files]
+        self._uncertain = True
+        key = self._reply.question.key
+        place = {"channel_id": key.channel, "thread_ts": key.thread or None}
+        await self._web.call_with_form("files.completeUploadExternal", files=json.dumps(shared), **place)
+        self._uncertain = False
+
+    async def _upload(self, file: File) -> str:
+        """Send the bytes of a file; its id. Nobody sees it before it is shared."""
+        described = {"filename": file.name, "length": str(len(file.content)), "alt_txt": file.alt or None}
+        answer = await self._web.call_with_form("files.getUploadURLExternal", **described)
+        await self._web.send_bytes(str(answer.get("upload_url") or ""), file.content)
+        return str(answer["file_id"])
+
+    async def _stands_there(self, files: Sequence[File]) -> bool:
+        """Whether a message with these files stands below the first page; where nobody can look it is taken for so."""
+        pages = sorted(filter(None, self._reply.pages), key=parse_timestamp)
+        try:
+            async for raws in self._web.read_messages(self._reply.question.key, pages[0] if pages else None):
+                if any(is_mine(raw, self._web.us) and _has_files(raw, files) for raw in raws):
+                    return True
+        except NoAnswer as error:
+            raise Uncertain(f"whether files were posted is not known yet: {error}") from None
+        except (CannotAnswer, PlaceClosed, Rejected) as error:
+            log.error("files are taken for posted, for nobody can look: %s", error)
+            return True
+        return False
+
+
+def _has_files(raw: Raw, files: Sequence[File]) -> bool:
+    """Whether these hang on a message. What a command tells may have changed since, so that only its name is known."""
+    exact = all(file.told for file in files)
+    shown = [(str(one.get("title")), int(one.get("size") or 0) if exact else 0) for one in raw.get("files") or ()]
+    return sorted(shown) == sorted((file.name, len(file.content) if exact else 0) for file in files)
+
+
+def explain_refusal(error: ConfabError) -> str:
+    """Why files are not there, for the person, and who can mend it."""
+    match error:
+        case CannotAnswer():
+            return UNSCOPED
+        case CannotShow():
+            return CLOSED
+        case Rejected():
+            return REASONS.get(error.reason, f"Slack does not take it ({error.reason})")
+    return BUSY

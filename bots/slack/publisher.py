@@ -7,8 +7,10 @@ from functools import partial
 from typing import Any
 
 from bots.delivery.converge import PostedPages
+from bots.delivery.long_answers import SHOWN, explain_unattached, list_files, shorten_answer
 from bots.slack import formatting
 from bots.slack.client import NoThread, Web
+from bots.slack.files import REFUSALS, Uploads, explain_refusal
 from bots.slack.parse import MARK, is_mine, parse_mark, parse_timestamp
 from core.domain.errors import (
     CannotAnswer,
@@ -18,10 +20,11 @@ from core.domain.errors import (
     PlaceClosed,
     RateLimited,
     Rejected,
+    TokenRefused,
     Uncertain,
 )
 from core.domain.platform import ReplyView
-from core.rendering.paginator import Page, Pager, cut, list_pages
+from core.rendering.paginator import Page, Pager, cut, list_pages, pages
 
 SKEW = timedelta(minutes=2)  # that Slack's clock and ours may differ
 
@@ -49,7 +52,12 @@ class Publisher:
         self._web = web
         self._outlet = SlackOutlet(web, reply)
         self._pages: PostedPages | None = None
+        self._uploads: Uploads | None = None
         self._cut: Callable[[str], list[str]] = Pager(formatting.DIALECT).pages
+        self._shortened = False
+        """Whether the pages that are wanted end before the answer does, and a file has all of it."""
+        self._unattached = False
+        """Whether Slack took no files: then all is said on pages."""
 
     async def grow(self, text: str) -> None:
         """Show a text that is not final, as far as Slack lets us just now. Raises CannotShow, Rejected."""
@@ -77,6 +85,23 @@ class Publisher:
             self._pages.forget_texts()  # their marks change too
         await self._web.retry(partial(self._converge, text, final=True))
 
+    async def attach(self, text: str) -> None:
+        """Post the files of a whole text below its pages, once; where Slack takes none, a note below the text says why.
+
+        Raises CannotShow, Rejected.
+        """
+        files = list_files(text, self.reply.files, self._shortened)
+        if not (files and self._uploads):
+            return
+        try:
+            await self._uploads.post(files)
+        except TokenRefused:
+            raise
+        except REFUSALS as error:
+            log.error("files could not be posted: %s", error)
+            self._unattached = True
+            await self.settle(explain_unattached(text, files, explain_refusal(error)))
+
     async def settle_plainly(self, text: str) -> None:
         """Show the final text without Markdown, after whatever was shown of it. Raises CannotShow, Rejected."""
         self._outlet.plainly, self._cut = True, formatting.cut_plainly
@@ -90,8 +115,9 @@ class Publisher:
     def _take_over_pages(self) -> PostedPages:
         """The pages as they stand, those of a predecessor at first."""
         if self._pages is None:
-            pages = self._pages = PostedPages(self.reply, self._outlet, parse_timestamp)
-            self._outlet.list_pages = lambda: pages.ids
+            self._uploads = Uploads(self._web, self.reply, uncertain=bool(self.reply.pages))
+            posted = self._pages = PostedPages(self.reply, self._outlet, parse_timestamp)
+            self._outlet.list_pages = lambda: posted.ids
         return self._pages
 
     async def _converge(self, text: str, final: bool) -> None:
@@ -99,17 +125,26 @@ class Publisher:
 
         A page that can't be edited any more is left alone while the text grows, and replaced at the end.
         """
-        pages = self._take_over_pages()
+        posted = self._take_over_pages()
         self._outlet.final = final
-        wanted = list_pages(await cut(text, partial(self._cut, text)))
+        wanted = list_pages(await cut(text, partial(self._cut_pages, text)))
         try:
-            await pages.converge(wanted, replace_frozen=final)
+            await posted.converge(wanted, replace_frozen=final)
         except Rejected as rejected:
             if self._outlet.plainly or rejected.reason not in UNSUITED:
                 raise
             log.warning("a page is shown as plain text: %s", rejected)
             self._outlet.plainly = True
-            await pages.converge(wanted, replace_frozen=final)
+            await posted.converge(wanted, replace_frozen=final)
+
+    def _cut_pages(self, text: str) -> list[str]:
+        """The pages of a text; of a long one that is to be in a file the first ones."""
+        found = self._cut(text)
+        brief = self.reply.brief and not (self.reply.notice or self._outlet.plainly or self._unattached)
+        self._shortened = brief and len(found) > SHOWN
+        if not self._shortened:
+            return found
+        return shorten_answer(text, partial(pages, dialect=formatting.DIALECT)) if self._outlet.final else found[:SHOWN]
 
 
 class SlackOutlet:

@@ -136,7 +136,7 @@ class SlackSurface:
                     self._web.pace.book_turn("chat.update")
                     await reply.wait_until_whole(self._web.pace.seconds_until_free("chat.update"))
         if not reply.private:
-            await self._post_files(reply)
+            await posts.attach(text)
 
     async def _show_text(self, reply: ReplyView, shown: Status, posting: Awaitable[None]) -> None:
         before = len(reply.pages)
@@ -151,17 +151,15 @@ class SlackSurface:
         if reply.private:
             await whisper.say(text, reply.files)
             return
+        posts = self._publish(reply)
         try:
-            await self._publish(reply).settle(text)
+            await posts.settle(text)
         except (CannotShow, Rejected):
             if not whisper.responds:
                 raise
-            await whisper.say_in_channel(text)
-        await self._post_files(reply)
-
-    async def _post_files(self, reply: ReplyView) -> None:
-        for file in reply.files:
-            await files.upload_file(self._web, self._question.key, file)
+            await whisper.say_in_channel(with_files(text, reply.files))
+        else:
+            await posts.attach(text)
 
 
 async def _read_final_text(reply: ReplyView) -> str:

@@ -9,6 +9,8 @@ from core.claude.errors import ClaudeError
 from core.commands.registry import RankTooLow, UsageError
 from core.domain.errors import CannotAnswer, CannotShow, LeaseLost, StoreUnavailable
 from core.domain.messages import File, FinalText, Outcome, Unanswered
+from core.domain.personas import Persona
+from core.files.code_blocks import list_code_files
 from core.rendering.reply_notes import append_note
 
 EMPTY = "Yes? Ask me something, and I answer here."
@@ -35,6 +37,12 @@ class Answer:
     @property
     def notice(self) -> bool:
         return self.outcome in (Outcome.CARRIED_OUT, Outcome.REFUSED)
+
+    def list_files(self, persona: Persona) -> tuple[File, ...]:
+        """Those of a command; of what Claude said, the code blocks that are files too, if the persona lets them."""
+        if self.notice or self.unanswered or persona.files == "never":
+            return self.files
+        return self.files or list_code_files(self.text)
 
     @property
     def final_text(self) -> FinalText:

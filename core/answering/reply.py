@@ -34,11 +34,13 @@ class Reply:
         *,
         drop: Callable[[str], Awaitable[None]] = forget_page,
         stop: Callable[[], None] = lambda: None,
+        brief: bool = False,
     ) -> None:
         self.question = question
         self.pages: list[str] = list(pages)
         self.private = question.private
         self.threaded = threaded
+        self.brief = brief
         self.activity = "thinking"
         self.controls: Sequence[Control] = (Control.STOP,)
         self.text = ""

@@ -140,6 +140,7 @@ class AnswerTask:
             self.lease.ensure_held,
             drop=partial(store.questions.drop_page, self.claim),
             stop=self.lease.stop.set,
+            brief=self.persona.long == "file",
         )
 
     async def _decide(self) -> Decision:
@@ -171,7 +172,8 @@ class AnswerTask:
                 answer = replace(answer, whispered=False)
             if not has_failed(showing):
                 await self._store_final_text(answer)
-                self.reply.finish(answer.text, answer.notice, answer.files, whispered=answer.whispered)
+                files = answer.list_files(self.persona)
+                self.reply.finish(answer.text, answer.notice, files, whispered=answer.whispered)
             shown = await showing
         finally:
             showing.cancel()

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from core.billing.prices import Price
 from core.claude.errors import ClaudeError
@@ -20,6 +20,7 @@ WHERE = Parameter(
     "where", ParameterKind.CHOICE, "this channel, or the whole workspace", choices=("channel", "workspace")
 )
 _CLEAR = "default"
+_TUNED = tuple(field.name for field in fields(Persona) if field.name != "system")
 _TEMPERATURE = re.compile(r"\d{1,9}(\.\d{0,9})?|\.\d{1,9}", re.ASCII)
 MODELS_HEAD = "| model | input | output | reads | writes | retires |\n| --- | --: | --: | --: | --: | --- |"
 MODELS_NOTE = """Prices are US dollars for a million tokens; a model reads and writes at most so many tokens at once.
@@ -85,13 +86,13 @@ async def clear_persona(call: Invocation) -> CommandResult:
     )
 
 
-async def _change_persona(call: Invocation, **fields: object) -> tuple[int, Version]:
+async def _change_persona(call: Invocation, **changes: object) -> tuple[int, Version]:
     """Set fields of the place's persona: the version number it had before, and the version that holds now."""
     held = await call.context.store.personas.persona(_find_place(call))
-    persona = replace(held.persona if held else Persona(), **fields)  # type: ignore[arg-type]  # _convert_value made them
+    persona = replace(held.persona if held else Persona(), **changes)  # type: ignore[arg-type]  # _convert_value made them
     whole = resolve_personas([persona, call.context.defaults])
     _check_model(persona.model, call.context.models)
-    model = await _find_model(call, whole.model or "") if fields.get("model") else None
+    model = await _find_model(call, whole.model or "") if changes.get("model") else None
     try:
         check_persona(whole, model or await call.context.model(whole.model or ""))
     except PersonaUnsuited as error:
@@ -190,7 +191,17 @@ async def _describe_persona(call: Invocation, persona: Persona) -> str:
     """A persona in Markdown, with names in the place of ids."""
     settings = [
         f"{name} `{value}`"
-        for name in ("model", "effort", "max_tokens", "thinking", "temperature", "answers", "follow_ups")
+        for name in (
+            "model",
+            "effort",
+            "max_tokens",
+            "thinking",
+            "temperature",
+            "answers",
+            "follow_ups",
+            "files",
+            "long",
+        )
         if (value := getattr(persona, name)) is not None
     ]
     system = persona.system or "(no system prompt)"
@@ -228,6 +239,18 @@ ROWS = (
                 ParameterKind.CHOICE,
                 "whether replies in its threads are answered without a mention",
                 choices=("never", "always", _CLEAR),
+            ),
+            Parameter(
+                "files",
+                ParameterKind.CHOICE,
+                "whether code that Claude names is attached as a file too",
+                choices=("never", "auto", _CLEAR),
+            ),
+            Parameter(
+                "long",
+                ParameterKind.CHOICE,
+                "whether an answer goes on in a file after six pages",
+                choices=("file", "pages", _CLEAR),
             ),
             WHERE,
         ),

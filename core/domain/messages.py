@@ -174,11 +174,13 @@ class File:
     alt: str = ""
     drawn: str = ""
     """The picture in characters, for where no pictures are shown."""
+    told: bool = False
+    """The reply's text has all of it."""
 
     @property
     def words(self) -> str:
-        """What stands for the file where there is only text."""
-        return self.drawn or self.alt or self.content.decode(errors="replace")
+        """What stands for the file where there is only text: nothing, where the text has it already."""
+        return "" if self.told else self.drawn or self.alt or self.content.decode(errors="replace")
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,10 @@ class Persona:
     """`reply` or `thread`: where an answer stands on a platform that has both."""
     follow_ups: str | None = None
     """`always`, or `never`: what is said in a tracked thread is answered only if it asks us."""
+    files: str | None = None
+    """`auto`, or `never`: code blocks that Claude names, and long ones, are no files beside the text."""
+    long: str | None = None
+    """`pages`, or `file`: of an answer of many pages the first are shown, and a file has all of it."""
 
 
 @dataclass(frozen=True, slots=True)

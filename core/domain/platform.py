@@ -44,8 +44,12 @@ class ReplyView(Protocol):
         """It opens a thread of its own, on a platform where replies can also stand in the channel."""
 
     @property
+    def brief(self) -> bool:
+        """Of an answer of many pages the first are shown, where a file can be posted that has all of it."""
+
+    @property
     def files(self) -> Sequence[File]:
-        """Posted once, with the final text."""
+        """Posted once, with the final text. Where one can't be, a note below the text says why."""
 
     async def wait_for_activity(self, known: str, seconds: float) -> str:
         """Wait until something else than what is `known` goes on, at most `seconds`; what goes on then."""

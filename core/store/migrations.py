@@ -78,4 +78,9 @@ MIGRATIONS = (
             "CREATE INDEX requests_steps ON requests (workspace, channel, question) WHERE step IS NOT NULL",
         ),
     ),
+    # Whether code blocks are files too, and what becomes of an answer of many pages.
+    Migration(
+        "files_of_answers",
+        ("ALTER TABLE personas ADD COLUMN files {text}", "ALTER TABLE personas ADD COLUMN long {text}"),
+    ),
 )

@@ -27,6 +27,7 @@ from core.commands import TABLE
 from core.commands import registry as table
 from core.domain.clock import is_time_zone
 from core.domain.usage import Usage
+from core.files import code_blocks
 from core.prompting import names, speakers, turns
 from core.rendering import fences, links, reply_notes, tables
 from core.rendering.dialect import Dialect
@@ -215,6 +216,7 @@ PARSERS: dict[str, Parser] = {
     "marks": strip_marks,
     "a label of a link": lambda text: links.hides_address(text, "https://example.org"),
     "notes of ours": lambda text: reply_notes.remove_notes(f"{text}{reply_notes.MARK}"),
+    "code as files": lambda text: code_blocks.list_code_files(f"```{text}\n{text}\n```\n{text}"),
     "a line of the log": lambda text: LOGGED.format(logging.makeLogRecord({"msg": text})),
     "a cell of an export": lambda text: reports.export_csv([report(text)]),
     "a time zone": is_time_zone,

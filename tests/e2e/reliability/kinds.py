@@ -14,6 +14,8 @@ LESS = "\n\n".join(LONG.split("\n\n")[:11])  # three pages of Discord's
 DECLINED = "Claude could not take this request. Whoever runs this bot finds the reason in its log."
 PERSONA = "No persona is set here"
 SEARCH = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "x"}}
+CODE = "Here it is:\n\n```python circle_area.py\nprint(3)\n```\nRun it."
+FILE = "files circle_area.py ('print(3)\\n')"
 BRIEF = Answer(text=SHORT, chunk=20, delay=0.02)
 
 
@@ -42,6 +44,12 @@ def says(*words: str, place: str = "") -> Callable[[list[Page]], bool]:
 def whole(text: str, count: int) -> Callable[[list[Page]], bool]:
     """So many pages that say all of `text`, and only that."""
     return lambda pages: len(pages) == count and "\n\n".join(page.text for page in pages).endswith(text)
+
+
+def attached(pages: list[Page]) -> bool:
+    """An answer with code, and the file of it once: below it, or on it."""
+    said = sum("print(3)" in page.text for page in pages)
+    return said == 1 and sum(page.mark.count(FILE) for page in pages) == 1
 
 
 def mention(text: str, user: str = "ada", channel: str = "dev") -> Callable[[World], Awaitable[None]]:
@@ -91,6 +99,7 @@ KINDS = [
     Kind("slack mention", slack_world, mention("q"), says(SHORT, place=BENEATH), repeated=True),
     Kind("slack direct message", slack_world, direct, says(SHORT, place=BENEATH), repeated=True),
     Kind("slack three pages", slack_world, mention("q"), whole(LONG, 3), growing(LONG), repeated=True),
+    Kind("slack code file", slack_world, mention("q"), attached, growing(CODE), repeated=True),
     Kind("slack refused", slack_world, mention("q"), says(DECLINED, place=BENEATH), REFUSED, repeated=True),
     Kind("slack paused", slack_world, mention("q"), says(SHORT, place=BENEATH), pausing, repeated=True),
     Kind("slack guest", slack_world, mention("q", "eve", "general"), says(MEMBERS_ONLY), repeated=True),
@@ -101,6 +110,7 @@ KINDS = [
     Kind("discord three pages", discord_world, mention("q"), whole(LESS, 3), growing(LESS)),
     Kind("discord ask", discord_world, interact("ask", prompt="q"), says(SHORT)),
     Kind("discord ask, three pages", discord_world, interact("ask", prompt="q"), whole(LESS, 3), growing(LESS)),
+    Kind("discord code file", discord_world, mention("q"), attached, growing(CODE)),
     Kind("discord refused", discord_world, mention("q"), says(DECLINED), REFUSED),
     Kind("discord command", discord_world, interact("persona show"), says(PERSONA)),
 ]

@@ -1,7 +1,7 @@
 """Worlds: a platform and Claude on loopback, each seen the same way, whatever the platform."""
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -69,6 +69,8 @@ class SlackWorld:
         return f"{channel}, beneath the question" if thread and thread == self.asked else f"{channel}, {thread}"
 
     def _mark(self, post) -> str:
+        if post.files:
+            return list_files([(file.name, file.content) for file in post.files])
         payload = (post.metadata or {}).get("event_payload", {})
         return f"page {payload.get('page')}, notice {payload.get('notice')}"
 
@@ -119,7 +121,13 @@ class DiscordWorld:
         )
         first = posts[0].id if posts else None
         names = {key: channel.name for key, channel in world.channels.items()}
-        return [Page(names[one.channel], REFERENCE.sub("", one.content), self._mark(one, first)) for one in posts]
+        marks = [f"{self._mark(one, first)}{self._files(one)}" for one in posts]
+        texts = [REFERENCE.sub("", one.content) for one in posts]
+        return [Page(names[one.channel], *rest) for one, *rest in zip(posts, texts, marks, strict=True)]
+
+    def _files(self, post) -> str:
+        files = [(file.upload.name, file.upload.content) for file in post.files]
+        return f", {list_files(files)}" if files else ""
 
     def _mark(self, post, first: str | None) -> str:
         if Flag.LOADING in post.flags:
@@ -138,6 +146,11 @@ class DiscordWorld:
 
 
 World = SlackWorld | DiscordWorld
+
+
+def list_files(files: Sequence[tuple[str, bytes]]) -> str:
+    """What hangs on a message, as people see it."""
+    return f"files {', '.join(f'{name} ({content.decode()!r})' for name, content in files)}"
 
 
 @asynccontextmanager

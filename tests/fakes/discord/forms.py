@@ -16,6 +16,8 @@ EMBEDS = 10  # embeds of a message
 EMBED = 6000  # characters of all embeds together
 FILES = 10  # files of a message
 FILE = 10 * 1024 * 1024  # bytes of a file, without a boosted guild
+REQUEST = 25 * 1024 * 1024  # bytes of a request with all its files
+FILENAME = 1024  # characters of a file's name, by Discord's OpenAPI
 COMPONENTS = 40  # components of a message of the second version
 TEXT = 4000  # characters of all its text displays
 NAME = 100  # characters of a thread's name
@@ -142,9 +144,11 @@ def files(sizes: Sequence[int], body: Json) -> None:
     """Refuse too many or too large files, and an attachment that names none of those sent (`id` is their number)."""
     if len(sizes) > FILES or len(body.get("attachments") or ()) > FILES:
         raise too_long("attachments", FILES)
-    if any(size > FILE for size in sizes):
+    if any(size > FILE for size in sizes) or sum(sizes) > REQUEST:
         raise refused(40005)
     for number, attachment in enumerate(body.get("attachments") or ()):
+        if len(attachment.get("filename") or "") > FILENAME:
+            raise too_long(f"attachments.{number}.filename", FILENAME)
         mark = str(attachment.get("id", ""))
         if not mark.isdigit() or len(sizes) <= int(mark) < FILES:
             raise malformed(f"attachments.{number}.id", "ATTACHMENT_NOT_FOUND", f"Unknown attachment {mark}")

@@ -69,6 +69,7 @@ class Messages:
             raise refused(50005)
         if channel.archived:
             raise refused(50083)
+        self._world.demand(self._world.me.id, channel, forms.needs({}, ask.sizes))
         changed = redraft(self._world, post, ask)
         self._count_old(post)
         return rest_message(self._world, rewrite(self._world, changed))

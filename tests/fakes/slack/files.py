@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import hdrs, web
 
@@ -11,6 +12,8 @@ from tests.fakes.slack.nouns import File, Grant, Post, Raw
 from tests.fakes.slack.request import Method, Refused, Request
 from tests.fakes.slack.world import World
 
+FILENAME = 255  # characters of a name; Slack publishes no number, file systems take no more
+ALT = 1_000  # characters of a description (docs.slack.dev: alt_txt_too_large)
 LOGIN = "<!DOCTYPE html><html><head><title>Sign in | Slack</title></head><body></body></html>"
 
 
@@ -19,8 +22,12 @@ def upload_url(request: Request) -> Raw:
     length = request.text("length")
     if not length.isdigit() or length == "0":
         raise Refused("invalid_arguments", "invalid value [json-pointer:/length]")
+    if len(request.text("filename")) > FILENAME:
+        raise Refused("invalid_arguments", f"must be at most {FILENAME} characters [json-pointer:/filename]")
+    if len(request.text("alt_txt")) > ALT:
+        raise Refused("alt_txt_too_large")
     key, name = request.world.name("F0"), request.text("filename")
-    kept = f"{request.url}files-pri/{request.team.id}-{key}/{name}"
+    kept = f"{request.url}files-pri/{request.team.id}-{key}/{quote(name)}"
     empty = File(key, name, "", b"", request.team.bot, kept, alt=request.text("alt_txt"))
     request.world.uploads[key] = replace(empty, content=b"\0" * int(length))
     return {"upload_url": f"{request.url}upload/v1/{key}", "file_id": key}

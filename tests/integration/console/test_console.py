@@ -72,6 +72,17 @@ async def test_the_stand_in_costs_nothing_whatever_a_budget_has_left(environment
     assert re.search(r"\$0\.00\b", shown)
 
 
+async def test_code_that_claude_names_is_shown_once_with_its_name_and_written_nowhere(environment, tmp_path):
+    async with ClaudeFake() as claude:
+        claude.answer = lambda body: Answer(text="Here:\n\n```python circle_area.py\nprint(3)\n```\nRun it.")
+        environment |= {"ANTHROPIC_API_KEY": claude.key, "ANTHROPIC_BASE_URL": claude.url}
+        shown = await said(environment, tmp_path, "the area of a circle?")
+
+    assert re.search(r"```python circle_area\.py\nprint\(3\)\n```\nRun it\.", shown)
+    assert (shown.count("circle_area.py"), shown.count("print(3)")) == (1, 1)
+    assert list(tmp_path.rglob("circle_area*")) == []
+
+
 async def test_several_people_speak_in_several_channels_with_a_persona(environment, tmp_path):
     async with ClaudeFake() as claude:
         claude.answer = lambda body: Answer(text=f"{len(body['system'])} system, {len(body['messages'])} turns")

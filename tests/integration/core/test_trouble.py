@@ -116,7 +116,7 @@ async def test_a_model_that_does_not_exist_is_named(store, board, claude):
         ),
         (
             Answer(text="```py\nx = 1", stop_reason="max_tokens"),
-            append_note("```py\nx = 1\n```", "This answer reached its longest length. Say “go on” and it continues."),
+            append_note("```py\nx = 1", "This answer reached its longest length. Say “go on” and it continues."),
         ),
         (
             Answer(text="", stop_reason="max_tokens"),

@@ -255,3 +255,19 @@ async def test_a_hook_cuts_before_or_after_the_nth_request(guild, bot, phase, sh
 
     assert seen[-1] == (number, "POST", f"/channels/{GENERAL}/messages", phase)
     assert [said.content for said in guild.visible("general")] == shown
+
+
+async def test_files_hang_on_an_old_message_only_with_the_permission_and_within_the_limits(guild, bot):
+    posted = await bot.http.send_message(GENERAL, params=discord.http.handle_message_parameters("x"))
+    message = bot.get_partial_messageable(GENERAL).get_partial_message(int(posted["id"]))
+
+    with pytest.raises(discord.HTTPException) as large:
+        await message.edit(attachments=[discord.File(io.BytesIO(b"x" * 9_000_000), f"{n}") for n in range(3)])
+    with pytest.raises(discord.HTTPException) as named:
+        await message.edit(attachments=[discord.File(io.BytesIO(b"x"), "n" * 1025)])
+    guild.permit("confab", "general", deny=Permission.ATTACH_FILES)
+    with pytest.raises(discord.HTTPException) as forbidden:
+        await message.edit(attachments=[discord.File(io.BytesIO(b"x"), "a")])
+
+    assert [one.value.code for one in (large, named, forbidden)] == [40005, 50035, 50013]
+    assert guild.world.files == {}

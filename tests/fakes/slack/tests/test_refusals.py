@@ -84,6 +84,14 @@ REFUSED = {
     "nobody": ("users.info", {"user": "U0NONE"}, "user_not_found"),
     "talking to nobody": ("conversations.open", {"users": "U0NONE"}, "user_not_found"),
     "a bot that is not": ("bots.info", {"bot": "B0NONE"}, "bot_not_found"),
+    "a file's long name": ("files.getUploadURLExternal", {"filename": "x" * 256, "length": 1}, "invalid_arguments"),
+    "a long description": (
+        "files.getUploadURLExternal",
+        {"filename": "a", "length": 1, "alt_txt": "x" * 1_001},
+        "alt_txt_too_large",
+    ),
+    "an empty file": ("files.getUploadURLExternal", {"filename": "a.txt", "length": 0}, "invalid_arguments"),
+    "a file that was not sent": ("files.completeUploadExternal", {"files": [{"id": "F0NONE"}]}, "file_not_found"),
     "a file that is not": ("files.info", {"file": "F0NONE"}, "file_not_found"),
     "a trigger that was none": ("views.open", {"trigger_id": "x", "view": MODAL}, "invalid_trigger_id"),
     "a modal without a title": (

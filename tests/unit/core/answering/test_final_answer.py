@@ -2,12 +2,13 @@
 
 import pytest
 
-from core.answering.final_answer import Answer, apologize, conclude, cut_short, explain_error, restore_answer
+from core.answering.final_answer import Answer, apologize, conclude, cut_short, explain_error, refuse, restore_answer
 from core.claude.client import Completion
 from core.claude.errors import SENTENCES, ClaudeError
 from core.commands.registry import UsageError
 from core.domain.errors import CannotAnswer, CannotShow, LeaseLost, StoreUnavailable
-from core.domain.messages import FinalText, Outcome, Unanswered
+from core.domain.messages import File, FinalText, Outcome, Unanswered
+from core.domain.personas import Persona
 from core.domain.usage import Usage
 from core.rendering.reply_notes import append_note
 
@@ -35,9 +36,7 @@ def completion(stop: str, bounded: bool = False, category: str | None = None) ->
             completion("max_tokens"),
             "```py\nx = 1\n",
             Answer(
-                append_note(
-                    "```py\nx = 1\n```", "This answer reached its longest length. Say “go on” and it continues."
-                ),
+                append_note("```py\nx = 1\n", "This answer reached its longest length. Say “go on” and it continues."),
             ),
         ),
         (
@@ -107,6 +106,31 @@ def test_an_answer_is_restored_as_it_was_stored(notice):
     stored = FinalText("Blue.", notice, "7")
 
     assert restore_answer(stored).final_text == stored
+
+
+CODE = "```python circle_area.py\nx = 1\n```"
+FILE = File("circle_area.py", "text/plain", b"x = 1\n", told=True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "persona", "files"),
+    [
+        (Answer(CODE), Persona(), (FILE,)),
+        (Answer(CODE), Persona(files="auto"), (FILE,)),
+        (Answer(CODE), Persona(files="never"), ()),
+        (cut_short(CODE, visible=True), Persona(), (FILE,)),
+        (refuse(CODE), Persona(), ()),
+        (Answer("No.", unanswered=Unanswered.REFUSED), Persona(), ()),
+        (Answer(CODE, Outcome.CARRIED_OUT, files=(File("a.csv", "text/csv", b"1"),)), Persona(files="never"), ...),
+    ],
+    ids=["default", "auto", "never", "stopped", "refused", "declined", "a command"],
+)
+def test_code_that_claude_names_is_a_file_of_its_answers_alone(answer, persona, files):
+    assert answer.list_files(persona) == (answer.files if files is ... else files)
+
+
+def test_an_answer_that_is_restored_has_the_same_files():
+    assert restore_answer(Answer(CODE).final_text).list_files(Persona()) == (FILE,)
 
 
 def test_two_apologies_have_two_references():

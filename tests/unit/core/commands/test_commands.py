@@ -105,6 +105,20 @@ async def test_tuning_keeps_the_words_and_setting_keeps_the_tuning(give, store):
     assert held.persona == Persona(system="Be long.", effort="low", max_tokens=4000)
 
 
+async def test_files_and_long_answers_are_tuned_and_shown(give, store):
+    tuned = await give("persona tune files=never long=file")
+
+    assert "files `never`, long `file`" in tuned
+    assert "files `never`, long `file`" in await give("persona show", "U2")
+    assert (await store.personas.persona(Place("board:w1", "c1"))).persona == Persona(files="never", long="file")
+
+
+@pytest.mark.parametrize("line", ["persona tune files=always", "persona tune long=short"])
+async def test_a_choice_that_there_is_not_is_refused(give, line):
+    with pytest.raises(UsageError):
+        await give(line)
+
+
 async def test_default_takes_a_choice_back(give, store):
     await give("persona tune effort=low")
     await give("persona tune effort=default")

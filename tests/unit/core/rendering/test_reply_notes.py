@@ -7,7 +7,15 @@ import pytest
 
 from bots.discord.formatting import build_dialect
 from core.rendering.paginator import pages
-from core.rendering.reply_notes import MARK, append_note, close_text, remove_notes
+from core.rendering.reply_notes import (
+    CUT,
+    MARK,
+    append_note,
+    close_text,
+    remove_notes,
+    reopen_text,
+    split_notes,
+)
 
 NOTE = f"\n\n{MARK}*(Stopped.)*"
 
@@ -37,8 +45,10 @@ NOTE = f"\n\n{MARK}*(Stopped.)*"
     ],
 )
 def test_a_note_stands_outside_of_what_is_open(text, closed):
+    cut = closed != text and closed.endswith(("```", "~~~"))
     assert close_text(text) == closed
-    assert append_note(text, "Stopped.") == closed + NOTE
+    assert append_note(text, "Stopped.") == closed + (NOTE.replace(MARK, CUT) if cut else NOTE)
+    assert remove_notes(append_note(text, "Stopped.")) == closed
 
 
 @pytest.mark.parametrize("mark", ["```", "~~~", "````"])
@@ -68,3 +78,17 @@ def test_a_note_that_stands_on_a_page_of_its_own_is_known():
 
 def test_words_after_a_note_stay():
     assert remove_notes(f"One.{NOTE}\n\nTwo.") == "One.\n\nTwo."
+
+
+@pytest.mark.parametrize("text", ["```py\nx = 1", "> ```\n> x", "1. one\n   ~~~py\n   x", "```py\nx\n```", "Blue."])
+def test_a_fence_that_a_note_closed_is_known(text):
+    once = append_note(text, "Stopped.")
+
+    assert reopen_text(once) == reopen_text(append_note(once, "Unread.")) == text
+
+
+def test_a_text_and_its_notes_are_told_apart():
+    both = append_note(append_note("Blue.", "Stopped."), "Unread.")
+
+    assert split_notes(both) == ("Blue.", f"{MARK}*(Stopped.)*\n\n{MARK}*(Unread.)*")
+    assert split_notes("Blue.") == ("Blue.", "")
