@@ -4,15 +4,21 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 
-from bots.delivery.activity import repeat_activity
+from bots.delivery.activity import AHEAD
 from bots.slack.client import Web
+from bots.slack.formatting import defuse_mentions
 from core.domain.errors import CannotAnswer, CannotShow, RateLimited, Rejected, Uncertain
 from core.domain.messages import ThreadKey
+from core.domain.platform import ReplyView
+from core.domain.wording import fold_lines
 
+METHOD = "assistant.threads.setStatus"
 CLEARING = 2.0  # seconds that Slack gets to take a status away: what is asked next in the thread waits for it
 SECONDS = 90.0  # until it is said again; Slack forgets it after two minutes
+CALM = 3.0  # seconds between two statuses of a thread, however fast what goes on changes
+LONGEST = 100  # characters of what goes on: it may hold the name of a file
+THINKING = "thinking"  # what goes on where nothing is known of it
 LOADING = ["Reading the thread…", "Thinking…", "Looking for the right words…"]
 
 log = logging.getLogger(__name__)
@@ -21,20 +27,21 @@ log = logging.getLogger(__name__)
 class Status:
     """One thread's status. Slack has none in some places and plans, so that it is tried, and nothing depends on it."""
 
-    def __init__(self, web: Web, key: ThreadKey, clearing: float = CLEARING) -> None:
+    def __init__(self, web: Web, key: ThreadKey, clearing: float = CLEARING, calm: float = CALM) -> None:
         self._web = web
         self._key = key
         self._clearing = clearing
+        self._calm = calm
         self._saying: asyncio.Task[None] | None = None
         self._said = False
         self._calling = False
         self._late = False
         """Whether the status may arrive after the answer."""
 
-    def begin(self, word: str) -> None:
+    def begin(self, reply: ReplyView) -> None:
         """Say what goes on, from now until `end`."""
-        if self._key.thread and self._kind not in self._web.silent:
-            self._saying = asyncio.create_task(repeat_activity(partial(self._show_word, f"is {word}…"), SECONDS))
+        if self._key.thread:
+            self._saying = asyncio.create_task(self._follow(reply))
 
     def stop_repeating(self) -> None:
         """There is text now: say it no more."""
@@ -65,19 +72,21 @@ class Status:
                 log.info("whether a status was taken away is not known")
         self._said = False
 
-    async def _show_word(self, status: str) -> bool:
-        """Say it; whether that kind of channel shows a status at all."""
-        if self._kind not in self._web.silent:
-            await self._say(status, loading_messages=LOADING)
-        return self._kind not in self._web.silent
+    async def _follow(self, reply: ReplyView) -> None:
+        """Say what goes on when it is something else, and again before Slack forgets it, where statuses are shown."""
+        await asyncio.sleep(AHEAD)
+        while self._kind not in self._web.silent:
+            known = reply.activity
+            words = describe_activity(known)
+            await self._say(f"is {words}…", loading_messages=LOADING if known == THINKING else [f"Is {words}…"])
+            await asyncio.sleep(max(self._calm, self._web.pace.seconds_until_free(METHOD)))
+            await reply.wait_for_activity(known, SECONDS - self._calm)
 
     async def _say(self, status: str, **more: object) -> None:
         key = self._key
         self._said = self._calling = True
         try:
-            await self._web.call_once(
-                "assistant.threads.setStatus", channel_id=key.channel, thread_ts=key.thread, status=status, **more
-            )
+            await self._web.call_once(METHOD, channel_id=key.channel, thread_ts=key.thread, status=status, **more)
         except (RateLimited, Uncertain) as error:
             log.debug("no status: %s", error)
         except (Rejected, CannotShow, CannotAnswer) as error:
@@ -91,11 +100,16 @@ class Status:
         return self._key.channel[:1]
 
 
+def describe_activity(activity: str) -> str:
+    """What goes on, in one line that notifies nobody: it may hold what somebody called a file."""
+    return defuse_mentions(fold_lines(activity))[:LONGEST]
+
+
 @asynccontextmanager
-async def status(web: Web, key: ThreadKey, word: str) -> AsyncIterator[Status]:
+async def status(web: Web, key: ThreadKey, reply: ReplyView) -> AsyncIterator[Status]:
     """A status that is taken away at the end, however that comes."""
     shown = Status(web, key)
-    shown.begin(word)
+    shown.begin(reply)
     try:
         yield shown
     finally:

@@ -123,7 +123,7 @@ class SlackSurface:
     async def _show_in_thread(self, reply: ReplyView) -> None:
         posts = self._publish(reply)
         await posts.probe()
-        async with status(self._web, self._question.key, reply.activity) as shown:
+        async with status(self._web, self._question.key, reply) as shown:
             async for text in reply.texts():
                 if reply.whole and reply.private:
                     await posts.take_away()

@@ -289,7 +289,7 @@ async def test_a_command_that_died_after_its_answer_finds_it(slack, platform):
 async def test_a_status_that_no_message_took_away_is_taken_away(slack, web):
     root = await slack.say("ada", "dev", "hello")
 
-    async with status(web, asked(root).key, "thinking"):
+    async with status(web, asked(root).key, Reply(asked(root), keep)):
         await slack.until(lambda: slack.world.statuses)
 
     assert slack.world.statuses == {}
@@ -313,7 +313,7 @@ async def test_a_whisper_takes_away_the_status_that_a_killed_process_left_and_no
 async def test_what_is_answered_at_once_never_has_a_status(slack, web):
     root = await slack.say("ada", "dev", "hello")
 
-    async with status(web, asked(root).key, "thinking"):
+    async with status(web, asked(root).key, Reply(asked(root), keep)):
         await asyncio.sleep(0)
     await web.read("auth.test")
 
@@ -331,7 +331,7 @@ async def test_a_status_that_a_message_took_away_costs_no_second_call(slack, web
     root = await slack.say("ada", "dev", "hello")
     key = asked(root).key
 
-    async with status(web, key, "thinking") as shown:
+    async with status(web, key, Reply(asked(root), keep)) as shown:
         await slack.until(lambda: slack.world.statuses)
         await web.read("auth.test")  # so that the answer to the status is here too
         await answered(web, key, shown)
@@ -349,7 +349,7 @@ async def test_a_status_that_arrives_after_the_message_is_taken_away(slack, web)
             await gate.wait()
 
     slack.on_request(lease)
-    async with status(web, key, "thinking") as shown:
+    async with status(web, key, Reply(asked(root), keep)) as shown:
         await slack.until(lambda: slack.called("assistant.threads.setStatus"))
         await answered(web, key, shown)
         gate.set()
@@ -362,7 +362,7 @@ async def test_a_status_that_slack_does_not_take_away_in_time_holds_nobody_up(sl
     root = await slack.say("ada", "dev", "hello")
     slack.fail_next("assistant.threads.setStatus", Fault(hangs=True), 2)
     shown = Status(web, asked(root).key, clearing=0.1)
-    shown.begin("thinking")
+    shown.begin(Reply(asked(root), keep))
     await slack.until(lambda: slack.called("assistant.threads.setStatus"))
     async with asyncio.timeout(5):
         await shown.end()
