@@ -47,7 +47,7 @@ class PostedPages:
     goes on from what is there. A page that somebody deleted stays deleted, and stops an answer that grows.
 
     Once an edit was refused for good, none is tried any more: pages that should say something else are deleted and
-    posted anew, once, at the end; what can't be deleted stands above them.
+    posted anew, once, at the end; what can't be deleted stands above them. One that differs in its buttons stays.
     """
 
     def __init__(self, reply: ReplyView, outlet: Outlet, posted_at: Callable[[str], datetime]) -> None:
@@ -123,7 +123,7 @@ class PostedPages:
                     await self._post_page(page)
             case Edit(page_id, page):
                 index = self.ids.index(page_id)
-                await (self._withdraw_pages(index) if self._frozen else self._edit_page(index, page))
+                await (self._replace_frozen(index, page) if self._frozen else self._edit_page(index, page))
             case Delete():
                 await self._delete_last_page()
 
@@ -144,8 +144,12 @@ class PostedPages:
             self._reply.stop()
         self._posted[index] = PostedPage(page_id, page)
 
-    async def _withdraw_pages(self, index: int) -> None:
-        """Delete the pages from `index` on: the next steps post them anew, in their order."""
+    async def _replace_frozen(self, index: int, page: Page) -> None:
+        """Delete the pages from `index` on: the next steps post them anew, in their order. Not for buttons alone."""
+        known = self._posted[index].page
+        if known is not None and known.text == page.text:
+            self._posted[index] = PostedPage(self._posted[index].id, page)
+            return
         while len(self._posted) > index:
             await self._delete_last_page()
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
+from cachetools import TTLCache
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from yarl import URL
@@ -36,6 +37,7 @@ TRIES = 5  # times that a question to Slack is asked, before a person is told th
 FIRST_PAUSE = 1.0  # seconds between two tries, where Slack names no time; it doubles
 UNNAMED = 1.0  # seconds to wait where Slack limits us and does not say for how long
 LONGEST = 900.0  # seconds that it is believed; then it is asked again
+REFUSED = 3_600.0  # seconds that a kind of block is taken for refused everywhere: it may have been one message's fault
 
 GONE = {
     "account_inactive": "the app's account is switched off",
@@ -116,6 +118,8 @@ class Web:
         """Kinds of channels (C, D, G) that show no status."""
         self.closed: set[str] = set()
         """Channels that took no post of ours the last time: only some may post there."""
+        self.refused: TTLCache[str, None] = TTLCache(10, REFUSED)
+        """Kinds of blocks that this workspace does not take."""
         self.sleep = sleep
         self._batch = batch
         self._leisure = leisure

@@ -12,7 +12,9 @@ from bots.slack import formatting
 from bots.slack.address import SlackAddress
 from bots.slack.client import TRIES, Web
 from bots.slack.publisher import UNSUITED
+from core.domain.clock import system_clock
 from core.domain.errors import CannotShow, Rejected
+from core.domain.events import Pressed
 from core.domain.messages import File, Question
 from core.rendering.paginator import cut, pages
 
@@ -57,7 +59,10 @@ class Whisper:
         self._left -= 1
         client = AsyncWebhookClient(self._url, session=self._web.client.session, retry_handlers=[])
         content = {"text": formatting.render_fallback_text(page), "blocks": self._blocks(page), "response_type": kind}
-        send = partial(client.send_dict, {**content, "unfurl_links": False, "unfurl_media": False})
+        thread = self._question.key.thread if kind == "in_channel" else self._thread
+        place = {"thread_ts": thread} if thread else {}
+        never = {"unfurl_links": False, "unfurl_media": False, "replace_original": False}
+        send = partial(client.send_dict, {**content, **place, **never})
         try:
             answer = await self._web.retry(send, TRIES, on=NOT_SENT)
         except NOT_SENT:
@@ -68,9 +73,8 @@ class Whisper:
         return answer.status_code == 200
 
     async def _whisper_page(self, page: str) -> None:
-        key = self._question.key
-        thread = key.thread if key.thread != self._question.name else ""  # which is none yet, and would show nothing
-        place = {"channel": key.channel, "user": self._question.person, "thread_ts": thread or None}
+        place = {"channel": self._question.key.channel, "user": self._question.person}
+        place |= {"thread_ts": self._thread} if self._thread else {}
         try:
             await self._post(**place, text=formatting.render_fallback_text(page), blocks=self._blocks(page))
         except Rejected as rejected:
@@ -80,6 +84,12 @@ class Whisper:
                 **place, text=formatting.render_fallback_text(page), blocks=formatting.build_sections(page)
             )
 
+    @property
+    def _thread(self) -> str:
+        """The thread to say it in; not one that the question would begin, where nothing would be shown."""
+        thread = self._question.key.thread
+        return thread if thread != self._question.name else ""
+
     def _cut(self, text: str) -> list[str]:
         return formatting.cut_plainly(text) if self._plainly else pages(text, formatting.DIALECT)
 
@@ -88,6 +98,12 @@ class Whisper:
 
     async def _post(self, **content: object) -> None:
         await self._web.call_until_done("chat.postEphemeral", link_names=False, parse="none", **content)
+
+
+async def answer_press(web: Web, press: Pressed, sentence: str) -> None:
+    """Say a sentence to whoever used a control, alone. Raises CannotShow, Rejected, CannotAnswer."""
+    asked = Question(press.key, press.id, press.person, press.at or system_clock(), address=press.address)
+    await Whisper(web, asked).say(sentence)
 
 
 def with_files(text: str, files: Sequence[File]) -> str:

@@ -1,10 +1,11 @@
-"""Formatting of replies in Slack: dialect, blocks, and the fallback text for where blocks are not shown. Pure."""
+"""Formatting of replies in Slack: dialect, blocks, buttons, and the fallback text where blocks are not shown. Pure."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import chain, zip_longest
 from typing import Any
 
+from core.domain.controls import FEEDBACK, Control, name_control, parse_control
 from core.rendering.dialect import Dialect
 from core.rendering.fences import mend_runs, parse_opening
 from core.rendering.inline import SpanKind, parse_spans, split_paragraphs
@@ -17,6 +18,11 @@ LINE = 120  # that a line counts beside its characters: no page has 50 paragraph
 TEXT = 3_800  # characters of plain text, escaped; chat.update refuses 4,000
 SECTION = 2_900  # characters; Slack allows 3,000
 CUT = " …"
+BUTTONS = "actions"
+RATING = "context_actions"
+"""Kinds of blocks: of plain buttons, and of Slack's own element for 👍 and 👎, which not every workspace takes."""
+
+SPOKEN = {Control.UP: "Good answer", Control.DOWN: "Bad answer"}  # what screen readers say of a picture
 INSTRUCTIONS = """\
 Your answer is shown in Slack, which draws your Markdown: headings, lists, tables, quotes, links and code blocks. It \
 does not draw LaTeX, footnotes, or HTML such as <br> or <details>; pictures become links. Write formulas in plain text \
@@ -116,6 +122,48 @@ def build_sections(page: str) -> list[dict[str, Any]]:
         for part in parts
         if part.strip()
     ]
+
+
+def build_buttons(
+    controls: Sequence[Control], question: str, refused: Collection[str] = frozenset()
+) -> list[dict[str, Any]]:
+    """Blocks of the controls below the reply to `question`, without the kinds that Slack has `refused`.
+
+    Where it takes no feedback element, 👍 and 👎 are plain buttons.
+    """
+    rates = RATING not in refused and all(one in controls for one in FEEDBACK)
+    plain = [] if BUTTONS in refused else [one for one in controls if not (rates and one in FEEDBACK)]
+    blocks = [{"type": BUTTONS, "elements": [_build_button(one, question) for one in plain]}] if plain else []
+    return [*blocks, *([{"type": RATING, "elements": [_build_rating(question)]}] if rates else [])]
+
+
+def _build_button(control: Control, question: str) -> dict[str, Any]:
+    return {"type": "button", "action_id": control.value, **_describe(control, question)}
+
+
+def _build_rating(question: str) -> dict[str, Any]:
+    up, down = (_describe(one, question) for one in FEEDBACK)
+    return {"type": "feedback_buttons", "action_id": "feedback", "positive_button": up, "negative_button": down}
+
+
+def _describe(control: Control, question: str) -> dict[str, Any]:
+    """What stands on a control, and the value that its press gives back."""
+    spoken = {"accessibility_label": SPOKEN[control]} if control in SPOKEN else {}
+    text = {"type": "plain_text", "text": control.label, "emoji": False}
+    return {"text": text, "value": name_control(control, question), **spoken}
+
+
+def is_buttons(block: Mapping[str, Any]) -> bool:
+    """Whether a block is nothing but buttons of ours: no word of it is anybody's."""
+    elements = block.get("elements")
+    if block.get("type") not in {BUTTONS, RATING} or not isinstance(elements, list) or not elements:
+        return False
+    return all(isinstance(one, Mapping) and _read_control(one) is not None for one in elements)
+
+
+def _read_control(element: Mapping[str, Any]) -> tuple[Control, str] | None:
+    holder = element.get("positive_button") or element
+    return parse_control(str(holder.get("value") or "")) if isinstance(holder, Mapping) else None
 
 
 def cut_plainly(text: str) -> list[str]:

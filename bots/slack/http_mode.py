@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 def build_routes(
     connected: Callable[[], AsyncApp | None], secret: str, clock: Callable[[], float] = time.time
 ) -> list[web.RouteDef]:
-    """Routes of Slack's events, commands and forms. A body is read only where its headers may be Slack's.
+    """Routes of Slack's events, commands, forms and buttons. A body is read only where its headers may be Slack's.
 
     `connected` returns None while nothing can be kept; Slack is then answered 503 and sends it again.
     """

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
+from bots.slack.formatting import is_buttons
 from bots.slack.markup import (
     break_mentions,
     list_objects,
@@ -42,8 +43,8 @@ def read_words(raw: Raw) -> str:
 
 
 def read_own_blocks(raw: Raw) -> str:
-    """What a page of ours says: its blocks say all, what hangs on it is not from us."""
-    return render_blocks(list_objects(raw, "blocks")) or render_plain_text(_read_string(raw, "text"))
+    """What a page of ours says: its blocks say all, buttons nothing, and what hangs on it is not from us."""
+    return _render_words(list_objects(raw, "blocks")) or render_plain_text(_read_string(raw, "text"))
 
 
 def read_quotes(raw: Raw) -> tuple[Quote, ...]:
@@ -128,15 +129,20 @@ def _render_quote(attachment: Raw, deep: int = DEEPEST) -> str:
     shown = [
         inner for one in list_objects(attachment, "message_blocks") if isinstance(inner := one.get("message"), dict)
     ]
-    blocks = [render_blocks(list_objects(message, "blocks")) for message in shown]
+    blocks = [_render_words(list_objects(message, "blocks")) for message in shown]
     holders = [attachment, *shown] if deep else []
     nested = (_render_quote(one, deep - 1) for holder in holders for one in _list_attachments(holder))
     return _join_once([*blocks, _render_attachment(attachment, whole=False)], nested) or _render_fallback(attachment)
 
 
+def _render_words(blocks: Iterable[Raw]) -> str:
+    """The text of blocks that may be a page of ours, without its buttons."""
+    return render_blocks(block for block in blocks if not is_buttons(block))
+
+
 def _render_attachment(attachment: Raw, whole: bool = True) -> str:
     """What an attachment shows. Where nothing can be read of it, its fallback."""
-    blocks = render_blocks(list_objects(attachment, "blocks"))
+    blocks = _render_words(list_objects(attachment, "blocks"))
     said = _join_once([blocks, "\n".join(line for line in _list_lines(attachment) if line)])
     return said or (_render_fallback(attachment) if whole else "")
 

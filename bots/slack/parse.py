@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bots.slack import message_content
+from bots.slack.address import SlackAddress
 from bots.slack.markup import calls_group
 from core.commands import TABLE
 from core.commands.help import is_call_for_help
 from core.commands.registry import UsageError, find_command, is_answered_privately
-from core.domain.controls import Control
+from core.domain.controls import Control, parse_control
 from core.domain.events import Commanded, Deleted, Edited, Event, Posted, Pressed, WorkspaceEnded
 from core.domain.messages import Asks, Attachment, History, Message, Reach, ThreadKey
 from core.prompting.code_spans import drop_code
@@ -60,6 +61,30 @@ def parse_event(body: Raw, us: BotIdentity) -> list[Event]:
         case "tokens_revoked" if event["tokens"].get("bot"):  # else only people's tokens, of which we have none
             return [_parse_removal(body)]
     return []
+
+
+def parse_presses(body: Raw) -> list[Pressed]:
+    """The controls that were used in a `block_actions` payload; what is no control of ours is left out.
+
+    Malformed ones raise what they raise.
+    """
+    read = ((action, parse_control(str(action.get("value") or ""))) for action in body["actions"])
+    return [_parse_press(body, action, *control) for action, control in read if control]
+
+
+def _parse_press(body: Raw, action: Raw, control: Control, question: str) -> Pressed:
+    """A press. Its id is the same when Slack sends it again: the person, the control and the microsecond."""
+    container, person, at = body["container"], body["user"]["id"], action["action_ts"]
+    thread = (body.get("message") or {}).get("thread_ts") or container.get("thread_ts") or container["message_ts"]
+    return Pressed(
+        id=f"{at}:{person}:{control.value}",
+        key=ThreadKey(parse_workspace(body), body["channel"]["id"], thread),
+        person=person,
+        control=control,
+        question=question,
+        at=parse_timestamp(at),
+        address=SlackAddress(url=body.get("response_url") or "").dump(),
+    )
 
 
 def _parse_removal(body: Raw) -> WorkspaceEnded:

@@ -1,7 +1,7 @@
 """Publisher: the pages of one reply in Slack, each marked with the question it answers."""
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -12,6 +12,7 @@ from bots.slack import formatting
 from bots.slack.client import NoThread, Web
 from bots.slack.files import REFUSALS, Uploads, explain_refusal
 from bots.slack.parse import MARK, is_mine, parse_mark, parse_timestamp
+from core.domain.controls import Control
 from core.domain.errors import (
     CannotAnswer,
     NoAnswer,
@@ -28,7 +29,8 @@ from core.rendering.paginator import Page, Pager, cut, list_pages, pages
 
 SKEW = timedelta(minutes=2)  # that Slack's clock and ours may differ
 
-UNSUITED = {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long"}
+ILL_MADE = {"invalid_blocks", "invalid_blocks_format"}
+UNSUITED = {*ILL_MADE, "msg_blocks_too_long", "msg_too_long"}
 DELETED = {"message_not_found"}
 FROZEN = {  # the message stands; a workspace may forbid edits and deletions, at once or after some minutes
     "cant_delete_message",
@@ -40,6 +42,9 @@ PROBE = "…"  # the first page where a post was refused before
 PLAIN = {"link_names": False, "parse": "none"}  # what looks like a name or an address is left as it is
 QUIET = {"unfurl_links": False, "unfurl_media": False, **PLAIN}
 NOTICE = {"event_type": MARK, "event_payload": {"question": "", "page": 1, "notice": True}}  # that answers nobody
+
+Send = Callable[..., Awaitable[Mapping[str, Any]]]
+"""Posts or edits a page with this content; what Slack answers."""
 
 log = logging.getLogger(__name__)
 
@@ -59,10 +64,10 @@ class Publisher:
         self._unattached = False
         """Whether Slack took no files: then all is said on pages."""
 
-    async def grow(self, text: str) -> None:
+    async def grow(self, text: str, controls: Sequence[Control] = ()) -> None:
         """Show a text that is not final, as far as Slack lets us just now. Raises CannotShow, Rejected."""
         try:
-            await self._converge(text, final=False)
+            await self._converge(text, controls, final=False)
         except (RateLimited, Uncertain) as error:
             log.info("an edit is left out: %s", error)
 
@@ -83,7 +88,7 @@ class Publisher:
         """Show the final text, however long it takes. Raises CannotShow, Rejected."""
         if self.reply.notice and self._pages:
             self._pages.forget_texts()  # their marks change too
-        await self._web.retry(partial(self._converge, text, final=True))
+        await self._web.retry(partial(self._converge, text, self.reply.controls, final=True))
 
     async def attach(self, text: str) -> None:
         """Post the files of a whole text below its pages, once; where Slack takes none, a note below the text says why.
@@ -120,22 +125,22 @@ class Publisher:
             self._outlet.list_pages = lambda: posted.ids
         return self._pages
 
-    async def _converge(self, text: str, final: bool) -> None:
-        """Make the pages equal `text`, as plain text where Slack refuses our blocks.
+    async def _converge(self, text: str, controls: Sequence[Control], final: bool) -> None:
+        """Make the pages equal `text`, as plain text without controls where Slack refuses our blocks.
 
         A page that can't be edited any more is left alone while the text grows, and replaced at the end.
         """
         posted = self._take_over_pages()
         self._outlet.final = final
-        wanted = list_pages(await cut(text, partial(self._cut_pages, text)))
+        texts = await cut(text, partial(self._cut_pages, text))
         try:
-            await posted.converge(wanted, replace_frozen=final)
+            await posted.converge(list_pages(texts, self._outlet.choose_controls(controls)), replace_frozen=final)
         except Rejected as rejected:
             if self._outlet.plainly or rejected.reason not in UNSUITED:
                 raise
             log.warning("a page is shown as plain text: %s", rejected)
             self._outlet.plainly = True
-            await posted.converge(wanted, replace_frozen=final)
+            await posted.converge(list_pages(texts), replace_frozen=final)
 
     def _cut_pages(self, text: str) -> list[str]:
         """The pages of a text; of a long one that is to be in a file the first ones."""
@@ -164,14 +169,14 @@ class SlackOutlet:
 
     async def post(self, page: Page) -> str:
         key, number = self._reply.question.key, len(self.list_pages()) + 1
-        content = {"thread_ts": key.thread or None, **QUIET, **self._build_content(page.text, number)}
-        answer = await self._call_post(key.channel, content)
+        send = partial(self._call_post, key.channel, thread_ts=key.thread or None, **QUIET)
+        answer = await self._draw(page, number, send)
         shown = answer.get("message")
         if key.thread and shown and shown.get("thread_ts") != key.thread:
             await self._take_away(str(answer["ts"]))
         return str(answer["ts"])
 
-    async def _call_post(self, channel: str, content: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def _call_post(self, channel: str, **content: object) -> Mapping[str, Any]:
         """Post, and remember of the channel whether it takes our posts."""
         try:
             answer = await self._web.call_once("chat.postMessage", channel=channel, **content)
@@ -193,7 +198,7 @@ class SlackOutlet:
         if self.final:
             self._web.pace.book_turn("chat.update")
         number = list(self.list_pages()).index(page_id) + 1
-        await self._change_page("chat.update", page_id, **PLAIN, **self._build_content(page.text, number))
+        await self._draw(page, number, partial(self._change_page, "chat.update", page_id, **PLAIN))
 
     async def delete(self, page_id: str) -> None:
         await self._change_page("chat.delete", page_id)
@@ -217,9 +222,33 @@ class SlackOutlet:
             found += [str(raw["ts"]) for raw in ours if raw["ts"] not in known]
         return sorted(set(found), key=parse_timestamp)
 
-    async def _change_page(self, method: str, page: str, **content: object) -> None:
+    def choose_controls(self, controls: Sequence[Control]) -> Sequence[Control]:
+        """Those that would be drawn: none on plain pages, nor where Slack takes no buttons."""
+        drawn = formatting.build_buttons(controls, self._reply.question.name, self._web.refused)
+        return controls if drawn and not self.plainly else ()
+
+    async def _draw(self, page: Page, number: int, send: Send) -> Mapping[str, Any]:
+        """Send a page with as many of its controls as Slack takes: none of them costs its text, or its Markdown.
+
+        A kind of block that was refused, and without which the page was taken, is left out for a while everywhere.
+        """
+        refused, name = dict[str, str](), self._reply.question.name
+        while True:
+            buttons = formatting.build_buttons(page.controls, name, {*self._web.refused, *refused})
+            try:
+                answer = await send(**self._build_content(page.text, number, buttons))
+            except Rejected as rejected:
+                if not buttons or rejected.reason not in UNSUITED:
+                    raise
+                log.warning("a page is tried without its %s: %s", buttons[-1]["type"], rejected)
+                refused[buttons[-1]["type"]] = rejected.reason
+            else:
+                self._web.refused.update({kind: None for kind, why in refused.items() if why in ILL_MADE})
+                return answer
+
+    async def _change_page(self, method: str, page: str, **content: object) -> Mapping[str, Any]:
         try:
-            await self._web.call_once(method, channel=self._reply.question.key.channel, ts=page, **content)
+            return await self._web.call_once(method, channel=self._reply.question.key.channel, ts=page, **content)
         except Rejected as rejected:
             if rejected.reason in DELETED:
                 raise PageGone(rejected.reason, method) from None
@@ -227,10 +256,10 @@ class SlackOutlet:
                 raise PageFrozen(rejected.reason, method) from None
             raise
 
-    def _build_content(self, text: str, number: int) -> Mapping[str, Any]:
-        """What a page says and whose it is; no word of it is in the mark."""
+    def _build_content(self, text: str, number: int, buttons: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+        """What a page says and whose it is, and its buttons; no word of it is in the mark."""
         notice = self.posts_notice or (self._reply.whole and self._reply.notice)
         mark = {"question": self._reply.question.name, "page": number, "notice": notice}
         blocks = formatting.build_sections(text) if self.plainly else formatting.build_blocks(text)
         metadata = {"event_type": MARK, "event_payload": mark}
-        return {"text": formatting.render_fallback_text(text), "blocks": blocks, "metadata": metadata}
+        return {"text": formatting.render_fallback_text(text), "blocks": [*blocks, *buttons], "metadata": metadata}

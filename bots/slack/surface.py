@@ -132,7 +132,7 @@ class SlackSurface:
                 elif reply.whole:
                     await self._show_text(reply, shown, posts.settle(text))
                 elif self._grows and text.strip():
-                    await self._show_text(reply, shown, posts.grow(text))
+                    await self._show_text(reply, shown, posts.grow(text, reply.controls))
                     self._web.pace.book_turn("chat.update")
                     await reply.wait_until_whole(self._web.pace.seconds_until_free("chat.update"))
         if not reply.private:

@@ -126,6 +126,8 @@ class Receipt:
     key: ThreadKey
     missed: tuple[MissedRange, ...] = ()
     """Where to backfill after a gap. What is found there is ingested like any other event."""
+    note: str = ""
+    """Of a press: one sentence for who pressed, alone: a vote was noted, or why nothing comes of it. Often empty."""
 
 
 Ingest = Callable[[Event], Awaitable[Receipt]]

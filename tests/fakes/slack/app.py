@@ -35,6 +35,16 @@ def markdown(text: str) -> dict[str, str]:
     return {"type": "markdown", "text": text}
 
 
+def button(label: str, action_id: str = "stop", value: str = "all", **more: Any) -> Raw:
+    return {
+        "type": "button",
+        "action_id": action_id,
+        "value": value,
+        "text": {"type": "plain_text", "text": label},
+        **more,
+    }
+
+
 def section(text: str) -> Raw:
     return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
 

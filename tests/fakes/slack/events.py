@@ -153,6 +153,6 @@ def submission(team: Team, person: Person, view: View, values: Raw, trigger: str
 
 
 def press(team: Team, person: Person, action: Raw, trigger: str, at: str) -> Raw:
-    """A button that was pressed; the caller adds where: message and channel, or view."""
+    """An element that was used; the caller adds where: message and channel, or view."""
     pressed = {"type": "button", "block_id": "b0", **action, "action_ts": at}
     return _interaction("block_actions", team, person, trigger) | {"actions": [pressed]}

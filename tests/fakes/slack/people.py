@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from tests.fakes.slack import elements as slack_elements
 from tests.fakes.slack import events as slack_events
 from tests.fakes.slack import json as slack_json
 from tests.fakes.slack.nouns import Channel, Envelope, File, Person, Post, Raw, ResponseUrl, Team, Trigger
@@ -65,15 +66,23 @@ class People:
         payload = slack_events.command(place, person, (name, text), self.trigger(person), url)
         return self._put(Envelope(self.world.name("Cmd"), "slash_commands", payload))
 
-    async def press(
-        self, user: str, channel: str, ts: str, action_id: str, *, value: str = "", block_id: str = "b0"
-    ) -> str:
-        """Press a button of a message, and return the envelope's id."""
+    def buttons(self, channel: str, ts: str) -> list[str]:
+        """What stands on the buttons of a message."""
+        post = self.world.posts[self.place(channel).id, ts]
+        return [action["text"]["text"] for action in slack_elements.list_buttons(post)]
+
+    async def press(self, user: str, channel: str, ts: str, label: str) -> str:
+        """Press the button of a message on which `label` stands, and return the envelope's id.
+
+        A message that was changed has the buttons of now: nobody presses one that is gone.
+        """
         person, place = self.person(user), self.place(channel)
         post = self.world.posts[place.id, ts]
-        action = {"action_id": action_id, "value": value, "block_id": block_id}
+        assert person.id in place.members, "nobody presses what they do not see"
+        (action,) = (each for each in slack_elements.list_buttons(post) if each["text"]["text"] == label)
         payload = slack_events.press(self.team(place), person, action, self.trigger(person), self.world.stamp())
         container = {"type": "message", "message_ts": ts, "channel_id": place.id, "is_ephemeral": False}
+        container |= {"thread_ts": post.thread} if post.thread else {}
         payload |= {"container": container, "channel": {"id": place.id, "name": place.name}}
         payload |= {"message": slack_json.message(self.world, post), "state": {"values": {}}}
         payload["response_url"] = self.response_url(place, person, ts)

@@ -1,9 +1,10 @@
 """What Slack refuses in a message: too long, too many, or not what it should be."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
+from tests.fakes.slack import elements as slack_elements
 from tests.fakes.slack.nouns import Ping, Raw
 from tests.fakes.slack.request import Refused, Request
 from tests.fakes.slack.text import expanded, pings, words
@@ -56,7 +57,7 @@ def content(request: Request, most: int = TEXT) -> tuple[str, list[Raw], list[Ra
     if len(markdown) > MARKDOWN or (most < TEXT and len(text) > most):
         raise Refused("msg_too_long")
     kept = [{"type": "markdown", "text": markdown}] if markdown else given
-    blocks(kept)
+    blocks(kept, request.world.unknown_blocks)
     return text or markdown, kept, attachments
 
 
@@ -68,10 +69,11 @@ def listed(request: Request, name: str) -> list[Raw]:
     return value
 
 
-def blocks(given: Sequence[Raw]) -> None:
-    """Raise `Refused` unless these blocks may be one message."""
+def blocks(given: Sequence[Raw], unknown: Collection[str] = ()) -> None:
+    """Raise `Refused` unless these blocks may be one message of a workspace that has all kinds but `unknown` ones."""
     for index, block in enumerate(given):
-        _block(index, block)
+        _block(index, block, unknown)
+    slack_elements.check(given)
     if sum(len(str(block.get("text", ""))) for block in given if block["type"] == "markdown") > MARKDOWN:
         raise Refused("msg_blocks_too_long")
     if sum(len(text) for text in words(list(given))) > BLOCKS_TEXT:
@@ -80,9 +82,9 @@ def blocks(given: Sequence[Raw]) -> None:
         raise Refused("invalid_blocks", f"no more than {BLOCKS} items allowed [json-pointer:/blocks]")
 
 
-def _block(index: int, block: Raw) -> None:
+def _block(index: int, block: Raw, unknown: Collection[str]) -> None:
     where = f"[json-pointer:/blocks/{index}]"
-    if block.get("type") not in KINDS:
+    if block.get("type") not in KINDS or block["type"] in unknown:
         raise Refused("invalid_blocks", f"unsupported type: {block.get('type')} {where}")
     limit = {"section": SECTION, "header": HEADER}.get(block["type"])
     text = block.get("text")

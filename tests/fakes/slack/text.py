@@ -18,6 +18,7 @@ CODE = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 TABLE = re.compile(r"(?:^\|.*\n?)+", re.MULTILINE)
+BUTTONS = {"actions", "context_actions"}
 HEADING = re.compile(r"^#{1,6}\s", re.MULTILINE)
 
 
@@ -69,8 +70,9 @@ def words(value: Any) -> Iterator[str]:
 
 
 def displayed(post: Post | Ephemeral) -> str:
-    """What people read in a channel: the blocks of an app's message if it has any, else the text, unescaped."""
-    rows = [post.text] if isinstance(post, Post) and not post.bot_id else [*map(_row, post.blocks)] or [post.text]
+    """What people read in a channel: the blocks of an app's message but its buttons, else the text, unescaped."""
+    blocks = [block for block in post.blocks if block.get("type") not in BUTTONS]
+    rows = [post.text] if isinstance(post, Post) and not post.bot_id else [*map(_row, blocks)] or [post.text]
     return unescaped("\n".join(rows))
 
 

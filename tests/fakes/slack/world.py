@@ -107,6 +107,8 @@ class World:
         self.stream_characters = STREAM_CHARACTERS
         self.parent_on_every_page = True
         """Accounts differ on whether `conversations.replies` repeats the root on later pages; readers stand both."""
+        self.unknown_blocks: set[str] = set()
+        """Kinds of blocks that this workspace refuses: not every one has every kind."""
         self.lands_in_channel = False
         """Whether a reply to a thread that is gone is posted into its channel, in place of an error."""
         self._last = 0

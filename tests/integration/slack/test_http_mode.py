@@ -6,6 +6,7 @@ Tests bots.slack.http_mode.
 import asyncio
 import json
 import time
+from urllib.parse import urlencode
 
 import aiohttp
 import pytest
@@ -14,6 +15,7 @@ from bots.ops.http_server import HttpServer
 from bots.slack.adapter import Slack
 from core.domain.events import Receipt
 from core.domain.messages import ThreadKey
+from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.slack.server import SlackFake
 from tests.support.slack_house import SECRET, at_home, brisk
 from tests.support.slack_signature import BODY, signature, signed
@@ -154,3 +156,30 @@ async def test_a_forged_event_is_never_heard(home):
     await home.rest()
 
     assert home.asked == []
+
+
+async def test_a_press_counts_only_with_slack_s_signature(home):
+    gate = Gate(after=6)
+    home.claude.script(Answer(text="One two three four five six seven.", gate=gate))
+    root = await home.slack.say("ada", "dev", "<@U0BOT> count")
+    await home.slack.until(lambda: home.ours("dev", root))
+    container = {"type": "message", "message_ts": root, "channel_id": "C0DEV", "thread_ts": root}
+    press = {
+        "type": "block_actions",
+        "team": {"id": "T024"},
+        "user": {"id": "U0ADA"},
+        "channel": {"id": "C0DEV"},
+        "container": container,
+        "actions": [{"type": "button", "action_id": "stop", "value": f"stop:{root}", "action_ts": "1.000001"}],
+    }
+    body = urlencode({"payload": json.dumps(press)}).encode()
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    wrong = {"X-Slack-Signature": signature(body, str(int(time.time())), "another secret")}
+
+    refused = await post(home, body, signed(body) | form | wrong)
+    goes_on = (await home.store.questions.count_open())[0]
+    taken = await post(home, body, signed(body) | form)
+    await home.rest()  # the gate is closed: nobody waits for Claude any more
+
+    assert (refused, goes_on, taken) == ((401, '{"error": "invalid request"}'), 1, (200, ""))
+    assert "seven" not in home.texts("dev", root)[0]

@@ -108,7 +108,7 @@ async def test_the_final_text_gets_through_limits_and_is_whole(home):
 
 
 async def test_what_slack_takes_for_too_long_is_shown_as_plain_text(home):
-    home.slack.fail_next("chat.postMessage", Fault(error="invalid_blocks"))
+    home.slack.fail_next("chat.postMessage", Fault(error="invalid_blocks"), 2)  # with its button, and without
     home.claude.script(Answer(text="# Plain\n\nwords"))
 
     root = await home.slack.say("ada", "dev", "<@U0BOT> go")

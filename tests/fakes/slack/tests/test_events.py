@@ -7,7 +7,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from tests.fakes.slack.app import connected, listening, served
+from tests.fakes.slack.app import button, connected, listening, section, served
 from tests.fakes.slack.events import SUBSCRIBED
 from tests.fakes.slack.nouns import Clock, File
 from tests.fakes.slack.server import SlackFake
@@ -18,6 +18,18 @@ MODAL: dict[str, Any] = {
     "title": {"type": "plain_text", "text": "Persona"},
     "submit": {"type": "plain_text", "text": "Keep"},
     "blocks": [{"type": "input", "block_id": "words"}],
+}
+STOP = {"type": "actions", "elements": [button("Stop", "stop", "all")]}
+RATING = {
+    "type": "context_actions",
+    "elements": [
+        {
+            "type": "feedback_buttons",
+            "action_id": "rating",
+            "positive_button": {"text": {"type": "plain_text", "text": "Good"}, "value": "up"},
+            "negative_button": {"text": {"type": "plain_text", "text": "Bad"}, "value": "down"},
+        }
+    ],
 }
 
 
@@ -178,11 +190,34 @@ async def test_a_pressed_button_can_replace_its_message(slack: SlackFake) -> Non
     app, _ = listening(slack)
     kept = personas(app)
     async with connected(slack, app):
-        ts = (await app.client.chat_postMessage(channel="C0DEV", text="Working"))["ts"]
-        await slack.acked(await slack.press("ada", "dev", ts, "stop", value="all"))
+        ts = (await app.client.chat_postMessage(channel="C0DEV", text="Working", blocks=[section("Working"), STOP]))[
+            "ts"
+        ]
+        before = slack.buttons("dev", ts)
+        await slack.acked(await slack.press("ada", "dev", ts, "Stop"))
         await slack.until(lambda: slack.visible("dev")[0].text == "Stopped")
 
-    assert kept == [("all", ts)]
+    assert (kept, before, slack.buttons("dev", ts)) == ([("all", ts)], ["Stop"], [])
+    with pytest.raises(ValueError, match="not enough values"):
+        await slack.press("ada", "dev", ts, "Stop")
+
+
+async def test_a_rating_says_which_of_its_two_buttons_it_was(slack: SlackFake) -> None:
+    app, _ = listening(slack)
+    rated: list[dict[str, Any]] = []
+
+    @app.action("rating")
+    async def rate(ack: Any, action: dict[str, Any]) -> None:
+        await ack()
+        rated.append(action)
+
+    async with connected(slack, app):
+        ts = (await app.client.chat_postMessage(channel="C0DEV", text="Done", blocks=[section("Done"), RATING]))["ts"]
+        await slack.acked(await slack.press("ada", "dev", ts, "Bad"))
+
+    kinds = [(one["type"], one["action_id"], one["value"], one["text"]["text"]) for one in rated]
+    assert kinds == [("feedback_buttons", "rating", "down", "Bad")]
+    assert (slack.buttons("dev", ts), slack.visible("dev")[0].text) == (["Good", "Bad"], "Done")
 
 
 async def test_a_command_that_nobody_acknowledges_is_lost(slack: SlackFake) -> None:

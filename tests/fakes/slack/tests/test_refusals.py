@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from tests.fakes.slack.app import EVENT, MODAL, markdown, refusal, section
+from tests.fakes.slack.app import EVENT, MODAL, button, markdown, refusal, section
 from tests.fakes.slack.nouns import Clock
 from tests.fakes.slack.server import SCOPES, SlackFake
 
@@ -126,6 +126,49 @@ REFUSED = {
 }
 
 
+UP = {"text": {"type": "plain_text", "text": "Good"}, "value": "up"}
+RATING: dict[str, Any] = {"type": "feedback_buttons", "action_id": "rate", "positive_button": UP, "negative_button": UP}
+ILL_MADE: dict[str, list[dict[str, Any]]] = {
+    "no element": [{"type": "actions", "elements": []}],
+    "26 buttons": [{"type": "actions", "elements": [button("x", str(number)) for number in range(26)]}],
+    "two of one name": [{"type": "actions", "elements": [button("x"), button("y")]}],
+    "a long label": [{"type": "actions", "elements": [button("x" * 76)]}],
+    "no label": [{"type": "actions", "elements": [button("")]}],
+    "a label in Markdown": [{"type": "actions", "elements": [button("x", text={"type": "mrkdwn", "text": "x"})]}],
+    "a long value": [{"type": "actions", "elements": [button("x", value="v" * 2_001)]}],
+    "a long action_id": [{"type": "actions", "elements": [button("x", "a" * 256)]}],
+    "a long block_id": [{"type": "actions", "block_id": "b" * 256, "elements": [button("x")]}],
+    "two blocks of one name": [{"type": "actions", "block_id": "b", "elements": [button("x")]}] * 2,
+    "a field of no button": [{"type": "actions", "elements": [button("x", disabled=True)]}],
+    "an element of no known type": [{"type": "actions", "elements": [button("x", type="lever")]}],
+    "a rating among buttons": [{"type": "actions", "elements": [RATING]}],
+    "a button among ratings": [{"type": "context_actions", "elements": [button("x")]}],
+    "a rating without its other half": [
+        {
+            "type": "context_actions",
+            "elements": [{key: RATING[key] for key in ("type", "action_id", "positive_button")}],
+        }
+    ],
+    "a rating without a value": [
+        {"type": "context_actions", "elements": [RATING | {"positive_button": {"text": UP["text"]}}]}
+    ],
+    "six ratings": [{"type": "context_actions", "elements": [RATING | {"action_id": str(one)} for one in range(6)]}],
+}
+
+
+@pytest.mark.parametrize("blocks", ILL_MADE.values(), ids=ILL_MADE)
+async def test_slack_refuses_buttons(sdk: AsyncWebClient, blocks: list[dict[str, Any]]) -> None:
+    assert (await refusal(sdk, POST, {"channel": "C0DEV", "text": "x", "blocks": blocks}))["error"] == "invalid_blocks"
+
+
+async def test_a_workspace_refuses_kinds_of_blocks_that_it_has_not(slack: SlackFake, sdk: AsyncWebClient) -> None:
+    said = {"channel": "C0DEV", "text": "x", "blocks": [{"type": "context_actions", "elements": [RATING]}]}
+    await sdk.api_call(POST, json=said)
+    slack.world.unknown_blocks = {"context_actions"}
+
+    assert (await refusal(sdk, POST, said))["error"] == "invalid_blocks"
+
+
 @pytest.mark.parametrize(("method", "arguments", "error"), REFUSED.values(), ids=REFUSED)
 async def test_slack_refuses(sdk: AsyncWebClient, method: str, arguments: dict[str, Any], error: str) -> None:
     assert (await refusal(sdk, method, arguments))["error"] == error
@@ -136,6 +179,14 @@ ONE_REACHES = {
     "markdown of 12,000": {"markdown_text": "x" * 12_000},
     "fifty blocks": {"blocks": [section("x")] * 50, "text": "x"},
     "a fence with blank lines is one block": {"blocks": [markdown("```\n" + "x\n\n" * 60 + "```")], "text": "x"},
+    "buttons and a rating": {
+        "blocks": [
+            section("x"),
+            {"type": "actions", "elements": [button("x", style="danger"), button("y", "other")]},
+            {"type": "context_actions", "block_id": "b", "elements": [RATING]},
+        ],
+        "text": "x",
+    },
     "a form, lists in JSON": {"blocks": json.dumps([section("x")]), "text": "x"},
     "metadata": {"text": "x", "metadata": EVENT},
     "what Bolt adds": {"text": "x", "team_id": "T024"},

@@ -247,6 +247,17 @@ async def test_pages_that_can_t_be_edited_any_more_do_not_grow_and_are_replaced_
     assert home.wall.calls[2:] == ["edit 2 two", "delete 2", "post two", "post three", "post four"]
 
 
+@pytest.mark.parametrize("texts", [["one"], ["one", "two"]], ids=["its buttons change", "it loses them to the next"])
+async def test_a_page_that_can_t_be_edited_any_more_is_not_posted_anew_for_its_buttons_alone(home, texts):
+    await home.posted.converge(list_pages(["one"], [Control.STOP]))
+    home.wall.faults = [PageFrozen("edit_window_closed")]
+
+    await home.posted.converge(list_pages(texts, [Control.RETRY]))
+
+    assert home.wall.shown() == texts
+    assert home.wall.calls == ["post one", "edit 1 one", *(f"post {text}" for text in texts[1:])]
+
+
 async def test_pages_that_can_t_be_deleted_either_stand_above_their_replacements(home):
     await home.posted.converge(list_pages(["on", "two"]))
     home.wall.faults = [PageFrozen("cant_update_message"), *[PageFrozen("cant_delete_message")] * 2]

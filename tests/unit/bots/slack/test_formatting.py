@@ -10,10 +10,14 @@ from hypothesis import strategies as st
 
 from bots.slack import formatting as look
 from bots.slack.markup import render_blocks, render_plain_text
+from core.domain.controls import Control, parse_control
 from core.rendering.paginator import pages
 from tests.fakes.slack import rules as slack_rules
+from tests.fakes.slack.elements import list_buttons
+from tests.fakes.slack.nouns import Post
 from tests.fakes.slack.text import pings
 
+QUESTION = "1700000000.000100"
 LINES = st.sampled_from(
     ["", "word " * 40, "# A heading", "- an item", "```py", "x = 1", "```", "| a | b |", "|---|---|"]
 )
@@ -35,7 +39,7 @@ def test_no_page_has_more_paragraphs_than_slack_takes(paragraphs):
 
     assert cut or not paragraphs
     for page in cut:
-        slack_rules.blocks(look.build_blocks(page))
+        slack_rules.blocks([*look.build_blocks(page), *look.build_buttons([*Control], QUESTION)])
 
 
 @given(st.text(alphabet="&<>*#`\n ab@!", max_size=9_000))
@@ -242,3 +246,65 @@ def test_items_that_are_opened_again_count_as_the_lines_that_they_are(room):
 
     assert len(shown) > 1
     assert max(map(look.measure, shown)) <= 1000
+
+
+DONE = (Control.CONTINUE, Control.RETRY, Control.UP, Control.DOWN)
+
+
+def draw(controls, *refused: str) -> list[tuple[str, list[str]]]:
+    """Each block that is drawn: its kind, and what stands on its buttons."""
+    blocks = look.build_buttons(controls, QUESTION, refused)
+    slack_rules.blocks([{"type": "divider"}, *blocks])
+    shown = (list_buttons(Post("C0DEV", "1", "U0BOT", blocks=(block,))) for block in blocks)
+    return [(block["type"], [one["text"]["text"] for one in each]) for block, each in zip(blocks, shown, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("controls", "refused", "drawn"),
+    [
+        ((), (), []),
+        ((Control.STOP,), (), [("actions", ["Stop"])]),
+        (DONE, (), [("actions", ["Continue", "Try again"]), ("context_actions", ["👍", "👎"])]),
+        ((Control.UP, Control.DOWN), (), [("context_actions", ["👍", "👎"])]),
+        ((Control.UP,), (), [("actions", ["👍"])]),
+        (DONE, ("context_actions",), [("actions", ["Continue", "Try again", "👍", "👎"])]),
+        (DONE, ("actions",), [("context_actions", ["👍", "👎"])]),
+        (DONE, ("actions", "context_actions"), []),
+    ],
+    ids=[
+        "none",
+        "while it grows",
+        "at the end",
+        "feedback alone",
+        "half of it",
+        "no feedback element",
+        "no buttons",
+        "nothing at all",
+    ],
+)
+def test_controls_are_drawn_as_slack_takes_them(controls, refused, drawn):
+    assert draw(controls, *refused) == drawn
+
+
+@pytest.mark.parametrize("refused", [(), ("context_actions",)], ids=["feedback element", "plain"])
+def test_each_press_gives_back_which_control_of_which_reply_it_was(refused):
+    post = Post("C0DEV", "1", "U0BOT", blocks=tuple(look.build_buttons([*Control], QUESTION, refused)))
+
+    assert [parse_control(one["value"]) for one in list_buttons(post)] == [(one, QUESTION) for one in Control]
+
+
+def test_buttons_are_told_from_what_others_write():
+    ours = look.build_buttons([*Control], QUESTION) + look.build_buttons([*Control], QUESTION, {"context_actions"})
+    others = [
+        {"type": "actions", "elements": [{"type": "button", "value": "17"}]},
+        {"type": "actions", "elements": [{"type": "button", "value": f"retry:{QUESTION}"}, {"type": "static_select"}]},
+        {"type": "actions", "elements": [None]},
+        {"type": "actions", "elements": []},
+        {"type": "actions"},
+        {"type": "context_actions", "elements": [{"type": "feedback_buttons", "positive_button": ["up:1"]}]},
+        {"type": "section", "elements": [{"value": f"retry:{QUESTION}"}]},
+        {},
+    ]
+
+    assert [look.is_buttons(block) for block in ours] == [True] * 3
+    assert [look.is_buttons(block) for block in others] == [False] * 8

@@ -14,6 +14,7 @@ def test_the_manifest_asks_for_what_the_code_uses():
     assert set(made["oauth_config"]["scopes"]["bot"]) <= slack.SCOPES
     assert set(made["settings"]["event_subscriptions"]["bot_events"]) <= slack_events.SUBSCRIBED
     assert made["settings"]["socket_mode_enabled"] is True
+    assert made["settings"]["interactivity"] == {"is_enabled": True}
     assert "agent_view" in made["features"]
     assert "assistant_view" not in made["features"]
     assert "request_url" not in json.dumps(made)
@@ -39,5 +40,8 @@ def test_the_manifest_keeps_slacks_limits_and_names_every_command():
 def test_the_manifest_for_http_says_where():
     made = build_manifest("https://confab.example/")
 
-    assert made["settings"]["interactivity"]["request_url"] == "https://confab.example/slack/events"
+    assert made["settings"]["interactivity"] == {
+        "is_enabled": True,
+        "request_url": "https://confab.example/slack/events",
+    }
     assert made["settings"]["socket_mode_enabled"] is False

@@ -4,7 +4,9 @@ import time
 
 import pytest
 
+from bots.slack.formatting import build_buttons
 from bots.slack.parse import BotIdentity, parse_event, parse_history, parse_message
+from core.domain.controls import Control
 from core.domain.events import Commanded, Edited, Posted
 from core.domain.messages import Asks, Quote, QuoteKind, Reach
 
@@ -294,6 +296,32 @@ def test_what_hangs_on_a_page_of_ours_is_not_from_claude():
     read = parse_message({**page, "attachments": [{"from_url": "x", "title": "X"}], "files": [{"id": "F1"}]}, US)
 
     assert (read.text, read.quotes, read.attachments, read.notice) == ("see x.org", (), (), False)
+
+
+BUTTONS = build_buttons([*Control], "1")
+
+
+def test_no_button_below_a_page_of_ours_is_a_word_of_claudes():
+    mark = {"event_type": "confab_reply", "event_payload": {"question": "1"}}
+    page = {"ts": TS, "user": "U0BOT", "blocks": [rich(line("It is 4.")), *BUTTONS], "metadata": mark}
+
+    assert [block["type"] for block in BUTTONS] == ["actions", "context_actions"]
+    assert parse_message(page, US).text == "It is 4."
+
+
+def test_no_button_below_a_page_of_ours_that_somebody_forwards_is_a_word_of_it():
+    page = {"blocks": [rich(line("It is 4.")), *BUTTONS]}
+    share = {"is_share": True, "author_id": "U0BOT", "message_blocks": [{"team": "T024", "ts": TS, "message": page}]}
+    message = parse_message({"ts": TS, "user": "U0ADA", "text": "true?", "attachments": [share]}, US)
+
+    assert message.quotes == (Quote("It is 4.", author="<@U0BOT>"),)
+
+
+def test_buttons_of_others_are_words():
+    elements = [{"type": "button", "text": {"type": "plain_text", "text": "Approve"}, "value": "17"}]
+    words = {"ts": TS, "bot_id": "B0CI", "text": "", "blocks": [{"type": "actions", "elements": elements}]}
+
+    assert parse_message(words, US).text == "(Approve)"
 
 
 def test_what_we_did_not_mark_is_no_answer_of_claudes():

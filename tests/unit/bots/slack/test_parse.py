@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bots.slack.parse import BotIdentity, parse_event, parse_history, parse_message
+from bots.slack.parse import BotIdentity, parse_event, parse_history, parse_message, parse_presses
 from bots.slack.slash import build_form, parse_slash_command, parse_submission
 from core.domain.controls import Control
 from core.domain.events import Commanded, Deleted, Edited, Posted, Pressed, WorkspaceEnded
@@ -116,11 +116,52 @@ def test_every_sample_is_read_by_a_test():
     samples = {path.stem for path in (Path(__file__).parents[3] / "payloads" / "slack").glob("*.json")}
 
     assert samples - TOLD.keys() == {
+        "block_actions",
+        "block_actions_feedback",
+        "block_actions_of_another_kind",
         "slash_command",
         "slash_command_bare",
         "view_submission",
         "view_submission_of_another_app",
     }
+
+
+RESPOND = json.dumps({"url": "https://hooks.slack.com/actions/T024/1/abc"})
+
+
+def test_a_pressed_button_belongs_to_the_thread_of_its_message_and_remembers_where_to_respond():
+    pressed = at("1700000020.000500")
+
+    assert parse_presses(payload("block_actions")) == [
+        Pressed("1700000020.000500:U0ADA:retry", KEY, "U0ADA", Control.RETRY, ROOT, pressed, RESPOND)
+    ]
+
+
+def test_feedback_below_a_message_that_begins_a_thread_belongs_to_that_in_an_organisation_too():
+    key, pressed = ThreadKey("slack:E0ORG", "C0DEV", "1700000009.000900"), at("1700000021.000600")
+
+    assert parse_presses(payload("block_actions_feedback")) == [
+        Pressed("1700000021.000600:U0ADA:down", key, "U0ADA", Control.DOWN, ROOT, pressed, RESPOND)
+    ]
+
+
+def test_the_thread_of_a_press_is_known_also_where_the_message_is_not_sent():
+    body = payload("block_actions")
+    del body["message"]
+
+    assert [press.key for press in parse_presses(body)] == [KEY]
+
+
+def test_what_is_no_control_of_ours_is_no_press():
+    assert parse_presses(payload("block_actions_of_another_kind")) == []
+
+
+@pytest.mark.parametrize("missing", ["user", "channel", "actions"])
+def test_a_press_of_which_a_part_is_missing_is_none(missing):
+    body = payload("block_actions") | {missing: None}
+
+    with pytest.raises(TypeError):
+        parse_presses(body)
 
 
 def test_a_slash_command_belongs_to_its_channel_and_remembers_where_to_respond():
