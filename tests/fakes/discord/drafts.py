@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
-from tests.fakes.discord import forms
+from tests.fakes.discord import components, forms
 from tests.fakes.discord.nouns import Channel, Flag, Json, Post, Stored, Upload
 from tests.fakes.discord.posts import mentioned, new, store
 from tests.fakes.discord.refusals import refused
@@ -77,6 +77,6 @@ def _rich(body: Json) -> tuple[Json, ...]:
 def _numbered(body: Json) -> tuple[Json, ...]:
     """The components with the ids that Discord gives those that have none."""
     copied: list[Json] = json.loads(json.dumps(body.get("components") or []))
-    for number, part in enumerate(forms.walk(copied), start=1):
+    for number, part in enumerate(components.walk(copied), start=1):
         part.setdefault("id", number)
     return tuple(copied)

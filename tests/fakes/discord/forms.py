@@ -3,10 +3,11 @@
 Discord ignores fields that it doesn't know; here they are refused, so that a typo is found.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
+from tests.fakes.discord import components
 from tests.fakes.discord.nouns import Flag, Json, Permission
 from tests.fakes.discord.refusals import Refused, malformed, refused
 
@@ -18,8 +19,6 @@ FILES = 10  # files of a message
 FILE = 10 * 1024 * 1024  # bytes of a file, without a boosted guild
 REQUEST = 25 * 1024 * 1024  # bytes of a request with all its files
 FILENAME = 1024  # characters of a file's name, by Discord's OpenAPI
-COMPONENTS = 40  # components of a message of the second version
-TEXT = 4000  # characters of all its text displays
 NAME = 100  # characters of a thread's name
 
 FIELDS = {"content", "tts", "embeds", "allowed_mentions", "components", "attachments", "flags"}
@@ -32,8 +31,6 @@ EMBED_FIELDS = 25  # fields of an embed
 FIELD_LIMITS = {"name": 256, "value": 1024}
 MENTIONS = {"parse", "users", "roles", "replied_user"}
 SETTABLE = Flag.SUPPRESS_EMBEDS | Flag.SUPPRESS_NOTIFICATIONS | Flag.IS_COMPONENTS_V2
-CUSTOM_ID = 100  # characters of a component's id
-ROW = 5  # buttons of a row
 
 
 def too_long(path: str, limit: int) -> Refused:
@@ -69,7 +66,7 @@ def message(body: Json, known: AbstractSet[str], *, least: bool = True) -> None:
     nonce(body.get("nonce"))
     embeds(body.get("embeds") or ())
     allowed(body.get("allowed_mentions"))
-    components(body.get("components") or (), second=Flag.IS_COMPONENTS_V2 in Flag(body.get("flags") or 0))
+    components.check(body.get("components") or (), second=Flag.IS_COMPONENTS_V2 in Flag(body.get("flags") or 0))
     if Flag.IS_COMPONENTS_V2 in Flag(body.get("flags") or 0) and (body.get("content") or body.get("embeds")):
         code = "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2"
         raise malformed("content", code, "The 'content' field cannot be used when using MessageFlags.IS_COMPONENTS_V2")
@@ -112,32 +109,6 @@ def allowed(given: Json | None) -> None:
         if given.get(kind):
             both = f'parse:["{kind}"] and {kind}: [ids...] are mutually exclusive.'
             raise malformed("allowed_mentions", "MESSAGE_ALLOWED_MENTIONS_PARSE_EXCLUSIVE", both)
-
-
-def components(given: Sequence[Json], *, second: bool) -> None:
-    """Refuse component trees that are too large, repeat a custom id, or need the flag of the second version."""
-    every = list(walk(given))
-    if len(every) > COMPONENTS:
-        raise malformed("components", "COMPONENT_MAX_TOTAL_COMPONENTS_EXCEEDED", f"At most {COMPONENTS} components.")
-    if not second and any(part["type"] != 1 for part in given):
-        raise malformed("components.0.type", "UNION_TYPE_CHOICES", 'Value of field "type" must be one of (1,).')
-    if sum(len(part["content"]) for part in every if part["type"] == 10) > TEXT:
-        raise malformed("components", "COMPONENT_DISPLAYABLE_TEXT_SIZE_EXCEEDED", f"At most {TEXT} characters.")
-    ids = [part["custom_id"] for part in every if "custom_id" in part]
-    if len(set(ids)) < len(ids):
-        raise malformed("components", "COMPONENT_CUSTOM_ID_DUPLICATED", "Component custom id cannot be duplicated")
-    if any(len(custom) > CUSTOM_ID for custom in ids):
-        raise too_long("components.custom_id", CUSTOM_ID)
-    if any(part["type"] == 1 and not 1 <= len(part["components"]) <= ROW for part in every):
-        raise malformed("components.0.components", "BASE_TYPE_BAD_LENGTH", f"Must be between 1 and {ROW} in length.")
-
-
-def walk(given: Sequence[Json]) -> Iterator[Json]:
-    """Every component of a tree, parents first."""
-    for part in given:
-        yield part
-        yield from walk(part.get("components") or ())
-        yield from walk([part[side] for side in ("component", "accessory") if part.get(side)])
 
 
 def files(sizes: Sequence[int], body: Json) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from tests.fakes.discord import forms
+from tests.fakes.discord.components import CUSTOM_ID
 from tests.fakes.discord.drafts import draft, redraft
 from tests.fakes.discord.message_payloads import message_json
 from tests.fakes.discord.nouns import Channel, Flag, Json, Post, Type
@@ -100,6 +101,11 @@ class Interactions:
             f"PATCH {one}": self.edit,
             f"DELETE {one}": self.delete,
         }
+
+    @property
+    def failed(self) -> list[Interaction]:
+        """Those that nobody has answered: their people read that they failed, or will."""
+        return [held for held in self._held.values() if not held.acknowledged]
 
     def hold(self, interaction: Interaction) -> Interaction:
         self._held[interaction.token] = interaction
@@ -227,7 +233,7 @@ def _modal(body: Json) -> Json:
     """A modal: a title of at most 45 characters, a custom id, one to five parts."""
     forms.only(body, {"custom_id", "title", "components"})
     forms.text(body, "title", 45, least=1)
-    forms.text(body, "custom_id", forms.CUSTOM_ID, least=1)
+    forms.text(body, "custom_id", CUSTOM_ID, least=1)
     if not 1 <= len(body.get("components") or ()) <= 5:
         raise malformed("data.components", "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 5 in length.")
     return body

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.fakes.discord.forms import walk
+from tests.fakes.discord.components import walk
 from tests.fakes.discord.message_payloads import attachment_json
 from tests.fakes.discord.nouns import Channel, Json, Post, Upload
 from tests.fakes.discord.payloads import member_json, partial_channel, role_json, user_json
@@ -112,9 +112,10 @@ def filled(
 
 
 def picked(post: Post, component: str, values: Sequence[str]) -> Json:
-    """The data of a press on the component of that custom id or label."""
+    """The data of a press on the component of that custom id, label or emoji. Raises `LookupError` for one that is not there."""
     for part in walk(post.components):
-        if component in {part.get("custom_id"), part.get("label")} and not part.get("disabled"):
+        names = {part.get("custom_id"), part.get("label"), (part.get("emoji") or {}).get("name")}
+        if component in names and "custom_id" in part and not part.get("disabled"):
             body: Json = {"custom_id": part["custom_id"], "component_type": part["type"], "id": part["id"]}
             return body if part["type"] == BUTTON else body | {"values": list(values)}
     raise LookupError(f"nothing to press is called {component}")

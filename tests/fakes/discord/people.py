@@ -141,11 +141,19 @@ class People:
         return self._send(held, filled(Filling(self.world, held.channel), found, command, options or {}, typed))
 
     async def press(self, user: str, message: str, component: str, values: Sequence[str] = ()) -> Interaction:
-        """Press a button, or pick `values` of a select; named by custom id or label."""
-        post = self.world.posts[message]
-        held = self._held(user, self.world.channels[post.channel], COMPONENT)
+        """Press a button, or pick `values` of a select; named by custom id, label or emoji.
+
+        Who does not see the message, or the button on it, presses nothing: `LookupError`.
+        """
+        post, person = self.world.posts[message], self.world.user(user).id
+        place = self.world.channels[post.channel]
+        alone = (post.interaction or {}).get("user", {}).get("id") if post.ephemeral else person
+        if alone != person or not self.world.may(person, place, Permission.VIEW_CHANNEL):
+            raise LookupError(f"{user} does not see message {message}")
+        pressed = picked(post, component, values)
+        held = self._held(user, place, COMPONENT)
         held.source = message
-        return self._send(held, picked(post, component, values))
+        return self._send(held, pressed)
 
     async def submit_modal(self, shown: Interaction, values: Mapping[str, Given]) -> Interaction:
         """Send the modal that `shown` showed, its parts named by custom id or label."""

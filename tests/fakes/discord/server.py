@@ -16,8 +16,9 @@ from typing import Self
 from aiohttp import web
 
 from tests.fakes.discord.commands import Commands
+from tests.fakes.discord.components import list_buttons
 from tests.fakes.discord.gateway import Gateway
-from tests.fakes.discord.interactions import Interactions
+from tests.fakes.discord.interactions import Interaction, Interactions
 from tests.fakes.discord.limits import Limits, Trouble
 from tests.fakes.discord.messages import Messages
 from tests.fakes.discord.nouns import NONE, Channel, Intent, Kind, Permission, Ping
@@ -39,6 +40,8 @@ class Visible:
     content: str
     id: str
     reference: str | None
+    buttons: tuple[str, ...] = ()
+    """What stands on the buttons below it."""
 
 
 class DiscordFake(People):
@@ -114,6 +117,11 @@ class DiscordFake(People):
         return self._rest.refusals
 
     @property
+    def failed(self) -> list[Interaction]:
+        """Every interaction that nobody has answered: after three seconds its person reads that it failed."""
+        return self._interactions.failed
+
+    @property
     def pings(self) -> list[Ping]:
         """Everybody whom the bot notified."""
         return self.world.pings
@@ -123,7 +131,13 @@ class DiscordFake(People):
         history = self.world.history(self.world.channel(channel).id)
         users = self.world.users
         return [
-            Visible(users[post.author].name, post.content, post.id, (post.reference or {}).get("message_id"))
+            Visible(
+                author=users[post.author].name,
+                content=post.content,
+                id=post.id,
+                reference=(post.reference or {}).get("message_id"),
+                buttons=list_buttons(post.components),
+            )
             for post in history
         ]
 

@@ -163,6 +163,28 @@ async def test_a_button_changes_its_message(guild, bot):
     assert [message.content for message in guild.visible("general")] == ["Stopped"]
 
 
+@pytest.mark.parametrize(("who", "what"), [("bob", "Go"), ("cy", "Stop")], ids=["not there", "not seen"])
+async def test_nobody_presses_a_button_that_they_do_not_see(guild, bot, who, what):
+    guild.permit("cy", "general", deny=Permission.VIEW_CHANNEL)
+    shown = await guild.interact("ada", "general", "button")
+    await guild.until(lambda: shown.answer)
+
+    with pytest.raises(LookupError):
+        await guild.press(who, shown.original, what)
+
+
+async def test_a_press_that_nobody_answers_has_failed(guild, bot):
+    shown = await guild.interact("ada", "general", "button")
+    await guild.until(lambda: shown.answer)
+    bot._connection._view_store._views.clear()
+    pressed = await guild.press("bob", shown.original, "Stop")
+    await bot.happened("interaction", 2)
+    guild.clock.forward(4)
+
+    assert guild.failed == [pressed]
+    assert pressed.failed
+
+
 async def test_people_channels_and_files_arrive_resolved(guild, bot):
     given = {"who": "bob", "where": "dev", "what": Upload("a.txt", b"hello")}
     asked = await guild.interact("ada", "general", "look", given)

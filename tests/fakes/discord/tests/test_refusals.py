@@ -55,6 +55,69 @@ async def test_a_malformed_message_is_refused_with_its_path(guild, bot, body, pa
     assert guild.visible("general") == []
 
 
+def row(*buttons: dict[str, Any]) -> dict[str, Any]:
+    return {"type": 1, "components": list(buttons)}
+
+
+def button(name: str = "a", **parts: Any) -> dict[str, Any]:
+    return {"type": 2, "style": 1, "custom_id": name, "label": "Press"} | parts
+
+
+SELECT = {"type": 3, "custom_id": "s", "options": [{"label": "One", "value": "1"}]}
+IN_ROW = "components.0.components"
+
+
+@pytest.mark.parametrize(
+    ("rows", "path", "code"),
+    [
+        pytest.param([row(button(str(n))) for n in range(6)], "components", "BASE_TYPE_BAD_LENGTH", id="six rows"),
+        pytest.param([row(*(button(str(n)) for n in range(6)))], IN_ROW, "BASE_TYPE_BAD_LENGTH", id="six in a row"),
+        pytest.param([row()], IN_ROW, "BASE_TYPE_BAD_LENGTH", id="an empty row"),
+        pytest.param([button()], "components.0.type", "UNION_TYPE_CHOICES", id="no row"),
+        pytest.param([row(button() | {"type": 99})], f"{IN_ROW}.0.type", "UNION_TYPE_CHOICES", id="a type unknown"),
+        pytest.param([row(SELECT, button())], IN_ROW, "COMPONENT_LAYOUT_WIDTH_EXCEEDED", id="a select and a button"),
+        pytest.param(
+            [row(button()), row(button())],
+            "components.1.components.0.custom_id",
+            "COMPONENT_CUSTOM_ID_DUPLICATED",
+            id="an id twice",
+        ),
+        pytest.param([row(button("x" * 101))], f"{IN_ROW}.0.custom_id", "BASE_TYPE_MAX_LENGTH", id="a long id"),
+        pytest.param([row(button(""))], f"{IN_ROW}.0.custom_id", "BASE_TYPE_REQUIRED", id="no id"),
+        pytest.param([row(button(label="x" * 81))], f"{IN_ROW}.0.label", "BASE_TYPE_MAX_LENGTH", id="a long label"),
+        pytest.param([row(button(label=""))], f"{IN_ROW}.0.label", "BASE_TYPE_REQUIRED", id="nothing on it"),
+        pytest.param([row(button(style=7))], f"{IN_ROW}.0.style", "BASE_TYPE_CHOICES", id="a style unknown"),
+        pytest.param([row(button(colour=1))], f"{IN_ROW}.0.colour", "UNKNOWN_FIELD", id="a field unknown"),
+        pytest.param(
+            [row(button(url="https://example.org"))],
+            f"{IN_ROW}.0.url",
+            "BUTTON_COMPONENT_INVALID_STYLE",
+            id="an address that is pressed",
+        ),
+        pytest.param(
+            [row(button(emoji={"name": "up"}))], f"{IN_ROW}.0.emoji.name", "COMPONENT_INVALID_EMOJI", id="no emoji"
+        ),
+    ],
+)
+async def test_components_that_are_ill_made_are_refused_with_their_path(guild, bot, rows, path, code):
+    body = {"content": "x", "components": rows}
+    status, number, errors = await asked(bot, "POST", f"/channels/{GENERAL}/messages", body)
+    for step in path.split("."):
+        errors = errors[step]
+
+    assert (status, number, errors["_errors"][0]["code"]) == (400, 50035, code)
+    assert guild.visible("general") == []
+
+
+async def test_components_that_are_well_made_stand_below_their_message(guild, bot):
+    link = {"type": 2, "style": 5, "url": "https://example.org", "label": "Open"}
+    rows = [row(button("a"), button("b", label="", emoji={"name": "👍"}), link), row(SELECT)]
+    body = {"content": "x", "components": rows}
+    await bot.http.request(discord.http.Route("POST", f"/channels/{GENERAL}/messages"), json=body)
+
+    assert [one.buttons for one in guild.visible("general")] == [("Press", "👍", "Open")]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "code"),
     [
