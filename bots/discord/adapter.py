@@ -19,7 +19,7 @@ from bots.delivery.pace import Pace
 from bots.discord import formatting
 from bots.discord.admission import Admission
 from bots.discord.backfill import BackfillSource
-from bots.discord.client import Rest, trace_requests
+from bots.discord.client import Body, Rest, trace_requests
 from bots.discord.directory import Directory
 from bots.discord.errors import translate_errors
 from bots.discord.files import FileSource
@@ -151,7 +151,7 @@ class Discord:
             channel = await translate_errors(self._rest.open_direct_channel(person))
             pages = await cut(answer, partial(formatting.render_pages, answer, notice_=True))
             for page in [formatting.mark_notice(text), *pages]:
-                await translate_errors(self._rest.post(channel, page, secrets.token_hex(8)))
+                await translate_errors(self._rest.post(channel, Body(page), secrets.token_hex(8)))
         except (RateLimited, Uncertain, discord.HTTPException) as error:
             raise CannotShow(f"a direct message to {person} was not sent: {error}") from None
 
@@ -182,6 +182,7 @@ class Discord:
         )
         for command in self._interactions.build_commands():
             client.tree.add_command(command)
+        client.event(self._interactions.on_interaction)
         client.online = partial(self._come_online, client)
         return client
 

@@ -24,6 +24,16 @@ class DiscordAddress(BaseModel, frozen=True):
     """What the server says that the person may do; of interactions in servers."""
     prompt: str | None = None
     """The beginning of what was asked with `/ask`, to be quoted above the answer."""
+    command: str | None = None
+    """The name of the command that it was made of. It may open a question again, which then has this address."""
+    under: str | None = None
+    """Of a press, or of a command that replies to a page of ours: the page that further pages reply to.
+
+    A press's token speaks to its person alone. Its first answer is the page that has the button, whichever that is, or
+    what they were told at once. So what all may see is shown as messages, which no token ends.
+    """
+    person: str | None = None
+    """Of a press, or of a command: whose the permissions are, who need not be the asker."""
 
     @classmethod
     def parse(cls, stored: str) -> Self:

@@ -6,6 +6,7 @@ answer is checked for what is read of it: a proxy's page is none, nor is less th
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from io import BytesIO
 from types import SimpleNamespace
 from typing import Any, Literal, TypeVar
@@ -44,6 +45,30 @@ Outcome = Literal["ok", "limited", "failed"]
 Answer = TypeVar("Answer")
 
 
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a message shows: its words, the buttons below them, and the files that hang on it in place of all others."""
+
+    content: str
+    components: Sequence[Json] | None = None
+    """Those that stand stay if none are named. Where there are files they stay in any case."""
+    files: Sequence[File] = ()
+
+    def encode(self, **options: Any) -> MultipartParameters:
+        """As the library sends it. It notifies nobody and unfolds no links."""
+        options.setdefault("flags", discord.MessageFlags(suppress_embeds=True))
+        files = [discord.File(BytesIO(file.content), file.name, description=file.alt or None) for file in self.files]
+        encoded = handle_message_parameters(
+            self.content,
+            allowed_mentions=discord.AllowedMentions.none(),
+            attachments=files or discord.utils.MISSING,
+            **options,
+        )
+        if self.components is not None and encoded.payload is not None:
+            encoded.payload["components"] = list(self.components)
+        return encoded
+
+
 class Rest:
     """Requests over whatever client is logged in now. Each raises what the library raises, TimeoutError, and Busy."""
 
@@ -75,28 +100,28 @@ class Rest:
         found = await self._inflight.run(lambda: self._http().request(route), Urgency.LOOKUP)
         return read_person(found, member=guild is not None)
 
-    async def post(self, channel: str, content: str, nonce: str, reply_to: str | None = None) -> str:
+    async def post(self, channel: str, body: Body, nonce: str, reply_to: str | None = None) -> str:
         """Post a message, at most once in the minutes in which Discord remembers the nonce; its id.
 
-        What an earlier try posted, whose answer was lost, says `content` from now on. With `reply_to` it is a reply.
+        What an earlier try posted, whose answer was lost, shows `body` from now on. With `reply_to` it is a reply.
         If that message is gone, Discord makes it none: it is taken away again, and raises QuestionDeleted.
         """
         reference: Any = discord.utils.MISSING
         if reply_to:
             reference = {"message_id": reply_to, "channel_id": channel, "fail_if_not_exists": False}
-        body = _body(content, nonce=nonce, message_reference=reference)
-        found = read_message(await self._request("POST", "/channels/{channel_id}/messages", body, channel_id=channel))
+        sent = body.encode(nonce=nonce, message_reference=reference)
+        found = read_message(await self._request("POST", "/channels/{channel_id}/messages", sent, channel_id=channel))
         if reply_to and not found.get("message_reference"):
             await self.delete(channel, found["id"])
             raise QuestionDeleted("what we would reply to is deleted")
-        if found["content"].strip() != content.strip():
-            await self.edit(channel, found["id"], content)
+        same_buttons = list_buttons(found.get("components")) == list_buttons(body.components)
+        if found["content"].strip() != body.content.strip() or not same_buttons:
+            await self.edit(channel, found["id"], replace(body, components=body.components or ()))
         return str(found["id"])
 
-    async def edit(self, channel: str, message: str, content: str, files: Sequence[File] = ()) -> None:
-        body = _body(content, attachments=_files(files))
+    async def edit(self, channel: str, message: str, body: Body) -> None:
         path = "/channels/{channel_id}/messages/{message_id}"
-        read_object(await self._request("PATCH", path, body, channel_id=channel, message_id=message))
+        read_object(await self._request("PATCH", path, body.encode(), channel_id=channel, message_id=message))
 
     async def delete(self, channel: str, message: str) -> None:
         await self._inflight.run(lambda: self._http().delete_message(int(channel), int(message)))
@@ -124,21 +149,18 @@ class Rest:
         """The first answer to an interaction; its id."""
         return read_id(await self._by_token("GET", application, token, ORIGINAL))
 
-    async def edit_answer(
-        self, application: str, token: str, message: str, content: str, files: Sequence[File] = ()
-    ) -> None:
-        body = _body(content, attachments=_files(files))
-        read_object(await self._by_token("PATCH", application, token, message, body))
+    async def edit_answer(self, application: str, token: str, message: str, body: Body) -> None:
+        read_object(await self._by_token("PATCH", application, token, message, body.encode()))
 
     async def delete_answer(self, application: str, token: str, message: str) -> None:
         await self._by_token("DELETE", application, token, message)
 
-    async def post_followup(self, application: str, token: str, content: str, *, private: bool = True) -> str:
+    async def post_followup(self, application: str, token: str, body: Body, *, private: bool = True) -> str:
         """One more answer to an interaction, by default one that only its person sees; its id."""
-        body = _body(content, flags=discord.MessageFlags(ephemeral=private, suppress_embeds=True))
+        sent = body.encode(flags=discord.MessageFlags(ephemeral=private, suppress_embeds=True))
         path = "/webhooks/{webhook_id}/{webhook_token}"
         with urgent(Urgency.FINAL):
-            return read_id(await self._request("POST", path, body, webhook_id=application, webhook_token=token))
+            return read_id(await self._request("POST", path, sent, webhook_id=application, webhook_token=token))
 
     async def _by_token(
         self, method: str, application: str, token: str, message: str, body: MultipartParameters | None = None
@@ -213,6 +235,12 @@ def read_person(found: Any, *, member: bool) -> Json:
     return dict(found)
 
 
+def list_buttons(rows: Any) -> list[str]:
+    """The ids of the buttons in rows of components."""
+    parts = [part for row in rows or () if isinstance(row, dict) for part in row.get("components") or ()]
+    return [str(part.get("custom_id")) for part in parts if isinstance(part, dict)]
+
+
 def _ensure(readable: bool, instead: str) -> None:
     if not readable:
         raise UnreadableAnswer(instead)
@@ -224,19 +252,6 @@ def _is_user(found: Any) -> bool:
 
 def _is_id(found: Any) -> bool:
     return isinstance(found, str) and found.isdecimal()
-
-
-def _body(content: str, **options: Any) -> MultipartParameters:
-    """A message that notifies nobody and unfolds no links."""
-    options.setdefault("flags", discord.MessageFlags(suppress_embeds=True))
-    return handle_message_parameters(content, allowed_mentions=discord.AllowedMentions.none(), **options)
-
-
-def _files(files: Sequence[File]) -> Any:
-    """What hangs on a message: these files in place of all others, or without any whatever hangs there."""
-    if not files:
-        return discord.utils.MISSING
-    return [discord.File(BytesIO(file.content), file.name, description=file.alt or None) for file in files]
 
 
 def trace_requests(emit: Emit, api: str) -> aiohttp.TraceConfig:

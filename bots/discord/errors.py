@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -35,6 +36,7 @@ FORBIDDEN = {
 }
 BARRED = {NO_ACCESS, NOT_TEXT, NO_PERMISSION, LOCKED}  # of a place that is there
 CLOSED_TO_MESSAGES = BARRED | {UNKNOWN_CHANNEL}  # while an interaction may still be answered there
+_OF_COMPONENTS = re.compile(r"^In components\b", re.MULTILINE)  # where the library says which field is wrong
 TOO_LARGE = 40005
 CLOSED = "Session is closed"  # aiohttp's words, which has no class for it
 
@@ -47,6 +49,11 @@ class UnreadableAnswer(aiohttp.ClientError):
 
 Unanswered = (aiohttp.ClientError, OSError, TimeoutError)
 """What is no answer of Discord's."""
+
+
+def is_about_components(error: discord.HTTPException) -> bool:
+    """Whether Discord refuses a message for the buttons below it."""
+    return error.code == INVALID_FORM and bool(_OF_COMPONENTS.search(error.text))
 
 
 async def translate_errors(call: Awaitable[Answer]) -> Answer:

@@ -1,8 +1,11 @@
 """Formatting of replies on Discord: limits, Markdown, and the marks by which our pages are read back. Pure."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
+from core.domain.controls import FEEDBACK, Control, name_control
 from core.rendering.dialect import Dialect
 from core.rendering.fences import PLAIN, Fence, break_runs, mend_runs, parse_opening
 from core.rendering.inline import Span, SpanKind, parse_spans, split_paragraphs
@@ -17,6 +20,9 @@ QUOTED = 300  # characters of a question that stand above its answer
 NOTICE = "-# "  # subtext: small and grey
 HEAD = "-# \u2026\n"  # above a page of a notice that begins with code
 OLD_HEAD = "-# Confab\n"  # as it was once
+ROW, BUTTON = 1, 2  # types of components
+STYLES = {Control.STOP: 4, Control.CONTINUE: 1}  # red, blurple
+GREY = 2  # the style of all other buttons
 INSTRUCTIONS = """\
 Your answer is shown in Discord, which draws headings of three levels, bold, italics, lists, quotes, links, spoilers \
 and code blocks. It has no tables: yours are shown as code blocks of aligned text, so keep them narrow, or write a \
@@ -152,6 +158,19 @@ def split_page(page: str, quote: bool) -> tuple[str, str, bool]:
     if page.startswith(NOTICE):
         return asked, _SMALL.sub("", page.removeprefix(HEAD).removeprefix(OLD_HEAD)), True
     return asked, mend_runs(page), False
+
+
+def build_buttons(controls: Sequence[Control], question: str) -> list[dict[str, Any]]:
+    """The components that show `controls` below the reply to `question`: a row of buttons, or nothing.
+
+    A button's id says all that a press of it means, so that nobody has to remember which buttons there are.
+    """
+    buttons = [
+        {"type": BUTTON, "style": STYLES.get(control, GREY), "custom_id": name_control(control, question)}
+        | ({"emoji": {"name": control.label}} if control in FEEDBACK else {"label": control.label})
+        for control in controls
+    ]
+    return [{"type": ROW, "components": buttons}] if buttons else []
 
 
 def shorten(text: str, longest: int) -> str:

@@ -12,7 +12,7 @@ import discord
 from bots.delivery.at_least_once import persist
 from bots.discord import formatting, parse
 from bots.discord.admission import Admission
-from bots.discord.client import Rest
+from bots.discord.client import Body, Rest
 from bots.discord.directory import Directory
 from bots.discord.errors import retry_call, translate_errors
 from bots.discord.parse import DIRECT, WORKSPACE, BotIdentity, ChannelPlace, Json
@@ -126,7 +126,7 @@ class Intake:
     async def _decline(self, payload: Json, why: str) -> None:
         text, message = formatting.mark_notice(why), payload["id"]
         try:
-            await translate_errors(self._rest.post(payload["channel_id"], text, message, message))
+            await translate_errors(self._rest.post(payload["channel_id"], Body(text), message, message))
         except (discord.HTTPException, CannotShow, RateLimited, Uncertain) as error:
             log.warning("where we do not answer that could not be said: %s", error)
 

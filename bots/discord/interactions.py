@@ -1,9 +1,10 @@
-"""Interactions: slash commands and forms are stored, then deferred, within Discord's three seconds."""
+"""Interactions: commands, forms and presses of buttons are stored, then answered, within Discord's three seconds."""
 
 import asyncio
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import aiohttp
 import discord
@@ -20,8 +21,9 @@ from bots.discord.parse import DIRECT, ChannelPlace
 from bots.discord.slash import Interaction
 from core.claude.model_catalog import MODELS, read_choices
 from core.commands.registry import Command, Parameter, find_missing_text
+from core.domain.controls import Control, parse_control
 from core.domain.errors import StoreUnavailable
-from core.domain.events import Commanded, Ingest, Posted
+from core.domain.events import Commanded, Ingest, Posted, Pressed
 from core.domain.messages import Asks, Message
 from core.store.protocols import Notes
 
@@ -34,6 +36,8 @@ UNDEFERRED = (
     *(discord.DiscordException, aiohttp.ClientError, OSError),
     *(KeyError, TypeError, ValueError),  # the library could not read the answer
 )
+
+LOST = "I could not keep that. Please press it again."
 
 ACKNOWLEDGED = 40060  # what Discord says of an interaction that was responded to before
 
@@ -115,6 +119,15 @@ class Interactions:
         else:
             await self._store(interaction, self._build_command(interaction, row, values))
 
+    async def on_interaction(self, interaction: Interaction) -> None:
+        """A press of a button below a reply. The library calls this for every interaction; the others have their own.
+
+        A button that names no control of ours is another program's, which has the same token.
+        """
+        pressed, page = parse_control(_read_button(interaction)), interaction.message
+        if pressed and page and not await self._decline(interaction):
+            await self._store_press(interaction, _build_press(interaction, page, *pressed))
+
     async def _open_form(
         self, interaction: Interaction, row: Command, needed: Parameter, values: Mapping[str, str]
     ) -> None:
@@ -148,16 +161,13 @@ class Interactions:
             line=row.words,
             at=snowflake_time(interaction.id),
             values={option: _render_text(interaction, value) for option, value in values.items()},
-            address=_build_address(interaction, where),
+            address=_build_address(interaction, where, command=name),
             private=refused or row.whispers(values),
         )
 
     async def _store(self, interaction: Interaction, event: Posted | Commanded) -> None:
         """Store it, then defer; if the store is slow, defer first and go on storing while the token lives."""
-        loop = asyncio.get_running_loop()
-        deferred: asyncio.Future[str | None] = loop.create_future()
-        self._deferrals[event.id] = deferred
-        loop.call_later(SHOWN, self._deferrals.pop, event.id, None)
+        deferred = self._expect_deferral(event.id)
         storing = asyncio.create_task(asyncio.wait_for(persist(self._ingest, event), KEPT))
         await asyncio.wait({storing}, timeout=self._defer_after)
         shown: str | None = None
@@ -170,6 +180,31 @@ class Interactions:
         except TimeoutError:
             await interaction.edit_original_response(content="-# I could not keep your question. Please ask again.")
 
+    async def _store_press(self, interaction: Interaction, press: Pressed) -> None:
+        """Store it, then acknowledge it with what there is to say; if the store is slow, that follows."""
+        acknowledged = self._expect_deferral(press.id)
+        storing = asyncio.create_task(asyncio.wait_for(persist(self._ingest, press), KEPT))
+        stored, _ = await asyncio.wait({storing}, timeout=self._defer_after)
+        try:
+            await _answer_press(interaction, storing.result().note if stored else "", self._defer_for)
+        finally:
+            acknowledged.set_result(None)  # from here on Discord takes further answers
+        if stored:
+            return
+        try:
+            note = (await storing).note
+        except TimeoutError:
+            note = LOST
+        await _answer_press(interaction, note, self._defer_for)
+
+    def _expect_deferral(self, name: str) -> asyncio.Future[str | None]:
+        """What an answer waits for that is begun here while the interaction is being deferred."""
+        loop = asyncio.get_running_loop()
+        deferred: asyncio.Future[str | None] = loop.create_future()
+        self._deferrals[name] = deferred
+        loop.call_later(SHOWN, self._deferrals.pop, name, None)
+        return deferred
+
 
 @contextmanager
 def _leave_to_others(interaction: Interaction) -> Iterator[None]:
@@ -180,6 +215,66 @@ def _leave_to_others(interaction: Interaction) -> Iterator[None]:
         if error.code != ACKNOWLEDGED:
             raise
         log.debug("interaction %s is another process's", interaction.id)
+
+
+async def _answer_press(interaction: Interaction, note: str, seconds: float) -> None:
+    """Tell who pressed a button, and nobody else, a `note`; without one only acknowledge the press, once.
+
+    Of several processes that hear it, the one whose response Discord takes says the note.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            with _leave_to_others(interaction):
+                if interaction.response.is_done():
+                    if note:
+                        await interaction.followup.send(formatting.mark_notice(note), ephemeral=True)
+                elif note:
+                    await interaction.response.send_message(formatting.mark_notice(note), ephemeral=True)
+                else:
+                    await interaction.response.defer()
+    except UNDEFERRED as error:
+        log.warning("press %s could not be answered: %r", interaction.id, error)
+
+
+def _read_button(interaction: Interaction) -> str:
+    """The id of the button that was pressed, if this is a press."""
+    pressed = interaction.type is discord.InteractionType.component
+    named: Mapping[str, object] = interaction.data or {}
+    return str(named.get("custom_id", "")) if pressed else ""
+
+
+def _build_press(interaction: Interaction, message: discord.Message, control: Control, question: str) -> Pressed:
+    """The press of a button below `message`, the last page of the reply to `question`."""
+    where, person = _parse_place(interaction), str(interaction.user.id)
+    first = _find_slash_answer(message, question)
+    prompt = formatting.split_page(first.content, quote=True)[0] if first else ""
+    address = DiscordAddress(
+        at=where.at,
+        application=str(interaction.application_id),
+        token=interaction.token,
+        permissions=None if interaction.guild_id is None else interaction.permissions.value,
+        prompt=(prompt or None) if control is Control.RETRY else None,
+        under=_find_reply_target(message, question),
+        person=person,
+    )
+    key = replace(where, whole=where.whole and first is None).key(question)
+    return Pressed(str(interaction.id), key, person, control, question, snowflake_time(interaction.id), address.dump())
+
+
+def _find_slash_answer(message: discord.Message, question: str) -> discord.Message | None:
+    """The page that answers the slash command `question`: this one, or the one that it replies to."""
+    replied = message.reference.resolved if message.reference else None
+    for page in (message, replied):
+        marked = page.interaction_metadata if isinstance(page, discord.Message) else None
+        if isinstance(page, discord.Message) and marked and str(marked.id) == question:
+            return page
+    return None
+
+
+def _find_reply_target(message: discord.Message, question: str) -> str:
+    """What further pages reply to: this page, or the page of ours that it replies to itself."""
+    replied = message.reference.message_id if message.reference else None
+    return str(message.id) if replied is None or str(replied) == question else str(replied)
 
 
 async def _defer(interaction: Interaction, private: bool, seconds: float) -> str | None:
@@ -210,7 +305,9 @@ def _parse_place(interaction: Interaction) -> ChannelPlace:
     return build_place(interaction.guild_id, channel, interaction.channel)
 
 
-def _build_address(interaction: Interaction, where: ChannelPlace, prompt: str | None = None) -> str:
+def _build_address(
+    interaction: Interaction, where: ChannelPlace, *, prompt: str | None = None, command: str | None = None
+) -> str:
     """What it takes to answer: the token, for 15 minutes, and what the server says that the person may do."""
     return DiscordAddress(
         at=where.at,
@@ -218,4 +315,6 @@ def _build_address(interaction: Interaction, where: ChannelPlace, prompt: str | 
         token=interaction.token,
         permissions=None if interaction.guild_id is None else interaction.permissions.value,
         prompt=prompt,
+        command=command,
+        person=command and str(interaction.user.id),
     ).dump()

@@ -7,6 +7,7 @@ import mimetypes
 from collections.abc import Iterator
 from typing import Any
 
+from core.domain.controls import parse_control
 from core.domain.messages import Attachment, Quote, QuoteKind
 from core.domain.wording import fold_lines, list_some
 
@@ -92,7 +93,7 @@ def _read_components(holder: Json, deep: int = DEEPEST) -> str:
 
 
 def _list_component_texts(component: Json, deep: int) -> Iterator[str]:
-    if deep:
+    if deep and not parse_control(_text(component, "custom_id")):  # our own buttons say nothing, also where forwarded
         yield _text(component, "content")
         label = fold_lines(_text(component, "label") or _text(component, "placeholder"))
         yield f"({label})" if label else ""

@@ -210,8 +210,8 @@ def _parse_command(message: Message, payload: Json, place: ChannelPlace, us: Bot
     if line is None:
         return None
     key, values = place.key(_find_root(message)), {"message": message.parent} if message.parent else {}
-    address, private = _build_address(message, place, payload), line != "help" and is_answered_privately(TABLE, line)
-    return Commanded(message.id, key, message.author, line, message.at, values, address, private)
+    address, private = _build_command_address(message, place, payload, us), is_answered_privately(TABLE, line)
+    return Commanded(message.id, key, message.author, line, message.at, values, address, private and line != "help")
 
 
 def _calls_others(payload: Json, target: Json) -> bool:
@@ -240,8 +240,21 @@ def _find_command_line(text: str, called: bool) -> str | None:
         return None
 
 
+def _build_command_address(message: Message, place: ChannelPlace, payload: Json, us: BotIdentity) -> str:
+    """Where a command is answered, and what its reply to a page of ours says: where that page's question is, again."""
+    page = payload.get("referenced_message") or {}
+    mine = page.get("author", {}).get("id") == us.id
+    asked = parse_quoted_question(page, us) if mine else None
+    told = {"command": message.id, "under": page["id"] if mine else None, "prompt": asked.text if asked else None}
+    return _address_message(message, place, payload).model_copy(update=told).dump()
+
+
 def _build_address(message: Message, place: ChannelPlace, payload: Json) -> str:
-    return DiscordAddress(at=place.at, title=formatting.shorten(_name_people(message.text, payload), TITLE)).dump()
+    return _address_message(message, place, payload).dump()
+
+
+def _address_message(message: Message, place: ChannelPlace, payload: Json) -> DiscordAddress:
+    return DiscordAddress(at=place.at, title=formatting.shorten(_name_people(message.text, payload), TITLE))
 
 
 def _find_root(message: Message) -> str:

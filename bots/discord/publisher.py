@@ -4,9 +4,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from typing import TypeVar
 
+import discord
 from discord.utils import snowflake_time
 
 from bots.delivery.activity import repeat_activity
@@ -14,7 +17,14 @@ from bots.delivery.converge import PostedPages
 from bots.delivery.long_answers import SHOWN, explain_unattached, list_files, shorten_answer
 from bots.delivery.pace import Pace
 from bots.discord import formatting
-from bots.discord.errors import INVALID_FORM, explain_unattached_files, retry_passing, translate_refusals
+from bots.discord.client import Body
+from bots.discord.errors import (
+    INVALID_FORM,
+    explain_unattached_files,
+    is_about_components,
+    retry_passing,
+    translate_refusals,
+)
 from bots.discord.outbound_budget import Busy, Urgency
 from bots.discord.shielded_calls import urgent
 from bots.discord.targets import Target
@@ -30,6 +40,8 @@ TIGHTER = 200  # characters that a page gives up when Discord finds it too long
 LEAST = 1000
 TRIES = 5  # times that files are attached, before a person is told that Discord does not take them
 EXCUSE = 0  # the number of a notice that stands for pages, which count from 1
+
+Answer = TypeVar("Answer")
 
 log = logging.getLogger(__name__)
 
@@ -119,8 +131,10 @@ class Publisher:
     async def _converge(self, text: str, whole: bool) -> None:
         """Make the pages equal `text`, smaller ones where Discord finds them too long."""
         self._pages = self._pages or PostedPages(self._reply, self._outlet, _posted_at)
+        controls = () if self._plainly else self._reply.controls  # now: the reply may become whole meanwhile
         while True:
-            self._wanted = list_pages(await cut(text, partial(self._cut_pages, text, whole)))
+            texts = await cut(text, partial(self._cut_pages, text, whole))
+            self._wanted = list_pages(texts, controls)
             try:
                 await self._pages.converge(self._wanted)
                 return
@@ -186,28 +200,44 @@ class DiscordOutlet:
     def __init__(self, reply: ReplyView, target: Target) -> None:
         self._reply = reply
         self._target = target
+        self._takes_buttons = True
+        """Whether Discord has refused none."""
 
     async def find_first_page(self) -> str | None:
         """The page that is there before there is text, if there is one."""
         return await translate_refusals(self._target.find_first_page(self._reply.pages))
 
     async def post(self, page: Page) -> str:
-        return await translate_refusals(self._target.post(page.text, len(self._reply.pages) + 1))
+        number = len(self._reply.pages) + 1
+        return await translate_refusals(self._show(page, lambda body: self._target.post(body, number)))
 
     async def post_notice(self, text: str) -> str:
-        return await translate_refusals(self._target.post(text, EXCUSE))
+        return await translate_refusals(self._target.post(Body(text), EXCUSE))
 
     async def edit(self, page_id: str, page: Page) -> None:
-        await translate_refusals(self._target.edit(page_id, page.text))
+        await translate_refusals(self._show(page, lambda body: self._target.edit(page_id, body)))
 
     async def attach_files(self, page_id: str, page: Page, files: Sequence[File]) -> None:
-        await translate_refusals(self._target.edit(page_id, page.text, files))
+        await translate_refusals(self._target.edit(page_id, Body(page.text, files=files)))
 
     async def delete(self, page_id: str) -> None:
         await translate_refusals(self._target.delete(page_id))
 
     async def strays(self, known: Collection[str]) -> list[str] | None:
         return await translate_refusals(self._target.list_strays(known))
+
+    async def _show(self, page: Page, call: Callable[[Body], Awaitable[Answer]]) -> Answer:
+        """Post or edit a page. Its words are shown also where Discord refuses its buttons."""
+        controls = page.controls if self._takes_buttons else ()
+        body = Body(page.text, formatting.build_buttons(controls, self._reply.question.name))
+        try:
+            return await call(body)
+        except discord.HTTPException as error:
+            if not (controls and is_about_components(error)):
+                raise
+            log.warning("Discord refuses our buttons, the answer is shown without: %s", error)
+        self._takes_buttons = False
+        return await call(replace(body, components=[]))
 
 
 def _posted_at(page: str) -> datetime:

@@ -73,7 +73,8 @@ class DiscordSurface:
         return await self._resources.files.fetch(attachment, channel, message)
 
     async def rank(self, person: str) -> Rank:
-        granted = self._address.permissions if person == self._question.person and self._is_new() else None
+        theirs = person == (self._address.person or self._question.person)
+        granted = self._address.permissions if theirs and self._is_new() else None
         return await self._resources.directory.fetch_rank(self._guild, self._place.at, person, granted)
 
     async def homes(self) -> tuple[str, ...] | None:
@@ -105,12 +106,14 @@ class DiscordSurface:
             return History((), Reach.CHAIN)
         if self._slash:
             return await reader.read_answers(self._question.name)
-        return await (
-            reader.read_all(self._question.name) if self._place.whole else reader.read_chain(self._question.name)
-        )
+        name, under, key = self._question.name, None if self._own else self._address.under, self._question.key
+        if self._place.whole and not (under and key.thread != self._place.at):
+            return await reader.read_all(name)
+        return await reader.read_chain(under or name)
 
     async def _open_publisher(self, reply: ReplyView, plainly: bool = False) -> Publisher:
-        target, prompt = await self._choose_target(reply.threaded), self._address.prompt
+        target = await self._choose_target(reply.threaded)
+        prompt = self._address.prompt if self._slash or not self._own else None
         quote = "" if prompt is None else formatting.quote_question(await self._name_ids(prompt))
         return Publisher(reply, target, self._resources.pace, quote, self._resources.pause, plainly=plainly)
 
@@ -119,7 +122,14 @@ class DiscordSurface:
 
     @property
     def _slash(self) -> bool:
-        return self._address.token is not None
+        """Whether what was asked is an interaction, which our first page answers."""
+        return self._address.token is not None and self._own
+
+    @property
+    def _own(self) -> bool:
+        """Whether the address was made of what was asked, and not of a press, or a command that asks it again."""
+        of_command = self._address.command == self._question.name
+        return of_command or (self._address.command is None and self._address.under is None)
 
     @property
     def _guild(self) -> str | None:
@@ -133,13 +143,15 @@ class DiscordSurface:
     async def _choose_target(self, threaded: bool) -> Target:
         resources, name = self._resources, self._question.name
         application, token = self._address.application, self._address.token
-        if application and token:
-            if self._question.private:
-                return Privately(resources.rest, self._place, application, token, self._first)
+        if application and token and self._question.private:
+            return Privately(resources.rest, self._place, application, token, self._first, deferred=self._slash)
+        if application and token and self._slash:
             return BySlash(resources.rest, self._place, self._us, name, application, token, self._first)
         if self._question.private and self._place.workspace != DIRECT:
             channel = await translate_errors(resources.rest.open_direct_channel(self._question.person))
             return InChannel(resources.rest, ChannelPlace(DIRECT, channel, channel, whole=True), self._us, name, None)
+        if not self._own:
+            return InChannel(resources.rest, self._place, self._us, name, self._address.under)
         if threaded and not self._place.whole and name == self._question.key.thread:
             return await self._open_thread()
         return InChannel(resources.rest, self._place, self._us, name, name)

@@ -7,11 +7,17 @@ from typing import Any, Protocol
 import discord
 
 from bots.discord import parse
-from bots.discord.client import ORIGINAL, Rest
-from bots.discord.errors import CLOSED_TO_MESSAGES, EXPIRED, INVALID_FORM, NO_HISTORY, UNKNOWN_MESSAGE
+from bots.discord.client import ORIGINAL, Body, Rest
+from bots.discord.errors import (
+    CLOSED_TO_MESSAGES,
+    EXPIRED,
+    INVALID_FORM,
+    NO_HISTORY,
+    UNKNOWN_MESSAGE,
+    is_about_components,
+)
 from bots.discord.parse import BotIdentity, ChannelPlace
 from core.domain.errors import PlaceClosed
-from core.domain.messages import File
 
 ARCHIVED = 50083
 NONCE = 25  # characters; Discord refuses longer ones
@@ -31,10 +37,10 @@ class Target(Protocol):
     async def find_first_page(self, known: Sequence[str]) -> str | None:
         """The page that is there before there is text, if there is one. `known` are those that were written down."""
 
-    async def post(self, content: str, number: int) -> str:
+    async def post(self, body: Body, number: int) -> str:
         """One more page, the `number`th that this reply posts; its id."""
 
-    async def edit(self, page: str, content: str, files: Sequence[File] = ()) -> None: ...
+    async def edit(self, page: str, body: Body) -> None: ...
 
     async def delete(self, page: str) -> None: ...
 
@@ -66,24 +72,24 @@ class InChannel:
     async def find_first_page(self, known: Sequence[str]) -> str | None:
         return None
 
-    async def post(self, content: str, number: int) -> str:
+    async def post(self, body: Body, number: int) -> str:
         """The nonce is made of question and number, so Discord itself posts a page once."""
         nonce = f"{self.question}-{number}"[-NONCE:]
         try:
-            return await self.rest.post(self.channel, content, nonce, self.to)
+            return await self.rest.post(self.channel, body, nonce, self.to)
         except discord.HTTPException as error:
-            if self.to is None or error.code not in {NO_HISTORY, INVALID_FORM}:
+            if self.to is None or error.code not in {NO_HISTORY, INVALID_FORM} or is_about_components(error):
                 raise
-        return await self.rest.post(self.channel, content, nonce)
+        return await self.rest.post(self.channel, body, nonce)
 
-    async def edit(self, page: str, content: str, files: Sequence[File] = ()) -> None:
+    async def edit(self, page: str, body: Body) -> None:
         try:
-            await self.rest.edit(self.channel, page, content, files)
+            await self.rest.edit(self.channel, page, body)
         except discord.HTTPException as error:
             if error.code != ARCHIVED:
                 raise
             await self.rest.unarchive(self.channel)
-            await self.rest.edit(self.channel, page, content, files)
+            await self.rest.edit(self.channel, page, body)
 
     async def delete(self, page: str) -> None:
         await self.rest.delete(self.channel, page)
@@ -134,26 +140,26 @@ class BySlash:
                     raise
         return self.first
 
-    async def post(self, content: str, number: int) -> str:
+    async def post(self, body: Body, number: int) -> str:
         try:
-            return await self._others().post(content, number)
+            return await self._others().post(body, number)
         except discord.HTTPException as error:
             self._ensure_answerable(error)
-        return await self.rest.post_followup(self.application, self.token, content, private=False)
+        return await self.rest.post_followup(self.application, self.token, body, private=False)
 
-    async def edit(self, page: str, content: str, files: Sequence[File] = ()) -> None:
+    async def edit(self, page: str, body: Body) -> None:
         if page == self.first and not self.expired:
             try:
-                return await self.rest.edit_answer(self.application, self.token, ORIGINAL, content, files)
+                return await self.rest.edit_answer(self.application, self.token, ORIGINAL, body)
             except discord.HTTPException as error:
                 if error.code not in EXPIRED:
                     raise
             self.expired = True
         try:
-            return await self._others().edit(page, content, files)
+            return await self._others().edit(page, body)
         except discord.HTTPException as error:
             self._ensure_answerable(error)
-        return await self.rest.edit_answer(self.application, self.token, page, content, files)
+        return await self.rest.edit_answer(self.application, self.token, page, body)
 
     async def delete(self, page: str) -> None:
         if page == self.first and not self.expired:
@@ -185,34 +191,34 @@ class BySlash:
 
 @dataclass(slots=True)
 class Privately:
-    """Every page answers an interaction, is seen by its person alone, and is out of reach after 15 minutes."""
+    """Every page answers an interaction, is seen by its person alone, and is out of reach after 15 minutes.
+
+    A press of a button is not `deferred`: its first answer is the page that has the button.
+    """
 
     rest: Rest
     place: ChannelPlace
     application: str
     token: str
     first: str | None = None
+    deferred: bool = True
 
     @property
     def channel(self) -> str:
         return f"{self.place.at}/{self.application}/{self.token}"
 
-    @property
-    def deferred(self) -> bool:
-        return True
-
     async def find_first_page(self, known: Sequence[str]) -> str | None:
         self.first = min(known, key=int) if known else self.first
-        if self.first is None:
+        if self.first is None and self.deferred:
             self.first = await self._call_while_alive(self.rest.fetch_answer(self.application, self.token))
         return self.first
 
-    async def post(self, content: str, number: int) -> str:
-        posted: str = await self._call_while_alive(self.rest.post_followup(self.application, self.token, content))
+    async def post(self, body: Body, number: int) -> str:
+        posted: str = await self._call_while_alive(self.rest.post_followup(self.application, self.token, body))
         return posted
 
-    async def edit(self, page: str, content: str, files: Sequence[File] = ()) -> None:
-        await self._call_while_alive(self.rest.edit_answer(self.application, self.token, page, content, files))
+    async def edit(self, page: str, body: Body) -> None:
+        await self._call_while_alive(self.rest.edit_answer(self.application, self.token, page, body))
 
     async def delete(self, page: str) -> None:
         await self._call_while_alive(self.rest.delete_answer(self.application, self.token, page))

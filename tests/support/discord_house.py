@@ -1,13 +1,16 @@
 """Confab as it runs, over a loopback Discord, Claude's loopback server and a real store."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 from bots.discord.adapter import Discord
 from core.answering.assistant import Assistant
+from core.answering.reply import Reply
 from core.domain.events import Event, Ingest, Receipt
+from core.domain.messages import Question
 from core.domain.personas import Persona
 from core.store.protocols import Store
 from tests.fakes.claude.server import ClaudeFake
@@ -99,3 +102,21 @@ async def answered(running: Running, asked: Interaction) -> str:
     await until(lambda: any(event.id == asked.id for event in running.heard))
     await idle(running)
     return asked.answer or ""
+
+
+@asynccontextmanager
+async def showing(running: Running, question: Question, pages: Sequence[str] = ()) -> AsyncIterator[Reply]:
+    """A reply to `question` that is being shown until the block ends, which has to finish it."""
+
+    async def keep(_page: str, _at: datetime | None) -> None:
+        """Nothing is written down."""
+
+    reply = Reply(question, keep, pages)
+    shown = asyncio.create_task((await running.discord.surface(question)).show(reply))
+    try:
+        yield reply
+        async with asyncio.timeout(PATIENCE):
+            await shown
+    finally:
+        shown.cancel()
+        await asyncio.gather(shown, return_exceptions=True)

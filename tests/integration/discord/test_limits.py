@@ -16,7 +16,7 @@ import pytest
 from bots.app.supervisor import Supervisor
 from bots.delivery.fencing import fence_requests
 from bots.discord.adapter import Discord
-from bots.discord.client import Rest
+from bots.discord.client import Body, Rest
 from bots.discord.errors import translate_errors
 from bots.discord.outbound_budget import Busy, OutboundBudget, Urgency
 from bots.discord.shielded_calls import GlobalLimit, Inflight, urgent
@@ -63,7 +63,7 @@ class Line:
 
     async def post(self, text: str, channel: str = GENERAL) -> str:
         self.number += 1
-        return await translate_errors(self.rest.post(channel, text, f"nonce-{self.number}"))
+        return await translate_errors(self.rest.post(channel, Body(text), f"nonce-{self.number}"))
 
     async def sent(self, text: str) -> asyncio.Task[str]:
         """A message that is on its way, and was received at least once."""
@@ -186,7 +186,9 @@ async def test_while_cloudflare_bans_us_nothing_is_sent_and_a_final_text_waits(g
         async with asyncio.timeout(2):
             with urgent(Urgency.GROWING):
                 refused += await asyncio.gather(*growing, *others, return_exceptions=True)
-        slash = asyncio.create_task(translate_errors(line.rest.edit_answer("8000", "token", "@original", "final")))
+        slash = asyncio.create_task(
+            translate_errors(line.rest.edit_answer("8000", "token", "@original", Body("final")))
+        )
         await asyncio.wait([final, slash], timeout=0.1)
 
         assert [type(one) for one in refused] == [RateLimited] * 6

@@ -14,6 +14,7 @@ import pytest
 from bots.delivery.downloads import LARGEST
 from bots.delivery.pace import Pace
 from bots.discord import formatting as look
+from bots.discord.client import Body
 from bots.discord.directory import Directory
 from bots.discord.errors import translate_errors
 from core.domain.errors import CannotAnswer, CannotShow, NoAnswer, Uncertain
@@ -296,13 +297,18 @@ async def test_edits_wait_for_their_time_and_the_final_text_does_not(guild, clau
         assert [call.method for call in guild.calls[before:] if "/messages" in call.path] == ["PATCH"]
 
 
-async def test_what_says_the_same_is_not_edited(guild, claude, running):
-    claude.script(Answer(text="fine" + " " * 400, chunk=4))
+async def test_what_says_the_same_is_edited_once_for_its_buttons(guild, claude, running):
+    gate = Gate(after=8)
+    claude.script(Answer(text="fine" + " " * 400, chunk=4, gate=gate))
     await ask(guild)
+    await gate.reached.wait()
+    await until(lambda: ours(guild) == ["fine"])
+    gate.opened.set()
     await settled(guild, running)
 
-    assert [call.method for call in guild.calls if call.path.endswith("/messages") and call.method != "GET"] == ["POST"]
-    assert not [call for call in guild.calls if call.method == "PATCH"]
+    shown = [call for call in guild.calls if "/messages" in call.path and call.method != "GET"]
+    assert [(call.method, call.json["content"]) for call in shown] == [("POST", "fine"), ("PATCH", "fine")]
+    assert ["Stop" in json.dumps(call.json["components"]) for call in shown] == [True, False]
 
 
 async def test_typing_is_shown_while_there_is_no_text_and_ends_with_the_answer(guild, claude, running):
@@ -478,9 +484,9 @@ async def test_one_401_alone_costs_no_answer(guild, claude, running, route):
 async def test_a_file_is_whole_when_its_request_was_refused_once_with_401(guild, running):
     await settled(guild, running)
     rest, file = running.discord._rest, File("a.csv", "text/csv", b"a,b\n1,2\n")
-    page = await rest.post("81382", "a table", "nonce")
+    page = await rest.post("81382", Body("a table"), "nonce")
     guild.fault(EDIT, REFUSED)
-    await rest.edit("81382", page, "a table", [file])
+    await rest.edit("81382", page, Body("a table", files=[file]))
 
     assert [one.upload.content for one in guild.world.files.values()] == [file.content]
 
@@ -490,9 +496,9 @@ async def test_what_an_earlier_try_posted_says_what_the_later_one_means(guild, r
     guild.fault(POST, Fault.LOSE)
     rest = running.discord._rest
     with pytest.raises(Uncertain):
-        await translate_errors(rest.post("81382", "what was known by then", "nonce"))
+        await translate_errors(rest.post("81382", Body("what was known by then"), "nonce"))
 
-    await rest.post("81382", "all of it", "nonce")
+    await rest.post("81382", Body("all of it"), "nonce")
 
     assert ours(guild) == ["all of it"]
 
@@ -501,7 +507,7 @@ async def test_a_401_that_comes_again_is_the_end_of_the_token(guild, running):
     await settled(guild, running)
     guild.fault(POST, REFUSED, 2)
     with pytest.raises(CannotShow, match="DISCORD_BOT_TOKEN"):
-        await translate_errors(running.discord._rest.post("81382", "hi", "nonce"))
+        await translate_errors(running.discord._rest.post("81382", Body("hi"), "nonce"))
 
     assert ours(guild) == []
 

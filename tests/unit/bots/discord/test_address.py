@@ -45,6 +45,21 @@ def test_an_address_that_an_older_version_stored_is_read_and_written_as_it_was(s
     assert json.loads(address.dump()) == json.loads(stored)
 
 
+def test_an_address_of_a_press_says_whose_rights_it_has_and_where_further_pages_go():
+    address = DiscordAddress(at="81382", application="4343", token=TOKEN, permissions=8, under="1177", person="7001")
+    parts = {
+        "at": "81382",
+        "application": "4343",
+        "token": TOKEN,
+        "permissions": "8",
+        "under": "1177",
+        "person": "7001",
+    }
+
+    assert json.loads(address.dump()) == parts
+    assert DiscordAddress.parse(address.dump()) == address
+
+
 def test_what_a_newer_version_added_is_ignored():
     assert DiscordAddress.parse('{"at": "81382", "colour": "blue"}') == DiscordAddress(at="81382")
 

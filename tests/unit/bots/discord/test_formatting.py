@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bots.discord import formatting as look
+from core.domain.controls import Control
 from core.rendering.paginator import MARKS
 
 
@@ -110,3 +111,19 @@ def test_a_quote_mentions_nobody_and_opens_nothing():
 @pytest.mark.parametrize(("text", "units"), [("abc", 3), ("é", 1), ("👍", 2), ("👨‍👩‍👧", 8)])
 def test_length_is_counted_in_utf_16(text, units):
     assert look.measure(text) == units
+
+
+def test_buttons_have_ids_that_say_all_and_words_or_an_emoji():
+    (row,) = look.build_buttons(list(Control), "1177")
+
+    assert row == {
+        "type": 1,
+        "components": [
+            {"type": 2, "style": 4, "custom_id": "stop:1177", "label": "Stop"},
+            {"type": 2, "style": 1, "custom_id": "continue:1177", "label": "Continue"},
+            {"type": 2, "style": 2, "custom_id": "retry:1177", "label": "Try again"},
+            {"type": 2, "style": 2, "custom_id": "up:1177", "emoji": {"name": "👍"}},
+            {"type": 2, "style": 2, "custom_id": "down:1177", "emoji": {"name": "👎"}},
+        ],
+    }
+    assert look.build_buttons([], "1177") == []

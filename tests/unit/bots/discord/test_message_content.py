@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from bots.discord import parse as read
+from bots.discord.formatting import build_buttons
 from bots.discord.parse import DIRECT, BotIdentity, ChannelPlace
+from core.domain.controls import Control
 from core.domain.messages import Asks, Quote, QuoteKind
 
 SAMPLES = Path(__file__).parents[3] / "payloads" / "discord"
@@ -103,6 +105,14 @@ def test_a_forward_is_a_quote_with_all_that_it_shows():
     assert message is not None
     said = f"see <@7002>\n{ALERT_SAID}\n{LAYOUT_SAID}\n(poll: Tea or coffee?)\n- leaf Tea\n- Coffee"
     assert (message.text, message.quotes) == ("", (Quote(said),))
+
+
+def test_buttons_of_ours_say_nothing_where_a_page_of_ours_is_forwarded():
+    shown = {"content": "because", "components": build_buttons(list(Control), "1177")}
+    message = read.parse_message(payload(message_snapshots=[{"message": shown}]), CHANNEL, US)
+
+    assert message is not None
+    assert message.quotes == (Quote("because"),)
 
 
 def test_what_a_forwarded_picture_shows_is_quoted():
