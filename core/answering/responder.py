@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import TypeAlias
 
-from core.answering.completions import LeftOut, Retraction, Waiting
+from core.answering.completions import Retraction
 from core.answering.composition import Composer, Composition
 from core.answering.display_fallback import Fallback, NotShown
 from core.answering.final_answer import Answer, cut_short, explain_error, refuse, restore_answer
@@ -17,6 +17,7 @@ from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Proceed,
 from core.answering.recovery import find_orphaned_pages, refresh_conversation
 from core.answering.reply import Reply
 from core.claude.client import TextSoFar
+from core.claude.sender import LeftOut, Waiting
 from core.commands import TABLE, registry
 from core.domain.errors import CannotAnswer, CannotShow, NoAnswer, PlaceClosed, QuestionDeleted, TokenRefused
 from core.domain.messages import FinalText, Outcome, Question, Unanswered

@@ -25,7 +25,7 @@ from core.claude.stream import (
     read_usage,
     read_word,
 )
-from core.domain.models import Model, is_model_id
+from core.domain.models import CITATIONS, STRUCTURED_OUTPUTS, Model, is_model_id
 from core.domain.usage import Usage
 from core.prompting.persona_check import EFFORTS, THINKING
 from core.prompting.request import Request
@@ -38,6 +38,7 @@ CONNECT = 5.0  # seconds
 REQUEST = "request-id"  # the header that names a request
 
 INPUTS = {"image": "image_input", "document": "pdf_input"}  # what a model may be shown, and the capability for it
+OPTIONAL = (CITATIONS, STRUCTURED_OUTPUTS)
 COUNTED = ("model", "system", "messages", "thinking", "output_config", "cache_control")  # what a count depends on
 
 
@@ -326,6 +327,7 @@ def read_model(info: ModelInfo) -> Model:
         frozenset(kind for kind in THINKING if _is_supported(types, kind)),
         known=effort is not None or thinking is not None,
         blind=frozenset(kind for kind, name in INPUTS.items() if _read_supported(capabilities, name) is False),
+        lacks=frozenset(name for name in OPTIONAL if _read_supported(capabilities, name) is False),
         lifecycle=getattr(info, "lifecycle", None) or "active",
         retires_at=_read_date(getattr(info, "retires_at", None)),
     )

@@ -63,6 +63,8 @@ class Request:
     """A budget made its answer shorter than the persona has it."""
     left_out: frozenset[str] = frozenset()
     """Kinds of content that its turns have and it does not."""
+    overhead: int = 0
+    """Tokens, at most, that the API adds to its prompt."""
 
     @property
     def model(self) -> str:
@@ -85,7 +87,7 @@ class Request:
     @property
     def input_bound(self) -> int:
         """The most tokens that the prompt can have."""
-        return sum(block.content.tokens_bound for block in self.blocks)
+        return sum(block.content.tokens_bound for block in self.blocks) + self.overhead
 
 
 def build_request(persona: Persona, turns: Sequence[Turn], model: Model, ttl: TTL, instructions: str = "") -> Request:
@@ -111,7 +113,7 @@ def build_request(persona: Persona, turns: Sequence[Turn], model: Model, ttl: TT
     extra, headers = _set_temperature(persona, model, body)
     last = next((turn.messages[-1] for turn in reversed(turns) if turn.role == "user" and turn.messages), None)
     made = Request(body | extra, tuple(_list_blocks(house, persona, turns)), headers, last)
-    return _leave_out_all(made, [kind for kind in SHOWN if not model.reads(kind)])
+    return leave_out_unread(made, model)
 
 
 def continue_request(request: Request, content: list[dict[str, Any]]) -> Request:
@@ -144,21 +146,28 @@ def simplify_request(request: Request, complaint: str) -> Request | None:
     if "temperature" in complaint and "extra_body" in body:
         del body["extra_body"]
         return replace(request, body=body, headers={})
-    for name, words in (("output_config", ("effort", "output_config")), ("thinking", ("thinking",))):
-        if name in body and any(word in complaint for word in words):
-            del body[name]
-            return replace(request, body=body)
+    named = "effort" in complaint or ("output_config" in complaint and "format" not in complaint)
+    if named and "effort" in (config := body.get("output_config", {})):
+        body["output_config"] = {name: value for name, value in config.items() if name != "effort"}
+        return replace(request, body=body if body["output_config"] else _drop(body, "output_config"))
+    if "thinking" in complaint and "thinking" in body:
+        return replace(request, body=_drop(body, "thinking"))
     longest = _LONGEST.search(complaint)
     if longest and SHORTEST <= int(longest[1]) < body["max_tokens"]:
         return replace(shorten_request(request, int(longest[1])), bounded=request.bounded)
-    named = (kind for kind, words in SHOWN.items() if words.search(complaint.lower()))
-    return next((plainer for kind in named if (plainer := leave_out(request, kind))), None)
+    kinds = (kind for kind, words in SHOWN.items() if words.search(complaint.lower()))
+    return next((plainer for kind in kinds if (plainer := leave_out(request, kind))), None)
 
 
 def leave_out_files(request: Request) -> Request | None:
     """The same request without images and documents; None where it has none."""
     smaller = _leave_out_all(request)
     return None if smaller is request else smaller
+
+
+def leave_out_unread(request: Request, model: Model) -> Request:
+    """The same request without what the model does not read."""
+    return _leave_out_all(request, [kind for kind in SHOWN if not model.reads(kind)])
 
 
 def leave_out(request: Request, kind: str) -> Request | None:
@@ -181,6 +190,10 @@ def _leave_out_all(request: Request, kinds: Iterable[str] = SHOWN) -> Request:
     for kind in kinds:
         request = leave_out(request, kind) or request
     return request
+
+
+def _drop(body: dict[str, Any], name: str) -> dict[str, Any]:
+    return {one: value for one, value in body.items() if one != name}
 
 
 def _move_mark(request: Request) -> Request:

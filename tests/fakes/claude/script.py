@@ -1,9 +1,12 @@
 """What a test tells the stand-in for Claude to say, and the ways in which it can go wrong."""
 
 import asyncio
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from tests.fakes.claude.schemas import compose
 
 How = Literal["error", "reset", "close", "eof", "silence", "garbage", "headless"]
 StopReason = Literal[
@@ -109,5 +112,7 @@ def last_words(body: Mapping[str, Any]) -> str:
 
 
 def echo(body: Mapping[str, Any]) -> Answer:
-    """The answer of a stand-in that was told nothing: what was said last."""
+    """The answer of a stand-in that was told nothing: what was said last, or the least that a schema allows."""
+    if form := (body.get("output_config") or {}).get("format"):
+        return Answer(text=json.dumps(compose(form["schema"])))
     return Answer(text=f"You said: {last_words(body)}")

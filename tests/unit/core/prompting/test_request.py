@@ -184,6 +184,34 @@ def test_the_mark_of_the_cache_stays_where_a_picture_is_left_out():
     assert plainer.body["messages"][0]["content"][1]["cache_control"] == {"type": "ephemeral", "ttl": "1h"}
 
 
+FORMED = {"effort": "low", "format": {"type": "json_schema", "schema": {"type": "null"}}}
+
+
+@pytest.mark.parametrize(
+    ("config", "complaint", "left"),
+    [
+        (FORMED, "output_config.effort: Input should be 'high'", {"format": FORMED["format"]}),
+        (FORMED, "output_config: Extra inputs are not permitted", {"format": FORMED["format"]}),
+        ({"effort": "low"}, "output_config: Extra inputs are not permitted", None),
+    ],
+    ids=["effort with a form", "all of it with a form", "all of it"],
+)
+def test_an_effort_that_is_not_taken_leaves_the_form_of_the_answer(config, complaint, left):
+    made = build_request(Persona(), TURNS, NEW, "1h")
+
+    plainer = simplify_request(replace(made, body=made.body | {"output_config": config}), complaint)
+
+    assert plainer is not None
+    assert plainer.body.get("output_config") == left
+
+
+def test_a_form_that_is_not_taken_is_no_matter_of_effort():
+    made = build_request(Persona(), TURNS, NEW, "1h")
+    asked = replace(made, body=made.body | {"output_config": FORMED})
+
+    assert simplify_request(asked, "output_config.format: Extra inputs are not permitted") is None
+
+
 PLAN = Document("plan.pdf", 1, 5, "BBBB")
 
 
