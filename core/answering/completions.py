@@ -10,6 +10,7 @@ from typing import NoReturn, TypeAlias
 
 from core.answering.final_answer import Answer, conclude, cut_off, decline
 from core.billing.ledger_rows import BudgetRefusal
+from core.claude.citations import Citation, append_sources, insert_numbers
 from core.claude.client import Claude, Completion, TextSoFar, dump_completion
 from core.claude.errors import ClaudeError
 from core.claude.metering import MeteredRequest, Metering
@@ -123,17 +124,17 @@ class Completions:
 
         A refusal is remembered, whether it comes as an answer or as an error.
         """
-        asked, said = order.request, ""
+        asked, end = order.request, _TurnEnd(run, order.request.last, hurried)
         for _ in range(PAUSES):
             completion: Completion | None = None
-            ends = _TurnEnd(run, said, asked.last, hurried)
-            order = replace(order, end=ends.store)
+            order = replace(order, end=end.store)
             try:
                 async with aclosing(self.sender.stream(order, retry_policy)) as events:
                     async for event in events:
                         match event:
-                            case TextSoFar(text):
-                                yield TextSoFar(said + text) if said else event
+                            case TextSoFar(text, citations):
+                                text, citations = end.join(text, citations)
+                                yield TextSoFar(insert_numbers(text, citations), citations)
                             case BudgetRefusal():
                                 yield event
                                 return
@@ -150,28 +151,45 @@ class Completions:
             if completion.stop == "refusal":
                 self.refused_prompts.record(asked)
                 yield Retraction()
-            if (answer := ends.conclude(completion)) is not None:
+            if (answer := end.conclude(completion)) is not None:
                 yield answer
                 return
-            said += completion.text
+            end = end.go_on(completion)
             order = replace(order, request=continue_request(order.request, completion.content))
-        yield run.finish(cut_off(said, "Claude paused too often here. Say “go on” and it continues."))
+        yield run.finish(cut_off(end.write_sources(), "Claude paused too often here. Say “go on” and it continues."))
 
 
 @dataclass(frozen=True, slots=True)
 class _TurnEnd:
-    """What the end of a request means for the answer of which `said` came before."""
+    """What the end of a request means for the answer, of which `said` came before it, with what that `cited`."""
 
     run: Run
-    said: str
     last: str | None
     hurried: bool
+    said: str = ""
+    cited: tuple[Citation, ...] = ()
+
+    def join(self, text: str, citations: Sequence[Citation]) -> tuple[str, tuple[Citation, ...]]:
+        """All of the answer and its citations, each at its place in all of it."""
+        before = len(self.said)
+        moved = (one if one.at is None else replace(one, at=one.at + before) for one in citations)
+        return self.said + text, (*self.cited, *moved)
+
+    def go_on(self, completion: Completion) -> "_TurnEnd":
+        """The end of the request that goes on after a pause."""
+        said, cited = self.join(completion.text, completion.citations)
+        return replace(self, said=said, cited=cited)
+
+    def write_sources(self, text: str = "", citations: Sequence[Citation] = ()) -> str:
+        """All of the answer with its sources."""
+        return append_sources(*self.join(text, citations))
 
     def conclude(self, completion: Completion) -> Answer | None:
         """The answer, if this is its end."""
         if completion.stop == "pause_turn":
             return None
-        answer = self.run.finish(conclude(self.said + completion.text, completion))
+        text = self.write_sources(completion.text, completion.citations)
+        answer = self.run.finish(conclude(text, completion))
         return replace(answer, after=self.last, stored=completion.stored)
 
     def store(self, completion: Completion) -> StepEnd:

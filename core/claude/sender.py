@@ -18,6 +18,7 @@ from core.claude.retry import Backoff, RetryPolicy
 from core.domain.clock import Sleep
 from core.prompting.request import Request, leave_out_files, simplify_request
 
+LASTING = ("cache_control", "citations")  # what a gateway does not take today, it does not take tomorrow
 TOO_MUCH = ("too large", "too long")  # errors that files may be to blame for
 
 log = logging.getLogger(__name__)
@@ -105,7 +106,7 @@ class Sender:
         if plainer is not None:
             log.warning("%s; asking again without it", error)
             complaints = self._complaints[request.model]
-            if "cache_control" in error.detail and error.detail not in complaints:
+            if any(name in error.detail for name in LASTING) and error.detail not in complaints:
                 complaints.append(error.detail)
         return plainer
 

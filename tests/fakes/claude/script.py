@@ -49,8 +49,28 @@ class Break:
 
 
 @dataclass(frozen=True, slots=True)
+class Pages:
+    """Where something stands: the pages `first` to `last` of the document at `index` in the request."""
+
+    index: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A part of an answer that is a text block of its own, with what it cites; `early`, that comes before its text."""
+
+    text: str
+    cites: tuple[Pages, ...] = ()
+    early: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """One answer of Claude's: `thinking`, then `text` in deltas of `chunk` characters, then `blocks` as given.
+
+    With `passages` in place of `text` it cites documents, where the request lets it; else they are one text.
 
     It is cut where the request says: at `max_tokens`, which thinking uses up too, and at a stop sequence.
     Thinking is dropped for a request that does not allow it. `delay` is in seconds, before each event;
@@ -59,6 +79,7 @@ class Answer:
 
     text: str = ""
     thinking: str = ""
+    passages: tuple[Passage, ...] = ()
     blocks: tuple[Mapping[str, Any], ...] = ()
     stop_reason: StopReason = "end_turn"
     stop_details: Mapping[str, Any] | None = None

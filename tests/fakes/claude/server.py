@@ -233,7 +233,7 @@ class ClaudeFake:
                 await told(call.index, event)
 
         name = f"msg_01{token_hex(11)}"
-        found = claude_events.parts(answer, model, shown=claude_events.shows(request, model))
+        found = claude_events.parts(answer, request, model, shown=claude_events.shows(request, model))
         whole = claude_events.message(name, model, answer, found, plan.usage)
         events = claude_events.events(whole, answer, found, plan.usage)
         sending = Sending(call.http, call.id, self._headers(call), answer, list(events), telling)
