@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import time
-from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -11,46 +10,29 @@ from typing import NoReturn, TypeAlias
 
 from core.answering.final_answer import Answer, conclude, cut_off, decline
 from core.billing.ledger_rows import BudgetRefusal
-from core.claude.circuit_breaker import CircuitBreaker
+from core.claude.citations import Citation, append_sources, insert_numbers
 from core.claude.client import Claude, Completion, TextSoFar, dump_completion
 from core.claude.errors import ClaudeError
 from core.claude.metering import MeteredRequest, Metering
 from core.claude.model_catalog import ModelCatalog
 from core.claude.refused_prompts import RefusedPrompts
-from core.claude.retry import Backoff, RetryPolicy
+from core.claude.retry import RetryPolicy
+from core.claude.sender import LeftOut, Sender, Waiting
+from core.claude.structured import StructuredOutput
 from core.domain.clock import Clock, Sleep
 from core.domain.messages import Question, Unanswered
 from core.domain.models import Model
-from core.prompting.request import Request, continue_request, leave_out_files, simplify_request
+from core.prompting.request import Request, continue_request
 from core.store.protocols import Claim, Notes, Step, StepEnd
 
-TOO_MUCH = ("too large", "too long")  # errors that files may be to blame for
 PAUSES = 10  # times that Claude may pause in one answer
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """Nothing comes for a while; `note` says why, to people."""
-
-    note: str
-
-
-@dataclass(frozen=True, slots=True)
 class Retraction:
     """The text so far is taken back: Claude refused after it, and no part of it is an answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """What Claude is not shown of the conversation's files, `image` or `document`: the model that is asked reads none.
-
-    Where its API has `refused` them, it is these besides.
-    """
-
-    kinds: frozenset[str]
-    refused: bool = False
 
 
 Event: TypeAlias = TextSoFar | Waiting | Retraction | LeftOut | Answer
@@ -78,14 +60,10 @@ class Completions:
         sleep: Sleep = asyncio.sleep,
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._metering = metering
-        self._sleep = sleep
-        self._seconds = seconds
+        self.sender = Sender(metering, sleep=sleep, seconds=seconds)
         self.catalog = ModelCatalog(claude, notes, clock, metering.prices)
-        self._complaints: defaultdict[str, list[str]] = defaultdict(list)
-        """Of models whose gateway does not take cache marks as we set them: what it says of them."""
+        self.structured_output = StructuredOutput(self.sender, self.catalog)
         self.refused_prompts = RefusedPrompts()
-        self._circuit_breakers: defaultdict[str, CircuitBreaker] = defaultdict(CircuitBreaker)
 
     async def stream(
         self, question: Question, persona: int, models: Sequence[str], build: Callable[[Model], Request], run: Run
@@ -102,14 +80,14 @@ class Completions:
         refused: Answer | None = None
         models = self.refused_prompts.order_models(models, build(Model(models[0])))
         for name, hurried in _plan_attempts(models, failed):
-            retry_policy = RetryPolicy(self._seconds, hurried)
+            retry_policy = RetryPolicy(self.sender.seconds, hurried)
             try:
                 if (error := failed.get(name)) and (pause := retry_policy.back_off(error)):
                     if pause.note:
                         yield Waiting(pause.note)
-                    await self._sleep(pause.seconds)
+                    await self.sender.sleep(pause.seconds)
                 request = build(await self.catalog.describe(name))
-                order = self._simplify(MeteredRequest(question, persona, request, run.steps))
+                order = self.sender.simplify(MeteredRequest(question, persona, request, run.steps))
                 if order.request.left_out or failed:
                     yield LeftOut(order.request.left_out)
                 async with aclosing(self._stream_turns(order, retry_policy, run, hurried)) as events:
@@ -146,17 +124,17 @@ class Completions:
 
         A refusal is remembered, whether it comes as an answer or as an error.
         """
-        asked, said = order.request, ""
+        asked, end = order.request, _TurnEnd(run, order.request.last, hurried)
         for _ in range(PAUSES):
             completion: Completion | None = None
-            ends = _TurnEnd(run, said, asked.last, hurried)
-            order = replace(order, end=ends.store)
+            order = replace(order, end=end.store)
             try:
-                async with aclosing(self._stream_with_retries(order, retry_policy)) as events:
+                async with aclosing(self.sender.stream(order, retry_policy)) as events:
                     async for event in events:
                         match event:
-                            case TextSoFar(text):
-                                yield TextSoFar(said + text) if said else event
+                            case TextSoFar(text, citations):
+                                text, citations = end.join(text, citations)
+                                yield TextSoFar(insert_numbers(text, citations), citations)
                             case BudgetRefusal():
                                 yield event
                                 return
@@ -173,82 +151,45 @@ class Completions:
             if completion.stop == "refusal":
                 self.refused_prompts.record(asked)
                 yield Retraction()
-            if (answer := ends.conclude(completion)) is not None:
+            if (answer := end.conclude(completion)) is not None:
                 yield answer
                 return
-            said += completion.text
+            end = end.go_on(completion)
             order = replace(order, request=continue_request(order.request, completion.content))
-        yield run.finish(cut_off(said, "Claude paused too often here. Say “go on” and it continues."))
-
-    async def _stream_with_retries(
-        self, order: MeteredRequest, retry_policy: RetryPolicy
-    ) -> AsyncGenerator[TextSoFar | Waiting | LeftOut | Completion | BudgetRefusal, None]:
-        """The same request again while its error may pass, and none while the model's circuit breaker is open."""
-        circuit_breaker = self._circuit_breakers[order.request.model]
-        while True:
-            while pause := self._pause_while_open(circuit_breaker, retry_policy):
-                if pause.note:
-                    yield Waiting(pause.note)
-                await self._sleep(pause.seconds)
-            try:
-                with circuit_breaker.request(self._seconds) as note_first_text:
-                    async with aclosing(self._metering.stream(order)) as events:
-                        async for event in events:
-                            if not isinstance(event, BudgetRefusal):
-                                note_first_text()
-                            yield event
-                return
-            except ClaudeError as error:
-                if plainer := self._take_complaint(order.request, error):
-                    if kinds := plainer.left_out - order.request.left_out:
-                        yield LeftOut(kinds, refused=True)
-                    order = replace(order, request=plainer)
-                    continue
-                pause = retry_policy.back_off(error)
-            if pause.note:
-                yield Waiting(pause.note)
-            await self._sleep(pause.seconds)
-
-    def _take_complaint(self, request: Request, error: ClaudeError) -> Request | None:
-        """The request without what the API named as what it does not take; None where that is nothing of ours."""
-        plainer = simplify_request(request, error.detail) if error.kind == "rejected" else None
-        plainer = leave_out_files(request) if error.kind in TOO_MUCH else plainer
-        if plainer is not None:
-            log.warning("%s; asking again without it", error)
-            complaints = self._complaints[request.model]
-            if "cache_control" in error.detail and error.detail not in complaints:
-                complaints.append(error.detail)
-        return plainer
-
-    def _simplify(self, order: MeteredRequest) -> MeteredRequest:
-        """The same without what the model's gateway is known not to take."""
-        request = order.request
-        for complaint in self._complaints.get(request.model, ()):
-            request = simplify_request(request, complaint) or request
-        return replace(order, request=request)
-
-    def _pause_while_open(self, circuit_breaker: CircuitBreaker, retry_policy: RetryPolicy) -> Backoff | None:
-        """How long to wait before the breaker is asked again; None where a request may go."""
-        seconds = circuit_breaker.closed_for(self._seconds())
-        if not (circuit_breaker.trouble and seconds):
-            return None
-        return Backoff(seconds) if circuit_breaker.mending else retry_policy.wait(circuit_breaker.trouble, seconds)
+        yield run.finish(cut_off(end.write_sources(), "Claude paused too often here. Say “go on” and it continues."))
 
 
 @dataclass(frozen=True, slots=True)
 class _TurnEnd:
-    """What the end of a request means for the answer of which `said` came before."""
+    """What the end of a request means for the answer, of which `said` came before it, with what that `cited`."""
 
     run: Run
-    said: str
     last: str | None
     hurried: bool
+    said: str = ""
+    cited: tuple[Citation, ...] = ()
+
+    def join(self, text: str, citations: Sequence[Citation]) -> tuple[str, tuple[Citation, ...]]:
+        """All of the answer and its citations, each at its place in all of it."""
+        before = len(self.said)
+        moved = (one if one.at is None else replace(one, at=one.at + before) for one in citations)
+        return self.said + text, (*self.cited, *moved)
+
+    def go_on(self, completion: Completion) -> "_TurnEnd":
+        """The end of the request that goes on after a pause."""
+        said, cited = self.join(completion.text, completion.citations)
+        return replace(self, said=said, cited=cited)
+
+    def write_sources(self, text: str = "", citations: Sequence[Citation] = ()) -> str:
+        """All of the answer with its sources."""
+        return append_sources(*self.join(text, citations))
 
     def conclude(self, completion: Completion) -> Answer | None:
         """The answer, if this is its end."""
         if completion.stop == "pause_turn":
             return None
-        answer = self.run.finish(conclude(self.said + completion.text, completion))
+        text = self.write_sources(completion.text, completion.citations)
+        answer = self.run.finish(conclude(text, completion))
         return replace(answer, after=self.last, stored=completion.stored)
 
     def store(self, completion: Completion) -> StepEnd:

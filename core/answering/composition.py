@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from core.answering.completions import Completions, Event, LeftOut, Run
+from core.answering.completions import Completions, Event, Run
 from core.answering.conversation import (
     BLIND,
     NOT_TAKEN,
@@ -16,6 +16,7 @@ from core.answering.conversation import (
 from core.answering.final_answer import EMPTY, Answer, cut_off
 from core.answering.policy import Rules
 from core.answering.recovery import SILENT, misses_beginning
+from core.claude.sender import LeftOut
 from core.domain.clock import Clock
 from core.domain.content import Files
 from core.domain.errors import CannotAnswer, NoAnswer

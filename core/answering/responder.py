@@ -2,21 +2,23 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import TypeAlias
 
-from core.answering.completions import LeftOut, Retraction, Waiting
+from core.answering.completions import Retraction
 from core.answering.composition import Composer, Composition
 from core.answering.display_fallback import Fallback, NotShown
 from core.answering.final_answer import Answer, cut_short, explain_error, refuse, restore_answer
 from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Proceed, Rules, is_for_us
 from core.answering.recovery import find_orphaned_pages, refresh_conversation
 from core.answering.reply import Reply
+from core.claude.citations import Citation, list_sources
 from core.claude.client import TextSoFar
+from core.claude.sender import LeftOut, Waiting
 from core.commands import TABLE, registry
 from core.domain.errors import CannotAnswer, CannotShow, NoAnswer, PlaceClosed, QuestionDeleted, TokenRefused
 from core.domain.messages import FinalText, Outcome, Question, Unanswered
@@ -84,6 +86,8 @@ class AnswerTask:
     unread: CannotAnswer | None = field(init=False, default=None)
     """Why the thread's history could not be read, if it could not."""
     begun_again: int = field(init=False, default=0)
+    cited: Sequence[Citation] = field(init=False, default=())
+    """What the text so far cites."""
     begun: bool = field(init=False, default=False)
     """Whether words of Claude's have come, also such as it took back."""
     visible: bool = field(init=False, default=False)
@@ -246,7 +250,7 @@ class AnswerTask:
         return asyncio.create_task(self._compose(decision))
 
     def _cut_short(self) -> Answer:
-        return cut_short(self.reply.text, visible=bool(self.reply.pages))
+        return cut_short(list_sources(self.reply.text, self.cited), visible=bool(self.reply.pages))
 
     async def _compose(self, decision: Decision) -> Answer | None:
         """What was answered already, else a refusal, what the command says, or what Claude says.
@@ -279,7 +283,7 @@ class AnswerTask:
                 if isinstance(event, TextSoFar):
                     if not self.reply.text and await self._is_changed(decision):
                         return None
-                    self._grow(event.text)
+                    self._grow(event)
                 elif isinstance(event, Waiting):
                     self.reply.wait(event.note)
                 elif isinstance(event, Retraction):
@@ -290,11 +294,12 @@ class AnswerTask:
                     answer = event
         return await composition.conclude(answer)
 
-    def _grow(self, text: str) -> None:
+    def _grow(self, said: TextSoFar) -> None:
         if not self.begun:
             self.responder.emit(AnswerBegun(self.question))
         self.begun = self.visible = True
-        self.reply.say(text)
+        self.cited = said.citations
+        self.reply.say(said.text)
 
     async def _run_command(self, line: str) -> Answer:
         command, rest = registry.find_command(TABLE, line)

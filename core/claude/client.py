@@ -5,7 +5,7 @@ import logging
 import time
 from codecs import BOM_UTF8
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ import httpx2
 from anthropic._streaming import ServerSentEvent, SSEDecoder
 from anthropic.types import ModelInfo
 
+from core.claude.citations import Citation
 from core.claude.errors import ClaudeError
 from core.claude.sdk_errors import BROKEN, classify_broken_stream, classify_error
 from core.claude.stream import (
@@ -25,7 +26,7 @@ from core.claude.stream import (
     read_usage,
     read_word,
 )
-from core.domain.models import Model, is_model_id
+from core.domain.models import CITATIONS, STRUCTURED_OUTPUTS, Model, is_model_id
 from core.domain.usage import Usage
 from core.prompting.persona_check import EFFORTS, THINKING
 from core.prompting.request import Request
@@ -38,14 +39,16 @@ CONNECT = 5.0  # seconds
 REQUEST = "request-id"  # the header that names a request
 
 INPUTS = {"image": "image_input", "document": "pdf_input"}  # what a model may be shown, and the capability for it
+OPTIONAL = (CITATIONS, STRUCTURED_OUTPUTS)
 COUNTED = ("model", "system", "messages", "thinking", "output_config", "cache_control")  # what a count depends on
 
 
 @dataclass(frozen=True, slots=True)
 class TextSoFar:
-    """All the text that an answer has by now."""
+    """All the text that an answer has by now, and what it cites."""
 
     text: str
+    citations: tuple[Citation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class Completion:
     request: str | None
     content: list[dict[str, Any]] = field(default_factory=list)
     """The blocks as they came, to go on after a pause."""
+    citations: tuple[Citation, ...] = ()
     category: str | None = None
     """Why it was refused, in the API's word."""
     bounded: bool = False
@@ -74,12 +78,15 @@ class Completion:
 def dump_completion(completion: Completion) -> str:
     """What the answer needs of a completion to go on from there, as JSON; its usage is in the ledger."""
     kept = ("text", "stop", "model", "request", "content", "category", "bounded")
-    return json.dumps({name: getattr(completion, name) for name in kept})
+    citations = [asdict(one) for one in completion.citations]
+    return json.dumps({name: getattr(completion, name) for name in kept} | {"citations": citations})
 
 
 def restore_completion(dumped: str) -> Completion:
     """A completion of which `dump_completion` kept what an answer needs."""
-    return Completion(usage=Usage(), **json.loads(dumped))
+    kept = json.loads(dumped)
+    citations = tuple(Citation(**one) for one in kept.pop("citations", ()))
+    return Completion(usage=Usage(), citations=citations, **kept)
 
 
 class StandInTransport(httpx2.AsyncBaseTransport):
@@ -134,7 +141,7 @@ class Claude:
                 request_id = stream.response.headers.get(REQUEST)
                 async for event in stream:
                     if accumulator.take(event):
-                        yield TextSoFar(accumulator.text)
+                        yield TextSoFar(accumulator.text, accumulator.citations)
                 _check_end(accumulator, stream.response, request.model)
             yield _read_completion(accumulator, request, request_id)
         except (anthropic.APIError, *BROKEN, ValueError) as error:
@@ -307,6 +314,7 @@ def _read_completion(streamed: MessageAccumulator, asked: Request, request: str 
         model=read_word(message, "model") or asked.model,
         request=request,
         content=[block.model_dump(exclude_none=True, mode="json") for block in blocks],
+        citations=streamed.citations,
         category=read_word(read_field(message, "stop_details"), "category"),
         geo=read_word(message.usage, "inference_geo"),
         counted=bool(usage.prompt and streamed.output_told),
@@ -326,6 +334,7 @@ def read_model(info: ModelInfo) -> Model:
         frozenset(kind for kind in THINKING if _is_supported(types, kind)),
         known=effort is not None or thinking is not None,
         blind=frozenset(kind for kind, name in INPUTS.items() if _read_supported(capabilities, name) is False),
+        lacks=frozenset(name for name in OPTIONAL if _read_supported(capabilities, name) is False),
         lifecycle=getattr(info, "lifecycle", None) or "active",
         retires_at=_read_date(getattr(info, "retires_at", None)),
     )

@@ -22,6 +22,8 @@ SENTENCES = {
     "too long": "This thread is too long for `{model}`. Start a new one, or choose a model that reads more.",
     "too large": "What this thread holds is too large to send to Claude. Start a new one.",
     "refused": "Claude declines to answer this.",
+    "cut": "Claude's answer took more words than it may have.",
+    "unformed": "Claude did not answer in the form that it was asked for.",
     "rejected": "Claude could not take this request. Whoever runs this bot finds the reason in its log.",
     "not Claude": "What answers at Claude's address is not Claude. Whoever runs this bot has to look at it.",
 }

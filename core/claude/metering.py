@@ -50,6 +50,8 @@ class MeteredRequest:
     """What processes before this one did for the same question."""
     end: Callable[[Completion], StepEnd | None] = keep_nothing
     """What is stored with its settlement."""
+    aside: bool = False
+    """It stands beside the conversation: its answer is worth nothing cut, and its cache nothing to the next prompt."""
 
     @property
     def scopes(self) -> Sequence[Scope]:
@@ -155,7 +157,7 @@ class Metering:
         """
         bound = min(bound, await self._count(order.request) or bound)
         whole = int(order.request.body["max_tokens"])
-        least = min(SHORTEST, whole)
+        least = whole if order.aside else min(SHORTEST, whole)
         found: Reservation | BudgetRefusal = refusal
         for _ in range(TRIES):
             if isinstance(found, Reservation) or found.left is None:
@@ -196,7 +198,8 @@ class Metering:
         self._geo = answer.geo or self._geo
         costs = (self.prices.cost(model, answer.usage, now.date(), answer.geo) for model in (named, asked))
         cost = next((one for one in costs if one), None)
-        miss = self._prompt_cache.note(order.question.key, order.request, answer.usage, now)
+        key, request = order.question.key, order.request
+        miss = None if order.aside else self._prompt_cache.note(key, request, answer.usage, now)
         settled = Settlement(answer.usage, answer.stop, now, named, answer.request, miss=miss)
         return replace(settled, micro_usd=cost.micro_usd, saved=cost.saved) if cost else settled
 

@@ -72,10 +72,10 @@ def _explain_miss(past: Past | None, request: Request, usage: Usage, at: datetim
     ttl = TTL[request.ttl]
     reasons = {
         "model": past.model != request.model,
+        "files": past.files != _count_files(request),  # the first PDF changes the system prompt too
         "system": past.system != _system(request),
         "settings": past.settings != _settings(request),
         "history": not _continues(past, request),
-        "files": past.files != _count_files(request),
         "expired": at - past.at >= ttl,
         "small": not past.cached,
     }

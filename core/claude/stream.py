@@ -9,7 +9,9 @@ from typing import Any
 from anthropic.types import Message, RawMessageStreamEvent, TextBlock, ThinkingBlock
 from anthropic.types import Usage as Billed
 
+from core.claude.citations import Citation, CitationCollector
 from core.domain.usage import Usage
+from core.prompting.names import clean_name
 
 GROWING = {
     "text_delta": ("text", "text"),
@@ -23,6 +25,8 @@ ENDINGS = ("stop_reason", "stop_sequence", "stop_details")
 BOUNDED = ("text", "thinking", "tool_use", "server_tool_use")
 """Kinds of blocks all of whose words come through the stream."""
 MOST_TOKENS = 100_000_000  # a hundred times what a model reads at once; a gateway's larger count is none
+MOST_PAGES = 100_000  # of a document: a gateway's larger number is none
+CITATION = 64  # tokens, at most, by which Claude says where something stands; the words that it cites are not billed
 AFTER_END = 500  # tokens that Claude may still write, and bill, before it notices that nobody listens any more
 
 
@@ -73,6 +77,8 @@ class MessageAccumulator:
     def __init__(self) -> None:
         self.message: Message | None = None
         self.text = ""
+        self._citations = CitationCollector()
+        self._cited = 0
         self.output_told = False
         """The stream's end told the tokens of output; its beginning only says that there are some."""
         self._closed = False
@@ -83,7 +89,10 @@ class MessageAccumulator:
         self._open: dict[object, _Building] = {}
 
     def take(self, event: RawMessageStreamEvent) -> bool:
-        """Whether there is more text now. An event of an unknown kind adds nothing. Raises MalformedStream."""
+        """Whether there is more text, or a citation of it, now. An event of an unknown kind adds nothing.
+
+        Raises MalformedStream.
+        """
         try:
             return self._continue(event)
         except (AttributeError, IndexError, TypeError, ValueError) as error:  # a gateway may send anything
@@ -92,6 +101,7 @@ class MessageAccumulator:
     def whole(self) -> Message:
         """The message, once its events have ended. Raises MalformedStream if there was none."""
         message = self._find_message()
+        self._citations.finish(self.text)
         for building in self._blocks:
             building.complete()
         if self._blocks:  # else a gateway may have sent them all with the beginning
@@ -99,6 +109,11 @@ class MessageAccumulator:
         if self._ended and read_field(message, "stop_reason") is None:
             message.stop_reason = "end_turn"  # it ended as a message does; only the reason was left out
         return message
+
+    @property
+    def citations(self) -> tuple[Citation, ...]:
+        """What its text cites, as far as is known where."""
+        return self._citations.placed
 
     @property
     def is_complete(self) -> bool:
@@ -123,6 +138,7 @@ class MessageAccumulator:
             return UsageBound(prompt, max_tokens)
         names = ("text", "thinking", "signature", "input")
         came = sum(len(one.join(name).encode()) for one in self._blocks for name in names)
+        came += CITATION * self._cited
         later = 0 if self.is_complete else AFTER_END
         return UsageBound(prompt, min(max_tokens, max(usage.output, came + later)))
 
@@ -142,6 +158,8 @@ class MessageAccumulator:
             return self._begin_block(read_field(raw, "index"), read_field(raw, "content_block"))
         elif kind == "content_block_delta":
             return self._grow(read_field(raw, "index"), read_field(raw, "delta"))
+        elif kind == "content_block_stop":
+            return self._citations.end_block(self.text)
         elif kind == "message_delta":
             self._close(raw)
         elif kind == "message_stop":
@@ -160,12 +178,15 @@ class MessageAccumulator:
 
     def _begin_block(self, index: object, block: Any) -> bool:
         self._find_message()
+        placed = self._citations.end_block(self.text)  # a gateway may not say that the block before has ended
         building = _Building(TextBlock.construct(type="text", text="") if block is None else block)
         self._blocks.append(building)
         self._open[index] = building
         if building.kind != "text" or not (words := building.join("text")):
-            return False
+            return placed
         self.text += words
+        self._citations.grow(self.text)
+        self._note_citations(read_field(block, "citations"))
         return True
 
     def _grow(self, index: object, delta: Any) -> bool:
@@ -185,12 +206,20 @@ class MessageAccumulator:
         if kind != "text_delta":
             return False
         self.text += words
+        self._citations.grow(self.text)
         return True
 
     def _cite(self, index: object, delta: Any) -> None:
         building = self._open.get(index)
         if building and building.kind == "text":
             building.block.citations = [*(read_field(building.block, "citations") or []), delta.citation]
+            self._note_citations([delta.citation])
+
+    def _note_citations(self, citations: object) -> None:
+        for one in citations if isinstance(citations, list) else []:
+            self._cited += 1
+            if citation := read_citation(one):
+                self._citations.add(citation)
 
     def _close(self, event: Any) -> None:
         """How it ended. Counts are totals; one that is left out, or less than before, stays as it was."""
@@ -223,6 +252,18 @@ def read_usage(billed: object, ttl: str) -> Usage:
         cache_write_1h=hour + (later if ttl == "1h" else 0),
         web_searches=count_tokens(tools, "web_search_requests"),
     )
+
+
+def read_citation(cited: object) -> Citation | None:
+    """Which pages of which document are cited; None for what is no citation of pages, or an odd one."""
+    if read_field(cited, "type") != "page_location":
+        return None
+    names = ("document_index", "start_page_number", "end_page_number")
+    index, first, behind = numbers = [read_field(cited, name) for name in names]
+    if not all(isinstance(one, int) and 0 <= one <= MOST_PAGES for one in numbers):
+        return None
+    name = clean_name(read_word(cited, "document_title") or "") or f"document {index + 1}"
+    return Citation(index, name, first, max(first, behind - 1))
 
 
 def count_tokens(counts: object, name: str) -> int:

@@ -95,6 +95,8 @@ class Document:
     """Bytes of UTF-8 that its pages say."""
     data: str = field(repr=False)
     """Its bytes in base64."""
+    cited: bool = False
+    """Claude may say on which of its pages something stands."""
 
     @property
     def words(self) -> str:
@@ -108,8 +110,8 @@ class Document:
 
     @property
     def tokens_bound(self) -> int:
-        """Each page is shown as an image, and its text is told beside it."""
-        return self.pages * IMAGE_TOKENS + self.text + FRAME
+        """Each page is shown as an image, and its text is told beside it, each sentence with its number to be cited."""
+        return self.pages * IMAGE_TOKENS + self.text * (2 if self.cited else 1) + FRAME
 
     @property
     def tokens(self) -> int:
@@ -117,7 +119,8 @@ class Document:
 
     def build_block(self) -> dict[str, Any]:
         source = {"type": "base64", "media_type": "application/pdf", "data": self.data}
-        return {"type": "document", "source": source, "title": self.name}
+        cited = {"citations": {"enabled": True}} if self.cited else {}
+        return {"type": "document", "source": source, "title": self.name, **cited}
 
 
 Content: TypeAlias = Text | Image | Document

@@ -7,7 +7,8 @@
     │   └── StoreNotReady  the operator: its server can't be used just now; it may be opened later
     ├── CannotConnect      the operator: a platform refuses us for good
     ├── CannotAnswer       the person: something that an answer needs is forbidden
-    │   └── NoAnswer       the person: the platform does not say just now; it may later
+    │   ├── NoAnswer       the person: the platform does not say just now; it may later
+    │   └── BudgetForbids  the person: a budget has too little left for it
     ├── CannotShow         nobody: the place of the reply is gone
     │   ├── QuestionDeleted nobody: the message that the reply answers is gone
     │   ├── PlaceClosed    the person, elsewhere: the place is there, and closed to us
@@ -60,11 +61,19 @@ class CannotConnect(ConfabError):
 
 
 class CannotAnswer(ConfabError):
-    """The platform forbids something that an answer needs; the message is a sentence for the person."""
+    """Something that an answer needs is forbidden, mostly by the platform; the message is a sentence for the person."""
 
 
 class NoAnswer(CannotAnswer):
     """The platform was asked and did not answer in time; it may later."""
+
+
+class BudgetForbids(CannotAnswer):
+    """A budget has too little left for a request; if it is `personal`, nobody else is concerned."""
+
+    def __init__(self, reason: str, *, personal: bool) -> None:
+        super().__init__(reason)
+        self.personal = personal
 
 
 class CannotShow(ConfabError):

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from pydantic import TypeAdapter
 
+CITATIONS, STRUCTURED_OUTPUTS = "citations", "structured_outputs"  # as the Models API calls these capabilities
 SOON = timedelta(days=60)  # Anthropic announces the end of a model so long before, at least
 MODEL_ID = re.compile(
     r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}"
@@ -29,6 +30,8 @@ class Model:
     known: bool = False
     blind: frozenset[str] = frozenset()
     """What it does not read, of images and documents, as far as is known."""
+    lacks: frozenset[str] = frozenset()
+    """What it has not, of citations and structured outputs, as far as is known."""
     lifecycle: str = "active"
     """`active`, `deprecated` or `retired`."""
     retires_at: datetime | None = None
@@ -42,6 +45,10 @@ class Model:
     def reads(self, kind: str) -> bool:
         """Whether it may be shown an `image` or a `document`."""
         return kind not in self.blind
+
+    def has(self, capability: str) -> bool:
+        """Whether it has `citations` or `structured_outputs`, as far as is known."""
+        return capability not in self.lacks
 
     def takes_effort(self, effort: str) -> bool:
         """Whether it has this effort, as far as is known."""

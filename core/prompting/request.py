@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any, Literal
 
-from core.domain.content import Content, Text
-from core.domain.models import Model
+from core.domain.content import Content, Document, Text
+from core.domain.models import CITATIONS, Model
 from core.domain.personas import Persona
 from core.prompting.persona_check import EFFORTS_WITHOUT_THINKING, UNTHINKING, excludes_thinking
 from core.prompting.turns import Turn
@@ -27,6 +27,11 @@ such a note were written soon after. The newest one is the best you know of what
 
 Answer the newest messages in Markdown. Write the answer alone: do not begin with a name and do not imitate the \
 format of the messages. @name in your answer notifies nobody: never promise that somebody was told, called or pinged."""
+
+CITING = """\
+What you cite of a document, Confab marks with a number in square brackets, and lists its pages below your answer: \
+write neither of them yourself."""
+CITING_TOKENS = 1_000  # tokens, at most, that the API's own words about citations take; it tells no number
 
 SHOWN = {"image": re.compile(r"\bimages?\b"), "document": re.compile(r"\b(?:pdfs?|documents?)\b")}
 """What is shown beside words, with the words by which the API complains of it."""
@@ -63,6 +68,8 @@ class Request:
     """A budget made its answer shorter than the persona has it."""
     left_out: frozenset[str] = frozenset()
     """Kinds of content that its turns have and it does not."""
+    overhead: int = 0
+    """Tokens, at most, that the API adds to its prompt."""
 
     @property
     def model(self) -> str:
@@ -85,17 +92,20 @@ class Request:
     @property
     def input_bound(self) -> int:
         """The most tokens that the prompt can have."""
-        return sum(block.content.tokens_bound for block in self.blocks)
+        return sum(block.content.tokens_bound for block in self.blocks) + self.overhead
 
 
 def build_request(persona: Persona, turns: Sequence[Turn], model: Model, ttl: TTL, instructions: str = "") -> Request:
     """The request for these turns, which end with the user.
 
     The house's words, with the `instructions` of the platform, and the persona's are the system prompt with a
-    breakpoint of their own; a second one moves with the newest turn. What the model does not have is left out.
+    breakpoint of their own; a second one moves with the newest turn. What the model does not have is left out. All
+    documents can be cited, or none.
     """
     mark = {"type": "ephemeral", "ttl": ttl}
-    house = f"{HOUSE}\n\n{instructions}" if instructions else HOUSE
+    cited = model.has(CITATIONS) and model.reads("document") and _shows_document(turns)
+    turns = [_cite_documents(turn) for turn in turns] if cited else turns
+    house = "\n\n".join([HOUSE, *([instructions] if instructions else []), *([CITING] if cited else [])])
     system = [house, persona.system] if persona.system else [house]
     body: dict[str, Any] = {
         "model": model.id,
@@ -110,8 +120,9 @@ def build_request(persona: Persona, turns: Sequence[Turn], model: Model, ttl: TT
         body["output_config"] = {"effort": effort}
     extra, headers = _set_temperature(persona, model, body)
     last = next((turn.messages[-1] for turn in reversed(turns) if turn.role == "user" and turn.messages), None)
-    made = Request(body | extra, tuple(_list_blocks(house, persona, turns)), headers, last)
-    return _leave_out_all(made, [kind for kind in SHOWN if not model.reads(kind)])
+    overhead = CITING_TOKENS if cited else 0
+    made = Request(body | extra, tuple(_list_blocks(house, persona, turns)), headers, last, overhead=overhead)
+    return leave_out_unread(made, model)
 
 
 def continue_request(request: Request, content: list[dict[str, Any]]) -> Request:
@@ -135,30 +146,44 @@ def simplify_request(request: Request, complaint: str) -> Request | None:
     """The same request without what an API does not take, as its complaint names it; None if that is nothing of ours.
 
     A gateway may know no top-level `cache_control`: the mark then goes with the newest block, and if it takes no marks
-    at all, none is sent. A model of which nothing was known may lack effort, thinking, temperature or so many tokens. A
-    file that is not taken is left out with all of its kind, for the API does not say which one it is.
+    at all, none is sent. What can't be cited is sent all the same. A model of which nothing was known may lack effort,
+    thinking, temperature or so many tokens. A file that is not taken is left out with all of its kind, for the API does
+    not say which one it is.
     """
-    body = dict(request.body)
     if "cache_control" in complaint:
-        return _move_mark(request) if "cache_control" in body else _drop_marks(request)
+        return _move_mark(request) if "cache_control" in request.body else _drop_marks(request)
+    if "citations" in complaint:
+        return _drop_citations(request)
+    named = (kind for kind, words in SHOWN.items() if words.search(complaint.lower()))
+    smaller = (found for kind in named if (found := leave_out(request, kind)))
+    return _drop_option(request, complaint) or next(smaller, None)
+
+
+def _drop_option(request: Request, complaint: str) -> Request | None:
+    body = dict(request.body)
     if "temperature" in complaint and "extra_body" in body:
-        del body["extra_body"]
-        return replace(request, body=body, headers={})
-    for name, words in (("output_config", ("effort", "output_config")), ("thinking", ("thinking",))):
-        if name in body and any(word in complaint for word in words):
-            del body[name]
-            return replace(request, body=body)
+        return replace(request, body=_drop(body, "extra_body"), headers={})
+    named = "effort" in complaint or ("output_config" in complaint and "format" not in complaint)
+    if named and "effort" in (config := body.get("output_config", {})):
+        body["output_config"] = _drop(config, "effort")
+        return replace(request, body=body if body["output_config"] else _drop(body, "output_config"))
+    if "thinking" in complaint and "thinking" in body:
+        return replace(request, body=_drop(body, "thinking"))
     longest = _LONGEST.search(complaint)
     if longest and SHORTEST <= int(longest[1]) < body["max_tokens"]:
         return replace(shorten_request(request, int(longest[1])), bounded=request.bounded)
-    named = (kind for kind, words in SHOWN.items() if words.search(complaint.lower()))
-    return next((plainer for kind in named if (plainer := leave_out(request, kind))), None)
+    return None
 
 
 def leave_out_files(request: Request) -> Request | None:
     """The same request without images and documents; None where it has none."""
     smaller = _leave_out_all(request)
     return None if smaller is request else smaller
+
+
+def leave_out_unread(request: Request, model: Model) -> Request:
+    """The same request without what the model does not read."""
+    return _leave_out_all(request, [kind for kind in SHOWN if not model.reads(kind)])
 
 
 def leave_out(request: Request, kind: str) -> Request | None:
@@ -181,6 +206,39 @@ def _leave_out_all(request: Request, kinds: Iterable[str] = SHOWN) -> Request:
     for kind in kinds:
         request = leave_out(request, kind) or request
     return request
+
+
+def _shows_document(turns: Sequence[Turn]) -> bool:
+    return any(isinstance(part, Document) for turn in turns for part in turn.content)
+
+
+def _cite_documents(turn: Turn) -> Turn:
+    content = (replace(part, cited=True) if isinstance(part, Document) else part for part in turn.content)
+    return replace(turn, content=tuple(content))
+
+
+def _drop_citations(request: Request) -> Request | None:
+    """The same request whose documents can't be cited; None where they can't anyway."""
+    if not any(isinstance(block.content, Document) and block.content.cited for block in request.blocks):
+        return None
+    messages = [
+        {
+            **one,
+            "content": [
+                _drop(block, "citations") if block["type"] == "document" else block for block in one["content"]
+            ],
+        }
+        for one in request.body["messages"]
+    ]
+    blocks = tuple(
+        replace(one, content=replace(one.content, cited=False)) if isinstance(one.content, Document) else one
+        for one in request.blocks
+    )
+    return replace(request, body=request.body | {"messages": messages}, blocks=blocks, overhead=0)
+
+
+def _drop(body: dict[str, Any], name: str) -> dict[str, Any]:
+    return {one: value for one, value in body.items() if one != name}
 
 
 def _move_mark(request: Request) -> Request:

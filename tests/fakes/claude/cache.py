@@ -13,7 +13,7 @@ from tests.fakes.claude.blocks import CacheControl, Document, Image, Markable
 from tests.fakes.claude.models import Model
 from tests.fakes.claude.refused import Refused
 from tests.fakes.claude.request import Prompt
-from tests.fakes.claude.tokens import Usage, block_tokens, canonical, tokens
+from tests.fakes.claude.tokens import CITING, FORMING, Usage, block_tokens, canonical, tokens
 
 BREAKPOINTS = 4  # in one request, the automatic one among them
 LOOKBACK = 20  # blocks
@@ -158,8 +158,9 @@ def _pieces(prompt: Prompt, model: Model) -> Iterator[Piece]:
         yield Piece(f"{model.id} tool {content}", tokens(content), tool.cache_control)
     for block in prompt.system or []:
         content = canonical(block.model_dump(exclude_none=True))
-        yield Piece(f"{model.id} system {_cites(prompt)} {content}", tokens(block.text), block.cache_control)
-    bound = f"{model.id} {_cites(prompt)} {_bound(prompt, model)}"
+        yield Piece(f"{model.id} system {cites(prompt)} {content}", tokens(block.text), block.cache_control)
+    yield from _own_pieces(prompt)
+    bound = f"{model.id} {cites(prompt)} {_bound(prompt, model)}"
     for message in prompt.messages:
         for said in message.content:
             content = f"{bound} {message.role} {canonical(said.model_dump(exclude_none=True))}"
@@ -167,7 +168,17 @@ def _pieces(prompt: Prompt, model: Model) -> Iterator[Piece]:
             yield Piece(content, block_tokens(said), mark, markable=isinstance(said, Markable))
 
 
-def _cites(prompt: Prompt) -> bool:
+def _own_pieces(prompt: Prompt) -> Iterator[Piece]:
+    """What the API tells Claude of its own: how to cite, and the form of the answer."""
+    if cites(prompt):
+        yield Piece("citations", CITING, None, markable=False)
+    if prompt.output_config and prompt.output_config.format:
+        content = canonical(prompt.output_config.format.schema_)
+        yield Piece(f"form {content}", FORMING + tokens(content), None, markable=False)
+
+
+def cites(prompt: Prompt) -> bool:
+    """Whether Claude may cite the documents of a prompt."""
     blocks = (block for message in prompt.messages for block in message.content)
     return any(isinstance(block, Document) and block.citations and block.citations.enabled for block in blocks)
 

@@ -5,9 +5,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tests.fakes.claude.blocks import Document
+from tests.fakes.claude.cache import cites
 from tests.fakes.claude.models import Model
 from tests.fakes.claude.request import Request
-from tests.fakes.claude.script import Answer
+from tests.fakes.claude.script import Answer, Pages, Passage
 from tests.fakes.claude.signature import signature
 from tests.fakes.claude.tokens import Usage, canonical, cut, tokens
 
@@ -40,7 +42,11 @@ class Part:
 
 
 def fitted(answer: Answer, request: Request, model: Model) -> Answer:
-    """`answer` as far as `request` lets it come: thinking, stop sequences, max_tokens."""
+    """`answer` as far as `request` lets it come: thinking, citations, stop sequences, max_tokens."""
+    if answer.passages and not (
+        cites(request) and sum(tokens(one.text) for one in answer.passages) <= request.max_tokens
+    ):
+        answer = replace(answer, text="".join(one.text for one in answer.passages), passages=())
     kind = request.thinking.type if request.thinking else model.rest
     answer = answer if kind in THINKS else replace(answer, thinking="")
     found = [(at, stop) for stop in request.stop_sequences or [] if (at := answer.text.find(stop)) >= 0]
@@ -60,11 +66,12 @@ def shows(request: Request, model: Model) -> bool:
     return bool((asked or (SHOWN if model.old else "omitted")) == SHOWN)
 
 
-def parts(answer: Answer, model: Model, *, shown: bool) -> list[Part]:
+def parts(answer: Answer, request: Request, model: Model, *, shown: bool) -> list[Part]:
     """The content blocks of `answer`."""
     thinking = [_thinking(answer, model, shown=shown)] if answer.thinking else []
     text = [_text(answer)] if answer.text else []
-    return [*thinking, *text, *(_given(block) for block in answer.blocks)]
+    cited = [_cited(passage, answer.chunk, _documents(request)) for passage in answer.passages]
+    return [*thinking, *text, *cited, *(_given(block) for block in answer.blocks)]
 
 
 def usage_of(found: list[Part], asked: Usage) -> Usage:
@@ -150,6 +157,38 @@ def _text(answer: Answer) -> Part:
         deltas=tuple(({"type": "text_delta", "text": text}, size) for text, size in _chunks(answer.text, answer.chunk)),
         size=tokens(answer.text),
     )
+
+
+def _documents(request: Request) -> list[Document]:
+    """What citations count: the documents of all messages, in their order."""
+    return [block for message in request.messages for block in message.content if isinstance(block, Document)]
+
+
+def _cited(passage: Passage, chunk: int, documents: list[Document]) -> Part:
+    """A text block whose citations come as deltas, each whole; the words that are cited are not billed."""
+    cited = [_citation(one, documents[one.index]) for one in passage.cites]
+    texts = [({"type": "text_delta", "text": text}, size) for text, size in _chunks(passage.text, chunk)]
+    size = tokens(passage.text)
+    said = [({"type": "citations_delta", "citation": one}, 0 if passage.early else size) for one in cited]
+    return Part(
+        whole={"type": "text", "text": passage.text, "citations": cited or None},
+        empty={"type": "text", "text": "", "citations": [] if cited else None},
+        deltas=(*said, *texts) if passage.early else (*texts, *said),
+        size=size,
+    )
+
+
+def _citation(pages: Pages, document: Document) -> dict[str, Any]:
+    """`anthropic.types.CitationPageLocation`; the last page is told as the one behind it."""
+    return {
+        "type": "page_location",
+        "cited_text": "What stands there. ",
+        "document_index": pages.index,
+        "document_title": document.title,
+        "file_id": None,
+        "start_page_number": pages.first,
+        "end_page_number": pages.last + 1,
+    }
 
 
 def _given(block: Mapping[str, Any]) -> Part:

@@ -1,13 +1,14 @@
 """The models that the stand-in for Claude serves, as the Models API describes them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.fakes.claude.refused import Refused, missing
 
 THINKING = ("adaptive", "between_tools", "disabled", "enabled")
 ALL_EFFORTS = ("low", "medium", "high", "xhigh", "max")
+OPTIONAL = ("citations", "structured_outputs")
 PAGE = 20  # models in one page, unless asked for 1 to 1,000
 
 
@@ -40,6 +41,8 @@ class Model:
     """Before 4.7: takes sampling parameters under API version 2023-06-01, shows its thinking, no system turns."""
     prefill: bool = False
     forced_tools: bool = True
+    lacks: frozenset[str] = frozenset()
+    """Capabilities that it has not, by the Models API's names: `citations`, `structured_outputs`."""
 
 
 MODELS = (
@@ -147,17 +150,17 @@ MODELS = (
 ALIASES = {"claude-haiku-4-5-20251001": "claude-haiku-4-5"}
 
 
-def find(name: str) -> Model:
-    """The model of that name; raises 404 for one that never was."""
+def find(name: str, lacks: frozenset[str] = frozenset()) -> Model:
+    """The model of that name, without what it `lacks`; raises 404 for one that never was."""
     for model in MODELS:
         if model.id == ALIASES.get(name, name):
-            return model
+            return replace(model, lacks=lacks)
     raise missing(f"model: {name}")
 
 
-def serving(name: str) -> Model:
+def serving(name: str, lacks: frozenset[str] = frozenset()) -> Model:
     """The model of that name, if it still answers; raises 404 for a retired one too."""
-    if (model := find(name)).lifecycle == "retired":
+    if (model := find(name, lacks)).lifecycle == "retired":
         raise missing(f"model: {name}")
     return model
 
@@ -180,13 +183,13 @@ def described(model: Model) -> dict[str, Any]:
 
 
 def _capabilities(model: Model) -> dict[str, Any]:
-    yes = {"supported": True}
+    yes, has = {"supported": True}, {name: {"supported": name not in model.lacks} for name in OPTIONAL}
     thinking = {kind: {"supported": kind in model.thinking} for kind in THINKING}
     efforts = {effort: {"supported": effort in model.efforts} for effort in ALL_EFFORTS}
     edits = ("clear_thinking_20251015", "clear_tool_uses_20250919", "compact_20260112")
     return {
-        **dict.fromkeys(("batch", "citations", "code_execution", "image_input", "pdf_input"), yes),
-        "structured_outputs": yes,
+        **dict.fromkeys(("batch", "code_execution", "image_input", "pdf_input"), yes),
+        **has,
         "context_management": {"supported": True, **dict.fromkeys(edits, yes)},
         "effort": {"supported": bool(model.efforts), **efforts},
         "server_tools": {"supported": True, "code_execution": yes, "web_search": yes},

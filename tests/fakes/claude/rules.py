@@ -3,9 +3,10 @@
 import re
 
 from tests.fakes.claude import media as claude_media
+from tests.fakes.claude import schemas as claude_schemas
 from tests.fakes.claude import turns as claude_turns
-from tests.fakes.claude.blocks import Block, Thinking, ToolResult
-from tests.fakes.claude.cache import input_tokens
+from tests.fakes.claude.blocks import Block, Document, Thinking, ToolResult
+from tests.fakes.claude.cache import cites, input_tokens
 from tests.fakes.claude.models import Model, serving
 from tests.fakes.claude.refused import Refused
 from tests.fakes.claude.request import Enabled, Prompt, Request, Sampled
@@ -16,11 +17,13 @@ FORCED = ("any", "tool")
 HIGH = ("low", "medium", "high")  # efforts at which thinking can be turned off
 
 
-def check_prompt(prompt: Prompt) -> Model:
-    """The model that is asked; raises 404 if there is none, 400 for what it does not take."""
-    model = serving(prompt.model)
+def check_prompt(prompt: Prompt, lacks: frozenset[str] = frozenset()) -> Model:
+    """The model that is asked; raises 404 if there is none, 400 for what it does not take, or `lacks`."""
+    model = serving(prompt.model, lacks)
     claude_turns.check(prompt, model)
     claude_media.check(_blocks(prompt), model)
+    _citations(_blocks(prompt), model)
+    _form(prompt, model)
     _thoughts(prompt, model)
     _thinking(prompt, model)
     _effort(prompt, model)
@@ -30,9 +33,9 @@ def check_prompt(prompt: Prompt) -> Model:
     return model
 
 
-def check_request(request: Request) -> Model:
+def check_request(request: Request, lacks: frozenset[str] = frozenset()) -> Model:
     """As `check_prompt`, and for what only an answer is asked with."""
-    model = check_prompt(request)
+    model = check_prompt(request, lacks)
     if request.max_tokens > model.max_output:
         raise Refused(
             f"max_tokens: {request.max_tokens} > {model.max_output}, which is the maximum allowed number of output "
@@ -53,6 +56,26 @@ def _blocks(prompt: Prompt) -> list[Block]:
     said: list[Block] = [block for message in prompt.messages for block in message.content]
     inner = [block.content for block in said if isinstance(block, ToolResult)]
     return said + [block for content in inner if isinstance(content, list) for block in content]
+
+
+def _citations(blocks: list[Block], model: Model) -> None:
+    """All documents may be cited or none, by a model that cites."""
+    citing = {bool(one.citations and one.citations.enabled) for one in blocks if isinstance(one, Document)}
+    if len(citing) > 1:
+        raise Refused("messages: citations must be enabled on all or none of the documents in a request")
+    if True in citing and "citations" in model.lacks:
+        raise Refused("messages: citations are not supported for this model.")
+
+
+def _form(prompt: Prompt, model: Model) -> None:
+    form = prompt.output_config and prompt.output_config.format
+    if not form:
+        return
+    if "structured_outputs" in model.lacks:
+        raise Refused(f"'{model.id}' does not support output format.")
+    if cites(prompt):
+        raise Refused("output_config.format: structured outputs can't be used with citations")
+    claude_schemas.check(form.schema_)
 
 
 def _thinking(prompt: Prompt, model: Model) -> None:

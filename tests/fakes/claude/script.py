@@ -1,9 +1,12 @@
 """What a test tells the stand-in for Claude to say, and the ways in which it can go wrong."""
 
 import asyncio
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from tests.fakes.claude.schemas import compose
 
 How = Literal["error", "reset", "close", "eof", "silence", "garbage", "headless"]
 StopReason = Literal[
@@ -46,8 +49,28 @@ class Break:
 
 
 @dataclass(frozen=True, slots=True)
+class Pages:
+    """Where something stands: the pages `first` to `last` of the document at `index` in the request."""
+
+    index: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A part of an answer that is a text block of its own, with what it cites; `early`, that comes before its text."""
+
+    text: str
+    cites: tuple[Pages, ...] = ()
+    early: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """One answer of Claude's: `thinking`, then `text` in deltas of `chunk` characters, then `blocks` as given.
+
+    With `passages` in place of `text` it cites documents, where the request lets it; else they are one text.
 
     It is cut where the request says: at `max_tokens`, which thinking uses up too, and at a stop sequence.
     Thinking is dropped for a request that does not allow it. `delay` is in seconds, before each event;
@@ -56,6 +79,7 @@ class Answer:
 
     text: str = ""
     thinking: str = ""
+    passages: tuple[Passage, ...] = ()
     blocks: tuple[Mapping[str, Any], ...] = ()
     stop_reason: StopReason = "end_turn"
     stop_details: Mapping[str, Any] | None = None
@@ -109,5 +133,7 @@ def last_words(body: Mapping[str, Any]) -> str:
 
 
 def echo(body: Mapping[str, Any]) -> Answer:
-    """The answer of a stand-in that was told nothing: what was said last."""
+    """The answer of a stand-in that was told nothing: what was said last, or the least that a schema allows."""
+    if form := (body.get("output_config") or {}).get("format"):
+        return Answer(text=json.dumps(compose(form["schema"])))
     return Answer(text=f"You said: {last_words(body)}")

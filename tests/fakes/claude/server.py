@@ -101,6 +101,8 @@ class ClaudeFake:
         self.billed: list[Billed] = []
         self.cache = Cache()
         self.answer: Callable[[Mapping[str, Any]], Answer | Fault] = echo
+        self.lacks: frozenset[str] = frozenset()
+        """Capabilities that its models have not: `citations`, `structured_outputs`."""
         self._port, self._clock = port, clock
         self._scripts: dict[str, deque[Answer | Fault]] = {}
         self._on_request: list[OnRequest] = []
@@ -191,14 +193,14 @@ class ClaudeFake:
                 return await self._message(call)
             case "POST", ["v1", "messages", "count_tokens"]:
                 prompt = parsed(Prompt, decoded(call.raw))
-                model = check_prompt(prompt)
+                model = check_prompt(prompt, self.lacks)
                 self.cache.plan(prompt, model, call.at)
                 return self._json(call, {"input_tokens": input_tokens(prompt, model)})
             case "GET", ["v1", "models"]:
                 asked = call.http.query
                 return self._json(call, claude_models.listing(asked, asked.getall("lifecycle[]", [])))
             case "GET", ["v1", "models", name]:
-                return self._json(call, claude_models.described(claude_models.find(name)))
+                return self._json(call, claude_models.described(claude_models.find(name, self.lacks)))
         raise missing("Not Found")
 
     def _json(self, call: Call, body: Mapping[str, Any]) -> web.StreamResponse:
@@ -216,7 +218,7 @@ class ClaudeFake:
     async def _message(self, call: Call) -> web.StreamResponse:
         body = decoded(call.raw)
         request = parsed(Sampled if call.version == SAMPLING else Request, body)
-        model = check_request(request)
+        model = check_request(request, self.lacks)
         plan = self.cache.plan(request, model, call.at)
         scripted = self._next("/v1/messages") or self.answer(body)
         if isinstance(scripted, Fault):
@@ -231,7 +233,7 @@ class ClaudeFake:
                 await told(call.index, event)
 
         name = f"msg_01{token_hex(11)}"
-        found = claude_events.parts(answer, model, shown=claude_events.shows(request, model))
+        found = claude_events.parts(answer, request, model, shown=claude_events.shows(request, model))
         whole = claude_events.message(name, model, answer, found, plan.usage)
         events = claude_events.events(whole, answer, found, plan.usage)
         sending = Sending(call.http, call.id, self._headers(call), answer, list(events), telling)

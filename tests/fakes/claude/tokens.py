@@ -15,6 +15,10 @@ from tests.fakes.claude.blocks import Block, Document, Image, Pdf, Text
 BYTES = 4  # in one token
 IMAGE = 1_600  # tokens: an image of about 1.15 megapixels, the largest that is not scaled down
 PDF_PAGE = 2_000  # tokens: the documentation says 1,500 to 3,000
+CITED_PAGE = (
+    100  # tokens more where it may be cited: the documentation says "slightly more", for its sentences are numbered
+)
+CITING, FORMING = 300, 200  # tokens of what the API adds to the prompt for citations, and for a form: "slightly more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +73,9 @@ def block_tokens(block: Block) -> int:
             return tokens(text)
         case Image():
             return IMAGE
-        case Document(source=Pdf(data=data)):
-            return PDF_PAGE * pages(base64.b64decode(data))
+        case Document(source=Pdf(data=data), citations=citations):
+            page = PDF_PAGE + (CITED_PAGE if citations and citations.enabled else 0)
+            return page * pages(base64.b64decode(data))
         case _:
             return tokens(canonical(block.model_dump(exclude_none=True)))
 

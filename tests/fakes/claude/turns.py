@@ -17,6 +17,7 @@ from tests.fakes.claude.refused import Refused
 from tests.fakes.claude.request import Prompt
 
 ASSISTANTS = (Thinking, RedactedThinking, ToolUse, ServerToolResult)
+PAGE_LOCATION = {"type", "cited_text", "document_index", "document_title", "start_page_number", "end_page_number"}
 USERS = (Image, Document, ToolResult)
 
 
@@ -50,6 +51,18 @@ def _message(message: Message, index: int, *, last: bool) -> None:
             _words(block, "messages")
             if message.role == "user" and block.citations:
                 raise Refused(f"messages.{index}.content.{place}.text.citations: not permitted in user turns")
+            _citations(block, f"messages.{index}.content.{place}.text.citations")
+
+
+def _citations(block: Text, where: str) -> None:
+    """They come back as they went out, but for the file's id, which only an answer has."""
+    for one in block.citations or []:
+        if one.get("type") != "page_location":
+            continue
+        if missing := PAGE_LOCATION - one.keys():
+            raise Refused(f"{where}.0.page_location.{min(missing)}: Field required")
+        if odd := one.keys() - PAGE_LOCATION:
+            raise Refused(f"{where}.0.page_location.{min(odd)}: Extra inputs are not permitted")
 
 
 def _belongs(block: Block, role: str) -> bool:

@@ -1,4 +1,7 @@
-"""Trouble with Claude, told where it was asked: calm sentences, retries, other models, every way to stop."""
+"""Trouble with Claude, told where it was asked: calm sentences, retries, other models, every way to stop.
+
+Tests core.claude.sender, core.claude.retry and core.answering.final_answer.
+"""
 
 import asyncio
 import logging
@@ -244,7 +247,7 @@ async def test_a_budget_that_refuses_says_nothing_of_an_overloaded_model(store, 
         for number in range(8):
             await assistant.ingest(board.said(f"p{number}", "U2", "hello"))
         await closed(store)
-        breaker = assistant._completions._circuit_breakers[MODEL]
+        breaker = assistant._completions.sender.circuit_breakers[MODEL]
 
     assert breaker.trouble is not None
     assert len([one for one in claude.requests[asked:] if one.path == "/v1/messages"]) == 0

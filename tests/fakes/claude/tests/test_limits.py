@@ -18,7 +18,7 @@ from tests.fakes.claude.client import (
     user,
 )
 
-TOOL = {"name": "look", "input_schema": {"type": "object"}}
+TOOL = {"name": "look", "input_schema": {"type": "object", "properties": {}, "additionalProperties": False}}
 FIVE = {"type": "ephemeral"}
 HOUR = {"type": "ephemeral", "ttl": "1h"}
 CALL = {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {}}
@@ -160,7 +160,14 @@ TAKEN = {
     "a call and its result": {"tools": [TOOL], **said(user("Hi"), assistant(CALL), user(RESULT))},
     "a forced tool": {"tools": [TOOL], "tool_choice": {"type": "tool", "name": "look"}},
     "web search": {"tools": [{"type": "web_search_20250305", "name": "web_search", "max_uses": 3}]},
-    "a form": {"output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}}},
+    "a form": {
+        "output_config": {
+            "format": {
+                "type": "json_schema",
+                "schema": {"type": "object", "properties": {}, "additionalProperties": False},
+            }
+        }
+    },
     "people who speak in a row": said(user("Hi"), user("Hello")),
     "a hash as user id": {"metadata": {"user_id": "5f3a" * 64}},
 }

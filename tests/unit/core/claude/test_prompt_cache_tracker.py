@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from core.claude.prompt_cache_tracker import PromptCacheTracker
-from core.domain.content import FRAME, Image, Text
+from core.domain.content import FRAME, Document, Image, Text
 from core.domain.models import Model
 from core.domain.personas import Persona
 from core.domain.usage import Usage
@@ -119,3 +119,12 @@ def test_another_number_of_pictures_is_why_a_cache_missed(known):
     assert known.note(KEY, build_request(PERSONA, turns, MODEL, "1h"), Usage(), at(60)) == "files"
     turns += [Turn("assistant", (Text("four"),)), Turn("user", (Text("five"),))]
     assert known.note(KEY, build_request(PERSONA, turns, MODEL, "1h"), Usage(), at(90)) != "files"
+
+
+def test_the_first_pdf_is_told_as_a_file_and_not_as_other_words_of_the_persona():
+    known = PromptCacheTracker()
+    turns = [Turn("user", (Text("one"),))]
+    known.note(KEY, build_request(PERSONA, turns, MODEL, "1h"), Usage(cache_write_1h=600), at(0))
+    turns = [Turn("user", (Text("one"), Document("plan.pdf", 1, 5, "AAAA")))]
+
+    assert known.note(KEY, build_request(PERSONA, turns, MODEL, "1h"), Usage(), at(60)) == "files"

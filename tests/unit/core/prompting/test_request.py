@@ -8,9 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.content import FRAME, IMAGE_TOKENS, Document, Image, Text
-from core.domain.models import Model
+from core.domain.models import CITATIONS, Model
 from core.domain.personas import Persona
-from core.prompting.request import HOUSE, Block, build_request, continue_request, leave_out_files, simplify_request
+from core.prompting.request import (
+    CITING,
+    CITING_TOKENS,
+    HOUSE,
+    Block,
+    build_request,
+    continue_request,
+    leave_out_files,
+    simplify_request,
+)
 from core.prompting.turns import Turn
 
 TURNS = [
@@ -184,7 +193,49 @@ def test_the_mark_of_the_cache_stays_where_a_picture_is_left_out():
     assert plainer.body["messages"][0]["content"][1]["cache_control"] == {"type": "ephemeral", "ttl": "1h"}
 
 
+FORMED = {"effort": "low", "format": {"type": "json_schema", "schema": {"type": "null"}}}
+
+
+@pytest.mark.parametrize(
+    ("config", "complaint", "left"),
+    [
+        (FORMED, "output_config.effort: Input should be 'high'", {"format": FORMED["format"]}),
+        (FORMED, "output_config: Extra inputs are not permitted", {"format": FORMED["format"]}),
+        ({"effort": "low"}, "output_config: Extra inputs are not permitted", None),
+    ],
+    ids=["effort with a form", "all of it with a form", "all of it"],
+)
+def test_an_effort_that_is_not_taken_leaves_the_form_of_the_answer(config, complaint, left):
+    made = build_request(Persona(), TURNS, NEW, "1h")
+
+    plainer = simplify_request(replace(made, body=made.body | {"output_config": config}), complaint)
+
+    assert plainer is not None
+    assert plainer.body.get("output_config") == left
+
+
+def test_a_form_that_is_not_taken_is_no_matter_of_effort():
+    made = build_request(Persona(), TURNS, NEW, "1h")
+    asked = replace(made, body=made.body | {"output_config": FORMED})
+
+    assert simplify_request(asked, "output_config.format: Extra inputs are not permitted") is None
+
+
 PLAN = Document("plan.pdf", 1, 5, "BBBB")
+
+
+def test_what_can_be_cited_is_bounded_by_more():
+    turns = [Turn("user", (Text("Ada: look"), PLAN))]
+    plain, cited = (
+        build_request(Persona(), turns, replace(NEW, lacks=lacks), "1h")
+        for lacks in (frozenset({CITATIONS}), frozenset())
+    )
+
+    assert cited.input_bound == plain.input_bound + CITING_TOKENS + len(f"\n\n{CITING}") + PLAN.text
+    uncited = simplify_request(cited, "messages.0.content.1.document.citations: Extra inputs are not permitted")
+    assert uncited is not None
+    assert uncited.input_bound == cited.input_bound - CITING_TOKENS - PLAN.text
+    assert uncited.body["messages"] == plain.body["messages"]
 
 
 def test_of_a_request_that_is_too_large_all_that_is_shown_is_left_out():
