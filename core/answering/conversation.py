@@ -79,9 +79,18 @@ async def read_conversation(
 
 
 def leave_out_files(files: Files, kinds: Collection[str], problem: str) -> Files:
-    """The files where those that are shown as one of `kinds` are not, for this problem."""
+    """The files where those that are shown as one of `kinds` are not, for this problem; what they say is told."""
     left = {name for (_, name), read in files.items() if read.shown and read.shown.kind in kinds}
-    return {place: FileContent(problem=problem) if place[1] in left else read for place, read in files.items()}
+    told = {
+        name: replace(read, shown=None, origin=f"not shown, for {problem}")
+        for (_, name), read in files.items()
+        if name in left and read.text
+    }
+    problems = dict.fromkeys(left, FileContent(problem=problem)) | told
+    return {
+        place: read if read.again and place[1] in told else problems.get(place[1], read)
+        for place, read in files.items()
+    }
 
 
 def describe_problems(messages: Iterable[Message], files: Files) -> list[str]:
@@ -99,7 +108,7 @@ def _explain_file(read: FileContent) -> tuple[str, str] | None:
     """What is said before and behind the name of a file that was not read whole."""
     if read.problem:
         return "I could not read", f": {read.problem}."
-    return ("I read only the beginning and the end of", ": send the part that matters.") if read.cut else None
+    return ("I read only a part of", ": send the part that matters.") if read.cut else None
 
 
 def _name_file(name: str) -> str:

@@ -140,6 +140,8 @@ class FileContent:
     """The middle of the text is left out."""
     encoding: str = ""
     """What the text was taken for, where it does not say so itself."""
+    origin: str = ""
+    """What the text was made of, or why it is told as it is, where its bytes are not simply a text: a clause."""
     again: bool = False
     """It was told with an earlier message."""
 

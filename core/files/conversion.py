@@ -1,6 +1,7 @@
 """File conversion: hands a file to a process of its own, and waits for it no longer than it may take."""
 
 import asyncio
+import base64
 import json
 import logging
 import os
@@ -15,10 +16,12 @@ SECONDS = 15.0  # that one file may take
 BROKEN = FileContent(problem="the program that reads it broke; ask again, or save it anew", passing=True)
 COMPLEX = FileContent(problem="it takes too long to read; a smaller one may not")
 SLOW = FileContent(problem="it took too long to read just now; ask again", passing=True)
+HEAVY = FileContent(problem="it needs more memory than it may have, or is broken; save it anew, or a part of it")
 UNSTARTED = FileContent(problem="this machine is too busy to read it just now; ask again", passing=True)
 WORKER = ("-I", "-m", "core.files.worker")
 INHERITED = ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH")  # what a process needs to start: no key and no token
 OUT_OF_TIME = getattr(signal, "SIGXCPU", 0)  # which Windows does not have
+OUT_OF_MEMORY = signal.SIGABRT  # how Rust's and C's libraries end without it
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +33,7 @@ async def convert_file(
     worker: Sequence[str] = WORKER,
     executable: str = sys.executable,
 ) -> FileContent:
-    """A picture or a PDF as Claude is shown it, or why it is not. The process is gone when this returns."""
+    """A file as Claude is shown it, or what it says, or why neither. The process is gone when this returns."""
     environment = {one: os.environ[one] for one in INHERITED if one in os.environ}
     pipe = asyncio.subprocess.PIPE
     try:
@@ -52,6 +55,9 @@ async def convert_file(
             await process.wait()
     if process.returncode == -OUT_OF_TIME:
         return COMPLEX
+    if process.returncode == -OUT_OF_MEMORY:
+        log.warning("a file needs too much memory, or broke the process that read it")
+        return HEAVY
     if process.returncode:
         log.warning("a file broke the process that read it: status %d", process.returncode)
         return BROKEN
@@ -62,8 +68,12 @@ def _read_answer(name: str, written: bytes) -> FileContent:
     line, _, content = written.partition(b"\n")
     told = json.loads(line)
     if problem := told.get("problem"):
+        if error := told.get("error"):
+            log.info("a file can't be converted: %s", error)
         return FileContent(problem=problem)
+    if origin := told.get("origin"):
+        return FileContent(text=base64.b64decode(content).decode(), cut=told["cut"], origin=f"converted from {origin}")
     data = content.decode()
     if "pages" in told:
         return FileContent(Document(name, told["pages"], told["text"], data))
-    return FileContent(Image(name, told["type"], told["width"], told["height"], data))
+    return FileContent(Image(name, told["type"], told["width"], told["height"], data), told.get("words", ""))

@@ -6,9 +6,10 @@ from typing import cast
 
 from PIL import Image, ImageOps
 
-FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
 SIDE = 2_000  # pixels: the longest that the API takes of one among many images
 PIXELS = 50_000_000  # of the original: more take seconds and hundreds of megabytes to read
+PHOTOS = ("JPEG", "MPO", "AVIF", "HEIF")
 LARGE = 1_000_000  # bytes of what is shown: a PNG above that becomes a JPEG, and that is made smaller
 SCALABLE = {"RGB", "RGBA", "L", "LA", "CMYK"}  # colours that are scaled as they are
 DEEP = {"I", "I;16", "I;16B", "I;16L", "F"}  # grey of more than 256 steps
@@ -18,18 +19,18 @@ SMALLER = 0.75  # of the side, where the lowest quality is still too large
 Image.MAX_IMAGE_PIXELS = None  # for `PIXELS` is asked first, and says how many there are
 
 
-def convert_image(content: bytes) -> tuple[dict[str, object], bytes]:
+def convert_image(content: bytes, formats: tuple[str, ...] = FORMATS) -> tuple[dict[str, object], bytes]:
     """An image as Claude is shown it: upright, no larger than it reads, without anything about where it was made.
 
     What it is, and its bytes; else the problem, and none.
     """
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        with Image.open(io.BytesIO(content), formats=formats) as image:
             if image.width * image.height > PIXELS:
                 megapixels = math.ceil(image.width * image.height / 1_000_000)
                 most = PIXELS // 1_000_000
                 return {"problem": f"it has {megapixels:,} megapixels, and I read up to {most}; make it smaller"}, b""
-            lossy = image.format in ("JPEG", "MPO")
+            lossy = image.format in PHOTOS
             upright = _shrink(image)
     except MemoryError:
         return {"problem": "it needs too much memory"}, b""

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 from cachetools import LRUCache
@@ -14,6 +14,7 @@ from core.domain.messages import Attachment, Message, ThreadKey
 from core.domain.platform import Surface
 from core.files.bounds import bound_files
 from core.files.conversion import convert_file
+from core.files.formats import RECORDING, TEXTS, explain_unread, is_showable, recognise_format
 from core.files.texts import read_text
 from core.prompting.names import clean_name
 from core.worker.fair_semaphore import FairSemaphore
@@ -26,18 +27,7 @@ LARGEST = 20_000_000  # bytes of a file
 UNFETCHED = 1_000_000  # bytes of what calls itself sound or video, from which on it is believed
 MEMORY = 64_000_000  # bytes of content that is remembered
 
-SHOWABLE = re.compile(rb"%PDF|\x89PNG|\xff\xd8\xff")  # what passes for a text where it is broken
 RECORDED = ("audio/", "video/")
-RECORDING = "I read pictures, PDFs and text, no sound and no video; attach what was said, or a still"
-KNOWN = {
-    rb"PK\x03\x04": "I read pictures, PDFs and text, no archives and Office files; save it as PDF",
-    rb"\xd0\xcf\x11\xe0": "I read pictures, PDFs and text, no old Office files; save it as PDF",
-    rb"\x1f\x8b|7z\xbc\xaf|Rar!": "I read pictures, PDFs and text, no archives; attach what is in it",
-    rb".{4}ftyp(hei|hev|mif1|msf1)": "it is a HEIC picture; save it as JPEG",
-    rb".{4}ftypavi": "it is an AVIF picture; save it as JPEG",
-    rb"ID3|OggS|fLaC|RIFF.{4}(WAVE|AVI )|.{4}ftyp|\x1a\x45\xdf\xa3": RECORDING,
-}
-"""The beginnings of files that people attach and we don't read, with what would help."""
 
 OLDER = FileContent(problem=f"I read the {FILES} newest files of a conversation at most; attach it again if it matters")
 BUG = FileContent(problem="something went wrong on my side when I read it; ask again", passing=True)
@@ -118,18 +108,22 @@ class FileReader:
         content = await surface.fetch(attachment, message)
         if not content:
             return FileContent(problem="it is empty")
-        if not SHOWABLE.match(content) and (text := read_text(content)) is not None:
-            return text
-        if problem := recognise_unread(content):
-            return FileContent(problem=problem)
-        async with self._slots.slot(key, key.thread, _tell_nobody):
-            read = await self._convert(clean_name(attachment.name) or "a file", content)
+        read = await self._read_content(key, clean_name(attachment.name) or "a file", content)
         return FileContent(problem=RECORDING) if recorded and read.problem and not read.passing else read
 
-
-def recognise_unread(content: bytes) -> str:
-    """Why a file is not read that is known by its beginning, and what would help; empty for all others."""
-    return next((problem for begins, problem in KNOWN.items() if re.match(begins, content, re.DOTALL)), "")
+    async def _read_content(self, key: ThreadKey, name: str, content: bytes) -> FileContent:
+        """What a file holds, by its bytes. The words of what can't be converted are told as they are."""
+        found = recognise_format(content)
+        text = None if is_showable(content) else read_text(content)
+        if text is not None and found not in TEXTS:
+            return text
+        if problem := explain_unread(content):
+            return FileContent(problem=problem)
+        async with self._slots.slot(key, key.thread, _tell_nobody):
+            read = await self._convert(name, content)
+        if read.problem and text is not None:
+            return replace(text, origin=f"told as its source, for {read.problem}")
+        return read
 
 
 def choose_start(count: int) -> int:

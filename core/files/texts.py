@@ -29,6 +29,12 @@ def read_text(content: bytes) -> FileContent | None:
     return None
 
 
+def shorten_text(text: str) -> tuple[str, bool]:
+    """The words that a converter made, its middle left out where it is long, and whether it is."""
+    content = BINARY.sub("", text).encode(errors="replace")
+    return _decode(content, "utf-8") or "", len(content) > TOLD
+
+
 def _find_order(content: bytes) -> str:
     """Which UTF-16 it says that it is, if it says so."""
     if content.startswith(codecs.BOM_UTF16_LE):

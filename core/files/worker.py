@@ -1,22 +1,29 @@
 """File worker: a process of its own that reads one hostile file, so that a crash or a bomb costs that file alone.
 
-It gets the file on its standard input, and writes a line of JSON, and what Claude is shown of it in base64, to its
-standard output.
+It gets the file on its standard input, and writes a line of JSON, and in base64 what Claude is shown or told of it, to
+its standard output. What a format needs is loaded for that format alone.
 """
 
 import base64
 import json
 import sys
 from contextlib import suppress
+from typing import TypeAlias
 
-from core.files.documents import inspect_document
-from core.files.images import convert_image
+from core.files.converters.converted import NO_WORDS, Unreadable, Words
+from core.files.formats import Format, recognise_format
+from core.files.texts import shorten_text
 
 if sys.platform != "win32":
     import resource
 
 MEMORY = 900_000_000  # bytes of address space; 48 megapixels in four colours need 700 MB
 SECONDS = 8  # of the processor; 50 megapixels took 2.6 on a machine that was busy
+
+HEAVY = "it needs too much memory; a smaller one may not"
+BROKEN = "it is broken, or no {} that I can read; save it anew"
+
+Answer: TypeAlias = tuple[dict[str, object], bytes]
 
 
 def limit_resources() -> None:
@@ -28,11 +35,74 @@ def limit_resources() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
 
+def convert(content: bytes) -> Answer:
+    """What there is to say of a file, and what Claude is shown or told of it; else the problem, and nothing."""
+    found = recognise_format(content)
+    try:
+        return _convert_format(found, content)
+    except Unreadable as unreadable:
+        return {"problem": str(unreadable)}, b""
+    except MemoryError:
+        return {"problem": HEAVY}, b""
+    except BaseException as error:  # whatever a library raises for a broken file; Rust's panics are no `Exception`
+        return {"problem": BROKEN.format(found.value), "error": type(error).__name__}, b""
+
+
+def _convert_format(found: Format, content: bytes) -> Answer:
+    match found:
+        case Format.PDF:
+            from core.files.documents import inspect_document
+
+            return inspect_document(content)
+        case Format.PACKAGE:
+            from core.files.converters.office import convert_office
+
+            return _tell_words(convert_office(content))
+        case Format.HTML | Format.MAIL | Format.NOTEBOOK:
+            return _tell_words(_convert_text(found, content))
+        case Format.SVG:
+            from core.files.converters.vectors import draw_svg
+            from core.files.images import convert_image
+
+            drawn, words = draw_svg(content)
+            told, shown = convert_image(drawn)
+            return told | {"words": shorten_text(words)[0]}, shown
+        case Format.HEIF:
+            from core.files.converters.heif import convert_heif
+
+            return convert_heif(content)
+    from core.files.images import convert_image
+
+    return convert_image(content)
+
+
+def _convert_text(found: Format, content: bytes) -> Words:
+    match found:
+        case Format.MAIL:
+            from core.files.converters.mails import convert_mail
+
+            return convert_mail(content)
+        case Format.NOTEBOOK:
+            from core.files.converters.notebooks import convert_notebook
+
+            return convert_notebook(content)
+    from core.files.converters.webpages import convert_page
+
+    return convert_page(content)
+
+
+def _tell_words(words: Words) -> Answer:
+    text, cut = shorten_text(words.text)
+    if not text.strip():
+        raise Unreadable(NO_WORDS)
+    return {"origin": words.origin, "cut": cut or words.cut}, text.encode()
+
+
 def main() -> None:
     """Read, convert, write."""
     limit_resources()
     content = sys.stdin.buffer.read()
-    told, shown = (inspect_document if content.startswith(b"%PDF") else convert_image)(content)
+    told, shown = convert(content)
     sys.stdout.buffer.write(json.dumps(told).encode() + b"\n" + base64.b64encode(shown))
 
 

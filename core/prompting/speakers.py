@@ -54,18 +54,18 @@ def _tell_quote(name: str, quote: Quote, names: Mapping[str, str]) -> Iterator[s
 
 
 def _tell_attachment(name: str, attachment: Attachment, read: FileContent | None) -> str:
-    """A note that says what was attached, and whether it follows; below it the words of a text."""
+    """A note that says what was attached, and whether it follows; below it what it says."""
     note = f"{name} attached {describe_attachment(attachment)}"
     if read is None:
         return f"[{note}]"
     if read.again:
         return f"[{note}, which is told above]"
     if read.shown is not None:
-        return f"[{note}, shown below]"
+        return f"[{note}, shown below, which says:]\n  {indent(read.text)}" if read.text else f"[{note}, shown below]"
     if read.problem:
         return f"[{note}, which Confab could not read: {read.problem}]"
-    encoding = f"read as {read.encoding}, " if read.encoding else ""
-    return f"[{note}, {encoding}which says:]\n  {indent(read.text)}"
+    made = "".join(f"{one}, " for one in (read.origin, f"read as {read.encoding}" * bool(read.encoding)) if one)
+    return f"[{note}, {made}which says:]\n  {indent(read.text)}"
 
 
 def describe_attachment(attachment: Attachment) -> str:

@@ -5,6 +5,7 @@ import pytest
 from tests.fakes.claude.script import Answer
 from tests.fakes.discord.nouns import Upload
 from tests.support.discord_house import confab, settled, told
+from tests.support.documents import write_docx, write_notebook
 from tests.support.drawings import draw
 
 pytestmark = pytest.mark.slow
@@ -54,6 +55,24 @@ async def test_a_picture_in_what_is_forwarded_is_seen(guild, claude, running):
     assert list_images(claude) == [["image/png"]]
 
 
+async def test_a_document_and_a_table_are_told_with_what_they_are(guild, claude, running):
+    files = [Upload("plan.docx", write_docx(), None), Upload("a.csv", b"a,b\n1,2", "text/csv")]
+    await guild.say("ada", "general", f"<@{guild.me}> sum up", attachments=files)
+    await settled(guild, running)
+
+    ((_, words),) = told(claude)[0]
+    assert "kB), converted from a Word document, which says:]\n  # Plan\n  \n  We move in May.\n" in words
+    assert words.endswith("[Ada attached a.csv (text/csv, 1 kB), which says:]\n  a,b\n  1,2")
+
+
+async def test_a_paste_that_is_a_notebook_is_converted(guild, claude, running):
+    paste = Upload("message.txt", write_notebook(), None)
+    await guild.say("ada", "general", f"<@{guild.me}> why?", attachments=[paste])
+    await settled(guild, running)
+
+    assert "message.txt (text/plain, 1 kB), converted from a Jupyter notebook, which says:]" in told(claude)[0][0][1]
+
+
 async def test_what_cannot_be_read_is_said_beside_the_answer(guild, claude, running):
     claude.script(Answer(text="Well."))
     files = [
@@ -64,5 +83,5 @@ async def test_what_cannot_be_read_is_said_beside_the_answer(guild, claude, runn
     await settled(guild, running)
 
     (answer,) = [one.content for one in guild.visible("general") if "Well." in one.content]
-    assert "I could not read `talk.mp3`: I read pictures, PDFs and text, no sound and no video;" in answer
+    assert "I could not read `talk.mp3`: I read pictures, documents and text, no sound and no video;" in answer
     assert "I could not read `plan.png`: it is neither a picture nor a text that I can read, or it is broken." in answer

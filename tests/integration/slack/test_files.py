@@ -1,6 +1,7 @@
 """What people attach in Slack is read: pictures, PDFs and texts. Tests core.files.reader, bots.slack.files."""
 
 import base64
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -10,6 +11,7 @@ from tests.fakes.claude.script import Answer, Fault
 from tests.fakes.claude.server import ClaudeFake
 from tests.fakes.slack.nouns import File
 from tests.fakes.slack.server import SCOPES, SlackFake
+from tests.support.documents import EVERY, SVG, write_docx
 from tests.support.drawings import draw, print_pages
 from tests.support.slack_house import living
 
@@ -55,7 +57,7 @@ async def test_a_text_is_told_below_its_name_and_speaks_for_nobody(home):
 
 
 async def test_what_cannot_be_read_is_said_beside_the_answer_once(home):
-    files = [attached("plan_final.zip", b"PK\x03\x04\xff\x00", "application/zip"), attached("empty.png", b"")]
+    files = [attached("plan_final.zip", b"7z\xbc\xaf\xff\x00", "application/zip"), attached("empty.png", b"")]
     home.claude.script(Answer(text="Well."), Answer(text="Yes."))
     root = await home.slack.say("ada", "dev", "<@U0BOT> read", files=files)
     await home.answered()
@@ -64,10 +66,47 @@ async def test_what_cannot_be_read_is_said_beside_the_answer_once(home):
 
     first, second = home.texts("dev", root)
     assert "Well." in first
-    assert "I could not read `plan_final.zip`: I read pictures, PDFs and text, no archives and Office files;" in first
+    assert "I could not read `plan_final.zip`: I read pictures, documents and text, no archives;" in first
     assert "I could not read `empty.png`: it is empty." in first
     assert second == "Yes."
     assert "plan final.zip (application/zip, 1 kB), which Confab could not read: I read" in home.prompt(0)[0][1]
+
+
+async def test_a_document_and_a_table_are_told_with_what_they_are(home):
+    word = attached(
+        "plan.docx", write_docx(), "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+    )
+    await home.slack.say("ada", "dev", "<@U0BOT> sum up", files=[word, attached("a.csv", b"a,b\n1,2", "text/csv")])
+    await home.answered()
+
+    ((_, told),) = home.prompt(0)
+    assert re.sub(r"\(\S+, \d+ kB\)", "(...)", told) == (
+        "Ada: sum up\n[Ada attached plan.docx (...), converted from a Word document, which says:]\n"
+        "  # Plan\n  \n  We move in May.\n  \n  - pack\n  - drive\n  \n"
+        "  | what | EUR |\n  | --- | --- |\n  | rent | 900 |\n  \n  [1 picture in this file is left out.]\n"
+        "[Ada attached a.csv (...), which says:]\n  a,b\n  1,2"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("page.html", "## Costs"), ("sums.ipynb", "In [1]:"), ("hello.eml", "we move")]
+)
+async def test_a_snippet_of_a_format_is_converted(home, name, said):
+    content = EVERY[name.rpartition(".")[2]]()
+    await home.slack.say("ada", "dev", "<@U0BOT> sum up", files=[attached(name, content, "text/plain")])
+    await home.answered()
+
+    ((_, told),) = home.prompt(0)
+    assert f"{name} (text/plain, 1 kB), converted from a " in told
+    assert said in told
+
+
+async def test_a_drawing_is_shown_with_its_source(home):
+    await home.slack.say("ada", "dev", "<@U0BOT> what is it?", files=[attached("plan.svg", SVG, "image/svg+xml")])
+    await home.answered()
+
+    assert len(list_images(home.asked[0])) == 1
+    assert "plan.svg (image/svg+xml, 1 kB), shown below, which says:]\n  <?xml" in home.prompt(0)[0][1]
 
 
 async def test_a_deleted_picture_is_in_no_later_prompt(home):

@@ -108,7 +108,7 @@ def test_the_same_problem_of_several_files_is_told_once():
 
     assert describe_problems(attached("a.png", "b.txt", "c.png"), files) == [
         "I could not read `a.png`, `c.png`: it is empty.",
-        "I read only the beginning and the end of `b.txt`: send the part that matters.",
+        "I read only a part of `b.txt`: send the part that matters.",
     ]
 
 
@@ -131,6 +131,14 @@ def test_what_claude_is_not_shown_is_told_as_a_problem():
         ("1", "F1"): files["1", "F1"],
     }
     assert leave_out_files(files, {"document"}, "no") == files
+
+
+def test_what_a_drawing_says_is_told_where_it_is_not_shown():
+    drawn = {("1", "A"): FileContent(Image("a.svg", "image/png", 1, 1, "AAAA"), "<svg/>")}
+
+    assert leave_out_files(drawn, {"image"}, "it is refused") == {
+        ("1", "A"): FileContent(text="<svg/>", origin="not shown, for it is refused")
+    }
 
 
 def test_what_claude_is_not_shown_is_a_problem_also_where_it_hangs_again():

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from core.files import conversion
-from core.files.conversion import BROKEN, COMPLEX, SLOW, UNSTARTED, convert_file
+from core.files.conversion import BROKEN, COMPLEX, HEAVY, SLOW, UNSTARTED, convert_file
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
@@ -31,7 +31,7 @@ async def test_a_picture_comes_back_as_claude_is_shown_it():
 
 
 async def test_what_is_no_picture_comes_back_as_a_problem():
-    read = await convert_file("plan.png", b"PK\x03\x04")
+    read = await convert_file("plan.png", b"\x89PNG")
 
     assert "neither a picture nor a text" in read.problem
     assert not read.passing
@@ -59,8 +59,14 @@ async def test_whoever_is_cancelled_leaves_no_process(tmp_path):
 
 
 async def test_a_process_that_breaks_costs_its_file_alone(caplog):
-    assert await convert_file("plan.png", drawn(), worker=("-c", "import os; os.abort()")) == BROKEN
+    assert await convert_file("plan.png", drawn(), worker=("-c", "import os; os._exit(3)")) == BROKEN
     assert "broke the process" in caplog.text
+
+
+async def test_a_process_that_ends_without_memory_says_so(caplog):
+    assert await convert_file("plan.png", drawn(), worker=("-c", "import os; os.abort()")) == HEAVY
+    assert not HEAVY.passing
+    assert "too much memory" in caplog.text
 
 
 async def test_the_process_is_told_no_secret(monkeypatch):

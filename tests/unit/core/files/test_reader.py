@@ -10,6 +10,7 @@ from core.domain.errors import CannotAnswer, CannotShow, Rejected
 from core.domain.messages import Attachment, ThreadKey
 from core.files.reader import AT_ONCE, FILES, LARGEST, STEP, UNFETCHED, FileReader, choose_start
 from tests.support import talk
+from tests.support.documents import EVERY
 
 KEY = ThreadKey("paper:P", "C1", "1")
 SHOWN = Image("plan.png", "image/png", 40, 30, "AAAA")
@@ -81,9 +82,8 @@ async def test_our_own_files_are_not_read():
         (file("A", "film.mp4", "video/mp4", size=UNFETCHED + 1), b"", "no sound and no video"),
         (file("A", size=LARGEST + 1), b"", "larger than the 20 MB"),
         (file("A"), b"", "it is empty"),
-        (file("A", "plan.heic"), b"\0\0\0\x18ftypheic\0\xff", "it is a HEIC picture; save it as JPEG"),
-        (file("A", "plan.doc"), b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "save it as PDF"),
-        (file("A", "plan.png"), b"PK\x03\x04\x00\xff", "no archives and Office files"),
+        (file("A", "plan.doc"), b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "or as PDF"),
+        (file("A", "plan.png"), b"\x1f\x8b\x00\xff", "no archives; attach what is in it"),
         (file("A"), CannotAnswer("The app may need the scope `files:read`."), "may need the scope `files:read`"),
         (file("A"), CannotShow("message_not_found"), "no longer there"),
         (file("A"), Rejected("secret_code", "files.info"), "no longer there, or not just now"),
@@ -95,6 +95,39 @@ async def test_what_cannot_be_read_says_why(attachment, content, problem):
     assert problem in read["1", "A"].problem
     assert "secret_code" not in read["1", "A"].problem
     assert not read["1", "A"].problem.endswith(".")
+
+
+@pytest.mark.parametrize("name", EVERY)
+async def test_what_has_a_converter_is_given_to_it(name):
+    given: list[bytes] = []
+
+    async def converts(name: str, content: bytes) -> FileContent:
+        given.append(content)
+        return FileContent(text="words", origin="converted from a file")
+
+    read = await FileReader(converts).read_files(KEY, [message("1", file("A"))], Shelf(A=EVERY[name]()))
+
+    assert given == [EVERY[name]()] or name in (
+        "docx",
+        "xlsx",
+        "pptx",
+        "odt",
+        "ods",
+        "odp",
+        "eml",
+    )  # have the time in them
+    assert read["1", "A"] == FileContent(text="words", origin="converted from a file")
+
+
+@pytest.mark.parametrize("name", ["html", "svg", "eml", "ipynb"])
+async def test_the_words_of_a_text_that_cannot_be_converted_are_told(name):
+    async def breaks(name: str, content: bytes) -> FileContent:
+        return FileContent(problem="it is broken")
+
+    content = EVERY[name]()
+    read = await FileReader(breaks).read_files(KEY, [message("1", file("A"))], Shelf(A=content))
+
+    assert read["1", "A"] == FileContent(text=content.decode(), origin="told as its source, for it is broken")
 
 
 async def test_what_could_not_be_fetched_is_fetched_again_with_the_next_question():

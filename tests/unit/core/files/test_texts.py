@@ -3,7 +3,7 @@
 import pytest
 
 from core.domain.content import FileContent
-from core.files.texts import TOLD, read_text
+from core.files.texts import TOLD, read_text, shorten_text
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
@@ -53,3 +53,10 @@ def test_what_excel_writes_is_read_and_said_to_be():
 )
 def test_what_is_no_text_is_none(content):
     assert read_text(content) is None
+
+
+def test_converted_words_are_made_a_text_and_shortened():
+    assert shorten_text("a\0b\x08c\n") == ("abc\n", False)
+    text, cut = shorten_text("ü" * TOLD)
+    assert cut
+    assert len(text.encode()) < TOLD + 100

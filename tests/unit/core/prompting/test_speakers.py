@@ -2,6 +2,9 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
+from core.domain.content import FileContent, Image
 from core.domain.messages import Attachment, Message, Quote, QuoteKind
 from core.prompting.speakers import collect_people, describe_attachment, quote_message
 
@@ -45,6 +48,22 @@ def test_what_was_forwarded_is_told_as_words_of_another():
         "[a link of Ada's shows this, which is not Ada's words:]\n"
         "  Example Domain"
     )
+
+
+@pytest.mark.parametrize(
+    ("read", "told"),
+    [
+        (FileContent(text="a\nb"), "which says:]\n  a\n  b"),
+        (FileContent(text="a", encoding="Windows-1252"), "read as Windows-1252, which says:]\n  a"),
+        (FileContent(text="a", origin="converted from a mail"), "converted from a mail, which says:]\n  a"),
+        (FileContent(Image("a", "image/png", 1, 1, "")), "shown below]"),
+        (FileContent(Image("a", "image/png", 1, 1, ""), "<svg/>"), "shown below, which says:]\n  <svg/>"),
+    ],
+)
+def test_the_words_of_a_file_stand_below_what_it_is(read, told):
+    message = Message("1", "U1", "", NOON, attachments=(Attachment("A", "a", "x/y", 1),))
+
+    assert quote_message(message, {"U1": "Ada"}, {("1", "A"): read}) == f"[Ada attached a (x/y, 1 kB), {told}"
 
 
 def test_the_author_of_a_forward_cannot_break_out_of_the_note():

@@ -1,0 +1,1 @@
+"""Converters: each reads one format, in the process of `core.files.worker`, and loads what it needs for that alone."""

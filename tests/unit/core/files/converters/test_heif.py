@@ -1,0 +1,11 @@
+"""HEIC pictures of telephones. Tests core.files.converters.heif."""
+
+from core.files.converters.heif import convert_heif
+from tests.support.documents import HEIC
+
+
+def test_a_picture_of_a_telephone_becomes_a_jpeg():
+    told, shown = convert_heif(HEIC)
+
+    assert told == {"type": "image/jpeg", "width": 64, "height": 48}
+    assert shown.startswith(b"\xff\xd8\xff")
