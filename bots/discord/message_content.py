@@ -38,10 +38,11 @@ def list_quotes(payload: Json) -> list[Quote]:
 
 def list_attachments(payload: Json) -> Iterator[Attachment]:
     """Its own files, and those of what it forwards. Long pastes come without a type."""
-    for one in (file for part in (payload, *_list_snapshots(payload)) for file in _list(part, "attachments")):
-        name = one["filename"]
-        kind = one.get("content_type") or mimetypes.guess_type(name)[0] or "application/octet-stream"
-        yield Attachment(one["id"], name, kind.partition(";")[0], one["size"], one["url"])
+    for part in (payload, *_list_snapshots(payload)):
+        for one in _list(part, "attachments"):
+            name, quoted = one["filename"], part is not payload
+            kind = one.get("content_type") or mimetypes.guess_type(name)[0] or "application/octet-stream"
+            yield Attachment(one["id"], name, kind.partition(";")[0], one["size"], one["url"], quoted)
 
 
 def is_from_bot(payload: Json) -> bool:

@@ -61,9 +61,13 @@ def list_files(raw: Raw) -> list[Raw]:
 
 
 def list_attached_files(raw: Raw) -> list[Raw]:
-    """Its own files and those of what it forwards, to be read; not the mails whose words are told as a quote."""
-    own = [file for file in list_files(raw) if file.get("mode") != "email" or not _read_string(file, "plain_text")]
-    return own + [file for one in _list_attachments(raw) if _classify_quote(one, raw) for file in list_files(one)]
+    """Its own files, to be read; not the mails whose words are told as a quote."""
+    return [file for file in list_files(raw) if file.get("mode") != "email" or not _read_string(file, "plain_text")]
+
+
+def list_quoted_files(raw: Raw) -> list[Raw]:
+    """The files of what it forwards."""
+    return [file for one in _list_attachments(raw) if _classify_quote(one, raw) for file in list_files(one)]
 
 
 def _render_transcript(file: Raw) -> str:

@@ -1,7 +1,7 @@
 """Parsing: payloads of Slack become core's events and messages, once. Pure."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -148,7 +148,6 @@ def parse_message(raw: Raw, us: BotIdentity) -> Message:
     """
     mine = is_mine(raw, us)
     kept = parse_mark(raw) if mine else {}
-    files = [] if mine else message_content.list_attached_files(raw)
     return Message(
         id=raw["ts"],
         author=us.user if mine else raw.get("user") or raw.get("bot_id") or "USLACKBOT",
@@ -159,7 +158,7 @@ def parse_message(raw: Raw, us: BotIdentity) -> Message:
         answers=kept.get("question"),
         notice=mine and (bool(kept.get("notice")) or not kept),
         edited=parse_timestamp(raw["edited"]["ts"]) if raw.get("edited") else None,
-        attachments=tuple(map(parse_attachment, files)),
+        attachments=() if mine else tuple(_list_attachments(raw)),
         quotes=() if mine else message_content.read_quotes(raw),
         speaker=str(raw.get("username") or "") if not mine and _is_bot(raw) else "",
     )
@@ -300,7 +299,12 @@ def _parse_text(raw: Raw, us: BotIdentity) -> str:
     return re.sub(rf"\A(?:<@{us.user}>[ \t\n,:]*)+", "", message_content.read_words(raw))
 
 
-def parse_attachment(file: Raw) -> Attachment:
+def _list_attachments(raw: Raw) -> Iterator[Attachment]:
+    yield from map(parse_attachment, message_content.list_attached_files(raw))
+    yield from (parse_attachment(file, quoted=True) for file in message_content.list_quoted_files(raw))
+
+
+def parse_attachment(file: Raw, *, quoted: bool = False) -> Attachment:
     """A file; one from another team comes with no more than its id."""
     return Attachment(
         id=file["id"],
@@ -308,4 +312,5 @@ def parse_attachment(file: Raw) -> Attachment:
         type=file.get("mimetype") or "",
         size=int(file.get("size") or 0),
         url=file.get("url_private_download") or file.get("url_private") or "",
+        quoted=quoted,
     )

@@ -34,6 +34,8 @@ class Attachment:
     type: str
     size: int
     url: str = ""
+    quoted: bool = False
+    """It hangs on what the message forwards, and is not its author's."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", clean_text(self.name))

@@ -31,16 +31,17 @@ def collect_people(messages: Iterable[Message]) -> set[str]:
 def quote_message(message: Message, names: Mapping[str, str], files: Files = NO_FILES) -> str:
     """A person's message as a prompt has it: their name, a colon, their words, and a note for each attachment.
 
-    Further lines are indented, so none can be another's. What was forwarded stands below a note of its own, and so
-    does the text of a file; what is shown of files stands below all of it.
+    Further lines are indented, so none can be another's. What was forwarded stands below a note of its own, with its
+    files behind it, and so does the text of a file; what is shown of files stands below all of it.
     """
     name = names.get(message.voice) or clean_name(message.speaker or message.author) or "someone"
     words = indent(replace_ids(leave_out_middle(message.text, LONGEST), names))
     said = [f"{name} {BOT}: {words}" if message.bot else f"{name}: {words}"] if words else []
     carried = [line for quote in message.quotes[:QUOTES] for line in _tell_quote(name, quote, names)]
-    different = {one.id: one for one in message.attachments}.values()
-    attached = [_tell_attachment(name, one, files.get((message.id, one.id))) for one in different]
-    return "\n".join(said + carried + attached)
+    different = {one.id: one for one in reversed(message.attachments)}
+    told = {key: _tell_attachment(name, different[key], files.get((message.id, key))) for key in reversed(different)}
+    own = [note for key, note in told.items() if not different[key].quoted]
+    return "\n".join(said + own + carried + [note for key, note in told.items() if different[key].quoted])
 
 
 def _tell_quote(name: str, quote: Quote, names: Mapping[str, str]) -> Iterator[str]:
@@ -55,7 +56,8 @@ def _tell_quote(name: str, quote: Quote, names: Mapping[str, str]) -> Iterator[s
 
 def _tell_attachment(name: str, attachment: Attachment, read: FileContent | None) -> str:
     """A note that says what was attached, and whether it follows; below it what it says."""
-    note = f"{name} attached {describe_attachment(attachment)}"
+    begins = f"what {name} forwarded has" if attachment.quoted else f"{name} attached"
+    note = f"{begins} {describe_attachment(attachment)}"
     if read is None:
         return f"[{note}]"
     if read.again:

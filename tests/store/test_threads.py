@@ -50,7 +50,7 @@ async def test_a_message_is_read_back_as_it_was_heard(store):
         bot=True,
         parent="0",
         edited=at(3.000001),
-        attachments=(Attachment("F1", "a.png", "image/png", 3, "https://x"), Attachment("F2", "b", "", 0)),
+        attachments=(Attachment("F1", "a.png", "image/png", 3, "https://x"), Attachment("F2", "b", "", 0, quoted=True)),
         quotes=(Quote("down", author="<@U3>"), Quote("A page", QuoteKind.PREVIEW)),
         speaker="Grafana",
     )

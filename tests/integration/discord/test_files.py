@@ -53,6 +53,7 @@ async def test_a_picture_in_what_is_forwarded_is_seen(guild, claude, running):
     await settled(guild, running)
 
     assert list_images(claude) == [["image/png"]]
+    assert "[what Bob forwarded has plan.png (image/png, 1 kB), shown below]" in told(claude)[0][0][1]
 
 
 async def test_a_document_and_a_table_are_told_with_what_they_are(guild, claude, running):

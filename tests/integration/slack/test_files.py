@@ -9,6 +9,7 @@ import pytest
 from core.domain.models import MODEL_NOTES, Model, ModelNote
 from tests.fakes.claude.script import Answer, Fault
 from tests.fakes.claude.server import ClaudeFake
+from tests.fakes.slack import json as slack_json
 from tests.fakes.slack.nouns import File
 from tests.fakes.slack.server import SCOPES, SlackFake
 from tests.support.documents import EVERY, SVG, write_docx
@@ -107,6 +108,23 @@ async def test_a_drawing_is_shown_with_its_source(home):
 
     assert len(list_images(home.asked[0])) == 1
     assert "plan.svg (image/svg+xml, 1 kB), shown below, which says:]\n  <?xml" in home.prompt(0)[0][1]
+
+
+async def test_a_file_of_what_is_forwarded_is_told_as_anothers(home):
+    await home.slack.say("bob", "dev", "my plan", files=[attached("plan.png", draw())])
+    (theirs,) = home.slack.world.files.values()
+    forward = {"is_share": True, "author_id": "U0BOB", "text": "my plan", "files": [slack_json.file(theirs)]}
+    root = await home.slack.say("ada", "dev", "<@U0BOT> what is it?")
+    await home.slack.unfurl("dev", root, forward)
+    await home.answered()
+    await home.slack.say("ada", "dev", "<@U0BOT> and now?", root)
+    await home.answered(2)
+
+    assert home.prompt(1)[0] == (
+        "user",
+        "Ada: what is it?\n[Ada forwarded what Bob said, which is not Ada's words:]\n  my plan\n"
+        "[what Ada forwarded has plan.png (image/png, 1 kB), shown below]\n[image]",
+    )
 
 
 async def test_a_deleted_picture_is_in_no_later_prompt(home):

@@ -120,6 +120,7 @@ def test_what_a_forwarded_picture_shows_is_quoted():
 
     assert message is not None
     assert message.quotes == (Quote("(a.png shows: a cat, <\u200b@4343>)"),)
+    assert [one.quoted for one in message.attachments] == [True]
 
 
 def test_whom_a_picture_s_description_names_is_not_asked():

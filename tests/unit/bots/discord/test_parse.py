@@ -169,7 +169,7 @@ MARKED = "why is the :sky: blue, <@7002>? See #dev and @crew"
                 26,
                 "",
                 quotes=(Quote("The server is down"),),
-                attachments=(Attachment(name(71), "log.txt", "text/plain", 4200, PASTE),),
+                attachments=(Attachment(name(71), "log.txt", "text/plain", 4200, PASTE, quoted=True),),
             ),
             id="a forward with a file, which replies to nothing",
         ),

@@ -184,12 +184,12 @@ def test_a_table_that_a_person_pastes_is_theirs_and_what_a_link_unfolds_is_not()
     )
 
 
-def test_files_are_named_also_those_of_what_is_forwarded():
+def test_files_are_told_apart_from_those_of_what_is_forwarded():
     files = [{"id": "F1", "name": "plan.pdf"}, {"id": "F2", "mode": "tombstone"}, {"id": None}, None]
     shared = {**SHARED, "files": [{"id": "F3", "name": "log.txt"}]}
     read = parse_message({"ts": TS, "user": "U0ADA", "text": "", "files": files, "attachments": [shared]}, US)
 
-    assert [one.name for one in read.attachments] == ["plan.pdf", "log.txt"]
+    assert [(one.name, one.quoted) for one in read.attachments] == [("plan.pdf", False), ("log.txt", True)]
 
 
 def event(**raw) -> dict:

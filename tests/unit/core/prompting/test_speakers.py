@@ -1,5 +1,6 @@
 """People's messages are told so that nobody can speak for another."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -64,6 +65,18 @@ def test_the_words_of_a_file_stand_below_what_it_is(read, told):
     message = Message("1", "U1", "", NOON, attachments=(Attachment("A", "a", "x/y", 1),))
 
     assert quote_message(message, {"U1": "Ada"}, {("1", "A"): read}) == f"[Ada attached a (x/y, 1 kB), {told}"
+
+
+def test_the_files_of_what_was_forwarded_stand_below_it():
+    own, theirs = Attachment("A", "a.txt", "x/y", 1), Attachment("B", "b.txt", "x/y", 1, quoted=True)
+    message = Message(
+        "1", "U1", "look", NOON, attachments=(own, theirs, replace(own, quoted=True)), quotes=(Quote("x"),)
+    )
+
+    assert quote_message(message, {"U1": "Ada"}) == (
+        "Ada: look\n[Ada attached a.txt (x/y, 1 kB)]\n[Ada forwarded this, which is not Ada's words:]\n  x\n"
+        "[what Ada forwarded has b.txt (x/y, 1 kB)]"
+    )
 
 
 def test_the_author_of_a_forward_cannot_break_out_of_the_note():
