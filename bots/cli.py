@@ -67,9 +67,17 @@ def backup(file: str) -> None:
 
 
 @main.command()
+@click.argument("message", nargs=-1)
 @click.option("--name", envvar="USER", default="", help="Who you are, if not the user of this machine.")
-def chat(name: str) -> None:
-    """Talk to Claude in the terminal."""
+@click.option("--attach", "paths", multiple=True, metavar="PATH", help="Attach a file to the first message.")
+def chat(message: tuple[str, ...], name: str, paths: tuple[str, ...]) -> None:
+    """Talk to Claude in the terminal.
+
+    With a MESSAGE that alone is asked, and what is piped in is attached to it:
+
+    \b
+        cat report.csv | confab chat "sum it up"
+    """
     import asyncio
 
     from bots.app import run
@@ -80,7 +88,8 @@ def chat(name: str) -> None:
     configuration = read_configuration()
     settings = configuration.core
     level = settings.confab_log_level if "confab_log_level" in settings.model_fields_set else "WARNING"
-    console = Console(settings.database_url, name)
+    console = Console(settings.database_url, name, message=" ".join(message))
+    console.attach_given(paths)
     logs.configure(level, configuration.secrets(), settings.confab_log_format, console.terminal.log_stream())
     try:
         asyncio.run(run.chat(settings, console))

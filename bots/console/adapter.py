@@ -2,22 +2,26 @@
 
 import asyncio
 import getpass
+import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
+from pathlib import Path
 
+from bots.console.attachments import Attachments, Unattachable, complete_path, read_attachment
 from bots.console.escapes import neutralise_line
 from bots.console.place import LEAVES, MOVES, ConsolePlace
 from bots.console.session_lock import hold_session
 from bots.console.slash_hints import add_slashes
 from bots.console.terminal import Terminal
+from bots.delivery.downloads import LARGEST
 from core.commands import TABLE
 from core.commands.help import HOW_TO_ASK
 from core.commands.registry import Parameter, find_missing_text
 from core.domain.clock import Clock, find_local_zone, system_clock
 from core.domain.controls import Control
-from core.domain.errors import CannotShow, LeaseLost
+from core.domain.errors import LeaseLost, UnreadableFile
 from core.domain.events import Commanded, Ingest, Posted, Pressed
 from core.domain.messages import Asks, Attachment, History, Message, Question, Rank, Reach
 from core.domain.platform import ReplyView
@@ -30,7 +34,7 @@ SECOND = "Another terminal has today's conversation open, so this one begins its
 AGAIN = "Ctrl-C once more, or Ctrl-D, leaves."
 ELSEWHERE = "Another terminal has taken this answer over."
 STOPPED = "*(Stopped.)*"
-HELP = "/help"
+HELP, ATTACH = "/help", "/attach "
 TYPE_HERE = "Type a line, and Claude answers below it; Ctrl-C stops an answer."
 BARE_LEAVES = tuple(one.removeprefix("/") for one in LEAVES)
 STOPPING = 5.0  # seconds that a stopped answer has to end; it is shown above the prompt if it ends later
@@ -45,14 +49,25 @@ class PersonLeft(Exception):
 
 
 class Console:
-    """Reads lines from stdin until its end; several people and channels live in one terminal."""
+    """Reads lines from stdin until its end; several people and channels live in one terminal.
+
+    With a `message` that alone is asked.
+    """
 
     name = "console"
     instructions = INSTRUCTIONS
     offline = ""
 
-    def __init__(self, database_url: str, person: str = "", clock: Clock = system_clock) -> None:
-        self._clock = clock
+    def __init__(
+        self,
+        database_url: str,
+        person: str = "",
+        clock: Clock = system_clock,
+        *,
+        message: str = "",
+    ) -> None:
+        self._clock, self._message = clock, message
+        self.attachments = Attachments()
         self.terminal = Terminal()
         now = clock().astimezone()
         self._lock = hold_session(database_url)
@@ -61,13 +76,26 @@ class Console:
         self._answered: dict[str, asyncio.Event] = {}
         self._interrupts = 0
 
+    def attach_given(self, paths: Iterable[str]) -> None:
+        """Attach what the command line names, and to a message what is piped in, all of it. Raises UnreadableFile."""
+        try:
+            for path in paths:
+                self.attachments.add(read_attachment(Path(path)))
+            if self._message and sys.stdin is not None and not sys.stdin.isatty():
+                self.attachments.add_piped(sys.stdin.buffer.read(LARGEST + 1))
+        except Unattachable as error:
+            raise UnreadableFile(str(error)) from error
+
     async def run(self, ingest: Ingest) -> None:
-        with self.terminal.open(lambda line: self._place.complete_line(line, TABLE)):
+        with self.terminal.open(self._complete_line):
+            if self._message:
+                await self._ingest_line(self._message, ingest)
+                return
             if self.terminal.screen:
                 self.terminal.write(WELCOME if self._lock is not None else f"{WELCOME}\n\n{SECOND}")
             with suppress(PersonLeft):
-                while (line := await self._ask(self._place.prompt)) is not None and not self._leaves(line):
-                    if line and not self._apply_move(line):
+                while (line := await self._ask(self._prompt)) is not None and not self._leaves(line):
+                    if line and not await self._apply_move(line):
                         await self._ingest_line(HELP if line == "/?" else line, ingest)
 
     async def surface(self, question: Question) -> "ConsoleSurface":
@@ -105,9 +133,22 @@ class Console:
         """Whether a line ends the conversation. What is read from a pipe may be a word for Claude."""
         return line.lower() in LEAVES or (self.terminal.attended and line.lower() in BARE_LEAVES)
 
-    def _apply_move(self, line: str) -> bool:
-        """Take up who speaks, and where; whether the line only said that."""
-        said = self._place.apply_move(line)
+    @property
+    def _prompt(self) -> str:
+        return self._place.prompt.removesuffix("> ") + f"{self.attachments.sign}> "
+
+    def _complete_line(self, line: str) -> Iterator[str]:
+        return complete_path(line) if line.startswith(ATTACH) else self._place.complete_line(line, TABLE)
+
+    async def _apply_move(self, line: str) -> bool:
+        """Take up who speaks, where, and with which files; whether the line only said that."""
+        word, _, rest = line.partition(" ")
+        if word.lower() == ATTACH.strip():
+            said: str | None = await asyncio.to_thread(self.attachments.attach, rest.strip())
+        elif word.lower() == "/detach":
+            said = self.attachments.detach()
+        else:
+            said = self._place.apply_move(line)
         if said:
             self.terminal.write(said)
         return said is not None
@@ -116,7 +157,8 @@ class Console:
         """Ingest one line and wait until it is answered; the long text that a command still needs is asked for."""
         at, name, key, person = self._clock(), str(time.time_ns()), self._place.key, self._place.person
         if not is_command(line):
-            event: Posted | Commanded = Posted(name, key, Message(name, person, line, at), Asks.CERTAINLY)
+            said = Message(name, person, line, at, attachments=self.attachments.take())
+            event: Posted | Commanded = Posted(name, key, said, Asks.CERTAINLY)
         else:
             needed = find_missing_text(TABLE, line[1:], {}) if self.terminal.attended else None
             text = {needed[1].name: await self._ask_text(needed[1])} if needed else {}
@@ -189,7 +231,7 @@ class ConsoleSurface:
         return {person: person.removeprefix("#") for person in people}
 
     async def fetch(self, attachment: Attachment, message: str) -> bytes:
-        raise CannotShow(attachment.name)
+        return await asyncio.to_thread(self._console.attachments.fetch, attachment)
 
     async def rank(self, person: str) -> Rank:
         return Rank.OWNER

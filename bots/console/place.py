@@ -12,6 +12,8 @@ MOVES = {
     "as NAME": "Be somebody else",
     "channel NAME": "Go to another channel",
     "new": "Begin another conversation in this channel",
+    "attach PATH": "Attach a file to the next message, or several; what is attached, without a path",
+    "detach": "Attach none of them",
     "threads [NUMBER]": "Show the conversations of this terminal; go to one of them",
     "quit": "Leave, as `/exit`, `exit` and Ctrl-D do",
 }

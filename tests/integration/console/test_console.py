@@ -1,6 +1,6 @@
 """The terminal, as people use it: real processes, killed for real.
 
-Tests bots.console.adapter, bots.console.terminal.
+Tests bots.console.adapter, bots.console.terminal, bots.console.attachments.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from core.store import open_store
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.claude.server import ClaudeFake
 from tests.support.clock_notes import without_times
+from tests.support.documents import write_docx
 
 ROOT = Path(__file__).parents[3]
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
@@ -31,10 +32,10 @@ def environment(tmp_path):
 
 
 @asynccontextmanager
-async def chat(environment: dict[str, str], folder: Path):
+async def chat(environment: dict[str, str], folder: Path, *arguments: str):
     """`confab chat`, with pipes."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-W", "error", "-m", "bots", "chat",
+        sys.executable, "-W", "error", "-m", "bots", "chat", *arguments,
         cwd=folder, env=environment, stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
@@ -242,3 +243,121 @@ async def test_what_the_terminal_can_t_print_is_printed_escaped(environment, tmp
 
     assert (process.returncode, shown.decode(), logged) == (0, "Caf\\xe9\nCaf\\xe9\n", b"")
     assert len(fake.billed) == 2
+
+
+@asynccontextmanager
+async def telling(environment: dict[str, str]):
+    """Claude, and what it is told: the text of the last turn of each request."""
+    async with ClaudeFake() as claude:
+        environment |= {"ANTHROPIC_API_KEY": claude.key, "ANTHROPIC_BASE_URL": claude.url}
+        told: list[str] = []
+        claude.answer = lambda body: [
+            told.append(without_times(body["messages"][-1]["content"][0]["text"])),
+            Answer(text="Yes."),
+        ][1]
+        yield told
+
+
+async def test_files_are_attached_to_the_next_message_alone(environment, tmp_path):
+    (tmp_path / "two words.csv").write_text("a,b\n1,2")
+    (tmp_path / "plan.docx").write_bytes(write_docx())
+    async with telling(environment) as told:
+        shown = await said(
+            environment, tmp_path, "/attach 'two words.csv' plan.docx", "/attach", "sum up", "/attach", "and now?"
+        )
+
+    first, second = told
+    assert first.startswith("ada: sum up\n[ada attached two words.csv (text/csv, 1 kB), which says:]\n  a,b\n  1,2\n[")
+    assert "kB), converted from a Word document, which says:]\n  # Plan\n" in first
+    assert second == "ada: and now?"
+    assert shown.startswith("Attached to the next message: two words.csv (text/csv, 1 kB).\n\nAttached to the next")
+    assert "Attached: [two words.csv, plan.docx].\nYes.\nNothing is attached." in shown
+
+
+async def test_what_is_detached_is_not_sent(environment, tmp_path):
+    (tmp_path / "a.csv").write_text("a,b")
+    async with telling(environment) as told:
+        shown = await said(environment, tmp_path, "/attach a.csv", "/detach", "hello")
+
+    assert told == ["ada: hello"]
+    assert "Detached: [a.csv]." in shown
+
+
+async def test_what_cannot_be_attached_says_why(environment, tmp_path):
+    (tmp_path / "empty").touch()
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    with (tmp_path / "large").open("wb") as large:
+        large.truncate(20_000_001)
+    paths = ("nowhere", "folder", "empty", "pipe", "large", "x" * 5_000, "a\0b")
+
+    shown = await said(environment, tmp_path, *(f"/attach {one}" for one in paths), "/attach 'a")
+
+    assert shown.splitlines() == [
+        "There is no file `nowhere`.",
+        "`folder` is a folder. Attach the files in it.",
+        "`empty` is empty.",
+        "`pipe` can't be read: it is no regular file.",
+        "`large` can't be attached: it is larger than the 20 MB that I read; send a part of it.",
+        f"`{'x' * 200}` can't be read: File name too long.",
+        "`a\\x00b` can't be read: embedded null byte.",
+        "A quote is not closed. `/attach 'two words.pdf'` attaches a file with a space in its name.",
+    ]
+
+
+async def test_a_file_is_read_again_after_a_restart_and_said_to_have_changed_or_gone(environment, tmp_path):
+    (tmp_path / "a.txt").write_text("first")
+    async with telling(environment) as told:
+        await said(environment, tmp_path, "/attach a.txt", "look")
+        shown = await said(environment, tmp_path, "again")
+        (tmp_path / "a.txt").write_text("second")
+        changed = await said(environment, tmp_path, "/prompt")
+        (tmp_path / "a.txt").unlink()
+        gone = await said(environment, tmp_path, "/prompt")
+
+    assert told == ["ada: look\n[ada attached a.txt (text/plain, 1 kB), which says:]\n  first", "ada: again"]
+    assert shown == "Yes.\n"
+    assert "which Confab could not read: it has changed since it was attached; attach it again]" in changed
+    assert "which Confab could not read: it is no longer there]" in gone
+
+
+async def test_what_is_piped_in_is_attached_to_a_message_of_the_command_line(environment, tmp_path):
+    (tmp_path / "b.txt").write_text("more")
+    async with telling(environment) as told:
+        async with chat(environment, tmp_path, "sum", "up", "--attach", "b.txt") as process:
+            shown, complaints = await process.communicate(b"a,b\n1,2\n")
+        async with chat(environment, tmp_path, "and", "now?") as process:
+            await process.communicate(b"")
+
+    assert (process.returncode, shown.decode(), complaints) == (0, "Yes.\n", b"")
+    assert told == [
+        "ada: sum up\n[ada attached b.txt (text/plain, 1 kB), which says:]\n  more\n"
+        "[ada attached stdin (unknown type, 1 kB), which says:]\n  a,b\n  1,2",
+        "ada: and now?",
+    ]
+
+
+async def test_what_was_piped_in_is_not_kept_and_said_to_be_gone(environment, tmp_path):
+    async with telling(environment):
+        async with chat(environment, tmp_path, "sum up") as process:
+            await process.communicate(b"a,b\n1,2\n")
+        shown = await said(environment, tmp_path, "/prompt")
+
+    assert "which Confab could not read: it came by a pipe and was not kept; attach it again]" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "piped", "complaint"),
+    [
+        (("--attach", "nowhere.pdf", "look"), b"", "There is no file `nowhere.pdf`.\n"),
+        (("look",), bytes(20_000_001), "Standard input can't be attached: it is larger than the 20 MB that I read; send a part of it.\n"),
+    ],
+    ids=["no file", "too large"],
+)  # fmt: skip
+async def test_a_command_line_with_what_cannot_be_attached_asks_nothing(
+    environment, tmp_path, arguments, piped, complaint
+):
+    async with chat(environment, tmp_path, *arguments) as process:
+        shown, complaints = await process.communicate(piped)
+
+    assert (process.returncode, shown, complaints.decode()) == (2, b"", complaint)

@@ -365,6 +365,20 @@ async def test_a_prompt_is_shown_without_a_word_cut_in_two(environment, tmp_path
         assert [word for word in words if re.match(r"word\d", word)] == persona.split() * 2  # the stand-in quotes it
 
 
+async def test_what_hangs_on_the_next_message_stands_in_the_prompt_and_tab_completes_it(environment, tmp_path, claude):
+    (tmp_path / "two words.csv").write_text("a,b")
+    async with chat(environment, tmp_path) as window:
+        window.type("/attach tw\t\r")
+        await window.shows(lambda text: text.endswith("ada in #general [two words.csv]>"))
+        window.type("look\r")
+        await window.shows(lambda text: "[two words.csv]> look\n" in text and text.endswith(PROMPT))
+
+    (asked,) = [one.body for one in claude.requests if one.path == "/v1/messages"]
+    assert asked["messages"][0]["content"][0]["text"].endswith(
+        "look\n[ada attached two words.csv (text/csv, 1 kB), which says:]\n  a,b"
+    )
+
+
 async def test_a_long_text_that_a_command_needs_is_asked_for(environment, tmp_path):
     async with chat(environment, tmp_path) as window:
         window.type("/persona set\r")
