@@ -269,6 +269,8 @@ async def _check_database(url: str, now: datetime) -> CheckResults:
     if condition.free is not None:
         yield describe_disk(condition.free)
     yield describe_questions(condition.waiting, condition.oldest, now)
+    if condition.votes:
+        yield DATABASE.ok("feedback", str(condition.votes))
 
 
 def _describe_file(condition: Condition) -> CheckResult:

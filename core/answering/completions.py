@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import NoReturn, TypeAlias
 
-from core.answering.final_answer import Answer, conclude, cut_off, decline
+from core.answering.final_answer import Answer, conclude, decline, interrupt
 from core.billing.ledger_rows import BudgetRefusal
 from core.claude.citations import Citation, append_sources, insert_numbers
 from core.claude.client import Claude, Completion, TextSoFar, dump_completion
@@ -22,6 +22,7 @@ from core.claude.structured import StructuredOutput
 from core.domain.clock import Clock, Sleep
 from core.domain.messages import Question, Unanswered
 from core.domain.models import Model
+from core.prompting.continuation import ANEW, Continuation
 from core.prompting.request import Request, continue_request
 from core.store.protocols import Claim, Notes, Step, StepEnd
 
@@ -45,6 +46,8 @@ class Run:
     claim: Claim
     steps: Mapping[str, Step]
     finish: Callable[[Answer], Answer]
+    joined: Continuation = ANEW
+    """How the text joins an earlier one."""
 
 
 class Completions:
@@ -134,7 +137,8 @@ class Completions:
                         match event:
                             case TextSoFar(text, citations):
                                 text, citations = end.join(text, citations)
-                                yield TextSoFar(insert_numbers(text, citations), citations)
+                                if shown := run.joined.join(insert_numbers(text, citations), whole=False):
+                                    yield TextSoFar(shown, citations)
                             case BudgetRefusal():
                                 yield event
                                 return
@@ -156,7 +160,8 @@ class Completions:
                 return
             end = end.go_on(completion)
             order = replace(order, request=continue_request(order.request, completion.content))
-        yield run.finish(cut_off(end.write_sources(), "Claude paused too often here. Say “go on” and it continues."))
+        why = "Claude paused too often here. Say “go on” and it continues."
+        yield run.finish(interrupt(run.joined.join(end.write_sources()), why))
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +193,7 @@ class _TurnEnd:
         """The answer, if this is its end."""
         if completion.stop == "pause_turn":
             return None
-        text = self.write_sources(completion.text, completion.citations)
+        text = self.run.joined.join(self.write_sources(completion.text, completion.citations))
         answer = self.run.finish(conclude(text, completion))
         return replace(answer, after=self.last, stored=completion.stored)
 

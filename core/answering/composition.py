@@ -25,6 +25,7 @@ from core.domain.models import Model
 from core.domain.personas import Persona
 from core.domain.platform import Platform, Surface
 from core.files.reader import FileReader
+from core.prompting.continuation import ANEW, Continuation
 from core.prompting.persona_check import refuse_model
 from core.prompting.request import Request, build_request
 from core.store.protocols import Claim, Step, Store, Thread
@@ -54,10 +55,14 @@ class Composition:
     version: int
     unread: CannotAnswer | None
     """Why the thread's history could not be read, if it could not."""
+    act: Callable[[str], None]
+    """Is told what takes a while."""
     files: Files = field(init=False, default_factory=dict)
     """What was read of the conversation's files."""
     shown: Files = field(init=False, default_factory=dict)
     """The same without what Claude was not shown of it."""
+    joined: Continuation = field(init=False, default=ANEW)
+    """How the answer joins the one that it goes on with."""
     unread_note: str = field(init=False, default="")
     """What people are told of messages that could not be read."""
 
@@ -69,7 +74,7 @@ class Composition:
         steps: Mapping[str, Step] = {}
         if self.claim.resumed:
             steps = await composer.store.ledger.list_steps(question.key, question.name)
-        run = Run(self.claim, steps, self.finish)
+        run = Run(self.claim, steps, self.finish, self.joined)
         return composer.completions.stream(question, self.version, models, build, run)
 
     async def conclude(self, answer: Answer) -> Answer:
@@ -94,10 +99,12 @@ class Composition:
             composer.files,
             find_zone=self._find_zone,
             unread=missing,
+            act=self.act,
         )
         if not conversation.turns:
             raise CannotAnswer(EMPTY)
         self.files = self.shown = conversation.files
+        self.joined = conversation.continuation
         self.unread_note = await self.explain_unread()
         instructions = composer.platforms[key.platform].instructions
         build = partial(build_request, persona, conversation.turns, ttl=rules.ttl, instructions=instructions)

@@ -7,16 +7,20 @@ from functools import partial
 from typing import ParamSpec, TypeVar
 
 from core.domain.content import FileContent, Files, Text
+from core.domain.errors import CannotAnswer
 from core.domain.messages import Message, Question
 from core.domain.personas import Persona
 from core.domain.platform import Surface
 from core.domain.wording import count_noun, list_some
 from core.files.reader import FileReader
+from core.prompting.continuation import ANEW, Continuation, read_continuation
 from core.prompting.names import NAME, find_ids, introduce_speakers, replace_ids
 from core.prompting.speakers import collect_people
 from core.prompting.turns import NOTHING, Turn, build_turns, select_trunk
 from core.store.protocols import Thread, Threads
 
+THINKING = "thinking"
+LOST = "The answer that this should go on with is gone."
 UNREAD = "[Earlier messages of this conversation could not be read just now.]"
 
 BLIND = "the model that answers here is not shown such files; another one may be"
@@ -28,12 +32,18 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+def _ignore(_activity: str) -> None:
+    """Nobody watches."""
+
+
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """The turns, none where nothing is kept; and what each file holds that hangs on them."""
+    """The turns, none where nothing is kept; what each file holds that hangs on them, and how the answer joins."""
 
     turns: list[Turn]
     files: Files
+    continuation: Continuation = ANEW
+    """How the answer goes on with an earlier one, if it does."""
 
 
 async def read_conversation(
@@ -45,15 +55,20 @@ async def read_conversation(
     *,
     find_zone: Callable[[], Awaitable[str]] | None = None,
     unread: bool = False,
+    act: Callable[[str], None] = _ignore,
 ) -> Conversation:
     """The question's conversation; a speaker's name is asked for until it is known, then kept for ever.
 
     What others ask meanwhile, and all that is said behind that, is not told yet. A command is told everything.
     `find_zone` tells the asker's time zone now; where it is another than the one told last, it is told from here on.
-    `unread` tells Claude that what was said before could not be read.
+    `unread` tells Claude that what was said before could not be read. `act` is told what takes a while.
+    Raises CannotAnswer where the answer is gone that this one should go on with.
     """
     thread = await _select_branch(threads, thread, question)
-    if find_zone is not None:
+    earlier = thread.replies.get(question.continues) if question.continues else None
+    if question.continues and earlier is None:
+        raise CannotAnswer(LOST)
+    if find_zone is not None and earlier is None:
         thread = replace(thread, zones=await _remember_zone(threads, thread, question, await find_zone()))
     messages = [message for message in _leave_out_waiting(thread, question) if message.answers != question.name]
     aside = sum(len(message.text) for message in messages) > LARGE
@@ -61,7 +76,8 @@ async def read_conversation(
     speakers = {message.voice: message.speaker for message in messages if message.speaker}
     people = authors | dict.fromkeys(sorted(await _run(aside, collect_people, messages)))
     thread = await _introduce_unknown(threads, thread, people, surface, speakers)
-    read = await files.read_files(thread.key, messages, surface)
+    read = await files.read_files(thread.key, messages, surface, lambda name: act(f"reading {_clean(name)}"))
+    act(THINKING)
     build = partial(
         build_turns,
         zones=thread.zones,
@@ -70,12 +86,13 @@ async def read_conversation(
         asked=thread.open,
         files=read,
         pending=question.command is None,
+        continues=question.continues,
     )
     turns = await _run(aside, build, messages, thread.replies, thread.names)
     if unread and turns:
         begins, *rest = turns[0].content
         turns[0] = replace(turns[0], content=(Text(f"{UNREAD}\n{begins.words}"), *rest))
-    return Conversation(turns, read)
+    return Conversation(turns, read, read_continuation(earlier) if earlier else ANEW)
 
 
 def leave_out_files(files: Files, kinds: Collection[str], problem: str) -> Files:
@@ -113,8 +130,12 @@ def _explain_file(read: FileContent) -> tuple[str, str] | None:
 
 def _name_file(name: str) -> str:
     """The name of a file as it is, in a code span, where it is no markup and mentions nobody."""
-    shown = "".join(one for one in name[:NAME] if one.isprintable() and one not in "`<>@").strip()
+    shown = _clean(name)
     return f"`{shown}`" if shown else "a file"
+
+
+def _clean(name: str) -> str:
+    return "".join(one for one in name[:NAME] if one.isprintable() and one not in "`<>@").strip()
 
 
 async def _remember_zone(threads: Threads, thread: Thread, question: Question, zone: str) -> Mapping[str, str]:
@@ -130,12 +151,14 @@ def _leave_out_waiting(thread: Thread, question: Question) -> Iterable[Message]:
     if question.command is not None:
         return thread.messages
     apart = {name for name, reply in thread.open.items() if reply != question.name} - {question.name}
-    asked = next((message for message in thread.messages if message.id == question.name), None)
+    asked = next(((message.at, message.id) for message in thread.messages if message.id == question.name), None)
+    if question.continues:  # nobody said it
+        asked = question.at, question.name
     behind = False
     told: list[Message] = []
     for message in thread.messages:
         waits = message.id in apart
-        behind = behind or (waits and asked is not None and (message.at, message.id) > (asked.at, asked.id))
+        behind = behind or (waits and asked is not None and (message.at, message.id) > asked)
         if message.mine or not (waits or behind):
             told.append(message)
     return told
@@ -180,6 +203,8 @@ async def _select_branch(threads: Threads, thread: Thread, question: Question) -
 
     What is answered together is one chain, at the end of which the newest of it stands.
     """
+    if question.continues and any(message.parent is not None for message in thread.messages):
+        return await threads.thread(thread.key, branch=question.name)
     together = {name for name, reply in thread.open.items() if reply == question.name} | {question.name}
     asked = [message for message in thread.messages if message.id in together]
     chained = next((message.id for message in reversed(asked) if message.parent is not None), None)

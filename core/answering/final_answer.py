@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from core.claude.client import Completion
 from core.claude.errors import ClaudeError
 from core.commands.registry import RankTooLow, UsageError
+from core.domain.controls import FEEDBACK, Control
 from core.domain.errors import CannotAnswer, CannotShow, LeaseLost, StoreUnavailable
 from core.domain.messages import File, FinalText, Outcome, Unanswered
 from core.domain.personas import Persona
 from core.files.code_blocks import list_code_files
-from core.rendering.reply_notes import append_note
+from core.rendering.reply_notes import append_note, find_open_fence, remove_notes
 
+STOPPED = "Stopped."
 EMPTY = "Yes? Ask me something, and I answer here."
 
 log = logging.getLogger(__name__)
@@ -31,8 +33,21 @@ class Answer:
     """Who asked is told it alone, where the platform can."""
     unanswered: Unanswered | None = None
     """Why the question got no answer, where later prompts have to know it."""
+    cut: str | None = None
+    """Claude was cut off and can go on: the line that opens the code block it was in, empty outside of any."""
     stored: bool = False
     """Its final text is on disk."""
+
+    @property
+    def controls(self) -> tuple[Control, ...]:
+        """The buttons below it. What a command says, what the asker alone is told, and what is forbidden has none."""
+        fixed = self.whispered or self.outcome is Outcome.CARRIED_OUT or self.unanswered is Unanswered.DECLINED
+        if fixed or not self.text:
+            return ()
+        if self.cut is not None:
+            return (Control.CONTINUE, Control.RETRY)
+        whole = self.outcome is Outcome.SHOWN and remove_notes(self.text).strip()
+        return (Control.RETRY, *FEEDBACK) if whole else (Control.RETRY,)
 
     @property
     def notice(self) -> bool:
@@ -47,14 +62,24 @@ class Answer:
     @property
     def final_text(self) -> FinalText:
         """What is stored of it before it is shown."""
-        return FinalText(self.text, self.notice, self.after, self.unanswered)
+        return FinalText(self.text, self.notice, self.after, self.unanswered, self.cut)
 
 
 def restore_answer(stored: FinalText, command: bool = False) -> Answer:
     """The answer, to a command or not, whose text was stored before this process took it up."""
     noticed = Outcome.CARRIED_OUT if command else Outcome.REFUSED
     outcome = noticed if stored.notice else Outcome.SHOWN
-    return Answer(stored.text, outcome, stored.after, unanswered=stored.unanswered)
+    return Answer(stored.text, outcome, stored.after, unanswered=stored.unanswered, cut=stored.cut)
+
+
+def keep_earlier(earlier: FinalText, answer: Answer) -> Answer:
+    """The answer to a question that was tried again: what stood there before where no words of Claude's came of it."""
+    if earlier.notice or (answer.outcome is not Outcome.REFUSED and remove_notes(answer.text).strip()):
+        return answer
+    kept = restore_answer(earlier)
+    if answer.outcome is not Outcome.REFUSED:
+        return kept
+    return replace(kept, text=append_note(kept.text, f"This could not be answered anew. {answer.text}"))
 
 
 def refuse(sentence: str, *, whispered: bool = False) -> Answer:
@@ -112,17 +137,25 @@ def cut_off(text: str, why: str) -> Answer:
     return Answer(append_note(text, why))
 
 
+def interrupt(text: str, why: str) -> Answer:
+    """What was said, and below it why there is no more for now: Claude can go on with it."""
+    return replace(cut_off(text, why), cut=find_open_fence(text))
+
+
 def cut_short(text: str, visible: bool) -> Answer:
     """The answer that somebody stopped: what was said so far, if anything is `visible`; else nothing is said."""
-    return Answer(append_note(text, "Stopped.") if visible else "", Outcome.WITHDRAWN)
+    if not visible:
+        return Answer("", Outcome.WITHDRAWN)
+    stopped = interrupt(text, STOPPED) if text.strip() else cut_off(text, STOPPED)
+    return replace(stopped, outcome=Outcome.WITHDRAWN)
 
 
 def _conclude_longest(text: str, bounded: bool) -> Answer:
     """An answer that reached the most tokens it may have: the persona's, or what was left of a budget."""
     if text.strip():
         if bounded:
-            return cut_off(text, "A budget here is nearly used up and allowed no longer answer.")
-        return cut_off(text, "This answer reached its longest length. Say “go on” and it continues.")
+            return interrupt(text, "A budget here is nearly used up and allowed no longer answer.")
+        return interrupt(text, "This answer reached its longest length. Say “go on” and it continues.")
     if bounded:
         return decline("What is left of a budget here was too little for an answer. `budget show` tells more.")
     return refuse("Claude used up its tokens before it wrote anything. Raise them with `persona tune max_tokens=...`.")

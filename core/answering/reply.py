@@ -42,7 +42,7 @@ class Reply:
         self.threaded = threaded
         self.brief = brief
         self.activity = "thinking"
-        self.controls: Sequence[Control] = (Control.STOP,)
+        self.controls: Sequence[Control] = () if question.command is not None else (Control.STOP,)
         self.text = ""
         self.note = ""
         self.whole = False
@@ -99,9 +99,12 @@ class Reply:
         whispered: bool = False,
         controls: Sequence[Control] = (),
     ) -> None:
-        """The final text; if it is `whispered`, only the asker may see it. What is said afterwards is ignored."""
-        self.controls = controls
+        """The final text; if it is `whispered`, only the asker may see it. What is said afterwards is ignored.
+
+        `controls` stand below it where everybody sees it, and where it answers no command.
+        """
         self.private = self.private or whispered
+        self.controls = () if self.private or self.question.command is not None else controls
         self.say(text)
         self.whole, self.notice, self.files = True, notice, files
         self._changed.set()

@@ -12,7 +12,7 @@ from typing import TypeAlias
 from core.answering.completions import Retraction
 from core.answering.composition import Composer, Composition
 from core.answering.display_fallback import Fallback, NotShown
-from core.answering.final_answer import Answer, cut_short, explain_error, refuse, restore_answer
+from core.answering.final_answer import Answer, cut_short, explain_error, keep_earlier, refuse, restore_answer
 from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Proceed, Rules, is_for_us
 from core.answering.recovery import find_orphaned_pages, refresh_conversation
 from core.answering.reply import Reply
@@ -174,10 +174,14 @@ class AnswerTask:
             answer = await self._compose_unless_stopped(decision, showing)
             if self.visible:  # words that stand there already are replaced for everybody
                 answer = replace(answer, whispered=False)
+            if self.claim.earlier:
+                answer = keep_earlier(self.claim.earlier, answer)
             if not has_failed(showing):
                 await self._store_final_text(answer)
                 files = answer.list_files(self.persona)
-                self.reply.finish(answer.text, answer.notice, files, whispered=answer.whispered)
+                self.reply.finish(
+                    answer.text, answer.notice, files, whispered=answer.whispered, controls=answer.controls
+                )
             shown = await showing
         finally:
             showing.cancel()
@@ -190,7 +194,8 @@ class AnswerTask:
 
     async def _store_final_text(self, answer: Answer) -> None:
         """On disk, and in the lease for another try, if the disk is full. What is whispered is decided anew."""
-        if answer.text and not (self.claim.final_text or answer.files or answer.whispered):
+        known = self.claim.final_text and not self.claim.earlier
+        if answer.text and not (known or answer.files or answer.whispered):
             self.lease.final_text = answer.final_text
         if self.lease.final_text is not None and not answer.stored:
             await self.responder.store.questions.store_final_text(self.claim, self.lease.final_text)
@@ -274,6 +279,7 @@ class AnswerTask:
             self.persona,
             self.version,
             self.unread,
+            self.reply.act,
         )
         async with (
             self.responder.semaphore.slot(self.question.key, self.question.person, self.reply.wait),

@@ -66,14 +66,14 @@ async def show_usage(call: Invocation) -> CommandResult:
     if not found.lines:
         return CommandResult(f"**{found.title}**\n\nNothing was asked.")
     spans = await summarise_spans(ledger, wanted.scope, zone, now)
-    return await _render_report(
-        call, reports.shorten_report(found), spans, await load_caveats(ledger, wanted, found, zone, now)
-    )
+    votes = await ledger.count_votes(wanted.scope, find_period_start(SINCE[wanted.since], now, zone))
+    notes = (str(votes) if votes else "", await load_caveats(ledger, wanted, found, zone, now))
+    return await _render_report(call, reports.shorten_report(found), spans, notes)
 
 
-async def _render_report(call: Invocation, found: UsageReport, spans: str, notes: str) -> CommandResult:
+async def _render_report(call: Invocation, found: UsageReport, spans: str, notes: tuple[str, ...]) -> CommandResult:
     names = await _load_names(call, found)
-    parts = (f"**{found.title}**", spans, reports.render_table(found, names), notes)
+    parts = (f"**{found.title}**", spans, reports.render_table(found, names), *notes)
     text = "\n\n".join(part for part in parts if part)
     return CommandResult(text, (await asyncio.to_thread(_draw_report, found, names),))
 

@@ -1,5 +1,6 @@
 """Controls: the buttons under a reply. What one is named says all that a press of it means, also after a restart."""
 
+from dataclasses import dataclass
 from enum import Enum
 
 
@@ -42,3 +43,17 @@ def parse_control(control_id: str) -> tuple[Control, str] | None:
     name, colon, question = control_id.partition(":")
     known = next((one for one in Control if one.value == name), None)
     return (known, question) if known and colon and question else None
+
+
+@dataclass(frozen=True, slots=True)
+class Votes:
+    """How many people think well of some answers, and how many do not."""
+
+    up: int = 0
+    down: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.up or self.down)
+
+    def __str__(self) -> str:
+        return f"{Control.UP.label} {self.up} {Control.DOWN.label} {self.down}"

@@ -49,7 +49,9 @@ class Deleted:
 
 @dataclass(frozen=True, slots=True)
 class Pressed:
-    """A person used a control of the reply to `question`; without a question STOP ends every one in the thread.
+    """A person used a control of the reply to `question`.
+
+    Without a question STOP ends every answer in the thread, and the others are about its newest reply.
 
     `address` is what it takes to answer the press, and to show the reply again.
     """

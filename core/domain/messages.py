@@ -128,6 +128,8 @@ class Question:
     """Only the asker sees the answer; nothing of it is kept afterwards."""
     command: str | None = None
     values: Mapping[str, str] = field(default_factory=dict)
+    continues: str | None = None
+    """It says nothing of its own: the answer to this question is to go on where it was cut."""
     homes: tuple[str, ...] | None = None
     """Of direct messages, known when it is answered: the workspaces that the asker shares with us. Not stored."""
 
@@ -164,6 +166,10 @@ class FinalText:
     after: str | None = None
     """The last message that Claude had read: the reply stands behind it."""
     unanswered: Unanswered | None = None
+    cut: str | None = None
+    """Claude was cut off and can go on: the line that opens the code block it was in, empty outside of any."""
+    continues: str | None = None
+    """The question whose answer it goes on with, as its own question has it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,10 @@ Convert: TypeAlias = Callable[[str, bytes], Awaitable[FileContent]]
 log = logging.getLogger(__name__)
 
 
+def _tell_nobody(note: str) -> None:
+    """A file that waits is part of an answer that waits."""
+
+
 class FileReader:
     """Reads files for all conversations. What could not be had just now is fetched again with the next question."""
 
@@ -48,8 +52,17 @@ class FileReader:
         self._slots = FairSemaphore(CONVERSIONS)
         self._read: LRUCache[tuple[ThreadKey, str], FileContent] = LRUCache(memory, _measure)
 
-    async def read_files(self, key: ThreadKey, messages: Sequence[Message], surface: Surface) -> Files:
-        """What hangs on these messages, by the ids of messages and attachments; of very many the newest alone."""
+    async def read_files(
+        self,
+        key: ThreadKey,
+        messages: Sequence[Message],
+        surface: Surface,
+        begin: Callable[[str], None] = _tell_nobody,
+    ) -> Files:
+        """What hangs on these messages, by the ids of messages and attachments; of very many the newest alone.
+
+        `begin` is told the name of the newest one that has to be fetched, before it is.
+        """
         found = {(message.id, one.id): one for message in messages if not message.mine for one in message.attachments}
         different = list(dict.fromkeys(name for _, name in found))
         newest = set(different[choose_start(len(different)) :])
@@ -59,6 +72,8 @@ class FileReader:
             first.setdefault(name, (message, found[message, name]))
         known = {name: self._read[key, name] for name in first if (key, name) in self._read}
         missing = [place for name, place in first.items() if name not in known]
+        if missing:
+            begin(missing[-1][1].name)
         read = known | await self._read_missing(key, missing, surface) if missing else known
         told = bound_files({(message, name): read[name] for message, name in chosen})
         return dict.fromkeys(found, OLDER) | dict(told)
@@ -134,10 +149,6 @@ def choose_start(count: int) -> int:
 def _explain(error: ConfabError) -> str:
     """Why it is not there, for the person: what is for the operator is not told."""
     return str(error).rstrip(".") if isinstance(error, CannotAnswer) else "it is no longer there, or not just now"
-
-
-def _tell_nobody(note: str) -> None:
-    """A file that waits is part of an answer that waits."""
 
 
 def _measure(content: FileContent) -> int:

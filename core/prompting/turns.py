@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from core.domain.content import Content, Document, FileContent, Files, Image, Text
 from core.domain.messages import FinalText, Message, Unanswered
 from core.prompting.clock_notes import describe_time, needs_time
+from core.prompting.continuation import write_note
 from core.prompting.speakers import NO_FILES, quote_message
 from core.rendering.reply_notes import remove_notes
 
@@ -75,6 +76,7 @@ def build_turns(
     asked: Collection[str] = (),
     files: Files = NO_FILES,
     pending: bool = True,
+    continues: str | None = None,
 ) -> list[Turn]:
     """A thread's messages, oldest first, as alternating turns that begin with the user.
 
@@ -82,7 +84,8 @@ def build_turns(
 
     `replies` holds what Claude said, by question; `names` how each person is called; `zones` the time zone that holds
     from a message on (without any, no time is told); `unanswered` why a question got no answer; `files`
-    what attachments hold, by the ids of messages and their own. A reply of many pages
+    what attachments hold, by the ids of messages and their own; `continues` whose answer is asked to go on now, by a
+    note at the end; it stands above what came of it from then on. A reply of many pages
     is one assistant turn, standing after the last message that Claude had read, or else at its first page. What Claude
     refused is left out, with all that was said before it since the last reply, and a note stands in its place; words
     that were edited after that refusal (`refused_at`) are other words, and told. So is a question of before that came
@@ -95,8 +98,10 @@ def build_turns(
     placed = _place_replies(messages, replies)
     apart = {name for name, said in replies.items() if not said.notice}.union(asked)
 
+    asking = [] if continues is None else [_Entry("user", write_note(replies.get(continues)))]
+
     def choose(files: Files) -> list[_Entry]:
-        entries = _list_entries(placed, replies, names, unanswered, files)
+        entries = [*_list_entries(placed, replies, names, unanswered, files), *asking]
         told = _leave_out_refused(entries, unanswered, refused_at, apart)
         return _cut_oldest(_set_clocks(told, zones), limit)
 
@@ -177,7 +182,10 @@ def _list_entries(
         entry = _Entry("user", text, message.id, at=message.at, shown=shown, edited=message.edited)
         if message.mine:
             entry = _Entry("assistant", text, message.id, reply=message.answers in replies)
-        if entry.reply and before and before.reply:
+        said = replies[message.answers] if entry.reply and message.answers else None
+        if said and said.continues:
+            yield _Entry("user", write_note(replies.get(said.continues)))  # so it was asked to go on
+        elif entry.reply and before and before.reply:
             yield _Entry("user", _WAITING)  # so it was told when the second one was asked for
         yield entry
         if unanswered.get(message.id) is Unanswered.DECLINED:

@@ -19,7 +19,7 @@ _NOTE = re.compile(rf"(?:\A|(?<!\s)[^\S\n]*+\n)\s*+\u2063?{MARK}[*_]\([^\n]*\)[*
 
 def append_note(text: str, note: str) -> str:
     """`text` with a note below it."""
-    mark = CUT if _find_open_fence(text.rstrip().split("\n"))[0] else MARK
+    mark = CUT if _read_fences(text.rstrip().split("\n"))[0] else MARK
     shown = f"{mark}*({note})*"
     return f"{close_text(text)}\n\n{shown}" if text.strip() else shown
 
@@ -41,10 +41,16 @@ def split_notes(text: str) -> tuple[str, str]:
     return (text[: found.start()].rstrip(), text[found.start() :].strip("\n")) if found else (text, "")
 
 
+def find_open_fence(text: str) -> str:
+    """The line that opens the code block again in which `text` was cut; empty outside of any."""
+    fence, _, _ = _read_fences(text.rstrip().split("\n"))
+    return fence.opening if fence else ""
+
+
 def close_text(text: str) -> str:
     """`text`, wherever it was cut, with the fence, the code span and the emphasis closed that are open at its end."""
     lines = text.rstrip().split("\n")
-    fence, within, begun = _find_open_fence(lines)
+    fence, within, begun = _read_fences(lines)
     if fence is None:
         paragraph = split_paragraphs("\n".join(lines[begun:]))[-1]
         return "\n".join(lines) + close_marks(find_open_marks(paragraph))
@@ -53,7 +59,7 @@ def close_text(text: str) -> str:
     return "\n".join([*lines, fence.closing])
 
 
-def _find_open_fence(lines: Sequence[str]) -> tuple[Fence | None, Fence | None, int]:
+def _read_fences(lines: Sequence[str]) -> tuple[Fence | None, Fence | None, int]:
     """The fence that is open behind the last line, the one that is before it, and the line behind the last code."""
     fence: Fence | None = None
     within: Fence | None = None

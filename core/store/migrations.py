@@ -83,4 +83,22 @@ MIGRATIONS = (
         "files_of_answers",
         ("ALTER TABLE personas ADD COLUMN files {text}", "ALTER TABLE personas ADD COLUMN long {text}"),
     ),
+    # Buttons below replies. `cut` opens again the code block that an answer was cut in, and is empty outside of any;
+    # `continues` names the question whose answer goes on; `earlier` is what stood there before it was tried again.
+    Migration(
+        "controls",
+        (
+            "ALTER TABLE questions ADD COLUMN cut {text}",
+            "ALTER TABLE questions ADD COLUMN continues {text}",
+            "ALTER TABLE questions ADD COLUMN earlier {text}",
+            "CREATE INDEX questions_by_continued ON questions (workspace, channel, continues) "
+            "WHERE continues IS NOT NULL",
+            "CREATE TABLE votes (id {id}, workspace {text} NOT NULL, channel {text} NOT NULL, thread {text} NOT NULL, "
+            "question {text} NOT NULL, person {text} NOT NULL, positive {boolean} NOT NULL, persona INTEGER, "
+            "model {text}, at {text} NOT NULL, FOREIGN KEY (workspace, channel, thread) "
+            "REFERENCES threads (workspace, channel, thread) ON DELETE CASCADE) {strict}",
+            "CREATE UNIQUE INDEX votes_by_reply ON votes (workspace, channel, question, person)",
+            "CREATE INDEX votes_by_time ON votes (workspace, at)",
+        ),
+    ),
 )

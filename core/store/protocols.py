@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from core.billing.budgets import Budget, Budgets, BudgetStatus
 from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement, UsageRow
+from core.domain.controls import Control, Votes
 from core.domain.events import Event, Receipt
 from core.domain.messages import FinalText, History, Message, Outcome, Question, ThreadKey, Unanswered
 from core.domain.personas import Persona, Place, Version
@@ -26,6 +27,8 @@ class Claim:
     """Another process had it before: pages may exist that were never written down."""
     edited: str | None = None
     """When the newest edit of these questions was made, as a stamp."""
+    earlier: FinalText | None = None
+    """What it said in the end before somebody let it be tried again; pages of that stand there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,14 @@ class Thread:
     """Ids of messages that the platform shows beside the thread: they add to a question."""
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a reply answers: the question that it is named after, and all who asked."""
+
+    name: str
+    people: frozenset[str]
+
+
 class Questions(Protocol):
     """What was asked, and who answers it."""
 
@@ -145,6 +156,15 @@ class Questions(Protocol):
 
     async def heartbeat(self, process: str, leaving: bool = False) -> Heartbeat:
         """This process lives; or it leaves, and its claims are free at once."""
+
+    async def find_reply(self, key: ThreadKey, control: Control, name: str | None = None) -> Asked | None:
+        """Whom a reply of the thread answers; without a name, the newest one that the control is about."""
+
+    async def stop_reply(self, key: ThreadKey, name: str) -> str:
+        """End an answer with what was said. What came of that, in a sentence."""
+
+    async def retry_reply(self, command: Question, name: str) -> str:
+        """Let a question be answered anew, once for this command. What came of that, in a sentence."""
 
     async def count_open(self) -> tuple[int, datetime | None]:
         """How many questions are open, and when the oldest was asked."""
@@ -193,6 +213,9 @@ class Ledger(Protocol):
         Days are days of UTC; a quarter of an hour is written `2026-11-20T10:15`, in UTC. A line of a bill is a day's
         and a model's, what stands at its bound apart: `2026-11-20 claude-haiku-5-5 used`, or `died` in its place.
         """
+
+    async def count_votes(self, scope: Scope, since: datetime) -> Votes:
+        """What people thought since then of answers in a scope; of a person, of the answers to that person."""
 
     async def workspaces(self) -> list[str]:
         """Those that have requests, in the order of their names."""
@@ -278,6 +301,8 @@ class Condition:
     """None for a file."""
     models: tuple[str, ...] = ()
     """Those that personas choose."""
+    votes: Votes = field(default_factory=Votes)
+    """What people think of answers."""
 
 
 ReadRows = Callable[[str, Sequence[str]], Iterable[Sequence[Any]]]

@@ -7,18 +7,20 @@ from datetime import datetime, timedelta
 
 from core.billing.budgets import Budget, Budgets
 from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement, UsageRow
+from core.domain.controls import Control, Votes
 from core.domain.errors import StoreUnavailable
 from core.domain.events import Event, Receipt
-from core.domain.messages import FinalText, History, Outcome, ThreadKey, clean_text
+from core.domain.messages import FinalText, History, Outcome, Question, ThreadKey, clean_text
 from core.domain.personas import Persona, Place, Version
-from core.store.protocols import Claim, Heartbeat, Settled, Step, StepEnd, Store, Thread
-from core.store.rules import budgets, claims, key_values, ledger, personas, steps
+from core.store.protocols import Asked, Claim, Heartbeat, Settled, Step, StepEnd, Store, Thread
+from core.store.rules import budgets, claims, key_values, ledger, personas, presses, steps
+from core.store.rules.feedback import count_votes
 from core.store.rules.forget import forget
 from core.store.rules.ingest import ingest_event
 from core.store.rules.questions import count_open
 from core.store.rules.read_thread import list_chain, read_thread, remember_names, remember_zone
 from core.store.rules.refresh import refresh_thread
-from core.store.sql_port import Engine
+from core.store.sql_port import Engine, Sql
 
 
 class QuestionRepository:
@@ -71,6 +73,15 @@ class QuestionRepository:
         learnt = await self._engine.unit(lambda sql: claims.heartbeat(sql, process, leaving, self._stale))
         self._engine.sweep_soon()
         return learnt
+
+    async def find_reply(self, key: ThreadKey, control: Control, name: str | None = None) -> Asked | None:
+        return await self._engine.unit(lambda sql: _find_asked(sql, key, control, name))
+
+    async def stop_reply(self, key: ThreadKey, name: str) -> str:
+        return await self._engine.unit(lambda sql: presses.stop_reply(sql, key, name))
+
+    async def retry_reply(self, command: Question, name: str) -> str:
+        return await self._engine.unit(lambda sql: presses.retry_reply(sql, command, name))
 
     async def count_open(self) -> tuple[int, datetime | None]:
         return await self._engine.unit(count_open)
@@ -125,6 +136,9 @@ class LedgerRepository:
             raise ValueError(f"{by!r} is none of {', '.join(ledger.GROUPS)}")
         return await self._engine.unit(lambda sql: ledger.sum_usage(sql, scope, since, by))
 
+    async def count_votes(self, scope: Scope, since: datetime) -> Votes:
+        return await self._engine.unit(lambda sql: count_votes(sql, scope, since))
+
     async def workspaces(self) -> list[str]:
         return await self._engine.unit(ledger.list_workspaces)
 
@@ -171,6 +185,11 @@ class NoteRepository:
 
     async def put(self, name: str, value: str) -> None:
         await self._engine.unit(lambda sql: key_values.put_note(sql, name, clean_text(value)))
+
+
+def _find_asked(sql: Sql, key: ThreadKey, control: Control, name: str | None) -> Asked | None:
+    reply = presses.find_reply(sql, key, control, name)
+    return Asked(reply["name"], presses.list_askers(sql, reply)) if reply else None
 
 
 def _clean(final: FinalText) -> FinalText:

@@ -2,10 +2,12 @@
 
 import asyncio
 import itertools
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from core.domain.controls import Control
 from core.domain.errors import CannotAnswer, CannotShow
 from core.domain.events import Ingest, Posted
 from core.domain.messages import Asks, Attachment, History, Message, Question, Rank, Reach, ThreadKey
@@ -39,6 +41,10 @@ class Board:
         """Final texts that only their askers may see."""
         self.written: dict[ThreadKey, list[str]] = {}
         """Every other text that our pages had, in the order in which they had them."""
+        self.buttons: dict[str, tuple[Control, ...]] = {}
+        """What stands below pages of ours now, by their ids."""
+        self.watch: Callable[[str], None] | None = None
+        """Is told what goes on before there is text, each time that it changes."""
         self.closed: set[ThreadKey] = set()
         self.told: list[tuple[str, str, str]] = []
         """What was said to one person alone: workspace, person, text."""
@@ -107,6 +113,11 @@ class Board:
         """Our pages in a thread, as anybody reads them."""
         return [m.text for m in self.posts.get(ThreadKey("board:w1", channel, thread), []) if m.mine]
 
+    def controls(self, thread: str, channel: str = "c1") -> list[tuple[Control, ...]]:
+        """The buttons below our pages in a thread."""
+        posts = self.posts.get(ThreadKey("board:w1", channel, thread), [])
+        return [self.buttons.get(one.id, ()) for one in posts if one.mine]
+
     async def until(self, thread: str, *texts: str) -> None:
         """Wait until our pages in `thread` read like this."""
         async with asyncio.timeout(30), self.changed:
@@ -151,6 +162,21 @@ class BoardSurface:
         return self._board.zones.get(person)
 
     async def show(self, reply: ReplyView) -> None:
+        watching = asyncio.create_task(self._watch(reply, self._board.watch)) if self._board.watch else None
+        try:
+            await self._show_texts(reply)
+        finally:
+            if watching:
+                watching.cancel()
+                await asyncio.gather(watching, return_exceptions=True)
+
+    async def _watch(self, reply: ReplyView, tell: Callable[[str], None]) -> None:
+        tell(activity := reply.activity)
+        while True:
+            activity = await reply.wait_for_activity(activity, 600)
+            tell(activity)
+
+    async def _show_texts(self, reply: ReplyView) -> None:
         async for text in reply.texts():
             if self._question.key in self._board.closed:
                 raise CannotShow("the thread is closed")
@@ -179,6 +205,7 @@ class BoardSurface:
         written = self._board.written.setdefault(self._question.key, [])
         written += [text] if written[-1:] != [text] else []
         at = next(index for index, post in enumerate(posts) if post.id == reply.pages[0])
+        self._board.buttons[posts[at].id] = tuple(reply.controls)
         posts[at] = replace(posts[at], text=text, notice=reply.whole and reply.notice)
         async with self._board.changed:
             self._board.changed.notify_all()

@@ -18,6 +18,7 @@ from core.store.sqlite.schema import migrations
 OTHERS = {"_sqlite_migrations", "schema_migrations"}  # what each engine keeps for itself
 FAMILIES = {
     "bigint": "INTEGER",
+    "integer": "INTEGER",
     "boolean": "INTEGER",
     "text": "TEXT",
     "double precision": "REAL",

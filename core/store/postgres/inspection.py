@@ -1,6 +1,7 @@
 """The condition of a PostgreSQL database: what can be told of it without making or changing anything."""
 
 import time
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -8,12 +9,14 @@ import psycopg
 from psycopg import Connection, errors
 
 from core.domain.clock import system_clock
+from core.domain.controls import Votes
 from core.domain.errors import StoreUnusable
 from core.store.postgres.connection import connect
 from core.store.postgres.problems import FOREIGN, MENDS, explain, name_database
 from core.store.postgres.schema import NAMES, ensure_fit, read_migrations
 from core.store.postgres.sql_adapter import PostgresSql
 from core.store.protocols import Condition, Server
+from core.store.rules.feedback import count_all_votes
 from core.store.rules.personas import list_models
 from core.store.rules.questions import count_open
 from core.store.sql_port import Unfit
@@ -61,7 +64,9 @@ def _inspect(name: str, connection: Connection[Any]) -> Condition:
         return Condition(name, newest=len(NAMES), server=server)
     sql = PostgresSql(connection, system_clock)
     (count, oldest), models = count_open(sql), tuple(list_models(sql))
-    return Condition(name, len(had), len(NAMES), bytes=size, waiting=count, oldest=oldest, models=models, server=server)
+    votes = count_all_votes(sql) if "controls" in had else Votes()
+    found = Condition(name, len(had), len(NAMES), bytes=size, waiting=count, oldest=oldest, models=models)
+    return replace(found, server=server, votes=votes)
 
 
 def _measure_distance(connection: Connection[Any]) -> tuple[timedelta, timedelta]:

@@ -11,6 +11,7 @@ from core.store.rules.companions import build_waiting_query, choose_additions, g
 from core.store.rules.ledger import write_off_requests
 from core.store.rules.questions import (
     close_question,
+    read_earlier_text,
     read_final_text,
     read_question,
     thread_values,
@@ -81,7 +82,8 @@ AND questions.channel = :channel AND questions.name = :name
 """
 
 # Until the platform says when it was posted, a page is no older than what it answers, whatever our clock says.
-# One that was heard of before, without a mark, is what the answer is, as soon as that is `whole`.
+# What it answers we know better than the platform, which may tell only what it replies to. One that was heard of before
+# without that is what the answer is, as soon as that is `whole`.
 PAGE_MESSAGE = """
 INSERT INTO messages (workspace, channel, thread, message, author, text, at, mine, answers, notice)
 SELECT workspace, channel, thread, :page, '', '',
@@ -89,8 +91,8 @@ SELECT workspace, channel, thread, :page, '', '',
 FROM threads CROSS JOIN (SELECT max(at) AS at FROM questions WHERE claim = :claim) AS latest
 WHERE workspace = :workspace AND channel = :channel AND thread = :thread
 ON CONFLICT (workspace, channel, message) DO UPDATE
-SET answers = coalesce(messages.answers, excluded.answers),
-    notice = CASE WHEN messages.answers IS NULL AND :whole THEN excluded.notice
+SET answers = excluded.answers,
+    notice = CASE WHEN messages.answers IS DISTINCT FROM excluded.answers AND :whole THEN excluded.notice
         ELSE (messages.notice OR excluded.notice) END
 """
 
@@ -230,6 +232,7 @@ def _build_claim(
         final_text=read_final_text(lead),
         resumed=resumed,
         edited=edits[0]["at"],
+        earlier=read_earlier_text(lead),
     )
 
 
@@ -255,9 +258,11 @@ def store_final_text(sql: Sql, claim: Claim, final: FinalText) -> None:
 
 def keep_final_text(sql: Sql, row: Row, claim: Claim, final: FinalText) -> None:
     """The final text of a claim's question, whose row this is."""
-    sql.update("questions", row["id"], {"said": final.text, "notice": final.notice, "after": final.after})
-    if final.unanswered:
-        sql.execute(MARK_UNANSWERED, {"claim": claim.id, "why": final.unanswered.value})
+    said = {"said": final.text, "notice": final.notice, "after": final.after, "cut": final.cut}
+    sql.update("questions", row["id"], said)
+    if final.unanswered or claim.earlier:
+        why = final.unanswered.value if final.unanswered else None
+        sql.execute(MARK_UNANSWERED, {"claim": claim.id, "why": why})
     sql.execute(MARK_NOTICE, {**row, "notice": final.notice})
 
 

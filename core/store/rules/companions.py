@@ -1,6 +1,6 @@
 """Companions: the questions that one answer answers together, all of one person, in the order in which they wait."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
 from core.domain.messages import ThreadKey
@@ -27,6 +27,8 @@ def gather_companions(sql: Sql, lead: Row) -> list[Row]:
         again = find_question(sql, thread_key(lead), lead["name"])
         return [again] if again and again["outcome"] is None else []
     waiting = sql.many(*build_waiting_query(thread_key(lead)))
+    if waiting and (bound := waiting[0]["reply"]):  # they were answered together, and are again
+        return sorted((row for row in waiting if row["reply"] == bound), key=lambda row: bool(row["name"] != bound))
     return [*waiting[:1], *_choose_behind(sql, waiting[:1], waiting[1:])]
 
 
@@ -47,9 +49,15 @@ def choose_additions(sql: Sql, rows: Sequence[Row], waiting: Sequence[Row]) -> l
     return _choose_behind(sql, rows, waiting[: TOGETHER - len(rows)])
 
 
-def _choose_behind(sql: Sql, rows: Sequence[Row], behind: Sequence[Row]) -> list[Row]:
-    same = [row for row in takewhile(lambda row: row["person"] == rows[0]["person"], behind) if not row["alone"]]
-    if not same or rows[0]["alone"]:
+def _is_apart(row: Row) -> bool:
+    """Whether its answer has a place of its own, where no later question is answered with it."""
+    return bool(row["alone"] or row["continues"] or row["earlier"])
+
+
+def _choose_behind(sql: Sql, rows: Sequence[Row], behind: Iterable[Row]) -> list[Row]:
+    behind = takewhile(lambda row: bool(row["person"] == rows[0]["person"]), behind)
+    same = [row for row in behind if not (_is_apart(row) or row["reply"])]
+    if not same or _is_apart(rows[0]):
         return []
     chains = WaitingChains(sql)
     if not any(chains.find_parent(row) for row in (*rows, *same)):

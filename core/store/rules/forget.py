@@ -5,8 +5,9 @@ from dataclasses import asdict
 from core.billing.ledger_rows import Scope
 from core.store.rules.advisory_locks import lock_channel, lock_claims
 from core.store.rules.erasures import record_erasure, record_forgotten
+from core.store.rules.feedback import ASKED_BY
 from core.store.rules.questions import withdraw_questions
-from core.store.sql_port import Sql, stamp
+from core.store.sql_port import Sql, Values, stamp
 
 CHANNELS = "SELECT DISTINCT channel FROM threads WHERE workspace = :workspace ORDER BY channel"
 
@@ -37,7 +38,28 @@ TOGETHER = """EXISTS (
     AND asked.channel = questions.channel AND asked.reply = questions.reply AND asked.person = :person
 )"""
 
+VOTES = "DELETE FROM votes WHERE {scope}"
+
+# The rest of an answer that is erased is of its words, whoever let it go on.
+RESTS = """
+SELECT * FROM questions
+WHERE continues IS NOT NULL AND (outcome IS NULL OR said IS NOT NULL) AND EXISTS (
+    SELECT 1 FROM questions AS begun WHERE begun.workspace = questions.workspace
+    AND begun.channel = questions.channel AND begun.name = questions.continues
+    AND begun.outcome IS NOT NULL AND begun.said IS NULL
+) AND {scope}
+"""
+
+PAGES = """
+UPDATE messages SET text = '', attachments = '[]', quotes = '[]', speaker = '', deleted_at = :at
+WHERE deleted_at IS NULL AND workspace = :workspace AND channel = :channel AND answers = :name
+"""
+
+ERASE_ANSWER = "UPDATE questions SET said = NULL, earlier = NULL WHERE id = :id"
+
 BY_PERSON = {
+    VOTES: f"(person = :person OR {ASKED_BY})",
+    RESTS: "TRUE",
     OPEN: "person = :person",
     NAMES: """(
         kind = 'person' AND (subject = :person OR substr(subject, 1, length(:person) + 1) = :person || '/')
@@ -69,8 +91,23 @@ def forget(sql: Sql, scope: Scope) -> int:
     count = sql.count_changes(_within(MESSAGES, scope), values)
     held = sql.one(_within(HELD, scope), values)
     sql.execute(_within(ANSWERS, scope), values)
+    sql.execute(_within(VOTES, scope), values)
+    count += _erase_rests(sql, _within(RESTS, scope), values)
     if withdrawn or names or count or held:
         record_erasure(sql, scope.workspace, scope.channel, now)
+    return count
+
+
+def _erase_rests(sql: Sql, statement: str, values: Values) -> int:
+    """Erase the answers that go on with what is erased, and those that go on with them. How many messages."""
+    count = 0
+    while rests := sql.many(statement, values):
+        withdraw_questions(sql, rests)
+        for row in rests:
+            count += sql.count_changes(PAGES, {**row, "at": values["at"]})
+            sql.execute(ERASE_ANSWER, row)
+        if all(row["outcome"] is None for row in rests):  # what is being answered ends by itself
+            break
     return count
 
 

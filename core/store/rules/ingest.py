@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-from core.domain.controls import Control
 from core.domain.events import (
     Backfilled,
     Commanded,
@@ -29,12 +28,12 @@ from core.store.rules.messages import (
     tombstone_unknown,
     update_message,
 )
+from core.store.rules.presses import ingest_press
 from core.store.rules.questions import (
     build_question_query,
     find_question,
     keep_question,
     replace_question,
-    stop_answer,
     take_back_command,
     take_question_back,
     thread_key,
@@ -70,7 +69,7 @@ def ingest_event(sql: Sql, event: Event) -> Receipt:
         case Commanded():
             return _ingest_command(sql, event)
         case Pressed():
-            return _ingest_press(sql, event)
+            return ingest_press(sql, event)
 
 
 def _ingest_of_workspace(sql: Sql, event: Missed | Backfilled | WorkspaceEnded) -> Receipt:
@@ -225,11 +224,6 @@ def _turn_into_command(sql: Sql, command: Question) -> bool:
     if said and not said["deleted_at"]:
         tombstone(sql, said, sql.now())
     return bool(asked and waits and replace_question(sql, asked, command))
-
-
-def _ingest_press(sql: Sql, event: Pressed) -> Receipt:
-    new = event.control is Control.STOP and stop_answer(sql, event.key, event.question) > 0
-    return Receipt(new=new, ours=is_tracked(sql, event.key), question=False, key=event.key)
 
 
 def _list_missed(sql: Sql, event: Missed | Backfilled) -> tuple[MissedRange, ...]:

@@ -78,7 +78,7 @@ def update_message(sql: Sql, row: Row, message: Message) -> bool:
         "quotes": _write_quotes(message),
         "speaker": message.speaker,
         "parent": message.parent or row["parent"],
-        "answers": message.answers or row["answers"],
+        "answers": row["answers"] or message.answers,
         "notice": _is_notice(sql, row, message),
     }
     changes = {name: value for name, value in shown.items() if row[name] != value}

@@ -27,7 +27,8 @@ DELETE_PAGES = "DELETE FROM pages WHERE question = :id"
 DELETE_THREAD = "DELETE FROM threads WHERE workspace = :workspace AND channel = :channel AND thread = :thread"
 
 CLOSE = """
-UPDATE questions SET outcome = :outcome, closed_at = :at, address = '{}', options = '{}', claim = NULL WHERE id = :id
+UPDATE questions SET outcome = :outcome, closed_at = :at, address = '{}', options = '{}', claim = NULL, earlier = NULL
+WHERE id = :id
 """
 
 TAKEN_BACK = """
@@ -35,7 +36,9 @@ SELECT 1 AS taken_back FROM messages WHERE workspace = :workspace AND channel = 
 AND (deleted_at IS NOT NULL OR edited_at IS NOT NULL)
 """
 
-WIPE = "UPDATE questions SET said = NULL, command = CASE WHEN command IS NOT NULL THEN '' END WHERE id = :id"
+WIPE = """
+UPDATE questions SET said = NULL, cut = NULL, command = CASE WHEN command IS NOT NULL THEN '' END WHERE id = :id
+"""
 
 WIPE_COMMAND = "UPDATE questions SET command = '' WHERE id = :id"
 
@@ -68,7 +71,11 @@ REOPENED = {
     "claim": None,
     "withdrawn_at": None,
     "said": None,
+    "cut": None,
+    "earlier": None,
 }
+
+FINAL_TEXT = ("said", "notice", "after", "unanswered", "cut")  # columns of what was said in the end
 
 
 def read_question(row: Row) -> Question:
@@ -83,6 +90,7 @@ def read_question(row: Row) -> Question:
         private=bool(row["private"]),
         command=row["command"],
         values=json.loads(row["options"]),
+        continues=row["continues"],
     )
 
 
@@ -90,8 +98,18 @@ def read_final_text(row: Row) -> FinalText | None:
     if row["said"] is None:
         return None
     return FinalText(
-        row["said"], bool(row["notice"]), row["after"], row["unanswered"] and Unanswered(row["unanswered"])
+        row["said"],
+        bool(row["notice"]),
+        row["after"],
+        row["unanswered"] and Unanswered(row["unanswered"]),
+        row["cut"],
+        row["continues"],
     )
+
+
+def read_earlier_text(row: Row) -> FinalText | None:
+    """What was said in the end before the question was opened again, while it is."""
+    return read_final_text({**row, **json.loads(row["earlier"])}) if row["earlier"] else None
 
 
 def thread_key(row: Row) -> ThreadKey:
@@ -146,6 +164,25 @@ def replace_question(sql: Sql, row: Row, question: Question) -> bool:
     return True
 
 
+def keep_closed(sql: Sql, command: Question) -> None:
+    """Keep that something was commanded and is done, so that it is not done again. Its words are not kept."""
+    done = {"command": "", "options": "{}", "address": "{}", "outcome": Outcome.CARRIED_OUT.value}
+    sql.insert("questions", {**_row_of(command), **done, "closed_at": stamp(sql.now())})
+
+
+def open_again(sql: Sql, rows: Iterable[Row], address: str) -> None:
+    """Ask closed questions anew, to be answered together as they were: the first of them leads.
+
+    What it said stands in `earlier` as long as it is open.
+    """
+    lead, *others = rows
+    again = {**REOPENED, "notice": False, "after": None, "reply": lead["name"], "address": clean_text(address)}
+    earlier = json.dumps({name: lead[name] for name in FINAL_TEXT})
+    sql.update("questions", lead["id"], {**again, "earlier": earlier})
+    for row in others:
+        sql.update("questions", row["id"], again)
+
+
 def count_open(sql: Sql) -> tuple[int, datetime | None]:
     """How many questions are open, and when the oldest was asked."""
     row = sql.one(OPEN, {}) or {"count": 0, "oldest": None}
@@ -192,12 +229,16 @@ def close_question(sql: Sql, row: Row, outcome: Outcome) -> None:
     """
     now = sql.now()
     sql.execute(CLOSE, {"id": row["id"], "outcome": outcome.value, "at": stamp(now)})
+    if row["earlier"] and row["said"] is None:  # it was tried again and nothing came of it: what stood there stands
+        sql.update("questions", row["id"], json.loads(row["earlier"]))
     sql.execute(DELETE_PAGES, row)
     sql.execute(WIPE_STEPS, row)
     if row["private"] and row["command"] is None:
         sql.execute(DELETE_THREAD, row)
     forgotten, taken_back = sql.many_each(build_forgotten_query(thread_key(row)), (TAKEN_BACK, row))
-    if row["private"] or Forgotten(forgotten).covers(row["person"], parse_stamp(row["at"])):
+    begun = find_question(sql, thread_key(row), row["continues"]) if row["continues"] else None
+    rest = begun is not None and begun["said"] is None  # of an answer that was erased meanwhile
+    if row["private"] or rest or Forgotten(forgotten).covers(row["person"], parse_stamp(row["at"])):
         sql.execute(WIPE, row)
         record_erasure(sql, row["workspace"], row["channel"], now)
         return
@@ -249,4 +290,5 @@ def _row_of(question: Question) -> Row:
         "command": question.command and clean_text(question.command),
         "options": json.dumps(dict(question.values)),
         "address": clean_text(question.address),
+        "continues": question.continues,
     }

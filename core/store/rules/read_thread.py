@@ -24,7 +24,7 @@ ORDER BY at, message
 """
 
 REPLIES = """
-SELECT name, said, notice, after, unanswered FROM questions
+SELECT name, said, notice, after, unanswered, cut, continues FROM questions
 WHERE workspace = :workspace AND channel = :channel AND thread = :thread
 AND said IS NOT NULL AND NOT private AND NOT notice
 """
@@ -43,7 +43,7 @@ WHERE workspace = :workspace AND channel = :channel AND {named}
 """
 
 CHAIN_REPLIES = """
-SELECT name, said, notice, after, unanswered FROM questions
+SELECT name, said, notice, after, unanswered, cut, continues FROM questions
 WHERE workspace = :workspace AND channel = :channel AND {named}
 AND said IS NOT NULL AND NOT private AND NOT notice
 """

@@ -13,7 +13,12 @@ SELECT companions.name FROM questions JOIN questions AS companions
 WHERE questions.workspace = :workspace AND questions.channel = :channel AND questions.name = :message
 """
 
-SEED = "SELECT message FROM messages WHERE workspace = :workspace AND channel = :channel AND {seeds}"
+# An answer that goes on with another has a question without a message.
+SEED = """
+SELECT message FROM messages WHERE workspace = :workspace AND channel = :channel AND {messages}
+UNION SELECT name FROM questions
+WHERE workspace = :workspace AND channel = :channel AND continues IS NOT NULL AND {names}
+"""
 
 MESSAGE = "messages.workspace = :workspace AND messages.channel = :channel AND messages.message = chain.message"
 
@@ -21,7 +26,7 @@ PARENT = """
 SELECT parent FROM messages WHERE workspace = :workspace AND channel = :channel AND message = :name
 """
 
-# One page brings its whole reply along, and everything that this reply answers.
+# One page brings its whole reply along, and everything that this reply answers, or the reply that it goes on with.
 STEPS = (
     ("messages.parent", "messages", f"{MESSAGE} AND messages.parent IS NOT NULL"),
     (
@@ -36,6 +41,13 @@ STEPS = (
         "AND questions.channel = messages.channel AND questions.reply = messages.answers",
         f"{MESSAGE} AND messages.answers IS NOT NULL",
     ),
+    (
+        "page.message",
+        "questions JOIN messages AS page ON page.workspace = questions.workspace AND page.channel = questions.channel "
+        "AND page.answers = questions.continues",
+        "questions.workspace = :workspace AND questions.channel = :channel AND questions.name = chain.message "
+        "AND questions.continues IS NOT NULL",
+    ),
 )
 
 
@@ -46,7 +58,7 @@ def trace_chain(sql: Sql, key: ThreadKey, message: str, companions: bool = True)
     """
     values = {**thread_values(key), "message": message}
     seeds = [message, *(row["name"] for row in (sql.many(COMPANIONS, values) if companions else ()))]
-    seed = SEED.format(seeds=sql.among("message", "seeds"))
+    seed = SEED.format(messages=sql.among("message", "seeds"), names=sql.among("name", "seeds"))
     statement = sql.recursive("chain", "message", seed, STEPS, "longest")
     return {*seeds, *(row["message"] for row in sql.many(statement, {**values, "seeds": seeds, "longest": LONGEST}))}
 

@@ -13,8 +13,10 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from core.domain.clock import system_clock
+from core.domain.controls import Votes
 from core.domain.errors import StoreUnusable
 from core.store.protocols import Condition
+from core.store.rules.feedback import count_all_votes
 from core.store.rules.personas import list_models
 from core.store.rules.questions import count_open
 from core.store.sql_port import Unfit
@@ -84,7 +86,8 @@ def _inspect_file(path: str, busy: timedelta) -> Condition:
         sql = SqliteSql(db, system_clock)
         count, oldest = count_open(sql) if db.table("questions").exists() else (0, None)
         models = tuple(list_models(sql)) if db.table("personas").exists() else ()
-        return Condition(path, version, bytes=size, waiting=count, oldest=oldest, models=models)
+        votes = count_all_votes(sql) if db.table("votes").exists() else Votes()
+        return Condition(path, version, bytes=size, waiting=count, oldest=oldest, models=models, votes=votes)
 
 
 def _inspect_empty(path: str, db: Database) -> Condition:

@@ -13,11 +13,14 @@ from sqlite_utils import Database, Migrations
 
 from bots.app.doctor import describe_disk, describe_questions
 from bots.ops.results import DATABASE
+from core.domain.controls import Control
 from core.domain.errors import StoreUnusable
+from core.domain.events import Pressed
+from core.domain.messages import FinalText, Outcome
 from core.store import inspect, open_store
 from core.store.sqlite.schema import migrations
 from tests.support.doctor import brief, chosen, findings
-from tests.support.talk import NOON, asked
+from tests.support.talk import KEY, NOON, PLATFORMS, asked
 
 NOBODY = 65534  # the user who owns nothing
 NEWEST = len(migrations.pending(Database(memory=True, execute_plugins=False)))
@@ -45,6 +48,20 @@ async def test_a_database_that_is_well_is_described_and_not_changed(database):
     size = database.stat().st_size / 1_000_000
     assert told[0].says == f"{database} can be written; version {NEWEST}; {size:.1f} MB"
     assert database.read_bytes() == before
+
+
+async def test_what_people_think_of_answers_is_counted(path):
+    url = f"sqlite:///{path}"
+    store = await open_store(url)
+    await store.questions.ingest(asked("1"))
+    claim = await store.questions.claim_next("p", PLATFORMS)
+    await store.questions.store_final_text(claim, FinalText("Blue."))
+    await store.questions.close(claim, Outcome.SHOWN)
+    for number, control in enumerate((Control.UP, Control.UP, Control.DOWN)):
+        await store.questions.ingest(Pressed(f"p{number}", KEY, f"U{number}", control, "1", NOON))
+    await store.shut()
+
+    assert (await findings(DATABASE, chosen(database_url=url)))[-1] == DATABASE.ok("feedback", "👍 2 👎 1")
 
 
 async def test_a_database_that_is_not_there_is_not_made(path):

@@ -22,7 +22,14 @@ def composed(store, clock):
     def build(unread: CannotAnswer | None, name: str = "2") -> Composition:
         claim, thread = Claim(1, Question(KEY, name, "U1", at(2)), "p"), Thread(KEY, (), stale=True)
         return Composition(
-            Composer(store, {}, None, Rules(Persona()), clock), claim, thread, None, Persona(), 0, unread
+            Composer(store, {}, None, Rules(Persona()), clock),
+            claim,
+            thread,
+            None,
+            Persona(),
+            0,
+            unread,
+            lambda _: None,
         )
 
     return build

@@ -2,10 +2,22 @@
 
 import pytest
 
-from core.answering.final_answer import Answer, apologize, conclude, cut_short, explain_error, refuse, restore_answer
+from core.answering.final_answer import (
+    Answer,
+    apologize,
+    conclude,
+    cut_off,
+    cut_short,
+    decline,
+    explain_error,
+    keep_earlier,
+    refuse,
+    restore_answer,
+)
 from core.claude.client import Completion
 from core.claude.errors import SENTENCES, ClaudeError
 from core.commands.registry import UsageError
+from core.domain.controls import FEEDBACK, Control
 from core.domain.errors import CannotAnswer, CannotShow, LeaseLost, StoreUnavailable
 from core.domain.messages import File, FinalText, Outcome, Unanswered
 from core.domain.personas import Persona
@@ -37,12 +49,13 @@ def completion(stop: str, bounded: bool = False, category: str | None = None) ->
             "```py\nx = 1\n",
             Answer(
                 append_note("```py\nx = 1\n", "This answer reached its longest length. Say “go on” and it continues."),
+                cut="```py",
             ),
         ),
         (
             completion("max_tokens", bounded=True),
             "Blue",
-            Answer(append_note("Blue", "A budget here is nearly used up and allowed no longer answer.")),
+            Answer(append_note("Blue", "A budget here is nearly used up and allowed no longer answer."), cut=""),
         ),
         (
             completion("max_tokens", bounded=True),
@@ -65,7 +78,7 @@ def test_the_final_text_says_why_claude_stopped(ended, text, answer):
 
 
 def test_what_is_stopped_ends_with_what_was_said_so_far():
-    assert cut_short("all", visible=True) == Answer(append_note("all", "Stopped."), Outcome.WITHDRAWN)
+    assert cut_short("all", visible=True) == Answer(append_note("all", "Stopped."), Outcome.WITHDRAWN, cut="")
 
 
 def test_what_is_stopped_before_its_first_word_says_nothing_unless_a_page_stands():
@@ -99,6 +112,50 @@ def test_what_no_sentence_mends_is_raised(error):
         explain_error(error)
 
     assert raised.value is error
+
+
+CUT = Answer("Bl", cut="")
+RETRY, CONTINUE = Control.RETRY, Control.CONTINUE
+
+
+@pytest.mark.parametrize(
+    ("answer", "controls"),
+    [
+        (Answer("Blue."), (RETRY, *FEEDBACK)),
+        (CUT, (CONTINUE, RETRY)),
+        (cut_off("Blue.", "This thread is full."), (RETRY, *FEEDBACK)),
+        (cut_short("Bl", visible=True), (CONTINUE, RETRY)),
+        (cut_short("", visible=True), (RETRY,)),
+        (cut_short("", visible=False), ()),
+        (refuse("Claude is overloaded."), (RETRY,)),
+        (refuse("Your own budget is used up.", whispered=True), ()),
+        (decline("A budget is used up."), ()),
+        (Answer("It costs nothing.", Outcome.CARRIED_OUT), ()),
+    ],
+    ids=lambda one: getattr(one, "text", ""),
+)
+def test_the_buttons_below_an_answer_follow_from_how_it_came_about(answer, controls):
+    assert answer.controls == controls
+
+
+@pytest.mark.parametrize("stopped", [cut_short("Bl", visible=True), cut_short("", visible=True), CUT, Answer("Blue.")])
+def test_an_answer_that_is_restored_has_the_same_buttons(stopped):
+    assert restore_answer(stopped.final_text).controls == stopped.controls
+
+
+@pytest.mark.parametrize(
+    ("earlier", "answer", "text"),
+    [
+        (FinalText("Blue."), Answer("Green."), "Green."),
+        (FinalText("Blue."), cut_short("Gr", visible=True), append_note("Gr", "Stopped.")),
+        (FinalText("Blue."), cut_short("", visible=True), "Blue."),
+        (FinalText("Blue."), refuse("Oh."), append_note("Blue.", "This could not be answered anew. Oh.")),
+        (FinalText("Oh.", notice=True), refuse("Oh again."), "Oh again."),
+    ],
+    ids=["answered", "stopped amid words", "stopped before any", "refused", "refused twice"],
+)
+def test_what_is_tried_again_in_vain_says_what_it_said(earlier, answer, text):
+    assert keep_earlier(earlier, answer).text == text
 
 
 @pytest.mark.parametrize("notice", [True, False])

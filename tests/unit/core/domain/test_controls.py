@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.domain.controls import LABELS, Control, name_control, parse_control
+from core.domain.controls import LABELS, Control, Votes, name_control, parse_control
 
 
 @pytest.mark.parametrize("control", list(Control))
@@ -18,3 +18,7 @@ def test_an_id_of_others_is_none_of_ours(foreign):
 def test_every_control_has_a_label_of_its_own():
     assert sorted(one.value for one in LABELS) == sorted(one.value for one in Control)
     assert len(set(LABELS.values())) == len(LABELS)
+
+
+def test_votes_are_written_with_their_labels():
+    assert (str(Votes(2, 1)), bool(Votes()), bool(Votes(0, 1))) == ("👍 2 👎 1", False, True)

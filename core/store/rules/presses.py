@@ -1,0 +1,238 @@
+"""Presses: what the buttons below a reply do, in the unit of work that keeps the press; each does it once.
+
+A press whose effect needs the platform's word on a rank is left as a private command of whoever pressed.
+"""
+
+from datetime import datetime
+
+from core.domain.controls import Control
+from core.domain.events import Pressed, Receipt
+from core.domain.messages import Question, ThreadKey
+from core.store.rules.advisory_locks import lock_channel
+from core.store.rules.feedback import keep_vote
+from core.store.rules.messages import find_message
+from core.store.rules.questions import (
+    find_question,
+    keep_closed,
+    keep_question,
+    open_again,
+    stop_answer,
+    thread_key,
+    thread_values,
+)
+from core.store.rules.reply_chains import WaitingChains, trace_chain
+from core.store.rules.threads import is_tracked
+from core.store.sql_port import Row, Sql, parse_stamp
+
+ENDED = "This answer has ended already."
+GONE = "I keep nothing of this answer any more."
+UNASKED = "What was asked there is gone, so it can't be answered anew."
+NOT_NEWEST = {
+    Control.RETRY: "Only the newest answer of a conversation can be tried again.",
+    Control.CONTINUE: "Only the newest answer of a conversation can go on.",
+}
+NOT_CUT = "This answer was not cut off, so there is nothing to go on with."
+NOTED = "Noted: {}. Thank you."
+STOPPED = "It is stopped."
+AGAIN = "It is answered anew."
+
+NEWEST = """
+SELECT * FROM questions
+WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND command IS NULL AND NOT private
+AND outcome IS NOT NULL AND coalesce(said, '') <> '' AND reply = name ORDER BY at DESC, id DESC LIMIT 1
+"""
+
+GROWING = """
+SELECT * FROM questions
+WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND command IS NULL AND NOT private
+AND outcome IS NULL AND withdrawn_at IS NULL ORDER BY at DESC, id DESC LIMIT 1
+"""
+
+# Those that are answered together, as far as nobody took them back.
+TOGETHER = """
+SELECT questions.* FROM questions
+WHERE workspace = :workspace AND channel = :channel AND reply = :name AND command IS NULL AND asks <> 'no'
+AND NOT EXISTS (
+    SELECT 1 FROM messages WHERE messages.workspace = questions.workspace AND messages.channel = questions.channel
+    AND messages.message = questions.name AND messages.deleted_at IS NOT NULL
+)
+ORDER BY name <> :name, at, id
+"""
+
+LATER = """
+SELECT * FROM questions
+WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND command IS NULL AND NOT private
+AND (at, id) > (:at, :id) AND reply IS DISTINCT FROM :name
+AND (outcome IS NULL OR (coalesce(said, '') <> '' AND ({told})))
+"""
+
+PAGES = """
+SELECT message, at FROM messages
+WHERE workspace = :workspace AND channel = :channel AND answers = :name AND mine AND deleted_at IS NULL
+ORDER BY at, message
+"""
+
+
+def ingest_press(sql: Sql, event: Pressed) -> Receipt:
+    """Carry a press out, or leave a question that does; it does nothing where its like was heard before."""
+    if event.question is None and event.control is Control.STOP:
+        return _describe(sql, event.key, new=stop_answer(sql, event.key, None) > 0)
+    reply = find_reply(sql, event.key, event.control, event.question)
+    if reply is None:
+        return _describe(sql, event.key, note=GONE)
+    key = thread_key(reply)
+    if find_question(sql, key, event.id) is not None:
+        return _describe(sql, key)
+    match event.control:
+        case Control.STOP | Control.RETRY:
+            return _press_of_asker(sql, event, reply)
+        case Control.CONTINUE:
+            return _continue(sql, event, reply)
+        case Control.UP | Control.DOWN:
+            return _vote(sql, event, reply)
+
+
+def find_reply(sql: Sql, key: ThreadKey, control: Control, name: str | None) -> Row | None:
+    """The question that a reply is named after; without a name, of the newest reply that the control is about."""
+    if name is None:
+        return sql.one(GROWING if control is Control.STOP else NEWEST, thread_values(key))
+    row = find_question(sql, key, name)
+    if row and row["reply"] not in {None, name}:
+        return find_question(sql, key, row["reply"])
+    return row
+
+
+def list_askers(sql: Sql, reply: Row) -> frozenset[str]:
+    """Who asked what the reply answers."""
+    return frozenset({reply["person"], *(row["person"] for row in sql.many(TOGETHER, reply))})
+
+
+def stop_reply(sql: Sql, key: ThreadKey, name: str) -> str:
+    """End an answer with what was said. What came of that, in a sentence."""
+    lock_channel(sql, key.workspace, key.channel)
+    return STOPPED if stop_answer(sql, key, name) else ENDED
+
+
+def retry_reply(sql: Sql, command: Question, name: str) -> str:
+    """Let a question be answered anew, where the command says; once, for that is the command's answer from here on.
+
+    What came of that, in a sentence.
+    """
+    lock_channel(sql, command.key.workspace, command.key.channel)
+    reply = find_question(sql, command.key, name)
+    why = refuse_retry(sql, reply) if reply else GONE
+    if reply is None or why:
+        return why
+    _open_again(sql, reply, command.address)
+    if given := find_question(sql, command.key, command.name):
+        sql.update("questions", given["id"], {"said": AGAIN, "notice": True})
+    return AGAIN
+
+
+def refuse_retry(sql: Sql, reply: Row) -> str:
+    """Why a question can't be answered anew; empty where it can."""
+    if reply["outcome"] is None or reply["command"] is not None or reply["private"] or not reply["said"]:
+        return GONE
+    asked = find_question(sql, thread_key(reply), reply["continues"]) if reply["continues"] else None
+    said = find_message(sql, thread_key(reply), reply["name"])
+    if not (asked["said"] if asked else said and not said["deleted_at"]):
+        return UNASKED
+    return NOT_NEWEST[Control.RETRY] if _has_later(sql, reply, "TRUE") else ""
+
+
+def _press_of_asker(sql: Sql, event: Pressed, reply: Row) -> Receipt:
+    """What who asked may do at once, and others if the platform says so."""
+    key, stops = thread_key(reply), event.control is Control.STOP
+    if reply["outcome"] is not None if stops else reply["outcome"] is None:
+        return _describe(sql, key, note=ENDED if stops else "")
+    why = "" if stops else refuse_retry(sql, reply)
+    if why:
+        return _describe(sql, key, note=why)
+    command = _build_command(sql, event, reply)
+    if event.person not in list_askers(sql, reply):
+        return _describe(sql, key, new=True, question=keep_question(sql, command))
+    keep_closed(sql, command)
+    if stops:
+        return _describe(sql, key, new=stop_answer(sql, key, reply["name"]) > 0)
+    _open_again(sql, reply, event.address)
+    return _describe(sql, key, new=True, question=True)
+
+
+def _continue(sql: Sql, event: Pressed, reply: Row) -> Receipt:
+    """Leave a question of who pressed, to which the answer is the rest of this one."""
+    key = thread_key(reply)
+    if reply["outcome"] is None or reply["private"] or not reply["said"]:
+        return _describe(sql, key, note=GONE)
+    if reply["cut"] is None:
+        return _describe(sql, key, note=NOT_CUT)
+    if _has_later(sql, reply, "NOT notice"):
+        return _describe(sql, key, note=NOT_NEWEST[Control.CONTINUE])
+    question = Question(
+        key=key,
+        name=event.id,
+        person=event.person,
+        at=max(_find_time(sql, event), parse_stamp(reply["at"])),
+        address=event.address,
+        alone=bool(reply["alone"]),
+        continues=reply["name"],
+    )
+    new = keep_question(sql, question)
+    return _describe(sql, key, new=new, question=new)
+
+
+def _vote(sql: Sql, event: Pressed, reply: Row) -> Receipt:
+    key = thread_key(reply)
+    if reply["outcome"] is None or reply["private"] or not reply["said"] or reply["notice"]:
+        return _describe(sql, key, note=GONE)
+    new = keep_vote(sql, reply, event.person, event.control is Control.UP, _find_time(sql, event))
+    return _describe(sql, key, new=new, note=NOTED.format(event.control.label))
+
+
+def _open_again(sql: Sql, reply: Row, address: str) -> None:
+    """Let the question be claimed once more, with all that it was answered with, and with the pages that stand."""
+    open_again(sql, [reply, *(row for row in sql.many(TOGETHER, reply) if row["name"] != reply["name"])], address)
+    place = {"workspace": reply["workspace"], "channel": reply["channel"], "question": reply["id"]}
+    for page in sql.many(PAGES, reply):
+        sql.insert_new("pages", {**place, "page": page["message"], "at": page["at"]})
+
+
+def _has_later(sql: Sql, reply: Row, told: str) -> bool:
+    """Whether the conversation went on: something later is being answered, or was, as far as the condition says."""
+    later = sql.many(LATER.format(told=told), reply)
+    return any(_is_same_conversation(sql, reply, row) for row in later)
+
+
+def _is_same_conversation(sql: Sql, reply: Row, later: Row) -> bool:
+    """Whether a later question of the thread belongs to what this reply stands in: of reply chains, leads to it."""
+    chains = WaitingChains(sql)
+    chained = [chains.find_parent(_find_first(sql, row)) is not None for row in (reply, later)]
+    if not chained[1]:
+        return not chained[0]
+    return bool(reply["name"] in trace_chain(sql, thread_key(later), later["name"]))
+
+
+def _find_first(sql: Sql, row: Row) -> Row:
+    """The question that somebody said, of those that only go on with its answer."""
+    before = find_question(sql, thread_key(row), row["continues"]) if row["continues"] else None
+    return _find_first(sql, before) if before else row
+
+
+def _build_command(sql: Sql, event: Pressed, reply: Row) -> Question:
+    return Question(
+        key=thread_key(reply),
+        name=event.id,
+        person=event.person,
+        at=_find_time(sql, event),
+        address=event.address,
+        private=True,
+        command=event.control.value,
+        values={"reply": reply["name"]},
+    )
+
+
+def _find_time(sql: Sql, event: Pressed) -> datetime:
+    return event.at or sql.now()
+
+
+def _describe(sql: Sql, key: ThreadKey, *, new: bool = False, question: bool = False, note: str = "") -> Receipt:
+    return Receipt(new=new, ours=is_tracked(sql, key), question=question, key=key, note=note)

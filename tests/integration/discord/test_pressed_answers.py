@@ -1,0 +1,48 @@
+"""Buttons on Discord with the whole house behind them: in a chain of replies an answer goes on, and is tried again.
+
+Tests core.store.rules.presses, core.store.rules.reply_chains, bots.discord.interactions.
+"""
+
+from core.rendering.reply_notes import append_note
+from tests.fakes.claude.script import Answer
+from tests.support.discord_house import confab, idle, settled, told
+from tests.support.waiting import until
+
+LONGEST = "This answer reached its longest length. Say “go on” and it continues."
+
+
+def ours(guild) -> list:
+    return [one for one in guild.visible("general") if one.author == "confab"]
+
+
+async def press(guild, running, person: str, page: str, label: str) -> None:
+    pressed = await guild.press(person, page, label)
+    await until(lambda: any(event.id == pressed.id for event in running.heard))
+    await idle(running)
+
+
+async def test_in_a_chain_of_replies_an_answer_goes_on_and_is_tried_again_beside_another_chain(guild, claude, store):
+    claude.script(
+        Answer(text="The sky", stop_reason="max_tokens"),
+        Answer(text="Elsewhere."),
+        Answer(text="is blue."),
+        Answer(text="glows."),
+    )
+    async with confab(guild, claude, store) as running:
+        await guild.say("ada", "general", f"<@{guild.me}> why?")
+        await settled(guild, running)
+        page = ours(guild)[0].id
+        await guild.say("zoe", "general", f"<@{guild.me}> and something else")
+        await settled(guild, running)
+        await press(guild, running, "bob", page, "Continue")
+        rest = ours(guild)[-1].id
+        await press(guild, running, "bob", rest, "Try again")
+        await guild.say("ada", "general", "thanks, and at night?", reply_to=rest)
+        await settled(guild, running)
+
+    shown = [one.content for one in ours(guild)]
+    assert shown[0].replace("-# ", "").split("\n")[0] == append_note("The sky", LONGEST).split("\n")[0]
+    assert shown[1:] == ["Elsewhere.", "glows.", "fine"]
+    chain = told(claude)[-1]
+    assert [text for role, text in chain if role == "assistant"] == ["The sky", "glows."]
+    assert chain[: len(told(claude)[2])] == told(claude)[2] == told(claude)[3]

@@ -1,0 +1,48 @@
+"""Buttons in Slack with the whole house behind them: an answer goes on, is tried again, and is refused to others.
+
+Tests core.store.rules.presses, bots.slack.intake.
+"""
+
+from core.rendering.reply_notes import append_note
+from tests.fakes.claude.script import Answer
+
+LONGEST = "This answer reached its longest length. Say “go on” and it continues."
+
+
+async def ask(home) -> tuple[str, str]:
+    """Ask, and wait for the answer: the thread, and the page."""
+    root = await home.slack.say("ada", "dev", "<@U0BOT> why?")
+    await home.answered()
+    return root, home.slack.thread("dev", root)[-1].ts
+
+
+async def press(home, person: str, page: str, label: str) -> None:
+    await home.slack.acked(await home.slack.press(person, "dev", page, label))
+    await home.answered()
+
+
+async def test_an_answer_that_was_cut_goes_on_below_and_is_tried_again_in_its_place(home):
+    home.claude.script(Answer(text="The sky", stop_reason="max_tokens"), Answer(text="is blue."), Answer(text="glows."))
+    root, page = await ask(home)
+    await press(home, "bob", page, "Continue")
+    rest = home.slack.thread("dev", root)[-1].ts
+    await press(home, "bob", rest, "Try again")
+
+    assert home.texts("dev", root) == [append_note("The sky", LONGEST), "glows."]
+    assert home.slack.buttons("dev", rest) == ["Try again", "👍", "👎"]
+    assert [role for role, _ in home.prompt()] == ["user", "assistant", "user"]
+
+
+async def test_who_did_not_ask_is_told_alone_who_may_try_again(home):
+    home.claude.script(Answer(text="Blue."), Answer(text="Green."))
+    root, page = await ask(home)
+    await press(home, "cy", page, "Try again")
+    await press(home, "cy", page, "👍")
+
+    assert home.texts("dev", root) == ["Blue."]
+    sentences = (
+        "Only who asked, or somebody who manages this channel, can have this answered anew.",
+        "Noted: 👍. Thank you.",
+    )
+    await home.slack.until(lambda: [one.text for one in home.slack.world.ephemerals] == [*sentences])
+    assert {one.user for one in home.slack.world.ephemerals} == {"U0CY"}

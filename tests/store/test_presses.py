@@ -1,0 +1,431 @@
+"""Presses: each button does what it says once, however often and wherever it is told.
+
+Tests core.store.rules.presses, core.store.rules.feedback, core.store.rules.questions.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from core.billing.ledger_rows import PlannedRequest, Scope
+from core.domain.controls import Control, Votes
+from core.domain.events import Pressed
+from core.domain.messages import FinalText, Outcome, Question
+from core.store.protocols import Asked
+from core.store.rules.presses import AGAIN, ENDED, GONE, NOT_CUT, NOT_NEWEST, NOTED, STOPPED, UNASKED
+from tests.support.talk import KEY, PLATFORMS, asked, at, commanded, deleted, edited, message, page, said, thread
+
+PAST = 11  # seconds after which a process has stopped
+CUT = FinalText("words", cut="")
+
+
+def press(control: Control, question: str | None = "1", person: str = "U1", name: str = "p1", **more) -> Pressed:
+    return Pressed(name, more.pop("key", KEY), person, control, question, at(more.pop("seconds", 50)), '{"press": 1}')
+
+
+async def claim(store, process="p"):
+    return await store.questions.claim_next(process, PLATFORMS)
+
+
+def names(claimed):
+    return [claimed.question.name, *(one.name for one in claimed.together)]
+
+
+async def answer(store, final=FinalText("Blue."), pages=("2",), outcome=Outcome.SHOWN):  # noqa: B008  frozen
+    """Answer the next question with one page for each name."""
+    claimed = await claim(store)
+    for name in pages:
+        await store.questions.record_page(claimed, name, at(float(name)))
+    await store.questions.store_final_text(claimed, final)
+    await store.questions.close(claimed, outcome)
+
+
+@pytest.fixture
+async def answered(store):
+    """Somebody asked 1, and 2 answers it."""
+    await store.questions.ingest(asked("1"))
+    await answer(store)
+    return store
+
+
+@pytest.fixture
+async def cut(store):
+    """Somebody asked 1, and 2 answers it up to where it was cut."""
+    await store.questions.ingest(asked("1"))
+    await answer(store, CUT)
+    return store
+
+
+def outcome(receipt):
+    """What a receipt says of a press: whether it did something, whether it left a question, and the note."""
+    return receipt.new, receipt.question, receipt.note
+
+
+# Stop
+
+
+async def test_stop_by_who_asked_withdraws_all_that_is_answered_together(store):
+    await store.questions.ingest(asked("1"))
+    await store.questions.ingest(asked("2"))
+    claimed = await claim(store)
+
+    assert outcome(await store.questions.ingest(press(Control.STOP))) == (True, False, "")
+    assert (await store.questions.heartbeat("p")).withdrawn == {claimed.id}
+
+
+async def test_stop_by_somebody_else_is_left_for_the_platform_to_say_who_may(store):
+    await store.questions.ingest(asked("1"))
+    claimed = await claim(store)
+
+    receipt = await store.questions.ingest(press(Control.STOP, person="U2"))
+    command = await claim(store)
+
+    assert outcome(receipt) == (True, True, "")
+    assert command.question == Question(
+        KEY, "p1", "U2", at(50), address='{"press": 1}', private=True, command="stop", values={"reply": "1"}
+    )
+    assert (await store.questions.heartbeat("p")).withdrawn == frozenset()
+    assert await store.questions.find_reply(KEY, Control.STOP, "1") == Asked("1", frozenset({"U1"}))
+    assert await store.questions.stop_reply(KEY, "1") == STOPPED
+    assert (await store.questions.heartbeat("p")).withdrawn == {claimed.id}
+
+
+async def test_stop_of_an_answer_that_has_ended_says_so(answered):
+    assert outcome(await answered.questions.ingest(press(Control.STOP))) == (False, False, ENDED)
+    assert await answered.questions.stop_reply(KEY, "1") == ENDED
+
+
+async def test_stop_that_comes_again_does_not_stop_the_next_try(store):
+    await store.questions.ingest(asked("1"))
+    stopped = await claim(store)
+    await store.questions.ingest(press(Control.STOP))
+    await store.questions.store_final_text(stopped, FinalText("Bl", cut=""))
+    await store.questions.close(stopped, Outcome.WITHDRAWN)
+    await store.questions.ingest(press(Control.RETRY, name="p2"))
+    await claim(store)
+
+    assert outcome(await store.questions.ingest(press(Control.STOP))) == (False, False, "")
+    assert (await store.questions.heartbeat("p")).withdrawn == frozenset()
+
+
+# Try again
+
+
+async def test_retry_asks_again_with_the_pages_that_stand_and_without_the_old_words(answered):
+    receipt = await answered.questions.ingest(press(Control.RETRY))
+    claimed = await claim(answered)
+
+    assert outcome(receipt) == (True, True, "")
+    assert claimed.question == replace(Question(KEY, "1", "U1", at(1)), address='{"press": 1}')
+    assert (claimed.pages, claimed.final_text, claimed.resumed) == (("2",), None, False)
+    assert claimed.earlier == FinalText("Blue.")
+    assert (await answered.threads.thread(KEY)).replies == {}
+
+
+@pytest.mark.parametrize("again", ["while it is answered", "when it is answered"])
+async def test_a_retry_that_comes_again_does_nothing(answered, again):
+    await answered.questions.ingest(press(Control.RETRY))
+    if again == "when it is answered":
+        await answer(answered, FinalText("Green."))
+
+    assert outcome(await answered.questions.ingest(press(Control.RETRY))) == (False, False, "")
+    assert (await answered.questions.count_open())[0] == (again == "while it is answered")
+
+
+async def test_what_was_answered_together_is_answered_together_again_and_with_nothing_else(store):
+    await store.questions.ingest(asked("1"))
+    await store.questions.ingest(asked("2"))
+    await answer(store, pages=("3",))
+    await store.questions.ingest(press(Control.RETRY))
+    await store.questions.ingest(asked("4"))
+
+    claimed = await claim(store)
+    joined = await store.questions.join_waiting(claimed)
+    await store.questions.close(claimed, Outcome.SHOWN)
+    following = await claim(store)
+
+    assert (names(claimed), names(joined), names(following)) == (["1", "2"], ["1", "2"], ["4"])
+
+
+async def test_what_was_taken_back_is_not_answered_again(store):
+    await store.questions.ingest(asked("1"))
+    await store.questions.ingest(asked("2"))
+    await answer(store, pages=("3",))
+    await store.questions.ingest(deleted("2"))
+    await store.questions.ingest(press(Control.RETRY))
+
+    assert names(await claim(store)) == ["1"]
+
+
+async def test_retry_is_told_the_words_as_they_were_edited(answered):
+    await answered.questions.ingest(edited("1", "and now?", 20))
+    await answered.questions.ingest(press(Control.RETRY))
+
+    assert [one.text for one in (await answered.threads.thread(KEY)).messages if not one.mine] == ["and now?"]
+
+
+async def test_only_the_newest_answer_is_tried_again(answered):
+    await answered.questions.ingest(asked("3"))
+    while_asked = await answered.questions.ingest(press(Control.RETRY))
+    await answer(answered, pages=("4",))
+    when_answered = await answered.questions.ingest(press(Control.RETRY, name="p2"))
+
+    assert outcome(while_asked) == outcome(when_answered) == (False, False, NOT_NEWEST[Control.RETRY])
+    assert outcome(await answered.questions.ingest(press(Control.RETRY, "3", name="p3"))) == (True, True, "")
+
+
+async def test_of_reply_chains_each_has_a_newest_answer(store):
+    """1 is answered by 2; 3 and 5 each reply to 2, and are answered by 4 and 6."""
+    for number, parent in (("1", None), ("3", "2"), ("5", "2")):
+        await store.questions.ingest(asked(message(number, parent=parent)))
+        reply = str(int(number) + 1)
+        await answer(store, pages=(reply,))
+        await store.questions.ingest(said(page(reply, number, "Blue.", parent=number)))
+
+    tried = [outcome(await store.questions.ingest(press(Control.RETRY, one, name=f"p{one}"))) for one in "135"]
+
+    assert tried == [(False, False, NOT_NEWEST[Control.RETRY]), (True, True, ""), (True, True, "")]
+
+
+async def test_what_nobody_says_any_more_is_not_tried_again(answered):
+    await answered.questions.ingest(deleted("1"))
+
+    assert outcome(await answered.questions.ingest(press(Control.RETRY))) == (False, False, UNASKED)
+
+
+@pytest.mark.parametrize("control", [Control.RETRY, Control.CONTINUE, Control.UP])
+async def test_what_is_forgotten_has_no_buttons_any_more(cut, control):
+    await cut.threads.forget(Scope(KEY.workspace, KEY.channel, KEY.thread))
+
+    assert outcome(await cut.questions.ingest(press(control))) == (False, False, GONE)
+
+
+async def test_retry_by_somebody_else_is_left_for_the_platform_to_say_who_may(answered):
+    receipt = await answered.questions.ingest(press(Control.RETRY, person="U2"))
+    command = await claim(answered)
+
+    assert outcome(receipt) == (True, True, "")
+    assert (command.question.command, command.question.values) == ("retry", {"reply": "1"})
+    assert await answered.questions.retry_reply(command.question, "1") == AGAIN
+    assert (await claim(answered)).question.name == "1"
+
+
+async def test_a_command_that_let_it_be_tried_again_and_died_does_so_once(answered, clock):
+    await answered.questions.ingest(press(Control.RETRY, person="U2"))
+    command = await claim(answered)
+    await answered.questions.retry_reply(command.question, "1")
+    clock.tick(PAST)
+
+    assert (await claim(answered, "q")).final_text == FinalText(AGAIN, notice=True)
+
+
+async def test_the_newest_reply_of_a_thread_is_what_nothing_else_is_named(answered):
+    await answered.questions.ingest(asked("3"))
+    await answer(answered, pages=("4",))
+    await answered.questions.ingest(asked("5"))
+
+    assert await answered.questions.find_reply(KEY, Control.RETRY) == Asked("3", frozenset({"U1"}))
+    assert await answered.questions.find_reply(KEY, Control.STOP) == Asked("5", frozenset({"U1"}))
+    assert await answered.questions.find_reply(thread("9"), Control.RETRY) is None
+
+
+async def test_what_was_tried_again_and_stopped_before_anybody_began_says_what_it_said(answered):
+    await answered.questions.ingest(press(Control.RETRY))
+    await answered.questions.ingest(press(Control.STOP, name="p2"))
+
+    assert (await answered.threads.thread(KEY)).replies == {"1": FinalText("Blue.")}
+    assert await claim(answered) is None
+
+
+async def test_who_dies_while_trying_again_leaves_the_pages_and_the_old_words_to_the_next(answered, clock):
+    await answered.questions.ingest(press(Control.RETRY))
+    await claim(answered)
+    clock.tick(PAST)
+
+    following = await claim(answered, "q")
+
+    assert (following.pages, following.earlier, following.resumed) == (("2",), FinalText("Blue."), True)
+
+
+# Continue
+
+
+async def test_continue_is_a_question_of_who_pressed(cut):
+    receipt = await cut.questions.ingest(press(Control.CONTINUE, person="U2"))
+
+    assert outcome(receipt) == (True, True, "")
+    assert (await claim(cut)).question == Question(KEY, "p1", "U2", at(50), address='{"press": 1}', continues="1")
+
+
+@pytest.mark.parametrize("name", ["p1", "p2"], ids=["redelivered", "pressed twice"])
+@pytest.mark.parametrize("done", [False, True], ids=["while it goes on", "when it went on"])
+async def test_an_answer_goes_on_once(cut, name, done):
+    await cut.questions.ingest(press(Control.CONTINUE))
+    if done:
+        await answer(cut, pages=("60",))
+
+    receipt = await cut.questions.ingest(press(Control.CONTINUE, name=name, person="U2"))
+
+    assert outcome(receipt) == (False, False, "" if name == "p1" else NOT_NEWEST[Control.CONTINUE])
+    assert (await cut.questions.count_open())[0] == (not done)
+
+
+async def test_an_answer_goes_on_after_somebody_else_was_refused_to_let_it(cut):
+    await cut.questions.ingest(press(Control.CONTINUE))
+    await answer(cut, FinalText("No money.", notice=True), pages=("60",), outcome=Outcome.REFUSED)
+
+    assert outcome(await cut.questions.ingest(press(Control.CONTINUE, name="p2", person="U2"))) == (True, True, "")
+
+
+async def test_a_whole_answer_does_not_go_on(answered):
+    assert outcome(await answered.questions.ingest(press(Control.CONTINUE))) == (False, False, NOT_CUT)
+
+
+async def test_an_older_answer_does_not_go_on(cut):
+    await cut.questions.ingest(asked("3"))
+
+    assert outcome(await cut.questions.ingest(press(Control.CONTINUE))) == (False, False, NOT_NEWEST[Control.CONTINUE])
+
+
+async def test_what_is_asked_meanwhile_gets_an_answer_of_its_own(cut):
+    await cut.questions.ingest(press(Control.CONTINUE))
+    await cut.questions.ingest(asked("60"))
+    first = await claim(cut)
+    joined = await cut.questions.join_waiting(first)
+    await cut.questions.close(first, Outcome.SHOWN)
+
+    assert (names(first), names(joined), names(await claim(cut))) == (["p1"], ["p1"], ["60"])
+
+
+async def test_where_an_answer_goes_on_is_told_with_it(cut):
+    await cut.questions.ingest(press(Control.CONTINUE))
+    await answer(cut, FinalText("and more"), pages=("60",))
+
+    assert (await cut.threads.thread(KEY)).replies == {"1": CUT, "p1": FinalText("and more", continues="1")}
+
+
+async def test_the_reply_chain_of_an_answer_that_goes_on_is_that_of_its_beginning(store):
+    """1 is answered by 2, which 3 replies to: that is cut, 4, and goes on, 60. 7 replies to 2 as well."""
+    for number, parent in (("1", None), ("7", "2"), ("3", "2")):
+        await store.questions.ingest(asked(message(number, parent=parent)))
+        reply = str(int(number) + 1)
+        await answer(store, CUT, pages=(reply,))
+        await store.questions.ingest(said(page(reply, number, "words", parent=number)))
+    await store.questions.ingest(press(Control.CONTINUE, "3"))
+    before = await store.threads.thread(KEY, branch="p1")
+    await answer(store, pages=("60",))
+    await store.questions.ingest(said(page("60", "p1", "Blue.", parent="4")))
+
+    after = await store.threads.thread(KEY, branch="60")
+
+    assert [one.id for one in before.messages] == ["1", "2", "3", "4"]
+    assert [one.id for one in after.messages] == ["1", "2", "3", "4", "60"]
+    assert set(after.replies) == {"1", "3", "p1"}
+
+
+@pytest.mark.parametrize("early", [False, True], ids=["told later", "told before we wrote it down"])
+async def test_a_page_answers_what_we_say_it_does_whatever_the_platform_takes_it_for(cut, early):
+    """On Discord the page that goes on replies to the page that was cut."""
+    await cut.questions.ingest(press(Control.CONTINUE))
+    told = said(page("60", "2", "and more", parent="2"))
+    if early:
+        await cut.questions.ingest(told)
+    await answer(cut, FinalText("and more"), pages=("60",))
+    if not early:
+        await cut.questions.ingest(told)
+
+    assert [one.answers for one in (await cut.threads.thread(KEY)).messages] == [None, "1", "p1"]
+
+
+async def test_the_rest_of_what_is_forgotten_is_forgotten_whoever_let_it_go_on(cut):
+    await cut.questions.ingest(press(Control.CONTINUE, person="U2"))
+    await answer(cut, replace(CUT, text="secret"), pages=("60",))
+    await cut.questions.ingest(press(Control.CONTINUE, "p1", person="U3", name="p2", seconds=70))
+    await answer(cut, FinalText("secret"), pages=("80",))
+
+    await cut.threads.forget(Scope(KEY.workspace, KEY.channel, KEY.thread, "U1"))
+
+    thread = await cut.threads.thread(KEY)
+    assert (thread.messages, thread.replies) == ((), {})
+
+
+# Feedback
+
+EVER = at(-9999)
+
+
+async def count(store, person: str | None = None, **scope) -> Votes:
+    return await store.ledger.count_votes(Scope(KEY.workspace, person=person, **scope), EVER)
+
+
+async def test_the_latest_vote_of_a_person_counts(answered):
+    told = [
+        outcome(await answered.questions.ingest(press(control, person=person, name=f"p{number}", seconds=number)))
+        for number, (control, person) in enumerate(
+            [(Control.UP, "U1"), (Control.UP, "U2"), (Control.DOWN, "U3"), (Control.DOWN, "U2")], 50
+        )
+    ]
+
+    assert told == [(True, False, NOTED.format(one)) for one in "👍👍👎👎"]
+    assert await count(answered) == Votes(1, 2)
+
+
+async def test_a_vote_that_comes_late_or_again_changes_nothing(answered):
+    await answered.questions.ingest(press(Control.UP, name="p1", seconds=50))
+    await answered.questions.ingest(press(Control.DOWN, name="p2", seconds=60))
+    again = await answered.questions.ingest(press(Control.UP, name="p1", seconds=50))
+
+    assert (again.new, await count(answered)) == (False, Votes(0, 1))
+
+
+async def test_votes_are_counted_where_and_since_when_they_are_asked_for(answered):
+    await answered.questions.ingest(press(Control.UP, person="U2"))
+
+    assert await count(answered, person="U1") == Votes(1, 0)
+    assert await count(answered, person="U2") == Votes()  # whose vote it is, and not whose answer
+    assert await count(answered, channel="C2") == Votes()
+    assert await answered.ledger.count_votes(Scope(KEY.workspace), at(50) + timedelta(seconds=1)) == Votes()
+
+
+async def test_nobody_votes_on_a_refusal(store):
+    await store.questions.ingest(asked("1"))
+    await answer(store, FinalText("Oh.", notice=True), outcome=Outcome.REFUSED)
+
+    assert outcome(await store.questions.ingest(press(Control.UP))) == (False, False, GONE)
+
+
+@pytest.mark.parametrize("person", ["U1", "U2", None], ids=["who asked", "who voted", "everybody"])
+async def test_votes_go_with_what_is_forgotten(answered, person):
+    await answered.questions.ingest(press(Control.UP, person="U2"))
+
+    await answered.threads.forget(Scope(KEY.workspace, KEY.channel, KEY.thread, person))
+
+    assert await count(answered) == Votes()
+
+
+async def test_a_vote_is_kept_with_the_persona_and_the_model_of_its_answer(connection, kept):
+    await kept.questions.ingest(asked("1"))
+    planned = PlannedRequest(KEY, "1", "U1", "claude-a", 3, 10, 10, at(1))
+    await kept.ledger.reserve(planned, [])
+    await answer(kept)
+    await kept.questions.ingest(press(Control.DOWN, person="U2"))
+
+    (vote,) = await connection.unit(lambda sql: sql.many("SELECT * FROM votes", {}))
+    assert (vote["persona"], vote["model"], vote["positive"]) == (3, "claude-a", False)
+
+
+async def test_a_command_has_no_answer_to_try_again(store):
+    await store.questions.ingest(asked("1"))
+    await answer(store)
+    await store.questions.ingest(commanded("k1"))
+    command = await claim(store)
+    await store.questions.store_final_text(command, FinalText("Costs.", notice=True))
+    await store.questions.close(command, Outcome.CARRIED_OUT)
+
+    assert outcome(await store.questions.ingest(press(Control.RETRY, "k1"))) == (False, False, GONE)
+    assert await store.questions.find_reply(KEY, Control.RETRY) == Asked("1", frozenset({"U1"}))
+
+
+async def test_a_press_of_what_nobody_knows_says_so(store):
+    assert outcome(await store.questions.ingest(press(Control.RETRY))) == (False, False, GONE)
