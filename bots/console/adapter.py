@@ -4,7 +4,7 @@ import asyncio
 import getpass
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
@@ -23,7 +23,7 @@ from core.domain.clock import Clock, find_local_zone, system_clock
 from core.domain.controls import Control
 from core.domain.errors import LeaseLost, UnreadableFile
 from core.domain.events import Commanded, Ingest, Posted, Pressed
-from core.domain.messages import Asks, Attachment, History, Message, Question, Rank, Reach
+from core.domain.messages import Asks, Attachment, History, Message, Question, Rank, Reach, ThreadKey
 from core.domain.platform import ReplyView
 
 WELCOME = (
@@ -37,6 +37,8 @@ STOPPED = "*(Stopped.)*"
 HELP, ATTACH = "/help", "/attach "
 TYPE_HERE = "Type a line, and Claude answers below it; Ctrl-C stops an answer."
 BARE_LEAVES = tuple(one.removeprefix("/") for one in LEAVES)
+CONTROLS = {f"/{one.value}": one for one in Control}
+WATCHED = 600.0  # seconds between two looks at what goes on, where nothing changes
 STOPPING = 5.0  # seconds that a stopped answer has to end; it is shown above the prompt if it ends later
 
 INSTRUCTIONS = """\
@@ -74,6 +76,8 @@ class Console:
         conversation = f"{now:%Y-%m-%d}" if self._lock is not None else f"{now:%Y-%m-%dT%H:%M:%S}"
         self._place = ConsolePlace(person or find_user(), conversation, lambda: clock().astimezone())
         self._answered: dict[str, asyncio.Event] = {}
+        self._newest: dict[ThreadKey, str] = {}
+        """The questions of the newest replies that something can be done with."""
         self._interrupts = 0
 
     def attach_given(self, paths: Iterable[str]) -> None:
@@ -115,6 +119,13 @@ class Console:
         if answered := self._answered.get(name):
             answered.set()
 
+    def note_controls(self, question: Question, controls: Sequence[Control]) -> None:
+        """Remember which reply is the newest; what can be done is said where it was cut off, or failed."""
+        if controls:
+            self._newest[question.key] = question.name
+        if controls and Control.UP not in controls and self.is_ours(question.name):
+            self.terminal.hint(", ".join(f"/{one.value}" for one in controls))
+
     async def _ask(self, prompt: str) -> str | None:
         """What a person types, or None at the end; an interrupt takes it back, and the second one in a row leaves."""
         while True:
@@ -155,6 +166,9 @@ class Console:
 
     async def _ingest_line(self, line: str, ingest: Ingest) -> None:
         """Ingest one line and wait until it is answered; the long text that a command still needs is asked for."""
+        if control := CONTROLS.get(line.lower()):
+            await self._press(control, ingest)
+            return
         at, name, key, person = self._clock(), str(time.time_ns()), self._place.key, self._place.person
         if not is_command(line):
             said = Message(name, person, line, at, attachments=self.attachments.take())
@@ -168,6 +182,23 @@ class Console:
         await self._wait(name, ingest)
         if line.lower() == HELP:
             self.terminal.write("\n".join(["In this terminal also:", "", *describe_moves()]))
+
+    async def _press(self, control: Control, ingest: Ingest) -> None:
+        """Do with the newest answer here what a word says, and wait for what comes of it."""
+        name, key, person = str(time.time_ns()), self._place.key, self._place.person
+        reply = None if control is Control.STOP else self._newest.get(key)
+        awaited = {Control.CONTINUE: name, Control.RETRY: reply}.get(control)
+        for one in filter(None, (name, awaited)):
+            self._answered[one] = asyncio.Event()
+        try:
+            receipt = await ingest(Pressed(name, key, person, control, reply, self._clock()))
+            if receipt.note:
+                self.terminal.write(receipt.note)
+            if receipt.question and awaited:
+                await self._wait(awaited, ingest)
+        finally:
+            for one in filter(None, (name, awaited)):
+                self._answered.pop(one, None)
 
     async def _ask_text(self, parameter: Parameter) -> str:
         """A long text that a command needs. Raises PersonLeft where who is asked leaves instead."""
@@ -193,7 +224,7 @@ class Console:
             with self.terminal.watch_keys(interrupt):
                 await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            del self._answered[name]
+            self._answered.pop(name, None)
             for task in (*waiting, *stopping):
                 task.cancel()
             await asyncio.gather(*waiting, *stopping, return_exceptions=True)
@@ -204,7 +235,7 @@ class Console:
     async def _stop(self, name: str, ingest: Ingest) -> None:
         """Stop the answer, and wait no longer for one that nobody has begun."""
         answered = self._answered[name]
-        await ingest(Pressed(f"stop {name}", self._place.key, self._place.person, Control.STOP, name))
+        await ingest(Pressed(f"stop {time.time_ns()}", self._place.key, self._place.person, Control.STOP, name))
         try:
             async with asyncio.timeout(STOPPING):
                 await answered.wait()
@@ -244,6 +275,7 @@ class ConsoleSurface:
 
     async def show(self, reply: ReplyView) -> None:
         terminal, name = self._console.terminal, self._question.name
+        following = asyncio.create_task(self._follow_activity(reply))
         try:
             text = await terminal.grow(_write_hints(reply), reply.activity, self._heading)
         except LeaseLost:
@@ -251,12 +283,24 @@ class ConsoleSurface:
                 terminal.write(ELSEWHERE)
             self._console.mark_answered(name)
             raise
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
         if not text and self._console.is_ours(name):
             terminal.write(STOPPED)
         for words in filter(None, (file.words for file in reply.files)):
             terminal.verbatim(words)
         await reply.record_page(f"{name}.1")
+        self._console.note_controls(self._question, reply.controls)
         self._console.mark_answered(name)
+
+    async def _follow_activity(self, reply: ReplyView) -> None:
+        """Say what goes on in the row of the status, each time that it changes."""
+        activity = reply.activity
+        while True:
+            activity = await reply.wait_for_activity(activity, WATCHED)
+            if self._console.is_ours(self._question.name):
+                self._console.terminal.tell_status(activity)
 
     async def show_plainly(self, reply: ReplyView, text: str) -> None:
         """The words as they are, not drawn."""
@@ -278,8 +322,13 @@ class ConsoleSurface:
 
 
 async def _write_hints(reply: ReplyView) -> AsyncIterator[str]:
-    """The texts of a reply; what is ours and not Claude's names commands, and how to ask, as it is done here."""
+    """The texts of a reply; what is ours and not Claude's names commands, and how to ask, as it is done here.
+
+    What is printed is visible: a Stop ends it with what was said.
+    """
     async for text in reply.texts():
+        if text and not reply.pages:
+            await reply.record_page(f"{reply.question.name}.1")
         yield add_slashes(text.replace(HOW_TO_ASK, TYPE_HERE), TABLE) if reply.notice else text
 
 

@@ -15,6 +15,9 @@ MOVES = {
     "attach PATH": "Attach a file to the next message, or several; what is attached, without a path",
     "detach": "Attach none of them",
     "threads [NUMBER]": "Show the conversations of this terminal; go to one of them",
+    "continue": "Let the newest answer here go on where it was cut off",
+    "up": "Think well of the newest answer",
+    "down": "Think ill of it",
     "quit": "Leave, as `/exit`, `exit` and Ctrl-D do",
 }
 LEAVES = ("/quit", "/exit")

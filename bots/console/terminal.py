@@ -85,6 +85,16 @@ class Terminal:
         """Lines as they are, not folded and not drawn."""
         self.post(neutralise(text).rstrip("\n") + ("\n\n" if self.screen else "\n"))
 
+    def hint(self, words: str) -> None:
+        """A faint line, on a screen alone."""
+        if self.attended:
+            self.post(f"\x1b[2m{words}\x1b[0m\n\n" if self._smart else f"{words}\n\n")
+
+    def tell_status(self, words: str) -> None:
+        """What goes on now, while no text has begun."""
+        if not self._amid:
+            self._status.say(words)
+
     def post(self, block: str) -> None:
         """Print whole rows: now, above the prompt, or after the text that grows."""
         self._blocks.append(block)

@@ -150,7 +150,10 @@ async def test_ctrl_c_stops_an_answer_and_what_was_said_stays(environment, tmp_p
         window.type("\x03")
         await window.shows(asked(2))
 
-        assert [line for line in window.lines[4:] if line] == ["one two thre", "(Stopped.)", PROMPT]
+        assert [line for line in window.lines[4:] if line] == [
+            *("one two thre", "(Stopped.)", "/continue, /retry"),
+            PROMPT,
+        ]
 
 
 async def test_ctrl_c_before_the_first_word_says_that_it_stopped(environment, tmp_path, claude):
@@ -176,6 +179,29 @@ async def test_a_ctrl_c_that_stopped_an_answer_does_not_count_at_the_prompt(envi
         window.type("\x03")
 
         assert await window.end() == 0
+
+
+async def test_an_answer_that_was_stopped_goes_on_and_is_tried_again_by_words(environment, tmp_path, claude):
+    gate = Gate(after=6)
+    claude.script(Answer(text="one two three four", chunk=4, gate=gate), Answer(text=" and five."), Answer(text="Six."))
+    async with chat(environment, tmp_path) as window:
+        window.type("count\r")
+        await window.shows("one two")
+        window.type("\x03")
+        await window.shows(asked(2))
+        hint = "/continue, /retry" in window.lines
+        for times, line in enumerate(("/continue", "/up", "/continue", "/retry"), 3):
+            window.type(f"{line}\r")
+            await window.shows(asked(times))
+
+        begin = window.lines.index(f"{PROMPT} /continue")
+        assert hint
+        assert window.lines[begin:] == [
+            *(f"{PROMPT} /continue", "and five.", ""),
+            *(f"{PROMPT} /up", "Noted: 👍. Thank you.", ""),
+            *(f"{PROMPT} /continue", "This answer was not cut off, so there is nothing to go on with.", ""),
+            *(f"{PROMPT} /retry", "Six.", "", PROMPT),
+        ]
 
 
 async def test_ctrl_c_twice_leaves_in_the_middle_of_an_answer(environment, tmp_path, claude):
