@@ -149,7 +149,29 @@ def _place_replies(messages: Sequence[Message], replies: Mapping[str, FinalText]
             said = replies.get(message.answers)
             place = order if said is None or said.after not in others else moved.setdefault(said.after, [])
             place.append(_join_pages(pages[message.answers], said))
-    return [one for message in order for one in (message, *moved.get(message.id, ()))]
+    placed = [one for message in order for one in (message, *moved.get(message.id, ()))]
+    continues = {name: said.continues for name, said in replies.items() if said.continues}
+    return _order_continuations(placed, continues) if continues else placed
+
+
+def _order_continuations(placed: Sequence[Message], continues: Mapping[str, str]) -> list[Message]:
+    """The same with each answer that goes on with another one behind that: a stopped one stands where it was posted."""
+    standing = {message.answers for message in placed}
+    waiting: dict[str, list[Message]] = {}
+    ordered: dict[str, Message] = {}
+
+    def add(message: Message) -> None:
+        ordered[message.id] = message
+        for one in waiting.pop(message.answers or "", ()):
+            add(one)
+
+    for message in placed:
+        earlier = continues.get(message.answers or "", "")
+        if earlier in standing and all(one.answers != earlier for one in ordered.values()):
+            waiting.setdefault(earlier, []).append(message)
+        else:
+            add(message)
+    return list(ordered.values())
 
 
 def _join_pages(pages: Sequence[Message], said: FinalText | None) -> Message:

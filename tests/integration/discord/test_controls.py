@@ -99,7 +99,7 @@ async def test_a_stopped_answer_goes_on(guild, claude, running):
 
     assert again.followups == []
     assert [text for text, _ in pages(guild)] == [stopped[0][0], "and so on.", "fine"]
-    assert [turn[1][-10:] for turn in told(claude)[-1] if turn[0] == "assistant"] == ["and so on."]
+    assert [turn[1][-10:] for turn in told(claude)[-1] if turn[0] == "assistant"] == ["rd011 word", "and so on."]
 
 
 @pytest.mark.parametrize("by_slash", [True, False])

@@ -436,3 +436,13 @@ def test_a_picture_whose_first_message_is_cut_is_shown_with_the_next_that_has_it
     assert list_shown(turns).count("image") == 1
     assert "shown below" in turns[0].content[0].words
     assert "look" not in turns[0].words
+
+
+def test_what_goes_on_with_a_stopped_answer_stands_behind_it():
+    messages = [said(1, "a"), page(2, "one", "1"), said(3, "b", "U2"), page(4, "two", "9")]
+    replies = {"1": FinalText("one"), "9": FinalText("two", after="1", continues="1")}
+
+    told = spoken(messages, replies, pending=False)
+
+    assert [words for role, words in told if role == "assistant"] == ["one", "two"]
+    assert told[-1] == ("user", "Bob: b")
