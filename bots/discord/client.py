@@ -53,6 +53,8 @@ class Body:
     components: Sequence[Json] | None = None
     """Those that stand stay if none are named. Where there are files they stay in any case."""
     files: Sequence[File] = ()
+    emptied: bool = False
+    """Whether all that hangs on it goes, also where there are no others."""
 
     def encode(self, **options: Any) -> MultipartParameters:
         """As the library sends it. It notifies nobody and unfolds no links."""
@@ -61,7 +63,7 @@ class Body:
         encoded = handle_message_parameters(
             self.content,
             allowed_mentions=discord.AllowedMentions.none(),
-            attachments=files or discord.utils.MISSING,
+            attachments=files or ([] if self.emptied else discord.utils.MISSING),
             **options,
         )
         if self.components is not None and encoded.payload is not None:

@@ -215,7 +215,10 @@ class DiscordOutlet:
         return await translate_refusals(self._target.post(Body(text), EXCUSE))
 
     async def edit(self, page_id: str, page: Page) -> None:
-        await translate_refusals(self._show(page, lambda body: self._target.edit(page_id, body)))
+        emptied = bool(self._reply.replaced)
+        await translate_refusals(
+            self._show(page, lambda body: self._target.edit(page_id, replace(body, emptied=emptied)))
+        )
 
     async def attach_files(self, page_id: str, page: Page, files: Sequence[File]) -> None:
         await translate_refusals(self._target.edit(page_id, Body(page.text, files=files)))

@@ -6,7 +6,8 @@ reply's first page: in a thread one question is answered at a time.
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from functools import partial
 
 from bots.delivery.downloads import GONE, LARGEST, LATER, TOO_LARGE, download_file
@@ -103,6 +104,33 @@ class Uploads:
             if not (self._uncertain and await self._stands_there(files)):
                 raise
 
+    async def remove(self, files: Sequence[File]) -> None:
+        """Delete the messages that hold such files, and these, as far as anybody can look. Raises as `post` does."""
+        names = {file.name for file in files}
+        try:
+            messages = await self._web.retry(partial(self._list_messages, names), TRIES)
+        except (CannotAnswer, PlaceClosed, Rejected) as error:
+            log.warning("files of an answer that is given anew stay: %s", error)
+            return
+        for raw in messages:
+            delete = partial(self._web.call_once, "chat.delete", channel=self._reply.question.key.channel, ts=raw["ts"])
+            calls = [delete, *(partial(self._web.call_once, "files.delete", file=one["id"]) for one in raw["files"])]
+            for call in calls:
+                with suppress(Rejected):  # somebody has, or only whoever manages the workspace may
+                    await self._web.retry(call, TRIES)
+
+    async def _list_messages(self, names: Collection[str]) -> list[Raw]:
+        """Messages of ours below the first page that hold nothing but files of these names."""
+        found: list[Raw] = []
+        async for raws in self._web.read_messages(self._reply.question.key, self._find_first_page()):
+            for raw in raws:
+                titles = {str(one.get("title")) for one in raw.get("files") or ()}
+                found += [raw] if is_mine(raw, self._web.us) and titles and titles <= set(names) else []
+        return found
+
+    def _find_first_page(self) -> str | None:
+        return min(filter(None, self._reply.pages), key=parse_timestamp, default=None)
+
     async def _post_unless_there(self, files: Sequence[File]) -> None:
         if self._uncertain and await self._stands_there(files):
             return
@@ -122,9 +150,8 @@ class Uploads:
 
     async def _stands_there(self, files: Sequence[File]) -> bool:
         """Whether a message with these files stands below the first page; where nobody can look it is taken for so."""
-        pages = sorted(filter(None, self._reply.pages), key=parse_timestamp)
         try:
-            async for raws in self._web.read_messages(self._reply.question.key, pages[0] if pages else None):
+            async for raws in self._web.read_messages(self._reply.question.key, self._find_first_page()):
                 if any(is_mine(raw, self._web.us) and _has_files(raw, files) for raw in raws):
                     return True
         except NoAnswer as error:

@@ -96,10 +96,13 @@ class Publisher:
         Raises CannotShow, Rejected.
         """
         files = list_files(text, self.reply.files, self._shortened)
-        if not (files and self._uploads):
+        if self._uploads is None:
             return
         try:
-            await self._uploads.post(files)
+            if self.reply.replaced:
+                await self._uploads.remove(self.reply.replaced)
+            if files:
+                await self._uploads.post(files)
         except TokenRefused:
             raise
         except REFUSALS as error:

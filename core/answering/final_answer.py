@@ -11,7 +11,7 @@ from core.domain.controls import FEEDBACK, Control
 from core.domain.errors import CannotAnswer, CannotShow, LeaseLost, StoreUnavailable
 from core.domain.messages import File, FinalText, Outcome, Unanswered
 from core.domain.personas import Persona
-from core.files.code_blocks import list_code_files
+from core.files.code_blocks import list_code_files, make_answer_file
 from core.rendering.reply_notes import append_note, find_open_fence, remove_notes
 
 STOPPED = "Stopped."
@@ -70,6 +70,14 @@ def restore_answer(stored: FinalText, command: bool = False) -> Answer:
     noticed = Outcome.CARRIED_OUT if command else Outcome.REFUSED
     outcome = noticed if stored.notice else Outcome.SHOWN
     return Answer(stored.text, outcome, stored.after, unanswered=stored.unanswered, cut=stored.cut)
+
+
+def list_replaced_files(earlier: FinalText | None, persona: Persona) -> tuple[File, ...]:
+    """The files that may have been posted with an answer that is given anew."""
+    if earlier is None:
+        return ()
+    whole = (make_answer_file(earlier.text),) if persona.long == "file" else ()
+    return (*restore_answer(earlier).list_files(persona), *whole)
 
 
 def keep_earlier(earlier: FinalText, answer: Answer) -> Answer:

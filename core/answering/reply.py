@@ -35,12 +35,14 @@ class Reply:
         drop: Callable[[str], Awaitable[None]] = forget_page,
         stop: Callable[[], None] = lambda: None,
         brief: bool = False,
+        replaced: Sequence[File] = (),
     ) -> None:
         self.question = question
         self.pages: list[str] = list(pages)
         self.private = question.private
         self.threaded = threaded
         self.brief = brief
+        self.replaced = replaced
         self.activity = "thinking"
         self.controls: Sequence[Control] = () if question.command is not None else (Control.STOP,)
         self.text = ""

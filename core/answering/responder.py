@@ -12,7 +12,15 @@ from typing import TypeAlias
 from core.answering.completions import Retraction
 from core.answering.composition import Composer, Composition
 from core.answering.display_fallback import Fallback, NotShown
-from core.answering.final_answer import Answer, cut_short, explain_error, keep_earlier, refuse, restore_answer
+from core.answering.final_answer import (
+    Answer,
+    cut_short,
+    explain_error,
+    keep_earlier,
+    list_replaced_files,
+    refuse,
+    restore_answer,
+)
 from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Proceed, Rules, is_for_us
 from core.answering.recovery import find_orphaned_pages, refresh_conversation
 from core.answering.reply import Reply
@@ -145,6 +153,7 @@ class AnswerTask:
             drop=partial(store.questions.drop_page, self.claim),
             stop=self.lease.stop.set,
             brief=self.persona.long == "file",
+            replaced=list_replaced_files(self.claim.earlier, self.persona),
         )
 
     async def _decide(self) -> Decision:

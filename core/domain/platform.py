@@ -51,6 +51,10 @@ class ReplyView(Protocol):
     def files(self) -> Sequence[File]:
         """Posted once, with the final text. Where one can't be, a note below the text says why."""
 
+    @property
+    def replaced(self) -> Sequence[File]:
+        """Files of the answer in whose place it stands: they go, as far as they were posted."""
+
     async def wait_for_activity(self, known: str, seconds: float) -> str:
         """Wait until something else than what is `known` goes on, at most `seconds`; what goes on then."""
 

@@ -67,6 +67,17 @@ def complete(request: Request) -> Raw:
     return {"files": [slack_json.file(each) for each in files]}
 
 
+def delete(request: Request) -> Raw:
+    """Delete a file of our own."""
+    file = request.world.files.get(request.text("file"))
+    if file is None:
+        raise Refused("file_not_found")
+    if file.user != request.team.bot:
+        raise Refused("cant_delete_file")
+    del request.world.files[file.id]
+    return {}
+
+
 def _finished(request: Request, asked: Raw) -> File:
     try:
         file = request.world.files[asked["id"]]
@@ -111,5 +122,6 @@ METHODS = {
     "files.completeUploadExternal": Method(
         complete, WRITES, needs=("files",), takes=("channel_id", "channels", "initial_comment", "thread_ts", "blocks")
     ),
+    "files.delete": Method(delete, ("files:write",), needs=("file",)),
     "files.info": Method(info, ("files:read",), needs=("file",)),
 }

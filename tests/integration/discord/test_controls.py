@@ -126,3 +126,17 @@ async def test_retry_in_words_below_a_slash_answer(guild, claude, running):
 
     assert pages(guild)[0] == ("> why?\nGreen.", ("Try again", "👍", "👎"))
     assert told(claude)[0] == told(claude)[1]
+
+
+async def test_an_answer_that_is_tried_again_takes_the_files_of_the_one_before_with_it(guild, claude, running):
+    claude.script(Answer(text="```py a.py\n1\n```"), Answer(text="```py a.py\n3\n```"), Answer(text="none"))
+    await guild.say("ada", "general", f"<@{guild.me}> code")
+    await settled(guild, running)
+    posted = []
+    for _ in range(3):
+        stored = guild.world.posts[last(guild)].files
+        posted.append([one.upload.content for one in stored])
+        await press(guild, running, "ada", last(guild), "Try again") if len(posted) < 3 else None
+
+    assert posted == [[b"1\n"], [b"3\n"], []]
+    assert pages(guild)[0][0] == "none"

@@ -46,3 +46,20 @@ async def test_who_did_not_ask_is_told_alone_who_may_try_again(home):
     )
     await home.slack.until(lambda: [one.text for one in home.slack.world.ephemerals] == [*sentences])
     assert {one.user for one in home.slack.world.ephemerals} == {"U0CY"}
+
+
+async def test_an_answer_that_is_tried_again_takes_the_files_of_the_one_before_with_it(home):
+    home.claude.script(
+        Answer(text="```py a.py\n1\n```\n```sql b.sql\n2\n```"), Answer(text="```py a.py\n3\n```"), Answer(text="none")
+    )
+    root, _ = await ask(home)
+    page = home.slack.thread("dev", root)[1].ts
+    posted: list[list[tuple[str, bytes]]] = []
+    for _ in range(3):
+        posts = home.slack.world.replies(home.slack.world.posts["C0DEV", root])
+        posted.append([(file.name, file.content) for post in posts for file in post.files])
+        await press(home, "ada", page, "Try again") if len(posted) < 3 else None
+
+    assert posted == [[("a.py", b"1\n"), ("b.sql", b"2\n")], [("a.py", b"3\n")], []]
+    assert not [file for file in home.slack.world.files.values() if file.user == "U0BOT"]
+    assert home.texts("dev", root) == ["none"]
