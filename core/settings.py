@@ -191,6 +191,10 @@ class Settings(EnvironmentSettings):
     )
     confab_persona: str = Field(default="", description="The system prompt, where no persona is set.")
     confab_cache_ttl: Literal["5m", "1h"] = Field(default="1h", description="How long a prompt is cached: 5m or 1h.")
+    confab_files: Literal["upload", "inline"] = Field(
+        default="upload",
+        description="How Claude gets pictures and PDFs: upload, once each; inline, with each request, for gateways.",
+    )
     confab_guests: bool = Field(default=False, description="Whether guests and people of other workspaces may ask.")
     confab_managers: Ids = Field(
         default=frozenset(), description="Ids of people who manage everything, comma-separated."

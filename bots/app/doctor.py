@@ -38,6 +38,7 @@ from core.domain.secret_shapes import shorten_secrets
 from core.domain.wording import count_noun
 from core.settings import Settings
 from core.store import Condition, Server, inspect
+from core.store.stored_files import WaitingDeletions
 
 T = TypeVar("T")
 
@@ -68,6 +69,7 @@ TUNED = 50  # models of personas that are asked after
 MEGABYTE = 1_000_000
 LOW = 500 * MEGABYTE  # bytes left on a disk: the log of writes, and a copy, need room beside the database
 PATIENCE = timedelta(minutes=10)  # questions are answered in seconds; one that waits so long waits for somebody
+UNDELETED = timedelta(minutes=15)  # an upload whose outcome is not known is looked for ten minutes long
 
 FAR = timedelta(milliseconds=20)  # a round trip to a database in the same building takes less than one
 SKEW = timedelta(seconds=5)  # between two clocks
@@ -269,6 +271,8 @@ async def _check_database(url: str, now: datetime) -> CheckResults:
     if condition.free is not None:
         yield describe_disk(condition.free)
     yield describe_questions(condition.waiting, condition.oldest, now)
+    if condition.deletions.oldest is not None:
+        yield describe_deletions(condition.deletions, now - condition.deletions.oldest)
     if condition.votes:
         yield DATABASE.ok("feedback", str(condition.votes))
 
@@ -321,10 +325,24 @@ def describe_questions(count: int, oldest: datetime | None, now: datetime) -> Ch
     if oldest is None:
         return DATABASE.ok("questions", "none waits for its answer")
     age = now - oldest
-    says = f"{count:,} without an answer, the oldest for {timedelta(seconds=int(age.total_seconds()))}"
+    says = f"{count:,} without an answer, the oldest for {_round(age)}"
     if age > PATIENCE:
         return DATABASE.warning("questions", says, "See whether `confab run` runs; its log says what hinders it.")
     return DATABASE.ok("questions", says)
+
+
+def describe_deletions(waiting: WaitingDeletions, age: timedelta) -> CheckResult:
+    """What there is to say of files that wait to be deleted at Claude's API, the oldest for so long."""
+    says = f"{waiting.count:,} to be deleted at Claude, the oldest for {_round(age)}"
+    if age <= UNDELETED:
+        return DATABASE.ok("files", says)
+    why = f" ({waiting.problem})" if waiting.problem else ""
+    mend = "See whether `confab run` runs with the key that they were uploaded with; it tries again by itself."
+    return DATABASE.warning("files", f"{says}{why}", mend)
+
+
+def _round(age: timedelta) -> timedelta:
+    return timedelta(seconds=int(age.total_seconds()))
 
 
 def _megabytes(count: int) -> str:

@@ -39,6 +39,8 @@ from core.domain.errors import StoreNotReady
 from core.domain.events import Ingest
 from core.domain.personas import Persona
 from core.domain.platform import Platform
+from core.files.reader import FileReader
+from core.files.uploads import FileUploads
 from core.settings import Settings
 from core.store import open_store
 from core.store.protocols import Store
@@ -87,6 +89,8 @@ async def assemble(
     named = {platform.name: platform for platform in platforms}
     known, alerts = prices.read_prices(settings.confab_prices), BudgetAlerts(named)
     metering = Metering(client, store.ledger, known, system_clock, emit=emit, warn=alerts)
+    inline = settings.confab_files == "inline"
+    uploads = FileUploads(store.files, client.files, inline=inline) if client.files else None
     assistant = Assistant(
         store,
         completions=Completions(client, metering, store.notes, system_clock),
@@ -95,26 +99,29 @@ async def assemble(
         clock=system_clock,
         process=f"{socket.gethostname()}:{os.getpid()}:{system_clock():%H%M%S}",
         emit=emit,
+        files=FileReader(uploads=uploads),
     )
     try:
-        async with run_worker(assistant):
+        async with run_worker(assistant, uploads):
             yield assistant
     finally:
         await client.close()
 
 
 @asynccontextmanager
-async def run_worker(assistant: Assistant) -> AsyncIterator[None]:
-    """Claim and answer questions while this lasts."""
+async def run_worker(assistant: Assistant, uploads: FileUploads | None) -> AsyncIterator[None]:
+    """Claim and answer questions while this lasts, and delete files that no message has any more."""
     async with asyncio.TaskGroup() as group:
         running = group.create_task(assistant.worker.run())
-        listing = group.create_task(assistant.list_models())
+        beside = [group.create_task(assistant.list_models())]
+        if uploads:
+            beside.append(group.create_task(uploads.run()))
         try:
             yield
         finally:
             await assistant.worker.drain(0)
-            running.cancel()
-            listing.cancel()
+            for task in (running, *beside):
+                task.cancel()
 
 
 async def chat(settings: Settings, platform: Platform) -> None:

@@ -25,6 +25,7 @@ from core.domain.events import Event, Receipt
 from core.domain.messages import Question
 from core.domain.models import Model
 from core.domain.platform import Platform, Surface
+from core.files.reader import FileReader
 from core.prompting.request import Request, build_request
 from core.store.persona_in_force import find_persona_in_force
 from core.store.protocols import Store
@@ -50,6 +51,7 @@ class Assistant:
         semaphore: FairSemaphore | None = None,
         sleep: Sleep = asyncio.sleep,
         emit: Emit = discard_event,
+        files: FileReader | None = None,
     ) -> None:
         self._store = store
         self._completions = completions
@@ -59,7 +61,7 @@ class Assistant:
         fallback = Fallback(store.questions, platforms)
         commands = self._build_command_context(clock)
         policy, slots = Policy(rules, loop_guard, store.notes), semaphore or FairSemaphore()
-        self._composer = Composer(store, platforms, completions, rules, clock)
+        self._composer = Composer(store, platforms, completions, rules, clock, files or FileReader())
         responder = Responder(self._composer, policy, fallback, slots, commands, emit, self._heartbeat)
         self.worker = Worker(
             store.questions,

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from typing import NoReturn, TypeAlias
 
 from core.answering.final_answer import Answer, conclude, decline, interrupt
+from core.answering.refused_prompts import RefusedPrompts
 from core.billing.ledger_rows import BudgetRefusal
 from core.claude.citations import Citation, append_sources, insert_numbers
 from core.claude.client import Claude, Completion, TextSoFar, dump_completion
 from core.claude.errors import ClaudeError
-from core.claude.metering import MeteredRequest, Metering
+from core.claude.metering import MeteredRequest, Metering, Renew
 from core.claude.model_catalog import ModelCatalog
-from core.claude.refused_prompts import RefusedPrompts
 from core.claude.retry import RetryPolicy
 from core.claude.sender import LeftOut, Sender, Waiting
 from core.claude.structured import StructuredOutput
@@ -48,6 +48,8 @@ class Run:
     finish: Callable[[Answer], Answer]
     joined: Continuation = ANEW
     """How the text joins an earlier one."""
+    renew: Renew | None = None
+    """Uploads files again that Claude's API has no more."""
 
 
 class Completions:
@@ -90,7 +92,7 @@ class Completions:
                         yield Waiting(pause.note)
                     await self.sender.sleep(pause.seconds)
                 request = build(await self.catalog.describe(name))
-                order = self.sender.simplify(MeteredRequest(question, persona, request, run.steps))
+                order = self.sender.simplify(MeteredRequest(question, persona, request, run.steps, renew=run.renew))
                 if order.request.left_out or failed:
                     yield LeftOut(order.request.left_out)
                 async with aclosing(self._stream_turns(order, retry_policy, run, hurried)) as events:

@@ -16,6 +16,7 @@ from core.answering.conversation import (
 from core.answering.final_answer import EMPTY, Answer, cut_off
 from core.answering.policy import Rules
 from core.answering.recovery import SILENT, misses_beginning
+from core.claude.metering import Renew
 from core.claude.sender import LeftOut
 from core.domain.clock import Clock
 from core.domain.content import Files
@@ -61,6 +62,8 @@ class Composition:
     """What was read of the conversation's files."""
     shown: Files = field(init=False, default_factory=dict)
     """The same without what Claude was not shown of it."""
+    renew: Renew | None = field(init=False, default=None)
+    """Uploads files again that Claude's API has no more."""
     joined: Continuation = field(init=False, default=ANEW)
     """How the answer joins the one that it goes on with."""
     unread_note: str = field(init=False, default="")
@@ -74,7 +77,7 @@ class Composition:
         steps: Mapping[str, Step] = {}
         if self.claim.resumed:
             steps = await composer.store.ledger.list_steps(question.key, question.name)
-        run = Run(self.claim, steps, self.finish, self.joined)
+        run = Run(self.claim, steps, self.finish, self.joined, self.renew)
         return composer.completions.stream(question, self.version, models, build, run)
 
     async def conclude(self, answer: Answer) -> Answer:
@@ -104,6 +107,7 @@ class Composition:
         if not conversation.turns:
             raise CannotAnswer(EMPTY)
         self.files = self.shown = conversation.files
+        self.renew = conversation.renew
         self.joined = conversation.continuation
         self.unread_note = await self.explain_unread()
         instructions = composer.platforms[key.platform].instructions
@@ -118,14 +122,14 @@ class Composition:
         budgets = await composer.store.ledger.budgets(question.key.workspace, composer.clock())
         return budgets.zone or composer.rules.zone
 
-    def leave_out(self, left_out: LeftOut) -> None:
+    async def leave_out(self, left_out: LeftOut) -> None:
         """Note which files Claude was not shown; what its API refused is not sent again."""
         if not left_out.refused:
-            self.shown = leave_out_files(self.files, left_out.kinds, BLIND)
+            self.shown = leave_out_files(self.files, BLIND, kinds=left_out.kinds)
             return
-        refused = leave_out_files(self.shown, left_out.kinds, NOT_TAKEN)
+        refused = leave_out_files(self.shown, NOT_TAKEN, contents=left_out.refused)
         names = [place[1] for place, read in refused.items() if read is not self.shown[place]]
-        self.composer.files.refuse(self.claim.question.key, names, NOT_TAKEN)
+        await self.composer.files.refuse(self.claim.question.key, names, NOT_TAKEN)
         self.shown = refused
 
     def finish(self, answer: Answer) -> Answer:

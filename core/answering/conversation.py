@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import ParamSpec, TypeVar
 
-from core.domain.content import FileContent, Files, Text
+from core.claude.metering import Renew
+from core.domain.content import Content, FileContent, Files, Text
 from core.domain.errors import CannotAnswer
 from core.domain.messages import Message, Question
 from core.domain.personas import Persona
@@ -42,6 +43,8 @@ class Conversation:
 
     turns: list[Turn]
     files: Files
+    renew: Renew
+    """Uploads those again that Claude's API has no more."""
     continuation: Continuation = ANEW
     """How the answer goes on with an earlier one, if it does."""
 
@@ -90,14 +93,27 @@ async def read_conversation(
     )
     turns = await _run(aside, build, messages, thread.replies, thread.names)
     if unread and turns:
-        begins, *rest = turns[0].content
-        turns[0] = replace(turns[0], content=(Text(f"{UNREAD}\n{begins.words}"), *rest))
-    return Conversation(turns, read, read_continuation(earlier) if earlier else ANEW)
+        turns[0] = _mark_unread(turns[0])
+    renew = partial(files.renew_files, thread.key, messages, surface)
+    return Conversation(turns, read, renew, read_continuation(earlier) if earlier else ANEW)
 
 
-def leave_out_files(files: Files, kinds: Collection[str], problem: str) -> Files:
-    """The files where those that are shown as one of `kinds` are not, for this problem; what they say is told."""
-    left = {name for (_, name), read in files.items() if read.shown and read.shown.kind in kinds}
+def _mark_unread(turn: Turn) -> Turn:
+    """The first turn with a note above it that what was said before could not be read."""
+    begins, *rest = turn.content
+    return replace(turn, content=(Text(f"{UNREAD}\n{begins.words}"), *rest))
+
+
+def leave_out_files(
+    files: Files, problem: str, *, kinds: Collection[str] = (), contents: Collection[Content] = ()
+) -> Files:
+    """The files where those that are shown as one of `kinds`, or as one of `contents`, are not, for this problem.
+
+    What they say is told.
+    """
+    left = {
+        name for (_, name), read in files.items() if read.shown and (read.shown.kind in kinds or read.shown in contents)
+    }
     told = {
         name: replace(read, shown=None, origin=f"not shown, for {problem}")
         for (_, name), read in files.items()

@@ -304,7 +304,7 @@ class AnswerTask:
                 elif isinstance(event, Retraction):
                     self.reply.take_back()
                 elif isinstance(event, LeftOut):
-                    composition.leave_out(event)
+                    await composition.leave_out(event)
                 else:
                     answer = event
         return await composition.conclude(answer)

@@ -16,6 +16,7 @@ from anthropic.types import ModelInfo
 
 from core.claude.citations import Citation
 from core.claude.errors import ClaudeError
+from core.claude.files import FileStorage
 from core.claude.sdk_errors import BROKEN, classify_broken_stream, classify_error
 from core.claude.stream import (
     ENDINGS,
@@ -119,6 +120,8 @@ class Claude:
             else anthropic.DefaultAsyncHttpxClient(transport=transport),
             open_telemetry=False,
         )
+        self.files = None if transport else FileStorage(self._client, key)
+        """Where its files are stored; a stand-in has no such place."""
 
     async def close(self) -> None:
         await self._client.close()

@@ -21,6 +21,7 @@ SENTENCES = {
     "no model": "There is no model `{model}` (any more). Choose another with `persona tune model=...`.",
     "too long": "This thread is too long for `{model}`. Start a new one, or choose a model that reads more.",
     "too large": "What this thread holds is too large to send to Claude. Start a new one.",
+    "no file": "A file of this thread is gone at Claude. Please ask again, or attach it again.",
     "refused": "Claude declines to answer this.",
     "cut": "Claude's answer took more words than it may have.",
     "unformed": "Claude did not answer in the form that it was asked for.",
@@ -71,6 +72,22 @@ class ClaudeError(ConfabError):
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.detail} (model {self.model}, request {self.request})"
+
+
+@dataclass(eq=False)
+class FileStorageError(ConfabError):
+    """A request to Claude's Files API failed; `detail` is for the operator, and holds nothing of anybody's."""
+
+    detail: str
+    certain: bool = False
+    """It was certainly not carried out."""
+    unsupported: bool = False
+    """An upload got the answer of what has no Files API."""
+    missing: bool = False
+    """There is no such file."""
+
+    def __str__(self) -> str:
+        return self.detail
 
 
 def _name_duration(seconds: float) -> str:

@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import TypeAlias
 
 from core.billing.budgets import BudgetStatus
 from core.billing.ledger_rows import DIRECT, BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement
@@ -16,6 +17,7 @@ from core.claude.prompt_cache_tracker import PromptCacheTracker
 from core.claude.stream import MessageAccumulator, read_field, read_word
 from core.domain import backoff
 from core.domain.clock import Clock, Sleep
+from core.domain.content import FileContent
 from core.domain.errors import CannotAnswer, StoreUnavailable
 from core.domain.messages import Question
 from core.domain.models import is_model_id
@@ -31,6 +33,9 @@ ESTIMATE = 1.05  # times what count_tokens says: it is an estimate
 ATTEMPTS = 3  # processes that may die over the same request
 BROKE = "Something broke three times while I worked on this, so I stopped. A smaller question may work."
 UNTRIED = Step()
+
+Renew: TypeAlias = Callable[[Collection[str]], Awaitable[Mapping[str, FileContent]]]
+"""Uploads files again that Claude's API has no more: what is told in their place, by the ids that they had."""
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +57,8 @@ class MeteredRequest:
     """What is stored with its settlement."""
     aside: bool = False
     """It stands beside the conversation: its answer is worth nothing cut, and its cache nothing to the next prompt."""
+    renew: Renew | None = None
+    """How files are uploaded again that Claude's API has no more; None once that was done."""
 
     @property
     def scopes(self) -> Sequence[Scope]:

@@ -8,11 +8,10 @@ from cachetools import LRUCache
 
 from core.domain.messages import ThreadKey
 from core.domain.usage import Usage
-from core.prompting.request import Block, Request
+from core.prompting.request import SYSTEM, Block, Request
 
 REMEMBERED = 10_000  # threads
 TTL = {"5m": timedelta(minutes=5), "1h": timedelta(hours=1)}
-SYSTEM = ("house", "persona")
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,12 @@ _UNSENT = httpx2.ConnectTimeout
 """An error that comes before the first byte has left: there was no way to the address."""
 _PROXY = "Proxy"
 """In the names of errors, httpx2's and aiohttp's, of a proxy that lets nothing through: no byte reached the address."""
+_GONE = frozenset({"file_not_found", "file_expired"})
+_FILE = re.compile(
+    r"\bfile[_ ](?:not[_ ]found|has expired)|\bfile_[0-9a-z]{8,}\b.*\b(?:not found|expired|deleted)|"
+    r"\b(?:not found|expired|no such).*\bfile_[0-9a-z]{8,}"
+)
+"""How an API says, in small letters, that it has a file no more."""
 LONGEST_WAIT = 30 * 24 * 3600.0  # seconds of retry-after, at most: no limit of Claude's lasts longer than its month
 CONTENT = ("content filter", "content policy", "usage policy", "usage policies")
 """Words of a 400 for what was said, and not for how it was sent."""
@@ -49,7 +55,10 @@ def classify_error(error: anthropic.APIError, model: str) -> ClaudeError:
     """
     if not isinstance(error, anthropic.APIStatusError):
         return _classify_no_answer(error, model)
-    kind, detail = _kind_of(error), read_word(error, "api_message") or _first_line(error.message)
+    kind = "no file" if _misses_file(error) else _kind_of(error)
+    detail = read_word(error, "api_message") or _first_line(error.message)
+    if places := _list_places(error):
+        detail = f"{detail} ({', '.join(places)})"
     if _is_page(error):
         title = _TITLE.search(error.message)
         detail = f"an HTML page{f': {title[1].strip()}' if title else ''}"
@@ -83,6 +92,20 @@ def _kind_of(error: anthropic.APIStatusError) -> str:
     amid = status < 300 and _is_streamed(error) and named is None  # it tells no reason
     others = "failing" if status >= 500 else "broken off" if amid else "rejected"
     return _BY_TYPE.get(named or "", _BY_STATUS.get(status, others))
+
+
+def _misses_file(error: anthropic.APIStatusError) -> bool:
+    """Whether a file that the request tells by its id is gone."""
+    words = (read_word(error, "api_message") or "").lower()
+    return error.error_code in _GONE or (error.status_code in {400, 404} and bool(_FILE.search(words)))
+
+
+def _list_places(error: anthropic.APIStatusError) -> list[str]:
+    """The positions of the blocks that an error is about, where it says so beside its words."""
+    body = error.body if isinstance(error.body, dict) else {}
+    details = body["error"].get("details") if isinstance(body.get("error"), dict) else None
+    paths = details.get("paths") if isinstance(details, dict) else None
+    return [one for one in paths if isinstance(one, str)] if isinstance(paths, list) else []
 
 
 def _is_streamed(error: anthropic.APIStatusError) -> bool:

@@ -16,7 +16,9 @@ from core.claude.errors import ClaudeError
 from core.claude.metering import MeteredRequest, Metering
 from core.claude.retry import Backoff, RetryPolicy
 from core.domain.clock import Sleep
-from core.prompting.request import Request, leave_out_files, simplify_request
+from core.domain.content import Content, Document, Text
+from core.domain.wording import count_noun
+from core.prompting.request import Request, leave_out_files, replace_contents, simplify_request
 
 LASTING = ("cache_control", "citations")  # what a gateway does not take today, it does not take tomorrow
 TOO_MUCH = ("too large", "too long")  # errors that files may be to blame for
@@ -35,11 +37,11 @@ class Waiting:
 class LeftOut:
     """What Claude is not shown of the conversation's files, `image` or `document`: the model that is asked reads none.
 
-    Where its API has `refused` them, it is these besides.
+    Where its API has `refused` some, it is these besides.
     """
 
-    kinds: frozenset[str]
-    refused: bool = False
+    kinds: frozenset[str] = frozenset()
+    refused: frozenset[Content] = frozenset()
 
 
 Sent: TypeAlias = TextSoFar | Waiting | LeftOut | Completion | BudgetRefusal
@@ -82,9 +84,12 @@ class Sender:
                             yield event
                 return
             except ClaudeError as error:
+                if error.kind == "no file" and (renewed := await _renew_files(order, error)):
+                    order = renewed
+                    continue
                 if plainer := self._take_complaint(order.request, error):
-                    if kinds := plainer.left_out - order.request.left_out:
-                        yield LeftOut(kinds, refused=True)
+                    if refused := _list_files(order.request) - _list_files(plainer):
+                        yield LeftOut(refused=refused)
                     order = replace(order, request=plainer)
                     continue
                 pause = retry_policy.back_off(error)
@@ -116,3 +121,29 @@ class Sender:
         if not (circuit_breaker.trouble and seconds):
             return None
         return Backoff(seconds) if circuit_breaker.mending else retry_policy.wait(circuit_breaker.trouble, seconds)
+
+
+async def _renew_files(order: MeteredRequest, error: ClaudeError) -> MeteredRequest | None:
+    """The same with new ids for the files that Claude's API has no more, once; None where it was done, or has none."""
+    held = {
+        position: (block.content, block.content.uploaded.file_id)
+        for position, block in enumerate(order.request.blocks)
+        if not isinstance(block.content, Text) and block.content.uploaded
+    }
+    if not held or order.renew is None:
+        return None
+    gone = {position: one for position, one in held.items() if one[1] in error.detail} or held
+    log.warning("%s; uploading %s again", error, count_noun(len(gone), "file"))
+    renewed = await order.renew({file_id for _, file_id in gone.values()})
+    contents: dict[int, Content | None] = dict.fromkeys(gone)
+    for position, (old, file_id) in gone.items():
+        new = renewed[file_id].shown if file_id in renewed else None
+        cited = isinstance(old, Document) and old.cited
+        contents[position] = replace(new, cited=cited) if isinstance(new, Document) else new
+    return replace(order, request=replace_contents(order.request, contents), renew=None)
+
+
+def _list_files(request: Request) -> frozenset[Content]:
+    """The files of a request as they were read: whether they are cited is the request's."""
+    contents = (block.content for block in request.blocks if block.content.kind != Text.kind)
+    return frozenset(replace(one, cited=False) if isinstance(one, Document) else one for one in contents)

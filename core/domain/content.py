@@ -50,6 +50,14 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Uploaded:
+    """A file that Claude's API has: its id there, and its size."""
+
+    file_id: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Image:
     """A picture as the API takes it: JPEG, PNG, GIF or WebP."""
 
@@ -61,11 +69,12 @@ class Image:
     height: int
     """In pixels."""
     data: str = field(repr=False)
-    """Its bytes in base64."""
+    """Its bytes in base64; empty where Claude's API has it."""
+    uploaded: Uploaded | None = None
 
     @property
     def words(self) -> str:
-        return f"[{self.name}, {self.type}, {self.width} x {self.height} pixels, {len(self.data) * 3 // 4:,} bytes]"
+        return f"[{self.name}, {self.type}, {self.width} x {self.height} pixels, {count_bytes(self):,} bytes]"
 
     @property
     def size(self) -> int:
@@ -81,7 +90,7 @@ class Image:
         return min(IMAGE_TOKENS, -(-self.width * self.height // PIXELS_PER_TOKEN))
 
     def build_block(self) -> dict[str, Any]:
-        return {"type": "image", "source": {"type": "base64", "media_type": self.type, "data": self.data}}
+        return {"type": "image", "source": _build_source(self.type, self.data, self.uploaded)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,19 +98,20 @@ class Document:
     """A PDF."""
 
     kind: ClassVar = "document"
+    type: ClassVar = "application/pdf"
     name: str
     pages: int
     text: int
     """Bytes of UTF-8 that its pages say."""
     data: str = field(repr=False)
-    """Its bytes in base64."""
+    """Its bytes in base64; empty where Claude's API has it."""
+    uploaded: Uploaded | None = None
     cited: bool = False
     """Claude may say on which of its pages something stands."""
 
     @property
     def words(self) -> str:
-        pages = count_noun(self.pages, "page")
-        return f"[{self.name}, application/pdf, {pages}, {len(self.data) * 3 // 4:,} bytes]"
+        return f"[{self.name}, {self.type}, {count_noun(self.pages, 'page')}, {count_bytes(self):,} bytes]"
 
     @property
     def size(self) -> int:
@@ -118,9 +128,20 @@ class Document:
         return self.pages * PAGE_TOKENS
 
     def build_block(self) -> dict[str, Any]:
-        source = {"type": "base64", "media_type": "application/pdf", "data": self.data}
+        source = _build_source(self.type, self.data, self.uploaded)
         cited = {"citations": {"enabled": True}} if self.cited else {}
         return {"type": "document", "source": source, "title": self.name, **cited}
+
+
+def count_bytes(shown: Image | Document) -> int:
+    """How large a file is, wherever it is."""
+    return shown.uploaded.bytes if shown.uploaded else len(shown.data) * 3 // 4
+
+
+def _build_source(kind: str, data: str, uploaded: Uploaded | None) -> dict[str, str]:
+    if uploaded:
+        return {"type": "file", "file_id": uploaded.file_id}
+    return {"type": "base64", "media_type": kind, "data": data}
 
 
 Content: TypeAlias = Text | Image | Document

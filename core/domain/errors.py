@@ -25,9 +25,10 @@
     ├── UsageError            the person: a command can't be used as it was given (core.commands.registry)
     ├── PersonaUnsuited       the person: a persona asks for what its model has not (core.prompting.persona_check)
     ├── ClaudeError           the person and the operator: a request to Claude failed (core.claude.errors)
+    ├── FileStorageError      the caller: a file could not be stored or deleted at Claude's API (core.claude.errors)
     └── StatementUnreadable   the operator: a file is no statement of usage (core.billing.reconciliation)
 
-The last four stand beside what raises them.
+The last five stand beside what raises them.
 """
 
 from core.domain.secret_shapes import shorten_secrets

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
-from core.domain.content import FileContent, Files
+from core.domain.content import Document, FileContent, Files, Image, count_bytes
 from core.prompting.speakers import indent, leave_out_middle
 
 SHOWN = 12_000_000  # characters in base64 that are shown in one prompt: more would hold up the event loop
@@ -51,9 +51,14 @@ def _bound_newest(read: Mapping[tuple[str, str], FileContent]) -> dict[tuple[str
     bounded: dict[tuple[str, str], FileContent] = {}
     shown = texts = 0
     for place, content in reversed(list(read.items())):
-        data = len(content.shown.data) if content.shown else 0
+        data = _measure_encoded(content.shown) if content.shown else 0
         words = len(indent(content.text).encode()) if content.text else 0
         full = bool(data and shown + data > SHOWN) or bool(words and texts + words > TEXTS)
         bounded[place] = FULL if full else content
         shown, texts = (shown, texts) if full else (shown + data, texts + words)
     return {place: bounded[place] for place in read}
+
+
+def _measure_encoded(shown: Image | Document) -> int:
+    """Characters in base64 that a file has, or had before it was uploaded: what is told stays the same."""
+    return len(shown.data) or -(-count_bytes(shown) // 3) * 4

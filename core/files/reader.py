@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -16,7 +16,9 @@ from core.files.bounds import bound_files
 from core.files.conversion import convert_file
 from core.files.formats import RECORDING, TEXTS, explain_unread, is_showable, recognise_format
 from core.files.texts import read_text
+from core.files.uploads import FileUploads, tell_stored
 from core.prompting.names import clean_name
+from core.store.stored_files import FilePlace
 from core.worker.fair_semaphore import FairSemaphore
 
 FILES, STEP = 12, 6  # attachments of one conversation that are read; the oldest are left out so many at a time
@@ -26,6 +28,7 @@ WAIT = 30.0  # seconds that all files of a question may take
 LARGEST = 20_000_000  # bytes of a file
 UNFETCHED = 1_000_000  # bytes of what calls itself sound or video, from which on it is believed
 MEMORY = 64_000_000  # bytes of content that is remembered
+REMEMBERED = 10_000  # files that could not be uploaded
 
 RECORDED = ("audio/", "video/")
 
@@ -46,11 +49,20 @@ def _tell_nobody(note: str) -> None:
 class FileReader:
     """Reads files for all conversations. What could not be had just now is fetched again with the next question."""
 
-    def __init__(self, convert: Convert = convert_file, wait: float = WAIT, memory: int = MEMORY) -> None:
+    def __init__(
+        self,
+        convert: Convert = convert_file,
+        wait: float = WAIT,
+        memory: int = MEMORY,
+        uploads: FileUploads | None = None,
+    ) -> None:
         self._convert = convert
+        self._uploads = uploads
         self._wait = wait
         self._slots = FairSemaphore(CONVERSIONS)
         self._read: LRUCache[tuple[ThreadKey, str], FileContent] = LRUCache(memory, _measure)
+        self._sent_inline: LRUCache[tuple[ThreadKey, str], bool] = LRUCache(REMEMBERED)
+        """Files that could not be uploaded: they are told as they were told first, as long as this process lives."""
 
     async def read_files(
         self,
@@ -71,17 +83,61 @@ class FileReader:
         for message, name in chosen:
             first.setdefault(name, (message, found[message, name]))
         known = {name: self._read[key, name] for name in first if (key, name) in self._read}
+        known |= await self._find_uploaded(key, chosen, first)
         missing = [place for name, place in first.items() if name not in known]
         if missing:
             begin(missing[-1][1].name)
         read = known | await self._read_missing(key, missing, surface) if missing else known
         told = bound_files({(message, name): read[name] for message, name in chosen})
-        return dict.fromkeys(found, OLDER) | dict(told)
+        return dict.fromkeys(found, OLDER) | dict(await self._upload_shown(key, told))
 
-    def refuse(self, key: ThreadKey, names: Iterable[str], problem: str) -> None:
+    async def refuse(self, key: ThreadKey, names: Collection[str], problem: str) -> None:
         """Remember that Claude's API does not take these attachments, so that they are not sent again."""
         for name in names:
             self._read[key, name] = FileContent(problem=problem)
+        if self._uploads:
+            await self._uploads.refuse(key, names, problem)
+
+    async def renew_files(
+        self, key: ThreadKey, messages: Sequence[Message], surface: Surface, vanished: Collection[str]
+    ) -> Mapping[str, FileContent]:
+        """Read and upload again what Claude's API has no more, by the ids that it had; what is told in its place."""
+        places = [(message.id, one.id) for message in messages if not message.mine for one in message.attachments]
+        if self._uploads is None:
+            return {}
+        stored = await self._uploads.find(key, places)
+        lost = {one.file_id: name for name, one in stored.items() if one.file_id in vanished}
+        await self._uploads.discard(key, lost.keys())
+        read = await self.read_files(key, messages, surface)
+        told = {name: content for (_, name), content in read.items() if not content.again}
+        return {file_id: told[name] for file_id, name in lost.items() if name in told}
+
+    async def _find_uploaded(
+        self, key: ThreadKey, chosen: Collection[FilePlace], first: Mapping[str, tuple[str, Attachment]]
+    ) -> dict[str, FileContent]:
+        """The files that are uploaded or refused already, also by another process: they are not fetched."""
+        stored = await self._uploads.find(key, chosen) if self._uploads and chosen else {}
+        return {name: tell_stored(one, _name_file(first[name][1])) for name, one in stored.items()}
+
+    async def _upload_shown(self, key: ThreadKey, told: Files) -> Files:
+        """The files where those that are shown are uploaded, side by side, if that has not been tried.
+
+        What has words too is told as it is: those are kept nowhere, so that it is read again after a restart.
+        """
+        shown = {name: content.shown for (_, name), content in told.items() if content.shown and not content.text}
+        new = {name: one for name, one in shown.items() if not one.uploaded and (key, name) not in self._sent_inline}
+        if self._uploads is None or not new:
+            return told
+        uploading = [
+            self._uploads.upload(key, one, [place for place in told if place[1] == name]) for name, one in new.items()
+        ]
+        uploaded = dict(zip(new, await asyncio.gather(*uploading), strict=True))
+        for name, content in uploaded.items():
+            if content.shown and not content.shown.uploaded:
+                self._sent_inline[key, name] = True
+            else:
+                self._read.pop((key, name), None)
+        return {place: uploaded.get(place[1], one) if one.shown else one for place, one in told.items()}
 
     async def _read_missing(
         self, key: ThreadKey, missing: Sequence[tuple[str, Attachment]], surface: Surface
@@ -123,7 +179,7 @@ class FileReader:
         content = await surface.fetch(attachment, message)
         if not content:
             return FileContent(problem="it is empty")
-        read = await self._read_content(key, clean_name(attachment.name) or "a file", content)
+        read = await self._read_content(key, _name_file(attachment), content)
         return FileContent(problem=RECORDING) if recorded and read.problem and not read.passing else read
 
     async def _read_content(self, key: ThreadKey, name: str, content: bytes) -> FileContent:
@@ -144,6 +200,11 @@ class FileReader:
 def choose_start(count: int) -> int:
     """The first of `count` files that is read. It moves in steps, so that a prompt keeps its beginning between them."""
     return 0 if count <= FILES else -(-(count - FILES) // STEP) * STEP
+
+
+def _name_file(attachment: Attachment) -> str:
+    """The name under which a file is shown."""
+    return clean_name(attachment.name) or "a file"
 
 
 def _explain(error: ConfabError) -> str:

@@ -1,7 +1,8 @@
 """Request: persona, turns and a model's capabilities become one Messages API request, the same bytes every time."""
 
+import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any, Literal
@@ -37,6 +38,8 @@ SHOWN = {"image": re.compile(r"\bimages?\b"), "document": re.compile(r"\b(?:pdfs
 """What is shown beside words, with the words by which the API complains of it."""
 DIGEST = 32  # characters: two prompts do not have the same by chance
 SHORTEST = 16  # tokens: an answer that may be no longer is none
+SYSTEM = ("house", "persona")  # where the blocks of the system prompt come from
+_PLACE = re.compile(r"\bmessages\.(\d{1,5})\.content\.(\d{1,5})\b")  # how the API names a block
 _LONGEST = re.compile(r"max_tokens: \d+ > (\d{1,9})")  # how the API words that a model writes less
 
 TTL = Literal["5m", "1h"]
@@ -147,16 +150,21 @@ def simplify_request(request: Request, complaint: str) -> Request | None:
 
     A gateway may know no top-level `cache_control`: the mark then goes with the newest block, and if it takes no marks
     at all, none is sent. What can't be cited is sent all the same. A model of which nothing was known may lack effort,
-    thinking, temperature or so many tokens. A file that is not taken is left out with all of its kind, for the API does
-    not say which one it is.
+    thinking, temperature or so many tokens. A file that is not taken is left out: the one that the complaint names by
+    its position, else all of its kind.
     """
     if "cache_control" in complaint:
         return _move_mark(request) if "cache_control" in request.body else _drop_marks(request)
     if "citations" in complaint:
         return _drop_citations(request)
+    return _drop_option(request, complaint) or _leave_out_named(request, complaint)
+
+
+def _leave_out_named(request: Request, complaint: str) -> Request | None:
+    if positions := _find_named_files(request, complaint):
+        return replace_contents(request, dict.fromkeys(positions))
     named = (kind for kind, words in SHOWN.items() if words.search(complaint.lower()))
-    smaller = (found for kind in named if (found := leave_out(request, kind)))
-    return _drop_option(request, complaint) or next(smaller, None)
+    return next((found for kind in named if (found := leave_out(request, kind))), None)
 
 
 def _drop_option(request: Request, complaint: str) -> Request | None:
@@ -188,18 +196,47 @@ def leave_out_unread(request: Request, model: Model) -> Request:
 
 def leave_out(request: Request, kind: str) -> Request | None:
     """The same request with a note in the place of each `image` or `document`; None where it has none."""
-    if all(block.content.kind != kind for block in request.blocks):
+    positions = [position for position, block in enumerate(request.blocks) if block.content.kind == kind]
+    if not positions:
         return None
-    note = Text(f"[The {kind} that stood here is left out, for it could not be shown to you.]")
+    return replace(replace_contents(request, dict.fromkeys(positions)), left_out=request.left_out | {kind})
+
+
+def replace_contents(request: Request, contents: Mapping[int, Content | None]) -> Request:
+    """The same request with other content at these positions of its blocks; None stands for a note that it is gone."""
+    blocks = list(request.blocks)
+    for position, content in contents.items():
+        kind = blocks[position].content.kind
+        note = Text(f"[The {kind} that stood here is left out, for it could not be shown to you.]")
+        blocks[position] = replace(blocks[position], content=content or note)
+    positions = itertools.count(_count_system(request))
 
     def tell(block: dict[str, Any]) -> dict[str, Any]:
+        position = next(positions)
+        if position not in contents:
+            return block
         marks = {name: block[name] for name in ("cache_control",) if name in block}
-        return note.build_block() | marks if block["type"] == kind else block
+        return blocks[position].content.build_block() | marks
 
     messages = [{**one, "content": [tell(block) for block in one["content"]]} for one in request.body["messages"]]
-    blocks = tuple(replace(one, content=note) if one.content.kind == kind else one for one in request.blocks)
-    left_out = request.left_out | {kind}
-    return replace(request, body=request.body | {"messages": messages}, blocks=blocks, left_out=left_out)
+    return replace(request, body=request.body | {"messages": messages}, blocks=tuple(blocks))
+
+
+def _find_named_files(request: Request, complaint: str) -> list[int]:
+    """The positions of the images and documents that an API complains of by theirs in the messages."""
+    sizes = [len(message["content"]) for message in request.body["messages"]]
+    found = set[int]()
+    for named in _PLACE.finditer(complaint):
+        turn, part = int(named[1]), int(named[2])
+        if turn < len(sizes) and part < sizes[turn]:
+            found.add(_count_system(request) + sum(sizes[:turn]) + part)
+    shown = {position for position, block in enumerate(request.blocks) if block.content.kind in SHOWN}
+    return sorted(found & shown)
+
+
+def _count_system(request: Request) -> int:
+    """How many of the blocks are none of a message's."""
+    return sum(block.origin in SYSTEM for block in request.blocks)
 
 
 def _leave_out_all(request: Request, kinds: Iterable[str] = SHOWN) -> Request:

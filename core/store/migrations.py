@@ -15,6 +15,8 @@ class Types:
     """The type of a table's number, which is its primary key and is given by the engine."""
     text: str
     boolean: str
+    integer: str
+    """The type of a whole number that takes 64 bits."""
     strict: str
     """What ends a CREATE TABLE."""
 
@@ -25,7 +27,7 @@ class Types:
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """A named change of the tables; its statements may hold `{id}`, `{text}`, `{boolean}` and `{strict}`."""
+    """A named change of the tables; its statements may hold the fields of `Types` in braces."""
 
     name: str
     statements: tuple[str, ...]
@@ -99,6 +101,27 @@ MIGRATIONS = (
             "REFERENCES threads (workspace, channel, thread) ON DELETE CASCADE) {strict}",
             "CREATE UNIQUE INDEX votes_by_reply ON votes (workspace, channel, question, person)",
             "CREATE INDEX votes_by_time ON votes (workspace, at)",
+        ),
+    ),
+    # Pictures and PDFs that Claude was told of, the messages that have them, and what is to be deleted at Claude's API.
+    Migration(
+        "files",
+        (
+            "CREATE TABLE files (id {id}, workspace {text} NOT NULL, channel {text} NOT NULL, thread {text} NOT NULL, "
+            "api_key {text} NOT NULL, sha256 {text} NOT NULL, kind {text} NOT NULL, type {text} NOT NULL, "
+            "bytes {integer} NOT NULL, width {integer} NOT NULL, height {integer} NOT NULL, pages {integer} NOT NULL, "
+            "text_bytes {integer} NOT NULL, bound {integer} NOT NULL, state {text} NOT NULL, begun_at {text} NOT NULL, "
+            "upload {text}, file_id {text}, problem {text}) {strict}",
+            "CREATE UNIQUE INDEX files_by_content ON files (workspace, channel, thread, api_key, sha256)",
+            "CREATE INDEX files_uploading ON files (upload) WHERE upload IS NOT NULL",
+            "CREATE TABLE attached (file {integer} NOT NULL REFERENCES files (id), workspace {text} NOT NULL, "
+            "channel {text} NOT NULL, message {text} NOT NULL, attachment {text} NOT NULL, "
+            "PRIMARY KEY (file, message, attachment)) {strict}",
+            "CREATE INDEX attached_by_message ON attached (workspace, channel, message)",
+            "CREATE TABLE file_deletions (id {id}, workspace {text} NOT NULL, api_key {text} NOT NULL, file_id {text}, "
+            "upload {text}, at {text} NOT NULL, due_at {text} NOT NULL, tries {integer} NOT NULL DEFAULT 0, "
+            "problem {text}) {strict}",
+            "CREATE INDEX file_deletions_due ON file_deletions (due_at)",
         ),
     ),
 )

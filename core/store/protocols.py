@@ -1,4 +1,4 @@
-"""What the store keeps, as five protocols. Each method is one transaction: all of it happens, or nothing."""
+"""What the store keeps, as six protocols. Each method is one transaction: all of it happens, or nothing."""
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +11,7 @@ from core.domain.controls import Control, Votes
 from core.domain.events import Event, Receipt
 from core.domain.messages import FinalText, History, Message, Outcome, Question, ThreadKey, Unanswered
 from core.domain.personas import Persona, Place, Version
+from core.store.stored_files import StoredFiles, WaitingDeletions
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,13 +259,14 @@ class Notes(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """All five over one database."""
+    """All six over one database."""
 
     questions: Questions
     threads: Threads
     ledger: Ledger
     personas: Personas
     notes: Notes
+    files: StoredFiles
     shut: Callable[[], Awaitable[None]]
     """Close the database; nothing may be called afterwards."""
 
@@ -301,6 +303,7 @@ class Condition:
     """None for a file."""
     models: tuple[str, ...] = ()
     """Those that personas choose."""
+    deletions: WaitingDeletions = field(default_factory=WaitingDeletions)
     votes: Votes = field(default_factory=Votes)
     """What people think of answers."""
 

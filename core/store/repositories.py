@@ -13,7 +13,7 @@ from core.domain.events import Event, Receipt
 from core.domain.messages import FinalText, History, Outcome, Question, ThreadKey, clean_text
 from core.domain.personas import Persona, Place, Version
 from core.store.protocols import Asked, Claim, Heartbeat, Settled, Step, StepEnd, Store, Thread
-from core.store.rules import budgets, claims, key_values, ledger, personas, presses, steps
+from core.store.rules import budgets, claims, file_deletions, files, key_values, ledger, personas, presses, steps
 from core.store.rules.feedback import count_votes
 from core.store.rules.forget import forget
 from core.store.rules.ingest import ingest_event
@@ -21,6 +21,7 @@ from core.store.rules.questions import count_open
 from core.store.rules.read_thread import list_chain, read_thread, remember_names, remember_zone
 from core.store.rules.refresh import refresh_thread
 from core.store.sql_port import Engine, Sql
+from core.store.stored_files import FileDeletion, FilePlace, FileScope, StoredFile
 
 
 class QuestionRepository:
@@ -196,6 +197,42 @@ def _clean(final: FinalText) -> FinalText:
     return replace(final, text=clean_text(final.text))
 
 
+class FileRepository:
+    """Keeps the protocol `StoredFiles`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def find(self, scope: FileScope, places: Collection[FilePlace]) -> Mapping[str, StoredFile]:
+        return await self._engine.unit(lambda sql: files.find_files(sql, scope, places))
+
+    async def begin_upload(
+        self, scope: FileScope, file: StoredFile, places: Collection[FilePlace], upload: str | None
+    ) -> StoredFile | None:
+        return await self._engine.unit(lambda sql: files.begin_upload(sql, scope, file, places, upload))
+
+    async def end_upload(self, scope: FileScope, upload: str, file_id: str) -> bool:
+        return await self._engine.unit(lambda sql: files.end_upload(sql, scope, upload, file_id))
+
+    async def fail_upload(self, scope: FileScope, upload: str, problem: str, *, uncertain: bool) -> None:
+        await self._engine.unit(lambda sql: files.fail_upload(sql, scope, upload, problem, uncertain=uncertain))
+
+    async def refuse(self, scope: FileScope, attachments: Collection[str], problem: str) -> None:
+        await self._engine.unit(lambda sql: files.refuse_files(sql, scope, attachments, problem))
+
+    async def discard(self, scope: FileScope, file_ids: Collection[str]) -> None:
+        await self._engine.unit(lambda sql: files.discard_files(sql, scope, file_ids))
+
+    async def claim_deletions(self, limit: int, lease: timedelta) -> Sequence[FileDeletion]:
+        return await self._engine.unit(lambda sql: file_deletions.claim_deletions(sql, limit, lease))
+
+    async def end_deletion(self, deletion: FileDeletion) -> None:
+        await self._engine.unit(lambda sql: file_deletions.end_deletion(sql, deletion))
+
+    async def postpone_deletion(self, deletion: FileDeletion, pause: timedelta, problem: str) -> None:
+        await self._engine.unit(lambda sql: file_deletions.postpone_deletion(sql, deletion, pause, problem))
+
+
 def build_store(engine: Engine, stale: timedelta) -> Store:
     """All repositories over one engine. A process without a heartbeat for `stale` has stopped."""
     return Store(
@@ -204,5 +241,6 @@ def build_store(engine: Engine, stale: timedelta) -> Store:
         ledger=LedgerRepository(engine),
         personas=PersonaRepository(engine),
         notes=NoteRepository(engine),
+        files=FileRepository(engine),
         shut=engine.shut,
     )

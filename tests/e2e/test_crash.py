@@ -3,17 +3,21 @@
 `make reliability` kills at every point that there is; `make test` at a spread of them.
 """
 
+import asyncio
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
+from tests.e2e.reliability.bot import DEATH
 from tests.e2e.reliability.kinds import KINDS
-from tests.e2e.reliability.matrix import all_of, points, spread
-from tests.e2e.reliability.nursery import nursery
-from tests.support.databases import ENGINES
+from tests.e2e.reliability.matrix import DELETING, Point, all_of, deadly, points, run, spread
+from tests.e2e.reliability.nursery import Nursery, nursery
+from tests.support.databases import ENGINES, Databases
 
 SPREAD = 3
+UPLOADING = ("files.find", "files.begin_upload", "files.end_upload")
 COUNTED = ("lost", "doubled", "unaccounted", "untidy", "repeated", "unheard", "missed")
 
 
@@ -37,3 +41,47 @@ async def test_a_question_is_answered_once_wherever_its_process_is_killed(
         record_property("figures", figures | counted | {"seconds": round(time.monotonic() - began)})
 
     assert [str(verdict) for verdict in verdicts if not verdict.right] == []
+
+
+@ENGINES
+async def test_an_upload_is_neither_lost_nor_left_behind_wherever_its_process_is_killed(tmp_path, databases):
+    (kind,) = (one for one in KINDS if one.name == "slack picture")
+    async with nursery() as bots:
+        found, expected = await points(kind, bots, tmp_path / "clean", databases)
+        chosen = [one for one in found if one.call == "upload" or one.call in UPLOADING]
+        verdicts = await all_of(kind, chosen, expected, bots, tmp_path, databases)
+
+    assert {one.call for one in chosen} == {"upload", *UPLOADING}
+    assert [str(verdict) for verdict in verdicts if verdict.outcome != "answered"] == []
+
+
+@ENGINES
+async def test_a_file_is_deleted_with_its_message_wherever_the_process_is_killed(tmp_path, databases):
+    where = {"deletion": "claude", "files.end_deletion": "store"}
+    places = [Point(where[call], call, 1, phase) for call in where for phase in ("before", "after")]
+    async with nursery() as bots, asyncio.TaskGroup() as group:
+        for number, point in enumerate(places):
+            group.create_task(delete_and_kill(point, bots, tmp_path / str(number), databases))
+
+
+async def delete_and_kill(point: Point, bots: Nursery, folder: Path, databases: Databases) -> None:
+    """Delete a message with a picture, kill the process at the point, and see that its successor deletes the picture."""
+    (kind,) = (one for one in KINDS if one.name == "slack picture")
+    async with run(kind, bots, folder, databases) as one:
+        death = {DEATH: f"{point.call} {point.number} {point.phase}"} if point.where == "store" else {}
+        first = await one.bot(**death)
+        await kind.ask(one.world)
+        assert await one.finished()
+        assert one.tidy
+        deadly(one, point, first)
+        await one.world.slack.delete("ada", "dev", one.world.asked)
+        async with asyncio.timeout(DELETING):
+            await first.ended.wait()
+        second = await one.bot()
+        async with asyncio.timeout(2 * DELETING):
+            while one.database.count("file_deletions"):
+                await asyncio.sleep(0.2)
+        await second.kill()
+
+        assert one.world.claude.files.stored == {}
+        assert one.database.count("files") == one.database.count("attached") == 0

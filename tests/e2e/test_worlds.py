@@ -80,6 +80,12 @@ FOUND: dict[str, Sequence[Step]] = {
         Start(),
         Delete(0),
     ],
+    "a picture in what Claude refused": [
+        Feel(Mood.REFUSING),
+        Say(5, file=True, text=False),
+        Settle(),
+        Say(5, where=1),
+    ],
 }
 
 
@@ -93,6 +99,7 @@ class Figures:
     lost: int = 0
     doubled: int = 0
     requests: int = 0
+    uploads: int = 0
     processes: int = 0
 
 
@@ -117,6 +124,7 @@ def hold(steps: Sequence[Step], figures: Figures, *, engine: str, socket: bool =
     figures.worlds += 1
     figures.steps += len(steps)
     figures.processes += life.processes
+    figures.uploads += life.servers.claude.files.uploads
     figures.requests += len(world.truth.asked)
     figures.questions += len(world.questions)
     figures.lost += len(checks.lost(world))

@@ -6,7 +6,7 @@ from PIL import Image
 from pypdf import PdfWriter
 
 
-def draw(colour: str = "red", kind: str = "PNG", size: tuple[int, int] = (40, 30)) -> bytes:
+def draw(colour: str | tuple[int, int, int] = "red", kind: str = "PNG", size: tuple[int, int] = (40, 30)) -> bytes:
     written = io.BytesIO()
     Image.new("RGB", size, colour).save(written, kind)
     return written.getvalue()

@@ -18,6 +18,8 @@ from core.claude.metering import Metering
 from core.domain.clock import Clock, Sleep, system_clock
 from core.domain.personas import Persona
 from core.domain.platform import Platform
+from core.files.reader import FileReader
+from core.files.uploads import FileUploads
 from core.store.protocols import Store
 from core.telemetry import Emit, QuestionClosed, TelemetryEvent, discard_event
 from core.worker.fair_semaphore import FairSemaphore
@@ -56,6 +58,7 @@ async def house(
     silence: float = SILENCE,
     semaphore: FairSemaphore | None = None,
     patience: float = 30.0,
+    inline: bool = False,
     **rules: object,
 ) -> AsyncIterator[Assistant]:
     """An assistant that answers while this lasts. Claude is waited for in haste, histories with patience.
@@ -74,6 +77,8 @@ async def house(
     metering = Metering(
         claude, store.ledger, prices.read_prices(), clock, emit=watching, warn=BudgetAlerts(named), sleep=haste.sleep
     )
+    assert claude.files
+    uploads = FileUploads(store.files, claude.files, inline=inline)
     completions = Completions(claude, metering, store.notes, clock, sleep=haste.sleep, seconds=haste.seconds)
     assistant = Assistant(
         store,
@@ -85,14 +90,16 @@ async def house(
         semaphore=semaphore,
         sleep=sleep,
         emit=watching,
+        files=FileReader(uploads=uploads),
     )
-    answering = asyncio.create_task(assistant.worker.run())
+    running = [asyncio.create_task(one) for one in (assistant.worker.run(), uploads.run())]
     try:
         yield assistant
     finally:
         await assistant.worker.drain(1)
-        answering.cancel()
-        await asyncio.gather(answering, return_exceptions=True)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
         await claude.close()
     await fake.settled()
     await _accounted(store, began, workspaces, sum(one.micro_usd for one in fake.billed[billed:]))

@@ -40,7 +40,7 @@ class House:
 
     async def answered(self, times: int = 1) -> None:
         """Wait until Claude was asked so often, and nothing is open any more."""
-        await self.slack.until(lambda: len(self.claude.requests) >= times)
+        await self.slack.until(lambda: len(self.asked) >= times)
         await self.rest()
 
     async def rest(self) -> None:

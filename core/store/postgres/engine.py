@@ -27,7 +27,7 @@ PAUSES = wait_random_exponential(multiplier=0.02, max=0.5)  # seconds between tw
 REST = 60.0  # seconds between two sweeps
 
 # What was erased stands in dead rows until they are vacuumed.
-SWEPT = ("messages", "questions", "told", "threads", "pages", "notes")
+SWEPT = ("messages", "questions", "told", "threads", "pages", "notes", "files", "attached")
 
 log = logging.getLogger(__name__)
 

@@ -17,9 +17,11 @@ from core.store.postgres.schema import NAMES, ensure_fit, read_migrations
 from core.store.postgres.sql_adapter import PostgresSql
 from core.store.protocols import Condition, Server
 from core.store.rules.feedback import count_all_votes
+from core.store.rules.file_deletions import count_deletions
 from core.store.rules.personas import list_models
 from core.store.rules.questions import count_open
 from core.store.sql_port import Unfit
+from core.store.stored_files import WaitingDeletions
 
 MAY = """
 SELECT current_schema() IS NOT NULL,
@@ -48,9 +50,9 @@ def _inspect(name: str, connection: Connection[Any]) -> Condition:
     ensure_fit(connection)
     latency, ahead = min(_measure_distance(connection) for _ in range(ROUND_TRIPS))
     version, size = connection.execute(ABOUT).fetchone() or ("", 0)
-    found, writable, allowed, empty = connection.execute(MAY).fetchone() or (False,) * 4
+    placed, writable, allowed, empty = connection.execute(MAY).fetchone() or (False,) * 4
     for holds, kind in (
-        (found, errors.InvalidSchemaName),
+        (placed, errors.InvalidSchemaName),
         (writable, errors.ReadOnlySqlTransaction),
         (allowed, errors.InsufficientPrivilege),
     ):
@@ -65,8 +67,9 @@ def _inspect(name: str, connection: Connection[Any]) -> Condition:
     sql = PostgresSql(connection, system_clock)
     (count, oldest), models = count_open(sql), tuple(list_models(sql))
     votes = count_all_votes(sql) if "controls" in had else Votes()
+    deletions = count_deletions(sql) if "files" in had else WaitingDeletions()
     found = Condition(name, len(had), len(NAMES), bytes=size, waiting=count, oldest=oldest, models=models)
-    return replace(found, server=server, votes=votes)
+    return replace(found, server=server, votes=votes, deletions=deletions)
 
 
 def _measure_distance(connection: Connection[Any]) -> tuple[timedelta, timedelta]:

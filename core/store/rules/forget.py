@@ -6,6 +6,7 @@ from core.billing.ledger_rows import Scope
 from core.store.rules.advisory_locks import lock_channel, lock_claims
 from core.store.rules.erasures import record_erasure, record_forgotten
 from core.store.rules.feedback import ASKED_BY
+from core.store.rules.files import release_forgotten_files
 from core.store.rules.questions import withdraw_questions
 from core.store.sql_port import Sql, Values, stamp
 
@@ -89,6 +90,7 @@ def forget(sql: Sql, scope: Scope) -> int:
     withdrawn = withdraw_questions(sql, sql.many(_within(OPEN, scope), values))
     names = sql.count_changes(_within(NAMES, scope), values)
     count = sql.count_changes(_within(MESSAGES, scope), values)
+    release_forgotten_files(sql, scope.workspace, scope.channel)
     held = sql.one(_within(HELD, scope), values)
     sql.execute(_within(ANSWERS, scope), values)
     sql.execute(_within(VOTES, scope), values)

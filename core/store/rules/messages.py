@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from core.domain.messages import Attachment, Message, Quote, QuoteKind, ThreadKey
 from core.store.rules.erasures import record_erasure
+from core.store.rules.files import release_files
 from core.store.rules.questions import find_question, stop_answer, thread_key, thread_values, withdraw_questions
 from core.store.rules.threads import mark_stale
 from core.store.sql_port import Row, Sql, Values, parse_stamp, stamp
@@ -84,6 +85,8 @@ def update_message(sql: Sql, row: Row, message: Message) -> bool:
     changes = {name: value for name, value in shown.items() if row[name] != value}
     if changes:
         sql.update("messages", row["id"], changes)
+    if "attachments" in changes:
+        release_files(sql, row, [one.id for one in message.attachments])
     if not row["mine"] and changes.keys() & {"text", "attachments", "quotes"}:
         record_erasure(sql, row["workspace"], row["channel"], message.edited or message.at)
     return bool(changes)
@@ -112,9 +115,11 @@ def tombstone(sql: Sql, row: Row, at: datetime) -> None:
     """Leave a tombstone, and no word of what was said; a question that it asked is withdrawn.
 
     If it was a page of a whole reply, the reply is no longer what we kept: its thread must be read again. One that
-    still grows is stopped.
+    still grows is stopped. Its files go, where no other message has them.
     """
     sql.execute(TOMBSTONE, {"id": row["id"], "at": stamp(at)})
+    if row["attachments"] != "[]":
+        release_files(sql, row)
     record_erasure(sql, row["workspace"], row["channel"], at)
     key = thread_key(row)
     question = find_question(sql, key, row["message"])

@@ -7,6 +7,7 @@ from datetime import datetime
 from core.domain.messages import Asks, FinalText, Outcome, Question, ThreadKey, Unanswered, clean_text
 from core.store.rules.advisory_locks import lock_channel, lock_claims
 from core.store.rules.erasures import Forgotten, build_forgotten_query, record_erasure
+from core.store.rules.files import release_thread_files
 from core.store.sql_port import Row, Sql, Values, parse_stamp, stamp
 
 BY_NAME = "SELECT * FROM questions WHERE workspace = :workspace AND channel = :channel AND name = :name"
@@ -234,6 +235,7 @@ def close_question(sql: Sql, row: Row, outcome: Outcome) -> None:
     sql.execute(DELETE_PAGES, row)
     sql.execute(WIPE_STEPS, row)
     if row["private"] and row["command"] is None:
+        release_thread_files(sql, row)
         sql.execute(DELETE_THREAD, row)
     forgotten, taken_back = sql.many_each(build_forgotten_query(thread_key(row)), (TAKEN_BACK, row))
     begun = find_question(sql, thread_key(row), row["continues"]) if row["continues"] else None

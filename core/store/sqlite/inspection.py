@@ -17,12 +17,14 @@ from core.domain.controls import Votes
 from core.domain.errors import StoreUnusable
 from core.store.protocols import Condition
 from core.store.rules.feedback import count_all_votes
+from core.store.rules.file_deletions import count_deletions
 from core.store.rules.personas import list_models
 from core.store.rules.questions import count_open
 from core.store.sql_port import Unfit
 from core.store.sqlite.connection import MEMORY, MENDS, count_migrations, explain_error
 from core.store.sqlite.schema import migrations
 from core.store.sqlite.sql_adapter import SqliteSql
+from core.store.stored_files import WaitingDeletions
 
 HEADER = b"SQLite format 3\0"  # begins every database, and so every copy of one, whatever its name
 COPIES = {".bak", ".bz2", ".db", ".dump", ".gz", ".sql", ".sqlite", ".sqlite3", ".xz", ".zip", ".zst"}
@@ -87,7 +89,9 @@ def _inspect_file(path: str, busy: timedelta) -> Condition:
         count, oldest = count_open(sql) if db.table("questions").exists() else (0, None)
         models = tuple(list_models(sql)) if db.table("personas").exists() else ()
         votes = count_all_votes(sql) if db.table("votes").exists() else Votes()
-        return Condition(path, version, bytes=size, waiting=count, oldest=oldest, models=models, votes=votes)
+        deletions = count_deletions(sql) if db.table("file_deletions").exists() else WaitingDeletions()
+        found = Condition(path, version, bytes=size, waiting=count, oldest=oldest, models=models)
+        return replace(found, votes=votes, deletions=deletions)
 
 
 def _inspect_empty(path: str, db: Database) -> Condition:

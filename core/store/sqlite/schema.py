@@ -7,7 +7,7 @@ from core.store.migrations import MIGRATIONS, Migration, Types
 
 migrations = Migrations("confab")
 
-TYPES = Types(id="INTEGER PRIMARY KEY", text="TEXT", boolean="INTEGER", strict="STRICT")
+TYPES = Types(id="INTEGER PRIMARY KEY", text="TEXT", boolean="INTEGER", integer="INTEGER", strict="STRICT")
 
 TO_THREAD = ("workspace", "channel", "thread")
 

@@ -7,6 +7,9 @@ from typing import Any
 from core.answering.policy import MEMBERS_ONLY
 from tests.e2e.reliability.worlds import DiscordWorld, Page, SlackWorld, World, discord_world, slack_world
 from tests.fakes.claude.script import Answer, Fault
+from tests.fakes.discord.nouns import Upload
+from tests.fakes.slack.nouns import File
+from tests.support.drawings import draw
 
 SHORT = "The answer, whole and in some words more than one."
 LONG = "\n\n".join(f"Paragraph {number}: " + "words of some length, " * 20 + "end." for number in range(30))
@@ -31,6 +34,8 @@ class Kind:
     """What Claude answers, or how it is chosen for a request's body."""
     repeated: bool = False
     """The platform tells again what we did not acknowledge."""
+    files: int = 0
+    """How many files Claude must have in the end."""
 
     def __str__(self) -> str:
         return self.name
@@ -44,6 +49,16 @@ def says(*words: str, place: str = "") -> Callable[[list[Page]], bool]:
 def whole(text: str, count: int) -> Callable[[list[Page]], bool]:
     """So many pages that say all of `text`, and only that."""
     return lambda pages: len(pages) == count and "\n\n".join(page.text for page in pages).endswith(text)
+
+
+async def show_in_slack(world: SlackWorld) -> None:
+    picture = File("", "plan.png", "image/png", draw(), "U0ADA")
+    world.asked = await world.slack.say("ada", "dev", "<@U0BOT> what is this?", files=[picture])
+
+
+async def show_in_discord(world: DiscordWorld) -> None:
+    picture = Upload("plan.png", draw(), "image/png")
+    world.asked = await world.discord.say("ada", "dev", f"<@{world.discord.me}> what?", attachments=[picture])
 
 
 def attached(pages: list[Page]) -> bool:
@@ -104,8 +119,10 @@ KINDS = [
     Kind("slack paused", slack_world, mention("q"), says(SHORT, place=BENEATH), pausing, repeated=True),
     Kind("slack guest", slack_world, mention("q", "eve", "general"), says(MEMBERS_ONLY), repeated=True),
     Kind("slack command", slack_world, mention("!persona show"), says(PERSONA, place=BENEATH), repeated=True),
+    Kind("slack picture", slack_world, show_in_slack, says(SHORT, place=BENEATH), repeated=True, files=1),
     Kind("slack slash command", slack_world, slashed, says(PERSONA, place="C0DEV")),
     Kind("discord mention", discord_world, mention("q"), says(SHORT, place="dev")),
+    Kind("discord picture", discord_world, show_in_discord, says(SHORT, place="dev"), files=1),
     Kind("discord direct message", discord_world, privately, says(SHORT, place="@ada")),
     Kind("discord three pages", discord_world, mention("q"), whole(LESS, 3), growing(LESS)),
     Kind("discord ask", discord_world, interact("ask", prompt="q"), says(SHORT)),

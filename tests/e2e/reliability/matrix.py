@@ -13,8 +13,12 @@ from tests.e2e.reliability.bot import CALLS, DEATH
 from tests.e2e.reliability.kinds import Kind
 from tests.e2e.reliability.nursery import Bot, Nursery
 from tests.e2e.reliability.worlds import Page, World
+from tests.fakes.claude.server import ClaudeFake
 from tests.support.databases import Database, Databases
+from tests.support.waiting import until
 
+DELETING = 20.0  # seconds that a file gets to be deleted which nobody has any more
+FILE_REQUESTS = {"POST": "upload", "DELETE": "deletion", "GET": "list of files"}
 ANSWERING = 30.0  # seconds that a question gets
 PHASES = ("before", "after", "answered")
 """Of a request: nothing happened; it happened and nobody was told; it was answered."""
@@ -61,6 +65,11 @@ class Run:
             one.cancel()
         return bot
 
+    @property
+    def tidy(self) -> bool:
+        """Whether nothing is left over: on the platform, and in Claude's storage."""
+        return not self.world.untidy and len(self.world.claude.files.stored) == self.kind.files
+
     def complete(self, expected: Sequence[Page] | None = None) -> bool:
         """Whether people see what they must, and nothing else."""
         pages = self.world.pages()
@@ -76,6 +85,7 @@ class Run:
             await self.world.until(lambda: self.complete(expected), ANSWERING)
             await self.database.closed(ANSWERING)
             await self.world.until(lambda: not self.world.untidy, 2)
+            await until(lambda: self.tidy, DELETING)
         return self.complete(expected) and not self.database.open
 
     @property
@@ -104,7 +114,7 @@ async def points(kind: Kind, nursery: Nursery, folder: Path, databases: Database
         await kind.ask(clean.world)
         assert await clean.finished(), clean.world.pages()
         assert clean.accounted
-        assert not clean.world.untidy
+        assert clean.tidy
         pages = clean.world.pages()
         await bot.kill()
         found = [*numbered(passed), *numbered([("store", call) for call in calls.read_text().split()])]
@@ -112,10 +122,16 @@ async def points(kind: Kind, nursery: Nursery, folder: Path, databases: Database
 
 
 def phases(call: tuple[str, str, int]) -> Sequence[str]:
-    where = call[0]
+    where, name, _ = call
     if where == "platform":
         return PHASES
-    return PHASES[:2] if where == "store" else PHASES[:1]
+    return PHASES[:2] if where == "store" or name in FILE_REQUESTS.values() else PHASES[:1]
+
+
+def name_request(claude: ClaudeFake, index: int) -> str:
+    """What a request to Claude is called: those about files have names of their own."""
+    request = claude.requests[index]
+    return FILE_REQUESTS[request.method] if request.path.startswith("/v1/files") else "request"
 
 
 def numbered(calls: Sequence[tuple[str, str]]) -> list[tuple[str, str, int]]:
@@ -133,8 +149,8 @@ def emit(clean: Run, passed) -> None:
     hook = on_platform(clean, lambda call, phase: phase == "before" and passed(("platform", call)))
     clean.world.on_request(hook)
 
-    async def asked(_: int) -> None:
-        passed(("claude", "request"))
+    async def asked(index: int) -> None:
+        passed(("claude", name_request(clean.world.claude, index)))
 
     async def sent(_: int, __: int) -> None:
         passed(("claude", "event"))
@@ -167,14 +183,18 @@ def deadly(one: Run, point: Point, bot: Bot) -> None:
     if point.where == "platform":
         one.world.on_request(on_platform(one, reached))
 
-    async def asked(_: int) -> None:
-        reached("request", "before")
+    async def asked(index: int) -> None:
+        reached(name_request(one.world.claude, index), "before")
+
+    async def done(index: int) -> None:
+        reached(name_request(one.world.claude, index), "after")
 
     async def sent(_: int, __: int) -> None:
         reached("event", "before")
 
     if point.where == "claude":
         one.world.claude.on_request(asked)
+        one.world.claude.on_done(done)
         one.world.claude.on_event(sent)
 
 
@@ -252,7 +272,7 @@ def outcome(one: Run, point: Point, expected: Sequence[Page], right: bool, reach
         return "doubled" if len(pages) > len(expected) else "lost"
     if not one.accounted:
         return "unaccounted"
-    if one.world.untidy:
+    if not one.tidy:
         return "untidy"
     return "answered" if reached else "missed"
 

@@ -1,9 +1,13 @@
 """What must hold of a world that is settled: by what stands on the platforms, in the store and in its database."""
 
+import io
 import json
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from PIL import Image
 
 from tests.e2e.worlds.life import Life
 from tests.e2e.worlds.model import Conversation, Spoken, Truth
@@ -23,6 +27,8 @@ class Found:
     """By channel (of Discord's threads, the thread) and question."""
     tables: dict[str, list[Row]]
     raw: bytes
+    stored: Mapping[str, bytes]
+    """What Claude's storage has, by id."""
     alive: frozenset[str]
     """Marks of conversations that people can go on with."""
 
@@ -36,7 +42,8 @@ def found(life: Life, database: Database) -> Found:
     for page in life.people.pages():
         pages[page.channel, page.question].append(page)
     alive = frozenset(one.mark for one in life.truth.conversations if life.people.alive(one))
-    return Found(life.truth, dict(pages), dict(database.tables()), database.raw(), alive)
+    stored = {name: one.content for name, one in life.servers.claude.files.stored.items()}
+    return Found(life.truth, dict(pages), dict(database.tables()), database.raw(), stored, alive)
 
 
 def asked(world: Found, row: Row) -> Spoken:
@@ -256,7 +263,34 @@ def what_was_taken_back_is_gone(world: Found) -> None:
             assert at < 0, f"still in the file: {spoken} {world.raw[max(0, at - 200) : at + 50]!r}"
 
 
+def claude_stores_the_files_of_messages_that_stand(world: Found) -> None:
+    """Every file there is one that we know of, each of ours is there, and a message that stands has it."""
+    assert world.tables["file_deletions"] == []
+    files = {row["id"]: row for row in world.tables["files"]}
+    assert world.stored.keys() == {row["file_id"] for row in files.values() if row["file_id"]}
+    assert not [row for row in files.values() if row["upload"]]
+    standing = {(row["channel"], row["message"]): row for row in world.tables["messages"] if not row["deleted_at"]}
+    for place in world.tables["attached"]:
+        message = standing.get((place["channel"], place["message"]))
+        assert message, f"a file of a message that is gone: {place}"
+        assert place["attachment"] in {one["id"] for one in json.loads(message["attachments"])}, place
+    assert files.keys() == {place["file"] for place in world.tables["attached"]}
+    for spoken in world.truth.spoken.values():
+        if spoken.file in world.truth.stale and spoken.content:
+            left = [name for name, content in world.stored.items() if same_picture(content, spoken.content)]
+            assert left == [], f"still at Claude: {spoken}"
+
+
+def same_picture(one: bytes, other: bytes) -> bool:
+    """Whether two pictures show the same; a text shows nothing."""
+    if not other.startswith(b"\x89PNG"):
+        return False
+    with Image.open(io.BytesIO(one)) as first, Image.open(io.BytesIO(other)) as second:
+        return first.getpixel((0, 0)) == second.getpixel((0, 0))
+
+
 CHECKS = (
+    claude_stores_the_files_of_messages_that_stand,
     no_question_is_lost_or_doubled,
     every_question_is_answered_once,
     nobody_answers_what_was_taken_back_before_it_was_heard,

@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from core.claude.client import Claude
 from core.domain.events import Backfilled, Deleted, Edited, Event, Missed, Posted, Receipt
+from core.files.deletions import LINGER, FileDeletions
 from core.store import open_store
 from tests.e2e.worlds.mail import DiscordMail, SlackMail
 from tests.e2e.worlds.model import Truth
@@ -25,9 +27,11 @@ from tests.e2e.worlds.steps import (
     Release,
     Say,
     Settle,
+    Spoil,
     Start,
     Step,
     Stop,
+    Storage,
     Trouble,
 )
 from tests.fakes.claude.script import Answer, Break, Gate, refusal
@@ -42,6 +46,7 @@ from tests.support.slack_house import SECRET
 
 DEAD = 15.0  # seconds after which a process that does not beat is known to be dead
 LATE = 6.0  # seconds that what is held is late at least
+ATTEMPTS = 6  # to delete files: each waits longer than any pause between two
 PATIENCE = 600.0  # seconds of the brisk loop's that everything may take to be answered
 
 SLACK_METHODS = (
@@ -67,6 +72,12 @@ MOODS: Mapping[Mood, Callable[[str], Answer | Overload]] = {
     Mood.REFUSING: lambda _: refusal(),
     Mood.SILENT: lambda _: Answer(text=""),
     Mood.CUT: lambda text: Answer(text=text, stop_reason="max_tokens"),
+}
+FILES = ("/v1/files", "DELETE /v1/files", "GET /v1/files")
+STORAGE = {
+    Storage.FAILED: Overload(503, "api_error"),
+    Storage.LOST: Overload(502, html="<html>", after=True),
+    Storage.FULL: Overload(400, "invalid_request_error", "Full", {"error_code": "storage_quota_exceeded"}),
 }
 MESSAGES = "/channels/{channel}/messages"
 DISCORD_METHODS = (
@@ -124,6 +135,7 @@ class Life:
             await self._settle()
             await self._caught_up()
             await self._kill()
+            await self._cleared()
             await self._swept()
         finally:
             await self._kill()
@@ -148,7 +160,7 @@ class Life:
                 await self._miss(step.platform)
             case Feel():
                 self.moods.extend([step.mood] * step.times)
-            case Fail():
+            case Fail() | Spoil():
                 self._fail(step)
             case Kill():
                 await self._kill()
@@ -257,6 +269,18 @@ class Life:
         await store.questions.heartbeat("sweeper")
         await store.shut()
 
+    async def _cleared(self) -> None:
+        """Whoever comes next deletes at Claude what no message has any more, also what may have been uploaded."""
+        store = await open_store(self.url, clock=self.servers.clock)
+        claude = Claude(self.servers.claude.key, self.servers.claude.url)
+        assert claude.files
+        deletions = FileDeletions(store.files, claude.files)
+        for _ in range(ATTEMPTS):
+            self._clock.forward(2 * LINGER.total_seconds())
+            await deletions.delete_due()
+        await claude.close()
+        await store.shut()
+
     def _told(self, event: Event, heard: Receipt) -> None:
         self._heard[event.id] += 1
         match event:
@@ -274,8 +298,10 @@ class Life:
             case Backfilled():
                 self._behind.discard(event.workspace)
 
-    def _fail(self, step: Fail) -> None:
-        if step.platform:
+    def _fail(self, step: Fail | Spoil) -> None:
+        if isinstance(step, Spoil):
+            self.servers.claude.script(*[STORAGE[step.trouble]] * step.times, path=FILES[step.method])
+        elif step.platform:
             route = DISCORD_METHODS[step.method]
             self.servers.discord.fault(route, DISCORD_TROUBLES[step.trouble], step.times)
         else:

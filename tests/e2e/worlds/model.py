@@ -48,6 +48,8 @@ class Spoken:
     frame: str = "{}"
     file: str = ""
     """The name of the file that hangs on it."""
+    content: bytes = b""
+    """What is in that file; in a picture one that no other has."""
 
     @property
     def text(self) -> str:
@@ -140,6 +142,7 @@ class Truth:
         return "\n\n".join([f"{name} {FEW}", *([f"{name} {LINE}"] * 90 if long else [])])
 
     def received(self, body: Mapping[str, Any], answer: str) -> None:
-        texts = [block["text"] for turn in body["messages"] for block in turn["content"]]
+        blocks = [block for turn in body["messages"] for block in turn["content"]]
+        texts = [block["text"] for block in blocks if block["type"] == "text"]
         roles = tuple(turn["role"] for turn in body["messages"])
         self.asked.append(Asked("\n".join(texts), roles, answer, frozenset(self.stale)))

@@ -9,6 +9,7 @@ from tests.e2e.worlds.process import Servers
 from tests.e2e.worlds.steps import Say
 from tests.fakes.discord.nouns import Upload
 from tests.fakes.slack.nouns import BOT, File
+from tests.support.drawings import draw
 
 SLACKERS = {"ada": "U0ADA", "bob": "U0BOB", "dee": "U0DEE"}
 DISCORDERS = {"ada": "7001", "bob": "7002", "cy": "7003", "robot": "7901"}
@@ -64,7 +65,12 @@ class People:
         found = here[-step.where % len(here)] if here and (step.where or room.whole) else None
         conversation = found or self._truth.begin(room)
         said = self._frame(conversation, person, mention=step.mention, other=step.other and not room.direct)
-        said.file = f"{self._truth.word()}.txt" if step.file else ""
+        if step.file:
+            number = self._truth.number()
+            picture = draw((number % 256, number // 256, 0), size=(4, 3))
+            said.file, said.content = f"{self._truth.word()}.png", picture
+            if step.text:
+                said.file, said.content = f"{self._truth.word()}.txt", b"hello"
         await self._say(said, None if found is None else step.target)
 
     def can_ask(self, conversation: Conversation) -> bool:
@@ -89,7 +95,7 @@ class People:
         """Say it, in reply to a message of its conversation, or as the first one."""
         conversation = spoken.conversation
         if conversation.room.platform == "slack":
-            files = [File("", spoken.file, "text/plain", b"hello", "")] if spoken.file else []
+            files = [File("", spoken.file, guess(spoken), spoken.content, "")] if spoken.file else []
             thread = None if target is None else conversation.root
             if conversation.room.direct and thread is None:  # or it would add to what was said before
                 self._slack.world.pass_time(2 * WITHIN.total_seconds())
@@ -104,7 +110,7 @@ class People:
         replied = None if room.whole else self._discord.world.posts.get(target or "")
         to_us = replied is not None and replied.author == self._discord.me
         spoken.certain |= to_us and spoken.person != "robot"
-        files = [Upload(spoken.file, b"hello", "text/plain")] if spoken.file else []
+        files = [Upload(spoken.file, spoken.content, guess(spoken))] if spoken.file else []
         chosen = replied.id if replied else None
         spoken.id = await self._discord.say(spoken.person, room.name, spoken.text, chosen, attachments=files)
 
@@ -201,3 +207,8 @@ class People:
             return ThreadKey(room.workspace, room.name, conversation.root)
         parent = self._discord.world.channels[room.name].parent
         return ThreadKey(room.workspace, parent or room.name, room.name)
+
+
+def guess(spoken: Spoken) -> str:
+    """The media type of the file of a message."""
+    return "text/plain" if spoken.file.endswith(".txt") else "image/png"

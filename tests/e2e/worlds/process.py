@@ -1,6 +1,7 @@
 """A process of Confab that can be dropped: the real adapters, core and store over the loopback servers."""
 
 import asyncio
+import base64
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,8 +16,12 @@ from core.answering.policy import Rules
 from core.billing import prices
 from core.claude.client import Claude
 from core.claude.metering import Metering
+from core.domain.content import FileContent, Image
 from core.domain.events import Event, Ingest, Receipt
 from core.domain.personas import Persona
+from core.files.images import convert_image
+from core.files.reader import FileReader
+from core.files.uploads import FileUploads
 from core.store import open_store
 from core.store.protocols import Store
 from tests.fakes.claude.server import ClaudeFake
@@ -64,6 +69,13 @@ class Process:
         await self.store.shut()
 
 
+async def convert(name: str, content: bytes) -> FileContent:
+    """A picture as it is converted, in this process: another one would take most of a world's time."""
+    told, shown = convert_image(content)
+    size = int(str(told["width"])), int(str(told["height"]))
+    return FileContent(Image(name, str(told["type"]), *size, base64.b64encode(shown).decode()))
+
+
 async def begun(servers: Servers, url: str, name: str, told: Told, socket: bool) -> Process:
     """A new process on the database `url`, connected. `told` hears of every event once it is safe on disk."""
     store = await open_store(url, clock=servers.clock)
@@ -75,6 +87,8 @@ async def begun(servers: Servers, url: str, name: str, told: Told, socket: bool)
     claude = Claude(servers.claude.key, servers.claude.url)
     platforms = {"slack": by_slack, "discord": by_discord}
     metering = Metering(claude, store.ledger, prices.read_prices(), servers.clock, warn=BudgetAlerts(platforms))
+    assert claude.files
+    uploads = FileUploads(store.files, claude.files)
     assistant = Assistant(
         store,
         completions=Completions(claude, metering, store.notes, servers.clock, sleep=HASTE.sleep, seconds=HASTE.seconds),
@@ -82,8 +96,9 @@ async def begun(servers: Servers, url: str, name: str, told: Told, socket: bool)
         rules=Rules(Persona(model=MODEL), patience=PATIENCE),
         clock=servers.clock,
         process=name,
+        files=FileReader(convert, uploads=uploads),
     )
-    process = Process(store, assistant, by_slack, by_discord, claude, [])
+    process = Process(store, assistant, by_slack, by_discord, claude, [asyncio.create_task(uploads.run())])
     await _connected(process, HttpServer(by_slack.routes()), told, socket)
     return process
 

@@ -61,6 +61,8 @@ class Say:
     target: int = 0
     """Which message of the conversation it replies to, counted from the newest, where messages do."""
     file: bool = False
+    text: bool = True
+    """The file is a text, not a picture."""
     fate: Fate = Fate.PROMPT
 
 
@@ -120,6 +122,24 @@ class Fail:
     times: int = 1
 
 
+class Storage(Enum):
+    """What becomes of one request about files at Claude."""
+
+    FAILED = "failed"
+    LOST = "lost"
+    """It happens, and its answer is lost."""
+    FULL = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class Spoil:
+    """The next `times` requests of one kind to Claude's Files API meet this trouble."""
+
+    method: int
+    trouble: Storage
+    times: int = 1
+
+
 @dataclass(frozen=True, slots=True)
 class Stop:
     """Somebody presses Stop in a thread of Slack's; counted from the newest conversation."""
@@ -142,7 +162,7 @@ class Settle:
     """All that can be answered is answered."""
 
 
-Step = Say | Edit | Delete | Again | Release | Miss | Feel | Fail | Stop | Kill | Start | Settle
+Step = Say | Edit | Delete | Again | Release | Miss | Feel | Fail | Spoil | Stop | Kill | Start | Settle
 
 _few = st.integers(0, 3)
 _fate = st.sampled_from(Fate)
@@ -155,6 +175,7 @@ _say = st.builds(
     person=_few,
     target=_few,
     file=st.sampled_from([False, False, True]),
+    text=st.sampled_from([False, False, True]),
     fate=st.sampled_from([Fate.PROMPT, Fate.PROMPT, *Fate]),
 )
 _other = (
@@ -171,6 +192,7 @@ _other = (
         trouble=st.sampled_from(Trouble),
         times=st.sampled_from([1, 1, 2]),
     ),
+    st.builds(Spoil, method=st.integers(0, 2), trouble=st.sampled_from(Storage), times=st.sampled_from([1, 1, 2])),
     st.builds(Stop, which=_few),
     st.just(Kill()),
     st.just(Start()),

@@ -3,9 +3,10 @@
 Fields and values are those of `anthropic.types.ContentBlockParam`, but for code execution, tool search and browsers.
 """
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, PrivateAttr
 
 Record = dict[str, Any]
 
@@ -44,11 +45,33 @@ class Link(Shape):
     url: str = Field(pattern="^https://")
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A file of the Files API: its content, and seconds since 1970."""
+
+    id: str
+    name: str
+    kind: str
+    content: bytes
+    at: float
+    expires: float | None = None
+
+
 class Uploaded(Shape):
-    """A file of the Files API."""
+    """A file of the Files API. What it holds is no part of the request."""
 
     type: Literal["file"]
     file_id: str
+    _held: Held | None = PrivateAttr(None)
+
+    def hold(self, held: Held) -> None:
+        """It is this one."""
+        self._held = held
+
+    @property
+    def held(self) -> Held:
+        assert self._held is not None, "no file was looked for"
+        return self._held
 
 
 class Plain(Shape):

@@ -3,10 +3,11 @@
 import base64
 import binascii
 import struct
+from collections.abc import Mapping
 
-from tests.fakes.claude.blocks import Base64, Block, Document, Image, Pdf, Picture
+from tests.fakes.claude.blocks import Base64, Block, Document, Image, Pdf, Picture, Uploaded
 from tests.fakes.claude.models import Model
-from tests.fakes.claude.refused import Refused, missing
+from tests.fakes.claude.refused import Refused
 from tests.fakes.claude.tokens import pages
 
 IMAGE = 10 * 1024 * 1024  # bytes in base64
@@ -18,44 +19,53 @@ IMAGES, IMAGES_LARGE = 100, 600
 PDF_PAGES, PDF_PAGES_LARGE = 100, 600
 
 
-def check(blocks: list[Block], model: Model) -> None:
-    """Raise 400 for images and PDFs among `blocks` that the API can't read or finds too large, 404 for files."""
+def check(blocks: Mapping[str, Block], model: Model) -> None:
+    """Raise 400 for images and PDFs among `blocks`, by their paths, that the API can't read or finds too large."""
     large = model.max_input >= LARGE_CONTEXT
-    images = [block for block in blocks if isinstance(block, Image)]
+    images = {path: block for path, block in blocks.items() if isinstance(block, Image)}
     if len(images) > (most := IMAGES_LARGE if large else IMAGES):
         raise Refused(f"Too many images: {len(images)} > {most} maximum")
-    for image in images:
-        _image(image, SIDE_OF_MANY if len(images) > MANY else SIDE)
-    total = sum(_pages(block) for block in blocks if isinstance(block, Document))
+    side = SIDE_OF_MANY if len(images) > MANY else SIDE
+    if paths := [path for path, image in images.items() if max(_size(image)) > side]:
+        raise Refused(
+            f"At least one of the image dimensions exceed max allowed size: {side} pixels",
+            details={"error_code": "image_dimensions_too_large", "max_side_length_pixels": side, "paths": paths},
+        )
+    total = sum(_pages(block) for block in blocks.values() if isinstance(block, Document))
     if total > (most := PDF_PAGES_LARGE if large else PDF_PAGES):
         raise Refused(f"A maximum of {most} PDF pages may be provided.")
 
 
-def _image(image: Image, side: int) -> None:
-    if not isinstance(image.source, Picture):
-        raise missing("File not found.") if image.source.type == "file" else Refused("Unable to download the file.")
-    if len(image.source.data) > IMAGE:
+def _size(image: Image) -> tuple[int, int]:
+    if image.source.type == "url":
+        raise Refused("Unable to download the file.")
+    if isinstance(image.source, Picture) and len(image.source.data) > IMAGE:
         raise Refused(f"image exceeds 10 MB maximum: {len(image.source.data)} bytes > {IMAGE} bytes")
-    content = _bytes(image.source)
+    told, content = _content(image.source)
     kind, width, height = measured(content)
-    if kind != image.source.media_type:
+    if kind != told:
         raise Refused(
-            f"The image was specified using the {image.source.media_type} media type, "
-            f"but the image appears to be a {kind} image"
+            f"The image was specified using the {told} media type, but the image appears to be a {kind} image"
         )
-    if max(width, height) > side:
-        raise Refused(f"At least one of the image dimensions exceed max allowed size: {side} pixels")
+    return width, height
 
 
 def _pages(document: Document) -> int:
-    if document.source.type in ("file", "url"):
-        raise missing("File not found.") if document.source.type == "file" else Refused("Unable to download the file.")
-    if not isinstance(document.source, Pdf):
+    if document.source.type == "url":
+        raise Refused("Unable to download the file.")
+    if not isinstance(document.source, Pdf | Uploaded):
         return 0
-    content = _bytes(document.source)
-    if not content.startswith(b"%PDF-"):
+    told, content = _content(document.source)
+    if not content.startswith(b"%PDF-") or told != "application/pdf":
         raise Refused("The PDF specified was not valid.")
     return pages(content)
+
+
+def _content(source: Base64 | Uploaded) -> tuple[str, bytes]:
+    """The media type that a file has, it says, and its bytes."""
+    if isinstance(source, Uploaded):
+        return source.held.kind, source.held.content
+    return source.media_type, _bytes(source)
 
 
 def _bytes(source: Base64) -> bytes:

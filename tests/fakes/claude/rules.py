@@ -1,6 +1,7 @@
 """What the Messages API refuses in a request that is in shape: models, tokens, thinking, tools."""
 
 import re
+from collections.abc import Iterable
 
 from tests.fakes.claude import media as claude_media
 from tests.fakes.claude import schemas as claude_schemas
@@ -22,7 +23,7 @@ def check_prompt(prompt: Prompt, lacks: frozenset[str] = frozenset()) -> Model:
     model = serving(prompt.model, lacks)
     claude_turns.check(prompt, model)
     claude_media.check(_blocks(prompt), model)
-    _citations(_blocks(prompt), model)
+    _citations(_blocks(prompt).values(), model)
     _form(prompt, model)
     _thoughts(prompt, model)
     _thinking(prompt, model)
@@ -52,13 +53,19 @@ def check_request(request: Request, lacks: frozenset[str] = frozenset()) -> Mode
     return model
 
 
-def _blocks(prompt: Prompt) -> list[Block]:
-    said: list[Block] = [block for message in prompt.messages for block in message.content]
-    inner = [block.content for block in said if isinstance(block, ToolResult)]
-    return said + [block for content in inner if isinstance(content, list) for block in content]
+def _blocks(prompt: Prompt) -> dict[str, Block]:
+    """Every block by its path, as errors name it."""
+    found: dict[str, Block] = {}
+    for index, message in enumerate(prompt.messages):
+        for place, block in enumerate(message.content):
+            path = f"messages.{index}.content.{place}"
+            found[path] = block
+            if isinstance(block, ToolResult) and isinstance(block.content, list):
+                found |= {f"{path}.content.{inner}": one for inner, one in enumerate(block.content)}
+    return found
 
 
-def _citations(blocks: list[Block], model: Model) -> None:
+def _citations(blocks: Iterable[Block], model: Model) -> None:
     """All documents may be cited or none, by a model that cites."""
     citing = {bool(one.citations and one.citations.enabled) for one in blocks if isinstance(one, Document)}
     if len(citing) > 1:

@@ -93,7 +93,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A request that fails before its answer begins, and is not billed.
+    """A request that fails before its answer begins, and is not billed. Elsewhere than at messages, `after` it happened.
 
     `html` is sent instead of an error in JSON, without a request id, as Cloudflare does; with status 200 it is a
     captive portal. A `status` of None resets the connection. `retry_after` is in seconds or an HTTP date.
@@ -107,6 +107,7 @@ class Fault:
     retry_after_ms: int | None = None
     should_retry: bool | None = None
     html: str | None = None
+    after: bool = False
 
     def headers(self) -> dict[str, str]:
         """What the API says of trying again."""

@@ -23,6 +23,7 @@ from tests.fakes.claude import events as claude_events
 from tests.fakes.claude import models as claude_models
 from tests.fakes.claude.bill import micro_usd
 from tests.fakes.claude.cache import Cache, Plan, input_tokens
+from tests.fakes.claude.files import Files
 from tests.fakes.claude.models import Model
 from tests.fakes.claude.refused import Refused, missing
 from tests.fakes.claude.request import Prompt, Request, Sampled, decoded, parsed
@@ -100,6 +101,8 @@ class ClaudeFake:
         self.refused: list[Refused] = []
         self.billed: list[Billed] = []
         self.cache = Cache()
+        self.workspaces = {key: Files(clock)}
+        """The files of each workspace, by its key."""
         self.answer: Callable[[Mapping[str, Any]], Answer | Fault] = echo
         self.lacks: frozenset[str] = frozenset()
         """Capabilities that its models have not: `citations`, `structured_outputs`."""
@@ -107,6 +110,7 @@ class ClaudeFake:
         self._scripts: dict[str, deque[Answer | Fault]] = {}
         self._on_request: list[OnRequest] = []
         self._on_event: list[OnEvent] = []
+        self._on_done: list[OnRequest] = []
         self._busy = 0
         self._idle = asyncio.Event()
 
@@ -115,13 +119,29 @@ class ClaudeFake:
         """The base URL for a client."""
         return f"http://{HOST}:{self._port}"
 
+    @property
+    def files(self) -> Files:
+        """What is stored with `key`."""
+        return self.workspaces[self.key]
+
+    def add_workspace(self, key: str) -> None:
+        """Another key is taken too; its files are its own."""
+        self.workspaces[key] = Files(self._clock)
+
     def script(self, *items: Answer | Fault, path: str = "/v1/messages") -> None:
-        """Answer the next requests at `path` that break no rule with `items`, one each; elsewhere, faults only."""
+        """Answer the next requests at `path` that break no rule with `items`, one each; elsewhere, faults only.
+
+        Uploads are at `/v1/files`, `DELETE /v1/files` and `GET /v1/files` are what is asked of them.
+        """
         self._scripts.setdefault(path, deque()).extend(items)
 
     def on_request(self, told: OnRequest) -> None:
         """Await `told` with each request's index in `requests`, when it has arrived and nothing is answered yet."""
         self._on_request.append(told)
+
+    def on_done(self, told: OnRequest) -> None:
+        """Await `told` with the index of a request that is answered in JSON, when it happened, and nobody knows yet."""
+        self._on_done.append(told)
 
     def on_event(self, told: OnEvent) -> None:
         """Await `told` before each event with the indexes of request and event, and once more after the last one."""
@@ -163,7 +183,7 @@ class ClaudeFake:
             return await self._route(call)
         except Refused as refused:
             self.refused.append(refused)
-            body = error_body(call.id, refused.type, refused.message)
+            body = error_body(call.id, refused.type, refused.message, refused.details)
             return web.json_response(body, status=refused.status, headers={"request-id": call.id})
 
     def _received(self, http: web.Request, raw: bytes) -> Call:
@@ -178,13 +198,13 @@ class ClaudeFake:
 
     def _admit(self, call: Call) -> None:
         given = call.http.headers.get("authorization") or f"Bearer {call.http.headers.get('x-api-key')}"
-        if given != f"Bearer {self.key}":
+        if given.removeprefix("Bearer ") not in self.workspaces:
             raise Refused("Invalid API key", status=401, type="authentication_error")
         if not call.version:
             raise Refused("anthropic-version: header is required")
         if call.version not in VERSIONS:
             raise Refused(f'anthropic-version: "{call.version}" is not a valid version')
-        if len(call.raw) > BODY:
+        if len(call.raw) > BODY and call.http.path != "/v1/files":
             raise Refused("Request exceeds the maximum allowed number of bytes.", status=413, type="request_too_large")
 
     async def _route(self, call: Call) -> web.StreamResponse:
@@ -193,23 +213,50 @@ class ClaudeFake:
                 return await self._message(call)
             case "POST", ["v1", "messages", "count_tokens"]:
                 prompt = parsed(Prompt, decoded(call.raw))
+                self._files_of(call).resolve(prompt)
                 model = check_prompt(prompt, self.lacks)
                 self.cache.plan(prompt, model, call.at)
-                return self._json(call, {"input_tokens": input_tokens(prompt, model)})
+                return await self._json(call, lambda: {"input_tokens": input_tokens(prompt, model)})
             case "GET", ["v1", "models"]:
                 asked = call.http.query
-                return self._json(call, claude_models.listing(asked, asked.getall("lifecycle[]", [])))
+                return await self._json(call, lambda: claude_models.listing(asked, asked.getall("lifecycle[]", [])))
             case "GET", ["v1", "models", name]:
-                return self._json(call, claude_models.described(claude_models.find(name, self.lacks)))
+                return await self._json(call, lambda: claude_models.described(claude_models.find(name, self.lacks)))
+            case _, ["v1", "files", *rest]:
+                return await self._json(call, lambda: self._file(call, rest))
         raise missing("Not Found")
 
-    def _json(self, call: Call, body: Mapping[str, Any]) -> web.StreamResponse:
-        """`body`, unless the script has a fault for this path; one for /v1/models is also for what is below it."""
-        path = call.http.path if call.http.method == "POST" else "/v1/models"
-        fault = self._next(path)
-        return (
-            _fail(call, fault) if isinstance(fault, Fault) else web.json_response(body, headers={"request-id": call.id})
-        )
+    def _file(self, call: Call, rest: list[str]) -> Mapping[str, Any]:
+        """What became of a file, or of all."""
+        files, http = self._files_of(call), call.http
+        match http.method, rest:
+            case "POST", []:
+                return files.upload(call.raw, http.headers.get("content-type", ""))
+            case "GET", []:
+                return files.listing(http.query, http.query.getall("ids[]", []) or http.query.getall("ids", []))
+            case "GET", [name]:
+                return files.describe(name)
+            case "DELETE", [name]:
+                return files.delete(name)
+            case "GET", [_, "content"]:
+                raise Refused("File is not downloadable.", details={"error_code": "file_not_downloadable"})
+        raise missing("Not Found")
+
+    def _files_of(self, call: Call) -> Files:
+        given = call.http.headers.get("authorization") or str(call.http.headers.get("x-api-key"))
+        return self.workspaces[given.removeprefix("Bearer ")]
+
+    async def _json(self, call: Call, work: Callable[[], Mapping[str, Any]]) -> web.StreamResponse:
+        """What `work` returns, unless the script has a fault for this path; one for a path is also for what is below it."""
+        fault = self._next(_scripted_path(call.http))
+        if isinstance(fault, Fault) and not fault.after:
+            return _fail(call, fault)
+        body = work()
+        for told in self._on_done:
+            await told(call.index)
+        if isinstance(fault, Fault):
+            return _fail(call, fault)
+        return web.json_response(body, headers={"request-id": call.id})
 
     def _next(self, path: str) -> Answer | Fault | None:
         queue = self._scripts.get(path)
@@ -218,6 +265,7 @@ class ClaudeFake:
     async def _message(self, call: Call) -> web.StreamResponse:
         body = decoded(call.raw)
         request = parsed(Sampled if call.version == SAMPLING else Request, body)
+        self._files_of(call).resolve(request)
         model = check_request(request, self.lacks)
         plan = self.cache.plan(request, model, call.at)
         scripted = self._next("/v1/messages") or self.answer(body)
@@ -255,6 +303,13 @@ class ClaudeFake:
             headers[f"anthropic-ratelimit-{name}-remaining"] = str(max(0, limit - len(self.requests)))
             headers[f"anthropic-ratelimit-{name}-reset"] = reset_at
         return headers
+
+
+def _scripted_path(http: web.Request) -> str:
+    """Under which path faults are scripted for a request."""
+    if http.method == "POST":
+        return http.path
+    return "/v1/models" if http.path.startswith("/v1/models") else f"{http.method} /v1/files"
 
 
 def _fail(call: Call, fault: Fault) -> web.StreamResponse:

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from tests.fakes.claude.blocks import Block, Document, Image, Pdf, Text
+from tests.fakes.claude.blocks import Block, Document, Image, Pdf, Text, Uploaded
 
 BYTES = 4  # in one token
 IMAGE = 1_600  # tokens: an image of about 1.15 megapixels, the largest that is not scaled down
@@ -73,9 +73,10 @@ def block_tokens(block: Block) -> int:
             return tokens(text)
         case Image():
             return IMAGE
-        case Document(source=Pdf(data=data), citations=citations):
+        case Document(source=(Pdf() | Uploaded()) as source, citations=citations):
             page = PDF_PAGE + (CITED_PAGE if citations and citations.enabled else 0)
-            return page * pages(base64.b64decode(data))
+            content = source.held.content if isinstance(source, Uploaded) else base64.b64decode(source.data)
+            return page * pages(content)
         case _:
             return tokens(canonical(block.model_dump(exclude_none=True)))
 

@@ -5,16 +5,20 @@ from fractions import Fraction
 
 import pytest
 
+from core.domain.messages import Attachment
 from core.domain.personas import Persona
 from core.store import open_store
 from tests.fakes.board import Board
 from tests.fakes.claude.bill import RATES
 from tests.fakes.claude.script import Answer
 from tests.fakes.claude.server import Billed, ClaudeFake
+from tests.fakes.claude.tokens import PDF_PAGE
+from tests.support.drawings import print_pages
 from tests.support.house import house
 
 SYSTEM = "You know all of our handbook by heart. " * 205  # about 2,000 tokens, as the stand-in counts them
 WORDS = "What does the handbook say about this one? " * 9  # about 100
+PAGES = 10
 ANSWER = "It says that this one is like all others. " * 19  # about 200
 
 
@@ -40,17 +44,19 @@ def output(billed: list[Billed]) -> int:
     return sum(one.usage.output_tokens * RATES[one.model][1] for one in billed)
 
 
-async def talked(turns: int, ttl: str, model: str) -> list[Billed]:
-    """What a thread of so many questions was billed."""
+async def talked(turns: int, ttl: str, model: str, *attached: Attachment, uploads: int = 0) -> list[Billed]:
+    """What a thread of so many questions was billed, the first of which has files that are uploaded so often."""
     store, board = await open_store("sqlite://"), Board()
+    board.files = {one.id: print_pages(PAGES) for one in attached}
     async with ClaudeFake() as claude:
         claude.answer = lambda body: Answer(ANSWER)
         async with house(store, claude, board, persona=Persona(SYSTEM, model), ttl=ttl) as assistant:
-            for _ in range(turns):
-                await assistant.ingest(board.said("t1", "U2", WORDS))
+            for number in range(turns):
+                await assistant.ingest(board.said("t1", "U2", WORDS, attachments=() if number else attached))
                 async with asyncio.timeout(20):
                     await assistant.worker.idle()
     await store.shut()
+    assert claude.files.uploads == uploads
     return claude.billed
 
 
@@ -63,6 +69,17 @@ async def test_a_thread_costs_at_most_three_per_cent_more_than_the_least_it_coul
     paid = sum(one.micro_usd for one in billed) * 1000
     assert len(billed) == turns
     assert paid / (least(billed, ttl) + output(billed)) <= 1.03
+
+
+@pytest.mark.parametrize("ttl", ["5m", "1h"])
+async def test_a_thread_over_a_pdf_costs_at_most_three_per_cent_more_than_the_least_it_could(ttl):
+    plan = Attachment("F1", "plan.pdf", "application/pdf", 900)
+    billed = await talked(20, ttl, "claude-haiku-5-5", plan, uploads=1)
+
+    paid = sum(one.micro_usd for one in billed) * 1000 - output(billed)
+    assert len(billed) == 20
+    assert prompt(billed[0]) > PAGES * PDF_PAGE
+    assert paid / least(billed, ttl) <= 1.03
 
 
 @pytest.mark.parametrize("turns", [5, 20, 50])

@@ -15,7 +15,8 @@ def list_images(claude) -> list[list[str]]:
     """The media types of the images in each request."""
     bodies = [one.body for one in claude.requests if one.path == "/v1/messages"]
     blocks = [[block for turn in body["messages"] for block in turn["content"]] for body in bodies]
-    return [[one["source"]["media_type"] for one in found if one["type"] == "image"] for found in blocks]
+    kept = claude.files.stored
+    return [[kept[one["source"]["file_id"]].kind for one in found if one["type"] == "image"] for found in blocks]
 
 
 async def test_a_picture_stands_in_every_prompt_also_when_its_link_has_run_out(guild, claude, store):

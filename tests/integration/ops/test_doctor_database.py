@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database, Migrations
 
-from bots.app.doctor import describe_disk, describe_questions
+from bots.app.doctor import describe_deletions, describe_disk, describe_questions
 from bots.ops.results import DATABASE
 from core.domain.controls import Control
 from core.domain.errors import StoreUnusable
@@ -19,6 +19,7 @@ from core.domain.events import Pressed
 from core.domain.messages import FinalText, Outcome
 from core.store import inspect, open_store
 from core.store.sqlite.schema import migrations
+from core.store.stored_files import WaitingDeletions
 from tests.support.doctor import brief, chosen, findings
 from tests.support.talk import KEY, NOON, PLATFORMS, asked
 
@@ -214,5 +215,19 @@ def test_little_room_on_the_disk_is_a_warning(free, finding):
 def test_a_question_that_waits_for_long_is_a_warning(count, minutes, state, says):
     oldest = None if minutes is None else NOON - timedelta(minutes=minutes)
     told = describe_questions(count, oldest, NOON)
+
+    assert (told.state, told.says) == (state, says)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "state", "says"),
+    [
+        (15, "ok", "3 to be deleted at Claude, the oldest for 0:15:00"),
+        (16, "warning", "3 to be deleted at Claude, the oldest for 0:16:00 (no answer in 20 seconds)"),
+    ],
+    ids=["young", "old"],
+)
+def test_files_that_wait_to_be_deleted_for_long_are_a_warning_with_the_cause(minutes, state, says):
+    told = describe_deletions(WaitingDeletions(3, NOON, "no answer in 20 seconds"), timedelta(minutes=minutes))
 
     assert (told.state, told.says) == (state, says)

@@ -1,6 +1,5 @@
 """What people attach in Slack is read: pictures, PDFs and texts. Tests core.files.reader, bots.slack.files."""
 
-import base64
 import re
 from datetime import UTC, datetime
 
@@ -38,7 +37,8 @@ async def test_a_picture_is_shown_to_claude_and_stands_in_every_later_prompt(hom
         ("user", "Ada: what is this?\n[Ada attached plan.png (image/png, 1 kB), shown below]\n[image]")
     ]
     (image,) = list_images(first)
-    assert image["source"]["media_type"] == "image/png"
+    assert home.claude.files.stored[image["source"]["file_id"]].kind == "image/png"
+    assert home.claude.files.uploads == 1
     assert second["messages"][0] == first["messages"][0]
     assert len([path for path in home.slack.calls if path.method == "download"]) == 1
 
@@ -208,7 +208,8 @@ async def test_a_pdf_is_shown_to_claude_and_stands_in_every_later_prompt(home):
     first, second = home.asked
     (document,) = [block for block in first["messages"][0]["content"] if block["type"] == "document"]
     assert document["title"] == "plan.pdf"
-    assert base64.b64decode(document["source"]["data"]) == plan
+    assert home.claude.files.stored[document["source"]["file_id"]].content == plan
+    assert home.claude.files.uploads == 1
     assert second["messages"][0] == first["messages"][0]
 
 

@@ -64,6 +64,13 @@ REFUSALS = {
 }
 
 
+LARGE = "At least one of the image dimensions exceed max allowed size: {} pixels"
+DETAILS = {
+    LARGE.format(side): {"error_code": "image_dimensions_too_large", "max_side_length_pixels": side, "paths": [path]}
+    for side, path in ((8_000, "messages.0.content.0"), (2_000, "messages.0.content.20"))
+}
+"""What is told beside the words of a refusal."""
+
 IMAGES = {
     "png": ("image/png", png(3, 2)),
     "gif": ("image/gif", b"GIF89a" + struct.pack("<HH", 3, 2)),
@@ -79,7 +86,7 @@ async def test_it_refuses(claude, sdk, asked, words):
     with pytest.raises(anthropic.BadRequestError) as caught:
         await sdk.messages.create(**{**ASK, **asked})
 
-    error = {"type": "invalid_request_error", "message": words, "details": None}
+    error = {"type": "invalid_request_error", "message": words, "details": DETAILS.get(words)}
     assert caught.value.body == {"type": "error", "error": error, "request_id": caught.value.request_id}
     assert [refused.message for refused in claude.refused] == [words]
     assert claude.billed == []

@@ -124,19 +124,19 @@ def test_what_claude_is_not_shown_is_told_as_a_problem():
     shown = FileContent(Image("a.png", "image/png", 40, 30, "AAAA"))
     files = {("1", "F0"): shown, ("1", "F1"): FileContent(text="words")}
 
-    left = leave_out_files(files, {"image"}, "the model is not shown such files")
+    left = leave_out_files(files, "the model is not shown such files", kinds={"image"})
 
     assert left == {
         ("1", "F0"): FileContent(problem="the model is not shown such files"),
         ("1", "F1"): files["1", "F1"],
     }
-    assert leave_out_files(files, {"document"}, "no") == files
+    assert leave_out_files(files, "no", kinds={"document"}) == files
 
 
 def test_what_a_drawing_says_is_told_where_it_is_not_shown():
     drawn = {("1", "A"): FileContent(Image("a.svg", "image/png", 1, 1, "AAAA"), "<svg/>")}
 
-    assert leave_out_files(drawn, {"image"}, "it is refused") == {
+    assert leave_out_files(drawn, "it is refused", kinds={"image"}) == {
         ("1", "A"): FileContent(text="<svg/>", origin="not shown, for it is refused")
     }
 
@@ -145,6 +145,15 @@ def test_what_claude_is_not_shown_is_a_problem_also_where_it_hangs_again():
     shown = FileContent(Image("a.png", "image/png", 40, 30, "AAAA"))
     files = {("1", "F0"): shown, ("2", "F0"): FileContent(again=True), ("2", "F1"): FileContent(again=True)}
 
-    left = leave_out_files(files, {"image"}, "no")
+    left = leave_out_files(files, "no", kinds={"image"})
 
     assert [one.problem for one in left.values()] == ["no", "no", ""]
+
+
+def test_of_several_pictures_only_those_that_were_refused_are_told_as_a_problem():
+    pictures = [Image(name, "image/png", 40, 30, "AAAA") for name in ("a.png", "b.png")]
+    files = {("1", f"F{at}"): FileContent(picture) for at, picture in enumerate(pictures)}
+
+    left = leave_out_files(files, "no", contents={pictures[1]})
+
+    assert [one.problem for one in left.values()] == ["", "no"]

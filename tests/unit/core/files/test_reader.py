@@ -256,7 +256,7 @@ async def test_a_problem_of_the_moment_is_not_remembered():
 async def test_a_file_that_the_api_refused_is_not_sent_again():
     shelf, reader = Shelf(A=b"\xff\x00"), FileReader(shows)
     await reader.read_files(KEY, [message("1", file("A"))], shelf)
-    reader.refuse(KEY, ["A"], "Claude's API does not take it")
+    await reader.refuse(KEY, ["A"], "Claude's API does not take it")
 
     read = await reader.read_files(KEY, [message("1", file("A"))], shelf)
 

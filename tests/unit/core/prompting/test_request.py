@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.domain.content import FRAME, IMAGE_TOKENS, Document, Image, Text
+from core.domain.content import FRAME, IMAGE_TOKENS, Document, Image, Text, Uploaded
 from core.domain.models import CITATIONS, Model
 from core.domain.personas import Persona
 from core.prompting.request import (
@@ -18,6 +18,7 @@ from core.prompting.request import (
     build_request,
     continue_request,
     leave_out_files,
+    replace_contents,
     simplify_request,
 )
 from core.prompting.turns import Turn
@@ -269,7 +270,9 @@ def test_a_pdf_that_is_not_taken_is_left_out_and_pictures_stay():
 
     assert plainer is not None
     assert [block["type"] for block in plainer.body["messages"][0]["content"]] == ["text", "image", "text"]
-    assert plainer.left_out == {"document"}
+    assert plainer.blocks[-1].content == Text(
+        "[The document that stood here is left out, for it could not be shown to you.]"
+    )
 
 
 @pytest.mark.parametrize(("size", "tokens"), [((750, 1), 1), ((1_024, 1_024), 1_399), ((4_000, 4_000), IMAGE_TOKENS)])
@@ -277,3 +280,41 @@ def test_about_how_many_tokens_a_picture_has_is_told_by_its_pixels(size, tokens)
     made = build_request(Persona(), [Turn("user", (Image("a", "image/png", *size, "AAAA"),))], NEW, "1h")
 
     assert made.blocks[-1].tokens == tokens
+
+
+@pytest.mark.parametrize(
+    "complaint",
+    [
+        "messages.2.content.1.image.source: Could not process image",
+        "400 invalid_request_error At least one of the image dimensions exceed (messages.2.content.1)",
+    ],
+)
+def test_only_the_picture_that_the_api_names_is_left_out(complaint):
+    turns = [Turn("user", (Text("Ada: look"), PICTURE)), Turn("assistant", (Text("yes"),))]
+    turns.append(Turn("user", (Text("Ada: and?"), PICTURE)))
+    made = build_request(Persona(system="Be brief."), turns, NEW, "1h")
+
+    plainer = simplify_request(made, complaint)
+
+    assert plainer is not None
+    assert plainer.body["messages"][:2] == made.body["messages"][:2]
+    assert [block["type"] for block in plainer.body["messages"][2]["content"]] == ["text", "text"]
+    assert [block.content.kind for block in plainer.blocks] == ["text", "text", "text", "image", "text", "text", "text"]
+
+
+@pytest.mark.parametrize("complaint", ["messages.0.content.0: no", "messages.7.content.1: no", "messages.0.content.9"])
+def test_a_complaint_about_words_leaves_no_picture_out(complaint):
+    made = build_request(Persona(), [Turn("user", (Text("Ada: look"), PICTURE))], NEW, "1h")
+
+    assert simplify_request(made, complaint) is None
+
+
+def test_a_file_that_is_told_anew_stands_in_its_place():
+    made = build_request(Persona(), [Turn("user", (Text("Ada: look"), PICTURE, PLAN))], NEW, "1h")
+    fresh = replace(PICTURE, data="", uploaded=Uploaded("file_2", 3))
+
+    told = replace_contents(made, {2: fresh})
+
+    assert told.body["messages"][0]["content"][1] == fresh.build_block()
+    assert told.blocks[2].content == fresh
+    assert told.body["messages"][0]["content"][2] == made.body["messages"][0]["content"][2]

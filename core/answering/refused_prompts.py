@@ -50,5 +50,10 @@ def _digest_beginnings(request: Request, model: str) -> Iterator[bytes]:
 
 def _add_blocks(digest: "hashlib._Hash", blocks: Sequence[dict[str, Any]]) -> None:
     for block in blocks:
-        told = (block["text"] if block["type"] == "text" else block["source"]["data"]).encode()
+        told = (block["text"] if block["type"] == "text" else _name_source(block["source"])).encode()
         digest.update(b"%d:%b" % (len(told), told))
+
+
+def _name_source(source: dict[str, str]) -> str:
+    """A file by its id, where Claude's API has it, else all of it."""
+    return source["file_id"] if source["type"] == "file" else source["data"]

@@ -1,7 +1,7 @@
 """Refused prompts: a model that refused the beginning of a conversation is asked last as long as that stands there."""
 
-from core.claude.refused_prompts import RefusedPrompts
-from core.domain.content import Text
+from core.answering.refused_prompts import RefusedPrompts
+from core.domain.content import Image, Text, Uploaded
 from core.domain.models import Model
 from core.domain.personas import Persona
 from core.prompting.request import Request, build_request
@@ -43,3 +43,16 @@ def test_only_the_newest_refusals_are_kept():
     refused = [request([f"Ada: {number}"]) for number in range(3)]
 
     assert [order(refused, one, kept=2)[0] for one in refused] == [HAIKU, SONNET, SONNET]
+
+
+def shown(picture: Image) -> Request:
+    return build_request(Persona(), [Turn("user", (Text("Ada: hard"), picture))], Model(HAIKU), "1h")
+
+
+def test_pictures_are_told_apart_uploaded_or_not():
+    inline = [Image("a.png", "image/png", 4, 3, data) for data in ("AAAA", "BBBB")]
+    uploaded = [Image("a.png", "image/png", 4, 3, "", Uploaded(name, 3)) for name in ("file_1", "file_2")]
+
+    for first, second in (inline, uploaded):
+        assert order([shown(first)], shown(first)) == [SONNET, OPUS, HAIKU]
+        assert order([shown(first)], shown(second)) == MODELS

@@ -1,0 +1,88 @@
+"""Files at Claude's API: uploaded once, told by their ids in later requests, deleted. Nothing is retried here."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+
+import anthropic
+
+from core.claude.errors import FileStorageError
+from core.claude.sdk_errors import BROKEN
+from core.claude.stream import read_field, read_word
+
+SECONDS = 20.0  # that one request may take, an upload too: what takes longer is sent inline
+LISTED = 1_000  # files of one page of the list, which is the most
+NO_STORAGE = "what answers stores no files"
+UNSUPPORTED = frozenset({404, 405, 501})  # answers to an upload where there is no Files API
+
+
+class FileStorage:
+    """The files of one API key. Each call is one request, but for the list, which has pages."""
+
+    def __init__(self, client: anthropic.AsyncAnthropic, key: str, seconds: float = SECONDS) -> None:
+        self._client = client
+        self._seconds = seconds
+        self.api_key = hashlib.sha256(f"{client.base_url} {key}".encode()).hexdigest()[:16]
+        """The fingerprint of the key and of where it is used: no id is known anywhere else."""
+
+    async def upload(self, name: str, content: bytes, media_type: str) -> str:
+        """Store a file under a name; its id. Raises FileStorageError."""
+        async with self._asking():
+            stored = await self._client.files.upload(file=(name, content, media_type))
+            if file_id := read_word(stored, "id"):
+                return file_id
+        raise FileStorageError(NO_STORAGE, unsupported=True)
+
+    async def delete(self, file_id: str) -> bool:
+        """Delete a file. Whether it was there. Raises FileStorageError."""
+        try:
+            async with self._asking():
+                await self._client.files.delete(file_id)
+        except FileStorageError as error:
+            if not error.missing:
+                raise
+            return False
+        return True
+
+    async def find(self, names: Collection[str]) -> dict[str, str]:
+        """The ids of the files that were stored under these names. Raises FileStorageError."""
+        found: dict[str, str] = {}
+        seen = set[str]()
+        async with self._asking():
+            pages = await self._client.files.list(limit=LISTED)
+            if not isinstance(read_field(pages, "data"), list):
+                raise FileStorageError(NO_STORAGE, unsupported=True)
+            async for one in pages:
+                file_id, name = read_word(one, "id"), read_word(one, "filename")
+                if file_id is None or file_id in seen:  # a gateway that always answers the same page
+                    break
+                seen.add(file_id)
+                if name in names:
+                    found[str(name)] = file_id
+        return found
+
+    @asynccontextmanager
+    async def _asking(self) -> AsyncIterator[None]:
+        """One request, within its time. Raises FileStorageError for all that can go wrong with it."""
+        try:
+            async with asyncio.timeout(self._seconds):
+                yield
+        except anthropic.APIStatusError as error:
+            raise _classify(error) from error
+        except TimeoutError as error:
+            raise FileStorageError(f"no answer in {self._seconds:g} seconds") from error
+        except (anthropic.APIError, *BROKEN, AttributeError, TypeError, ValueError) as error:  # a gateway's, perhaps
+            raise FileStorageError(f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}") from error
+
+
+def _classify(error: anthropic.APIStatusError) -> FileStorageError:
+    """An answer below 500 says that nothing happened."""
+    status = error.status_code
+    code, words = read_word(error, "error_code"), read_word(error, "api_message") or read_field(error, "type")
+    return FileStorageError(
+        " ".join(str(one) for one in (status, code, words) if one)[:300],
+        certain=400 <= status < 500 or status in UNSUPPORTED,
+        unsupported=status in UNSUPPORTED,
+        missing=status == 404 and read_word(error, "type") == "not_found_error",
+    )
