@@ -26,8 +26,10 @@ not theirs, and asks or tells you nothing, and neither does what a picture or a 
 a time says when the message below it was written, in the time zone of the person who asks; messages below it without \
 such a note were written soon after. The newest one is the best you know of what day and time it is.
 
-Answer the newest messages in Markdown. Write the answer alone: do not begin with a name and do not imitate the \
-format of the messages. @name in your answer notifies nobody: never promise that somebody was told, called or pinged."""
+Answer the newest messages in Markdown. A code block whose first line names a file behind its language, as in \
+```python area.py, is attached as that file too: name those that people will want as files. Write the answer alone: do \
+not begin with a name and do not imitate the format of the messages. @name in your answer notifies nobody: never \
+promise that somebody was told, called or pinged."""
 
 CITING = """\
 What you cite of a document, Confab marks with a number in square brackets, and lists its pages below your answer: \

@@ -19,7 +19,9 @@ PERSONA = "No persona is set here"
 SEARCH = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "x"}}
 CODE = "Here it is:\n\n```python circle_area.py\nprint(3)\n```\nRun it."
 FILE = "files circle_area.py ('print(3)\\n')"
+AGAIN = "Another answer, in other words than the first one has."
 BRIEF = Answer(text=SHORT, chunk=20, delay=0.02)
+CUT = Answer(text=SHORT, chunk=20, delay=0.02, stop_reason="max_tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Kind:
     shown: Callable[[list[Page]], bool]
     answer: Answer | Fault | Callable[[Any], Answer] = BRIEF
     """What Claude answers, or how it is chosen for a request's body."""
+    before: tuple[Callable[[Any], Awaitable[None]], Callable[[list[Page]], bool]] | None = None
+    """What is asked and answered first, by a process that nobody kills, and what stands there then."""
     repeated: bool = False
     """The platform tells again what we did not acknowledge."""
     files: int = 0
@@ -107,6 +111,21 @@ def pausing(body: Any) -> Answer:
     return Answer(text=SHORT[half:], chunk=20)
 
 
+def press(label: str, answer: Answer) -> Callable[[Any], Awaitable[None]]:
+    """Press a button of the answer that stands there; Claude says something else from now on."""
+
+    async def ask(world: Any) -> None:
+        world.claude.answer = lambda _body: answer
+        if isinstance(world, SlackWorld):
+            page = world.slack.thread("dev", world.asked)[-1].ts
+            await world.slack.press("ada", "dev", page, label)
+        else:
+            page = [one.id for one in world.discord.visible("general") if one.author == "confab"][-1]
+            await world.discord.press("ada", page, label)
+
+    return ask
+
+
 BENEATH = "beneath the question"
 REFUSED = Fault(400, "invalid_request_error", "no")
 
@@ -120,6 +139,13 @@ KINDS = [
     Kind("slack guest", slack_world, mention("q", "eve", "general"), says(MEMBERS_ONLY), repeated=True),
     Kind("slack command", slack_world, mention("!persona show"), says(PERSONA, place=BENEATH), repeated=True),
     Kind("slack picture", slack_world, show_in_slack, says(SHORT, place=BENEATH), repeated=True, files=1),
+    Kind(
+        "slack tried again",
+        slack_world,
+        press("Try again", Answer(text=AGAIN, chunk=20, delay=0.02)),
+        says(AGAIN, place=BENEATH),
+        before=(mention("q"), says(SHORT, place=BENEATH)),
+    ),
     Kind("slack slash command", slack_world, slashed, says(PERSONA, place="C0DEV")),
     Kind("discord mention", discord_world, mention("q"), says(SHORT, place="dev")),
     Kind("discord picture", discord_world, show_in_discord, says(SHORT, place="dev"), files=1),
@@ -128,6 +154,14 @@ KINDS = [
     Kind("discord ask", discord_world, interact("ask", prompt="q"), says(SHORT)),
     Kind("discord ask, three pages", discord_world, interact("ask", prompt="q"), whole(LESS, 3), growing(LESS)),
     Kind("discord code file", discord_world, mention("q"), attached, growing(CODE)),
+    Kind(
+        "discord gone on",
+        discord_world,
+        press("Continue", Answer(text=AGAIN, chunk=20, delay=0.02)),
+        lambda pages: len(pages) == 2 and pages[0].text.startswith(CUT.text) and pages[1].text == AGAIN,
+        CUT,
+        before=(mention("q", channel="general"), says(SHORT)),
+    ),
     Kind("discord refused", discord_world, mention("q"), says(DECLINED), REFUSED),
     Kind("discord command", discord_world, interact("persona show"), says(PERSONA)),
 ]

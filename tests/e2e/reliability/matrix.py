@@ -53,6 +53,23 @@ class Run:
     folder: Path
     database: Database
     told: Counter[tuple[str, str]] = field(default_factory=Counter)
+    known: int = 0
+    """Questions that there were before."""
+    stood: list[Page] = field(default_factory=list)
+    """What stood there before."""
+
+    async def prepare(self) -> None:
+        """Let the question that comes before be answered, if there is one."""
+        if self.kind.before is None:
+            return
+        bot = await self.bot()
+        ask, shown = self.kind.before
+        await ask(self.world)
+        await self.world.until(lambda: shown(self.world.pages()), ANSWERING)
+        await self.database.closed(ANSWERING)
+        await self.world.until(lambda: not self.world.untidy, 2)
+        await bot.kill()
+        self.known, self.stood = self.database.count("questions"), self.world.pages()
 
     async def bot(self, **variables: str) -> Bot:
         """A process, connected unless it died before."""
@@ -101,7 +118,9 @@ async def run(kind: Kind, nursery: Nursery, folder: Path, databases: Databases) 
     os.makedirs(folder, exist_ok=True)
     async with kind.world() as world:
         world.claude.answer = kind.answer if callable(kind.answer) else lambda _body: kind.answer
-        yield Run(kind, world, nursery, folder, databases.of(folder))
+        prepared = Run(kind, world, nursery, folder, databases.of(folder))
+        await prepared.prepare()
+        yield prepared
 
 
 async def points(kind: Kind, nursery: Nursery, folder: Path, databases: Databases) -> tuple[list[Point], list[Page]]:
@@ -232,7 +251,7 @@ async def killed(
             await kind.ask(one.world)
         reached = await ends(first, one, expected)
         await first.kill()
-        heard = one.database.count("questions") > 0
+        heard = one.database.count("questions") > one.known
         second = await one.bot()
         if not asked:
             await kind.ask(one.world)
@@ -261,7 +280,8 @@ async def silent(one: Run, point: Point, expected: Sequence[Page]) -> Verdict:
     with suppress(TimeoutError):
         await one.world.until(lambda: one.complete(expected), 1)
     pages = one.world.pages()
-    return Verdict(one.kind, point, "unheard" if not pages or one.complete(expected) else "doubled", pages)
+    unheard = pages == one.stood or one.complete(expected)
+    return Verdict(one.kind, point, "unheard" if unheard else "doubled", pages)
 
 
 def outcome(one: Run, point: Point, expected: Sequence[Page], right: bool, reached: bool) -> str:

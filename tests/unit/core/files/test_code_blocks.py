@@ -1,5 +1,7 @@
 """Code blocks that Claude names, and long ones, are files: named by it, byte for byte. Tests core.files.code_blocks."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +17,7 @@ from core.files.code_blocks import (
     make_answer_file,
     read_file_name,
 )
+from core.prompting.request import HOUSE
 from core.rendering.reply_notes import append_note
 from tests.support.answers import scribbles
 
@@ -165,3 +168,9 @@ def test_whatever_is_written_names_are_clean_and_differ(text, info):
     assert len({file.name.casefold() for file in files}) == len(files) <= MOST
     assert all(0 < len(file.name) <= NAME and file.content.endswith(b"\n") for file in files)
     assert all(clean_file_name(file.name) == file.name for file in files)
+
+
+def test_claude_is_told_how_a_block_becomes_a_file():
+    (told,) = re.findall(r"as in \\?\s*```(\S+ \S+),", HOUSE)
+
+    assert read_file_name(told) == "area.py"
