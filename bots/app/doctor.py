@@ -337,7 +337,7 @@ def describe_deletions(waiting: WaitingDeletions, age: timedelta) -> CheckResult
     if age <= UNDELETED:
         return DATABASE.ok("files", says)
     why = f" ({waiting.problem})" if waiting.problem else ""
-    mend = "See whether `confab run` runs with the key that they were uploaded with; it tries again by itself."
+    mend = "See whether Confab runs with the key that they were uploaded with; it tries again by itself."
     return DATABASE.warning("files", f"{says}{why}", mend)
 
 

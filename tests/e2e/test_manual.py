@@ -32,6 +32,8 @@ RUN = {
     "confab": (2, "Usage: confab [OPTIONS] COMMAND"),
     "confab --help": (0, "Usage: confab [OPTIONS] COMMAND"),
     "confab chat": (0, "This is an offline **stand-in**, not Claude"),
+    "confab chat MESSAGE": (0, "This is an offline **stand-in**, not Claude"),
+    "confab chat --attach PATH": (2, "PATH"),
     "confab check": (1, "off      Claude    settings: not configured"),
     "confab backup FILE": (0, "Copied confab.db to FILE and checked it: threads 1, messages 2"),
     "confab usage": (0, "Nothing was asked yet: sqlite:///confab.db has no request."),

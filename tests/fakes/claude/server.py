@@ -96,7 +96,7 @@ class ClaudeFake:
     """
 
     def __init__(self, *, port: int = 0, key: str = KEY, clock: Callable[[], float] = time.time) -> None:
-        self.key = key
+        self._key = key
         self.requests: list[Received] = []
         self.refused: list[Refused] = []
         self.billed: list[Billed] = []
@@ -113,6 +113,16 @@ class ClaudeFake:
         self._on_done: list[OnRequest] = []
         self._busy = 0
         self._idle = asyncio.Event()
+
+    @property
+    def key(self) -> str:
+        """The key that it takes. Where another takes its place, the old one is revoked, and the files stay."""
+        return self._key
+
+    @key.setter
+    def key(self, key: str) -> None:
+        self.workspaces[key] = self.workspaces.pop(self._key)
+        self._key = key
 
     @property
     def url(self) -> str:

@@ -96,7 +96,7 @@ async def test_what_is_not_there_is_told_from_what_is_not_known(claude, catalog)
 
 
 async def test_a_gateway_without_a_models_api_says_nothing_of_any_model(claude, catalog):
-    claude.script(Fault(404, "not_found_error"), path="/v1/models")
+    claude.script(*[Fault(404, "not_found_error")] * 2, path="/v1/models")
 
     found = await catalog.look_up("gateway-model")
 
