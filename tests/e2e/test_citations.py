@@ -6,7 +6,7 @@ from tests.e2e.reliability.bot import DEATH
 from tests.e2e.reliability.kinds import Kind
 from tests.e2e.reliability.matrix import run
 from tests.e2e.reliability.nursery import nursery
-from tests.e2e.reliability.worlds import DiscordWorld, SlackWorld, discord_world, slack_world
+from tests.e2e.reliability.worlds import DiscordWorld, Page, SlackWorld, discord_world, slack_world
 from tests.fakes.claude.script import Answer, Pages, Passage
 from tests.fakes.discord.nouns import Upload
 from tests.fakes.slack.nouns import File
@@ -26,6 +26,10 @@ SHOWN = "By the plan, the cost is 5[1] and it ends in May[2].\n\n[1] plan.pdf, p
 QUESTION = "what does it cost?"
 
 
+def cited(pages: list[Page]) -> bool:
+    return [page.text for page in pages] == [SHOWN]
+
+
 async def ask_in_slack(world: SlackWorld) -> None:
     plan = File("", "plan.pdf", "application/pdf", print_pages(9), "U0ADA")
     world.asked = await world.slack.say("ada", "dev", f"<@U0BOT> {QUESTION}", files=[plan])
@@ -37,8 +41,8 @@ async def ask_in_discord(world: DiscordWorld) -> None:
 
 
 KINDS = [
-    Kind("slack", slack_world, ask_in_slack, lambda pages: [one.text for one in pages] == [SHOWN], CITED),
-    Kind("discord", discord_world, ask_in_discord, lambda pages: [one.text for one in pages] == [SHOWN], CITED),
+    Kind("slack", slack_world, ask_in_slack, cited, CITED, files=1),
+    Kind("discord", discord_world, ask_in_discord, cited, CITED, files=1),
 ]
 DEATHS = {
     "not at all": "",

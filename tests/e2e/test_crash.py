@@ -16,7 +16,7 @@ from tests.e2e.reliability.matrix import DELETING, Point, all_of, deadly, points
 from tests.e2e.reliability.nursery import Nursery, nursery
 from tests.support.databases import ENGINES, Databases
 
-SPREAD = 3
+SPREAD = 2
 UPLOADING = ("files.find", "files.begin_upload", "files.end_upload")
 COUNTED = ("lost", "doubled", "unaccounted", "untidy", "repeated", "unheard", "missed")
 
