@@ -12,7 +12,7 @@ from core.domain.errors import CannotAnswer, CannotShow, LeaseLost, StoreUnavail
 from core.domain.messages import File, FinalText, Outcome, Unanswered
 from core.domain.personas import Persona
 from core.files.code_blocks import list_code_files, make_answer_file
-from core.rendering.reply_notes import append_note, drop_note, find_open_fence, remove_notes
+from core.rendering.reply_notes import append_note, drop_note, find_open_fence, remove_notes, reopen_text
 
 STOPPED = "Stopped."
 SIX_PAGES = 10_000  # characters: no six pages of a platform hold less of an answer that a file could have
@@ -150,7 +150,7 @@ def cut_off(text: str, why: str) -> Answer:
 
 def interrupt(text: str, why: str) -> Answer:
     """What was said, and below it why there is no more for now: Claude can go on with it."""
-    return replace(cut_off(text, why), cut=find_open_fence(text))
+    return replace(cut_off(text, why), cut=find_open_fence(reopen_text(text)))
 
 
 def cut_short(text: str, visible: bool) -> Answer:
