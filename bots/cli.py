@@ -69,7 +69,9 @@ def backup(file: str) -> None:
 @main.command()
 @click.argument("message", nargs=-1)
 @click.option("--name", envvar="USER", default="", help="Who you are, if not the user of this machine.")
-@click.option("--attach", "paths", multiple=True, metavar="PATH", help="Attach a file to the first message.")
+@click.option(
+    "--attach", "paths", multiple=True, metavar="PATH", help="Attach a file to the first message. May be repeated."
+)
 def chat(message: tuple[str, ...], name: str, paths: tuple[str, ...]) -> None:
     """Talk to Claude in the terminal.
 

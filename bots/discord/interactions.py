@@ -20,7 +20,7 @@ from bots.discord.markup import render_plain_text
 from bots.discord.parse import DIRECT, ChannelPlace
 from bots.discord.slash import Interaction
 from core.claude.model_catalog import MODELS, read_choices
-from core.commands.registry import Command, Parameter, find_missing_text
+from core.commands.registry import Command, Parameter, find_missing_text, is_misgiven
 from core.domain.controls import Control, parse_control
 from core.domain.errors import StoreUnavailable
 from core.domain.events import Commanded, Ingest, Posted, Pressed
@@ -147,22 +147,23 @@ class Interactions:
         return bool(why)
 
     def _build_command(self, interaction: Interaction, row: Command, values: Mapping[str, str]) -> Commanded:
-        """The command as an event. What its giver's rank will refuse is answered to them alone."""
+        """The command as an event. What their rank, or a slip of theirs, will have refused is told its giver alone."""
         where, name, person = _parse_place(interaction), str(interaction.id), str(interaction.user.id)
         refused = (
             interaction.guild_id is not None
             and person not in self._managers
             and row.is_above(read_rank(interaction.permissions), values)
         )
+        values = {option: _render_text(interaction, value) for option, value in values.items()}
         return Commanded(
             id=name,
             key=where.key(name),
             person=person,
             line=row.words,
             at=snowflake_time(interaction.id),
-            values={option: _render_text(interaction, value) for option, value in values.items()},
+            values=values,
             address=_build_address(interaction, where, command=name),
-            private=refused or row.whispers(values),
+            private=refused or row.whispers(values) or is_misgiven(row, values),
         )
 
     async def _store(self, interaction: Interaction, event: Posted | Commanded) -> None:

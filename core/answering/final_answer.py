@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from core.claude.client import Completion
 from core.claude.errors import ClaudeError
-from core.commands.registry import RankTooLow, UsageError
+from core.commands.registry import UsageError
 from core.domain.controls import FEEDBACK, Control
 from core.domain.errors import CannotAnswer, CannotShow, LeaseLost, StoreUnavailable
 from core.domain.messages import File, FinalText, Outcome, Unanswered
@@ -108,9 +108,9 @@ def explain_error(error: Exception) -> Answer:
     match error:
         case StoreUnavailable() | CannotShow() | LeaseLost():
             raise error
-        case RankTooLow():
+        case UsageError():  # a slip of who gave the command, or more than they may: nobody else need know
             return refuse(str(error), whispered=True)
-        case UsageError() | CannotAnswer():
+        case CannotAnswer():
             return refuse(str(error))
         case ClaudeError(kind="key"):  # the log says it once, for all questions
             return refuse(error.sentence)

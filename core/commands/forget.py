@@ -32,7 +32,7 @@ async def forget_thread(call: Invocation) -> CommandResult:
     key, person = call.question.key, call.question.person
     message = call.values.get("message")
     if stands_nowhere(call.question):
-        return CommandResult(UNKNOWN if message else explain_place("forget"))
+        return CommandResult(UNKNOWN if message else explain_place(call.context.table, "forget"))
     if "of" in call.values:
         everybody = call.values["of"] == "everybody"
     else:

@@ -1,7 +1,7 @@
 """The `persona` commands: show, set, tune and clear how Claude behaves in a channel or a workspace."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 
 from core.billing.prices import Price
@@ -52,10 +52,7 @@ async def set_persona(call: Invocation) -> CommandResult:
 
 
 async def tune_persona(call: Invocation) -> CommandResult:
-    given = {name: value for name, value in call.values.items() if name != "where"}
-    if not given:
-        raise UsageError("Name at least one thing to tune, such as `persona tune effort=low`.")
-    _, version = await _change_persona(call, **{name: _convert_value(name, value) for name, value in given.items()})
+    _, version = await _change_persona(call, **_convert_values(call.values))
     whole = resolve_personas([version.persona, call.context.defaults])
     caveat = await _describe_caveat(call, whole.model or "")
     return CommandResult(
@@ -152,6 +149,17 @@ def _check_model(model: str | None, allowed: Sequence[str]) -> None:
         )
     if model is not None and allowed and model not in allowed:
         raise UsageError(refuse_model(model, allowed))
+
+
+def _check_tuned(given: Mapping[str, str]) -> None:
+    """Raises UsageError where nothing is tuned, or to what can't be."""
+    if not _convert_values(given):
+        raise UsageError("Name at least one thing to tune, such as `persona tune effort=low`.")
+
+
+def _convert_values(given: Mapping[str, str]) -> dict[str, object]:
+    """The fields of a persona that are tuned. Raises UsageError."""
+    return {name: _convert_value(name, value) for name, value in given.items() if name != "where"}
 
 
 def _convert_value(name: str, value: str) -> object:
@@ -256,6 +264,7 @@ ROWS = (
         ),
         Rank.MANAGER,
         stricter=_OWNERS,
+        check=_check_tuned,
     ),
     Command(
         "persona clear", "Take this channel's persona away", clear_persona, (WHERE,), Rank.MANAGER, stricter=_OWNERS

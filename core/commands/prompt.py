@@ -1,15 +1,31 @@
 """The `prompt` command: show exactly what Claude would be sent next in this thread."""
 
+import json
+
 from core.commands.registry import Command, Invocation, explain_place, stands_nowhere
 from core.domain.messages import CommandResult
 from core.domain.wording import count_noun
 from core.prompting.request import Block, Request
 from core.rendering.tables import make_fence
 
+LIFETIMES = {"5m": "5 minutes", "1h": "1 hour"}
+TOLD = {
+    "system",
+    "messages",
+    "model",
+    "max_tokens",
+    "thinking",
+    "output_config",
+    "extra_body",
+    "temperature",
+    "cache_control",
+}
+"""What stands in words: the blocks, and the settings of a request."""
+
 
 async def show_prompt(call: Invocation) -> CommandResult:
     if stands_nowhere(call.question) and not call.values.get("message"):
-        return CommandResult(explain_place("prompt"))
+        return CommandResult(explain_place(call.context.table, "prompt"))
     request = await call.context.compose(call.question, call.surface)
     if request is None:
         return CommandResult("Nothing yet: Confab keeps no words of this thread. It begins when somebody asks.")
@@ -17,11 +33,27 @@ async def show_prompt(call: Invocation) -> CommandResult:
 
 
 def _describe_request(request: Request) -> str:
-    """A request in Markdown: each block's origin, its words, and where a cache breakpoint stands."""
+    """A request in Markdown: its settings, each block's origin and words, and where a cache breakpoint stands."""
     total = sum(block.tokens for block in request.blocks)
-    settings = {name: value for name, value in request.body.items() if name not in ("system", "messages")}
-    head = f"The next request, about {count_noun(total, 'token')}: {settings}"
+    head = f"The next request, about {count_noun(total, 'token')}: {_describe_settings(request)}."
     return "\n\n".join([head, *(_describe_block(number, block) for number, block in enumerate(request.blocks, 1))])
+
+
+def _describe_settings(request: Request) -> str:
+    """All that is sent beside the words; what this function has no words for stands as JSON."""
+    body = {**request.body, **request.body.get("extra_body", {})}
+    told = [f"model `{request.model}`", f"at most {count_noun(body.get('max_tokens', 0), 'token')} of answer"]
+    if thinking := body.get("thinking"):
+        most = f" of at most {count_noun(thinking['budget_tokens'], 'token')}" if "budget_tokens" in thinking else ""
+        told.append(f"thinking `{thinking['type']}`{most}")
+    if effort := body.get("output_config", {}).get("effort"):
+        told.append(f"effort `{effort}`")
+    if "temperature" in body:
+        told.append(f"temperature `{body['temperature']}`")
+    if "cache_control" in body:
+        told.append(f"cached for {LIFETIMES[body['cache_control'].get('ttl', '5m')]}")
+    rest = {name: value for name, value in body.items() if name not in TOLD}
+    return ", ".join(told) + (f", `{json.dumps(rest, default=str)}`" if rest else "")
 
 
 def _describe_block(number: int, block: Block) -> str:

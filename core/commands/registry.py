@@ -27,15 +27,20 @@ _MONEY = re.compile(
 NUMBER = 12  # digits of a whole number
 DEAREST = 1_000_000  # dollars: an amount above it is a slip
 NAME = 40  # characters of a name that is looked for among ours
+IN_MENU = "Where messages have a menu, it is there too, under Apps."
+BELOW_ANSWER = "Where answers have buttons, the one below the answer does it too."
 MEMBERS_ONLY = "Only members of this workspace can ask me. Whoever runs this bot can open it to guests."
 
 
 class UsageError(ConfabError):
-    """A command can't be used as a person gave it; the message says why and what would do."""
+    """A command can't be used as a person gave it; the message says why and what would do.
+
+    Only who gave it is told, where the platform can.
+    """
 
 
 class RankTooLow(UsageError):
-    """Who gave a command may not; nobody else need know."""
+    """Who gave a command may not."""
 
 
 class ParameterKind(Enum):
@@ -115,6 +120,8 @@ class Command:
     action: str = ""
     """What it is called in a message's menu, where platforms have one; the message's id is its value `message`."""
     stricter: Mapping[str, tuple[Rank, str]] = field(default_factory=dict)
+    check: Callable[[Mapping[str, str]], None] | None = None
+    """Raises UsageError for values that can't be used together."""
 
     def list_ranks(self, given: Mapping[str, str]) -> list[tuple[Rank, str]]:
         """Every rank that it takes to give the command with these values, and what is said to who has not got it."""
@@ -140,11 +147,12 @@ def stands_nowhere(question: Question) -> bool:
     return question.key.thread in {"", question.name}
 
 
-def explain_place(words: str) -> str:
+def explain_place(table: Sequence[Command], words: str) -> str:
     """How a command that stands nowhere is given where it means something."""
+    row, _ = find_command(table, words)
     return (
         f"Here I can't tell which conversation you mean. Mention me and write `!{words}` in its thread, or in a reply "
-        "to one of its messages. Where messages have a menu, it is there too, under Apps."
+        f"to one of its messages. {IN_MENU if row.action else BELOW_ANSWER}"
     )
 
 
@@ -192,15 +200,26 @@ def parse_values(row: Command, rest: str, given: Mapping[str, str]) -> dict[str,
             raise UsageError(
                 f"`{row.words}` needs {parameter.name}: {parameter.about}. Like this: `{format_usage(row)}`"
             )
+    if row.check is not None:
+        row.check(found)
     return found
+
+
+def is_misgiven(row: Command, given: Mapping[str, str]) -> bool:
+    """Whether a command can't be used with these values, as far as they alone tell."""
+    try:
+        parse_values(row, "", given)
+    except UsageError:
+        return True
+    return False
 
 
 def format_usage(row: Command) -> str:
     """The usage line of a command, as people write it: `budget set AMOUNT [per=day|week|month]`."""
     parts = [row.words]
     for one in row.parameters:
-        trailing = one is _trailing_parameter(row)
-        text = ("|".join(one.choices) or one.name.upper()) if trailing else f"{one.name}={_format_choices(one)}"
+        bare = one.required and one is _trailing_parameter(row)
+        text = one.name.upper() if bare else f"{one.name}={_format_choices(one)}"
         parts.append(text if one.required else f"[{text}]")
     return " ".join(parts)
 

@@ -40,7 +40,7 @@ async def _find_reply(call: Invocation, control: Control) -> Asked | CommandResu
     """The reply that is meant, which the person may change, or why there is none. Raises RankTooLow."""
     named = call.values.get("reply")
     if named is None and stands_nowhere(call.question):
-        return CommandResult(explain_place(control.value))
+        return CommandResult(explain_place(call.context.table, control.value))
     reply = await call.context.store.questions.find_reply(call.question.key, control, named)
     if reply is None:
         return CommandResult(NOTHING[control])

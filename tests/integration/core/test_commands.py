@@ -133,13 +133,19 @@ async def test_a_model_that_may_not_be_chosen_is_asked_nowhere_however_it_was_ch
     assert any("`claude-sonnet-5-5` may not be used" in text for text in board.shown("t1"))
 
 
-async def test_a_refusal_for_rank_is_told_to_the_asker_alone_and_others_to_all(assistant, board, store):
+async def test_a_refused_command_is_told_to_who_gave_it_alone(assistant, board, store):
     await assistant.ingest(command("persona set You are a pirate.", person="U2"))
     await closed(store)
-    await assistant.ingest(command("persona tune temperature=hot", name="k2"))
-    await closed(store)
+    for number, line in enumerate(("temperature=hot", "files=no", "model=a!b", "")):
+        await assistant.ingest(command(f"persona tune {line}", name=f"k{number}2"))
+        await closed(store)
 
-    assert board.whispered == ["Only those who manage this channel can use `persona set`."]
+    assert len(board.whispered) == 5
+    assert board.whispered[:3] == [
+        "Only those who manage this channel can use `persona set`.",
+        "temperature is a number from 0 to 1; `hot` is not.",
+        "files is one of never, auto, default; `no` is not.",
+    ]
 
 
 async def test_a_persons_budget_of_another_workspace_holds_in_direct_messages(assistant, board, claude, store):

@@ -194,7 +194,7 @@ async def test_the_model_that_answered_goes_on_until_what_the_first_refused_is_g
 
     models = [one.body["model"] for one in claude.requests if one.path == "/v1/messages"]
     assert models == ["claude-haiku-5-5", *["claude-sonnet-5-5"] * 3, "claude-haiku-5-5"]
-    assert "'model': 'claude-sonnet-5-5'" in shown
+    assert "model `claude-sonnet-5-5`" in shown
 
 
 @pytest.mark.parametrize("refusing", ["claude-haiku-5-5", "claude-sonnet-5-5"], ids=["the first", "the fallback"])

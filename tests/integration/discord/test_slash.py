@@ -356,6 +356,20 @@ async def test_a_refusal_for_rank_is_told_to_the_asker_alone(guild, running, per
     assert given.ephemeral
 
 
+@pytest.mark.parametrize(
+    ("command", "values", "said"),
+    [
+        ("persona tune", {}, "Name at least one thing to tune, such as `persona tune effort=low`."),
+        ("persona tune", {"temperature": "hot"}, "temperature is a number from 0 to 1; `hot` is not."),
+        ("budget set", {"amount": "lots"}, "amount is an amount of US dollars such as 25 or 12.50; `lots` is not."),
+    ],
+)
+async def test_a_slip_in_a_command_is_told_to_who_made_it_alone(guild, running, command, values, said):
+    given = await guild.interact("ada", "general", command, values)
+
+    assert (await answered(running, given), given.ephemeral) == (f"-# {said}", True)
+
+
 async def test_who_changed_a_persona_or_a_budget_is_told_in_the_channel(guild, running):
     shown = [
         await answered(running, await guild.interact("ada", "general", command, values))

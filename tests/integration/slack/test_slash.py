@@ -55,6 +55,21 @@ async def test_a_refusal_for_rank_in_a_thread_is_told_to_the_asker_alone(home):
     assert [one for one in home.slack.visible("dev", "cy") if one.text.startswith("Only")] == []
 
 
+async def test_a_slip_in_a_command_is_told_to_who_made_it_alone(home):
+    lines = ("persona tune files=no", "persona tune long=7", "usage by=feedback", "persona tune", "persona tune x")
+    said = [(await commanded(home, "ada", "dev", line))[0] for line in lines]
+    root = await home.slack.say("ada", "dev", "<@U0BOT> hello")
+    await home.answered()
+    await home.slack.say("ada", "dev", "<@U0BOT> !persona tune files=no", root)
+    await home.rest()
+
+    alone = [one.text for one in home.slack.visible("dev", "ada") if one.user == "ephemeral"]
+    assert said[0] == "files is one of never, auto, default; `no` is not."
+    assert said[3] == "Name at least one thing to tune, such as `persona tune effort=low`."
+    assert said[0] in alone
+    assert [one.text for one in home.slack.visible("dev", "cy") if one.text in said] == []
+
+
 async def test_a_guest_may_give_no_command_but_help(home):
     for line in ("persona show", "prompt", "usage", "usage of=me as=csv", "budget show", "forget"):
         assert await commanded(home, "eve", "general", line) == [MEMBERS_ONLY]

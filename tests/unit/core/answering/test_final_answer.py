@@ -17,7 +17,7 @@ from core.answering.final_answer import (
 )
 from core.claude.client import Completion
 from core.claude.errors import SENTENCES, ClaudeError
-from core.commands.registry import UsageError
+from core.commands.registry import RankTooLow, UsageError
 from core.domain.controls import FEEDBACK, Control
 from core.domain.errors import CannotAnswer, CannotShow, LeaseLost, StoreUnavailable
 from core.domain.messages import File, FinalText, Outcome, Unanswered
@@ -87,9 +87,16 @@ def test_what_is_stopped_before_its_first_word_says_nothing_unless_a_page_stands
     assert cut_short("", visible=True) == Answer(append_note("", "Stopped."), Outcome.WITHDRAWN)
 
 
-@pytest.mark.parametrize("error", [UsageError("Name a model."), CannotAnswer("I may not read this channel.")])
-def test_an_error_that_speaks_to_the_person_is_what_they_read(error):
-    assert explain_error(error) == Answer(str(error), Outcome.REFUSED)
+@pytest.mark.parametrize(
+    ("error", "whispered"),
+    [
+        (UsageError("Name a model."), True),
+        (RankTooLow("Only owners may."), True),
+        (CannotAnswer("I may not read this channel."), False),
+    ],
+)
+def test_an_error_that_speaks_to_the_person_is_what_they_read_alone_if_they_gave_a_command(error, whispered):
+    assert explain_error(error) == Answer(str(error), Outcome.REFUSED, whispered=whispered)
 
 
 @pytest.mark.parametrize(

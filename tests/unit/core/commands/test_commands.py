@@ -7,6 +7,8 @@ import pytest
 
 from core.commands import TABLE
 from core.commands.registry import (
+    BELOW_ANSWER,
+    IN_MENU,
     MEMBERS_ONLY,
     CommandContext,
     Invocation,
@@ -208,7 +210,41 @@ async def test_a_prompt_is_fenced_beyond_what_stands_in_it(give, store, board):
     shown = await give("prompt")
 
     assert "**1. house**, about 2 tokens\n````\n```x```\n````\ncache breakpoint" in shown
-    assert "{'model': 'new', 'max_tokens': 5}" in shown
+    assert shown.startswith("The next request, about 2 tokens: model `new`, at most 5 tokens of answer.\n")
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({"cache_control": {"type": "ephemeral", "ttl": "1h"}}, "cached for 1 hour"),
+        ({"cache_control": {"type": "ephemeral"}}, "cached for 5 minutes"),
+        ({"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}}, "thinking `adaptive`, effort `low`"),
+        (
+            {"thinking": {"type": "enabled", "budget_tokens": 4096}},
+            "thinking `enabled` of at most 4,096 tokens",
+        ),
+        ({"extra_body": {"temperature": 0.5}}, "temperature `0.5`"),
+        ({"service_tier": "auto"}, '`{"service_tier": "auto"}`'),
+    ],
+)
+async def test_the_settings_of_a_prompt_stand_in_words(give, store, board, body, told):
+    async def compose(question, surface) -> Request:
+        return Request({"model": "new", "max_tokens": 1, **body}, ())
+
+    shown = await give("prompt", compose=compose)
+
+    assert shown == f"The next request, about 0 tokens: model `new`, at most 1 token of answer, {told}."
+
+
+@pytest.mark.parametrize(
+    ("line", "where"),
+    [("prompt", IN_MENU), ("forget", IN_MENU), ("stop", BELOW_ANSWER), ("retry", BELOW_ANSWER)],
+)
+async def test_where_no_conversation_is_known_the_hint_names_what_there_is(give, line, where):
+    said = await give(line, key=ThreadKey("board:w1", "c1", ""))
+
+    assert f"write `!{line}` in its thread" in said
+    assert said.endswith(where)
 
 
 async def test_forgetting_says_how_much(give, store, board):

@@ -171,7 +171,7 @@ def test_a_long_text_that_is_missing_is_asked_for(line, given, asked):
 
 def test_usage_shows_what_is_needed_and_what_may_be_left_out():
     assert format_usage(find_command(TABLE, "persona set")[0]) == "persona set TEXT [where=channel|workspace]"
-    assert format_usage(find_command(TABLE, "forget")[0]) == "forget [me|everybody]"
+    assert format_usage(find_command(TABLE, "forget")[0]) == "forget [of=me|everybody]"
 
 
 @pytest.mark.parametrize(
@@ -213,3 +213,12 @@ def test_the_manual_tells_of_every_command():
 
     told = re.findall(r"^\| `((?:[a-z]+ ?){1,2})", manual, re.MULTILINE)
     assert {words.strip() for words in told} == {row.words for row in TABLE}
+
+
+@pytest.mark.parametrize("row", [row for row in TABLE if row.parameters], ids=words)
+def test_the_manual_tells_of_every_value_that_a_command_takes(row):
+    manual = (Path(__file__).parents[4] / "docs" / "commands.md").read_text()
+
+    (told,) = re.findall(rf"^\| `{row.words}[^a-z].*", manual, re.MULTILINE)
+    names = [one.name.upper() if one.required else one.name for one in row.parameters]
+    assert [name for name in names if not re.search(rf"\b{name}\b", told)] == []
