@@ -162,7 +162,7 @@ class Completions:
                 return
             end = end.go_on(completion)
             order = replace(order, request=continue_request(order.request, completion.content))
-        why = "Claude paused too often here. Say “go on” and it continues."
+        why = "Claude paused too often here. Continue goes on from here."
         yield run.finish(interrupt(run.joined.join(end.write_sources()), why))
 
 

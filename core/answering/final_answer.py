@@ -55,11 +55,14 @@ class Answer:
     def notice(self) -> bool:
         return self.outcome in (Outcome.CARRIED_OUT, Outcome.REFUSED)
 
-    def list_files(self, persona: Persona) -> tuple[File, ...]:
-        """Those of a command; of what Claude said, the code blocks that are files too, if the persona lets them."""
+    def list_files(self, persona: Persona, *, reopened: bool = False) -> tuple[File, ...]:
+        """Those of a command; of what Claude said, the code blocks that are files too, if the persona lets them.
+
+        Where it is `reopened`, it goes on with an answer that was cut in a code block.
+        """
         if self.notice or self.unanswered or persona.files == "never":
             return self.files
-        return self.files or list_code_files(self.text)
+        return self.files or list_code_files(self.text, reopened=reopened)
 
     @property
     def final_text(self) -> FinalText:
@@ -74,12 +77,12 @@ def restore_answer(stored: FinalText, command: bool = False) -> Answer:
     return Answer(stored.text, outcome, stored.after, unanswered=stored.unanswered, cut=stored.cut)
 
 
-def list_replaced_files(earlier: FinalText | None) -> tuple[File, ...]:
+def list_replaced_files(earlier: FinalText | None, *, reopened: bool = False) -> tuple[File, ...]:
     """The files that may have been posted with an answer that is given anew, whatever the persona says today."""
     if earlier is None or earlier.notice:
         return ()
     whole = (make_answer_file(earlier.text),) if len(earlier.text) > SIX_PAGES else ()
-    return (*list_code_files(earlier.text), *whole)
+    return (*list_code_files(earlier.text, reopened=reopened), *whole)
 
 
 def keep_earlier(earlier: FinalText, answer: Answer) -> Answer:
@@ -166,7 +169,7 @@ def _conclude_longest(text: str, bounded: bool) -> Answer:
     if text.strip():
         if bounded:
             return interrupt(text, "A budget here is nearly used up and allowed no longer answer.")
-        return interrupt(text, "This answer reached its longest length. Say “go on” and it continues.")
+        return interrupt(text, "This answer reached its longest length. Continue goes on from here.")
     if bounded:
         return decline("What is left of a budget here was too little for an answer. `budget show` tells more.")
     return refuse("Claude used up its tokens before it wrote anything. Raise them with `persona tune max_tokens=...`.")

@@ -126,6 +126,12 @@ class AnswerTask:
     def question(self) -> Question:
         return self.claim.question
 
+    @property
+    def _reopened(self) -> bool:
+        """Whether the answer goes on with one that was cut in a code block, or may have been, for it is gone."""
+        begun = self.question.continues
+        return begun is not None and (begun not in self.thread.replies or bool(self.thread.replies[begun].cut))
+
     def _find_whole_text(self) -> str:
         """The answer where it is whole: as it was stored, also before a restart, or as it was to be shown."""
         final = self.claim.final_text or self.lease.final_text
@@ -153,7 +159,7 @@ class AnswerTask:
             drop=partial(store.questions.drop_page, self.claim),
             stop=self.lease.stop.set,
             brief=self.persona.long == "file",
-            replaced=list_replaced_files(self.claim.earlier),
+            replaced=list_replaced_files(self.claim.earlier, reopened=self._reopened),
         )
 
     async def _decide(self) -> Decision:
@@ -186,7 +192,7 @@ class AnswerTask:
             answer = await self._keep_earlier(answer)
             if not has_failed(showing):
                 await self._store_final_text(answer)
-                files = answer.list_files(self.persona)
+                files = answer.list_files(self.persona, reopened=self._reopened)
                 self.reply.finish(
                     answer.text, answer.notice, files, whispered=answer.whispered, controls=answer.controls
                 )

@@ -4,19 +4,17 @@ They follow from the text alone, so that any process makes the same files of it.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from itertools import chain, count
 
-from core.domain.control_characters import is_control
 from core.domain.messages import File, clean_text
 from core.rendering.fences import Fence, parse_opening
+from core.rendering.names import clean_file_name, read_file_name, shorten_file_name
 from core.rendering.reply_notes import remove_notes, reopen_text
 
 MOST = 10  # files of one answer; Discord attaches no more to a message
 LARGEST = 1_000_000  # bytes of one
 LONG = 60  # lines of a block; one with more is a file also where it has no name
-NAME = 80  # characters of a name
 DEEPEST = 200  # characters before a line of code that are looked at
 ANSWER = "answer.md"  # the name of a file that holds a whole answer
 
@@ -49,26 +47,22 @@ _OTHERS = {
 EXTENSIONS = {**{one: one for one in _SAME.split()}, **_OTHERS}
 """How the files of the most common languages end, by what fences call them."""
 
-DOTTED = frozenset({"asp.net", "next.js", "node.js", "react.js", "vb.net", "vue.js"})  # languages that look like files
-BARE = frozenset({"Dockerfile", "Gemfile", "Jenkinsfile", "LICENSE", "Makefile", "Procfile", "README", "Rakefile"})
-
-_ATTRIBUTE = re.compile(
-    r"""(?:^|[\s{,])(?:title|file_?name|file|name|path)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'{},]+))""", re.IGNORECASE
-)
-_FILE = re.compile(r"[^\s<>:\"|?*={}]*\.[A-Za-z][\w+-]{0,11}")
 _QUOTED = re.compile(r"[ \t]*>")
-_FORBIDDEN = frozenset('<>:"|?*`')  # in file names of one system or another, or in a code span
-_ENDING = 20  # characters of a name's ending that are kept where the name is cut
 
 
-def list_code_files(text: str) -> tuple[File, ...]:
+def list_code_files(text: str, *, reopened: bool = False) -> tuple[File, ...]:
     """The files of a final text, in the order of their blocks; what is above `MOST` or `LARGEST` is left out.
 
-    A block whose fence is not closed is none: it was cut. The text has all of their words.
+    A block whose fence is not closed is none: it was cut. Nor is the rest of it, with which a text begins that goes on
+    with another, where it is `reopened`: whether that is amid a line is not known. The text has all of their words.
     """
     taken: set[str] = set()
     found: list[File] = []
-    for fence, lines in _find_blocks(reopen_text(clean_text(text))):
+    said = reopen_text(clean_text(text))
+    blocks = _find_blocks(said)
+    if reopened and parse_opening(said.partition("\n")[0]):
+        next(blocks, None)
+    for fence, lines in blocks:
         given = read_file_name(fence.info)
         content = ("\n".join(lines) + "\n").encode()
         if (given is None and len(lines) <= LONG) or not "".join(lines).strip() or len(content) > LARGEST:
@@ -84,24 +78,6 @@ def list_code_files(text: str) -> tuple[File, ...]:
 def make_answer_file(text: str) -> File:
     """A file that holds a whole answer, without our notes below it."""
     return File(ANSWER, "text/markdown", (remove_notes(clean_text(text)).strip("\n") + "\n").encode(), told=True)
-
-
-def read_file_name(info: str) -> str | None:
-    """The name of a file in what stands behind a fence: `python a.py`, `python title="a.py"`, `python:a.py`, `a.py`."""
-    if found := _ATTRIBUTE.search(info):
-        return next(filter(None, found.groups()), None)
-    language, *rest = [word.strip("()[],;'\"`") for word in info.split(None, 2)[:2]] or [""]
-    _, _, beside = language.partition(":")
-    named = [beside] if beside else [*rest, *([] if language.lower() in DOTTED else [language])]
-    return next((word for word in named if _is_file_name(word, bare=word is not language)), None)
-
-
-def clean_file_name(name: str) -> str:
-    """`name` without its folders and whatever is no letter, sign or space of a name; empty if nothing is left."""
-    base = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
-    kept = "".join(" " if one.isspace() else one for one in base if one.isspace() or not is_control(one))
-    line = " ".join("".join(one for one in kept if one not in _FORBIDDEN).split())
-    return _shorten(line.rstrip(" ."), "")
 
 
 def _find_blocks(text: str) -> Iterator[tuple[Fence, list[str]]]:
@@ -132,11 +108,6 @@ def _remove_lead(line: str, lead: str) -> str:
     return line[at:]
 
 
-def _is_file_name(word: str, *, bare: bool) -> bool:
-    base = re.split(r"[/\\]", word)[-1]
-    return bool(_FILE.fullmatch(base)) or (bare and base in BARE)
-
-
 def _make_name(info: str, taken: set[str]) -> str:
     """A name for a block without one, by its language."""
     language = re.split(r"[\s:{,]", info.strip().strip("{.").lower())[0]
@@ -145,14 +116,5 @@ def _make_name(info: str, taken: set[str]) -> str:
 
 
 def _make_unique(name: str, taken: set[str]) -> str:
-    numbered = (_shorten(name, f"-{number}") for number in count(2))
+    numbered = (shorten_file_name(name, f"-{number}") for number in count(2))
     return next(one for one in chain([name], numbered) if one.casefold() not in taken)
-
-
-def _shorten(name: str, behind: str) -> str:
-    """A name of at most `NAME` characters, with `behind` it what comes before its ending."""
-    stem, dot, ending = name.rpartition(".")
-    if not stem or len(ending) > _ENDING:
-        stem, dot, ending = name, "", ""
-    rest = f"{behind}{dot}{ending}"
-    return f"{stem[: NAME - len(rest)].rstrip(' .') if len(stem) + len(rest) > NAME else stem}{rest}"

@@ -61,7 +61,7 @@ class Dialect:
         return self.code(break_runs(line) if self.standalone else line)
 
     def write_opening(self, line: str) -> str:
-        """A line that opens a fence; where that says more than a language, two lines."""
+        """A line that opens a fence; what it says beside a language stands on a line above it."""
         return "\n".join(map(self.code, (plain_opening(line) if self.standalone else line).split("\n")))
 
     def write_mark(self, line: str) -> str:

@@ -3,12 +3,14 @@
 import re
 from dataclasses import dataclass
 
+from core.rendering.names import find_file_name, strip_file_name
+
 PLAIN = "```"
 BROKEN = "\u200b"  # a space of no width
 
 _LEAD = r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?"
 _OPENING = re.compile(rf"(?P<lead>{_LEAD})(?P<mark>`{{3,}}+(?![^`]*`)|~{{3,}}+)(?P<info>.*)", re.DOTALL)
-_LANGUAGE = re.compile(r"[\w+#.-]{1,40}(?![\w+#.-])")  # what is longer is none, and would be repeated on each page
+_LANGUAGE = re.compile(r"(?:\{\.)?([\w+#.-]{1,40})(?![\w+#.-])")  # what is longer would be repeated on each page
 _RUN = re.compile(r"`{3,}")
 _MARKS = re.compile(rf"{_LEAD}(?P<marks>`+|~+)")
 
@@ -44,7 +46,7 @@ class Fence:
 def parse_opening(line: str) -> Fence | None:
     """The fence that `line` opens. One that begins a list item is reopened below the item's marker."""
     match = _OPENING.fullmatch(line) if "```" in line or "~~~" in line else None
-    return match and Fence(re.sub(r"[^\s>]", " ", match["lead"]), match["mark"], match["info"].rstrip())
+    return match and Fence(_blank_marker(match["lead"]), match["mark"], match["info"].rstrip())
 
 
 def plain_mark(line: str) -> str:
@@ -52,20 +54,35 @@ def plain_mark(line: str) -> str:
     match = _OPENING.fullmatch(line)
     if not match:
         return f"{line[: find_marks(line)[0]]}{PLAIN}"
-    language = _LANGUAGE.match(match["info"].strip())
-    return f"{match['lead']}{PLAIN}{language[0] if language else ''}"
+    return f"{match['lead']}{PLAIN}{_split_info(match['info'])[0]}"
 
 
 def plain_opening(line: str) -> str:
-    """A line that opens a fence as a plain one, and below it what it says beside its language."""
+    """A line that opens a fence as a plain one; above it what it says beside its language, such as a file's name."""
     match = _OPENING.fullmatch(line)
-    if not match:
+    language, caption = _split_info(match["info"]) if match else ("", "")
+    if not match or not caption:
         return plain_mark(line)
-    info = match["info"].strip()
-    language = _LANGUAGE.match(info)
-    rest = break_runs(info[language.end() if language else 0 :].strip())
-    lead = re.sub(r"[^\s>]", " ", match["lead"])
-    return plain_mark(line) + (f"\n{lead}{rest}" if rest else "")
+    return f"{match['lead']}{caption}\n{_blank_marker(match['lead'])}{PLAIN}{language}"
+
+
+def _split_info(info: str) -> tuple[str, str]:
+    """The language in what stands behind a fence, and the rest in code spans: a name as its file has it, and others."""
+    info = info.strip()
+    name, written = find_file_name(info)
+    found = None if name and info.startswith(written) else _LANGUAGE.match(info)
+    rest = info[found.end() if found else 0 :]
+    shown = strip_file_name(name)
+    if shown:
+        rest = rest.replace(written, "", 1).strip(" \t:")
+        rest = rest if any(map(str.isalnum, rest)) else ""
+    spans = (shown, rest.strip().replace("`", "'"))
+    return found[1] if found else "", " ".join(f"`{one}`" for one in spans if one)
+
+
+def _blank_marker(lead: str) -> str:
+    """What stands before a fence, on a line below it: the marker of a list item is blank there."""
+    return re.sub(r"[^\s>]", " ", lead)
 
 
 def break_runs(line: str) -> str:

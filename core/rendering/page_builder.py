@@ -4,17 +4,18 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, chain, groupby
+from itertools import accumulate, chain, groupby, pairwise
 
 from core.rendering.break_points import BreakKind, BreakRank, Line, find_break_inside, rank_breaks
 from core.rendering.dialect import Costs, Dialect
-from core.rendering.fences import Fence, find_marks, parse_opening, plain_mark
+from core.rendering.fences import PLAIN, Fence, find_marks, parse_opening, plain_mark
 from core.rendering.inline import begins_block, close_marks, continue_marks, find_open_marks, split_paragraphs
 from core.rendering.list_items import ListItem, reopen_items, track_items
 from core.rendering.table_growth import TableGrowth
 from core.rendering.tables import Table, parse_table_head
 
 SHARE = 4  # of a page that opening list items or marks again may take
+SPANS = "```` "  # marks of the code spans that a fence's name and the rest beside it stand in, and what is between them
 FAR = 4  # pages; so long a line is cut on this one, whatever it says further on
 
 _VISIBLE = re.compile(r"\S")
@@ -129,8 +130,15 @@ class PageBuilder:
             case BreakKind.CODE:
                 return [self.dialect.write_code(line.text) for line in lines]
             case BreakKind.OPENING:
-                return [self.dialect.write_opening(line.text) for line in lines]
+                return [self._render_opening(line) for line in lines]
         return [self.dialect.write_mark(line.text) for line in lines]
+
+    def _render_opening(self, line: Line) -> str:
+        """A line that opens a fence. A name above it stands apart from what is above that line."""
+        written, fence = self.dialect.write_opening(line.text), parse_opening(line.text)
+        above = next((one for one, next_ in pairwise(self.lines) if next_ is line), None)
+        apart = fence and line.text.startswith(fence.lead) and above and not above.blank
+        return f"{fence.quote.rstrip()}\n{written}" if fence and apart and "\n" in written else written
 
     def _complete_prose(self, lines: Sequence[Line]) -> str:
         """Lines of prose, with what is open around them opened again, and closed at the page's end."""
@@ -240,8 +248,13 @@ class PageBuilder:
             return base + self.code_costs.of(line)
         fence = parse_opening(line) if kind is BreakKind.OPENING else None
         if fence and self.dialect.standalone:
-            return base + self.costs.of(f"{line}\n{fence.closing}\n{fence.lead}")
+            named = self._frame_name(fence.lead) if "\n" in self.dialect.write_opening(line) else 0
+            return base + self.costs.of(f"{line}\n{fence.closing}\n{fence.lead}") + named
         return base + self.costs.of(f"{line}\n{fence.closing}" if fence else line)
+
+    def _frame_name(self, lead: str) -> int:
+        """The size of what stands around a name above a fence."""
+        return self.costs.of(f"\n{lead}{SPANS}")
 
     def _overflow(self, line: str, kind: BreakKind) -> int | None:
         """The first visible character of `line`, while it is being written, that the page has no room for."""
@@ -264,6 +277,9 @@ class PageBuilder:
                 before[at] *= 2
         if line[run]:
             before[run.start] += costs.of("\n" + line[: run.start]) * (1 + self.dialect.standalone)
+        third = run.start + len(PLAIN) - 1
+        if self.dialect.standalone and third < run.stop and not isinstance(self.open, Fence):
+            before[third] += self._frame_name(line[: run.start])
         return chain(before, map(costs.__getitem__, line[run.stop :]))
 
     def _find_table(self, rule: str) -> Table | None:

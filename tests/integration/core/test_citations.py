@@ -178,7 +178,7 @@ async def test_an_answer_that_is_cut_in_code_has_its_pages_and_its_note_behind_i
     said = f"So:\n\n```\ncost = 5\n```\n\n{CUT}[1] plan.pdf, page 3"
     assert (await store.threads.thread(key())).replies.popitem()[1].cut == "```"
     assert list_code_files(shown) == ()
-    assert shown == append_note(said, "This answer reached its longest length. Say “go on” and it continues.")
+    assert shown == append_note(said, "This answer reached its longest length. Continue goes on from here.")
 
 
 async def test_after_a_pause_the_blocks_go_back_unchanged_and_the_numbers_go_on(assistant, board, claude):

@@ -24,7 +24,7 @@ from tests.support.board_house import closed, command, key, messages, spent, tim
 from tests.support.house import house
 from tests.support.waiting import until
 
-CUT = "This answer reached its longest length. Say “go on” and it continues."
+CUT = "This answer reached its longest length. Continue goes on from here."
 GO_ON = (
     "[Your last answer was cut off. Go on right after its last words, also in the middle of a sentence. "
     "Do not repeat any of them, and say nothing about the cut.]"

@@ -115,11 +115,11 @@ async def test_a_model_that_does_not_exist_is_named(store, board, claude):
     [
         (
             Answer(text="I could say", stop_reason="max_tokens"),
-            append_note("I could say", "This answer reached its longest length. Say “go on” and it continues."),
+            append_note("I could say", "This answer reached its longest length. Continue goes on from here."),
         ),
         (
             Answer(text="```py\nx = 1", stop_reason="max_tokens"),
-            append_note("```py\nx = 1", "This answer reached its longest length. Say “go on” and it continues."),
+            append_note("```py\nx = 1", "This answer reached its longest length. Continue goes on from here."),
         ),
         (
             Answer(text="", stop_reason="max_tokens"),

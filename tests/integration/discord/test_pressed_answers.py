@@ -8,7 +8,7 @@ from tests.fakes.claude.script import Answer
 from tests.support.discord_house import confab, idle, settled, told
 from tests.support.waiting import until
 
-LONGEST = "This answer reached its longest length. Say “go on” and it continues."
+LONGEST = "This answer reached its longest length. Continue goes on from here."
 
 
 def ours(guild) -> list:
@@ -46,3 +46,20 @@ async def test_in_a_chain_of_replies_an_answer_goes_on_and_is_tried_again_beside
     chain = told(claude)[-1]
     assert [text for role, text in chain if role == "assistant"] == ["The sky", "glows."]
     assert chain[: len(told(claude)[2])] == told(claude)[2] == told(claude)[3]
+
+
+async def test_the_rest_of_a_file_that_was_cut_is_none_and_its_name_stands_above_its_code(guild, claude, store):
+    claude.script(
+        Answer(text="```python tool.py\nimport os\nimport s", stop_reason="max_tokens"),
+        Answer(text="print(1)\n```\nAnd:\n```sh b.sh\nls\n```"),
+    )
+    async with confab(guild, claude, store) as running:
+        await guild.say("ada", "general", f"<@{guild.me}> a tool?")
+        await settled(guild, running)
+        await press(guild, running, "ada", ours(guild)[0].id, "Continue")
+        await settled(guild, running)
+
+    assert [[file.upload.name for file in guild.world.posts[one.id].files] for one in ours(guild)] == [[], ["b.sh"]]
+    shown = [one.content for one in ours(guild)]
+    assert "`tool.py`\n```python\nimport os\nimport s\n```" in shown[0]
+    assert shown[1] == "`tool.py`\n```python\nprint(1)\n```\nAnd:\n\n`b.sh`\n```sh\nls\n```"

@@ -6,7 +6,7 @@ Tests core.store.rules.presses, bots.slack.intake.
 from core.rendering.reply_notes import append_note
 from tests.fakes.claude.script import Answer
 
-LONGEST = "This answer reached its longest length. Say “go on” and it continues."
+LONGEST = "This answer reached its longest length. Continue goes on from here."
 
 
 async def ask(home) -> tuple[str, str]:
@@ -31,6 +31,40 @@ async def test_an_answer_that_was_cut_goes_on_below_and_is_tried_again_in_its_pl
     assert home.texts("dev", root) == [append_note("The sky", LONGEST), "glows."]
     assert home.slack.buttons("dev", rest) == ["Try again", "👍", "👎"]
     assert [role for role, _ in home.prompt()] == ["user", "assistant", "user"]
+
+
+async def test_the_rest_of_a_file_that_was_cut_is_none_and_its_name_stands_above_its_code(home):
+    home.claude.script(
+        Answer(text="```python tool.py\nimport os\nimport s", stop_reason="max_tokens"),
+        Answer(text="ys\nprint(1)", stop_reason="max_tokens"),
+        Answer(text="print(2)\n```\nAnd:\n```sh b.sh\nls\n```"),
+        Answer(text="print(3)\n```\nAnd:\n```sh c.sh\nls\n```"),
+    )
+    root, page = await ask(home)
+    await press(home, "ada", page, "Continue")
+    await press(home, "ada", home.slack.thread("dev", root)[-1].ts, "Continue")
+    last = home.slack.thread("dev", root)[3].ts
+    files = list_posted(home, root)
+    await press(home, "ada", last, "Try again")
+
+    assert files == ["b.sh"]
+    assert list_posted(home, root) == ["c.sh"]
+    blocks = [post.blocks[0]["text"] for post in list_posts(home, root)[:3]]
+    assert [block.split("\n")[:3] for block in blocks] == [
+        ["`tool.py`", "```python", "import os"],
+        ["`tool.py`", "```python", "ys"],
+        ["`tool.py`", "```python", "print(3)"],
+    ]
+    assert "And:\n\n`c.sh`\n```sh\nls\n```" in blocks[2]
+
+
+def list_posted(home, root: str) -> list[str]:
+    """The files that hang in the thread."""
+    return [file.name for post in list_posts(home, root) for file in post.files]
+
+
+def list_posts(home, root: str) -> list:
+    return [post for post in home.slack.world.replies(home.slack.world.posts["C0DEV", root]) if post.bot_id]
 
 
 async def test_who_did_not_ask_is_told_alone_who_may_try_again(home):

@@ -49,7 +49,7 @@ def completion(stop: str, bounded: bool = False, category: str | None = None) ->
             completion("max_tokens"),
             "```py\nx = 1\n",
             Answer(
-                append_note("```py\nx = 1\n", "This answer reached its longest length. Say “go on” and it continues."),
+                append_note("```py\nx = 1\n", "This answer reached its longest length. Continue goes on from here."),
                 cut="```py",
             ),
         ),
@@ -196,6 +196,15 @@ def test_code_that_claude_names_is_a_file_of_its_answers_alone(answer, persona, 
 
 def test_an_answer_that_is_restored_has_the_same_files():
     assert restore_answer(Answer(CODE).final_text).list_files(Persona()) == (FILE,)
+
+
+def test_what_goes_on_with_a_block_that_was_cut_is_no_file_also_where_it_is_restored():
+    answer = Answer(CODE)
+
+    assert answer.list_files(Persona(), reopened=True) == ()
+    assert restore_answer(answer.final_text).list_files(Persona(), reopened=True) == ()
+    assert list_replaced_files(answer.final_text, reopened=True) == ()
+    assert list_replaced_files(answer.final_text) == (FILE,)
 
 
 def test_two_apologies_have_two_references():

@@ -12,13 +12,11 @@ from core.files.code_blocks import (
     EXTENSIONS,
     LARGEST,
     MOST,
-    NAME,
-    clean_file_name,
     list_code_files,
     make_answer_file,
-    read_file_name,
 )
 from core.prompting.request import HOUSE
+from core.rendering.names import NAME, clean_file_name, read_file_name
 from core.rendering.reply_notes import append_note
 from tests.support.answers import scribbles
 
@@ -33,51 +31,6 @@ def contents(text: str) -> list[bytes]:
 
 def block(info: str, lines: int = 1, mark: str = "```") -> str:
     return f"{mark}{info}\n" + "x\n" * lines + mark
-
-
-@pytest.mark.parametrize(
-    ("info", "name"),
-    [
-        ("python circle_area.py", "circle_area.py"),
-        ("circle_area.py", "circle_area.py"),
-        ('python title="x.py"', "x.py"),
-        ("python title='my file.py' {1,3}", "my file.py"),
-        ("python filename=x.py", "x.py"),
-        ('{.python title="x.py"}', "x.py"),
-        ("python:src/x.py", "src/x.py"),
-        ("docker Dockerfile", "Dockerfile"),
-        (".env", ".env"),
-        ("python", None),
-        ("Dockerfile", None),
-        ("asp.net", None),
-        ("python 3.11", None),
-        ("js {1,3}", None),
-        ("text as in main.py", None),
-        ("c++", None),
-        ("", None),
-    ],
-)
-def test_the_name_is_read_from_behind_the_fence(info, name):
-    assert read_file_name(info) == name
-
-
-@pytest.mark.parametrize(
-    ("given", "cleaned"),
-    [
-        ("circle_area.py", "circle_area.py"),
-        ("../../etc/passwd.txt", "passwd.txt"),
-        ("C:\\Windows\\x.bat", "x.bat"),
-        ("cod\u202egnp.exe", "codgnp.exe"),
-        ("a\u200b\x1b[31mb.py", "a[31mb.py"),
-        ("a`b|c<d>.py", "abcd.py"),
-        ("  two \t words .py ", "two words .py"),
-        ("...", ""),
-        ("ä" * 100 + ".py", "ä" * (NAME - 3) + ".py"),
-        ("x." + "y" * 100, "x." + "y" * (NAME - 2)),
-    ],
-)
-def test_a_name_is_its_base_without_what_misleads(given, cleaned):
-    assert clean_file_name(given) == cleaned
 
 
 def test_a_named_block_is_a_file_whose_words_the_text_has():
@@ -136,6 +89,19 @@ def test_content_is_what_stands_between_the_fences(text, content):
 )
 def test_what_was_cut_or_says_nothing_is_no_file(text):
     assert list_code_files(text) == ()
+
+
+@pytest.mark.parametrize("opening", ["python tool.py", "python", 'py title="tool.py"'])
+@pytest.mark.parametrize("lines", [1, 61])
+def test_the_rest_of_a_block_that_was_cut_is_no_file_and_whole_blocks_below_it_are(opening, lines):
+    text = f"{block(opening, lines)}\n\n{block('py b.py')}"
+
+    assert [file.name for file in list_code_files(text, reopened=True)] == ["b.py"]
+
+
+def test_what_a_text_begins_with_that_goes_on_behind_its_block_is_a_file():
+    assert [file.name for file in list_code_files(f"\n{block('py b.py')}", reopened=True)] == ["b.py"]
+    assert [file.name for file in list_code_files(f"So.\n{block('py b.py')}", reopened=True)] == ["b.py"]
 
 
 def test_a_whole_block_above_a_note_is_a_file_and_the_cut_one_below_it_is_none():

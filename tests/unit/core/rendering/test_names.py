@@ -4,8 +4,18 @@ Tests core.rendering.names.
 """
 
 import pytest
+from hypothesis import given as draw
+from hypothesis import strategies as st
 
-from core.rendering.names import LONGEST, write_name
+from core.rendering.names import (
+    LONGEST,
+    NAME,
+    clean_file_name,
+    read_file_name,
+    shorten_file_name,
+    strip_file_name,
+    write_name,
+)
 
 
 @pytest.mark.parametrize(
@@ -41,3 +51,63 @@ def test_a_name_makes_no_link_no_mention_and_no_mark(name, shown):
 
 def test_a_long_name_is_cut():
     assert len(write_name("a" * 500)) == LONGEST
+
+
+@pytest.mark.parametrize(
+    ("info", "name"),
+    [
+        ("python circle_area.py", "circle_area.py"),
+        ("circle_area.py", "circle_area.py"),
+        ('python title="x.py"', "x.py"),
+        ("python title='my file.py' {1,3}", "my file.py"),
+        ("python filename=x.py", "x.py"),
+        ('{.python title="x.py"}', "x.py"),
+        ("python:src/x.py", "src/x.py"),
+        ("docker Dockerfile", "Dockerfile"),
+        (".env", ".env"),
+        ("python", None),
+        ("Dockerfile", None),
+        ("asp.net", None),
+        ("python 3.11", None),
+        ("js {1,3}", None),
+        ("text as in main.py", None),
+        ("c++", None),
+        ("", None),
+    ],
+)
+def test_the_name_is_read_from_behind_the_fence(info, name):
+    assert read_file_name(info) == name
+
+
+@pytest.mark.parametrize(
+    ("given", "cleaned"),
+    [
+        ("circle_area.py", "circle_area.py"),
+        ("../../etc/passwd.txt", "passwd.txt"),
+        ("C:\\Windows\\x.bat", "x.bat"),
+        ("cod\u202egnp.exe", "codgnp.exe"),
+        ("a\u200b\x1b[31mb.py", "a[31mb.py"),
+        ("a`b|c<d>.py", "abcd.py"),
+        ("  two \t words .py ", "two words .py"),
+        ("...", ""),
+        ("ä" * 100 + ".py", "ä" * (NAME - 3) + ".py"),
+        ("x." + "y" * 100, "x." + "y" * (NAME - 2)),
+    ],
+)
+def test_a_name_is_its_base_without_what_misleads(given, cleaned):
+    assert clean_file_name(given) == cleaned
+
+
+@draw(st.text())
+def test_a_name_that_is_stripped_is_never_longer(name):
+    shown = strip_file_name(name)
+
+    assert len(shown.encode("utf-16-le", "surrogatepass")) <= len(name.encode("utf-16-le", "surrogatepass"))
+
+
+@pytest.mark.parametrize(
+    ("name", "shortened"),
+    [("a.py", "a-2.py"), ("Makefile", "Makefile-2"), ("x" * 100 + ".py", "x" * (NAME - 5) + "-2.py")],
+)
+def test_what_is_added_to_a_name_stands_before_its_ending(name, shortened):
+    assert shorten_file_name(name, "-2") == shortened

@@ -77,7 +77,8 @@ def test_what_a_page_cuts_is_closed_and_opened_again(text, expected):
         ("````md\n```py\nx\n```\n````", "```md\n``\u200b`py\nx\n``\u200b`\n```"),
         ("~~~sh\nls\n~~~", "```sh\nls\n```"),
         ("~~~\n```\n~~~", "```\n``\u200b`\n```"),
-        ("```js {1,3} title=x\na\n```", "```js\n{1,3} title=x\na\n```"),
+        ("```js {1,3} title=x\na\n```", "`x` `{1,3}`\n```js\na\n```"),
+        ("```js {1,3}\na\n```", "`{1,3}`\n```js\na\n```"),
         ("```c++\na\n```", "```c++\na\n```"),
         ("- ~~~py\n  a\n  ~~~", "- ```py\n  a\n  ```"),
         ("> ````\n> a\n> ````", "> ```\n> a\n> ```"),
@@ -87,6 +88,55 @@ def test_what_a_page_cuts_is_closed_and_opened_again(text, expected):
 )
 def test_fences_are_of_three_backticks(text, expected):
     assert pages(text, Dialect(400, standalone=True)) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("```python circle_area.py\na\n```", "`circle_area.py`\n```python\na\n```"),
+        ('```js title="src/my_app.test.js"\na\n```', "`my_app.test.js`\n```js\na\n```"),
+        ('```title="a.js"\na\n```', "`a.js`\n```\na\n```"),
+        ('```{.python title="x.py"}\na\n```', "`x.py`\n```python\na\n```"),
+        ("```../../etc/passwd.py\na\n```", "`passwd.py`\n```\na\n```"),
+        ("```python:src/a.py\na\n```", "`a.py`\n```python\na\n```"),
+        ("```py a.py as it was\na\n```", "`a.py` `as it was`\n```py\na\n```"),
+        ("~~~ a.py `now`\na\n~~~", "`a.py` `'now'`\n```\na\n```"),
+        ("Here:\n```py a.py\na\n```\nSo.", "Here:\n\n`a.py`\n```py\na\n```\nSo."),
+        ("Here:\n\n```py a.py\na\n```", "Here:\n\n`a.py`\n```py\na\n```"),
+        ("```py a.py\na\n```\n```sh b.sh\nb\n```", "`a.py`\n```py\na\n```\n\n`b.sh`\n```sh\nb\n```"),
+        ("- ```py a.py\n  a\n  ```", "- `a.py`\n  ```py\n  a\n  ```"),
+        ("> So:\n> ```py a.py\n> a\n> ```", "> So:\n>\n> `a.py`\n> ```py\n> a\n> ```"),
+        ("```py a.py", "`a.py`\n```py\n```"),
+    ],
+)
+def test_the_name_of_a_block_stands_above_it_and_not_in_its_code(text, expected):
+    assert pages(text, Dialect(400, standalone=True)) == [expected]
+
+
+def test_the_name_of_a_block_stands_once_above_all_pages_of_it():
+    shown = pages("```py a.py\n" + "a line of it\n" * 6 + "```", Dialect(60, standalone=True))
+
+    assert [page.count("a.py") for page in shown] == [1] + [0] * (len(shown) - 1)
+    assert [
+        part for page in shown for part in page.split("```py\n")[1].split("\n") if part not in ("a line of it", "```")
+    ] == []
+    assert sum(page.count("a line of it") for page in shown) == 6
+    assert len(shown) > 1
+
+
+@pytest.mark.parametrize("limit", range(40, 90, 3))
+@pytest.mark.parametrize("before", ["", "Words.\n", "- ", "> so\n> "])
+@pytest.mark.parametrize("info", ["python tool.py", 'js {1} title="src/a_b.js" x', "a.py", "py " + "**" * 20])
+def test_pages_with_names_keep_their_size_and_only_the_last_one_changes(limit, before, info):
+    dialect = Dialect(limit, standalone=True)
+    text = f"{before}```{info}\nx = 1\n```\nSo.\n```{info}\ny = 2\n```\n"
+    earlier: list[str] = []
+
+    for end in range(len(text) + 1):
+        shown = pages(text[:end], dialect)
+        assert [page for page in shown if len(page) > limit] == []
+        assert shown[: len(earlier) - 1] == earlier[:-1]
+        earlier = shown
 
 
 def test_a_long_fence_is_reopened_as_a_plain_one():
@@ -111,7 +161,8 @@ def test_a_fence_whose_opening_line_is_long_ends_where_it_is_closed(size, before
     assert "".join(outside).count("prose **and** prose") == 2
     assert ["prose" in part for part in inside] == [False] * len(inside)
     assert "".join("".join(inside).split()).count("code") == 2
-    assert sum(part.count(f"<{number:03}>") for part in inside for number in range(size // 6)) == 2 * (size // 6)
+    said = "".join(shown)
+    assert sum(said.count(f"<{number:03}>") for number in range(size // 6)) == 2 * (size // 6)
 
 
 @pytest.mark.parametrize("code", ["```", "a````b", "``````", "`", "``", "no"])
