@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
+from core.domain.file_names import write_file_name
 from core.domain.wording import count_noun
 from core.rendering.fences import Fence, parse_opening
 from core.rendering.inline import begins_block, find_open_marks
@@ -156,7 +157,7 @@ def _write_lines(citations: Sequence[Citation]) -> Iterator[str]:
     sources = {one.source: one for one in reversed(citations)}
     numbers = _number_sources(citations)
     for source, number in list(numbers.items())[:LISTED]:
-        yield f"[{number}] {names[source[0]]}, {sources[source].pages}"
+        yield f"[{number}] {write_file_name(names[source[0]])}, {sources[source].pages}"
     if (more := len(numbers) - LISTED) > 0:
         span = f"[{LISTED + 1}]" if more == 1 else f"[{LISTED + 1}] to [{len(numbers)}]"
         yield f"{span} {count_noun(more, 'more passage')}"

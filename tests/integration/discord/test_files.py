@@ -86,4 +86,7 @@ async def test_what_cannot_be_read_is_said_beside_the_answer(guild, claude, runn
 
     (answer,) = [one.content for one in guild.visible("general") if "Well." in one.content]
     assert "I could not read `talk.mp3`: I read pictures, documents and text, no sound and no video;" in answer
-    assert "I could not read `plan.png`: it is neither a picture nor a text that I can read, or it is broken." in answer
+    assert (
+        "I could not read `plan.png`: it is neither a picture nor a text that I can read, or it is broken; save"
+        in answer
+    )
