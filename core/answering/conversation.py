@@ -10,13 +10,13 @@ from typing import ParamSpec, TypeVar
 from core.claude.metering import Renew
 from core.domain.content import Content, FileContent, Files, Text
 from core.domain.errors import CannotAnswer
-from core.domain.file_names import clean_attached_name, write_name_as_code
 from core.domain.messages import Message, Question
 from core.domain.personas import Persona
 from core.domain.platform import Surface
 from core.domain.wording import count_noun, list_some
 from core.files.reader import FileReader
 from core.prompting.continuation import ANEW, Continuation, read_continuation
+from core.prompting.file_names import clean_attached_name, write_name_as_code
 from core.prompting.names import find_ids, introduce_speakers, replace_ids
 from core.prompting.speakers import collect_people
 from core.prompting.turns import NOTHING, Turn, build_turns, select_trunk
@@ -81,9 +81,7 @@ async def read_conversation(
     speakers = {message.voice: message.speaker for message in messages if message.speaker}
     people = authors | dict.fromkeys(sorted(await _run(aside, collect_people, messages)))
     thread = await _introduce_unknown(threads, thread, people, surface, speakers)
-    read = await files.read_files(
-        thread.key, messages, surface, lambda name: act(f"reading {clean_attached_name(name)}")
-    )
+    read = await files.read_files(thread.key, messages, surface, lambda name: act(_describe_reading(name)))
     act(THINKING)
     build = partial(
         build_turns,
@@ -100,6 +98,10 @@ async def read_conversation(
         turns[0] = _mark_unread(turns[0])
     renew = partial(files.renew_files, thread.key, messages, surface)
     return Conversation(turns, read, renew, read_continuation(earlier) if earlier else ANEW)
+
+
+def _describe_reading(name: str) -> str:
+    return f"reading {clean_attached_name(name)}"
 
 
 def _mark_unread(turn: Turn) -> Turn:

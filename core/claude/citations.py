@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from core.domain.file_names import write_file_name
 from core.domain.wording import count_noun
+from core.prompting.file_names import write_file_name
 from core.rendering.fences import Fence, parse_opening
 from core.rendering.inline import begins_block, find_open_marks
 from core.rendering.reply_notes import close_text

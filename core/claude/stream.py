@@ -10,8 +10,8 @@ from anthropic.types import Message, RawMessageStreamEvent, TextBlock, ThinkingB
 from anthropic.types import Usage as Billed
 
 from core.claude.citations import Citation, CitationCollector
-from core.domain.file_names import clean_attached_name
 from core.domain.usage import Usage
+from core.prompting.file_names import clean_attached_name
 
 GROWING = {
     "text_delta": ("text", "text"),

@@ -10,7 +10,6 @@ from cachetools import LRUCache
 
 from core.domain.content import FileContent, Files
 from core.domain.errors import CannotAnswer, CannotShow, ConfabError, RateLimited, Rejected, Uncertain
-from core.domain.file_names import clean_attached_name
 from core.domain.messages import Attachment, Message, ThreadKey
 from core.domain.platform import Surface
 from core.files.bounds import bound_files
@@ -18,6 +17,7 @@ from core.files.conversion import convert_file
 from core.files.formats import RECORDING, TEXTS, explain_unread, is_showable, recognise_format
 from core.files.texts import read_text
 from core.files.uploads import FileUploads, tell_stored
+from core.prompting.file_names import clean_attached_name
 from core.store.stored_files import FilePlace
 from core.worker.fair_semaphore import FairSemaphore
 

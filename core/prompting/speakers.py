@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from core.domain.content import FileContent, Files
-from core.domain.file_names import clean_attached_name, describe_file, write_file_name
 from core.domain.messages import Attachment, Message, Quote, QuoteKind
+from core.prompting.file_names import clean_attached_name, describe_file, write_file_name
 from core.prompting.names import BOT, clean_name, find_ids, replace_ids
 
 LONGEST = 250_000  # bytes told of one message

@@ -1,8 +1,9 @@
-"""Names of files are kept, and break no line, no note and no markup. Tests core.domain.file_names."""
+"""Names of files are kept, and break no line, no note and no markup. Tests core.prompting.file_names."""
 
 import pytest
 
-from core.domain.file_names import (
+from core.domain.messages import Attachment
+from core.prompting.file_names import (
     NAME,
     clean_attached_name,
     describe_file,
@@ -10,7 +11,6 @@ from core.domain.file_names import (
     write_file_name,
     write_name_as_code,
 )
-from core.domain.messages import Attachment
 
 KEPT = ["my_big_report.csv", "__init__.py", "IMG_0001.HEIC", "a*b~c.txt", "2026: plan.pdf", "icon@2x.png", "é 図.pdf"]
 
