@@ -7,7 +7,6 @@ reply's first page: in a thread one question is answered at a time.
 import json
 import logging
 from collections.abc import Collection, Sequence
-from contextlib import suppress
 from functools import partial
 
 from bots.delivery.downloads import GONE, LARGEST, LATER, TOO_LARGE, download_file
@@ -105,19 +104,21 @@ class Uploads:
                 raise
 
     async def remove(self, files: Sequence[File]) -> None:
-        """Delete the messages that hold such files, and these, as far as anybody can look. Raises as `post` does."""
+        """Delete the messages that hold such files, and these, as far as anybody can look."""
         names = {file.name for file in files}
         try:
             messages = await self._web.retry(partial(self._list_messages, names), TRIES)
-        except (CannotAnswer, PlaceClosed, Rejected) as error:
+        except (CannotAnswer, PlaceClosed, Rejected, RateLimited, Uncertain) as error:
             log.warning("files of an answer that is given anew stay: %s", error)
             return
         for raw in messages:
             delete = partial(self._web.call_once, "chat.delete", channel=self._reply.question.key.channel, ts=raw["ts"])
             calls = [delete, *(partial(self._web.call_once, "files.delete", file=one["id"]) for one in raw["files"])]
             for call in calls:
-                with suppress(Rejected):  # somebody has, or only whoever manages the workspace may
+                try:
                     await self._web.retry(call, TRIES)
+                except (CannotAnswer, PlaceClosed, Rejected, RateLimited, Uncertain) as error:
+                    log.info("a file of an answer that is given anew stays: %s", error)
 
     async def _list_messages(self, names: Collection[str]) -> list[Raw]:
         """Messages of ours below the first page that hold nothing but files of these names."""

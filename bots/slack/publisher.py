@@ -98,11 +98,12 @@ class Publisher:
         files = list_files(text, self.reply.files, self._shortened)
         if self._uploads is None:
             return
+        if self.reply.replaced:
+            await self._uploads.remove(self.reply.replaced)
+        if not files:
+            return
         try:
-            if self.reply.replaced:
-                await self._uploads.remove(self.reply.replaced)
-            if files:
-                await self._uploads.post(files)
+            await self._uploads.post(files)
         except TokenRefused:
             raise
         except REFUSALS as error:

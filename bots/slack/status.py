@@ -39,7 +39,11 @@ class Status:
         """Whether the status may arrive after the answer."""
 
     def begin(self, reply: ReplyView) -> None:
-        """Say what goes on, from now until `end`."""
+        """Say what goes on, from now until `end`.
+
+        Where pages stand, a killed process may have left a status that no post of ours takes away.
+        """
+        self._said = bool(reply.pages)
         if self._key.thread:
             self._saying = asyncio.create_task(self._follow(reply))
 

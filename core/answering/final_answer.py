@@ -12,9 +12,11 @@ from core.domain.errors import CannotAnswer, CannotShow, LeaseLost, StoreUnavail
 from core.domain.messages import File, FinalText, Outcome, Unanswered
 from core.domain.personas import Persona
 from core.files.code_blocks import list_code_files, make_answer_file
-from core.rendering.reply_notes import append_note, find_open_fence, remove_notes
+from core.rendering.reply_notes import append_note, drop_note, find_open_fence, remove_notes, reopen_text
 
 STOPPED = "Stopped."
+SIX_PAGES = 10_000  # characters: no six pages of a platform hold less of an answer that a file could have
+FAILED_AGAIN = "This could not be answered anew."
 EMPTY = "Yes? Ask me something, and I answer here."
 
 log = logging.getLogger(__name__)
@@ -72,12 +74,12 @@ def restore_answer(stored: FinalText, command: bool = False) -> Answer:
     return Answer(stored.text, outcome, stored.after, unanswered=stored.unanswered, cut=stored.cut)
 
 
-def list_replaced_files(earlier: FinalText | None, persona: Persona) -> tuple[File, ...]:
-    """The files that may have been posted with an answer that is given anew."""
-    if earlier is None:
+def list_replaced_files(earlier: FinalText | None) -> tuple[File, ...]:
+    """The files that may have been posted with an answer that is given anew, whatever the persona says today."""
+    if earlier is None or earlier.notice:
         return ()
-    whole = (make_answer_file(earlier.text),) if persona.long == "file" else ()
-    return (*restore_answer(earlier).list_files(persona), *whole)
+    whole = (make_answer_file(earlier.text),) if len(earlier.text) > SIX_PAGES else ()
+    return (*list_code_files(earlier.text), *whole)
 
 
 def keep_earlier(earlier: FinalText, answer: Answer) -> Answer:
@@ -87,7 +89,8 @@ def keep_earlier(earlier: FinalText, answer: Answer) -> Answer:
     kept = restore_answer(earlier)
     if answer.outcome is not Outcome.REFUSED:
         return kept
-    return replace(kept, text=append_note(kept.text, f"This could not be answered anew. {answer.text}"))
+    before = drop_note(kept.text, FAILED_AGAIN)
+    return replace(kept, text=append_note(before, f"{FAILED_AGAIN} {answer.text}"))
 
 
 def refuse(sentence: str, *, whispered: bool = False) -> Answer:
@@ -147,7 +150,7 @@ def cut_off(text: str, why: str) -> Answer:
 
 def interrupt(text: str, why: str) -> Answer:
     """What was said, and below it why there is no more for now: Claude can go on with it."""
-    return replace(cut_off(text, why), cut=find_open_fence(text))
+    return replace(cut_off(text, why), cut=find_open_fence(reopen_text(text)))
 
 
 def cut_short(text: str, visible: bool) -> Answer:

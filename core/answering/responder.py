@@ -141,7 +141,7 @@ class AnswerTask:
         )
         if self.claim.resumed and not self.claim.final_text:  # it may have been added to since this claim was made
             self.claim = await store.questions.join_waiting(self.claim)
-        self.visible = bool(self.claim.pages)
+        self.visible = bool(self.claim.pages) and self.claim.earlier is None
         self.version = version.number if version else 0
         threaded = self.persona.answers == "thread"
         self.reply = Reply(
@@ -153,7 +153,7 @@ class AnswerTask:
             drop=partial(store.questions.drop_page, self.claim),
             stop=self.lease.stop.set,
             brief=self.persona.long == "file",
-            replaced=list_replaced_files(self.claim.earlier, self.persona),
+            replaced=list_replaced_files(self.claim.earlier),
         )
 
     async def _decide(self) -> Decision:
@@ -181,10 +181,9 @@ class AnswerTask:
         showing = asyncio.create_task(self.responder.fallback.show(self.surface, self.reply, self.claim))
         try:
             answer = await self._compose_unless_stopped(decision, showing)
-            if self.visible:  # words that stand there already are replaced for everybody
+            if self.visible or self.claim.pages:  # words that stand there already are replaced for everybody
                 answer = replace(answer, whispered=False)
-            if self.claim.earlier:
-                answer = keep_earlier(self.claim.earlier, answer)
+            answer = await self._keep_earlier(answer)
             if not has_failed(showing):
                 await self._store_final_text(answer)
                 files = answer.list_files(self.persona)
@@ -200,6 +199,13 @@ class AnswerTask:
             if shown:
                 await self.responder.policy.note_told(self.question, answer)
         return answer.outcome if shown else Outcome.REFUSED
+
+    async def _keep_earlier(self, answer: Answer) -> Answer:
+        """The answer, or what stood there before it was tried again, unless somebody has deleted that meanwhile."""
+        if self.claim.earlier is None:
+            return answer
+        now = await self.responder.store.questions.join_waiting(self.claim)
+        return keep_earlier(now.earlier, answer) if now.earlier else answer
 
     async def _store_final_text(self, answer: Answer) -> None:
         """On disk, and in the lease for another try, if the disk is full. What is whispered is decided anew."""

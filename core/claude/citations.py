@@ -10,7 +10,7 @@ from core.domain.wording import count_noun
 from core.prompting.file_names import write_file_name
 from core.rendering.fences import Fence, parse_opening
 from core.rendering.inline import begins_block, find_open_marks
-from core.rendering.reply_notes import close_text
+from core.rendering.reply_notes import CUT, close_text, find_open_fence
 
 LISTED = 20  # sources that have a line of their own
 
@@ -149,7 +149,8 @@ def list_sources(numbered: str, citations: Sequence[Citation]) -> str:
     """A text that has its numbers, and below it a line for each source; those above LISTED are counted in one."""
     if not (citations and numbered.strip()):
         return numbered
-    return "\n".join([f"{close_text(numbered)}\n", *_write_lines(citations)])
+    mark = CUT if find_open_fence(numbered) else ""  # as above a note of ours, so that it is known to be cut there
+    return f"{close_text(numbered)}\n\n{mark}" + "\n".join(_write_lines(citations))
 
 
 def _write_lines(citations: Sequence[Citation]) -> Iterator[str]:

@@ -76,7 +76,9 @@ def list_code_files(text: str) -> tuple[File, ...]:
         name = _make_unique(clean_file_name(given or "") or _make_name(fence.info, taken), taken)
         taken.add(name.casefold())
         found.append(File(name, "text/plain", content, told=True))
-    return tuple(found[:MOST])
+        if len(found) == MOST:
+            break
+    return tuple(found)
 
 
 def make_answer_file(text: str) -> File:

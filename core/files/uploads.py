@@ -5,7 +5,8 @@ import base64
 import hashlib
 import logging
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from weakref import WeakValueDictionary
 
@@ -18,6 +19,7 @@ from core.files.deletions import FileDeletions
 from core.store.stored_files import FilePlace, FileScope, FileState, StoredFile, StoredFiles
 
 CHUNK = 1_048_576  # characters in base64 that are decoded at once: each holds up the event loop for 1 ms
+SLOW, SILENT = 10.0, 120.0  # seconds after which one that failed held its question up; in which none is tried then
 NAMED = "confab-"  # begins the names of uploads, behind which stands what nobody else has
 
 log = logging.getLogger(__name__)
@@ -29,10 +31,19 @@ class FileUploads:
     What can't be uploaded is sent inline, with each request.
     """
 
-    def __init__(self, files: StoredFiles, storage: FileStorage, *, inline: bool = False) -> None:
+    def __init__(
+        self,
+        files: StoredFiles,
+        storage: FileStorage,
+        *,
+        inline: bool = False,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._files = files
         self._storage = storage
         self._inline = inline
+        self._seconds = seconds
+        self._silent_until = float("-inf")
         self.deletions = FileDeletions(files, storage)
         self._running = set[asyncio.Task[FileContent]]()
         self._locks: WeakValueDictionary[tuple[ThreadKey, str], asyncio.Lock] = WeakValueDictionary()
@@ -92,7 +103,8 @@ class FileUploads:
         places: Sequence[FilePlace],
     ) -> FileContent:
         """Its row is there before the upload begins, and names it."""
-        name = None if self._inline else f"{NAMED}{secrets.token_hex(16)}"
+        silent = self._seconds() < self._silent_until
+        name = None if self._inline or silent else f"{NAMED}{secrets.token_hex(16)}"
         known = await self._files.begin_upload(scope, file, places, name)
         if known is None:  # its message was deleted just now
             return FileContent(shown)
@@ -107,6 +119,7 @@ class FileUploads:
 
     async def _send(self, scope: FileScope, name: str, content: bytes, kind: str) -> str | None:
         """The id of what was uploaded; None where it could not be."""
+        began = self._seconds()
         try:
             return await self._storage.upload(name, content, kind)
         except FileStorageError as error:
@@ -115,6 +128,8 @@ class FileUploads:
             elif not self._inline:
                 self._inline = True
                 log.warning("files are sent inline from here on, for there is no Files API: %s", error)
+            if self._seconds() - began >= SLOW:
+                self._silent_until = self._seconds() + SILENT
             await self._files.fail_upload(scope, name, str(error), uncertain=not error.certain)
             return None
 

@@ -47,6 +47,11 @@ def split_notes(text: str) -> tuple[str, str]:
     return (text[: found.start()].rstrip(), text[found.start() :].strip("\n")) if found else (text, "")
 
 
+def drop_note(text: str, begins: str) -> str:
+    """`text` without a note that begins so."""
+    return _NOTE.sub(lambda found: "" if f"({begins}" in found[0] else found[0], text) if MARK in text else text
+
+
 def find_open_fence(text: str) -> str:
     """The line that opens the code block again in which `text` was cut; empty outside of any."""
     fence, _, _ = _read_fences(text.rstrip().split("\n"))

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 
@@ -58,6 +58,7 @@ async def house(
     silence: float = SILENCE,
     semaphore: FairSemaphore | None = None,
     patience: float = 30.0,
+    upload_seconds: Callable[[], float] = time.monotonic,
     inline: bool = False,
     **rules: object,
 ) -> AsyncIterator[Assistant]:
@@ -78,7 +79,7 @@ async def house(
         claude, store.ledger, prices.read_prices(), clock, emit=watching, warn=BudgetAlerts(named), sleep=haste.sleep
     )
     assert claude.files
-    uploads = FileUploads(store.files, claude.files, inline=inline)
+    uploads = FileUploads(store.files, claude.files, inline=inline, seconds=upload_seconds)
     completions = Completions(claude, metering, store.notes, clock, sleep=haste.sleep, seconds=haste.seconds)
     assistant = Assistant(
         store,

@@ -22,9 +22,12 @@ WHERE deleted_at IS NULL AND {scope}
 """
 
 ANSWERS = """
-UPDATE questions SET said = NULL, command = CASE WHEN command IS NOT NULL THEN '' END
+UPDATE questions SET said = NULL, cut = NULL, command = CASE WHEN command IS NOT NULL THEN '' END
 WHERE outcome IS NOT NULL AND {scope}
 """
+
+# Of an answer that is being given anew: what stood there before.
+EARLIER = "UPDATE questions SET earlier = NULL WHERE outcome IS NULL AND earlier IS NOT NULL AND {scope}"
 
 # A command without a word but its name, and the reply to it, are nobody's words.
 HELD = """
@@ -56,7 +59,9 @@ UPDATE messages SET text = '', attachments = '[]', quotes = '[]', speaker = '', 
 WHERE deleted_at IS NULL AND workspace = :workspace AND channel = :channel AND answers = :name
 """
 
-ERASE_ANSWER = "UPDATE questions SET said = NULL, earlier = NULL WHERE id = :id"
+ERASE_ANSWER = "UPDATE questions SET said = NULL, cut = NULL, earlier = NULL WHERE id = :id"
+
+ERASE_VOTES = "DELETE FROM votes WHERE workspace = :workspace AND channel = :channel AND question = :name"
 
 BY_PERSON = {
     VOTES: f"(person = :person OR {ASKED_BY})",
@@ -75,6 +80,7 @@ BY_PERSON = {
     ))""",
     HELD: TOGETHER,
     ANSWERS: TOGETHER,
+    EARLIER: TOGETHER,
 }
 
 
@@ -93,6 +99,7 @@ def forget(sql: Sql, scope: Scope) -> int:
     release_forgotten_files(sql, scope.workspace, scope.channel)
     held = sql.one(_within(HELD, scope), values)
     sql.execute(_within(ANSWERS, scope), values)
+    sql.execute(_within(EARLIER, scope), values)
     sql.execute(_within(VOTES, scope), values)
     count += _erase_rests(sql, _within(RESTS, scope), values)
     if withdrawn or names or count or held:
@@ -108,6 +115,7 @@ def _erase_rests(sql: Sql, statement: str, values: Values) -> int:
         for row in rests:
             count += sql.count_changes(PAGES, {**row, "at": values["at"]})
             sql.execute(ERASE_ANSWER, row)
+            sql.execute(ERASE_VOTES, row)
         if all(row["outcome"] is None for row in rests):  # what is being answered ends by itself
             break
     return count

@@ -127,9 +127,10 @@ def tombstone(sql: Sql, row: Row, at: datetime) -> None:
         withdraw_questions(sql, [question])
     reply = find_question(sql, key, row["answers"]) if row["answers"] else None
     if reply and reply["outcome"]:
-        sql.update("questions", reply["id"], {"said": None})
+        sql.update("questions", reply["id"], {"said": None, "cut": None})
         mark_stale(sql, key)
     elif reply and sql.one(PAGE, {"id": reply["id"], "page": row["message"]}):
+        sql.update("questions", reply["id"], {"earlier": None})
         stop_answer(sql, key, reply["name"])
 
 

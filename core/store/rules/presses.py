@@ -46,7 +46,8 @@ AND outcome IS NOT NULL AND coalesce(said, '') <> '' AND reply = name ORDER BY a
 GROWING = """
 SELECT * FROM questions
 WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND command IS NULL AND NOT private
-AND outcome IS NULL AND withdrawn_at IS NULL ORDER BY at DESC, id DESC LIMIT 1
+AND outcome IS NULL AND withdrawn_at IS NULL AND (claim IS NULL OR reply = name)
+ORDER BY claim IS NULL, at DESC, id DESC LIMIT 1
 """
 
 # Those that are answered together, as far as nobody took them back.
@@ -76,8 +77,6 @@ ORDER BY at, message
 
 def ingest_press(sql: Sql, event: Pressed) -> Receipt:
     """Carry a press out, or leave a question that does; it does nothing where its like was heard before."""
-    if event.question is None and event.control is Control.STOP:
-        return _describe(sql, event.key, new=stop_answer(sql, event.key, None) > 0)
     reply = find_reply(sql, event.key, event.control, event.question)
     if reply is None:
         return _describe(sql, event.key, note=NO_ANSWER if event.question is None else GONE)

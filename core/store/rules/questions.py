@@ -57,6 +57,17 @@ WHERE questions.workspace = :workspace AND questions.channel = :channel AND ques
 
 FREE_COMPANIONS = "UPDATE questions SET claim = NULL, reply = NULL WHERE claim = :claim AND outcome IS NULL"
 
+# Those that others took away while it grew: of ours that we took away, nothing is written down any more.
+GONE_PAGE = """
+SELECT 1 AS gone FROM pages JOIN messages ON messages.workspace = pages.workspace
+    AND messages.channel = pages.channel AND messages.message = pages.page
+WHERE pages.question = :id AND messages.deleted_at IS NOT NULL LIMIT 1
+"""
+
+READ_AGAIN = """
+UPDATE threads SET read_gap = NULL WHERE workspace = :workspace AND channel = :channel AND thread = :thread
+"""
+
 WIPE_STEPS = """
 UPDATE requests SET step = NULL, content = NULL
 WHERE workspace = :workspace AND channel = :channel AND question = :name AND step IS NOT NULL
@@ -190,10 +201,8 @@ def count_open(sql: Sql) -> tuple[int, datetime | None]:
     return row["count"], parse_stamp(row["oldest"]) if row["oldest"] else None
 
 
-def stop_answer(sql: Sql, key: ThreadKey, name: str | None) -> int:
-    """Withdraw a question and those answered with it, or without a name all of the thread. How many."""
-    if name is None:
-        return withdraw_questions(sql, _list_open(sql, key))
+def stop_answer(sql: Sql, key: ThreadKey, name: str) -> int:
+    """Withdraw a question and those answered with it. How many."""
     row = find_question(sql, key, name)
     if row is None:
         return 0
@@ -232,8 +241,13 @@ def close_question(sql: Sql, row: Row, outcome: Outcome) -> None:
     sql.execute(CLOSE, {"id": row["id"], "outcome": outcome.value, "at": stamp(now)})
     if row["earlier"] and row["said"] is None:  # it was tried again and nothing came of it: what stood there stands
         sql.update("questions", row["id"], json.loads(row["earlier"]))
+    gone = sql.one(GONE_PAGE, row)
     sql.execute(DELETE_PAGES, row)
     sql.execute(WIPE_STEPS, row)
+    if gone:  # what stands there now only the platform knows
+        sql.execute(WIPE, row)
+        sql.execute(READ_AGAIN, row)
+        record_erasure(sql, row["workspace"], row["channel"], now)
     if row["private"] and row["command"] is None:
         release_thread_files(sql, row)
         sql.execute(DELETE_THREAD, row)

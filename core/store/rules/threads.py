@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from core.domain.messages import ThreadKey
-from core.store.rules.questions import thread_values
+from core.store.rules.questions import READ_AGAIN, thread_values
 from core.store.sql_port import Row, Sql, stamp
 
 ROW = """
@@ -15,10 +15,6 @@ WHERE threads.workspace = :workspace AND threads.channel = :channel AND threads.
 FRESH = """
 UPDATE threads SET read_gap = CASE WHEN read_gap > :gap THEN read_gap ELSE :gap END
 WHERE workspace = :workspace AND channel = :channel AND thread = :thread
-"""
-
-STALE = """
-UPDATE threads SET read_gap = NULL WHERE workspace = :workspace AND channel = :channel AND thread = :thread
 """
 
 GAP = "UPDATE workspaces SET gap = gap + 1 WHERE {concerned}"
@@ -46,7 +42,7 @@ def mark_fresh(sql: Sql, key: ThreadKey, generation: int) -> None:
 
 def mark_stale(sql: Sql, key: ThreadKey) -> None:
     """The thread must be read again."""
-    sql.execute(STALE, thread_values(key))
+    sql.execute(READ_AGAIN, thread_values(key))
 
 
 def mark_workspaces_stale(sql: Sql, platform: str, workspaces: Iterable[str]) -> None:

@@ -116,12 +116,15 @@ class ClaudeFake:
 
     @property
     def key(self) -> str:
-        """The key that it takes. Where another takes its place, the old one is revoked, and the files stay."""
+        """The key that it takes. A new one in its place revokes the old one, and the files stay; one of another
+        workspace has its own.
+        """
         return self._key
 
     @key.setter
     def key(self, key: str) -> None:
-        self.workspaces[key] = self.workspaces.pop(self._key)
+        if key not in self.workspaces:
+            self.workspaces[key] = self.workspaces.pop(self._key)
         self._key = key
 
     @property

@@ -15,9 +15,11 @@ from core.claude.citations import Citation
 from core.claude.stream import CITATION, MessageAccumulator, read_citation
 from core.domain.events import Deleted
 from core.domain.messages import Attachment
-from core.rendering.reply_notes import append_note
+from core.files.code_blocks import list_code_files
+from core.rendering.reply_notes import CUT, append_note
 from tests.fakes.board import START
 from tests.fakes.claude.script import Answer, Break, Fault, Gate, Pages, Passage
+from tests.support.board_house import key
 from tests.support.drawings import draw, print_pages
 from tests.support.gateway import Gateway, serve
 from tests.support.house import house
@@ -168,12 +170,14 @@ async def test_no_number_stands_in_code(assistant, board, claude, chunk):
     assert shown.startswith(said)
 
 
-async def test_an_answer_that_is_cut_in_code_has_its_pages_and_its_note_behind_it(assistant, board, claude):
+async def test_an_answer_that_is_cut_in_code_has_its_pages_and_its_note_behind_it(assistant, board, claude, store):
     claude.script(Answer(passages=CODE[:2], stop_reason="max_tokens"))
 
     shown = await ask(board, assistant, attach(board, "plan.pdf"))
 
-    said = "So:\n\n```\ncost = 5\n```\n\n[1] plan.pdf, page 3"
+    said = f"So:\n\n```\ncost = 5\n```\n\n{CUT}[1] plan.pdf, page 3"
+    assert (await store.threads.thread(key())).replies.popitem()[1].cut == "```"
+    assert list_code_files(shown) == ()
     assert shown == append_note(said, "This answer reached its longest length. Say “go on” and it continues.")
 
 

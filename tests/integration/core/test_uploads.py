@@ -12,6 +12,7 @@ from core.claude.client import Claude
 from core.domain.events import Deleted
 from core.domain.messages import Attachment
 from core.files.deletions import LINGER, FileDeletions
+from core.files.uploads import SILENT, SLOW
 from tests.fakes.claude.script import Fault
 from tests.support.board_house import closed
 from tests.support.drawings import draw, print_pages
@@ -223,6 +224,24 @@ async def test_a_file_for_which_there_is_no_room_is_sent_inline_and_stays_so(tal
     assert [[one["type"] for one in shown] for shown in talk.asked] == [["base64"], ["base64"], ["file"]]
     assert "storage_quota_exceeded" in caplog.text
     assert await talk.delete_due() == 0
+
+
+async def test_after_one_that_held_up_its_question_no_upload_is_tried_for_a_while(board, claude, store):
+    now = [0.0]
+
+    def pass_time() -> float:
+        now[0] += SLOW
+        return now[0]
+
+    claude.script(Fault(503, "api_error"), path="/v1/files")
+    async with at_home(board, claude, store, upload_seconds=pass_time) as talk:
+        await talk.ask(plan("F1"))
+        await talk.ask(plan("F2"), thread="t2")
+        now[0] += SILENT
+        await talk.ask(plan("F3"), thread="t3")
+
+    assert [[one["type"] for one in shown] for shown in talk.asked] == [["base64"], ["base64"], ["file"]]
+    assert talk.count("POST") == 2
 
 
 @pytest.mark.parametrize(

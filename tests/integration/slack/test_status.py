@@ -149,3 +149,16 @@ async def test_what_goes_on_is_told_until_the_answer_stands(home):
     assert told(home.slack)[0] == "is thinking…"
     assert home.texts("dev", root) == ["Fine."]
     assert home.slack.world.statuses == {}
+
+
+async def test_a_status_that_a_killed_process_left_goes_also_where_no_message_is_posted(slack, web):
+    """Pages that stand are edited, and an edit takes no status away."""
+    reply = await ask(slack)
+    reply.pages.append("1.1")
+    place = {"channel_id": "C0DEV", "thread_ts": reply.question.key.thread}
+    await web.call_once(METHOD, status="is thinking…", **place)
+
+    async with followed(web, reply, calm=0) as shown:
+        shown.stop_repeating()
+
+    assert not any(slack.world.statuses.values())

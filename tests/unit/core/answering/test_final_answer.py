@@ -11,6 +11,7 @@ from core.answering.final_answer import (
     decline,
     explain_error,
     keep_earlier,
+    list_replaced_files,
     refuse,
     restore_answer,
 )
@@ -192,3 +193,11 @@ def test_an_answer_that_is_restored_has_the_same_files():
 
 def test_two_apologies_have_two_references():
     assert apologize("Oh.", ValueError("a")) != apologize("Oh.", ValueError("a"))
+
+
+def test_the_files_of_an_answer_that_is_given_anew_go_whatever_the_persona_says_today():
+    earlier = FinalText("```py a.py\n1\n```")
+
+    assert [file.name for file in list_replaced_files(earlier)] == ["a.py"]
+    assert [file.name for file in list_replaced_files(FinalText("word " * 3_000))] == ["answer.md"]
+    assert list_replaced_files(FinalText("no", notice=True)) == list_replaced_files(None) == ()

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from core.claude.citations import LISTED, Citation, CitationCollector, PlaceFinder, append_sources, insert_numbers
+from core.rendering.reply_notes import CUT, reopen_text
 
 PLAN = (0, "plan.pdf")
 
@@ -109,7 +110,10 @@ def test_behind_a_fence_a_number_has_a_line_of_its_own():
 
 
 def test_what_is_cited_in_code_without_an_end_is_listed_below_it():
-    assert append_sources("```\nx = 5", [cite(1)]) == "```\nx = 5\n```\n\n[1] plan.pdf, page 1"
+    shown = append_sources("```\nx = 5", [cite(1)])
+
+    assert shown.replace(CUT, "") == "```\nx = 5\n```\n\n[1] plan.pdf, page 1"
+    assert reopen_text(shown) == "```\nx = 5"
 
 
 def test_two_documents_of_one_name_are_told_apart():

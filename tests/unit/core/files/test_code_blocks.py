@@ -1,6 +1,7 @@
 """Code blocks that Claude names, and long ones, are files: named by it, byte for byte. Tests core.files.code_blocks."""
 
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -174,3 +175,13 @@ def test_claude_is_told_how_a_block_becomes_a_file():
     (told,) = re.findall(r"as in \\?\s*```(\S+ \S+),", HOUSE)
 
     assert read_file_name(told) == "area.py"
+
+
+def test_of_thousands_of_blocks_the_first_are_files_without_a_look_at_the_others():
+    text = "\n".join(f"```py a.py\n{number}\n```" for number in range(20_000))
+
+    began = time.process_time()
+    found = list_code_files(text)
+
+    assert len(found) == MOST
+    assert time.process_time() - began < 1.0
