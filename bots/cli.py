@@ -79,6 +79,7 @@ def chat(message: tuple[str, ...], name: str, paths: tuple[str, ...]) -> None:
 
     \b
         cat report.csv | confab chat "sum it up"
+        confab chat "hello" < /dev/null    # in a script whose own input is not for Claude
     """
     import asyncio
 
@@ -91,7 +92,8 @@ def chat(message: tuple[str, ...], name: str, paths: tuple[str, ...]) -> None:
     settings = configuration.core
     level = settings.confab_log_level if "confab_log_level" in settings.model_fields_set else "WARNING"
     console = Console(settings.database_url, name, message=" ".join(message))
-    console.attach_given(paths)
+    if attached := console.attach_given(paths):
+        click.echo(attached, err=True)
     logs.configure(level, configuration.secrets(), settings.confab_log_format, console.terminal.log_stream())
     try:
         asyncio.run(run.chat(settings, console))

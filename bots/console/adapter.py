@@ -2,12 +2,14 @@
 
 import asyncio
 import getpass
+import os
 import sys
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
 
 from bots.console.attachments import Attachments, Unattachable, complete_path, read_attachment
 from bots.console.escapes import neutralise_line
@@ -19,12 +21,14 @@ from bots.delivery.downloads import LARGEST
 from core.commands import TABLE
 from core.commands.help import HOW_TO_ASK
 from core.commands.registry import Parameter, find_missing_text
+from core.commands.replies import NOTHING
 from core.domain.clock import Clock, find_local_zone, system_clock
 from core.domain.controls import Control
 from core.domain.errors import LeaseLost, UnreadableFile
 from core.domain.events import Commanded, Ingest, Posted, Pressed
 from core.domain.messages import Asks, Attachment, History, Message, Question, Rank, Reach, ThreadKey
 from core.domain.platform import ReplyView
+from core.rendering.reply_notes import append_note
 
 WELCOME = (
     "Talk to Claude. `/as NAME` is somebody else, `/channel NAME` and `/new` are elsewhere, `/help` has more, "
@@ -33,10 +37,11 @@ WELCOME = (
 SECOND = "Another terminal has today's conversation open, so this one begins its own."
 AGAIN = "Ctrl-C once more, or Ctrl-D, leaves."
 ELSEWHERE = "Another terminal has taken this answer over."
-STOPPED = "*(Stopped.)*"
-HELP, ATTACH = "/help", "/attach "
+STOPPED = append_note("", "Stopped.")
+HELP, ATTACH, DETACH = "/help", "/attach ", "/detach "
 TYPE_HERE = "Type a line, and Claude answers below it; Ctrl-C stops an answer."
 BARE_LEAVES = tuple(one.removeprefix("/") for one in LEAVES)
+VERBS = {Control.STOP: "stops it", Control.CONTINUE: "goes on", Control.RETRY: "answers anew"}
 CONTROLS = {f"/{one.value}": one for one in Control}
 WATCHED = 600.0  # seconds between two looks at what goes on, where nothing changes
 STOPPING = 5.0  # seconds that a stopped answer has to end; it is shown above the prompt if it ends later
@@ -80,15 +85,19 @@ class Console:
         """The questions of the newest replies that something can be done with."""
         self._interrupts = 0
 
-    def attach_given(self, paths: Iterable[str]) -> None:
-        """Attach what the command line names, and to a message what is piped in, all of it. Raises UnreadableFile."""
+    def attach_given(self, paths: Iterable[str]) -> str:
+        """Attach what the command line names, and to a message what is piped in, all of it. Raises UnreadableFile.
+
+        What was taken from standard input, in a sentence: a script that reads its own lines there misses them now.
+        """
         try:
             for path in paths:
                 self.attachments.add(read_attachment(Path(path)))
-            if self._message and sys.stdin is not None and not sys.stdin.isatty():
-                self.attachments.add_piped(sys.stdin.buffer.read(LARGEST + 1))
+            if self._message and sys.stdin is not None and not (sys.stdin.isatty() or is_null_device(sys.stdin)):
+                return self.attachments.add_piped(sys.stdin.buffer.read(LARGEST + 1))
         except Unattachable as error:
             raise UnreadableFile(str(error)) from error
+        return ""
 
     async def run(self, ingest: Ingest) -> None:
         with self.terminal.open(self._complete_line):
@@ -124,7 +133,7 @@ class Console:
         if controls:
             self._newest[question.key] = question.name
         if controls and Control.UP not in controls and self.is_ours(question.name):
-            self.terminal.hint(", ".join(f"/{one.value}" for one in controls))
+            self.terminal.hint(", ".join(f"/{one.value} {VERBS[one]}" for one in controls if one in VERBS))
 
     async def _ask(self, prompt: str) -> str | None:
         """What a person types, or None at the end; an interrupt takes it back, and the second one in a row leaves."""
@@ -149,6 +158,8 @@ class Console:
         return self._place.prompt.removesuffix("> ") + f"{self.attachments.sign}> "
 
     def _complete_line(self, line: str) -> Iterator[str]:
+        if line.startswith(DETACH):
+            return (f"{DETACH}{one}" for one in self.attachments.names if one.startswith(line.removeprefix(DETACH)))
         return complete_path(line) if line.startswith(ATTACH) else self._place.complete_line(line, TABLE)
 
     async def _apply_move(self, line: str) -> bool:
@@ -156,10 +167,13 @@ class Console:
         word, _, rest = line.partition(" ")
         if word.lower() == ATTACH.strip():
             said: str | None = await asyncio.to_thread(self.attachments.attach, rest.strip())
-        elif word.lower() == "/detach":
-            said = self.attachments.detach()
+        elif word.lower() == DETACH.strip():
+            said = self.attachments.detach(rest.strip())
         else:
+            before = self._place.person, self._place.key
             said = self._place.apply_move(line)
+            if said is not None and before != (self._place.person, self._place.key) and self.attachments.names:
+                said = "\n\n".join(filter(None, (said, self.attachments.describe_kept())))
         if said:
             self.terminal.write(said)
         return said is not None
@@ -192,8 +206,9 @@ class Console:
             self._answered[one] = asyncio.Event()
         try:
             receipt = await ingest(Pressed(name, key, person, control, reply, self._clock()))
-            if receipt.note:
-                self.terminal.write(receipt.note)
+            note = NOTHING[control] if control is Control.STOP and not receipt.new else receipt.note
+            if note:
+                self.terminal.write(note)
             if receipt.question and awaited:
                 await self._wait(awaited, ingest)
         finally:
@@ -341,6 +356,14 @@ def is_command(line: str) -> bool:
 def describe_moves() -> Iterator[str]:
     """A line of Markdown for each move."""
     return (f"- `/{words}`: {about}" for words, about in MOVES.items())
+
+
+def is_null_device(stream: TextIO) -> bool:
+    """Whether a stream is /dev/null, with which a script says that there is nothing to be read."""
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), os.stat(os.devnull))
+    except (OSError, ValueError):
+        return False
 
 
 def find_user() -> str:

@@ -3,13 +3,14 @@
 What is read here waits for a disk, so that it is called beside the event loop.
 """
 
+import glob
 import hashlib
 import mimetypes
 import os
 import re
 import shlex
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from bots.console.escapes import neutralise_line
@@ -17,6 +18,7 @@ from bots.delivery.downloads import GONE, LARGEST, TOO_LARGE
 from core.domain.errors import CannotAnswer
 from core.domain.messages import Attachment
 from core.domain.wording import list_some
+from core.prompting.file_names import write_file_name
 from core.prompting.speakers import describe_attachment
 
 PIPED = "stdin"  # the name of what comes by standard input
@@ -25,7 +27,10 @@ ENTRIES = 200  # of a folder that are offered
 
 CHANGED = "it has changed since it was attached; attach it again"
 UNKEPT = "it came by a pipe and was not kept; attach it again"
-NOTHING = "Nothing is attached. `/attach PATH` attaches a file to the next message, and `/detach` takes all off again."
+NOTHING = (
+    "Nothing is attached. `/attach PATH` attaches a file to the next message, and `/detach` takes files off again."
+)
+EMPTY_PIPE = f"{PIPED} is empty: nothing is attached."
 
 
 class Unattachable(Exception):
@@ -45,41 +50,78 @@ class Attachments:
         names = [neutralise_line(one.name)[:40] for one in self._waiting.values()]
         return f" [{list_some(names, NAMED)}]" if names else ""
 
+    @property
+    def names(self) -> list[str]:
+        """The names of what hangs on the next message."""
+        return [one.name for one in self._waiting.values()]
+
     def attach(self, words: str) -> str:
-        """Attach the files that a line names; what there is to say of it, a line for each."""
-        said = list[str]()
+        """Attach the files that a line names, and say so of each; without words, list what is attached."""
+        if not words:
+            return self._list_waiting() or NOTHING
         try:
-            paths = find_paths(words)
+            named = split_paths(words)
         except ValueError:  # shlex has no other
             return "A quote is not closed. `/attach 'two words.pdf'` attaches a file with a space in its name."
+        return "\n\n".join(said for one in named for said in self._attach_named(one))
+
+    def _attach_named(self, word: str) -> Iterator[str]:
+        try:
+            paths = find_paths(word)
+        except Unattachable as error:
+            yield str(error)
+            return
         for path in paths:
             try:
                 attachment = read_attachment(path)
             except Unattachable as error:
-                said.append(str(error))
-                continue
-            self.add(attachment)
-            said.append(f"Attached to the next message: {describe_attachment(attachment)}.")
-        return "\n\n".join(said) or (f"Attached:{self.sign}." if self._waiting else NOTHING)
+                yield str(error)
+            else:
+                self.add(attachment)
+                yield f"Attached to the next message: {describe_attachment(attachment, markdown=True)}."
+
+    def _list_waiting(self) -> str:
+        lines = [f"- {describe_attachment(one, markdown=True)}" for one in self._waiting.values()]
+        return "\n".join(["Attached to the next message:", "", *lines]) if lines else ""
+
+    def describe_kept(self) -> str:
+        """A sentence for who goes elsewhere, or becomes somebody else, that the files go along."""
+        return f"Still attached to the next message: {self._name_waiting(self._waiting.values())}."
 
     def add(self, attachment: Attachment) -> None:
         """Hang a file on the next message."""
         self._waiting[attachment.id] = attachment
 
-    def add_piped(self, content: bytes) -> None:
-        """Attach what came by standard input. Raises Unattachable if it is too large."""
+    def add_piped(self, content: bytes) -> str:
+        """Attach what came by standard input, and say so. Raises Unattachable if it is too large."""
         if len(content) > LARGEST:
             raise Unattachable(f"Standard input can't be attached: {TOO_LARGE}.")
-        if content:
-            attachment = Attachment(_digest(content), PIPED, "", len(content))
-            self._piped[attachment.id] = content
-            self.add(attachment)
+        if not content:
+            return EMPTY_PIPE
+        attachment = Attachment(_digest(content), PIPED, "", len(content))
+        self._piped[attachment.id] = content
+        self.add(attachment)
+        return f"Attached: {describe_attachment(attachment)}."
 
-    def detach(self) -> str:
-        """Take all off the next message."""
-        said = f"Detached:{self.sign}." if self._waiting else NOTHING
-        self._waiting.clear()
-        return said
+    def detach(self, words: str = "") -> str:
+        """Take off the next message what a line names, by name or path; all without words."""
+        if not self._waiting:
+            return NOTHING
+        try:
+            named = [words] if words in self.names else split_paths(words)
+        except ValueError:
+            named = [words]
+        wanted = {*named, *(os.path.abspath(os.path.expanduser(one)) for one in named)}
+        taken = [one for one in self._waiting.values() if not words or wanted & {one.name, one.url}]
+        if not taken:
+            return f"No such file is attached. {self._list_waiting()}"
+        for one in taken:
+            del self._waiting[one.id]
+        return f"Detached: {self._name_waiting(taken)}."
+
+    @staticmethod
+    def _name_waiting(attachments: Iterable[Attachment]) -> str:
+        return list_some([write_file_name(one.name) for one in attachments])
 
     def take(self) -> tuple[Attachment, ...]:
         """What hangs on the message that is sent now."""
@@ -104,17 +146,29 @@ class Attachments:
         return content
 
 
-def find_paths(words: str) -> list[Path]:
-    """The files that a line names: one with spaces as it is, or several as a shell has them. Raises ValueError."""
-    whole = os.path.expanduser(words)
-    if words and os.path.exists(whole):
-        return [Path(whole)]
-    return [Path(os.path.expanduser(one)) for one in shlex.split(words, posix=os.name != "nt")]
+def split_paths(words: str) -> list[str]:
+    """The paths of a line: one with spaces as it is, or several as a shell has them. Raises ValueError."""
+    if words and os.path.exists(os.path.expanduser(words)):
+        return [words]
+    return shlex.split(words, posix=os.name != "nt")
+
+
+def find_paths(word: str) -> list[Path]:
+    """The file of a path, or those that a pattern fits, as a shell has them. Raises Unattachable."""
+    if re.match(r"[a-z][a-z0-9+.-]+://", word, re.IGNORECASE):
+        raise Unattachable("A link is not a file; say it in your message.")
+    path = os.path.expanduser(word)
+    if not glob.has_magic(path) or os.path.lexists(path):
+        return [Path(path)]
+    found = sorted(glob.glob(path))
+    if not found:
+        raise Unattachable(f"No file fits {_quote_path(word)}.")
+    return [Path(one) for one in found]
 
 
 def read_attachment(path: Path) -> Attachment:
     """A file as it is now. Raises Unattachable."""
-    name = f"`{neutralise_line(str(path)).replace('`', '')[:200]}`"
+    name = _quote_path(str(path))
     try:
         content = _read_file(path)
     except FileNotFoundError as error:
@@ -125,7 +179,7 @@ def read_attachment(path: Path) -> Attachment:
         reason = getattr(error, "strerror", None) or str(error)
         raise Unattachable(f"{name} can't be read: {reason}.") from error
     if not content:
-        raise Unattachable(f"{name} is empty.")
+        raise Unattachable(f"{name} is empty: it is not attached.")
     if len(content) > LARGEST:
         raise Unattachable(f"{name} can't be attached: {TOO_LARGE}.")
     kind = mimetypes.guess_type(path.name)[0] or ""
@@ -165,6 +219,11 @@ def _find_last_word(line: str) -> tuple[int, str]:
         elif character in "'\"" and at == start:
             quote = character
     return start, quote
+
+
+def _quote_path(path: str) -> str:
+    """A path as a code span."""
+    return f"`{neutralise_line(path).replace('`', '')[:200]}`"
 
 
 def _read_file(path: Path) -> bytes:

@@ -12,12 +12,12 @@ MOVES = {
     "as NAME": "Be somebody else",
     "channel NAME": "Go to another channel",
     "new": "Begin another conversation in this channel",
-    "attach PATH": "Attach a file to the next message, or several; what is attached, without a path",
-    "detach": "Attach none of them",
+    "attach PATH": "Attach a file to the next message, or several; without a path, list them",
+    "detach [NAME]": "Take files off the next message",
     "threads [NUMBER]": "Show the conversations of this terminal; go to one of them",
     "continue": "Let the newest answer here go on where it was cut off",
-    "up": "Think well of the newest answer",
-    "down": "Think ill of it",
+    "up": "This answer helped",
+    "down": "This answer did not help",
     "quit": "Leave, as `/exit`, `exit` and Ctrl-D do",
 }
 LEAVES = ("/quit", "/exit")

@@ -19,6 +19,7 @@ from bots.console.drawing import Drawing, Glyphs
 from bots.console.escapes import neutralise
 from bots.console.log_stream import LogLines
 from bots.console.status_row import StatusRow
+from core.rendering.reply_notes import write_plain_notes
 
 if TYPE_CHECKING:
     from bots.console.live_input import Complete, LiveInput
@@ -74,15 +75,16 @@ class Terminal:
         return self._log_stream if self.attended and sys.stderr.isatty() else sys.stderr
 
     def write(self, text: str, heading: str = "") -> None:
-        """Markdown: drawn on a screen, as it is in a pipe. On a screen `heading` stands above it."""
+        """Markdown: drawn on a screen, below `heading`; in a pipe as it is, with notes as plain words."""
         if not self.screen:
-            self.post(neutralise(text) + "\n")
+            self.post(neutralise(write_plain_notes(text)) + "\n")
             return
         drawn = Drawing(self._columns, self._glyphs).finish(neutralise(text))
         self.post(f"{heading}\n{drawn}\n" if heading else f"{drawn}\n")
 
     def verbatim(self, text: str) -> None:
         """Lines as they are, not folded and not drawn."""
+        text = text if self.screen else write_plain_notes(text)
         self.post(neutralise(text).rstrip("\n") + ("\n\n" if self.screen else "\n"))
 
     def hint(self, words: str) -> None:

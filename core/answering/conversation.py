@@ -1,7 +1,8 @@
 """Conversation: what Claude is told of the part of a thread to which a question belongs, with its files."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+import re
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import ParamSpec, TypeVar
@@ -15,7 +16,8 @@ from core.domain.platform import Surface
 from core.domain.wording import count_noun, list_some
 from core.files.reader import FileReader
 from core.prompting.continuation import ANEW, Continuation, read_continuation
-from core.prompting.names import NAME, find_ids, introduce_speakers, replace_ids
+from core.prompting.file_names import clean_attached_name, write_name_as_code
+from core.prompting.names import find_ids, introduce_speakers, replace_ids
 from core.prompting.speakers import collect_people
 from core.prompting.turns import NOTHING, Turn, build_turns, select_trunk
 from core.store.protocols import Thread, Threads
@@ -79,7 +81,7 @@ async def read_conversation(
     speakers = {message.voice: message.speaker for message in messages if message.speaker}
     people = authors | dict.fromkeys(sorted(await _run(aside, collect_people, messages)))
     thread = await _introduce_unknown(threads, thread, people, surface, speakers)
-    read = await files.read_files(thread.key, messages, surface, lambda name: act(f"reading {_clean(name)}"))
+    read = await files.read_files(thread.key, messages, surface, lambda name: act(_describe_reading(name)))
     act(THINKING)
     build = partial(
         build_turns,
@@ -96,6 +98,10 @@ async def read_conversation(
         turns[0] = _mark_unread(turns[0])
     renew = partial(files.renew_files, thread.key, messages, surface)
     return Conversation(turns, read, renew, read_continuation(earlier) if earlier else ANEW)
+
+
+def _describe_reading(name: str) -> str:
+    return f"reading {clean_attached_name(name)}"
 
 
 def _mark_unread(turn: Turn) -> Turn:
@@ -131,10 +137,16 @@ def describe_problems(messages: Iterable[Message], files: Files) -> list[str]:
     names: dict[tuple[str, str], list[str]] = {}
     for place, name in {(message.id, one.id): one.name for message in messages for one in message.attachments}.items():
         if place in files and (sentence := _explain_file(files[place])):
-            names.setdefault(sentence, []).append(_name_file(name))
+            names.setdefault(sentence, []).append(write_name_as_code(name))
+    told = list(names.items())[:TOLD]
     more = sum(map(len, list(names.values())[TOLD:]))
     rest = [f"Nor could I read {count_noun(more, 'more file')}."] if more else []
-    return [f"{begins} {list_some(each, TOLD)}{ends}" for (begins, ends), each in list(names.items())[:TOLD]] + rest
+    return [f"{begins} {list_some(each, TOLD)}{_tell_of_each(ends, each)}" for (begins, ends), each in told] + rest
+
+
+def _tell_of_each(clause: str, names: Sequence[str]) -> str:
+    """What is said behind the names of files, in the plural where there are several: `: each is empty.`"""
+    return re.sub(r"^: it\b", ": each", clause) if len(names) > 1 else clause
 
 
 def _explain_file(read: FileContent) -> tuple[str, str] | None:
@@ -142,16 +154,6 @@ def _explain_file(read: FileContent) -> tuple[str, str] | None:
     if read.problem:
         return "I could not read", f": {read.problem}."
     return ("I read only a part of", ": send the part that matters.") if read.cut else None
-
-
-def _name_file(name: str) -> str:
-    """The name of a file as it is, in a code span, where it is no markup and mentions nobody."""
-    shown = _clean(name)
-    return f"`{shown}`" if shown else "a file"
-
-
-def _clean(name: str) -> str:
-    return "".join(one for one in name[:NAME] if one.isprintable() and one not in "`<>@").strip()
 
 
 async def _remember_zone(threads: Threads, thread: Thread, question: Question, zone: str) -> Mapping[str, str]:

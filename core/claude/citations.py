@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from core.domain.wording import count_noun
+from core.prompting.file_names import write_file_name
 from core.rendering.fences import Fence, parse_opening
 from core.rendering.inline import begins_block, find_open_marks
 from core.rendering.reply_notes import CUT, close_text, find_open_fence
@@ -157,7 +158,7 @@ def _write_lines(citations: Sequence[Citation]) -> Iterator[str]:
     sources = {one.source: one for one in reversed(citations)}
     numbers = _number_sources(citations)
     for source, number in list(numbers.items())[:LISTED]:
-        yield f"[{number}] {names[source[0]]}, {sources[source].pages}"
+        yield f"[{number}] {write_file_name(names[source[0]])}, {sources[source].pages}"
     if (more := len(numbers) - LISTED) > 0:
         span = f"[{LISTED + 1}]" if more == 1 else f"[{LISTED + 1}] to [{len(numbers)}]"
         yield f"{span} {count_noun(more, 'more passage')}"

@@ -11,7 +11,7 @@ from anthropic.types import Usage as Billed
 
 from core.claude.citations import Citation, CitationCollector
 from core.domain.usage import Usage
-from core.prompting.names import clean_name
+from core.prompting.file_names import clean_attached_name
 
 GROWING = {
     "text_delta": ("text", "text"),
@@ -262,7 +262,8 @@ def read_citation(cited: object) -> Citation | None:
     index, first, behind = numbers = [read_field(cited, name) for name in names]
     if not all(isinstance(one, int) and 0 <= one <= MOST_PAGES for one in numbers):
         return None
-    name = clean_name(read_word(cited, "document_title") or "") or f"document {index + 1}"
+    title = (read_word(cited, "document_title") or "").strip()
+    name = clean_attached_name(title) if title else f"document {index + 1}"
     return Citation(index, name, first, max(first, behind - 1))
 
 

@@ -165,6 +165,8 @@ class FileContent:
     """What the text was made of, or why it is told as it is, where its bytes are not simply a text: a clause."""
     again: bool = False
     """It was told with an earlier message."""
+    told_as: str = ""
+    """The name that it was told under there, where that is another one."""
 
     def __post_init__(self) -> None:
         """A problem may quote what others wrote: it stays in its line, and holds no markup and no mention."""

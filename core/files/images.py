@@ -9,6 +9,7 @@ from PIL import Image, ImageOps
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
 SIDE = 2_000  # pixels: the longest that the API takes of one among many images
 PIXELS = 50_000_000  # of the original: more take seconds and hundreds of megabytes to read
+UNKNOWN = "it is neither a picture nor a text that I can read, or it is broken; save it anew, as PNG, JPEG, PDF or text"
 PHOTOS = ("JPEG", "MPO", "AVIF", "HEIF")
 LARGE = 1_000_000  # bytes of what is shown: a PNG above that becomes a JPEG, and that is made smaller
 SCALABLE = {"RGB", "RGBA", "L", "LA", "CMYK"}  # colours that are scaled as they are
@@ -35,7 +36,7 @@ def convert_image(content: bytes, formats: tuple[str, ...] = FORMATS) -> tuple[d
     except MemoryError:
         return {"problem": "it needs too much memory"}, b""
     except (OSError, ValueError, SyntaxError):
-        return {"problem": "it is neither a picture nor a text that I can read, or it is broken"}, b""
+        return {"problem": UNKNOWN}, b""
     kind, encoded, (width, height) = _encode(upright, lossy=lossy)
     return {"type": kind, "width": width, "height": height}, encoded
 

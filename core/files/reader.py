@@ -17,7 +17,7 @@ from core.files.conversion import convert_file
 from core.files.formats import RECORDING, TEXTS, explain_unread, is_showable, recognise_format
 from core.files.texts import read_text
 from core.files.uploads import FileUploads, tell_stored
-from core.prompting.names import clean_name
+from core.prompting.file_names import clean_attached_name
 from core.store.stored_files import FilePlace
 from core.worker.fair_semaphore import FairSemaphore
 
@@ -79,16 +79,18 @@ class FileReader:
         different = list(dict.fromkeys(name for _, name in found))
         newest = set(different[choose_start(len(different)) :])
         chosen = [place for place in found if place[1] in newest]
-        first: dict[str, tuple[str, Attachment]] = {}
+        ways: dict[str, list[tuple[str, Attachment]]] = {}
         for message, name in chosen:
-            first.setdefault(name, (message, found[message, name]))
+            ways.setdefault(name, []).append((message, found[message, name]))
+        first = {name: places[0] for name, places in ways.items()}
         known = {name: self._read[key, name] for name in first if (key, name) in self._read}
         known |= await self._find_uploaded(key, chosen, first)
-        missing = [place for name, place in first.items() if name not in known]
+        missing = [places for name, places in ways.items() if name not in known]
         if missing:
-            begin(missing[-1][1].name)
+            begin(missing[-1][-1][1].name)
         read = known | await self._read_missing(key, missing, surface) if missing else known
-        told = bound_files({(message, name): read[name] for message, name in chosen})
+        bounded = bound_files({(message, name): read[name] for message, name in chosen})
+        told = {place: _name_again(one, found[place], first[place[1]][1]) for place, one in bounded.items()}
         return dict.fromkeys(found, OLDER) | dict(await self._upload_shown(key, told))
 
     async def refuse(self, key: ThreadKey, names: Collection[str], problem: str) -> None:
@@ -140,15 +142,15 @@ class FileReader:
         return {place: uploaded.get(place[1], one) if one.shown else one for place, one in told.items()}
 
     async def _read_missing(
-        self, key: ThreadKey, missing: Sequence[tuple[str, Attachment]], surface: Surface
+        self, key: ThreadKey, missing: Sequence[Sequence[tuple[str, Attachment]]], surface: Surface
     ) -> dict[str, FileContent]:
         """Fetch and read side by side, and remember what was there."""
         free = asyncio.Semaphore(AT_ONCE)
 
-        async def read(message: str, one: Attachment) -> FileContent:
+        async def read(places: Sequence[tuple[str, Attachment]]) -> FileContent:
             async with free:
                 try:
-                    content = await self._read_file(key, message, one, surface)
+                    content = await self._read_file(key, places, surface)
                 except UNAVAILABLE as error:
                     log.info("a file can't be fetched: %s", error)
                     return FileContent(problem=_explain(error), passing=True)
@@ -156,10 +158,10 @@ class FileReader:
                     log.exception("a bug kept a file from being read")
                     return BUG
                 if not content.passing:
-                    self._read[key, one.id] = content
+                    self._read[key, places[0][1].id] = content
                 return content
 
-        reading = {one.id: asyncio.create_task(read(message, one)) for message, one in missing}
+        reading = {places[0][1].id: asyncio.create_task(read(places)) for places in missing}
         try:
             await asyncio.wait(reading.values(), timeout=self._wait)
         finally:
@@ -168,7 +170,11 @@ class FileReader:
             await asyncio.gather(*reading.values(), return_exceptions=True)
         return {name: LATE if task.cancelled() else task.result() for name, task in reading.items()}
 
-    async def _read_file(self, key: ThreadKey, message: str, attachment: Attachment, surface: Surface) -> FileContent:
+    async def _read_file(
+        self, key: ThreadKey, places: Sequence[tuple[str, Attachment]], surface: Surface
+    ) -> FileContent:
+        """What a file holds that hangs on these messages, oldest first; it is called as on the first of them."""
+        attachment = places[0][1]
         recorded = attachment.type.startswith(RECORDED)
         if recorded and attachment.size > UNFETCHED:
             return FileContent(problem=RECORDING)
@@ -176,7 +182,7 @@ class FileReader:
             return FileContent(
                 problem=f"it is larger than the {LARGEST // 1_000_000} MB that I read; send a part of it"
             )
-        content = await surface.fetch(attachment, message)
+        content = await _fetch_newest(places, surface)
         if not content:
             return FileContent(problem="it is empty")
         read = await self._read_content(key, _name_file(attachment), content)
@@ -202,9 +208,31 @@ def choose_start(count: int) -> int:
     return 0 if count <= FILES else -(-(count - FILES) // STEP) * STEP
 
 
+async def _fetch_newest(places: Sequence[tuple[str, Attachment]], surface: Surface) -> bytes:
+    """The bytes of a file, by the newest address that it has; older ones are tried where it is not there.
+
+    Raises what is the matter with the newest, whose words are for the person.
+    """
+    ways = {one.url: (message, one) for message, one in places}
+    refused: CannotAnswer | None = None
+    for message, one in reversed(ways.values()):
+        try:
+            return await surface.fetch(one, message)
+        except CannotAnswer as error:
+            refused = refused or error
+    assert refused is not None
+    raise refused
+
+
+def _name_again(read: FileContent, attachment: Attachment, first: Attachment) -> FileContent:
+    """What is told of a file once more, with the name that it was told under where it has another one here."""
+    name, told = _name_file(attachment), _name_file(first)
+    return replace(read, told_as=told) if read.again and name != told else read
+
+
 def _name_file(attachment: Attachment) -> str:
     """The name under which a file is shown."""
-    return clean_name(attachment.name) or "a file"
+    return clean_attached_name(attachment.name)
 
 
 def _explain(error: ConfabError) -> str:

@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from core.domain.content import FileContent, Files
 from core.domain.messages import Attachment, Message, Quote, QuoteKind
+from core.prompting.file_names import clean_attached_name, describe_file, write_file_name
 from core.prompting.names import BOT, clean_name, find_ids, replace_ids
 
 LONGEST = 250_000  # bytes told of one message
@@ -61,7 +62,8 @@ def _tell_attachment(name: str, attachment: Attachment, read: FileContent | None
     if read is None:
         return f"[{note}]"
     if read.again:
-        return f"[{note}, which is told above]"
+        other = f" as {clean_attached_name(read.told_as)}" if read.told_as else ""
+        return f"[{note}, which is told above{other}]"
     if read.shown is not None:
         return f"[{note}, shown below, which says:]\n  {indent(read.text)}" if read.text else f"[{note}, shown below]"
     if read.problem:
@@ -70,12 +72,9 @@ def _tell_attachment(name: str, attachment: Attachment, read: FileContent | None
     return f"[{note}, {made}which says:]\n  {indent(read.text)}"
 
 
-def describe_attachment(attachment: Attachment) -> str:
-    """An attachment in words: its name, its media type, its size."""
-    kilobytes = max(1, round(attachment.size / 1000))
-    return (
-        f"{clean_name(attachment.name) or 'a file'} ({clean_name(attachment.type) or 'unknown type'}, {kilobytes} kB)"
-    )
+def describe_attachment(attachment: Attachment, *, markdown: bool = False) -> str:
+    """An attachment in words: its name, what it is, its size; with `markdown` as people are shown it."""
+    return describe_file(attachment, (write_file_name if markdown else clean_attached_name)(attachment.name))
 
 
 def indent(text: str) -> str:

@@ -15,6 +15,7 @@ CUT = f"\u2063{MARK}"  # the mark of a note above which we closed a fence that C
 SHORTEST = 3  # marks of a fence; fewer may be the beginning of its end
 
 _NOTE = re.compile(rf"(?:\A|(?<!\s)[^\S\n]*+\n)\s*+\u2063?{MARK}[*_]\([^\n]*\)[*_](?=[^\S\n]*+(?:\n|\Z))")
+_MARKED = re.compile(rf"\u2063?{MARK}[*_](\([^\n]*\))[*_](?=[^\S\n]*+(?:\n|\Z))")
 
 
 def append_note(text: str, note: str) -> str:
@@ -27,6 +28,11 @@ def append_note(text: str, note: str) -> str:
 def remove_notes(text: str) -> str:
     """What Claude said of a text, or a page, that has notes."""
     return _NOTE.sub("", text) if MARK in text else text
+
+
+def write_plain_notes(text: str) -> str:
+    """The same text where nothing is drawn: its notes are plain words in brackets, without their marks."""
+    return _MARKED.sub(r"\1", text) if MARK in text else text
 
 
 def reopen_text(text: str) -> str:

@@ -13,7 +13,7 @@ from core.domain.controls import Control, Votes
 from core.domain.events import Pressed
 from core.domain.messages import FinalText, Outcome, Question
 from core.store.protocols import Asked
-from core.store.rules.presses import AGAIN, ENDED, GONE, NOT_CUT, NOT_NEWEST, NOTED, STOPPED, UNASKED
+from core.store.rules.presses import AGAIN, ENDED, GONE, NO_ANSWER, NOT_CUT, NOT_NEWEST, NOTED, STOPPED, UNASKED
 from tests.support.talk import KEY, PLATFORMS, asked, at, commanded, deleted, edited, message, page, said, thread
 
 PAST = 11  # seconds after which a process has stopped
@@ -429,3 +429,8 @@ async def test_a_command_has_no_answer_to_try_again(store):
 
 async def test_a_press_of_what_nobody_knows_says_so(store):
     assert outcome(await store.questions.ingest(press(Control.RETRY))) == (False, False, GONE)
+
+
+@pytest.mark.parametrize("control", [Control.UP, Control.DOWN, Control.CONTINUE, Control.RETRY])
+async def test_a_press_where_nothing_was_answered_yet_says_so(store, control):
+    assert outcome(await store.questions.ingest(press(control, None))) == (False, False, NO_ANSWER)

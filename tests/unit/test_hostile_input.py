@@ -28,7 +28,7 @@ from core.commands import registry as table
 from core.domain.clock import is_time_zone
 from core.domain.usage import Usage
 from core.files import code_blocks
-from core.prompting import names, speakers, turns
+from core.prompting import file_names, names, speakers, turns
 from core.rendering import fences, links, reply_notes, tables
 from core.rendering.dialect import Dialect
 from core.rendering.paginator import LONG, Pager, cut, pages
@@ -208,6 +208,7 @@ PARSERS: dict[str, Parser] = {
     "turns": lambda text: turns.build_turns([message("1", text)], {}, {}),
     "people": lambda text: speakers.collect_people([message("1", text)]),
     "a name": lambda text: names.introduce_speakers({}, {"U1"}, {"U1": text}),
+    "the name of a file": lambda text: (file_names.write_file_name(text), file_names.write_name_as_code(text)),
     "a fence": lambda text: (fences.parse_opening(text), fences.find_marks(text)),
     "the end of a fence": lambda text: fences.Fence("> ", "```", "").closed_by(text),
     "the beginning of a table": lambda text: tables.parse_table_head(text, text),

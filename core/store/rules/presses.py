@@ -26,6 +26,7 @@ from core.store.sql_port import Row, Sql, parse_stamp
 
 ENDED = "This answer has ended already."
 GONE = "I keep nothing of this answer any more."
+NO_ANSWER = "There is no answer here yet."
 UNASKED = "What was asked there is gone, so it can't be answered anew."
 NOT_NEWEST = {
     Control.RETRY: "Only the newest answer of a conversation can be tried again.",
@@ -78,7 +79,7 @@ def ingest_press(sql: Sql, event: Pressed) -> Receipt:
     """Carry a press out, or leave a question that does; it does nothing where its like was heard before."""
     reply = find_reply(sql, event.key, event.control, event.question)
     if reply is None:
-        return _describe(sql, event.key, note=GONE)
+        return _describe(sql, event.key, note=NO_ANSWER if event.question is None else GONE)
     key = thread_key(reply)
     if find_question(sql, key, event.id) is not None:
         return _describe(sql, key)

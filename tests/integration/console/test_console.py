@@ -267,11 +267,15 @@ async def test_files_are_attached_to_the_next_message_alone(environment, tmp_pat
         )
 
     first, second = told
-    assert first.startswith("ada: sum up\n[ada attached two words.csv (text/csv, 1 kB), which says:]\n  a,b\n  1,2\n[")
+    assert first.startswith("ada: sum up\n[ada attached two words.csv (CSV, 7 bytes), which says:]\n  a,b\n  1,2\n[")
     assert "kB), converted from a Word document, which says:]\n  # Plan\n" in first
     assert second == "ada: and now?"
-    assert shown.startswith("Attached to the next message: two words.csv (text/csv, 1 kB).\n\nAttached to the next")
-    assert "Attached: [two words.csv, plan.docx].\nYes.\nNothing is attached." in shown
+    assert shown.startswith("Attached to the next message: two words.csv (CSV, 7 bytes).\n\nAttached to the next")
+    assert re.search(
+        r"\.\nAttached to the next message:\n\n- two words\.csv \(CSV, 7 bytes\)\n"
+        r"- plan\.docx \(Word document, \d+ kB\)\nYes\.\nNothing is attached\.",
+        shown,
+    )
 
 
 async def test_what_is_detached_is_not_sent(environment, tmp_path):
@@ -280,7 +284,7 @@ async def test_what_is_detached_is_not_sent(environment, tmp_path):
         shown = await said(environment, tmp_path, "/attach a.csv", "/detach", "hello")
 
     assert told == ["ada: hello"]
-    assert "Detached: [a.csv]." in shown
+    assert "Detached: a.csv." in shown
 
 
 async def test_what_cannot_be_attached_says_why(environment, tmp_path):
@@ -296,7 +300,7 @@ async def test_what_cannot_be_attached_says_why(environment, tmp_path):
     assert shown.splitlines() == [
         "There is no file `nowhere`.",
         "`folder` is a folder. Attach the files in it.",
-        "`empty` is empty.",
+        "`empty` is empty: it is not attached.",
         "`pipe` can't be read: it is no regular file.",
         "`large` can't be attached: it is larger than the 20 MB that I read; send a part of it.",
         f"`{'x' * 200}` can't be read: File name too long.",
@@ -315,7 +319,7 @@ async def test_a_file_is_read_again_after_a_restart_and_said_to_have_changed_or_
         (tmp_path / "a.txt").unlink()
         gone = await said(environment, tmp_path, "/prompt")
 
-    assert told == ["ada: look\n[ada attached a.txt (text/plain, 1 kB), which says:]\n  first", "ada: again"]
+    assert told == ["ada: look\n[ada attached a.txt (text, 5 bytes), which says:]\n  first", "ada: again"]
     assert shown == "Yes.\n"
     assert "which Confab could not read: it has changed since it was attached; attach it again]" in changed
     assert "which Confab could not read: it is no longer there]" in gone
@@ -327,12 +331,13 @@ async def test_what_is_piped_in_is_attached_to_a_message_of_the_command_line(env
         async with chat(environment, tmp_path, "sum", "up", "--attach", "b.txt") as process:
             shown, complaints = await process.communicate(b"a,b\n1,2\n")
         async with chat(environment, tmp_path, "and", "now?") as process:
-            await process.communicate(b"")
+            _, empty = await process.communicate(b"")
 
-    assert (process.returncode, shown.decode(), complaints) == (0, "Yes.\n", b"")
+    assert (process.returncode, shown.decode(), complaints) == (0, "Yes.\n", b"Attached: stdin (8 bytes).\n")
+    assert empty == b"stdin is empty: nothing is attached.\n"
     assert told == [
-        "ada: sum up\n[ada attached b.txt (text/plain, 1 kB), which says:]\n  more\n"
-        "[ada attached stdin (unknown type, 1 kB), which says:]\n  a,b\n  1,2",
+        "ada: sum up\n[ada attached b.txt (text, 4 bytes), which says:]\n  more\n"
+        "[ada attached stdin (8 bytes), which says:]\n  a,b\n  1,2",
         "ada: and now?",
     ]
 
@@ -344,6 +349,73 @@ async def test_what_was_piped_in_is_not_kept_and_said_to_be_gone(environment, tm
         shown = await said(environment, tmp_path, "/prompt")
 
     assert "which Confab could not read: it came by a pipe and was not kept; attach it again]" in shown
+
+
+async def test_a_file_is_read_from_its_path_whose_bytes_came_by_a_pipe_before(environment, tmp_path):
+    (tmp_path / "my_big_report.csv").write_text("a,b")
+    async with telling(environment) as told:
+        async with chat(environment, tmp_path, "sum up") as process:
+            await process.communicate(b"a,b")
+        async with chat(environment, tmp_path, "and now?", "--attach", "my_big_report.csv") as process:
+            await process.communicate(b"")
+        shown = await said(environment, tmp_path, "/prompt")
+
+    assert told[1] == "ada: and now?\n[ada attached my_big_report.csv (CSV, 3 bytes), which is told above as stdin]"
+    assert "ada attached stdin (3 bytes), which says:]\n  a,b" in shown
+
+
+async def test_dev_null_is_no_pipe_and_nothing_is_said_of_it(environment, tmp_path):
+    async with telling(environment) as told:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-W", "error", "-m", "bots", "chat", "hello",
+            cwd=tmp_path, env=environment, stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        shown, complaints = await process.communicate()
+
+    assert (shown, complaints, told) == (b"Yes.\n", b"", ["ada: hello"])
+
+
+async def test_who_goes_elsewhere_with_files_is_told_that_they_go_along(environment, tmp_path):
+    (tmp_path / "a_b_c.csv").write_text("a,b")
+    moves = ("/attach a_b_c.csv", "/as bob", "/as", "/channel dev", "/new", "hello", "/as ada")
+    async with telling(environment) as told:
+        shown = await said(environment, tmp_path, *moves)
+
+    kept = "Still attached to the next message: `a_b_c.csv`."
+    assert told == ["bob: hello\n[bob attached a_b_c.csv (CSV, 3 bytes), which says:]\n  a,b"]
+    assert shown.splitlines() == [
+        "Attached to the next message: `a_b_c.csv` (CSV, 3 bytes).",
+        kept,
+        "`/as NAME`: you are bob.",
+        kept,
+        "A new conversation in #dev. `/threads` lists those of this terminal.",
+        "",
+        kept,
+        "Yes.",
+    ]
+
+
+async def test_a_press_before_any_answer_says_that_there_is_none(environment, tmp_path):
+    shown = await said(environment, tmp_path, "/up", "/down", "/continue", "/retry", "/stop")
+
+    assert shown.splitlines() == ["There is no answer here yet."] * 4 + [
+        "Nothing is being answered in this conversation."
+    ]
+
+
+async def test_a_note_below_an_answer_is_plain_in_a_pipe(environment, tmp_path):
+    for name in ("my_broken.png", "half_.jpg"):
+        (tmp_path / name).write_bytes(b"\x89PNG\r\n\x1a\n" + name.encode())
+    async with telling(environment):
+        shown = await said(environment, tmp_path, "/attach *_*.*", "look")
+
+    assert shown.splitlines()[3:] == [
+        "Yes.",
+        "",
+        "(I could not read `half_.jpg`, `my_broken.png`: each is neither a picture nor a text that I can read, or it is "
+        "broken; save it anew, as PNG, JPEG, PDF or text.)",
+    ]
 
 
 @pytest.mark.parametrize(

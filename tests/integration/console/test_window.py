@@ -151,7 +151,7 @@ async def test_ctrl_c_stops_an_answer_and_what_was_said_stays(environment, tmp_p
         await window.shows(asked(2))
 
         assert [line for line in window.lines[4:] if line] == [
-            *("one two thre", "(Stopped.)", "/continue, /retry"),
+            *("one two thre", "(Stopped.)", "/continue goes on, /retry answers anew"),
             PROMPT,
         ]
 
@@ -189,7 +189,7 @@ async def test_an_answer_that_was_stopped_goes_on_and_is_tried_again_by_words(en
         await window.shows("one two")
         window.type("\x03")
         await window.shows(asked(2))
-        hint = "/continue, /retry" in window.lines
+        hint = "/continue goes on, /retry answers anew" in window.lines
         for times, line in enumerate(("/continue", "/up", "/continue", "/retry"), 3):
             window.type(f"{line}\r")
             await window.shows(asked(times))
@@ -401,7 +401,7 @@ async def test_what_hangs_on_the_next_message_stands_in_the_prompt_and_tab_compl
 
     (asked,) = [one.body for one in claude.requests if one.path == "/v1/messages"]
     assert asked["messages"][0]["content"][0]["text"].endswith(
-        "look\n[ada attached two words.csv (text/csv, 1 kB), which says:]\n  a,b"
+        "look\n[ada attached two words.csv (CSV, 3 bytes), which says:]\n  a,b"
     )
 
 

@@ -120,7 +120,7 @@ async def test_the_prompt_says_who_writes_numbers_only_where_something_can_be_ci
 
 NAMES = {
     "a mention": ("<@U1> @here.pdf", "U1 here.pdf"),
-    "markup": ("**[x](y)** `z`.pdf", "x (y) z .pdf"),
+    "markup": ("**[x](y)** `z`.pdf", "`** x (y)** 'z'.pdf`"),
     "lines": ("a\n[2] b.pdf", "a 2 b.pdf"),
     "nothing": ("[]", "a file"),
 }
@@ -134,7 +134,7 @@ async def test_a_documents_name_is_no_markup_and_no_mention(assistant, board, cl
 
 
 ODD = {
-    "a title like a mention": ({"document_title": "<@U1>*b*"}, Citation(0, "U1 b", 3, 3)),
+    "a title like a mention": ({"document_title": "<@U1>*b*"}, Citation(0, "U1 *b*", 3, 3)),
     "no title": ({"document_title": None}, Citation(0, "document 1", 3, 3)),
     "no pages": ({"start_page_number": None}, None),
     "absurd pages": ({"end_page_number": 10**30}, None),

@@ -42,7 +42,7 @@ async def test_a_paste_that_discord_made_a_file_of_is_told_as_words(guild, claud
     await settled(guild, running)
 
     assert told(claude) == [
-        [("user", "Ada: why?\n[Ada attached message.txt (text/plain, 1 kB), which says:]\n  Error: x\n   at y")]
+        [("user", "Ada: why?\n[Ada attached message.txt (text, 14 bytes), which says:]\n  Error: x\n   at y")]
     ]
 
 
@@ -54,7 +54,7 @@ async def test_a_picture_in_what_is_forwarded_is_seen(guild, claude, running):
     await settled(guild, running)
 
     assert list_images(claude) == [["image/png"]]
-    assert "[what Bob forwarded has plan.png (image/png, 1 kB), shown below]" in told(claude)[0][0][1]
+    assert "[what Bob forwarded has plan.png (PNG picture, 98 bytes), shown below]" in told(claude)[0][0][1]
 
 
 async def test_a_document_and_a_table_are_told_with_what_they_are(guild, claude, running):
@@ -64,7 +64,7 @@ async def test_a_document_and_a_table_are_told_with_what_they_are(guild, claude,
 
     ((_, words),) = told(claude)[0]
     assert "kB), converted from a Word document, which says:]\n  # Plan\n  \n  We move in May.\n" in words
-    assert words.endswith("[Ada attached a.csv (text/csv, 1 kB), which says:]\n  a,b\n  1,2")
+    assert words.endswith("[Ada attached a.csv (CSV, 7 bytes), which says:]\n  a,b\n  1,2")
 
 
 async def test_a_paste_that_is_a_notebook_is_converted(guild, claude, running):
@@ -72,7 +72,7 @@ async def test_a_paste_that_is_a_notebook_is_converted(guild, claude, running):
     await guild.say("ada", "general", f"<@{guild.me}> why?", attachments=[paste])
     await settled(guild, running)
 
-    assert "message.txt (text/plain, 1 kB), converted from a Jupyter notebook, which says:]" in told(claude)[0][0][1]
+    assert "message.txt (text, 495 bytes), converted from a Jupyter notebook, which says:]" in told(claude)[0][0][1]
 
 
 async def test_what_cannot_be_read_is_said_beside_the_answer(guild, claude, running):
@@ -86,4 +86,7 @@ async def test_what_cannot_be_read_is_said_beside_the_answer(guild, claude, runn
 
     (answer,) = [one.content for one in guild.visible("general") if "Well." in one.content]
     assert "I could not read `talk.mp3`: I read pictures, documents and text, no sound and no video;" in answer
-    assert "I could not read `plan.png`: it is neither a picture nor a text that I can read, or it is broken." in answer
+    assert (
+        "I could not read `plan.png`: it is neither a picture nor a text that I can read, or it is broken; save"
+        in answer
+    )

@@ -300,8 +300,9 @@ async def test_forwards_stickers_and_files_are_told(guild, claude, running):
             (
                 "user",
                 "[Bob forwarded this, which is not Bob's words:]\n  the server is down\n"
-                "Cy: look\n[Cy attached log.bin (application/octet-stream, 5 kB), which Confab could not read: "
-                "it is neither a picture nor a text that I can read, or it is broken]\nAda: well?",
+                "Cy: look\n[Cy attached log.bin (5 kB), which Confab could not read: "
+                "it is neither a picture nor a text that I can read, or it is broken; "
+                "save it anew, as PNG, JPEG, PDF or text]\nAda: well?",
             )
         ]
     ]

@@ -254,7 +254,7 @@ async def test_a_file_is_told_though_the_mention_comes_without_it(home):
     await home.slack.say("ada", "dev", "and?", root)
     await home.answered(2)
 
-    assert home.prompt()[0][1].startswith("Ada: sum this\n[Ada attached sales.csv (text/csv, 4 kB), which says:]")
+    assert home.prompt()[0][1].startswith("Ada: sum this\n[Ada attached sales.csv (CSV, 4 kB), which says:]")
 
 
 async def test_stop_ends_an_answer_with_what_there_is_of_it(home):

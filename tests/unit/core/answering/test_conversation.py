@@ -84,7 +84,12 @@ def test_each_file_that_could_not_be_read_is_named_with_its_problem():
 
 @pytest.mark.parametrize(
     ("name", "shown"),
-    [("a`b<@U1>.png", "`abU1.png`"), ("a\n\u202eb.png", "`ab.png`"), ("", "a file"), ("x" * 500, f"`{'x' * 60}`")],
+    [
+        ("a`b<@U1>.png", "`a'b U1 .png`"),
+        ("a\n\u202eb.png", "`a b.png`"),
+        ("", "a file"),
+        ("__init__.py", "`__init__.py`"),
+    ],
 )
 def test_the_name_of_a_file_is_no_markup_and_mentions_nobody(name, shown):
     (sentence,) = describe_problems(attached(name), {("1", "F0"): FileContent(problem="it is empty")})
@@ -107,7 +112,7 @@ def test_the_same_problem_of_several_files_is_told_once():
     files = {("1", "F0"): empty, ("1", "F1"): FileContent(text="a", cut=True), ("1", "F2"): empty}
 
     assert describe_problems(attached("a.png", "b.txt", "c.png"), files) == [
-        "I could not read `a.png`, `c.png`: it is empty.",
+        "I could not read `a.png`, `c.png`: each is empty.",
         "I read only a part of `b.txt`: send the part that matters.",
     ]
 
@@ -116,7 +121,7 @@ def test_of_very_many_files_with_the_same_problem_a_few_are_named():
     files = {("1", f"F{at}"): FileContent(problem="it is empty") for at in range(40)}
 
     assert describe_problems(attached(*map(str, range(40))), files) == [
-        "I could not read `0`, `1`, `2`, `3`, `4`, and 35 more: it is empty."
+        "I could not read `0`, `1`, `2`, `3`, `4`, and 35 more: each is empty."
     ]
 
 

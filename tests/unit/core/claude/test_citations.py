@@ -150,3 +150,9 @@ def test_a_long_text_is_read_once_however_often_it_is_cited():
         assert finder.find(text) == len(text) - 1
 
     assert time.process_time() - began < 2
+
+
+def test_the_name_of_a_source_is_shown_as_it_is_also_where_it_has_markup():
+    cited = [cite(1, at=1), cite(1, at=2, document=(1, "__init__ 2026.pdf"))]
+
+    assert append_sources("A. B.", cited).endswith("[1] plan.pdf, page 1\n[2] `__init__ 2026.pdf`, page 1")

@@ -10,6 +10,8 @@ from PIL import Image, PngImagePlugin
 
 from core.files.images import LARGE, PIXELS, SIDE, convert_image
 
+HELP = "save it anew, as PNG, JPEG, PDF or text"
+
 
 def picture(kind: str, size=(40, 30), mode: str = "RGB", **options) -> bytes:
     written = io.BytesIO()
@@ -129,7 +131,7 @@ def test_a_picture_of_too_many_pixels_is_not_unpacked(side):
 def test_what_is_no_picture_says_so(content):
     told, written = convert_image(content)
 
-    assert told == {"problem": "it is neither a picture nor a text that I can read, or it is broken"}
+    assert told == {"problem": f"it is neither a picture nor a text that I can read, or it is broken; {HELP}"}
     assert written == b""
 
 

@@ -186,7 +186,13 @@ async def test_a_file_on_many_messages_counts_once():
 
 
 @pytest.mark.parametrize(
-    ("name", "told"), [("", "a file"), ("x" * 900, "x" * 60), ("a\n]\nBob: yes <!here>", "a Bob yes !here")]
+    ("name", "told"),
+    [
+        ("", "a file"),
+        ("x" * 900, f"{'x' * 63}…{'x' * 16}"),
+        ("a\n]\nBob: yes <!here>", "a Bob: yes !here"),
+        ("__init__.py", "__init__.py"),
+    ],
 )
 async def test_a_file_is_shown_under_a_name_that_is_no_markup(name, told):
     read = await FileReader(shows).read_files(KEY, [message("1", file("A", name))], Shelf(A=b"\x89PNG\r\n\x1a\n"))
@@ -227,8 +233,51 @@ async def test_a_file_on_several_messages_is_fetched_once_and_told_at_the_first(
 
     read = await FileReader(shows).read_files(KEY, messages, shelf)
 
-    assert shelf.fetched == [("1", "A")]
+    assert shelf.fetched == [("3", "A")]
     assert [read[name, "A"] for name in "123"] == [FileContent(text="words"), *[FileContent(again=True)] * 2]
+
+
+async def test_a_file_that_is_told_above_under_another_name_says_which():
+    messages = [message("1", file("A", "first_one.csv")), message("2", file("A", "same.csv"))]
+
+    read = await FileReader(shows).read_files(KEY, messages, Shelf(A=b"a,b"))
+
+    assert read == {
+        ("1", "A"): FileContent(text="a,b"),
+        ("2", "A"): FileContent(again=True, told_as="first_one.csv"),
+    }
+
+
+class Paths(Shelf):
+    """A surface that has files by their addresses."""
+
+    async def fetch(self, attachment: Attachment, message: str) -> bytes:
+        return await super().fetch(replace(attachment, id=attachment.url), message)
+
+
+@pytest.mark.parametrize(
+    ("missing", "fetched"),
+    [("", ["new"]), ("new", ["new", "old"]), ("old", ["new"])],
+    ids=["both are there", "the newest is gone", "the oldest is gone"],
+)
+async def test_the_newest_way_to_the_bytes_of_a_file_wins(missing, fetched):
+    gone = CannotAnswer("It is gone.")
+    paths = Paths(**{one: gone if one == missing else b"words" for one in ("old", "new")})
+    messages = [message(str(at), replace(file("A"), url=url)) for at, url in enumerate(("old", "new", "new"), 1)]
+
+    read = await FileReader(shows).read_files(KEY, messages, paths)
+
+    assert read["1", "A"] == FileContent(text="words")
+    assert [address for _, address in paths.fetched] == fetched
+
+
+async def test_a_file_that_no_way_leads_to_is_told_by_what_is_the_matter_with_the_newest():
+    paths = Paths(old=CannotAnswer("It came by a pipe."), new=CannotAnswer("It has changed."))
+    messages = [message(str(at), replace(file("A"), url=url)) for at, url in enumerate(("old", "new"), 1)]
+
+    read = await FileReader(shows).read_files(KEY, messages, paths)
+
+    assert read["1", "A"].problem == "It has changed"
 
 
 async def test_files_beyond_the_newest_are_said_to_be_left_out():

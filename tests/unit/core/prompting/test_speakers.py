@@ -20,7 +20,9 @@ def test_everybody_who_speaks_or_is_mentioned_is_introduced():
 
 
 def test_an_attachment_is_described_in_words():
-    assert describe_attachment(Attachment("1", "", "", 10)) == "a file (unknown type, 1 kB)"
+    assert describe_attachment(Attachment("1", "", "", 10)) == "a file (10 bytes)"
+    assert describe_attachment(Attachment("1", "a_b_c.py", "", 10)) == "a_b_c.py (10 bytes)"
+    assert describe_attachment(Attachment("1", "a_b_c.py", "", 10), markdown=True) == "`a_b_c.py` (10 bytes)"
 
 
 def test_all_that_a_quote_mentions_is_introduced_too():
@@ -64,7 +66,7 @@ def test_what_was_forwarded_is_told_as_words_of_another():
 def test_the_words_of_a_file_stand_below_what_it_is(read, told):
     message = Message("1", "U1", "", NOON, attachments=(Attachment("A", "a", "x/y", 1),))
 
-    assert quote_message(message, {"U1": "Ada"}, {("1", "A"): read}) == f"[Ada attached a (x/y, 1 kB), {told}"
+    assert quote_message(message, {"U1": "Ada"}, {("1", "A"): read}) == f"[Ada attached a (x/y, 1 byte), {told}"
 
 
 def test_the_files_of_what_was_forwarded_stand_below_it():
@@ -74,8 +76,8 @@ def test_the_files_of_what_was_forwarded_stand_below_it():
     )
 
     assert quote_message(message, {"U1": "Ada"}) == (
-        "Ada: look\n[Ada attached a.txt (x/y, 1 kB)]\n[Ada forwarded this, which is not Ada's words:]\n  x\n"
-        "[what Ada forwarded has b.txt (x/y, 1 kB)]"
+        "Ada: look\n[Ada attached a.txt (x/y, 1 byte)]\n[Ada forwarded this, which is not Ada's words:]\n  x\n"
+        "[what Ada forwarded has b.txt (x/y, 1 byte)]"
     )
 
 

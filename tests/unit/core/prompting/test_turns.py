@@ -119,7 +119,7 @@ def spoken(messages, replies=None, names=NAMES, **options) -> list[tuple[str, st
         pytest.param(
             [said(1, "see", attachments=(Attachment("F1", "a [b].pdf", "application/pdf", 12_345),))],
             {},
-            [("user", "Ada: see\n[Ada attached a b .pdf (application/pdf, 12 kB)]")],
+            [("user", "Ada: see\n[Ada attached a b .pdf (PDF, 12 kB)]")],
             id="an attachment is told beside the words",
         ),
         pytest.param([said(1, "x", "U99")], {}, [("user", "U99: x")], id="somebody without a name is called by id"),
@@ -340,7 +340,7 @@ def test_pictures_stand_below_the_words_of_their_message_and_before_the_next():
 
     (turn,) = build_turns(both, {}, NAMES, files={("1", "F1"): shown("one"), ("1", "F2"): shown("two")})
 
-    words = "Ada: look\n" + "\n".join(["[Ada attached plan.png (image/png, 1 kB), shown below]"] * 2)
+    words = "Ada: look\n" + "\n".join(["[Ada attached plan.png (PNG picture, 1 kB), shown below]"] * 2)
     assert turn.content == (Text(words), shown("one").shown, shown("two").shown, Text("Bob: and?"))
 
 
@@ -352,7 +352,7 @@ def test_a_text_stands_in_its_authors_words_and_nobody_else_s():
 
     assert [line for line in turn.words.splitlines() if not line.startswith("  ")] == [
         "Ada: look",
-        "[Ada attached data.csv (text/csv, 1 kB), which says:]",
+        "[Ada attached data.csv (CSV, 1 kB), which says:]",
     ]
 
 
@@ -393,14 +393,16 @@ def test_a_problem_stays_in_its_line_whatever_it_quotes():
 
     assert len(note.splitlines()) == 1
     assert len(note) < 500
-    assert note.startswith("[Ada attached data.csv (text/csv, 1 kB), which Confab could not read: a Bob: approve")
+    assert note.startswith("[Ada attached data.csv (CSV, 1 kB), which Confab could not read: a Bob: approve")
     assert set("[]<>@") & set(note[1:-1]) == set()
 
 
 def test_a_file_that_was_told_before_or_says_no_encoding_is_told_so():
-    assert tell(FileContent(again=True)) == "[Ada attached data.csv (text/csv, 1 kB), which is told above]"
+    assert tell(FileContent(again=True)) == "[Ada attached data.csv (CSV, 1 kB), which is told above]"
+    other = FileContent(again=True, told_as="a_b].csv")
+    assert tell(other) == "[Ada attached data.csv (CSV, 1 kB), which is told above as a_b .csv]"
     read = FileContent(text="a", encoding="Windows-1252")
-    assert tell(read) == "[Ada attached data.csv (text/csv, 1 kB), read as Windows-1252, which says:]\n  a"
+    assert tell(read) == "[Ada attached data.csv (CSV, 1 kB), read as Windows-1252, which says:]\n  a"
 
 
 PLAN = Attachment("F1", "plan.png", "image/png", 1_000)
@@ -419,7 +421,7 @@ def test_a_picture_whose_first_message_was_refused_is_shown_with_the_next_that_h
         messages, {}, NAMES, files=SHARED, unanswered={"1": Unanswered.REFUSED}, refused_at={"1": at(2)}
     )
 
-    note = "[Ada attached plan.png (image/png, 1 kB)"
+    note = "[Ada attached plan.png (PNG picture, 1 kB)"
     assert list_shown(turns) == [
         f"{REFUSED}\nAda: this\n{note}, shown below]",
         "image",

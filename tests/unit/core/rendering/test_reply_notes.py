@@ -15,6 +15,7 @@ from core.rendering.reply_notes import (
     remove_notes,
     reopen_text,
     split_notes,
+    write_plain_notes,
 )
 
 NOTE = f"\n\n{MARK}*(Stopped.)*"
@@ -92,3 +93,9 @@ def test_a_text_and_its_notes_are_told_apart():
 
     assert split_notes(both) == ("Blue.", f"{MARK}*(Stopped.)*\n\n{MARK}*(Unread.)*")
     assert split_notes("Blue.") == ("Blue.", "")
+
+
+def test_notes_are_plain_words_where_nothing_is_drawn():
+    cut = append_note(append_note("*(smiles)*\n```py\nx = 1", "Stopped."), "I could not read `a_b`.")
+
+    assert write_plain_notes(cut) == "*(smiles)*\n```py\nx = 1\n```\n\n(Stopped.)\n\n(I could not read `a_b`.)"
