@@ -4,7 +4,9 @@ import asyncio
 from datetime import timedelta
 
 from core.billing.ledger_rows import Scope
-from core.domain.events import Commanded
+from core.domain.clock import system_clock
+from core.domain.controls import FEEDBACK
+from core.domain.events import Commanded, Pressed
 from core.domain.messages import ThreadKey
 from tests.fakes.board import START
 from tests.fakes.claude.server import ClaudeFake
@@ -39,3 +41,17 @@ async def closed(store) -> None:
     async with asyncio.timeout(PATIENCE):
         while (await store.questions.count_open())[0]:
             await asyncio.sleep(0.002)
+
+
+async def press(assistant, board, control, question, person="U1", name=None):
+    """Press a button; ids are the board's numbers."""
+    at = system_clock() if control in FEEDBACK else board.now()
+    return await assistant.ingest(Pressed(name or board.number(), key(), person, control, question, at, '{"press": 1}'))
+
+
+async def ask(assistant, board, store, text="count", person="U1") -> str:
+    """Ask, and wait for the whole answer. The question's name."""
+    posted = board.said("t1", person, text)
+    await assistant.ingest(posted)
+    await closed(store)
+    return posted.message.id

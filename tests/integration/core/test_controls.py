@@ -12,15 +12,14 @@ import pytest
 
 from core.billing.budgets import Budget, Period
 from core.billing.ledger_rows import Scope
-from core.domain.clock import system_clock
 from core.domain.controls import FEEDBACK, Control, Votes
-from core.domain.events import Deleted, Pressed
+from core.domain.events import Deleted
 from core.domain.messages import Asks, Attachment, Rank
 from core.domain.personas import Persona
 from core.rendering.reply_notes import append_note
 from tests.fakes.board import START
 from tests.fakes.claude.script import Answer, Fault, Gate, refusal
-from tests.support.board_house import closed, command, key, messages, spent, timed_messages
+from tests.support.board_house import ask, closed, command, key, messages, press, spent, timed_messages
 from tests.support.house import house
 from tests.support.waiting import until
 
@@ -32,20 +31,6 @@ GO_ON = (
 STOP, CONTINUE, RETRY, UP, DOWN = Control
 WHOLE = (RETRY, *FEEDBACK)
 GROWING = (STOP,)
-
-
-async def press(assistant, board, control, question, person="U1", name=None):
-    """Press a button; ids are the board's numbers."""
-    at = system_clock() if control in FEEDBACK else board.now()
-    return await assistant.ingest(Pressed(name or board.number(), key(), person, control, question, at, '{"press": 1}'))
-
-
-async def ask(assistant, board, store, text="count", person="U1") -> str:
-    """Ask, and wait for the whole answer. The question's name."""
-    posted = board.said("t1", person, text)
-    await assistant.ingest(posted)
-    await closed(store)
-    return posted.message.id
 
 
 # Stop

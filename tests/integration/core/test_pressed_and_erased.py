@@ -11,11 +11,13 @@ import pytest
 
 from core.answering.final_answer import FAILED_AGAIN
 from core.billing.ledger_rows import Scope
+from core.domain.controls import Control
 from core.domain.events import Deleted, Edited, Pressed
 from core.domain.messages import Asks
 from tests.fakes.claude.script import Answer, Fault, Gate
-from tests.integration.core.test_controls import CONTINUE, RETRY, STOP, UP, ask, press
-from tests.support.board_house import closed, command, key, messages
+from tests.support.board_house import ask, closed, command, key, messages, press
+
+STOP, CONTINUE, RETRY, UP, _DOWN = Control
 
 
 @pytest.fixture
