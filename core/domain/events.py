@@ -51,7 +51,7 @@ class Deleted:
 class Pressed:
     """A person used a control of the reply to `question`.
 
-    Without a question STOP ends what is answered in the thread, and the others are about its newest reply.
+    Without a question STOP ends every answer in the thread, and the others are about its newest reply.
 
     `address` is what it takes to answer the press, and to show the reply again.
     """

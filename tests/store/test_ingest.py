@@ -392,16 +392,15 @@ async def test_stop_withdraws_the_question_it_names(store):
     assert (await store.questions.count_open())[0] == 1
 
 
-async def test_stop_without_a_name_ends_what_is_answered_in_the_thread(store):
-    await store.questions.ingest(asked("1"))
-    await store.questions.ingest(asked(message("2", author="U2")))
-    claim = await store.questions.claim_next("p", PLATFORMS)
+async def test_stop_without_a_name_withdraws_all_of_the_thread(store):
+    for name in ("1", "2", "3"):
+        await store.questions.ingest(asked(name))
     await store.questions.ingest(asked("4", thread("4")))
 
     await store.questions.ingest(stopped())
 
-    assert (await store.questions.heartbeat("p")).withdrawn == {claim.id}
-    assert (await store.questions.count_open())[0] == 3
+    assert await store.questions.count_open() == (1, at(4))
+    assert not (await store.questions.ingest(stopped())).new
 
 
 async def test_what_was_said_before_anybody_asked_us_is_no_follow_up_however_late_it_is_told(store):

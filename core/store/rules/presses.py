@@ -77,6 +77,8 @@ ORDER BY at, message
 
 def ingest_press(sql: Sql, event: Pressed) -> Receipt:
     """Carry a press out, or leave a question that does; it does nothing where its like was heard before."""
+    if event.question is None and event.control is Control.STOP:
+        return _describe(sql, event.key, new=stop_answer(sql, event.key, None) > 0)
     reply = find_reply(sql, event.key, event.control, event.question)
     if reply is None:
         return _describe(sql, event.key, note=NO_ANSWER if event.question is None else GONE)

@@ -201,8 +201,10 @@ def count_open(sql: Sql) -> tuple[int, datetime | None]:
     return row["count"], parse_stamp(row["oldest"]) if row["oldest"] else None
 
 
-def stop_answer(sql: Sql, key: ThreadKey, name: str) -> int:
-    """Withdraw a question and those answered with it. How many."""
+def stop_answer(sql: Sql, key: ThreadKey, name: str | None) -> int:
+    """Withdraw a question and those answered with it, or without a name all of the thread. How many."""
+    if name is None:
+        return withdraw_questions(sql, _list_open(sql, key))
     row = find_question(sql, key, name)
     if row is None:
         return 0

@@ -12,12 +12,12 @@ import pytest
 from core.answering.final_answer import FAILED_AGAIN
 from core.billing.ledger_rows import Scope
 from core.domain.controls import Control
-from core.domain.events import Deleted, Edited, Pressed
+from core.domain.events import Deleted, Edited
 from core.domain.messages import Asks
 from tests.fakes.claude.script import Answer, Fault, Gate
 from tests.support.board_house import ask, closed, command, key, messages, press
 
-STOP, CONTINUE, RETRY, UP, _DOWN = Control
+_STOP, CONTINUE, RETRY, UP, _DOWN = Control
 
 
 @pytest.fixture
@@ -98,22 +98,6 @@ async def test_nothing_is_left_of_what_goes_on_with_something_forgotten(assistan
 
     assert "SECRET" not in words()
     assert "U3" not in words()
-
-
-async def test_a_stop_that_names_no_question_is_asked_for_a_right_and_takes_no_other_question(
-    assistant, board, claude, store
-):
-    gate = Gate(after=6)
-    claude.script(Answer(text="one two three four", chunk=4, gate=gate), Answer(text="for cy"))
-    await assistant.ingest(board.said("t1", "U1", "count"))
-    await gate.reached.wait()
-    await assistant.ingest(board.said("t1", "U3", "me too"))
-
-    await assistant.ingest(Pressed("x", key(), "U2", STOP))
-    gate.opened.set()
-    await closed(store)
-
-    assert {"one two three four", "for cy"} <= set(board.shown("t1"))
 
 
 async def test_a_try_that_fails_again_and_again_says_so_once(assistant, board, claude, store):
