@@ -447,7 +447,7 @@ async def test_what_is_read_is_said_while_it_is_read(assistant, board, store):
     await assistant.ingest(board.said("t1", "U1", "read", attachments=files))
     await closed(store)
 
-    assert seen == ["thinking", "reading planb.txt", "thinking"]
+    assert seen == ["thinking", "reading plan b .txt", "thinking"]
 
 
 async def test_nothing_of_this_is_below_private_answers(assistant, board, store):
