@@ -187,7 +187,7 @@ class AnswerTask:
         showing = asyncio.create_task(self.responder.fallback.show(self.surface, self.reply, self.claim))
         try:
             answer = await self._compose_unless_stopped(decision, showing)
-            if self.visible or self.claim.pages:  # words that stand there already are replaced for everybody
+            if self.visible or self.claim.earlier:  # words that stand there already are replaced for everybody
                 answer = replace(answer, whispered=False)
             answer = await self._keep_earlier(answer)
             if not has_failed(showing):
