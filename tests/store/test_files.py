@@ -15,6 +15,8 @@ from core.store.rules.file_deletions import ABANDONED
 from core.store.stored_files import FileScope, FileState, StoredFile, WaitingDeletions
 from tests.support.talk import KEY, PLATFORMS, asked, deleted, edited, message, said, thread
 
+pytestmark = pytest.mark.slow
+
 HERE = FileScope(KEY, "key1")
 PLAN = StoredFile("abc", "document", "application/pdf", 900, pages=3, text_bytes=40, bound=14_456)
 UPLOADED = replace(PLAN, state=FileState.UPLOADED, file_id="file_1")

@@ -16,6 +16,8 @@ from core.store.protocols import Asked
 from core.store.rules.presses import AGAIN, ENDED, GONE, NO_ANSWER, NOT_CUT, NOT_NEWEST, NOTED, STOPPED, UNASKED
 from tests.support.talk import KEY, PLATFORMS, asked, at, commanded, deleted, edited, message, page, said, thread
 
+pytestmark = pytest.mark.slow
+
 PAST = 11  # seconds after which a process has stopped
 CUT = FinalText("words", cut="")
 

@@ -18,6 +18,8 @@ from core.domain.messages import History, Outcome
 from core.store.sqlite.connection import DatabaseThread
 from tests.support.talk import KEY, PLATFORMS, asked, at, commanded, deleted, edited, message, said, thread
 
+pytestmark = pytest.mark.slow
+
 SOON = timedelta(milliseconds=50)
 
 

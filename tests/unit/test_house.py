@@ -5,6 +5,8 @@ import re
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 DOUBLES = {"Mock", "MagicMock", "AsyncMock", "patch", "mock", "create_autospec", "mocker"}
@@ -50,6 +52,7 @@ def modules() -> list[str]:
     return sorted(name.removesuffix(".__init__") for name in names)
 
 
+@pytest.mark.slow
 def test_no_test_file_imports_another():
     found = {path: imports(tree) for path, tree in parsed().items()}
     shared = {

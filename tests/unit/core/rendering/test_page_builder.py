@@ -13,6 +13,8 @@ from core.rendering.dialect import Dialect
 from core.rendering.paginator import pages
 from tests.support.answers import ANSWERS, KINDS, TRICKY, dialects, scribbles
 
+pytestmark = pytest.mark.slow
+
 LIMITS = st.sampled_from([40, 41, 45, 60, 90])
 
 
@@ -44,6 +46,7 @@ def test_no_page_is_empty_or_too_large_or_leaves_a_fence_open(kind, text, limit)
     assert bool(shown) == bool(text.strip())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @settings(deadline=None, max_examples=25)
 @given(text=scribbles(30), limit=LIMITS)

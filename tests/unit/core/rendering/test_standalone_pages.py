@@ -9,6 +9,8 @@ from core.rendering.dialect import Dialect
 from core.rendering.fences import break_runs, mend_runs, plain_mark
 from core.rendering.paginator import pages
 
+pytestmark = pytest.mark.slow
+
 WORDS = "seven words that fill a page here"
 
 

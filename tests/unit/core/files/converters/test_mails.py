@@ -6,6 +6,8 @@ from core.files.converters.converted import Words
 from core.files.converters.mails import convert_mail
 from tests.support.documents import write_mail
 
+pytestmark = pytest.mark.slow
+
 HEADERS = "From: Ada <ada@example.com>\nTo: bob@example.com\nDate: Fri, 20 Nov 2026 10:00:00 +0100\nSubject: Grüße\n\n"
 
 

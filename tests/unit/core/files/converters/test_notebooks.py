@@ -2,9 +2,13 @@
 
 import json
 
+import pytest
+
 from core.files.converters.converted import Words
 from core.files.converters.notebooks import OUTPUT, convert_notebook
 from tests.support.documents import write_notebook
+
+pytestmark = pytest.mark.slow
 
 
 def test_cells_are_told_with_what_they_put_out():

@@ -6,6 +6,8 @@ from core.files.converters.converted import Unreadable, Words
 from core.files.converters.office import convert_office
 from tests.support.documents import replace_part, write_odp, write_odt
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_text_keeps_its_headings_and_lists():
     words = convert_office(write_odt())

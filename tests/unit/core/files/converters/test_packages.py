@@ -21,6 +21,8 @@ from core.files.converters.packages import (
 from core.files.formats import ARCHIVE, LOCKED
 from tests.support.documents import EVERY, replace_part, write_docx, write_odt, write_zip
 
+pytestmark = pytest.mark.slow
+
 TYPES = '<Types><Override PartName="/a" ContentType="application/vnd.{}"/></Types>'
 
 

@@ -7,6 +7,8 @@ from core.files.converters.packages import Kind
 from core.files.converters.sheets import COLUMNS, ROOM, SHEETS, convert_workbook
 from tests.support.documents import write_ods, write_xlsx
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("content", "kind", "rows"),

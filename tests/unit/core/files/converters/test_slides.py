@@ -6,6 +6,8 @@ from core.files.converters.converted import Unreadable, Words
 from core.files.converters.slides import convert_slides
 from tests.support.documents import write_pptx
 
+pytestmark = pytest.mark.slow
+
 
 def test_slides_are_told_with_bullets_notes_tables_and_the_numbers_of_charts():
     assert convert_slides(write_pptx()) == Words(

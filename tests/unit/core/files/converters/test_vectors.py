@@ -11,6 +11,8 @@ from core.files.images import SIDE
 from tests.support.documents import SVG
 from tests.support.drawings import draw
 
+pytestmark = pytest.mark.slow
+
 HEAD = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
 
 

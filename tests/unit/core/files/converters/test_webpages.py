@@ -6,6 +6,8 @@ from core.files.converters.converted import Unreadable
 from core.files.converters.webpages import SOURCE, convert_page, write_markdown
 from tests.support.documents import HTML
 
+pytestmark = pytest.mark.slow
+
 SAID = (
     "Plans\n\n## Costs\n\n- rent\n- food\n\n| what | EUR |\n| --- | --- |\n| rent | 900 |\n\n"
     "See [the list](https://example.com/a).[picture: a house]"

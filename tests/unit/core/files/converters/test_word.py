@@ -1,9 +1,13 @@
 """Word documents. Tests core.files.converters.word, core.files.converters.office."""
 
+import pytest
+
 from core.files.converters.converted import Words
 from core.files.converters.office import convert_office
 from core.files.converters.word import convert_document
 from tests.support.documents import write_docx
+
+pytestmark = pytest.mark.slow
 
 
 def test_headings_lists_and_tables_are_kept_and_pictures_counted():
