@@ -152,7 +152,8 @@ class Metering:
         planned = PlannedRequest(
             question.key, question.name, question.person, model, order.persona, bound, output, now, worst
         )
-        planned = replace(planned, direct=question.homes is not None, step=order.request.digest)
+        step = None if order.aside else order.request.digest
+        planned = replace(planned, direct=question.homes is not None, step=step)
         return await self._ledger.reserve(planned, order.scopes)
 
     async def _reserve_less(

@@ -12,7 +12,7 @@ from core.rendering.fences import Fence, parse_opening
 from core.rendering.names import clean_file_name, read_file_name, shorten_file_name
 from core.rendering.reply_notes import remove_notes, reopen_text
 
-MOST = 10  # files of one answer; Discord attaches no more to a message
+MOST = 10  # files of one answer: platforms hang no more on a message
 LARGEST = 1_000_000  # bytes of one
 LONG = 60  # lines of a block; one with more is a file also where it has no name
 DEEPEST = 200  # characters before a line of code that are looked at

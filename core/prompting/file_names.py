@@ -10,7 +10,7 @@ ENDING = 16  # of them at its end, which say what it is, where it is cut
 READ = 500  # characters of one that are looked at
 UNNAMED = "a file"
 
-_BROAD = re.compile(r"@(?=everyone|here|channel)", re.IGNORECASE)  # Discord pings for these amid a word too
+_BROAD = re.compile(r"@(?=everyone|here|channel)", re.IGNORECASE)  # a platform may ping by these amid a word too
 _MENTION = re.compile(r"(?<!\w)@")
 _MARKUP = re.compile(r"[*_~`|\\]")
 _UNSAFE = frozenset("[]<>")
@@ -61,7 +61,7 @@ def write_file_name(name: str) -> str:
 
 
 def write_name_as_code(name: str) -> str:
-    """A file's name as a code span, which Slack ends at the first backtick, so that it has none."""
+    """A file's name as a code span; it has no backtick, at the first of which a platform may end the span."""
     safe = clean_attached_name(name)
     return UNNAMED if safe == UNNAMED else f"`{safe.replace('`', chr(39))}`"
 

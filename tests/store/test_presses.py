@@ -13,7 +13,7 @@ from core.domain.controls import Control, Votes
 from core.domain.events import Pressed
 from core.domain.messages import FinalText, Outcome, Question
 from core.store.protocols import Asked
-from core.store.rules.presses import AGAIN, ENDED, GONE, NO_ANSWER, NOT_CUT, NOT_NEWEST, NOTED, STOPPED, UNASKED
+from core.store.rules.presses import AGAIN, ENDED, GONE, GROWS, NO_ANSWER, NOT_CUT, NOT_NEWEST, NOTED, STOPPED, UNASKED
 from tests.support.talk import KEY, PLATFORMS, asked, at, commanded, deleted, edited, message, page, said, thread
 
 pytestmark = pytest.mark.slow
@@ -427,6 +427,13 @@ async def test_a_command_has_no_answer_to_try_again(store):
 
     assert outcome(await store.questions.ingest(press(Control.RETRY, "k1"))) == (False, False, GONE)
     assert await store.questions.find_reply(KEY, Control.RETRY) == Asked("1", frozenset({"U1"}))
+
+
+@pytest.mark.parametrize("control", [Control.CONTINUE, Control.UP])
+async def test_what_is_being_written_can_neither_go_on_nor_be_rated(store, control):
+    await store.questions.ingest(asked("1"))
+
+    assert outcome(await store.questions.ingest(press(control))) == (False, False, GROWS)
 
 
 async def test_a_press_of_what_nobody_knows_says_so(store):

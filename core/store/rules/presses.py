@@ -26,6 +26,7 @@ from core.store.sql_port import Row, Sql, parse_stamp
 
 ENDED = "This answer has ended already."
 GONE = "I keep nothing of this answer any more."
+GROWS = "This answer is still being written."
 NO_ANSWER = "There is no answer here yet."
 UNASKED = "What was asked there is gone, so it can't be answered anew."
 NOT_NEWEST = {
@@ -133,8 +134,8 @@ def retry_reply(sql: Sql, command: Question, name: str) -> str:
 
 def refuse_retry(sql: Sql, reply: Row) -> str:
     """Why a question can't be answered anew; empty where it can."""
-    if reply["outcome"] is None or reply["command"] is not None or reply["private"] or not reply["said"]:
-        return GONE
+    if why := _refuse_unfinished(reply) or (GONE if reply["command"] is not None else ""):
+        return why
     asked = find_question(sql, thread_key(reply), reply["continues"]) if reply["continues"] else None
     said = find_message(sql, thread_key(reply), reply["name"])
     if not (asked["said"] if asked else said and not said["deleted_at"]):
@@ -163,8 +164,8 @@ def _press_of_asker(sql: Sql, event: Pressed, reply: Row) -> Receipt:
 def _continue(sql: Sql, event: Pressed, reply: Row) -> Receipt:
     """Leave a question of who pressed, to which the answer is the rest of this one."""
     key = thread_key(reply)
-    if reply["outcome"] is None or reply["private"] or not reply["said"]:
-        return _describe(sql, key, note=GONE)
+    if why := _refuse_unfinished(reply):
+        return _describe(sql, key, note=why)
     if reply["cut"] is None:
         return _describe(sql, key, note=NOT_CUT)
     if _has_later(sql, reply, "NOT notice"):
@@ -184,10 +185,17 @@ def _continue(sql: Sql, event: Pressed, reply: Row) -> Receipt:
 
 def _vote(sql: Sql, event: Pressed, reply: Row) -> Receipt:
     key = thread_key(reply)
-    if reply["outcome"] is None or reply["private"] or not reply["said"] or reply["notice"]:
-        return _describe(sql, key, note=GONE)
+    if why := _refuse_unfinished(reply) or (GONE if reply["notice"] else ""):
+        return _describe(sql, key, note=why)
     new = keep_vote(sql, reply, event.person, event.control is Control.UP, _find_time(sql, event))
     return _describe(sql, key, new=new, note=NOTED.format(event.control.label))
+
+
+def _refuse_unfinished(reply: Row) -> str:
+    """Why nothing can be done with an answer that nobody has, or not yet; empty where it is there."""
+    if reply["outcome"] is None and reply["command"] is None:
+        return GROWS
+    return GONE if reply["private"] or not reply["said"] else ""
 
 
 def _open_again(sql: Sql, reply: Row, address: str) -> None:
@@ -215,8 +223,9 @@ def _is_same_conversation(sql: Sql, reply: Row, later: Row) -> bool:
 
 def _find_first(sql: Sql, row: Row) -> Row:
     """The question that somebody said, of those that only go on with its answer."""
-    before = find_question(sql, thread_key(row), row["continues"]) if row["continues"] else None
-    return _find_first(sql, before) if before else row
+    while row["continues"] and (before := find_question(sql, thread_key(row), row["continues"])):
+        row = before
+    return row
 
 
 def _build_command(sql: Sql, event: Pressed, reply: Row) -> Question:

@@ -85,7 +85,7 @@ async def rows(store) -> tuple[int, int, int]:
     return sum(one.requests for one in lines), sum(one.died for one in lines), sum(one.micro_usd for one in lines)
 
 
-async def test_an_answer_is_an_instance_of_the_class_and_is_paid_for(store, claude, board):
+async def test_an_answer_is_an_instance_of_the_class_and_is_paid_for(store, claude, board, tmp_path):
     claude.script(Answer(GOOD))
     async with completions(store, claude, board) as asked:
         found = await ask(asked)
@@ -97,6 +97,7 @@ async def test_an_answer_is_an_instance_of_the_class_and_is_paid_for(store, clau
     assert body["output_config"]["format"]["type"] == "json_schema"
     assert [block["text"] for block in body["system"]] == ["Say what this is about."]
     assert await rows(store) == (1, 0, claude.billed[0].micro_usd)
+    assert read_column(tmp_path, "step") == [None], "it is no step of an answer, at whose end that would be wiped"
 
 
 class Yes(BaseModel):
