@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 
 from core.claude.errors import FileStorageError
 from core.claude.files import FileStorage
+from core.domain.clock import Sleep
 from core.domain.content import Document, FileContent, Image, Uploaded
 from core.domain.errors import StoreUnavailable
 from core.domain.messages import ThreadKey
@@ -37,6 +38,7 @@ class FileUploads:
         storage: FileStorage,
         *,
         inline: bool = False,
+        sleep: Sleep = asyncio.sleep,
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self._files = files
@@ -44,7 +46,7 @@ class FileUploads:
         self._inline = inline
         self._seconds = seconds
         self._silent_until = float("-inf")
-        self.deletions = FileDeletions(files, storage)
+        self.deletions = FileDeletions(files, storage, sleep)
         self._running = set[asyncio.Task[FileContent]]()
         self._locks: WeakValueDictionary[tuple[ThreadKey, str], asyncio.Lock] = WeakValueDictionary()
 

@@ -59,6 +59,7 @@ async def house(
     semaphore: FairSemaphore | None = None,
     patience: float = 30.0,
     upload_seconds: Callable[[], float] = time.monotonic,
+    deletion_sleep: Sleep = asyncio.sleep,
     inline: bool = False,
     **rules: object,
 ) -> AsyncIterator[Assistant]:
@@ -79,7 +80,7 @@ async def house(
         claude, store.ledger, prices.read_prices(), clock, emit=watching, warn=BudgetAlerts(named), sleep=haste.sleep
     )
     assert claude.files
-    uploads = FileUploads(store.files, claude.files, inline=inline, seconds=upload_seconds)
+    uploads = FileUploads(store.files, claude.files, inline=inline, sleep=deletion_sleep, seconds=upload_seconds)
     completions = Completions(claude, metering, store.notes, clock, sleep=haste.sleep, seconds=haste.seconds)
     assistant = Assistant(
         store,

@@ -69,9 +69,14 @@ class Talk:
         return sum((one.method, one.path) == (method, path) for one in self.claude.requests)
 
 
+async def sleep_on(_seconds: float) -> None:
+    """A house looks into the outbox once, at its start: from then on a test does."""
+    await asyncio.Event().wait()
+
+
 @asynccontextmanager
 async def at_home(board, claude, store, **options):
-    async with house(store, claude, board, **options) as assistant:
+    async with house(store, claude, board, deletion_sleep=sleep_on, **options) as assistant:
         yield Talk(board, claude, store, assistant)
 
 

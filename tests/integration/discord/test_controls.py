@@ -67,14 +67,19 @@ async def test_a_vote_is_noted_alone(guild, claude, running):
 
 
 @pytest.mark.parametrize("minutes", [1, 16])
-async def test_a_slash_answer_is_tried_again(guild, claude, running, minutes):
-    claude.script(Answer(text="Blue."), Answer(text="Green."))
+@pytest.mark.parametrize("first", ["Blue.", "blue " * 600], ids=["of a page", "of two pages"])
+async def test_a_slash_answer_is_tried_again_below_its_question_whatever_became_of_its_token(
+    guild, claude, running, first, minutes
+):
+    claude.script(Answer(text=first), Answer(text="Green."))
     asked = await guild.interact("ada", "general", "ask", {"prompt": "why?"})
     await answered(running, asked)
     guild.clock.forward(minutes * 60)
-    await press(guild, running, "ada", asked.original, "Try again")
+    pressed = await press(guild, running, "ada", last(guild), "Try again")
 
     assert pages(guild) == [("> why?\nGreen.", ("Try again", "👍", "👎"))]
+    assert last(guild) == asked.original
+    assert pressed.followups == []
     assert told(claude)[0] == told(claude)[1]
     assert guild.refusals == []
 

@@ -326,21 +326,6 @@ async def test_an_answer_that_is_tried_again_takes_the_place_of_the_old_one(guil
     assert (first.buttons, bool(second.buttons)) == ((), True)
 
 
-@pytest.mark.parametrize("minutes", [1, 16])
-async def test_a_slash_answer_that_is_tried_again_keeps_its_question_whatever_became_of_its_token(
-    guild, running, minutes
-):
-    asked, reply = await answer_command(guild, running, TWO_PAGES)
-    guild.clock.forward(minutes * 60)
-    pressed = await heard(running, await guild.press("ada", reply.pages[-1], "Try again"))
-    again = await show_again(running, reply, pressed, "shorter")
-
-    assert DiscordAddress.parse(pressed.address).under == asked.original
-    assert ours(guild) == ["> why?\nshorter"]
-    assert again.pages[0] == asked.original
-    assert guild.refusals == []
-
-
 async def test_the_rest_of_an_answer_replies_to_what_it_goes_on_with(guild, running):
     reply = await answer(guild, running, text=TWO_PAGES)
     press = await guild.press("bob", reply.pages[-1], "Continue")
