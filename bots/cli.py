@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from bots.app.registry import PLATFORMS
-from core.domain.control_characters import escape_controls
 from core.domain.errors import SettingsError, StoreUnusable, UnreadableFile
+from core.domain.wording import escape_controls
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # what a full or broken disk answers
 

@@ -31,11 +31,10 @@ from core.billing import prices
 from core.claude.client import Claude
 from core.claude.errors import ClaudeError
 from core.domain.clock import system_clock
-from core.domain.control_characters import escape_controls
 from core.domain.errors import SettingsError, StoreUnusable
 from core.domain.models import Model
 from core.domain.secret_shapes import shorten_secrets
-from core.domain.wording import count_noun
+from core.domain.wording import count_noun, escape_controls
 from core.settings import Settings
 from core.store import Condition, Server, inspect
 from core.store.stored_files import WaitingDeletions

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from io import TextIOBase
 from typing import Literal, TextIO
 
-from core.domain.control_characters import escape_controls, escape_json_controls
+from core.domain.wording import escape_controls, escape_json_controls
 from core.telemetry import current_question
 
 TOKENS = re.compile(

@@ -12,10 +12,9 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from core.billing.ledger_rows import UsageRow
 from core.billing.prices import DIGITS, parse_count, strip_date
-from core.domain.control_characters import escape_controls
 from core.domain.errors import UnreadableFile
 from core.domain.usage import Usage
-from core.domain.wording import count_noun, describe_days
+from core.domain.wording import count_noun, describe_days, escape_controls
 from core.rendering.tables import draw_table
 
 DAY, MODEL, KEY = "usage_date_utc", "model_version", "api_key"

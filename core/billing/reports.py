@@ -11,9 +11,8 @@ from zoneinfo import ZoneInfo
 
 from core.billing.budgets import dollars
 from core.billing.ledger_rows import UsageRow
-from core.domain.control_characters import escape_controls, escape_json_controls
 from core.domain.usage import Usage
-from core.domain.wording import count_noun
+from core.domain.wording import count_noun, escape_controls, escape_json_controls
 from core.rendering.names import write_name
 from core.rendering.tables import draw_table
 

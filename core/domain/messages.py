@@ -158,6 +158,17 @@ class Unanswered(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class MadeFile:
+    """A file that a tool made for an answer: a text of ours, or one that Anthropic keeps under an id."""
+
+    name: str
+    type: str
+    """Its media type."""
+    text: str = ""
+    file_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class FinalText:
     """The final words of a reply, kept the moment they are known. From here a restart only shows them."""
 
@@ -170,6 +181,8 @@ class FinalText:
     """Claude was cut off and can go on: the line that opens the code block it was in, empty outside of any."""
     continues: str | None = None
     """The question whose answer it goes on with, as its own question has it."""
+    made: tuple[MadeFile, ...] = ()
+    """Files that tools made for it, in their order; they are posted with it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,12 @@
-"""Wording: numbers, days and lists in sentences, in the singular and the plural of English."""
+"""Wording: numbers, days and lists in sentences, and strangers' text with its control characters made visible."""
 
+import json
+import unicodedata
 from collections.abc import Sequence
 
 LISTED = 10  # things that a sentence names
+JOINER = "\u200d"  # holds emoji together
+HARMFUL = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # controls, formats (bidirectional ones too), lone surrogates, line separators
 
 
 def count_noun(number: int, noun: str, plural: str = "") -> str:
@@ -24,3 +28,23 @@ def list_some(names: Sequence[str], most: int = LISTED) -> str:
 def fold_lines(text: str) -> str:
     """A text on one line, for where it stands in a sentence of ours and a line of its own would leave that."""
     return " ".join(text.split())
+
+
+def is_control(letter: str) -> bool:
+    """Whether a terminal or a reader may take the character for something else than what it shows."""
+    return letter != JOINER and unicodedata.category(letter) in HARMFUL
+
+
+def escape_controls(text: str, keep: str = "") -> str:
+    r"""Escape control characters as Python writes them: `\x1b`. Those in `keep` stay."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        letter.encode("unicode_escape").decode() if letter not in keep and is_control(letter) else letter
+        for letter in text
+    )
+
+
+def escape_json_controls(written: str) -> str:
+    """JSON on one line, in which control characters are escaped as JSON does, beyond those that it has to."""
+    return "".join(json.dumps(letter)[1:-1] if is_control(letter) else letter for letter in written)

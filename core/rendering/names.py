@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from core.domain.control_characters import is_control
+from core.domain.wording import is_control
 
 LONGEST = 80  # characters of a name that are shown
 NAME = 80  # characters of a file's name

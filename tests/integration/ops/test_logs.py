@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from bots.ops.logs import JsonFormatter, RedactingFormatter
-from core.domain.control_characters import is_control
 from core.domain.messages import Asks
+from core.domain.wording import is_control
 from core.store import open_store
 from core.telemetry import current_question
 from tests.fakes.board import Board

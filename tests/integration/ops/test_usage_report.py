@@ -10,10 +10,10 @@ import pytest
 from bots.ops.usage_report import render_usage
 from core.billing.budgets import Budget, Period
 from core.billing.ledger_rows import PlannedRequest, Reservation, Scope, Settlement
-from core.domain.control_characters import is_control
 from core.domain.errors import SettingsError
 from core.domain.messages import ThreadKey
 from core.domain.usage import Usage
+from core.domain.wording import is_control
 from core.store import open_store
 from tests.support.command_line import run_confab
 from tests.support.doctor import chosen

@@ -1,0 +1,74 @@
+"""Tools: what Claude may use while it answers, the calls that it makes, and what comes of each."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from core.domain.content import FRAME, Content, Text
+from core.domain.messages import MadeFile
+
+PREAMBLE = 1_000  # tokens, at most, that the API's own words about tools take in a prompt that has any
+
+
+@dataclass(frozen=True, slots=True)
+class ToolDefinition:
+    """A tool as Claude is told of it; `body` is its entry in the Messages API's `tools`.
+
+    Anthropic runs those whose entry names a type, we run the others.
+    """
+
+    name: str
+    body: Mapping[str, Any] = field(compare=False)
+    acts: bool = False
+    """It changes something outside, so it asks a person first."""
+    capability: str = ""
+    """What a model has to have for it, as the Models API calls that; empty where every model does."""
+    results_bound: int = 0
+    """Tokens of results that are set aside for one request, where Anthropic runs it: nobody can bound these before."""
+
+    @property
+    def hosted(self) -> bool:
+        """Whether Anthropic runs it."""
+        return "input_schema" not in self.body
+
+    @property
+    def tokens_bound(self) -> int:
+        """The most tokens that telling it takes: none is shorter than a byte."""
+        return len(json.dumps(self.body, ensure_ascii=False).encode()) + FRAME
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A use of a tool that Claude asks us for; `id` is Claude's name for it."""
+
+    id: str
+    tool: str
+    arguments: Mapping[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """The same for the same tool with the same arguments."""
+        told = json.dumps([self.tool, self.arguments], sort_keys=True, ensure_ascii=False)
+        return sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What came of a call, as Claude is told it. What others wrote is data there, never words of ours."""
+
+    content: tuple[Content, ...]
+    failed: bool = False
+    """Claude is told that it did not do what was asked."""
+    files: tuple[MadeFile, ...] = ()
+    """Files that it made, which are posted with the answer."""
+
+    @property
+    def words(self) -> str:
+        return "\n".join(part.words for part in self.content)
+
+
+def fail_call(why: str) -> ToolResult:
+    """The result of a call that failed, with why in a sentence for Claude."""
+    return ToolResult((Text(why),), failed=True)

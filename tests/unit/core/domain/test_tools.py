@@ -1,0 +1,36 @@
+"""What Claude is told of tools, and what it asks of them: core.domain.tools."""
+
+import json
+
+from core.domain.content import Text
+from core.domain.tools import ToolCall, ToolDefinition, ToolResult, fail_call
+
+SEARCH = {"name": "search", "description": "Searches “here”.", "input_schema": {"type": "object"}}
+
+
+def test_anthropic_runs_what_has_a_type_in_place_of_a_schema():
+    assert ToolDefinition("web_search", {"type": "web_search_20260318", "name": "web_search"}).hosted
+    assert not ToolDefinition("search", SEARCH).hosted
+
+
+def test_telling_a_tool_takes_no_more_tokens_than_bytes():
+    bound = ToolDefinition("search", SEARCH).tokens_bound
+
+    assert bound > len(json.dumps(SEARCH, ensure_ascii=False).encode())
+
+
+def test_the_same_call_has_the_same_digest_whatever_it_is_named():
+    call = ToolCall("toolu_1", "create", {"title": "Fix é", "labels": ["bug"]})
+
+    assert call.digest == ToolCall("toolu_2", "create", {"labels": ["bug"], "title": "Fix é"}).digest
+    assert call.digest != ToolCall("toolu_1", "create", {"title": "Fix e", "labels": ["bug"]}).digest
+    assert call.digest != ToolCall("toolu_1", "close", call.arguments).digest
+
+
+def test_a_lone_surrogate_of_claudes_has_a_digest():
+    assert ToolCall("toolu_1", "create", {"title": "\ud800"}).digest
+
+
+def test_a_call_that_failed_says_why():
+    assert fail_call("It is down.") == ToolResult((Text("It is down."),), failed=True)
+    assert fail_call("It is down.").words == "It is down."
