@@ -1,4 +1,7 @@
-"""Which tools may be chosen, and which a conversation gets: core.tools.registry, core.tools.tool."""
+"""Which tools may be chosen, and which a conversation gets.
+
+Tests core.tools: core.tools.registry, core.tools.tool.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
