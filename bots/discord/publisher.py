@@ -232,7 +232,7 @@ class DiscordOutlet:
     async def _show(self, page: Page, call: Callable[[Body], Awaitable[Answer]]) -> Answer:
         """Post or edit a page. Its words are shown also where Discord refuses its buttons."""
         controls = page.controls if self._takes_buttons else ()
-        body = Body(page.text, formatting.build_buttons(controls, self._reply.question.name))
+        body = Body(page.text, formatting.build_buttons(controls, self._reply.subject))
         try:
             return await call(body)
         except discord.HTTPException as error:

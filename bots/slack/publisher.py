@@ -228,7 +228,7 @@ class SlackOutlet:
 
     def choose_controls(self, controls: Sequence[Control]) -> Sequence[Control]:
         """Those that would be drawn: none on plain pages, nor where Slack takes no buttons."""
-        drawn = formatting.build_buttons(controls, self._reply.question.name, self._web.refused)
+        drawn = formatting.build_buttons(controls, self._reply.subject, self._web.refused)
         return controls if drawn and not self.plainly else ()
 
     async def _draw(self, page: Page, number: int, send: Send) -> Mapping[str, Any]:
@@ -236,7 +236,7 @@ class SlackOutlet:
 
         A kind of block that was refused, and without which the page was taken, is left out for a while everywhere.
         """
-        refused, name = dict[str, str](), self._reply.question.name
+        refused, name = dict[str, str](), self._reply.subject
         while True:
             buttons = formatting.build_buttons(page.controls, name, {*self._web.refused, *refused})
             try:

@@ -30,6 +30,7 @@ from core.prompting.request import Request, build_request
 from core.store.persona_in_force import find_persona_in_force
 from core.store.protocols import Store
 from core.telemetry import Emit, discard_event
+from core.tools.registry import ToolRegistry
 from core.worker.fair_semaphore import FairSemaphore
 from core.worker.worker import Worker
 
@@ -52,6 +53,7 @@ class Assistant:
         sleep: Sleep = asyncio.sleep,
         emit: Emit = discard_event,
         files: FileReader | None = None,
+        tools: ToolRegistry | None = None,
     ) -> None:
         self._store = store
         self._completions = completions
@@ -61,7 +63,8 @@ class Assistant:
         fallback = Fallback(store.questions, platforms)
         commands = self._build_command_context(clock)
         policy, slots = Policy(rules, loop_guard, store.notes), semaphore or FairSemaphore()
-        self._composer = Composer(store, platforms, completions, rules, clock, files or FileReader())
+        reader, tools = files or FileReader(), tools or ToolRegistry()
+        self._composer = Composer(store, platforms, completions, rules, clock, reader, tools)
         responder = Responder(self._composer, policy, fallback, slots, commands, emit, self._heartbeat)
         self.worker = Worker(
             store.questions,

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import NoReturn, TypeAlias
 
-from core.answering.final_answer import Answer, conclude, decline, interrupt
+from core.answering.final_answer import Answer, conclude, decline, interrupt, refuse
 from core.answering.refused_prompts import RefusedPrompts
 from core.billing.ledger_rows import BudgetRefusal
 from core.claude.citations import Citation, append_sources, insert_numbers
@@ -25,8 +25,13 @@ from core.domain.models import Model
 from core.prompting.continuation import ANEW, Continuation
 from core.prompting.request import Request, continue_request
 from core.store.protocols import Claim, Notes, Step, StepEnd
+from core.tools.approvals import explain_expired, write_request
+from core.tools.runner import Awaiting, Carried, Expired, ToolRunner
 
-PAUSES = 10  # times that Claude may pause in one answer
+ROUNDS = 25  # requests that one answer of a model may take: Claude pauses, or calls tools
+MAX_COST = 1_000_000  # micro-dollars that one answer may cost: then it goes on only if somebody lets it
+TOO_MANY = "This took {} steps, as many as one answer may have. Continue goes on from here."
+TOO_DEAR = "This answer has cost {} US dollars, as much as one answer may. Continue goes on from here."
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +55,10 @@ class Run:
     """How the text joins an earlier one."""
     renew: Renew | None = None
     """Uploads files again that Claude's API has no more."""
+    tools: ToolRunner | None = None
+    """Carries out the calls of tools that we run, where the conversation has any."""
+    after: str | None = None
+    """The message behind which the answer stands, where that is another one than the newest that Claude is told."""
 
 
 class Completions:
@@ -64,7 +73,10 @@ class Completions:
         *,
         sleep: Sleep = asyncio.sleep,
         seconds: Callable[[], float] = time.monotonic,
+        max_cost: int = MAX_COST,
     ) -> None:
+        self._max_cost = max_cost
+        self._ledger = metering.ledger
         self.sender = Sender(metering, sleep=sleep, seconds=seconds)
         self.catalog = ModelCatalog(claude, notes, clock, metering.prices)
         self.structured_output = StructuredOutput(self.sender, self.catalog)
@@ -127,27 +139,22 @@ class Completions:
     ) -> AsyncGenerator[Event | BudgetRefusal, None]:
         """One answer of a model, or why a budget forbids it; when Claude pauses its turn, it is asked to go on.
 
-        A refusal is remembered, whether it comes as an answer or as an error.
+        What it calls is carried out, and it is told what came of that. A refusal is remembered, whether it comes as an
+        answer or as an error.
         """
         asked, end = order.request, _TurnEnd(run, order.request.last, hurried)
-        for _ in range(PAUSES):
+        for _ in range(ROUNDS):
             completion: Completion | None = None
             order = replace(order, end=end.store)
             try:
-                async with aclosing(self.sender.stream(order, retry_policy)) as events:
+                async with aclosing(self._stream_step(order, retry_policy, end)) as events:
                     async for event in events:
-                        match event:
-                            case TextSoFar(text, citations):
-                                text, citations = end.join(text, citations)
-                                if shown := run.joined.join(insert_numbers(text, citations), whole=False):
-                                    yield TextSoFar(shown, citations)
-                            case BudgetRefusal():
-                                yield event
-                                return
-                            case Completion():
-                                completion = event
-                            case Waiting() | LeftOut():
-                                yield event
+                        if isinstance(event, Completion):
+                            completion = event
+                            continue
+                        yield event
+                        if isinstance(event, BudgetRefusal):
+                            return
             except ClaudeError as error:
                 if error.kind == "refused":
                     self.refused_prompts.record(asked)
@@ -161,9 +168,31 @@ class Completions:
                 yield answer
                 return
             end = end.go_on(completion)
-            order = replace(order, request=continue_request(order.request, completion.content))
-        why = "Claude paused too often here. Continue goes on from here."
-        yield run.finish(interrupt(run.joined.join(end.write_sources()), why))
+            carried = await run.tools.carry_out(completion.calls) if run.tools and completion.calls else Carried(())
+            if not isinstance(carried, Carried):
+                yield end.wait(carried)
+                return
+            if why := await self._explain_cost(order.question):
+                yield end.interrupt(why)
+                return
+            order = replace(order, request=continue_request(order.request, completion.content, carried.results))
+        yield end.interrupt(TOO_MANY.format(ROUNDS))
+
+    async def _stream_step(
+        self, order: MeteredRequest, retry_policy: RetryPolicy, end: "_TurnEnd"
+    ) -> AsyncGenerator[TextSoFar | Waiting | LeftOut | Completion | BudgetRefusal, None]:
+        """What one request brings; its text as all of the answer that it goes on with."""
+        async with aclosing(self.sender.stream(order, retry_policy)) as events:
+            async for event in events:
+                if not isinstance(event, TextSoFar):
+                    yield event
+                elif shown := end.show(event):
+                    yield shown
+
+    async def _explain_cost(self, question: Question) -> str:
+        """Why an answer may not go on; empty where it has not cost so much yet."""
+        cost = await self._ledger.sum_steps(question.key, question.name)
+        return TOO_DEAR.format(f"{cost / 1_000_000:.2f}") if cost >= self._max_cost else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,10 +211,32 @@ class _TurnEnd:
         moved = (one if one.at is None else replace(one, at=one.at + before) for one in citations)
         return self.said + text, (*self.cited, *moved)
 
+    def show(self, event: TextSoFar) -> TextSoFar | None:
+        """The text of all of the answer so far, as people are shown it; None while that is nothing."""
+        text, citations = self.join(event.text, event.citations)
+        shown = self.run.joined.join(insert_numbers(text, citations), whole=False)
+        return TextSoFar(shown, citations) if shown else None
+
     def go_on(self, completion: Completion) -> "_TurnEnd":
-        """The end of the request that goes on after a pause."""
+        """The end of the request that goes on after a pause, or after calls, behind which a paragraph begins."""
         said, cited = self.join(completion.text, completion.citations)
-        return replace(self, said=said, cited=cited)
+        apart = completion.calls and said.strip() and not said.endswith("\n\n")
+        return replace(self, said=f"{said.rstrip()}\n\n" if apart else said, cited=cited)
+
+    def wait(self, carried: Awaiting | Expired) -> Answer:
+        """The answer so far, where a call waits for a person, or has waited in vain."""
+        if isinstance(carried, Awaiting):
+            text = write_request(self.run.joined.join(self.write_sources()), carried.tool, carried.call)
+            return Answer(text, after=self.last, awaits=carried.call.number)
+        why = explain_expired(carried.tool.name)
+        if not self.said.strip():
+            return replace(refuse(f"{why}."), after=self.run.after or self.last)
+        return self.interrupt(f"{why}.")
+
+    def interrupt(self, why: str) -> Answer:
+        """The answer so far, with which Claude can go on."""
+        answer = self.run.finish(interrupt(self.run.joined.join(self.write_sources()), why))
+        return replace(answer, after=self.run.after or self.last)
 
     def write_sources(self, text: str = "", citations: Sequence[Citation] = ()) -> str:
         """All of the answer with its sources."""
@@ -193,11 +244,11 @@ class _TurnEnd:
 
     def conclude(self, completion: Completion) -> Answer | None:
         """The answer, if this is its end."""
-        if completion.stop == "pause_turn":
+        if completion.stop == "pause_turn" or (self.run.tools and completion.calls):
             return None
         text = self.run.joined.join(self.write_sources(completion.text, completion.citations))
         answer = self.run.finish(conclude(text, completion))
-        return replace(answer, after=self.last, stored=completion.stored)
+        return replace(answer, after=self.run.after or self.last, stored=completion.stored)
 
     def store(self, completion: Completion) -> StepEnd:
         """What is stored of it: the final text, unless it is not the end or another model is asked."""

@@ -1,8 +1,9 @@
 """Composition: what Claude is told for one claim, and what becomes of what it answers."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import takewhile
 
 from core.answering.completions import Completions, Event, Run
 from core.answering.conversation import (
@@ -29,7 +30,12 @@ from core.files.reader import FileReader
 from core.prompting.continuation import ANEW, Continuation
 from core.prompting.persona_check import refuse_model
 from core.prompting.request import Request, build_request
+from core.prompting.turns import append_text
 from core.store.protocols import Claim, Step, Store, Thread
+from core.tools.approvals import describe_acts
+from core.tools.registry import ToolRegistry
+from core.tools.runner import ToolRunner
+from core.tools.tool import Tool, ToolScope
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,7 @@ class Composer:
     rules: Rules
     clock: Clock
     files: FileReader = field(default_factory=FileReader)
+    tools: ToolRegistry = field(default_factory=ToolRegistry)
 
 
 @dataclass(slots=True)
@@ -71,13 +78,14 @@ class Composition:
 
     async def ask(self) -> AsyncGenerator[Event, None]:
         """The events of Claude's answer, which is asked for when the first one is. Raises CannotAnswer."""
-        composer = self.composer
-        models, build = await self._prepare()
-        question = replace(self.claim.question, homes=await self.surface.homes())
+        composer, claim = self.composer, self.claim
         steps: Mapping[str, Step] = {}
-        if self.claim.resumed:
-            steps = await composer.store.ledger.list_steps(question.key, question.name)
-        run = Run(self.claim, steps, self.finish, self.joined, self.renew)
+        if claim.resumed or claim.told is not None:
+            steps = await composer.store.ledger.list_steps(claim.question.key, claim.question.name)
+        models, build, tools = await self._prepare(steps)
+        question = replace(claim.question, homes=await self.surface.homes())
+        runner = self._make_runner(tools) if tools else None
+        run = Run(claim, steps, self.finish, self.joined, self.renew, runner, self._find_place())
         return composer.completions.stream(question, self.version, models, build, run)
 
     async def conclude(self, answer: Answer) -> Answer:
@@ -86,8 +94,10 @@ class Composition:
             await self.composer.store.notes.put(self._unread_note_name, self.claim.question.name)
         return answer
 
-    async def _prepare(self) -> tuple[list[str], Callable[[Model], Request]]:
-        """The models that may answer, and how the request for one is made."""
+    async def _prepare(
+        self, steps: Mapping[str, Step]
+    ) -> tuple[list[str], Callable[[Model], Request], tuple[Tool, ...]]:
+        """The models that may answer, how the request for one is made, and the tools that it has."""
         composer, key, rules = self.composer, self.claim.question.key, self.composer.rules
         if rules.models and self.persona.model not in rules.models:
             raise CannotAnswer(refuse_model(self.persona.model or "", rules.models))
@@ -103,6 +113,7 @@ class Composition:
             find_zone=self._find_zone,
             unread=missing,
             act=self.act,
+            told=self.claim.told,
         )
         if not conversation.turns:
             raise CannotAnswer(EMPTY)
@@ -110,9 +121,45 @@ class Composition:
         self.renew = conversation.renew
         self.joined = conversation.continuation
         self.unread_note = await self.explain_unread()
-        instructions = composer.platforms[key.platform].instructions
-        build = partial(build_request, persona, conversation.turns, ttl=rules.ttl, instructions=instructions)
-        return list(dict.fromkeys([persona.model or "", *rules.fallbacks])), build
+        tools = await self._list_tools()
+        acts = await composer.store.calls.list_acts(self.claim) if steps and tools else ()
+        make = partial(
+            build_request,
+            persona,
+            ttl=rules.ttl,
+            instructions=composer.platforms[key.platform].instructions,
+            tools=[tool.definition for tool in tools],
+        )
+
+        def build(model: Model) -> Request:
+            """An answer that begins otherwise than before is told what was done for it before."""
+            request = make(conversation.turns, model)
+            if not acts or request.digest in steps:
+                return request
+            return make(append_text(conversation.turns, describe_acts(acts)), model)
+
+        return list(dict.fromkeys([persona.model or "", *rules.fallbacks])), build, tools
+
+    async def _list_tools(self) -> tuple[Tool, ...]:
+        """Those that the conversation may use; in private nobody could be asked whether one may act."""
+        question = self.claim.question
+        tools = await self.composer.tools.list_tools(question.key, None)
+        return tuple(tool for tool in tools if not (question.private and tool.definition.acts))
+
+    def _make_runner(self, tools: Sequence[Tool]) -> ToolRunner:
+        composer = self.composer
+        scope = ToolScope(self.claim.question, self.surface, composer.store, composer.clock, self._find_zone)
+        return ToolRunner(composer.store.calls, self.claim, {tool.name: tool for tool in tools}, scope, self.act)
+
+    def _find_place(self) -> str | None:
+        """Behind what the answer of a question that was parked stands: what was said meanwhile and does not wait."""
+        if self.claim.told is None:
+            return None
+        name, place = self.claim.question.name, None
+        waiting = {one for one, reply in self.thread.open.items() if reply != name} - {name}
+        for message in takewhile(lambda one: one.id not in waiting, self.thread.messages):
+            place = place if message.mine else message.id
+        return place
 
     async def _find_zone(self) -> str:
         """The asker's time zone, else the workspace's, else the operator's."""

@@ -61,15 +61,17 @@ async def read_conversation(
     find_zone: Callable[[], Awaitable[str]] | None = None,
     unread: bool = False,
     act: Callable[[str], None] = _ignore,
+    told: str | None = None,
 ) -> Conversation:
     """The question's conversation; a speaker's name is asked for until it is known, then kept for ever.
 
     What others ask meanwhile, and all that is said behind that, is not told yet. A command is told everything.
     `find_zone` tells the asker's time zone now; where it is another than the one told last, it is told from here on.
-    `unread` tells Claude that what was said before could not be read. `act` is told what takes a while.
+    `unread` tells Claude that what was said before could not be read. `act` is told what takes a while. Of a question
+    that was parked, `told` is the newest message that it was told then: it is told the same once more.
     Raises CannotAnswer where the answer is gone that this one should go on with.
     """
-    thread = await _select_branch(threads, thread, question)
+    thread = _end_where_parked(await _select_branch(threads, thread, question), question, told)
     earlier = thread.replies.get(question.continues) if question.continues else None
     if question.continues and earlier is None:
         raise CannotAnswer(LOST)
@@ -162,6 +164,18 @@ async def _remember_zone(threads: Threads, thread: Thread, question: Question, z
     if question.name in thread.zones or zone == last:
         return thread.zones
     return await threads.remember_zone(thread.key, question.name, zone)
+
+
+def _end_where_parked(thread: Thread, question: Question, told: str | None) -> Thread:
+    """The thread as a question was told it before it was parked, as far as that stands as it was."""
+    if told is None:
+        return thread
+    end = next((at for at, message in enumerate(thread.messages, 1) if message.id == told), len(thread.messages))
+    later = {message.id for message in thread.messages[end:]}
+    moved = {name for name, reply in thread.replies.items() if reply.after in later}
+    messages = tuple(message for message in thread.messages[:end] if message.answers not in moved)
+    unanswered = {name: why for name, why in thread.unanswered.items() if name != question.name}
+    return replace(thread, messages=messages, unanswered=unanswered)
 
 
 def _leave_out_waiting(thread: Thread, question: Question) -> Iterable[Message]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from core.claude.client import Completion
 from core.claude.errors import ClaudeError
 from core.commands.registry import UsageError
-from core.domain.controls import FEEDBACK, Control
+from core.domain.controls import APPROVAL, FEEDBACK, Control
 from core.domain.errors import CannotAnswer, CannotShow, LeaseLost, StoreUnavailable
 from core.domain.messages import File, FinalText, Outcome, Unanswered
 from core.domain.personas import Persona
@@ -39,11 +39,15 @@ class Answer:
     """Claude was cut off and can go on: the line that opens the code block it was in, empty outside of any."""
     stored: bool = False
     """Its final text is on disk."""
+    awaits: int | None = None
+    """It is no final text: a call with this number waits for a person, and it goes on afterwards."""
 
     @property
     def controls(self) -> tuple[Control, ...]:
         """The buttons below it. What a command says, what the asker alone is told, and what is forbidden has none."""
         fixed = self.whispered or self.outcome is Outcome.CARRIED_OUT or self.unanswered is Unanswered.DECLINED
+        if self.awaits is not None:
+            return APPROVAL
         if fixed or not self.text:
             return ()
         if self.cut is not None:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 
-from core.domain.controls import Control
+from core.domain.controls import Control, name_call
 from core.domain.messages import File, Question
 from core.rendering.reply_notes import append_note
 
@@ -44,6 +44,7 @@ class Reply:
         self.brief = brief
         self.replaced = replaced
         self.activity = "thinking"
+        self.subject = question.name
         self.controls: Sequence[Control] = () if question.command is not None else (Control.STOP,)
         self.text = ""
         self.note = ""
@@ -100,11 +101,15 @@ class Reply:
         *,
         whispered: bool = False,
         controls: Sequence[Control] = (),
+        call: int | None = None,
     ) -> None:
         """The final text; if it is `whispered`, only the asker may see it. What is said afterwards is ignored.
 
-        `controls` stand below it where everybody sees it, and where it answers no command.
+        `controls` stand below it where everybody sees it, and where it answers no command; they are about the `call`
+        of this number, if there is one.
         """
+        if call is not None:
+            self.subject = name_call(self.question.name, call)
         self.private = self.private or whispered
         self.controls = () if self.private or self.question.command is not None else controls
         self.say(text)

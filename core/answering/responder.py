@@ -29,7 +29,7 @@ from core.claude.client import TextSoFar
 from core.claude.sender import LeftOut, Waiting
 from core.commands import TABLE, registry
 from core.domain.errors import CannotAnswer, CannotShow, NoAnswer, PlaceClosed, QuestionDeleted, TokenRefused
-from core.domain.messages import FinalText, Outcome, Question, Unanswered
+from core.domain.messages import File, FinalText, Outcome, Question, Unanswered
 from core.domain.personas import Persona
 from core.domain.platform import Platform, Surface
 from core.store.persona_in_force import find_persona_in_force
@@ -98,6 +98,10 @@ class AnswerTask:
     """What the text so far cites."""
     begun: bool = field(init=False, default=False)
     """Whether words of Claude's have come, also such as it took back."""
+    told: str | None = field(init=False, default=None)
+    """The newest message that Claude was told of an answer that waits."""
+    waits: bool = field(init=False, default=False)
+    """It is shown as far as it is, and waits for a person."""
     visible: bool = field(init=False, default=False)
     """Whether words of the answer may be on the platform, ours or those of a process that answered before."""
 
@@ -118,6 +122,10 @@ class AnswerTask:
             outcome = Outcome.WITHDRAWN
         except (CannotShow, NotShown) as error:
             log.warning("can't be shown an answer: %s", error)
+        if self.waits:
+            await self.responder.store.questions.park(self.claim, self.told or "")
+            log.info("parked: waits for a person")
+            return
         await self.responder.store.questions.close(self.claim, outcome)
         self.responder.emit(QuestionClosed(self.question, outcome))
         log.info("closed: %s", outcome.value)
@@ -191,11 +199,7 @@ class AnswerTask:
                 answer = replace(answer, whispered=False)
             answer = await self._keep_earlier(answer)
             if not has_failed(showing):
-                await self._store_final_text(answer)
-                files = answer.list_files(self.persona, reopened=self._reopened)
-                self.reply.finish(
-                    answer.text, answer.notice, files, whispered=answer.whispered, controls=answer.controls
-                )
+                await self._finish(answer)
             shown = await showing
         finally:
             showing.cancel()
@@ -204,7 +208,23 @@ class AnswerTask:
             await self.responder.store.questions.store_final_text(self.claim, DECLINED)
             if shown:
                 await self.responder.policy.note_told(self.question, answer)
+        self.waits, self.told = shown and answer.awaits is not None, answer.after
         return answer.outcome if shown else Outcome.REFUSED
+
+    async def _finish(self, answer: Answer) -> None:
+        """Let the reply be whole: its final text, once it is stored, or what there is of it while a call waits."""
+        files: tuple[File, ...] = ()
+        if answer.awaits is None:
+            await self._store_final_text(answer)
+            files = answer.list_files(self.persona, reopened=self._reopened)
+        self.reply.finish(
+            answer.text,
+            answer.notice,
+            files,
+            whispered=answer.whispered,
+            controls=answer.controls,
+            call=answer.awaits,
+        )
 
     async def _keep_earlier(self, answer: Answer) -> Answer:
         """The answer, or what stood there before it was tried again, unless somebody has deleted that meanwhile."""

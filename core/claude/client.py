@@ -28,6 +28,7 @@ from core.claude.stream import (
     read_word,
 )
 from core.domain.models import CITATIONS, STRUCTURED_OUTPUTS, Model, is_model_id
+from core.domain.tools import ToolCall
 from core.domain.usage import Usage
 from core.prompting.persona_check import EFFORTS, THINKING
 from core.prompting.request import Request
@@ -41,7 +42,15 @@ REQUEST = "request-id"  # the header that names a request
 
 INPUTS = {"image": "image_input", "document": "pdf_input"}  # what a model may be shown, and the capability for it
 OPTIONAL = (CITATIONS, STRUCTURED_OUTPUTS)
-COUNTED = ("model", "system", "messages", "thinking", "output_config", "cache_control")  # what a count depends on
+COUNTED = (
+    "model",
+    "system",
+    "messages",
+    "thinking",
+    "output_config",
+    "cache_control",
+    "tools",
+)  # what counts depend on
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +83,16 @@ class Completion:
     """Its usage was told; a gateway may leave it out."""
     stored: bool = False
     """It was the last step, and the final text is stored."""
+
+    @property
+    def calls(self) -> list[ToolCall]:
+        """The tools that we are asked to use, where it stopped for that; input that is no object is none."""
+        used = [one for one in self.content if one.get("type") == "tool_use"] if self.stop == "tool_use" else []
+        given = ((one, one.get("input")) for one in used)
+        return [
+            ToolCall(str(one.get("id")), str(one.get("name")), arguments if isinstance(arguments, dict) else {})
+            for one, arguments in given
+        ]
 
 
 def dump_completion(completion: Completion) -> str:

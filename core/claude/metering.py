@@ -92,7 +92,7 @@ class Metering:
         warn: Callable[[BudgetStatus], Awaitable[None]] | None = None,
     ) -> None:
         self._claude = claude
-        self._ledger = ledger
+        self.ledger = ledger
         self.prices = prices
         self._clock = clock
         self._sleep = sleep
@@ -154,7 +154,7 @@ class Metering:
         )
         step = None if order.aside else order.request.digest
         planned = replace(planned, direct=question.homes is not None, step=step)
-        return await self._ledger.reserve(planned, order.scopes)
+        return await self.ledger.reserve(planned, order.scopes)
 
     async def _reserve_less(
         self, order: MeteredRequest, bound: int, refusal: BudgetRefusal
@@ -188,7 +188,7 @@ class Metering:
 
     async def _write_settlement(self, reservation: Reservation, settled: Settlement, end: StepEnd | None) -> Settled:
         """Settle the row; while the database can't be written, try again for minutes. Raises StoreUnavailable."""
-        settle = partial(self._ledger.settle, reservation, settled, end)
+        settle = partial(self.ledger.settle, reservation, settled, end)
         again = partial(backoff.retry, settle, StoreUnavailable, self._sleep, report=_report_unsettled)
         return await again(longest=SETTLING, tries=SETTLES)
 

@@ -16,7 +16,7 @@ from core.claude.errors import ClaudeError
 from core.claude.metering import MeteredRequest, Metering
 from core.claude.retry import Backoff, RetryPolicy
 from core.domain.clock import Sleep
-from core.domain.content import Content, Document, Text
+from core.domain.content import Content, Document, Image
 from core.domain.wording import count_noun
 from core.prompting.request import Request, leave_out_files, replace_contents, simplify_request
 
@@ -128,7 +128,7 @@ async def _renew_files(order: MeteredRequest, error: ClaudeError) -> MeteredRequ
     held = {
         position: (block.content, block.content.uploaded.file_id)
         for position, block in enumerate(order.request.blocks)
-        if not isinstance(block.content, Text) and block.content.uploaded
+        if isinstance(block.content, Image | Document) and block.content.uploaded
     }
     if not held or order.renew is None:
         return None
@@ -145,5 +145,5 @@ async def _renew_files(order: MeteredRequest, error: ClaudeError) -> MeteredRequ
 
 def _list_files(request: Request) -> frozenset[Content]:
     """The files of a request as they were read: whether they are cited is the request's."""
-    contents = (block.content for block in request.blocks if block.content.kind != Text.kind)
+    contents = (block.content for block in request.blocks if isinstance(block.content, Image | Document))
     return frozenset(replace(one, cited=False) if isinstance(one, Document) else one for one in contents)

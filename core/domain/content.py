@@ -1,5 +1,6 @@
-"""Content: what a turn is made of: text, images, documents. Each kind knows its words, its API form and its bound."""
+"""Content: what a turn is made of: text, images, documents, uses of tools. Each knows its words, API form and bound."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -133,6 +134,67 @@ class Document:
         return {"type": "document", "source": source, "title": self.name, **cited}
 
 
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """A block of Claude's own from earlier in the same answer, which goes back as it came."""
+
+    kind: ClassVar = "opaque"
+    body: Mapping[str, Any] = field(compare=False)
+    words: str
+    """All of it as JSON."""
+
+    @property
+    def size(self) -> int:
+        return len(self.words.encode())
+
+    @property
+    def tokens_bound(self) -> int:
+        return self.size + FRAME
+
+    @property
+    def tokens(self) -> int:
+        return round(self.size / BYTES_PER_TOKEN)
+
+    def build_block(self) -> dict[str, Any]:
+        return dict(self.body)
+
+
+def read_opaque(body: Mapping[str, Any]) -> Opaque:
+    """A block of Claude's as it came."""
+    return Opaque(body, json.dumps(body, ensure_ascii=False).encode(errors="replace").decode())
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """What a tool brought, as Claude is told it."""
+
+    kind: ClassVar = "result"
+    call: str
+    """Claude's id of the call."""
+    content: "tuple[Text | Image | Document, ...]"
+    failed: bool = False
+
+    @property
+    def words(self) -> str:
+        return "\n".join(part.words for part in self.content)
+
+    @property
+    def size(self) -> int:
+        return sum(part.size for part in self.content)
+
+    @property
+    def tokens_bound(self) -> int:
+        return sum(part.tokens_bound for part in self.content) + len(self.call) + FRAME
+
+    @property
+    def tokens(self) -> int:
+        return sum(part.tokens for part in self.content)
+
+    def build_block(self) -> dict[str, Any]:
+        told = {"type": "tool_result", "tool_use_id": self.call, "content": [one.build_block() for one in self.content]}
+        return told | ({"is_error": True} if self.failed else {})
+
+
 def count_bytes(shown: Image | Document) -> int:
     """How large a file is, wherever it is."""
     return shown.uploaded.bytes if shown.uploaded else len(shown.data) * 3 // 4
@@ -144,7 +206,7 @@ def _build_source(kind: str, data: str, uploaded: Uploaded | None) -> dict[str, 
     return {"type": "base64", "media_type": kind, "data": data}
 
 
-Content: TypeAlias = Text | Image | Document
+Content: TypeAlias = Text | Image | Document | Opaque | Returned
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,12 @@ class Control(Enum):
     """Go on where an answer was cut, in a new message."""
     RETRY = "retry"
     """Answer the question anew, in the place of the newest reply."""
+    ALLOW = "allow"
+    """Let a tool act that asked first, this time."""
+    ALLOW_THREAD = "allow-thread"
+    """The same, and whenever this person has it act in this thread."""
+    DENY = "deny"
+    """Do not let it act."""
     UP = "up"
     DOWN = "down"
     """What a person thinks of it."""
@@ -27,22 +33,37 @@ LABELS = {
     Control.STOP: "Stop",
     Control.CONTINUE: "Continue",
     Control.RETRY: "Try again",
+    Control.ALLOW: "Allow once",
+    Control.ALLOW_THREAD: "Allow for this thread",
+    Control.DENY: "Deny",
     Control.UP: "👍",
     Control.DOWN: "👎",
 }
 FEEDBACK = (Control.UP, Control.DOWN)
+APPROVAL = (Control.ALLOW, Control.ALLOW_THREAD, Control.DENY)
 
 
-def name_control(control: Control, question: str) -> str:
-    """The id of a control under the reply to `question`."""
-    return f"{control.value}:{question}"
+def name_call(question: str, number: int) -> str:
+    """What a control is about that lets a tool act: a call, by its number among those of its question's answer."""
+    return f"{question}#{number}"
+
+
+def parse_call(subject: str) -> tuple[str, int] | None:
+    """The question and the number of a call that a control is about; None where it names none."""
+    question, mark, number = subject.rpartition("#")
+    return (question, int(number)) if mark and question and number.isascii() and number.isdigit() else None
+
+
+def name_control(control: Control, subject: str) -> str:
+    """The id of a control under a reply; the subject is what it is about: the question, or a call."""
+    return f"{control.value}:{subject}"
 
 
 def parse_control(control_id: str) -> tuple[Control, str] | None:
-    """What a control's id says: what it does, and to the reply of which question. None if it is none of ours."""
-    name, colon, question = control_id.partition(":")
+    """What a control's id says: what it does, and to what. None if it is none of ours."""
+    name, colon, subject = control_id.partition(":")
     known = next((one for one in Control if one.value == name), None)
-    return (known, question) if known and colon and question else None
+    return (known, subject) if known and colon and subject else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,6 +153,8 @@ class Unanswered(Enum):
 
     REFUSED = "refused"
     """Claude declines what was said: telling it again would be declined again."""
+    PARKED = "parked"
+    """It waits, or waited, for a person: its answer stands where it was given, and a note where it began to wait."""
     DECLINED = "declined"
     """Who asked may not, or a budget forbids it: nobody else's question may bring them the answer."""
 

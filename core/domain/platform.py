@@ -28,6 +28,10 @@ class ReplyView(Protocol):
         """The buttons that stand below its last page now: others when it is whole."""
 
     @property
+    def subject(self) -> str:
+        """What its buttons are about, for their ids: its question, or a call that waits for a person."""
+
+    @property
     def whole(self) -> bool:
         """True once the newest text is the final one."""
 

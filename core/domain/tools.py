@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from core.domain.content import FRAME, Content, Text
+from core.domain.content import FRAME, Document, Image, Text
 from core.domain.messages import MadeFile
 
 PREAMBLE = 1_000  # tokens, at most, that the API's own words about tools take in a prompt that has any
@@ -58,7 +58,7 @@ class ToolCall:
 class ToolResult:
     """What came of a call, as Claude is told it. What others wrote is data there, never words of ours."""
 
-    content: tuple[Content, ...]
+    content: tuple[Text | Image | Document, ...]
     failed: bool = False
     """Claude is told that it did not do what was asked."""
     files: tuple[MadeFile, ...] = ()

@@ -23,6 +23,8 @@ _WAITING = "[The message above your last words is not answered yet. Answer it no
 _OMITTED = "[Older messages are left out here.]"
 _REFUSED = "[What was said here was declined for its content, and is left out.]"
 _DECLINED = "[Confab did not answer this: who asked may not just now. Leave it, unless it is asked for again below.]"
+_PARKED = "[Confab began to answer this, and waits for a person to allow something. It goes on later; leave it.]"
+_RESUMED = "[Now comes the answer to an earlier message, for which Confab waited until a person allowed something.]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ def build_turns(
     the first stays: while the thread grows, its turns keep their beginning byte for byte between the steps.
     An empty thread has no turns.
     """
-    placed = _place_replies(messages, replies)
+    placed = _place_replies(messages, replies, unanswered)
     apart = {name for name, said in replies.items() if not said.notice}.union(asked)
 
     asking = [] if continues is None else [_Entry("user", write_note(replies.get(continues)))]
@@ -128,13 +130,24 @@ def _move_files(files: Files, told: Collection[str]) -> Files:
     return {**files, **moved} if moved else files
 
 
+def append_text(turns: Sequence[Turn], text: str) -> list[Turn]:
+    """The turns, which end with the user, with a note at their end."""
+    *before, last = turns
+    return [*before, replace(last, content=(*last.content, Text(text)))]
+
+
 def select_trunk(messages: Iterable[Message]) -> list[Message]:
     """The messages that reply to none, which are one conversation."""
     return [message for message in messages if message.parent is None]
 
 
-def _place_replies(messages: Sequence[Message], replies: Mapping[str, FinalText]) -> list[Message]:
-    """The messages with each reply as one page, moved to stand after the last message that Claude had read."""
+def _place_replies(
+    messages: Sequence[Message], replies: Mapping[str, FinalText], unanswered: Mapping[str, Unanswered]
+) -> list[Message]:
+    """The messages with each reply as one page, moved to stand after the last message that Claude had read.
+
+    One that waited for a person stands behind all that was answered meanwhile.
+    """
     others = {message.id for message in messages if not message.mine}
     pages: dict[str, list[Message]] = {}
     for message in messages:
@@ -149,6 +162,8 @@ def _place_replies(messages: Sequence[Message], replies: Mapping[str, FinalText]
             said = replies.get(message.answers)
             place = order if said is None or said.after not in others else moved.setdefault(said.after, [])
             place.append(_join_pages(pages[message.answers], said))
+    for standing in moved.values():
+        standing.sort(key=lambda page: unanswered.get(page.answers or "") is Unanswered.PARKED)
     placed = [one for message in order for one in (message, *moved.get(message.id, ()))]
     continues = {name: said.continues for name, said in replies.items() if said.continues}
     return _order_continuations(placed, continues) if continues else placed
@@ -190,9 +205,10 @@ def _list_entries(
 ) -> Iterator[_Entry]:
     before: _Entry | None = None
     for message in messages:
+        parked = unanswered.get(message.answers or "") is Unanswered.PARKED
         text = (
             ""
-            if message.notice
+            if message.notice or (parked and message.answers not in replies)
             else remove_notes(message.text).strip()
             if message.mine
             else quote_message(message, names, files)
@@ -207,11 +223,15 @@ def _list_entries(
         said = replies[message.answers] if entry.reply and message.answers else None
         if said and said.continues:
             yield _Entry("user", write_note(replies.get(said.continues)))  # so it was asked to go on
+        elif entry.reply and parked:
+            yield _Entry("user", _RESUMED)
         elif entry.reply and before and before.reply:
             yield _Entry("user", _WAITING)  # so it was told when the second one was asked for
         yield entry
         if unanswered.get(message.id) is Unanswered.DECLINED:
             yield _Entry("user", _DECLINED)
+        if unanswered.get(message.id) is Unanswered.PARKED:
+            yield _Entry("user", _PARKED)
         before = entry
 
 

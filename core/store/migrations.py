@@ -124,4 +124,28 @@ MIGRATIONS = (
             "CREATE INDEX file_deletions_due ON file_deletions (due_at)",
         ),
     ),
+    # Calls of tools by open answers, and what people let tools do. A question is `parked` while a call waits for a
+    # person, and `told` names the newest message that Claude was told when it was.
+    Migration(
+        "tools",
+        (
+            "ALTER TABLE questions ADD COLUMN parked {text}",
+            "ALTER TABLE questions ADD COLUMN parked_until {text}",
+            "ALTER TABLE questions ADD COLUMN told {text}",
+            "DROP INDEX questions_answered",
+            "CREATE UNIQUE INDEX questions_answered ON questions (workspace, channel, thread) "
+            "WHERE outcome IS NULL AND command IS NULL AND claim IS NOT NULL AND reply = name AND parked IS NULL",
+            "CREATE INDEX questions_parked ON questions (parked_until) WHERE parked = 'waiting'",
+            "CREATE TABLE tool_calls (id {id}, workspace {text} NOT NULL, channel {text} NOT NULL, "
+            "question {text} NOT NULL, number {integer} NOT NULL, call {text} NOT NULL, tool {text} NOT NULL, "
+            "arguments {text} NOT NULL, digest {text} NOT NULL, acts {boolean} NOT NULL, state {text} NOT NULL, "
+            "tries {integer} NOT NULL, result {text}, person {text}, at {text} NOT NULL) {strict}",
+            "CREATE UNIQUE INDEX tool_calls_by_call ON tool_calls (workspace, channel, question, call)",
+            "CREATE TABLE tool_grants (id {id}, workspace {text} NOT NULL, channel {text} NOT NULL, "
+            "thread {text} NOT NULL, person {text} NOT NULL, tool {text} NOT NULL, at {text} NOT NULL, "
+            "FOREIGN KEY (workspace, channel, thread) REFERENCES threads (workspace, channel, thread) "
+            "ON DELETE CASCADE) {strict}",
+            "CREATE UNIQUE INDEX tool_grants_by_tool ON tool_grants (workspace, channel, thread, person, tool)",
+        ),
+    ),
 )

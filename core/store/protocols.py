@@ -1,4 +1,4 @@
-"""What the store keeps, as six protocols. Each method is one transaction: all of it happens, or nothing."""
+"""What the store keeps, as seven protocols. Each method is one transaction: all of it happens, or nothing."""
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +11,8 @@ from core.domain.controls import Control, Votes
 from core.domain.events import Event, Receipt
 from core.domain.messages import FinalText, History, Message, Outcome, Question, ThreadKey, Unanswered
 from core.domain.personas import Persona, Place, Version
+from core.domain.tools import ToolCall
+from core.store.stored_calls import StoredCall
 from core.store.stored_files import StoredFiles, WaitingDeletions
 
 
@@ -30,6 +32,8 @@ class Claim:
     """When the newest edit of these questions was made, as a stamp."""
     earlier: FinalText | None = None
     """What it said in the end before somebody let it be tried again; pages of that stand there."""
+    told: str | None = None
+    """It was parked: the newest message that Claude had been told by then, empty where that was none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +156,13 @@ class Questions(Protocol):
     async def store_final_text(self, claim: Claim, final: FinalText) -> None:
         """Claude has ended. Raises LeaseLost."""
 
+    async def park(self, claim: Claim, told: str) -> None:
+        """Let the question wait for a person without a process, and its thread go on. Raises LeaseLost.
+
+        `told` is the newest message that Claude was told. It is claimed again once the person has said something, or
+        has said nothing in time.
+        """
+
     async def close(self, claim: Claim, outcome: Outcome) -> None:
         """The reply is whole on the platform; addresses are wiped, and of a private question all. Raises LeaseLost."""
 
@@ -168,7 +179,7 @@ class Questions(Protocol):
         """Let a question be answered anew, once for this command. What came of that, in a sentence."""
 
     async def count_open(self) -> tuple[int, datetime | None]:
-        """How many questions are open, and when the oldest was asked."""
+        """How many questions are open and wait for us, and when the oldest was asked: not those that are parked."""
 
 
 class Threads(Protocol):
@@ -208,6 +219,9 @@ class Ledger(Protocol):
     async def list_steps(self, key: ThreadKey, question: str) -> Mapping[str, Step]:
         """The steps of an open question's answer, by the digest of what was asked."""
 
+    async def sum_steps(self, key: ThreadKey, question: str) -> int:
+        """What the steps of an open question's answer have cost so far, in micro-dollars."""
+
     async def sum_usage(self, scope: Scope, since: datetime, by: str) -> list[UsageRow]:
         """What was used since then, by `person`, `channel`, `model`, `thread`, `miss`, `day`, `quarter` or `bill`.
 
@@ -232,6 +246,35 @@ class Ledger(Protocol):
 
         One without a zone leaves the workspace's as it is, which is `zone` as long as nobody has chosen any.
         """
+
+
+class ToolCalls(Protocol):
+    """The calls of open answers. Each method is one unit of work."""
+
+    async def begin(
+        self, claim: Claim, calls: Sequence[ToolCall], acting: Collection[str], before: Collection[str]
+    ) -> Sequence[StoredCall]:
+        """Keep the calls of a step, each once, and begin those that only read. As they stand. Raises LeaseLost.
+
+        `acting` names the tools that act: their calls wait for a person, unless that person lets the tool act in this
+        thread. `before` are the ids of earlier calls of this run: what another run of the same question did or began
+        with the same arguments is not done again.
+        """
+
+    async def act(self, claim: Claim, call: str) -> bool:
+        """Begin an allowed call that acts. False where it is not allowed, or was begun before. Raises LeaseLost."""
+
+    async def end(self, claim: Claim, results: Mapping[str, str]) -> None:
+        """Keep what came of calls, by their ids, as JSON. Raises LeaseLost."""
+
+    async def list_acts(self, claim: Claim) -> Sequence[StoredCall]:
+        """The calls of this question's answer that acted, or may have."""
+
+    async def decide(self, key: ThreadKey, subject: str, control: Control, person: str) -> str:
+        """Say whether a call that waits may act, once. `subject` is what its controls are about. What came of that."""
+
+    async def find_waiting(self, key: ThreadKey, subject: str | None = None) -> Asked | None:
+        """What a call that waits is about, and who asked; without a subject, the thread's. None where none waits."""
 
 
 class Personas(Protocol):
@@ -259,7 +302,7 @@ class Notes(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """All six over one database."""
+    """All seven over one database."""
 
     questions: Questions
     threads: Threads
@@ -267,6 +310,7 @@ class Store:
     personas: Personas
     notes: Notes
     files: StoredFiles
+    calls: ToolCalls
     shut: Callable[[], Awaitable[None]]
     """Close the database; nothing may be called afterwards."""
 

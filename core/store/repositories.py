@@ -12,8 +12,21 @@ from core.domain.errors import StoreUnavailable
 from core.domain.events import Event, Receipt
 from core.domain.messages import FinalText, History, Outcome, Question, ThreadKey, clean_text
 from core.domain.personas import Persona, Place, Version
+from core.domain.tools import ToolCall
 from core.store.protocols import Asked, Claim, Heartbeat, Settled, Step, StepEnd, Store, Thread
-from core.store.rules import budgets, claims, file_deletions, files, key_values, ledger, personas, presses, steps
+from core.store.rules import (
+    budgets,
+    claims,
+    file_deletions,
+    files,
+    key_values,
+    ledger,
+    parking,
+    personas,
+    presses,
+    steps,
+    tool_calls,
+)
 from core.store.rules.feedback import count_votes
 from core.store.rules.forget import forget
 from core.store.rules.ingest import ingest_event
@@ -21,6 +34,7 @@ from core.store.rules.questions import count_open
 from core.store.rules.read_thread import list_chain, read_thread, remember_names, remember_zone
 from core.store.rules.refresh import refresh_thread
 from core.store.sql_port import Engine, Sql
+from core.store.stored_calls import StoredCall
 from core.store.stored_files import FileDeletion, FilePlace, FileScope, StoredFile
 
 
@@ -65,6 +79,9 @@ class QuestionRepository:
 
     async def store_final_text(self, claim: Claim, final: FinalText) -> None:
         await self._engine.unit(lambda sql: claims.store_final_text(sql, claim, _clean(final)))
+
+    async def park(self, claim: Claim, told: str) -> None:
+        await self._engine.unit(lambda sql: parking.park_claim(sql, claim, told))
 
     async def close(self, claim: Claim, outcome: Outcome) -> None:
         await self._engine.unit(lambda sql: claims.close_claim(sql, claim, outcome))
@@ -131,6 +148,9 @@ class LedgerRepository:
     async def list_steps(self, key: ThreadKey, question: str) -> Mapping[str, Step]:
         return await self._engine.unit(lambda sql: steps.list_steps(sql, key, question))
 
+    async def sum_steps(self, key: ThreadKey, question: str) -> int:
+        return await self._engine.unit(lambda sql: steps.sum_steps(sql, key, question))
+
     async def sum_usage(self, scope: Scope, since: datetime, by: str) -> list[UsageRow]:
         """Lines by group, in the order of their names."""
         if by not in ledger.GROUPS:
@@ -151,6 +171,33 @@ class LedgerRepository:
 
     async def allow(self, budget: Budget, expected: int, zone: str = "UTC") -> Budget:
         return await self._engine.unit(lambda sql: budgets.change_budget(sql, budget, expected, zone))
+
+
+class CallRepository:
+    """Keeps the protocol `ToolCalls`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def begin(
+        self, claim: Claim, calls: Sequence[ToolCall], acting: Collection[str], before: Collection[str]
+    ) -> Sequence[StoredCall]:
+        return await self._engine.unit(lambda sql: tool_calls.begin_calls(sql, claim, calls, acting, before))
+
+    async def act(self, claim: Claim, call: str) -> bool:
+        return await self._engine.unit(lambda sql: tool_calls.act(sql, claim, call))
+
+    async def end(self, claim: Claim, results: Mapping[str, str]) -> None:
+        await self._engine.unit(lambda sql: tool_calls.end_calls(sql, claim, results))
+
+    async def list_acts(self, claim: Claim) -> Sequence[StoredCall]:
+        return await self._engine.unit(lambda sql: tool_calls.list_acts(sql, claim))
+
+    async def decide(self, key: ThreadKey, subject: str, control: Control, person: str) -> str:
+        return await self._engine.unit(lambda sql: parking.decide_call(sql, key, subject, control, person))
+
+    async def find_waiting(self, key: ThreadKey, subject: str | None = None) -> Asked | None:
+        return await self._engine.unit(lambda sql: parking.find_waiting(sql, key, subject))
 
 
 class PersonaRepository:
@@ -242,5 +289,6 @@ def build_store(engine: Engine, stale: timedelta) -> Store:
         personas=PersonaRepository(engine),
         notes=NoteRepository(engine),
         files=FileRepository(engine),
+        calls=CallRepository(engine),
         shut=engine.shut,
     )

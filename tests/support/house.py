@@ -8,7 +8,7 @@ from datetime import datetime
 
 from core.answering.assistant import Assistant
 from core.answering.budget_alerts import BudgetAlerts
-from core.answering.completions import Completions
+from core.answering.completions import MAX_COST, Completions
 from core.answering.policy import Rules
 from core.billing import prices
 from core.billing.ledger_rows import Scope
@@ -22,6 +22,7 @@ from core.files.reader import FileReader
 from core.files.uploads import FileUploads
 from core.store.protocols import Store
 from core.telemetry import Emit, QuestionClosed, TelemetryEvent, discard_event
+from core.tools.registry import ToolRegistry
 from core.worker.fair_semaphore import FairSemaphore
 from tests.fakes.claude.server import ClaudeFake
 
@@ -61,6 +62,8 @@ async def house(
     upload_seconds: Callable[[], float] = time.monotonic,
     deletion_sleep: Sleep = asyncio.sleep,
     inline: bool = False,
+    tools: ToolRegistry | None = None,
+    max_cost: int = MAX_COST,
     **rules: object,
 ) -> AsyncIterator[Assistant]:
     """An assistant that answers while this lasts. Claude is waited for in haste, histories with patience.
@@ -81,7 +84,9 @@ async def house(
     )
     assert claude.files
     uploads = FileUploads(store.files, claude.files, inline=inline, sleep=deletion_sleep, seconds=upload_seconds)
-    completions = Completions(claude, metering, store.notes, clock, sleep=haste.sleep, seconds=haste.seconds)
+    completions = Completions(
+        claude, metering, store.notes, clock, sleep=haste.sleep, seconds=haste.seconds, max_cost=max_cost
+    )
     assistant = Assistant(
         store,
         completions=completions,
@@ -93,6 +98,7 @@ async def house(
         sleep=sleep,
         emit=watching,
         files=FileReader(uploads=uploads),
+        tools=tools,
     )
     running = [asyncio.create_task(one) for one in (assistant.worker.run(), uploads.run())]
     try:

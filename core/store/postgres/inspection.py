@@ -65,7 +65,7 @@ def _inspect(name: str, connection: Connection[Any]) -> Condition:
     if had is None:
         return Condition(name, newest=len(NAMES), server=server)
     sql = PostgresSql(connection, system_clock)
-    (count, oldest), models = count_open(sql), tuple(list_models(sql))
+    (count, oldest), models = count_open(sql, parks="tools" in had), tuple(list_models(sql))
     votes = count_all_votes(sql) if "controls" in had else Votes()
     deletions = count_deletions(sql) if "files" in had else WaitingDeletions()
     found = Condition(name, len(had), len(NAMES), bytes=size, waiting=count, oldest=oldest, models=models)

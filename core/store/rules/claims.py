@@ -23,7 +23,8 @@ STALE = timedelta(seconds=10)  # a process without a heartbeat for so long has s
 
 # Who is being answered least comes first, by workspace, then by channel, then by person: a flood starves no other.
 # Commands come before questions, but of one person only so many at a time.
-# What is claimed keeps its thread until it is closed, also while no living process answers it.
+# What is claimed keeps its thread until it is closed, also while no living process answers it, but not while it is
+# parked.
 NEXT = """
 WITH people AS (
     SELECT claims.workspace, questions.channel, questions.person, count(*) AS places
@@ -42,7 +43,7 @@ LEFT JOIN workspaces ON workspaces.workspace = questions.workspace
 LEFT JOIN channels ON channels.workspace = questions.workspace AND channels.channel = questions.channel
 LEFT JOIN people ON people.workspace = questions.workspace AND people.channel = questions.channel
     AND people.person = questions.person
-WHERE questions.outcome IS NULL AND {platforms}
+WHERE questions.outcome IS NULL AND {platforms} AND questions.parked IS DISTINCT FROM 'waiting'
 AND (questions.claim IS NULL OR (questions.reply = questions.name AND claims.process IS NULL))
 AND (questions.command IS NULL
     OR (questions.workspace, questions.person) NOT IN (SELECT workspace, person FROM commanding))
@@ -50,7 +51,7 @@ AND (questions.command IS NOT NULL OR NOT EXISTS (
     SELECT 1 FROM questions AS other
     WHERE other.workspace = questions.workspace AND other.channel = questions.channel
     AND other.thread = questions.thread AND other.outcome IS NULL AND other.command IS NULL
-    AND other.claim IS NOT NULL AND other.claim IS DISTINCT FROM questions.claim
+    AND other.claim IS NOT NULL AND other.claim IS DISTINCT FROM questions.claim AND other.parked IS NULL
 ))
 ORDER BY questions.command IS NULL, coalesce(workspaces.places, 0), coalesce(channels.places, 0),
     coalesce(people.places, 0), questions.at, questions.id LIMIT 1
@@ -59,7 +60,7 @@ ORDER BY questions.command IS NULL, coalesce(workspaces.places, 0), coalesce(cha
 # Looked at without a lock, for most looks find nothing.
 WAITS = """
 SELECT 1 AS waits FROM questions LEFT JOIN claims ON claims.id = questions.claim
-WHERE questions.outcome IS NULL AND {platforms}
+WHERE questions.outcome IS NULL AND {platforms} AND questions.parked IS DISTINCT FROM 'waiting'
 AND (questions.claim IS NULL OR claims.process IS DISTINCT FROM :process) LIMIT 1
 """
 
@@ -119,6 +120,12 @@ SELECT claims.id FROM claims JOIN questions ON questions.claim = claims.id AND q
 WHERE claims.process = :process AND questions.withdrawn_at IS NOT NULL
 """
 
+WAKE_EXPIRED = """
+UPDATE questions SET parked = 'woken' WHERE parked = 'waiting' AND claim IN (
+    SELECT claim FROM questions WHERE parked = 'waiting' AND parked_until <= :now
+)
+"""
+
 PAGES = """
 SELECT page FROM pages JOIN questions ON questions.id = pages.question
 WHERE questions.claim = :claim AND questions.reply = questions.name ORDER BY pages.id
@@ -163,7 +170,7 @@ def claim_next(
     _lease(sql, number, rows, process)
     sql.execute(RELEASE, lead)
     write_off_requests(sql, lead, sql.now())
-    return _read_claim(sql, number, rows, process, resumed=True)
+    return _read_claim(sql, number, rows, process, resumed=lead["parked"] is None)
 
 
 def join_waiting(sql: Sql, claim: Claim) -> Claim:
@@ -211,7 +218,7 @@ def _lease(sql: Sql, number: int, rows: Sequence[Row], process: str) -> None:
     record = {"workspace": lead["workspace"], "process": process, "claimed_at": stamp(sql.now())}
     sql.insert("claims", {"id": number, **record})
     for row in rows:
-        sql.update("questions", row["id"], {"claim": number, "reply": lead["name"]})
+        sql.update("questions", row["id"], {"claim": number, "reply": lead["name"], "parked": None})
 
 
 def _read_claim(sql: Sql, number: int, rows: Sequence[Row], process: str, resumed: bool = False) -> Claim:
@@ -233,6 +240,7 @@ def _build_claim(
         resumed=resumed,
         edited=edits[0]["at"],
         earlier=read_earlier_text(lead),
+        told=lead["told"],
     )
 
 
@@ -321,6 +329,7 @@ def heartbeat(sql: Sql, process: str, leaving: bool, stale: timedelta) -> Heartb
     late = last is not None and last["at"] is not None and parse_stamp(last["at"]) < now - stale
     freed = _free_claims(sql, process) if late or leaving else frozenset()
     sql.execute(LEAVE if leaving else BEAT, {"process": process, "at": stamp(now)})
+    sql.execute(WAKE_EXPIRED, {"now": stamp(now)})
     withdrawn = frozenset(row["id"] for row in sql.many(WITHDRAWN, {"process": process}))
     return Heartbeat(lease=stale / 2, late=late, freed=freed, withdrawn=withdrawn)
 

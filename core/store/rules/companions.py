@@ -42,7 +42,7 @@ def choose_additions(sql: Sql, rows: Sequence[Row], waiting: Sequence[Row]) -> l
     answered with them.
     """
     lead = rows[0]
-    if lead["command"] is not None or lead["private"]:
+    if lead["command"] is not None or lead["private"] or lead["told"] is not None:  # what was parked stays as it was
         return []
     if waiting and (waiting[0]["at"], waiting[0]["id"]) < (lead["at"], lead["id"]):  # heard late: nothing overtakes it
         return []

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from core.domain.controls import APPROVAL
 from core.domain.events import (
     Backfilled,
     Commanded,
@@ -28,6 +29,7 @@ from core.store.rules.messages import (
     tombstone_unknown,
     update_message,
 )
+from core.store.rules.parking import ingest_decision
 from core.store.rules.presses import ingest_press
 from core.store.rules.questions import (
     build_question_query,
@@ -69,7 +71,7 @@ def ingest_event(sql: Sql, event: Event) -> Receipt:
         case Commanded():
             return _ingest_command(sql, event)
         case Pressed():
-            return ingest_press(sql, event)
+            return ingest_decision(sql, event) if event.control in APPROVAL else ingest_press(sql, event)
 
 
 def _ingest_of_workspace(sql: Sql, event: Missed | Backfilled | WorkspaceEnded) -> Receipt:

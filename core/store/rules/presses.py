@@ -91,7 +91,7 @@ def ingest_press(sql: Sql, event: Pressed) -> Receipt:
             return _press_of_asker(sql, event, reply)
         case Control.CONTINUE:
             return _continue(sql, event, reply)
-        case Control.UP | Control.DOWN:
+        case _:
             return _vote(sql, event, reply)
 
 
@@ -151,7 +151,7 @@ def _press_of_asker(sql: Sql, event: Pressed, reply: Row) -> Receipt:
     why = "" if stops else refuse_retry(sql, reply)
     if why:
         return _describe(sql, key, note=why)
-    command = _build_command(sql, event, reply)
+    command = build_command(sql, event, reply, reply["name"])
     if event.person not in list_askers(sql, reply):
         return _describe(sql, key, new=True, question=keep_question(sql, command))
     keep_closed(sql, command)
@@ -228,7 +228,8 @@ def _find_first(sql: Sql, row: Row) -> Row:
     return row
 
 
-def _build_command(sql: Sql, event: Pressed, reply: Row) -> Question:
+def build_command(sql: Sql, event: Pressed, reply: Row, subject: str) -> Question:
+    """The private command that does what a press does, of whoever pressed."""
     return Question(
         key=thread_key(reply),
         name=event.id,
@@ -237,7 +238,7 @@ def _build_command(sql: Sql, event: Pressed, reply: Row) -> Question:
         address=event.address,
         private=True,
         command=event.control.value,
-        values={"reply": reply["name"]},
+        values={"reply": subject},
     )
 
 

@@ -22,13 +22,15 @@ SELECT * FROM questions WHERE workspace = :workspace AND outcome IS NULL AND at 
 """
 
 OPEN = "SELECT count(*) AS count, min(at) AS oldest FROM questions WHERE outcome IS NULL"
+UNPARKED = f"{OPEN} AND parked IS DISTINCT FROM 'waiting'"
 
 DELETE_PAGES = "DELETE FROM pages WHERE question = :id"
 
 DELETE_THREAD = "DELETE FROM threads WHERE workspace = :workspace AND channel = :channel AND thread = :thread"
 
 CLOSE = """
-UPDATE questions SET outcome = :outcome, closed_at = :at, address = '{}', options = '{}', claim = NULL, earlier = NULL
+UPDATE questions SET outcome = :outcome, closed_at = :at, address = '{}', options = '{}', claim = NULL, earlier = NULL,
+parked = NULL, parked_until = NULL, told = NULL
 WHERE id = :id
 """
 
@@ -73,10 +75,17 @@ UPDATE requests SET step = NULL, content = NULL
 WHERE workspace = :workspace AND channel = :channel AND question = :name AND step IS NOT NULL
 """
 
+DELETE_CALLS = "DELETE FROM tool_calls WHERE workspace = :workspace AND channel = :channel AND question = :name"
+
+WAKE = "UPDATE questions SET parked = 'woken' WHERE claim = :claim AND parked = 'waiting'"
+
 RELEASE = "DELETE FROM claims WHERE id = :claim"
 
 REOPENED = {
     "reply": None,
+    "parked": None,
+    "parked_until": None,
+    "told": None,
     "outcome": None,
     "closed_at": None,
     "unanswered": None,
@@ -109,11 +118,12 @@ def read_question(row: Row) -> Question:
 def read_final_text(row: Row) -> FinalText | None:
     if row["said"] is None:
         return None
+    unanswered = Unanswered(row["unanswered"]) if row["unanswered"] else None
     return FinalText(
         row["said"],
         bool(row["notice"]),
         row["after"],
-        row["unanswered"] and Unanswered(row["unanswered"]),
+        None if unanswered is Unanswered.PARKED else unanswered,
         row["cut"],
         row["continues"],
     )
@@ -195,9 +205,9 @@ def open_again(sql: Sql, rows: Iterable[Row], address: str) -> None:
         sql.update("questions", row["id"], again)
 
 
-def count_open(sql: Sql) -> tuple[int, datetime | None]:
-    """How many questions are open, and when the oldest was asked."""
-    row = sql.one(OPEN, {}) or {"count": 0, "oldest": None}
+def count_open(sql: Sql, *, parks: bool = True) -> tuple[int, datetime | None]:
+    """How many questions are open and wait for us, and when the oldest was asked. An older database `parks` none."""
+    row = sql.one(UNPARKED if parks else OPEN, {}) or {"count": 0, "oldest": None}
     return row["count"], parse_stamp(row["oldest"]) if row["oldest"] else None
 
 
@@ -228,6 +238,8 @@ def withdraw_questions(sql: Sql, rows: Iterable[Row]) -> int:
         if row["withdrawn_at"] or row["outcome"]:
             continue
         sql.update("questions", row["id"], {"withdrawn_at": stamp(sql.now())})
+        if row["parked"]:
+            sql.execute(WAKE, row)
         if row["claim"] is None or row["reply"] != row["name"]:
             close_question(sql, row, Outcome.WITHDRAWN)
         count += 1
@@ -246,6 +258,7 @@ def close_question(sql: Sql, row: Row, outcome: Outcome) -> None:
     gone = sql.one(GONE_PAGE, row)
     sql.execute(DELETE_PAGES, row)
     sql.execute(WIPE_STEPS, row)
+    sql.execute(DELETE_CALLS, row)
     if gone:  # what stands there now only the platform knows
         sql.execute(WIPE, row)
         sql.execute(READ_AGAIN, row)

@@ -48,10 +48,11 @@ WHERE workspace = :workspace AND channel = :channel AND {named}
 AND said IS NOT NULL AND NOT private AND NOT notice
 """
 
-# Open ones, and those that got no answer; of a chain also those that stand in another thread.
+# Open ones that are not parked, and those that got no answer; of a chain also those that stand in another thread.
 OPEN = """
 SELECT name, reply FROM questions
 WHERE workspace = :workspace AND channel = :channel AND {named} AND outcome IS NULL AND command IS NULL
+AND parked IS NULL
 """
 
 UNANSWERED = """

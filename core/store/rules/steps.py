@@ -16,6 +16,11 @@ SELECT step, count(*) FILTER (WHERE outcome = 'died') AS attempts, max(content) 
 WHERE workspace = :workspace AND channel = :channel AND question = :question AND step IS NOT NULL GROUP BY step
 """
 
+COST = """
+SELECT CAST(coalesce(sum(coalesce(micro_usd, bound, 0)), 0) AS BIGINT) AS micro_usd FROM requests
+WHERE workspace = :workspace AND channel = :channel AND question = :question AND step IS NOT NULL
+"""
+
 KEEP_CONTENT = "UPDATE requests SET content = :content WHERE id = :id AND step IS NOT NULL"
 
 
@@ -44,3 +49,9 @@ def list_steps(sql: Sql, key: ThreadKey, question: str) -> Mapping[str, Step]:
     """The steps of a question by the digest of what was asked."""
     rows = sql.many(STEPS, {**thread_values(key), "question": question})
     return {row["step"]: Step(row["attempts"], row["content"]) for row in rows}
+
+
+def sum_steps(sql: Sql, key: ThreadKey, question: str) -> int:
+    """What the steps of a question have cost so far, in micro-dollars."""
+    row = sql.one(COST, {**thread_values(key), "question": question})
+    return row["micro_usd"] if row else 0

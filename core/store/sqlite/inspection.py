@@ -86,7 +86,8 @@ def _inspect_file(path: str, busy: timedelta) -> Condition:
         if not version:
             return _inspect_empty(path, db)
         sql = SqliteSql(db, system_clock)
-        count, oldest = count_open(sql) if db.table("questions").exists() else (0, None)
+        parks = db.table("tool_calls").exists()
+        count, oldest = count_open(sql, parks=parks) if db.table("questions").exists() else (0, None)
         models = tuple(list_models(sql)) if db.table("personas").exists() else ()
         votes = count_all_votes(sql) if db.table("votes").exists() else Votes()
         deletions = count_deletions(sql) if db.table("file_deletions").exists() else WaitingDeletions()

@@ -1,0 +1,110 @@
+"""Parked questions: those that wait for a person's word on a call, without a process, while their thread goes on."""
+
+from core.domain.controls import Control, name_call, parse_call
+from core.domain.events import Pressed, Receipt
+from core.domain.messages import ThreadKey, Unanswered
+from core.store.protocols import Asked, Claim
+from core.store.rules.advisory_locks import lock_channel
+from core.store.rules.claims import fence_claim
+from core.store.rules.presses import ENDED, build_command, list_askers
+from core.store.rules.questions import WAKE, find_question, keep_question, thread_key, thread_values
+from core.store.rules.threads import is_tracked
+from core.store.sql_port import Row, Sql, parse_stamp, stamp
+from core.store.stored_calls import PATIENCE, CallState
+
+ALLOWED = "It goes on."
+DENIED = "It does not do that."
+DECIDED = "This was decided already."
+EXPIRED = "This was asked more than an hour ago and has expired."
+STATES = {
+    Control.ALLOW: CallState.ALLOWED,
+    Control.ALLOW_THREAD: CallState.ALLOWED,
+    Control.DENY: CallState.DENIED,
+}
+
+WAITING_OF = """
+SELECT * FROM tool_calls
+WHERE workspace = :workspace AND channel = :channel AND question = :name AND state = 'waiting' ORDER BY number LIMIT 1
+"""
+
+WAITING_IN = """
+SELECT tool_calls.* FROM tool_calls JOIN questions ON questions.workspace = tool_calls.workspace
+    AND questions.channel = tool_calls.channel AND questions.name = tool_calls.question
+WHERE questions.workspace = :workspace AND questions.channel = :channel AND questions.thread = :thread
+AND questions.outcome IS NULL AND tool_calls.state = 'waiting' ORDER BY tool_calls.id DESC LIMIT 1
+"""
+
+CALL = """
+SELECT * FROM tool_calls
+WHERE workspace = :workspace AND channel = :channel AND question = :name AND number = :number
+"""
+
+PARK = "UPDATE questions SET parked = :parked WHERE claim = :claim"
+
+
+def park_claim(sql: Sql, claim: Claim, told: str) -> None:
+    """Let the question wait for a person without a process; if the person was quicker, for a process. Raises LeaseLost.
+
+    Prompts of other questions are told from now on that it waits, for ever at the same place.
+    """
+    question = fence_claim(sql, claim)
+    waiting = sql.one(WAITING_OF, question)
+    parked = "waiting" if waiting and not question["withdrawn_at"] else "woken"
+    until = stamp(parse_stamp(waiting["at"]) + PATIENCE) if waiting else None
+    sql.execute(PARK, {"claim": claim.id, "parked": parked})
+    changes = {"parked_until": until, "told": told, "unanswered": Unanswered.PARKED.value}
+    sql.update("questions", question["id"], changes)
+    sql.update("claims", claim.id, {"process": None})
+
+
+def ingest_decision(sql: Sql, event: Pressed) -> Receipt:
+    """Let who asked decide on a call; of others the platform's word is needed, so a command of theirs is left."""
+    question, call = find_call(sql, event.key, event.question or "")
+    if question is None or call is None:
+        return Receipt(new=False, ours=is_tracked(sql, event.key), question=False, key=event.key, note=ENDED)
+    key = thread_key(question)
+    if event.person not in list_askers(sql, question):
+        command = build_command(sql, event, question, event.question or "")
+        left = keep_question(sql, command)
+        return Receipt(new=left, ours=True, question=left, key=key)
+    note = decide_call(sql, key, event.question or "", event.control, event.person)
+    decided = note in {ALLOWED, DENIED}
+    return Receipt(new=decided, ours=True, question=decided, key=key, note="" if decided else note)
+
+
+def decide_call(sql: Sql, key: ThreadKey, subject: str, control: Control, person: str) -> str:
+    """Say whether a call that waits may act, once, and wake its question. What came of that, in a sentence."""
+    lock_channel(sql, key.workspace, key.channel)
+    question, call = find_call(sql, key, subject)
+    if question is None or call is None or question["withdrawn_at"]:
+        return ENDED
+    if call["state"] != CallState.WAITING.value:
+        return EXPIRED if call["state"] == CallState.EXPIRED.value else DECIDED
+    if parse_stamp(call["at"]) + PATIENCE <= sql.now():
+        return EXPIRED
+    sql.update("tool_calls", call["id"], {"state": STATES[control].value, "person": person})
+    if control is Control.ALLOW_THREAD:
+        grant = {**thread_values(thread_key(question)), "person": question["person"], "tool": call["tool"]}
+        sql.insert_new("tool_grants", {**grant, "at": stamp(sql.now())})
+    sql.execute(WAKE, question)
+    return DENIED if control is Control.DENY else ALLOWED
+
+
+def find_call(sql: Sql, key: ThreadKey, subject: str) -> tuple[Row | None, Row | None]:
+    """The open question and the call that a control is about."""
+    named = parse_call(subject)
+    question = find_question(sql, key, named[0]) if named else None
+    if named is None or question is None or question["outcome"] is not None:
+        return None, None
+    return question, sql.one(CALL, {**question, "number": named[1]})
+
+
+def find_waiting(sql: Sql, key: ThreadKey, subject: str | None) -> Asked | None:
+    """What a call that waits is about, and who asked; without a subject, the newest of the thread."""
+    if subject is None:
+        found = sql.one(WAITING_IN, thread_values(key))
+        question = find_question(sql, key, found["question"]) if found else None
+        subject = name_call(found["question"], found["number"]) if found else ""
+    else:
+        question, _ = find_call(sql, key, subject)
+    return Asked(subject, list_askers(sql, question)) if question else None

@@ -1,0 +1,119 @@
+"""Tool calls as rows: kept before they begin and when they end; those that act are begun at most once."""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+
+from core.domain.tools import ToolCall
+from core.store.protocols import Claim
+from core.store.rules.claims import fence_claim
+from core.store.rules.questions import thread_key, thread_values
+from core.store.sql_port import Row, Sql, parse_stamp, stamp
+from core.store.stored_calls import PATIENCE, CallState, StoredCall
+
+OF_QUESTION = """
+SELECT * FROM tool_calls WHERE workspace = :workspace AND channel = :channel AND question = :name ORDER BY number
+"""
+
+GRANTED = """
+SELECT 1 AS granted FROM tool_grants
+WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND person = :person AND tool = :tool
+"""
+
+DONE = (CallState.BEGUN.value, CallState.ENDED.value, CallState.UNCERTAIN.value)
+
+
+def begin_calls(
+    sql: Sql, claim: Claim, calls: Sequence[ToolCall], acting: Collection[str], before: Collection[str]
+) -> list[StoredCall]:
+    """Keep the calls of a step, each once, and begin those that only read. As they stand. Raises LeaseLost."""
+    question = fence_claim(sql, claim)
+    rows = sql.many(OF_QUESTION, question)
+    known = {row["call"]: row for row in rows}
+    ids = {*before, *(call.id for call in calls)}
+    others = [row for row in rows if row["acts"] and row["state"] in DONE and row["call"] not in ids]
+    number = len(rows)
+    stored: list[StoredCall] = []
+    for call in calls:
+        if call.id in known:
+            row = _take_up(sql, known[call.id])
+        else:
+            number += 1
+            row = _keep(sql, question, call, number, acts=call.tool in acting, others=others)
+        stored.append(_read_call(row))
+    return stored
+
+
+def act(sql: Sql, claim: Claim, call: str) -> bool:
+    """Begin an allowed call that acts. False where it is not allowed, or was begun before. Raises LeaseLost."""
+    row = _find_call(sql, fence_claim(sql, claim), call)
+    if row is None or row["state"] != CallState.ALLOWED.value:
+        return False
+    sql.update("tool_calls", row["id"], {"state": CallState.BEGUN.value, "tries": row["tries"] + 1})
+    return True
+
+
+def end_calls(sql: Sql, claim: Claim, results: Mapping[str, str]) -> None:
+    """Keep what came of calls, by their ids. Raises LeaseLost."""
+    question = fence_claim(sql, claim)
+    for row in sql.many(OF_QUESTION, question):
+        if row["call"] in results:
+            sql.update("tool_calls", row["id"], {"state": CallState.ENDED.value, "result": results[row["call"]]})
+
+
+def list_acts(sql: Sql, claim: Claim) -> list[StoredCall]:
+    """The calls of a question's answer that acted, or may have."""
+    rows = sql.many(OF_QUESTION, fence_claim(sql, claim))
+    return [_read_call(row) for row in rows if row["acts"] and row["state"] in DONE]
+
+
+def _find_call(sql: Sql, question: Row, call: str) -> Row | None:
+    return next((row for row in sql.many(OF_QUESTION, question) if row["call"] == call), None)
+
+
+def _take_up(sql: Sql, row: Row) -> Row:
+    """A call that was kept before: what reads begins anew, and what acts and had begun may have acted."""
+    changes: Row = {}
+    if row["state"] == CallState.BEGUN.value:
+        changes = {"state": CallState.UNCERTAIN.value} if row["acts"] else {"tries": row["tries"] + 1}
+    elif row["state"] == CallState.WAITING.value and parse_stamp(row["at"]) + PATIENCE <= sql.now():
+        changes = {"state": CallState.EXPIRED.value}
+    if changes:
+        sql.update("tool_calls", row["id"], changes)
+    return {**row, **changes}
+
+
+def _keep(sql: Sql, question: Row, call: ToolCall, number: int, *, acts: bool, others: list[Row]) -> Row:
+    """Keep a new call. One that acts has the fate of its like of another run, each of which counts once."""
+    state, result = CallState.BEGUN, None
+    if acts:
+        twin = next((row for row in others if row["digest"] == call.digest), None)
+        if twin:
+            others.remove(twin)
+            state = CallState.ENDED if twin["state"] == CallState.ENDED.value else CallState.UNCERTAIN
+            result = twin["result"]
+        else:
+            granted = sql.one(GRANTED, {**question, "tool": call.tool})
+            state = CallState.ALLOWED if granted else CallState.WAITING
+    place = thread_values(thread_key(question))
+    row = {
+        "workspace": place["workspace"],
+        "channel": place["channel"],
+        "question": question["name"],
+        "number": number,
+        "call": call.id,
+        "tool": call.tool,
+        "arguments": json.dumps(call.arguments, ensure_ascii=True),
+        "digest": call.digest,
+        "acts": acts,
+        "state": state.value,
+        "tries": 0 if acts else 1,
+        "result": result,
+        "at": stamp(sql.now()),
+    }
+    sql.insert("tool_calls", row)
+    return row
+
+
+def _read_call(row: Row) -> StoredCall:
+    call = ToolCall(row["call"], row["tool"], json.loads(row["arguments"]))
+    return StoredCall(call, row["number"], bool(row["acts"]), CallState(row["state"]), row["tries"], row["result"])

@@ -1,0 +1,39 @@
+"""Stored calls: the tools that open answers use, how far each call is, and how long one waits for a person."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+
+from core.domain.tools import ToolCall
+
+PATIENCE = timedelta(hours=1)  # that a call waits for a person's word
+TRIES = 3  # processes that may die over the same call
+
+
+class CallState(Enum):
+    """How far a call is."""
+
+    WAITING = "waiting"
+    """It acts, and nobody has said whether it may."""
+    ALLOWED = "allowed"
+    DENIED = "denied"
+    EXPIRED = "expired"
+    """Nobody said in time whether it may."""
+    BEGUN = "begun"
+    ENDED = "ended"
+    UNCERTAIN = "uncertain"
+    """It acts, and a process died over it: whether it has acted nobody knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCall:
+    """A call as it stands. `number` counts the calls of a question's answer from 1."""
+
+    call: ToolCall
+    number: int
+    acts: bool
+    state: CallState
+    tries: int = 0
+    """How many processes began it."""
+    result: str | None = None
+    """What came of it, as JSON."""

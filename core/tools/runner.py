@@ -1,0 +1,174 @@
+"""Tool runner: carries out the calls of one answer, each stored before it begins and when it ends."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from pydantic import TypeAdapter
+
+from core.domain.content import Image, Returned, Text
+from core.domain.errors import CannotAnswer
+from core.domain.messages import MadeFile, clean_text
+from core.domain.tools import ToolCall, ToolResult, fail_call
+from core.prompting.speakers import leave_out_middle
+from core.store.protocols import Claim, ToolCalls
+from core.store.stored_calls import TRIES, CallState, StoredCall
+from core.tools.approvals import refuse_call
+from core.tools.tool import Tool, ToolScope
+
+LONGEST = 150_000  # bytes of text of one result, about 50,000 tokens
+IMAGES = 8  # of one result
+FILES = 10  # of one answer
+UNKNOWN = "There is no tool of this name here."
+LATE = "This took longer than {:g} seconds and was ended."
+LATE_ACT = "This took longer than {:g} seconds. Whether it was done is not known; it is not tried again."
+BROKEN = "This tool broke. Confab's operator can read why in its log."
+BROKE_OFTEN = "This broke three times while it ran, so it is not tried again."
+MORE = "[A further image is left out.]"
+
+RESULT = TypeAdapter(ToolResult)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """All calls of a step ended: what Claude is told of each, in their order."""
+
+    results: tuple[Returned, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Awaiting:
+    """A call waits for a person's word, and the answer with it."""
+
+    tool: Tool
+    call: StoredCall
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """Nobody said in time whether a call may act."""
+
+    tool: Tool
+
+
+@dataclass(slots=True)
+class ToolRunner:
+    """The tools of one answer. `act` is told, in words for people, what goes on.
+
+    A tool that only reads is called again where a process died over it, at most three times. One that acts is called
+    once, after a person said so, and never again, whatever becomes of it.
+    """
+
+    calls: ToolCalls
+    claim: Claim
+    tools: Mapping[str, Tool]
+    scope: ToolScope
+    act: Callable[[str], None]
+    files: list[MadeFile] = field(default_factory=list)
+    """What the calls made, to be posted with the answer."""
+    _before: list[str] = field(default_factory=list)
+
+    async def carry_out(self, calls: Sequence[ToolCall]) -> Carried | Awaiting | Expired:
+        """Carry out the calls of a step, as far as they may be. Raises LeaseLost, StoreUnavailable."""
+        known = [call for call in calls if self._find(call)]
+        acting = {tool.name for tool in self.tools.values() if tool.definition.acts}
+        stored = await self.calls.begin(self.claim, known, acting, self._before)
+        results = {one.call.id: RESULT.validate_json(one.result) for one in stored if one.result is not None}
+        reading = [one for one in stored if not one.acts and one.state is CallState.BEGUN]
+        results |= await self._read(reading)
+        for one in stored:
+            if one.acts and one.call.id not in results:
+                outcome = await self._act(one)
+                if not isinstance(outcome, ToolResult):
+                    return outcome
+                results[one.call.id] = outcome
+        self._before += [call.id for call in known]
+        for call in known:
+            self.files += results[call.id].files
+        return Carried(tuple(self._return(call, results.get(call.id)) for call in calls))
+
+    def _find(self, call: ToolCall) -> Tool | None:
+        """The tool of a call, if we run it."""
+        tool = self.tools.get(call.tool)
+        return tool if tool and tool.run else None
+
+    def _return(self, call: ToolCall, result: ToolResult | None) -> Returned:
+        result = result or fail_call(UNKNOWN)
+        return Returned(call.id, result.content or (Text("Nothing."),), result.failed)
+
+    async def _read(self, stored: Sequence[StoredCall]) -> dict[str, ToolResult]:
+        """The results of calls that only read, made side by side."""
+        if not stored:
+            return {}
+        ended = await asyncio.gather(*map(self._call, stored))
+        results = {one.call.id: result for one, result in zip(stored, ended, strict=True)}
+        await self._end(results)
+        return results
+
+    async def _act(self, stored: StoredCall) -> ToolResult | Awaiting | Expired:
+        tool = self.tools[stored.call.tool]
+        match stored.state:
+            case CallState.WAITING:
+                return Awaiting(tool, stored)
+            case CallState.EXPIRED:
+                return Expired(tool)
+            case CallState.ALLOWED if await self.calls.act(self.claim, stored.call.id):
+                result = await self._call(stored)
+                await self._end({stored.call.id: result})
+                return result
+            case CallState.DENIED:
+                return refuse_call(CallState.DENIED)
+            case _:
+                return refuse_call(CallState.UNCERTAIN)
+
+    async def _end(self, results: Mapping[str, ToolResult]) -> None:
+        await self.calls.end(self.claim, {name: RESULT.dump_json(one).decode() for name, one in results.items()})
+
+    async def _call(self, stored: StoredCall) -> ToolResult:
+        """What a call brings, whatever becomes of it; what broke is told in a sentence, and to the operator in full."""
+        tool = self.tools[stored.call.tool]
+        if stored.tries > TRIES:
+            return fail_call(BROKE_OFTEN)
+        self.act(tool.describe(stored.call.arguments))
+        error = await self._run(tool, stored)
+        if isinstance(error, ToolResult):
+            return cap_result(error)
+        if isinstance(error, TimeoutError):
+            log.warning("the tool %s took longer than %g seconds", tool.name, tool.seconds)
+            return fail_call((LATE_ACT if stored.acts else LATE).format(tool.seconds))
+        if isinstance(error, CannotAnswer):
+            return fail_call(str(error))
+        log.error("the tool %s broke", tool.name, exc_info=error)
+        return fail_call(BROKEN)
+
+    async def _run(self, tool: Tool, stored: StoredCall) -> ToolResult | BaseException:
+        """What the tool brings, or how it ended. It runs apart: a library may cancel what nobody asked it to."""
+        assert tool.run is not None
+        task = asyncio.ensure_future(tool.run(self.scope, stored.call.arguments))
+        try:
+            await asyncio.wait({task}, timeout=tool.seconds)
+            if not task.done():
+                return TimeoutError()
+        finally:
+            task.cancel()
+        if task.cancelled():
+            return asyncio.CancelledError()
+        return task.exception() or task.result()
+
+
+def cap_result(result: ToolResult) -> ToolResult:
+    """A result as Claude may be told it: its text of bounded length, with its middle left out, and few images."""
+    room, images = LONGEST, 0
+    content: list[Text | Image] = []
+    for part in result.content:
+        if isinstance(part, Text):
+            text = clean_text(leave_out_middle(part.text, room)) if room > 0 else ""
+            room -= len(text.encode())
+            content += [Text(text)] if text else []
+        elif isinstance(part, Image):
+            images += 1
+            content.append(part if images <= IMAGES else Text(MORE))
+    return replace(result, content=tuple(content), files=result.files[:FILES])

@@ -1,0 +1,313 @@
+"""Tools in answers: calls are carried out and told, those that act ask first, and a restart repeats none that acted.
+
+Tests core.tools.runner, core.tools.approvals, core.store.stored_calls, core.store.rules.tool_calls,
+core.store.rules.parking.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from core.domain.content import Text
+from core.domain.controls import APPROVAL, FEEDBACK, Control
+from core.domain.events import Edited
+from core.domain.messages import ThreadKey
+from core.domain.tools import ToolDefinition, ToolResult
+from core.tools.registry import ToolRegistry
+from core.tools.tool import Tool, ToolScope
+from tests.fakes.claude.script import Answer, Gate
+from tests.support.board_house import closed, press
+from tests.support.clock_notes import without_times
+from tests.support.house import house
+
+
+@dataclass
+class Shed:
+    """A provider of two tools: `look` reads, `make` acts. Each call is written down; `gate` holds a call back."""
+
+    seconds: float = 5.0
+    called: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    gate: Gate | None = None
+    free = True
+    groups: Mapping[str, Sequence[str]] = field(default_factory=lambda: {"shed": ("look", "make")})
+
+    async def list_tools(self, key: ThreadKey) -> list[Tool]:
+        return [self._make("look", acts=False), self._make("make", acts=True)]
+
+    def _make(self, name: str, *, acts: bool) -> Tool:
+        async def run(scope: ToolScope, arguments: Mapping[str, Any]) -> ToolResult:
+            self.called.append((name, arguments))
+            brought = f"{name} brought {len(self.called)}"
+            if self.gate:
+                self.gate.reached.set()
+                await self.gate.opened.wait()
+            return ToolResult((Text(brought),))
+
+        body = {"name": name, "description": f"To {name}.", "input_schema": {"type": "object"}}
+        return Tool(
+            ToolDefinition(name, body, acts=acts),
+            "shed",
+            lambda given: f"to {name} {given.get('what', '')}",
+            run,
+            self.seconds,
+        )
+
+
+def use(tool: str, number: int = 1, **arguments: object) -> dict[str, Any]:
+    return {"type": "tool_use", "id": f"toolu_{number}", "name": tool, "input": arguments}
+
+
+def call(*used: dict[str, Any], text: str = "") -> Answer:
+    return Answer(text=text, blocks=used, stop_reason="tool_use")
+
+
+def last_message(claude, number: int = -1) -> dict[str, Any]:
+    return [one.body for one in claude.requests if one.path == "/v1/messages"][number]["messages"][-1]
+
+
+def told(claude) -> list[tuple[str, bool]]:
+    """What the newest request told Claude of its calls, and whether they failed."""
+    results = [block for block in last_message(claude)["content"] if block["type"] == "tool_result"]
+    return [("".join(one["text"] for one in block["content"]), block.get("is_error", False)) for block in results]
+
+
+def messages(claude) -> list[list[tuple[str, str]]]:
+    """What each request told Claude in words: role and text of every turn."""
+    asked = [one.body for one in claude.requests if one.path == "/v1/messages"]
+    return [
+        [
+            (one["role"], without_times("".join(block.get("text", "") for block in one["content"])))
+            for one in body["messages"]
+        ]
+        for body in asked
+    ]
+
+
+def in_shed(shed: Shed) -> ToolRegistry:
+    return ToolRegistry([shed])
+
+
+async def parked(board, thread: str = "t1") -> None:
+    """Wait until a question with buttons waits for a person."""
+    async with asyncio.timeout(10):
+        while "May I use" not in "".join(board.shown(thread)):
+            await asyncio.sleep(0.002)
+    await asyncio.sleep(0.02)
+
+
+async def test_what_a_tool_brings_is_told_and_the_answer_goes_on(store, board, claude):
+    shed = Shed()
+    claude.script(call(use("look", at="door"), text="Let me look."), Answer(text="A broom."))
+    async with house(store, claude, board, tools=in_shed(shed)) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "what is in the shed?"))
+        await closed(store)
+
+    assert board.shown("t1") == ["Let me look.\n\nA broom."]
+    assert shed.called == [("look", {"at": "door"})]
+    assert told(claude) == [("look brought 1", False)]
+    assert [tool["name"] for tool in claude.requests[-1].body["tools"]] == ["look", "make"]
+
+
+async def test_calls_of_one_step_are_told_together_and_an_unknown_one_is_a_failure(store, board, claude):
+    shed = Shed()
+    claude.script(call(use("look", 1), use("fly", 2), use("look", 3)), Answer(text="Seen."))
+    async with house(store, claude, board, tools=in_shed(shed)) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "look twice"))
+        await closed(store)
+
+    assert board.shown("t1") == ["Seen."]
+    assert told(claude) == [
+        ("look brought 1", False),
+        ("There is no tool of this name here.", True),
+        ("look brought 2", False),
+    ]
+
+
+async def test_a_tool_that_acts_asks_first_and_acts_once_it_is_allowed(store, board, claude):
+    shed = Shed()
+    claude.script(call(use("make", what="a `bird` house"), text="I make one."), Answer(text="Made."))
+    async with house(store, claude, board, tools=in_shed(shed)) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "make a bird house"))
+        await parked(board)
+        asked, buttons = board.shown("t1"), board.controls("t1")
+        receipt = await press(assistant, board, Control.ALLOW, "0001#1")
+        again = await press(assistant, board, Control.ALLOW, "0001#1")
+        await closed(store)
+
+    assert asked == [
+        "I make one.\n\n**May I use make?** It acts outside of this conversation: to make a 'bird' house.\n\n"
+        '```json\n{\n  "what": "a \\u0060bird\\u0060 house"\n}\n```\n\nWho asked can allow it, within an hour.'
+    ]
+    assert buttons == [APPROVAL]
+    assert (receipt.new, receipt.note, again.new, again.note) == (True, "", False, "This was decided already.")
+    assert shed.called == [("make", {"what": "a `bird` house"})]
+    assert told(claude) == [("make brought 1", False)]
+    assert board.shown("t1") == ["I make one.\n\nMade."]
+    assert board.controls("t1") == [(Control.RETRY, *FEEDBACK)]
+
+
+async def test_the_thread_goes_on_while_a_call_waits_and_its_prompt_is_kept(store, board, claude):
+    shed = Shed()
+    claude.script(call(use("make")), Answer(text="Two."), Answer(text="Made."), Answer(text="Three."))
+    async with house(store, claude, board, tools=in_shed(shed)) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "make it"))
+        await parked(board)
+        await assistant.ingest(board.said("t1", "U2", "what is one and one?"))
+        await closed(store)
+        await press(assistant, board, Control.ALLOW, "0001#1")
+        await closed(store)
+        await assistant.ingest(board.said("t1", "U2", "and two and one?"))
+        await closed(store)
+
+    first, meanwhile, woken, later = messages(claude)
+    waits = "[Confab began to answer this, and waits for a person to allow something. It goes on later; leave it.]"
+    assert meanwhile == [("user", f"Ada: make it\n{waits}\nBob: what is one and one?")]
+    assert woken[:1] == first
+    assert later[0] == meanwhile[0]
+    assert later[1:3] == [
+        ("assistant", "Two."),
+        (
+            "user",
+            "[Now comes the answer to an earlier message, for which Confab waited until a person allowed something.]",
+        ),
+    ]
+    assert later[3:] == [("assistant", "Made."), ("user", "Bob: and two and one?")]
+
+
+async def test_a_denied_call_is_not_made_and_claude_is_told(store, board, claude):
+    shed = Shed()
+    claude.script(call(use("make")), Answer(text="As you like."))
+    async with house(store, claude, board, tools=in_shed(shed)) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "make it"))
+        await parked(board)
+        await press(assistant, board, Control.DENY, "0001#1")
+        await closed(store)
+
+    assert (shed.called, board.shown("t1")) == ([], ["As you like."])
+    assert told(claude) == [("The person who was asked does not allow this. It was not done.", True)]
+
+
+async def test_nobody_says_anything_for_an_hour(store, board, claude):
+    shed = Shed()
+    claude.script(call(use("make"), text="I make one."))
+    async with house(store, claude, board, tools=in_shed(shed)) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "make it"))
+        await parked(board)
+        board.slept(3601)
+        await assistant.worker.heartbeat()
+        assistant.worker.wake()
+        await closed(store)
+        late = await press(assistant, board, Control.ALLOW, "0001#1")
+
+    assert shed.called == []
+    (shown,) = board.shown("t1")
+    assert shown.startswith("I make one.\n\n")
+    assert "expired after an hour: nothing was done" in shown
+    assert late.note == "This answer has ended already."
+
+
+async def test_a_bystander_can_not_allow_it_and_what_is_allowed_for_the_thread_asks_no_more(store, board, claude):
+    shed = Shed()
+    claude.script(call(use("make", 1)), call(use("make", 2)), Answer(text="Both made."))
+    async with house(store, claude, board, tools=in_shed(shed)) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "make two"))
+        await parked(board)
+        await press(assistant, board, Control.ALLOW_THREAD, "0001#1", person="U2")
+        await closed(store)
+        nothing = list(shed.called)
+        await press(assistant, board, Control.ALLOW_THREAD, "0001#1")
+        await closed(store)
+        claude.script(call(use("make", 3)))
+        await assistant.ingest(board.said("t1", "U2", "make one more"))
+        await parked(board)
+
+    assert (nothing, len(shed.called)) == ([], 2)
+
+
+async def test_a_restart_between_question_and_approval_changes_nothing(store, board, claude):
+    shed = Shed()
+    claude.script(call(use("look", 1), use("make", 2)), Answer(text="Made."))
+    async with house(store, claude, board, tools=in_shed(shed), process="first") as assistant:
+        await assistant.ingest(board.said("t1", "U1", "make it"))
+        await parked(board)
+    async with house(store, claude, board, tools=in_shed(shed), process="second") as assistant:
+        await press(assistant, board, Control.ALLOW, "0001#2")
+        await closed(store)
+
+    assert [name for name, _ in shed.called] == ["look", "make"]
+    assert board.shown("t1") == ["Made."]
+    assert len(messages(claude)) == 2
+
+
+async def test_a_process_that_dies_while_a_tool_acts_leaves_it_uncertain_and_it_acts_no_second_time(
+    store, board, claude
+):
+    shed = Shed(gate=Gate())
+    claude.script(call(use("make")), Answer(text="Look yourself."))
+    async with house(store, claude, board, tools=in_shed(shed), process="first") as assistant:
+        await assistant.ingest(board.said("t1", "U1", "make it"))
+        await parked(board)
+        await press(assistant, board, Control.ALLOW, "0001#1")
+        await shed.gate.reached.wait()
+        await assistant.worker.drain(0)
+    async with house(store, claude, board, tools=in_shed(shed), process="second"):
+        await closed(store)
+
+    assert (len(shed.called), board.shown("t1")) == (1, ["Look yourself."])
+    assert told(claude)[0][0].startswith("It is not known whether this was done")
+
+
+async def test_an_answer_that_begins_again_after_it_acted_is_told_so_and_the_same_call_is_not_repeated(
+    store, board, claude
+):
+    shed, gate = Shed(), Gate()
+    claude.script(call(use("make", 1, what="x")), Answer(text="Made.", gate=gate))
+    async with house(store, claude, board, tools=in_shed(shed), process="first") as assistant:
+        asked = board.said("t1", "U1", "make it")
+        await assistant.ingest(asked)
+        await parked(board)
+        await press(assistant, board, Control.ALLOW, "0001#1")
+        await gate.reached.wait()
+        await assistant.worker.drain(0)
+    edited = replace(asked.message, text="make it, please", edited=board.now())
+    await assistant.ingest(Edited("x", asked.key, edited))
+    claude.script(call(use("make", 2, what="x")), Answer(text="It was made."))
+    async with house(store, claude, board, tools=in_shed(shed), process="second"):
+        await closed(store)
+
+    assert (len(shed.called), board.shown("t1")) == (1, ["It was made."])
+    begun = [one.body for one in claude.requests if one.path == "/v1/messages"][-2]["messages"][-1]["content"]
+    assert "have acted, or may have" in begun[-1]["text"]
+    assert json.dumps({"what": "x"}) in begun[-1]["text"]
+    assert told(claude) == [("make brought 1", False)]
+
+
+async def test_a_tool_that_hangs_or_breaks_costs_a_line(store, board, claude):
+    shed = Shed(seconds=0.05, gate=Gate())
+    claude.script(call(use("look")), Answer(text="It is stuck."))
+    async with house(store, claude, board, tools=in_shed(shed)) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "look"))
+        await closed(store)
+
+    assert told(claude) == [("This took longer than 0.05 seconds and was ended.", True)]
+    assert board.shown("t1") == ["It is stuck."]
+
+
+async def test_an_answer_takes_no_more_rounds_and_costs_no_more_than_it_may(store, board, claude):
+    shed = Shed()
+    claude.answer = lambda body: call(use("look", len(claude.requests)), text="Again. ")
+    async with house(store, claude, board, tools=in_shed(shed)) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "look"))
+        await closed(store)
+        rounds = len(shed.called)
+    async with house(store, claude, board, tools=in_shed(shed), max_cost=100) as assistant:
+        await assistant.ingest(board.said("t2", "U1", "look"))
+        await closed(store)
+
+    assert rounds == 25
+    assert "took 25 steps, as many as one answer may have. Continue goes on from here" in board.shown("t1")[0]
+    assert "as much as one answer may. Continue goes on from here" in board.shown("t2")[0]
+    assert 1 < len(shed.called) - rounds < 10
+    assert Control.CONTINUE in board.controls("t2")[0]
