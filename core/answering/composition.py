@@ -30,8 +30,9 @@ from core.files.reader import FileReader
 from core.prompting.continuation import ANEW, Continuation
 from core.prompting.persona_check import refuse_model
 from core.prompting.request import Request, build_request
-from core.prompting.turns import append_text
+from core.prompting.turns import Turn, append_text
 from core.store.protocols import Claim, Step, Store, Thread
+from core.store.stored_calls import StoredCall
 from core.tools.approvals import describe_acts
 from core.tools.registry import ToolRegistry
 from core.tools.runner import ToolRunner
@@ -130,14 +131,7 @@ class Composition:
             instructions=composer.platforms[key.platform].instructions,
             tools=[tool.definition for tool in tools],
         )
-
-        def build(model: Model) -> Request:
-            """An answer that begins otherwise than before is told what was done for it before."""
-            request = make(conversation.turns, model)
-            if not acts or request.digest in steps:
-                return request
-            return make(append_text(conversation.turns, describe_acts(acts)), model)
-
+        build = partial(_build_unless_acted, make, conversation.turns, acts, steps)
         return list(dict.fromkeys([persona.model or "", *rules.fallbacks])), build, tools
 
     async def _list_tools(self) -> tuple[Tool, ...]:
@@ -202,3 +196,15 @@ class Composition:
     def _unread_note_name(self) -> str:
         key = self.claim.question.key
         return f"unread:{key.workspace}:{key.channel}"
+
+
+def _build_unless_acted(
+    make: Callable[[Sequence[Turn], Model], Request],
+    turns: Sequence[Turn],
+    acts: Sequence[StoredCall],
+    steps: Mapping[str, Step],
+    model: Model,
+) -> Request:
+    """The request; where the answer begins otherwise than before, it is told which tools acted for it before."""
+    request = make(turns, model)
+    return request if not acts or request.digest in steps else make(append_text(turns, describe_acts(acts)), model)

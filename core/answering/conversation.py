@@ -67,18 +67,18 @@ async def read_conversation(
 
     What others ask meanwhile, and all that is said behind that, is not told yet. A command is told everything.
     `find_zone` tells the asker's time zone now; where it is another than the one told last, it is told from here on.
-    `unread` tells Claude that what was said before could not be read. `act` is told what takes a while. Of a question
-    that was parked, `told` is the newest message that it was told then: it is told the same once more.
+    `unread` tells Claude that what was said before could not be read. `act` is told what takes a while. A question that
+    was parked is told the same once more, up to the message `told`.
     Raises CannotAnswer where the answer is gone that this one should go on with.
     """
     thread = _end_where_parked(await _select_branch(threads, thread, question), question, told)
     earlier = thread.replies.get(question.continues) if question.continues else None
     if question.continues and earlier is None:
         raise CannotAnswer(LOST)
-    if find_zone is not None and earlier is None:
+    if find_zone and not earlier:
         thread = replace(thread, zones=await _remember_zone(threads, thread, question, await find_zone()))
-    messages = [message for message in _leave_out_waiting(thread, question) if message.answers != question.name]
-    aside = sum(len(message.text) for message in messages) > LARGE
+    messages = [one for one in _leave_out_waiting(thread, question) if one.answers != question.name]
+    aside = sum(len(one.text) for one in messages) > LARGE
     authors = {message.voice: None for message in reversed(messages) if not message.mine}  # before who is mentioned
     speakers = {message.voice: message.speaker for message in messages if message.speaker}
     people = authors | dict.fromkeys(sorted(await _run(aside, collect_people, messages)))
@@ -96,10 +96,9 @@ async def read_conversation(
         continues=question.continues,
     )
     turns = await _run(aside, build, messages, thread.replies, thread.names)
-    if unread and turns:
-        turns[0] = _mark_unread(turns[0])
-    renew = partial(files.renew_files, thread.key, messages, surface)
-    return Conversation(turns, read, renew, read_continuation(earlier) if earlier else ANEW)
+    turns[:1] = [_mark_unread(one) if unread else one for one in turns[:1]]
+    joined = read_continuation(earlier) if earlier else ANEW
+    return Conversation(turns, read, partial(files.renew_files, thread.key, messages, surface), joined)
 
 
 def _describe_reading(name: str) -> str:

@@ -165,7 +165,7 @@ def cap_result(result: ToolResult) -> ToolResult:
     content: list[Text | Image] = []
     for part in result.content:
         if isinstance(part, Text):
-            text = clean_text(leave_out_middle(part.text, room)) if room > 0 else ""
+            text = leave_out_middle(clean_text(part.text), room) if room > 0 else ""
             room -= len(text.encode())
             content += [Text(text)] if text else []
         elif isinstance(part, Image):

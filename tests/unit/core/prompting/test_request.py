@@ -7,13 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.domain.content import FRAME, IMAGE_TOKENS, Document, Image, Text, Uploaded
+from core.domain.content import FRAME, IMAGE_TOKENS, Document, Image, Returned, Text, Uploaded
 from core.domain.models import CITATIONS, Model
 from core.domain.personas import Persona
+from core.domain.tools import PREAMBLE, ToolDefinition
 from core.prompting.request import (
     CITING,
     CITING_TOKENS,
     HOUSE,
+    TOOLING,
     Block,
     build_request,
     continue_request,
@@ -318,3 +320,65 @@ def test_a_file_that_is_told_anew_stands_in_its_place():
     assert told.body["messages"][0]["content"][1] == fresh.build_block()
     assert told.blocks[2].content == fresh
     assert told.body["messages"][0]["content"][2] == made.body["messages"][0]["content"][2]
+
+
+LOOK = ToolDefinition("look", {"name": "look", "description": "Looks.", "input_schema": {"type": "object"}})
+SEARCH = ToolDefinition(
+    "web_search", {"type": "web_search_x", "name": "web_search"}, capability="web", results_bound=50
+)
+USED = {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {"at": "é\ud800"}}
+
+
+def test_tools_stand_in_the_request_with_a_word_about_what_they_bring_and_count_in_its_bound():
+    plain = build_request(Persona(), TURNS, NEW, "1h")
+    made = build_request(Persona(), TURNS, NEW, "1h", tools=[LOOK, SEARCH])
+
+    assert made.body["tools"] == [LOOK.body, SEARCH.body]
+    assert made.body["system"][0]["text"] == f"{HOUSE}\n\n{TOOLING}"
+    more = len(f"\n\n{TOOLING}".encode()) + LOOK.tokens_bound + SEARCH.tokens_bound + 50 + PREAMBLE
+    assert made.input_bound == plain.input_bound + more
+    assert made.digest != plain.digest
+    assert "tools" not in plain.body
+
+
+def test_a_model_that_lacks_a_tool_is_asked_without_it():
+    made = build_request(Persona(), TURNS, replace(NEW, lacks=frozenset({"web"})), "1h", tools=[LOOK, SEARCH])
+
+    assert (made.body["tools"], made.tools) == ([LOOK.body], (LOOK,))
+
+
+def test_what_a_tool_brought_goes_back_below_the_call_as_it_came():
+    image = Image("a.png", "image/png", 2, 2, "AAAA")
+    brought = Returned("toolu_1", (Text("a broom"), image), failed=True)
+    before = build_request(Persona(), TURNS, NEW, "1h", tools=[LOOK])
+    made = continue_request(before, [USED], [brought])
+
+    assert made.body["messages"][-2:] == [
+        {"role": "assistant", "content": [USED]},
+        {
+            "role": "user",
+            "content": [
+                {
+                    "type": "tool_result",
+                    "tool_use_id": "toolu_1",
+                    "content": [{"type": "text", "text": "a broom"}, image.build_block()],
+                    "is_error": True,
+                }
+            ],
+        },
+    ]
+    assert made.digest not in {before.digest, continue_request(before, [USED], [replace(brought, content=())]).digest}
+    assert made.input_bound > before.input_bound + IMAGE_TOKENS + len("a broom")
+
+
+def test_a_picture_that_a_tool_brought_can_be_left_out_too():
+    brought = Returned("toolu_1", (Text("a broom"), Image("a.png", "image/png", 2, 2, "AAAA")))
+    made = continue_request(build_request(Persona(), TURNS, NEW, "1h", tools=[LOOK]), [USED], [brought])
+
+    smaller = leave_out_files(made)
+
+    assert smaller
+    note = "[The image that stood here is left out, for it could not be shown to you.]"
+    told = smaller.body["messages"][-1]["content"][0]
+    assert told["content"] == [{"type": "text", "text": "a broom"}, {"type": "text", "text": note}]
+    assert leave_out_files(smaller) is None
