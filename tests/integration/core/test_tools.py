@@ -14,10 +14,13 @@ from core.domain.content import Text
 from core.domain.controls import APPROVAL, FEEDBACK, Control
 from core.domain.events import Edited
 from core.domain.messages import ThreadKey
+from core.domain.personas import Persona
 from core.domain.tools import ToolDefinition, ToolResult
 from core.tools.registry import ToolRegistry
 from core.tools.tool import Tool, ToolScope
+from tests.fakes.claude.bill import micro_usd
 from tests.fakes.claude.script import Answer, Gate
+from tests.fakes.claude.tokens import Usage
 from tests.support.board_house import closed, press
 from tests.support.clock_notes import without_times
 from tests.support.house import house
@@ -311,3 +314,23 @@ async def test_an_answer_takes_no_more_rounds_and_costs_no_more_than_it_may(stor
     assert "as much as one answer may. Continue goes on from here" in board.shown("t2")[0]
     assert 1 < len(shed.called) - rounds < 10
     assert Control.CONTINUE in board.controls("t2")[0]
+
+
+async def test_ten_rounds_of_tools_cost_hardly_more_than_a_perfect_cache_would(store, board, claude):
+    shed, model = Shed(), "claude-sonnet-5-5"
+    claude.script(*(call(use("look", number), text="Looking. " * 9) for number in range(10)), Answer(text="Seen."))
+    persona = Persona(system="Know this: " + "the shed is green. " * 2_000, model=model)
+    async with house(store, claude, board, tools=in_shed(shed), persona=persona) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "look ten times"))
+        await closed(store)
+
+    usages = [one.usage for one in claude.billed]
+    cheapest, before = 0, 0
+    for usage in usages:
+        written = usage.ephemeral_1h_input_tokens + usage.ephemeral_5m_input_tokens
+        prompt = usage.input_tokens + usage.cache_read_input_tokens + written
+        cached = Usage(0, before, 0, prompt - before, usage.output_tokens)
+        cheapest, before = cheapest + micro_usd(model, cached), prompt
+    spent = sum(one.micro_usd for one in claude.billed)
+    assert len(usages) == 11
+    assert cheapest <= spent <= 1.05 * cheapest
