@@ -42,6 +42,7 @@ class Retraction:
 
 
 Event: TypeAlias = TextSoFar | Waiting | Retraction | LeftOut | Answer
+Shown: TypeAlias = TextSoFar | Waiting | LeftOut | BudgetRefusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +148,12 @@ class Completions:
             completion: Completion | None = None
             order = replace(order, end=end.store)
             try:
-                async with aclosing(self._stream_step(order, retry_policy, end)) as events:
+                async with aclosing(self.sender.stream(order, retry_policy)) as events:
                     async for event in events:
                         if isinstance(event, Completion):
                             completion = event
-                            continue
-                        yield event
+                        elif shown := end.show(event):
+                            yield shown
                         if isinstance(event, BudgetRefusal):
                             return
             except ClaudeError as error:
@@ -178,17 +179,6 @@ class Completions:
             order = replace(order, request=continue_request(order.request, completion.content, carried.results))
         yield end.interrupt(TOO_MANY.format(ROUNDS))
 
-    async def _stream_step(
-        self, order: MeteredRequest, retry_policy: RetryPolicy, end: "_TurnEnd"
-    ) -> AsyncGenerator[TextSoFar | Waiting | LeftOut | Completion | BudgetRefusal, None]:
-        """What one request brings; its text as all of the answer that it goes on with."""
-        async with aclosing(self.sender.stream(order, retry_policy)) as events:
-            async for event in events:
-                if not isinstance(event, TextSoFar):
-                    yield event
-                elif shown := end.show(event):
-                    yield shown
-
     async def _explain_cost(self, question: Question) -> str:
         """Why an answer may not go on; empty where it has not cost so much yet."""
         cost = await self._ledger.sum_steps(question.key, question.name)
@@ -211,8 +201,10 @@ class _TurnEnd:
         moved = (one if one.at is None else replace(one, at=one.at + before) for one in citations)
         return self.said + text, (*self.cited, *moved)
 
-    def show(self, event: TextSoFar) -> TextSoFar | None:
-        """The text of all of the answer so far, as people are shown it; None while that is nothing."""
+    def show(self, event: Shown) -> Shown | None:
+        """The event as people are shown it: text as all of the answer so far; None while that is nothing."""
+        if not isinstance(event, TextSoFar):
+            return event
         text, citations = self.join(event.text, event.citations)
         shown = self.run.joined.join(insert_numbers(text, citations), whole=False)
         return TextSoFar(shown, citations) if shown else None
