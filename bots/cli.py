@@ -51,6 +51,52 @@ for platform in PLATFORMS:
     main.add_command(platform.cli)
 
 
+@main.group()
+def audit() -> None:
+    """Verify or export the log of who changed what.
+
+    It is read from the database that DATABASE_URL names.
+    """
+
+
+@audit.command()
+@click.option(
+    "--head", "heads", multiple=True, metavar="WORKSPACE:NUMBER:MAC", help="A row that must be there. May be repeated."
+)
+def verify(heads: tuple[str, ...]) -> None:
+    """Verify that no row of the audit log was altered, added or taken away.
+
+    Of the newest rows only who knows one of them sees that they are gone: name
+    it with --head, as Confab's own log or a copy of the database has it.
+
+    Ends with exit code 1 when a row is missing or is not as it was written.
+    """
+    import asyncio
+
+    from bots.app.configuration import read_configuration
+    from bots.ops.audit_log import parse_heads, verify_log
+
+    found, whole = asyncio.run(verify_log(read_configuration().core, parse_heads(heads)))
+    click.echo(escape_controls(found, "\n"))
+    sys.exit(0 if whole else 1)
+
+
+@audit.command()
+@click.option("--workspace", default="", help="Export only this workspace, such as slack:T024.")
+def export(workspace: str) -> None:
+    """Print the audit log as lines of JSON, oldest first."""
+    import asyncio
+
+    from bots.app.configuration import read_configuration
+    from bots.ops.audit_log import export_log
+
+    async def print_rows() -> None:
+        async for line in export_log(read_configuration().core, workspace):
+            click.echo(line)
+
+    asyncio.run(print_rows())
+
+
 @main.command()
 @click.argument("file", type=click.Path())
 def backup(file: str) -> None:

@@ -54,6 +54,7 @@ PROXIES = ("http_proxy", "https_proxy", "all_proxy")  # in large letters too
 PROXY_EXAMPLE = "http://proxy.example:3128, or http://user:password@proxy.example:3128 with %23 for # and the like"
 logging.getLogger("dotenv.main").setLevel(logging.ERROR)  # of lines that it can't parse we tell by ourselves
 DURATION = re.compile(r"(\d{1,6})\s*([smhd]?)")
+SECRET_KEY = re.compile(r"[\w-]{43}=", re.ASCII)  # 32 bytes in base64, as Fernet has it
 
 
 def split_list(value: object) -> object:
@@ -220,16 +221,36 @@ class Settings(EnvironmentSettings):
     confab_log_format: Literal["auto", "text", "json"] = Field(
         default="auto", description="text or json; auto: text on a terminal, else json."
     )
+    confab_secret_key: SecretStr | None = Field(
+        default=None,
+        description="Keys that seal the audit log, comma-separated, the first for new rows; unset: one in confab.key.",
+    )
     database_url: str = Field(
         default="sqlite:///confab.db",
         description="Where threads and usage are kept: sqlite:///confab.db, or postgresql://user:password@host/confab.",
     )
 
     def secrets(self) -> list[str]:
-        """Return the values that must never be seen; the password of the database's address is one."""
+        """Return the values that must never be seen, each key, and the password of the database's address too."""
         given = find_passwords(self.database_url)
         passwords = {form for one in given for form in (one, unquote(one), quote(unquote(one))) if form}
-        return [*super().secrets(), *sorted(passwords)]
+        return [*super().secrets(), *self.secret_keys(), *sorted(passwords)]
+
+    def secret_keys(self) -> list[str]:
+        """Return the keys of CONFAB_SECRET_KEY, the one that seals first."""
+        return self.confab_secret_key.get_secret_value().split(",") if self.confab_secret_key else []
+
+    @field_validator("confab_secret_key", mode="before")
+    @classmethod
+    def _strip_keys(cls, value: object) -> object:
+        return ",".join(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("confab_secret_key")
+    @classmethod
+    def _check_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not all(SECRET_KEY.fullmatch(one) for one in value.get_secret_value().split(",")):
+            raise ValueError("must be keys of 32 bytes in base64, as `openssl rand -base64 32 | tr +/ -_` prints them")
+        return value
 
     @field_validator("confab_catch_up", mode="before")
     @classmethod

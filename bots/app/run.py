@@ -24,9 +24,11 @@ from bots.app.configuration import (
 from bots.app.doctor import check_claude
 from bots.app.health import Health
 from bots.app.supervisor import Supervisor
+from bots.ops.audit_log import HeadLog
 from bots.ops.exposed_files import warn_of_exposed
 from bots.ops.http_server import HttpServer
 from bots.ops.plugin import PlatformResources
+from bots.ops.secret_keys import load_audit_keys
 from core.answering.assistant import Assistant
 from core.answering.budget_alerts import BudgetAlerts
 from core.answering.completions import Completions
@@ -43,7 +45,8 @@ from core.files.reader import FileReader
 from core.files.uploads import FileUploads
 from core.settings import Settings
 from core.store import open_store
-from core.store.protocols import Store
+from core.store.audit_log import AuditKeys
+from core.store.protocols import Audit, Store
 from core.telemetry import Emit, discard_event
 from core.worker.worker import GRACE
 
@@ -126,10 +129,11 @@ async def run_worker(assistant: Assistant, uploads: FileUploads | None) -> Async
 
 async def chat(settings: Settings, platform: Platform) -> None:
     """Talk on one platform until its words end; open questions are answered before this returns."""
+    keys = await asyncio.to_thread(load_audit_keys, settings)
     await asyncio.to_thread(warn_of_exposed, settings)
-    store = await open_store(settings.database_url, stale=CHAT_STALE)
+    store = await open_store(settings.database_url, stale=CHAT_STALE, keys=keys)
     try:
-        async with assemble(settings, [platform], store) as assistant:
+        async with tell_heads(store.audit), assemble(settings, [platform], store) as assistant:
             await platform.run(assistant.ingest)
             await assistant.worker.idle()
     finally:
@@ -149,8 +153,9 @@ async def serve(configuration: Configuration, only: str | None = None, *, stand_
         log.warning(line)
     if settings.anthropic_api_key is None:
         log.warning("ANTHROPIC_API_KEY: not set, so a stand-in answers in Claude's place, and says so")
+    keys = await asyncio.to_thread(load_audit_keys, settings)
     await asyncio.to_thread(warn_of_exposed, settings)
-    store = await open_when_ready(settings.database_url, stop)
+    store = await open_when_ready(settings.database_url, stop, keys=keys)
     if store is None:
         return
     try:
@@ -159,25 +164,40 @@ async def serve(configuration: Configuration, only: str | None = None, *, stand_
         opened = open_platforms(plugins, configuration, PlatformResources(settings, store.notes, health))
         freeze_heap()
         platforms, routes = [one.platform for one in opened], [route for one in opened for route in one.routes]
-        async with watch_claude(claude):
+        async with tell_heads(store.audit), watch_claude(claude):
             await answer(settings, platforms, store, health=health, routes=routes, stop=stop)
     finally:
         await store.shut()
 
 
-async def open_when_ready(url: str, stop: asyncio.Event, seconds: float = RETRY) -> Store | None:
+async def open_when_ready(
+    url: str, stop: asyncio.Event, seconds: float = RETRY, keys: AuditKeys | None = None
+) -> Store | None:
     """Open the database, as soon as its server lets us; None when `stop` comes first. Raises StoreUnusable.
 
     After a machine's start, or an upgrade, the server or another program may need longer than we do.
     """
     while not stop.is_set():
         try:
-            return await open_store(url)
+            return await open_store(url, keys=keys)
         except StoreNotReady as error:
             log.error("waits for the database: %s", error)
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), seconds)
     return None
+
+
+@asynccontextmanager
+async def tell_heads(audit: Audit) -> AsyncIterator[None]:
+    """Tell the log the newest rows of the audit log, at the start, every hour and at the end."""
+    heads = HeadLog(audit)
+    telling = asyncio.create_task(heads.run(asyncio.sleep))
+    try:
+        yield
+    finally:
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
+        await heads.tell()
 
 
 @asynccontextmanager

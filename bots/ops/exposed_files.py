@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bots.ops.secret_keys import find_key_file
 from core.settings import EnvironmentSettings, Settings
 from core.store import list_files
 
@@ -42,8 +43,8 @@ class ExposedFile:
 
 
 def find_exposed(settings: Settings) -> list[ExposedFile]:
-    """`.env` and the database's files, with copies of both beside them, that others may read or write."""
-    paths = sorted({*_find_env_files(), *list_files(settings.database_url)})
+    """`.env`, the key file and the database's, with copies of them beside them, that others may read or write."""
+    paths = sorted({*_find_env_files(), *list_files(settings.database_url), *_find_key_files(settings)})
     return list(_select_exposed(paths))
 
 
@@ -57,6 +58,12 @@ def _find_env_files() -> list[str]:
     """`.env` and what is called like a copy of it: .env.bak, .env~, but not .env.example."""
     name = str(EnvironmentSettings.model_config["env_file"])
     return [str(one) for one in Path().glob(f"{name}*") if one.suffix not in PATTERNS]
+
+
+def _find_key_files(settings: Settings) -> list[str]:
+    """The key file and what is called like a copy of it."""
+    path = find_key_file(settings)
+    return [str(one) for one in path.parent.glob(f"{path.name}*")] if path else []
 
 
 def _select_exposed(paths: Iterable[str]) -> Iterator[ExposedFile]:

@@ -35,6 +35,10 @@ class RedactingFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S%z")
         self._secrets = [secret for secret in secrets if secret]
 
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Hide these too from here on."""
+        self._secrets += [secret for secret in secrets if secret not in self._secrets]
+
     def format(self, record: logging.LogRecord) -> str:
         head, *traceback = self.redact(super().format(record)).split("\n")
         return "\n".join([head, *(f"  {escape_controls(line, TAB)}" for line in traceback)])
@@ -80,3 +84,11 @@ def configure(
     logging.basicConfig(level=max(logging.WARNING, logging.getLevelName(level)), handlers=[handler], force=True)
     for name in OURS:
         logging.getLogger(name).setLevel(level)
+
+
+def hide_secrets(secrets: Iterable[str]) -> None:
+    """Hide these in all that is logged from here on."""
+    hidden = list(secrets)
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler.formatter, RedactingFormatter):
+            handler.formatter.hide(hidden)

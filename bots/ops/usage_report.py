@@ -1,7 +1,6 @@
 """Usage report on the command line, and the reconciliation of the ledger with Anthropic's console."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from core.billing import reconciliation, reports
@@ -11,7 +10,7 @@ from core.commands.usage import UsageQuery, load_caveats, load_report, summarise
 from core.domain.errors import SettingsError
 from core.rendering.tables import draw_table
 from core.settings import Settings
-from core.store import hide_login, inspect, open_store
+from core.store import hide_login, open_existing
 from core.store.protocols import Ledger
 
 NOTHING = "Nothing was asked yet: {} has no request."
@@ -20,7 +19,8 @@ EXPORTS = {"csv": reports.export_csv, "json": reports.export_json}
 
 async def render_usage(settings: Settings, workspace: str, since: str, by: str, *, kind: str, now: datetime) -> str:
     """The report of every workspace, or of the one named, as this kind of text. Raises SettingsError, StoreUnusable."""
-    async with _open_ledger(settings.database_url) as ledger:
+    async with open_existing(settings.database_url) as store:
+        ledger = store.ledger
         places = await _select_workspaces(ledger, workspace)
         wanted = [
             (UsageQuery(Scope(one), one, since, by), await _choose_zone(ledger, one, settings, now)) for one in places
@@ -35,19 +35,10 @@ async def render_usage(settings: Settings, workspace: str, since: str, by: str, 
 async def compare_statement(settings: Settings, statement: Statement) -> list[Comparison]:
     """Each day and model of a statement beside what all workspaces used. Raises StoreUnusable."""
     since = datetime.fromisoformat(statement.first).replace(tzinfo=UTC)
-    async with _open_ledger(settings.database_url) as ledger:
+    async with open_existing(settings.database_url) as store:
+        ledger = store.ledger
         bill = [line for one in await ledger.workspaces() for line in await ledger.sum_usage(Scope(one), since, "bill")]
     return reconciliation.compare_statement(statement, bill)
-
-
-@asynccontextmanager
-async def _open_ledger(url: str) -> AsyncIterator[Ledger]:
-    """The ledger. Looking makes no database: where there is none yet, an empty one is looked at."""
-    store = await open_store(url if (await inspect(url)).version else "sqlite://")
-    try:
-        yield store.ledger
-    finally:
-        await store.shut()
 
 
 async def _select_workspaces(ledger: Ledger, wanted: str) -> Sequence[str]:

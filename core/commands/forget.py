@@ -51,7 +51,7 @@ async def _erase(call: Invocation, message: str | None, person: str | None) -> i
     key, threads = call.question.key, call.context.store.threads
     chain = await threads.list_chain(key, message) if message else frozenset()
     scopes = [Scope(one.workspace, one.channel, one.thread, person) for one in {key, *chain}]
-    return sum([await threads.forget(scope) for scope in scopes])
+    return sum([await threads.forget(scope, call.question.person) for scope in scopes])
 
 
 def _describe_erasure(erased: int, *, everybody: bool) -> str:

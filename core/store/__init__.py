@@ -1,13 +1,14 @@
 """The store: repositories over a database. `open_store(url)` is the only door; the address says which engine it is."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from typing import Protocol
 
 from core.domain.clock import Clock
 from core.domain.errors import StoreUnusable
+from core.store.audit_log import AuditKeys
 from core.store.protocols import Condition, Copied, Server, Store
 from core.store.repositories import build_store
 from core.store.rules.claims import STALE
@@ -23,24 +24,42 @@ EXTRA = "PostgreSQL's driver is not installed; install confab[postgres]"
 class Backend(Protocol):
     """What the package of an engine offers."""
 
-    async def open_engine(self, url: str, clock: Clock | None, busy: timedelta) -> Engine: ...
+    async def open_engine(self, url: str, clock: Clock | None, busy: timedelta, keys: AuditKeys | None) -> Engine: ...
 
     async def inspect(self, url: str, busy: timedelta) -> Condition: ...
 
     def list_files(self, url: str) -> list[str]: ...
 
+    def find_folder(self, url: str) -> str | None: ...
+
 
 async def open_store(
-    url: str, *, clock: Clock | None = None, stale: timedelta = STALE, busy: timedelta = BUSY
+    url: str,
+    *,
+    clock: Clock | None = None,
+    stale: timedelta = STALE,
+    busy: timedelta = BUSY,
+    keys: AuditKeys | None = None,
 ) -> Store:
     """Open and migrate the database of `url`; a new file is readable by its owner alone.
 
     `sqlite:///confab.db` is relative, `sqlite:////var/lib/confab.db` absolute, `sqlite://` in memory;
     `postgresql://user:password@host/confab` is a database on a server. Leases count on `clock`, or without one on the
     engine's own: the machine's for SQLite, the server's for PostgreSQL. A process without a heartbeat for `stale` has
-    stopped. A unit of work waits for another process at most `busy`. Raises StoreUnusable.
+    stopped. A unit of work waits for another process at most `busy`. `keys` seal the audit log; without them what is
+    written now can be verified by nobody later. Raises StoreUnusable.
     """
-    return build_store(await _choose_backend(url).open_engine(url, clock, busy), stale)
+    return build_store(await _choose_backend(url).open_engine(url, clock, busy, keys), stale)
+
+
+@asynccontextmanager
+async def open_existing(url: str, keys: AuditKeys | None = None) -> AsyncIterator[Store]:
+    """The store of `url`, to look at. Looking makes no database: where there is none yet, it is an empty one."""
+    store = await open_store(url if (await inspect(url)).version else "sqlite://", keys=keys)
+    try:
+        yield store
+    finally:
+        await store.shut()
 
 
 async def inspect(url: str, *, busy: timedelta = BUSY) -> Condition:
@@ -73,6 +92,11 @@ def list_files(url: str) -> list[str]:
     return _choose_backend(url).list_files(url)
 
 
+def find_folder(url: str) -> str | None:
+    """Where files belong that go with the database of `url`; None if it is in memory. Raises StoreUnusable."""
+    return _choose_backend(url).find_folder(url)
+
+
 def _choose_backend(url: str) -> Backend:
     """The engine of the address; only that one is imported."""
     if _read_scheme(url) == "sqlite":
@@ -100,4 +124,16 @@ def _need_driver() -> Iterator[None]:
         raise StoreUnusable(f"The database postgresql://... cannot be used: {EXTRA}.") from error
 
 
-__all__ = ["Condition", "Copied", "Server", "Store", "backup", "hide_login", "inspect", "list_files", "open_store"]
+__all__ = [
+    "Condition",
+    "Copied",
+    "Server",
+    "Store",
+    "backup",
+    "find_folder",
+    "hide_login",
+    "inspect",
+    "list_files",
+    "open_existing",
+    "open_store",
+]

@@ -148,4 +148,14 @@ MIGRATIONS = (
             "CREATE UNIQUE INDEX tool_grants_by_tool ON tool_grants (workspace, channel, thread, person, tool)",
         ),
     ),
+    # Who changed what: ids, numbers and hashes, in a chain of its own for each workspace.
+    Migration(
+        "audit",
+        (
+            "CREATE TABLE audit (workspace {text} NOT NULL, number {integer} NOT NULL, at {text} NOT NULL, "
+            "actor {text} NOT NULL, action {text} NOT NULL, channel {text}, thread {text}, subject {text} NOT NULL, "
+            "details {text} NOT NULL, mac {text} NOT NULL, PRIMARY KEY (workspace, number)) {strict}",
+            "CREATE INDEX audit_by_channel ON audit (workspace, channel, number)",
+        ),
+    ),
 )

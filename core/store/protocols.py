@@ -1,4 +1,4 @@
-"""What the store keeps, as seven protocols. Each method is one transaction: all of it happens, or nothing."""
+"""What the store keeps, as eight protocols. Each method is one transaction: all of it happens, or nothing."""
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +12,7 @@ from core.domain.events import Event, Receipt
 from core.domain.messages import FinalText, History, Message, Outcome, Question, ThreadKey, Unanswered
 from core.domain.personas import Persona, Place, Version
 from core.domain.tools import ToolCall
+from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
 from core.store.stored_calls import StoredCall
 from core.store.stored_files import StoredFiles, WaitingDeletions
 
@@ -200,8 +201,8 @@ class Threads(Protocol):
     async def remember_zone(self, key: ThreadKey, question: str, zone: str) -> Mapping[str, str]:
         """Keep the time zone that Claude is given with a question; what was kept before wins. All that is kept."""
 
-    async def forget(self, scope: Scope) -> int:
-        """Erase texts, names and answers of a thread, a channel or a person. How many messages."""
+    async def forget(self, scope: Scope, by: str = OPERATOR) -> int:
+        """Erase texts, names and answers of a thread, a channel or a person, as `by` wants it. How many messages."""
 
 
 class Ledger(Protocol):
@@ -300,9 +301,28 @@ class Notes(Protocol):
     async def put(self, name: str, value: str) -> None: ...
 
 
+NEWEST = 2**63 - 1  # more than any row's number
+
+
+class Audit(Protocol):
+    """The audit log: a chain of rows for each workspace. Rows come into it with the changes that they tell of."""
+
+    async def heads(self) -> list[AuditHead]:
+        """The newest row of each chain, by workspace."""
+
+    async def newest(self, workspace: str, channel: str | None, before: int = NEWEST) -> list[AuditRow]:
+        """The twenty newest rows before that number of a channel; without one, of what concerns the whole workspace."""
+
+    async def page(self, workspace: str, after: int) -> list[AuditRow]:
+        """Rows that follow number `after`, oldest first, at most 500."""
+
+    async def verify(self, head: AuditHead) -> AuditHead | AuditFault:
+        """Verify such a page of rows that follow `head`: the new head, the same one at the end, or the first fault."""
+
+
 @dataclass(frozen=True, slots=True)
 class Store:
-    """All seven over one database."""
+    """All eight over one database."""
 
     questions: Questions
     threads: Threads
@@ -310,6 +330,7 @@ class Store:
     personas: Personas
     notes: Notes
     files: StoredFiles
+    audit: Audit
     calls: ToolCalls
     shut: Callable[[], Awaitable[None]]
     """Close the database; nothing may be called afterwards."""

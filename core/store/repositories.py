@@ -13,8 +13,10 @@ from core.domain.events import Event, Receipt
 from core.domain.messages import FinalText, History, Outcome, Question, ThreadKey, clean_text
 from core.domain.personas import Persona, Place, Version
 from core.domain.tools import ToolCall
-from core.store.protocols import Asked, Claim, Heartbeat, Settled, Step, StepEnd, Store, Thread
+from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
+from core.store.protocols import NEWEST, Asked, Claim, Heartbeat, Settled, Step, StepEnd, Store, Thread
 from core.store.rules import (
+    audit,
     budgets,
     claims,
     file_deletions,
@@ -126,8 +128,8 @@ class ThreadRepository:
     async def remember_zone(self, key: ThreadKey, question: str, zone: str) -> Mapping[str, str]:
         return await self._engine.unit(lambda sql: remember_zone(sql, key, question, zone))
 
-    async def forget(self, scope: Scope) -> int:
-        count = await self._engine.unit(lambda sql: forget(sql, scope))
+    async def forget(self, scope: Scope, by: str = OPERATOR) -> int:
+        count = await self._engine.unit(lambda sql: forget(sql, scope, by))
         self._engine.sweep_soon()
         return count
 
@@ -280,6 +282,25 @@ class FileRepository:
         await self._engine.unit(lambda sql: file_deletions.postpone_deletion(sql, deletion, pause, problem))
 
 
+class AuditRepository:
+    """Keeps the protocol `Audit`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def heads(self) -> list[AuditHead]:
+        return await self._engine.unit(audit.list_heads)
+
+    async def newest(self, workspace: str, channel: str | None, before: int = NEWEST) -> list[AuditRow]:
+        return await self._engine.unit(lambda sql: audit.list_newest(sql, workspace, channel, before))
+
+    async def page(self, workspace: str, after: int) -> list[AuditRow]:
+        return await self._engine.unit(lambda sql: audit.read_page(sql, workspace, after))
+
+    async def verify(self, head: AuditHead) -> AuditHead | AuditFault:
+        return await self._engine.unit(lambda sql: audit.verify_page(sql, head))
+
+
 def build_store(engine: Engine, stale: timedelta) -> Store:
     """All repositories over one engine. A process without a heartbeat for `stale` has stopped."""
     return Store(
@@ -289,6 +310,7 @@ def build_store(engine: Engine, stale: timedelta) -> Store:
         personas=PersonaRepository(engine),
         notes=NoteRepository(engine),
         files=FileRepository(engine),
+        audit=AuditRepository(engine),
         calls=CallRepository(engine),
         shut=engine.shut,
     )

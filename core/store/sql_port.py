@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
+from core.store.audit_log import AuditKeys
+
 T = TypeVar("T")
 Row = dict[str, Any]
 Values = Mapping[str, Any]
@@ -16,6 +18,10 @@ Values = Mapping[str, Any]
 
 class Sql(Protocol):
     """One open transaction."""
+
+    @property
+    def keys(self) -> AuditKeys:
+        """What rows of the audit log are sealed with; the store was opened with them."""
 
     def one(self, statement: str, values: Values) -> Row | None:
         """The first row, if there is any."""

@@ -36,6 +36,8 @@ RUN = {
     "confab chat --attach PATH": (2, "PATH"),
     "confab check": (1, "off      Claude    settings: not configured"),
     "confab backup FILE": (0, "Copied confab.db to FILE and checked it: threads 1, messages 2"),
+    "confab audit verify": (0, "The audit log of sqlite:///confab.db has no row."),
+    "confab audit export": (0, ""),
     "confab usage": (0, "Nothing was asked yet: sqlite:///confab.db has no request."),
     "confab usage --by day --since week": (0, "Nothing was asked yet"),
     "confab usage reconcile": (2, "Missing argument 'FILE'"),

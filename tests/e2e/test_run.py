@@ -354,6 +354,29 @@ async def test_a_platforms_routes_are_served_on_the_port_beside_health(tmp_path,
     assert started.returncode == 0
 
 
+async def test_changes_are_told_in_chat_and_sealed_with_a_key_that_was_made_and_the_log_tells_the_head(
+    tmp_path, slack, claude
+):
+    def seen(by: str, words: str) -> bool:
+        return any(words in one.text for one in slack.visible("dev", by))
+
+    async with process(tmp_path, slack, claude) as started:
+        await slack.command("ada", "dev", "/confab", "persona set Be a pirate.")
+        await slack.until(lambda: seen("bob", "This channel has this persona"), 40)
+        await slack.command("ada", "dev", "/confab", "audit show")
+        await slack.until(lambda: seen("ada", "Ada set the persona (version 1): a system prompt of 12 characters"), 40)
+        overheard = seen("bob", "version 1")
+        started.send_signal(signal.SIGTERM)
+        _, logged = await asyncio.wait_for(started.communicate(), 30)
+
+    assert not overheard
+    (told,) = re.findall(r"audit log, newest row: (slack:T024:1:\w+)", logged.decode())
+    key = (tmp_path / "confab.key").read_text().strip()
+    whole = confab(tmp_path, "audit", "verify", "--head", told)
+    assert (whole.returncode, whole.stdout) == (0, f"slack:T024: 1 row, as they were written; the head is {told}\n")
+    assert key not in logged.decode()
+
+
 async def listening(started: asyncio.subprocess.Process) -> str:
     """The address that a process logs when it listens."""
     while True:

@@ -13,12 +13,13 @@ from sqlite_utils import Database
 
 from core.billing.budgets import Budget, Period
 from core.billing.ledger_rows import PlannedRequest, Scope, Settlement
-from core.domain.events import Backfilled, Missed
+from core.domain.events import Backfilled, Missed, WorkspaceEnded
 from core.domain.messages import FinalText as Final
 from core.domain.messages import History, Outcome
 from core.domain.personas import Persona, Place
 from core.domain.usage import Usage
 from core.store import open_store
+from core.store.audit_log import AuditHead
 from core.store.repositories import build_store
 from core.store.rules.ledger import GROUPS, WORKSPACES
 from core.store.sqlite.connection import DatabaseThread
@@ -142,7 +143,7 @@ async def test_no_query_reads_through_a_whole_table(recorded):
             for row in SqliteSql.many(sql, f"EXPLAIN QUERY PLAN {statement}", values):
                 yield row["detail"], statement
 
-    big = ("messages", "questions", "requests", "pages", "told", "threads")
+    big = ("messages", "questions", "requests", "pages", "told", "threads", "audit")
     found = await recorded.engine.unit(lambda sql: list(scans(sql)))
     whole = [(plan, sql) for plan, sql in found if plan.split(" USING ")[0] in [f"SCAN {name}" for name in big]]
     small = ("questions_open", "questions_claimed")  # indexes of what is open only
@@ -151,16 +152,17 @@ async def test_no_query_reads_through_a_whole_table(recorded):
 
 
 async def test_locks_are_taken_in_one_order(recorded):
-    order = ["claims", "channel", "money", "personas", "gaps"]
+    order = ["claims", "channel", "money", "personas", "gaps", "audit"]
     taken = [[name.split()[0] for name in names] for names in recorded.locks if names]
 
     assert [names for names in taken if names != sorted(names, key=order.index)] == []
     assert {tuple(names) for names in taken} >= {
-        ("claims", "channel"),
+        ("claims", "channel", "audit"),
         ("claims",),
         ("channel",),
         ("money",),
-        ("personas",),
+        ("money", "audit"),
+        ("personas", "audit"),
         ("gaps",),
     }
 
@@ -204,4 +206,8 @@ async def a_day(store, clock):
     await personas.versions(Place("slack:T1"))
     await threads.forget(Scope("slack:T1", "C1", "1", "U1"))
     await threads.forget(Scope("slack:T1"))
+    await store.audit.newest("slack:T1", None)
+    await store.audit.newest("slack:T1", "C1")
+    await store.audit.verify(AuditHead("slack:T1"))
+    await questions.ingest(WorkspaceEnded("e", "slack:T1", at(600)))
     await questions.heartbeat("p", leaving=True)

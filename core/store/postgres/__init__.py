@@ -4,15 +4,16 @@ import asyncio
 from datetime import timedelta
 
 from core.domain.clock import Clock
+from core.store.audit_log import AuditKeys
 from core.store.postgres.engine import PostgresEngine
 from core.store.postgres.inspection import inspect_database
 from core.store.postgres.snapshot import open_snapshot
 from core.store.protocols import Condition
 
 
-async def open_engine(url: str, clock: Clock | None, busy: timedelta) -> PostgresEngine:
+async def open_engine(url: str, clock: Clock | None, busy: timedelta, keys: AuditKeys | None) -> PostgresEngine:
     """Open and migrate the database of `url`. Raises StoreUnusable."""
-    engine = PostgresEngine(url, busy, clock)
+    engine = PostgresEngine(url, busy, clock, keys=keys)
     await engine.open()
     return engine
 
@@ -26,4 +27,9 @@ def list_files(url: str) -> list[str]:
     return []
 
 
-__all__ = ["inspect", "list_files", "open_engine", "open_snapshot"]
+def find_folder(url: str) -> str | None:
+    """The one that Confab was started in."""
+    return ""
+
+
+__all__ = ["find_folder", "inspect", "list_files", "open_engine", "open_snapshot"]

@@ -9,6 +9,7 @@ import psycopg
 from psycopg import Connection
 from psycopg.conninfo import make_conninfo
 
+from core.store.audit_log import AuditKeys
 from core.store.postgres.problems import MOVED, read_address
 from core.store.postgres.sql_adapter import PostgresSql
 
@@ -54,19 +55,27 @@ def connect(url: str) -> Connection[Any]:
 class LastingConnection:
     """A connection for one thread at a time, which is made when it is needed, and again after it was lost."""
 
-    def __init__(self, url: str, busy: timedelta, longest: timedelta, clock: Callable[[], datetime] | None) -> None:
+    def __init__(
+        self,
+        url: str,
+        busy: timedelta,
+        longest: timedelta,
+        clock: Callable[[], datetime] | None,
+        keys: AuditKeys | None = None,
+    ) -> None:
         self._url = url
         limits = LIMITS.format(
             statement=longest // MILLISECOND, lock=busy // MILLISECOND, idle=busy // MILLISECOND // 2
         )
         self._begin = ("BEGIN ISOLATION LEVEL READ COMMITTED", limits)
         self._clock = clock
+        self._keys = keys
         self._connection: Connection[Any] | None = None
 
     def run(self, work: Callable[[PostgresSql], Any]) -> Any:
         """What `work` does in a transaction of its own. Raises CommitLost where nobody knows whether it ended."""
         with self.use() as connection:
-            sql = PostgresSql(connection, self._clock, self._begin)
+            sql = PostgresSql(connection, self._clock, self._begin, self._keys)
             try:
                 return _run_in_pipeline(connection, sql, work)
             finally:

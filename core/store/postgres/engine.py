@@ -15,6 +15,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_e
 
 from core.domain.clock import Clock
 from core.domain.errors import StoreNotReady, StoreUnavailable, StoreUnusable
+from core.store.audit_log import AuditKeys
 from core.store.postgres.connection import STATEMENT, CommitLost, LastingConnection, connect, was_committed
 from core.store.postgres.problems import MOVED, REPEATED, explain, is_bug, is_stale_plan, name_database, passes
 from core.store.postgres.schema import migrate
@@ -37,12 +38,20 @@ class PostgresEngine:
 
     in_order = False
 
-    def __init__(self, url: str, busy: timedelta, clock: Clock | None = None, longest: timedelta = STATEMENT) -> None:
+    def __init__(
+        self,
+        url: str,
+        busy: timedelta,
+        clock: Clock | None = None,
+        longest: timedelta = STATEMENT,
+        keys: AuditKeys | None = None,
+    ) -> None:
         self.name = name_database(url)
         self._longest = longest
         self._url = url
         self._busy = busy
         self._clock = clock
+        self._keys = keys or AuditKeys()
         self._executor = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="store")
         self._idle: list[LastingConnection] = []
         self._sweeping: asyncio.Task[None] | None = None
@@ -124,7 +133,7 @@ class PostgresEngine:
         try:
             connection = self._idle.pop()
         except IndexError:
-            connection = LastingConnection(self._url, self._busy, self._longest, self._clock)
+            connection = LastingConnection(self._url, self._busy, self._longest, self._clock, self._keys)
         try:
             yield connection
         finally:

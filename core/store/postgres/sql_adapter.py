@@ -15,6 +15,7 @@ from typing import Any
 from psycopg import Connection, Cursor
 from psycopg.rows import dict_row
 
+from core.store.audit_log import AuditKeys
 from core.store.sql_port import Row, Values
 
 BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # goes on while the machine sleeps
@@ -27,7 +28,11 @@ class PostgresSql:
     """
 
     def __init__(
-        self, connection: Connection[Any], clock: Callable[[], datetime] | None = None, begin: Sequence[str] = ()
+        self,
+        connection: Connection[Any],
+        clock: Callable[[], datetime] | None = None,
+        begin: Sequence[str] = (),
+        keys: AuditKeys | None = None,
     ) -> None:
         """`begin` is what begins the transaction, and what is selected first in it; none where it has begun already.
 
@@ -35,6 +40,7 @@ class PostgresSql:
         """
         self.sync: Callable[[], None] | None = None
         """In pipeline mode, sends all that was not sent and waits for its end; the server then counts idle seconds."""
+        self.keys = keys or AuditKeys()
         self._connection = connection
         self._clock = clock
         self._begin = begin

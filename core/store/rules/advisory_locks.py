@@ -1,6 +1,7 @@
 """Advisory locks: what a unit of work excludes while it runs, always in one order, so that no two wait for each other.
 
-First the claims, then channels, then the money of a workspace; a unit that needs only one takes only that.
+First the claims, then channels, then the money or the personas of a workspace, and last of all its audit log; a unit
+that needs only one takes only that.
 """
 
 from core.store.sql_port import Sql
@@ -27,5 +28,10 @@ def lock_gaps(sql: Sql) -> None:
 
 
 def lock_personas(sql: Sql, workspace: str) -> None:
-    """Nobody else changes personas in the workspace. Taken alone."""
+    """Nobody else changes personas in the workspace."""
     sql.lock(f"personas {workspace}")
+
+
+def lock_audit(sql: Sql, workspace: str) -> None:
+    """Nobody else appends to the workspace's audit log. Taken last: nothing may be locked after it."""
+    sql.lock(f"audit {workspace}")

@@ -18,7 +18,9 @@ from core.billing.budgets import (
 )
 from core.billing.ledger_rows import DIRECT, BudgetRefusal, PlannedRequest, Scope, name_personal_workspace
 from core.domain.errors import VersionConflict
+from core.store.audit_log import AuditAction, AuditEntry
 from core.store.rules.advisory_locks import lock_money
+from core.store.rules.audit import record_audit
 from core.store.sql_port import Row, Sql, parse_stamp, stamp
 
 # What is reserved counts with its bound, so that those under way can't spend the same money.
@@ -84,7 +86,9 @@ def change_budget(sql: Sql, budget: Budget, expected: int, zone: str) -> Budget:
     if (newest.number if newest else 0) != expected:
         raise VersionConflict(newest.number if newest else None)
     kept = replace(budget, zone=budget.zone or (changes[0].zone if changes else zone))
-    return replace(kept, number=sql.insert_numbered("budgets", _row_of(kept)))
+    kept = replace(kept, number=sql.insert_numbered("budgets", _row_of(kept)))
+    record_audit(sql, _describe_change(kept))
+    return kept
 
 
 def measure_budget(
@@ -180,6 +184,21 @@ def _record_warnings(sql: Sql, one: BudgetStatus, since: datetime) -> bool:
     """Whether a threshold is reached for the first time since the budget renewed or was changed."""
     row = {"workspace": one.budget.scope.workspace, "budget": one.budget.number, "since": stamp(since)}
     return sum(sql.count_changes(WARN, {**row, "percent": at}) for at in WARN_AT if one.percent >= at) > 0
+
+
+def _describe_change(budget: Budget) -> AuditEntry:
+    """What the audit log tells of a change."""
+    direct = DIRECT if budget.scope.channel == DIRECT else ""
+    limit = {} if budget.micro_usd is None else {"micro_usd": budget.micro_usd, "zone": budget.zone}
+    return AuditEntry(
+        budget.scope.workspace,
+        budget.at,
+        budget.author,
+        AuditAction.BUDGET_SET if limit else AuditAction.BUDGET_CLEAR,
+        channel=None if direct else budget.scope.channel,
+        subject=budget.scope.person or direct,
+        details={"change": budget.number, "period": budget.period.value, **limit},
+    )
 
 
 def _read_budget(row: Row) -> Budget:

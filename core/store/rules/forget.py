@@ -3,7 +3,9 @@
 from dataclasses import asdict
 
 from core.billing.ledger_rows import Scope
+from core.store.audit_log import AuditAction, AuditEntry
 from core.store.rules.advisory_locks import lock_channel, lock_claims
+from core.store.rules.audit import record_audit
 from core.store.rules.erasures import record_erasure, record_forgotten
 from core.store.rules.feedback import ASKED_BY
 from core.store.rules.files import release_forgotten_files
@@ -84,8 +86,8 @@ BY_PERSON = {
 }
 
 
-def forget(sql: Sql, scope: Scope) -> int:
-    """Erase the words of a scope. How many messages.
+def forget(sql: Sql, scope: Scope, by: str) -> int:
+    """Erase the words of a scope, as somebody wants it. How many messages.
 
     Tombstones and closed questions stay, without a word, so that what comes late does not rise or ask again.
     """
@@ -104,6 +106,9 @@ def forget(sql: Sql, scope: Scope) -> int:
     count += _erase_rests(sql, _within(RESTS, scope), values)
     if withdrawn or names or count or held:
         record_erasure(sql, scope.workspace, scope.channel, now)
+    place, details = {"channel": scope.channel, "thread": scope.thread}, {"messages": count}
+    action, subject = AuditAction.FORGET, scope.person or ""
+    record_audit(sql, AuditEntry(scope.workspace, now, by, action, **place, subject=subject, details=details))
     return count
 
 

@@ -17,7 +17,9 @@ from core.domain.events import (
     WorkspaceEnded,
 )
 from core.domain.messages import Asks, Message, Question, ThreadKey
+from core.store.audit_log import PLATFORM, AuditAction, AuditEntry
 from core.store.rules.advisory_locks import lock_channel, lock_gaps
+from core.store.rules.audit import is_end_recorded, record_audit
 from core.store.rules.erasures import Forgotten, build_forgotten_query, find_forgotten
 from core.store.rules.messages import (
     add_missing_parts,
@@ -77,9 +79,17 @@ def ingest_event(sql: Sql, event: Event) -> Receipt:
 def _ingest_of_workspace(sql: Sql, event: Missed | Backfilled | WorkspaceEnded) -> Receipt:
     """What concerns no thread in particular."""
     if isinstance(event, WorkspaceEnded):
-        new = withdraw_workspace(sql, event.workspace, event.at) > 0
-        return Receipt(new=new, ours=False, question=False, key=NOWHERE)
+        return _ingest_end(sql, event)
     return Receipt(new=True, ours=False, question=False, key=NOWHERE, missed=_list_missed(sql, event))
+
+
+def _ingest_end(sql: Sql, event: WorkspaceEnded) -> Receipt:
+    count = withdraw_workspace(sql, event.workspace, event.at)
+    action, details = AuditAction.INSTALLATION_ENDED, {"withdrawn": count}
+    entry = AuditEntry(event.workspace, event.at, PLATFORM, action, details=details)
+    if not is_end_recorded(sql, entry):
+        record_audit(sql, entry)
+    return Receipt(new=count > 0, ours=False, question=False, key=NOWHERE)
 
 
 def _ingest_message(sql: Sql, event: Posted) -> Receipt:

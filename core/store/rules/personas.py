@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, fields
+from typing import Any
 
 from core.domain.errors import VersionConflict
 from core.domain.messages import clean_text
 from core.domain.personas import Persona, Place, Version
+from core.store.audit_log import AuditAction, AuditEntry, fingerprint
 from core.store.rules.advisory_locks import lock_personas
+from core.store.rules.audit import record_audit
 from core.store.sql_port import Row, Sql, parse_stamp, stamp
 
 VERSIONS = "SELECT * FROM personas WHERE workspace = :workspace AND channel = :channel ORDER BY number DESC"
@@ -17,6 +20,8 @@ SELECT DISTINCT model FROM personas AS one WHERE model IS NOT NULL AND number = 
 ) ORDER BY model
 """
 TRAITS = tuple(field.name for field in fields(Persona))
+CHOICES = {"model", "effort", "max_tokens", "thinking", "temperature", "answers", "follow_ups", "files", "long"}
+"""Traits that are ids, numbers and fixed words. Of the others the audit log has a fingerprint alone."""
 
 
 def change_persona(sql: Sql, version: Version) -> None:
@@ -26,6 +31,7 @@ def change_persona(sql: Sql, version: Version) -> None:
     if (newest.number if newest else 0) != version.number - 1:
         raise VersionConflict(newest.number if newest else None)
     sql.insert_new("personas", _row_of(version))
+    record_audit(sql, _describe_change(newest.persona if newest else Persona(), version))
 
 
 def newest_versions(sql: Sql, places: Sequence[Place]) -> list[Version | None]:
@@ -41,6 +47,26 @@ def list_models(sql: Sql) -> list[str]:
 def list_versions(sql: Sql, place: Place) -> list[Version]:
     """All there were, newest first."""
     return [_read_version(row) for row in sql.many(VERSIONS, asdict(place))]
+
+
+def _describe_change(before: Persona, version: Version) -> AuditEntry:
+    """What the audit log tells of a new version: which traits it changed."""
+    after, place = version.persona, version.place
+    changed = {trait: getattr(after, trait) for trait in TRAITS if getattr(after, trait) != getattr(before, trait)}
+    kept = AuditAction.PERSONA_SET if "system" in changed else AuditAction.PERSONA_TUNE
+    return AuditEntry(
+        place.workspace,
+        version.at,
+        version.author,
+        AuditAction.PERSONA_CLEAR if after == Persona() else kept,
+        channel=place.channel or None,
+        subject=str(version.number),
+        details={trait: _describe_trait(trait, value) for trait, value in changed.items()},
+    )
+
+
+def _describe_trait(trait: str, value: Any) -> Any:
+    return value if value is None or trait in CHOICES else fingerprint(str(value))
 
 
 def _read_version(row: Row) -> Version:

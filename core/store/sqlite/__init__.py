@@ -1,10 +1,12 @@
 """SQLite as the engine of the store: one database, one thread."""
 
 import asyncio
+import os
 from datetime import timedelta
 
 from core.domain.clock import Clock, system_clock
 from core.domain.errors import StoreUnusable
+from core.store.audit_log import AuditKeys
 from core.store.protocols import Condition, Copied
 from core.store.sqlite.backup import copy_database, write_copy
 from core.store.sqlite.connection import MEMORY, DatabaseThread
@@ -13,9 +15,9 @@ from core.store.sqlite.inspection import find_database_files, inspect_database
 SCHEME = "sqlite://"
 
 
-async def open_engine(url: str, clock: Clock | None, busy: timedelta) -> DatabaseThread:
+async def open_engine(url: str, clock: Clock | None, busy: timedelta, keys: AuditKeys | None) -> DatabaseThread:
     """Open and migrate the database of `url`. Raises StoreUnusable."""
-    engine = DatabaseThread(_path(url), busy, clock or system_clock)
+    engine = DatabaseThread(_path(url), busy, clock or system_clock, keys)
     await engine.open()
     return engine
 
@@ -32,10 +34,16 @@ def list_files(url: str) -> list[str]:
     return find_database_files(_path(url))
 
 
+def find_folder(url: str) -> str | None:
+    """The folder of its file; None in memory."""
+    path = _path(url)
+    return None if path == MEMORY else os.path.dirname(path)
+
+
 def _path(url: str) -> str:
     if not url.startswith(SCHEME) or url.removeprefix(SCHEME)[:1] not in ("", "/"):
         raise StoreUnusable(f"The database {url} cannot be used: it is no SQLite address; write sqlite:///confab.db.")
     return url.removeprefix(SCHEME).removeprefix("/") or MEMORY
 
 
-__all__ = ["backup", "inspect", "list_files", "open_engine", "write_copy"]
+__all__ = ["backup", "find_folder", "inspect", "list_files", "open_engine", "write_copy"]

@@ -16,6 +16,7 @@ from sqlite_utils import Database
 
 from core.domain.clock import Clock, system_clock
 from core.domain.errors import StoreUnavailable, StoreUnusable
+from core.store.audit_log import AuditKeys
 from core.store.sql_port import Sql, Unfit
 from core.store.sqlite.schema import migrations
 from core.store.sqlite.sql_adapter import SqliteSql
@@ -50,10 +51,13 @@ class DatabaseThread:
 
     in_order = True
 
-    def __init__(self, path: str, busy: timedelta = BUSY, clock: Clock = system_clock) -> None:
+    def __init__(
+        self, path: str, busy: timedelta = BUSY, clock: Clock = system_clock, keys: AuditKeys | None = None
+    ) -> None:
         self.path = path
         self.busy = busy
         self._clock = clock
+        self._keys = keys
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         self._db: Database | None = None
         self._sql: SqliteSql | None = None
@@ -114,7 +118,7 @@ class DatabaseThread:
         try:
             create(self.path)
             self._db = Database(sqlite3.connect(self.path, self.busy.total_seconds()), execute_plugins=False)
-            self._sql = SqliteSql(self._db, self._clock)
+            self._sql = SqliteSql(self._db, self._clock, self._keys)
             prepare(self._db)
             with transaction(self._db):
                 migrate(self._db)

@@ -12,15 +12,17 @@ from typing import Any
 from sqlite_utils import Database
 
 from core.domain.clock import Clock
+from core.store.audit_log import AuditKeys
 from core.store.sql_port import Row, Values
 
 
 class SqliteSql:
     """Keeps the protocol `Sql` in the open transaction of a database."""
 
-    def __init__(self, db: Database, clock: Clock) -> None:
+    def __init__(self, db: Database, clock: Clock, keys: AuditKeys | None = None) -> None:
         self.db = db
         self.now = clock
+        self.keys = keys or AuditKeys()
 
     def one(self, statement: str, values: Values) -> Row | None:
         found = self._run(statement, values)

@@ -391,3 +391,14 @@ async def test_what_the_operators_managers_change_is_told_in_the_channel(guild, 
         given = await guild.interact("bob", "general", "usage", {"of": "channel"})
         await answered(running, given)
         assert not given.ephemeral
+
+
+async def test_changes_are_told_to_who_manages_the_channel_alone(guild, running):
+    await answered(running, await guild.interact("ada", "general", "persona set", {"text": "Be brief."}))
+    with pytest.raises(LookupError, match="bob sees no /audit"):
+        await guild.interact("bob", "general", "audit show")
+    given = await guild.interact("ada", "general", "audit show")
+    shown = await answered(running, given)
+
+    assert "Ada set the persona (version 1): a system prompt of 9 characters" in shown
+    assert given.ephemeral

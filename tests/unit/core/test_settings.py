@@ -12,6 +12,7 @@ from core.domain.errors import SettingsError
 from core.settings import Settings, read_settings
 
 ROOT = Path(__file__).parents[3]
+KEY_A, KEY_B = f"{'Ab1_' * 10}Ab1=", f"{'Cd2-' * 10}Cd2="
 FIELDS = Settings.model_fields | {
     name: field for plugin in PLATFORMS for name, field in plugin.settings().model_fields.items()
 }
@@ -454,10 +455,25 @@ def test_secrets_are_known_and_never_shown(bare_environment):
     bare_environment.setenv("ANTHROPIC_API_KEY", "sk-ant-secret")
 
     bare_environment.setenv("DISCORD_BOT_TOKEN", "a.b.hunter2")
+    bare_environment.setenv("CONFAB_SECRET_KEY", f"{KEY_A} , {KEY_B}")
 
-    assert read_configuration().secrets() == ["sk-ant-secret", "a.b.hunter2"]
+    assert read_configuration().core.secret_keys() == [KEY_A, KEY_B]
+    assert read_configuration().secrets() == ["sk-ant-secret", f"{KEY_A},{KEY_B}", KEY_A, KEY_B, "a.b.hunter2"]
+    assert KEY_A not in repr(read_configuration())
     assert "sk-ant-secret" not in repr(read_configuration())
     assert "hunter2" not in repr(read_configuration())
+
+
+@pytest.mark.parametrize("written", ["short", f"{KEY_A[:-1]}", f"{KEY_A}x", f"{KEY_A},,{KEY_A}", f"{KEY_A} {KEY_A}"])
+def test_what_is_no_secret_key_is_one_line_without_a_character_of_it(bare_environment, written):
+    bare_environment.setenv("CONFAB_SECRET_KEY", written)
+
+    with pytest.raises(SettingsError) as raised:
+        read_configuration()
+
+    (line,) = str(raised.value).splitlines()
+    assert line.startswith("CONFAB_SECRET_KEY: must be ")
+    assert written[:5] not in line
 
 
 def test_the_example_names_every_variable_with_its_default():

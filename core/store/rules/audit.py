@@ -1,0 +1,67 @@
+"""Audit: rows of the log, each appended in the unit of work of the change that it tells of, and their chains."""
+
+from core.store.audit_log import LEAST, AuditAction, AuditEntry, AuditFault, AuditHead, AuditRow, check_rows
+from core.store.rules.advisory_locks import lock_audit
+from core.store.sql_port import Sql, stamp
+
+PAGE = 500  # rows that are verified or exported in one unit of work
+LISTED = 20  # rows that are shown in chat at once
+
+NEWEST = "SELECT number, mac FROM audit WHERE workspace = :workspace ORDER BY number DESC LIMIT 1"
+
+HEADS = """
+SELECT audit.workspace, audit.number, audit.mac FROM audit
+JOIN (SELECT workspace, max(number) AS number FROM audit GROUP BY workspace) AS newest
+ON newest.workspace = audit.workspace AND newest.number = audit.number ORDER BY audit.workspace
+"""
+
+ALL = "SELECT * FROM audit WHERE workspace = :workspace AND number >= :first ORDER BY number"
+NEXT = f"{ALL} LIMIT {PAGE}"
+
+LIST = """
+SELECT * FROM audit WHERE workspace = :workspace AND {place} AND number < :before ORDER BY number DESC LIMIT {listed}
+"""
+
+ENDED = "SELECT 1 AS told FROM audit WHERE workspace = :workspace AND action = :action AND at >= :at LIMIT 1"
+
+
+def record_audit(sql: Sql, entry: AuditEntry) -> None:
+    """Append a row to its workspace's chain; it lasts if the change does that this unit of work makes.
+
+    Call it last in a unit: its lock comes after all others.
+    """
+    lock_audit(sql, entry.workspace)
+    newest = sql.one(NEWEST, {"workspace": entry.workspace})
+    before = AuditHead(entry.workspace, **newest) if newest else AuditHead(entry.workspace)
+    columns = entry.to_columns(before.number + 1)
+    sql.insert("audit", {**columns, "mac": sql.keys.seal(before, columns)})
+
+
+def is_end_recorded(sql: Sql, ended: AuditEntry) -> bool:
+    """Whether this end of an installation, or a later one, was recorded: platforms tell of one more than once."""
+    action = AuditAction.INSTALLATION_ENDED.value
+    values = {"workspace": ended.workspace, "action": action, "at": stamp(ended.at)}
+    return sql.one(ENDED, values) is not None
+
+
+def list_heads(sql: Sql) -> list[AuditHead]:
+    """The newest row of each workspace's chain."""
+    return [AuditHead(**row) for row in sql.many(HEADS, {})]
+
+
+def list_newest(sql: Sql, workspace: str, channel: str | None, before: int) -> list[AuditRow]:
+    """A page of rows of a channel, or of those that concern the whole workspace, newest first."""
+    place = "channel IS NULL" if channel is None else "channel = :channel"
+    values = {"workspace": workspace, "before": before} | ({} if channel is None else {"channel": channel})
+    return [AuditRow(**row) for row in sql.many(LIST.format(place=place, listed=LISTED), values)]
+
+
+def read_page(sql: Sql, workspace: str, after: int) -> list[AuditRow]:
+    """The rows that follow number `after`, oldest first."""
+    return [AuditRow(**row) for row in sql.many(NEXT, {"workspace": workspace, "first": after + 1})]
+
+
+def verify_page(sql: Sql, head: AuditHead) -> AuditHead | AuditFault:
+    """Verify the rows that follow `head`, a page of them: the new head, the same one at the end, or the first fault."""
+    first = head.number + 1 if head.number else LEAST
+    return check_rows(sql.keys, head, sql.many(NEXT, {"workspace": head.workspace, "first": first}))
