@@ -148,4 +148,6 @@ MIGRATIONS = (
             "CREATE UNIQUE INDEX tool_grants_by_tool ON tool_grants (workspace, channel, thread, person, tool)",
         ),
     ),
+    # Which tools Claude may use in a place: names with commas.
+    Migration("tools_of_personas", ("ALTER TABLE personas ADD COLUMN tools {text}",)),
 )

@@ -108,6 +108,8 @@ class Thread:
     """Ids of messages that the platform shows in the thread on whose message this one was opened."""
     pieces: frozenset[str] = frozenset()
     """Ids of messages that the platform shows beside the thread: they add to a question."""
+    tools: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Names of the tools that Claude was given, by what was chosen; they stand for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +201,9 @@ class Threads(Protocol):
 
     async def remember_zone(self, key: ThreadKey, question: str, zone: str) -> Mapping[str, str]:
         """Keep the time zone that Claude is given with a question; what was kept before wins. All that is kept."""
+
+    async def remember_tools(self, key: ThreadKey, choice: str, names: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        """Keep the tools that Claude is given under a choice; what was kept before wins. All that is kept."""
 
     async def forget(self, scope: Scope) -> int:
         """Erase texts, names and answers of a thread, a channel or a person. How many messages."""
