@@ -130,19 +130,20 @@ def chat(message: tuple[str, ...], name: str, paths: tuple[str, ...]) -> None:
     import asyncio
 
     from bots.app import run
-    from bots.app.configuration import read_configuration
+    from bots.app.configuration import open_tools, read_configuration
     from bots.console.adapter import Console
     from bots.ops import logs
 
     configuration = read_configuration()
     settings = configuration.core
     level = settings.confab_log_level if "confab_log_level" in settings.model_fields_set else "WARNING"
-    console = Console(settings.database_url, name, message=" ".join(message))
+    tools = open_tools(configuration)
+    console = Console(settings.database_url, name, message=" ".join(message), tools=tools.names)
     if attached := console.attach_given(paths):
         click.echo(attached, err=True)
     logs.configure(level, configuration.secrets(), settings.confab_log_format, console.terminal.log_stream())
     try:
-        asyncio.run(run.chat(settings, console))
+        asyncio.run(run.chat(settings, console, tools))
     except KeyboardInterrupt:
         click.echo("\nWhat is not answered yet is answered at the next start.", err=True)
 

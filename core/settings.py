@@ -190,6 +190,12 @@ class Settings(EnvironmentSettings):
     confab_models: Names = Field(
         default=(), description="Models that may be chosen, comma-separated, here and by personas; unset: any."
     )
+    confab_tools: Names = Field(
+        default=(), description="Tools that may be chosen, comma-separated, or none; unset: those that cost nothing."
+    )
+    confab_default_tools: Names = Field(
+        default=(), description="Those of them that are on where no persona chooses; unset: those that cost nothing."
+    )
     confab_persona: str = Field(default="", description="The system prompt, where no persona is set.")
     confab_cache_ttl: Literal["5m", "1h"] = Field(default="1h", description="How long a prompt is cached: 5m or 1h.")
     confab_files: Literal["upload", "inline"] = Field(
@@ -272,6 +278,11 @@ class Settings(EnvironmentSettings):
     @classmethod
     def _check_named(cls, value: object) -> object:
         return refuse_empty_list(value, "names no model; leave it out to allow any")
+
+    @field_validator("confab_tools", "confab_default_tools", mode="before")
+    @classmethod
+    def _check_tools_named(cls, value: object) -> object:
+        return refuse_empty_list(value, "names no tool; write none for no tool, or leave it out")
 
     @field_validator("confab_log_level", mode="before")
     @classmethod

@@ -1,6 +1,6 @@
-"""Configuration: every setting, core's and each platform's, and which platforms they ask for."""
+"""Configuration: every setting, core's and each platform's, and which platforms and tools they ask for."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,8 @@ from bots.ops.logs import RedactingFormatter
 from bots.ops.plugin import OpenedPlatform, PlatformPlugin, PlatformResources
 from core.domain.errors import SettingsError
 from core.settings import EnvironmentSettings, Settings, find_misspelt, read_all
+from core.tools.registry import ToolRegistry, UnknownTool
+from core.tools.tool import ToolProvider
 
 KEYS = "https://platform.claude.com/settings/keys"
 KEY_MISSING = f"ANTHROPIC_API_KEY: not set. Make a key at {KEYS}, or let a stand-in answer: `confab run --stand-in`."
@@ -44,6 +46,31 @@ def read_configuration() -> Configuration:
         raise SettingsError(RedactingFormatter(()).redact(str(error))) from None
     assert isinstance(core, Settings)
     return Configuration(core, {plugin.name: one for plugin, one in zip(PLATFORMS, own, strict=True)})
+
+
+def list_providers(_configuration: Configuration) -> list[ToolProvider]:
+    """Every source of tools, not connected yet."""
+    return []
+
+
+def open_tools(configuration: Configuration, providers: Sequence[ToolProvider] | None = None) -> ToolRegistry:
+    """The tools that may be chosen, and those on where nobody chooses. Raises SettingsError for a wrong name."""
+    found = list_providers(configuration) if providers is None else providers
+    allowed, defaults = configuration.core.confab_tools, configuration.core.confab_default_tools
+    every = ToolRegistry(found, [group for provider in found for group in provider.groups])
+    registry = ToolRegistry(found, allowed, defaults)
+    require_tools("CONFAB_TOOLS", allowed, every)
+    require_tools("CONFAB_DEFAULT_TOOLS", defaults, registry)
+    return registry
+
+
+def require_tools(variable: str, names: Sequence[str], registry: ToolRegistry) -> None:
+    """Validate the tools that a variable names. Raises SettingsError."""
+    try:
+        if names:
+            registry.parse_choice(",".join(names))
+    except UnknownTool as error:
+        raise SettingsError(f"{variable}: {error}") from None
 
 
 def find_misspelt_variables() -> list[str]:

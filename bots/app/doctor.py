@@ -13,6 +13,7 @@ import click
 
 from bots.app.configuration import KEYS, Configuration, find_misspelt_variables
 from bots.app.registry import PLATFORMS
+from bots.app.tool_check import check_tools
 from bots.ops.exposed_files import find_exposed
 from bots.ops.logs import RedactingFormatter
 from bots.ops.plugin import PlatformPlugin
@@ -21,6 +22,7 @@ from bots.ops.results import (
     DATABASE,
     FILES,
     SECONDS,
+    TOOLS,
     CheckResult,
     CheckResults,
     Service,
@@ -72,7 +74,7 @@ UNDELETED = timedelta(minutes=15)  # an upload whose outcome is not known is loo
 
 FAR = timedelta(milliseconds=20)  # a round trip to a database in the same building takes less than one
 SKEW = timedelta(seconds=5)  # between two clocks
-LOCAL = (DATABASE.name, FILES.name)  # always there, so that they say nothing of what is configured
+LOCAL = (DATABASE.name, FILES.name, TOOLS.name)  # always there, so that they say nothing of what is configured
 
 COLOURS: dict[State, str] = {"ok": "green", "warning": "yellow", "problem": "red", "off": "bright_black"}
 MARK, SERVICE = 9, 10  # columns
@@ -93,6 +95,7 @@ async def run_checks(configuration: Configuration) -> list[CheckResult]:
     checks: list[tuple[Service, CheckResults]] = [(CLAUDE, check_claude(settings))]
     checks += [(Service(plugin.title), _check_platform(plugin, configuration)) for plugin in PLATFORMS]
     checks += [(DATABASE, _check_database(settings.database_url, system_clock())), (FILES, _check_files(settings))]
+    checks += [(TOOLS, check_tools(configuration))]
     findings = [one async for one in run_concurrently(*(_run_check(service, check) for service, check in checks))]
     findings += list(_check_settings(configuration, findings))
     hidden = RedactingFormatter(configuration.secrets()).redact

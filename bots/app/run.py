@@ -18,6 +18,7 @@ from bots.app.configuration import (
     Configuration,
     find_misspelt_variables,
     open_platforms,
+    open_tools,
     require_setup,
     select_platforms,
 )
@@ -48,6 +49,7 @@ from core.store import open_store
 from core.store.audit_log import AuditKeys
 from core.store.protocols import Audit, Store
 from core.telemetry import Emit, discard_event
+from core.tools.registry import ToolRegistry
 from core.worker.worker import GRACE
 
 CHAT_STALE = timedelta(seconds=3)  # who killed a chat and starts another does not want to wait
@@ -82,7 +84,12 @@ def make_rules(settings: Settings) -> Rules:
 
 @asynccontextmanager
 async def assemble(
-    settings: Settings, platforms: Sequence[Platform], store: Store, emit: Emit = discard_event
+    settings: Settings,
+    platforms: Sequence[Platform],
+    store: Store,
+    emit: Emit = discard_event,
+    *,
+    tools: ToolRegistry,
 ) -> AsyncIterator[Assistant]:
     """Assemble an assistant over `store` that answers while this lasts.
 
@@ -103,9 +110,10 @@ async def assemble(
         process=f"{socket.gethostname()}:{os.getpid()}:{system_clock():%H%M%S}",
         emit=emit,
         files=FileReader(uploads=uploads),
+        tools=tools,
     )
     try:
-        async with run_worker(assistant, uploads):
+        async with tools.connect(store.notes), run_worker(assistant, uploads):
             yield assistant
     finally:
         await client.close()
@@ -127,13 +135,13 @@ async def run_worker(assistant: Assistant, uploads: FileUploads | None) -> Async
                 task.cancel()
 
 
-async def chat(settings: Settings, platform: Platform) -> None:
+async def chat(settings: Settings, platform: Platform, tools: ToolRegistry) -> None:
     """Talk on one platform until its words end; open questions are answered before this returns."""
     keys = await asyncio.to_thread(load_audit_keys, settings)
     await asyncio.to_thread(warn_of_exposed, settings)
     store = await open_store(settings.database_url, stale=CHAT_STALE, keys=keys)
     try:
-        async with tell_heads(store.audit), assemble(settings, [platform], store) as assistant:
+        async with tell_heads(store.audit), assemble(settings, [platform], store, tools=tools) as assistant:
             await platform.run(assistant.ingest)
             await assistant.worker.idle()
     finally:
@@ -148,6 +156,7 @@ async def serve(configuration: Configuration, only: str | None = None, *, stand_
     """
     require_setup(configuration, only, stand_in=stand_in)
     plugins, settings = select_platforms(configuration, only), configuration.core
+    tools = open_tools(configuration)
     stop = catch_signals()
     for line in (*find_misspelt_variables(), *configuration.doubt_secrets()):
         log.warning(line)
@@ -161,11 +170,11 @@ async def serve(configuration: Configuration, only: str | None = None, *, stand_
     try:
         claude = ClaudeWatch(partial(check_claude, settings))
         health = Health(store.questions, claude=claude)
-        opened = open_platforms(plugins, configuration, PlatformResources(settings, store.notes, health))
+        opened = open_platforms(plugins, configuration, PlatformResources(settings, store.notes, health, tools.names))
         freeze_heap()
         platforms, routes = [one.platform for one in opened], [route for one in opened for route in one.routes]
         async with tell_heads(store.audit), watch_claude(claude):
-            await answer(settings, platforms, store, health=health, routes=routes, stop=stop)
+            await answer(settings, platforms, store, tools=tools, health=health, routes=routes, stop=stop)
     finally:
         await store.shut()
 
@@ -216,6 +225,7 @@ async def answer(
     platforms: Sequence[Platform],
     store: Store,
     *,
+    tools: ToolRegistry,
     health: Health,
     stop: asyncio.Event,
     routes: Sequence[web.RouteDef] = (),
@@ -229,7 +239,7 @@ async def answer(
     supervisors = [Supervisor(platform) for platform in platforms]
     async with (
         listen_http(settings, HttpServer([*health.routes(supervisors), *routes])),
-        assemble(settings, platforms, store, health) as assistant,
+        assemble(settings, platforms, store, health, tools=tools) as assistant,
         connect_platforms(supervisors, assistant.ingest),
     ):
         log.info("started: %s", ", ".join(platform.name for platform in platforms))

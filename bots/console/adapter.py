@@ -20,6 +20,7 @@ from bots.console.terminal import Terminal
 from bots.delivery.downloads import LARGEST
 from core.commands import TABLE
 from core.commands.help import HOW_TO_ASK
+from core.commands.persona import offer_tools
 from core.commands.registry import Parameter, find_missing_text
 from core.commands.replies import NOTHING
 from core.domain.clock import Clock, find_local_zone, system_clock
@@ -72,8 +73,10 @@ class Console:
         clock: Clock = system_clock,
         *,
         message: str = "",
+        tools: Sequence[str] = (),
     ) -> None:
         self._clock, self._message = clock, message
+        self._table = offer_tools(TABLE, tools)
         self.attachments = Attachments()
         self.terminal = Terminal()
         now = clock().astimezone()
@@ -160,7 +163,7 @@ class Console:
     def _complete_line(self, line: str) -> Iterator[str]:
         if line.startswith(DETACH):
             return (f"{DETACH}{one}" for one in self.attachments.names if one.startswith(line.removeprefix(DETACH)))
-        return complete_path(line) if line.startswith(ATTACH) else self._place.complete_line(line, TABLE)
+        return complete_path(line) if line.startswith(ATTACH) else self._place.complete_line(line, self._table)
 
     async def _apply_move(self, line: str) -> bool:
         """Take up who speaks, where, and with which files; whether the line only said that."""

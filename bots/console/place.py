@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from bots.console.escapes import neutralise_line
-from core.commands.registry import Command
+from core.commands.registry import Command, suggest_values
 from core.domain.messages import ThreadKey
 
 WORKSPACE = "console:local"
@@ -118,6 +118,7 @@ def _complete_value(line: str, row: Command) -> Iterator[str]:
     for one in row.parameters:
         name, equals, value = last.partition("=")
         if equals and name == one.name:
-            yield from (f"{begun} {name}={choice} " for choice in one.choices if choice.startswith(value))
+            known = (choice for choice in suggest_values(one, value) if choice.startswith(value))
+            yield from (f"{begun} {name}={choice} " for choice in known)
         elif not equals and one.name.startswith(last):
             yield f"{begun} {one.name}="

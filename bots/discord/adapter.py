@@ -31,13 +31,14 @@ from bots.discord.publisher import EDIT
 from bots.discord.settings import DiscordSettings
 from bots.discord.shielded_calls import Inflight
 from bots.discord.surface import DiscordSurface, SurfaceResources
+from bots.ops.plugin import PlatformResources
 from core.commands import TABLE
+from core.commands.persona import offer_tools
 from core.domain.clock import Sleep, system_clock
 from core.domain.errors import CannotConnect, CannotShow, RateLimited, Uncertain
 from core.domain.events import Ingest
 from core.domain.messages import Question
 from core.rendering.paginator import cut
-from core.settings import Settings
 from core.store.protocols import Notes
 from core.telemetry import Emit, discard_event
 
@@ -72,6 +73,7 @@ class Discord:
         managers: Collection[str] = (),
         guilds: Collection[str] = (),
         models: Collection[str] = (),
+        tools: Sequence[str] = (),
         emit: Emit = discard_event,
         quick: bool = False,
         silence: float = SILENCE,
@@ -81,6 +83,7 @@ class Discord:
         pause: Sleep = asyncio.sleep,
     ) -> None:
         self._token, self._notes, self._emit = token, notes, emit
+        self._table = offer_tools(TABLE, tools)
         self._api, self._gateway = api_url, gateway_url
         self._shards = shards
         self._quick, self._silence, self._defer, self._deferred, self._pause = quick, silence, defer, deferred, pause
@@ -100,19 +103,21 @@ class Discord:
         self._pace = Pace(edit)
 
     @classmethod
-    def from_settings(cls, settings: DiscordSettings, core: Settings, notes: Notes, emit: Emit = discard_event) -> Self:
+    def from_settings(cls, settings: DiscordSettings, resources: PlatformResources) -> Self:
         """Make the adapter that the settings describe. Raises SettingsError."""
         settings.check_token()
+        core = resources.settings
         return cls(
             settings.token,
-            notes,
+            resources.notes,
             api_url=settings.discord_api_url.rstrip("/"),
             gateway_url=settings.discord_gateway_url,
             shards=(settings.discord_shard_ids or None, settings.discord_shard_count),
             managers=core.confab_managers,
             guilds=settings.discord_guilds,
             models=core.confab_models,
-            emit=emit,
+            tools=resources.tools,
+            emit=resources.emit,
         )
 
     @property
@@ -159,7 +164,7 @@ class Discord:
         """Make a client with our commands. Once it is logged in, requests go through it."""
         self._interactions = Interactions(
             ingest,
-            TABLE,
+            self._table,
             self._admission,
             managers=self._managers,
             models=self._models,

@@ -30,7 +30,7 @@ def open_discord(settings: DiscordSettings, resources: PlatformResources) -> Ope
     """Make the adapter, not connected yet. Raises SettingsError."""
     from bots.discord.adapter import Discord
 
-    return OpenedPlatform(Discord.from_settings(settings, resources.settings, resources.notes, resources.emit))
+    return OpenedPlatform(Discord.from_settings(settings, resources))
 
 
 def check_discord(settings: DiscordSettings, _core: Settings) -> CheckResults:

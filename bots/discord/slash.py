@@ -12,7 +12,7 @@ import discord
 from discord import app_commands
 from discord.app_commands import AppCommandContext, AppInstallationType, Choice, ContextMenu, Group
 
-from core.commands.registry import Command, Parameter, ParameterKind
+from core.commands.registry import Command, Parameter, ParameterKind, suggest_values
 from core.domain.messages import Rank
 
 CHOICES = 25  # suggestions that Discord takes at once
@@ -68,7 +68,7 @@ async def sync_commands(tree: app_commands.CommandTree[Any], known: str | None) 
 
 async def suggest_choices(row: Command, parameter: Parameter, typed: str) -> Sequence[str]:
     """The parameter's own choices, as far as they hold what is typed."""
-    return [choice for choice in parameter.choices if typed.lower() in choice.lower()]
+    return suggest_values(parameter, typed)
 
 
 class TextForm(discord.ui.Modal):

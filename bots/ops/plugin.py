@@ -28,6 +28,8 @@ class PlatformResources:
     """Core's."""
     notes: Notes
     emit: Emit
+    tools: Sequence[str] = ()
+    """Names of the tools that may be chosen, for suggestions."""
 
 
 @dataclass(frozen=True, slots=True)

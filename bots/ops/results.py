@@ -48,6 +48,7 @@ class Service:
 CLAUDE = Service("Claude")
 DATABASE = Service("Database")
 FILES = Service("Files")
+TOOLS = Service("Tools")
 
 CheckResults = AsyncIterator[CheckResult]
 """A check under way: an iterator that asks as it is read, and ends."""

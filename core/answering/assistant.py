@@ -59,12 +59,12 @@ class Assistant:
         self._completions = completions
         self._rules = rules
         self._platforms = platforms
+        tools = tools or ToolRegistry()
         loop_guard = BotLoopGuard(rules.bots, clock)
         fallback = Fallback(store.questions, platforms)
-        commands = self._build_command_context(clock)
+        commands = self._build_command_context(clock, tools)
         policy, slots = Policy(rules, loop_guard, store.notes), semaphore or FairSemaphore()
-        reader, tools = files or FileReader(), tools or ToolRegistry()
-        self._composer = Composer(store, platforms, completions, rules, clock, reader, tools)
+        self._composer = Composer(store, platforms, completions, rules, clock, files or FileReader(), tools)
         responder = Responder(self._composer, policy, fallback, slots, commands, emit, self._heartbeat)
         self.worker = Worker(
             store.questions,
@@ -78,7 +78,7 @@ class Assistant:
         )
         self._inbox = Inbox(store.questions, self.worker, loop_guard, clock, rules.catch_up)
 
-    def _build_command_context(self, clock: Clock) -> registry.CommandContext:
+    def _build_command_context(self, clock: Clock, tools: ToolRegistry) -> registry.CommandContext:
         rules, completions = self._rules, self._completions
         return registry.CommandContext(
             self._store,
@@ -91,6 +91,7 @@ class Assistant:
             completions.catalog,
             guests=rules.guests,
             models=rules.models,
+            tools=tools,
             heartbeat=self._heartbeat,
         )
 
@@ -120,8 +121,15 @@ class Assistant:
         conversation = await read_conversation(self._store.threads, thread, about, surface, self._composer.files)
         if not conversation.turns:
             return None
-        instructions = self._platforms[question.key.platform].instructions
-        build = partial(build_request, persona, conversation.turns, ttl=self._rules.ttl, instructions=instructions)
+        tools = await self._composer.tools.list_tools(thread, persona.tools)
+        build = partial(
+            build_request,
+            persona,
+            conversation.turns,
+            ttl=self._rules.ttl,
+            instructions=self._platforms[question.key.platform].instructions,
+            tools=[tool.definition for tool in tools],
+        )
         models = [persona.model or "", *self._rules.fallbacks]
         first, *_ = self._completions.refused_prompts.order_models(models, build(Model(models[0])))
         return build(await self._completions.model(first))

@@ -136,9 +136,9 @@ class Composition:
 
     async def _list_tools(self) -> tuple[Tool, ...]:
         """Those that the conversation may use; in private nobody could be asked whether one may act."""
-        question = self.claim.question
-        tools = await self.composer.tools.list_tools(question.key, None)
-        return tuple(tool for tool in tools if not (question.private and tool.definition.acts))
+        registry, keep = self.composer.tools, self.composer.store.threads
+        private = self.claim.question.private
+        return await registry.list_tools(self.thread, self.persona.tools, keep, private=private)
 
     def _make_runner(self, tools: Sequence[Tool]) -> ToolRunner:
         composer = self.composer

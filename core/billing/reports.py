@@ -23,6 +23,7 @@ HEADINGS = ("requests", "tokens in", "tokens out", "from cache", "cost", "cache 
 MISSES = {
     "new": "began a thread",
     "model": "asked another model than before",
+    "tools": "came after the tools were changed",
     "system": "came after the persona was changed",
     "settings": "came after effort, thinking or the cache's time was changed",
     "history": "came after messages were edited, deleted or left out",

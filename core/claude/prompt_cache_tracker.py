@@ -1,5 +1,6 @@
 """Prompt cache tracker: the last request of each thread, to bound the next one and to say why a cache missed."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,6 +27,8 @@ class Past:
     cached: int
     """Tokens of it that stand in the cache."""
     at: datetime
+    tools: int = 0
+    """The hash of what Claude was told of tools."""
     files: int = 0
     """Images and documents in it: with another number of them Anthropic finds nothing of the messages in its cache."""
 
@@ -50,16 +53,16 @@ class PromptCacheTracker:
     def note(self, key: ThreadKey, request: Request, usage: Usage, at: datetime) -> str | None:
         """Remember a request that was answered. Why the cache did not have all that the last one left there, or None.
 
-        `new`: there was none before; `model`, `system`, `settings`, `history`: these changed; `files`: there are more
-        or fewer pictures and documents; `expired`: it came too late; `small`: nothing was cached, because the prompt
-        was too short for it; `lost`: no reason of ours.
+        `new`: there was none before; `model`, `tools`, `system`, `settings`, `history`: these changed; `files`: there
+        are more or fewer pictures and documents; `expired`: it came too late; `small`: nothing was cached, because the
+        prompt was too short for it; `lost`: no reason of ours.
         """
         past = self._past.get(key)
         blocks = tuple(hash(block.content) for block in _turns(request))
         cached = usage.cache_read + usage.cache_write_5m + usage.cache_write_1h
         system = _system(request)
-        settings, files = _settings(request), _count_files(request)
-        self._past[key] = Past(request.model, system, settings, blocks, usage.prompt, cached, at, files)
+        settings, tools, files = _settings(request), _tools(request), _count_files(request)
+        self._past[key] = Past(request.model, system, settings, blocks, usage.prompt, cached, at, tools, files)
         return _explain_miss(past, request, usage, at)
 
 
@@ -71,6 +74,7 @@ def _explain_miss(past: Past | None, request: Request, usage: Usage, at: datetim
     ttl = TTL[request.ttl]
     reasons = {
         "model": past.model != request.model,
+        "tools": past.tools != _tools(request),  # they stand before all else
         "files": past.files != _count_files(request),  # the first PDF changes the system prompt too
         "system": past.system != _system(request),
         "settings": past.settings != _settings(request),
@@ -83,7 +87,8 @@ def _explain_miss(past: Past | None, request: Request, usage: Usage, at: datetim
 
 def _continues(past: Past, request: Request) -> bool:
     """Whether a prompt begins with all of the one before."""
-    same = (past.model, past.system, past.settings) == (request.model, _system(request), _settings(request))
+    shaped = (request.model, _tools(request), _system(request), _settings(request))
+    same = (past.model, past.tools, past.system, past.settings) == shaped
     begun = _turns(request)[: len(past.turns)]
     return same and tuple(hash(block.content) for block in begun) == past.turns
 
@@ -98,6 +103,10 @@ def _count_files(request: Request) -> int:
 
 def _system(request: Request) -> tuple[int, ...]:
     return tuple(hash(block.content) for block in request.blocks if block.origin in SYSTEM)
+
+
+def _tools(request: Request) -> int:
+    return hash(json.dumps(request.body.get("tools"), ensure_ascii=False))
 
 
 def _settings(request: Request) -> str:

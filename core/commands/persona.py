@@ -15,11 +15,15 @@ from core.prompting.names import clean_name, find_ids, replace_ids
 from core.prompting.persona_check import EFFORTS, THINKING, PersonaUnsuited, check_persona, refuse_model
 from core.rendering.names import write_name
 from core.store.persona_in_force import find_persona_in_force
+from core.tools.registry import NONE, UnknownTool, describe_groups
+from core.tools.tool import Tool
 
 WHERE = Parameter(
     "where", ParameterKind.CHOICE, "this channel, or the whole workspace", choices=("channel", "workspace")
 )
 _CLEAR = "default"
+TOOLS = Parameter("tools", ParameterKind.LIST, "what Claude may use: groups or tools, a,b", choices=(NONE, _CLEAR))
+FEE = " at a price beside its tokens"
 _TUNED = tuple(field.name for field in fields(Persona) if field.name != "system")
 _TEMPERATURE = re.compile(r"\d{1,9}(\.\d{0,9})?|\.\d{1,9}", re.ASCII)
 MODELS_HEAD = "| model | input | output | reads | writes | retires |\n| --- | --: | --: | --: | --: | --- |"
@@ -33,12 +37,25 @@ def _find_place(call: Invocation) -> Place:
     return Place(key.workspace, "" if call.values.get("where") == "workspace" else key.channel)
 
 
+def offer_tools(table: Sequence[Command], names: Sequence[str]) -> Sequence[Command]:
+    """The table of commands with these tools among what is suggested."""
+    offered = replace(TOOLS, choices=(*names, *TOOLS.choices))
+    return [
+        replace(row, parameters=tuple(offered if one is TOOLS else one for one in row.parameters))
+        if TOOLS in row.parameters
+        else row
+        for row in table
+    ]
+
+
 async def show_persona(call: Invocation) -> CommandResult:
     persona, version = await find_persona_in_force(
         call.context.store.personas, call.question.key, call.context.defaults
     )
     author = (await call.surface.names({version.author})).get(version.author, version.author) if version else ""
-    return CommandResult(f"{_describe_origin(version, author)}\n\n{await _describe_persona(call, persona)}")
+    shown = await _describe_persona(call, persona)
+    tools = await _describe_tools(call, persona)
+    return CommandResult("\n\n".join([_describe_origin(version, author), shown, *tools]))
 
 
 async def set_persona(call: Invocation) -> CommandResult:
@@ -55,10 +72,9 @@ async def tune_persona(call: Invocation) -> CommandResult:
     _, version = await _change_persona(call, **_convert_values(call.values))
     whole = resolve_personas([version.persona, call.context.defaults])
     caveat = await _describe_caveat(call, whole.model or "")
-    return CommandResult(
-        f"{_name_place(version)} is tuned from its next answer on.{caveat} Set by {await name_giver(call)}.\n\n"
-        f"{await _describe_persona(call, version.persona)}"
-    )
+    head = f"{_name_place(version)} is tuned from its next answer on.{caveat} Set by {await name_giver(call)}."
+    tools = await _describe_tools(call, version.persona) if "tools" in call.values else []
+    return CommandResult("\n\n".join([head, await _describe_persona(call, version.persona), *tools]))
 
 
 async def list_models(call: Invocation) -> CommandResult:
@@ -86,6 +102,8 @@ async def clear_persona(call: Invocation) -> CommandResult:
 async def _change_persona(call: Invocation, **changes: object) -> tuple[int, Version]:
     """Set fields of the place's persona: the version number it had before, and the version that holds now."""
     held = await call.context.store.personas.persona(_find_place(call))
+    if changes.get("tools"):
+        changes["tools"] = _parse_tools(call, str(changes["tools"]))
     persona = replace(held.persona if held else Persona(), **changes)  # type: ignore[arg-type]  # _convert_value made them
     whole = resolve_personas([persona, call.context.defaults])
     _check_model(persona.model, call.context.models)
@@ -98,6 +116,14 @@ async def _change_persona(call: Invocation, **changes: object) -> tuple[int, Ver
     if held and held.persona == persona:
         return number, held
     return number, await _store_version(call, persona, held)
+
+
+def _parse_tools(call: Invocation, words: str) -> str:
+    """The tools that somebody chooses, as a persona keeps them. Raises UsageError."""
+    try:
+        return call.context.tools.parse_choice(words)
+    except UnknownTool as error:
+        raise UsageError(str(error)) from None
 
 
 async def _find_model(call: Invocation, name: str) -> Model:
@@ -197,26 +223,36 @@ def _describe_origin(version: Version | None, author: str) -> str:
 
 async def _describe_persona(call: Invocation, persona: Persona) -> str:
     """A persona in Markdown, with names in the place of ids."""
-    settings = [
-        f"{name} `{value}`"
-        for name in (
-            "model",
-            "effort",
-            "max_tokens",
-            "thinking",
-            "temperature",
-            "answers",
-            "follow_ups",
-            "files",
-            "long",
-        )
-        if (value := getattr(persona, name)) is not None
-    ]
+    settings = [f"{name} `{value}`" for name in _TUNED if (value := getattr(persona, name)) is not None]
     system = persona.system or "(no system prompt)"
     names = await call.surface.names(ids) if (ids := find_ids(system)) else {}
     system = replace_ids(system, {one: clean_name(name) for one, name in names.items()})
     quoted = "\n".join(f"> {line}" for line in system.splitlines())
     return f"{', '.join(settings)}\n{quoted}" if settings else quoted
+
+
+async def _describe_tools(call: Invocation, persona: Persona) -> list[str]:
+    """What Claude may use here, and what else may be chosen, in paragraphs; none where there are no tools at all."""
+    registry = call.context.tools
+    if not registry.names:
+        return []
+    found, missing = await registry.find_tools(call.question.key, persona.tools)
+    held: dict[str, list[Tool]] = {}
+    for _, tool in sorted(found.items()):
+        held.setdefault(tool.group, []).append(tool)
+    groups = [_describe_group(group, held[group]) for group in sorted(held)]
+    told = [f"Claude may use {'; '.join(groups)}." if groups else "Claude has no tools here."]
+    told += [f"`{group}` can't be had just now, or not all of it." for group in sorted(missing)]
+    others = {group: names for group, names in registry.allowed_groups.items() if group not in {*held, *missing}}
+    more = f"More may be chosen with `persona tune tools=...`: {describe_groups(others)}."
+    return [" ".join(told), *([more] if others else [])]
+
+
+def _describe_group(group: str, tools: Sequence[Tool]) -> str:
+    acting = [tool.name for tool in tools if tool.definition.acts]
+    asks = f", asking first before {', '.join(acting)}" if acting else ""
+    costs = FEE if any(tool.definition.hosted for tool in tools) else ""
+    return f"{describe_groups({group: [tool.name for tool in tools]})}{asks}{costs}"
 
 
 ROWS = (
@@ -231,7 +267,7 @@ ROWS = (
     ),
     Command(
         "persona tune",
-        "Choose model, effort and length in this channel",
+        "Choose model, effort, length and tools in this channel",
         tune_persona,
         (
             Parameter("model", ParameterKind.TEXT, "a model's id, as `persona models` lists them", choices=(_CLEAR,)),
@@ -260,6 +296,7 @@ ROWS = (
                 "whether an answer goes on in a file after six pages",
                 choices=("file", "pages", _CLEAR),
             ),
+            TOOLS,
             WHERE,
         ),
         Rank.MANAGER,

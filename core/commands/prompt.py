@@ -1,8 +1,10 @@
 """The `prompt` command: show exactly what Claude would be sent next in this thread."""
 
 import json
+from collections.abc import Mapping
 
 from core.commands.registry import Command, Invocation, explain_place, stands_nowhere
+from core.domain.content import Text
 from core.domain.messages import CommandResult
 from core.domain.wording import count_noun
 from core.prompting.request import Block, Request
@@ -19,8 +21,9 @@ TOLD = {
     "extra_body",
     "temperature",
     "cache_control",
+    "tools",
 }
-"""What stands in words: the blocks, and the settings of a request."""
+"""What stands in words: the blocks, the tools, and the settings of a request."""
 
 
 async def show_prompt(call: Invocation) -> CommandResult:
@@ -33,10 +36,21 @@ async def show_prompt(call: Invocation) -> CommandResult:
 
 
 def _describe_request(request: Request) -> str:
-    """A request in Markdown: its settings, each block's origin and words, and where a cache breakpoint stands."""
-    total = sum(block.tokens for block in request.blocks)
+    """A request in Markdown: settings, tools, each block's origin and words, and where a cache breakpoint stands."""
+    tools = {str(tool["name"]): Text(json.dumps(tool, ensure_ascii=False)) for tool in request.body.get("tools", ())}
+    total = sum(one.tokens for one in tools.values()) + sum(block.tokens for block in request.blocks)
     head = f"The next request, about {count_noun(total, 'token')}: {_describe_settings(request)}."
-    return "\n\n".join([head, *(_describe_block(number, block) for number, block in enumerate(request.blocks, 1))])
+    blocks = (_describe_block(number, block) for number, block in enumerate(request.blocks, 1))
+    return "\n\n".join([head, *([_describe_tools(tools)] if tools else []), *blocks])
+
+
+def _describe_tools(tools: Mapping[str, Text]) -> str:
+    """What Claude is told of each tool, which stands before all else, with about how many tokens each takes."""
+    sizes = ", ".join(f"`{name}` {told.tokens:,}" for name, told in tools.items())
+    total = count_noun(sum(told.tokens for told in tools.values()), "token")
+    entries = [told.text for told in tools.values()]
+    fence = make_fence(entries)
+    return "\n".join([f"**tools**, about {total}: {sizes}", fence, *entries, fence])
 
 
 def _describe_settings(request: Request) -> str:

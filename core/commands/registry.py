@@ -16,6 +16,7 @@ from core.domain.personas import Persona
 from core.domain.platform import Surface
 from core.prompting.request import Request
 from core.store.protocols import Store
+from core.tools.registry import ToolRegistry
 
 _PERSON = re.compile(r"<@!?(\w+)(?:\|[^<>]*)?>|(\w+)")
 _OPTION = re.compile(
@@ -52,6 +53,8 @@ class ParameterKind(Enum):
     NUMBER = "number"
     MONEY = "money"
     CHOICE = "choice"
+    LIST = "list"
+    """Several words with commas between them."""
     PERSON = "person"
 
 
@@ -59,7 +62,8 @@ class ParameterKind(Enum):
 class Parameter:
     """One value that a command takes.
 
-    `choices` are all that a choice allows, suggestions for a text, and the words that stand in place of a number.
+    `choices` are all that a choice allows, suggestions for a text or a list, and the words that stand in place of a
+    number.
     """
 
     name: str
@@ -88,6 +92,8 @@ class CommandContext:
     """Whether people of other workspaces may ask, and so give the commands of those who may."""
     models: Sequence[str] = ()
     """The models that may be chosen; none named: any."""
+    tools: ToolRegistry = field(default_factory=ToolRegistry)
+    """The tools that may be chosen."""
     heartbeat: Callable[[], Awaitable[None]] | None = None
     """Learns at once which questions were withdrawn."""
 
@@ -140,6 +146,14 @@ class Command:
 
     def parameter(self, name: str) -> Parameter | None:
         return next((one for one in self.parameters if one.name == name), None)
+
+
+def suggest_values(parameter: Parameter, typed: str) -> list[str]:
+    """The values that may be meant by what is typed so far, of a parameter with choices; of a list its last word."""
+    head, comma, last = typed.rpartition(",") if parameter.kind is ParameterKind.LIST else ("", "", typed)
+    chosen = {word.strip().lower() for word in head.split(",")}
+    found = (choice for choice in parameter.choices if last.strip().lower() in choice.lower())
+    return [f"{head}{comma}{choice}" for choice in found if choice not in chosen]
 
 
 def stands_nowhere(question: Question) -> bool:

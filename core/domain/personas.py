@@ -35,6 +35,8 @@ class Persona:
     """`auto`, or `never`: code blocks that Claude names, and long ones, are no files beside the text."""
     long: str | None = None
     """`pages`, or `file`: of an answer of many pages the first are shown, and a file has all of it."""
+    tools: str | None = None
+    """What Claude may use: groups and single tools in order, with commas, or `none`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,4 +158,6 @@ MIGRATIONS = (
             "CREATE INDEX audit_by_channel ON audit (workspace, channel, number)",
         ),
     ),
+    # Which tools Claude may use in a place: names with commas.
+    Migration("tools_of_personas", ("ALTER TABLE personas ADD COLUMN tools {text}",)),
 )

@@ -109,6 +109,8 @@ class Thread:
     """Ids of messages that the platform shows in the thread on whose message this one was opened."""
     pieces: frozenset[str] = frozenset()
     """Ids of messages that the platform shows beside the thread: they add to a question."""
+    tools: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Names of the tools that Claude was given, by what was chosen; they stand for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +205,9 @@ class Threads(Protocol):
 
     async def forget(self, scope: Scope, by: str = OPERATOR) -> int:
         """Erase texts, names and answers of a thread, a channel or a person, as `by` wants it. How many messages."""
+
+    async def remember_tools(self, key: ThreadKey, choice: str, names: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        """Keep the tools that Claude is given under a choice; what was kept before wins. All that is kept."""
 
 
 class Ledger(Protocol):

@@ -33,7 +33,7 @@ from core.store.rules.feedback import count_votes
 from core.store.rules.forget import forget
 from core.store.rules.ingest import ingest_event
 from core.store.rules.questions import count_open
-from core.store.rules.read_thread import list_chain, read_thread, remember_names, remember_zone
+from core.store.rules.read_thread import list_chain, read_thread, remember_names, remember_tools, remember_zone
 from core.store.rules.refresh import refresh_thread
 from core.store.sql_port import Engine, Sql
 from core.store.stored_calls import StoredCall
@@ -127,6 +127,9 @@ class ThreadRepository:
 
     async def remember_zone(self, key: ThreadKey, question: str, zone: str) -> Mapping[str, str]:
         return await self._engine.unit(lambda sql: remember_zone(sql, key, question, zone))
+
+    async def remember_tools(self, key: ThreadKey, choice: str, names: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        return await self._engine.unit(lambda sql: remember_tools(sql, key, choice, names))
 
     async def forget(self, scope: Scope, by: str = OPERATOR) -> int:
         count = await self._engine.unit(lambda sql: forget(sql, scope, by))

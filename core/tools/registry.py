@@ -1,12 +1,19 @@
 """Tool registry: which tools there are, which of them an operator lets be chosen, and which a conversation gets."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import asyncio
+import difflib
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 from core.domain.errors import ConfabError
 from core.domain.messages import ThreadKey
-from core.tools.tool import Tool, ToolProvider
+from core.store.protocols import Notes, Thread, Threads
+from core.tools.tool import ConnectedProvider, Tool, ToolProvider, Unavailable
 
 NONE = "none"  # chosen in place of names: no tool at all
+DEFAULT = "default"  # how a thread keeps the tools that it has where nobody chose any
+NEAR = 3  # names that are suggested in place of a wrong one
+NAME = 40  # characters of a wrong name that are shown
 
 
 class UnknownTool(ConfabError):
@@ -14,7 +21,7 @@ class UnknownTool(ConfabError):
 
 
 class ToolRegistry:
-    """The tools of all providers. `allowed` and `defaults` are names of tools and groups.
+    """The tools of all providers. `allowed` and `defaults` are names of tools and groups, or `none`.
 
     Without `allowed` ones, those may be chosen that cost and change nothing; without `defaults`, a conversation whose
     persona chooses none gets these, as far as they are allowed.
@@ -27,49 +34,117 @@ class ToolRegistry:
         free = [name for provider in providers if provider.free for name in provider.groups]
         self._allowed = self._expand(allowed or free)
         self._defaults = self._expand(defaults or free) & self._allowed
+        self._default_choice = ",".join(sorted({name.strip().lower() for name in defaults})) or DEFAULT
+
+    @asynccontextmanager
+    async def connect(self, notes: Notes) -> AsyncIterator[None]:
+        """Let the providers that keep connections have tools while this lasts."""
+        connected = [one for one in self._providers if isinstance(one, ConnectedProvider)]
+        for provider in connected:
+            provider.open(notes)
+        try:
+            yield
+        finally:
+            await asyncio.gather(*(provider.close() for provider in connected))
 
     @property
     def names(self) -> list[str]:
         """What may be chosen: groups of which anything is allowed, and their tools, in a fixed order."""
-        groups = self._list_groups()
-        found = {name for group, tools in groups.items() for name in (group, *tools) if self._is_allowed(group, name)}
-        return sorted(found)
+        return sorted({name for group, tools in self.allowed_groups.items() for name in (group, *tools)})
 
-    def parse_choice(self, words: str) -> frozenset[str]:
-        """The names in a list with commas, as a persona has it. Raises UnknownTool."""
-        chosen = {word.strip().lower() for word in words.split(",") if word.strip()} - {NONE}
-        unknown = sorted(chosen - set(self.names))
-        if unknown:
-            may = ", ".join(f"`{name}`" for name in self.names) or "none"
-            raise UnknownTool(f"There is no tool `{unknown[0]}` that may be used here. These may: {may}.")
-        return frozenset(chosen)
+    @property
+    def allowed_groups(self) -> Mapping[str, Sequence[str]]:
+        """The groups of which anything may be chosen, each with those of its known tools that may."""
+        return self._select_groups(self._allowed)
 
-    async def list_tools(self, key: ThreadKey, chosen: str | None) -> tuple[Tool, ...]:
-        """The tools of a conversation, by name, as a persona chose them, as far as they may still be used."""
+    @property
+    def default_groups(self) -> Mapping[str, Sequence[str]]:
+        """The groups, with their known tools, that a conversation has where nobody chose any."""
+        return self._select_groups(self._defaults)
+
+    def parse_choice(self, words: str) -> str:
+        """The names in a list with commas, as a persona keeps them: in order and small. Raises UnknownTool."""
+        chosen = sorted({word.strip().lower() for word in words.split(",") if word.strip()})
+        if chosen == [NONE]:
+            return NONE
+        unknown = next((name for name in chosen if name not in self.names), None)
+        if unknown is not None or not chosen:
+            raise UnknownTool(f"{self._explain_unknown(unknown)} {self.describe_choice()}")
+        return ",".join(chosen)
+
+    def describe_choice(self) -> str:
+        """What may be chosen, in a sentence."""
+        groups = describe_groups(self.allowed_groups)
+        return f"These may be chosen: {groups}; or `{NONE}`." if groups else "No tool may be chosen here."
+
+    async def list_tools(
+        self, thread: Thread, chosen: str | None, keep: Threads | None = None, *, private: bool = False
+    ) -> tuple[Tool, ...]:
+        """The tools of a conversation, by name, as a persona chose them, as far as they may still be used.
+
+        It has those that it began with under the same choice, for each change of the list empties its prompt cache.
+        The first list is kept in `keep`, unless a part of it can't be had just now. A `private` answer gets no tool
+        that acts.
+        """
+        choice = self._default_choice if chosen is None else chosen
+        found, missing = await self.find_tools(thread.key, chosen)
+        kept = thread.tools.get(choice)
+        if kept is None and keep is not None and not missing:
+            kept = (await keep.remember_tools(thread.key, choice, sorted(found))).get(choice)
+        names = sorted(found if kept is None else found.keys() & set(kept))
+        return tuple(found[name] for name in names if not (private and found[name].definition.acts))
+
+    async def find_tools(self, key: ThreadKey, chosen: str | None) -> tuple[Mapping[str, Tool], frozenset[str]]:
+        """Those of a choice that a conversation may be given now, and the groups of which not all can be had."""
         wanted = self._defaults if chosen is None else self._expand(chosen.split(","))
         found: dict[str, Tool] = {}
+        missing = set[str]()
         for provider in self._providers:
-            if self._wants(provider, wanted):
-                for tool in await provider.list_tools(key):
-                    if {tool.name, tool.group} & wanted and {tool.name, tool.group} & self._allowed:
-                        found.setdefault(tool.name, tool)
-        return tuple(found[name] for name in sorted(found))
+            groups = _read_groups([provider])
+            if wanted.isdisjoint(name for group, tools in groups.items() for name in (group, *tools)):
+                continue
+            for one in await provider.list_tools(key):
+                group = one.group.lower()
+                names = {group, *(groups.get(group, ()) if isinstance(one, Unavailable) else [one.name.lower()])}
+                if not (names & wanted and names & self._allowed):
+                    continue
+                if isinstance(one, Unavailable):
+                    missing.add(group)
+                else:
+                    found.setdefault(one.name, one)
+        return found, frozenset(missing)
 
-    def _wants(self, provider: ToolProvider, wanted: frozenset[str]) -> bool:
-        return any({group, *tools} & wanted for group, tools in provider.groups.items())
+    def _explain_unknown(self, name: str | None) -> str:
+        if name is None:
+            return "Name at least one tool."
+        if name in {one for group, tools in _read_groups(self._providers).items() for one in (group, *tools)}:
+            return f"The tool `{name}` is not allowed here."
+        if name == NONE:
+            return f"`{NONE}` stands alone."
+        near = difflib.get_close_matches(name, self.names, NEAR, 0.5)
+        meant = f" Did you mean {' or '.join(f'`{one}`' for one in near)}?" if near else ""
+        return f"There is no tool `{name[:NAME]}`.{meant}"
 
-    def _list_groups(self) -> Mapping[str, Sequence[str]]:
-        return {group: tools for provider in self._providers for group, tools in provider.groups.items()}
-
-    def _is_allowed(self, group: str, name: str) -> bool:
-        return bool({group, name} & self._allowed) or (
-            name == group and not self._tools_of(group).isdisjoint(self._allowed)
-        )
-
-    def _tools_of(self, group: str) -> frozenset[str]:
-        return frozenset(self._list_groups().get(group, ()))
+    def _select_groups(self, names: frozenset[str]) -> Mapping[str, Sequence[str]]:
+        """The groups of which any of these names is, each with those of its known tools that are."""
+        groups = {group: sorted(names.intersection(tools)) for group, tools in _read_groups(self._providers).items()}
+        return {group: groups[group] for group in sorted(groups) if groups[group] or group in names}
 
     def _expand(self, names: Iterable[str]) -> frozenset[str]:
         """The names, with the tools of those that are groups."""
-        words = {name.strip().lower() for name in names}
-        return frozenset(words.union(*(self._tools_of(word) for word in words)))
+        words, groups = {name.strip().lower() for name in names}, _read_groups(self._providers)
+        return frozenset(words.union(*(groups.get(word, ()) for word in words)))
+
+
+def _read_groups(providers: Iterable[ToolProvider]) -> dict[str, list[str]]:
+    """The groups with their known tools, as people choose them: small."""
+    groups: dict[str, list[str]] = {}
+    for provider in providers:
+        for group, tools in provider.groups.items():
+            groups.setdefault(group.lower(), []).extend(tool.lower() for tool in tools)
+    return groups
+
+
+def describe_groups(groups: Mapping[str, Sequence[str]]) -> str:
+    """Groups with their tools: `history` (read_thread, search_history), `tickets`."""
+    return ", ".join(f"`{group}` ({', '.join(tools)})" if tools else f"`{group}`" for group, tools in groups.items())

@@ -2,13 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from core.domain.clock import Clock
 from core.domain.messages import Question, ThreadKey
 from core.domain.platform import Surface
 from core.domain.tools import ToolDefinition, ToolResult
-from core.store.protocols import Store
+from core.store.protocols import Notes, Store
 
 SECONDS = 60.0  # that one call may take
 
@@ -45,6 +45,13 @@ class Tool:
         return self.definition.name
 
 
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """Stands in a list for the tools of a group that can't be had just now, or not all of them."""
+
+    group: str
+
+
 class ToolProvider(Protocol):
     """A source of tools: those built in, Anthropic's, those of an MCP server."""
 
@@ -56,5 +63,16 @@ class ToolProvider(Protocol):
     def groups(self) -> Mapping[str, Sequence[str]]:
         """The names of its groups, with those of their tools as far as they are known before anybody asks."""
 
-    async def list_tools(self, key: ThreadKey) -> Sequence[Tool]:
-        """Those that the conversation may be given. It raises nothing: what can't be had just now is left out."""
+    async def list_tools(self, key: ThreadKey) -> Sequence[Tool | Unavailable]:
+        """Those that the conversation may be given. It raises nothing: what can't be had just now is Unavailable."""
+
+
+@runtime_checkable
+class ConnectedProvider(ToolProvider, Protocol):
+    """A source of tools that keeps connections; it has tools between `open` and `close`."""
+
+    def open(self, notes: Notes) -> None:
+        """Begin: what is known of its servers is kept in these notes. Nothing is connected before it is needed."""
+
+    async def close(self) -> None:
+        """End all connections."""

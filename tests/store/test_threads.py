@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from core.billing.ledger_rows import Scope
 from core.domain.events import Missed
 from core.domain.messages import Attachment, History, Outcome, Quote, QuoteKind
 from core.domain.messages import FinalText as Final
@@ -133,8 +134,22 @@ async def test_the_first_words_claude_was_told_stand_for_ever(store):
     assert (await store.threads.thread(KEY)).names == told
 
 
+async def test_the_tools_that_claude_was_first_given_under_a_choice_stand_for_ever(store):
+    await ingest(store, asked("1"))
+    await store.threads.remember_tools(KEY, "web", ["web_fetch", "web_search"])
+
+    await store.threads.remember_tools(KEY, "web", ["web_search"])
+    told = await store.threads.remember_tools(KEY, "none", [])
+
+    assert told == {"web": ("web_fetch", "web_search"), "none": ()}
+    assert (await store.threads.thread(KEY)).tools == told
+    await store.threads.forget(Scope(KEY.workspace, KEY.channel, KEY.thread))
+    assert (await store.threads.thread(KEY)).tools == {}
+
+
 async def test_nothing_is_told_of_a_thread_that_is_not_ours(store):
     assert await store.threads.remember_names(KEY, {"U1": "Ann"}) == {}
+    assert await store.threads.remember_tools(KEY, "web", ["web_fetch"]) == {}
 
 
 async def test_the_answer_of_a_command_stands_in_its_thread(store):

@@ -20,7 +20,18 @@ SELECT DISTINCT model FROM personas AS one WHERE model IS NOT NULL AND number = 
 ) ORDER BY model
 """
 TRAITS = tuple(field.name for field in fields(Persona))
-CHOICES = {"model", "effort", "max_tokens", "thinking", "temperature", "answers", "follow_ups", "files", "long"}
+CHOICES = {
+    "model",
+    "effort",
+    "max_tokens",
+    "thinking",
+    "temperature",
+    "answers",
+    "follow_ups",
+    "files",
+    "long",
+    "tools",
+}
 """Traits that are ids, numbers and fixed words. Of the others the audit log has a fingerprint alone."""
 
 

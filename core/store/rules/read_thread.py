@@ -1,7 +1,8 @@
-"""Reading a thread: whole or by reply chain, with the names and time zones that Claude was given."""
+"""Reading a thread: whole or by reply chain, with the names, time zones and tools that Claude was given."""
 
+import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -15,7 +16,7 @@ from core.store.rules.split_questions import PIECE
 from core.store.rules.threads import ROW, is_tracked
 from core.store.sql_port import Row, Sql, parse_stamp
 
-PERSON, ZONE = "person", "zone"  # kinds of words about a thread: a name, and the time zone of a question
+PERSON, ZONE, TOOLS = "person", "zone", "tools"  # kinds of words about a thread: names, questions' zones, tools
 
 MESSAGES = """
 SELECT * FROM messages
@@ -92,6 +93,7 @@ def read_thread(sql: Sql, key: ThreadKey, branch: str | None) -> Thread:
         generation=row["gap"] if row else 0,
         borrowed=frozenset(message.id for message in borrowed),
         pieces=frozenset(told[PIECE]),
+        tools=_read_tools(told),
     )
 
 
@@ -123,6 +125,19 @@ def remember_names(sql: Sql, key: ThreadKey, names: Mapping[str, str]) -> dict[s
             words = {"kind": PERSON, "subject": person, "words": clean_text(name)}
             sql.insert_new("told", {**thread_values(key), **words})
     return _read_told(sql, key)[PERSON]
+
+
+def remember_tools(sql: Sql, key: ThreadKey, choice: str, names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Keep the tools of a tracked thread under what was chosen; what was kept before wins. All that is kept."""
+    lock_channel(sql, key.workspace, key.channel)
+    if is_tracked(sql, key):
+        words = {"kind": TOOLS, "subject": choice, "words": json.dumps(names)}
+        sql.insert_new("told", {**thread_values(key), **words})
+    return _read_tools(_read_told(sql, key))
+
+
+def _read_tools(told: Mapping[str, dict[str, str]]) -> dict[str, tuple[str, ...]]:
+    return {choice: tuple(json.loads(names)) for choice, names in told.get(TOOLS, {}).items()}
 
 
 def _read_origin(

@@ -6,11 +6,13 @@ import json
 import pytest
 
 from core.domain.errors import StoreUnavailable
+from core.tools.registry import ToolRegistry
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.discord.limits import VIA, Fault, error, limited, shared
 from tests.fakes.discord.limits import Answer as Served
 from tests.fakes.discord.nouns import Flag, Permission
 from tests.support.discord_house import answered, confab, idle, settled, told
+from tests.support.provided_tools import ProvidedTools
 from tests.support.waiting import until
 
 CALLBACK = "POST /interactions/{webhook}/{token}/callback"
@@ -164,6 +166,21 @@ async def test_no_model_is_suggested_that_may_not_be_chosen(guild, claude, store
         await until(lambda: typed.acknowledged)
 
     assert [choice["value"] for choice in typed.choices] == ["claude-sonnet-4-5"]
+
+
+async def test_typing_tools_suggests_those_that_may_be_chosen_one_behind_the_other(guild, claude, store):
+    registry = ToolRegistry([ProvidedTools({"web": ("web_fetch",), "time": ("current_time",)}, free=True)])
+    async with confab(guild, claude, store, tools=registry.names, rules={"tools": registry}) as running:
+        typed = await guild.autocomplete("ada", "general", "persona tune", ("tools", "time,WE"))
+        await until(lambda: typed.acknowledged)
+        given = await guild.interact("ada", "general", "persona tune", {"tools": "time,web"})
+        shown = await answered(running, given)
+        wrong = await guild.interact("ada", "general", "persona tune", {"tools": "wbe"})
+        refused = await answered(running, wrong)
+
+    assert [choice["value"] for choice in typed.choices] == ["time,web", "time,web_fetch"]
+    assert "tools `time,web`" in shown
+    assert refused.startswith("-# There is no tool `wbe`. Did you mean `web`?")
 
 
 async def test_a_number_of_tokens_is_taken_back_by_its_word(guild, claude, running):

@@ -21,12 +21,14 @@ from bots.app.doctor import (
     format_results,
     run_checks,
 )
+from bots.app.tool_check import check_tools
 from bots.discord.doctor import DISCORD
 from bots.ops.results import CLAUDE, DATABASE, SECONDS, CheckResult
 from bots.slack.doctor import SLACK
 from bots.slack.manifest import SCOPES
 from core.billing.prices import COLUMNS
 from core.domain.clock import system_clock
+from core.domain.models import STRUCTURED_OUTPUTS
 from core.domain.personas import Persona, Place
 from core.store import open_store
 from tests.fakes.claude.client import HAIKU
@@ -38,6 +40,7 @@ from tests.fakes.discord.server import DiscordFake
 from tests.fakes.slack.nouns import TEAM, Grant
 from tests.fakes.slack.server import SlackFake
 from tests.support.doctor import brief, chosen, findings
+from tests.support.provided_tools import ProvidedTools
 
 ROOT = Path(__file__).parents[3]
 FIRST = "claude-haiku-5-5, claude-sonnet-5-5, claude-opus-5-5."
@@ -194,6 +197,8 @@ async def test_nothing_configured_is_a_problem_and_says_what_to_set():
         ("Discord", "off"),
         ("Database", "warning"),
         ("Database", "ok"),
+        ("Tools", "ok"),
+        ("Tools", "ok"),
         ("Confab", "problem"),
     ]
     assert [one.mend.partition(":")[0] for one in told[:3]] == [
@@ -303,7 +308,7 @@ async def test_a_check_that_breaks_hides_nothing_else(claude, caplog):
         with pointed(discord):
             told = await run_checks(keyed(claude, **values))
 
-    assert [(one.service, one.state) for one in told if one.service != "Database"] == [
+    assert [(one.service, one.state) for one in told if one.service not in ("Database", "Tools")] == [
         ("Claude", "ok"),
         ("Claude", "ok"),
         ("Slack", "off"),
@@ -313,7 +318,7 @@ async def test_a_check_that_breaks_hides_nothing_else(claude, caplog):
         ("Discord", "ok"),
         ("Discord", "problem"),
     ]
-    assert told[-3].says == "the check itself failed (KeyError)"
+    assert "the check itself failed (KeyError)" in [one.says for one in told if one.service == "Discord"]
     assert "the check of Discord failed" in caplog.text
 
 
@@ -389,10 +394,26 @@ async def test_the_command_prints_what_the_manual_shows_and_ends_with_1_until_al
     assert (bad, good) == (1, 0)
     assert re.sub(r"[\d,.]+ MB are free", "51,200.0 MB are free", text) == shown_in_the_manual()
     told = [CheckResult(**one) for one in json.loads(listed)]
-    assert Counter(one.state for one in told) == {"ok": 13, "warning": 2}
+    assert Counter(one.state for one in told) == {"ok": 15, "warning": 2}
     assert [secret for secret in secrets if secret in text + listed] == []
 
 
 def shown_in_the_manual():
     manual = (ROOT / "docs" / "operations.md").read_text()
     return manual.partition("$ confab check\n")[2].partition("```")[0]
+
+
+@pytest.mark.parametrize("on", [True, False], ids=["on by default", "to choose from"])
+async def test_a_tool_that_the_default_model_lacks_is_told(claude, on):
+    providers = [
+        ProvidedTools({"web": ("web_search",)}, hosted=True, capability=STRUCTURED_OUTPUTS),
+        ProvidedTools({"time": ("current_time",)}, free=True),
+    ]
+    claude.lacks = frozenset({STRUCTURED_OUTPUTS})
+    defaults = ("web", "time") if on else ("time",)
+    settings = keyed(claude, confab_tools=("web", "time"), confab_default_tools=defaults)
+
+    told = [one async for one in check_tools(settings, providers)]
+
+    assert brief(told)[2:] == [("web_search", "warning" if on else "ok")]
+    assert told[2].says == f"{HAIKU} can't use it, so it is not told of it"

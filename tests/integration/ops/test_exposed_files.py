@@ -11,6 +11,7 @@ from bots.ops.exposed_files import find_exposed
 from bots.ops.results import FILES
 from core import store
 from core.settings import Settings
+from core.tools.registry import ToolRegistry
 from tests.fakes.board import Board
 from tests.support.doctor import chosen, findings
 
@@ -103,7 +104,7 @@ async def test_the_start_tells_of_each_in_one_line(folder, caplog):
     put(".env", 0o644)
     await make_database()
     os.chmod("confab.db", 0o644)
-    await run.chat(settings(), Speechless())
+    await run.chat(settings(), Speechless(), ToolRegistry())
 
     assert [line.getMessage() for line in caplog.records if line.name == "bots.ops.exposed_files"] == [
         ".env: its mode is 0644, so everybody on this machine may read it; chmod 600 .env",

@@ -7,8 +7,11 @@ import pytest
 from bots.slack.directory import REMEMBERED, Directory
 from core.commands.registry import MEMBERS_ONLY
 from core.domain.messages import Rank
+from core.tools.registry import ToolRegistry
 from tests.fakes.claude.script import Answer
 from tests.fakes.slack.faults import Fault
+from tests.support.provided_tools import ProvidedTools
+from tests.support.slack_house import at_home
 
 
 async def commanded(home, user: str, channel: str, text: str) -> list[str]:
@@ -68,6 +71,23 @@ async def test_a_slip_in_a_command_is_told_to_who_made_it_alone(home):
     assert said[3] == "Name at least one thing to tune, such as `persona tune effort=low`."
     assert said[0] in alone
     assert [one.text for one in home.slack.visible("dev", "cy") if one.text in said] == []
+
+
+async def test_tools_are_chosen_in_their_order_and_a_slip_is_told_to_who_made_it_alone():
+    registry = ToolRegistry([ProvidedTools({"web": ("web_fetch",), "time": ("current_time",)}, free=True)])
+    async with at_home(rules={"tools": registry}) as home:
+        (tuned,) = await commanded(home, "ada", "dev", "persona tune tools=Web,time")
+        root = await home.slack.say("ada", "dev", "<@U0BOT> hello")
+        await home.answered()
+        await home.slack.say("ada", "dev", "<@U0BOT> !persona tune tools=wbe", root)
+        await home.rest()
+
+        alone = [one.text for one in home.slack.visible("dev", "ada") if one.user == "ephemeral"]
+        assert "tools `time,web`" in tuned
+        assert alone == [
+            "There is no tool `wbe`. Did you mean `web`? "
+            "These may be chosen: `time` (current_time), `web` (web_fetch); or `none`."
+        ]
 
 
 async def test_a_guest_may_give_no_command_but_help(home):

@@ -12,6 +12,7 @@ from bots.console.escapes import neutralise, neutralise_line
 from bots.console.place import ConsolePlace
 from bots.console.session_lock import hold_session
 from core.commands import TABLE
+from core.commands.persona import offer_tools
 from core.domain.messages import ThreadKey
 
 
@@ -58,6 +59,22 @@ def test_other_lines_are_no_moves(place, line):
 )
 def test_lines_of_commands_are_completed(place, line, wholes):
     assert list(place.complete_line(line, TABLE)) == wholes
+
+
+@pytest.mark.parametrize(
+    ("typed", "wholes"),
+    [
+        ("w", ["web ", "web_fetch "]),
+        ("web,", ["web,time ", "web,web_fetch ", "web,none ", "web,default "]),
+        ("web,t", ["web,time "]),
+        ("d", ["default "]),
+    ],
+)
+def test_each_tool_of_a_list_is_completed_and_none_twice(place, typed, wholes):
+    begun = "/persona tune effort=low tools="
+
+    table = offer_tools(TABLE, ["time", "web", "web_fetch"])
+    assert list(place.complete_line(begun + typed, table)) == [begun + whole for whole in wholes]
 
 
 @pytest.mark.parametrize("code", [*range(9), *range(11, 32), *range(127, 160), 0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])  # fmt: skip

@@ -3,8 +3,10 @@
 import pytest
 
 from bots.discord.adapter import Discord
+from bots.ops.plugin import PlatformResources
 from core.domain.errors import SettingsError
 from core.store import open_store
+from core.telemetry import discard_event
 from tests.support.doctor import chosen
 
 TOKEN = "MTIz.GabcDE.secret-part"
@@ -20,7 +22,7 @@ async def notes():
 
 def open_discord(notes, **given) -> Discord:
     settings = chosen(**given)
-    return Discord.from_settings(settings.platforms["discord"], settings.core, notes)
+    return Discord.from_settings(settings.platforms["discord"], PlatformResources(settings.core, notes, discard_event))
 
 
 @pytest.mark.parametrize(

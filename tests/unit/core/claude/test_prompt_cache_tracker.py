@@ -128,3 +128,13 @@ def test_the_first_pdf_is_told_as_a_file_and_not_as_other_words_of_the_persona()
     turns = [Turn("user", (Text("one"), Document("plan.pdf", 1, 5, "AAAA")))]
 
     assert known.note(KEY, build_request(PERSONA, turns, MODEL, "1h"), Usage(), at(60)) == "files"
+
+
+@pytest.mark.parametrize("system", ["Be kind.", "Be brief."], ids=["tools alone", "and the persona's words"])
+def test_other_tools_are_why_a_cache_missed_and_nothing_of_the_last_prompt_bounds_the_next(known, system):
+    following = completions("one", "two", "three", persona=replace(PERSONA, system=system))
+    following = replace(following, body=following.body | {"tools": [{"name": "current_time"}]})
+
+    assert known.bound(KEY, following) == following.input_bound
+    assert known.note(KEY, following, Usage(), at(60)) == "tools"
+    assert known.note(KEY, following, Usage(), at(90)) != "tools"

@@ -26,7 +26,9 @@ from core.domain.models import Model
 from core.domain.personas import Persona, Place
 from core.prompting.request import Block, Request
 from core.store import open_store
+from core.tools.registry import ToolRegistry
 from tests.fakes.board import Board
+from tests.support.provided_tools import ProvidedTools
 
 OLD = Model("old", 200_000, 8_000, frozenset(), frozenset({"enabled"}), known=True)
 NEW = Model("new", 200_000, 8_000, frozenset({"low", "high"}), frozenset({"adaptive"}), known=True)
@@ -236,6 +238,25 @@ async def test_the_settings_of_a_prompt_stand_in_words(give, store, board, body,
     assert shown == f"The next request, about 0 tokens: model `new`, at most 1 token of answer, {told}."
 
 
+async def test_the_tools_of_a_prompt_are_shown_as_they_are_sent_with_their_tokens(give):
+    tools = [{"name": "web_search", "type": "web_search_20260318"}, {"name": "x" * 400, "input_schema": {}}]
+
+    async def compose(question, surface) -> Request:
+        return Request({"model": "new", "max_tokens": 1, "tools": tools}, (Block("house", Text("y" * 400)),))
+
+    head, told, house = (await give("prompt", compose=compose)).split("\n\n")
+
+    assert head == "The next request, about 268 tokens: model `new`, at most 1 token of answer."
+    assert told.splitlines() == [
+        f"**tools**, about 147 tokens: `web_search` 16, `{'x' * 400}` 131",
+        "```",
+        '{"name": "web_search", "type": "web_search_20260318"}',
+        f'{{"name": "{"x" * 400}", "input_schema": {{}}}}',
+        "```",
+    ]
+    assert house.startswith("**1. house**, about 121 tokens")
+
+
 @pytest.mark.parametrize(
     ("line", "where"),
     [("prompt", IN_MENU), ("forget", IN_MENU), ("stop", BELOW_ANSWER), ("retry", BELOW_ANSWER)],
@@ -291,6 +312,72 @@ async def test_only_models_of_the_operators_list_may_be_chosen(give):
     assert str(raised.value).startswith("The model `old` may not be used here. These may: `new`, `newer`.")
     assert "`new`" in await give("persona tune model=new", models=("new", "newer"))
     assert "tuned" in await give("persona tune model=default", models=("new",))
+
+
+TOOLS = ToolRegistry(
+    [
+        ProvidedTools({"history": ("search_history", "read_thread"), "time": ("current_time",)}, free=True),
+        ProvidedTools({"web": ("web_search", "web_fetch"), "code": ("code_execution",)}, hosted=True),
+        ProvidedTools({"tickets": ("create", "find"), "wiki": ()}, down=["wiki"]),
+    ],
+    ("history", "time", "web", "tickets", "wiki"),
+)
+
+
+async def test_tools_are_chosen_in_order_and_small_and_taken_back(give, store):
+    place = Place("board:w1", "c1")
+    await give("persona tune tools=Web,history,web", tools=TOOLS)
+    assert (await store.personas.persona(place)).persona == Persona(tools="history,web")
+
+    await give("persona tune tools=none", tools=TOOLS)
+    assert (await store.personas.persona(place)).persona == Persona(tools="none")
+
+    await give("persona tune tools=default effort=low", tools=TOOLS)
+    assert (await store.personas.persona(place)).persona == Persona(effort="low")
+
+
+async def test_a_channel_has_its_own_tools_and_else_the_workspaces(give):
+    await give("persona tune where=workspace tools=web", tools=TOOLS)
+    await give("persona tune tools=time", tools=TOOLS)
+
+    assert "tools `time`" in await give("persona show", tools=TOOLS)
+    assert "tools `web`" in await give("persona show", key=replace(KEY, channel="c2"), tools=TOOLS)
+
+
+async def test_which_tools_hold_is_shown_with_what_each_group_is_and_what_it_costs(give):
+    by_default = (await give("persona show", tools=TOOLS)).split("\n\n")
+    tuned = (await give("persona tune tools=web,tickets,wiki,current_time", tools=TOOLS)).split("\n\n")
+    nothing = (await give("persona tune tools=none", tools=TOOLS)).split("\n\n")
+
+    more = "More may be chosen with `persona tune tools=...`: "
+    assert by_default[2:] == [
+        "Claude may use `history` (read_thread, search_history); `time` (current_time).",
+        f"{more}`tickets` (create, find), `web` (web_fetch, web_search), `wiki`.",
+    ]
+    assert tuned[1].startswith("tools `current_time,tickets,web,wiki`")
+    assert tuned[2:] == [
+        "Claude may use `tickets` (create, find), asking first before create; `time` (current_time); "
+        "`web` (web_fetch, web_search) at a price beside its tokens. "
+        "`wiki` can't be had just now, or not all of it.",
+        f"{more}`history` (read_thread, search_history).",
+    ]
+    assert nothing[2] == "Claude has no tools here."
+
+
+async def test_a_tool_that_is_not_there_is_refused_with_those_that_are(give, store):
+    with pytest.raises(UsageError) as refused:
+        await give("persona tune tools=wbe,time", tools=TOOLS)
+
+    assert str(refused.value).startswith("There is no tool `wbe`. Did you mean `web`? These may be chosen: `history` (")
+    with pytest.raises(UsageError, match="The tool `code` is not allowed here"):
+        await give("persona tune tools=code", tools=TOOLS)
+    assert await store.personas.persona(Place("board:w1", "c1")) is None
+
+
+async def test_what_is_not_about_tools_is_tuned_also_where_those_that_were_chosen_are_gone(give):
+    await give("persona tune tools=web", tools=TOOLS)
+
+    assert "tuned" in await give("persona tune effort=low", tools=ToolRegistry())
 
 
 async def test_a_name_that_could_be_markup_stands_as_code(give, board):
