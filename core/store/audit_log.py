@@ -49,7 +49,7 @@ class AuditAction(Enum):
     TOOL_EXPIRED = "tool.expired"
     """The same: nobody said anything in time."""
     TOOL_RAN = "tool.ran"
-    """Subject: the tool. Details: `arguments` as their fingerprint, `result` (its size in bytes), `failed`."""
+    """Subject: the tool. Details: `arguments` as their fingerprint, `asker`, `result` (its size in bytes)."""
     SETTING = "setting"
     """Subject: the setting. Details: its value's fingerprint."""
     INSTALLATION = "installation"

@@ -3,12 +3,14 @@
 from core.domain.controls import Control, name_call, parse_call
 from core.domain.events import Pressed, Receipt
 from core.domain.messages import ThreadKey, Unanswered
+from core.store.audit_log import AuditAction
 from core.store.protocols import Asked, Claim
 from core.store.rules.advisory_locks import lock_channel
 from core.store.rules.claims import fence_claim
 from core.store.rules.presses import ENDED, build_command, list_askers
 from core.store.rules.questions import WAKE, find_question, keep_question, thread_key, thread_values
 from core.store.rules.threads import is_tracked
+from core.store.rules.tool_calls import record_call
 from core.store.sql_port import Row, Sql, parse_stamp, stamp
 from core.store.stored_calls import PATIENCE, CallState
 
@@ -37,6 +39,11 @@ AND questions.outcome IS NULL AND tool_calls.state = 'waiting' ORDER BY tool_cal
 CALL = """
 SELECT * FROM tool_calls
 WHERE workspace = :workspace AND channel = :channel AND question = :name AND number = :number
+"""
+
+ALLOW_OTHERS = """
+UPDATE tool_calls SET state = 'allowed', person = :by
+WHERE workspace = :workspace AND channel = :channel AND question = :name AND tool = :tool AND state = 'waiting'
 """
 
 PARK = "UPDATE questions SET parked = :parked WHERE claim = :claim"
@@ -86,8 +93,14 @@ def decide_call(sql: Sql, key: ThreadKey, subject: str, control: Control, person
     if control is Control.ALLOW_THREAD:
         grant = {**thread_values(thread_key(question)), "person": question["person"], "tool": call["tool"]}
         sql.insert_new("tool_grants", {**grant, "at": stamp(sql.now())})
+        sql.execute(ALLOW_OTHERS, {**question, "tool": call["tool"], "by": person})
     sql.execute(WAKE, question)
-    return DENIED if control is Control.DENY else ALLOWED
+    if control is Control.DENY:
+        record_call(sql, question, call, AuditAction.TOOL_DENIED, person)
+        return DENIED
+    scope = "thread" if control is Control.ALLOW_THREAD else "once"
+    record_call(sql, question, call, AuditAction.TOOL_ALLOWED, person, scope=scope)
+    return ALLOWED
 
 
 def find_call(sql: Sql, key: ThreadKey, subject: str) -> tuple[Row | None, Row | None]:

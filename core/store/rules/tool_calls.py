@@ -4,7 +4,9 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 
 from core.domain.tools import ToolCall
+from core.store.audit_log import AuditAction, AuditEntry, fingerprint
 from core.store.protocols import Claim
+from core.store.rules.audit import record_audit
 from core.store.rules.claims import fence_claim
 from core.store.rules.questions import thread_key, thread_values
 from core.store.sql_port import Row, Sql, parse_stamp, stamp
@@ -40,6 +42,9 @@ def begin_calls(
             number += 1
             row = _keep(sql, question, call, number, acts=call.tool in acting, others=others)
         stored.append(_read_call(row))
+    for one in stored:
+        if one.state is CallState.EXPIRED and known[one.call.id]["state"] == CallState.WAITING.value:
+            record_call(sql, question, known[one.call.id], AuditAction.TOOL_EXPIRED, question["person"])
     return stored
 
 
@@ -55,9 +60,20 @@ def act(sql: Sql, claim: Claim, call: str) -> bool:
 def end_calls(sql: Sql, claim: Claim, results: Mapping[str, str]) -> None:
     """Keep what came of calls, by their ids. Raises LeaseLost."""
     question = fence_claim(sql, claim)
-    for row in sql.many(OF_QUESTION, question):
-        if row["call"] in results:
-            sql.update("tool_calls", row["id"], {"state": CallState.ENDED.value, "result": results[row["call"]]})
+    ended = [row for row in sql.many(OF_QUESTION, question) if row["call"] in results]
+    for row in ended:
+        sql.update("tool_calls", row["id"], {"state": CallState.ENDED.value, "result": results[row["call"]]})
+    for row in ended:
+        if row["acts"]:
+            size = len(results[row["call"]].encode())
+            record_call(sql, question, row, AuditAction.TOOL_RAN, question["person"], result=size)
+
+
+def record_call(sql: Sql, question: Row, call: Row, action: AuditAction, actor: str, **details: str | int) -> None:
+    """Write down in the audit log what became of a call that acts; its arguments as their fingerprint."""
+    told = {"arguments": fingerprint(call["arguments"]), "asker": question["person"], **details}
+    place = question["workspace"], sql.now(), actor, action, question["channel"], question["thread"], call["tool"]
+    record_audit(sql, AuditEntry(*place, told))
 
 
 def list_acts(sql: Sql, claim: Claim) -> list[StoredCall]:

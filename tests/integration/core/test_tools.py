@@ -334,3 +334,22 @@ async def test_ten_rounds_of_tools_cost_hardly_more_than_a_perfect_cache_would(s
     spent = sum(one.micro_usd for one in claude.billed)
     assert len(usages) == 11
     assert cheapest <= spent <= 1.05 * cheapest
+
+
+async def test_the_audit_log_tells_who_let_which_tool_act_and_no_word_of_what_it_was_given(store, board, claude):
+    shed = Shed()
+    claude.script(call(use("make", 1, what="secret plans"), use("make", 2)), Answer(text="One made."))
+    async with house(store, claude, board, tools=in_shed(shed)) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "make two"))
+        await parked(board)
+        await press(assistant, board, Control.ALLOW_THREAD, "0001#1")
+        await closed(store)
+
+    rows = await store.audit.newest("board:w1", "c1")
+    told = [(row.action, row.actor, row.subject, row.read_details().get("scope")) for row in reversed(rows)]
+    assert told == [
+        ("tool.allowed", "U1", "make", "thread"),
+        ("tool.ran", "U1", "make", None),
+        ("tool.ran", "U1", "make", None),
+    ]
+    assert "secret" not in repr(rows)
