@@ -164,6 +164,29 @@ def check(as_json: bool) -> None:
     sys.exit(0 if print_report(configuration, as_json) else 1)
 
 
+@main.group()
+def mcp() -> None:
+    """MCP servers, which the file CONFAB_MCP lists."""
+
+
+@mcp.command()
+@click.argument("server")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def trust(server: str, yes: bool) -> None:
+    """Let Claude use what SERVER offers now.
+
+    A tool that acts and is new or changed since SERVER was first seen is left out until then.
+    This connects to SERVER, shows those tools, and asks. What runs takes it up by itself.
+    """
+    from bots.app.configuration import read_configuration
+    from bots.app.mcp_servers import trust_server
+    from bots.ops import logs
+
+    configuration = read_configuration()
+    logs.configure("ERROR", configuration.secrets(), configuration.core.confab_log_format)
+    trust_server(configuration, server, unasked=yes)
+
+
 @main.command()
 @click.option(
     "--only", type=click.Choice([platform.name for platform in PLATFORMS]), help="Answer on this platform alone."

@@ -218,6 +218,9 @@ class Settings(EnvironmentSettings):
     confab_prices: str = Field(
         default="", description="A CSV file of prices, for models that we have none or others of."
     )
+    confab_mcp: str = Field(
+        default="", description="A TOML file of MCP servers whose tools Claude may use; it needs `confab[mcp]`."
+    )
     confab_time_zone: str = Field(
         default="UTC", description="Where days, weeks and months begin, until a budget names its own: Europe/Berlin."
     )
@@ -349,6 +352,12 @@ def read_all(kinds: Iterable[type[EnvironmentSettings]]) -> Sequence[Environment
     if lines:
         raise SettingsError("\n".join(lines))
     return found
+
+
+def read_variables() -> Mapping[str, str]:
+    """All variables, ours and others', of the environment and below it of `.env`."""
+    sources = (dotenv_values(ENV_FILE), os.environ)
+    return {name: value for source in sources for name, value in source.items() if value and value.strip()}
 
 
 def find_misspelt(kinds: Iterable[type[EnvironmentSettings]]) -> list[str]:

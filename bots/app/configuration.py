@@ -8,7 +8,8 @@ from bots.app.registry import PLATFORMS
 from bots.ops.logs import RedactingFormatter
 from bots.ops.plugin import OpenedPlatform, PlatformPlugin, PlatformResources
 from core.domain.errors import SettingsError
-from core.settings import EnvironmentSettings, Settings, find_misspelt, read_all
+from core.settings import EnvironmentSettings, Settings, find_misspelt, read_all, read_variables
+from core.tools.mcp.settings import McpServer, list_secrets, read_servers
 from core.tools.registry import ToolRegistry, UnknownTool
 from core.tools.tool import ToolProvider
 
@@ -24,6 +25,8 @@ class Configuration:
 
     core: Settings
     platforms: Mapping[str, EnvironmentSettings]
+    servers: tuple[McpServer, ...] = ()
+    """Those of MCP, by name."""
 
     def configures(self, plugin: PlatformPlugin[Any]) -> bool:
         """Whether any token of this platform is set."""
@@ -31,7 +34,8 @@ class Configuration:
 
     def secrets(self) -> list[str]:
         """Return the values that must never be seen."""
-        return [secret for one in (self.core, *self.platforms.values()) for secret in one.secrets()]
+        given = [secret for one in (self.core, *self.platforms.values()) for secret in one.secrets()]
+        return [*given, *list_secrets(self.servers)]
 
     def doubt_secrets(self) -> list[str]:
         """Describe keys and tokens that may be something else by mistake, a line each."""
@@ -42,15 +46,21 @@ def read_configuration() -> Configuration:
     """Read every setting. Raises SettingsError with a line for each wrong one."""
     try:
         core, *own = read_all([Settings, *(plugin.settings() for plugin in PLATFORMS)])
+        assert isinstance(core, Settings)
+        servers = read_servers(core.confab_mcp, read_variables())
     except SettingsError as error:  # which may name a token that is in another variable's place
         raise SettingsError(RedactingFormatter(()).redact(str(error))) from None
-    assert isinstance(core, Settings)
-    return Configuration(core, {plugin.name: one for plugin, one in zip(PLATFORMS, own, strict=True)})
+    return Configuration(core, {plugin.name: one for plugin, one in zip(PLATFORMS, own, strict=True)}, servers)
 
 
-def list_providers(_configuration: Configuration) -> list[ToolProvider]:
+def list_providers(configuration: Configuration) -> list[ToolProvider]:
     """Every source of tools, not connected yet."""
-    return []
+    providers: list[ToolProvider] = []
+    if configuration.servers:
+        from core.tools.mcp.provider import McpTools  # noqa: PLC0415  it loads the SDK, which is an extra
+
+        providers.append(McpTools(configuration.servers))
+    return providers
 
 
 def open_tools(configuration: Configuration, providers: Sequence[ToolProvider] | None = None) -> ToolRegistry:

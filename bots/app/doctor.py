@@ -21,6 +21,7 @@ from bots.ops.results import (
     CLAUDE,
     DATABASE,
     FILES,
+    MCP,
     SECONDS,
     TOOLS,
     CheckResult,
@@ -74,7 +75,12 @@ UNDELETED = timedelta(minutes=15)  # an upload whose outcome is not known is loo
 
 FAR = timedelta(milliseconds=20)  # a round trip to a database in the same building takes less than one
 SKEW = timedelta(seconds=5)  # between two clocks
-LOCAL = (DATABASE.name, FILES.name, TOOLS.name)  # always there, so that they say nothing of what is configured
+LOCAL = (
+    DATABASE.name,
+    FILES.name,
+    TOOLS.name,
+    MCP.name,
+)  # always there, so that they say nothing of what is configured
 
 COLOURS: dict[State, str] = {"ok": "green", "warning": "yellow", "problem": "red", "off": "bright_black"}
 MARK, SERVICE = 9, 10  # columns
@@ -96,6 +102,10 @@ async def run_checks(configuration: Configuration) -> list[CheckResult]:
     checks += [(Service(plugin.title), _check_platform(plugin, configuration)) for plugin in PLATFORMS]
     checks += [(DATABASE, _check_database(settings.database_url, system_clock())), (FILES, _check_files(settings))]
     checks += [(TOOLS, check_tools(configuration))]
+    if configuration.servers:
+        from bots.app.mcp_servers import check_servers  # noqa: PLC0415  it loads the SDK, which is an extra
+
+        checks.append((MCP, check_servers(configuration)))
     findings = [one async for one in run_concurrently(*(_run_check(service, check) for service, check in checks))]
     findings += list(_check_settings(configuration, findings))
     hidden = RedactingFormatter(configuration.secrets()).redact

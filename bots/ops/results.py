@@ -48,6 +48,7 @@ class Service:
 CLAUDE = Service("Claude")
 DATABASE = Service("Database")
 FILES = Service("Files")
+MCP = Service("MCP")
 TOOLS = Service("Tools")
 
 CheckResults = AsyncIterator[CheckResult]

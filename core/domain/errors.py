@@ -26,9 +26,10 @@
     ├── PersonaUnsuited       the person: a persona asks for what its model has not (core.prompting.persona_check)
     ├── ClaudeError           the person and the operator: a request to Claude failed (core.claude.errors)
     ├── FileStorageError      the caller: a file could not be stored or deleted at Claude's API (core.claude.errors)
+    ├── ServerTrouble         Claude and the operator: an MCP server did not do its part (core.tools.mcp.session)
     └── StatementUnreadable   the operator: a file is no statement of usage (core.billing.reconciliation)
 
-The last five stand beside what raises them.
+The last six stand beside what raises them.
 """
 
 from core.domain.secret_shapes import shorten_secrets

@@ -376,6 +376,8 @@ class Condition:
     deletions: WaitingDeletions = field(default_factory=WaitingDeletions)
     votes: Votes = field(default_factory=Votes)
     """What people think of answers."""
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """Those about MCP servers."""
 
 
 ReadRows = Callable[[str, Sequence[str]], Iterable[Sequence[Any]]]

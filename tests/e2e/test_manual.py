@@ -35,6 +35,7 @@ RUN = {
     "confab chat MESSAGE": (0, "This is an offline **stand-in**, not Claude"),
     "confab chat --attach PATH": (2, "PATH"),
     "confab check": (1, "off      Claude    settings: not configured"),
+    "confab mcp trust": (2, "Missing argument 'SERVER'"),
     "confab backup FILE": (0, "Copied confab.db to FILE and checked it: threads 1, messages 2"),
     "confab audit verify": (0, "The audit log of sqlite:///confab.db has no row."),
     "confab audit export": (0, ""),

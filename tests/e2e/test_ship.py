@@ -215,7 +215,8 @@ def test_the_image_that_runs_has_nothing_that_installs_programs():
 
 # The locks
 
-ASKED = PROJECT["project"]["dependencies"] + PROJECT["project"]["optional-dependencies"]["postgres"]
+EXTRAS = PROJECT["project"]["optional-dependencies"]
+ASKED = PROJECT["project"]["dependencies"] + EXTRAS["mcp"] + EXTRAS["postgres"]
 
 
 def pinned(name):

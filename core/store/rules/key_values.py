@@ -8,6 +8,8 @@ PUT = """
 INSERT INTO notes (name, value) VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value = excluded.value
 """
 
+SERVERS = "SELECT name, value FROM notes WHERE name LIKE 'mcp:%'"
+
 
 def get_note(sql: Sql, name: str) -> str | None:
     row = sql.one(GET, {"name": name})
@@ -16,3 +18,8 @@ def get_note(sql: Sql, name: str) -> str | None:
 
 def put_note(sql: Sql, name: str, value: str) -> None:
     sql.execute(PUT, {"name": name, "value": value})
+
+
+def list_server_notes(sql: Sql) -> dict[str, str]:
+    """The notes about MCP servers, by name."""
+    return {row["name"]: row["value"] for row in sql.many(SERVERS, {})}

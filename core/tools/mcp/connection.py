@@ -1,0 +1,212 @@
+"""MCP connection: a server as one workspace uses it: sessions one after the other, and the tools that it has."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from core.domain.backoff import grow_pause
+from core.domain.errors import StoreUnavailable
+from core.domain.tools import ToolResult, fail_call
+from core.tools.mcp.definitions import ListedTool, Offer, OfferedTool, build_offer
+from core.tools.mcp.results import read_result
+from core.tools.mcp.session import McpSession, ServerLost, ServerRefused, ServerSlow, ServerTrouble, SessionLimits
+from core.tools.mcp.settings import McpServer
+from core.tools.mcp.trust import TrustedTools
+from core.tools.tool import Tool, ToolScope, Unavailable
+
+FIRST, LONGEST = 1.0, 60.0  # seconds between two tries to connect
+CALM = 1.0  # seconds between two lists, where a server tells of changes without end
+READING = 15.0  # seconds for the pictures of a result
+QUIET = 600.0  # seconds in which the same is told to the operator once
+REFUSAL = 2_000  # characters of an error that a server tells
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class ServerLog:
+    """Warnings about one server, for the operator: one of a kind once in a while, however often it is true."""
+
+    server: str
+    last: dict[str, float] = field(default_factory=dict)
+
+    def warn(self, kind: str, more: str = "") -> None:
+        now = time.monotonic()
+        if now - self.last.get(kind, -QUIET) >= QUIET:
+            self.last = {one: at for one, at in self.last.items() if now - at < QUIET} | {kind: now}
+            log.warning("MCP server %s: %s%s", self.server, kind, more and f": {more}")
+
+
+class McpConnection:
+    """Keeps the newest list of a server's tools, and a session while there is any use for one."""
+
+    def __init__(self, server: McpServer, trusted: TrustedTools, limits: SessionLimits, told: ServerLog) -> None:
+        self._server = server
+        self._trusted = trusted
+        self._limits = limits
+        self._log = told
+        self._sessions: list[McpSession] = []
+        """The last is the one in use; those before it are about to end."""
+        self._mode: Literal["auto", "legacy"] = "auto"
+        """How a session begins: as of today, else as of before; or as of before alone."""
+        self._failures = 0
+        self._next_try = 0.0
+        self._offer: Offer | None = None
+        self._usable: Sequence[OfferedTool] = ()
+        self._stale = True
+        self._began = 0.0
+        self._refreshing: asyncio.Task[None] | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """Its tools, as far as they are known."""
+        return [tool.definition.name for tool in self._offer.tools] if self._offer else []
+
+    async def list_tools(self) -> Sequence[Tool | Unavailable]:
+        """The tools that may be used. Only the first list is waited for, and not for long; it raises nothing."""
+        self._refresh_when_due()
+        left = self._began + self._limits.first - time.monotonic()
+        if self._offer is None and self._refreshing and left > 0:
+            await asyncio.wait({self._refreshing}, timeout=left)
+        if (offer := self._offer) and len(self._usable) < len(offer.tools):  # an operator may have said yes meanwhile
+            usable = await self._select_usable(offer)
+            self._usable = usable if offer is self._offer else self._usable
+        if self._offer is None:
+            return [Unavailable(self._server.name)]
+        return [self._make_tool(one) for one in self._usable]
+
+    async def close(self) -> None:
+        """End all that runs."""
+        if self._refreshing:
+            self._refreshing.cancel()
+            await asyncio.gather(self._refreshing, return_exceptions=True)
+        await asyncio.gather(*(session.close() for session in self._sessions))
+
+    def _refresh_when_due(self) -> None:
+        """Ask for the list in the background, where it is old, unless a server is given time after a failure."""
+        now = time.monotonic()
+        due = self._stale or now - self._began >= self._limits.refresh
+        if due and now >= self._next_try and not self._refreshing:
+            self._stale, self._began = False, now
+            self._refreshing = asyncio.create_task(self._refresh())
+            self._refreshing.add_done_callback(self._end_refresh)
+
+    def _end_refresh(self, refreshing: asyncio.Task[None]) -> None:
+        self._refreshing = None
+        if not refreshing.cancelled() and (error := refreshing.exception()):
+            self._stale = True
+            log.error("MCP server %s: its tools could not be listed", self._server.name, exc_info=error)
+
+    def _note_change(self) -> None:
+        self._stale = True
+        if time.monotonic() - self._began >= CALM:
+            self._refresh_when_due()
+
+    async def _refresh(self) -> None:
+        try:
+            session = await self._get_session()
+            listed = await self._list(session)
+        except ServerTrouble as trouble:
+            self._stale = True
+            self._log.warn("its tools can't be listed", str(trouble))
+            return
+        self._failures, self._next_try = 0, 0.0
+        offer = await asyncio.to_thread(build_offer, self._server, listed)
+        usable = await self._select_usable(offer)
+        self._offer, self._usable = offer, usable
+        for problem in (*offer.problems, *session.link.describe_malformed()):
+            self._log.warn(problem)
+
+    async def _list(self, session: McpSession) -> list[ListedTool]:
+        try:
+            return await session.list_tools()
+        except ServerTrouble:
+            self._delay_next_try()
+            raise
+
+    async def _select_usable(self, offer: Offer) -> Sequence[OfferedTool]:
+        """What may be used of an offer; while the store can't be read, nothing that acts."""
+        try:
+            usable = await self._trusted.select(self._server.name, offer)
+        except StoreUnavailable:
+            return [tool for tool in offer.tools if not tool.definition.acts]
+        withheld = sorted({tool.name for tool in offer.tools} - {tool.name for tool in usable})
+        if withheld:
+            names = ", ".join(repr(name[:60]) for name in withheld)
+            yes = f"`confab mcp trust {self._server.name}` shows and allows them"
+            self._log.warn(f"tools that act are new or changed since it was first seen, and left out: {names}; {yes}")
+        return usable
+
+    def _delay_next_try(self) -> None:
+        self._failures += 1
+        self._next_try = time.monotonic() + grow_pause(self._failures, FIRST, LONGEST)
+
+    async def _get_session(self) -> McpSession:
+        """The session, opened where there is none. Raises ServerLost, at once while the next try is not due."""
+        if not self._sessions or self._sessions[-1].ended:
+            if time.monotonic() < self._next_try:
+                raise ServerLost("it was tried just now", sent=False)
+            self._sessions = [one for one in self._sessions if not one.gone]
+            self._sessions.append(McpSession(self._server, self._limits, self._note_change, mode=self._mode))
+        session = self._sessions[-1]
+        try:
+            await session.open()
+        except ServerLost:
+            if session is self._sessions[-1] and not session.counted:
+                session.counted = True
+                if session.unheard:  # a server of before 2026 may not answer what it does not know
+                    self._mode = "auto" if self._mode == "legacy" else "legacy"
+                self._delay_next_try()
+            raise
+        return session
+
+    def _make_tool(self, offered: OfferedTool) -> Tool:
+        name, server = offered.definition.name, self._server.name
+        words = f"using {name.removeprefix(f'{server}__')} of {server}"
+
+        async def run(scope: ToolScope, arguments: Mapping[str, Any]) -> ToolResult:
+            return await self.call(offered, arguments)
+
+        return Tool(offered.definition, server, lambda arguments: words, run, self._limits.call + READING)
+
+    async def call(self, tool: OfferedTool, arguments: Mapping[str, Any]) -> ToolResult:
+        """Call a tool. Whatever goes wrong is told to Claude; what the server is to blame for, to the operator too."""
+        if tool.definition.acts and self._offer and self._offer.marks.get(tool.name) != tool.mark:
+            return fail_call(f"The server {self._server.name} changed this tool meanwhile, so it was not called.")
+        try:
+            result = await self._try_call(tool, arguments)
+            async with asyncio.timeout(READING):
+                return await read_result(result)
+        except ServerTrouble as trouble:
+            if not isinstance(trouble, ServerRefused):
+                self._log.warn("a call failed", str(trouble))
+            return fail_call(_describe_trouble(self._server.name, trouble, acts=tool.definition.acts))
+        except TimeoutError:
+            return fail_call("The tool was carried out, but its result takes too long to read.")
+
+    async def _try_call(self, tool: OfferedTool, arguments: Mapping[str, Any]) -> Any:
+        """Call it within its time, again where the session was gone and nothing can happen twice."""
+        ends = time.monotonic() + self._limits.call
+        try:
+            session = await self._get_session()
+            return await session.call(tool.name, arguments, ends - time.monotonic())
+        except ServerLost as lost:
+            if lost.sent and tool.definition.acts:
+                raise
+        session = await self._get_session()
+        return await session.call(tool.name, arguments, ends - time.monotonic())
+
+
+def _describe_trouble(server: str, trouble: ServerTrouble, *, acts: bool) -> str:
+    """A sentence for Claude."""
+    unsure = " It is not known whether it was done: say so, and do not call it again unasked." if acts else ""
+    if isinstance(trouble, ServerRefused):
+        return f"The server {server} answered with an error: {str(trouble)[:REFUSAL]}"
+    if isinstance(trouble, ServerSlow):
+        return f"The server {server} gave {trouble}.{unsure}"
+    if isinstance(trouble, ServerLost) and trouble.sent:
+        return f"The connection to the server {server} broke before it answered.{unsure}"
+    return f"The server {server} can't be reached just now, so nothing was done."

@@ -1,0 +1,67 @@
+"""HTTP client of MCP: a request that fails costs its own call, and none that run beside it on the same session."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx2
+
+UNREACHABLE = -32_098  # our code of an error in JSON-RPC: the request, or its answer, was lost on the way
+FORGOTTEN = "it knows our session no more"
+SESSION = "mcp-session-id"  # the header of a session, which servers of before 2026 have
+CONNECT = 10.0  # seconds until a connection stands
+LARGEST = 16_000_000  # bytes of one answer: more is refused before it fills the memory
+UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError, httpx2.UnsupportedProtocol)
+"""Nothing was sent when one of these is raised."""
+
+
+class SteadyClient(httpx2.AsyncClient):
+    """Answers with an error of JSON-RPC where the SDK would end its session with all that runs on it.
+
+    `status` is that of the last answer which was an error; None after any other.
+    """
+
+    status: int | None = None
+
+    async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+        try:
+            response = await super().send(request, **options)
+        except httpx2.TransportError as error:
+            self.status = None
+            return _fail_request(request, type(error).__name__, sent=not isinstance(error, UNSENT))
+        self.status = response.status_code if response.is_error else None
+        if response.status_code == 404 and SESSION in request.headers:
+            await response.aclose()
+            return _fail_request(request, FORGOTTEN, sent=False)
+        if isinstance(response.stream, httpx2.AsyncByteStream):
+            streamed = response.headers.get("content-type", "").lower().startswith("text/event-stream")
+            response.stream = BoundedStream(response.stream, None if streamed else LARGEST)
+        return response
+
+
+def _fail_request(request: httpx2.Request, why: str, *, sent: bool) -> httpx2.Response:
+    told = {"code": UNREACHABLE, "message": why, "data": {"sent": sent}}
+    content = json.dumps({"jsonrpc": "2.0", "id": None, "error": told}).encode()
+    return httpx2.Response(503, headers={"content-type": "application/json"}, content=content, request=request)
+
+
+class BoundedStream(httpx2.AsyncByteStream):
+    """A body of at most `limit` bytes. Where it is longer, or breaks off, it raises what the SDK expects of one."""
+
+    def __init__(self, stream: httpx2.AsyncByteStream, limit: int | None) -> None:
+        self._stream = stream
+        self._limit = limit
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        count = 0
+        try:
+            async for chunk in self._stream:
+                count += len(chunk)
+                if self._limit is not None and count > self._limit:
+                    raise httpx2.StreamError("the answer is too large")
+                yield chunk
+        except httpx2.TransportError as error:
+            raise httpx2.StreamError(f"the answer broke off ({type(error).__name__})") from None
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()

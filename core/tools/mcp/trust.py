@@ -1,0 +1,51 @@
+"""MCP trust: tools that act and changed since their server was first seen are used after an operator's yes alone."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from core.store.protocols import Notes
+from core.tools.mcp.definitions import ACTS, Offer, OfferedTool
+
+PREFIX = "mcp:"  # of the names of the notes
+
+
+class TrustedTools:
+    """The marks of the tools that may be used, by server, kept in the store."""
+
+    def __init__(self, notes: Notes) -> None:
+        self._notes = notes
+
+    async def select(self, server: str, offer: Offer) -> Sequence[OfferedTool]:
+        """The tools of an offer that may be used. A server that was never seen before is trusted as it is.
+
+        Raises StoreUnavailable.
+        """
+        marks = await self._load(server)
+        if marks is None:
+            await self.trust(server, offer)
+            return offer.tools
+        return [tool for tool in offer.tools if not needs_trust(tool, marks)]
+
+    async def trust(self, server: str, offer: Offer) -> None:
+        """Let all tools of an offer be used. Raises StoreUnavailable."""
+        await self._notes.put(_name_note(server), json.dumps(offer.marks, sort_keys=True))
+
+    async def _load(self, server: str) -> Mapping[str, str] | None:
+        noted = await self._notes.get(_name_note(server))
+        return None if noted is None else parse_marks(noted)
+
+
+def needs_trust(tool: OfferedTool, marks: Mapping[str, str]) -> bool:
+    """Whether a tool that acts, or did when it was first seen, is new or changed since."""
+    noted = marks.get(tool.name, "")
+    return (tool.definition.acts or noted.startswith(ACTS)) and noted != tool.mark
+
+
+def parse_marks(noted: str) -> Mapping[str, str]:
+    """The marks of a note."""
+    marks: dict[str, str] = json.loads(noted)
+    return marks
+
+
+def _name_note(server: str) -> str:
+    return f"{PREFIX}{server}"

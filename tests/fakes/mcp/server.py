@@ -1,0 +1,99 @@
+"""The fake over HTTP: the SDK's own app on loopback, behind a door that can be shut and that may want a token."""
+
+import asyncio
+import json
+import logging
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvicorn
+
+from tests.fakes.mcp.tools import FakeTools
+
+logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # it complains of streams that are cut at the end
+UNKNOWN = {"code": -32601, "message": "Method not found"}
+
+
+class McpFake(FakeTools):
+    """A server over HTTP. `legacy`: one of before 2026, which knows no `server/discover` and has sessions."""
+
+    def __init__(self, *, legacy: bool = False, token: str = "") -> None:
+        super().__init__()
+        self.legacy = legacy
+        self.token = token
+        self.status = 0
+        """Where it is set, every request is answered with it."""
+        self.hanging = False
+        """No request is answered."""
+        self.deaf = False
+        """What a server of before 2026 does not know is not answered."""
+        self.requests: list[tuple[str, dict[str, str]]] = []
+        self.url = ""
+
+    @asynccontextmanager
+    async def serve(self, port: int = 0) -> AsyncIterator["McpFake"]:
+        """Listen while this lasts, on that port or a free one."""
+        with socket.socket() as listening:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(("127.0.0.1", port))
+            self.url = f"http://127.0.0.1:{listening.getsockname()[1]}/mcp"
+            self._app = self.build().streamable_http_app()
+            config = uvicorn.Config(self._door, log_config=None, interface="asgi3", timeout_graceful_shutdown=0)
+            server = uvicorn.Server(config)
+            serving = asyncio.create_task(server.serve(sockets=[listening]))
+            try:
+                while not server.started:
+                    await asyncio.sleep(0.005)
+                yield self
+            finally:
+                server.should_exit = True
+                await serving
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2].partition("/")[0])
+
+    async def _door(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        body, method, more = b"", scope["method"], True
+        while more and method == "POST":
+            message = await receive()
+            body, more = body + message.get("body", b""), message.get("more_body", False)
+        asked = json.loads(body).get("method", "") if body else method
+        headers = {name.decode(): value.decode() for name, value in scope["headers"]}
+        self.requests.append((asked, headers))
+        if self.hanging or (self.deaf and asked == "server/discover"):
+            await asyncio.Event().wait()
+        if self.status or (self.token and headers.get("authorization") != f"Bearer {self.token}"):
+            await _refuse(send, self.status or 401)
+        elif self.raw and asked == "tools/list":
+            listed = {"tools": self.raw, "resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
+            await _answer(send, 200, {"jsonrpc": "2.0", "id": json.loads(body)["id"], "result": listed})
+        elif self.legacy and asked == "server/discover":
+            await _answer(send, 400, {"jsonrpc": "2.0", "id": json.loads(body)["id"], "error": UNKNOWN})
+        else:
+            await self._app(scope, _replay(body, receive), send)
+
+
+def _replay(body: bytes, receive: Any) -> Any:
+    """A request's body once more, then what comes behind it."""
+    told: list[bytes] = [body]
+
+    async def give() -> Any:
+        return {"type": "http.request", "body": told.pop(), "more_body": False} if told else await receive()
+
+    return give
+
+
+async def _refuse(send: Any, status: int) -> None:
+    await _answer(send, status, {"error": "refused"})
+
+
+async def _answer(send: Any, status: int, content: object) -> None:
+    headers = [(b"content-type", b"application/json")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps(content).encode()})

@@ -1,0 +1,190 @@
+"""What an operator is told of MCP servers, and their yes to tools that changed: bots.app.mcp_servers.
+
+Tests core.tools.mcp.inspection, core.tools.mcp.http_client, core.tools.mcp.trust.
+"""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from bots.app.configuration import Configuration, read_configuration
+from bots.app.doctor import run_checks
+from bots.app.mcp_servers import allow_offer, find_server, review_server
+from bots.ops.results import MCP
+from core.domain.errors import SettingsError
+from core.domain.messages import ThreadKey
+from core.store import open_store
+from core.tools.mcp.provider import McpTools
+from core.tools.mcp.settings import McpServer
+from tests.fakes.claude.script import Answer
+from tests.fakes.mcp.server import McpFake
+from tests.fakes.mcp.tools import define
+from tests.support.command_line import run_confab
+from tests.support.doctor import chosen
+
+KEY = ThreadKey("slack:T1", "C1", "1.0")
+MEND = "Mend the server, or say with tools or denied in mcp.toml which of its tools are used."
+
+
+@pytest.fixture
+def database(tmp_path):
+    return f"sqlite:///{tmp_path / 'confab.db'}"
+
+
+def configured(database: str, *servers: McpServer) -> Configuration:
+    return replace(chosen(database_url=database, confab_mcp="mcp.toml"), servers=servers)
+
+
+async def find_all(configuration: Configuration):
+    return [one for one in await run_checks(configuration) if one.service == MCP.name]
+
+
+async def see(database: str, server: McpServer) -> list[str]:
+    """Use a server for the first time, or again: the tools that Claude has of it."""
+    store = await open_store(database)
+    provider = McpTools([server])
+    provider.open(store.notes)
+    try:
+        return [tool.name for tool in await provider.list_tools(KEY)]
+    finally:
+        await provider.close()
+        await store.shut()
+
+
+async def test_the_check_connects_to_each_server_and_says_what_acts_and_what_is_wrong(database):
+    async with McpFake().serve() as fake:
+        fake.listed = [
+            define("search", reads=True),
+            define("create"),
+            define("odd", schema={"type": "object", "x": "\0"}),
+        ]
+        good = McpServer("tickets", url=fake.url, tools=frozenset({"search", "create", "odd", "serch"}))
+        gone = McpServer("gone", url="http://127.0.0.1:9/mcp")
+
+        told = await find_all(configured(database, gone, good))
+
+    assert told == [
+        MCP.warning(
+            "gone",
+            "it can't be reached (ConnectError)",
+            "See that it runs, and that mcp.toml has its address or command and what it asks for. "
+            "Until then Claude goes without its tools.",
+        ),
+        MCP.ok("tickets", "2 tools; these ask first: create"),
+        MCP.warning("tickets", "'odd' is left out: the schema of its arguments has characters that no text has", MEND),
+        MCP.warning("tickets", "it has no tool 'serch', which the file names", MEND),
+    ]
+
+
+async def test_without_servers_the_check_says_nothing_of_them(database):
+    assert await find_all(configured(database)) == []
+
+
+async def test_a_token_that_a_server_repeats_is_not_shown(database):
+    async with McpFake().serve() as fake:
+        fake.listed = [define("tok-secret-77", schema={"type": "object", "x": "\0"})]
+        server = McpServer("tickets", url=fake.url, secrets=("tok-secret-77",))
+
+        told = await find_all(configured(database, server))
+
+    assert [one.says for one in told if one.state == "warning"] == [
+        "'[secret]' is left out: the schema of its arguments has characters that no text has"
+    ]
+
+
+async def test_what_acts_and_changed_is_told_shown_and_allowed(database):
+    async with McpFake().serve() as fake:
+        fake.listed = [define("search", reads=True), define("create")]
+        server = McpServer("tickets", url=fake.url)
+        configuration = configured(database, server)
+        assert await see(database, server) == ["tickets__create", "tickets__search"]
+
+        fake.listed = [define("search", reads=True), define("create", description="Destroys.\n\x1b[2J"), define("drop")]
+        assert await see(database, server) == ["tickets__search"]
+        assert (await find_all(configuration))[1:] == [
+            MCP.warning(
+                "tickets",
+                "new or changed since it was first seen, and left out: create, drop",
+                "`confab mcp trust tickets` shows and allows them.",
+            )
+        ]
+        offer, changes = await review_server(configuration.core, server)
+        assert changes == [
+            "create (changed; arguments: query)\n    Destroys.\n    \\x1b[2J",
+            "drop (new; arguments: query)\n    The tool drop.",
+        ]
+        await allow_offer(configuration.core, server, offer)
+
+        assert await see(database, server) == ["tickets__create", "tickets__drop", "tickets__search"]
+        assert (await review_server(configuration.core, server))[1] == []
+
+
+def test_a_server_that_is_not_listed_is_told_with_those_that_are(database):
+    with pytest.raises(SettingsError, match=r"CONFAB_MCP: there is no server ticket; listed: tickets\."):
+        find_server(configured(database, McpServer("tickets")), "ticket")
+
+
+def test_a_configuration_has_the_servers_of_the_file_and_their_secrets(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("CONFAB_MCP=mcp.toml\nTICKETS_TOKEN=tkt-from-file\n")
+    (tmp_path / "mcp.toml").write_text(
+        '[servers.tickets]\nurl = "https://a.example"\nheaders = {Authorization = "Bearer ${TICKETS_TOKEN}"}\n'
+    )
+
+    monkeypatch.setenv("TICKETS_TOKEN", " ")
+    assert read_configuration().servers[0].headers == {"Authorization": "Bearer tkt-from-file"}
+    monkeypatch.setenv("TICKETS_TOKEN", "tkt-from-environment")
+    assert "tkt-from-environment" in read_configuration().secrets()
+
+
+@pytest.mark.slow
+async def test_an_operator_trusts_a_server_on_the_command_line(tmp_path, database):
+    variables = {"CONFAB_MCP": "mcp.toml", "DATABASE_URL": database, "TOKEN": "tkt-123456"}
+    async with McpFake(token="tkt-123456").serve() as fake:
+        (tmp_path / "mcp.toml").write_text(
+            f'[servers.tickets]\nurl = "{fake.url}"\nheaders = {{Authorization = "Bearer ${{TOKEN}}"}}\n'
+        )
+
+        async def run(*words):
+            return await asyncio.to_thread(run_confab, *words, folder=tmp_path, **variables)
+
+        asked = await run("mcp", "trust", "tickets")
+        trusted = await run("mcp", "trust", "tickets", "--yes")
+        again = await run("mcp", "trust", "tickets")
+    unreachable = await asyncio.to_thread(run_confab, "mcp", "trust", "tickets", folder=tmp_path, **variables)
+
+    assert asked.stdout.startswith(
+        "At tickets these tools act, or did, and are new or changed:\n\nchange (new; arguments: query)\n    The tool change."
+    )
+    assert (asked.returncode, "Let Claude use them?" in asked.stdout) == (1, True)
+    assert trusted.stdout.endswith("What tickets offers now may be used.\n")
+    assert again.stdout == "What tickets offers now may be used.\n"
+    assert (unreachable.returncode, unreachable.stderr) == (
+        1,
+        "Error: tickets does not answer: it can't be reached (ConnectError)\n",
+    )
+
+
+@pytest.mark.slow
+async def test_a_chat_uses_a_tool_of_a_server_that_the_file_lists(tmp_path, database, claude):
+    used = {"type": "tool_use", "id": "toolu_1", "name": "tickets__search", "input": {"query": "printer"}}
+    claude.script(Answer(text="", blocks=[used], stop_reason="tool_use"), Answer(text="It is number 7."))
+    variables = {
+        "ANTHROPIC_API_KEY": claude.key,
+        "ANTHROPIC_BASE_URL": claude.url,
+        "CONFAB_MCP": "mcp.toml",
+        "CONFAB_TOOLS": "tickets",
+        "CONFAB_DEFAULT_TOOLS": "tickets",
+        "DATABASE_URL": database,
+        "TOKEN": "tkt-123456",
+    }
+    async with McpFake(token="tkt-123456").serve() as fake:
+        (tmp_path / "mcp.toml").write_text(
+            f'[servers.tickets]\nurl = "{fake.url}"\nheaders = {{Authorization = "Bearer ${{TOKEN}}"}}\n'
+        )
+        run = await asyncio.to_thread(run_confab, "chat", "which ticket?", folder=tmp_path, **variables)
+
+    assert (run.returncode, run.stdout.strip()) == (0, "It is number 7.")
+    assert fake.calls == [("search", {"query": "printer"})]
+    assert "tkt-123456" not in run.stderr
