@@ -5,7 +5,7 @@ import getpass
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
@@ -27,7 +27,7 @@ from core.domain.clock import Clock, find_local_zone, system_clock
 from core.domain.controls import Control
 from core.domain.errors import LeaseLost, UnreadableFile
 from core.domain.events import Commanded, Ingest, Posted, Pressed
-from core.domain.messages import Asks, Attachment, History, Message, Question, Rank, Reach, ThreadKey
+from core.domain.messages import Asks, Attachment, History, LinkTarget, Message, Question, Rank, Reach, ThreadKey
 from core.domain.platform import ReplyView
 from core.rendering.reply_notes import append_note
 
@@ -290,6 +290,19 @@ class ConsoleSurface:
 
     async def zone(self, person: str) -> str | None:
         return find_local_zone()
+
+    def link(self, message: Message, thread: str) -> str:
+        return ""
+
+    async def find_target(self, link: str, person: str) -> LinkTarget | None:
+        """A terminal has no permalinks."""
+        return None
+
+    async def read_target(self, target: LinkTarget) -> Sequence[Message]:
+        return ()
+
+    async def list_readable(self, person: str, threads: Mapping[str, bool]) -> AbstractSet[str]:
+        return threads.keys()
 
     async def show(self, reply: ReplyView) -> None:
         terminal, name = self._console.terminal, self._question.name

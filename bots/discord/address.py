@@ -1,9 +1,18 @@
-"""Address of a question on Discord: what it takes to answer it, stored with it as JSON."""
+"""Addresses on Discord: of a question, what it takes to answer it, stored as JSON; of a message, its permalink."""
 
 import json
+import re
 from typing import Annotated, Self
 
 from pydantic import BaseModel, Field, PlainSerializer
+
+from core.domain.messages import LinkTarget, Message
+
+LINK = "https://discord.com/channels/{}/{}/{}"
+
+_LINK = re.compile(
+    r"https://(?:(?:canary|ptb)\.)?discord(?:app)?\.com/channels/(@me|\d+)/(\d+)(?:/(\d+))?/?(?:[?#].*)?", re.ASCII
+)
 
 Permissions = Annotated[int, PlainSerializer(str)]
 """A bit set, in JSON a number in words, as Discord writes it."""
@@ -43,3 +52,16 @@ class DiscordAddress(BaseModel, frozen=True):
     def dump(self) -> str:
         """Write it as JSON, without what is not set."""
         return json.dumps(self.model_dump(exclude_none=True))
+
+
+def write_link(guild: str | None, channel: str, message: Message, thread: str) -> str:
+    """The permalink of a message; one that replies, or begins a thread, stands in the channel itself."""
+    at = channel if message.parent or message.id == thread else thread
+    known = at.isdecimal() and message.id.isdecimal()
+    return LINK.format(guild or "@me", at, message.id) if known else ""
+
+
+def read_link(link: str, guild: str | None) -> LinkTarget | None:
+    """What a permalink names, if it is of this server, or of direct messages without one."""
+    found = _LINK.fullmatch(link.strip())
+    return LinkTarget(found[3] or "", found[2]) if found and found[1] == (guild or "@me") else None

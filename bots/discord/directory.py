@@ -9,9 +9,10 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 
 import discord
-from cachetools import TTLCache
+from cachetools import LRUCache, TTLCache
 
 from bots.delivery.bounded_lookups import RANK_WAIT, WAIT, look_up, wait_for_rank
 from bots.discord.client import Rest
@@ -21,11 +22,19 @@ from bots.discord.parse import Json
 from core.domain.errors import CannotShow, RateLimited, Uncertain
 from core.domain.messages import Rank
 
-NAMES = 10_000  # that we remember
+NAMES = 10_000  # that we remember, and threads
 NAMED = 600.0  # seconds that a name is believed which no message has shown again
 SECONDS = 60.0  # that a rank is believed; a command carries what the server says just now
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownThread:
+    """What a thread always is: below which channel, and whether only those are in it who were invited."""
+
+    parent: str
+    private: bool
 
 
 class Directory:
@@ -52,6 +61,7 @@ class Directory:
         self._deadline = deadline
         self._rank_deadline = rank_deadline
         self._names: TTLCache[tuple[str | None, str], str] = TTLCache(NAMES, NAMED, clock)
+        self._threads: LRUCache[tuple[str, str], KnownThread] = LRUCache(NAMES)
         self._members: TTLCache[tuple[str, str], Json] = TTLCache(math.inf, SECONDS, clock)
         """Members by server and person, as their last message or the server shows them; empty: no member."""
 
@@ -99,6 +109,38 @@ class Directory:
         except (discord.HTTPException, RateLimited, Uncertain):
             return None
 
+    async def may_read_past(self, guild: str, channel: str, person: str) -> bool:
+        """Whether a person may read what was said in a channel before; not, where Discord does not say in time."""
+        try:
+            async with asyncio.timeout(self._rank_deadline):
+                granted = await self._fetch_permissions(guild, int(channel), person)
+        except (discord.DiscordException, CannotShow, TimeoutError):
+            return False
+        return granted is not None and granted.view_channel and granted.read_message_history
+
+    async def fetch_threads(self, guild: str, threads: AbstractSet[str]) -> dict[str, KnownThread]:
+        """What the threads of these ids are, as far as there are such and Discord says so in time."""
+        found: dict[str, KnownThread] = {}
+
+        async def find_thread(thread: str) -> None:
+            if known := await self._fetch_thread(guild, thread):
+                found[thread] = self._threads[guild, thread] = known
+
+        await look_up(sorted(filter(str.isdecimal, threads)), find_thread, self._deadline)
+        return found
+
+    async def _fetch_thread(self, guild: str, thread: str) -> KnownThread | None:
+        if known := self._threads.get((guild, thread)):
+            return known
+        if (server := self._client().get_guild(int(guild))) is None:
+            return None
+        found: object = server.get_channel_or_thread(int(thread))
+        try:
+            found = found or await translate_errors(self._rest.run(lambda: server.fetch_channel(int(thread))))
+        except (discord.DiscordException, RateLimited, Uncertain, CannotShow):
+            return None
+        return KnownThread(str(found.parent_id), found.is_private()) if isinstance(found, discord.Thread) else None
+
     def _find_known_name(self, guild: str | None, person: str) -> str | None:
         """A name that the gateway has shown. Channels, `#ID`, are all known to it, but those that we may not see."""
         client = self._client()
@@ -134,24 +176,28 @@ class Directory:
         return known
 
     async def _fetch_rank(self, guild: str, channel: int, person: str) -> Rank:
-        client = self._client()
-        await client.wait_until_ready()
-        server = client.get_guild(int(guild))
-        if server is None:
-            return Rank.MEMBER
+        await self._client().wait_until_ready()
         try:
-            known_member = await retry_passing(lambda: self._fetch_member(guild, person), asyncio.sleep)
-            if not known_member:
-                return Rank.GUEST
-            member = discord.Member(data=known_member, guild=server, state=server._state)  # type: ignore[arg-type]  # as it came
-            known = server.get_channel_or_thread(channel)
-            if known is None:
-                known = await retry_call(lambda: self._rest.run(lambda: server.fetch_channel(channel)))
-            return read_rank(known.permissions_for(member))
+            granted = await self._fetch_permissions(guild, channel, person)
         except discord.NotFound:
             return Rank.GUEST
         except (discord.DiscordException, CannotShow):
             return Rank.MEMBER
+        return Rank.GUEST if granted is None else read_rank(granted)
+
+    async def _fetch_permissions(self, guild: str, channel: int, person: str) -> discord.Permissions | None:
+        """What a member may do in a channel; None for who is no member. Raises what the library raises, CannotShow."""
+        server = self._client().get_guild(int(guild))
+        if server is None:
+            raise CannotShow("we are no longer in the server")
+        known_member = await retry_passing(lambda: self._fetch_member(guild, person), asyncio.sleep)
+        if not known_member:
+            return None
+        member = discord.Member(data=known_member, guild=server, state=server._state)  # type: ignore[arg-type]  # as it came
+        known = server.get_channel_or_thread(channel)
+        if known is None:
+            known = await retry_call(lambda: self._rest.run(lambda: server.fetch_channel(channel)))
+        return known.permissions_for(member)
 
 
 def read_rank(granted: discord.Permissions) -> Rank:

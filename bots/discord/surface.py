@@ -1,6 +1,6 @@
 """Surface of Discord: one question's thread, as it is read and shown, from its key and address alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ import discord
 
 from bots.delivery.pace import Pace
 from bots.discord import formatting
-from bots.discord.address import DiscordAddress
+from bots.discord.address import DiscordAddress, read_link, write_link
 from bots.discord.admission import Admission
 from bots.discord.client import Rest
 from bots.discord.directory import SECONDS, Directory
@@ -20,7 +20,7 @@ from bots.discord.publisher import Publisher
 from bots.discord.targets import BySlash, InChannel, Privately, Target
 from core.domain.clock import Clock, Sleep
 from core.domain.errors import CannotShow, PlaceClosed
-from core.domain.messages import Attachment, History, Question, Rank, Reach
+from core.domain.messages import Attachment, History, LinkTarget, Message, Question, Rank, Reach
 from core.domain.platform import ReplyView
 from core.prompting.names import find_ids, replace_ids
 
@@ -86,6 +86,43 @@ class DiscordSurface:
     async def zone(self, person: str) -> str | None:
         """Discord tells nobody's."""
         return None
+
+    def link(self, message: Message, thread: str) -> str:
+        return write_link(self._guild, self._question.key.channel, message, thread)
+
+    async def find_target(self, link: str, person: str) -> LinkTarget | None:
+        target, channel = read_link(link, self._guild), self._question.key.channel
+        if target is None or (self._guild and target == LinkTarget("", channel)):
+            return None
+        if target.at in {channel, self._place.at}:
+            return target if await self._may_read_past(person) else None
+        readable = await self.list_readable(person, {target.at: False}) if self._guild else ()
+        return target if target.at in readable else None
+
+    async def read_target(self, target: LinkTarget) -> Sequence[Message]:
+        key = self._question.key
+        place = ChannelPlace(key.workspace, key.channel, target.at, key.workspace == DIRECT or target.at != key.channel)
+        reader = HistoryReader(self._resources.rest, place, self._us, self._resources.content)
+        name = target.message or target.at
+        history = await (reader.read_all(name) if place.whole else reader.read_chain(name))
+        return history.messages
+
+    async def list_readable(self, person: str, threads: Mapping[str, bool]) -> AbstractSet[str]:
+        """A private thread is left out, whoever asks: those who read along here need not be in it."""
+        own = self._place.at
+        if not await self._may_read_past(person):
+            return threads.keys() & {own}
+        if self._guild is None:
+            return threads.keys()
+        unknown = {thread for thread, rooted in threads.items() if not rooted} - {own}
+        known = await self._resources.directory.fetch_threads(self._guild, unknown)
+        public = {one for one, of in known.items() if of.parent == self._question.key.channel and not of.private}
+        return threads.keys() - unknown | public
+
+    async def _may_read_past(self, person: str) -> bool:
+        if self._guild is None:
+            return True
+        return await self._resources.directory.may_read_past(self._guild, self._question.key.channel, person)
 
     async def show(self, reply: ReplyView) -> None:
         """Raises CannotShow where nothing can be shown, Rejected where Discord does not take the answer."""

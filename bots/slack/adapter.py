@@ -217,4 +217,5 @@ def parse_identity(answer: parse.Raw) -> parse.BotIdentity:
         bot=str(answer.get("bot_id") or ""),
         team=team,
         enterprise=enterprise,
+        url=str(answer.get("url") or ""),
     )

@@ -41,6 +41,14 @@ class HistoryReader:
             raws = [raw for raw in raws if raw["ts"] != key.thread]
         return await asyncio.to_thread(parse.parse_history, raws, self._web.us, reach, key.channel)
 
+    async def read_beginning(self, key: ThreadKey) -> tuple[Message, ...]:
+        """A thread as far as Slack shows it in one answer. Raises CannotShow, CannotAnswer."""
+        try:
+            raws: list[parse.Raw] = await anext(self._web.read_messages(key), [])
+        except Rejected as refused:
+            raise CannotAnswer(f"Slack does not show me this thread ({refused.reason}).") from None
+        return parse.parse_history(raws, self._web.us, Reach.CHAIN, key.channel).messages
+
     async def read_beside(self, key: ThreadKey, names: Set[str]) -> tuple[tuple[Message, ...], frozenset[str]]:
         """Messages of a thread's channel that have these names, and which of them are deleted. Raises as `read_all`."""
         ends = sorted(names, key=parse.parse_timestamp)

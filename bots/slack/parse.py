@@ -35,6 +35,8 @@ class BotIdentity:
     bot: str
     team: str
     enterprise: str = ""
+    url: str = ""
+    """Where people open the workspace; it ends with a slash."""
 
 
 def parse_workspace(body: Raw) -> str:

@@ -1,11 +1,12 @@
 """Surface of Slack: one thread, as it is read and shown."""
 
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from bots.slack import files
+from bots.slack.address import read_link, write_link
 from bots.slack.client import Web
 from bots.slack.directory import Directory
 from bots.slack.ephemeral import Whisper, with_files
@@ -13,7 +14,7 @@ from bots.slack.history import NEWEST, HistoryReader
 from bots.slack.publisher import Publisher
 from bots.slack.status import Status, status
 from core.domain.errors import CannotAnswer, CannotShow, PlaceClosed, Rejected
-from core.domain.messages import Attachment, History, Question, Rank
+from core.domain.messages import Attachment, History, LinkTarget, Message, Question, Rank
 from core.domain.platform import ReplyView
 
 UNREADABLE = "I may not read the messages of this channel. Whoever manages it can invite me again."
@@ -81,6 +82,19 @@ class SlackSurface:
 
     async def zone(self, person: str) -> str | None:
         return await self._directory.fetch_zone(person)
+
+    def link(self, message: Message, thread: str) -> str:
+        return write_link(self._web.us.url, self._question.key.channel, message.id, thread)
+
+    async def find_target(self, link: str, person: str) -> LinkTarget | None:
+        return read_link(link, self._web.us.url, self._question.key.channel)
+
+    async def read_target(self, target: LinkTarget) -> Sequence[Message]:
+        return await HistoryReader(self._web).read_beginning(replace(self._question.key, thread=target.at))
+
+    async def list_readable(self, person: str, threads: Mapping[str, bool]) -> AbstractSet[str]:
+        """All: who is in a channel may read what was ever said in it."""
+        return threads.keys()
 
     async def show(self, reply: ReplyView) -> None:
         """Show the reply until it is whole. Raises CannotShow where that is impossible, Rejected, CannotAnswer."""

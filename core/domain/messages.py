@@ -224,6 +224,15 @@ class Rank(IntEnum):
     OWNER = 2
 
 
+@dataclass(frozen=True, slots=True)
+class LinkTarget:
+    """What a permalink names: a message, and where that stands, by ids of the platform's own."""
+
+    message: str
+    """Empty where a thread is named, or all of a channel."""
+    at: str
+
+
 class Reach(Enum):
     """How much of a thread a history shows."""
 

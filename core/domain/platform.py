@@ -1,13 +1,13 @@
 """Platform: the protocols that a chat platform's adapter implements, and the view that it has of a reply."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Protocol
 
 from core.domain.controls import Control
 from core.domain.events import Ingest
-from core.domain.messages import Attachment, File, History, Question, Rank
+from core.domain.messages import Attachment, File, History, LinkTarget, Message, Question, Rank
 
 
 class ReplyView(Protocol):
@@ -125,6 +125,28 @@ class Surface(Protocol):
         """The time zone of `person`, as the tz database names it; None where the platform knows none, or not in time.
 
         It is asked for with each question, and worth no refusal: it raises nothing.
+        """
+
+    def link(self, message: Message, thread: str) -> str:
+        """The permalink of a message of this channel, which is in the thread of that name; empty where there is none.
+
+        It is made of what is known: the platform is not asked.
+        """
+
+    async def find_target(self, link: str, person: str) -> LinkTarget | None:
+        """What a permalink names, if that is in this channel and `person` may read it there; else None."""
+
+    async def read_target(self, target: LinkTarget) -> Sequence[Message]:
+        """The thread of what a permalink names, oldest first, as far as the platform shows it in a few requests.
+
+        Raises CannotAnswer, CannotShow.
+        """
+
+    async def list_readable(self, person: str, threads: Mapping[str, bool]) -> AbstractSet[str]:
+        """Those of the channel's threads whose past `person` may read, and all others who read along here.
+
+        With each is told whether it has the name of a message of the channel. What the platform does not say in time is
+        left out.
         """
 
     async def show(self, reply: ReplyView) -> None:

@@ -160,4 +160,9 @@ MIGRATIONS = (
     ),
     # Which tools Claude may use in a place: names with commas.
     Migration("tools_of_personas", ("ALTER TABLE personas ADD COLUMN tools {text}",)),
+    # A channel's messages from the newest on, for searching them.
+    Migration(
+        "messages_by_time",
+        ("CREATE INDEX messages_by_time ON messages (workspace, channel, at, message) WHERE deleted_at IS NULL",),
+    ),
 )

@@ -13,6 +13,7 @@ from core.domain.messages import FinalText, History, Message, Outcome, Question,
 from core.domain.personas import Persona, Place, Version
 from core.domain.tools import ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
+from core.store.searches import ChannelPast
 from core.store.stored_calls import StoredCall
 from core.store.stored_files import StoredFiles, WaitingDeletions
 
@@ -335,6 +336,7 @@ class Store:
     personas: Personas
     notes: Notes
     files: StoredFiles
+    past: ChannelPast
     audit: Audit
     calls: ToolCalls
     shut: Callable[[], Awaitable[None]]

@@ -10,7 +10,7 @@ from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation,
 from core.domain.controls import Control, Votes
 from core.domain.errors import StoreUnavailable
 from core.domain.events import Event, Receipt
-from core.domain.messages import FinalText, History, Outcome, Question, ThreadKey, clean_text
+from core.domain.messages import FinalText, History, LinkTarget, Message, Outcome, Question, ThreadKey, clean_text
 from core.domain.personas import Persona, Place, Version
 from core.domain.tools import ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
@@ -29,12 +29,14 @@ from core.store.rules import (
     steps,
     tool_calls,
 )
+from core.store.rules import read_thread as past
 from core.store.rules.feedback import count_votes
 from core.store.rules.forget import forget
 from core.store.rules.ingest import ingest_event
 from core.store.rules.questions import count_open
 from core.store.rules.read_thread import list_chain, read_thread, remember_names, remember_tools, remember_zone
 from core.store.rules.refresh import refresh_thread
+from core.store.searches import FoundThread, Position, Search, SearchPage
 from core.store.sql_port import Engine, Sql
 from core.store.stored_calls import StoredCall
 from core.store.stored_files import FileDeletion, FilePlace, FileScope, StoredFile
@@ -135,6 +137,25 @@ class ThreadRepository:
         count = await self._engine.unit(lambda sql: forget(sql, scope, by))
         self._engine.sweep_soon()
         return count
+
+
+class PastRepository:
+    """Keeps the protocol `ChannelPast`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def search(self, key: ThreadKey, search: Search, position: Position | None = None) -> SearchPage:
+        return await self._engine.unit(lambda sql: past.search_page(sql, key, search, position))
+
+    async def find_people(self, key: ThreadKey, name: str) -> frozenset[str]:
+        return await self._engine.unit(lambda sql: past.find_people(sql, key, name))
+
+    async def find_thread_of(self, key: ThreadKey, target: LinkTarget) -> FoundThread | None:
+        return await self._engine.unit(lambda sql: past.find_thread_of(sql, key, target))
+
+    async def leave_out_forgotten(self, key: ThreadKey, messages: Sequence[Message]) -> Sequence[Message]:
+        return await self._engine.unit(lambda sql: past.leave_out_forgotten(sql, key, messages))
 
 
 class LedgerRepository:
@@ -313,6 +334,7 @@ def build_store(engine: Engine, stale: timedelta) -> Store:
         personas=PersonaRepository(engine),
         notes=NoteRepository(engine),
         files=FileRepository(engine),
+        past=PastRepository(engine),
         audit=AuditRepository(engine),
         calls=CallRepository(engine),
         shut=engine.shut,

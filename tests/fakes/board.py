@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from core.domain.controls import Control
 from core.domain.errors import CannotAnswer, CannotShow
 from core.domain.events import Ingest, Posted
-from core.domain.messages import Asks, Attachment, History, Message, Question, Rank, Reach, ThreadKey
+from core.domain.messages import Asks, Attachment, History, LinkTarget, Message, Question, Rank, Reach, ThreadKey
 from core.domain.platform import ReplyView
 
 START = datetime(2026, 1, 2, 9, tzinfo=UTC)
@@ -46,6 +46,8 @@ class Board:
         self.watch: Callable[[str], None] | None = None
         """Is told what goes on before there is text, each time that it changes."""
         self.closed: set[ThreadKey] = set()
+        self.hidden: set[str] = set()
+        """Threads that are private."""
         self.told: list[tuple[str, str, str]] = []
         """What was said to one person alone: workspace, person, text."""
         self.troubles: list[BaseException] = []
@@ -160,6 +162,20 @@ class BoardSurface:
 
     async def zone(self, person: str) -> str | None:
         return self._board.zones.get(person)
+
+    def link(self, message: Message, thread: str) -> str:
+        return f"https://board/{self._question.key.channel}/{thread}/{message.id}"
+
+    async def find_target(self, link: str, person: str) -> LinkTarget | None:
+        begins, _, rest = link.partition(f"https://board/{self._question.key.channel}/")
+        thread, _, message = rest.partition("/")
+        return LinkTarget(message, thread) if rest and not begins and thread not in self._board.hidden else None
+
+    async def read_target(self, target: LinkTarget) -> Sequence[Message]:
+        return self._board.posts.get(replace(self._question.key, thread=target.at), [])
+
+    async def list_readable(self, person: str, threads: Mapping[str, bool]) -> AbstractSet[str]:
+        return threads.keys() - self._board.hidden
 
     async def show(self, reply: ReplyView) -> None:
         watching = asyncio.create_task(self._watch(reply, self._board.watch)) if self._board.watch else None

@@ -1,20 +1,27 @@
-"""Reading a thread: whole or by reply chain, with the names, time zones and tools that Claude was given."""
+"""Reading a thread: whole or by reply chain, with the names, time zones and tools that Claude was given.
+
+And a channel's past, searched backwards in pages that keep nobody waiting: nothing that is private, deleted or
+forgotten is found, nor what Claude refused; told again, it would be refused again.
+"""
 
 import json
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from core.domain.messages import FinalText, Message, ThreadKey, Unanswered, clean_text
+from core.domain.messages import FinalText, LinkTarget, Message, ThreadKey, Unanswered, clean_text
 from core.store.protocols import Thread
 from core.store.rules.advisory_locks import lock_channel
+from core.store.rules.erasures import find_forgotten
 from core.store.rules.messages import find_message, read_message
 from core.store.rules.questions import read_final_text, thread_key, thread_values
 from core.store.rules.reply_chains import trace_chain
 from core.store.rules.split_questions import PIECE
 from core.store.rules.threads import ROW, is_tracked
-from core.store.sql_port import Row, Sql, parse_stamp
+from core.store.searches import FoundThread, Hit, Position, Search, SearchPage
+from core.store.sql_port import Row, Sql, parse_stamp, stamp
 
 PERSON, ZONE, TOOLS = "person", "zone", "tools"  # kinds of words about a thread: names, questions' zones, tools
 
@@ -63,6 +70,50 @@ WHERE workspace = :workspace AND channel = :channel AND {named} AND unanswered I
 
 TOLD = """
 SELECT kind, subject, words FROM told WHERE workspace = :workspace AND channel = :channel AND thread = :thread
+"""
+
+PAGE = 200  # messages that one unit of work reads
+LOOKING = 0.03  # seconds after which it looks at no more of them: words may be chosen so that each takes milliseconds
+END = "~"  # behind every stamp
+
+# What a page of an answer says the platform tells; until it does, the final text stands for it. Neither column of the
+# order can be NULL; to say where NULLs come would keep one engine or the other from reading the index.
+PAST = """
+SELECT messages.*, coalesce(replied.said, '') AS said
+FROM messages LEFT JOIN questions AS replied ON messages.mine AND messages.text = ''
+    AND replied.workspace = messages.workspace AND replied.channel = messages.channel
+    AND replied.name = messages.answers AND NOT replied.private AND NOT replied.notice
+WHERE messages.workspace = :workspace AND messages.channel = :channel AND messages.deleted_at IS NULL
+AND (messages.at, messages.message) < (:at, :message) AND messages.at >= :since
+ORDER BY messages.at DESC, messages.message DESC
+LIMIT :limit
+"""
+
+ASKED = """
+SELECT name, alone, unanswered FROM questions WHERE workspace = :workspace AND channel = :channel AND {named}
+"""
+
+ROOTS = "SELECT message FROM messages WHERE workspace = :workspace AND channel = :channel AND {named}"
+
+FIRST_PAGES = """
+SELECT answers, message FROM messages
+WHERE workspace = :workspace AND channel = :channel AND {named} AND deleted_at IS NULL AND NOT private
+ORDER BY at DESC, message DESC
+"""
+
+KNOWN_BY = """
+SELECT DISTINCT subject FROM told
+WHERE workspace = :workspace AND channel = :channel AND kind = 'person' AND lower(words) = lower(:name)
+"""
+
+IN_THREAD = """
+SELECT thread, EXISTS (
+    SELECT 1 FROM messages AS root WHERE root.workspace = messages.workspace AND root.channel = messages.channel
+    AND root.message = messages.thread
+) AS rooted FROM messages
+WHERE workspace = :workspace AND channel = :channel AND (message = :message OR thread = :at OR message = :at)
+AND deleted_at IS NULL AND NOT private
+ORDER BY message = :message DESC, at LIMIT 1
 """
 
 
@@ -181,3 +232,93 @@ def _sort_told(rows: Iterable[Row]) -> Mapping[str, dict[str, str]]:
     for row in rows:
         found[row["kind"]][row["subject"]] = row["words"]
     return found
+
+
+def search_page(sql: Sql, key: ThreadKey, search: Search, position: Position | None) -> SearchPage:
+    """One page of a search in a channel, from a position on backwards."""
+    begin = position or Position(stamp(search.before) if search.before else END, "")
+    since = stamp(search.since) if search.since else ""
+    place = {"workspace": key.workspace, "channel": key.channel}
+    where = {**place, "at": begin.at, "message": begin.message, "since": since, "limit": PAGE}
+    rows, until = sql.many(PAST, where), time.monotonic() + LOOKING
+    found: dict[str, Row] = {}
+    read = 0
+    for row in rows:
+        read += 1
+        if _matches(row, search):
+            found[row["message"]] = row
+        if time.monotonic() > until:
+            break
+    last = rows[read - 1] if read and (read == PAGE or read < len(rows)) else None
+    hits = _complete_hits(sql, place, found) if found else ()
+    return SearchPage(hits, read, Position(last["at"], last["message"]) if last else None)
+
+
+def find_people(sql: Sql, key: ThreadKey, name: str) -> frozenset[str]:
+    """The ids of those whom Claude was told by this name in any tracked thread of a channel."""
+    rows = sql.many(KNOWN_BY, {"workspace": key.workspace, "channel": key.channel, "name": name})
+    return frozenset(row["subject"] for row in rows)
+
+
+def find_thread_of(sql: Sql, key: ThreadKey, target: LinkTarget) -> FoundThread | None:
+    """The tracked thread of a channel that a permalink leads to, unless that is private or gone."""
+    values = {"workspace": key.workspace, "channel": key.channel, "message": target.message, "at": target.at}
+    row = sql.one(IN_THREAD, values)
+    return FoundThread(ThreadKey(key.workspace, key.channel, row["thread"]), bool(row["rooted"])) if row else None
+
+
+def leave_out_forgotten(sql: Sql, key: ThreadKey, messages: Iterable[Message]) -> tuple[Message, ...]:
+    """The messages of a thread without those that must not be told again."""
+    forgotten = find_forgotten(sql, key)
+    return tuple(one for one in messages if not forgotten.covers(one.author, one.at))
+
+
+def _matches(row: Row, search: Search) -> bool:
+    """Whether a row is looked for. All of this is not asked in SQL, where a page's length would bound no work."""
+    if row["private"] or row["notice"]:
+        return False
+    if search.people is not None and not (row["mine"] if search.ours else _name_voice(row) in search.people):
+        return False
+    words = _read_words(row)
+    return bool(words) and all(word in words for word in search.words)
+
+
+def _name_voice(row: Row) -> str:
+    """Whom the words are told of, as `Message.voice` says."""
+    return f"{row['author']}/{row['speaker']}" if row["speaker"] else row["author"]
+
+
+def _read_words(row: Row) -> str:
+    """All that a message says and carries, folded. Quotes and files are there as JSON, whose names nobody looks for."""
+    carried = [row["quotes"], row["attachments"]] if not row["mine"] else []
+    if any(part != "[]" for part in carried):
+        message = read_message(row)
+        parts = [*(quote.text for quote in message.quotes), *(one.name for one in message.attachments)]
+        return "\n".join([row["text"], *parts]).casefold()
+    text: str = row["text"] or row["said"]
+    return text.casefold()
+
+
+def _complete_hits(sql: Sql, place: Row, found: dict[str, Row]) -> tuple[Hit, ...]:
+    """The hits with what links need, without questions that Claude refused."""
+    names = {**place, "names": list(found)}
+    threads = {**place, "names": sorted({row["thread"] for row in found.values()})}
+    asked, roots, pages = sql.many_each(
+        (ASKED.format(named=sql.among("name", "names")), names),
+        (ROOTS.format(named=sql.among("message", "names")), threads),
+        (FIRST_PAGES.format(named=sql.among("answers", "names")), names),
+    )
+    refused = {row["name"] for row in asked if row["unanswered"] == Unanswered.REFUSED.value}
+    alone = {row["name"] for row in asked if row["alone"]}
+    begun = {row["message"] for row in roots}
+    first = {row["answers"]: row["message"] for row in pages if row["answers"] in alone}
+    return tuple(
+        Hit(
+            thread_key(row),
+            read_message({**row, "text": row["text"] or row["said"]}),
+            rooted=row["thread"] in begun,
+            page=first.get(name),
+        )
+        for name, row in found.items()
+        if name not in refused
+    )

@@ -86,6 +86,9 @@ class Kind(IntEnum):
     FORUM = 15
 
 
+PRIVATE_THREAD = 12  # the type of a thread to which people are invited
+
+
 class Type(IntEnum):
     """Message types."""
 
@@ -172,6 +175,8 @@ class Channel:
     created: float = 0.0
     tags: tuple[str, ...] = ()
     """Names of the tags that a forum offers, or that a post of it has."""
+    invited: tuple[str, ...] = ()
+    """Who is in a private thread; none named, it is public."""
 
 
 @dataclass(frozen=True, slots=True)

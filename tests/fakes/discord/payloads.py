@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from tests.fakes.discord.nouns import (
     ALL,
+    PRIVATE_THREAD,
     Channel,
     Guild,
     Json,
@@ -169,7 +170,7 @@ def _thread_json(world: World, thread: Channel) -> Json:
     said = [post for post in world.history(thread.id) if post.id != thread.id]
     return {
         "id": thread.id,
-        "type": int(thread.kind),
+        "type": PRIVATE_THREAD if thread.invited else int(thread.kind),
         "guild_id": thread.guild,
         "parent_id": thread.parent,
         "owner_id": thread.owner,

@@ -22,6 +22,7 @@ from tests.fakes.discord.options import Filling, Given, filled, picked, submitte
 from tests.fakes.discord.payloads import member_json, partial_channel, user_json
 from tests.fakes.discord.posts import (
     PARSED,
+    close_thread,
     forwarded,
     mentioned,
     new,
@@ -90,11 +91,15 @@ class People:
     async def react(self, user: str, message: str, emoji: str, *, on: bool = True) -> None:
         react(self.world, self.world.posts[message], self.world.user(user).id, emoji, on=on)
 
-    async def start_thread(self, where: str, name: str, user: str = "ada") -> str:
-        """A thread on a message, or one in a channel without; its id."""
+    async def start_thread(self, where: str, name: str, user: str = "ada", invited: Sequence[str] = ()) -> str:
+        """A thread on a message, or one in a channel without, a private one if anybody is `invited`; its id."""
         start = self.world.posts.get(where)
         parent = self.world.channels[start.channel] if start else self.world.channel(where)
-        return open_thread(self.world, parent, self.world.user(user).id, name, start).id
+        guests = tuple(self.world.user(one).id for one in invited)
+        return open_thread(self.world, parent, self.world.user(user).id, name, start, invited=guests).id
+
+    async def delete_thread(self, thread: str) -> None:
+        close_thread(self.world, self.world.channels[thread])
 
     async def forum_post(self, user: str, forum: str, title: str, text: str, tags: Sequence[str] = ()) -> str:
         """A post of a forum; the id of its thread and of its first message."""

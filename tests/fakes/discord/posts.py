@@ -149,11 +149,23 @@ def alter(world: World, channel: Channel) -> Channel:
 
 
 def open_thread(
-    world: World, parent: Channel, owner: str, name: str, start: Post | None = None, tags: Sequence[str] = ()
+    world: World,
+    parent: Channel,
+    owner: str,
+    name: str,
+    start: Post | None = None,
+    *,
+    tags: Sequence[str] = (),
+    invited: Sequence[str] = (),
 ) -> Channel:
-    """A thread on the message `start`, whose id it takes, or one that a system message in `parent` announces."""
+    """A thread on the message `start`, whose id it takes, or one that a system message in `parent` announces.
+
+    With `invited` people, and who opened it, it is private, and announced to nobody else.
+    """
     key = start.id if start else world.snowflake()
     thread = Channel(key, Kind.THREAD, name, parent.guild, parent.id, owner, created=world.clock(), tags=tuple(tags))
+    if invited:
+        thread = replace(thread, invited=(owner, *invited))
     world.channels[key] = thread
     if world.may(world.me.id, thread, Permission.VIEW_CHANNEL):
         body = channel_json(world, thread) | {"newly_created": True}
@@ -161,10 +173,19 @@ def open_thread(
     if start:
         rewrite(world, replace(start, flags=start.flags | Flag.HAS_THREAD))
         publish(world, new(world, thread, owner, "", type=Type.THREAD_STARTER, reference=reference(world, start)))
-    elif parent.kind != Kind.FORUM:
+    elif parent.kind != Kind.FORUM and not invited:
         announced = {"channel_id": key, "guild_id": parent.guild}
         publish(world, new(world, parent, owner, name, type=Type.THREAD_CREATED, reference=announced))
     return thread
+
+
+def close_thread(world: World, thread: Channel) -> None:
+    """Delete a thread; its messages go without a word of each."""
+    del world.channels[thread.id]
+    for post in [one for one in world.posts.values() if one.channel == thread.id]:
+        del world.posts[post.id]
+    body = {"id": thread.id, "guild_id": thread.guild, "parent_id": thread.parent, "type": int(thread.kind)}
+    world.tell(Event("THREAD_DELETE", body, thread.guild, Intent.GUILDS))
 
 
 def react(world: World, post: Post, user: str, emoji: str, *, on: bool) -> None:

@@ -8,7 +8,7 @@ from aiohttp import web
 from tests.fakes.discord import forms
 from tests.fakes.discord.drafts import draft
 from tests.fakes.discord.message_payloads import message_json, signature
-from tests.fakes.discord.nouns import Channel, Guild, Intent, Json, Kind, Permission
+from tests.fakes.discord.nouns import PRIVATE_THREAD, Channel, Guild, Intent, Json, Kind, Permission
 from tests.fakes.discord.payloads import channel_json, guild_json, member_json, role_json, user_json
 from tests.fakes.discord.posts import alter, open_thread, publish
 from tests.fakes.discord.refusals import malformed, refused
@@ -20,7 +20,6 @@ BARE = STARTED | {"type", "invitable"}
 FORUM = STARTED | {"message", "applied_tags", "flags", "type"}
 TOPICS = {"name", "topic", "nsfw", "rate_limit_per_user", "position", "parent_id", "permission_overwrites"}
 THREAD = STARTED | {"archived", "locked", "invitable", "flags", "applied_tags"}
-PRIVATE_THREAD = 12
 LIMITED = {Intent.GUILD_PRESENCES: 1 << 13, Intent.GUILD_MEMBERS: 1 << 15, Intent.MESSAGE_CONTENT: 1 << 19}
 """The application's flags for what is switched on in a bot that Discord has not verified."""
 
@@ -122,7 +121,9 @@ class Rooms:
         private = ask.body.get("type", PRIVATE_THREAD) == PRIVATE_THREAD
         wanted = Permission.CREATE_PRIVATE_THREADS if private else Permission.CREATE_PUBLIC_THREADS
         self._may_begin(parent, ask, wanted)
-        return channel_json(self._world, open_thread(self._world, parent, self._world.me.id, ask.body["name"]))
+        me = self._world.me.id
+        thread = open_thread(self._world, parent, me, ask.body["name"], invited=(me,) if private else ())
+        return channel_json(self._world, thread)
 
     def begin_on(self, ask: Ask) -> Json:
         """A thread on a message; it takes the message's id."""

@@ -192,7 +192,9 @@ class World:
             base |= role.permissions
         if user == guild.owner or Permission.ADMINISTRATOR in base:
             return ALL
-        return _overwritten(base, self._home(channel), guild.id, {role.id for role in roles}, user)
+        granted = _overwritten(base, self._home(channel), guild.id, {role.id for role in roles}, user)
+        shut = channel.invited and user not in channel.invited and Permission.MANAGE_THREADS not in granted
+        return NONE if shut else granted
 
     def may(self, user: str, channel: Channel, permission: Permission) -> bool:
         return permission in self.permissions(user, channel)

@@ -132,6 +132,19 @@ async def test_a_thread_without_a_message_is_announced_in_its_channel(guild, bot
     )
 
 
+async def test_a_private_thread_is_seen_by_those_alone_who_are_in_it(guild, bot):
+    thread = await guild.start_thread("general", "Secret", user="bob", invited=["confab"])
+    met = await bot.happened("thread_create")
+    await guild.start_thread("general", "More secret", user="bob", invited=["cy"])
+
+    assert (met.is_private(), met.parent.name, guild.visible("general")) == (True, "general", [])
+    with pytest.raises(discord.Forbidden):
+        await bot.fetch_channel(int(guild.world.channel("More secret").id))
+    await guild.delete_thread(thread)
+    with pytest.raises(discord.NotFound):
+        await bot.fetch_channel(int(thread))
+
+
 async def test_a_forum_post_begins_with_a_message_of_its_own_id(guild, bot):
     theirs = await guild.forum_post("cy", "questions", "Which editor?", "And why?")
     heard = await bot.happened("message")

@@ -1,10 +1,17 @@
-"""Addresses of questions on Discord, as they are stored."""
+"""Addresses of questions on Discord, as they are stored, and permalinks of messages."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
-from bots.discord.address import DiscordAddress
+from bots.discord.address import DiscordAddress, read_link, write_link
+from core.domain.messages import LinkTarget, Message
+
+
+def said(name, **more):
+    return Message(name, "1", "words", datetime(2026, 11, 20, tzinfo=UTC), **more)
+
 
 TOKEN = "aW50ZXJhY3Rpb246c2VjcmV0"
 
@@ -77,3 +84,41 @@ def test_an_address_that_can_not_be_is_refused():
 
 def test_a_token_is_not_shown():
     assert TOKEN not in repr(DiscordAddress(token=TOKEN))
+
+
+SERVER = "https://discord.com/channels"
+PLACES = {
+    "a message that begins a thread": (said("300"), "300", f"{SERVER}/1/20/300"),
+    "a reply in the channel": (said("301", parent="300"), "300", f"{SERVER}/1/20/301"),
+    "a message in a thread of its own": (said("301"), "300", f"{SERVER}/1/300/301"),
+    "what is no message of Discord's": (said("x"), "300", ""),
+}
+
+
+@pytest.mark.parametrize(("message", "thread", "link"), PLACES.values(), ids=PLACES)
+def test_a_permalink_leads_to_where_a_message_stands(message, thread, link):
+    assert write_link("1", "20", message, thread) == link
+
+
+def test_a_permalink_of_direct_messages_names_no_server():
+    assert write_link(None, "20", said("301"), "20") == f"{SERVER}/@me/20/301"
+
+
+READ = {
+    "a message": (f"{SERVER}/1/20/301", "1", LinkTarget("301", "20")),
+    "a channel or thread": (f"{SERVER}/1/20", "1", LinkTarget("", "20")),
+    "of a test version": (" https://ptb.discord.com/channels/1/20/301/?x=1#y ", "1", LinkTarget("301", "20")),
+    "of long ago": ("https://discordapp.com/channels/1/20/301", "1", LinkTarget("301", "20")),
+    "direct messages": (f"{SERVER}/@me/20/301", None, LinkTarget("301", "20")),
+    "direct messages, asked about in a server": (f"{SERVER}/@me/20/301", "1", None),
+    "a server, asked about in direct messages": (f"{SERVER}/1/20/301", None, None),
+    "of another server": (f"{SERVER}/2/20/301", "1", None),
+    "of another site": ("https://discord.com.evil/channels/1/20/301", "1", None),
+    "with digits of another script": (f"{SERVER}/1/20/30\u0661", "1", None),
+    "nothing": ("", "1", None),
+}
+
+
+@pytest.mark.parametrize(("link", "guild", "target"), READ.values(), ids=READ)
+def test_only_permalinks_of_this_server_are_read(link, guild, target):
+    assert read_link(link, guild) == target
