@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
@@ -19,6 +19,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -26,10 +27,11 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from core.addresses import check_domain, check_http_url, refuse_login, strip_api_path
 from core.domain.clock import is_time_zone
 from core.domain.errors import SettingsError
 from core.domain.models import is_model_id
-from core.domain.secret_shapes import doubt_secret, explain_secret
+from core.domain.secret_shapes import doubt_secret, explain_secret, find_passwords
 
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -48,12 +50,16 @@ SENTENCES = {
 QUOTES = ('""', "''", "\u201c\u201d", "\u2018\u2019", "\u201e\u201c")  # also as a text processor writes them
 BLANKS = f"{string.whitespace}\u00a0\u200b\u200c\u200d\u2060\ufeff"  # what a copy brings along unseen
 DATABASE = re.compile(r"sqlite://(?:/|$)|postgres(?:ql)?://")
-LOGIN = re.compile(r"postgres\w*://(?:(?P<login>[^/@]*)@[^@?]*(?:\?.*)?|(?P<unreadable>.*)@[^@]*)", re.DOTALL)
-PASSWORDS = re.compile(r"[?&](?:password|sslpassword|oauth_client_secret)=([^&]*)")
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")  # in large letters too
 PROXY_EXAMPLE = "http://proxy.example:3128, or http://user:password@proxy.example:3128 with %23 for # and the like"
 logging.getLogger("dotenv.main").setLevel(logging.ERROR)  # of lines that it can't parse we tell by ourselves
 DURATION = re.compile(r"(\d{1,6})\s*([smhd]?)")
+NO_TOOL = "names no tool; write none for no tool, or leave it out"
+NAMELESS = {  # lists of which an empty one would mean all, and what is wrong with it
+    "confab_models": "names no model; leave it out to allow any",
+    "confab_web_domains": "names no domain; leave it out to allow any",
+    **dict.fromkeys(("confab_tools", "confab_default_tools"), NO_TOOL),
+}
 SECRET_KEY = re.compile(r"[\w-]{43}=", re.ASCII)  # 32 bytes in base64, as Fernet has it
 
 
@@ -69,30 +75,6 @@ def refuse_empty_list(value: object, why: str) -> object:
     return value
 
 
-def check_http_url(value: str) -> str:
-    """Validate an address of HTTP. Raises ValueError, without a character of it."""
-    if not value.lower().startswith(("http://", "https://")):
-        raise ValueError("must begin with http:// or https://")
-    try:
-        address = urlsplit(value)
-    except ValueError:
-        address = None
-    if not (address and address.hostname) or re.search(r"\s", value):
-        raise ValueError("must name a host, and have no blanks in it")
-    try:
-        _ = address.port
-    except ValueError:
-        raise ValueError("must have a number of at most 65535 as its port, where it has one") from None
-    return value
-
-
-def refuse_login(value: str) -> str:
-    """Validate that an address has no login: beside a key or token the SDKs can send none. Raises ValueError."""
-    if "@" in urlsplit(value).netloc:
-        raise ValueError("must have no user and password before its host, which can't be sent beside a key or token")
-    return value
-
-
 def check_proxies(environment: Mapping[str, str]) -> list[str]:
     """Describe the proxy variables that no client of ours can use, each in a line without a character of its value."""
     lines = []
@@ -105,21 +87,10 @@ def check_proxies(environment: Mapping[str, str]) -> list[str]:
     return lines
 
 
-def strip_api_path(value: str) -> str:
-    """The address without the path that the SDK adds by itself: people copy it with `/v1` or `/v1/messages`."""
-    return re.sub(r"(?:/v1(?:/messages)?)?/*$", "", value)
-
-
-def find_passwords(url: str) -> list[str]:
-    """The passwords in the address of a database, as they stand there; also where nobody can read that address."""
-    found = LOGIN.fullmatch(url)
-    login = (found["login"] or found["unreadable"] or "") if found else ""
-    return [one for one in (login.partition(":")[2], *PASSWORDS.findall(url)) if one]
-
-
 CommaSeparated = BeforeValidator(split_list)
 HttpUrl = Annotated[str, AfterValidator(check_http_url), AfterValidator(refuse_login)]
 Names = Annotated[tuple[str, ...], NoDecode, CommaSeparated]
+Domains = Annotated[tuple[Annotated[str, AfterValidator(check_domain)], ...], NoDecode, CommaSeparated]
 Ids = Annotated[frozenset[str], NoDecode, CommaSeparated]
 
 
@@ -202,6 +173,15 @@ class Settings(EnvironmentSettings):
         default="upload",
         description="How Claude gets pictures and PDFs: upload, once each; inline, with each request, for gateways.",
     )
+    confab_web_domains: Domains = Field(
+        default=(), description="Domains that web search and web fetch are bound to, comma-separated; unset: any."
+    )
+    confab_web_blocked: Domains = Field(
+        default=(), description="Domains that they leave out, comma-separated; not beside CONFAB_WEB_DOMAINS."
+    )
+    confab_web_estimate: int = Field(
+        default=50_000, ge=0, description="Tokens of web results that budgets set aside for one request."
+    )
     confab_guests: bool = Field(default=False, description="Whether guests and people of other workspaces may ask.")
     confab_managers: Ids = Field(
         default=frozenset(), description="Ids of people who manage everything, comma-separated."
@@ -277,15 +257,10 @@ class Settings(EnvironmentSettings):
                 raise ValueError(f"{one[:40]!r} is no model's id, which has letters, digits and .-_:/@+ alone")
         return value
 
-    @field_validator("confab_models", mode="before")
+    @field_validator(*NAMELESS, mode="before")
     @classmethod
-    def _check_named(cls, value: object) -> object:
-        return refuse_empty_list(value, "names no model; leave it out to allow any")
-
-    @field_validator("confab_tools", "confab_default_tools", mode="before")
-    @classmethod
-    def _check_tools_named(cls, value: object) -> object:
-        return refuse_empty_list(value, "names no tool; write none for no tool, or leave it out")
+    def _check_named(cls, value: object, info: ValidationInfo) -> object:
+        return refuse_empty_list(value, NAMELESS[str(info.field_name)])
 
     @field_validator("confab_log_level", mode="before")
     @classmethod
@@ -307,8 +282,10 @@ class Settings(EnvironmentSettings):
         return value
 
     @model_validator(mode="after")
-    def _check_allowed_models(self) -> Self:
-        """Defaults are bound to the allow-list like everybody's choice."""
+    def _check_lists(self) -> Self:
+        """Defaults are bound to the allow-list like everybody's choice, and the API takes one list of domains."""
+        if self.confab_web_domains and self.confab_web_blocked:
+            raise ValueError("CONFAB_WEB_DOMAINS, CONFAB_WEB_BLOCKED: set one of them, for the API takes no two")
         named = {"CONFAB_MODEL": (self.confab_model,), "CONFAB_FALLBACK_MODELS": self.confab_fallback_models}
         for variable, models in named.items():
             if self.confab_models and (others := [one for one in models if one not in self.confab_models]):

@@ -10,11 +10,14 @@ from core.claude.errors import ClaudeError
 from core.domain.errors import SettingsError
 from core.domain.messages import ThreadKey
 from core.domain.models import Model
+from core.prompting.refused_tools import MENDS, simplify_tools
+from core.prompting.request import Request
 from core.settings import Settings
 from core.tools.registry import describe_groups
-from core.tools.tool import ToolProvider
+from core.tools.tool import Tool, ToolProvider
 
 NOWHERE = ThreadKey("", "", "")  # tools that only some channels have are not looked for
+REFUSING = ("rejected", "forbidden")  # errors by which an API refuses a part of a request
 LACKING = "Set CONFAB_MODEL to a model that has it, or choose one where it is used, with `persona tune model=...`."
 
 
@@ -30,27 +33,59 @@ async def check_tools(configuration: Configuration, providers: Sequence[ToolProv
     yield TOOLS.ok("on by default", _list_plainly(registry.default_groups))
     found, _ = await registry.find_tools(NOWHERE, ",".join(registry.names))
     needed = {name: tool.definition.capability for name, tool in sorted(found.items()) if tool.definition.capability}
-    model = await _find_model(configuration.core) if needed else None
+    hosted = [tool for _, tool in sorted(found.items()) if tool.definition.hosted]
+    model, refused = await _ask_claude(configuration.core, hosted) if needed or hosted else (None, {})
     on, _ = await registry.find_tools(NOWHERE, None)
     for name, capability in needed.items():
         if model is not None and not model.has(capability):
             says = f"{model.id} can't use it, so it is not told of it"
             yield TOOLS.warning(name, says, LACKING) if name in on else TOOLS.ok(name, says)
+    for name, why in refused.items():
+        mend = MENDS.get(name.partition("_")[0], LACKING)
+        yield TOOLS.warning(name, f"Claude's API refuses it ({why.strip()})", mend)
 
 
 def _list_plainly(groups: Mapping[str, Sequence[str]]) -> str:
     return describe_groups(groups).replace("`", "") or "none"
 
 
-async def _find_model(settings: Settings) -> Model | None:
-    """The default model; None where it can't be asked after, which the check of Claude tells."""
+async def _ask_claude(settings: Settings, hosted: Sequence[Tool]) -> tuple[Model | None, Mapping[str, str]]:
+    """The default model, and which tools that it should have its API refuses; nothing where it can't be asked.
+
+    The check of Claude tells why it can't.
+    """
     if settings.anthropic_api_key is None:
-        return None
+        return None, {}
     client = Claude(settings.anthropic_api_key.get_secret_value(), settings.anthropic_base_url, silence=SECONDS)
     try:
         async with asyncio.timeout(SECONDS):
-            return await client.model(settings.confab_model)
+            model = await client.model(settings.confab_model)
+            had = [tool for tool in hosted if model.has(tool.definition.capability)]
+            return model, await find_refused(client, model.id, had)
     except (ClaudeError, TimeoutError):
-        return None
+        return None, {}
     finally:
         await client.close()
+
+
+async def find_refused(claude: Claude, model: str, tools: Sequence[Tool]) -> Mapping[str, str]:
+    """Which of these tools the API refuses for a model, in any type, and what it says. Raises ClaudeError.
+
+    A prompt with each is counted, which costs nothing.
+    """
+    refused: dict[str, str] = {}
+    prompt = {"model": model, "messages": [{"role": "user", "content": "Hello"}]}
+    for tool in tools:
+        request: Request | None = Request({**prompt, "tools": [dict(tool.definition.body)]}, ())
+        while request is not None and "tools" in request.body:
+            try:
+                await claude.count(request)
+                break
+            except ClaudeError as error:
+                if error.kind not in REFUSING:
+                    raise
+                refused[tool.name], request = error.detail, simplify_tools(request, error.detail)
+        else:
+            continue
+        refused.pop(tool.name, None)
+    return refused

@@ -19,7 +19,7 @@ from bots.console.drawing import Drawing, Glyphs
 from bots.console.escapes import neutralise
 from bots.console.log_stream import LogLines
 from bots.console.status_row import StatusRow
-from core.rendering.reply_notes import write_plain_notes
+from core.rendering.reply_notes import split_notes, write_plain_notes
 
 if TYPE_CHECKING:
     from bots.console.live_input import Complete, LiveInput
@@ -28,8 +28,6 @@ NARROWEST = 8  # columns for which is folded; what is narrower folds by itself
 TURNING = ("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "|/-\\")
 
 _HALVES = re.compile("[\ud800-\udfff]")  # how a byte is read that is no UTF-8
-_NOTE = re.compile(r"(?:^|\n\n)\*\((?P<note>[^\n]*)\)\*$")
-"""Why a text does not go on, as `Reply.texts` has it at its end. It goes away again."""
 
 
 class Terminal:
@@ -147,9 +145,12 @@ class Terminal:
             self.post(f"{heading}\n")
         try:
             async for text in texts:
-                note = _NOTE.search(text)
-                self._advance(drawing.grow(neutralise(text[: note.start()] if note else text)), drawing)
-                self._status.say(note["note"] if note else self._name_pause(drawing) if text else status)
+                _, note = split_notes(text)
+                if note:  # why the text does not go on: it goes away again, and what is left open is closed above it
+                    self._status.say(neutralise(write_plain_notes(note)).strip("()"))
+                    continue
+                self._advance(drawing.grow(neutralise(text)), drawing)
+                self._status.say(self._name_pause(drawing) if text else status)
         except BaseException:
             self._advance("\n" if drawing.column else "", drawing)
             raise

@@ -79,6 +79,7 @@ class Publisher:
 
     async def run(self) -> None:
         """Show every text in time, and the final one whatever it takes. Raises CannotShow, Rejected."""
+        self._reply.note_activities()  # that we type says nothing of what goes on
         typing = asyncio.create_task(repeat_activity(self._show_typing, self._every))
         try:
             await self._retry(self._record_first_page)

@@ -12,7 +12,7 @@ from core.answering.final_answer import Answer, conclude, decline, interrupt, re
 from core.answering.refused_prompts import RefusedPrompts
 from core.billing.ledger_rows import BudgetRefusal
 from core.claude.citations import Citation, append_sources, insert_numbers
-from core.claude.client import Claude, Completion, TextSoFar, dump_completion
+from core.claude.client import Activity, Claude, Completion, TextSoFar, dump_completion
 from core.claude.errors import ClaudeError
 from core.claude.metering import MeteredRequest, Metering, Renew
 from core.claude.model_catalog import ModelCatalog
@@ -41,8 +41,8 @@ class Retraction:
     """The text so far is taken back: Claude refused after it, and no part of it is an answer."""
 
 
-Event: TypeAlias = TextSoFar | Waiting | Retraction | LeftOut | Answer
-Shown: TypeAlias = TextSoFar | Waiting | LeftOut | BudgetRefusal
+Event: TypeAlias = TextSoFar | Activity | Waiting | Retraction | LeftOut | Answer
+Shown: TypeAlias = TextSoFar | Activity | Waiting | LeftOut | BudgetRefusal
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,8 +64,8 @@ class Composition:
     version: int
     unread: CannotAnswer | None
     """Why the thread's history could not be read, if it could not."""
-    act: Callable[[str], None]
-    """Is told what takes a while."""
+    act: Callable[..., None]
+    """Is told what takes a while, and of tools that it is a `note` as well: core.answering.reply.Reply.act."""
     files: Files = field(init=False, default_factory=dict)
     """What was read of the conversation's files."""
     shown: Files = field(init=False, default_factory=dict)
@@ -143,7 +143,8 @@ class Composition:
     def _make_runner(self, tools: Sequence[Tool]) -> ToolRunner:
         composer = self.composer
         scope = ToolScope(self.claim.question, self.surface, composer.store, composer.clock, self._find_zone)
-        return ToolRunner(composer.store.calls, self.claim, {tool.name: tool for tool in tools}, scope, self.act)
+        named, act = {tool.name: tool for tool in tools}, partial(self.act, note=True)
+        return ToolRunner(composer.store.calls, self.claim, named, scope, act)
 
     def _find_place(self) -> str | None:
         """Behind what the answer of a question that was parked stands: what was said meanwhile and does not wait."""

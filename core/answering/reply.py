@@ -51,6 +51,7 @@ class Reply:
         self.whole = False
         self.notice = False
         self.files: Sequence[File] = ()
+        self._noting = False
         self._sure = ensure_held
         self._keep = keep
         self._drop = drop
@@ -78,11 +79,17 @@ class Reply:
             self.note = note
             self._changed.set()
 
-    def act(self, activity: str) -> None:
-        """What is going on now, while there is no text."""
+    def act(self, activity: str, *, note: bool = False) -> None:
+        """What goes on now. As a `note` it is also seen where text stands already, or where nothing else shows it."""
+        if note and (self.text or self._noting):
+            self.wait(activity)
         if activity != self.activity:
             self.activity = activity
             self._acting.set()
+
+    def note_activities(self) -> None:
+        """The platform shows nothing of what goes on while there is no text, so a note tells it."""
+        self._noting = True
 
     async def wait_for_activity(self, known: str, seconds: float) -> str:
         """Wait until something else than what is `known` goes on, at most `seconds`; what goes on then."""

@@ -25,7 +25,7 @@ from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Proceed,
 from core.answering.recovery import find_orphaned_pages, refresh_conversation
 from core.answering.reply import Reply
 from core.claude.citations import Citation, list_sources
-from core.claude.client import TextSoFar
+from core.claude.client import Activity, TextSoFar
 from core.claude.sender import LeftOut, Waiting
 from core.commands import TABLE, registry
 from core.domain.errors import CannotAnswer, CannotShow, NoAnswer, PlaceClosed, QuestionDeleted, TokenRefused
@@ -333,6 +333,8 @@ class AnswerTask:
                     self._grow(event)
                 elif isinstance(event, Waiting):
                     self.reply.wait(event.note)
+                elif isinstance(event, Activity):
+                    self.reply.act(event.words, note=True)
                 elif isinstance(event, Retraction):
                     self.reply.take_back()
                 elif isinstance(event, LeftOut):

@@ -99,9 +99,11 @@ class Prices:
         read_and_written += usage.cache_write_5m * price.write_5m + usage.cache_write_1h * price.write_1h
         paid = usage.input * price.input + usage.output * price.output + read_and_written
         plain = (usage.prompt - usage.input) * price.input
-        searches = usage.web_searches * price.search * 1_000_000 / PER_SEARCH
         times = IN_THE_US if geo == US else 1
-        return Cost(_round_up(paid * times + searches), int((plain - read_and_written) * times))
+        return Cost(
+            _round_up(paid * times + _price_searches(price, usage.web_searches)),
+            int((plain - read_and_written) * times),
+        )
 
     @property
     def models(self) -> list[str]:
@@ -117,19 +119,25 @@ class Prices:
         return bool(self._find_lines(model))
 
     def worst_cost(
-        self, model: str, input_bound: int, output_bound: int, on: date, geo: str | None = None
+        self, model: str, input_bound: int, output_bound: int, on: date, geo: str | None = None, *, searches: int = 0
     ) -> int | None:
-        """The most that a request of so many tokens can cost: all of its prompt is written to the cache."""
+        """The most that a request of so many tokens can cost: all of its prompt is written to the cache.
+
+        Claude may search the web as often as `searches`.
+        """
         steps = self._find_lines_in_force(model, input_bound, on)
         if not steps:
             return None
         written = max(max(step.input, step.write_5m, step.write_1h) for step in steps)
         times = IN_THE_US if geo == US else 1
-        return _round_up((input_bound * written + output_bound * max(step.output for step in steps)) * times)
+        tokens = (input_bound * written + output_bound * max(step.output for step in steps)) * times
+        return _round_up(tokens + max(_price_searches(step, searches) for step in steps))
 
-    def affordable_output(self, model: str, input_bound: int, micro_usd: int, on: date, geo: str | None = None) -> int:
-        """How many tokens of output `micro_usd` pays for after the worst that the prompt can cost; 0 if none."""
-        prompt = self.worst_cost(model, input_bound, 0, on, geo)
+    def affordable_output(
+        self, model: str, input_bound: int, micro_usd: int, on: date, geo: str | None = None, *, searches: int = 0
+    ) -> int:
+        """How many tokens of output `micro_usd` pays for after the worst that the rest can cost; 0 if none."""
+        prompt = self.worst_cost(model, input_bound, 0, on, geo, searches=searches)
         if prompt is None:
             return 0
         dearest = max(step.output for step in self._find_lines_in_force(model, input_bound, on))
@@ -193,6 +201,11 @@ def _parse_row(row: dict[str, str], where: str) -> Price:
         column = str(error.errors()[0]["loc"][0])
         rule = RULES.get(column, AMOUNT_RULE)
         raise SettingsError(f"{where}: {rule.format(column=column, text=row[column])}") from None
+
+
+def _price_searches(price: Price, searches: int) -> Decimal:
+    """What web searches cost, in micro-dollars, wherever they are made."""
+    return searches * price.search * 1_000_000 / PER_SEARCH
 
 
 def _round_up(amount: Decimal) -> int:

@@ -1,27 +1,36 @@
-"""Citations: numbers behind what Claude cites, and below its answer the pages that they stand for."""
+"""Citations: numbers behind what Claude cites, and below its answer the pages and addresses that they stand for."""
 
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import TypeAlias
+from urllib.parse import urlsplit
 
 from core.domain.wording import count_noun
+from core.prompting.activities import clean_words
 from core.prompting.file_names import write_file_name
 from core.rendering.fences import Fence, parse_opening
 from core.rendering.inline import begins_block, find_open_marks
+from core.rendering.links import clean_address
 from core.rendering.reply_notes import CUT, close_text, find_open_fence
 
 LISTED = 20  # sources that have a line of their own
+WEB = -1  # in place of a document's number
 
 _FENCE = re.compile(r"(?P<quote>[ \t>]*)(?:`{3,}|~{3,})\s*")
 _MARKS = re.compile(r"[`~]+(?=[^`~])")
 _RULE = re.compile(r"[\s|:-]+")
 
 
+Source: TypeAlias = str | tuple[int, int, int]
+"""The address of a page of the web, or a document and the pages of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """Pages of a document, `first` to `last`, that say what an answer says.
+    """What says what an answer says: pages of a document, `first` to `last`, or the page of the web at `url`.
 
     `document` is its place among those that Claude was shown, `at` how many characters of the answer stand before the
     number; None where none can stand, for the code around it did not end.
@@ -32,15 +41,23 @@ class Citation:
     first: int
     last: int
     at: int | None = None
+    url: str = ""
 
     @property
-    def source(self) -> tuple[int, int, int]:
+    def source(self) -> Source:
         """What it is one with others by."""
-        return self.document, self.first, self.last
+        return self.url or (self.document, self.first, self.last)
 
     @property
     def pages(self) -> str:
         return f"page {self.first}" if self.first == self.last else f"pages {self.first} to {self.last}"
+
+
+def cite_web_page(url: str, title: str) -> Citation | None:
+    """A page of the web as a citation, under its title, else its host; None where its address is not one of the web."""
+    address = clean_address(url)
+    name = clean_words(title.replace("://", " ")) or urlsplit(address).netloc
+    return Citation(WEB, name, 0, 0, url=address) if address else None
 
 
 @dataclass(slots=True)
@@ -158,13 +175,15 @@ def _write_lines(citations: Sequence[Citation]) -> Iterator[str]:
     sources = {one.source: one for one in reversed(citations)}
     numbers = _number_sources(citations)
     for source, number in list(numbers.items())[:LISTED]:
-        yield f"[{number}] {write_file_name(names[source[0]])}, {sources[source].pages}"
+        one = sources[source]
+        named = f"{one.name}: {one.url}" if one.url else f"{write_file_name(names[one.document])}, {one.pages}"
+        yield f"[{number}] {named}"
     if (more := len(numbers) - LISTED) > 0:
         span = f"[{LISTED + 1}]" if more == 1 else f"[{LISTED + 1}] to [{len(numbers)}]"
-        yield f"{span} {count_noun(more, 'more passage')}"
+        yield f"{span} {count_noun(more, 'more source')}"
 
 
-def _number_sources(citations: Sequence[Citation]) -> dict[tuple[int, int, int], int]:
+def _number_sources(citations: Sequence[Citation]) -> dict[Source, int]:
     return {source: number for number, source in enumerate(dict.fromkeys(one.source for one in citations), 1)}
 
 
@@ -172,7 +191,7 @@ def _name_documents(citations: Sequence[Citation]) -> dict[int, str]:
     """Each document's name; a second one of the same name is `plan.pdf (2)`."""
     named: dict[int, str] = {}
     counts: Counter[str] = Counter()
-    for document, name in {one.document: one.name for one in citations}.items():
+    for document, name in {one.document: one.name for one in citations if not one.url}.items():
         counts[name] += 1
         named[document] = name if counts[name] == 1 else f"{name} ({counts[name]})"
     return named

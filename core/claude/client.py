@@ -23,11 +23,12 @@ from core.claude.stream import (
     MalformedStream,
     MessageAccumulator,
     count_tokens,
+    list_documents,
     read_field,
     read_usage,
     read_word,
 )
-from core.domain.models import CITATIONS, STRUCTURED_OUTPUTS, Model, is_model_id
+from core.domain.models import CITATIONS, CODE_EXECUTION, STRUCTURED_OUTPUTS, WEB_SEARCH, Model, is_model_id
 from core.domain.tools import ToolCall
 from core.domain.usage import Usage
 from core.prompting.persona_check import EFFORTS, THINKING
@@ -42,15 +43,8 @@ REQUEST = "request-id"  # the header that names a request
 
 INPUTS = {"image": "image_input", "document": "pdf_input"}  # what a model may be shown, and the capability for it
 OPTIONAL = (CITATIONS, STRUCTURED_OUTPUTS)
-COUNTED = (
-    "model",
-    "system",
-    "messages",
-    "thinking",
-    "output_config",
-    "cache_control",
-    "tools",
-)  # what counts depend on
+HOSTED = (WEB_SEARCH, CODE_EXECUTION)  # which stand among a model's server tools
+COUNTED = ("model", "system", "messages", "thinking", "output_config", "cache_control", "tools")  # what counts need
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +53,13 @@ class TextSoFar:
 
     text: str
     citations: tuple[Citation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What Claude does meanwhile with a tool, in a few words for people."""
+
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,8 @@ class Completion:
     """A budget made it shorter than it might have been."""
     geo: str | None = None
     """Where it was computed, in the API's word."""
+    asked: Usage = Usage()  # noqa: RUF009  frozen
+    """What its prompt has used as it was sent, without what tools that Anthropic runs brought."""
     counted: bool = True
     """Its usage was told; a gateway may leave it out."""
     stored: bool = False
@@ -151,12 +154,15 @@ class Claude:
 
     async def stream(
         self, request: Request, accumulator: MessageAccumulator | None = None
-    ) -> AsyncGenerator[TextSoFar | Completion, None]:
+    ) -> AsyncGenerator[TextSoFar | Activity | Completion, None]:
         """Send `request`; its text as it grows, whole each time, and at its end the completion. Raises ClaudeError.
+
+        Amid these, what Claude does with tools that Anthropic runs.
 
         `accumulator` has what came so far, however this ends.
         """
         accumulator, request_id = accumulator or MessageAccumulator(), None
+        accumulator.documents = list_documents(block for one in request.body["messages"] for block in one["content"])
         try:
             sent = self._client.messages.create(**request.body, extra_headers=request.headers, stream=True)
             async with await sent as stream:
@@ -164,6 +170,8 @@ class Claude:
                 async for event in stream:
                     if accumulator.take(event):
                         yield TextSoFar(accumulator.text, accumulator.citations)
+                    if words := accumulator.take_activity():
+                        yield Activity(words)
                 _check_end(accumulator, stream.response, request.model)
             yield _read_completion(accumulator, request, request_id)
         except (anthropic.APIError, *BROKEN, ValueError) as error:
@@ -335,19 +343,28 @@ def _read_completion(streamed: MessageAccumulator, asked: Request, request: str 
         usage=usage,
         model=read_word(message, "model") or asked.model,
         request=request,
-        content=[block.model_dump(exclude_none=True, mode="json") for block in blocks],
+        content=[_dump_block(block) for block in blocks],
         citations=streamed.citations,
         category=read_word(read_field(message, "stop_details"), "category"),
         geo=read_word(message.usage, "inference_geo"),
+        asked=streamed.read_asked(asked.ttl),
         counted=bool(usage.prompt and streamed.output_told),
     )
+
+
+def _dump_block(block: anthropic.BaseModel) -> dict[str, Any]:
+    """A block as it goes back. What is null is left out, but the titles of what is cited, which the API wants named."""
+    dumped = block.model_dump(exclude_none=True, mode="json")
+    for one in dumped.get("citations") or []:
+        one.setdefault("title" if one["type"] == "web_search_result_location" else "document_title", None)
+    return dumped
 
 
 def read_model(info: ModelInfo) -> Model:
     """What a model can do, and how long it is served. A gateway may tell nothing of it, or anything."""
     capabilities = read_field(info, "capabilities")
     effort, thinking = read_field(capabilities, "effort"), read_field(capabilities, "thinking")
-    types = read_field(thinking, "types")
+    types, tools = read_field(thinking, "types"), read_field(capabilities, "server_tools")
     return Model(
         info.id,
         count_tokens(info, "max_input_tokens") or None,
@@ -356,7 +373,8 @@ def read_model(info: ModelInfo) -> Model:
         frozenset(kind for kind in THINKING if _is_supported(types, kind)),
         known=effort is not None or thinking is not None,
         blind=frozenset(kind for kind, name in INPUTS.items() if _read_supported(capabilities, name) is False),
-        lacks=frozenset(name for name in OPTIONAL if _read_supported(capabilities, name) is False),
+        lacks=frozenset(name for name in OPTIONAL if _read_supported(capabilities, name) is False)
+        | frozenset(name for name in HOSTED if _read_supported(tools, name) is False),
         lifecycle=getattr(info, "lifecycle", None) or "active",
         retires_at=_read_date(getattr(info, "retires_at", None)),
     )

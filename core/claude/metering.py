@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeAlias
 
-from core.billing.budgets import BudgetStatus
+from core.billing.budgets import BudgetStatus, dollars
 from core.billing.ledger_rows import DIRECT, BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement
 from core.billing.prices import Prices
-from core.claude.client import Claude, Completion, TextSoFar, restore_completion
+from core.claude.client import Activity, Claude, Completion, TextSoFar, restore_completion
 from core.claude.errors import ClaudeError
 from core.claude.prompt_cache_tracker import PromptCacheTracker
 from core.claude.stream import MessageAccumulator, read_field, read_word
@@ -32,6 +32,7 @@ SETTLES, SETTLING = 60, 8.0  # times that a request is tried to be settled, over
 ESTIMATE = 1.05  # times what count_tokens says: it is an estimate
 ATTEMPTS = 3  # processes that may die over the same request
 BROKE = "Something broke three times while I worked on this, so I stopped. A smaller question may work."
+OVERRUN = "a request cost %s, more than the %s that was set aside for it; CONFAB_WEB_ESTIMATE says how much that is"
 UNTRIED = Step()
 
 Renew: TypeAlias = Callable[[Collection[str]], Awaitable[Mapping[str, FileContent]]]
@@ -102,7 +103,9 @@ class Metering:
         """Where answers were computed last: the organization's settings decide it, and it has a price."""
         self.warn = warn
 
-    async def stream(self, order: MeteredRequest) -> AsyncGenerator[TextSoFar | Completion | BudgetRefusal, None]:
+    async def stream(
+        self, order: MeteredRequest
+    ) -> AsyncGenerator[TextSoFar | Activity | Completion | BudgetRefusal, None]:
         """Send one request if no budget forbids it, and settle it whatever becomes of it. Raises ClaudeError.
 
         Its text as it grows; at last its completion, once it is settled, or the refusal of a budget in its place. What
@@ -129,7 +132,7 @@ class Metering:
                 async for event in events:
                     if isinstance(event, Completion):
                         ended, completion = event.stop, replace(event, bounded=order.request.bounded)
-                        settlement, end = self._settlement_of(order, event), order.end(completion)
+                        settlement, end = self._settlement_of(order, bound, event), order.end(completion)
                     else:
                         yield event
         except ClaudeError as error:
@@ -147,14 +150,19 @@ class Metering:
 
     async def _reserve(self, order: MeteredRequest, bound: int) -> Reservation | BudgetRefusal:
         question, model, now = order.question, self._claude.name_priced_model(order.request), self._clock()
-        output = int(order.request.body["max_tokens"])
-        worst = self.prices.worst_cost(model, bound, output, now.date(), self._geo)
+        output, worst = int(order.request.body["max_tokens"]), self._find_worst_cost(order.request, bound)
         planned = PlannedRequest(
             question.key, question.name, question.person, model, order.persona, bound, output, now, worst
         )
         step = None if order.aside else order.request.digest
         planned = replace(planned, direct=question.homes is not None, step=step)
         return await self.ledger.reserve(planned, order.scopes)
+
+    def _find_worst_cost(self, request: Request, bound: int) -> int | None:
+        """The most that a request can cost, as far as anybody knows what tools will find; None without a price."""
+        model, output = self._claude.name_priced_model(request), int(request.body["max_tokens"])
+        day, searches = self._clock().date(), request.searches_bound
+        return self.prices.worst_cost(model, bound, output, day, self._geo, searches=searches)
 
     async def _reserve_less(
         self, order: MeteredRequest, bound: int, refusal: BudgetRefusal
@@ -171,7 +179,8 @@ class Metering:
             if isinstance(found, Reservation) or found.left is None:
                 break
             model, today = self._claude.name_priced_model(order.request), self._clock().date()
-            room = self.prices.affordable_output(model, bound, found.left, today, self._geo)
+            searches = order.request.searches_bound
+            room = self.prices.affordable_output(model, bound, found.left, today, self._geo, searches=searches)
             order = replace(order, request=shorten_request(order.request, max(least, min(whole, room))))
             found = await self._reserve(order, bound)
             if room < least:
@@ -179,9 +188,9 @@ class Metering:
         return order, found
 
     async def _count(self, request: Request) -> int | None:
-        """What Anthropic says that the prompt has; None where it does not say."""
+        """What Anthropic says that the prompt has, with what tools may find; None where it does not say."""
         try:
-            return int(await self._claude.count(request) * ESTIMATE) + 1
+            return int(await self._claude.count(request) * ESTIMATE) + 1 + request.results_bound
         except ClaudeError as error:
             log.warning("the prompt could not be counted: %s", error)
             return None
@@ -192,10 +201,10 @@ class Metering:
         again = partial(backoff.retry, settle, StoreUnavailable, self._sleep, report=_report_unsettled)
         return await again(longest=SETTLING, tries=SETTLES)
 
-    def _settlement_of(self, order: MeteredRequest, answer: Completion) -> Settlement | None:
+    def _settlement_of(self, order: MeteredRequest, bound: int, answer: Completion) -> Settlement | None:
         """What an answer cost, by the prices of the model that gave it, else of the one that was asked.
 
-        None where a gateway does not tell what it used.
+        None where a gateway does not tell what it used. What tools found may cost more than was set aside for it.
         """
         now, asked = self._clock(), self._claude.name_priced_model(order.request)
         named = answer.model if is_model_id(answer.model) else asked
@@ -203,11 +212,13 @@ class Metering:
             return Settlement(Usage(), answer.stop, now, named, answer.request, 0)  # which is not billed
         if not answer.counted:
             return None
-        self._geo = answer.geo or self._geo
+        worst, self._geo = self._find_worst_cost(order.request, bound), answer.geo or self._geo
         costs = (self.prices.cost(model, answer.usage, now.date(), answer.geo) for model in (named, asked))
         cost = next((one for one in costs if one), None)
+        if cost and worst is not None and cost.micro_usd > worst:
+            log.warning(OVERRUN, dollars(cost.micro_usd), dollars(worst), extra={"request": answer.request})
         key, request = order.question.key, order.request
-        miss = None if order.aside else self._prompt_cache.note(key, request, answer.usage, now)
+        miss = None if order.aside else self._prompt_cache.note(key, request, answer.asked, now)
         settled = Settlement(answer.usage, answer.stop, now, named, answer.request, miss=miss)
         return replace(settled, micro_usd=cost.micro_usd, saved=cost.saved) if cost else settled
 
@@ -226,7 +237,9 @@ class Metering:
         answered = read_word(came.message, "model")
         model = answered if answered and self.prices.has_price(answered) else self._claude.name_priced_model(request)
         if most.prompt is None:
-            micro_usd, prompt = self.prices.worst_cost(model, bound, output, day, self._geo), bound
+            searches = request.searches_bound
+            micro_usd = self.prices.worst_cost(model, bound, output, day, self._geo, searches=searches)
+            prompt = bound
         else:
             geo = read_word(read_field(came.message, "usage"), "inference_geo") or self._geo
             cost = self.prices.cost(model, replace(most.prompt, output=output), day, geo)

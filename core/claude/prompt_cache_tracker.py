@@ -48,7 +48,8 @@ class PromptCacheTracker:
         if past is None or not _continues(past, request):
             return request.input_bound
         new = _turns(request)[len(past.turns) :]
-        return min(request.input_bound, past.tokens + sum(block.content.tokens_bound for block in new))
+        added = sum(block.content.tokens_bound for block in new) + request.results_bound
+        return min(request.input_bound, past.tokens + added)
 
     def note(self, key: ThreadKey, request: Request, usage: Usage, at: datetime) -> str | None:
         """Remember a request that was answered. Why the cache did not have all that the last one left there, or None.

@@ -11,13 +11,14 @@ from typing import TypeAlias
 
 from core.billing.ledger_rows import BudgetRefusal
 from core.claude.circuit_breaker import CircuitBreaker
-from core.claude.client import Completion, TextSoFar
+from core.claude.client import Activity, Completion, TextSoFar
 from core.claude.errors import ClaudeError
 from core.claude.metering import MeteredRequest, Metering
 from core.claude.retry import Backoff, RetryPolicy
 from core.domain.clock import Sleep
 from core.domain.content import Content, Document, Image
 from core.domain.wording import count_noun
+from core.prompting.refused_tools import explain_left_out, names_hosted, simplify_tools
 from core.prompting.request import Request, leave_out_files, replace_contents, simplify_request
 
 LASTING = ("cache_control", "citations")  # what a gateway does not take today, it does not take tomorrow
@@ -44,7 +45,7 @@ class LeftOut:
     refused: frozenset[Content] = frozenset()
 
 
-Sent: TypeAlias = TextSoFar | Waiting | LeftOut | Completion | BudgetRefusal
+Sent: TypeAlias = TextSoFar | Activity | Waiting | LeftOut | Completion | BudgetRefusal
 
 
 class Sender:
@@ -60,7 +61,7 @@ class Sender:
         self.sleep = sleep
         self.seconds = seconds
         self._complaints: defaultdict[str, list[str]] = defaultdict(list)
-        """Of models whose gateway does not take cache marks or citations as we set them: what it says of them."""
+        """Of models whose API does not take cache marks, citations or tools as we set them: what it says of them."""
         self.circuit_breakers: defaultdict[str, CircuitBreaker] = defaultdict(CircuitBreaker)
         """One for each model."""
 
@@ -101,17 +102,19 @@ class Sender:
         """The same without what the model's gateway is known not to take."""
         request = order.request
         for complaint in self._complaints.get(request.model, ()):
-            request = simplify_request(request, complaint) or request
+            request = _simplify(request, complaint) or request
         return replace(order, request=request)
 
     def _take_complaint(self, request: Request, error: ClaudeError) -> Request | None:
         """The request without what the API named as what it does not take; None where that is nothing of ours."""
-        plainer = simplify_request(request, error.detail) if error.kind == "rejected" else None
+        plainer = _simplify(request, error.detail) if error.kind == "rejected" else None
+        plainer = simplify_tools(request, error.detail) if error.kind == "forbidden" else plainer
         plainer = leave_out_files(request) if error.kind in TOO_MUCH else plainer
         if plainer is not None:
-            log.warning("%s; asking again without it", error)
+            log.warning("%s; asking again without it. %s", error, explain_left_out(request, plainer))
             complaints = self._complaints[request.model]
-            if any(name in error.detail for name in LASTING) and error.detail not in complaints:
+            lasting = any(name in error.detail for name in LASTING) or names_hosted(error.detail)
+            if lasting and error.detail not in complaints:
                 complaints.append(error.detail)
         return plainer
 
@@ -121,6 +124,11 @@ class Sender:
         if not (circuit_breaker.trouble and seconds):
             return None
         return Backoff(seconds) if circuit_breaker.mending else retry_policy.wait(circuit_breaker.trouble, seconds)
+
+
+def _simplify(request: Request, complaint: str) -> Request | None:
+    """The request without what an API names as what it does not take; None where that is nothing of ours."""
+    return simplify_tools(request, complaint) or simplify_request(request, complaint)
 
 
 async def _renew_files(order: MeteredRequest, error: ClaudeError) -> MeteredRequest | None:

@@ -2,15 +2,16 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from anthropic.types import Message, RawMessageStreamEvent, TextBlock, ThinkingBlock
 from anthropic.types import Usage as Billed
 
-from core.claude.citations import Citation, CitationCollector
+from core.claude.citations import Citation, CitationCollector, cite_web_page
 from core.domain.usage import Usage
+from core.prompting.activities import describe_hosted
 from core.prompting.file_names import clean_attached_name
 
 GROWING = {
@@ -28,6 +29,14 @@ MOST_TOKENS = 100_000_000  # a hundred times what a model reads at once; a gatew
 MOST_PAGES = 100_000  # of a document: a gateway's larger number is none
 CITATION = 64  # tokens, at most, by which Claude says where something stands; the words that it cites are not billed
 AFTER_END = 500  # tokens that Claude may still write, and bill, before it notices that nobody listens any more
+
+
+@dataclass(frozen=True, slots=True)
+class ShownDocument:
+    """A document that Claude was shown; `url` is that of a page of the web, else it is empty."""
+
+    title: str
+    url: str
 
 
 class MalformedStream(Exception):
@@ -57,6 +66,17 @@ class _Building:
         """The words of that name so far."""
         return str(read_field(self.block, name) or "") + "".join(self.pieces[name])
 
+    @property
+    def written(self) -> int:
+        """Bytes of what Claude wrote for it."""
+        return sum(len(self.join(name).encode()) for name in ("text", "thinking", "signature", "input"))
+
+    @property
+    def found(self) -> int:
+        """Bytes of what a tool found that Anthropic ran; 0 for a block of another kind."""
+        told = str(read_field(self.block, "content")) if self.kind.endswith("_tool_result") else ""
+        return len(told.encode("utf-8", "surrogatepass"))
+
     def complete(self) -> None:
         """Put all its pieces together. Input that is no JSON is none: it holds no words of Claude's."""
         for name in [name for name in self.pieces if name != "input"]:
@@ -77,6 +97,8 @@ class MessageAccumulator:
     def __init__(self) -> None:
         self.message: Message | None = None
         self.text = ""
+        self.documents: list[ShownDocument] = []
+        """What its citations count: the documents of the prompt, and the pages that were fetched since."""
         self._citations = CitationCollector()
         self._cited = 0
         self.output_told = False
@@ -85,6 +107,9 @@ class MessageAccumulator:
         """A message_delta told why it ended."""
         self._ended = False
         """All its words are there: what begins behind that is the same message once more, or none of it."""
+        self._asked: Billed | None = None
+        """What the beginning told of the prompt; the end adds what tools that Anthropic runs brought."""
+        self._activity = ""
         self._blocks: list[_Building] = []
         self._open: dict[object, _Building] = {}
 
@@ -110,6 +135,11 @@ class MessageAccumulator:
             message.stop_reason = "end_turn"  # it ended as a message does; only the reason was left out
         return message
 
+    def take_activity(self) -> str:
+        """What a tool that Anthropic runs has begun to do since the last call, in words; empty if none has."""
+        activity, self._activity = self._activity, ""
+        return activity
+
     @property
     def citations(self) -> tuple[Citation, ...]:
         """What its text cites, as far as is known where."""
@@ -120,10 +150,16 @@ class MessageAccumulator:
         """Whether all of the message is there; what comes after that may be missing."""
         return self.message is not None and (self._ended or read_field(self.message, "stop_reason") is not None)
 
+    def read_asked(self, ttl: str) -> Usage:
+        """What the prompt has used as it was sent, without what tools that Anthropic runs brought."""
+        asked = self._asked if any(one.found for one in self._blocks) else None
+        return read_usage(asked or self._find_message().usage, ttl)
+
     def bound_usage(self, max_tokens: int, ttl: str) -> UsageBound:
         """The most that the request has used, also where the stream broke off or was stopped.
 
-        Its prompt is what message_start said. No token is shorter than a byte, so the bytes of what came bound the
+        Its prompt is what message_start said, and for each result of a tool that Anthropic ran once more with what
+        came, for Claude reads on behind it. No token is shorter than a byte, so the bytes of what came bound the
         output, with what Claude writes until it notices that nobody listens. Thinking that is not shown comes as its
         signature, which holds it encrypted; until that is there, as for blocks of unknown kinds, `max_tokens` is all
         that bounds the output.
@@ -134,13 +170,25 @@ class MessageAccumulator:
         prompt = usage if usage.prompt else None
         if self.output_told:
             return UsageBound(prompt, usage.output)
-        if any(one.kind not in BOUNDED or _hides_thinking(one) for one in self._blocks):
+        prompt = self._bound_rounds(prompt, ttl) if prompt else None
+        if any((one.kind not in BOUNDED and not one.found) or _hides_thinking(one) for one in self._blocks):
             return UsageBound(prompt, max_tokens)
-        names = ("text", "thinking", "signature", "input")
-        came = sum(len(one.join(name).encode()) for one in self._blocks for name in names)
-        came += CITATION * self._cited
+        came = sum(one.written for one in self._blocks) + CITATION * self._cited
         later = 0 if self.is_complete else AFTER_END
         return UsageBound(prompt, min(max_tokens, max(usage.output, came + later)))
+
+    def _bound_rounds(self, usage: Usage, ttl: str) -> Usage:
+        """With what is read for each result: what is new may be written to the cache, and all before it costs again."""
+        prompt, new, written, again = usage.prompt, 0, 0, 0
+        for one in self._blocks:
+            new += one.written + one.found
+            if one.found:
+                again += prompt
+                written += new
+                prompt, new = prompt + new, 0
+        searches = sum(read_field(one.block, "name") == "web_search" for one in self._blocks)
+        minutes, hour = (0, written) if ttl == "1h" else (written, 0)
+        return usage + Usage(input=again, cache_write_5m=minutes, cache_write_1h=hour, web_searches=searches)
 
     def _find_message(self) -> Message:
         if self.message is None:
@@ -159,6 +207,7 @@ class MessageAccumulator:
         elif kind == "content_block_delta":
             return self._grow(read_field(raw, "index"), read_field(raw, "delta"))
         elif kind == "content_block_stop":
+            self._note_activity(self._open.get(read_field(raw, "index")))
             return self._citations.end_block(self.text)
         elif kind == "message_delta":
             self._close(raw)
@@ -174,12 +223,13 @@ class MessageAccumulator:
             return
         if not isinstance(read_field(message, "usage"), Billed):
             message.usage = Billed.construct()
-        self.message = message
+        self.message, self._asked = message, message.usage.model_copy()
 
     def _begin_block(self, index: object, block: Any) -> bool:
         self._find_message()
         placed = self._citations.end_block(self.text)  # a gateway may not say that the block before has ended
         building = _Building(TextBlock.construct(type="text", text="") if block is None else block)
+        self.documents += list_documents([block])
         self._blocks.append(building)
         self._open[index] = building
         if building.kind != "text" or not (words := building.join("text")):
@@ -218,8 +268,16 @@ class MessageAccumulator:
     def _note_citations(self, citations: object) -> None:
         for one in citations if isinstance(citations, list) else []:
             self._cited += 1
-            if citation := read_citation(one):
+            if citation := read_citation(one, self.documents):
                 self._citations.add(citation)
+
+    def _note_activity(self, building: _Building | None) -> None:
+        """The input of a tool is whole when its block ends."""
+        if building is not None and building.kind == "server_tool_use":
+            pieces = building.pieces["input"]
+            name, given = read_word(building.block, "name") or "", read_field(building.block, "input")
+            given = _parse_input("".join(pieces)) if pieces else given
+            self._activity = describe_hosted(name, given if isinstance(given, Mapping) else {})
 
     def _close(self, event: Any) -> None:
         """How it ended. Counts are totals; one that is left out, or less than before, stays as it was."""
@@ -237,34 +295,64 @@ def read_usage(billed: object, ttl: str) -> Usage:
     """Every kind of token; what is left out counts as none.
 
     The beginning of a stream tells what was written to the cache for how long; of what is written later only the sum
-    is told, and it lives as long as was asked for: `ttl`.
+    is told, and it lives as long as was asked for: `ttl`. Where the steps of one request are told beside their sum,
+    as with a compaction, the sum leaves some of them out.
     """
-    written, split = count_tokens(billed, "cache_creation_input_tokens"), read_field(billed, "cache_creation")
+    steps = read_field(billed, "iterations")
+    steps = steps if isinstance(steps, list) else []
+
+    def count(name: str) -> int:
+        return max(count_tokens(billed, name), sum(count_tokens(step, name) for step in steps))
+
+    written, split = count("cache_creation_input_tokens"), read_field(billed, "cache_creation")
     minutes, hour = count_tokens(split, "ephemeral_5m_input_tokens"), count_tokens(split, "ephemeral_1h_input_tokens")
     later = max(0, written - minutes - hour)
     details, tools = read_field(billed, "output_tokens_details"), read_field(billed, "server_tool_use")
     return Usage(
-        input=count_tokens(billed, "input_tokens"),
-        output=count_tokens(billed, "output_tokens"),
+        input=count("input_tokens"),
+        output=count("output_tokens"),
         thinking=count_tokens(details, "thinking_tokens"),
-        cache_read=count_tokens(billed, "cache_read_input_tokens"),
+        cache_read=count("cache_read_input_tokens"),
         cache_write_5m=minutes + (later if ttl != "1h" else 0),
         cache_write_1h=hour + (later if ttl == "1h" else 0),
         web_searches=count_tokens(tools, "web_search_requests"),
     )
 
 
-def read_citation(cited: object) -> Citation | None:
-    """Which pages of which document are cited; None for what is no citation of pages, or an odd one."""
+def list_documents(blocks: Iterable[object]) -> list[ShownDocument]:
+    """The documents among the blocks of a message, in their order; a page that was fetched holds one."""
+    found = []
+    for block in blocks:
+        fetched = read_field(block, "type") == "web_fetch_tool_result"
+        result = read_field(block, "content") if fetched else None
+        document = read_field(result, "content") if fetched else block
+        if read_field(document, "type") == "document":
+            found.append(ShownDocument(read_word(document, "title") or "", read_word(result, "url") or ""))
+    return found
+
+
+def read_citation(cited: object, documents: Sequence[ShownDocument] = ()) -> Citation | None:
+    """Which page of the web is cited, or which pages of which of the `documents`; None for what is neither."""
+    if read_field(cited, "type") == "web_search_result_location":
+        return cite_web_page(read_word(cited, "url") or "", read_word(cited, "title") or "")
+    index, title = read_field(cited, "document_index"), (read_word(cited, "document_title") or "").strip()
+    if fetched := _find_fetched(index, title, documents):
+        return cite_web_page(fetched.url, title)
     if read_field(cited, "type") != "page_location":
         return None
-    names = ("document_index", "start_page_number", "end_page_number")
-    index, first, behind = numbers = [read_field(cited, name) for name in names]
-    if not all(isinstance(one, int) and 0 <= one <= MOST_PAGES for one in numbers):
+    first, behind = (read_field(cited, name) for name in ("start_page_number", "end_page_number"))
+    if not all(isinstance(one, int) and 0 <= one <= MOST_PAGES for one in (index, first, behind)):
         return None
-    title = (read_word(cited, "document_title") or "").strip()
     name = clean_attached_name(title) if title else f"document {index + 1}"
     return Citation(index, name, first, max(first, behind - 1))
+
+
+def _find_fetched(index: object, title: str, documents: Sequence[ShownDocument]) -> ShownDocument | None:
+    """The page that is cited, if it is one of the web: by its number, else by its title where only that agrees."""
+    at = index if isinstance(index, int) and 0 <= index < len(documents) else None
+    if at is not None and documents[at].title.strip() == title:
+        return documents[at] if documents[at].url else None
+    return next((one for one in documents if title and one.url and one.title.strip() == title), None)
 
 
 def count_tokens(counts: object, name: str) -> int:

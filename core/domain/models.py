@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pydantic import TypeAdapter
 
 CITATIONS, STRUCTURED_OUTPUTS = "citations", "structured_outputs"  # as the Models API calls these capabilities
+WEB_SEARCH, CODE_EXECUTION = "web_search", "code_execution"  # as it calls those of running tools for a model
 SOON = timedelta(days=60)  # Anthropic announces the end of a model so long before, at least
 MODEL_ID = re.compile(
     r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}"
@@ -31,7 +32,7 @@ class Model:
     blind: frozenset[str] = frozenset()
     """What it does not read, of images and documents, as far as is known."""
     lacks: frozenset[str] = frozenset()
-    """What it has not, of citations and structured outputs, as far as is known."""
+    """What it has not, of citations, structured outputs and tools that Anthropic runs, as far as is known."""
     lifecycle: str = "active"
     """`active`, `deprecated` or `retired`."""
     retires_at: datetime | None = None
@@ -47,7 +48,7 @@ class Model:
         return kind not in self.blind
 
     def has(self, capability: str) -> bool:
-        """Whether it has `citations` or `structured_outputs`, as far as is known."""
+        """Whether it has a capability, such as `citations` or `web_search`, as far as is known; none is empty."""
         return capability not in self.lacks
 
     def takes_effort(self, effort: str) -> bool:

@@ -59,6 +59,9 @@ class ReplyView(Protocol):
     def replaced(self) -> Sequence[File]:
         """Files of the answer in whose place it stands: they go, as far as they were posted."""
 
+    def note_activities(self) -> None:
+        """Have what goes on told in a note, for nothing else shows it here while there is no text."""
+
     async def wait_for_activity(self, known: str, seconds: float) -> str:
         """Wait until something else than what is `known` goes on, at most `seconds`; what goes on then."""
 

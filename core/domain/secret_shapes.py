@@ -10,6 +10,8 @@ RUN = re.compile(r"[A-Za-z0-9]+")
 WORD = re.compile(rf"[A-Z]?[a-z]{{,{SHORT}}}|[A-Z]{{,{SHORT}}}|[0-9]{{,{SHORT}}}|.{{,5}}")
 """A word, a number, or both in short: `70B`. In keys letters and digits, large and small ones, stand mixed."""
 SENDABLE = re.compile(r"[!-~]+")
+LOGIN = re.compile(r"postgres\w*://(?:(?P<login>[^/@]*)@[^@?]*(?:\?.*)?|(?P<unreadable>.*)@[^@]*)", re.DOTALL)
+PASSWORDS = re.compile(r"[?&](?:password|sslpassword|oauth_client_secret)=([^&]*)")
 SLIPS = {
     r"(?:export\s+)?[A-Z][A-Z0-9]*_[A-Z0-9_]*\s*[=:](?!=).+": "begins with a variable's name; keep what follows it",
     r"(?i:(?:[\w-]+:\s*)?(?:bearer|bot|basic|token)\s.+|(?:authorization|x-api-key):.+)": (
@@ -62,3 +64,10 @@ def _shorten(long: str) -> str:
     if all(WORD.fullmatch(run) for run in RUN.findall(long)):
         return long
     return f"{long[:SHOWN]}\u2026 ({len(long)} characters)"
+
+
+def find_passwords(url: str) -> list[str]:
+    """The passwords in the address of a database, as they stand there; also where nobody can read that address."""
+    found = LOGIN.fullmatch(url)
+    login = (found["login"] or found["unreadable"] or "") if found else ""
+    return [one for one in (login.partition(":")[2], *PASSWORDS.findall(url)) if one]

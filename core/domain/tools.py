@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
 from core.domain.content import FRAME, Document, Image, Text
 from core.domain.messages import MadeFile
+from core.domain.models import CITATIONS, Model
 
+WEB = ("web_search", "web_fetch")  # tools that bring pages of the web
 PREAMBLE = 1_000  # tokens, at most, that the API's own words about tools take in a prompt that has any
 
 
@@ -32,6 +34,17 @@ class ToolDefinition:
     def hosted(self) -> bool:
         """Whether Anthropic runs it."""
         return "input_schema" not in self.body
+
+    @property
+    def reads_web(self) -> bool:
+        """Whether it brings pages of the web."""
+        return self.hosted and self.name in WEB
+
+    def fit(self, model: Model) -> "ToolDefinition":
+        """As the model takes it: one that does not cite can't cite what a tool brings either."""
+        if model.has(CITATIONS) or not self.hosted:
+            return self
+        return replace(self, body={name: value for name, value in self.body.items() if name != "citations"})
 
     @property
     def tokens_bound(self) -> int:

@@ -36,6 +36,9 @@ promise that somebody was told, called or pinged."""
 CITING = """\
 What you cite of a document, Confab marks with a number in square brackets, and lists its pages below your answer: \
 write neither of them yourself."""
+CITING_WEB = """\
+What you cite of a page of the web, Confab marks with a number in square brackets, and lists its title and address \
+below your answer: write neither of them yourself."""
 CITING_TOKENS = 1_000  # tokens, at most, that the API's own words about citations take; it tells no number
 
 TOOLING = """\
@@ -96,6 +99,17 @@ class Request:
         return str((system[-1].get("cache_control") or {}).get("ttl", "5m"))
 
     @property
+    def searches_bound(self) -> int:
+        """How often Claude may search the web, at most, which has a price of its own."""
+        tools = self.body.get("tools") or []
+        return sum(tool.get("max_uses") or 0 for tool in tools if tool["name"] == "web_search")
+
+    @property
+    def results_bound(self) -> int:
+        """Tokens that are set aside for what tools bring that Anthropic runs, whichever of them Claude uses."""
+        return max((one.results_bound for one in self.tools), default=0)
+
+    @property
     def digest(self) -> str:
         """What is asked, in few characters: the same for the same prompt of the same model, in any process."""
         told = sha256(f"{self.model} {self.body.get('thinking')} {self.body.get('output_config')}".encode())
@@ -108,8 +122,8 @@ class Request:
     @property
     def input_bound(self) -> int:
         """The most tokens that the prompt can have."""
-        tools = sum(one.tokens_bound + one.results_bound for one in self.tools) + (PREAMBLE if self.tools else 0)
-        return sum(block.content.tokens_bound for block in self.blocks) + tools + self.overhead
+        tools = sum(one.tokens_bound for one in self.tools) + (PREAMBLE if self.tools else 0)
+        return sum(block.content.tokens_bound for block in self.blocks) + tools + self.results_bound + self.overhead
 
 
 def build_request(
@@ -130,8 +144,9 @@ def build_request(
     mark = {"type": "ephemeral", "ttl": ttl}
     cited = model.has(CITATIONS) and model.reads("document") and _shows_document(turns)
     turns = [_cite_documents(turn) for turn in turns] if cited else turns
-    tools = tuple(tool for tool in tools if not tool.capability or model.has(tool.capability))
-    further = ((instructions, instructions), (tools, TOOLING), (cited, CITING))
+    tools = tuple(tool.fit(model) for tool in tools if model.has(tool.capability))
+    web = any(tool.reads_web for tool in tools)
+    further = ((instructions, instructions), (tools, TOOLING), (cited, CITING), (web, CITING_WEB))
     house = "\n\n".join([HOUSE, *(words for holds, words in further if holds)])
     system = [house, persona.system] if persona.system else [house]
     body: dict[str, Any] = {
@@ -149,7 +164,7 @@ def build_request(
         body["output_config"] = {"effort": effort}
     extra, headers = _set_temperature(persona, model, body)
     last = next((turn.messages[-1] for turn in reversed(turns) if turn.role == "user" and turn.messages), None)
-    overhead = CITING_TOKENS if cited else 0
+    overhead = CITING_TOKENS if cited or web else 0
     blocks = tuple(_list_blocks(house, persona, turns))
     made = Request(body | extra, blocks, headers, last, overhead=overhead, tools=tools)
     return leave_out_unread(made, model)

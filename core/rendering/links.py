@@ -1,13 +1,15 @@
-"""Masked links: labels that name another address than the one they lead to, and the link shown with its address."""
+"""Links: addresses that others wrote, made safe; labels that name another address than the one they lead to."""
 
 import html
 import re
 import unicodedata
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from core.rendering.strip_marks import strip_marks
 
 SCHEME = "://"
+LONGEST = 1_000  # characters of an address that others wrote
+KEPT = "%/:=&?#+$,;~"  # signs of an address that mean nothing in Markdown, beside those that every address may have
 
 _WORD = re.compile(r"(?<![\w-])[\w-]++(?:\.[\w-]++)++")  # parts between dots, read once: a label may be of any length
 _TOP = re.compile(r"[^\W\d_]{2,}")  # the last part of a name of the DNS
@@ -23,6 +25,22 @@ def hides_address(label: str, address: str) -> bool:
         return SCHEME in words
     host = _find_host(address)
     return not all(host == one or host.endswith(f".{one}") or one == f"www.{host}" for one in hosts)
+
+
+def clean_address(address: str) -> str:
+    """An address of a page of the web as it can stand in a text: in it nothing is markup, a mention, or a login.
+
+    Empty for one that is none, or too long to be shown.
+    """
+    try:
+        parts = urlsplit(address)
+        host = parts.hostname or ""
+    except ValueError:
+        return ""
+    if parts.scheme not in {"http", "https"} or "@" in parts.netloc or not (host and host.isascii()):
+        return ""
+    written = quote(parts.geturl(), safe=KEPT, errors="replace")
+    return written if len(written) <= LONGEST else ""
 
 
 def show_address(label: str, address: str) -> str:

@@ -25,6 +25,7 @@ from bots.app.doctor import check_claude
 from bots.app.health import Health
 from core.settings import Settings
 from core.store import open_store
+from core.tools.registry import ToolRegistry
 from tests.fakes.board import Board
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.claude.server import ClaudeFake
@@ -79,7 +80,9 @@ async def running(settings: Settings, *platforms: Board, grace: float = 5):
     store, stop = await open_store(settings.database_url), asyncio.Event()
     watch = ClaudeWatch(partial(check_claude, settings))
     health = Health(store.questions, claude=watch)
-    serving = asyncio.create_task(run.answer(settings, platforms, store, health=health, stop=stop, grace=grace))
+    serving = asyncio.create_task(
+        run.answer(settings, platforms, store, tools=ToolRegistry(), health=health, stop=stop, grace=grace)
+    )
     try:
         async with run.watch_claude(watch):
             yield stop

@@ -12,9 +12,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from core.addresses import check_http_url, refuse_login
 from core.domain.errors import SettingsError
 from core.domain.messages import ThreadKey
-from core.settings import check_http_url, refuse_login
 
 NAME = re.compile(r"[a-z0-9](?:_?[a-z0-9-]){0,30}")  # two underscores divide it from a tool's name
 TAKEN = {"web", "code", "history", "files", "time", "none", "default"}  # words that personas choose tools by

@@ -5,6 +5,7 @@ from fractions import Fraction
 
 from tests.fakes.claude.tokens import Usage
 
+SEARCH = 10_000  # micro-dollars: $10 for 1,000 searches; a page that is fetched costs its tokens alone
 LONG = 100_000  # tokens of prompt above which Haiku 5.5 costs five times as much
 
 # Nano-dollars a token: input, output, write for 5 minutes and for 1 hour, read. Anthropic's pages, November 2026.
@@ -30,4 +31,4 @@ def micro_usd(model: str, usage: Usage) -> int:
     prompt = sum(counts) - usage.output_tokens
     times = 5 if model == "claude-haiku-5-5" and prompt > LONG else 1
     nano = sum(count * rate for count, rate in zip(counts, RATES[model], strict=True))
-    return math.ceil(Fraction(nano * times, 1000))
+    return math.ceil(Fraction(nano * times, 1000)) + usage.web_searches * SEARCH

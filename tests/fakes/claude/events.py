@@ -8,10 +8,11 @@ from typing import Any
 from tests.fakes.claude.blocks import Document
 from tests.fakes.claude.cache import cites
 from tests.fakes.claude.models import Model
-from tests.fakes.claude.request import Request
-from tests.fakes.claude.script import Answer, Pages, Passage
+from tests.fakes.claude.request import Request, WebFetch, WebSearch
+from tests.fakes.claude.script import Answer, Fetch, Pages, Passage, Search
 from tests.fakes.claude.signature import signature
 from tests.fakes.claude.tokens import Usage, canonical, cut, tokens
+from tests.fakes.claude.web import Turn, find_tool
 
 THINKS = ("adaptive", "enabled")
 SHOWN = "summarized"
@@ -19,12 +20,16 @@ SHOWN = "summarized"
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event, and what has been produced by then: tokens of output, and of thinking among them."""
+    """One event, and what has been produced by then: tokens of output, and of thinking among them.
+
+    `usage` is what has been read by then, where that is more than what was asked.
+    """
 
     name: str
     body: Mapping[str, Any]
     output: int = 0
     thought: int = 0
+    usage: Usage | None = None
 
     def line(self) -> bytes:
         """The event as it goes over the wire."""
@@ -33,20 +38,24 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A content block, its deltas with the tokens produced after each, and its tokens in all."""
+    """A content block, its deltas with the tokens produced after each, and its tokens in all.
+
+    `found` are tokens that a tool of the API's own found: Claude reads on behind them.
+    """
 
     whole: Mapping[str, Any]
     empty: Mapping[str, Any]
     deltas: tuple[tuple[Mapping[str, Any], int], ...]
     size: int
+    found: int = 0
 
 
 def fitted(answer: Answer, request: Request, model: Model) -> Answer:
     """`answer` as far as `request` lets it come: thinking, citations, stop sequences, max_tokens."""
-    if answer.passages and not (
-        cites(request) and sum(tokens(one.text) for one in answer.passages) <= request.max_tokens
-    ):
-        answer = replace(answer, text="".join(one.text for one in answer.passages), passages=())
+    said = [one for one in answer.passages if isinstance(one, Passage)]
+    able = cites(request) or _uses_web(answer, request)
+    if answer.passages and not (able and sum(tokens(one.text) for one in said) <= request.max_tokens):
+        answer = replace(answer, text="".join(one.text for one in said), passages=())
     kind = request.thinking.type if request.thinking else model.rest
     answer = answer if kind in THINKS else replace(answer, thinking="")
     found = [(at, stop) for stop in request.stop_sequences or [] if (at := answer.text.find(stop)) >= 0]
@@ -60,28 +69,67 @@ def fitted(answer: Answer, request: Request, model: Model) -> Answer:
     return replace(answer, thinking=thinking, text=text, blocks=(), stop_reason="max_tokens", stop_sequence=None)
 
 
+def _uses_web(answer: Answer, request: Request) -> bool:
+    """Whether an answer uses the web, and the request has the tools for it; going on after a pause is using it too."""
+    kinds = {Search: WebSearch, Fetch: WebFetch}
+    used = [kinds[type(one)] for one in answer.passages if not isinstance(one, Passage)]
+    cited = any(isinstance(cite, str) for one in answer.passages if isinstance(one, Passage) for cite in one.cites)
+    has = any(find_tool(request, kind) for kind in kinds.values())
+    return has and all(find_tool(request, kind) for kind in used) and bool(used or cited)
+
+
 def shows(request: Request, model: Model) -> bool:
     """Whether thinking is shown; from 4.7 on only if asked for."""
     asked = getattr(request.thinking, "display", None)
     return bool((asked or (SHOWN if model.old else "omitted")) == SHOWN)
 
 
-def parts(answer: Answer, request: Request, model: Model, *, shown: bool) -> list[Part]:
-    """The content blocks of `answer`."""
+def parts(answer: Answer, request: Request, model: Model, turn: Turn, *, shown: bool) -> list[Part]:
+    """The content blocks of `answer`, which uses the web in this `turn`."""
     thinking = [_thinking(answer, model, shown=shown)] if answer.thinking else []
     text = [_text(answer)] if answer.text else []
-    cited = [_cited(passage, answer.chunk, _documents(request)) for passage in answer.passages]
-    return [*thinking, *text, *cited, *(_given(block) for block in answer.blocks)]
+    steps = [
+        _cited(step, answer.chunk, _documents(request), turn) if isinstance(step, Passage) else _given(step)
+        for step in turn.carry_out(answer)
+    ]
+    pending = [part for part in steps if part.found and answer.text]
+    return [*pending, *thinking, *text, *(step for step in steps if step not in pending), *map(_given, answer.blocks)]
 
 
-def usage_of(found: list[Part], asked: Usage) -> Usage:
-    """What a whole answer costs."""
+def usage_of(found: list[Part], asked: Usage, ttl: str | None) -> Usage:
+    """What a whole answer costs; what tools find is cached for `ttl`, if it is at all."""
     thought = sum(part.size for part in found if part.whole["type"] == "thinking")
-    return replace(asked, output_tokens=sum(part.size for part in found), thinking_tokens=thought)
+    read = list(_read_on(found, asked, ttl))[-1]
+    return replace(read, output_tokens=sum(part.size for part in found), thinking_tokens=thought)
 
 
-def message(id: str, model: Model, answer: Answer, found: list[Part], usage: Usage) -> dict[str, Any]:  # noqa: A002
-    """The answer in one piece (`anthropic.types.Message`)."""
+def _read_on(found: list[Part], asked: Usage, ttl: str | None) -> Iterator[Usage]:
+    """What has been read before the first part and behind each: behind a result, all before it again, and it."""
+    usage, before, new = asked, asked, 0
+    yield usage
+    for part in found:
+        new += part.size + part.found
+        if part.found:
+            before = before.read_again(new, ttl)
+            usage, new = usage.add(before), 0
+            kind = str(part.whole["type"]).removesuffix("_tool_result")
+            failed = isinstance(part.whole["content"], Mapping) and "error_code" in part.whole["content"]
+            usage = replace(
+                usage,
+                web_searches=usage.web_searches + (kind == "web_search" and not failed),
+                web_fetches=usage.web_fetches + (kind == "web_fetch"),
+            )
+        yield usage
+
+
+def message(
+    id: str,  # noqa: A002
+    model: Model,
+    answer: Answer,
+    found: list[Part],
+    usage: Usage,
+) -> dict[str, Any]:
+    """The answer in one piece (`anthropic.types.Message`), with what it has used in all."""
     return {
         "id": id,
         "type": "message",
@@ -90,35 +138,44 @@ def message(id: str, model: Model, answer: Answer, found: list[Part], usage: Usa
         "content": [part.whole for part in found],
         **_end(answer),
         "container": None,
-        "usage": usage_of(found, usage).described(),
+        "usage": usage.described(),
     }
 
 
-def events(whole: Mapping[str, Any], answer: Answer, found: list[Part], usage: Usage) -> Iterator[Event]:
-    """`whole` as a stream. Output tokens are cumulative: message_start says 1, message_delta all of them."""
+def events(
+    whole: Mapping[str, Any], answer: Answer, found: list[Part], usage: Usage, ttl: str | None
+) -> Iterator[Event]:
+    """`whole` as a stream. Output tokens are cumulative: message_start says 1, message_delta all of them.
+
+    So is what was read: message_start says what was asked, and message_delta adds what was read behind each result.
+    """
+    reads = list(_read_on(found, usage, ttl))
     ends = dict.fromkeys(_end(answer))
     begun = {**whole, **ends, "content": [], "usage": replace(usage, output_tokens=1).described()}
     yield Event("message_start", {"message": begun}, output=1)
     output, thought = 0, 0
     for index, part in enumerate(found):
-        yield Event("content_block_start", {"index": index, "content_block": part.empty}, max(1, output), thought)
+        read = reads[index]
+        begun = {"index": index, "content_block": part.empty}
+        yield Event("content_block_start", begun, max(1, output), thought, read)
         if index == 0:
             yield Event("ping", {}, 1)
         thinks = part.whole["type"] == "thinking"
         for delta, size in part.deltas:
             body = {"index": index, "delta": delta}
-            yield Event("content_block_delta", body, output + size, size if thinks else thought)
+            yield Event("content_block_delta", body, output + size, size if thinks else thought, read)
         output, thought = output + part.size, part.size if thinks else thought
-        yield Event("content_block_stop", {"index": index}, output, thought)
-    yield _delta(answer, usage_of(found, usage))
-    yield Event("message_stop", {}, output, thought)
+        yield Event("content_block_stop", {"index": index}, output, thought, reads[index + 1])
+    yield _delta(answer, usage_of(found, usage, ttl))
+    yield Event("message_stop", {}, output, thought, reads[-1])
 
 
 def _delta(answer: Answer, usage: Usage) -> Event:
     said = usage.described()
     for name in ("cache_creation", "service_tier", "inference_geo"):
         del said[name]
-    return Event("message_delta", {"delta": _end(answer), "usage": said}, usage.output_tokens, usage.thinking_tokens)
+    body = {"delta": _end(answer), "usage": said}
+    return Event("message_delta", body, usage.output_tokens, usage.thinking_tokens, usage)
 
 
 def _end(answer: Answer) -> dict[str, Any]:
@@ -164,9 +221,9 @@ def _documents(request: Request) -> list[Document]:
     return [block for message in request.messages for block in message.content if isinstance(block, Document)]
 
 
-def _cited(passage: Passage, chunk: int, documents: list[Document]) -> Part:
+def _cited(passage: Passage, chunk: int, documents: list[Document], turn: Turn) -> Part:
     """A text block whose citations come as deltas, each whole; the words that are cited are not billed."""
-    cited = [_citation(one, documents[one.index]) for one in passage.cites]
+    cited = [turn.cite(one) if isinstance(one, str) else _citation(one, documents[one.index]) for one in passage.cites]
     texts = [({"type": "text_delta", "text": text}, size) for text, size in _chunks(passage.text, chunk)]
     size = tokens(passage.text)
     said = [({"type": "citations_delta", "citation": one}, 0 if passage.early else size) for one in cited]
@@ -193,7 +250,11 @@ def _citation(pages: Pages, document: Document) -> dict[str, Any]:
 
 def _given(block: Mapping[str, Any]) -> Part:
     size = tokens(canonical(dict(block)))
+    if str(block["type"]).endswith("_tool_result"):
+        return Part(whole=block, empty=block, deltas=(), size=0, found=size)
     if "input" not in block:
         return Part(whole=block, empty=block, deltas=(), size=size)
-    delta = {"type": "input_json_delta", "partial_json": json.dumps(block["input"])}
-    return Part(whole=block, empty={**block, "input": {}}, deltas=((delta, size),), size=size)
+    given = json.dumps(block["input"])
+    pieces = ("", given[: len(given) // 2], given[len(given) // 2 :])
+    deltas = tuple(({"type": "input_json_delta", "partial_json": one}, size) for one in pieces)
+    return Part(whole=block, empty={**block, "input": {}}, deltas=deltas, size=size)

@@ -9,6 +9,7 @@ from tests.fakes.claude.refused import Refused, missing
 THINKING = ("adaptive", "between_tools", "disabled", "enabled")
 ALL_EFFORTS = ("low", "medium", "high", "xhigh", "max")
 OPTIONAL = ("citations", "structured_outputs")
+HOSTED = ("code_execution", "web_search")
 PAGE = 20  # models in one page, unless asked for 1 to 1,000
 
 
@@ -41,8 +42,10 @@ class Model:
     """Before 4.7: takes sampling parameters under API version 2023-06-01, shows its thinking, no system turns."""
     prefill: bool = False
     forced_tools: bool = True
+    oldest_web: bool = False
+    """It takes the first types of web search and web fetch alone."""
     lacks: frozenset[str] = frozenset()
-    """Capabilities that it has not, by the Models API's names: `citations`, `structured_outputs`."""
+    """Capabilities that it has not, by the Models API's names: `citations`, `web_search` and the like."""
 
 
 MODELS = (
@@ -111,6 +114,7 @@ MODELS = (
         cached_from=4_096,
         thinking=("enabled",),
         rest="disabled",
+        oldest_web=True,
         old=True,
         prefill=True,
     ),
@@ -127,6 +131,7 @@ MODELS = (
         lifecycle="deprecated",
         deprecated="2026-05-28T00:00:00Z",
         retires="2026-11-30T00:00:00Z",
+        oldest_web=True,
         old=True,
         prefill=True,
     ),
@@ -143,6 +148,7 @@ MODELS = (
         lifecycle="retired",
         deprecated="2025-10-28T00:00:00Z",
         retires="2026-02-19T00:00:00Z",
+        oldest_web=True,
         old=True,
         prefill=True,
     ),
@@ -192,7 +198,7 @@ def _capabilities(model: Model) -> dict[str, Any]:
         **has,
         "context_management": {"supported": True, **dict.fromkeys(edits, yes)},
         "effort": {"supported": bool(model.efforts), **efforts},
-        "server_tools": {"supported": True, "code_execution": yes, "web_search": yes},
+        "server_tools": {"supported": True, **{name: {"supported": name not in model.lacks} for name in HOSTED}},
         "thinking": {"supported": True, "types": thinking},
     }
 

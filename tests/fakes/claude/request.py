@@ -30,6 +30,37 @@ class Tool(Markable):
     allowed_callers: list[str] | None = None
 
 
+class Reference(Shape):
+    """A tool of the request, by its name."""
+
+    type: Literal["tool_reference"]
+    name: str
+
+
+class Whole(Shape):
+    """All addresses of a source may be fetched, or none."""
+
+    type: Literal["all", "none"]
+
+
+class Chosen(Shape):
+    """Those that these tools tell may be fetched, or those of all others."""
+
+    type: Literal["only", "except"]
+    tools: list[Reference]
+
+
+Sources = Annotated[Whole | Chosen, Discriminator("type")]
+
+
+class UrlSources(Shape):
+    """Who may tell the addresses that are fetched."""
+
+    user_input: Whole | None = None
+    server_tool_results: Sources | None = None
+    client_tool_results: Sources | None = None
+
+
 class Web(Markable):
     """A tool of the API's own that reads the web."""
 
@@ -56,7 +87,7 @@ class WebFetch(Web):
     name: Literal["web_fetch"]
     max_content_tokens: int | None = Field(default=None, gt=0)
     citations: Citations | None = None
-    url_sources: Record | None = None
+    url_sources: UrlSources | None = None
 
 
 def kind_of_tool(tool: Any) -> str:

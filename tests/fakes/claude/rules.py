@@ -10,11 +10,13 @@ from tests.fakes.claude.blocks import Block, Document, Thinking, ToolResult
 from tests.fakes.claude.cache import cites, input_tokens
 from tests.fakes.claude.models import Model, serving
 from tests.fakes.claude.refused import Refused
-from tests.fakes.claude.request import Enabled, Prompt, Request, Sampled
+from tests.fakes.claude.request import Chosen, Enabled, Prompt, Request, Sampled, WebFetch, WebSearch
 from tests.fakes.claude.signature import signed
 
 ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 FORCED = ("any", "tool")
+FIRST = {"web_search": "web_search_20250305", "web_fetch": "web_fetch_20250910"}
+UNSWITCHED = "enabled web search"  # what an organization may lack
 HIGH = ("low", "medium", "high")  # efforts at which thinking can be turned off
 
 
@@ -115,6 +117,9 @@ def _tools(prompt: Prompt, model: Model) -> None:
     names = [tool.name for tool in prompt.tools or []]
     if len(set(names)) < len(names):
         raise Refused("tools: Tool names must be unique.")
+    for index, tool in enumerate(prompt.tools or []):
+        if isinstance(tool, WebSearch | WebFetch):
+            _web(tool, f"tools.{index}", model, names)
     if (choice := prompt.tool_choice) is None:
         return
     if not names:
@@ -124,6 +129,36 @@ def _tools(prompt: Prompt, model: Model) -> None:
     forced = choice.type in FORCED
     if forced and (not model.forced_tools or isinstance(prompt.thinking, Enabled)):
         raise Refused("Thinking may not be enabled when tool_choice forces tool use.")
+
+
+def _web(tool: WebSearch | WebFetch, where: str, model: Model, names: list[str]) -> None:
+    """A model takes the types that it knows, and a request the domains that may be read or those that may not."""
+    first = FIRST[tool.name]
+    if tool.name in model.lacks:
+        raise Refused(f"'{model.id}' does not support tool types: {tool.type}.")
+    if model.oldest_web and tool.type != first:
+        raise Refused(f"'{model.id}' does not support tool types: {tool.type}. Did you mean one of {first}?")
+    if tool.name == "web_search" and UNSWITCHED in model.lacks:
+        raise Refused(
+            f"{where}: Web search is not enabled for this organization. An admin can enable it in the Console."
+        )
+    if tool.allowed_domains and tool.blocked_domains:
+        raise Refused(f"{where}: Only one of allowed_domains and blocked_domains may be specified.")
+    for domain in [*(tool.allowed_domains or []), *(tool.blocked_domains or [])]:
+        if "://" in domain or not domain.isascii():
+            raise Refused(f"{where}: '{domain}' is not a domain; leave out the scheme.")
+    if isinstance(tool, WebFetch):
+        _fetching(tool, where, model, names)
+
+
+def _fetching(tool: WebFetch, where: str, model: Model, names: list[str]) -> None:
+    if tool.citations and tool.citations.enabled and "citations" in model.lacks:
+        raise Refused(f"{where}: citations are not supported for this model.")
+    sources = tool.url_sources
+    for chosen in (sources.server_tool_results, sources.client_tool_results) if sources else ():
+        for one in chosen.tools if isinstance(chosen, Chosen) else []:
+            if one.name not in names:
+                raise Refused(f"{where}.url_sources: tool '{one.name}' is not declared in tools")
 
 
 def _budget(request: Request) -> None:

@@ -59,18 +59,38 @@ class Pages:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A part of an answer that is a text block of its own, with what it cites; `early`, that comes before its text."""
+    """A part of an answer that is a text block of its own, with what it cites; `early`, that comes before its text.
+
+    A page of the web is cited by its address.
+    """
 
     text: str
-    cites: tuple[Pages, ...] = ()
+    cites: tuple[Pages | str, ...] = ()
     early: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Claude searches the web. `held`, the answer ends before the result is there: it comes with the next one."""
+
+    query: str
+    held: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Claude reads a page of the web; `held` as with a search."""
+
+    url: str
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One answer of Claude's: `thinking`, then `text` in deltas of `chunk` characters, then `blocks` as given.
 
-    With `passages` in place of `text` it cites documents, where the request lets it; else they are one text.
+    With `passages` in place of `text` it cites documents, where the request lets it; else they are one text. Amid them
+    it uses the web, as far as the request has the tools for it.
 
     It is cut where the request says: at `max_tokens`, which thinking uses up too, and at a stop sequence.
     Thinking is dropped for a request that does not allow it. `delay` is in seconds, before each event;
@@ -79,7 +99,7 @@ class Answer:
 
     text: str = ""
     thinking: str = ""
-    passages: tuple[Passage, ...] = ()
+    passages: tuple[Passage | Search | Fetch, ...] = ()
     blocks: tuple[Mapping[str, Any], ...] = ()
     stop_reason: StopReason = "end_turn"
     stop_details: Mapping[str, Any] | None = None

@@ -30,6 +30,7 @@ from tests.fakes.claude.request import Prompt, Request, Sampled, decoded, parsed
 from tests.fakes.claude.rules import check_prompt, check_request
 from tests.fakes.claude.script import Answer, Fault, echo
 from tests.fakes.claude.tokens import Usage
+from tests.fakes.claude.web import Turn, check_results
 from tests.fakes.claude.wire import Sending, error_body, reset
 from tests.fakes.departures import forgive_departure
 
@@ -106,6 +107,10 @@ class ClaudeFake:
         self.answer: Callable[[Mapping[str, Any]], Answer | Fault] = echo
         self.lacks: frozenset[str] = frozenset()
         """Capabilities that its models have not: `citations`, `structured_outputs`."""
+        self.web: dict[str, str] = {}
+        """The pages that its tools find and read, by their addresses; a page's first line is its title."""
+        self._sent: dict[str, Mapping[str, Any]] = {}
+        """What its tools found, by their uses: it comes back unchanged."""
         self._port, self._clock = port, clock
         self._scripts: dict[str, deque[Answer | Fault]] = {}
         self._on_request: list[OnRequest] = []
@@ -280,6 +285,7 @@ class ClaudeFake:
         request = parsed(Sampled if call.version == SAMPLING else Request, body)
         self._files_of(call).resolve(request)
         model = check_request(request, self.lacks)
+        check_results(request, self._sent)
         plan = self.cache.plan(request, model, call.at)
         scripted = self._next("/v1/messages") or self.answer(body)
         if isinstance(scripted, Fault):
@@ -294,9 +300,12 @@ class ClaudeFake:
                 await told(call.index, event)
 
         name = f"msg_01{token_hex(11)}"
-        found = claude_events.parts(answer, request, model, shown=claude_events.shows(request, model))
-        whole = claude_events.message(name, model, answer, found, plan.usage)
-        events = claude_events.events(whole, answer, found, plan.usage)
+        turn, ttl = Turn(request, self.web, name), request.cache_control.ttl if request.cache_control else None
+        found = claude_events.parts(answer, request, model, turn, shown=claude_events.shows(request, model))
+        used = claude_events.usage_of(found, plan.usage, ttl)
+        whole = claude_events.message(name, model, answer, found, used)
+        self._sent.update({block["tool_use_id"]: block for part in found if "tool_use_id" in (block := part.whole)})
+        events = claude_events.events(whole, answer, found, plan.usage, ttl)
         sending = Sending(call.http, call.id, self._headers(call), answer, list(events), telling)
         ended: Ended = "gone"
         try:

@@ -7,7 +7,7 @@ message, so N blocks of 4 x K bytes are N x K tokens. Claude's own tokenizer dif
 import base64
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.fakes.claude.blocks import Block, Document, Image, Pdf, Text, Uploaded
@@ -31,6 +31,8 @@ class Usage:
     ephemeral_1h_input_tokens: int = 0
     output_tokens: int = 0
     thinking_tokens: int = 0
+    web_searches: int = 0
+    web_fetches: int = 0
 
     def described(self) -> dict[str, Any]:
         """As the API answers it (`anthropic.types.Usage`)."""
@@ -45,10 +47,26 @@ class Usage:
             "cache_creation": split,
             "output_tokens": self.output_tokens,
             "output_tokens_details": {"thinking_tokens": self.thinking_tokens},
-            "server_tool_use": None,
+            "server_tool_use": self._describe_tools(),
             "service_tier": "standard",
             "inference_geo": "global",
         }
+
+    def read_again(self, more: int, ttl: str | None) -> "Usage":
+        """One more step behind this one: what is cached is read, and `more` is cached for `ttl`, if anything is."""
+        cached = self.cache_read_input_tokens + self.ephemeral_5m_input_tokens + self.ephemeral_1h_input_tokens
+        hour, minutes = (more if ttl == "1h" else 0), (more if ttl == "5m" else 0)
+        return Usage(self.input_tokens + (0 if ttl else more), cached, minutes, hour)
+
+    def add(self, step: "Usage") -> "Usage":
+        """With what one more step has read."""
+        names = ("input_tokens", "cache_read_input_tokens", "ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
+        return replace(self, **{name: getattr(self, name) + getattr(step, name) for name in names})
+
+    def _describe_tools(self) -> dict[str, int] | None:
+        if not (self.web_searches or self.web_fetches):
+            return None
+        return {"web_search_requests": self.web_searches, "web_fetch_requests": self.web_fetches}
 
 
 def tokens(text: str) -> int:

@@ -17,7 +17,12 @@ from tests.fakes.claude.refused import Refused
 from tests.fakes.claude.request import Prompt
 
 ASSISTANTS = (Thinking, RedactedThinking, ToolUse, ServerToolResult)
-PAGE_LOCATION = {"type", "cited_text", "document_index", "document_title", "start_page_number", "end_page_number"}
+LOCATIONS = {
+    "page_location": {"document_index", "document_title", "start_page_number", "end_page_number"},
+    "char_location": {"document_index", "document_title", "start_char_index", "end_char_index"},
+    "web_search_result_location": {"url", "title", "encrypted_index"},
+}
+"""What each kind of citation has beside its type and the words that it cites."""
 USERS = (Image, Document, ToolResult)
 
 
@@ -57,12 +62,14 @@ def _message(message: Message, index: int, *, last: bool) -> None:
 def _citations(block: Text, where: str) -> None:
     """They come back as they went out, but for the file's id, which only an answer has."""
     for one in block.citations or []:
-        if one.get("type") != "page_location":
+        kind = one.get("type")
+        if kind not in LOCATIONS:
             continue
-        if missing := PAGE_LOCATION - one.keys():
-            raise Refused(f"{where}.0.page_location.{min(missing)}: Field required")
-        if odd := one.keys() - PAGE_LOCATION:
-            raise Refused(f"{where}.0.page_location.{min(odd)}: Extra inputs are not permitted")
+        wanted = LOCATIONS[kind] | {"type", "cited_text"}
+        if missing := wanted - one.keys():
+            raise Refused(f"{where}.0.{kind}.{min(missing)}: Field required")
+        if odd := one.keys() - wanted:
+            raise Refused(f"{where}.0.{kind}.{min(odd)}: Extra inputs are not permitted")
 
 
 def _belongs(block: Block, role: str) -> bool:

@@ -56,7 +56,7 @@ class Sending:
         if not self.sent:
             return asked
         last = self.events[self.sent - 1]
-        return replace(asked, output_tokens=last.output, thinking_tokens=last.thought)
+        return replace(last.usage or asked, output_tokens=last.output, thinking_tokens=last.thought)
 
     async def stream(self) -> web.StreamResponse:
         """Send the events; raises ConnectionError or CancelledError when the client has gone."""

@@ -36,6 +36,17 @@ async def test_capabilities_come_from_the_models_api(client):
     assert haiku in await client.models()
 
 
+@pytest.mark.parametrize("capability", ["citations", "structured_outputs", "web_search", "code_execution"])
+async def test_a_capability_that_the_models_api_denies_is_lacking(capability):
+    async with ClaudeFake() as claude:
+        claude.lacks = frozenset({capability})
+        client = Claude(claude.key, claude.url)
+        told = await client.model(HAIKU)
+        await client.close()
+
+    assert (told.lacks, told.has(capability), told.has("")) == (frozenset({capability}), False, True)
+
+
 async def test_an_unknown_model_has_no_capabilities(client):
     with pytest.raises(ClaudeError, match="no model"):
         await client.model("claude-nonsense")

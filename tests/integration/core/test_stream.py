@@ -1,5 +1,6 @@
 """A message out of its stream's events: the same as the SDK's own helper makes of them."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import anthropic
@@ -7,7 +8,16 @@ import pytest
 from anthropic.types import RawMessageStreamEvent
 from pydantic import TypeAdapter
 
-from core.claude.stream import AFTER_END, MalformedStream, MessageAccumulator, UsageBound
+from core.claude.citations import WEB, Citation
+from core.claude.stream import (
+    AFTER_END,
+    MalformedStream,
+    MessageAccumulator,
+    UsageBound,
+    list_documents,
+    read_citation,
+    read_usage,
+)
 from core.domain.usage import Usage
 from tests.fakes.claude.script import Answer
 from tests.fakes.claude.server import ClaudeFake
@@ -73,6 +83,17 @@ def test_a_tool_s_input_comes_in_pieces_that_are_no_json_until_its_end(pieces, w
     assert found.whole().content[0].input == whole
 
 
+def test_what_a_hosted_tool_does_is_told_once_its_input_is_whole():
+    begun = {"type": "content_block_start", "index": 0, "content_block": {**SEARCH, "input": {}}}
+    found = streamed(STARTED, begun, delta(type="input_json_delta", partial_json='{"query": "the '))
+    before = found.take_activity()
+    for event in events(delta(type="input_json_delta", partial_json='sky"}'), stopped()):
+        found.take(event)
+
+    assert [before, found.take_activity(), found.take_activity()] == ["", "searching “the sky”", ""]
+    assert found.whole().content[0].input == {"query": "the sky"}
+
+
 def test_citations_gather_in_their_block():
     cited = [delta(type="citations_delta", citation={**CITED, "encrypted_index": str(one)}) for one in range(2)]
     found = streamed(STARTED, TEXT, delta(type="text_delta", text="Blue."), *cited, stopped())
@@ -81,11 +102,68 @@ def test_citations_gather_in_their_block():
     assert (block.text, [one.encrypted_index for one in block.citations]) == ("Blue.", ["0", "1"])
 
 
+FETCHED = {"type": "document", "title": "Page", "source": {"type": "text", "media_type": "text/plain", "data": "x"}}
+RESULT = {"type": "web_fetch_result", "url": "https://page.example/a", "content": FETCHED, "retrieved_at": None}
+FETCH = {"type": "web_fetch_tool_result", "tool_use_id": "srvtoolu_1", "content": RESULT}
+PLAN = {"type": "document", "title": "plan.pdf"}
+PAGE = Citation(WEB, "Page", 0, 0, url="https://page.example/a")
+CHARACTERS = {"type": "char_location", "document_title": "Page", "start_char_index": 0, "end_char_index": 1}
+PAGES = {"type": "page_location", "start_page_number": 2, "end_page_number": 3}
+CITES = {
+    "a search result": (CITED, Citation(WEB, "A", 0, 0, url="https://a.example")),
+    "a page, by its number": ({**CHARACTERS, "document_index": 1}, PAGE),
+    "a page, by its title": ({**CHARACTERS, "document_index": 0}, PAGE),
+    "a PDF of the web": ({**PAGES, "document_index": 1, "document_title": "Page"}, PAGE),
+    "a PDF that was attached": (
+        {**PAGES, "document_index": 0, "document_title": "plan.pdf"},
+        Citation(0, "plan.pdf", 2, 2),
+    ),
+    "an attached text": ({**CHARACTERS, "document_index": 0, "document_title": "plan.pdf"}, None),
+    "a page that nobody read": ({**CHARACTERS, "document_index": 7, "document_title": None}, None),
+    "a search result without an address": ({**CITED, "url": None}, None),
+}
+
+
+@pytest.mark.parametrize(("cited", "read"), CITES.values(), ids=CITES)
+def test_citations_count_the_pages_that_were_fetched_behind_the_documents(cited, read):
+    documents = list_documents([PLAN, {"type": "text", "text": "x"}, FETCH])
+
+    assert read_citation(cited, documents) == read
+
+
 def test_counts_at_the_end_are_totals_and_one_left_out_stays():
     ended = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 9}}
     usage = streamed(STARTED, ended).whole().usage
 
     assert (usage.input_tokens, usage.output_tokens) == (3, 9)
+
+
+LOOPED = {"input_tokens": 105, "cache_read_input_tokens": 0, "cache_creation_input_tokens": 5_000, "output_tokens": 20}
+SPLIT = {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 2_000}
+MORE = {"type": "compaction", **LOOPED, "output_tokens": 300}
+USED = {
+    "more is written later, for as long as was asked": (
+        LOOPED | {"server_tool_use": {"web_search_requests": 3, "web_fetch_requests": 9}},
+        Usage(input=105, output=20, cache_write_1h=5_000, web_searches=3),
+    ),
+    "steps that the sum leaves out": (
+        LOOPED | {"iterations": [MORE, {"type": "message", **LOOPED}]},
+        Usage(input=210, output=320, cache_write_1h=10_000),
+    ),
+    "steps that the sum has": (
+        LOOPED | {"iterations": [{**LOOPED, "output_tokens": 10}]},
+        Usage(input=105, output=20, cache_write_1h=5_000),
+    ),
+}
+
+
+@pytest.mark.parametrize(("told", "used"), USED.values(), ids=USED)
+def test_the_end_tells_the_sum_of_what_tools_and_steps_have_used(told, used):
+    usage = {"input_tokens": 3, "output_tokens": 1, "cache_creation_input_tokens": 2_000, "cache_creation": SPLIT}
+    begun = {"type": "message_start", "message": {**BEGUN, "usage": usage}}
+    ended = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": told}
+
+    assert read_usage(streamed(begun, ended).whole().usage, "1h") == used
 
 
 def test_events_without_a_beginning_are_garbled():
@@ -130,6 +208,29 @@ def thinking(**fields) -> dict:
 )
 def test_what_came_bounds_what_was_used(raw, bound):
     assert streamed(*raw).bound_usage(8192, "1h") == bound
+
+
+FOUND = {"type": "web_search_result", "url": "https://a.example", "title": "A", "encrypted_content": "x" * 1_000}
+SEARCHED = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": [FOUND]}
+
+
+def begun(block: dict, index: int = 0) -> dict:
+    return {"type": "content_block_start", "index": index, "content_block": block}
+
+
+@pytest.mark.parametrize("ttl", ["5m", "1h"])
+def test_each_result_of_a_search_bounds_what_claude_read_again(ttl):
+    query = delta(type="input_json_delta", partial_json="x" * 50)
+    search = [begun({**SEARCH, "input": {}}), query, stopped()]
+    rest = [begun(SEARCHED, 1), stopped(1), begun(TEXT["content_block"], 2), delta(2, type="text_delta", text="y" * 7)]
+
+    before, after = (streamed(STARTED, *raw).bound_usage(8192, ttl) for raw in (search, search + rest))
+
+    assert before == UsageBound(Usage(input=3, output=1, web_searches=1), 50 + AFTER_END)
+    assert after.output == 57 + AFTER_END
+    written = getattr(after.prompt, f"cache_write_{ttl}")
+    assert 1_050 < written < 1_300
+    assert replace(after.prompt, **{f"cache_write_{ttl}": 0}) == Usage(input=6, output=1, web_searches=1)
 
 
 def test_no_events_are_no_message():

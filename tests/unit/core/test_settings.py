@@ -1,4 +1,4 @@
-"""Every setting, where it comes from and what is wrong with it."""
+"""Every setting, where it comes from and what is wrong with it: core.settings, core.addresses."""
 
 import re
 from datetime import timedelta
@@ -378,6 +378,15 @@ def test_a_proxy_that_may_work_is_taken(bare_environment, value):
             "CONFAB_FALLBACK_MODELS: c is not among CONFAB_MODELS, which allows a, b.",
         ),
         ({"CONFAB_MODELS": " , "}, "CONFAB_MODELS: names no model; leave it out to allow any."),
+        (
+            {"CONFAB_WEB_DOMAINS": "a.example", "CONFAB_WEB_BLOCKED": "b.example"},
+            "CONFAB_WEB_DOMAINS, CONFAB_WEB_BLOCKED: set one of them, for the API takes no two.",
+        ),
+        ({"CONFAB_WEB_DOMAINS": ","}, "CONFAB_WEB_DOMAINS: names no domain; leave it out to allow any."),
+        (
+            {"CONFAB_WEB_BLOCKED": "a.example/x,https://b.example"},
+            "CONFAB_WEB_BLOCKED: 'https://b.example' is no domain such as docs.example.com, without https://.",
+        ),
         ({"CONFAB_MODELS": "a,\x1b[31mb"}, "CONFAB_MODELS: '\\x1b[31mb' is no model's id,"),
         ({"DISCORD_GUILDS": " , "}, "DISCORD_GUILDS: names no server; leave it out to answer in all."),
         ({"DISCORD_GUILDS": "8138,My Server"}, "DISCORD_GUILDS: 'My Server' is no server's id, which is a number."),

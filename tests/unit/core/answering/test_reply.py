@@ -8,6 +8,7 @@ import pytest
 from core.answering.reply import Reply
 from core.domain.errors import LeaseLost
 from core.domain.messages import File, Question, ThreadKey
+from core.rendering.reply_notes import append_note
 
 QUESTION = Question(ThreadKey("test:1", "c", "t"), "1", "U1", datetime(2026, 11, 21, tzinfo=UTC))
 
@@ -104,3 +105,32 @@ async def test_who_watches_a_reply_that_is_not_ours_any_more_is_told_to_stop(loo
                 await reply.wait_until_whole(3600)
             case "posted":
                 await reply.record_page("p2")
+
+
+async def look_at(reply):
+    async for text in reply.texts():
+        return text
+    return None
+
+
+async def test_what_goes_on_is_noted_below_the_text_until_there_is_more(reply):
+    reply.act("reading a.pdf")
+    reply.act("searching “x”", note=True)
+    silent = reply.note
+    reply.say("So far.")
+    reply.act("reading b.example", note=True)
+    seen = [await look_at(reply)]
+    reply.say("So far. More.")
+    seen.append(await look_at(reply))
+
+    assert (silent, reply.activity) == ("", "reading b.example")
+    assert seen == [append_note("So far.", "reading b.example"), "So far. More."]
+
+
+async def test_where_nothing_else_shows_what_goes_on_a_note_does(reply):
+    reply.note_activities()
+    reply.act("reading a.pdf")
+    silent = reply.note
+    reply.act("searching “x”", note=True)
+
+    assert (silent, await look_at(reply)) == ("", append_note("", "searching “x”"))

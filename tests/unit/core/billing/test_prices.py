@@ -102,6 +102,16 @@ def test_the_worst_is_a_prompt_that_is_written_and_an_answer_of_full_length(boun
     assert prices.read_prices().worst_cost("claude-haiku-5-5", bound, 1_000, TODAY) == micro_usd
 
 
+def test_the_worst_that_searches_cost_leaves_as_much_less_for_the_answer():
+    ours = prices.read_prices()
+
+    plain, searching = (ours.worst_cost("claude-haiku-5-5", 100, 100, TODAY, searches=count) for count in (0, 5))
+
+    assert searching == plain + 50_000
+    assert ours.affordable_output("claude-haiku-5-5", 100, searching, TODAY, searches=5) == 100
+    assert ours.affordable_output("claude-haiku-5-5", 100, 50_000, TODAY, searches=5) == 0
+
+
 @pytest.mark.parametrize("micro_usd", [0, 5_999, 6_000, 16_000, 1_000_000])
 def test_what_there_is_room_for_costs_no_more_than_there_is(micro_usd):
     ours = prices.read_prices()

@@ -4,7 +4,16 @@ import time
 
 import pytest
 
-from core.claude.citations import LISTED, Citation, CitationCollector, PlaceFinder, append_sources, insert_numbers
+from core.claude.citations import (
+    LISTED,
+    WEB,
+    Citation,
+    CitationCollector,
+    PlaceFinder,
+    append_sources,
+    cite_web_page,
+    insert_numbers,
+)
 from core.rendering.reply_notes import CUT, reopen_text
 
 PLAN = (0, "plan.pdf")
@@ -130,8 +139,8 @@ def test_two_documents_of_one_name_are_told_apart():
     ("count", "last"),
     [
         (LISTED, "[20] plan.pdf, page 20"),
-        (LISTED + 1, "[21] 1 more passage"),
-        (LISTED + 7, "[21] to [27] 7 more passages"),
+        (LISTED + 1, "[21] 1 more source"),
+        (LISTED + 7, "[21] to [27] 7 more sources"),
     ],
 )
 def test_many_sources_are_counted_in_one_line(count, last):
@@ -156,3 +165,29 @@ def test_the_name_of_a_source_is_shown_as_it_is_also_where_it_has_markup():
     cited = [cite(1, at=1), cite(1, at=2, document=(1, "__init__ 2026.pdf"))]
 
     assert append_sources("A. B.", cited).endswith("[1] plan.pdf, page 1\n[2] `__init__ 2026.pdf`, page 1")
+
+
+WEB_PAGES = {
+    "a title": ("A page", "A page"),
+    "no title": ("", "a.example"),
+    "a title like a source": ("x\n[2] Bank: https://bank.example", "x 2 Bank: https bank.example"),
+    "a title like a mention": ("<!channel> **@here** `x`", "!channel here x"),
+}
+
+
+@pytest.mark.parametrize(("title", "name"), WEB_PAGES.values(), ids=WEB_PAGES)
+def test_a_page_of_the_web_is_cited_by_its_title_which_is_no_markup(title, name):
+    assert cite_web_page("https://a.example/b", title) == Citation(WEB, name, 0, 0, url="https://a.example/b")
+
+
+def test_an_address_that_is_none_of_the_web_is_not_cited():
+    assert cite_web_page("javascript:alert(1)", "A page") is None
+
+
+def test_pages_of_the_web_have_a_line_for_each_address():
+    pages = [Citation(WEB, name, 0, 0, at, url) for name, at, url in (("A", 1, "https://a"), ("B", 2, "https://b"))]
+    again = Citation(WEB, "A, later", 0, 0, 3, "https://a")
+
+    assert append_sources("xyz", [*pages, cite(3, at=3), again]) == (
+        "x[1]y[2]z[3][1]\n\n[1] A: https://a\n[2] B: https://b\n[3] plan.pdf, page 3"
+    )

@@ -14,6 +14,7 @@ from core.domain.tools import PREAMBLE, ToolDefinition
 from core.prompting.request import (
     CITING,
     CITING_TOKENS,
+    CITING_WEB,
     HOUSE,
     TOOLING,
     Block,
@@ -334,11 +335,21 @@ def test_tools_stand_in_the_request_with_a_word_about_what_they_bring_and_count_
     made = build_request(Persona(), TURNS, NEW, "1h", tools=[LOOK, SEARCH])
 
     assert made.body["tools"] == [LOOK.body, SEARCH.body]
-    assert made.body["system"][0]["text"] == f"{HOUSE}\n\n{TOOLING}"
-    more = len(f"\n\n{TOOLING}".encode()) + LOOK.tokens_bound + SEARCH.tokens_bound + 50 + PREAMBLE
+    assert made.body["system"][0]["text"] == f"{HOUSE}\n\n{TOOLING}\n\n{CITING_WEB}"
+    words = len(f"\n\n{TOOLING}\n\n{CITING_WEB}".encode())
+    more = words + LOOK.tokens_bound + SEARCH.tokens_bound + 50 + PREAMBLE + CITING_TOKENS
     assert made.input_bound == plain.input_bound + more
     assert made.digest != plain.digest
     assert "tools" not in plain.body
+
+
+def test_tools_that_anthropic_runs_share_what_is_set_aside_for_their_results():
+    fetch = ToolDefinition("web_fetch", {"type": "web_fetch_x", "name": "web_fetch", "max_uses": 3}, results_bound=70)
+    search = replace(SEARCH, body={**SEARCH.body, "max_uses": 4})
+
+    made = build_request(Persona(), TURNS, NEW, "1h", tools=[LOOK, fetch, search])
+
+    assert (made.results_bound, made.searches_bound) == (70, 4)
 
 
 def test_a_model_that_lacks_a_tool_is_asked_without_it():
