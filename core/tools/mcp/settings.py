@@ -136,14 +136,14 @@ def read_servers(path: str, variables: Mapping[str, str]) -> tuple[McpServer, ..
             servers.append(_parse_server(name, table, variables))
         except ValidationError as error:
             lines += dict.fromkeys(f"{where}: {_explain(problem)}" for problem in error.errors())
-        except MissingVariable as missing:
+        except _MissingVariable as missing:
             lines.append(f"{where}: {missing}")
     if lines:
         raise SettingsError("\n".join(lines))
     return tuple(servers)
 
 
-class MissingVariable(Exception):
+class _MissingVariable(Exception):
     """A `${NAME}` that nothing stands for; the message is the field and the mend."""
 
 
@@ -163,7 +163,7 @@ def _load_tables(path: str) -> dict[str, Any]:
 
 
 def _parse_server(name: str, table: object, variables: Mapping[str, str]) -> McpServer:
-    """Raises ValidationError and MissingVariable."""
+    """Raises ValidationError and _MissingVariable."""
     used: list[str] = []
     filled = table
     if isinstance(table, dict):
@@ -187,7 +187,7 @@ def _fill_in(value: Any, where: str, variables: Mapping[str, str], used: list[st
         content = variables.get(match[1], "").strip()
         if not content:
             mend = "Set it in .env or in the environment, or take it out of the file."
-            raise MissingVariable(f"{where}: the variable {match[1][:40]} is not set. {mend}")
+            raise _MissingVariable(f"{where}: the variable {match[1][:40]} is not set. {mend}")
         used.append(content)
         return content
 
