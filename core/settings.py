@@ -195,6 +195,9 @@ class Settings(EnvironmentSettings):
     confab_bots: Ids = Field(
         default=frozenset(), description="Ids of other bots that may ask by mentioning Confab, comma-separated."
     )
+    confab_code_estimate: float = Field(
+        default=0.01, ge=0, le=1, description="What code that runs is taken to cost, in US dollars a request."
+    )
     confab_prices: str = Field(
         default="", description="A CSV file of prices, for models that we have none or others of."
     )

@@ -11,7 +11,7 @@ from core.domain.errors import SettingsError
 from core.settings import EnvironmentSettings, Settings, find_misspelt, read_all, read_variables
 from core.tools.builtin import BuiltinTools
 from core.tools.entry_points import load_installed_tools
-from core.tools.hosted import HostedTools, build_web_tools
+from core.tools.hosted import HostedTools, build_code_tools, build_web_tools
 from core.tools.mcp.settings import McpServer, list_secrets, read_servers
 from core.tools.registry import ToolRegistry, UnknownTool
 from core.tools.tool import ToolProvider
@@ -61,7 +61,8 @@ def list_providers(configuration: Configuration) -> list[ToolProvider]:
     installed = load_installed_tools(taken=[server.name for server in configuration.servers])
     core = configuration.core
     web = build_web_tools(core.confab_web_domains, core.confab_web_blocked, core.confab_web_estimate)
-    providers: list[ToolProvider] = [BuiltinTools(), HostedTools(web), installed]
+    code = build_code_tools(estimate=round(core.confab_code_estimate * 1_000_000))
+    providers: list[ToolProvider] = [BuiltinTools(), HostedTools((*web, *code)), installed]
     if configuration.servers:
         from core.tools.mcp.provider import McpTools  # noqa: PLC0415  it loads the SDK, which is an extra
 

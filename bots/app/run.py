@@ -42,6 +42,7 @@ from core.domain.errors import StoreNotReady
 from core.domain.events import Ingest
 from core.domain.personas import Persona
 from core.domain.platform import Platform
+from core.files.made_files import MadeFiles
 from core.files.reader import FileReader
 from core.files.uploads import FileUploads
 from core.settings import Settings
@@ -110,6 +111,7 @@ async def assemble(
         process=f"{socket.gethostname()}:{os.getpid()}:{system_clock():%H%M%S}",
         emit=emit,
         files=FileReader(uploads=uploads),
+        made_files=MadeFiles(client.files),
         tools=tools,
     )
     try:

@@ -25,6 +25,8 @@ from core.domain.events import Event, Receipt
 from core.domain.messages import Question
 from core.domain.models import Model
 from core.domain.platform import Platform, Surface
+from core.domain.tools import CODE_TOOL
+from core.files.made_files import MadeFiles
 from core.files.reader import FileReader
 from core.prompting.request import Request, build_request
 from core.store.persona_in_force import find_persona_in_force
@@ -53,6 +55,7 @@ class Assistant:
         sleep: Sleep = asyncio.sleep,
         emit: Emit = discard_event,
         files: FileReader | None = None,
+        made_files: MadeFiles | None = None,
         tools: ToolRegistry | None = None,
     ) -> None:
         self._store = store
@@ -64,7 +67,8 @@ class Assistant:
         fallback = Fallback(store.questions, platforms)
         commands = self._build_command_context(clock, tools)
         policy, slots = Policy(rules, loop_guard, store.notes), semaphore or FairSemaphore()
-        self._composer = Composer(store, platforms, completions, rules, clock, files or FileReader(), tools)
+        reader = files or FileReader()
+        self._composer = Composer(store, platforms, completions, rules, clock, reader, tools, made_files or MadeFiles())
         responder = Responder(self._composer, policy, fallback, slots, commands, emit, self._heartbeat)
         self.worker = Worker(
             store.questions,
@@ -118,10 +122,12 @@ class Assistant:
         about = replace(question, name=question.values.get("message", question.name))
         persona, _ = await find_persona_in_force(self._store.personas, question.key, self._rules.defaults)
         persona, thread = await name_persona(self._store.threads, thread, persona, surface)
-        conversation = await read_conversation(self._store.threads, thread, about, surface, self._composer.files)
+        tools = await self._composer.tools.list_tools(thread, persona.tools)
+        code = any(tool.name == CODE_TOOL for tool in tools)
+        files = self._composer.files
+        conversation = await read_conversation(self._store.threads, thread, about, surface, files, code=code)
         if not conversation.turns:
             return None
-        tools = await self._composer.tools.list_tools(thread, persona.tools)
         build = partial(
             build_request,
             persona,

@@ -12,18 +12,20 @@ from core.answering.final_answer import Answer, conclude, decline, interrupt, re
 from core.answering.refused_prompts import RefusedPrompts
 from core.billing.ledger_rows import BudgetRefusal
 from core.claude.citations import Citation, append_sources, insert_numbers
-from core.claude.client import Activity, Claude, Completion, TextSoFar, dump_completion
+from core.claude.client import Activity, Claude, Completion, TextSoFar
 from core.claude.errors import ClaudeError
-from core.claude.metering import MeteredRequest, Metering, Renew
+from core.claude.files import list_made_files
+from core.claude.metering import MeteredRequest, Metering, Renew, dump_completion
 from core.claude.model_catalog import ModelCatalog
 from core.claude.retry import RetryPolicy
 from core.claude.sender import LeftOut, Sender, Waiting
 from core.claude.structured import StructuredOutput
 from core.domain.clock import Clock, Sleep
-from core.domain.messages import Question, Unanswered
+from core.domain.messages import MadeFile, Outcome, Question, Unanswered
 from core.domain.models import Model
+from core.prompting.code_requests import continue_request
 from core.prompting.continuation import ANEW, Continuation
-from core.prompting.request import Request, continue_request
+from core.prompting.request import Request
 from core.store.protocols import Claim, Notes, Step, StepEnd
 from core.tools.approvals import explain_expired, write_request
 from core.tools.runner import Awaiting, Carried, Expired, ToolRunner
@@ -60,6 +62,8 @@ class Run:
     """Carries out the calls of tools that we run, where the conversation has any."""
     after: str | None = None
     """The message behind which the answer stands, where that is another one than the newest that Claude is told."""
+    api_key: str = ""
+    """The fingerprint of the key with which Anthropic keeps what Claude's code makes."""
 
 
 class Completions:
@@ -146,7 +150,7 @@ class Completions:
         asked, end = order.request, _TurnEnd(run, order.request.last, hurried)
         for _ in range(ROUNDS):
             completion: Completion | None = None
-            order = replace(order, end=end.store)
+            order = replace(order, end=end.store, abandon=end.abandon)
             try:
                 async with aclosing(self.sender.stream(order, retry_policy)) as events:
                     async for event in events:
@@ -176,7 +180,7 @@ class Completions:
             if why := await self._explain_cost(order.question):
                 yield end.interrupt(why)
                 return
-            order = replace(order, request=continue_request(order.request, completion.content, carried.results))
+            order = replace(order, request=end.continue_request(order.request, completion, carried))
         yield end.interrupt(TOO_MANY.format(ROUNDS))
 
     async def _explain_cost(self, question: Question) -> str:
@@ -194,6 +198,8 @@ class _TurnEnd:
     hurried: bool
     said: str = ""
     cited: tuple[Citation, ...] = ()
+    made: tuple[MadeFile, ...] = ()
+    """Files that came of what was before."""
 
     def join(self, text: str, citations: Sequence[Citation]) -> tuple[str, tuple[Citation, ...]]:
         """All of the answer and its citations, each at its place in all of it."""
@@ -213,7 +219,13 @@ class _TurnEnd:
         """The end of the request that goes on after a pause, or after calls, behind which a paragraph begins."""
         said, cited = self.join(completion.text, completion.citations)
         apart = completion.calls and said.strip() and not said.endswith("\n\n")
-        return replace(self, said=f"{said.rstrip()}\n\n" if apart else said, cited=cited)
+        said = f"{said.rstrip()}\n\n" if apart else said
+        return replace(self, said=said, cited=cited, made=self.list_made(completion.content))
+
+    def list_made(self, blocks: Sequence[object] = ()) -> tuple[MadeFile, ...]:
+        """All files that tools made for the answer by then, those that we run among them."""
+        found = (MadeFile(file_id=one, api_key=self.run.api_key) for one in list_made_files(blocks))
+        return tuple(dict.fromkeys((*self.made, *(self.run.tools.files if self.run.tools else ()), *found)))
 
     def wait(self, carried: Awaiting | Expired) -> Answer:
         """The answer so far, where a call waits for a person, or has waited in vain."""
@@ -225,10 +237,14 @@ class _TurnEnd:
             return replace(refuse(f"{why}."), after=self.run.after or self.last)
         return self.interrupt(f"{why}.")
 
+    def continue_request(self, request: Request, completion: Completion, carried: Carried) -> Request:
+        """The request that goes on from a completion, with what came of its calls, and where its code runs."""
+        return continue_request(request, completion.content, carried.results, completion.container)
+
     def interrupt(self, why: str) -> Answer:
         """The answer so far, with which Claude can go on."""
         answer = self.run.finish(interrupt(self.run.joined.join(self.write_sources()), why))
-        return replace(answer, after=self.run.after or self.last)
+        return replace(answer, after=self.run.after or self.last, made=self.list_made())
 
     def write_sources(self, text: str = "", citations: Sequence[Citation] = ()) -> str:
         """All of the answer with its sources."""
@@ -240,14 +256,21 @@ class _TurnEnd:
             return None
         text = self.run.joined.join(self.write_sources(completion.text, completion.citations))
         answer = self.run.finish(conclude(text, completion))
-        return replace(answer, after=self.run.after or self.last, stored=completion.stored)
+        made = self.list_made(completion.content) if answer.outcome is Outcome.SHOWN else ()
+        return replace(answer, after=self.run.after or self.last, stored=completion.stored, made=made)
+
+    def abandon(self, blocks: Sequence[object]) -> StepEnd | None:
+        """What is stored of a request that did not end: the files that its code made by then, which are deleted."""
+        made = self.list_made(blocks)
+        return StepEnd(self.run.claim, made=made) if made != self.made else None
 
     def store(self, completion: Completion) -> StepEnd:
         """What is stored of it: the final text, unless it is not the end or another model is asked."""
         answer = self.conclude(completion)
+        end = StepEnd(self.run.claim, made=self.list_made(completion.content), container=completion.container)
         if answer is None or is_passed_on(answer, self.hurried):
-            return StepEnd(self.run.claim, content=dump_completion(completion))
-        return StepEnd(self.run.claim, answer.final_text)
+            return replace(end, content=dump_completion(completion))
+        return replace(end, final_text=answer.final_text)
 
 
 def is_passed_on(answer: Answer, hurried: bool) -> bool:

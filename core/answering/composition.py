@@ -26,7 +26,10 @@ from core.domain.messages import Outcome
 from core.domain.models import Model
 from core.domain.personas import Persona
 from core.domain.platform import Platform, Surface
+from core.domain.tools import CODE_TOOL
+from core.files.made_files import MadeFiles
 from core.files.reader import FileReader
+from core.prompting.code_requests import place_code
 from core.prompting.continuation import ANEW, Continuation
 from core.prompting.persona_check import refuse_model
 from core.prompting.request import Request, build_request
@@ -50,6 +53,12 @@ class Composer:
     clock: Clock
     files: FileReader = field(default_factory=FileReader)
     tools: ToolRegistry = field(default_factory=ToolRegistry)
+    made_files: MadeFiles = field(default_factory=MadeFiles)
+
+    @property
+    def api_key(self) -> str:
+        """The fingerprint of the key with which Anthropic keeps files; empty where nobody does."""
+        return self.made_files.storage.api_key if self.made_files.storage else ""
 
 
 @dataclass(slots=True)
@@ -83,10 +92,11 @@ class Composition:
         steps: Mapping[str, Step] = {}
         if claim.resumed or claim.told is not None:
             steps = await composer.store.ledger.list_steps(claim.question.key, claim.question.name)
-        models, build, tools = await self._prepare(steps)
+        tools = await self._list_tools()
+        models, build = await self._prepare(steps, tools)
         question = replace(claim.question, homes=await self.surface.homes())
         runner = self._make_runner(tools) if tools else None
-        run = Run(claim, steps, self.finish, self.joined, self.renew, runner, self._find_place())
+        run = Run(claim, steps, self.finish, self.joined, self.renew, runner, self._find_place(), composer.api_key)
         return composer.completions.stream(question, self.version, models, build, run)
 
     async def conclude(self, answer: Answer) -> Answer:
@@ -96,17 +106,16 @@ class Composition:
         return answer
 
     async def _prepare(
-        self, steps: Mapping[str, Step]
-    ) -> tuple[list[str], Callable[[Model], Request], tuple[Tool, ...]]:
-        """The models that may answer, how the request for one is made, and the tools that it has."""
+        self, steps: Mapping[str, Step], tools: Sequence[Tool]
+    ) -> tuple[list[str], Callable[[Model], Request]]:
+        """The models that may answer, and how the request for one is made."""
         composer, key, rules = self.composer, self.claim.question.key, self.composer.rules
         if rules.models and self.persona.model not in rules.models:
             raise CannotAnswer(refuse_model(self.persona.model or "", rules.models))
         missing = self.unread is not None and misses_beginning(self.thread, self.claim.question)
-        threads = composer.store.threads
-        persona, thread = await name_persona(threads, self.thread, self.persona, self.surface)
+        persona, thread = await name_persona(composer.store.threads, self.thread, self.persona, self.surface)
         conversation = await read_conversation(
-            threads,
+            composer.store.threads,
             thread,
             self.claim.question,
             self.surface,
@@ -115,24 +124,22 @@ class Composition:
             unread=missing,
             act=self.act,
             told=self.claim.told,
+            code=any(tool.name == CODE_TOOL for tool in tools),
         )
         if not conversation.turns:
             raise CannotAnswer(EMPTY)
         self.files = self.shown = conversation.files
-        self.renew = conversation.renew
-        self.joined = conversation.continuation
+        self.renew, self.joined = conversation.renew, conversation.continuation
         self.unread_note = await self.explain_unread()
-        tools = await self._list_tools()
         acts = await composer.store.calls.list_acts(self.claim) if steps and tools else ()
-        make = partial(
-            build_request,
-            persona,
-            ttl=rules.ttl,
-            instructions=composer.platforms[key.platform].instructions,
-            tools=[tool.definition for tool in tools],
-        )
+        words, definitions = composer.platforms[key.platform].instructions, [tool.definition for tool in tools]
+
+        def make(turns: Sequence[Turn], model: Model) -> Request:
+            made = build_request(persona, turns, model, rules.ttl, instructions=words, tools=definitions)
+            return place_code(made, self.thread.container, composer.clock())
+
         build = partial(_build_unless_acted, make, conversation.turns, acts, steps)
-        return list(dict.fromkeys([persona.model or "", *rules.fallbacks])), build, tools
+        return list(dict.fromkeys([persona.model or "", *rules.fallbacks])), build
 
     async def _list_tools(self) -> tuple[Tool, ...]:
         """Those that the conversation may use; in private nobody could be asked whether one may act."""

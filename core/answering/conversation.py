@@ -8,9 +8,9 @@ from functools import partial
 from typing import ParamSpec, TypeVar
 
 from core.claude.metering import Renew
-from core.domain.content import Content, FileContent, Files, Text
+from core.domain.content import CodeFile, Content, FileContent, Files, Text
 from core.domain.errors import CannotAnswer
-from core.domain.messages import Message, Question
+from core.domain.messages import FinalText, Message, Question
 from core.domain.personas import Persona
 from core.domain.platform import Surface
 from core.domain.wording import count_noun, list_some
@@ -62,19 +62,18 @@ async def read_conversation(
     unread: bool = False,
     act: Callable[[str], None] = _ignore,
     told: str | None = None,
+    code: bool = False,
 ) -> Conversation:
     """The question's conversation; a speaker's name is asked for until it is known, then kept for ever.
 
     What others ask meanwhile, and all that is said behind that, is not told yet. A command is told everything.
     `find_zone` tells the asker's time zone now; where it is another than the one told last, it is told from here on.
-    `unread` tells Claude that what was said before could not be read. `act` is told what takes a while. A question that
-    was parked is told the same once more, up to the message `told`.
+    `unread` tells Claude that what was said before could not be read. `act` is told what takes a while. Files are there
+    for `code` too. A question that was parked is told the same once more, up to the message `told`.
     Raises CannotAnswer where the answer is gone that this one should go on with.
     """
     thread = _end_where_parked(await _select_branch(threads, thread, question), question, told)
-    earlier = thread.replies.get(question.continues) if question.continues else None
-    if question.continues and earlier is None:
-        raise CannotAnswer(LOST)
+    earlier = _find_earlier(thread, question)
     if find_zone and not earlier:
         thread = replace(thread, zones=await _remember_zone(threads, thread, question, await find_zone()))
     messages = [one for one in _leave_out_waiting(thread, question) if one.answers != question.name]
@@ -83,7 +82,7 @@ async def read_conversation(
     speakers = {message.voice: message.speaker for message in messages if message.speaker}
     people = authors | dict.fromkeys(sorted(await _run(aside, collect_people, messages)))
     thread = await _introduce_unknown(threads, thread, people, surface, speakers)
-    read = await files.read_files(thread.key, messages, surface, lambda name: act(_describe_reading(name)))
+    read = await files.read_files(thread.key, messages, surface, partial(_tell_reading, act), code=code)
     act(THINKING)
     build = partial(
         build_turns,
@@ -97,12 +96,19 @@ async def read_conversation(
     )
     turns = await _run(aside, build, messages, thread.replies, thread.names)
     turns[:1] = [_mark_unread(one) if unread else one for one in turns[:1]]
-    joined = read_continuation(earlier) if earlier else ANEW
-    return Conversation(turns, read, partial(files.renew_files, thread.key, messages, surface), joined)
+    renew = partial(files.renew_files, thread.key, messages, surface, code=code)
+    return Conversation(turns, read, renew, read_continuation(earlier) if earlier else ANEW)
 
 
-def _describe_reading(name: str) -> str:
-    return f"reading {clean_attached_name(name)}"
+def _find_earlier(thread: Thread, question: Question) -> FinalText | None:
+    """The answer that this one goes on with, if it does. Raises CannotAnswer where it is gone."""
+    if question.continues and question.continues not in thread.replies:
+        raise CannotAnswer(LOST)
+    return thread.replies[question.continues] if question.continues else None
+
+
+def _tell_reading(act: Callable[[str], None], name: str) -> None:
+    act(f"reading {clean_attached_name(name)}")
 
 
 def _mark_unread(turn: Turn) -> Turn:
@@ -118,6 +124,8 @@ def leave_out_files(
 
     What they say is told.
     """
+    if CodeFile.kind in kinds:
+        files = {place: replace(read, code=None) for place, read in files.items()}
     left = {
         name for (_, name), read in files.items() if read.shown and (read.shown.kind in kinds or read.shown in contents)
     }
@@ -152,6 +160,8 @@ def _tell_of_each(clause: str, names: Sequence[str]) -> str:
 
 def _explain_file(read: FileContent) -> tuple[str, str] | None:
     """What is said before and behind the name of a file that was not read whole."""
+    if read.code:  # which opens all of it
+        return None
     if read.problem:
         return "I could not read", f": {read.problem}."
     return ("I read only a part of", ": send the part that matters.") if read.cut else None

@@ -9,7 +9,7 @@ from core.claude.errors import ClaudeError
 from core.commands.registry import UsageError
 from core.domain.controls import APPROVAL, FEEDBACK, Control
 from core.domain.errors import CannotAnswer, CannotShow, LeaseLost, StoreUnavailable
-from core.domain.messages import File, FinalText, Outcome, Unanswered
+from core.domain.messages import File, FinalText, MadeFile, Outcome, Unanswered
 from core.domain.personas import Persona
 from core.files.code_blocks import list_code_files, make_answer_file
 from core.rendering.reply_notes import append_note, drop_note, find_open_fence, remove_notes, reopen_text
@@ -39,6 +39,8 @@ class Answer:
     """Claude was cut off and can go on: the line that opens the code block it was in, empty outside of any."""
     stored: bool = False
     """Its final text is on disk."""
+    made: tuple[MadeFile, ...] = ()
+    """Files that tools made for it."""
     awaits: int | None = None
     """It is no final text: a call with this number waits for a person, and it goes on afterwards."""
 
@@ -71,14 +73,14 @@ class Answer:
     @property
     def final_text(self) -> FinalText:
         """What is stored of it before it is shown."""
-        return FinalText(self.text, self.notice, self.after, self.unanswered, self.cut)
+        return FinalText(self.text, self.notice, self.after, self.unanswered, self.cut, made=self.made)
 
 
 def restore_answer(stored: FinalText, command: bool = False) -> Answer:
     """The answer, to a command or not, whose text was stored before this process took it up."""
     noticed = Outcome.CARRIED_OUT if command else Outcome.REFUSED
     outcome = noticed if stored.notice else Outcome.SHOWN
-    return Answer(stored.text, outcome, stored.after, unanswered=stored.unanswered, cut=stored.cut)
+    return Answer(stored.text, outcome, stored.after, unanswered=stored.unanswered, cut=stored.cut, made=stored.made)
 
 
 def list_replaced_files(earlier: FinalText | None, *, reopened: bool = False) -> tuple[File, ...]:
@@ -86,7 +88,8 @@ def list_replaced_files(earlier: FinalText | None, *, reopened: bool = False) ->
     if earlier is None or earlier.notice:
         return ()
     whole = (make_answer_file(earlier.text),) if len(earlier.text) > SIX_PAGES else ()
-    return (*list_code_files(earlier.text, reopened=reopened), *whole)
+    made = (File(one.name, one.type, b"") for one in earlier.made)
+    return (*list_code_files(earlier.text, reopened=reopened), *whole, *made)
 
 
 def keep_earlier(earlier: FinalText, answer: Answer) -> Answer:

@@ -211,20 +211,27 @@ class AnswerTask:
         self.waits, self.told = shown and answer.awaits is not None, answer.after
         return answer.outcome if shown else Outcome.REFUSED
 
+    async def _list_files(self, answer: Answer) -> tuple[str, Sequence[File]]:
+        """The text of an answer, with a note on files that can't be had, and all files. What stands keeps its own."""
+        files = answer.list_files(self.persona, reopened=self._reopened)
+        if not answer.made:
+            return answer.text, files
+        if not all(one.text or one.file_id for one in answer.made):
+            self.reply.replaced = ()
+            return answer.text, ()
+        fetched = await self.responder.composer.made_files.fetch(answer.made)
+        if fetched.named != answer.made:  # before they are posted
+            final = replace(answer.final_text, made=fetched.named)
+            await self.responder.store.questions.store_final_text(self.claim, final)
+        return fetched.note_problem(answer.text), (*fetched.files, *files)
+
     async def _finish(self, answer: Answer) -> None:
         """Let the reply be whole: its final text, once it is stored, or what there is of it while a call waits."""
-        files: tuple[File, ...] = ()
         if answer.awaits is None:
             await self._store_final_text(answer)
-            files = answer.list_files(self.persona, reopened=self._reopened)
-        self.reply.finish(
-            answer.text,
-            answer.notice,
-            files,
-            whispered=answer.whispered,
-            controls=answer.controls,
-            call=answer.awaits,
-        )
+        text, files = (answer.text, ()) if answer.awaits is not None else await self._list_files(answer)
+        whispered, controls = answer.whispered, answer.controls
+        self.reply.finish(text, answer.notice, files, whispered=whispered, controls=controls, call=answer.awaits)
 
     async def _keep_earlier(self, answer: Answer) -> Answer:
         """The answer, or what stood there before it was tried again, unless somebody has deleted that meanwhile."""

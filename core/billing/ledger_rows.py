@@ -76,6 +76,8 @@ class Settlement:
     input_bound: int | None = None
     """Of one that died, the most tokens of prompt and of output that it can have had, and `micro_usd` is their cost."""
     output_bound: int | None = None
+    estimate: int = 0
+    """Micro-dollars of `micro_usd` that are an estimate: nobody is told what they really were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,8 @@ class UsageRow:
     saved: int = 0
     unpriced: int = 0
     """Requests whose model has no price; they are not in `micro_usd`."""
+    estimate: int = 0
+    """What of `micro_usd` is an estimate."""
 
     def __add__(self, other: "UsageRow") -> "UsageRow":
         sums = {name: getattr(self, name) + getattr(other, name) for name in self.__slots__ if name != "group"}

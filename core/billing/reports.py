@@ -128,6 +128,8 @@ def describe_caveats(whole: UsageRow, misses: Iterable[UsageRow]) -> str:
         said.append(
             f"{count_noun(whole.unpriced, 'request')} asked models without a price, which no cost here includes."
         )
+    if whole.estimate:
+        said.append(f"{dollars(whole.estimate)} of it is an estimate for code that ran, whose time no answer tells.")
     reasons = [f"{miss.requests:,} {MISSES.get(miss.group, miss.group)}" for miss in misses if miss.group]
     if reasons:
         said.append(f"Requests that found less in Claude's cache than they might: {', '.join(reasons)}.")
@@ -135,7 +137,8 @@ def describe_caveats(whole: UsageRow, misses: Iterable[UsageRow]) -> str:
 
 
 def _export_row(found: UsageReport, line: UsageRow) -> dict[str, object]:
-    usd = {"usd": f"{line.micro_usd / 1_000_000:.6f}", "saved_usd": f"{line.saved / 1_000_000:.6f}"}
+    amounts = {"usd": line.micro_usd, "saved_usd": line.saved, "estimated_usd": line.estimate}
+    usd = {name: f"{micro_usd / 1_000_000:.6f}" for name, micro_usd in amounts.items()}
     whose = {"workspace": found.workspace, found.by: line.group}
     return {**whose, **{name: getattr(line, name) for name in FIELDS}, **asdict(line.usage), **usd}
 

@@ -5,7 +5,7 @@ import logging
 import time
 from codecs import BOM_UTF8
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,7 +29,7 @@ from core.claude.stream import (
     read_word,
 )
 from core.domain.models import CITATIONS, CODE_EXECUTION, STRUCTURED_OUTPUTS, WEB_SEARCH, Model, is_model_id
-from core.domain.tools import ToolCall
+from core.domain.tools import Container, ToolCall
 from core.domain.usage import Usage
 from core.prompting.persona_check import EFFORTS, THINKING
 from core.prompting.request import Request
@@ -86,6 +86,8 @@ class Completion:
     """Its usage was told; a gateway may leave it out."""
     stored: bool = False
     """It was the last step, and the final text is stored."""
+    container: Container | None = None
+    """Where its code ran."""
 
     @property
     def calls(self) -> list[ToolCall]:
@@ -96,20 +98,6 @@ class Completion:
             ToolCall(str(one.get("id")), str(one.get("name")), arguments if isinstance(arguments, dict) else {})
             for one, arguments in given
         ]
-
-
-def dump_completion(completion: Completion) -> str:
-    """What the answer needs of a completion to go on from there, as JSON; its usage is in the ledger."""
-    kept = ("text", "stop", "model", "request", "content", "category", "bounded")
-    citations = [asdict(one) for one in completion.citations]
-    return json.dumps({name: getattr(completion, name) for name in kept} | {"citations": citations})
-
-
-def restore_completion(dumped: str) -> Completion:
-    """A completion of which `dump_completion` kept what an answer needs."""
-    kept = json.loads(dumped)
-    citations = tuple(Citation(**one) for one in kept.pop("citations", ()))
-    return Completion(usage=Usage(), citations=citations, **kept)
 
 
 class StandInTransport(httpx2.AsyncBaseTransport):
@@ -349,7 +337,14 @@ def _read_completion(streamed: MessageAccumulator, asked: Request, request: str 
         geo=read_word(message.usage, "inference_geo"),
         asked=streamed.read_asked(asked.ttl),
         counted=bool(usage.prompt and streamed.output_told),
+        container=_read_container(read_field(message, "container")),
     )
+
+
+def _read_container(told: object) -> Container | None:
+    """Where code ran; None for what names no container."""
+    name = read_word(told, "id")
+    return Container(name, _read_date(read_field(told, "expires_at"))) if name else None
 
 
 def _dump_block(block: anthropic.BaseModel) -> dict[str, Any]:

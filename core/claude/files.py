@@ -1,9 +1,10 @@
-"""Files at Claude's API: uploaded once, told by their ids in later requests, deleted. Nothing is retried here."""
+"""Files at Claude's API: uploaded once, told by their ids, deleted; those that code made are downloaded. No retries."""
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import anthropic
 
@@ -12,9 +13,21 @@ from core.claude.sdk_errors import BROKEN
 from core.claude.stream import read_field, read_word
 
 SECONDS = 20.0  # that one request may take, an upload too: what takes longer is sent inline
+CHUNK = 65_536  # bytes of a download that are read at once
 LISTED = 1_000  # files of one page of the list, which is the most
+CODE_RESULT = "code_execution_tool_result"  # ends the types of blocks with what code answered
 NO_STORAGE = "what answers stores no files"
 UNSUPPORTED = frozenset({404, 405, 501})  # answers to an upload where there is no Files API
+
+
+@dataclass(frozen=True, slots=True)
+class StorageEntry:
+    """What Claude's API tells of a file."""
+
+    name: str
+    type: str
+    """Its media type."""
+    bytes: int
 
 
 class FileStorage:
@@ -45,6 +58,23 @@ class FileStorage:
             return False
         return True
 
+    async def describe(self, file_id: str) -> StorageEntry:
+        """The name, media type and size of a file. Raises FileStorageError."""
+        async with self._asking():
+            told = await self._client.files.retrieve_metadata(file_id)
+            size = read_field(told, "size_bytes")
+            return StorageEntry(str(told.filename), str(told.mime_type), size if isinstance(size, int) else 0)
+
+    async def download(self, file_id: str, most: int) -> bytes:
+        """The bytes of a file that code made, `most` at most. Raises FileStorageError."""
+        content = bytearray()
+        async with self._asking(), self._client.files.with_streaming_response.download(file_id) as response:
+            async for piece in response.iter_bytes(CHUNK):
+                content += piece
+                if len(content) > most:
+                    raise FileStorageError("it is larger than was told", certain=True)
+        return bytes(content)
+
     async def find(self, names: Collection[str]) -> dict[str, str]:
         """The ids of the files that were stored under these names. Raises FileStorageError."""
         found: dict[str, str] = {}
@@ -74,6 +104,19 @@ class FileStorage:
             raise FileStorageError(f"no answer in {self._seconds:g} seconds") from error
         except (anthropic.APIError, *BROKEN, AttributeError, TypeError, ValueError) as error:  # a gateway's, perhaps
             raise FileStorageError(f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}") from error
+
+
+def ran_code(content: Iterable[object]) -> bool:
+    """Whether code ran for a message, of which these are the blocks."""
+    return any(str(read_field(one, "type")).endswith(CODE_RESULT) for one in content)
+
+
+def list_made_files(content: Iterable[object]) -> tuple[str, ...]:
+    """The ids of the files that code made, out of a message's blocks, each once."""
+    results = [read_field(one, "content") for one in content if str(read_field(one, "type")).endswith(CODE_RESULT)]
+    outputs = [read_field(one, "content") for one in results]
+    found = [read_word(each, "file_id") for one in outputs if isinstance(one, list) for each in one]
+    return tuple(dict.fromkeys(file_id for file_id in found if file_id))
 
 
 def _classify(error: anthropic.APIStatusError) -> FileStorageError:

@@ -1,18 +1,23 @@
 """Metering: the most that a request can cost is reserved before it is sent, and settled to what it did cost after."""
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import TypeAlias
+
+from pydantic import TypeAdapter
 
 from core.billing.budgets import BudgetStatus, dollars
 from core.billing.ledger_rows import DIRECT, BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement
 from core.billing.prices import Prices
-from core.claude.client import Activity, Claude, Completion, TextSoFar, restore_completion
+from core.claude.citations import Citation
+from core.claude.client import Activity, Claude, Completion, TextSoFar
 from core.claude.errors import ClaudeError
+from core.claude.files import ran_code
 from core.claude.prompt_cache_tracker import PromptCacheTracker
 from core.claude.stream import MessageAccumulator, read_field, read_word
 from core.domain import backoff
@@ -21,6 +26,7 @@ from core.domain.content import FileContent
 from core.domain.errors import CannotAnswer, StoreUnavailable
 from core.domain.messages import Question
 from core.domain.models import is_model_id
+from core.domain.tools import Container
 from core.domain.usage import Usage
 from core.prompting.request import Request, shorten_request
 from core.store.protocols import Ledger, Settled, Step, StepEnd
@@ -38,11 +44,31 @@ UNTRIED = Step()
 Renew: TypeAlias = Callable[[Collection[str]], Awaitable[Mapping[str, FileContent]]]
 """Uploads files again that Claude's API has no more: what is told in their place, by the ids that they had."""
 
+CONTAINERS = TypeAdapter(Container)
+
 log = logging.getLogger(__name__)
 
 
-def keep_nothing(_completion: Completion) -> None:
+def keep_nothing(_brought: object) -> None:
     """Nothing is stored of what a request brings."""
+
+
+def dump_completion(completion: Completion) -> str:
+    """What the answer needs of a completion to go on from there, as JSON; its usage is in the ledger."""
+    kept = ("text", "stop", "model", "request", "content", "category", "bounded")
+    citations = [asdict(one) for one in completion.citations]
+    container = completion.container and CONTAINERS.dump_python(completion.container, mode="json")
+    more = {"citations": citations, "container": container}
+    return json.dumps({name: getattr(completion, name) for name in kept} | more)
+
+
+def restore_completion(dumped: str) -> Completion:
+    """A completion of which `dump_completion` kept what an answer needs."""
+    kept = json.loads(dumped)
+    citations = tuple(Citation(**one) for one in kept.pop("citations", ()))
+    told = kept.pop("container", None)
+    container = CONTAINERS.validate_python(told) if told else None
+    return Completion(usage=Usage(), citations=citations, container=container, **kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +82,8 @@ class MeteredRequest:
     """What processes before this one did for the same question."""
     end: Callable[[Completion], StepEnd | None] = keep_nothing
     """What is stored with its settlement."""
+    abandon: Callable[[Sequence[object]], StepEnd | None] = keep_nothing
+    """What is stored with the settlement of one that did not end, of which these blocks came."""
     aside: bool = False
     """It stands beside the conversation: its answer is worth nothing cut, and its cache nothing to the next prompt."""
     renew: Renew | None = None
@@ -143,6 +171,7 @@ class Metering:
                 settlement = Settlement(Usage(), ended, self._clock(), None, error.request, 0)
             raise
         finally:
+            end = end if completion else order.abandon([one.block for one in accumulator.blocks])
             settlement = settlement or self._bound_settlement(order, bound, accumulator, ended, silent=silent)
             stored = await self._settle(reserved, replace(settlement, at=self._clock()), order.request, end)
         if completion:
@@ -162,7 +191,8 @@ class Metering:
         """The most that a request can cost, as far as anybody knows what tools will find; None without a price."""
         model, output = self._claude.name_priced_model(request), int(request.body["max_tokens"])
         day, searches = self._clock().date(), request.searches_bound
-        return self.prices.worst_cost(model, bound, output, day, self._geo, searches=searches)
+        worst = self.prices.worst_cost(model, bound, output, day, self._geo, searches=searches)
+        return None if worst is None else worst + request.estimate
 
     async def _reserve_less(
         self, order: MeteredRequest, bound: int, refusal: BudgetRefusal
@@ -179,8 +209,8 @@ class Metering:
             if isinstance(found, Reservation) or found.left is None:
                 break
             model, today = self._claude.name_priced_model(order.request), self._clock().date()
-            searches = order.request.searches_bound
-            room = self.prices.affordable_output(model, bound, found.left, today, self._geo, searches=searches)
+            searches, left = order.request.searches_bound, found.left - order.request.estimate
+            room = self.prices.affordable_output(model, bound, left, today, self._geo, searches=searches)
             order = replace(order, request=shorten_request(order.request, max(least, min(whole, room))))
             found = await self._reserve(order, bound)
             if room < least:
@@ -220,7 +250,10 @@ class Metering:
         key, request = order.question.key, order.request
         miss = None if order.aside else self._prompt_cache.note(key, request, answer.asked, now)
         settled = Settlement(answer.usage, answer.stop, now, named, answer.request, miss=miss)
-        return replace(settled, micro_usd=cost.micro_usd, saved=cost.saved) if cost else settled
+        if cost is None:
+            return settled
+        estimate = request.estimate if ran_code(answer.content) else 0
+        return replace(settled, micro_usd=cost.micro_usd + estimate, saved=cost.saved, estimate=estimate)
 
     def _bound_settlement(
         self, order: MeteredRequest, bound: int, came: MessageAccumulator, ended: str, *, silent: bool
@@ -237,13 +270,11 @@ class Metering:
         answered = read_word(came.message, "model")
         model = answered if answered and self.prices.has_price(answered) else self._claude.name_priced_model(request)
         if most.prompt is None:
-            searches = request.searches_bound
-            micro_usd = self.prices.worst_cost(model, bound, output, day, self._geo, searches=searches)
-            prompt = bound
+            micro_usd, prompt = self._find_worst_cost(shorten_request(request, output), bound), bound
         else:
             geo = read_word(read_field(came.message, "usage"), "inference_geo") or self._geo
             cost = self.prices.cost(model, replace(most.prompt, output=output), day, geo)
-            micro_usd, prompt = cost.micro_usd if cost else None, most.prompt.prompt
+            micro_usd, prompt = cost.micro_usd + request.estimate if cost else None, most.prompt.prompt
         return Settlement(
             None, ended, self._clock(), answered, micro_usd=micro_usd, input_bound=prompt, output_bound=output
         )

@@ -9,7 +9,7 @@ from cachetools import LRUCache
 
 from core.domain.messages import ThreadKey
 from core.domain.usage import Usage
-from core.prompting.request import SYSTEM, Block, Request
+from core.prompting.request import SHOWN, SYSTEM, Block, Request
 
 REMEMBERED = 10_000  # threads
 TTL = {"5m": timedelta(minutes=5), "1h": timedelta(hours=1)}
@@ -99,7 +99,7 @@ def _turns(request: Request) -> Sequence[Block]:
 
 
 def _count_files(request: Request) -> int:
-    return sum(block.content.kind != "text" for block in request.blocks)
+    return sum(block.content.kind in SHOWN for block in request.blocks)
 
 
 def _system(request: Request) -> tuple[int, ...]:

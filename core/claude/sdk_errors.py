@@ -55,7 +55,7 @@ def classify_error(error: anthropic.APIError, model: str) -> ClaudeError:
     """
     if not isinstance(error, anthropic.APIStatusError):
         return _classify_no_answer(error, model)
-    kind = "no file" if _misses_file(error) else _kind_of(error)
+    kind = "no file" if _misses_file(error) else "rejected" if _misses_container(error) else _kind_of(error)
     detail = read_word(error, "api_message") or _first_line(error.message)
     if places := _list_places(error):
         detail = f"{detail} ({', '.join(places)})"
@@ -98,6 +98,12 @@ def _misses_file(error: anthropic.APIStatusError) -> bool:
     """Whether a file that the request tells by its id is gone."""
     words = (read_word(error, "api_message") or "").lower()
     return error.error_code in _GONE or (error.status_code in {400, 404} and bool(_FILE.search(words)))
+
+
+def _misses_container(error: anthropic.APIStatusError) -> bool:
+    """Whether the container that the request names is gone, or not of this kind: a new one will do."""
+    words = (read_word(error, "api_message") or "").lower()
+    return error.status_code in {400, 404, 410} and "container" in words
 
 
 def _list_places(error: anthropic.APIStatusError) -> list[str]:

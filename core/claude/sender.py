@@ -16,8 +16,9 @@ from core.claude.errors import ClaudeError
 from core.claude.metering import MeteredRequest, Metering
 from core.claude.retry import Backoff, RetryPolicy
 from core.domain.clock import Sleep
-from core.domain.content import Content, Document, Image
+from core.domain.content import CodeFile, Content, Document, FileContent, Image
 from core.domain.wording import count_noun
+from core.prompting.code_requests import fit_code, leave_container, simplify_code
 from core.prompting.refused_tools import explain_left_out, names_hosted, simplify_tools
 from core.prompting.request import Request, leave_out_files, replace_contents, simplify_request
 
@@ -110,6 +111,8 @@ class Sender:
         plainer = _simplify(request, error.detail) if error.kind == "rejected" else None
         plainer = simplify_tools(request, error.detail) if error.kind == "forbidden" else plainer
         plainer = leave_out_files(request) if error.kind in TOO_MUCH else plainer
+        if error.kind == "failing" and request.doubted:  # so the API answers for a container that is gone
+            plainer = leave_container(request)
         if plainer is not None:
             log.warning("%s; asking again without it. %s", error, explain_left_out(request, plainer))
             complaints = self._complaints[request.model]
@@ -128,7 +131,9 @@ class Sender:
 
 def _simplify(request: Request, complaint: str) -> Request | None:
     """The request without what an API names as what it does not take; None where that is nothing of ours."""
-    return simplify_tools(request, complaint) or simplify_request(request, complaint)
+    if simpler := simplify_tools(request, complaint):
+        return fit_code(simpler)
+    return simplify_code(request, complaint) or simplify_request(request, complaint)
 
 
 async def _renew_files(order: MeteredRequest, error: ClaudeError) -> MeteredRequest | None:
@@ -136,7 +141,7 @@ async def _renew_files(order: MeteredRequest, error: ClaudeError) -> MeteredRequ
     held = {
         position: (block.content, block.content.uploaded.file_id)
         for position, block in enumerate(order.request.blocks)
-        if isinstance(block.content, Image | Document) and block.content.uploaded
+        if isinstance(block.content, Image | Document | CodeFile) and block.content.uploaded
     }
     if not held or order.renew is None:
         return None
@@ -145,7 +150,8 @@ async def _renew_files(order: MeteredRequest, error: ClaudeError) -> MeteredRequ
     renewed = await order.renew({file_id for _, file_id in gone.values()})
     contents: dict[int, Content | None] = dict.fromkeys(gone)
     for position, (old, file_id) in gone.items():
-        new = renewed[file_id].shown if file_id in renewed else None
+        found = renewed.get(file_id, FileContent())
+        new = found.code if isinstance(old, CodeFile) else found.shown
         cited = isinstance(old, Document) and old.cited
         contents[position] = replace(new, cited=cited) if isinstance(new, Document) else new
     return replace(order, request=replace_contents(order.request, contents), renew=None)

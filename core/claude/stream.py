@@ -21,8 +21,8 @@ GROWING = {
     "input_json_delta": ("input", "partial_json"),
 }
 """Which words of its block each kind of delta adds to, and under which name it has them."""
-ENDINGS = ("stop_reason", "stop_sequence", "stop_details")
-"""What the end of a message tells of why it ended."""
+ENDINGS = ("stop_reason", "stop_sequence", "stop_details", "container")
+"""What the end of a message tells of why it ended, and where its code ran."""
 BOUNDED = ("text", "thinking", "tool_use", "server_tool_use")
 """Kinds of blocks all of whose words come through the stream."""
 MOST_TOKENS = 100_000_000  # a hundred times what a model reads at once; a gateway's larger count is none
@@ -110,7 +110,7 @@ class MessageAccumulator:
         self._asked: Billed | None = None
         """What the beginning told of the prompt; the end adds what tools that Anthropic runs brought."""
         self._activity = ""
-        self._blocks: list[_Building] = []
+        self.blocks: list[_Building] = []
         self._open: dict[object, _Building] = {}
 
     def take(self, event: RawMessageStreamEvent) -> bool:
@@ -127,10 +127,10 @@ class MessageAccumulator:
         """The message, once its events have ended. Raises MalformedStream if there was none."""
         message = self._find_message()
         self._citations.finish(self.text)
-        for building in self._blocks:
+        for building in self.blocks:
             building.complete()
-        if self._blocks:  # else a gateway may have sent them all with the beginning
-            message.content = [building.block for building in self._blocks]
+        if self.blocks:  # else a gateway may have sent them all with the beginning
+            message.content = [building.block for building in self.blocks]
         if self._ended and read_field(message, "stop_reason") is None:
             message.stop_reason = "end_turn"  # it ended as a message does; only the reason was left out
         return message
@@ -152,7 +152,7 @@ class MessageAccumulator:
 
     def read_asked(self, ttl: str) -> Usage:
         """What the prompt has used as it was sent, without what tools that Anthropic runs brought."""
-        asked = self._asked if any(one.found for one in self._blocks) else None
+        asked = self._asked if any(one.found for one in self.blocks) else None
         return read_usage(asked or self._find_message().usage, ttl)
 
     def bound_usage(self, max_tokens: int, ttl: str) -> UsageBound:
@@ -171,22 +171,22 @@ class MessageAccumulator:
         if self.output_told:
             return UsageBound(prompt, usage.output)
         prompt = self._bound_rounds(prompt, ttl) if prompt else None
-        if any((one.kind not in BOUNDED and not one.found) or _hides_thinking(one) for one in self._blocks):
+        if any((one.kind not in BOUNDED and not one.found) or _hides_thinking(one) for one in self.blocks):
             return UsageBound(prompt, max_tokens)
-        came = sum(one.written for one in self._blocks) + CITATION * self._cited
+        came = sum(one.written for one in self.blocks) + CITATION * self._cited
         later = 0 if self.is_complete else AFTER_END
         return UsageBound(prompt, min(max_tokens, max(usage.output, came + later)))
 
     def _bound_rounds(self, usage: Usage, ttl: str) -> Usage:
         """With what is read for each result: what is new may be written to the cache, and all before it costs again."""
         prompt, new, written, again = usage.prompt, 0, 0, 0
-        for one in self._blocks:
+        for one in self.blocks:
             new += one.written + one.found
             if one.found:
                 again += prompt
                 written += new
                 prompt, new = prompt + new, 0
-        searches = sum(read_field(one.block, "name") == "web_search" for one in self._blocks)
+        searches = sum(read_field(one.block, "name") == "web_search" for one in self.blocks)
         minutes, hour = (0, written) if ttl == "1h" else (written, 0)
         return usage + Usage(input=again, cache_write_5m=minutes, cache_write_1h=hour, web_searches=searches)
 
@@ -230,7 +230,7 @@ class MessageAccumulator:
         placed = self._citations.end_block(self.text)  # a gateway may not say that the block before has ended
         building = _Building(TextBlock.construct(type="text", text="") if block is None else block)
         self.documents += list_documents([block])
-        self._blocks.append(building)
+        self.blocks.append(building)
         self._open[index] = building
         if building.kind != "text" or not (words := building.join("text")):
             return placed

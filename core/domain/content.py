@@ -1,4 +1,4 @@
-"""Content: what a turn is made of: text, images, documents, uses of tools. Each knows its words, API form and bound."""
+"""Content: what a turn is made of. Each kind, such as text or an image, knows its words, its API form and its bound."""
 
 import json
 import re
@@ -8,6 +8,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from core.domain.wording import count_noun, fold_lines
 
+UPLOAD_TOKENS = 100  # in which the API tells Claude, at most, of one file in the container
 FRAME = 16  # tokens of one block, at most, that the API's own framing takes
 IMAGE_TOKENS = 4_800  # of one image, at most: 4,005 were measured for a photo of twelve megapixels
 PAGE_TOKENS = 2_400  # of a page of a PDF, about: 2,350 were measured for a page of text
@@ -56,6 +57,8 @@ class Uploaded:
 
     file_id: str
     bytes: int
+    tag: str = field(default="", compare=False)
+    """What its name there has in it, and no other file's of the thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +138,35 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeFile:
+    """A file in the container in which code runs. What it holds is no part of the prompt."""
+
+    kind: ClassVar = "container_upload"
+    name: str
+    uploaded: Uploaded
+
+    @property
+    def words(self) -> str:
+        return f"[{self.name}, {self.uploaded.bytes:,} bytes, for code]"
+
+    @property
+    def size(self) -> int:
+        """As many bytes as text of so many tokens may have, to be weighed against it."""
+        return 3 * UPLOAD_TOKENS
+
+    @property
+    def tokens_bound(self) -> int:
+        return UPLOAD_TOKENS + FRAME
+
+    @property
+    def tokens(self) -> int:
+        return UPLOAD_TOKENS // 2
+
+    def build_block(self) -> dict[str, Any]:
+        return {"type": self.kind, "file_id": self.uploaded.file_id}
+
+
+@dataclass(frozen=True, slots=True)
 class Opaque:
     """A block of Claude's own from earlier in the same answer, which goes back as it came."""
 
@@ -206,7 +238,7 @@ def _build_source(kind: str, data: str, uploaded: Uploaded | None) -> dict[str, 
     return {"type": "base64", "media_type": kind, "data": data}
 
 
-Content: TypeAlias = Text | Image | Document | Opaque | Returned
+Content: TypeAlias = Text | Image | Document | CodeFile | Opaque | Returned
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +261,13 @@ class FileContent:
     """It was told with an earlier message."""
     told_as: str = ""
     """The name that it was told under there, where that is another one."""
+    code: CodeFile | None = None
+    """It is there for code too, all of it."""
+
+    @property
+    def is_shown_alone(self) -> bool:
+        """Whether all of it is what Claude is shown."""
+        return self.shown is not None and not self.text
 
     def __post_init__(self) -> None:
         """A problem may quote what others wrote: it stays in its line, and holds no markup and no mention."""

@@ -163,11 +163,14 @@ class Unanswered(Enum):
 class MadeFile:
     """A file that a tool made for an answer: a text of ours, or one that Anthropic keeps under an id."""
 
-    name: str
-    type: str
+    name: str = ""
+    """Empty where it has still to be asked for."""
+    type: str = ""
     """Its media type."""
     text: str = ""
     file_id: str = ""
+    api_key: str = ""
+    """The fingerprint of the key with which Anthropic keeps it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
@@ -10,6 +11,7 @@ from core.domain.content import FRAME, Document, Image, Text
 from core.domain.messages import MadeFile
 from core.domain.models import CITATIONS, Model
 
+CODE_TOOL = "code_execution"  # the tool with which Claude runs code, as the Messages API calls it
 WEB = ("web_search", "web_fetch")  # tools that bring pages of the web
 PREAMBLE = 1_000  # tokens, at most, that the API's own words about tools take in a prompt that has any
 
@@ -29,6 +31,9 @@ class ToolDefinition:
     """What a model has to have for it, as the Models API calls that; empty where every model does."""
     results_bound: int = 0
     """Tokens of results that are set aside for one request, where Anthropic runs it: nobody can bound these before."""
+
+    estimate: int = 0
+    """Micro-dollars that it is taken to cost in one request beside tokens, where nobody is told what it does cost."""
 
     @property
     def hosted(self) -> bool:
@@ -50,6 +55,15 @@ class ToolDefinition:
     def tokens_bound(self) -> int:
         """The most tokens that telling it takes: none is shorter than a byte."""
         return len(json.dumps(self.body, ensure_ascii=False).encode()) + FRAME
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """The machine at Anthropic in which the code of one thread runs, with the files that it made there."""
+
+    id: str
+    expires_at: datetime | None = None
+    """Until then it surely runs; after that it may be started once more, or be gone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from cachetools import LRUCache
 
-from core.domain.content import FileContent, Files
+from core.domain.content import CodeFile, FileContent, Files, Uploaded
 from core.domain.errors import CannotAnswer, CannotShow, ConfabError, RateLimited, Rejected, Uncertain
 from core.domain.messages import Attachment, Message, ThreadKey
 from core.domain.platform import Surface
@@ -63,6 +63,8 @@ class FileReader:
         self._read: LRUCache[tuple[ThreadKey, str], FileContent] = LRUCache(memory, _measure)
         self._sent_inline: LRUCache[tuple[ThreadKey, str], bool] = LRUCache(REMEMBERED)
         """Files that could not be uploaded: they are told as they were told first, as long as this process lives."""
+        self._unopened: LRUCache[tuple[ThreadKey, str], bool] = LRUCache(REMEMBERED)
+        """Those among them that could not be stored for code."""
 
     async def read_files(
         self,
@@ -70,10 +72,13 @@ class FileReader:
         messages: Sequence[Message],
         surface: Surface,
         begin: Callable[[str], None] = _tell_nobody,
+        *,
+        code: bool = False,
     ) -> Files:
         """What hangs on these messages, by the ids of messages and attachments; of very many the newest alone.
 
-        `begin` is told the name of the newest one that has to be fetched, before it is.
+        `begin` is told the name of the newest one that has to be fetched, before it is. Where Claude may run `code`,
+        they are there for that too.
         """
         found = {(message.id, one.id): one for message in messages if not message.mine for one in message.attachments}
         different = list(dict.fromkeys(name for _, name in found))
@@ -85,13 +90,17 @@ class FileReader:
         first = {name: places[0] for name, places in ways.items()}
         known = {name: self._read[key, name] for name in first if (key, name) in self._read}
         known |= await self._find_uploaded(key, chosen, first)
-        missing = [places for name, places in ways.items() if name not in known]
+        opened = await self._find_for_code(key, chosen) if code else None
+        missing = [ways[name] for name in ways if name not in known or self._wants_opened(key, name, known, opened)]
         if missing:
             begin(missing[-1][-1][1].name)
-        read = known | await self._read_missing(key, missing, surface) if missing else known
+        read = {**await self._read_missing(key, missing, surface, opened), **known} if missing else known
         bounded = bound_files({(message, name): read[name] for message, name in chosen})
         told = {place: _name_again(one, found[place], first[place[1]][1]) for place, one in bounded.items()}
-        return dict.fromkeys(found, OLDER) | dict(await self._upload_shown(key, told))
+        told = dict(await self._upload_shown(key, told))
+        if opened is not None:
+            told = open_to_code(told, opened, {name: _name_file(one) for name, (_, one) in first.items()})
+        return dict.fromkeys(found, OLDER) | told
 
     async def refuse(self, key: ThreadKey, names: Collection[str], problem: str) -> None:
         """Remember that Claude's API does not take these attachments, so that they are not sent again."""
@@ -101,16 +110,23 @@ class FileReader:
             await self._uploads.refuse(key, names, problem)
 
     async def renew_files(
-        self, key: ThreadKey, messages: Sequence[Message], surface: Surface, vanished: Collection[str]
+        self,
+        key: ThreadKey,
+        messages: Sequence[Message],
+        surface: Surface,
+        vanished: Collection[str],
+        *,
+        code: bool = False,
     ) -> Mapping[str, FileContent]:
         """Read and upload again what Claude's API has no more, by the ids that it had; what is told in its place."""
         places = [(message.id, one.id) for message in messages if not message.mine for one in message.attachments]
         if self._uploads is None:
             return {}
-        stored = await self._uploads.find(key, places)
-        lost = {one.file_id: name for name, one in stored.items() if one.file_id in vanished}
+        shown, opened = await self._uploads.find(key, places), await self._uploads.find_for_code(key, places)
+        lost = {one.file_id: name for name, one in shown.items() if one.file_id in vanished}
+        lost |= {one.file_id: name for name, one in opened.items() if one.file_id in vanished}
         await self._uploads.discard(key, lost.keys())
-        read = await self.read_files(key, messages, surface)
+        read = await self.read_files(key, messages, surface, code=code)
         told = {name: content for (_, name), content in read.items() if not content.again}
         return {file_id: told[name] for file_id, name in lost.items() if name in told}
 
@@ -121,12 +137,26 @@ class FileReader:
         stored = await self._uploads.find(key, chosen) if self._uploads and chosen else {}
         return {name: tell_stored(one, _name_file(first[name][1])) for name, one in stored.items()}
 
+    async def _find_for_code(self, key: ThreadKey, chosen: Collection[FilePlace]) -> dict[str, Uploaded] | None:
+        """The files that code can open already; None where none can be, for there is no Files API."""
+        if self._uploads is None or self._uploads.inline:
+            return None
+        return dict(await self._uploads.find_for_code(key, chosen)) if chosen else {}
+
+    def _wants_opened(
+        self, key: ThreadKey, name: str, read: Mapping[str, FileContent], opened: Mapping[str, Uploaded] | None
+    ) -> bool:
+        """Whether a file that was read has to be stored for code yet, which opens what Claude is shown as it is."""
+        if opened is None or name in opened or (key, name) in self._unopened:
+            return False
+        return not read[name].is_shown_alone
+
     async def _upload_shown(self, key: ThreadKey, told: Files) -> Files:
         """The files where those that are shown are uploaded, side by side, if that has not been tried.
 
         What has words too is told as it is: those are kept nowhere, so that it is read again after a restart.
         """
-        shown = {name: content.shown for (_, name), content in told.items() if content.shown and not content.text}
+        shown = {name: one.shown for (_, name), one in told.items() if one.shown and one.is_shown_alone}
         new = {name: one for name, one in shown.items() if not one.uploaded and (key, name) not in self._sent_inline}
         if self._uploads is None or not new:
             return told
@@ -142,15 +172,19 @@ class FileReader:
         return {place: uploaded.get(place[1], one) if one.shown else one for place, one in told.items()}
 
     async def _read_missing(
-        self, key: ThreadKey, missing: Sequence[Sequence[tuple[str, Attachment]]], surface: Surface
+        self,
+        key: ThreadKey,
+        missing: Sequence[Sequence[tuple[str, Attachment]]],
+        surface: Surface,
+        opened: dict[str, Uploaded] | None,
     ) -> dict[str, FileContent]:
-        """Fetch and read side by side, and remember what was there."""
+        """Fetch and read side by side, and remember what was there. Those that code can open now are `opened`."""
         free = asyncio.Semaphore(AT_ONCE)
 
         async def read(places: Sequence[tuple[str, Attachment]]) -> FileContent:
             async with free:
                 try:
-                    content = await self._read_file(key, places, surface)
+                    content = await self._read_file(key, places, surface, opened)
                 except UNAVAILABLE as error:
                     log.info("a file can't be fetched: %s", error)
                     return FileContent(problem=_explain(error), passing=True)
@@ -171,7 +205,11 @@ class FileReader:
         return {name: LATE if task.cancelled() else task.result() for name, task in reading.items()}
 
     async def _read_file(
-        self, key: ThreadKey, places: Sequence[tuple[str, Attachment]], surface: Surface
+        self,
+        key: ThreadKey,
+        places: Sequence[tuple[str, Attachment]],
+        surface: Surface,
+        opened: dict[str, Uploaded] | None,
     ) -> FileContent:
         """What a file holds that hangs on these messages, oldest first; it is called as on the first of them."""
         attachment = places[0][1]
@@ -186,7 +224,25 @@ class FileReader:
         if not content:
             return FileContent(problem="it is empty")
         read = await self._read_content(key, _name_file(attachment), content)
+        if opened is not None and self._wants_opened(key, attachment.id, {attachment.id: read}, opened):
+            await self._open_to_code(key, places, content, opened)
         return FileContent(problem=RECORDING) if recorded and read.problem and not read.passing else read
+
+    async def _open_to_code(
+        self,
+        key: ThreadKey,
+        places: Sequence[tuple[str, Attachment]],
+        content: bytes,
+        opened: dict[str, Uploaded],
+    ) -> None:
+        """Store a file for code. One that could not be is not tried again: what is told of it stays as it is."""
+        name = places[0][1].id
+        where = [(message, name) for message, _ in places]
+        assert self._uploads is not None
+        if uploaded := await self._uploads.upload_for_code(key, _name_file(places[0][1]), content, where):
+            opened[name] = uploaded
+        else:
+            self._unopened[key, name] = True
 
     async def _read_content(self, key: ThreadKey, name: str, content: bytes) -> FileContent:
         """What a file holds, by its bytes. The words of what can't be converted are told as they are."""
@@ -206,6 +262,21 @@ class FileReader:
 def choose_start(count: int) -> int:
     """The first of `count` files that is read. It moves in steps, so that a prompt keeps its beginning between them."""
     return 0 if count <= FILES else -(-(count - FILES) // STEP) * STEP
+
+
+def open_to_code(told: Files, opened: Mapping[str, Uploaded], names: Mapping[str, str]) -> dict[FilePlace, FileContent]:
+    """The files where each that is stored is there for code, once, under the name that it has first."""
+    found: dict[FilePlace, FileContent] = {}
+    seen = set[str]()
+    for place, read in told.items():
+        shown = read.shown.uploaded if read.shown and read.is_shown_alone else None
+        uploaded = opened.get(place[1]) or shown
+        if uploaded and place[1] in seen:
+            found[place] = read if read.again else FileContent(again=True)
+            continue
+        found[place] = replace(read, code=CodeFile(names[place[1]], uploaded)) if uploaded else read
+        seen |= {place[1]} if uploaded else set()
+    return found
 
 
 async def _fetch_newest(places: Sequence[tuple[str, Attachment]], surface: Surface) -> bytes:

@@ -1,13 +1,15 @@
-"""Uploads: pictures and PDFs that Claude is told of are stored at its API once, and told by their ids from then on."""
+"""Uploads: files that Claude is shown, or that its code opens, are stored at its API once, and told by their ids."""
 
 import asyncio
 import base64
 import hashlib
 import logging
+import re
 import secrets
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import replace
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from core.claude.errors import FileStorageError
@@ -17,11 +19,17 @@ from core.domain.content import Document, FileContent, Image, Uploaded
 from core.domain.errors import StoreUnavailable
 from core.domain.messages import ThreadKey
 from core.files.deletions import FileDeletions
-from core.store.stored_files import FilePlace, FileScope, FileState, StoredFile, StoredFiles
+from core.store.stored_files import CODE, FilePlace, FileScope, FileState, StoredFile, StoredFiles
 
 CHUNK = 1_048_576  # characters in base64 that are decoded at once: each holds up the event loop for 1 ms
 SLOW, SILENT = 10.0, 120.0  # seconds after which one that failed held its question up; in which none is tried then
 NAMED = "confab-"  # begins the names of uploads, behind which stands what nobody else has
+TAG = 8  # characters of a digest that tell the files of a thread apart
+UNKNOWN = "application/octet-stream"
+ENDINGS = {"image/jpeg": ".jpg", Document.type: ".pdf"}
+_ENDING = re.compile(r"(?:\.tar)?\.[a-z0-9]{1,8}$")
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -47,19 +55,32 @@ class FileUploads:
         self._seconds = seconds
         self._silent_until = float("-inf")
         self.deletions = FileDeletions(files, storage, sleep)
-        self._running = set[asyncio.Task[FileContent]]()
+        self._running = set[asyncio.Task[Any]]()
         self._locks: WeakValueDictionary[tuple[ThreadKey, str], asyncio.Lock] = WeakValueDictionary()
+
+    @property
+    def inline(self) -> bool:
+        """Whether nothing is uploaded, for there is no Files API."""
+        return self._inline
 
     async def find(self, key: ThreadKey, places: Collection[FilePlace]) -> Mapping[str, StoredFile]:
         """What is known for ever of the files of these places, by attachment: their ids, or why they are not told."""
         return await self._files.find(self._scope(key), places)
 
+    async def find_for_code(self, key: ThreadKey, places: Collection[FilePlace]) -> Mapping[str, Uploaded]:
+        """The files of these places that are there for code as they were attached, by attachment."""
+        stored = await self._files.find(self._scope(key), places, code=True)
+        return {name: _tell_uploaded(one) for name, one in stored.items() if one.state is FileState.UPLOADED}
+
     async def upload(self, key: ThreadKey, shown: Image | Document, places: Sequence[FilePlace]) -> FileContent:
         """The file by its id, else as it is. It is finished also where nobody waits for it any more."""
-        task = asyncio.create_task(self._upload(self._scope(key), shown, places), name="upload")
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        return await asyncio.shield(task)
+        return await self._finish(self._upload(self._scope(key), shown, places))
+
+    async def upload_for_code(
+        self, key: ThreadKey, name: str, content: bytes, places: Sequence[FilePlace]
+    ) -> Uploaded | None:
+        """A file of that name as it was attached; None where it could not be stored. It is finished also unawaited."""
+        return await self._finish(self._upload_for_code(self._scope(key), name, content, places))
 
     async def refuse(self, key: ThreadKey, attachments: Collection[str], problem: str) -> None:
         """Claude's API does not take these files: no process tells them again."""
@@ -81,43 +102,61 @@ class FileUploads:
                 task.cancel()
             await asyncio.gather(*self._running, return_exceptions=True)
 
+    async def _finish(self, work: Coroutine[Any, Any, T]) -> T:
+        """What an upload comes to, which goes on where its question does not wait any more."""
+        task = asyncio.create_task(work, name="upload")
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await asyncio.shield(task)
+
     def _scope(self, key: ThreadKey) -> FileScope:
         return FileScope(key, self._storage.api_key)
 
     async def _upload(self, scope: FileScope, shown: Image | Document, places: Sequence[FilePlace]) -> FileContent:
+        content, sha256 = await asyncio.to_thread(_decode, shown.data)
+        ending = ENDINGS.get(shown.type, f".{shown.type.partition('/')[2]}")
+        known = await self._store_unless_away(scope, _describe(shown, content, sha256), ending, content, places)
+        return tell_stored(known, shown.name) if known else FileContent(shown)
+
+    async def _upload_for_code(
+        self, scope: FileScope, name: str, content: bytes, places: Sequence[FilePlace]
+    ) -> Uploaded | None:
+        sha256 = await asyncio.to_thread(_digest, content)
+        file = StoredFile(f"{sha256}{CODE}", CODE, UNKNOWN, len(content))  # what is shown is another file
+        found = _ENDING.search(name.lower())
+        known = await self._store_unless_away(scope, file, found[0] if found else "", content, places)
+        return _tell_uploaded(known) if known and known.state is FileState.UPLOADED else None
+
+    async def _store_unless_away(
+        self, scope: FileScope, file: StoredFile, ending: str, content: bytes, places: Sequence[FilePlace]
+    ) -> StoredFile | None:
+        """The file as it is known for ever; None where it could not be uploaded, whatever kept it from that."""
+        lock = self._locks.setdefault((scope.key, file.sha256), asyncio.Lock())
         try:
-            content, sha256 = await asyncio.to_thread(_decode, shown.data)
-            lock = self._locks.setdefault((scope.key, sha256), asyncio.Lock())
             async with lock:  # the same content, attached twice, is uploaded once
-                return await self._store(scope, _describe(shown, content, sha256), shown, content, places)
+                return await self._store(scope, file, ending, content, places)
         except StoreUnavailable as error:
-            log.warning("a file is sent inline, for the database is away: %s", error)
+            log.warning("a file is not uploaded, for the database is away: %s", error)
         except Exception:
             log.exception("a bug kept a file from being uploaded")
-        return FileContent(shown)
+        return None
 
     async def _store(
-        self,
-        scope: FileScope,
-        file: StoredFile,
-        shown: Image | Document,
-        content: bytes,
-        places: Sequence[FilePlace],
-    ) -> FileContent:
+        self, scope: FileScope, file: StoredFile, ending: str, content: bytes, places: Sequence[FilePlace]
+    ) -> StoredFile | None:
         """Its row is there before the upload begins, and names it."""
         silent = self._seconds() < self._silent_until
-        name = None if self._inline or silent else f"{NAMED}{secrets.token_hex(16)}"
-        known = await self._files.begin_upload(scope, file, places, name)
+        name = f"{NAMED}{secrets.token_hex(16)}-{file.sha256[:TAG]}{ending}"
+        upload = None if self._inline or silent else name
+        known = await self._files.begin_upload(scope, file, places, upload)
         if known is None:  # its message was deleted just now
-            return FileContent(shown)
+            return None
         if known.state in {FileState.UPLOADED, FileState.REFUSED}:
-            return tell_stored(known, shown.name)
-        if name is None:
-            return FileContent(shown)
-        file_id = await self._send(scope, name, content, file.type)
-        if file_id and await self._files.end_upload(scope, name, file_id):
-            return tell_stored(replace(file, state=FileState.UPLOADED, file_id=file_id), shown.name)
-        return FileContent(shown)
+            return known
+        file_id = await self._send(scope, upload, content, file.type) if upload else None
+        if upload and file_id and await self._files.end_upload(scope, upload, file_id):
+            return replace(file, state=FileState.UPLOADED, file_id=file_id)
+        return None
 
     async def _send(self, scope: FileScope, name: str, content: bytes, kind: str) -> str | None:
         """The id of what was uploaded; None where it could not be."""
@@ -126,7 +165,7 @@ class FileUploads:
             return await self._storage.upload(name, content, kind)
         except FileStorageError as error:
             if not error.unsupported:
-                log.warning("a file is sent inline, for it could not be uploaded: %s", error)
+                log.warning("a file could not be uploaded, and is sent inline if it can be: %s", error)
             elif not self._inline:
                 self._inline = True
                 log.warning("files are sent inline from here on, for there is no Files API: %s", error)
@@ -140,10 +179,14 @@ def tell_stored(file: StoredFile, name: str) -> FileContent:
     """A file as Claude is told it out of its row."""
     if file.state is FileState.REFUSED:
         return FileContent(problem=file.problem)
-    uploaded = Uploaded(file.file_id, file.bytes)
+    uploaded = _tell_uploaded(file)
     if file.kind == Document.kind:
         return FileContent(Document(name, file.pages, file.text_bytes, "", uploaded))
     return FileContent(Image(name, file.type, file.width, file.height, "", uploaded))
+
+
+def _tell_uploaded(file: StoredFile) -> Uploaded:
+    return Uploaded(file.file_id, file.bytes, file.sha256[:TAG])
 
 
 def _describe(shown: Image | Document, content: bytes, sha256: str) -> StoredFile:
@@ -157,4 +200,8 @@ def _decode(encoded: str) -> tuple[bytes, str]:
     """The bytes and their digest. In a thread of its own, and in pieces, between which the event loop runs."""
     pieces = [base64.b64decode(encoded[at : at + CHUNK]) for at in range(0, len(encoded), CHUNK)]
     content = b"".join(pieces)
-    return content, hashlib.sha256(content).hexdigest()
+    return content, _digest(content)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -34,7 +34,23 @@ def describe_hosted(name: str, arguments: Mapping[str, Any]) -> str:
     return HOSTED[name](arguments) if name in HOSTED else "working"
 
 
-HOSTED = {"web_search": describe_search, "web_fetch": describe_page}
+def describe_code(_arguments: Mapping[str, Any]) -> str:
+    """Code that runs, in whatever language: what it says would say nothing to most."""
+    return "running code"
+
+
+def describe_script(arguments: Mapping[str, Any]) -> str:
+    """A file in the container that Claude looks at, or writes."""
+    return "reading a file" if arguments.get("command") == "view" else "writing code"
+
+
+HOSTED = {
+    "web_search": describe_search,
+    "web_fetch": describe_page,
+    "code_execution": describe_code,
+    "bash_code_execution": describe_code,
+    "text_editor_code_execution": describe_script,
+}
 
 
 def clean_words(text: object) -> str:

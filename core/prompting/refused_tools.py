@@ -9,6 +9,7 @@ from core.prompting.request import Request
 
 TYPES = {
     "web_search": ("web_search_20260318", "web_search_20260209", "web_search_20250305"),
+    "code_execution": ("code_execution_20260521", "code_execution_20260120", "code_execution_20250825"),
     "web_fetch": ("web_fetch_20260318", "web_fetch_20260309", "web_fetch_20260209", "web_fetch_20250910"),
 }
 """The types of each tool that Anthropic runs, the newest first. An older one takes what we set of a newer one."""
@@ -28,6 +29,8 @@ def simplify_tools(request: Request, complaint: str) -> Request | None:
     is one of ours whose definition is refused.
     """
     tools: list[Mapping[str, Any]] = request.body.get("tools") or []
+    if "container" in complaint:  # of that it complains, not of the tool that it names
+        return None
     if tools and _ALL.search(complaint.lower()):
         return _put_tools(request, [])
     for index in _find_refused(tools, complaint):
@@ -38,7 +41,7 @@ def simplify_tools(request: Request, complaint: str) -> Request | None:
 
 def names_hosted(complaint: str) -> bool:
     """Whether a complaint is about a tool that Anthropic runs, whichever others a request has."""
-    return any(_mentions(name, complaint) for name in TYPES)
+    return "container" not in complaint and any(_mentions(name, complaint) for name in TYPES)
 
 
 def explain_left_out(request: Request, simpler: Request) -> str:

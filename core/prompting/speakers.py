@@ -61,11 +61,15 @@ def _tell_attachment(name: str, attachment: Attachment, read: FileContent | None
     note = f"{begins} {describe_attachment(attachment)}"
     if read is None:
         return f"[{note}]"
+    if read.code:
+        note = f"{note}, which code finds with {read.code.uploaded.tag} in its name"
     if read.again:
         other = f" as {clean_attached_name(read.told_as)}" if read.told_as else ""
         return f"[{note}, which is told above{other}]"
     if read.shown is not None:
         return f"[{note}, shown below, which says:]\n  {indent(read.text)}" if read.text else f"[{note}, shown below]"
+    if read.problem and read.code:
+        return f"[{note}]"
     if read.problem:
         return f"[{note}, which Confab could not read: {read.problem}]"
     made = "".join(f"{one}, " for one in (read.origin, f"read as {read.encoding}" * bool(read.encoding)) if one)

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from core.domain.content import Content, Document, FileContent, Files, Image, Text
+from core.domain.content import CodeFile, Content, Document, FileContent, Files, Image, Text
 from core.domain.messages import FinalText, Message, Unanswered
 from core.prompting.clock_notes import describe_time, needs_time
 from core.prompting.continuation import write_note
@@ -56,6 +56,7 @@ class _Entry:
     edited: datetime | None = None
     shown: tuple[Image | Document, ...] = ()
     """They stand below the words."""
+    code: tuple[CodeFile, ...] = ()
 
     @property
     def text(self) -> str:
@@ -92,7 +93,8 @@ def build_turns(
     refused is left out, with all that was said before it since the last reply, and a note stands in its place; words
     that were edited after that refusal (`refused_at`) are other words, and told. So is a question of before that came
     later, and is `asked` now or has a reply of its own. Above a message that begins a day,
-    ends a long pause, or is said in another time zone stands the time.
+    ends a long pause, or is said in another time zone stands the time. Each turn of people's ends with the files that
+    code can open so far: the API gives a container only those of the turn that is answered.
     Above `limit` bytes, old entries go in steps of half the limit, counted from the thread's beginning, and
     the first stays: while the thread grows, its turns keep their beginning byte for byte between the steps.
     An empty thread has no turns.
@@ -110,11 +112,16 @@ def build_turns(
     cut = choose(files)
     if (moved := _move_files(files, {entry.message for entry in cut if entry.words != _REFUSED})) is not files:
         cut = choose(moved)
-    turns = [_build_turn(role, list(group)) for role, group in groupby(cut, key=lambda entry: entry.role)]
+    opened: dict[CodeFile, None] = {}
+    turns: list[Turn] = []
+    for role, group in groupby(cut, key=lambda entry: entry.role):
+        entries = list(group)
+        opened |= {one: None for entry in entries for one in entry.code}
+        turns.append(_build_turn(role, entries, opened))
     if turns and turns[0].role == "assistant":
         turns.insert(0, Turn("user", (Text(_OPENING),)))
     if pending and turns and turns[-1].role == "assistant":
-        turns.append(Turn("user", (Text(_WAITING),)))
+        turns.append(Turn("user", (Text(_WAITING), *opened)))
     return turns
 
 
@@ -217,7 +224,8 @@ def _list_entries(
             continue
         attached = dict.fromkeys((message.id, one.id) for one in message.attachments)
         shown = tuple(part for place in attached if place in files and (part := files[place].shown))
-        entry = _Entry("user", text, message.id, at=message.at, shown=shown, edited=message.edited)
+        code = tuple(one for place in attached if place in files and (one := files[place].code))
+        entry = _Entry("user", text, message.id, at=message.at, shown=shown, edited=message.edited, code=code)
         if message.mine:
             entry = _Entry("assistant", text, message.id, reply=message.answers in replies)
         said = replies[message.answers] if entry.reply and message.answers else None
@@ -301,7 +309,7 @@ def _cut_oldest(entries: list[_Entry], limit: int) -> list[_Entry]:
     return [entries[0], _Entry("user", _OMITTED), *rest]
 
 
-def _build_turn(role: Literal["user", "assistant"], entries: list[_Entry]) -> Turn:
+def _build_turn(role: Literal["user", "assistant"], entries: list[_Entry], opened: Iterable[CodeFile]) -> Turn:
     between = "\n" if role == "user" else "\n\n"
     parts: list[Content] = []
     words: list[str] = []
@@ -311,4 +319,5 @@ def _build_turn(role: Literal["user", "assistant"], entries: list[_Entry]) -> Tu
             parts += [Text(between.join(words)), *entry.shown]
             words = []
     parts += [Text(between.join(words))] if words else []
+    parts += opened if role == "user" else ()
     return Turn(role, tuple(parts), tuple(e.message for e in entries if e.message))

@@ -165,4 +165,8 @@ MIGRATIONS = (
         "messages_by_time",
         ("CREATE INDEX messages_by_time ON messages (workspace, channel, at, message) WHERE deleted_at IS NULL",),
     ),
+    # Files that code made for an open question's answer; of a closed one only what they are called.
+    Migration("made_files", ("ALTER TABLE questions ADD COLUMN made {text}",)),
+    # What of a request's cost is an estimate, in micro-dollars.
+    Migration("estimates", ("ALTER TABLE requests ADD COLUMN estimate {integer}",)),
 )

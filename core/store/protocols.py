@@ -9,9 +9,9 @@ from core.billing.budgets import Budget, Budgets, BudgetStatus
 from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement, UsageRow
 from core.domain.controls import Control, Votes
 from core.domain.events import Event, Receipt
-from core.domain.messages import FinalText, History, Message, Outcome, Question, ThreadKey, Unanswered
+from core.domain.messages import FinalText, History, MadeFile, Message, Outcome, Question, ThreadKey, Unanswered
 from core.domain.personas import Persona, Place, Version
-from core.domain.tools import ToolCall
+from core.domain.tools import Container, ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
 from core.store.searches import ChannelPast
 from core.store.stored_calls import StoredCall
@@ -58,6 +58,8 @@ class StepEnd:
     claim: Claim
     final_text: FinalText | None = None
     content: str | None = None
+    made: tuple[MadeFile, ...] = ()
+    container: Container | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ class Thread:
     """Ids of messages that the platform shows in the thread on whose message this one was opened."""
     pieces: frozenset[str] = frozenset()
     """Ids of messages that the platform shows beside the thread: they add to a question."""
+    container: Container | None = None
     tools: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Names of the tools that Claude was given, by what was chosen; they stand for ever."""
 

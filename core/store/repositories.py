@@ -276,8 +276,10 @@ class FileRepository:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    async def find(self, scope: FileScope, places: Collection[FilePlace]) -> Mapping[str, StoredFile]:
-        return await self._engine.unit(lambda sql: files.find_files(sql, scope, places))
+    async def find(
+        self, scope: FileScope, places: Collection[FilePlace], *, code: bool = False
+    ) -> Mapping[str, StoredFile]:
+        return await self._engine.unit(lambda sql: files.find_files(sql, scope, places, code=code))
 
     async def begin_upload(
         self, scope: FileScope, file: StoredFile, places: Collection[FilePlace], upload: str | None

@@ -12,6 +12,9 @@ FilePlace: TypeAlias = tuple[str, str]
 """The ids of a message and of an attachment of it."""
 
 
+CODE = "code"  # the kind of files that are there for code, as they were attached
+
+
 class FileState(Enum):
     """What became of a file that Claude is told of."""
 
@@ -25,11 +28,11 @@ class FileState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A picture or a PDF that Claude is told of in one thread, as it was converted, without its name and its bytes."""
+    """A file that Claude is told of in one thread, or that its code may open, without its name and its bytes."""
 
     sha256: str
     kind: str
-    """`image` or `document`."""
+    """`image` or `document`; `code`, as it was attached, for code to open it."""
     type: str
     """Its media type."""
     bytes: int
@@ -76,8 +79,13 @@ class StoredFiles(Protocol):
     A place is a message and an attachment of it. A file goes with the last message that has it, into the outbox.
     """
 
-    async def find(self, scope: FileScope, places: Collection[FilePlace]) -> Mapping[str, StoredFile]:
-        """The uploaded and the refused files of these places, by attachment; the places are noted."""
+    async def find(
+        self, scope: FileScope, places: Collection[FilePlace], *, code: bool = False
+    ) -> Mapping[str, StoredFile]:
+        """The uploaded and the refused files of these places, by attachment; the places are noted.
+
+        They are those that Claude is told of, or those that are there for `code`.
+        """
 
     async def begin_upload(
         self, scope: FileScope, file: StoredFile, places: Collection[FilePlace], upload: str | None

@@ -5,13 +5,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.domain.messages import ThreadKey
-from core.domain.models import WEB_SEARCH
-from core.domain.tools import ToolDefinition
-from core.prompting.activities import describe_page, describe_search
+from core.domain.models import CODE_EXECUTION, WEB_SEARCH
+from core.domain.tools import CODE_TOOL, ToolDefinition
+from core.prompting.activities import describe_code, describe_page, describe_search
+from core.prompting.refused_tools import TYPES
 from core.tools.tool import Tool
 
-WEB = "web"
+WEB, CODE = "web", "code"
 SEARCHES, FETCHES = 5, 10  # of one request, at most
+CODE_RESULTS = 30_000  # tokens of what code prints in one request
+CODE_ESTIMATE = 10_000  # micro-dollars of its time: twelve minutes at $0.05 an hour
+REFUSING = ("rejected", "forbidden")  # errors by which an API refuses a part of a request
 PAGE = 25_000  # tokens of one page, about; a PDF is told whole
 
 
@@ -67,3 +71,16 @@ def _bound_fetch() -> dict[str, Any]:
         "client_tool_results": {"type": "none"},
     }
     return {"max_content_tokens": PAGE, "citations": {"enabled": True}, "url_sources": sources}
+
+
+def build_code_tools(results_bound: int = CODE_RESULTS, estimate: int = CODE_ESTIMATE) -> tuple[Tool, ...]:
+    """Code execution, in a container of Anthropic's that has no network.
+
+    `results_bound` is in tokens of what code prints in one request, `estimate` in micro-dollars of the time that it
+    takes there: no answer tells either before, nor the second one ever.
+    """
+    body = {"type": TYPES[CODE_TOOL][0], "name": CODE_TOOL}
+    definition = ToolDefinition(
+        CODE_TOOL, body, capability=CODE_EXECUTION, results_bound=results_bound, estimate=estimate
+    )
+    return (Tool(definition, CODE, describe_code),)

@@ -11,13 +11,15 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.reliability.bot import DEATH
-from tests.e2e.reliability.kinds import KINDS
+from tests.e2e.reliability.kinds import KINDS, PLOTS
 from tests.e2e.reliability.matrix import DELETING, Point, all_of, deadly, points, run, spread
 from tests.e2e.reliability.nursery import Nursery, nursery
-from tests.support.databases import ENGINES, Databases
+from tests.support.databases import ENGINES, POSTGRES, SQLITE, Databases
 
 SPREAD = 2
 UPLOADING = ("files.find", "files.begin_upload", "files.end_upload")
+POSTING = ("files.completeUploadExternal", "PATCH /channels/*/messages/*")
+"""Requests with which the files of an answer are posted."""
 COUNTED = ("lost", "doubled", "unaccounted", "untidy", "repeated", "unheard", "missed")
 
 
@@ -40,6 +42,28 @@ async def test_a_question_is_answered_once_wherever_its_process_is_killed(
         counted = {name: became[name] for name in COUNTED}
         record_property("figures", figures | counted | {"seconds": round(time.monotonic() - began)})
 
+    assert [str(verdict) for verdict in verdicts if not verdict.right] == []
+
+
+@pytest.mark.parametrize("kind", PLOTS, ids=str)
+@pytest.mark.parametrize(
+    ("databases", "places"),
+    [
+        pytest.param(SQLITE, POSTING, id="posting"),
+        pytest.param(SQLITE, None, marks=pytest.mark.reliability, id="all-sqlite"),
+        pytest.param(POSTGRES, None, marks=pytest.mark.reliability, id="all-postgres"),
+    ],
+    indirect=["databases"],
+)
+async def test_a_picture_that_code_made_is_posted_once_wherever_its_process_is_killed(
+    tmp_path, databases, kind, places
+):
+    async with nursery() as bots:
+        found, expected = await points(kind, bots, tmp_path / "clean", databases)
+        chosen = [one for one in found if places is None or one.call in places]
+        verdicts = await all_of(kind, chosen[-3:] if places else chosen, expected, bots, tmp_path, databases)
+
+    assert verdicts
     assert [str(verdict) for verdict in verdicts if not verdict.right] == []
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from core.domain.controls import Control
 from core.domain.errors import CannotAnswer, CannotShow
 from core.domain.events import Ingest, Posted
-from core.domain.messages import Asks, Attachment, History, LinkTarget, Message, Question, Rank, Reach, ThreadKey
+from core.domain.messages import Asks, Attachment, File, History, LinkTarget, Message, Question, Rank, Reach, ThreadKey
 from core.domain.platform import ReplyView
 
 START = datetime(2026, 1, 2, 9, tzinfo=UTC)
@@ -33,6 +33,8 @@ class Board:
         self.zones: dict[str, str] = {}
         """The time zones that it knows of people."""
         self.files: dict[str, bytes] = {}
+        self.hung: dict[str, tuple[File, ...]] = {}
+        """The files that hang on our pages, by page."""
         """What hangs on messages, by the ids of attachments."""
         self.calls: list[str] = []
         self.homes: tuple[str, ...] | None = None
@@ -114,6 +116,11 @@ class Board:
     def shown(self, thread: str, channel: str = "c1") -> list[str]:
         """Our pages in a thread, as anybody reads them."""
         return [m.text for m in self.posts.get(ThreadKey("board:w1", channel, thread), []) if m.mine]
+
+    def attached(self, thread: str) -> list[list[str]]:
+        """The names of the files that hang on our pages in a thread."""
+        posts = self.posts.get(ThreadKey("board:w1", "c1", thread), [])
+        return [[file.name for file in self.hung.get(one.id, ())] for one in posts if one.mine]
 
     def controls(self, thread: str, channel: str = "c1") -> list[tuple[Control, ...]]:
         """The buttons below our pages in a thread."""
@@ -223,5 +230,7 @@ class BoardSurface:
         at = next(index for index, post in enumerate(posts) if post.id == reply.pages[0])
         self._board.buttons[posts[at].id] = tuple(reply.controls)
         posts[at] = replace(posts[at], text=text, notice=reply.whole and reply.notice)
+        if reply.whole and (reply.files or reply.replaced):
+            self._board.hung[posts[at].id] = tuple(reply.files)
         async with self._board.changed:
             self._board.changed.notify_all()

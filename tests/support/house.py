@@ -18,6 +18,7 @@ from core.claude.metering import Metering
 from core.domain.clock import Clock, Sleep, system_clock
 from core.domain.personas import Persona
 from core.domain.platform import Platform
+from core.files.made_files import MadeFiles
 from core.files.reader import FileReader
 from core.files.uploads import FileUploads
 from core.store.protocols import Store
@@ -98,6 +99,7 @@ async def house(
         sleep=sleep,
         emit=watching,
         files=FileReader(uploads=uploads),
+        made_files=MadeFiles(claude.files, haste.sleep),
         tools=tools,
     )
     running = [asyncio.create_task(one) for one in (assistant.worker.run(), uploads.run())]
@@ -117,4 +119,5 @@ async def _accounted(store: Store, since: datetime, workspaces: set[str], billed
     lines = [line for name in workspaces for line in await store.ledger.sum_usage(Scope(name), since, "model")]
     whole = sum_rows(lines)
     if workspaces:  # where no answer ended there is nothing to compare yet
-        assert whole.micro_usd >= billed if whole.died else whole.micro_usd == billed
+        cost = whole.micro_usd - whole.estimate
+        assert cost >= billed if whole.died else cost == billed

@@ -11,6 +11,7 @@ from core.store.rules.companions import build_waiting_query, choose_additions, g
 from core.store.rules.ledger import write_off_requests
 from core.store.rules.questions import (
     close_question,
+    keep_made_files,
     read_earlier_text,
     read_final_text,
     read_question,
@@ -268,6 +269,7 @@ def keep_final_text(sql: Sql, row: Row, claim: Claim, final: FinalText) -> None:
     """The final text of a claim's question, whose row this is."""
     said = {"said": final.text, "notice": final.notice, "after": final.after, "cut": final.cut}
     sql.update("questions", row["id"], said)
+    keep_made_files(sql, row, final.made)
     if final.unanswered or claim.earlier:
         why = final.unanswered.value if final.unanswered else None
         sql.execute(MARK_UNANSWERED, {"claim": claim.id, "why": why})

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from core.store.rules.advisory_locks import lock_channel
 from core.store.rules.file_deletions import request_deletion
 from core.store.sql_port import Row, Sql, stamp
-from core.store.stored_files import FilePlace, FileScope, FileState, StoredFile
+from core.store.stored_files import CODE, FilePlace, FileScope, FileState, StoredFile
 
 TOLD = (FileState.UPLOADED.value, FileState.REFUSED.value)
 """States in which a row says all that is told of a file."""
@@ -65,11 +65,18 @@ AND NOT EXISTS (SELECT 1 FROM attached WHERE attached.file = files.id)
 
 DELETE = "DELETE FROM files WHERE id = :id"
 
+# Code may have a copy of what is deleted: it runs in another container from here on.
+FORGET_CONTAINER = """
+DELETE FROM told WHERE kind = 'container' AND workspace = :workspace AND channel = :channel AND thread = :thread
+"""
 
-def find_files(sql: Sql, scope: FileScope, places: Collection[FilePlace]) -> dict[str, StoredFile]:
+
+def find_files(
+    sql: Sql, scope: FileScope, places: Collection[FilePlace], *, code: bool = False
+) -> dict[str, StoredFile]:
     """The uploaded and the refused files of these places, by attachment. A message that has one now has it noted."""
     _lock(sql, scope)
-    rows = _list_attached(sql, scope, {attachment for _, attachment in places})
+    rows = _list_attached(sql, scope, {attachment for _, attachment in places}, code=code)
     known = {row["attachment"]: row for row in reversed(rows) if row["state"] in TOLD}
     noted = {(row["message"], row["attachment"]) for row in rows}
     for place in places:
@@ -169,12 +176,14 @@ def _drop_unattached(sql: Sql, workspace: str, channel: str | None) -> None:
 def _drop(sql: Sql, row: Row) -> None:
     """Delete a row, and put what it names at Claude's API into the outbox."""
     request_deletion(sql, row["workspace"], row["api_key"], row["file_id"], row["upload"])
+    sql.execute(FORGET_CONTAINER, row)
     sql.execute(DELETE, row)
 
 
-def _list_attached(sql: Sql, scope: FileScope, attachments: Collection[str]) -> list[Row]:
+def _list_attached(sql: Sql, scope: FileScope, attachments: Collection[str], *, code: bool = False) -> list[Row]:
     statement = ATTACHED.format(named=sql.among("attached.attachment", "names"))
-    return sql.many(statement, {**_write_scope(scope), "names": sorted(attachments)})
+    rows = sql.many(statement, {**_write_scope(scope), "names": sorted(attachments)})
+    return [row for row in rows if (row["kind"] == CODE) is code]
 
 
 def _stands(sql: Sql, scope: FileScope, place: FilePlace) -> bool:

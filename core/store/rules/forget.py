@@ -24,7 +24,7 @@ WHERE deleted_at IS NULL AND {scope}
 """
 
 ANSWERS = """
-UPDATE questions SET said = NULL, cut = NULL, command = CASE WHEN command IS NOT NULL THEN '' END
+UPDATE questions SET said = NULL, cut = NULL, made = NULL, command = CASE WHEN command IS NOT NULL THEN '' END
 WHERE outcome IS NOT NULL AND {scope}
 """
 
@@ -61,7 +61,11 @@ UPDATE messages SET text = '', attachments = '[]', quotes = '[]', speaker = '', 
 WHERE deleted_at IS NULL AND workspace = :workspace AND channel = :channel AND answers = :name
 """
 
-ERASE_ANSWER = "UPDATE questions SET said = NULL, cut = NULL, earlier = NULL WHERE id = :id"
+# What tools made for an open one is deleted at Anthropic when it closes.
+ERASE_ANSWER = """
+UPDATE questions SET said = NULL, cut = NULL, earlier = NULL, made = CASE WHEN outcome IS NULL THEN made END
+WHERE id = :id
+"""
 
 ERASE_VOTES = "DELETE FROM votes WHERE workspace = :workspace AND channel = :channel AND question = :name"
 
@@ -74,6 +78,10 @@ BY_PERSON = {
         OR kind = 'zone' AND EXISTS (
             SELECT 1 FROM questions WHERE questions.workspace = told.workspace AND questions.channel = told.channel
             AND questions.name = told.subject AND questions.person = :person
+        )
+        OR kind = 'container' AND EXISTS (
+            SELECT 1 FROM questions WHERE questions.workspace = told.workspace AND questions.channel = told.channel
+            AND questions.thread = told.thread AND questions.person = :person
         )
     )""",
     MESSAGES: """(author = :person OR EXISTS (

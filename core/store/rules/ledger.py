@@ -19,7 +19,8 @@ UPDATE requests SET state = :state, outcome = :outcome, settled_at = :at, answer
 request_id = :request, input = :input, output = :output, thinking = :thinking, cache_read = :cache_read,
 cache_write_5m = :cache_write_5m, cache_write_1h = :cache_write_1h, web_searches = :web_searches,
 micro_usd = CASE :state WHEN 'died' THEN coalesce(:micro_usd, bound) ELSE :micro_usd END, saved = :saved, miss = :miss,
-input_bound = coalesce(:input_bound, input_bound), output_bound = coalesce(:output_bound, output_bound)
+input_bound = coalesce(:input_bound, input_bound), output_bound = coalesce(:output_bound, output_bound),
+estimate = :estimate
 WHERE id = :id AND state = 'reserved' RETURNING *
 """
 
@@ -57,6 +58,7 @@ SELECT {group} AS name,
     CAST(sum(coalesce(web_searches, 0)) AS BIGINT) AS web_searches,
     CAST(sum(coalesce(micro_usd, bound, 0)) AS BIGINT) AS micro_usd,
     CAST(sum(coalesce(saved, 0)) AS BIGINT) AS saved,
+    CAST(sum(coalesce(estimate, 0)) AS BIGINT) AS estimate,
     count(*) FILTER (WHERE coalesce(micro_usd, bound) IS NULL) AS unpriced
 FROM requests WHERE {scope} AND at >= :since
 GROUP BY 1 ORDER BY 1
@@ -95,6 +97,7 @@ def settle_request(sql: Sql, reservation: Reservation, settled: Settlement) -> l
         "miss": settled.miss,
         "input_bound": settled.input_bound,
         "output_bound": settled.output_bound,
+        "estimate": settled.estimate,
     }
     lock_money(sql, reservation.workspace)
     row = sql.one(SETTLE, {**usage, **how})
@@ -110,7 +113,7 @@ def sum_usage(sql: Sql, scope: Scope, since: datetime, by: str) -> list[UsageRow
     """Lines by group, in the order of their names."""
     condition, values = within_scope(scope)
     rows = sql.many(USED.format(group=GROUPS[by], scope=condition), {**values, "since": stamp(since)})
-    counts = ("requests", "died", "micro_usd", "saved", "unpriced")
+    counts = ("requests", "died", "micro_usd", "saved", "unpriced", "estimate")
     return [
         UsageRow(
             row["name"], usage=Usage(**{kind: row[kind] for kind in KINDS}), **{name: row[name] for name in counts}

@@ -1,12 +1,15 @@
 """Questions as rows: asked once, withdrawn, closed."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from core.domain.messages import Asks, FinalText, Outcome, Question, ThreadKey, Unanswered, clean_text
+from pydantic import TypeAdapter
+
+from core.domain.messages import Asks, FinalText, MadeFile, Outcome, Question, ThreadKey, Unanswered, clean_text
 from core.store.rules.advisory_locks import lock_channel, lock_claims
 from core.store.rules.erasures import Forgotten, build_forgotten_query, record_erasure
+from core.store.rules.file_deletions import request_deletion
 from core.store.rules.files import release_thread_files
 from core.store.sql_port import Row, Sql, Values, parse_stamp, stamp
 
@@ -40,10 +43,13 @@ AND (deleted_at IS NOT NULL OR edited_at IS NOT NULL)
 """
 
 WIPE = """
-UPDATE questions SET said = NULL, cut = NULL, command = CASE WHEN command IS NOT NULL THEN '' END WHERE id = :id
+UPDATE questions SET said = NULL, cut = NULL, made = NULL, command = CASE WHEN command IS NOT NULL THEN '' END
+WHERE id = :id
 """
 
 WIPE_COMMAND = "UPDATE questions SET command = '' WHERE id = :id"
+
+MADE = TypeAdapter(tuple[MadeFile, ...])
 
 BRIEF = 80  # characters of a command and its values that are numbers and names; a longer one holds somebody's words
 
@@ -93,10 +99,11 @@ REOPENED = {
     "withdrawn_at": None,
     "said": None,
     "cut": None,
+    "made": None,
     "earlier": None,
 }
 
-FINAL_TEXT = ("said", "notice", "after", "unanswered", "cut")  # columns of what was said in the end
+FINAL_TEXT = ("said", "notice", "after", "unanswered", "cut", "made")  # columns of what was said in the end
 
 
 def read_question(row: Row) -> Question:
@@ -126,7 +133,38 @@ def read_final_text(row: Row) -> FinalText | None:
         None if unanswered is Unanswered.PARKED else unanswered,
         row["cut"],
         row["continues"],
+        read_made_files(row),
     )
+
+
+def read_made_files(row: Row) -> tuple[MadeFile, ...]:
+    """The files that tools made for an answer; of a closed question only what they are called."""
+    return MADE.validate_json(row["made"]) if row.get("made") else ()
+
+
+def keep_made_files(sql: Sql, row: Row, made: Sequence[MadeFile]) -> None:
+    """Keep all files that tools made for an open question's answer. Others, kept before, are deleted at Anthropic."""
+    kept = {one.file_id for one in made}
+    _request_deletions(sql, row, (one for one in read_made_files(row) if one.file_id not in kept))
+    if made or row["made"]:
+        sql.update("questions", row["id"], {"made": _write_made_files(made)})
+
+
+def _release_made_files(sql: Sql, row: Row) -> None:
+    """The answer is shown, or nobody waits for it: Anthropic keeps none of its files any more."""
+    if made := read_made_files(row):
+        _request_deletions(sql, row, made)
+        called = [MadeFile(one.name, one.type) for one in made if one.name]
+        sql.update("questions", row["id"], {"made": _write_made_files(called)})
+
+
+def _request_deletions(sql: Sql, row: Row, made: Iterable[MadeFile]) -> None:
+    for one in made:
+        request_deletion(sql, row["workspace"], one.api_key, one.file_id, None)
+
+
+def _write_made_files(made: Sequence[MadeFile]) -> str | None:
+    return MADE.dump_json(tuple(made)).decode() if made else None
 
 
 def read_earlier_text(row: Row) -> FinalText | None:
@@ -182,6 +220,7 @@ def replace_question(sql: Sql, row: Row, question: Question) -> bool:
         sql.execute(FREE_COMPANIONS, row)
         sql.execute(RELEASE, row)
     sql.execute(DELETE_PAGES, row)
+    _release_made_files(sql, row)
     sql.update("questions", row["id"], {**_row_of(question), **REOPENED})
     return True
 
@@ -253,6 +292,7 @@ def close_question(sql: Sql, row: Row, outcome: Outcome) -> None:
     """
     now = sql.now()
     sql.execute(CLOSE, {"id": row["id"], "outcome": outcome.value, "at": stamp(now)})
+    _release_made_files(sql, row)
     if row["earlier"] and row["said"] is None:  # it was tried again and nothing came of it: what stood there stands
         sql.update("questions", row["id"], json.loads(row["earlier"]))
     gone = sql.one(GONE_PAGE, row)

@@ -11,7 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from pydantic import TypeAdapter
+
 from core.domain.messages import FinalText, LinkTarget, Message, ThreadKey, Unanswered, clean_text
+from core.domain.tools import Container
 from core.store.protocols import Thread
 from core.store.rules.advisory_locks import lock_channel
 from core.store.rules.erasures import find_forgotten
@@ -24,6 +27,8 @@ from core.store.searches import FoundThread, Hit, Position, Search, SearchPage
 from core.store.sql_port import Row, Sql, parse_stamp, stamp
 
 PERSON, ZONE, TOOLS = "person", "zone", "tools"  # kinds of words about a thread: names, questions' zones, tools
+CONTAINER, NEWEST = "container", ""  # where its code ran last
+CONTAINERS = TypeAdapter(Container)
 
 MESSAGES = """
 SELECT * FROM messages
@@ -66,6 +71,11 @@ AND parked IS NULL
 UNANSWERED = """
 SELECT name, unanswered, closed_at FROM questions
 WHERE workspace = :workspace AND channel = :channel AND {named} AND unanswered IS NOT NULL
+"""
+
+RENEW = """
+UPDATE told SET words = :words
+WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND kind = :kind AND subject = :subject
 """
 
 TOLD = """
@@ -144,8 +154,13 @@ def read_thread(sql: Sql, key: ThreadKey, branch: str | None) -> Thread:
         generation=row["gap"] if row else 0,
         borrowed=frozenset(message.id for message in borrowed),
         pieces=frozenset(told[PIECE]),
+        container=_read_container(told[CONTAINER].get(NEWEST)),
         tools=_read_tools(told),
     )
+
+
+def _read_container(words: str | None) -> Container | None:
+    return CONTAINERS.validate_json(words) if words else None
 
 
 def _read_refusals(rows: Iterable[Row]) -> dict[str, datetime]:
@@ -166,6 +181,15 @@ def remember_zone(sql: Sql, key: ThreadKey, question: str, zone: str) -> dict[st
     if is_tracked(sql, key):
         sql.insert_new("told", {**thread_values(key), "kind": ZONE, "subject": question, "words": zone})
     return _read_told(sql, key)[ZONE]
+
+
+def remember_container(sql: Sql, key: ThreadKey, container: Container) -> None:
+    """Keep where the code of a tracked thread ran; the newest wins. Its channel is locked."""
+    if is_tracked(sql, key):
+        values = {**thread_values(key), "kind": CONTAINER, "subject": NEWEST}
+        words = {**values, "words": CONTAINERS.dump_json(container).decode()}
+        if not sql.count_changes(RENEW, words):
+            sql.insert_new("told", words)
 
 
 def remember_names(sql: Sql, key: ThreadKey, names: Mapping[str, str]) -> dict[str, str]:

@@ -8,7 +8,8 @@ from core.domain.messages import ThreadKey
 from core.store.protocols import Claim, Settled, Step, StepEnd
 from core.store.rules.claims import fence_claim, keep_final_text
 from core.store.rules.ledger import settle_request
-from core.store.rules.questions import thread_values
+from core.store.rules.questions import keep_made_files, thread_values
+from core.store.rules.read_thread import remember_container
 from core.store.sql_port import Row, Sql
 
 STEPS = """
@@ -32,6 +33,10 @@ def settle_step(sql: Sql, reservation: Reservation, settled: Settlement, end: St
         return Settled(nearly)
     if end.final_text is not None:
         keep_final_text(sql, question, end.claim, end.final_text)
+    elif end.made:
+        keep_made_files(sql, question, end.made)
+    if end.container is not None:
+        remember_container(sql, end.claim.question.key, end.container)
     if end.content is not None:
         sql.execute(KEEP_CONTENT, {"id": reservation.id, "content": end.content})
     return Settled(nearly, stored=end.final_text is not None)

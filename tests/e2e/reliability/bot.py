@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bots.app import run
-from bots.app.configuration import Configuration, read_configuration
+from bots.app.configuration import Configuration, open_tools, read_configuration
 from bots.app.health import Health
 from bots.discord.adapter import Discord
 from bots.discord.settings import DiscordSettings
@@ -87,5 +87,6 @@ async def main() -> None:
     opened = await open_store(chosen.core.database_url, stale=STALE)
     store = mortal(opened, os.environ.get(DEATH, ""), os.environ.get(CALLS, ""))
     health, stop = Health(store.questions), run.catch_signals()
-    await run.answer(chosen.core, platforms(chosen, store), store, health=health, stop=stop)
+    tools = open_tools(chosen)
+    await run.answer(chosen.core, platforms(chosen, store), store, tools=tools, health=health, stop=stop)
     await opened.shut()

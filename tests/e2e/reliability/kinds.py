@@ -1,12 +1,12 @@
 """Kinds of question that the matrix asks, each with all that people must see in the end."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from core.answering.policy import MEMBERS_ONLY
 from tests.e2e.reliability.worlds import DiscordWorld, Page, SlackWorld, World, discord_world, slack_world
-from tests.fakes.claude.script import Answer, Fault
+from tests.fakes.claude.script import Answer, Fault, Run
 from tests.fakes.discord.nouns import Upload
 from tests.fakes.slack.nouns import File
 from tests.support.drawings import draw
@@ -19,6 +19,9 @@ PERSONA = "No persona is set here"
 SEARCH = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "x"}}
 CODE = "Here it is:\n\n```python circle_area.py\nprint(3)\n```\nRun it."
 FILE = "files circle_area.py ('print(3)\\n')"
+PLOT = Answer(text=SHORT, code=(Run(makes=(("chart.png", "image/png", b"a picture"),)),), chunk=20, delay=0.02)
+PICTURE = "files chart.png ('a picture')"
+RUNNING = {"CONFAB_TOOLS": "code", "CONFAB_DEFAULT_TOOLS": "code"}
 AGAIN = "Another answer, in other words than the first one has."
 BRIEF = Answer(text=SHORT, chunk=20, delay=0.02)
 CUT = Answer(text=SHORT, chunk=20, delay=0.02, stop_reason="max_tokens")
@@ -39,7 +42,9 @@ class Kind:
     repeated: bool = False
     """The platform tells again what we did not acknowledge."""
     files: int = 0
-    """How many files Claude must have in the end."""
+    """How many files Claude must have in the end, beside those that its code made for nobody who heard of them."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Variables that its processes have."""
 
     def __str__(self) -> str:
         return self.name
@@ -69,6 +74,11 @@ def attached(pages: list[Page]) -> bool:
     """An answer with code, and the file of it once: below it, or on it."""
     said = sum("print(3)" in page.text for page in pages)
     return said == 1 and sum(page.mark.count(FILE) for page in pages) == 1
+
+
+def plotted(pages: list[Page]) -> bool:
+    """An answer, and the picture that code made for it once: below it, or on it."""
+    return sum(SHORT in page.text for page in pages) == sum(page.mark.count(PICTURE) for page in pages) == 1
 
 
 def mention(text: str, user: str = "ada", channel: str = "dev") -> Callable[[World], Awaitable[None]]:
@@ -165,3 +175,9 @@ KINDS = [
     Kind("discord refused", discord_world, mention("q"), says(DECLINED), REFUSED),
     Kind("discord command", discord_world, interact("persona show"), says(PERSONA)),
 ]
+
+PLOTS = [
+    Kind("slack plot", slack_world, mention("plot this"), plotted, PLOT, repeated=True, settings=RUNNING),
+    Kind("discord plot", discord_world, mention("plot this"), plotted, PLOT, settings=RUNNING),
+]
+"""Kinds whose answers run code."""

@@ -74,7 +74,7 @@ class Run:
     async def bot(self, **variables: str) -> Bot:
         """A process, connected unless it died before."""
         times = self.world.connections + 1
-        settings = self.world.environment() | {"DATABASE_URL": self.database.url}
+        settings = {**self.world.environment(), **self.kind.settings, "DATABASE_URL": self.database.url}
         bot = await self.nursery.bot(settings | variables, self.folder / "log")
         waiting = [asyncio.create_task(self.world.connected(times)), asyncio.create_task(bot.ended.wait())]
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -85,7 +85,8 @@ class Run:
     @property
     def tidy(self) -> bool:
         """Whether nothing is left over: on the platform, and in Claude's storage."""
-        return not self.world.untidy and len(self.world.claude.files.stored) == self.kind.files
+        uploaded = [one for one in self.world.claude.files.stored.values() if one.container is None]
+        return not self.world.untidy and len(uploaded) == self.kind.files
 
     def complete(self, expected: Sequence[Page] | None = None) -> bool:
         """Whether people see what they must, and nothing else."""

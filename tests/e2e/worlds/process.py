@@ -20,6 +20,7 @@ from core.domain.content import FileContent, Image
 from core.domain.events import Event, Ingest, Receipt
 from core.domain.personas import Persona
 from core.files.images import convert_image
+from core.files.made_files import MadeFiles
 from core.files.reader import FileReader
 from core.files.uploads import FileUploads
 from core.store import open_store
@@ -97,6 +98,7 @@ async def begun(servers: Servers, url: str, name: str, told: Told, socket: bool)
         clock=servers.clock,
         process=name,
         files=FileReader(convert, uploads=uploads),
+        made_files=MadeFiles(claude.files, HASTE.sleep),
     )
     process = Process(store, assistant, by_slack, by_discord, claude, [asyncio.create_task(uploads.run())])
     await _connected(process, HttpServer(by_slack.routes()), told, socket)

@@ -1,6 +1,6 @@
 """The blocks that messages to Claude are made of, as the Messages API takes them: everything else is refused.
 
-Fields and values are those of `anthropic.types.ContentBlockParam`, but for code execution, tool search and browsers.
+Fields and values are those of `anthropic.types.ContentBlockParam`, but for tool search and browsers.
 """
 
 from dataclasses import dataclass
@@ -55,6 +55,8 @@ class Held:
     content: bytes
     at: float
     expires: float | None = None
+    container: str | None = None
+    """Where code made it: only such a file can be downloaded."""
 
 
 class Uploaded(Shape):
@@ -176,14 +178,37 @@ class ToolResult(Markable):
 class ServerToolResult(Markable):
     """What a tool of the API's own answered, given back as it came."""
 
-    type: Literal["web_search_tool_result", "web_fetch_tool_result"]
+    type: Literal[
+        "web_search_tool_result",
+        "web_fetch_tool_result",
+        "bash_code_execution_tool_result",
+        "code_execution_tool_result",
+        "text_editor_code_execution_tool_result",
+    ]
     tool_use_id: str
     content: Any
     caller: Record | None = None
 
 
+class ContainerUpload(Markable):
+    """A file of the Files API for code. What it holds is no part of the prompt."""
+
+    type: Literal["container_upload"]
+    file_id: str
+    _held: Held | None = PrivateAttr(None)
+
+    def hold(self, held: Held) -> None:
+        """It is this one."""
+        self._held = held
+
+    @property
+    def held(self) -> Held:
+        assert self._held is not None, "no file was looked for"
+        return self._held
+
+
 Block = Annotated[
-    Text | Image | Document | Thinking | RedactedThinking | ToolUse | ToolResult | ServerToolResult,
+    Text | Image | Document | ContainerUpload | Thinking | RedactedThinking | ToolUse | ToolResult | ServerToolResult,
     Discriminator("type"),
 ]
 

@@ -88,12 +88,14 @@ def parts(answer: Answer, request: Request, model: Model, turn: Turn, *, shown: 
     """The content blocks of `answer`, which uses the web in this `turn`."""
     thinking = [_thinking(answer, model, shown=shown)] if answer.thinking else []
     text = [_text(answer)] if answer.text else []
+    ran = [_given(block) for block in answer.ran]
     steps = [
         _cited(step, answer.chunk, _documents(request), turn) if isinstance(step, Passage) else _given(step)
         for step in turn.carry_out(answer)
     ]
     pending = [part for part in steps if part.found and answer.text]
-    return [*pending, *thinking, *text, *(step for step in steps if step not in pending), *map(_given, answer.blocks)]
+    others = (step for step in steps if step not in pending)
+    return [*pending, *thinking, *ran, *text, *others, *map(_given, answer.blocks)]
 
 
 def usage_of(found: list[Part], asked: Usage, ttl: str | None) -> Usage:
@@ -137,7 +139,7 @@ def message(
         "model": model.id,
         "content": [part.whole for part in found],
         **_end(answer),
-        "container": None,
+        "container": answer.container,
         "usage": usage.described(),
     }
 
@@ -151,7 +153,7 @@ def events(
     """
     reads = list(_read_on(found, usage, ttl))
     ends = dict.fromkeys(_end(answer))
-    begun = {**whole, **ends, "content": [], "usage": replace(usage, output_tokens=1).described()}
+    begun = {**whole, **ends, "container": None, "content": [], "usage": replace(usage, output_tokens=1).described()}
     yield Event("message_start", {"message": begun}, output=1)
     output, thought = 0, 0
     for index, part in enumerate(found):
@@ -174,7 +176,7 @@ def _delta(answer: Answer, usage: Usage) -> Event:
     said = usage.described()
     for name in ("cache_creation", "service_tier", "inference_geo"):
         del said[name]
-    body = {"delta": _end(answer), "usage": said}
+    body = {"delta": {**_end(answer), "container": answer.container}, "usage": said}
     return Event("message_delta", body, usage.output_tokens, usage.thinking_tokens, usage)
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from secrets import token_hex
 from typing import Any
 
-from tests.fakes.claude.blocks import Document, Held, Image, ToolResult, Uploaded
+from tests.fakes.claude.blocks import ContainerUpload, Document, Held, Image, ToolResult, Uploaded
 from tests.fakes.claude.refused import Refused, missing
 from tests.fakes.claude.request import Prompt
 
@@ -45,6 +45,19 @@ class Files:
         self.uploads += 1
         return _described(held)
 
+    def make(self, name: str, kind: str, content: bytes, *, container: str) -> Held:
+        """A file that code made."""
+        held = Held(f"file_01{token_hex(11)}", name, kind, content, self.clock(), container=container)
+        self.stored[held.id] = held
+        return held
+
+    def download(self, name: str) -> Held:
+        """One that code made."""
+        held = self._find(name)
+        if held.container is None:
+            raise Refused("File is not downloadable.", details={"error_code": "file_not_downloadable"})
+        return held
+
     def listing(self, query: Mapping[str, str], ids: list[str]) -> dict[str, Any]:
         """A page of them, newest first; or those of `ids` that are there."""
         if ids:
@@ -73,7 +86,9 @@ class Files:
             for block in message.content:
                 inner = block.content if isinstance(block, ToolResult) and isinstance(block.content, list) else [block]
                 for one in inner:
-                    if isinstance(one, Image | Document) and isinstance(one.source, Uploaded):
+                    if isinstance(one, ContainerUpload):
+                        one.hold(self._find(one.file_id))
+                    elif isinstance(one, Image | Document) and isinstance(one.source, Uploaded):
                         one.source.hold(self._find(one.source.file_id))
 
     def _find(self, name: str) -> Held:
@@ -102,7 +117,7 @@ def _described(held: Held) -> dict[str, Any]:
         "size_bytes": len(held.content),
         "created_at": _moment(held.at),
         "expires_at": _moment(held.expires) if held.expires else None,
-        "downloadable": False,
+        "downloadable": held.container is not None,
     }
 
 

@@ -1,7 +1,8 @@
 """The shapes of what is asked of Claude, as the Messages API takes them: everything else is refused.
 
-Fields and values are those of `anthropic.types.MessageCreateParams` under API version 2026-10-21, but for container,
-diagnostics, speed, user_profile_id and tools other than our own and the web's: what this stand-in can't do, it refuses.
+Fields and values are those of `anthropic.types.MessageCreateParams` under API version 2026-10-21, but for diagnostics,
+skills, speed, user_profile_id and tools other than our own, the web's and code's: what this stand-in can't do, it
+refuses.
 """
 
 import json
@@ -90,6 +91,18 @@ class WebFetch(Web):
     url_sources: UrlSources | None = None
 
 
+class CodeExecution(Markable):
+    """Code execution, $0.05 an hour, which no answer tells."""
+
+    type: Literal[
+        "code_execution_20250522", "code_execution_20250825", "code_execution_20260120", "code_execution_20260521"
+    ]
+    name: Literal["code_execution"]
+    allowed_callers: list[str] | None = None
+    defer_loading: bool | None = None
+    strict: bool | None = None
+
+
 def kind_of_tool(tool: Any) -> str:
     """A tool without a type is one of ours."""
     kind = tool.get("type") if isinstance(tool, dict) else tool.type
@@ -97,7 +110,10 @@ def kind_of_tool(tool: Any) -> str:
 
 
 AnyTool = Annotated[
-    Annotated[Tool, Tag("custom")] | Annotated[WebSearch, Tag("web_search")] | Annotated[WebFetch, Tag("web_fetch")],
+    Annotated[Tool, Tag("custom")]
+    | Annotated[WebSearch, Tag("web_search")]
+    | Annotated[WebFetch, Tag("web_fetch")]
+    | Annotated[CodeExecution, Tag("code_execution")],
     Discriminator(kind_of_tool),
 ]
 
@@ -173,6 +189,7 @@ class Request(Prompt):
     metadata: Metadata | None = None
     service_tier: Literal["auto", "standard_only"] | None = None
     inference_geo: Literal["us", "global"] | None = None
+    container: str | None = None
 
 
 class Sampled(Request):

@@ -15,6 +15,7 @@ from tests.fakes.claude.signature import signed
 
 ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 FORCED = ("any", "tool")
+NEWEST_CODE = "code_execution_20260521"
 FIRST = {"web_search": "web_search_20250305", "web_fetch": "web_fetch_20250910"}
 UNSWITCHED = "enabled web search"  # what an organization may lack
 HIGH = ("low", "medium", "high")  # efforts at which thinking can be turned off
@@ -114,6 +115,8 @@ def _effort(prompt: Prompt, model: Model) -> None:
 
 
 def _tools(prompt: Prompt, model: Model) -> None:
+    if model.old and (newest := [tool.type for tool in prompt.tools or [] if tool.type == NEWEST_CODE]):
+        raise Refused(f"'{model.id}' does not support tool types: {', '.join(newest)}.")
     names = [tool.name for tool in prompt.tools or []]
     if len(set(names)) < len(names):
         raise Refused("tools: Tool names must be unique.")

@@ -70,6 +70,20 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """Code that Claude runs: the command, what it prints, and the files that it makes: name, media type and bytes.
+
+    One that `lists` prints the names of the files in its container; one that `fails` has an error code.
+    """
+
+    command: str = "python plot.py"
+    stdout: str = ""
+    makes: tuple[tuple[str, str, bytes], ...] = ()
+    lists: bool = False
+    fails: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Search:
     """Claude searches the web. `held`, the answer ends before the result is there: it comes with the next one."""
 
@@ -89,6 +103,8 @@ class Fetch:
 class Answer:
     """One answer of Claude's: `thinking`, then `text` in deltas of `chunk` characters, then `blocks` as given.
 
+    `code` runs before its text, where the request lets it; what `ran`, and in which container, follows from that.
+
     With `passages` in place of `text` it cites documents, where the request lets it; else they are one text. Amid them
     it uses the web, as far as the request has the tools for it.
 
@@ -101,6 +117,9 @@ class Answer:
     thinking: str = ""
     passages: tuple[Passage | Search | Fetch, ...] = ()
     blocks: tuple[Mapping[str, Any], ...] = ()
+    code: tuple[Run, ...] = ()
+    ran: tuple[Mapping[str, Any], ...] = ()
+    container: Mapping[str, Any] | None = None
     stop_reason: StopReason = "end_turn"
     stop_details: Mapping[str, Any] | None = None
     stop_sequence: str | None = None

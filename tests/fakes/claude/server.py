@@ -23,6 +23,7 @@ from tests.fakes.claude import events as claude_events
 from tests.fakes.claude import models as claude_models
 from tests.fakes.claude.bill import micro_usd
 from tests.fakes.claude.cache import Cache, Plan, input_tokens
+from tests.fakes.claude.containers import Containers
 from tests.fakes.claude.files import Files
 from tests.fakes.claude.models import Model
 from tests.fakes.claude.refused import Refused, missing
@@ -104,6 +105,8 @@ class ClaudeFake:
         self.cache = Cache()
         self.workspaces = {key: Files(clock)}
         """The files of each workspace, by its key."""
+        self.containers = Containers(clock)
+        """Where code runs."""
         self.answer: Callable[[Mapping[str, Any]], Answer | Fault] = echo
         self.lacks: frozenset[str] = frozenset()
         """Capabilities that its models have not: `citations`, `structured_outputs`."""
@@ -240,6 +243,8 @@ class ClaudeFake:
                 return await self._json(call, lambda: claude_models.listing(asked, asked.getall("lifecycle[]", [])))
             case "GET", ["v1", "models", name]:
                 return await self._json(call, lambda: claude_models.described(claude_models.find(name, self.lacks)))
+            case "GET", ["v1", "files", name, "content"]:
+                return await self._content(call, name)
             case _, ["v1", "files", *rest]:
                 return await self._json(call, lambda: self._file(call, rest))
         raise missing("Not Found")
@@ -256,8 +261,6 @@ class ClaudeFake:
                 return files.describe(name)
             case "DELETE", [name]:
                 return files.delete(name)
-            case "GET", [_, "content"]:
-                raise Refused("File is not downloadable.", details={"error_code": "file_not_downloadable"})
         raise missing("Not Found")
 
     def _files_of(self, call: Call) -> Files:
@@ -276,6 +279,14 @@ class ClaudeFake:
             return _fail(call, fault)
         return web.json_response(body, headers={"request-id": call.id})
 
+    async def _content(self, call: Call, name: str) -> web.StreamResponse:
+        """The bytes of a file, unless the script has a fault for it."""
+        fault = self._next(_scripted_path(call.http))
+        if isinstance(fault, Fault):
+            return _fail(call, fault)
+        held = self._files_of(call).download(name)
+        return web.Response(body=held.content, content_type=held.kind, headers={"request-id": call.id})
+
     def _next(self, path: str) -> Answer | Fault | None:
         queue = self._scripts.get(path)
         return queue.popleft() if queue else None
@@ -285,12 +296,14 @@ class ClaudeFake:
         request = parsed(Sampled if call.version == SAMPLING else Request, body)
         self._files_of(call).resolve(request)
         model = check_request(request, self.lacks)
+        self.containers.check(request, self._files_of(call))
         check_results(request, self._sent)
         plan = self.cache.plan(request, model, call.at)
         scripted = self._next("/v1/messages") or self.answer(body)
         if isinstance(scripted, Fault):
             return _fail(call, scripted)
-        return await self._send(call, request, model, plan, claude_events.fitted(scripted, request, model))
+        ran = self.containers.run(scripted, request, self._files_of(call))
+        return await self._send(call, request, model, plan, claude_events.fitted(ran, request, model))
 
     async def _send(self, call: Call, request: Request, model: Model, plan: Plan, answer: Answer) -> web.StreamResponse:
         async def telling(event: int) -> None:

@@ -2,6 +2,7 @@
 
 from tests.fakes.claude.blocks import (
     Block,
+    ContainerUpload,
     Document,
     Image,
     Message,
@@ -23,7 +24,7 @@ LOCATIONS = {
     "web_search_result_location": {"url", "title", "encrypted_index"},
 }
 """What each kind of citation has beside its type and the words that it cites."""
-USERS = (Image, Document, ToolResult)
+USERS = (Image, Document, ContainerUpload, ToolResult)
 
 
 def check(prompt: Prompt, model: Model) -> None:

@@ -13,9 +13,11 @@ import pytest
 from bots.app.tool_check import find_refused
 from core.billing.prices import read_prices
 from core.claude.citations import WEB, Citation
-from core.claude.client import Activity, Claude, Completion, dump_completion, restore_completion
+from core.claude.client import Activity, Claude, Completion
+from core.claude.metering import dump_completion, restore_completion
 from core.claude.stream import MessageAccumulator
-from core.prompting.request import Request, continue_request
+from core.prompting.code_requests import continue_request
+from core.prompting.request import Request
 from core.tools.hosted import build_web_tools
 from tests.fakes.claude.script import Answer, Break, Fetch, Passage, Search
 from tests.fakes.claude.server import ClaudeFake

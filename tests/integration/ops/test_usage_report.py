@@ -97,10 +97,10 @@ C2       ████▊                     $0.2500"""
 async def test_as_csv_it_names_the_workspace_in_each_line(three_requests, usage):
     assert (await usage(by="person", since="today", kind="csv")).splitlines() == [
         "workspace,person,requests,died,unpriced,input,output,thinking,cache_read,cache_write_5m,cache_write_1h,"
-        "web_searches,usd,saved_usd",
-        "discord:1,U1,1,1,0,1000,500,0,0,0,0,0,0.000700,0.000000",
-        "slack:T024,U1,1,0,0,100,50,0,30,0,20,0,1.250000,0.000012",
-        "slack:T024,U2,1,0,0,100,50,0,30,0,20,0,0.250000,0.000000",
+        "web_searches,usd,saved_usd,estimated_usd",
+        "discord:1,U1,1,1,0,1000,500,0,0,0,0,0,0.000700,0.000000,0.000000",
+        "slack:T024,U1,1,0,0,100,50,0,30,0,20,0,1.250000,0.000012,0.000000",
+        "slack:T024,U2,1,0,0,100,50,0,30,0,20,0,0.250000,0.000000,0.000000",
     ]
 
 

@@ -34,8 +34,9 @@ SHAPES = {
     "an unknown block": (
         said(user({"type": "video"})),
         "messages.0.content.0: Input tag 'video' found using 'type' does not match any of the expected tags: 'text', "
-        "'image', 'document', 'thinking', 'redacted_thinking', 'tool_use', 'server_tool_use', 'tool_result', "
-        "'web_search_tool_result', 'web_fetch_tool_result'",
+        "'image', 'document', 'container_upload', 'thinking', 'redacted_thinking', 'tool_use', 'server_tool_use', 'tool_result', "
+        "'web_search_tool_result', 'web_fetch_tool_result', 'bash_code_execution_tool_result', "
+        "'code_execution_tool_result', 'text_editor_code_execution_tool_result'",
     ),
     "an unknown role": (
         said({"role": "bot", "content": "Hi"}),

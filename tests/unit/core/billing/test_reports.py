@@ -175,7 +175,7 @@ def test_no_name_is_a_formula_in_a_spreadsheet_or_an_escape_sequence(name, by):
 def test_a_file_of_nothing_still_names_its_columns():
     assert export_csv([replace(FOUND, lines=())]).decode().splitlines() == [
         "workspace,person,requests,died,unpriced,input,output,thinking,cache_read,cache_write_5m,cache_write_1h,"
-        "web_searches,usd,saved_usd"
+        "web_searches,usd,saved_usd,estimated_usd"
     ]
 
 
@@ -200,6 +200,7 @@ def test_the_same_comes_as_json():
                 "web_searches": 0,
                 "usd": "1.250000",
                 "saved_usd": "0.250000",
+                "estimated_usd": "0.000000",
             }
         ],
     }
@@ -235,6 +236,12 @@ def test_every_reason_of_a_cache_miss_is_told_in_words_and_in_the_manual():
         "expired",
         "tools",
     }
+
+
+def test_what_of_a_cost_is_an_estimate_is_told():
+    assert describe_caveats(UsageRow("all", 1, 0, USAGE, 50_000, estimate=20_000), []) == (
+        "$0.0200 of it is an estimate for code that ran, whose time no answer tells."
+    )
 
 
 def test_where_there_is_nothing_to_note_nothing_is_said():

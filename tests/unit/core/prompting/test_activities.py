@@ -16,6 +16,10 @@ CALLS = {
     "a page with a login": ("web_fetch", {"url": "https://me:pw@example.com:8/a/?key=1#b"}, "reading example.com/a"),
     "no address": ("web_fetch", {"url": "https://[x"}, "reading a page"),
     "nothing": ("web_fetch", {}, "reading a page"),
+    "code": ("code_execution", {"code": "print(1)"}, "running code"),
+    "a command": ("bash_code_execution", {"command": "ls"}, "running code"),
+    "a script": ("text_editor_code_execution", {"command": "create", "path": "/a.py"}, "writing code"),
+    "a file that is looked at": ("text_editor_code_execution", {"command": "view"}, "reading a file"),
     "a tool that we do not know": ("advisor", {"query": "x"}, "working"),
 }
 

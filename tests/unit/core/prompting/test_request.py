@@ -11,6 +11,7 @@ from core.domain.content import FRAME, IMAGE_TOKENS, Document, Image, Returned, 
 from core.domain.models import CITATIONS, Model
 from core.domain.personas import Persona
 from core.domain.tools import PREAMBLE, ToolDefinition
+from core.prompting.code_requests import continue_request
 from core.prompting.request import (
     CITING,
     CITING_TOKENS,
@@ -19,7 +20,6 @@ from core.prompting.request import (
     TOOLING,
     Block,
     build_request,
-    continue_request,
     leave_out_files,
     replace_contents,
     simplify_request,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from core.domain.content import FileContent, Image
+from core.domain.content import CodeFile, FileContent, Image, Uploaded
 from core.domain.messages import Attachment, Message, Quote, QuoteKind
 from core.prompting.speakers import collect_people, describe_attachment, quote_message
 
@@ -78,6 +78,25 @@ def test_the_files_of_what_was_forwarded_stand_below_it():
     assert quote_message(message, {"U1": "Ada"}) == (
         "Ada: look\n[Ada attached a.txt (x/y, 1 byte)]\n[Ada forwarded this, which is not Ada's words:]\n  x\n"
         "[what Ada forwarded has b.txt (x/y, 1 byte)]"
+    )
+
+
+@pytest.mark.parametrize(
+    ("read", "told"),
+    [
+        (FileContent(text="a,b"), ", which says:]\n  a,b"),
+        (FileContent(problem="I read no archives"), "]"),
+        (FileContent(again=True), ", which is told above]"),
+    ],
+    ids=["with its words", "that can't be read otherwise", "told before"],
+)
+def test_of_a_file_for_code_claude_is_told_by_what_code_finds_it(read, told):
+    attachment = Attachment("A", "a.zip", "x/y", 1)
+    message = Message("1", "U1", "", NOON, attachments=(attachment,))
+    read = replace(read, code=CodeFile("a.zip", Uploaded("file_1", 9, "1a2b3c4d")))
+
+    assert quote_message(message, {"U1": "Ada"}, {("1", "A"): read}) == (
+        f"[Ada attached a.zip (x/y, 1 byte), which code finds with 1a2b3c4d in its name{told}"
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.domain.content import FileContent, Image, Text
+from core.domain.content import CodeFile, FileContent, Image, Text, Uploaded
 from core.domain.messages import Attachment, FinalText, Message, Unanswered
 from core.prompting.speakers import LONGEST
 from core.prompting.turns import Turn, build_turns, select_trunk
@@ -448,3 +448,30 @@ def test_what_goes_on_with_a_stopped_answer_stands_behind_it():
 
     assert [words for role, words in told if role == "assistant"] == ["one", "two"]
     assert told[-1] == ("user", "Bob: b")
+
+
+def test_each_turn_of_people_brings_the_files_that_code_can_open_so_far():
+    data = Attachment("F1", "a.csv", "text/csv", 9)
+    messages = [
+        said(1, "sum it", attachments=(data,)),
+        page(2, "1", "3"),
+        said(3, "and these", attachments=(data, replace(data, id="F2"))),
+        page(4, "3", "7"),
+        said(5, "plot them"),
+    ]
+    one, two = (CodeFile("a.csv", Uploaded(file_id, 9, "1a2b3c4d")) for file_id in ("file_1", "file_2"))
+    files = {
+        ("1", "F1"): FileContent(text="1,2", code=one),
+        ("3", "F1"): FileContent(again=True),
+        ("3", "F2"): FileContent(text="3,4", code=two),
+    }
+
+    turns = build_turns(messages, {}, NAMES, files=files)
+    assert [[part for part in turn.content if isinstance(part, CodeFile)] for turn in turns] == [
+        [one],
+        [],
+        [one, two],
+        [],
+        [one, two],
+    ]
+    assert build_turns(messages[:3], {}, NAMES, files=files) == turns[:3]

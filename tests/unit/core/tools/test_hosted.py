@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from anthropic.types import WebFetchTool20260318Param, WebSearchTool20260318Param
+from anthropic.types import CodeExecutionTool20260521Param, WebFetchTool20260318Param, WebSearchTool20260318Param
 from pydantic import TypeAdapter
 
 from core.domain.messages import ThreadKey
-from core.tools.hosted import HostedTools, build_web_tools
+from core.tools.hosted import HostedTools, build_code_tools, build_web_tools
 from core.tools.registry import ToolRegistry
 
 KEY = ThreadKey("slack:T1", "C1", "1.0")
@@ -43,6 +43,14 @@ def test_web_tools_run_directly_within_bounds_and_domains(named: dict[str, Any],
     }
     for body in (search, fetch):
         TypeAdapter[Any](SDK_TYPES[body["name"]]).validate_python(body, strict=True)
+
+
+def test_code_is_the_newest_version_with_what_it_is_taken_to_cost() -> None:
+    (tool,) = build_code_tools(results_bound=9, estimate=7)
+
+    assert tool.definition.body == {"type": "code_execution_20260521", "name": "code_execution"}
+    assert (tool.group, tool.definition.results_bound, tool.definition.estimate) == ("code", 9, 7)
+    TypeAdapter[Any](CodeExecutionTool20260521Param).validate_python(tool.definition.body, strict=True)
 
 
 async def test_web_tools_cost_so_nobody_has_them_before_an_operator_allows_it() -> None:
