@@ -1,7 +1,7 @@
 """Tools: what Claude may use while it answers, the calls that it makes, and what comes of each."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
@@ -55,6 +55,26 @@ class ToolDefinition:
     def tokens_bound(self) -> int:
         """The most tokens that telling it takes: none is shorter than a byte."""
         return len(json.dumps(self.body, ensure_ascii=False).encode()) + FRAME
+
+
+def bound_fetches(tools: Iterable[ToolDefinition]) -> tuple[ToolDefinition, ...]:
+    """The tools of a request, of which web fetch goes only where people or search results pointed.
+
+    What a page, code or a tool of ours says could smuggle words out in an address. The API refuses the name of a tool
+    here that the request does not have.
+    """
+    given = tuple(tools)
+    excepted = [{"type": "tool_reference", "name": one.name} for one in given if one.hosted and one.name != WEB[0]]
+    return tuple(
+        replace(one, body={**one.body, "url_sources": {**one.body["url_sources"], **_except_results(excepted)}})
+        if "url_sources" in one.body
+        else one
+        for one in given
+    )
+
+
+def _except_results(tools: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    return {"server_tool_results": {"type": "except", "tools": list(tools)}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from core.domain.tools import bound_fetches
 from core.prompting.request import Request
 
 TYPES = {
@@ -79,5 +80,5 @@ def _simplify(tool: Mapping[str, Any], complaint: str) -> Mapping[str, Any] | No
 def _put_tools(request: Request, tools: list[Mapping[str, Any]]) -> Request:
     body = {name: value for name, value in request.body.items() if name != "tools"}
     bodies = {tool["name"]: tool for tool in tools}
-    left = tuple(replace(one, body=bodies[one.name]) for one in request.tools if one.name in bodies)
-    return replace(request, body=body | {"tools": tools} if tools else body, tools=left)
+    left = bound_fetches(replace(one, body=bodies[one.name]) for one in request.tools if one.name in bodies)
+    return replace(request, body=body | {"tools": [dict(one.body) for one in left]} if left else body, tools=left)

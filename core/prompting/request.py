@@ -11,7 +11,7 @@ from typing import Any, Literal
 from core.domain.content import CodeFile, Content, Document, Returned, Text
 from core.domain.models import CITATIONS, Model
 from core.domain.personas import Persona
-from core.domain.tools import CODE_TOOL, PREAMBLE, ToolDefinition
+from core.domain.tools import CODE_TOOL, PREAMBLE, ToolDefinition, bound_fetches
 from core.prompting.persona_check import EFFORTS_WITHOUT_THINKING, UNTHINKING, excludes_thinking
 from core.prompting.turns import Turn
 
@@ -156,7 +156,7 @@ def build_request(
     mark = {"type": "ephemeral", "ttl": ttl}
     cited = model.has(CITATIONS) and model.reads("document") and _shows_document(turns)
     turns = [_cite_documents(turn) for turn in turns] if cited else turns
-    tools = tuple(tool.fit(model) for tool in tools if model.has(tool.capability))
+    tools = bound_fetches(tool.fit(model) for tool in tools if model.has(tool.capability))
     web, code = any(tool.reads_web for tool in tools), any(tool.name == CODE_TOOL for tool in tools)
     further = ((instructions,) * 2, (tools, TOOLING), (code, CODING), (cited, CITING), (web, CITING_WEB))
     house = "\n\n".join([HOUSE, *(words for holds, words in further if holds)])

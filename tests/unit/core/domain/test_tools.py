@@ -3,7 +3,7 @@
 import json
 
 from core.domain.content import Text
-from core.domain.tools import ToolCall, ToolDefinition, ToolResult, fail_call
+from core.domain.tools import ToolCall, ToolDefinition, ToolResult, bound_fetches, fail_call
 
 SEARCH = {"name": "search", "description": "Searches “here”.", "input_schema": {"type": "object"}}
 
@@ -34,3 +34,14 @@ def test_a_lone_surrogate_of_claudes_has_a_digest():
 def test_a_call_that_failed_says_why():
     assert fail_call("It is down.") == ToolResult((Text("It is down."),), failed=True)
     assert fail_call("It is down.").words == "It is down."
+
+
+def test_a_fetch_goes_where_people_and_searches_pointed_and_to_nothing_that_another_tool_says():
+    fetch = {"type": "web_fetch_x", "name": "web_fetch", "url_sources": {"user_input": {"type": "all"}}}
+    hosted = [ToolDefinition(name, {"type": name, "name": name}) for name in ("code_execution", "web_search")]
+
+    for others in (hosted, []):
+        *_, bounded = bound_fetches([*others, ToolDefinition("search", SEARCH), ToolDefinition("web_fetch", fetch)])
+        excepted = [{"type": "tool_reference", "name": one} for one in ("code_execution", "web_fetch")]
+        sources = {"type": "except", "tools": excepted if others else excepted[1:]}
+        assert bounded.body["url_sources"] == {"user_input": {"type": "all"}, "server_tool_results": sources}

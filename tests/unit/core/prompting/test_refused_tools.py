@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from core.domain.tools import ToolDefinition
 from core.prompting.refused_tools import explain_left_out, names_hosted, simplify_tools
 from core.prompting.request import Request
 from core.tools.hosted import build_web_tools
@@ -14,7 +15,8 @@ CLOCK = {"name": "current_time", "input_schema": {"type": "object"}}
 
 def make_request(*tools: dict[str, Any]) -> Request:
     body = {"model": "m", "messages": []}
-    return Request(body | {"tools": list(tools)} if tools else body, ())
+    definitions = tuple(ToolDefinition(tool["name"], tool) for tool in tools)
+    return Request(body | {"tools": list(tools)} if tools else body, (), tools=definitions)
 
 
 def retype(tool: dict[str, Any], kind: str) -> dict[str, Any]:
