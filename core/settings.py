@@ -7,6 +7,7 @@ import re
 import string
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote, unquote
@@ -45,6 +46,8 @@ SENTENCES = {
     "literal_error": "must be {expected}",
     "less_than_equal": "must be at most {le}",
     "greater_than_equal": "must be at least {ge}",
+    "greater_than": "must be more than {gt}",
+    "decimal_parsing": "must be an amount such as 1 or 0.50",
 }
 """What pydantic's kinds of errors are to an operator."""
 QUOTES = ('""', "''", "\u201c\u201d", "\u2018\u2019", "\u201e\u201c")  # also as a text processor writes them
@@ -197,6 +200,16 @@ class Settings(EnvironmentSettings):
     )
     confab_code_estimate: float = Field(
         default=0.01, ge=0, le=1, description="What code that runs is taken to cost, in US dollars a request."
+    )
+    confab_max_cost: Decimal = Field(
+        default=Decimal(1),
+        gt=0,
+        le=1_000_000,
+        description="US dollars that one answer may cost; then it goes on only if somebody lets it: 0.50.",
+    )
+    confab_approvers: Literal["asker", "managers"] = Field(
+        default="asker",
+        description="Who lets a tool act: asker, who asked; managers, who asked or whoever manages the channel.",
     )
     confab_prices: str = Field(
         default="", description="A CSV file of prices, for models that we have none or others of."

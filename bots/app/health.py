@@ -76,8 +76,9 @@ class Health:
     async def _answer_metrics(self, request: web.Request) -> web.Response:
         try:
             waiting, oldest = await self._questions.count_open()
+            parked = await self._questions.count_parked()
         except StoreUnavailable:
             raise web.HTTPServiceUnavailable from None
         connected = {one.platform.name: not one.offline for one in self._supervisors}
-        body = self._metrics.render(waiting, oldest, connected)
+        body = self._metrics.render(waiting, oldest, connected, parked)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -80,6 +80,7 @@ def make_rules(settings: Settings) -> Rules:
         bots=settings.confab_bots,
         models=settings.confab_models,
         catch_up=settings.confab_catch_up,
+        managers_approve=settings.confab_approvers == "managers",
     )
 
 
@@ -104,7 +105,9 @@ async def assemble(
     uploads = FileUploads(store.files, client.files, inline=inline) if client.files else None
     assistant = Assistant(
         store,
-        completions=Completions(client, metering, store.notes, system_clock),
+        completions=Completions(
+            client, metering, store.notes, system_clock, max_cost=int(settings.confab_max_cost * 1_000_000)
+        ),
         platforms=named,
         rules=make_rules(settings),
         clock=system_clock,

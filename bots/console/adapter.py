@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from bots.console.attachments import Attachments, Unattachable, complete_path, read_attachment
+from bots.console.controls import WAITS, WAITS_ELSEWHERE, NewestReplies, describe_controls, find_control
 from bots.console.escapes import neutralise_line
 from bots.console.place import LEAVES, MOVES, ConsolePlace
 from bots.console.session_lock import hold_session
@@ -24,10 +25,10 @@ from core.commands.persona import offer_tools
 from core.commands.registry import Parameter, find_missing_text
 from core.commands.replies import NOTHING
 from core.domain.clock import Clock, find_local_zone, system_clock
-from core.domain.controls import Control
+from core.domain.controls import APPROVAL, Control, parse_call
 from core.domain.errors import LeaseLost, UnreadableFile
 from core.domain.events import Commanded, Ingest, Posted, Pressed
-from core.domain.messages import Asks, Attachment, History, LinkTarget, Message, Question, Rank, Reach, ThreadKey
+from core.domain.messages import Asks, Attachment, History, LinkTarget, Message, Question, Rank, Reach
 from core.domain.platform import ReplyView
 from core.rendering.reply_notes import append_note
 
@@ -42,8 +43,6 @@ STOPPED = append_note("", "Stopped.")
 HELP, ATTACH, DETACH = "/help", "/attach ", "/detach "
 TYPE_HERE = "Type a line, and Claude answers below it; Ctrl-C stops an answer."
 BARE_LEAVES = tuple(one.removeprefix("/") for one in LEAVES)
-VERBS = {Control.STOP: "stops it", Control.CONTINUE: "goes on", Control.RETRY: "answers anew"}
-CONTROLS = {f"/{one.value}": one for one in Control}
 WATCHED = 600.0  # seconds between two looks at what goes on, where nothing changes
 STOPPING = 5.0  # seconds that a stopped answer has to end; it is shown above the prompt if it ends later
 
@@ -84,8 +83,7 @@ class Console:
         conversation = f"{now:%Y-%m-%d}" if self._lock is not None else f"{now:%Y-%m-%dT%H:%M:%S}"
         self._place = ConsolePlace(person or find_user(), conversation, lambda: clock().astimezone())
         self._answered: dict[str, asyncio.Event] = {}
-        self._newest: dict[ThreadKey, str] = {}
-        """The questions of the newest replies that something can be done with."""
+        self._newest = NewestReplies()
         self._interrupts = 0
 
     def attach_given(self, paths: Iterable[str]) -> str:
@@ -106,13 +104,18 @@ class Console:
         with self.terminal.open(self._complete_line):
             if self._message:
                 await self._ingest_line(self._message, ingest)
-                return
-            if self.terminal.screen:
-                self.terminal.write(WELCOME if self._lock is not None else f"{WELCOME}\n\n{SECOND}")
-            with suppress(PersonLeft):
-                while (line := await self._ask(self._prompt)) is not None and not self._leaves(line):
-                    if line and not await self._apply_move(line):
-                        await self._ingest_line(HELP if line == "/?" else line, ingest)
+            else:
+                await self._converse(ingest)
+            if self._newest.waiting:
+                self.terminal.write(WAITS if self._lock is not None else WAITS_ELSEWHERE)
+
+    async def _converse(self, ingest: Ingest) -> None:
+        if self.terminal.screen:
+            self.terminal.write(WELCOME if self._lock is not None else f"{WELCOME}\n\n{SECOND}")
+        with suppress(PersonLeft):
+            while (line := await self._ask(self._prompt)) is not None and not self._leaves(line):
+                if line and not await self._apply_move(line):
+                    await self._ingest_line(HELP if line == "/?" else line, ingest)
 
     async def surface(self, question: Question) -> "ConsoleSurface":
         return ConsoleSurface(self, question)
@@ -131,12 +134,11 @@ class Console:
         if answered := self._answered.get(name):
             answered.set()
 
-    def note_controls(self, question: Question, controls: Sequence[Control]) -> None:
-        """Remember which reply is the newest; what can be done is said where it was cut off, or failed."""
-        if controls:
-            self._newest[question.key] = question.name
+    def note_controls(self, question: Question, controls: Sequence[Control], subject: str) -> None:
+        """Remember which reply is the newest; what can be done is said where it waits, was cut off, or failed."""
+        self._newest.note(question, controls, subject)
         if controls and Control.UP not in controls and self.is_ours(question.name):
-            self.terminal.hint(", ".join(f"/{one.value} {VERBS[one]}" for one in controls if one in VERBS))
+            self.terminal.hint(describe_controls(controls))
 
     async def _ask(self, prompt: str) -> str | None:
         """What a person types, or None at the end; an interrupt takes it back, and the second one in a row leaves."""
@@ -183,7 +185,8 @@ class Console:
 
     async def _ingest_line(self, line: str, ingest: Ingest) -> None:
         """Ingest one line and wait until it is answered; the long text that a command still needs is asked for."""
-        if control := CONTROLS.get(line.lower()):
+        control = find_control(line)
+        if control and (control not in APPROVAL or self._newest.find_subject(control, self._place.key)):
             await self._press(control, ingest)
             return
         at, name, key, person = self._clock(), str(time.time_ns()), self._place.key, self._place.person
@@ -203,10 +206,14 @@ class Console:
     async def _press(self, control: Control, ingest: Ingest) -> None:
         """Do with the newest answer here what a word says, and wait for what comes of it."""
         name, key, person = str(time.time_ns()), self._place.key, self._place.person
-        reply = None if control is Control.STOP else self._newest.get(key)
+        reply = self._newest.find_subject(control, key)
         awaited = {Control.CONTINUE: name, Control.RETRY: reply}.get(control)
-        for one in filter(None, (name, awaited)):
+        if asked := parse_call(reply or ""):
+            awaited = asked[0]
+        for one in filter(None, (awaited, name)):
             self._answered[one] = asyncio.Event()
+        if asked:  # the answer goes on, or else who may not decide is told so
+            self._answered[name] = self._answered[asked[0]]
         try:
             receipt = await ingest(Pressed(name, key, person, control, reply, self._clock()))
             note = NOTHING[control] if control is Control.STOP and not receipt.new else receipt.note
@@ -322,7 +329,7 @@ class ConsoleSurface:
         for words in filter(None, (file.words for file in reply.files)):
             terminal.verbatim(words)
         await reply.record_page(f"{name}.1")
-        self._console.note_controls(self._question, reply.controls)
+        self._console.note_controls(self._question, reply.controls, reply.subject)
         self._console.mark_answered(name)
 
     async def _follow_activity(self, reply: ReplyView) -> None:

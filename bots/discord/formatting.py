@@ -21,7 +21,7 @@ NOTICE = "-# "  # subtext: small and grey
 HEAD = "-# \u2026\n"  # above a page of a notice that begins with code
 OLD_HEAD = "-# Confab\n"  # as it was once
 ROW, BUTTON = 1, 2  # types of components
-STYLES = {Control.STOP: 4, Control.CONTINUE: 1}  # red, blurple
+STYLES = {Control.STOP: 4, Control.CONTINUE: 1, Control.ALLOW: 3, Control.DENY: 4}  # red, blurple, green
 GREY = 2  # the style of all other buttons
 INSTRUCTIONS = """\
 Your answer is shown in Discord, which draws headings of three levels, bold, italics, lists, quotes, links, spoilers \

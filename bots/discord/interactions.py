@@ -21,7 +21,7 @@ from bots.discord.parse import DIRECT, ChannelPlace
 from bots.discord.slash import Interaction
 from core.claude.model_catalog import MODELS, read_choices
 from core.commands.registry import Command, Parameter, find_missing_text, is_misgiven
-from core.domain.controls import Control, parse_control
+from core.domain.controls import Control, parse_call, parse_control
 from core.domain.errors import StoreUnavailable
 from core.domain.events import Commanded, Ingest, Posted, Pressed
 from core.domain.messages import Asks, Message
@@ -244,8 +244,9 @@ def _read_button(interaction: Interaction) -> str:
     return str(named.get("custom_id", "")) if pressed else ""
 
 
-def _build_press(interaction: Interaction, message: discord.Message, control: Control, question: str) -> Pressed:
-    """The press of a button below `message`, the last page of the reply to `question`."""
+def _build_press(interaction: Interaction, message: discord.Message, control: Control, subject: str) -> Pressed:
+    """The press of a button below `message`, the last page of a reply to a question. It is about that, or a call."""
+    question, _ = parse_call(subject) or (subject, 0)
     where, person = _parse_place(interaction), str(interaction.user.id)
     first = _find_slash_answer(message, question)
     prompt = formatting.split_page(first.content, quote=True)[0] if first else ""
@@ -259,7 +260,7 @@ def _build_press(interaction: Interaction, message: discord.Message, control: Co
         person=person,
     )
     key = replace(where, whole=where.whole and first is None).key(question)
-    return Pressed(str(interaction.id), key, person, control, question, snowflake_time(interaction.id), address.dump())
+    return Pressed(str(interaction.id), key, person, control, subject, snowflake_time(interaction.id), address.dump())
 
 
 def _find_slash_answer(message: discord.Message, question: str) -> discord.Message | None:

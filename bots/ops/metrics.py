@@ -55,6 +55,7 @@ class Metrics:
         self._hits = gauge("confab_cache_hit_ratio", "Of all prompt tokens so far, those read from cache.")
         self._calls = counter("confab_platform_calls", "Requests to a platform.", ["platform", "method", "outcome"])
         self._open = gauge("confab_open_questions", "Questions that wait or are being answered.")
+        self._parked = gauge("confab_parked_questions", "Questions that wait until somebody allows a tool to act.")
         self._oldest = gauge("confab_oldest_question_seconds", "The age of the oldest open question.")
         self._tasks = gauge("confab_tasks", "Tasks that this process has under way.")
         self._connected = gauge("confab_connected", "Whether a platform is connected.", ["platform"])
@@ -78,9 +79,10 @@ class Metrics:
             case PlatformCalled(platform, method, outcome):
                 self._calls.labels(platform, self._methods.limit(method), outcome).inc()
 
-    def render(self, waiting: int, oldest: datetime | None, connected: dict[str, bool]) -> bytes:
+    def render(self, waiting: int, oldest: datetime | None, connected: dict[str, bool], parked: int = 0) -> bytes:
         """All of it, with what is known only just now: the open questions and the platforms."""
         self._open.set(waiting)
+        self._parked.set(parked)
         self._tasks.set(len(asyncio.all_tasks()))
         self._oldest.set((self._clock() - oldest).total_seconds() if oldest else 0)
         for platform, is_connected in connected.items():

@@ -22,6 +22,7 @@ BUTTONS = "actions"
 RATING = "context_actions"
 """Kinds of blocks: of plain buttons, and of Slack's own element for 👍 and 👎, which not every workspace takes."""
 
+STYLES = {Control.ALLOW: "primary", Control.DENY: "danger"}  # green, red
 SPOKEN = {Control.UP: "Good answer", Control.DOWN: "Bad answer"}  # what screen readers say of a picture
 INSTRUCTIONS = """\
 Your answer is shown in Slack, which draws your Markdown: headings, lists, tables, quotes, links and code blocks. It \
@@ -138,7 +139,8 @@ def build_buttons(
 
 
 def _build_button(control: Control, question: str) -> dict[str, Any]:
-    return {"type": "button", "action_id": control.value, **_describe(control, question)}
+    style = {"style": STYLES[control]} if control in STYLES else {}
+    return {"type": "button", "action_id": control.value, **style, **_describe(control, question)}
 
 
 def _build_rating(question: str) -> dict[str, Any]:

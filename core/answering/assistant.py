@@ -97,10 +97,13 @@ class Assistant:
             models=rules.models,
             tools=tools,
             heartbeat=self._heartbeat,
+            managers_approve=rules.managers_approve,
         )
 
     async def _heartbeat(self) -> None:
+        """Learn what was withdrawn, and look for what goes on, without waiting for the next poll."""
         await self.worker.heartbeat()
+        self.worker.wake()
 
     async def ingest(self, event: Event) -> Receipt:
         """Store an event, once; see `Inbox.ingest`."""

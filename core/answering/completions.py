@@ -230,8 +230,9 @@ class _TurnEnd:
     def wait(self, carried: Awaiting | Expired) -> Answer:
         """The answer so far, where a call waits for a person, or has waited in vain."""
         if isinstance(carried, Awaiting):
-            text = write_request(self.run.joined.join(self.write_sources()), carried.tool, carried.call)
-            return Answer(text, after=self.last, awaits=carried.call.number)
+            said = self.run.joined.join(self.write_sources())
+            text = write_request(said, carried.tool, carried.call)
+            return Answer(text, after=self.last, awaits=carried.call.number, so_far=said)
         why = explain_expired(carried.tool.name)
         if not self.said.strip():
             return replace(refuse(f"{why}."), after=self.run.after or self.last)

@@ -43,6 +43,8 @@ class Answer:
     """Files that tools made for it."""
     awaits: int | None = None
     """It is no final text: a call with this number waits for a person, and it goes on afterwards."""
+    so_far: str = ""
+    """What Claude has said of an answer that waits."""
 
     @property
     def controls(self) -> tuple[Control, ...]:

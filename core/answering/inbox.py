@@ -71,6 +71,8 @@ class Inbox:
         taken_back = isinstance(event, Edited) and event.asks is Asks.NO and receipt.ours
         if taken_back or isinstance(event, Deleted | Pressed | WorkspaceEnded):
             await self._worker.heartbeat()
+            if receipt.new:  # what waits for a person and is withdrawn now is closed by the next claim
+                self._worker.wake()
         if receipt.question or (receipt.new and isinstance(event, Edited | Deleted)):
             self._worker.note_change(receipt.key)
         return replace(receipt, missed=self._limit_ranges(receipt.missed)) if receipt.missed else receipt

@@ -35,6 +35,8 @@ class Rules:
     """Ids of other bots that may ask."""
     catch_up: timedelta = timedelta(hours=1)
     """How far back we look for what was missed."""
+    managers_approve: bool = False
+    """Whether those who manage a channel may let tools act there too, and not only who asked."""
     patience: float = 2.0
     """Seconds that an answer waits for a history; then it is given from what was heard."""
 

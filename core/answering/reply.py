@@ -9,6 +9,8 @@ from core.domain.controls import Control, name_call
 from core.domain.messages import File, Question
 from core.rendering.reply_notes import append_note
 
+GOES_ON = "Going on."
+
 
 async def always() -> None:
     """It is ours, whatever happens."""
@@ -68,6 +70,11 @@ class Reply:
             self.text, self.note = text, ""
             self._changed.set()
 
+    def take_up(self, text: str, *, stopped: bool) -> None:
+        """What was said before it waited for a person. It goes on now, unless it was `stopped` meanwhile."""
+        self.say(text)
+        self.wait("" if stopped else GOES_ON)
+
     def take_back(self) -> None:
         """The text so far is no part of the answer; it stands until there is another to show in its place."""
         if not self.whole:
@@ -113,10 +120,10 @@ class Reply:
         """The final text; if it is `whispered`, only the asker may see it. What is said afterwards is ignored.
 
         `controls` stand below it where everybody sees it, and where it answers no command; they are about the `call`
-        of this number, if there is one.
+        of this number, if there is one: then all of it is shown, for nobody allows what they have not seen.
         """
         if call is not None:
-            self.subject = name_call(self.question.name, call)
+            self.subject, self.brief = name_call(self.question.name, call), False
         self.private = self.private or whispered
         self.controls = () if self.private or self.question.command is not None else controls
         self.say(text)

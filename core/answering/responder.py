@@ -98,10 +98,7 @@ class AnswerTask:
     """What the text so far cites."""
     begun: bool = field(init=False, default=False)
     """Whether words of Claude's have come, also such as it took back."""
-    told: str | None = field(init=False, default=None)
-    """The newest message that Claude was told of an answer that waits."""
-    waits: bool = field(init=False, default=False)
-    """It is shown as far as it is, and waits for a person."""
+    waiting: Answer | None = field(init=False, default=None)  # what is shown of it, where it waits for a person
     visible: bool = field(init=False, default=False)
     """Whether words of the answer may be on the platform, ours or those of a process that answered before."""
 
@@ -112,8 +109,9 @@ class AnswerTask:
             await self._open()
             decision = await self._decide()
             outcome = await (self._ignore(decision) if isinstance(decision, Ignore) else self._show(decision))
-        except TokenRefused:  # it stays open until a token works
-            raise
+        except TokenRefused:  # it stays open until a token works, unless nobody waits for it any more
+            if not self.lease.stop.is_set():
+                raise
         except PlaceClosed as error:
             fallback, answer = self.responder.fallback, self._find_whole_text()
             if not self.lease.stop.is_set() and await fallback.notify_asker(self.question, error, answer):
@@ -122,8 +120,8 @@ class AnswerTask:
             outcome = Outcome.WITHDRAWN
         except (CannotShow, NotShown) as error:
             log.warning("can't be shown an answer: %s", error)
-        if self.waits:
-            await self.responder.store.questions.park(self.claim, self.told or "")
+        if self.waiting:
+            await self.responder.store.questions.park(self.claim, self.waiting.after or "", self.waiting.so_far)
             log.info("parked: waits for a person")
             return
         await self.responder.store.questions.close(self.claim, outcome)
@@ -169,6 +167,9 @@ class AnswerTask:
             brief=self.persona.long == "file",
             replaced=list_replaced_files(self.claim.earlier, reopened=self._reopened),
         )
+        if self.claim.told is not None and not self.claim.final_text:
+            await self.responder.heartbeat()  # it may have been withdrawn while it waited
+            self.reply.take_up(self.claim.so_far, stopped=self.lease.stop.is_set())
 
     async def _decide(self) -> Decision:
         """The policy's decision; what hinders it is a refusal. What was decided and answered before is shown."""
@@ -208,7 +209,7 @@ class AnswerTask:
             await self.responder.store.questions.store_final_text(self.claim, DECLINED)
             if shown:
                 await self.responder.policy.note_told(self.question, answer)
-        self.waits, self.told = shown and answer.awaits is not None, answer.after
+        self.waiting = answer if shown and answer.awaits is not None else None
         return answer.outcome if shown else Outcome.REFUSED
 
     async def _list_files(self, answer: Answer) -> tuple[str, Sequence[File]]:
@@ -274,8 +275,7 @@ class AnswerTask:
             return explain_error(error)
         finally:
             for task in (composing, stopping, changing):
-                task.cancel()
-            # What Claude was asked is still settled.
+                task.cancel()  # what Claude was asked is still settled
             await asyncio.gather(composing, stopping, changing, return_exceptions=True)
 
     async def _is_changed(self, decision: Decision) -> bool:

@@ -1,5 +1,15 @@
 """Commands: the table of all that people can tell Confab to do."""
 
-from core.commands import audit, budget, forget, help, persona, prompt, replies, usage  # noqa: A004  `help` is the command's name
+from core.commands import approvals, audit, budget, forget, help, persona, prompt, replies, usage  # noqa: A004  a command
 
-TABLE = (*persona.ROWS, *prompt.ROWS, *usage.ROWS, *budget.ROWS, *audit.ROWS, *forget.ROWS, *replies.ROWS, *help.ROWS)
+TABLE = (
+    *persona.ROWS,
+    *prompt.ROWS,
+    *usage.ROWS,
+    *budget.ROWS,
+    *audit.ROWS,
+    *forget.ROWS,
+    *replies.ROWS,
+    *approvals.ROWS,
+    *help.ROWS,
+)

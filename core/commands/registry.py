@@ -95,7 +95,9 @@ class CommandContext:
     tools: ToolRegistry = field(default_factory=ToolRegistry)
     """The tools that may be chosen."""
     heartbeat: Callable[[], Awaitable[None]] | None = None
-    """Learns at once which questions were withdrawn."""
+    """Learns at once which questions were withdrawn, and takes up those that may go on."""
+    managers_approve: bool = False
+    """Whether also those who manage a channel may let a tool act there, in the name of who asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,4 +169,6 @@ MIGRATIONS = (
     Migration("made_files", ("ALTER TABLE questions ADD COLUMN made {text}",)),
     # What of a request's cost is an estimate, in micro-dollars.
     Migration("estimates", ("ALTER TABLE requests ADD COLUMN estimate {integer}",)),
+    # What Claude had said when its question was parked.
+    Migration("said so far", ("ALTER TABLE questions ADD COLUMN so_far {text}",)),
 )

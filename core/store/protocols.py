@@ -36,6 +36,7 @@ class Claim:
     """What it said in the end before somebody let it be tried again; pages of that stand there."""
     told: str | None = None
     """It was parked: the newest message that Claude had been told by then, empty where that was none."""
+    so_far: str = ""  # what Claude had said by then
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +164,10 @@ class Questions(Protocol):
     async def store_final_text(self, claim: Claim, final: FinalText) -> None:
         """Claude has ended. Raises LeaseLost."""
 
-    async def park(self, claim: Claim, told: str) -> None:
-        """Let the question wait for a person without a process, and its thread go on. Raises LeaseLost.
+    async def park(self, claim: Claim, told: str, so_far: str) -> None:
+        """Let the question wait for a person without a process, and its thread go on, until they decide or are late.
 
-        `told` is the newest message that Claude was told. It is claimed again once the person has said something, or
-        has said nothing in time.
+        `told` is the newest message that Claude was told, and `so_far` what it has said. Raises LeaseLost.
         """
 
     async def close(self, claim: Claim, outcome: Outcome) -> None:
@@ -187,6 +187,9 @@ class Questions(Protocol):
 
     async def count_open(self) -> tuple[int, datetime | None]:
         """How many questions are open and wait for us, and when the oldest was asked: not those that are parked."""
+
+    async def count_parked(self) -> int:
+        """How many questions wait for a person's word on a call."""
 
 
 class Threads(Protocol):
@@ -280,8 +283,8 @@ class ToolCalls(Protocol):
     async def list_acts(self, claim: Claim) -> Sequence[StoredCall]:
         """The calls of this question's answer that acted, or may have."""
 
-    async def decide(self, key: ThreadKey, subject: str, control: Control, person: str) -> str:
-        """Say whether a call that waits may act, once. `subject` is what its controls are about. What came of that."""
+    async def decide(self, command: Question, subject: str, control: Control) -> str:
+        """Say whether a call, named as controls name it, may act: once for this command. What came of that."""
 
     async def find_waiting(self, key: ThreadKey, subject: str | None = None) -> Asked | None:
         """What a call that waits is about, and who asked; without a subject, the thread's. None where none waits."""
@@ -350,8 +353,7 @@ class Store:
 class Server:
     """The server that a database is on."""
 
-    name: str
-    """What it is, and which version."""
+    name: str  # what it is, and which version
     latency: timedelta
     """How long a question to it takes, there and back."""
     ahead: timedelta
@@ -370,10 +372,8 @@ class Condition:
     bytes: int = 0
     free: int | None = None
     """Bytes left on its disk; None for one in memory."""
-    waiting: int = 0
-    """Open questions."""
-    oldest: datetime | None = None
-    """When the oldest of them was asked."""
+    waiting: int = 0  # open questions
+    oldest: datetime | None = None  # when the oldest of them was asked
     server: Server | None = None
     """None for a file."""
     models: tuple[str, ...] = ()

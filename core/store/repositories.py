@@ -84,8 +84,8 @@ class QuestionRepository:
     async def store_final_text(self, claim: Claim, final: FinalText) -> None:
         await self._engine.unit(lambda sql: claims.store_final_text(sql, claim, _clean(final)))
 
-    async def park(self, claim: Claim, told: str) -> None:
-        await self._engine.unit(lambda sql: parking.park_claim(sql, claim, told))
+    async def park(self, claim: Claim, told: str, so_far: str) -> None:
+        await self._engine.unit(lambda sql: parking.park_claim(sql, claim, told, clean_text(so_far)))
 
     async def close(self, claim: Claim, outcome: Outcome) -> None:
         await self._engine.unit(lambda sql: claims.close_claim(sql, claim, outcome))
@@ -107,6 +107,9 @@ class QuestionRepository:
 
     async def count_open(self) -> tuple[int, datetime | None]:
         return await self._engine.unit(count_open)
+
+    async def count_parked(self) -> int:
+        return await self._engine.unit(parking.count_parked)
 
 
 class ThreadRepository:
@@ -219,8 +222,8 @@ class CallRepository:
     async def list_acts(self, claim: Claim) -> Sequence[StoredCall]:
         return await self._engine.unit(lambda sql: tool_calls.list_acts(sql, claim))
 
-    async def decide(self, key: ThreadKey, subject: str, control: Control, person: str) -> str:
-        return await self._engine.unit(lambda sql: parking.decide_call(sql, key, subject, control, person))
+    async def decide(self, command: Question, subject: str, control: Control) -> str:
+        return await self._engine.unit(lambda sql: parking.carry_out_decision(sql, command, subject, control))
 
     async def find_waiting(self, key: ThreadKey, subject: str | None = None) -> Asked | None:
         return await self._engine.unit(lambda sql: parking.find_waiting(sql, key, subject))

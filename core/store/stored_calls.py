@@ -23,6 +23,8 @@ class CallState(Enum):
     ENDED = "ended"
     UNCERTAIN = "uncertain"
     """It acts, and a process died over it: whether it has acted nobody knows."""
+    DROPPED = "dropped"
+    """Its answer has begun again, and goes on without it."""
 
 
 @dataclass(frozen=True, slots=True)

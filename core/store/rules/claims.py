@@ -242,6 +242,7 @@ def _build_claim(
         edited=edits[0]["at"],
         earlier=read_earlier_text(lead),
         told=lead["told"],
+        so_far=lead["so_far"] or "",
     )
 
 

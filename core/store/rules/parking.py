@@ -1,14 +1,16 @@
 """Parked questions: those that wait for a person's word on a call, without a process, while their thread goes on."""
 
+from dataclasses import replace
+
 from core.domain.controls import Control, name_call, parse_call
 from core.domain.events import Pressed, Receipt
-from core.domain.messages import ThreadKey, Unanswered
+from core.domain.messages import Question, ThreadKey, Unanswered
 from core.store.audit_log import AuditAction
 from core.store.protocols import Asked, Claim
 from core.store.rules.advisory_locks import lock_channel
 from core.store.rules.claims import fence_claim
 from core.store.rules.presses import ENDED, build_command, list_askers
-from core.store.rules.questions import WAKE, find_question, keep_question, thread_key, thread_values
+from core.store.rules.questions import WAKE, find_question, keep_closed, keep_question, thread_key, thread_values
 from core.store.rules.threads import is_tracked
 from core.store.rules.tool_calls import record_call
 from core.store.sql_port import Row, Sql, parse_stamp, stamp
@@ -18,6 +20,7 @@ ALLOWED = "It goes on."
 DENIED = "It does not do that."
 DECIDED = "This was decided already."
 EXPIRED = "This was asked more than an hour ago and has expired."
+BEGUN_AGAIN = "The answer has begun again since then. It asks anew where it has to."
 STATES = {
     Control.ALLOW: CallState.ALLOWED,
     Control.ALLOW_THREAD: CallState.ALLOWED,
@@ -46,10 +49,12 @@ UPDATE tool_calls SET state = 'allowed', person = :by
 WHERE workspace = :workspace AND channel = :channel AND question = :name AND tool = :tool AND state = 'waiting'
 """
 
+PARKED = "SELECT count(*) AS count FROM questions WHERE outcome IS NULL AND parked = 'waiting' AND reply = name"
+
 PARK = "UPDATE questions SET parked = :parked WHERE claim = :claim"
 
 
-def park_claim(sql: Sql, claim: Claim, told: str) -> None:
+def park_claim(sql: Sql, claim: Claim, told: str, so_far: str) -> None:
     """Let the question wait for a person without a process; if the person was quicker, for a process. Raises LeaseLost.
 
     Prompts of other questions are told from now on that it waits, for ever at the same place.
@@ -59,7 +64,7 @@ def park_claim(sql: Sql, claim: Claim, told: str) -> None:
     parked = "waiting" if waiting and not question["withdrawn_at"] else "woken"
     until = stamp(parse_stamp(waiting["at"]) + PATIENCE) if waiting else None
     sql.execute(PARK, {"claim": claim.id, "parked": parked})
-    changes = {"parked_until": until, "told": told, "unanswered": Unanswered.PARKED.value}
+    changes = {"parked_until": until, "told": told, "so_far": so_far, "unanswered": Unanswered.PARKED.value}
     sql.update("questions", question["id"], changes)
     sql.update("claims", claim.id, {"process": None})
 
@@ -70,13 +75,33 @@ def ingest_decision(sql: Sql, event: Pressed) -> Receipt:
     if question is None or call is None:
         return Receipt(new=False, ours=is_tracked(sql, event.key), question=False, key=event.key, note=ENDED)
     key = thread_key(question)
+    if find_question(sql, key, event.id) is not None:
+        return Receipt(new=False, ours=True, question=False, key=key)
+    command = _build_decision(sql, event, question)
     if event.person not in list_askers(sql, question):
-        command = build_command(sql, event, question, event.question or "")
         left = keep_question(sql, command)
         return Receipt(new=left, ours=True, question=left, key=key)
     note = decide_call(sql, key, event.question or "", event.control, event.person)
-    decided = note in {ALLOWED, DENIED}
-    return Receipt(new=decided, ours=True, question=decided, key=key, note="" if decided else note)
+    if note not in {ALLOWED, DENIED}:
+        return Receipt(new=False, ours=True, question=False, key=key, note=note)
+    keep_closed(sql, command)
+    return Receipt(new=True, ours=True, question=True, key=key)
+
+
+def _build_decision(sql: Sql, event: Pressed, question: Row) -> Question:
+    """The command that decides what a press does."""
+    command = build_command(sql, event, question, event.question or "")
+    if event.control is not Control.ALLOW_THREAD:
+        return command
+    return replace(command, command=Control.ALLOW.value, values={**command.values, "for": "thread"})
+
+
+def carry_out_decision(sql: Sql, command: Question, subject: str, control: Control) -> str:
+    """Decide on a call as a command says; once, for that is the command's answer from here on."""
+    note = decide_call(sql, command.key, subject, control, command.person)
+    if given := find_question(sql, command.key, command.name):
+        sql.update("questions", given["id"], {"said": note, "notice": True})
+    return note
 
 
 def decide_call(sql: Sql, key: ThreadKey, subject: str, control: Control, person: str) -> str:
@@ -85,6 +110,8 @@ def decide_call(sql: Sql, key: ThreadKey, subject: str, control: Control, person
     question, call = find_call(sql, key, subject)
     if question is None or call is None or question["withdrawn_at"]:
         return ENDED
+    if call["state"] == CallState.DROPPED.value:
+        return BEGUN_AGAIN
     if call["state"] != CallState.WAITING.value:
         return EXPIRED if call["state"] == CallState.EXPIRED.value else DECIDED
     if parse_stamp(call["at"]) + PATIENCE <= sql.now():
@@ -121,3 +148,9 @@ def find_waiting(sql: Sql, key: ThreadKey, subject: str | None) -> Asked | None:
     else:
         question, _ = find_call(sql, key, subject)
     return Asked(subject, list_askers(sql, question)) if question else None
+
+
+def count_parked(sql: Sql) -> int:
+    """How many questions wait for a person's word on a call."""
+    row = sql.one(PARKED, {})
+    return row["count"] if row else 0

@@ -33,7 +33,7 @@ DELETE_THREAD = "DELETE FROM threads WHERE workspace = :workspace AND channel = 
 
 CLOSE = """
 UPDATE questions SET outcome = :outcome, closed_at = :at, address = '{}', options = '{}', claim = NULL, earlier = NULL,
-parked = NULL, parked_until = NULL, told = NULL
+parked = NULL, parked_until = NULL, told = NULL, so_far = NULL
 WHERE id = :id
 """
 
@@ -92,6 +92,7 @@ REOPENED = {
     "parked": None,
     "parked_until": None,
     "told": None,
+    "so_far": None,
     "outcome": None,
     "closed_at": None,
     "unanswered": None,

@@ -22,16 +22,25 @@ WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND per
 """
 
 DONE = (CallState.BEGUN.value, CallState.ENDED.value, CallState.UNCERTAIN.value)
+UNDONE = (CallState.WAITING.value, CallState.ALLOWED.value)
 
 
 def begin_calls(
     sql: Sql, claim: Claim, calls: Sequence[ToolCall], acting: Collection[str], before: Collection[str]
 ) -> list[StoredCall]:
-    """Keep the calls of a step, each once, and begin those that only read. As they stand. Raises LeaseLost."""
+    """Keep the calls of a step, each once, and begin those that only read. As they stand. Raises LeaseLost.
+
+    With the first that is new, those of an earlier run that nobody began are dropped: whoever lets one of them act now
+    has not seen this one.
+    """
     question = fence_claim(sql, claim)
-    rows = sql.many(OF_QUESTION, question)
+    rows = [_set_apart(sql, row, calls) for row in sql.many(OF_QUESTION, question)]
     known = {row["call"]: row for row in rows}
     ids = {*before, *(call.id for call in calls)}
+    if any(call.id not in known for call in calls):
+        for row in rows:
+            if row["call"] not in ids and row["state"] in UNDONE:
+                sql.update("tool_calls", row["id"], {"state": CallState.DROPPED.value})
     others = [row for row in rows if row["acts"] and row["state"] in DONE and row["call"] not in ids]
     number = len(rows)
     stored: list[StoredCall] = []
@@ -84,6 +93,15 @@ def list_acts(sql: Sql, claim: Claim) -> list[StoredCall]:
 
 def _find_call(sql: Sql, question: Row, call: str) -> Row | None:
     return next((row for row in sql.many(OF_QUESTION, question) if row["call"] == call), None)
+
+
+def _set_apart(sql: Sql, row: Row, calls: Sequence[ToolCall]) -> Row:
+    """A kept call, under a name of its own where another one has taken its id."""
+    if all(call.id != row["call"] or call.digest == row["digest"] for call in calls):
+        return row
+    apart = {"call": f"{row['call']}#{row['number']}"}
+    sql.update("tool_calls", row["id"], apart)
+    return {**row, **apart}
 
 
 def _take_up(sql: Sql, row: Row) -> Row:

@@ -433,3 +433,47 @@ async def test_a_command_line_with_what_cannot_be_attached_asks_nothing(
         shown, complaints = await process.communicate(piped)
 
     assert (process.returncode, shown, complaints.decode()) == (2, b"", complaint)
+
+
+async def talk_of_tools(environment: dict[str, str], folder: Path, lines: str, *answers: str) -> str:
+    """What the terminal shows for these lines where Claude has a tool that acts, and answers so."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-W", "error", "-m", "tests.support.shed_chat", environment["DATABASE_URL"], *answers,
+        cwd=folder, env=environment, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    shown, _ = await asyncio.wait_for(process.communicate(lines.encode()), 60)
+    assert process.returncode == 0
+    return shown.decode()
+
+
+async def test_a_tool_that_acts_is_allowed_in_words_or_denied(environment, tmp_path):
+    lines = "one\n/allow\n/allow\ntwo\n/deny\nthree\n/as bob\n/allow thread\n/as ada\n/allow thread\nfour"
+    answers = ("make 1", "Made.", "make 2", "Not made.", "make 3", "Made three.", "make 4", "Made four.")
+    shown = await talk_of_tools(environment, tmp_path, lines, *answers)
+
+    asked = [line for line in shown.splitlines() if line.startswith(("Made", "Not", "Nothing", "Only", "[", "**May"))]
+    assert asked == [
+        "**May I use make?** It acts outside of this conversation: to make make 1.",
+        "Made.",
+        "Nothing waits in this conversation until somebody allows it.",
+        "**May I use make?** It acts outside of this conversation: to make make 2.",
+        "Not made.",
+        "**May I use make?** It acts outside of this conversation: to make make 3.",
+        "Only who asked can decide this.",
+        "Made three.",
+        "Made four.",
+        "[made 3]",
+    ]
+
+
+async def test_a_pipe_that_ends_while_a_question_waits_says_how_it_goes_on_and_it_does(environment, tmp_path):
+    left = await talk_of_tools(environment, tmp_path, "one", "make 1")
+    later = await talk_of_tools(environment, tmp_path, "/allow", "Made.")
+
+    waits = "A question still waits until it is allowed to go on. Start `confab chat` again within the hour"
+    assert waits in left
+    assert "[made 0]" in left
+    assert waits not in later
+    assert "It goes on." in later
+    assert "I make one.\n\nMade." in later
+    assert "[made 1]" in later

@@ -28,7 +28,7 @@ GO_ON = (
     "[Your last answer was cut off. Go on right after its last words, also in the middle of a sentence. "
     "Do not repeat any of them, and say nothing about the cut.]"
 )
-STOP, CONTINUE, RETRY, UP, DOWN = Control
+STOP, CONTINUE, RETRY, UP, DOWN = Control.STOP, Control.CONTINUE, Control.RETRY, *FEEDBACK
 WHOLE = (RETRY, *FEEDBACK)
 GROWING = (STOP,)
 

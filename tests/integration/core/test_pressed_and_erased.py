@@ -17,7 +17,7 @@ from core.domain.messages import Asks
 from tests.fakes.claude.script import Answer, Fault, Gate
 from tests.support.board_house import ask, closed, command, key, messages, press
 
-_STOP, CONTINUE, RETRY, UP, _DOWN = Control
+CONTINUE, RETRY, UP = Control.CONTINUE, Control.RETRY, Control.UP
 
 
 @pytest.fixture

@@ -6,64 +6,21 @@ core.store.rules.parking.
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-from core.domain.content import Text
+from bots.app.run import assemble
 from core.domain.controls import APPROVAL, FEEDBACK, Control
 from core.domain.events import Edited
-from core.domain.messages import ThreadKey
 from core.domain.personas import Persona
-from core.domain.tools import ToolDefinition, ToolResult
-from core.tools.registry import ToolRegistry
-from core.tools.tool import Tool, ToolScope
+from core.settings import Settings
 from tests.fakes.claude.bill import micro_usd
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.claude.tokens import Usage
 from tests.support.board_house import closed, press
 from tests.support.clock_notes import without_times
 from tests.support.house import house
-
-
-@dataclass
-class Shed:
-    """A provider of two tools: `look` reads, `make` acts. Each call is written down; `gate` holds a call back."""
-
-    seconds: float = 5.0
-    called: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
-    gate: Gate | None = None
-    free = True
-    groups: Mapping[str, Sequence[str]] = field(default_factory=lambda: {"shed": ("look", "make")})
-
-    async def list_tools(self, key: ThreadKey) -> list[Tool]:
-        return [self._make("look", acts=False), self._make("make", acts=True)]
-
-    def _make(self, name: str, *, acts: bool) -> Tool:
-        async def run(scope: ToolScope, arguments: Mapping[str, Any]) -> ToolResult:
-            self.called.append((name, arguments))
-            brought = f"{name} brought {len(self.called)}"
-            if self.gate:
-                self.gate.reached.set()
-                await self.gate.opened.wait()
-            return ToolResult((Text(brought),))
-
-        body = {"name": name, "description": f"To {name}.", "input_schema": {"type": "object"}}
-        return Tool(
-            ToolDefinition(name, body, acts=acts),
-            "shed",
-            lambda given: f"to {name} {given.get('what', '')}",
-            run,
-            self.seconds,
-        )
-
-
-def use(tool: str, number: int = 1, **arguments: object) -> dict[str, Any]:
-    return {"type": "tool_use", "id": f"toolu_{number}", "name": tool, "input": arguments}
-
-
-def call(*used: dict[str, Any], text: str = "") -> Answer:
-    return Answer(text=text, blocks=used, stop_reason="tool_use")
+from tests.support.tool_shed import Shed, call, in_shed, use
 
 
 def last_message(claude, number: int = -1) -> dict[str, Any]:
@@ -86,10 +43,6 @@ def messages(claude) -> list[list[tuple[str, str]]]:
         ]
         for body in asked
     ]
-
-
-def in_shed(shed: Shed) -> ToolRegistry:
-    return ToolRegistry([shed])
 
 
 async def parked(board, thread: str = "t1") -> None:
@@ -353,3 +306,21 @@ async def test_the_audit_log_tells_who_let_which_tool_act_and_no_word_of_what_it
         ("tool.ran", "U1", "make", None),
     ]
     assert "secret" not in repr(rows)
+
+
+async def test_the_operator_says_what_an_answer_may_cost(store, board, claude):
+    shed = Shed()
+    claude.answer = lambda body: call(use("look", len(claude.requests)), text="Again. ")
+    settings = Settings(
+        _env_file=None,
+        anthropic_api_key=claude.key,
+        anthropic_base_url=claude.url,
+        confab_max_cost="0.0001",
+        database_url="sqlite://",
+    )
+    async with assemble(settings, [board], store, tools=in_shed(shed)) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "look"))
+        await closed(store)
+
+    assert "as much as one answer may. Continue goes on from here" in board.shown("t1")[0]
+    assert 0 < len(shed.called) < 10

@@ -3,6 +3,7 @@
 Tests bots.ops.metrics.
 """
 
+import asyncio
 import re
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -22,6 +23,8 @@ from core.domain.usage import Usage
 from core.store import open_store
 from core.telemetry import AnswerBegun, HeartbeatSent, PlatformCalled, QuestionClosed, RequestEnded
 from tests.fakes.board import START, Board
+from tests.support.house import house
+from tests.support.tool_shed import Shed, call, in_shed, use
 
 ROOT = Path(__file__).parents[3]
 QUESTION = Question(ThreadKey("slack:T1", "C1", "1"), "1", "U1", START)
@@ -138,6 +141,24 @@ async def test_open_questions_are_counted_and_the_oldest_has_an_age(health, stor
     assert (told["open_questions"], told["oldest_question_seconds"]) == (2, 90.0)
     assert "\nconfab_open_questions 2.0\n" in metrics
     assert 'confab_connected{platform="slack"} 0.0' in metrics
+
+
+async def test_a_question_that_waits_for_a_person_is_counted_apart(health, store, claude, time):
+    board = Board()
+    claude.script(call(use("make")))
+    async with house(store, claude, board, tools=in_shed(Shed()), clock=time.now) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "make one"))
+        async with asyncio.timeout(10):
+            while not await store.questions.count_parked():
+                await asyncio.sleep(0.002)
+        time.seconds = 90
+        async with completions(health, board) as ask:
+            _, told = await ask("/readyz")
+            _, metrics = await ask("/metrics")
+
+    assert (told["open_questions"], told["oldest_question_seconds"]) == (0, 0.0)
+    assert "\nconfab_open_questions 0.0\n" in metrics
+    assert "\nconfab_parked_questions 1.0\n" in metrics
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,7 @@ def test_settings_become_rules():
         confab_guests=True,
         confab_bots="U1,B2",
         confab_catch_up="30m",
+        confab_approvers="managers",
     )
 
     assert make_rules(chosen) == Rules(
@@ -73,6 +74,7 @@ def test_settings_become_rules():
         guests=True,
         bots=frozenset({"U1", "B2"}),
         catch_up=timedelta(minutes=30),
+        managers_approve=True,
     )
 
 

@@ -1,0 +1,60 @@
+"""Controls in the terminal: words that people type in the place of buttons, and what those are about."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from core.domain.controls import APPROVAL, Control, parse_call
+from core.domain.messages import Question, ThreadKey
+
+WORDS = {one: f"/{one.value}".replace("-", " ") for one in Control}
+CONTROLS = {word: one for one, word in WORDS.items()}
+VERBS = {
+    Control.STOP: "stops it",
+    Control.CONTINUE: "goes on",
+    Control.RETRY: "answers anew",
+    Control.ALLOW: "lets it act",
+    Control.ALLOW_THREAD: "always does here",
+    Control.DENY: "does not",
+}
+WAITS = (
+    "A question still waits until it is allowed to go on. Start `confab chat` again within the hour, and type `/allow` "
+    "or `/deny`."
+)
+WAITS_ELSEWHERE = "A question still waits until it is allowed to go on; within the hour it ends by itself."
+
+
+def find_control(line: str) -> Control | None:
+    """The control that a line names, if it names one."""
+    return CONTROLS.get(" ".join(line.lower().split()))
+
+
+def describe_controls(controls: Sequence[Control]) -> str:
+    """What can be typed below an answer: `/continue goes on, /retry answers anew`."""
+    return ", ".join(f"{WORDS[one]} {VERBS[one]}" for one in controls if one in VERBS)
+
+
+@dataclass(frozen=True, slots=True)
+class NewestReplies:
+    """The newest replies of each conversation with which something can be done."""
+
+    answers: dict[ThreadKey, str] = field(default_factory=dict)
+    """The questions of those that have ended."""
+    waiting: dict[ThreadKey, str] = field(default_factory=dict)
+    """The calls that wait to be allowed, as controls name them."""
+
+    def note(self, question: Question, controls: Sequence[Control], subject: str) -> None:
+        """A reply to a question is shown, with controls that are about this."""
+        asked = parse_call(self.waiting.get(question.key, ""))
+        if controls == APPROVAL:
+            self.waiting[question.key] = subject
+            return
+        if asked and asked[0] == question.name:
+            del self.waiting[question.key]
+        if controls:
+            self.answers[question.key] = question.name
+
+    def find_subject(self, control: Control, key: ThreadKey) -> str | None:
+        """What a control is about in a conversation, as far as it is known here."""
+        if control is Control.STOP:
+            return None
+        return self.waiting.get(key) if control in APPROVAL else self.answers.get(key)

@@ -1,0 +1,40 @@
+"""Words in the place of buttons: bots.console.controls."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from bots.console.controls import NewestReplies, describe_controls, find_control
+from core.domain.controls import APPROVAL, FEEDBACK, Control
+from core.domain.messages import Question, ThreadKey
+
+
+@pytest.mark.parametrize(
+    ("line", "control"),
+    [
+        ("/allow", Control.ALLOW),
+        ("/ALLOW   Thread", Control.ALLOW_THREAD),
+        ("/deny", Control.DENY),
+        ("/retry", Control.RETRY),
+        ("/allow it", None),
+        ("allow", None),
+    ],
+)
+def test_a_line_names_a_control_or_none(line, control):
+    assert find_control(line) is control
+
+
+def test_the_words_for_what_waits_say_what_they_do():
+    assert describe_controls(APPROVAL) == "/allow lets it act, /allow thread always does here, /deny does not"
+
+
+def test_a_conversation_knows_the_newest_call_that_waits_and_the_newest_answer():
+    newest, key = NewestReplies(), ThreadKey("console:w", "c", "t")
+    first, second = (Question(key, name, "ada", datetime(2026, 1, 1, tzinfo=UTC)) for name in ("1", "2"))
+    newest.note(first, (Control.RETRY, *FEEDBACK), "1")
+    newest.note(second, APPROVAL, "2#1")
+    while_it_waits = [newest.find_subject(one, key) for one in (Control.ALLOW, Control.RETRY, Control.STOP)]
+    newest.note(second, (Control.RETRY, *FEEDBACK), "2")
+
+    assert while_it_waits == ["2#1", "1", None]
+    assert [newest.find_subject(one, key) for one in (Control.DENY, Control.RETRY)] == [None, "2"]
