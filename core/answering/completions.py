@@ -148,6 +148,8 @@ class Completions:
         answer or as an error.
         """
         asked, end = order.request, _TurnEnd(run, order.request.last, hurried)
+        if run.tools:
+            run.tools.begin_run()
         for _ in range(ROUNDS):
             completion: Completion | None = None
             order = replace(order, end=end.store, abandon=end.abandon)

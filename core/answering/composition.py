@@ -75,6 +75,8 @@ class Composition:
     """Why the thread's history could not be read, if it could not."""
     act: Callable[..., None]
     """Is told what takes a while, and of tools that it is a `note` as well: core.answering.reply.Reply.act."""
+    acted: list[StoredCall] = field(init=False, default_factory=list)
+    """The calls of tools that acted for it so far."""
     files: Files = field(init=False, default_factory=dict)
     """What was read of the conversation's files."""
     shown: Files = field(init=False, default_factory=dict)
@@ -131,14 +133,15 @@ class Composition:
         self.files = self.shown = conversation.files
         self.renew, self.joined = conversation.renew, conversation.continuation
         self.unread_note = await self.explain_unread()
-        acts = await composer.store.calls.list_acts(self.claim) if steps and tools else ()
+        if any(tool.definition.acts for tool in tools):  # also where it begins again in the same process
+            self.acted += await composer.store.calls.list_acts(self.claim)
         words, definitions = composer.platforms[key.platform].instructions, [tool.definition for tool in tools]
 
         def make(turns: Sequence[Turn], model: Model) -> Request:
             made = build_request(persona, turns, model, rules.ttl, instructions=words, tools=definitions)
             return place_code(made, self.thread.container, composer.clock())
 
-        build = partial(_build_unless_acted, make, conversation.turns, acts, steps)
+        build = partial(_build_unless_acted, make, conversation.turns, self.acted, steps)
         return list(dict.fromkeys([persona.model or "", *rules.fallbacks])), build
 
     async def _list_tools(self) -> tuple[Tool, ...]:
@@ -151,7 +154,7 @@ class Composition:
         composer = self.composer
         scope = ToolScope(self.claim.question, self.surface, composer.store, composer.clock, self._find_zone)
         named, act = {tool.name: tool for tool in tools}, partial(self.act, note=True)
-        return ToolRunner(composer.store.calls, self.claim, named, scope, act)
+        return ToolRunner(composer.store.calls, self.claim, named, scope, act, acted=self.acted)
 
     def _find_place(self) -> str | None:
         """Behind what the answer of a question that was parked stands: what was said meanwhile and does not wait."""
@@ -213,6 +216,13 @@ def _build_unless_acted(
     steps: Mapping[str, Step],
     model: Model,
 ) -> Request:
-    """The request; where the answer begins otherwise than before, it is told which tools acted for it before."""
+    """The request; where the answer begins otherwise than before, it is told which tools acted for it before.
+
+    One that goes on was told so of those that had by the time it began.
+    """
     request = make(turns, model)
-    return request if not acts or request.digest in steps else make(append_text(turns, describe_acts(acts)), model)
+    for count in range(1, len(acts) + 1):
+        if request.digest in steps:
+            break
+        request = make(append_text(turns, describe_acts(acts[:count])), model)
+    return request

@@ -120,8 +120,8 @@ class AnswerTask:
             outcome = Outcome.WITHDRAWN
         except (CannotShow, NotShown) as error:
             log.warning("can't be shown an answer: %s", error)
-        if self.waiting:
-            await self.responder.store.questions.park(self.claim, self.waiting.after or "", self.waiting.so_far)
+        if (waiting := self.waiting) and waiting.awaits is not None:
+            await self.responder.store.questions.park(self.claim, waiting.after or "", waiting.awaits, waiting.so_far)
             log.info("parked: waits for a person")
             return
         await self.responder.store.questions.close(self.claim, outcome)

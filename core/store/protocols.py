@@ -164,10 +164,10 @@ class Questions(Protocol):
     async def store_final_text(self, claim: Claim, final: FinalText) -> None:
         """Claude has ended. Raises LeaseLost."""
 
-    async def park(self, claim: Claim, told: str, so_far: str) -> None:
+    async def park(self, claim: Claim, told: str, number: int, so_far: str = "") -> None:
         """Let the question wait for a person without a process, and its thread go on, until they decide or are late.
 
-        `told` is the newest message that Claude was told, and `so_far` what it has said. Raises LeaseLost.
+        `told` is the newest message that Claude was told, which has said `so_far`, and call `number` waits. LeaseLost.
         """
 
     async def close(self, claim: Claim, outcome: Outcome) -> None:
@@ -271,11 +271,11 @@ class ToolCalls(Protocol):
 
         `acting` names the tools that act: their calls wait for a person, unless that person lets the tool act in this
         thread. `before` are the ids of earlier calls of this run: what another run of the same question did or began
-        with the same arguments is not done again.
+        with the same arguments is not done again, and what it waits for nobody decides any more.
         """
 
     async def act(self, claim: Claim, call: str) -> bool:
-        """Begin an allowed call that acts. False where it is not allowed, or was begun before. Raises LeaseLost."""
+        """Begin an allowed call that acts. False unless it may be, now and the first time. Raises LeaseLost."""
 
     async def end(self, claim: Claim, results: Mapping[str, str]) -> None:
         """Keep what came of calls, by their ids, as JSON. Raises LeaseLost."""

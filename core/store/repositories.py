@@ -84,8 +84,8 @@ class QuestionRepository:
     async def store_final_text(self, claim: Claim, final: FinalText) -> None:
         await self._engine.unit(lambda sql: claims.store_final_text(sql, claim, _clean(final)))
 
-    async def park(self, claim: Claim, told: str, so_far: str) -> None:
-        await self._engine.unit(lambda sql: parking.park_claim(sql, claim, told, clean_text(so_far)))
+    async def park(self, claim: Claim, told: str, number: int, so_far: str = "") -> None:
+        await self._engine.unit(lambda sql: parking.park_claim(sql, claim, told, number, clean_text(so_far)))
 
     async def close(self, claim: Claim, outcome: Outcome) -> None:
         await self._engine.unit(lambda sql: claims.close_claim(sql, claim, outcome))

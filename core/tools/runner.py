@@ -4,11 +4,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from pydantic import TypeAdapter
 
+from core.domain import backoff
+from core.domain.clock import Sleep
 from core.domain.content import Image, Returned, Text
-from core.domain.errors import CannotAnswer
+from core.domain.errors import CannotAnswer, StoreUnavailable
 from core.domain.messages import MadeFile, clean_text
 from core.domain.tools import ToolCall, ToolResult, fail_call
 from core.prompting.speakers import leave_out_middle
@@ -20,10 +23,12 @@ from core.tools.tool import Tool, ToolScope
 LONGEST = 150_000  # bytes of text of one result, about 50,000 tokens
 IMAGES = 8  # of one result
 FILES = 10  # of one answer
+KEEPS, KEEPING = 8, 8.0  # times that a result is tried to be kept, over half a minute; seconds between two at most
 UNKNOWN = "There is no tool of this name here."
 LATE = "This took longer than {:g} seconds and was ended."
 LATE_ACT = "This took longer than {:g} seconds. Whether it was done is not known; it is not tried again."
 BROKEN = "This tool broke. Confab's operator can read why in its log."
+BROKEN_ACT = f"{BROKEN} Whether it was done is not known; it is not tried again."
 BROKE_OFTEN = "This broke three times while it ran, so it is not tried again."
 MORE = "[A further image is left out.]"
 
@@ -69,7 +74,15 @@ class ToolRunner:
     act: Callable[[str], None]
     files: list[MadeFile] = field(default_factory=list)
     """What the calls made, to be posted with the answer."""
+    acted: list[StoredCall] = field(default_factory=list)
+    """The calls that acted for this answer."""
+    sleep: Sleep = asyncio.sleep
     _before: list[str] = field(default_factory=list)
+
+    def begin_run(self) -> None:
+        """Another model begins the answer: what was called before counts as another run's."""
+        self._before.clear()
+        self.files.clear()
 
     async def carry_out(self, calls: Sequence[ToolCall]) -> Carried | Awaiting | Expired:
         """Carry out the calls of a step, as far as they may be. Raises LeaseLost, StoreUnavailable."""
@@ -118,6 +131,7 @@ class ToolRunner:
             case CallState.ALLOWED if await self.calls.act(self.claim, stored.call.id):
                 result = await self._call(stored)
                 await self._end({stored.call.id: result})
+                self.acted.append(replace(stored, state=CallState.ENDED))
                 return result
             case CallState.DENIED:
                 return refuse_call(CallState.DENIED)
@@ -125,7 +139,10 @@ class ToolRunner:
                 return refuse_call(CallState.UNCERTAIN)
 
     async def _end(self, results: Mapping[str, ToolResult]) -> None:
-        await self.calls.end(self.claim, {name: RESULT.dump_json(one).decode() for name, one in results.items()})
+        """Keep what came of calls, however often it takes: what acted and is not kept is not known to have acted."""
+        dumped = {name: RESULT.dump_json(one).decode() for name, one in results.items()}
+        end = partial(self.calls.end, self.claim, dumped)
+        await backoff.retry(end, StoreUnavailable, self.sleep, report=_report_unkept, longest=KEEPING, tries=KEEPS)
 
     async def _call(self, stored: StoredCall) -> ToolResult:
         """What a call brings, whatever becomes of it; what broke is told in a sentence, and to the operator in full."""
@@ -142,7 +159,7 @@ class ToolRunner:
         if isinstance(error, CannotAnswer):
             return fail_call(str(error))
         log.error("the tool %s broke", tool.name, exc_info=error)
-        return fail_call(BROKEN)
+        return fail_call(BROKEN_ACT if stored.acts else BROKEN)
 
     async def _run(self, tool: Tool, stored: StoredCall) -> ToolResult | BaseException:
         """What the tool brings, or how it ended. It runs apart: a library may cancel what nobody asked it to."""
@@ -157,6 +174,10 @@ class ToolRunner:
         if task.cancelled():
             return asyncio.CancelledError()
         return task.exception() or task.result()
+
+
+def _report_unkept(error: BaseException, seconds: float) -> None:
+    log.error("what came of a tool could not be kept, trying again in %.1f s: %s", seconds, error)
 
 
 def cap_result(result: ToolResult) -> ToolResult:

@@ -10,6 +10,7 @@ from core.store.rules.advisory_locks import lock_channel, lock_claims
 from core.store.rules.companions import build_waiting_query, choose_additions, gather_companions
 from core.store.rules.ledger import write_off_requests
 from core.store.rules.questions import (
+    WAKE,
     close_question,
     keep_made_files,
     read_earlier_text,
@@ -121,10 +122,9 @@ SELECT claims.id FROM claims JOIN questions ON questions.claim = claims.id AND q
 WHERE claims.process = :process AND questions.withdrawn_at IS NOT NULL
 """
 
-WAKE_EXPIRED = """
-UPDATE questions SET parked = 'woken' WHERE parked = 'waiting' AND claim IN (
-    SELECT claim FROM questions WHERE parked = 'waiting' AND parked_until <= :now
-)
+PARKED_TOO_LONG = """
+SELECT workspace, channel, claim FROM questions
+WHERE parked = 'waiting' AND parked_until <= :now ORDER BY workspace, channel, id
 """
 
 PAGES = """
@@ -332,7 +332,9 @@ def heartbeat(sql: Sql, process: str, leaving: bool, stale: timedelta) -> Heartb
     late = last is not None and last["at"] is not None and parse_stamp(last["at"]) < now - stale
     freed = _free_claims(sql, process) if late or leaving else frozenset()
     sql.execute(LEAVE if leaving else BEAT, {"process": process, "at": stamp(now)})
-    sql.execute(WAKE_EXPIRED, {"now": stamp(now)})
+    for row in sql.many(PARKED_TOO_LONG, {"now": stamp(now)}):
+        lock_channel(sql, row["workspace"], row["channel"])
+        sql.execute(WAKE, row)
     withdrawn = frozenset(row["id"] for row in sql.many(WITHDRAWN, {"process": process}))
     return Heartbeat(lease=stale / 2, late=late, freed=freed, withdrawn=withdrawn)
 

@@ -27,16 +27,13 @@ STATES = {
     Control.DENY: CallState.DENIED,
 }
 
-WAITING_OF = """
-SELECT * FROM tool_calls
-WHERE workspace = :workspace AND channel = :channel AND question = :name AND state = 'waiting' ORDER BY number LIMIT 1
-"""
-
+# Of several calls of one step, people are asked about the first.
 WAITING_IN = """
 SELECT tool_calls.* FROM tool_calls JOIN questions ON questions.workspace = tool_calls.workspace
     AND questions.channel = tool_calls.channel AND questions.name = tool_calls.question
 WHERE questions.workspace = :workspace AND questions.channel = :channel AND questions.thread = :thread
-AND questions.outcome IS NULL AND tool_calls.state = 'waiting' ORDER BY tool_calls.id DESC LIMIT 1
+AND questions.outcome IS NULL AND tool_calls.state = 'waiting'
+ORDER BY questions.id DESC, tool_calls.number LIMIT 1
 """
 
 CALL = """
@@ -54,15 +51,18 @@ PARKED = "SELECT count(*) AS count FROM questions WHERE outcome IS NULL AND park
 PARK = "UPDATE questions SET parked = :parked WHERE claim = :claim"
 
 
-def park_claim(sql: Sql, claim: Claim, told: str, so_far: str) -> None:
+def park_claim(sql: Sql, claim: Claim, told: str, number: int, so_far: str) -> None:
     """Let the question wait for a person without a process; if the person was quicker, for a process. Raises LeaseLost.
 
-    Prompts of other questions are told from now on that it waits, for ever at the same place.
+    The person's hour begins now: the call of this number may have waited for others of its step before. Prompts of
+    other questions are told from now on that it waits, for ever at the same place.
     """
-    question = fence_claim(sql, claim)
-    waiting = sql.one(WAITING_OF, question)
-    parked = "waiting" if waiting and not question["withdrawn_at"] else "woken"
-    until = stamp(parse_stamp(waiting["at"]) + PATIENCE) if waiting else None
+    question, now = fence_claim(sql, claim), sql.now()
+    call = sql.one(CALL, {**question, "number": number})
+    waiting = call if call and call["state"] == CallState.WAITING.value and not question["withdrawn_at"] else None
+    parked, until = ("waiting", stamp(now + PATIENCE)) if waiting else ("woken", None)
+    if waiting:
+        sql.update("tool_calls", waiting["id"], {"at": stamp(now)})
     sql.execute(PARK, {"claim": claim.id, "parked": parked})
     changes = {"parked_until": until, "told": told, "so_far": so_far, "unanswered": Unanswered.PARKED.value}
     sql.update("questions", question["id"], changes)

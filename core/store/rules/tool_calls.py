@@ -37,11 +37,7 @@ def begin_calls(
     rows = [_set_apart(sql, row, calls) for row in sql.many(OF_QUESTION, question)]
     known = {row["call"]: row for row in rows}
     ids = {*before, *(call.id for call in calls)}
-    if any(call.id not in known for call in calls):
-        for row in rows:
-            if row["call"] not in ids and row["state"] in UNDONE:
-                sql.update("tool_calls", row["id"], {"state": CallState.DROPPED.value})
-    others = [row for row in rows if row["acts"] and row["state"] in DONE and row["call"] not in ids]
+    others = _list_others(sql, rows, ids) if any(call.id not in known for call in calls) else []
     number = len(rows)
     stored: list[StoredCall] = []
     for call in calls:
@@ -57,10 +53,33 @@ def begin_calls(
     return stored
 
 
+def _list_others(sql: Sql, rows: Sequence[Row], ids: Collection[str]) -> list[Row]:
+    """What other runs of the question began that acts, and this one has not called again yet.
+
+    `ids` are all calls of this run, which goes on from here: what others wait for nobody need decide any more.
+    """
+    others = [row for row in rows if row["acts"] and row["call"] not in ids]
+    for row in others:
+        if row["state"] in UNDONE:
+            sql.update("tool_calls", row["id"], {"state": CallState.DROPPED.value})
+    begun = [row for row in others if _has_begun(row)]
+    for mine in rows:
+        twin = next((row for row in begun if mine["call"] in ids and row["digest"] == mine["digest"]), None)
+        if twin:
+            begun.remove(twin)
+    return begun
+
+
+def _has_begun(row: Row) -> bool:
+    """Whether a call that acts did so itself, or may have: one that has the fate of its like of another run has not."""
+    return bool(row["acts"] and row["state"] in DONE and row["tries"])
+
+
 def act(sql: Sql, claim: Claim, call: str) -> bool:
-    """Begin an allowed call that acts. False where it is not allowed, or was begun before. Raises LeaseLost."""
-    row = _find_call(sql, fence_claim(sql, claim), call)
-    if row is None or row["state"] != CallState.ALLOWED.value:
+    """Begin an allowed call that acts, unless nobody waits for its answer any more; whether so. Raises LeaseLost."""
+    question = fence_claim(sql, claim)
+    row = _find_call(sql, question, call)
+    if row is None or row["state"] != CallState.ALLOWED.value or question["withdrawn_at"]:
         return False
     sql.update("tool_calls", row["id"], {"state": CallState.BEGUN.value, "tries": row["tries"] + 1})
     return True
@@ -87,8 +106,7 @@ def record_call(sql: Sql, question: Row, call: Row, action: AuditAction, actor: 
 
 def list_acts(sql: Sql, claim: Claim) -> list[StoredCall]:
     """The calls of a question's answer that acted, or may have."""
-    rows = sql.many(OF_QUESTION, fence_claim(sql, claim))
-    return [_read_call(row) for row in rows if row["acts"] and row["state"] in DONE]
+    return [_read_call(row) for row in sql.many(OF_QUESTION, fence_claim(sql, claim)) if _has_begun(row)]
 
 
 def _find_call(sql: Sql, question: Row, call: str) -> Row | None:

@@ -1,0 +1,143 @@
+"""Runs: an answer that begins anew, with another model or after an edit, is told what acted for it and repeats none.
+
+Tests core.tools.runner, core.answering.composition, core.store.rules.tool_calls.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from core.domain.controls import Control
+from core.domain.errors import StoreUnavailable
+from core.domain.events import Edited
+from core.domain.tools import ToolResult
+from core.store.protocols import ToolCalls
+from core.tools.tool import Tool, ToolScope
+from tests.fakes.claude.script import Answer, Fault, Gate
+from tests.support.board_house import closed, press
+from tests.support.house import house
+from tests.support.tool_shed import Shed, call, in_shed, use
+from tests.support.waiting import until
+
+OTHER = "claude-sonnet-5-5"
+NOTE = "have acted, or may have"
+BROKEN = Fault(status=404, type="not_found_error", message="model: gone")
+
+
+def requests(claude):
+    return [one.body for one in claude.requests if one.path == "/v1/messages"]
+
+
+async def grant(assistant, board, store, claude) -> None:
+    """Ada lets the tool act in the thread."""
+    claude.script(call(use("make", 1, what="first")), Answer(text="Made."))
+    await assistant.ingest(board.said("t1", "U1", "make the first"))
+    await until(lambda: "May I use" in "".join(board.shown("t1")), 10)
+    await press(assistant, board, Control.ALLOW_THREAD, "0001#1")
+    await closed(store)
+
+
+async def test_another_model_that_takes_over_is_told_what_acted_and_does_not_have_it_done_again(store, board, claude):
+    shed = Shed()
+    async with house(store, claude, board, tools=in_shed(shed), fallbacks=(OTHER,)) as assistant:
+        await grant(assistant, board, store, claude)
+        before = len(requests(claude))
+        claude.script(
+            call(use("make", 2, what="x")), BROKEN, call(use("make", 3, what="x")), Answer(text="It was made.")
+        )
+        await assistant.ingest(board.said("t1", "U1", "make it"))
+        await closed(store)
+
+    asked = requests(claude)[before:]
+    assert [one["model"] for one in asked] == ["claude-haiku-5-5"] * 2 + [OTHER] * 2
+    assert [one["what"] for _, one in shed.called] == ["first", "x"]
+    assert [NOTE in str(one["messages"]) for one in asked] == [False, False, True, True]
+    assert board.shown("t1")[-1] == "It was made."
+
+
+async def test_an_answer_that_an_edit_begins_again_is_told_what_acted_and_goes_on_after_a_restart(store, board, claude):
+    shed, gate, last = Shed(), Gate(), Gate()
+    async with house(store, claude, board, tools=in_shed(shed), process="first") as assistant:
+        await grant(assistant, board, store, claude)
+        claude.script(call(use("make", 2, what="x")), Answer(text="Made.", gate=gate))
+        asked = board.said("t1", "U1", "make it")
+        await assistant.ingest(asked)
+        await gate.reached.wait()
+        claude.script(call(use("make", 3, what="x"), use("make", 4, what="y")), Answer(text="Both.", gate=last))
+        edited = replace(asked.message, text="make it, please", edited=board.now())
+        await assistant.ingest(Edited("x", asked.key, edited))
+        await last.reached.wait()
+        gate.opened.set()
+        await assistant.worker.drain(0)
+    before = len(requests(claude))
+    claude.script(Answer(text="Both are made."))
+    async with house(store, claude, board, tools=in_shed(shed), process="second"):
+        await closed(store)
+
+    assert [one["what"] for _, one in shed.called] == ["first", "x", "y"]
+    assert NOTE in str(requests(claude)[before - 1]["messages"])
+    (again,) = requests(claude)[before:]
+    assert again["messages"] == requests(claude)[before - 1]["messages"]
+    assert [block["type"] for block in again["messages"][-1]["content"]] == ["tool_result", "tool_result"]
+    assert board.shown("t1")[-1] == "Both are made."
+
+
+class BrokenShed(Shed):
+    """Its tools break after they have done what they do."""
+
+    def _make(self, name: str, *, acts: bool) -> Tool:
+        whole = super()._make(name, acts=acts)
+
+        async def run(scope: ToolScope, given: Mapping[str, Any]) -> ToolResult:
+            assert whole.run
+            await whole.run(scope, given)
+            raise ConnectionResetError(name)
+
+        return replace(whole, run=run)
+
+
+async def test_of_one_that_acts_and_breaks_claude_is_told_that_nobody_knows_whether_it_did(store, board, claude):
+    shed = BrokenShed()
+    claude.script(call(use("look", 1), use("make", 2)), Answer(text="Look yourself."))
+    async with house(store, claude, board, tools=in_shed(shed)) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "make it"))
+        await until(lambda: "May I use" in "".join(board.shown("t1")), 10)
+        await press(assistant, board, Control.ALLOW, "0001#2")
+        await closed(store)
+
+    told = [block["content"][0]["text"] for block in requests(claude)[-1]["messages"][-1]["content"]]
+    assert told == [
+        "This tool broke. Confab's operator can read why in its log.",
+        "This tool broke. Confab's operator can read why in its log. Whether it was done is not known; it is not tried "
+        "again.",
+    ]
+    assert [name for name, _ in shed.called] == ["look", "make"]
+
+
+class Forgetful:
+    """Tool calls in a database that is not there when the first result is to be kept."""
+
+    def __init__(self, calls: ToolCalls) -> None:
+        self._calls, self.troubles = calls, [StoreUnavailable("away"), StoreUnavailable("away")]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._calls, name)
+
+    async def end(self, *given: Any) -> None:
+        if self.troubles:
+            raise self.troubles.pop()
+        await self._calls.end(*given)
+
+
+async def test_what_acted_while_the_database_was_away_is_known_to_have_acted(store, board, claude):
+    shed, calls = Shed(), Forgetful(store.calls)
+    claude.script(call(use("make", 1)), Answer(text="Made."))
+    async with house(replace(store, calls=calls), claude, board, tools=in_shed(shed)) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "make it"))
+        await until(lambda: "May I use" in "".join(board.shown("t1")), 10)
+        await press(assistant, board, Control.ALLOW, "0001#1")
+        await closed(store)
+
+    (told,) = requests(claude)[-1]["messages"][-1]["content"]
+    assert told["content"][0]["text"] == "make brought 1"
+    assert (len(shed.called), calls.troubles) == (1, [])
