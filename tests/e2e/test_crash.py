@@ -12,22 +12,32 @@ import pytest
 
 from tests.e2e.reliability.bot import DEATH
 from tests.e2e.reliability.kinds import KINDS, PLOTS
-from tests.e2e.reliability.matrix import DELETING, Point, all_of, deadly, points, run, spread
+from tests.e2e.reliability.matrix import DELETING, Point, all_of, deadly, points, run, spread, survived
 from tests.e2e.reliability.nursery import Nursery, nursery
+from tests.e2e.reliability.tool_kinds import TOOL_KINDS
 from tests.support.databases import ENGINES, POSTGRES, SQLITE, Databases
 
 SPREAD = 2
+CASES = [
+    *(pytest.param(kind, SPREAD, id=f"{kind}-spread") for kind in KINDS),
+    *(pytest.param(kind, None, id=f"{kind}-all", marks=pytest.mark.reliability) for kind in (*KINDS, *TOOL_KINDS)),
+]
+WORST = [
+    Point("store", "questions.park", 1, "after"),
+    Point("store", "calls.act", 1, "after"),
+    Point("machine", "make", 1, "after"),
+    Point("store", "calls.end", 1, "before"),
+]
+"""Where a tool that acts could most easily do so twice, or never."""
+PLATFORMS = ("slack", "discord")
 UPLOADING = ("files.find", "files.begin_upload", "files.end_upload")
 POSTING = ("files.completeUploadExternal", "PATCH /channels/*/messages/*")
 """Requests with which the files of an answer are posted."""
-COUNTED = ("lost", "doubled", "unaccounted", "untidy", "repeated", "unheard", "missed")
+COUNTED = ("lost", "doubled", "misused", "undone", "unaccounted", "untidy", "repeated", "unheard", "missed")
 
 
 @ENGINES
-@pytest.mark.parametrize("kind", KINDS, ids=str)
-@pytest.mark.parametrize(
-    "count", [pytest.param(SPREAD, id="spread"), pytest.param(None, marks=pytest.mark.reliability, id="all")]
-)
+@pytest.mark.parametrize(("kind", "count"), CASES)
 async def test_a_question_is_answered_once_wherever_its_process_is_killed(
     tmp_path, databases, kind, count, record_property
 ):
@@ -42,6 +52,33 @@ async def test_a_question_is_answered_once_wherever_its_process_is_killed(
         counted = {name: became[name] for name in COUNTED}
         record_property("figures", figures | counted | {"seconds": round(time.monotonic() - began)})
 
+    assert [str(verdict) for verdict in verdicts if not verdict.right] == []
+
+
+@pytest.mark.parametrize("databases", [POSTGRES], indirect=True)
+@pytest.mark.parametrize(
+    ("name", "places"),
+    [
+        pytest.param("slack tool that acts", WORST, id="worst"),
+        *(pytest.param(f"{one} several tools", None, id=one, marks=pytest.mark.reliability) for one in PLATFORMS),
+    ],
+)
+async def test_what_one_of_two_processes_began_the_other_ends_and_nothing_acts_twice(
+    tmp_path, databases, name, places, record_property
+):
+    began = time.monotonic()
+    (kind,) = (one for one in TOOL_KINDS if one.name == name)
+    async with nursery() as bots:
+        found, expected = await points(kind, bots, tmp_path / "clean", databases)
+        chosen = places or [one for one in found if one.where != "platform"]
+        verdicts = await all_of(kind, chosen, expected, bots, tmp_path, databases, survived)
+    if places is None:
+        became = Counter(verdict.outcome for verdict in verdicts)
+        figures = {"what": f"{name}, two processes", "points": len(chosen), "runs": len(verdicts)}
+        counted = {one: became[one] for one in COUNTED}
+        record_property("figures", figures | counted | {"seconds": round(time.monotonic() - began)})
+
+    assert set(places or ()) <= set(found)
     assert [str(verdict) for verdict in verdicts if not verdict.right] == []
 
 

@@ -45,6 +45,8 @@ class Board:
         """Every other text that our pages had, in the order in which they had them."""
         self.buttons: dict[str, tuple[Control, ...]] = {}
         """What stands below pages of ours now, by their ids."""
+        self.subjects: dict[str, str] = {}
+        """What those are about."""
         self.watch: Callable[[str], None] | None = None
         """Is told what goes on before there is text, each time that it changes."""
         self.closed: set[ThreadKey] = set()
@@ -97,7 +99,7 @@ class Board:
         return Posted(f"e{message.id}", key, message, asks)
 
     def post(self, key: ThreadKey, message: Message) -> Message:
-        placed = replace(message, at=START + timedelta(milliseconds=int(message.id)))
+        placed = replace(message, at=START + timedelta(milliseconds=int(message.id)) + self._slept)
         self.posts.setdefault(key, []).append(placed)
         return placed
 
@@ -229,6 +231,7 @@ class BoardSurface:
         written += [text] if written[-1:] != [text] else []
         at = next(index for index, post in enumerate(posts) if post.id == reply.pages[0])
         self._board.buttons[posts[at].id] = tuple(reply.controls)
+        self._board.subjects[posts[at].id] = reply.subject
         posts[at] = replace(posts[at], text=text, notice=reply.whole and reply.notice)
         if reply.whole and (reply.files or reply.replaced):
             self._board.hung[posts[at].id] = tuple(reply.files)

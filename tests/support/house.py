@@ -65,11 +65,13 @@ async def house(
     inline: bool = False,
     tools: ToolRegistry | None = None,
     max_cost: int = MAX_COST,
+    alone: bool = True,
     **rules: object,
 ) -> AsyncIterator[Assistant]:
     """An assistant that answers while this lasts. Claude is waited for in haste, histories with patience.
 
-    At the end the ledger must hold, to the micro-dollar, what was billed; of requests that died, at least that.
+    At the end the ledger must hold, to the micro-dollar, what was billed; of requests that died, at least that. Where
+    it is not `alone`, another house spends at the same time, and the test looks itself.
     """
     began, billed, workspaces = clock(), len(fake.billed), set[str]()
 
@@ -111,6 +113,8 @@ async def house(
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
         await claude.close()
+    if not alone:
+        return
     await fake.settled()
     await _accounted(store, began, workspaces, sum(one.micro_usd for one in fake.billed[billed:]))
 

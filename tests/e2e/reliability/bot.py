@@ -23,6 +23,8 @@ from bots.slack.settings import SlackSettings
 from core.domain.platform import Platform
 from core.store import open_store
 from core.store.protocols import Store
+from core.tools.registry import ToolRegistry
+from tests.e2e.reliability.machine import MACHINE, MachineTools
 
 STALE = timedelta(seconds=1)
 EDIT = 0.05  # seconds between two edits
@@ -87,6 +89,7 @@ async def main() -> None:
     opened = await open_store(chosen.core.database_url, stale=STALE)
     store = mortal(opened, os.environ.get(DEATH, ""), os.environ.get(CALLS, ""))
     health, stop = Health(store.questions), run.catch_signals()
-    tools = open_tools(chosen)
+    machine = os.environ.get(MACHINE, "")
+    tools = ToolRegistry([MachineTools(machine)]) if machine else open_tools(chosen)
     await run.answer(chosen.core, platforms(chosen, store), store, tools=tools, health=health, stop=stop)
     await opened.shut()

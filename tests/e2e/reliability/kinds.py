@@ -45,6 +45,10 @@ class Kind:
     """How many files Claude must have in the end, beside those that its code made for nobody who heard of them."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Variables that its processes have."""
+    attend: Callable[[Any], Awaitable[None]] | None = None
+    """What somebody does all the while."""
+    fault: Callable[[Any], str] = lambda _world: ""
+    """What is wrong in the end with what was done besides, in words of which the first counts."""
 
     def __str__(self) -> str:
         return self.name

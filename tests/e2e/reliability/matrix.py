@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.e2e.reliability.bot import CALLS, DEATH
 from tests.e2e.reliability.kinds import Kind
 from tests.e2e.reliability.nursery import Bot, Nursery
-from tests.e2e.reliability.worlds import Page, World
+from tests.e2e.reliability.worlds import WHISPER, Page, World
 from tests.fakes.claude.server import ClaudeFake
 from tests.support.databases import Database, Databases
 from tests.support.waiting import until
@@ -32,7 +32,8 @@ WHISPERED = {
 
 @dataclass(frozen=True, slots=True, order=True)
 class Point:
-    """The `number`th time of `call`: a request to the `platform`, one to or an event of `claude`, a call of the `store`."""
+    """The `number`th time of `call`: a request to the `platform` or the `machine`, one to or an event of `claude`, a
+    call of the `store`."""
 
     where: str
     call: str
@@ -65,11 +66,11 @@ class Run:
         bot = await self.bot()
         ask, shown = self.kind.before
         await ask(self.world)
-        await self.world.until(lambda: shown(self.world.pages()), ANSWERING)
+        await self.world.until(lambda: shown(self.pages()), ANSWERING)
         await self.database.closed(ANSWERING)
         await self.world.until(lambda: not self.world.untidy, 2)
         await bot.kill()
-        self.known, self.stood = self.database.count("questions"), self.world.pages()
+        self.known, self.stood = self.database.count("questions"), self.pages()
 
     async def bot(self, **variables: str) -> Bot:
         """A process, connected unless it died before."""
@@ -82,15 +83,20 @@ class Run:
             one.cancel()
         return bot
 
+    def pages(self) -> list[Page]:
+        """What people see; who presses again what was heard already is told so, which is no part of it."""
+        return [page for page in self.world.pages() if not (self.kind.attend and page.mark == WHISPER)]
+
     @property
     def tidy(self) -> bool:
         """Whether nothing is left over: on the platform, and in Claude's storage."""
         uploaded = [one for one in self.world.claude.files.stored.values() if one.container is None]
-        return not self.world.untidy and len(uploaded) == self.kind.files
+        left = self.world.untidy or self.database.count("tool_calls")
+        return not left and len(uploaded) == self.kind.files
 
     def complete(self, expected: Sequence[Page] | None = None) -> bool:
         """Whether people see what they must, and nothing else."""
-        pages = self.world.pages()
+        pages = self.pages()
         if expected is None:
             return self.kind.shown(pages)
         if self.world.unacknowledged:  # the command's answer has nothing to hang on
@@ -121,7 +127,12 @@ async def run(kind: Kind, nursery: Nursery, folder: Path, databases: Databases) 
         world.claude.answer = kind.answer if callable(kind.answer) else lambda _body: kind.answer
         prepared = Run(kind, world, nursery, folder, databases.of(folder))
         await prepared.prepare()
+        attending = asyncio.create_task(kind.attend(world)) if kind.attend else None
         yield prepared
+        if attending:
+            assert not attending.done(), attending
+            attending.cancel()
+            await asyncio.gather(attending, return_exceptions=True)
 
 
 async def points(kind: Kind, nursery: Nursery, folder: Path, databases: Databases) -> tuple[list[Point], list[Page]]:
@@ -132,10 +143,11 @@ async def points(kind: Kind, nursery: Nursery, folder: Path, databases: Database
         bot = await clean.bot(**{CALLS: str(calls)})
         emit(clean, passed.append)
         await kind.ask(clean.world)
-        assert await clean.finished(), clean.world.pages()
+        assert await clean.finished(), clean.pages()
         assert clean.accounted
         assert clean.tidy
-        pages = clean.world.pages()
+        assert kind.fault(clean.world) == ""
+        pages = clean.pages()
         await bot.kill()
         found = [*numbered(passed), *numbered([("store", call) for call in calls.read_text().split()])]
     return [Point(*one, phase) for one in found for phase in phases(one)], pages
@@ -143,7 +155,7 @@ async def points(kind: Kind, nursery: Nursery, folder: Path, databases: Database
 
 def phases(call: tuple[str, str, int]) -> Sequence[str]:
     where, name, _ = call
-    if where == "platform":
+    if where in {"platform", "machine"}:
         return PHASES
     return PHASES[:2] if where == "store" or name in FILE_REQUESTS.values() else PHASES[:1]
 
@@ -175,8 +187,15 @@ def emit(clean: Run, passed) -> None:
     async def sent(_: int, __: int) -> None:
         passed(("claude", "event"))
 
+    async def used(call: str, phase: str, _process: int) -> bool:
+        if phase == "before":
+            passed(("machine", call))
+        return False
+
     clean.world.claude.on_request(asked)
     clean.world.claude.on_event(sent)
+    if clean.world.machine:
+        clean.world.machine.hook = used
 
 
 def on_platform(one: Run, told):
@@ -212,6 +231,12 @@ def deadly(one: Run, point: Point, bot: Bot) -> None:
     async def sent(_: int, __: int) -> None:
         reached("event", "before")
 
+    async def used(call: str, phase: str, process: int) -> bool:
+        return process == bot.pid and reached(call, phase)
+
+    if point.where == "machine":
+        assert one.world.machine
+        one.world.machine.hook = used
     if point.where == "claude":
         one.world.claude.on_request(asked)
         one.world.claude.on_done(done)
@@ -227,7 +252,7 @@ class Verdict:
     outcome: str
     """`answered`, `unheard` (the platform told it once, to a process that died before it could write it down),
     `missed` (answered without the process being killed), `repeated` (a whisper that came twice where nobody can know of
-    the first), or what is wrong: `lost`, `doubled`, `unaccounted`, `untidy`."""
+    the first), or what is wrong: `lost`, `doubled`, `unaccounted`, `untidy`, `misused`, `undone`."""
     pages: Sequence[Page] = ()
 
     @property
@@ -259,7 +284,24 @@ async def killed(
         elif not (heard or kind.repeated):
             return await silent(one, point, expected)
         right = await one.finished(expected)
-        verdict = Verdict(kind, point, outcome(one, point, expected, right, reached), one.world.pages())
+        verdict = Verdict(kind, point, outcome(one, point, expected, right, reached), one.pages())
+        await second.kill()
+    return verdict
+
+
+async def survived(
+    kind: Kind, point: Point, expected: Sequence[Page], nursery: Nursery, folder: Path, databases: Databases
+) -> Verdict:
+    """Ask two processes over one database, kill one of them at the point, and look what the other one makes of it."""
+    async with run(kind, nursery, folder, databases) as one:
+        death = {DEATH: f"{point.call} {point.number} {point.phase}"} if point.where == "store" else {}
+        second = await one.bot()
+        first = await one.bot(**death)
+        deadly(one, point, first)
+        await kind.ask(one.world)
+        right = await one.finished(expected)
+        verdict = Verdict(kind, point, outcome(one, point, expected, right, first.ended.is_set()), one.pages())
+        await first.kill()
         await second.kill()
     return verdict
 
@@ -280,19 +322,21 @@ async def silent(one: Run, point: Point, expected: Sequence[Page]) -> Verdict:
     """Nobody can answer what nobody knows of; unless what was missed is read again, nothing is said."""
     with suppress(TimeoutError):
         await one.world.until(lambda: one.complete(expected), 1)
-    pages = one.world.pages()
+    pages = one.pages()
     unheard = pages == one.stood or one.complete(expected)
     return Verdict(one.kind, point, "unheard" if unheard else "doubled", pages)
 
 
 def outcome(one: Run, point: Point, expected: Sequence[Page], right: bool, reached: bool) -> str:
-    pages = one.world.pages()
+    pages = one.pages()
     if repeated(point, pages, expected) and one.accounted and not (one.database.open or one.world.untidy):
         return "repeated"
     if not right:
         return "doubled" if len(pages) > len(expected) else "lost"
     if not one.accounted:
         return "unaccounted"
+    if fault := one.kind.fault(one.world):
+        return fault.split()[0]
     if not one.tidy:
         return "untidy"
     return "answered" if reached else "missed"
@@ -300,7 +344,7 @@ def outcome(one: Run, point: Point, expected: Sequence[Page], right: bool, reach
 
 def repeated(point: Point, pages: Sequence[Page], expected: Sequence[Page]) -> bool:
     """Whether a whisper stands there twice, and its process was killed where nobody can know of the first."""
-    whispered = all(page.mark == "whispered" for page in pages)
+    whispered = all(page.mark == WHISPER for page in pages)
     return whispered and list(pages) == [*expected, *expected] and (point.call, point.phase) in WHISPERED
 
 
@@ -310,13 +354,19 @@ def spread(found: Sequence[Point], count: int) -> list[Point]:
 
 
 async def all_of(
-    kind: Kind, chosen: Sequence[Point], expected: Sequence[Page], nursery: Nursery, folder: Path, databases: Databases
+    kind: Kind,
+    chosen: Sequence[Point],
+    expected: Sequence[Page],
+    nursery: Nursery,
+    folder: Path,
+    databases: Databases,
+    kill: Callable[..., Awaitable[Verdict]] = killed,
 ) -> list[Verdict]:
     """Every one of the points, a few at a time."""
     places = asyncio.Semaphore(int(os.environ.get("RELIABILITY_PLACES", "6")))
 
     async def one(number: int, point: Point) -> Verdict:
         async with places:
-            return await killed(kind, point, expected, nursery, folder / str(number), databases)
+            return await kill(kind, point, expected, nursery, folder / str(number), databases)
 
     return await asyncio.gather(*(one(number, point) for number, point in enumerate(chosen)))

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 ROOT = Path(__file__).parents[3]
 living: set[int] = set()
-FOREIGN = ("CONFAB_", "SLACK_", "DISCORD_", "ANTHROPIC_", "DATABASE_", "DEATH", "CALLS")
+FOREIGN = ("CONFAB_", "SLACK_", "DISCORD_", "ANTHROPIC_", "DATABASE_", "DEATH", "CALLS", "MACHINE")
 
 
 @dataclass(eq=False)

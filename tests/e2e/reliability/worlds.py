@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from tests.e2e.reliability.machine import MACHINE, Machine
 from tests.fakes.claude.server import ClaudeFake
 from tests.fakes.discord.nouns import Flag
 from tests.fakes.discord.server import DiscordFake
@@ -13,6 +14,8 @@ from tests.fakes.slack.server import SlackFake, shown
 
 CONNECTING = 60.0  # seconds that a process gets
 REFERENCE = re.compile(r"\(reference \w{6}\)")
+WHISPER = "whispered"
+"""The mark of what one person alone was told."""
 IDS = re.compile(r"\d{4,}|interaction-\d+")
 
 Hook = Callable[[str, str], Awaitable[bool]]
@@ -35,12 +38,17 @@ class SlackWorld:
 
     def __init__(self, slack: SlackFake, claude: ClaudeFake) -> None:
         self.slack, self.claude = slack, claude
+        self.machine: Machine | None = None
         self.asked = ""
         self.unacknowledged = False
 
     def environment(self) -> dict[str, str]:
         slack = self.slack
-        tokens = {"SLACK_BOT_TOKEN": slack.token, "SLACK_APP_TOKEN": slack.app_token, "SLACK_API_URL": slack.base_url}
+        tokens = list_machine(self.machine) | {
+            "SLACK_BOT_TOKEN": slack.token,
+            "SLACK_APP_TOKEN": slack.app_token,
+            "SLACK_API_URL": slack.base_url,
+        }
         return tokens | {"ANTHROPIC_API_KEY": self.claude.key, "ANTHROPIC_BASE_URL": self.claude.url}
 
     @property
@@ -62,7 +70,7 @@ class SlackWorld:
         world = self.slack.world
         posts = sorted((post for post in world.posts.values() if post.bot_id), key=lambda post: post.ts)
         found = [Page(self._place(post.channel, post.thread), shown(post).text, self._mark(post)) for post in posts]
-        whispers = [Page(f"{one.user} in {one.channel}", shown(one).text, "whispered") for one in world.ephemerals]
+        whispers = [Page(f"{one.user} in {one.channel}", shown(one).text, WHISPER) for one in world.ephemerals]
         return [Page(one.place, REFERENCE.sub("", one.text), one.mark) for one in found + whispers]
 
     def _place(self, channel: str, thread: str | None) -> str:
@@ -90,12 +98,13 @@ class DiscordWorld:
 
     def __init__(self, discord: DiscordFake, claude: ClaudeFake) -> None:
         self.discord, self.claude = discord, claude
+        self.machine: Machine | None = None
         self.asked = ""
         self.interaction = None
 
     def environment(self) -> dict[str, str]:
         discord = self.discord
-        token = {"DISCORD_BOT_TOKEN": discord.token, "DISCORD_API_URL": discord.api_url}
+        token = list_machine(self.machine) | {"DISCORD_BOT_TOKEN": discord.token, "DISCORD_API_URL": discord.api_url}
         token |= {"DISCORD_GATEWAY_URL": discord.gateway_url}
         return token | {"ANTHROPIC_API_KEY": self.claude.key, "ANTHROPIC_BASE_URL": self.claude.url}
 
@@ -134,6 +143,8 @@ class DiscordWorld:
             return "thinks"
         if post.interaction and post.interaction["id"] == self.asked:
             return "answers the command"
+        if post.ephemeral:
+            return WHISPER
         to = (post.reference or {}).get("message_id")
         return {self.asked: "answers the question", first: "follows page 1", None: ""}.get(to, f"to {to}")
 
@@ -146,6 +157,11 @@ class DiscordWorld:
 
 
 World = SlackWorld | DiscordWorld
+
+
+def list_machine(machine: Machine | None) -> dict[str, str]:
+    """The settings of the tools that a bot has, where there is a machine."""
+    return {MACHINE: machine.url} if machine else {}
 
 
 def list_files(files: Sequence[tuple[str, bytes]]) -> str:
