@@ -15,13 +15,20 @@ from tests.e2e.reliability.kinds import KINDS, PLOTS
 from tests.e2e.reliability.matrix import DELETING, Point, all_of, deadly, points, run, spread, survived
 from tests.e2e.reliability.nursery import Nursery, nursery
 from tests.e2e.reliability.tool_kinds import TOOL_KINDS
-from tests.support.databases import ENGINES, POSTGRES, SQLITE, Databases
+from tests.support.databases import POSTGRES, SQLITE, Databases
 
 SPREAD = 2
+BOTH = (SQLITE, POSTGRES)
 CASES = [
-    *(pytest.param(kind, SPREAD, id=f"{kind}-spread") for kind in KINDS),
-    *(pytest.param(kind, None, id=f"{kind}-all", marks=pytest.mark.reliability) for kind in (*KINDS, *TOOL_KINDS)),
+    *(pytest.param(kind, SPREAD, BOTH[number % 2], id=f"{kind}-spread") for number, kind in enumerate(KINDS)),
+    *(
+        pytest.param(kind, None, engine, id=f"{kind}-all-{engine}", marks=pytest.mark.reliability)
+        for kind in (*KINDS, *TOOL_KINDS)
+        for engine in BOTH
+    ),
 ]
+"""Each kind is killed at a few points on one engine; at every point on both takes long."""
+EACH = [SQLITE, pytest.param(POSTGRES, marks=pytest.mark.reliability)]
 WORST = [
     Point("store", "questions.park", 1, "after"),
     Point("store", "calls.act", 1, "after"),
@@ -36,8 +43,7 @@ POSTING = ("files.completeUploadExternal", "PATCH /channels/*/messages/*")
 COUNTED = ("lost", "doubled", "misused", "undone", "unaccounted", "untidy", "repeated", "unheard", "missed")
 
 
-@ENGINES
-@pytest.mark.parametrize(("kind", "count"), CASES)
+@pytest.mark.parametrize(("kind", "count", "databases"), CASES, indirect=["databases"])
 async def test_a_question_is_answered_once_wherever_its_process_is_killed(
     tmp_path, databases, kind, count, record_property
 ):
@@ -104,7 +110,7 @@ async def test_a_picture_that_code_made_is_posted_once_wherever_its_process_is_k
     assert [str(verdict) for verdict in verdicts if not verdict.right] == []
 
 
-@ENGINES
+@pytest.mark.parametrize("databases", EACH, indirect=True)
 async def test_an_upload_is_neither_lost_nor_left_behind_wherever_its_process_is_killed(tmp_path, databases):
     (kind,) = (one for one in KINDS if one.name == "slack picture")
     async with nursery() as bots:
@@ -116,7 +122,7 @@ async def test_an_upload_is_neither_lost_nor_left_behind_wherever_its_process_is
     assert [str(verdict) for verdict in verdicts if verdict.outcome != "answered"] == []
 
 
-@ENGINES
+@pytest.mark.parametrize("databases", EACH, indirect=True)
 async def test_a_file_is_deleted_with_its_message_wherever_the_process_is_killed(tmp_path, databases):
     where = {"deletion": "claude", "files.end_deletion": "store"}
     places = [Point(where[call], call, 1, phase) for call in where for phase in ("before", "after")]
