@@ -90,7 +90,7 @@ def make_harmless(text: str) -> str:
             elif span.kind is SpanKind.LINK:
                 _, _, rest = span.text.partition(f"[{span.label}]")
                 parts += [span.text.removesuffix(rest), sign]
-                kept.append(rest)
+                kept.append(_defuse_target(rest, span.address))
             elif span.kind in (SpanKind.CODE, SpanKind.ADDRESS):
                 parts.append(sign)
                 kept.append(span.text)
@@ -99,6 +99,14 @@ def make_harmless(text: str) -> str:
         parts.append("\n")
     written = defuse_mentions("".join(parts[:-1])).split(sign)
     return "".join(chain.from_iterable(zip_longest(written, kept, fillvalue="")))
+
+
+def _defuse_target(target: str, address: str) -> str:
+    """What stands behind a link's label: its title notifies nobody, nor does an address that is none of the web."""
+    before, _, title = target.partition(address)
+    if address.startswith(("http://", "https://", "mailto:")):
+        return f"{before}{address}{defuse_mentions(title)}"
+    return defuse_mentions(target)
 
 
 def measure(text: str) -> int:

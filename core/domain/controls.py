@@ -41,6 +41,7 @@ LABELS = {
 }
 FEEDBACK = (Control.UP, Control.DOWN)
 APPROVAL = (Control.ALLOW, Control.ALLOW_THREAD, Control.DENY)
+DIGITS = 9  # of a call's number, at most: a forged one may be larger than a database takes
 
 
 def name_call(question: str, number: int) -> str:
@@ -51,7 +52,8 @@ def name_call(question: str, number: int) -> str:
 def parse_call(subject: str) -> tuple[str, int] | None:
     """The question and the number of a call that a control is about; None where it names none."""
     question, mark, number = subject.rpartition("#")
-    return (question, int(number)) if mark and question and number.isascii() and number.isdigit() else None
+    numbered = number.isascii() and number.isdigit() and len(number) <= DIGITS
+    return (question, int(number)) if mark and question and numbered else None
 
 
 def name_control(control: Control, subject: str) -> str:

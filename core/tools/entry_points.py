@@ -12,6 +12,7 @@ from core.domain.errors import CannotAnswer
 from core.domain.messages import ThreadKey
 from core.domain.tools import ToolResult, fail_call
 from core.domain.wording import fold_lines
+from core.prompting.activities import clean_words
 from core.tools.builtin import BuiltinTools, group_names
 from core.tools.framing import frame_data
 from core.tools.functions import MARK, NAME, UnfitFunction, build_tool, read_result
@@ -94,7 +95,13 @@ def _fit_tool(function: Callable[..., Any], group: str) -> Tool:
         except CannotAnswer as error:
             return fail_call(frame_data(f"{built.name} failed.", str(error)))
 
-    return replace(built, run=run)
+    def describe(arguments: Mapping[str, Any]) -> str:
+        try:
+            return clean_words(built.describe(arguments)) or built.name
+        except Exception:  # whatever a stranger's function makes of arguments that fit no schema
+            return f"using {built.name}"
+
+    return replace(built, run=run, describe=describe)
 
 
 def _read_as_data(name: str, returned: Any) -> ToolResult:

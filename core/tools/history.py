@@ -154,9 +154,10 @@ class _Readable:
         self._known: dict[str, bool] = {}
 
     async def choose(self, hits: Sequence[Hit], limit: int) -> list[Hit]:
-        """The first of the hits that may be read; the question itself is none."""
+        """The first of the hits that may be read: not the question, nor its answer, which may say what is searched."""
         found: list[Hit] = []
-        others = [hit for hit in hits if hit.message.id != self._scope.question.name]
+        asked = self._scope.question.name
+        others = [hit for hit in hits if asked not in {hit.message.id, hit.message.answers}]
         for at in range(0, len(others), CHUNK):
             part = others[at : at + CHUNK]
             await self._ask({hit.key.thread: hit.rooted for hit in part})

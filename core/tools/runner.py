@@ -20,7 +20,9 @@ from core.store.stored_calls import TRIES, CallState, StoredCall
 from core.tools.approvals import refuse_call
 from core.tools.tool import Tool, ToolScope
 
+CALLS = 50  # of one step
 LONGEST = 150_000  # bytes of text of one result, about 50,000 tokens
+TOTAL = 450_000  # bytes of all results of one answer, about 150,000 tokens; an image counts as text of its tokens
 IMAGES = 8  # of one result
 FILES = 10  # of one answer
 KEEPS, KEEPING = 8, 8.0  # times that a result is tried to be kept, over half a minute; seconds between two at most
@@ -30,6 +32,8 @@ LATE_ACT = "This took longer than {:g} seconds. Whether it was done is not known
 BROKEN = "This tool broke. Confab's operator can read why in its log."
 BROKEN_ACT = f"{BROKEN} Whether it was done is not known; it is not tried again."
 BROKE_OFTEN = "This broke three times while it ran, so it is not tried again."
+CROWDED = f"Only {CALLS} calls are made at once; this one was not made. Make it again if you still need it."
+FULL = "[What it brought is left out: the tools of this answer have brought as much as one answer may hold.]"
 MORE = "[A further image is left out.]"
 
 RESULT = TypeAdapter(ToolResult)
@@ -78,6 +82,8 @@ class ToolRunner:
     """The calls that acted for this answer."""
     sleep: Sleep = asyncio.sleep
     _before: list[str] = field(default_factory=list)
+    _brought: int = 0
+    """Bytes of the results that Claude was told."""
 
     def begin_run(self) -> None:
         """Another model begins the answer: what was called before counts as another run's."""
@@ -86,7 +92,7 @@ class ToolRunner:
 
     async def carry_out(self, calls: Sequence[ToolCall]) -> Carried | Awaiting | Expired:
         """Carry out the calls of a step, as far as they may be. Raises LeaseLost, StoreUnavailable."""
-        known = [call for call in calls if self._find(call)]
+        known = [call for call in calls[:CALLS] if self._find(call)]
         acting = {tool.name for tool in self.tools.values() if tool.definition.acts}
         stored = await self.calls.begin(self.claim, known, acting, self._before)
         results = {one.call.id: RESULT.validate_json(one.result) for one in stored if one.result is not None}
@@ -109,8 +115,13 @@ class ToolRunner:
         return tool if tool and tool.run else None
 
     def _return(self, call: ToolCall, result: ToolResult | None) -> Returned:
-        result = result or fail_call(UNKNOWN)
-        return Returned(call.id, result.content or (Text("Nothing."),), result.failed)
+        """What Claude is told of a call; without what it brought where the results of this answer are too many."""
+        result = result or fail_call(CROWDED if self._find(call) else UNKNOWN)
+        returned = Returned(call.id, result.content or (Text("Nothing."),), result.failed)
+        if self._brought + returned.size > TOTAL:
+            return replace(returned, content=(Text(FULL),))
+        self._brought += returned.size
+        return returned
 
     async def _read(self, stored: Sequence[StoredCall]) -> dict[str, ToolResult]:
         """The results of calls that only read, made side by side."""

@@ -111,6 +111,14 @@ async def test_as_many_are_told_as_were_asked_for_and_the_question_is_none_of_th
     assert [line.rpartition("/")[2] for line in told.splitlines() if line[0].isdigit()] == ["5", "4"]
 
 
+async def test_the_growing_answer_which_says_what_is_searched_for_is_not_found(scope, store):
+    asked = scope.question.name
+    await say(store, message("1", "Where is the pool?", "U1"), key=KEY)
+    await say(store, message("2", 'searching for "pool"', "U0", mine=True, answers=asked), key=KEY, asks=Asks.NO)
+
+    assert (await search(scope, "searching")).startswith("Nothing was found")
+
+
 async def test_one_person_is_searched_for_by_a_name_of_here_or_of_elsewhere_in_the_channel(scope, store):
     await say(store, message("1", "pool"), message("2", "pool", "U3"))
     await answer(store, "pool", "3")
