@@ -76,7 +76,8 @@ async def find_refused(claude: Claude, model: str, tools: Sequence[Tool]) -> Map
     refused: dict[str, str] = {}
     prompt = {"model": model, "messages": [{"role": "user", "content": "Hello"}]}
     for tool in tools:
-        request: Request | None = Request({**prompt, "tools": [dict(tool.definition.body)]}, ())
+        body = {**prompt, "tools": [dict(tool.definition.body)]}
+        request: Request | None = Request(body, (), tools=(tool.definition,))
         while request is not None and "tools" in request.body:
             try:
                 await claude.count(request)

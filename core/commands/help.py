@@ -20,9 +20,8 @@ async def list_commands(call: Invocation) -> CommandResult:
 
 
 def _describe_rank(row: Command) -> str:
-    return {Rank.GUEST: "", Rank.MEMBER: "", Rank.MANAGER: " (for who manages the channel)"}.get(
-        row.rank, " (for who manages all)"
-    )
+    """In few words: all commands fit into one message of any platform."""
+    return {Rank.GUEST: "", Rank.MEMBER: "", Rank.MANAGER: " (managers)"}.get(row.rank, " (owners)")
 
 
 ROWS = (Command("help", "Show what can be done here", list_commands, rank=Rank.GUEST, private=True),)

@@ -19,6 +19,7 @@ from bots.ops.logs import RedactingFormatter
 from bots.ops.secret_keys import ensure_secret_keys, find_key_file, load_audit_keys, make_key_file, read_secret_keys
 from core.domain.errors import SettingsError
 from core.settings import Settings
+from core.tools.registry import ToolRegistry
 from tests.fakes.board import Board
 from tests.support.board_house import command
 
@@ -107,7 +108,7 @@ class Telling(Board):
 
 
 async def test_a_start_makes_the_key_and_seals_with_it(folder):
-    await run.chat(settings(), Telling())
+    await run.chat(settings(), Telling(), ToolRegistry())
 
     told, whole = await verify_log(settings(), [])
     assert (whole, told.partition(",")[0]) == (True, "board:w1: 1 row")

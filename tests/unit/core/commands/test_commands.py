@@ -393,7 +393,7 @@ async def test_help_names_every_command_and_who_may_give_it(give):
 
     assert TABLE
     assert [row.words for row in TABLE if f"- `{row.words}" not in shown] == []
-    assert "system prompt (for who manages the channel)" in shown
+    assert "system prompt (managers)" in shown
 
 
 async def test_a_command_is_a_question_that_its_event_makes_once(store, board):
