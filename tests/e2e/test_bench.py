@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from bench import report
 from bench.__main__ import REASONS
 from bench.asked import Asked, Speech
@@ -31,6 +33,7 @@ async def test_overhead_is_measured_of_both_sides_in_each_phase(tmp_path):
     assert all(one.limit > 0 and one.confab > 0 for one in figures)
 
 
+@pytest.mark.reliability
 async def test_throughput_is_measured_of_both_sides(tmp_path):
     figures = await throughput("slack", tmp_path, threads=2, questions=4)
 
@@ -54,6 +57,7 @@ async def test_cost_is_held_against_the_least():
     assert figure.ratio >= 1
 
 
+@pytest.mark.reliability
 async def test_a_full_database_is_measured_beside_an_empty_one(tmp_path):
     figures = await growth(tmp_path, threads=20, each=10, questions=2)
 
@@ -61,6 +65,7 @@ async def test_a_full_database_is_measured_beside_an_empty_one(tmp_path):
     assert sizes.confab > sizes.limit > 0
 
 
+@pytest.mark.reliability
 async def test_postgres_is_measured_beside_sqlite(tmp_path):
     figures = await engines(tmp_path, questions=2)
 

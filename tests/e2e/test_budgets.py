@@ -8,16 +8,15 @@ import pytest
 from tests.e2e.reliability.nursery import nursery
 from tests.e2e.reliability.spending import spend
 from tests.e2e.reliability.worlds import slack_world
-from tests.support.databases import ENGINES
+from tests.support.databases import POSTGRES, SQLITE
 
 SIZES = [
-    pytest.param(3, id="60 questions"),
-    pytest.param(25, marks=pytest.mark.reliability, id="500 questions"),
+    pytest.param(SQLITE, 3, id="60 questions"),
+    *(pytest.param(one, 25, marks=pytest.mark.reliability, id=f"500 questions-{one}") for one in (SQLITE, POSTGRES)),
 ]
 
 
-@ENGINES
-@pytest.mark.parametrize("rushes", SIZES)
+@pytest.mark.parametrize(("databases", "rushes"), SIZES, indirect=["databases"])
 async def test_a_budget_is_never_exceeded_and_the_ledger_agrees_with_the_bill(
     tmp_path, databases, rushes, record_property
 ):

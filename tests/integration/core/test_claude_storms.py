@@ -57,11 +57,15 @@ async def closed(store) -> None:
 @pytest.mark.parametrize(
     ("fault", "kind"),
     [
-        (OVERLOAD, "overloaded"),
-        (Fault(503, "api_error"), "failing"),
-        (Fault(429, "rate_limit_error", retry_after="60"), "limited"),
+        pytest.param(OVERLOAD, "overloaded", id="overload"),
+        pytest.param(Fault(503, "api_error"), "failing", id="failures", marks=pytest.mark.reliability),
+        pytest.param(
+            Fault(429, "rate_limit_error", retry_after="60"),
+            "limited",
+            id="limits for a minute",
+            marks=pytest.mark.reliability,
+        ),
     ],
-    ids=["overload", "failures", "limits for a minute"],
 )
 async def test_after_ten_minutes_all_who_waited_were_told_once_and_are_answered_in_the_same_place(
     store, board, claude, fault, kind
