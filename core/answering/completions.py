@@ -150,7 +150,7 @@ class Completions:
         asked, end = order.request, _TurnEnd(run, order.request.last, hurried)
         if run.tools:
             run.tools.begin_run()
-        for _ in range(ROUNDS):
+        for number in range(1, ROUNDS + 1):
             completion: Completion | None = None
             order = replace(order, end=end.store, abandon=end.abandon)
             try:
@@ -175,18 +175,19 @@ class Completions:
                 yield answer
                 return
             end = end.go_on(completion)
+            if why := await self._explain_end(order.question, number):  # before a tool acts that nobody would tell of
+                yield end.interrupt(why)
+                return
             carried = await run.tools.carry_out(completion.calls) if run.tools and completion.calls else Carried(())
             if not isinstance(carried, Carried):
                 yield end.wait(carried)
                 return
-            if why := await self._explain_cost(order.question):
-                yield end.interrupt(why)
-                return
             order = replace(order, request=end.continue_request(order.request, completion, carried))
-        yield end.interrupt(TOO_MANY.format(ROUNDS))
 
-    async def _explain_cost(self, question: Question) -> str:
-        """Why an answer may not go on; empty where it has not cost so much yet."""
+    async def _explain_end(self, question: Question, rounds: int) -> str:
+        """Why an answer may not go on; empty where it has not taken or cost so much yet."""
+        if rounds >= ROUNDS:
+            return TOO_MANY.format(ROUNDS)
         cost = await self._ledger.sum_steps(question.key, question.name)
         return TOO_DEAR.format(f"{cost / 1_000_000:.2f}") if cost >= self._max_cost else ""
 

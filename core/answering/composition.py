@@ -35,8 +35,8 @@ from core.prompting.persona_check import refuse_model
 from core.prompting.request import Request, build_request
 from core.prompting.turns import Turn, append_text
 from core.store.protocols import Claim, Step, Store, Thread
-from core.store.stored_calls import StoredCall
-from core.tools.approvals import describe_acts
+from core.store.stored_calls import CallState, StoredCall
+from core.tools.approvals import describe_acts, explain_unavailable, read_acts
 from core.tools.registry import ToolRegistry
 from core.tools.runner import ToolRunner
 from core.tools.tool import Tool, ToolScope
@@ -85,6 +85,8 @@ class Composition:
     """Uploads files again that Claude's API has no more."""
     joined: Continuation = field(init=False, default=ANEW)
     """How the answer joins the one that it goes on with."""
+    unavailable: str = field(init=False, default="")
+    """What people are told of calls that were allowed, and whose tools are gone."""
     unread_note: str = field(init=False, default="")
     """What people are told of messages that could not be read."""
 
@@ -133,16 +135,28 @@ class Composition:
         self.files = self.shown = conversation.files
         self.renew, self.joined = conversation.renew, conversation.continuation
         self.unread_note = await self.explain_unread()
-        if any(tool.definition.acts for tool in tools):  # also where it begins again in the same process
-            self.acted += await composer.store.calls.list_acts(self.claim)
+        turns = await self._tell_acts(conversation.turns, steps, tools)
         words, definitions = composer.platforms[key.platform].instructions, [tool.definition for tool in tools]
 
         def make(turns: Sequence[Turn], model: Model) -> Request:
             made = build_request(persona, turns, model, rules.ttl, instructions=words, tools=definitions)
             return place_code(made, self.thread.container, composer.clock())
 
-        build = partial(_build_unless_acted, make, conversation.turns, self.acted, steps)
+        build = partial(_build_unless_acted, make, turns, self.acted, steps)
         return list(dict.fromkeys([persona.model or "", *rules.fallbacks])), build
+
+    async def _tell_acts(
+        self, turns: Sequence[Turn], steps: Mapping[str, Step], tools: Sequence[Tool]
+    ) -> Sequence[Turn]:
+        """The turns, with what acted for an answer that is given anew. Notes what acted for this one, and can't now."""
+        if steps or any(tool.definition.acts for tool in tools):  # also where it begins again in the same process
+            known = await self.composer.store.calls.list_acts(self.claim)
+            self.acted += [one for one in known if one.state is not CallState.ALLOWED]
+            given = {tool.name for tool in tools}
+            gone = [one for one in known if one.state is CallState.ALLOWED and one.call.tool not in given]
+            self.unavailable = explain_unavailable(gone)
+        earlier = read_acts(self.claim.earlier.text) if self.claim.earlier else ""
+        return append_text(turns, earlier) if earlier else turns
 
     async def _list_tools(self) -> tuple[Tool, ...]:
         """Those that the conversation may use; in private nobody could be asked whether one may act."""
@@ -190,7 +204,7 @@ class Composition:
             return answer
         asked = {one.name for one in (self.claim.question, *self.claim.together)}
         files = describe_problems([one for one in self.thread.messages if one.id in asked], self.shown)
-        sentences = [*files, *([self.unread_note] if self.unread_note else [])]
+        sentences = [*files, *filter(None, (self.unread_note, self.unavailable))]
         return replace(answer, text=cut_off(answer.text, " ".join(sentences)).text) if sentences else answer
 
     async def explain_unread(self) -> str:

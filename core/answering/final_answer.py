@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from core.claude.client import Completion
@@ -12,7 +13,19 @@ from core.domain.errors import CannotAnswer, CannotShow, LeaseLost, StoreUnavail
 from core.domain.messages import File, FinalText, MadeFile, Outcome, Unanswered
 from core.domain.personas import Persona
 from core.files.code_blocks import list_code_files, make_answer_file
-from core.rendering.reply_notes import append_note, drop_note, find_open_fence, remove_notes, reopen_text
+from core.rendering.reply_notes import (
+    CUT,
+    MARK,
+    append_note,
+    close_text,
+    drop_note,
+    find_open_fence,
+    remove_notes,
+    reopen_text,
+    split_notes,
+)
+from core.store.stored_calls import StoredCall
+from core.tools.approvals import write_acts
 
 STOPPED = "Stopped."
 SIX_PAGES = 10_000  # characters: no six pages of a platform hold less of an answer that a file could have
@@ -60,6 +73,11 @@ class Answer:
         return (Control.RETRY, *FEEDBACK) if whole else (Control.RETRY,)
 
     @property
+    def ends_early(self) -> bool:
+        """Whether Claude may not have told yet what its tools did for it."""
+        return bool(self.text) and (self.cut is not None or self.outcome in (Outcome.REFUSED, Outcome.WITHDRAWN))
+
+    @property
     def notice(self) -> bool:
         return self.outcome in (Outcome.CARRIED_OUT, Outcome.REFUSED)
 
@@ -103,6 +121,33 @@ def keep_earlier(earlier: FinalText, answer: Answer) -> Answer:
         return kept
     before = drop_note(kept.text, FAILED_AGAIN)
     return replace(kept, text=append_note(before, f"{FAILED_AGAIN} {answer.text}"))
+
+
+def tell_acts(answer: Answer, so_far: str, earlier: FinalText | None, acts: Sequence[StoredCall]) -> Answer:
+    """An answer that ends early, which says what tools did for it, in words that later prompts keep.
+
+    Where it refuses, it says so below what was said so far, or what an `earlier` one said.
+    """
+    told = write_acts(acts)
+    if not told:
+        return answer
+    if answer.outcome is Outcome.REFUSED:
+        said, notes = "", append_note("", " ".join(answer.text.split()))
+    else:
+        said, notes = split_notes(answer.text)
+    before = remove_notes(earlier.text) if earlier and not earlier.notice else ""
+    above = close_text(said if said.strip() else so_far if so_far.strip() else before)
+    text = "\n\n".join([*([above] if above.strip() else []), told, notes.replace(CUT, MARK)])
+    refused = answer.unanswered is Unanswered.REFUSED
+    outcome = Outcome.WITHDRAWN if answer.outcome is Outcome.WITHDRAWN else Outcome.SHOWN
+    return Answer(
+        text,
+        outcome,
+        answer.after,
+        unanswered=answer.unanswered if refused else None,
+        cut=None if refused else "",
+        made=answer.made,
+    )
 
 
 def refuse(sentence: str, *, whispered: bool = False) -> Answer:

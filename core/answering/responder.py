@@ -20,6 +20,7 @@ from core.answering.final_answer import (
     list_replaced_files,
     refuse,
     restore_answer,
+    tell_acts,
 )
 from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Proceed, Rules, is_for_us
 from core.answering.recovery import find_orphaned_pages, refresh_conversation
@@ -155,12 +156,11 @@ class AnswerTask:
             self.claim = await store.questions.join_waiting(self.claim)
         self.visible = bool(self.claim.pages) and self.claim.earlier is None
         self.version = version.number if version else 0
-        threaded = self.persona.answers == "thread"
         self.reply = Reply(
             self.question,
             self._record_page,
             self.claim.pages,
-            threaded,
+            self.persona.answers == "thread",
             self.lease.ensure_held,
             drop=partial(store.questions.drop_page, self.claim),
             stop=self.lease.stop.set,
@@ -198,7 +198,7 @@ class AnswerTask:
             answer = await self._compose_unless_stopped(decision, showing)
             if self.visible or self.claim.earlier:  # words that stand there already are replaced for everybody
                 answer = replace(answer, whispered=False)
-            answer = await self._keep_earlier(answer)
+            answer = await self._keep_earlier(await self._tell_acts(answer))
             if not has_failed(showing):
                 await self._finish(answer)
             shown = await showing
@@ -240,6 +240,13 @@ class AnswerTask:
             return answer
         now = await self.responder.store.questions.join_waiting(self.claim)
         return keep_earlier(now.earlier, answer) if now.earlier else answer
+
+    async def _tell_acts(self, answer: Answer) -> Answer:
+        """The answer; where it ended before Claude told what its tools did, it says so itself."""
+        if self.claim.final_text or self.question.command is not None or not answer.ends_early:
+            return answer
+        acts = await self.responder.store.calls.list_acts(self.claim)
+        return tell_acts(answer, list_sources(self.reply.text, self.cited), self.claim.earlier, acts)
 
     async def _store_final_text(self, answer: Answer) -> None:
         """On disk, and in the lease for another try, if the disk is full. What is whispered is decided anew."""
@@ -319,16 +326,8 @@ class AnswerTask:
         if self.question.command is not None:
             return await self._run_command(self.question.command)
         await self.reply.wait_until_showable()
-        composition = Composition(
-            self.responder.composer,
-            self.claim,
-            self.thread,
-            self.surface,
-            self.persona,
-            self.version,
-            self.unread,
-            self.reply.act,
-        )
+        of, reply = (self.claim, self.thread, self.surface), self.reply
+        composition = Composition(self.responder.composer, *of, self.persona, self.version, self.unread, reply.act)
         async with (
             self.responder.semaphore.slot(self.question.key, self.question.person, self.reply.wait),
             aclosing(await composition.ask()) as events,

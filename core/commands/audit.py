@@ -107,6 +107,10 @@ def _describe_tool(row: AuditRow, details: Mapping[str, Any], names: Mapping[str
             return f"denied {tool}{whose}"
         case "tool.expired":
             return f"was not answered in time whether {tool} is allowed{whose}"
+        case "tool.began":
+            return f"had {tool} begin{whose}"
+        case "tool.uncertain":
+            return f"had {tool} begin{whose}, and whether it was done is not known"
     failed = ", which failed" if details.get("failed") else ""
     return f"had {tool} run{whose}{failed}"
 
@@ -132,6 +136,8 @@ DESCRIBED: Mapping[AuditAction, Describe] = {
     AuditAction.TOOL_ALLOWED: _describe_tool,
     AuditAction.TOOL_DENIED: _describe_tool,
     AuditAction.TOOL_EXPIRED: _describe_tool,
+    AuditAction.TOOL_BEGAN: _describe_tool,
+    AuditAction.TOOL_UNCERTAIN: _describe_tool,
     AuditAction.TOOL_RAN: _describe_tool,
     AuditAction.SETTING: lambda row, _details, _names: f"changed the setting {write_name(row.subject)}",
     AuditAction.INSTALLATION: lambda *_: "added Confab to the workspace",

@@ -281,7 +281,7 @@ class ToolCalls(Protocol):
         """Keep what came of calls, by their ids, as JSON. Raises LeaseLost."""
 
     async def list_acts(self, claim: Claim) -> Sequence[StoredCall]:
-        """The calls of this question's answer that acted, or may have."""
+        """The calls of this question's answer that acted, or may have, and those that are allowed to."""
 
     async def decide(self, command: Question, subject: str, control: Control) -> str:
         """Say whether a call, named as controls name it, may act: once for this command. What came of that."""

@@ -1,6 +1,7 @@
 """Approvals: what a person is asked before a tool acts, and what Claude and people are told of the decision. Pure."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,10 @@ from core.tools.tool import Tool
 SHOWN = 1_500  # bytes of the arguments that a person is shown
 VALUE = 300  # characters of one of them: a long one hides no other
 EXPIRED = "The question whether {} may be used has expired after an hour: nothing was done"
+HAD_USED = "I had used {} before this ended."
+MAY_HAVE_USED = "I may have used {} before this ended: whether it was done is not known."
+UNAVAILABLE = "What was allowed is not available now, and nothing was done: {}."
+_ACTS = re.compile(r"^I (?:had|may have) used `.*? before this ended(?:\.|: whether it was done is not known\.)", re.M)
 RESULTS = {
     CallState.DENIED: "The person who was asked does not allow this. It was not done.",
     CallState.UNCERTAIN: (
@@ -68,6 +73,33 @@ def describe_acts(acts: Sequence[StoredCall]) -> str:
         "[While this was being answered before, these tools were used already and have acted, or may have. Do not have "
         f"them do the same again:]\n{listed}"
     )
+
+
+def write_acts(acts: Sequence[StoredCall]) -> str:
+    """What an answer says that ended before Claude told what its tools did. Empty where none did anything."""
+    done = [_write_call(one) for one in acts if one.state is CallState.ENDED]
+    begun = [_write_call(one) for one in acts if one.state in (CallState.BEGUN, CallState.UNCERTAIN)]
+    told = [HAD_USED.format(", ".join(dict.fromkeys(done)))] if done else []
+    return " ".join([*told, *([MAY_HAVE_USED.format(", ".join(dict.fromkeys(begun)))] if begun else [])])
+
+
+def read_acts(text: str) -> str:
+    """What an answer says so, as a note for Claude where it answers anew; empty where it says nothing of it."""
+    found = [one[0] for one in _ACTS.finditer(text)]
+    return f"[Your earlier answer to this ended with: {' '.join(found)} Do not do the same again.]" if found else ""
+
+
+def explain_unavailable(calls: Sequence[StoredCall]) -> str:
+    """What people are told of calls that were allowed, and whose tools are gone."""
+    names = ", ".join(dict.fromkeys(write_name(one.call.tool) for one in calls))
+    return UNAVAILABLE.format(names) if names else ""
+
+
+def _write_call(call: StoredCall) -> str:
+    """A call as code on one line, which shows of long arguments the beginning."""
+    given = json.dumps(call.call.arguments).replace("`", "\\u0060")
+    shown = given if len(given) <= VALUE else f"{given[:VALUE]}..."
+    return f"`{call.call.tool} {shown}`"
 
 
 def refuse_call(state: CallState) -> ToolResult:

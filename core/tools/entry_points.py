@@ -61,7 +61,7 @@ def load_installed_tools(found: Iterable[EntryPoint] | None = None, taken: Colle
             _ensure_free(made, names, tools)
         except UnfitFunction as unfit:
             problems.append(PROBLEM.format(point.name, point.value, unfit))
-        except (Exception, SystemExit) as error:  # whatever a stranger's module does when it is imported
+        except BaseException as error:  # whatever a stranger's module does when it is imported
             reason = f"{type(error).__name__}: {fold_lines(str(error))[:REASON]}"
             problems.append(PROBLEM.format(point.name, point.value, reason))
         else:

@@ -7,6 +7,7 @@ async def roll_dice(sides: Annotated[int, Field(ge=2, le=100, description="Faces
 
 import asyncio
 import inspect
+import math
 import re
 import threading
 from collections.abc import Callable, Mapping
@@ -99,6 +100,8 @@ def build_tool(function: Callable[..., Any], group: str = "", read: ReadResult =
     description = inspect.getdoc(function)
     if not description:
         raise UnfitFunction(f"`{name}` has no docstring, which tells Claude what it does")
+    if not isinstance(mark.seconds, int | float) or not 0 < mark.seconds < math.inf:
+        raise UnfitFunction(f"the seconds of `{name}` have to be a number above 0")
     arguments, scoped = _build_model(name, function)
     body = {"name": name, "description": description, "input_schema": _build_schema(name, arguments)}
     return Tool(
@@ -190,7 +193,7 @@ class _Call:
         def run() -> None:
             try:
                 settling = partial(settle, returned.set_result, work())
-            except Exception as error:
+            except BaseException as error:  # SystemExit too: it has to end the call, not the thread alone
                 settling = partial(settle, returned.set_exception, error)
             finally:
                 self.places.release()

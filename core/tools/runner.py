@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from core.domain import backoff
 from core.domain.clock import Sleep
-from core.domain.content import Image, Returned, Text
+from core.domain.content import Document, Image, Returned, Text
 from core.domain.errors import CannotAnswer, StoreUnavailable
 from core.domain.messages import MadeFile, clean_text
 from core.domain.tools import ToolCall, ToolResult, fail_call
@@ -37,6 +37,7 @@ FULL = "[What it brought is left out: the tools of this answer have brought as m
 MORE = "[A further image is left out.]"
 
 RESULT = TypeAdapter(ToolResult)
+Told = Text | Image | Document
 
 log = logging.getLogger(__name__)
 
@@ -163,7 +164,7 @@ class ToolRunner:
         self.act(tool.describe(stored.call.arguments))
         error = await self._run(tool, stored)
         if isinstance(error, ToolResult):
-            return cap_result(error)
+            return error
         if isinstance(error, TimeoutError):
             log.warning("the tool %s took longer than %g seconds", tool.name, tool.seconds)
             return fail_call((LATE_ACT if stored.acts else LATE).format(tool.seconds))
@@ -174,21 +175,35 @@ class ToolRunner:
 
     async def _run(self, tool: Tool, stored: StoredCall) -> ToolResult | BaseException:
         """What the tool brings, or how it ended. It runs apart: a library may cancel what nobody asked it to."""
-        assert tool.run is not None
-        task = asyncio.ensure_future(tool.run(self.scope, stored.call.arguments))
+        task = asyncio.create_task(self._settle(tool, stored))
         try:
             await asyncio.wait({task}, timeout=tool.seconds)
             if not task.done():
                 return TimeoutError()
         finally:
             task.cancel()
-        if task.cancelled():
-            return asyncio.CancelledError()
-        return task.exception() or task.result()
+        return asyncio.CancelledError() if task.cancelled() else task.result()
+
+    async def _settle(self, tool: Tool, stored: StoredCall) -> ToolResult | BaseException:
+        """The same, once it has ended. A task that raised SystemExit, or the like, would end the process."""
+        assert tool.run is not None
+        try:
+            return read_result(await tool.run(self.scope, stored.call.arguments))
+        except BaseException as error:
+            return error
 
 
 def _report_unkept(error: BaseException, seconds: float) -> None:
     log.error("what came of a tool could not be kept, trying again in %.1f s: %s", seconds, error)
+
+
+def read_result(returned: object) -> ToolResult:
+    """What a tool returned, as Claude may be told it and the database keeps it. Raises what is wrong with it."""
+    if not isinstance(returned, ToolResult) or not all(isinstance(one, Told) for one in returned.content):
+        raise TypeError(f"a tool returned no result: {type(returned).__name__}")
+    result = cap_result(returned)
+    RESULT.dump_json(result, warnings="error")
+    return result
 
 
 def cap_result(result: ToolResult) -> ToolResult:

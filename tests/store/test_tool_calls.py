@@ -104,6 +104,8 @@ async def test_what_acts_waits_then_begins_once_and_is_uncertain_to_whoever_come
     assert await begin(store, claimed, make(1)) == [CallState.UNCERTAIN]
     assert not await store.calls.act(claimed, "toolu_1")
     assert await acted(store, claimed) == [("toolu_1", CallState.UNCERTAIN)]
+    rows = [one.action for one in reversed(await store.audit.newest(KEY.workspace, KEY.channel))]
+    assert rows == ["tool.allowed", "tool.began", "tool.uncertain"]
 
 
 async def test_a_denied_call_is_never_begun(store):

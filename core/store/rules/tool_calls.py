@@ -42,14 +42,11 @@ def begin_calls(
     stored: list[StoredCall] = []
     for call in calls:
         if call.id in known:
-            row = _take_up(sql, known[call.id])
+            row = _take_up(sql, question, known[call.id])
         else:
             number += 1
             row = _keep(sql, question, call, number, acts=call.tool in acting, others=others)
         stored.append(_read_call(row))
-    for one in stored:
-        if one.state is CallState.EXPIRED and known[one.call.id]["state"] == CallState.WAITING.value:
-            record_call(sql, question, known[one.call.id], AuditAction.TOOL_EXPIRED, question["person"])
     return stored
 
 
@@ -82,6 +79,7 @@ def act(sql: Sql, claim: Claim, call: str) -> bool:
     if row is None or row["state"] != CallState.ALLOWED.value or question["withdrawn_at"]:
         return False
     sql.update("tool_calls", row["id"], {"state": CallState.BEGUN.value, "tries": row["tries"] + 1})
+    record_call(sql, question, row, AuditAction.TOOL_BEGAN, question["person"])
     return True
 
 
@@ -105,8 +103,9 @@ def record_call(sql: Sql, question: Row, call: Row, action: AuditAction, actor: 
 
 
 def list_acts(sql: Sql, claim: Claim) -> list[StoredCall]:
-    """The calls of a question's answer that acted, or may have."""
-    return [_read_call(row) for row in sql.many(OF_QUESTION, fence_claim(sql, claim)) if _has_begun(row)]
+    """The calls of a question's answer that acted, or may have, and those that are allowed to."""
+    rows = sql.many(OF_QUESTION, fence_claim(sql, claim))
+    return [_read_call(row) for row in rows if _has_begun(row) or row["state"] == CallState.ALLOWED.value]
 
 
 def _find_call(sql: Sql, question: Row, call: str) -> Row | None:
@@ -122,15 +121,21 @@ def _set_apart(sql: Sql, row: Row, calls: Sequence[ToolCall]) -> Row:
     return {**row, **apart}
 
 
-def _take_up(sql: Sql, row: Row) -> Row:
+def _take_up(sql: Sql, question: Row, row: Row) -> Row:
     """A call that was kept before: what reads begins anew, and what acts and had begun may have acted."""
-    changes: Row = {}
+    if row["state"] == CallState.BEGUN.value and not row["acts"]:
+        return _change(sql, row, tries=row["tries"] + 1)
     if row["state"] == CallState.BEGUN.value:
-        changes = {"state": CallState.UNCERTAIN.value} if row["acts"] else {"tries": row["tries"] + 1}
-    elif row["state"] == CallState.WAITING.value and parse_stamp(row["at"]) + PATIENCE <= sql.now():
-        changes = {"state": CallState.EXPIRED.value}
-    if changes:
-        sql.update("tool_calls", row["id"], changes)
+        record_call(sql, question, row, AuditAction.TOOL_UNCERTAIN, question["person"])
+        return _change(sql, row, state=CallState.UNCERTAIN.value)
+    if row["state"] == CallState.WAITING.value and parse_stamp(row["at"]) + PATIENCE <= sql.now():
+        record_call(sql, question, row, AuditAction.TOOL_EXPIRED, question["person"])
+        return _change(sql, row, state=CallState.EXPIRED.value)
+    return row
+
+
+def _change(sql: Sql, row: Row, **changes: str | int) -> Row:
+    sql.update("tool_calls", row["id"], changes)
     return {**row, **changes}
 
 

@@ -7,11 +7,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
+from core.domain.content import Text
 from core.domain.controls import Control
 from core.domain.errors import StoreUnavailable
 from core.domain.events import Edited
+from core.domain.messages import MadeFile
 from core.domain.tools import ToolResult
 from core.store.protocols import ToolCalls
+from core.tools.registry import ToolRegistry
 from core.tools.tool import Tool, ToolScope
 from tests.fakes.claude.script import Answer, Fault, Gate
 from tests.support.board_house import closed, press
@@ -141,3 +146,120 @@ async def test_what_acted_while_the_database_was_away_is_known_to_have_acted(sto
     (told,) = requests(claude)[-1]["messages"][-1]["content"]
     assert told["content"][0]["text"] == "make brought 1"
     assert (len(shed.called), calls.troubles) == (1, [])
+
+
+class Falsy(Exception):
+    def __bool__(self) -> bool:
+        return False
+
+
+ODD: dict[str, Any] = {
+    "exit": SystemExit("bad"),
+    "interrupt": KeyboardInterrupt(),
+    "falsy": Falsy(),
+    "nothing": None,
+    "no content": ToolResult(None),  # type: ignore[arg-type]
+    "words": ToolResult("words"),  # type: ignore[arg-type]
+    "surrogate": ToolResult((), files=(MadeFile("a.txt", "text/plain", "\ud800"),)),
+    "bytes": ToolResult((), files=(MadeFile("a.txt", "text/plain", b"\xff"),)),  # type: ignore[arg-type]
+}
+
+
+class OddShed(Shed):
+    """Its tools raise, or return, what no tool may."""
+
+    def _make(self, name: str, *, acts: bool) -> Tool:
+        async def run(scope: ToolScope, given: Mapping[str, Any]) -> ToolResult:
+            odd = ODD[given["what"]]
+            if isinstance(odd, BaseException):
+                raise odd
+            return odd
+
+        return replace(super()._make(name, acts=acts), run=run)
+
+
+async def test_whatever_a_tool_raises_or_returns_costs_its_call_and_no_more(store, board, claude):
+    claude.script(call(*(use("look", number, what=what) for number, what in enumerate(ODD))), Answer(text="All broke."))
+    async with house(store, claude, board, tools=in_shed(OddShed())) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "look"))
+        await closed(store)
+
+    results = requests(claude)[-1]["messages"][-1]["content"]
+    assert ["broke" in one["content"][0]["text"] and one["is_error"] for one in results] == [True] * len(ODD)
+    assert board.shown("t1") == ["All broke."]
+
+
+def has_waited(board) -> Any:
+    return until(lambda: "May I use" in "".join(board.shown("t1")), 10)
+
+
+@pytest.mark.parametrize("how", ["stopped", "error"])
+@pytest.mark.parametrize("then", [Control.CONTINUE, Control.RETRY, None])
+async def test_an_answer_that_ends_after_an_act_says_so_and_later_prompts_know(store, board, claude, how, then):
+    shed, may = Shed(), "may have" if how == "stopped" else "had"
+    told = f"I {may} used `make {{}}` before this ended"
+    fault = Fault(status=400, type="invalid_request_error", message="no")
+    claude.script(call(use("make", 1), text="I make it."), *([fault] if how == "error" else []))
+    async with house(store, claude, board, tools=in_shed(shed)) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "make it"))
+        await has_waited(board)
+        shed.gate = Gate() if how == "stopped" else None
+        await press(assistant, board, Control.ALLOW, "0001#1")
+        if shed.gate:
+            await shed.gate.reached.wait()
+            await press(assistant, board, Control.STOP, "0001")
+        await closed(store)
+        (shown,) = board.shown("t1")
+        claude.script(Answer(text="It is made."))
+        if then:
+            await press(assistant, board, then, "0001")
+        else:
+            await assistant.ingest(board.said("t1", "U1", "is it made?"))
+        await closed(store)
+
+    assert shown.startswith(f"I make it.\n\n{told}")
+    assert ("Stopped." if how == "stopped" else "reference") in shown.split(told)[1]
+    assert told in str(requests(claude)[-1]["messages"])
+    assert len(shed.called) == 1
+
+
+async def test_what_a_tool_made_for_another_model_is_not_posted_with_this_ones_answer(store, board, claude):
+    class Maker(Shed):
+        def _make(self, name: str, *, acts: bool) -> Tool:
+            async def run(scope: ToolScope, given: Mapping[str, Any]) -> ToolResult:
+                return ToolResult((Text("made"),), files=(MadeFile(f"{given['what']}.txt", "text/plain", "x"),))
+
+            return replace(super()._make(name, acts=acts), run=run)
+
+    claude.script(call(use("look", 1, what="first")), BROKEN, call(use("look", 2, what="second")), Answer(text="Here."))
+    async with house(store, claude, board, tools=in_shed(Maker()), fallbacks=(OTHER,)) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "a file"))
+        await closed(store)
+
+    assert "second.txt" in str(board.attached("t1"))
+    assert "first.txt" not in str(board.attached("t1"))
+
+
+@pytest.mark.parametrize("acts", [False, True])
+async def test_tools_that_are_gone_when_a_question_goes_on_are_told(store, board, claude, acts):
+    """What was allowed is said not to be done; what acted before a restart is told to Claude."""
+    shed, gate = Shed(), Gate()
+    claude.script(call(use("make", 1), text="I make it."))
+    async with house(store, claude, board, tools=in_shed(shed), process="first") as assistant:
+        await assistant.ingest(board.said("t1", "U1", "make it"))
+        await has_waited(board)
+        if acts:
+            claude.script(Answer(text="Made.", gate=gate))
+            await press(assistant, board, Control.ALLOW, "0001#1")
+            await gate.reached.wait()
+            gate.opened.set()
+            await assistant.worker.drain(0)
+    claude.script(Answer(text="Well."))
+    async with house(store, claude, board, tools=ToolRegistry(), process="second") as assistant:
+        if not acts:
+            await press(assistant, board, Control.ALLOW, "0001#1")
+        await closed(store)
+
+    assert (NOTE in str(requests(claude)[-1]["messages"])) == acts
+    gone = "What was allowed is not available now, and nothing was done: make."
+    assert (gone in board.shown("t1")[0]) == (not acts)

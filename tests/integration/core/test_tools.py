@@ -262,10 +262,10 @@ async def test_an_answer_takes_no_more_rounds_and_costs_no_more_than_it_may(stor
         await assistant.ingest(board.said("t2", "U1", "look"))
         await closed(store)
 
-    assert rounds == 25
+    assert rounds == 24  # what the last one called nobody would be told of
     assert "took 25 steps, as many as one answer may have. Continue goes on from here" in board.shown("t1")[0]
     assert "as much as one answer may. Continue goes on from here" in board.shown("t2")[0]
-    assert 1 < len(shed.called) - rounds < 10
+    assert 0 < len(shed.called) - rounds < 10
     assert Control.CONTINUE in board.controls("t2")[0]
 
 
@@ -302,8 +302,7 @@ async def test_the_audit_log_tells_who_let_which_tool_act_and_no_word_of_what_it
     told = [(row.action, row.actor, row.subject, row.read_details().get("scope")) for row in reversed(rows)]
     assert told == [
         ("tool.allowed", "U1", "make", "thread"),
-        ("tool.ran", "U1", "make", None),
-        ("tool.ran", "U1", "make", None),
+        *[("tool.began", "U1", "make", None), ("tool.ran", "U1", "make", None)] * 2,
     ]
     assert "secret" not in repr(rows)
 

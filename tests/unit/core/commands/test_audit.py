@@ -124,6 +124,8 @@ TOOL = {"arguments": fingerprint("{}"), "asker": "U2"}
         ),
         ("tool.denied", "tickets_create", TOOL, "denied `tickets_create` for Bob"),
         ("tool.expired", "a", TOOL, "was not answered in time whether a is allowed for Bob"),
+        ("tool.began", "a", TOOL, "had a begin for Bob"),
+        ("tool.uncertain", "a", TOOL, "had a begin for Bob, and whether it was done is not known"),
         ("tool.ran", "a", {**TOOL, "result": 9}, "had a run for Bob"),
         ("tool.ran", "a", {"failed": True}, "had a run, which failed"),
         ("forget", "U2", {"messages": 2}, "erased the words of Bob in a thread (2 messages)"),

@@ -243,3 +243,12 @@ def test_nothing_has_the_name_of_a_group_that_an_operator_may_have_allowed():
 
 def test_where_nothing_is_installed_there_is_nothing():
     assert load_installed_tools([]) == entry_points.InstalledTools()
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, BaseException, GeneratorExit])
+def test_whatever_a_module_raises_when_it_is_imported_is_a_named_problem(error, tmp_path, monkeypatch):
+    (tmp_path / "raising_tools.py").write_text(f"raise {error.__name__}('no')")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    (problem,) = load_installed_tools([EntryPoint("mine", "raising_tools", GROUP)]).problems
+    assert f"{error.__name__}: no" in problem

@@ -215,3 +215,26 @@ def test_a_function_that_can_be_no_tool_says_why(function, why):
         build_tool(function)
 
     assert str(caught.value).startswith(why)
+
+
+@pytest.mark.parametrize("seconds", ["60", None, 0, float("nan"), float("inf")])
+def test_seconds_that_are_no_number_are_refused_at_the_start(seconds):
+    @tool(seconds=seconds)
+    def late() -> str:
+        """Late."""
+        return ""
+
+    with pytest.raises(UnfitFunction, match="number above 0"):
+        build_tool(late)
+
+
+async def test_a_plain_function_that_exits_ends_its_call(scope):
+    @tool()
+    def leave() -> str:
+        """Leave."""
+        raise SystemExit("bad")
+
+    run = build_tool(leave).run
+    assert run
+    with pytest.raises(SystemExit):
+        await run(scope, {})
