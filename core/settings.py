@@ -215,7 +215,7 @@ class Settings(EnvironmentSettings):
         default="", description="A CSV file of prices, for models that we have none or others of."
     )
     confab_mcp: str = Field(
-        default="", description="A TOML file of MCP servers whose tools Claude may use; it needs `confab[mcp]`."
+        default="", description="A TOML file of MCP servers whose tools Claude may use; it needs the extra `mcp`."
     )
     confab_time_zone: str = Field(
         default="UTC", description="Where days, weeks and months begin, until a budget names its own: Europe/Berlin."

@@ -13,11 +13,12 @@ from core.tools.builtin import BuiltinTools
 from core.tools.entry_points import load_installed_tools
 from core.tools.hosted import HostedTools, build_code_tools, build_web_tools
 from core.tools.mcp.settings import McpServer, list_secrets, read_servers
-from core.tools.registry import ToolRegistry, UnknownTool
+from core.tools.registry import NONE, ToolRegistry, UnknownTool
 from core.tools.tool import ToolProvider
 
 KEYS = "https://platform.claude.com/settings/keys"
 KEY_MISSING = f"ANTHROPIC_API_KEY: not set. Make a key at {KEYS}, or let a stand-in answer: `confab run --stand-in`."
+UNLISTED = " MCP servers are listed in a file, which CONFAB_MCP names: it is not set."
 HINT = """.env.example has every setting; copy it to .env. `confab check` says what is missing or does not work.
 `confab chat` works without any of it: it talks in the terminal."""
 
@@ -76,18 +77,19 @@ def open_tools(configuration: Configuration, providers: Sequence[ToolProvider] |
     allowed, defaults = configuration.core.confab_tools, configuration.core.confab_default_tools
     every = ToolRegistry(found, [group for provider in found for group in provider.groups])
     registry = ToolRegistry(found, allowed, defaults)
-    require_tools("CONFAB_TOOLS", allowed, every)
+    require_tools("CONFAB_TOOLS", allowed, every, "" if configuration.servers else UNLISTED)
     require_tools("CONFAB_DEFAULT_TOOLS", defaults, registry)
     return registry
 
 
-def require_tools(variable: str, names: Sequence[str], registry: ToolRegistry) -> None:
-    """Validate the tools that a variable names. Raises SettingsError."""
+def require_tools(variable: str, names: Sequence[str], registry: ToolRegistry, hint: str = "") -> None:
+    """Validate the tools that a variable names. Raises SettingsError, with a `hint` where one of them is unknown."""
     try:
         if names:
             registry.parse_choice(",".join(names))
     except UnknownTool as error:
-        raise SettingsError(f"{variable}: {error}") from None
+        unknown = {name.strip().lower() for name in names} - {*registry.names, NONE}
+        raise SettingsError(f"{variable}: {error}{hint if unknown else ''}") from None
 
 
 def find_misspelt_variables() -> list[str]:

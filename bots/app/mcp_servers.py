@@ -4,7 +4,7 @@ It loads the SDK, which is an extra: imported only where a server is listed.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 import click
@@ -28,9 +28,19 @@ async def check_servers(configuration: Configuration) -> CheckResults:
     """Connect to each server side by side: its tools, which of them act, and what is wrong."""
     if configuration.servers:
         marks = await _load_marks(configuration.core)
+        for server in configuration.servers:
+            if not _is_allowed(server, configuration.core.confab_tools):
+                says = "is not in CONFAB_TOOLS, so no channel can choose it"
+                yield MCP.warning(server.name, says, f"Add {server.name} to CONFAB_TOOLS, or take it out of the file.")
         checks = (_check_server(one, marks.get(one.name), configuration.core) for one in configuration.servers)
         async for finding in run_concurrently(*checks):
             yield finding
+
+
+def _is_allowed(server: McpServer, names: Iterable[str]) -> bool:
+    """Whether anything of it may be chosen: the whole server, or single ones of its tools."""
+    words = {name.strip().lower() for name in names}
+    return any(word == server.name or word.startswith(f"{server.name}__") for word in words)
 
 
 async def _check_server(server: McpServer, marks: Mapping[str, str] | None, settings: Settings) -> CheckResults:

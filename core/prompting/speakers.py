@@ -86,10 +86,10 @@ def indent(text: str) -> str:
     return "\n  ".join(text.strip().splitlines())
 
 
-def leave_out_middle(text: str, limit: int) -> str:
-    """`text` with its middle left out where it is too long to be told whole."""
+def leave_out_middle(text: str, limit: int, before: int = 0) -> str:
+    """`text` with its middle left out where it is too long to be told whole; `before` characters of it were already."""
     if len(text.encode()) <= limit:
         return text
     raw = text.encode()
     head, tail = raw[: limit // 2].decode(errors="ignore"), raw[-limit // 2 :].decode(errors="ignore")
-    return head + _CUT.format(len(text) - len(head) - len(tail)) + tail
+    return head + _CUT.format(before + len(text) - len(head) - len(tail)) + tail

@@ -18,7 +18,7 @@ BUSY = timedelta(seconds=5)  # how long a unit of work waits for another process
 
 ENGINES = ("sqlite", "postgresql", "postgres")
 ADDRESSES = "its address is of no engine; write sqlite:///confab.db, or postgresql://user:password@host/confab"
-EXTRA = "PostgreSQL's driver is not installed; install confab[postgres]"
+EXTRA = "PostgreSQL's driver is not installed; run `.venv/bin/pip install '.[postgres]'` in Confab's checkout"
 
 
 class Backend(Protocol):

@@ -14,7 +14,11 @@ def frame_data(heading: str, text: str) -> str:
     Its indentation counts too: where the middle was cut out, lines are indented anew.
     """
     begins = f"{heading} {DATA}\n"
-    body = leave_out_middle(indent_all(text), LARGEST - len(begins.encode()))
+    room = LARGEST - len(begins.encode())
+    text = text.strip()
+    between = max(0, len(text) - 2 * room)  # never told, so its lines are not taken apart either
+    kept = f"{text[:room]}{text[-room:]}" if between else text
+    body = leave_out_middle(indent_all(kept), room, between)
     lines = (line if line.startswith(_INSIDE) else f"{_INSIDE}{line}" for line in body.split("\n"))
     return begins + "\n".join(lines)
 

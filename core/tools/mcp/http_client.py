@@ -1,12 +1,15 @@
 """HTTP client of MCP: a request that fails costs its own call, and none that run beside it on the same session."""
 
 import json
+import secrets
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
+import mcp_types as types
 
 UNREACHABLE = -32_098  # our code of an error in JSON-RPC: the request, or its answer, was lost on the way
+MARK = secrets.token_hex()  # of an error that we made: a server may answer with our code, and knows no mark
 FORGOTTEN = "it knows our session no more"
 SESSION = "mcp-session-id"  # the header of a session, which servers of before 2026 have
 CONNECT = 10.0  # seconds until a connection stands
@@ -40,9 +43,14 @@ class SteadyClient(httpx2.AsyncClient):
 
 
 def _fail_request(request: httpx2.Request, why: str, *, sent: bool) -> httpx2.Response:
-    told = {"code": UNREACHABLE, "message": why, "data": {"sent": sent}}
+    told = {"code": UNREACHABLE, "message": why, "data": {"mark": MARK, "sent": sent}}
     content = json.dumps({"jsonrpc": "2.0", "id": None, "error": told}).encode()
     return httpx2.Response(503, headers={"content-type": "application/json"}, content=content, request=request)
+
+
+def is_ours(error: types.ErrorData) -> bool:
+    """Whether an error in JSON-RPC was made here, and no server sent it."""
+    return error.code == UNREACHABLE and isinstance(error.data, dict) and error.data.get("mark") == MARK
 
 
 class BoundedStream(httpx2.AsyncByteStream):

@@ -1,10 +1,11 @@
 """MCP results: what a server answers to a call becomes content for Claude, no more than one result may hold."""
 
+import asyncio
 import base64
 import binascii
 import json
 from collections.abc import Iterable, Iterator
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import mcp_types as types
 
@@ -21,6 +22,7 @@ FULL = "[What follows is left out: one result holds no more.]"
 EMPTY = "[The tool answered nothing.]"
 LINE = 300  # characters of a note's part that a server names
 BLOCKS = 100  # parts of one result
+VALUES = BYTES // 2  # of a table: so many take more bytes than a result holds, for each has a sign and a comma at least
 
 Part: TypeAlias = Text | Image | Document
 
@@ -29,10 +31,32 @@ async def read_result(result: types.CallToolResult) -> ToolResult:
     """What came of a call. Each part is data: nothing of it is fetched, and nothing is taken for words of ours."""
     parts = [await _read_block(block) for block in result.content[:BLOCKS]]
     if result.structured_content is not None and not any(isinstance(part, Text) for part in parts):
-        parts.append(Text(clean_text(json.dumps(result.structured_content, ensure_ascii=False))))
+        parts.append(Text(await asyncio.to_thread(_write_structured, result.structured_content)))
     parts += [Text(FULL)] if len(result.content) > BLOCKS else []
     spoken = (part for part in parts if not (isinstance(part, Text) and not part.text.strip()))
     return ToolResult(tuple(_bound_content(spoken)) or (Text(EMPTY),), failed=result.is_error)
+
+
+def keep_first(value: Any, left: list[int]) -> Any:
+    """A copy of the first values of what JSON has, as many as are `left`."""
+    left[0] -= 1
+    if isinstance(value, dict):
+        return {name: keep_first(one, left) for name, one in value.items() if left[0] > 0}
+    if isinstance(value, list):
+        return [keep_first(one, left) for one in value if left[0] > 0]
+    return value
+
+
+def _write_structured(content: dict[str, Any]) -> str:
+    """As JSON, piece by piece until there is more than one result holds: written in one go it would stop the loop."""
+    pieces: list[str] = []
+    length = 0
+    for piece in json.JSONEncoder(ensure_ascii=False).iterencode(content):
+        pieces.append(piece)
+        length += len(piece)
+        if length > BYTES:
+            break
+    return clean_text("".join(pieces)[: BYTES + 1])
 
 
 def _bound_content(parts: Iterable[Part]) -> Iterator[Part]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import anyio
 import mcp_types as types
@@ -156,8 +157,8 @@ class McpSession:
                     life.deadline = clock() + CLOSING
         except Exception as error:
             if self._opened.done():
-                log.warning("MCP server %s: the connection ended: %s", self._server.name, _explain(error))
-            self._fail(_explain(error))
+                log.warning("MCP server %s: the connection ended: %s", self._server.name, self._explain(error))
+            self._fail(self._explain(error))
         finally:
             self.unheard = not self._opened.done()
             self._fail(f"no answer within {self._limits.connect:g} s")
@@ -240,32 +241,38 @@ class McpSession:
         try:
             return await ask(client)
         except MCPError as error:
-            if error.code == UNREACHABLE:
+            if error.code == UNREACHABLE:  # both codes are ours and the SDK's alone: a server's were changed on the way
                 if error.message == FORGOTTEN:
                     self._closing.set()
-                raise ServerLost(error.message, sent=bool((error.data or {}).get("sent"))) from None
+                raise ServerLost(error.message, sent=error.data["sent"]) from None
             if error.code == types.CONNECTION_CLOSED:
-                raise ServerLost("the connection broke", sent=True) from None
+                raise ServerLost(self.link.broke or "the connection broke", sent=True) from None
             raise ServerRefused(error.message) from None
         except (ValidationError, RecursionError):
             raise ServerRefused("the answer has not the form that MCP gives it") from None
+
+    def _explain(self, error: BaseException) -> str:
+        """A clause about why a connection could not be made, without a word of an exception that we don't know."""
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        if isinstance(error, FileNotFoundError):
+            return "there is no such command"
+        if isinstance(error, OSError):
+            return error.strerror or type(error).__name__
+        if isinstance(error, MCPError):
+            lost = error.code in {UNREACHABLE, types.CONNECTION_CLOSED}
+            place = _show_address(self._server.url)
+            return f"it can't be reached{place} ({error.message})" if lost else "it does not speak MCP at this address"
+        return type(error).__name__
+
+
+def _show_address(url: str) -> str:
+    """Its host and port. A path or a query may hold a secret."""
+    address = urlsplit(url)
+    return f" at {address.scheme}://{address.netloc}" if url else ""
 
 
 def _read_tool(tool: types.Tool) -> ListedTool:
     hints = tool.annotations
     reads_only = bool(hints and hints.read_only_hint)
     return ListedTool(tool.name, tool.description or tool.title or "", tool.input_schema, reads_only)
-
-
-def _explain(error: BaseException) -> str:
-    """A clause about why a connection could not be made, without a word of an exception that we don't know."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    if isinstance(error, FileNotFoundError):
-        return "there is no such command"
-    if isinstance(error, OSError):
-        return error.strerror or type(error).__name__
-    if isinstance(error, MCPError):
-        lost = error.code in {UNREACHABLE, types.CONNECTION_CLOSED}
-        return f"it can't be reached ({error.message})" if lost else "it does not speak MCP at this address"
-    return type(error).__name__

@@ -22,7 +22,10 @@ VARIABLE = re.compile(r"\$\{([^}]*)\}")
 PLACE = re.compile(r"[a-z]+:[^/\s]+(?:/[^/\s]+)?")
 SECRET = 6  # characters: what is shorter is no secret, and hiding it would make a log unreadable
 WORD = 8  # characters of a header's word that may be a secret, also where it stands in the file itself
-INSTALL = "CONFAB_MCP: needs the package `mcp`, which is not installed. Install `confab[mcp]`, or unset CONFAB_MCP."
+INSTALL = (
+    "CONFAB_MCP: needs the package `mcp`, which is not installed. "
+    "Run `.venv/bin/pip install '.[mcp]'` in Confab's checkout, or unset CONFAB_MCP."
+)
 KINDS = {
     "extra_forbidden": "there is no such field",
     "string_type": "must be a text in quotes",

@@ -9,19 +9,19 @@ from typing import Any, Self
 
 import httpx2
 import mcp_types as types
-from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.message import SessionMessage
 from pydantic import ValidationError
 
-from core.tools.mcp.http_client import CONNECT, LARGEST, SteadyClient
+from core.tools.mcp.http_client import CONNECT, LARGEST, UNREACHABLE, SteadyClient, is_ours
+from core.tools.mcp.pipes import Incoming, open_pipes
+from core.tools.mcp.results import BLOCKS, VALUES, keep_first
 from core.tools.mcp.settings import McpServer
 
 TAIL = 2_000  # bytes of what a process wrote last to its standard error
 LINE = 200  # characters of its last line
 CHUNK = 65_536
-
-Incoming = SessionMessage | Exception
+STREAM = "SSE stream "  # how the SDK begins its own errors about an answer that broke off; servers have no cause to
 
 
 class Link:
@@ -34,9 +34,16 @@ class Link:
         self.errors: ErrorOutput | None = None
         self.malformed: set[str] = set()
         """Names of tools that were listed in a form that is none."""
+        self.broke = ""
+        """Why we ended it ourselves: a clause for the operator."""
+
+    def fail(self, why: str) -> None:
+        self.broke = why
 
     def describe(self) -> str:
         """Why the server does not answer, as far as that is known: a clause for the operator."""
+        if self.broke:
+            return self.broke
         if self.client is not None and self.client.status is not None:
             return f"it answers with status {self.client.status}"
         return self.errors.describe() if self.errors else ""
@@ -57,18 +64,14 @@ async def open_transport(server: McpServer, link: Link) -> AsyncIterator[tuple["
             async with streamable_http_client(server.url, http_client=client, max_sse_event_size=LARGEST) as streams:
                 yield WatchedStream(streams[0], link), streams[1]
         return
-    command, *arguments = server.command
     with ErrorOutput() as errors:
         link.errors = errors
-        parameters = StdioServerParameters(
-            command=command, args=arguments, env=dict(server.env), encoding_error_handler="replace"
-        )
-        async with stdio_client(parameters, errlog=errors.file) as streams:
+        async with open_pipes(server, errors.file, link.fail) as streams:
             yield WatchedStream(streams[0], link), streams[1]
 
 
 class WatchedStream:
-    """A stream of incoming messages that tells when it ends, and leaves out what would break a whole listing."""
+    """A stream of incoming messages that tells when it ends, and cleans what the SDK would take wrongly."""
 
     def __init__(self, stream: Any, link: Link) -> None:
         self._stream = stream
@@ -107,12 +110,31 @@ class WatchedStream:
         await self._stream.__aexit__(kind, error, traceback)
 
     def _clean(self, message: Incoming) -> Incoming:
-        """The SDK refuses a listing in which one tool is malformed: here that tool alone is left out."""
-        if isinstance(message, SessionMessage) and isinstance(message.message, types.JSONRPCResponse):
-            result = message.message.result
-            if isinstance(tools := result.get("tools"), list):
-                result["tools"] = [one for one in tools if self._is_tool(one)]
+        if isinstance(message, SessionMessage):
+            if isinstance(message.message, types.JSONRPCResponse):
+                self._clean_result(message.message.result)
+            elif isinstance(message.message, types.JSONRPCError):
+                self._clean_error(message.message.error)
         return message
+
+    def _clean_result(self, result: dict[str, Any]) -> None:
+        """The SDK refuses a listing in which one tool is malformed: here that tool alone is left out.
+
+        And it looks at each part of a result and each value of a table: here at hardly more of them than are told.
+        """
+        if isinstance(tools := result.get("tools"), list):
+            result["tools"] = [one for one in tools if self._is_tool(one)]
+        if isinstance(content := result.get("content"), list):
+            result["content"] = content[: BLOCKS + 1]
+        if isinstance(table := result.get("structuredContent"), dict):
+            result["structuredContent"] = keep_first(table, [VALUES])
+
+    def _clean_error(self, error: types.ErrorData) -> None:
+        """What a server answers with is no trouble on the way to it, whatever code it chose."""
+        broke_off = self._link.client is not None and error.data is None and error.message.startswith(STREAM)
+        ours = is_ours(error) or (error.code == types.CONNECTION_CLOSED and broke_off)
+        if error.code in {UNREACHABLE, types.CONNECTION_CLOSED} and not ours:
+            error.code = types.INTERNAL_ERROR
 
     def _is_tool(self, listed: object) -> bool:
         if not (isinstance(listed, dict) and isinstance(listed.get("name"), str)):

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import mcp_types as types
+from mcp import MCPError
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.server.lowlevel.server import NotificationOptions
@@ -125,6 +126,9 @@ class FakeTools:
 
     async def _fail(self, _: dict[str, Any], __: Context) -> types.CallToolResult:
         return answer("no such ticket", failed=True)
+
+    async def _refuse(self, arguments: dict[str, Any], _: Context) -> types.CallToolResult:
+        raise MCPError(arguments["code"], "the vault is closed", arguments["data"])
 
     async def _environment(self, _: dict[str, Any], __: Context) -> types.CallToolResult:
         return answer(json.dumps(dict(os.environ)))

@@ -17,6 +17,7 @@ from core.domain.errors import StoreUnavailable
 from core.domain.messages import ThreadKey
 from core.domain.tools import ToolResult
 from core.store import open_store
+from core.tools.mcp.http_client import UNREACHABLE
 from core.tools.mcp.inspection import inspect_server
 from core.tools.mcp.provider import McpTools
 from core.tools.mcp.session import SessionLimits
@@ -218,6 +219,22 @@ async def test_an_answer_that_would_fill_the_memory_is_refused_and_the_session_g
         assert [asked for asked, _ in fake.requests].count("server/discover") == 1
 
 
+@pytest.mark.parametrize("reads", [True, False], ids=["reads", "acts"])
+@pytest.mark.parametrize(
+    ("code", "data"),
+    [(UNREACHABLE, {"sent": False}), (UNREACHABLE, [1]), (-32_000, None)],
+    ids=["our code", "our code and a list", "the code of a connection that broke"],
+)
+async def test_an_error_that_a_server_sends_is_its_answer_whatever_its_code(store, reads, code, data):
+    async with McpFake().serve() as fake, tools_of(store, over_http(fake)) as provider:
+        fake.listed = [define("refuse", reads=reads, schema={"type": "object"})]
+
+        told = await call(provider, "refuse", code=code, data=data)
+
+    assert told.words == "The server tickets answered with an error: the vault is closed"
+    assert len(fake.calls) == 1
+
+
 @pytest.mark.parametrize("kind", ["HTTP", pytest.param("pipes", marks=pytest.mark.slow)])
 async def test_half_a_character_in_an_argument_ends_no_session(store, kind):
     async with McpFake().serve() as fake:
@@ -233,7 +250,7 @@ async def test_a_server_that_is_down_costs_no_answer_and_one_warning_and_is_back
     async with tools_of(store, over_http(fake)) as provider:
         assert [await names(provider) for _ in range(3)] == [[None], [None], [None]]
         assert [one.getMessage() for one in caplog.records] == [
-            "MCP server tickets: its tools can't be listed: it can't be reached (ConnectError)"
+            f"MCP server tickets: its tools can't be listed: it can't be reached at http://127.0.0.1:{port} (ConnectError)"
         ]
         async with fake.serve(port):
             async with asyncio.timeout(20):

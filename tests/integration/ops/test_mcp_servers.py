@@ -10,7 +10,7 @@ import pytest
 
 from bots.app.configuration import Configuration, read_configuration
 from bots.app.doctor import run_checks
-from bots.app.mcp_servers import allow_offer, find_server, review_server
+from bots.app.mcp_servers import allow_offer, check_servers, find_server, review_server
 from bots.ops.results import MCP
 from core.domain.errors import SettingsError
 from core.domain.messages import ThreadKey
@@ -33,7 +33,8 @@ def database(tmp_path):
 
 
 def configured(database: str, *servers: McpServer) -> Configuration:
-    return replace(chosen(database_url=database, confab_mcp="mcp.toml"), servers=servers)
+    names = tuple(server.name for server in servers)
+    return replace(chosen(database_url=database, confab_mcp="mcp.toml", confab_tools=names), servers=servers)
 
 
 async def find_all(configuration: Configuration):
@@ -67,7 +68,7 @@ async def test_the_check_connects_to_each_server_and_says_what_acts_and_what_is_
     assert told == [
         MCP.warning(
             "gone",
-            "it can't be reached (ConnectError)",
+            "it can't be reached at http://127.0.0.1:9 (ConnectError)",
             "See that it runs, and that mcp.toml has its address or command and what it asks for. "
             "Until then Claude goes without its tools.",
         ),
@@ -75,6 +76,27 @@ async def test_the_check_connects_to_each_server_and_says_what_acts_and_what_is_
         MCP.warning("tickets", "'odd' is left out: the schema of its arguments has characters that no text has", MEND),
         MCP.warning("tickets", "it has no tool 'serch', which the file names", MEND),
     ]
+
+
+@pytest.mark.parametrize("names", [(), ("time", "ticket")], ids=["no names", "others"])
+async def test_a_server_that_no_channel_can_choose_is_told(names):
+    async with McpFake().serve() as fake:
+        servers = (McpServer("tickets", url=fake.url),)
+        told = [one async for one in check_servers(replace(chosen(confab_tools=names), servers=servers))]
+
+    assert told[0] == MCP.warning(
+        "tickets",
+        "is not in CONFAB_TOOLS, so no channel can choose it",
+        "Add tickets to CONFAB_TOOLS, or take it out of the file.",
+    )
+
+
+async def test_a_server_of_which_one_tool_may_be_chosen_is_fine():
+    async with McpFake().serve() as fake:
+        servers = (McpServer("tickets", url=fake.url),)
+        configuration = replace(chosen(confab_tools=("Tickets__search",)), servers=servers)
+
+        assert [one.state async for one in check_servers(configuration)] == ["ok"]
 
 
 async def test_without_servers_the_check_says_nothing_of_them(database):
@@ -162,7 +184,7 @@ async def test_an_operator_trusts_a_server_on_the_command_line(tmp_path, databas
     assert again.stdout == "What tickets offers now may be used.\n"
     assert (unreachable.returncode, unreachable.stderr) == (
         1,
-        "Error: tickets does not answer: it can't be reached (ConnectError)\n",
+        f"Error: tickets does not answer: it can't be reached at http://127.0.0.1:{fake.port} (ConnectError)\n",
     )
 
 

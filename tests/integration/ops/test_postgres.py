@@ -349,7 +349,7 @@ def test_without_the_driver_it_is_said_what_to_install(tmp_path):
         env={"PYTHONPATH": f"{tmp_path}:{ROOT}"}, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 
-    assert "PostgreSQL's driver is not installed; install confab[postgres]" in ran.stderr
+    assert "PostgreSQL's driver is not installed; run `.venv/bin/pip install '.[postgres]'`" in ran.stderr
 
 
 async def test_a_copy_of_one_moment_is_whole_while_others_write(kept, tmp_path):

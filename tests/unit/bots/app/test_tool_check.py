@@ -3,12 +3,15 @@
 Tests bots.app.tool_check and what bots.app.configuration says of tools.
 """
 
+from dataclasses import replace
+
 import pytest
 
 from bots.app.configuration import open_tools
 from bots.app.tool_check import check_tools
 from bots.ops.results import TOOLS
 from core.domain.errors import SettingsError
+from core.tools.mcp.settings import McpServer
 from tests.support.doctor import chosen
 from tests.support.provided_tools import ProvidedTools
 
@@ -66,6 +69,17 @@ async def test_a_name_that_there_is_not_stops_the_start_and_the_doctor_says_the_
     variable, _, says = str(raised.value).partition(": ")
     assert str(raised.value).startswith(sentence)
     assert told == [TOOLS.problem(variable, says.rstrip("."), f"Mend {variable}; until then nothing starts.")]
+
+
+HINT = "MCP servers are listed in a file, which CONFAB_MCP names: it is not set."
+
+
+def test_a_name_that_may_be_a_server_of_mcp_is_told_where_these_are_listed():
+    with pytest.raises(SettingsError, match=HINT):
+        open_tools(chosen(confab_tools=("time", "github")), PROVIDERS)
+    with pytest.raises(SettingsError) as listed:
+        open_tools(replace(chosen(confab_tools=("github",)), servers=(McpServer("tickets"),)), PROVIDERS)
+    assert HINT not in str(listed.value)
 
 
 async def test_the_doctor_tells_what_may_be_chosen_and_what_is_on():

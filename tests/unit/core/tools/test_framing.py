@@ -1,5 +1,8 @@
 """What others wrote can't be taken for ours: core.tools.framing."""
 
+import re
+import time
+
 import pytest
 
 from core.domain.content import Text
@@ -39,3 +42,14 @@ def test_a_long_text_loses_its_middle_and_is_no_longer_than_the_runner_takes_wit
     assert len(told.encode()) > LARGEST - 1000
     assert "characters are left out here ...]" in told
     assert [line for line in told.splitlines() if not line.startswith("  ")] == [f"Read. {DATA}"]
+
+
+def test_what_is_left_out_of_millions_of_lines_is_counted_and_not_taken_apart():
+    began = time.thread_time()
+    told = frame_data("Read.", "first\n" + "a\n" * 5_000_000 + "last")
+
+    assert time.thread_time() - began < 0.1
+    assert told.startswith(f"Read. {DATA}\n  first\n")
+    assert told.endswith("  last")
+    (left_out,) = re.findall(r"(\d+) characters are left out", told)
+    assert 9_900_000 < int(left_out) < 10_300_000

@@ -165,7 +165,7 @@ def test_without_the_extra_confab_starts_and_a_file_of_servers_is_told_what_it_n
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
     assert (run.stdout, run.stderr) == (
-        "SettingsError CONFAB_MCP: needs the package `mcp`, which is not installed. Install `confab[mcp]`, or unset "
-        "CONFAB_MCP.\n",
+        "SettingsError CONFAB_MCP: needs the package `mcp`, which is not installed. Run `.venv/bin/pip install "
+        "'.[mcp]'` in Confab's checkout, or unset CONFAB_MCP.\n",
         "",
     )

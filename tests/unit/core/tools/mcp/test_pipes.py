@@ -1,0 +1,113 @@
+"""Servers that are processes: a line is bounded, and costs the loop no more than it is long: core.tools.mcp.pipes."""
+
+import asyncio
+import gc
+import sys
+import time
+
+import anyio
+import mcp_types as types
+import pytest
+from anyio.abc import ByteReceiveStream
+from mcp.shared.message import SessionMessage
+
+from core.tools.mcp.http_client import LARGEST
+from core.tools.mcp.pipes import LineTooLong, open_pipes, read_lines
+from core.tools.mcp.results import BLOCKS, BYTES, read_result
+from core.tools.mcp.settings import McpServer
+from core.tools.mcp.transport import ErrorOutput, Link, WatchedStream
+
+
+class Chunks(ByteReceiveStream):
+    """Bytes as a pipe hands them on."""
+
+    def __init__(self, *chunks: bytes) -> None:
+        self._left = list(chunks)
+
+    async def receive(self, max_bytes: int = 65_536) -> bytes:
+        if not self._left:
+            raise anyio.EndOfStream
+        return self._left.pop(0)
+
+    async def aclose(self) -> None:
+        self._left.clear()
+
+
+async def measure_stalls(stalls: list[float]) -> None:
+    """How much time of the processor passes between two turns of the loop."""
+    while True:
+        began = time.thread_time()
+        await asyncio.sleep(0.001)
+        stalls.append(time.thread_time() - began)
+
+
+@pytest.fixture
+async def stalls():
+    found: list[float] = []
+    measuring = asyncio.create_task(measure_stalls(found))
+    await asyncio.sleep(0)
+    gc.disable()  # its turns take as long as all that other tests left behind
+    try:
+        yield found
+    finally:
+        gc.enable()
+        measuring.cancel()
+
+
+async def test_lines_are_whole_however_they_come():
+    chunks = [b"on", b"e", b"\ntwo\n", b"\nfo", b"ur\r\n", b"unended"]
+
+    assert [line async for line in read_lines(Chunks(*chunks))] == [b"one", b"two", b"", b"four\r"]
+
+
+async def test_a_line_that_is_too_long_ends_it_behind_those_before():
+    found: list[bytes] = []
+    with pytest.raises(LineTooLong):
+        async for line in read_lines(Chunks(b"12345\n123", b"456"), limit=5):
+            found.append(line)
+
+    assert found == [b"12345"]
+
+
+async def test_an_endless_line_ends_the_session_with_a_clause_and_the_process_and_stalls_nothing(stalls):
+    endless = "import os\nfor _ in range(640): os.write(1, b'x' * 65_536)\n"  # 40 MB
+    server = McpServer("tickets", command=(sys.executable, "-c", endless))
+    link = Link()
+    with ErrorOutput() as errors:
+        async with open_pipes(server, errors.file, link.fail) as (incoming, _):
+            assert [one async for one in incoming] == []
+
+    assert link.describe() == f"it wrote a line of more than {LARGEST:,} bytes"
+    assert max(stalls) < 0.02
+
+
+async def test_a_large_table_is_written_beside_the_loop_and_no_further_than_is_told(stalls):
+    rows = {"rows": [{"id": number, "name": "n" * 20} for number in range(200_000)]}
+    result = types.CallToolResult(content=[], structured_content=rows)
+    await asyncio.sleep(0.002)
+    stalls.clear()
+
+    told = await read_result(result)
+
+    await asyncio.sleep(0.002)
+    assert told.words.startswith('{"rows": [{"id": 0, "name": "nnn')
+    assert BYTES <= len(told.words) < BYTES + 200
+    assert max(stalls) < 0.05
+
+
+async def test_the_sdk_is_given_hardly_more_of_a_result_than_is_told():
+    give, incoming = anyio.create_memory_object_stream[SessionMessage](1)
+    parts = [{"type": "text", "text": "x"}] * 90_000
+    response = types.JSONRPCResponse(
+        jsonrpc="2.0", id=1, result={"content": parts, "structuredContent": {"rows": [1] * 900_000}}
+    )
+    await give.send(SessionMessage(response))
+
+    message = await WatchedStream(incoming, Link()).receive()
+
+    result = types.CallToolResult.model_validate(message.message.result | {"content": []}, by_name=False)
+    assert len(message.message.result["content"]) == BLOCKS + 1
+    assert len(result.structured_content["rows"]) < BYTES
+    assert (await read_result(result)).words.endswith("bytes stand above.]")
+    give.close()
+    incoming.close()
