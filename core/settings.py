@@ -46,7 +46,7 @@ SENTENCES = {
     "literal_error": "must be {expected}",
     "less_than_equal": "must be at most {le}",
     "greater_than_equal": "must be at least {ge}",
-    "greater_than": "must be more than {gt}",
+    "greater_than": "must be more than {gt}, for example 0.50",
     "decimal_parsing": "must be an amount such as 1 or 0.50",
 }
 """What pydantic's kinds of errors are to an operator."""
@@ -165,10 +165,10 @@ class Settings(EnvironmentSettings):
         default=(), description="Models that may be chosen, comma-separated, here and by personas; unset: any."
     )
     confab_tools: Names = Field(
-        default=(), description="Tools that may be chosen, comma-separated, or none; unset: those that cost nothing."
+        default=(), description="Tools that may be chosen, comma-separated, or none; unset: built-in ones that read."
     )
     confab_default_tools: Names = Field(
-        default=(), description="Those of them that are on where no persona chooses; unset: those that cost nothing."
+        default=(), description="Those of them that are on where no persona chooses; unset: built-in ones that read."
     )
     confab_persona: str = Field(default="", description="The system prompt, where no persona is set.")
     confab_cache_ttl: Literal["5m", "1h"] = Field(default="1h", description="How long a prompt is cached: 5m or 1h.")
@@ -205,7 +205,7 @@ class Settings(EnvironmentSettings):
         default=Decimal(1),
         gt=0,
         le=1_000_000,
-        description="US dollars that one answer may cost; then it goes on only if somebody lets it: 0.50.",
+        description="US dollars that one answer may cost; then it goes on only if somebody lets it.",
     )
     confab_approvers: Literal["asker", "managers"] = Field(
         default="asker",

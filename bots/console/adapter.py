@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from bots.console.attachments import Attachments, Unattachable, complete_path, read_attachment
-from bots.console.controls import WAITS, WAITS_ELSEWHERE, NewestReplies, describe_controls, find_control
+from bots.console.controls import NewestReplies, describe_controls, describe_waiting, find_control
 from bots.console.escapes import neutralise_line
 from bots.console.place import LEAVES, MOVES, ConsolePlace
 from bots.console.session_lock import hold_session
@@ -107,7 +107,7 @@ class Console:
             else:
                 await self._converse(ingest)
             if self._newest.waiting:
-                self.terminal.write(WAITS if self._lock is not None else WAITS_ELSEWHERE)
+                self.terminal.write(describe_waiting(map(self._place.describe_way, self._newest.waiting)))
 
     async def _converse(self, ingest: Ingest) -> None:
         if self.terminal.screen:

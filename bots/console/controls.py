@@ -1,6 +1,6 @@
 """Controls in the terminal: words that people type in the place of buttons, and what those are about."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from core.domain.controls import APPROVAL, Control, parse_call
@@ -17,10 +17,9 @@ VERBS = {
     Control.DENY: "does not",
 }
 WAITS = (
-    "A question still waits until it is allowed to go on. Start `confab chat` again within the hour, and type `/allow` "
-    "or `/deny`."
+    "A question still waits until it is allowed to go on. Start `confab chat` again within the hour, and type {}"
+    "`/allow` or `/deny`."
 )
-WAITS_ELSEWHERE = "A question still waits until it is allowed to go on; within the hour it ends by itself."
 
 
 def find_control(line: str) -> Control | None:
@@ -31,6 +30,11 @@ def find_control(line: str) -> Control | None:
 def describe_controls(controls: Sequence[Control]) -> str:
     """What can be typed below an answer: `/continue goes on, /retry answers anew`."""
     return ", ".join(f"{WORDS[one]} {VERBS[one]}" for one in controls if one in VERBS)
+
+
+def describe_waiting(ways: Iterable[str]) -> str:
+    """How questions that wait go on after the next start, each with the line that goes to its conversation."""
+    return "\n\n".join(WAITS.format(f"`{way}`, then " if way else "") for way in ways)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,14 @@
 """Who speaks in the terminal, and where: the moves that a person makes there, and the completion of lines."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bots.console.escapes import neutralise_line
 from core.commands.registry import Command, suggest_values
 from core.domain.messages import ThreadKey
 
+HOUR = timedelta(hours=1)  # for which a question waits
 WORKSPACE = "console:local"
 MOVES = {
     "as NAME": "Be somebody else",
@@ -14,12 +16,14 @@ MOVES = {
     "new": "Begin another conversation in this channel",
     "attach PATH": "Attach a file to the next message, or several; without a path, list them",
     "detach [NAME]": "Take files off the next message",
-    "threads [NUMBER]": "Show the conversations of this terminal; go to one of them",
+    "threads [NUMBER]": "Show the conversations of this terminal; go to one of them, `#channel BEGUN` also from before",
     "continue": "Let the newest answer here go on where it was cut off",
     "up": "This answer helped",
     "down": "This answer did not help",
     "quit": "Leave, as `/exit`, `exit` and Ctrl-D do",
 }
+BEGUN = re.compile(r"#(\S+?),? (?:begun )?(\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d:\d\d(?:\.\d+)?)?)", re.ASCII)
+"""A conversation as it is listed, which may be one of an earlier start."""
 LEAVES = ("/quit", "/exit")
 
 
@@ -96,12 +100,20 @@ class ConsolePlace:
         return f"A new conversation in #{self._channel}. `/threads` lists those of this terminal."
 
     def _list(self, number: str) -> str:
-        if number:
+        if begun := BEGUN.fullmatch(number):
+            self._channel, self._conversation = begun[1], begun[2].replace(" ", "T")
+            self._arrive()
+        elif number:
             if not (number.isascii() and number.isdigit() and 1 <= int(number[:9]) <= len(self._visited)):
                 return f"There is no conversation `{number[:40]}`. `/threads` lists them."
             self._channel, self._conversation = self._visited[int(number) - 1]
         lines = [f"{at}. {self._describe(*one)}" for at, one in enumerate(self._visited, 1)]
         return "\n".join([*lines, "", "`/threads NUMBER` goes to one of them."])
+
+    def describe_way(self, key: ThreadKey) -> str:
+        """The line that goes to a conversation after the next start; empty where that begins in it."""
+        begins = self._visited[0] == (key.channel, key.thread) and key.thread == f"{self._clock() + HOUR:%Y-%m-%d}"
+        return "" if begins else f"/threads #{key.channel} {key.thread}"
 
     def _describe(self, channel: str, conversation: str) -> str:
         here = " (you are here)" if (channel, conversation) == self._here else ""

@@ -10,6 +10,7 @@ from typing import NoReturn, TypeAlias
 
 from core.answering.final_answer import Answer, conclude, decline, interrupt, refuse
 from core.answering.refused_prompts import RefusedPrompts
+from core.billing.budgets import dollars
 from core.billing.ledger_rows import BudgetRefusal
 from core.claude.citations import Citation, append_sources, insert_numbers
 from core.claude.client import Activity, Claude, Completion, TextSoFar
@@ -33,7 +34,7 @@ from core.tools.runner import Awaiting, Carried, Expired, ToolRunner
 ROUNDS = 25  # requests that one answer of a model may take: Claude pauses, or calls tools
 MAX_COST = 1_000_000  # micro-dollars that one answer may cost: then it goes on only if somebody lets it
 TOO_MANY = "This took {} steps, as many as one answer may have. Continue goes on from here."
-TOO_DEAR = "This answer has cost {} US dollars, as much as one answer may. Continue goes on from here."
+TOO_DEAR = "This answer has cost {}, as much as one answer may. Continue goes on from here."
 
 log = logging.getLogger(__name__)
 
@@ -189,7 +190,7 @@ class Completions:
         if rounds >= ROUNDS:
             return TOO_MANY.format(ROUNDS)
         cost = await self._ledger.sum_steps(question.key, question.name)
-        return TOO_DEAR.format(f"{cost / 1_000_000:.2f}") if cost >= self._max_cost else ""
+        return TOO_DEAR.format(dollars(cost)) if cost >= self._max_cost else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ MISSES = {
     "system": "came after the persona was changed",
     "settings": "came after effort, thinking or the cache's time was changed",
     "history": "came after messages were edited, deleted or left out",
+    "steps": "came after an answer with tools, whose calls and results only that answer is told",
     "files": "came after a picture or a PDF was added or left out",
     "expired": "came after the cache had expired",
     "small": "had too short a prompt",

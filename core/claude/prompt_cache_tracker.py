@@ -1,12 +1,15 @@
 """Prompt cache tracker: the last request of each thread, to bound the next one and to say why a cache missed."""
 
+import itertools
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cachetools import LRUCache
 
+from core.domain.content import Opaque, Returned
 from core.domain.messages import ThreadKey
 from core.domain.usage import Usage
 from core.prompting.request import SHOWN, SYSTEM, Block, Request
@@ -31,6 +34,8 @@ class Past:
     """The hash of what Claude was told of tools."""
     files: int = 0
     """Images and documents in it: with another number of them Anthropic finds nothing of the messages in its cache."""
+    steps: int = sys.maxsize
+    """The number of turns' blocks before what Claude did for its own answer, if it did anything."""
 
 
 class PromptCacheTracker:
@@ -56,14 +61,16 @@ class PromptCacheTracker:
 
         `new`: there was none before; `model`, `tools`, `system`, `settings`, `history`: these changed; `files`: there
         are more or fewer pictures and documents; `expired`: it came too late; `small`: nothing was cached, because the
-        prompt was too short for it; `lost`: no reason of ours.
+        prompt was too short for it; `steps`: calls and results of one answer alone; `lost`: no reason of ours.
         """
         past = self._past.get(key)
         blocks = tuple(hash(block.content) for block in _turns(request))
         cached = usage.cache_read + usage.cache_write_5m + usage.cache_write_1h
         system = _system(request)
         settings, tools, files = _settings(request), _tools(request), _count_files(request)
-        self._past[key] = Past(request.model, system, settings, blocks, usage.prompt, cached, at, tools, files)
+        self._past[key] = Past(
+            request.model, system, settings, blocks, usage.prompt, cached, at, tools, files, _find_steps(request)
+        )
         return _explain_miss(past, request, usage, at)
 
 
@@ -79,9 +86,10 @@ def _explain_miss(past: Past | None, request: Request, usage: Usage, at: datetim
         "files": past.files != _count_files(request),  # the first PDF changes the system prompt too
         "system": past.system != _system(request),
         "settings": past.settings != _settings(request),
-        "history": not _continues(past, request),
+        "history": not _continues(past, request) and not _differs_in_steps(past, request),
         "expired": at - past.at >= ttl,
         "small": not past.cached,
+        "steps": not _continues(past, request),  # no other answer is told them, so what comes before them was read
     }
     return next((reason for reason, holds in reasons.items() if holds), "lost")
 
@@ -92,6 +100,19 @@ def _continues(past: Past, request: Request) -> bool:
     same = (past.model, past.tools, past.system, past.settings) == shaped
     begun = _turns(request)[: len(past.turns)]
     return same and tuple(hash(block.content) for block in begun) == past.turns
+
+
+def _differs_in_steps(past: Past, request: Request) -> bool:
+    """Whether two prompts are the same up to what Claude did for the answer of one of them."""
+    pairs = zip(past.turns, (hash(block.content) for block in _turns(request)), strict=False)
+    same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+    return same >= min(past.steps, _find_steps(request))
+
+
+def _find_steps(request: Request) -> int:
+    """How many of its turns' blocks stand before what Claude did for its answer; a huge number where it did nothing."""
+    steps = (at for at, one in enumerate(_turns(request)) if isinstance(one.content, Opaque | Returned))
+    return next(steps, sys.maxsize)
 
 
 def _turns(request: Request) -> Sequence[Block]:

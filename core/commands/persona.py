@@ -102,7 +102,7 @@ async def clear_persona(call: Invocation) -> CommandResult:
 async def _change_persona(call: Invocation, **changes: object) -> tuple[int, Version]:
     """Set fields of the place's persona: the version number it had before, and the version that holds now."""
     held = await call.context.store.personas.persona(_find_place(call))
-    if changes.get("tools"):
+    if changes.get("tools") is not None:
         changes["tools"] = _parse_tools(call, str(changes["tools"]))
     persona = replace(held.persona if held else Persona(), **changes)  # type: ignore[arg-type]  # _convert_value made them
     whole = resolve_personas([persona, call.context.defaults])

@@ -22,6 +22,7 @@ _PERSON = re.compile(r"<@!?(\w+)(?:\|[^<>]*)?>|(\w+)")
 _OPTION = re.compile(
     r"(?<!\w)(\w++)=(\"[^\"]*\"|\S*)"
 )  # `++` and no blanks before: or a long word is read again and again
+_LISTED = re.compile(r"(?<!\w)\w++=[^\s\",]++(?:\s*,\s*+[^\s\",=]++(?!=))+")  # a list with blanks at its commas
 _MONEY = re.compile(
     r"(?:\$\s?)?(\d{1,7}(?:\.\d{0,6})?|\.\d{1,6})", re.ASCII
 )  # whole micro-dollars, so that none is lost
@@ -207,11 +208,12 @@ def find_missing_text(
 
 def parse_values(row: Command, rest: str, given: Mapping[str, str]) -> dict[str, str]:
     """Parse and check a command's values, from the rest of its line and as given beside it. Raises UsageError."""
-    both = parse_options(row, rest) | dict(given)
-    found = {name: value.strip() for name, value in both.items() if value.strip()}
+    written = parse_options(row, rest)
+    emptied = {name for name, value in written.items() if not value and _is_list(row.parameter(name))}  # `tools=`
+    found = {name: value.strip() for name, value in (written | dict(given)).items() if value.strip() or name in emptied}
     for parameter in row.parameters:
         if parameter.name in found:
-            found[parameter.name] = _check_value(parameter, found[parameter.name])
+            found[parameter.name] = _check_value(row, parameter, found[parameter.name])
         elif parameter.required:
             raise UsageError(
                 f"`{row.words}` needs {parameter.name}: {parameter.about}. Like this: `{format_usage(row)}`"
@@ -269,6 +271,7 @@ def parse_options(row: Command, rest: str) -> dict[str, str]:
     """
     trailing = _trailing_parameter(row)
     long = trailing is not None and trailing.kind is ParameterKind.LONG
+    rest = _LISTED.sub(lambda words: "".join(words[0].split()), rest) if any(map(_is_list, row.parameters)) else rest
     found, between, at = {}, [], 0
     twice = ""
     for option in _find_leading_options(row, rest) if long else _find_options(row, rest):
@@ -299,19 +302,23 @@ def _find_options(row: Command, text: str) -> Iterator[re.Match[str]]:
     return (option for option in _OPTION.finditer(text) if row.parameter(option[1]))
 
 
+def _is_list(parameter: Parameter | None) -> bool:
+    return parameter is not None and parameter.kind is ParameterKind.LIST
+
+
 def _trailing_parameter(row: Command) -> Parameter | None:
     """The parameter that needs no name: the first that is required, or the only one."""
     required = next((one for one in row.parameters if one.required), None)
     return required or (row.parameters[0] if len(row.parameters) == 1 else None)
 
 
-def _check_value(parameter: Parameter, value: str) -> str:
+def _check_value(row: Command, parameter: Parameter, value: str) -> str:
     """A value as its command takes it: of a person their id. Raises UsageError."""
     name, kind = parameter.name, parameter.kind
     if kind is ParameterKind.NUMBER and value.lower() in parameter.choices:
         return value.lower()
     if kind is ParameterKind.CHOICE and value not in parameter.choices:
-        raise UsageError(f"{name} is one of {', '.join(parameter.choices)}; `{value[:NAME]}` is not.")
+        raise UsageError(_explain_choices(row, parameter, value))
     if kind is ParameterKind.NUMBER and not (value.isascii() and value.isdigit() and len(value) <= NUMBER):
         raise UsageError(f"{name} is a whole number; `{value[:NAME]}` is not.")
     if kind is ParameterKind.MONEY:
@@ -321,6 +328,13 @@ def _check_value(parameter: Parameter, value: str) -> str:
     if not (person := _PERSON.fullmatch(value)):
         raise UsageError(f"{name} is a person, mentioned with @; `{value[:NAME]}` is not.")
     return person[1] or person[2]
+
+
+def _explain_choices(row: Command, parameter: Parameter, value: str) -> str:
+    """What there is in the place of a value that is none of a parameter's."""
+    if len(parameter.choices) > 1 or parameter is not _trailing_parameter(row):
+        return f"{parameter.name} is one of {', '.join(parameter.choices)}; `{value[:NAME]}` is not."
+    return f"Write `{row.words}` or `{row.words} {parameter.choices[0]}`; `{value[:NAME]}` is neither."
 
 
 def _check_money(name: str, value: str) -> str:

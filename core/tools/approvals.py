@@ -32,14 +32,19 @@ RESULTS = {
 def write_request(text: str, tool: Tool, call: StoredCall) -> str:
     """The text so far, and below it the question whether a tool may act, with all that it is given."""
     given = _write_arguments(call.call.arguments)
-    what = write_name(tool.describe(call.call.arguments))
+    what = tool.describe(call.call.arguments)
     asked = [
         f"**May I use {write_name(tool.name)}?** It acts outside of this conversation"
-        + (f": {what}." if what else "."),
+        + ("." if _repeats_name(what, tool.name) else f": {write_name(what)}."),
         f"```json\n{leave_out_middle(given, SHOWN)}\n```",
-        "Who asked can allow it, within an hour.",
+        "If the question was yours, you can allow it, within an hour.",
     ]
     return "\n\n".join([*([close_text(text.rstrip())] if text.strip() else []), *asked])
+
+
+def _repeats_name(what: str, name: str) -> bool:
+    """Whether words for a call say no more than the tool's name does."""
+    return {*what.split()} <= {"using", "of", name, *name.split("__")}
 
 
 def _write_arguments(arguments: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from core.store.protocols import Notes, Thread, Threads
 from core.tools.tool import ConnectedProvider, Tool, ToolProvider, Unavailable
 
 NONE = "none"  # chosen in place of names: no tool at all
+ALL = "all"  # what people try for every tool
 DEFAULT = "default"  # how a thread keeps the tools that it has where nobody chose any
 NEAR = 3  # names that are suggested in place of a wrong one
 NAME = 40  # characters of a wrong name that are shown
@@ -118,9 +119,11 @@ class ToolRegistry:
         if name is None:
             return "Name at least one tool."
         if name in {one for group, tools in _read_groups(self._providers).items() for one in (group, *tools)}:
-            return f"The tool `{name}` is not allowed here."
+            return f"The tool `{name}` is not allowed here. Whoever runs Confab can add it to CONFAB_TOOLS."
         if name == NONE:
             return f"`{NONE}` stands alone."
+        if name == ALL:
+            return f"There is no `{ALL}`: name each group that you want."
         near = difflib.get_close_matches(name, self.names, NEAR, 0.5)
         meant = f" Did you mean {' or '.join(f'`{one}`' for one in near)}?" if near else ""
         return f"There is no tool `{name[:NAME]}`.{meant}"

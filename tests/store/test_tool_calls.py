@@ -136,6 +136,25 @@ async def test_a_grant_is_of_one_person_one_tool_and_one_thread(store):
     assert (again, elsewhere, bystander) == ([CallState.ALLOWED], [WAITING], [WAITING])
 
 
+SCOPES = {
+    "the thread": (Scope(KEY.workspace, KEY.channel, KEY.thread), WAITING),
+    "who asked": (Scope(KEY.workspace, KEY.channel, KEY.thread, "U1"), WAITING),
+    "somebody else": (Scope(KEY.workspace, KEY.channel, KEY.thread, "U2"), CallState.ALLOWED),
+    "another thread": (Scope(KEY.workspace, KEY.channel, "other"), CallState.ALLOWED),
+}
+
+
+@pytest.mark.parametrize(("scope", "state"), SCOPES.values(), ids=SCOPES)
+async def test_a_grant_ends_when_the_thread_is_forgotten_or_its_person_there(store, scope, state):
+    claimed = await ask(store)
+    await begin(store, claimed, make(1))
+    await decide(store, "1#1", Control.ALLOW_THREAD)
+    await store.questions.close(claimed, Outcome.SHOWN)
+    await store.threads.forget(scope)
+
+    assert await begin(store, await ask(store, asked("3")), make(1)) == [state]
+
+
 async def claim_of(store, name):
     """The running claim of a question, as another look of its process would have it."""
     await store.questions.heartbeat("p", leaving=True)

@@ -46,6 +46,8 @@ TOGETHER = """EXISTS (
 
 VOTES = "DELETE FROM votes WHERE {scope}"
 
+GRANTS = "DELETE FROM tool_grants WHERE {scope}"
+
 # The rest of an answer that is erased is of its words, whoever let it go on.
 RESTS = """
 SELECT * FROM questions
@@ -70,6 +72,7 @@ WHERE id = :id
 ERASE_VOTES = "DELETE FROM votes WHERE workspace = :workspace AND channel = :channel AND question = :name"
 
 BY_PERSON = {
+    GRANTS: "person = :person",
     VOTES: f"(person = :person OR {ASKED_BY})",
     RESTS: "TRUE",
     OPEN: "person = :person",
@@ -111,6 +114,7 @@ def forget(sql: Sql, scope: Scope, by: str) -> int:
     sql.execute(_within(ANSWERS, scope), values)
     sql.execute(_within(EARLIER, scope), values)
     sql.execute(_within(VOTES, scope), values)
+    sql.execute(_within(GRANTS, scope), values)
     count += _erase_rests(sql, _within(RESTS, scope), values)
     if withdrawn or names or count or held:
         record_erasure(sql, scope.workspace, scope.channel, now)

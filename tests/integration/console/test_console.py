@@ -477,3 +477,13 @@ async def test_a_pipe_that_ends_while_a_question_waits_says_how_it_goes_on_and_i
     assert "It goes on." in later
     assert "I make one.\n\nMade." in later
     assert "[made 1]" in later
+
+
+async def test_what_waits_in_a_new_conversation_is_found_again_where_the_last_line_says(environment, tmp_path):
+    left = await talk_of_tools(environment, tmp_path, "/new\none", "make 1")
+    way = re.search(r"type `(/threads #general [-\d]+T[:\d]+)`, then `/allow` or `/deny`", " ".join(left.split()))
+    assert way
+    later = await talk_of_tools(environment, tmp_path, f"{way[1]}\n/allow", "Made.")
+
+    assert "It goes on." in later
+    assert "[made 1]" in later

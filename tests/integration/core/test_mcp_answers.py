@@ -66,9 +66,7 @@ async def test_a_tool_that_acts_is_allowed_by_its_asker_after_a_restart_and_by_n
             await press(assistant, board, Control.ALLOW, "0001#2")
             await closed(store)
 
-    assert asked[0].startswith(
-        "**May I use `tickets__create`?** It acts outside of this conversation: using create of tickets."
-    )
+    assert asked[0].startswith("**May I use `tickets__create`?** It acts outside of this conversation.")
     assert board.shown("t1")[0] == "Opened."
     assert [block["content"][0]["text"] for block in told(claude)] == ["created: printer"]
     if way == "HTTP":

@@ -6,6 +6,7 @@ core.store.rules.parking.
 
 import asyncio
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -94,7 +95,8 @@ async def test_a_tool_that_acts_asks_first_and_acts_once_it_is_allowed(store, bo
 
     assert asked == [
         "I make one.\n\n**May I use make?** It acts outside of this conversation: to make a 'bird' house.\n\n"
-        '```json\n{\n  "what": "a \\u0060bird\\u0060 house"\n}\n```\n\nWho asked can allow it, within an hour.'
+        '```json\n{\n  "what": "a \\u0060bird\\u0060 house"\n}\n```\n\n'
+        "If the question was yours, you can allow it, within an hour."
     ]
     assert buttons == [APPROVAL]
     assert (receipt.new, receipt.note, again.new, again.note) == (True, "", False, "This was decided already.")
@@ -265,6 +267,7 @@ async def test_an_answer_takes_no_more_rounds_and_costs_no_more_than_it_may(stor
     assert rounds == 24  # what the last one called nobody would be told of
     assert "took 25 steps, as many as one answer may have. Continue goes on from here" in board.shown("t1")[0]
     assert "as much as one answer may. Continue goes on from here" in board.shown("t2")[0]
+    assert re.search(r"This answer has cost \$0\.0*[1-9]", board.shown("t2")[0])
     assert 0 < len(shed.called) - rounds < 10
     assert Control.CONTINUE in board.controls("t2")[0]
 

@@ -311,6 +311,7 @@ def test_variables_of_other_programs_and_ours_in_small_letters_are_no_slips(bare
         ("ANTHROPIC_BASE_URL", "https://u:pw@a", "ANTHROPIC_BASE_URL: must have no user and password before its host"),
         ("SLACK_API_URL", "https://u@slack.com", "SLACK_API_URL: must have no user and password before its host"),
         ("DISCORD_API_URL", "http://u:p@a", "DISCORD_API_URL: must have no user and password before its host"),
+        ("CONFAB_MAX_COST", "0", "CONFAB_MAX_COST: must be more than 0, for example 0.50. US dollars that one answer"),
         ("CONFAB_HTTP_PORT", "http", "CONFAB_HTTP_PORT: must be a whole number."),
         ("CONFAB_HTTP_PORT", "0", "CONFAB_HTTP_PORT: must be at least 1."),
         ("CONFAB_GUESTS", "maybe", "CONFAB_GUESTS: must be true or false."),

@@ -41,6 +41,26 @@ def test_threads_lists_every_conversation_and_goes_back(place):
     assert place.key == ThreadKey("console:local", "general", "2026-01-01")
 
 
+def test_a_conversation_of_an_earlier_start_is_gone_to_as_it_was_named(place):
+    place.apply_move("/channel dev")
+    place.apply_move("/new")
+    way = place.describe_way(place.key)
+    later = ConsolePlace("ada", "2026-01-01", lambda: datetime(2026, 1, 1, 12, 30, 0, tzinfo=UTC))
+
+    assert way == "/threads #dev 2026-01-01T12:00:00"
+    assert "2. #dev, begun 2026-01-01 12:00:00 (you are here)" in (later.apply_move(way) or "")
+    assert later.key == place.key
+    assert later.apply_move("/threads #general, begun 2026-01-01")
+    assert later.key == ThreadKey("console:local", "general", "2026-01-01")
+
+
+def test_the_next_start_begins_in_the_first_conversation_unless_its_day_ends_within_the_hour(place):
+    night = ConsolePlace("ada", "2026-01-01", lambda: datetime(2026, 1, 1, 23, 30, 0, tzinfo=UTC))
+
+    assert place.describe_way(place.key) == ""
+    assert night.describe_way(night.key) == "/threads #general 2026-01-01"
+
+
 @pytest.mark.parametrize("line", ["/help", "as bob", "/asbob", "/persona show", "/newer"])
 def test_other_lines_are_no_moves(place, line):
     assert place.apply_move(line) is None

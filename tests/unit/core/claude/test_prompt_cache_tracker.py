@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 
 from core.claude.prompt_cache_tracker import PromptCacheTracker
-from core.domain.content import FRAME, Document, Image, Text
+from core.domain.content import FRAME, Document, Image, Returned, Text
 from core.domain.models import Model
 from core.domain.personas import Persona
 from core.domain.usage import Usage
+from core.prompting.code_requests import continue_request
 from core.prompting.request import Request, build_request
 from core.prompting.turns import Turn
 from tests.support.talk import KEY, at, thread
@@ -138,3 +139,17 @@ def test_other_tools_are_why_a_cache_missed_and_nothing_of_the_last_prompt_bound
     assert known.bound(KEY, following) == following.input_bound
     assert known.note(KEY, following, Usage(), at(60)) == "tools"
     assert known.note(KEY, following, Usage(), at(90)) != "tools"
+
+
+def test_the_steps_of_an_answer_are_why_the_next_request_reads_less_and_nobody_edited_anything(known):
+    said = ({"type": "text", "text": "I look."}, {"type": "tool_use", "id": "c1", "name": "look", "input": {}})
+    step = continue_request(FIRST, said, [Returned("c1", (Text("found"),))])
+    edited = completions("eins", "two", "three")
+    rest = Usage(cache_read=600, cache_write_1h=40)
+
+    assert known.note(KEY, step, rest, at(1)) is None
+    assert known.note(KEY, NEXT, Usage(cache_read=600), at(2)) == "steps"
+    assert known.note(KEY, step, Usage(cache_read=500, cache_write_1h=140), at(3)) == "steps"
+    assert known.note(KEY, NEXT, Usage(), at(3) + timedelta(hours=1)) == "expired"
+    known.note(KEY, step, rest, at(0) + timedelta(hours=1))
+    assert known.note(KEY, edited, Usage(), at(1) + timedelta(hours=1)) == "history"

@@ -374,6 +374,23 @@ async def test_a_tool_that_is_not_there_is_refused_with_those_that_are(give, sto
     assert await store.personas.persona(Place("board:w1", "c1")) is None
 
 
+@pytest.mark.parametrize(
+    "line", ["tools=web, time", "tools=time , web effort=low", 'tools="web, time"', "tools=web,time"]
+)
+async def test_tools_may_have_blanks_at_their_commas(give, line):
+    assert "tools `time,web`" in await give(f"persona tune {line}", tools=TOOLS)
+
+
+async def test_no_tool_where_one_should_stand_is_answered_with_those_that_there_are(give):
+    with pytest.raises(UsageError, match=r"Name at least one tool\. These may be chosen: `history`"):
+        await give("persona tune tools=", tools=TOOLS)
+
+
+async def test_what_may_be_said_with_allow_is_told_as_it_is_written(give):
+    with pytest.raises(UsageError, match="Write `allow` or `allow thread`; `foo` is neither"):
+        await give("allow foo")
+
+
 async def test_what_is_not_about_tools_is_tuned_also_where_those_that_were_chosen_are_gone(give):
     await give("persona tune tools=web", tools=TOOLS)
 

@@ -103,8 +103,12 @@ THESE = "These may be chosen: `time` (current_time), `web` (web_fetch, web_searc
 WRONG = {
     "not there": ("web,nonsense", f"There is no tool `nonsense`. {THESE}"),
     "a slip": ("wbe", f"There is no tool `wbe`. Did you mean `web`? {THESE}"),
-    "not allowed": ("history", f"The tool `history` is not allowed here. {THESE}"),
+    "not allowed": (
+        "history",
+        f"The tool `history` is not allowed here. Whoever runs Confab can add it to CONFAB_TOOLS. {THESE}",
+    ),
     "none beside others": ("none,web", f"`none` stands alone. {THESE}"),
+    "all": ("all", f"There is no `all`: name each group that you want. {THESE}"),
     "nothing": (",", f"Name at least one tool. {THESE}"),
 }
 
