@@ -171,4 +171,6 @@ MIGRATIONS = (
     Migration("estimates", ("ALTER TABLE requests ADD COLUMN estimate {integer}",)),
     # What Claude had said when its question was parked.
     Migration("said so far", ("ALTER TABLE questions ADD COLUMN so_far {text}",)),
+    # Who let a question be answered anew.
+    Migration("reopened_by", ("ALTER TABLE questions ADD COLUMN reopened_by {text}",)),
 )

@@ -126,7 +126,7 @@ def retry_reply(sql: Sql, command: Question, name: str) -> str:
     why = refuse_retry(sql, reply) if reply else GONE
     if reply is None or why:
         return why
-    _open_again(sql, reply, command.address)
+    _open_again(sql, reply, command.address, command.person)
     if given := find_question(sql, command.key, command.name):
         sql.update("questions", given["id"], {"said": AGAIN, "notice": True})
     return AGAIN
@@ -157,7 +157,7 @@ def _press_of_asker(sql: Sql, event: Pressed, reply: Row) -> Receipt:
     keep_closed(sql, command)
     if stops:
         return _describe(sql, key, new=stop_answer(sql, key, reply["name"]) > 0)
-    _open_again(sql, reply, event.address)
+    _open_again(sql, reply, event.address, event.person)
     return _describe(sql, key, new=True, question=True)
 
 
@@ -198,9 +198,10 @@ def _refuse_unfinished(reply: Row) -> str:
     return GONE if reply["private"] or not reply["said"] else ""
 
 
-def _open_again(sql: Sql, reply: Row, address: str) -> None:
+def _open_again(sql: Sql, reply: Row, address: str, by: str) -> None:
     """Let the question be claimed once more, with all that it was answered with, and with the pages that stand."""
-    open_again(sql, [reply, *(row for row in sql.many(TOGETHER, reply) if row["name"] != reply["name"])], address)
+    others = (row for row in sql.many(TOGETHER, reply) if row["name"] != reply["name"])
+    open_again(sql, [reply, *others], address, by)
     place = {"workspace": reply["workspace"], "channel": reply["channel"], "question": reply["id"]}
     for page in sql.many(PAGES, reply):
         sql.insert_new("pages", {**place, "page": page["message"], "at": page["at"]})

@@ -232,15 +232,15 @@ def keep_closed(sql: Sql, command: Question) -> None:
     sql.insert("questions", {**_row_of(command), **done, "closed_at": stamp(sql.now())})
 
 
-def open_again(sql: Sql, rows: Iterable[Row], address: str) -> None:
-    """Ask closed questions anew, to be answered together as they were: the first of them leads.
+def open_again(sql: Sql, rows: Iterable[Row], address: str, by: str) -> None:
+    """Ask closed questions anew, as `by` wants it, to be answered together as they were: the first of them leads.
 
     What it said stands in `earlier` as long as it is open.
     """
     lead, *others = rows
     again = {**REOPENED, "notice": False, "after": None, "reply": lead["name"], "address": clean_text(address)}
     earlier = json.dumps({name: lead[name] for name in FINAL_TEXT})
-    sql.update("questions", lead["id"], {**again, "earlier": earlier})
+    sql.update("questions", lead["id"], {**again, "earlier": earlier, "reopened_by": by})
     for row in others:
         sql.update("questions", row["id"], again)
 

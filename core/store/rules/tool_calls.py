@@ -139,6 +139,12 @@ def _change(sql: Sql, row: Row, **changes: str | int) -> Row:
     return {**row, **changes}
 
 
+def _is_granted(sql: Sql, question: Row, tool: str) -> bool:
+    """Whether who asked lets the tool act in this thread; what somebody else let be answered anew asks once more."""
+    asks = question["reopened_by"] in {None, question["person"]}
+    return asks and sql.one(GRANTED, {**question, "tool": tool}) is not None
+
+
 def _keep(sql: Sql, question: Row, call: ToolCall, number: int, *, acts: bool, others: list[Row]) -> Row:
     """Keep a new call. One that acts has the fate of its like of another run, each of which counts once."""
     state, result = CallState.BEGUN, None
@@ -149,8 +155,7 @@ def _keep(sql: Sql, question: Row, call: ToolCall, number: int, *, acts: bool, o
             state = CallState.ENDED if twin["state"] == CallState.ENDED.value else CallState.UNCERTAIN
             result = twin["result"]
         else:
-            granted = sql.one(GRANTED, {**question, "tool": call.tool})
-            state = CallState.ALLOWED if granted else CallState.WAITING
+            state = CallState.ALLOWED if _is_granted(sql, question, call.tool) else CallState.WAITING
     place = thread_values(thread_key(question))
     row = {
         "workspace": place["workspace"],

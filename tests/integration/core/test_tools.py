@@ -326,3 +326,24 @@ async def test_the_operator_says_what_an_answer_may_cost(store, board, claude):
 
     assert "as much as one answer may. Continue goes on from here" in board.shown("t1")[0]
     assert 0 < len(shed.called) < 10
+
+
+async def test_what_an_asker_lets_a_tool_do_holds_not_for_a_manager_who_lets_it_be_answered_anew(store, board, claude):
+    shed = Shed()
+    for number in (1, 2, 3):
+        claude.script(call(use("make", number)), Answer(text="Made."))
+    async with house(store, claude, board, tools=in_shed(shed)) as assistant:
+        await assistant.ingest(board.said("t1", "U2", "make it"))
+        await parked(board)
+        await press(assistant, board, Control.ALLOW_THREAD, "0001#1", person="U2")
+        await closed(store)
+        await press(assistant, board, Control.RETRY, "0001", person="U1")
+        await parked(board)
+        asked_again = len(shed.called)
+        await press(assistant, board, Control.ALLOW, "0001#1", person="U2")
+        await closed(store)
+        await press(assistant, board, Control.RETRY, "0001", person="U2")
+        await closed(store)
+
+    assert (asked_again, len(shed.called)) == (1, 3)
+    assert board.shown("t1")[0] == "Made."
