@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import secrets
 import socket
 from typing import Self
 from urllib.parse import urlsplit
 
 HOST = "127.0.0.1"
 CHUNK = 65_536  # bytes that are carried at once
+LOWEST, HIGHEST = 12_000, 32_000  # ports; systems give away higher ones to whoever names none
 
 
 class Wire:
@@ -73,7 +75,9 @@ async def _pumped(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket.socket() as one:
-        one.bind((HOST, 0))
-        return int(one.getsockname()[1])
+    """A port that nobody listens on: below those that systems give away by themselves, or another test might have it."""
+    while True:
+        port = LOWEST + secrets.randbelow(HIGHEST - LOWEST)
+        with socket.socket() as one, contextlib.suppress(OSError):
+            one.bind((HOST, port))
+            return port
