@@ -13,7 +13,6 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bots.delivery.at_least_once import persist
 from bots.delivery.backfill import Backfill
 from bots.delivery.fencing import fence_requests
-from bots.delivery.pace import Pace
 from bots.slack import bolt_app, formatting, http_mode, parse
 from bots.slack.backfill import BackfillSource
 from bots.slack.client import SDK_LOG, Web
@@ -24,7 +23,7 @@ from bots.slack.response import SlackResponse
 from bots.slack.settings import SlackSettings
 from bots.slack.socket_mode import PATIENCE, ReconnectPolicy, Socket
 from bots.slack.surface import SlackSurface
-from bots.slack.throttle import PAUSE, Leisure
+from bots.slack.throttle import PAUSE, Leisure, Throttle
 from core.domain.clock import Clock, Sleep, system_clock
 from core.domain.errors import (
     CannotAnswer,
@@ -184,9 +183,9 @@ class Slack:
         async with self._identifying:
             if self._known is None:
                 nobody = parse.BotIdentity("", "", "", "")
-                unknown = Web(self._make_client(), nobody, Pace(self._pause), self._sleep, emit=self._emit)
+                unknown = Web(self._make_client(), nobody, Throttle(self._pause), self._sleep, emit=self._emit)
                 us = parse_identity(await self._test_token(unknown))
-                web = Web(self._make_client(), us, Pace(self._pause), self._sleep, emit=self._emit)
+                web = Web(self._make_client(), us, Throttle(self._pause), self._sleep, emit=self._emit)
                 self._known = web, Directory(web, self._managers)
                 log.info("Slack knows us in %s", us.workspace)
             return self._known

@@ -13,9 +13,8 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from yarl import URL
 
-from bots.delivery.pace import Pace
 from bots.slack.parse import BotIdentity, Raw
-from bots.slack.throttle import Leisure
+from bots.slack.throttle import Leisure, Throttle
 from core.domain import backoff
 from core.domain.clock import Sleep, system_clock
 from core.domain.errors import (
@@ -104,7 +103,7 @@ class Web:
         self,
         client: AsyncWebClient,
         us: BotIdentity,
-        pace: Pace,
+        pace: Throttle,
         sleep: Sleep = asyncio.sleep,
         *,
         batch: int = BATCH,
@@ -208,10 +207,25 @@ class Web:
         """Retry `work` while Slack limits us or is in trouble, as soon as it allows; `report` is told of each pause."""
         return await backoff.retry(work, on, self.sleep, report=report or _report, first=FIRST_PAUSE, tries=tries)
 
+    async def wait_until_spare(self, method: str) -> None:
+        """Wait until there is room for a call of that method which an answer can do without."""
+        while seconds := self.pace.seconds_until_free(method, spare=True):
+            await self.sleep(seconds)
+
+    async def _wait_for_room(self, method: str, channel: str) -> None:
+        """Wait where Slack has refused that method, or would refuse this call."""
+        if held := self.pace.seconds_held(method):
+            await self.sleep(held)
+        while seconds := self.pace.seconds_until_free(method, channel):
+            await self.sleep(seconds)
+
     async def _call(self, method: str, **arguments: Any) -> Raw:
         outcome: Literal["ok", "limited", "failed"] = "failed"
+        channel = str(arguments.get("json", {}).get("channel", ""))
+        await self._wait_for_room(method, channel)
         try:
-            answer = read_answer(method, (await self.client.api_call(method, **arguments)).data)
+            with self.pace.spend(method, channel):
+                answer = read_answer(method, (await self.client.api_call(method, **arguments)).data)
             outcome = "ok"
         except SlackApiError as error:
             failure = classify_error(method, error)

@@ -38,6 +38,7 @@ FROZEN = {  # the message stands; a workspace may forbid edits and deletions, at
     "compliance_exports_prevent_deletion",
     "edit_window_closed",
 }
+POST = "chat.postMessage"
 PROBE = "…"  # the first page where a post was refused before
 PLAIN = {"link_names": False, "parse": "none"}  # what looks like a name or an address is left as it is
 QUIET = {"unfurl_links": False, "unfurl_media": False, **PLAIN}
@@ -118,7 +119,7 @@ class Publisher:
 
     async def show_notice(self, notice: str) -> None:
         """Post a notice below the pages that stand. Raises CannotShow, Rejected."""
-        self._outlet.posts_notice = self._outlet.plainly = True
+        self._outlet.posts_notice = self._outlet.plainly = self._outlet.final = True
         await self._web.retry(partial(self._take_over_pages().append_page, Page(notice)))
 
     def _take_over_pages(self) -> PostedPages:
@@ -163,7 +164,7 @@ class SlackOutlet:
         self.plainly = False
         """Whether pages are plain text, without Markdown."""
         self.final = False
-        """Whether the edits are those of the final text."""
+        """Whether what is posted and edited is the final text."""
         self.posts_notice = False
         """Whether what is posted stands for an answer that can't be shown."""
         self.list_pages: Callable[[], Sequence[str]] = list
@@ -181,9 +182,14 @@ class SlackOutlet:
         return str(answer["ts"])
 
     async def _call_post(self, channel: str, **content: object) -> Mapping[str, Any]:
-        """Post, and remember of the channel whether it takes our posts."""
+        """Post, and remember of the channel whether it takes our posts. One of a growing text spares what others need.
+
+        Raises RateLimited where little is left.
+        """
+        if not self.final and (seconds := self._web.pace.seconds_until_free(POST, channel, spare=True)):
+            raise RateLimited(seconds, POST)
         try:
-            answer = await self._web.call_once("chat.postMessage", channel=channel, **content)
+            answer = await self._web.call_once(POST, channel=channel, **content)
         except PlaceClosed:
             self._web.closed.add(channel)
             raise
@@ -199,8 +205,6 @@ class SlackOutlet:
         raise NoThread("there is no thread any more: a reply landed in the channel")
 
     async def edit(self, page_id: str, page: Page) -> None:
-        if self.final:
-            self._web.pace.book_turn("chat.update")
         number = list(self.list_pages()).index(page_id) + 1
         await self._draw(page, number, partial(self._change_page, "chat.update", page_id, **PLAIN))
 

@@ -80,10 +80,11 @@ class Status:
         """Say what goes on when it is something else, and again before Slack forgets it, where statuses are shown."""
         await asyncio.sleep(AHEAD)
         while self._kind not in self._web.silent:
+            await self._web.wait_until_spare(METHOD)
             known = reply.activity
             words = describe_activity(known)
             await self._say(f"is {words}…", loading_messages=LOADING if known == THINKING else [f"Is {words}…"])
-            await asyncio.sleep(max(self._calm, self._web.pace.seconds_until_free(METHOD)))
+            await asyncio.sleep(self._calm)
             await reply.wait_for_activity(known, SECONDS - self._calm)
 
     async def _say(self, status: str, **more: object) -> None:
