@@ -200,7 +200,18 @@ def _parse_post(body: Raw, event: Raw, us: BotIdentity) -> list[Event]:
     asks = _classify_question(event, us)
     if asks is Asks.CERTAINLY and (line := _find_command_line(event, said, us)):
         return [] if said.bot else [_build_command(key, said, line)]
-    return [Posted(said.id, key, said, asks, may_add=asks is Asks.CERTAINLY and _begins_direct_thread(event))]
+    root = event.get("thread_ts") or said.id
+    return [
+        Posted(
+            said.id,
+            key,
+            said,
+            asks,
+            may_add=asks is Asks.CERTAINLY and _begins_direct_thread(event),
+            begins=event["type"] == "message" and "thread_ts" not in event,  # a mention may come without its files
+            begun_at=parse_timestamp(root) if root != said.id else None,
+        )
+    ]
 
 
 def _build_command(key: ThreadKey, said: Message, line: str) -> Commanded:
