@@ -81,7 +81,7 @@ def parse_post(payload: Json, place: ChannelPlace, us: BotIdentity) -> Posted | 
         message,
         asks,
         _build_address(message, place, payload),
-        begins=root == message.id and "thread" not in payload,
+        begins=not place.whole and root == message.id and "thread" not in payload,
         begun_at=snowflake_time(int(root)) if root != message.id else None,
     )
 

@@ -214,7 +214,7 @@ class Web:
 
     async def _wait_for_room(self, method: str, channel: str) -> None:
         """Wait where Slack has refused that method, or would refuse this call."""
-        if held := self.pace.seconds_held(method):
+        if held := self.pace.seconds_held(method, channel):
             await self.sleep(held)
         while seconds := self.pace.seconds_until_free(method, channel):
             await self.sleep(seconds)
@@ -231,7 +231,7 @@ class Web:
             failure = classify_error(method, error)
             if isinstance(failure, RateLimited):
                 outcome = "limited"
-                self.pace.hold_back(method, failure.seconds or 0.0)
+                self.pace.hold_back(method, channel, failure.seconds or 0.0)
             raise failure from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Uncertain(f"{method}: {describe_failure(error)}") from None

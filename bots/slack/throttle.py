@@ -242,24 +242,24 @@ class Throttle:
         """
         budget = self._get_budget(method, channel)
         wait = budget.seconds_until_free(TIERS[method] // 3 if spare else 0) if budget else 0.0
-        return max(wait, self.seconds_held(method)) if spare else wait
+        return max(wait, self.seconds_held(method, channel)) if spare else wait
 
-    def hold_back(self, method: str, seconds: float) -> None:
+    def hold_back(self, method: str, channel: str, seconds: float) -> None:
         """Slack has refused a call, and takes none for so long."""
-        now = self._clock()
+        now, refused = self._clock(), _name_limit(method, channel)
         self._held = {name: until for name, until in self._held.items() if until > now}
-        self._held[method] = max(self._held.get(method, 0.0), now + seconds)
+        self._held[refused] = max(self._held.get(refused, 0.0), now + seconds)
 
-    def seconds_held(self, method: str) -> float:
+    def seconds_held(self, method: str, channel: str = "") -> float:
         """For how long Slack has said that it takes no call."""
-        return max(0.0, self._held.get(method, 0.0) - self._clock())
+        return max(0.0, self._held.get(_name_limit(method, channel), 0.0) - self._clock())
 
     def _get_budget(self, method: str, channel: str) -> CallBudget | None:
         if method == EDIT:
             return self.edits
         if method not in TIERS:
             return None
-        name = f"{method} {channel}" if method in IN_CHANNEL else method
+        name = _name_limit(method, channel)
         if name not in self._budgets:
             self._budgets = {one: budget for one, budget in self._budgets.items() if not budget.is_idle}
             self._budgets[name] = self._make_budget(method)
@@ -267,3 +267,7 @@ class Throttle:
 
     def _make_budget(self, method: str) -> CallBudget:
         return CallBudget(TIERS[method], self._clock, self._scale, self._processes)
+
+
+def _name_limit(method: str, channel: str) -> str:
+    return f"{method} {channel}" if method in IN_CHANNEL else method

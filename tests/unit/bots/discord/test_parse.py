@@ -197,7 +197,7 @@ def test_a_message_is_read(payload, place, thread, asks, read_as):
     assert (said.id, said.key, said.message, said.asks) == (read_as.id, key, read_as, asks)
     assert json.loads(said.address) == address
     root = place.at if place.whole else key.thread
-    begun = {"begins": True} if root == read_as.id else {"begun_at": snowflake_time(int(root))}
+    begun = {"begins": not place.whole} if root == read_as.id else {"begun_at": snowflake_time(int(root))}
     assert said == Posted(read_as.id, key, read_as, asks, said.address, **begun)
 
 

@@ -140,13 +140,20 @@ def test_who_waits_behind_others_looks_again_soon(clock, throttle):
 def test_a_refusal_holds_every_text_back_until_it_ends(clock, throttle):
     writer = Writer(throttle, clock)
     clock.advance(PAUSE)
-    throttle.hold_back(EDIT, 30)
-    throttle.hold_back(EDIT, 1)
+    throttle.hold_back(EDIT, "C1", 30)
+    throttle.hold_back(EDIT, "C2", 1)
     held = [writer.growth.take_turn(), throttle.seconds_until_free(EDIT, spare=True), throttle.seconds_until_free(EDIT)]
     clock.advance(30)
 
     assert held == pytest.approx([30.0, 30.0, 0.0])
     assert writer.growth.take_turn() == 0.0
+
+
+def test_a_refused_post_holds_back_those_of_its_channel(throttle):
+    throttle.hold_back("chat.postMessage", "C1", 30)
+
+    assert throttle.seconds_held("chat.postMessage", "C1") == 30.0
+    assert throttle.seconds_held("chat.postMessage", "C2") == 0.0
 
 
 def test_a_final_text_waits_only_where_slack_would_refuse_it(clock, throttle):
