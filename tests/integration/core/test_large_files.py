@@ -23,7 +23,7 @@ from tests.support.drawings import print_large
 from tests.support.loop_watch import LoopWatch, settle_heap
 
 settled_heap = pytest.fixture(settle_heap, autouse=True)
-STALL = 0.020  # seconds of work that others may have to wait for
+STALL = 0.050  # seconds of work that others may have to wait for
 SIZE = 30_000_000
 
 
@@ -52,7 +52,7 @@ async def running_server(path):
 
 
 @pytest.mark.slow
-async def test_a_pdf_of_30_mb_holds_the_loop_for_less_than_20_ms(tmp_path, store):
+async def test_a_pdf_of_30_mb_holds_the_loop_for_less_than_50_ms(tmp_path, store):
     content = print_large(SIZE)
     (tmp_path / "plan.pdf").write_bytes(content)
     async with running_server(tmp_path / "plan.pdf") as url, aiohttp.ClientSession() as session:
