@@ -55,7 +55,7 @@ async def serving(*pages: bytes):
     async with TestServer(app) as server:
         platform = Slack("xoxb-1", app_token="xapp-1", api_url=str(server.make_url("/api/")))
         try:
-            yield HistoryReader(Web(platform._make_client(), US, Pace(0)))
+            yield HistoryReader(Web(platform._clients.make_client("xoxb-1"), US, Pace(0)))
         finally:
             await platform.close()
 
