@@ -23,6 +23,7 @@ from bots.slack.publisher import NOTICE, QUIET
 from bots.slack.response import SlackResponse
 from bots.slack.settings import SlackSettings
 from bots.slack.socket_mode import PATIENCE, ReconnectPolicy, Socket
+from bots.slack.streams.rules import StreamRules
 from bots.slack.surface import SlackSurface
 from bots.slack.throttle import PAUSE, Leisure
 from core.domain.clock import Clock, Sleep, system_clock
@@ -64,6 +65,7 @@ class Slack:
         api_url: str = "https://slack.com/api/",
         managers: frozenset[str] = frozenset(),
         grows: bool = True,
+        streams: StreamRules | None = None,
         pause: float = PAUSE,
         seconds: float = SECONDS,
         retry_policy: ReconnectPolicy = PATIENCE,
@@ -75,7 +77,7 @@ class Slack:
         self._emit = emit
         self.offline = NOT_YET
         self._api_url, self._managers = api_url, managers
-        self._grows = grows
+        self._grows, self._streams = grows, streams
         self._pause, self._seconds, self._retry_policy = pause, seconds, retry_policy
         self._sleep, self._clock = sleep, clock
         self._session: aiohttp.ClientSession | None = None
@@ -96,6 +98,7 @@ class Slack:
             api_url=settings.slack_api_url,
             managers=core.confab_managers,
             grows=settings.slack_streaming != "final",
+            streams=settings.streams,
         )
 
     def routes(self) -> list[web.RouteDef]:
@@ -122,7 +125,7 @@ class Slack:
             web, people = await self._identify()
         except CannotConnect as error:
             raise TokenRefused(str(error)) from None
-        return SlackSurface(web, people, question, self._grows)
+        return SlackSurface(web, people, question, self._grows, streams=self._streams)
 
     async def _connect(self, web: Web, ingest: Ingest) -> None:
         app = bolt_app.build_app(web.client, web.us, self._accept)

@@ -15,6 +15,7 @@ from yarl import URL
 
 from bots.delivery.pace import Pace
 from bots.slack.parse import BotIdentity, Raw
+from bots.slack.streams.rules import StreamMemory
 from bots.slack.throttle import Leisure
 from core.domain import backoff
 from core.domain.clock import Sleep, system_clock
@@ -60,9 +61,12 @@ PASSING = {"fatal_error", "internal_error", "request_timeout", "service_unavaila
 PROMISED = {
     "auth.test": ("user_id", str),
     "bots.info": ("bot", dict),
+    "chat.appendStream": ("ts", str),
     "chat.delete": ("ts", str),
     "chat.postEphemeral": ("message_ts", str),
     "chat.postMessage": ("ts", str),
+    "chat.startStream": ("ts", str),
+    "chat.stopStream": ("ts", str),
     "chat.update": ("ts", str),
     "conversations.history": ("messages", list),
     "conversations.info": ("channel", dict),
@@ -120,6 +124,8 @@ class Web:
         """Channels that took no post of ours the last time: only some may post there."""
         self.refused: TTLCache[str, None] = TTLCache(10, REFUSED)
         """Kinds of blocks that this workspace does not take."""
+        self.streams = StreamMemory()
+        """Where this workspace takes no native streams, and how many began just now."""
         self.sleep = sleep
         self._batch = batch
         self._leisure = leisure

@@ -13,9 +13,11 @@ from bots.slack.ephemeral import Whisper, with_files
 from bots.slack.history import NEWEST, HistoryReader
 from bots.slack.publisher import Publisher
 from bots.slack.status import Status, status
+from bots.slack.streams.rules import StreamRules
 from core.domain.errors import CannotAnswer, CannotShow, PlaceClosed, Rejected
 from core.domain.messages import Attachment, History, LinkTarget, Message, Question, Rank
 from core.domain.platform import ReplyView
+from core.rendering.reply_notes import split_notes
 
 UNREADABLE = "I may not read the messages of this channel. Whoever manages it can invite me again."
 
@@ -23,16 +25,25 @@ log = logging.getLogger(__name__)
 
 
 class SlackSurface:
-    """The place of one question. `grows` says whether texts are shown before they are whole."""
+    """The place of one question. `grows` says whether texts are shown before they are whole, `streams` by what rules
+    natively: without any they are edited."""
 
     def __init__(
-        self, web: Web, directory: Directory, question: Question, grows: bool = True, newest: int = NEWEST
+        self,
+        web: Web,
+        directory: Directory,
+        question: Question,
+        grows: bool = True,
+        *,
+        newest: int = NEWEST,
+        streams: StreamRules | None = None,
     ) -> None:
         self._web = web
         self._directory = directory
         self._question = question
         self._grows = grows
         self._newest = newest
+        self._streams = streams
         self._publisher: Publisher | None = None
 
     async def history(self, beside: AbstractSet[str] = frozenset()) -> History:
@@ -40,7 +51,7 @@ class SlackSurface:
         reader = HistoryReader(self._web, self._newest)
         if self._question.key.thread:
             try:
-                history = await reader.read_all(self._question.key)
+                history = await reader.read_all(self._question)
                 if not beside:
                     return history
                 shown, gone = await reader.read_beside(self._question.key, beside)
@@ -103,7 +114,10 @@ class SlackSurface:
         elif self._question.command is not None:
             await self._answer_command(reply)
         else:
-            await self._show_in_thread(reply)
+            try:
+                await self._show_in_thread(reply)
+            finally:
+                self._publish(reply).leave()
 
     async def show_plainly(self, reply: ReplyView, text: str) -> None:
         """Show all of it as plain text, files in words. Raises CannotShow, Rejected, CannotAnswer."""
@@ -131,7 +145,7 @@ class SlackSurface:
     def _publish(self, reply: ReplyView) -> Publisher:
         """The reply's publisher: one for all tries, as it knows which pages may stand there."""
         if self._publisher is None or self._publisher.reply is not reply:
-            self._publisher = Publisher(self._web, reply)
+            self._publisher = Publisher(self._web, reply, self._streams)
         return self._publisher
 
     async def _show_in_thread(self, reply: ReplyView) -> None:
@@ -147,8 +161,10 @@ class SlackSurface:
                     await self._show_text(reply, shown, posts.settle(text))
                 elif self._grows and text.strip():
                     await self._show_text(reply, shown, posts.grow(text, reply.controls))
-                    self._web.pace.book_turn("chat.update")
-                    await reply.wait_until_whole(self._web.pace.seconds_until_free("chat.update"))
+                    await shown.tell_work(reply.activity if posts.streaming and split_notes(text)[1] else "")
+                    method = "chat.appendStream" if posts.streaming else "chat.update"
+                    self._web.pace.book_turn(method)
+                    await reply.wait_until_whole(self._web.pace.seconds_until_free(method))
         if not reply.private:
             await posts.attach(text)
 
