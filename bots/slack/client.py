@@ -15,7 +15,7 @@ from yarl import URL
 
 from bots.delivery.pace import Pace
 from bots.slack.parse import BotIdentity, Raw
-from bots.slack.streams.rules import StreamMemory
+from bots.slack.streams.rules import NativeStreams
 from bots.slack.throttle import Leisure
 from core.domain import backoff
 from core.domain.clock import Sleep, system_clock
@@ -114,6 +114,7 @@ class Web:
         batch: int = BATCH,
         leisure: Leisure | None = None,
         emit: Emit = discard_event,
+        streams: NativeStreams | None = None,
     ) -> None:
         self.client = client
         self.us = us
@@ -124,8 +125,8 @@ class Web:
         """Channels that took no post of ours the last time: only some may post there."""
         self.refused: TTLCache[str, None] = TTLCache(10, REFUSED)
         """Kinds of blocks that this workspace does not take."""
-        self.streams = StreamMemory()
-        """Where this workspace takes no native streams, and how many began just now."""
+        self.streams = streams
+        """How texts grow natively in this workspace; None where they are edited."""
         self.sleep = sleep
         self._batch = batch
         self._leisure = leisure

@@ -13,7 +13,6 @@ from bots.slack.client import NoThread, Web
 from bots.slack.files import REFUSALS, Uploads, explain_refusal
 from bots.slack.parse import MARK, Raw, is_mine, is_unmarked_stream, parse_mark, parse_timestamp
 from bots.slack.streams.outlet import StreamOutlet
-from bots.slack.streams.rules import StreamRules
 from bots.slack.streams.stream import end_stream
 from core.domain.controls import Control
 from core.domain.errors import (
@@ -56,11 +55,11 @@ log = logging.getLogger(__name__)
 class Publisher:
     """Makes Slack's messages equal a reply's text. What a predecessor posted is taken over."""
 
-    def __init__(self, web: Web, reply: ReplyView, streams: StreamRules | None = None) -> None:
+    def __init__(self, web: Web, reply: ReplyView) -> None:
         self.reply = reply
         self._web = web
         self._outlet = SlackOutlet(web, reply)
-        self._streams = StreamOutlet(web, reply, self._outlet, streams) if streams else None
+        self._streams = StreamOutlet(web, reply, self._outlet, web.streams) if web.streams else None
         self._pages: PostedPages | None = None
         self._uploads: Uploads | None = None
         self._cut: Callable[[str], list[str]] = Pager(formatting.DIALECT).pages

@@ -13,7 +13,6 @@ from bots.slack.ephemeral import Whisper, with_files
 from bots.slack.history import NEWEST, HistoryReader
 from bots.slack.publisher import Publisher
 from bots.slack.status import Status, status
-from bots.slack.streams.rules import StreamRules
 from core.domain.errors import CannotAnswer, CannotShow, PlaceClosed, Rejected
 from core.domain.messages import Attachment, History, LinkTarget, Message, Question, Rank
 from core.domain.platform import ReplyView
@@ -25,25 +24,16 @@ log = logging.getLogger(__name__)
 
 
 class SlackSurface:
-    """The place of one question. `grows` says whether texts are shown before they are whole, `streams` by what rules
-    natively: without any they are edited."""
+    """The place of one question. `grows` says whether texts are shown before they are whole."""
 
     def __init__(
-        self,
-        web: Web,
-        directory: Directory,
-        question: Question,
-        grows: bool = True,
-        *,
-        newest: int = NEWEST,
-        streams: StreamRules | None = None,
+        self, web: Web, directory: Directory, question: Question, grows: bool = True, newest: int = NEWEST
     ) -> None:
         self._web = web
         self._directory = directory
         self._question = question
         self._grows = grows
         self._newest = newest
-        self._streams = streams
         self._publisher: Publisher | None = None
 
     async def history(self, beside: AbstractSet[str] = frozenset()) -> History:
@@ -145,7 +135,7 @@ class SlackSurface:
     def _publish(self, reply: ReplyView) -> Publisher:
         """The reply's publisher: one for all tries, as it knows which pages may stand there."""
         if self._publisher is None or self._publisher.reply is not reply:
-            self._publisher = Publisher(self._web, reply, self._streams)
+            self._publisher = Publisher(self._web, reply)
         return self._publisher
 
     async def _show_in_thread(self, reply: ReplyView) -> None:

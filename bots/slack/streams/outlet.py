@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from bots.delivery.converge import Outlet
 from bots.slack.client import NoThread, Web
 from bots.slack.streams.appendable import MARKS, find_stable_end, is_whole, notifies, write_markdown
-from bots.slack.streams.rules import PERSONAL, TOO_LONG, StreamRules
+from bots.slack.streams.rules import PERSONAL, TOO_LONG, NativeStreams
 from bots.slack.streams.stream import Stream, start_stream
 from core.domain.errors import CannotAnswer, ConfabError, PageFrozen, PageGone, PlaceClosed, RateLimited, Rejected
 from core.domain.platform import ReplyView
@@ -42,11 +42,11 @@ class StreamOutlet:
     stream, and the page goes on by edits; so does one that reaches a wall. The next page begins a stream again.
     """
 
-    def __init__(self, web: Web, reply: ReplyView, edits: EditOutlet, rules: StreamRules) -> None:
+    def __init__(self, web: Web, reply: ReplyView, edits: EditOutlet, streams: NativeStreams) -> None:
         self._web = web
         self._reply = reply
         self._edits = edits
-        self._rules = rules
+        self._streams = streams
         self._stream: Stream | None = None
         """The last stream, until its page says all that it is to say and has its mark."""
         self._given_up = False
@@ -100,7 +100,7 @@ class StreamOutlet:
     async def _start(self, page: Page) -> Stream | None:
         """A new stream, or None where the page has to be posted: Slack takes no stream, or no more of them just now."""
         text = self._write(page)
-        if text is None or not (self._may_stream() and self._web.streams.take_start(self._rules.starts)):
+        if text is None or not (self._may_stream() and self._streams.take_start()):
             return None
         try:
             return await start_stream(self._web, self._reply.question, page, self._choose_beginning(text))
@@ -115,7 +115,7 @@ class StreamOutlet:
     def _may_stream(self) -> bool:
         key = self._reply.question.key
         direct = key.channel.startswith(DIRECT) and bool(key.thread)
-        return direct and self._edits.grows and not (self._given_up or self._web.streams.is_refused(key.channel))
+        return direct and self._edits.grows and not (self._given_up or self._streams.is_refused(key.channel))
 
     def _choose_beginning(self, text: str) -> str:
         beginning = text[: find_stable_end(text)]
@@ -129,7 +129,7 @@ class StreamOutlet:
         if reason not in TOO_LONG:
             place = self._reply.question.key.channel
             personal = reason in PERSONAL or isinstance(refused, PlaceClosed)
-            self._web.streams.remember_refusal(place, reason, everywhere=not personal)
+            self._streams.remember_refusal(place, reason, everywhere=not personal)
 
     def _write(self, page: Page) -> str | None:
         """What can be streamed of a page that grows; nothing where a note stands below it that no status tells.
@@ -149,7 +149,7 @@ class StreamOutlet:
             await self._rewrite(stream)
             return
         more = text[len(stream.text) : find_stable_end(text)]
-        if len(text) > self._rules.characters:
+        if len(text) > self._streams.rules.characters:
             await self._stop(stream)
         elif notifies(more):
             await self._rewrite(stream)
@@ -205,7 +205,7 @@ class StreamOutlet:
 
     async def _roll_over(self, stream: Stream) -> None:
         """End the stream before Slack does, also where nothing is said for minutes; its page goes on by edits."""
-        await asyncio.sleep(self._rules.lifetime)
+        await asyncio.sleep(self._streams.rules.lifetime)
         async with self._lock:
             if self._stream is not stream:
                 return

@@ -28,20 +28,21 @@ class StreamRules:
     starts: int = STARTS
 
 
-class StreamMemory:
-    """What is known of the streams of one workspace: how many began just now, and where Slack takes none."""
+class NativeStreams:
+    """The streams of one workspace: their rules, how many began just now, and where Slack takes none."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, rules: StreamRules, clock: Callable[[], float] = time.monotonic) -> None:
+        self.rules = rules
         self._clock = clock
         self._begun: deque[float] = deque()
         self._refused: TTLCache[str, str] = TTLCache(MOST, REFUSED, timer=clock)
 
-    def take_start(self, starts: int) -> bool:
-        """Whether one more stream may begin within the minute's budget of `starts`; it counts."""
+    def take_start(self) -> bool:
+        """Whether one more stream may begin within the minute's budget; it counts."""
         now = self._clock()
         while self._begun and self._begun[0] <= now - MINUTE:
             self._begun.popleft()
-        if len(self._begun) >= starts:
+        if len(self._begun) >= self.rules.starts:
             return False
         self._begun.append(now)
         return True
