@@ -151,7 +151,7 @@ KINDS = [
         slack_world,
         direct,
         whole(LONG, 3),
-        growing(LONG),
+        Answer(text=LONG, chunk=len(LONG) // 12, delay=0.1),
         repeated=True,
         settings={"SLACK_STREAMING": "native"},
     ),

@@ -5,7 +5,7 @@ Tests bots.slack.streams.outlet, bots.slack.streams.stream.
 
 import asyncio
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 
 import pytest
 
@@ -18,7 +18,7 @@ from core.domain.messages import Question, ThreadKey
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.slack.faults import Fault
 from tests.support.slack_house import at_home, brisk
-from tests.support.waiting import PATIENCE, until
+from tests.support.waiting import PATIENCE
 
 START, APPEND, STOP = "chat.startStream", "chat.appendStream", "chat.stopStream"
 POST, UPDATE = "chat.postMessage", "chat.update"
@@ -313,9 +313,9 @@ async def test_the_budget_of_starts_is_kept_and_what_is_beyond_it_is_edited(slac
 
     async def answer() -> str:
         async with growing(slack, platform) as (root, reply):
-            for end in range(10, len(WORDS), 20):
-                reply.say(WORDS[:end])
-                await asyncio.sleep(0.01)
+            reply.say(A)
+            await slack.until(lambda: pages(slack, root))
+            reply.say(C)
             reply.finish(WORDS, controls=DONE)
         return root
 
@@ -337,18 +337,18 @@ NASTY = {
 
 @pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
 async def test_a_stream_that_grows_letter_by_letter_says_the_same_and_notifies_nobody(slack, platform, text):
-    expected = []
-    for native in (True, False):
-        platform = make_platform(slack, StreamRules() if native else None)
-        async with growing(slack, platform) as (root, reply):
-            for end in range(1, len(text)):
-                reply.say(text[:end])
-                await asyncio.sleep(0.002)
-            reply.finish(text)
-        await platform.close()
-        expected.append(pages(slack, root))
+    roots = [await slack.say("ada", "D0ADA", "go") for _ in range(2)]
+    grown, posted = (Reply(ask(root), keep) for root in roots)
+    publisher = (await platform.surface(grown.question))._publish(grown)
+    for end in range(1, len(text)):
+        await publisher.grow(text[:end], grown.controls)
+    grown.finish(text)
+    await publisher.settle(text)
+    posted.finish(text)
+    await (await platform.surface(posted.question)).show(posted)
 
-    assert expected[0] == expected[1]
+    assert pages(slack, roots[0]) == pages(slack, roots[1])
+    assert marks(slack, roots[0]) == [(1, True)]
     assert slack.pings == []
     assert slack.called(APPEND)
 
@@ -433,12 +433,17 @@ async def test_an_unmarked_stream_is_nobody_s_words_in_the_history_of_what_was_a
     assert [(one.answers, one.notice) for one in history.messages if one.mine] == [(None, True)]
 
 
+async def begin(home, gate: Gate, streams: int = 1) -> None:
+    """Wait until so many streams began in all, and let the answer go on."""
+    await home.slack.until(lambda: len(home.slack.called(START)) == streams)
+    gate.opened.set()
+
+
 async def test_pressing_slack_s_own_stop_ends_a_streamed_answer_with_what_was_said(home):
     gate = Gate(after=8)
     home.claude.script(Answer(text=WORDS, chunk=5, gate=gate))
     root = await home.slack.say("ada", "D0ADA", "go")
-    await gate.reached.wait()
-    await home.slack.until(lambda: home.slack.called(APPEND))
+    await home.slack.until(lambda: is_streaming(home.slack))
     await home.slack.stop("ada", "D0ADA", root)
     await home.rest()
     gate.opened.set()
@@ -452,47 +457,43 @@ async def test_pressing_slack_s_own_stop_ends_a_streamed_answer_with_what_was_sa
 
 
 async def test_a_streamed_answer_is_tried_again_in_its_place(home):
-    home.claude.script(Answer(text=WORDS, chunk=5, delay=0.005), Answer(text="Better words.", chunk=4, delay=0.005))
+    gate = Gate(after=8)
+    home.claude.script(Answer(text=WORDS, chunk=5, gate=gate), Answer(text="Better words."))
     root = await home.slack.say("ada", "D0ADA", "go")
+    await begin(home, gate)
     await home.answered()
     await home.slack.press("ada", "D0ADA", home.ours("D0ADA", root)[0].ts, "Try again")
     await home.answered(2)
 
-    assert home.slack.called(START)
     assert home.texts("D0ADA", root) == ["Better words."]
     assert home.prompt() == home.prompt(0)
 
 
 async def test_a_streamed_answer_goes_on_in_a_stream_of_its_own(home):
+    gates = Gate(after=8), Gate(after=8)
     home.claude.script(
-        Answer(text=WORDS, chunk=5, delay=0.005, stop_reason="max_tokens"),
-        Answer(text="And so it ends, in more words.", chunk=4, delay=0.005),
+        Answer(text=WORDS, chunk=5, gate=gates[0], stop_reason="max_tokens"),
+        Answer(text="And so it ends, in many more words than that.", chunk=5, gate=gates[1]),
     )
     root = await home.slack.say("ada", "D0ADA", "go")
+    await begin(home, gates[0])
     await home.answered()
     await home.slack.press("ada", "D0ADA", home.ours("D0ADA", root)[0].ts, "Continue")
+    await begin(home, gates[1], 2)
     await home.answered(2)
 
     first, second = home.texts("D0ADA", root)
-    assert (first.startswith(WORDS), second) == (True, "And so it ends, in more words.")
-    assert len(home.slack.called(START)) == 2
-    await until(lambda: not is_streaming(home.slack))
+    assert (first.startswith(WORDS), second) == (True, "And so it ends, in many more words than that.")
+    assert not is_streaming(home.slack)
 
 
 async def test_what_was_streamed_is_told_to_claude_once(home):
-    home.claude.script(Answer(text=WORDS, chunk=5, delay=0.005), Answer(text="Yes."))
+    gate = Gate(after=8)
+    home.claude.script(Answer(text=WORDS, chunk=5, gate=gate), Answer(text="Yes."))
     root = await home.slack.say("ada", "D0ADA", "go")
+    await begin(home, gate)
     await home.answered()
     await home.slack.say("ada", "D0ADA", "really?", root)
     await home.answered(2)
 
     assert [(role, text.count(WORDS)) for role, text in home.prompt()] == [("user", 0), ("assistant", 1), ("user", 0)]
-
-
-async def test_a_long_past_is_read_with_streams_as_without(slack, platform):
-    at = datetime.now(UTC)
-    root = await slack.say("ada", "D0ADA", "go")
-
-    history = await (await platform.surface(ask(root))).history()
-
-    assert [one.at > at for one in history.messages] == [True]
