@@ -14,6 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from yarl import URL
 
 from bots.slack.parse import BotIdentity, Raw
+from bots.slack.streams.rules import NativeStreams
 from bots.slack.throttle import Leisure, Throttle
 from core.domain import backoff
 from core.domain.clock import Sleep, system_clock
@@ -59,9 +60,12 @@ PASSING = {"fatal_error", "internal_error", "request_timeout", "service_unavaila
 PROMISED = {
     "auth.test": ("user_id", str),
     "bots.info": ("bot", dict),
+    "chat.appendStream": ("ts", str),
     "chat.delete": ("ts", str),
     "chat.postEphemeral": ("message_ts", str),
     "chat.postMessage": ("ts", str),
+    "chat.startStream": ("ts", str),
+    "chat.stopStream": ("ts", str),
     "chat.update": ("ts", str),
     "conversations.history": ("messages", list),
     "conversations.info": ("channel", dict),
@@ -109,6 +113,7 @@ class Web:
         batch: int = BATCH,
         leisure: Leisure | None = None,
         emit: Emit = discard_event,
+        streams: NativeStreams | None = None,
     ) -> None:
         self.client = client
         self.us = us
@@ -119,6 +124,8 @@ class Web:
         """Channels that took no post of ours the last time: only some may post there."""
         self.refused: TTLCache[str, None] = TTLCache(10, REFUSED)
         """Kinds of blocks that this workspace does not take."""
+        self.streams = streams
+        """How texts grow natively in this workspace; None where they are edited."""
         self.sleep = sleep
         self._batch = batch
         self._leisure = leisure

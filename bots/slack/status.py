@@ -37,6 +37,8 @@ class Status:
         self._calling = False
         self._late = False
         """Whether the status may arrive after the answer."""
+        self._work = ""
+        """What was told last while text stood already."""
 
     def begin(self, reply: ReplyView) -> None:
         """Say what goes on, from now until `end`.
@@ -56,6 +58,12 @@ class Status:
     def note_post(self) -> None:
         """A message of ours arrived, and with it Slack took the status away, unless that was still on its way."""
         self._said = self._said and self._late
+
+    async def tell_work(self, work: str) -> None:
+        """Say what goes on while text stands that no note can stand below; nothing once it goes on."""
+        if work != self._work and self._kind not in self._web.silent:
+            self._work = work
+            await self._say(f"is {describe_activity(work)}…" if work else "")
 
     async def clear(self) -> None:
         """Take the status away, also one that a killed process left: an ephemeral message takes none with it."""

@@ -16,11 +16,12 @@ MINUTE = 60.0
 
 TIERS = {  # calls in a minute that Slack takes at least (docs.slack.dev, rate limits)
     "assistant.threads.setStatus": 60,
+    "chat.appendStream": 100,
     "chat.delete": 50,
     "chat.postMessage": 60,
     "chat.update": 50,
 }
-EDIT = "chat.update"
+EDIT, APPEND = "chat.update", "chat.appendStream"
 IN_CHANNEL = {"chat.postMessage"}  # limited in each channel for itself: about one a second
 
 PAUSE = 1.1  # seconds between two edits of one growing text
@@ -186,15 +187,18 @@ class Growth:
         self.text = text
         if not self.begun:
             self.begun = True
-            self._throttle.edits.join(self)
+            for budget in self._throttle.growing.values():
+                budget.join(self)
 
-    def take_turn(self) -> float:
-        """Take the next turn: 0.0 where it has come, else the seconds after which to ask again."""
-        return self._throttle.seconds_held(EDIT) or self._throttle.edits.take_turn(self)
+    def take_turn(self, streaming: bool = False) -> float:
+        """Take the next turn, to append where it is streamed: 0.0, or the seconds after which to ask again."""
+        method = APPEND if streaming else EDIT
+        return self._throttle.seconds_held(method) or self._throttle.growing[method].take_turn(self)
 
     def end(self) -> None:
         """It grows no more, and waits for no turn."""
-        self._throttle.edits.leave(self)
+        for budget in self._throttle.growing.values():
+            budget.leave(self)
 
 
 class Throttle:
@@ -214,7 +218,8 @@ class Throttle:
         self._processes = processes
         self._budgets: dict[str, CallBudget] = {}
         self._held: dict[str, float] = {}
-        self.edits = self._make_budget(EDIT)
+        self.growing = {method: self._make_budget(method) for method in (EDIT, APPEND)}
+        """The calls by which texts grow."""
 
     @property
     def hold(self) -> float:
@@ -255,8 +260,8 @@ class Throttle:
         return max(0.0, self._held.get(_name_limit(method, channel), 0.0) - self._clock())
 
     def _get_budget(self, method: str, channel: str) -> CallBudget | None:
-        if method == EDIT:
-            return self.edits
+        if method in self.growing:
+            return self.growing[method]
         if method not in TIERS:
             return None
         name = _name_limit(method, channel)

@@ -170,10 +170,10 @@ def test_a_call_counts_from_its_answer_on(clock, throttle):
     with throttle.spend(EDIT):
         edit(throttle, TIERS[EDIT] - 1)
         clock.advance(MINUTE + 2)
-        under_way = throttle.edits._count_used()
+        under_way = throttle.growing[EDIT]._count_used()
     clock.advance(MINUTE + 1)
 
-    assert (under_way, throttle.edits._count_used()) == (1, 1)
+    assert (under_way, throttle.growing[EDIT]._count_used()) == (1, 1)
 
 
 def test_posts_are_counted_in_each_channel_and_a_third_is_spared(clock, throttle):
