@@ -10,8 +10,7 @@ from core.rendering.dialect import Dialect
 from core.rendering.fences import PLAIN, Fence, break_runs, mend_runs, parse_opening
 from core.rendering.inline import Span, SpanKind, parse_spans, split_paragraphs
 from core.rendering.links import hides_address, show_address
-from core.rendering.paginator import Pager, pages
-from core.rendering.plain_pages import cut_by_length as cut
+from core.rendering.paginator import Pager, cut_by_length, pages
 from core.rendering.tables import draw_table
 
 PAGE = 2000  # Discord refuses longer messages
@@ -127,7 +126,7 @@ def _measure_notice(text: str) -> int:
 
 def cut_plainly(text: str, quote: str = "", notice_: bool = False) -> list[str]:
     """Cut `text` into pages by length alone."""
-    found = cut(text, PIECE)
+    found = cut_by_length(text, PIECE)
     marked = [mark_notice(page) for page in found] if notice_ else found
     return [place_below_quote(quote, marked[0]), *marked[1:]] if quote and marked else marked
 

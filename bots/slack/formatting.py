@@ -10,7 +10,7 @@ from core.rendering.dialect import Dialect
 from core.rendering.fences import mend_runs, parse_opening
 from core.rendering.inline import SpanKind, parse_spans, split_paragraphs
 from core.rendering.links import hides_address
-from core.rendering.plain_pages import cut_by_length as cut
+from core.rendering.paginator import cut_by_length
 from core.rendering.strip_marks import strip_marks
 
 LIMIT = 9_500  # of a page, as `size` counts; a markdown block takes 12,000 characters, all blocks of a message 13,200
@@ -178,7 +178,7 @@ def _read_control(element: Mapping[str, Any]) -> tuple[Control, str] | None:
 
 def cut_plainly(text: str) -> list[str]:
     """Cut a whole text into pages that `build_sections` takes, by length alone."""
-    return cut(text, SECTION)
+    return cut_by_length(text, SECTION)
 
 
 def render_fallback_text(page: str) -> str:

@@ -3,10 +3,10 @@
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import accumulate, chain, groupby, pairwise
 
-from core.rendering.break_points import BreakKind, BreakRank, Line, find_break_inside, rank_breaks
+from core.rendering.break_points import BreakKind, BreakRank, Cursor, Line, find_break_inside, rank_breaks
 from core.rendering.dialect import Costs, Dialect
 from core.rendering.fences import PLAIN, Fence, find_marks, parse_opening, plain_mark
 from core.rendering.inline import begins_block, close_marks, continue_marks, find_open_marks, split_paragraphs
@@ -19,36 +19,7 @@ SPANS = "```` "  # marks of the code spans that a fence's name and the rest besi
 FAR = 4  # pages; so long a line is cut on this one, whatever it says further on
 
 _VISIBLE = re.compile(r"\S")
-_BLANK = re.compile(r"(?:[^\S\n]*\n)+")
 _QUOTE = re.compile(r"[ \t]*(?:>[ \t]?)+")
-_SPACES = re.compile(r"[^\S\n]*")
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """Where a page begins, what is open there, and whether that is amid a line."""
-
-    at: int
-    open: Fence | Table | None = None
-    amid: bool = False
-    continues: bool = False
-    """Whether the page goes on with a paragraph of prose."""
-    quote: str = ""
-    """What keeps the rest of a line of prose in its quote."""
-    items: tuple[ListItem, ...] = ()
-    """The list items that are open there."""
-    marks: tuple[str, ...] = ()
-    """The marks of emphasis and code that are open there."""
-
-
-def find_page_start(text: str, place: Cursor) -> Cursor:
-    """Where the first visible line of a page begins; amid a line, its first visible character."""
-    if not _VISIBLE.search(text, place.at):
-        return Cursor(len(text))
-    if blank := _BLANK.match(text, place.at):
-        return replace(place, at=blank.end(), amid=False, continues=False, quote="", marks=())
-    spaces = _SPACES.match(text, place.at) if place.amid else None
-    return replace(place, at=spaces.end()) if spaces else place
 
 
 class PageBuilder:
