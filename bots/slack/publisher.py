@@ -58,7 +58,9 @@ class Publisher:
         self._outlet = SlackOutlet(web, reply)
         self._pages: PostedPages | None = None
         self._uploads: Uploads | None = None
-        self._cut: Callable[[str], list[str]] = Pager(formatting.DIALECT).pages
+        self._dialect = formatting.DIALECT
+        """How large pages are; smaller where Slack refused one."""
+        self._cut: Callable[[str], list[str]] = Pager(self._dialect).pages
         self._shortened = False
         """Whether the pages that are wanted end before the answer does, and a file has all of it."""
         self._unattached = False
@@ -130,21 +132,31 @@ class Publisher:
         return self._pages
 
     async def _converge(self, text: str, controls: Sequence[Control], final: bool) -> None:
-        """Make the pages equal `text`, as plain text without controls where Slack refuses our blocks.
+        """Make the pages equal `text`: cut smaller where Slack refuses one, and as plain text where that is no help.
 
         A page that can't be edited any more is left alone while the text grows, and replaced at the end.
         """
-        posted = self._take_over_pages()
+        posted, refused = self._take_over_pages(), list[str]()
         self._outlet.final = final
-        texts = await cut(text, partial(self._cut_pages, text))
-        try:
-            await posted.converge(list_pages(texts, self._outlet.choose_controls(controls)), replace_frozen=final)
-        except Rejected as rejected:
-            if self._outlet.plainly or rejected.reason not in UNSUITED:
-                raise
-            log.warning("a page is shown as plain text: %s", rejected)
-            self._outlet.plainly = True
-            await posted.converge(list_pages(texts), replace_frozen=final)
+        while True:
+            texts = await cut(text, partial(self._cut_pages, text))
+            if texts != refused or self._outlet.plainly:
+                try:
+                    wanted = list_pages(texts, self._outlet.choose_controls(controls))
+                    return await posted.converge(wanted, replace_frozen=final)
+                except Rejected as rejected:
+                    if self._outlet.plainly or rejected.reason not in UNSUITED:
+                        raise
+                    log.warning("pages are cut smaller, or shown as plain text: %s", rejected)
+            refused = texts
+            self._shrink_pages()
+
+    def _shrink_pages(self) -> None:
+        """Let pages be smaller from now on, or plain text where they are small already."""
+        smaller = formatting.halve_pages(self._dialect)
+        self._outlet.plainly = smaller is None
+        self._dialect = smaller or formatting.DIALECT
+        self._cut = Pager(self._dialect).pages
 
     def _cut_pages(self, text: str) -> list[str]:
         """The pages of a text; of a long one that is to be in a file the first ones."""
@@ -153,7 +165,7 @@ class Publisher:
         self._shortened = brief and len(found) > SHOWN
         if not self._shortened:
             return found
-        return shorten_answer(text, partial(pages, dialect=formatting.DIALECT)) if self._outlet.final else found[:SHOWN]
+        return shorten_answer(text, partial(pages, dialect=self._dialect)) if self._outlet.final else found[:SHOWN]
 
 
 class SlackOutlet:

@@ -65,6 +65,8 @@ class Line:
     kind: BreakKind
     open: Fence | Table | None
     size: int
+    blocks: int = 0
+    """How many blocks the page had before it, where they count."""
 
     @property
     def blank(self) -> bool:
