@@ -220,7 +220,7 @@ class PageBuilder:
         self.size -= self.code_costs.of(last.text[len(last.text.rstrip()) :])
 
     def _escape_line(self, line: str, kind: BreakKind) -> str:
-        """A line as it is written: what looks like a fence, only because the line was cut, is escaped; so are wide tables."""
+        """A line as it is written: no fence, if it looks like one only because it was cut; no rule of a wide table."""
         above = self.lines[-1].text if self.dialect.columns and kind is BreakKind.TEXT and self.lines else ""
         if above and self._is_wide(parse_table_head(above, line)):
             return line.replace("-", HYPHEN, 1)
