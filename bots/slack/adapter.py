@@ -18,6 +18,7 @@ from bots.slack import bolt_app, formatting, http_mode, parse
 from bots.slack.backfill import BackfillSource
 from bots.slack.client import SDK_LOG, Web
 from bots.slack.directory import Directory
+from bots.slack.home.home import Home
 from bots.slack.intake import Intake, build_gap
 from bots.slack.publisher import NOTICE, QUIET
 from bots.slack.response import SlackResponse
@@ -25,6 +26,7 @@ from bots.slack.settings import SlackSettings
 from bots.slack.socket_mode import PATIENCE, ReconnectPolicy, Socket
 from bots.slack.surface import SlackSurface
 from bots.slack.throttle import PAUSE, Leisure
+from core.commands.overview import Overviews
 from core.domain.clock import Clock, Sleep, system_clock
 from core.domain.errors import (
     CannotAnswer,
@@ -69,6 +71,7 @@ class Slack:
         retry_policy: ReconnectPolicy = PATIENCE,
         sleep: Sleep = asyncio.sleep,
         clock: Clock = system_clock,
+        overviews: Overviews | None = None,
     ) -> None:
         self._bot_token = bot_token
         self._app_token, self._signing_secret = app_token, signing_secret
@@ -78,6 +81,7 @@ class Slack:
         self._grows = grows
         self._pause, self._seconds, self._retry_policy = pause, seconds, retry_policy
         self._sleep, self._clock = sleep, clock
+        self._overviews = overviews
         self._session: aiohttp.ClientSession | None = None
         self._known: tuple[Web, Directory] | None = None
         self._identifying = asyncio.Lock()
@@ -85,7 +89,9 @@ class Slack:
         self._app: AsyncApp | None = None
 
     @classmethod
-    def from_settings(cls, settings: SlackSettings, core: Settings, emit: Emit = discard_event) -> Self:
+    def from_settings(
+        cls, settings: SlackSettings, core: Settings, emit: Emit = discard_event, overviews: Overviews | None = None
+    ) -> Self:
         """Make the adapter that the settings describe. Raises SettingsError."""
         settings.check_tokens(core.confab_http_port)
         return cls(
@@ -96,6 +102,7 @@ class Slack:
             api_url=settings.slack_api_url,
             managers=core.confab_managers,
             grows=settings.slack_streaming != "final",
+            overviews=overviews,
         )
 
     def routes(self) -> list[web.RouteDef]:
@@ -106,10 +113,11 @@ class Slack:
 
     async def run(self, ingest: Ingest) -> None:
         """Connect, and ingest every event, until cancelled. Raises CannotConnect."""
-        web, _ = await self._identify()
+        web, people = await self._identify()
         slow = Web(self._make_client(), web.us, web.pace, self._sleep, leisure=Leisure(), emit=self._emit)
         backfill = Backfill(ingest, BackfillSource(slow).fetch_missed, self._sleep)
-        self._intake = Intake(backfill.ingest, web, self._sleep, self._clock)
+        home = Home(web, people, self._overviews) if self._overviews else None
+        self._intake = Intake(backfill.ingest, web, self._sleep, self._clock, home)
         try:
             await self._connect(web, backfill.ingest)
         finally:

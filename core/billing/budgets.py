@@ -84,6 +84,10 @@ class Budgets:
     def zone(self) -> str | None:
         return self.changes[0].zone if self.changes else None
 
+    def find_newest_change(self, scope: Scope) -> int:
+        """The number of the newest change of a scope's budgets, whatever their period; 0 if there was none."""
+        return next((one.number for one in self.changes if one.scope == scope), 0)
+
 
 def find_period_start(period: Period, now: datetime, zone: str) -> datetime:
     """When the period that `now` lies in began: a midnight of `zone`."""

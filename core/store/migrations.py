@@ -173,4 +173,6 @@ MIGRATIONS = (
     Migration("said so far", ("ALTER TABLE questions ADD COLUMN so_far {text}",)),
     # Who let a question be answered anew.
     Migration("reopened_by", ("ALTER TABLE questions ADD COLUMN reopened_by {text}",)),
+    # What people are offered to ask in a direct message, with semicolons between.
+    Migration("prompts_of_personas", ("ALTER TABLE personas ADD COLUMN prompts {text}",)),
 )

@@ -1,0 +1,79 @@
+"""View of the home tab: an overview as Block Kit blocks. Pure."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from bots.slack.formatting import escape
+from bots.slack.manifest import COMMAND
+from core.commands.overview import Overview, PlaceOverview
+from core.commands.registry import MEMBERS_ONLY
+from core.domain.wording import count_noun
+
+SECTION = 3_000  # characters of a section's text that Slack takes
+CHANNELS = 40  # that are shown: each has two blocks, and Slack takes 100
+ACTION = "home:"  # begins the action_id of our buttons on the home tab; the words of the command follow
+WHOLE = "-"  # in a button, the place that is all of the workspace
+BUTTONS = {"persona set": "Edit persona", "persona tune": "Model and tools", "budget set": "Set budget"}
+
+ABOUT = f"""*Ask me* in a channel, a thread or a group message by mentioning me, or write to me in _Messages_. \
+Claude answers in the thread, having read all of it.
+`{COMMAND} help` lists what else there is, `{COMMAND} prompt` shows what Claude is told, `{COMMAND} forget` erases."""
+
+Block = dict[str, Any]
+
+
+def build_home(overview: Overview | None, direct: str = "") -> Block:
+    """The home tab of a person; without an overview that of a guest. `direct` is their direct message with us."""
+    blocks = [_build_section([ABOUT]), *(_build_overview(overview) if overview else [_build_section([MEMBERS_ONLY])])]
+    return {"type": "home", "private_metadata": direct, "blocks": blocks}
+
+
+def _build_overview(overview: Overview) -> Iterator[Block]:
+    yield _build_header("Your usage")
+    yield _build_section(map(escape, (overview.usage, *overview.limits)))
+    if overview.places:
+        yield from _build_channels(overview.places)
+    if overview.workspace:
+        yield from _build_workspace(overview, overview.workspace)
+
+
+def _build_channels(places: Sequence[PlaceOverview]) -> Iterator[Block]:
+    yield _build_header("Channels you manage")
+    for one in places[:CHANNELS]:
+        yield _build_section([f"*<#{one.place.channel}>*", *map(escape, one.describe())])
+        yield _build_actions(one)
+    if len(places) > CHANNELS:
+        left = count_noun(len(places) - CHANNELS, "channel")
+        yield _build_section([f"And {left} more: `{COMMAND} persona show` and `{COMMAND} budget show` tell of each."])
+
+
+def _build_workspace(overview: Overview, place: PlaceOverview) -> Iterator[Block]:
+    """What those who manage the whole workspace see of it."""
+    yield _build_header("This workspace")
+    people = count_noun(overview.personal, "person has a budget", "people have budgets")
+    limited = [f"{people} of their own: `{COMMAND} budget show` lists them."] if overview.personal else []
+    yield _build_section([*map(escape, (overview.total, *place.describe())), *limited])
+    yield _build_actions(place)
+
+
+def _build_header(text: str) -> Block:
+    return {"type": "header", "text": build_plain_text(text)}
+
+
+def _build_section(lines: Iterable[str]) -> Block:
+    """Lines of mrkdwn, in which Slack makes no link or mention of what only looks like one."""
+    return {"type": "section", "text": {"type": "mrkdwn", "text": "\n".join(lines)[:SECTION], "verbatim": True}}
+
+
+def _build_actions(one: PlaceOverview) -> Block:
+    value = one.place.channel or WHOLE
+    buttons = [
+        {"type": "button", "action_id": f"{ACTION}{words}", "text": build_plain_text(label), "value": value}
+        for words, label in BUTTONS.items()
+    ]
+    return {"type": "actions", "block_id": f"{ACTION}{value}", "elements": buttons}
+
+
+def build_plain_text(text: str) -> Block:
+    """A text object without any markup."""
+    return {"type": "plain_text", "text": text, "emoji": False}
