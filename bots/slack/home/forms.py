@@ -26,14 +26,14 @@ OPTION = 75  # characters of an option
 DEFAULT = "default"  # what takes a choice back
 LEFT_OUT = {"answers", "of", "person", "temperature", "thinking", "where", "zone"}
 """Parameters that a form does not ask for: the place is known, and the others are Discord's or seldom chosen."""
+OF_WORKSPACES = {"prompts"}  # no channel is asked for them
 NOTES = {
     "persona set": f"`{COMMAND} persona clear` takes the persona away.",
     "persona tune": "What you leave empty is as the workspace, or whoever runs me, has it.",
-    "budget set": f"0 lets nobody ask. `{COMMAND} budget clear` takes the limit away.",
+    "budget set": "A day, a week and a month have a budget each. 0 lets nobody ask. "
+    f"`{COMMAND} budget clear` takes the limit away.",
 }
-REFUSAL = (
-    "Slack says that you don't manage this place, or that one of us is not in it. Open this page anew to see what is."
-)
+REFUSAL = "Slack says that you don't manage this place, or that one of us is not in it. Open this page anew."
 TRAITS = {"text": "system"}  # of a persona, where a parameter is called otherwise
 LONG = "The persona is longer than a form takes: what you write here replaces all of it. "
 
@@ -70,7 +70,8 @@ def build_form(form: Form) -> dict[str, Any]:
     """The view (modal) of a form."""
     row, held = form.row, form.held
     shown = {name: value for name, value in held.items() if len(value) <= LONGEST}
-    fields = [one for one in row.parameters if one.name not in LEFT_OUT]
+    left_out = LEFT_OUT | (OF_WORKSPACES if form.place.place.channel else set())
+    fields = [one for one in row.parameters if one.name not in left_out]
     note = f"{LONG if len(shown) < len(held) else ''}{NOTES[row.words]}"
     where = f"For <#{form.place.place.channel}>." if form.place.place.channel else "For the whole workspace."
     return {

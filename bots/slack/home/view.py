@@ -17,7 +17,7 @@ BUTTONS = {"persona set": "Edit persona", "persona tune": "Model and tools", "bu
 
 ABOUT = f"""*Ask me* in a channel, a thread or a group message by mentioning me, or write to me in _Messages_. \
 Claude answers in the thread, having read all of it.
-`{COMMAND} help` lists what else there is, `{COMMAND} prompt` shows what Claude is told, `{COMMAND} forget` erases."""
+`{COMMAND} help` lists what else there is, such as seeing what Claude is told and erasing what was said."""
 
 Block = dict[str, Any]
 
@@ -31,10 +31,10 @@ def build_home(overview: Overview | None, direct: str = "") -> Block:
 def _build_overview(overview: Overview) -> Iterator[Block]:
     yield _build_header("Your usage")
     yield _build_section(map(escape, (overview.usage, *overview.limits)))
-    if overview.places:
-        yield from _build_channels(overview.places)
     if overview.workspace:
         yield from _build_workspace(overview, overview.workspace)
+    if overview.places:
+        yield from _build_channels(overview.places)
 
 
 def _build_channels(places: Sequence[PlaceOverview]) -> Iterator[Block]:

@@ -97,7 +97,10 @@ class Viewing:
             raws = [*await self._read_replies(viewed.channel, thread), *raws]
         said = parse.parse_history(raws, self._web.us, Reach.CHAIN, viewed.channel).messages
         key = ThreadKey(self._web.us.workspace, viewed.channel, thread)
-        return thread, await self._overviews.leave_out_forgotten(key, [one for one in said if not one.notice])
+        shown = [one for one in said if not one.notice]
+        kept = await self._overviews.leave_out_forgotten(key, shown)
+        # Answers of ours may say again what somebody had us forget.
+        return thread, kept if len(kept) == len(shown) else [one for one in kept if not one.mine]
 
     async def _read_replies(self, channel: str, ts: str) -> list[Raw]:
         place = {"channel": channel, "ts": ts, "limit": BATCH, "include_all_metadata": True}
