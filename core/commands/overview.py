@@ -15,7 +15,7 @@ from core.store.protocols import Store
 
 EXCERPT = 150  # characters of a persona that are shown
 TITLE = 60  # characters of a prompt's title
-PLACES = 100  # whose personas are read in one unit of work, so that nobody waits for long
+PLACES = 100  # whose personas are read in one unit of work
 CHOICES = ("model", "effort", "tools")  # what is told of a persona beside its text
 
 
@@ -38,29 +38,32 @@ class PlaceOverview:
         """Of the newest version, 0 where there was none."""
         return self.version.number if self.version else 0
 
-    @property
-    def bare(self) -> bool:
-        """It has neither persona nor budget."""
-        return self.persona == Persona() and not self.budgets
-
     def describe(self) -> list[str]:
         """Its persona and its budgets, a line each."""
         return [_describe_persona(self.persona), *_describe_budgets(self.budgets)]
 
 
 @dataclass(frozen=True, slots=True)
+class WorkspaceOverview:
+    """What those who manage a whole workspace are told of it, with how many people have budgets of their own."""
+
+    place: PlaceOverview
+    usage: str
+    personal: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """What one person is told: `usage` and `limits` are theirs, `places` the channels that they manage.
 
-    `workspace` is there for those who manage it, with its usage in `total`, and `personal`, how many people it limits.
+    Of their channels `more` are left out.
     """
 
     usage: str
     limits: tuple[str, ...] = ()
     places: tuple[PlaceOverview, ...] = ()
-    workspace: PlaceOverview | None = None
-    total: str = ""
-    personal: int = 0
+    more: int = 0
+    workspace: WorkspaceOverview | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,23 +90,28 @@ class Overviews:
         self.guests = guests
         """Whether people of other workspaces may ask."""
 
-    async def load(self, workspace: str, person: str, channels: Sequence[str] = (), *, owner: bool = False) -> Overview:
-        """The overview of a person who manages these channels, and as an `owner` all of the workspace."""
-        held = await self._store.ledger.budgets(workspace, self._clock(), person)
+    async def load(
+        self, workspace: str, person: str, channels: Sequence[str] = (), *, owner: bool = False, most: int = PLACES
+    ) -> Overview:
+        """The overview of a person who manages these channels, and as an `owner` all of the workspace.
+
+        At most so many of the channels are told of: first those with a persona or a budget, then in the order given.
+        """
         mine = (Scope(workspace, person=person), Scope(workspace, DIRECT), Scope(workspace))
+        held = await self._store.ledger.budgets(workspace, self._clock(), person, mine)
         limits = [one for scope in mine for one in held.statuses if one.budget.scope == scope]
-        found = await self._load_places(held, [Place(workspace, channel) for channel in channels])
-        overview = Overview(
+        chosen = await self._choose_places(held, [Place(workspace, channel) for channel in channels], most)
+        return Overview(
             await self._describe_usage(held, Scope(workspace, person=person)),
             tuple(_describe_limit(one) for one in limits),
-            tuple(sorted(found, key=lambda one: one.bare)),
+            tuple(await self._load_places(chosen)),
+            max(0, len(channels) - most),
+            await self._load_workspace(held, workspace) if owner else None,
         )
-        return await self._add_workspace(overview, held, workspace) if owner else overview
 
     async def load_place(self, place: Place) -> PlaceOverview:
         """A place as it is now."""
-        held = await self._store.ledger.budgets(place.workspace, self._clock())
-        (found,) = await self._load_places(held, [place])
+        (found,) = await self._load_places([(place, await self._store.personas.persona(place))])
         return found
 
     async def list_prompts(self, workspace: str, channel: str) -> tuple[Prompt, ...]:
@@ -117,22 +125,32 @@ class Overviews:
         """What the platform shows of a thread, without what must not be told again."""
         return await self._store.past.leave_out_forgotten(key, messages)
 
-    async def _add_workspace(self, overview: Overview, held: Budgets, workspace: str) -> Overview:
-        (found,) = await self._load_places(held, [Place(workspace)])
-        return Overview(
-            overview.usage,
-            overview.limits,
-            overview.places,
-            found,
-            await self._describe_usage(held, Scope(workspace)),
-            len({one.budget.scope for one in held.statuses if one.budget.scope.person}),
-        )
+    async def _load_workspace(self, held: Budgets, workspace: str) -> WorkspaceOverview:
+        people = {scope for scope in held.list_limited() if scope.person}
+        usage = await self._describe_usage(held, Scope(workspace))
+        return WorkspaceOverview(await self.load_place(Place(workspace)), usage, len(people))
 
-    async def _load_places(self, held: Budgets, places: Sequence[Place]) -> list[PlaceOverview]:
+    async def _choose_places(
+        self, held: Budgets, places: Sequence[Place], most: int
+    ) -> list[tuple[Place, Version | None]]:
+        """The places to tell of, each with its persona. Those are read in parts, so that nobody waits for long."""
         parts = [places[at : at + PLACES] for at in range(0, len(places), PLACES)]
         versions = [one for part in parts for one in await self._store.personas.newest(part)]
-        found = zip(places, versions, strict=True)
-        return [_describe_place(place, version, held) for place, version in found]
+        limited = {scope.channel for scope in held.list_limited()}
+
+        def is_bare(found: tuple[Place, Version | None]) -> bool:
+            place, version = found
+            return place.channel not in limited and (version is None or version.persona == Persona())
+
+        return sorted(zip(places, versions, strict=True), key=is_bare)[:most]
+
+    async def _load_places(self, chosen: Sequence[tuple[Place, Version | None]]) -> list[PlaceOverview]:
+        """Places with their budgets; the workspace with the one for each person's direct messages."""
+        scopes = [scope for place, _ in chosen for scope in _list_scopes(place)]
+        if not scopes:
+            return []
+        held = await self._store.ledger.budgets(scopes[0].workspace, self._clock(), only=scopes)
+        return [_describe_place(place, version, held) for place, version in chosen]
 
     async def _describe_usage(self, held: Budgets, scope: Scope) -> str:
         """What was asked this month, and what it cost."""
@@ -144,12 +162,17 @@ class Overviews:
         return f"This month ({days}): {asked} to Claude{died}, {dollars(found.total.micro_usd)}."
 
 
+def _list_scopes(place: Place) -> list[Scope]:
+    """The scopes of a place's budgets, its own first."""
+    if place.channel:
+        return [Scope(place.workspace, place.channel)]
+    return [Scope(place.workspace), Scope(place.workspace, DIRECT)]
+
+
 def _describe_place(place: Place, version: Version | None, held: Budgets) -> PlaceOverview:
-    """A place with its budgets; those of the workspace with the one for each person's direct messages."""
-    scope = Scope(place.workspace, place.channel or None)
-    beside = () if place.channel else (Scope(place.workspace, DIRECT),)
-    budgets = tuple(one for one in held.statuses if one.budget.scope in {scope, *beside})
-    return PlaceOverview(place, version, budgets, held.find_newest_change(scope))
+    own, *beside = _list_scopes(place)
+    budgets = [one for scope in (own, *beside) for one in held.statuses if one.budget.scope == scope]
+    return PlaceOverview(place, version, tuple(budgets), held.find_newest_change(own))
 
 
 def _describe_persona(persona: Persona) -> str:

@@ -173,6 +173,14 @@ MIGRATIONS = (
     Migration("said so far", ("ALTER TABLE questions ADD COLUMN so_far {text}",)),
     # Who let a question be answered anew.
     Migration("reopened_by", ("ALTER TABLE questions ADD COLUMN reopened_by {text}",)),
+    # What a channel or a person has spent of a budget, without a look at the requests of all others.
+    Migration(
+        "requests_by_scope",
+        (
+            "CREATE INDEX requests_by_channel ON requests (workspace, channel, at)",
+            "CREATE INDEX requests_by_person ON requests (workspace, person, at)",
+        ),
+    ),
     # What people are offered to ask in a direct message, with semicolons between.
     Migration("prompts_of_personas", ("ALTER TABLE personas ADD COLUMN prompts {text}",)),
 )

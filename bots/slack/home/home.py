@@ -17,7 +17,7 @@ from bots.slack.directory import Directory
 from bots.slack.home.forms import FORM, build_form, build_refusal, find_form, parse_submission
 from bots.slack.home.memberships import Memberships
 from bots.slack.home.prompts import SuggestedPrompts
-from bots.slack.home.view import ACTION, WHOLE, build_home
+from bots.slack.home.view import ACTION, CHANNELS, WHOLE, build_home
 from bots.slack.home.viewing import Viewing
 from bots.slack.parse import Raw
 from core.commands.overview import Overviews
@@ -118,7 +118,7 @@ class Home:
         shared = await self._memberships.list_shared(person) if rank > Rank.GUEST else []
         managed = [one for one in shared if not one.get("is_mpim") and (owner or one.get("creator") == person)]
         names = [one["id"] for one in sorted(managed, key=lambda one: str(one.get("name")))]
-        return build_home(await self._overviews.load(workspace, person, names, owner=owner), channel)
+        return build_home(await self._overviews.load(workspace, person, names, owner=owner, most=CHANNELS), channel)
 
     async def _publish(self, person: str, view: dict[str, Any], before: Raw) -> None:
         """Show a view, unless it was just shown, or another process has shown a newer one than the person saw."""

@@ -5,12 +5,12 @@ from typing import Any
 
 from bots.slack.formatting import escape
 from bots.slack.manifest import COMMAND
-from core.commands.overview import Overview, PlaceOverview
+from core.commands.overview import Overview, PlaceOverview, WorkspaceOverview
 from core.commands.registry import MEMBERS_ONLY
 from core.domain.wording import count_noun
 
 SECTION = 3_000  # characters of a section's text that Slack takes
-CHANNELS = 40  # that are shown: each has two blocks, and Slack takes 100
+CHANNELS = 40  # that are told of: each has two blocks, and Slack takes 100
 ACTION = "home:"  # begins the action_id of our buttons on the home tab; the words of the command follow
 WHOLE = "-"  # in a button, the place that is all of the workspace
 BUTTONS = {"persona set": "Edit persona", "persona tune": "Model and tools", "budget set": "Set budget"}
@@ -32,28 +32,28 @@ def _build_overview(overview: Overview) -> Iterator[Block]:
     yield _build_header("Your usage")
     yield _build_section(map(escape, (overview.usage, *overview.limits)))
     if overview.workspace:
-        yield from _build_workspace(overview, overview.workspace)
+        yield from _build_workspace(overview.workspace)
     if overview.places:
-        yield from _build_channels(overview.places)
+        yield from _build_channels(overview.places, overview.more)
 
 
-def _build_channels(places: Sequence[PlaceOverview]) -> Iterator[Block]:
+def _build_channels(places: Sequence[PlaceOverview], more: int) -> Iterator[Block]:
     yield _build_header("Channels you manage")
-    for one in places[:CHANNELS]:
+    for one in places:
         yield _build_section([f"*<#{one.place.channel}>*", *map(escape, one.describe())])
         yield _build_actions(one)
-    if len(places) > CHANNELS:
-        left = count_noun(len(places) - CHANNELS, "channel")
-        yield _build_section([f"And {left} more: `{COMMAND} persona show` and `{COMMAND} budget show` tell of each."])
+    if more:
+        commands = f"`{COMMAND} persona show` and `{COMMAND} budget show`"
+        yield _build_section([f"And {count_noun(more, 'more channel')}: {commands} tell of each."])
 
 
-def _build_workspace(overview: Overview, place: PlaceOverview) -> Iterator[Block]:
+def _build_workspace(whole: WorkspaceOverview) -> Iterator[Block]:
     """What those who manage the whole workspace see of it."""
     yield _build_header("This workspace")
-    people = count_noun(overview.personal, "person has a budget", "people have budgets")
-    limited = [f"{people} of their own: `{COMMAND} budget show` lists them."] if overview.personal else []
-    yield _build_section([*map(escape, (overview.total, *place.describe())), *limited])
-    yield _build_actions(place)
+    people = count_noun(whole.personal, "person has a budget", "people have budgets")
+    limited = [f"{people} of their own: `{COMMAND} budget show` lists them."] if whole.personal else []
+    yield _build_section([*map(escape, (whole.usage, *whole.place.describe())), *limited])
+    yield _build_actions(whole.place)
 
 
 def _build_header(text: str) -> Block:

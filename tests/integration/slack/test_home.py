@@ -163,7 +163,7 @@ async def test_three_hundred_channels_cost_two_questions_and_a_hundred_blocks_at
     assert len(called) <= 4
     assert len(alone.slack.world.homes["U0ADA"].payload["blocks"]) <= 100
     assert next(line for line in shown if "<#" in line) == "*<#C1299>*"
-    assert shown[-1].startswith("And 264 channels more:")
+    assert shown[-1].startswith("And 264 more channels:")
 
 
 async def test_the_same_home_is_not_published_twice_within_seconds_and_a_changed_one_is(alone):
