@@ -8,6 +8,7 @@ from typing import Any
 
 from bots.ops.http_server import HttpServer
 from bots.slack.adapter import Slack
+from bots.slack.installations.workspace import SlackWorkspace
 from core.answering.assistant import Assistant
 from core.commands.overview import Overviews
 from core.domain.clock import system_clock
@@ -40,6 +41,11 @@ class House:
     assistant: Assistant
     platform: Slack
     port: int
+
+    async def workspace(self) -> SlackWorkspace:
+        """What the platform holds of the workspace that it is connected to."""
+        (name,) = await self.platform._workspaces.connect()
+        return await self.platform._workspaces.find(name)
 
     async def answered(self, times: int = 1) -> None:
         """Wait until Claude was asked so often, and nothing is open any more."""

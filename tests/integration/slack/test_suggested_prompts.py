@@ -69,8 +69,8 @@ async def test_a_workspace_that_takes_no_prompts_is_not_asked_again_for_an_hour(
 
 
 async def test_a_guest_is_offered_nothing_who_may_ask_nothing(alone):
-    direct = await alone.platform._identify()
-    await direct[0].call_once("conversations.open", users="U0EVE")
+    found = await alone.platform._workspaces.find("slack:T024")
+    await found.web.call_once("conversations.open", users="U0EVE")
     await alone.slack.open_home("eve", "messages")
     await open_messages(alone, "bob", 1)
 

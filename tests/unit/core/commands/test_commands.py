@@ -118,9 +118,9 @@ async def test_files_and_long_answers_are_tuned_and_shown(give, store):
 
 
 async def test_prompts_are_tuned_shown_and_taken_back(give, store):
-    tuned = await give('persona tune where=workspace prompts="Sum up  our week ;; Ask"', "U9")
+    tuned = await give('persona tune where=workspace prompts="Sum up  our week ;; Ask"')
     held = await store.personas.persona(Place("board:w1"))
-    await give("persona tune where=workspace prompts=default", "U9")
+    await give("persona tune where=workspace prompts=default")
 
     assert "prompts `Sum up our week; Ask`" in tuned
     assert held.persona == Persona(prompts="Sum up our week; Ask")
