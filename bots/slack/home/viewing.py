@@ -74,6 +74,9 @@ class Viewing:
         except (ConfabError, TimeoutError) as error:
             log.info("what is looked at beside %s is not told: %s", event.id, error or "Slack takes too long")
             return event
+        except (LookupError, TypeError, ValueError, AttributeError) as error:  # the question itself is well formed
+            log.error("what is looked at beside %s can't be read: %r", event.id, error)
+            return event
         quotes = (*event.message.quotes, Quote(words, QuoteKind.VIEWED))
         return replace(event, message=replace(event.message, quotes=quotes))
 

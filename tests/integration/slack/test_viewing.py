@@ -105,9 +105,14 @@ async def test_nothing_is_told_to_who_asks_about_something_else_nor_in_a_channel
     assert alone.slack.called("users.conversations") == []
 
 
-async def test_a_read_that_slack_limits_or_that_takes_too_long_leaves_the_question_without_it(alone):
+@pytest.mark.parametrize(
+    "fault",
+    [Fault(hangs=True), Fault(error="thread_not_found"), Fault(body=b'{"ok": true, "messages": [{"text": "odd"}]}')],
+    ids=["hangs", "is refused", "makes no sense"],
+)
+async def test_a_read_that_fails_leaves_the_question_without_it(alone, fault):
     root, _ = await discuss(alone, "dev")
-    alone.slack.fail_next("conversations.replies", Fault(hangs=True))
+    alone.slack.fail_next("conversations.replies", fault)
     await ask_beside(alone, "bob", "Sum up this thread", message("C0DEV", root))
 
     assert "looking at" not in str(alone.asked[-1]["messages"])
