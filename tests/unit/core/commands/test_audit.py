@@ -50,7 +50,7 @@ async def test_changes_of_a_channel_are_told_newest_first_with_names_and_in_the_
     assert (await give("audit show", "U2")).splitlines() == [
         "Changes in this channel, newest first, in the time of Asia/Tokyo:",
         "",
-        "- 2026-11-20 21:00, Ada cleared the persona (version 4)",
+        "- 2026-11-20 21:00, Ada cleared the persona (version 6)",
         "- 2026-11-20 21:00, Cy erased own words in a thread (0 messages)",
         "- 2026-11-20 21:00, Bob took the budget for a day away",
         "- 2026-11-20 21:00, Bob set the budget to $25.00 a day, in days of Europe/Berlin",
