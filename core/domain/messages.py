@@ -47,6 +47,8 @@ class QuoteKind(Enum):
     FORWARD = "forward"
     PREVIEW = "preview"
     """Of a link in it."""
+    VIEWED = "viewed"
+    """Its author had them open beside it."""
 
 
 @dataclass(frozen=True, slots=True)

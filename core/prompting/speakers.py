@@ -15,7 +15,11 @@ QUOTES = 10  # of one message
 NO_FILES: Files = MappingProxyType({})
 
 _CUT = "\n[... {} characters are left out here ...]\n"
-_CARRIES = {QuoteKind.FORWARD: "{} forwarded {}", QuoteKind.PREVIEW: "a link of {}'s shows {}"}
+_CARRIES = {
+    QuoteKind.FORWARD: "{} forwarded {}",
+    QuoteKind.PREVIEW: "a link of {}'s shows {}",
+    QuoteKind.VIEWED: "{} is looking at {}",
+}
 
 
 def collect_people(messages: Iterable[Message]) -> set[str]:

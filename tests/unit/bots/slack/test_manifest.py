@@ -21,7 +21,7 @@ def test_the_manifest_asks_for_what_the_code_uses():
 
 
 def test_slack_tells_of_nothing_that_is_not_read():
-    handled = {"agent_session_stopped", "app_mention", "app_uninstalled", "tokens_revoked"}
+    handled = {"agent_session_stopped", "app_home_opened", "app_mention", "app_uninstalled", "tokens_revoked"}
     kinds = {"message.channels", "message.groups", "message.im", "message.mpim"}
 
     assert set(EVENTS) == handled | kinds
