@@ -21,6 +21,8 @@ class Posted:
     private: bool = False
     may_add: bool = False
     """It begins a conversation only where it adds nothing to what its author just asked in the same place."""
+    values: Mapping[str, str] = field(default_factory=dict)
+    """Of a private question about a message: the ids of that and of its thread."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,4 +173,9 @@ MIGRATIONS = (
     Migration("said so far", ("ALTER TABLE questions ADD COLUMN so_far {text}",)),
     # Who let a question be answered anew.
     Migration("reopened_by", ("ALTER TABLE questions ADD COLUMN reopened_by {text}",)),
+    # Private answers about a message, which their askers may still post.
+    Migration(
+        "postable_answers",
+        ("CREATE INDEX questions_postable ON questions (closed_at) WHERE private AND said IS NOT NULL",),
+    ),
 )
