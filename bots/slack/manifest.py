@@ -102,5 +102,6 @@ def _describe_shortcut(row: Command) -> dict[str, str]:
 
 def _hint() -> str:
     """The commands as they are written, shortened to what fits."""
-    written = " · ".join(format_usage(row).partition(" where=")[0].partition(" [")[0] for row in TABLE)
-    return written if len(written) <= HINT else " · ".join(row.words for row in TABLE)[:HINT]
+    typed = [row for row in TABLE if not row.asks]
+    written = " · ".join(format_usage(row).partition(" where=")[0].partition(" [")[0] for row in typed)
+    return written if len(written) <= HINT else " · ".join(row.words for row in typed)[:HINT]

@@ -11,7 +11,6 @@ from core.answering.final_answer import (
     decline,
     explain_error,
     keep_earlier,
-    list_replaced_files,
     refuse,
     restore_answer,
 )
@@ -23,6 +22,7 @@ from core.domain.errors import CannotAnswer, CannotShow, LeaseLost, StoreUnavail
 from core.domain.messages import File, FinalText, Outcome, Unanswered
 from core.domain.personas import Persona
 from core.domain.usage import Usage
+from core.files.code_blocks import list_replaced_files
 from core.rendering.reply_notes import append_note
 
 
