@@ -37,7 +37,7 @@ EVENTS = (
     "tokens_revoked",
 )
 DESCRIPTION = 150  # characters of a shortcut's description
-HINT = 200  # characters of a usage hint that people still read
+HINT = 210  # characters of a usage hint that people still read
 PATH = "/slack/events"
 
 
