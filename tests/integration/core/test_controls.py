@@ -37,6 +37,10 @@ GROWING = (STOP,)
 # Delete
 
 
+def said_to_all(board) -> list[str]:
+    return [one for one in board.shown("t1") if one not in board.whispered]
+
+
 async def test_an_answer_that_grows_is_stopped_and_then_deleted_and_later_prompts_know_nothing_of_it(
     assistant, board, claude, store
 ):
@@ -48,11 +52,11 @@ async def test_an_answer_that_grows_is_stopped_and_then_deleted_and_later_prompt
     await press(assistant, board, DELETE, "0001")
     gate.opened.set()
     await closed(store)
-    shown = board.shown("t1")
-    await ask(assistant, board, store, "t1", "and now?")
+    shown = said_to_all(board)
+    await ask(assistant, board, store, "and now?")
 
     assert (shown, board.whispered) == ([], ["It is deleted."])
-    assert [turn["role"] for turn in messages(claude)[-1]] == ["user"]
+    assert [role for role, _ in messages(claude)[-1]] == ["user"]
     assert "one two" not in str(messages(claude)[-1])
 
 
@@ -66,23 +70,21 @@ async def test_an_answer_that_grows_is_stopped_and_then_deleted_and_later_prompt
 async def test_somebody_else_deletes_an_answer_only_as_a_manager(assistant, board, claude, store, rank, said, stands):
     board.ranks["U2"] = rank
     claude.script(Answer(text="Blue."))
-    await ask(assistant, board, store, "t1", "why?")
-    await press(assistant, board, DELETE, "0001", "U2")
+    await press(assistant, board, DELETE, await ask(assistant, board, store), "U2")
     await until(lambda: board.whispered)
     await closed(store)
 
-    assert (board.whispered, len(board.shown("t1"))) == ([said], stands)
+    assert (board.whispered, len(said_to_all(board))) == ([said], stands)
 
 
 async def test_delete_in_words_takes_the_newest_answer_away(assistant, board, claude, store):
     claude.script(Answer(text="Blue."), Answer(text="Green."))
     for _ in range(2):
-        await ask(assistant, board, store, "t1", "why?")
-    await assistant.ingest(command(board, "t1", "U1", "delete"))
+        await ask(assistant, board, store)
+    await assistant.ingest(command("delete", private=True))
     await closed(store)
 
-    assert board.shown("t1")[0] == "Blue."
-    assert "Green." not in board.shown("t1")
+    assert said_to_all(board) == ["Blue."]
 
 
 # Stop

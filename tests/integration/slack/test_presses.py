@@ -102,9 +102,9 @@ async def test_an_answer_that_is_tried_again_takes_the_files_of_the_one_before_w
 
 async def test_delete_takes_an_answer_and_its_files_away_for_who_asked_and_leaves_the_question(home):
     home.claude.script(Answer(text="```python tool.py\nimport os\n```"))
-    root, page = await ask(home)
+    root, _ = await ask(home)
     posted = list_posted(home, root)
-    await press(home, "ada", page, "Delete")
+    await press(home, "ada", home.ours("dev", root)[0].ts, "Delete")
     await home.slack.until(lambda: len(home.slack.thread("dev", root)) == 1)
     await home.slack.say("ada", "dev", "<@U0BOT> again", root)
     await home.answered(2)
