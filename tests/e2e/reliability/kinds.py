@@ -1,5 +1,6 @@
 """Kinds of question that the matrix asks, each with all that people must see in the end."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -157,6 +158,7 @@ async def post_answer(world: SlackWorld) -> None:
 
 async def watch(_world: SlackWorld) -> None:
     """Do nothing; who pressed is told what came of it, or what had come of it before."""
+    await asyncio.Event().wait()
 
 
 BENEATH = "beneath the question"
