@@ -87,7 +87,7 @@ class Intake:
             case "view_submission":
                 events = [parse_submission(body, self._clock())]
             case "app_rate_limited":
-                events = [build_gap(self._web, self._clock())]
+                events = [build_gap(frozenset({self._web.us.workspace}), self._clock())]
         return [event for event in events if event]
 
     async def _parse_choice(self, body: dict[str, Any]) -> Sequence[Event]:
@@ -120,6 +120,6 @@ def _parse_presses(body: dict[str, Any]) -> Sequence[Event]:
     return presses
 
 
-def build_gap(web: Web, now: datetime) -> Missed:
-    """The event that says that others may have been missed in a workspace until now."""
-    return Missed(now.isoformat(), "slack", frozenset({web.us.workspace}))
+def build_gap(workspaces: frozenset[str], now: datetime) -> Missed:
+    """The event that says that others may have been missed in these workspaces until now; none named means all."""
+    return Missed(now.isoformat(), "slack", workspaces)

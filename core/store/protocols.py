@@ -1,4 +1,4 @@
-"""What the store keeps, as eight protocols. Each method is one transaction: all of it happens, or nothing."""
+"""What the store keeps, as ten protocols. Each method is one transaction: all of it happens, or nothing."""
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +13,7 @@ from core.domain.messages import FinalText, History, MadeFile, Message, Outcome,
 from core.domain.personas import Persona, Place, Version
 from core.domain.tools import Container, ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
+from core.store.installations import Installations
 from core.store.searches import ChannelPast
 from core.store.stored_calls import StoredCall
 from core.store.stored_files import StoredFiles, WaitingDeletions
@@ -333,7 +334,7 @@ class Audit(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """All eight over one database."""
+    """All ten over one database."""
 
     questions: Questions
     threads: Threads
@@ -344,6 +345,7 @@ class Store:
     past: ChannelPast
     audit: Audit
     calls: ToolCalls
+    installations: Installations
     shut: Callable[[], Awaitable[None]]
     """Close the database; nothing may be called afterwards."""
 
@@ -353,8 +355,7 @@ class Server:
     """The server that a database is on."""
 
     name: str  # what it is, and which version
-    latency: timedelta
-    """How long a question to it takes, there and back."""
+    latency: timedelta  # how long a question to it takes, there and back
     ahead: timedelta
     """How far its clock is ahead of this machine's; leases count on the server's."""
 
@@ -395,5 +396,4 @@ class Copied:
     source: str
     target: str
     bytes: int
-    rows: Mapping[str, int]
-    """How many each table has."""
+    rows: Mapping[str, int]  # how many each table has
