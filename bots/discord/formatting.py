@@ -20,6 +20,7 @@ NOTICE = "-# "  # subtext: small and grey
 HEAD = "-# \u2026\n"  # above a page of a notice that begins with code
 OLD_HEAD = "-# Confab\n"  # as it was once
 ROW, BUTTON = 1, 2  # types of components
+IN_ROW = 5  # buttons that Discord takes in a row
 STYLES = {Control.STOP: 4, Control.CONTINUE: 1, Control.ALLOW: 3, Control.DENY: 4}  # red, blurple, green
 GREY = 2  # the style of all other buttons
 INSTRUCTIONS = """\
@@ -155,7 +156,7 @@ def split_page(page: str, quote: bool) -> tuple[str, str, bool]:
 
 
 def build_buttons(controls: Sequence[Control], question: str) -> list[dict[str, Any]]:
-    """The components that show `controls` below the reply to `question`: a row of buttons, or nothing.
+    """The components that show `controls` below the reply to `question`: rows of buttons, or nothing.
 
     A button's id says all that a press of it means, so that nobody has to remember which buttons there are.
     """
@@ -164,7 +165,7 @@ def build_buttons(controls: Sequence[Control], question: str) -> list[dict[str, 
         | ({"emoji": {"name": control.label}} if control in FEEDBACK else {"label": control.label})
         for control in controls
     ]
-    return [{"type": ROW, "components": buttons}] if buttons else []
+    return [{"type": ROW, "components": buttons[at : at + IN_ROW]} for at in range(0, len(buttons), IN_ROW)]
 
 
 def shorten(text: str, longest: int) -> str:

@@ -26,6 +26,7 @@ BUTTONS = "actions"
 RATING = "context_actions"
 """Kinds of blocks: of plain buttons, and of Slack's own element for 👍 and 👎, which not every workspace takes."""
 
+CONFIRM = {Control.DELETE: "The answer goes, for everybody. What you asked stays."}  # asked before a press counts
 STYLES = {Control.ALLOW: "primary", Control.DENY: "danger"}  # green, red
 SPOKEN = {Control.UP: "Good answer", Control.DOWN: "Bad answer"}  # what screen readers say of a picture
 INSTRUCTIONS = """\
@@ -150,15 +151,34 @@ def build_buttons(
 
     Where it takes no feedback element, 👍 and 👎 are plain buttons.
     """
-    rates = RATING not in refused and all(one in controls for one in FEEDBACK)
-    plain = [] if BUTTONS in refused else [one for one in controls if not (rates and one in FEEDBACK)]
+    takes = RATING not in refused
+    rates = takes and all(one in controls for one in FEEDBACK)
+    beside = {*(FEEDBACK if rates else ()), *((Control.DELETE,) if takes else ())}
+    plain = [] if BUTTONS in refused else [one for one in controls if one not in beside]
     blocks = [{"type": BUTTONS, "elements": [_build_button(one, question) for one in plain]}] if plain else []
-    return [*blocks, *([{"type": RATING, "elements": [_build_rating(question)]}] if rates else [])]
+    icons = [_build_icon(one, question) for one in controls if one is Control.DELETE and takes]
+    rating = [*([_build_rating(question)] if rates else []), *icons]
+    return [*blocks, *([{"type": RATING, "elements": rating}] if rating else [])]
 
 
 def _build_button(control: Control, question: str) -> dict[str, Any]:
     style = {"style": STYLES[control]} if control in STYLES else {}
-    return {"type": "button", "action_id": control.value, **style, **_describe(control, question)}
+    described = _describe(control, question) | _build_confirm(control)
+    return {"type": "button", "action_id": control.value, **style, **described}
+
+
+def _build_icon(control: Control, question: str) -> dict[str, Any]:
+    """A button that shows a bin, the only icon that Slack has."""
+    described = _describe(control, question) | _build_confirm(control)
+    return {"type": "icon_button", "action_id": control.value, "icon": "trash", **described}
+
+
+def _build_confirm(control: Control) -> dict[str, Any]:
+    """What Slack asks before the press of a control that can't be taken back."""
+    if control not in CONFIRM:
+        return {}
+    written = {"title": f"{control.label}?", "text": CONFIRM[control], "confirm": control.label, "deny": "Cancel"}
+    return {"confirm": {name: _build_text(text) for name, text in written.items()}}
 
 
 def _build_rating(question: str) -> dict[str, Any]:
@@ -169,8 +189,11 @@ def _build_rating(question: str) -> dict[str, Any]:
 def _describe(control: Control, question: str) -> dict[str, Any]:
     """What stands on a control, and the value that its press gives back."""
     spoken = {"accessibility_label": SPOKEN[control]} if control in SPOKEN else {}
-    text = {"type": "plain_text", "text": control.label, "emoji": False}
-    return {"text": text, "value": name_control(control, question), **spoken}
+    return {"text": _build_text(control.label), "value": name_control(control, question), **spoken}
+
+
+def _build_text(text: str) -> dict[str, Any]:
+    return {"type": "plain_text", "text": text, "emoji": False}
 
 
 def is_buttons(block: Mapping[str, Any]) -> bool:

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from bots.slack.slash import name_shortcut
 from core.commands import TABLE
-from core.commands.registry import format_usage
+from core.commands.registry import Command, format_usage
 
 COMMAND = "/confab"
 SCOPES = (
@@ -36,7 +37,8 @@ EVENTS = (
     "message.mpim",
     "tokens_revoked",
 )
-HINT = 200  # characters of a usage hint that people still read
+DESCRIPTION = 150  # characters of a shortcut's description
+HINT = 210  # characters of a usage hint that people still read
 PATH = "/slack/events"
 
 
@@ -80,6 +82,7 @@ def _features(where: dict[str, str]) -> dict[str, Any]:
         },
         "agent_view": {"agent_description": "Claude, which answers in threads and direct messages."},
         "bot_user": {"display_name": "Confab", "always_online": True},
+        "shortcuts": [_describe_shortcut(row) for row in TABLE if row.action],
         "slash_commands": [
             {
                 "command": COMMAND,
@@ -92,7 +95,14 @@ def _features(where: dict[str, str]) -> dict[str, Any]:
     }
 
 
+def _describe_shortcut(row: Command) -> dict[str, str]:
+    """The entry of a command in the menu of each message."""
+    about = row.about[:DESCRIPTION]
+    return {"name": row.action, "type": "message", "callback_id": name_shortcut(row), "description": about}
+
+
 def _hint() -> str:
     """The commands as they are written, shortened to what fits."""
-    written = " · ".join(format_usage(row).partition(" where=")[0].partition(" [")[0] for row in TABLE)
-    return written if len(written) <= HINT else " · ".join(row.words for row in TABLE)[:HINT]
+    typed = [row for row in TABLE if not row.asks]
+    written = " · ".join(format_usage(row).partition(" where=")[0].partition(" [")[0] for row in typed)
+    return written if len(written) <= HINT else " · ".join(row.words for row in typed)[:HINT]

@@ -1,8 +1,9 @@
 """Commands: the table of all that people can tell Confab to do."""
 
-from core.commands import approvals, audit, budget, forget, help, persona, prompt, replies, usage  # noqa: A004  a command
+from core.commands import approvals, ask, audit, budget, forget, help, persona, prompt, replies, usage  # noqa: A004  a command
 
 TABLE = (
+    *ask.ROWS,
     *persona.ROWS,
     *prompt.ROWS,
     *usage.ROWS,

@@ -101,6 +101,12 @@ def _describe_forget(row: AuditRow, details: Mapping[str, Any], names: Mapping[s
     return f"erased {own if row.subject else 'all words'}{where} ({count})"
 
 
+def _describe_deletion(row: AuditRow, details: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    asker = _find_asker(row)
+    whose = f" to {names.get(asker, asker)}" if asker and asker != row.actor else ""
+    return f"deleted an answer{whose} ({count_noun(_read_number(details, 'pages'), 'message')})"
+
+
 def _describe_tool(row: AuditRow, details: Mapping[str, Any], names: Mapping[str, str]) -> str:
     tool, asker = write_name(row.subject), _find_asker(row)
     whose = f" for {names.get(asker, asker)}" if asker and asker != row.actor else ""
@@ -137,6 +143,7 @@ DESCRIBED: Mapping[AuditAction, Describe] = {
     AuditAction.BUDGET_SET: _describe_budget,
     AuditAction.BUDGET_CLEAR: _describe_budget,
     AuditAction.FORGET: _describe_forget,
+    AuditAction.ANSWER_DELETED: _describe_deletion,
     AuditAction.TOOL_ALLOWED: _describe_tool,
     AuditAction.TOOL_DENIED: _describe_tool,
     AuditAction.TOOL_EXPIRED: _describe_tool,

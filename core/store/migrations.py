@@ -192,4 +192,9 @@ MIGRATIONS = (
     ),
     # What people are offered to ask in a direct message, with semicolons between.
     Migration("prompts_of_personas", ("ALTER TABLE personas ADD COLUMN prompts {text}",)),
+    # Private answers about a message, which their askers may still post.
+    Migration(
+        "postable_answers",
+        ("CREATE INDEX questions_postable ON questions (closed_at) WHERE private AND said IS NOT NULL",),
+    ),
 )

@@ -17,6 +17,7 @@ from core.store.installations import Installations
 from core.store.searches import ChannelPast
 from core.store.stored_calls import StoredCall
 from core.store.stored_files import StoredFiles, WaitingDeletions
+from core.store.stored_replies import Asked, DeletedReply, ListFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +120,6 @@ class Thread:
     """Names of the tools that Claude was given, by what was chosen; they stand for ever."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a reply answers: the question that it is named after, and all who asked."""
-
-    name: str
-    people: frozenset[str]
-
-
 class Questions(Protocol):
     """What was asked, and who answers it."""
 
@@ -185,6 +178,12 @@ class Questions(Protocol):
 
     async def retry_reply(self, command: Question, name: str) -> str:
         """Let a question be answered anew, once for this command. What came of that, in a sentence."""
+
+    async def delete_reply(self, command: Question, name: str, list_files: ListFiles) -> DeletedReply | None:
+        """Keep no word of a reply; what the platform still shows, the same however often this command asks.
+
+        `list_files` names the files of a final text. None while it is being written; then it is stopped.
+        """
 
     async def count_open(self) -> tuple[int, datetime | None]:
         """How many questions are open and wait for us, and when the oldest was asked: not those that are parked."""

@@ -15,7 +15,7 @@ from core.domain.personas import Persona, Place, Version
 from core.domain.tools import ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
 from core.store.installations import Installation
-from core.store.protocols import NEWEST, Asked, Claim, Heartbeat, Settled, Step, StepEnd, Store, Thread
+from core.store.protocols import NEWEST, Claim, Heartbeat, Settled, Step, StepEnd, Store, Thread
 from core.store.rules import (
     audit,
     budgets,
@@ -42,6 +42,7 @@ from core.store.searches import FoundThread, Position, Search, SearchPage
 from core.store.sql_port import Engine, Sql
 from core.store.stored_calls import StoredCall
 from core.store.stored_files import FileDeletion, FilePlace, FileScope, StoredFile
+from core.store.stored_replies import Asked, DeletedReply, ListFiles
 
 
 class QuestionRepository:
@@ -106,6 +107,9 @@ class QuestionRepository:
 
     async def retry_reply(self, command: Question, name: str) -> str:
         return await self._engine.unit(lambda sql: presses.retry_reply(sql, command, name))
+
+    async def delete_reply(self, command: Question, name: str, list_files: ListFiles) -> DeletedReply | None:
+        return await self._engine.unit(lambda sql: presses.delete_reply(sql, command, name, list_files))
 
     async def count_open(self) -> tuple[int, datetime | None]:
         return await self._engine.unit(count_open)

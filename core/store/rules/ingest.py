@@ -35,6 +35,7 @@ from core.store.rules.parking import ingest_decision
 from core.store.rules.presses import ingest_press
 from core.store.rules.questions import (
     build_question_query,
+    drop_answers_about,
     find_question,
     keep_question,
     replace_question,
@@ -179,6 +180,7 @@ def _build_question(key: ThreadKey, event: Posted) -> Question:
         address=event.address,
         alone=event.alone,
         private=event.private,
+        values=event.values,
     )
 
 
@@ -217,6 +219,7 @@ def _ingest_deletion(sql: Sql, event: Deleted) -> Receipt:
     row = find_message(sql, event.key, event.message)
     key = thread_key(row) if row else event.key
     tracked = is_tracked(sql, key)
+    drop_answers_about(sql, event.key, event.message)
     if row is None and take_back_command(sql, event.key, event.message, event.at):
         return Receipt(new=True, ours=tracked, question=False, key=key)
     new = tracked and not (row and row["deleted_at"])

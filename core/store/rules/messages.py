@@ -177,8 +177,15 @@ def _write_attachments(message: Message) -> str:
 def _read_quotes(kept: str) -> tuple[Quote, ...]:
     if kept == "[]":
         return ()
-    return tuple(Quote(one["text"], QuoteKind(one["kind"]), one["author"]) for one in json.loads(kept))
+    return tuple(
+        Quote(one["text"], QuoteKind(one["kind"]), one["author"], one.get("link", "")) for one in json.loads(kept)
+    )
 
 
 def _write_quotes(quotes: Iterable[Quote]) -> str:
-    return json.dumps([{"text": one.text, "kind": one.kind.value, "author": one.author} for one in quotes])
+    return json.dumps([_write_quote(one) for one in quotes])
+
+
+def _write_quote(quote: Quote) -> dict[str, str]:
+    link = {"link": quote.link} if quote.link else {}
+    return {"text": quote.text, "kind": quote.kind.value, "author": quote.author, **link}

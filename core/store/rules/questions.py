@@ -6,7 +6,17 @@ from datetime import datetime
 
 from pydantic import TypeAdapter
 
-from core.domain.messages import Asks, FinalText, MadeFile, Outcome, Question, ThreadKey, Unanswered, clean_text
+from core.domain.messages import (
+    MESSAGE,
+    Asks,
+    FinalText,
+    MadeFile,
+    Outcome,
+    Question,
+    ThreadKey,
+    Unanswered,
+    clean_text,
+)
 from core.store.rules.advisory_locks import lock_channel, lock_claims
 from core.store.rules.erasures import Forgotten, build_forgotten_query, record_erasure
 from core.store.rules.file_deletions import request_deletion
@@ -86,6 +96,12 @@ DELETE_CALLS = "DELETE FROM tool_calls WHERE workspace = :workspace AND channel 
 WAKE = "UPDATE questions SET parked = 'woken' WHERE claim = :claim AND parked = 'waiting'"
 
 RELEASE = "DELETE FROM claims WHERE id = :claim"
+
+# Private answers about a message that may still be posted.
+POSTABLE = """
+SELECT id, workspace, channel, options FROM questions
+WHERE private AND said IS NOT NULL AND outcome IS NOT NULL AND {which}
+"""
 
 REOPENED = {
     "reply": None,
@@ -310,7 +326,11 @@ def close_question(sql: Sql, row: Row, outcome: Outcome) -> None:
     forgotten, taken_back = sql.many_each(build_forgotten_query(thread_key(row)), (TAKEN_BACK, row))
     begun = find_question(sql, thread_key(row), row["continues"]) if row["continues"] else None
     rest = begun is not None and begun["said"] is None  # of an answer that was erased meanwhile
-    if row["private"] or rest or Forgotten(forgotten).covers(row["person"], parse_stamp(row["at"])):
+    postable = outcome is Outcome.SHOWN and may_be_posted(row)
+    if postable:
+        sql.update("questions", row["id"], {"options": row["options"]})
+    private = row["private"] and not postable
+    if private or rest or Forgotten(forgotten).covers(row["person"], parse_stamp(row["at"])):
         sql.execute(WIPE, row)
         record_erasure(sql, row["workspace"], row["channel"], now)
         return
@@ -318,6 +338,30 @@ def close_question(sql: Sql, row: Row, outcome: Outcome) -> None:
         sql.execute(WIPE if row["notice"] else WIPE_COMMAND, row)
     if taken_back or len(f"{row['command'] or ''}{row['options']}") > BRIEF:
         record_erasure(sql, row["workspace"], row["channel"], now)
+
+
+def may_be_posted(row: Row) -> bool:
+    """Whether a private answer about a message is kept for a while, for its asker may show it to everybody."""
+    private = row["private"] and row["command"] is None
+    return bool(private and row["said"] and not row["notice"] and MESSAGE in json.loads(row["options"]))
+
+
+def drop_private_answers(sql: Sql, until: datetime) -> None:
+    """Keep no private answer any more that was closed until then."""
+    _drop_postable(sql, sql.many(POSTABLE.format(which="closed_at <= :until"), {"until": stamp(until)}))
+
+
+def drop_answers_about(sql: Sql, key: ThreadKey, message: str) -> None:
+    """Keep no private answer any more about a message of the channel, which is gone."""
+    place = "workspace = :workspace AND channel = :channel"
+    rows = sql.many(POSTABLE.format(which=place), thread_values(key))
+    _drop_postable(sql, (row for row in rows if json.loads(row["options"]).get(MESSAGE) == message))
+
+
+def _drop_postable(sql: Sql, rows: Iterable[Row]) -> None:
+    for row in rows:
+        sql.update("questions", row["id"], {"said": None, "options": "{}"})
+        record_erasure(sql, row["workspace"], row["channel"], sql.now())
 
 
 def take_back_command(sql: Sql, key: ThreadKey, name: str, at: datetime) -> bool:

@@ -154,6 +154,11 @@ def submission(team: Team, person: Person, view: View, values: Raw, trigger: str
     return _interaction("view_submission", team, person, trigger) | {"view": shown, "response_urls": []}
 
 
+def choice(team: Team, person: Person, callback_id: str, trigger: str, at: str) -> Raw:
+    """A message shortcut that was chosen; the caller adds where: message and channel."""
+    return _interaction("message_action", team, person, trigger) | {"callback_id": callback_id, "action_ts": at}
+
+
 def press(team: Team, person: Person, action: Raw, trigger: str, at: str) -> Raw:
     """An element that was used; the caller adds where: message and channel, or view."""
     pressed = {"type": "button", "block_id": "b0", **action, "action_ts": at}

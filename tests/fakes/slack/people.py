@@ -6,7 +6,7 @@ from dataclasses import replace
 from tests.fakes.slack import elements as slack_elements
 from tests.fakes.slack import events as slack_events
 from tests.fakes.slack import json as slack_json
-from tests.fakes.slack.nouns import Channel, Envelope, File, Person, Post, Raw, ResponseUrl, Team, Trigger
+from tests.fakes.slack.nouns import Channel, Envelope, Ephemeral, File, Person, Post, Raw, ResponseUrl, Team, Trigger
 from tests.fakes.slack.outbox import Outbox
 from tests.fakes.slack.text import rich, typed
 from tests.fakes.slack.world import World
@@ -73,25 +73,46 @@ class People:
         payload = slack_events.command(place, person, (name, text), self.trigger(person), url)
         return self._put(Envelope(self.world.name("Cmd"), "slash_commands", payload))
 
+    async def choose(self, user: str, channel: str, ts: str, callback_id: str) -> str:
+        """Choose a shortcut in a message's menu, and return the envelope's id.
+
+        People find it in every channel, whether the app is a member or not.
+        """
+        person, place = self.person(user), self.place(channel)
+        post = self.world.posts[place.id, ts]
+        assert person.id in place.members, "nobody has a menu on what they do not see"
+        payload = slack_events.choice(self.team(place), person, callback_id, self.trigger(person), self.world.stamp())
+        payload |= {"channel": {"id": place.id, "name": place.name}, "message_ts": ts}
+        payload |= {"message": slack_json.message(self.world, post), "response_url": self.response_url(place, person)}
+        return self._put(Envelope(self.world.name("Act"), "interactive", payload))
+
+    def find_ephemeral(self, channel: str, ts: str) -> Ephemeral | None:
+        place = self.place(channel)
+        return next((one for one in self.world.ephemerals if (one.channel, one.ts) == (place.id, ts)), None)
+
     def buttons(self, channel: str, ts: str) -> list[str]:
         """What stands on the buttons of a message."""
-        post = self.world.posts[self.place(channel).id, ts]
+        post = self.find_ephemeral(channel, ts) or self.world.posts[self.place(channel).id, ts]
         return [action["text"]["text"] for action in slack_elements.list_buttons(post)]
 
     async def press(self, user: str, channel: str, ts: str, label: str) -> str:
         """Press the button of a message on which `label` stands, and return the envelope's id.
 
-        A message that was changed has the buttons of now: nobody presses one that is gone.
+        A message that was changed has the buttons of now: nobody presses one that is gone. Of a message that one
+        person sees, Slack tells no word.
         """
         person, place = self.person(user), self.place(channel)
-        post = self.world.posts[place.id, ts]
+        whispered = self.find_ephemeral(channel, ts)
+        post = whispered or self.world.posts[place.id, ts]
         assert person.id in place.members, "nobody presses what they do not see"
+        assert whispered is None or whispered.user == person.id, "nobody presses what another is whispered"
         (action,) = (each for each in slack_elements.list_buttons(post) if each["text"]["text"] == label)
         payload = slack_events.press(self.team(place), person, action, self.trigger(person), self.world.stamp())
-        container = {"type": "message", "message_ts": ts, "channel_id": place.id, "is_ephemeral": False}
+        container = {"type": "message", "message_ts": ts, "channel_id": place.id, "is_ephemeral": bool(whispered)}
         container |= {"thread_ts": post.thread} if post.thread else {}
         payload |= {"container": container, "channel": {"id": place.id, "name": place.name}}
-        payload |= {"message": slack_json.message(self.world, post), "state": {"values": {}}}
+        shown = {} if isinstance(post, Ephemeral) else {"message": slack_json.message(self.world, post)}
+        payload |= {**shown, "state": {"values": {}}}
         payload["response_url"] = self.response_url(place, person, ts)
         return self._put(Envelope(self.world.name("Act"), "interactive", payload))
 

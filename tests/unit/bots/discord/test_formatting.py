@@ -114,10 +114,10 @@ def test_length_is_counted_in_utf_16(text, units):
     assert measure_utf16(text) == units
 
 
-def test_buttons_have_ids_that_say_all_and_words_or_an_emoji():
-    (row,) = look.build_buttons(list(Control), "1177")
+def test_buttons_have_ids_that_say_all_and_words_or_an_emoji_and_a_row_has_five_of_them():
+    first, second = look.build_buttons(list(Control), "1177")
 
-    assert row == {
+    assert first == {
         "type": 1,
         "components": [
             {"type": 2, "style": 4, "custom_id": "stop:1177", "label": "Stop"},
@@ -125,9 +125,16 @@ def test_buttons_have_ids_that_say_all_and_words_or_an_emoji():
             {"type": 2, "style": 2, "custom_id": "retry:1177", "label": "Try again"},
             {"type": 2, "style": 3, "custom_id": "allow:1177", "label": "Allow once"},
             {"type": 2, "style": 2, "custom_id": "allow-thread:1177", "label": "Allow for this thread"},
+        ],
+    }
+    assert second == {
+        "type": 1,
+        "components": [
             {"type": 2, "style": 4, "custom_id": "deny:1177", "label": "Deny"},
             {"type": 2, "style": 2, "custom_id": "up:1177", "emoji": {"name": "👍"}},
             {"type": 2, "style": 2, "custom_id": "down:1177", "emoji": {"name": "👎"}},
+            {"type": 2, "style": 2, "custom_id": "delete:1177", "label": "Delete"},
+            {"type": 2, "style": 2, "custom_id": "post:1177", "label": "Post in the channel"},
         ],
     }
     assert look.build_buttons([], "1177") == []
