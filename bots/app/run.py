@@ -175,7 +175,8 @@ async def serve(configuration: Configuration, only: str | None = None, *, stand_
     try:
         claude = ClaudeWatch(partial(check_claude, settings))
         health = Health(store.questions, claude=claude)
-        opened = open_platforms(plugins, configuration, PlatformResources(settings, store.notes, health, tools.names))
+        resources = PlatformResources(settings, store.notes, health, tools.names, store.installations)
+        opened = open_platforms(plugins, configuration, resources)
         freeze_heap()
         platforms, routes = [one.platform for one in opened], [route for one in opened for route in one.routes]
         async with tell_heads(store.audit), watch_claude(claude):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # every command loads the plugins, `--help` too; their functi
     from bots.ops.results import CheckResults
     from core.domain.platform import Platform
     from core.settings import EnvironmentSettings, Settings
+    from core.store.installations import Installations
     from core.store.protocols import Notes
     from core.telemetry import Emit
 
@@ -30,6 +31,8 @@ class PlatformResources:
     emit: Emit
     tools: Sequence[str] = ()
     """Names of the tools that may be chosen, for suggestions."""
+    installations: Installations | None = None
+    """Where workspaces are kept that install a platform's app by themselves."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,9 @@ async def test_a_second_installation_takes_the_place_of_the_first_and_both_are_a
     await store.installations.install(MADE)
     again = await store.installations.install(replace(MADE, sealed="other", by="U0BOB", at=at(9)))
 
-    assert again == await store.installations.find(HERE) == replace(MADE, sealed="other", by="U0BOB", at=at(9), version=2)
+    assert (
+        again == await store.installations.find(HERE) == replace(MADE, sealed="other", by="U0BOB", at=at(9), version=2)
+    )
     action = AuditAction.INSTALLATION.value
     assert await list_actions(store) == [(action, "U0ADA"), (action, "U0BOB")]
 
