@@ -58,9 +58,8 @@ STRANGE = ShownPage(
     "This page was not opened from here",
     "An installation must begin and end in the same browser, and each works once. Nothing was installed.",
 )
-LATE = ShownPage(
-    400, "That took too long", f"An installation must end within {MINUTES} minutes. Nothing was installed."
-)
+WELCOME = "Invite it to a channel with /invite and mention it, or write to it directly."
+LATE = ShownPage(400, "That took too long", f"It must be done within {MINUTES} minutes. Nothing was installed.")
 CANCELLED = ShownPage(200, "Nothing was installed", "You have not allowed it in Slack.")
 REFUSED = ShownPage(502, "Slack did not complete the installation", "Nothing was installed. Please begin again.")
 BUSY = ShownPage(503, "Confab can't keep the installation just now", "Please begin again in a minute.")
@@ -134,10 +133,7 @@ class InstallPages:
         except ConfabError as error:
             log.error("Slack did not complete an installation: %s", error)
             return REFUSED
-        title = f"Confab is in {installed.name}"
-        return ShownPage(
-            200, title, "Invite it to a channel with /invite, and mention it; or write to it directly.", None
-        )
+        return ShownPage(200, f"Confab is in {installed.name}", WELCOME, None)
 
     def _check_state(self, state: str, browser: str) -> ShownPage | None:
         """What is wrong with a state, which is used from here on; None if nothing is."""

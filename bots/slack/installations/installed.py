@@ -68,7 +68,10 @@ class InstalledWorkspaces:
             return (await self._find_entry(workspace)).workspace
 
     async def find_for(self, body: parse.Raw) -> SlackWorkspace | None:
-        """The workspace that a payload is of; None where we are not installed. Raises CannotConnect, StoreUnavailable."""
+        """The workspace that a payload is of; None where we are not installed.
+
+        Raises CannotConnect, StoreUnavailable.
+        """
         try:
             found = await self.find(parse.parse_workspace(body))
         except TokenRefused:

@@ -91,7 +91,10 @@ class Workspaces(Protocol):
         """The workspace of that name. Raises CannotConnect, TokenRefused where we are not installed in it."""
 
     async def find_for(self, body: Raw) -> SlackWorkspace | None:
-        """The workspace that a payload is of; None where we are not installed. Raises CannotConnect, StoreUnavailable."""
+        """The workspace that a payload is of; None where we are not installed.
+
+        Raises CannotConnect, StoreUnavailable.
+        """
 
     async def end(self, workspace: str, until: datetime) -> None:
         """We were removed from a workspace, and nothing installed since is meant. Raises StoreUnavailable."""
