@@ -1,6 +1,6 @@
 """Two workspaces in one process, whose channels, people and messages have the same ids: nothing of one is in the other.
 
-Tests bots.slack.adapter, bots.slack.installations.installed, bots.slack.installations.workspace,
+Tests bots.slack.adapter, and of bots.slack.installations: bots.slack.installations.installed, bots.slack.installations.workspace,
 bots.slack.installations.clients, bots.slack.installations.setup.
 """
 
@@ -172,13 +172,13 @@ async def test_a_load_of_both_workspaces_is_answered_in_the_right_places(slack, 
     async with town(slack, claude, store) as two:
         roots = [
             (place, await place.say("bob", "dev", f"<@U0BOT> question {number} of {name}"))
-            for number in range(20)
+            for number in range(5)
             for name, place in (("first", slack), ("second", two.second))
         ]
-        await two.home.answered(40)
+        await two.home.answered(10)
 
         pages = [len(two.home.texts("dev", ts) if place is slack else place.texts("dev", ts)) for place, ts in roots]
-        assert pages == [1] * 40
+        assert pages == [1] * 10
 
 
 async def test_the_environment_of_the_set_up_changes_nothing_of_bolt(slack, claude, store, monkeypatch, tmp_path):

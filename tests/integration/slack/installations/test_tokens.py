@@ -13,11 +13,11 @@ import pytest
 from bots.ops.logs import configure
 from bots.slack.installations.installed import NOT_READABLE
 from core.domain.clock import system_clock
-from core.domain.errors import CannotConnect
+from core.domain.errors import CannotConnect, StoreUnavailable
 from core.store import open_store
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.slack.faults import Fault
-from tests.support.slack_installations import KEYS, town
+from tests.support.slack_installations import KEYS, SECOND, town
 from tests.support.waiting import until
 
 HOURS = 12 * 3_600
@@ -182,3 +182,51 @@ async def test_sealed_tokens_in_another_workspaces_row_are_good_for_nothing(slac
 
         assert len(two.home.asked) == 1
         assert "slack:T024 were sealed with another key" in caplog.text
+
+
+class FailingStore:
+    """Installations over a store that can't be written for a while, after Slack has given new tokens out."""
+
+    def __init__(self, kept, failures):
+        self._kept = kept
+        self.failures = failures
+
+    def __getattr__(self, name):
+        return getattr(self._kept, name)
+
+    async def renew(self, *changes):
+        if self.failures:
+            self.failures -= 1
+            raise StoreUnavailable("the disk is full")
+        return await self._kept.renew(*changes)
+
+
+async def test_new_tokens_are_kept_also_where_the_store_was_away_and_their_user_has_gone(slack, claude, store, later):
+    failing = FailingStore(store.installations, 3)
+    async with town(slack, claude, store, clock=later, setup={"store": failing}) as two:
+        workspaces = two.home.platform._installed.workspaces
+        web = (await workspaces.find("slack:T0TWO")).web
+        later.ahead = HOURS - 60
+        using = asyncio.create_task(web.call_once("auth.test"))
+        await slack.until(lambda: slack.oauth.refreshes == 1)
+        using.cancel()
+        await asyncio.gather(using, return_exceptions=True)
+        await until(lambda: workspaces._entries["slack:T0TWO"].credentials.installation.version == 2)
+        later.ahead = HOURS + 60
+
+        assert failing.failures == 0
+        assert (await web.call_once("auth.test"))["team_id"] == "T0TWO"
+
+
+async def test_tokens_that_slack_renews_no_more_are_told_once_and_a_new_installation_mends_it(
+    slack, claude, store, later, caplog
+):
+    async with town(slack, claude, store, clock=later) as two:
+        slack.oauth.refresh_tokens.clear()
+        later.ahead = HOURS + 60
+        root = await two.second.say("bob", "dev", "<@U0BOT> hello")
+        await until(lambda: "waits for a token that works" in caplog.text)
+        await two.browser.install(slack, SECOND)
+        await until(lambda: len(two.second.texts("dev", root)) == 1)
+
+        assert caplog.text.count("Slack renews the token of slack:T0TWO no more (invalid_refresh_token)") == 1
