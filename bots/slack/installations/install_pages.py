@@ -90,7 +90,9 @@ class InstallPages:
         self._used: TTLCache[str, None] = TTLCache(USED, MINUTES * 60)
 
     def build_routes(self) -> list[web.RouteDef]:
-        return [web.get(INSTALL, self.show), web.get(REDIRECT, self.receive)]
+        return [
+            web.get(path, show, allow_head=False) for path, show in ((INSTALL, self.show), (REDIRECT, self.receive))
+        ]
 
     async def show(self, _: web.Request) -> web.StreamResponse:
         """The page with the button that leads to Slack."""

@@ -144,10 +144,12 @@ class InstalledWorkspaces:
 
     async def _find_entry(self, workspace: str) -> _Entry:
         """The entry as the store has it now."""
-        row, entry = await self._vault.store.find(workspace), self._entries.get(workspace)
+        row = await self._vault.store.find(workspace)
         if row is None:
-            self._entries.pop(workspace, None)
+            if gone := self._entries.pop(workspace, None):
+                await gone.workspace.stop()
             raise TokenRefused(f"Confab is not installed in {workspace}")
+        entry = self._entries.get(workspace)
         if entry is None or entry.credentials.installation.identity != row.identity:
             entry = self._entries[workspace] = self._make_entry(row)
         elif entry.credentials.installation.version < row.version:
