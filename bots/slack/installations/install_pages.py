@@ -90,9 +90,8 @@ class InstallPages:
         self._used: TTLCache[str, None] = TTLCache(USED, MINUTES * 60)
 
     def build_routes(self) -> list[web.RouteDef]:
-        return [
-            web.get(path, show, allow_head=False) for path, show in ((INSTALL, self.show), (REDIRECT, self.receive))
-        ]
+        pages = ((INSTALL, self.show), (REDIRECT, self.receive))
+        return [web.get(path, answer, allow_head=False) for path, answer in pages]
 
     async def show(self, _: web.Request) -> web.StreamResponse:
         """The page with the button that leads to Slack."""
