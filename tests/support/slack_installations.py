@@ -30,13 +30,13 @@ def read_clock(slack: SlackFake) -> Callable[[], datetime]:
     return lambda: datetime.fromtimestamp(slack.world.clock(), UTC)
 
 
-def make_installing(slack: SlackFake, store: Store, keys: tuple[str, ...] = KEYS[:1], **options: Any) -> Installing:
+def make_installing(slack: SlackFake, kept: Store, keys: tuple[str, ...] = KEYS[:1], **options: Any) -> Installing:
     """The set-up of an app with the id and secret that Slack knows."""
     slack.oauth.redirects = {f"{PUBLIC}/slack/oauth_redirect"}
     given = {
         "client_secret": slack.oauth.client_secret,
         "public_url": PUBLIC,
-        "store": store.installations,
+        "store": kept.installations,
         "keys": keys,
     }
     return Installing(slack.oauth.client_id, **{**given, **options})
