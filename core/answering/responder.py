@@ -329,8 +329,8 @@ class AnswerTask:
         of, reply = (self.claim, self.thread, self.surface), self.reply
         composition = Composition(self.responder.composer, *of, self.persona, self.version, self.unread, reply.act)
         async with (
-            self.responder.semaphore.slot(self.question.key, self.question.person, self.reply.wait),
-            aclosing(await composition.ask()) as events,
+            self.responder.semaphore.slot(self.question.key, self.question.person, self.reply.wait) as slot,
+            aclosing(await composition.ask(slot)) as events,
         ):
             async for event in events:
                 if isinstance(event, TextSoFar):

@@ -12,7 +12,16 @@ from core.domain.errors import StoreUnavailable
 from core.domain.tools import ToolResult, fail_call
 from core.tools.mcp.definitions import ListedTool, Offer, OfferedTool, build_offer
 from core.tools.mcp.results import read_result
-from core.tools.mcp.session import McpSession, ServerLost, ServerRefused, ServerSlow, ServerTrouble, SessionLimits
+from core.tools.mcp.session import (
+    McpSession,
+    ServerLost,
+    ServerRefused,
+    ServerSlow,
+    ServerTrouble,
+    ServerUnclear,
+    SessionForgotten,
+    SessionLimits,
+)
 from core.tools.mcp.settings import McpServer
 from core.tools.mcp.trust import TrustedTools
 from core.tools.tool import Tool, ToolScope, Unavailable
@@ -181,7 +190,7 @@ class McpConnection:
             async with asyncio.timeout(READING):
                 return await read_result(result)
         except ServerTrouble as trouble:
-            if not isinstance(trouble, ServerRefused):
+            if not isinstance(trouble, ServerRefused | ServerUnclear):
                 self._log.warn("a call failed", str(trouble))
             return fail_call(_describe_trouble(self._server.name, trouble, acts=tool.definition.acts))
         except TimeoutError:
@@ -192,7 +201,11 @@ class McpConnection:
         ends = time.monotonic() + self._limits.call
         try:
             session = await self._get_session()
+            if tool.definition.acts:
+                await session.ensure_known()
             return await session.call(tool.name, arguments, ends - time.monotonic())
+        except SessionForgotten:
+            pass
         except ServerLost as lost:
             if lost.sent and tool.definition.acts:
                 raise
@@ -205,6 +218,8 @@ def _describe_trouble(server: str, trouble: ServerTrouble, *, acts: bool) -> str
     unsure = " It is not known whether it was done: say so, and do not call it again unasked." if acts else ""
     if isinstance(trouble, ServerRefused):
         return f"The server {server} answered with an error: {str(trouble)[:REFUSAL]}"
+    if isinstance(trouble, ServerUnclear):
+        return f"The server {server} answered with an error: {str(trouble)[:REFUSAL]}{unsure and f'.{unsure}'}"
     if isinstance(trouble, ServerSlow):
         return f"The server {server} gave {trouble}.{unsure}"
     if isinstance(trouble, ServerLost) and trouble.sent:

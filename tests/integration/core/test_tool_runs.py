@@ -3,6 +3,7 @@
 Tests core.tools.runner, core.answering.composition, core.store.rules.tool_calls.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,12 +13,13 @@ import pytest
 from core.domain.content import Text
 from core.domain.controls import Control
 from core.domain.errors import StoreUnavailable
-from core.domain.events import Edited
+from core.domain.events import Edited, Pressed
 from core.domain.messages import MadeFile
 from core.domain.tools import ToolResult
 from core.store.protocols import ToolCalls
 from core.tools.registry import ToolRegistry
 from core.tools.tool import Tool, ToolScope
+from core.worker.fair_semaphore import FairSemaphore
 from tests.fakes.claude.script import Answer, Fault, Gate
 from tests.support.board_house import closed, press
 from tests.support.house import house
@@ -31,6 +33,12 @@ BROKEN = Fault(status=404, type="not_found_error", message="model: gone")
 
 def requests(claude):
     return [one.body for one in claude.requests if one.path == "/v1/messages"]
+
+
+async def left_open(store, count) -> None:
+    async with asyncio.timeout(10):
+        while (await store.questions.count_open())[0] > count:
+            await asyncio.sleep(0.002)
 
 
 async def grant(assistant, board, store, claude) -> None:
@@ -263,3 +271,58 @@ async def test_tools_that_are_gone_when_a_question_goes_on_are_told(store, board
     assert (NOTE in str(requests(claude)[-1]["messages"])) == acts
     gone = "What was allowed is not available now, and nothing was done: make."
     assert (gone in board.shown("t1")[0]) == (not acts)
+
+
+async def test_calls_that_hang_hold_no_place_of_others_and_their_answers_go_on_when_they_end(store, board, claude):
+    shed = Shed(gate=Gate(), seconds=60)
+
+    def answer(body):
+        asks = "look" in str(body["messages"]) and "tool_result" not in str(body["messages"][-1])
+        return call(use("look", len(str(body)))) if asks else Answer(text="There.")
+
+    claude.answer = answer
+    async with house(store, claude, board, tools=in_shed(shed), semaphore=FairSemaphore(1)) as assistant:
+        for number in range(4):
+            await assistant.ingest(board.said(f"t{number}", "U1", "look"))
+        await until(lambda: len(shed.called) == 4)
+        await assistant.ingest(board.said("t9", "U1", "and you?"))
+        await until(lambda: board.shown("t9") == ["There."], 10)
+        shown = [board.shown(f"t{number}") for number in range(4)]
+        shed.gate.opened.set()
+        await closed(store)
+
+    assert "There." not in str(shown)
+    assert [board.shown(f"t{number}") for number in range(4)] == [["There."]] * 4
+
+
+async def test_whoever_stops_while_calls_hang_or_wait_for_a_place_leaves_a_place_to_all_others(store, board, claude):
+    shed, gate = Shed(gate=Gate(), seconds=60), Gate()
+
+    def answer(body):
+        said = str(body["messages"])
+        if "hold" in said:
+            return Answer(text="Held.", gate=gate)
+        asks = "look" in said and "tool_result" not in str(body["messages"][-1])
+        return call(use("look", len(said))) if asks else Answer(text="There.")
+
+    claude.answer = answer
+    async with house(store, claude, board, tools=in_shed(shed), semaphore=FairSemaphore(1)) as assistant:
+        asked = [board.said(f"t{number}", "U1", "look") for number in range(4)]
+        for one in asked:
+            await assistant.ingest(one)
+        await until(lambda: len(shed.called) == 4)
+        await assistant.ingest(board.said("t8", "U1", "hold"))
+        await gate.reached.wait()
+        for one in asked[:2]:  # their calls hang
+            await assistant.ingest(Pressed(board.number(), one.key, "U1", Control.STOP, one.message.id, board.now()))
+        await left_open(store, 3)
+        shed.gate.opened.set()
+        for one in asked[2:]:  # these wait for a place
+            await assistant.ingest(Pressed(board.number(), one.key, "U1", Control.STOP, one.message.id, board.now()))
+        await left_open(store, 1)
+        gate.opened.set()
+        await assistant.ingest(board.said("t9", "U1", "and you?"))
+        await closed(store)
+
+    assert board.shown("t8") == ["Held."]
+    assert board.shown("t9") == ["There."]
