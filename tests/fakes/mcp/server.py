@@ -48,7 +48,7 @@ class McpFake(FakeTools):
             self.url = f"http://127.0.0.1:{listening.getsockname()[1]}/mcp"
             self._app = self.build().streamable_http_app()
             config = uvicorn.Config(self._door, log_config=None, interface="asgi3", timeout_graceful_shutdown=0)
-            server = uvicorn.Server(config)
+            server = self._server = uvicorn.Server(config)
             serving = asyncio.create_task(server.serve(sockets=[listening]))
             try:
                 while not server.started:
@@ -57,6 +57,11 @@ class McpFake(FakeTools):
             finally:
                 server.should_exit = True
                 await serving
+
+    def drop_connections(self) -> None:
+        """Cut all connections, in the middle of whatever is said on them."""
+        for one in list(self._server.server_state.connections):
+            one.transport.abort()
 
     @property
     def port(self) -> int:
