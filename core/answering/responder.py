@@ -245,7 +245,7 @@ class AnswerTask:
         """The answer; where it ended before Claude told what its tools did, it says so itself."""
         if self.claim.final_text or self.question.command is not None or not answer.ends_early:
             return answer
-        acts = await self.responder.store.calls.list_acts(self.claim)
+        acts = [one for one in await self.responder.store.calls.list_acts(self.claim) if not one.closed]
         return tell_acts(answer, list_sources(self.reply.text, self.cited), self.claim.earlier, acts)
 
     async def _store_final_text(self, answer: Answer) -> None:

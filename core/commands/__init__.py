@@ -1,6 +1,6 @@
 """Commands: the table of all that people can tell Confab to do."""
 
-from core.commands import approvals, audit, budget, forget, help, persona, prompt, replies, usage  # noqa: A004  a command
+from core.commands import approvals, audit, budget, forget, grants, help, persona, prompt, replies, usage  # noqa: A004  a command
 
 TABLE = (
     *persona.ROWS,
@@ -11,5 +11,6 @@ TABLE = (
     *forget.ROWS,
     *replies.ROWS,
     *approvals.ROWS,
+    *grants.ROWS,
     *help.ROWS,
 )

@@ -44,6 +44,8 @@ class AuditAction(Enum):
     """Subject: the person whose words were erased; empty where everybody's were. Details: `messages`."""
     TOOL_ALLOWED = "tool.allowed"
     """Subject: the tool. Details: `arguments` as their fingerprint, `asker`, `scope` (`once` or `thread`)."""
+    TOOL_REVOKED = "tool.revoked"
+    """Subject: the tool. Details: `asker`, for whom it may not act in the thread any more without asking."""
     TOOL_DENIED = "tool.denied"
     """The same, without a scope."""
     TOOL_EXPIRED = "tool.expired"

@@ -40,6 +40,7 @@ from core.store.searches import FoundThread, Position, Search, SearchPage
 from core.store.sql_port import Engine, Sql
 from core.store.stored_calls import StoredCall
 from core.store.stored_files import FileDeletion, FilePlace, FileScope, StoredFile
+from core.store.tool_use import Grant
 
 
 class QuestionRepository:
@@ -229,6 +230,22 @@ class CallRepository:
         return await self._engine.unit(lambda sql: parking.find_waiting(sql, key, subject))
 
 
+class ToolUseRepository:
+    """Keeps the protocol `ToolUse`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def list_grants(self, scope: Scope) -> Sequence[Grant]:
+        return await self._engine.unit(lambda sql: tool_calls.list_grants(sql, scope, None))
+
+    async def revoke_grants(self, scope: Scope, tool: str | None, by: str) -> Sequence[Grant]:
+        return await self._engine.unit(lambda sql: tool_calls.revoke_grants(sql, scope, tool, by))
+
+    async def count_calls(self, scope: Scope, since: datetime) -> Mapping[str, int]:
+        return await self._engine.unit(lambda sql: tool_calls.count_calls(sql, scope, since))
+
+
 class PersonaRepository:
     """Keeps the protocol `Personas`."""
 
@@ -342,5 +359,6 @@ def build_store(engine: Engine, stale: timedelta) -> Store:
         past=PastRepository(engine),
         audit=AuditRepository(engine),
         calls=CallRepository(engine),
+        tool_use=ToolUseRepository(engine),
         shut=engine.shut,
     )

@@ -42,7 +42,7 @@ from tests.fakes.board import Board
 from tests.fakes.claude.script import Answer
 from tests.fakes.claude.server import ClaudeFake
 from tests.support.board_house import key
-from tests.support.databases import Database, Databases
+from tests.support.databases import WORDS_OF_CALLS, Database, Databases
 from tests.support.house import house
 
 PLAN = re.compile(rf"(x\d+x) ({'|'.join(sorted(PLANS, key=len, reverse=True))})")
@@ -226,7 +226,8 @@ class World:
     async def check(self, database: Database) -> None:
         self.shop.check()
         assert database.rows("SELECT name FROM questions WHERE outcome IS NULL") == []
-        for table in ("tool_calls", "claims", "pages"):
+        assert database.count("tool_calls", WORDS_OF_CALLS) == 0
+        for table in ("claims", "pages"):
             assert database.count(table) == 0, table
         assert database.count("questions", "parked IS NOT NULL OR told IS NOT NULL OR parked_until IS NOT NULL") == 0
         shown = {one.answers for posts in self.board.posts.values() for one in posts if one.mine}

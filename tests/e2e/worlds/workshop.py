@@ -21,7 +21,7 @@ from core.tools.tool import Tool, ToolScope, Unavailable
 from tests.fakes.mcp.server import McpFake
 from tests.fakes.mcp.tools import Context, answer, define
 
-LIMITS = SessionLimits(connect=10.0, call=5.0, first=3.0, refresh=5.0)  # of a brisk loop's seconds
+LIMITS = SessionLimits(connect=10.0, call=5.0, first=30.0, refresh=5.0)  # of a brisk loop's seconds
 GIVEN = {"type": "object", "properties": {"what": {"type": "string"}}}
 HUGE = b'{"resultType":"complete","content":[{"type":"text","text":"%b"}]}' % (b"x" * 10_000_000)
 TABLE = b'{"resultType":"complete","content":[],"structuredContent":{"rows":[%b{}]}}' % (b'{"id":7},' * 200_000)

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from core.billing.budgets import Budget, Period
+from core.billing.ledger_rows import Scope
 from core.domain.content import Text
 from core.domain.controls import Control
 from core.domain.errors import StoreUnavailable
@@ -231,6 +233,26 @@ async def test_an_answer_that_ends_after_an_act_says_so_and_later_prompts_know(s
     assert len(shed.called) == 1
 
 
+async def test_where_a_budget_ends_an_answer_after_a_tool_acted_the_act_stands_and_both_are_told(store, board, claude):
+    shed = Shed(gate=Gate())
+    claude.script(call(use("make", 1, what="a house"), text="I make it."))
+    async with house(store, claude, board, tools=in_shed(shed)) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "make it"))
+        await has_waited(board)
+        await press(assistant, board, Control.ALLOW, "0001#1")
+        await shed.gate.reached.wait()
+        await store.ledger.allow(Budget(Scope("board:w1"), Period.MONTH, 0, "UTC", "U1", board.now()), 0)
+        shed.gate.opened.set()
+        await closed(store)
+        (shown,) = board.shown("t1")
+
+    assert shed.called == [("make", {"what": "a house"})]
+    assert shown.startswith('I make it.\n\nI had used `make {"what": "a house"}` before this ended.')
+    assert "this workspace" in shown
+    assert "budget" in shown
+    assert len(requests(claude)) == 1
+
+
 async def test_what_a_tool_made_for_another_model_is_not_posted_with_this_ones_answer(store, board, claude):
     class Maker(Shed):
         def _make(self, name: str, *, acts: bool) -> Tool:
@@ -326,3 +348,26 @@ async def test_whoever_stops_while_calls_hang_or_wait_for_a_place_leaves_a_place
 
     assert board.shown("t8") == ["Held."]
     assert board.shown("t9") == ["There."]
+
+
+async def test_what_is_tried_again_after_a_tool_acted_is_told_so_by_name_and_asks_anew(store, board, claude):
+    shed = Shed()
+    async with house(store, claude, board, tools=in_shed(shed)) as assistant:
+        claude.script(call(use("make", 1, what="a secret")), Answer(text="Done."))
+        await assistant.ingest(board.said("t1", "U1", "make it"))
+        await until(lambda: "May I use" in "".join(board.shown("t1")), 10)
+        await press(assistant, board, Control.ALLOW, "0001#1")
+        await closed(store)
+        before = len(requests(claude))
+        claude.script(call(use("make", 2, what="a secret")), Answer(text="Twice, then."))
+        await press(assistant, board, Control.RETRY, "0001")
+        await until(lambda: "May I use" in "".join(board.shown("t1")), 10)
+        late = await press(assistant, board, Control.ALLOW, "0001#1")
+        unasked = len(shed.called)
+        await press(assistant, board, Control.ALLOW, "0001#2")
+        await closed(store)
+
+    told = str(requests(claude)[before]["messages"])
+    assert (f"{NOTE}" in told, "  make: ended" in told, "a secret" in told) == (True, True, False)
+    assert (unasked, late.note) == (1, "This was decided already.")
+    assert (len(shed.called), board.shown("t1")) == (2, ["Twice, then."])
