@@ -233,7 +233,7 @@ async def try_again(store):
 
 
 async def read_calls(store):
-    return await store.questions._engine.unit(lambda sql: sql.many("SELECT * FROM tool_calls", {}))
+    return await store.questions._engine.unit(lambda sql: sql.many("SELECT * FROM tool_calls ORDER BY number", {}))
 
 
 async def test_of_the_calls_of_a_closed_answer_no_word_is_left_only_what_acted(store):

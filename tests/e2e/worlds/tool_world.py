@@ -261,6 +261,7 @@ async def _live(steps: Sequence[Step], database: Database, server: ShopServer | 
         try:
             if server:
                 await server.become("up")
+                await world.shop.trust(stores[0])
             await world.live(steps)
             await claude.settled()
             await world.check(database)

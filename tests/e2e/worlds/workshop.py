@@ -13,9 +13,11 @@ from core.domain.content import Text
 from core.domain.messages import Message, ThreadKey
 from core.domain.tools import ToolDefinition, ToolResult
 from core.store.protocols import Store
+from core.tools.mcp.inspection import inspect_server
 from core.tools.mcp.provider import McpTools
 from core.tools.mcp.session import SessionLimits
 from core.tools.mcp.settings import McpServer
+from core.tools.mcp.trust import TrustedTools
 from core.tools.registry import ToolRegistry
 from core.tools.tool import Tool, ToolScope, Unavailable
 from tests.fakes.mcp.server import McpFake
@@ -82,8 +84,11 @@ class Workshop:
     async def serve(self, how: str) -> None:
         """Nothing serves these tools."""
 
+    async def trust(self, store: Store) -> None:
+        """Nobody need trust them."""
+
     def check(self) -> None:
-        assert self.wrong == []
+        assert self.wrong == [], self.wrong
 
     @asynccontextmanager
     async def open(self, _store: Store) -> AsyncIterator[ToolRegistry]:
@@ -100,6 +105,10 @@ class ServedShop(Workshop):
         super().__init__(asked)
         self._server = server
         server.spoiled = self.spoiled
+
+    async def trust(self, store: Store) -> None:
+        """An operator has seen the server as it is now: its lies come later."""
+        await TrustedTools(store.notes).trust("shop", await inspect_server(McpServer("shop", url=self._server.url)))
 
     async def serve(self, how: str) -> None:
         await self._server.become(how)

@@ -39,7 +39,11 @@ def test_whatever_happens_nothing_acts_twice_or_unasked_and_each_question_has_on
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_whatever_a_server_of_tools_does_nothing_acts_twice_or_unasked_and_each_question_has_one_reply(engine):
-    @given(st.sampled_from(["up"] * len(TROUBLES) + [*TROUBLES]), st.lists(SERVED_STEP, min_size=6, max_size=18), st.booleans())
+    @given(
+        st.sampled_from(["up"] * len(TROUBLES) + [*TROUBLES]),
+        st.lists(SERVED_STEP, min_size=6, max_size=18),
+        st.booleans(),
+    )
     def world(begins, steps, legacy):
         hold([Serve(begins), Ask(0, 0, "act"), *steps], engine, partial(ShopServer, legacy=legacy))
 
