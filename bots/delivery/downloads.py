@@ -1,6 +1,7 @@
 """Downloads: one file from a platform's own servers, of so many bytes at most, asked for again where that may help."""
 
 import asyncio
+import io
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from core.domain import backoff
 from core.domain.clock import Sleep, system_clock
 from core.domain.errors import CannotAnswer, NoAnswer, RateLimited, Uncertain
 
-LARGEST = 20_000_000  # bytes of a file; of a larger one nothing is read
+LARGEST = 32_000_000  # bytes of a file; of a larger one nothing is read
 CHUNK = 65_536
 TRIES = 3
 FIRST_PAUSE = 1.0  # seconds between two tries, where none are named; it doubles
@@ -63,15 +64,15 @@ async def _read_response(response: aiohttp.ClientResponse) -> Download:
         raise RateLimited(_read_pause(response.headers.get("Retry-After")), "downloads")
     if response.status >= 500:
         raise Uncertain(f"status {response.status}")
-    content = bytearray()
+    content = io.BytesIO()  # which gives out its bytes without copying them
     if response.status == 200:
         if (response.content_length or 0) > LARGEST:
             raise CannotAnswer(TOO_LARGE)
         async for chunk in response.content.iter_chunked(CHUNK):
-            content += chunk
-            if len(content) > LARGEST:
+            content.write(chunk)
+            if content.tell() > LARGEST:
                 raise CannotAnswer(TOO_LARGE)
-    return Download(response.status, response.content_type, bytes(content))
+    return Download(response.status, response.content_type, content.getvalue())
 
 
 def _read_pause(named: str | None) -> float | None:

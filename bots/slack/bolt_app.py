@@ -11,8 +11,6 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.slack.parse import BotIdentity
-
 Listen = Callable[[dict[str, Any]], Awaitable[bool]]
 """Whether a payload is safe with us, so that Slack may forget it."""
 
@@ -20,22 +18,19 @@ log = logging.getLogger("slack_bolt.app")
 log.setLevel(logging.ERROR)  # Bolt's warnings hold whole payloads
 
 
-def build_app(client: AsyncWebClient, us: BotIdentity, listen: Listen) -> AsyncApp:
-    """Make an app that acknowledges what `listen` has stored, of whatever kind; anything else Slack sends again."""
+def build_app(client: AsyncWebClient, listen: Listen) -> AsyncApp:
+    """Make an app that acknowledges what `listen` has stored, of whatever kind; anything else Slack sends again.
+
+    It knows no token: whose workspace a payload is of, `listen` finds out.
+    """
 
     async def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
-        return AuthorizeResult(
-            enterprise_id=enterprise_id,
-            team_id=team_id,
-            bot_user_id=us.user,
-            bot_id=us.bot,
-            bot_token=client.token,
-        )
+        return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id)
 
     bolt = AsyncApp(
         logger=log,
         name="confab",
-        client=AsyncWebClient(base_url=client.base_url, session=client.session, retry_handlers=[]),
+        client=client,
         authorize=authorize,
         process_before_response=True,
         request_verification_enabled=False,  # http_mode.py does it before anything is parsed

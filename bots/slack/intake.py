@@ -74,7 +74,7 @@ class Intake:
                 command = parse_submission(body, self._clock())
                 return [command] if command else []
             case "app_rate_limited":
-                return [build_gap(self._web, self._clock())]
+                return [build_gap(frozenset({self._web.us.workspace}), self._clock())]
         return []
 
     async def _complete(self, command: Commanded, trigger: str) -> Sequence[Event]:
@@ -98,6 +98,6 @@ def _parse_presses(body: dict[str, Any]) -> Sequence[Event]:
     return presses
 
 
-def build_gap(web: Web, now: datetime) -> Missed:
-    """The event that says that others may have been missed in a workspace until now."""
-    return Missed(now.isoformat(), "slack", frozenset({web.us.workspace}))
+def build_gap(workspaces: frozenset[str], now: datetime) -> Missed:
+    """The event that says that others may have been missed in these workspaces until now; none named means all."""
+    return Missed(now.isoformat(), "slack", workspaces)

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import io
 from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ class FileStorage:
     async def upload(self, name: str, content: bytes, media_type: str) -> str:
         """Store a file under a name; its id. Raises FileStorageError."""
         async with self._asking():
-            stored = await self._client.files.upload(file=(name, content, media_type))
+            stored = await self._client.files.upload(file=(name, io.BytesIO(content), media_type))  # sent in pieces
             if file_id := read_word(stored, "id"):
                 return file_id
         raise FileStorageError(NO_STORAGE, unsupported=True)

@@ -110,6 +110,8 @@ class Document:
     data: str = field(repr=False)
     """Its bytes in base64; empty where Claude's API has it."""
     uploaded: Uploaded | None = None
+    large: bytes = field(default=b"", repr=False)
+    """Its bytes, where no request can hold them: Claude's API has to be given it first."""
     cited: bool = False
     """Claude may say on which of its pages something stands."""
 
@@ -229,7 +231,8 @@ class Returned:
 
 def count_bytes(shown: Image | Document) -> int:
     """How large a file is, wherever it is."""
-    return shown.uploaded.bytes if shown.uploaded else len(shown.data) * 3 // 4
+    large = len(shown.large) if isinstance(shown, Document) else 0
+    return shown.uploaded.bytes if shown.uploaded else large or len(shown.data) * 3 // 4
 
 
 def _build_source(kind: str, data: str, uploaded: Uploaded | None) -> dict[str, str]:

@@ -47,4 +47,6 @@ def escape_controls(text: str, keep: str = "") -> str:
 
 def escape_json_controls(written: str) -> str:
     """JSON on one line, in which control characters are escaped as JSON does, beyond those that it has to."""
+    if written.isascii() and written.isprintable():
+        return written
     return "".join(json.dumps(letter)[1:-1] if is_control(letter) else letter for letter in written)

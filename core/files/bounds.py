@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
-from core.domain.content import Document, FileContent, Files, Image, count_bytes
+from core.domain.content import FileContent, Files
 from core.prompting.speakers import indent, leave_out_middle
 
-SHOWN = 12_000_000  # characters in base64 that are shown in one prompt: more would hold up the event loop
+SHOWN = 12_000_000  # characters in base64 that one request holds: more would hold up the event loop
 ATTACHED = 200_000  # bytes told of the text files of one message, shared among them
 TEXTS = 250_000  # bytes told of all text files of a conversation, which is told 300,000 bytes
 MARK = 100  # bytes of a note in a text's middle, at most
@@ -51,14 +51,9 @@ def _bound_newest(read: Mapping[tuple[str, str], FileContent]) -> dict[tuple[str
     bounded: dict[tuple[str, str], FileContent] = {}
     shown = texts = 0
     for place, content in reversed(list(read.items())):
-        data = _measure_encoded(content.shown) if content.shown else 0
+        data = len(content.shown.data) if content.shown else 0
         words = len(indent(content.text).encode()) if content.text else 0
         full = bool(data and shown + data > SHOWN) or bool(words and texts + words > TEXTS)
         bounded[place] = FULL if full else content
         shown, texts = (shown, texts) if full else (shown + data, texts + words)
     return {place: bounded[place] for place in read}
-
-
-def _measure_encoded(shown: Image | Document) -> int:
-    """Characters in base64 that a file has, or had before it was uploaded: what is told stays the same."""
-    return len(shown.data) or -(-count_bytes(shown) // 3) * 4

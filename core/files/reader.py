@@ -8,12 +8,12 @@ from typing import TypeAlias
 
 from cachetools import LRUCache
 
-from core.domain.content import CodeFile, FileContent, Files, Uploaded
+from core.domain.content import CodeFile, Document, FileContent, Files, Uploaded, count_bytes
 from core.domain.errors import CannotAnswer, CannotShow, ConfabError, RateLimited, Rejected, Uncertain
 from core.domain.messages import Attachment, Message, ThreadKey
 from core.domain.platform import Surface
 from core.files.bounds import bound_files
-from core.files.conversion import convert_file
+from core.files.conversion import INLINE, convert_file
 from core.files.formats import RECORDING, TEXTS, explain_unread, is_showable, recognise_format
 from core.files.texts import read_text
 from core.files.uploads import FileUploads, tell_stored
@@ -25,7 +25,7 @@ FILES, STEP = 12, 6  # attachments of one conversation that are read; the oldest
 AT_ONCE = 4  # files fetched side by side
 CONVERSIONS = 1  # files converted at a time, of all conversations: a picture may need 700 MB
 WAIT = 30.0  # seconds that all files of a question may take
-LARGEST = 20_000_000  # bytes of a file
+LARGEST = 32_000_000  # bytes of a file
 UNFETCHED = 1_000_000  # bytes of what calls itself sound or video, from which on it is believed
 MEMORY = 64_000_000  # bytes of content that is remembered
 REMEMBERED = 10_000  # files that could not be uploaded
@@ -35,6 +35,8 @@ RECORDED = ("audio/", "video/")
 OLDER = FileContent(problem=f"I read the {FILES} newest files of a conversation at most; attach it again if it matters")
 BUG = FileContent(problem="something went wrong on my side when I read it; ask again", passing=True)
 LATE = FileContent(problem="it did not come in time; ask again to have it read", passing=True)
+UNSENT = FileContent(problem=f"a PDF may have {INLINE // 1_000_000} MB at most here; send the pages that matter")
+UNSTORED = FileContent(problem="it is large, and could not be stored for Claude just now; ask again", passing=True)
 UNAVAILABLE = (CannotAnswer, CannotShow, RateLimited, Rejected, Uncertain)
 
 Convert: TypeAlias = Callable[[str, bytes], Awaitable[FileContent]]
@@ -95,9 +97,9 @@ class FileReader:
         if missing:
             begin(missing[-1][-1][1].name)
         read = {**await self._read_missing(key, missing, surface, opened), **known} if missing else known
+        read = await self._upload_shown(key, read, chosen)
         bounded = bound_files({(message, name): read[name] for message, name in chosen})
         told = {place: _name_again(one, found[place], first[place[1]][1]) for place, one in bounded.items()}
-        told = dict(await self._upload_shown(key, told))
         if opened is not None:
             told = open_to_code(told, opened, {name: _name_file(one) for name, (_, one) in first.items()})
         return dict.fromkeys(found, OLDER) | told
@@ -151,25 +153,28 @@ class FileReader:
             return False
         return not read[name].is_shown_alone
 
-    async def _upload_shown(self, key: ThreadKey, told: Files) -> Files:
+    async def _upload_shown(
+        self, key: ThreadKey, read: Mapping[str, FileContent], chosen: Collection[FilePlace]
+    ) -> dict[str, FileContent]:
         """The files where those that are shown are uploaded, side by side, if that has not been tried.
 
         What has words too is told as it is: those are kept nowhere, so that it is read again after a restart.
         """
-        shown = {name: one.shown for (_, name), one in told.items() if one.shown and one.is_shown_alone}
+        shown = {name: one.shown for name, one in read.items() if one.shown and one.is_shown_alone}
         new = {name: one for name, one in shown.items() if not one.uploaded and (key, name) not in self._sent_inline}
-        if self._uploads is None or not new:
-            return told
+        if self._uploads is None:
+            return {name: one if _fits_inline(one) else UNSENT for name, one in read.items()}
         uploading = [
-            self._uploads.upload(key, one, [place for place in told if place[1] == name]) for name, one in new.items()
+            self._uploads.upload(key, one, [place for place in chosen if place[1] == name]) for name, one in new.items()
         ]
         uploaded = dict(zip(new, await asyncio.gather(*uploading), strict=True))
         for name, content in uploaded.items():
-            if content.shown and not content.shown.uploaded:
-                self._sent_inline[key, name] = True
-            else:
+            if content.shown is None or content.shown.uploaded:
                 self._read.pop((key, name), None)
-        return {place: uploaded.get(place[1], one) if one.shown else one for place, one in told.items()}
+            elif _fits_inline(content):
+                self._sent_inline[key, name] = True
+        unsent = UNSENT if self._uploads.inline else UNSTORED
+        return {name: one if _fits_inline(one) else unsent for name, one in (dict(read) | uploaded).items()}
 
     async def _read_missing(
         self,
@@ -295,6 +300,11 @@ async def _fetch_newest(places: Sequence[tuple[str, Attachment]], surface: Surfa
     raise refused
 
 
+def _fits_inline(content: FileContent) -> bool:
+    """Whether nothing of it has to be stored first, for a request can hold it."""
+    return not (isinstance(content.shown, Document) and content.shown.large)
+
+
 def _name_again(read: FileContent, attachment: Attachment, first: Attachment) -> FileContent:
     """What is told of a file once more, with the name that it was told under where it has another one here."""
     name, told = _name_file(attachment), _name_file(first)
@@ -312,4 +322,4 @@ def _explain(error: ConfabError) -> str:
 
 
 def _measure(content: FileContent) -> int:
-    return 1_000 + len(content.text) + (len(content.shown.data) if content.shown else 0)
+    return 1_000 + len(content.text) + (count_bytes(content.shown) * 4 // 3 if content.shown else 0)

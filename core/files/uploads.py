@@ -113,7 +113,7 @@ class FileUploads:
         return FileScope(key, self._storage.api_key)
 
     async def _upload(self, scope: FileScope, shown: Image | Document, places: Sequence[FilePlace]) -> FileContent:
-        content, sha256 = await asyncio.to_thread(_decode, shown.data)
+        content, sha256 = await asyncio.to_thread(_read_bytes, shown)
         ending = ENDINGS.get(shown.type, f".{shown.type.partition('/')[2]}")
         known = await self._store_unless_away(scope, _describe(shown, content, sha256), ending, content, places)
         return tell_stored(known, shown.name) if known else FileContent(shown)
@@ -196,10 +196,11 @@ def _describe(shown: Image | Document, content: bytes, sha256: str) -> StoredFil
     return replace(file, width=shown.width, height=shown.height)
 
 
-def _decode(encoded: str) -> tuple[bytes, str]:
+def _read_bytes(shown: Image | Document) -> tuple[bytes, str]:
     """The bytes and their digest. In a thread of its own, and in pieces, between which the event loop runs."""
-    pieces = [base64.b64decode(encoded[at : at + CHUNK]) for at in range(0, len(encoded), CHUNK)]
-    content = b"".join(pieces)
+    encoded = shown.data
+    large = shown.large if isinstance(shown, Document) else b""
+    content = large or b"".join(base64.b64decode(encoded[at : at + CHUNK]) for at in range(0, len(encoded), CHUNK))
     return content, _digest(content)
 
 

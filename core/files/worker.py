@@ -53,7 +53,7 @@ def _convert_format(found: Format, content: bytes) -> Answer:
         case Format.PDF:
             from core.files.documents import inspect_document
 
-            return inspect_document(content)
+            return inspect_document(content), b""  # Claude is shown it as it is
         case Format.PACKAGE:
             from core.files.converters.office import convert_office
 

@@ -173,4 +173,13 @@ MIGRATIONS = (
     Migration("said so far", ("ALTER TABLE questions ADD COLUMN so_far {text}",)),
     # Who let a question be answered anew.
     Migration("reopened_by", ("ALTER TABLE questions ADD COLUMN reopened_by {text}",)),
+    # Workspaces that installed the app by themselves, with their tokens, sealed.
+    Migration(
+        "installations",
+        (
+            "CREATE TABLE installations (workspace {text} NOT NULL PRIMARY KEY, identity {text} NOT NULL, "
+            "sealed {text} NOT NULL, installed_by {text} NOT NULL, installed_at {text} NOT NULL, expires_at {text}, "
+            "version {integer} NOT NULL, renewing_until {text}) {strict}",
+        ),
+    ),
 )

@@ -13,6 +13,7 @@ from core.domain.messages import FinalText, History, MadeFile, Message, Outcome,
 from core.domain.personas import Persona, Place, Version
 from core.domain.tools import Container, ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
+from core.store.installations import Installations
 from core.store.searches import ChannelPast
 from core.store.stored_calls import StoredCall
 from core.store.stored_files import StoredFiles, WaitingDeletions
@@ -347,6 +348,7 @@ class Store:
     audit: Audit
     calls: ToolCalls
     tool_use: ToolUse
+    installations: Installations
     shut: Callable[[], Awaitable[None]]
     """Close the database; nothing may be called afterwards."""
 
@@ -356,8 +358,7 @@ class Server:
     """The server that a database is on."""
 
     name: str  # what it is, and which version
-    latency: timedelta
-    """How long a question to it takes, there and back."""
+    latency: timedelta  # how long a question to it takes, there and back
     ahead: timedelta
     """How far its clock is ahead of this machine's; leases count on the server's."""
 
@@ -396,5 +397,4 @@ class Copied:
     source: str
     target: str
     bytes: int
-    rows: Mapping[str, int]
-    """How many each table has."""
+    rows: Mapping[str, int]  # how many each table has

@@ -14,6 +14,7 @@ from core.domain.messages import FinalText, History, LinkTarget, Message, Outcom
 from core.domain.personas import Persona, Place, Version
 from core.domain.tools import ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
+from core.store.installations import Installation
 from core.store.protocols import NEWEST, Asked, Claim, Heartbeat, Settled, Step, StepEnd, Store, Thread
 from core.store.rules import (
     audit,
@@ -21,6 +22,7 @@ from core.store.rules import (
     claims,
     file_deletions,
     files,
+    installations,
     key_values,
     ledger,
     parking,
@@ -347,6 +349,36 @@ class AuditRepository:
         return await self._engine.unit(lambda sql: audit.verify_page(sql, head))
 
 
+class InstallationRepository:
+    """Keeps the protocol `Installations`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def install(self, installation: Installation) -> Installation:
+        return await self._engine.unit(lambda sql: installations.keep_installation(sql, installation))
+
+    async def find(self, workspace: str) -> Installation | None:
+        return await self._engine.unit(lambda sql: installations.find_installation(sql, workspace))
+
+    async def list(self, platform: str) -> Sequence[Installation]:
+        return await self._engine.unit(lambda sql: installations.list_installations(sql, platform))
+
+    async def claim_renewal(self, installation: Installation, lease: timedelta) -> bool:
+        return await self._engine.unit(lambda sql: installations.claim_renewal(sql, installation, lease))
+
+    async def renew(self, installation: Installation, sealed: str, expires_at: datetime | None) -> Installation | None:
+        return await self._engine.unit(
+            lambda sql: installations.renew_installation(sql, installation, sealed, expires_at)
+        )
+
+    async def end(self, workspace: str, until: datetime, *, erase: bool = False) -> bool:
+        ended = await self._engine.unit(lambda sql: installations.end_installation(sql, workspace, until, erase))
+        if ended and erase:
+            self._engine.sweep_soon()
+        return ended
+
+
 def build_store(engine: Engine, stale: timedelta) -> Store:
     """All repositories over one engine. A process without a heartbeat for `stale` has stopped."""
     return Store(
@@ -360,5 +392,6 @@ def build_store(engine: Engine, stale: timedelta) -> Store:
         audit=AuditRepository(engine),
         calls=CallRepository(engine),
         tool_use=ToolUseRepository(engine),
+        installations=InstallationRepository(engine),
         shut=engine.shut,
     )

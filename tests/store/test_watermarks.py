@@ -1,6 +1,6 @@
 """What may have been missed: since when, and where to look; the next gap tells the same until it was looked for.
 
-Tests core.store.rules.watermarks.
+Tests core.store.rules.threads.
 """
 
 import pytest

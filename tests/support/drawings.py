@@ -1,6 +1,7 @@
 """Pictures of one colour and PDFs of blank pages, as people attach them."""
 
 import io
+import random
 
 from PIL import Image
 from pypdf import PdfWriter
@@ -19,6 +20,16 @@ def print_pages(count: int, password: str = "") -> bytes:
         writer.add_blank_page(200, 200)
     if password:
         writer.encrypt(password, algorithm="RC4-128")
+    written = io.BytesIO()
+    writer.write(written)
+    return written.getvalue()
+
+
+def print_large(size: int) -> bytes:
+    """A PDF of one page, of at least so many bytes: most of them are a file within it, as of a scan."""
+    writer = PdfWriter()
+    writer.add_blank_page(200, 200)
+    writer.add_attachment("scan.raw", random.Random(1).randbytes(size))
     written = io.BytesIO()
     writer.write(written)
     return written.getvalue()

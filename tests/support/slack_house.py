@@ -8,6 +8,7 @@ from typing import Any
 
 from bots.ops.http_server import HttpServer
 from bots.slack.adapter import Slack
+from bots.slack.installations.workspace import SlackWorkspace
 from core.answering.assistant import Assistant
 from core.store import open_store
 from core.store.protocols import Store
@@ -37,6 +38,11 @@ class House:
     assistant: Assistant
     platform: Slack
     port: int
+
+    async def workspace(self) -> SlackWorkspace:
+        """What the platform holds of the workspace that it is connected to."""
+        (name,) = await self.platform._workspaces.connect()
+        return await self.platform._workspaces.find(name)
 
     async def answered(self, times: int = 1) -> None:
         """Wait until Claude was asked so often, and nothing is open any more."""

@@ -42,7 +42,7 @@ class Told(list[str]):
 async def listening(slack, told, token=None, offline=lambda _why: None, retry_policy=CALM):
     async with aiohttp.ClientSession() as session:
         client = AsyncWebClient(slack.token, slack.base_url, session=session, retry_handlers=[])
-        app = bolt.build_app(client, US, told.listen)
+        app = bolt.build_app(client, told.listen)
         socket = Socket(
             app, token or slack.app_token, client, told.ingest, retry_policy=retry_policy, report_offline=offline
         )

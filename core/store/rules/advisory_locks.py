@@ -1,10 +1,15 @@
 """Advisory locks: what a unit of work excludes while it runs, always in one order, so that no two wait for each other.
 
-First the claims, then channels, then the money or the personas of a workspace, and last of all its audit log; a unit
-that needs only one takes only that.
+First an installation, then the claims, then channels, then the money or the personas of a workspace, and last of all
+its audit log; a unit that needs only one takes only that.
 """
 
 from core.store.sql_port import Sql
+
+
+def lock_installation(sql: Sql, workspace: str) -> None:
+    """Nobody else installs the app in the workspace, or ends that."""
+    sql.lock(f"installation {workspace}")
 
 
 def lock_claims(sql: Sql) -> None:

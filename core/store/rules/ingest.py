@@ -45,8 +45,16 @@ from core.store.rules.questions import (
     withdraw_workspace,
 )
 from core.store.rules.split_questions import find_conversation, note_piece
-from core.store.rules.threads import is_tracked, mark_stale, mark_workspaces_stale, track_thread
-from core.store.rules.watermarks import begin_backfill, build_watermark_query, end_backfill, move_watermark
+from core.store.rules.threads import (
+    begin_backfill,
+    build_watermark_query,
+    end_backfill,
+    is_tracked,
+    mark_stale,
+    mark_workspaces_stale,
+    move_watermark,
+    track_thread,
+)
 from core.store.sql_port import Row, Sql, stamp
 
 LATE = timedelta(seconds=5)  # that no event takes which is delivered the first time

@@ -1,10 +1,15 @@
-"""Threads as rows: tracked or not, stale or fresh."""
+"""Threads as rows, tracked or not, stale or fresh; and watermarks: where backfill looks in a workspace after a gap."""
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 
+from core.domain.events import MissedRange
 from core.domain.messages import ThreadKey
-from core.store.rules.questions import READ_AGAIN, thread_values
-from core.store.sql_port import Row, Sql, stamp
+from core.store.rules.questions import READ_AGAIN, thread_key, thread_values
+from core.store.sql_port import Row, Sql, Values, parse_stamp, stamp
+
+STEP = timedelta(seconds=5)  # a watermark is moved no more often, so that events cost no write of their own
+MOST = 100  # threads of a workspace that are looked through
 
 ROW = """
 SELECT threads.private, threads.read_gap, workspaces.gap FROM threads
@@ -18,6 +23,32 @@ WHERE workspace = :workspace AND channel = :channel AND thread = :thread
 """
 
 GAP = "UPDATE workspaces SET gap = gap + 1 WHERE {concerned}"
+
+
+HEARD = "SELECT heard_at FROM workspaces WHERE workspace = :workspace AND heard_at >= :before"
+
+ADVANCE = """
+INSERT INTO workspaces (workspace, heard_at) VALUES (:workspace, :at)
+ON CONFLICT (workspace) DO UPDATE SET heard_at = excluded.heard_at
+WHERE workspaces.heard_at IS NULL OR workspaces.heard_at < :before
+"""
+
+BEHIND = """
+SELECT workspace, coalesce(behind_at, heard_at) AS since FROM workspaces
+WHERE heard_at IS NOT NULL AND {concerned} ORDER BY workspace
+"""
+
+BEGIN = "UPDATE workspaces SET behind_at = :since WHERE workspace = :workspace"
+
+END = "UPDATE workspaces SET behind_at = NULL WHERE workspace = :workspace"
+
+LIVELIEST = """
+SELECT workspace, channel, thread FROM threads WHERE workspace = :workspace AND NOT private
+ORDER BY (
+    SELECT max(messages.at) FROM messages WHERE messages.workspace = threads.workspace
+    AND messages.channel = threads.channel AND messages.thread = threads.thread
+) DESC NULLS LAST LIMIT :most
+"""
 
 
 def find_thread(sql: Sql, key: ThreadKey) -> Row | None:
@@ -50,3 +81,47 @@ def mark_workspaces_stale(sql: Sql, platform: str, workspaces: Iterable[str]) ->
     names = sorted(workspaces)
     concerned = sql.among("workspace", "names") if names else "platform = :platform"
     sql.execute(GAP.format(concerned=concerned), {"names": names, "platform": platform})
+
+
+def advance_watermark(sql: Sql, workspace: str, at: datetime) -> None:
+    """Something that was said at that time has been received.
+
+    Looked at before it is moved: a move that changes nothing would still keep others from the row.
+    """
+    (heard,) = sql.many_each(build_watermark_query(workspace, at))
+    if not heard:
+        move_watermark(sql, workspace, at)
+
+
+def build_watermark_query(workspace: str, at: datetime) -> tuple[str, Values]:
+    """The question whether the watermark is at least about there."""
+    return HEARD, {"workspace": workspace, "before": stamp(at - STEP)}
+
+
+def move_watermark(sql: Sql, workspace: str, at: datetime) -> None:
+    sql.execute(ADVANCE, {"workspace": workspace, "at": stamp(at), "before": stamp(at - STEP)})
+
+
+def begin_backfill(sql: Sql, platform: str, workspaces: Iterable[str]) -> tuple[MissedRange, ...]:
+    """What a gap leaves to look for. Until `end_backfill` the next gap returns the same, whatever arrives meanwhile.
+
+    Of a workspace without a watermark nothing is known: it has one from now on.
+    """
+    names = sorted(workspaces)
+    concerned = sql.among("workspace", "names") if names else "platform = :platform"
+    rows = sql.many(BEHIND.format(concerned=concerned), {"names": names, "platform": platform})
+    for row in rows:
+        sql.execute(BEGIN, row)
+    for name in sorted(set(names) - {row["workspace"] for row in rows}):
+        advance_watermark(sql, name, sql.now())
+    return tuple(_read_range(sql, row) for row in rows)
+
+
+def end_backfill(sql: Sql, workspace: str) -> None:
+    """All that was missed has been looked for."""
+    sql.execute(END, {"workspace": workspace})
+
+
+def _read_range(sql: Sql, row: Row) -> MissedRange:
+    threads = sql.many(LIVELIEST, {"workspace": row["workspace"], "most": MOST})
+    return MissedRange(row["workspace"], parse_stamp(row["since"]), tuple(map(thread_key, threads)))

@@ -6,12 +6,13 @@ import re
 import signal
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
+from core.claude.metering import ATTEMPTS, BROKE
 from tests.e2e.reliability.bot import STALE
 from tests.e2e.reliability.nursery import Bot, Nursery
 from tests.e2e.reliability.worlds import CONNECTING, SlackWorld
@@ -27,6 +28,10 @@ HEARD = "SELECT thread, reply, min(id) FROM questions GROUP BY thread, reply"
 
 What Slack told a process that was killed or asleep it tells again, after what was asked later perhaps.
 """
+TRIED = f"""
+SELECT question, step FROM requests WHERE outcome = 'died' GROUP BY question, step HAVING count(*) >= {ATTEMPTS}
+"""
+"""The questions over which as many processes ended as may, which are given up with a visible refusal."""
 ASLEEP = 2.5 * STALE.total_seconds()  # longer than a process may be silent
 AWAKE = 2.0
 
@@ -107,8 +112,12 @@ async def ask(
 
 
 def wrong(slack: SlackFake, database: Database) -> Counter[str]:
-    """What is lost, doubled, cut off or out of order: replies against the questions that they are named after."""
+    """What is lost, doubled, cut off or out of order: replies against the questions that they are named after.
+
+    A question that was in work whenever a process ended, as often as is allowed, is refused and not lost.
+    """
     found: Counter[str] = Counter()
+    tried = {question for question, _ in database.rows(TRIED)}
     replies: dict[str, dict[str, int]] = {}
     for thread, reply, heard in database.rows(HEARD):
         replies.setdefault(thread, {})[reply] = heard
@@ -117,7 +126,10 @@ def wrong(slack: SlackFake, database: Database) -> Counter[str]:
         named = [(post.metadata or {})["event_payload"]["question"] for post in posts]
         found["lost"] += len(wanted.keys() - set(named))
         found["doubled"] += len(named) - len(set(named))
-        found["cut off"] += sum(not WHOLE.fullmatch(shown(post).text) for post in posts)
+        texts = [(name, shown(post).text) for name, post in zip(named, posts, strict=True)]
+        refused = {name for name, text in texts if text == BROKE and name in tried}
+        found["given up"] += database.count("questions", f"thread = '{root}' AND reply IN ({listed(refused)})")
+        found["cut off"] += sum(not WHOLE.fullmatch(text) for name, text in texts if name not in refused)
         found["disordered"] += sum(
             then < first and wanted[then] < wanted[first]
             for first, then in combinations(dict.fromkeys(named), 2)
@@ -125,6 +137,10 @@ def wrong(slack: SlackFake, database: Database) -> Counter[str]:
         )
         found["overtaken"] += list(dict.fromkeys(named)) != sorted(wanted)
     return found
+
+
+def listed(names: Collection[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names) or "NULL"
 
 
 async def storm(
@@ -142,7 +158,7 @@ async def storm(
     found = wrong(world.slack, database)
     requests = [one for one in world.claude.requests if one.path == "/v1/messages"]
     found["unaccounted"] = max(0, len(requests) - database.count("requests"))
-    found["lost"] += count - database.count("questions", "outcome = 'shown'")
-    names = ("lost", "doubled", "cut off", "disordered", "overtaken", "unaccounted")
+    found["lost"] += count - database.count("questions", "outcome = 'shown'") - found["given up"]
+    names = ("given up", "lost", "doubled", "cut off", "disordered", "overtaken", "unaccounted")
     counted = {"questions": count, "kills": pair.kills, "naps": pair.naps} | {name: found[name] for name in names}
     return counted | {"open": database.open, "seconds": round(time.monotonic() - began)}

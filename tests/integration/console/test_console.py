@@ -292,7 +292,7 @@ async def test_what_cannot_be_attached_says_why(environment, tmp_path):
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
     with (tmp_path / "large").open("wb") as large:
-        large.truncate(20_000_001)
+        large.truncate(32_000_001)
     paths = ("nowhere", "folder", "empty", "pipe", "large", "x" * 5_000, "a\0b")
 
     shown = await said(environment, tmp_path, *(f"/attach {one}" for one in paths), "/attach 'a")
@@ -302,7 +302,7 @@ async def test_what_cannot_be_attached_says_why(environment, tmp_path):
         "`folder` is a folder. Attach the files in it.",
         "`empty` is empty: it is not attached.",
         "`pipe` can't be read: it is no regular file.",
-        "`large` can't be attached: it is larger than the 20 MB that I read; send a part of it.",
+        "`large` can't be attached: it is larger than the 32 MB that I read; send a part of it.",
         f"`{'x' * 200}` can't be read: File name too long.",
         "`a\\x00b` can't be read: embedded null byte.",
         "A quote is not closed. `/attach 'two words.pdf'` attaches a file with a space in its name.",
@@ -422,7 +422,7 @@ async def test_a_note_below_an_answer_is_plain_in_a_pipe(environment, tmp_path):
     ("arguments", "piped", "complaint"),
     [
         (("--attach", "nowhere.pdf", "look"), b"", "There is no file `nowhere.pdf`.\n"),
-        (("look",), bytes(20_000_001), "Standard input can't be attached: it is larger than the 20 MB that I read; send a part of it.\n"),
+        (("look",), bytes(32_000_001), "Standard input can't be attached: it is larger than the 32 MB that I read; send a part of it.\n"),
     ],
     ids=["no file", "too large"],
 )  # fmt: skip

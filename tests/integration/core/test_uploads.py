@@ -11,21 +11,27 @@ import pytest
 from core.claude.client import Claude
 from core.domain.events import Deleted
 from core.domain.messages import Attachment
+from core.files.conversion import INLINE
 from core.files.deletions import LINGER, FileDeletions
 from core.files.uploads import SILENT, SLOW
 from tests.fakes.claude.script import Fault
 from tests.support.board_house import closed
-from tests.support.drawings import draw, print_pages
+from tests.support.drawings import draw, print_large, print_pages
 from tests.support.house import house
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
 PLAN = print_pages(3)
+LARGE = print_large(INLINE + 1)
 
 
 def plan(name: str = "F1") -> Attachment:
     return Attachment(name, "plan.pdf", "application/pdf", len(PLAN))
+
+
+def large() -> Attachment:
+    return Attachment("F1", "plan.pdf", "application/pdf", len(LARGE))
 
 
 class Talk:
@@ -100,6 +106,34 @@ async def test_a_pdf_is_uploaded_once_and_told_by_its_id_in_each_request(talk):
     assert talk.count("POST") == 1
     kept = talk.claude.files.stored[stored]
     assert (kept.content, kept.kind, kept.name[:7]) == (PLAN, "application/pdf", "confab-")
+
+
+async def test_a_pdf_that_no_request_can_hold_is_told_by_its_id(talk):
+    await talk.ask(large(), content=LARGE)
+
+    (stored,) = talk.stored
+    assert talk.asked == [[by_id(stored)]]
+    assert talk.claude.files.stored[stored].content == LARGE
+
+
+async def test_a_pdf_that_no_request_can_hold_is_not_told_where_nothing_is_stored(board, claude, store):
+    async with at_home(board, claude, store, inline=True) as talk:
+        await talk.ask(large(), content=LARGE)
+
+    assert talk.asked == [[]]
+    assert "`plan.pdf`: a PDF may have 9 MB at most here; send the pages that matter." in board.shown("t1")[-1]
+
+
+async def test_a_large_pdf_that_could_not_be_stored_is_tried_again_with_the_next_question(talk):
+    talk.claude.script(Fault(503, "api_error"), path="/v1/files")
+    await talk.ask(large(), content=LARGE)
+    await talk.ask()
+
+    (stored,) = talk.stored
+    assert talk.asked == [[], [by_id(stored)]]
+    assert (
+        "`plan.pdf`: it is large, and could not be stored for Claude just now; ask again." in talk.board.shown("t1")[0]
+    )
 
 
 async def test_after_a_restart_a_file_is_neither_fetched_nor_uploaded_again(board, claude, store):

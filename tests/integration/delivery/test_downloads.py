@@ -47,7 +47,7 @@ async def test_a_file_ends_at_the_limit_whatever_was_declared(more):
 
     async with serving(stream) as url, aiohttp.ClientSession() as session:
         if more:
-            with pytest.raises(CannotAnswer, match="larger than the 20 MB"):
+            with pytest.raises(CannotAnswer, match="larger than the 32 MB"):
                 await download_file(session, url)
         else:
             assert len((await download_file(session, url)).content) == LARGEST

@@ -645,7 +645,7 @@ async def test_a_file_is_fetched_from_discord_only(guild, claude, running):
         await place.fetch(Attachment("1", "a.txt", "text/plain", 5, file.url.partition("?")[0]), said.id)
     with pytest.raises(CannotAnswer, match="no longer there"):
         await place.fetch(replace(file, url=file.url.partition("?")[0]), "1")
-    with pytest.raises(CannotAnswer, match="larger than the 20 MB"):
+    with pytest.raises(CannotAnswer, match="larger than the 32 MB"):
         await place.fetch(replace(file, size=LARGEST + 1), said.id)
 
 

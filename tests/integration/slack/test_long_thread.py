@@ -4,10 +4,8 @@ Tests bots.slack.response.
 """
 
 import asyncio
-import gc
 import html
 import json
-import time
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -22,19 +20,12 @@ from bots.slack.history import HistoryReader
 from bots.slack.parse import BotIdentity
 from bots.slack.response import decode_interruptibly
 from core.domain.messages import ThreadKey
+from tests.support.loop_watch import LoopWatch, settle_heap
 
 US = BotIdentity("slack:T024", "U0BOT", "B0BOT", "T024")
 KEY = ThreadKey("slack:T024", "C0DEV", "1700000000.000000")
+settled_heap = pytest.fixture(settle_heap, autouse=True)
 STALL = 0.020  # seconds of work that others may have to wait for
-
-
-@pytest.fixture(autouse=True)
-def settled_heap():
-    """What other tests left is not for the garbage collector to go through meanwhile; `confab run` does the same."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 def build_message(number: int, words: int) -> dict:
@@ -64,31 +55,9 @@ async def serving(*pages: bytes):
     async with TestServer(app) as server:
         platform = Slack("xoxb-1", app_token="xapp-1", api_url=str(server.make_url("/api/")))
         try:
-            yield HistoryReader(Web(platform._make_client(), US, Pace(0)))
+            yield HistoryReader(Web(platform._clients.make_client("xoxb-1"), US, Pace(0)))
         finally:
             await platform.close()
-
-
-class LoopWatch:
-    """How long the loop did not come round: a longest time of this process's work, whichever thread did it."""
-
-    def __init__(self) -> None:
-        self.longest = 0.0
-
-    async def __aenter__(self) -> "LoopWatch":
-        self._going = asyncio.create_task(self._go_round())
-        await asyncio.sleep(0)
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        self._going.cancel()
-
-    async def _go_round(self) -> None:
-        """Only what this process does counts, so that a busy machine changes nothing."""
-        while True:
-            before = time.process_time()
-            await asyncio.sleep(0)
-            self.longest = max(self.longest, time.process_time() - before)
 
 
 @pytest.mark.parametrize(("messages", "words"), [(999, 100), (150, 1_800)], ids=["many", "long ones"])

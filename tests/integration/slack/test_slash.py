@@ -141,7 +141,7 @@ async def test_a_channels_budget_is_told_to_all(home):
 
 
 async def test_a_demoted_admin_is_one_no_longer_than_a_minute(home):
-    web, _ = await home.platform._identify()
+    web = (await home.workspace()).web
     seconds = [0.0]
     directory = Directory(web, clock=lambda: seconds[0])
     people, ranks = home.slack.world.people, []
@@ -154,7 +154,7 @@ async def test_a_demoted_admin_is_one_no_longer_than_a_minute(home):
 
 
 async def test_a_name_is_believed_for_ten_minutes(home):
-    web, _ = await home.platform._identify()
+    web = (await home.workspace()).web
     seconds = [0.0]
     directory = Directory(web, clock=lambda: seconds[0])
     people, names = home.slack.world.people, []
@@ -168,7 +168,7 @@ async def test_a_name_is_believed_for_ten_minutes(home):
 async def test_a_renamed_person_keeps_the_name_in_a_thread_and_has_the_new_one_in_the_next(home):
     root = await home.slack.say("bob", "dev", "<@U0BOT> hello")
     await home.answered()
-    people, (_, directory) = home.slack.world.people, await home.platform._identify()
+    people, directory = home.slack.world.people, (await home.workspace()).directory
     people["U0BOB"] = replace(people["U0BOB"], display="Robert")
     directory._names.clear()  # as it is after ten minutes
     directory._people.clear()
@@ -181,7 +181,7 @@ async def test_a_renamed_person_keeps_the_name_in_a_thread_and_has_the_new_one_i
 
 
 async def test_a_flood_of_people_puts_out_neither_channels_nor_ranks(home):
-    web, _ = await home.platform._identify()
+    web = (await home.workspace()).web
     directory = Directory(web)
     assert await directory.fetch_rank("U0BOB", "C0DEV") is Rank.MEMBER
     for number in range(REMEMBERED + 1):

@@ -210,7 +210,7 @@ async def test_a_file_known_by_its_id_alone_is_weighed_before_it_is_fetched(slac
     large = b"a" * (LARGEST + 1)
     file = slack.upload(Uploaded("", "a.csv", "text/csv", large, "U0ADA"), slack.person("ada"))
 
-    with pytest.raises(CannotAnswer, match="larger than the 20 MB"):
+    with pytest.raises(CannotAnswer, match="larger than the 32 MB"):
         await fetch_file(web, Attachment(file.id, "", "", 0))
     with pytest.raises(CannotAnswer, match="no longer there"):
         await fetch_file(web, Attachment("F0NONE", "", "", 0))

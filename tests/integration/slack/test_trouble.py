@@ -355,7 +355,9 @@ async def test_a_payload_that_makes_no_sense_is_acknowledged_and_the_next_is_ans
 
 async def test_what_the_store_does_not_take_is_not_acknowledged_and_comes_again():
     async with SlackFake(ack_seconds=600) as slack, ClaudeFake() as claude, living(slack, claude) as home:
-        telling, failures = home.platform._intake._redelivery, [1, 1]
+        await slack.say("ada", "dev", "nobody is asked")
+        await slack.settled()
+        telling, failures = (await home.workspace())._intake._redelivery, [1, 1]
         ingest = telling._ingest
 
         async def failing(event):

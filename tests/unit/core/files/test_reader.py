@@ -80,7 +80,7 @@ async def test_our_own_files_are_not_read():
     [
         (file("A", "talk.mp3", "audio/mpeg"), b"ID3\x04\x00\xff", "no sound and no video"),
         (file("A", "film.mp4", "video/mp4", size=UNFETCHED + 1), b"", "no sound and no video"),
-        (file("A", size=LARGEST + 1), b"", "larger than the 20 MB"),
+        (file("A", size=LARGEST + 1), b"", "larger than the 32 MB"),
         (file("A"), b"", "it is empty"),
         (file("A", "plan.doc"), b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "or as PDF"),
         (file("A", "plan.png"), b"\x1f\x8b\x00\xff", "no archives; attach what is in it"),

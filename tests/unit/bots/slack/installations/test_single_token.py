@@ -2,7 +2,7 @@
 
 import pytest
 
-from bots.slack.adapter import parse_identity
+from bots.slack.installations.single_token import parse_identity
 from bots.slack.parse import BotIdentity
 
 US = BotIdentity("slack:T024", "U0BOT", "B0BOT", "T024")

@@ -1,0 +1,105 @@
+"""Workspace of Slack: one team or organisation that the app is installed in, with its client, people and limits."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Protocol
+
+from bots.delivery.backfill import Backfill
+from bots.slack import formatting
+from bots.slack.backfill import BackfillSource
+from bots.slack.directory import Directory
+from bots.slack.installations.clients import Clients, MakeClient
+from bots.slack.intake import Intake
+from bots.slack.parse import BotIdentity
+from bots.slack.publisher import NOTICE, QUIET
+from bots.slack.surface import SlackSurface
+from core.domain.errors import CannotAnswer, CannotShow, PlaceClosed, RateLimited, Rejected, Uncertain
+from core.domain.events import Event, Ingest, MissedRange
+from core.domain.messages import Question
+from core.rendering.paginator import cut
+
+
+class SlackWorkspace:
+    """One workspace: who we are there, and what belongs to it alone.
+
+    `managers` are ids of people who manage everything in it; `grows` says whether answers are shown while they grow.
+    """
+
+    def __init__(
+        self,
+        clients: Clients,
+        make_client: MakeClient,
+        us: BotIdentity,
+        *,
+        managers: frozenset[str] = frozenset(),
+        grows: bool = True,
+    ) -> None:
+        self.web = clients.make_web(make_client(), us)
+        self.directory = Directory(self.web, managers)
+        self._clients = clients
+        self._slow = clients.make_slow_web(make_client(), self.web)
+        self._grows = grows
+        self._intake: Intake | None = None
+
+    @property
+    def us(self) -> BotIdentity:
+        return self.web.us
+
+    def make_surface(self, question: Question) -> SlackSurface:
+        return SlackSurface(self.web, self.directory, question, self._grows)
+
+    async def accept(self, body: dict[str, Any], ingest: Ingest) -> bool:
+        """Store the events of a payload; whether they are safe on disk, so that it may be acknowledged."""
+        if self._intake is None:
+            self._intake = Intake(ingest, self.web, self._clients.sleep, self._clients.clock)
+        return await self._intake.accept(body)
+
+    async def fetch_missed(self, missed: MissedRange) -> Sequence[Event]:
+        """Missed questions that we have not answered, oldest first; read slowly."""
+        return await BackfillSource(self._slow).fetch_missed(missed)
+
+    async def stop(self) -> None:
+        """Take in nothing more. Answers under way are still shown."""
+        intake, self._intake = self._intake, None
+        if intake is not None:
+            await intake.stop()
+
+    async def tell(self, person: str, text: str, answer: str = "") -> None:
+        """Send a direct message, all of it marked as a notice: no page answers what was asked there.
+
+        Raises CannotShow.
+        """
+        try:
+            opened = await self.web.call_until_done("conversations.open", users=person)
+            place = opened["channel"]["id"]
+            post = partial(self.web.call_once, "chat.postMessage", channel=place, metadata=NOTICE, **QUIET)
+            await post(text=text)
+            for page in await cut(answer, partial(formatting.cut_plainly, answer)):
+                blocks = formatting.build_sections(page)
+                await self.web.retry(
+                    partial(post, text=formatting.render_fallback_text(page), blocks=blocks), on=(RateLimited,)
+                )
+        except (PlaceClosed, Rejected, CannotAnswer, RateLimited, Uncertain) as error:
+            raise CannotShow(f"a direct message to {person} was not sent: {error}") from None
+
+
+class Workspaces(Protocol):
+    """The workspaces that the app is installed in; each is made when it is first needed."""
+
+    async def find(self, workspace: str) -> SlackWorkspace:
+        """The workspace of that name. Raises CannotConnect, CannotShow where we are not installed in it."""
+
+    async def connect(self) -> frozenset[str]:
+        """The names of those that what may be missed concerns; none means all. Raises CannotConnect."""
+
+    async def stop(self) -> None:
+        """Take in nothing more, in none of them."""
+
+
+def start_backfill(workspaces: Workspaces, ingest: Ingest, clients: Clients) -> Backfill:
+    """What looks for missed questions, one workspace after the other."""
+
+    async def fetch_missed(missed: MissedRange) -> Sequence[Event]:
+        return await (await workspaces.find(missed.workspace)).fetch_missed(missed)
+
+    return Backfill(ingest, fetch_missed, clients.sleep)
