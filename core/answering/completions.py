@@ -31,7 +31,7 @@ from core.prompting.request import Request
 from core.store.protocols import Claim, Notes, Step, StepEnd
 from core.tools.approvals import explain_expired, write_request
 from core.tools.runner import Awaiting, Carried, Expired, ToolRunner
-from core.worker.fair_semaphore import Slot
+from core.worker.fair_semaphore import FairSlot
 
 ROUNDS = 25  # requests that one answer of a model may take: Claude pauses, or calls tools
 MAX_COST = 1_000_000  # micro-dollars that one answer may cost: then it goes on only if somebody lets it
@@ -67,7 +67,7 @@ class Run:
     """The message behind which the answer stands, where that is another one than the newest that Claude is told."""
     api_key: str = ""
     """The fingerprint of the key with which Anthropic keeps what Claude's code makes."""
-    slot: Slot | None = None
+    slot: FairSlot | None = None
     """That of its requests to Claude: others may have it while tools run."""
 
     async def carry_out(self, calls: Sequence[ToolCall]) -> Carried | Awaiting | Expired:

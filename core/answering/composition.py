@@ -40,7 +40,7 @@ from core.tools.approvals import describe_acts, explain_unavailable, read_acts
 from core.tools.registry import ToolRegistry
 from core.tools.runner import ToolRunner
 from core.tools.tool import Tool, ToolScope
-from core.worker.fair_semaphore import Slot
+from core.worker.fair_semaphore import FairSlot
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Composition:
     unread_note: str = field(init=False, default="")
     """What people are told of messages that could not be read."""
 
-    async def ask(self, slot: Slot) -> AsyncGenerator[Event, None]:
+    async def ask(self, slot: FairSlot) -> AsyncGenerator[Event, None]:
         """The events of Claude's answer, which is asked for when the first one is. Raises CannotAnswer.
 
         While tools run, others may have its slot.

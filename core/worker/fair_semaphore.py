@@ -18,7 +18,7 @@ Holder = tuple[str, ...]
 
 
 @dataclass(slots=True)
-class Slot:
+class FairSlot:
     """A slot of a fair semaphore; its holder may give it back for a while, and take one again."""
 
     semaphore: "FairSemaphore"
@@ -60,10 +60,10 @@ class FairSemaphore:
         self._waiting: dict[asyncio.Future[None], tuple[Holder, ...]] = {}
 
     @asynccontextmanager
-    async def slot(self, key: ThreadKey, person: str, tell: Callable[[str], None]) -> AsyncIterator[Slot]:
+    async def slot(self, key: ThreadKey, person: str, tell: Callable[[str], None]) -> AsyncIterator[FairSlot]:
         """A slot for a question of `person` in the thread `key`; `tell` is told why, if that takes long."""
         holders = (key.workspace,), (key.workspace, key.channel), (key.workspace, key.channel, person)
-        slot = Slot(self, holders, tell)
+        slot = FairSlot(self, holders, tell)
         try:
             await slot.take()
             yield slot
