@@ -13,7 +13,7 @@ from core.domain.content import Text
 from core.domain.messages import Message, ThreadKey
 from core.domain.tools import ToolDefinition, ToolResult
 from core.store.protocols import Store
-from core.tools.mcp.inspection import inspect_server
+from core.tools.mcp.definitions import ListedTool, build_offer
 from core.tools.mcp.provider import McpTools
 from core.tools.mcp.session import SessionLimits
 from core.tools.mcp.settings import McpServer
@@ -23,7 +23,7 @@ from core.tools.tool import Tool, ToolScope, Unavailable
 from tests.fakes.mcp.server import McpFake
 from tests.fakes.mcp.tools import Context, answer, define
 
-LIMITS = SessionLimits(connect=10.0, call=5.0, first=30.0, refresh=5.0)  # of a brisk loop's seconds
+LIMITS = SessionLimits(connect=40.0, call=15.0, first=40.0, refresh=5.0)  # of a brisk loop's seconds
 GIVEN = {"type": "object", "properties": {"what": {"type": "string"}}}
 HUGE = b'{"resultType":"complete","content":[{"type":"text","text":"%b"}]}' % (b"x" * 10_000_000)
 TABLE = b'{"resultType":"complete","content":[],"structuredContent":{"rows":[%b{}]}}' % (b'{"id":7},' * 200_000)
@@ -108,7 +108,11 @@ class ServedShop(Workshop):
 
     async def trust(self, store: Store) -> None:
         """An operator has seen the server as it is now: its lies come later."""
-        await TrustedTools(store.notes).trust("shop", await inspect_server(McpServer("shop", url=self._server.url)))
+        listed = [
+            ListedTool(one.name, one.description or "", one.input_schema, reads_only=one.name == "look")
+            for one in self._server.listed
+        ]
+        await TrustedTools(store.notes).trust("shop", build_offer(McpServer("shop", url=self._server.url), listed))
 
     async def serve(self, how: str) -> None:
         await self._server.become(how)
