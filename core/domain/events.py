@@ -21,6 +21,10 @@ class Posted:
     private: bool = False
     may_add: bool = False
     """It begins a conversation only where it adds nothing to what its author just asked in the same place."""
+    begins: bool = False
+    """It begins its thread, replies to nothing, and is shown whole: if it comes at once, nothing else is in there."""
+    begun_at: datetime | None = None
+    """When that was said to which it replies, or which began its thread, where that is another message."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,9 +50,11 @@ from core.store.rules.threads import (
     build_watermark_query,
     end_backfill,
     is_tracked,
+    mark_begun,
     mark_stale,
     mark_workspaces_stale,
     move_watermark,
+    note_passed,
     track_thread,
 )
 from core.store.sql_port import Row, Sql, stamp
@@ -109,10 +111,14 @@ def _ingest_message(sql: Sql, event: Posted) -> Receipt:
     key = _choose_thread(sql, event, row)
     tracked = is_tracked(sql, key)
     if not (tracked or event.asks is Asks.CERTAINLY) or _is_gone(sql, event, key, row):
+        if not tracked and event.begun_at:
+            note_passed(sql, key, key.thread, event.begun_at)
         return Receipt(new=False, ours=tracked, question=False, key=key)
     if not tracked:
         track_thread(sql, key, event.private)
     new = _keep_message(sql, key, event.message, row, private=event.private)
+    if event.begins and key == event.key:
+        mark_begun(sql, key, event.message.id, at)
     if event.may_add and key != event.key:
         note_piece(sql, key, event.message.id)
     question = _wants_answer(sql, key, event) and keep_question(sql, _build_question(key, event))
@@ -195,6 +201,7 @@ def _ingest_edit(sql: Sql, event: Edited) -> Receipt:
         changed = _keep_message(sql, key, event.message, None)
     else:
         changed = False
+        note_passed(sql, key, event.message.id, event.message.at)
     if tracked and event.asks in {Asks.NO, Asks.PERHAPS} and not (row and _is_older(event.message, row)):
         take_question_back(sql, key, event.message.id, event.asks)
     question = asks and keep_question(sql, _build_late_question(key, event))
@@ -217,6 +224,8 @@ def _ingest_deletion(sql: Sql, event: Deleted) -> Receipt:
         tombstone(sql, row, event.at)
     elif new:
         tombstone_unknown(sql, key, event.message, event.at)
+    elif row is None:
+        note_passed(sql, key, event.message)
     return Receipt(new=new, ours=tracked, question=False, key=key)
 
 

@@ -105,6 +105,8 @@ class World:
         self.tickets: set[str] = set()
         self.stream_seconds = STREAM_SECONDS
         self.stream_characters = STREAM_CHARACTERS
+        self.unstreamed: set[str] = set()
+        """Kinds of conversations in which this workspace takes no streams."""
         self.parent_on_every_page = True
         """Accounts differ on whether `conversations.replies` repeats the root on later pages; readers stand both."""
         self.unknown_blocks: set[str] = set()
@@ -172,9 +174,10 @@ class World:
         alive = stream is not None and stream.open and self.clock() - stream.since < self.stream_seconds
         return stream if alive else None
 
-    def end_stream(self, post: Post) -> Post:
+    def end_stream(self, post: Post, stopped: bool = False) -> Post:
+        """Let a stream be over; `stopped` by a person."""
         assert post.stream
-        return self.change(replace(post, stream=replace(post.stream, open=False)), post.user)
+        return self.change(replace(post, stream=replace(post.stream, open=False, stopped=stopped)), post.user)
 
     def direct(self, user: str) -> Channel | None:
         """The bot's conversation with `user` alone."""
