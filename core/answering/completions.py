@@ -24,12 +24,14 @@ from core.claude.structured import StructuredOutput
 from core.domain.clock import Clock, Sleep
 from core.domain.messages import MadeFile, Outcome, Question, Unanswered
 from core.domain.models import Model
+from core.domain.tools import ToolCall
 from core.prompting.code_requests import continue_request
 from core.prompting.continuation import ANEW, Continuation
 from core.prompting.request import Request
 from core.store.protocols import Claim, Notes, Step, StepEnd
 from core.tools.approvals import explain_expired, write_request
 from core.tools.runner import Awaiting, Carried, Expired, ToolRunner
+from core.worker.fair_semaphore import FairSlot
 
 ROUNDS = 25  # requests that one answer of a model may take: Claude pauses, or calls tools
 MAX_COST = 1_000_000  # micro-dollars that one answer may cost: then it goes on only if somebody lets it
@@ -65,6 +67,19 @@ class Run:
     """The message behind which the answer stands, where that is another one than the newest that Claude is told."""
     api_key: str = ""
     """The fingerprint of the key with which Anthropic keeps what Claude's code makes."""
+    slot: FairSlot | None = None
+    """That of its requests to Claude: others may have it while tools run."""
+
+    async def carry_out(self, calls: Sequence[ToolCall]) -> Carried | Awaiting | Expired:
+        """Carry out the calls of a step, as far as they may be. Raises LeaseLost, StoreUnavailable."""
+        if not (self.tools and calls):
+            return Carried(())
+        if self.slot:
+            self.slot.release()
+        carried = await self.tools.carry_out(calls)
+        if self.slot and isinstance(carried, Carried):  # else nothing is asked any more
+            await self.slot.take()
+        return carried
 
 
 class Completions:
@@ -179,7 +194,7 @@ class Completions:
             if why := await self._explain_end(order.question, number):  # before a tool acts that nobody would tell of
                 yield end.interrupt(why)
                 return
-            carried = await run.tools.carry_out(completion.calls) if run.tools and completion.calls else Carried(())
+            carried = await run.carry_out(completion.calls)
             if not isinstance(carried, Carried):
                 yield end.wait(carried)
                 return

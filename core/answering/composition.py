@@ -40,6 +40,7 @@ from core.tools.approvals import describe_acts, explain_unavailable, read_acts
 from core.tools.registry import ToolRegistry
 from core.tools.runner import ToolRunner
 from core.tools.tool import Tool, ToolScope
+from core.worker.fair_semaphore import FairSlot
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +91,11 @@ class Composition:
     unread_note: str = field(init=False, default="")
     """What people are told of messages that could not be read."""
 
-    async def ask(self) -> AsyncGenerator[Event, None]:
-        """The events of Claude's answer, which is asked for when the first one is. Raises CannotAnswer."""
+    async def ask(self, slot: FairSlot) -> AsyncGenerator[Event, None]:
+        """The events of Claude's answer, which is asked for when the first one is. Raises CannotAnswer.
+
+        While tools run, others may have its slot.
+        """
         composer, claim = self.composer, self.claim
         steps: Mapping[str, Step] = {}
         if claim.resumed or claim.told is not None:
@@ -100,7 +104,8 @@ class Composition:
         models, build = await self._prepare(steps, tools)
         question = replace(claim.question, homes=await self.surface.homes())
         runner = self._make_runner(tools) if tools else None
-        run = Run(claim, steps, self.finish, self.joined, self.renew, runner, self._find_place(), composer.api_key)
+        told = self._find_place(), composer.api_key, slot
+        run = Run(claim, steps, self.finish, self.joined, self.renew, runner, *told)
         return composer.completions.stream(question, self.version, models, build, run)
 
     async def conclude(self, answer: Answer) -> Answer:

@@ -248,7 +248,7 @@ class AnswerTask:
         """The answer; where it ended before Claude told what its tools did, it says so itself."""
         if self.claim.final_text or self.question.command is not None or not answer.ends_early:
             return answer
-        acts = await self.responder.store.calls.list_acts(self.claim)
+        acts = [one for one in await self.responder.store.calls.list_acts(self.claim) if not one.closed]
         return tell_acts(answer, list_sources(self.reply.text, self.cited), self.claim.earlier, acts)
 
     async def _store_final_text(self, answer: Answer) -> None:
@@ -332,8 +332,8 @@ class AnswerTask:
         of, reply = (self.claim, self.thread, self.surface), self.reply
         composition = Composition(self.responder.composer, *of, self.persona, self.version, self.unread, reply.act)
         async with (
-            self.responder.semaphore.slot(self.question.key, self.question.person, self.reply.wait),
-            aclosing(await composition.ask()) as events,
+            self.responder.semaphore.slot(self.question.key, self.question.person, self.reply.wait) as slot,
+            aclosing(await composition.ask(slot)) as events,
         ):
             async for event in events:
                 if isinstance(event, TextSoFar):

@@ -105,6 +105,11 @@ class Prices:
             int((plain - read_and_written) * times),
         )
 
+    def price_searches(self, model: str, searches: int, on: date) -> int:
+        """What web searches of a model cost beside their tokens, in micro-dollars; 0 if it has no price."""
+        price = self.find_price(model, on)
+        return _round_up(_price_searches(price, searches)) if price else 0
+
     @property
     def models(self) -> list[str]:
         """The ids of all models that have a price, as the list names them."""

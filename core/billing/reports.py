@@ -117,6 +117,15 @@ def export_json(reports: Sequence[UsageReport]) -> bytes:
     return "\n".join(map(escape_json_controls, json.dumps(listed, indent=1, ensure_ascii=False).split("\n"))).encode()
 
 
+def describe_tools(calls: Mapping[str, int], searches: int, micro_usd: int) -> str:
+    """A line for each tool: how often it was called, and what searches of the web cost beside their tokens."""
+    lines = [f"- {write_name(tool)}: {count_noun(count, 'call')}" for tool, count in sorted(calls.items())]
+    if searches:
+        cost = f", {dollars(micro_usd)} beside their tokens" if micro_usd else ""
+        lines.append(f"- {write_name('web_search')}: {count_noun(searches, 'search', 'searches')}{cost}")
+    return "\n".join(["Tools:", "", *lines]) if lines else ""
+
+
 def describe_caveats(whole: UsageRow, misses: Iterable[UsageRow]) -> str:
     """Notes on a report: what stands at its bound, what has no price, why the cache missed."""
     said = []

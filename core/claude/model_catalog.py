@@ -108,6 +108,10 @@ class ModelCatalog:
         """What a model costs today, for short prompts; None if it has no price."""
         return self._prices.find_price(model, self._clock().date())
 
+    def price_searches(self, model: str, searches: int) -> int:
+        """What web searches of a model cost today beside their tokens, in micro-dollars; 0 if it has no price."""
+        return self._prices.price_searches(model, searches, self._clock().date())
+
     async def _note_choices(self, models: Sequence[Model]) -> None:
         shown = {model.id: _describe_choice(model, self.find_price(model.id)) for model in models}
         await self._notes.put(MODELS, CHOICES.dump_json(shown).decode())

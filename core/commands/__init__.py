@@ -1,6 +1,18 @@
 """Commands: the table of all that people can tell Confab to do."""
 
-from core.commands import approvals, ask, audit, budget, forget, help, persona, prompt, replies, usage  # noqa: A004  a command
+from core.commands import (
+    approvals,
+    ask,
+    audit,
+    budget,
+    forget,
+    grants,
+    help,  # noqa: A004  a command
+    persona,
+    prompt,
+    replies,
+    usage,
+)
 
 TABLE = (
     *ask.ROWS,
@@ -12,5 +24,6 @@ TABLE = (
     *forget.ROWS,
     *replies.ROWS,
     *approvals.ROWS,
+    *grants.ROWS,
     *help.ROWS,
 )

@@ -12,6 +12,13 @@ from core.domain.wording import count_noun
 from core.rendering.names import write_name
 from core.store.audit_log import OPERATOR, PLATFORM, AuditAction, AuditRow
 
+TOOL = {
+    "tool.revoked": "had {tool} ask again{whose} in a thread",
+    "tool.denied": "denied {tool}{whose}",
+    "tool.expired": "was not answered in time whether {tool} is allowed{whose}",
+    "tool.began": "had {tool} begin{whose}",
+    "tool.uncertain": "had {tool} begin{whose}, and whether it was done is not known",
+}
 NOBODY = {OPERATOR: "the operator", PLATFORM: "the platform", DIRECT: "each person's direct messages"}
 HEADS = {False: "Changes in this channel", True: "Changes for the whole workspace"}
 NOTHING = {
@@ -110,17 +117,10 @@ def _describe_deletion(row: AuditRow, details: Mapping[str, Any], names: Mapping
 def _describe_tool(row: AuditRow, details: Mapping[str, Any], names: Mapping[str, str]) -> str:
     tool, asker = write_name(row.subject), _find_asker(row)
     whose = f" for {names.get(asker, asker)}" if asker and asker != row.actor else ""
-    match row.action:
-        case "tool.allowed":
-            return f"allowed {tool}{whose}{' for the thread' if details.get('scope') == 'thread' else ' once'}"
-        case "tool.denied":
-            return f"denied {tool}{whose}"
-        case "tool.expired":
-            return f"was not answered in time whether {tool} is allowed{whose}"
-        case "tool.began":
-            return f"had {tool} begin{whose}"
-        case "tool.uncertain":
-            return f"had {tool} begin{whose}, and whether it was done is not known"
+    if row.action == "tool.allowed":
+        return f"allowed {tool}{whose}{' for the thread' if details.get('scope') == 'thread' else ' once'}"
+    if row.action in TOOL:
+        return TOOL[row.action].format(tool=tool, whose=whose)
     failed = ", which failed" if details.get("failed") else ""
     return f"had {tool} run{whose}{failed}"
 
@@ -145,6 +145,7 @@ DESCRIBED: Mapping[AuditAction, Describe] = {
     AuditAction.FORGET: _describe_forget,
     AuditAction.ANSWER_DELETED: _describe_deletion,
     AuditAction.TOOL_ALLOWED: _describe_tool,
+    AuditAction.TOOL_REVOKED: _describe_tool,
     AuditAction.TOOL_DENIED: _describe_tool,
     AuditAction.TOOL_EXPIRED: _describe_tool,
     AuditAction.TOOL_BEGAN: _describe_tool,

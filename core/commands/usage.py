@@ -1,6 +1,7 @@
 """The `usage` command: report what was asked of Claude and what it cost."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -67,11 +68,21 @@ async def show_usage(call: Invocation) -> CommandResult:
         return CommandResult(f"**{found.title}**\n\nNothing was asked.")
     spans = await summarise_spans(ledger, wanted.scope, zone, now)
     votes = await ledger.count_votes(wanted.scope, find_period_start(SINCE[wanted.since], now, zone))
-    notes = (str(votes) if votes else "", await load_caveats(ledger, wanted, found, zone, now))
+    tools = await _load_tools(call, wanted.scope, find_period_start(SINCE[since], now, zone))
+    notes = (str(votes) if votes else "", tools, await load_caveats(ledger, wanted, found, zone, now))
     return await _render_report(call, reports.shorten_report(found), spans, notes)
 
 
-async def _render_report(call: Invocation, found: UsageReport, spans: str, notes: tuple[str, ...]) -> CommandResult:
+async def _load_tools(call: Invocation, scope: Scope, since: datetime) -> str:
+    """A line for each tool that was used."""
+    store, catalog = call.context.store, call.context.catalog
+    calls = await store.tool_use.count_calls(scope, since)
+    searched = {line.group: line.usage.web_searches for line in await store.ledger.sum_usage(scope, since, "model")}
+    cost = sum(catalog.price_searches(model, count) for model, count in searched.items()) if catalog else 0
+    return reports.describe_tools(calls, sum(searched.values()), cost)
+
+
+async def _render_report(call: Invocation, found: UsageReport, spans: str, notes: Sequence[str]) -> CommandResult:
     names = await _load_names(call, found)
     parts = (f"**{found.title}**", spans, reports.render_table(found, names), *notes)
     text = "\n\n".join(part for part in parts if part)

@@ -46,6 +46,8 @@ class AuditAction(Enum):
     """Subject: the question that it answered. Details: `asker`, `pages` (how many messages)."""
     TOOL_ALLOWED = "tool.allowed"
     """Subject: the tool. Details: `arguments` as their fingerprint, `asker`, `scope` (`once` or `thread`)."""
+    TOOL_REVOKED = "tool.revoked"
+    """Subject: the tool. Details: `asker`, for whom it may not act in the thread any more without asking."""
     TOOL_DENIED = "tool.denied"
     """The same, without a scope."""
     TOOL_EXPIRED = "tool.expired"

@@ -1,4 +1,4 @@
-"""What the store keeps, as ten protocols. Each method is one transaction: all of it happens, or nothing."""
+"""What the store keeps, as protocols. Each method is one transaction: all of it happens, or nothing."""
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +18,7 @@ from core.store.searches import ChannelPast
 from core.store.stored_calls import StoredCall
 from core.store.stored_files import StoredFiles, WaitingDeletions
 from core.store.stored_replies import Asked, DeletedReply, ListFiles
+from core.store.tool_use import ToolUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,7 +335,7 @@ class Audit(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """All ten over one database."""
+    """All of them over one database."""
 
     questions: Questions
     threads: Threads
@@ -345,6 +346,7 @@ class Store:
     past: ChannelPast
     audit: Audit
     calls: ToolCalls
+    tool_use: ToolUse
     installations: Installations
     shut: Callable[[], Awaitable[None]]
     """Close the database; nothing may be called afterwards."""
@@ -365,10 +367,8 @@ class Condition:
     """How a database stands. One that the next start will make has no version and no bytes."""
 
     path: str
-    version: int = 0
-    """How many migrations it has had."""
-    newest: int = 0
-    """How many there are."""
+    version: int = 0  # how many migrations it has had
+    newest: int = 0  # how many there are
     bytes: int = 0
     free: int | None = None
     """Bytes left on its disk; None for one in memory."""

@@ -43,6 +43,7 @@ from core.store.sql_port import Engine, Sql
 from core.store.stored_calls import StoredCall
 from core.store.stored_files import FileDeletion, FilePlace, FileScope, StoredFile
 from core.store.stored_replies import Asked, DeletedReply, ListFiles
+from core.store.tool_use import Grant
 
 
 class QuestionRepository:
@@ -235,6 +236,22 @@ class CallRepository:
         return await self._engine.unit(lambda sql: parking.find_waiting(sql, key, subject))
 
 
+class ToolUseRepository:
+    """Keeps the protocol `ToolUse`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def list_grants(self, scope: Scope) -> Sequence[Grant]:
+        return await self._engine.unit(lambda sql: tool_calls.list_grants(sql, scope, None))
+
+    async def revoke_grants(self, scope: Scope, tool: str | None, by: str) -> Sequence[Grant]:
+        return await self._engine.unit(lambda sql: tool_calls.revoke_grants(sql, scope, tool, by))
+
+    async def count_calls(self, scope: Scope, since: datetime) -> Mapping[str, int]:
+        return await self._engine.unit(lambda sql: tool_calls.count_calls(sql, scope, since))
+
+
 class PersonaRepository:
     """Keeps the protocol `Personas`."""
 
@@ -378,6 +395,7 @@ def build_store(engine: Engine, stale: timedelta) -> Store:
         past=PastRepository(engine),
         audit=AuditRepository(engine),
         calls=CallRepository(engine),
+        tool_use=ToolUseRepository(engine),
         installations=InstallationRepository(engine),
         shut=engine.shut,
     )

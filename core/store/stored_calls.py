@@ -7,6 +7,7 @@ from enum import Enum
 from core.domain.tools import ToolCall
 
 PATIENCE = timedelta(hours=1)  # that a call waits for a person's word
+CLOSED = "#"  # how a call is named from then on where its answer is closed: with its number behind it
 TRIES = 3  # processes that may die over the same call
 
 
@@ -39,3 +40,8 @@ class StoredCall:
     """How many processes began it."""
     result: str | None = None
     """What came of it, as JSON."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether its answer was closed since, and the question is answered anew: no word of the call is kept then."""
+        return self.call.id.startswith(CLOSED)

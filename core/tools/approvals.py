@@ -72,7 +72,8 @@ def explain_expired(tool: str) -> str:
 
 def describe_acts(acts: Sequence[StoredCall]) -> str:
     """A note for Claude of what was done already for an answer that begins again."""
-    lines = [f"{one.call.tool} {json.dumps(one.call.arguments)}: {one.state.value}" for one in acts]
+    given = ["" if one.closed else f" {json.dumps(one.call.arguments)}" for one in acts]
+    lines = [f"{one.call.tool}{told}: {one.state.value}" for one, told in zip(acts, given, strict=True)]
     listed = "\n".join(f"  {leave_out_middle(line, SHOWN)}" for line in lines)
     return (
         "[While this was being answered before, these tools were used already and have acted, or may have. Do not have "

@@ -5,6 +5,7 @@ import itertools
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from core.domain.messages import ThreadKey
 
@@ -14,6 +15,32 @@ NOTE = "Many are asking just now. Your question waits for its turn, and is answe
 
 Holder = tuple[str, ...]
 """A workspace, a channel of one, or a person in that."""
+
+
+@dataclass(slots=True)
+class FairSlot:
+    """A slot of a fair semaphore; its holder may give it back for a while, and take one again."""
+
+    semaphore: "FairSemaphore"
+    holders: tuple[Holder, ...]
+    tell: Callable[[str], None]
+    """Is told why, if it takes long until there is one."""
+    taken: bool = False
+
+    async def take(self) -> None:
+        """Wait for it. Whoever is cancelled meanwhile has none."""
+        telling = asyncio.get_running_loop().call_later(self.semaphore.silent, self.tell, NOTE)
+        try:
+            await self.semaphore.enter(self.holders)
+            self.taken = True
+        finally:
+            telling.cancel()
+
+    def release(self) -> None:
+        """Give it back, if it is taken."""
+        if self.taken:
+            self.taken = False
+            self.semaphore.leave(self.holders)
 
 
 class FairSemaphore:
@@ -26,27 +53,25 @@ class FairSemaphore:
 
     def __init__(self, most: int = SLOTS, silent: float = SILENT) -> None:
         self._free = most
-        self._silent = silent
+        self.silent = silent
         self._taken: Counter[Holder] = Counter()
         self._turns = itertools.count(1)
         self._given: dict[Holder, int] = {}
         self._waiting: dict[asyncio.Future[None], tuple[Holder, ...]] = {}
 
     @asynccontextmanager
-    async def slot(self, key: ThreadKey, person: str, tell: Callable[[str], None]) -> AsyncIterator[None]:
+    async def slot(self, key: ThreadKey, person: str, tell: Callable[[str], None]) -> AsyncIterator[FairSlot]:
         """A slot for a question of `person` in the thread `key`; `tell` is told why, if that takes long."""
         holders = (key.workspace,), (key.workspace, key.channel), (key.workspace, key.channel, person)
-        telling = asyncio.get_running_loop().call_later(self._silent, tell, NOTE)
+        slot = FairSlot(self, holders, tell)
         try:
-            await self._enter(holders)
+            await slot.take()
+            yield slot
         finally:
-            telling.cancel()
-        try:
-            yield
-        finally:
-            self._leave(holders)
+            slot.release()
 
-    async def _enter(self, holders: tuple[Holder, ...]) -> None:
+    async def enter(self, holders: tuple[Holder, ...]) -> None:
+        """Wait until these hold one more slot; cancelled, they don't."""
         given = asyncio.get_running_loop().create_future()
         self._waiting[given] = holders
         self._give()
@@ -54,10 +79,11 @@ class FairSemaphore:
             await given
         except asyncio.CancelledError:
             if self._waiting.pop(given, None) is None:  # it was given just now
-                self._leave(holders)
+                self.leave(holders)
             raise
 
-    def _leave(self, holders: tuple[Holder, ...]) -> None:
+    def leave(self, holders: tuple[Holder, ...]) -> None:
+        """These hold one slot less."""
         self._free += 1
         self._taken.subtract(holders)
         self._taken += Counter()  # forget who holds none

@@ -214,31 +214,94 @@ async def test_who_lost_the_claim_neither_begins_nor_acts_nor_ends_nor_parks(sto
     assert await store.calls.act(other, "toolu_1")
 
 
-async def test_nothing_of_a_call_is_left_when_its_question_closes(store):
+async def end_after_acting(store, *calls, tries=1):
+    """The claim of 1 once it is tried again, after these calls acted for its answer and it was closed."""
     claimed = await ask(store)
-    await begin(store, claimed, make(1), look(2))
-    await store.questions.close(claimed, Outcome.SHOWN)
-
-    assert await decide(store, "1#1", Control.ALLOW) == ENDED
-    assert await store.calls.find_waiting(KEY) is None
-    await store.questions.ingest(Pressed("p9", KEY, "U1", Control.RETRY, "1", at(60), "{}"))
-    again = await claim(store)
-    assert again is None or await acted(store, again) == []
-
-
-async def test_what_is_tried_again_calls_for_all_anew(store):
-    claimed = await ask(store)
-    await begin(store, claimed, make(1))
-    await decide(store, "1#1", Control.ALLOW)
-    await store.calls.act(claimed, "toolu_1")
+    for one in calls or (make(1, "a secret"),):
+        await begin(store, claimed, look(9), one)
+        await decide(store, f"1#{2 if one.id == 'toolu_1' else 3}", Control.ALLOW)
+        await store.calls.act(claimed, one.id)
+    await store.calls.end(claimed, {"toolu_9": '"a secret"', "toolu_1": '"a secret"'})
     await store.questions.record_page(claimed, "2", at(2))
     await store.questions.store_final_text(claimed, FinalText("Done."))
     await store.questions.close(claimed, Outcome.SHOWN)
-    await store.questions.ingest(Pressed("p9", KEY, "U1", Control.RETRY, "1", at(60), "{}"))
-    again = await claim(store)
 
-    assert named(again) == ("1", None, False)
-    assert await begin(store, again, make(9)) == [WAITING]
+
+async def try_again(store):
+    await store.questions.ingest(Pressed("p9", KEY, "U1", Control.RETRY, "1", at(60), "{}"))
+    return await claim(store)
+
+
+async def read_calls(store):
+    return await store.questions._engine.unit(lambda sql: sql.many("SELECT * FROM tool_calls ORDER BY number", {}))
+
+
+async def test_of_the_calls_of_a_closed_answer_no_word_is_left_only_what_acted(store):
+    await end_after_acting(store, make(1, "a secret"), make(2, "a secret"))
+    kept = await read_calls(store)
+
+    assert "secret" not in repr(kept)
+    assert [(one["number"], one["tool"], one["state"], one["digest"]) for one in kept] == [
+        (1, "look", "ended", look(9).digest),
+        (2, "make", "ended", make(1, "a secret").digest),
+        (3, "make", "uncertain", make(1, "a secret").digest),
+    ]
+    assert await decide(store, "1#2", Control.ALLOW) == ENDED
+    assert await store.calls.find_waiting(KEY) is None
+
+
+async def test_what_is_tried_again_knows_what_acted_calls_for_all_anew_and_goes_on_counting(store):
+    await end_after_acting(store)
+    again = await try_again(store)
+    known = await store.calls.list_acts(again)
+
+    assert [(one.call.tool, one.call.arguments, one.state, one.closed) for one in known] == [
+        ("make", {}, ENDED_CALL, True)
+    ]
+    assert await begin(store, again, make(1, "a secret")) == [WAITING]
+    assert await store.calls.find_waiting(KEY) == Asked("1#3", frozenset({"U1"}))
+
+
+async def test_a_press_that_was_under_way_while_its_answer_ended_lets_no_other_call_act(store):
+    await park(store)
+    await store.questions.ingest(Pressed("p8", KEY, "U1", Control.STOP, "1", at(55), "{}"))
+    stopped = await claim(store)
+    await store.questions.store_final_text(stopped, FinalText("So far."))
+    await store.questions.close(stopped, Outcome.WITHDRAWN)
+    again = await try_again(store)
+    await begin(store, again, make(1, "y"))
+
+    late = await store.questions.ingest(press(Control.ALLOW, "1#1"))
+
+    assert late.note == BEGUN_AGAIN
+    assert await store.calls.find_waiting(KEY) == Asked("1#2", frozenset({"U1"}))
+    assert not await store.calls.act(again, "toolu_1")
+
+
+ERASURES = {
+    "the thread is forgotten": lambda store: store.threads.forget(Scope("slack:T1", "C1", "1")),
+    "its asker's words are forgotten": lambda store: store.threads.forget(Scope("slack:T1", "C1", person="U1")),
+    "the question is deleted": lambda store: store.questions.ingest(deleted("1")),
+    "a page of the answer is deleted": lambda store: store.questions.ingest(deleted("2")),
+}
+
+
+@pytest.mark.parametrize("erase", ERASURES.values(), ids=ERASURES)
+async def test_what_acted_is_forgotten_with_the_answer(store, erase):
+    await end_after_acting(store)
+
+    await erase(store)
+
+    assert await read_calls(store) == []
+
+
+async def test_what_acted_is_forgotten_with_an_answer_that_was_erased_while_it_was_given(store):
+    claimed = await ask(store)
+    await begin(store, claimed, make(1))
+    await store.threads.forget(Scope(KEY.workspace, KEY.channel, person="U1"))
+    await store.questions.close(claimed, Outcome.WITHDRAWN)
+
+    assert await read_calls(store) == []
 
 
 # Parked

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from core.domain.clock import Clock
+from core.domain.clock import Clock, system_clock
 from tests.support.talk import NOON
 
 
@@ -21,3 +21,13 @@ class ManualClock:
     def skewed(self, seconds: float) -> Clock:
         """The same clock as a machine reads it whose time is `seconds` ahead (or behind, below zero)."""
         return lambda: self.now + timedelta(seconds=seconds)
+
+
+class Ahead:
+    """A clock that can be put forward."""
+
+    def __init__(self) -> None:
+        self.by = timedelta()
+
+    def __call__(self) -> datetime:
+        return system_clock() + self.by

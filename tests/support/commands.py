@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
+from core.claude.model_catalog import ModelCatalog
 from core.commands import TABLE
 from core.commands.registry import CommandContext, Invocation, find_command, parse_values, run_command
 from core.domain.messages import CommandResult, Question, ThreadKey
@@ -18,7 +19,7 @@ Give = Callable[..., Awaitable[CommandResult]]
 """Gives a line as a person in a thread."""
 
 
-def give_at(board: Board, store: Store, zone: str) -> Give:
+def give_at(board: Board, store: Store, zone: str, catalog: ModelCatalog | None = None) -> Give:
     """Commands are given at NOW; days begin in `zone`. Every model exists, and there is no prompt."""
 
     async def model(name: str) -> Model:
@@ -27,7 +28,7 @@ def give_at(board: Board, store: Store, zone: str) -> Give:
     async def compose(question, surface) -> None:
         return None
 
-    context = CommandContext(store, Persona(model="new"), lambda: NOW, model, compose, TABLE, zone)
+    context = CommandContext(store, Persona(model="new"), lambda: NOW, model, compose, TABLE, zone, catalog)
 
     async def give(line: str, person: str = "U1", key: ThreadKey = KEY) -> CommandResult:
         question = Question(key, "k1", person, NOW, command=line)

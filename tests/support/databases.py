@@ -15,6 +15,8 @@ from tests.support import postgres
 
 SQLITE = "sqlite"
 POSTGRES = "postgres"
+WORDS_OF_CALLS = "call NOT LIKE '#%' OR arguments <> '{}' OR result IS NOT NULL"
+"""Of tool calls: such as keep more than that they acted. There are none where no question is open."""
 ENGINES = pytest.mark.parametrize("databases", [SQLITE, POSTGRES], indirect=True)
 """Runs a test once on each engine, with the fixture `databases`."""
 

@@ -9,7 +9,7 @@ from core.store.rules.audit import record_audit
 from core.store.rules.erasures import record_erasure, record_forgotten
 from core.store.rules.feedback import ASKED_BY
 from core.store.rules.files import release_forgotten_files
-from core.store.rules.questions import withdraw_questions
+from core.store.rules.questions import erase_calls, withdraw_questions
 from core.store.sql_port import Sql, Values, stamp
 
 CHANNELS = "SELECT DISTINCT channel FROM threads WHERE workspace = :workspace ORDER BY channel"
@@ -26,6 +26,14 @@ WHERE deleted_at IS NULL AND {scope}
 ANSWERS = """
 UPDATE questions SET said = NULL, cut = NULL, made = NULL, command = CASE WHEN command IS NOT NULL THEN '' END
 WHERE outcome IS NOT NULL AND {scope}
+"""
+
+CALLS = """
+DELETE FROM tool_calls WHERE EXISTS (
+    SELECT 1 FROM questions WHERE questions.workspace = tool_calls.workspace
+    AND questions.channel = tool_calls.channel AND questions.name = tool_calls.question
+    AND questions.outcome IS NOT NULL AND {scope}
+)
 """
 
 # Of an answer that is being given anew: what stood there before.
@@ -93,6 +101,7 @@ BY_PERSON = {
     ))""",
     HELD: TOGETHER,
     ANSWERS: TOGETHER,
+    CALLS: TOGETHER,
     EARLIER: TOGETHER,
 }
 
@@ -112,6 +121,7 @@ def forget(sql: Sql, scope: Scope, by: str) -> int:
     release_forgotten_files(sql, scope.workspace, scope.channel)
     held = sql.one(_within(HELD, scope), values)
     sql.execute(_within(ANSWERS, scope), values)
+    sql.execute(_within(CALLS, scope), values)
     sql.execute(_within(EARLIER, scope), values)
     sql.execute(_within(VOTES, scope), values)
     sql.execute(_within(GRANTS, scope), values)
@@ -132,6 +142,8 @@ def _erase_rests(sql: Sql, statement: str, values: Values) -> int:
         for row in rests:
             count += sql.count_changes(PAGES, {**row, "at": values["at"]})
             sql.execute(ERASE_ANSWER, row)
+            if row["outcome"] is not None:
+                erase_calls(sql, row)
             sql.execute(ERASE_VOTES, row)
         if all(row["outcome"] is None for row in rests):  # what is being answered ends by itself
             break

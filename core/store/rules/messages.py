@@ -7,7 +7,14 @@ from datetime import UTC, datetime
 from core.domain.messages import Attachment, Message, Quote, QuoteKind, ThreadKey
 from core.store.rules.erasures import record_erasure
 from core.store.rules.files import release_files
-from core.store.rules.questions import find_question, stop_answer, thread_key, thread_values, withdraw_questions
+from core.store.rules.questions import (
+    erase_calls,
+    find_question,
+    stop_answer,
+    thread_key,
+    thread_values,
+    withdraw_questions,
+)
 from core.store.rules.threads import mark_stale
 from core.store.sql_port import Row, Sql, Values, parse_stamp, stamp
 
@@ -131,9 +138,12 @@ def tombstone(sql: Sql, row: Row, at: datetime) -> None:
     question = find_question(sql, key, row["message"])
     if question:
         withdraw_questions(sql, [question])
+        if question["outcome"]:
+            erase_calls(sql, question)
     reply = find_question(sql, key, row["answers"]) if row["answers"] else None
     if reply and reply["outcome"]:
         sql.update("questions", reply["id"], {"said": None, "cut": None})
+        erase_calls(sql, reply)
         mark_stale(sql, key)
     elif reply and sql.one(PAGE, {"id": reply["id"], "page": row["message"]}):
         sql.update("questions", reply["id"], {"earlier": None})

@@ -48,7 +48,7 @@ WHERE id = :id
 """
 
 TAKEN_BACK = """
-SELECT 1 AS taken_back FROM messages WHERE workspace = :workspace AND channel = :channel AND message = :name
+SELECT deleted_at FROM messages WHERE workspace = :workspace AND channel = :channel AND message = :name
 AND (deleted_at IS NOT NULL OR edited_at IS NOT NULL)
 """
 
@@ -93,13 +93,20 @@ WHERE workspace = :workspace AND channel = :channel AND question = :name AND ste
 
 DELETE_CALLS = "DELETE FROM tool_calls WHERE workspace = :workspace AND channel = :channel AND question = :name"
 
+# What was called stays known, without a word, for whoever lets the question be answered anew; no number is given twice.
+CLOSE_CALLS = """
+UPDATE tool_calls SET call = '#' || number, arguments = '{}', result = NULL, person = NULL,
+state = CASE WHEN state = 'begun' THEN 'uncertain' WHEN state IN ('waiting', 'allowed') THEN 'dropped' ELSE state END
+WHERE workspace = :workspace AND channel = :channel AND question = :name
+"""
+
 WAKE = "UPDATE questions SET parked = 'woken' WHERE claim = :claim AND parked = 'waiting'"
 
 RELEASE = "DELETE FROM claims WHERE id = :claim"
 
 # Private answers about a message that may still be posted.
 POSTABLE = """
-SELECT id, workspace, channel, options FROM questions
+SELECT id, name, workspace, channel, options FROM questions
 WHERE private AND said IS NOT NULL AND outcome IS NOT NULL AND {which}
 """
 
@@ -315,9 +322,9 @@ def close_question(sql: Sql, row: Row, outcome: Outcome) -> None:
     gone = sql.one(GONE_PAGE, row)
     sql.execute(DELETE_PAGES, row)
     sql.execute(WIPE_STEPS, row)
-    sql.execute(DELETE_CALLS, row)
+    sql.execute(CLOSE_CALLS, row)
     if gone:  # what stands there now only the platform knows
-        sql.execute(WIPE, row)
+        wipe_answer(sql, row)
         sql.execute(READ_AGAIN, row)
         record_erasure(sql, row["workspace"], row["channel"], now)
     if row["private"] and row["command"] is None:
@@ -331,9 +338,11 @@ def close_question(sql: Sql, row: Row, outcome: Outcome) -> None:
         sql.update("questions", row["id"], {"options": row["options"]})
     private = row["private"] and not postable
     if private or rest or Forgotten(forgotten).covers(row["person"], parse_stamp(row["at"])):
-        sql.execute(WIPE, row)
+        wipe_answer(sql, row)
         record_erasure(sql, row["workspace"], row["channel"], now)
         return
+    if any(one["deleted_at"] for one in taken_back):
+        erase_calls(sql, row)
     if row["command"] is not None:
         sql.execute(WIPE if row["notice"] else WIPE_COMMAND, row)
     if taken_back or len(f"{row['command'] or ''}{row['options']}") > BRIEF:
@@ -361,7 +370,19 @@ def drop_answers_about(sql: Sql, key: ThreadKey, message: str) -> None:
 def _drop_postable(sql: Sql, rows: Iterable[Row]) -> None:
     for row in rows:
         sql.update("questions", row["id"], {"said": None, "options": "{}"})
+        erase_calls(sql, row)
         record_erasure(sql, row["workspace"], row["channel"], sql.now())
+
+
+def wipe_answer(sql: Sql, row: Row) -> None:
+    """Erase what was said in the end, and what tools did for it."""
+    sql.execute(WIPE, row)
+    erase_calls(sql, row)
+
+
+def erase_calls(sql: Sql, row: Row) -> None:
+    """Forget which tools acted for a question."""
+    sql.execute(DELETE_CALLS, row)
 
 
 def take_back_command(sql: Sql, key: ThreadKey, name: str, at: datetime) -> bool:

@@ -2,15 +2,20 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
 
+from core.billing.ledger_rows import Scope
 from core.domain.tools import ToolCall
 from core.store.audit_log import AuditAction, AuditEntry, fingerprint
 from core.store.protocols import Claim
+from core.store.rules.advisory_locks import lock_channel
 from core.store.rules.audit import record_audit
 from core.store.rules.claims import fence_claim
 from core.store.rules.questions import thread_key, thread_values
 from core.store.sql_port import Row, Sql, parse_stamp, stamp
-from core.store.stored_calls import PATIENCE, CallState, StoredCall
+from core.store.stored_calls import CLOSED, PATIENCE, CallState, StoredCall
+from core.store.tool_use import Grant
 
 OF_QUESTION = """
 SELECT * FROM tool_calls WHERE workspace = :workspace AND channel = :channel AND question = :name ORDER BY number
@@ -19,6 +24,27 @@ SELECT * FROM tool_calls WHERE workspace = :workspace AND channel = :channel AND
 GRANTED = """
 SELECT 1 AS granted FROM tool_grants
 WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND person = :person AND tool = :tool
+"""
+
+GRANTS = """
+SELECT * FROM tool_grants
+WHERE workspace = :workspace AND channel = :channel AND {scope} AND person = :person ORDER BY at, id
+"""
+
+# What is allowed and has not begun waits again, until somebody says so anew.
+ASK_AGAIN = """
+UPDATE tool_calls SET state = 'waiting', person = NULL, at = :at
+WHERE state = 'allowed' AND workspace = :workspace AND channel = :channel AND tool = :tool AND EXISTS (
+    SELECT 1 FROM questions WHERE questions.workspace = tool_calls.workspace
+    AND questions.channel = tool_calls.channel AND questions.name = tool_calls.question
+    AND questions.thread = :thread AND questions.person = :person AND questions.outcome IS NULL
+)
+"""
+
+COUNTED = """
+SELECT tool_calls.tool, count(*) AS calls FROM tool_calls JOIN questions ON questions.workspace = tool_calls.workspace
+    AND questions.channel = tool_calls.channel AND questions.name = tool_calls.question
+WHERE {scope} AND tool_calls.tries > 0 AND tool_calls.at >= :since GROUP BY 1 ORDER BY 1
 """
 
 DONE = (CallState.BEGUN.value, CallState.ENDED.value, CallState.UNCERTAIN.value)
@@ -38,7 +64,7 @@ def begin_calls(
     known = {row["call"]: row for row in rows}
     ids = {*before, *(call.id for call in calls)}
     others = _list_others(sql, rows, ids) if any(call.id not in known for call in calls) else []
-    number = len(rows)
+    number = max((row["number"] for row in rows), default=0)
     stored: list[StoredCall] = []
     for call in calls:
         if call.id in known:
@@ -55,7 +81,7 @@ def _list_others(sql: Sql, rows: Sequence[Row], ids: Collection[str]) -> list[Ro
 
     `ids` are all calls of this run, which goes on from here: what others wait for nobody need decide any more.
     """
-    others = [row for row in rows if row["acts"] and row["call"] not in ids]
+    others = [row for row in rows if row["acts"] and row["call"] not in ids and not _is_closed(row)]
     for row in others:
         if row["state"] in UNDONE:
             sql.update("tool_calls", row["id"], {"state": CallState.DROPPED.value})
@@ -70,6 +96,11 @@ def _list_others(sql: Sql, rows: Sequence[Row], ids: Collection[str]) -> list[Ro
 def _has_begun(row: Row) -> bool:
     """Whether a call that acts did so itself, or may have: one that has the fate of its like of another run has not."""
     return bool(row["acts"] and row["state"] in DONE and row["tries"])
+
+
+def _is_closed(row: Row) -> bool:
+    """Whether a call is one of an answer that was closed since: what is called anew is asked anew."""
+    return bool(row["call"].startswith(CLOSED))
 
 
 def act(sql: Sql, claim: Claim, call: str) -> bool:
@@ -103,9 +134,46 @@ def record_call(sql: Sql, question: Row, call: Row, action: AuditAction, actor: 
 
 
 def list_acts(sql: Sql, claim: Claim) -> list[StoredCall]:
-    """The calls of a question's answer that acted, or may have, and those that are allowed to."""
+    """The calls of a question's answer that acted, or may have, and those that are allowed to.
+
+    Also those of an answer that it had before it was asked anew.
+    """
     rows = sql.many(OF_QUESTION, fence_claim(sql, claim))
     return [_read_call(row) for row in rows if _has_begun(row) or row["state"] == CallState.ALLOWED.value]
+
+
+def list_grants(sql: Sql, scope: Scope, tool: str | None) -> list[Grant]:
+    """What a person lets tools do in a channel, or in a thread of it; of all tools, or of one."""
+    return [_read_grant(row) for row in _list_grants(sql, scope, tool)]
+
+
+def revoke_grants(sql: Sql, scope: Scope, tool: str | None, by: str) -> list[Grant]:
+    """Take such grants back, and write it down. Those that there were."""
+    lock_channel(sql, scope.workspace, scope.channel or "")
+    rows = _list_grants(sql, scope, tool)
+    for row in rows:
+        sql.execute("DELETE FROM tool_grants WHERE id = :id", row)
+        sql.execute(ASK_AGAIN, {**row, "at": stamp(sql.now())})
+        place = row["workspace"], sql.now(), by, AuditAction.TOOL_REVOKED, row["channel"], row["thread"], row["tool"]
+        record_audit(sql, AuditEntry(*place, {"asker": row["person"]}))
+    return [_read_grant(row) for row in rows]
+
+
+def count_calls(sql: Sql, scope: Scope, since: datetime) -> dict[str, int]:
+    """How often each tool was called since then, in a scope, as far as that is known still."""
+    given = {name: value for name, value in asdict(scope).items() if value is not None}
+    condition = " AND ".join(f"questions.{name} = :{name}" for name in given)
+    rows = sql.many(COUNTED.format(scope=condition), {**given, "since": stamp(since)})
+    return {row["tool"]: row["calls"] for row in rows}
+
+
+def _list_grants(sql: Sql, scope: Scope, tool: str | None) -> list[Row]:
+    condition = "thread = :thread" if scope.thread else "TRUE"
+    return [row for row in sql.many(GRANTS.format(scope=condition), asdict(scope)) if tool in {None, row["tool"]}]
+
+
+def _read_grant(row: Row) -> Grant:
+    return Grant(row["tool"], row["person"], row["thread"], parse_stamp(row["at"]))
 
 
 def _find_call(sql: Sql, question: Row, call: str) -> Row | None:

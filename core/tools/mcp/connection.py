@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -12,7 +11,16 @@ from core.domain.errors import StoreUnavailable
 from core.domain.tools import ToolResult, fail_call
 from core.tools.mcp.definitions import ListedTool, Offer, OfferedTool, build_offer
 from core.tools.mcp.results import read_result
-from core.tools.mcp.session import McpSession, ServerLost, ServerRefused, ServerSlow, ServerTrouble, SessionLimits
+from core.tools.mcp.session import (
+    McpSession,
+    ServerLost,
+    ServerRefused,
+    ServerSlow,
+    ServerTrouble,
+    ServerUnclear,
+    SessionForgotten,
+    SessionLimits,
+)
 from core.tools.mcp.settings import McpServer
 from core.tools.mcp.trust import TrustedTools
 from core.tools.tool import Tool, ToolScope, Unavailable
@@ -26,6 +34,11 @@ REFUSAL = 2_000  # characters of an error that a server tells
 log = logging.getLogger(__name__)
 
 
+def _now() -> float:
+    """Seconds, as the loop counts them."""
+    return asyncio.get_running_loop().time()
+
+
 @dataclass(slots=True)
 class ServerLog:
     """Warnings about one server, for the operator: one of a kind once in a while, however often it is true."""
@@ -34,7 +47,7 @@ class ServerLog:
     last: dict[str, float] = field(default_factory=dict)
 
     def warn(self, kind: str, more: str = "") -> None:
-        now = time.monotonic()
+        now = _now()
         if now - self.last.get(kind, -QUIET) >= QUIET:
             self.last = {one: at for one, at in self.last.items() if now - at < QUIET} | {kind: now}
             log.warning("MCP server %s: %s%s", self.server, kind, more and f": {more}")
@@ -68,7 +81,7 @@ class McpConnection:
     async def list_tools(self) -> Sequence[Tool | Unavailable]:
         """The tools that may be used. Only the first list is waited for, and not for long; it raises nothing."""
         self._refresh_when_due()
-        left = self._began + self._limits.first - time.monotonic()
+        left = self._began + self._limits.first - _now()
         if self._offer is None and self._refreshing and left > 0:
             await asyncio.wait({self._refreshing}, timeout=left)
         if (offer := self._offer) and len(self._usable) < len(offer.tools):  # an operator may have said yes meanwhile
@@ -87,7 +100,7 @@ class McpConnection:
 
     def _refresh_when_due(self) -> None:
         """Ask for the list in the background, where it is old, unless a server is given time after a failure."""
-        now = time.monotonic()
+        now = _now()
         due = self._stale or now - self._began >= self._limits.refresh
         if due and now >= self._next_try and not self._refreshing:
             self._stale, self._began = False, now
@@ -102,7 +115,7 @@ class McpConnection:
 
     def _note_change(self) -> None:
         self._stale = True
-        if time.monotonic() - self._began >= CALM:
+        if _now() - self._began >= CALM:
             self._refresh_when_due()
 
     async def _refresh(self) -> None:
@@ -142,12 +155,12 @@ class McpConnection:
 
     def _delay_next_try(self) -> None:
         self._failures += 1
-        self._next_try = time.monotonic() + grow_pause(self._failures, FIRST, LONGEST)
+        self._next_try = _now() + grow_pause(self._failures, FIRST, LONGEST)
 
     async def _get_session(self) -> McpSession:
         """The session, opened where there is none. Raises ServerLost, at once while the next try is not due."""
         if not self._sessions or self._sessions[-1].ended:
-            if time.monotonic() < self._next_try:
+            if _now() < self._next_try:
                 raise ServerLost("it was tried just now", sent=False)
             self._sessions = [one for one in self._sessions if not one.gone]
             self._sessions.append(McpSession(self._server, self._limits, self._note_change, mode=self._mode))
@@ -181,7 +194,7 @@ class McpConnection:
             async with asyncio.timeout(READING):
                 return await read_result(result)
         except ServerTrouble as trouble:
-            if not isinstance(trouble, ServerRefused):
+            if not isinstance(trouble, ServerRefused | ServerUnclear):
                 self._log.warn("a call failed", str(trouble))
             return fail_call(_describe_trouble(self._server.name, trouble, acts=tool.definition.acts))
         except TimeoutError:
@@ -189,15 +202,19 @@ class McpConnection:
 
     async def _try_call(self, tool: OfferedTool, arguments: Mapping[str, Any]) -> Any:
         """Call it within its time, again where the session was gone and nothing can happen twice."""
-        ends = time.monotonic() + self._limits.call
+        ends = _now() + self._limits.call
         try:
             session = await self._get_session()
-            return await session.call(tool.name, arguments, ends - time.monotonic())
+            if tool.definition.acts:
+                await session.ensure_known()
+            return await session.call(tool.name, arguments, ends - _now())
+        except SessionForgotten:
+            pass
         except ServerLost as lost:
             if lost.sent and tool.definition.acts:
                 raise
         session = await self._get_session()
-        return await session.call(tool.name, arguments, ends - time.monotonic())
+        return await session.call(tool.name, arguments, ends - _now())
 
 
 def _describe_trouble(server: str, trouble: ServerTrouble, *, acts: bool) -> str:
@@ -205,6 +222,8 @@ def _describe_trouble(server: str, trouble: ServerTrouble, *, acts: bool) -> str
     unsure = " It is not known whether it was done: say so, and do not call it again unasked." if acts else ""
     if isinstance(trouble, ServerRefused):
         return f"The server {server} answered with an error: {str(trouble)[:REFUSAL]}"
+    if isinstance(trouble, ServerUnclear):
+        return f"The server {server} answered with an error: {str(trouble)[:REFUSAL]}{unsure and f'.{unsure}'}"
     if isinstance(trouble, ServerSlow):
         return f"The server {server} gave {trouble}.{unsure}"
     if isinstance(trouble, ServerLost) and trouble.sent:

@@ -8,6 +8,8 @@ from typing import Any
 import httpx2
 import mcp_types as types
 
+from core.tools.mcp.json_meter import TOO_LARGE, JsonMeter, JsonTooLarge
+
 UNREACHABLE = -32_098  # our code of an error in JSON-RPC: the request, or its answer, was lost on the way
 MARK = secrets.token_hex()  # of an error that we made: a server may answer with our code, and knows no mark
 FORGOTTEN = "it knows our session no more"
@@ -21,12 +23,14 @@ UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2
 class SteadyClient(httpx2.AsyncClient):
     """Answers with an error of JSON-RPC where the SDK would end its session with all that runs on it.
 
-    `status` is that of the last answer which was an error; None after any other.
+    `status` is that of the last answer which was an error; None after any other. `has_session`: the server made one.
     """
 
     status: int | None = None
+    has_session: bool = False
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+        self.has_session = self.has_session or SESSION in request.headers
         try:
             response = await super().send(request, **options)
         except httpx2.TransportError as error:
@@ -35,10 +39,10 @@ class SteadyClient(httpx2.AsyncClient):
         self.status = response.status_code if response.is_error else None
         if response.status_code == 404 and SESSION in request.headers:
             await response.aclose()
-            return _fail_request(request, FORGOTTEN, sent=False)
+            return _fail_request(request, FORGOTTEN, sent=True)
         if isinstance(response.stream, httpx2.AsyncByteStream):
             streamed = response.headers.get("content-type", "").lower().startswith("text/event-stream")
-            response.stream = BoundedStream(response.stream, None if streamed else LARGEST)
+            response.stream = BoundedStream(response.stream, streamed=streamed)
         return response
 
 
@@ -54,20 +58,27 @@ def is_ours(error: types.ErrorData) -> bool:
 
 
 class BoundedStream(httpx2.AsyncByteStream):
-    """A body of at most `limit` bytes. Where it is longer, or breaks off, it raises what the SDK expects of one."""
+    """A body that the SDK can read as JSON in short time, whole or event by event, and of at most `LARGEST` bytes.
 
-    def __init__(self, stream: httpx2.AsyncByteStream, limit: int | None) -> None:
+    Where it is larger, or breaks off, it raises what the SDK expects of one. The SDK bounds the bytes of an event.
+    """
+
+    def __init__(self, stream: httpx2.AsyncByteStream, *, streamed: bool) -> None:
         self._stream = stream
-        self._limit = limit
+        self._streamed = streamed
+        self._meter = JsonMeter(events=streamed)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         count = 0
         try:
             async for chunk in self._stream:
                 count += len(chunk)
-                if self._limit is not None and count > self._limit:
-                    raise httpx2.StreamError("the answer is too large")
+                self._meter.count(chunk)
+                if not self._streamed and count > LARGEST:
+                    raise httpx2.StreamError(TOO_LARGE)
                 yield chunk
+        except JsonTooLarge:
+            raise (httpx2.SSEError if self._streamed else httpx2.StreamError)(TOO_LARGE) from None
         except httpx2.TransportError as error:
             raise httpx2.StreamError(f"the answer broke off ({type(error).__name__})") from None
 

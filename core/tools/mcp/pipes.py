@@ -1,5 +1,6 @@
 """MCP pipes: a server that is a process of ours, and its messages: lines on its pipes, of bounded length."""
 
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TextIO
@@ -12,12 +13,14 @@ from mcp.os.posix.utilities import terminate_posix_process_tree
 from mcp.shared.message import SessionMessage
 
 from core.tools.mcp.http_client import LARGEST
+from core.tools.mcp.json_meter import TOO_LARGE, is_too_large
 from core.tools.mcp.settings import McpServer
 
 FLUSH = 0.5  # seconds for what is still to be written
 ENDING = 2.0  # seconds to end by itself, and again after each signal
 POLL = 0.01  # seconds between two looks at whether it ended
 TOO_LONG = f"it wrote a line of more than {LARGEST:,} bytes"
+BEGINNING = re.compile(rb'\s*\{"jsonrpc": ?"2\.0", ?"id": ?(\d{1,18}), ?"result"')  # of an answer, as SDKs write it
 
 Incoming = SessionMessage | Exception
 GONE = (anyio.ClosedResourceError, anyio.BrokenResourceError, OSError)
@@ -86,13 +89,22 @@ async def _read_messages(
         async with given:
             try:
                 async for line in read_lines(output):
-                    await given.send(_parse_message(line))
+                    await given.send(_refuse_answer(line) if await is_too_large(line) else _parse_message(line))
             except LineTooLong:
                 fail(TOO_LONG)
                 return
     with suppress(*GONE):
         async for _ in output:
             pass
+
+
+def _refuse_answer(line: bytes) -> Incoming:
+    """What stands for an answer that takes too long to read, which costs the call that waits for it alone."""
+    begins = BEGINNING.match(line)
+    if begins is None:
+        return ValueError(TOO_LARGE)
+    error = types.ErrorData(code=types.PARSE_ERROR, message=f"Failed to parse JSON response: {TOO_LARGE}")
+    return SessionMessage(types.JSONRPCError(jsonrpc="2.0", id=int(begins[1]), error=error))
 
 
 def _parse_message(line: bytes) -> Incoming:

@@ -35,6 +35,17 @@ CLIENT = types.Implementation(name="confab", version="1")
 for _name in ("mcp", "client"):  # what the SDK logs holds words of servers; what goes wrong is told by ourselves
     logging.getLogger(_name).setLevel(logging.CRITICAL)
 
+UNCLEAR = (
+    "Server returned an error response",
+    "Session terminated",
+    "Not Found",
+    "Unexpected content type",
+    "Failed to parse",
+    "SSE stream failed",
+    "server answered a request with 202",
+)
+"""How the SDK's own errors begin about an answer that is none: it says nothing of what the server did."""
+
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
@@ -68,12 +79,20 @@ class ServerLost(ServerTrouble):
         self.sent = sent
 
 
+class SessionForgotten(ServerTrouble):
+    """A server was asked whether it knows a session, and does not: nothing was done."""
+
+
 class ServerSlow(ServerTrouble):
     """A server did not answer in time; whether it did what was asked is not known."""
 
 
 class ServerRefused(ServerTrouble):
     """A server answered with an error in place of a result; the message is its own."""
+
+
+class ServerUnclear(ServerTrouble):
+    """A server answered, but not so that anybody knows whether it did what was asked; the message says how."""
 
 
 class McpSession:
@@ -118,11 +137,11 @@ class McpSession:
         await asyncio.shield(self._opened)
 
     async def list_tools(self) -> list[ListedTool]:
-        """Raises ServerLost, ServerSlow, ServerRefused."""
+        """Raises ServerLost, ServerSlow, ServerRefused, ServerUnclear."""
         return await self._request(self._list_pages, self._limits.connect)
 
     async def call(self, tool: str, arguments: Mapping[str, Any], seconds: float) -> types.CallToolResult:
-        """Call a tool by the server's name for it. Raises ServerLost, ServerSlow, ServerRefused."""
+        """Call a tool by the server's name for it. Raises ServerLost, ServerSlow, ServerRefused, ServerUnclear."""
         sendable = json.loads(clean_text(json.dumps(arguments, ensure_ascii=False)))  # half a character ends a session
         params = types.CallToolRequestParams(name=tool, arguments=sendable)
 
@@ -133,6 +152,20 @@ class McpSession:
         if isinstance(result, types.InputRequiredResult):
             raise ServerRefused("the tool asks for more input, which can't be given here")
         return result
+
+    async def ensure_known(self) -> None:
+        """Ask a server that has sessions whether it knows this one, before it is asked to act. Raises SessionForgotten.
+
+        One that says so only when it is asked to act may have acted.
+        """
+        if self.link.client is None or not self.link.client.has_session:
+            return
+        with suppress(ServerRefused, ServerUnclear, ServerSlow):
+            try:
+                await self._request(_ping, self._limits.connect)
+            except ServerLost:
+                if self.ended:
+                    raise SessionForgotten(FORGOTTEN) from None
 
     async def close(self) -> None:
         """End it, with the process of the server. It takes a few seconds at most."""
@@ -237,7 +270,7 @@ class McpSession:
             task.exception()
 
     async def _ask(self, ask: Callable[[Client], Coroutine[Any, Any, T]], client: Client) -> T:
-        """Raises ServerLost, ServerRefused in the place of the SDK's errors."""
+        """Raises ServerLost, ServerRefused, ServerUnclear in the place of the SDK's errors."""
         try:
             return await ask(client)
         except MCPError as error:
@@ -247,9 +280,9 @@ class McpSession:
                 raise ServerLost(error.message, sent=error.data["sent"]) from None
             if error.code == types.CONNECTION_CLOSED:
                 raise ServerLost(self.link.broke or "the connection broke", sent=True) from None
-            raise ServerRefused(error.message) from None
+            raise (ServerUnclear if error.message.startswith(UNCLEAR) else ServerRefused)(error.message) from None
         except (ValidationError, RecursionError):
-            raise ServerRefused("the answer has not the form that MCP gives it") from None
+            raise ServerUnclear("the answer has not the form that MCP gives it") from None
 
     def _explain(self, error: BaseException) -> str:
         """A clause about why a connection could not be made, without a word of an exception that we don't know."""
@@ -264,6 +297,10 @@ class McpSession:
             place = _show_address(self._server.url)
             return f"it can't be reached{place} ({error.message})" if lost else "it does not speak MCP at this address"
         return type(error).__name__
+
+
+async def _ping(client: Client) -> types.EmptyResult:
+    return await client.session.send_request(types.PingRequest(), types.EmptyResult)
 
 
 def _show_address(url: str) -> str:

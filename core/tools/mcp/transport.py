@@ -21,7 +21,7 @@ from core.tools.mcp.settings import McpServer
 TAIL = 2_000  # bytes of what a process wrote last to its standard error
 LINE = 200  # characters of its last line
 CHUNK = 65_536
-STREAM = "SSE stream "  # how the SDK begins its own errors about an answer that broke off; servers have no cause to
+STREAM = "SSE stream ended"  # how the SDK begins its own errors about an answer that broke off
 
 
 class Link:

@@ -14,7 +14,7 @@ from tests.e2e.reliability.kinds import Kind
 from tests.e2e.reliability.nursery import Bot, Nursery
 from tests.e2e.reliability.worlds import WHISPER, Page, World
 from tests.fakes.claude.server import ClaudeFake
-from tests.support.databases import Database, Databases
+from tests.support.databases import WORDS_OF_CALLS, Database, Databases
 from tests.support.waiting import until
 
 DELETING = 20.0  # seconds that a file gets to be deleted which nobody has any more
@@ -91,7 +91,7 @@ class Run:
     def tidy(self) -> bool:
         """Whether nothing is left over: on the platform, and in Claude's storage."""
         uploaded = [one for one in self.world.claude.files.stored.values() if one.container is None]
-        left = self.world.untidy or self.database.count("tool_calls")
+        left = self.world.untidy or self.database.count("tool_calls", WORDS_OF_CALLS)
         return not left and len(uploaded) == self.kind.files
 
     def complete(self, expected: Sequence[Page] | None = None) -> bool:

@@ -13,6 +13,7 @@ import uvicorn
 from tests.fakes.mcp.tools import FakeTools
 
 logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # it complains of streams that are cut at the end
+PIECE = 65_536  # bytes that are written at once
 UNKNOWN = {"code": -32601, "message": "Method not found"}
 
 
@@ -25,6 +26,12 @@ class McpFake(FakeTools):
         self.token = token
         self.status = 0
         """Where it is set, every request is answered with it."""
+        self.statuses: dict[str, int] = {}
+        """The same for those of a method alone, which are carried out all the same."""
+        self.canned = b""
+        """Where it is set, it is the result of every call, in JSON."""
+        self.streams = False
+        """What is canned comes as an event."""
         self.hanging = False
         """No request is answered."""
         self.deaf = False
@@ -41,7 +48,7 @@ class McpFake(FakeTools):
             self.url = f"http://127.0.0.1:{listening.getsockname()[1]}/mcp"
             self._app = self.build().streamable_http_app()
             config = uvicorn.Config(self._door, log_config=None, interface="asgi3", timeout_graceful_shutdown=0)
-            server = uvicorn.Server(config)
+            server = self._server = uvicorn.Server(config)
             serving = asyncio.create_task(server.serve(sockets=[listening]))
             try:
                 while not server.started:
@@ -50,6 +57,11 @@ class McpFake(FakeTools):
             finally:
                 server.should_exit = True
                 await serving
+
+    def drop_connections(self) -> None:
+        """Cut all connections, in the middle of whatever is said on them."""
+        for one in list(self._server.server_state.connections):
+            one.transport.abort()
 
     @property
     def port(self) -> int:
@@ -70,6 +82,11 @@ class McpFake(FakeTools):
             await asyncio.Event().wait()
         if self.status or (self.token and headers.get("authorization") != f"Bearer {self.token}"):
             await _refuse(send, self.status or 401)
+        elif status := self.statuses.get(asked, 0):
+            await self._app(scope, _replay(body, receive), _drop)
+            await _refuse(send, status)
+        elif self.canned and asked == "tools/call":
+            await self._tell_canned(body, send)
         elif self.raw and asked == "tools/list":
             listed = {"tools": self.raw, "resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
             await _answer(send, 200, {"jsonrpc": "2.0", "id": json.loads(body)["id"], "result": listed})
@@ -77,6 +94,17 @@ class McpFake(FakeTools):
             await _answer(send, 400, {"jsonrpc": "2.0", "id": json.loads(body)["id"], "error": UNKNOWN})
         else:
             await self._app(scope, _replay(body, receive), send)
+
+    async def _tell_canned(self, body: bytes, send: Any) -> None:
+        asked = json.loads(body)
+        self.calls.append((asked["params"]["name"], asked["params"]["arguments"]))
+        told = b'{"jsonrpc":"2.0","id":%d,"result":%b}' % (asked["id"], self.canned)
+        kind, told = ("text/event-stream", b"data: %b\n\n" % told) if self.streams else ("application/json", told)
+        headers = [(b"content-type", kind.encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        for at in range(0, len(told), PIECE):
+            more = at + PIECE < len(told)
+            await send({"type": "http.response.body", "body": told[at : at + PIECE], "more_body": more})
 
 
 def _replay(body: bytes, receive: Any) -> Any:
@@ -87,6 +115,10 @@ def _replay(body: bytes, receive: Any) -> Any:
         return {"type": "http.request", "body": told.pop(), "more_body": False} if told else await receive()
 
     return give
+
+
+async def _drop(_message: Any) -> None:
+    """What the app answers is lost."""
 
 
 async def _refuse(send: Any, status: int) -> None:

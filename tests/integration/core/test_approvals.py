@@ -16,6 +16,7 @@ from core.domain.messages import Asks, Rank
 from core.rendering.reply_notes import append_note
 from tests.fakes.claude.script import Answer, Gate
 from tests.support.board_house import closed, command, key, messages, press
+from tests.support.databases import WORDS_OF_CALLS
 from tests.support.house import house
 from tests.support.tool_shed import Shed, call, in_shed, use
 
@@ -46,10 +47,10 @@ async def first_page(board, text: str) -> None:
 
 
 async def rows(store) -> int:
-    """How many calls are kept of a question that has ended."""
+    """How many calls are kept with words, of a question that has ended."""
 
     def count(sql):
-        return sql.one("SELECT count(*) AS count FROM tool_calls", {})["count"]
+        return sql.one(f"SELECT count(*) AS count FROM tool_calls WHERE {WORDS_OF_CALLS}", {})["count"]
 
     return await store.questions._engine.unit(count)
 

@@ -26,6 +26,7 @@ from core.tools.mcp.trust import TrustedTools
 from core.tools.tool import Tool, ToolScope
 from tests.fakes.mcp.server import McpFake
 from tests.fakes.mcp.tools import define
+from tests.support.stalls import measure_stalls
 from tests.support.waiting import until
 
 KEY = ThreadKey("slack:T1", "C1", "1.0")
@@ -40,6 +41,12 @@ async def store():
     opened = await open_store("sqlite://")
     yield opened
     await opened.shut()
+
+
+@pytest.fixture
+async def stalls():
+    async with measure_stalls() as found:
+        yield found
 
 
 @asynccontextmanager
@@ -207,14 +214,19 @@ async def test_results_of_all_kinds_are_told_and_none_is_too_large(store, kind):
 
 @pytest.mark.parametrize(
     ("legacy", "told"),
-    [(False, "answered with an error: Failed to parse JSON response: the answer is too large"), (True, "broke before")],
+    [
+        (False, "Failed to parse JSON response: the answer is too large"),
+        (True, "Server-sent event exceeded the 16000000"),
+    ],
     ids=["in one piece", "in a stream"],
 )
 async def test_an_answer_that_would_fill_the_memory_is_refused_and_the_session_goes_on(store, legacy, told):
     async with McpFake(legacy=legacy).serve() as fake, tools_of(store, over_http(fake)) as provider:
         result = await call(provider, "huge", size=17_000_000)
 
-        assert (result.failed, told in result.words) == (True, True)
+        assert result.failed
+        assert result.words.startswith("The server tickets answered with an error: ")
+        assert told in result.words
         assert await call(provider, "search", query="a") == text("found: a")
         assert [asked for asked, _ in fake.requests].count("server/discover") == 1
 
@@ -322,18 +334,68 @@ async def test_while_the_store_is_away_nothing_that_acts_is_offered(store):
             await provider.close()
 
 
-async def test_a_server_of_before_that_forgot_our_session_gets_a_new_one(store):
+@pytest.mark.parametrize("tool", ["search", "create"])
+async def test_a_server_of_before_that_forgot_our_session_gets_a_new_one_before_it_is_asked_to_act(store, tool):
     fake = McpFake(legacy=True)
     async with fake.serve():
         provider = McpTools([over_http(fake)])
         provider.open(store.notes)
-        tool = await find(provider, "create")
+        called = await find(provider, tool)
     try:
         async with fake.serve(fake.port):
-            assert await tool.run(SCOPE, {"query": "a"}) == text("created: a")
-            assert fake.calls == [("create", {"query": "a"})]
+            assert not (await called.run(SCOPE, {"query": "a"})).failed
+            assert fake.calls == [(tool, {"query": "a"})]
+            assert [asked for asked, _ in fake.requests].count("initialize") == 2
     finally:
         await provider.close()
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("status", [400, 404, 500, 503])
+async def test_an_error_of_http_after_a_tool_was_asked_to_act_is_not_known_to_have_acted_and_never_repeated(
+    store, status, kind
+):
+    async with McpFake(**kind).serve() as fake, tools_of(store, over_http(fake)) as provider:
+        tool = await find(provider, "create")
+        fake.statuses = {"tools/call": status}
+
+        told = await tool.run(SCOPE, {"query": "a"})
+
+        assert (told.failed, told.words.endswith(UNSURE.partition(". ")[2])) == (True, True)
+        assert fake.calls == [("create", {"query": "a"})]
+
+
+async def test_a_call_that_only_reads_is_made_once_more_on_a_new_session_where_the_server_forgot_ours(store):
+    async with McpFake(legacy=True).serve() as fake, tools_of(store, over_http(fake)) as provider:
+        tool = await find(provider, "search")
+        fake.statuses = {"tools/call": 404}
+
+        told = await tool.run(SCOPE, {"query": "a"})
+
+        assert told.words == "The connection to the server tickets broke before it answered."
+        assert [asked for asked, _ in fake.requests].count("initialize") == 2
+        assert fake.calls == [("search", {"query": "a"})] * 2
+
+
+@pytest.mark.parametrize("streams", [False, True], ids=["in one piece", "as an event"])
+@pytest.mark.parametrize("nested", [False, True], ids=["rows", "nested lists"])
+async def test_an_answer_of_too_many_values_is_refused_before_it_stalls_anything(store, stalls, streams, nested):
+    row = b"[[[[7]]]]," if nested else b'{"id":7,"name":"a name of \\"somebody\\"","open":true},'
+    async with McpFake().serve() as fake, tools_of(store, over_http(fake)) as provider:
+        tool = await find(provider, "table")
+        fake.canned = b'{"resultType":"complete","content":[],"structuredContent":{"rows":[%b7]}}' % (row * 200_000)
+        fake.streams = streams
+        await asyncio.sleep(0.01)
+        stalls.clear()
+
+        told = await tool.run(SCOPE, {})
+        await asyncio.sleep(0.01)
+
+        assert told.words.endswith("the answer is too large")
+        assert max(stalls) < 0.05
+        fake.canned = b'{"resultType":"complete","content":[{"type":"text","text":"few"}]}'
+        assert await tool.run(SCOPE, {}) == text("few")
+        assert [asked for asked, _ in fake.requests].count("server/discover") == 1
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)

@@ -7,14 +7,12 @@ from contextlib import asynccontextmanager
 import pytest
 
 from core.domain.controls import Control
-from core.tools.mcp.provider import McpTools
-from core.tools.mcp.session import SessionLimits
 from core.tools.mcp.settings import McpServer
-from core.tools.registry import ToolRegistry
 from tests.fakes.claude.script import Answer
 from tests.fakes.mcp.server import McpFake
 from tests.support.board_house import closed, press
 from tests.support.house import house
+from tests.support.mcp_tools import offering
 
 PIPES = McpServer("tickets", command=(sys.executable, "-m", "tests.fakes.mcp.stdio"))
 
@@ -22,14 +20,11 @@ PIPES = McpServer("tickets", command=(sys.executable, "-m", "tests.fakes.mcp.std
 @asynccontextmanager
 async def answering(store, board, claude, server, process="first", **limits):
     """An assistant that may use a server's tools."""
-    provider = McpTools([server], SessionLimits(**limits))
-    provider.open(store.notes)
-    registry = ToolRegistry([provider], ["tickets"], ["tickets"])
-    try:
-        async with house(store, claude, board, tools=registry, process=process) as assistant:
-            yield assistant
-    finally:
-        await provider.close()
+    async with (
+        offering(store, server, **limits) as tools,
+        house(store, claude, board, tools=tools, process=process) as assistant,
+    ):
+        yield assistant
 
 
 def call(tool, number=1, **arguments):

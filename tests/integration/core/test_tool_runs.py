@@ -3,21 +3,25 @@
 Tests core.tools.runner, core.answering.composition, core.store.rules.tool_calls.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from core.billing.budgets import Budget, Period
+from core.billing.ledger_rows import Scope
 from core.domain.content import Text
 from core.domain.controls import Control
 from core.domain.errors import StoreUnavailable
-from core.domain.events import Edited
+from core.domain.events import Edited, Pressed
 from core.domain.messages import MadeFile
 from core.domain.tools import ToolResult
 from core.store.protocols import ToolCalls
 from core.tools.registry import ToolRegistry
 from core.tools.tool import Tool, ToolScope
+from core.worker.fair_semaphore import FairSemaphore
 from tests.fakes.claude.script import Answer, Fault, Gate
 from tests.support.board_house import closed, press
 from tests.support.house import house
@@ -31,6 +35,12 @@ BROKEN = Fault(status=404, type="not_found_error", message="model: gone")
 
 def requests(claude):
     return [one.body for one in claude.requests if one.path == "/v1/messages"]
+
+
+async def left_open(store, count) -> None:
+    async with asyncio.timeout(10):
+        while (await store.questions.count_open())[0] > count:
+            await asyncio.sleep(0.002)
 
 
 async def grant(assistant, board, store, claude) -> None:
@@ -223,6 +233,26 @@ async def test_an_answer_that_ends_after_an_act_says_so_and_later_prompts_know(s
     assert len(shed.called) == 1
 
 
+async def test_where_a_budget_ends_an_answer_after_a_tool_acted_the_act_stands_and_both_are_told(store, board, claude):
+    shed = Shed(gate=Gate())
+    claude.script(call(use("make", 1, what="a house"), text="I make it."))
+    async with house(store, claude, board, tools=in_shed(shed)) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "make it"))
+        await has_waited(board)
+        await press(assistant, board, Control.ALLOW, "0001#1")
+        await shed.gate.reached.wait()
+        await store.ledger.allow(Budget(Scope("board:w1"), Period.MONTH, 0, "UTC", "U1", board.now()), 0)
+        shed.gate.opened.set()
+        await closed(store)
+        (shown,) = board.shown("t1")
+
+    assert shed.called == [("make", {"what": "a house"})]
+    assert shown.startswith('I make it.\n\nI had used `make {"what": "a house"}` before this ended.')
+    assert "this workspace" in shown
+    assert "budget" in shown
+    assert len(requests(claude)) == 1
+
+
 async def test_what_a_tool_made_for_another_model_is_not_posted_with_this_ones_answer(store, board, claude):
     class Maker(Shed):
         def _make(self, name: str, *, acts: bool) -> Tool:
@@ -263,3 +293,81 @@ async def test_tools_that_are_gone_when_a_question_goes_on_are_told(store, board
     assert (NOTE in str(requests(claude)[-1]["messages"])) == acts
     gone = "What was allowed is not available now, and nothing was done: make."
     assert (gone in board.shown("t1")[0]) == (not acts)
+
+
+async def test_calls_that_hang_hold_no_place_of_others_and_their_answers_go_on_when_they_end(store, board, claude):
+    shed = Shed(gate=Gate(), seconds=60)
+
+    def answer(body):
+        asks = "look" in str(body["messages"]) and "tool_result" not in str(body["messages"][-1])
+        return call(use("look", len(str(body)))) if asks else Answer(text="There.")
+
+    claude.answer = answer
+    async with house(store, claude, board, tools=in_shed(shed), semaphore=FairSemaphore(1)) as assistant:
+        for number in range(4):
+            await assistant.ingest(board.said(f"t{number}", "U1", "look"))
+        await until(lambda: len(shed.called) == 4)
+        await assistant.ingest(board.said("t9", "U1", "and you?"))
+        await until(lambda: board.shown("t9") == ["There."], 10)
+        shown = [board.shown(f"t{number}") for number in range(4)]
+        shed.gate.opened.set()
+        await closed(store)
+
+    assert "There." not in str(shown)
+    assert [board.shown(f"t{number}") for number in range(4)] == [["There."]] * 4
+
+
+async def test_whoever_stops_while_calls_hang_or_wait_for_a_place_leaves_a_place_to_all_others(store, board, claude):
+    shed, gate = Shed(gate=Gate(), seconds=60), Gate()
+
+    def answer(body):
+        said = str(body["messages"])
+        if "hold" in said:
+            return Answer(text="Held.", gate=gate)
+        asks = "look" in said and "tool_result" not in str(body["messages"][-1])
+        return call(use("look", len(said))) if asks else Answer(text="There.")
+
+    claude.answer = answer
+    async with house(store, claude, board, tools=in_shed(shed), semaphore=FairSemaphore(1)) as assistant:
+        asked = [board.said(f"t{number}", "U1", "look") for number in range(4)]
+        for one in asked:
+            await assistant.ingest(one)
+        await until(lambda: len(shed.called) == 4)
+        await assistant.ingest(board.said("t8", "U1", "hold"))
+        await gate.reached.wait()
+        for one in asked[:2]:  # their calls hang
+            await assistant.ingest(Pressed(board.number(), one.key, "U1", Control.STOP, one.message.id, board.now()))
+        await left_open(store, 3)
+        shed.gate.opened.set()
+        for one in asked[2:]:  # these wait for a place
+            await assistant.ingest(Pressed(board.number(), one.key, "U1", Control.STOP, one.message.id, board.now()))
+        await left_open(store, 1)
+        gate.opened.set()
+        await assistant.ingest(board.said("t9", "U1", "and you?"))
+        await closed(store)
+
+    assert board.shown("t8") == ["Held."]
+    assert board.shown("t9") == ["There."]
+
+
+async def test_what_is_tried_again_after_a_tool_acted_is_told_so_by_name_and_asks_anew(store, board, claude):
+    shed = Shed()
+    async with house(store, claude, board, tools=in_shed(shed)) as assistant:
+        claude.script(call(use("make", 1, what="a secret")), Answer(text="Done."))
+        await assistant.ingest(board.said("t1", "U1", "make it"))
+        await until(lambda: "May I use" in "".join(board.shown("t1")), 10)
+        await press(assistant, board, Control.ALLOW, "0001#1")
+        await closed(store)
+        before = len(requests(claude))
+        claude.script(call(use("make", 2, what="a secret")), Answer(text="Twice, then."))
+        await press(assistant, board, Control.RETRY, "0001")
+        await until(lambda: "May I use" in "".join(board.shown("t1")), 10)
+        late = await press(assistant, board, Control.ALLOW, "0001#1")
+        unasked = len(shed.called)
+        await press(assistant, board, Control.ALLOW, "0001#2")
+        await closed(store)
+
+    told = str(requests(claude)[before]["messages"])
+    assert (f"{NOTE}" in told, "  make: ended" in told, "a secret" in told) == (True, True, False)
+    assert (unasked, late.note) == (1, "This was decided already.")
+    assert (len(shed.called), board.shown("t1")) == (2, ["Twice, then."])

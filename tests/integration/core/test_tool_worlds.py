@@ -1,436 +1,50 @@
-"""Random worlds on the board: whatever tools, people and processes do, nothing acts twice, or without who asked.
+"""Random worlds on the board: whatever tools, servers, people and processes do, nothing acts twice, or unasked.
 
 Two processes share the database; each thing that happens is heard by one of them, and either may end at any time.
 
-Tests core.store.rules.parking, core.store.rules.tool_calls, core.tools.runner, core.answering.responder.
+Tests core.store.rules.parking, core.store.rules.tool_calls, core.tools.runner, core.answering.responder, core.tools.mcp.
 """
 
-import asyncio
-import itertools
 import os
-import re
-import tempfile
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from core.answering.assistant import Assistant
-from core.billing.ledger_rows import Scope
-from core.billing.reports import sum_rows
-from core.domain.content import Text
-from core.domain.controls import APPROVAL, Control
-from core.domain.events import Deleted, Edited, Pressed
-from core.domain.messages import Message, ThreadKey
-from core.domain.tools import ToolDefinition, ToolResult
-from core.store import open_store
-from core.store.protocols import Store
-from core.tools.registry import ToolRegistry
-from core.tools.tool import Tool, ToolScope
-from tests.e2e.worlds import brisk
-from tests.fakes.board import Board
-from tests.fakes.claude.script import Answer, Fault, refusal
-from tests.fakes.claude.server import ClaudeFake
-from tests.support.board_house import key
-from tests.support.databases import POSTGRES, SQLITE, Database, Databases
-from tests.support.house import house
+from tests.e2e.worlds.tool_steps import SERVED_STEP, STEP, TROUBLES, Ask, Serve
+from tests.e2e.worlds.tool_world import hold
+from tests.e2e.worlds.workshop import ShopServer
+from tests.support.databases import POSTGRES, SQLITE
 
 WORLDS = int(os.environ.get("TOOL_WORLDS", "16"))
-PLANS = {
-    "nothing": (),
-    "read": (("look",),),
-    "act": (("make",),),
-    "read, then act": (("look",), ("make",)),
-    "act twice": (("make",), ("make",)),
-    "all at once": (("look", "make", "make"),),
-}
-PLAN = re.compile(rf"(x\d+x) ({'|'.join(sorted(PLANS, key=len, reverse=True))})")
-SHOWN = re.compile(r'"what": "(x\d+x/\d+)"')
-HOUR = 3601.0
-PATIENCE = 600.0  # seconds of the brisk loop's that everything may take to be answered
+SERVED = int(os.environ.get("TOOL_WORLDS", "8"))
+ENGINES = [SQLITE, pytest.param(POSTGRES, marks=pytest.mark.reliability)]
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
-    person: int
-    thread: int
-    plan: str
+def live(worlds, world) -> None:
+    """Live through some worlds, which a seed chooses."""
+    quiet = settings(max_examples=worlds, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    seed(int(os.environ.get("TOOL_SEED", "1")))(quiet(world))()
 
 
-@dataclass(frozen=True, slots=True)
-class Press:
-    """Somebody presses a button of an answer that waits, or one that waited, counted from the newest."""
-
-    control: Control
-    which: int
-    person: int
-    old: bool
-    soon: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Again:
-    """A press is told once more, counted from the newest."""
-
-    which: int
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """Somebody edits or deletes a question, counted from the newest."""
-
-    which: int
-    deletes: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Forget:
-    """What a person said, or all of a thread, is forgotten."""
-
-    person: int | None
-    thread: int
-
-
-@dataclass(frozen=True, slots=True)
-class Kill:
-    """One of the processes ends in the middle of whatever it does, and another one begins."""
-
-    which: int
-
-
-@dataclass(frozen=True, slots=True)
-class Feel:
-    """How Claude takes the next request."""
-
-    mood: str
-
-
-@dataclass(frozen=True, slots=True)
-class Spoil:
-    """What becomes of the next call of a tool."""
-
-    how: str
-
-
-@dataclass(frozen=True, slots=True)
-class Sleep:
-    """Time passes: more than an hour, or not."""
-
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Settle:
-    """All that can be answered is answered."""
-
-
-MOODS = {
-    "cut": lambda: Answer(text="the air scatters what is", stop_reason="max_tokens"),
-    "broken": lambda: Fault(status=400, type="invalid_request_error", message="no"),
-    "overloaded": Fault,
-    "refusing": refusal,
-}
-Step = Ask | Press | Again | Change | Forget | Kill | Feel | Spoil | Sleep | Settle
-_few = st.integers(0, 2)
-_ask = st.builds(Ask, person=st.integers(0, 1), thread=st.integers(0, 1), plan=st.sampled_from(sorted(PLANS)))
-_press = st.builds(
-    Press,
-    control=st.sampled_from([Control.ALLOW, *APPROVAL]),
-    which=_few,
-    person=st.sampled_from([None, None, None, 0, 1]),
-    old=st.sampled_from([False, False, False, True]),
-    soon=st.booleans(),
-)
-_other = (
-    st.builds(Again, which=_few),
-    st.builds(Change, which=_few, deletes=st.booleans()),
-    st.builds(Forget, person=st.sampled_from([None, 0, 1]), thread=st.integers(0, 1)),
-    st.builds(Kill, which=st.integers(0, 1)),
-    st.builds(Kill, which=st.integers(0, 1)),
-    st.builds(Feel, mood=st.sampled_from(sorted(MOODS))),
-    st.builds(Spoil, how=st.sampled_from(["hang", "break"])),
-    st.builds(Sleep, seconds=st.sampled_from([5.0, 1800.0, HOUR])),
-    st.just(Settle()),
-)
-_step = st.sampled_from([_press] * 7 + [_ask] * 4 + [*_other]).flatmap(lambda one: one)
-
-
-@dataclass
-class Workshop:
-    """A provider of two tools, which knows who let them act."""
-
-    asked: Mapping[str, Message]
-    """Questions by their names."""
-    spoiled: list[str] = field(default_factory=list)
-    allowed: set[tuple[str, str]] = field(default_factory=set)
-    """Questions, with what may be made for them once."""
-    granted: set[tuple[str, ThreadKey]] = field(default_factory=set)
-    """Who lets the tool act in a thread."""
-    made: Counter[tuple[str, str]] = field(default_factory=Counter)
-    wrong: list[str] = field(default_factory=list)
-    free = True
-    groups: Mapping[str, Sequence[str]] = field(default_factory=lambda: {"shop": ("look", "make")})
-
-    async def list_tools(self, key: ThreadKey) -> list[Tool]:
-        return [self._build_tool("look", self._look), self._build_tool("make", self._make)]
-
-    def _build_tool(self, name: str, run: Any) -> Tool:
-        body = {"name": name, "description": f"To {name}.", "input_schema": {"type": "object"}}
-        definition = ToolDefinition(name, body, acts=name == "make")
-        return Tool(definition, "shop", lambda given: f"to {name} {given.get('what', '')}", run, 1.0)
-
-    async def _look(self, _scope: ToolScope, given: Mapping[str, Any]) -> ToolResult:
-        await self._suffer()
-        return ToolResult((Text(f"seen {given['what']}"),))
-
-    async def _make(self, scope: ToolScope, given: Mapping[str, Any]) -> ToolResult:
-        name, what = scope.question.name, given["what"]
-        self.made[name, what] += 1
-        if self.made[name, what] > 1:
-            self.wrong.append(f"twice: {name} {what}")
-        if (name, what) not in self.allowed and (scope.question.person, scope.question.key) not in self.granted:
-            self.wrong.append(f"not allowed: {name} {what}")
-        await self._suffer()
-        return ToolResult((Text(f"made {what}"),))
-
-    async def _suffer(self) -> None:
-        match self.spoiled.pop() if self.spoiled else "":
-            case "hang":
-                await asyncio.Event().wait()
-            case "break":
-                raise RuntimeError("a screw")
-
-
-class World:
-    """Two threads on a board, and all that happens in them."""
-
-    def __init__(self, stores: Sequence[Store], claude: ClaudeFake, board: Board) -> None:
-        self.stores, self.claude, self.board = stores, claude, board
-        self.asked: dict[str, Message] = {}
-        self.keys: dict[str, ThreadKey] = {}
-        self.gone: set[str] = set()
-        self.shop = Workshop(self.asked)
-        self.presses: list[Pressed] = []
-        self.waited: dict[str, tuple[str, str, str]] = {}
-        """What was to be made by the calls that people were asked about, with the question and its asker."""
-        self.houses: list[tuple[Assistant, AsyncExitStack]] = []
-        self._numbers = itertools.count(1)
-        claude.answer = self._answer
-
-    def _answer(self, body: Mapping[str, Any]) -> Answer:
-        """What the newest question is about, round by round."""
-        rounds, text = 0, ""
-        for turn in reversed(body["messages"]):
-            kinds = {block["type"] for block in turn["content"]}
-            rounds += "tool_use" in kinds
-            if turn["role"] == "user" and "tool_result" not in kinds:
-                text = "\n".join(block.get("text", "") for block in turn["content"])
-                break
-        found = PLAN.findall(text)
-        mark, plan = found[-1] if found else ("", "nothing")
-        if rounds >= len(PLANS[plan]):
-            return Answer(text=f"answer {next(self._numbers)}")
-        begun = sum(map(len, PLANS[plan][:rounds]))
-        return Answer(
-            text=f"round {rounds}. ",
-            blocks=tuple(
-                {
-                    "type": "tool_use",
-                    "id": f"toolu_{next(self._numbers)}",
-                    "name": tool,
-                    "input": {"what": f"{mark}/{begun + number}"},
-                }
-                for number, tool in enumerate(PLANS[plan][rounds])
-            ),
-            stop_reason="tool_use",
-        )
-
-    async def live(self, steps: Sequence[Step]) -> None:
-        try:
-            for _ in self.stores:
-                await self._begin()
-            for step in steps:
-                await self._take(step)
-            await self._settle()
-            self._check_shown()
-            while self._list_waiting():  # what was edited meanwhile begins again, and asks again
-                self.board.slept(HOUR)
-                await self._settle()
-        finally:
-            while self.houses:
-                await self._end(0)
-
-    async def _begin(self) -> None:
-        stack, name = AsyncExitStack(), f"p{next(self._numbers)}"
-        store = self.stores[len(self.houses) % len(self.stores)]
-        assistant = await stack.enter_async_context(
-            house(store, self.claude, self.board, process=name, tools=ToolRegistry([self.shop]), alone=False)
-        )
-        self.houses.append((assistant, stack))
-
-    async def _end(self, which: int) -> None:
-        assistant, stack = self.houses.pop(which)
-        await assistant.worker.drain(0)
-        await stack.aclose()
-
-    def _hear(self) -> Assistant:
-        """The process that hears of the next thing."""
-        return self.houses[next(self._numbers) % len(self.houses)][0]
-
-    async def _settle(self) -> None:
-        for assistant, _ in self.houses:
-            await assistant.worker.heartbeat()
-            assistant.worker.wake()
-        async with asyncio.timeout(PATIENCE):
-            while (await self.stores[0].questions.count_open())[0]:
-                await asyncio.sleep(0.02)
-
-    async def _take(self, step: Step) -> None:
-        match step:
-            case Ask(person, thread, plan):
-                words = f"x{len(self.asked) + 1}x {plan}"
-                posted = self.board.said(f"t{thread + 1}", f"U{person + 1}", words)
-                self.asked[posted.message.id], self.keys[posted.message.id] = posted.message, posted.key
-                await self._hear().ingest(posted)
-            case Press():
-                await self._press(step)
-            case Again(which) if self.presses:
-                await self._hear().ingest(self.presses[-1 - which % len(self.presses)])
-            case Change(which, deletes) if self.asked:
-                await self._change(list(self.asked)[-1 - which % len(self.asked)], deletes=deletes)
-            case Forget(person, thread):
-                await self._forget(person, f"t{thread + 1}")
-            case Kill(which):
-                await self._end(which)
-                await self._begin()
-            case Feel(mood):
-                self.claude.script(MOODS[mood]())
-            case Spoil(how):
-                self.shop.spoiled.append(how)
-            case Sleep(seconds):
-                self.board.slept(seconds)
-            case Settle():
-                await self._settle()
-
-    async def _press(self, step: Press) -> None:
-        if not step.soon:
-            await self._settle()
-        waiting = self._list_waiting()
-        self.waited |= waiting
-        subjects = list(self.waited if step.old else waiting)
-        if not subjects:
-            return
-        subject = subjects[-1 - step.which % len(subjects)]
-        name, what, asker = self.waited[subject]
-        person = asker if step.person is None else f"U{step.person + 1}"
-        number, at = self.board.number(), self.board.now()
-        press = Pressed(number, self.keys[name], person, step.control, subject, at, '{"press": 1}')
-        self.presses.append(press)
-        if person == asker and subject in waiting and step.control is not Control.DENY:
-            self.shop.allowed.add((name, what))  # before: it may act before the press is acknowledged
-            if step.control is Control.ALLOW_THREAD:
-                self.shop.granted.add((asker, self.keys[name]))
-        await self._hear().ingest(press)
-
-    def _list_waiting(self) -> dict[str, tuple[str, str, str]]:
-        """What people are asked about now."""
-        found = {}
-        for posts in self.board.posts.values():
-            for post in posts:
-                if post.mine and post.answers and self.board.buttons.get(post.id) == APPROVAL:
-                    (what,) = SHOWN.findall(post.text)
-                    name = post.answers
-                    found[self.board.subjects[post.id]] = name, what, self.asked[name].author
-        return found
-
-    async def _change(self, name: str, *, deletes: bool) -> None:
-        key, posts = self.keys[name], self.board.posts[self.keys[name]]
-        at = next((at for at, one in enumerate(posts) if one.id == name), None)
-        if at is None:
-            return
-        if deletes:
-            del posts[at]
-            self.gone.add(name)
-            await self._hear().ingest(Deleted(self.board.number(), key, name, self.board.now()))
-            return
-        number = self.board.number()
-        posts[at] = replace(posts[at], text=f"{posts[at].text}, please", edited=self.board.now())
-        await self._hear().ingest(Edited(number, key, posts[at]))
-
-    async def _forget(self, person: int | None, thread: str) -> None:
-        place = key(thread)
-        who = None if person is None else f"U{person + 1}"
-        scope = Scope(place.workspace, place.channel, None if who else thread, who)
-        self.gone |= {
-            name for name, message in self.asked.items() if (message.author == who if who else self.keys[name] == place)
-        }
-        await self.stores[0].threads.forget(scope)
-
-    def _check_shown(self) -> None:
-        """Each question that stands has one reply, of its own or of those it was answered with; none has two."""
-        pages = Counter(one.answers for posts in self.board.posts.values() for one in posts if one.mine)
-        assert {name: count for name, count in pages.items() if count > 1} == {}
-
-    async def check(self, database: Database) -> None:
-        assert self.shop.wrong == []
-        assert database.rows("SELECT name FROM questions WHERE outcome IS NULL") == []
-        for table in ("tool_calls", "claims", "pages"):
-            assert database.count(table) == 0, table
-        assert database.count("questions", "parked IS NOT NULL OR told IS NOT NULL OR parked_until IS NOT NULL") == 0
-        shown = {one.answers for posts in self.board.posts.values() for one in posts if one.mine}
-        rows = database.rows("SELECT name, reply, outcome FROM questions WHERE command IS NULL")
-        unseen = [row for row in rows if row[0] not in self.gone and (row[1] or row[0]) not in shown]
-        assert unseen == []
-        assert {name for name, _, _ in rows} == set(self.asked)
-        self._check_prompts()
-        await self._check_money(database)
-
-    def _check_prompts(self) -> None:
-        """Nothing of one thread is told in another."""
-        for request in (one for one in self.claude.requests if one.path == "/v1/messages"):
-            marks = set(re.findall(r"x\d+x", str(request.body["messages"])))
-            names = {self.keys[name].thread for name, one in self.asked.items() if one.text.split()[0] in marks}
-            assert len(names) <= 1, (marks, names)
-
-    async def _check_money(self, database: Database) -> None:
-        assert database.count("requests", "state = 'reserved'") == 0
-        assert database.count("requests", "content IS NOT NULL OR step IS NOT NULL") == 0
-        lines = await self.stores[0].ledger.sum_usage(Scope("board:w1"), self.board.now().replace(year=2000), "model")
-        whole, billed = sum_rows(lines), sum(one.micro_usd for one in self.claude.billed)
-        assert whole.micro_usd >= billed if whole.died else whole.micro_usd == billed
-
-
-async def _live(steps: Sequence[Step], database: Database) -> None:
-    board = Board()
-    async with ClaudeFake() as claude:
-        stores = [await open_store(database.url, clock=board.now) for _ in range(2)]
-        world = World(stores, claude, board)
-        try:
-            await world.live(steps)
-            await claude.settled()
-            await world.check(database)
-        finally:
-            for store in stores:
-                await store.shut()
-
-
-def hold(steps: Sequence[Step], engine: str) -> None:
-    with tempfile.TemporaryDirectory() as folder, Databases(engine) as databases:
-        brisk.run(_live(steps, databases.of(Path(folder))))
-
-
-@pytest.mark.parametrize("engine", [SQLITE, pytest.param(POSTGRES, marks=pytest.mark.reliability)])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_whatever_happens_nothing_acts_twice_or_unasked_and_each_question_has_one_reply(engine):
-    @seed(int(os.environ.get("TOOL_SEED", "1")))
-    @settings(max_examples=WORLDS, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-    @given(st.lists(_step, min_size=6, max_size=18))
+    @given(st.lists(STEP, min_size=6, max_size=18))
     def world(steps):
         hold([Ask(0, 0, "act"), *steps], engine)
 
-    world()
+    live(WORLDS, world)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_whatever_a_server_of_tools_does_nothing_acts_twice_or_unasked_and_each_question_has_one_reply(engine):
+    @given(
+        st.sampled_from(["up"] * len(TROUBLES) + [*TROUBLES]),
+        st.lists(SERVED_STEP, min_size=6, max_size=18),
+        st.booleans(),
+    )
+    def world(begins, steps, legacy):
+        hold([Serve(begins), Ask(0, 0, "act"), *steps], engine, partial(ShopServer, legacy=legacy))
+
+    live(SERVED, world)

@@ -9,10 +9,10 @@ from datetime import timedelta
 
 import pytest
 
-from core.domain.clock import system_clock
 from core.rendering.reply_notes import append_note
 from core.store import open_store
 from tests.fakes.claude.script import Answer
+from tests.support.clock import Ahead
 from tests.support.discord_house import Running, confab, idle
 from tests.support.tool_shed import Shed, call, in_shed, use
 from tests.support.waiting import PATIENCE, until
@@ -21,16 +21,6 @@ BUTTONS = ("Allow once", "Allow for this thread", "Deny")
 DONE = ("Try again", "👍", "👎", "Delete")
 TWO_PAGES = "\n\n".join(f"Paragraph {number}: " + "words " * 60 for number in range(8))
 REQUEST = "**May I use make?** It acts outside of this conversation: to make a box."
-
-
-class Ahead:
-    """A clock that can be put forward."""
-
-    def __init__(self) -> None:
-        self.by = timedelta()
-
-    def __call__(self):
-        return system_clock() + self.by
 
 
 @pytest.fixture

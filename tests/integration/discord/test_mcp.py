@@ -6,13 +6,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from core.store import open_store
-from core.tools.mcp.provider import McpTools
-from core.tools.mcp.session import SessionLimits
 from core.tools.mcp.settings import McpServer
-from core.tools.registry import ToolRegistry
 from tests.fakes.claude.script import Answer
 from tests.fakes.mcp.server import McpFake
 from tests.support.discord_house import confab, idle
+from tests.support.mcp_tools import offering
 from tests.support.tool_shed import call, use
 from tests.support.waiting import PATIENCE, until
 
@@ -27,14 +25,11 @@ async def store(tmp_path):
 @asynccontextmanager
 async def answering(guild, claude, store, server: McpServer, process: str):
     """A process of Confab that may use a server's tools."""
-    provider = McpTools([server], SessionLimits(first=30))
-    provider.open(store.notes)
-    rules = {"tools": ToolRegistry([provider], ["tickets"], ["tickets"])}
-    try:
-        async with confab(guild, claude, store, process=process, rules=rules) as running:
-            yield running
-    finally:
-        await provider.close()
+    async with (
+        offering(store, server, first=30) as tools,
+        confab(guild, claude, store, process=process, rules={"tools": tools}) as running,
+    ):
+        yield running
 
 
 async def parked(running, store, count: int) -> None:

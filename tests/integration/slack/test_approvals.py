@@ -9,13 +9,13 @@ from datetime import timedelta
 
 import pytest
 
-from core.domain.clock import system_clock
 from core.rendering.reply_notes import append_note
 from core.store import open_store
 from tests.fakes.claude.script import Answer
 from tests.fakes.claude.server import ClaudeFake
 from tests.fakes.slack import events
 from tests.fakes.slack.nouns import BOT, TEAM
+from tests.support.clock import Ahead
 from tests.support.slack_house import House, living
 from tests.support.tool_shed import Shed, call, in_shed, use
 from tests.support.waiting import PATIENCE
@@ -23,16 +23,6 @@ from tests.support.waiting import PATIENCE
 BUTTONS = ["Allow once", "Allow for this thread", "Deny"]
 DONE = ["Try again", "👍", "👎", "Delete"]
 LONG = "\n\n".join(f"Paragraph {number}: " + "words " * 120 for number in range(25))
-
-
-class Ahead:
-    """A clock that can be put forward."""
-
-    def __init__(self) -> None:
-        self.by = timedelta()
-
-    def __call__(self):
-        return system_clock() + self.by
 
 
 @pytest.fixture

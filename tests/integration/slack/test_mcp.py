@@ -6,13 +6,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from core.store import open_store
-from core.tools.mcp.provider import McpTools
-from core.tools.mcp.session import SessionLimits
 from core.tools.mcp.settings import McpServer
-from core.tools.registry import ToolRegistry
 from tests.fakes.claude.script import Answer
 from tests.fakes.mcp.server import McpFake
 from tests.fakes.slack.nouns import BOT
+from tests.support.mcp_tools import offering
 from tests.support.slack_house import House, living
 from tests.support.tool_shed import call, use
 from tests.support.waiting import PATIENCE
@@ -28,14 +26,11 @@ async def store(tmp_path):
 @asynccontextmanager
 async def answering(slack, claude, store, server: McpServer, process: str):
     """A process of Confab that may use a server's tools."""
-    provider = McpTools([server], SessionLimits(first=30))
-    provider.open(store.notes)
-    rules = {"tools": ToolRegistry([provider], ["tickets"], ["tickets"]), "process": process}
-    try:
-        async with living(slack, claude, store, rules=rules) as home:
-            yield home
-    finally:
-        await provider.close()
+    async with (
+        offering(store, server, first=30) as tools,
+        living(slack, claude, store, rules={"tools": tools, "process": process}) as home,
+    ):
+        yield home
 
 
 async def parked(home: House, count: int) -> None:

@@ -13,8 +13,13 @@ import pytest
 
 from core.billing.budgets import Budget, Period
 from core.billing.ledger_rows import PlannedRequest, Reservation, Scope, Settlement
+from core.billing.prices import read_prices
+from core.claude.client import Claude
+from core.claude.model_catalog import ModelCatalog
 from core.commands.registry import UsageError
-from core.domain.messages import CommandResult, Rank, ThreadKey
+from core.domain.events import Posted
+from core.domain.messages import Asks, CommandResult, FinalText, Message, Outcome, Rank, ThreadKey
+from core.domain.tools import ToolCall
 from core.domain.usage import Usage
 from tests.support.commands import KEY, NOW, give_at
 
@@ -179,3 +184,30 @@ async def test_many_people_are_summed_up_in_the_table_and_whole_in_the_file(ask,
 
     assert list(costs(answer))[-2:] == ["3 others", "**all**"]
     assert len((await give("usage as=csv")).files[0].content.decode().splitlines()) == 16
+
+
+async def test_each_tool_has_a_line_and_searches_their_cost(store, board, ask):
+    claude = Claude("key", "http://127.0.0.1:9")  # which nobody asks
+    catalog = ModelCatalog(claude, store.notes, lambda: NOW, read_prices())
+    await ask(1_000_000, replace(USED, web_searches=5), model="claude-haiku-5-5")
+    claimed = await begin_answer(store)
+    calls = [ToolCall("a", "look", {}), ToolCall("b", "look", {"what": "x"}), ToolCall("c", "make", {})]
+    await store.calls.begin(claimed, calls, {"make"}, [])
+    await store.questions.store_final_text(claimed, FinalText("There."))
+    await store.questions.close(claimed, Outcome.SHOWN)
+
+    shown = await give_at(board, store, "UTC", catalog=catalog)("usage")
+    mine = await give_at(board, store, "UTC")("usage of=me", person="U1")
+    others = await give_at(board, store, "UTC")("usage of=me", person="U2")
+
+    await claude.close()
+    assert "Tools:\n\n- look: 2 calls\n- `web_search`: 5 searches, $0.0500 beside their tokens" in shown.text
+    assert "- look: 2 calls" in mine.text
+    assert "Tools:" not in others.text
+
+
+async def begin_answer(store):
+    """The claim of what Ada asks."""
+    said = Message("1", "U1", "what is there?", NOW)
+    await store.questions.ingest(Posted("e1", KEY, said, Asks.CERTAINLY, "{}"))
+    return await store.questions.claim_next("p", ["board"])

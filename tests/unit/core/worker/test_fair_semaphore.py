@@ -1,7 +1,10 @@
 """Places: fair shares of Claude, and word to those who wait."""
 
 import asyncio
+import random
 from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
 
 from core.domain.messages import ThreadKey
 from core.worker.fair_semaphore import NOTE, FairSemaphore
@@ -16,6 +19,8 @@ class Queue:
         self.told: list[str] = []
         self.tasks: dict[str, asyncio.Task] = {}
         self.leave: dict[str, asyncio.Event] = {}
+        self.back: dict[str, asyncio.Event] = {}
+        """Of those that left their place to others: they may want one again."""
 
     async def come(self, *names: str) -> None:
         """`w1/c1/3` is a question of that workspace and channel; `w1/c1/3/ada` is Ada's."""
@@ -31,8 +36,13 @@ class Queue:
     async def _wait(self, name: str) -> None:
         workspace, channel, thread, *person = name.split("/")
         key, tell = ThreadKey(workspace, channel, thread), lambda note: self.told.append(f"{name}: {note}")
-        async with self.places.slot(key, "".join(person), tell):
+        async with self.places.slot(key, "".join(person), tell) as slot:
             self.entered.append(name)
+            while name in self.back:
+                slot.release()
+                await self.back.pop(name).wait()
+                await slot.take()
+                self.entered.append(name)
             await self.leave[name].wait()
 
 
@@ -96,7 +106,7 @@ async def test_who_stops_waiting_takes_no_place_and_who_is_stopped_gives_it_back
 async def test_a_place_given_to_one_who_is_stopped_at_that_moment_goes_to_the_next():
     async with queue(1) as line:
         await line.come("w1/c1/0", "w1/c1/1", "w1/c1/2")
-        line.places._leave((("w1",), ("w1", "c1"), ("w1", "c1", "")))  # given to the second, who has not noticed
+        line.places.leave((("w1",), ("w1", "c1"), ("w1", "c1", "")))  # given to the second, who has not noticed
         line.tasks["w1/c1/1"].cancel()
         await settle()
 
@@ -120,3 +130,72 @@ async def test_many_questions_of_one_person_keep_nobody_else_in_the_channel_wait
         await line.go("w1/c1/0/ada")
 
     assert line.entered == ["w1/c1/0/ada", "w1/c1/1/ada", "w1/c1/2/ada", "w1/c1/9/bob"]
+
+
+async def test_a_place_that_is_left_for_a_while_is_anothers_and_who_left_it_waits_for_its_turn():
+    async with queue(1) as line:
+        back = line.back["w1/c1/0"] = asyncio.Event()
+        await line.come("w1/c1/0", "w1/c1/1", "w2/c1/0")
+        entered = list(line.entered)
+        back.set()
+        await settle()
+        await line.go("w1/c1/1")
+        await line.go("w2/c1/0")
+
+    assert entered == ["w1/c1/0", "w1/c1/1"]
+    assert line.entered == ["w1/c1/0", "w1/c1/1", "w2/c1/0", "w1/c1/0"]
+
+
+@pytest.mark.parametrize("when", ["while it is left", "while one is waited for", "when one was given just now"])
+async def test_who_is_stopped_after_leaving_a_place_takes_none_and_gives_none_back_twice(when):
+    async with queue(1) as line:
+        back = line.back["w1/c1/0"] = asyncio.Event()
+        await line.come("w1/c1/0", "w1/c1/1")
+        if when != "while it is left":
+            back.set()
+            await settle()
+        if when == "when one was given just now":
+            line.leave["w1/c1/1"].set()
+            while line.tasks["w1/c1/1"] in asyncio.all_tasks():
+                await asyncio.sleep(0)
+        line.tasks["w1/c1/0"].cancel()
+        await settle()
+        await line.go("w1/c1/1")
+        await line.come("w1/c1/2", "w1/c1/3")
+
+    assert [one for one in line.entered if one != "w1/c1/0"] == ["w1/c1/1", "w1/c1/2"]
+
+
+async def test_however_many_leave_their_places_and_are_stopped_none_is_lost_or_given_twice():
+    places, lot, running, most = FairSemaphore(4), random.Random(1), 0, 0
+
+    async def hold() -> None:
+        nonlocal running, most
+        running, most = running + 1, max(most, running + 1)
+        try:
+            for _ in range(lot.randrange(4)):
+                await asyncio.sleep(0)
+        finally:
+            running -= 1
+
+    async def live(number: int) -> None:
+        async with places.slot(ThreadKey("w1", f"c{number % 5}", "1"), f"p{number % 3}", print) as slot:
+            for _ in range(lot.randrange(4)):
+                await hold()
+                slot.release()
+                await asyncio.sleep(0)
+                await slot.take()
+            await hold()
+
+    tasks = [asyncio.create_task(live(number)) for number in range(400)]
+    while not all(task.done() for task in tasks):
+        lot.choice(tasks).cancel()
+        await asyncio.sleep(0)
+    await asyncio.gather(*tasks, return_exceptions=True)
+    async with AsyncExitStack() as all_of_them:
+        for number in range(4):
+            async with asyncio.timeout(1):
+                await all_of_them.enter_async_context(places.slot(ThreadKey("w", "c", str(number)), "", print))
+
+    assert most == 4
+    assert sum(not task.cancelled() for task in tasks) > 20

@@ -1,9 +1,7 @@
 """Servers that are processes: a line is bounded, and costs the loop no more than it is long: core.tools.mcp.pipes."""
 
 import asyncio
-import gc
 import sys
-import time
 
 import anyio
 import mcp_types as types
@@ -16,6 +14,7 @@ from core.tools.mcp.pipes import LineTooLong, open_pipes, read_lines
 from core.tools.mcp.results import BLOCKS, BYTES, read_result
 from core.tools.mcp.settings import McpServer
 from core.tools.mcp.transport import ErrorOutput, Link, WatchedStream
+from tests.support.stalls import measure_stalls
 
 
 class Chunks(ByteReceiveStream):
@@ -33,25 +32,10 @@ class Chunks(ByteReceiveStream):
         self._left.clear()
 
 
-async def measure_stalls(stalls: list[float]) -> None:
-    """How much time of the processor passes between two turns of the loop."""
-    while True:
-        began = time.thread_time()
-        await asyncio.sleep(0.001)
-        stalls.append(time.thread_time() - began)
-
-
 @pytest.fixture
 async def stalls():
-    found: list[float] = []
-    measuring = asyncio.create_task(measure_stalls(found))
-    await asyncio.sleep(0)
-    gc.disable()  # its turns take as long as all that other tests left behind
-    try:
+    async with measure_stalls() as found:
         yield found
-    finally:
-        gc.enable()
-        measuring.cancel()
 
 
 async def test_lines_are_whole_however_they_come():
@@ -79,6 +63,28 @@ async def test_an_endless_line_ends_the_session_with_a_clause_and_the_process_an
 
     assert link.describe() == f"it wrote a line of more than {LARGEST:,} bytes"
     assert max(stalls) < 0.02
+
+
+async def test_a_line_of_too_many_values_costs_its_call_alone_and_stalls_nothing(stalls):
+    answers = """
+import sys
+rows = ",".join(['{"id":7,"name":"a","open":true}'] * 200_000)
+print('{"jsonrpc":"2.0","id":4,"result":{"rows":[%s]}}' % rows)
+print('{"rows":[%s],"jsonrpc":"2.0","id":5}' % rows)
+print('{"jsonrpc":"2.0","id":6,"result":{}}')
+"""
+    server = McpServer("tickets", command=(sys.executable, "-c", answers))
+    with ErrorOutput() as errors:
+        async with open_pipes(server, errors.file, Link().fail) as (incoming, _):
+            refused, unknown, last = [one async for one in incoming]
+
+    assert (refused.message.id, refused.message.error.message) == (
+        4,
+        "Failed to parse JSON response: the answer is too large",
+    )
+    assert isinstance(unknown, ValueError)
+    assert last.message.id == 6
+    assert max(stalls) < 0.05
 
 
 async def test_a_large_table_is_written_beside_the_loop_and_no_further_than_is_told(stalls):
