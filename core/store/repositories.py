@@ -372,9 +372,7 @@ class InstallationRepository:
         return await self._engine.unit(lambda sql: installations.claim_renewal(sql, installation, lease))
 
     async def renew(self, installation: Installation, sealed: str, expires_at: datetime | None) -> Installation | None:
-        return await self._engine.unit(
-            lambda sql: installations.renew_installation(sql, installation, sealed, expires_at)
-        )
+        return await self._engine.unit(lambda sql: installations.renew_token(sql, installation, sealed, expires_at))
 
     async def end(self, workspace: str, until: datetime, *, erase: bool = False) -> bool:
         ended = await self._engine.unit(lambda sql: installations.end_installation(sql, workspace, until, erase))

@@ -17,7 +17,6 @@ from core.domain.messages import (
     Unanswered,
     clean_text,
 )
-from core.store.rules.advisory_locks import lock_channel, lock_claims
 from core.store.rules.erasures import Forgotten, build_forgotten_query, record_erasure
 from core.store.rules.file_deletions import request_deletion
 from core.store.rules.files import release_thread_files
@@ -28,10 +27,6 @@ BY_NAME = "SELECT * FROM questions WHERE workspace = :workspace AND channel = :c
 OPEN_IN_THREAD = """
 SELECT * FROM questions
 WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND outcome IS NULL
-"""
-
-OPEN_IN_WORKSPACE = """
-SELECT * FROM questions WHERE workspace = :workspace AND outcome IS NULL AND at <= :at ORDER BY channel, id
 """
 
 OPEN = "SELECT count(*) AS count, min(at) AS oldest FROM questions WHERE outcome IS NULL"
@@ -105,11 +100,6 @@ WAKE = "UPDATE questions SET parked = 'woken' WHERE claim = :claim AND parked = 
 RELEASE = "DELETE FROM claims WHERE id = :claim"
 
 # Private answers about a message that may still be posted.
-POSTABLE = """
-SELECT id, name, workspace, channel, options FROM questions
-WHERE private AND said IS NOT NULL AND outcome IS NOT NULL AND {which}
-"""
-
 REOPENED = {
     "reply": None,
     "parked": None,
@@ -285,15 +275,6 @@ def stop_answer(sql: Sql, key: ThreadKey, name: str | None) -> int:
     return withdraw_questions(sql, [each for each in rows if each["claim"] == row["claim"]])
 
 
-def withdraw_workspace(sql: Sql, workspace: str, at: datetime) -> int:
-    """Withdraw every open question that was asked in a workspace until then: nobody can be answered there. How many."""
-    lock_claims(sql)
-    values = {"workspace": workspace, "at": stamp(at)}
-    for channel in sorted({row["channel"] for row in sql.many(OPEN_IN_WORKSPACE, values)}):
-        lock_channel(sql, workspace, channel)
-    return withdraw_questions(sql, sql.many(OPEN_IN_WORKSPACE, values))
-
-
 def withdraw_questions(sql: Sql, rows: Iterable[Row]) -> int:
     """Nobody waits for these any more. The worker that answers one learns it and closes it; the others close now."""
     count = 0
@@ -353,25 +334,6 @@ def may_be_posted(row: Row) -> bool:
     """Whether a private answer about a message is kept for a while, for its asker may show it to everybody."""
     private = row["private"] and row["command"] is None
     return bool(private and row["said"] and not row["notice"] and MESSAGE in json.loads(row["options"]))
-
-
-def drop_private_answers(sql: Sql, until: datetime) -> None:
-    """Keep no private answer any more that was closed until then."""
-    _drop_postable(sql, sql.many(POSTABLE.format(which="closed_at <= :until"), {"until": stamp(until)}))
-
-
-def drop_answers_about(sql: Sql, key: ThreadKey, message: str) -> None:
-    """Keep no private answer any more about a message of the channel, which is gone."""
-    place = "workspace = :workspace AND channel = :channel"
-    rows = sql.many(POSTABLE.format(which=place), thread_values(key))
-    _drop_postable(sql, (row for row in rows if json.loads(row["options"]).get(MESSAGE) == message))
-
-
-def _drop_postable(sql: Sql, rows: Iterable[Row]) -> None:
-    for row in rows:
-        sql.update("questions", row["id"], {"said": None, "options": "{}"})
-        erase_calls(sql, row)
-        record_erasure(sql, row["workspace"], row["channel"], sql.now())
 
 
 def wipe_answer(sql: Sql, row: Row) -> None:
