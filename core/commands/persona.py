@@ -323,7 +323,7 @@ ROWS = (
             Parameter(
                 "prompts",
                 ParameterKind.TEXT,
-                'up to four prompts that Slack offers in direct messages, "a; b"',
+                'up to four prompts to offer in direct messages, "a; b"',
                 choices=(_CLEAR,),
             ),
             WHERE,

@@ -71,7 +71,7 @@ async def test_changed_words_and_attachments_are_changed(store, held):
 
 async def test_what_was_looked_at_beside_a_message_stays_and_other_quotes_are_what_is_shown(store):
     viewed, forward, preview = Quote("seen", QuoteKind.VIEWED), Quote("old"), Quote("new", QuoteKind.PREVIEW)
-    await ingest(store, asked("1", quotes=(forward, viewed)))
+    await ingest(store, asked(message("1", quotes=(forward, viewed))))
     held = await store.threads.thread(KEY)
     await store.threads.refresh(held, History((message("1", quotes=(preview,)),)))
 
