@@ -1,4 +1,4 @@
-"""Pace: a rate limit per key (a channel, a method) that gives each edit of a growing text its turn, in order."""
+"""Pace: a rate limit per key (a channel) that gives each edit of a growing text its turn, in order."""
 
 import time
 from collections.abc import Callable
@@ -23,7 +23,3 @@ class Pace:
     def seconds_until_free(self, key: str) -> float:
         """How many seconds away the key's next free turn is."""
         return max(0.0, self._free.get(key, 0.0) - self._clock())
-
-    def hold_back(self, key: str, seconds: float) -> None:
-        """Give the key no turn for so long: the platform has refused one."""
-        self._free[key] = max(self._free.get(key, 0.0), self._clock() + seconds)

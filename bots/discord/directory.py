@@ -7,9 +7,10 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import discord
 from cachetools import LRUCache, TTLCache
@@ -68,16 +69,23 @@ class Directory:
     def note(self, payload: Json) -> None:
         """Remember whom a message of the gateway shows: its author with their roles, and those it mentions."""
         guild, author, member = payload.get("guild_id"), payload["author"], payload.get("member")
-        for user, nickname in _list_people(payload):
-            self._names[guild, user["id"]] = read_name(user, nickname)
+        self._names.update({(guild, person): name for person, name in list_names(payload).items()})
         if member and guild:
             self._members[guild, author["id"]] = {"flags": 0, **member, "user": author}
 
     async def fetch_names(
-        self, guild: str | None, people: AbstractSet[str], first: AbstractSet[str] = frozenset()
+        self,
+        guild: str | None,
+        people: AbstractSet[str],
+        first: AbstractSet[str] = frozenset(),
+        shown: Mapping[str, str] = MappingProxyType({}),
     ) -> dict[str, str]:
-        """The names of those whom Discord knows, as many as come in time: `first` are looked up before the others."""
-        found = {person: name for person in people if (name := self._find_known_name(guild, person))}
+        """The names of those whom Discord knows, as many as come in time: `first` are looked up before the others.
+
+        Of whom a history has `shown` the account's name, nobody asks for the server's.
+        """
+        known = {person: self._find_known_name(guild, person) or shown.get(person) for person in people}
+        found = {person: name for person, name in known.items() if name}
         unknown = [person for person in people - found.keys() if person.isdigit()]
 
         async def find_name(person: str) -> None:
@@ -207,9 +215,8 @@ def read_rank(granted: discord.Permissions) -> Rank:
     return Rank.MANAGER if granted.manage_channels else Rank.MEMBER
 
 
-def _list_people(payload: Json) -> Iterator[tuple[Json, Json]]:
-    """Everybody whom a message shows, as users and as members."""
-    if not payload.get("webhook_id"):
-        yield payload["author"], payload.get("member") or {}
-    for user in payload.get("mentions") or ():
-        yield user, user.get("member") or {}
+def list_names(payload: Json) -> dict[str, str]:
+    """By id, the names of everybody whom a message shows: of the server's where they are told, else their accounts'."""
+    authors = [] if payload.get("webhook_id") else [(payload["author"], payload.get("member"))]
+    mentioned = [(user, user.get("member")) for user in payload.get("mentions") or ()]
+    return {user["id"]: read_name(user, member or {}) for user, member in (*authors, *mentioned)}

@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 
 import discord
+from discord.utils import MISSING
 
 from bots.discord import parse
 from bots.discord.client import MOST, Rest
+from bots.discord.directory import list_names
 from bots.discord.errors import NO_ACCESS, NO_PERMISSION, UNKNOWN_MESSAGE, Answer, retry_call
 from bots.discord.message_content import has_content, is_from_bot
 from bots.discord.parse import BotIdentity, ChannelPlace, Json
@@ -29,6 +31,8 @@ class HistoryReader:
         self._us = us
         self._seeing = content or place.workspace == parse.DIRECT
         self._near: dict[str, Json] = {}
+        self.names: dict[str, str] = {}
+        """How the accounts of those are called whom the messages show, by their ids."""
 
     async def read_all(self, name: str) -> History:
         """All of a thread or of direct messages, or as much of its end as we read. Raises CannotAnswer, CannotShow.
@@ -114,7 +118,8 @@ class HistoryReader:
         """With the message of the parent channel that a thread began on; of an answer of ours also what led to it."""
         if not any(one["type"] == THREAD_STARTER for one in found[:1]):
             return found
-        starter = await self._fetch_message(self._place.channel, self._place.at)
+        shown = found[0].get("referenced_message", MISSING)  # none where it is deleted
+        starter = await self._fetch_message(self._place.channel, self._place.at) if shown is MISSING else shown
         if starter is None or not self._is_mine(starter):
             return [starter, *found] if starter else found
         parent = replace(self._place, at=self._place.channel, whole=False)
@@ -126,6 +131,7 @@ class HistoryReader:
         readable = [one for one in found if self._seeing or has_content(one)]
         messages: dict[str, Message] = {}
         for one in readable:
+            self.names |= list_names(one)
             for message in (
                 parse.parse_quoted_question(one, self._us),
                 parse.parse_message(one, self._place, self._us),

@@ -74,7 +74,16 @@ def parse_post(payload: Json, place: ChannelPlace, us: BotIdentity) -> Posted | 
     asks = classify_question(payload, place, us)
     if asks is Asks.CERTAINLY and (command := _parse_command(message, payload, place, us)):
         return command
-    return Posted(message.id, place.key(_find_root(message)), message, asks, _build_address(message, place, payload))
+    root = place.at if place.whole else _find_root(message)
+    return Posted(
+        message.id,
+        place.key(root),
+        message,
+        asks,
+        _build_address(message, place, payload),
+        begins=not place.whole and root == message.id and "thread" not in payload,
+        begun_at=snowflake_time(int(root)) if root != message.id else None,
+    )
 
 
 def parse_edit(payload: Json, place: ChannelPlace, us: BotIdentity) -> Edited | Posted | Commanded | None:

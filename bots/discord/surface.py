@@ -55,6 +55,8 @@ class DiscordSurface:
         self._question = question
         self._first = first
         self._authors = {question.person}
+        self._shown: dict[str, str] = {}
+        """Names that a history has shown, by id."""
         self._address = DiscordAddress.parse(question.address)
         self._place = _find_place(question, self._address)
 
@@ -68,7 +70,7 @@ class DiscordSurface:
         return history
 
     async def names(self, people: AbstractSet[str]) -> dict[str, str]:
-        return await self._resources.directory.fetch_names(self._guild, people, self._authors)
+        return await self._resources.directory.fetch_names(self._guild, people, self._authors, self._shown)
 
     async def fetch(self, attachment: Attachment, message: str) -> bytes:
         at = self._place.at
@@ -170,9 +172,10 @@ class DiscordSurface:
         if self._slash:
             return await reader.read_answers(self._question.name)
         name, under, key = self._question.name, None if self._own else self._address.under, self._question.key
-        if self._place.whole and not (under and key.thread != self._place.at):
-            return await reader.read_all(name)
-        return await reader.read_chain(under or name)
+        whole = self._place.whole and not (under and key.thread != self._place.at)
+        history = await (reader.read_all(name) if whole else reader.read_chain(under or name))
+        self._shown = reader.names
+        return history
 
     async def _open_publisher(self, reply: ReplyView, plainly: bool = False) -> Publisher:
         target = await self._choose_target(reply.threaded)

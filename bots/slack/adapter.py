@@ -14,6 +14,7 @@ from bots.slack.installations.workspace import Workspaces, start_backfill
 from bots.slack.intake import build_gap
 from bots.slack.settings import SlackSettings
 from bots.slack.socket_mode import PATIENCE, ReconnectPolicy, Socket
+from bots.slack.streams.rules import StreamRules
 from bots.slack.surface import SlackSurface
 from bots.slack.throttle import PAUSE
 from core.domain.clock import Clock, Sleep, system_clock
@@ -40,6 +41,7 @@ class Slack:
         api_url: str = "https://slack.com/api/",
         managers: frozenset[str] = frozenset(),
         grows: bool = True,
+        streams: StreamRules | None = None,
         pause: float = PAUSE,
         seconds: float = SECONDS,
         retry_policy: ReconnectPolicy = PATIENCE,
@@ -49,7 +51,7 @@ class Slack:
         self.offline = NOT_YET
         self._app_token, self._signing_secret = app_token, signing_secret
         self._retry_policy = retry_policy
-        self._clients = Clients(api_url, pause, seconds, sleep, clock, emit)
+        self._clients = Clients(api_url, pause, seconds, sleep, clock, emit, streams)
         self._workspaces: Workspaces = SingleToken(
             self._clients, bot_token, self._set_offline, managers=managers, grows=grows
         )
@@ -67,6 +69,7 @@ class Slack:
             api_url=settings.slack_api_url,
             managers=core.confab_managers,
             grows=settings.slack_streaming != "final",
+            streams=settings.streams,
         )
 
     def routes(self) -> list[web.RouteDef]:

@@ -13,9 +13,9 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from yarl import URL
 
-from bots.delivery.pace import Pace
 from bots.slack.parse import BotIdentity, Raw
-from bots.slack.throttle import Leisure
+from bots.slack.streams.rules import NativeStreams
+from bots.slack.throttle import Leisure, Throttle
 from core.domain import backoff
 from core.domain.clock import Sleep, system_clock
 from core.domain.errors import (
@@ -60,9 +60,12 @@ PASSING = {"fatal_error", "internal_error", "request_timeout", "service_unavaila
 PROMISED = {
     "auth.test": ("user_id", str),
     "bots.info": ("bot", dict),
+    "chat.appendStream": ("ts", str),
     "chat.delete": ("ts", str),
     "chat.postEphemeral": ("message_ts", str),
     "chat.postMessage": ("ts", str),
+    "chat.startStream": ("ts", str),
+    "chat.stopStream": ("ts", str),
     "chat.update": ("ts", str),
     "conversations.history": ("messages", list),
     "conversations.info": ("channel", dict),
@@ -104,12 +107,13 @@ class Web:
         self,
         client: AsyncWebClient,
         us: BotIdentity,
-        pace: Pace,
+        pace: Throttle,
         sleep: Sleep = asyncio.sleep,
         *,
         batch: int = BATCH,
         leisure: Leisure | None = None,
         emit: Emit = discard_event,
+        streams: NativeStreams | None = None,
     ) -> None:
         self.client = client
         self.us = us
@@ -120,6 +124,8 @@ class Web:
         """Channels that took no post of ours the last time: only some may post there."""
         self.refused: TTLCache[str, None] = TTLCache(10, REFUSED)
         """Kinds of blocks that this workspace does not take."""
+        self.streams = streams
+        """How texts grow natively in this workspace; None where they are edited."""
         self.sleep = sleep
         self._batch = batch
         self._leisure = leisure
@@ -208,16 +214,31 @@ class Web:
         """Retry `work` while Slack limits us or is in trouble, as soon as it allows; `report` is told of each pause."""
         return await backoff.retry(work, on, self.sleep, report=report or _report, first=FIRST_PAUSE, tries=tries)
 
+    async def wait_until_spare(self, method: str) -> None:
+        """Wait until there is room for a call of that method which an answer can do without."""
+        while seconds := self.pace.seconds_until_free(method, spare=True):
+            await self.sleep(seconds)
+
+    async def _wait_for_room(self, method: str, channel: str) -> None:
+        """Wait where Slack has refused that method, or would refuse this call."""
+        if held := self.pace.seconds_held(method, channel):
+            await self.sleep(held)
+        while seconds := self.pace.seconds_until_free(method, channel):
+            await self.sleep(seconds)
+
     async def _call(self, method: str, **arguments: Any) -> Raw:
         outcome: Literal["ok", "limited", "failed"] = "failed"
+        channel = str(arguments.get("json", {}).get("channel", ""))
+        await self._wait_for_room(method, channel)
         try:
-            answer = read_answer(method, (await self.client.api_call(method, **arguments)).data)
+            with self.pace.spend(method, channel):
+                answer = read_answer(method, (await self.client.api_call(method, **arguments)).data)
             outcome = "ok"
         except SlackApiError as error:
             failure = classify_error(method, error)
             if isinstance(failure, RateLimited):
                 outcome = "limited"
-                self.pace.hold_back(method, failure.seconds or 0.0)
+                self.pace.hold_back(method, channel, failure.seconds or 0.0)
             raise failure from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Uncertain(f"{method}: {describe_failure(error)}") from None

@@ -1,7 +1,7 @@
 """Ephemeral message: an answer that only one person sees. Slack keeps none, so it is said once, when it is whole."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,10 +11,11 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from bots.slack import formatting
 from bots.slack.address import SlackAddress
 from bots.slack.client import TRIES, Web
-from bots.slack.publisher import UNSUITED
+from bots.slack.publisher import PLAIN, UNSUITED
 from core.domain.controls import Control
 from core.domain.errors import CannotShow, Rejected
 from core.domain.messages import File, Question
+from core.rendering.dialect import Dialect
 from core.rendering.paginator import cut, pages
 
 USES = 5  # of one response_url, within half an hour
@@ -79,17 +80,23 @@ class Whisper:
             return True
         return answer.status_code == 200
 
-    async def _whisper_page(self, page: str, controls: Sequence[Control] = ()) -> None:
-        place = {"channel": self._question.key.channel, "user": self._question.person}
-        place |= {"thread_ts": self._thread} if self._thread else {}
+    async def _whisper_page(
+        self, page: str, controls: Sequence[Control] = (), dialect: Dialect = formatting.DIALECT
+    ) -> None:
+        """Whisper a page: in smaller ones where Slack refuses it, and as plain text where that is no help."""
         try:
-            await self._post(**place, text=formatting.render_fallback_text(page), blocks=self._blocks(page, controls))
+            await self._post(page, self._blocks(page, controls))
         except Rejected as rejected:
             if self._plainly or rejected.reason not in UNSUITED:
                 raise
-            await self._post(
-                **place, text=formatting.render_fallback_text(page), blocks=formatting.build_sections(page)
-            )
+            parts, smaller = [page], formatting.halve_pages(dialect)
+            while smaller and parts == [page]:
+                parts, dialect = await cut(page, partial(pages, page, smaller)), smaller
+                smaller = formatting.halve_pages(dialect)
+            if parts == [page]:
+                return await self._post(page, formatting.build_sections(page))
+            for part in parts:
+                await self._whisper_page(part, controls if part is parts[-1] else (), dialect)
 
     @property
     def _thread(self) -> str:
@@ -106,8 +113,11 @@ class Whisper:
         buttons = formatting.build_buttons(controls, self._question.name, self._web.refused)
         return [*formatting.build_blocks(page), *buttons]
 
-    async def _post(self, **content: object) -> None:
-        await self._web.call_until_done("chat.postEphemeral", link_names=False, parse="none", **content)
+    async def _post(self, page: str, blocks: Sequence[Mapping[str, Any]]) -> None:
+        place = {"channel": self._question.key.channel, "user": self._question.person}
+        place |= {"thread_ts": self._thread} if self._thread else {}
+        content = {"text": formatting.render_fallback_text(page), "blocks": blocks, **PLAIN}
+        await self._web.call_until_done("chat.postEphemeral", **place, **content)
 
 
 def with_files(text: str, files: Sequence[File]) -> str:

@@ -2,19 +2,23 @@
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain, zip_longest
 from typing import Any
 
 from core.domain.controls import FEEDBACK, Control, name_control, parse_control
-from core.rendering.dialect import Dialect
+from core.rendering.dialect import Dialect, measure_utf16
 from core.rendering.fences import mend_runs, parse_opening
 from core.rendering.inline import SpanKind, parse_spans, split_paragraphs
 from core.rendering.links import hides_address
-from core.rendering.plain_pages import cut_by_length as cut
+from core.rendering.paginator import cut_by_length
 from core.rendering.strip_marks import strip_marks
 
-LIMIT = 9_500  # of a page, as `size` counts; a markdown block takes 12,000 characters, all blocks of a message 13,200
-LINE = 120  # that a line counts beside its characters: no page has 50 paragraphs, and Slack takes 50 blocks
+LIMIT = 11_500  # UTF-16 units of a page; all Markdown of a message takes 12,000 characters, all its blocks 13,200
+BLOCKS = 46  # of a page; Slack takes 50 of a message, two for buttons, and two for what a fence brings with it
+ROWS, COLUMNS = 100, 20  # of a table, with its header
+CELLS = 10_000  # characters of all tables of a message
+SMALLEST = 1_400  # units; pages that Slack refuses are halved, but not below this
 TEXT = 3_800  # characters of plain text, escaped; chat.update refuses 4,000
 SECTION = 2_900  # characters; Slack allows 3,000
 CUT = " …"
@@ -110,12 +114,18 @@ def _defuse_target(target: str, address: str) -> str:
     return defuse_mentions(target)
 
 
-def measure(text: str) -> int:
-    """The room that a text takes of a page."""
-    return len(text) + LINE * text.count("\n")
+DIALECT = Dialect(
+    LIMIT, measure_utf16, standalone=True, blocks=BLOCKS, rows=ROWS, cells=CELLS, columns=COLUMNS, keeps_whole=True
+)
 
 
-DIALECT = Dialect(limit=LIMIT, size=measure, standalone=True)
+def halve_pages(dialect: Dialect) -> Dialect | None:
+    """A dialect whose pages are half as large, for where Slack refuses one; None where they are small already."""
+    limit = dialect.limit // 2
+    if limit < SMALLEST:
+        return None
+    blocks, rows, cells = (most // 2 for most in (dialect.blocks, dialect.rows, dialect.cells))
+    return replace(dialect, limit=limit, blocks=blocks, rows=rows, cells=cells)
 
 
 def build_blocks(page: str) -> list[dict[str, Any]]:
@@ -201,7 +211,7 @@ def _read_control(element: Mapping[str, Any]) -> tuple[Control, str] | None:
 
 def cut_plainly(text: str) -> list[str]:
     """Cut a whole text into pages that `build_sections` takes, by length alone."""
-    return cut(text, SECTION)
+    return cut_by_length(text, SECTION)
 
 
 def render_fallback_text(page: str) -> str:

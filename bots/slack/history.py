@@ -21,8 +21,9 @@ class HistoryReader:
         self._web = web
         self._newest = newest
 
-    async def read_all(self, key: ThreadKey) -> History:
-        """A thread, or as much of its end as we keep. Raises CannotShow, CannotAnswer."""
+    async def read_all(self, question: Question) -> History:
+        """The thread of what is answered now, or as much of its end as we keep. Raises CannotShow, CannotAnswer."""
+        key = question.key
         pages: deque[list[parse.Raw]] = deque(maxlen=self._newest)
         count = 0
         try:
@@ -39,7 +40,7 @@ class HistoryReader:
             raise CannotAnswer("Slack shows me nothing of this thread.")
         if reach is Reach.TAIL:  # Slack repeats the root on each page, and what comes after it is not here
             raws = [raw for raw in raws if raw["ts"] != key.thread]
-        return await asyncio.to_thread(parse.parse_history, raws, self._web.us, reach, key.channel)
+        return await asyncio.to_thread(parse.parse_history, raws, self._web.us, reach, key.channel, question)
 
     async def read_beginning(self, key: ThreadKey) -> tuple[Message, ...]:
         """A thread as far as Slack shows it in one answer. Raises CannotShow, CannotAnswer."""

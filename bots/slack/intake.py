@@ -19,6 +19,8 @@ from core.domain.messages import Question
 
 NO_FORM = "I could not open the form just now. Please choose it again."
 
+TWIN = 0.05  # seconds that a mention waits for the event that tells of the same message with its files
+
 log = logging.getLogger(__name__)
 
 
@@ -28,12 +30,15 @@ class Intake:
     def __init__(self, ingest: Ingest, web: Web, sleep: Sleep, clock: Clock) -> None:
         self._store = ingest
         self._redelivery = Redelivery(self._ingest, sleep)
+        self._sleep = sleep
         self._web = web
         self._clock = clock
         self._answering: set[asyncio.Task[None]] = set()
 
     async def accept(self, body: dict[str, Any]) -> bool:
         """Store the events of a payload; whether they are safe on disk, so that it may be acknowledged."""
+        if body.get("type") == "event_callback" and (body.get("event") or {}).get("type") == "app_mention":
+            await self._sleep(TWIN)
         return await self._redelivery.store_events(await self._parse(body))
 
     async def stop(self) -> None:

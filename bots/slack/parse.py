@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +14,7 @@ from core.commands.help import is_call_for_help
 from core.commands.registry import UsageError, find_command, is_answered_privately
 from core.domain.controls import Control, parse_control
 from core.domain.events import Commanded, Deleted, Edited, Event, Posted, Pressed, WorkspaceEnded
-from core.domain.messages import Asks, Attachment, History, Message, Reach, ThreadKey
+from core.domain.messages import Asks, Attachment, History, Message, Question, Reach, ThreadKey
 from core.prompting.code_spans import drop_code
 from core.prompting.names import MENTION
 
@@ -129,11 +129,16 @@ def _build_payload(channel: str, raw: Raw, us: BotIdentity) -> Raw:
     return {"event_id": f"{channel}:{raw['ts']}", "team_id": us.team, "enterprise_id": us.enterprise, "event": event}
 
 
-def parse_history(raws: Iterable[Raw], us: BotIdentity, reach: Reach, channel: str = "") -> History:
-    """The history of a thread from `conversations.replies`, oldest first, without commands and their like."""
+def parse_history(
+    raws: Iterable[Raw], us: BotIdentity, reach: Reach, channel: str = "", asked: Question | None = None
+) -> History:
+    """The history of a thread from `conversations.replies`, oldest first, without commands and their like.
+
+    A stream of ours without a mark is a page of what is `asked`, if it came later: one question is answered at a time.
+    """
     ordered = sorted({raw["ts"]: raw for raw in raws}.values(), key=lambda raw: parse_timestamp(raw["ts"]))
     gone = frozenset(raw["ts"] for raw in ordered if raw.get("subtype") == "tombstone")
-    written = [(raw, parse_message(raw, us)) for raw in ordered if raw.get("subtype") in WRITTEN]
+    written = [(raw, _parse_page(raw, us, asked)) for raw in ordered if raw.get("subtype") in WRITTEN]
     said = tuple(one for raw, one in written if one.mine or not _find_command_line(raw, one, us))
     unasked = (
         one.id
@@ -164,6 +169,22 @@ def parse_message(raw: Raw, us: BotIdentity) -> Message:
         quotes=() if mine else message_content.read_quotes(raw),
         speaker=str(raw.get("username") or "") if not mine and _is_bot(raw) else "",
     )
+
+
+def _parse_page(raw: Raw, us: BotIdentity, asked: Question | None) -> Message:
+    said = parse_message(raw, us)
+    if asked is not None and is_unmarked_stream(raw, us, asked):
+        return replace(said, answers=asked.name, notice=False)
+    return said
+
+
+def is_unmarked_stream(raw: Raw, us: BotIdentity, asked: Question) -> bool:
+    """Whether a message in the thread of what was `asked` may be a page of its answer that was streamed, unmarked.
+
+    Slack takes a mark when a stream ends. No other message of ours is without one and says that it was streamed.
+    """
+    unmarked = is_mine(raw, us) and "streaming_state" in raw and not parse_mark(raw)
+    return unmarked and raw.get("thread_ts") == asked.key.thread and parse_timestamp(raw["ts"]) > asked.at
 
 
 def parse_timestamp(ts: str) -> datetime:
@@ -200,7 +221,18 @@ def _parse_post(body: Raw, event: Raw, us: BotIdentity) -> list[Event]:
     asks = _classify_question(event, us)
     if asks is Asks.CERTAINLY and (line := _find_command_line(event, said, us)):
         return [] if said.bot else [_build_command(key, said, line)]
-    return [Posted(said.id, key, said, asks, may_add=asks is Asks.CERTAINLY and _begins_direct_thread(event))]
+    root = event.get("thread_ts") or said.id
+    return [
+        Posted(
+            said.id,
+            key,
+            said,
+            asks,
+            may_add=asks is Asks.CERTAINLY and _begins_direct_thread(event),
+            begins=event["type"] == "message" and "thread_ts" not in event,  # a mention may come without its files
+            begun_at=parse_timestamp(root) if root != said.id else None,
+        )
+    ]
 
 
 def _build_command(key: ThreadKey, said: Message, line: str) -> Commanded:

@@ -11,7 +11,9 @@ from bots.delivery.long_answers import SHOWN, explain_unattached, list_files, sh
 from bots.slack import formatting
 from bots.slack.client import NoThread, Web
 from bots.slack.files import REFUSALS, Uploads, explain_refusal
-from bots.slack.parse import MARK, is_mine, parse_mark, parse_timestamp
+from bots.slack.parse import MARK, Raw, is_mine, is_unmarked_stream, parse_mark, parse_timestamp
+from bots.slack.streams.outlet import StreamOutlet
+from bots.slack.streams.stream import end_stream
 from core.domain.controls import Control
 from core.domain.errors import (
     CannotAnswer,
@@ -38,6 +40,8 @@ FROZEN = {  # the message stands; a workspace may forbid edits and deletions, at
     "compliance_exports_prevent_deletion",
     "edit_window_closed",
 }
+STREAMING = {"cant_delete_message", "streaming_state_conflict"}  # also of one that streams
+POST = "chat.postMessage"
 PROBE = "…"  # the first page where a post was refused before
 PLAIN = {"link_names": False, "parse": "none"}  # what looks like a name or an address is left as it is
 QUIET = {"unfurl_links": False, "unfurl_media": False, **PLAIN}
@@ -56,13 +60,26 @@ class Publisher:
         self.reply = reply
         self._web = web
         self._outlet = SlackOutlet(web, reply)
+        self._streams = StreamOutlet(web, reply, self._outlet, web.streams) if web.streams else None
         self._pages: PostedPages | None = None
         self._uploads: Uploads | None = None
-        self._cut: Callable[[str], list[str]] = Pager(formatting.DIALECT).pages
+        self._dialect = formatting.DIALECT
+        """How large pages are; smaller where Slack refused one."""
+        self._cut: Callable[[str], list[str]] = Pager(self._dialect).pages
         self._shortened = False
         """Whether the pages that are wanted end before the answer does, and a file has all of it."""
         self._unattached = False
         """Whether Slack took no files: then all is said on pages."""
+
+    @property
+    def streaming(self) -> bool:
+        """Whether the text grows by appends to a stream just now, below which no note can stand."""
+        return self._streams is not None and self._streams.streaming
+
+    def leave(self) -> None:
+        """Do nothing more unasked: nobody shows the reply any longer."""
+        if self._streams is not None:
+            self._streams.leave()
 
     async def grow(self, text: str, controls: Sequence[Control] = ()) -> None:
         """Show a text that is not final, as far as Slack lets us just now. Raises CannotShow, Rejected."""
@@ -118,33 +135,49 @@ class Publisher:
 
     async def show_notice(self, notice: str) -> None:
         """Post a notice below the pages that stand. Raises CannotShow, Rejected."""
-        self._outlet.posts_notice = self._outlet.plainly = True
+        self._outlet.posts_notice = self._outlet.plainly = self._outlet.final = True
         await self._web.retry(partial(self._take_over_pages().append_page, Page(notice)))
 
     def _take_over_pages(self) -> PostedPages:
         """The pages as they stand, those of a predecessor at first."""
         if self._pages is None:
             self._uploads = Uploads(self._web, self.reply, uncertain=bool(self.reply.pages))
-            posted = self._pages = PostedPages(self.reply, self._outlet, parse_timestamp)
+            posted = self._pages = PostedPages(self.reply, self._streams or self._outlet, parse_timestamp)
             self._outlet.list_pages = lambda: posted.ids
         return self._pages
 
     async def _converge(self, text: str, controls: Sequence[Control], final: bool) -> None:
-        """Make the pages equal `text`, as plain text without controls where Slack refuses our blocks.
+        """Make the pages equal `text`: cut smaller where Slack refuses one, and as plain text where that is no help.
 
         A page that can't be edited any more is left alone while the text grows, and replaced at the end.
         """
-        posted = self._take_over_pages()
+        posted, refused = self._take_over_pages(), list[str]()
         self._outlet.final = final
-        texts = await cut(text, partial(self._cut_pages, text))
-        try:
-            await posted.converge(list_pages(texts, self._outlet.choose_controls(controls)), replace_frozen=final)
-        except Rejected as rejected:
-            if self._outlet.plainly or rejected.reason not in UNSUITED:
-                raise
-            log.warning("a page is shown as plain text: %s", rejected)
-            self._outlet.plainly = True
-            await posted.converge(list_pages(texts), replace_frozen=final)
+        while True:
+            texts = await cut(text, partial(self._cut_pages, text))
+            if texts != refused or self._outlet.plainly:
+                try:
+                    wanted = list_pages(texts, self._outlet.choose_controls(controls))
+                    return await self._show_pages(posted, wanted, final)
+                except Rejected as rejected:
+                    if self._outlet.plainly or rejected.reason not in UNSUITED:
+                        raise
+                    log.warning("pages are cut smaller, or shown as plain text: %s", rejected)
+            refused = texts
+            self._shrink_pages()
+
+    async def _show_pages(self, posted: PostedPages, wanted: Sequence[Page], final: bool) -> None:
+        """Make the pages equal the wanted ones; at the end no stream is left that lacks some of its page."""
+        await posted.converge(wanted, replace_frozen=final)
+        if final and self._streams is not None:
+            await self._streams.complete()
+
+    def _shrink_pages(self) -> None:
+        """Let pages be smaller from now on, or plain text where they are small already."""
+        smaller = formatting.halve_pages(self._dialect)
+        self._outlet.plainly = smaller is None
+        self._dialect = smaller or formatting.DIALECT
+        self._cut = Pager(self._dialect).pages
 
     def _cut_pages(self, text: str) -> list[str]:
         """The pages of a text; of a long one that is to be in a file the first ones."""
@@ -153,7 +186,7 @@ class Publisher:
         self._shortened = brief and len(found) > SHOWN
         if not self._shortened:
             return found
-        return shorten_answer(text, partial(pages, dialect=formatting.DIALECT)) if self._outlet.final else found[:SHOWN]
+        return shorten_answer(text, partial(pages, dialect=self._dialect)) if self._outlet.final else found[:SHOWN]
 
 
 class SlackOutlet:
@@ -163,13 +196,18 @@ class SlackOutlet:
         self.plainly = False
         """Whether pages are plain text, without Markdown."""
         self.final = False
-        """Whether the edits are those of the final text."""
+        """Whether what is posted and edited is the final text."""
         self.posts_notice = False
         """Whether what is posted stands for an answer that can't be shown."""
         self.list_pages: Callable[[], Sequence[str]] = list
         """The pages that stand, oldest first: a page's mark has its number among them."""
         self._web = web
         self._reply = reply
+
+    @property
+    def grows(self) -> bool:
+        """Whether what is shown now goes on growing, in Markdown."""
+        return not (self.final or self.plainly or self.posts_notice)
 
     async def post(self, page: Page) -> str:
         key, number = self._reply.question.key, len(self.list_pages()) + 1
@@ -181,9 +219,14 @@ class SlackOutlet:
         return str(answer["ts"])
 
     async def _call_post(self, channel: str, **content: object) -> Mapping[str, Any]:
-        """Post, and remember of the channel whether it takes our posts."""
+        """Post, and remember of the channel whether it takes our posts. One of a growing text spares what others need.
+
+        Raises RateLimited where little is left.
+        """
+        if not self.final and (seconds := self._web.pace.seconds_until_free(POST, channel, spare=True)):
+            raise RateLimited(seconds, POST)
         try:
-            answer = await self._web.call_once("chat.postMessage", channel=channel, **content)
+            answer = await self._web.call_once(POST, channel=channel, **content)
         except PlaceClosed:
             self._web.closed.add(channel)
             raise
@@ -199,10 +242,15 @@ class SlackOutlet:
         raise NoThread("there is no thread any more: a reply landed in the channel")
 
     async def edit(self, page_id: str, page: Page) -> None:
-        if self.final:
-            self._web.pace.book_turn("chat.update")
-        number = list(self.list_pages()).index(page_id) + 1
-        await self._draw(page, number, partial(self._change_page, "chat.update", page_id, **PLAIN))
+        await self._draw(page, self._find_number(page_id), partial(self._change_page, "chat.update", page_id, **PLAIN))
+
+    def complete_page(self, page_id: str, page: Page) -> Mapping[str, Any]:
+        """What a streamed message gets at its end, beside its text: its mark and its buttons."""
+        buttons = formatting.build_buttons(page.controls, self._reply.subject, self._web.refused)
+        return {"blocks": buttons or None, "metadata": self._build_mark(self._find_number(page_id))}
+
+    def _find_number(self, page_id: str) -> int:
+        return list(self.list_pages()).index(page_id) + 1
 
     async def delete(self, page_id: str) -> None:
         await self._change_page("chat.delete", page_id)
@@ -220,11 +268,14 @@ class SlackOutlet:
         question, found = self._reply.question, []
         oldest = f"{(question.at - SKEW).timestamp():.6f}"
         async for raws in self._web.read_messages(question.key, oldest):
-            ours = (
-                raw for raw in raws if is_mine(raw, self._web.us) and parse_mark(raw).get("question") == question.name
-            )
-            found += [str(raw["ts"]) for raw in ours if raw["ts"] not in known]
+            found += [str(raw["ts"]) for raw in raws if raw["ts"] not in known and self._is_ours(raw)]
         return sorted(set(found), key=parse_timestamp)
+
+    def _is_ours(self, raw: Raw) -> bool:
+        """Whether a message is a page of this reply: one that bears its mark, or a stream that got none yet."""
+        question, us = self._reply.question, self._web.us
+        marked = is_mine(raw, us) and parse_mark(raw).get("question") == question.name
+        return marked or is_unmarked_stream(raw, us, question)
 
     def choose_controls(self, controls: Sequence[Control]) -> Sequence[Control]:
         """Those that would be drawn: none on plain pages, nor where Slack takes no buttons."""
@@ -251,9 +302,14 @@ class SlackOutlet:
                 return answer
 
     async def _change_page(self, method: str, page: str, **content: object) -> Mapping[str, Any]:
+        """Change a page, after the end of its stream if a dead process left it streaming."""
+        key = self._reply.question.key
+        change = partial(self._web.call_once, method, channel=key.channel, ts=page, **content)
         try:
-            return await self._web.call_once(method, channel=self._reply.question.key.channel, ts=page, **content)
+            return await change()
         except Rejected as rejected:
+            if rejected.reason in STREAMING and await end_stream(self._web, key, page):
+                return await change()
             if rejected.reason in DELETED:
                 raise PageGone(rejected.reason, method) from None
             if rejected.reason in FROZEN:
@@ -262,8 +318,11 @@ class SlackOutlet:
 
     def _build_content(self, text: str, number: int, buttons: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
         """What a page says and whose it is, and its buttons; no word of it is in the mark."""
+        blocks = formatting.build_sections(text) if self.plainly else formatting.build_blocks(text)
+        shown = {"text": formatting.render_fallback_text(text), "blocks": [*blocks, *buttons]}
+        return {**shown, "metadata": self._build_mark(number)}
+
+    def _build_mark(self, number: int) -> Mapping[str, Any]:
         notice = self.posts_notice or (self._reply.whole and self._reply.notice)
         mark = {"question": self._reply.question.name, "page": number, "notice": notice}
-        blocks = formatting.build_sections(text) if self.plainly else formatting.build_blocks(text)
-        metadata = {"event_type": MARK, "event_payload": mark}
-        return {"text": formatting.render_fallback_text(text), "blocks": [*blocks, *buttons], "metadata": metadata}
+        return {"event_type": MARK, "event_payload": mark}

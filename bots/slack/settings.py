@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
+from bots.slack.streams.rules import StreamRules
 from core.domain.errors import SettingsError
 from core.settings import EnvironmentSettings, HttpUrl
 
@@ -15,8 +16,10 @@ class SlackSettings(EnvironmentSettings):
     slack_app_token: SecretStr | None = Field(default=None, description="xapp-..., for Socket Mode.")
     slack_signing_secret: SecretStr | None = Field(default=None, description="For HTTP mode, in place of xapp-...")
     slack_api_url: HttpUrl = Field(default="https://slack.com/api/", description="Slack's Web API.")
-    slack_streaming: Literal["auto", "edit", "final"] = Field(
-        default="auto", description="auto or edit: answers grow while Claude writes; final: they come whole."
+    slack_streaming: Literal["auto", "native", "edit", "final"] = Field(
+        default="auto",
+        description="auto or edit: answers grow by edits; native: in direct messages as Slack's own streams; "
+        "final: they come whole.",
     )
 
     @property
@@ -38,6 +41,11 @@ class SlackSettings(EnvironmentSettings):
     def configured(self) -> bool:
         """Whether any token is set."""
         return bool(self.bot_token or self.app_token or self.signing_secret)
+
+    @property
+    def streams(self) -> StreamRules | None:
+        """The rules by which answers in direct messages are streamed natively; None where they are edited."""
+        return StreamRules() if self.slack_streaming == "native" else None
 
     def check_tokens(self, port: int | None) -> None:
         """Validate the tokens together; `port` is the HTTP server's.

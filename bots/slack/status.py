@@ -37,6 +37,8 @@ class Status:
         self._calling = False
         self._late = False
         """Whether the status may arrive after the answer."""
+        self._work = ""
+        """What was told last while text stood already."""
 
     def begin(self, reply: ReplyView) -> None:
         """Say what goes on, from now until `end`.
@@ -56,6 +58,12 @@ class Status:
     def note_post(self) -> None:
         """A message of ours arrived, and with it Slack took the status away, unless that was still on its way."""
         self._said = self._said and self._late
+
+    async def tell_work(self, work: str) -> None:
+        """Say what goes on while text stands that no note can stand below; nothing once it goes on."""
+        if work != self._work and self._kind not in self._web.silent:
+            self._work = work
+            await self._say(f"is {describe_activity(work)}…" if work else "")
 
     async def clear(self) -> None:
         """Take the status away, also one that a killed process left: an ephemeral message takes none with it."""
@@ -80,10 +88,11 @@ class Status:
         """Say what goes on when it is something else, and again before Slack forgets it, where statuses are shown."""
         await asyncio.sleep(AHEAD)
         while self._kind not in self._web.silent:
+            await self._web.wait_until_spare(METHOD)
             known = reply.activity
             words = describe_activity(known)
             await self._say(f"is {words}…", loading_messages=LOADING if known == THINKING else [f"Is {words}…"])
-            await asyncio.sleep(max(self._calm, self._web.pace.seconds_until_free(METHOD)))
+            await asyncio.sleep(self._calm)
             await reply.wait_for_activity(known, SECONDS - self._calm)
 
     async def _say(self, status: str, **more: object) -> None:

@@ -14,9 +14,11 @@ from bots.slack.history import NEWEST, HistoryReader
 from bots.slack.parse import parse_timestamp
 from bots.slack.publisher import DELETED, Publisher
 from bots.slack.status import Status, status
+from bots.slack.throttle import Growth
 from core.domain.errors import CannotAnswer, CannotShow, PlaceClosed, Rejected
 from core.domain.messages import Attachment, File, History, LinkTarget, Message, Question, Rank, Reach
 from core.domain.platform import ReplyView
+from core.rendering.reply_notes import split_notes
 
 UNREADABLE = "I may not read the messages of this channel. Whoever manages it can invite me again."
 UNDELETED = "I keep nothing of that answer any more, but Slack does not let me take it away here ({})."
@@ -47,7 +49,7 @@ class SlackSurface:
         reader = HistoryReader(self._web, self._newest)
         if self._question.key.thread:
             try:
-                history = await reader.read_all(self._question.key)
+                history = await reader.read_all(self._question)
                 if not beside:
                     return history
                 shown, gone = await reader.read_beside(self._question.key, beside)
@@ -122,7 +124,10 @@ class SlackSurface:
         elif self._question.command is not None or self._question.about is not None:
             await self._answer_at_once(reply)
         else:
-            await self._show_in_thread(reply)
+            try:
+                await self._show_in_thread(reply)
+            finally:
+                self._publish(reply).leave()
 
     async def show_plainly(self, reply: ReplyView, text: str) -> None:
         """Show all of it as plain text, files in words. Raises CannotShow, Rejected, CannotAnswer."""
@@ -157,19 +162,34 @@ class SlackSurface:
         posts = self._publish(reply)
         await posts.probe()
         async with status(self._web, self._question.key, reply) as shown:
-            async for text in reply.texts():
-                if reply.whole and reply.private:
-                    await posts.take_away()
-                    await shown.clear()  # first, so that nothing lies between the whisper and its being written down
-                    await Whisper(self._web, self._question).say(text, reply.files)
-                elif reply.whole:
-                    await self._show_text(reply, shown, posts.settle(text))
-                elif self._grows and text.strip():
-                    await self._show_text(reply, shown, posts.grow(text, reply.controls))
-                    self._web.pace.book_turn("chat.update")
-                    await reply.wait_until_whole(self._web.pace.seconds_until_free("chat.update"))
+            with self._web.pace.grow() as growth:
+                async for text in reply.texts():
+                    new = not reply.whole and text.strip() and text != growth.text
+                    if new and self._grows and await self._wait_to_grow(reply, posts, growth):
+                        growth.show(reply.newest or text)
+                        await self._show_text(reply, shown, posts.grow(growth.text, reply.controls))
+                        noted = posts.streaming and split_notes(growth.text)[1]
+                        await shown.tell_work(reply.activity if noted else "")
+            if reply.private:
+                await posts.take_away()
+                await shown.clear()  # first, so that nothing lies between the whisper and its being written down
+                await Whisper(self._web, self._question).say(text, reply.files)
+            else:
+                await self._show_text(reply, shown, posts.settle(text))
         if not reply.private:
             await posts.attach(text)
+
+    async def _wait_to_grow(self, reply: ReplyView, posts: Publisher, growth: Growth) -> bool:
+        """Wait for the turn to show more; whether it came before the reply was whole.
+
+        The first text is held for a moment: what is whole by then is posted once.
+        """
+        if not growth.begun:
+            return bool(reply.pages) or not await reply.wait_until_whole(self._web.pace.hold)
+        while seconds := growth.take_turn(posts.streaming):
+            if await reply.wait_until_whole(seconds):
+                return False
+        return not reply.whole
 
     async def _show_text(self, reply: ReplyView, shown: Status, posting: Awaitable[None]) -> None:
         before = len(reply.pages)

@@ -58,10 +58,11 @@ def misses_beginning(thread: Thread, question: Question) -> bool:
 def find_orphaned_pages(history: History, thread: Thread, question: Question) -> list[Message]:
     """Pages on the platform that a predecessor posted for this question: marked as such, or unmarked and later.
 
-    `thread` knows what a page of ours answers also where its mark is gone: Discord's goes with a deleted question.
+    `thread` knows what a page of ours answers also where its mark is gone, as Discord's with a deleted question, or was
+    never there, as on a stream of Slack's that died.
     """
     known = {message.id: message.answers for message in thread.messages}
-    mine = [replace(one, answers=one.answers or known.get(one.id)) for one in history.messages if one.mine]
+    mine = [replace(one, answers=known.get(one.id) or one.answers) for one in history.messages if one.mine]
     return [one for one in mine if one.answers == question.name or _is_unmarked_after(one, question)]
 
 

@@ -154,11 +154,16 @@ class Reply:
             await self._changed.wait()
             self._changed.clear()
             await self.ensure_held()
-            whole, text = self.whole, append_note(self.text, self.note) if self.note else self.text
+            whole, text = self.whole, self.newest
             if whole or text:
                 yield text
             if whole:
                 return
+
+    @property
+    def newest(self) -> str:
+        """The newest text, with the note below it."""
+        return append_note(self.text, self.note) if self.note else self.text
 
     async def wait_until_whole(self, seconds: float) -> bool:
         """Wait until the reply is whole, at most `seconds`."""

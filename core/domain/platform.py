@@ -71,6 +71,10 @@ class ReplyView(Protocol):
         Raises `core.domain.errors.LeaseLost` when somebody else has taken the reply over: stop at once.
         """
 
+    @property
+    def newest(self) -> str:
+        """The newest text, as `texts` would give it now: what a surface shows that has waited with an older one."""
+
     async def ensure_held(self) -> None:
         """Return while the reply is ours to show; look right before each change of the platform. Raises LeaseLost.
 

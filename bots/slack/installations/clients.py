@@ -8,11 +8,11 @@ import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.delivery.fencing import fence_requests
-from bots.delivery.pace import Pace
 from bots.slack.client import SDK_LOG, Web
 from bots.slack.parse import BotIdentity
 from bots.slack.response import SlackResponse
-from bots.slack.throttle import PAUSE, Leisure
+from bots.slack.streams.rules import NativeStreams, StreamRules
+from bots.slack.throttle import PAUSE, Leisure, Throttle
 from core.domain.clock import Clock, Sleep, system_clock
 from core.telemetry import Emit, discard_event
 
@@ -26,7 +26,8 @@ MakeClient = Callable[[], AsyncWebClient]
 class Clients:
     """Makes clients, which share a session until `close`. They repeat nothing: a post whose answer is lost may stand.
 
-    `pause` is in seconds, between two edits of growing texts in one workspace.
+    `pause` is in seconds, between two edits of growing texts in one workspace; `streams` are the rules by which texts
+    grow natively, None where they are edited.
     """
 
     api_url: str = "https://slack.com/api/"
@@ -35,6 +36,7 @@ class Clients:
     sleep: Sleep = asyncio.sleep
     clock: Clock = system_clock
     emit: Emit = discard_event
+    streams: StreamRules | None = None
     _session: aiohttp.ClientSession | None = field(default=None, init=False)
 
     @property
@@ -51,7 +53,8 @@ class Clients:
 
     def make_web(self, client: AsyncWebClient, us: BotIdentity) -> Web:
         """The Web API of a workspace, as answers need it."""
-        return Web(client, us, Pace(self.pause), self.sleep, emit=self.emit)
+        streams = NativeStreams(self.streams) if self.streams else None
+        return Web(client, us, Throttle(self.pause), self.sleep, emit=self.emit, streams=streams)
 
     def make_slow_web(self, client: AsyncWebClient, web: Web) -> Web:
         """The Web API of the same workspace for reads that nobody waits for."""

@@ -8,11 +8,11 @@ from core.domain.messages import Asks, FinalText, Outcome, Question
 from core.store.protocols import Claim, Heartbeat
 from core.store.rules.advisory_locks import lock_channel, lock_claims
 from core.store.rules.companions import build_waiting_query, choose_additions, gather_companions
+from core.store.rules.erasures import drop_private_answers
 from core.store.rules.ledger import write_off_requests
 from core.store.rules.questions import (
     WAKE,
     close_question,
-    drop_private_answers,
     keep_made_files,
     read_earlier_text,
     read_final_text,

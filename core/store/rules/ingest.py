@@ -20,7 +20,7 @@ from core.domain.messages import Asks, Message, Question, ThreadKey
 from core.store.audit_log import PLATFORM, AuditAction, AuditEntry
 from core.store.rules.advisory_locks import lock_channel, lock_gaps
 from core.store.rules.audit import is_end_recorded, record_audit
-from core.store.rules.erasures import Forgotten, build_forgotten_query, find_forgotten
+from core.store.rules.erasures import Forgotten, build_forgotten_query, drop_answers_about, find_forgotten
 from core.store.rules.messages import (
     add_missing_parts,
     build_message_query,
@@ -35,7 +35,6 @@ from core.store.rules.parking import ingest_decision
 from core.store.rules.presses import ingest_press
 from core.store.rules.questions import (
     build_question_query,
-    drop_answers_about,
     find_question,
     keep_question,
     replace_question,
@@ -51,9 +50,11 @@ from core.store.rules.threads import (
     build_watermark_query,
     end_backfill,
     is_tracked,
+    mark_begun,
     mark_stale,
     mark_workspaces_stale,
     move_watermark,
+    note_passed,
     track_thread,
 )
 from core.store.sql_port import Row, Sql, stamp
@@ -110,10 +111,14 @@ def _ingest_message(sql: Sql, event: Posted) -> Receipt:
     key = _choose_thread(sql, event, row)
     tracked = is_tracked(sql, key)
     if not (tracked or event.asks is Asks.CERTAINLY) or _is_gone(sql, event, key, row):
+        if not tracked and event.begun_at:
+            note_passed(sql, key, key.thread, event.begun_at)
         return Receipt(new=False, ours=tracked, question=False, key=key)
     if not tracked:
         track_thread(sql, key, event.private)
     new = _keep_message(sql, key, event.message, row, private=event.private)
+    if event.begins and key == event.key:
+        mark_begun(sql, key, event.message.id, at)
     if event.may_add and key != event.key:
         note_piece(sql, key, event.message.id)
     question = _wants_answer(sql, key, event) and keep_question(sql, _build_question(key, event))
@@ -197,6 +202,7 @@ def _ingest_edit(sql: Sql, event: Edited) -> Receipt:
         changed = _keep_message(sql, key, event.message, None)
     else:
         changed = False
+        note_passed(sql, key, event.message.id, event.message.at)
     if tracked and event.asks in {Asks.NO, Asks.PERHAPS} and not (row and _is_older(event.message, row)):
         take_question_back(sql, key, event.message.id, event.asks)
     question = asks and keep_question(sql, _build_late_question(key, event))
@@ -220,6 +226,8 @@ def _ingest_deletion(sql: Sql, event: Deleted) -> Receipt:
         tombstone(sql, row, event.at)
     elif new:
         tombstone_unknown(sql, key, event.message, event.at)
+    elif row is None:
+        note_passed(sql, key, event.message)
     return Receipt(new=new, ours=tracked, question=False, key=key)
 
 

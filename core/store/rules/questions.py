@@ -97,12 +97,6 @@ WAKE = "UPDATE questions SET parked = 'woken' WHERE claim = :claim AND parked = 
 
 RELEASE = "DELETE FROM claims WHERE id = :claim"
 
-# Private answers about a message that may still be posted.
-POSTABLE = """
-SELECT id, workspace, channel, options FROM questions
-WHERE private AND said IS NOT NULL AND outcome IS NOT NULL AND {which}
-"""
-
 REOPENED = {
     "reply": None,
     "parked": None,
@@ -344,24 +338,6 @@ def may_be_posted(row: Row) -> bool:
     """Whether a private answer about a message is kept for a while, for its asker may show it to everybody."""
     private = row["private"] and row["command"] is None
     return bool(private and row["said"] and not row["notice"] and MESSAGE in json.loads(row["options"]))
-
-
-def drop_private_answers(sql: Sql, until: datetime) -> None:
-    """Keep no private answer any more that was closed until then."""
-    _drop_postable(sql, sql.many(POSTABLE.format(which="closed_at <= :until"), {"until": stamp(until)}))
-
-
-def drop_answers_about(sql: Sql, key: ThreadKey, message: str) -> None:
-    """Keep no private answer any more about a message of the channel, which is gone."""
-    place = "workspace = :workspace AND channel = :channel"
-    rows = sql.many(POSTABLE.format(which=place), thread_values(key))
-    _drop_postable(sql, (row for row in rows if json.loads(row["options"]).get(MESSAGE) == message))
-
-
-def _drop_postable(sql: Sql, rows: Iterable[Row]) -> None:
-    for row in rows:
-        sql.update("questions", row["id"], {"said": None, "options": "{}"})
-        record_erasure(sql, row["workspace"], row["channel"], sql.now())
 
 
 def take_back_command(sql: Sql, key: ThreadKey, name: str, at: datetime) -> bool:

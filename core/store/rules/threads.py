@@ -1,10 +1,12 @@
 """Threads as rows, tracked or not, stale or fresh; and watermarks: where backfill looks in a workspace after a gap."""
 
+import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from core.domain.events import MissedRange
 from core.domain.messages import ThreadKey
+from core.store.rules.key_values import GET, put_note
 from core.store.rules.questions import READ_AGAIN, thread_key, thread_values
 from core.store.sql_port import Row, Sql, Values, parse_stamp, stamp
 
@@ -20,6 +22,17 @@ WHERE threads.workspace = :workspace AND threads.channel = :channel AND threads.
 FRESH = """
 UPDATE threads SET read_gap = CASE WHEN read_gap > :gap THEN read_gap ELSE :gap END
 WHERE workspace = :workspace AND channel = :channel AND thread = :thread
+"""
+
+SOON = timedelta(seconds=2)  # an event that comes later may have been missed before: a backfill takes longer to begin
+YOUNG = timedelta(seconds=10)  # what was said longer ago is not on its way any more
+PASSED = 50  # messages of a channel about which we remember that something was told before they came
+
+WORKSPACE = "SELECT gap, heard_at, behind_at FROM workspaces WHERE workspace = :workspace"
+
+OTHERS = """
+SELECT 1 AS other FROM messages
+WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND message <> :message LIMIT 1
 """
 
 GAP = "UPDATE workspaces SET gap = gap + 1 WHERE {concerned}"
@@ -69,6 +82,45 @@ def track_thread(sql: Sql, key: ThreadKey, private: bool) -> None:
 def mark_fresh(sql: Sql, key: ThreadKey, generation: int) -> None:
     """The thread was read after gap number `generation`."""
     sql.execute(FRESH, {**thread_values(key), "gap": generation})
+
+
+def mark_begun(sql: Sql, key: ThreadKey, message: str, at: datetime) -> None:
+    """The thread was begun by this message just now, and is fresh where nothing else of it can have been missed.
+
+    Not where the event came late, or out of order, or while it is looked for what a gap has left.
+    """
+    values = {**thread_values(key), "message": message}
+    row, known, passed, others = (
+        next(iter(rows), None)
+        for rows in sql.many_each(
+            (ROW, values), (WORKSPACE, values), (GET, {"name": _name_passed(key)}), (OTHERS, values)
+        )
+    )
+    if row is None or known is None or row["read_gap"] is not None or known["behind_at"] is not None:
+        return
+    late = sql.now() - at > SOON or (known["heard_at"] is not None and known["heard_at"] > stamp(at))
+    if late or others or message in _read_passed(passed):
+        return
+    mark_fresh(sql, key, known["gap"])
+
+
+def note_passed(sql: Sql, key: ThreadKey, message: str, at: datetime | None = None) -> None:
+    """Something was told about a message that may still be on its way, and was left out: an edit, a reply below it.
+
+    When it was said may not be known. Its id is all that is kept.
+    """
+    if message and (at is None or sql.now() - at <= YOUNG):
+        names = dict.fromkeys([*_read_passed(sql.one(GET, {"name": _name_passed(key)})), message])
+        put_note(sql, _name_passed(key), json.dumps([*names][-PASSED:]))
+
+
+def _read_passed(row: Row | None) -> list[str]:
+    found: list[str] = json.loads(row["value"]) if row else []
+    return found
+
+
+def _name_passed(key: ThreadKey) -> str:
+    return f"passed:{key.workspace}:{key.channel}"
 
 
 def mark_stale(sql: Sql, key: ThreadKey) -> None:

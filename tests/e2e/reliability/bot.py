@@ -75,7 +75,8 @@ def platforms(chosen: Configuration, store: Store) -> Sequence[Platform]:
     assert isinstance(slack, SlackSettings)
     assert isinstance(discord, DiscordSettings)
     if slack.bot_token and slack.app_token:
-        found.append(Slack(slack.bot_token, app_token=slack.app_token, api_url=slack.slack_api_url, pause=EDIT))
+        api, streams = slack.slack_api_url, slack.streams
+        found.append(Slack(slack.bot_token, app_token=slack.app_token, api_url=api, pause=EDIT, streams=streams))
     if discord.configured:
         api, gateway = discord.discord_api_url, discord.discord_gateway_url
         found.append(Discord(discord.token, store.notes, api_url=api, gateway_url=gateway, quick=True, edit=EDIT))

@@ -167,6 +167,15 @@ REFUSED = Fault(400, "invalid_request_error", "no")
 KINDS = [
     Kind("slack mention", slack_world, mention("q"), says(SHORT, place=BENEATH), repeated=True),
     Kind("slack direct message", slack_world, direct, says(SHORT, place=BENEATH), repeated=True),
+    Kind(
+        "slack streamed",
+        slack_world,
+        direct,
+        whole(LONG, 3),
+        Answer(text=LONG, chunk=len(LONG) // 12, delay=0.1),
+        repeated=True,
+        settings={"SLACK_STREAMING": "native"},
+    ),
     Kind("slack three pages", slack_world, mention("q"), whole(LONG, 3), growing(LONG), repeated=True),
     Kind("slack code file", slack_world, mention("q"), attached, growing(CODE), repeated=True),
     Kind("slack refused", slack_world, mention("q"), says(DECLINED, place=BENEATH), REFUSED, repeated=True),

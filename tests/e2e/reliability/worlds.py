@@ -85,7 +85,9 @@ class SlackWorld:
     @property
     def untidy(self) -> object:
         """What should not be left over."""
-        return self.slack.world.statuses or self.slack.pings
+        world = self.slack.world
+        streams = [post.ts for post in world.posts.values() if world.streaming(post)]
+        return world.statuses or self.slack.pings or streams
 
     async def until(self, predicate: Callable[[], object], seconds: float) -> None:
         await self.slack.until(predicate, seconds)

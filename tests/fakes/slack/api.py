@@ -83,13 +83,16 @@ class Api:
 
     async def _response(self, request: web.Request, call: Call, perform: Performer) -> web.Response:
         await asyncio.sleep(self.faults.delays.get(call.method, 0))
-        fault = self.faults.take(call.method, self.world.clock()) or Fault()
+        fault = self._meet_fault(call)
         response = await perform(call, request) if fault.performed else failed(fault)
         if fault.hangs:
             await self.closing.wait()
         if fault.lost or fault.dropped or fault.hangs:
             raise Cut
         return response
+
+    def _meet_fault(self, call: Call) -> Fault:
+        return self.faults.take(call.method, self.world.clock(), str(call.arguments.get("channel", ""))) or Fault()
 
     async def method(self, call: Call, _: web.Request) -> web.Response:
         """Do what a Web API method does."""

@@ -88,6 +88,8 @@ def update(request: Request) -> Raw:
 
 def delete(request: Request) -> Raw:
     post = request.own(request.channel(), "cant_delete_message")
+    if request.world.streaming(post):
+        raise Refused("cant_delete_message")
     request.world.remove(post)
     return {"channel": post.channel, "ts": post.ts}
 

@@ -39,10 +39,29 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So many calls in so many seconds."""
+    """So many calls in so many seconds; `each` channel has them for itself."""
 
     calls: int
     seconds: float
+    each: bool = False
+
+
+TIERS = {
+    "assistant.threads.setStatus": Limit(60, 60),
+    "bots.info": Limit(50, 60),
+    "chat.delete": Limit(50, 60),
+    "chat.postEphemeral": Limit(100, 60),
+    "chat.postMessage": Limit(60, 60, each=True),
+    "chat.update": Limit(50, 60),
+    "conversations.history": Limit(50, 60),
+    "conversations.info": Limit(50, 60),
+    "conversations.open": Limit(50, 60),
+    "conversations.replies": Limit(50, 60),
+    "users.conversations": Limit(50, 60),
+    "users.info": Limit(100, 60),
+    "views.open": Limit(100, 60),
+}
+"""What a workspace gets of each method at least (docs.slack.dev, rate limits); of posts about one a second."""
 
 
 class Faults:
@@ -53,28 +72,37 @@ class Faults:
         self.delays: dict[str, float] = {}
         self._next: defaultdict[str, deque[Fault]] = defaultdict(deque)
         self._limits: dict[str, Limit] = {}
-        self._times: defaultdict[str, deque[float]] = defaultdict(deque)
+        self._times: defaultdict[tuple[str, str], deque[float]] = defaultdict(deque)
+        self.limited: list[str] = []
+        """The methods of the calls that a limit has refused."""
 
     def limit(self, method: str, calls: int, seconds: float) -> None:
         self._limits[method] = Limit(calls, seconds)
 
+    def enforce_tiers(self, minute: float) -> None:
+        """Take no more calls than the documented tiers allow, in minutes of so many seconds."""
+        self._limits |= {name: Limit(one.calls, minute, one.each) for name, one in TIERS.items()}
+
     def script(self, method: str, fault: Fault, times: int) -> None:
         self._next[method].extend([fault] * times)
 
-    def take(self, method: str, now: float) -> Fault | None:
+    def take(self, method: str, now: float, channel: str = "") -> Fault | None:
         """The fault that meets this request, if any; it is used up."""
         for name in (method, EVERY):
             if self._next[name]:
                 return self._next[name].popleft()
-        wait = self._wait(method, now)
-        return Fault(429, "ratelimited", wait) if wait else None
+        wait = self._wait(method, now, channel)
+        if not wait:
+            return None
+        self.limited.append(method)
+        return Fault(429, "ratelimited", wait)
 
-    def _wait(self, method: str, now: float) -> float:
+    def _wait(self, method: str, now: float, channel: str) -> float:
         """Whole seconds until `method` may be called again; 0 counts this call."""
         limit = self._limits.get(method)
         if limit is None:
             return 0
-        times = self._times[method]
+        times = self._times[method, channel if limit.each else ""]
         while times and times[0] <= now - limit.seconds:
             times.popleft()
         if len(times) < limit.calls:

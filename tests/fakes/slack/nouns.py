@@ -77,12 +77,18 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A message that is still being written: since when, for whom, and what it first said."""
+    """A message that is still being written: since when, for whom, and what it first said.
+
+    `mode` is the argument that its text came in: what is appended must come in the same.
+    """
 
     since: float
     recipient: str
     first: str
     open: bool = True
+    mode: str = ""
+    stopped: bool = False
+    """By a person."""
 
 
 @dataclass(frozen=True, slots=True)

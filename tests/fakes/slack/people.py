@@ -134,7 +134,7 @@ class People:
             if (p.channel, p.thread) == (place.id, thread) and self.world.streaming(p)
         ]
         for post in streams:
-            self.world.end_stream(post)
+            self.world.end_stream(post, stopped=True)
         told = {"type": "agent_session_stopped", "channel": place.id, "thread_ts": thread, "user": self.person(user).id}
         self.happen(
             "agent_session_stopped", told | {"streaming_message_ts": [post.ts for post in streams]}, self.team(place)

@@ -210,6 +210,15 @@ class SlackFake(People):
         """Answer 429 to more than so many calls in so many seconds of the fake's clock."""
         self.faults.limit(method, calls, seconds)
 
+    def enforce_tiers(self, minute: float = 60.0) -> None:
+        """Answer 429 to more calls than Slack's documented tiers allow, in minutes of so many seconds."""
+        self.faults.enforce_tiers(minute)
+
+    @property
+    def limited(self) -> list[str]:
+        """The methods of the calls that a limit has refused, in order."""
+        return self.faults.limited
+
     def fail_next(self, method: str, fault: Fault, times: int = 1) -> None:
         """Let the next calls of `method` (`*` is any) meet `fault`."""
         self.faults.script(method, fault, times)

@@ -24,6 +24,8 @@ from tests.fakes.slack.nouns import (
 
 STEP = 100  # microseconds between two messages of one instant, as in 1700000000.000100
 STREAM_SECONDS = 300.0  # a stream lives about five minutes, traffic or not (python-slack-sdk#1859)
+BLOCKS_TEXT = 13_200  # of a whole message's blocks (measured: bolt-js#2509, metabase PR#79908)
+BLOCKS = 50  # in a message, counted after markdown was expanded (archestra PR#4980)
 STREAM_CHARACTERS = 12_000  # of one streamed message together (CopilotKit#6063)
 
 TEAMS = (Team(TEAM, "Analytical Engines"), Team("T0EXT", "Elsewhere", bot="", bot_id=""))
@@ -105,10 +107,14 @@ class World:
         self.tickets: set[str] = set()
         self.stream_seconds = STREAM_SECONDS
         self.stream_characters = STREAM_CHARACTERS
+        self.unstreamed: set[str] = set()
+        """Kinds of conversations in which this workspace takes no streams."""
         self.parent_on_every_page = True
         """Accounts differ on whether `conversations.replies` repeats the root on later pages; readers stand both."""
         self.unknown_blocks: set[str] = set()
         """Kinds of blocks that this workspace refuses: not every one has every kind."""
+        self.most_text, self.most_blocks = BLOCKS_TEXT, BLOCKS
+        """Of all blocks of a message: how many characters, and how many blocks; Slack may come to take fewer."""
         self.lands_in_channel = False
         """Whether a reply to a thread that is gone is posted into its channel, in place of an error."""
         self._last = 0
@@ -172,9 +178,10 @@ class World:
         alive = stream is not None and stream.open and self.clock() - stream.since < self.stream_seconds
         return stream if alive else None
 
-    def end_stream(self, post: Post) -> Post:
+    def end_stream(self, post: Post, stopped: bool = False) -> Post:
+        """Let a stream be over; `stopped` by a person."""
         assert post.stream
-        return self.change(replace(post, stream=replace(post.stream, open=False)), post.user)
+        return self.change(replace(post, stream=replace(post.stream, open=False, stopped=stopped)), post.user)
 
     def direct(self, user: str) -> Channel | None:
         """The bot's conversation with `user` alone."""

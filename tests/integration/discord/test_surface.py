@@ -256,10 +256,10 @@ async def test_without_read_message_history_it_answers_what_it_heard_and_says_on
     guild, claude, running
 ):
     guild.permit("confab", "general", deny=Permission.READ_MESSAGE_HISTORY)
-    await ask(guild)
-    await settled(guild, running)
-    await ask(guild)
-    await settled(guild, running)
+    for _ in range(2):
+        said = await guild.say("bob", "general", "Good morning")
+        await guild.say("ada", "general", f"<@{guild.me}> hello", reply_to=said)
+        await settled(guild, running)
 
     first, second = ours(guild)
     assert "give me “Read Message History”" in first

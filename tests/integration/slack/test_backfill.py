@@ -13,11 +13,10 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.delivery.backfill import BETWEEN
-from bots.delivery.pace import Pace
 from bots.slack.backfill import BackfillSource
 from bots.slack.client import Web
 from bots.slack.parse import BotIdentity
-from bots.slack.throttle import FEW, LEISURE, SLOW, Leisure
+from bots.slack.throttle import FEW, LEISURE, SLOW, Leisure, Throttle
 from core.domain.events import Commanded, MissedRange
 from core.domain.messages import ThreadKey
 from core.store import backup, open_store
@@ -241,7 +240,7 @@ async def test_many_questions_are_each_answered_once(town):
 async def searching(slack: SlackFake, batch: int = 999, us: BotIdentity = US):
     async with aiohttp.ClientSession() as session:
         client = AsyncWebClient(slack.token, slack.base_url, session=session, retry_handlers=[])
-        yield BackfillSource(Web(client, us, Pace(0), brisk, batch=batch, leisure=Leisure()))
+        yield BackfillSource(Web(client, us, Throttle(0), brisk, batch=batch, leisure=Leisure()))
 
 
 async def test_what_is_found_is_told_oldest_first_with_commands_and_all_pages(town):

@@ -13,12 +13,12 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from bots.delivery.pace import Pace
 from bots.slack.adapter import Slack
 from bots.slack.client import Web
 from bots.slack.history import HistoryReader
 from bots.slack.parse import BotIdentity
 from bots.slack.response import decode_interruptibly
+from bots.slack.throttle import Throttle
 from core.domain.messages import ThreadKey
 from tests.support.loop_watch import LoopWatch, settle_heap
 
@@ -55,7 +55,7 @@ async def serving(*pages: bytes):
     async with TestServer(app) as server:
         platform = Slack("xoxb-1", app_token="xapp-1", api_url=str(server.make_url("/api/")))
         try:
-            yield HistoryReader(Web(platform._clients.make_client("xoxb-1"), US, Pace(0)))
+            yield HistoryReader(Web(platform._clients.make_client("xoxb-1"), US, Throttle(0)))
         finally:
             await platform.close()
 

@@ -73,12 +73,10 @@ async def test_an_answer_grows_in_edits_of_one_message(home):
 async def test_a_follow_up_is_answered_without_a_mention_and_without_a_history_call(home):
     root = await home.slack.say("ada", "dev", "<@U0BOT> name a colour")
     await home.answered()
-    reads = len(home.slack.called("conversations.replies"))
-
     await home.slack.say("bob", "dev", "and another one", root)
     await home.answered(2)
 
-    assert len(home.slack.called("conversations.replies")) == reads == 1
+    assert home.slack.called("conversations.replies") == []
     assert home.prompt()[-1] == ("user", "Bob: and another one")
     assert len(home.ours("dev", root)) == 2
 

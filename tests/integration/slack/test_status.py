@@ -11,12 +11,12 @@ import aiohttp
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.delivery.pace import Pace
 from bots.slack.client import Web
 from bots.slack.directory import Directory
 from bots.slack.parse import BotIdentity
 from bots.slack.status import LOADING, Status, describe_activity
 from bots.slack.surface import SlackSurface
+from bots.slack.throttle import Throttle
 from core.answering.reply import Reply
 from core.domain.messages import Question, ThreadKey
 from tests.fakes.claude.script import Answer, Gate
@@ -32,7 +32,7 @@ METHOD = "assistant.threads.setStatus"
 async def web(slack):
     async with aiohttp.ClientSession() as session:
         client = AsyncWebClient(slack.token, slack.base_url, session=session, retry_handlers=[])
-        yield Web(client, BotIdentity("slack:T024", BOT, BOT_ID, TEAM), Pace(0), brisk)
+        yield Web(client, BotIdentity("slack:T024", BOT, BOT_ID, TEAM), Throttle(0), brisk)
 
 
 async def keep(page: str, at: datetime | None) -> None:

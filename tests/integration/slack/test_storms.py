@@ -187,7 +187,8 @@ async def test_however_odd_the_pause_is_that_slack_names_it_is_neither_endless_n
         slack.fail_next(method, Fault(429, retry_after=seconds), 3)
         grows = method == "chat.update"
         claude.script(Answer(text="word " * 100, chunk=50 if grows else 500, delay=0.001))
-        root = await slack.say("ada", "dev", "<@U0BOT> hello")
+        root = await slack.say("bob", "dev", "Good morning")
+        await slack.say("ada", "dev", "<@U0BOT> hello", root)
         await until(lambda: home.texts("dev", root) and home.texts("dev", root)[-1].count("word") == 100)
         await home.rest()
 

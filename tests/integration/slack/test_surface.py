@@ -12,7 +12,6 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.delivery.downloads import LARGEST
-from bots.delivery.pace import Pace
 from bots.slack.adapter import Slack
 from bots.slack.client import TRIES, Web
 from bots.slack.directory import Directory
@@ -21,6 +20,7 @@ from bots.slack.files import fetch_file
 from bots.slack.parse import BotIdentity
 from bots.slack.status import Status, status
 from bots.slack.surface import SlackSurface
+from bots.slack.throttle import Throttle
 from core.answering.reply import Reply
 from core.domain.errors import CannotAnswer, CannotShow, NoAnswer
 from core.domain.messages import Attachment, File, History, Question, Rank, Reach, ThreadKey
@@ -46,7 +46,7 @@ async def web(slack):
     """Slack's API, ten messages at a time."""
     async with aiohttp.ClientSession() as session:
         client = AsyncWebClient(slack.token, slack.base_url, session=session, retry_handlers=[])
-        yield Web(client, BotIdentity("slack:T024", BOT, BOT_ID, TEAM), Pace(0), brisk, batch=10)
+        yield Web(client, BotIdentity("slack:T024", BOT, BOT_ID, TEAM), Throttle(0), brisk, batch=10)
 
 
 def asked(ts: str, channel: str = "C0DEV", person: str = "U0ADA", **more) -> Question:
@@ -141,7 +141,7 @@ async def test_a_file_is_fetched_by_the_proxy_that_everything_else_goes_by(monke
     file = slack.upload(Uploaded("", "a.csv", "text/csv", b"a,b", "U0ADA"), slack.person("ada"))
     async with refusing_proxy(monkeypatch, ""), aiohttp.ClientSession() as session:
         client = AsyncWebClient(slack.token, slack.base_url, session=session, retry_handlers=[])
-        web = Web(client, BotIdentity("slack:T024", BOT, BOT_ID, TEAM), Pace(0), brisk)
+        web = Web(client, BotIdentity("slack:T024", BOT, BOT_ID, TEAM), Throttle(0), brisk)
 
         with pytest.raises(NoAnswer, match="can't be had just now; ask again"):
             await fetch_file(web, Attachment(file.id, "a.csv", "text/csv", 3, file.url))
@@ -267,7 +267,7 @@ async def test_a_response_that_finds_no_connection_is_tried_again_and_not_taken_
     nowhere = "http://127.0.0.1:9/"
     async with aiohttp.ClientSession() as session:
         client = AsyncWebClient(slack.token, nowhere, session=session, retry_handlers=[])
-        web = Web(client, BotIdentity("slack:T024", BOT, BOT_ID, TEAM), Pace(0), note)
+        web = Web(client, BotIdentity("slack:T024", BOT, BOT_ID, TEAM), Throttle(0), note)
         question = asked("1", command="help", address=f'{{"url": "{nowhere}commands/1"}}')
 
         assert await Whisper(web, question).respond("words", "ephemeral") is False

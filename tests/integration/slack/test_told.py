@@ -119,7 +119,7 @@ async def test_a_thread_without_pieces_costs_no_call_for_them(home):
     await home.slack.say("ada", "D0ADA", "and then?", root)
     await home.answered(2)
 
-    assert len(home.slack.called("conversations.replies")) == 2
+    assert len(home.slack.called("conversations.replies")) == 1
     assert home.slack.called("conversations.history") == []
 
 

@@ -250,7 +250,8 @@ async def test_where_a_post_was_refused_claude_is_asked_only_after_one_is_taken(
 async def test_a_missing_scope_is_named_below_the_answer():
     less = SlackFake(scopes=SCOPES - {"channels:history"})
     async with less as slack, ClaudeFake() as claude, living(slack, claude) as home:
-        root = await slack.say("ada", "dev", "<@U0BOT> hello")
+        root = await slack.say("bob", "dev", "Good morning")
+        await slack.say("ada", "dev", "<@U0BOT> hello", root)
         await home.rest()
 
         assert "the Slack app needs the scope `channels:history`" in home.texts("dev", root)[0]
@@ -309,9 +310,10 @@ async def test_a_failing_history_of_a_thread_that_the_question_begins_is_no_matt
 async def test_a_history_that_is_forbidden_is_said_once_and_answered_without(home, word):
     home.slack.fail_next("conversations.replies", Fault(error=word), 2)
 
-    one = await home.slack.say("ada", "dev", "<@U0BOT> hello")
+    one, two = [await home.slack.say("bob", "dev", "Good morning") for _ in range(2)]
+    await home.slack.say("ada", "dev", "<@U0BOT> hello", one)
     await home.answered()
-    two = await home.slack.say("ada", "dev", "<@U0BOT> hello")
+    await home.slack.say("ada", "dev", "<@U0BOT> hello", two)
     await home.answered(2)
 
     assert "I answered from what I had heard." in home.texts("dev", one)[0]

@@ -424,8 +424,8 @@ def test_every_wrong_value_of_core_and_platforms_is_a_line(bare_environment):
     assert str(raised.value).splitlines() == [
         "CONFAB_CACHE_TTL: must be '5m' or '1h'. How long a prompt is cached: 5m or 1h.",
         "SLACK_API_URL: must begin with http:// or https://. Slack's Web API.",
-        "SLACK_STREAMING: must be 'auto', 'edit' or 'final'. "
-        "auto or edit: answers grow while Claude writes; final: they come whole.",
+        "SLACK_STREAMING: must be 'auto', 'native', 'edit' or 'final'. auto or edit: answers grow by edits; "
+        "native: in direct messages as Slack's own streams; final: they come whole.",
         "DISCORD_GATEWAY_URL: must begin with ws:// or wss://. Discord's gateway.",
         "DISCORD_SHARD_IDS: must be a whole number. Shards that this process runs, comma-separated; unset: all.",
     ]

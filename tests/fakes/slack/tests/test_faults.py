@@ -31,6 +31,25 @@ async def test_a_limit_answers_429_until_its_time_is_over() -> None:
     assert (refused.status_code, refused.headers["Retry-After"], refused["error"]) == (429, "60", "ratelimited")
 
 
+async def test_the_documented_tiers_are_enforced_and_posts_are_counted_in_each_channel() -> None:
+    clock = Clock()
+    async with SlackFake(clock) as slack:
+        client = AsyncWebClient(slack.token, base_url=slack.base_url, retry_handlers=[])
+        slack.enforce_tiers()
+        posts = [await client.chat_postMessage(channel="C0DEV", text="x") for _ in range(60)]
+        await client.chat_postMessage(channel="C0GEN", text="x")
+        with pytest.raises(SlackApiError):
+            await client.chat_postMessage(channel="C0DEV", text="x")
+        for _ in range(50):
+            await client.chat_update(channel="C0DEV", ts=posts[0]["ts"], text="y")
+        with pytest.raises(SlackApiError):
+            await client.chat_update(channel="C0DEV", ts=posts[0]["ts"], text="y")
+        clock.advance(60)
+        await client.chat_update(channel="C0DEV", ts=posts[0]["ts"], text="z")
+
+    assert slack.limited == [POST, "chat.update"]
+
+
 FAULTS = {
     "lost": (Fault(lost=True), aiohttp.ServerDisconnectedError, ["x"]),
     "dropped": (Fault(dropped=True), aiohttp.ServerDisconnectedError, []),

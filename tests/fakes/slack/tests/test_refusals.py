@@ -48,6 +48,36 @@ REFUSED = {
         {"channel": "C0DEV", "blocks": [markdown("x\n\n" * 51)]},
         "invalid_blocks",
     ),
+    "a markdown block of many kinds of block": (
+        POST,
+        {"channel": "C0DEV", "blocks": [markdown("# a\nb\n- c\n\n> d\n\n---\n```\ne\n```\n" * 9)]},
+        "invalid_blocks",
+    ),
+    "code that interrupts a list": (
+        POST,
+        {"channel": "C0DEV", "blocks": [markdown("- a\n  ```\n  b\n  ```\n" * 26)]},
+        "invalid_blocks",
+    ),
+    "emoji that are long for JavaScript": (
+        POST,
+        {"channel": "C0DEV", "blocks": [markdown("\U0001f600" * 6_001)]},
+        "msg_blocks_too_long",
+    ),
+    "a table of many rows": (
+        POST,
+        {"channel": "C0DEV", "blocks": [markdown("| a |\n|---|\n" + "| b |\n" * 100)]},
+        "invalid_blocks",
+    ),
+    "a table of many columns": (
+        POST,
+        {"channel": "C0DEV", "blocks": [markdown("| a " * 21 + "|\n" + "|---" * 21 + "|\n")]},
+        "invalid_blocks",
+    ),
+    "tables long together": (
+        POST,
+        {"channel": "C0DEV", "blocks": [markdown(f"| a |\n|---|\n| {'b' * 5_000} |\n\n" * 2)]},
+        "invalid_blocks",
+    ),
     "metadata without a type": (
         POST,
         {"channel": "C0DEV", "text": "x", "metadata": {"event_payload": {}}},

@@ -71,23 +71,85 @@ async def test_a_stream_is_over_after_five_minutes(slack: SlackFake, sdk: AsyncW
     assert slack.thread("D0ADA", root)[1].text == "done"
 
 
-async def test_an_open_stream_takes_no_update(slack: SlackFake, sdk: AsyncWebClient) -> None:
+async def test_an_open_stream_takes_no_update_and_is_not_deleted(slack: SlackFake, sdk: AsyncWebClient) -> None:
     root = await slack.say("ada", "D0ADA", "hello")
     started = await sdk.chat_startStream(channel="D0ADA", thread_ts=root)
+    place = {"channel": "D0ADA", "ts": started["ts"]}
 
-    assert await refused(sdk, "chat.update", channel="D0ADA", ts=started["ts"], text="x") == (
-        "streaming_state_conflict"
-    )
+    assert started.data == {"ok": True, **place}
+    assert await refused(sdk, "chat.update", **place, text="x") == "streaming_state_conflict"
+    assert await refused(sdk, "chat.delete", **place) == "cant_delete_message"
+    await sdk.chat_stopStream(**place)
+    await sdk.chat_delete(**place)
+
+
+async def test_a_workspace_may_take_no_streams_in_some_conversations(slack: SlackFake, sdk: AsyncWebClient) -> None:
+    root = await slack.say("ada", "D0ADA", "hello")
+    slack.world.unstreamed.add("im")
+
+    place = {"channel": "D0ADA", "thread_ts": root}
+    assert await refused(sdk, "chat.startStream", **place) == "channel_type_not_supported"
+
+
+async def test_a_stream_for_somebody_else_s_eyes_is_refused_in_a_direct_conversation_too(
+    slack: SlackFake, sdk: AsyncWebClient
+) -> None:
+    root = await slack.say("ada", "D0ADA", "hello")
+    place = {"channel": "D0ADA", "thread_ts": root}
+
+    to_stranger = {"recipient_team_id": "T024", "recipient_user_id": "U0EXT"}
+    assert await refused(sdk, "chat.startStream", **place, **to_stranger) == "user_not_found"
 
 
 async def test_a_stream_holds_twelve_thousand_characters_together(slack: SlackFake, sdk: AsyncWebClient) -> None:
     root = await slack.say("ada", "D0ADA", "hello")
     started = await sdk.chat_startStream(channel="D0ADA", thread_ts=root, markdown_text="x" * 11_999)
     place = {"channel": "D0ADA", "ts": started["ts"]}
-    await sdk.chat_appendStream(**place, chunks=[{"type": "markdown_text", "text": "y"}])
+    await sdk.chat_appendStream(**place, markdown_text="y")
 
     assert await refused(sdk, "chat.appendStream", **place, markdown_text="z") == "msg_too_long"
-    assert await refused(sdk, "chat.appendStream", **place) == "no_text"
+    assert await refused(sdk, "chat.appendStream", **place) == "markdown_text_or_chunks_required"
+
+
+async def test_a_stream_holds_fifty_blocks(slack: SlackFake, sdk: AsyncWebClient) -> None:
+    root = await slack.say("ada", "D0ADA", "hello")
+    started = await sdk.chat_startStream(channel="D0ADA", thread_ts=root, markdown_text="x\n\n" * 49 + "x")
+    place = {"channel": "D0ADA", "ts": started["ts"]}
+
+    assert await refused(sdk, "chat.appendStream", **place, markdown_text="y\n\nz") == "msg_blocks_too_many"
+
+
+async def test_a_stream_takes_its_text_in_one_way(slack: SlackFake, sdk: AsyncWebClient) -> None:
+    root = await slack.say("ada", "D0ADA", "hello")
+    started = await sdk.chat_startStream(channel="D0ADA", thread_ts=root, markdown_text="a")
+    place = {"channel": "D0ADA", "ts": started["ts"]}
+    chunks = [{"type": "markdown_text", "text": "b"}]
+    both = await refused(sdk, "chat.appendStream", **place, markdown_text="b", chunks=chunks)
+
+    assert both == "cannot_provide_both_markdown_text_and_chunks"
+    assert await refused(sdk, "chat.appendStream", **place, chunks=chunks) == "streaming_mode_mismatch"
+
+
+async def test_spaces_are_lost_where_two_texts_meet(slack: SlackFake, sdk: AsyncWebClient) -> None:
+    root = await slack.say("ada", "D0ADA", "hello")
+    started = await sdk.chat_startStream(channel="D0ADA", thread_ts=root, markdown_text="a")
+    await sdk.chat_appendStream(channel="D0ADA", ts=started["ts"], markdown_text="\n\nb")
+
+    assert slack.thread("D0ADA", root)[1].text == "ab"
+
+
+async def test_whom_a_stream_notifies_is_read_of_what_is_added_and_of_all_of_it(
+    slack: SlackFake, sdk: AsyncWebClient
+) -> None:
+    seen = []
+    for first, more in (("`a", " @here`"), ("@her", "e"), ("`a", "b`")):
+        root = await slack.say("ada", "D0ADA", "hello")
+        started = await sdk.chat_startStream(channel="D0ADA", thread_ts=root, markdown_text=first)
+        await sdk.chat_appendStream(channel="D0ADA", ts=started["ts"], markdown_text=more)
+        seen.append([ping.what for ping in slack.pings])
+        slack.pings.clear()
+
+    assert seen == [["@here"], ["@here"], []]
 
 
 async def test_in_a_channel_only_its_recipient_sees_a_stream_grow(slack: SlackFake, sdk: AsyncWebClient) -> None:
@@ -120,3 +182,5 @@ async def test_pressing_stop_ends_the_streams_of_the_thread(slack: SlackFake, sd
     ]
     place = {"channel": "D0ADA", "ts": started["ts"]}
     assert await refused(sdk, "chat.stopStream", **place) == "message_not_in_streaming_state"
+    assert await refused(sdk, "chat.appendStream", **place, markdown_text="b") == "stopped_by_user"
+    assert slack.world.sessions["D0ADA", root] == "processing"

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from bots.discord import formatting as look
 from core.domain.controls import Control
+from core.rendering.dialect import measure_utf16
 from core.rendering.paginator import MARKS
 
 
@@ -72,7 +73,7 @@ def test_claudes_words_are_never_taken_for_a_notice(line):
 def test_a_line_grows_by_its_marks_at_most(line):
     larger = sum(line.count(mark) for mark in MARKS + look.ESCAPED)
 
-    assert look.measure(look.render_prose(line)) <= look.measure(line) + larger
+    assert measure_utf16(look.render_prose(line)) <= measure_utf16(line) + larger
 
 
 @pytest.mark.parametrize("answer", ["Blue.", "> As Newton said", "-# Sorry.", "# Title"])
@@ -110,7 +111,7 @@ def test_a_quote_mentions_nobody_and_opens_nothing():
 
 @pytest.mark.parametrize(("text", "units"), [("abc", 3), ("é", 1), ("👍", 2), ("👨‍👩‍👧", 8)])
 def test_length_is_counted_in_utf_16(text, units):
-    assert look.measure(text) == units
+    assert measure_utf16(text) == units
 
 
 def test_buttons_have_ids_that_say_all_and_words_or_an_emoji_and_a_row_has_five_of_them():

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from discord.utils import snowflake_time
 
 from bots.discord import parse as read
 from bots.discord.parse import DIRECT, BotIdentity, ChannelPlace
@@ -195,7 +196,9 @@ def test_a_message_is_read(payload, place, thread, asks, read_as):
     assert said is not None
     assert (said.id, said.key, said.message, said.asks) == (read_as.id, key, read_as, asks)
     assert json.loads(said.address) == address
-    assert said == Posted(read_as.id, key, read_as, asks, said.address)
+    root = place.at if place.whole else key.thread
+    begun = {"begins": not place.whole} if root == read_as.id else {"begun_at": snowflake_time(int(root))}
+    assert said == Posted(read_as.id, key, read_as, asks, said.address, **begun)
 
 
 @pytest.mark.parametrize("payload", ["pin", "thread_created", "thread_starter"])

@@ -3,9 +3,9 @@
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.delivery.pace import Pace
 from bots.slack.client import Web
 from bots.slack.parse import BotIdentity
+from bots.slack.throttle import Throttle
 
 US = BotIdentity("slack:T024", "U0BOT", "B0BOT", "T024")
 
@@ -30,7 +30,7 @@ US = BotIdentity("slack:T024", "U0BOT", "B0BOT", "T024")
     ],
 )
 def test_our_token_goes_to_slack_only(api, url, trusted):
-    assert Web(AsyncWebClient("xoxb-1", api), US, Pace(0)).is_slack_url(url) is trusted
+    assert Web(AsyncWebClient("xoxb-1", api), US, Throttle(0)).is_slack_url(url) is trusted
 
 
 @pytest.mark.parametrize(
@@ -49,4 +49,4 @@ def test_our_token_goes_to_slack_only(api, url, trusted):
     ],
 )
 def test_with_our_token_only_files_are_fetched_and_nothing_of_the_api(url, is_file):
-    assert Web(AsyncWebClient("xoxb-1", "https://slack.com/api/"), US, Pace(0)).is_file_url(url) is is_file
+    assert Web(AsyncWebClient("xoxb-1", "https://slack.com/api/"), US, Throttle(0)).is_file_url(url) is is_file

@@ -34,7 +34,9 @@ def at(ts: str) -> datetime:
 
 
 def said(text: str, asks: Asks, ts: str = ROOT, author: str = "U0ADA", key: ThreadKey = KEY, **more) -> Posted:
-    return Posted(ts, key, Message(ts, author, text, at(ts), **more), asks)
+    begins = key.thread == ts
+    words = Message(ts, author, text, at(ts), **more)
+    return Posted(ts, key, words, asks, begins=begins, begun_at=None if begins else at(key.thread))
 
 
 DIRECT = ThreadKey("slack:T024", "D0ADA", ROOT)
@@ -42,7 +44,7 @@ GROUP = ThreadKey("slack:T024", "G0MPIM", ROOT)
 FILED = said("sum this", Asks.CERTAINLY, attachments=(CSV,))
 TOLD = {
     "message_mention": [said("what is 2 < 3 && 3 > 2?", Asks.CERTAINLY)],
-    "app_mention": [said("what is 2 < 3 && 3 > 2?", Asks.CERTAINLY)],
+    "app_mention": [replace(said("what is 2 < 3 && 3 > 2?", Asks.CERTAINLY), begins=False)],
     "app_mention_edited": [],
     "thread_reply": [said(WORDS, Asks.NO, REPLY)],
     "thread_reply_typed": [said("I typed <\u200b@U0BOB> and <!channel>", Asks.PERHAPS, REPLY)],
@@ -86,7 +88,9 @@ TOLD = {
     "message_changed": [
         Edited("Ev0C1", KEY, Message(ROOT, "U0ADA", "three", at(ROOT), edited=at("1700000050.000000")), Asks.CERTAINLY)
     ],
-    "message_changed_preview": [said("two", Asks.NO, quotes=(Quote("Example", QuoteKind.PREVIEW),))],
+    "message_changed_preview": [
+        replace(said("two", Asks.NO, quotes=(Quote("Example", QuoteKind.PREVIEW),)), begins=False)
+    ],
     "message_changed_thread": [],
     "message_changed_ours": [],
     "message_changed_to_tombstone": [Deleted("Ev0C1", KEY, ROOT, at("1700000050.000200"))],
@@ -108,8 +112,12 @@ def test_an_event_becomes_nouns(name):
     assert parse_event(payload(name), US) == TOLD[name]
 
 
-def test_both_events_of_a_mention_are_one_noun():
-    assert parse_event(payload("app_mention"), US) == parse_event(payload("message_mention"), US)
+def test_both_events_of_a_mention_are_one_noun_but_only_one_has_all_of_it():
+    (mention,) = parse_event(payload("app_mention"), US)
+    (words,) = parse_event(payload("message_mention"), US)
+
+    assert isinstance(words, Posted)
+    assert mention == replace(words, begins=False)
 
 
 def test_every_sample_is_read_by_a_test():

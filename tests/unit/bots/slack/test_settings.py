@@ -3,6 +3,7 @@
 import pytest
 
 from bots.slack.adapter import Slack
+from bots.slack.streams.rules import StreamRules
 from core.domain.errors import SettingsError
 from tests.support.doctor import chosen
 
@@ -34,6 +35,13 @@ def test_tokens_that_make_no_connection_are_named_in_one_line(given, words):
     assert str(raised.value).startswith(words)
     assert "\n" not in str(raised.value)
     assert "xoxb-1-2" not in str(raised.value)
+
+
+@pytest.mark.parametrize("way", ["auto", "native", "edit", "final"])
+def test_answers_are_streamed_natively_where_that_is_chosen(way):
+    settings = chosen(slack_streaming=way).platforms["slack"]
+
+    assert settings.streams == (StreamRules() if way == "native" else None)
 
 
 def test_without_tokens_there_is_no_slack():

@@ -1,0 +1,85 @@
+"""What has to be asked of Discord before Claude is asked: nothing for a mention that begins its conversation.
+
+Tests bots.discord.history, bots.discord.directory, bots.discord.surface.
+"""
+
+from dataclasses import replace
+
+from tests.support.discord_house import confab, settled, told
+
+
+def reads(guild, since: int = 0) -> list[str]:
+    """What was read of Discord: the last part of each path."""
+    return [
+        one.path.rpartition("/")[2] for one in guild.calls[since:] if one.method == "GET" and "/channels/" in one.path
+    ]
+
+
+def lookups(guild) -> list[str]:
+    return [one.path for one in guild.calls if "/members/" in one.path or one.path.startswith("/users/7")]
+
+
+async def test_a_mention_that_replies_to_nothing_reads_nothing(guild, claude, running):
+    await guild.say("bob", "general", "Good morning")
+    await guild.say("ada", "general", f"<@{guild.me}> why is the sky blue? <@7002>")
+    await settled(guild, running)
+
+    assert told(claude) == [[("user", "Ada: why is the sky blue? @Bob")]]
+    assert reads(guild) == []
+    assert lookups(guild) == []
+
+
+async def test_what_follows_a_mention_is_told_though_nothing_was_read(guild, claude, running):
+    await guild.say("ada", "general", f"<@{guild.me}> why is the sky blue?")
+    await settled(guild, running)
+    answer = guild.visible("general")[-1].id
+    await guild.say("bob", "general", "and at night?", reply_to=answer)
+    await settled(guild, running)
+
+    assert told(claude)[1] == [
+        ("user", "Ada: why is the sky blue?"),
+        ("assistant", "fine"),
+        ("user", "Bob: and at night?"),
+    ]
+
+
+async def test_a_mention_whose_event_was_missed_is_read(guild, claude, store):
+    async with confab(guild, claude, store) as running:
+        await guild.say("bob", "general", "Good morning")
+        await settled(guild, running)
+    await guild.say("ada", "general", f"<@{guild.me}> why is the sky blue?")
+    async with confab(guild, claude, store) as running:
+        await guild.until(lambda: claude.requests)
+        await settled(guild, running)
+
+    assert told(claude)[0] == [("user", "Ada: why is the sky blue?")]
+    assert "messages" in reads(guild)
+
+
+async def test_a_thread_that_was_never_seen_costs_one_call(guild, claude, store):
+    named = replace(guild.world.guilds["8138"], nicknames=(("7001", "Countess"),))
+    start = await guild.say("bob", "general", "the plan is this")
+    thread = await guild.start_thread(start, "plans", "bob")
+    await guild.say("cy", thread, "a good plan, <@7004>")
+    async with confab(guild, claude, store) as running:
+        guild.world.guilds["8138"] = named
+        await settled(guild, running)
+        before = len(guild.calls)
+        await guild.say("ada", thread, f"<@{guild.me}> is it?")
+        await settled(guild, running)
+
+    assert told(claude) == [[("user", "Bob: the plan is this\nCy: a good plan, @Dee\nCountess: is it?")]]
+    assert (reads(guild, before), lookups(guild)) == (["messages"], [])
+
+
+async def test_a_thread_on_a_message_that_is_deleted_costs_one_call_too(guild, claude, running):
+    start = await guild.say("bob", "general", "the plan is this")
+    thread = await guild.start_thread(start, "plans", "bob")
+    await guild.delete(start)
+    await guild.say("cy", thread, "a good plan")
+    before = len(guild.calls)
+    await guild.say("ada", thread, f"<@{guild.me}> is it?")
+    await settled(guild, running)
+
+    assert told(claude) == [[("user", "Cy: a good plan\nAda: is it?")]]
+    assert (reads(guild, before), lookups(guild)) == (["messages"], [])
