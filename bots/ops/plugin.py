@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # every command loads the plugins, `--help` too; their functi
     from aiohttp import web
 
     from bots.ops.results import CheckResults
+    from core.commands.overview import Overviews
     from core.domain.platform import Platform
     from core.settings import EnvironmentSettings, Settings
     from core.store.protocols import Notes
@@ -30,6 +31,8 @@ class PlatformResources:
     emit: Emit
     tools: Sequence[str] = ()
     """Names of the tools that may be chosen, for suggestions."""
+    overviews: Overviews | None = None
+    """What home pages tell, on platforms that have such."""
 
 
 @dataclass(frozen=True, slots=True)

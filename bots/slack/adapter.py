@@ -17,6 +17,7 @@ from bots.slack.socket_mode import PATIENCE, ReconnectPolicy, Socket
 from bots.slack.streams.rules import StreamRules
 from bots.slack.surface import SlackSurface
 from bots.slack.throttle import PAUSE
+from core.commands.overview import Overviews
 from core.domain.clock import Clock, Sleep, system_clock
 from core.domain.errors import CannotConnect, CannotShow, TokenRefused
 from core.domain.events import Ingest
@@ -47,18 +48,21 @@ class Slack:
         retry_policy: ReconnectPolicy = PATIENCE,
         sleep: Sleep = asyncio.sleep,
         clock: Clock = system_clock,
+        overviews: Overviews | None = None,
     ) -> None:
         self.offline = NOT_YET
         self._app_token, self._signing_secret = app_token, signing_secret
         self._retry_policy = retry_policy
-        self._clients = Clients(api_url, pause, seconds, sleep, clock, emit, streams)
+        self._clients = Clients(api_url, pause, seconds, sleep, clock, emit, streams, overviews)
         self._workspaces: Workspaces = SingleToken(
             self._clients, bot_token, self._set_offline, managers=managers, grows=grows
         )
         self._app: AsyncApp | None = None
 
     @classmethod
-    def from_settings(cls, settings: SlackSettings, core: Settings, emit: Emit = discard_event) -> Self:
+    def from_settings(
+        cls, settings: SlackSettings, core: Settings, emit: Emit = discard_event, overviews: Overviews | None = None
+    ) -> Self:
         """Make the adapter that the settings describe. Raises SettingsError."""
         settings.check_tokens(core.confab_http_port)
         return cls(
@@ -70,6 +74,7 @@ class Slack:
             managers=core.confab_managers,
             grows=settings.slack_streaming != "final",
             streams=settings.streams,
+            overviews=overviews,
         )
 
     def routes(self) -> list[web.RouteDef]:

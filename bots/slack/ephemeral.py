@@ -95,8 +95,9 @@ class Whisper:
                 smaller = formatting.halve_pages(dialect)
             if parts == [page]:
                 return await self._post(page, formatting.build_sections(page))
-            for part in parts:
-                await self._whisper_page(part, controls if part is parts[-1] else (), dialect)
+            for part in parts[:-1]:
+                await self._whisper_page(part, dialect=dialect)
+            await self._whisper_page(parts[-1], controls, dialect)
 
     @property
     def _thread(self) -> str:

@@ -10,6 +10,7 @@ from bots.delivery.at_least_once import Redelivery
 from bots.slack import parse
 from bots.slack.client import Web
 from bots.slack.ephemeral import Whisper
+from bots.slack.home.home import Home
 from bots.slack.slash import build_form, parse_shortcut, parse_slash_command, parse_submission
 from core.commands.registry import UsageError
 from core.domain.clock import Clock, Sleep
@@ -27,12 +28,13 @@ log = logging.getLogger(__name__)
 class Intake:
     """Stores what payloads of one workspace say. `web` opens the forms that commands need."""
 
-    def __init__(self, ingest: Ingest, web: Web, sleep: Sleep, clock: Clock) -> None:
+    def __init__(self, ingest: Ingest, web: Web, sleep: Sleep, clock: Clock, home: Home | None = None) -> None:
         self._store = ingest
         self._redelivery = Redelivery(self._ingest, sleep)
         self._sleep = sleep
         self._web = web
         self._clock = clock
+        self._home = home
         self._answering: set[asyncio.Task[None]] = set()
 
     async def accept(self, body: dict[str, Any]) -> bool:
@@ -43,6 +45,8 @@ class Intake:
 
     async def stop(self) -> None:
         await self._redelivery.stop()
+        if self._home:
+            await self._home.stop()
         for task in self._answering:
             task.cancel()
         await asyncio.gather(*self._answering, return_exceptions=True)
@@ -70,6 +74,8 @@ class Intake:
     async def _parse(self, body: dict[str, Any]) -> Sequence[Event]:
         """The events of a payload. One that can't be read is logged without its words, and dropped."""
         try:
+            if self._home and self._home.takes(body):
+                return self._home.take(body, self._clock())
             return await self._parse_kind(body)
         except (LookupError, TypeError, ValueError, AttributeError, UsageError) as error:
             kind = str(body.get("type") or ("command" if "command" in body else "payload"))
@@ -85,6 +91,7 @@ class Intake:
                 events = [] if view and await self._open_form(view, body["trigger_id"]) else [command]
             case "event_callback":
                 events = parse.parse_event(body, self._web.us)
+                events = await self._home.add_viewed(body, events) if self._home else events
             case "block_actions":
                 events = _parse_presses(body)
             case "message_action":

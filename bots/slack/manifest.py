@@ -28,6 +28,7 @@ SCOPES = (
 )
 EVENTS = (
     "agent_session_stopped",
+    "app_home_opened",
     "app_mention",
     "app_uninstalled",
     "message.channels",
@@ -75,7 +76,7 @@ def _display() -> dict[str, str]:
 def _features(where: dict[str, str]) -> dict[str, Any]:
     return {
         "app_home": {
-            "home_tab_enabled": False,
+            "home_tab_enabled": True,
             "messages_tab_enabled": True,
             "messages_tab_read_only_enabled": False,
         },

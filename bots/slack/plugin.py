@@ -30,7 +30,7 @@ def open_slack(settings: SlackSettings, resources: PlatformResources) -> OpenedP
     """Make the adapter, not connected yet. Raises SettingsError."""
     from bots.slack.adapter import Slack
 
-    slack = Slack.from_settings(settings, resources.settings, resources.emit)
+    slack = Slack.from_settings(settings, resources.settings, resources.emit, resources.overviews)
     return OpenedPlatform(slack, slack.routes())
 
 

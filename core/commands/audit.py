@@ -71,12 +71,16 @@ def _write_time(row: AuditRow, zone: str) -> str:
     return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}" if at else "at no time"
 
 
+_TEXTS = {"system": "a system prompt", "prompts": "suggested prompts"}
+"""Of these traits a row has a fingerprint alone."""
+
+
 def _describe_persona(row: AuditRow, details: Mapping[str, Any], _names: Mapping[str, str]) -> str:
     verb = {"persona.set": "set", "persona.tune": "tuned"}.get(row.action, "cleared")
-    changed = [f"{name} {_write_value(value)}" for name, value in sorted(details.items()) if name != "system"]
-    prompt = details.get("system")
-    if isinstance(prompt, dict):
-        changed.insert(0, f"a system prompt of {count_noun(_read_number(prompt, 'length'), 'character')}")
+    texts = {words: text for name, words in _TEXTS.items() if isinstance(text := details.get(name), dict)}
+    changed = [f"{words} of {count_noun(_read_number(text, 'length'), 'character')}" for words, text in texts.items()]
+    others = (name for name in sorted(details) if name != "system" and not isinstance(details[name], dict))
+    changed += [f"{name} {_write_value(details[name])}" for name in others]
     told = "" if row.action == "persona.clear" or not changed else f": {', '.join(changed)}"
     return f"{verb} the persona (version {write_name(row.subject)}){told}"
 

@@ -50,6 +50,8 @@ class QuoteKind(Enum):
     FORWARD = "forward"
     PREVIEW = "preview"
     """Of a link in it."""
+    VIEWED = "viewed"
+    """Its author had them open beside it."""
     SUBJECT = "subject"
     """Of the message that a question is about, chosen in its menu."""
 

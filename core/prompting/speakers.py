@@ -18,6 +18,7 @@ _CUT = "\n[... {} characters are left out here ...]\n"
 _CARRIES = {
     QuoteKind.FORWARD: "{} forwarded {}",
     QuoteKind.PREVIEW: "a link of {}'s shows {}",
+    QuoteKind.VIEWED: "{} is looking at {}",
     QuoteKind.SUBJECT: "{} asks about {}",
 }
 

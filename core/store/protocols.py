@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from core.billing.budgets import Budget, Budgets, BudgetStatus
-from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement, UsageRow
+from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation, Scope, Scopes, Settlement, UsageRow
 from core.domain.controls import Control, Votes
 from core.domain.events import Event, Receipt
 from core.domain.messages import FinalText, History, MadeFile, Message, Outcome, Question, ThreadKey, Unanswered
@@ -248,8 +248,8 @@ class Ledger(Protocol):
     async def workspaces(self) -> list[str]:
         """Those that have requests, in the order of their names."""
 
-    async def budgets(self, workspace: str, now: datetime, person: str = "") -> Budgets:
-        """The budgets of a workspace as they stand, and all changes of them; of direct messages, `person`'s."""
+    async def budgets(self, workspace: str, now: datetime, person: str = "", only: Scopes | None = None) -> Budgets:
+        """Budgets as they stand, of all scopes or `only` some; all changes; of direct messages what `person` spent."""
 
     async def list_limiting(self, workspace: str, person: str) -> list[str]:
         """The workspaces of the same platform that ever limited a person, whose direct messages they limit too."""

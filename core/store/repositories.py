@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from core.billing.budgets import Budget, Budgets
-from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement, UsageRow
+from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation, Scope, Scopes, Settlement, UsageRow
 from core.domain.controls import Control, Votes
 from core.domain.errors import StoreUnavailable
 from core.domain.events import Event, Receipt
@@ -198,8 +198,8 @@ class LedgerRepository:
     async def workspaces(self) -> list[str]:
         return await self._engine.unit(ledger.list_workspaces)
 
-    async def budgets(self, workspace: str, now: datetime, person: str = "") -> Budgets:
-        return await self._engine.unit(lambda sql: budgets.read_budgets(sql, workspace, now, person))
+    async def budgets(self, workspace: str, now: datetime, person: str = "", only: Scopes | None = None) -> Budgets:
+        return await self._engine.unit(lambda sql: budgets.read_budgets(sql, workspace, now, person, only))
 
     async def list_limiting(self, workspace: str, person: str) -> list[str]:
         return await self._engine.unit(lambda sql: budgets.list_limiting_workspaces(sql, workspace, person))

@@ -8,6 +8,7 @@ from bots.delivery.backfill import Backfill
 from bots.slack import formatting
 from bots.slack.backfill import BackfillSource
 from bots.slack.directory import Directory
+from bots.slack.home.home import Home
 from bots.slack.installations.clients import Clients, MakeClient
 from bots.slack.intake import Intake
 from bots.slack.parse import BotIdentity
@@ -51,7 +52,9 @@ class SlackWorkspace:
     async def accept(self, body: dict[str, Any], ingest: Ingest) -> bool:
         """Store the events of a payload; whether they are safe on disk, so that it may be acknowledged."""
         if self._intake is None:
-            self._intake = Intake(ingest, self.web, self._clients.sleep, self._clients.clock)
+            overviews = self._clients.overviews
+            home = Home(self.web, self.directory, overviews) if overviews else None
+            self._intake = Intake(ingest, self.web, self._clients.sleep, self._clients.clock, home)
         return await self._intake.accept(body)
 
     async def fetch_missed(self, missed: MissedRange) -> Sequence[Event]:

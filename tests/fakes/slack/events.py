@@ -57,6 +57,8 @@ def _posted(world: World, channel: Channel, post: Post) -> Raw:
             "subtype": "thread_broadcast",
             "root": slack_json.message(world, world.posts[channel.id, post.thread or ""]),
         }
+    if viewing := world.viewing.get((channel.id, post.ts)):
+        event["app_context"] = {"entities": list(viewing)}
     if channel.ext_shared:
         event |= _sides(world, channel, post)
     return event

@@ -29,8 +29,12 @@ class People:
         *,
         files: Sequence[File] = (),
         broadcast: bool = False,
+        viewing: Sequence[Raw] = (),
     ) -> str:
-        """Post as a person, and return the ts. `text` is as typed; Slack escapes it."""
+        """Post as a person, and return the ts. `text` is as typed; Slack escapes it.
+
+        `viewing` are the entities that the app context of a direct message has.
+        """
         person, place = self.person(user), self.place(channel)
         kept = [self.upload(file, person) for file in files]
         subtype = "file_share" if kept else ""
@@ -38,6 +42,9 @@ class People:
         blocks = (rich(text),) if words else ()
         ts = self.world.stamp()
         said = Post(place.id, ts, person.id, words, thread, blocks=blocks, files=tuple(kept), subtype=subtype)
+        if viewing:
+            assert place.kind == "im", "Slack tells what is looked at in direct messages alone"
+            self.world.viewing[place.id, ts] = tuple(viewing)
         return self.world.post(replace(said, broadcast=broadcast)).ts
 
     async def edit(self, user: str, channel: str, ts: str, text: str) -> None:
@@ -110,7 +117,7 @@ class People:
         return self._put(Envelope(self.world.name("Act"), "interactive", payload))
 
     async def press_in_view(self, user: str, view: str, action_id: str, value: str = "") -> str:
-        """Press a button of a modal or a home tab, and return the envelope's id."""
+        """Press a button of a modal or a home tab, or one that somebody forged, and return the envelope's id."""
         person, shown = self.person(user), self.world.views[view]
         action = {"action_id": action_id, "value": value}
         team = self.world.teams[person.team]
@@ -144,7 +151,9 @@ class People:
         """Look at the app's home; `tab` is home or messages."""
         person = self.person(user)
         direct = self.world.direct(person.id)
-        told = {"type": "app_home_opened", "user": person.id, "tab": tab, "channel": direct.id if direct else ""}
+        told: Raw = {"type": "app_home_opened", "user": person.id, "tab": tab, "channel": direct.id if direct else ""}
+        if tab == "home" and (shown := self.world.homes.get(person.id)):
+            told["view"] = slack_json.view(shown, person.team)
         self.happen("app_home_opened", told, self.world.teams[person.team])
 
     async def join(self, user: str, channel: str) -> None:

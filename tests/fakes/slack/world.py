@@ -103,6 +103,7 @@ class World:
         self.sessions: dict[tuple[str, str], str] = {}
         self.titles: dict[tuple[str, str], str] = {}
         self.prompts: dict[str, Raw] = {}
+        self.viewing: dict[tuple[str, str], tuple[Raw, ...]] = {}
         self.pings: list[Ping] = []
         self.tickets: set[str] = set()
         self.stream_seconds = STREAM_SECONDS
