@@ -182,7 +182,8 @@ async def serve(configuration: Configuration, only: str | None = None, *, stand_
     try:
         claude = ClaudeWatch(partial(check_claude, settings))
         health = Health(store.questions, claude=claude)
-        resources = PlatformResources(settings, store.notes, health, tools.names, make_overviews(settings, store))
+        overviews = make_overviews(settings, store)
+        resources = PlatformResources(settings, store.notes, health, tools.names, overviews, store.installations)
         opened = open_platforms(plugins, configuration, resources)
         freeze_heap()
         platforms, routes = [one.platform for one in opened], [route for one in opened for route in one.routes]

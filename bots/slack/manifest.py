@@ -40,22 +40,30 @@ EVENTS = (
 DESCRIPTION = 150  # characters of a shortcut's description
 HINT = 210  # characters of a usage hint that people still read
 PATH = "/slack/events"
+INSTALL = "/slack/install"
+REDIRECT = "/slack/oauth_redirect"
 
 
-def build_manifest(url: str = "") -> dict[str, Any]:
-    """The app manifest, for Socket Mode; with `url` (https://host) for HTTP mode."""
+def build_manifest(url: str = "", install_url: str = "") -> dict[str, Any]:
+    """The app manifest, for Socket Mode; with `url` (https://host) for HTTP mode.
+
+    With `install_url` other workspaces can install it there, and their tokens run out and are renewed.
+    """
     address = f"{url.rstrip('/')}{PATH}"
     where = {"request_url": address} if url else {}
     return {
         "display_information": _display(),
         "features": _features(where),
-        "oauth_config": {"scopes": {"bot": list(SCOPES)}},
+        "oauth_config": {
+            **({"redirect_urls": [f"{install_url.rstrip('/')}{REDIRECT}"]} if install_url else {}),
+            "scopes": {"bot": list(SCOPES)},
+        },
         "settings": {
             "event_subscriptions": {**where, "bot_events": list(EVENTS)},
             "interactivity": {"is_enabled": True, **where},
-            "org_deploy_enabled": False,
+            "org_deploy_enabled": bool(install_url),
             "socket_mode_enabled": not url,
-            "token_rotation_enabled": False,
+            "token_rotation_enabled": bool(install_url),
         },
     }
 

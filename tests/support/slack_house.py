@@ -96,7 +96,8 @@ async def living(
     kept = store or await open_store("sqlite://")
     options.setdefault("overviews", Overviews(kept, Persona(model="claude-haiku-5-5"), "UTC", system_clock))
     ways = {"signing_secret": SECRET} if http else {"app_token": slack.app_token}
-    platform = Slack(slack.token, api_url=slack.base_url, **{**ways, "pause": 0.005, "sleep": brisk, **options})
+    token = "" if "installing" in options else slack.token
+    platform = Slack(token, api_url=slack.base_url, **{**ways, "pause": 0.005, "sleep": brisk, **options})
     server = HttpServer(platform.routes())
     try:
         async with server.serve("127.0.0.1", 0) as port, house(kept, claude, platform, **(rules or {})) as assistant:

@@ -95,15 +95,16 @@ def envelope(world: World, team: Team, event: Raw) -> Envelope:
     key = world.name("Ev")
     channel = world.channels.get(str(event.get("channel", "")))
     rights = {
-        "enterprise_id": None,
+        "enterprise_id": team.enterprise or None,
         "team_id": team.id,
         "user_id": team.bot,
         "is_bot": True,
-        "is_enterprise_install": False,
+        "is_enterprise_install": team.whole,
     }
     outer: Raw = {
         "token": VERIFICATION,
         "team_id": team.id,
+        **({"enterprise_id": team.enterprise} if team.enterprise else {}),
         "api_app_id": APP,
         "event": event,
         "type": "event_callback",
@@ -145,7 +146,8 @@ def _interaction(kind: str, team: Team, person: Person, trigger: str) -> Raw:
     who = {"id": person.id, "username": person.name, "name": person.name, "team_id": person.team}
     place = {"id": team.id, "domain": team.id.lower()}
     common = {"type": kind, "team": place, "user": who, "api_app_id": APP, "token": VERIFICATION}
-    return common | {"trigger_id": trigger, "enterprise": None, "is_enterprise_install": False}
+    enterprise = {"id": team.enterprise, "name": "Org"} if team.enterprise else None
+    return common | {"trigger_id": trigger, "enterprise": enterprise, "is_enterprise_install": team.whole}
 
 
 def submission(team: Team, person: Person, view: View, values: Raw, trigger: str) -> Raw:

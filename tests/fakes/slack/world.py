@@ -121,6 +121,16 @@ class World:
         self._last = 0
         self._named = 0
 
+    def begin_numbers(self, number: int) -> None:
+        """Let ids differ from those of other workspaces, as ids of events do in all of Slack."""
+        self._named = number
+
+    def move_to(self, team: Team) -> None:
+        """Be another workspace, with people and channels of the same ids."""
+        self.teams = {one.id: one for one in (team, TEAMS[1])}
+        self.people = {one.id: replace(one, team=team.id) if one.team == TEAM else one for one in PEOPLE}
+        self.channels = {one.id: replace(one, team=team.id) if one.team == TEAM else one for one in CHANNELS}
+
     def stamp(self) -> str:
         """A ts that no message has yet; later calls give later ones."""
         self._last = max(self._last + STEP, int(self.clock() * 1_000_000) // STEP * STEP + STEP)

@@ -110,3 +110,13 @@ def test_the_manifest_for_http_says_where():
         "request_url": "https://confab.example/slack/events",
     }
     assert made["settings"]["socket_mode_enabled"] is False
+
+
+def test_the_manifest_for_many_workspaces_says_where_they_come_back_to():
+    made = build_manifest(install_url="https://confab.example/")
+
+    assert made["oauth_config"]["redirect_urls"] == ["https://confab.example/slack/oauth_redirect"]
+    switches = ("org_deploy_enabled", "token_rotation_enabled", "socket_mode_enabled")
+    assert [made["settings"][switch] for switch in switches] == [True, True, True]
+    assert [build_manifest()["settings"][switch] for switch in switches] == [False, False, True]
+    assert "redirect_urls" not in build_manifest()["oauth_config"]
