@@ -99,7 +99,6 @@ WAKE = "UPDATE questions SET parked = 'woken' WHERE claim = :claim AND parked = 
 
 RELEASE = "DELETE FROM claims WHERE id = :claim"
 
-# Private answers about a message that may still be posted.
 REOPENED = {
     "reply": None,
     "parked": None,
