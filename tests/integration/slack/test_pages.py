@@ -9,10 +9,10 @@ import aiohttp
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.delivery.pace import Pace
 from bots.slack.client import Web
 from bots.slack.ephemeral import Whisper
 from bots.slack.parse import BotIdentity
+from bots.slack.throttle import Throttle
 from core.domain.messages import Question, ThreadKey
 from tests.fakes.claude.script import Answer
 from tests.fakes.slack.nouns import BOT, BOT_ID, TEAM
@@ -80,7 +80,7 @@ async def test_a_whisper_that_slack_refuses_is_cut_smaller_with_its_look(slack):
 
     async with aiohttp.ClientSession() as session:
         client = AsyncWebClient(slack.token, slack.base_url, session=session, retry_handlers=[])
-        web = Web(client, BotIdentity("slack:T024", BOT, BOT_ID, TEAM), Pace(0), brisk)
+        web = Web(client, BotIdentity("slack:T024", BOT, BOT_ID, TEAM), Throttle(0), brisk)
         await Whisper(web, asked).say(text)
 
     assert read([list(one.blocks) for one in slack.world.ephemerals]) == "".join(text.split())

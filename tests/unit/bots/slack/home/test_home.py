@@ -5,11 +5,11 @@ import asyncio
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.delivery.pace import Pace
 from bots.slack.client import Web
 from bots.slack.directory import Directory
 from bots.slack.home.home import ATONCE, WAITING, Home
 from bots.slack.parse import BotIdentity
+from bots.slack.throttle import Throttle
 from core.commands.overview import Overviews
 from core.domain.personas import Persona
 from core.store import open_store
@@ -28,7 +28,7 @@ async def slack():
 @pytest.fixture
 async def home(slack):
     store = await open_store("sqlite://")
-    web = Web(AsyncWebClient(slack.token, slack.base_url), BotIdentity("slack:T024", BOT, "B0BOT", "T024"), Pace(0))
+    web = Web(AsyncWebClient(slack.token, slack.base_url), BotIdentity("slack:T024", BOT, "B0BOT", "T024"), Throttle(0))
     made = Home(web, Directory(web), Overviews(store, Persona(), "UTC", lambda: NOW))
     yield made
     await made.stop()

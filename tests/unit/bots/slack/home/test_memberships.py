@@ -3,10 +3,10 @@
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.delivery.pace import Pace
 from bots.slack.client import Web
 from bots.slack.home.memberships import SECONDS, Memberships
 from bots.slack.parse import BotIdentity
+from bots.slack.throttle import Throttle
 from tests.fakes.slack.nouns import BOT, Channel
 from tests.fakes.slack.server import SlackFake
 
@@ -26,7 +26,7 @@ def now():
 
 @pytest.fixture
 def memberships(slack, now):
-    return Memberships(Web(AsyncWebClient(slack.token, slack.base_url), US, Pace(0)), lambda: now[0])
+    return Memberships(Web(AsyncWebClient(slack.token, slack.base_url), US, Throttle(0)), lambda: now[0])
 
 
 def names(channels) -> list[str]:

@@ -3,10 +3,10 @@
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.delivery.pace import Pace
 from bots.slack.client import Web
 from bots.slack.home.prompts import METHOD, REFUSED, SECONDS, SuggestedPrompts
 from bots.slack.parse import BotIdentity
+from bots.slack.throttle import Throttle
 from core.commands.overview import Overviews
 from core.domain.personas import Persona
 from core.store import open_store
@@ -30,7 +30,7 @@ def now():
 @pytest.fixture
 async def prompts(slack, now):
     store = await open_store("sqlite://")
-    web = Web(AsyncWebClient(slack.token, slack.base_url), BotIdentity("slack:T024", BOT, "B0BOT", "T024"), Pace(0))
+    web = Web(AsyncWebClient(slack.token, slack.base_url), BotIdentity("slack:T024", BOT, "B0BOT", "T024"), Throttle(0))
     yield SuggestedPrompts(web, Overviews(store, Persona(), "UTC", lambda: NOW), lambda: now[0])
     await store.shut()
 
