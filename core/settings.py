@@ -90,6 +90,11 @@ def check_proxies(environment: Mapping[str, str]) -> list[str]:
     return lines
 
 
+def check_public_url(value: str) -> str:
+    """Validate an address that may be empty. Raises ValueError."""
+    return refuse_login(check_http_url(value)) if value else value
+
+
 CommaSeparated = BeforeValidator(split_list)
 HttpUrl = Annotated[str, AfterValidator(check_http_url), AfterValidator(refuse_login)]
 Names = Annotated[tuple[str, ...], NoDecode, CommaSeparated]
@@ -222,13 +227,16 @@ class Settings(EnvironmentSettings):
     )
     confab_http_host: str = Field(default="127.0.0.1", description="The address that the HTTP server listens on.")
     confab_http_port: int | None = Field(default=None, ge=1, le=65535, description="Its port; unset: no HTTP server.")
+    confab_public_url: Annotated[str, AfterValidator(check_public_url)] = Field(
+        default="", description="The https:// address at which others reach the HTTP server, through your proxy."
+    )
     confab_log_level: Level = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
     confab_log_format: Literal["auto", "text", "json"] = Field(
         default="auto", description="text or json; auto: text on a terminal, else json."
     )
     confab_secret_key: SecretStr | None = Field(
         default=None,
-        description="Keys that seal the audit log, comma-separated, the first for new rows; unset: one in confab.key.",
+        description="Keys that seal the audit log and tokens, comma-separated, the newest first; unset: in confab.key.",
     )
     database_url: str = Field(
         default="sqlite:///confab.db",

@@ -37,6 +37,7 @@ from core.answering.policy import Rules
 from core.billing import prices
 from core.claude.client import Claude
 from core.claude.metering import Metering
+from core.commands.overview import Overviews
 from core.domain.clock import system_clock
 from core.domain.errors import StoreNotReady
 from core.domain.events import Ingest
@@ -82,6 +83,12 @@ def make_rules(settings: Settings) -> Rules:
         catch_up=settings.confab_catch_up,
         managers_approve=settings.confab_approvers == "managers",
     )
+
+
+def make_overviews(settings: Settings, store: Store) -> Overviews:
+    """Make the read model of home pages."""
+    rules = make_rules(settings)
+    return Overviews(store, rules.defaults, rules.zone, system_clock, guests=rules.guests)
 
 
 @asynccontextmanager
@@ -175,7 +182,9 @@ async def serve(configuration: Configuration, only: str | None = None, *, stand_
     try:
         claude = ClaudeWatch(partial(check_claude, settings))
         health = Health(store.questions, claude=claude)
-        opened = open_platforms(plugins, configuration, PlatformResources(settings, store.notes, health, tools.names))
+        overviews = make_overviews(settings, store)
+        resources = PlatformResources(settings, store.notes, health, tools.names, overviews, store.installations)
+        opened = open_platforms(plugins, configuration, resources)
         freeze_heap()
         platforms, routes = [one.platform for one in opened], [route for one in opened for route in one.routes]
         async with tell_heads(store.audit), watch_claude(claude):

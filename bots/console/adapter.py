@@ -28,7 +28,7 @@ from core.domain.clock import Clock, find_local_zone, system_clock
 from core.domain.controls import APPROVAL, Control, parse_call
 from core.domain.errors import LeaseLost, UnreadableFile
 from core.domain.events import Commanded, Ingest, Posted, Pressed
-from core.domain.messages import Asks, Attachment, History, LinkTarget, Message, Question, Rank, Reach
+from core.domain.messages import Asks, Attachment, File, History, LinkTarget, Message, Question, Rank, Reach
 from core.domain.platform import ReplyView
 from core.rendering.reply_notes import append_note
 
@@ -310,6 +310,9 @@ class ConsoleSurface:
 
     async def list_readable(self, person: str, threads: Mapping[str, bool]) -> AbstractSet[str]:
         return threads.keys()
+
+    async def delete_pages(self, pages: Sequence[str], files: Sequence[File]) -> None:
+        """What a terminal has printed nobody can take away."""
 
     async def show(self, reply: ReplyView) -> None:
         terminal, name = self._console.terminal, self._question.name

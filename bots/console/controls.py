@@ -12,6 +12,7 @@ VERBS = {
     Control.STOP: "stops it",
     Control.CONTINUE: "goes on",
     Control.RETRY: "answers anew",
+    Control.DELETE: "deletes it",
     Control.ALLOW: "lets it act",
     Control.ALLOW_THREAD: "always does here",
     Control.DENY: "does not",

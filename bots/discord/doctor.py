@@ -137,7 +137,8 @@ def _list_missing(server: Json) -> list[str]:
 async def _check_commands(client: discord.Client) -> CheckResults:
     tree = CommandTree(client)
     wanted = [
-        _describe_command(command.to_dict(tree)) for command in slash.build_commands(TABLE, _never, _never, _never)
+        _describe_command(command.to_dict(tree))
+        for command in slash.build_commands(TABLE, _never, _never, _never, _never)
     ]
     try:
         listed = await _call(client.http.get_global_commands(_get_application(client).id))

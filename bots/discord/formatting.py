@@ -6,12 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from core.domain.controls import FEEDBACK, Control, name_control
-from core.rendering.dialect import Dialect
+from core.rendering.dialect import Dialect, measure_utf16
 from core.rendering.fences import PLAIN, Fence, break_runs, mend_runs, parse_opening
 from core.rendering.inline import Span, SpanKind, parse_spans, split_paragraphs
 from core.rendering.links import hides_address, show_address
-from core.rendering.paginator import Pager, pages
-from core.rendering.plain_pages import cut_by_length as cut
+from core.rendering.paginator import Pager, cut_by_length, pages
 from core.rendering.tables import draw_table
 
 PAGE = 2000  # Discord refuses longer messages
@@ -21,6 +20,7 @@ NOTICE = "-# "  # subtext: small and grey
 HEAD = "-# \u2026\n"  # above a page of a notice that begins with code
 OLD_HEAD = "-# Confab\n"  # as it was once
 ROW, BUTTON = 1, 2  # types of components
+IN_ROW = 5  # buttons that Discord takes in a row
 STYLES = {Control.STOP: 4, Control.CONTINUE: 1, Control.ALLOW: 3, Control.DENY: 4}  # red, blurple, green
 GREY = 2  # the style of all other buttons
 INSTRUCTIONS = """\
@@ -40,11 +40,6 @@ _TICKS = re.compile(r"`{3,}")
 ESCAPED = "|->"  # what `render_prose` may make longer, beside marks
 _ESCAPED = re.compile(r"\\([\\`*_~|<>#\[\]()@:-])")
 _SPECIAL = re.compile(r"[\\`*_~|<>#\[\]()@:-]")
-
-
-def measure(text: str) -> int:
-    """How long Discord's clients count `text`: in UTF-16 units, the strictest way to count."""
-    return len(text.encode("utf-16-le")) // 2
 
 
 def render_prose(text: str) -> str:
@@ -115,26 +110,26 @@ def render_pages(
     """
     if not notice_:
         return (pager or Pager(build_dialect(limit))).pages(place_below_quote(quote, text) if quote else text)
-    room = limit - measure(HEAD) - measure(quote) - 2
+    room = limit - measure_utf16(HEAD) - measure_utf16(quote) - 2
     marked = [mark_notice(page) for page in pages(text, replace(build_dialect(room), size=_measure_notice))]
     return [place_below_quote(quote, marked[0]), *marked[1:]] if quote and marked else marked
 
 
 def _measure_notice(text: str) -> int:
     """How long `text` is once each of its lines is marked."""
-    return measure(text) + len(NOTICE) * text.count("\n")
+    return measure_utf16(text) + len(NOTICE) * text.count("\n")
 
 
 def cut_plainly(text: str, quote: str = "", notice_: bool = False) -> list[str]:
     """Cut `text` into pages by length alone."""
-    found = cut(text, PIECE)
+    found = cut_by_length(text, PIECE)
     marked = [mark_notice(page) for page in found] if notice_ else found
     return [place_below_quote(quote, marked[0]), *marked[1:]] if quote and marked else marked
 
 
 def build_dialect(limit: int = PAGE) -> Dialect:
     """Discord's Markdown: no tables, no pictures, headings of three sizes."""
-    return Dialect(limit, measure, render_prose, table=draw_table, standalone=True, escaped=ESCAPED)
+    return Dialect(limit, measure_utf16, render_prose, table=draw_table, standalone=True, escaped=ESCAPED)
 
 
 def quote_question(question: str) -> str:
@@ -161,7 +156,7 @@ def split_page(page: str, quote: bool) -> tuple[str, str, bool]:
 
 
 def build_buttons(controls: Sequence[Control], question: str) -> list[dict[str, Any]]:
-    """The components that show `controls` below the reply to `question`: a row of buttons, or nothing.
+    """The components that show `controls` below the reply to `question`: rows of buttons, or nothing.
 
     A button's id says all that a press of it means, so that nobody has to remember which buttons there are.
     """
@@ -170,7 +165,7 @@ def build_buttons(controls: Sequence[Control], question: str) -> list[dict[str, 
         | ({"emoji": {"name": control.label}} if control in FEEDBACK else {"label": control.label})
         for control in controls
     ]
-    return [{"type": ROW, "components": buttons}] if buttons else []
+    return [{"type": ROW, "components": buttons[at : at + IN_ROW]} for at in range(0, len(buttons), IN_ROW)]
 
 
 def shorten(text: str, longest: int) -> str:

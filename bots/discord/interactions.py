@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import aiohttp
 import discord
@@ -12,19 +13,20 @@ from discord.utils import snowflake_time
 
 from bots.delivery.at_least_once import persist
 from bots.discord import formatting, slash
-from bots.discord.address import DiscordAddress
+from bots.discord.address import DiscordAddress, write_link
 from bots.discord.admission import Admission
 from bots.discord.directory import read_rank
 from bots.discord.intake import build_place, identify_bot
 from bots.discord.markup import render_plain_text
-from bots.discord.parse import DIRECT, ChannelPlace
+from bots.discord.parse import DIRECT, ChannelPlace, parse_message
 from bots.discord.slash import Interaction
 from core.claude.model_catalog import MODELS, read_choices
+from core.commands.ask import build_question, list_missing, quote_subject
 from core.commands.registry import Command, Parameter, find_missing_text, is_misgiven
 from core.domain.controls import Control, parse_call, parse_control
 from core.domain.errors import StoreUnavailable
 from core.domain.events import Commanded, Ingest, Posted, Pressed
-from core.domain.messages import Asks, Message
+from core.domain.messages import MESSAGE, THREAD, Asks, Message, Question, Quote
 from core.store.protocols import Notes
 
 DEFER = 2.0  # seconds that the store gets first; Discord takes 3 from the command to the deferral
@@ -42,6 +44,10 @@ LOST = "I could not keep that. Please press it again."
 ACKNOWLEDGED = 40060  # what Discord says of an interaction that was responded to before
 
 log = logging.getLogger(__name__)
+
+
+Build = Callable[[Interaction, Mapping[str, str]], Posted | Commanded]
+"""The event of a form that was filled in, with these texts."""
 
 
 class Interactions:
@@ -76,7 +82,7 @@ class Interactions:
         self._deferrals: dict[str, asyncio.Future[str | None]] = {}
 
     def build_commands(self) -> list[slash.Built]:
-        return slash.build_commands(self._table, self.ask, self.give, self.suggest)
+        return slash.build_commands(self._table, self.ask, self.give, self.suggest, self.choose)
 
     async def suggest(self, row: Command, parameter: Parameter, typed: str) -> Sequence[str | tuple[str, str]]:
         """What could be meant by what is typed: the parameter's own words, and of models those that may be chosen."""
@@ -115,9 +121,29 @@ class Interactions:
             return
         needed = find_missing_text(self._table, row.words, values)
         if needed:
-            await self._open_form(interaction, row, needed[1], values)
+            await self._open_form(
+                interaction,
+                f"/{row.words}",
+                [needed[1]],
+                lambda submitted, texts: self._build_command(submitted, row, {**values, **texts}),
+            )
         else:
             await self._store(interaction, self._build_command(interaction, row, values))
+
+    async def choose(self, interaction: Interaction, row: Command, message: discord.Message) -> None:
+        """A command of a message's menu. What it asks Claude about the message is answered to who chose it alone."""
+        if not row.asks:
+            await self.give(interaction, row, {MESSAGE: str(message.id)})
+            return
+        if await self._decline(interaction):
+            return
+        about = _read_subject(interaction, message)
+        if missing := list_missing(row, {}):
+            await self._open_form(
+                interaction, row.action, missing, lambda submitted, texts: _build_question(submitted, row, texts, about)
+            )
+        else:
+            await self._store(interaction, _build_question(interaction, row, {}, about))
 
     async def on_interaction(self, interaction: Interaction) -> None:
         """A press of a button below a reply. The library calls this for every interaction; the others have their own.
@@ -129,14 +155,14 @@ class Interactions:
             await self._store_press(interaction, _build_press(interaction, page, *pressed))
 
     async def _open_form(
-        self, interaction: Interaction, row: Command, needed: Parameter, values: Mapping[str, str]
+        self, interaction: Interaction, title: str, missing: Sequence[Parameter], build: Build
     ) -> None:
-        async def submit(submitted: Interaction, text: str) -> None:
+        async def submit(submitted: Interaction, texts: Mapping[str, str]) -> None:
             if not await self._decline(submitted):
-                await self._store(submitted, self._build_command(submitted, row, {**values, needed.name: text}))
+                await self._store(submitted, build(submitted, texts))
 
         with _leave_to_others(interaction):
-            await interaction.response.send_modal(slash.TextForm(row, needed, submit))
+            await interaction.response.send_modal(slash.TextForm(title, missing, submit))
 
     async def _decline(self, interaction: Interaction) -> bool:
         """Whether we do not answer there; then who commands is told so, and nothing is stored."""
@@ -305,6 +331,41 @@ def _parse_place(interaction: Interaction) -> ChannelPlace:
     if interaction.guild_id is None:
         return ChannelPlace(DIRECT, str(channel), str(channel), whole=True)
     return build_place(interaction.guild_id, channel, interaction.channel)
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """A message that somebody asks about: what it is called, where an answer may be posted, and what it says."""
+
+    id: str
+    thread: str
+    quote: Quote
+
+
+def _read_subject(interaction: Interaction, message: discord.Message) -> _Subject:
+    """What Discord tells of the message in whose menu a command was chosen, also where we may not read the channel."""
+    us, where, name = identify_bot(interaction.client, interaction.guild), _parse_place(interaction), str(message.id)
+    told: Any = interaction.data or {}
+    shown = (told.get("resolved") or {}).get("messages") or {}
+    payload = {"channel_id": where.at, **shown.get(name, {})}
+    read = parse_message(payload, where, us) or Message(name, str(message.author.id), "", message.created_at)
+    link = write_link(where.workspace.partition(":")[2], where.at, replace(read, parent=name), name)
+    return _Subject(name, where.key(read.parent or name).thread, quote_subject(read, link))
+
+
+def _build_question(interaction: Interaction, row: Command, texts: Mapping[str, str], about: _Subject) -> Posted:
+    """The question that a command asks about a message. Raises UsageError."""
+    where, name, person = _parse_place(interaction), str(interaction.id), str(interaction.user.id)
+    texts = {option: _render_text(interaction, text) for option, text in texts.items()}
+    asked = Question(
+        key=where.key(name),
+        name=name,
+        person=person,
+        at=snowflake_time(interaction.id),
+        address=_build_address(interaction, where),
+        values={MESSAGE: about.id, THREAD: about.thread},
+    )
+    return build_question(row, texts, asked, about.quote)
 
 
 def _build_address(

@@ -18,6 +18,8 @@ from core.domain.messages import Rank
 CHOICES = 25  # suggestions that Discord takes at once
 MODEL = "model"  # the parameter whose suggestions are the models that are known
 SHOWN = 100  # characters of a suggestion; Discord refuses longer ones
+TITLE = 45  # characters of a form's title
+FIELDS = 5  # that a form takes
 FORM = 4000  # characters of a text in a form; Discord's own limit
 
 Interaction = discord.Interaction[discord.Client]
@@ -29,8 +31,10 @@ Ask = Callable[[Interaction, str, bool], Awaitable[None]]
 """A person asked with `/ask`: the prompt, and whether only they shall see the answer."""
 Suggest = Callable[[Command, Parameter, str], Awaitable[Sequence[str | tuple[str, str]]]]
 """What could be meant by what is typed so far: values, or pairs of a value and how it is shown."""
-Submit = Callable[[Interaction, str], Awaitable[None]]
-"""A person filled a form in, with this text."""
+Submit = Callable[[Interaction, Mapping[str, str]], Awaitable[None]]
+"""A person filled a form in, with these texts."""
+Choose = Callable[[Interaction, Command, discord.Message], Awaitable[None]]
+"""A person chose a command in the menu of this message."""
 
 # Stated in full: what is left out of a command is filled from the tree's own.
 SERVERS_AND_DMS = AppCommandContext(guild=True, dm_channel=True, private_channel=False)
@@ -42,16 +46,20 @@ _TYPES: dict[ParameterKind, Any] = {
 }
 
 
-def build_commands(table: Sequence[Command], ask: Ask, give: Give, suggest: Suggest) -> list[Built]:
-    """The commands of `table`, those of two words in groups, `/ask`, and what hangs in a message's menu."""
+def build_commands(table: Sequence[Command], ask: Ask, give: Give, suggest: Suggest, choose: Choose) -> list[Built]:
+    """The commands of `table`, those of two words in groups, `/ask`, and what hangs in a message's menu.
+
+    What asks about a message hangs there alone.
+    """
     built: list[Built] = [_build_ask(ask)]
-    for word, rows in groupby(sorted(table, key=lambda row: row.words), key=lambda row: row.words.split()[0]):
+    typed = [row for row in table if not row.asks]
+    for word, rows in groupby(sorted(typed, key=lambda row: row.words), key=lambda row: row.words.split()[0]):
         commands = list(rows)
         alone = len(commands[0].words.split()) == 1
         built.append(
             _build_command(commands[0], give, suggest) if alone else _build_group(word, commands, give, suggest)
         )
-    return [*built, *(_build_action(row, give) for row in table if row.action)]
+    return [*built, *(_build_action(row, choose) for row in table if row.action)]
 
 
 async def sync_commands(tree: app_commands.CommandTree[Any], known: str | None) -> str:
@@ -72,19 +80,24 @@ async def suggest_choices(row: Command, parameter: Parameter, typed: str) -> Seq
 
 
 class TextForm(discord.ui.Modal):
-    """A form (modal) that asks for one long text of a command."""
+    """A form (modal) that asks for texts of a command."""
 
-    def __init__(self, row: Command, parameter: Parameter, submit: Submit) -> None:
-        super().__init__(title=f"/{row.words}"[:45], timeout=3600)
+    def __init__(self, title: str, parameters: Sequence[Parameter], submit: Submit) -> None:
+        super().__init__(title=title[:TITLE], timeout=3600)
         self._submit = submit
-        self._text: discord.ui.TextInput[discord.ui.Modal] = discord.ui.TextInput(
-            custom_id=parameter.name, style=discord.TextStyle.paragraph, max_length=FORM, required=True
-        )
-        about = parameter.about[:1].upper() + parameter.about[1:]
-        self.add_item(discord.ui.Label(text=parameter.name, description=about[:100], component=self._text))
+        self._texts: dict[str, discord.ui.TextInput[discord.ui.Modal]] = {}
+        for parameter in parameters[:FIELDS]:
+            long = parameter.kind is ParameterKind.LONG
+            style = discord.TextStyle.paragraph if long else discord.TextStyle.short
+            text: discord.ui.TextInput[discord.ui.Modal] = discord.ui.TextInput(
+                custom_id=parameter.name, style=style, max_length=FORM, required=True
+            )
+            about = parameter.about[:1].upper() + parameter.about[1:]
+            self._texts[parameter.name] = text
+            self.add_item(discord.ui.Label(text=parameter.name, description=about[:100], component=text))
 
     async def on_submit(self, interaction: Interaction) -> None:
-        await self._submit(interaction, self._text.value)
+        await self._submit(interaction, {name: text.value for name, text in self._texts.items()})
 
 
 def _build_ask(ask: Ask) -> SlashCommand:
@@ -145,11 +158,11 @@ def _build_command(row: Command, give: Give, suggest: Suggest) -> SlashCommand:
     return command
 
 
-def _build_action(row: Command, give: Give) -> ContextMenu:
-    """The entry of a row in the menu of each message, which is given as its value `message`."""
+def _build_action(row: Command, choose: Choose) -> ContextMenu:
+    """The entry of a row in the menu of each message."""
 
     async def run(interaction: Interaction, message: discord.Message) -> None:
-        await give(interaction, row, {"message": str(message.id)})
+        await choose(interaction, row, message)
 
     return ContextMenu(name=row.action, callback=run, allowed_contexts=SERVERS_AND_DMS, allowed_installs=SERVERS)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import partial
 
 import discord
 
@@ -10,19 +11,21 @@ from bots.delivery.pace import Pace
 from bots.discord import formatting
 from bots.discord.address import DiscordAddress, read_link, write_link
 from bots.discord.admission import Admission
-from bots.discord.client import Rest
+from bots.discord.client import ORIGINAL, Rest
 from bots.discord.directory import SECONDS, Directory
-from bots.discord.errors import retry_call, translate_errors
+from bots.discord.errors import retry_call, retry_passing, translate_errors, translate_refusals
 from bots.discord.files import FileSource
 from bots.discord.history import HistoryReader
 from bots.discord.parse import DIRECT, WORKSPACE, BotIdentity, ChannelPlace
 from bots.discord.publisher import Publisher
 from bots.discord.targets import BySlash, InChannel, Privately, Target
 from core.domain.clock import Clock, Sleep
-from core.domain.errors import CannotShow, PlaceClosed
-from core.domain.messages import Attachment, History, LinkTarget, Message, Question, Rank, Reach
+from core.domain.errors import CannotAnswer, CannotShow, PageGone, PlaceClosed, Rejected
+from core.domain.messages import Attachment, File, History, LinkTarget, Message, Question, Rank, Reach
 from core.domain.platform import ReplyView
 from core.prompting.names import find_ids, replace_ids
+
+UNDELETED = "I keep nothing of that answer any more, but Discord does not let me take it away here ({})."
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,29 @@ class DiscordSurface:
             return True
         return await self._resources.directory.may_read_past(self._guild, self._question.key.channel, person)
 
+    async def delete_pages(self, pages: Sequence[str], files: Sequence[File]) -> None:
+        """Their files hang on them, and go with them. The page with the button goes also where we may not look."""
+        for page in pages:
+            delete = partial(self._delete_page, page, last=page == pages[-1])
+            try:
+                await retry_passing(delete, self._resources.pause)
+            except PageGone:
+                continue
+            except Rejected as rejected:
+                raise CannotAnswer(UNDELETED.format(rejected.reason)) from rejected
+
+    async def _delete_page(self, page: str, *, last: bool) -> None:
+        """Raises PageGone, Rejected, CannotShow, RateLimited, Uncertain."""
+        rest, address = self._resources.rest, self._address
+        own = InChannel(rest, self._place, self._us, self._question.name, None)
+        pressed = last and not self._own and address.application and address.token
+        try:
+            await translate_refusals(own.delete(page))
+        except PlaceClosed:
+            if not pressed:
+                raise
+            await translate_refusals(rest.delete_answer(address.application or "", address.token or "", ORIGINAL))
+
     async def show(self, reply: ReplyView) -> None:
         """Raises CannotShow where nothing can be shown, Rejected where Discord does not take the answer."""
         in_channel = not (self._slash or self._question.private)
@@ -191,7 +217,8 @@ class DiscordSurface:
             channel = await translate_errors(resources.rest.open_direct_channel(self._question.person))
             return InChannel(resources.rest, ChannelPlace(DIRECT, channel, channel, whole=True), self._us, name, None)
         if not self._own:
-            return InChannel(resources.rest, self._place, self._us, name, self._address.under)
+            under = self._question.about or self._address.under
+            return InChannel(resources.rest, self._place, self._us, name, under)
         if threaded and not self._place.whole and name == self._question.key.thread:
             return await self._open_thread()
         return InChannel(resources.rest, self._place, self._us, name, name)

@@ -92,7 +92,13 @@ class InChannel:
             await self.rest.edit(self.channel, page, body)
 
     async def delete(self, page: str) -> None:
-        await self.rest.delete(self.channel, page)
+        try:
+            await self.rest.delete(self.channel, page)
+        except discord.HTTPException as error:
+            if error.code != ARCHIVED:
+                raise
+            await self.rest.unarchive(self.channel)
+            await self.rest.delete(self.channel, page)
 
     async def list_strays(self, known: Collection[str]) -> list[str]:
         newest = max([*known, self.question], key=int)

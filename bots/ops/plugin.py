@@ -12,8 +12,10 @@ if TYPE_CHECKING:  # every command loads the plugins, `--help` too; their functi
     from aiohttp import web
 
     from bots.ops.results import CheckResults
+    from core.commands.overview import Overviews
     from core.domain.platform import Platform
     from core.settings import EnvironmentSettings, Settings
+    from core.store.installations import Installations
     from core.store.protocols import Notes
     from core.telemetry import Emit
 
@@ -30,6 +32,10 @@ class PlatformResources:
     emit: Emit
     tools: Sequence[str] = ()
     """Names of the tools that may be chosen, for suggestions."""
+    overviews: Overviews | None = None
+    """What home pages tell, on platforms that have such."""
+    installations: Installations | None = None
+    """Where workspaces are kept that install a platform's app by themselves."""
 
 
 @dataclass(frozen=True, slots=True)

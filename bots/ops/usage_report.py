@@ -51,7 +51,7 @@ async def _select_workspaces(ledger: Ledger, wanted: str) -> Sequence[str]:
 
 
 async def _choose_zone(ledger: Ledger, workspace: str, settings: Settings, now: datetime) -> str:
-    return (await ledger.budgets(workspace, now)).zone or settings.confab_time_zone
+    return (await ledger.budgets(workspace, now, only=())).zone or settings.confab_time_zone
 
 
 async def _render_workspace(ledger: Ledger, wanted: UsageQuery, zone: str, now: datetime) -> str:

@@ -1,14 +1,18 @@
 """Adapter of Slack: connects, gives events to core, and makes the surface of each question."""
 
 import asyncio
+import logging
 from typing import Any, Self
 
 from aiohttp import web
 from slack_bolt.async_app import AsyncApp
 
 from bots.delivery.at_least_once import persist
+from bots.ops.plugin import PlatformResources
+from bots.ops.secret_keys import ensure_secret_keys
 from bots.slack import bolt_app, formatting, http_mode, parse
 from bots.slack.installations.clients import SECONDS, Clients
+from bots.slack.installations.setup import Installing, OpenedInstallations
 from bots.slack.installations.single_token import NOT_YET, SingleToken
 from bots.slack.installations.workspace import Workspaces, start_backfill
 from bots.slack.intake import build_gap
@@ -17,12 +21,14 @@ from bots.slack.socket_mode import PATIENCE, ReconnectPolicy, Socket
 from bots.slack.streams.rules import StreamRules
 from bots.slack.surface import SlackSurface
 from bots.slack.throttle import PAUSE
+from core.commands.overview import Overviews
 from core.domain.clock import Clock, Sleep, system_clock
-from core.domain.errors import CannotConnect, CannotShow, TokenRefused
+from core.domain.errors import CannotConnect, CannotShow, StoreUnavailable, TokenRefused
 from core.domain.events import Ingest
 from core.domain.messages import Question
-from core.settings import Settings
 from core.telemetry import Emit, discard_event
+
+log = logging.getLogger(__name__)
 
 
 class Slack:
@@ -33,8 +39,9 @@ class Slack:
 
     def __init__(
         self,
-        bot_token: str,
+        bot_token: str = "",
         *,
+        installing: Installing | None = None,
         app_token: str = "",
         signing_secret: str = "",
         emit: Emit = discard_event,
@@ -47,44 +54,70 @@ class Slack:
         retry_policy: ReconnectPolicy = PATIENCE,
         sleep: Sleep = asyncio.sleep,
         clock: Clock = system_clock,
+        overviews: Overviews | None = None,
     ) -> None:
         self.offline = NOT_YET
         self._app_token, self._signing_secret = app_token, signing_secret
         self._retry_policy = retry_policy
-        self._clients = Clients(api_url, pause, seconds, sleep, clock, emit, streams)
-        self._workspaces: Workspaces = SingleToken(
-            self._clients, bot_token, self._set_offline, managers=managers, grows=grows
-        )
+        self._clients = Clients(api_url, pause, seconds, sleep, clock, emit, streams, overviews)
+        self._workspaces: Workspaces
+        self._installed: OpenedInstallations | None = None
+        if installing:
+            self._installed = installing.open(self._clients, managers=managers, grows=grows)
+            self._workspaces = self._installed.workspaces
+        else:
+            self._workspaces = SingleToken(self._clients, bot_token, self._set_offline, managers=managers, grows=grows)
         self._app: AsyncApp | None = None
 
     @classmethod
-    def from_settings(cls, settings: SlackSettings, core: Settings, emit: Emit = discard_event) -> Self:
+    def from_settings(cls, settings: SlackSettings, resources: PlatformResources) -> Self:
         """Make the adapter that the settings describe. Raises SettingsError."""
-        settings.check_tokens(core.confab_http_port)
+        core = resources.settings
+        settings.check_tokens(core)
+        installing = None
+        if settings.serves_many:
+            assert resources.installations is not None
+            installing = Installing(
+                client_id=settings.slack_client_id,
+                client_secret=settings.client_secret,
+                public_url=core.confab_public_url,
+                store=resources.installations,
+                keys=ensure_secret_keys(core),
+                erase=settings.slack_uninstalled == "erase",
+            )
         return cls(
             settings.bot_token,
+            installing=installing,
             app_token=settings.app_token,
             signing_secret=settings.signing_secret,
-            emit=emit,
+            emit=resources.emit,
             api_url=settings.slack_api_url,
             managers=core.confab_managers,
             grows=settings.slack_streaming != "final",
             streams=settings.streams,
+            overviews=resources.overviews,
         )
 
     def routes(self) -> list[web.RouteDef]:
-        """The HTTP routes of HTTP mode; none in Socket Mode. What comes while we are not connected is refused."""
+        """The HTTP routes of HTTP mode, none in Socket Mode; and the pages on which workspaces install us.
+
+        What comes while we are not connected is refused.
+        """
+        pages = self._installed.pages.build_routes() if self._installed else []
         if self._app_token or not self._signing_secret:  # an empty secret would be everybody's
-            return []
-        return http_mode.build_routes(lambda: self._app, self._signing_secret)
+            return pages
+        return [*pages, *http_mode.build_routes(lambda: self._app, self._signing_secret)]
 
     async def run(self, ingest: Ingest) -> None:
         """Connect, and ingest every event, until cancelled. Raises CannotConnect."""
         names = await self._workspaces.connect()
         backfill = start_backfill(self._workspaces, ingest, self._clients)
+        renewing = asyncio.create_task(self._installed.workspaces.run_renewals()) if self._installed else None
         try:
             await self._connect(names, backfill.ingest)
         finally:
+            if renewing:
+                renewing.cancel()
             await self._workspaces.stop()
             await backfill.stop()
 
@@ -100,8 +133,7 @@ class Slack:
         """Take in payloads, by Socket Mode or on our routes. `names` are the workspaces that a gap concerns."""
 
         async def accept(body: dict[str, Any]) -> bool:
-            workspace = await self._workspaces.find(parse.parse_workspace(body))
-            return await workspace.accept(body, ingest)
+            return await self._accept(body, ingest)
 
         app = bolt_app.build_app(self._clients.make_client(), accept)
         if self._app_token:
@@ -123,11 +155,26 @@ class Slack:
         finally:
             self._app = None
 
+    async def _accept(self, body: dict[str, Any], ingest: Ingest) -> bool:
+        """Store a payload where it belongs; whether it may be acknowledged. Without a workspace nobody wants it."""
+        try:
+            workspace = await self._workspaces.find_for(body)
+            if workspace is None:
+                log.info("an event of %s is left out: Confab is not installed there", parse.parse_workspace(body))
+                return True
+            stored = await workspace.accept(body, ingest)
+            if stored and (ended := parse.parse_end(body)):
+                await self._workspaces.end(ended.workspace, ended.at)
+        except (CannotConnect, StoreUnavailable) as error:
+            log.error("an event is not acknowledged: %s", error)
+            return False
+        return stored
+
     async def tell(self, workspace: str, person: str, text: str, answer: str = "") -> None:
         """Send a direct message, all of it marked as a notice. Raises CannotShow."""
         try:
             found = await self._workspaces.find(workspace)
-        except CannotConnect as error:
+        except (CannotConnect, StoreUnavailable) as error:
             raise CannotShow(f"a direct message to {person} was not sent: {error}") from None
         await found.tell(person, text, answer)
 

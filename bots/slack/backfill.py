@@ -12,7 +12,8 @@ from core.domain.events import Event, MissedRange
 from core.domain.messages import ThreadKey
 
 BEGUN = timedelta(days=1)  # before the gap: what was said since then may have got an answer, or an edit, in it
-KINDS = "public_channel,private_channel,mpim,im"
+ASKED = {"types": "public_channel,private_channel,mpim,im", "exclude_archived": True}
+PAGE = 999  # of a list; Slack gives no more
 
 log = logging.getLogger(__name__)
 
@@ -32,17 +33,23 @@ class BackfillSource:
         return sorted(found, key=parse.read_event_time)
 
     async def _list_channels(self) -> list[str]:
-        """The channels that we are in."""
-        found: list[str] = []
+        """The channels that we are in; of an organisation, team by team, as Slack wants it."""
+        try:
+            whole = [] if self._web.us.team else await self._list("auth.teams.list", "teams")
+            teams = [team["id"] for team in whole] or [None]
+            listed = [await self._list("users.conversations", "channels", team_id=team, **ASKED) for team in teams]
+        except (CannotShow, CannotAnswer, Rejected) as error:
+            log.warning("which channels we are in is not known, so what was missed is not found: %s", error)
+            return []
+        return list(dict.fromkeys(channel["id"] for channels in listed for channel in channels))
+
+    async def _list(self, method: str, field: str, **asked: object) -> list[Raw]:
+        """All of a list that comes in pages. Raises CannotShow, CannotAnswer, Rejected."""
+        found: list[Raw] = []
         cursor = None
         while cursor != "":
-            asked = {"types": KINDS, "exclude_archived": True, "limit": 999, "cursor": cursor}
-            try:
-                answer = await self._web.read("users.conversations", **asked)
-            except (CannotShow, CannotAnswer, Rejected) as error:
-                log.warning("which channels we are in is not known, so what was missed is not found: %s", error)
-                return []
-            found += [channel["id"] for channel in answer["channels"]]
+            answer = await self._web.read(method, **asked, limit=PAGE, cursor=cursor)
+            found += answer[field]
             cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
         return found
 

@@ -58,6 +58,7 @@ TOKEN = {"account_inactive", "invalid_auth", "not_authed", "token_expired", "tok
 PASSING = {"fatal_error", "internal_error", "request_timeout", "service_unavailable", "team_added_to_org"}
 
 PROMISED = {
+    "auth.teams.list": ("teams", list),
     "auth.test": ("user_id", str),
     "bots.info": ("bot", dict),
     "chat.appendStream": ("ts", str),

@@ -11,6 +11,8 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bots.ops.results import SECONDS, CheckResult, CheckResults, Service, run_concurrently
 from bots.slack.client import PASSING, PROXY, describe_failure, read_answer
+from bots.slack.installations.oauth import write_login
+from bots.slack.manifest import INSTALL as INSTALL_PAGE
 from bots.slack.manifest import PATH, SCOPES
 from bots.slack.settings import SlackSettings
 from core.domain.errors import SettingsError, Uncertain
@@ -46,7 +48,9 @@ ALLOWED = {"channel_not_found", "invalid_arguments", "not_in_channel", "thread_n
 
 WORDS = {
     "account_inactive": "the app is switched off or not installed any more",
+    "bad_client_secret": "not the secret of this app",
     "invalid_auth": "not a valid token",
+    "invalid_client_id": "no app has this id",
     "missing_scope": "a scope is missing",
     "not_allowed_token_type": "a token of another kind",
     "token_expired": "the token has run out",
@@ -55,6 +59,8 @@ WORDS = {
 INSTALL = "Install the app again (Install App), and set SLACK_BOT_TOKEN to the token that stands there."
 ADD = "Add it (OAuth & Permissions, Bot Token Scopes), or paste the manifest again; then reinstall the app."
 GENERATE = "Generate one with connections:write (Basic Information, App-Level Tokens); set SLACK_APP_TOKEN to it."
+CREDENTIALS = "Both stand on the app's page, under Basic Information: SLACK_CLIENT_ID and SLACK_CLIENT_SECRET."
+UNKNOWN_CODE = {"invalid_code", "code_already_used", "invalid_arguments"}
 REACH = "See that this machine reaches SLACK_API_URL. https://slack-status.com says how Slack is."
 FOREIGN = "Unset SLACK_API_URL, or set it to Slack's address. A proxy or a login page may answer in Slack's place."
 PLAN = "Answers come all the same. For it Slack wants assistant:write, and a plan with agents."
@@ -76,7 +82,7 @@ async def check(settings: SlackSettings, core: Settings) -> CheckResults:
     """Ask Slack. Which events it would send us it tells nobody: they come with the manifest, as the scopes do."""
     bot, app, secret = settings.bot_token, settings.app_token, settings.signing_secret
     try:
-        settings.check_tokens(core.confab_http_port)
+        settings.check_tokens(core)
     except SettingsError as error:
         says, _, mend = str(error).partition(". ")
         yield SLACK.problem("settings", says, mend)
@@ -86,6 +92,8 @@ async def check(settings: SlackSettings, core: Settings) -> CheckResults:
         yield finding
     if secret and not app:
         yield _check_signing_secret(secret)
+    if settings.serves_many:
+        yield await _check_client(settings, core)
 
 
 async def _check_bot_token(client: AsyncWebClient) -> CheckResults:
@@ -140,14 +148,26 @@ def _check_signing_secret(secret: str) -> CheckResult:
     return SLACK.ok("signing secret", f"set; whether Slack reaches {PATH} can't be seen from here")
 
 
+async def _check_client(settings: SlackSettings, core: Settings) -> CheckResult:
+    """Ask Slack for a token with a code that is none: it says first whether it knows the app."""
+    login = write_login(settings.slack_client_id, settings.client_secret)
+    try:
+        await _call(_make_client("", settings), "oauth.v2.access", data={"code": "none"}, headers=login)
+    except _Refused as refused:
+        if str(refused) not in UNKNOWN_CODE:
+            return _report_refusal("app", refused, CREDENTIALS)
+    page = f"{core.confab_public_url.rstrip('/')}{INSTALL_PAGE}"
+    return SLACK.ok("app", f"its id and secret are right; workspaces install it at {page}")
+
+
 def _make_client(token: str, settings: SlackSettings) -> AsyncWebClient:
     return AsyncWebClient(token, settings.slack_api_url, retry_handlers=[])
 
 
-async def _call(client: AsyncWebClient, method: str, **arguments: str) -> AsyncSlackResponse:
+async def _call(client: AsyncWebClient, method: str, **arguments: Any) -> AsyncSlackResponse:
     try:
         async with asyncio.timeout(SECONDS):
-            answer = await client.api_call(method, json=arguments)
+            answer = await client.api_call(method, **(arguments if "headers" in arguments else {"json": arguments}))
         read_answer(method, answer.data)
         return answer
     except SlackApiError as error:

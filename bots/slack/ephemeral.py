@@ -1,7 +1,7 @@
 """Ephemeral message: an answer that only one person sees. Slack keeps none, so it is said once, when it is whole."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,11 +11,11 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from bots.slack import formatting
 from bots.slack.address import SlackAddress
 from bots.slack.client import TRIES, Web
-from bots.slack.publisher import UNSUITED
-from core.domain.clock import system_clock
+from bots.slack.publisher import PLAIN, UNSUITED
+from core.domain.controls import Control
 from core.domain.errors import CannotShow, Rejected
-from core.domain.events import Pressed
 from core.domain.messages import File, Question
+from core.rendering.dialect import Dialect
 from core.rendering.paginator import cut, pages
 
 USES = 5  # of one response_url, within half an hour
@@ -39,12 +39,16 @@ class Whisper:
         """Whether there is a response_url, which also works where we are not in the channel."""
         return self._left > 0
 
-    async def say(self, text: str, files: Sequence[File] = ()) -> None:
-        """Say all of it, files in words: Slack hangs none on what one person sees. Raises CannotShow, Rejected."""
+    async def say(self, text: str, files: Sequence[File] = (), controls: Sequence[Control] = ()) -> None:
+        """Say all of it, files in words: Slack hangs none on what one person sees. Raises CannotShow, Rejected.
+
+        The controls stand below its last page.
+        """
         whole = with_files(text, files)
-        for page in await cut(whole, partial(self._cut, whole)):
-            if not await self.respond(page, "ephemeral"):
-                await self._whisper_page(page)
+        *before, last = await cut(whole, partial(self._cut, whole)) or [whole]
+        for page, buttons in [*((page, ()) for page in before), (last, controls)]:
+            if not await self.respond(page, "ephemeral", buttons):
+                await self._whisper_page(page, buttons)
 
     async def say_in_channel(self, text: str) -> None:
         """Say it to the channel, where we may not post but may respond. Raises CannotShow."""
@@ -52,13 +56,17 @@ class Whisper:
             if not await self.respond(page, "in_channel"):
                 raise CannotShow("the command can't be responded to any more")
 
-    async def respond(self, page: str, kind: str) -> bool:
+    async def respond(self, page: str, kind: str, controls: Sequence[Control] = ()) -> bool:
         """Whether the response_url took a page. It may have where its answer was lost: then nothing is said twice."""
         if not self._left:
             return False
         self._left -= 1
         client = AsyncWebhookClient(self._url, session=self._web.client.session, retry_handlers=[])
-        content = {"text": formatting.render_fallback_text(page), "blocks": self._blocks(page), "response_type": kind}
+        content = {
+            "text": formatting.render_fallback_text(page),
+            "blocks": self._blocks(page, controls),
+            "response_type": kind,
+        }
         thread = self._question.key.thread if kind == "in_channel" else self._thread
         place = {"thread_ts": thread} if thread else {}
         never = {"unfurl_links": False, "unfurl_media": False, "replace_original": False}
@@ -72,17 +80,24 @@ class Whisper:
             return True
         return answer.status_code == 200
 
-    async def _whisper_page(self, page: str) -> None:
-        place = {"channel": self._question.key.channel, "user": self._question.person}
-        place |= {"thread_ts": self._thread} if self._thread else {}
+    async def _whisper_page(
+        self, page: str, controls: Sequence[Control] = (), dialect: Dialect = formatting.DIALECT
+    ) -> None:
+        """Whisper a page: in smaller ones where Slack refuses it, and as plain text where that is no help."""
         try:
-            await self._post(**place, text=formatting.render_fallback_text(page), blocks=self._blocks(page))
+            await self._post(page, self._blocks(page, controls))
         except Rejected as rejected:
             if self._plainly or rejected.reason not in UNSUITED:
                 raise
-            await self._post(
-                **place, text=formatting.render_fallback_text(page), blocks=formatting.build_sections(page)
-            )
+            parts, smaller = [page], formatting.halve_pages(dialect)
+            while smaller and parts == [page]:
+                parts, dialect = await cut(page, partial(pages, page, smaller)), smaller
+                smaller = formatting.halve_pages(dialect)
+            if parts == [page]:
+                return await self._post(page, formatting.build_sections(page))
+            for part in parts[:-1]:
+                await self._whisper_page(part, dialect=dialect)
+            await self._whisper_page(parts[-1], controls, dialect)
 
     @property
     def _thread(self) -> str:
@@ -93,17 +108,17 @@ class Whisper:
     def _cut(self, text: str) -> list[str]:
         return formatting.cut_plainly(text) if self._plainly else pages(text, formatting.DIALECT)
 
-    def _blocks(self, page: str) -> list[dict[str, Any]]:
-        return formatting.build_sections(page) if self._plainly else formatting.build_blocks(page)
+    def _blocks(self, page: str, controls: Sequence[Control] = ()) -> list[dict[str, Any]]:
+        if self._plainly:
+            return formatting.build_sections(page)
+        buttons = formatting.build_buttons(controls, self._question.name, self._web.refused)
+        return [*formatting.build_blocks(page), *buttons]
 
-    async def _post(self, **content: object) -> None:
-        await self._web.call_until_done("chat.postEphemeral", link_names=False, parse="none", **content)
-
-
-async def answer_press(web: Web, press: Pressed, sentence: str) -> None:
-    """Say a sentence to whoever used a control, alone. Raises CannotShow, Rejected, CannotAnswer."""
-    asked = Question(press.key, press.id, press.person, press.at or system_clock(), address=press.address)
-    await Whisper(web, asked).say(sentence)
+    async def _post(self, page: str, blocks: Sequence[Mapping[str, Any]]) -> None:
+        place = {"channel": self._question.key.channel, "user": self._question.person}
+        place |= {"thread_ts": self._thread} if self._thread else {}
+        content = {"text": formatting.render_fallback_text(page), "blocks": blocks, **PLAIN}
+        await self._web.call_until_done("chat.postEphemeral", **place, **content)
 
 
 def with_files(text: str, files: Sequence[File]) -> str:

@@ -22,7 +22,7 @@ from core.domain.errors import (
     Rejected,
     Uncertain,
 )
-from core.domain.messages import Attachment, File
+from core.domain.messages import Attachment, File, ThreadKey
 from core.domain.platform import ReplyView
 
 HTML = "text/html"
@@ -36,6 +36,7 @@ ELSEWHERE = "it is kept elsewhere, not by Slack; paste its text"
 UNSCOPED = "the Slack app lacks the scope `files:write`, which whoever runs me can add"
 CLOSED = "I may not post files here, which whoever manages this channel can allow"
 BUSY = "Slack takes no files just now"
+STAYS = (CannotAnswer, PlaceClosed, Rejected, RateLimited, Uncertain)  # why a file that should go does not
 REFUSALS = (CannotAnswer, CannotShow, Rejected, RateLimited, Uncertain)
 REASONS = {
     "blocked_file_type": "this workspace allows no files of that type",
@@ -105,29 +106,7 @@ class Uploads:
 
     async def remove(self, files: Sequence[File]) -> None:
         """Delete the messages that hold such files, and these, as far as anybody can look."""
-        names = {file.name for file in files}
-        try:
-            messages = await self._web.retry(partial(self._list_messages, names), TRIES)
-        except (CannotAnswer, PlaceClosed, Rejected, RateLimited, Uncertain) as error:
-            log.warning("files of an answer that is given anew stay: %s", error)
-            return
-        for raw in messages:
-            delete = partial(self._web.call_once, "chat.delete", channel=self._reply.question.key.channel, ts=raw["ts"])
-            calls = [delete, *(partial(self._web.call_once, "files.delete", file=one["id"]) for one in raw["files"])]
-            for call in calls:
-                try:
-                    await self._web.retry(call, TRIES)
-                except (CannotAnswer, PlaceClosed, Rejected, RateLimited, Uncertain) as error:
-                    log.info("a file of an answer that is given anew stays: %s", error)
-
-    async def _list_messages(self, names: Collection[str]) -> list[Raw]:
-        """Messages of ours below the first page that hold nothing but files of these names."""
-        found: list[Raw] = []
-        async for raws in self._web.read_messages(self._reply.question.key, self._find_first_page()):
-            for raw in raws:
-                titles = {str(one.get("title")) for one in raw.get("files") or ()}
-                found += [raw] if is_mine(raw, self._web.us) and titles and titles <= set(names) else []
-        return found
+        await remove_files(self._web, self._reply.question.key, files, self._find_first_page())
 
     def _find_first_page(self) -> str | None:
         return min(filter(None, self._reply.pages), key=parse_timestamp, default=None)
@@ -161,6 +140,37 @@ class Uploads:
             log.error("files are taken for posted, for nobody can look: %s", error)
             return True
         return False
+
+
+async def remove_files(web: Web, key: ThreadKey, files: Sequence[File], oldest: str | None) -> None:
+    """Delete the messages of ours that hold nothing but such files, and these, as far as anybody can look.
+
+    The oldest page of their answer is where the look begins.
+    """
+    names = {file.name for file in files}
+    try:
+        messages = await web.retry(partial(_list_messages, web, key, names, oldest), TRIES)
+    except STAYS as error:
+        log.warning("files of an answer that is gone stay: %s", error)
+        return
+    for raw in messages:
+        delete = partial(web.call_once, "chat.delete", channel=key.channel, ts=raw["ts"])
+        calls = [delete, *(partial(web.call_once, "files.delete", file=one["id"]) for one in raw["files"])]
+        for call in calls:
+            try:
+                await web.retry(call, TRIES)
+            except STAYS as error:
+                log.info("a file of an answer that is gone stays: %s", error)
+
+
+async def _list_messages(web: Web, key: ThreadKey, names: Collection[str], oldest: str | None) -> list[Raw]:
+    """Messages of ours from `oldest` on that hold nothing but files of these names."""
+    found: list[Raw] = []
+    async for raws in web.read_messages(key, oldest):
+        for raw in raws:
+            titles = {str(one.get("title")) for one in raw.get("files") or ()}
+            found += [raw] if is_mine(raw, web.us) and titles and titles <= set(names) else []
+    return found
 
 
 def _has_files(raw: Raw, files: Sequence[File]) -> bool:

@@ -2,19 +2,23 @@
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain, zip_longest
 from typing import Any
 
 from core.domain.controls import FEEDBACK, Control, name_control, parse_control
-from core.rendering.dialect import Dialect
+from core.rendering.dialect import Dialect, measure_utf16
 from core.rendering.fences import mend_runs, parse_opening
 from core.rendering.inline import SpanKind, parse_spans, split_paragraphs
 from core.rendering.links import hides_address
-from core.rendering.plain_pages import cut_by_length as cut
+from core.rendering.paginator import cut_by_length
 from core.rendering.strip_marks import strip_marks
 
-LIMIT = 9_500  # of a page, as `size` counts; a markdown block takes 12,000 characters, all blocks of a message 13,200
-LINE = 120  # that a line counts beside its characters: no page has 50 paragraphs, and Slack takes 50 blocks
+LIMIT = 11_500  # UTF-16 units of a page; all Markdown of a message takes 12,000 characters, all its blocks 13,200
+BLOCKS = 46  # of a page; Slack takes 50 of a message, two for buttons, and two for what a fence brings with it
+ROWS, COLUMNS = 100, 20  # of a table, with its header
+CELLS = 10_000  # characters of all tables of a message
+SMALLEST = 1_400  # units; pages that Slack refuses are halved, but not below this
 TEXT = 3_800  # characters of plain text, escaped; chat.update refuses 4,000
 SECTION = 2_900  # characters; Slack allows 3,000
 CUT = " …"
@@ -22,6 +26,7 @@ BUTTONS = "actions"
 RATING = "context_actions"
 """Kinds of blocks: of plain buttons, and of Slack's own element for 👍 and 👎, which not every workspace takes."""
 
+CONFIRM = {Control.DELETE: "The answer goes, for everybody. What you asked stays."}  # asked before a press counts
 STYLES = {Control.ALLOW: "primary", Control.DENY: "danger"}  # green, red
 SPOKEN = {Control.UP: "Good answer", Control.DOWN: "Bad answer"}  # what screen readers say of a picture
 INSTRUCTIONS = """\
@@ -109,12 +114,18 @@ def _defuse_target(target: str, address: str) -> str:
     return defuse_mentions(target)
 
 
-def measure(text: str) -> int:
-    """The room that a text takes of a page."""
-    return len(text) + LINE * text.count("\n")
+DIALECT = Dialect(
+    LIMIT, measure_utf16, standalone=True, blocks=BLOCKS, rows=ROWS, cells=CELLS, columns=COLUMNS, keeps_whole=True
+)
 
 
-DIALECT = Dialect(limit=LIMIT, size=measure, standalone=True)
+def halve_pages(dialect: Dialect) -> Dialect | None:
+    """A dialect whose pages are half as large, for where Slack refuses one; None where they are small already."""
+    limit = dialect.limit // 2
+    if limit < SMALLEST:
+        return None
+    blocks, rows, cells = (most // 2 for most in (dialect.blocks, dialect.rows, dialect.cells))
+    return replace(dialect, limit=limit, blocks=blocks, rows=rows, cells=cells)
 
 
 def build_blocks(page: str) -> list[dict[str, Any]]:
@@ -140,15 +151,34 @@ def build_buttons(
 
     Where it takes no feedback element, 👍 and 👎 are plain buttons.
     """
-    rates = RATING not in refused and all(one in controls for one in FEEDBACK)
-    plain = [] if BUTTONS in refused else [one for one in controls if not (rates and one in FEEDBACK)]
+    takes = RATING not in refused
+    rates = takes and all(one in controls for one in FEEDBACK)
+    beside = {*(FEEDBACK if rates else ()), *((Control.DELETE,) if takes else ())}
+    plain = [] if BUTTONS in refused else [one for one in controls if one not in beside]
     blocks = [{"type": BUTTONS, "elements": [_build_button(one, question) for one in plain]}] if plain else []
-    return [*blocks, *([{"type": RATING, "elements": [_build_rating(question)]}] if rates else [])]
+    icons = [_build_icon(one, question) for one in controls if one is Control.DELETE and takes]
+    rating = [*([_build_rating(question)] if rates else []), *icons]
+    return [*blocks, *([{"type": RATING, "elements": rating}] if rating else [])]
 
 
 def _build_button(control: Control, question: str) -> dict[str, Any]:
     style = {"style": STYLES[control]} if control in STYLES else {}
-    return {"type": "button", "action_id": control.value, **style, **_describe(control, question)}
+    described = _describe(control, question) | _build_confirm(control)
+    return {"type": "button", "action_id": control.value, **style, **described}
+
+
+def _build_icon(control: Control, question: str) -> dict[str, Any]:
+    """A button that shows a bin, the only icon that Slack has."""
+    described = _describe(control, question) | _build_confirm(control)
+    return {"type": "icon_button", "action_id": control.value, "icon": "trash", **described}
+
+
+def _build_confirm(control: Control) -> dict[str, Any]:
+    """What Slack asks before the press of a control that can't be taken back."""
+    if control not in CONFIRM:
+        return {}
+    written = {"title": f"{control.label}?", "text": CONFIRM[control], "confirm": control.label, "deny": "Cancel"}
+    return {"confirm": {name: _build_text(text) for name, text in written.items()}}
 
 
 def _build_rating(question: str) -> dict[str, Any]:
@@ -159,8 +189,11 @@ def _build_rating(question: str) -> dict[str, Any]:
 def _describe(control: Control, question: str) -> dict[str, Any]:
     """What stands on a control, and the value that its press gives back."""
     spoken = {"accessibility_label": SPOKEN[control]} if control in SPOKEN else {}
-    text = {"type": "plain_text", "text": control.label, "emoji": False}
-    return {"text": text, "value": name_control(control, question), **spoken}
+    return {"text": _build_text(control.label), "value": name_control(control, question), **spoken}
+
+
+def _build_text(text: str) -> dict[str, Any]:
+    return {"type": "plain_text", "text": text, "emoji": False}
 
 
 def is_buttons(block: Mapping[str, Any]) -> bool:
@@ -178,7 +211,7 @@ def _read_control(element: Mapping[str, Any]) -> tuple[Control, str] | None:
 
 def cut_plainly(text: str) -> list[str]:
     """Cut a whole text into pages that `build_sections` takes, by length alone."""
-    return cut(text, SECTION)
+    return cut_by_length(text, SECTION)
 
 
 def render_fallback_text(page: str) -> str:

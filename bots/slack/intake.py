@@ -9,11 +9,16 @@ from typing import Any
 from bots.delivery.at_least_once import Redelivery
 from bots.slack import parse
 from bots.slack.client import Web
-from bots.slack.ephemeral import answer_press
-from bots.slack.slash import build_form, parse_slash_command, parse_submission
+from bots.slack.ephemeral import Whisper
+from bots.slack.home.home import Home
+from bots.slack.slash import build_form, parse_shortcut, parse_slash_command, parse_submission
+from core.commands.registry import UsageError
 from core.domain.clock import Clock, Sleep
 from core.domain.errors import CannotAnswer, CannotShow, RateLimited, Rejected, Uncertain
-from core.domain.events import Commanded, Event, Ingest, Missed, Pressed, Receipt
+from core.domain.events import Event, Ingest, Missed, Pressed, Receipt
+from core.domain.messages import Question
+
+NO_FORM = "I could not open the form just now. Please choose it again."
 
 TWIN = 0.05  # seconds that a mention waits for the event that tells of the same message with its files
 
@@ -23,12 +28,13 @@ log = logging.getLogger(__name__)
 class Intake:
     """Stores what payloads of one workspace say. `web` opens the forms that commands need."""
 
-    def __init__(self, ingest: Ingest, web: Web, sleep: Sleep, clock: Clock) -> None:
+    def __init__(self, ingest: Ingest, web: Web, sleep: Sleep, clock: Clock, home: Home | None = None) -> None:
         self._store = ingest
         self._redelivery = Redelivery(self._ingest, sleep)
         self._sleep = sleep
         self._web = web
         self._clock = clock
+        self._home = home
         self._answering: set[asyncio.Task[None]] = set()
 
     async def accept(self, body: dict[str, Any]) -> bool:
@@ -39,6 +45,8 @@ class Intake:
 
     async def stop(self) -> None:
         await self._redelivery.stop()
+        if self._home:
+            await self._home.stop()
         for task in self._answering:
             task.cancel()
         await asyncio.gather(*self._answering, return_exceptions=True)
@@ -47,52 +55,73 @@ class Intake:
         """Store an event. What comes of a press is said beside the ack, for which Slack waits three seconds."""
         receipt = await self._store(event)
         if isinstance(event, Pressed) and receipt.note:
-            task = asyncio.create_task(self._answer_press(event, receipt.note), name=f"answering {event.id}")
-            self._answering.add(task)
-            task.add_done_callback(self._answering.discard)
+            at = event.at or self._clock()
+            self._say_beside(Question(event.key, event.id, event.person, at, address=event.address), receipt.note)
         return receipt
 
-    async def _answer_press(self, press: Pressed, sentence: str) -> None:
+    def _say_beside(self, question: Question, sentence: str) -> None:
+        """Say a sentence to a person alone, while Slack is answered."""
+        task = asyncio.create_task(self._say(question, sentence), name=f"answering {question.name}")
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
+
+    async def _say(self, question: Question, sentence: str) -> None:
         try:
-            await answer_press(self._web, press, sentence)
+            await Whisper(self._web, question).say(sentence)
         except (CannotShow, Rejected, CannotAnswer) as error:
             log.warning("what became of a press is told to nobody: %s", error)
 
     async def _parse(self, body: dict[str, Any]) -> Sequence[Event]:
         """The events of a payload. One that can't be read is logged without its words, and dropped."""
         try:
+            if self._home and self._home.takes(body):
+                return self._home.take(body, self._clock())
             return await self._parse_kind(body)
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, UsageError) as error:
             kind = str(body.get("type") or ("command" if "command" in body else "payload"))
             log.error("a malformed %s %s is left out: %r", kind[:40], str(body.get("event_id", ""))[:40], error)
             return []
 
     async def _parse_kind(self, body: dict[str, Any]) -> Sequence[Event]:
-        if "command" in body:
-            return await self._complete(parse_slash_command(body, self._clock()), body["trigger_id"])
-        match body.get("type"):
+        events: Sequence[Event | None] = ()
+        match "command" if "command" in body else body.get("type"):
+            case "command":
+                command = parse_slash_command(body, self._clock())
+                view = build_form(command)
+                events = [] if view and await self._open_form(view, body["trigger_id"]) else [command]
             case "event_callback":
-                return parse.parse_event(body, self._web.us)
+                events = parse.parse_event(body, self._web.us)
+                events = await self._home.add_viewed(body, events) if self._home else events
             case "block_actions":
-                return _parse_presses(body)
+                events = _parse_presses(body)
+            case "message_action":
+                events = await self._parse_choice(body)
             case "view_submission":
-                command = parse_submission(body, self._clock())
-                return [command] if command else []
+                events = [parse_submission(body, self._clock())]
             case "app_rate_limited":
-                return [build_gap(frozenset({self._web.us.workspace}), self._clock())]
+                events = [build_gap(frozenset({self._web.us.workspace}), self._clock())]
+        return [event for event in events if event]
+
+    async def _parse_choice(self, body: dict[str, Any]) -> Sequence[Event]:
+        """What a message shortcut asks or commands, unless a form is opened that asks for the rest of it."""
+        choice = parse_shortcut(body, self._web.us, self._clock())
+        if choice is None:
+            return []
+        view = choice.build_form()
+        if view is None:
+            return [choice.build_event({})]
+        if not await self._open_form(view, body["trigger_id"]):
+            self._say_beside(choice.question, NO_FORM)
         return []
 
-    async def _complete(self, command: Commanded, trigger: str) -> Sequence[Event]:
-        """The command, unless a form is opened that asks for the rest of it."""
-        view = build_form(command)
-        if view is None:
-            return [command]
+    async def _open_form(self, view: dict[str, Any], trigger: str) -> bool:
+        """Whether Slack opened a form: it does within three seconds."""
         try:
             await self._web.call_once("views.open", trigger_id=trigger, view=view)
         except (RateLimited, Uncertain, Rejected, CannotShow, CannotAnswer) as error:
             log.warning("a form could not be opened: %s", error)
-            return [command]
-        return []
+            return False
+        return True
 
 
 def _parse_presses(body: dict[str, Any]) -> Sequence[Event]:

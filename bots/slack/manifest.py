@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from bots.slack.slash import name_shortcut
 from core.commands import TABLE
-from core.commands.registry import format_usage
+from core.commands.registry import Command, format_usage
 
 COMMAND = "/confab"
 SCOPES = (
@@ -27,6 +28,7 @@ SCOPES = (
 )
 EVENTS = (
     "agent_session_stopped",
+    "app_home_opened",
     "app_mention",
     "app_uninstalled",
     "message.channels",
@@ -35,24 +37,33 @@ EVENTS = (
     "message.mpim",
     "tokens_revoked",
 )
-HINT = 200  # characters of a usage hint that people still read
+DESCRIPTION = 150  # characters of a shortcut's description
+HINT = 210  # characters of a usage hint that people still read
 PATH = "/slack/events"
+INSTALL = "/slack/install"
+REDIRECT = "/slack/oauth_redirect"
 
 
-def build_manifest(url: str = "") -> dict[str, Any]:
-    """The app manifest, for Socket Mode; with `url` (https://host) for HTTP mode."""
+def build_manifest(url: str = "", install_url: str = "") -> dict[str, Any]:
+    """The app manifest, for Socket Mode; with `url` (https://host) for HTTP mode.
+
+    With `install_url` other workspaces can install it there, and their tokens run out and are renewed.
+    """
     address = f"{url.rstrip('/')}{PATH}"
     where = {"request_url": address} if url else {}
     return {
         "display_information": _display(),
         "features": _features(where),
-        "oauth_config": {"scopes": {"bot": list(SCOPES)}},
+        "oauth_config": {
+            **({"redirect_urls": [f"{install_url.rstrip('/')}{REDIRECT}"]} if install_url else {}),
+            "scopes": {"bot": list(SCOPES)},
+        },
         "settings": {
             "event_subscriptions": {**where, "bot_events": list(EVENTS)},
             "interactivity": {"is_enabled": True, **where},
-            "org_deploy_enabled": False,
+            "org_deploy_enabled": bool(install_url),
             "socket_mode_enabled": not url,
-            "token_rotation_enabled": False,
+            "token_rotation_enabled": bool(install_url),
         },
     }
 
@@ -73,12 +84,13 @@ def _display() -> dict[str, str]:
 def _features(where: dict[str, str]) -> dict[str, Any]:
     return {
         "app_home": {
-            "home_tab_enabled": False,
+            "home_tab_enabled": True,
             "messages_tab_enabled": True,
             "messages_tab_read_only_enabled": False,
         },
         "agent_view": {"agent_description": "Claude, which answers in threads and direct messages."},
         "bot_user": {"display_name": "Confab", "always_online": True},
+        "shortcuts": [_describe_shortcut(row) for row in TABLE if row.action],
         "slash_commands": [
             {
                 "command": COMMAND,
@@ -91,7 +103,14 @@ def _features(where: dict[str, str]) -> dict[str, Any]:
     }
 
 
+def _describe_shortcut(row: Command) -> dict[str, str]:
+    """The entry of a command in the menu of each message."""
+    about = row.about[:DESCRIPTION]
+    return {"name": row.action, "type": "message", "callback_id": name_shortcut(row), "description": about}
+
+
 def _hint() -> str:
     """The commands as they are written, shortened to what fits."""
-    written = " · ".join(format_usage(row).partition(" where=")[0].partition(" [")[0] for row in TABLE)
-    return written if len(written) <= HINT else " · ".join(row.words for row in TABLE)[:HINT]
+    typed = [row for row in TABLE if not row.asks]
+    written = " · ".join(format_usage(row).partition(" where=")[0].partition(" [")[0] for row in typed)
+    return written if len(written) <= HINT else " · ".join(row.words for row in typed)[:HINT]

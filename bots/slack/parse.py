@@ -47,6 +47,12 @@ def parse_workspace(body: Raw) -> str:
     return f"slack:{enterprise or team}"
 
 
+def parse_team(body: Raw) -> str:
+    """The team that the app is installed in, also inside an organisation; empty where the payload names none."""
+    rights: Raw = next(iter(body.get("authorizations") or []), {})
+    return str(rights.get("team_id") or body.get("team_id") or (body.get("team") or {}).get("id") or "")
+
+
 def parse_event(body: Raw, us: BotIdentity) -> list[Event]:
     """Events of core in one of the Events API; none if it is not for us. Malformed ones raise what they raise."""
     event = body["event"]
@@ -58,11 +64,20 @@ def parse_event(body: Raw, us: BotIdentity) -> list[Event]:
         case "agent_session_stopped":
             key = ThreadKey(parse_workspace(body), event["channel"], event["thread_ts"])
             return [Pressed(body["event_id"], key, event["user"], Control.STOP)]
-        case "app_uninstalled":
-            return [_parse_removal(body)]
-        case "tokens_revoked" if event["tokens"].get("bot"):  # else only people's tokens, of which we have none
-            return [_parse_removal(body)]
+        case "app_uninstalled" | "tokens_revoked":
+            ended = parse_end(body)
+            return [ended] if ended else []
     return []
+
+
+def parse_end(body: Raw) -> WorkspaceEnded | None:
+    """The end of an installation, if a payload tells of it."""
+    event = body.get("event") or {}
+    if body.get("type") != "event_callback" or event.get("type") not in {"app_uninstalled", "tokens_revoked"}:
+        return None
+    if event["type"] == "tokens_revoked" and not (event.get("tokens") or {}).get("bot"):
+        return None  # only people's tokens, of which we have none
+    return _parse_removal(body)
 
 
 def parse_presses(body: Raw) -> list[Pressed]:

@@ -30,7 +30,7 @@ def open_slack(settings: SlackSettings, resources: PlatformResources) -> OpenedP
     """Make the adapter, not connected yet. Raises SettingsError."""
     from bots.slack.adapter import Slack
 
-    slack = Slack.from_settings(settings, resources.settings, resources.emit)
+    slack = Slack.from_settings(settings, resources)
     return OpenedPlatform(slack, slack.routes())
 
 
@@ -48,11 +48,13 @@ def cli() -> None:
 
 @cli.command("manifest")
 @click.option("--url", default="", help="Where Slack reaches you, for HTTP mode: https://confab.example")
+@click.option("--install-url", default="", help="Where other workspaces install it: https://confab.example")
 @click.option("--yaml", "as_yaml", is_flag=True, help="As YAML; JSON otherwise.")
-def print_manifest(url: str, as_yaml: bool) -> None:
+def print_manifest(url: str, install_url: str, as_yaml: bool) -> None:
     """Print the manifest to create the Slack app from."""
-    if url and not url.startswith("https://"):
-        raise click.BadParameter("Slack calls nothing but https:// addresses.", param_hint="--url")
+    for hint, address in (("--url", url), ("--install-url", install_url)):
+        if address and not address.startswith("https://"):
+            raise click.BadParameter("Slack calls nothing but https:// addresses.", param_hint=hint)
     import json
 
     from bots.slack.manifest import build_manifest
@@ -60,9 +62,9 @@ def print_manifest(url: str, as_yaml: bool) -> None:
     if as_yaml:
         import yaml
 
-        click.echo(yaml.safe_dump(build_manifest(url), sort_keys=False, allow_unicode=True).rstrip())
+        click.echo(yaml.safe_dump(build_manifest(url, install_url), sort_keys=False, allow_unicode=True).rstrip())
     else:
-        click.echo(json.dumps(build_manifest(url), indent=2))
+        click.echo(json.dumps(build_manifest(url, install_url), indent=2))
 
 
 SLACK = PlatformPlugin(

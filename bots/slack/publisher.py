@@ -63,7 +63,9 @@ class Publisher:
         self._streams = StreamOutlet(web, reply, self._outlet, web.streams) if web.streams else None
         self._pages: PostedPages | None = None
         self._uploads: Uploads | None = None
-        self._cut: Callable[[str], list[str]] = Pager(formatting.DIALECT).pages
+        self._dialect = formatting.DIALECT
+        """How large pages are; smaller where Slack refused one."""
+        self._cut: Callable[[str], list[str]] = Pager(self._dialect).pages
         self._shortened = False
         """Whether the pages that are wanted end before the answer does, and a file has all of it."""
         self._unattached = False
@@ -145,27 +147,37 @@ class Publisher:
         return self._pages
 
     async def _converge(self, text: str, controls: Sequence[Control], final: bool) -> None:
-        """Make the pages equal `text`, as plain text without controls where Slack refuses our blocks.
+        """Make the pages equal `text`: cut smaller where Slack refuses one, and as plain text where that is no help.
 
         A page that can't be edited any more is left alone while the text grows, and replaced at the end.
         """
-        posted = self._take_over_pages()
+        posted, refused = self._take_over_pages(), list[str]()
         self._outlet.final = final
-        texts = await cut(text, partial(self._cut_pages, text))
-        try:
-            await self._show_pages(posted, list_pages(texts, self._outlet.choose_controls(controls)), final)
-        except Rejected as rejected:
-            if self._outlet.plainly or rejected.reason not in UNSUITED:
-                raise
-            log.warning("a page is shown as plain text: %s", rejected)
-            self._outlet.plainly = True
-            await self._show_pages(posted, list_pages(texts), final)
+        while True:
+            texts = await cut(text, partial(self._cut_pages, text))
+            if texts != refused or self._outlet.plainly:
+                try:
+                    wanted = list_pages(texts, self._outlet.choose_controls(controls))
+                    return await self._show_pages(posted, wanted, final)
+                except Rejected as rejected:
+                    if self._outlet.plainly or rejected.reason not in UNSUITED:
+                        raise
+                    log.warning("pages are cut smaller, or shown as plain text: %s", rejected)
+            refused = texts
+            self._shrink_pages()
 
     async def _show_pages(self, posted: PostedPages, wanted: Sequence[Page], final: bool) -> None:
         """Make the pages equal the wanted ones; at the end no stream is left that lacks some of its page."""
         await posted.converge(wanted, replace_frozen=final)
         if final and self._streams is not None:
             await self._streams.complete()
+
+    def _shrink_pages(self) -> None:
+        """Let pages be smaller from now on, or plain text where they are small already."""
+        smaller = formatting.halve_pages(self._dialect)
+        self._outlet.plainly = smaller is None
+        self._dialect = smaller or formatting.DIALECT
+        self._cut = Pager(self._dialect).pages
 
     def _cut_pages(self, text: str) -> list[str]:
         """The pages of a text; of a long one that is to be in a file the first ones."""
@@ -174,7 +186,7 @@ class Publisher:
         self._shortened = brief and len(found) > SHOWN
         if not self._shortened:
             return found
-        return shorten_answer(text, partial(pages, dialect=formatting.DIALECT)) if self._outlet.final else found[:SHOWN]
+        return shorten_answer(text, partial(pages, dialect=self._dialect)) if self._outlet.final else found[:SHOWN]
 
 
 class SlackOutlet:

@@ -1,12 +1,15 @@
 """Settings of Slack: its variables, and which tokens there must be."""
 
+import re
 from typing import Literal
 
 from pydantic import Field, SecretStr
 
 from bots.slack.streams.rules import StreamRules
 from core.domain.errors import SettingsError
-from core.settings import EnvironmentSettings, HttpUrl
+from core.settings import EnvironmentSettings, HttpUrl, Settings
+
+ID = re.compile(r"[UWB][A-Z0-9]+")  # of a person or a bot, without its workspace
 
 
 class SlackSettings(EnvironmentSettings):
@@ -15,6 +18,11 @@ class SlackSettings(EnvironmentSettings):
     slack_bot_token: SecretStr | None = Field(default=None, description="xoxb-..., from the app's page.")
     slack_app_token: SecretStr | None = Field(default=None, description="xapp-..., for Socket Mode.")
     slack_signing_secret: SecretStr | None = Field(default=None, description="For HTTP mode, in place of xapp-...")
+    slack_client_id: str = Field(default="", description="For many workspaces, in place of SLACK_BOT_TOKEN.")
+    slack_client_secret: SecretStr | None = Field(default=None, description="The secret that goes with it.")
+    slack_uninstalled: Literal["keep", "erase"] = Field(
+        default="keep", description="What becomes of a workspace's words when it removes Confab: keep or erase."
+    )
     slack_api_url: HttpUrl = Field(default="https://slack.com/api/", description="Slack's Web API.")
     slack_streaming: Literal["auto", "native", "edit", "final"] = Field(
         default="auto",
@@ -38,21 +46,33 @@ class SlackSettings(EnvironmentSettings):
         return _reveal(self.slack_signing_secret)
 
     @property
+    def client_secret(self) -> str:
+        """The secret of the app's installations; empty if it is not set."""
+        return _reveal(self.slack_client_secret)
+
+    @property
+    def serves_many(self) -> bool:
+        """Whether workspaces install the app by themselves."""
+        return bool(self.slack_client_id or self.client_secret)
+
+    @property
     def configured(self) -> bool:
         """Whether any token is set."""
-        return bool(self.bot_token or self.app_token or self.signing_secret)
+        return bool(self.bot_token or self.app_token or self.signing_secret or self.serves_many)
 
     @property
     def streams(self) -> StreamRules | None:
         """The rules by which answers in direct messages are streamed natively; None where they are edited."""
         return StreamRules() if self.slack_streaming == "native" else None
 
-    def check_tokens(self, port: int | None) -> None:
-        """Validate the tokens together; `port` is the HTTP server's.
+    def check_tokens(self, core: Settings) -> None:
+        """Validate the tokens together, and with core's settings.
 
         Raises SettingsError, naming the variable, for tokens that are mixed up or do not make a connection.
         """
-        if not self.bot_token.startswith("xoxb-"):
+        if self.serves_many:
+            self._check_installations(core)
+        elif not self.bot_token.startswith("xoxb-"):
             raise SettingsError(
                 f"SLACK_BOT_TOKEN: {_explain_token(self.bot_token, 'xoxb-')} "
                 "It stands on the app's page, under OAuth & Permissions."
@@ -66,8 +86,32 @@ class SlackSettings(EnvironmentSettings):
             raise SettingsError(
                 "SLACK_APP_TOKEN: not set. It begins with xapp-. For HTTP mode set SLACK_SIGNING_SECRET instead."
             )
-        if not self.app_token and port is None:
+        if not self.app_token and core.confab_http_port is None:
             raise SettingsError("CONFAB_HTTP_PORT: not set. HTTP mode needs the port that Slack's requests arrive at.")
+
+    def _check_installations(self, core: Settings) -> None:
+        """Validate what the installation by other workspaces needs. Raises SettingsError."""
+        if self.bot_token:
+            raise SettingsError(
+                "SLACK_BOT_TOKEN, SLACK_CLIENT_ID: set one of them. The token is for one workspace; with the client id "
+                "and its secret each workspace installs Confab by itself, yours too."
+            )
+        if not (self.slack_client_id and self.client_secret):
+            missing = "SLACK_CLIENT_SECRET" if self.slack_client_id else "SLACK_CLIENT_ID"
+            raise SettingsError(f"{missing}: not set. Both stand on the app's page, under Basic Information.")
+        if core.confab_http_port is None:
+            raise SettingsError("CONFAB_HTTP_PORT: not set. The page on which workspaces install Confab needs it.")
+        if not core.confab_public_url.startswith("https://"):
+            raise SettingsError(
+                "CONFAB_PUBLIC_URL: must be the https:// address at which people's browsers reach CONFAB_HTTP_PORT; "
+                "Slack sends them back there."
+            )
+        for variable, ids in (("CONFAB_MANAGERS", core.confab_managers), ("CONFAB_BOTS", core.confab_bots)):
+            if bare := sorted(one for one in ids if ID.fullmatch(one)):
+                raise SettingsError(
+                    f"{variable}: {bare[0]} may be somebody else in another workspace. With SLACK_CLIENT_ID write the "
+                    f"workspace before it: T0123456789:{bare[0]}."
+                )
 
 
 def _reveal(secret: SecretStr | None) -> str:

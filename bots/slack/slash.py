@@ -1,30 +1,72 @@
-"""Slash commands, and the forms (modals) that ask for the long text of one."""
+"""Slash commands, message shortcuts, and the forms (modals) that ask for what one still needs."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bots.slack.address import SlackAddress
+from bots.slack import parse
+from bots.slack.address import SlackAddress, write_link
 from bots.slack.markup import render_plain_text
-from bots.slack.parse import Raw, parse_workspace
+from bots.slack.parse import BotIdentity, Raw, parse_workspace
 from core.commands import TABLE
+from core.commands.ask import build_question, list_missing, quote_subject
 from core.commands.registry import (
     Command,
     Parameter,
+    ParameterKind,
     find_command,
     find_missing_text,
     is_answered_privately,
+    is_misgiven,
     parse_options,
 )
-from core.domain.events import Commanded
-from core.domain.messages import ThreadKey
+from core.domain.events import Commanded, Posted
+from core.domain.messages import MESSAGE, THREAD, Question, Quote, QuoteKind, ThreadKey
 
-FORM = "confab_form"  # callback_id of our forms
+FORM = "confab_form"  # callback_id of the form of a command
+ASKING = "confab_ask"  # and of one that asks about a message
+SHORTCUT = "confab_{}"  # of a message shortcut, by the words of its command
+QUOTED = "quoted_{}"  # block_id of a part of the message that somebody asks about
 TITLE = 24  # characters; Slack refuses longer titles
 LABEL = 2_000
-LONGEST = 3_000  # characters that a field takes; Slack allows no more
+LONGEST = 3_000  # characters that a field takes, or a section holds; Slack allows no more
+PARTS = 8  # sections of a message in a form; Claude is told no more of one
 NOTE = 3_000  # characters of private_metadata
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A message shortcut that somebody chose: the row, by whom and where, and what the message says."""
+
+    row: Command
+    question: Question
+    quote: Quote
+
+    def build_event(self, given: Mapping[str, str]) -> Posted | Commanded:
+        """The question that it asks, else the command that it gives. Raises UsageError."""
+        asked, row = self.question, self.row
+        if row.asks:
+            return build_question(row, given, asked, self.quote)
+        about = {MESSAGE: asked.values[MESSAGE]}
+        private = row.whispers(about) or is_misgiven(row, about)
+        return Commanded(asked.name, asked.key, asked.person, row.words, asked.at, about, asked.address, private)
+
+    def build_form(self) -> dict[str, Any] | None:
+        """The view that shows the message and asks for what is missing, or None if that is nothing."""
+        missing = list_missing(self.row, {}) if self.row.asks else []
+        if not missing:
+            return None
+        note: dict[str, Any] = {"row": self.row.words, "author": self.quote.author[:LABEL], "link": self.quote.link}
+        note |= {"values": dict(self.question.values), **_pack_place(self.question.key, self.question.address)}
+        blocks = [*_build_parts(self.quote.text), *(_build_field(self.row, one) for one in missing)]
+        return _build_view(ASKING, self.row.action, "Ask", json.dumps(note), blocks)
+
+
+def name_shortcut(row: Command) -> str:
+    """The callback_id of a row's message shortcut."""
+    return SHORTCUT.format(row.words.replace(" ", "_"))
 
 
 def parse_slash_command(body: Raw, now: datetime) -> Commanded:
@@ -37,34 +79,54 @@ def parse_slash_command(body: Raw, now: datetime) -> Commanded:
     )
 
 
+def parse_shortcut(body: Raw, us: BotIdentity, now: datetime) -> Choice | None:
+    """What somebody chose in a message's menu; None for a shortcut that is not ours. It holds all of the message."""
+    row = next((one for one in TABLE if one.action and name_shortcut(one) == body["callback_id"]), None)
+    if row is None:
+        return None
+    about, channel = parse.parse_message(body["message"], us), body["channel"]["id"]
+    thread = body["message"].get("thread_ts") or about.id
+    question = Question(
+        key=ThreadKey(parse_workspace(body), channel, thread),
+        name=body["trigger_id"],
+        person=body["user"]["id"],
+        at=now,
+        address=SlackAddress(url=body.get("response_url") or "").dump(),
+        values={MESSAGE: about.id, THREAD: thread},
+    )
+    return Choice(row, question, quote_subject(about, write_link(us.url, channel, about.id, thread)))
+
+
 def build_form(command: Commanded) -> dict[str, Any] | None:
     """The view (modal) that asks for what a command still needs, or None if that is nothing."""
     needed = find_missing_text(TABLE, command.line, command.values)
-    note = _pack_command(command)
+    note = json.dumps({"line": command.line, **_pack_place(command.key, command.address)})
     if needed is None or len(note) > NOTE:
         return None
     row, parameter = needed
-    return {
-        "type": "modal",
-        "callback_id": FORM,
-        "private_metadata": note,
-        "title": _build_plain_text(row.words[:TITLE]),
-        "submit": _build_plain_text("Save"),
-        "close": _build_plain_text("Cancel"),
-        "blocks": [_build_field(row, parameter)],
-    }
+    return _build_view(FORM, row.words, "Save", note, [_build_field(row, parameter)])
 
 
-def parse_submission(body: Raw, now: datetime) -> Commanded | None:
-    """The command whose form was filled in, with what its line already gave; None for a form that is not ours."""
+def parse_submission(body: Raw, now: datetime) -> Posted | Commanded | None:
+    """What somebody gave or asked by a form that they filled in; None for a form that is not ours.
+
+    Raises UsageError where it can't be given so.
+    """
+    match body["view"].get("callback_id"):
+        case "confab_form":
+            return _parse_command_form(body, now)
+        case "confab_ask":
+            return _parse_question_form(body, now)
+    return None
+
+
+def _parse_command_form(body: Raw, now: datetime) -> Commanded:
+    """The command whose form was filled in, with what its line already gave."""
     view = body["view"]
-    if view.get("callback_id") != FORM:
-        return None
-    note = json.loads(view["private_metadata"])
+    note, fields = json.loads(view["private_metadata"]), _read_fields(view)
     row, rest = find_command(TABLE, note["line"])
-    fields = {name: str(value.get("value") or "") for name, value in _flatten_state(view["state"]["values"]).items()}
     return Commanded(
-        id=f"{view['id']}.{view.get('hash', '')}",
+        id=_name_submission(view),
         key=ThreadKey(*note["key"]),
         person=body["user"]["id"],
         line=note["line"],
@@ -75,18 +137,70 @@ def parse_submission(body: Raw, now: datetime) -> Commanded | None:
     )
 
 
-def _flatten_state(values: Mapping[str, Raw]) -> dict[str, Raw]:
-    return {action: state for block in values.values() for action, state in block.items()}
+def _parse_question_form(body: Raw, now: datetime) -> Posted | Commanded:
+    """The question about a message, whose words the form shows."""
+    view = body["view"]
+    note = json.loads(view["private_metadata"])
+    row, _ = find_command(TABLE, note["row"])
+    question = Question(
+        key=ThreadKey(*note["key"]),
+        name=_name_submission(view),
+        person=body["user"]["id"],
+        at=now,
+        address=note["address"],
+        values=note["values"],
+    )
+    quote = Quote(_join_parts(view["blocks"]), QuoteKind.SUBJECT, note["author"], note["link"])
+    return Choice(row, question, quote).build_event(_read_fields(view))
 
 
-def _pack_command(command: Commanded) -> str:
-    """What the form gives back when it is filled in."""
-    key = [command.key.workspace, command.key.channel, command.key.thread]
-    return json.dumps({"key": key, "line": command.line, "address": command.address})
+def _name_submission(view: Raw) -> str:
+    return f"{view['id']}.{view.get('hash', '')}"
+
+
+def _read_fields(view: Raw) -> dict[str, str]:
+    """What was typed, by the names of the fields."""
+    states = (state for block in view["state"]["values"].values() for state in block.items())
+    return {name: str(value.get("value") or "") for name, value in states}
+
+
+def _pack_place(key: ThreadKey, address: str) -> dict[str, Any]:
+    """Where a form was opened, which it gives back when it is filled in."""
+    return {"key": [key.workspace, key.channel, key.thread], "address": address}
+
+
+def _build_parts(text: str) -> list[dict[str, Any]]:
+    """A message as sections, which come back with the form: nobody else keeps it meanwhile."""
+    parts = (text[at : at + LONGEST] for at in range(0, min(len(text), PARTS * LONGEST), LONGEST))
+    return [
+        {"type": "section", "block_id": QUOTED.format(number), "text": _build_plain_text(part)}
+        for number, part in enumerate(parts)
+        if part.strip()
+    ]
+
+
+def _join_parts(blocks: Iterable[Raw]) -> str:
+    """The message that `_build_parts` has put into a form. Slack may give it back escaped."""
+    mark = QUOTED.format("")
+    text = "".join(block["text"]["text"] for block in blocks if str(block.get("block_id")).startswith(mark))
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def _build_view(kind: str, title: str, submit: str, note: str, blocks: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "type": "modal",
+        "callback_id": kind,
+        "private_metadata": note,
+        "title": _build_plain_text(title[:TITLE]),
+        "submit": _build_plain_text(submit),
+        "close": _build_plain_text("Cancel"),
+        "blocks": blocks,
+    }
 
 
 def _build_field(row: Command, parameter: Parameter) -> dict[str, Any]:
-    element = {"type": "plain_text_input", "action_id": parameter.name, "multiline": True, "max_length": LONGEST}
+    long = parameter.kind is ParameterKind.LONG
+    element = {"type": "plain_text_input", "action_id": parameter.name, "multiline": long, "max_length": LONGEST}
     label = _build_plain_text(f"{row.about}. {parameter.about.capitalize()}."[:LABEL])
     return {"type": "input", "block_id": parameter.name, "label": label, "element": element}
 

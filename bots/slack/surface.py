@@ -5,21 +5,23 @@ from collections.abc import Awaitable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
-from bots.slack import files
+from bots.slack import files as files_of_ours
 from bots.slack.address import read_link, write_link
 from bots.slack.client import Web
 from bots.slack.directory import Directory
 from bots.slack.ephemeral import Whisper, with_files
 from bots.slack.history import NEWEST, HistoryReader
-from bots.slack.publisher import Publisher
+from bots.slack.parse import parse_timestamp
+from bots.slack.publisher import DELETED, Publisher
 from bots.slack.status import Status, status
 from bots.slack.throttle import Growth
 from core.domain.errors import CannotAnswer, CannotShow, PlaceClosed, Rejected
-from core.domain.messages import Attachment, History, LinkTarget, Message, Question, Rank
+from core.domain.messages import Attachment, File, History, LinkTarget, Message, Question, Rank, Reach
 from core.domain.platform import ReplyView
 from core.rendering.reply_notes import split_notes
 
 UNREADABLE = "I may not read the messages of this channel. Whoever manages it can invite me again."
+UNDELETED = "I keep nothing of that answer any more, but Slack does not let me take it away here ({})."
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +40,12 @@ class SlackSurface:
         self._publisher: Publisher | None = None
 
     async def history(self, beside: AbstractSet[str] = frozenset()) -> History:
-        """The thread; of a slash command's place, which is none, only what answers the command."""
+        """The thread; of a slash command's place, which is none, only what answers the command.
+
+        What one person asks alone stands in none, and nobody can read it.
+        """
+        if self._question.private and self._question.command is None:
+            return History((), Reach.CHAIN)
         reader = HistoryReader(self._web, self._newest)
         if self._question.key.thread:
             try:
@@ -73,7 +80,7 @@ class SlackSurface:
         return await self._directory.fetch_names(people)
 
     async def fetch(self, attachment: Attachment, message: str) -> bytes:
-        return await files.fetch_file(self._web, attachment)
+        return await files_of_ours.fetch_file(self._web, attachment)
 
     async def rank(self, person: str) -> Rank:
         return await self._directory.fetch_rank(person, self._question.key.channel)
@@ -98,12 +105,24 @@ class SlackSurface:
         """All: who is in a channel may read what was ever said in it."""
         return threads.keys()
 
+    async def delete_pages(self, pages: Sequence[str], files: Sequence[File]) -> None:
+        key = self._question.key
+        if files and pages:
+            await files_of_ours.remove_files(self._web, key, files, min(pages, key=parse_timestamp))
+        for page in pages:
+            try:
+                await self._web.call_until_done("chat.delete", channel=key.channel, ts=page)
+            except Rejected as rejected:
+                if rejected.reason not in DELETED:
+                    raise CannotAnswer(UNDELETED.format(rejected.reason)) from rejected
+
     async def show(self, reply: ReplyView) -> None:
         """Show the reply until it is whole. Raises CannotShow where that is impossible, Rejected, CannotAnswer."""
         if self._question.private:
-            await Whisper(self._web, self._question).say(await _read_final_text(reply), reply.files)
-        elif self._question.command is not None:
-            await self._answer_command(reply)
+            text = await _read_final_text(reply)
+            await Whisper(self._web, self._question).say(text, reply.files, reply.controls)
+        elif self._question.command is not None or self._question.about is not None:
+            await self._answer_at_once(reply)
         else:
             try:
                 await self._show_in_thread(reply)
@@ -179,8 +198,8 @@ class SlackSurface:
         if len(reply.pages) > before:
             shown.note_post()
 
-    async def _answer_command(self, reply: ReplyView) -> None:
-        """A command's answer stands in the channel, also where we may only respond to commands."""
+    async def _answer_at_once(self, reply: ReplyView) -> None:
+        """A command's answer, or one that is posted, stands in the channel, also where we may only respond."""
         text, whisper = await _read_final_text(reply), Whisper(self._web, self._question)
         if reply.private:
             await whisper.say(text, reply.files)

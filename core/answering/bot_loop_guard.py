@@ -39,7 +39,9 @@ class BotLoopGuard:
 
     def admit(self, event: Event) -> Event:
         """An event as it counts: what a bot says asks nothing, unless it is one of those that may ask."""
-        if not isinstance(event, Posted | Edited) or not event.message.bot or event.message.author in self._bots:
+        if not isinstance(event, Posted | Edited) or not event.message.bot:
+            return event
+        if self.is_allowed(event.key.workspace, event.message.author):
             return event
         return replace(event, asks=Asks.NO) if isinstance(event, Posted) else replace(event, asks=None)
 
@@ -49,13 +51,13 @@ class BotLoopGuard:
             self._answered.pop((heard.key.workspace, heard.key.channel), None)
             self._stopped.pop((heard.key.workspace, heard.key.channel), None)
 
-    def is_allowed(self, person: str) -> bool:
-        """Whether this is a bot that may ask."""
-        return person in self._bots
+    def is_allowed(self, workspace: str, person: str) -> bool:
+        """Whether this is a bot that may ask: by its id alone, or in one workspace, as `T024:B0BOT`."""
+        return person in self._bots or f"{workspace.partition(':')[2]}:{person}" in self._bots
 
     def verdict(self, claim: Claim) -> Verdict:
         """Whether to answer; the same for the same question, however often it is taken up."""
-        if not all(self.is_allowed(one.person) for one in (claim.question, *claim.together)):
+        if not all(self.is_allowed(one.key.workspace, one.person) for one in (claim.question, *claim.together)):
             return Verdict.ANSWER
         place = claim.question.key.workspace, claim.question.key.channel
         now, name = self._clock(), claim.question.name

@@ -190,7 +190,7 @@ class Composition:
         composer, question = self.composer, self.claim.question
         if zone := await self.surface.zone(question.person):
             return zone
-        budgets = await composer.store.ledger.budgets(question.key.workspace, composer.clock())
+        budgets = await composer.store.ledger.budgets(question.key.workspace, composer.clock(), only=())
         return budgets.zone or composer.rules.zone
 
     async def leave_out(self, left_out: LeftOut) -> None:

@@ -126,6 +126,11 @@ class NotShown(ConfabError):
     """Nobody could be shown anything."""
 
 
+def has_failed(task: "asyncio.Task[bool]") -> bool:
+    """Whether a task ended without a result."""
+    return task.done() and (task.cancelled() or task.exception() is not None)
+
+
 def _log_error(what: str, error: BaseException, reference: str = "") -> str:
     """The reference under which the log has the whole error; what a platform says is no bug, and has no traceback."""
     reference = reference or secrets.token_hex(3).upper()

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 
 from core.claude.client import Completion
 from core.claude.errors import ClaudeError
-from core.commands.registry import UsageError
+from core.commands.registry import UsageError, name_person
 from core.domain.controls import APPROVAL, FEEDBACK, Control
 from core.domain.errors import CannotAnswer, CannotShow, LeaseLost, StoreUnavailable
-from core.domain.messages import File, FinalText, MadeFile, Outcome, Unanswered
+from core.domain.messages import File, FinalText, MadeFile, Outcome, Question, Unanswered
 from core.domain.personas import Persona
-from core.files.code_blocks import list_code_files, make_answer_file
+from core.domain.platform import Surface
+from core.files.code_blocks import list_code_files
 from core.rendering.reply_notes import (
     CUT,
     MARK,
@@ -28,7 +29,7 @@ from core.store.stored_calls import StoredCall
 from core.tools.approvals import write_acts
 
 STOPPED = "Stopped."
-SIX_PAGES = 10_000  # characters: no six pages of a platform hold less of an answer that a file could have
+SHARED = "*{} asked about this message, and shares the answer:*"
 FAILED_AGAIN = "This could not be answered anew."
 EMPTY = "Yes? Ask me something, and I answer here."
 
@@ -68,9 +69,9 @@ class Answer:
         if fixed or not self.text:
             return ()
         if self.cut is not None:
-            return (Control.CONTINUE, Control.RETRY)
+            return (Control.CONTINUE, Control.RETRY, Control.DELETE)
         whole = self.outcome is Outcome.SHOWN and remove_notes(self.text).strip()
-        return (Control.RETRY, *FEEDBACK) if whole else (Control.RETRY,)
+        return (Control.RETRY, *FEEDBACK, Control.DELETE) if whole else (Control.RETRY, Control.DELETE)
 
     @property
     def ends_early(self) -> bool:
@@ -103,13 +104,24 @@ def restore_answer(stored: FinalText, command: bool = False) -> Answer:
     return Answer(stored.text, outcome, stored.after, unanswered=stored.unanswered, cut=stored.cut, made=stored.made)
 
 
-def list_replaced_files(earlier: FinalText | None, *, reopened: bool = False) -> tuple[File, ...]:
-    """The files that may have been posted with an answer that is given anew, whatever the persona says today."""
-    if earlier is None or earlier.notice:
-        return ()
-    whole = (make_answer_file(earlier.text),) if len(earlier.text) > SIX_PAGES else ()
-    made = (File(one.name, one.type, b"") for one in earlier.made)
-    return (*list_code_files(earlier.text, reopened=reopened), *whole, *made)
+def choose_controls(question: Question, answer: Answer) -> tuple[Control, ...]:
+    """The buttons below an answer to this question: a private one about a message can be posted.
+
+    Once it is, nobody can have it answered anew: what was asked is kept by nobody.
+    """
+    if question.about is None:
+        return answer.controls
+    said = answer.outcome is Outcome.SHOWN and answer.unanswered is None and remove_notes(answer.text).strip()
+    if question.private:
+        return (Control.POST,) if said else ()
+    return (*FEEDBACK, Control.DELETE)
+
+
+async def tell_who_asked(answer: Answer, question: Question, surface: Surface) -> Answer:
+    """The answer, which says above it who asked, where who asked about a message has it posted."""
+    if question.about is None or question.private or answer.notice:
+        return answer
+    return replace(answer, text=f"{SHARED.format(await name_person(surface, question.person))}\n\n{answer.text}")
 
 
 def keep_earlier(earlier: FinalText, answer: Answer) -> Answer:

@@ -91,7 +91,8 @@ class Policy:
     async def _may_ask(self, claim: Claim, surface: Surface) -> bool:
         """Whether all who ask may: members, guests where they are welcome, and bots that are allowed."""
         people = {question.person for question in (claim.question, *claim.together)}
-        if self._rules.guests or all(map(self._loop_guard.is_allowed, people)):
+        workspace = claim.question.key.workspace
+        if self._rules.guests or all(self._loop_guard.is_allowed(workspace, person) for person in people):
             return True
         return min([await surface.rank(person) for person in sorted(people)]) > Rank.GUEST
 

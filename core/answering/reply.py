@@ -119,13 +119,15 @@ class Reply:
     ) -> None:
         """The final text; if it is `whispered`, only the asker may see it. What is said afterwards is ignored.
 
-        `controls` stand below it where everybody sees it, and where it answers no command; they are about the `call`
+        `controls` stand below it where everybody sees it, and where it answers no command: what one person sees can
+        only be posted. They are about the `call`
         of this number, if there is one: then all of it is shown, for nobody allows what they have not seen.
         """
         if call is not None:
             self.subject, self.brief = name_call(self.question.name, call), False
         self.private = self.private or whispered
-        self.controls = () if self.private or self.question.command is not None else controls
+        private = [one for one in controls if one is Control.POST]
+        self.controls = () if self.question.command is not None else private if self.private else controls
         self.say(text)
         self.whole, self.notice, self.files = True, notice, files
         self._changed.set()

@@ -11,16 +11,17 @@ from typing import TypeAlias
 
 from core.answering.completions import Retraction
 from core.answering.composition import Composer, Composition
-from core.answering.display_fallback import Fallback, NotShown
+from core.answering.display_fallback import Fallback, NotShown, has_failed
 from core.answering.final_answer import (
     Answer,
+    choose_controls,
     cut_short,
     explain_error,
     keep_earlier,
-    list_replaced_files,
     refuse,
     restore_answer,
     tell_acts,
+    tell_who_asked,
 )
 from core.answering.policy import AnswerWith, Decision, Ignore, Policy, Proceed, Rules, is_for_us
 from core.answering.recovery import find_orphaned_pages, refresh_conversation
@@ -33,6 +34,7 @@ from core.domain.errors import CannotAnswer, CannotShow, NoAnswer, PlaceClosed, 
 from core.domain.messages import File, FinalText, Outcome, Question, Unanswered
 from core.domain.personas import Persona
 from core.domain.platform import Platform, Surface
+from core.files.code_blocks import list_replaced_files
 from core.store.persona_in_force import find_persona_in_force
 from core.store.protocols import Claim, Store, Thread
 from core.telemetry import AnswerBegun, Emit, QuestionClosed
@@ -176,7 +178,8 @@ class AnswerTask:
         if final := self.claim.final_text:
             if final == DECLINED:
                 return Ignore()
-            return AnswerWith(restore_answer(final, command=self.question.command is not None))
+            restored = restore_answer(final, command=self.question.command is not None)
+            return AnswerWith(await tell_who_asked(restored, self.question, self.surface))
         try:
             return await self.responder.policy.decide(self.claim, self.thread, self.surface, self.persona)
         except CannotAnswer as error:
@@ -231,7 +234,7 @@ class AnswerTask:
         if answer.awaits is None:
             await self._store_final_text(answer)
         text, files = (answer.text, ()) if answer.awaits is not None else await self._list_files(answer)
-        whispered, controls = answer.whispered, answer.controls
+        whispered, controls = answer.whispered, choose_controls(self.question, answer)
         self.reply.finish(text, answer.notice, files, whispered=whispered, controls=controls, call=answer.awaits)
 
     async def _keep_earlier(self, answer: Answer) -> Answer:
@@ -317,7 +320,7 @@ class AnswerTask:
 
         None where the question turns out to be another before the first word of its answer is visible.
         """
-        if self.claim.resumed or (self.thread.stale and self.question.command is None):
+        if self.claim.resumed or (self.thread.stale and self.question.command is None and not self.claim.final_text):
             await self._recover()
         if self.lease.stop.is_set() and not self.claim.final_text:
             return self._cut_short()
@@ -392,8 +395,3 @@ class AnswerTask:
 
     async def _record_page(self, page: str, at: datetime | None) -> None:
         await self.responder.store.questions.record_page(self.claim, page, at or self.responder.composer.clock())
-
-
-def has_failed(task: "asyncio.Task[bool]") -> bool:
-    """Whether a task ended without a result."""
-    return task.done() and (task.cancelled() or task.exception() is not None)

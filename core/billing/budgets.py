@@ -84,6 +84,15 @@ class Budgets:
     def zone(self) -> str | None:
         return self.changes[0].zone if self.changes else None
 
+    def list_limited(self) -> set[Scope]:
+        """The scopes that a budget is in force for."""
+        newest = {(one.scope, one.period): one for one in reversed(self.changes)}
+        return {scope for (scope, _), one in newest.items() if one.micro_usd is not None}
+
+    def find_newest_change(self, scope: Scope) -> int:
+        """The number of the newest change of a scope's budgets, whatever their period; 0 if there was none."""
+        return next((one.number for one in self.changes if one.scope == scope), 0)
+
 
 def find_period_start(period: Period, now: datetime, zone: str) -> datetime:
     """When the period that `now` lies in began: a midnight of `zone`."""

@@ -1,8 +1,21 @@
 """Commands: the table of all that people can tell Confab to do."""
 
-from core.commands import approvals, audit, budget, forget, grants, help, persona, prompt, replies, usage  # noqa: A004  a command
+from core.commands import (
+    approvals,
+    ask,
+    audit,
+    budget,
+    forget,
+    grants,
+    help,  # noqa: A004  a command
+    persona,
+    prompt,
+    replies,
+    usage,
+)
 
 TABLE = (
+    *ask.ROWS,
     *persona.ROWS,
     *prompt.ROWS,
     *usage.ROWS,

@@ -14,7 +14,7 @@ from core.commands.registry import (
 from core.domain.controls import Control
 from core.domain.errors import StoreUnavailable
 from core.domain.messages import CommandResult, Rank
-from core.store.protocols import Asked
+from core.store.stored_replies import Asked
 
 NOTHING = "Nothing waits in this conversation until somebody allows it."
 OTHERS = "Only who asked can decide this."

@@ -78,12 +78,16 @@ def _write_time(row: AuditRow, zone: str) -> str:
     return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}" if at else "at no time"
 
 
+_TEXTS = {"system": "a system prompt", "prompts": "suggested prompts"}
+"""Of these traits a row has a fingerprint alone."""
+
+
 def _describe_persona(row: AuditRow, details: Mapping[str, Any], _names: Mapping[str, str]) -> str:
     verb = {"persona.set": "set", "persona.tune": "tuned"}.get(row.action, "cleared")
-    changed = [f"{name} {_write_value(value)}" for name, value in sorted(details.items()) if name != "system"]
-    prompt = details.get("system")
-    if isinstance(prompt, dict):
-        changed.insert(0, f"a system prompt of {count_noun(_read_number(prompt, 'length'), 'character')}")
+    texts = {words: text for name, words in _TEXTS.items() if isinstance(text := details.get(name), dict)}
+    changed = [f"{words} of {count_noun(_read_number(text, 'length'), 'character')}" for words, text in texts.items()]
+    others = (name for name in sorted(details) if name != "system" and not isinstance(details[name], dict))
+    changed += [f"{name} {_write_value(details[name])}" for name in others]
     told = "" if row.action == "persona.clear" or not changed else f": {', '.join(changed)}"
     return f"{verb} the persona (version {write_name(row.subject)}){told}"
 
@@ -102,6 +106,12 @@ def _describe_forget(row: AuditRow, details: Mapping[str, Any], names: Mapping[s
     where = "" if row.thread is None else " in a thread"
     count = count_noun(_read_number(details, "messages"), "message")
     return f"erased {own if row.subject else 'all words'}{where} ({count})"
+
+
+def _describe_deletion(row: AuditRow, details: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    asker = _find_asker(row)
+    whose = f" to {names.get(asker, asker)}" if asker and asker != row.actor else ""
+    return f"deleted an answer{whose} ({count_noun(_read_number(details, 'pages'), 'message')})"
 
 
 def _describe_tool(row: AuditRow, details: Mapping[str, Any], names: Mapping[str, str]) -> str:
@@ -133,6 +143,7 @@ DESCRIBED: Mapping[AuditAction, Describe] = {
     AuditAction.BUDGET_SET: _describe_budget,
     AuditAction.BUDGET_CLEAR: _describe_budget,
     AuditAction.FORGET: _describe_forget,
+    AuditAction.ANSWER_DELETED: _describe_deletion,
     AuditAction.TOOL_ALLOWED: _describe_tool,
     AuditAction.TOOL_REVOKED: _describe_tool,
     AuditAction.TOOL_DENIED: _describe_tool,

@@ -77,6 +77,7 @@ async def clear_budget(call: Invocation) -> CommandResult:
 async def _change_budget(call: Invocation, micro_usd: int | None, zone: str | None) -> Budget:
     """Store a change of a budget. Raises UsageError on a version conflict, when somebody else was faster."""
     held, scope, period = await _load_budgets(call), await _find_scope(call), Period(call.values.get("per", "month"))
+    _check_seen(call, held, scope)
     before = (change.number for change in held.changes if (change.scope, change.period) == (scope, period))
     budget = Budget(scope, period, micro_usd, zone or "", call.question.person, call.context.clock())
     try:
@@ -85,6 +86,15 @@ async def _change_budget(call: Invocation, micro_usd: int | None, zone: str | No
         raise UsageError(
             "Somebody else changed it in the same moment. Look with `budget show`, then try again."
         ) from None
+
+
+def _check_seen(call: Invocation, held: Budgets, scope: Scope) -> None:
+    """Raise UsageError where a form shows an older change of the scope's budgets (`seen`) than the newest."""
+    if call.values.get("seen", number := str(held.find_newest_change(scope))) != number:
+        raise UsageError(
+            "Somebody else changed this budget after you had opened the form, so I changed nothing. "
+            "Look with `budget show`, then open the form again."
+        )
 
 
 async def _find_scope(call: Invocation) -> Scope:

@@ -10,7 +10,7 @@ from core.commands.registry import Command, Invocation, Parameter, ParameterKind
 from core.domain.errors import VersionConflict
 from core.domain.messages import CommandResult, Rank
 from core.domain.models import Model, is_model_id
-from core.domain.personas import Persona, Place, Version, resolve_personas
+from core.domain.personas import PROMPT, PROMPTS, Persona, Place, Version, resolve_personas, split_prompts
 from core.prompting.names import clean_name, find_ids, replace_ids
 from core.prompting.persona_check import EFFORTS, THINKING, PersonaUnsuited, check_persona, refuse_model
 from core.rendering.names import write_name
@@ -102,6 +102,7 @@ async def clear_persona(call: Invocation) -> CommandResult:
 async def _change_persona(call: Invocation, **changes: object) -> tuple[int, Version]:
     """Set fields of the place's persona: the version number it had before, and the version that holds now."""
     held = await call.context.store.personas.persona(_find_place(call))
+    _check_seen(call, held)
     if changes.get("tools") is not None:
         changes["tools"] = _parse_tools(call, str(changes["tools"]))
     persona = replace(held.persona if held else Persona(), **changes)  # type: ignore[arg-type]  # _convert_value made them
@@ -116,6 +117,15 @@ async def _change_persona(call: Invocation, **changes: object) -> tuple[int, Ver
     if held and held.persona == persona:
         return number, held
     return number, await _store_version(call, persona, held)
+
+
+def _check_seen(call: Invocation, held: Version | None) -> None:
+    """Raise UsageError where a form shows another version (`seen`) than the one that holds now."""
+    if call.values.get("seen", number := str(held.number if held else 0)) != number:
+        raise UsageError(
+            "Somebody else changed this persona after you had opened the form, so I changed nothing. "
+            "Look with `persona show`, then open the form again."
+        )
 
 
 def _parse_tools(call: Invocation, words: str) -> str:
@@ -185,7 +195,7 @@ def _check_tuned(given: Mapping[str, str]) -> None:
 
 def _convert_values(given: Mapping[str, str]) -> dict[str, object]:
     """The fields of a persona that are tuned. Raises UsageError."""
-    return {name: _convert_value(name, value) for name, value in given.items() if name != "where"}
+    return {name: _convert_value(name, value) for name, value in given.items() if name not in {"where", "seen"}}
 
 
 def _convert_value(name: str, value: str) -> object:
@@ -193,7 +203,20 @@ def _convert_value(name: str, value: str) -> object:
         return None
     if name == "temperature":
         return _parse_temperature(value)
+    if name == "prompts":
+        return _parse_prompts(value)
     return int(value) if name == "max_tokens" else value
+
+
+def _parse_prompts(value: str) -> str:
+    """Prompts as a persona keeps them. Raises UsageError."""
+    found = split_prompts(value)
+    if not 0 < len(found) <= PROMPTS or any(len(one) > PROMPT for one in found):
+        raise UsageError(
+            f"prompts are one to {PROMPTS} sentences of at most {PROMPT} characters, with semicolons between: "
+            '`persona tune prompts="Sum up our week; Check a text of mine"`.'
+        )
+    return "; ".join(found)
 
 
 def _describe_model(model: Model, price: Price | None) -> str:
@@ -297,6 +320,12 @@ ROWS = (
                 choices=("file", "pages", _CLEAR),
             ),
             TOOLS,
+            Parameter(
+                "prompts",
+                ParameterKind.TEXT,
+                'up to four prompts to offer in direct messages, "a; b"',
+                choices=(_CLEAR,),
+            ),
             WHERE,
         ),
         Rank.MANAGER,

@@ -10,7 +10,7 @@ from enum import Enum
 from core.claude.model_catalog import ModelCatalog
 from core.domain.clock import Clock
 from core.domain.errors import ConfabError
-from core.domain.messages import CommandResult, Question, Rank
+from core.domain.messages import MESSAGE, CommandResult, Question, Rank
 from core.domain.models import Model
 from core.domain.personas import Persona
 from core.domain.platform import Surface
@@ -128,6 +128,11 @@ class Command:
     whispered: tuple[str, ...] = ()
     action: str = ""
     """What it is called in a message's menu, where platforms have one; the message's id is its value `message`."""
+    asks: str = ""
+    """What Claude is asked, privately, about the message in whose menu it was chosen; its values stand in braces.
+
+    Such a command is in menus alone, and `run` says so.
+    """
     stricter: Mapping[str, tuple[Rank, str]] = field(default_factory=dict)
     check: Callable[[Mapping[str, str]], None] | None = None
     """Raises UsageError for values that can't be used together."""
@@ -202,12 +207,16 @@ def find_missing_text(
         given = parse_options(row, rest) | dict(values)
     except UsageError:
         return None
+    if row.asks and MESSAGE not in given:
+        return None
     needed = (one for one in row.parameters if one.kind is ParameterKind.LONG and one.required)
     return next(((row, one) for one in needed if not given.get(one.name, "").strip()), None)
 
 
 def parse_values(row: Command, rest: str, given: Mapping[str, str]) -> dict[str, str]:
     """Parse and check a command's values, from the rest of its line and as given beside it. Raises UsageError."""
+    if row.asks and MESSAGE not in given:
+        raise UsageError(f"`{row.words}` is in the menu of each message, under Apps: **{row.action}**.")
     written = parse_options(row, rest)
     emptied = {name for name, value in written.items() if not value and _is_list(row.parameter(name))}  # `tools=`
     found = {name: value.strip() for name, value in (written | dict(given)).items() if value.strip() or name in emptied}
@@ -258,9 +267,13 @@ async def run_command(row: Command, call: Invocation) -> CommandResult:
 
 
 async def name_giver(call: Invocation) -> str:
-    """Who gave the command, as the platform shows them; a name that could be markup stands as code."""
-    person = call.question.person
-    name = " ".join((await call.surface.names({person})).get(person, person).replace("`", "'").split())
+    """Who gave the command, as the platform shows them."""
+    return await name_person(call.surface, call.question.person)
+
+
+async def name_person(surface: Surface, person: str) -> str:
+    """A person as the platform shows them; a name that could be markup stands as code."""
+    name = " ".join((await surface.names({person})).get(person, person).replace("`", "'").split())
     return name if all(letter.isalnum() or letter in " .'-" for letter in name) else f"`{name}`"
 
 

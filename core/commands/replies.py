@@ -1,21 +1,32 @@
-"""The `stop` and `retry` commands: what who asked, or who manages the place, does with a reply; also by its buttons."""
+"""The `stop`, `retry` and `delete` commands: what who asked, or who manages the place, does with a reply.
 
+Its buttons give them too.
+"""
+
+import asyncio
 from contextlib import suppress
 
 from core.commands.registry import Command, Invocation, RankTooLow, explain_place, stands_nowhere
 from core.domain.controls import Control
 from core.domain.errors import StoreUnavailable
-from core.domain.messages import CommandResult, Rank
-from core.store.protocols import Asked
+from core.domain.messages import CommandResult, File, FinalText, Rank
+from core.files.code_blocks import list_replaced_files
+from core.store.stored_replies import Asked, DeletedReply
 
 NOTHING = {
     Control.STOP: "Nothing is being answered in this conversation.",
     Control.RETRY: "There is no answer of mine in this conversation that could be tried again.",
+    Control.DELETE: "There is no answer of mine in this conversation that could be deleted.",
 }
 OTHERS = {
     Control.STOP: "Only who asked, or somebody who manages this channel, can stop this answer.",
     Control.RETRY: "Only who asked, or somebody who manages this channel, can have this answered anew.",
+    Control.DELETE: "Only who asked, or somebody who manages this channel, can delete this answer.",
 }
+DELETED = "It is deleted."
+UNFINISHED = "It is stopped, but not written down yet. Delete it once more in a minute."
+PAUSE = 0.1  # seconds between two looks at an answer that ends
+LOOKS = 300  # at most
 
 
 async def stop_answer(call: Invocation) -> CommandResult:
@@ -23,9 +34,7 @@ async def stop_answer(call: Invocation) -> CommandResult:
     if isinstance(reply, CommandResult):
         return reply
     told = await call.context.store.questions.stop_reply(call.question.key, reply.name)
-    if call.context.heartbeat is not None:
-        with suppress(StoreUnavailable):  # the answer ends now, else with the next heartbeat
-            await call.context.heartbeat()
+    await _let_end(call)
     return CommandResult(told)
 
 
@@ -34,6 +43,42 @@ async def retry_answer(call: Invocation) -> CommandResult:
     if isinstance(reply, CommandResult):
         return reply
     return CommandResult(await call.context.store.questions.retry_reply(call.question, reply.name))
+
+
+async def delete_answer(call: Invocation) -> CommandResult:
+    """Delete a reply: what we keep of it, then what the platform shows. What was begun before a restart is finished."""
+    deleted = DeletedReply.parse(call.question.values)
+    if deleted is None:
+        reply = await _find_reply(call, Control.DELETE)
+        if isinstance(reply, CommandResult):
+            return reply
+        deleted = await _delete_when_ended(call, reply.name)
+    if deleted is None:
+        return CommandResult(UNFINISHED)
+    await call.surface.delete_pages(deleted.pages, [File(name, "", b"") for name in deleted.files])
+    return CommandResult(DELETED)
+
+
+async def _delete_when_ended(call: Invocation, name: str) -> DeletedReply | None:
+    """What is to be taken away of a reply, which is stopped first where it grows; None where that does not end."""
+    for _ in range(LOOKS):
+        deleted = await call.context.store.questions.delete_reply(call.question, name, _name_files)
+        if deleted is not None:
+            return deleted
+        await _let_end(call)
+        await asyncio.sleep(PAUSE)
+    return None
+
+
+async def _let_end(call: Invocation) -> None:
+    """Let an answer that was stopped end now, else it does with the next heartbeat."""
+    if call.context.heartbeat is not None:
+        with suppress(StoreUnavailable):
+            await call.context.heartbeat()
+
+
+def _name_files(final: FinalText) -> list[str]:
+    return [file.name for file in list_replaced_files(final)]
 
 
 async def _find_reply(call: Invocation, control: Control) -> Asked | CommandResult:
@@ -53,4 +98,5 @@ async def _find_reply(call: Invocation, control: Control) -> Asked | CommandResu
 ROWS = (
     Command("stop", "End the answer that is being written in this thread", stop_answer, private=True),
     Command("retry", "Have the newest question of this thread answered anew", retry_answer, private=True),
+    Command("delete", "Delete the newest answer of this thread", delete_answer, private=True),
 )

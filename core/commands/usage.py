@@ -127,7 +127,7 @@ def _find_scope(call: Invocation, of: str) -> Scope:
 
 
 async def _find_zone(call: Invocation) -> str:
-    held = await call.context.store.ledger.budgets(call.question.key.workspace, call.context.clock())
+    held = await call.context.store.ledger.budgets(call.question.key.workspace, call.context.clock(), only=())
     return held.zone or call.context.zone
 
 

@@ -22,6 +22,10 @@ class Control(Enum):
     UP = "up"
     DOWN = "down"
     """What a person thinks of it."""
+    DELETE = "delete"
+    """Take the reply away, from the platform and from us."""
+    POST = "post"
+    """Show everybody a private answer about a message, in the thread of that message."""
 
     @property
     def label(self) -> str:
@@ -38,6 +42,8 @@ LABELS = {
     Control.DENY: "Deny",
     Control.UP: "👍",
     Control.DOWN: "👎",
+    Control.DELETE: "Delete",
+    Control.POST: "Post in the channel",
 }
 FEEDBACK = (Control.UP, Control.DOWN)
 APPROVAL = (Control.ALLOW, Control.ALLOW_THREAD, Control.DENY)

@@ -25,6 +25,8 @@ class Posted:
     """It begins its thread, replies to nothing, and is shown whole: if it comes at once, nothing else is in there."""
     begun_at: datetime | None = None
     """When that was said to which it replies, or which began its thread, where that is another message."""
+    values: Mapping[str, str] = field(default_factory=dict)
+    """Of a private question about a message: the ids of that and of its thread."""
 
 
 @dataclass(frozen=True, slots=True)

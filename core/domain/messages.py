@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, IntEnum
 
+MESSAGE = "message"  # the value that names the message in whose menu something was chosen
+THREAD = "thread"  # the value that names that message's thread, where an answer about it may be posted
+
 
 def clean_text(text: str) -> str:
     """`text` sanitised for SQLite and JSON: no NUL, no lone surrogate; surrogate pairs become one character."""
@@ -47,6 +50,10 @@ class QuoteKind(Enum):
     FORWARD = "forward"
     PREVIEW = "preview"
     """Of a link in it."""
+    VIEWED = "viewed"
+    """Its author had them open beside it."""
+    SUBJECT = "subject"
+    """Of the message that a question is about, chosen in its menu."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,8 @@ class Quote:
     kind: QuoteKind = QuoteKind.FORWARD
     author: str = ""
     """Who said them, by id as `<@ID>`, else by the name that the platform shows; empty where it does not tell."""
+    link: str = ""
+    """Where they stand; empty where that is not told."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", clean_text(self.text))
@@ -132,6 +141,11 @@ class Question:
     """It says nothing of its own: the answer to this question is to go on where it was cut."""
     homes: tuple[str, ...] | None = None
     """Of direct messages, known when it is answered: the workspaces that the asker shares with us. Not stored."""
+
+    @property
+    def about(self) -> str | None:
+        """The message that it asks about, whose menu it was chosen in."""
+        return self.values.get(MESSAGE) if self.command is None else None
 
 
 class Outcome(Enum):

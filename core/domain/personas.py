@@ -4,6 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
 
+PROMPTS = 4  # that people are offered; Slack takes no more
+PROMPT = 300  # characters of one
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -37,6 +40,8 @@ class Persona:
     """`pages`, or `file`: of an answer of many pages the first are shown, and a file has all of it."""
     tools: str | None = None
     """What Claude may use: groups and single tools in order, with commas, or `none`."""
+    prompts: str | None = None
+    """What people are offered to ask in a direct message, with semicolons between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +63,8 @@ def resolve_personas(personas: Iterable[Persona | None]) -> Persona:
         for field in fields(Persona)
     }
     return Persona(**values)
+
+
+def split_prompts(written: str) -> tuple[str, ...]:
+    """The prompts that are written with semicolons between, each on one line."""
+    return tuple(words for one in written.split(";") if (words := " ".join(one.split())))

@@ -156,6 +156,13 @@ class Surface(Protocol):
         left out.
         """
 
+    async def delete_pages(self, pages: Sequence[str], files: Sequence[File]) -> None:
+        """Take messages of ours away, and those below the first of them that hold nothing but such files.
+
+        What is gone already is no trouble. Raises CannotAnswer, a sentence for the person, where one stays;
+        CannotShow where nothing can be changed any more.
+        """
+
     async def show(self, reply: ReplyView) -> None:
         """Make the platform's pages equal the reply's, until it is whole.
 

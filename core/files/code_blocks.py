@@ -7,13 +7,14 @@ import re
 from collections.abc import Iterator
 from itertools import chain, count
 
-from core.domain.messages import File, clean_text
+from core.domain.messages import File, FinalText, clean_text
 from core.rendering.fences import Fence, parse_opening
 from core.rendering.names import clean_file_name, read_file_name, shorten_file_name
 from core.rendering.reply_notes import remove_notes, reopen_text
 
 MOST = 10  # files of one answer: platforms hang no more on a message
 LARGEST = 1_000_000  # bytes of one
+SIX_PAGES = 10_000  # characters: no six pages of a platform hold less of an answer that a file could have
 LONG = 60  # lines of a block; one with more is a file also where it has no name
 DEEPEST = 200  # characters before a line of code that are looked at
 ANSWER = "answer.md"  # the name of a file that holds a whole answer
@@ -78,6 +79,15 @@ def list_code_files(text: str, *, reopened: bool = False) -> tuple[File, ...]:
 def make_answer_file(text: str) -> File:
     """A file that holds a whole answer, without our notes below it."""
     return File(ANSWER, "text/markdown", (remove_notes(clean_text(text)).strip("\n") + "\n").encode(), told=True)
+
+
+def list_replaced_files(earlier: FinalText | None, *, reopened: bool = False) -> tuple[File, ...]:
+    """The files that may have been posted with an answer that is given anew, whatever the persona says today."""
+    if earlier is None or earlier.notice:
+        return ()
+    whole = (make_answer_file(earlier.text),) if len(earlier.text) > SIX_PAGES else ()
+    made = (File(one.name, one.type, b"") for one in earlier.made)
+    return (*list_code_files(earlier.text, reopened=reopened), *whole, *made)
 
 
 def _find_blocks(text: str) -> Iterator[tuple[Fence, list[str]]]:

@@ -15,7 +15,12 @@ QUOTES = 10  # of one message
 NO_FILES: Files = MappingProxyType({})
 
 _CUT = "\n[... {} characters are left out here ...]\n"
-_CARRIES = {QuoteKind.FORWARD: "{} forwarded {}", QuoteKind.PREVIEW: "a link of {}'s shows {}"}
+_CARRIES = {
+    QuoteKind.FORWARD: "{} forwarded {}",
+    QuoteKind.PREVIEW: "a link of {}'s shows {}",
+    QuoteKind.VIEWED: "{} is looking at {}",
+    QuoteKind.SUBJECT: "{} asks about {}",
+}
 
 
 def collect_people(messages: Iterable[Message]) -> set[str]:
@@ -49,6 +54,7 @@ def _tell_quote(name: str, quote: Quote, names: Mapping[str, str]) -> Iterator[s
     """A note that says whose words follow, and the words, indented like all that somebody said."""
     author = clean_name(replace_ids(quote.author, names))
     what = f"what {author} said" if author else "this"
+    what += f" ({quote.link})" if quote.link else ""
     words = indent(replace_ids(leave_out_middle(quote.text, QUOTED), names))
     if words:
         yield f"[{_CARRIES[quote.kind].format(name, what)}, which is not {name}'s words:]"

@@ -1,14 +1,49 @@
-"""Break points: where a page that is full had best end. What would come after the page is never looked at."""
+"""Break points: where a page that is full had best end, and where the next one begins.
+
+What would come after the page is never looked at.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, IntEnum
 
 import regex  # type: ignore[import-untyped]  # it ships no types
 
 from core.rendering.fences import Fence
+from core.rendering.list_items import ListItem
 from core.rendering.tables import Table
+
+_VISIBLE = re.compile(r"\S")
+_BLANK = re.compile(r"(?:[^\S\n]*\n)+")
+_SPACES = re.compile(r"[^\S\n]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a page begins, what is open there, and whether that is amid a line."""
+
+    at: int
+    open: Fence | Table | None = None
+    amid: bool = False
+    continues: bool = False
+    """Whether the page goes on with a paragraph of prose."""
+    quote: str = ""
+    """What keeps the rest of a line of prose in its quote."""
+    items: tuple[ListItem, ...] = ()
+    """The list items that are open there."""
+    marks: tuple[str, ...] = ()
+    """The marks of emphasis and code that are open there."""
+
+
+def find_page_start(text: str, place: Cursor) -> Cursor:
+    """Where the first visible line of a page begins; amid a line, its first visible character."""
+    if not _VISIBLE.search(text, place.at):
+        return Cursor(len(text))
+    if blank := _BLANK.match(text, place.at):
+        return replace(place, at=blank.end(), amid=False, continues=False, quote="", marks=())
+    spaces = _SPACES.match(text, place.at) if place.amid else None
+    return replace(place, at=spaces.end()) if spaces else place
 
 
 class BreakKind(Enum):
@@ -30,6 +65,8 @@ class Line:
     kind: BreakKind
     open: Fence | Table | None
     size: int
+    blocks: int = 0
+    """How many blocks the page had before it, where they count."""
 
     @property
     def blank(self) -> bool:

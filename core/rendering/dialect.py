@@ -11,6 +11,11 @@ def as_is(text: str) -> str:
     return text
 
 
+def measure_utf16(text: str) -> int:
+    """The length of `text` in UTF-16 units: the strictest way in which a platform may count characters."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """How a platform measures and writes text.
@@ -35,6 +40,16 @@ class Dialect:
     what is open at its end is closed there, and opened again on the next one."""
     escaped: str = ""
     """Characters that `prose` may make one larger."""
+    blocks: int = 0
+    """The most blocks of a page, as `BlockCount` counts them, at least 4; 0 where they don't count."""
+    rows: int = 0
+    """The most rows of a table, with its header; 0 where tables have no such limits."""
+    cells: int = 0
+    """The most UTF-16 units of all tables of a page, where their rows are limited; 0 for any."""
+    columns: int = 0
+    """The most columns of a table; a wider one is shown as it was written. 0 for any."""
+    keeps_whole: bool = False
+    """Whether a page that is half full ends before a table or code, rather than in it."""
 
     def draw_table(self, rows: Sequence[str]) -> str:
         """The lines of a table as the platform shows them."""

@@ -3,10 +3,11 @@
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import accumulate, chain, groupby, pairwise
 
-from core.rendering.break_points import BreakKind, BreakRank, Line, find_break_inside, rank_breaks
+from core.rendering.block_count import BlockCount
+from core.rendering.break_points import BreakKind, BreakRank, Cursor, Line, find_break_inside, rank_breaks
 from core.rendering.dialect import Costs, Dialect
 from core.rendering.fences import PLAIN, Fence, find_marks, parse_opening, plain_mark
 from core.rendering.inline import begins_block, close_marks, continue_marks, find_open_marks, split_paragraphs
@@ -16,39 +17,11 @@ from core.rendering.tables import Table, parse_table_head
 
 SHARE = 4  # of a page that opening list items or marks again may take
 SPANS = "```` "  # marks of the code spans that a fence's name and the rest beside it stand in, and what is between them
+HYPHEN = "\u2010"  # looks like the sign of a table's rule, and makes none
 FAR = 4  # pages; so long a line is cut on this one, whatever it says further on
 
 _VISIBLE = re.compile(r"\S")
-_BLANK = re.compile(r"(?:[^\S\n]*\n)+")
 _QUOTE = re.compile(r"[ \t]*(?:>[ \t]?)+")
-_SPACES = re.compile(r"[^\S\n]*")
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """Where a page begins, what is open there, and whether that is amid a line."""
-
-    at: int
-    open: Fence | Table | None = None
-    amid: bool = False
-    continues: bool = False
-    """Whether the page goes on with a paragraph of prose."""
-    quote: str = ""
-    """What keeps the rest of a line of prose in its quote."""
-    items: tuple[ListItem, ...] = ()
-    """The list items that are open there."""
-    marks: tuple[str, ...] = ()
-    """The marks of emphasis and code that are open there."""
-
-
-def find_page_start(text: str, place: Cursor) -> Cursor:
-    """Where the first visible line of a page begins; amid a line, its first visible character."""
-    if not _VISIBLE.search(text, place.at):
-        return Cursor(len(text))
-    if blank := _BLANK.match(text, place.at):
-        return replace(place, at=blank.end(), amid=False, continues=False, quote="", marks=())
-    spaces = _SPACES.match(text, place.at) if place.amid else None
-    return replace(place, at=spaces.end()) if spaces else place
 
 
 class PageBuilder:
@@ -68,6 +41,10 @@ class PageBuilder:
         self.table = TableGrowth(dialect, place.open) if isinstance(place.open, Table) else None
         self.above = 0
         """The size of the page above `table`."""
+        self.count = BlockCount()
+        self.count.reopen(place.items, place.open)
+        self.crowded = False
+        """Whether the page is full because of its blocks or rows, not because of its size."""
         self.continued = False
         """Whether the next page goes on with a paragraph of this one."""
         self.marks: tuple[str, ...] = ()
@@ -207,6 +184,10 @@ class PageBuilder:
         """Add a line; or add nothing, and say at which of its characters the page was full."""
         kind, after = self._read(line, whole)
         full = self._overflow(line, kind)
+        crowded = self._find_crowding(line, kind)
+        if crowded is not None and (full is None or crowded < full):
+            self.crowded = True
+            return crowded
         if isinstance(after, Table):
             return self._take_row(start, line, kind, full)
         if full is not None:
@@ -217,9 +198,18 @@ class PageBuilder:
             self._trim()
         line = self._escape_line(line, kind)
         size = self._measure_line(line, kind)
-        self.lines.append(Line(start, self._quote + line, kind, self.open, self.size))
+        self.lines.append(Line(start, self._quote + line, kind, self.open, self.size, self.count.blocks))
+        self.count.add(line, kind)
         self.open, self.size = after, size
         return None
+
+    def _find_crowding(self, line: str, kind: BreakKind) -> int | None:
+        """The character of a line at which the page may have more blocks, or a table more rows, than it can have."""
+        dialect, count = self.dialect, self.count
+        full = dialect.blocks and count.blocks >= dialect.blocks
+        block = count.find_new_block(line, kind) if full else None
+        row = count.find_new_row(line, dialect.rows, dialect.cells) if dialect.rows else None
+        return min((at for at in (block, row) if at is not None), default=None)
 
     def _trim(self) -> None:
         """Leave out the blanks at the end; what is seen has room."""
@@ -230,7 +220,10 @@ class PageBuilder:
         self.size -= self.code_costs.of(last.text[len(last.text.rstrip()) :])
 
     def _escape_line(self, line: str, kind: BreakKind) -> str:
-        """A line as it is written: what looks like a fence, only because the line was cut, is escaped."""
+        """A line as it is written: no fence, if it looks like one only because it was cut; no rule of a wide table."""
+        above = self.lines[-1].text if self.dialect.columns and kind is BreakKind.TEXT and self.lines else ""
+        if above and self._is_wide(parse_table_head(above, line)):
+            return line.replace("-", HYPHEN, 1)
         if not isinstance(self.open, Fence):
             return _escape_fence(line) if kind is BreakKind.TEXT and parse_opening(line) else line
         if kind is BreakKind.CLOSING:
@@ -286,7 +279,11 @@ class PageBuilder:
         """The table that the line above and its `rule` begin."""
         header = self.lines[-1] if self.lines else None
         table = parse_table_head(header.text, rule) if header and header.kind is BreakKind.TEXT else None
-        return table if self._bears(table) else None
+        return table if self._bears(table) and not self._is_wide(table) else None
+
+    def _is_wide(self, table: Table | None) -> bool:
+        """Whether a table has more columns than the platform shows."""
+        return table is not None and 0 < self.dialect.columns < table.columns
 
     def _take_rule(self, start: int, line: str, table: Table) -> int | None:
         """Make a table of the line above and its rule, if that has room when drawn."""
@@ -296,7 +293,8 @@ class PageBuilder:
         if size > self.dialect.limit:
             return len(line)
         self.lines[-1] = replace(header, text=table.header, kind=BreakKind.ROW)
-        self.lines.append(Line(start, table.rule, BreakKind.ROW, None, size))
+        self.count.begin_table(table.header)
+        self.lines.append(Line(start, table.rule, BreakKind.ROW, None, size, self.count.blocks))
         self.open, self.size, self.above, self.table = table, size, above, TableGrowth(self.dialect, table)
         return None
 
@@ -311,7 +309,8 @@ class PageBuilder:
                 return at
         if full is not None:
             return full
-        self.lines.append(Line(start, line.rstrip(), kind, self.open, self.size))
+        self.lines.append(Line(start, line.rstrip(), kind, self.open, self.size, self.count.blocks))
+        self.count.add(line, kind)
         if kind is BreakKind.ROW and self.table:
             self.table.add(line.rstrip())
             self.size = size
@@ -335,15 +334,25 @@ class PageBuilder:
         """End the page where it had best end, seeing the text as far as `full`, and say where that is."""
         seen = self.text[start : full + 1].rstrip("\n")
         kind = BreakKind.CODE if isinstance(self.open, Fence) else self._read(seen, whole=False)[0]
-        self.lines.append(Line(start, seen, kind, self.open, self.size))
+        self.lines.append(Line(start, seen, kind, self.open, self.size, self.count.blocks))
         places = rank_breaks(self.lines)
         fair = [place for place in places if place[0] > BreakRank.GLUED]
-        roomy = [place for place in fair if self.lines[place[1]].size >= self.dialect.limit / 2]
+        roomy = self._select_roomy(fair)
+        if self.crowded and not roomy:
+            roomy = (fair or places)[-1:]
         if not roomy and (not self.lines[-1].uncuttable or not (fair or kind is BreakKind.OPENING) or not places):
             return self._cut_inside(full, movable=bool(fair) and self.lines[fair[-1][1]] is self.lines[-1])
         _, index = max(roomy) if roomy else (fair or places)[-1]
         line, self.lines = self.lines[index], self.lines[:index]
         return self._end_before(line)
+
+    def _select_roomy(self, places: Sequence[tuple[BreakRank, int]]) -> Sequence[tuple[BreakRank, int]]:
+        """The places to cut at which the page is half full; outside of code and tables, if they are to be whole."""
+        size, blocks = self.dialect.limit / 2, self.dialect.blocks / 2 or float("inf")
+        lines = self.lines
+        roomy = [place for place in places if lines[place[1]].size >= size or lines[place[1]].blocks >= blocks]
+        outside = [place for place in roomy if lines[place[1]].open is None]
+        return (outside if self.dialect.keeps_whole else []) or roomy
 
     def _end_before(self, line: Line) -> Cursor:
         """End the page before a line."""

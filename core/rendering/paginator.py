@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from core.domain.controls import Control
+from core.rendering.break_points import Cursor, find_page_start
 from core.rendering.dialect import Costs, Dialect
-from core.rendering.page_builder import Cursor, PageBuilder, find_page_start
+from core.rendering.page_builder import PageBuilder
 
 MARKS = "*_~`"  # that may have to be closed at the end of a page
 LONG = 2_000  # characters that are cut within milliseconds, whatever they say
+EARLIEST = 0.5  # of a piece that must be filled before it may end at a line or a word
 
 
 def pages(text: str, dialect: Dialect) -> list[str]:
@@ -25,6 +27,27 @@ def pages(text: str, dialect: Dialect) -> list[str]:
 async def cut(text: str, cutting: Callable[[], list[str]]) -> list[str]:
     """What `cutting` makes of `text`. A long one is cut beside the loop, which others need meanwhile."""
     return await asyncio.to_thread(cutting) if len(text) > LONG else cutting()
+
+
+def cut_by_length(text: str, limit: int) -> list[str]:
+    """Cut `text` into pieces of at most `limit` characters, at the end of a line or a word. None is empty."""
+    found = []
+    while text := text.strip():
+        end = _find_end(text, limit)
+        found.append(text[:end].rstrip())
+        text = text[end:]
+    return found
+
+
+def _find_end(text: str, limit: int) -> int:
+    """Where the first piece ends."""
+    if len(text) <= limit:
+        return len(text)
+    least = int(limit * EARLIEST)
+    for mark in ("\n", " "):
+        if (at := text.rfind(mark, least, limit + 1)) > 0:
+            return at
+    return limit
 
 
 class Pager:

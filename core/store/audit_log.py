@@ -42,6 +42,8 @@ class AuditAction(Enum):
     """The same, without an amount."""
     FORGET = "forget"
     """Subject: the person whose words were erased; empty where everybody's were. Details: `messages`."""
+    ANSWER_DELETED = "answer.deleted"
+    """Subject: the question that it answered. Details: `asker`, `pages` (how many messages)."""
     TOOL_ALLOWED = "tool.allowed"
     """Subject: the tool. Details: `arguments` as their fingerprint, `asker`, `scope` (`once` or `thread`)."""
     TOOL_REVOKED = "tool.revoked"

@@ -182,4 +182,19 @@ MIGRATIONS = (
             "version {integer} NOT NULL, renewing_until {text}) {strict}",
         ),
     ),
+    # What a channel or a person has spent of a budget, without a look at the requests of all others.
+    Migration(
+        "requests_by_scope",
+        (
+            "CREATE INDEX requests_by_channel ON requests (workspace, channel, at)",
+            "CREATE INDEX requests_by_person ON requests (workspace, person, at)",
+        ),
+    ),
+    # What people are offered to ask in a direct message, with semicolons between.
+    Migration("prompts_of_personas", ("ALTER TABLE personas ADD COLUMN prompts {text}",)),
+    # Private answers about a message, which their askers may still post.
+    Migration(
+        "postable_answers",
+        ("CREATE INDEX questions_postable ON questions (closed_at) WHERE private AND said IS NOT NULL",),
+    ),
 )

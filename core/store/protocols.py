@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from core.billing.budgets import Budget, Budgets, BudgetStatus
-from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement, UsageRow
+from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation, Scope, Scopes, Settlement, UsageRow
 from core.domain.controls import Control, Votes
 from core.domain.events import Event, Receipt
 from core.domain.messages import FinalText, History, MadeFile, Message, Outcome, Question, ThreadKey, Unanswered
@@ -17,6 +17,7 @@ from core.store.installations import Installations
 from core.store.searches import ChannelPast
 from core.store.stored_calls import StoredCall
 from core.store.stored_files import StoredFiles, WaitingDeletions
+from core.store.stored_replies import Asked, DeletedReply, ListFiles
 from core.store.tool_use import ToolUse
 
 
@@ -120,14 +121,6 @@ class Thread:
     """Names of the tools that Claude was given, by what was chosen; they stand for ever."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a reply answers: the question that it is named after, and all who asked."""
-
-    name: str
-    people: frozenset[str]
-
-
 class Questions(Protocol):
     """What was asked, and who answers it."""
 
@@ -186,6 +179,12 @@ class Questions(Protocol):
 
     async def retry_reply(self, command: Question, name: str) -> str:
         """Let a question be answered anew, once for this command. What came of that, in a sentence."""
+
+    async def delete_reply(self, command: Question, name: str, list_files: ListFiles) -> DeletedReply | None:
+        """Keep no word of a reply; what the platform still shows, the same however often this command asks.
+
+        `list_files` names the files of a final text. None while it is being written; then it is stopped.
+        """
 
     async def count_open(self) -> tuple[int, datetime | None]:
         """How many questions are open and wait for us, and when the oldest was asked: not those that are parked."""
@@ -250,8 +249,8 @@ class Ledger(Protocol):
     async def workspaces(self) -> list[str]:
         """Those that have requests, in the order of their names."""
 
-    async def budgets(self, workspace: str, now: datetime, person: str = "") -> Budgets:
-        """The budgets of a workspace as they stand, and all changes of them; of direct messages, `person`'s."""
+    async def budgets(self, workspace: str, now: datetime, person: str = "", only: Scopes | None = None) -> Budgets:
+        """Budgets as they stand, of all scopes or `only` some; all changes; of direct messages what `person` spent."""
 
     async def list_limiting(self, workspace: str, person: str) -> list[str]:
         """The workspaces of the same platform that ever limited a person, whose direct messages they limit too."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from core.billing.budgets import Budget, Budgets
-from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement, UsageRow
+from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation, Scope, Scopes, Settlement, UsageRow
 from core.domain.controls import Control, Votes
 from core.domain.errors import StoreUnavailable
 from core.domain.events import Event, Receipt
@@ -15,7 +15,7 @@ from core.domain.personas import Persona, Place, Version
 from core.domain.tools import ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
 from core.store.installations import Installation
-from core.store.protocols import NEWEST, Asked, Claim, Heartbeat, Settled, Step, StepEnd, Store, Thread
+from core.store.protocols import NEWEST, Claim, Heartbeat, Settled, Step, StepEnd, Store, Thread
 from core.store.rules import (
     audit,
     budgets,
@@ -42,6 +42,7 @@ from core.store.searches import FoundThread, Position, Search, SearchPage
 from core.store.sql_port import Engine, Sql
 from core.store.stored_calls import StoredCall
 from core.store.stored_files import FileDeletion, FilePlace, FileScope, StoredFile
+from core.store.stored_replies import Asked, DeletedReply, ListFiles
 from core.store.tool_use import Grant
 
 
@@ -107,6 +108,9 @@ class QuestionRepository:
 
     async def retry_reply(self, command: Question, name: str) -> str:
         return await self._engine.unit(lambda sql: presses.retry_reply(sql, command, name))
+
+    async def delete_reply(self, command: Question, name: str, list_files: ListFiles) -> DeletedReply | None:
+        return await self._engine.unit(lambda sql: presses.delete_reply(sql, command, name, list_files))
 
     async def count_open(self) -> tuple[int, datetime | None]:
         return await self._engine.unit(count_open)
@@ -195,8 +199,8 @@ class LedgerRepository:
     async def workspaces(self) -> list[str]:
         return await self._engine.unit(ledger.list_workspaces)
 
-    async def budgets(self, workspace: str, now: datetime, person: str = "") -> Budgets:
-        return await self._engine.unit(lambda sql: budgets.read_budgets(sql, workspace, now, person))
+    async def budgets(self, workspace: str, now: datetime, person: str = "", only: Scopes | None = None) -> Budgets:
+        return await self._engine.unit(lambda sql: budgets.read_budgets(sql, workspace, now, person, only))
 
     async def list_limiting(self, workspace: str, person: str) -> list[str]:
         return await self._engine.unit(lambda sql: budgets.list_limiting_workspaces(sql, workspace, person))
@@ -368,9 +372,7 @@ class InstallationRepository:
         return await self._engine.unit(lambda sql: installations.claim_renewal(sql, installation, lease))
 
     async def renew(self, installation: Installation, sealed: str, expires_at: datetime | None) -> Installation | None:
-        return await self._engine.unit(
-            lambda sql: installations.renew_installation(sql, installation, sealed, expires_at)
-        )
+        return await self._engine.unit(lambda sql: installations.renew_token(sql, installation, sealed, expires_at))
 
     async def end(self, workspace: str, until: datetime, *, erase: bool = False) -> bool:
         ended = await self._engine.unit(lambda sql: installations.end_installation(sql, workspace, until, erase))

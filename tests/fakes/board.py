@@ -186,6 +186,12 @@ class BoardSurface:
     async def list_readable(self, person: str, threads: Mapping[str, bool]) -> AbstractSet[str]:
         return threads.keys() - self._board.hidden
 
+    async def delete_pages(self, pages: Sequence[str], files: Sequence[File]) -> None:
+        self._board.refuse()
+        for key, said in self._board.posts.items():
+            if key.channel == self._question.key.channel:
+                self._board.posts[key] = [one for one in said if one.id not in pages]
+
     async def show(self, reply: ReplyView) -> None:
         watching = asyncio.create_task(self._watch(reply, self._board.watch)) if self._board.watch else None
         try:

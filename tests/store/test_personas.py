@@ -12,7 +12,9 @@ from core.domain.personas import Persona, Place, Version
 from tests.support.talk import at
 
 PLACE = Place("slack:T1", "C1")
-PIRATE = Persona("You are a pirate 🏴‍☠️", "claude-a", "high", 500, "adaptive", 0.5, "thread", tools="code,web")
+PIRATE = Persona(
+    "You are a pirate 🏴‍☠️", "claude-a", "high", 500, "adaptive", 0.5, "thread", tools="code,web", prompts="Sum up; Ask"
+)
 
 
 async def test_a_place_without_a_persona_has_no_version(store):

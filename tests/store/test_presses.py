@@ -1,6 +1,6 @@
 """Presses: each button does what it says once, however often and wherever it is told.
 
-Tests core.store.rules.presses, core.store.rules.feedback, core.store.rules.questions.
+Tests core.store.rules.presses, core.store.rules.feedback, core.store.rules.questions, core.store.stored_replies.
 """
 
 from dataclasses import replace
@@ -12,8 +12,22 @@ from core.billing.ledger_rows import PlannedRequest, Scope
 from core.domain.controls import Control, Votes
 from core.domain.events import Pressed
 from core.domain.messages import FinalText, Outcome, Question
-from core.store.protocols import Asked
-from core.store.rules.presses import AGAIN, ENDED, GONE, GROWS, NO_ANSWER, NOT_CUT, NOT_NEWEST, NOTED, STOPPED, UNASKED
+from core.store.rules.presses import (
+    AGAIN,
+    ENDED,
+    GONE,
+    GROWS,
+    NO_ANSWER,
+    NOT_CUT,
+    NOT_NEWEST,
+    NOTED,
+    ONLY_ASKER,
+    POSTED,
+    STOPPED,
+    UNASKED,
+    VISIBLE,
+)
+from core.store.stored_replies import Asked, DeletedReply
 from tests.support.talk import KEY, PLATFORMS, asked, at, commanded, deleted, edited, message, page, said, thread
 
 pytestmark = pytest.mark.slow
@@ -443,3 +457,157 @@ async def test_a_press_of_what_nobody_knows_says_so(store):
 @pytest.mark.parametrize("control", [Control.UP, Control.DOWN, Control.CONTINUE, Control.RETRY])
 async def test_a_press_where_nothing_was_answered_yet_says_so(store, control):
     assert outcome(await store.questions.ingest(press(control, None))) == (False, False, NO_ANSWER)
+
+
+# Stop without a question, as Slack's own
+
+
+async def test_stop_of_a_thread_in_which_somebody_else_is_answered_is_left_for_the_platform_to_say_who_may(store):
+    await store.questions.ingest(asked("1"))
+    claimed = await claim(store)
+
+    receipt = await store.questions.ingest(press(Control.STOP, None, person="U2"))
+    command = await claim(store)
+
+    assert outcome(receipt) == (True, True, "")
+    assert (command.question.command, command.question.values) == ("stop", {"reply": "1"})
+    assert claimed.id not in (await store.questions.heartbeat("p")).withdrawn
+
+
+# Delete
+
+
+def name_files(final):
+    return [f"{len(final.text)}.txt"]
+
+
+async def delete(store, name="1", command="p1"):
+    return await store.questions.delete_reply(Question(KEY, command, "U1", at(50), command="delete"), name, name_files)
+
+
+@pytest.mark.parametrize("person", ["U1", "U2"])
+async def test_delete_leaves_a_command_of_whoever_pressed_once(answered, person):
+    receipts = [await answered.questions.ingest(press(Control.DELETE, person=person)) for _ in range(2)]
+    command = await claim(answered)
+
+    assert [outcome(one) for one in receipts] == [(True, True, ""), (False, False, "")]
+    assert (command.question.command, command.question.values) == ("delete", {"reply": "1"})
+    assert command.question.private
+
+
+async def test_a_deleted_answer_is_gone_from_the_thread_and_stays_so_with_a_row_in_the_audit_log(answered):
+    await answered.questions.ingest(press(Control.DELETE))
+    await claim(answered)
+    deleted = await delete(answered)
+    kept = await answered.threads.thread(KEY)
+
+    assert deleted == DeletedReply(("2",), ("5.txt",))
+    assert ([one.id for one in kept.messages], kept.replies, kept.stale) == (["1"], {}, True)
+    (row,) = await answered.audit.newest(KEY.workspace, KEY.channel)
+    assert (row.action, row.subject, row.actor) == ("answer.deleted", "1", "U1")
+    assert row.read_details() == {"asker": "U1", "pages": 1}
+    assert outcome(await answered.questions.ingest(press(Control.DELETE, name="p2"))) == (False, False, GONE)
+
+
+async def test_what_is_left_to_take_away_is_told_again_to_the_same_command_also_to_another_process(answered):
+    await answered.questions.ingest(press(Control.DELETE))
+    await claim(answered)
+    first = await delete(answered)
+    await answered.questions.heartbeat("p", leaving=True)
+    again = await claim(answered, "q")
+
+    assert DeletedReply.parse(again.question.values) == first
+    assert await delete(answered) == first
+    assert len(await answered.audit.newest(KEY.workspace, KEY.channel)) == 1
+
+
+async def test_an_answer_that_grows_is_stopped_before_it_is_deleted(store):
+    await store.questions.ingest(asked("1"))
+    growing = await claim(store)
+    await store.questions.record_page(growing, "2", at(2))
+    await store.questions.ingest(press(Control.DELETE))
+    await claim(store)
+
+    before = await delete(store)
+    withdrawn = (await store.questions.heartbeat("p")).withdrawn
+    await store.questions.store_final_text(growing, FinalText("Bl", cut=""))
+    await store.questions.close(growing, Outcome.WITHDRAWN)
+
+    assert (before, withdrawn) == (None, {growing.id})
+    assert await delete(store) == DeletedReply(("2",), ("2.txt",))
+
+
+# Post in the channel
+
+
+def about(name="5", **more):
+    """A private question about message 3, whose thread is 1."""
+    values = {"message": "3", "thread": "1"}
+    return asked(name, thread(name), alone=True, private=True, values=values, **more)
+
+
+@pytest.fixture
+async def private(store):
+    await store.questions.ingest(about())
+    await answer(store, pages=())
+    return store
+
+
+async def test_a_private_answer_about_a_message_is_posted_in_that_messages_thread_once(private):
+    receipts = [await private.questions.ingest(press(Control.POST, "5", name=name)) for name in ("p1", "p1", "p2")]
+    posted = await claim(private)
+
+    assert [outcome(one) for one in receipts] == [(True, True, POSTED), (False, False, ""), (False, False, VISIBLE)]
+    assert posted.final_text == FinalText("Blue.")
+    assert posted.question == Question(
+        KEY, "5", "U1", at(50), address='{"press": 1}', alone=True, values={"message": "3", "thread": "1"}
+    )
+    assert await claim(private) is None
+
+
+async def test_what_was_posted_is_told_in_its_thread_like_any_answer(private):
+    await private.questions.ingest(press(Control.POST, "5"))
+    posted = await claim(private)
+    await private.questions.record_page(posted, "6", at(60))
+    await private.questions.close(posted, Outcome.SHOWN)
+    kept = await private.threads.thread(KEY)
+
+    assert [(one.id, one.answers) for one in kept.messages] == [("6", "5")]
+    assert kept.replies["5"].text == "Blue."
+
+
+async def test_nobody_else_posts_a_private_answer_nor_before_it_is_there(store):
+    await store.questions.ingest(about())
+    early = await store.questions.ingest(press(Control.POST, "5"))
+    await answer(store, pages=())
+    others = await store.questions.ingest(press(Control.POST, "5", person="U2"))
+
+    assert (outcome(early), outcome(others)) == ((False, False, GROWS), (False, False, ONLY_ASKER))
+
+
+@pytest.mark.parametrize("end", ["the message is deleted", "the asker forgets", "a day passes"])
+async def test_a_private_answer_is_kept_no_longer_than_it_may_be_posted(private, clock, end):
+    if end == "the message is deleted":
+        await private.questions.ingest(deleted("3"))
+    elif end == "the asker forgets":
+        await private.threads.forget(Scope(KEY.workspace, KEY.channel, None, "U1"))
+    else:
+        clock.tick(86_401)
+        await private.questions.heartbeat("p")
+
+    assert outcome(await private.questions.ingest(press(Control.POST, "5"))) == (False, False, GONE)
+
+
+@pytest.mark.parametrize("final", [FinalText("A budget is used up.", notice=True), FinalText("")])
+async def test_a_refusal_is_not_kept_to_be_posted(store, final):
+    await store.questions.ingest(about())
+    await answer(store, final, pages=(), outcome=Outcome.REFUSED)
+
+    assert outcome(await store.questions.ingest(press(Control.POST, "5"))) == (False, False, GONE)
+
+
+async def test_a_private_question_about_no_message_leaves_nothing_to_post(store):
+    await store.questions.ingest(asked("5", thread("5"), alone=True, private=True))
+    await answer(store, pages=())
+
+    assert outcome(await store.questions.ingest(press(Control.POST, "5"))) == (False, False, GONE)

@@ -6,7 +6,7 @@ Tests core.store.rules.refresh.
 import pytest
 
 from core.billing.ledger_rows import Scope
-from core.domain.messages import Attachment, History, Outcome, Reach
+from core.domain.messages import Attachment, History, Outcome, Quote, QuoteKind, Reach
 from core.domain.messages import FinalText as Final
 from tests.support.talk import KEY, PLATFORMS, asked, at, deleted, edited, message, page, said, thread
 
@@ -67,6 +67,16 @@ async def test_changed_words_and_attachments_are_changed(store, held):
     await store.threads.refresh(held, History((message("1"), new, message("3"), message("4"))))
 
     assert (await store.threads.thread(KEY)).messages[1] == new
+
+
+async def test_what_was_looked_at_beside_a_message_stays_and_other_quotes_are_what_is_shown(store):
+    viewed, forward, preview = Quote("seen", QuoteKind.VIEWED), Quote("old"), Quote("new", QuoteKind.PREVIEW)
+    await ingest(store, asked(message("1", quotes=(forward, viewed))))
+    held = await store.threads.thread(KEY)
+    await store.threads.refresh(held, History((message("1", quotes=(preview,)),)))
+
+    (refreshed,) = (await store.threads.thread(KEY)).messages
+    assert refreshed.quotes == (preview, viewed)
 
 
 async def test_words_edited_after_the_platform_was_read_stay(store, held):

@@ -139,6 +139,42 @@ def scribbles(pieces: int) -> st.SearchStrategy[str]:
     )
 
 
+SECTION = """\
+## {number}. How the pool behaves
+
+Each request takes a connection and gives it back only when the response was read to its end. When a client reads \
+slowly, **the connection is held for as long as it reads**, and nobody else can have it meanwhile. \
+See [the limits of pool {number}](https://docs.example.org/pool/{number}).
+
+- Read the rows into memory, then release the connection.
+- Give `pool_timeout` a value that callers can bear:
+  - in tests 0.1 seconds, so that a leak is seen at once;
+  - in production 5 seconds.
+
+```python
+async with pool.acquire(timeout=5) as connection:
+    found = await connection.fetch(query_{number})
+
+return [Row.of(record) for record in found]
+```
+
+| Setting | Tests | Production | What it is for |
+|:--------|------:|-----------:|----------------|
+| `pool_size` | 2 | 20 | connections that are open at once |
+| `pool_timeout` | 0.1 s | 5 s | how long a request waits for one |
+| `pool_recycle` | never | 30 min | after which a connection is made anew |
+
+Measure it again after each change, and **write down** what you saw before you change the next value.
+
+"""
+
+
+def write_mixed(size: int) -> str:
+    """An answer of about `size` characters as Claude writes them: headings, prose, lists, code and tables."""
+    sections = (SECTION.format(number=number) for number in range(1, size // len(SECTION) + 2))
+    return "".join(sections)[:size].rpartition("\n\n")[0]
+
+
 def utf16(text: str) -> int:
     return len(text.encode("utf-16-le")) // 2
 
@@ -159,6 +195,7 @@ def dialects(limit: int) -> dict[str, Dialect]:
         "drawn": Dialect(limit, size=utf16, table=draw_table),
         "standalone": Dialect(limit, standalone=True),
         "standalone and drawn": Dialect(limit, size=utf16, table=draw_table, standalone=True),
+        "crowded": Dialect(limit, size=utf16, standalone=True, blocks=4, rows=3, cells=30, keeps_whole=True),
         "escaped and drawn": Dialect(limit, prose=escaped, code=escaped, table=draw_table),
     }
 

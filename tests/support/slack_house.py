@@ -10,6 +10,9 @@ from bots.ops.http_server import HttpServer
 from bots.slack.adapter import Slack
 from bots.slack.installations.workspace import SlackWorkspace
 from core.answering.assistant import Assistant
+from core.commands.overview import Overviews
+from core.domain.clock import system_clock
+from core.domain.personas import Persona
 from core.store import open_store
 from core.store.protocols import Store
 from tests.fakes.claude.server import ClaudeFake
@@ -91,8 +94,10 @@ async def living(
 ) -> AsyncIterator[House]:
     """A house that is connected while this lasts, by Socket Mode or by HTTP; `rules` are its assistant's."""
     kept = store or await open_store("sqlite://")
+    options.setdefault("overviews", Overviews(kept, Persona(model="claude-haiku-5-5"), "UTC", system_clock))
     ways = {"signing_secret": SECRET} if http else {"app_token": slack.app_token}
-    platform = Slack(slack.token, api_url=slack.base_url, **{**ways, "pause": 0.005, "sleep": brisk, **options})
+    token = "" if "installing" in options else slack.token
+    platform = Slack(token, api_url=slack.base_url, **{**ways, "pause": 0.005, "sleep": brisk, **options})
     server = HttpServer(platform.routes())
     try:
         async with server.serve("127.0.0.1", 0) as port, house(kept, claude, platform, **(rules or {})) as assistant:

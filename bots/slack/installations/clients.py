@@ -13,6 +13,7 @@ from bots.slack.parse import BotIdentity
 from bots.slack.response import SlackResponse
 from bots.slack.streams.rules import NativeStreams, StreamRules
 from bots.slack.throttle import PAUSE, Leisure, Throttle
+from core.commands.overview import Overviews
 from core.domain.clock import Clock, Sleep, system_clock
 from core.telemetry import Emit, discard_event
 
@@ -37,6 +38,8 @@ class Clients:
     clock: Clock = system_clock
     emit: Emit = discard_event
     streams: StreamRules | None = None
+    overviews: Overviews | None = None
+    """What home tabs tell; without it there are none."""
     _session: aiohttp.ClientSession | None = field(default=None, init=False)
 
     @property

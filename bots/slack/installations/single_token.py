@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from datetime import datetime
 
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.slack import parse
 from bots.slack.client import Web
 from bots.slack.installations.clients import Clients
-from bots.slack.installations.workspace import SlackWorkspace
+from bots.slack.installations.workspace import SlackWorkspace, choose_managers
 from core.domain.errors import CannotAnswer, CannotConnect, CannotShow, Rejected
 
 NOT_YET = "not connected yet"
@@ -42,11 +43,17 @@ class SingleToken:
         async with self._identifying:
             if self._known is None:
                 us = parse_identity(await self._test_token(self._clients.make_web(self._make_client(), NOBODY)))
-                self._known = SlackWorkspace(
-                    self._clients, self._make_client, us, managers=self._managers, grows=self._grows
-                )
+                managers = self._managers | choose_managers(self._managers, us)
+                self._known = SlackWorkspace(self._clients, self._make_client, us, managers=managers, grows=self._grows)
                 log.info("Slack knows us in %s", us.workspace)
             return self._known
+
+    async def find_for(self, body: parse.Raw) -> SlackWorkspace:
+        """The workspace, whatever the payload says. Raises CannotConnect."""
+        return await self.find()
+
+    async def end(self, workspace: str, until: datetime) -> None:
+        """The token is the operator's to change."""
 
     async def connect(self) -> frozenset[str]:
         return frozenset({(await self.find()).us.workspace})

@@ -1,6 +1,7 @@
 """Workspace of Slack: one team or organisation that the app is installed in, with its client, people and limits."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any, Protocol
 
@@ -8,12 +9,13 @@ from bots.delivery.backfill import Backfill
 from bots.slack import formatting
 from bots.slack.backfill import BackfillSource
 from bots.slack.directory import Directory
+from bots.slack.home.home import Home
 from bots.slack.installations.clients import Clients, MakeClient
 from bots.slack.intake import Intake
-from bots.slack.parse import BotIdentity
+from bots.slack.parse import BotIdentity, Raw
 from bots.slack.publisher import NOTICE, QUIET
 from bots.slack.surface import SlackSurface
-from core.domain.errors import CannotAnswer, CannotShow, PlaceClosed, RateLimited, Rejected, Uncertain
+from core.domain.errors import CannotAnswer, CannotShow, PlaceClosed, RateLimited, Rejected, TokenRefused, Uncertain
 from core.domain.events import Event, Ingest, MissedRange
 from core.domain.messages import Question
 from core.rendering.paginator import cut
@@ -51,7 +53,9 @@ class SlackWorkspace:
     async def accept(self, body: dict[str, Any], ingest: Ingest) -> bool:
         """Store the events of a payload; whether they are safe on disk, so that it may be acknowledged."""
         if self._intake is None:
-            self._intake = Intake(ingest, self.web, self._clients.sleep, self._clients.clock)
+            overviews = self._clients.overviews
+            home = Home(self.web, self.directory, overviews) if overviews else None
+            self._intake = Intake(ingest, self.web, self._clients.sleep, self._clients.clock, home)
         return await self._intake.accept(body)
 
     async def fetch_missed(self, missed: MissedRange) -> Sequence[Event]:
@@ -87,7 +91,16 @@ class Workspaces(Protocol):
     """The workspaces that the app is installed in; each is made when it is first needed."""
 
     async def find(self, workspace: str) -> SlackWorkspace:
-        """The workspace of that name. Raises CannotConnect, CannotShow where we are not installed in it."""
+        """The workspace of that name. Raises CannotConnect, TokenRefused where we are not installed in it."""
+
+    async def find_for(self, body: Raw) -> SlackWorkspace | None:
+        """The workspace that a payload is of; None where we are not installed.
+
+        Raises CannotConnect, StoreUnavailable.
+        """
+
+    async def end(self, workspace: str, until: datetime) -> None:
+        """We were removed from a workspace, and nothing installed since is meant. Raises StoreUnavailable."""
 
     async def connect(self) -> frozenset[str]:
         """The names of those that what may be missed concerns; none means all. Raises CannotConnect."""
@@ -100,6 +113,15 @@ def start_backfill(workspaces: Workspaces, ingest: Ingest, clients: Clients) -> 
     """What looks for missed questions, one workspace after the other."""
 
     async def fetch_missed(missed: MissedRange) -> Sequence[Event]:
-        return await (await workspaces.find(missed.workspace)).fetch_missed(missed)
+        try:
+            return await (await workspaces.find(missed.workspace)).fetch_missed(missed)
+        except TokenRefused:
+            return []
 
     return Backfill(ingest, fetch_missed, clients.sleep)
+
+
+def choose_managers(managers: frozenset[str], us: BotIdentity) -> frozenset[str]:
+    """Those of a workspace among `T024:U0ADA`: in another one the same id is somebody else's."""
+    place = f"{us.workspace.partition(':')[2]}:"
+    return frozenset(one.removeprefix(place) for one in managers if one.startswith(place))

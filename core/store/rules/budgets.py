@@ -16,7 +16,7 @@ from core.billing.budgets import (
     explain_refusal,
     find_running_period,
 )
-from core.billing.ledger_rows import DIRECT, BudgetRefusal, PlannedRequest, Scope, name_personal_workspace
+from core.billing.ledger_rows import DIRECT, BudgetRefusal, PlannedRequest, Scope, Scopes, name_personal_workspace
 from core.domain.errors import VersionConflict
 from core.store.audit_log import AuditAction, AuditEntry
 from core.store.rules.advisory_locks import lock_money
@@ -68,10 +68,14 @@ def read_history(sql: Sql, workspace: str) -> BudgetHistory:
     return BudgetHistory(tuple(found), tuple(held))
 
 
-def read_budgets(sql: Sql, workspace: str, now: datetime, person: str) -> Budgets:
-    """Budgets as they stand; of one for everybody's direct messages, what `person` spent of theirs."""
+def read_budgets(sql: Sql, workspace: str, now: datetime, person: str, only: Scopes | None = None) -> Budgets:
+    """Budgets as they stand, or `only` of some scopes; of everybody's direct messages, what `person` spent of theirs.
+
+    A workspace may have hundreds, and what is spent of each is added up.
+    """
     history = read_history(sql, workspace)
-    statuses = [measure_budget(sql, budget, now, history.zones, person=person) for budget in history.in_force]
+    wanted = [one for one in history.in_force if only is None or one.scope in only]
+    statuses = [measure_budget(sql, budget, now, history.zones, person=person) for budget in wanted]
     return Budgets(tuple(statuses), history.changes)
 
 

@@ -1,16 +1,20 @@
 """Forgetting: of a workspace, a channel, a thread or a person no word is left, and none comes back."""
 
+import json
+from collections.abc import Iterable
 from dataclasses import asdict
+from datetime import datetime
 
 from core.billing.ledger_rows import Scope
+from core.domain.messages import MESSAGE, ThreadKey
 from core.store.audit_log import AuditAction, AuditEntry
 from core.store.rules.advisory_locks import lock_channel, lock_claims
 from core.store.rules.audit import record_audit
 from core.store.rules.erasures import record_erasure, record_forgotten
 from core.store.rules.feedback import ASKED_BY
 from core.store.rules.files import release_forgotten_files
-from core.store.rules.questions import erase_calls, withdraw_questions
-from core.store.sql_port import Sql, Values, stamp
+from core.store.rules.questions import erase_calls, thread_values, withdraw_questions
+from core.store.sql_port import Row, Sql, Values, stamp
 
 CHANNELS = "SELECT DISTINCT channel FROM threads WHERE workspace = :workspace ORDER BY channel"
 
@@ -105,6 +109,11 @@ BY_PERSON = {
     EARLIER: TOGETHER,
 }
 
+POSTABLE = """
+SELECT id, name, workspace, channel, options FROM questions
+WHERE private AND said IS NOT NULL AND outcome IS NOT NULL AND {which}
+"""
+
 
 def forget(sql: Sql, scope: Scope, by: str) -> int:
     """Erase the words of a scope, as somebody wants it. How many messages.
@@ -164,3 +173,22 @@ def _within(statement: str, scope: Scope) -> str:
     if scope.person is not None:
         conditions.append(BY_PERSON[statement])
     return statement.format(scope=" AND ".join(conditions))
+
+
+def drop_private_answers(sql: Sql, until: datetime) -> None:
+    """Keep no private answer any more that was closed until then."""
+    _drop_postable(sql, sql.many(POSTABLE.format(which="closed_at <= :until"), {"until": stamp(until)}))
+
+
+def drop_answers_about(sql: Sql, key: ThreadKey, message: str) -> None:
+    """Keep no private answer any more about a message of the channel, which is gone."""
+    place = "workspace = :workspace AND channel = :channel"
+    rows = sql.many(POSTABLE.format(which=place), thread_values(key))
+    _drop_postable(sql, (row for row in rows if json.loads(row["options"]).get(MESSAGE) == message))
+
+
+def _drop_postable(sql: Sql, rows: Iterable[Row]) -> None:
+    for row in rows:
+        sql.update("questions", row["id"], {"said": None, "options": "{}"})
+        erase_calls(sql, row)
+        record_erasure(sql, row["workspace"], row["channel"], sql.now())

@@ -1,6 +1,6 @@
 """Ingesting: events become rows, each once (deduplicated by what they name)."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from core.domain.controls import APPROVAL
 from core.domain.events import (
@@ -18,9 +18,10 @@ from core.domain.events import (
 )
 from core.domain.messages import Asks, Message, Question, ThreadKey
 from core.store.audit_log import PLATFORM, AuditAction, AuditEntry
-from core.store.rules.advisory_locks import lock_channel, lock_gaps
+from core.store.rules.advisory_locks import lock_channel, lock_claims, lock_gaps
 from core.store.rules.audit import is_end_recorded, record_audit
 from core.store.rules.erasures import Forgotten, build_forgotten_query, find_forgotten
+from core.store.rules.forget import drop_answers_about
 from core.store.rules.messages import (
     add_missing_parts,
     build_message_query,
@@ -42,7 +43,7 @@ from core.store.rules.questions import (
     take_question_back,
     thread_key,
     thread_values,
-    withdraw_workspace,
+    withdraw_questions,
 )
 from core.store.rules.split_questions import find_conversation, note_piece
 from core.store.rules.threads import (
@@ -66,6 +67,10 @@ NOWHERE = ThreadKey("", "", "")
 EARLIER_QUESTION = """
 SELECT 1 AS earlier FROM questions
 WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND (at, name) < (:at, :name) LIMIT 1
+"""
+
+OPEN_IN_WORKSPACE = """
+SELECT * FROM questions WHERE workspace = :workspace AND outcome IS NULL AND at <= :at ORDER BY channel, id
 """
 
 
@@ -94,7 +99,7 @@ def _ingest_of_workspace(sql: Sql, event: Missed | Backfilled | WorkspaceEnded) 
 
 
 def _ingest_end(sql: Sql, event: WorkspaceEnded) -> Receipt:
-    count = withdraw_workspace(sql, event.workspace, event.at)
+    count = _withdraw_workspace(sql, event.workspace, event.at)
     action, details = AuditAction.INSTALLATION_ENDED, {"withdrawn": count}
     entry = AuditEntry(event.workspace, event.at, PLATFORM, action, details=details)
     if not is_end_recorded(sql, entry):
@@ -179,6 +184,7 @@ def _build_question(key: ThreadKey, event: Posted) -> Question:
         address=event.address,
         alone=event.alone,
         private=event.private,
+        values=event.values,
     )
 
 
@@ -217,6 +223,7 @@ def _ingest_deletion(sql: Sql, event: Deleted) -> Receipt:
     row = find_message(sql, event.key, event.message)
     key = thread_key(row) if row else event.key
     tracked = is_tracked(sql, key)
+    drop_answers_about(sql, event.key, event.message)
     if row is None and take_back_command(sql, event.key, event.message, event.at):
         return Receipt(new=True, ours=tracked, question=False, key=key)
     new = tracked and not (row and row["deleted_at"])
@@ -263,3 +270,12 @@ def _list_missed(sql: Sql, event: Missed | Backfilled) -> tuple[MissedRange, ...
         return ()
     mark_workspaces_stale(sql, event.platform, event.workspaces)
     return begin_backfill(sql, event.platform, event.workspaces)
+
+
+def _withdraw_workspace(sql: Sql, workspace: str, at: datetime) -> int:
+    """Withdraw every open question that was asked in a workspace until then: nobody can be answered there. How many."""
+    lock_claims(sql)
+    values = {"workspace": workspace, "at": stamp(at)}
+    for channel in sorted({row["channel"] for row in sql.many(OPEN_IN_WORKSPACE, values)}):
+        lock_channel(sql, workspace, channel)
+    return withdraw_questions(sql, sql.many(OPEN_IN_WORKSPACE, values))

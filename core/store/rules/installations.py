@@ -74,9 +74,7 @@ def claim_renewal(sql: Sql, installation: Installation, lease: timedelta) -> boo
     return sql.count_changes(CLAIM, {**values, "now": stamp(now), "until": stamp(now + lease)}) > 0
 
 
-def renew_installation(
-    sql: Sql, installation: Installation, sealed: str, expires_at: datetime | None
-) -> Installation | None:
+def renew_token(sql: Sql, installation: Installation, sealed: str, expires_at: datetime | None) -> Installation | None:
     """Put other tokens in the place of these, unless they are others by now."""
     values = {"workspace": installation.workspace, "version": installation.version}
     if not sql.count_changes(RENEW, {**values, "sealed": sealed, "expires_at": _write_time(expires_at)}):

@@ -1,7 +1,7 @@
 """Messages of tracked threads as rows: inserted, updated, and tombstones of those that were deleted."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from core.domain.messages import Attachment, Message, Quote, QuoteKind, ThreadKey
@@ -83,7 +83,7 @@ def update_message(sql: Sql, row: Row, message: Message) -> bool:
         "at": stamp(message.at),
         "edited_at": edited,
         "attachments": _write_attachments(message),
-        "quotes": _write_quotes(message),
+        "quotes": _write_quotes(_list_kept_quotes(row, message)),
         "speaker": message.speaker,
         "parent": message.parent or row["parent"],
         "answers": row["answers"] or message.answers,
@@ -99,6 +99,12 @@ def update_message(sql: Sql, row: Row, message: Message) -> bool:
     return bool(changes)
 
 
+def _list_kept_quotes(row: Row, message: Message) -> Sequence[Quote]:
+    """The quotes that a message has now; what its author had open beside it was told once, and stays."""
+    viewed = [one for one in _read_quotes(row["quotes"]) if one.kind is QuoteKind.VIEWED]
+    return (*(one for one in message.quotes if one.kind is not QuoteKind.VIEWED), *viewed) if viewed else message.quotes
+
+
 def _is_notice(sql: Sql, row: Row, message: Message) -> bool:
     """Whether a message is not Claude's. One without a mark says nothing of a page whose whole answer we have."""
     unmarked = message.mine and row["answers"] and not message.answers
@@ -110,7 +116,7 @@ def _is_notice(sql: Sql, row: Row, message: Message) -> bool:
 
 def add_missing_parts(sql: Sql, row: Row, message: Message) -> bool:
     """Take files and quotes from another copy of the same words: Slack's first may lack files, previews come later."""
-    shown = {"attachments": _write_attachments(message), "quotes": _write_quotes(message)}
+    shown = {"attachments": _write_attachments(message), "quotes": _write_quotes(message.quotes)}
     missing = {name: value for name, value in shown.items() if row[name] == "[]" != value}
     if not missing or row["edited_at"] != (message.edited and stamp(message.edited)):
         return False
@@ -164,7 +170,7 @@ def _row_of(key: ThreadKey, message: Message, private: bool) -> Row:
         "notice": message.notice,
         "edited_at": message.edited and stamp(message.edited),
         "attachments": _write_attachments(message),
-        "quotes": _write_quotes(message),
+        "quotes": _write_quotes(message.quotes),
         "speaker": message.speaker,
         "private": private,
     }
@@ -181,8 +187,15 @@ def _write_attachments(message: Message) -> str:
 def _read_quotes(kept: str) -> tuple[Quote, ...]:
     if kept == "[]":
         return ()
-    return tuple(Quote(one["text"], QuoteKind(one["kind"]), one["author"]) for one in json.loads(kept))
+    return tuple(
+        Quote(one["text"], QuoteKind(one["kind"]), one["author"], one.get("link", "")) for one in json.loads(kept)
+    )
 
 
-def _write_quotes(message: Message) -> str:
-    return json.dumps([{"text": one.text, "kind": one.kind.value, "author": one.author} for one in message.quotes])
+def _write_quotes(quotes: Iterable[Quote]) -> str:
+    return json.dumps([_write_quote(one) for one in quotes])
+
+
+def _write_quote(quote: Quote) -> dict[str, str]:
+    link = {"link": quote.link} if quote.link else {}
+    return {"text": quote.text, "kind": quote.kind.value, "author": quote.author, **link}

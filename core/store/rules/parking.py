@@ -6,7 +6,7 @@ from core.domain.controls import Control, name_call, parse_call
 from core.domain.events import Pressed, Receipt
 from core.domain.messages import Question, ThreadKey, Unanswered
 from core.store.audit_log import AuditAction
-from core.store.protocols import Asked, Claim
+from core.store.protocols import Claim
 from core.store.rules.advisory_locks import lock_channel
 from core.store.rules.claims import fence_claim
 from core.store.rules.presses import ENDED, build_command, list_askers
@@ -15,6 +15,7 @@ from core.store.rules.threads import is_tracked
 from core.store.rules.tool_calls import record_call
 from core.store.sql_port import Row, Sql, parse_stamp, stamp
 from core.store.stored_calls import PATIENCE, CallState
+from core.store.stored_replies import Asked
 
 ALLOWED = "It goes on."
 DENIED = "It does not do that."

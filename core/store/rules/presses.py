@@ -3,26 +3,35 @@
 A press whose effect needs the platform's word on a rank is left as a private command of whoever pressed.
 """
 
+import json
+from dataclasses import replace
 from datetime import datetime
 
 from core.domain.controls import Control
 from core.domain.events import Pressed, Receipt
-from core.domain.messages import Question, ThreadKey
+from core.domain.messages import MESSAGE, THREAD, Question, ThreadKey
+from core.store.audit_log import AuditAction, AuditEntry
 from core.store.rules.advisory_locks import lock_channel
+from core.store.rules.audit import record_audit
 from core.store.rules.feedback import keep_vote
-from core.store.rules.messages import find_message
+from core.store.rules.messages import find_message, tombstone
 from core.store.rules.questions import (
+    FINAL_TEXT,
+    REOPENED,
     find_question,
     keep_closed,
     keep_question,
+    may_be_posted,
     open_again,
+    read_final_text,
     stop_answer,
     thread_key,
     thread_values,
 )
 from core.store.rules.reply_chains import WaitingChains, trace_chain
-from core.store.rules.threads import is_tracked
-from core.store.sql_port import Row, Sql, parse_stamp
+from core.store.rules.threads import is_tracked, track_thread
+from core.store.sql_port import Row, Sql, parse_stamp, stamp
+from core.store.stored_replies import DeletedReply, ListFiles
 
 ENDED = "This answer has ended already."
 GONE = "I keep nothing of this answer any more."
@@ -34,6 +43,9 @@ NOT_NEWEST = {
     Control.CONTINUE: "Only the newest answer of a conversation can go on.",
 }
 NOT_CUT = "This answer was not cut off, so there is nothing to go on with."
+VISIBLE = "Everybody here can see this answer already."
+POSTED = "It is posted in the thread of that message."
+ONLY_ASKER = "Only who asked can post this answer."
 NOTED = "Noted: {}. Thank you."
 STOPPED = "It is stopped."
 AGAIN = "It is answered anew."
@@ -78,7 +90,7 @@ ORDER BY at, message
 
 def ingest_press(sql: Sql, event: Pressed) -> Receipt:
     """Carry a press out, or leave a question that does; it does nothing where its like was heard before."""
-    if event.question is None and event.control is Control.STOP:
+    if event.question is None and event.control is Control.STOP and not _is_others(sql, event):
         return _describe(sql, event.key, new=stop_answer(sql, event.key, None) > 0)
     reply = find_reply(sql, event.key, event.control, event.question)
     if reply is None:
@@ -86,19 +98,14 @@ def ingest_press(sql: Sql, event: Pressed) -> Receipt:
     key = thread_key(reply)
     if find_question(sql, key, event.id) is not None:
         return _describe(sql, key)
-    match event.control:
-        case Control.STOP | Control.RETRY:
-            return _press_of_asker(sql, event, reply)
-        case Control.CONTINUE:
-            return _continue(sql, event, reply)
-        case _:
-            return _vote(sql, event, reply)
+    return CARRY_OUT.get(event.control, _vote)(sql, event, reply)
 
 
 def find_reply(sql: Sql, key: ThreadKey, control: Control, name: str | None) -> Row | None:
     """The question that a reply is named after; without a name, of the newest reply that the control is about."""
     if name is None:
-        return sql.one(GROWING if control is Control.STOP else NEWEST, thread_values(key))
+        growing = control in {Control.STOP, Control.DELETE} and sql.one(GROWING, thread_values(key))
+        return growing or (None if control is Control.STOP else sql.one(NEWEST, thread_values(key)))
     row = find_question(sql, key, name)
     if row and row["reply"] not in {None, name}:
         return find_question(sql, key, row["reply"])
@@ -130,6 +137,37 @@ def retry_reply(sql: Sql, command: Question, name: str) -> str:
     if given := find_question(sql, command.key, command.name):
         sql.update("questions", given["id"], {"said": AGAIN, "notice": True})
     return AGAIN
+
+
+def delete_reply(sql: Sql, command: Question, name: str, list_files: ListFiles) -> DeletedReply | None:
+    """Keep no word of a reply, as if each of its pages were deleted by hand. What the platform still shows of it.
+
+    That is written down with the command, which is told the same however often it asks. One that is being written is
+    stopped first: None until it has ended.
+    """
+    lock_channel(sql, command.key.workspace, command.key.channel)
+    given, reply = find_question(sql, command.key, command.name), find_question(sql, command.key, name)
+    if given and (before := DeletedReply.parse(json.loads(given["options"]))):
+        return before
+    if reply is None:
+        return DeletedReply(())
+    if reply["outcome"] is None:
+        stop_answer(sql, command.key, name)
+        if (find_question(sql, command.key, name) or reply)["outcome"] is None:
+            return None
+    final, pages = read_final_text(reply), sql.many(PAGES, reply)
+    deleted = DeletedReply(tuple(row["message"] for row in pages), tuple(list_files(final)) if final else ())
+    if given:
+        sql.update("questions", given["id"], {"options": json.dumps({**command.values, **deleted.dump()})})
+    now = sql.now()
+    for row in pages:
+        if page := find_message(sql, command.key, row["message"]):
+            tombstone(sql, page, now)
+    sql.update("questions", reply["id"], {"said": None, "cut": None, "made": None})
+    details = {"asker": reply["person"], "pages": len(pages)}
+    place = {"channel": reply["channel"], "thread": reply["thread"], "subject": name, "details": details}
+    record_audit(sql, AuditEntry(reply["workspace"], now, command.person, AuditAction.ANSWER_DELETED, **place))
+    return deleted
 
 
 def refuse_retry(sql: Sql, reply: Row) -> str:
@@ -181,6 +219,48 @@ def _continue(sql: Sql, event: Pressed, reply: Row) -> Receipt:
     )
     new = keep_question(sql, question)
     return _describe(sql, key, new=new, question=new)
+
+
+def _leave_deletion(sql: Sql, event: Pressed, reply: Row) -> Receipt:
+    """Leave a command of whoever pressed: it takes the platform to delete anything, and its word on others' ranks."""
+    key = thread_key(reply)
+    if reply["private"] or (reply["outcome"] is not None and not reply["said"] and not sql.one(PAGES, reply)):
+        return _describe(sql, key, note=GONE)
+    new = keep_question(sql, build_command(sql, event, reply, reply["name"]))
+    return _describe(sql, key, new=new, question=new)
+
+
+def _post(sql: Sql, event: Pressed, reply: Row) -> Receipt:
+    """Open a private answer about a message again, for everybody: in that message's thread, and with its final text."""
+    key, about = thread_key(reply), json.loads(reply["options"])
+    if why := _refuse_post(event, reply):
+        return _describe(sql, key, note=why)
+    told = find_message(sql, key, about[MESSAGE])
+    thread = thread_key(told) if told and not told["private"] else replace(key, thread=about[THREAD])
+    track_thread(sql, thread, private=False)
+    keep_closed(sql, build_command(sql, event, reply, reply["name"]))
+    at = max(_find_time(sql, event), parse_stamp(reply["at"]))
+    opened = {name: value for name, value in REOPENED.items() if name not in FINAL_TEXT}
+    public = {**opened, "private": False, "after": None, "cut": None, "at": stamp(at), "address": event.address}
+    sql.update("questions", reply["id"], {**public, **thread_values(thread)})
+    return _describe(sql, thread, new=True, question=True, note=POSTED)
+
+
+def _refuse_post(event: Pressed, reply: Row) -> str:
+    """Why an answer can't be posted; empty where it can."""
+    if not reply["private"]:
+        return VISIBLE
+    if event.person != reply["person"]:
+        return ONLY_ASKER
+    if reply["outcome"] is None:
+        return GROWS
+    return "" if may_be_posted(reply) else GONE
+
+
+def _is_others(sql: Sql, event: Pressed) -> bool:
+    """Whether what grows in the thread answers somebody else than who pressed."""
+    growing = sql.one(GROWING, thread_values(event.key))
+    return growing is not None and event.person not in list_askers(sql, growing)
 
 
 def _vote(sql: Sql, event: Pressed, reply: Row) -> Receipt:
@@ -249,3 +329,12 @@ def _find_time(sql: Sql, event: Pressed) -> datetime:
 
 def _describe(sql: Sql, key: ThreadKey, *, new: bool = False, question: bool = False, note: str = "") -> Receipt:
     return Receipt(new=new, ours=is_tracked(sql, key), question=question, key=key, note=note)
+
+
+CARRY_OUT = {
+    Control.STOP: _press_of_asker,
+    Control.RETRY: _press_of_asker,
+    Control.CONTINUE: _continue,
+    Control.DELETE: _leave_deletion,
+    Control.POST: _post,
+}

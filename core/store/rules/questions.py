@@ -6,8 +6,17 @@ from datetime import datetime
 
 from pydantic import TypeAdapter
 
-from core.domain.messages import Asks, FinalText, MadeFile, Outcome, Question, ThreadKey, Unanswered, clean_text
-from core.store.rules.advisory_locks import lock_channel, lock_claims
+from core.domain.messages import (
+    MESSAGE,
+    Asks,
+    FinalText,
+    MadeFile,
+    Outcome,
+    Question,
+    ThreadKey,
+    Unanswered,
+    clean_text,
+)
 from core.store.rules.erasures import Forgotten, build_forgotten_query, record_erasure
 from core.store.rules.file_deletions import request_deletion
 from core.store.rules.files import release_thread_files
@@ -18,10 +27,6 @@ BY_NAME = "SELECT * FROM questions WHERE workspace = :workspace AND channel = :c
 OPEN_IN_THREAD = """
 SELECT * FROM questions
 WHERE workspace = :workspace AND channel = :channel AND thread = :thread AND outcome IS NULL
-"""
-
-OPEN_IN_WORKSPACE = """
-SELECT * FROM questions WHERE workspace = :workspace AND outcome IS NULL AND at <= :at ORDER BY channel, id
 """
 
 OPEN = "SELECT count(*) AS count, min(at) AS oldest FROM questions WHERE outcome IS NULL"
@@ -269,15 +274,6 @@ def stop_answer(sql: Sql, key: ThreadKey, name: str | None) -> int:
     return withdraw_questions(sql, [each for each in rows if each["claim"] == row["claim"]])
 
 
-def withdraw_workspace(sql: Sql, workspace: str, at: datetime) -> int:
-    """Withdraw every open question that was asked in a workspace until then: nobody can be answered there. How many."""
-    lock_claims(sql)
-    values = {"workspace": workspace, "at": stamp(at)}
-    for channel in sorted({row["channel"] for row in sql.many(OPEN_IN_WORKSPACE, values)}):
-        lock_channel(sql, workspace, channel)
-    return withdraw_questions(sql, sql.many(OPEN_IN_WORKSPACE, values))
-
-
 def withdraw_questions(sql: Sql, rows: Iterable[Row]) -> int:
     """Nobody waits for these any more. The worker that answers one learns it and closes it; the others close now."""
     count = 0
@@ -317,7 +313,11 @@ def close_question(sql: Sql, row: Row, outcome: Outcome) -> None:
     forgotten, taken_back = sql.many_each(build_forgotten_query(thread_key(row)), (TAKEN_BACK, row))
     begun = find_question(sql, thread_key(row), row["continues"]) if row["continues"] else None
     rest = begun is not None and begun["said"] is None  # of an answer that was erased meanwhile
-    if row["private"] or rest or Forgotten(forgotten).covers(row["person"], parse_stamp(row["at"])):
+    postable = outcome is Outcome.SHOWN and may_be_posted(row)
+    if postable:
+        sql.update("questions", row["id"], {"options": row["options"]})
+    private = row["private"] and not postable
+    if private or rest or Forgotten(forgotten).covers(row["person"], parse_stamp(row["at"])):
         wipe_answer(sql, row)
         record_erasure(sql, row["workspace"], row["channel"], now)
         return
@@ -327,6 +327,12 @@ def close_question(sql: Sql, row: Row, outcome: Outcome) -> None:
         sql.execute(WIPE if row["notice"] else WIPE_COMMAND, row)
     if taken_back or len(f"{row['command'] or ''}{row['options']}") > BRIEF:
         record_erasure(sql, row["workspace"], row["channel"], now)
+
+
+def may_be_posted(row: Row) -> bool:
+    """Whether a private answer about a message is kept for a while, for its asker may show it to everybody."""
+    private = row["private"] and row["command"] is None
+    return bool(private and row["said"] and not row["notice"] and MESSAGE in json.loads(row["options"]))
 
 
 def wipe_answer(sql: Sql, row: Row) -> None:

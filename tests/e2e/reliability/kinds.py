@@ -1,5 +1,6 @@
 """Kinds of question that the matrix asks, each with all that people must see in the end."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -140,6 +141,26 @@ def press(label: str, answer: Answer) -> Callable[[Any], Awaitable[None]]:
     return ask
 
 
+async def ask_about(world: SlackWorld) -> None:
+    """Ask about a message, from its menu, and wait for the private answer."""
+    slack = world.slack
+    world.asked = await slack.say("bob", "dev", "Deploys stop on Friday.")
+    await slack.choose("ada", "dev", world.asked, "confab_ask_about")
+    await slack.until(lambda: slack.world.views)
+    field = {"question": {"question": {"type": "plain_text_input", "value": "Why?"}}}
+    await slack.submit_view("ada", next(iter(slack.world.views)), field)
+    await slack.until(lambda: slack.world.ephemerals)
+
+
+async def post_answer(world: SlackWorld) -> None:
+    await world.slack.press("ada", "dev", world.slack.world.ephemerals[0].ts, "Post in the channel")
+
+
+async def watch(_world: SlackWorld) -> None:
+    """Do nothing; who pressed is told what came of it, or what had come of it before."""
+    await asyncio.Event().wait()
+
+
 BENEATH = "beneath the question"
 REFUSED = Fault(400, "invalid_request_error", "no")
 
@@ -168,6 +189,14 @@ KINDS = [
         press("Try again", Answer(text=AGAIN, chunk=20, delay=0.02)),
         says(AGAIN, place=BENEATH),
         before=(mention("q"), says(SHORT, place=BENEATH)),
+    ),
+    Kind(
+        "slack posted answer",
+        slack_world,
+        post_answer,
+        says("shares the answer", SHORT, place=BENEATH),
+        before=(ask_about, lambda _pages: True),
+        attend=watch,
     ),
     Kind("slack slash command", slack_world, slashed, says(PERSONA, place="C0DEV")),
     Kind("discord mention", discord_world, mention("q"), says(SHORT, place="dev")),

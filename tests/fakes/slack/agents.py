@@ -42,7 +42,9 @@ def set_prompts(request: Request) -> Raw:
     """Suggest up to four prompts in the direct conversation."""
     channel = request.joined("channel_id")
     prompts: Any = request.arguments.get("prompts")
-    titled = isinstance(prompts, list) and all(set(each) == {"title", "message"} for each in prompts)
+    titled = isinstance(prompts, list) and all(
+        isinstance(each, dict) and set(each) == {"title", "message"} and all(each.values()) for each in prompts
+    )
     if not titled or not 0 < len(prompts) <= PROMPTS:
         raise Refused("invalid_arguments", f"between 1 and {PROMPTS} prompts [json-pointer:/prompts]")
     if not request.text("thread_ts"):

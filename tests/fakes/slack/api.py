@@ -16,6 +16,8 @@ from tests.fakes.slack import streams as slack_streams
 from tests.fakes.slack import views as slack_views
 from tests.fakes.slack.faults import Cut, Fault, Faults, Phase
 from tests.fakes.slack.nouns import Call, Grant, Raw
+from tests.fakes.slack.oauth import METHOD as OAUTH
+from tests.fakes.slack.oauth import OAuth
 from tests.fakes.slack.request import Method, Refused, Request, unpacked
 from tests.fakes.slack.world import World
 
@@ -39,6 +41,9 @@ class Api:
 
     def __init__(self, world: World, faults: Faults, grants: dict[str, Grant], events: frozenset[str]) -> None:
         self.world = world
+        self.worlds: dict[str, World] = {}
+        """Of other workspaces, by the ids of their teams."""
+        self.oauth = OAuth(world.clock, grants)
         self.faults = faults
         self.grants = grants
         self.events = events
@@ -94,10 +99,12 @@ class Api:
     def _meet_fault(self, call: Call) -> Fault:
         return self.faults.take(call.method, self.world.clock(), str(call.arguments.get("channel", ""))) or Fault()
 
-    async def method(self, call: Call, _: web.Request) -> web.Response:
+    async def method(self, call: Call, request: web.Request) -> web.Response:
         """Do what a Web API method does."""
         headers: dict[str, str] = {}
         try:
+            if call.method == OAUTH:
+                return web.json_response(self.oauth.access(call, request))
             method, asked = self._asked(call)
             headers = {"X-OAuth-Scopes": ",".join(sorted(asked.scopes))}
             headers["X-Accepted-OAuth-Scopes"] = ",".join(method.wanted(asked))
@@ -114,8 +121,8 @@ class Api:
         grant = self.granted(call.token)
         if grant.kind != method.kind:
             raise Refused("not_allowed_token_type")
-        team = self.world.teams[grant.team]
-        return method, Request(self.world, team, grant.scopes, self.events, self.url(), call.arguments)
+        world = self.worlds.get(grant.team, self.world)
+        return method, Request(world, world.teams[grant.team], grant.scopes, self.events, self.url(), call.arguments)
 
     def granted(self, token: str) -> Grant:
         """What `token` may; raises `Refused`: not_authed, invalid_auth, token_revoked, account_inactive."""
@@ -124,6 +131,8 @@ class Api:
         grant = self.grants.get(token)
         if grant is None or grant.refusal:
             raise Refused(grant.refusal if grant else "invalid_auth")
+        if grant.expires and self.world.clock() >= grant.expires:
+            raise Refused("token_expired")
         return grant
 
 

@@ -8,6 +8,7 @@ from tests.fakes.slack.nouns import APP, Channel, Post, Raw
 from tests.fakes.slack.request import Method, Refused, Request, offset, page
 
 HISTORY = 999  # the most messages on one page of history (docs.slack.dev)
+UNTOLD = {"is_member", "num_members"}  # docs.slack.dev: users.conversations leaves them out
 REPLIES = 1_000  # the most messages on one page of a thread, and how many unasked
 
 
@@ -73,16 +74,20 @@ def conversations(request: Request) -> Raw:
 
 
 def joined(request: Request) -> Raw:
-    """Those of them that the bot is in; each kind needs its scope."""
+    """Those of them that the bot is in, or a `user`; each kind needs its scope. Private ones only where both are."""
+    if request.team.whole and not request.text("team_id"):
+        raise Refused("missing_argument")
     kinds = {"public_channel": "channels", "private_channel": "groups", "mpim": "mpim", "im": "im"}
     for kind in (request.text("types") or "public_channel").split(","):
         if kind not in kinds:
             raise Refused("invalid_types")
         if f"{kinds[kind]}:read" not in request.scopes:
             raise Refused("missing_scope", needed=f"{kinds[kind]}:read", provided=",".join(sorted(request.scopes)))
+    person = request.text("user") or request.team.bot
     answer = conversations(request)
-    inside = [one for one in answer["channels"] if one["is_im"] or one["is_member"]]
-    return answer | {"channels": inside}
+    inside = [one for one in answer["channels"] if person in request.world.channels[one["id"]].members]
+    shown = [{name: value for name, value in one.items() if name not in UNTOLD} for one in inside]
+    return answer | {"channels": shown}
 
 
 def members(request: Request) -> Raw:
@@ -129,7 +134,9 @@ def user(request: Request) -> Raw:
     person = request.world.people.get(request.text("user"))
     if person is None:
         raise Refused("user_not_found")
-    return {"user": slack_json.person(person)}
+    org = request.world.teams[person.team].enterprise
+    inside = {"enterprise_user": {"id": f"W{person.id}", "enterprise_id": org}} if org else {}
+    return {"user": slack_json.person(person) | inside}
 
 
 def users(request: Request) -> Raw:
@@ -160,11 +167,23 @@ def team(request: Request) -> Raw:
 def auth_test(request: Request) -> Raw:
     names = {"team": request.team.name, "user": "confab", "url": f"https://{request.team.id.lower()}.slack.com/"}
     ids = {"team_id": request.team.id, "user_id": request.team.bot, "bot_id": request.team.bot_id}
-    return {**names, **ids, "is_enterprise_install": False}
+    enterprise = {"enterprise_id": request.team.enterprise} if request.team.enterprise else {}
+    return {**names, **ids, **enterprise, "is_enterprise_install": request.team.whole}
+
+
+def list_teams(request: Request) -> Raw:
+    """The workspaces that a token is good for."""
+    return {"teams": [{"id": request.team.id, "name": request.team.name}], "response_metadata": {"next_cursor": ""}}
+
+
+def revoke(request: Request) -> Raw:
+    return {"revoked": True}
 
 
 READ = ("users:read",)
 METHODS = {
+    "auth.revoke": Method(revoke),
+    "auth.teams.list": Method(list_teams),
     "auth.test": Method(auth_test),
     "conversations.history": Method(history, family="history", needs=("channel",)),
     "conversations.replies": Method(replies, family="history", needs=("channel", "ts")),
@@ -173,7 +192,11 @@ METHODS = {
     "conversations.members": Method(members, family="read", needs=("channel",)),
     "conversations.join": Method(join, ("channels:join",), needs=("channel",)),
     "conversations.open": Method(open_conversation, ("im:write", "mpim:write")),
-    "users.conversations": Method(joined, ("channels:read", "groups:read", "im:read", "mpim:read")),
+    "users.conversations": Method(
+        joined,
+        ("channels:read", "groups:read", "im:read", "mpim:read"),
+        takes=("cursor", "exclude_archived", "limit", "types", "user"),
+    ),
     "users.info": Method(user, READ, needs=("user",)),
     "users.list": Method(users, READ),
     "usergroups.list": Method(groups, ("usergroups:read",)),

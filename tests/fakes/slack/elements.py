@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tests.fakes.slack.nouns import Post, Raw
+from tests.fakes.slack.nouns import Ephemeral, Post, Raw
 from tests.fakes.slack.request import Refused
 
 TEXT = 75  # characters of a button's text, and of its accessibility label (docs.slack.dev, button element)
@@ -15,10 +15,15 @@ CHOICE = frozenset({"text", "value", "accessibility_label"})
 FIELDS: Mapping[str, frozenset[str]] = {
     "button": BUTTON,
     "feedback_buttons": frozenset({"type", "action_id", "positive_button", "negative_button"}),
-    "icon_button": frozenset({"type", "action_id", "icon", "text", "value", "confirm", "accessibility_label"}),
+    "icon_button": frozenset(
+        {"type", "action_id", "icon", "text", "value", "confirm", "accessibility_label", "visible_to_user_ids"}
+    ),
 }
 """The elements that a test's app has, with the fields of each; Slack has more, which nobody here uses."""
 TAKES = {"actions": {"button"}, "context_actions": {"feedback_buttons", "icon_button"}}
+ICONS = {"trash"}  # the only one there is
+VIEWERS = 10  # people to whom an icon button can be limited
+CONFIRM = {"title": 100, "text": 300, "confirm": 30, "deny": 30}  # characters of a confirmation's texts
 STYLES = {None, "primary", "danger"}
 CHOICES = ("positive_button", "negative_button")
 
@@ -67,7 +72,26 @@ def _list_element_faults(kind: str, element: Raw) -> Iterator[str]:
         return
     if element.get("style") not in STYLES:
         yield f"invalid style: {element['style']}"
+    if element["type"] == "icon_button" and element.get("icon") not in ICONS:
+        yield f"unsupported icon: {element.get('icon')}"
+    if len(element.get("visible_to_user_ids", ())) > VIEWERS:
+        yield f"no more than {VIEWERS} items allowed: visible_to_user_ids"
     yield from _list_text_faults(element)
+    yield from _list_confirm_faults(element.get("confirm"))
+
+
+def _list_confirm_faults(confirm: Any) -> Iterator[str]:
+    if confirm is None:
+        return
+    if not isinstance(confirm, dict) or set(confirm) - {*CONFIRM, "style"} or set(CONFIRM) - set(confirm):
+        yield "invalid confirm: it has a title, a text, and two buttons"
+        return
+    for name, most in CONFIRM.items():
+        text = confirm[name]
+        if not isinstance(text, dict) or text.get("type") not in {"plain_text", "mrkdwn"}:
+            yield f"must be a text: {name}"
+        elif not 0 < len(text.get("text", "")) <= most:
+            yield f"must be between 1 and {most} characters: {name}"
 
 
 def _list_choice_faults(choice: Any) -> Iterator[str]:
@@ -90,7 +114,7 @@ def _list_text_faults(holder: Raw) -> Iterator[str]:
         yield f"must be less than {VALUE + 1} characters: value"
 
 
-def list_buttons(post: Post) -> list[Raw]:
+def list_buttons(post: Post | Ephemeral) -> list[Raw]:
     """The actions that a message offers, as a payload has each when it is pressed, without its time."""
     return [action for block in post.blocks if block.get("type") in MOST for action in _list_actions(block)]
 

@@ -57,6 +57,8 @@ def _posted(world: World, channel: Channel, post: Post) -> Raw:
             "subtype": "thread_broadcast",
             "root": slack_json.message(world, world.posts[channel.id, post.thread or ""]),
         }
+    if viewing := world.viewing.get((channel.id, post.ts)):
+        event["app_context"] = {"entities": list(viewing)}
     if channel.ext_shared:
         event |= _sides(world, channel, post)
     return event
@@ -93,15 +95,16 @@ def envelope(world: World, team: Team, event: Raw) -> Envelope:
     key = world.name("Ev")
     channel = world.channels.get(str(event.get("channel", "")))
     rights = {
-        "enterprise_id": None,
+        "enterprise_id": team.enterprise or None,
         "team_id": team.id,
         "user_id": team.bot,
         "is_bot": True,
-        "is_enterprise_install": False,
+        "is_enterprise_install": team.whole,
     }
     outer: Raw = {
         "token": VERIFICATION,
         "team_id": team.id,
+        **({"enterprise_id": team.enterprise} if team.enterprise else {}),
         "api_app_id": APP,
         "event": event,
         "type": "event_callback",
@@ -143,13 +146,19 @@ def _interaction(kind: str, team: Team, person: Person, trigger: str) -> Raw:
     who = {"id": person.id, "username": person.name, "name": person.name, "team_id": person.team}
     place = {"id": team.id, "domain": team.id.lower()}
     common = {"type": kind, "team": place, "user": who, "api_app_id": APP, "token": VERIFICATION}
-    return common | {"trigger_id": trigger, "enterprise": None, "is_enterprise_install": False}
+    enterprise = {"id": team.enterprise, "name": "Org"} if team.enterprise else None
+    return common | {"trigger_id": trigger, "enterprise": enterprise, "is_enterprise_install": team.whole}
 
 
 def submission(team: Team, person: Person, view: View, values: Raw, trigger: str) -> Raw:
     """A modal that was submitted. `values` is what the state holds: block id, action id, then the element's state."""
     shown = slack_json.view(view, team.id) | {"state": {"values": values}}
     return _interaction("view_submission", team, person, trigger) | {"view": shown, "response_urls": []}
+
+
+def choice(team: Team, person: Person, callback_id: str, trigger: str, at: str) -> Raw:
+    """A message shortcut that was chosen; the caller adds where: message and channel."""
+    return _interaction("message_action", team, person, trigger) | {"callback_id": callback_id, "action_ts": at}
 
 
 def press(team: Team, person: Person, action: Raw, trigger: str, at: str) -> Raw:

@@ -22,6 +22,10 @@ class Team:
     name: str
     bot: str = BOT
     bot_id: str = BOT_ID
+    enterprise: str = ""
+    """The organisation of Enterprise Grid that it is part of."""
+    whole: bool = False
+    """Whether the app was installed for all of that organisation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +228,8 @@ class Grant:
     scopes: frozenset[str]
     kind: str = "xoxb"
     refusal: str = ""
+    expires: float = 0.0
+    """When it runs out; 0 for never."""
 
 
 class Clock:

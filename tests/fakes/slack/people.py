@@ -6,7 +6,7 @@ from dataclasses import replace
 from tests.fakes.slack import elements as slack_elements
 from tests.fakes.slack import events as slack_events
 from tests.fakes.slack import json as slack_json
-from tests.fakes.slack.nouns import Channel, Envelope, File, Person, Post, Raw, ResponseUrl, Team, Trigger
+from tests.fakes.slack.nouns import Channel, Envelope, Ephemeral, File, Person, Post, Raw, ResponseUrl, Team, Trigger
 from tests.fakes.slack.outbox import Outbox
 from tests.fakes.slack.text import rich, typed
 from tests.fakes.slack.world import World
@@ -29,8 +29,12 @@ class People:
         *,
         files: Sequence[File] = (),
         broadcast: bool = False,
+        viewing: Sequence[Raw] = (),
     ) -> str:
-        """Post as a person, and return the ts. `text` is as typed; Slack escapes it."""
+        """Post as a person, and return the ts. `text` is as typed; Slack escapes it.
+
+        `viewing` are the entities that the app context of a direct message has.
+        """
         person, place = self.person(user), self.place(channel)
         kept = [self.upload(file, person) for file in files]
         subtype = "file_share" if kept else ""
@@ -38,6 +42,9 @@ class People:
         blocks = (rich(text),) if words else ()
         ts = self.world.stamp()
         said = Post(place.id, ts, person.id, words, thread, blocks=blocks, files=tuple(kept), subtype=subtype)
+        if viewing:
+            assert place.kind == "im", "Slack tells what is looked at in direct messages alone"
+            self.world.viewing[place.id, ts] = tuple(viewing)
         return self.world.post(replace(said, broadcast=broadcast)).ts
 
     async def edit(self, user: str, channel: str, ts: str, text: str) -> None:
@@ -66,30 +73,51 @@ class People:
         payload = slack_events.command(place, person, (name, text), self.trigger(person), url)
         return self._put(Envelope(self.world.name("Cmd"), "slash_commands", payload))
 
+    async def choose(self, user: str, channel: str, ts: str, callback_id: str) -> str:
+        """Choose a shortcut in a message's menu, and return the envelope's id.
+
+        People find it in every channel, whether the app is a member or not.
+        """
+        person, place = self.person(user), self.place(channel)
+        post = self.world.posts[place.id, ts]
+        assert person.id in place.members, "nobody has a menu on what they do not see"
+        payload = slack_events.choice(self.team(place), person, callback_id, self.trigger(person), self.world.stamp())
+        payload |= {"channel": {"id": place.id, "name": place.name}, "message_ts": ts}
+        payload |= {"message": slack_json.message(self.world, post), "response_url": self.response_url(place, person)}
+        return self._put(Envelope(self.world.name("Act"), "interactive", payload))
+
+    def find_ephemeral(self, channel: str, ts: str) -> Ephemeral | None:
+        place = self.place(channel)
+        return next((one for one in self.world.ephemerals if (one.channel, one.ts) == (place.id, ts)), None)
+
     def buttons(self, channel: str, ts: str) -> list[str]:
         """What stands on the buttons of a message."""
-        post = self.world.posts[self.place(channel).id, ts]
+        post = self.find_ephemeral(channel, ts) or self.world.posts[self.place(channel).id, ts]
         return [action["text"]["text"] for action in slack_elements.list_buttons(post)]
 
     async def press(self, user: str, channel: str, ts: str, label: str) -> str:
         """Press the button of a message on which `label` stands, and return the envelope's id.
 
-        A message that was changed has the buttons of now: nobody presses one that is gone.
+        A message that was changed has the buttons of now: nobody presses one that is gone. Of a message that one
+        person sees, Slack tells no word.
         """
         person, place = self.person(user), self.place(channel)
-        post = self.world.posts[place.id, ts]
+        whispered = self.find_ephemeral(channel, ts)
+        post = whispered or self.world.posts[place.id, ts]
         assert person.id in place.members, "nobody presses what they do not see"
+        assert whispered is None or whispered.user == person.id, "nobody presses what another is whispered"
         (action,) = (each for each in slack_elements.list_buttons(post) if each["text"]["text"] == label)
         payload = slack_events.press(self.team(place), person, action, self.trigger(person), self.world.stamp())
-        container = {"type": "message", "message_ts": ts, "channel_id": place.id, "is_ephemeral": False}
+        container = {"type": "message", "message_ts": ts, "channel_id": place.id, "is_ephemeral": bool(whispered)}
         container |= {"thread_ts": post.thread} if post.thread else {}
         payload |= {"container": container, "channel": {"id": place.id, "name": place.name}}
-        payload |= {"message": slack_json.message(self.world, post), "state": {"values": {}}}
+        shown = {} if isinstance(post, Ephemeral) else {"message": slack_json.message(self.world, post)}
+        payload |= {**shown, "state": {"values": {}}}
         payload["response_url"] = self.response_url(place, person, ts)
         return self._put(Envelope(self.world.name("Act"), "interactive", payload))
 
     async def press_in_view(self, user: str, view: str, action_id: str, value: str = "") -> str:
-        """Press a button of a modal or a home tab, and return the envelope's id."""
+        """Press a button of a modal or a home tab, or one that somebody forged, and return the envelope's id."""
         person, shown = self.person(user), self.world.views[view]
         action = {"action_id": action_id, "value": value}
         team = self.world.teams[person.team]
@@ -123,7 +151,9 @@ class People:
         """Look at the app's home; `tab` is home or messages."""
         person = self.person(user)
         direct = self.world.direct(person.id)
-        told = {"type": "app_home_opened", "user": person.id, "tab": tab, "channel": direct.id if direct else ""}
+        told: Raw = {"type": "app_home_opened", "user": person.id, "tab": tab, "channel": direct.id if direct else ""}
+        if tab == "home" and (shown := self.world.homes.get(person.id)):
+            told["view"] = slack_json.view(shown, person.team)
         self.happen("app_home_opened", told, self.world.teams[person.team])
 
     async def join(self, user: str, channel: str) -> None:

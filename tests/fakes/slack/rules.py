@@ -8,14 +8,15 @@ from tests.fakes.slack import elements as slack_elements
 from tests.fakes.slack.nouns import Ping, Raw
 from tests.fakes.slack.request import Refused, Request
 from tests.fakes.slack.text import expanded, pings, words
+from tests.fakes.slack.world import BLOCKS, BLOCKS_TEXT
 
 TEXT = 40_000  # longer text is cut (docs.slack.dev, chat.postMessage: message_truncated)
 UPDATED_TEXT = 4_000  # chat.update refuses longer text where chat.postMessage would cut it
-MARKDOWN = 12_000  # of all markdown blocks together, and of markdown_text (docs.slack.dev)
-BLOCKS_TEXT = 13_200  # of a whole message's blocks (measured: bolt-js#2509, metabase PR#79908)
-BLOCKS = 50  # in a message, counted after markdown was expanded (archestra PR#4980)
+MARKDOWN = 12_000  # of all markdown blocks together, and of markdown_text (docs.slack.dev); UTF-16 units, to be strict
 SECTION = 3_000  # characters of a section's text
 HEADER = 150  # characters of a header
+ROWS, COLUMNS = 100, 20  # of a table
+CELLS = 10_000  # characters of all tables of a message
 METADATA = 16_000  # no number is published; long before it an adapter has put text where ids belong
 LOADING_MESSAGES = 10  # docs.slack.dev, assistant.threads.setStatus
 KINDS = frozenset(
@@ -57,7 +58,8 @@ def content(request: Request, most: int = TEXT) -> tuple[str, list[Raw], list[Ra
     if len(markdown) > MARKDOWN or (most < TEXT and len(text) > most):
         raise Refused("msg_too_long")
     kept = [{"type": "markdown", "text": markdown}] if markdown else given
-    blocks(kept, request.world.unknown_blocks)
+    world = request.world
+    blocks(kept, world.unknown_blocks, world.most_text, world.most_blocks)
     return text or markdown, kept, attachments
 
 
@@ -69,17 +71,33 @@ def listed(request: Request, name: str) -> list[Raw]:
     return value
 
 
-def blocks(given: Sequence[Raw], unknown: Collection[str] = ()) -> None:
+def blocks(given: Sequence[Raw], unknown: Collection[str] = (), ceiling: int = BLOCKS_TEXT, most: int = BLOCKS) -> None:
     """Raise `Refused` unless these blocks may be one message of a workspace that has all kinds but `unknown` ones."""
     for index, block in enumerate(given):
         _block(index, block, unknown)
     slack_elements.check(given)
-    if sum(len(str(block.get("text", ""))) for block in given if block["type"] == "markdown") > MARKDOWN:
+    if sum(units(str(block.get("text", ""))) for block in given if block["type"] == "markdown") > MARKDOWN:
         raise Refused("msg_blocks_too_long")
-    if sum(len(text) for text in words(list(given))) > BLOCKS_TEXT:
+    if sum(units(text) for text in words(list(given))) > ceiling:
         raise Refused("msg_blocks_too_long")
-    if len(expanded(given)) > BLOCKS:
-        raise Refused("invalid_blocks", f"no more than {BLOCKS} items allowed [json-pointer:/blocks]")
+    kept = expanded(given)
+    if len(kept) > most:
+        raise Refused("invalid_blocks", f"no more than {most} items allowed [json-pointer:/blocks]")
+    tables([block for block in kept if block["type"] == "table"])
+
+
+def units(text: str) -> int:
+    """The length of a text as JavaScript counts it."""
+    return sum(2 if ord(character) > 0xFFFF else 1 for character in text)
+
+
+def tables(given: Sequence[Raw]) -> None:
+    """Raise `Refused` if a table is too large, or all of them together."""
+    for table in given:
+        if len(table["rows"]) > ROWS or max(map(len, table["rows"]), default=0) > COLUMNS:
+            raise Refused("invalid_blocks", "a table has too many rows or columns [json-pointer:/blocks]")
+    if sum(units(cell) for cell in words(list(given))) > CELLS:
+        raise Refused("invalid_blocks", "tables have too many characters [json-pointer:/blocks]")
 
 
 def _block(index: int, block: Raw, unknown: Collection[str]) -> None:

@@ -17,7 +17,9 @@ from tests.fakes.slack.api import Api
 from tests.fakes.slack.events import SUBSCRIBED
 from tests.fakes.slack.faults import Fault, Faults, Hook
 from tests.fakes.slack.http import Endpoint
-from tests.fakes.slack.nouns import TEAM, Call, Ephemeral, Grant, Ping, Post, Raw, Shown
+from tests.fakes.slack.neighbours import Neighbour
+from tests.fakes.slack.nouns import TEAM, Call, Ephemeral, Grant, Ping, Post, Raw, Shown, Team
+from tests.fakes.slack.oauth import OAuth
 from tests.fakes.slack.outbox import Outbox
 from tests.fakes.slack.people import People
 from tests.fakes.slack.socket import Sockets
@@ -116,7 +118,8 @@ class SlackFake(People):
         return await slack_files.receive(self.world, request)
 
     async def _respond(self, call: Call, request: web.Request) -> web.Response:
-        return await slack_answers.respond(self.world, call, request)
+        world = self.api.worlds.get(request.match_info["team"], self.world)
+        return await slack_answers.respond(world, call, request)
 
     async def _download(self, call: Call, request: web.Request) -> web.Response:
         grant = self.grants.get(call.token)
@@ -129,6 +132,18 @@ class SlackFake(People):
         self.outbox.carrier = self.endpoint
         self.outbox.connected()
         return self.endpoint
+
+    @property
+    def oauth(self) -> OAuth:
+        """Where other workspaces install the app."""
+        return self.api.oauth
+
+    def add_workspace(self, team: Team) -> Neighbour:
+        """Another workspace, whose people and channels have the ids of those here. It has not installed the app."""
+        number = len(self.api.worlds) + 1
+        made = Neighbour(team, self.world, self.outbox, self.events, lambda: self.url, number)
+        self.api.worlds[team.id] = made.world
+        return made
 
     def refuse(self, token: str, error: str) -> None:
         """Let a token be good for nothing: `token_revoked`, `account_inactive`."""

@@ -95,7 +95,7 @@ def _fits(request: Request, text: str) -> None:
     """Raise `Refused` for a text that is too long for one streamed message, or that would be too many blocks."""
     if len(text) > request.world.stream_characters:
         raise Refused("msg_too_long")
-    if len(expanded(_shown(text))) > slack_rules.BLOCKS:
+    if len(expanded(_shown(text))) > request.world.most_blocks:
         raise Refused("msg_blocks_too_many")
 
 

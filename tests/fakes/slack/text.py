@@ -1,8 +1,11 @@
 """What the words of a message become: escaped on the way in, expanded and displayed on the way out."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 from tests.fakes.slack.nouns import Ephemeral, Post, Raw
 
@@ -12,14 +15,15 @@ MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
 PING = re.compile(
     r"<!(?:channel|here|everyone|subteam\^)[^>]*>|<@[UW][A-Z0-9]+(?:\|[^>]*)?>|(?<!\w)@(?:channel|here|everyone)\b"
 )
-FENCE = re.compile(r"^(```|~~~).*?(?:^\1\s*$|\Z)", re.MULTILINE | re.DOTALL)
 CODE = re.compile(
     r"^[ >]*(?P<fence>`{3,}|~{3,}).*?(?:^[ >]*(?P=fence)[`~]*\s*$|\Z)|(?<!`)(?P<run>`+)(?!`).+?(?<!`)(?P=run)(?!`)",
     re.MULTILINE | re.DOTALL,
 )
-TABLE = re.compile(r"(?:^\|.*\n?)+", re.MULTILINE)
 BUTTONS = {"actions", "context_actions"}
-HEADING = re.compile(r"^#{1,6}\s", re.MULTILINE)
+MARKDOWN = MarkdownIt("commonmark").enable("table").disable(["html_block", "reference"])
+MARKDOWN.core.ruler.enableOnly(["normalize", "block"])
+HOLDERS = {"bullet_list_open", "ordered_list_open", "blockquote_open"}
+APART = {"fence", "table_open", "blockquote_open"}
 
 
 def typed(text: str) -> str:
@@ -90,7 +94,7 @@ def pings(texts: Iterable[str]) -> list[str]:
 
 
 def expanded(blocks: Iterable[Raw]) -> list[Raw]:
-    """The blocks that Slack keeps: a markdown block becomes rich text, headers and tables (archestra PR#4980)."""
+    """The blocks that Slack keeps: a markdown block becomes rich text, headers, dividers and tables."""
     kept: list[Raw] = []
     for block in blocks:
         kept.extend(_expanded(str(block.get("text", ""))) if block.get("type") == "markdown" else [block])
@@ -98,27 +102,61 @@ def expanded(blocks: Iterable[Raw]) -> list[Raw]:
 
 
 def _expanded(markdown: str) -> list[Raw]:
-    """One block a heading, a fence, a table and a paragraph: an approximation that errs on the side of more."""
-    pieces: list[str] = []
-    end = 0
-    for fence in FENCE.finditer(markdown):
-        pieces += [*markdown[end : fence.start()].split("\n\n"), fence[0]]
-        end = fence.end()
-    pieces += markdown[end:].split("\n\n")
-    return [_block(piece.strip("\n")) for piece in pieces if piece.strip()]
+    """A block for each heading, table, list, quote, rule, paragraph and piece of code (archestra PR#4980).
+
+    Nobody has said what becomes of code or a table inside a list or a quote. Here it is a block of its own, and what
+    follows it another one: no list or quote of Slack's has such a thing.
+    """
+    lines, blocks = markdown.split("\n"), list[Raw]()
+    for token, inside in _top_level(MARKDOWN.parse(markdown)):
+        begins, ends = token.map or (0, 0)
+        for kind, first, last in _split(token.type, begins, ends, inside):
+            piece = "\n".join(lines[first:last]).strip("\n")
+            blocks += [_block(kind, piece)] if piece.strip() else []
+    return blocks
 
 
-def _block(piece: str) -> Raw:
-    if piece.startswith(("```", "~~~")):
-        kind = "rich_text_preformatted"
-    elif HEADING.match(piece):
-        return {"type": "header", "text": {"type": "plain_text", "text": piece.lstrip("# ")}}
-    elif TABLE.match(piece):
-        cells = [
-            [{"type": "raw_text", "text": cell.strip()} for cell in row.strip("|").split("|")]
-            for row in piece.splitlines()
-        ]
-        return {"type": "table", "rows": cells}
-    else:
-        kind = "rich_text_section"
-    return {"type": "rich_text", "elements": [{"type": kind, "elements": [{"type": "text", "text": piece}]}]}
+def _top_level(tokens: Sequence[Token]) -> Iterator[tuple[Token, list[Token]]]:
+    """Each block that is in no other, and those inside it."""
+    begun: Token | None = None
+    inside: list[Token] = []
+    for token in tokens:
+        if token.level == 0 and token.nesting >= 0:
+            if begun:
+                yield begun, inside
+            begun, inside = token, []
+        else:
+            inside.append(token)
+    if begun:
+        yield begun, inside
+
+
+def _split(kind: str, begins: int, ends: int, inside: Iterable[Token]) -> Iterator[tuple[str, int, int]]:
+    """The pieces of a block by their kinds and lines: what lies between those that stand for themselves."""
+    at = begins
+    alone = {"blockquote_open": {"fence"}}.get(kind, APART) if kind in HOLDERS else set[str]()
+    for token in inside:
+        first, last = token.map or (0, 0)
+        if token.type in alone and first >= at:
+            yield from [(kind, at, first)] if first > at else []
+            yield token.type, first, last
+            at = last
+    if at < ends:
+        yield kind, at, ends
+
+
+def _block(kind: str, piece: str) -> Raw:
+    match kind:
+        case "hr":
+            return {"type": "divider"}
+        case "heading_open":
+            return {"type": "header", "text": {"type": "plain_text", "text": piece.lstrip("# ")}}
+        case "table_open":
+            lines = [line for index, line in enumerate(piece.splitlines()) if index != 1]  # without the rule
+            rows = [re.split(r"(?<!\\)\|", line.strip().strip("|")) for line in lines]
+            return {
+                "type": "table",
+                "rows": [[{"type": "raw_text", "text": cell.strip()} for cell in row] for row in rows],
+            }
+    part = "rich_text_preformatted" if kind in {"fence", "code_block"} else "rich_text_section"
+    return {"type": "rich_text", "elements": [{"type": part, "elements": [{"type": "text", "text": piece}]}]}

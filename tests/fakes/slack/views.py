@@ -1,17 +1,14 @@
 """The methods that open modals and home tabs."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from tests.fakes.slack import json as slack_json
+from tests.fakes.slack import view_rules
 from tests.fakes.slack.nouns import Raw, View
 from tests.fakes.slack.request import Method, Refused, Request
 
 TRIGGER_SECONDS = 3.0  # docs.slack.dev: a trigger id lives for three seconds, and opens one view
-BLOCKS = 100  # of a view
-LIMITS = {"callback_id": 255, "private_metadata": 3_000}  # characters (docs.slack.dev, views)
-TITLE = 24  # characters of a modal's title, and of its buttons
 
 
 def open_view(request: Request) -> Raw:
@@ -66,33 +63,9 @@ def _kept(request: Request, view: View) -> Raw:
 
 def _payload(request: Request, kind: str) -> Raw:
     view: Any = request.arguments.get("view")
-    if not isinstance(view, dict):
-        raise Refused("invalid_arguments", "must provide an object [json-pointer:/view]")
-    wrong = list(_wrongs(view, kind))
-    if wrong:
-        raise Refused("invalid_arguments", *(f"{each} [json-pointer:/view]" for each in wrong))
-    return view
-
-
-def _wrongs(view: Raw, kind: str) -> Iterator[str]:
-    """Everything in which `view` is not a view."""
-    if view.get("type") != kind:
-        yield f"unexpected type: {view.get('type')}"
-    blocks = view.get("blocks")
-    if not isinstance(blocks, list) or not blocks or len(blocks) > BLOCKS:
-        yield f"blocks must be between 1 and {BLOCKS}"
-    yield from (f"{name} is longer than {most}" for name, most in LIMITS.items() if len(view.get(name, "")) > most)
-    if kind == "modal":
-        yield from _unnamed(view)
-
-
-def _unnamed(view: Raw) -> Iterator[str]:
-    for name in ("title", "submit", "close"):
-        text = view.get(name, {}).get("text", "")
-        if len(text) > TITLE or (name == "title" and not text):
-            yield f"{name} must be between 1 and {TITLE} characters"
-    if any(block.get("type") == "input" for block in view.get("blocks", ())) and not view.get("submit"):
-        yield "missing required field: submit"
+    view_rules.check(view, kind)
+    payload: Raw = view
+    return payload
 
 
 METHODS = {

@@ -24,6 +24,8 @@ from tests.fakes.slack.nouns import (
 
 STEP = 100  # microseconds between two messages of one instant, as in 1700000000.000100
 STREAM_SECONDS = 300.0  # a stream lives about five minutes, traffic or not (python-slack-sdk#1859)
+BLOCKS_TEXT = 13_200  # of a whole message's blocks (measured: bolt-js#2509, metabase PR#79908)
+BLOCKS = 50  # in a message, counted after markdown was expanded (archestra PR#4980)
 STREAM_CHARACTERS = 12_000  # of one streamed message together (CopilotKit#6063)
 
 TEAMS = (Team(TEAM, "Analytical Engines"), Team("T0EXT", "Elsewhere", bot="", bot_id=""))
@@ -101,6 +103,7 @@ class World:
         self.sessions: dict[tuple[str, str], str] = {}
         self.titles: dict[tuple[str, str], str] = {}
         self.prompts: dict[str, Raw] = {}
+        self.viewing: dict[tuple[str, str], tuple[Raw, ...]] = {}
         self.pings: list[Ping] = []
         self.tickets: set[str] = set()
         self.stream_seconds = STREAM_SECONDS
@@ -111,10 +114,22 @@ class World:
         """Accounts differ on whether `conversations.replies` repeats the root on later pages; readers stand both."""
         self.unknown_blocks: set[str] = set()
         """Kinds of blocks that this workspace refuses: not every one has every kind."""
+        self.most_text, self.most_blocks = BLOCKS_TEXT, BLOCKS
+        """Of all blocks of a message: how many characters, and how many blocks; Slack may come to take fewer."""
         self.lands_in_channel = False
         """Whether a reply to a thread that is gone is posted into its channel, in place of an error."""
         self._last = 0
         self._named = 0
+
+    def begin_numbers(self, number: int) -> None:
+        """Let ids differ from those of other workspaces, as ids of events do in all of Slack."""
+        self._named = number
+
+    def move_to(self, team: Team) -> None:
+        """Be another workspace, with people and channels of the same ids."""
+        self.teams = {one.id: one for one in (team, TEAMS[1])}
+        self.people = {one.id: replace(one, team=team.id) if one.team == TEAM else one for one in PEOPLE}
+        self.channels = {one.id: replace(one, team=team.id) if one.team == TEAM else one for one in CHANNELS}
 
     def stamp(self) -> str:
         """A ts that no message has yet; later calls give later ones."""

@@ -171,7 +171,7 @@ async def test_when_it_is_allowed_the_buttons_go_before_the_tool_has_ended(store
 
     assert buttons == [(Control.STOP,)]
     assert board.shown("t1") == ["I make one.\n\nMade."]
-    assert board.controls("t1") == [(Control.RETRY, *FEEDBACK)]
+    assert board.controls("t1") == [(Control.RETRY, *FEEDBACK, Control.DELETE)]
 
 
 async def stop_by_command(assistant, board, asked):
@@ -203,7 +203,11 @@ async def test_what_is_withdrawn_while_it_waits_ends_at_once_with_what_was_said(
         late = await press(assistant, board, Control.ALLOW, "0001#1")
 
     assert took < 0.8
-    assert (shed.called, board.controls("t1")[0], len(messages(claude))) == ([], (Control.CONTINUE, Control.RETRY), 1)
+    assert (shed.called, board.controls("t1")[0], len(messages(claude))) == (
+        [],
+        (Control.CONTINUE, Control.RETRY, Control.DELETE),
+        1,
+    )
     assert (late.note, await rows(store), await store.questions.count_parked()) == (
         "This answer has ended already.",
         0,
@@ -327,7 +331,7 @@ async def test_it_expires_after_an_hour_also_where_nobody_ran_meanwhile(store, b
 
     note = "The question whether make may be used has expired after an hour: nothing was done."
     assert board.shown("t1") == [append_note("I make one.", note)]
-    assert (shed.called, board.controls("t1")) == ([], [(Control.CONTINUE, Control.RETRY)])
+    assert (shed.called, board.controls("t1")) == ([], [(Control.CONTINUE, Control.RETRY, Control.DELETE)])
     assert late.note == "This answer has ended already."
 
 

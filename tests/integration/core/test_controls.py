@@ -29,8 +29,62 @@ GO_ON = (
     "Do not repeat any of them, and say nothing about the cut.]"
 )
 STOP, CONTINUE, RETRY, UP, DOWN = Control.STOP, Control.CONTINUE, Control.RETRY, *FEEDBACK
-WHOLE = (RETRY, *FEEDBACK)
+DELETE = Control.DELETE
+WHOLE = (RETRY, *FEEDBACK, DELETE)
 GROWING = (STOP,)
+
+
+# Delete
+
+
+def said_to_all(board) -> list[str]:
+    return [one for one in board.shown("t1") if one not in board.whispered]
+
+
+async def test_an_answer_that_grows_is_stopped_and_then_deleted_and_later_prompts_know_nothing_of_it(
+    assistant, board, claude, store
+):
+    gate = Gate(after=6)
+    claude.script(Answer(text="one two three four", chunk=4, gate=gate), Answer(text="Fine."))
+    await assistant.ingest(board.said("t1", "U1", "count"))
+    await gate.reached.wait()
+    await board.until("t1", "one two thre")
+    await press(assistant, board, DELETE, "0001")
+    gate.opened.set()
+    await closed(store)
+    shown = said_to_all(board)
+    await ask(assistant, board, store, "and now?")
+
+    assert (shown, board.whispered) == ([], ["It is deleted."])
+    assert [role for role, _ in messages(claude)[-1]] == ["user"]
+    assert "one two" not in str(messages(claude)[-1])
+
+
+@pytest.mark.parametrize(
+    ("rank", "said", "stands"),
+    [
+        (Rank.MEMBER, "Only who asked, or somebody who manages this channel, can delete this answer.", 1),
+        (Rank.MANAGER, "It is deleted.", 0),
+    ],
+)
+async def test_somebody_else_deletes_an_answer_only_as_a_manager(assistant, board, claude, store, rank, said, stands):
+    board.ranks["U2"] = rank
+    claude.script(Answer(text="Blue."))
+    await press(assistant, board, DELETE, await ask(assistant, board, store), "U2")
+    await until(lambda: board.whispered)
+    await closed(store)
+
+    assert (board.whispered, len(said_to_all(board))) == ([said], stands)
+
+
+async def test_delete_in_words_takes_the_newest_answer_away(assistant, board, claude, store):
+    claude.script(Answer(text="Blue."), Answer(text="Green."))
+    for _ in range(2):
+        await ask(assistant, board, store)
+    await assistant.ingest(command("delete", private=True))
+    await closed(store)
+
+    assert said_to_all(board) == ["Blue."]
 
 
 # Stop
@@ -50,7 +104,7 @@ async def test_while_an_answer_grows_it_can_be_stopped_and_when_it_is_stopped_it
 
     assert growing == [GROWING]
     assert board.shown("t1") == [append_note("one two thre", "Stopped.")]
-    assert board.controls("t1") == [(CONTINUE, RETRY)]
+    assert board.controls("t1") == [(CONTINUE, RETRY, DELETE)]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +174,7 @@ async def test_what_was_refused_for_trouble_can_be_tried_again(assistant, board,
     await press(assistant, board, RETRY, name)
     await closed(store)
 
-    assert (refused, board.shown("t1"), board.controls("t1")) == ([(RETRY,)], ["Blue."], [WHOLE])
+    assert (refused, board.shown("t1"), board.controls("t1")) == ([(RETRY, DELETE)], ["Blue."], [WHOLE])
 
 
 async def test_a_try_that_fails_leaves_the_answer_and_says_why(assistant, board, claude, store):
@@ -304,7 +358,7 @@ async def test_an_answer_that_was_cut_goes_on_below(short, board, claude, store)
     assert begun == append_note(said, CUT)
     assert LONG.startswith(said)
     assert board.shown("t1") == [begun, "the rest", "fine"]
-    assert (cut, board.controls("t1")) == ([(CONTINUE, RETRY)], [(CONTINUE, RETRY), WHOLE, WHOLE])
+    assert (cut, board.controls("t1")) == ([(CONTINUE, RETRY, DELETE)], [(CONTINUE, RETRY, DELETE), WHOLE, WHOLE])
     told = [("user", "Ada: count"), ("assistant", said), ("user", GO_ON)]
     assert messages(claude)[1:] == [told, [*told, ("assistant", "the rest"), ("user", "Ada: why?")]]
     flat = ["\n".join(f"{role}\n{text}" for role, text in request) for request in timed_messages(claude)]
@@ -365,7 +419,7 @@ async def test_a_stop_amid_a_code_block_that_goes_on_closes_it(short, board, cla
 
     assert pressed.question
     assert board.shown("t1")[1] == append_note("```\ny = 1\nz = 2", "Stopped.")
-    assert board.controls("t1")[1] == (CONTINUE, RETRY)
+    assert board.controls("t1")[1] == (CONTINUE, RETRY, DELETE)
 
 
 async def test_what_goes_on_can_be_cut_and_go_on_again_and_be_tried_again(short, board, claude, store):

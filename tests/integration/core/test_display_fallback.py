@@ -1,6 +1,6 @@
 """Whatever keeps an answer from being shown, people see it plainly or are told, once; and Claude is asked once.
 
-Tests core.answering.display_fallback and core.rendering.plain_pages.
+Tests core.answering.display_fallback and core.rendering.paginator.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from core.answering.display_fallback import Fallback
 from core.answering.reply import Reply, forget_page
 from core.domain.errors import CannotShow, PlaceClosed, Rejected, StoreUnavailable
 from core.domain.messages import FinalText, Question
-from core.rendering.plain_pages import cut_by_length
+from core.rendering.paginator import cut_by_length
 from core.store import open_store
 from tests.fakes.board import Board, BoardSurface
 from tests.fakes.claude.script import Answer, Gate

@@ -103,7 +103,7 @@ async def test_a_tool_that_acts_asks_first_and_acts_once_it_is_allowed(store, bo
     assert shed.called == [("make", {"what": "a `bird` house"})]
     assert told(claude) == [("make brought 1", False)]
     assert board.shown("t1") == ["I make one.\n\nMade."]
-    assert board.controls("t1") == [(Control.RETRY, *FEEDBACK)]
+    assert board.controls("t1") == [(Control.RETRY, *FEEDBACK, Control.DELETE)]
 
 
 async def test_the_thread_goes_on_while_a_call_waits_and_its_prompt_is_kept(store, board, claude):

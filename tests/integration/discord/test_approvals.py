@@ -18,7 +18,7 @@ from tests.support.tool_shed import Shed, call, in_shed, use
 from tests.support.waiting import PATIENCE, until
 
 BUTTONS = ("Allow once", "Allow for this thread", "Deny")
-DONE = ("Try again", "👍", "👎")
+DONE = ("Try again", "👍", "👎", "Delete")
 TWO_PAGES = "\n\n".join(f"Paragraph {number}: " + "words " * 60 for number in range(8))
 REQUEST = "**May I use make?** It acts outside of this conversation: to make a box."
 
@@ -190,7 +190,7 @@ async def test_after_an_hour_the_page_says_so_and_the_buttons_go(guild, claude, 
     assert (after.id, after.content, after.buttons) == (
         page.id,
         append_note("I make one.", why),
-        ("Continue", "Try again"),
+        ("Continue", "Try again", "Delete"),
     )
     assert shed.called == []
 
@@ -208,7 +208,7 @@ async def test_a_page_or_question_that_is_deleted_while_it_waits_ends_it(guild, 
 
     assert (gone, shed.called) == ([], [])
     assert [(one.content, one.buttons) for one in ours(guild)] == [
-        (append_note("I make one.", "Stopped."), ("Continue", "Try again"))
+        (append_note("I make one.", "Stopped."), ("Continue", "Try again", "Delete"))
     ]
 
 

@@ -36,7 +36,7 @@ async def test_an_answer_is_tried_again_in_its_place(guild, claude, running, cha
     first = last(guild, at)
     again = await press(guild, running, "ada", first, "Try again")
 
-    assert pages(guild, at) == [("Green.", ("Try again", "👍", "👎"))]
+    assert pages(guild, at) == [("Green.", ("Try again", "👍", "👎", "Delete"))]
     assert last(guild, at) == first
     assert again.followups == []
     assert guild.failed == []
@@ -51,8 +51,8 @@ async def test_somebody_else_may_not_try_it_again_and_is_told_so_alone(guild, cl
     managed = await press(guild, running, "ada", last(guild), "Try again")
 
     assert "Only who asked" in refused.followups[0]
-    assert shown == [("Blue.", ("Try again", "👍", "👎"))]
-    assert pages(guild) == [("Green.", ("Try again", "👍", "👎"))]
+    assert shown == [("Blue.", ("Try again", "👍", "👎", "Delete"))]
+    assert pages(guild) == [("Green.", ("Try again", "👍", "👎", "Delete"))]
     assert managed.followups == ["-# It is answered anew."]
     assert guild.failed == []
 
@@ -63,7 +63,7 @@ async def test_a_vote_is_noted_alone(guild, claude, running):
     voted = await press(guild, running, "cy", last(guild), "👍")
 
     assert (voted.answer, voted.ephemeral) == ("-# Noted: 👍. Thank you.", True)
-    assert pages(guild) == [("fine", ("Try again", "👍", "👎"))]
+    assert pages(guild) == [("fine", ("Try again", "👍", "👎", "Delete"))]
 
 
 @pytest.mark.parametrize("minutes", [1, 16])
@@ -77,7 +77,7 @@ async def test_a_slash_answer_is_tried_again_below_its_question_whatever_became_
     guild.clock.forward(minutes * 60)
     pressed = await press(guild, running, "ada", last(guild), "Try again")
 
-    assert pages(guild) == [("> why?\nGreen.", ("Try again", "👍", "👎"))]
+    assert pages(guild) == [("> why?\nGreen.", ("Try again", "👍", "👎", "Delete"))]
     assert last(guild) == asked.original
     assert pressed.followups == []
     assert told(claude)[0] == told(claude)[1]
@@ -96,7 +96,7 @@ async def test_a_stopped_answer_goes_on(guild, claude, running):
     await press(guild, running, "bob", first, "Continue")
     rest = guild.visible("general")[-1]
 
-    assert stopped[0][1] == ("Continue", "Try again")
+    assert stopped[0][1] == ("Continue", "Try again", "Delete")
     assert (rest.content, rest.reference) == ("and that is all.", first)
     again = await press(guild, running, "bob", rest.id, "Try again")
     await guild.say("ada", "general", f"<@{guild.me}> more?", reply_to=rest.id)
@@ -119,7 +119,7 @@ async def test_retry_by_command_in_direct_messages(guild, claude, running, by_sl
     else:
         await guild.say("ada", "dm", "!retry")
         await settled(guild, running)
-    assert pages(guild, at)[0] == ("Green.", ("Try again", "👍", "👎"))
+    assert pages(guild, at)[0] == ("Green.", ("Try again", "👍", "👎", "Delete"))
 
 
 async def test_retry_in_words_below_a_slash_answer(guild, claude, running):
@@ -129,7 +129,7 @@ async def test_retry_in_words_below_a_slash_answer(guild, claude, running):
     await guild.say("ada", "general", f"<@{guild.me}> !retry", reply_to=asked.original)
     await settled(guild, running)
 
-    assert pages(guild)[0] == ("> why?\nGreen.", ("Try again", "👍", "👎"))
+    assert pages(guild)[0] == ("> why?\nGreen.", ("Try again", "👍", "👎", "Delete"))
     assert told(claude)[0] == told(claude)[1]
 
 

@@ -45,7 +45,7 @@ async def registered(guild: DiscordFake, table=TABLE) -> None:
     async with discord.Client(intents=discord.Intents.none()) as client:
         await client.login(guild.token)
         tree = CommandTree(client)
-        for command in commands.build_commands(table, never, never, never):
+        for command in commands.build_commands(table, never, never, never, never):
             tree.add_command(command)
         await tree.sync()
 

@@ -21,7 +21,7 @@ from tests.support.tool_shed import Shed, call, in_shed, use
 from tests.support.waiting import PATIENCE
 
 BUTTONS = ["Allow once", "Allow for this thread", "Deny"]
-DONE = ["Try again", "👍", "👎"]
+DONE = ["Try again", "👍", "👎", "Delete"]
 LONG = "\n\n".join(f"Paragraph {number}: " + "words " * 120 for number in range(25))
 
 
@@ -188,7 +188,7 @@ async def test_after_an_hour_the_page_says_so_and_the_buttons_go(slack, start, c
 
     why = "The question whether make may be used has expired after an hour: nothing was done."
     assert home.texts("dev", root) == [append_note("I make one.", why)]
-    assert slack.buttons("dev", page) == ["Continue", "Try again"]
+    assert slack.buttons("dev", page) == ["Continue", "Try again", "Delete"]
     assert (shed.called, slack.world.statuses) == ([], {})
 
 

@@ -185,3 +185,38 @@ async def test_a_proxy_that_lets_nothing_through_is_named(monkeypatch, slack, st
     assert [one.name for one in told] == ["bot token", "app token"]
     assert all("the proxy that HTTPS_PROXY or HTTP_PROXY names does not let us through (" in one.says for one in told)
     assert all(says in one.says for one in told)
+
+
+def many(slack: SlackFake, **values: object):
+    app = {"slack_client_id": slack.oauth.client_id, "slack_client_secret": slack.oauth.client_secret}
+    place = {"confab_http_port": 8080, "confab_public_url": "https://confab.example"}
+    return settings(slack, **{"slack_bot_token": None, **app, **place, **values})
+
+
+async def test_of_an_app_for_many_workspaces_its_id_and_secret_are_tried(slack):
+    told = await findings(SLACK, many(slack))
+
+    app = "its id and secret are right; workspaces install it at https://confab.example/slack/install"
+    assert told == [SOCKET, SLACK.ok("app", app)]
+    assert slack.oauth.issued == []
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"slack_client_secret": "wrong"}, "not accepted: not the secret of this app (bad_client_secret)"),
+        ({"slack_client_id": "1.1"}, "not accepted: no app has this id (invalid_client_id)"),
+    ],
+)
+async def test_an_id_or_a_secret_that_slack_does_not_know_is_a_problem(slack, values, says):
+    told = await findings(SLACK, many(slack, **values))
+
+    where = "Both stand on the app's page, under Basic Information: SLACK_CLIENT_ID and SLACK_CLIENT_SECRET."
+    assert told == [SOCKET, SLACK.problem("app", says, where)]
+
+
+async def test_what_an_app_for_many_workspaces_lacks_is_named(slack):
+    told = await findings(SLACK, many(slack, confab_public_url=""))
+
+    assert brief(told)[0] == ("settings", "problem")
+    assert "CONFAB_PUBLIC_URL" in str(told[0])

@@ -4,7 +4,8 @@ Tests core.store.rules.presses, bots.slack.intake.
 """
 
 from core.rendering.reply_notes import append_note
-from tests.fakes.claude.script import Answer
+from tests.fakes.claude.script import Answer, Gate
+from tests.fakes.slack.faults import Fault
 
 LONGEST = "This answer reached its longest length. Continue goes on from here."
 
@@ -29,7 +30,7 @@ async def test_an_answer_that_was_cut_goes_on_below_and_is_tried_again_in_its_pl
     await press(home, "bob", rest, "Try again")
 
     assert home.texts("dev", root) == [append_note("The sky", LONGEST), "glows."]
-    assert home.slack.buttons("dev", rest) == ["Try again", "👍", "👎"]
+    assert home.slack.buttons("dev", rest) == ["Try again", "👍", "👎", "Delete"]
     assert [role for role, _ in home.prompt()] == ["user", "assistant", "user"]
 
 
@@ -97,3 +98,56 @@ async def test_an_answer_that_is_tried_again_takes_the_files_of_the_one_before_w
     assert posted == [[("a.py", b"1\n"), ("b.sql", b"2\n")], [("a.py", b"3\n")], []]
     assert not [file for file in home.slack.world.files.values() if file.user == "U0BOT"]
     assert home.texts("dev", root) == ["none"]
+
+
+async def test_delete_takes_an_answer_and_its_files_away_for_who_asked_and_leaves_the_question(home):
+    home.claude.script(Answer(text="```python tool.py\nimport os\n```"))
+    root, _ = await ask(home)
+    posted = list_posted(home, root)
+    await press(home, "ada", home.ours("dev", root)[0].ts, "Delete")
+    await home.slack.until(lambda: len(home.slack.thread("dev", root)) == 1)
+    await home.slack.say("ada", "dev", "<@U0BOT> again", root)
+    await home.answered(2)
+
+    assert posted == ["tool.py"]
+    assert list_posted(home, root) == []
+    assert home.slack.called("files.delete") != []
+    assert [role for role, _ in home.prompt()] == ["user"]
+    assert [one.text for one in home.slack.visible("dev", "ada") if one.user == "ephemeral"] == ["It is deleted."]
+
+
+async def test_a_plain_member_deletes_no_answer_to_somebody_else(home):
+    root, page = await ask(home)
+    await press(home, "bob", page, "Delete")
+
+    assert len(home.texts("dev", root)) == 1
+    assert [one.text for one in home.slack.visible("dev", "bob") if one.user == "ephemeral"] == [
+        "Only who asked, or somebody who manages this channel, can delete this answer."
+    ]
+
+
+async def test_where_slack_lets_nobody_delete_it_the_answer_is_forgotten_and_that_is_said(home):
+    root, page = await ask(home)
+    home.slack.fail_next("chat.delete", Fault(error="cant_delete_message"))
+    await press(home, "ada", page, "Delete")
+    await home.rest()
+
+    (said,) = [one.text for one in home.slack.visible("dev", "ada") if one.user == "ephemeral"]
+    assert said.startswith("I keep nothing of that answer any more, but Slack does not let me take it away here")
+    assert len(home.texts("dev", root)) == 1
+
+
+async def test_slacks_own_stop_does_not_stop_an_answer_to_somebody_else(home):
+    gate = Gate(after=6)
+    home.claude.script(Answer(text="One two three four five six seven.", gate=gate))
+    root = await home.slack.say("ada", "dev", "<@U0BOT> count")
+    await gate.reached.wait()
+    await home.slack.stop("bob", "dev", root)
+    await home.slack.until(lambda: [one for one in home.slack.visible("dev", "bob") if one.user == "ephemeral"])
+    gate.opened.set()
+    await home.rest()
+
+    assert home.texts("dev", root) == ["One two three four five six seven."]
+    assert [one.text for one in home.slack.visible("dev", "bob") if one.user == "ephemeral"] == [
+        "Only who asked, or somebody who manages this channel, can stop this answer."
+    ]

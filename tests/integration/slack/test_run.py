@@ -73,12 +73,39 @@ async def test_an_answer_grows_in_edits_of_one_message(home):
 async def test_a_follow_up_is_answered_without_a_mention_and_without_a_history_call(home):
     root = await home.slack.say("ada", "dev", "<@U0BOT> name a colour")
     await home.answered()
+    reads = len(home.slack.called("conversations.replies"))
+
     await home.slack.say("bob", "dev", "and another one", root)
     await home.answered(2)
 
-    assert home.slack.called("conversations.replies") == []
+    assert len(home.slack.called("conversations.replies")) == reads
     assert home.prompt()[-1] == ("user", "Bob: and another one")
     assert len(home.ours("dev", root)) == 2
+
+
+async def test_a_mention_that_begins_its_thread_is_answered_without_a_history_call(home):
+    await home.slack.say("ada", "dev", "<@U0BOT> hello")
+    await home.answered()
+    reads = len(home.slack.called("conversations.replies"))
+
+    root = await home.slack.say("ada", "dev", "<@U0BOT> name a colour")
+    await home.answered(2)
+
+    assert len(home.slack.called("conversations.replies")) == reads
+    assert home.prompt()[-1] == ("user", "Ada: name a colour")
+    assert len(home.ours("dev", root)) == 1
+
+
+async def test_a_mention_that_comes_after_the_reply_below_it_is_told_with_it(home):
+    await home.slack.say("ada", "dev", "<@U0BOT> hello")
+    await home.answered()
+    home.slack.outbox.hold()
+    root = await home.slack.say("ada", "dev", "<@U0BOT> what would you add?")
+    await home.slack.say("bob", "dev", "I would add salt.", root)
+    home.slack.outbox.release(backwards=True)
+    await home.answered(2)
+
+    assert "Bob: I would add salt." in str(home.prompt())
 
 
 async def test_a_follow_up_that_mentions_somebody_else_is_left_to_them(home):

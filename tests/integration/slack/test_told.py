@@ -115,11 +115,12 @@ async def test_what_became_of_a_piece_in_a_gap_is_told(home, words_now):
 async def test_a_thread_without_pieces_costs_no_call_for_them(home):
     root = await home.slack.say("ada", "D0ADA", "hi")
     await home.answered()
+    reads = len(home.slack.called("conversations.replies"))
     await home.store.questions.ingest(Missed("gap", "slack", frozenset({"slack:T024"})))
     await home.slack.say("ada", "D0ADA", "and then?", root)
     await home.answered(2)
 
-    assert len(home.slack.called("conversations.replies")) == 1
+    assert len(home.slack.called("conversations.replies")) == reads + 1
     assert home.slack.called("conversations.history") == []
 
 

@@ -17,7 +17,14 @@ MODAL: dict[str, Any] = {
     "callback_id": "persona",
     "title": {"type": "plain_text", "text": "Persona"},
     "submit": {"type": "plain_text", "text": "Keep"},
-    "blocks": [{"type": "input", "block_id": "words"}],
+    "blocks": [
+        {
+            "type": "input",
+            "block_id": "words",
+            "label": {"type": "plain_text", "text": "Words"},
+            "element": {"type": "plain_text_input", "action_id": "text"},
+        }
+    ],
 }
 STOP = {"type": "actions", "elements": [button("Stop", "stop", "all")]}
 RATING = {

@@ -48,6 +48,36 @@ REFUSED = {
         {"channel": "C0DEV", "blocks": [markdown("x\n\n" * 51)]},
         "invalid_blocks",
     ),
+    "a markdown block of many kinds of block": (
+        POST,
+        {"channel": "C0DEV", "blocks": [markdown("# a\nb\n- c\n\n> d\n\n---\n```\ne\n```\n" * 9)]},
+        "invalid_blocks",
+    ),
+    "code that interrupts a list": (
+        POST,
+        {"channel": "C0DEV", "blocks": [markdown("- a\n  ```\n  b\n  ```\n" * 26)]},
+        "invalid_blocks",
+    ),
+    "emoji that are long for JavaScript": (
+        POST,
+        {"channel": "C0DEV", "blocks": [markdown("\U0001f600" * 6_001)]},
+        "msg_blocks_too_long",
+    ),
+    "a table of many rows": (
+        POST,
+        {"channel": "C0DEV", "blocks": [markdown("| a |\n|---|\n" + "| b |\n" * 100)]},
+        "invalid_blocks",
+    ),
+    "a table of many columns": (
+        POST,
+        {"channel": "C0DEV", "blocks": [markdown("| a " * 21 + "|\n" + "|---" * 21 + "|\n")]},
+        "invalid_blocks",
+    ),
+    "tables long together": (
+        POST,
+        {"channel": "C0DEV", "blocks": [markdown(f"| a |\n|---|\n| {'b' * 5_000} |\n\n" * 2)]},
+        "invalid_blocks",
+    ),
     "metadata without a type": (
         POST,
         {"channel": "C0DEV", "text": "x", "metadata": {"event_payload": {}}},
@@ -106,6 +136,47 @@ REFUSED = {
     ),
     "an update of no view": ("views.update", {"view_id": "V0NONE", "view": MODAL}, "not_found"),
     "a modal as a home": ("views.publish", {"user_id": "U0ADA", "view": MODAL}, "invalid_arguments"),
+    **{
+        f"a home with {name}": (
+            "views.publish",
+            {"user_id": "U0ADA", "view": {"type": "home", "blocks": blocks}},
+            "invalid_arguments",
+        )
+        for name, blocks in {
+            "101 blocks": [{"type": "divider"}] * 101,
+            "Markdown": [markdown("x")],
+            "a long section": [section("x" * 3_001)],
+            "a section that says nothing": [section("")],
+            "a header in mrkdwn": [{"type": "header", "text": {"type": "mrkdwn", "text": "x"}}],
+            "a long label": [{"type": "actions", "elements": [button("x" * 76)]}],
+            "two blocks of one name": [{"type": "actions", "block_id": "b", "elements": [button("x")]}] * 2,
+        }.items()
+    },
+    "a home of 250 kB": (
+        "views.publish",
+        {"user_id": "U0ADA", "view": {"type": "home", "blocks": [section("x" * 3_000)] * 90}},
+        "view_too_large",
+    ),
+    **{
+        f"a modal with {name}": (
+            "views.open",
+            {
+                "trigger_id": "x",
+                "view": MODAL | {"blocks": [{"type": "input", "label": {"type": "plain_text", "text": "a"}, **field}]},
+            },
+            "invalid_arguments",
+        )
+        for name, field in {
+            "a long first value": {"element": {"type": "plain_text_input", "initial_value": "x" * 3_001}},
+            "an empty first value": {"element": {"type": "plain_text_input", "initial_value": ""}},
+            "a choice of nothing": {"element": {"type": "static_select", "options": []}},
+            "no field": {},
+            "a long hint": {
+                "element": {"type": "plain_text_input"},
+                "hint": {"type": "plain_text", "text": "x" * 2_001},
+            },
+        }.items()
+    },
     "a status of no thread": (
         "assistant.threads.setStatus",
         {"channel_id": "C0DEV", "thread_ts": "1.000100", "status": "thinks"},
@@ -119,6 +190,11 @@ REFUSED = {
     "five suggestions": (
         "assistant.threads.setSuggestedPrompts",
         {"channel_id": "D0ADA", "prompts": [{"title": "a", "message": "b"}] * 5},
+        "invalid_arguments",
+    ),
+    "a suggestion that says nothing": (
+        "assistant.threads.setSuggestedPrompts",
+        {"channel_id": "D0ADA", "prompts": [{"title": "", "message": "b"}]},
         "invalid_arguments",
     ),
     "a method that is not": ("chat.sing", {}, "unknown_method"),

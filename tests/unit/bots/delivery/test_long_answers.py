@@ -5,9 +5,10 @@ from functools import partial
 import pytest
 
 from bots.delivery.long_answers import REST, SHOWN, explain_unattached, list_files, shorten_answer
-from bots.discord.formatting import measure, render_pages
+from bots.discord.formatting import render_pages
 from bots.slack import formatting
 from core.domain.messages import File
+from core.rendering.dialect import measure_utf16
 from core.rendering.paginator import pages
 from core.rendering.reply_notes import append_note, remove_notes
 
@@ -31,7 +32,7 @@ def test_six_pages_are_shown_and_the_last_names_the_file_outside_of_code(text, r
 
 @pytest.mark.parametrize("text", [CODE * 2, PROSE], ids=["code", "prose"])
 def test_no_page_is_too_long_with_the_note(text):
-    assert max(map(measure, shorten_answer(text, render_pages))) <= 2000
+    assert max(map(measure_utf16, shorten_answer(text, render_pages))) <= 2000
 
 
 def test_notes_of_the_answer_stay_below_its_last_page():

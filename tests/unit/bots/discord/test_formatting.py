@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from bots.discord import formatting as look
 from core.domain.controls import Control
+from core.rendering.dialect import measure_utf16
 from core.rendering.paginator import MARKS
 
 
@@ -72,7 +73,7 @@ def test_claudes_words_are_never_taken_for_a_notice(line):
 def test_a_line_grows_by_its_marks_at_most(line):
     larger = sum(line.count(mark) for mark in MARKS + look.ESCAPED)
 
-    assert look.measure(look.render_prose(line)) <= look.measure(line) + larger
+    assert measure_utf16(look.render_prose(line)) <= measure_utf16(line) + larger
 
 
 @pytest.mark.parametrize("answer", ["Blue.", "> As Newton said", "-# Sorry.", "# Title"])
@@ -110,13 +111,13 @@ def test_a_quote_mentions_nobody_and_opens_nothing():
 
 @pytest.mark.parametrize(("text", "units"), [("abc", 3), ("é", 1), ("👍", 2), ("👨‍👩‍👧", 8)])
 def test_length_is_counted_in_utf_16(text, units):
-    assert look.measure(text) == units
+    assert measure_utf16(text) == units
 
 
-def test_buttons_have_ids_that_say_all_and_words_or_an_emoji():
-    (row,) = look.build_buttons(list(Control), "1177")
+def test_buttons_have_ids_that_say_all_and_words_or_an_emoji_and_a_row_has_five_of_them():
+    first, second = look.build_buttons(list(Control), "1177")
 
-    assert row == {
+    assert first == {
         "type": 1,
         "components": [
             {"type": 2, "style": 4, "custom_id": "stop:1177", "label": "Stop"},
@@ -124,9 +125,16 @@ def test_buttons_have_ids_that_say_all_and_words_or_an_emoji():
             {"type": 2, "style": 2, "custom_id": "retry:1177", "label": "Try again"},
             {"type": 2, "style": 3, "custom_id": "allow:1177", "label": "Allow once"},
             {"type": 2, "style": 2, "custom_id": "allow-thread:1177", "label": "Allow for this thread"},
+        ],
+    }
+    assert second == {
+        "type": 1,
+        "components": [
             {"type": 2, "style": 4, "custom_id": "deny:1177", "label": "Deny"},
             {"type": 2, "style": 2, "custom_id": "up:1177", "emoji": {"name": "👍"}},
             {"type": 2, "style": 2, "custom_id": "down:1177", "emoji": {"name": "👎"}},
+            {"type": 2, "style": 2, "custom_id": "delete:1177", "label": "Delete"},
+            {"type": 2, "style": 2, "custom_id": "post:1177", "label": "Post in the channel"},
         ],
     }
     assert look.build_buttons([], "1177") == []

@@ -20,7 +20,7 @@ async def answer(call: Invocation) -> CommandResult:
 def uploaded(table) -> dict[str, dict]:
     """What the library sends for a table, by the commands' names."""
     tree = app_commands.CommandTree(discord.Client(intents=discord.Intents.none()))
-    for command in commands.build_commands(table, nothing, nothing, commands.suggest_choices):
+    for command in commands.build_commands(table, nothing, nothing, commands.suggest_choices, nothing):
         tree.add_command(command)
     return {command.name: command.to_dict(tree) for command in tree.get_commands()}
 
@@ -124,7 +124,7 @@ def test_every_command_states_where_it_can_be_given():
 async def test_a_form_asks_for_one_long_text():
     parameter = Parameter("text", ParameterKind.LONG, "the system prompt, in your own words", required=True)
 
-    form = commands.TextForm(Command("persona set", "About", answer, (parameter,)), parameter, nothing).to_dict()
+    form = commands.TextForm("/persona set", [parameter], nothing).to_dict()
 
     (label,) = form["components"]
     assert (form["title"], label["label"]) == ("/persona set", "text")

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from bots.slack import formatting as look
 from bots.slack.markup import render_blocks, render_plain_text
 from core.domain.controls import Control, parse_control
+from core.rendering.dialect import measure_utf16
 from core.rendering.paginator import pages
 from tests.fakes.slack import rules as slack_rules
 from tests.fakes.slack.elements import list_buttons
 from tests.fakes.slack.nouns import Post
 from tests.fakes.slack.text import pings
+from tests.support.answers import write_mixed
 
 QUESTION = "1700000000.000100"
 LINES = st.sampled_from(
@@ -23,23 +25,70 @@ LINES = st.sampled_from(
 )
 
 
+def take_all(text: str) -> list[str]:
+    """The pages of a text, each of which Slack takes with all buttons, in Markdown and plain."""
+    cut = pages(text, look.DIALECT)
+    buttons = look.build_buttons([*Control], QUESTION)
+    for page in cut:
+        slack_rules.blocks([*look.build_blocks(page), *buttons])
+        slack_rules.blocks([*look.build_sections(page), *buttons])
+    return cut
+
+
 @given(st.lists(LINES, max_size=400))
 def test_every_page_is_taken_by_slack(lines):
-    cut = pages("\n".join(lines), look.DIALECT)
-
-    assert cut or not "".join(lines)
-    for page in cut:
-        slack_rules.blocks(look.build_sections(page))
-        assert len(page) <= slack_rules.MARKDOWN
+    assert bool(take_all("\n".join(lines))) == bool("".join(lines))
 
 
-@given(st.lists(st.sampled_from(["word " * 9, "# A heading", "- an item", "a\nb"]), max_size=400))
+@given(st.lists(st.sampled_from(["word " * 9, "# A heading", "- an item", "a\nb", "> q", "1. one"]), max_size=400))
 def test_no_page_has_more_paragraphs_than_slack_takes(paragraphs):
-    cut = pages("\n\n".join(paragraphs), look.DIALECT)
+    assert bool(take_all("\n\n".join(paragraphs))) == bool(paragraphs)
 
-    assert cut or not paragraphs
-    for page in cut:
-        slack_rules.blocks([*look.build_blocks(page), *look.build_buttons([*Control], QUESTION)])
+
+@pytest.mark.parametrize(
+    ("text", "messages"),
+    [
+        ("a\n\n" * 1_000, 22),
+        ("x\n" * 9_000, 2),
+        ("- a\n" * 5_000, 2),
+        ("- a\n\n" * 3_000, 2),
+        ("".join(f"{'  ' * (level % 40)}- deep {level}\n" for level in range(300)), 2),
+        ("| a | b |\n|---|---|\n" + "| 1 | 2 |\n" * 250, 3),
+        ("| a | b |\n|---|---|\n" + f"| {'x' * 300} | y |\n" * 40, 2),
+        ("| a " * 30 + "|\n" + "|---" * 30 + "|\n" + ("| 1 " * 30 + "|\n") * 9, 1),
+        ("漢字。" * 3_000, 1),
+        ("😀" * 6_000, 2),
+        ("a & b < c > d " * 800, 1),
+    ],
+    ids=[
+        "short paragraphs",
+        "short lines",
+        "a list",
+        "a loose list",
+        "a deep list",
+        "a table of many rows",
+        "a table of many characters",
+        "a table of many columns",
+        "CJK",
+        "emoji",
+        "what Slack escapes",
+    ],
+)
+def test_what_is_long_in_its_own_way_is_taken_by_slack(text, messages):
+    assert len(take_all(text)) == messages
+
+
+@pytest.mark.parametrize(("size", "messages"), [(3_500, 1), (7_000, 1), (15_000, 2)])
+def test_an_answer_needs_few_messages(size, messages):
+    assert len(take_all(write_mixed(size))) == messages
+
+
+@pytest.mark.parametrize("size", [15_000, 60_000])
+def test_no_code_and_no_table_is_cut_in_an_answer(size):
+    shown = take_all(write_mixed(size))
+
+    assert [page for page in shown if page.count("```") % 2 or page.count("|:--") != page.count("`pool_recycle`")] == []
+    assert sum(page.count("```") for page in shown) == write_mixed(size).count("```")
 
 
 @given(st.text(alphabet="&<>*#`\n ab@!", max_size=9_000))
@@ -245,7 +294,7 @@ def test_items_that_are_opened_again_count_as_the_lines_that_they_are(room):
     shown = pages("word " * (room // 5) + "\n" + items, replace(look.DIALECT, limit=1000))
 
     assert len(shown) > 1
-    assert max(map(look.measure, shown)) <= 1000
+    assert max(map(measure_utf16, shown)) <= 1000
 
 
 DONE = (Control.CONTINUE, Control.RETRY, Control.UP, Control.DOWN)
@@ -290,7 +339,8 @@ def test_controls_are_drawn_as_slack_takes_them(controls, refused, drawn):
 def test_each_press_gives_back_which_control_of_which_reply_it_was(refused):
     post = Post("C0DEV", "1", "U0BOT", blocks=tuple(look.build_buttons([*Control], QUESTION, refused)))
 
-    assert [parse_control(one["value"]) for one in list_buttons(post)] == [(one, QUESTION) for one in Control]
+    pressed = [parse_control(one["value"]) for one in list_buttons(post)]
+    assert sorted(pressed, key=[(one, QUESTION) for one in Control].index) == [(one, QUESTION) for one in Control]
 
 
 def test_buttons_are_told_from_what_others_write():

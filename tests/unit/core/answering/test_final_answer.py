@@ -1,17 +1,19 @@
 """Answers: what is said where Claude said it all, where it was cut, where somebody stopped it, and where it failed."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from core.answering.final_answer import (
     Answer,
     apologize,
+    choose_controls,
     conclude,
     cut_off,
     cut_short,
     decline,
     explain_error,
     keep_earlier,
-    list_replaced_files,
     refuse,
     restore_answer,
 )
@@ -20,9 +22,10 @@ from core.claude.errors import SENTENCES, ClaudeError
 from core.commands.registry import RankTooLow, UsageError
 from core.domain.controls import FEEDBACK, Control
 from core.domain.errors import CannotAnswer, CannotShow, LeaseLost, StoreUnavailable
-from core.domain.messages import File, FinalText, Outcome, Unanswered
+from core.domain.messages import File, FinalText, Outcome, Question, ThreadKey, Unanswered
 from core.domain.personas import Persona
 from core.domain.usage import Usage
+from core.files.code_blocks import list_replaced_files
 from core.rendering.reply_notes import append_note
 
 
@@ -123,19 +126,19 @@ def test_what_no_sentence_mends_is_raised(error):
 
 
 CUT = Answer("Bl", cut="")
-RETRY, CONTINUE = Control.RETRY, Control.CONTINUE
+RETRY, CONTINUE, DELETE = Control.RETRY, Control.CONTINUE, Control.DELETE
 
 
 @pytest.mark.parametrize(
     ("answer", "controls"),
     [
-        (Answer("Blue."), (RETRY, *FEEDBACK)),
-        (CUT, (CONTINUE, RETRY)),
-        (cut_off("Blue.", "This thread is full."), (RETRY, *FEEDBACK)),
-        (cut_short("Bl", visible=True), (CONTINUE, RETRY)),
-        (cut_short("", visible=True), (RETRY,)),
+        (Answer("Blue."), (RETRY, *FEEDBACK, DELETE)),
+        (CUT, (CONTINUE, RETRY, DELETE)),
+        (cut_off("Blue.", "This thread is full."), (RETRY, *FEEDBACK, DELETE)),
+        (cut_short("Bl", visible=True), (CONTINUE, RETRY, DELETE)),
+        (cut_short("", visible=True), (RETRY, DELETE)),
         (cut_short("", visible=False), ()),
-        (refuse("Claude is overloaded."), (RETRY,)),
+        (refuse("Claude is overloaded."), (RETRY, DELETE)),
         (refuse("Your own budget is used up.", whispered=True), ()),
         (decline("A budget is used up."), ()),
         (Answer("It costs nothing.", Outcome.CARRIED_OUT), ()),
@@ -217,3 +220,22 @@ def test_the_files_of_an_answer_that_is_given_anew_go_whatever_the_persona_says_
     assert [file.name for file in list_replaced_files(earlier)] == ["a.py"]
     assert [file.name for file in list_replaced_files(FinalText("word " * 3_000))] == ["answer.md"]
     assert list_replaced_files(FinalText("no", notice=True)) == list_replaced_files(None) == ()
+
+
+ABOUT = {"message": "7", "thread": "7"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "more", "controls"),
+    [
+        (Answer("Blue."), {"private": True}, (Control.POST,)),
+        (refuse("Claude is overloaded."), {"private": True}, ()),
+        (Answer("Blue."), {}, (*FEEDBACK, DELETE)),
+        (Answer("Blue."), {"values": {}}, (RETRY, *FEEDBACK, DELETE)),
+    ],
+    ids=["a private one can be posted", "a refusal can not", "a posted one can not be tried again", "another one"],
+)
+def test_the_buttons_below_an_answer_about_a_message_follow_from_who_sees_it(answer, more, controls):
+    question = Question(ThreadKey("slack:T1", "C1", "1"), "1", "U1", datetime.now(UTC), **{"values": ABOUT, **more})
+
+    assert choose_controls(question, answer) == controls

@@ -38,6 +38,8 @@ async def test_changes_of_a_channel_are_told_newest_first_with_names_and_in_the_
     await give("persona set You are a pirate.")
     await give("persona tune effort=low model=claude-a")
     await give("persona tune effort=default", "U2")
+    await give('persona tune prompts="Sum up; Ask"')
+    await give("persona tune prompts=default")
     await give("budget set 25 per=day", "U2")
     await give("budget clear per=day", "U2")
     await give("forget of=me", "U3")
@@ -48,10 +50,12 @@ async def test_changes_of_a_channel_are_told_newest_first_with_names_and_in_the_
     assert (await give("audit show", "U2")).splitlines() == [
         "Changes in this channel, newest first, in the time of Asia/Tokyo:",
         "",
-        "- 2026-11-20 21:00, Ada cleared the persona (version 4)",
+        "- 2026-11-20 21:00, Ada cleared the persona (version 6)",
         "- 2026-11-20 21:00, Cy erased own words in a thread (0 messages)",
         "- 2026-11-20 21:00, Bob took the budget for a day away",
         "- 2026-11-20 21:00, Bob set the budget to $25.00 a day, in days of Europe/Berlin",
+        "- 2026-11-20 21:00, Ada tuned the persona (version 5): prompts `default`",
+        "- 2026-11-20 21:00, Ada tuned the persona (version 4): suggested prompts of 11 characters",
         "- 2026-11-20 21:00, Bob tuned the persona (version 3): effort `default`",
         "- 2026-11-20 21:00, Ada tuned the persona (version 2): effort `low`, model `claude-a`",
         "- 2026-11-20 21:00, Ada set the persona (version 1): a system prompt of 17 characters",
@@ -158,6 +162,7 @@ async def test_no_word_of_anybodys_is_in_the_log(give, board, store):
         "persona set You are Zanzibar, a pirate.\nNever say Quetzal!",
         "persona set Zanzibar",
         "persona set where=workspace Quetzal and Zanzibar",
+        'persona tune prompts="Zanzibar; Quetzal"',
         "persona tune max_tokens=500 temperature=default answers=thread follow_ups=never files=never long=file",
         "persona clear",
         "budget set 12.50 per=week zone=Asia/Kathmandu",
@@ -170,7 +175,7 @@ async def test_no_word_of_anybodys_is_in_the_log(give, board, store):
 
     rows = [row for head in await store.audit.heads() for row in await store.audit.page(head.workspace, 0)]
 
-    assert len(rows) == 10
+    assert len(rows) == 11
     assert [
         row for row in rows if any(word in str(row) for word in ("Zanzibar", "Quetzal", "pirate", "Ada", "dawn"))
     ] == []

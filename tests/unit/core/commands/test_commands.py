@@ -117,6 +117,24 @@ async def test_files_and_long_answers_are_tuned_and_shown(give, store):
     assert (await store.personas.persona(Place("board:w1", "c1"))).persona == Persona(files="never", long="file")
 
 
+async def test_prompts_are_tuned_shown_and_taken_back(give, store):
+    tuned = await give('persona tune where=workspace prompts="Sum up  our week ;; Ask"')
+    held = await store.personas.persona(Place("board:w1"))
+    await give("persona tune where=workspace prompts=default")
+
+    assert "prompts `Sum up our week; Ask`" in tuned
+    assert held.persona == Persona(prompts="Sum up our week; Ask")
+    assert (await store.personas.persona(Place("board:w1"))).persona == Persona()
+
+
+async def test_nobody_can_write_the_version_that_a_form_has_shown(give, store):
+    await give("persona set seen=7 Be brief.")
+
+    assert (await store.personas.persona(Place("board:w1", "c1"))).persona == Persona("seen=7 Be brief.")
+    with pytest.raises(UsageError):
+        await give("budget set 5 seen=7")
+
+
 @pytest.mark.parametrize("line", ["persona tune files=always", "persona tune long=short"])
 async def test_a_choice_that_there_is_not_is_refused(give, line):
     with pytest.raises(UsageError):

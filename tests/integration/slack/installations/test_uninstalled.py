@@ -1,0 +1,86 @@
+"""A workspace removes the app: its tokens go, its questions end, and its words are kept or erased.
+
+Tests bots.slack.adapter, bots.slack.installations.installed.
+"""
+
+import pytest
+
+from core.domain.messages import ThreadKey
+from core.store.audit_log import AuditAction
+from tests.fakes.claude.script import Answer, Gate
+from tests.fakes.slack import events
+from tests.fakes.slack.nouns import BOT
+from tests.support.slack_installations import SECOND, town
+
+REMOVED = [{"type": "app_uninstalled"}, {"type": "tokens_revoked", "tokens": {"oauth": [], "bot": [BOT]}}]
+
+
+def remove(two, event=REMOVED[0]):
+    """Let the second workspace remove the app."""
+    two.slack.oauth.end(SECOND.id)
+    two.slack.outbox.put(events.envelope(two.second.world, two.second.home, event))
+
+
+@pytest.fixture(params=["socket", "http"])
+async def two(request, slack, claude, store):
+    async with town(slack, claude, store, http=request.param == "http") as found:
+        yield found
+
+
+@pytest.mark.parametrize("event", REMOVED, ids=["uninstalled", "revoked"])
+async def test_in_mid_answer_it_ends_cleanly_and_the_other_workspace_goes_on(two, slack, claude, store, event):
+    gate = Gate()
+    claude.script(Answer(text="too late", gate=gate))
+    root = await two.second.say("bob", "dev", "<@U0BOT> hello")
+    await gate.reached.wait()
+    remove(two, event)
+    await slack.settled()
+    gate.opened.set()
+    await two.home.rest()
+    other = await slack.say("bob", "dev", "<@U0BOT> hello")
+    await two.home.rest()
+
+    assert two.second.texts("dev", root) == []
+    assert len(two.home.texts("dev", other)) == 1
+    assert [one.workspace for one in await store.installations.list("slack")] == ["slack:T024"]
+    actions = [row.action for row in await store.audit.page("slack:T0TWO", 0)]
+    assert actions == [AuditAction.INSTALLATION.value, AuditAction.INSTALLATION_ENDED.value]
+    words = await store.threads.thread(ThreadKey("slack:T0TWO", slack.place("dev").id, root))
+    assert [one.text for one in words.messages] == ["hello"]
+
+
+async def test_it_comes_back_with_a_new_installation(two, slack):
+    remove(two)
+    await slack.settled()
+    await two.second.say("bob", "dev", "<@U0BOT> nobody hears this")
+    await slack.settled()
+    await two.browser.install(slack, SECOND)
+    root = await two.second.say("bob", "dev", "<@U0BOT> hello")
+    await two.home.answered()
+
+    assert len(two.second.texts("dev", root)) == 1
+    assert len(two.home.asked) == 1
+
+
+async def test_news_of_an_end_that_come_late_end_no_newer_installation(two, slack, store):
+    late = events.envelope(two.second.world, two.second.home, REMOVED[0])
+    late.payload["event_time"] -= 60
+    slack.outbox.put(late)
+    await slack.settled()
+
+    assert await store.installations.find("slack:T0TWO") is not None
+
+
+async def test_words_are_erased_where_that_is_set(slack, claude, store):
+    async with town(slack, claude, store, setup={"erase": True}) as two:
+        roots = [await one.say("bob", "dev", "<@U0BOT> a secret plan") for one in (slack, two.second)]
+        await two.home.answered(2)
+        remove(two)
+        await slack.settled()
+
+        keys = [
+            ThreadKey(one, slack.place("dev").id, root)
+            for one, root in zip(("slack:T024", "slack:T0TWO"), roots, strict=True)
+        ]
+        kept = ["a secret plan" in [one.text for one in (await store.threads.thread(key)).messages] for key in keys]
+        assert kept == [True, False]
