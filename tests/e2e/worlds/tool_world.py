@@ -15,7 +15,8 @@ from core.answering.assistant import Assistant
 from core.billing.ledger_rows import Scope
 from core.billing.reports import sum_rows
 from core.domain.controls import APPROVAL, Control
-from core.domain.events import Deleted, Edited, Pressed
+from core.domain.errors import StoreUnavailable
+from core.domain.events import Deleted, Edited, Event, Pressed
 from core.domain.messages import Message, ThreadKey
 from core.store import open_store
 from core.store.protocols import Store
@@ -127,6 +128,15 @@ class World:
         """The process that hears of the next thing."""
         return self.houses[next(self._numbers) % len(self.houses)][0]
 
+    async def _tell(self, event: Event) -> None:
+        """Tell one of the processes, as platforms do: again where the database was too slow for it."""
+        while True:
+            try:
+                await self._hear().ingest(event)
+                return
+            except StoreUnavailable:
+                continue
+
     async def _settle(self) -> None:
         for assistant, _ in self.houses:
             await assistant.worker.heartbeat()
@@ -141,11 +151,11 @@ class World:
                 words = f"x{len(self.asked) + 1}x {plan}"
                 posted = self.board.said(f"t{thread + 1}", f"U{person + 1}", words)
                 self.asked[posted.message.id], self.keys[posted.message.id] = posted.message, posted.key
-                await self._hear().ingest(posted)
+                await self._tell(posted)
             case Press():
                 await self._press(step)
             case Again(which) if self.presses:
-                await self._hear().ingest(self.presses[-1 - which % len(self.presses)])
+                await self._tell(self.presses[-1 - which % len(self.presses)])
             case Change(which, deletes) if self.asked:
                 await self._change(list(self.asked)[-1 - which % len(self.asked)], deletes=deletes)
             case Forget(person, thread):
@@ -182,7 +192,7 @@ class World:
             self.shop.allowed.add((name, what))  # before: it may act before the press is acknowledged
             if step.control is Control.ALLOW_THREAD:
                 self.shop.granted.add((asker, self.keys[name]))
-        await self._hear().ingest(press)
+        await self._tell(press)
 
     def _list_waiting(self) -> dict[str, tuple[str, str, str]]:
         """What people are asked about now."""
@@ -203,11 +213,11 @@ class World:
         if deletes:
             del posts[at]
             self.gone.add(name)
-            await self._hear().ingest(Deleted(self.board.number(), key, name, self.board.now()))
+            await self._tell(Deleted(self.board.number(), key, name, self.board.now()))
             return
         number = self.board.number()
         posts[at] = replace(posts[at], text=f"{posts[at].text}, please", edited=self.board.now())
-        await self._hear().ingest(Edited(number, key, posts[at]))
+        await self._tell(Edited(number, key, posts[at]))
 
     async def _forget(self, person: int | None, thread: str) -> None:
         place = key(thread)
