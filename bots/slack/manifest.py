@@ -4,7 +4,7 @@ from typing import Any
 
 from bots.slack.slash import name_shortcut
 from core.commands import TABLE
-from core.commands.registry import Command, format_usage
+from core.commands.registry import Command
 
 COMMAND = "/confab"
 SCOPES = (
@@ -110,7 +110,10 @@ def _describe_shortcut(row: Command) -> dict[str, str]:
 
 
 def _hint() -> str:
-    """The commands as they are written, shortened to what fits."""
-    typed = [row for row in TABLE if not row.asks]
-    written = " · ".join(format_usage(row).partition(" where=")[0].partition(" [")[0] for row in typed)
-    return written if len(written) <= HINT else " · ".join(row.words for row in typed)[:HINT]
+    """The commands, those that begin with the same word written together: `budget show|set|clear`."""
+    together: dict[str, list[str]] = {}
+    for row in TABLE:
+        if not row.asks:
+            noun, _, verb = row.words.partition(" ")
+            together.setdefault(noun, []).append(verb)
+    return " · ".join(" ".join([noun, "|".join(verbs)]).strip() for noun, verbs in together.items())

@@ -1,4 +1,4 @@
-"""The home tab in Slack, end to end: what it tells whom, and the commands that its forms give."""
+"""The home tab in Slack, end to end: what it tells whom, and the commands that its forms give. Tests bots.slack.home."""
 
 from dataclasses import replace
 

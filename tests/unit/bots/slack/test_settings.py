@@ -17,7 +17,7 @@ async def open_slack():
 
     def open_one(**given) -> Slack:
         settings = chosen(**given)
-        resources = PlatformResources(settings.core, store.notes, discard_event, (), store.installations)
+        resources = PlatformResources(settings.core, store.notes, discard_event, installations=store.installations)
         return Slack.from_settings(settings.platforms["slack"], resources)
 
     yield open_one

@@ -12,6 +12,7 @@ DETAILS = {
     "core.files.converters.converted.Unreadable",
     "core.store.postgres.connection.CommitLost",
     "core.store.sql_port.Unfit",
+    "core.tools.mcp.json_meter.JsonTooLarge",
     "core.tools.mcp.pipes.LineTooLong",
 }
 """They never leave the room that raises them, which turns them into an error of the tree."""
