@@ -49,6 +49,7 @@ class Slack:
         managers: frozenset[str] = frozenset(),
         grows: bool = True,
         streams: StreamRules | None = None,
+        scarce: bool = False,
         pause: float = PAUSE,
         seconds: float = SECONDS,
         retry_policy: ReconnectPolicy = PATIENCE,
@@ -59,7 +60,7 @@ class Slack:
         self.offline = NOT_YET
         self._app_token, self._signing_secret = app_token, signing_secret
         self._retry_policy = retry_policy
-        self._clients = Clients(api_url, pause, seconds, sleep, clock, emit, streams, overviews)
+        self._clients = Clients(api_url, pause, seconds, sleep, clock, emit, streams, overviews, scarce)
         self._workspaces: Workspaces
         self._installed: OpenedInstallations | None = None
         if installing:
@@ -95,6 +96,7 @@ class Slack:
             managers=core.confab_managers,
             grows=settings.slack_streaming != "final",
             streams=settings.streams,
+            scarce=settings.slack_history == "own",
             overviews=resources.overviews,
         )
 

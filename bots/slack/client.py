@@ -33,6 +33,8 @@ from core.domain.messages import ThreadKey
 from core.telemetry import Emit, PlatformCalled, discard_event
 
 BATCH = 999  # messages of one page of history; Slack gives no more
+SCARCE_BATCH = 15  # to an app that is distributed outside its Marketplace, which reads a page a minute
+SCARCE = "Slack lets me read no more of this conversation within a minute."
 TRIES = 5  # times that a question to Slack is asked, before a person is told that Slack does not answer
 FIRST_PAUSE = 1.0  # seconds between two tries, where Slack names no time; it doubles
 UNNAMED = 1.0  # seconds to wait where Slack limits us and does not say for how long
@@ -128,7 +130,7 @@ class Web:
         self.streams = streams
         """How texts grow natively in this workspace; None where they are edited."""
         self.sleep = sleep
-        self._batch = batch
+        self._batch = min(batch, SCARCE_BATCH) if pace.scarce else batch
         self._leisure = leisure
         self._emit = emit
 
@@ -137,6 +139,10 @@ class Web:
         params = {name: value for name, value in arguments.items() if value is not None}
         if self._leisure:
             await self.sleep(self._leisure.turn(method))
+        while seconds := self.pace.take_page(method):
+            if self._leisure is None:
+                raise NoAnswer(SCARCE)
+            await self.sleep(2 * seconds)  # every other minute is for those who wait
         tries = None if self._leisure else TRIES
         try:
             return await self.retry(lambda: self._call(method, http_verb="GET", params=params), tries)

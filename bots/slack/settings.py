@@ -23,6 +23,10 @@ class SlackSettings(EnvironmentSettings):
     slack_uninstalled: Literal["keep", "erase"] = Field(
         default="keep", description="What becomes of a workspace's words when it removes Confab: keep or erase."
     )
+    slack_history: Literal["full", "own"] = Field(
+        default="full",
+        description="own: for an app that is distributed outside Slack's Marketplace, which reads little history.",
+    )
     slack_api_url: HttpUrl = Field(default="https://slack.com/api/", description="Slack's Web API.")
     slack_streaming: Literal["auto", "native", "edit", "final"] = Field(
         default="auto",

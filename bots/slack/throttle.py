@@ -9,6 +9,8 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
+from bots.delivery.pace import Pace
+
 LEISURE = 0.25  # seconds between two calls that nobody waits for, as long as there were few in the last minute
 FEW = 20  # calls of a method in a minute; Slack allows 50 and more, and those that somebody waits for have the rest
 SLOW = 2.0  # seconds between two of them after that
@@ -22,6 +24,7 @@ TIERS = {  # calls in a minute that Slack takes at least (docs.slack.dev, rate l
     "chat.update": 50,
 }
 EDIT, APPEND = "chat.update", "chat.appendStream"
+HISTORY = {"conversations.history", "conversations.replies"}
 IN_CHANNEL = {"chat.postMessage"}  # limited in each channel for itself: about one a second
 
 PAUSE = 1.1  # seconds between two edits of one growing text
@@ -204,7 +207,7 @@ class Growth:
 class Throttle:
     """All that a workspace's calls wait for. `pause` is the time between two edits of a text, by which all is scaled.
 
-    `processes` are those that share the app's calls.
+    `processes` are those that share the app's calls. Where history is `scarce`, Slack gives a page of it a minute.
     """
 
     def __init__(
@@ -212,8 +215,12 @@ class Throttle:
         pause: float = PAUSE,
         clock: Callable[[], float] = time.monotonic,
         processes: Callable[[], int] = lambda: 1,
+        *,
+        scarce: bool = False,
     ) -> None:
         self._scale = pause / PAUSE
+        self.scarce = scarce
+        self._pages = Pace((MINUTE + MARGIN) * self._scale, clock)
         self._clock = clock
         self._processes = processes
         self._budgets: dict[str, CallBudget] = {}
@@ -225,6 +232,13 @@ class Throttle:
     def hold(self) -> float:
         """Seconds that a first text is held."""
         return HOLD * self._scale
+
+    def take_page(self, method: str) -> float:
+        """Take the turn to read a page of history: 0.0, or the seconds until there is one."""
+        wait = self._pages.seconds_until_free(method) if self.scarce and method in HISTORY else 0.0
+        if self.scarce and not wait:
+            self._pages.book_turn(method)
+        return wait
 
     @contextmanager
     def grow(self) -> Iterator[Growth]:

@@ -40,6 +40,8 @@ class Clients:
     streams: StreamRules | None = None
     overviews: Overviews | None = None
     """What home tabs tell; without it there are none."""
+    scarce: bool = False
+    """Whether Slack gives the app one page of history a minute."""
     _session: aiohttp.ClientSession | None = field(default=None, init=False)
 
     @property
@@ -57,7 +59,7 @@ class Clients:
     def make_web(self, client: AsyncWebClient, us: BotIdentity) -> Web:
         """The Web API of a workspace, as answers need it."""
         streams = NativeStreams(self.streams) if self.streams else None
-        return Web(client, us, Throttle(self.pause), self.sleep, emit=self.emit, streams=streams)
+        return Web(client, us, Throttle(self.pause, scarce=self.scarce), self.sleep, emit=self.emit, streams=streams)
 
     def make_slow_web(self, client: AsyncWebClient, web: Web) -> Web:
         """The Web API of the same workspace for reads that nobody waits for."""

@@ -1,0 +1,59 @@
+"""Where Slack gives an app a page of history a minute, Confab lives from what it has heard, and waits for no history.
+
+Tests bots.slack.throttle, bots.slack.client.
+"""
+
+import asyncio
+
+from bots.slack.client import SCARCE_BATCH
+from bots.slack.throttle import PAUSE
+from core.answering.conversation import UNREAD
+from tests.support.slack_house import at_home
+
+REPLIES = "conversations.replies"
+
+
+async def ask_late(home, number: int, said: int = 1) -> str:
+    """Mention the bot below so much that it was not told to keep; what Claude is told."""
+    root = await home.slack.say("bob", "dev", "the plan is late")
+    for _ in range(said - 1):
+        await home.slack.say("bob", "dev", "and dear", root)
+    await home.slack.say("ada", "dev", "<@U0BOT> why?", root)
+    await home.answered(number)
+    return str(home.prompt(number - 1))
+
+
+async def test_one_thread_a_minute_is_read_and_the_others_are_answered_at_once():
+    async with at_home(pause=PAUSE, sleep=asyncio.sleep, scarce=True) as home:
+        home.slack.limit(REPLIES, 1, 60.0)
+
+        first, second = await ask_late(home, 1), await ask_late(home, 2)
+
+        assert "the plan is late" in first
+        assert UNREAD not in first
+        assert "the plan is late" not in second
+        assert UNREAD in second
+        assert len(home.slack.called(REPLIES)) == 1
+        assert home.slack.limited == []
+
+
+async def test_a_longer_thread_is_answered_without_what_was_said_before():
+    async with at_home(pause=PAUSE, sleep=asyncio.sleep, scarce=True) as home:
+        told = await ask_late(home, 1, said=SCARCE_BATCH)
+
+        assert UNREAD in told
+        assert "the plan is late" not in told
+        assert len(home.slack.called(REPLIES)) == 1
+
+
+async def test_a_thread_that_was_answered_in_is_told_whole_whatever_was_read_within_the_minute():
+    async with at_home(pause=PAUSE, sleep=asyncio.sleep, scarce=True) as home:
+        root = await home.slack.say("ada", "dev", "<@U0BOT> the plan is late")
+        await home.answered()
+        await ask_late(home, 2)
+        await home.slack.say("ada", "dev", "why?", root)
+        await home.answered(3)
+
+        assert "the plan is late" in str(home.prompt(2))
+        assert UNREAD not in str(home.prompt(2))
+        assert len(home.slack.called(REPLIES)) <= 1
