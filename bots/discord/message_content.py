@@ -14,6 +14,7 @@ from core.domain.wording import fold_lines, list_some
 Json = dict[str, Any]
 
 DEEPEST = 10  # components inside components; Discord has three
+MOST = 40  # components beside each other; Discord takes no more in a message
 BREAK = "\u200b"  # a space of no width
 MADE = "rich"  # type of an embed that a bot or a webhook wrote; links make the others
 
@@ -90,7 +91,8 @@ def _read_embed(embed: Json) -> str:
 
 def _read_components(holder: Json, deep: int = DEEPEST) -> str:
     """The words of components, also of those inside of others, as deep as they may be."""
-    return "\n".join(text for one in _list(holder, "components") for text in _list_component_texts(one, deep) if text)
+    found = (text for one in _list(holder, "components")[:MOST] for text in _list_component_texts(one, deep))
+    return "\n".join(filter(None, found))
 
 
 def _list_component_texts(component: Json, deep: int) -> Iterator[str]:

@@ -20,6 +20,7 @@ from core.domain.messages import Question
 
 NO_FORM = "I could not open the form just now. Please choose it again."
 
+TRIGGER = 2.8  # seconds within which a form is opened; Slack takes none after three
 TWIN = 0.05  # seconds that a mention waits for the event that tells of the same message with its files
 
 log = logging.getLogger(__name__)
@@ -117,8 +118,9 @@ class Intake:
     async def _open_form(self, view: dict[str, Any], trigger: str) -> bool:
         """Whether Slack opened a form: it does within three seconds."""
         try:
-            await self._web.call_once("views.open", trigger_id=trigger, view=view)
-        except (RateLimited, Uncertain, Rejected, CannotShow, CannotAnswer) as error:
+            async with asyncio.timeout(TRIGGER):
+                await self._web.call_once("views.open", trigger_id=trigger, view=view)
+        except (TimeoutError, RateLimited, Uncertain, Rejected, CannotShow, CannotAnswer) as error:
             log.warning("a form could not be opened: %s", error)
             return False
         return True

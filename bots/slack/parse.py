@@ -80,6 +80,12 @@ def parse_end(body: Raw) -> WorkspaceEnded | None:
     return _parse_removal(body)
 
 
+def is_of_organisation(body: Raw) -> bool:
+    """Whether a payload is about an installation for a whole organisation."""
+    told = [one for one in body.get("authorizations") or () if isinstance(one, dict)]
+    return bool(body.get("is_enterprise_install")) or any(one.get("is_enterprise_install") for one in told)
+
+
 def parse_presses(body: Raw) -> list[Pressed]:
     """The controls that were used in a `block_actions` payload; what is no control of ours is left out.
 

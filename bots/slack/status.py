@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from bots.delivery.activity import AHEAD
 from bots.slack.client import Web
@@ -63,7 +63,9 @@ class Status:
         """Say what goes on while text stands that no note can stand below; nothing once it goes on."""
         if work != self._work and self._kind not in self._web.silent:
             self._work = work
-            await self._say(f"is {describe_activity(work)}…" if work else "")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._clearing):
+                    await self._say(f"is {describe_activity(work)}…" if work else "")
 
     async def clear(self) -> None:
         """Take the status away, also one that a killed process left: an ephemeral message takes none with it."""

@@ -78,7 +78,7 @@ class FairSemaphore:
         try:
             await given
         except asyncio.CancelledError:
-            if self._waiting.pop(given, None) is None:  # it was given just now
+            if self._waiting.pop(given, None) is None and not given.cancelled():  # it was given just now
                 self.leave(holders)
             raise
 
@@ -95,6 +95,8 @@ class FairSemaphore:
         while self._free and self._waiting:
             given = min(self._waiting, key=self._share)
             holders = self._waiting.pop(given)
+            if given.done():  # cancelled, and not yet told so
+                continue
             self._free -= 1
             self._taken.update(holders)
             self._given |= dict.fromkeys(holders, next(self._turns))

@@ -585,12 +585,27 @@ async def test_nobody_else_posts_a_private_answer_nor_before_it_is_there(store):
     assert (outcome(early), outcome(others)) == ((False, False, GROWS), (False, False, ONLY_ASKER))
 
 
-@pytest.mark.parametrize("end", ["the message is deleted", "the asker forgets", "a day passes"])
+async def test_an_answer_about_a_message_that_was_deleted_meanwhile_is_not_kept(store):
+    await store.questions.ingest(about())
+    await store.questions.ingest(deleted("3"))
+    await answer(store, pages=())
+
+    assert outcome(await store.questions.ingest(press(Control.POST, "5"))) == (False, False, GONE)
+
+
+ENDS = ["the message is deleted", "the asker forgets", "its thread is forgotten", "its author forgets", "a day passes"]
+
+
+@pytest.mark.parametrize("end", ENDS)
 async def test_a_private_answer_is_kept_no_longer_than_it_may_be_posted(private, clock, end):
     if end == "the message is deleted":
         await private.questions.ingest(deleted("3"))
     elif end == "the asker forgets":
         await private.threads.forget(Scope(KEY.workspace, KEY.channel, None, "U1"))
+    elif end == "its thread is forgotten":
+        await private.threads.forget(Scope(KEY.workspace, KEY.channel, KEY.thread, None))
+    elif end == "its author forgets":
+        await private.threads.forget(Scope(KEY.workspace, None, None, "U2"))
     else:
         clock.tick(86_401)
         await private.questions.heartbeat("p")

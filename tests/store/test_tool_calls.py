@@ -192,6 +192,8 @@ async def test_what_another_run_waits_for_nobody_decides_any_more(store):
     assert (kept, anew) == ([WAITING, CallState.ALLOWED], [WAITING])
     assert await decide(store, "1#1", Control.ALLOW) == BEGUN_AGAIN
     assert not await store.calls.act(claimed, "toolu_2")
+    assert await store.calls.find_waiting(KEY) is None  # nobody was shown it yet
+    await store.questions.park(claimed, "1", 3)
     assert await store.calls.find_waiting(KEY) == Asked("1#3", frozenset({"U1"}))
 
 
@@ -259,6 +261,7 @@ async def test_what_is_tried_again_knows_what_acted_calls_for_all_anew_and_goes_
         ("make", {}, ENDED_CALL, True)
     ]
     assert await begin(store, again, make(1, "a secret")) == [WAITING]
+    await store.questions.park(again, "1", 3)
     assert await store.calls.find_waiting(KEY) == Asked("1#3", frozenset({"U1"}))
 
 
@@ -274,8 +277,9 @@ async def test_a_press_that_was_under_way_while_its_answer_ended_lets_no_other_c
     late = await store.questions.ingest(press(Control.ALLOW, "1#1"))
 
     assert late.note == BEGUN_AGAIN
-    assert await store.calls.find_waiting(KEY) == Asked("1#2", frozenset({"U1"}))
     assert not await store.calls.act(again, "toolu_1")
+    await store.questions.park(again, "1", 2)
+    assert await store.calls.find_waiting(KEY) == Asked("1#2", frozenset({"U1"}))
 
 
 ERASURES = {

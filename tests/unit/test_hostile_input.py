@@ -36,6 +36,7 @@ from core.rendering.strip_marks import strip_marks
 from core.rendering.table_growth import TableGrowth
 from core.store import open_store
 from tests.support.answers import dialects, scribbles
+from tests.support.machine_speed import measure_slowness
 from tests.support.talk import PLATFORMS, asked, message
 
 pytestmark = pytest.mark.slow
@@ -242,7 +243,7 @@ def slow(parse: Parser, name: str, small: int) -> str | None:
         if large < SOON:
             return None
         grown = large / max(seconds(parse, written(name, small)), SOON / TIMES)
-        if large < MOST and grown < GROWTH:
+        if large < MOST * measure_slowness() and grown < GROWTH:
             return None
     return f"{name}: {large:.2f} seconds, {grown:.0f} times as long as a quarter of it"
 

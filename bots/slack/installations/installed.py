@@ -77,6 +77,8 @@ class InstalledWorkspaces:
         except TokenRefused:
             return None
         team = parse.parse_team(body)
+        if not found.us.team and team and parse.parse_end(body) and not parse.is_of_organisation(body):
+            return None  # one workspace of it is ended, not all
         return found if not found.us.team or team in {"", found.us.team} else None
 
     async def connect(self) -> frozenset[str]:

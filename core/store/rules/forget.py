@@ -109,6 +109,11 @@ BY_PERSON = {
     EARLIER: TOGETHER,
 }
 
+ASKED_ABOUT = """
+SELECT id, options FROM questions
+WHERE private AND outcome IS NULL AND command IS NULL AND workspace = :workspace AND channel = :channel
+"""
+
 POSTABLE = """
 SELECT id, name, workspace, channel, options FROM questions
 WHERE private AND said IS NOT NULL AND outcome IS NOT NULL AND {which}
@@ -134,6 +139,8 @@ def forget(sql: Sql, scope: Scope, by: str) -> int:
     sql.execute(_within(EARLIER, scope), values)
     sql.execute(_within(VOTES, scope), values)
     sql.execute(_within(GRANTS, scope), values)
+    about = "workspace = :workspace" + (" AND channel = :channel" if scope.channel else "")
+    _drop_postable(sql, sql.many(POSTABLE.format(which=about), values))  # what they are about may be what is forgotten
     count += _erase_rests(sql, _within(RESTS, scope), values)
     if withdrawn or names or count or held:
         record_erasure(sql, scope.workspace, scope.channel, now)
@@ -185,6 +192,9 @@ def drop_answers_about(sql: Sql, key: ThreadKey, message: str) -> None:
     place = "workspace = :workspace AND channel = :channel"
     rows = sql.many(POSTABLE.format(which=place), thread_values(key))
     _drop_postable(sql, (row for row in rows if json.loads(row["options"]).get(MESSAGE) == message))
+    for row in sql.many(ASKED_ABOUT, thread_values(key)):  # those that are being answered are private from now on
+        if json.loads(row["options"]).get(MESSAGE) == message:
+            sql.update("questions", row["id"], {"options": "{}"})
 
 
 def _drop_postable(sql: Sql, rows: Iterable[Row]) -> None:

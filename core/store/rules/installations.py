@@ -43,7 +43,7 @@ def keep_installation(sql: Sql, installation: Installation) -> Installation:
     workspace = installation.workspace
     lock_installation(sql, workspace)
     former = sql.one(FIND, {"workspace": workspace})
-    version = former["version"] + 1 if former else 1
+    version = former["version"] + 1 if former else int(sql.now().timestamp() * 1e6)  # no earlier one had it
     row = {
         "workspace": workspace,
         "identity": installation.identity,

@@ -33,7 +33,7 @@ WAITING_IN = """
 SELECT tool_calls.* FROM tool_calls JOIN questions ON questions.workspace = tool_calls.workspace
     AND questions.channel = tool_calls.channel AND questions.name = tool_calls.question
 WHERE questions.workspace = :workspace AND questions.channel = :channel AND questions.thread = :thread
-AND questions.outcome IS NULL AND tool_calls.state = 'waiting'
+AND questions.outcome IS NULL AND questions.parked = 'waiting' AND tool_calls.state = 'waiting'
 ORDER BY questions.id DESC, tool_calls.number LIMIT 1
 """
 
@@ -45,6 +45,12 @@ WHERE workspace = :workspace AND channel = :channel AND question = :name AND num
 ALLOW_OTHERS = """
 UPDATE tool_calls SET state = 'allowed', person = :by
 WHERE workspace = :workspace AND channel = :channel AND question = :name AND tool = :tool AND state = 'waiting'
+"""
+
+# Those of the same step that are asked about later have not waited yet.
+WAIT_ANEW = """
+UPDATE tool_calls SET at = :at
+WHERE workspace = :workspace AND channel = :channel AND question = :name AND state = 'waiting'
 """
 
 PARKED = "SELECT count(*) AS count FROM questions WHERE outcome IS NULL AND parked = 'waiting' AND reply = name"
@@ -63,7 +69,7 @@ def park_claim(sql: Sql, claim: Claim, told: str, number: int, so_far: str) -> N
     waiting = call if call and call["state"] == CallState.WAITING.value and not question["withdrawn_at"] else None
     parked, until = ("waiting", stamp(now + PATIENCE)) if waiting else ("woken", None)
     if waiting:
-        sql.update("tool_calls", waiting["id"], {"at": stamp(now)})
+        sql.execute(WAIT_ANEW, {**question, "at": stamp(now)})
     sql.execute(PARK, {"claim": claim.id, "parked": parked})
     changes = {"parked_until": until, "told": told, "so_far": so_far, "unanswered": Unanswered.PARKED.value}
     sql.update("questions", question["id"], changes)

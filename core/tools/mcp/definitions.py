@@ -144,7 +144,11 @@ def _find_doubts(schema: dict[str, Any]) -> Iterator[str]:
     """Why the API would refuse it, and with it the whole request. Each is looked for where none before it is found."""
     if schema.get("type") != "object":
         yield "the schema of its arguments is no object's"
-    written = json.dumps(schema)
+    try:
+        written = json.dumps(schema, allow_nan=False)
+    except ValueError:
+        yield "the schema of its arguments has numbers that JSON does not have"
+        return
     if len(written) > SCHEMA:
         yield f"the schema of its arguments has more than {SCHEMA:,} bytes"
     if "\\u0000" in written:

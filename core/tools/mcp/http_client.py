@@ -16,6 +16,7 @@ FORGOTTEN = "it knows our session no more"
 SESSION = "mcp-session-id"  # the header of a session, which servers of before 2026 have
 CONNECT = 10.0  # seconds until a connection stands
 LARGEST = 16_000_000  # bytes of one answer: more is refused before it fills the memory
+PLAIN, UTF_8 = "identity", "utf-8"
 UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError, httpx2.UnsupportedProtocol)
 """Nothing was sent when one of these is raised."""
 
@@ -31,6 +32,7 @@ class SteadyClient(httpx2.AsyncClient):
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         self.has_session = self.has_session or SESSION in request.headers
+        request.headers["accept-encoding"] = PLAIN
         try:
             response = await super().send(request, **options)
         except httpx2.TransportError as error:
@@ -40,10 +42,21 @@ class SteadyClient(httpx2.AsyncClient):
         if response.status_code == 404 and SESSION in request.headers:
             await response.aclose()
             return _fail_request(request, FORGOTTEN, sent=True)
+        if problem := _find_disguise(response):
+            await response.aclose()
+            return _fail_request(request, problem, sent=True)
         if isinstance(response.stream, httpx2.AsyncByteStream):
             streamed = response.headers.get("content-type", "").lower().startswith("text/event-stream")
             response.stream = BoundedStream(response.stream, streamed=streamed)
         return response
+
+
+def _find_disguise(response: httpx2.Response) -> str:
+    """Why the bytes of an answer are not those that the SDK would read: nobody can bound what becomes of them."""
+    if response.headers.get("content-encoding", PLAIN).strip().lower() not in {"", PLAIN}:
+        return "its answer is compressed"
+    charset = (response.charset_encoding or UTF_8).lower()
+    return "" if charset in {UTF_8, "utf8", "us-ascii"} else "its answer is not UTF-8"
 
 
 def _fail_request(request: httpx2.Request, why: str, *, sent: bool) -> httpx2.Response:

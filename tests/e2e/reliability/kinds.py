@@ -13,7 +13,9 @@ from tests.fakes.slack.nouns import File
 from tests.support.drawings import draw
 
 SHORT = "The answer, whole and in some words more than one."
-LONG = "\n\n".join(f"Paragraph {number}: " + "words of some length, " * 20 + "end." for number in range(30))
+LONG = "\n\n".join(
+    f"Paragraph {number}: " + "words of some length, " * 20 + "end." for number in range(55)
+)  # three pages of Slack's
 LESS = "\n\n".join(LONG.split("\n\n")[:11])  # three pages of Discord's
 DECLINED = "Claude could not take this request. Whoever runs this bot finds the reason in its log."
 PERSONA = "No persona is set here"

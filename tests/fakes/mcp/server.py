@@ -1,6 +1,7 @@
 """The fake over HTTP: the SDK's own app on loopback, behind a door that can be shut and that may want a token."""
 
 import asyncio
+import gzip
 import json
 import logging
 import socket
@@ -30,6 +31,10 @@ class McpFake(FakeTools):
         """The same for those of a method alone, which are carried out all the same."""
         self.canned = b""
         """Where it is set, it is the result of every call, in JSON."""
+        self.compressed = False
+        """What is canned comes as gzip."""
+        self.charset = "utf-8"
+        """In what characters it comes."""
         self.streams = False
         """What is canned comes as an event."""
         self.hanging = False
@@ -100,7 +105,10 @@ class McpFake(FakeTools):
         self.calls.append((asked["params"]["name"], asked["params"]["arguments"]))
         told = b'{"jsonrpc":"2.0","id":%d,"result":%b}' % (asked["id"], self.canned)
         kind, told = ("text/event-stream", b"data: %b\n\n" % told) if self.streams else ("application/json", told)
-        headers = [(b"content-type", kind.encode())]
+        told = told.decode().encode(self.charset)
+        headers = [(b"content-type", f"{kind}; charset={self.charset}".encode())]
+        if self.compressed:
+            headers, told = [*headers, (b"content-encoding", b"gzip")], gzip.compress(told)
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         for at in range(0, len(told), PIECE):
             more = at + PIECE < len(told)

@@ -461,6 +461,31 @@ async def test_an_acting_tool_that_changed_since_it_was_asked_for_is_not_called(
     assert fake.calls == [("search", {"query": "a"})]
 
 
+async def test_a_tool_whose_schema_has_numbers_that_are_no_json_is_left_out(store, caplog):
+    good = {"name": "search", "inputSchema": {"type": "object"}}
+    endless = {"type": "object", "properties": {"n": {"type": "number", "maximum": float("inf")}}}
+    async with McpFake().serve() as fake, tools_of(store, over_http(fake)) as provider:
+        fake.raw = [good, {"name": "count", "inputSchema": endless}]
+
+        assert await names(provider) == ["tickets__search"]
+    assert "has numbers that JSON does not have" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("compressed", "charset", "failed"), [(False, "utf-8", False), (True, "utf-8", True), (False, "cp037", True)]
+)
+async def test_an_answer_whose_bytes_are_not_those_of_its_words_is_not_read(store, compressed, charset, failed):
+    async with McpFake().serve() as fake, tools_of(store, over_http(fake)) as provider:
+        tool = await find(provider, "search")
+        fake.canned = b'{"content": [{"type": "text", "text": "found"}], "isError": false, "resultType": "complete"}'
+        fake.compressed, fake.charset = compressed, charset
+        told = await tool.run(SCOPE, {"query": "a"})
+        fake.canned = b""
+
+        assert told.failed is failed
+        assert await tool.run(SCOPE, {"query": "a"}) == text("found: a")
+
+
 async def test_a_listing_with_tools_that_are_none_has_the_others(store, caplog):
     good = {"name": "search", "inputSchema": {"type": "object"}}
     async with McpFake().serve() as fake, tools_of(store, over_http(fake)) as provider:

@@ -19,11 +19,13 @@ from bots.slack.history import HistoryReader
 from bots.slack.parse import BotIdentity
 from bots.slack.response import decode_interruptibly
 from bots.slack.throttle import Throttle
-from core.domain.messages import ThreadKey
+from core.domain.messages import Question, ThreadKey
 from tests.support.loop_watch import LoopWatch, settle_heap
+from tests.support.machine_speed import measure_slowness
 
 US = BotIdentity("slack:T024", "U0BOT", "B0BOT", "T024")
 KEY = ThreadKey("slack:T024", "C0DEV", "1700000000.000000")
+ASKED = Question(KEY, "1800000000.000000", "U0ADA", datetime(2027, 1, 15, tzinfo=UTC))
 settled_heap = pytest.fixture(settle_heap, autouse=True)
 STALL = 0.020  # seconds of work that others may have to wait for
 
@@ -66,12 +68,12 @@ async def test_a_thread_of_megabytes_holds_the_loop_for_less_than_20_ms(messages
     assert len(pages[0]) > 4_000_000
 
     async with serving(*pages) as reader, LoopWatch() as watch:
-        found = await reader.read_all(KEY)
+        found = await reader.read_all(ASKED)
 
     assert len(found.messages) == 3 * messages
     assert found.messages[0].text.startswith("<0> wrote & said: some words & more,")
     assert found.messages[1].at == datetime.fromtimestamp(1_700_000_001, UTC)
-    assert watch.longest < STALL
+    assert watch.longest < STALL * measure_slowness()
 
 
 async def test_the_loop_goes_on_while_another_thread_decodes():
@@ -82,7 +84,7 @@ async def test_the_loop_goes_on_while_another_thread_decodes():
         decoded = await asyncio.to_thread(decode_interruptibly, text)
 
     assert len(decoded["messages"]) == 4_000
-    assert watch.longest < STALL
+    assert watch.longest < STALL * measure_slowness()
 
 
 @pytest.mark.parametrize("padding", [0, 100_000], ids=["small", "large"])

@@ -113,6 +113,16 @@ async def test_a_place_given_to_one_who_is_stopped_at_that_moment_goes_to_the_ne
     assert line.entered == ["w1/c1/0", "w1/c1/2"]
 
 
+async def test_one_who_is_stopped_just_before_a_place_comes_free_costs_nobody_theirs():
+    async with queue(1) as line:
+        await line.come("w1/c1/0", "w1/c1/1", "w1/c1/2")
+        line.tasks["w1/c1/1"].cancel()  # which it notices in the next turn of the loop
+        line.places.leave((("w1",), ("w1", "c1"), ("w1", "c1", "")))
+        await settle()
+
+    assert line.entered == ["w1/c1/0", "w1/c1/2"]
+
+
 async def test_who_waits_long_is_told_once_and_who_does_not_is_not():
     async with queue(1, silent=0.01) as line:
         await line.come("w1/c1/0", "w1/c1/1")
