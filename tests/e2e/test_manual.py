@@ -48,6 +48,7 @@ RUN = {
     "confab run --only discord": (2, "DISCORD_BOT_TOKEN: not set."),
     "confab slack manifest": (0, '"name": "Confab"'),
     "confab slack manifest --url https://confab.example": (0, "https://confab.example/slack/events"),
+    "confab slack manifest --install-url https://confab.example": (0, "https://confab.example/slack/oauth_redirect"),
     "confab discord invite": (2, "DISCORD_BOT_TOKEN: not set, or no bot's token."),
     "confab discord invite --application 1": (0, "https://discord.com/oauth2/authorize?client_id=1&"),
 }
