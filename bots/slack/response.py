@@ -6,6 +6,7 @@ from typing import Any
 
 import aiohttp
 
+JSON = "application/json"
 LARGE = 65_536  # bytes; decoding fewer takes less than a millisecond
 
 
@@ -14,10 +15,11 @@ class SlackResponse(aiohttp.ClientResponse):
 
     async def json(self, **options: Any) -> Any:
         """Read and decode the body, as aiohttp does. Raises ContentTypeError, JSONDecodeError."""
-        if len(await self.read()) < LARGE:
+        body = await self.read()
+        if len(body) < LARGE or self.content_type != JSON:
             return await super().json(**options)
-        text = await super().json(**options | {"loads": str})
-        return await asyncio.to_thread(decode_interruptibly, text)
+        encoding = options.get("encoding") or self.get_encoding()
+        return await asyncio.to_thread(lambda: decode_interruptibly(body.decode(encoding)))
 
 
 def decode_interruptibly(text: str) -> Any:

@@ -21,7 +21,6 @@ from core.files.uploads import FileUploads
 from tests.support import talk
 from tests.support.drawings import print_large
 from tests.support.loop_watch import LoopWatch, settle_heap
-from tests.support.machine_speed import measure_slowness
 
 settled_heap = pytest.fixture(settle_heap, autouse=True)
 STALL = 0.050  # seconds of work that others may have to wait for
@@ -72,4 +71,4 @@ async def test_a_pdf_of_30_mb_holds_the_loop_for_less_than_50_ms(tmp_path, store
     assert isinstance(told, FileContent)
     assert told.shown
     assert told.shown.uploaded == Uploaded("file_1", len(content))
-    assert watch.longest < STALL * measure_slowness()
+    assert watch.longest < STALL
