@@ -54,6 +54,8 @@ def render_prose(text: str) -> str:
 
 def _render_beginning(line: str) -> str:
     """A line whose beginning means the same to Discord as to Markdown."""
+    if not line:
+        return line
     line = _HEADING.sub(_make_bold, line)
     line = _SUBTEXT.sub(r"\1\\", line)
     return _TIGHT_QUOTE.sub(r"\1 ", _LONG_QUOTE.sub(r"\1\\", line))

@@ -68,7 +68,7 @@ def split_paragraphs(text: str) -> list[str]:
 
 def parse_spans(paragraph: str) -> list[Span]:
     """The parts of a paragraph, which joined are the paragraph."""
-    return _Paragraph(paragraph).spans
+    return _Paragraph(paragraph).spans if paragraph else []
 
 
 def find_open_marks(paragraph: str) -> tuple[str, ...]:

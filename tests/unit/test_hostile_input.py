@@ -36,7 +36,6 @@ from core.rendering.strip_marks import strip_marks
 from core.rendering.table_growth import TableGrowth
 from core.store import open_store
 from tests.support.answers import dialects, scribbles
-from tests.support.machine_speed import measure_slowness
 from tests.support.talk import PLATFORMS, asked, message
 
 pytestmark = pytest.mark.slow
@@ -45,7 +44,7 @@ SMALL = 5_000  # characters; the other length is four times as many
 TIMES = 4
 GROWTH = 9.0  # times as long as the small one that the large one may take; what is quadratic takes 16 times as long
 SOON = 0.06  # seconds below which a time says nothing about growth
-PAGED_SOON = 0.3  # the same of pages, whose first end costs more than all before it: the small text may fit on one
+PAGE = 12_000  # characters that fit on no page: what ends one costs more than all before it
 MOST = 1.0  # seconds that the large one may take; most take a hundredth
 
 HOSTILE = {
@@ -237,14 +236,14 @@ def seconds(parse: Parser, text: str) -> float:
     return time.thread_time() - began
 
 
-def slow(parse: Parser, name: str, small: int, soon: float = SOON) -> str | None:
+def slow(parse: Parser, name: str, small: int, most: float = MOST) -> str | None:
     """Why this takes too long. It is measured again when it seems to, for a machine stumbles."""
     for _ in range(3):
         large = seconds(parse, written(name, TIMES * small))
-        if large < soon:
+        if large < SOON:
             return None
         grown = large / max(seconds(parse, written(name, small)), SOON / TIMES)
-        if large < MOST * measure_slowness() and grown < GROWTH:
+        if large < most and grown < GROWTH:
             return None
     return f"{name}: {large:.2f} seconds, {grown:.0f} times as long as a quarter of it"
 
@@ -256,7 +255,7 @@ def test_the_time_that_a_text_takes_grows_as_its_length(parser):
 
 @pytest.mark.parametrize("parser", PAGED)
 def test_the_time_that_pages_take_grows_as_their_text(parser):
-    assert [why for name in HOSTILE if (why := slow(PAGED[parser], name, SMALL, PAGED_SOON))] == []
+    assert [why for name in HOSTILE if (why := slow(PAGED[parser], name, PAGE, PAGE / SMALL * MOST))] == []
 
 
 def test_a_number_of_too_many_digits_is_refused_in_a_sentence():
