@@ -381,6 +381,21 @@ async def test_nobody_says_anything_for_an_hour(store, clock):
     assert await decide(store, "1#1", Control.ALLOW) == EXPIRED
 
 
+async def test_the_hour_of_a_later_call_of_a_step_does_not_pass_while_people_are_asked_about_the_others(store, clock):
+    calls = [make(1), make(2, "y"), make(3, "z")]
+    await park(store, *calls)
+    said = []
+    for number in (1, 2, 3):
+        clock.tick(HOUR - 600)
+        said.append(await decide(store, f"1#{number}", Control.ALLOW))
+        woken = await claim(store)
+        await begin(store, woken, *calls)
+        if number < 3:
+            await store.questions.park(woken, "1", number + 1)
+
+    assert said == [ALLOWED] * 3
+
+
 async def test_the_hour_of_a_call_begins_when_a_person_is_asked(store, clock):
     await park(store, make(1), make(2, "y"))
     clock.tick(HOUR - 1)

@@ -1,5 +1,6 @@
 """Commands in Slack, end to end: `/confab` in channels, a form for long texts, `!verb` in threads."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -235,6 +236,16 @@ async def test_a_form_asks_for_a_long_text_and_keeps_what_the_command_said(home)
 
 async def test_a_form_that_comes_too_late_is_replaced_by_the_usage(home):
     home.slack.fail_next("views.open", Fault(error="expired_trigger_id"))
+
+    said = await commanded(home, "ada", "dev", "persona set")
+
+    assert said[0].startswith("`persona set` needs text: the system prompt, in your own words.")
+
+
+async def test_a_form_that_slack_takes_no_call_for_is_replaced_by_the_usage_at_once(home):
+    web = (await home.workspace()).web
+    web.sleep = asyncio.sleep
+    web.pace.hold_back("views.open", "", 600.0)
 
     said = await commanded(home, "ada", "dev", "persona set")
 

@@ -58,6 +58,17 @@ async def followed(web, reply: Reply, calm: float):
         await shown.end()
 
 
+async def test_what_a_tool_does_beneath_a_stream_is_told_in_time_or_not_at_all(slack, web):
+    reply = await ask(slack)
+    web.sleep = asyncio.sleep
+    web.pace.hold_back(METHOD, "", 600.0)
+
+    async with asyncio.timeout(5):
+        await Status(web, reply.question.key, clearing=0.01).tell_work("searching")
+
+    assert told(slack) == []
+
+
 async def test_what_goes_on_is_told_when_it_changes(slack, web):
     reply = await ask(slack)
     async with followed(web, reply, calm=0.001):

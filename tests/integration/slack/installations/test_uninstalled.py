@@ -3,6 +3,8 @@
 Tests bots.slack.adapter, bots.slack.installations.installed.
 """
 
+from dataclasses import replace
+
 import pytest
 
 from core.domain.messages import ThreadKey
@@ -47,6 +49,18 @@ async def test_in_mid_answer_it_ends_cleanly_and_the_other_workspace_goes_on(two
     assert actions == [AuditAction.INSTALLATION.value, AuditAction.INSTALLATION_ENDED.value]
     words = await store.threads.thread(ThreadKey("slack:T0TWO", slack.place("dev").id, root))
     assert [one.text for one in words.messages] == ["hello"]
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["one of its workspaces", "the organisation"])
+async def test_the_end_of_one_workspace_of_an_organisation_ends_no_installation_for_all(slack, claude, store, whole):
+    organisation = replace(SECOND, enterprise="E0ORG", whole=True)
+    async with town(slack, claude, store, team=organisation) as two:
+        ended = replace(organisation, whole=whole)
+        slack.outbox.put(events.envelope(two.second.world, ended, REMOVED[0]))
+        await slack.settled()
+
+        kept = [one.workspace for one in await store.installations.list("slack")]
+        assert ("slack:E0ORG" in kept) is not whole
 
 
 async def test_it_comes_back_with_a_new_installation(two, slack):
