@@ -81,6 +81,7 @@ def configure(
     text = stream.isatty() if form == "auto" else form == "text"
     handler = logging.StreamHandler(stream)
     handler.setFormatter((RedactingFormatter if text else JsonFormatter)(secrets))
+    logging.raiseExceptions = False  # of a line that can't be written Python would print all, also what we hide
     logging.basicConfig(level=max(logging.WARNING, logging.getLevelName(level)), handlers=[handler], force=True)
     for name in OURS:
         logging.getLogger(name).setLevel(level)

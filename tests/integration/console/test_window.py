@@ -151,7 +151,7 @@ async def test_ctrl_c_stops_an_answer_and_what_was_said_stays(environment, tmp_p
         await window.shows(asked(2))
 
         assert [line for line in window.lines[4:] if line] == [
-            *("one two thre", "(Stopped.)", "/continue goes on, /retry answers anew"),
+            *("one two thre", "(Stopped.)", "/continue goes on, /retry answers anew, /delete deletes it"),
             PROMPT,
         ]
 
@@ -189,7 +189,7 @@ async def test_an_answer_that_was_stopped_goes_on_and_is_tried_again_by_words(en
         await window.shows("one two")
         window.type("\x03")
         await window.shows(asked(2))
-        hint = "/continue goes on, /retry answers anew" in window.lines
+        hint = "/continue goes on, /retry answers anew, /delete deletes it" in window.lines
         for times, line in enumerate(("/continue", "/up", "/continue", "/retry"), 3):
             window.type(f"{line}\r")
             await window.shows(asked(times))

@@ -340,7 +340,7 @@ async def test_what_an_asker_lets_a_tool_do_holds_not_for_a_manager_who_lets_it_
         await press(assistant, board, Control.RETRY, "0001", person="U1")
         await parked(board)
         asked_again = len(shed.called)
-        await press(assistant, board, Control.ALLOW, "0001#1", person="U2")
+        await press(assistant, board, Control.ALLOW, "0001#2", person="U2")
         await closed(store)
         await press(assistant, board, Control.RETRY, "0001", person="U2")
         await closed(store)

@@ -145,6 +145,17 @@ def test_a_library_is_logged_only_where_it_warns_and_we_from_the_level_up(level,
     assert [json.loads(one)["message"] for one in run.stderr.splitlines()] == lines
 
 
+def test_a_line_that_can_not_be_written_is_not_printed_with_its_secrets_in_another_way():
+    program = (
+        "import io, logging; from bots.ops import logs; gone = io.StringIO(); gone.close(); "
+        "logs.configure('INFO', ['sesame'], 'text', gone); logging.getLogger('core.x').info('open %s', 'sesame')"
+    )
+
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert run.stdout + run.stderr == ""
+
+
 FORGED = "Ada\x1b[2J\n2026-11-20T10:00:00+0000 INFO core.x: all is well\x9b31m\u202e"
 
 

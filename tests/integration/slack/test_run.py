@@ -326,10 +326,9 @@ async def test_pages_carry_ids_and_no_words_and_unfurl_nothing(home):
     assert post.text == "See https://example.org \u2039!here&gt; \u2039@U0BOB&gt; \uff20channel"
 
 
-async def test_no_event_costs_a_call_but_the_first(home):
+async def test_no_event_that_is_not_for_us_costs_a_call_but_the_first(home):
     for number in range(5):
         await home.slack.say("ada", "dev", f"not for you {number}")
-    await home.slack.open_home("ada")
     await home.slack.join(BOT, "elsewhere")
     await home.rest()
 

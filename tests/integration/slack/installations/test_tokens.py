@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 
-from bots.ops.logs import configure
+from bots.ops.logs import OURS, configure
 from bots.slack.installations.installed import NOT_READABLE
 from core.domain.clock import system_clock
 from core.domain.errors import CannotConnect, StoreUnavailable
@@ -127,7 +127,18 @@ async def test_slack_in_trouble_costs_no_token_while_the_old_one_is_good(slack, 
         assert "could not be renewed" in caplog.text
 
 
-async def test_no_token_is_in_the_database_or_in_a_log(slack, claude, tmp_path, later, capsys):
+@pytest.fixture
+def own_logging():
+    """What a test changes of the logging of this process is undone: its stream does not outlive it."""
+    root, ours = logging.getLogger(), [logging.getLogger(name) for name in OURS]
+    handlers, levels = root.handlers[:], [one.level for one in (root, *ours)]
+    yield
+    root.handlers[:] = handlers
+    for one, level in zip((root, *ours), levels, strict=True):
+        one.setLevel(level)
+
+
+async def test_no_token_is_in_the_database_or_in_a_log(slack, claude, tmp_path, later, capsys, own_logging):
     path = tmp_path / "confab.db"
     store = await open_store(f"sqlite:///{path}")
     configure("DEBUG", [slack.oauth.client_secret])
