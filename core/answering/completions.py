@@ -33,7 +33,7 @@ from core.tools.approvals import explain_expired, write_request
 from core.tools.runner import Awaiting, Carried, Expired, ToolRunner
 from core.worker.fair_semaphore import FairSlot
 
-ROUNDS = 25  # requests that one answer of a model may take: Claude pauses, or calls tools
+ROUNDS = 25  # requests that one answer may take, of all models together: Claude pauses, or calls tools
 MAX_COST = 1_000_000  # micro-dollars that one answer may cost: then it goes on only if somebody lets it
 TOO_MANY = "This took {} steps, as many as one answer may have. Continue goes on from here."
 TOO_DEAR = "This answer has cost {}, as much as one answer may. Continue goes on from here."
@@ -191,7 +191,9 @@ class Completions:
                 yield answer
                 return
             end = end.go_on(completion)
-            if why := await self._explain_end(order.question, number):  # before a tool acts that nobody would tell of
+            done = run.steps.get(order.request.digest)
+            again = done is not None and done.content is not None
+            if why := await self._explain_end(order.question, number, again=again):  # before a tool acts unseen
                 yield end.interrupt(why)
                 return
             carried = await run.carry_out(completion.calls)
@@ -200,11 +202,16 @@ class Completions:
                 return
             order = replace(order, request=end.continue_request(order.request, completion, carried))
 
-    async def _explain_end(self, question: Question, rounds: int) -> str:
-        """Why an answer may not go on; empty where it has not taken or cost so much yet."""
-        if rounds >= ROUNDS:
+    async def _explain_end(self, question: Question, number: int, *, again: bool) -> str:
+        """Why an answer may not go on; empty where it has not taken or cost so much yet.
+
+        The request of this `number`, of its model, may be one of an earlier process that is gone through `again`.
+        """
+        rounds, cost = await self._ledger.sum_steps(question.key, question.name)
+        if again and number < min(rounds, ROUNDS):
+            return ""
+        if max(number, rounds) >= ROUNDS:
             return TOO_MANY.format(ROUNDS)
-        cost = await self._ledger.sum_steps(question.key, question.name)
         return TOO_DEAR.format(dollars(cost)) if cost >= self._max_cost else ""
 
 

@@ -241,7 +241,7 @@ def _build_unless_acted(
     """
     request = make(turns, model)
     for count in range(1, len(acts) + 1):
-        if request.digest in steps:
+        if (done := steps.get(request.digest)) and done.content is not None:
             break
         request = make(append_text(turns, describe_acts(acts[:count])), model)
     return request

@@ -29,7 +29,7 @@ from core.claude.stream import (
     read_word,
 )
 from core.domain.models import CITATIONS, CODE_EXECUTION, STRUCTURED_OUTPUTS, WEB_SEARCH, Model, is_model_id
-from core.domain.tools import Container, ToolCall
+from core.domain.tools import Container, ToolCall, drop_repeated_calls
 from core.domain.usage import Usage
 from core.prompting.persona_check import EFFORTS, THINKING
 from core.prompting.request import Request
@@ -331,7 +331,7 @@ def _read_completion(streamed: MessageAccumulator, asked: Request, request: str 
         usage=usage,
         model=read_word(message, "model") or asked.model,
         request=request,
-        content=[_dump_block(block) for block in blocks],
+        content=drop_repeated_calls(map(_dump_block, blocks)),
         citations=streamed.citations,
         category=read_word(read_field(message, "stop_details"), "category"),
         geo=read_word(message.usage, "inference_geo"),

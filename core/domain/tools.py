@@ -101,6 +101,18 @@ class ToolCall:
         return sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def drop_repeated_calls(blocks: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The blocks of a step without a call whose id another one before has: the API takes no such step back."""
+    known = set[object]()
+    kept = []
+    for block in blocks:
+        called = block.get("id") if block.get("type") == "tool_use" else None
+        if called is None or called not in known:
+            kept.append(block)
+        known.add(called)
+    return kept
+
+
 @dataclass(frozen=True, slots=True)
 class ToolResult:
     """What came of a call, as Claude is told it. What others wrote is data there, never words of ours."""

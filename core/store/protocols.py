@@ -15,7 +15,7 @@ from core.domain.tools import Container, ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
 from core.store.installations import Installations
 from core.store.searches import ChannelPast
-from core.store.stored_calls import StoredCall
+from core.store.stored_calls import CallState, StoredCall
 from core.store.stored_files import StoredFiles, WaitingDeletions
 from core.store.stored_replies import Asked, DeletedReply, ListFiles
 from core.store.tool_use import ToolUse
@@ -233,8 +233,8 @@ class Ledger(Protocol):
     async def list_steps(self, key: ThreadKey, question: str) -> Mapping[str, Step]:
         """The steps of an open question's answer, by the digest of what was asked."""
 
-    async def sum_steps(self, key: ThreadKey, question: str) -> int:
-        """What the steps of an open question's answer have cost so far, in micro-dollars."""
+    async def sum_steps(self, key: ThreadKey, question: str) -> tuple[int, int]:
+        """How many steps of an open question's answer were gone on from, and the micro-dollars that all have cost."""
 
     async def sum_usage(self, scope: Scope, since: datetime, by: str) -> list[UsageRow]:
         """What was used since then, by `person`, `channel`, `model`, `thread`, `miss`, `day`, `quarter` or `bill`.
@@ -275,8 +275,8 @@ class ToolCalls(Protocol):
         with the same arguments is not done again, and what it waits for nobody decides any more.
         """
 
-    async def act(self, claim: Claim, call: str) -> bool:
-        """Begin an allowed call that acts. False unless it may be, now and the first time. Raises LeaseLost."""
+    async def act(self, claim: Claim, call: str) -> CallState:
+        """Begin an allowed call that acts: BEGUN if it is begun now, else how it stands. Raises LeaseLost."""
 
     async def end(self, claim: Claim, results: Mapping[str, str]) -> None:
         """Keep what came of calls, by their ids, as JSON. Raises LeaseLost."""

@@ -40,7 +40,7 @@ from core.store.rules.read_thread import list_chain, read_thread, remember_names
 from core.store.rules.refresh import refresh_thread
 from core.store.searches import FoundThread, Position, Search, SearchPage
 from core.store.sql_port import Engine, Sql
-from core.store.stored_calls import StoredCall
+from core.store.stored_calls import CallState, StoredCall
 from core.store.stored_files import FileDeletion, FilePlace, FileScope, StoredFile
 from core.store.stored_replies import Asked, DeletedReply, ListFiles
 from core.store.tool_use import Grant
@@ -184,7 +184,7 @@ class LedgerRepository:
     async def list_steps(self, key: ThreadKey, question: str) -> Mapping[str, Step]:
         return await self._engine.unit(lambda sql: steps.list_steps(sql, key, question))
 
-    async def sum_steps(self, key: ThreadKey, question: str) -> int:
+    async def sum_steps(self, key: ThreadKey, question: str) -> tuple[int, int]:
         return await self._engine.unit(lambda sql: steps.sum_steps(sql, key, question))
 
     async def sum_usage(self, scope: Scope, since: datetime, by: str) -> list[UsageRow]:
@@ -220,7 +220,7 @@ class CallRepository:
     ) -> Sequence[StoredCall]:
         return await self._engine.unit(lambda sql: tool_calls.begin_calls(sql, claim, calls, acting, before))
 
-    async def act(self, claim: Claim, call: str) -> bool:
+    async def act(self, claim: Claim, call: str) -> CallState:
         return await self._engine.unit(lambda sql: tool_calls.act(sql, claim, call))
 
     async def end(self, claim: Claim, results: Mapping[str, str]) -> None:

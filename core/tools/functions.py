@@ -7,6 +7,7 @@ async def roll_dice(sides: Annotated[int, Field(ge=2, le=100, description="Faces
 
 import asyncio
 import inspect
+import json
 import math
 import re
 import threading
@@ -32,6 +33,7 @@ TOLD = 5  # wrong arguments that are told of one call
 AT_ONCE = 16  # calls of one plain function that run at the same time; one that never ends keeps its place
 
 UNTOLD = "the parameters of `{}` can't be told in a schema: {}"
+NO_JSON = "{} can't be written as JSON, for it holds inf, nan or half a character: give it a finite number, or None"
 
 MARK = "__confab_tool__"
 FIELD = "argument_{}"  # a model's own methods have names that a parameter may have too
@@ -104,6 +106,7 @@ def build_tool(function: Callable[..., Any], group: str = "", read: ReadResult =
         raise UnfitFunction(f"the seconds of `{name}` have to be a number above 0")
     arguments, scoped = _build_model(name, function)
     body = {"name": name, "description": description, "input_schema": _build_schema(name, arguments)}
+    _ensure_json(name, body)
     return Tool(
         ToolDefinition(name, body, acts=mark.acts),
         mark.group or group or name,
@@ -121,6 +124,17 @@ def _build_schema(name: str, arguments: type[BaseModel]) -> dict[str, Any]:
         raise UnfitFunction(UNTOLD.format(name, str(error).splitlines()[0])) from error
     schema.pop("title", None)
     return {"properties": {}, **schema}
+
+
+def _ensure_json(name: str, body: Mapping[str, Any]) -> None:
+    """Raises UnfitFunction for what no request can hold: Python writes numbers that JSON does not have."""
+    schema = body["input_schema"]
+    parts = {f"the parameter `{key}` of `{name}`": told for key, told in schema["properties"].items()}
+    for what, told in {**parts, f"the docstring or the schema of `{name}`": body}.items():
+        try:
+            json.dumps(told, ensure_ascii=False, allow_nan=False).encode()
+        except ValueError as error:
+            raise UnfitFunction(NO_JSON.format(what)) from error
 
 
 class _Untitled(GenerateJsonSchema):

@@ -90,6 +90,7 @@ class ToolRunner:
         """Another model begins the answer: what was called before counts as another run's."""
         self._before.clear()
         self.files.clear()
+        self._brought = 0
 
     async def carry_out(self, calls: Sequence[ToolCall]) -> Carried | Awaiting | Expired:
         """Carry out the calls of a step, as far as they may be. Raises LeaseLost, StoreUnavailable."""
@@ -134,19 +135,22 @@ class ToolRunner:
         return results
 
     async def _act(self, stored: StoredCall) -> ToolResult | Awaiting | Expired:
-        tool = self.tools[stored.call.tool]
-        match stored.state:
+        """Let a call act that may; what became of it. What was allowed may have been taken back a moment ago."""
+        tool, state = self.tools[stored.call.tool], stored.state
+        if state is CallState.ALLOWED:
+            state = await self.calls.act(self.claim, stored.call.id)
+        match state:
             case CallState.WAITING:
-                return Awaiting(tool, stored)
+                return Awaiting(tool, replace(stored, state=state))
             case CallState.EXPIRED:
                 return Expired(tool)
-            case CallState.ALLOWED if await self.calls.act(self.claim, stored.call.id):
+            case CallState.BEGUN:
                 result = await self._call(stored)
                 await self._end({stored.call.id: result})
                 self.acted.append(replace(stored, state=CallState.ENDED))
                 return result
-            case CallState.DENIED:
-                return refuse_call(CallState.DENIED)
+            case CallState.DENIED | CallState.DROPPED:
+                return refuse_call(state)
             case _:
                 return refuse_call(CallState.UNCERTAIN)
 

@@ -47,6 +47,11 @@ async def begin(store, claimed, *calls, before=()):
     return [one.state for one in await store.calls.begin(claimed, calls, ACTING, before)]
 
 
+async def act(store, claimed, call):
+    """Whether a call begins to act."""
+    return await store.calls.act(claimed, call) is BEGUN
+
+
 async def ask(store, *events):
     """The claim of what is asked."""
     for event in events or (asked("1"),):
@@ -96,13 +101,13 @@ async def test_what_reads_begins_at_once_and_again_in_each_process_and_what_came
 async def test_what_acts_waits_then_begins_once_and_is_uncertain_to_whoever_comes_after(store):
     claimed = await ask(store)
     waits = await begin(store, claimed, make(1))
-    refused = await store.calls.act(claimed, "toolu_1")
+    refused = await act(store, claimed, "toolu_1")
     decided = await decide(store, "1#1", Control.ALLOW)
-    begun = [await store.calls.act(claimed, "toolu_1"), await store.calls.act(claimed, "toolu_1")]
+    begun = [await act(store, claimed, "toolu_1"), await act(store, claimed, "toolu_1")]
 
     assert (waits, refused, decided, begun) == ([WAITING], False, ALLOWED, [True, False])
     assert await begin(store, claimed, make(1)) == [CallState.UNCERTAIN]
-    assert not await store.calls.act(claimed, "toolu_1")
+    assert not await act(store, claimed, "toolu_1")
     assert await acted(store, claimed) == [("toolu_1", CallState.UNCERTAIN)]
     rows = [one.action for one in reversed(await store.audit.newest(KEY.workspace, KEY.channel))]
     assert rows == ["tool.allowed", "tool.began", "tool.uncertain"]
@@ -115,7 +120,7 @@ async def test_a_denied_call_is_never_begun(store):
     assert await decide(store, "1#1", Control.DENY) == DENIED
     assert await decide(store, "1#1", Control.ALLOW) == DECIDED
     assert await begin(store, claimed, make(1)) == [CallState.DENIED]
-    assert not await store.calls.act(claimed, "toolu_1")
+    assert not await act(store, claimed, "toolu_1")
 
 
 async def test_a_grant_is_of_one_person_one_tool_and_one_thread(store):
@@ -168,7 +173,7 @@ async def test_another_run_repeats_nothing_that_acted_and_calls_for_what_did_not
     await begin(store, claimed, make(1), make(2))
     for number in (1, 2):
         await decide(store, f"1#{number}", Control.ALLOW)
-        await store.calls.act(claimed, f"toolu_{number}")
+        await act(store, claimed, f"toolu_{number}")
     await store.calls.end(claimed, {"toolu_1": '"done"'})
 
     first = await begin(store, claimed, make(3))
@@ -191,7 +196,7 @@ async def test_what_another_run_waits_for_nobody_decides_any_more(store):
 
     assert (kept, anew) == ([WAITING, CallState.ALLOWED], [WAITING])
     assert await decide(store, "1#1", Control.ALLOW) == BEGUN_AGAIN
-    assert not await store.calls.act(claimed, "toolu_2")
+    assert not await act(store, claimed, "toolu_2")
     assert await store.calls.find_waiting(KEY) is None  # nobody was shown it yet
     await store.questions.park(claimed, "1", 3)
     assert await store.calls.find_waiting(KEY) == Asked("1#3", frozenset({"U1"}))
@@ -206,14 +211,14 @@ async def test_who_lost_the_claim_neither_begins_nor_acts_nor_ends_nor_parks(sto
 
     for work in (
         store.calls.begin(claimed, [make(1)], ACTING, []),
-        store.calls.act(claimed, "toolu_1"),
+        act(store, claimed, "toolu_1"),
         store.calls.end(claimed, {"toolu_1": "{}"}),
         store.calls.list_acts(claimed),
         store.questions.park(claimed, "1", 1),
     ):
         with pytest.raises(LeaseLost):
             await work
-    assert await store.calls.act(other, "toolu_1")
+    assert await act(store, other, "toolu_1")
 
 
 async def end_after_acting(store, *calls, tries=1):
@@ -222,7 +227,7 @@ async def end_after_acting(store, *calls, tries=1):
     for one in calls or (make(1, "a secret"),):
         await begin(store, claimed, look(9), one)
         await decide(store, f"1#{2 if one.id == 'toolu_1' else 3}", Control.ALLOW)
-        await store.calls.act(claimed, one.id)
+        await act(store, claimed, one.id)
     await store.calls.end(claimed, {"toolu_9": '"a secret"', "toolu_1": '"a secret"'})
     await store.questions.record_page(claimed, "2", at(2))
     await store.questions.store_final_text(claimed, FinalText("Done."))
@@ -277,7 +282,7 @@ async def test_a_press_that_was_under_way_while_its_answer_ended_lets_no_other_c
     late = await store.questions.ingest(press(Control.ALLOW, "1#1"))
 
     assert late.note == BEGUN_AGAIN
-    assert not await store.calls.act(again, "toolu_1")
+    assert not await act(store, again, "toolu_1")
     await store.questions.park(again, "1", 2)
     assert await store.calls.find_waiting(KEY) == Asked("1#2", frozenset({"U1"}))
 
@@ -314,7 +319,7 @@ async def test_what_acted_is_forgotten_with_an_answer_that_was_erased_while_it_w
 async def test_a_parked_question_is_nobodys_and_its_thread_goes_on(store):
     parked = await park(store)
     with pytest.raises(LeaseLost):
-        await store.calls.act(parked, "toolu_1")
+        await act(store, parked, "toolu_1")
     later = await ask(store, asked("3"))
 
     assert await claim(store) is None
@@ -333,7 +338,7 @@ async def test_a_word_wakes_it_once(store, control):
     assert (first, again) == ((True, True, ""), (False, False, DECIDED))
     assert named(woken) == ("1", "1", False)
     assert await claim(store, "q") is None
-    assert await store.calls.act(woken, "toolu_1") is (control is not Control.DENY)
+    assert await act(store, woken, "toolu_1") is (control is not Control.DENY)
 
 
 async def test_a_bystanders_word_is_left_for_the_platform_to_say_who_may(store):
@@ -489,7 +494,7 @@ async def test_what_nobody_waits_for_any_more_is_woken_to_be_closed_and_does_not
     late = await store.questions.ingest(press(name="late"))
     woken = await claim(store)
     withdrawn = (await store.questions.heartbeat("p")).withdrawn
-    acts = await store.calls.act(woken, "toolu_1")
+    acts = await act(store, woken, "toolu_1")
     await store.questions.close(woken, Outcome.WITHDRAWN)
 
     assert outcome(late) == (False, False, ENDED)
@@ -573,7 +578,7 @@ async def test_a_press_and_the_park_race(pair, turn):
     woken = await claim(there, "q")
 
     assert named(woken) == ("1", "1", False)
-    assert await there.calls.act(woken, "toolu_1")
+    assert await act(there, woken, "toolu_1")
 
 
 @pytest.mark.slow
@@ -590,7 +595,7 @@ async def test_of_presses_that_race_one_decides_and_of_claims_one_has_it(pair, t
     assert [one.new for one in heard].count(True) == 1
     assert [named(one) for one in found] == [("1", "1", False)]
     winner = next(event for event, receipt in zip(events, heard, strict=True) if receipt.new)
-    assert await there.calls.act(found[0], "toolu_1") is (winner.control is not Control.DENY)
+    assert await act(there, found[0], "toolu_1") is (winner.control is not Control.DENY)
 
 
 @pytest.mark.slow
@@ -619,5 +624,5 @@ async def test_a_heartbeats_wake_presses_stops_and_claims_race(pair, clock, turn
     found = [one for one in claims if one]
 
     assert sorted(one.question.key.channel for one in found) == ["C0", "C1", "C2", "C3"]
-    acts = [await there.calls.act(one, "toolu_1") for one in found]
+    acts = [await act(there, one, "toolu_1") for one in found]
     assert acts == [False] * 4

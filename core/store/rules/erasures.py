@@ -1,4 +1,4 @@
-"""Erasures: what must not come back, and what was erased but is not cleared out of the database's files yet."""
+"""Erasures: what must not come back, what still quotes it, and what is not cleared out of the database's files yet."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -16,6 +16,22 @@ AGAIN = """
 UPDATE forgotten SET at = CASE WHEN at > :at THEN at ELSE :at END
 WHERE workspace = :workspace AND channel IS NOT DISTINCT FROM :channel AND thread IS NOT DISTINCT FROM :thread
 AND person IS NOT DISTINCT FROM :person
+"""
+
+READERS = """
+SELECT workspace, channel, name FROM questions WHERE outcome IS NULL AND workspace = :workspace AND {where} AND EXISTS (
+    SELECT 1 FROM tool_calls WHERE tool_calls.workspace = questions.workspace
+    AND tool_calls.channel = questions.channel AND tool_calls.question = questions.name AND NOT tool_calls.acts
+)
+"""
+
+DELETE_READ = """
+DELETE FROM tool_calls WHERE workspace = :workspace AND channel = :channel AND question = :name AND NOT acts
+"""
+
+DROP_STEPS = """
+UPDATE requests SET content = NULL
+WHERE workspace = :workspace AND channel = :channel AND question = :name AND content IS NOT NULL
 """
 
 
@@ -55,3 +71,15 @@ def record_forgotten(sql: Sql, scope: Scope, at: datetime) -> None:
 def record_erasure(sql: Sql, workspace: str, channel: str | None, at: datetime) -> None:
     """Text was erased: the next sweep clears what is left of it in the files."""
     sql.insert("erasures", {"workspace": workspace, "channel": channel, "at": stamp(at)})
+
+
+def erase_read_results(sql: Sql, workspace: str, channel: str | None) -> None:
+    """Something said in a channel is gone: no open answer there keeps what its tools read before.
+
+    What they read may quote it, and so may what Claude made of that. The next process that goes on with such an answer
+    asks Claude anew, which is told what acted. Without a channel, of all the workspace.
+    """
+    values = {"workspace": workspace, "channel": channel}
+    for row in sql.many(READERS.format(where="channel = :channel" if channel is not None else "TRUE"), values):
+        sql.execute(DELETE_READ, row)
+        sql.execute(DROP_STEPS, row)

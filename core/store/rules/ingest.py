@@ -20,7 +20,7 @@ from core.domain.messages import Asks, Message, Question, ThreadKey
 from core.store.audit_log import PLATFORM, AuditAction, AuditEntry
 from core.store.rules.advisory_locks import lock_channel, lock_claims, lock_gaps
 from core.store.rules.audit import is_end_recorded, record_audit
-from core.store.rules.erasures import Forgotten, build_forgotten_query, find_forgotten
+from core.store.rules.erasures import Forgotten, build_forgotten_query, erase_read_results, find_forgotten
 from core.store.rules.forget import drop_answers_about
 from core.store.rules.messages import (
     add_missing_parts,
@@ -208,6 +208,8 @@ def _ingest_edit(sql: Sql, event: Edited) -> Receipt:
     else:
         changed = False
         note_passed(sql, key, event.message.id, event.message.at)
+        if event.message.edited:  # a link that was read may lead where nothing is kept
+            erase_read_results(sql, key.workspace, key.channel)
     if tracked and event.asks in {Asks.NO, Asks.PERHAPS} and not (row and _is_older(event.message, row)):
         take_question_back(sql, key, event.message.id, event.asks)
     question = asks and keep_question(sql, _build_late_question(key, event))
@@ -233,6 +235,8 @@ def _ingest_deletion(sql: Sql, event: Deleted) -> Receipt:
         tombstone_unknown(sql, key, event.message, event.at)
     elif row is None:
         note_passed(sql, key, event.message)
+    if row is None:
+        erase_read_results(sql, key.workspace, key.channel)
     return Receipt(new=new, ours=tracked, question=False, key=key)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from core.domain.messages import Attachment, Message, Quote, QuoteKind, ThreadKey
-from core.store.rules.erasures import record_erasure
+from core.store.rules.erasures import erase_read_results, record_erasure
 from core.store.rules.files import release_files
 from core.store.rules.questions import (
     erase_calls,
@@ -96,6 +96,8 @@ def update_message(sql: Sql, row: Row, message: Message) -> bool:
         release_files(sql, row, [one.id for one in message.attachments])
     if not row["mine"] and changes.keys() & {"text", "attachments", "quotes"}:
         record_erasure(sql, row["workspace"], row["channel"], message.edited or message.at)
+        if any(row[name] not in ("", "[]") for name in changes.keys() & {"text", "attachments", "quotes"}):
+            erase_read_results(sql, row["workspace"], row["channel"])
     return bool(changes)
 
 
@@ -141,6 +143,8 @@ def tombstone(sql: Sql, row: Row, at: datetime) -> None:
         if question["outcome"]:
             erase_calls(sql, question)
     reply = find_question(sql, key, row["answers"]) if row["answers"] else None
+    if not row["mine"] or (reply and reply["outcome"]):  # a page of an open answer goes when that becomes shorter
+        erase_read_results(sql, row["workspace"], row["channel"])
     if reply and reply["outcome"]:
         sql.update("questions", reply["id"], {"said": None, "cut": None})
         erase_calls(sql, reply)

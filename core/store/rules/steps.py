@@ -18,7 +18,9 @@ WHERE workspace = :workspace AND channel = :channel AND question = :question AND
 """
 
 COST = """
-SELECT CAST(coalesce(sum(coalesce(micro_usd, bound, 0)), 0) AS BIGINT) AS micro_usd FROM requests
+SELECT count(*) FILTER (WHERE outcome IN ('tool_use', 'pause_turn')) AS rounds,
+    CAST(coalesce(sum(coalesce(micro_usd, bound, 0)), 0) AS BIGINT) AS micro_usd
+FROM requests
 WHERE workspace = :workspace AND channel = :channel AND question = :question AND step IS NOT NULL
 """
 
@@ -56,7 +58,7 @@ def list_steps(sql: Sql, key: ThreadKey, question: str) -> Mapping[str, Step]:
     return {row["step"]: Step(row["attempts"], row["content"]) for row in rows}
 
 
-def sum_steps(sql: Sql, key: ThreadKey, question: str) -> int:
-    """What the steps of a question have cost so far, in micro-dollars."""
+def sum_steps(sql: Sql, key: ThreadKey, question: str) -> tuple[int, int]:
+    """How many steps of a question its answer goes on from, and what all have cost so far, in micro-dollars."""
     row = sql.one(COST, {**thread_values(key), "question": question})
-    return row["micro_usd"] if row else 0
+    return (row["rounds"], row["micro_usd"]) if row else (0, 0)

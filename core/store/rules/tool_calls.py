@@ -68,7 +68,7 @@ def begin_calls(
     stored: list[StoredCall] = []
     for call in calls:
         if call.id in known:
-            row = _take_up(sql, question, known[call.id])
+            row = _take_up(sql, question, known[call.id], acts=call.tool in acting)
         else:
             number += 1
             row = _keep(sql, question, call, number, acts=call.tool in acting, others=others)
@@ -103,15 +103,20 @@ def _is_closed(row: Row) -> bool:
     return bool(row["call"].startswith(CLOSED))
 
 
-def act(sql: Sql, claim: Claim, call: str) -> bool:
-    """Begin an allowed call that acts, unless nobody waits for its answer any more; whether so. Raises LeaseLost."""
+def act(sql: Sql, claim: Claim, call: str) -> CallState:
+    """Begin an allowed call that acts. BEGUN where it is begun now, else why not. Raises LeaseLost.
+
+    That is WAITING where what allowed it was taken back, DROPPED where nobody waits for its answer any more.
+    """
     question = fence_claim(sql, claim)
     row = _find_call(sql, question, call)
-    if row is None or row["state"] != CallState.ALLOWED.value or question["withdrawn_at"]:
-        return False
+    if row is None or question["withdrawn_at"]:
+        return CallState.DROPPED
+    if row["state"] != CallState.ALLOWED.value:
+        return CallState.UNCERTAIN if row["state"] == CallState.BEGUN.value else CallState(row["state"])
     sql.update("tool_calls", row["id"], {"state": CallState.BEGUN.value, "tries": row["tries"] + 1})
     record_call(sql, question, row, AuditAction.TOOL_BEGAN, question["person"])
-    return True
+    return CallState.BEGUN
 
 
 def end_calls(sql: Sql, claim: Claim, results: Mapping[str, str]) -> None:
@@ -189,8 +194,13 @@ def _set_apart(sql: Sql, row: Row, calls: Sequence[ToolCall]) -> Row:
     return {**row, **apart}
 
 
-def _take_up(sql: Sql, question: Row, row: Row) -> Row:
-    """A call that was kept before: what reads begins anew, and what acts and had begun may have acted."""
+def _take_up(sql: Sql, question: Row, row: Row, *, acts: bool) -> Row:
+    """A call that was kept before: what reads begins anew, and what acts and had begun may have acted.
+
+    It acts where its tool does today, or did when it was kept.
+    """
+    if acts and not row["acts"]:
+        row = _change(sql, row, acts=True)
     if row["state"] == CallState.BEGUN.value and not row["acts"]:
         return _change(sql, row, tries=row["tries"] + 1)
     if row["state"] == CallState.BEGUN.value:

@@ -117,6 +117,9 @@ def _tool_results(messages: list[Message]) -> None:
     """Each call of a tool is answered in the very next turn, and nothing else is."""
     called: set[str] = set()
     for index, (role, blocks) in enumerate(_turns(messages)):
+        ids = [block.id for block in blocks if isinstance(block, ToolUse)]
+        if len(ids) > len(set(ids)):
+            raise Refused(f"messages.{index}.content: `tool_use` ids must be unique")
         answered = {block.tool_use_id for block in blocks if isinstance(block, ToolResult)}
         if role == "user" and called - answered:
             raise Refused(

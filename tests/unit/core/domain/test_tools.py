@@ -3,7 +3,7 @@
 import json
 
 from core.domain.content import Text
-from core.domain.tools import ToolCall, ToolDefinition, ToolResult, bound_fetches, fail_call
+from core.domain.tools import ToolCall, ToolDefinition, ToolResult, bound_fetches, drop_repeated_calls, fail_call
 
 SEARCH = {"name": "search", "description": "Searches “here”.", "input_schema": {"type": "object"}}
 
@@ -45,3 +45,10 @@ def test_a_fetch_goes_where_people_and_searches_pointed_and_to_nothing_that_anot
         excepted = [{"type": "tool_reference", "name": one} for one in ("code_execution", "web_fetch")]
         sources = {"type": "except", "tools": excepted if others else excepted[1:]}
         assert bounded.body["url_sources"] == {"user_input": {"type": "all"}, "server_tool_results": sources}
+
+
+def test_a_call_whose_id_stands_before_is_no_part_of_a_step():
+    first, again = ({"type": "tool_use", "id": "a", "name": "look", "input": {"at": at}} for at in (1, 2))
+    others = [{"type": "text", "text": "x"}, {"type": "text", "text": "x"}, {**first, "id": "b"}]
+
+    assert drop_repeated_calls([first, *others, again]) == [first, *others]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import threading
 from typing import Annotated, Literal
 
@@ -198,7 +199,29 @@ def Capital() -> str:  # noqa: N802
     return ""
 
 
+def endless(one: str, most: float = math.inf) -> str:
+    """No."""
+    return f"{one} {most}"
+
+
+class Bounds(BaseModel):
+    least: float = math.nan
+
+
+def nested(bounds: Bounds) -> str:
+    """No."""
+    return str(bounds)
+
+
+def halved() -> str:
+    """A half \ud800."""
+    return ""
+
+
 UNFIT = {
+    "a default that is no JSON": (endless, "the parameter `most` of `endless` can't be written as JSON, for it holds"),
+    "a default that is no JSON in a model": (nested, "the docstring or the schema of `nested` can't be written as"),
+    "a docstring that is no text": (halved, "the docstring or the schema of `halved` can't be written as JSON"),
     "no docstring": (untold, "`untold` has no docstring"),
     "no annotation": (unannotated, "the parameter `one` of `unannotated` has no type annotation"),
     "any number of arguments": (many, "the parameter `ones` of `many` can't be given by its name"),

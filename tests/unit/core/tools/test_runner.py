@@ -5,7 +5,7 @@ import json
 from core.domain.content import Image, Text
 from core.domain.tools import ToolCall, ToolDefinition, ToolResult
 from core.store.stored_calls import CallState, StoredCall
-from core.tools.approvals import SHOWN, describe_acts, write_request
+from core.tools.approvals import MANY, SHOWN, describe_acts, write_request
 from core.tools.runner import IMAGES, LONGEST, RESULT, cap_result
 from core.tools.tool import Tool
 
@@ -66,6 +66,50 @@ def test_arguments_of_any_length_are_asked_about_in_few_words_and_said_to_be_cut
 
     assert len(shown) < SHOWN + 600
     assert "characters are left out here" in shown
+
+
+def test_of_many_long_arguments_each_is_named_with_its_beginning_and_what_is_left_out():
+    given = {f"argument_{number}": f"begins {number} {'x' * 5_000}" for number in range(30)}
+    shown = write_request("", make_tool(), make_call(**given))
+
+    _, block, _ = shown.split("```")
+    lines = block.removeprefix("json").strip().split("\n")
+    begins = [f'"argument_{number}": "begins {number} xxxxxxxx' for number in range(30)]
+    assert [line[: len(start)] for line, start in zip(lines, begins, strict=True)] == begins
+    assert all(" characters are left out here ...]" in line for line in lines)
+    assert len(shown) < 5 * SHOWN
+
+
+def test_what_stands_deep_in_long_arguments_is_named_by_the_way_there():
+    given = {"rows": [*({"title": "a" * 900} for _ in range(5)), {"title": ""}], "dry run": True, "none": {}}
+    shown = write_request("", make_tool(), make_call(**given))
+
+    for line in ('"rows"[0]."title": "aaa', '"rows"[4]."title": "aaa', '"rows"[5]."title": ""', '"dry run": true'):
+        assert f"\n{line}" in shown
+    assert '\n"none": {}' in shown
+
+
+def test_of_more_arguments_than_anybody_reads_it_is_told_how_many_are_not_shown():
+    shown = write_request("", make_tool(), make_call(**{f"argument_{number}": "x" * 100 for number in range(1_000)}))
+
+    assert f'\n"argument_{MANY - 1}": "xxx' in shown
+    assert "It is given 950 more arguments, which can not be shown here." in shown
+
+
+def test_a_list_of_many_values_hides_no_other_argument():
+    given = {"rows": ["x" * 50] * 1_000, "then": "delete all"}
+    shown = write_request("", make_tool(), make_call(**given))
+
+    assert '\n"rows": ["xxx' in shown
+    assert '\n"then": "delete all"' in shown
+    assert "more argument" not in shown
+
+
+def test_arguments_of_any_depth_are_shown():
+    deep = json.loads("[" * 900 + "]" * 900)
+    shown = write_request("", make_tool(), make_call(deep=deep, then="delete all"))
+
+    assert '"then": "delete all"' in shown
 
 
 def test_claude_is_told_of_acts_on_lines_that_nobody_can_forge():
