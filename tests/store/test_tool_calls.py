@@ -98,6 +98,32 @@ async def test_what_reads_begins_at_once_and_again_in_each_process_and_what_came
     assert (kept.state, kept.result, kept.tries) == (ENDED_CALL, "{}", 3)
 
 
+async def test_what_read_once_and_acts_today_is_believed_to_act(store):
+    claimed = await ask(store)
+    await begin(store, claimed, look(1), look(2))
+    await store.calls.end(claimed, {"toolu_1": "{}"})
+    found = await store.calls.begin(claimed, [look(1), look(2)], {"look"}, [])
+
+    assert [(one.acts, one.state, one.result, one.tries) for one in found] == [
+        (True, ENDED_CALL, "{}", 1),
+        (True, CallState.UNCERTAIN, None, 1),
+    ]
+    assert await acted(store, claimed) == [("toolu_1", ENDED_CALL), ("toolu_2", CallState.UNCERTAIN)]
+
+
+async def test_what_may_not_act_any_more_says_how_it_stands(store):
+    claimed = await ask(store)
+    await begin(store, claimed, make(1))
+    await decide(store, "1#1", Control.ALLOW_THREAD)
+    await store.tool_use.revoke_grants(Scope(KEY.workspace, KEY.channel, person="U1"), "make", "U1")
+    revoked = await store.calls.act(claimed, "toolu_1")
+    await decide(store, "1#1", Control.ALLOW)
+    await store.questions.ingest(deleted("1"))
+
+    assert (revoked, await store.calls.act(claimed, "toolu_1")) == (WAITING, CallState.DROPPED)
+    assert await store.calls.act(claimed, "toolu_9") is CallState.DROPPED
+
+
 async def test_what_acts_waits_then_begins_once_and_is_uncertain_to_whoever_comes_after(store):
     claimed = await ask(store)
     waits = await begin(store, claimed, make(1))

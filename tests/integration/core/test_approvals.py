@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from core.billing.ledger_rows import Scope
-from core.domain.controls import FEEDBACK, Control
+from core.domain.controls import APPROVAL, FEEDBACK, Control
 from core.domain.events import Deleted, Edited, Pressed, WorkspaceEnded
 from core.domain.messages import Asks, Rank
 from core.rendering.reply_notes import append_note
@@ -339,3 +339,37 @@ async def unparked(store) -> None:
     async with asyncio.timeout(10):
         while await store.questions.count_parked() or (await store.questions.count_open())[0]:
             await asyncio.sleep(0.002)
+
+
+LATE = {
+    "a press": lambda store, board: store.questions.ingest(
+        Pressed("late", key(), "U1", Control.ALLOW_THREAD, "0001#1", board.now(), '{"press": 1}')
+    ),
+    "a grant taken back": lambda store, board: store.tool_use.revoke_grants(
+        Scope("board:w1", "c1", person="U1"), None, "U1"
+    ),
+    "an hour": lambda store, board: asyncio.sleep(0, board.slept(3601)),
+}
+
+
+@pytest.mark.parametrize("first", [False, True], ids=["after the deletion", "before the deletion"])
+@pytest.mark.parametrize("late", LATE.values(), ids=LATE)
+async def test_nothing_is_left_of_what_was_deleted_while_it_waited_whatever_else_comes(
+    store, board, claude, late, first
+):
+    shed = Shed()
+    async with house(store, claude, board, tools=in_shed(shed), process="first") as assistant:
+        asked = await park(assistant, store, board, claude)
+    events = [late, lambda store, board: store.questions.ingest(Deleted("d", asked.key, "0001", board.now()))]
+    for event in events if first else reversed(events):
+        await event(store, board)
+    async with house(store, claude, board, tools=in_shed(shed), process="second"):
+        await unparked(store)
+
+    def left(sql):
+        claims, calls = (sql.many(f"SELECT * FROM {table}", {}) for table in ("claims", "tool_calls"))
+        return len(claims), len(calls)
+
+    assert await store.questions._engine.unit(left) == (0, 0)
+    assert (shed.called, board.shown("t1")) == ([], [STOPPED])
+    assert not APPROVAL & {one for page in board.controls("t1") for one in page}

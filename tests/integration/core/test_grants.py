@@ -3,11 +3,13 @@
 Tests core.commands.grants, core.store.tool_use, core.store.rules.tool_calls.
 """
 
+import pytest
+
 from core.billing.ledger_rows import Scope
 from core.domain.controls import Control
 from core.domain.messages import Rank
 from core.store.tool_use import Grant
-from tests.fakes.claude.script import Answer
+from tests.fakes.claude.script import Answer, Gate
 from tests.support.board_house import closed, command, press
 from tests.support.house import house
 from tests.support.tool_shed import Shed, call, in_shed, use
@@ -98,3 +100,35 @@ async def test_what_was_allowed_for_the_thread_and_has_not_begun_asks_again_when
     assert [type(one) for one in revoked] == [Grant]
     assert before == ["make", "send"]
     assert [name for name, _ in shed.called] == ["make", "send"]
+
+
+@pytest.mark.parametrize("restart", [False, True], ids=["in one process", "after a restart"])
+async def test_what_is_taken_back_in_the_middle_of_a_step_asks_and_acts_only_when_it_is_allowed(
+    store, board, claude, restart
+):
+    shed = Shed()
+    async with house(store, claude, board, tools=in_shed(shed), process="first") as assistant:
+        await grant(assistant, board, store, claude)
+        shed.gate = gate = Gate()
+        claude.script(call(use("look", 8), use("make", 9, what="second")), Answer(text="Two."))
+        asked = board.said("t1", "U1", "look, and make the second")
+        await assistant.ingest(asked)
+        await gate.reached.wait()
+        await store.tool_use.revoke_grants(CHANNEL, "make", "U1")
+        gate.opened.set()
+        await until(lambda: "May I use make" in board.shown("t1")[-1], 10)
+        before = [name for name, _ in shed.called]
+        if not restart:
+            await press(assistant, board, Control.ALLOW, f"{asked.message.id}#2")
+            await closed(store)
+    async with house(store, claude, board, tools=in_shed(shed), process="second") as assistant:
+        if restart:
+            waiting = await store.questions.count_parked()
+            await press(assistant, board, Control.ALLOW, f"{asked.message.id}#2")
+            await closed(store)
+
+    assert before == ["make", "look"]
+    assert not restart or waiting == 1
+    assert [name for name, _ in shed.called] == ["make", "look", "make"]
+    assert "not known" not in str([one.body for one in claude.requests])
+    assert board.shown("t1")[-1] == "Two."

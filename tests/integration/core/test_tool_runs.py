@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from core.answering.completions import ROUNDS
 from core.billing.budgets import Budget, Period
 from core.billing.ledger_rows import Scope
 from core.domain.content import Text
@@ -20,6 +21,7 @@ from core.domain.messages import MadeFile
 from core.domain.tools import ToolResult
 from core.store.protocols import ToolCalls
 from core.tools.registry import ToolRegistry
+from core.tools.runner import LONGEST, TOTAL
 from core.tools.tool import Tool, ToolScope
 from core.worker.fair_semaphore import FairSemaphore
 from tests.fakes.claude.script import Answer, Fault, Gate
@@ -371,3 +373,96 @@ async def test_what_is_tried_again_after_a_tool_acted_is_told_so_by_name_and_ask
     assert (f"{NOTE}" in told, "  make: ended" in told, "a secret" in told) == (True, True, False)
     assert (unasked, late.note) == (1, "This was decided already.")
     assert (len(shed.called), board.shown("t1")) == (2, ["Twice, then."])
+
+
+async def test_a_tool_that_came_to_act_while_it_was_called_is_not_called_again_unasked(store, board, claude):
+    class Changed(Shed):
+        def _make(self, name: str, *, acts: bool) -> Tool:
+            return super()._make(name, acts=True)
+
+    shed, changed = Shed(gate=Gate()), Changed()
+    claude.script(call(use("look", 1)), Answer(text="Look yourself."))
+    async with house(store, claude, board, tools=in_shed(shed), process="first") as assistant:
+        await assistant.ingest(board.said("t1", "U1", "look"))
+        await shed.gate.reached.wait()
+        await assistant.worker.drain(0)
+    async with house(store, claude, board, tools=in_shed(changed), process="second"):
+        await closed(store)
+
+    assert (len(shed.called), changed.called) == (1, [])
+    assert "It is not known whether this was done" in str(requests(claude)[-1]["messages"][-1])
+
+
+class WordyShed(Shed):
+    """Its tools bring as much as one result may hold."""
+
+    def _make(self, name: str, *, acts: bool) -> Tool:
+        async def run(scope: ToolScope, given: Mapping[str, Any]) -> ToolResult:
+            return ToolResult((Text(f"{given['what']} " * (LONGEST // len(f"{given['what']} "))),))
+
+        return replace(super()._make(name, acts=acts), run=run)
+
+
+async def test_another_model_that_takes_over_is_told_what_its_own_calls_bring(store, board, claude):
+    def look(begins: int) -> Answer:
+        return call(*(use("look", begins + one, what="word") for one in range(TOTAL // LONGEST)))
+
+    claude.script(look(1), BROKEN, look(10), Answer(text="Here."))
+    tools = in_shed(WordyShed())
+    async with house(store, claude, board, tools=tools, fallbacks=(OTHER,), max_cost=10**9) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "look"))
+        await closed(store)
+
+    last = requests(claude)[-1]
+    assert last["model"] == OTHER
+    brought = [block["content"][0]["text"] for block in last["messages"][-1]["content"]]
+    assert [len(one) for one in brought] == [LONGEST] * (TOTAL // LONGEST)
+    assert board.shown("t1") == ["Here."]
+
+
+async def test_the_steps_of_all_models_of_an_answer_count_together(store, board, claude):
+    def answer(body: Mapping[str, Any]) -> Answer | Fault:
+        asked = len(requests(claude))
+        return BROKEN if asked > 12 and body["model"] != OTHER else call(use("look", asked), text="Again. ")
+
+    shed, claude.answer = Shed(), answer
+    async with house(store, claude, board, tools=in_shed(shed), fallbacks=(OTHER,)) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "look"))
+        await closed(store)
+
+    asked = [one["model"] for one in requests(claude)]
+    assert asked == ["claude-haiku-5-5"] * 13 + [OTHER] * (ROUNDS - 12)
+    assert len(shed.called) == ROUNDS - 1
+    assert "took 25 steps, as many as one answer may have. Continue goes on from here" in board.shown("t1")[0]
+
+
+async def test_an_answer_that_goes_on_after_a_restart_has_the_steps_left_that_it_had(store, board, claude):
+    def answer(body: Mapping[str, Any]) -> Answer:
+        asked = len(requests(claude))
+        return call(use("make" if asked == ROUNDS - 2 else "look", asked), text="Again. ")
+
+    shed, claude.answer = Shed(), answer
+    async with house(store, claude, board, tools=in_shed(shed), process="first") as assistant:
+        await assistant.ingest(board.said("t1", "U1", "look"))
+        await until(lambda: "May I use" in "".join(board.shown("t1")), 10)
+    async with house(store, claude, board, tools=in_shed(shed), process="second") as assistant:
+        await press(assistant, board, Control.ALLOW, f"0001#{ROUNDS - 2}")
+        await closed(store)
+
+    assert len(requests(claude)) == ROUNDS
+    assert [name for name, _ in shed.called] == ["look"] * (ROUNDS - 3) + ["make", "look"]
+    assert board.shown("t1")[0].count("Again.") == ROUNDS
+    assert "took 25 steps" in board.shown("t1")[0]
+
+
+@pytest.mark.parametrize("second", ["look", "make"])
+async def test_two_calls_of_one_step_with_the_same_id_are_carried_out_and_answered_once(store, board, claude, second):
+    shed = Shed()
+    claude.script(call(use("look", 1), use(second, 1, what="x")), Answer(text="Well."))
+    async with house(store, claude, board, tools=in_shed(shed)) as assistant:
+        await assistant.ingest(board.said("t1", "U1", "look"))
+        await closed(store)
+
+    assert [name for name, _ in shed.called] == ["look"]
+    assert [block["type"] for block in requests(claude)[-1]["messages"][-1]["content"]] == ["tool_result"]
+    assert board.shown("t1") == ["Well."]
