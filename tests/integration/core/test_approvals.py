@@ -372,4 +372,4 @@ async def test_nothing_is_left_of_what_was_deleted_while_it_waited_whatever_else
 
     assert await store.questions._engine.unit(left) == (0, 0)
     assert (shed.called, board.shown("t1")) == ([], [STOPPED])
-    assert not APPROVAL & {one for page in board.controls("t1") for one in page}
+    assert not {*APPROVAL} & {one for page in board.controls("t1") for one in page}

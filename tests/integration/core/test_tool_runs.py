@@ -455,6 +455,21 @@ async def test_an_answer_that_goes_on_after_a_restart_has_the_steps_left_that_it
     assert "took 25 steps" in board.shown("t1")[0]
 
 
+async def test_an_answer_that_may_cost_no_more_after_a_restart_ends_with_all_that_it_had_said(store, board, claude):
+    shed = Shed()
+    claude.script(*(call(use(name, number), text="Again. ") for number, name in enumerate(("look", "look", "make"))))
+    async with house(store, claude, board, tools=in_shed(shed), process="first") as assistant:
+        await assistant.ingest(board.said("t1", "U1", "look"))
+        await until(lambda: "May I use" in "".join(board.shown("t1")), 10)
+    async with house(store, claude, board, tools=in_shed(shed), process="second", max_cost=1) as assistant:
+        await press(assistant, board, Control.ALLOW, "0001#3")
+        await closed(store)
+
+    assert [name for name, _ in shed.called] == ["look", "look"]
+    assert board.shown("t1")[0].count("Again.") == 3
+    assert "as much as one answer may. Continue goes on from here" in board.shown("t1")[0]
+
+
 @pytest.mark.parametrize("second", ["look", "make"])
 async def test_two_calls_of_one_step_with_the_same_id_are_carried_out_and_answered_once(store, board, claude, second):
     shed = Shed()
