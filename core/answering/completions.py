@@ -191,9 +191,7 @@ class Completions:
                 yield answer
                 return
             end = end.go_on(completion)
-            done = run.steps.get(order.request.digest)
-            again = done is not None and done.content is not None
-            if why := await self._explain_end(order.question, number, again=again):  # before a tool acts unseen
+            if why := await self._explain_end(order, number):  # before a tool acts that nobody would tell of
                 yield end.interrupt(why)
                 return
             carried = await run.carry_out(completion.calls)
@@ -202,13 +200,14 @@ class Completions:
                 return
             order = replace(order, request=end.continue_request(order.request, completion, carried))
 
-    async def _explain_end(self, question: Question, number: int, *, again: bool) -> str:
+    async def _explain_end(self, order: MeteredRequest, number: int) -> str:
         """Why an answer may not go on; empty where it has not taken or cost so much yet.
 
-        The request of this `number`, of its model, may be one of an earlier process that is gone through `again`.
+        This request is the one of that `number` of its model. What an earlier process had asked is gone through first.
         """
-        rounds, cost = await self._ledger.sum_steps(question.key, question.name)
-        if again and number < min(rounds, ROUNDS):
+        done = order.steps.get(order.request.digest)
+        rounds, cost = await self._ledger.sum_steps(order.question.key, order.question.name)
+        if done and done.content is not None and number < min(rounds, ROUNDS):
             return ""
         if max(number, rounds) >= ROUNDS:
             return TOO_MANY.format(ROUNDS)
