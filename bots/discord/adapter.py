@@ -88,8 +88,7 @@ class Discord:
         self._api, self._gateway = api_url, gateway_url
         self._shards = shards
         self._quick, self._silence, self._defer, self._deferred, self._pause = quick, silence, defer, deferred, pause
-        self._naming = naming
-        self._content = True
+        self._content, self._naming = True, naming
         self._client: Client | None = None
         self._intake: Intake | None = None
         self._backfill: Backfill | None = None

@@ -49,14 +49,12 @@ class Reply:
         self.pages: list[str] = list(pages)
         self.private = question.private
         self.threaded = threaded
-        self.brief = brief
-        self.resumed = resumed
+        self.brief, self.resumed = brief, resumed
         self.replaced = replaced
         self.activity = "thinking"
         self.subject = question.name
         self.controls: Sequence[Control] = () if question.command is not None else (Control.STOP,)
-        self.text = ""
-        self.note = ""
+        self.text = self.note = ""
         self.whole = False
         self.notice = False
         self.files: Sequence[File] = ()
