@@ -16,7 +16,7 @@ from tests.fakes.discord.limits import Fault as Trouble
 from tests.fakes.discord.nouns import Kind, Permission
 from tests.support.discord_house import answered as answered_to
 from tests.support.discord_house import confab, idle, settled, told
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 OPEN = "POST /channels/{channel}/messages/{message}/threads"
 SPOKEN = "POST /channels/{channel}/messages"
@@ -54,8 +54,8 @@ def said(guild, channel) -> list[str]:
 
 
 @asynccontextmanager
-async def threading(guild, claude, store, **options):
-    async with confab(guild, claude, store, **options) as running:
+async def threading(guild, claude, store, naming=PATIENCE, **options):
+    async with confab(guild, claude, store, naming=naming, **options) as running:
         await choose_threads(guild, running)
         yield running
 
@@ -270,7 +270,7 @@ async def test_a_command_in_words_opens_no_thread(guild, claude, store):
 
 async def test_a_thread_of_an_announcement_channel_is_one_as_any(guild, claude, store):
     entitle(claude, "Blue skies")
-    async with confab(guild, claude, store) as running:
+    async with confab(guild, claude, store, naming=PATIENCE) as running:
         news = guild.room("news", kind=Kind.NEWS)
         await choose_threads(guild, running, "news")
         asked = await ask(guild, "news")
@@ -346,10 +346,14 @@ async def test_a_locked_thread_costs_nothing_and_its_asker_is_told_once(guild, c
 async def test_slow_mode_is_waited_for_and_each_page_comes_once(guild, claude, store):
     claude.answer = lambda body: Answer(text="word " * 600)
     async with confab(guild, claude, store) as running:
-        guild.slow_down("dev", 1)
+        guild.slow_down("dev", 1000)
         asked = await ask(guild, "dev")
+        await until(lambda: guild.refusals)
+        shown = said(guild, "dev")
+        guild.clock.forward(1001)
         await settled(guild, running)
 
+    assert len(shown) == 1
     assert "".join(said(guild, "dev")).count("word") == 600
     assert [one.reference for one in guild.visible("dev")][1:] == [asked] * 2
     assert {(one.path, one.code) for one in guild.refusals} == {("/channels/81383/messages", 20016)}
