@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from tests.fakes.board import Board
-from tests.fakes.claude.script import Answer
+from tests.fakes.claude.script import Answer, echo, wants_form
 from tests.fakes.claude.server import ClaudeFake
 from tests.support.clock import ManualClock
 from tests.support.leaks import Lines, leaks, written
@@ -62,7 +62,7 @@ def board():
 
 @pytest.fixture
 async def claude():
-    """Claude's loopback server, which says "fine" to everything."""
+    """Claude's loopback server, which says "fine" to everything, and the least to who wants a form."""
     async with ClaudeFake() as server:
-        server.answer = lambda body: Answer(text="fine")
+        server.answer = lambda body: echo(body) if wants_form(body) else Answer(text="fine")
         yield server

@@ -30,7 +30,7 @@ from bots.discord.invite import PUBLIC, SWITCHES
 from bots.discord.publisher import EDIT
 from bots.discord.settings import DiscordSettings
 from bots.discord.shielded_calls import Inflight
-from bots.discord.surface import DiscordSurface, SurfaceResources
+from bots.discord.surface import NAMING, DiscordSurface, SurfaceResources
 from bots.ops.plugin import PlatformResources
 from core.commands import TABLE
 from core.commands.persona import offer_tools
@@ -80,6 +80,7 @@ class Discord:
         edit: float = EDIT,
         defer: float = DEFER,
         deferred: float = DEFERRED,
+        naming: float = NAMING,
         pause: Sleep = asyncio.sleep,
     ) -> None:
         self._token, self._notes, self._emit = token, notes, emit
@@ -87,7 +88,7 @@ class Discord:
         self._api, self._gateway = api_url, gateway_url
         self._shards = shards
         self._quick, self._silence, self._defer, self._deferred, self._pause = quick, silence, defer, deferred, pause
-        self._content = True
+        self._content, self._naming = True, naming
         self._client: Client | None = None
         self._intake: Intake | None = None
         self._backfill: Backfill | None = None
@@ -210,19 +211,38 @@ class Discord:
             content=self._content,
             files=self._files,
             may_write=self._may_write,
+            may_open_thread=self._may_open_thread,
+            naming=self._naming,
         )
         return DiscordSurface(resources, who, question, first)
 
     def _may_write(self, guild: str | None, channel: str) -> bool:
         """Whether we may post in a channel, as the gateway tells; what it does not tell is tried."""
-        server = self._connected.get_guild(int(guild)) if guild else None
-        known = server.get_channel_or_thread(int(channel)) if server and server.me else None
-        if server is None or known is None:
+        known, may = self._find_permissions(guild, channel)
+        if known is None:
             return True
-        may = known.permissions_for(server.me)
         if isinstance(known, discord.Thread):
             return may.view_channel and may.send_messages_in_threads and (not known.locked or may.manage_threads)
         return may.view_channel and may.send_messages
+
+    def _may_open_thread(self, guild: str | None, channel: str) -> bool:
+        """Whether a thread can be opened there, in which we may write: text and announcement channels alone have them.
+
+        What the gateway does not tell is tried.
+        """
+        known, may = self._find_permissions(guild, channel)
+        allowed = may.view_channel and may.create_public_threads and may.send_messages_in_threads
+        return known is None or (isinstance(known, discord.TextChannel) and allowed)
+
+    def _find_permissions(
+        self, guild: str | None, channel: str
+    ) -> tuple[discord.abc.GuildChannel | discord.Thread | None, discord.Permissions]:
+        """A channel of a server and what we may do in it, as the gateway tells; None where it does not."""
+        server = self._connected.get_guild(int(guild)) if guild else None
+        known = server.get_channel_or_thread(int(channel)) if server and server.me else None
+        if server is None or known is None:
+            return None, discord.Permissions.none()
+        return known, known.permissions_for(server.me)
 
     async def _connect(self, client: Client) -> None:
         """One connection, until it ends. Returns when another may do better. Raises CannotConnect."""

@@ -16,7 +16,7 @@ import discord
 from discord.http import HTTPClient, MultipartParameters, Route, handle_message_parameters
 from yarl import URL
 
-from bots.discord.errors import EXPIRED, THREAD_EXISTS, UnreadableAnswer
+from bots.discord.errors import EXPIRED, THREAD_EXISTS, UNKNOWN_CHANNEL, UnreadableAnswer
 from bots.discord.outbound_budget import Urgency
 from bots.discord.parse import Json
 from bots.discord.shielded_calls import Inflight, urgent
@@ -143,6 +143,16 @@ class Rest:
         except discord.HTTPException as error:
             if error.code != THREAD_EXISTS:
                 raise
+
+    async def has_thread(self, message: str) -> bool:
+        """Whether a thread was opened on a message: it has the message's id."""
+        try:
+            read_object(await self._request("GET", "/channels/{channel_id}", channel_id=message))
+        except discord.HTTPException as error:
+            if error.code != UNKNOWN_CHANNEL:
+                raise
+            return False
+        return True
 
     async def unarchive(self, thread: str) -> None:
         read_object(await self._request("PATCH", "/channels/{channel_id}", channel_id=thread, json={"archived": False}))

@@ -13,7 +13,14 @@ from bots.discord.address import DiscordAddress, read_link, write_link
 from bots.discord.admission import Admission
 from bots.discord.client import ORIGINAL, Rest
 from bots.discord.directory import SECONDS, Directory
-from bots.discord.errors import retry_call, retry_passing, translate_errors, translate_refusals
+from bots.discord.errors import (
+    INVALID_FORM,
+    TITLE_BLOCKED,
+    retry_call,
+    retry_passing,
+    translate_errors,
+    translate_refusals,
+)
 from bots.discord.files import FileSource
 from bots.discord.history import HistoryReader
 from bots.discord.parse import DIRECT, WORKSPACE, BotIdentity, ChannelPlace
@@ -24,7 +31,10 @@ from core.domain.errors import CannotAnswer, CannotShow, PageGone, PlaceClosed, 
 from core.domain.messages import Attachment, File, History, LinkTarget, Message, Question, Rank, Reach
 from core.domain.platform import ReplyView
 from core.prompting.names import find_ids, replace_ids
+from core.prompting.titles import clean_title
 
+NAMING = 3.0  # seconds that the title of a thread is waited for; the words of the question are one without waiting
+UNNAMED = "Claude"  # what a thread is called whose question has no words, or words that AutoMod does not take
 UNDELETED = "I keep nothing of that answer any more, but Discord does not let me take it away here ({})."
 
 
@@ -42,6 +52,10 @@ class SurfaceResources:
     files: FileSource
     may_write: Callable[[str | None, str], bool] = lambda _guild, _channel: True
     """Whether we may post in a channel of a server, as far as the gateway has told."""
+    may_open_thread: Callable[[str | None, str], bool] = lambda _guild, _channel: True
+    """Whether a thread can be opened on a message of a channel, and we may open it and write in it, as far as told."""
+    naming: float = NAMING
+    """Seconds that the title of a thread is waited for."""
 
 
 class DiscordSurface:
@@ -59,6 +73,8 @@ class DiscordSurface:
         """Names that a history has shown, by id."""
         self._address = DiscordAddress.parse(question.address)
         self._place = _find_place(question, self._address)
+        self._opened: Target | None = None
+        """Where the answer goes that begins a thread, once that is known."""
 
     @property
     def us(self) -> str:
@@ -154,7 +170,7 @@ class DiscordSurface:
 
     async def show(self, reply: ReplyView) -> None:
         """Raises CannotShow where nothing can be shown, Rejected where Discord does not take the answer."""
-        in_channel = not (self._slash or self._question.private)
+        in_channel = not (self._slash or self._question.private or self._begins_thread(reply))
         if in_channel and not self._resources.may_write(self._guild, self._place.at):
             raise PlaceClosed("we may not write there")  # before Claude is paid
         await (await self._open_publisher(reply)).run()
@@ -178,7 +194,7 @@ class DiscordSurface:
         return history
 
     async def _open_publisher(self, reply: ReplyView, plainly: bool = False) -> Publisher:
-        target = await self._choose_target(reply.threaded)
+        target = await self._choose_target(reply)
         prompt = self._address.prompt if self._slash or not self._own else None
         quote = "" if prompt is None else formatting.quote_question(await self._name_ids(prompt))
         return Publisher(reply, target, self._resources.pace, quote, self._resources.pause, plainly=plainly)
@@ -206,7 +222,7 @@ class DiscordSurface:
         """Whether what the server said with the command may still be believed."""
         return (self._resources.clock() - self._question.at).total_seconds() < SECONDS
 
-    async def _choose_target(self, threaded: bool) -> Target:
+    async def _choose_target(self, reply: ReplyView) -> Target:
         resources, name = self._resources, self._question.name
         application, token = self._address.application, self._address.token
         if application and token and self._question.private:
@@ -219,20 +235,42 @@ class DiscordSurface:
         if not self._own:
             under = self._question.about or self._address.under
             return InChannel(resources.rest, self._place, self._us, name, under)
-        if threaded and not self._place.whole and name == self._question.key.thread:
-            return await self._open_thread()
+        if self._begins_thread(reply):
+            self._opened = self._opened or await self._open_thread(reply)
+            return self._opened
         return InChannel(resources.rest, self._place, self._us, name, name)
 
-    async def _open_thread(self) -> Target:
-        """Open a thread on the question, which takes its id; in the channel, where none can be opened."""
-        resources, name, key = self._resources, self._question.name, self._question.key
-        title = self._address.title or "Claude"
-        try:
-            await retry_call(lambda: resources.rest.open_thread(key.channel, name, title), resources.pause)
-        except (discord.HTTPException, CannotShow):
-            return InChannel(resources.rest, self._place, self._us, name, name)
-        place = ChannelPlace(key.workspace, key.channel, name, whole=True)
-        return InChannel(resources.rest, place, self._us, name, None)
+    def _begins_thread(self, reply: ReplyView) -> bool:
+        """Whether the answer opens a thread, as far as is known: what a message asks in a channel that has them."""
+        question = self._question
+        asked = question.command is None and not question.private and self._own and not self._slash
+        begins = asked and not self._place.whole and question.name == question.key.thread
+        return reply.threaded and begins and self._resources.may_open_thread(self._guild, self._place.at)
+
+    async def _open_thread(self, reply: ReplyView) -> Target:
+        """A thread on the question, which takes its id; the channel, where none can be opened.
+
+        What a process that is gone has opened is found by that id, and so is where the pages stand that it has posted.
+        """
+        rest, key, name = self._resources.rest, self._question.key, self._question.name
+        here = InChannel(rest, self._place, self._us, name, name)
+        there = InChannel(rest, ChannelPlace(key.workspace, key.channel, name, whole=True), self._us, name, None)
+        if reply.resumed or reply.pages:
+            if await retry_call(partial(rest.has_thread, name), self._resources.pause):
+                return there
+            if reply.pages:
+                return here
+        title = clean_title(await reply.title(self._resources.naming) or self._address.title or "")
+        for called in dict.fromkeys((title or UNNAMED, UNNAMED)):
+            try:
+                await retry_call(partial(rest.open_thread, key.channel, name, called), self._resources.pause)
+                return there
+            except discord.HTTPException as error:
+                if error.code not in {TITLE_BLOCKED, INVALID_FORM}:
+                    break
+            except CannotShow:
+                break
+        return here
 
 
 def _find_place(question: Question, address: DiscordAddress) -> ChannelPlace:

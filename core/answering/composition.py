@@ -1,5 +1,6 @@
 """Composition: what Claude is told for one claim, and what becomes of what it answers."""
 
+import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,11 +18,13 @@ from core.answering.conversation import (
 from core.answering.final_answer import EMPTY, Answer, cut_off
 from core.answering.policy import Rules
 from core.answering.recovery import SILENT, misses_beginning
+from core.answering.reply import Reply
+from core.claude.errors import ClaudeError
 from core.claude.metering import Renew
 from core.claude.sender import LeftOut
 from core.domain.clock import Clock
 from core.domain.content import Files
-from core.domain.errors import CannotAnswer, NoAnswer
+from core.domain.errors import CannotAnswer, NoAnswer, StoreUnavailable
 from core.domain.messages import Outcome
 from core.domain.models import Model
 from core.domain.personas import Persona
@@ -31,8 +34,10 @@ from core.files.made_files import MadeFiles
 from core.files.reader import FileReader
 from core.prompting.code_requests import place_code
 from core.prompting.continuation import ANEW, Continuation
+from core.prompting.names import clean_name, find_ids, replace_ids
 from core.prompting.persona_check import refuse_model
 from core.prompting.request import Request, build_request
+from core.prompting.titles import INSTRUCTION, READ, TOKENS, ThreadTitle, clean_title
 from core.prompting.turns import Turn, append_text
 from core.store.protocols import Claim, Step, Store, Thread
 from core.store.stored_calls import CallState, StoredCall
@@ -41,6 +46,8 @@ from core.tools.registry import ToolRegistry
 from core.tools.runner import ToolRunner
 from core.tools.tool import Tool, ToolScope
 from core.worker.fair_semaphore import FairSlot
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +81,8 @@ class Composition:
     version: int
     unread: CannotAnswer | None
     """Why the thread's history could not be read, if it could not."""
-    act: Callable[..., None]
-    """Is told what takes a while, and of tools that it is a `note` as well: core.answering.reply.Reply.act."""
+    reply: Reply
+    """Is told what takes a while, and when Claude is asked."""
     acted: list[StoredCall] = field(init=False, default_factory=list)
     """The calls of tools that acted for it so far."""
     files: Files = field(init=False, default_factory=dict)
@@ -106,7 +113,29 @@ class Composition:
         runner = self._make_runner(tools) if tools else None
         told = self._find_place(), composer.api_key, slot
         run = Run(claim, steps, self.finish, self.joined, self.renew, runner, *told)
+        self.reply.begin(self.make_title)
         return composer.completions.stream(question, self.version, models, build, run)
+
+    async def make_title(self) -> str:
+        """A short title for what is asked, by the cheapest model that may be asked; empty where Claude gives none.
+
+        It is a request of its own in the ledger, within the question's budgets. Claude is shown the question alone,
+        without what it quotes.
+        """
+        question, completions, allowed = self.claim.question, self.composer.completions, self.composer.rules.models
+        words = next((one.text for one in self.thread.messages if one.id == question.name), "")[:READ]
+        if not words.strip():
+            return ""
+        names = {one: clean_name(name) for one, name in (await self.surface.names(find_ids(words))).items()}
+        content, persona = replace_ids(words, names), self.version
+        try:
+            model = await completions.catalog.find_cheapest(self.persona.model or "", allowed)
+            request = completions.structured_output.request
+            made = await request(ThreadTitle, question, model, INSTRUCTION, content, max_tokens=TOKENS, persona=persona)
+        except (ClaudeError, CannotAnswer, StoreUnavailable) as error:
+            log.info("no title was made: %s", error)
+            return ""
+        return clean_title(made.title)
 
     async def conclude(self, answer: Answer) -> Answer:
         """The answer, once it is known. What is told once in a channel is noted as told."""
@@ -131,7 +160,7 @@ class Composition:
             composer.files,
             find_zone=self._find_zone,
             unread=missing,
-            act=self.act,
+            act=self.reply.act,
             told=self.claim.told,
             code=any(tool.name == CODE_TOOL for tool in tools),
         )
@@ -172,7 +201,7 @@ class Composition:
     def _make_runner(self, tools: Sequence[Tool]) -> ToolRunner:
         composer = self.composer
         scope = ToolScope(self.claim.question, self.surface, composer.store, composer.clock, self._find_zone)
-        named, act = {tool.name: tool for tool in tools}, partial(self.act, note=True)
+        named, act = {tool.name: tool for tool in tools}, partial(self.reply.act, note=True)
         return ToolRunner(composer.store.calls, self.claim, named, scope, act, acted=self.acted)
 
     def _find_place(self) -> str | None:

@@ -16,6 +16,11 @@ async def always() -> None:
     """It is ours, whatever happens."""
 
 
+async def leave_untitled() -> str:
+    """Claude is not asked, so there is no title of Claude's."""
+    return ""
+
+
 async def forget_page(_page: str) -> None:
     """Nothing is written down."""
 
@@ -37,19 +42,19 @@ class Reply:
         drop: Callable[[str], Awaitable[None]] = forget_page,
         stop: Callable[[], None] = lambda: None,
         brief: bool = False,
+        resumed: bool = False,
         replaced: Sequence[File] = (),
     ) -> None:
         self.question = question
         self.pages: list[str] = list(pages)
         self.private = question.private
         self.threaded = threaded
-        self.brief = brief
+        self.brief, self.resumed = brief, resumed
         self.replaced = replaced
         self.activity = "thinking"
         self.subject = question.name
         self.controls: Sequence[Control] = () if question.command is not None else (Control.STOP,)
-        self.text = ""
-        self.note = ""
+        self.text = self.note = ""
         self.whole = False
         self.notice = False
         self.files: Sequence[File] = ()
@@ -63,6 +68,24 @@ class Reply:
         self._acting = asyncio.Event()
         self._showable = asyncio.Event()
         self._showable.set()
+        self._begun = asyncio.Event()
+        self._make_title: Callable[[], Awaitable[str]] = leave_untitled
+        self._title: str | None = None
+
+    def begin(self, make_title: Callable[[], Awaitable[str]]) -> None:
+        """Claude is asked now, and may be asked to `make_title` as well."""
+        self._make_title = make_title
+        self._begun.set()
+
+    async def title(self, seconds: float) -> str:
+        """A short title for its thread, which Claude makes once; empty where there is none after so many seconds."""
+        if self._title is None:
+            self._title = ""
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._begun.wait()
+                    self._title = await self._make_title()
+        return self._title
 
     def say(self, text: str) -> None:
         """The text so far, whole; it may be shorter than before, or another."""
@@ -132,6 +155,7 @@ class Reply:
         self.whole, self.notice, self.files = True, notice, files
         self._changed.set()
         self._ended.set()
+        self._begun.set()
 
     def hold_request(self) -> None:
         """Let Claude not be asked until `release_request`: whether an answer can be shown is tried first."""

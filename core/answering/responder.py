@@ -167,6 +167,7 @@ class AnswerTask:
             drop=partial(store.questions.drop_page, self.claim),
             stop=self.lease.stop.set,
             brief=self.persona.long == "file",
+            resumed=self.claim.resumed,
             replaced=list_replaced_files(self.claim.earlier, reopened=self._reopened),
         )
         if self.claim.told is not None and not self.claim.final_text:
@@ -330,7 +331,7 @@ class AnswerTask:
             return await self._run_command(self.question.command)
         await self.reply.wait_until_showable()
         of, reply = (self.claim, self.thread, self.surface), self.reply
-        composition = Composition(self.responder.composer, *of, self.persona, self.version, self.unread, reply.act)
+        composition = Composition(self.responder.composer, *of, self.persona, self.version, self.unread, reply)
         async with (
             self.responder.semaphore.slot(self.question.key, self.question.person, self.reply.wait) as slot,
             aclosing(await composition.ask(slot)) as events,

@@ -3,7 +3,7 @@
 import asyncio
 import difflib
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -103,6 +103,16 @@ class ModelCatalog:
             self._list = now, models
             await self._note_choices(models)
         return self._list[1]
+
+    async def find_cheapest(self, own: str, allowed: Collection[str] = ()) -> str:
+        """Of `own` and those that may be chosen the model whose tokens cost least; `own` where no price is known.
+
+        Those that were listed last may be chosen, and of them only the `allowed` ones, where any are named.
+        """
+        listed = read_choices(await self._notes.get(MODELS)) or allowed
+        names = [own, *(one for one in listed if not allowed or one in allowed)]
+        prices = {name: price for name in names if (price := self.find_price(name))}
+        return min(prices, key=lambda name: (prices[name].output, prices[name].input), default=own)
 
     def find_price(self, model: str) -> Price | None:
         """What a model costs today, for short prompts; None if it has no price."""

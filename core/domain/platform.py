@@ -48,6 +48,13 @@ class ReplyView(Protocol):
         """It opens a thread of its own, on a platform where replies can also stand in the channel."""
 
     @property
+    def resumed(self) -> bool:
+        """Whether a process that is gone may have begun to show it."""
+
+    async def title(self, seconds: float) -> str:
+        """A short title for its thread, which Claude makes once; empty where there is none after so many seconds."""
+
+    @property
     def brief(self) -> bool:
         """Of an answer of many pages the first are shown, where a file can be posted that has all of it."""
 

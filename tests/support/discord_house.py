@@ -13,6 +13,7 @@ from core.domain.events import Event, Ingest, Receipt
 from core.domain.messages import Question
 from core.domain.personas import Persona
 from core.store.protocols import Store
+from tests.fakes.claude.script import wants_form
 from tests.fakes.claude.server import ClaudeFake
 from tests.fakes.discord.client import pointed
 from tests.fakes.discord.interactions import Interaction
@@ -78,8 +79,8 @@ async def confab(
 
 
 def told(claude: ClaudeFake) -> list[list[tuple[str, str]]]:
-    """What each request told Claude: role and text of every turn."""
-    asked = [one.body for one in claude.requests if one.path == "/v1/messages"]
+    """What each request told Claude: role and text of every turn. Titles of threads are asked for beside them."""
+    asked = [one.body for one in claude.requests if one.path == "/v1/messages" and not wants_form(one.body)]
     return [[(turn["role"], without_times(turn["content"][0]["text"])) for turn in body["messages"]] for body in asked]
 
 

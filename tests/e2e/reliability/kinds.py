@@ -1,13 +1,14 @@
 """Kinds of question that the matrix asks, each with all that people must see in the end."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from core.answering.policy import MEMBERS_ONLY
-from tests.e2e.reliability.worlds import DiscordWorld, Page, SlackWorld, World, discord_world, slack_world
-from tests.fakes.claude.script import Answer, Fault, Run
+from tests.e2e.reliability.worlds import OPENED, DiscordWorld, Page, SlackWorld, World, discord_world, slack_world
+from tests.fakes.claude.script import Answer, Fault, Run, wants_form
 from tests.fakes.discord.nouns import Upload
 from tests.fakes.slack.nouns import File
 from tests.support.drawings import draw
@@ -44,6 +45,8 @@ class Kind:
     """What is asked and answered first, by a process that nobody kills, and what stands there then."""
     repeated: bool = False
     """The platform tells again what we did not acknowledge."""
+    abreast: int = 1
+    """How many requests to Claude may be under way at once."""
     files: int = 0
     """How many files Claude must have in the end, beside those that its code made for nobody who heard of them."""
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -126,6 +129,16 @@ def pausing(body: Any) -> Answer:
     if body["messages"][-1]["role"] == "user":
         return Answer(text=SHORT[:half], blocks=(SEARCH,), stop_reason="pause_turn", chunk=20)
     return Answer(text=SHORT[half:], chunk=20)
+
+
+def titling(body: Any) -> Answer:
+    """An answer, and the title of its thread."""
+    return Answer(text=json.dumps({"title": "A short title"})) if wants_form(body) else BRIEF
+
+
+def in_a_thread(pages: list[Page]) -> bool:
+    """What was said before, and an answer in a thread of its own."""
+    return len(pages) == 2 and (pages[1].place, SHORT in pages[1].text) == (OPENED, True)
 
 
 def press(label: str, answer: Answer) -> Callable[[Any], Awaitable[None]]:
@@ -215,6 +228,15 @@ KINDS = [
         lambda pages: len(pages) == 2 and pages[0].text.startswith(CUT.text) and pages[1].text == AGAIN,
         CUT,
         before=(mention("q", channel="general"), says(SHORT)),
+    ),
+    Kind(
+        "discord thread",
+        discord_world,
+        mention("q", channel="general"),
+        in_a_thread,
+        titling,
+        before=(interact("persona tune", answers="thread"), lambda pages: "tuned" in str(pages)),
+        abreast=2,
     ),
     Kind("discord refused", discord_world, mention("q"), says(DECLINED), REFUSED),
     Kind("discord command", discord_world, interact("persona show"), says(PERSONA)),

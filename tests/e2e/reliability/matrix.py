@@ -114,10 +114,10 @@ class Run:
 
     @property
     def accounted(self) -> bool:
-        """Whether the ledger has each request that reached Claude, at most one that did not, and none open."""
+        """Whether the ledger has each request that reached Claude, no more that did not than it makes at once, none open."""
         asked = len([one for one in self.world.claude.requests if one.path == "/v1/messages"])
         rows = self.database.count("requests")
-        return asked <= rows <= asked + 1 and not self.database.count("requests", "state = 'reserved'")
+        return asked <= rows <= asked + self.kind.abreast and not self.database.count("requests", "state = 'reserved'")
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tests.e2e.reliability.machine import MACHINE, Machine
 from tests.fakes.claude.server import ClaudeFake
-from tests.fakes.discord.nouns import Flag
+from tests.fakes.discord.nouns import Flag, Kind, Type
 from tests.fakes.discord.server import DiscordFake
 from tests.fakes.slack.faults import Cut
 from tests.fakes.slack.server import SlackFake, shown
@@ -16,6 +16,8 @@ CONNECTING = 60.0  # seconds that a process gets
 REFERENCE = re.compile(r"\(reference \w{6}\)")
 WHISPER = "whispered"
 """The mark of what one person alone was told."""
+OPENED = "a thread of its own"
+"""The place of what stands in a thread that an answer opened, whatever that is called."""
 IDS = re.compile(r"\d{4,}|interaction-\d+")
 
 Hook = Callable[[str, str], Awaitable[bool]]
@@ -128,10 +130,12 @@ class DiscordWorld:
     def pages(self) -> list[Page]:
         world = self.discord.world
         posts = sorted(
-            (post for post in world.posts.values() if post.author == world.me.id), key=lambda one: int(one.id)
+            (post for post in world.posts.values() if post.author == world.me.id and post.type != Type.THREAD_STARTER),
+            key=lambda one: int(one.id),
         )
         first = posts[0].id if posts else None
         names = {key: channel.name for key, channel in world.channels.items()}
+        names |= {key: OPENED for key, channel in world.channels.items() if channel.kind == Kind.THREAD}
         marks = [f"{self._mark(one, first)}{self._files(one)}" for one in posts]
         texts = [REFERENCE.sub("", one.content) for one in posts]
         return [Page(names[one.channel], *rest) for one, *rest in zip(posts, texts, marks, strict=True)]

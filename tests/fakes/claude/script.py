@@ -172,6 +172,11 @@ def last_words(body: Mapping[str, Any]) -> str:
     return "".join(block["text"] for block in content if block["type"] == "text")
 
 
+def wants_form(body: Mapping[str, Any]) -> bool:
+    """Whether a request wants a structured output."""
+    return bool((body.get("output_config") or {}).get("format"))
+
+
 def echo(body: Mapping[str, Any]) -> Answer:
     """The answer of a stand-in that was told nothing: what was said last, or the least that a schema allows."""
     if form := (body.get("output_config") or {}).get("format"):

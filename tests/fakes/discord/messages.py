@@ -5,7 +5,7 @@ from dataclasses import replace
 from tests.fakes.discord import forms
 from tests.fakes.discord.drafts import draft, redraft
 from tests.fakes.discord.message_payloads import rest_message
-from tests.fakes.discord.nouns import Channel, Flag, Json, Kind, Permission, Post, Type
+from tests.fakes.discord.nouns import FORUMS, SPOKEN, Channel, Flag, Json, Kind, Permission, Post, Type
 from tests.fakes.discord.posts import forwarded, publish, react, remembered, remove, reply_to, rewrite
 from tests.fakes.discord.refusals import Refused, malformed, refused
 from tests.fakes.discord.rest import Ask, Route
@@ -56,7 +56,9 @@ class Messages:
             again = remembered(self._world, me, str(nonce))
             if again:
                 return rest_message(self._world, again) | {"nonce": nonce}
-        post = publish(self._world, self._drafted(channel, ask))
+        drafted = self._drafted(channel, ask)
+        self._world.slow_down(me, channel)
+        post = publish(self._world, drafted)
         if nonce is not None:
             self._world.nonces[me, str(nonce)] = (post.id, self._world.clock())
         return rest_message(self._world, post) | ({} if nonce is None else {"nonce": nonce})
@@ -116,7 +118,7 @@ class Messages:
     def _room(self, ask: Ask) -> Channel:
         """The channel to post in, if the bot may post there."""
         channel, me = self._world.known(ask.path["channel"]), self._world.me.id
-        if channel.kind in {Kind.FORUM, Kind.CATEGORY}:
+        if channel.kind in {*FORUMS, Kind.CATEGORY}:
             raise refused(50008)
         if self._world.silent_dms & set(channel.recipients):
             raise refused(50007)
@@ -124,6 +126,8 @@ class Messages:
         self._world.demand(me, channel, Permission.SEND_MESSAGES_IN_THREADS if thread else Permission.SEND_MESSAGES)
         if channel.locked and not self._world.may(me, channel, Permission.MANAGE_THREADS):
             raise refused(160005)
+        if channel.kind in SPOKEN:
+            self._world.demand(me, channel, Permission.CONNECT)
         return channel
 
     def _drafted(self, channel: Channel, ask: Ask) -> Post:

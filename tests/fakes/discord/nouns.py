@@ -23,11 +23,13 @@ class Permission(IntFlag):
     ATTACH_FILES = 1 << 15
     READ_MESSAGE_HISTORY = 1 << 16
     MENTION_EVERYONE = 1 << 17
+    CONNECT = 1 << 20
     USE_APPLICATION_COMMANDS = 1 << 31
     MANAGE_THREADS = 1 << 34
     CREATE_PUBLIC_THREADS = 1 << 35
     CREATE_PRIVATE_THREADS = 1 << 36
     SEND_MESSAGES_IN_THREADS = 1 << 38
+    BYPASS_SLOWMODE = 1 << 52
 
 
 ALL = Permission((1 << 53) - 1)
@@ -38,6 +40,7 @@ TALK = (
     | Permission.SEND_MESSAGES
     | Permission.EMBED_LINKS
     | Permission.ATTACH_FILES
+    | Permission.CONNECT
     | Permission.READ_MESSAGE_HISTORY
     | Permission.USE_APPLICATION_COMMANDS
     | Permission.CREATE_PUBLIC_THREADS
@@ -81,11 +84,18 @@ class Kind(IntEnum):
 
     TEXT = 0
     DM = 1
+    VOICE = 2
     CATEGORY = 4
+    NEWS = 5
     THREAD = 11
+    STAGE = 13
     FORUM = 15
+    MEDIA = 16
 
 
+FORUMS = {Kind.FORUM, Kind.MEDIA}  # in which there are threads alone
+SPOKEN = {Kind.VOICE, Kind.STAGE}  # which have a text chat, and no threads
+NEWS_THREAD = 10  # the type of a thread of an announcement channel
 PRIVATE_THREAD = 12  # the type of a thread to which people are invited
 
 
@@ -159,7 +169,7 @@ class Overwrite:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A place to talk: text, forum, category, thread or DM. `overwrites` is keyed by role or member id."""
+    """A place to talk: text, voice, forum, category, thread or DM. `overwrites` is keyed by role or member id."""
 
     id: str
     kind: Kind
@@ -172,6 +182,10 @@ class Channel:
     topic: str | None = None
     archived: bool = False
     locked: bool = False
+    slow: int = 0
+    """Seconds between two messages of one person: slow mode."""
+    threads_slow: int = 0
+    """The slow mode that new threads begin with."""
     created: float = 0.0
     tags: tuple[str, ...] = ()
     """Names of the tags that a forum offers, or that a post of it has."""

@@ -4,7 +4,10 @@ from datetime import UTC, datetime
 
 from tests.fakes.discord.nouns import (
     ALL,
+    FORUMS,
+    NEWS_THREAD,
     PRIVATE_THREAD,
+    SPOKEN,
     Channel,
     Guild,
     Json,
@@ -80,6 +83,7 @@ def channel_json(world: World, channel: Channel) -> Json:
         }
     if channel.kind == Kind.THREAD:
         return _thread_json(world, channel)
+    spoken = {"bitrate": 64_000, "user_limit": 0, "rtc_region": None} if channel.kind in SPOKEN else {}
     return {
         "id": channel.id,
         "type": int(channel.kind),
@@ -89,11 +93,13 @@ def channel_json(world: World, channel: Channel) -> Json:
         "parent_id": channel.parent,
         "topic": channel.topic,
         "nsfw": False,
-        "rate_limit_per_user": 0,
+        "rate_limit_per_user": channel.slow,
+        "default_thread_rate_limit_per_user": channel.threads_slow,
         "last_message_id": _last(world, channel),
         "permission_overwrites": [_overwrite_json(world, key, channel) for key, _ in channel.overwrites],
         "flags": 0,
-        **({"available_tags": [*map(_tag_json, channel.tags)]} if channel.kind == Kind.FORUM else {}),
+        **spoken,
+        **({"available_tags": [*map(_tag_json, channel.tags)]} if channel.kind in FORUMS else {}),
     }
 
 
@@ -166,11 +172,17 @@ def _tag_json(name: str) -> Json:
     return {"id": key, "name": name, "moderated": False, "emoji_id": None, "emoji_name": None}
 
 
+def thread_type(world: World, thread: Channel) -> int:
+    """The type of a thread that is not private."""
+    parent = world.channels.get(thread.parent or "")
+    return NEWS_THREAD if parent and parent.kind == Kind.NEWS else int(thread.kind)
+
+
 def _thread_json(world: World, thread: Channel) -> Json:
     said = [post for post in world.history(thread.id) if post.id != thread.id]
     return {
         "id": thread.id,
-        "type": PRIVATE_THREAD if thread.invited else int(thread.kind),
+        "type": PRIVATE_THREAD if thread.invited else thread_type(world, thread),
         "guild_id": thread.guild,
         "parent_id": thread.parent,
         "owner_id": thread.owner,
@@ -179,7 +191,7 @@ def _thread_json(world: World, thread: Channel) -> Json:
         "message_count": len(said),
         "total_message_sent": len(said),
         "member_count": 1,
-        "rate_limit_per_user": 0,
+        "rate_limit_per_user": thread.slow,
         "flags": 0,
         "applied_tags": [_tag_json(tag)["id"] for tag in thread.tags],
         "thread_metadata": {

@@ -34,6 +34,7 @@ from tests.fakes.discord.posts import (
     rewrite,
     store,
 )
+from tests.fakes.discord.refusals import refused
 from tests.fakes.discord.world import APPLICATION, Event, World
 
 
@@ -66,6 +67,9 @@ class People:
             self.world.demand(
                 author, place, Permission.SEND_MESSAGES_IN_THREADS if thread else Permission.SEND_MESSAGES
             )
+            if place.locked and not self.world.may(author, place, Permission.MANAGE_THREADS):
+                raise refused(160005)
+            self.world.slow_down(author, place)
         parts: Json = {"files": store(self.world, place.id, attachments), "embeds": tuple(embeds)}
         if reply_to:
             parts |= {"type": Type.REPLY, "reference": reference(self.world, self.world.posts[reply_to])}

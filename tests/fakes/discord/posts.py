@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.fakes.discord.message_payloads import gateway_message, snapshot_json
 from tests.fakes.discord.nouns import (
+    FORUMS,
     Channel,
     Flag,
     Intent,
@@ -19,7 +20,7 @@ from tests.fakes.discord.nouns import (
     Type,
     Upload,
 )
-from tests.fakes.discord.payloads import channel_json, user_json
+from tests.fakes.discord.payloads import channel_json, thread_type, user_json
 from tests.fakes.discord.refusals import malformed, refused
 from tests.fakes.discord.world import Event, World
 
@@ -53,6 +54,7 @@ def publish(world: World, post: Post) -> Post:
     if channel.archived:
         alter(world, replace(channel, archived=False))
     world.keep(post)
+    world.last_said[post.author, post.channel] = world.clock()
     if post.author == world.me.id:
         note_pings(world, post)
     if not post.ephemeral:
@@ -164,6 +166,7 @@ def open_thread(
     """
     key = start.id if start else world.snowflake()
     thread = Channel(key, Kind.THREAD, name, parent.guild, parent.id, owner, created=world.clock(), tags=tuple(tags))
+    thread = replace(thread, slow=parent.threads_slow)
     if invited:
         thread = replace(thread, invited=(owner, *invited))
     world.channels[key] = thread
@@ -173,7 +176,7 @@ def open_thread(
     if start:
         rewrite(world, replace(start, flags=start.flags | Flag.HAS_THREAD))
         publish(world, new(world, thread, owner, "", type=Type.THREAD_STARTER, reference=reference(world, start)))
-    elif parent.kind != Kind.FORUM and not invited:
+    elif parent.kind not in FORUMS and not invited:
         announced = {"channel_id": key, "guild_id": parent.guild}
         publish(world, new(world, parent, owner, name, type=Type.THREAD_CREATED, reference=announced))
     return thread
@@ -184,7 +187,7 @@ def close_thread(world: World, thread: Channel) -> None:
     del world.channels[thread.id]
     for post in [one for one in world.posts.values() if one.channel == thread.id]:
         del world.posts[post.id]
-    body = {"id": thread.id, "guild_id": thread.guild, "parent_id": thread.parent, "type": int(thread.kind)}
+    body = {"id": thread.id, "guild_id": thread.guild, "parent_id": thread.parent, "type": thread_type(world, thread)}
     world.tell(Event("THREAD_DELETE", body, thread.guild, Intent.GUILDS))
 
 

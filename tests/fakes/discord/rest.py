@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -139,7 +140,9 @@ class Rest:
         return _response(204 if found is None else 200, found, headers)
 
     def _refuse(self, request: web.Request, refusal: Refused, headers: dict[str, str]) -> web.Response:
-        answer = _response(refusal.status, refusal.body, headers)
+        wait = refusal.body.get("retry_after")
+        told = {"Retry-After": str(math.ceil(wait))} if wait is not None else {}
+        answer = _response(refusal.status, refusal.body, headers | told)
         return self._noted(request, refusal.status, refusal.body["code"], answer)
 
     def _noted(self, request: web.Request, status: int, code: int, answer: web.Response) -> web.Response:

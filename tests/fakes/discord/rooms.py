@@ -8,7 +8,7 @@ from aiohttp import web
 from tests.fakes.discord import forms
 from tests.fakes.discord.drafts import draft
 from tests.fakes.discord.message_payloads import message_json, signature
-from tests.fakes.discord.nouns import PRIVATE_THREAD, Channel, Guild, Intent, Json, Kind, Permission
+from tests.fakes.discord.nouns import FORUMS, PRIVATE_THREAD, Channel, Guild, Intent, Json, Kind, Permission, Type
 from tests.fakes.discord.payloads import channel_json, guild_json, member_json, role_json, user_json
 from tests.fakes.discord.posts import alter, open_thread, publish
 from tests.fakes.discord.refusals import malformed, refused
@@ -20,6 +20,7 @@ BARE = STARTED | {"type", "invitable"}
 FORUM = STARTED | {"message", "applied_tags", "flags", "type"}
 TOPICS = {"name", "topic", "nsfw", "rate_limit_per_user", "position", "parent_id", "permission_overwrites"}
 THREAD = STARTED | {"archived", "locked", "invitable", "flags", "applied_tags"}
+TALKED = {Type.DEFAULT, Type.REPLY, Type.SLASH}  # types of messages on which a thread can be opened
 LIMITED = {Intent.GUILD_PRESENCES: 1 << 13, Intent.GUILD_MEMBERS: 1 << 15, Intent.MESSAGE_CONTENT: 1 << 19}
 """The application's flags for what is switched on in a bot that Discord has not verified."""
 
@@ -115,7 +116,7 @@ class Rooms:
     def begin(self, ask: Ask) -> Json:
         """A forum's post, or a thread without a message."""
         parent = self._seen(ask)
-        if parent.kind == Kind.FORUM:
+        if parent.kind in FORUMS:
             return self._forum_post(parent, ask)
         forms.only(ask.body, BARE)
         private = ask.body.get("type", PRIVATE_THREAD) == PRIVATE_THREAD
@@ -133,6 +134,8 @@ class Rooms:
         start = self._world.post(parent.id, ask.path["message"])
         if self._world.thread_of(start):
             raise refused(160004)
+        if start.type not in TALKED:
+            raise refused(50068)
         thread = open_thread(self._world, parent, self._world.me.id, ask.body["name"], start)
         return channel_json(self._world, thread)
 
@@ -178,12 +181,17 @@ class Rooms:
         return channel
 
     def _may_begin(self, parent: Channel, ask: Ask, permission: Permission) -> None:
+        private = permission is Permission.CREATE_PRIVATE_THREADS
         if parent.kind == Kind.DM:
             raise refused(50003)
-        if parent.kind != Kind.TEXT:
+        if parent.kind not in {Kind.TEXT, Kind.NEWS} or (parent.kind == Kind.NEWS and private):
             raise refused(50024)
         forms.text(ask.body, "name", forms.NAME, least=1)
         self._world.demand(self._world.me.id, parent, permission)
+        if any(word in ask.body["name"] for word in self._world.blocked_titles):
+            raise refused(200001)
+        if self._world.full_of_threads:
+            raise refused(160006)
 
     def _may_alter(self, thread: Channel, body: Json) -> None:
         """Its owner may rename and archive it, anyone who can talk there may open it; a lock needs MANAGE_THREADS."""

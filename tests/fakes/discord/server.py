@@ -188,6 +188,15 @@ class DiscordFake(People):
         """Close a thread."""
         alter(self.world, replace(self.world.channel(thread), archived=True, locked=locked))
 
+    def forum(self, name: str, kind: Kind = Kind.FORUM, tags: tuple[str, ...] = ()) -> str:
+        """One more forum, or media channel, with the tags that its posts may have; its id."""
+        made = self.room(name, kind=kind)
+        return alter(self.world, replace(self.world.channels[made], tags=tags)).id
+
+    def slow_down(self, channel: str, seconds: int, *, threads: int = 0) -> None:
+        """Switch on slow mode in a channel, and in `threads` that are opened in it from now on."""
+        alter(self.world, replace(self.world.channel(channel), slow=seconds, threads_slow=threads))
+
     def refuse_dms(self, user: str) -> None:
         """`user` takes no more DMs of the bot: 50007."""
         self.world.silent_dms.add(self.world.user(user).id)

@@ -25,7 +25,7 @@ from tests.fakes.discord.nouns import (
     Stored,
     User,
 )
-from tests.fakes.discord.refusals import refused
+from tests.fakes.discord.refusals import Refused, refused
 
 Named = TypeVar("Named", User, Channel)
 
@@ -132,6 +132,12 @@ class World:
         self.sessions = 999
         """How often the bot may still connect today."""
         self.silent_dms: set[str] = set()
+        self.blocked_titles: set[str] = set()
+        """Words that AutoMod takes in no title."""
+        self.last_said: dict[tuple[str, str], float] = {}
+        """When somebody said something last in a channel, of which slow mode counts the seconds."""
+        self.full_of_threads = False
+        """Whether the server has as many active threads as it may have."""
         self.old_edits: dict[str, list[float]] = {}
         self._last = 0
 
@@ -206,6 +212,14 @@ class World:
             raise refused(50001)
         if permission not in granted:
             raise refused(50013)
+
+    def slow_down(self, user: str, channel: Channel) -> None:
+        """Refuse with 20016 who speaks too soon again in slow mode. Moderators and who bypasses it are exempt."""
+        freed = Permission.MANAGE_MESSAGES | Permission.MANAGE_CHANNELS | Permission.BYPASS_SLOWMODE
+        wait = self.last_said.get((user, channel.id), 0.0) + channel.slow - self.clock()
+        if channel.slow and wait > 0 and not freed & self.permissions(user, channel):
+            refusal = refused(20016)
+            raise Refused(refusal.status, refusal.body | {"retry_after": wait, "global": False})
 
     def dm(self, user: str) -> Channel:
         """The DM of the bot and `user`, opened if need be."""

@@ -10,7 +10,8 @@ import pytest
 
 from tests.fakes.discord.client import Noted
 from tests.fakes.discord.limits import Delay, Fault, cloudflare, error, limited
-from tests.fakes.discord.nouns import Permission
+from tests.fakes.discord.nouns import Kind, Permission
+from tests.fakes.discord.refusals import Refused
 
 POST = "POST /channels/{channel}/messages"
 GENERAL = 81382
@@ -208,6 +209,55 @@ async def test_threads_are_refused_as_discord_refuses_them(guild, bot):
     locked = await asked(bot, "POST", paths[1], {"content": "x"})
 
     assert [refusal[1] for refusal in (twice, mute, edit, locked)] == [160004, 50013, 50083, 160005]
+
+
+@pytest.mark.parametrize(
+    ("kind", "type_", "code"),
+    [
+        pytest.param(Kind.NEWS, 10, None, id="an announcement channel"),
+        pytest.param(Kind.TEXT, 11, None, id="a text channel"),
+        pytest.param(Kind.VOICE, None, 50024, id="a voice channel"),
+        pytest.param(Kind.STAGE, None, 50024, id="a stage channel"),
+    ],
+)
+async def test_threads_are_opened_on_messages_of_text_and_announcement_channels_alone(guild, bot, kind, type_, code):
+    channel = guild.room("place", kind=kind)
+    said = await guild.say("ada", "place", "Hi")
+    path = f"/channels/{channel}/messages/{said}/threads"
+    if code:
+        assert (await asked(bot, "POST", path, {"name": "Talk"}))[1] == code
+    else:
+        opened = await bot.http.request(discord.http.Route("POST", path), json={"name": "Talk"})
+        assert (opened["type"], opened["id"], opened["parent_id"]) == (type_, said, channel)
+
+
+async def test_titles_that_automod_blocks_and_one_thread_too_many_are_refused(guild, bot):
+    path = f"/channels/{GENERAL}/messages/{await guild.say('ada', 'general', 'Hi')}/threads"
+    guild.world.blocked_titles.add("bad")
+    blocked = await asked(bot, "POST", path, {"name": "a bad word"})
+    long = await asked(bot, "POST", path, {"name": "x" * 101})
+    guild.world.full_of_threads = True
+    full = await asked(bot, "POST", path, {"name": "a word"})
+
+    assert [refusal[1] for refusal in (blocked, long, full)] == [200001, 50035, 160006]
+
+
+async def test_slow_mode_holds_for_each_person_and_for_the_bot_unless_they_moderate(guild, bot):
+    guild.slow_down("general", 600, threads=60)
+    for who in ("bob", "cy", "ada", "ada"):  # ada manages channels
+        await guild.say(who, "general", "Hi")
+    with pytest.raises(Refused) as soon:
+        await guild.say("bob", "general", "Hi again")
+    await bot.get_channel(GENERAL).send("one")
+    guild.permit("confab", "general", allow=Permission.BYPASS_SLOWMODE)
+    await bot.get_channel(GENERAL).send("two")
+    guild.clock.forward(601)
+    said = await guild.say("bob", "general", "Hi again")
+    thread = await guild.start_thread(said, "Talk")
+
+    assert (soon.value.status, soon.value.body["code"]) == (429, 20016)
+    assert 0 < soon.value.body["retry_after"] <= 600
+    assert guild.world.channels[thread].slow == 60
 
 
 async def test_a_word_opens_an_archived_thread(guild, bot):
