@@ -24,6 +24,7 @@ from core.claude.structured import StructuredOutput
 from core.domain.clock import Clock, Sleep
 from core.domain.messages import MadeFile, Outcome, Question, Unanswered
 from core.domain.models import Model
+from core.domain.personas import Version
 from core.domain.tools import ToolCall
 from core.prompting.code_requests import continue_request
 from core.prompting.continuation import ANEW, Continuation
@@ -104,7 +105,12 @@ class Completions:
         self.refused_prompts = RefusedPrompts()
 
     async def stream(
-        self, question: Question, persona: int, models: Sequence[str], build: Callable[[Model], Request], run: Run
+        self,
+        question: Question,
+        persona: Version | None,
+        models: Sequence[str],
+        build: Callable[[Model], Request],
+        run: Run,
     ) -> AsyncGenerator[Event, None]:
         """The text as it grows, why it does not, what Claude is not shown, and at last the answer.
 

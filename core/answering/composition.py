@@ -27,7 +27,7 @@ from core.domain.content import Files
 from core.domain.errors import CannotAnswer, NoAnswer, StoreUnavailable
 from core.domain.messages import Outcome
 from core.domain.models import Model
-from core.domain.personas import Persona
+from core.domain.personas import Persona, Version
 from core.domain.platform import Platform, Surface
 from core.domain.tools import CODE_TOOL
 from core.files.made_files import MadeFiles
@@ -78,7 +78,7 @@ class Composition:
     thread: Thread
     surface: Surface
     persona: Persona
-    version: int
+    version: Version | None
     unread: CannotAnswer | None
     """Why the thread's history could not be read, if it could not."""
     reply: Reply

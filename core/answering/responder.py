@@ -32,7 +32,7 @@ from core.claude.sender import LeftOut, Waiting
 from core.commands import TABLE, registry
 from core.domain.errors import CannotAnswer, CannotShow, NoAnswer, PlaceClosed, QuestionDeleted, TokenRefused
 from core.domain.messages import File, FinalText, Outcome, Question, Unanswered
-from core.domain.personas import Persona
+from core.domain.personas import Persona, Version
 from core.domain.platform import Platform, Surface
 from core.files.code_blocks import list_replaced_files
 from core.store.persona_in_force import find_persona_in_force
@@ -92,7 +92,7 @@ class AnswerTask:
     surface: Surface = field(init=False)
     thread: Thread = field(init=False)
     persona: Persona = field(init=False)
-    version: int = field(init=False)
+    version: Version | None = field(init=False)
     reply: Reply = field(init=False)
     unread: CannotAnswer | None = field(init=False, default=None)
     """Why the thread's history could not be read, if it could not."""
@@ -149,7 +149,7 @@ class AnswerTask:
     async def _open(self) -> None:
         """All that an answer begins with, asked for at once."""
         store, key = self.responder.store, self.question.key
-        self.surface, self.thread, (self.persona, version) = await asyncio.gather(
+        self.surface, self.thread, (self.persona, self.version) = await asyncio.gather(
             self.responder.platforms[key.platform].surface(self.question),
             store.threads.thread(key),
             find_persona_in_force(store.personas, key, self.responder.rules.defaults),
@@ -157,7 +157,6 @@ class AnswerTask:
         if self.claim.resumed and not self.claim.final_text:  # it may have been added to since this claim was made
             self.claim = await store.questions.join_waiting(self.claim)
         self.visible = bool(self.claim.pages) and self.claim.earlier is None
-        self.version = version.number if version else 0
         self.reply = Reply(
             self.question,
             self._record_page,

@@ -24,7 +24,7 @@ class PlannedRequest:
     person: str
     model: str
     persona: int
-    """The version of the channel's persona, 0 for the default."""
+    """The version of the persona that was set nearest, 0 for the default."""
     input_bound: int
     output_bound: int
     at: datetime
@@ -34,6 +34,8 @@ class PlannedRequest:
     """It is asked in direct messages."""
     step: str | None = None
     """Which step of an answer it is: the digest of what is asked."""
+    persona_wide: bool = False
+    """The version is one of the whole workspace's persona."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from core.domain.content import FileContent
 from core.domain.errors import CannotAnswer, StoreUnavailable
 from core.domain.messages import Question
 from core.domain.models import is_model_id
+from core.domain.personas import Version
 from core.domain.tools import Container
 from core.domain.usage import Usage
 from core.prompting.request import Request, shorten_request
@@ -73,10 +74,10 @@ def restore_completion(dumped: str) -> Completion:
 
 @dataclass(frozen=True, slots=True)
 class MeteredRequest:
-    """One request that a question needs, under a version of its channel's persona."""
+    """One request that a question needs, under the version of a persona that was set nearest, if any was."""
 
     question: Question
-    persona: int
+    persona: Version | None
     request: Request
     steps: Mapping[str, Step] = field(default_factory=dict)
     """What processes before this one did for the same question."""
@@ -180,11 +181,10 @@ class Metering:
     async def _reserve(self, order: MeteredRequest, bound: int) -> Reservation | BudgetRefusal:
         question, model, now = order.question, self._claude.name_priced_model(order.request), self._clock()
         output, worst = int(order.request.body["max_tokens"]), self._find_worst_cost(order.request, bound)
-        planned = PlannedRequest(
-            question.key, question.name, question.person, model, order.persona, bound, output, now, worst
-        )
+        number, wide = (order.persona.number, not order.persona.place.channel) if order.persona else (0, False)
+        planned = PlannedRequest(question.key, question.name, question.person, model, number, bound, output, now, worst)
         step = None if order.aside else order.request.digest
-        planned = replace(planned, direct=question.homes is not None, step=step)
+        planned = replace(planned, direct=question.homes is not None, step=step, persona_wide=wide)
         return await self.ledger.reserve(planned, order.scopes)
 
     def _find_worst_cost(self, request: Request, bound: int) -> int | None:

@@ -22,6 +22,7 @@ from core.domain.content import Text
 from core.domain.errors import BudgetForbids
 from core.domain.messages import Question
 from core.domain.models import STRUCTURED_OUTPUTS, Model
+from core.domain.personas import Version
 from core.prompting.request import Block, Request, leave_out_unread
 from core.prompting.turns import Turn
 
@@ -64,7 +65,7 @@ class StructuredOutput:
         content: str | Sequence[Turn],
         *,
         max_tokens: int = LONGEST,
-        persona: int = 0,
+        persona: Version | None = None,
     ) -> Form:
         """What `model` makes of `content` by the `instruction`, as an instance of `form`; `question` says who pays.
 

@@ -9,6 +9,7 @@ from core.commands import (
     grants,
     help,  # noqa: A004  a command
     persona,
+    persona_versions,
     prompt,
     replies,
     usage,
@@ -17,6 +18,7 @@ from core.commands import (
 TABLE = (
     *ask.ROWS,
     *persona.ROWS,
+    *persona_versions.ROWS,
     *prompt.ROWS,
     *usage.ROWS,
     *budget.ROWS,

@@ -37,7 +37,7 @@ async def show_audit(call: Invocation) -> CommandResult:
     rows = await call.context.store.audit.newest(key.workspace, None if whole else key.channel)
     if not rows:
         return CommandResult(NOTHING[whole])
-    names, zone = await _load_names(call, rows), await _choose_zone(call)
+    names, zone = await _load_names(call, rows), await choose_zone(call)
     lines = [f"- {_write_time(row, zone)}, {names.get(row.actor, row.actor)} {describe(row, names)}" for row in rows]
     return CommandResult("\n".join([f"{HEADS[whole]}, newest first, in the time of {zone}:", "", *lines]))
 
@@ -65,7 +65,7 @@ def _find_asker(row: AuditRow) -> str:
     return str(row.read_details().get("asker", ""))
 
 
-async def _choose_zone(call: Invocation) -> str:
+async def choose_zone(call: Invocation) -> str:
     """The zone of who reads it, else that of the workspace."""
     if own := await call.surface.zone(call.question.person):
         return own

@@ -10,7 +10,7 @@ from core.commands.registry import Command, Invocation, Parameter, ParameterKind
 from core.domain.errors import VersionConflict
 from core.domain.messages import CommandResult, Rank
 from core.domain.models import Model, is_model_id
-from core.domain.personas import PROMPT, PROMPTS, Persona, Place, Version, resolve_personas, split_prompts
+from core.domain.personas import PROMPT, PROMPTS, REASON, Persona, Place, Version, resolve_personas, split_prompts
 from core.prompting.names import clean_name, find_ids, replace_ids
 from core.prompting.persona_check import EFFORTS, THINKING, PersonaUnsuited, check_persona, refuse_model
 from core.rendering.names import write_name
@@ -22,6 +22,7 @@ WHERE = Parameter(
     "where", ParameterKind.CHOICE, "this channel, or the whole workspace", choices=("channel", "workspace")
 )
 _CLEAR = "default"
+WHY = Parameter("reason", ParameterKind.TEXT, 'why, for `persona history`: reason="shorter answers"')
 TOOLS = Parameter("tools", ParameterKind.LIST, "what Claude may use: groups or tools, a,b", choices=(NONE, _CLEAR))
 FEE = " at a price beside its tokens"
 _TUNED = tuple(field.name for field in fields(Persona) if field.name != "system")
@@ -29,10 +30,11 @@ _TEMPERATURE = re.compile(r"\d{1,9}(\.\d{0,9})?|\.\d{1,9}", re.ASCII)
 MODELS_HEAD = "| model | input | output | reads | writes | retires |\n| --- | --: | --: | --: | --: | --- |"
 MODELS_NOTE = """Prices are US dollars for a million tokens; a model reads and writes at most so many tokens at once.
 Choose one with `persona tune model=...`."""
-_OWNERS = {"where=workspace": (Rank.OWNER, "Only those who manage the whole workspace can set its persona.")}
+OWNERS = {"where=workspace": (Rank.OWNER, "Only those who manage the whole workspace can set its persona.")}
 
 
-def _find_place(call: Invocation) -> Place:
+def find_place(call: Invocation) -> Place:
+    """The place whose persona a command is about."""
     key = call.question.key
     return Place(key.workspace, "" if call.values.get("where") == "workspace" else key.channel)
 
@@ -53,7 +55,7 @@ async def show_persona(call: Invocation) -> CommandResult:
         call.context.store.personas, call.question.key, call.context.defaults
     )
     author = (await call.surface.names({version.author})).get(version.author, version.author) if version else ""
-    shown = await _describe_persona(call, persona)
+    shown = await describe_persona(call, persona)
     tools = await _describe_tools(call, persona)
     return CommandResult("\n\n".join([_describe_origin(version, author), shown, *tools]))
 
@@ -62,9 +64,9 @@ async def set_persona(call: Invocation) -> CommandResult:
     before, version = await _change_persona(call, system=call.values["text"])
     again = " It was that already." if before == version.number else ""
     return CommandResult(
-        f"{_name_place(version)} has this persona from its next answer on.{again} "
+        f"{name_place(version.place)} has this persona from its next answer on.{again} "
         f"Set by {await name_giver(call)}.\n\n"
-        f"{await _describe_persona(call, version.persona)}"
+        f"{await describe_persona(call, version.persona)}"
     )
 
 
@@ -72,9 +74,9 @@ async def tune_persona(call: Invocation) -> CommandResult:
     _, version = await _change_persona(call, **_convert_values(call.values))
     whole = resolve_personas([version.persona, call.context.defaults])
     caveat = await _describe_caveat(call, whole.model or "")
-    head = f"{_name_place(version)} is tuned from its next answer on.{caveat} Set by {await name_giver(call)}."
+    head = f"{name_place(version.place)} is tuned from its next answer on.{caveat} Set by {await name_giver(call)}."
     tools = await _describe_tools(call, version.persona) if "tools" in call.values else []
-    return CommandResult("\n\n".join([head, await _describe_persona(call, version.persona), *tools]))
+    return CommandResult("\n\n".join([head, await describe_persona(call, version.persona), *tools]))
 
 
 async def list_models(call: Invocation) -> CommandResult:
@@ -90,33 +92,38 @@ async def list_models(call: Invocation) -> CommandResult:
 
 
 async def clear_persona(call: Invocation) -> CommandResult:
-    held = await call.context.store.personas.persona(_find_place(call))
+    held = await call.context.store.personas.persona(find_place(call))
     if held is None or held.persona == Persona():
         return CommandResult("There was no persona to clear.")
-    version = await _store_version(call, Persona(), held)
+    version = await store_version(call, Persona(), held)
     return CommandResult(
-        f"{_name_place(version)} has no persona of its own any more. Cleared by {await name_giver(call)}."
+        f"{name_place(version.place)} has no persona of its own any more. Cleared by {await name_giver(call)}."
     )
 
 
 async def _change_persona(call: Invocation, **changes: object) -> tuple[int, Version]:
     """Set fields of the place's persona: the version number it had before, and the version that holds now."""
-    held = await call.context.store.personas.persona(_find_place(call))
+    held = await call.context.store.personas.persona(find_place(call))
     _check_seen(call, held)
     if changes.get("tools") is not None:
         changes["tools"] = _parse_tools(call, str(changes["tools"]))
     persona = replace(held.persona if held else Persona(), **changes)  # type: ignore[arg-type]  # _convert_value made them
+    await check_suited(call, persona, chosen=changes.get("model") is not None)
+    number = held.number if held else 0
+    if held and held.persona == persona:
+        return number, held
+    return number, await store_version(call, persona, held)
+
+
+async def check_suited(call: Invocation, persona: Persona, *, chosen: bool) -> None:
+    """Raise UsageError for a persona whose model can't do what it asks, or, where it was `chosen`, is not there."""
     whole = resolve_personas([persona, call.context.defaults])
     _check_model(persona.model, call.context.models)
-    model = await _find_model(call, whole.model or "") if changes.get("model") else None
+    model = await _find_model(call, whole.model or "") if chosen else None
     try:
         check_persona(whole, model or await call.context.model(whole.model or ""))
     except PersonaUnsuited as error:
         raise UsageError(str(error)) from None
-    number = held.number if held else 0
-    if held and held.persona == persona:
-        return number, held
-    return number, await _store_version(call, persona, held)
 
 
 def _check_seen(call: Invocation, held: Version | None) -> None:
@@ -164,16 +171,25 @@ async def _describe_caveat(call: Invocation, name: str) -> str:
     return f" But `{name}` {end}: choose another in time; `persona models` lists them." if end else ""
 
 
-async def _store_version(call: Invocation, persona: Persona, held: Version | None) -> Version:
-    expected = held.number if held else 0
+async def store_version(call: Invocation, persona: Persona, held: Version | None, why: str = "") -> Version:
+    """Keep a persona as the version after the one that is held. Raises UsageError where somebody was faster."""
+    expected, reason = held.number if held else 0, _read_reason(call) or why
     try:
         return await call.context.store.personas.change(
-            _find_place(call), persona, expected, call.question.person, call.context.clock()
+            find_place(call), persona, expected, call.question.person, call.context.clock(), reason=reason
         )
     except VersionConflict:
         raise UsageError(
             "Somebody else changed it in the same moment. Look with `persona show`, then try again."
         ) from None
+
+
+def _read_reason(call: Invocation) -> str:
+    """Why a persona is changed, on one line. Raises UsageError."""
+    reason = " ".join(call.values.get("reason", "").split())
+    if len(reason) > REASON:
+        raise UsageError(f"A reason has at most {REASON} characters; this one has {len(reason)}.")
+    return reason
 
 
 def _check_model(model: str | None, allowed: Sequence[str]) -> None:
@@ -195,7 +211,9 @@ def _check_tuned(given: Mapping[str, str]) -> None:
 
 def _convert_values(given: Mapping[str, str]) -> dict[str, object]:
     """The fields of a persona that are tuned. Raises UsageError."""
-    return {name: _convert_value(name, value) for name, value in given.items() if name not in {"where", "seen"}}
+    return {
+        name: _convert_value(name, value) for name, value in given.items() if name not in {"where", "seen", "reason"}
+    }
 
 
 def _convert_value(name: str, value: str) -> object:
@@ -233,18 +251,19 @@ def _parse_temperature(value: str) -> float:
     return float(value)
 
 
-def _name_place(version: Version) -> str:
-    return "This channel" if version.place.channel else "This workspace"
+def name_place(place: Place) -> str:
+    return "This channel" if place.channel else "This workspace"
 
 
 def _describe_origin(version: Version | None, author: str) -> str:
     if version is None:
         return "No persona is set here; these are the defaults."
     where = "this channel" if version.place.channel else "the whole workspace"
-    return f"Set for {where} by {write_name(author)} on {version.at:%Y-%m-%d} (version {version.number})."
+    why = f" Why: {write_name(version.reason)}." if version.reason else ""
+    return f"Set for {where} by {write_name(author)} on {version.at:%Y-%m-%d} (version {version.number}).{why}"
 
 
-async def _describe_persona(call: Invocation, persona: Persona) -> str:
+async def describe_persona(call: Invocation, persona: Persona) -> str:
     """A persona in Markdown, with names in the place of ids."""
     settings = [f"{name} `{value}`" for name in _TUNED if (value := getattr(persona, name)) is not None]
     system = persona.system or "(no system prompt)"
@@ -284,9 +303,9 @@ ROWS = (
         "persona set",
         "Give Claude a persona in this channel: its system prompt",
         set_persona,
-        (Parameter("text", ParameterKind.LONG, "the system prompt, in your own words", required=True), WHERE),
+        (Parameter("text", ParameterKind.LONG, "the system prompt, in your own words", required=True), WHERE, WHY),
         Rank.MANAGER,
-        stricter=_OWNERS,
+        stricter=OWNERS,
     ),
     Command(
         "persona tune",
@@ -327,13 +346,14 @@ ROWS = (
                 choices=(_CLEAR,),
             ),
             WHERE,
+            WHY,
         ),
         Rank.MANAGER,
-        stricter=_OWNERS,
+        stricter=OWNERS,
         check=_check_tuned,
     ),
     Command(
-        "persona clear", "Take this channel's persona away", clear_persona, (WHERE,), Rank.MANAGER, stricter=_OWNERS
+        "persona clear", "Take this channel's persona away", clear_persona, (WHERE, WHY), Rank.MANAGER, stricter=OWNERS
     ),
     Command("persona models", "List the models to choose from, with prices and limits", list_models),
 )

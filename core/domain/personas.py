@@ -4,8 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
 
+from core.domain.controls import Votes
+
+NO_VOTES = Votes()
 PROMPTS = 4  # that people are offered; Slack takes no more
 PROMPT = 300  # characters of one
+REASON = 80  # characters of why a persona was changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,10 @@ class Version:
     persona: Persona
     author: str
     at: datetime
+    reason: str = ""
+    """Why it was set, in its author's words, if they said so."""
+    votes: Votes = NO_VOTES
+    """What people thought of the answers that it gave, in a list of versions."""
 
 
 def resolve_personas(personas: Iterable[Persona | None]) -> Persona:

@@ -197,4 +197,13 @@ MIGRATIONS = (
         "postable_answers",
         ("CREATE INDEX questions_postable ON questions (closed_at) WHERE private AND said IS NOT NULL",),
     ),
+    # Why a persona was set, and whether the version that gave an answer is one of the whole workspace's.
+    Migration(
+        "reasons_of_personas",
+        (
+            "ALTER TABLE personas ADD COLUMN reason {text} NOT NULL DEFAULT ''",
+            "ALTER TABLE requests ADD COLUMN persona_wide {boolean}",
+            "ALTER TABLE votes ADD COLUMN persona_wide {boolean}",
+        ),
+    ),
 )

@@ -225,10 +225,7 @@ class Ledger(Protocol):
         """Set the worst case aside, in every budget that holds for `scopes`, or in none."""
 
     async def settle(self, reservation: Reservation, settled: Settlement, end: StepEnd | None = None) -> Settled:
-        """What it really was; settling twice changes nothing. The budgets now so far used that it must be told.
-
-        Each threshold of a budget is returned once a period. What a step of an answer ends with is stored beside it.
-        """
+        """What it really was, and what a step ends with, once. Budgets to tell of now: each threshold once a period."""
 
     async def list_steps(self, key: ThreadKey, question: str) -> Mapping[str, Step]:
         """The steps of an open question's answer, by the digest of what was asked."""
@@ -300,9 +297,11 @@ class Personas(Protocol):
         """The newest version of each, as they stand together."""
 
     async def versions(self, place: Place) -> list[Version]:
-        """All there were, newest first."""
+        """All there were, newest first, with the votes on what each answered."""
 
-    async def change(self, place: Place, persona: Persona, expected: int, author: str, at: datetime) -> Version:
+    async def change(
+        self, place: Place, persona: Persona, expected: int, author: str, at: datetime, *, reason: str = ""
+    ) -> Version:
         """A new version after number `expected` (0: none yet). Raises VersionConflict when somebody was."""
 
 

@@ -268,10 +268,11 @@ class PersonaRepository:
     async def versions(self, place: Place) -> list[Version]:
         return await self._engine.unit(lambda sql: personas.list_versions(sql, place))
 
-    async def change(self, place: Place, persona: Persona, expected: int, author: str, at: datetime) -> Version:
-        version = Version(place, expected + 1, persona, author, at)
-        await self._engine.unit(lambda sql: personas.change_persona(sql, version))
-        return version
+    async def change(
+        self, place: Place, persona: Persona, expected: int, author: str, at: datetime, *, reason: str = ""
+    ) -> Version:
+        version = Version(place, expected + 1, persona, author, at, reason)
+        return await self._engine.unit(lambda sql: personas.change_persona(sql, version))
 
 
 class NoteRepository:

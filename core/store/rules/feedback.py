@@ -14,7 +14,7 @@ WHERE workspace = :workspace AND channel = :channel AND question = :question AND
 
 # Requests that were written down since the question was asked, of which there are few.
 ANSWERED_BY = """
-SELECT persona, coalesce(answered_by, model) AS model FROM requests
+SELECT persona, persona_wide, coalesce(answered_by, model) AS model FROM requests
 WHERE workspace = :workspace AND at >= :at AND channel = :channel AND question = :name ORDER BY id DESC LIMIT 1
 """
 
@@ -38,8 +38,8 @@ def keep_vote(sql: Sql, reply: Row, person: str, positive: bool, at: datetime) -
     given = sql.one(GIVEN, place)
     if given and given["at"] >= stamp(at):
         return False
-    by = sql.one(ANSWERED_BY, reply) or {"persona": None, "model": None}
-    vote = {"positive": positive, "persona": by["persona"], "model": by["model"], "at": stamp(at)}
+    by = sql.one(ANSWERED_BY, reply) or dict.fromkeys(("persona", "persona_wide", "model"))
+    vote = {"positive": positive, **by, "at": stamp(at)}
     if given:
         sql.update("votes", given["id"], vote)
     else:

@@ -1,9 +1,10 @@
 """Personas: every version of every place's, changed under optimistic locking."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any
 
+from core.domain.controls import Votes
 from core.domain.errors import VersionConflict
 from core.domain.messages import clean_text
 from core.domain.personas import Persona, Place, Version
@@ -14,6 +15,11 @@ from core.store.sql_port import Row, Sql, parse_stamp, stamp
 
 VERSIONS = "SELECT * FROM personas WHERE workspace = :workspace AND channel = :channel ORDER BY number DESC"
 NEWEST = f"{VERSIONS} LIMIT 1"
+VOTES = """
+SELECT persona, count(*) FILTER (WHERE positive) AS up, count(*) FILTER (WHERE NOT positive) AS down FROM votes
+WHERE workspace = :workspace AND (channel = :channel OR :channel = '') AND persona > 0 AND persona_wide = :wide
+GROUP BY persona
+"""
 CHOSEN = """
 SELECT DISTINCT model FROM personas AS one WHERE model IS NOT NULL AND number = (
     SELECT max(number) FROM personas WHERE workspace = one.workspace AND channel = one.channel
@@ -35,14 +41,15 @@ CHOICES = {
 """Traits that are ids, numbers and fixed words. Of the others the audit log has a fingerprint alone."""
 
 
-def change_persona(sql: Sql, version: Version) -> None:
-    """Add a version, if its number follows the newest one's. Raises VersionConflict."""
+def change_persona(sql: Sql, version: Version) -> Version:
+    """Add a version, if its number follows the newest one's, and return it. Raises VersionConflict."""
     lock_personas(sql, version.place.workspace)
     (newest,) = newest_versions(sql, [version.place])
     if (newest.number if newest else 0) != version.number - 1:
         raise VersionConflict(newest.number if newest else None)
     sql.insert_new("personas", _row_of(version))
     record_audit(sql, _describe_change(newest.persona if newest else Persona(), version))
+    return version
 
 
 def newest_versions(sql: Sql, places: Sequence[Place]) -> list[Version | None]:
@@ -56,8 +63,11 @@ def list_models(sql: Sql) -> list[str]:
 
 
 def list_versions(sql: Sql, place: Place) -> list[Version]:
-    """All there were, newest first."""
-    return [_read_version(row) for row in sql.many(VERSIONS, asdict(place))]
+    """All there were, newest first, with what people thought of the answers that each gave."""
+    given = sql.many(VOTES, {**asdict(place), "wide": not place.channel})
+    votes = {row["persona"]: Votes(row["up"], row["down"]) for row in given}
+    versions = [_read_version(row) for row in sql.many(VERSIONS, asdict(place))]
+    return [replace(one, votes=votes.get(one.number, Votes())) for one in versions]
 
 
 def _describe_change(before: Persona, version: Version) -> AuditEntry:
@@ -82,7 +92,7 @@ def _describe_trait(trait: str, value: Any) -> Any:
 
 def _read_version(row: Row) -> Version:
     place, persona = Place(row["workspace"], row["channel"]), Persona(**{trait: row[trait] for trait in TRAITS})
-    return Version(place, row["number"], persona, row["author"], parse_stamp(row["at"]))
+    return Version(place, row["number"], persona, row["author"], parse_stamp(row["at"]), row["reason"])
 
 
 def _row_of(version: Version) -> Row:
@@ -95,4 +105,5 @@ def _row_of(version: Version) -> Row:
         "number": version.number,
         "author": version.author,
         "at": stamp(version.at),
+        "reason": clean_text(version.reason),
     }

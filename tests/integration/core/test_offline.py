@@ -53,7 +53,7 @@ async def metering(store):
 def order(model: str) -> MeteredRequest:
     turns = [Turn("user", (Text("Ada: hello"),))]
     question = Question(KEY, "1", "U1", at(0))
-    return MeteredRequest(question, 0, build_request(Persona(), turns, Model(model), "1h"))
+    return MeteredRequest(question, None, build_request(Persona(), turns, Model(model), "1h"))
 
 
 @pytest.mark.parametrize("model", ["claude-opus-5-5", "claude-haiku-5-5-20251001", "our-own-model"])

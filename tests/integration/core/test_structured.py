@@ -322,7 +322,7 @@ async def test_it_says_nothing_of_the_threads_cache(store, claude, board, tmp_pa
     request = build_request(Persona(system="s " * 2_000), turns, Model(MODEL), "5m")
     async with completions(store, claude, board) as asked:
         for _ in range(2):
-            async for _event in asked.sender.metering.stream(MeteredRequest(QUESTION, 0, request)):
+            async for _event in asked.sender.metering.stream(MeteredRequest(QUESTION, None, request)):
                 pass
             claude.script(Answer(GOOD))
             await ask(asked)

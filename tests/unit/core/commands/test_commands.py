@@ -10,37 +10,23 @@ from core.commands.registry import (
     BELOW_ANSWER,
     IN_MENU,
     MEMBERS_ONLY,
-    CommandContext,
-    Invocation,
     RankTooLow,
     UsageError,
-    find_command,
-    parse_values,
-    run_command,
 )
 from core.domain.content import Text
 from core.domain.errors import VersionConflict
 from core.domain.events import Commanded
-from core.domain.messages import Asks, Question, Rank, ThreadKey
-from core.domain.models import Model
+from core.domain.messages import Asks, Rank, ThreadKey
 from core.domain.personas import Persona, Place
 from core.prompting.request import Block, Request
 from core.store import open_store
 from core.tools.registry import ToolRegistry
-from tests.fakes.board import Board
 from tests.support.provided_tools import ProvidedTools
 
-OLD = Model("old", 200_000, 8_000, frozenset(), frozenset({"enabled"}), known=True)
-NEW = Model("new", 200_000, 8_000, frozenset({"low", "high"}), frozenset({"adaptive"}), known=True)
+KEY = ThreadKey("board:w1", "c1", "t1")
 BAD_MODEL = (
     "A model's id has letters, digits and `.-_:/@+` alone, such as `claude-haiku-5-5`. `persona models` lists them all."
 )
-KEY = ThreadKey("board:w1", "c1", "t1")
-
-
-@pytest.fixture
-def board():
-    return Board()
 
 
 @pytest.fixture
@@ -48,34 +34,6 @@ async def store(board):
     opened = await open_store("sqlite://", clock=board.now)
     yield opened
     await opened.shut()
-
-
-@pytest.fixture
-def give(board, store):
-    """Give a command as a person, and read its answer."""
-
-    async def model(name: str) -> Model:
-        return {"new": NEW, "old": OLD}.get(name, Model(name))
-
-    async def compose(question, surface) -> Request | None:
-        thread = await store.threads.thread(question.key)
-        return (
-            Request({"model": "new", "max_tokens": 5}, (Block("house", Text("```x```"), breakpoint=True),))
-            if thread.messages
-            else None
-        )
-
-    context = CommandContext(store, Persona(model="new"), board.now, model, compose, TABLE, "UTC")
-
-    async def given(line: str, person: str = "U1", key: ThreadKey = KEY, **rules: object) -> str:
-        question = Question(key, "k1", person, board.now(), command=line)
-        row, rest = find_command(TABLE, line)
-        call = Invocation(
-            question, parse_values(row, rest, {}), await board.surface(question), replace(context, **rules)
-        )
-        return (await run_command(row, call)).text
-
-    return given
 
 
 async def test_without_a_persona_the_defaults_are_shown(give):

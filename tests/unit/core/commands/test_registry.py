@@ -170,7 +170,8 @@ def test_a_long_text_that_is_missing_is_asked_for(line, given, asked):
 
 
 def test_usage_shows_what_is_needed_and_what_may_be_left_out():
-    assert format_usage(find_command(TABLE, "persona set")[0]) == "persona set TEXT [where=channel|workspace]"
+    usage = format_usage(find_command(TABLE, "persona set")[0])
+    assert usage == "persona set TEXT [where=channel|workspace] [reason=...]"
     assert format_usage(find_command(TABLE, "forget")[0]) == "forget [of=me|everybody]"
 
 
