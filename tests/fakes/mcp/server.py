@@ -37,6 +37,8 @@ class McpFake(FakeTools):
         """In what characters it comes."""
         self.streams = False
         """What is canned comes as an event."""
+        self.odd: tuple[int, dict[str, str], bytes] | None = None
+        """Where it is set, every call of `search` is answered with this status, these headers and this body."""
         self.hanging = False
         """No request is answered."""
         self.deaf = False
@@ -90,6 +92,8 @@ class McpFake(FakeTools):
         elif status := self.statuses.get(asked, 0):
             await self._app(scope, _replay(body, receive), _drop)
             await _refuse(send, status)
+        elif self.odd and asked == "tools/call" and json.loads(body)["params"]["name"] == "search":
+            await _send(send, *self.odd)
         elif self.canned and asked == "tools/call":
             await self._tell_canned(body, send)
         elif self.raw and asked == "tools/list":
@@ -134,6 +138,10 @@ async def _refuse(send: Any, status: int) -> None:
 
 
 async def _answer(send: Any, status: int, content: object) -> None:
-    headers = [(b"content-type", b"application/json")]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": json.dumps(content).encode()})
+    await _send(send, status, {"content-type": "application/json"}, json.dumps(content).encode())
+
+
+async def _send(send: Any, status: int, headers: dict[str, str], body: bytes) -> None:
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})
