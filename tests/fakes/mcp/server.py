@@ -37,8 +37,10 @@ class McpFake(FakeTools):
         """In what characters it comes."""
         self.streams = False
         """What is canned comes as an event."""
-        self.odd: tuple[int, dict[str, str], bytes] | None = None
-        """Where it is set, every call of `search` is answered with this status, these headers and this body."""
+        self.odd: dict[str, tuple[int, dict[str, str], bytes] | None] = {}
+        """Calls of a tool, or else requests of a method, are answered with this status, headers and body, or never."""
+        self.dropped: list[str] = []
+        """Those that were never answered, and that nobody waits for any more."""
         self.hanging = False
         """No request is answered."""
         self.deaf = False
@@ -92,8 +94,12 @@ class McpFake(FakeTools):
         elif status := self.statuses.get(asked, 0):
             await self._app(scope, _replay(body, receive), _drop)
             await _refuse(send, status)
-        elif self.odd and asked == "tools/call" and json.loads(body)["params"]["name"] == "search":
-            await _send(send, *self.odd)
+        elif (name := _name_call(body) if asked == "tools/call" else asked) in self.odd:
+            if (odd := self.odd[name]) is None:
+                await _wait_for_end(receive)
+                self.dropped.append(name)
+            else:
+                await _send(send, *odd)
         elif self.canned and asked == "tools/call":
             await self._tell_canned(body, send)
         elif self.raw and asked == "tools/list":
@@ -127,6 +133,16 @@ def _replay(body: bytes, receive: Any) -> Any:
         return {"type": "http.request", "body": told.pop(), "more_body": False} if told else await receive()
 
     return give
+
+
+def _name_call(body: bytes) -> str:
+    name: str = json.loads(body)["params"]["name"]
+    return name
+
+
+async def _wait_for_end(receive: Any) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _drop(_message: Any) -> None:
