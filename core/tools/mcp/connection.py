@@ -8,8 +8,10 @@ from typing import Any, Literal
 
 from core.domain.backoff import grow_pause
 from core.domain.errors import StoreUnavailable
+from core.domain.messages import Question
 from core.domain.tools import ToolResult, fail_call
 from core.tools.mcp.definitions import ListedTool, Offer, OfferedTool, build_offer
+from core.tools.mcp.places import CallPlaces, ServerBusy
 from core.tools.mcp.results import read_result
 from core.tools.mcp.session import (
     McpSession,
@@ -26,7 +28,7 @@ from core.tools.mcp.trust import TrustedTools
 from core.tools.tool import Tool, ToolScope, Unavailable
 
 FIRST, LONGEST = 1.0, 60.0  # seconds between two tries to connect
-CALM = 1.0  # seconds between two lists, where a server tells of changes without end
+CALM = 10.0  # seconds between two lists, where a server tells of changes without end
 READING = 15.0  # seconds for the pictures of a result
 QUIET = 600.0  # seconds in which the same is told to the operator once
 REFUSAL = 2_000  # characters of an error that a server tells
@@ -56,8 +58,11 @@ class ServerLog:
 class McpConnection:
     """Keeps the newest list of a server's tools, and a session while there is any use for one."""
 
-    def __init__(self, server: McpServer, trusted: TrustedTools, limits: SessionLimits, told: ServerLog) -> None:
+    def __init__(
+        self, server: McpServer, trusted: TrustedTools, limits: SessionLimits, told: ServerLog, places: CallPlaces
+    ) -> None:
         self._server = server
+        self._places = places
         self._trusted = trusted
         self._limits = limits
         self._log = told
@@ -130,7 +135,7 @@ class McpConnection:
         offer = await asyncio.to_thread(build_offer, self._server, listed)
         usable = await self._select_usable(offer)
         self._offer, self._usable = offer, usable
-        for problem in (*offer.problems, *session.link.describe_malformed()):
+        for problem in (*offer.problems, *session.link.describe_list()):
             self._log.warn(problem)
 
     async def _list(self, session: McpSession) -> list[ListedTool]:
@@ -181,28 +186,31 @@ class McpConnection:
         words = f"using {name.removeprefix(f'{server}__')} of {server}"
 
         async def run(scope: ToolScope, arguments: Mapping[str, Any]) -> ToolResult:
-            return await self.call(offered, arguments)
+            return await self.call(scope.question, offered, arguments)
 
         return Tool(offered.definition, server, lambda arguments: words, run, self._limits.call + READING)
 
-    async def call(self, tool: OfferedTool, arguments: Mapping[str, Any]) -> ToolResult:
+    async def call(self, question: Question, tool: OfferedTool, arguments: Mapping[str, Any]) -> ToolResult:
         """Call a tool. Whatever goes wrong is told to Claude; what the server is to blame for, to the operator too."""
         if tool.definition.acts and self._offer and self._offer.marks.get(tool.name) != tool.mark:
             return fail_call(f"The server {self._server.name} changed this tool meanwhile, so it was not called.")
+        ends = _now() + self._limits.call
         try:
-            result = await self._try_call(tool, arguments)
+            async with self._places.take(question, self._limits.call / 2):
+                result = await self._try_call(tool, arguments, ends)
             async with asyncio.timeout(READING):
                 return await read_result(result)
         except ServerTrouble as trouble:
-            if not isinstance(trouble, ServerRefused | ServerUnclear):
+            if isinstance(trouble, ServerBusy):
+                self._log.warn("it is slow, so calls were not made", str(trouble))
+            elif not isinstance(trouble, ServerRefused | ServerUnclear):
                 self._log.warn("a call failed", str(trouble))
             return fail_call(_describe_trouble(self._server.name, trouble, acts=tool.definition.acts))
         except TimeoutError:
             return fail_call("The tool was carried out, but its result takes too long to read.")
 
-    async def _try_call(self, tool: OfferedTool, arguments: Mapping[str, Any]) -> Any:
+    async def _try_call(self, tool: OfferedTool, arguments: Mapping[str, Any], ends: float) -> Any:
         """Call it within its time, again where the session was gone and nothing can happen twice."""
-        ends = _now() + self._limits.call
         try:
             session = await self._get_session()
             if tool.definition.acts:
@@ -224,6 +232,8 @@ def _describe_trouble(server: str, trouble: ServerTrouble, *, acts: bool) -> str
         return f"The server {server} answered with an error: {str(trouble)[:REFUSAL]}"
     if isinstance(trouble, ServerUnclear):
         return f"The server {server} answered with an error: {str(trouble)[:REFUSAL]}{unsure and f'.{unsure}'}"
+    if isinstance(trouble, ServerBusy):
+        return f"The server {server} is busy with other calls, so nothing was done. It may have time later."
     if isinstance(trouble, ServerSlow):
         return f"The server {server} gave {trouble}.{unsure}"
     if isinstance(trouble, ServerLost) and trouble.sent:

@@ -1,10 +1,13 @@
 """HTTP client of MCP: a request that fails costs its own call, and none that run beside it on the same session."""
 
 import json
+import math
+import re
 import secrets
 from collections.abc import AsyncIterator
 from typing import Any
 
+import anyio
 import httpx2
 import mcp_types as types
 
@@ -15,40 +18,70 @@ MARK = secrets.token_hex()  # of an error that we made: a server may answer with
 FORGOTTEN = "it knows our session no more"
 SESSION = "mcp-session-id"  # the header of a session, which servers of before 2026 have
 CONNECT = 10.0  # seconds until a connection stands
+NOTICE = 5.0  # seconds for what wants no answer: the SDK sends nothing else meanwhile
+REDIRECTS = 3  # that are followed in a row
 LARGEST = 16_000_000  # bytes of one answer: more is refused before it fills the memory
+LISTEN = "subscriptions/listen"  # the request whose answer lasts as long as the session
+LATE = "no answer in time"
 PLAIN, UTF_8 = "identity", "utf-8"
 UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError, httpx2.UnsupportedProtocol)
 """Nothing was sent when one of these is raised."""
+_RETRY = re.compile(rb"(?<=[\r\n])r")
 
 
 class SteadyClient(httpx2.AsyncClient):
     """Answers with an error of JSON-RPC where the SDK would end its session with all that runs on it.
 
     `status` is that of the last answer which was an error; None after any other. `has_session`: the server made one.
+    `longest` is how many seconds a request may take with its answer: the SDK leaves some open that nobody waits for.
     """
 
     status: int | None = None
     has_session: bool = False
+    longest: float = math.inf
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         self.has_session = self.has_session or SESSION in request.headers
         request.headers["accept-encoding"] = PLAIN
+        deadline = anyio.current_time() + await self._bound_seconds(request)
+        with anyio.move_on_at(deadline):
+            return await self._send(request, deadline, options)
+        return _fail_request(request, LATE, sent=True)
+
+    async def _send(self, request: httpx2.Request, deadline: float, options: dict[str, Any]) -> httpx2.Response:
         try:
             response = await super().send(request, **options)
         except httpx2.TransportError as error:
             self.status = None
             return _fail_request(request, type(error).__name__, sent=not isinstance(error, UNSENT))
         self.status = response.status_code if response.is_error else None
-        if response.status_code == 404 and SESSION in request.headers:
-            await response.aclose()
-            return _fail_request(request, FORGOTTEN, sent=True)
-        if problem := _find_disguise(response):
+        problem = FORGOTTEN if response.status_code == 404 and SESSION in request.headers else _find_disguise(response)
+        if problem:
             await response.aclose()
             return _fail_request(request, problem, sent=True)
+        if response.next_request is not None:
+            return await _drop_body(response)
         if isinstance(response.stream, httpx2.AsyncByteStream):
             streamed = response.headers.get("content-type", "").lower().startswith("text/event-stream")
-            response.stream = BoundedStream(response.stream, streamed=streamed)
+            response.stream = BoundedStream(response.stream, deadline, streamed=streamed)
         return response
+
+    async def _bound_seconds(self, request: httpx2.Request) -> float:
+        """How long it may take with its answer."""
+        if request.method != "POST":
+            return math.inf
+        told = json.loads(await request.aread())
+        if "id" not in told or "method" not in told:
+            return NOTICE
+        return math.inf if told["method"] == LISTEN else self.longest
+
+
+async def _drop_body(response: httpx2.Response) -> httpx2.Response:
+    """A redirect without its body: the SDK would read it, however long it is."""
+    await response.aclose()
+    bare = httpx2.Response(response.status_code, headers={"location": response.headers["location"]}, content=b"")
+    bare.request, bare.next_request = response.request, response.next_request
+    return bare
 
 
 def _find_disguise(response: httpx2.Response) -> str:
@@ -73,23 +106,27 @@ def is_ours(error: types.ErrorData) -> bool:
 class BoundedStream(httpx2.AsyncByteStream):
     """A body that the SDK can read as JSON in short time, whole or event by event, and of at most `LARGEST` bytes.
 
-    Where it is larger, or breaks off, it raises what the SDK expects of one. The SDK bounds the bytes of an event.
+    Where it is larger, breaks off, or is not there by `deadline`, it raises what the SDK expects of one. The SDK bounds
+    the bytes of an event, but not what a server says of when to come again: such lines become comments.
     """
 
-    def __init__(self, stream: httpx2.AsyncByteStream, *, streamed: bool) -> None:
+    def __init__(self, stream: httpx2.AsyncByteStream, deadline: float, *, streamed: bool) -> None:
         self._stream = stream
+        self._deadline = deadline
         self._streamed = streamed
         self._meter = JsonMeter(events=streamed)
+        self._line_begins = True
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         count = 0
+        chunks = aiter(self._stream)
         try:
-            async for chunk in self._stream:
+            while chunk := await self._read(chunks):
                 count += len(chunk)
                 self._meter.count(chunk)
                 if not self._streamed and count > LARGEST:
                     raise httpx2.StreamError(TOO_LARGE)
-                yield chunk
+                yield self._mute_retry(chunk) if self._streamed else chunk
         except JsonTooLarge:
             raise (httpx2.SSEError if self._streamed else httpx2.StreamError)(TOO_LARGE) from None
         except httpx2.TransportError as error:
@@ -97,3 +134,19 @@ class BoundedStream(httpx2.AsyncByteStream):
 
     async def aclose(self) -> None:
         await self._stream.aclose()
+
+    async def _read(self, chunks: AsyncIterator[bytes]) -> bytes:
+        """The next piece that holds anything; nothing at the end."""
+        with anyio.move_on_at(self._deadline):
+            while (chunk := await anext(chunks, None)) == b"":
+                pass
+            return chunk or b""
+        raise httpx2.StreamError(LATE)
+
+    def _mute_retry(self, chunk: bytes) -> bytes:
+        """The same without what `retry` says, which may be any number. No other field of an event begins so."""
+        muted = _RETRY.sub(b":", chunk)
+        if self._line_begins and muted.startswith(b"r"):
+            muted = b":" + muted[1:]
+        self._line_begins = chunk.endswith((b"\r", b"\n"))
+        return muted

@@ -12,6 +12,6 @@ async def inspect_server(server: McpServer, limits: SessionLimits | None = None)
     session = McpSession(server, limits or SessionLimits(), lambda: None)
     try:
         offer = build_offer(server, await session.list_tools())
-        return replace(offer, problems=(*offer.problems, *session.link.describe_malformed()))
+        return replace(offer, problems=(*offer.problems, *session.link.describe_list()))
     finally:
         await session.close()

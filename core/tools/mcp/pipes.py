@@ -20,7 +20,11 @@ FLUSH = 0.5  # seconds for what is still to be written
 ENDING = 2.0  # seconds to end by itself, and again after each signal
 POLL = 0.01  # seconds between two looks at whether it ended
 TOO_LONG = f"it wrote a line of more than {LARGEST:,} bytes"
-BEGINNING = re.compile(rb'\s*\{"jsonrpc": ?"2\.0", ?"id": ?(\d{1,18}), ?"result"')  # of an answer, as SDKs write it
+ENDS = 200  # bytes of an answer behind its result, in which its id is looked for
+_ID, _VERSION = rb'"id"\s*:\s*"?(\d{1,18})"?\s*', rb'"jsonrpc"\s*:\s*"2\.0"\s*'
+BEGINNING = re.compile(rb'\s*\{\s*(?:%b,\s*|%b,\s*)*"(?:result|error)"\s*:' % (_ID, _VERSION))
+END = re.compile(rb",\s*%b(?:,\s*%b)?\}\s*$" % (_ID, _VERSION))
+"""How an answer begins and ends: its id stands before its result or behind it."""
 
 Incoming = SessionMessage | Exception
 GONE = (anyio.ClosedResourceError, anyio.BrokenResourceError, OSError)
@@ -101,10 +105,11 @@ async def _read_messages(
 def _refuse_answer(line: bytes) -> Incoming:
     """What stands for an answer that takes too long to read, which costs the call that waits for it alone."""
     begins = BEGINNING.match(line)
-    if begins is None:
+    found = begins and (begins[1] or ((ends := END.search(line[-ENDS:])) and ends[1]))
+    if not found:
         return ValueError(TOO_LARGE)
     error = types.ErrorData(code=types.PARSE_ERROR, message=f"Failed to parse JSON response: {TOO_LARGE}")
-    return SessionMessage(types.JSONRPCError(jsonrpc="2.0", id=int(begins[1]), error=error))
+    return SessionMessage(types.JSONRPCError(jsonrpc="2.0", id=int(found), error=error))
 
 
 def _parse_message(line: bytes) -> Incoming:

@@ -1,12 +1,14 @@
 """MCP provider: the tools of all servers that an operator lists, each with a session for each workspace."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from core.domain.messages import ThreadKey
 from core.store.protocols import Notes
 from core.tools.mcp.connection import McpConnection, ServerLog
 from core.tools.mcp.definitions import name_tool
+from core.tools.mcp.places import CallPlaces
 from core.tools.mcp.session import SessionLimits
 from core.tools.mcp.settings import McpServer
 from core.tools.mcp.trust import TrustedTools
@@ -26,6 +28,8 @@ class McpTools:
         self._trusted: TrustedTools | None = None
         self._limits = limits or SessionLimits()
         self._logs = {server.name: ServerLog(server.name) for server in servers}
+        everywhere = Counter[tuple[str, ...]]()
+        self._places = {server.name: CallPlaces(everywhere) for server in servers}
         self._connections: dict[tuple[str, str], McpConnection] = {}
 
     @property
@@ -60,5 +64,6 @@ class McpTools:
     def _connect(self, server: McpServer, key: ThreadKey, trusted: TrustedTools) -> McpConnection:
         place = (server.name, "" if server.shared else key.workspace)
         if place not in self._connections:
-            self._connections[place] = McpConnection(server, trusted, self._limits, self._logs[server.name])
+            log, places = self._logs[server.name], self._places[server.name]
+            self._connections[place] = McpConnection(server, trusted, self._limits, log, places)
         return self._connections[place]

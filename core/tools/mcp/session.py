@@ -19,14 +19,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from core.domain.errors import ConfabError
 from core.domain.messages import clean_text
-from core.tools.mcp.definitions import ListedTool
-from core.tools.mcp.http_client import FORGOTTEN, UNREACHABLE
+from core.tools.mcp.definitions import LISTED, ListedTool
+from core.tools.mcp.http_client import FORGOTTEN, LATE, UNREACHABLE
 from core.tools.mcp.settings import McpServer
-from core.tools.mcp.transport import Link, open_transport
+from core.tools.mcp.transport import PAGES, Link, open_transport
 
-PAGES = 20  # of one listing
 CLOSING = 8.0  # seconds; the SDK gives a process two to end by itself, then two after each signal
-SILENT = 3  # calls in a row that were not answered in time: then the session is given up
+SILENT = 3  # calls in a row that were not answered in time: then the server is asked whether it is there
 RESULT: TypeAdapter[types.CallToolResult | types.InputRequiredResult] = TypeAdapter(
     types.CallToolResult | types.InputRequiredResult
 )
@@ -114,6 +113,8 @@ class McpSession:
         """Whoever keeps it has taken its failure into account."""
         self.unheard = False
         """The server said nothing while it was opened."""
+        self._retired = False
+        """It ends with the last request that is under way."""
         self._closing = asyncio.Event()
         self._life = anyio.CancelScope()
         self._opened: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
@@ -121,10 +122,17 @@ class McpSession:
         self._requests: set[asyncio.Task[Any]] = set()
         self._used = 0.0
         self._silent = 0
+        self._asking: asyncio.Task[None] | None = None
+        """Asks whether the server is there."""
         self._task: asyncio.Task[None] = asyncio.create_task(self._run(), name=f"MCP server {server.name}")
 
     @property
     def ended(self) -> bool:
+        """Nothing can be asked on it any more."""
+        return self._retired or self._is_over
+
+    @property
+    def _is_over(self) -> bool:
         return self._closing.is_set() or self.link.lost.is_set() or self._task.done()
 
     @property
@@ -177,7 +185,7 @@ class McpSession:
     async def _run(self) -> None:
         """The life of the connection. A scope around all of it holds the limits of its opening and of its end."""
         clock = anyio.current_time
-        transport = open_transport(self._server, self.link)
+        transport = open_transport(self._server, self.link, 2 * max(self._limits.call, self._limits.connect))
         try:
             with self._life as life:
                 life.deadline = clock() + self._limits.connect
@@ -193,6 +201,8 @@ class McpSession:
                 log.warning("MCP server %s: the connection ended: %s", self._server.name, self._explain(error))
             self._fail(self._explain(error))
         finally:
+            if self._asking:
+                self._asking.cancel()
             self.unheard = not self._opened.done()
             self._fail(f"no answer within {self._limits.connect:g} s")
             self.link.lost.set()
@@ -207,7 +217,7 @@ class McpSession:
             group.start_soon(self._listen, client)
             ends = [asyncio.create_task(one.wait()) for one in (self._closing, self.link.lost)]
             try:
-                while not self.ended and (left := self._used + self._limits.idle - anyio.current_time()) > 0:
+                while not self._is_over and (left := self._used + self._limits.idle - anyio.current_time()) > 0:
                     await asyncio.wait(ends, timeout=left, return_when=asyncio.FIRST_COMPLETED)
                     if self._requests:
                         self._used = anyio.current_time()
@@ -232,14 +242,17 @@ class McpSession:
             self._changed()
 
     async def _list_pages(self, client: Client) -> list[ListedTool]:
+        """The tools of all pages, as far as any is looked at. A list may have pages without end."""
         found: list[ListedTool] = []
         cursor: str | None = None
+        self.link.endless = False
         for _ in range(PAGES):
             page = await client.list_tools(cursor=cursor)
             found += [_read_tool(one) for one in page.tools]
             cursor = page.next_cursor
-            if cursor is None:
-                break
+            if cursor is None or len(found) > LISTED:
+                return found
+        self.link.endless = True
         return found
 
     async def _request(self, ask: Callable[[Client], Coroutine[Any, Any, T]], seconds: float) -> T:
@@ -257,9 +270,9 @@ class McpSession:
             task.cancel()
         if not done:
             self._silent += 1
-            if self._silent >= SILENT:
-                self._closing.set()
-            raise ServerSlow("no answer in time")
+            if self._silent >= SILENT and self._asking is None:
+                self._asking = asyncio.create_task(self._end_if_dead())
+            raise ServerSlow(LATE)
         self._silent = 0
         return task.result()
 
@@ -268,6 +281,20 @@ class McpSession:
         self._requests.discard(task)
         if not task.cancelled():
             task.exception()
+        if self._retired and not self._requests:
+            self._closing.set()
+
+    async def _end_if_dead(self) -> None:
+        """Ask a server that answered no call of late for any answer. If it is dead, what runs beside ends too."""
+        try:
+            with suppress(ServerRefused, ServerUnclear):
+                await self._request(_ping, self._limits.connect)
+            self._silent = 0
+        except ServerTrouble:
+            if self._silent >= SILENT:  # else another call was answered meanwhile
+                self._closing.set()
+        finally:
+            self._asking = None
 
     async def _ask(self, ask: Callable[[Client], Coroutine[Any, Any, T]], client: Client) -> T:
         """Raises ServerLost, ServerRefused, ServerUnclear in the place of the SDK's errors."""
@@ -275,8 +302,7 @@ class McpSession:
             return await ask(client)
         except MCPError as error:
             if error.code == UNREACHABLE:  # both codes are ours and the SDK's alone: a server's were changed on the way
-                if error.message == FORGOTTEN:
-                    self._closing.set()
+                self._retired = self._retired or error.message == FORGOTTEN
                 raise ServerLost(error.message, sent=error.data["sent"]) from None
             if error.code == types.CONNECTION_CLOSED:
                 raise ServerLost(self.link.broke or "the connection broke", sent=True) from None

@@ -7,17 +7,20 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 
+import anyio
 import httpx2
 import mcp_types as types
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.message import SessionMessage
 from pydantic import ValidationError
 
-from core.tools.mcp.http_client import CONNECT, LARGEST, UNREACHABLE, SteadyClient, is_ours
+from core.tools.mcp.http_client import CONNECT, LARGEST, REDIRECTS, UNREACHABLE, SteadyClient, is_ours
 from core.tools.mcp.pipes import Incoming, open_pipes
 from core.tools.mcp.results import BLOCKS, VALUES, keep_first
 from core.tools.mcp.settings import McpServer
 
+PAGES = 20  # of one listing
+RATE = 500  # messages in a second that are taken of a server, which may tell of something without end
 TAIL = 2_000  # bytes of what a process wrote last to its standard error
 LINE = 200  # characters of its last line
 CHUNK = 65_536
@@ -34,6 +37,8 @@ class Link:
         self.errors: ErrorOutput | None = None
         self.malformed: set[str] = set()
         """Names of tools that were listed in a form that is none."""
+        self.endless = False
+        """The list of tools had more pages than are read."""
         self.broke = ""
         """Why we ended it ourselves: a clause for the operator."""
 
@@ -48,19 +53,23 @@ class Link:
             return f"it answers with status {self.client.status}"
         return self.errors.describe() if self.errors else ""
 
-    def describe_malformed(self) -> list[str]:
-        """What is wrong with tools that were listed in a form that is none: a clause each."""
-        return [f"{name[:60]!r} is left out: it is no definition of a tool" for name in sorted(self.malformed)]
+    def describe_list(self) -> list[str]:
+        """What is wrong with the list of tools itself: a clause each."""
+        wrong = [f"{name[:60]!r} is left out: it is no definition of a tool" for name in sorted(self.malformed)]
+        return wrong + [f"its list of tools has more than {PAGES} pages, of which no more are read"] * self.endless
 
 
 @asynccontextmanager
-async def open_transport(server: McpServer, link: Link) -> AsyncIterator[tuple["WatchedStream", Any]]:
-    """The two streams of messages. Raises OSError where a process can't be started."""
+async def open_transport(server: McpServer, link: Link, longest: float) -> AsyncIterator[tuple["WatchedStream", Any]]:
+    """The two streams of messages; `longest` is how many seconds a request may take over HTTP.
+
+    Raises OSError where a process can't be started.
+    """
     if server.url:
         timeout = httpx2.Timeout(CONNECT, read=None)  # each call has a limit of its own, and a stream waits for events
         headers = {"accept-encoding": "identity", **server.headers}
-        async with SteadyClient(headers=headers, timeout=timeout) as client:
-            link.client = client
+        async with SteadyClient(headers=headers, timeout=timeout, max_redirects=REDIRECTS) as client:
+            link.client, client.longest = client, longest
             async with streamable_http_client(server.url, http_client=client, max_sse_event_size=LARGEST) as streams:
                 yield WatchedStream(streams[0], link), streams[1]
         return
@@ -71,11 +80,17 @@ async def open_transport(server: McpServer, link: Link) -> AsyncIterator[tuple["
 
 
 class WatchedStream:
-    """A stream of incoming messages that tells when it ends, and cleans what the SDK would take wrongly."""
+    """A stream of incoming messages that tells when it ends, and cleans what the SDK would take wrongly.
 
-    def __init__(self, stream: Any, link: Link) -> None:
+    It takes `rate` messages in a second: whoever sends more has to wait, and all else has its time on the loop.
+    """
+
+    def __init__(self, stream: Any, link: Link, rate: int = RATE) -> None:
         self._stream = stream
         self._link = link
+        self._rate = rate
+        self._taken = 0
+        self._since = 0.0
 
     @property
     def last_context(self) -> Any:
@@ -91,11 +106,20 @@ class WatchedStream:
         except StopAsyncIteration:
             self._link.lost.set()
             raise
+        await self._keep_rate()
         return self._clean(message)
 
     async def receive(self) -> Incoming:
         message: Incoming = await self._stream.receive()
         return self._clean(message)
+
+    async def _keep_rate(self) -> None:
+        now = anyio.current_time()
+        if now >= self._since + 1:
+            self._since, self._taken = now, 0
+        self._taken += 1
+        if self._taken > self._rate:
+            await anyio.sleep(self._since + 1 - now)
 
     async def aclose(self) -> None:
         await self._stream.aclose()

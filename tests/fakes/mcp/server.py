@@ -37,6 +37,10 @@ class McpFake(FakeTools):
         """In what characters it comes."""
         self.streams = False
         """What is canned comes as an event."""
+        self.odd: dict[str, tuple[int, dict[str, str], bytes] | None] = {}
+        """Calls of a tool, or else requests of a method, are answered with this status, headers and body, or never."""
+        self.dropped: list[str] = []
+        """Those that were never answered, and that nobody waits for any more."""
         self.hanging = False
         """No request is answered."""
         self.deaf = False
@@ -90,6 +94,12 @@ class McpFake(FakeTools):
         elif status := self.statuses.get(asked, 0):
             await self._app(scope, _replay(body, receive), _drop)
             await _refuse(send, status)
+        elif (name := _name_call(body) if asked == "tools/call" else asked) in self.odd:
+            if (odd := self.odd[name]) is None:
+                await _wait_for_end(receive)
+                self.dropped.append(name)
+            else:
+                await _send(send, *odd)
         elif self.canned and asked == "tools/call":
             await self._tell_canned(body, send)
         elif self.raw and asked == "tools/list":
@@ -125,6 +135,16 @@ def _replay(body: bytes, receive: Any) -> Any:
     return give
 
 
+def _name_call(body: bytes) -> str:
+    name: str = json.loads(body)["params"]["name"]
+    return name
+
+
+async def _wait_for_end(receive: Any) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
 async def _drop(_message: Any) -> None:
     """What the app answers is lost."""
 
@@ -134,6 +154,10 @@ async def _refuse(send: Any, status: int) -> None:
 
 
 async def _answer(send: Any, status: int, content: object) -> None:
-    headers = [(b"content-type", b"application/json")]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": json.dumps(content).encode()})
+    await _send(send, status, {"content-type": "application/json"}, json.dumps(content).encode())
+
+
+async def _send(send: Any, status: int, headers: dict[str, str], body: bytes) -> None:
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})

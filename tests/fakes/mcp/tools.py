@@ -50,6 +50,8 @@ class FakeTools:
         self.cancelled = 0
         self.release = asyncio.Event()
         """Lets `hang` end."""
+        self.endless = False
+        """Each page of the list has one behind it."""
         self.slow_list: asyncio.Event | None = None
         """Where it is set, a listing waits for it."""
         reading = ["search", "hang", "crash", "huge", "picture", "parts", "table", "fail", "environment", "pid"]
@@ -74,7 +76,7 @@ class FakeTools:
         self.listings += 1
         if self.slow_list is not None:
             await self.slow_list.wait()
-        return types.ListToolsResult(tools=self.listed)
+        return types.ListToolsResult(tools=self.listed, next_cursor="more" if self.endless else None)
 
     async def call(self, context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
         arguments = params.arguments or {}

@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import sys
-from contextlib import asynccontextmanager
 
 import pytest
 
@@ -19,19 +18,16 @@ from core.domain.tools import ToolResult
 from core.store import open_store
 from core.tools.mcp.http_client import UNREACHABLE
 from core.tools.mcp.inspection import inspect_server
+from core.tools.mcp.places import CALLS, QUESTIONS
 from core.tools.mcp.provider import McpTools
-from core.tools.mcp.session import SessionLimits
 from core.tools.mcp.settings import McpServer
 from core.tools.mcp.trust import TrustedTools
-from core.tools.tool import Tool, ToolScope
 from tests.fakes.mcp.server import McpFake
 from tests.fakes.mcp.tools import define
+from tests.support.mcp_tools import KEY, PIPES, SCOPE, ask, call, find, names, over_http, text, tools_of
 from tests.support.stalls import measure_stalls
 from tests.support.waiting import until
 
-KEY = ThreadKey("slack:T1", "C1", "1.0")
-SCOPE: ToolScope = None  # type: ignore[assignment]  # a server sees nothing of it
-PIPES = McpServer("tickets", command=(sys.executable, "-m", "tests.fakes.mcp.stdio"))
 READING = ["crash", "environment", "fail", "hang", "huge", "parts", "picture", "pid", "search", "table"]
 ALL = [f"tickets__{name}" for name in sorted([*READING, "create", "change"])]
 
@@ -47,39 +43,6 @@ async def store():
 async def stalls():
     async with measure_stalls() as found:
         yield found
-
-
-@asynccontextmanager
-async def tools_of(store, *servers, **limits):
-    provider = McpTools(servers, SessionLimits(**{"first": 30.0, **limits}))
-    provider.open(store.notes)
-    try:
-        yield provider
-    finally:
-        await provider.close()
-
-
-def over_http(fake, **fields):
-    return McpServer("tickets", url=fake.url, **fields)
-
-
-async def names(provider, key=KEY):
-    """Of the tools that there are; None stands for those of a server that can't be had."""
-    return [one.name if isinstance(one, Tool) else None for one in await provider.list_tools(key)]
-
-
-async def find(provider, name, key=KEY):
-    (tool,) = [one for one in await provider.list_tools(key) if one.name == f"tickets__{name}"]
-    return tool
-
-
-async def call(provider, name, key=KEY, **arguments):
-    tool = await find(provider, name, key)
-    return await tool.run(SCOPE, arguments)
-
-
-def text(words):
-    return ToolResult((Text(words),))
 
 
 UNSURE = (
@@ -155,15 +118,33 @@ async def test_a_call_that_is_cancelled_leaves_the_session_and_tells_the_server(
         assert [asked for asked, _ in fake.requests].count("server/discover") == 1
 
 
-async def test_fifty_calls_run_at_once_on_one_session(store):
+async def test_fifty_calls_of_one_answer_run_on_one_session_so_many_at_once_and_all_are_made(store):
     async with McpFake().serve() as fake, tools_of(store, over_http(fake)) as provider:
         tool = await find(provider, "hang")
         running = [asyncio.create_task(tool.run(SCOPE, {"query": str(number)})) for number in range(50)]
-        await until(lambda: len(fake.calls) == 50)
+        await until(lambda: len(fake.calls) == CALLS)
         fake.release.set()
 
         assert await asyncio.gather(*running) == [text(f"released: {number}") for number in range(50)]
         assert [asked for asked, _ in fake.requests].count("server/discover") == 1
+
+
+async def test_a_server_that_hangs_holds_some_questions_and_others_are_told_at_once(store, caplog):
+    async with McpFake().serve() as fake, tools_of(store, over_http(fake)) as provider:
+        tool = await find(provider, "hang")
+        running = [asyncio.create_task(tool.run(ask(number), {"query": str(number)})) for number in range(100)]
+        await until(lambda: len(fake.calls) == CALLS and sum(map(asyncio.Task.done, running)) == 100 - QUESTIONS)
+
+        waiting = [one for one in running if not one.done()]
+        told = [one.result() for one in running if one.done()]
+        busy = "The server tickets is busy with other calls, so nothing was done. It may have time later."
+        assert {(one.failed, one.words) for one in told} == {(True, busy)}
+        assert (len(told), len(waiting), len(fake.calls)) == (100 - QUESTIONS, QUESTIONS, CALLS)
+        fake.release.set()
+        assert not any(one.failed for one in await asyncio.gather(*waiting))
+    assert [one.getMessage() for one in caplog.records] == [
+        "MCP server tickets: it is slow, so calls were not made: too many questions wait for it"
+    ]
 
 
 async def test_a_call_that_hangs_is_ended_and_others_go_on(store, caplog):
@@ -176,14 +157,34 @@ async def test_a_call_that_hangs_is_ended_and_others_go_on(store, caplog):
 
 
 async def test_a_session_that_answers_nothing_any_more_is_given_up(store):
-    async with McpFake().serve() as fake, tools_of(store, over_http(fake), call=0.1) as provider:
+    async with McpFake().serve() as fake, tools_of(store, over_http(fake), call=0.3, connect=0.5) as provider:
+        search = await find(provider, "search")
+        fake.odd = {"search": None, "ping": None}
         for _ in range(3):
-            await call(provider, "hang")
+            await search.run(SCOPE, {})
+        await until(lambda: "ping" in fake.dropped)
+        fake.odd = {}
 
         async with asyncio.timeout(20):
-            while await call(provider, "search", query="a") != text("found: a"):
+            while await search.run(SCOPE, {"query": "a"}) != text("found: a"):
                 await asyncio.sleep(0.05)
         assert [asked for asked, _ in fake.requests].count("server/discover") == 2
+
+
+async def test_calls_in_a_row_that_hang_end_no_session_that_answers_otherwise(store):
+    async with McpFake().serve() as fake, tools_of(store, over_http(fake), call=1.0) as provider:
+        search, hang = await find(provider, "search"), await find(provider, "hang")
+        fake.odd = {"search": None}
+        await asyncio.gather(*(search.run(SCOPE, {}) for _ in range(2)))
+        third = asyncio.create_task(search.run(SCOPE, {}))
+        await asyncio.sleep(0.5)  # so that one that is made now is under way when the third has failed
+        beside = asyncio.create_task(hang.run(SCOPE, {"query": "a"}))
+        await third
+        await until(lambda: "ping" in [asked for asked, _ in fake.requests])
+        fake.release.set()
+
+        assert await beside == text("released: a")
+        assert [asked for asked, _ in fake.requests].count("server/discover") == 1
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)

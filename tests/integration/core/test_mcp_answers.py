@@ -1,7 +1,6 @@
 """Answers with tools of MCP servers: what people see, what Claude is told, and who may let one act."""
 
 import asyncio
-import sys
 from contextlib import asynccontextmanager
 
 import pytest
@@ -12,9 +11,7 @@ from tests.fakes.claude.script import Answer
 from tests.fakes.mcp.server import McpFake
 from tests.support.board_house import closed, press
 from tests.support.house import house
-from tests.support.mcp_tools import offering
-
-PIPES = McpServer("tickets", command=(sys.executable, "-m", "tests.fakes.mcp.stdio"))
+from tests.support.mcp_tools import PIPES, offering
 
 
 @asynccontextmanager

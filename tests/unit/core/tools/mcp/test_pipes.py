@@ -67,23 +67,31 @@ async def test_an_endless_line_ends_the_session_with_a_clause_and_the_process_an
 
 async def test_a_line_of_too_many_values_costs_its_call_alone_and_stalls_nothing(stalls):
     answers = """
-import sys
-rows = ",".join(['{"id":7,"name":"a","open":true}'] * 200_000)
-print('{"jsonrpc":"2.0","id":4,"result":{"rows":[%s]}}' % rows)
-print('{"rows":[%s],"jsonrpc":"2.0","id":5}' % rows)
-print('{"jsonrpc":"2.0","id":6,"result":{}}')
+rows = "[%s]" % ",".join(['{"id":7,"name":"a","open":true}'] * 200_000)
+for line in (
+    '{"jsonrpc":"2.0","id":4,"result":{"rows":%s}}',
+    '{ "id" : "5" , "jsonrpc" : "2.0", "result" : {"rows":%s}}',
+    '{"jsonrpc":"2.0","result":{"rows":%s},"id":6}',
+    '{"result":{"rows":%s}, "id": 7, "jsonrpc": "2.0"} ',
+    '{"jsonrpc":"2.0","error":{"code":1,"message":"a","data":%s},"id":8}',
+    '{"rows":%s,"jsonrpc":"2.0","id":9}',
+    '{"jsonrpc":"2.0","method":"sampling/createMessage","params":%s,"id":9}',
+    '{"jsonrpc":"2.0","result":{"rows":%s,"id":9}}',
+    '{"jsonrpc":"2.0","result":{"rows":%s,"name":"\\",\\"id\\":9}"}}',
+):
+    print(line % rows)
+print('{"jsonrpc":"2.0","id":10,"result":{}}')
 """
     server = McpServer("tickets", command=(sys.executable, "-c", answers))
     with ErrorOutput() as errors:
         async with open_pipes(server, errors.file, Link().fail) as (incoming, _):
-            refused, unknown, last = [one async for one in incoming]
+            found = [one async for one in incoming]
 
-    assert (refused.message.id, refused.message.error.message) == (
-        4,
-        "Failed to parse JSON response: the answer is too large",
-    )
-    assert isinstance(unknown, ValueError)
-    assert last.message.id == 6
+    refused, unknown, last = found[:5], found[5:9], found[9]
+    assert [one.message.id for one in refused] == [4, 5, 6, 7, 8]
+    assert {one.message.error.message for one in refused} == {"Failed to parse JSON response: the answer is too large"}
+    assert [type(one) for one in unknown] == [ValueError] * 4
+    assert last.message.id == 10
     assert max(stalls) < 0.05
 
 
@@ -115,5 +123,18 @@ async def test_the_sdk_is_given_hardly_more_of_a_result_than_is_told():
     assert len(message.message.result["content"]) == BLOCKS + 1
     assert len(result.structured_content["rows"]) < BYTES
     assert (await read_result(result)).words.endswith("bytes stand above.]")
+    give.close()
+    incoming.close()
+
+
+async def test_messages_without_end_are_taken_at_a_bounded_rate():
+    give, incoming = anyio.create_memory_object_stream[SessionMessage](5)
+    for _ in range(5):
+        await give.send(SessionMessage(types.JSONRPCNotification(jsonrpc="2.0", method="notifications/progress")))
+    started = anyio.current_time()
+    stream = WatchedStream(incoming, Link(), rate=4)
+
+    assert [await anext(stream) for _ in range(5)]
+    assert anyio.current_time() - started >= 0.99
     give.close()
     incoming.close()
