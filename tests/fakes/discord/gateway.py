@@ -39,6 +39,8 @@ class Gateway:
         """How many were ever opened."""
         self.silent = False
         """True: heartbeats stay without an answer."""
+        self.unlisted: set[str] = set()
+        """Guilds that READY leaves out although the bot is in them."""
         self.shards = shards
         self.url = ""
         self._world = world
@@ -181,7 +183,9 @@ class Gateway:
 
     def _ready(self, session: Session) -> None:
         number, count = session.shard
-        guilds = [guild for guild in self._world.guilds.values() if (int(guild.id) >> 22) % count == number]
+        listed = (guild for guild in self._world.guilds.values() if guild.id not in self.unlisted)
+        inside = (guild for guild in listed if self._world.inside(guild.id))
+        guilds = [guild for guild in inside if (int(guild.id) >> 22) % count == number]
         flags = sum(bit for intent, bit in PORTAL.items() if intent in self._world.privileged)
         ready: Json = {
             "v": 10,
@@ -194,7 +198,7 @@ class Gateway:
         }
         session.tell("READY", ready)
         if Intent.GUILDS in session.intents:
-            for guild in guilds:
+            for guild in (one for one in guilds if one.id not in self._world.unavailable):
                 session.tell("GUILD_CREATE", guild_create(self._world, guild))
 
     def _resume(self, line: Line, body: Json) -> None:
