@@ -47,13 +47,16 @@ def count_routes(http: HTTPClient) -> int:
 
 
 async def ask(guild, claude, running, times: int) -> None:
-    """Mentions, and commands with answers of two pages, in turn."""
+    """Mentions, and commands with private answers of two pages, in turn."""
     for number in range(times):
         if number % 2:
             await guild.say("ada", "general", f"<@{guild.me}> question {number}")
         else:
             claude.script(Answer(text="word " * 600))
-            await answered(running, await guild.interact("ada", "general", "ask", {"prompt": f"question {number}"}))
+            await answered(
+                running,
+                await guild.interact("ada", "general", "ask", {"prompt": f"question {number}", "private": True}),
+            )
     await settled(guild, running)
 
 
