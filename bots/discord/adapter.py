@@ -27,8 +27,8 @@ from bots.discord.gateway import SILENCE, Client
 from bots.discord.intake import Intake, identify_bot
 from bots.discord.interactions import DEFER, DEFERRED, Interactions
 from bots.discord.invite import PUBLIC, SWITCHES
-from bots.discord.membership import Membership
 from bots.discord.publisher import EDIT
+from bots.discord.servers.membership import Membership
 from bots.discord.settings import DiscordSettings
 from bots.discord.shielded_calls import Inflight
 from bots.discord.surface import DiscordSurface, SurfaceResources
@@ -89,8 +89,7 @@ class Discord:
         self._token, self._notes, self._emit = token, notes, emit
         self._installations, self._erase = installations, erase
         self._table = offer_tools(TABLE, tools)
-        self._api, self._gateway = api_url, gateway_url
-        self._shards = shards
+        self._api, self._gateway, self._shards = api_url, gateway_url, shards
         self._quick, self._silence, self._defer, self._deferred, self._pause = quick, silence, defer, deferred, pause
         self._content = True
         self._client: Client | None = None
@@ -100,8 +99,7 @@ class Discord:
         self._online = asyncio.Event()
         self._inflight = Inflight(api_url)
         self._rest = Rest(self._http, self._inflight, pause)
-        hooks = fence_requests(trace_requests(emit, api_url))
-        self._files = FileSource(self._rest, str(yarl.URL(api_url).origin()), pause, hooks)
+        self._files = _make_files(self._rest, api_url, emit, pause)
         self._managers, self._models = frozenset(managers), frozenset(models)
         self._directory = Directory(self._rest, lambda: self._connected, self._managers)
         self._admission = Admission(guilds, self._directory, self._list_servers)
@@ -306,6 +304,10 @@ class Discord:
 
     def _http(self) -> HTTPClient:
         return self._connected.http
+
+
+def _make_files(rest: Rest, api_url: str, emit: Emit, pause: Sleep) -> FileSource:
+    return FileSource(rest, str(yarl.URL(api_url).origin()), pause, fence_requests(trace_requests(emit, api_url)))
 
 
 async def _cancel_until_done(task: asyncio.Task[None]) -> None:

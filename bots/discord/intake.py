@@ -15,8 +15,8 @@ from bots.discord.admission import Admission
 from bots.discord.client import Body, Rest
 from bots.discord.directory import Directory
 from bots.discord.errors import retry_call, translate_errors
-from bots.discord.membership import Membership
 from bots.discord.parse import DIRECT, WORKSPACE, BotIdentity, ChannelPlace, Json
+from bots.discord.servers.membership import Membership
 from core.domain.clock import system_clock
 from core.domain.errors import CannotShow, RateLimited, Uncertain
 from core.domain.events import Event, Ingest, Missed
