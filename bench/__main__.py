@@ -16,6 +16,7 @@ from bench.figures import Figure
 from bench.growth import growth
 from bench.overhead import QUESTIONS, overhead
 from bench.processes import ROOT
+from bench.servers import servers
 from bench.start import helped, start
 from bench.throughput import throughput
 
@@ -49,8 +50,8 @@ async def measured(part: str, folder: Path) -> AsyncIterator[Sequence[Figure]]:
                 yield await OF_A_PLATFORM[part](platform, folder / platform)
             if part == "start":
                 yield helped()
-        case "growth" | "engines":
-            yield await (growth if part == "growth" else engines)(folder)
+        case "growth" | "engines" | "servers":
+            yield await {"growth": growth, "engines": engines, "servers": servers}[part](folder)
         case "cost":
             yield await cost()
         case _:

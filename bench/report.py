@@ -20,8 +20,9 @@ HEADINGS = {
     "growth": "Growth",
     "engines": "PostgreSQL",
     "start": "Start",
+    "servers": "Servers",
 }
-LIMITS = {"cost": "least possible", "growth": "empty database", "engines": "SQLite"}
+LIMITS = {"cost": "least possible", "growth": "empty database", "engines": "SQLite", "servers": "one server"}
 """What stands on the limit's side where it is not the shortest bot."""
 COLOURS = {"limit": "#9aa5b1", "confab": "#c4622d"}
 PHASES = ("question to request, p50", "first token to first text, p50", "last token to final text, p50")

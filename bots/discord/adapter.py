@@ -28,6 +28,7 @@ from bots.discord.intake import Intake, identify_bot
 from bots.discord.interactions import DEFER, DEFERRED, Interactions
 from bots.discord.invite import PUBLIC, SWITCHES
 from bots.discord.publisher import EDIT
+from bots.discord.servers.membership import Membership
 from bots.discord.settings import DiscordSettings
 from bots.discord.shielded_calls import Inflight
 from bots.discord.surface import NAMING, DiscordSurface, SurfaceResources
@@ -39,6 +40,7 @@ from core.domain.errors import CannotConnect, CannotShow, RateLimited, Uncertain
 from core.domain.events import Ingest
 from core.domain.messages import Question
 from core.rendering.paginator import cut
+from core.store.installations import Installations
 from core.store.protocols import Notes
 from core.telemetry import Emit, discard_event
 
@@ -66,12 +68,14 @@ class Discord:
         self,
         token: str,
         notes: Notes,
+        installations: Installations,
         *,
         api_url: str = API,
         gateway_url: str = GATEWAY,
         shards: tuple[Sequence[int] | None, int | None] = (None, None),
         managers: Collection[str] = (),
         guilds: Collection[str] = (),
+        erase: bool = False,
         models: Collection[str] = (),
         tools: Sequence[str] = (),
         emit: Emit = discard_event,
@@ -84,9 +88,9 @@ class Discord:
         pause: Sleep = asyncio.sleep,
     ) -> None:
         self._token, self._notes, self._emit = token, notes, emit
+        self._installations, self._erase = installations, erase
         self._table = offer_tools(TABLE, tools)
-        self._api, self._gateway = api_url, gateway_url
-        self._shards = shards
+        self._api, self._gateway, self._shards = api_url, gateway_url, shards
         self._quick, self._silence, self._defer, self._deferred, self._pause = quick, silence, defer, deferred, pause
         self._content, self._naming = True, naming
         self._client: Client | None = None
@@ -96,8 +100,7 @@ class Discord:
         self._online = asyncio.Event()
         self._inflight = Inflight(api_url)
         self._rest = Rest(self._http, self._inflight, pause)
-        hooks = fence_requests(trace_requests(emit, api_url))
-        self._files = FileSource(self._rest, str(yarl.URL(api_url).origin()), pause, hooks)
+        self._files = _make_files(self._rest, api_url, emit, pause)
         self._managers, self._models = frozenset(managers), frozenset(models)
         self._directory = Directory(self._rest, lambda: self._connected, self._managers)
         self._admission = Admission(guilds, self._directory, self._list_servers)
@@ -108,14 +111,17 @@ class Discord:
         """Make the adapter that the settings describe. Raises SettingsError."""
         settings.check_token()
         core = resources.settings
+        assert resources.installations is not None
         return cls(
             settings.token,
             resources.notes,
+            resources.installations,
             api_url=settings.discord_api_url.rstrip("/"),
             gateway_url=settings.discord_gateway_url,
             shards=(settings.discord_shard_ids or None, settings.discord_shard_count),
             managers=core.confab_managers,
             guilds=settings.discord_guilds,
+            erase=settings.discord_left == "erase",
             models=core.confab_models,
             tools=resources.tools,
             emit=resources.emit,
@@ -173,9 +179,7 @@ class Discord:
             deferred=self._deferred,
             notes=self._notes,
         )
-        self._intake = self._intake or Intake(
-            ingest, lambda: self._connected, self._directory, self._rest, self._admission
-        )
+        self._intake = self._intake or self._make_intake(ingest)
         client = Client(
             self._intake.accept,
             self._notes,
@@ -191,6 +195,13 @@ class Discord:
         client.event(self._interactions.on_interaction)
         client.online = partial(self._come_online, client)
         return client
+
+    def _make_intake(self, ingest: Ingest) -> Intake:
+        def client() -> Client:
+            return self._connected
+
+        membership = Membership(ingest, client, self._rest, self._installations, erase=self._erase, pause=self._pause)
+        return Intake(ingest, client, self._directory, self._rest, self._admission, membership=membership)
 
     async def surface(self, question: Question) -> DiscordSurface:
         """Make the surface of `question`. Raises CannotShow in a server that is not allowed."""
@@ -313,6 +324,10 @@ class Discord:
 
     def _http(self) -> HTTPClient:
         return self._connected.http
+
+
+def _make_files(rest: Rest, api_url: str, emit: Emit, pause: Sleep) -> FileSource:
+    return FileSource(rest, str(yarl.URL(api_url).origin()), pause, fence_requests(trace_requests(emit, api_url)))
 
 
 async def _cancel_until_done(task: asyncio.Task[None]) -> None:

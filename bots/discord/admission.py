@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
+from typing import TypeVar
 
 from cachetools import TTLCache
 
@@ -18,6 +19,8 @@ AT_ONCE = 8  # servers looked at side by side
 FEW = 25  # servers that are looked through for a person, where no list names them
 DAY = 24 * 60 * 60.0  # seconds in which a server or a person that is not allowed is told so once
 TOLD = 10_000  # of them, and of people who were met, that we remember
+
+Item = TypeVar("Item")
 
 
 class Admission:
@@ -93,6 +96,6 @@ class Admission:
         return shared
 
 
-def split_portions(items: Sequence[str], most: int) -> Iterator[Sequence[str]]:
+def split_portions(items: Sequence[Item], most: int) -> Iterator[Sequence[Item]]:
     """Cut a sequence into portions of at most `most`."""
     return (items[at : at + most] for at in range(0, len(items), most))

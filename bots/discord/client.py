@@ -16,7 +16,7 @@ import discord
 from discord.http import HTTPClient, MultipartParameters, Route, handle_message_parameters
 from yarl import URL
 
-from bots.discord.errors import EXPIRED, THREAD_EXISTS, UNKNOWN_CHANNEL, UnreadableAnswer
+from bots.discord.errors import EXPIRED, NO_ACCESS, THREAD_EXISTS, UNKNOWN_CHANNEL, UNKNOWN_GUILD, UnreadableAnswer
 from bots.discord.outbound_budget import Urgency
 from bots.discord.parse import Json
 from bots.discord.shielded_calls import Inflight, urgent
@@ -92,6 +92,16 @@ class Rest:
     async def fetch_message(self, channel: str, message: str) -> Json:
         path = "/channels/{channel_id}/messages/{message_id}"
         return read_message(await self._request("GET", path, channel_id=channel, message_id=message))
+
+    async def is_in_server(self, guild: str) -> bool:
+        """Whether we are in a server, as Discord says when it is asked."""
+        try:
+            await self._request("GET", "/guilds/{guild_id}", guild_id=guild)
+        except discord.HTTPException as error:
+            if error.code not in {NO_ACCESS, UNKNOWN_GUILD}:
+                raise
+            return False
+        return True
 
     async def fetch_person(self, guild: str | None, person: str) -> Json:
         """A member of a server, or an account."""
@@ -178,9 +188,10 @@ class Rest:
         self, method: str, application: str, token: str, message: str, body: MultipartParameters | None = None
     ) -> Any:
         self._inflight.refuse_while_banned()
-        path = f"/webhooks/{{webhook_id}}/{{webhook_token}}/messages/{message}"
+        path = "/webhooks/{webhook_id}/{webhook_token}/messages/{message_id}"  # a path is kept for ever, an id is not
+        named = {"webhook_id": application, "webhook_token": token, "message_id": message}
         with urgent(Urgency.FINAL):  # it takes no slot, so none need be left to others
-            return await self._request(method, path, body, webhook_id=application, webhook_token=token)
+            return await self._request(method, path, body, **named)
 
     async def _request(self, method: str, path: str, body: MultipartParameters | None = None, /, **named: Any) -> Any:
         sent: Json = {name: named.pop(name) for name in ("params", "json") if name in named}

@@ -24,6 +24,9 @@ SILENCE = 60.0  # seconds; the gateway wants a heartbeat every 41
 RESUMABLE = 300.0  # seconds that we try; Discord says only that a session is kept "for a while"
 OURS = {"MESSAGE_UPDATE"}  # the library needs none of it, and can't read one that tells a part of a message
 NOTE = "discord:commands:{}"
+UNUSED = ("presences", "voice_states", "stage_instances", "guild_scheduled_events", "soundboard_sounds", "emojis")
+"""What a server is told with, and nobody here reads: the library would keep it as long as we are in there."""
+UNHEARD = ("STAGE_INSTANCE_CREATE", "STAGE_INSTANCE_UPDATE", "STAGE_INSTANCE_DELETE")
 
 Accept = Callable[[str, Json], None]
 """Takes the name and the payload of each event of the gateway, in order."""
@@ -32,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 class Client(discord.AutoShardedClient):
-    """Notifies nobody, caches no messages, and syncs its commands only when they changed.
+    """Notifies nobody, caches no messages and no members but ourselves, and syncs its commands only when they changed.
 
     `inflight` keeps its requests within Discord's limits, and `trace` sees each. `quick` waits neither between
     shards nor for servers that come late; for servers of one's own. After `silence` seconds without a word of the
@@ -56,6 +59,8 @@ class Client(discord.AutoShardedClient):
             intents=build_intents(content),
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=None,
+            chunk_guilds_at_startup=False,
+            member_cache_flags=discord.MemberCacheFlags.none(),
             shard_count=shards[1],
             http_trace=inflight.trace_requests(trace),
             guild_ready_timeout=0.01 if quick else 2.0,
@@ -77,8 +82,12 @@ class Client(discord.AutoShardedClient):
         https://github.com/Rapptz/discord.py, gateway.py, received_message.
         """
         parsers = self._connection.parsers
+        for name in UNHEARD:
+            del parsers[name]
         for name, parse in list(parsers.items()):
             theirs = () if name in OURS else (parse,)
+            if name == "GUILD_CREATE":
+                theirs = (_trim_server, *theirs)
             parsers[name] = partial(_run_guarded, name, (partial(accept, name), *theirs))
 
     async def setup_hook(self) -> None:
@@ -129,6 +138,14 @@ class SessionResumer:
             await self._shard.reidentify(ReconnectWebSocket(self._shard.id, resume=True))
         else:
             await self._anew()
+
+
+def _trim_server(payload: Json) -> None:
+    """Take out of what a server is told with what nobody here reads, topics too."""
+    for name in UNUSED:
+        payload.pop(name, None)
+    for channel in payload.get("channels") or ():
+        channel.pop("topic", None)
 
 
 def _run_guarded(name: str, steps: Sequence[Callable[[Json], object]], payload: Json) -> None:

@@ -16,15 +16,17 @@ from bots.discord.client import Body, Rest
 from bots.discord.directory import Directory
 from bots.discord.errors import retry_call, translate_errors
 from bots.discord.parse import DIRECT, WORKSPACE, BotIdentity, ChannelPlace, Json
+from bots.discord.servers.membership import Membership
 from core.domain.clock import system_clock
 from core.domain.errors import CannotShow, RateLimited, Uncertain
-from core.domain.events import Event, Ingest, Missed, WorkspaceEnded
+from core.domain.events import Event, Ingest, Missed
 from core.domain.messages import Asks
 
 log = logging.getLogger(__name__)
 
 PATIENCE = 2.0  # seconds that an event waits until Discord says in what channel it was
-EVENTS = {"READY", "MESSAGE_CREATE", "MESSAGE_UPDATE", "MESSAGE_DELETE", "MESSAGE_DELETE_BULK", "GUILD_DELETE"}
+SERVERS = {"GUILD_CREATE", "GUILD_DELETE"}
+EVENTS = {"READY", "MESSAGE_CREATE", "MESSAGE_UPDATE", "MESSAGE_DELETE", "MESSAGE_DELETE_BULK", *SERVERS}
 
 
 class Intake:
@@ -41,20 +43,27 @@ class Intake:
         directory: Directory,
         rest: Rest,
         admission: Admission,
+        *,
+        membership: Membership,
     ) -> None:
         self._ingest = ingest
         self._client = client
         self._directory = directory
         self._rest = rest
         self._admission = admission
+        self._membership = membership
         self._queues: tuple[deque[tuple[str, Json]], ...] = (deque(), deque())
         self._draining: list[asyncio.Task[None] | None] = [None, None]
         self._declining: set[asyncio.Task[None]] = set()
 
     def accept(self, name: str, payload: Json) -> None:
         """Queue an event of the gateway."""
-        if name not in EVENTS:
+        if name not in EVENTS or (name in SERVERS and not self._changes_membership(name, payload)):
             return
+        if name == "READY":
+            self._membership.begin_review(payload, system_clock())
+        if name in SERVERS:  # with its time, as the queue may be long; of a server's thousands of fields the id is used
+            payload = {"id": payload["id"], "at": system_clock()}
         if name.startswith("MESSAGE"):  # the library takes members out of what it is shown, before we read it
             payload = copy.deepcopy(payload)
         lane = int(name.startswith("MESSAGE") and payload.get("guild_id") is None)
@@ -64,6 +73,7 @@ class Intake:
             self._draining[lane] = asyncio.create_task(self._drain(self._queues[lane]))
 
     async def stop(self) -> None:
+        await self._membership.stop()
         running = [task for task in (*self._draining, *self._declining) if task]
         for task in running:
             task.cancel()
@@ -84,8 +94,10 @@ class Intake:
     async def _parse(self, name: str, payload: Json) -> Iterable[Event]:
         if name == "READY":
             return _parse_gap(payload, self._admission)
-        if name == "GUILD_DELETE":
-            return _parse_removal(payload)
+        if name in SERVERS:
+            change = self._membership.join if name == "GUILD_CREATE" else self._membership.leave
+            await change(payload["id"], payload["at"])
+            return []
         if name.startswith("MESSAGE_DELETE"):
             return parse.parse_deletion(payload, await self._find_place(payload), system_clock())
         payload.setdefault("type", parse.PLAIN)  # of an update that tells the words of a message, and not all else
@@ -98,6 +110,12 @@ class Intake:
             parse.parse_post(payload, place, us) if name == "MESSAGE_CREATE" else parse.parse_edit(payload, place, us)
         )
         return [event] if event else []
+
+    def _changes_membership(self, name: str, payload: Json) -> bool:
+        """Whether we joined a server or left it. One that comes, or is out of reach for a while, is none of both."""
+        if name == "GUILD_CREATE":
+            return payload["id"] not in self._membership
+        return not payload.get("unavailable")
 
     async def _find_place(self, payload: Json) -> ChannelPlace:
         """Where a message stands. What is deleted where we do not answer is forgotten as well, without a request."""
@@ -179,12 +197,6 @@ def _find_title(guild: discord.Guild | None, key: str) -> str:
         return ""
     tags = ", ".join(tag.name for tag in thread.applied_tags)
     return f"# {thread.name}\n(tags: {tags})" if tags else f"# {thread.name}"
-
-
-def _parse_removal(payload: Json) -> list[Event]:
-    """We are no longer in a server, unless it is only out of reach for a while."""
-    server = WORKSPACE.format(payload["id"])
-    return [] if payload.get("unavailable") else [WorkspaceEnded(f"left {server}", server, system_clock())]
 
 
 def _parse_gap(payload: Json, admission: Admission) -> list[Missed]:

@@ -2,7 +2,7 @@
 
 import re
 from base64 import b64decode
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
@@ -21,6 +21,9 @@ class DiscordSettings(EnvironmentSettings):
     discord_gateway_url: str = Field(default="wss://gateway.discord.gg/", description="Discord's gateway.")
     discord_guilds: Ids = Field(
         default=frozenset(), description="Ids of the servers that are answered, comma-separated; unset: all."
+    )
+    discord_left: Literal["keep", "erase"] = Field(
+        default="keep", description="What becomes of a server's words when Confab is no longer in it: keep or erase."
     )
     discord_shard_ids: Annotated[tuple[int, ...], NoDecode, CommaSeparated] = Field(
         default=(), description="Shards that this process runs, comma-separated; unset: all."

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import aiohttp
 import discord
-from discord.http import HTTPClient
+from discord.http import HTTPClient, Ratelimit
 from yarl import URL
 
 from bots.discord.errors import UnreadableAnswer
@@ -34,6 +34,8 @@ from core.domain.errors import LeaseLost
 
 SECONDS = 30.0  # that Discord gets to answer us
 PARTING = 1.0  # seconds that sent requests get to end when we leave
+BUCKETS = 64  # rate limits that are kept before it is looked which of them are over
+IDLE = 10.0  # seconds after its last request in which a rate limit is kept
 JSON = "application/json"
 EXEMPT = ("/interactions/", "/webhooks/")  # Discord does not count them among a bot's 50 a second
 
@@ -74,6 +76,31 @@ class GlobalLimit(asyncio.Event):
         self._holders.discard(holder)
         if not self._holders:
             super().set()
+
+
+class Buckets(dict[str, Ratelimit]):
+    """The library's rate limits, without those that limit nothing any more.
+
+    Each interaction has one of its own, by its token. The library keeps them for five minutes, and 256 for ever.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._most = BUCKETS
+
+    def __setitem__(self, key: str, bucket: Ratelimit) -> None:
+        super().__setitem__(key, bucket)
+        if len(self) > self._most:
+            for old in [name for name, one in self.items() if one is not bucket and _is_over(one)]:
+                del self[old]
+            self._most = max(BUCKETS, 2 * len(self))
+
+
+def _is_over(bucket: Ratelimit) -> bool:
+    """Whether nothing waits in a rate limit, and its window is over: a new one would do the same."""
+    now = asyncio.get_running_loop().time()
+    waits = bucket.outgoing or bucket._pending_requests
+    return not waits and bucket._last_request + IDLE < now and (bucket.expires or 0.0) < now
 
 
 class Call:
@@ -197,8 +224,9 @@ class Inflight:
             raise Busy
 
     def guard_limit(self, http: HTTPClient) -> None:
-        """Keep what ends a call from holding up all others of a client that has just logged in."""
+        """Keep what ends a call from holding up all others of a client that just logged in, and what is over, short."""
         http._global_over = self._limit
+        http._buckets = Buckets()
 
     def trace_requests(self, hooks: aiohttp.TraceConfig) -> aiohttp.TraceConfig:
         """Add hooks to a session's that keep its requests within the budget and their time."""

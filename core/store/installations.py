@@ -43,7 +43,7 @@ class Installations(Protocol):
         """Put other tokens in the place of these; None if they were others by then. It ends the claim."""
 
     async def end(self, workspace: str, until: datetime, *, erase: bool = False) -> bool:
-        """Erase the tokens of an installation made until then; with `erase`, every word of its workspace too.
+        """Erase the tokens of an installation made until then, and withdraw what is asked in its workspace until then.
 
-        Whether there was one.
+        With `erase`, every word of the workspace goes too. Whether there was one.
         """

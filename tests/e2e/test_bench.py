@@ -13,6 +13,7 @@ from bench.engines import engines
 from bench.figures import Figure, at
 from bench.growth import growth
 from bench.overhead import overhead
+from bench.servers import servers
 from bench.start import helped, start
 from bench.throughput import throughput
 
@@ -48,6 +49,13 @@ async def test_calls_are_counted_by_method(tmp_path):
     by_measure = {one.measure: one for one in figures}
     assert by_measure["`conversations.replies`"].limit == 1
     assert by_measure["`conversations.replies`"].confab == 0
+
+
+async def test_memory_is_measured_by_server(tmp_path):
+    figures = await servers(tmp_path, 3)
+
+    assert measures(figures) > {"memory a server", "processor time of that"}
+    assert all(one.limit > 0 for one in figures if one.limit is not None)
 
 
 async def test_cost_is_held_against_the_least():

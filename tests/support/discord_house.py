@@ -52,7 +52,14 @@ async def confab(
     `rules` are its assistant's.
     """
     chosen: dict = {"quick": True, "edit": 0.0, "pause": at_once}
-    discord = Discord(fake.token, store.notes, api_url=fake.api_url, gateway_url=fake.gateway_url, **chosen | options)
+    discord = Discord(
+        fake.token,
+        store.notes,
+        store.installations,
+        api_url=fake.api_url,
+        gateway_url=fake.gateway_url,
+        **chosen | options,
+    )
     heard: list[Event] = []
     with pointed(fake):
         async with house(

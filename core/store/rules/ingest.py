@@ -99,12 +99,17 @@ def _ingest_of_workspace(sql: Sql, event: Missed | Backfilled | WorkspaceEnded) 
 
 
 def _ingest_end(sql: Sql, event: WorkspaceEnded) -> Receipt:
-    count = _withdraw_workspace(sql, event.workspace, event.at)
-    action, details = AuditAction.INSTALLATION_ENDED, {"withdrawn": count}
-    entry = AuditEntry(event.workspace, event.at, PLATFORM, action, details=details)
+    count = withdraw_workspace(sql, event.workspace, event.at)
+    record_end(sql, event.workspace, event.at, count)
+    return Receipt(new=count > 0, ours=False, question=False, key=NOWHERE)
+
+
+def record_end(sql: Sql, workspace: str, at: datetime, withdrawn: int) -> None:
+    """Audit that a workspace ended, once."""
+    action, details = AuditAction.INSTALLATION_ENDED, {"withdrawn": withdrawn}
+    entry = AuditEntry(workspace, at, PLATFORM, action, details=details)
     if not is_end_recorded(sql, entry):
         record_audit(sql, entry)
-    return Receipt(new=count > 0, ours=False, question=False, key=NOWHERE)
 
 
 def _ingest_message(sql: Sql, event: Posted) -> Receipt:
@@ -276,7 +281,7 @@ def _list_missed(sql: Sql, event: Missed | Backfilled) -> tuple[MissedRange, ...
     return begin_backfill(sql, event.platform, event.workspaces)
 
 
-def _withdraw_workspace(sql: Sql, workspace: str, at: datetime) -> int:
+def withdraw_workspace(sql: Sql, workspace: str, at: datetime) -> int:
     """Withdraw every open question that was asked in a workspace until then: nobody can be answered there. How many."""
     lock_claims(sql)
     values = {"workspace": workspace, "at": stamp(at)}

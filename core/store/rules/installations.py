@@ -9,6 +9,7 @@ from core.store.installations import Installation
 from core.store.rules.advisory_locks import lock_installation
 from core.store.rules.audit import record_audit
 from core.store.rules.forget import forget
+from core.store.rules.ingest import record_end, withdraw_workspace
 from core.store.sql_port import Row, Sql, parse_stamp, stamp
 
 FIND = "SELECT * FROM installations WHERE workspace = :workspace"
@@ -85,16 +86,19 @@ def renew_token(sql: Sql, installation: Installation, sealed: str, expires_at: d
 def end_installation(sql: Sql, workspace: str, until: datetime, erase: bool) -> bool:
     """Erase the tokens of what was installed until then: an end that is told late ends no later installation.
 
-    With `erase`, every word of the workspace and its personas go too; what requests cost stays.
+    What was asked there until then is withdrawn. With `erase`, every word of the workspace and its personas go too;
+    what requests cost stays.
     """
     lock_installation(sql, workspace)
     row = sql.one(FIND, {"workspace": workspace})
     if row is None or parse_stamp(row["installed_at"]) > until:
         return False
     sql.execute(END, {"workspace": workspace})
+    withdrawn = withdraw_workspace(sql, workspace, until)
     if erase:
         sql.execute(PERSONAS, {"workspace": workspace})
         forget(sql, Scope(workspace), PLATFORM)
+    record_end(sql, workspace, until, withdrawn)
     return True
 
 

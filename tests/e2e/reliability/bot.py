@@ -79,7 +79,11 @@ def platforms(chosen: Configuration, store: Store) -> Sequence[Platform]:
         found.append(Slack(slack.bot_token, app_token=slack.app_token, api_url=api, pause=EDIT, streams=streams))
     if discord.configured:
         api, gateway = discord.discord_api_url, discord.discord_gateway_url
-        found.append(Discord(discord.token, store.notes, api_url=api, gateway_url=gateway, quick=True, edit=EDIT))
+        found.append(
+            Discord(
+                discord.token, store.notes, store.installations, api_url=api, gateway_url=gateway, quick=True, edit=EDIT
+            )
+        )
     return found
 
 

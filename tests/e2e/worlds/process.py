@@ -84,7 +84,9 @@ async def begun(servers: Servers, url: str, name: str, told: Told, socket: bool)
     ways = {"app_token": slack.app_token} if socket else {"signing_secret": SECRET}
     by_slack = Slack(slack.token, api_url=slack.base_url, pause=0.05, sleep=brisk, **ways)
     addresses = {"api_url": discord.api_url, "gateway_url": discord.gateway_url}
-    by_discord = Discord(discord.token, store.notes, **addresses, quick=True, edit=0.05, pause=at_once)
+    by_discord = Discord(
+        discord.token, store.notes, store.installations, **addresses, quick=True, edit=0.05, pause=at_once
+    )
     claude = Claude(servers.claude.key, servers.claude.url)
     platforms = {"slack": by_slack, "discord": by_discord}
     metering = Metering(claude, store.ledger, prices.read_prices(), servers.clock, warn=BudgetAlerts(platforms))

@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
 from aiohttp import WSMsgType, web
 
-from tests.fakes.discord.nouns import PRIVILEGED, Intent, Json
+from tests.fakes.discord.nouns import PRIVILEGED, Channel, Intent, Json
 from tests.fakes.discord.payloads import guild_create, member_json, user_json
 from tests.fakes.discord.session import Line, Session
 from tests.fakes.discord.world import APPLICATION, Event, World
@@ -39,6 +41,8 @@ class Gateway:
         """How many were ever opened."""
         self.silent = False
         """True: heartbeats stay without an answer."""
+        self.unlisted: set[str] = set()
+        """Guilds that READY leaves out although the bot is in them."""
         self.shards = shards
         self.url = ""
         self._world = world
@@ -181,7 +185,9 @@ class Gateway:
 
     def _ready(self, session: Session) -> None:
         number, count = session.shard
-        guilds = [guild for guild in self._world.guilds.values() if (int(guild.id) >> 22) % count == number]
+        listed = (guild for guild in self._world.guilds.values() if guild.id not in self.unlisted)
+        inside = (guild for guild in listed if self._world.inside(guild.id))
+        guilds = [guild for guild in inside if (int(guild.id) >> 22) % count == number]
         flags = sum(bit for intent, bit in PORTAL.items() if intent in self._world.privileged)
         ready: Json = {
             "v": 10,
@@ -194,8 +200,16 @@ class Gateway:
         }
         session.tell("READY", ready)
         if Intent.GUILDS in session.intents:
-            for guild in guilds:
-                session.tell("GUILD_CREATE", guild_create(self._world, guild))
+            places = self._places()
+            for guild in (one for one in guilds if one.id not in self._world.unavailable):
+                session.tell("GUILD_CREATE", guild_create(self._world, guild, places[guild.id]))
+
+    def _places(self) -> Mapping[str, list[Channel]]:
+        """All channels, by guild."""
+        found: defaultdict[str, list[Channel]] = defaultdict(list)
+        for channel in self._world.channels.values():
+            found[channel.guild or ""].append(channel)
+        return found
 
     def _resume(self, line: Line, body: Json) -> None:
         if body.get("token") != self._token:

@@ -1,5 +1,6 @@
 """Payloads: the loopback Discord's nouns as Discord writes them in JSON. Pure."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from tests.fakes.discord.nouns import (
@@ -126,9 +127,13 @@ def guild_json(world: World, guild: Guild) -> Json:
     }
 
 
-def guild_create(world: World, guild: Guild) -> Json:
-    """GUILD_CREATE: every channel, only our own member, and the open threads that we may see."""
-    places = [channel for channel in world.channels.values() if channel.guild == guild.id]
+def guild_create(world: World, guild: Guild, places: Sequence[Channel] | None = None) -> Json:
+    """GUILD_CREATE: every channel, only our own member, and the open threads that we may see.
+
+    Who tells of thousands knows the `places` of each.
+    """
+    if places is None:
+        places = [channel for channel in world.channels.values() if channel.guild == guild.id]
     threads = [channel for channel in places if channel.kind == Kind.THREAD and not channel.archived]
     seen = [thread for thread in threads if world.may(world.me.id, thread, Permission.VIEW_CHANNEL)]
     me = {**member_json(guild, world.me.id), "user": user_json(world.me)}

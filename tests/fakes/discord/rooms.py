@@ -60,7 +60,8 @@ class Rooms:
     def joined(self, ask: Ask) -> list[Json]:
         """The servers that the bot is in, by id, with what its roles may do there."""
         after, limit = int(ask.query.get("after", 0)), int(ask.query.get("limit", 200))
-        guilds = sorted((guild for guild in self._world.guilds.values() if int(guild.id) > after), key=_number)
+        ours = (guild for guild in self._world.guilds.values() if self._world.inside(guild.id))
+        guilds = sorted((guild for guild in ours if int(guild.id) > after), key=_number)
         return [self._joined(guild) for guild in guilds[:limit]]
 
     def _joined(self, guild: Guild) -> Json:
@@ -171,7 +172,7 @@ class Rooms:
                 yield channel
 
     def _guild(self, ask: Ask) -> Guild:
-        if ask.path["guild"] not in self._world.guilds:
+        if not self._world.inside(ask.path["guild"]):
             raise refused(10004)
         return self._world.guilds[ask.path["guild"]]
 

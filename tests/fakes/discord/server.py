@@ -184,6 +184,30 @@ class DiscordFake(People):
         self.world.guilds[key] = house(key, name)
         self.world.tell(Event("GUILD_CREATE", guild_create(self.world, self.world.guilds[key]), key, Intent.GUILDS))
 
+    def remove_bot(self, key: str) -> None:
+        """Somebody removes the bot from a guild, which stays where it is."""
+        guild = self.world.guilds[key]
+        members = tuple(one for one in guild.members if one[0] != self.me)
+        self.world.guilds[key] = replace(guild, members=members)
+        self.world.tell(Event("GUILD_DELETE", {"id": key}, key, Intent.GUILDS))
+
+    def add_bot(self, key: str) -> None:
+        """The bot joins a guild again."""
+        self.world.guilds[key] = replace(self.world.guilds[key], members=house(key, "").members)
+        joined = {**guild_create(self.world, self.world.guilds[key])}
+        del joined["unavailable"]  # Discord tells it of one that comes back from an outage, or with a new session
+        self.world.tell(Event("GUILD_CREATE", joined, key, Intent.GUILDS))
+
+    def begin_outage(self, key: str) -> None:
+        """A guild is out of reach."""
+        self.world.tell(Event("GUILD_DELETE", {"id": key, "unavailable": True}, key, Intent.GUILDS))
+        self.world.unavailable.add(key)
+
+    def end_outage(self, key: str) -> None:
+        """A guild is there again."""
+        self.world.unavailable.discard(key)
+        self.world.tell(Event("GUILD_CREATE", guild_create(self.world, self.world.guilds[key]), key, Intent.GUILDS))
+
     def archive(self, thread: str, *, locked: bool = False) -> None:
         """Close a thread."""
         alter(self.world, replace(self.world.channel(thread), archived=True, locked=locked))

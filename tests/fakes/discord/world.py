@@ -123,6 +123,8 @@ class World:
         self.public_bot = False
         """Whether anybody may add the bot to a server."""
         self.guilds = {"8138": house("8138", "The House")}
+        self.unavailable: set[str] = set()
+        """Guilds in an outage: they are listed, and nothing in them is shown or answered."""
         self.channels = {channel.id: channel for channel in CHANNELS}
         self.posts: dict[str, Post] = {}
         self.files: dict[str, Stored] = {}
@@ -146,8 +148,14 @@ class World:
         self._last = max(self._last + 1, int(self.clock() * 1000 - EPOCH) << 22)
         return str(self._last)
 
+    def inside(self, guild: str) -> bool:
+        """Whether the bot is a member of a guild."""
+        return guild in self.guilds and self.guilds[guild].roles_of(self.me.id) is not None
+
     def tell(self, event: Event) -> None:
-        self.listener(event)
+        reaches = event.guild is None or event.name == "GUILD_DELETE" or event.guild not in self.guilds
+        if reaches or (self.inside(event.guild or "") and event.guild not in self.unavailable):
+            self.listener(event)
         self.changes.tell()
 
     def user(self, key: str) -> User:

@@ -242,7 +242,7 @@ async def test_what_will_not_mend_itself_is_one_line_for_the_operator(store, tok
     async with DiscordFake(shards=2) as guild:
         with pointed(guild):
             chosen = {"api_url": guild.api_url, "gateway_url": guild.gateway_url, "quick": True, "shards": shards}
-            platform = Discord(token or guild.token, store.notes, **chosen)
+            platform = Discord(token or guild.token, store.notes, store.installations, **chosen)
             with pytest.raises(CannotConnect, match=why):
                 await asyncio.wait_for(platform.run(nobody), 30)
             assert platform.offline == "not connected"

@@ -217,7 +217,7 @@ async def test_who_loses_a_role_has_its_rank_for_a_minute_at_most(town, claude, 
         author = {"id": ada, "username": "ada", "discriminator": "0", "avatar": None}
         member = {"roles": [f"{HOME}01"], "joined_at": None, "deaf": False, "mute": False}
         directory.note({"guild_id": HOME, "author": author, "member": member})
-        town.world.guilds[HOME] = replace(town.world.guilds[HOME], members=((ada, ()),))
+        town.world.guilds[HOME] = replace(town.world.guilds[HOME], members=((ada, ()), (town.me, ())))
         ranks = []
         for seconds[0] in (0.0, 59.0, 61.0):
             ranks.append(await directory.fetch_rank(HOME, general, ada))

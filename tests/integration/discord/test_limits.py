@@ -264,7 +264,9 @@ async def test_the_connected_bot_answers_after_a_global_429_without_a_number_of_
 async def test_the_bot_connects_and_answers_after_a_global_429_to_what_the_library_asks_by_itself(guild, claude, store):
     headers = {"X-RateLimit-Scope": "global", "X-RateLimit-Global": "true", "Retry-After": "0", **VIA}
     guild.fault("GET /gateway/bot", Served(429, {"retry_after": None, "global": True}, headers))
-    discord = Discord(guild.token, store.notes, api_url=guild.api_url, gateway_url=guild.gateway_url, quick=True)
+    discord = Discord(
+        guild.token, store.notes, store.installations, api_url=guild.api_url, gateway_url=guild.gateway_url, quick=True
+    )
     with pointed(guild):
         async with house(store, claude, discord) as assistant:
             running = asyncio.create_task(Supervisor(discord, sleep=at_once).run(assistant.ingest))

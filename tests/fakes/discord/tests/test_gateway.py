@@ -254,3 +254,28 @@ async def test_a_process_is_killed_at_a_request_and_another_takes_its_place(guil
         assert len(guild.gateway.sessions) == 1
 
     assert (ended, [said.content for said in guild.visible("general")]) == (-signal.SIGKILL, shown)
+
+
+async def test_a_guild_in_an_outage_is_listed_and_not_shown_until_it_is_back(guild):
+    guild.begin_outage("8138")
+    with pointed(guild):
+        client = Noted()
+        async with online(client, guild.token):
+            assert [(one.id, one.unavailable) for one in client.guilds] == [(8138, True)]
+            guild.end_outage("8138")
+            await client.happened("guild_available")
+
+            assert [one.unavailable for one in client.guilds] == [False]
+
+
+async def test_a_guild_that_removes_the_bot_is_gone_until_it_adds_it_again(guild, bot):
+    guild.remove_bot("8138")
+    await bot.happened("guild_remove")
+    await guild.say("ada", "general", "nobody hears this")
+    with pytest.raises(discord.NotFound):
+        await bot.fetch_guild(8138)
+    guild.add_bot("8138")
+    await bot.happened("guild_join")
+
+    assert [one.id for one in bot.guilds] == [8138]
+    assert bot.seen("message") == []

@@ -1,0 +1,1 @@
+"""Servers: which we are in, and what becomes of those that we leave."""
