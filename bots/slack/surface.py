@@ -1,12 +1,12 @@
 """Surface of Slack: one thread, as it is read and shown."""
 
 import logging
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from bots.slack import files as files_of_ours
-from bots.slack.address import read_link, write_link
+from bots.slack.address import SlackAddress, read_link, write_link
 from bots.slack.client import Web
 from bots.slack.directory import Directory
 from bots.slack.ephemeral import Whisper, with_files
@@ -30,13 +30,22 @@ class SlackSurface:
     """The place of one question. `grows` says whether texts are shown before they are whole."""
 
     def __init__(
-        self, web: Web, directory: Directory, question: Question, grows: bool = True, newest: int = NEWEST
+        self,
+        web: Web,
+        directory: Directory,
+        question: Question,
+        grows: bool = True,
+        newest: int = NEWEST,
+        *,
+        refresh_home: Callable[[str], None] | None = None,
     ) -> None:
         self._web = web
         self._directory = directory
         self._question = question
         self._grows = grows
         self._newest = newest
+        self._refresh_home = refresh_home
+        """Shows a person's home tab anew."""
         self._publisher: Publisher | None = None
 
     async def history(self, beside: AbstractSet[str] = frozenset()) -> History:
@@ -201,6 +210,8 @@ class SlackSurface:
     async def _answer_at_once(self, reply: ReplyView) -> None:
         """A command's answer, or one that is posted, stands in the channel, also where we may only respond."""
         text, whisper = await _read_final_text(reply), Whisper(self._web, self._question)
+        if self._refresh_home and SlackAddress.parse(self._question.address).home:
+            self._refresh_home(self._question.person)
         if reply.private:
             await whisper.say(text, reply.files)
             return

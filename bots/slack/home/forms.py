@@ -102,7 +102,7 @@ def parse_submission(body: Raw, now: datetime) -> list[Commanded]:
     row, _ = find_command(TABLE, note["line"])
     filled = _read_fields(view["state"]["values"])
     values = {name: value for name in filled if (value := _read_change(row, name, filled[name], note["held"]))}
-    if not values:
+    if not values and not _is_needed(row):
         return []
     return [
         Commanded(
@@ -112,10 +112,16 @@ def parse_submission(body: Raw, now: datetime) -> list[Commanded]:
             line=row.words,
             at=now,
             values={**values, **note["fixed"]},
-            address=SlackAddress().dump(),
+            address=SlackAddress(home=True).dump(),
             private=row.whispers(values),
+            by_form=True,
         )
     ]
+
+
+def _is_needed(row: Command) -> bool:
+    """Whether a command needs a value, so that its form can't be saved without."""
+    return any(one.required for one in row.parameters)
 
 
 def _read_fields(blocks: Mapping[str, Raw]) -> dict[str, str]:
@@ -136,7 +142,7 @@ def _read_change(row: Command, name: str, value: str, held: Mapping[str, str]) -
     parameter = row.parameter(name)
     if name in held and not value.strip() and parameter is not None and DEFAULT in parameter.choices:
         return DEFAULT
-    kept = held.get(name) == _mark(value) and not any(one.required for one in row.parameters)
+    kept = held.get(name) == _mark(value) and not _is_needed(row)
     return "" if kept else value.strip()
 
 
@@ -166,7 +172,7 @@ def _read_budget(place: PlaceOverview) -> dict[str, str]:
 
 
 def _build_field(parameter: Parameter, held: str) -> dict[str, Any]:
-    label = parameter.name.replace("_", " ").capitalize()
+    label = parameter.label or parameter.name.replace("_", " ").capitalize()
     return {
         "type": "input",
         "block_id": parameter.name,

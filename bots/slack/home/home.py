@@ -74,6 +74,10 @@ class Home:
                 self._begin(self._open(body["event"]["user"], body["event"]))
         return []
 
+    def refresh(self, person: str) -> None:
+        """Show a person's home anew, for something on it was changed by a form."""
+        self._begin(self._open(person, {"tab": "home"}))
+
     async def add_viewed(self, body: Raw, events: Sequence[Event]) -> Sequence[Event]:
         """The events of a message, with what its author looks at."""
         return await self._viewing.add_viewed(body["event"], events)

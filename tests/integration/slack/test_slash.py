@@ -228,7 +228,7 @@ async def test_a_form_asks_for_a_long_text_and_keeps_what_the_command_said(home)
     await home.slack.say("bob", "general", "<@U0BOT> hello")
     await home.answered()
 
-    assert view.payload["title"]["text"] == "persona set"
+    assert view.payload["title"]["text"] == "Edit persona"
     assert home.slack.visible("dev")[0].text.startswith("This workspace has this persona from its next answer on.")
     assert "You are a\n\npoet." in home.system()
     assert home.slack.world.views == {}
