@@ -1,10 +1,12 @@
 """Surface of Slack: one thread, as it is read and shown."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
+from bots.delivery.bounded_lookups import WAIT
 from bots.slack import files as files_of_ours
 from bots.slack.address import SlackAddress, read_link, write_link
 from bots.slack.client import Web
@@ -72,10 +74,11 @@ class SlackSurface:
     async def _may_be_member(self) -> bool:
         """Whether we are in the channel, as far as Slack says: then a history that is closed to us closes nothing."""
         try:
-            info = await self._web.read("conversations.info", channel=self._question.key.channel)
+            async with asyncio.timeout(WAIT):
+                info = await self._web.read("conversations.info", channel=self._question.key.channel)
         except (CannotShow, Rejected):
             return False
-        except CannotAnswer:
+        except (CannotAnswer, TimeoutError):
             return True
         channel = info.get("channel") or {}
         inside = channel.get("is_member") or channel.get("is_im") or channel.get("is_mpim")
@@ -92,7 +95,8 @@ class SlackSurface:
         return await files_of_ours.fetch_file(self._web, attachment)
 
     async def rank(self, person: str) -> Rank:
-        return await self._directory.fetch_rank(person, self._question.key.channel)
+        asks = self._question.command is None
+        return await self._directory.fetch_rank(person, self._question.key.channel, asks=asks)
 
     async def homes(self) -> tuple[str, ...] | None:
         key = self._question.key

@@ -156,7 +156,7 @@ async def _load_names(call: Invocation, people: set[str]) -> dict[str, str]:
 async def _prepare_names(call: Invocation, budgets: list[Budget]) -> Callable[[Budget], str]:
     """A function that names whom or what a budget limits, with display names loaded beforehand."""
     people = {one.scope.person for one in budgets if one.scope.person}
-    channels = {f"#{one.scope.channel}" for one in budgets if one.scope.channel}
+    channels = {f"#{one.scope.channel}" for one in budgets if one.scope.channel not in {None, DIRECT}}
     names = await _load_names(call, people | channels)
     here = call.question.key.channel
 
