@@ -59,10 +59,12 @@ async def set_budget(call: Invocation) -> CommandResult:
     amount, zone = Decimal(call.values["amount"]), _read_zone(call)
     budget = await _change_budget(call, int(amount * 1_000_000), zone)
     whose = await _prepare_names(call, [budget])
-    note = f" {_describe_nothing(budget.scope)} before that is raised." if not budget.micro_usd else ""
+    if not budget.micro_usd:
+        nothing = f"{whose(budget)} may spend nothing from now on. {_describe_nothing(budget.scope)}"
+        return CommandResult(f"{nothing} until a budget above $0.00 is set. Set by {await name_giver(call)}.")
     return CommandResult(
         f"{whose(budget)} may now spend {_describe_limit(budget)}; days begin at midnight in {budget.zone}. "
-        f"What was spent before counts too.{note} Set by {await name_giver(call)}."
+        f"What was spent before counts too. Set by {await name_giver(call)}."
     )
 
 

@@ -29,7 +29,7 @@ _MONEY = re.compile(
 NUMBER = 12  # digits of a whole number
 DEAREST = 1_000_000  # dollars: an amount above it is a slip
 NAME = 40  # characters of a name that is looked for among ours
-IN_MENU = "Where messages have a menu, it is there too, under Apps."
+IN_MENU = "Where messages have a menu, it is there too."
 BELOW_ANSWER = "Where answers have buttons, the one below the answer does it too."
 MEMBERS_ONLY = "Only members of this workspace can ask me. Whoever runs this bot can open it to guests."
 
@@ -235,7 +235,7 @@ def explain_missing(parameter: Parameter) -> str:
 def parse_values(row: Command, rest: str, given: Mapping[str, str]) -> dict[str, str]:
     """Parse and check a command's values, from the rest of its line and as given beside it. Raises UsageError."""
     if row.asks and MESSAGE not in given:
-        raise UsageError(f"`{row.words}` is in the menu of each message, under Apps: **{row.action}**.")
+        raise UsageError(f"`{row.words}` is in the menu of each message: **{row.action}**.")
     written = parse_options(row, rest)
     emptied = {name for name, value in written.items() if not value and _is_list(row.parameter(name))}  # `tools=`
     found = {name: value.strip() for name, value in (written | dict(given)).items() if value.strip() or name in emptied}

@@ -28,10 +28,10 @@ LEFT_OUT = {"answers", "of", "person", "temperature", "thinking", "where", "zone
 """Parameters that a form does not ask for: the place is known, and the others are Discord's or seldom chosen."""
 OF_WORKSPACES = {"prompts"}  # no channel is asked for them
 NOTES = {
-    "persona set": f"`{COMMAND} persona clear` takes the persona away.",
+    "persona set": f"`{COMMAND} persona clear{{whole}}` takes the persona away.",
     "persona tune": "What you leave empty is as the workspace, or whoever runs me, has it.",
     "budget set": "A day, a week and a month have a budget each. 0 lets nobody ask. "
-    f"`{COMMAND} budget clear` takes the limit away.",
+    f"`{COMMAND} budget clear{{whole}}` takes the limit away.",
 }
 REFUSAL = "Slack says that you don't manage this place, or that one of us is not in it. Open this page anew."
 TRAITS = {"text": "system"}  # of a persona, where a parameter is called otherwise
@@ -72,7 +72,8 @@ def build_form(form: Form) -> dict[str, Any]:
     shown = {name: value for name, value in held.items() if len(value) <= LONGEST}
     left_out = LEFT_OUT | (OF_WORKSPACES if form.place.place.channel else set())
     fields = [one for one in row.parameters if one.name not in left_out]
-    note = f"{LONG if len(shown) < len(held) else ''}{NOTES[row.words]}"
+    whole = "".join(f" {name}={value}" for name, value in form.fixed.items() if name != "seen")
+    note = f"{LONG if len(shown) < len(held) else ''}{NOTES[row.words].format(whole=whole)}"
     where = f"For <#{form.place.place.channel}>." if form.place.place.channel else "For the whole workspace."
     return {
         "type": "modal",

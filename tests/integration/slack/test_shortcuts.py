@@ -162,9 +162,7 @@ async def test_ask_about_given_in_words_says_where_it_is(home):
     await home.slack.acked(await home.slack.command("ada", "dev", "/confab", "ask about what?"))
     await home.rest()
 
-    assert [one.text for one in whispers(home)] == [
-        "`ask about` is in the menu of each message, under Apps: **Ask about this**."
-    ]
+    assert [one.text for one in whispers(home)] == ["`ask about` is in the menu of each message: **Ask about this**."]
 
 
 def test_every_command_with_an_entry_in_menus_has_a_shortcut_of_its_own():

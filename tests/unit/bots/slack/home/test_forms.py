@@ -67,6 +67,19 @@ def test_a_form_shows_what_holds():
     assert budget[1:] == ["Amount in US dollars: 12.5", "For each: week"]
 
 
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [("persona set", "persona clear where=workspace"), ("budget set", "budget clear of=workspace")],
+)
+def test_a_form_names_the_command_that_takes_back_what_it_sets_there(words, command):
+    whole, channel = [
+        next(render_view(build_form(find_form(words, PlaceOverview(Place(W, one)), "C1")))) for one in ("", "C1")
+    ]
+
+    assert f"`/confab {command}`" in whole
+    assert f"`/confab {command.partition(' w')[0].partition(' of')[0]}`" in channel
+
+
 def test_a_persona_longer_than_a_field_is_not_cut():
     place = held("C1", Persona("p" * 3_001))
     head, field = render_view(build_form(find_form("persona set", place, "C1")))

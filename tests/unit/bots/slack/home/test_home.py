@@ -7,7 +7,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.slack.client import Web
 from bots.slack.directory import Directory
-from bots.slack.home.home import ATONCE, WAITING, Home
+from bots.slack.home.home import ATONCE, SHOWING, WAITING, Home
 from bots.slack.parse import BotIdentity
 from bots.slack.throttle import Throttle
 from core.commands.overview import Overviews
@@ -86,11 +86,12 @@ async def test_views_that_slack_is_slow_to_show_hold_up_nobody_elses_home(home, 
 
     held: list[int] = []
     slack.on_request(hold)
-    for name in slow:
-        home.take(opened(name), NOW)
-    await until(lambda: len(held) == len(slow))
-    home.take(opened("U0BOB"), NOW)
-    await slack.until(lambda: "U0BOB" in slack.world.homes)
+    async with asyncio.timeout(SHOWING - 1):
+        for name in slow:
+            home.take(opened(name), NOW)
+        await until(lambda: len(held) == len(slow))
+        home.take(opened("U0BOB"), NOW)
+        await slack.until(lambda: "U0BOB" in slack.world.homes)
 
     assert not any(name in slack.world.homes for name in slow)
     gate.set()
