@@ -1,4 +1,7 @@
-"""The home tab in Slack, end to end: what it tells whom, and the commands that its forms give. Tests bots.slack.home."""
+"""The home tab in Slack, end to end: what it tells whom, and the commands that its forms give.
+
+Tests bots.slack.home, bots.slack.home.field_errors, core.commands.rehearsal.
+"""
 
 from dataclasses import replace
 
