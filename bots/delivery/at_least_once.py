@@ -29,17 +29,15 @@ class Redelivery:
         self._sleep = sleep
         self._waiting: dict[str, asyncio.Task[Receipt]] = {}
 
-    async def store_events(self, events: Sequence[Event]) -> bool:
-        """Ingest events; whether all are safe on disk, so that they may be acknowledged."""
+    async def store_events(self, events: Sequence[Event]) -> Sequence[Receipt] | None:
+        """Ingest events; None where not all are safe on disk, so that they may not be acknowledged."""
         try:
-            for event in events:
-                await self._ingest(event)
+            return [await self._ingest(event) for event in events]
         except StoreUnavailable as error:
             log.error("an event could not be written down, and is not acknowledged: %s", error)
             for event in events:
                 self._keep_trying(event)
-            return False
-        return True
+            return None
 
     async def stop(self) -> None:
         """Try no more. What was not acknowledged may be sent again."""

@@ -21,8 +21,8 @@ from bots.discord.markup import render_plain_text
 from bots.discord.parse import DIRECT, ChannelPlace, parse_message
 from bots.discord.slash import Interaction
 from core.claude.model_catalog import MODELS, read_choices
-from core.commands.ask import build_question, list_missing, quote_subject
-from core.commands.registry import Command, Parameter, find_missing_text, is_misgiven
+from core.commands.ask import build_question, quote_subject
+from core.commands.registry import Command, Parameter, find_missing_text, is_misgiven, list_missing
 from core.domain.controls import Control, parse_call, parse_control
 from core.domain.errors import StoreUnavailable
 from core.domain.events import Commanded, Ingest, Posted, Pressed

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from typing import Any, Self
+from typing import Self
 
 from aiohttp import web
 from slack_bolt.async_app import AsyncApp
@@ -134,7 +134,7 @@ class Slack:
     async def _connect(self, names: frozenset[str], ingest: Ingest) -> None:
         """Take in payloads, by Socket Mode or on our routes. `names` are the workspaces that a gap concerns."""
 
-        async def accept(body: dict[str, Any]) -> bool:
+        async def accept(body: parse.Raw) -> parse.Raw | None:
             return await self._accept(body, ingest)
 
         app = bolt_app.build_app(self._clients.make_client(), accept)
@@ -157,20 +157,20 @@ class Slack:
         finally:
             self._app = None
 
-    async def _accept(self, body: dict[str, Any], ingest: Ingest) -> bool:
-        """Store a payload where it belongs; whether it may be acknowledged. Without a workspace nobody wants it."""
+    async def _accept(self, body: parse.Raw, ingest: Ingest) -> parse.Raw | None:
+        """Store a payload where it belongs; the answer to it, or None. Without a workspace nobody wants it."""
         try:
             workspace = await self._workspaces.find_for(body)
             if workspace is None:
                 log.info("an event of %s is left out: Confab is not installed there", parse.parse_workspace(body))
-                return True
-            stored = await workspace.accept(body, ingest)
-            if stored and (ended := parse.parse_end(body)):
+                return {}
+            answer = await workspace.accept(body, ingest)
+            if answer is not None and (ended := parse.parse_end(body)):
                 await self._workspaces.end(ended.workspace, ended.at)
         except (CannotConnect, StoreUnavailable) as error:
             log.error("an event is not acknowledged: %s", error)
-            return False
-        return stored
+            return None
+        return answer
 
     async def tell(self, workspace: str, person: str, text: str, answer: str = "") -> None:
         """Send a direct message, all of it marked as a notice. Raises CannotShow."""

@@ -20,6 +20,8 @@ class SlackAddress(BaseModel, frozen=True):
 
     url: str = Field(default="", repr=False)
     """The response_url of a slash command, good for half an hour."""
+    home: bool = False
+    """Whether the command was given by a form of the home tab, which then tells something else."""
 
     @classmethod
     def parse(cls, stored: str) -> Self:
@@ -28,7 +30,7 @@ class SlackAddress(BaseModel, frozen=True):
 
     def dump(self) -> str:
         """Write it as JSON."""
-        return json.dumps(self.model_dump())
+        return json.dumps(self.model_dump(exclude=None if self.home else {"home"}))
 
 
 def write_link(url: str, channel: str, message: str, thread: str) -> str:

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
@@ -11,8 +10,10 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-Listen = Callable[[dict[str, Any]], Awaitable[bool]]
-"""Whether a payload is safe with us, so that Slack may forget it."""
+from bots.slack.parse import Raw
+
+Listen = Callable[[Raw], Awaitable[Raw | None]]
+"""What Slack is answered, often nothing; None where a payload is not safe with us, and Slack may not forget it."""
 
 log = logging.getLogger("slack_bolt.app")
 log.setLevel(logging.ERROR)  # Bolt's warnings hold whole payloads
@@ -58,4 +59,5 @@ class _CatchAllMiddleware(AsyncMiddleware):
         resp: BoltResponse,
         next: Callable[[], Awaitable[BoltResponse]],  # noqa: A002  Bolt calls it so
     ) -> BoltResponse:
-        return BoltResponse(status=200 if await self._listen(req.body) else 503, body="")
+        answer = await self._listen(req.body)
+        return BoltResponse(status=503 if answer is None else 200, body=dict(answer) if answer else "")

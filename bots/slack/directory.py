@@ -11,15 +11,16 @@ from bots.delivery.bounded_lookups import RANK_WAIT, WAIT, look_up, wait_for_ran
 from bots.slack.client import Web
 from bots.slack.parse import BotIdentity, Raw
 from core.domain.clock import is_time_zone
-from core.domain.errors import CannotAnswer, CannotShow, ConfabError, Rejected
+from core.domain.errors import CannotAnswer, CannotShow, ConfabError, NoAnswer, Rejected
 from core.domain.messages import Rank
 
 REMEMBERED = 10_000  # names, and as many people with their rights, and as many channels
 SECONDS = 600.0  # that we believe what Slack said of a name or a channel
 RANKED = 60.0  # seconds that a rank is believed: who is no admin any more is none for longer than that
+MEMBER = 3_600.0  # seconds that somebody is taken for a member still who asks while Slack does not say
 log = logging.getLogger(__name__)
 
-GROUPS = "usergroups.list"
+GROUPS, PERSON, CHANNEL, BOT = "usergroups.list", "users.info", "conversations.info", "bots.info"
 UNKNOWN = {"user_not_found", "user_not_visible", "users_not_found", "bot_not_found"}
 
 
@@ -45,6 +46,8 @@ class Directory:
         """Of people and bots, whose ids differ; empty where Slack knows nobody."""
         self._people: TTLCache[str, Raw] = TTLCache(REMEMBERED, RANKED, clock)
         """Whoever's rank was asked for, with their rights; without a word in it where Slack knows nobody."""
+        self._earlier: TTLCache[str, Rank] = TTLCache(REMEMBERED, MEMBER, clock)
+        """The ranks of before, as far as they are of plain members in the workspace."""
         self._channels: TTLCache[str, Raw] = TTLCache(REMEMBERED, SECONDS, clock)
         self._groups: TTLCache[str, Mapping[str, str]] = TTLCache(1, SECONDS, clock)
         """The handles of all user groups, as one list; empty where we may not read it."""
@@ -54,14 +57,14 @@ class Directory:
 
         No more than some are asked about, and what is missing may be asked for later: names are worth no refusal.
         """
-        missing = [person for person in people if not self._is_known(person)]
+        missing = [one for one in people if not (self._is_known(one) or self._is_held(_choose_method(one)))]
         if not await look_up(missing, self._look_up_name, self._wait):
             log.warning("Slack does not say in time how some of %d people are called", len(missing))
         return {person: name for person in people if (name := self._get_known_name(person))}
 
     async def fetch_zone(self, person: str) -> str | None:
         """The time zone that a person has chosen in Slack; None where Slack does not say so in time."""
-        if _is_bot(person):
+        if _is_bot(person) or (person not in self._people and self._is_held(PERSON)):
             return None
         try:
             async with asyncio.timeout(self._wait):
@@ -71,14 +74,24 @@ class Directory:
             return None
         return zone if is_time_zone(zone) else None
 
-    async def fetch_rank(self, person: str, channel: str) -> Rank:
+    async def fetch_rank(self, person: str, channel: str, *, asks: bool = False) -> Rank:
         """What `person` may do in `channel`. Who can't be asked about is a plain member nowhere: a guest.
 
-        Raises NoAnswer where Slack does not say in time.
+        Who only `asks`, and was a member within the hour, is a plain member where Slack does not say in time.
+        Raises NoAnswer otherwise, at once where Slack has said that it takes no such question for long.
         """
         if person in self._managers:
             return Rank.OWNER
-        return await wait_for_rank(self._fetch_rank(person, channel), "Slack", self._rank_wait)
+        known = self._earlier.get(person) if asks else None
+        wait = self._rank_wait if known is None else self._wait
+        wait = 0.0 if self._web.pace.seconds_held(PERSON) > wait else wait
+        try:
+            return await wait_for_rank(self._fetch_rank(person, channel), "Slack", wait)
+        except NoAnswer:
+            if known is None:
+                raise
+            log.warning("Slack does not say what %s may do, who was a member before", person)
+            return known
 
     async def _fetch_rank(self, person: str, channel: str) -> Rank:
         user = await self._fetch_person(person)
@@ -107,6 +120,10 @@ class Directory:
         except ConfabError as error:
             log.warning("how %s is called is not known: %s", person, error)
 
+    def _is_held(self, method: str) -> bool:
+        """Whether Slack has said that it takes no such question for longer than an answer waits for names."""
+        return self._web.pace.seconds_held(method) > self._wait
+
     def _is_known(self, person: str) -> bool:
         if person.startswith("#"):
             return person[1:] in self._channels
@@ -121,7 +138,7 @@ class Directory:
 
     async def _fetch_channel(self, channel: str) -> Raw:
         if (known := self._channels.get(channel)) is None:
-            known = self._channels[channel] = await self._fetch("conversations.info", "channel", channel)
+            known = self._channels[channel] = await self._fetch(CHANNEL, "channel", channel)
         return known
 
     async def _fetch_groups(self) -> None:
@@ -135,13 +152,16 @@ class Directory:
 
     async def _fetch_name(self, person: str) -> str:
         if _is_bot(person):
-            return str((await self._fetch("bots.info", "bot", person)).get("name") or "")
-        return read_name(self._people.get(person) or await self._fetch("users.info", "user", person))
+            return str((await self._fetch(BOT, "bot", person)).get("name") or "")
+        return read_name(self._people.get(person) or await self._fetch(PERSON, "user", person))
 
     async def _fetch_person(self, person: str) -> Raw:
         if (known := self._people.get(person)) is None:
-            known = self._people[person] = await self._fetch("users.info", "user", person)
+            known = self._people[person] = await self._fetch(PERSON, "user", person)
             self._names[person] = read_name(known)
+            self._earlier.pop(person, None)
+            if read_rank(known, self._web.us) > Rank.GUEST:
+                self._earlier[person] = Rank.MEMBER
         return known
 
     async def _fetch(self, method: str, noun: str, name: str) -> Raw:
@@ -154,6 +174,13 @@ class Directory:
             return {}
         found: Raw = answer.get(noun) or {}
         return found
+
+
+def _choose_method(person: str) -> str:
+    """The method that tells what somebody, or something, is called."""
+    if person.startswith("#"):
+        return CHANNEL
+    return GROUPS if _is_group(person) else BOT if _is_bot(person) else PERSON
 
 
 def _is_group(person: str) -> bool:

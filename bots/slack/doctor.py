@@ -1,7 +1,8 @@
 """Doctor of Slack: health checks of tokens, scopes, status and connection."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import aiohttp
@@ -10,13 +11,20 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bots.ops.results import SECONDS, CheckResult, CheckResults, Service, run_concurrently
+from bots.ops.sealing import Seal, SealBroken
+from bots.ops.secret_keys import read_secret_keys
 from bots.slack.client import PASSING, PROXY, describe_failure, read_answer
+from bots.slack.installations.credentials import unseal_tokens
 from bots.slack.installations.oauth import write_login
+from bots.slack.installations.setup import TOKENS
 from bots.slack.manifest import INSTALL as INSTALL_PAGE
 from bots.slack.manifest import PATH, SCOPES
 from bots.slack.settings import SlackSettings
-from core.domain.errors import SettingsError, Uncertain
+from core.domain.errors import SettingsError, StoreUnusable, Uncertain
+from core.domain.wording import count_noun
 from core.settings import Settings
+from core.store import inspect
+from core.store.installations import Installation
 
 SLACK = Service("Slack")
 
@@ -39,6 +47,7 @@ PURPOSES = {
     "usergroups:read": "the names of user groups",
     "users:read": "names, and who is an admin or a guest",
 }
+GRANTED, UNTOLD = f"all {len(SCOPES)} are granted", "Slack does not say which are granted"
 SPARE = {"assistant:write", "files:read", "files:write"}  # answers come without these
 SECRET = 32  # characters of a signing secret
 
@@ -63,6 +72,12 @@ CREDENTIALS = "Both stand on the app's page, under Basic Information: SLACK_CLIE
 UNKNOWN_CODE = {"invalid_code", "code_already_used", "invalid_arguments"}
 REACH = "See that this machine reaches SLACK_API_URL. https://slack-status.com says how Slack is."
 FOREIGN = "Unset SLACK_API_URL, or set it to Slack's address. A proxy or a login page may answer in Slack's place."
+AT_ONCE = 8  # installed workspaces that Slack is asked about at the same time
+WORKSPACES = "workspaces"
+UNSEALED = (
+    "Put the key with which they were sealed back into CONFAB_SECRET_KEY, behind the new one with a comma between."
+)
+RENEWAL = "`confab run` renews it, unless Confab was stopped for long; then install it there again, at {page}"
 PLAN = "Answers come all the same. For it Slack wants assistant:write, and a plan with agents."
 
 
@@ -94,6 +109,8 @@ async def check(settings: SlackSettings, core: Settings) -> CheckResults:
         yield _check_signing_secret(secret)
     if settings.serves_many:
         yield await _check_client(settings, core)
+        async for finding in _check_workspaces(settings, core):
+            yield finding
 
 
 async def _check_bot_token(client: AsyncWebClient) -> CheckResults:
@@ -109,13 +126,20 @@ async def _check_bot_token(client: AsyncWebClient) -> CheckResults:
 
 
 def _check_scopes(headers: Mapping[str, str]) -> list[CheckResult]:
-    if (listed := headers.get("x-oauth-scopes")) is None:
-        return [SLACK.warning("scopes", "Slack does not say which are granted", "Compare them with the manifest.")]
-    granted = {scope.strip() for scope in listed.split(",")}
-    missing = [scope for scope in SCOPES if scope not in granted]
+    missing = _list_missing_scopes(headers)
+    if missing is None:
+        return [SLACK.warning("scopes", UNTOLD, "Compare them with the manifest.")]
     if not missing:
-        return [SLACK.ok("scopes", f"all {len(SCOPES)} are granted")]
+        return [SLACK.ok("scopes", GRANTED)]
     return [_report_missing_scope(scope) for scope in missing]
+
+
+def _list_missing_scopes(headers: Mapping[str, str]) -> list[str] | None:
+    """The scopes that a token lacks; None where Slack does not say which it has."""
+    if (listed := headers.get("x-oauth-scopes")) is None:
+        return None
+    granted = {scope.strip() for scope in listed.split(",")}
+    return [scope for scope in SCOPES if scope not in granted]
 
 
 def _report_missing_scope(scope: str) -> CheckResult:
@@ -156,8 +180,75 @@ async def _check_client(settings: SlackSettings, core: Settings) -> CheckResult:
     except _Refused as refused:
         if str(refused) not in UNKNOWN_CODE:
             return _report_refusal("app", refused, CREDENTIALS)
-    page = f"{core.confab_public_url.rstrip('/')}{INSTALL_PAGE}"
-    return SLACK.ok("app", f"its id and secret are right; workspaces install it at {page}")
+    return SLACK.ok("app", f"its id and secret are right; workspaces install it at {_find_page(core)}")
+
+
+async def _check_workspaces(settings: SlackSettings, core: Settings) -> CheckResults:
+    """Check each workspace that has installed the app, as the database has them: its tokens, and their scopes."""
+    try:
+        installed = (await inspect(core.database_url, busy=timedelta(seconds=SECONDS))).installations
+        seal = Seal(keys, TOKENS) if (keys := read_secret_keys(core)) else None
+    except StoreUnusable:
+        says = "not known, for the database can't be read"
+        yield SLACK.warning(WORKSPACES, says, "Mend the database, as told below.")
+        return
+    except SettingsError as error:
+        says, _, mend = str(error).partition(". ")
+        yield SLACK.problem(WORKSPACES, says, mend)
+        return
+    rows = [one for one in installed if one.workspace.startswith("slack:")]
+    if not rows:
+        yield SLACK.warning(WORKSPACES, "installed in none yet", f"Open {_find_page(core)} and install it.")
+        return
+    yield SLACK.ok(WORKSPACES, f"installed in {count_noun(len(rows), 'workspace')}")
+    for finding in await _check_each(rows, seal, settings, _find_page(core)):
+        yield finding
+
+
+async def _check_each(
+    rows: Sequence[Installation], seal: Seal | None, settings: SlackSettings, page: str
+) -> list[CheckResult]:
+    """What there is to say of each workspace, in their order; some are asked about at once."""
+    free = asyncio.Semaphore(AT_ONCE)
+
+    async def check_in_turn(row: Installation) -> CheckResult:
+        async with free:
+            return await _check_workspace(row, seal, settings, page)
+
+    return await asyncio.gather(*(check_in_turn(row) for row in rows))
+
+
+async def _check_workspace(row: Installation, seal: Seal | None, settings: SlackSettings, page: str) -> CheckResult:
+    """Check one workspace's token. It is not renewed: that is for who serves the workspace."""
+    name = f"workspace {row.workspace.partition(':')[2]}"
+    try:
+        if seal is None:
+            raise SealBroken
+        tokens = unseal_tokens(seal, row)
+    except SealBroken:
+        return SLACK.problem(name, "its tokens can't be read with this key", f"{UNSEALED} Or install it anew: {page}")
+    try:
+        answer = await _call(_make_client(tokens.bot, settings), "auth.test")
+    except _Refused as refused:
+        runs_out = str(refused) == "token_expired" and tokens.refresh
+        return _report_refusal(name, refused, RENEWAL.format(page=page) if runs_out else f"Install it anew: {page}")
+    return _describe_workspace(name, answer, page)
+
+
+def _describe_workspace(name: str, answer: AsyncSlackResponse, page: str) -> CheckResult:
+    accepted, missing = f"accepted in {answer['team']}, as {answer['user']}", _list_missing_scopes(answer.headers)
+    if missing is None:
+        return SLACK.warning(name, f"{accepted}; of its scopes {UNTOLD}", "Compare them with the manifest.")
+    if not missing:
+        return SLACK.ok(name, f"{accepted}; of its scopes {GRANTED}")
+    finding = SLACK.warning if SPARE.issuperset(missing) else SLACK.problem
+    lacks = "; ".join(f"{scope} (for {PURPOSES[scope]})" for scope in missing)
+    return finding(name, f"{accepted}; it lacks {lacks}", f"Paste the manifest again, then install it anew: {page}")
+
+
+def _find_page(core: Settings) -> str:
+    """Where workspaces install the app."""
+    return f"{core.confab_public_url.rstrip('/')}{INSTALL_PAGE}"
 
 
 def _make_client(token: str, settings: SlackSettings) -> AsyncWebClient:

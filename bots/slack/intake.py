@@ -10,7 +10,9 @@ from bots.delivery.at_least_once import Redelivery
 from bots.slack import parse
 from bots.slack.client import Web
 from bots.slack.ephemeral import Whisper
+from bots.slack.home.field_errors import build_field_errors
 from bots.slack.home.home import Home
+from bots.slack.parse import Raw
 from bots.slack.slash import build_form, parse_shortcut, parse_slash_command, parse_submission
 from core.commands.registry import UsageError
 from core.domain.clock import Clock, Sleep
@@ -38,11 +40,16 @@ class Intake:
         self._home = home
         self._answering: set[asyncio.Task[None]] = set()
 
-    async def accept(self, body: dict[str, Any]) -> bool:
-        """Store the events of a payload; whether they are safe on disk, so that it may be acknowledged."""
+    async def accept(self, body: Raw) -> Raw | None:
+        """Store the events of a payload; what Slack is answered, or None where they are not safe on disk."""
         if body.get("type") == "event_callback" and (body.get("event") or {}).get("type") == "app_mention":
             await self._sleep(TWIN)
-        return await self._redelivery.store_events(await self._parse(body))
+        try:
+            receipts = await self._redelivery.store_events(await self._parse(body))
+        except UsageError as error:
+            return build_field_errors(body["view"], {error.parameter: str(error)})
+        faults = next((one.faults for one in receipts or () if one.faults), None)
+        return None if receipts is None else build_field_errors(body["view"], faults) if faults else {}
 
     async def stop(self) -> None:
         await self._redelivery.stop()
@@ -72,18 +79,23 @@ class Intake:
         except (CannotShow, Rejected, CannotAnswer) as error:
             log.warning("what became of a press is told to nobody: %s", error)
 
-    async def _parse(self, body: dict[str, Any]) -> Sequence[Event]:
-        """The events of a payload. One that can't be read is logged without its words, and dropped."""
+    async def _parse(self, body: Raw) -> Sequence[Event]:
+        """The events of a payload. One that can't be read is logged without its words, and dropped.
+
+        Raises UsageError for a form whose values can't be used.
+        """
         try:
             if self._home and self._home.takes(body):
                 return self._home.take(body, self._clock())
             return await self._parse_kind(body)
         except (LookupError, TypeError, ValueError, AttributeError, UsageError) as error:
+            if isinstance(error, UsageError) and "view" in body:
+                raise
             kind = str(body.get("type") or ("command" if "command" in body else "payload"))
             log.error("a malformed %s %s is left out: %r", kind[:40], str(body.get("event_id", ""))[:40], error)
             return []
 
-    async def _parse_kind(self, body: dict[str, Any]) -> Sequence[Event]:
+    async def _parse_kind(self, body: Raw) -> Sequence[Event]:
         events: Sequence[Event | None] = ()
         match "command" if "command" in body else body.get("type"):
             case "command":
@@ -103,7 +115,7 @@ class Intake:
                 events = [build_gap(frozenset({self._web.us.workspace}), self._clock())]
         return [event for event in events if event]
 
-    async def _parse_choice(self, body: dict[str, Any]) -> Sequence[Event]:
+    async def _parse_choice(self, body: Raw) -> Sequence[Event]:
         """What a message shortcut asks or commands, unless a form is opened that asks for the rest of it."""
         choice = parse_shortcut(body, self._web.us, self._clock())
         if choice is None:
@@ -126,7 +138,7 @@ class Intake:
         return True
 
 
-def _parse_presses(body: dict[str, Any]) -> Sequence[Event]:
+def _parse_presses(body: Raw) -> Sequence[Event]:
     """The controls that somebody used; that it was none of ours is logged without a word of it."""
     presses = parse.parse_presses(body)
     if not presses:

@@ -11,7 +11,7 @@ from bots.slack.address import SlackAddress, write_link
 from bots.slack.markup import render_plain_text
 from bots.slack.parse import BotIdentity, Raw, parse_workspace
 from core.commands import TABLE
-from core.commands.ask import build_question, list_missing, quote_subject
+from core.commands.ask import build_question, quote_subject
 from core.commands.registry import (
     Command,
     Parameter,
@@ -20,6 +20,7 @@ from core.commands.registry import (
     find_missing_text,
     is_answered_privately,
     is_misgiven,
+    list_missing,
     parse_options,
 )
 from core.domain.events import Commanded, Posted
@@ -30,7 +31,7 @@ ASKING = "confab_ask"  # and of one that asks about a message
 SHORTCUT = "confab_{}"  # of a message shortcut, by the words of its command
 QUOTED = "quoted_{}"  # block_id of a part of the message that somebody asks about
 TITLE = 24  # characters; Slack refuses longer titles
-LABEL = 2_000
+AUTHOR = 2_000  # characters of a name that a form keeps
 LONGEST = 3_000  # characters that a field takes, or a section holds; Slack allows no more
 PARTS = 8  # sections of a message in a form; Claude is told no more of one
 NOTE = 3_000  # characters of private_metadata
@@ -58,9 +59,9 @@ class Choice:
         missing = list_missing(self.row, {}) if self.row.asks else []
         if not missing:
             return None
-        note: dict[str, Any] = {"row": self.row.words, "author": self.quote.author[:LABEL], "link": self.quote.link}
+        note: dict[str, Any] = {"row": self.row.words, "author": self.quote.author[:AUTHOR], "link": self.quote.link}
         note |= {"values": dict(self.question.values), **_pack_place(self.question.key, self.question.address)}
-        blocks = [*_build_parts(self.quote.text), *(_build_field(self.row, one) for one in missing)]
+        blocks = [*_build_parts(self.quote.text), *map(_build_field, missing)]
         return _build_view(ASKING, self.row.action, "Ask", json.dumps(note), blocks)
 
 
@@ -104,7 +105,7 @@ def build_form(command: Commanded) -> dict[str, Any] | None:
     if needed is None or len(note) > NOTE:
         return None
     row, parameter = needed
-    return _build_view(FORM, row.words, "Save", note, [_build_field(row, parameter)])
+    return _build_view(FORM, row.title or row.words.capitalize(), "Save", note, [_build_field(parameter)])
 
 
 def parse_submission(body: Raw, now: datetime) -> Posted | Commanded | None:
@@ -134,6 +135,7 @@ def _parse_command_form(body: Raw, now: datetime) -> Commanded:
         values=fields,
         address=note["address"],
         private=row.whispers(parse_options(row, rest) | fields),
+        by_form=True,
     )
 
 
@@ -198,11 +200,12 @@ def _build_view(kind: str, title: str, submit: str, note: str, blocks: list[dict
     }
 
 
-def _build_field(row: Command, parameter: Parameter) -> dict[str, Any]:
+def _build_field(parameter: Parameter) -> dict[str, Any]:
     long = parameter.kind is ParameterKind.LONG
     element = {"type": "plain_text_input", "action_id": parameter.name, "multiline": long, "max_length": LONGEST}
-    label = _build_plain_text(f"{row.about}. {parameter.about.capitalize()}."[:LABEL])
-    return {"type": "input", "block_id": parameter.name, "label": label, "element": element}
+    label = _build_plain_text(parameter.label or parameter.name.replace("_", " ").capitalize())
+    hint = _build_plain_text(f"{parameter.about[:1].upper()}{parameter.about[1:]}.")
+    return {"type": "input", "block_id": parameter.name, "label": label, "hint": hint, "element": element}
 
 
 def _build_plain_text(text: str) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """Surface of Slack: one thread, as it is read and shown."""
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
+from bots.delivery.bounded_lookups import WAIT
 from bots.slack import files as files_of_ours
-from bots.slack.address import read_link, write_link
+from bots.slack.address import SlackAddress, read_link, write_link
 from bots.slack.client import Web
 from bots.slack.directory import Directory
 from bots.slack.ephemeral import Whisper, with_files
@@ -30,13 +32,22 @@ class SlackSurface:
     """The place of one question. `grows` says whether texts are shown before they are whole."""
 
     def __init__(
-        self, web: Web, directory: Directory, question: Question, grows: bool = True, newest: int = NEWEST
+        self,
+        web: Web,
+        directory: Directory,
+        question: Question,
+        grows: bool = True,
+        newest: int = NEWEST,
+        *,
+        refresh_home: Callable[[str], None] | None = None,
     ) -> None:
         self._web = web
         self._directory = directory
         self._question = question
         self._grows = grows
         self._newest = newest
+        self._refresh_home = refresh_home
+        """Shows a person's home tab anew."""
         self._publisher: Publisher | None = None
 
     async def history(self, beside: AbstractSet[str] = frozenset()) -> History:
@@ -63,10 +74,11 @@ class SlackSurface:
     async def _may_be_member(self) -> bool:
         """Whether we are in the channel, as far as Slack says: then a history that is closed to us closes nothing."""
         try:
-            info = await self._web.read("conversations.info", channel=self._question.key.channel)
+            async with asyncio.timeout(WAIT):
+                info = await self._web.read("conversations.info", channel=self._question.key.channel)
         except (CannotShow, Rejected):
             return False
-        except CannotAnswer:
+        except (CannotAnswer, TimeoutError):
             return True
         channel = info.get("channel") or {}
         inside = channel.get("is_member") or channel.get("is_im") or channel.get("is_mpim")
@@ -83,7 +95,8 @@ class SlackSurface:
         return await files_of_ours.fetch_file(self._web, attachment)
 
     async def rank(self, person: str) -> Rank:
-        return await self._directory.fetch_rank(person, self._question.key.channel)
+        asks = self._question.command is None
+        return await self._directory.fetch_rank(person, self._question.key.channel, asks=asks)
 
     async def homes(self) -> tuple[str, ...] | None:
         key = self._question.key
@@ -201,6 +214,8 @@ class SlackSurface:
     async def _answer_at_once(self, reply: ReplyView) -> None:
         """A command's answer, or one that is posted, stands in the channel, also where we may only respond."""
         text, whisper = await _read_final_text(reply), Whisper(self._web, self._question)
+        if self._refresh_home and SlackAddress.parse(self._question.address).home:
+            self._refresh_home(self._question.person)
         if reply.private:
             await whisper.say(text, reply.files)
             return

@@ -5,7 +5,16 @@ A new one is one more row: what it is called, and what Claude is asked.
 
 from collections.abc import Iterator, Mapping
 
-from core.commands.registry import Command, Invocation, Parameter, ParameterKind, parse_values
+from core.commands.registry import (
+    Command,
+    Invocation,
+    Parameter,
+    ParameterKind,
+    UsageError,
+    explain_missing,
+    list_missing,
+    parse_values,
+)
 from core.domain.events import Posted
 from core.domain.messages import MESSAGE, Asks, CommandResult, Message, Question, Quote, QuoteKind, ThreadKey
 
@@ -26,6 +35,8 @@ def build_question(row: Command, given: Mapping[str, str], chosen: Question, quo
 
     Raises UsageError.
     """
+    for one in list_missing(row, given):
+        raise UsageError(explain_missing(one), one.name)
     values = parse_values(row, "", {**given, MESSAGE: chosen.values[MESSAGE]})
     asked = Message(chosen.name, chosen.person, row.asks.format_map(values), chosen.at, quotes=(quote,))
     key = ThreadKey(chosen.key.workspace, chosen.key.channel, chosen.name)
@@ -41,11 +52,6 @@ def build_question(row: Command, given: Mapping[str, str], chosen: Question, quo
     )
 
 
-def list_missing(row: Command, given: Mapping[str, str]) -> list[Parameter]:
-    """What a form has to ask for."""
-    return [one for one in row.parameters if one.required and not given.get(one.name, "").strip()]
-
-
 def _list_words(about: Message) -> Iterator[str]:
     yield from filter(None, (about.text, *(quote.text for quote in about.quotes)))
     if names := ", ".join(one.name for one in about.attachments if one.name):
@@ -57,7 +63,11 @@ ROWS = (
         "ask about",
         "Ask Claude about one message, in that message's menu",
         point_to_menu,
-        (Parameter("question", ParameterKind.LONG, "what you want to know about it", required=True),),
+        (
+            Parameter(
+                "question", ParameterKind.LONG, "what you want to know about it", required=True, label="Your question"
+            ),
+        ),
         private=True,
         action="Ask about this",
         asks="{question}",

@@ -11,7 +11,9 @@ from core.domain.errors import VersionConflict
 from core.domain.messages import CommandResult, Rank
 from core.rendering.names import write_name
 
-PER = Parameter("per", ParameterKind.CHOICE, "how often it renews; else a month", choices=("day", "week", "month"))
+PER = Parameter(
+    "per", ParameterKind.CHOICE, "how often it renews; else a month", choices=("day", "week", "month"), label="For each"
+)
 OF = Parameter(
     "of",
     ParameterKind.CHOICE,
@@ -47,17 +49,22 @@ async def show_budgets(call: Invocation) -> CommandResult:
     return CommandResult("\n".join([*lines, "", "Newest changes:", "", *history]))
 
 
+async def rehearse_budget(call: Invocation) -> None:
+    """Raises UsageError where the budget can't be set so."""
+    _read_zone(call)
+    _check_seen(call, await _load_budgets(call), await _find_scope(call))
+
+
 async def set_budget(call: Invocation) -> CommandResult:
-    amount = Decimal(call.values["amount"])
-    zone = call.values.get("zone")
-    if zone and not is_time_zone(zone):
-        raise UsageError(f"There is no time zone `{zone[:40]}`. They are written like `Europe/Berlin`.")
+    amount, zone = Decimal(call.values["amount"]), _read_zone(call)
     budget = await _change_budget(call, int(amount * 1_000_000), zone)
     whose = await _prepare_names(call, [budget])
-    note = f" {_describe_nothing(budget.scope)} before that is raised." if not budget.micro_usd else ""
+    if not budget.micro_usd:
+        nothing = f"{whose(budget)} may spend nothing from now on. {_describe_nothing(budget.scope)}"
+        return CommandResult(f"{nothing} until a budget above $0.00 is set. Set by {await name_giver(call)}.")
     return CommandResult(
         f"{whose(budget)} may now spend {_describe_limit(budget)}; days begin at midnight in {budget.zone}. "
-        f"What was spent before counts too.{note} Set by {await name_giver(call)}."
+        f"What was spent before counts too. Set by {await name_giver(call)}."
     )
 
 
@@ -88,6 +95,14 @@ async def _change_budget(call: Invocation, micro_usd: int | None, zone: str | No
         ) from None
 
 
+def _read_zone(call: Invocation) -> str | None:
+    """The time zone that is chosen, if one is. Raises UsageError."""
+    zone = call.values.get("zone")
+    if zone and not is_time_zone(zone):
+        raise UsageError(f"There is no time zone `{zone[:40]}`. They are written like `Europe/Berlin`.", "zone")
+    return zone
+
+
 def _check_seen(call: Invocation, held: Budgets, scope: Scope) -> None:
     """Raise UsageError where a form shows an older change of the scope's budgets (`seen`) than the newest."""
     if call.values.get("seen", number := str(held.find_newest_change(scope))) != number:
@@ -101,13 +116,13 @@ async def _find_scope(call: Invocation) -> Scope:
     """The scope that the budget is for. Raises UsageError for a person whom nobody knows."""
     key, person, of = call.question.key, call.values.get("person"), call.values.get("of")
     if person and of == "direct":
-        raise UsageError("A person's budget counts their direct messages as well: leave `of=direct` out.")
+        raise UsageError("A person's budget counts their direct messages as well: leave `of=direct` out.", "of")
     if person and of:
-        raise UsageError(f"A person's budget holds in all channels: leave `of={of}` out.")
+        raise UsageError(f"A person's budget holds in all channels: leave `of={of}` out.", "of")
     if not person and of != "workspace":
         return Scope(key.workspace, DIRECT if of == "direct" else key.channel)
     if person and not await call.surface.names({person}):
-        raise UsageError(f"I know nobody of the id `{person[:40]}` here. Mention them: `person=@name`.")
+        raise UsageError(f"I know nobody of the id `{person[:40]}` here. Mention them: `person=@name`.", "person")
     return Scope(key.workspace, person=person) if person else Scope(key.workspace)
 
 
@@ -143,7 +158,7 @@ async def _load_names(call: Invocation, people: set[str]) -> dict[str, str]:
 async def _prepare_names(call: Invocation, budgets: list[Budget]) -> Callable[[Budget], str]:
     """A function that names whom or what a budget limits, with display names loaded beforehand."""
     people = {one.scope.person for one in budgets if one.scope.person}
-    channels = {f"#{one.scope.channel}" for one in budgets if one.scope.channel}
+    channels = {f"#{one.scope.channel}" for one in budgets if one.scope.channel not in {None, DIRECT}}
     names = await _load_names(call, people | channels)
     here = call.question.key.channel
 
@@ -193,7 +208,7 @@ ROWS = (
         "Limit what may be spent here",
         set_budget,
         (
-            Parameter("amount", ParameterKind.MONEY, "US dollars", required=True),
+            Parameter("amount", ParameterKind.MONEY, "US dollars", required=True, label="Amount in US dollars"),
             PER,
             OF,
             PERSON,
@@ -201,6 +216,8 @@ ROWS = (
         ),
         Rank.MANAGER,
         stricter={**_OWNERS, "zone": _ZONE},
+        title="Set budget",
+        rehearse=rehearse_budget,
     ),
     Command("budget clear", "Take a limit away", clear_budget, (PER, OF, PERSON), Rank.MANAGER, stricter=_OWNERS),
 )

@@ -9,6 +9,7 @@ from core.commands.registry import (
     Invocation,
     Parameter,
     ParameterKind,
+    UsageError,
     explain_place,
     stands_nowhere,
 )
@@ -32,7 +33,9 @@ async def forget_thread(call: Invocation) -> CommandResult:
     key, person = call.question.key, call.question.person
     message = call.values.get("message")
     if stands_nowhere(call.question):
-        return CommandResult(UNKNOWN if message else explain_place(call.context.table, "forget"))
+        if message:
+            return CommandResult(UNKNOWN)
+        raise UsageError(explain_place(call.context.table, "forget"))
     if "of" in call.values:
         everybody = call.values["of"] == "everybody"
     else:

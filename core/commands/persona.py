@@ -61,7 +61,7 @@ async def show_persona(call: Invocation) -> CommandResult:
 
 
 async def set_persona(call: Invocation) -> CommandResult:
-    before, version = await _change_persona(call, system=call.values["text"])
+    before, version = await _change_persona(call)
     again = " It was that already." if before == version.number else ""
     return CommandResult(
         f"{name_place(version.place)} has this persona from its next answer on.{again} "
@@ -71,7 +71,7 @@ async def set_persona(call: Invocation) -> CommandResult:
 
 
 async def tune_persona(call: Invocation) -> CommandResult:
-    _, version = await _change_persona(call, **_convert_values(call.values))
+    _, version = await _change_persona(call)
     whole = resolve_personas([version.persona, call.context.defaults])
     caveat = await _describe_caveat(call, whole.model or "")
     head = f"{name_place(version.place)} is tuned from its next answer on.{caveat} Set by {await name_giver(call)}."
@@ -101,18 +101,32 @@ async def clear_persona(call: Invocation) -> CommandResult:
     )
 
 
-async def _change_persona(call: Invocation, **changes: object) -> tuple[int, Version]:
+async def rehearse_change(call: Invocation) -> None:
+    """Raises UsageError where the persona can't be changed so."""
+    await _prepare_change(call)
+
+
+async def _change_persona(call: Invocation) -> tuple[int, Version]:
     """Set fields of the place's persona: the version number it had before, and the version that holds now."""
-    held = await call.context.store.personas.persona(find_place(call))
-    _check_seen(call, held)
-    if changes.get("tools") is not None:
-        changes["tools"] = _parse_tools(call, str(changes["tools"]))
-    persona = replace(held.persona if held else Persona(), **changes)  # type: ignore[arg-type]  # _convert_value made them
-    await check_suited(call, persona, chosen=changes.get("model") is not None)
+    held, persona = await _prepare_change(call)
     number = held.number if held else 0
     if held and held.persona == persona:
         return number, held
     return number, await store_version(call, persona, held)
+
+
+async def _prepare_change(call: Invocation) -> tuple[Version | None, Persona]:
+    """The version that holds now, and the persona that is wanted. Raises UsageError for one that can't be had."""
+    _read_reason(call)
+    text = call.values.get("text")
+    changes = _convert_values(call.values) if text is None else {"system": text}
+    held = await call.context.store.personas.persona(find_place(call))
+    _check_seen(call, held)
+    if changes.get("tools") is not None:
+        changes["tools"] = _parse_tools(call, str(changes["tools"]))
+    persona = replace(held.persona if held else Persona(), **changes)
+    await check_suited(call, persona, chosen=changes.get("model") is not None)
+    return held, persona
 
 
 async def check_suited(call: Invocation, persona: Persona, *, chosen: bool) -> None:
@@ -123,7 +137,7 @@ async def check_suited(call: Invocation, persona: Persona, *, chosen: bool) -> N
     try:
         check_persona(whole, model or await call.context.model(whole.model or ""))
     except PersonaUnsuited as error:
-        raise UsageError(str(error)) from None
+        raise UsageError(str(error), error.trait) from None
 
 
 def _check_seen(call: Invocation, held: Version | None) -> None:
@@ -140,7 +154,7 @@ def _parse_tools(call: Invocation, words: str) -> str:
     try:
         return call.context.tools.parse_choice(words)
     except UnknownTool as error:
-        raise UsageError(str(error)) from None
+        raise UsageError(str(error), "tools") from None
 
 
 async def _find_model(call: Invocation, name: str) -> Model:
@@ -151,10 +165,10 @@ async def _find_model(call: Invocation, name: str) -> Model:
     found = await catalog.look_up(name)
     if found.missing:
         near = " or ".join(f"`{one}`" for one in found.near)
-        raise UsageError(f"There is no model `{name}`. Did you mean {near}? `persona models` lists them all.")
+        raise UsageError(f"There is no model `{name}`. Did you mean {near}? `persona models` lists them all.", "model")
     if found.model.is_retired(call.context.clock()):
         end = found.model.describe_end(call.context.clock())
-        raise UsageError(f"`{name}` {end}. `persona models` lists those that answer.")
+        raise UsageError(f"`{name}` {end}. `persona models` lists those that answer.", "model")
     return found.model
 
 
@@ -188,7 +202,7 @@ def _read_reason(call: Invocation) -> str:
     """Why a persona is changed, on one line. Raises UsageError."""
     reason = " ".join(call.values.get("reason", "").split())
     if len(reason) > REASON:
-        raise UsageError(f"A reason has at most {REASON} characters; this one has {len(reason)}.")
+        raise UsageError(f"A reason has at most {REASON} characters; this one has {len(reason)}.", "reason")
     return reason
 
 
@@ -197,10 +211,11 @@ def _check_model(model: str | None, allowed: Sequence[str]) -> None:
     if model is not None and not is_model_id(model):
         raise UsageError(
             "A model's id has letters, digits and `.-_:/@+` alone, such as `claude-haiku-5-5`. "
-            "`persona models` lists them all."
+            "`persona models` lists them all.",
+            "model",
         )
     if model is not None and allowed and model not in allowed:
-        raise UsageError(refuse_model(model, allowed))
+        raise UsageError(refuse_model(model, allowed), "model")
 
 
 def _check_tuned(given: Mapping[str, str]) -> None:
@@ -232,7 +247,8 @@ def _parse_prompts(value: str) -> str:
     if not 0 < len(found) <= PROMPTS or any(len(one) > PROMPT for one in found):
         raise UsageError(
             f"prompts are one to {PROMPTS} sentences of at most {PROMPT} characters, with semicolons between: "
-            '`persona tune prompts="Sum up our week; Check a text of mine"`.'
+            '`persona tune prompts="Sum up our week; Check a text of mine"`.',
+            "prompts",
         )
     return "; ".join(found)
 
@@ -247,7 +263,7 @@ def _describe_model(model: Model, price: Price | None) -> str:
 
 def _parse_temperature(value: str) -> float:
     if not _TEMPERATURE.fullmatch(value) or float(value) > 1:
-        raise UsageError(f"temperature is a number from 0 to 1; `{value[:40]}` is not.")
+        raise UsageError(f"temperature is a number from 0 to 1; `{value[:40]}` is not.", "temperature")
     return float(value)
 
 
@@ -303,9 +319,17 @@ ROWS = (
         "persona set",
         "Give Claude a persona in this channel: its system prompt",
         set_persona,
-        (Parameter("text", ParameterKind.LONG, "the system prompt, in your own words", required=True), WHERE, WHY),
+        (
+            Parameter(
+                "text", ParameterKind.LONG, "the system prompt, in your own words", required=True, label="Persona"
+            ),
+            WHERE,
+            WHY,
+        ),
         Rank.MANAGER,
         stricter=OWNERS,
+        title="Edit persona",
+        rehearse=rehearse_change,
     ),
     Command(
         "persona tune",
@@ -314,7 +338,13 @@ ROWS = (
         (
             Parameter("model", ParameterKind.TEXT, "a model's id, as `persona models` lists them", choices=(_CLEAR,)),
             Parameter("effort", ParameterKind.CHOICE, "how hard Claude thinks", choices=(*EFFORTS, _CLEAR)),
-            Parameter("max_tokens", ParameterKind.NUMBER, "the longest answer, thinking included", choices=(_CLEAR,)),
+            Parameter(
+                "max_tokens",
+                ParameterKind.NUMBER,
+                "the longest answer in tokens, thinking included",
+                choices=(_CLEAR,),
+                label="Longest answer",
+            ),
             Parameter("thinking", ParameterKind.CHOICE, "whether Claude thinks first", choices=(*THINKING, _CLEAR)),
             Parameter("temperature", ParameterKind.TEXT, "0 to 1, for the few models that take it", choices=(_CLEAR,)),
             Parameter(
@@ -325,18 +355,21 @@ ROWS = (
                 ParameterKind.CHOICE,
                 "whether replies in its threads are answered without a mention",
                 choices=("never", "always", _CLEAR),
+                label="Replies without a mention",
             ),
             Parameter(
                 "files",
                 ParameterKind.CHOICE,
                 "whether code that Claude names is attached as a file too",
                 choices=("never", "auto", _CLEAR),
+                label="Code as files",
             ),
             Parameter(
                 "long",
                 ParameterKind.CHOICE,
                 "whether an answer goes on in a file after six pages",
                 choices=("file", "pages", _CLEAR),
+                label="Long answers",
             ),
             TOOLS,
             Parameter(
@@ -344,6 +377,7 @@ ROWS = (
                 ParameterKind.TEXT,
                 'up to four prompts to offer in direct messages, "a; b"',
                 choices=(_CLEAR,),
+                label="Suggested prompts",
             ),
             WHERE,
             WHY,
@@ -351,6 +385,8 @@ ROWS = (
         Rank.MANAGER,
         stricter=OWNERS,
         check=_check_tuned,
+        title="Model and tools",
+        rehearse=rehearse_change,
     ),
     Command(
         "persona clear", "Take this channel's persona away", clear_persona, (WHERE, WHY), Rank.MANAGER, stricter=OWNERS

@@ -29,7 +29,7 @@ _MONEY = re.compile(
 NUMBER = 12  # digits of a whole number
 DEAREST = 1_000_000  # dollars: an amount above it is a slip
 NAME = 40  # characters of a name that is looked for among ours
-IN_MENU = "Where messages have a menu, it is there too, under Apps."
+IN_MENU = "Where messages have a menu, it is there too."
 BELOW_ANSWER = "Where answers have buttons, the one below the answer does it too."
 MEMBERS_ONLY = "Only members of this workspace can ask me. Whoever runs this bot can open it to guests."
 
@@ -37,8 +37,12 @@ MEMBERS_ONLY = "Only members of this workspace can ask me. Whoever runs this bot
 class UsageError(ConfabError):
     """A command can't be used as a person gave it; the message says why and what would do.
 
-    Only who gave it is told, where the platform can.
+    Only who gave it is told, where the platform can; by a form, below the field of that `parameter`.
     """
+
+    def __init__(self, message: str, parameter: str = "") -> None:
+        super().__init__(message)
+        self.parameter = parameter
 
 
 class RankTooLow(UsageError):
@@ -64,7 +68,7 @@ class Parameter:
     """One value that a command takes.
 
     `choices` are all that a choice allows, suggestions for a text or a list, and the words that stand in place of a
-    number.
+    number. `label` is what a form calls it.
     """
 
     name: str
@@ -72,6 +76,7 @@ class Parameter:
     about: str
     required: bool = False
     choices: tuple[str, ...] = ()
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +133,8 @@ class Command:
     whispered: tuple[str, ...] = ()
     action: str = ""
     """What it is called in a message's menu, where platforms have one; the message's id is its value `message`."""
+    title: str = ""
+    """What a button is called that opens a form of it, and that form."""
     asks: str = ""
     """What Claude is asked, privately, about the message in whose menu it was chosen; its values stand in braces.
 
@@ -136,6 +143,8 @@ class Command:
     stricter: Mapping[str, tuple[Rank, str]] = field(default_factory=dict)
     check: Callable[[Mapping[str, str]], None] | None = None
     """Raises UsageError for values that can't be used together."""
+    rehearse: Callable[[Invocation], Awaitable[None]] | None = None
+    """Raises UsageError where `run` would, and changes nothing."""
 
     def list_ranks(self, given: Mapping[str, str]) -> list[tuple[Rank, str]]:
         """Every rank that it takes to give the command with these values, and what is said to who has not got it."""
@@ -213,10 +222,20 @@ def find_missing_text(
     return next(((row, one) for one in needed if not given.get(one.name, "").strip()), None)
 
 
+def list_missing(row: Command, given: Mapping[str, str]) -> list[Parameter]:
+    """What a command needs and has not: a form has to ask for it."""
+    return [one for one in row.parameters if one.required and not given.get(one.name, "").strip()]
+
+
+def explain_missing(parameter: Parameter) -> str:
+    """What stands below an empty field of a form."""
+    return f"Fill this in: {parameter.about}."
+
+
 def parse_values(row: Command, rest: str, given: Mapping[str, str]) -> dict[str, str]:
     """Parse and check a command's values, from the rest of its line and as given beside it. Raises UsageError."""
     if row.asks and MESSAGE not in given:
-        raise UsageError(f"`{row.words}` is in the menu of each message, under Apps: **{row.action}**.")
+        raise UsageError(f"`{row.words}` is in the menu of each message: **{row.action}**.")
     written = parse_options(row, rest)
     emptied = {name for name, value in written.items() if not value and _is_list(row.parameter(name))}  # `tools=`
     found = {name: value.strip() for name, value in (written | dict(given)).items() if value.strip() or name in emptied}
@@ -225,7 +244,8 @@ def parse_values(row: Command, rest: str, given: Mapping[str, str]) -> dict[str,
             found[parameter.name] = _check_value(row, parameter, found[parameter.name])
         elif parameter.required:
             raise UsageError(
-                f"`{row.words}` needs {parameter.name}: {parameter.about}. Like this: `{format_usage(row)}`"
+                f"`{row.words}` needs {parameter.name}: {parameter.about}. Like this: `{format_usage(row)}`",
+                parameter.name,
             )
     if row.check is not None:
         row.check(found)
@@ -252,7 +272,13 @@ def format_usage(row: Command) -> str:
 
 
 async def run_command(row: Command, call: Invocation) -> CommandResult:
-    """Authorise and run a command. Raises RankTooLow.
+    """Authorise and run a command. Raises RankTooLow."""
+    await check_rank(row, call)
+    return await row.run(call)
+
+
+async def check_rank(row: Command, call: Invocation) -> None:
+    """Authorise a command. Raises RankTooLow.
 
     The platform is asked for a rank only where it matters: who may ask may give what needs no rank.
     """
@@ -263,7 +289,6 @@ async def run_command(row: Command, call: Invocation) -> CommandResult:
         for needed, sentence in ranks:
             if rank < needed > lowest:
                 raise RankTooLow(sentence)
-    return await row.run(call)
 
 
 async def name_giver(call: Invocation) -> str:
@@ -331,15 +356,15 @@ def _check_value(row: Command, parameter: Parameter, value: str) -> str:
     if kind is ParameterKind.NUMBER and value.lower() in parameter.choices:
         return value.lower()
     if kind is ParameterKind.CHOICE and value not in parameter.choices:
-        raise UsageError(_explain_choices(row, parameter, value))
+        raise UsageError(_explain_choices(row, parameter, value), name)
     if kind is ParameterKind.NUMBER and not (value.isascii() and value.isdigit() and len(value) <= NUMBER):
-        raise UsageError(f"{name} is a whole number; `{value[:NAME]}` is not.")
+        raise UsageError(f"{name} is a whole number; `{value[:NAME]}` is not.", name)
     if kind is ParameterKind.MONEY:
         return _check_money(name, value)
     if kind is not ParameterKind.PERSON:
         return value
     if not (person := _PERSON.fullmatch(value)):
-        raise UsageError(f"{name} is a person, mentioned with @; `{value[:NAME]}` is not.")
+        raise UsageError(f"{name} is a person, mentioned with @; `{value[:NAME]}` is not.", name)
     return person[1] or person[2]
 
 
@@ -354,7 +379,7 @@ def _check_money(name: str, value: str) -> str:
     """An amount of dollars, without its sign. Raises UsageError."""
     amount = _MONEY.fullmatch(value)
     if amount is None or Decimal(amount[1]) > DEAREST:
-        raise UsageError(f"{name} is an amount of US dollars such as 25 or 12.50; `{value[:NAME]}` is not.")
+        raise UsageError(f"{name} is an amount of US dollars such as 25 or 12.50; `{value[:NAME]}` is not.", name)
     return amount[1]
 
 

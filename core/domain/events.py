@@ -83,6 +83,8 @@ class Commanded:
     values: Mapping[str, str] = field(default_factory=dict)
     address: str = "{}"
     private: bool = False
+    by_form: bool = False
+    """Whether its form is still open: what is wrong with it is said there, and then nothing is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,8 @@ class Receipt:
     """Where to backfill after a gap. What is found there is ingested like any other event."""
     note: str = ""
     """Of a press: one sentence for who pressed, alone: a vote was noted, or why nothing comes of it. Often empty."""
+    faults: Mapping[str, str] = field(default_factory=dict)
+    """Of a command by a form: why it was not stored, by its parameters; the empty one where it is no single one."""
 
 
 Ingest = Callable[[Event], Awaitable[Receipt]]

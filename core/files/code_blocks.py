@@ -4,15 +4,17 @@ They follow from the text alone, so that any process makes the same files of it.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, count
 
 from core.domain.messages import File, FinalText, clean_text
+from core.domain.wording import list_some
 from core.rendering.fences import Fence, parse_opening
 from core.rendering.names import clean_file_name, read_file_name, shorten_file_name
-from core.rendering.reply_notes import remove_notes, reopen_text
+from core.rendering.reply_notes import append_note, remove_notes, reopen_text
 
 MOST = 10  # files of one answer: platforms hang no more on a message
+NAMED = 100  # files of one answer that are counted
 LARGEST = 1_000_000  # bytes of one
 SIX_PAGES = 10_000  # characters: no six pages of a platform hold less of an answer that a file could have
 LONG = 60  # lines of a block; one with more is a file also where it has no name
@@ -52,7 +54,7 @@ _QUOTED = re.compile(r"[ \t]*>")
 
 
 def list_code_files(text: str, *, reopened: bool = False) -> tuple[File, ...]:
-    """The files of a final text, in the order of their blocks; what is above `MOST` or `LARGEST` is left out.
+    """The files of a final text, in the order of their blocks; what is above `NAMED` or `LARGEST` is left out.
 
     A block whose fence is not closed is none: it was cut. Nor is the rest of it, with which a text begins that goes on
     with another, where it is `reopened`: whether that is amid a line is not known. The text has all of their words.
@@ -71,9 +73,17 @@ def list_code_files(text: str, *, reopened: bool = False) -> tuple[File, ...]:
         name = _make_unique(clean_file_name(given or "") or _make_name(fence.info, taken), taken)
         taken.add(name.casefold())
         found.append(File(name, "text/plain", content, told=True))
-        if len(found) == MOST:
+        if len(found) == NAMED:
             break
     return tuple(found)
+
+
+def bound_files(text: str, files: Sequence[File]) -> tuple[str, Sequence[File]]:
+    """The text of an answer, with a note on files that are left out, and as many files as platforms take with it."""
+    if not (left := files[MOST:]):
+        return text, files
+    names = list_some([f"`{file.name}`" for file in left])
+    return append_note(text, f"An answer has at most {MOST} files. Not attached, but above: {names}."), files[:MOST]
 
 
 def make_answer_file(text: str) -> File:

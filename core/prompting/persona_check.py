@@ -18,7 +18,14 @@ NAME = 128  # characters of a model's name that are shown
 
 
 class PersonaUnsuited(ConfabError):
-    """A persona asks for what its model does not have; the message says what to do instead."""
+    """A persona asks for what its model does not have; the message says what to do instead.
+
+    `trait` is the field of the persona that is to blame.
+    """
+
+    def __init__(self, message: str, trait: str) -> None:
+        super().__init__(message)
+        self.trait = trait
 
 
 def check_persona(persona: Persona, model: Model) -> None:
@@ -31,16 +38,17 @@ def check_persona(persona: Persona, model: Model) -> None:
         return
     if persona.effort and persona.effort not in model.efforts:
         has = f"it has {_list_in_order(model.efforts, EFFORTS)}" if model.efforts else "it has no effort levels"
-        raise PersonaUnsuited(f"{model.id} does not take effort `{persona.effort}`; {has}.")
+        raise PersonaUnsuited(f"{model.id} does not take effort `{persona.effort}`; {has}.", "effort")
     if persona.thinking and persona.thinking not in model.thinking:
         has = f"it takes {_list_in_order(model.thinking, THINKING)}" if model.thinking else "its thinking cannot be set"
-        raise PersonaUnsuited(f"{model.id} does not take thinking `{persona.thinking}`; {has}.")
+        raise PersonaUnsuited(f"{model.id} does not take thinking `{persona.thinking}`; {has}.", "thinking")
     if persona.temperature is not None and not model.sampling:
         raise PersonaUnsuited(
-            f"{model.id} no longer takes a temperature. Use effort instead: low is brief, high is thorough."
+            f"{model.id} no longer takes a temperature. Use effort instead: low is brief, high is thorough.",
+            "temperature",
         )
     if persona.max_tokens and model.max_tokens and persona.max_tokens > model.max_tokens:
-        raise PersonaUnsuited(f"{model.id} writes at most {count_noun(model.max_tokens, 'token')}.")
+        raise PersonaUnsuited(f"{model.id} writes at most {count_noun(model.max_tokens, 'token')}.", "max_tokens")
 
 
 def excludes_thinking(persona: Persona) -> bool:
@@ -51,17 +59,18 @@ def excludes_thinking(persona: Persona) -> bool:
 def _check_exclusions(persona: Persona) -> None:
     """What the API takes of no model: choices that exclude each other. Raises PersonaUnsuited."""
     if persona.max_tokens is not None and not 1 <= persona.max_tokens <= LONGEST:
-        raise PersonaUnsuited(f"max_tokens is a number of tokens from 1 to {LONGEST:,}.")
+        raise PersonaUnsuited(f"max_tokens is a number of tokens from 1 to {LONGEST:,}.", "max_tokens")
     if excludes_thinking(persona):
         efforts = ", ".join(EFFORTS_WITHOUT_THINKING)
         raise PersonaUnsuited(
             f"Effort `{persona.effort}` and thinking `{persona.thinking}` exclude each other: choose effort {efforts}, "
-            "or take thinking back with `persona tune thinking=default`."
+            "or take thinking back with `persona tune thinking=default`.",
+            "effort",
         )
     if persona.temperature is not None and persona.thinking not in (None, "disabled"):
-        raise PersonaUnsuited("A temperature and thinking exclude each other: clear one of them.")
+        raise PersonaUnsuited("A temperature and thinking exclude each other: clear one of them.", "temperature")
     if persona.thinking == "enabled" and persona.max_tokens and persona.max_tokens < SHORTEST_THINKING:
-        raise PersonaUnsuited(f"With thinking `enabled`, max_tokens is at least {SHORTEST_THINKING:,}.")
+        raise PersonaUnsuited(f"With thinking `enabled`, max_tokens is at least {SHORTEST_THINKING:,}.", "max_tokens")
 
 
 def refuse_model(model: str, allowed: Sequence[str]) -> str:

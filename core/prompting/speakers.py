@@ -43,21 +43,23 @@ def quote_message(message: Message, names: Mapping[str, str], files: Files = NO_
     name = names.get(message.voice) or clean_name(message.speaker or message.author) or "someone"
     words = indent(replace_ids(leave_out_middle(message.text, LONGEST), names))
     said = [f"{name} {BOT}: {words}" if message.bot else f"{name}: {words}"] if words else []
-    carried = [line for quote in message.quotes[:QUOTES] for line in _tell_quote(name, quote, names)]
+    carried = [line for quote in message.quotes[:QUOTES] for line in _tell_quote(name, message, quote, names)]
     different = {one.id: one for one in reversed(message.attachments)}
     told = {key: _tell_attachment(name, different[key], files.get((message.id, key))) for key in reversed(different)}
     own = [note for key, note in told.items() if not different[key].quoted]
     return "\n".join(said + own + carried + [note for key, note in told.items() if different[key].quoted])
 
 
-def _tell_quote(name: str, quote: Quote, names: Mapping[str, str]) -> Iterator[str]:
+def _tell_quote(name: str, message: Message, quote: Quote, names: Mapping[str, str]) -> Iterator[str]:
     """A note that says whose words follow, and the words, indented like all that somebody said."""
     author = clean_name(replace_ids(quote.author, names))
     what = f"what {author} said" if author else "this"
     what += f" ({quote.link})" if quote.link else ""
     words = indent(replace_ids(leave_out_middle(quote.text, QUOTED), names))
     if words:
-        yield f"[{_CARRIES[quote.kind].format(name, what)}, which is not {name}'s words:]"
+        own = message.author and quote.author == f"<@{message.author}>"
+        whose = f"{name}'s own words, said before" if own else f"not {name}'s words"
+        yield f"[{_CARRIES[quote.kind].format(name, what)}, which is {whose}:]"
         yield f"  {words}"
 
 

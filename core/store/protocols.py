@@ -13,7 +13,7 @@ from core.domain.messages import FinalText, History, MadeFile, Message, Outcome,
 from core.domain.personas import Persona, Place, Version
 from core.domain.tools import Container, ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
-from core.store.installations import Installations
+from core.store.installations import Installation, Installations
 from core.store.searches import ChannelPast
 from core.store.stored_calls import CallState, StoredCall
 from core.store.stored_files import StoredFiles, WaitingDeletions
@@ -377,6 +377,7 @@ class Condition:
     """None for a file."""
     models: tuple[str, ...] = ()
     """Those that personas choose."""
+    installations: Sequence[Installation] = ()
     deletions: WaitingDeletions = field(default_factory=WaitingDeletions)
     votes: Votes = field(default_factory=Votes)
     """What people think of answers."""

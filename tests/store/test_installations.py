@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from core.domain.personas import Persona, Place
-from core.store import open_store
+from core.store import inspect, open_store
 from core.store.audit_log import AuditAction
 from core.store.installations import Installation
 from tests.support.talk import asked, at, message, thread
@@ -36,6 +36,13 @@ async def test_an_installation_is_found_again_and_listed_with_others_of_its_plat
     assert unversioned(await store.installations.find(HERE)) == MADE
     assert await store.installations.find("slack:T3") is None
     assert list(map(unversioned, await store.installations.list("slack"))) == [MADE, other]
+
+
+async def test_inspecting_a_database_lists_its_installations(store, url):
+    made = await store.installations.install(MADE)
+
+    if url != "sqlite://":
+        assert (await inspect(url)).installations in ([made], (made,))
 
 
 async def test_a_second_installation_takes_the_place_of_the_first_and_both_are_audited(store):

@@ -48,8 +48,11 @@ async def press_home(home: House, user: str, words: str, place: str) -> View:
     return home.slack.world.views[name]
 
 
-async def save_form(home: House, user: str, form: View, **changed: str) -> None:
-    """Save a form with these fields changed, as the state holds all of them, and wait for what comes of it."""
+async def save_form(home: House, user: str, form: View, **changed: str) -> Mapping[str, str]:
+    """Save a form with these fields changed, as the state holds all of them, and wait for what comes of it.
+
+    What stands below its fields then, where it stays open.
+    """
     values = {}
     for block in form.payload["blocks"]:
         if block["type"] != "input":
@@ -64,3 +67,5 @@ async def save_form(home: House, user: str, form: View, **changed: str) -> None:
         values[block["block_id"]] = {element["action_id"]: state}
     await home.slack.acked(await home.slack.submit_view(user, form.id, values))
     await home.rest()
+    kept = home.slack.world.views.get(form.id)
+    return kept.errors if kept else {}

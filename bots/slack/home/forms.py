@@ -28,10 +28,10 @@ LEFT_OUT = {"answers", "of", "person", "temperature", "thinking", "where", "zone
 """Parameters that a form does not ask for: the place is known, and the others are Discord's or seldom chosen."""
 OF_WORKSPACES = {"prompts"}  # no channel is asked for them
 NOTES = {
-    "persona set": f"`{COMMAND} persona clear` takes the persona away.",
+    "persona set": f"`{COMMAND} persona clear{{whole}}` takes the persona away.",
     "persona tune": "What you leave empty is as the workspace, or whoever runs me, has it.",
     "budget set": "A day, a week and a month have a budget each. 0 lets nobody ask. "
-    f"`{COMMAND} budget clear` takes the limit away.",
+    f"`{COMMAND} budget clear{{whole}}` takes the limit away.",
 }
 REFUSAL = "Slack says that you don't manage this place, or that one of us is not in it. Open this page anew."
 TRAITS = {"text": "system"}  # of a persona, where a parameter is called otherwise
@@ -72,7 +72,8 @@ def build_form(form: Form) -> dict[str, Any]:
     shown = {name: value for name, value in held.items() if len(value) <= LONGEST}
     left_out = LEFT_OUT | (OF_WORKSPACES if form.place.place.channel else set())
     fields = [one for one in row.parameters if one.name not in left_out]
-    note = f"{LONG if len(shown) < len(held) else ''}{NOTES[row.words]}"
+    whole = "".join(f" {name}={value}" for name, value in form.fixed.items() if name != "seen")
+    note = f"{LONG if len(shown) < len(held) else ''}{NOTES[row.words].format(whole=whole)}"
     where = f"For <#{form.place.place.channel}>." if form.place.place.channel else "For the whole workspace."
     return {
         "type": "modal",
@@ -102,7 +103,7 @@ def parse_submission(body: Raw, now: datetime) -> list[Commanded]:
     row, _ = find_command(TABLE, note["line"])
     filled = _read_fields(view["state"]["values"])
     values = {name: value for name in filled if (value := _read_change(row, name, filled[name], note["held"]))}
-    if not values:
+    if not values and not _is_needed(row):
         return []
     return [
         Commanded(
@@ -112,10 +113,16 @@ def parse_submission(body: Raw, now: datetime) -> list[Commanded]:
             line=row.words,
             at=now,
             values={**values, **note["fixed"]},
-            address=SlackAddress().dump(),
+            address=SlackAddress(home=True).dump(),
             private=row.whispers(values),
+            by_form=True,
         )
     ]
+
+
+def _is_needed(row: Command) -> bool:
+    """Whether a command needs a value, so that its form can't be saved without."""
+    return any(one.required for one in row.parameters)
 
 
 def _read_fields(blocks: Mapping[str, Raw]) -> dict[str, str]:
@@ -136,7 +143,7 @@ def _read_change(row: Command, name: str, value: str, held: Mapping[str, str]) -
     parameter = row.parameter(name)
     if name in held and not value.strip() and parameter is not None and DEFAULT in parameter.choices:
         return DEFAULT
-    kept = held.get(name) == _mark(value) and not any(one.required for one in row.parameters)
+    kept = held.get(name) == _mark(value) and not _is_needed(row)
     return "" if kept else value.strip()
 
 
@@ -166,7 +173,7 @@ def _read_budget(place: PlaceOverview) -> dict[str, str]:
 
 
 def _build_field(parameter: Parameter, held: str) -> dict[str, Any]:
-    label = parameter.name.replace("_", " ").capitalize()
+    label = parameter.label or parameter.name.replace("_", " ").capitalize()
     return {
         "type": "input",
         "block_id": parameter.name,

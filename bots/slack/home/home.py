@@ -26,11 +26,12 @@ from core.domain.events import Event
 from core.domain.messages import Rank
 from core.domain.personas import Place
 
-ATONCE = 4  # homes that are made at the same time: answers have the store and Slack to themselves otherwise
+ATONCE = 4  # homes that are made at once, and then shown: answers have the store and Slack to themselves otherwise
 WAITING = 200  # that wait for it; whoever opens theirs then sees it the next time
 SAME = 10.0  # seconds in which the same view is not published again
 REMEMBERED = 10_000  # views
 TRIES = 3
+SHOWING = 10.0  # seconds that a view may take to be made, and to be shown: later ones are seen the next time
 
 DIRECT = "D"  # begins the ids of direct messages, in which everybody's rank in the workspace shows
 
@@ -74,6 +75,10 @@ class Home:
                 self._begin(self._open(body["event"]["user"], body["event"]))
         return []
 
+    def refresh(self, person: str) -> None:
+        """Show a person's home anew, for something on it was changed by a form."""
+        self._begin(self._open(person, {"tab": "home"}))
+
     async def add_viewed(self, body: Raw, events: Sequence[Event]) -> Sequence[Event]:
         """The events of a message, with what its author looks at."""
         return await self._viewing.add_viewed(body["event"], events)
@@ -94,21 +99,23 @@ class Home:
 
     async def _run(self, work: Coroutine[Any, Any, None]) -> None:
         try:
-            async with self._slots:
-                await work
-        except ConfabError as error:
-            log.warning("a home is not shown: %s", error)
+            await work
+        except (ConfabError, TimeoutError) as error:
+            log.warning("a home is not shown: %s", error or "Slack takes too long")
         finally:
             work.close()
 
     async def _open(self, person: str, event: Raw) -> None:
         channel = str(event.get("channel") or "")
-        rank = await self._directory.fetch_rank(person, DIRECT)
-        asks = rank > Rank.GUEST or self._overviews.guests
-        if event.get("tab") == "messages" and asks and channel.startswith(DIRECT):
-            await self._prompts.suggest(channel)
-        elif event.get("tab") == "home":
-            await self._publish(person, await self._build(person, rank, channel, asks), event.get("view") or {})
+        async with self._slots, asyncio.timeout(SHOWING):
+            rank = await self._directory.fetch_rank(person, DIRECT)
+            asks = rank > Rank.GUEST or self._overviews.guests
+            view = await self._build(person, rank, channel, asks) if event.get("tab") == "home" else None
+        async with asyncio.timeout(SHOWING):  # in no slot: what Slack holds up for one is not waited for by others
+            if view is not None:
+                await self._publish(person, view, event.get("view") or {})
+            elif event.get("tab") == "messages" and asks and channel.startswith(DIRECT):
+                await self._prompts.suggest(channel)
 
     async def _build(self, person: str, rank: Rank, channel: str, asks: bool) -> dict[str, Any]:
         """The view of a person's home, with the channels that they manage."""
@@ -137,6 +144,10 @@ class Home:
 
     async def _open_form(self, person: str, trigger: str, action: Raw, view: Raw) -> None:
         """Open the form that a button is for, if who pressed it manages that place as Slack says now."""
+        async with asyncio.timeout(SHOWING):
+            await self._choose_form(person, trigger, action, view)
+
+    async def _choose_form(self, person: str, trigger: str, action: Raw, view: Raw) -> None:
         words, name = str(action["action_id"]).removeprefix(ACTION), str(action["value"])
         channel = "" if name == WHOLE else name
         if not await self._manages(person, channel):

@@ -5,6 +5,7 @@ from typing import Any
 
 from bots.slack.formatting import escape
 from bots.slack.manifest import COMMAND
+from core.commands import TABLE
 from core.commands.overview import Overview, PlaceOverview, WorkspaceOverview
 from core.commands.registry import MEMBERS_ONLY
 from core.domain.wording import count_noun
@@ -13,7 +14,7 @@ SECTION = 3_000  # characters of a section's text that Slack takes
 CHANNELS = 40  # that are told of: each has two blocks, and Slack takes 100
 ACTION = "home:"  # begins the action_id of our buttons on the home tab; the words of the command follow
 WHOLE = "-"  # in a button, the place that is all of the workspace
-BUTTONS = {"persona set": "Edit persona", "persona tune": "Model and tools", "budget set": "Set budget"}
+BUTTONS = {row.words: row.title for row in TABLE if row.title}
 
 ABOUT = f"""*Ask me* in a channel, a thread or a group message by mentioning me, or write to me in _Messages_. \
 Claude answers in the thread, having read all of it.

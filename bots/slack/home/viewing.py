@@ -40,7 +40,13 @@ _THINGS = (
     "mensaje|hilo|conversaci\u00f3n|mensagem|conversa|canale|messaggio|conversazione|bericht|gesprek|kanaal"
 )
 """What people call it, in English, German, French, Spanish, Portuguese, Italian and Dutch."""
-_ABOUT = re.compile(rf"\b(?:{_POINTS})\s+(?:\w+\s+)?(?:{_THINGS})s?\b|\bthis\W*\Z", re.IGNORECASE)
+_ASKS = "summari[sz]e|sum up|explain|translate|answer|reply to|respond to|what is|what's|who wrote|who said"
+_HAPPENS = "going on|happening|happened|discussed|decided|said|talked about"
+_ABOUT = re.compile(
+    rf"\b(?:{_POINTS})\s+(?:\w+\s+)?(?:{_THINGS})s?\b|\b(?:{_ASKS})\s+this\W*\Z|\b(?:{_HAPPENS})\s+(?:in\s+)?here\b",
+    re.IGNORECASE,
+)
+"""`this` or `here` alone point at it only behind words that ask about something that can be read."""
 
 log = logging.getLogger(__name__)
 

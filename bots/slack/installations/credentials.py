@@ -44,12 +44,17 @@ class Vault:
         return self.seal.close(json.dumps([workspace, tokens.bot, tokens.refresh]))
 
     def open(self, installation: Installation) -> Tokens:
-        """Unseal tokens; no log shows them from here on. Raises SealBroken."""
-        workspace, bot, refresh = json.loads(self.seal.open(installation.sealed))
-        if workspace != installation.workspace:
-            raise SealBroken
-        hide_secrets([bot, refresh])
-        return Tokens(bot, refresh, installation.expires_at)
+        """Unseal tokens. Raises SealBroken."""
+        return unseal_tokens(self.seal, installation)
+
+
+def unseal_tokens(seal: Seal, installation: Installation) -> Tokens:
+    """The tokens of a workspace; no log shows them from here on. Raises SealBroken."""
+    workspace, bot, refresh = json.loads(seal.open(installation.sealed))
+    if workspace != installation.workspace:
+        raise SealBroken
+    hide_secrets([bot, refresh])
+    return Tokens(bot, refresh, installation.expires_at)
 
 
 class Credentials:

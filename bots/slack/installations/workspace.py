@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 from bots.delivery.backfill import Backfill
 from bots.slack import formatting
@@ -42,20 +42,22 @@ class SlackWorkspace:
         self._slow = clients.make_slow_web(make_client(), self.web)
         self._grows = grows
         self._intake: Intake | None = None
+        self._home: Home | None = None
 
     @property
     def us(self) -> BotIdentity:
         return self.web.us
 
     def make_surface(self, question: Question) -> SlackSurface:
-        return SlackSurface(self.web, self.directory, question, self._grows)
+        refresh = self._home.refresh if self._home else None
+        return SlackSurface(self.web, self.directory, question, self._grows, refresh_home=refresh)
 
-    async def accept(self, body: dict[str, Any], ingest: Ingest) -> bool:
-        """Store the events of a payload; whether they are safe on disk, so that it may be acknowledged."""
+    async def accept(self, body: Raw, ingest: Ingest) -> Raw | None:
+        """Store the events of a payload; the answer to it, or None where they are not safe on disk."""
         if self._intake is None:
             overviews = self._clients.overviews
-            home = Home(self.web, self.directory, overviews) if overviews else None
-            self._intake = Intake(ingest, self.web, self._clients.sleep, self._clients.clock, home)
+            self._home = Home(self.web, self.directory, overviews) if overviews else None
+            self._intake = Intake(ingest, self.web, self._clients.sleep, self._clients.clock, self._home)
         return await self._intake.accept(body)
 
     async def fetch_missed(self, missed: MissedRange) -> Sequence[Event]:
@@ -64,7 +66,7 @@ class SlackWorkspace:
 
     async def stop(self) -> None:
         """Take in nothing more. Answers under way are still shown."""
-        intake, self._intake = self._intake, None
+        intake, self._intake, self._home = self._intake, None, None
         if intake is not None:
             await intake.stop()
 

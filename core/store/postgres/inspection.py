@@ -18,6 +18,7 @@ from core.store.postgres.sql_adapter import PostgresSql
 from core.store.protocols import Condition, Server
 from core.store.rules.feedback import count_all_votes
 from core.store.rules.file_deletions import count_deletions
+from core.store.rules.installations import list_installations
 from core.store.rules.key_values import list_server_notes
 from core.store.rules.personas import list_models
 from core.store.rules.questions import count_open
@@ -70,6 +71,7 @@ def _inspect(name: str, connection: Connection[Any]) -> Condition:
     votes = count_all_votes(sql) if "controls" in had else Votes()
     deletions = count_deletions(sql) if "files" in had else WaitingDeletions()
     found = Condition(name, len(had), len(NAMES), bytes=size, waiting=count, oldest=oldest, models=models)
+    found = replace(found, installations=list_installations(sql) if "installations" in had else ())
     return replace(found, server=server, votes=votes, deletions=deletions, notes=list_server_notes(sql))
 
 

@@ -64,7 +64,8 @@ def find_installation(sql: Sql, workspace: str) -> Installation | None:
     return _read_row(row) if row else None
 
 
-def list_installations(sql: Sql, platform: str) -> Sequence[Installation]:
+def list_installations(sql: Sql, platform: str = "%") -> Sequence[Installation]:
+    """Those of a platform, or of all."""
     return [_read_row(row) for row in sql.many(LIST, {"beginning": f"{platform}:%"})]
 
 

@@ -18,6 +18,7 @@ from core.domain.errors import StoreUnusable
 from core.store.protocols import Condition
 from core.store.rules.feedback import count_all_votes
 from core.store.rules.file_deletions import count_deletions
+from core.store.rules.installations import list_installations
 from core.store.rules.key_values import list_server_notes
 from core.store.rules.personas import list_models
 from core.store.rules.questions import count_open
@@ -92,9 +93,10 @@ def _inspect_file(path: str, busy: timedelta) -> Condition:
         models = tuple(list_models(sql)) if db.table("personas").exists() else ()
         votes = count_all_votes(sql) if db.table("votes").exists() else Votes()
         deletions = count_deletions(sql) if db.table("file_deletions").exists() else WaitingDeletions()
+        installed = list_installations(sql) if db.table("installations").exists() else ()
         notes = list_server_notes(sql) if db.table("notes").exists() else {}
         found = Condition(path, version, bytes=size, waiting=count, oldest=oldest, models=models)
-        return replace(found, votes=votes, deletions=deletions, notes=notes)
+        return replace(found, votes=votes, deletions=deletions, notes=notes, installations=installed)
 
 
 def _inspect_empty(path: str, db: Database) -> Condition:

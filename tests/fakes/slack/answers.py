@@ -27,7 +27,9 @@ def _submitted(world: World, key: str, payload: Raw) -> None:
     view = world.views.pop(key)
     match payload.get("response_action"):
         case "errors":
-            world.views[key] = view
+            fields = {block["block_id"] for block in view.payload["blocks"] if block["type"] == "input"}
+            assert fields.issuperset(payload["errors"]), "errors stand below fields of the form"
+            world.views[key] = replace(view, errors=dict(payload["errors"]))
         case "update":
             world.views[key] = replace(view, payload=payload["view"], hash=world.name("hash."))
         case "push":

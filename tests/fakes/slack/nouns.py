@@ -160,6 +160,8 @@ class View:
     user: str
     payload: Raw
     hash: str
+    errors: Mapping[str, str] = field(default_factory=dict)
+    """What stands below its fields since it was submitted, by the ids of their blocks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,18 @@ async def test_code_that_claude_names_is_a_file_below_the_answer_and_in_it():
         assert not home.slack.pings
 
 
+async def test_of_seventeen_files_ten_are_attached_and_the_others_named_below_the_answer():
+    async with at_home() as home:
+        home.claude.answer = lambda body: Answer(text="\n".join(f"```py {one}a.py\n{one}\n```" for one in range(17)))
+        root = await home.slack.say("ada", "dev", "<@U0BOT> seventeen files, please")
+        await home.answered()
+
+        assert [len(files) for files in posted(home.slack, root)] == [10]
+        shown = "".join(home.texts("dev", root))
+        assert "An answer has at most 10 files. Not attached, but above: " in shown
+        assert all(f"{one}a.py" in shown.partition("but above")[2] for one in range(10, 17))
+
+
 async def test_with_files_never_there_is_none():
     async with at_home() as home:
         home.claude.answer = lambda body: Answer(text=TEXT)

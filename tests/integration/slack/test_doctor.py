@@ -1,11 +1,18 @@
 """What the check finds of Slack: tokens, scopes, the socket or the signing secret, the status."""
 
+import json
+from datetime import UTC, datetime
+
 import pytest
 
-from bots.slack.doctor import PURPOSES, SLACK
+from bots.ops.sealing import Seal
+from bots.slack.doctor import PURPOSES, RENEWAL, SLACK, SPARE, UNSEALED
+from bots.slack.installations.setup import TOKENS
 from bots.slack.manifest import SCOPES
+from core.store import open_store
+from core.store.installations import Installation
 from tests.fakes.slack.faults import Fault
-from tests.fakes.slack.nouns import TEAM, Grant
+from tests.fakes.slack.nouns import TEAM, Grant, Team
 from tests.fakes.slack.server import SlackFake
 from tests.support.doctor import brief, chosen, findings
 from tests.support.proxy import refusing_proxy
@@ -197,7 +204,9 @@ async def test_of_an_app_for_many_workspaces_its_id_and_secret_are_tried(slack):
     told = await findings(SLACK, many(slack))
 
     app = "its id and secret are right; workspaces install it at https://confab.example/slack/install"
-    assert told == [SOCKET, SLACK.ok("app", app)]
+    where = "Open https://confab.example/slack/install and install it."
+    none = SLACK.warning("workspaces", "installed in none yet", where)
+    assert told == [SOCKET, SLACK.ok("app", app), none]
     assert slack.oauth.issued == []
 
 
@@ -212,7 +221,67 @@ async def test_an_id_or_a_secret_that_slack_does_not_know_is_a_problem(slack, va
     told = await findings(SLACK, many(slack, **values))
 
     where = "Both stand on the app's page, under Basic Information: SLACK_CLIENT_ID and SLACK_CLIENT_SECRET."
-    assert told == [SOCKET, SLACK.problem("app", says, where)]
+    assert told[:2] == [SOCKET, SLACK.problem("app", says, where)]
+
+
+PAGE = "https://confab.example/slack/install"
+
+
+@pytest.fixture
+def kept(slack, tmp_path):
+    """What a check is made with, whose database is `address`, and a way to keep installations there."""
+    address, key = f"sqlite:///{tmp_path}/confab.db", "k" * 42 + "A="
+
+    async def keep(workspace: str, token: str, seal: str = key) -> None:
+        sealed = Seal([seal], TOKENS).close(json.dumps([workspace, token, "xoxe-1-test"]))
+        store = await open_store(address)
+        await store.installations.install(Installation(workspace, "{}", sealed, "U0ADA", datetime.now(UTC)))
+        await store.shut()
+
+    configuration = many(slack, database_url=address, confab_secret_key=key)
+    return configuration, keep
+
+
+async def test_each_installed_workspace_is_told_with_its_token_and_its_scopes(slack, kept):
+    configuration, keep = kept
+    for name, scopes in (("T0TWO", SCOPES), ("T0TRI", set(SCOPES) - {"users:read"}), ("T0FOR", set(SCOPES) - SPARE)):
+        slack.add_workspace(Team(name, f"Team {name[-1]}"))
+        slack.grants[f"xoxb-{name}"] = Grant(name, frozenset(scopes))
+        await keep(f"slack:{name}", f"xoxb-{name}")
+    told = (await findings(SLACK, configuration))[2:]
+
+    again = f"Paste the manifest again, then install it anew: {PAGE}"
+    spared = "; ".join(f"{one} (for {PURPOSES[one]})" for one in SCOPES if one in SPARE)
+    lacks = "users:read (for names, and who is an admin or a guest)"
+    assert told == [
+        SLACK.ok("workspaces", "installed in 3 workspaces"),
+        SLACK.warning("workspace T0FOR", f"accepted in Team R, as confab; it lacks {spared}", again),
+        SLACK.problem("workspace T0TRI", f"accepted in Team I, as confab; it lacks {lacks}", again),
+        SLACK.ok("workspace T0TWO", f"accepted in Team O, as confab; of its scopes all {len(SCOPES)} are granted"),
+    ]
+    assert slack.oauth.refreshes == 0
+
+
+async def test_a_token_that_can_not_be_read_or_is_refused_is_told_with_its_mend(slack, kept):
+    configuration, keep = kept
+    for name, refusal in (("T0OUT", "token_expired"), ("T0REV", "token_revoked")):
+        slack.grants[f"xoxb-{name}"] = Grant(TEAM, frozenset(SCOPES), refusal=refusal)
+        await keep(f"slack:{name}", f"xoxb-{name}")
+    await keep("slack:T0KEY", "xoxb-T0KEY", seal="m" * 42 + "A=")
+    told = (await findings(SLACK, configuration))[2:]
+
+    says = "not accepted: the token is revoked (token_revoked)"
+    assert told == [
+        SLACK.ok("workspaces", "installed in 3 workspaces"),
+        SLACK.problem(
+            "workspace T0KEY", "its tokens can't be read with this key", f"{UNSEALED} Or install it anew: {PAGE}"
+        ),
+        SLACK.problem(
+            "workspace T0OUT", "not accepted: the token has run out (token_expired)", RENEWAL.format(page=PAGE)
+        ),
+        SLACK.problem("workspace T0REV", says, f"Install it anew: {PAGE}"),
+    ]
+    assert "xoxb" not in str(told)
 
 
 async def test_what_an_app_for_many_workspaces_lacks_is_named(slack):

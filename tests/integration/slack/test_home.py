@@ -1,9 +1,13 @@
-"""The home tab in Slack, end to end: what it tells whom, and the commands that its forms give. Tests bots.slack.home."""
+"""The home tab in Slack, end to end: what it tells whom, and the commands that its forms give.
+
+Tests bots.slack.home, bots.slack.home.field_errors, core.commands.rehearsal.
+"""
 
 from dataclasses import replace
 
 import pytest
 
+from core.domain.clock import system_clock
 from core.domain.personas import Persona, Place
 from tests.fakes.slack.faults import Fault
 from tests.fakes.slack.nouns import BOT, Channel
@@ -50,7 +54,7 @@ async def test_a_manager_edits_a_persona_by_a_form_and_the_audit_log_has_it(home
     await ask(home, "bob", "dev")
 
     newest, *_ = await home.store.audit.newest(TEAM, "C0DEV")
-    assert "Text: Be a pirate." in render_view(form.payload)
+    assert "Persona: Be a pirate." in render_view(form.payload)
     assert "Be a poet." in home.system()
     assert (newest.actor, newest.action, newest.subject) == ("U0ADA", "persona.set", "2")
     assert [one.text for one in home.slack.visible("dev", "cy") if "Be a poet." in one.text] == [
@@ -82,14 +86,58 @@ async def test_what_a_form_leaves_as_it_was_is_not_given_and_what_it_empties_is_
     assert (changed.number, changed.persona) == (2, Persona(effort="high", files="never"))
 
 
+WRONG = [
+    ("persona tune", "model", "claude-haiku-5-6", "There is no model claude-haiku-5-6. Did you mean "),
+    ("persona tune", "max_tokens", "many", "Must be a whole number; many is not."),
+    ("persona tune", "max_tokens", "2000000", "Must be a number of tokens from 1 to 1,000,000."),
+    ("persona tune", "tools", "teapot", "There is no tool teapot"),
+    ("budget set", "amount", "much", "Must be an amount of US dollars such as 25 or 12.50; much is not."),
+    ("budget set", "amount", " ", "Fill this in: US dollars."),
+    ("persona set", "text", " ", "Fill this in: the system prompt, in your own words."),
+]
+
+
+@pytest.mark.parametrize(("words", "name", "value", "says"), WRONG, ids=[f"{one[1]} {one[2]}" for one in WRONG])
+async def test_a_value_that_can_not_be_used_is_told_below_its_field_and_the_form_stays(alone, words, name, value, says):
+    await open_home(alone, "ada")
+    errors = await save_form(alone, "ada", await press_home(alone, "ada", words, "C0DEV"), **{name: value})
+
+    assert list(errors) == [name]
+    assert errors[name].startswith(says)
+    assert alone.slack.visible("dev", "ada") == []
+    assert [await alone.store.personas.persona(Place(TEAM, "C0DEV")), await count_budgets(alone)] == [None, 0]
+
+
+async def count_budgets(home) -> int:
+    return len((await home.store.ledger.budgets(TEAM, system_clock())).statuses)
+
+
+async def test_a_form_that_stays_open_can_be_saved_with_another_value(home):
+    await open_home(home, "ada")
+    form = await press_home(home, "ada", "budget set", "C0DEV")
+    first = await save_form(home, "ada", form, amount="much")
+    second = await save_form(home, "ada", form, amount="5")
+
+    assert (list(first), second) == (["amount"], {})
+    assert await count_budgets(home) == 1
+
+
+async def test_a_home_is_shown_anew_after_a_form_was_saved(home):
+    before = await open_home(home, "ada")
+    await save_form(home, "ada", await press_home(home, "ada", "budget set", "C0DEV"), amount="5")
+    await home.slack.until(lambda: read_home(home, "ada") != before)
+
+    shown = read_home(home, "ada")
+    assert shown[shown.index("*<#C0DEV>*") + 2] == "Budget: $0.00 of $5.00 a month (0 %)"
+
+
 async def test_a_form_about_a_persona_that_was_changed_meanwhile_changes_nothing_and_says_so(home):
     await open_home(home, "ada")
     form = await press_home(home, "ada", "persona set", "C0DEV")
     await command(home, "ada", "dev", "persona set Newer.")
-    await save_form(home, "ada", form, text="Older.")
+    errors = await save_form(home, "ada", form, text="Older.")
 
-    told = [one.text for one in home.slack.visible("dev", "ada") if one.user == "ephemeral"]
-    assert told[-1].startswith("Somebody else changed this persona after you had opened the form")
+    assert errors["text"].startswith("Somebody else changed this persona after you had opened the form")
     assert (await home.store.personas.persona(Place(TEAM, "C0DEV"))).persona.system == "Newer."
 
 
@@ -97,22 +145,22 @@ async def test_a_form_about_a_budget_that_was_changed_meanwhile_changes_nothing_
     await open_home(alone, "ada")
     form = await press_home(alone, "ada", "budget set", "-")
     await command(alone, "ada", "dev", "budget set 9 of=workspace per=day")
-    await save_form(alone, "ada", form, amount="100")
+    errors = await save_form(alone, "ada", form, amount="100")
     shown = await open_home(alone, "ada")
 
-    told = [one.text for one in alone.slack.visible("D0ADA", "ada") if one.user == "ephemeral"]
-    assert told[-1].startswith("Somebody else changed this budget after you had opened the form")
+    assert errors["amount"].startswith("Somebody else changed this budget after you had opened the form")
     assert "Budget: $0.00 of $9.00 a day (0 %)" in shown
 
 
 async def test_a_bystanders_forged_submission_is_refused(home):
     await open_home(home, "ada")
     channel, whole = [await press_home(home, "ada", "persona set", place) for place in ("C0DEV", "-")]
-    await save_form(home, "bob", channel, text="Obey Bob.")
-    await save_form(home, "bob", whole, text="Obey Bob.")
+    errors = [await save_form(home, "bob", form, text="Obey Bob.") for form in (channel, whole)]
 
-    told = [one.text for one in home.slack.visible("dev", "bob") if one.user == "ephemeral"]
-    assert told == ["Only those who manage this channel can use `persona set`."]
+    assert errors == [
+        {"text": "Only those who manage this channel can use persona set."},
+        {"text": "Only those who manage the whole workspace can set its persona."},
+    ]
     assert await home.store.personas.newest([Place(TEAM, "C0DEV"), Place(TEAM)]) == [None, None]
 
 

@@ -148,13 +148,21 @@ async def test_a_form_that_can_not_be_opened_is_said_to_who_chose_it(home):
     assert [one.text for one in whispers(home)] == ["I could not open the form just now. Please choose it again."]
 
 
+async def test_an_empty_question_is_told_below_its_field_and_asks_nothing(home):
+    ts = await home.slack.say("bob", "dev", SAID)
+    view = await choose(home, ts)
+    values = {"question": {"question": {"type": "plain_text_input", "value": " \n"}}}
+    await home.slack.acked(await home.slack.submit_view("ada", view, values))
+
+    assert home.slack.world.views[view].errors == {"question": "Fill this in: what you want to know about it."}
+    assert (home.asked, whispers(home)) == ([], [])
+
+
 async def test_ask_about_given_in_words_says_where_it_is(home):
     await home.slack.acked(await home.slack.command("ada", "dev", "/confab", "ask about what?"))
     await home.rest()
 
-    assert [one.text for one in whispers(home)] == [
-        "`ask about` is in the menu of each message, under Apps: **Ask about this**."
-    ]
+    assert [one.text for one in whispers(home)] == ["`ask about` is in the menu of each message: **Ask about this**."]
 
 
 def test_every_command_with_an_entry_in_menus_has_a_shortcut_of_its_own():

@@ -228,7 +228,7 @@ async def test_a_form_asks_for_a_long_text_and_keeps_what_the_command_said(home)
     await home.slack.say("bob", "general", "<@U0BOT> hello")
     await home.answered()
 
-    assert view.payload["title"]["text"] == "persona set"
+    assert view.payload["title"]["text"] == "Edit persona"
     assert home.slack.visible("dev")[0].text.startswith("This workspace has this persona from its next answer on.")
     assert "You are a\n\npoet." in home.system()
     assert home.slack.world.views == {}
@@ -315,3 +315,21 @@ async def test_a_slash_command_has_no_thread_and_says_how_it_is_given_in_one(hom
     await home.slack.say("ada", "dev", "<@U0BOT> !forget", root)
     await home.rest()
     assert "messages are forgotten" in home.texts("dev", root)[-1]
+
+
+async def test_forget_outside_a_thread_is_answered_to_its_giver_alone(home):
+    await home.slack.acked(await home.slack.command("ada", "dev", "/confab", "forget"))
+    await home.rest()
+
+    (said,) = home.slack.visible("dev", "ada")
+    assert (said.user, said.text.startswith("Here I can't tell which conversation you mean.")) == ("ephemeral", True)
+    assert home.slack.visible("dev", "bob") == []
+
+
+async def test_slack_is_asked_for_no_name_of_everybodys_direct_messages(home):
+    for line in ("budget set 5 of=direct", "budget show"):
+        await home.slack.acked(await home.slack.command("ada", "dev", "/confab", line))
+        await home.rest()
+
+    assert any("Each person's direct messages" in one.text for one in home.slack.visible("dev", "ada"))
+    assert [one for one in home.slack.called("conversations.info") if "@" in str(one["channel"])] == []

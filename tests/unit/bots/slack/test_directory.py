@@ -1,10 +1,19 @@
 """People of a workspace: their ranks and names, out of what Slack says of them."""
 
-import pytest
+import asyncio
+import time
 
-from bots.slack.directory import read_name, read_rank
+import pytest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bots.slack.client import Web
+from bots.slack.directory import MEMBER, RANKED, Directory, read_name, read_rank
 from bots.slack.parse import BotIdentity
+from bots.slack.throttle import Throttle
+from core.domain.errors import NoAnswer
 from core.domain.messages import Rank
+from tests.fakes.slack.faults import Fault
+from tests.fakes.slack.server import SlackFake
 
 US = BotIdentity("slack:T024", "U0BOT", "B0BOT", "T024")
 GRID = BotIdentity("slack:E0ORG", "U0BOT", "B0BOT", "T024", "E0ORG")
@@ -46,3 +55,65 @@ def test_everybody_manages_their_direct_messages_but_guests():
 )
 def test_a_name_is_what_people_see(user, shown):
     assert read_name(user) == shown
+
+
+MINUTES = Fault(status=429, retry_after=300)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+async def limited():
+    """A directory that waits a tenth of a second, of a Slack that can be told to take no more; with its clock."""
+    clock = Clock()
+    async with SlackFake() as slack:
+        web = Web(AsyncWebClient(slack.token, slack.base_url), US, Throttle(0))
+        yield slack, Directory(web, clock=clock, wait=0.1, rank_wait=0.2), clock
+
+
+async def test_names_that_slack_withholds_for_minutes_are_waited_for_once_and_for_a_moment(limited):
+    slack, directory, _ = limited
+    known = await directory.fetch_names({"U0BOB"})
+    for method in ("users.info", "conversations.info"):
+        slack.fail_next(method, MINUTES)
+    first = await directory.fetch_names({"U0BOB", "U0ADA", "#C0DEV"})
+    asked, began = len(slack.calls), time.monotonic()
+    again = [await directory.fetch_names({"U0BOB", "U0ADA", "U0CY", "#C0DEV", "#C0GEN"}) for _ in range(20)]
+
+    assert first == known
+    assert again == [known] * 20
+    assert len(slack.calls) == asked
+    assert time.monotonic() - began < 20 * 0.1
+
+
+async def test_who_was_a_member_may_ask_on_while_slack_says_no_ranks_and_may_do_no_more(limited):
+    slack, directory, clock = limited
+    before = await directory.fetch_rank("U0ADA", "C0DEV")
+    clock.now += RANKED + 1
+    slack.fail_next("users.info", MINUTES)
+    asks = [await directory.fetch_rank("U0ADA", "C0DEV", asks=True) for _ in range(3)]
+
+    assert (before, asks) == (Rank.OWNER, [Rank.MEMBER] * 3)
+    with pytest.raises(NoAnswer):
+        await directory.fetch_rank("U0ADA", "C0DEV")
+    clock.now += MEMBER
+    with pytest.raises(NoAnswer):
+        await directory.fetch_rank("U0ADA", "C0DEV", asks=True)
+
+
+async def test_who_was_a_guest_or_is_not_known_is_not_taken_for_a_member(limited):
+    slack, directory, clock = limited
+    guest = await directory.fetch_rank("U0EVE", "C0DEV", asks=True)
+    clock.now += RANKED + 1
+    slack.fail_next("users.info", MINUTES)
+
+    assert guest is Rank.GUEST
+    async with asyncio.timeout(5):
+        for person in ("U0EVE", "U0BOB", "U0BOB"):
+            with pytest.raises(NoAnswer):
+                await directory.fetch_rank(person, "C0DEV", asks=True)

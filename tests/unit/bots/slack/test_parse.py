@@ -201,6 +201,7 @@ def test_a_form_gives_back_its_command_with_the_text_beside_its_line():
         values,
         address,
         private=False,
+        by_form=True,
     )
 
 

@@ -72,7 +72,7 @@ async def test_a_budget_is_set_for_whom_and_how_often_it_says(give, store, line,
 async def test_a_budget_of_nothing_says_what_that_means(give, whose, means):
     said = await give(f"budget set 0 {whose}")
 
-    assert said.endswith(f"What was spent before counts too. {means} before that is raised. Set by Ada.")
+    assert said.endswith(f" may spend nothing from now on. {means} until a budget above $0.00 is set. Set by Ada.")
 
 
 async def test_a_budget_of_nothing_holds(give, store):

@@ -235,13 +235,18 @@ async def test_the_tools_of_a_prompt_are_shown_as_they_are_sent_with_their_token
 
 @pytest.mark.parametrize(
     ("line", "where"),
-    [("prompt", IN_MENU), ("forget", IN_MENU), ("stop", BELOW_ANSWER), ("retry", BELOW_ANSWER)],
+    [("prompt", IN_MENU), ("stop", BELOW_ANSWER), ("retry", BELOW_ANSWER)],
 )
 async def test_where_no_conversation_is_known_the_hint_names_what_there_is(give, line, where):
     said = await give(line, key=ThreadKey("board:w1", "c1", ""))
 
     assert f"write `!{line}` in its thread" in said
     assert said.endswith(where)
+
+
+async def test_forget_where_no_conversation_is_known_is_refused_to_its_giver_alone(give):
+    with pytest.raises(UsageError, match=r"write `!forget` in its thread"):
+        await give("forget", key=ThreadKey("board:w1", "c1", ""))
 
 
 async def test_forgetting_says_how_much(give, store, board):

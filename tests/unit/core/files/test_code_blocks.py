@@ -12,6 +12,8 @@ from core.files.code_blocks import (
     EXTENSIONS,
     LARGEST,
     MOST,
+    NAMED,
+    bound_files,
     list_code_files,
     make_answer_file,
 )
@@ -111,11 +113,11 @@ def test_a_whole_block_above_a_note_is_a_file_and_the_cut_one_below_it_is_none()
     assert names(append_note(append_note(f"{whole}\n```py b.py\nx", "Longest."), "Unread.")) == ["a.py"]
 
 
-def test_no_more_than_ten_files_and_none_above_a_megabyte():
+def test_no_more_than_a_hundred_files_and_none_above_a_megabyte():
     large = f"```txt large.txt\n{'x' * LARGEST}\n```"
 
-    assert names("\n".join([large, *(block(f"py {number}a.py") for number in range(12))])) == [
-        f"{number}a.py" for number in range(MOST)
+    assert names("\n".join([large, *(block(f"py {number}a.py") for number in range(NAMED + 2))])) == [
+        f"{number}a.py" for number in range(NAMED)
     ]
 
 
@@ -132,7 +134,7 @@ def test_the_most_common_languages_have_an_ending():
 def test_whatever_is_written_names_are_clean_and_differ(text, info):
     files = list_code_files(f"{text}\n```{info} a.py\nx\n```")
 
-    assert len({file.name.casefold() for file in files}) == len(files) <= MOST
+    assert len({file.name.casefold() for file in files}) == len(files) <= NAMED
     assert all(0 < len(file.name) <= NAME and file.content.endswith(b"\n") for file in files)
     assert all(clean_file_name(file.name) == file.name for file in files)
 
@@ -149,5 +151,16 @@ def test_of_thousands_of_blocks_the_first_are_files_without_a_look_at_the_others
     began = time.process_time()
     found = list_code_files(text)
 
-    assert len(found) == MOST
+    assert len(found) == NAMED
     assert time.process_time() - began < 1.0
+
+
+def test_files_beyond_ten_are_named_below_the_text_and_ten_have_no_note():
+    text = "\n".join(block(f"py {number}a.py") for number in range(17))
+    files = list_code_files(text)
+    shown, kept = bound_files(text, files)
+
+    assert (len(files), [one.name for one in kept]) == (17, [f"{number}a.py" for number in range(MOST)])
+    left = ", ".join(f"`{number}a.py`" for number in range(MOST, 17))
+    assert shown == append_note(text, f"An answer has at most 10 files. Not attached, but above: {left}.")
+    assert bound_files(text, files[:MOST]) == (text, files[:MOST])

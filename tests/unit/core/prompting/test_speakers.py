@@ -53,6 +53,16 @@ def test_what_was_forwarded_is_told_as_words_of_another():
     )
 
 
+def test_words_of_ones_own_are_told_as_such_and_those_of_a_namesake_are_not():
+    names = {"U1": "Ada", "U2": "Ada"}
+    quotes = tuple(Quote("Hello.", QuoteKind.SUBJECT, f"<@{author}>") for author in ("U1", "U2"))
+
+    assert quote_message(Message("1", "U1", "Is that polite?", NOON, quotes=quotes), names).splitlines()[1::2] == [
+        "[Ada asks about what Ada said, which is Ada's own words, said before:]",
+        "[Ada asks about what Ada said, which is not Ada's words:]",
+    ]
+
+
 @pytest.mark.parametrize(
     ("read", "told"),
     [

@@ -62,8 +62,22 @@ def test_a_form_shows_what_holds():
     tune = list(render_view(build_form(find_form("persona tune", FULL, "C1"))))
 
     assert "Effort: low" in tune
-    assert "Max tokens: 900" in tune
-    assert list(render_view(build_form(find_form("budget set", FULL, "C1"))))[1:] == ["Amount: 12.5", "Per: week"]
+    assert "Longest answer: 900" in tune
+    budget = list(render_view(build_form(find_form("budget set", FULL, "C1"))))
+    assert budget[1:] == ["Amount in US dollars: 12.5", "For each: week"]
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [("persona set", "persona clear where=workspace"), ("budget set", "budget clear of=workspace")],
+)
+def test_a_form_names_the_command_that_takes_back_what_it_sets_there(words, command):
+    whole, channel = [
+        next(render_view(build_form(find_form(words, PlaceOverview(Place(W, one)), "C1")))) for one in ("", "C1")
+    ]
+
+    assert f"`/confab {command}`" in whole
+    assert f"`/confab {command.partition(' w')[0].partition(' of')[0]}`" in channel
 
 
 def test_a_persona_longer_than_a_field_is_not_cut():
@@ -71,7 +85,7 @@ def test_a_persona_longer_than_a_field_is_not_cut():
     head, field = render_view(build_form(find_form("persona set", place, "C1")))
 
     assert LONG.strip() in head
-    assert field == "Text: "
+    assert field == "Persona: "
 
 
 def test_saving_gives_the_ordinary_command_with_the_version_that_was_shown():
@@ -83,7 +97,8 @@ def test_saving_gives_the_ordinary_command_with_the_version_that_was_shown():
             line="persona set",
             at=NOW,
             values={"text": "Be brief.", "seen": "3"},
-            address=json.dumps({"url": ""}),
+            address=json.dumps({"url": "", "home": True}),
+            by_form=True,
         )
     ]
 

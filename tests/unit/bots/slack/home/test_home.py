@@ -7,7 +7,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.slack.client import Web
 from bots.slack.directory import Directory
-from bots.slack.home.home import ATONCE, WAITING, Home
+from bots.slack.home.home import ATONCE, SHOWING, WAITING, Home
 from bots.slack.parse import BotIdentity
 from bots.slack.throttle import Throttle
 from core.commands.overview import Overviews
@@ -45,6 +45,8 @@ async def test_of_a_crowd_only_some_are_served_at_once_and_too_many_are_left_out
 
     async def count(index, method, phase):
         nonlocal most
+        if method == "views.publish":
+            return
         (serving.add if phase == "before" else serving.discard)(index)
         most = max(most, len(serving))
 
@@ -69,6 +71,31 @@ async def test_a_home_that_was_published_meanwhile_is_not_overwritten(home, slac
 
     assert len(slack.called("views.publish")) == 3
     assert slack.world.homes["U0BOB"] is newer
+
+
+async def test_views_that_slack_is_slow_to_show_hold_up_nobody_elses_home(home, slack):
+    slow = [f"U1{number}" for number in range(3 * ATONCE)]
+    slack.world.people.update({name: Person(name, name) for name in slow})
+    gate = asyncio.Event()
+
+    async def hold(index, method, phase):
+        if method == "views.publish" and phase == "before":
+            held.append(index)
+            if len(held) <= len(slow):
+                await gate.wait()
+
+    held: list[int] = []
+    slack.on_request(hold)
+    async with asyncio.timeout(SHOWING - 1):
+        for name in slow:
+            home.take(opened(name), NOW)
+        await until(lambda: len(held) == len(slow))
+        home.take(opened("U0BOB"), NOW)
+        await slack.until(lambda: "U0BOB" in slack.world.homes)
+
+    assert not any(name in slack.world.homes for name in slow)
+    gate.set()
+    await slack.until(lambda: all(name in slack.world.homes for name in slow))
 
 
 async def test_stopping_ends_what_was_begun(home, slack):
