@@ -156,7 +156,7 @@ async def _check_client(settings: SlackSettings, core: Settings) -> CheckResult:
     except _Refused as refused:
         if str(refused) not in UNKNOWN_CODE:
             return _report_refusal("app", refused, CREDENTIALS)
-    page = f"{core.confab_public_url.rstrip('/')}{INSTALL_PAGE}"
+    page = f"{core.confab_public_url}{INSTALL_PAGE}"
     return SLACK.ok("app", f"its id and secret are right; workspaces install it at {page}")
 
 
