@@ -23,6 +23,20 @@ def check_http_url(value: str) -> str:
     return value
 
 
+def check_public_url(value: str) -> str:
+    """Validate an address at which browsers reach our pages, if there is one. Raises ValueError, without its words."""
+    if not value:
+        return value
+    if not value.lower().startswith("https://"):
+        raise ValueError("must begin with https://")
+    address = urlsplit(check_http_url(value))
+    if "@" in address.netloc:
+        raise ValueError("must have no user and password before its host, for it is shown to everybody")
+    if address.path.strip("/") or "?" in value or "#" in value:
+        raise ValueError("must end with its host or port, for its pages have paths of their own")
+    return f"https://{address.netloc.lower()}"
+
+
 def refuse_login(value: str) -> str:
     """Validate that an address has no login: beside a key or token the SDKs can send none. Raises ValueError."""
     if "@" in urlsplit(value).netloc:

@@ -28,7 +28,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from core.addresses import check_domain, check_http_url, refuse_login, strip_api_path
+from core.addresses import check_domain, check_http_url, check_public_url, refuse_login, strip_api_path
 from core.domain.clock import is_time_zone
 from core.domain.errors import SettingsError
 from core.domain.models import is_model_id
@@ -88,11 +88,6 @@ def check_proxies(environment: Mapping[str, str]) -> list[str]:
         except ValueError as error:
             lines.append(f"{name}: {error}. Write {PROXY_EXAMPLE}, or unset it for Confab.")
     return lines
-
-
-def check_public_url(value: str) -> str:
-    """Validate an address that may be empty. Raises ValueError."""
-    return refuse_login(check_http_url(value)) if value else value
 
 
 CommaSeparated = BeforeValidator(split_list)

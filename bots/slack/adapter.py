@@ -113,6 +113,8 @@ class Slack:
     async def run(self, ingest: Ingest) -> None:
         """Connect, and ingest every event, until cancelled. Raises CannotConnect."""
         names = await self._workspaces.connect()
+        if self._installed:
+            log.info("Slack: workspaces install Confab at %s", self._installed.pages.address)
         backfill = start_backfill(self._workspaces, ingest, self._clients)
         renewing = asyncio.create_task(self._installed.workspaces.run_renewals()) if self._installed else None
         try:

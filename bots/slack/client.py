@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
-from cachetools import TTLCache
+from cachetools import LRUCache, TTLCache
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from yarl import URL
@@ -34,6 +34,7 @@ from core.telemetry import Emit, PlatformCalled, discard_event
 
 BATCH = 999  # messages of one page of history; Slack gives no more
 SCARCE_BATCH = 15  # to an app that is distributed outside its Marketplace, which reads a page a minute
+LONG = 10_000  # threads of more than that which are remembered
 SCARCE = "Slack lets me read no more of this conversation within a minute."
 TRIES = 5  # times that a question to Slack is asked, before a person is told that Slack does not answer
 FIRST_PAUSE = 1.0  # seconds between two tries, where Slack names no time; it doubles
@@ -127,6 +128,8 @@ class Web:
         """Channels that took no post of ours the last time: only some may post there."""
         self.refused: TTLCache[str, None] = TTLCache(10, REFUSED)
         """Kinds of blocks that this workspace does not take."""
+        self.too_long: LRUCache[tuple[str, str], None] = LRUCache(LONG)
+        """Channels and threads of more than a page, where Slack gives no more than one."""
         self.streams = streams
         """How texts grow natively in this workspace; None where they are edited."""
         self.sleep = sleep

@@ -248,7 +248,7 @@ def _describe_workspace(name: str, answer: AsyncSlackResponse, page: str) -> Che
 
 def _find_page(core: Settings) -> str:
     """Where workspaces install the app."""
-    return f"{core.confab_public_url.rstrip('/')}{INSTALL_PAGE}"
+    return f"{core.confab_public_url}{INSTALL_PAGE}"
 
 
 def _make_client(token: str, settings: SlackSettings) -> AsyncWebClient:

@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import replace
 
 from bots.slack import parse
-from bots.slack.client import NoThread, Web
-from core.domain.errors import CannotAnswer, CannotShow, Rejected
+from bots.slack.client import SCARCE, NoThread, Web
+from core.domain.errors import CannotAnswer, CannotShow, NoAnswer, Rejected
 from core.domain.messages import History, Message, Question, Reach, ThreadKey
 
 NEWEST = 20  # pages of history that we keep of a very long thread: 20,000 messages
@@ -24,6 +24,9 @@ class HistoryReader:
     async def read_all(self, question: Question) -> History:
         """The thread of what is answered now, or as much of its end as we keep. Raises CannotShow, CannotAnswer."""
         key = question.key
+        place = key.channel, key.thread
+        if place in self._web.too_long:
+            raise NoAnswer(SCARCE)
         pages: deque[list[parse.Raw]] = deque(maxlen=self._newest)
         count = 0
         try:
@@ -32,6 +35,10 @@ class HistoryReader:
                 count += 1
         except NoThread:
             return History((), Reach.WHOLE)
+        except NoAnswer:
+            if pages and self._web.pace.scarce:  # it would take the page of each minute, and never be whole
+                self._web.too_long[place] = None
+            raise
         except Rejected as refused:
             raise CannotAnswer(f"Slack does not show me this thread ({refused.reason}).") from None
         reach = Reach.WHOLE if count <= self._newest else Reach.TAIL

@@ -76,6 +76,11 @@ class SlackSettings(EnvironmentSettings):
         """
         if self.serves_many:
             self._check_installations(core)
+        elif self.slack_uninstalled == "erase":
+            raise SettingsError(
+                "SLACK_UNINSTALLED: erase works with SLACK_CLIENT_ID alone. Take it out: what the one workspace of "
+                "SLACK_BOT_TOKEN has said stays in your database when it removes the app, until `forget` erases it."
+            )
         elif not self.bot_token.startswith("xoxb-"):
             raise SettingsError(
                 f"SLACK_BOT_TOKEN: {_explain_token(self.bot_token, 'xoxb-')} "
@@ -93,19 +98,29 @@ class SlackSettings(EnvironmentSettings):
         if not self.app_token and core.confab_http_port is None:
             raise SettingsError("CONFAB_HTTP_PORT: not set. HTTP mode needs the port that Slack's requests arrive at.")
 
+    def _explain_half(self) -> str:
+        """Why one of the client's id and secret is of no use, and what mends it."""
+        given, missing = "SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET"
+        if not self.slack_client_id:
+            given, missing = missing, given
+        alone, many = ("", " and take SLACK_BOT_TOKEN out") if self.bot_token else (" and set SLACK_BOT_TOKEN", "")
+        return (
+            f"{given}: is of no use without {missing}. For one workspace take it out{alone}; for many set both, from "
+            f"the app's page, Basic Information{many}."
+        )
+
     def _check_installations(self, core: Settings) -> None:
         """Validate what the installation by other workspaces needs. Raises SettingsError."""
+        if not (self.slack_client_id and self.client_secret):
+            raise SettingsError(self._explain_half())
         if self.bot_token:
             raise SettingsError(
                 "SLACK_BOT_TOKEN, SLACK_CLIENT_ID: set one of them. The token is for one workspace; with the client id "
                 "and its secret each workspace installs Confab by itself, yours too."
             )
-        if not (self.slack_client_id and self.client_secret):
-            missing = "SLACK_CLIENT_SECRET" if self.slack_client_id else "SLACK_CLIENT_ID"
-            raise SettingsError(f"{missing}: not set. Both stand on the app's page, under Basic Information.")
         if core.confab_http_port is None:
             raise SettingsError("CONFAB_HTTP_PORT: not set. The page on which workspaces install Confab needs it.")
-        if not core.confab_public_url.startswith("https://"):
+        if not core.confab_public_url:
             raise SettingsError(
                 "CONFAB_PUBLIC_URL: must be the https:// address at which people's browsers reach CONFAB_HTTP_PORT; "
                 "Slack sends them back there."

@@ -1,5 +1,6 @@
 """Many workspaces in one house, and a browser in which somebody installs the app."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -81,6 +82,16 @@ class Browser:
             async with session.get(url, headers=headers, allow_redirects=False) as answer:
                 self._keep(answer.headers.getall("Set-Cookie", []))
                 return Answered(answer.status, await answer.text(), answer.headers)
+
+    async def send(self, begun: bytes, cookie: bytes) -> bytes:
+        """What is answered to a request with a cookie of any bytes, as no library would send it."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write(begun + b" HTTP/1.1\r\nHost: confab\r\nConnection: close\r\nCookie: " + cookie + b"\r\n\r\n")
+        try:
+            return await reader.read()
+        finally:
+            writer.close()
+            await writer.wait_closed()
 
     def _keep(self, given: list[str]) -> None:
         for line in given:

@@ -85,7 +85,9 @@ class InstallPages:
         self._workspaces = workspaces
         self._oauth = oauth
         self._seal = seal
-        self._redirect = f"{public_url.rstrip('/')}{REDIRECT}"
+        self.address = f"{public_url}{INSTALL}"
+        """Where people begin."""
+        self._redirect = f"{public_url}{REDIRECT}"
         self._clock = clock
         self._used: TTLCache[str, None] = TTLCache(USED, MINUTES * 60)
 
@@ -137,20 +139,23 @@ class InstallPages:
         return ShownPage(200, f"Confab is in {installed.name}", WELCOME, None)
 
     def _check_state(self, state: str, browser: str) -> ShownPage | None:
-        """What is wrong with a state, which is used from here on; None if nothing is."""
+        """What is wrong with a state, which is used from here on; None if nothing is.
+
+        It is remembered by what it holds: its letters can be written in many ways that open alike.
+        """
         try:
-            fingerprint, at, _ = json.loads(self._seal.open(state))
+            fingerprint, at, once = json.loads(self._seal.open(state))
             age = self._clock() - datetime.fromisoformat(at)
         except (SealBroken, ValueError):
             return STRANGE
-        if not hmac.compare_digest(fingerprint, _fingerprint(browser)) or state in self._used:
+        if not hmac.compare_digest(fingerprint, _fingerprint(browser)) or once in self._used:
             return STRANGE
-        self._used[state] = None
+        self._used[once] = None
         return None if age <= timedelta(minutes=MINUTES) else LATE
 
 
 def _fingerprint(browser: str) -> str:
-    return hashlib.sha256(browser.encode()).hexdigest()
+    return hashlib.sha256(browser.encode(errors="surrogateescape")).hexdigest()  # a cookie may be any bytes
 
 
 def _render(page: ShownPage) -> web.Response:

@@ -101,7 +101,7 @@ class InstalledWorkspaces:
         name = installed.us.workspace
         former = await self._vault.store.find(name)
         if former and not _replaces(installed, former):
-            await self._vault.oauth.revoke(installed.tokens)
+            await self._vault.oauth.revoke(installed.tokens.bot)
             raise OtherInstallation
         sealed = self._vault.close(name, installed.tokens)
         identity, at = write_identity(installed.us), self._clients.clock()

@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import re
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
@@ -17,6 +19,10 @@ from bots.slack.parse import BotIdentity, Raw
 from core.domain.errors import ConfabError, Uncertain
 
 METHOD = "oauth.v2.access"
+TOKEN = re.compile(r"[!-~]{1,4096}")
+LONGEST = 10 * 366 * 86_400  # seconds that a token may be good, as far as we believe it
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,43 +55,79 @@ class OAuth:
     async def exchange(self, code: str, redirect_uri: str) -> Installed:
         """Exchange the code of an installation, which is good once. Raises Rejected, Uncertain, RateLimited."""
         answer = await self._access(code=code, redirect_uri=redirect_uri)
-        tokens = self._read_tokens(answer)
-        client = self._clients.make_client(tokens.bot)
+        token = _read_token(answer, "access_token")
         try:
-            us = parse_identity(await _ask(client, "auth.test"))
+            us = parse_identity(await _ask(self._clients.make_client(token), "auth.test"))
+            return _read_installed(answer, us, self._read_tokens(answer))
         except ConfabError:
-            await asyncio.shield(self.revoke(tokens))
+            await asyncio.shield(self.revoke(token))
             raise
-        team, enterprise = answer.get("team") or {}, answer.get("enterprise") or {}
-        whole = bool(answer.get("is_enterprise_install"))
-        us = replace(
-            us, team="" if whole else str(team.get("id") or us.team), enterprise=str(enterprise.get("id") or "")
-        )
-        us = replace(us, workspace=f"slack:{us.enterprise or us.team}")
-        person = str((answer.get("authed_user") or {}).get("id") or "")
-        return Installed(us, tokens, person, str((enterprise if whole else team).get("name") or us.workspace))
 
     async def refresh(self, refresh: str) -> Tokens:
         """Exchange a refresh token, which is good once, for the next tokens. Raises as `exchange`."""
         return self._read_tokens(await self._access(grant_type="refresh_token", refresh_token=refresh))
 
-    async def revoke(self, tokens: Tokens) -> None:
+    async def revoke(self, token: str) -> None:
         """Give a token back that is not kept, as far as Slack lets us."""
-        try:
-            await _ask(self._clients.make_client(tokens.bot), "auth.revoke")
-        except ConfabError:
-            return
+        with suppress(ConfabError):
+            await _ask(self._clients.make_client(token), "auth.revoke")
 
     async def _access(self, **arguments: str) -> Raw:
         client = self._clients.make_client()
         return await _ask(client, METHOD, data=arguments, headers=dict(self._headers))
 
     def _read_tokens(self, answer: Raw) -> Tokens:
-        token, seconds = str(answer.get("access_token") or ""), int(answer.get("expires_in") or 0)
-        if not token:
-            raise Uncertain(f"{METHOD}: an answer without access_token")
+        """The tokens of an answer. Raises Uncertain."""
+        refresh = _read_token(answer, "refresh_token") if answer.get("refresh_token") else ""
+        seconds = _read_seconds(answer)
         expires_at = self._clients.clock() + timedelta(seconds=seconds) if seconds else None
-        return Tokens(token, str(answer.get("refresh_token") or ""), expires_at)
+        return Tokens(_read_token(answer, "access_token"), refresh, expires_at)
+
+
+def _read_installed(answer: Raw, us: BotIdentity, tokens: Tokens) -> Installed:
+    """The installation that an answer tells of, beside who we are with its token. Raises Uncertain."""
+    team, enterprise, person = (_read_object(answer, name) for name in ("team", "enterprise", "authed_user"))
+    whole = bool(answer.get("is_enterprise_install"))
+    of_team = "" if whole else _read_text(team, "id") or us.team
+    of_enterprise = _read_text(enterprise, "id")
+    if not (us.user and (of_team or of_enterprise)):
+        raise Uncertain(f"{METHOD}: an answer that names no workspace")
+    workspace = f"slack:{of_enterprise or of_team}"
+    us = replace(us, team=of_team, enterprise=of_enterprise, workspace=workspace)
+    name = _read_text(enterprise if whole else team, "name") or workspace
+    return Installed(us, tokens, _read_text(person, "id"), name)
+
+
+def _read_object(raw: Raw, name: str) -> Raw:
+    return _read_kind(raw, name, dict) or {}
+
+
+def _read_text(raw: Raw, name: str) -> str:
+    return _read_kind(raw, name, str) or ""
+
+
+def _read_token(raw: Raw, name: str) -> str:
+    """A token, which goes into headers. Raises Uncertain."""
+    token = _read_text(raw, name)
+    if not TOKEN.fullmatch(token):
+        raise Uncertain(f"{METHOD}: an answer without {name}")
+    return token
+
+
+def _read_seconds(raw: Raw) -> int:
+    """How long a token is good; 0 for one that never ends. Raises Uncertain."""
+    seconds = _read_kind(raw, "expires_in", int) or 0
+    if not 0 <= seconds <= LONGEST or isinstance(seconds, bool):
+        raise Uncertain(f"{METHOD}: an answer whose expires_in can't be read")
+    return seconds
+
+
+def _read_kind(raw: Raw, name: str, kind: type[Value]) -> Value | None:
+    """A value of that kind, None where there is none. Raises Uncertain for another."""
+    value = raw.get(name)
+    if value is None or isinstance(value, kind):
+        return value
+    raise Uncertain(f"{METHOD}: an answer whose {name} can't be read")
 
 
 async def _ask(client: AsyncWebClient, method: str, **arguments: Any) -> Raw:
@@ -95,7 +137,7 @@ async def _ask(client: AsyncWebClient, method: str, **arguments: Any) -> Raw:
         raise classify_error(method, error) from None
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise Uncertain(f"{method}: {describe_failure(error)}") from None
-    except (AttributeError, UnicodeDecodeError) as error:  # the SDK takes every body for an object
+    except (AttributeError, UnicodeError) as error:  # the SDK takes every body for an object
         raise Uncertain(f"{method}: an answer that can't be read") from error
     if not isinstance(answer, dict):
         raise Uncertain(f"{method}: an answer that is no object")

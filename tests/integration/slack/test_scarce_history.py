@@ -1,12 +1,12 @@
 """Where Slack gives an app a page of history a minute, Confab lives from what it has heard, and waits for no history.
 
-Tests bots.slack.throttle, bots.slack.client.
+Tests bots.slack.throttle, bots.slack.client, bots.slack.history.
 """
 
 import asyncio
 
 from bots.slack.client import SCARCE_BATCH
-from bots.slack.throttle import PAUSE
+from bots.slack.throttle import PAUSE, Throttle
 from core.answering.conversation import UNREAD
 from tests.support.slack_house import at_home
 
@@ -44,6 +44,19 @@ async def test_a_longer_thread_is_answered_without_what_was_said_before():
         assert UNREAD in told
         assert "the plan is late" not in told
         assert len(home.slack.called(REPLIES)) == 1
+
+
+async def test_a_longer_thread_takes_the_page_of_a_minute_once_and_leaves_it_to_others_from_then_on():
+    async with at_home(pause=PAUSE, sleep=asyncio.sleep, scarce=True) as home:
+        web = (await home.workspace()).web
+        await ask_late(home, 1, said=SCARCE_BATCH)
+        web.pace = Throttle(scarce=True)  # as a minute later
+        await home.slack.say("ada", "dev", "<@U0BOT> and now?", str(home.slack.called(REPLIES)[0]["ts"]))
+        await home.answered(2)
+        short = await ask_late(home, 3)
+
+        assert "the plan is late" in short
+        assert len(home.slack.called(REPLIES)) == 2
 
 
 async def test_a_thread_that_was_answered_in_is_told_whole_whatever_was_read_within_the_minute():

@@ -311,6 +311,27 @@ def test_variables_of_other_programs_and_ours_in_small_letters_are_no_slips(bare
         ("ANTHROPIC_BASE_URL", "https://u:pw@a", "ANTHROPIC_BASE_URL: must have no user and password before its host"),
         ("SLACK_API_URL", "https://u@slack.com", "SLACK_API_URL: must have no user and password before its host"),
         ("DISCORD_API_URL", "http://u:p@a", "DISCORD_API_URL: must have no user and password before its host"),
+        ("CONFAB_PUBLIC_URL", "confab.example", "CONFAB_PUBLIC_URL: must begin with https://. The https:// address"),
+        ("CONFAB_PUBLIC_URL", "http://a.example", "CONFAB_PUBLIC_URL: must begin with https://. The https:// address"),
+        ("CONFAB_PUBLIC_URL", "https://", "CONFAB_PUBLIC_URL: must name a host, and have no blanks in it."),
+        ("CONFAB_PUBLIC_URL", "https://a:b", "CONFAB_PUBLIC_URL: must have a number of at most 65535 as its port"),
+        (
+            "CONFAB_PUBLIC_URL",
+            "https://u:pw@a",
+            "CONFAB_PUBLIC_URL: must have no user and password before its host, for",
+        ),
+        (
+            "CONFAB_PUBLIC_URL",
+            "https://a/slack",
+            "CONFAB_PUBLIC_URL: must end with its host or port, for its pages have",
+        ),
+        ("CONFAB_PUBLIC_URL", "https://a?", "CONFAB_PUBLIC_URL: must end with its host or port, for its pages have"),
+        (
+            "CONFAB_PUBLIC_URL",
+            "https://a/?b=c",
+            "CONFAB_PUBLIC_URL: must end with its host or port, for its pages have",
+        ),
+        ("CONFAB_PUBLIC_URL", "https://a#b", "CONFAB_PUBLIC_URL: must end with its host or port, for its pages have"),
         ("CONFAB_MAX_COST", "0", "CONFAB_MAX_COST: must be more than 0, for example 0.50. US dollars that one answer"),
         ("CONFAB_HTTP_PORT", "http", "CONFAB_HTTP_PORT: must be a whole number."),
         ("CONFAB_HTTP_PORT", "0", "CONFAB_HTTP_PORT: must be at least 1."),
@@ -429,6 +450,13 @@ def test_every_wrong_value_of_core_and_platforms_is_a_line(bare_environment):
         "DISCORD_GATEWAY_URL: must begin with ws:// or wss://. Discord's gateway.",
         "DISCORD_SHARD_IDS: must be a whole number. Shards that this process runs, comma-separated; unset: all.",
     ]
+
+
+@pytest.mark.parametrize("written", ["https://confab.example", "HTTPS://Confab.Example/"])
+def test_a_public_address_is_its_host_however_it_is_written(bare_environment, written):
+    bare_environment.setenv("CONFAB_PUBLIC_URL", written)
+
+    assert read_configuration().core.confab_public_url == "https://confab.example"
 
 
 def test_each_platform_reads_its_own_variables(bare_environment):

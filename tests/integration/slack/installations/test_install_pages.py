@@ -3,6 +3,7 @@
 Tests bots.slack.installations.install_pages, bots.slack.installations.oauth.
 """
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,7 +13,8 @@ from bots.slack.manifest import SCOPES
 from core.domain.clock import system_clock
 from core.store.audit_log import AuditAction
 from tests.fakes.slack.faults import Fault
-from tests.support.slack_installations import SECOND, town
+from tests.fakes.slack.nouns import Grant
+from tests.support.slack_installations import PUBLIC, SECOND, town
 
 STRANGE = "This page was not opened from here"
 
@@ -31,6 +33,14 @@ async def test_the_page_asks_slack_for_the_scopes_of_the_manifest(two, slack):
     assert page.headers["Cache-Control"] == "no-store"
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     assert slack.oauth.client_secret not in page.text
+
+
+async def test_the_log_says_at_the_start_where_workspaces_install_it(slack, claude, store, caplog):
+    caplog.set_level("INFO")
+    async with town(slack, claude, store, installed=False):
+        pass
+
+    assert f"workspaces install Confab at {PUBLIC}/slack/install" in caplog.text
 
 
 async def test_an_installation_is_kept_and_audited(two, slack, store):
@@ -63,6 +73,62 @@ async def test_a_state_works_once_also_where_the_cookie_comes_again(two, slack):
     second = await browser.open(slack.oauth.allow(page.link, SECOND, "U0ADA"))
 
     assert (first.status, second.status, second.title) == (200, 400, STRANGE)
+
+
+@pytest.mark.parametrize("more", ["!", "%20", "=", "%0A", "%C3%A4!"])
+async def test_a_state_works_once_however_it_is_written(two, slack, store, more):
+    browser = two.browser
+    page = await browser.open("/slack/install")
+    cookies = dict(browser.cookies)
+    await browser.open(slack.oauth.deny(page.link))
+    browser.cookies |= cookies
+    second = await browser.open(f"{slack.oauth.allow(page.link, SECOND, 'U0ADA')}{more}")
+
+    assert (second.status, second.title) == (400, STRANGE)
+    assert await store.installations.list("slack") == []
+
+
+@pytest.mark.parametrize("cookie", [b"\xff\xfe", "\u00e4".encode(), b'"', b"\xed\xa0\x80", b"x" * 3000])
+async def test_a_cookie_of_any_bytes_is_another_browsers(two, slack, cookie):
+    page = await two.browser.open("/slack/install")
+    address = slack.oauth.allow(page.link, SECOND, "U0EVE").removeprefix(PUBLIC)
+    answer = await two.browser.send(f"GET {address}".encode(), b"confab_install=" + cookie)
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert STRANGE.encode() in answer
+
+
+@pytest.mark.parametrize("code", ["", "%00", "%ff", "%ed%a0%80", "x" * 3000])
+async def test_a_code_that_slack_never_gave_installs_nothing(two, slack, store, code):
+    browser = two.browser
+    page = await browser.open("/slack/install")
+    state = slack.oauth.deny(page.link).partition("state=")[2]
+    answer = await browser.open(f"/slack/oauth_redirect?code={code}&state={state}")
+
+    assert (answer.status, answer.title) == (502, "Slack did not complete the installation")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"expires_in": one} for one in ("soon", [], {}, 1.5, -1, 10**30, "9" * 5000, True)),
+        *({"access_token": one} for one in ("", None, 7, "xoxb-1\r\nX: y", "xoxb-\u00e4", "xoxb 1")),
+        *({"refresh_token": one} for one in (7, ["x"])),
+        *({name: one} for name in ("team", "enterprise", "authed_user") for one in ("T1", ["T1"], 7)),
+        {"team": {"id": 7}},
+        {"enterprise": {"id": ["E1"]}},
+    ],
+    ids=lambda wrong: f"{wrong}"[:40],
+)
+async def test_an_answer_of_slacks_that_can_not_be_read_installs_nothing(two, slack, store, wrong):
+    sound = {"ok": True, "access_token": "xoxb-T0TWO-1", "team": {"id": "T0TWO", "name": "Difference Engines"}}
+    slack.oauth.grants[sound["access_token"]] = Grant(SECOND.id, frozenset(SCOPES))
+    slack.fail_next("oauth.v2.access", Fault(body=json.dumps(sound | wrong).encode()))
+    page = await two.browser.install(slack, SECOND)
+
+    assert (page.status, page.title) == (502, "Slack did not complete the installation")
+    assert len(slack.called("auth.revoke")) == ("access_token" not in wrong)
+    assert await store.installations.list("slack") == []
 
 
 @pytest.mark.parametrize(("minutes", "title"), [(9, "Confab is in Difference Engines"), (11, "That took too long")])

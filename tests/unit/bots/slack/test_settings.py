@@ -41,11 +41,23 @@ SERVED |= {"confab_secret_key": "k" * 42 + "A="}
         ({"slack_bot_token": BOT}, "SLACK_APP_TOKEN: not set."),
         ({"slack_bot_token": BOT, "slack_signing_secret": "s"}, "CONFAB_HTTP_PORT: not set."),
         (SERVED | {"slack_bot_token": BOT}, "SLACK_BOT_TOKEN, SLACK_CLIENT_ID: set one of them."),
-        (SERVED | {"slack_client_secret": None}, "SLACK_CLIENT_SECRET: not set."),
-        (SERVED | {"slack_client_id": ""}, "SLACK_CLIENT_ID: not set."),
+        (SERVED | {"slack_client_secret": None}, "SLACK_CLIENT_ID: is of no use without SLACK_CLIENT_SECRET. For one"),
+        (SERVED | {"slack_client_id": ""}, "SLACK_CLIENT_SECRET: is of no use without SLACK_CLIENT_ID. For one"),
+        (
+            {"slack_bot_token": BOT, "slack_app_token": APP, "slack_client_secret": "s3cret"},
+            "SLACK_CLIENT_SECRET: is of no use without SLACK_CLIENT_ID. For one workspace take it out; for many set both, "
+            "from the app's page, Basic Information and take SLACK_BOT_TOKEN out.",
+        ),
+        (
+            {"slack_bot_token": BOT, "slack_app_token": APP, "slack_client_id": "1.2"},
+            "SLACK_CLIENT_ID: is of no use without SLACK_CLIENT_SECRET. For one workspace take it out; for many",
+        ),
+        (
+            {"slack_bot_token": BOT, "slack_app_token": APP, "slack_uninstalled": "erase"},
+            "SLACK_UNINSTALLED: erase works with SLACK_CLIENT_ID alone. Take it out:",
+        ),
         (SERVED | {"confab_http_port": None}, "CONFAB_HTTP_PORT: not set. The page on which workspaces install"),
         (SERVED | {"confab_public_url": ""}, "CONFAB_PUBLIC_URL: must be the https:// address"),
-        (SERVED | {"confab_public_url": "http://confab.example"}, "CONFAB_PUBLIC_URL: must be the https:// address"),
         (SERVED | {"confab_managers": frozenset({"U1"})}, "CONFAB_MANAGERS: U1 may be somebody else in another"),
         (SERVED | {"confab_bots": frozenset({"B1", "123"})}, "CONFAB_BOTS: B1 may be somebody else in another"),
     ],

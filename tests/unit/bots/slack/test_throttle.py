@@ -1,5 +1,6 @@
 """Edits of growing texts are shared fairly, inside of what Slack takes in a minute, and spare what final texts need."""
 
+import asyncio
 import itertools
 from collections import Counter
 
@@ -111,6 +112,21 @@ def test_each_of_many_texts_gets_its_share_and_all_can_end_at_once(clock, thrott
     assert min(shares) >= 3
     assert free >= count
     assert count_most(shown) <= TIERS[EDIT]
+
+
+def test_a_text_that_is_cancelled_while_it_waits_for_its_turn_gives_it_to_the_next(clock, throttle):
+    with pytest.raises(asyncio.CancelledError), throttle.grow() as first:
+        first.show("first words")
+        edit(throttle, TIERS[EDIT])
+        clock.advance(PAUSE)
+        waited = first.take_turn()
+        raise asyncio.CancelledError
+    clock.advance(2 * MINUTE)
+    second = Writer(throttle, clock)
+    clock.advance(PAUSE)
+
+    assert waited > 0.0
+    assert second.growth.take_turn() == 0.0
 
 
 def test_a_text_that_ends_gives_its_turn_to_the_next(clock, throttle):
