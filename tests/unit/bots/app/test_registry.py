@@ -131,7 +131,7 @@ HTTP = {"slack_bot_token": "xoxb-1", "slack_signing_secret": "s", "confab_http_p
 async def test_platforms_are_opened_with_their_routes(values, opened):
     configuration, store = chosen(**values), await open_store("sqlite://")
     try:
-        resources = PlatformResources(configuration.core, store.notes, discard_event)
+        resources = PlatformResources(configuration.core, store.notes, discard_event, installations=store.installations)
         found = open_platforms(select_platforms(configuration), configuration, resources)
     finally:
         await store.shut()

@@ -14,15 +14,16 @@ SHARDS = "DISCORD_SHARD_IDS: needs DISCORD_SHARD_COUNT, and ids from 0 to one le
 
 
 @pytest.fixture
-async def notes():
-    store = await open_store("sqlite://")
-    yield store.notes
-    await store.shut()
+async def store():
+    opened = await open_store("sqlite://")
+    yield opened
+    await opened.shut()
 
 
-def open_discord(notes, **given) -> Discord:
+def open_discord(store, **given) -> Discord:
     settings = chosen(**given)
-    return Discord.from_settings(settings.platforms["discord"], PlatformResources(settings.core, notes, discard_event))
+    resources = PlatformResources(settings.core, store.notes, discard_event, installations=store.installations)
+    return Discord.from_settings(settings.platforms["discord"], resources)
 
 
 @pytest.mark.parametrize(
@@ -37,9 +38,9 @@ def open_discord(notes, **given) -> Discord:
         ),
     ],
 )
-async def test_settings_that_can_not_be_are_told_in_one_line(notes, given, why):
+async def test_settings_that_can_not_be_are_told_in_one_line(store, given, why):
     with pytest.raises(SettingsError) as told:
-        open_discord(notes, **given)
+        open_discord(store, **given)
 
     assert str(told.value).startswith(why)
     assert "\n" not in str(told.value)
@@ -49,8 +50,8 @@ def test_without_a_token_there_is_no_discord():
     assert not chosen().platforms["discord"].configured
 
 
-async def test_with_a_token_there_is(notes):
-    found = open_discord(notes, discord_bot_token=TOKEN, discord_shard_ids=(0, 1), discord_shard_count=2)
+async def test_with_a_token_there_is(store):
+    found = open_discord(store, discord_bot_token=TOKEN, discord_shard_ids=(0, 1), discord_shard_count=2)
 
     assert found.name == "discord"
 
