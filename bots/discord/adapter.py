@@ -92,7 +92,7 @@ class Discord:
         self._table = offer_tools(TABLE, tools)
         self._api, self._gateway, self._shards = api_url, gateway_url, shards
         self._quick, self._silence, self._defer, self._deferred, self._pause = quick, silence, defer, deferred, pause
-        self._content, self._naming = True, naming
+        self._content, self._naming, self._pace = True, naming, Pace(edit)
         self._client: Client | None = None
         self._intake: Intake | None = None
         self._backfill: Backfill | None = None
@@ -104,7 +104,6 @@ class Discord:
         self._managers, self._models = frozenset(managers), frozenset(models)
         self._directory = Directory(self._rest, lambda: self._connected, self._managers)
         self._admission = Admission(guilds, self._directory, self._list_servers)
-        self._pace = Pace(edit)
 
     @classmethod
     def from_settings(cls, settings: DiscordSettings, resources: PlatformResources) -> Self:

@@ -47,6 +47,7 @@ class Retraction:
     """The text so far is taken back: Claude refused after it, and no part of it is an answer."""
 
 
+Build: TypeAlias = Callable[[Model], Request]
 Event: TypeAlias = TextSoFar | Activity | Waiting | Retraction | LeftOut | Answer
 Shown: TypeAlias = TextSoFar | Activity | Waiting | LeftOut | BudgetRefusal
 
@@ -105,12 +106,7 @@ class Completions:
         self.refused_prompts = RefusedPrompts()
 
     async def stream(
-        self,
-        question: Question,
-        persona: Version | None,
-        models: Sequence[str],
-        build: Callable[[Model], Request],
-        run: Run,
+        self, question: Question, persona: Version | None, models: Sequence[str], build: Build, run: Run
     ) -> AsyncGenerator[Event, None]:
         """The text as it grows, why it does not, what Claude is not shown, and at last the answer.
 

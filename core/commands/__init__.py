@@ -6,7 +6,6 @@ from core.commands import (
     audit,
     budget,
     forget,
-    grants,
     help,  # noqa: A004  a command
     persona,
     persona_versions,
@@ -26,6 +25,5 @@ TABLE = (
     *forget.ROWS,
     *replies.ROWS,
     *approvals.ROWS,
-    *grants.ROWS,
     *help.ROWS,
 )

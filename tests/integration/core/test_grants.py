@@ -1,6 +1,6 @@
 """`grants`: what a person lets tools do in a thread without being asked again, shown and taken back.
 
-Tests core.commands.grants, core.store.tool_use, core.store.rules.tool_calls.
+Tests core.commands.approvals, core.store.tool_use, core.store.rules.tool_calls.
 """
 
 import pytest
