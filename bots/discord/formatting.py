@@ -8,12 +8,13 @@ from typing import Any
 from core.domain.controls import FEEDBACK, Control, name_control
 from core.rendering.dialect import Dialect, measure_utf16
 from core.rendering.fences import PLAIN, Fence, break_runs, mend_runs, parse_opening
-from core.rendering.inline import Span, SpanKind, parse_spans, split_paragraphs
+from core.rendering.inline import MARKS, SPOILER, Span, SpanKind, pair_spoilers, parse_spans, split_paragraphs
 from core.rendering.links import hides_address, show_address
 from core.rendering.paginator import Pager, cut_by_length, pages
-from core.rendering.tables import draw_table
 
 PAGE = 2000  # Discord refuses longer messages
+SCREEN = 60  # columns of a table; a phone held upright breaks the lines of wider ones
+DENSE = 0.95  # of a page that pages of a long answer have on average at least, so that there are few of them
 PIECE = 650  # characters, where they are not measured; with a quote and marks never 2000 units of two a character
 QUOTED = 300  # characters of a question that stand above its answer
 NOTICE = "-# "  # subtext: small and grey
@@ -34,10 +35,13 @@ _SMALL = re.compile(rf"^{NOTICE}", re.MULTILINE)
 _HEADING = re.compile(r"^#{4,6} ++(.+)$")
 _SUBTEXT = re.compile(r"^([\s>]*(?:[-*+] )?)(?=-# )")
 _LONG_QUOTE = re.compile(r"^(\s*)(?=>>> )")
-_TIGHT_QUOTE = re.compile(r"^(\s*>)(?=[^\s>])")
+_TIGHT_QUOTE = re.compile(r"^(\s*>)(?=[^\s>]|$)")
+_LAST_QUOTE = re.compile(r"(?:\n[ \t]*>[ \t]*)+\Z")
 _SPOILER = re.compile(r"\|\|+")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 _TICKS = re.compile(r"`{3,}")
 ESCAPED = "|->"  # what `render_prose` may make longer, beside marks
+_GROWING = re.compile(r"\|{2,}|`{3,}|^[\s>]*(?:[-*+] )?(?:-# |>)|^\s*>")
 _ESCAPED = re.compile(r"\\([\\`*_~|<>#\[\]()@:-])")
 _SPECIAL = re.compile(r"[\\`*_~|<>#\[\]()@:-]")
 
@@ -45,11 +49,22 @@ _SPECIAL = re.compile(r"[\\`*_~|<>#\[\]()@:-]")
 def render_prose(text: str) -> str:
     """Claude's Markdown outside of fences as Discord shows it: deep headings are bold, pictures are links.
 
-    What only Discord takes for markup is escaped: spoilers, and the marks of a quote without end and of small letters,
-    by which notices are known. Code and addresses stay as they are.
+    What only Discord takes for markup is escaped: two bars that hide nothing, and the marks of a quote without end and
+    of small letters, by which notices are known. Code, addresses, emoji, times and hidden words stay as they are.
     """
-    lines = "\n".join(map(_render_beginning, text.split("\n")))
-    return "\n".join("".join(map(_render_span, parse_spans(one))) for one in split_paragraphs(lines))
+    lines = "\n".join(map(_render_beginning, _LAST_QUOTE.sub("", text).split("\n")))
+    return "\n".join(map(_render_paragraph, split_paragraphs(lines)))
+
+
+def _render_paragraph(paragraph: str) -> str:
+    spans = parse_spans(paragraph)
+    hiding = pair_spoilers(spans)
+    return "".join(span.text if at in hiding else _render_span(span) for at, span in enumerate(spans))
+
+
+def measure_growth(line: str) -> int:
+    """By how many characters `render_prose` makes a line of prose longer at most."""
+    return sum(len(found) for found in _GROWING.findall(line))
 
 
 def _render_beginning(line: str) -> str:
@@ -66,9 +81,11 @@ def _render_span(span: Span) -> str:
         case SpanKind.CODE:
             return _render_code(span.text)
         case SpanKind.LINK:
-            if "://" in span.label or hides_address(span.label, span.address):
+            if "://" in span.label or not _SCHEME.match(span.address) or hides_address(span.label, span.address):
                 return show_address(span.label, span.address)
             return span.text.removeprefix("!")
+        case SpanKind.MARK if span.text == SPOILER:
+            return _SPOILER.sub(_escape_each, span.text)
         case SpanKind.WORDS:
             return _TICKS.sub(_escape_each, _SPOILER.sub(_escape_each, span.text))
     return span.text
@@ -131,7 +148,17 @@ def cut_plainly(text: str, quote: str = "", notice_: bool = False) -> list[str]:
 
 def build_dialect(limit: int = PAGE) -> Dialect:
     """Discord's Markdown: no tables, no pictures, headings of three sizes."""
-    return Dialect(limit, measure_utf16, render_prose, table=draw_table, standalone=True, escaped=ESCAPED)
+    return Dialect(
+        limit,
+        measure_utf16,
+        render_prose,
+        screen=SCREEN,
+        standalone=True,
+        marks=MARKS + SPOILER[0],
+        escaped=ESCAPED,
+        growth=measure_growth,
+        dense=int(limit * DENSE),
+    )
 
 
 def quote_question(question: str) -> str:

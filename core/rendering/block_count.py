@@ -11,7 +11,7 @@ from enum import Enum
 from itertools import accumulate
 
 from core.rendering.break_points import BreakKind
-from core.rendering.dialect import measure_utf16
+from core.rendering.dialect import Dialect, measure_utf16
 from core.rendering.fences import Fence, find_marks, plain_opening
 from core.rendering.list_items import ListItem
 from core.rendering.tables import Table
@@ -41,9 +41,14 @@ class Above(Enum):
 
 
 class BlockCount:
-    """The blocks of a page while it is filled, and the rows of the table at its end."""
+    """The blocks of a page while it is filled, and the rows of the table at its end.
 
-    def __init__(self) -> None:
+    Where the dialect counts neither, nor does this.
+    """
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._counts = bool(dialect.blocks or dialect.rows)
         self.blocks = 0
         self.rows = 0
         """Lines of the table above that may go on, its header among them."""
@@ -77,6 +82,14 @@ class BlockCount:
             self._above, self._marker = Above.TEXT, marker[-1]
             self._column = items[0].indent + len(marker) + 1
 
+    def find_crowding(self, line: str, kind: BreakKind) -> int | None:
+        """The character of a line at which the page may have more blocks, or a table more rows, than it can have."""
+        dialect = self._dialect
+        full = dialect.blocks and self.blocks >= dialect.blocks
+        block = self.find_new_block(line, kind) if full else None
+        row = self.find_new_row(line, dialect.rows, dialect.cells) if dialect.rows else None
+        return min((at for at in (block, row) if at is not None), default=None)
+
     def find_new_block(self, line: str, kind: BreakKind) -> int | None:
         """The character at which `line`, while it is being written, may begin a block; None if it never does."""
         seen, _ = self._find_beginning(line, kind)
@@ -95,6 +108,8 @@ class BlockCount:
 
     def add(self, line: str, kind: BreakKind) -> None:
         """Count a whole line."""
+        if not self._counts:
+            return
         self._lost = self._lost or (kind is BreakKind.CODE and self._leaves_code(line))
         _, begins = self._find_beginning(line, kind)
         self.blocks += begins

@@ -10,8 +10,8 @@ from enum import Enum, IntEnum
 
 import regex  # type: ignore[import-untyped]  # it ships no types
 
-from core.rendering.fences import Fence
-from core.rendering.list_items import ListItem
+from core.rendering.fences import Fence, parse_opening
+from core.rendering.list_items import ListItem, track_items
 from core.rendering.tables import Table
 
 _VISIBLE = re.compile(r"\S")
@@ -34,6 +34,8 @@ class Cursor:
     """The list items that are open there."""
     marks: tuple[str, ...] = ()
     """The marks of emphasis and code that are open there."""
+    lost: int = 0
+    """How much less the pages before it have than a dense one would, all together."""
 
 
 def find_page_start(text: str, place: Cursor) -> Cursor:
@@ -73,8 +75,29 @@ class Line:
         return not self.text.strip()
 
     @property
+    def fence(self) -> Fence | None:
+        """The fence that is open behind it."""
+        found = parse_opening(self.text) if self.kind is BreakKind.OPENING else self.open
+        return found if self.kind in (BreakKind.OPENING, BreakKind.CODE) and isinstance(found, Fence) else None
+
+    @property
+    def heads(self) -> bool:
+        """Whether it is a heading, which no line of prose goes on with."""
+        return self.text.lstrip().startswith("#")
+
+    @property
     def uncuttable(self) -> bool:
         return self.kind is BreakKind.OPENING or (isinstance(self.open, Table) and "|" in self.text)
+
+
+def list_open_items(place: Cursor, lines: Sequence[Line]) -> tuple[ListItem, ...]:
+    """The list items that are open at the end of a page of these lines that began at `place`."""
+    items, blank = place.items, False
+    for number, line in enumerate(lines):
+        if line.kind in (BreakKind.TEXT, BreakKind.OPENING) and not (number == 0 and place.continues):
+            items = track_items(items, line.text, blank)
+        blank = line.blank
+    return items
 
 
 class BreakRank(IntEnum):
@@ -125,7 +148,9 @@ _TOKEN = re.compile(
     r"\\(?:[!-/:-@\[-`{-~]|\Z)"  # an escape
     r"|&#?\w{0,31}(?:;|\Z)"  # an entity
     r"|<[^<>\s]+(?:>|\Z)"  # a mention, an address
-    r"|!?\[[^\[\]\n]{0,200}(?:\](?:\((?:[^\s()]|\([^\s()]*\))*\)?)?|\Z)"  # a link
+    r"|!?\[[^\[\]\n]{0,200}(?:\](?:\((?:[^\s()]|\([^\s()]*\))*"  # a link
+    r"(?:\s+(?:\"[^\"\n]{0,200}\"?|'[^'\n]{0,200}'?))?\)?)?|\Z)"
+    r"|\|\|(?=[^\s|])[^|\n]{1,200}(?:\|\|?|\Z)"  # words that are hidden
     r"|https?://\S+"
     r"|`[^`\n]{1,80}(?:`|\Z)"
 )

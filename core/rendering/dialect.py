@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from core.rendering.break_points import BreakKind
 from core.rendering.fences import Fence, break_runs, parse_opening, plain_mark, plain_opening
-from core.rendering.tables import split_cells
+from core.rendering.inline import MARKS
+from core.rendering.tables import draw_table, split_cells
 
 
 def as_is(text: str) -> str:
@@ -24,7 +26,7 @@ class Dialect:
     one by one, and by one more for each of those that are `escaped` in prose, nor may `size` find it larger than them:
     so it is known how large a page becomes while its text grows.
     The size of lines is the sum of theirs and of the line breaks between them.
-    `table` is given rows of Markdown cells, header and rule first; what it draws is Markdown and written like the rest.
+    What is drawn of a table is Markdown and written like the rest.
     """
 
     limit: int
@@ -32,14 +34,21 @@ class Dialect:
     size: Callable[[str], int] = len
     prose: Callable[[str], str] = as_is
     code: Callable[[str], str] = as_is
-    table: Callable[[Sequence[Sequence[str]]], str] | None = None
-    """None where the platform shows Markdown tables itself."""
+    screen: int = 0
+    """The most columns of a table that we draw; 0 where the platform shows Markdown tables itself."""
 
     standalone: bool = False
     """Whether each page is to be understood without its neighbours, where only fences of three backticks are known:
     what is open at its end is closed there, and opened again on the next one."""
+    marks: str = MARKS
+    """The marks that are closed and opened again."""
     escaped: str = ""
     """Characters that `prose` may make one larger."""
+    growth: Callable[[str], int] | None = None
+    """By how much `prose` makes a line larger at most, which is known once it is whole; None if no better than that."""
+    dense: int = 0
+    """The size that the pages of a long text have on average at least, whatever stands on them, as far as lines can be
+    cut: a page ends at a better place only while there are pages enough. 0 if it may always, once it is half full."""
     blocks: int = 0
     """The most blocks of a page, as `BlockCount` counts them, at least 4; 0 where they don't count."""
     rows: int = 0
@@ -53,7 +62,8 @@ class Dialect:
 
     def draw_table(self, rows: Sequence[str]) -> str:
         """The lines of a table as the platform shows them."""
-        lines = self.table([split_cells(row) for row in rows]).split("\n") if self.table else rows
+        drawn = draw_table([split_cells(row) for row in rows], self.screen) if self.screen else ""
+        lines = drawn.split("\n") if drawn else rows
         return "\n".join(self.write_lines(lines)[0])
 
     def write_lines(self, lines: Iterable[str], fence: Fence | None = None) -> tuple[list[str], Fence | None]:
@@ -99,3 +109,23 @@ class Costs(dict[str, int]):
 
     def of(self, text: str) -> int:
         return sum(map(self.__getitem__, text))
+
+    def find_excess(self, line: str, kind: BreakKind) -> tuple[int, int]:
+        """How much less a line takes once it is whole, and what else it takes to close the marks on it."""
+        dialect = self._dialect
+        if dialect.growth is None:
+            return 0, 0
+        if kind is BreakKind.CODE:
+            return self.of(line) - dialect.size(dialect.write_code(line)), 0
+        if kind is BreakKind.OPENING:
+            return self._find_excess_of_fence(line), 0
+        spare = max(0, self.of(line) - dialect.size(line) - dialect.growth(line)) if kind is BreakKind.TEXT else 0
+        closing = min(spare, sum(map(line.count, dialect.marks)))
+        return spare - closing, closing
+
+    def _find_excess_of_fence(self, line: str) -> int:
+        dialect, fence, written = self._dialect, parse_opening(line), self._dialect.write_opening(line)
+        if fence is None or "\n" in written:
+            return 0
+        taken = dialect.size(f"{written}\n{dialect.write_mark(fence.closing)}")
+        return self.of(f"{line}\n{fence.closing}\n{fence.lead}") - taken

@@ -95,6 +95,12 @@ def mend_runs(text: str) -> str:
     return text.replace(f"`{BROKEN}`", "``")
 
 
+def escape_fence(line: str) -> str:
+    """A line with the marks escaped that may make a fence of it."""
+    at = find_marks(line)[0]
+    return f"{line[:at]}\\{line[at:]}"
+
+
 def find_marks(line: str) -> tuple[int, int]:
     """Where the marks stand that may make a fence of `line`; (0, 0) if there are none."""
     match = _MARKS.match(line) if "`" in line or "~" in line else None

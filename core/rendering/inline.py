@@ -15,14 +15,17 @@ _TOKEN = re.compile(
     r"(?P<escape>\\[!-/:-@\[-`{-~])"
     r"|(?P<ticks>`+)"
     r"|(?P<auto><[A-Za-z][A-Za-z0-9+.-]{1,31}:[^<>\s|]*+>)"
+    r"|(?P<numbered><(?:a?:\w{2,32}:\d{1,20}|t:-?\d{1,13}(?::[A-Za-z])?|(?:@[!&]?|\#)\d{1,20}|/[\w -]{1,99}:\d{1,20})>)"
     r"|!?\[(?P<label>(?:[^\[\]\\]|\\.|\[(?:[^\[\]\\]|\\.)*+\])*+)\]\([ \t]*+"
     r"(?:<(?P<angled>[^<>\n]*+)>|(?P<address>[^()\s<]*+(?:\([^()\s]*+\)[^()\s]*+)*+))"
     r"(?:\s++(?:\"[^\"\n]*+\"|'[^'\n]*+'))?+\s*+\)"
     r"|(?P<url>https?://[^\s<>*`|]*[^\s<>*`_~|.,;:!?()\[\]'\"])"
-    r"|(?P<run>\*+|_+|~~+)",
+    r"|(?P<run>\*+|_+|~~+|(?<!\|)\|\|(?!\|))",
     re.DOTALL,
 )
-LONGEST = {"*": 3, "_": 3, "~": 2, "`": 2}  # of marks that mean something; longer ones may look like a fence
+MARKS = "*_~`"  # that may have to be closed where a text is cut
+SPOILER = "||"  # what hides words on Discord, and means nothing elsewhere
+LONGEST = {"*": 3, "_": 3, "~": 2, "`": 2, "|": 2}  # of marks that mean something; longer ones may look like a fence
 
 _BEGINS = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])(?:\s|$)|#{1,6}(?:\s|$)|$)")
 _LEAD = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?")
@@ -36,6 +39,8 @@ class SpanKind(Enum):
     CODE = "code"
     LINK = "link"
     ADDRESS = "address"
+    NUMBERED = "numbered"
+    """A mention, a custom emoji or a time, by its number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +76,30 @@ def parse_spans(paragraph: str) -> list[Span]:
     return _Paragraph(paragraph).spans if paragraph else []
 
 
-def find_open_marks(paragraph: str) -> tuple[str, ...]:
-    """The marks that are open at the end of a paragraph that is cut there, the outermost first."""
-    return _Paragraph(paragraph, cut=True).find_open()
+def find_open_marks(paragraph: str, known: str = MARKS) -> tuple[str, ...]:
+    """The marks that are open at the end of a paragraph that is cut there, the outermost first; of those `known`."""
+    return tuple(mark for mark in _Paragraph(paragraph, cut=True).find_open() if mark[0] in known)
+
+
+def pair_spoilers(spans: Sequence[Span]) -> frozenset[int]:
+    """Which of the parts of a paragraph are marks that begin or end hidden words."""
+    paired: set[int] = set()
+    opened: int | None = None
+    for at, span in enumerate(spans):
+        if span.kind is SpanKind.MARK and span.text == SPOILER:
+            before = spans[at - 1].text[-1:] if at else " "
+            after = spans[at + 1].text[:1] if at + 1 < len(spans) else " "
+            if opened is None:
+                opened = at if _begins_spoiler(before, after) else None
+            elif _begins_spoiler(after, before):
+                paired |= {opened, at}
+                opened = None
+    return frozenset(paired)
+
+
+def _begins_spoiler(outside: str, inside: str) -> bool:
+    """Whether marks between these characters hide words on one side. Those of a program stand among others."""
+    return not inside.isspace() and not outside.isalnum()
 
 
 def close_marks(marks: Sequence[str]) -> str:
@@ -93,7 +119,7 @@ def reopen_marks(text: str, marks: Sequence[str]) -> str:
     return f"{text[:at]}{''.join(left)}{rest}"
 
 
-def continue_marks(text: str, marks: Sequence[str], cut: bool) -> str:
+def continue_marks(text: str, marks: Sequence[str], cut: bool, known: str = MARKS) -> str:
     """Prose that goes on with a paragraph in which `marks` are open: they are opened, and closed where that ends.
 
     Its last paragraph does not end here if it is `cut`.
@@ -101,7 +127,7 @@ def continue_marks(text: str, marks: Sequence[str], cut: bool) -> str:
     first, *others = split_paragraphs(text)
     first = reopen_marks(first, marks)
     if others or not cut:
-        still = zip(marks, find_open_marks(first), strict=False)
+        still = zip(marks, find_open_marks(first, known), strict=False)
         left = [mark for mark, found in still if mark == found]
         first = first.rstrip() + close_marks(left) if left else first
     return "\n".join([first, *others])
@@ -153,6 +179,8 @@ class _Paragraph:
             return Span(SpanKind.LINK, text, found["label"], found["angled"] or found["address"] or "")
         if found["auto"] or found["url"]:
             return Span(SpanKind.ADDRESS, text, address=text.strip("<>"))
+        if found["numbered"]:
+            return Span(SpanKind.NUMBERED, text)
         if found["run"]:
             self._read_run(found)
         return Span(SpanKind.MARK, text)
@@ -181,6 +209,8 @@ class _Paragraph:
                 opens and (not closes or _is_punctuation(before)),
                 closes and (not opens or _is_punctuation(after)),
             )
+        if char == SPOILER[0]:
+            opens, closes = _begins_spoiler(before, after), _begins_spoiler(after, before)
         while closes and left and self._counts[char]:
             left = self._close(char, left)
         if opens and left:

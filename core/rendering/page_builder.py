@@ -7,15 +7,24 @@ from dataclasses import replace
 from itertools import accumulate, chain, groupby, pairwise
 
 from core.rendering.block_count import BlockCount
-from core.rendering.break_points import BreakKind, BreakRank, Cursor, Line, find_break_inside, rank_breaks
+from core.rendering.break_points import (
+    BreakKind,
+    BreakRank,
+    Cursor,
+    Line,
+    find_break_inside,
+    list_open_items,
+    rank_breaks,
+)
 from core.rendering.dialect import Costs, Dialect
-from core.rendering.fences import PLAIN, Fence, find_marks, parse_opening, plain_mark
+from core.rendering.fences import PLAIN, Fence, escape_fence, find_marks, parse_opening, plain_mark
 from core.rendering.inline import begins_block, close_marks, continue_marks, find_open_marks, split_paragraphs
-from core.rendering.list_items import ListItem, reopen_items, track_items
-from core.rendering.table_growth import TableGrowth
+from core.rendering.list_items import ListItem, reopen_items
+from core.rendering.table_growth import follow_table
 from core.rendering.tables import Table, parse_table_head
 
 SHARE = 4  # of a page that opening list items or marks again may take
+SHORT = 10  # of them make a page: a shorter line of code is never cut
 SPANS = "```` "  # marks of the code spans that a fence's name and the rest beside it stand in, and what is between them
 HYPHEN = "\u2010"  # looks like the sign of a table's rule, and makes none
 FAR = 4  # pages; so long a line is cut on this one, whatever it says further on
@@ -37,11 +46,13 @@ class PageBuilder:
         self.code_costs = Costs(dialect, "`") if dialect.standalone else costs
         self.lines: list[Line] = []
         self.open = place.open
-        self.size = self._frame(place.open) if place.open else self._measure_reopened(place)
-        self.table = TableGrowth(dialect, place.open) if isinstance(place.open, Table) else None
+        self.size = self.repeated = self._frame(place.open) if place.open else self._measure_reopened(place)
+        self.closing = 0
+        """The part of the size that closes what the paragraph at the end of the page may leave open."""
+        self.table = follow_table(dialect, place.open)
         self.above = 0
         """The size of the page above `table`."""
-        self.count = BlockCount()
+        self.count = BlockCount(dialect)
         self.count.reopen(place.items, place.open)
         self.crowded = False
         """Whether the page is full because of its blocks or rows, not because of its size."""
@@ -85,24 +96,19 @@ class PageBuilder:
         parts = [self.dialect.write_mark(self.place.open.opening)] if isinstance(self.place.open, Fence) else []
         for kind, group in groupby(self.lines, lambda line: line.kind):
             parts += self._render_group(kind, list(group))
-        page, last = "\n".join(parts).rstrip(), self.lines[-1]
-        fence = (
-            parse_opening(last.text)
-            if last.kind is BreakKind.OPENING
-            else last.open
-            if last.kind is BreakKind.CODE
-            else None
-        )
-        return f"{page}\n{self.dialect.write_mark(fence.closing)}" if isinstance(fence, Fence) else page
+        page, fence = "\n".join(parts).rstrip(), self.lines[-1].fence
+        return f"{page}\n{self.dialect.write_mark(fence.closing)}" if fence else page
 
     def _render_group(self, kind: BreakKind, lines: Sequence[Line]) -> list[str]:
         """Neighbouring lines of a kind."""
         match kind:
             case BreakKind.ROW:
-                return [self._render_table(lines)]
+                table = lines[0].open
+                above = [table.header, table.rule] if isinstance(table, Table) else []
+                return [self.dialect.draw_table([*above, *(line.text for line in lines)])]
             case BreakKind.TEXT:
                 completed = self._complete_prose(lines).split("\n")
-                prose = [_escape_fence(line) if parse_opening(line) else line for line in completed]
+                prose = [escape_fence(line) if parse_opening(line) else line for line in completed]
                 return [self.dialect.prose("\n".join(prose))]
             case BreakKind.CODE:
                 return [self.dialect.write_code(line.text) for line in lines]
@@ -124,20 +130,16 @@ class PageBuilder:
             return "\n".join(texts)
         begins, ends = lines[0] is self.lines[0] and not place.open, lines[-1] is self.lines[-1]
         if begins and place.marks:
-            texts = continue_marks("\n".join(texts), place.marks, ends and self.continued).split("\n")
+            cut = ends and self.continued
+            texts = continue_marks("\n".join(texts), place.marks, cut, self.dialect.marks).split("\n")
         if begins and place.items:
             texts[:1] = reopen_items(place.items, texts[0], place.continues)
         if not (ends and self.continued):
             return "\n".join(texts)
         prose = "\n".join(texts).rstrip()
-        marks = find_open_marks(split_paragraphs(prose)[-1])
+        marks = find_open_marks(split_paragraphs(prose)[-1], self.dialect.marks)
         self.marks = marks if len("".join(marks)) < self.dialect.limit / SHARE else ()
         return prose + close_marks(marks)
-
-    def _render_table(self, lines: Sequence[Line]) -> str:
-        table = lines[0].open
-        above = [table.header, table.rule] if isinstance(table, Table) else []
-        return self.dialect.draw_table([*above, *(line.text for line in lines)])
 
     @property
     def _amid(self) -> bool:
@@ -184,7 +186,7 @@ class PageBuilder:
         """Add a line; or add nothing, and say at which of its characters the page was full."""
         kind, after = self._read(line, whole)
         full = self._overflow(line, kind)
-        crowded = self._find_crowding(line, kind)
+        crowded = self.count.find_crowding(line, kind)
         if crowded is not None and (full is None or crowded < full):
             self.crowded = True
             return crowded
@@ -197,19 +199,11 @@ class PageBuilder:
         if kind is BreakKind.CLOSING and self.size > self.dialect.limit:
             self._trim()
         line = self._escape_line(line, kind)
-        size = self._measure_line(line, kind)
+        size = self._measure_line(line, kind) - (self._find_excess(line, kind) if whole else 0)
         self.lines.append(Line(start, self._quote + line, kind, self.open, self.size, self.count.blocks))
         self.count.add(line, kind)
         self.open, self.size = after, size
         return None
-
-    def _find_crowding(self, line: str, kind: BreakKind) -> int | None:
-        """The character of a line at which the page may have more blocks, or a table more rows, than it can have."""
-        dialect, count = self.dialect, self.count
-        full = dialect.blocks and count.blocks >= dialect.blocks
-        block = count.find_new_block(line, kind) if full else None
-        row = count.find_new_row(line, dialect.rows, dialect.cells) if dialect.rows else None
-        return min((at for at in (block, row) if at is not None), default=None)
 
     def _trim(self) -> None:
         """Leave out the blanks at the end; what is seen has room."""
@@ -225,12 +219,12 @@ class PageBuilder:
         if above and self._is_wide(parse_table_head(above, line)):
             return line.replace("-", HYPHEN, 1)
         if not isinstance(self.open, Fence):
-            return _escape_fence(line) if kind is BreakKind.TEXT and parse_opening(line) else line
+            return escape_fence(line) if kind is BreakKind.TEXT and parse_opening(line) else line
         if kind is BreakKind.CLOSING:
             return self.open.closing
         if self.dialect.standalone:
             return line
-        return _escape_fence(line) if self.open.closed_by(line) else line
+        return escape_fence(line) if self.open.closed_by(line) else line
 
     def _measure_line(self, line: str, kind: BreakKind) -> int:
         """The size of the page with one line more."""
@@ -244,6 +238,14 @@ class PageBuilder:
             named = self._frame_name(fence.lead) if "\n" in self.dialect.write_opening(line) else 0
             return base + self.costs.of(f"{line}\n{fence.closing}\n{fence.lead}") + named
         return base + self.costs.of(f"{line}\n{fence.closing}" if fence else line)
+
+    def _find_excess(self, line: str, kind: BreakKind) -> int:
+        """By how much the page was measured too large, now that a line is whole, and what is above it may be."""
+        excess, closing = self._select_costs(kind).find_excess(line, kind)
+        if kind is not BreakKind.TEXT or begins_block(line) or not self.lines or self.lines[-1].heads:
+            excess, self.closing = excess + self.closing, 0
+        self.closing += closing
+        return excess
 
     def _frame_name(self, lead: str) -> int:
         """The size of what stands around a name above a fence."""
@@ -295,7 +297,8 @@ class PageBuilder:
         self.lines[-1] = replace(header, text=table.header, kind=BreakKind.ROW)
         self.count.begin_table(table.header)
         self.lines.append(Line(start, table.rule, BreakKind.ROW, None, size, self.count.blocks))
-        self.open, self.size, self.above, self.table = table, size, above, TableGrowth(self.dialect, table)
+        self.open, self.size, self.above, self.table = table, size, above, follow_table(self.dialect, table)
+        self.closing = 0
         return None
 
     def _take_row(self, start: int, line: str, kind: BreakKind, full: int | None) -> int | None:
@@ -311,9 +314,10 @@ class PageBuilder:
             return full
         self.lines.append(Line(start, line.rstrip(), kind, self.open, self.size, self.count.blocks))
         self.count.add(line, kind)
-        if kind is BreakKind.ROW and self.table:
-            self.table.add(line.rstrip())
+        if kind is BreakKind.ROW:
             self.size = size
+            if self.table:
+                self.table.add(line.rstrip())
         return None
 
     def _rows(self, line: str, kind: BreakKind) -> Iterable[tuple[str, int]]:
@@ -326,9 +330,7 @@ class PageBuilder:
 
     def _measure_row(self, row: str) -> int:
         """The size of the page with one row more."""
-        if self.dialect.table and self.table:
-            return self.above + self.table.size(row)
-        return self._base + self.costs.of(row)
+        return self.above + self.table.size(row) if self.table else self._base + self.costs.of(row)
 
     def _cut(self, start: int, full: int) -> Cursor:
         """End the page where it had best end, seeing the text as far as `full`, and say where that is."""
@@ -340,15 +342,23 @@ class PageBuilder:
         roomy = self._select_roomy(fair)
         if self.crowded and not roomy:
             roomy = (fair or places)[-1:]
-        if not roomy and (not self.lines[-1].uncuttable or not (fair or kind is BreakKind.OPENING) or not places):
+        kept = self.lines[-1].uncuttable or (kind is BreakKind.CODE and len(seen) * SHORT < self.dialect.limit)
+        if not roomy and (not kept or not (fair or kind is BreakKind.OPENING) or not places):
             return self._cut_inside(full, movable=bool(fair) and self.lines[fair[-1][1]] is self.lines[-1])
         _, index = max(roomy) if roomy else (fair or places)[-1]
         line, self.lines = self.lines[index], self.lines[:index]
         return self._end_before(line)
 
+    @property
+    def _least(self) -> float:
+        """The size of a page that may end at a good place: half of its size, unless the pages before lost too much."""
+        limit, dense = self.dialect.limit, self.dialect.dense
+        least = max(limit / 2, (dense + self.place.lost) / 2 + self.repeated)
+        return min(least, (limit + dense) / 2) if dense else limit / 2
+
     def _select_roomy(self, places: Sequence[tuple[BreakRank, int]]) -> Sequence[tuple[BreakRank, int]]:
-        """The places to cut at which the page is half full; outside of code and tables, if they are to be whole."""
-        size, blocks = self.dialect.limit / 2, self.dialect.blocks / 2 or float("inf")
+        """The places to cut at which the page is full enough; outside of code and tables, if they are to be whole."""
+        size, blocks = self._least, self.dialect.blocks / 2 or float("inf")
         lines = self.lines
         roomy = [place for place in places if lines[place[1]].size >= size or lines[place[1]].blocks >= blocks]
         outside = [place for place in roomy if lines[place[1]].open is None]
@@ -364,13 +374,7 @@ class PageBuilder:
 
     def _track_items(self) -> tuple[ListItem, ...]:
         """The list items that are open at the end of the page; none where that would take much of the next one."""
-        items, blank = self.place.items, False
-        if not self.dialect.standalone:
-            return ()
-        for number, line in enumerate(self.lines):
-            if line.kind in (BreakKind.TEXT, BreakKind.OPENING) and not (number == 0 and self.place.continues):
-                items = track_items(items, line.text, blank)
-            blank = line.blank
+        items = list_open_items(self.place, self.lines) if self.dialect.standalone else ()
         return items if sum(len(item.head) + 1 for item in items) < self.dialect.limit / SHARE else ()
 
     def _cut_inside(self, full: int, movable: bool) -> Cursor:
@@ -378,7 +382,7 @@ class PageBuilder:
         line = self.lines.pop()
         costs = self._select_costs(line.kind)
         sizes = list(accumulate(map(costs.__getitem__, line.text), initial=self._base))
-        roomy = line.start + bisect_left(sizes, self.dialect.limit / 2)
+        roomy = line.start + bisect_left(sizes, self._least)
         full = min(full, line.start + bisect_right(sizes, self.dialect.limit) - 1)
         at = find_break_inside(self.text, line.start, roomy, full, movable) if full > line.start else line.start
         if at == line.start:
@@ -392,8 +396,3 @@ class PageBuilder:
         self.continued = True
         quote = _QUOTE.match(text) if self.dialect.standalone else None
         return Cursor(at, amid=True, continues=True, quote=quote[0] if quote else "", items=self._track_items())
-
-
-def _escape_fence(line: str) -> str:
-    at = find_marks(line)[0]
-    return f"{line[:at]}\\{line[at:]}"

@@ -10,7 +10,6 @@ from core.rendering.break_points import Cursor, find_page_start
 from core.rendering.dialect import Costs, Dialect
 from core.rendering.page_builder import PageBuilder
 
-MARKS = "*_~`"  # that may have to be closed at the end of a page
 LONG = 2_000  # characters that are cut within milliseconds, whatever they say
 EARLIEST = 0.5  # of a piece that must be filled before it may end at a line or a word
 
@@ -55,7 +54,7 @@ class Pager:
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._costs = Costs(dialect, MARKS + dialect.escaped if dialect.standalone else dialect.escaped)
+        self._costs = Costs(dialect, (dialect.marks if dialect.standalone else "") + dialect.escaped)
         self._text, self._end = "", Cursor(0)
         self._fixed: list[str] = []
 
@@ -72,8 +71,13 @@ class Pager:
             if not end:
                 return [*self._fixed, *([page] if page else [])]
             self._fixed += [page] if page else []
-            self._end = replace(end, marks=builder.marks)
+            self._end = replace(end, marks=builder.marks, lost=place.lost + self._measure_loss(page, builder.repeated))
         return [*self._fixed]
+
+    def _measure_loss(self, page: str, repeated: int) -> int:
+        """How much less a page has than a dense one, without what is repeated on it."""
+        dense = self._dialect.dense
+        return dense - self._dialect.size(page) + repeated if dense and page else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from core.rendering.tables import (
     Table,
     align_row,
     draw_item,
+    draw_list,
     draw_rule,
-    draw_table,
+    has_links,
     make_fence,
     measure_width,
     split_cells,
@@ -35,21 +36,17 @@ class _Drawn:
 class TableGrowth:
     """A table on a page while it grows. A row costs what it takes itself, unless it makes a column wider.
 
-    That happens at most as often as a screen has columns. Only the table that we draw is known so well; another one is
-    drawn anew with each row.
+    That happens at most as often as a screen has columns. Where the platform shows tables itself a row is as it is.
     """
 
     def __init__(self, dialect: Dialect, table: Table) -> None:
         self._dialect = dialect
-        self._rows = [table.header, table.rule]
         self._header, self._rule = split_cells(table.header), split_cells(table.rule)
         self._body: list[list[str]] = []
         self._drawn = self._align_rows(_Drawn(tuple(self._widths((), self._header)), "```"))
 
     def size(self, row: str) -> int:
         """The size of the drawn table with one row more."""
-        if self._dialect.table is not draw_table:
-            return self._dialect.size(self._dialect.draw_table([*self._rows, row]))
         drawn = self._with(split_cells(row))
         mark = PLAIN if drawn.mark and self._dialect.standalone else drawn.mark
         around = f"{mark}\n{draw_rule(drawn.widths)}\n{mark}\n" if mark else ""
@@ -58,17 +55,16 @@ class TableGrowth:
     def add(self, row: str) -> None:
         """Take a row."""
         self._drawn = self._with(split_cells(row))
-        self._rows.append(row)
         self._body.append(split_cells(row))
 
     def _with(self, row: list[str]) -> _Drawn:
         """What is drawn with one row more; all of it anew where that changes how the rest is drawn."""
         before = self._drawn
         if not before.mark:
-            return self._list_rows(before, [row])
+            return self._add_lines(before, draw_item(self._header, row))
         widths = tuple(self._widths(before.widths, row))
-        if too_wide(widths):
-            return self._list_rows(_Drawn(widths), [*self._body, row])
+        if too_wide(widths, self._dialect.screen) or has_links(row) or has_links(self._header):
+            return self._add_lines(_Drawn(widths), draw_list(self._header, [*self._body, row]))
         if widths != before.widths:
             return self._align_rows(_Drawn(widths, "```"), [*self._body, row])
         line = self._line(row, widths)
@@ -80,8 +76,7 @@ class TableGrowth:
         lines = [self._line(row, drawn.widths) for row in (self._header, *body)]
         return replace(drawn, mark=make_fence(lines), size=self._measure(lines))
 
-    def _list_rows(self, drawn: _Drawn, rows: Iterable[list[str]]) -> _Drawn:
-        lines = [line for row in rows for line in draw_item(self._header, row).split("\n")]
+    def _add_lines(self, drawn: _Drawn, lines: Iterable[str]) -> _Drawn:
         written, open_ = self._dialect.write_lines(lines, drawn.open)
         size = sum(self._dialect.size(f"{line}\n") for line in written)
         return replace(drawn, open=open_, size=drawn.size + size)
@@ -96,3 +91,8 @@ class TableGrowth:
 
     def _measure(self, lines: Iterable[str]) -> int:
         return sum(self._dialect.size(f"{self._dialect.write_code(line)}\n") for line in lines)
+
+
+def follow_table(dialect: Dialect, table: Fence | Table | None) -> TableGrowth | None:
+    """The growth of a table that is drawn on a page."""
+    return TableGrowth(dialect, table) if dialect.screen and isinstance(table, Table) else None

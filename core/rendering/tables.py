@@ -7,9 +7,12 @@ from functools import lru_cache
 
 from wcwidth import wcswidth
 
+from core.rendering.inline import SpanKind, parse_spans
 from core.rendering.strip_marks import strip_marks
 
 SCREEN = 80  # columns; a wider table breaks its lines on a laptop, and every one on a phone
+SHOWN = frozenset({SpanKind.LINK, SpanKind.ADDRESS, SpanKind.NUMBERED})
+"""What a platform shows as more than words, and in a block of code does not."""
 
 _PIPE = re.compile(r"(?<!\\)\|")
 _RULE = re.compile(r":?-+:?")
@@ -50,26 +53,37 @@ def split_cells(line: str) -> list[str]:
     return parts[first:last]
 
 
-def draw_table(rows: Sequence[Sequence[str]]) -> str:
+def draw_table(rows: Sequence[Sequence[str]], screen: int = SCREEN) -> str:
     """Draw rows of Markdown cells, header and rule first, as a fenced block of aligned columns.
 
     Columns are measured as a terminal shows them, so wide characters, combining marks and emoji stay aligned.
-    Inside the block Markdown means nothing, so emphasis loses its marks and a link shows its address in brackets.
-    Where the columns would be wider than `SCREEN`, each row becomes a list item with one `header: value` a line.
+    Inside the block Markdown means nothing, so emphasis loses its marks. Where a cell has a link, which would not be
+    one there, or where the columns would be wider than `screen`, each row becomes an item of a list.
     """
     header, rule, *body = rows
     columns = max(len(row) for row in rows)
     table = [[strip_marks(cell) for cell in pad_row(row, columns)] for row in (header, *body)]
     widths = [max(NARROWEST, *map(measure_width, column)) for column in zip(*table, strict=True)]
-    if too_wide(widths):
-        return "\n".join(draw_item(header, row) for row in body or [[""] * columns])
+    if any(map(has_links, (header, *body))) or too_wide(widths, screen):
+        return "\n".join(draw_list(header, body)) if body else name_columns(header)
     drawn = [align_row(row, widths, rule) for row in table]
     mark = make_fence(drawn)
     return "\n".join([mark, drawn[0], draw_rule(widths), *drawn[1:], mark])
 
 
-def too_wide(widths: Sequence[int]) -> bool:
-    return sum(widths) + 2 * (len(widths) - 1) > SCREEN
+def too_wide(widths: Sequence[int], screen: int = SCREEN) -> bool:
+    return sum(widths) + 2 * (len(widths) - 1) > screen
+
+
+def has_links(row: Sequence[str]) -> bool:
+    """Whether a cell of the row has what must not stand in code."""
+    return any(map(_has_link, row))
+
+
+@lru_cache(maxsize=4096)
+def _has_link(cell: str) -> bool:
+    marked = "://" in cell or "](" in cell or "<" in cell
+    return marked and any(span.kind in SHOWN for span in parse_spans(cell))
 
 
 def draw_rule(widths: Sequence[int]) -> str:
@@ -96,16 +110,26 @@ def make_fence(lines: Sequence[str]) -> str:
     return "`" * max(3, *(len(run) + 1 for line in lines for run in re.findall("`+", line) or [""]))
 
 
-def draw_item(header: Sequence[str], row: Sequence[str]) -> str:
-    """A row as an item of a list, a line for each of its cells."""
+def draw_list(header: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table as a list: what the first column is called, then an item for each row."""
+    name = strip_marks(header[0])
+    return [*([f"{name}:"] if name else []), *(line for row in body for line in draw_item(header, row))]
+
+
+def draw_item(header: Sequence[str], row: Sequence[str]) -> list[str]:
+    """A row as an item of a list: its first cell in bold letters, and a line for each of the others that has words."""
     columns = max(len(header), len(row))
-    names = (strip_marks(name) for name in pad_row(header, columns))
-    return "- " + "\n  ".join(filter(None, map(_label_value, names, pad_row(row, columns))))
+    names = [strip_marks(name) for name in pad_row(header, columns)]
+    first, *values = (cell.replace("\\|", "|") for cell in pad_row(row, columns))
+    bold = f"**{first}**" if first and "*" not in first else first
+    others = (f"{name}: {value}" if name else value for name, value in zip(names[1:], values, strict=True) if value)
+    head, *rest = filter(None, [bold, *others]) if any([bold, *values]) else [""]
+    return [f"- {head}", *(f"  {line}" for line in rest)]
 
 
-def _label_value(name: str, value: str) -> str:
-    value = value.replace("\\|", "|")
-    return f"**{name}:** {value}".rstrip() if name else value
+def name_columns(header: Sequence[str]) -> str:
+    """What the columns of a table are called that has no rows yet."""
+    return ", ".join(filter(None, map(strip_marks, header))) + ":"
 
 
 @lru_cache(maxsize=4096)

@@ -5,7 +5,7 @@ import re
 from hypothesis import strategies as st
 
 from core.rendering.dialect import Dialect
-from core.rendering.tables import draw_table
+from core.rendering.tables import SCREEN
 
 CODE = """\
 ## Why the pool runs dry
@@ -192,11 +192,11 @@ def dialects(limit: int) -> dict[str, Dialect]:
     return {
         "plain": Dialect(limit),
         "escaped": Dialect(limit, prose=mentioning, code=escaped),
-        "drawn": Dialect(limit, size=utf16, table=draw_table),
+        "drawn": Dialect(limit, size=utf16, screen=SCREEN),
         "standalone": Dialect(limit, standalone=True),
-        "standalone and drawn": Dialect(limit, size=utf16, table=draw_table, standalone=True),
+        "standalone and drawn": Dialect(limit, size=utf16, screen=SCREEN, standalone=True),
         "crowded": Dialect(limit, size=utf16, standalone=True, blocks=4, rows=3, cells=30, keeps_whole=True),
-        "escaped and drawn": Dialect(limit, prose=escaped, code=escaped, table=draw_table),
+        "escaped and drawn": Dialect(limit, prose=escaped, code=escaped, screen=SCREEN),
     }
 
 

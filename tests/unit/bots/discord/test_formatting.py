@@ -3,6 +3,9 @@
 Tests bots.discord.formatting.
 """
 
+import math
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +13,9 @@ from hypothesis import strategies as st
 from bots.discord import formatting as look
 from core.domain.controls import Control
 from core.rendering.dialect import measure_utf16
-from core.rendering.paginator import MARKS
+from core.rendering.inline import MARKS
+from core.rendering.paginator import pages
+from tests.support.answers import ANSWERS, write_mixed
 
 
 @pytest.mark.parametrize(
@@ -21,7 +26,19 @@ from core.rendering.paginator import MARKS
         pytest.param("![a cat](https://x.org/c.png)", "[a cat](https://x.org/c.png)", id="a picture is a link"),
         pytest.param("-# small", r"\-# small", id="only notices are small"),
         pytest.param("> -# small", r"> \-# small", id="also in a quote"),
-        pytest.param("a || b || c", r"a \|\| b \|\| c", id="nothing is a spoiler"),
+        pytest.param("a || b || c", r"a \|\| b \|\| c", id="bars of a program hide nothing"),
+        pytest.param("a||b and c||d", r"a\|\|b and c\|\|d", id="nor do those within words"),
+        pytest.param("It is ||the **butler**||.", "It is ||the **butler**||.", id="a spoiler"),
+        pytest.param("It is ||the butler", r"It is \|\|the butler", id="a spoiler without an end"),
+        pytest.param("||a|| or ||b|| |||c|||", r"||a|| or ||b|| \|\|\|c\|\|\|", id="two spoilers, and longer bars"),
+        pytest.param(
+            "<:a_b_:12> <a:_c:3> <t:1700000000:R>", "<:a_b_:12> <a:_c:3> <t:1700000000:R>", id="emoji and a time"
+        ),
+        pytest.param("> a\n>\n> b", "> a\n> \n> b", id="a quote of two paragraphs is one"),
+        pytest.param("> a\n>\n>", "> a", id="a quote has no empty line at its end"),
+        pytest.param("- a\n  - b\n    - c", "- a\n  - b\n    - c", id="nested lists"),
+        pytest.param("[above](#above)", "above (#above)", id="a link to no address"),
+        pytest.param("[docs](https://x.org 'Title')", "[docs](https://x.org 'Title')", id="a link with a title"),
         pytest.param("`a || b` and `-# c`", "`a || b` and `-# c`", id="code stays as it is"),
         pytest.param("<https://x.org/a_||b>", r"<https://x.org/a_\|\|b>", id="a spoiler in what is no address"),
         pytest.param(">>> print(1)", r"\>>> print(1)", id="no quote without an end"),
@@ -67,6 +84,13 @@ LINE = st.text(st.sampled_from("-# *!()[]ab>`\t") | st.characters(codec="utf-8",
 @given(LINE)
 def test_claudes_words_are_never_taken_for_a_notice(line):
     assert look.split_page(look.render_prose(line).strip(), quote=False)[2] is False
+
+
+@given(st.lists(LINE, min_size=1, max_size=3))
+def test_prose_grows_by_no_more_than_is_measured(lines):
+    measured = sum(measure_utf16(line) + look.measure_growth(line) for line in lines)
+
+    assert measure_utf16(look.render_prose("\n".join(lines))) <= measured + len(lines) - 1
 
 
 @given(LINE)
@@ -138,3 +162,79 @@ def test_buttons_have_ids_that_say_all_and_words_or_an_emoji_and_a_row_has_five_
         ],
     }
     assert look.build_buttons([], "1177") == []
+
+
+LIST = "- **Point {n}** is well-known - see `a_{n}`, *e.g.* [the notes](https://x.org/n-{n}) of the long-standing |x| set\n"
+CODE = "### Step {n}\n\n```python\ndef step_{n}(value):\n    return `value` ** {n}\n```\n\nand **then**:\n\n"
+ROWS = "| Part {n} | {n} pieces of it | https://x.org/{n} |\n"
+NARROW = "| {n} | 1 | x |\n"
+CORPUS = {
+    "mixed": write_mixed,
+    "lists": lambda size: repeat(LIST, size),
+    "code": lambda size: repeat(CODE, size),
+    "words": lambda size: repeat("word-{n} ", size),
+    "a table of links": lambda size: "| Part | Words | Where |\n|---|---|---|\n" + repeat(ROWS, size),
+    "a narrow table": lambda size: "| Part | Words | Where |\n|---|---|---|\n" + repeat(NARROW, size),
+    "all of them": lambda size: repeat(ANSWERS["all of them"], size),
+}
+
+
+def repeat(text: str, size: int) -> str:
+    return "".join(text.replace("{n}", str(number)) for number in range(size // len(text) + 1))[:size]
+
+
+@pytest.mark.parametrize("kind", CORPUS)
+def test_a_long_answer_takes_few_pages(kind):
+    """A table is counted as it is drawn: that may be longer than it was written."""
+    for size in (100, 700, 1900, 2100, 4000, 9000, 17000, 30000):
+        text = CORPUS[kind](size)
+        (whole,) = pages(text, replace(look.build_dialect(), limit=10**6, dense=0))
+        shown = look.render_pages(text, "> why?")
+
+        assert len(shown) <= math.ceil(max(len(text), measure_utf16(whole)) / 1900) + 1, size
+        assert [page for page in shown if measure_utf16(page) > look.PAGE] == []
+
+
+def test_a_table_is_never_wider_than_a_phone_shows():
+    rows = "| Name | What it is |\n|---|---|\n| apple | red |\n"
+    (narrow,) = look.render_pages(f"{rows}| fig | {'漢' * 26} |")
+    (wide,) = look.render_pages(f"{rows}| fig | {'漢' * 27} |")
+
+    assert narrow.splitlines()[0] == "```"
+    assert wide == f"Name:\n- **apple**\n  What it is: red\n- **fig**\n  What it is: {'漢' * 27}"
+
+
+def test_while_a_table_comes_only_its_last_page_changes():
+    text = (
+        "| Part | Words |\n|---|---|\n"
+        + repeat("| Part {n} | {n} pieces |\n", 2600)
+        + "| a | [b](https://x.org) |\n" * 60
+    )
+    fixed: list[str] = []
+    for end in [*range(0, len(text), 7), len(text)]:
+        shown = look.render_pages(text[:end])
+        assert shown[: len(fixed)] == fixed
+        fixed = shown[:-1]
+
+    assert shown[0].splitlines()[0] == "```"
+    assert shown[-1].endswith("- **a**\n  Words: [b](https://x.org)")
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["<:party_time:123456789012345678>", "<t:1700000000:R>", "||the butler did it||", "[a b c](https://x.org 'a b')"],
+)
+def test_no_page_ends_in_what_discord_draws_as_one(token):
+    for length in range(1960, 2000):
+        shown = look.render_pages("word " * (length // 5) + "x" * (length % 5) + f" {token} and more words " * 3)
+
+        assert sum(page.count(token) for page in shown) == 3
+        assert len(shown) == 2
+
+
+def test_hidden_words_are_hidden_on_each_page():
+    shown = look.render_pages(f"It is ||{'the butler and ' * 200}the cook||. So.")
+
+    assert [page.count("||") for page in shown] == [2, 2]
+    assert shown[1].startswith("||")
+    assert shown[1].endswith("the cook||. So.")

@@ -5,14 +5,11 @@ from tests.support.answers import escaped, utf16
 
 
 def test_what_is_drawn_is_written_as_prose_outside_its_fences_and_as_code_inside():
-    dialect = Dialect(
-        99,
-        prose=str.upper,
-        code=str.title,
-        table=lambda rows: "\n".join(["top", "```", *map(" ".join, rows), "```", "end"]),
-    )
+    dialect = Dialect(99, prose=str.upper, code=str.title, screen=20)
+    listed = [f"| {'c' * 18} | d |"]
 
-    assert dialect.draw_table(["| a | b |", "| c | d |"]) == "TOP\n```\nA B\nC D\n```\nEND"
+    assert dialect.draw_table(["| a | b |", "|---|---|", "| c | d |"]) == "```\nA    B\n---  ---\nC    D\n```"
+    assert dialect.draw_table(["| a | b |", "|---|---|", *listed]) == f"A:\n- **{'C' * 18}**\n  B: D"
 
 
 def test_a_platform_that_shows_tables_gets_them_as_they_are():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.rendering.dialect import Dialect
 from core.rendering.paginator import Delete, Edit, Pager, Post, PostedPage, Step, pages, steps
-from core.rendering.tables import draw_table
+from core.rendering.tables import SCREEN
 from tests.support.answers import ANSWERS, CODE, KINDS, TRICKY, dialects, scribbles
 
 FENCE = re.compile(r"[ \t>]*(`{3,}|~{3,})")
@@ -78,7 +78,7 @@ def test_pages_together_say_all_of_any_text(text, limit):
 
 @pytest.mark.parametrize("limit", [300, 2000])
 def test_drawn_tables_say_all_of_their_cells(limit):
-    shown = " ".join(pages(ANSWERS["a table"], Dialect(limit, table=draw_table)))
+    shown = " ".join(pages(ANSWERS["a table"], Dialect(limit, screen=SCREEN)))
 
     said = re.sub(r"[\s`*]", "", shown)
     for cell in (
@@ -232,7 +232,7 @@ def test_a_letter_larger_than_what_is_left_still_goes_somewhere():
 def test_a_table_still_being_written_is_drawn_as_far_as_its_rows_are_whole():
     text = "| a | b |\n|---|---|\n| 1 | 2 |\n| 3 "
 
-    assert pages(text, Dialect(99, table=draw_table)) == ["```\na    b\n---  ---\n1    2\n```\n| 3"]
+    assert pages(text, Dialect(99, screen=SCREEN)) == ["```\na    b\n---  ---\n1    2\n```\n| 3"]
 
 
 def test_blanks_that_no_page_has_room_for_are_left_out():
@@ -243,7 +243,7 @@ def test_blanks_that_no_page_has_room_for_are_left_out():
 def test_after_a_row_cut_at_its_end_a_fence_is_a_fence():
     text = f"a | b\n--|--\n1 | {'x' * 20}\n```py\nx = 1\n```"
 
-    drawn = pages(text, Dialect(60, table=draw_table))
+    drawn = pages(text, Dialect(60, screen=SCREEN))
 
     assert drawn == [f"```\na    b\n---  ---\n```\n1 | {'x' * 20}", "```py\nx = 1\n```"]
 

@@ -99,9 +99,7 @@ def test_characters_count_as_wide_as_they_are_shown():
         (r"\*no\*", "*no*"),
         ("snake_case_name", "snake_case_name"),
         ("2 * 3 * 4 and 2*3*4", "2 * 3 * 4 and 2*3*4"),
-        ("[docs](http://x.y/z_(1))", "docs (http://x.y/z_(1))"),
-        ("[http://x.y](http://x.y)", "http://x.y"),
-        ("![](http://x.y)", "(http://x.y)"),
+        ("`https://x.y` <b>", "https://x.y <b>"),
         ("one<br>two", "one two"),
         ("**open", "**open"),
         ("tab\there", "tab here"),
@@ -117,16 +115,42 @@ def test_backticks_inside_need_a_longer_fence():
     assert (drawn[0], drawn[3], drawn[-1]) == ("````", "```", "````")
 
 
-def test_a_table_wider_than_a_screen_is_listed():
-    rows = [["Name", "**What** it is"], ["---", "---"], ["`a`", "x" * 80], ["b", "**y** \\| z", "more"]]
+def test_a_table_wider_than_a_screen_is_listed_by_its_first_column():
+    rows = [["Name", "**What** it is", ""], ["---"] * 3, ["`a`", "x" * 80], ["b", "**y** \\| z", "more"], ["", "", "w"]]
 
     assert draw_table(rows).splitlines() == [
-        "- **Name:** `a`",
-        "  **What it is:** " + "x" * 80,
-        "- **Name:** b",
-        "  **What it is:** **y** | z",
+        "Name:",
+        "- **`a`**",
+        "  What it is: " + "x" * 80,
+        "- **b**",
+        "  What it is: **y** | z",
         "  more",
+        "- w",
     ]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *("[docs](http://x.y/z_(1))", "see https://x.y now", "<https://x.y>", "![](http://x.y)"),
+        *("<:party:1234>", "<a:party:1234>", "<t:1700000000:R>", "<@7001>", "<#81382>"),
+    ],
+)
+def test_what_would_be_words_alone_in_code_stands_in_a_list(cell):
+    drawn = ["What:", "- **a**", f"  Where: {cell}", "- **b**", "  Where: c"]
+
+    assert draw_table([["What", "Where"], ["---"] * 2, ["a", cell], ["b", "c"]]).splitlines() == drawn
+
+
+def test_columns_are_listed_where_a_screen_is_narrower_than_they_are_shown():
+    rows = [["名前", "n"], ["---", "---"], ["漢" * 20, "👍"]]
+
+    assert draw_table(rows, screen=45).splitlines()[0] == "```"
+    assert draw_table(rows, screen=44).splitlines() == ["名前:", f"- **{'漢' * 20}**", "  n: 👍"]
+
+
+def test_a_wide_table_without_rows_names_its_columns():
+    assert draw_table([["a" * 90, "**b** c"], ["---", "---"]]) == f"{'a' * 90}, b c:"
 
 
 CELL = st.text(st.sampled_from("ab1 漢👍é\u0301&_*`|\\"), max_size=6).map(lambda text: text.strip().replace("|", "\\|"))
