@@ -1,6 +1,6 @@
 """A server that removes the bot is ended once and wholly, also while nobody ran; what is out of reach is waited for.
 
-Tests bots.discord.servers.membership, bots.discord.intake and core.domain.events.WorkspaceEnded.
+Tests bots.discord.servers, bots.discord.servers.membership, bots.discord.intake and core.domain.events.WorkspaceEnded.
 """
 
 import asyncio

@@ -58,7 +58,7 @@ async def test_an_event_is_told_until_it_is_safe_with_longer_and_longer_pauses(c
 async def test_what_is_safe_may_be_acknowledged():
     ear = Ear()
 
-    assert await Redelivery(ear.ingest).store_events([asked("1"), asked("2")]) is True
+    assert await Redelivery(ear.ingest).store_events([asked("1"), asked("2")]) == [HEARD, HEARD]
     assert ear.heard == [asked("1").id, asked("2").id]
 
 
@@ -66,7 +66,7 @@ async def test_what_is_not_safe_is_not_acknowledged_and_told_again_beside_what_c
     ear = Ear(failures=2)
     telling = Redelivery(ear.ingest, ear.sleep)
 
-    assert await telling.store_events([asked("1")]) is False
+    assert await telling.store_events([asked("1")]) is None
     await ear.until(asked("1").id)
     assert [pause_of(seconds) for seconds in ear.slept] == [FIRST]
 
@@ -75,7 +75,7 @@ async def test_what_comes_again_meanwhile_is_told_again_only_once():
     ear = Ear(failures=2)
     telling = Redelivery(ear.ingest, ear.sleep)
 
-    assert [await telling.store_events([asked("1")]), await telling.store_events([asked("1")])] == [False, False]
+    assert [await telling.store_events([asked("1")]), await telling.store_events([asked("1")])] == [None, None]
     await ear.until(asked("1").id)
     await let_others_run()
 
@@ -85,7 +85,7 @@ async def test_what_comes_again_meanwhile_is_told_again_only_once():
 async def test_a_command_that_was_said_to_have_failed_does_not_happen_later():
     ear = Ear(failures=1)
 
-    assert await Redelivery(ear.ingest, ear.sleep).store_events([commanded("persona show")]) is False
+    assert await Redelivery(ear.ingest, ear.sleep).store_events([commanded("persona show")]) is None
     await let_others_run()
 
     assert (ear.heard, ear.slept) == ([], [])

@@ -92,7 +92,10 @@ def test_two_words_make_a_group():
 
     assert [(option["type"], option["name"]) for option in persona["options"]] == [
         (1, "clear"),
+        (1, "diff"),
+        (1, "history"),
         (1, "models"),
+        (1, "rollback"),
         (1, "set"),
         (1, "show"),
         (1, "tune"),

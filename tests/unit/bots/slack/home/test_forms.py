@@ -82,10 +82,10 @@ def test_a_form_names_the_command_that_takes_back_what_it_sets_there(words, comm
 
 def test_a_persona_longer_than_a_field_is_not_cut():
     place = held("C1", Persona("p" * 3_001))
-    head, field = render_view(build_form(find_form("persona set", place, "C1")))
+    head, *fields = render_view(build_form(find_form("persona set", place, "C1")))
 
     assert LONG.strip() in head
-    assert field == "Persona: "
+    assert fields == ["Persona: ", "Reason: "]
 
 
 def test_saving_gives_the_ordinary_command_with_the_version_that_was_shown():
