@@ -16,7 +16,15 @@ import discord
 from discord.http import HTTPClient, MultipartParameters, Route, handle_message_parameters
 from yarl import URL
 
-from bots.discord.errors import EXPIRED, NO_ACCESS, THREAD_EXISTS, UNKNOWN_CHANNEL, UNKNOWN_GUILD, UnreadableAnswer
+from bots.discord.errors import (
+    EXPIRED,
+    NO_ACCESS,
+    THREAD_EXISTS,
+    UNKNOWN_CHANNEL,
+    UNKNOWN_GUILD,
+    UNKNOWN_MESSAGE,
+    UnreadableAnswer,
+)
 from bots.discord.outbound_budget import Urgency
 from bots.discord.parse import Json
 from bots.discord.shielded_calls import Inflight, urgent
@@ -92,6 +100,16 @@ class Rest:
     async def fetch_message(self, channel: str, message: str) -> Json:
         path = "/channels/{channel_id}/messages/{message_id}"
         return read_message(await self._request("GET", path, channel_id=channel, message_id=message))
+
+    async def has_message(self, channel: str, message: str) -> bool:
+        """Whether a message stands in a channel, which may not be there either."""
+        try:
+            await self.fetch_message(channel, message)
+        except discord.HTTPException as error:
+            if error.code not in {UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, NO_ACCESS}:
+                raise
+            return False
+        return True
 
     async def is_in_server(self, guild: str) -> bool:
         """Whether we are in a server, as Discord says when it is asked."""

@@ -63,6 +63,7 @@ class Intake:
         if name == "READY":
             self._membership.begin_review(payload, system_clock())
         if name in SERVERS:  # with its time, as the queue may be long; of a server's thousands of fields the id is used
+            self._membership.note(payload["id"], inside=name == "GUILD_CREATE")
             payload = {"id": payload["id"], "at": system_clock()}
         if name.startswith("MESSAGE"):  # the library takes members out of what it is shown, before we read it
             payload = copy.deepcopy(payload)

@@ -170,7 +170,7 @@ class DiscordSurface:
 
     async def show(self, reply: ReplyView) -> None:
         """Raises CannotShow where nothing can be shown, Rejected where Discord does not take the answer."""
-        in_channel = not (self._slash or self._question.private or self._begins_thread(reply))
+        in_channel = not (self._slash or self._question.private or self._may_have_thread(reply))
         if in_channel and not self._resources.may_write(self._guild, self._place.at):
             raise PlaceClosed("we may not write there")  # before Claude is paid
         await (await self._open_publisher(reply)).run()
@@ -235,31 +235,34 @@ class DiscordSurface:
         if not self._own:
             under = self._question.about or self._address.under
             return InChannel(resources.rest, self._place, self._us, name, under)
-        if self._begins_thread(reply):
+        if self._may_have_thread(reply):
             self._opened = self._opened or await self._open_thread(reply)
             return self._opened
         return InChannel(resources.rest, self._place, self._us, name, name)
 
-    def _begins_thread(self, reply: ReplyView) -> bool:
-        """Whether the answer opens a thread, as far as is known: what a message asks in a channel that has them."""
+    def _may_have_thread(self, reply: ReplyView) -> bool:
+        """Whether the answer opens a thread, or had one before what is chosen or allowed here was changed."""
         question = self._question
         asked = question.command is None and not question.private and self._own and not self._slash
         begins = asked and not self._place.whole and question.name == question.key.thread
-        return reply.threaded and begins and self._resources.may_open_thread(self._guild, self._place.at)
+        return begins and (bool(reply.pages) or self._opens_thread(reply))
+
+    def _opens_thread(self, reply: ReplyView) -> bool:
+        return reply.threaded and self._resources.may_open_thread(self._guild, self._place.at)
 
     async def _open_thread(self, reply: ReplyView) -> Target:
         """A thread on the question, which takes its id; the channel, where none can be opened.
 
-        What a process that is gone has opened is found by that id, and so is where the pages stand that it has posted.
+        What a process that is gone has opened is found by that id. Where pages stand already, all of them do.
         """
         rest, key, name = self._resources.rest, self._question.key, self._question.name
         here = InChannel(rest, self._place, self._us, name, name)
         there = InChannel(rest, ChannelPlace(key.workspace, key.channel, name, whole=True), self._us, name, None)
-        if reply.resumed or reply.pages:
-            if await retry_call(partial(rest.has_thread, name), self._resources.pause):
-                return there
-            if reply.pages:
-                return here
+        if reply.pages:
+            inside = partial(rest.has_message, name, reply.pages[0])
+            return there if await retry_call(inside, self._resources.pause) else here
+        if reply.resumed and await retry_call(partial(rest.has_thread, name), self._resources.pause):
+            return there
         title = clean_title(await reply.title(self._resources.naming) or self._address.title or "")
         for called in dict.fromkeys((title or UNNAMED, UNNAMED)):
             try:

@@ -19,12 +19,11 @@ from core.answering.final_answer import EMPTY, Answer, cut_off
 from core.answering.policy import Rules
 from core.answering.recovery import SILENT, misses_beginning
 from core.answering.reply import Reply
-from core.claude.errors import ClaudeError
 from core.claude.metering import Renew
 from core.claude.sender import LeftOut
 from core.domain.clock import Clock
 from core.domain.content import Files
-from core.domain.errors import CannotAnswer, NoAnswer, StoreUnavailable
+from core.domain.errors import CannotAnswer, ConfabError, NoAnswer
 from core.domain.messages import Outcome
 from core.domain.models import Model
 from core.domain.personas import Persona, Version
@@ -126,13 +125,13 @@ class Composition:
         words = next((one.text for one in self.thread.messages if one.id == question.name), "")[:READ]
         if not words.strip():
             return ""
-        names = {one: clean_name(name) for one, name in (await self.surface.names(find_ids(words))).items()}
-        content, persona = replace_ids(words, names), self.version
         try:
+            names = {one: clean_name(name) for one, name in (await self.surface.names(find_ids(words))).items()}
+            content, persona = replace_ids(words, names), self.version
             model = await completions.catalog.find_cheapest(self.persona.model or "", allowed)
             request = completions.structured_output.request
             made = await request(ThreadTitle, question, model, INSTRUCTION, content, max_tokens=TOKENS, persona=persona)
-        except (ClaudeError, CannotAnswer, StoreUnavailable) as error:
+        except ConfabError as error:
             log.info("no title was made: %s", error)
             return ""
         return clean_title(made.title)

@@ -155,6 +155,7 @@ class Reply:
         self.whole, self.notice, self.files = True, notice, files
         self._changed.set()
         self._ended.set()
+        self._begun.set()  # or will never: nothing waits for a title any more
         self._begun.set()
 
     def hold_request(self) -> None:

@@ -34,7 +34,7 @@ from core.domain.errors import CannotAnswer, CannotShow, NoAnswer, PlaceClosed, 
 from core.domain.messages import File, FinalText, Outcome, Question, Unanswered
 from core.domain.personas import Persona, Version
 from core.domain.platform import Platform, Surface
-from core.files.code_blocks import bound_files, list_replaced_files
+from core.files.code_blocks import MOST, bound_files, list_replaced_files
 from core.store.persona_in_force import find_persona_in_force
 from core.store.protocols import Claim, Store, Thread
 from core.telemetry import AnswerBegun, Emit, QuestionClosed
@@ -219,7 +219,7 @@ class AnswerTask:
         """The text of an answer, with a note on files that can't be had, and all files. What stands keeps its own."""
         files = answer.list_files(self.persona, reopened=self._reopened)
         if not answer.made:
-            return (answer.text, files) if self.question.private else bound_files(answer.text, files)
+            return (answer.text, files[:MOST]) if self.question.private else bound_files(answer.text, files)
         if not all(one.text or one.file_id for one in answer.made):
             self.reply.replaced = ()
             return answer.text, ()

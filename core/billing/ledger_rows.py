@@ -34,8 +34,8 @@ class PlannedRequest:
     """It is asked in direct messages."""
     step: str | None = None
     """Which step of an answer it is: the digest of what is asked."""
-    persona_wide: bool = False
-    """The version is one of the whole workspace's persona."""
+    persona_wide: bool | None = False
+    """Whether the version is one of the whole workspace's persona; None where the request is no part of the answer."""
 
 
 @dataclass(frozen=True, slots=True)

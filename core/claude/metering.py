@@ -184,7 +184,9 @@ class Metering:
         number, wide = (order.persona.number, not order.persona.place.channel) if order.persona else (0, False)
         planned = PlannedRequest(question.key, question.name, question.person, model, number, bound, output, now, worst)
         step = None if order.aside else order.request.digest
-        planned = replace(planned, direct=question.homes is not None, step=step, persona_wide=wide)
+        planned = replace(
+            planned, direct=question.homes is not None, step=step, persona_wide=None if order.aside else wide
+        )
         return await self.ledger.reserve(planned, order.scopes)
 
     def _find_worst_cost(self, request: Request, bound: int) -> int | None:

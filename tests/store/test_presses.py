@@ -424,6 +424,7 @@ async def test_a_vote_is_kept_with_the_persona_and_the_model_of_its_answer(conne
     await kept.questions.ingest(asked("1"))
     planned = PlannedRequest(KEY, "1", "U1", "claude-a", 3, 10, 10, at(1))
     await kept.ledger.reserve(planned, [])
+    await kept.ledger.reserve(replace(planned, model="claude-title", persona_wide=None), [])
     await answer(kept)
     await kept.questions.ingest(press(Control.DOWN, person="U2"))
 

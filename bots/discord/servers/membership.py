@@ -71,9 +71,12 @@ class Membership:
             former.cancel()
         self._reviews[shard] = asyncio.create_task(self._review(shard, count, listed, at), name=f"servers of {shard}")
 
+    def note(self, server: str, *, inside: bool) -> None:
+        """The gateway says that we are in a server now, or not any more; what that changes is written down later."""
+        (self._servers.add if inside else self._servers.discard)(int(server))
+
     async def join(self, server: str, at: datetime) -> None:
-        """We are in one more server."""
-        self._servers.add(int(server))
+        """We are in one more server, which was noted."""
         async with self._writing:
             known = await self._retry(lambda: self._installations.find(WORKSPACE.format(server)))
             if known is None or known.identity != self._us:
@@ -82,12 +85,13 @@ class Membership:
     async def leave(self, server: str, at: datetime) -> None:
         """End a server that we are no longer in: of several processes that hear of it one does.
 
-        It is one unit of work. Who dies before it finds the row at the next start.
+        It is one unit of work. Who dies before it finds the row at the next start. What another bot serves goes on.
         """
         workspace = WORKSPACE.format(server)
-        self._servers.discard(int(server))
         async with self._writing:
-            ended = await self._retry(lambda: self._installations.end(workspace, at, erase=self._erase))
+            known = await self._retry(lambda: self._installations.find(workspace))
+            ours = known is not None and known.identity == self._us
+            ended = ours and await self._retry(lambda: self._installations.end(workspace, at, erase=self._erase))
         if ended:
             log.info("no longer in %s; its words are %s", workspace, "erased" if self._erase else "kept")
             await persist(self._ingest, WorkspaceEnded(f"left {workspace}", workspace, at), self._pause)

@@ -12,10 +12,12 @@ SELECT * FROM votes
 WHERE workspace = :workspace AND channel = :channel AND question = :question AND person = :person
 """
 
-# Requests that were written down since the question was asked, of which there are few.
+# Requests that were written down since the question was asked, of which there are few; last what stands beside an
+# answer, such as the title of its thread.
 ANSWERED_BY = """
 SELECT persona, persona_wide, coalesce(answered_by, model) AS model FROM requests
-WHERE workspace = :workspace AND at >= :at AND channel = :channel AND question = :name ORDER BY id DESC LIMIT 1
+WHERE workspace = :workspace AND at >= :at AND channel = :channel AND question = :name
+ORDER BY CASE WHEN persona_wide IS NULL THEN 1 ELSE 0 END, id DESC LIMIT 1
 """
 
 COUNT = """

@@ -63,6 +63,7 @@ def begin_calls(
     rows = [_set_apart(sql, row, calls) for row in sql.many(OF_QUESTION, question)]
     known = {row["call"]: row for row in rows}
     ids = {*before, *(call.id for call in calls)}
+    allowed = [row for row in rows if _is_allowed(row) and row["call"] not in ids]
     others = _list_others(sql, rows, ids) if any(call.id not in known for call in calls) else []
     number = max((row["number"] for row in rows), default=0)
     stored: list[StoredCall] = []
@@ -71,7 +72,7 @@ def begin_calls(
             row = _take_up(sql, question, known[call.id], acts=call.tool in acting)
         else:
             number += 1
-            row = _keep(sql, question, call, number, acts=call.tool in acting, others=others)
+            row = _keep(sql, question, call, number, acts=call.tool in acting, others=others, allowed=allowed)
         stored.append(_read_call(row))
     return stored
 
@@ -96,6 +97,11 @@ def _list_others(sql: Sql, rows: Sequence[Row], ids: Collection[str]) -> list[Ro
 def _has_begun(row: Row) -> bool:
     """Whether a call that acts did so itself, or may have: one that has the fate of its like of another run has not."""
     return bool(row["acts"] and row["state"] in DONE and row["tries"])
+
+
+def _is_allowed(row: Row) -> bool:
+    """Whether a person said that it may act, and it has not begun."""
+    return row["state"] == CallState.ALLOWED.value and not _is_closed(row)
 
 
 def _is_closed(row: Row) -> bool:
@@ -223,15 +229,23 @@ def _is_granted(sql: Sql, question: Row, tool: str) -> bool:
     return asks and sql.one(GRANTED, {**question, "tool": tool}) is not None
 
 
-def _keep(sql: Sql, question: Row, call: ToolCall, number: int, *, acts: bool, others: list[Row]) -> Row:
-    """Keep a new call. One that acts has the fate of its like of another run, each of which counts once."""
-    state, result = CallState.BEGUN, None
+def _keep(
+    sql: Sql, question: Row, call: ToolCall, number: int, *, acts: bool, others: list[Row], allowed: list[Row]
+) -> Row:
+    """Keep a new call. One that acts has the fate of its like of another run, each of which counts once.
+
+    So has one whose like was allowed and is dropped: a person has seen just this.
+    """
+    state, result, person = CallState.BEGUN, None, None
     if acts:
         twin = next((row for row in others if row["digest"] == call.digest), None)
         if twin:
             others.remove(twin)
             state = CallState.ENDED if twin["state"] == CallState.ENDED.value else CallState.UNCERTAIN
             result = twin["result"]
+        elif like := next((row for row in allowed if row["digest"] == call.digest), None):
+            allowed.remove(like)
+            state, person = CallState.ALLOWED, like["person"]
         else:
             state = CallState.ALLOWED if _is_granted(sql, question, call.tool) else CallState.WAITING
     place = thread_values(thread_key(question))
@@ -248,6 +262,7 @@ def _keep(sql: Sql, question: Row, call: ToolCall, number: int, *, acts: bool, o
         "state": state.value,
         "tries": 0 if acts else 1,
         "result": result,
+        "person": person,
         "at": stamp(sql.now()),
     }
     sql.insert("tool_calls", row)

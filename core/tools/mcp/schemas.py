@@ -63,7 +63,7 @@ def is_json_schema(schema: Mapping[str, Any]) -> bool:
 def _is_json_schema(written: str) -> bool:
     try:
         return bool(_make_validator().is_valid(json.loads(written)))
-    except re.error:
+    except (re.error, OverflowError, RecursionError):  # what a pattern can make of Python's
         return False
 
 

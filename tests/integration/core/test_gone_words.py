@@ -97,6 +97,26 @@ async def test_claude_is_asked_anew_without_what_is_gone_and_so_is_the_person(st
     assert board.shown("t1") == ["It is noted."]
 
 
+async def test_what_was_allowed_acts_where_claude_that_is_asked_anew_wants_just_that_again(store, board, claude):
+    shed = Shed()
+    async with house(store, claude, board, tools=ToolRegistry([BuiltinTools(), shed])) as assistant:
+        told = await ask(assistant, board, store, claude, call(use("make", 2, what=1)))
+        await is_asked(store, board, 1)
+        await ENDS["edited"](assistant, store, told)
+        claude.script(call(use("make", 3, what=1), use("make", 4, what=1)))
+        await press(assistant, board, Control.ALLOW, "0003#2")
+        async with asyncio.timeout(10):
+            while not shed.called or (await store.questions.count_open())[0]:
+                await asyncio.sleep(0.002)
+        acted = list(shed.called)
+        claude.script(Answer(text="One is made."))
+        await press(assistant, board, Control.DENY, "0003#4")
+        await closed(store)
+
+    assert acted == shed.called == [("make", {"what": 1})]
+    assert board.shown("t1") == ["One is made."]
+
+
 async def test_claude_that_is_asked_anew_is_told_what_acted_and_it_is_not_done_again(store, board, claude):
     shed = Shed()
     async with house(store, claude, board, tools=ToolRegistry([BuiltinTools(), shed])) as assistant:

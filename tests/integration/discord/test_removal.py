@@ -13,7 +13,7 @@ from core.store.audit_log import AuditAction
 from tests.fakes.claude.script import Answer, Gate
 from tests.fakes.discord.limits import error
 from tests.support.discord_house import confab, idle, settled
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 HOME, OTHER, SECOND_SHARD = "8138", "9000", str(1 << 22)
 CAME, WENT = AuditAction.INSTALLATION.value, AuditAction.INSTALLATION_ENDED.value
@@ -195,6 +195,21 @@ async def test_servers_of_another_bot_are_its_own(guild, claude, store):
         await settled(guild, running)
 
     assert sorted(await servers(store)) == [HOME, OTHER]
+
+
+async def test_a_server_that_another_bot_serves_by_now_is_not_ended_for_it(guild, claude, store):
+    async with confab(guild, claude, store, erase=True) as running:
+        key = await ask(guild, running)
+        (row,) = await store.installations.list("discord")
+        await store.installations.install(replace(row, identity="1"))
+        guild.remove_bot(HOME)
+        guild.add_bot(HOME)
+        async with asyncio.timeout(PATIENCE):
+            while (await store.installations.find(row.workspace)).identity != row.identity:
+                await asyncio.sleep(0.01)
+
+    assert await words(store, key)
+    assert await history(store) == [CAME]
 
 
 async def test_it_goes_on_where_the_bot_is_added_again(guild, claude, store):

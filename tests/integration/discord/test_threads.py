@@ -11,6 +11,7 @@ import pytest
 
 from core.billing.budgets import Budget, Period
 from core.billing.ledger_rows import Scope
+from core.domain.personas import Persona, Place
 from tests.fakes.claude.script import Answer, Fault, Gate, wants_form
 from tests.fakes.discord.limits import Fault as Trouble
 from tests.fakes.discord.nouns import Kind, Permission
@@ -21,6 +22,7 @@ from tests.support.waiting import PATIENCE, until
 OPEN = "POST /channels/{channel}/messages/{message}/threads"
 SPOKEN = "POST /channels/{channel}/messages"
 WORDS = "why is the sky blue at noon?"
+GENERAL = "81382"
 SERVER = Scope("discord:8138")
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -222,6 +224,27 @@ async def test_a_process_that_dies_after_it_opened_a_thread_has_a_successor_that
     assert name(guild, asked) == "Blue skies"
     assert said(guild, asked) == ["fine"]
     assert len(titles(claude)) == 1
+
+
+@pytest.mark.parametrize(("before", "after"), [("thread", "reply"), ("reply", "thread")])
+async def test_an_answer_goes_on_where_its_pages_stand_whatever_is_chosen_meanwhile(
+    guild, claude, store, before, after
+):
+    entitle(claude, "Blue skies", Answer(text="one two three four", chunk=4, gate=Gate(after=6)))
+    place = Place("discord:8138", GENERAL)
+    await store.personas.change(place, Persona(answers=before), 0, "U1", START)
+    async with confab(guild, claude, store, naming=PATIENCE):
+        asked = await ask(guild)
+        where = asked if before == "thread" else "general"
+        await until(lambda: said(guild, where))
+    await store.personas.change(place, Persona(answers=after), 1, "U1", START)
+    entitle(claude, "Another title", Answer(text="all of it"))
+    async with confab(guild, claude, store, process="p2") as successor:
+        await until(lambda: "all of it" in said(guild, where))
+        await idle(successor)
+
+    assert said(guild, where) == ["all of it"]
+    assert (name(guild, asked) == "Blue skies") is (before == "thread")
 
 
 @pytest.mark.parametrize(
