@@ -206,7 +206,8 @@ class Rest:
         self, method: str, application: str, token: str, message: str, body: MultipartParameters | None = None
     ) -> Any:
         self._inflight.refuse_while_banned()
-        path = "/webhooks/{webhook_id}/{webhook_token}/messages/{message_id}"  # a path is kept for ever, an id is not
+        place = ORIGINAL if message == ORIGINAL else "{message_id}"  # a path is kept for ever, an id is not
+        path = f"/webhooks/{{webhook_id}}/{{webhook_token}}/messages/{place}"
         named = {"webhook_id": application, "webhook_token": token, "message_id": message}
         with urgent(Urgency.FINAL):  # it takes no slot, so none need be left to others
             return await self._request(method, path, body, **named)

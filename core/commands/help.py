@@ -7,6 +7,7 @@ from core.domain.messages import CommandResult, Rank
 
 HOW_TO_ASK = "Mention me, or write to me directly, and Claude answers in the thread."
 _CHOICES = re.compile(r"=\w+(?:\|\w+){2,}")  # three and more, which a refusal and the manual name
+_OPTIONS = re.compile(r"(?: \[[^\]]+\]){2,}")  # two and more that may be left out
 _CALL = re.compile(r"[\W_]{0,20}help[\W_]{0,20}", re.IGNORECASE)
 
 
@@ -24,7 +25,7 @@ async def list_commands(call: Invocation) -> CommandResult:
 
 def _shorten_usage(row: Command) -> str:
     """How the command is written, in few words: all commands fit into one message of any platform."""
-    return _CHOICES.sub("=...", format_usage(row))
+    return _OPTIONS.sub(" [...]", _CHOICES.sub("=...", format_usage(row)))
 
 
 def _describe_rank(row: Command) -> str:

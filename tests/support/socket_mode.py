@@ -35,7 +35,7 @@ class Told(list[str]):
 
     async def listen(self, body):
         self.append(body["event"]["text"])
-        return True
+        return []
 
 
 @asynccontextmanager
