@@ -78,6 +78,7 @@ async def test_questions_leave_no_object_and_no_route_behind(guild, claude, runn
     assert routes == 0
 
 
+@pytest.mark.reliability
 @pytest.mark.slow
 async def test_between_question_200_and_600_nothing_grows(guild, claude, running):
     grown, routes = await measure_growth(guild, claude, running, 200, 400)
