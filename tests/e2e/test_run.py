@@ -287,7 +287,7 @@ async def test_a_key_that_claude_does_not_take_is_told_at_the_start_and_confab_g
 
 async def test_without_a_key_nothing_starts_and_the_operator_reads_why(tmp_path, slack, claude):
     async with process(tmp_path, slack, claude, connects=False, ANTHROPIC_API_KEY=" ") as started:
-        _, logged = await asyncio.wait_for(started.communicate(), 60)
+        _, logged = await asyncio.wait_for(started.communicate(), 20)
 
     assert started.returncode == 2
     assert logged.decode().startswith("`confab run` needs a key for Claude. Set in .env")
