@@ -259,8 +259,8 @@ class DiscordSurface:
         here = InChannel(rest, self._place, self._us, name, name)
         there = InChannel(rest, ChannelPlace(key.workspace, key.channel, name, whole=True), self._us, name, None)
         if reply.pages:
-            inside = partial(rest.has_message, name, reply.pages[0])
-            return there if await retry_call(inside, self._resources.pause) else here
+            likely = [there, here] if reply.threaded else [here, there]
+            return await self._find_page(reply.pages[0], likely) or here
         if reply.resumed and await retry_call(partial(rest.has_thread, name), self._resources.pause):
             return there
         title = clean_title(await reply.title(self._resources.naming) or self._address.title or "")
@@ -274,6 +274,14 @@ class DiscordSurface:
             except CannotShow:
                 break
         return here
+
+    async def _find_page(self, page: str, targets: Sequence[Target]) -> Target | None:
+        """The first of these in which a page stands."""
+        for target in targets:
+            inside = partial(self._resources.rest.has_message, target.channel, page)
+            if await retry_call(inside, self._resources.pause):
+                return target
+        return None
 
 
 def _find_place(question: Question, address: DiscordAddress) -> ChannelPlace:

@@ -9,7 +9,7 @@ from typing import ParamSpec, TypeVar
 
 from core.claude.metering import Renew
 from core.domain.content import CodeFile, Content, FileContent, Files, Text
-from core.domain.errors import CannotAnswer
+from core.domain.errors import CannotAnswer, QuestionDeleted
 from core.domain.messages import FinalText, Message, Question
 from core.domain.personas import Persona
 from core.domain.platform import Surface
@@ -70,7 +70,8 @@ async def read_conversation(
     `find_zone` tells the asker's time zone now; where it is another than the one told last, it is told from here on.
     `unread` tells Claude that what was said before could not be read. `act` is told what takes a while. Files are there
     for `code` too. A question that was parked is told the same once more, up to the message `told`.
-    Raises CannotAnswer where the answer is gone that this one should go on with.
+    Raises CannotAnswer where the answer is gone that this one should go on with, QuestionDeleted where what was asked
+    is gone.
     """
     thread = _end_where_parked(await _select_branch(threads, thread, question), question, told)
     earlier = _find_earlier(thread, question)
@@ -195,6 +196,8 @@ def _leave_out_waiting(thread: Thread, question: Question) -> Iterable[Message]:
     asked = next(((message.at, message.id) for message in thread.messages if message.id == question.name), None)
     if question.continues:  # nobody said it
         asked = question.at, question.name
+    if asked is None:
+        raise QuestionDeleted("what was asked is deleted")
     behind = False
     told: list[Message] = []
     for message in thread.messages:

@@ -13,7 +13,7 @@ from core.store import open_store
 from tests.e2e.worlds.mail import DiscordMail, SlackMail
 from tests.e2e.worlds.model import Truth
 from tests.e2e.worlds.people import People
-from tests.e2e.worlds.process import Process, Servers, begun
+from tests.e2e.worlds.process import BUSY, Process, Servers, begun
 from tests.e2e.worlds.steps import (
     Again,
     Delete,
@@ -265,13 +265,13 @@ class Life:
 
     async def _swept(self) -> None:
         """What was erased leaves the file with the first beat of whoever comes next."""
-        store = await open_store(self.url, clock=self.servers.clock)
+        store = await open_store(self.url, clock=self.servers.clock, busy=BUSY)
         await store.questions.heartbeat("sweeper")
         await store.shut()
 
     async def _cleared(self) -> None:
         """Whoever comes next deletes at Claude what no message has any more, also what may have been uploaded."""
-        store = await open_store(self.url, clock=self.servers.clock)
+        store = await open_store(self.url, clock=self.servers.clock, busy=BUSY)
         claude = Claude(self.servers.claude.key, self.servers.claude.url)
         assert claude.files
         deletions = FileDeletions(store.files, claude.files)

@@ -4,7 +4,7 @@ import asyncio
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bots.discord.adapter import Discord
 from bots.ops.http_server import HttpServer
@@ -33,6 +33,7 @@ from tests.support.house import Haste, at_once
 from tests.support.slack_house import SECRET, brisk
 
 PATIENCE = 30.0  # seconds of the brisk loop's: no history that comes late on a busy machine is given up
+BUSY = timedelta(minutes=5)  # of the brisk loop's: no unit of work is given up on a busy machine
 HASTE = Haste()  # in which Claude is waited for
 
 Told = Callable[[Event, Receipt], None]
@@ -79,7 +80,7 @@ async def convert(name: str, content: bytes) -> FileContent:
 
 async def begun(servers: Servers, url: str, name: str, told: Told, socket: bool) -> Process:
     """A new process on the database `url`, connected. `told` hears of every event once it is safe on disk."""
-    store = await open_store(url, clock=servers.clock)
+    store = await open_store(url, clock=servers.clock, busy=BUSY)
     slack, discord = servers.slack, servers.discord
     ways = {"app_token": slack.app_token} if socket else {"signing_secret": SECRET}
     by_slack = Slack(slack.token, api_url=slack.base_url, pause=0.05, sleep=brisk, **ways)

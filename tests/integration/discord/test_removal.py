@@ -79,7 +79,7 @@ async def test_a_question_under_way_ends_and_nothing_is_posted(guild, claude, ru
 
     assert ours(guild) == []
     assert (await store.questions.count_open())[0] == 0
-    assert guild.refusals == []
+    assert [one for one in guild.refusals if not one.path.endswith("/typing")] == []  # which may be on its way
     await written(store)
     assert await history(store) == [CAME, WENT]
 

@@ -236,7 +236,7 @@ async def test_an_answer_goes_on_where_its_pages_stand_whatever_is_chosen_meanwh
     async with confab(guild, claude, store, naming=PATIENCE):
         asked = await ask(guild)
         where = asked if before == "thread" else "general"
-        await until(lambda: said(guild, where))
+        await until(lambda: (before == "reply" or name(guild, asked)) and said(guild, where))
     await store.personas.change(place, Persona(answers=after), 1, "U1", START)
     entitle(claude, "Another title", Answer(text="all of it"))
     async with confab(guild, claude, store, process="p2") as successor:

@@ -10,6 +10,7 @@ import pytest
 
 from core.answering.conversation import describe_problems, leave_out_files, read_conversation
 from core.domain.content import FileContent, Image
+from core.domain.errors import QuestionDeleted
 from core.domain.messages import Attachment, Question
 from core.files.reader import FileReader
 from core.store.protocols import Thread
@@ -63,6 +64,13 @@ async def test_a_short_thread_takes_no_other_thread():
 
     assert len(told.turns) == 1
     assert threading.active_count() == before
+
+
+async def test_what_is_deleted_before_claude_is_asked_is_not_asked_without_its_words():
+    thread = Thread(KEY, (message("1", "hello"), message("2", "is it?")), names={}, stale=False)
+
+    with pytest.raises(QuestionDeleted):
+        await read_conversation(Kept(), thread, Question(KEY, "3", "U1", at(3)), Names(), FileReader())
 
 
 def attached(*names: str):
