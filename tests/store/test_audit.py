@@ -1,6 +1,6 @@
 """The audit log: each change leaves its row or neither is there, and whatever is done to the rows is seen.
 
-Tests core.store.rules.audit, core.store.audit_log.
+Tests core.store.places.audit, core.store.audit_log.
 """
 
 import asyncio
@@ -16,8 +16,9 @@ from core.domain.events import WorkspaceEnded
 from core.domain.personas import Persona, Place, Version
 from core.store import open_store, postgres, sqlite
 from core.store.audit_log import SEALED, AuditAction, AuditEntry, AuditFault, AuditHead, AuditKeys, fingerprint
+from core.store.places import audit, budgets, personas
 from core.store.repositories import AuditRepository, build_store
-from core.store.rules import audit, budgets, ingest, personas
+from core.store.rules import ingest
 from core.store.rules.forget import forget
 from tests.support.talk import NOON, asked, at, message
 

@@ -1,6 +1,6 @@
 """Budgets in the store: what may be reserved, how it renews, who changed it, and what must be told.
 
-Tests core.store.rules.budgets.
+Tests core.store.places.budgets.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """What units of work exclude on PostgreSQL: with its lock each exclusion holds, and without the lock it breaks.
 
-Tests core.store.rules.advisory_locks.
+Tests core.store.places.advisory_locks.
 """
 
 import asyncio
@@ -15,9 +15,10 @@ from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Scope
 from core.domain.errors import VersionConflict
 from core.domain.events import Missed
 from core.domain.personas import Persona, Place, Version
+from core.store.places import budgets, personas
+from core.store.places.advisory_locks import lock_claims
 from core.store.postgres.engine import PostgresEngine
-from core.store.rules import budgets, claims, ingest, ledger, personas
-from core.store.rules.advisory_locks import lock_claims
+from core.store.rules import claims, ingest, ledger
 from tests.support import postgres
 from tests.support.talk import KEY, PLATFORMS, asked, at, thread
 

@@ -1,6 +1,6 @@
 """Personas and notes: what was set stays set, and who was faster is not overwritten.
 
-Tests core.store.rules.personas, core.store.rules.key_values.
+Tests core.store.places.personas, core.store.places.key_values.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """The tables of SQLite, and what every unit of work asks of them.
 
-Tests core.store.sqlite.schema, core.store.rules.advisory_locks.
+Tests core.store.sqlite.schema, core.store.places.advisory_locks.
 """
 
 import json

@@ -11,6 +11,8 @@ from psycopg import Connection, errors
 from core.domain.clock import system_clock
 from core.domain.controls import Votes
 from core.domain.errors import StoreUnusable
+from core.store.places.key_values import list_server_notes
+from core.store.places.personas import list_models
 from core.store.postgres.connection import connect
 from core.store.postgres.problems import FOREIGN, MENDS, explain, name_database
 from core.store.postgres.schema import NAMES, ensure_fit, read_migrations
@@ -19,8 +21,6 @@ from core.store.protocols import Condition, Server
 from core.store.rules.feedback import count_all_votes
 from core.store.rules.file_deletions import count_deletions
 from core.store.rules.installations import list_installations
-from core.store.rules.key_values import list_server_notes
-from core.store.rules.personas import list_models
 from core.store.rules.questions import count_open
 from core.store.sql_port import Unfit
 from core.store.stored_files import WaitingDeletions

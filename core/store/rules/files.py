@@ -6,7 +6,7 @@ Every content, place and id belongs to one thread and one API key. With its last
 import json
 from collections.abc import Collection
 
-from core.store.rules.advisory_locks import lock_channel
+from core.store.places.advisory_locks import lock_channel
 from core.store.rules.file_deletions import request_deletion
 from core.store.sql_port import Row, Sql, stamp
 from core.store.stored_files import CODE, FilePlace, FileScope, FileState, StoredFile

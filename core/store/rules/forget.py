@@ -8,8 +8,8 @@ from datetime import datetime
 from core.billing.ledger_rows import Scope
 from core.domain.messages import MESSAGE, ThreadKey
 from core.store.audit_log import AuditAction, AuditEntry
-from core.store.rules.advisory_locks import lock_channel, lock_claims
-from core.store.rules.audit import record_audit
+from core.store.places.advisory_locks import lock_channel, lock_claims
+from core.store.places.audit import record_audit
 from core.store.rules.erasures import erase_read_results, record_erasure, record_forgotten
 from core.store.rules.feedback import ASKED_BY
 from core.store.rules.files import release_forgotten_files

@@ -18,8 +18,8 @@ from core.domain.events import (
 )
 from core.domain.messages import Asks, Message, Question, ThreadKey
 from core.store.audit_log import PLATFORM, AuditAction, AuditEntry
-from core.store.rules.advisory_locks import lock_channel, lock_claims, lock_gaps
-from core.store.rules.audit import is_end_recorded, record_audit
+from core.store.places.advisory_locks import lock_channel, lock_claims, lock_gaps
+from core.store.places.audit import is_end_recorded, record_audit
 from core.store.rules.erasures import Forgotten, build_forgotten_query, erase_read_results, find_forgotten
 from core.store.rules.forget import drop_answers_about
 from core.store.rules.messages import (

@@ -7,8 +7,8 @@ from datetime import datetime
 from core.billing.budgets import BudgetStatus
 from core.billing.ledger_rows import BudgetRefusal, PlannedRequest, Reservation, Scope, Settlement, UsageRow
 from core.domain.usage import Usage
-from core.store.rules.advisory_locks import lock_money
-from core.store.rules.budgets import list_limiting_scopes, refuse_request, warn_of_budgets, within_scope
+from core.store.places.advisory_locks import lock_money
+from core.store.places.budgets import list_limiting_scopes, refuse_request, warn_of_budgets, within_scope
 from core.store.rules.questions import thread_values
 from core.store.sql_port import Row, Sql, stamp
 

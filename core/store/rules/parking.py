@@ -6,8 +6,8 @@ from core.domain.controls import Control, name_call, parse_call
 from core.domain.events import Pressed, Receipt
 from core.domain.messages import Question, ThreadKey, Unanswered
 from core.store.audit_log import AuditAction
+from core.store.places.advisory_locks import lock_channel
 from core.store.protocols import Claim
-from core.store.rules.advisory_locks import lock_channel
 from core.store.rules.claims import fence_claim
 from core.store.rules.presses import ENDED, build_command, list_askers
 from core.store.rules.questions import WAKE, find_question, keep_closed, keep_question, thread_key, thread_values

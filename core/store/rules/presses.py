@@ -11,8 +11,8 @@ from core.domain.controls import Control
 from core.domain.events import Pressed, Receipt
 from core.domain.messages import MESSAGE, THREAD, Question, ThreadKey
 from core.store.audit_log import AuditAction, AuditEntry
-from core.store.rules.advisory_locks import lock_channel
-from core.store.rules.audit import record_audit
+from core.store.places.advisory_locks import lock_channel
+from core.store.places.audit import record_audit
 from core.store.rules.feedback import keep_vote
 from core.store.rules.messages import find_message, tombstone
 from core.store.rules.questions import (

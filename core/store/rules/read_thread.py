@@ -15,8 +15,8 @@ from pydantic import TypeAdapter
 
 from core.domain.messages import FinalText, LinkTarget, Message, ThreadKey, Unanswered, clean_text
 from core.domain.tools import Container
+from core.store.places.advisory_locks import lock_channel
 from core.store.protocols import Thread
-from core.store.rules.advisory_locks import lock_channel
 from core.store.rules.erasures import find_forgotten
 from core.store.rules.messages import find_message, read_message
 from core.store.rules.questions import read_final_text, thread_key, thread_values

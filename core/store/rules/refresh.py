@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from core.domain.messages import Asks, History, Message, Reach, ThreadKey
+from core.store.places.advisory_locks import lock_channel
 from core.store.protocols import Thread
-from core.store.rules.advisory_locks import lock_channel
 from core.store.rules.erasures import find_forgotten
 from core.store.rules.messages import insert_messages, tombstone, update_message
 from core.store.rules.questions import take_question_back, thread_values

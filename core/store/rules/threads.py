@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from core.domain.events import MissedRange
 from core.domain.messages import ThreadKey
-from core.store.rules.key_values import GET, put_note
+from core.store.places.key_values import GET, put_note
 from core.store.rules.questions import READ_AGAIN, thread_key, thread_values
 from core.store.sql_port import Row, Sql, Values, parse_stamp, stamp
 

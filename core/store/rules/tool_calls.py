@@ -8,9 +8,9 @@ from datetime import datetime
 from core.billing.ledger_rows import Scope
 from core.domain.tools import ToolCall
 from core.store.audit_log import AuditAction, AuditEntry, fingerprint
+from core.store.places.advisory_locks import lock_channel
+from core.store.places.audit import record_audit
 from core.store.protocols import Claim
-from core.store.rules.advisory_locks import lock_channel
-from core.store.rules.audit import record_audit
 from core.store.rules.claims import fence_claim
 from core.store.rules.questions import thread_key, thread_values
 from core.store.sql_port import Row, Sql, parse_stamp, stamp

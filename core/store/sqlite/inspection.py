@@ -15,12 +15,12 @@ from sqlite_utils import Database
 from core.domain.clock import system_clock
 from core.domain.controls import Votes
 from core.domain.errors import StoreUnusable
+from core.store.places.key_values import list_server_notes
+from core.store.places.personas import list_models
 from core.store.protocols import Condition
 from core.store.rules.feedback import count_all_votes
 from core.store.rules.file_deletions import count_deletions
 from core.store.rules.installations import list_installations
-from core.store.rules.key_values import list_server_notes
-from core.store.rules.personas import list_models
 from core.store.rules.questions import count_open
 from core.store.sql_port import Unfit
 from core.store.sqlite.connection import MEMORY, MENDS, count_migrations, explain_error

@@ -14,7 +14,7 @@ from core.domain.errors import SettingsError
 from core.domain.personas import Persona, Place
 from core.store import backup, open_store
 from core.store.audit_log import AuditHead, AuditKeys
-from core.store.rules import audit as rules
+from core.store.places import audit as rules
 from tests.support.command_line import run_confab
 from tests.support.doctor import chosen
 from tests.support.talk import NOON

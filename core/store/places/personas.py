@@ -9,8 +9,8 @@ from core.domain.errors import VersionConflict
 from core.domain.messages import clean_text
 from core.domain.personas import Persona, Place, Version
 from core.store.audit_log import AuditAction, AuditEntry, fingerprint
-from core.store.rules.advisory_locks import lock_personas
-from core.store.rules.audit import record_audit
+from core.store.places.advisory_locks import lock_personas
+from core.store.places.audit import record_audit
 from core.store.sql_port import Row, Sql, parse_stamp, stamp
 
 VERSIONS = "SELECT * FROM personas WHERE workspace = :workspace AND channel = :channel ORDER BY number DESC"

@@ -19,8 +19,8 @@ from core.billing.budgets import (
 from core.billing.ledger_rows import DIRECT, BudgetRefusal, PlannedRequest, Scope, Scopes, name_personal_workspace
 from core.domain.errors import VersionConflict
 from core.store.audit_log import AuditAction, AuditEntry
-from core.store.rules.advisory_locks import lock_money
-from core.store.rules.audit import record_audit
+from core.store.places.advisory_locks import lock_money
+from core.store.places.audit import record_audit
 from core.store.sql_port import Row, Sql, parse_stamp, stamp
 
 # What is reserved counts with its bound, so that those under way can't spend the same money.

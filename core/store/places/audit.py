@@ -1,7 +1,7 @@
 """Audit: rows of the log, each appended in the unit of work of the change that it tells of, and their chains."""
 
 from core.store.audit_log import LEAST, AuditAction, AuditEntry, AuditFault, AuditHead, AuditRow, check_rows
-from core.store.rules.advisory_locks import lock_audit
+from core.store.places.advisory_locks import lock_audit
 from core.store.sql_port import Sql, stamp
 
 PAGE = 500  # rows that are verified or exported in one unit of work
