@@ -388,7 +388,9 @@ async def test_a_post_of_more_messages_than_are_read_is_told_with_its_title(guil
     await settled(guild, running)
 
     words = told(claude)[0][0][1]
-    assert words.startswith("Bob: # Installing\nCy: so 2\n" if deleted else "Bob: # Installing\n  how do I install it?\nCy: so 2\n")
+    assert words.startswith(
+        "Bob: # Installing\nCy: so 2\n" if deleted else "Bob: # Installing\n  how do I install it?\nCy: so 2\n"
+    )
     assert words.endswith("Ada: can you help?")
 
 
