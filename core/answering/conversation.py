@@ -84,12 +84,11 @@ async def read_conversation(
         _remember_zone(threads, thread, question, None if earlier else find_zone),
         _introduce_unknown(threads, thread, people, surface, speakers),
     )
-    thread = replace(thread, zones=zones)
     read = await files.read_files(thread.key, messages, surface, partial(_tell_reading, act), code=code)
     act(THINKING)
     build = partial(
         build_turns,
-        zones=thread.zones,
+        zones=zones,
         unanswered=thread.unanswered,
         refused_at=thread.refused_at,
         asked=thread.open,
