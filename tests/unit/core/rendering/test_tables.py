@@ -156,7 +156,7 @@ def test_a_wide_table_without_rows_names_its_columns():
 CELL = st.text(st.sampled_from("ab1 漢👍é\u0301&_*`|\\"), max_size=6).map(lambda text: text.strip().replace("|", "\\|"))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     rows=st.lists(st.lists(CELL, min_size=3, max_size=3), min_size=1, max_size=5),
     rule=st.sampled_from(["---", ":-:", "--:"]),
