@@ -233,7 +233,8 @@ def _describe_trouble(server: str, trouble: ServerTrouble, *, acts: bool) -> str
     if isinstance(trouble, ServerUnclear):
         return f"The server {server} answered with an error: {str(trouble)[:REFUSAL]}{unsure and f'.{unsure}'}"
     if isinstance(trouble, ServerBusy):
-        return f"The server {server} is busy with other calls, so nothing was done. It may have time later."
+        earlier = f"The server {server} has not answered earlier calls{trouble.whose} yet"
+        return f"{earlier}, so nothing was done. It may have time later."
     if isinstance(trouble, ServerSlow):
         return f"The server {server} gave {trouble}.{unsure}"
     if isinstance(trouble, ServerLost) and trouble.sent:

@@ -1,14 +1,13 @@
 """MCP provider: the tools of all servers that an operator lists, each with a session for each workspace."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from core.domain.messages import ThreadKey
 from core.store.protocols import Notes
 from core.tools.mcp.connection import McpConnection, ServerLog
 from core.tools.mcp.definitions import name_tool
-from core.tools.mcp.places import CallPlaces
+from core.tools.mcp.places import CallPlaces, share_places
 from core.tools.mcp.session import SessionLimits
 from core.tools.mcp.settings import McpServer
 from core.tools.mcp.trust import TrustedTools
@@ -28,8 +27,8 @@ class McpTools:
         self._trusted: TrustedTools | None = None
         self._limits = limits or SessionLimits()
         self._logs = {server.name: ServerLog(server.name) for server in servers}
-        everywhere = Counter[tuple[str, ...]]()
-        self._places = {server.name: CallPlaces(everywhere) for server in servers}
+        questions = share_places(len(servers))
+        self._places = {server.name: CallPlaces(questions) for server in servers}
         self._connections: dict[tuple[str, str], McpConnection] = {}
 
     @property

@@ -18,7 +18,6 @@ from core.domain.tools import ToolResult
 from core.store import open_store
 from core.tools.mcp.http_client import UNREACHABLE
 from core.tools.mcp.inspection import inspect_server
-from core.tools.mcp.places import CALLS, QUESTIONS
 from core.tools.mcp.provider import McpTools
 from core.tools.mcp.settings import McpServer
 from core.tools.mcp.trust import TrustedTools
@@ -49,6 +48,7 @@ UNSURE = (
     "The connection to the server tickets broke before it answered. It is not known whether it was done: say so, and do "
     "not call it again unasked."
 )
+OTHER = ThreadKey("discord:7", "5", "1")
 KINDS = {"of today": {}, "of before 2026": {"legacy": True}}
 
 
@@ -122,28 +122,35 @@ async def test_fifty_calls_of_one_answer_run_on_one_session_so_many_at_once_and_
     async with McpFake().serve() as fake, tools_of(store, over_http(fake)) as provider:
         tool = await find(provider, "hang")
         running = [asyncio.create_task(tool.run(SCOPE, {"query": str(number)})) for number in range(50)]
-        await until(lambda: len(fake.calls) == CALLS)
+        await until(lambda: len(fake.calls) == 16)  # half of what the server takes: one person leaves as much to others
         fake.release.set()
 
         assert await asyncio.gather(*running) == [text(f"released: {number}") for number in range(50)]
         assert [asked for asked, _ in fake.requests].count("server/discover") == 1
 
 
-async def test_a_server_that_hangs_holds_some_questions_and_others_are_told_at_once(store, caplog):
+async def test_a_server_that_hangs_holds_some_questions_of_a_person_others_are_told_and_another_workspace_is_served(
+    store, caplog
+):
     async with McpFake().serve() as fake, tools_of(store, over_http(fake)) as provider:
         tool = await find(provider, "hang")
         running = [asyncio.create_task(tool.run(ask(number), {"query": str(number)})) for number in range(100)]
-        await until(lambda: len(fake.calls) == CALLS and sum(map(asyncio.Task.done, running)) == 100 - QUESTIONS)
+        await until(lambda: len(fake.calls) == 16 and sum(map(asyncio.Task.done, running)) == 68)
+        search = await find(provider, "search", OTHER)
+        assert await search.run(ask(101, OTHER), {"query": "a"}) == text("found: a")
 
         waiting = [one for one in running if not one.done()]
         told = [one.result() for one in running if one.done()]
-        busy = "The server tickets is busy with other calls, so nothing was done. It may have time later."
+        busy = (
+            "The server tickets has not answered earlier calls of this person yet, so nothing was done. "
+            "It may have time later."
+        )
         assert {(one.failed, one.words) for one in told} == {(True, busy)}
-        assert (len(told), len(waiting), len(fake.calls)) == (100 - QUESTIONS, QUESTIONS, CALLS)
+        assert (len(told), len(waiting), len(fake.calls)) == (68, 32, 17)
         fake.release.set()
         assert not any(one.failed for one in await asyncio.gather(*waiting))
     assert [one.getMessage() for one in caplog.records] == [
-        "MCP server tickets: it is slow, so calls were not made: too many questions wait for it"
+        "MCP server tickets: it is slow, so calls were not made: too many questions of one person wait for it"
     ]
 
 
@@ -500,10 +507,9 @@ async def test_a_listing_with_tools_that_are_none_has_the_others(store, caplog):
 
 
 async def test_each_workspace_has_a_session_unless_it_is_shared(store):
-    other = ThreadKey("discord:7", "5", "1")
     for shared, sessions in ((False, 2), (True, 1)):
         async with McpFake().serve() as fake, tools_of(store, over_http(fake, shared=shared)) as provider:
-            for key in (KEY, other, KEY):
+            for key in (KEY, OTHER, KEY):
                 await call(provider, "search", key)
 
             assert [asked for asked, _ in fake.requests].count("server/discover") == sessions
