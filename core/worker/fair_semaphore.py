@@ -62,7 +62,7 @@ class FairSemaphore:
     Among equals it is who was served longest ago, then who came first.
 
     `silent` is how many seconds people wait before they are told. `shares` are how many times what is left free each
-    holder of a request may have, by level: whoever fills its share leaves some slots to the next. Without, any may have all.
+    holder of a request may have, by level, so that whoever fills its share leaves some to others; none: all.
     """
 
     def __init__(self, most: int = SLOTS, silent: float = SILENT, shares: Sequence[int] = ()) -> None:
