@@ -1,7 +1,7 @@
 """MCP provider: the tools of all servers that an operator lists, each with a session for each workspace."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from core.domain.messages import ThreadKey
 from core.store.protocols import Notes
@@ -22,7 +22,14 @@ class McpTools:
 
     free = False
 
-    def __init__(self, servers: Sequence[McpServer], limits: SessionLimits | None = None) -> None:
+    def __init__(
+        self,
+        servers: Sequence[McpServer],
+        limits: SessionLimits | None = None,
+        now: Callable[[], float] | None = None,
+    ) -> None:
+        """`now` counts the seconds between tries, in the place of the loop."""
+        self._now = now
         self._servers = servers
         self._trusted: TrustedTools | None = None
         self._limits = limits or SessionLimits()
@@ -64,5 +71,5 @@ class McpTools:
         place = (server.name, "" if server.shared else key.workspace)
         if place not in self._connections:
             log, places = self._logs[server.name], self._places[server.name]
-            self._connections[place] = McpConnection(server, trusted, self._limits, log, places)
+            self._connections[place] = McpConnection(server, trusted, self._limits, log, places, now=self._now)
         return self._connections[place]

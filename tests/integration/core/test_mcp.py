@@ -16,9 +16,11 @@ from core.domain.errors import StoreUnavailable
 from core.domain.messages import ThreadKey
 from core.domain.tools import ToolResult
 from core.store import open_store
+from core.tools.mcp.definitions import LISTED
 from core.tools.mcp.http_client import UNREACHABLE
 from core.tools.mcp.inspection import inspect_server
 from core.tools.mcp.provider import McpTools
+from core.tools.mcp.session import SessionLimits
 from core.tools.mcp.settings import McpServer
 from core.tools.mcp.trust import TrustedTools
 from tests.fakes.mcp.server import McpFake
@@ -416,6 +418,52 @@ async def test_a_list_that_changes_is_asked_for_again(store, kind):
                 await asyncio.sleep(0.05)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"jsonrpc":"2.0","id":999999,"result":{"resultType":"complete","content":[]}}',
+        b'{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"no"}}',
+        b'{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"a"}}',
+    ],
+    ids=["another id", "no id", "no answer"],
+)
+async def test_an_answer_to_another_request_ends_the_call_that_got_it_at_once_and_the_session_goes_on(store, body):
+    async with McpFake().serve() as fake, tools_of(store, over_http(fake)) as provider:
+        create = await find(provider, "create")
+        fake.odd = {"create": (200, {"content-type": "application/json"}, body)}
+
+        told = await create.run(SCOPE, {"query": "a"})
+
+        assert told.words == (
+            "The server tickets answered with an error: Failed to parse JSON response: it answers another request. It is "
+            "not known whether it was done: say so, and do not call it again unasked."
+        )
+        assert await call(provider, "search", query="a") == text("found: a")
+        assert [asked for asked, _ in fake.requests].count("server/discover") == 1
+
+
+async def test_a_list_that_can_not_be_taken_up_is_asked_for_again_after_pauses_that_grow(store, caplog):
+    class Broken:
+        async def get(self, name):
+            raise RuntimeError("a bug")
+
+    clock = [100.0]
+    async with McpFake().serve() as fake:
+        provider = McpTools([over_http(fake)], SessionLimits(first=30.0), now=lambda: clock[0])
+        provider.open(Broken())
+        listings = []
+        try:
+            for seconds in (0.0, 0.0, 0.9, 0.7, 1.9, 0.7, 0.0):
+                clock[0] += seconds
+                assert await names(provider) == [None]
+                listings.append(fake.listings)
+        finally:
+            await provider.close()
+
+    assert listings == [1, 1, 1, 2, 2, 3, 3]
+    assert len(caplog.records) == 3
+
+
 async def test_a_list_is_asked_for_again_when_it_is_old(store):
     async with McpFake().serve() as fake, tools_of(store, over_http(fake), refresh=0) as provider:
         await names(provider)
@@ -492,6 +540,20 @@ async def test_an_answer_whose_bytes_are_not_those_of_its_words_is_not_read(stor
 
         assert told.failed is failed
         assert await tool.run(SCOPE, {"query": "a"}) == text("found: a")
+
+
+async def test_of_a_page_of_a_list_hardly_more_tools_are_read_than_are_looked_at(store, caplog):
+    many = [{"name": f"a{number:04}", "inputSchema": {"type": "object"}} for number in range(LISTED + 2)]
+    async with (
+        McpFake().serve() as fake,
+        tools_of(store, over_http(fake, tools=frozenset({"a1000", "a1001"}))) as provider,
+    ):
+        fake.raw = many
+
+        assert await names(provider) == ["tickets__a1000"]
+    assert [one.getMessage() for one in caplog.records] == [
+        "MCP server tickets: it has no tool 'a1001', which the file names"
+    ]
 
 
 async def test_a_listing_with_tools_that_are_none_has_the_others(store, caplog):
