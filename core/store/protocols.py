@@ -86,6 +86,8 @@ class Heartbeat:
     """Ids of those of its claims that were still its own, and are free since this heartbeat, because it is late."""
     withdrawn: frozenset[int] = frozenset()
     """Ids of its claims whose question was withdrawn."""
+    processes: int = 1
+    """How many processes live now, this one with them unless it leaves: they share what a platform allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,9 @@ class Questions(Protocol):
         elsewhere nothing is. A message that names a parent joins its parent's thread. A command is kept as a
         question. What is older than what is kept changes nothing; a deletion leaves a tombstone.
         """
+
+    async def is_kept(self, key: ThreadKey, name: str) -> bool:
+        """Whether a question of that name was kept in the channel, whatever became of it."""
 
     async def claim_next(self, process: str, platforms: Collection[str]) -> Claim | None:
         """An open question of these platforms whose thread is free, with its companions.

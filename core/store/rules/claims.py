@@ -119,6 +119,8 @@ ON CONFLICT (process) DO UPDATE SET beat_at = excluded.beat_at
 
 LEAVE = "DELETE FROM processes WHERE process = :process"
 
+LIVING = "SELECT count(*) AS processes FROM processes WHERE beat_at >= :since"
+
 WITHDRAWN = """
 SELECT claims.id FROM claims JOIN questions ON questions.claim = claims.id AND questions.reply = questions.name
 WHERE claims.process = :process AND questions.withdrawn_at IS NOT NULL
@@ -339,7 +341,8 @@ def heartbeat(sql: Sql, process: str, leaving: bool, stale: timedelta) -> Heartb
         sql.execute(WAKE, row)
     drop_private_answers(sql, now - POSTABLE_FOR)
     withdrawn = frozenset(row["id"] for row in sql.many(WITHDRAWN, {"process": process}))
-    return Heartbeat(lease=stale / 2, late=late, freed=freed, withdrawn=withdrawn)
+    living = sql.many(LIVING, {"since": stamp(now - stale)})[0]["processes"]
+    return Heartbeat(lease=stale / 2, late=late, freed=freed, withdrawn=withdrawn, processes=living)
 
 
 def _free_claims(sql: Sql, process: str) -> frozenset[int]:

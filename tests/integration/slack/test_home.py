@@ -11,7 +11,7 @@ from core.domain.clock import system_clock
 from core.domain.personas import Persona, Place
 from tests.fakes.slack.faults import Fault
 from tests.fakes.slack.nouns import BOT, Channel
-from tests.support.home_page import open_home, press_home, read_home, render_view, save_form
+from tests.support.home_page import open_home, press_home, read_home, render_view, save_form, send_form
 from tests.support.slack_house import at_home
 
 TEAM = "slack:T024"
@@ -139,6 +139,20 @@ async def test_a_form_about_a_persona_that_was_changed_meanwhile_changes_nothing
 
     assert errors["text"].startswith("Somebody else changed this persona after you had opened the form")
     assert (await home.store.personas.persona(Place(TEAM, "C0DEV"))).persona.system == "Newer."
+
+
+async def test_a_form_that_slack_sends_twice_is_taken_once_and_no_fault_is_found_in_what_it_did_itself(home):
+    await open_home(home, "ada")
+    form = await press_home(home, "ada", "persona set", "C0DEV")
+    key = await send_form(home, "ada", form, text="Be a poet.")
+    await home.slack.acked(key)
+    await home.rest()
+    home.slack.outbox.again(key)
+    await home.rest()
+
+    assert [one.payload for one in home.slack.outbox.acks if one.id == key] == [{}, {}]
+    held = await home.store.personas.persona(Place(TEAM, "C0DEV"))
+    assert (held.number, held.persona.system) == (1, "Be a poet.")
 
 
 async def test_a_form_about_a_budget_that_was_changed_meanwhile_changes_nothing_and_says_so(alone):
