@@ -192,7 +192,9 @@ class Publisher:
         self._shortened = brief and len(found) > SHOWN
         if not self._shortened:
             return found
-        return shorten_answer(text, partial(pages, dialect=self._dialect)) if self._outlet.final else found[:SHOWN]
+        if not self._outlet.final:
+            return found[:SHOWN]
+        return shorten_answer(text, partial(pages, dialect=self._dialect), self.reply.files)
 
 
 class SlackOutlet:

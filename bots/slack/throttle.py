@@ -43,9 +43,7 @@ EXACT = 1e-9  # what is lost in adding parts of turns
 class Leisure:
     """Lets calls that nobody waits for take their time, each method for itself, and all `processes` together."""
 
-    def __init__(
-        self, clock: Callable[[], float] = time.monotonic, processes: Callable[[], int] = lambda: 1
-    ) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, processes: Callable[[], int] = lambda: 1) -> None:
         self._clock = clock
         self._processes = processes
         self._made: defaultdict[str, list[float]] = defaultdict(list)

@@ -31,9 +31,7 @@ class Rehearsals:
     A platform sends a submission again whose answer it did not see; what its first did is then no fault of it.
     """
 
-    def __init__(
-        self, context: CommandContext, platforms: Mapping[str, Platform], seconds: float = SECONDS
-    ) -> None:
+    def __init__(self, context: CommandContext, platforms: Mapping[str, Platform], seconds: float = SECONDS) -> None:
         self._context = context
         self._platforms = platforms
         self._seconds = seconds

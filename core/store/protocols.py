@@ -141,6 +141,9 @@ class Questions(Protocol):
     async def is_kept(self, key: ThreadKey, name: str) -> bool:
         """Whether a question of that name was kept in the channel, whatever became of it."""
 
+    async def is_deleted(self, key: ThreadKey, message: str) -> bool:
+        """Whether a message of the channel is known to be deleted."""
+
     async def claim_next(self, process: str, platforms: Collection[str]) -> Claim | None:
         """An open question of these platforms whose thread is free, with its companions.
 

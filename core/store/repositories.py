@@ -22,6 +22,7 @@ from core.store.rules import read_thread as past
 from core.store.rules.feedback import count_votes
 from core.store.rules.forget import forget
 from core.store.rules.ingest import ingest_event
+from core.store.rules.messages import find_message
 from core.store.rules.questions import count_open, find_question
 from core.store.rules.read_thread import list_chain, read_thread, remember_names, remember_tools, remember_zone
 from core.store.rules.refresh import refresh_thread
@@ -65,6 +66,10 @@ class QuestionRepository:
 
     async def is_kept(self, key: ThreadKey, name: str) -> bool:
         return await self._engine.unit(lambda sql: find_question(sql, key, name) is not None)
+
+    async def is_deleted(self, key: ThreadKey, message: str) -> bool:
+        row = await self._engine.unit(lambda sql: find_message(sql, key, message))
+        return row is not None and row["deleted_at"] is not None
 
     async def join_waiting(self, claim: Claim) -> Claim:
         return await self._engine.unit(lambda sql: claims.join_waiting(sql, claim))

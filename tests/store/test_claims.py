@@ -276,6 +276,14 @@ async def test_what_was_kept_is_known_by_its_name_and_channel(store):
     assert not await store.questions.is_kept(replace(key, channel="elsewhere"), "1")
 
 
+async def test_a_deleted_message_of_a_tracked_thread_is_known(store):
+    await ingest(store, asked("1"), said("2"), deleted("2"))
+    known = [await store.questions.is_deleted(KEY, name) for name in ("1", "2", "3")]
+
+    assert known == [False, True, False]
+    assert not await store.questions.is_deleted(replace(KEY, channel="elsewhere"), "2")
+
+
 async def test_who_is_late_claims_what_it_answers_again_only_after_the_beat_that_tells_it_to_drop_that(store, clock):
     await ingest(store, asked("1"))
     held = await claim(store, "p")
