@@ -21,7 +21,7 @@ from core.claude.errors import ClaudeError
 from core.commands import TABLE, registry
 from core.commands.rehearsal import Rehearsals
 from core.domain.clock import Clock, Sleep
-from core.domain.errors import CannotAnswer, CannotShow, StoreUnavailable
+from core.domain.errors import CannotAnswer, StoreUnavailable
 from core.domain.events import Commanded, Event, Receipt
 from core.domain.messages import Question
 from core.domain.models import Model
