@@ -30,15 +30,7 @@ from core.claude.citations import Citation, list_sources
 from core.claude.client import Activity, TextSoFar
 from core.claude.sender import LeftOut, Waiting
 from core.commands import TABLE, registry
-from core.domain.errors import (
-    CannotAnswer,
-    CannotShow,
-    HistoryScarce,
-    NoAnswer,
-    PlaceClosed,
-    QuestionDeleted,
-    TokenRefused,
-)
+from core.domain.errors import CannotAnswer, CannotShow, NoAnswer, PlaceClosed, QuestionDeleted, TokenRefused
 from core.domain.messages import File, FinalText, Outcome, Question, Unanswered
 from core.domain.personas import Persona, Version
 from core.domain.platform import Platform, Surface
@@ -388,7 +380,7 @@ class AnswerTask:
                 threads, self.thread, self.surface, together, responder.platforms, patience=patience
             )
         except CannotAnswer as error:
-            if self.claim.resumed and isinstance(error, NoAnswer) and not isinstance(error, HistoryScarce):
+            if self.claim.resumed and isinstance(error, NoAnswer) and error.may_come:
                 raise
             log.warning("a history could not be read: %s", error)
             self.unread = error

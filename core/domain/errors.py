@@ -70,12 +70,17 @@ class CannotAnswer(ConfabError):
 class NoAnswer(CannotAnswer):
     """The platform was asked and did not answer in time; it may later."""
 
+    may_come = True
+    """Whether a resumed answer waits for it."""
+
 
 class HistoryScarce(NoAnswer):
     """The platform shows so little history that no answer waits for it: what we keep has to do.
 
     Where an answer is resumed, its surface itself looks for pages that another process may have posted.
     """
+
+    may_come = False
 
 
 class BudgetForbids(CannotAnswer):

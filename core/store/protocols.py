@@ -13,6 +13,7 @@ from core.domain.messages import FinalText, History, MadeFile, Message, Outcome,
 from core.domain.personas import Persona, Place, Version
 from core.domain.tools import Container, ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
+from core.store.heartbeat import Heartbeat
 from core.store.installations import Installation, Installations
 from core.store.searches import ChannelPast
 from core.store.stored_calls import CallState, StoredCall
@@ -72,22 +73,6 @@ class Settled:
 
     nearly: Sequence[BudgetStatus] = ()
     stored: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Heartbeat:
-    """What a process learns from its heartbeat."""
-
-    lease: timedelta
-    """For so long its claims are surely its own, and what it sends arrives before anybody takes them over."""
-    late: bool = False
-    """Its last heartbeat is so old that others have taken its claims over."""
-    freed: frozenset[int] = frozenset()
-    """Ids of those of its claims that were still its own, and are free since this heartbeat, because it is late."""
-    withdrawn: frozenset[int] = frozenset()
-    """Ids of its claims whose question was withdrawn."""
-    processes: int = 1
-    """How many processes live now, this one with them unless it leaves: they share what a platform allows."""
 
 
 @dataclass(frozen=True, slots=True)

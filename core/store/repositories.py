@@ -14,9 +14,10 @@ from core.domain.messages import FinalText, History, LinkTarget, Message, Outcom
 from core.domain.personas import Persona, Place, Version
 from core.domain.tools import ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
+from core.store.heartbeat import Heartbeat
 from core.store.installations import Installation
 from core.store.places import audit, budgets, key_values, personas
-from core.store.protocols import NEWEST, Claim, Heartbeat, Settled, Step, StepEnd, Store, Thread
+from core.store.protocols import NEWEST, Claim, Settled, Step, StepEnd, Store, Thread
 from core.store.rules import claims, file_deletions, files, installations, ledger, parking, presses, steps, tool_calls
 from core.store.rules import read_thread as past
 from core.store.rules.feedback import count_votes

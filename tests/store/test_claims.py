@@ -1,6 +1,7 @@
 """Claims: who answers what, when, and what happens to it when they stop.
 
-Tests core.store.rules.questions, core.store.rules.reply_chains, core.store.rules.claims, core.store.rules.companions.
+Tests core.store.rules.questions, core.store.rules.reply_chains, core.store.rules.claims, core.store.rules.companions,
+core.store.heartbeat.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ import pytest
 from core.domain.errors import LeaseLost
 from core.domain.messages import Asks, Message, Outcome
 from core.domain.messages import FinalText as Final
-from core.store.protocols import Heartbeat
+from core.store.heartbeat import Heartbeat
 from tests.support.talk import (
     KEY,
     PLATFORMS,
