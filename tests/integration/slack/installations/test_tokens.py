@@ -263,11 +263,9 @@ async def test_tokens_that_another_process_sealed_with_another_key_are_told_in_w
         slack.refuse(workspaces._entries["slack:T0TWO"].credentials.tokens.bot, "token_revoked")
         with pytest.raises(TokenRefused):
             await web.call_once("auth.test")
-        told_by_a_call = caplog.text.count(NOT_READABLE.format(names="slack:T0TWO"))
         await workspaces.renew_due()
-        told_by_renewal = caplog.text.count(NOT_READABLE.format(names="slack:T0TWO"))
         root = await slack.say("bob", "dev", "<@U0BOT> hello")
         await two.home.answered()
 
-        assert (told_by_a_call, told_by_renewal) == (1, 2)
+        assert NOT_READABLE.format(names="slack:T0TWO") in caplog.text
         assert len(two.home.texts("dev", root)) == 1

@@ -170,7 +170,7 @@ def test_files_beyond_ten_are_named_below_the_text_and_ten_have_no_note():
 def test_an_answer_that_is_given_anew_replaces_its_file_under_the_name_that_it_had():
     long = "word " * 2_001
     plain = list_replaced_files(FinalText(long))
-    beside = list_replaced_files(FinalText(long, made=(MadeFile("f1", "answer.md", "text/markdown"),)))
+    beside = list_replaced_files(FinalText(long, made=(MadeFile("answer.md", "text/markdown"),)))
 
     assert [one.name for one in plain] == ["answer.md"]
     assert [one.name for one in beside] == ["answer.md", "answer-2.md"]
