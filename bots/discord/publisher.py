@@ -173,7 +173,7 @@ class Publisher:
         if not self._shortened:
             return found
         render = partial(formatting.render_pages, quote=self._quote, limit=self._limit)
-        return shorten_answer(text, render) if whole else found[:SHOWN]
+        return shorten_answer(text, render, self._reply.files) if whole else found[:SHOWN]
 
     def _shrink_pages(self, rejected: Rejected) -> bool:
         """Make all pages smaller after Discord found one too long, against our own count; False if that can't help."""

@@ -41,17 +41,19 @@ EXACT = 1e-9  # what is lost in adding parts of turns
 
 
 class Leisure:
-    """Lets calls that nobody waits for take their time, each method for itself."""
+    """Lets calls that nobody waits for take their time, each method for itself, and all `processes` together."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, processes: Callable[[], int] = lambda: 1) -> None:
         self._clock = clock
+        self._processes = processes
         self._made: defaultdict[str, list[float]] = defaultdict(list)
 
     def turn(self, method: str) -> float:
         """Take the next turn: seconds until it comes."""
         now = self._clock()
         made = self._made[method] = [at for at in self._made[method] if at > now - MINUTE]
-        pause = LEISURE if len(made) < FEW else SLOW
+        processes = self._processes()
+        pause = LEISURE if len(made) < FEW // processes else SLOW * processes
         made.append(max([now, *(at + pause for at in made[-1:])]))
         return made[-1] - now
 
@@ -250,10 +252,16 @@ class Throttle:
             return growth.held_until - now
         return 0.0 if self.growing[EDIT].has_room else LOOK * self._scale
 
+    def is_scarce(self, method: str) -> bool:
+        """Whether it reads history, of which Slack gives a page a minute."""
+        return self.scarce and method in HISTORY
+
     def take_page(self, method: str) -> float:
         """Take the turn to read a page of history: 0.0, or the seconds until there is one."""
-        wait = self._pages.seconds_until_free(method) if self.scarce and method in HISTORY else 0.0
-        if self.scarce and not wait:
+        if not self.is_scarce(method):
+            return 0.0
+        wait = max(self._pages.seconds_until_free(method), self.seconds_held(method))
+        for _ in range(0 if wait else self._processes()):  # each of them gets one in so many minutes
             self._pages.book_turn(method)
         return wait
 

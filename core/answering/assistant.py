@@ -19,9 +19,9 @@ from core.answering.recovery import refresh_thread
 from core.answering.responder import Responder
 from core.claude.errors import ClaudeError
 from core.commands import TABLE, registry
-from core.commands.rehearsal import find_faults
+from core.commands.rehearsal import Rehearsals
 from core.domain.clock import Clock, Sleep
-from core.domain.errors import CannotAnswer, CannotShow, StoreUnavailable
+from core.domain.errors import CannotAnswer, StoreUnavailable
 from core.domain.events import Commanded, Event, Receipt
 from core.domain.messages import Question
 from core.domain.models import Model
@@ -67,6 +67,7 @@ class Assistant:
         loop_guard = BotLoopGuard(rules.bots, clock)
         fallback = Fallback(store.questions, platforms)
         commands = self._commands = self._build_command_context(clock, tools)
+        self._rehearsals = Rehearsals(commands, platforms)
         policy, slots = Policy(rules, loop_guard, store.notes), semaphore or FairSemaphore()
         reader = files or FileReader()
         self._composer = Composer(store, platforms, completions, rules, clock, reader, tools, made_files or MadeFiles())
@@ -108,18 +109,9 @@ class Assistant:
 
     async def ingest(self, event: Event) -> Receipt:
         """Store an event, once; see `Inbox.ingest`. A command by a form is rehearsed first."""
-        if isinstance(event, Commanded) and event.by_form and (faults := await self._rehearse(event)):
+        if isinstance(event, Commanded) and event.by_form and (faults := await self._rehearsals.find_faults(event)):
             return Receipt(new=False, ours=False, question=False, key=event.key, faults=faults)
         return await self._inbox.ingest(event)
-
-    async def _rehearse(self, event: Commanded) -> Mapping[str, str]:
-        """What is wrong with a command. Where its platform can't be asked, it says so when it is carried out."""
-        asked = Question(event.key, event.id, event.person, event.at, address=event.address, command=event.line)
-        try:
-            surface = await self._platforms[event.key.platform].surface(asked)
-        except CannotShow:
-            return {}
-        return await find_faults(event, surface, self._commands)
 
     async def list_models(self) -> None:
         """List the models once, for those who will choose one."""

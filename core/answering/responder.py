@@ -379,7 +379,7 @@ class AnswerTask:
                 responder.store.threads, self.thread, self.surface, together, responder.platforms, patience=patience
             )
         except CannotAnswer as error:
-            if self.claim.resumed and isinstance(error, NoAnswer):
+            if self.claim.resumed and isinstance(error, NoAnswer) and error.may_come:
                 raise
             log.warning("a history could not be read: %s", error)
             self.unread = error

@@ -13,6 +13,7 @@ from core.domain.messages import FinalText, History, MadeFile, Message, Outcome,
 from core.domain.personas import Persona, Place, Version
 from core.domain.tools import Container, ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
+from core.store.heartbeat import Heartbeat
 from core.store.installations import Installation, Installations
 from core.store.searches import ChannelPast
 from core.store.stored_calls import CallState, StoredCall
@@ -77,20 +78,6 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
-class Heartbeat:
-    """What a process learns from its heartbeat."""
-
-    lease: timedelta
-    """For so long its claims are surely its own, and what it sends arrives before anybody takes them over."""
-    late: bool = False
-    """Its last heartbeat is so old that others have taken its claims over."""
-    freed: frozenset[int] = frozenset()
-    """Ids of those of its claims that were still its own, and are free since this heartbeat, because it is late."""
-    withdrawn: frozenset[int] = frozenset()
-    """Ids of its claims whose question was withdrawn."""
-
-
-@dataclass(frozen=True, slots=True)
 class Thread:
     """A tracked thread as the store has it, oldest message first; deleted ones are not in it.
 
@@ -137,6 +124,12 @@ class Questions(Protocol):
         elsewhere nothing is. A message that names a parent joins its parent's thread. A command is kept as a
         question. What is older than what is kept changes nothing; a deletion leaves a tombstone.
         """
+
+    async def is_kept(self, key: ThreadKey, name: str) -> bool:
+        """Whether a question of that name was kept in the channel, whatever became of it."""
+
+    async def is_deleted(self, key: ThreadKey, message: str) -> bool:
+        """Whether a message of the channel is known to be deleted."""
 
     async def claim_next(self, process: str, platforms: Collection[str]) -> Claim | None:
         """An open question of these platforms whose thread is free, with its companions.

@@ -14,15 +14,17 @@ from core.domain.messages import FinalText, History, LinkTarget, Message, Outcom
 from core.domain.personas import Persona, Place, Version
 from core.domain.tools import ToolCall
 from core.store.audit_log import OPERATOR, AuditFault, AuditHead, AuditRow
+from core.store.heartbeat import Heartbeat
 from core.store.installations import Installation
 from core.store.places import audit, budgets, key_values, personas
-from core.store.protocols import NEWEST, Claim, Heartbeat, Settled, Step, StepEnd, Store, Thread
+from core.store.protocols import NEWEST, Claim, Settled, Step, StepEnd, Store, Thread
 from core.store.rules import claims, file_deletions, files, installations, ledger, parking, presses, steps, tool_calls
 from core.store.rules import read_thread as past
 from core.store.rules.feedback import count_votes
 from core.store.rules.forget import forget
 from core.store.rules.ingest import ingest_event
-from core.store.rules.questions import count_open
+from core.store.rules.messages import find_message
+from core.store.rules.questions import count_open, find_question
 from core.store.rules.read_thread import list_chain, read_thread, remember_names, remember_tools, remember_zone
 from core.store.rules.refresh import refresh_thread
 from core.store.searches import FoundThread, Position, Search, SearchPage
@@ -62,6 +64,13 @@ class QuestionRepository:
         except StoreUnavailable:
             self._unheard[process] = number
             raise
+
+    async def is_kept(self, key: ThreadKey, name: str) -> bool:
+        return await self._engine.unit(lambda sql: find_question(sql, key, name) is not None)
+
+    async def is_deleted(self, key: ThreadKey, message: str) -> bool:
+        row = await self._engine.unit(lambda sql: find_message(sql, key, message))
+        return row is not None and row["deleted_at"] is not None
 
     async def join_waiting(self, claim: Claim) -> Claim:
         return await self._engine.unit(lambda sql: claims.join_waiting(sql, claim))

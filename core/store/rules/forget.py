@@ -111,7 +111,7 @@ BY_PERSON = {
 
 ASKED_ABOUT = """
 SELECT id, options FROM questions
-WHERE private AND outcome IS NULL AND command IS NULL AND workspace = :workspace AND channel = :channel
+WHERE private AND outcome IS NULL AND command IS NULL AND {which}
 """
 
 POSTABLE = """
@@ -140,7 +140,9 @@ def forget(sql: Sql, scope: Scope, by: str) -> int:
     sql.execute(_within(VOTES, scope), values)
     sql.execute(_within(GRANTS, scope), values)
     about = "workspace = :workspace" + (" AND channel = :channel" if scope.channel else "")
-    _drop_postable(sql, sql.many(POSTABLE.format(which=about), values))  # what they are about may be what is forgotten
+    # What private answers are about may be what is forgotten. Those that are being given are private from now on.
+    _drop_postable(sql, sql.many(POSTABLE.format(which=about), values))
+    _keep_private(sql, (row for row in sql.many(ASKED_ABOUT.format(which=about), values) if _read_about(row)))
     count += _erase_rests(sql, _within(RESTS, scope), values)
     erase_read_results(sql, scope.workspace, scope.channel)  # also where it quotes what is kept nowhere else
     if withdrawn or names or count or held:
@@ -192,10 +194,21 @@ def drop_answers_about(sql: Sql, key: ThreadKey, message: str) -> None:
     """Keep no private answer any more about a message of the channel, which is gone."""
     place = "workspace = :workspace AND channel = :channel"
     rows = sql.many(POSTABLE.format(which=place), thread_values(key))
-    _drop_postable(sql, (row for row in rows if json.loads(row["options"]).get(MESSAGE) == message))
-    for row in sql.many(ASKED_ABOUT, thread_values(key)):  # those that are being answered are private from now on
-        if json.loads(row["options"]).get(MESSAGE) == message:
-            sql.update("questions", row["id"], {"options": "{}"})
+    _drop_postable(sql, (row for row in rows if _read_about(row) == message))
+    asked = sql.many(ASKED_ABOUT.format(which=place), thread_values(key))
+    _keep_private(sql, (row for row in asked if _read_about(row) == message))
+
+
+def _read_about(row: Row) -> str | None:
+    """The message that a question is about, if it is about one."""
+    about: str | None = json.loads(row["options"]).get(MESSAGE)
+    return about
+
+
+def _keep_private(sql: Sql, rows: Iterable[Row]) -> None:
+    """Let nobody post what is being answered now."""
+    for row in rows:
+        sql.update("questions", row["id"], {"options": "{}"})
 
 
 def _drop_postable(sql: Sql, rows: Iterable[Row]) -> None:
