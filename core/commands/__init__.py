@@ -13,9 +13,11 @@ from core.commands import (
     replies,
     usage,
 )
+from core.commands.craft import summary
 
 TABLE = (
     *ask.ROWS,
+    *summary.ROWS,
     *persona.ROWS,
     *persona_versions.ROWS,
     *prompt.ROWS,

@@ -8,6 +8,7 @@ from decimal import Decimal
 from enum import Enum
 
 from core.claude.model_catalog import ModelCatalog
+from core.commands.craft.task import Task
 from core.domain.clock import Clock
 from core.domain.errors import ConfabError
 from core.domain.messages import MESSAGE, CommandResult, Question, Rank
@@ -140,6 +141,8 @@ class Command:
 
     Such a command is in menus alone, and `run` says so.
     """
+    task: Task | None = None
+    """Has Claude answer it, to its giver alone; `run` never does."""
     stricter: Mapping[str, tuple[Rank, str]] = field(default_factory=dict)
     check: Callable[[Mapping[str, str]], None] | None = None
     """Raises UsageError for values that can't be used together."""
@@ -194,7 +197,7 @@ def find_command(table: Sequence[Command], line: str) -> tuple[Command, str]:
         name = " ".join(words[:count]).lower()
         for row in table:
             if row.words == name and len(words) >= count:
-                return row, _drop_words(line, count)
+                return row, "".join(line.split(maxsplit=count)[count:])
     raise UsageError(_suggest_commands(table, " ".join(words[:2]).lower()))
 
 
@@ -385,10 +388,6 @@ def _check_money(name: str, value: str) -> str:
 
 def _format_choices(parameter: Parameter) -> str:
     return "|".join(parameter.choices) if parameter.kind is ParameterKind.CHOICE else "..."
-
-
-def _drop_words(line: str, count: int) -> str:
-    return "".join(line.split(maxsplit=count)[count:])
 
 
 def _suggest_commands(table: Sequence[Command], name: str) -> str:

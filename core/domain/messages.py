@@ -250,6 +250,25 @@ class LinkTarget:
     at: str
 
 
+@dataclass(frozen=True, slots=True)
+class PastRange:
+    """Which messages of a channel, or of one of its threads, somebody wants read: the newest `last` of them."""
+
+    thread: str
+    """Empty for the channel itself."""
+    last: int
+    since: datetime | None = None
+    """None of them is older."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What was read, oldest first. `cut` says in a sentence why there is less than the platform has; often empty."""
+
+    messages: tuple[Message, ...]
+    cut: str = ""
+
+
 class Reach(Enum):
     """How much of a thread a history shows."""
 
